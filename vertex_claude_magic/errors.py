@@ -1,0 +1,290 @@
+"""Every error that this package raises, each with its cure.
+
+    ClaudeError
+    ├── OptionError                an option, a setting or a prompt that cannot be sent
+    │   ├── ModelRuleError         the model table says that the model refuses it
+    │   └── MissingExtra           an optional library is not installed
+    ├── CredentialsError           no usable Google login
+    │   ├── CredentialsNotFound
+    │   ├── LoginExpired
+    │   ├── ProjectNotFound
+    │   └── UntrustedHost          a Google token would go to a host that is not Google's
+    ├── NetworkError               no answer from the host
+    │   ├── DeadlineExceeded
+    │   └── TLSError
+    ├── APIError                   the service said no
+    │   ├── BadRequest
+    │   │   └── PromptTooLong
+    │   ├── AuthenticationFailed
+    │   ├── PermissionDenied
+    │   │   ├── APIDisabled
+    │   │   └── DataSharingRequired
+    │   ├── ModelNotEnabled
+    │   ├── ModelNotFound          wrong id, wrong location, or retired
+    │   ├── RequestTooLarge
+    │   ├── RateLimited
+    │   │   └── QuotaExceeded      waiting does not help
+    │   └── ServerError
+    │       └── Overloaded
+    └── StreamError                a reply began and did not end well
+        ├── StreamInterrupted
+        └── ProtocolError
+    ClaudeInterrupt                a KeyboardInterrupt that keeps the partial reply
+
+The text of an error is one line: what happened, then what to do next. Whatever else is known
+is in ``details``; a reply that had begun is in ``reply``.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from vertex_claude_magic.vertex.reply import Reply
+
+__all__ = [
+    "APIDisabled",
+    "APIError",
+    "AuthenticationFailed",
+    "BadRequest",
+    "ClaudeError",
+    "ClaudeInterrupt",
+    "CredentialsError",
+    "CredentialsNotFound",
+    "DataSharingRequired",
+    "DeadlineExceeded",
+    "LoginExpired",
+    "MissingExtra",
+    "ModelNotEnabled",
+    "ModelNotFound",
+    "ModelRuleError",
+    "NetworkError",
+    "OptionError",
+    "Overloaded",
+    "PermissionDenied",
+    "ProjectNotFound",
+    "PromptTooLong",
+    "ProtocolError",
+    "QuotaExceeded",
+    "RateLimited",
+    "RequestTooLarge",
+    "ServerError",
+    "StreamError",
+    "StreamInterrupted",
+    "TLSError",
+    "UntrustedHost",
+]
+
+_QUOTE_LIMIT = 200
+_PART_LIMIT = 400
+# Anything that could move the cursor, hide text or reverse it: C0, C1, zero width, bidi, tags, surrogates.
+_UNPRINTABLE = re.compile(
+    "[\x00-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff\ud800-\udfff\U000e0000-\U000e007f]+"
+)
+
+
+def quote(text: str, limit: int = _QUOTE_LIMIT) -> str:
+    """Make foreign text fit for one line of an error: no control characters, at most `limit` characters.
+
+    >>> quote("first\\nsecond \\x1b[31mred")
+    'first second [31mred'
+    >>> quote("x" * 300)[-3:]
+    'xx…'
+    """
+    flat = " ".join(_UNPRINTABLE.sub(" ", text[: limit * 8]).split())
+    return flat if len(flat) <= limit else flat[: limit - 1] + "…"
+
+
+class ClaudeError(Exception):
+    """The root of all errors of this package.
+
+    Args:
+        message: What happened, in one line.
+        cure: What the user can do about it, in one line.
+        details: Anything else that is known (status, reason, the server's body); never a secret.
+        reply: What had arrived of the answer, or None.
+
+    >>> error = ClaudeError("The kettle is cold.", cure="Switch it on.")
+    >>> str(error)
+    'The kettle is cold. Switch it on.'
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        cure: str,
+        details: Mapping[str, Any] | None = None,
+        reply: Reply | None = None,
+    ) -> None:
+        super().__init__(message)
+        self.message = message
+        self.cure = cure
+        self.details: dict[str, Any] = dict(details or {})
+        self.reply = reply
+
+    def __str__(self) -> str:
+        return f"{quote(self.message, _PART_LIMIT)} {quote(self.cure, _PART_LIMIT)}"
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _restore, (type(self), self.message, self.cure, self.details, self.reply)
+
+    @property
+    def status(self) -> int | None:
+        """The HTTP status that the error came with, or None."""
+        return self.details.get("status")
+
+    @property
+    def request_id(self) -> str | None:
+        """The id that the service gave the request, for support cases, or None."""
+        return self.details.get("request_id")
+
+    def _render_traceback_(self) -> list[str]:
+        # IPython shows these lines in place of a traceback; in every xmode, so no local variable is printed.
+        return [f"{type(self).__name__}: {self}"]
+
+
+def _restore(
+    kind: type[ClaudeError], message: str, cure: str, details: dict[str, Any], reply: Reply | None
+) -> ClaudeError:
+    return kind(message, cure=cure, details=details, reply=reply)
+
+
+class OptionError(ClaudeError, ValueError):
+    """An option, a setting or a prompt cannot be sent as it stands."""
+
+
+class ModelRuleError(OptionError):
+    """The model table says that the chosen model refuses this request."""
+
+
+class MissingExtra(OptionError, ImportError):
+    """A library that this feature needs is not installed."""
+
+
+class CredentialsError(ClaudeError):
+    """Google credentials are missing or unusable."""
+
+
+class CredentialsNotFound(CredentialsError):
+    """No Google credentials were found on this machine."""
+
+
+class LoginExpired(CredentialsError):
+    """The Google login was found, and Google no longer accepts it."""
+
+
+class ProjectNotFound(CredentialsError):
+    """No Google Cloud project is named anywhere."""
+
+
+class UntrustedHost(CredentialsError):
+    """A Google token would have gone to a host that is neither Google's nor trusted by the user."""
+
+
+class NetworkError(ClaudeError):
+    """The host could not be reached, or the connection broke before a reply began."""
+
+
+class DeadlineExceeded(NetworkError, TimeoutError):
+    """The time that the user allows for an answer is over."""
+
+
+class TLSError(NetworkError):
+    """The host's certificate could not be verified."""
+
+
+class APIError(ClaudeError):
+    """The service answered with an error."""
+
+
+class BadRequest(APIError):
+    """400: the request is not acceptable as it stands."""
+
+
+class PromptTooLong(BadRequest):
+    """The prompt does not fit into the model's context window."""
+
+
+class AuthenticationFailed(APIError):
+    """401: the token was refused, also after a refresh."""
+
+
+class PermissionDenied(APIError):
+    """403: the account may not do this in this project."""
+
+
+class APIDisabled(PermissionDenied):
+    """403: the Vertex AI API is not enabled in the project that pays."""
+
+
+class DataSharingRequired(PermissionDenied):
+    """403: the model asks for a data-sharing consent that only an administrator can give."""
+
+
+class ModelNotEnabled(APIError):
+    """The model's terms have not been accepted for this project."""
+
+
+class ModelNotFound(APIError):
+    """The id is wrong, the location does not serve the model, or the model is retired."""
+
+
+class RequestTooLarge(APIError):
+    """413: the request is larger than the service takes."""
+
+
+class RateLimited(APIError):
+    """429: too much at once; waiting helps."""
+
+
+class QuotaExceeded(RateLimited):
+    """429: a quota is used up or is zero; waiting rarely helps."""
+
+
+class ServerError(APIError):
+    """5xx: the service failed."""
+
+
+class Overloaded(ServerError):
+    """529 or `overloaded_error`: the service has no capacity at the moment."""
+
+
+class StreamError(ClaudeError):
+    """A reply began and did not end well."""
+
+
+class StreamInterrupted(StreamError):
+    """The connection ended before the reply was complete."""
+
+
+class ProtocolError(StreamError):
+    """What arrived is not a reply of the Messages API."""
+
+
+class ClaudeInterrupt(KeyboardInterrupt):
+    """The user stopped the request; `reply` holds what had arrived, or None.
+
+    >>> str(ClaudeInterrupt())
+    'Stopped before an answer arrived.'
+    """
+
+    def __init__(self, reply: Reply | None = None) -> None:
+        self.reply = reply
+        arrived = reply is not None and bool(reply.text)
+        super().__init__(
+            "Stopped; the answer up to here is kept." if arrived else "Stopped before an answer arrived."
+        )
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), (self.reply,)
+
+    def _render_traceback_(self) -> list[str]:
+        return [f"KeyboardInterrupt: {self}"]
+
+
+# Jupyter messages carry the bare class name, and front ends and runners know an interrupt by it.
+ClaudeInterrupt.__name__ = "KeyboardInterrupt"
