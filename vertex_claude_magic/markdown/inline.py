@@ -1,0 +1,302 @@
+"""Inline tokens written as Markdown that no two parsers read differently.
+
+Literal text keeps its looks: only characters that could become markup are escaped, with a backslash or
+a character reference. Links go to web and mail addresses only, images become links that name their host,
+and the target of anything else is shown as code. The only HTML that is ever written are ``br``,
+``code`` and ``span`` without attributes, around text that is escaped itself.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+from urllib.parse import quote
+
+from vertex_claude_magic.markdown.characters import visible
+from vertex_claude_magic.markdown.formulas import canonical_formula
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from markdown_it.token import Token
+
+__all__ = ["code_span", "escape_text", "formula", "guard_line", "inline_lines", "safe_url"]
+
+LITERAL_DOLLAR = r"<span>\$</span>"
+_LITERAL_BACKSLASH = "<span>&#92;</span>"
+
+_INDEX = r"(?<=[A-Za-z0-9 ])\[[A-Za-z0-9]{1,20}\](?=[ .,;)])"
+_MARKUP = re.compile(rf"{_INDEX}|[<&`\\*_~\[\]$]|:(?=//)|(?<=www)\.", re.IGNORECASE)
+_BARE_ADDRESS = re.compile(
+    r"(?<!\w)https?://\w(?:[\w.-]*\w)?(?::\d+)?(?![\w@\\]|[.:-]+[\w@\\])"
+    r"(?:[/?#](?:[\w./?#&=%+,;:@!-]*[\w/#&=%+-])?)?",
+    re.IGNORECASE,
+)
+_ASCII_WORD = re.compile(r"[A-Za-z0-9]")
+_REFERENCE = re.compile(r"[#A-Za-z0-9]|\Z")
+_TEX_WORD = re.compile(r"(?:begin|end|ref|eqref)(?![A-Za-z])")
+_TOUCHING = re.compile(r"\$[$`\d]|``")
+_BREAKS = {"softbreak": "\n", "hardbreak": "\0\n"}
+_BREAK = re.compile(r"<br *\t*/?>", re.IGNORECASE)
+_LINE_START = re.compile(r"[#=>|]|[+-](?= |$)|-(?=[-:|=])|:(?=[ :|-]|$)|\d{1,9}(?=[.)](?: |$))")
+
+_ADDRESS = re.compile(r"(https?)://([^\s/?#\\@:\[\]]+)(:\d{1,5})?(?=[/?#]|\Z)(.*)", re.IGNORECASE)
+_HOST = re.compile(r"[A-Za-z0-9_](?:[A-Za-z0-9._-]{0,252})")
+_MAIL = re.compile(r"mailto:[A-Za-z0-9._+-]{1,64}@[A-Za-z0-9.-]{1,253}", re.IGNORECASE)
+_URL_SAFE = "/?#&=:@!+,;._-%"
+_LONGEST_URL = 4000
+_MATH_IN_CODE = re.compile(r"\$\$|\\begin|\\end|\\\\[()\[\]]|@@\d")
+_BACKTICKS = re.compile("`+")
+
+
+def _escaped_backslash(text: str, after: int) -> str:
+    r"""Keep a backslash before a letter (``C:\data``); part the others from what MathJax might see."""
+    before_word = text[after : after + 1].isalnum() and not _TEX_WORD.match(text, after)
+    return "\\" if before_word else _LITERAL_BACKSLASH
+
+
+def _keeps(text: str, at: int) -> bool:
+    """Say whether this asterisk or underscore or ampersand cannot be markup where it stands."""
+    before, after = text[at - 1 : at], text[at + 1 : at + 2]
+    if text[at] == "_":
+        return bool(_ASCII_WORD.match(before) and _ASCII_WORD.match(after))
+    if text[at] == "*":
+        return before == after == " "
+    return text[at] == "&" and not _REFERENCE.match(text, at + 1)
+
+
+def _escape_one(found: re.Match[str], dollar: str) -> str:
+    char, text, at = found[0], found.string, found.start()
+    if len(char) > 1 or _keeps(text, at):
+        return char
+    if char == "\\":
+        return _escaped_backslash(text, at + 1)
+    if char in "*_~":
+        return "\\" + char
+    return {"<": "&lt;", "&": "&amp;", "$": dollar}.get(char) or f"&#{ord(char)};"
+
+
+def escape_text(text: str, *, dollar: str = LITERAL_DOLLAR, in_table: bool = False) -> str:
+    r"""Escape what could become markup in literal text; line ends become spaces.
+
+    Bare addresses are broken up as well: readers that make links of them take in everything up to the
+    next space, the backtick of a code span included.
+
+    >>> print(escape_text("a_b, 2 * 3, x[0], <b> & `code` *not bold*"))
+    a_b, 2 * 3, x[0], &lt;b> & &#96;code&#96; \*not bold\*
+    """
+    flat = visible(text).replace("\t", " ").replace("\n", " ")
+    escaped = _MARKUP.sub(lambda found: _escape_one(found, dollar), flat)
+    return escaped.replace("|", "&#124;") if in_table else escaped
+
+
+def guard_line(line: str) -> str:
+    """Strip the line and escape what would start a block at its beginning.
+
+    >>> print(guard_line("  1. not a list"), guard_line("# not a heading"))
+    1\\. not a list \\# not a heading
+    """
+    line = line.strip(" \t")
+    found = _LINE_START.match(line)
+    if found is None:
+        return line
+    cut = found.end() if found[0].isdigit() else 0
+    return f"{line[:cut]}\\{line[cut:]}"
+
+
+def _references(text: str) -> str:
+    """Write all ASCII punctuation of the text as character references."""
+    return re.sub(r"[^\w\s]", lambda found: f"&#{ord(found[0])};" if found[0].isascii() else found[0], text)
+
+
+def code_span(content: str, *, in_table: bool = False) -> str:
+    """Return the content as inline code that cannot be closed from within.
+
+    Content that a front end would take for a formula, even inside backticks, is written as a ``code``
+    element with every sign as a character reference.
+
+    >>> print(code_span("a`b"), code_span("$$"))
+    ``a`b`` <code>&#36;&#36;</code>
+    """
+    flat = visible(content).replace("\n", " ").replace("\t", " ")
+    if not flat.strip():
+        return ""
+    if _MATH_IN_CODE.search(flat) or (in_table and "|" in flat):
+        return f"<code>{_references(flat)}</code>"
+    longest = max(map(len, _BACKTICKS.findall(flat)), default=0)
+    ticks = "`" * (longest + 1)
+    pad = " " if flat[0] in "` " or flat[-1] in "` " else ""
+    return f"{ticks}{pad}{flat}{pad}{ticks}"
+
+
+def formula(tex: str, source: str, *, display: bool, in_table: bool = False) -> str:
+    """Return the formula between dollars, or its source as code where it must not be typeset."""
+    safe = canonical_formula(tex, in_table=in_table)
+    if safe is None:
+        return code_span(source, in_table=in_table)
+    return f"$${safe}$$" if display and not in_table else f"${safe}$"
+
+
+def _host(name: str) -> str:
+    try:
+        ascii_name = name if name.isascii() else name.encode("idna").decode("ascii")
+    except UnicodeError:
+        return ""
+    return ascii_name if _HOST.fullmatch(ascii_name) else ""
+
+
+def safe_url(target: str) -> tuple[str, str]:
+    """Return the address as it may stand in a link and the host it leads to; two empty strings if inert.
+
+    Allowed are http, https and plain mailto addresses, without user information and hidden characters.
+
+    >>> safe_url("https://example.org/a b?x=1"), safe_url("javascript:alert(1)")
+    (('https://example.org/a%20b?x=1', 'example.org'), ('', ''))
+    """
+    if len(target) > _LONGEST_URL or visible(target) != target:
+        return "", ""
+    if _MAIL.fullmatch(target):
+        return target, target[7:]
+    found = _ADDRESS.fullmatch(target)
+    host = _host(found[2]) if found else ""
+    if not found or not host:
+        return "", ""
+    rest = quote(found[4], safe=_URL_SAFE).replace("@@", "%40%40").replace("~", "%7E").replace("&", "&amp;")
+    return f"{found[1].lower()}://{host}{found[3] or ''}{rest}", host
+
+
+@dataclass(kw_only=True, slots=True)
+class _Writer:
+    """The Markdown of one run of inline tokens, as it grows; a NUL marks a hard line break."""
+
+    in_table: bool
+    dollar: str
+    parts: list[str] = field(default_factory=list)
+    links: list[tuple[str, str, int]] = field(default_factory=list)
+
+    def add(self, text: str) -> None:
+        """Append, and part what would read differently side by side: formulas, code spans, "!" and a link."""
+        last = self.parts[-1] if self.parts else ""
+        if text.startswith("[") and last.endswith("!"):
+            self.parts[-1] = last[:-1] + "&#33;"
+        if text:
+            self.parts.append(" " + text if _TOUCHING.match(last[-1:] + text[0]) else text)
+
+    def text(self, text: str) -> None:
+        """Write literal text, in which a NUL marks a line break and bare addresses become links."""
+        for number, piece in enumerate(text.split("\0\n")):
+            self.add("\0\n" if number else "")
+            self._addresses(piece)
+
+    def _addresses(self, text: str) -> None:
+        end = 0
+        for found in _BARE_ADDRESS.finditer(text) if "://" in text and not self.links else ():
+            url = safe_url(found[0])[0]
+            if url:
+                self.literal(text[end : found.start()])
+                self.add(f"[{self.escaped(found[0])}](<{url}>)")
+                end = found.end()
+        self.literal(text[end:])
+
+    def escaped(self, text: str) -> str:
+        return escape_text(text, dollar=self.dollar, in_table=self.in_table)
+
+    def literal(self, text: str) -> None:
+        self.add(self.escaped(text))
+
+    def code(self, content: str) -> None:
+        self.add(code_span(content, in_table=self.in_table))
+
+    def open_link(self, target: str) -> None:
+        url = safe_url(target)[0]
+        self.add("[" if url else "")
+        self.links.append((target, url, len(self.parts)))
+
+    def close_link(self) -> None:
+        target, url, start = self.links.pop()
+        shown = "".join(self.parts[start:])
+        if url:
+            self.literal("" if shown else target)
+            self.parts.append(f"](<{url}>)")
+        elif target and shown == self.escaped(target):
+            del self.parts[start:]
+            self.code(target)
+        else:
+            self._inert(target)
+
+    def _inert(self, target: str) -> None:
+        code = code_span(target, in_table=self.in_table)
+        if code:
+            self.parts.append(f" ({code})")
+
+    def image(self, token: Token) -> None:
+        """Write an image as a link that names its host: nothing is fetched before a click."""
+        target = str(token.attrs.get("src", ""))
+        url, host = safe_url(target)
+        alt = "".join(child.content for child in token.children or ())
+        linked = bool(url) and not self.links
+        self.add("[" if linked else "")
+        self.literal(f"image: {alt} ({host})" if host else f"image: {alt}")
+        if linked:
+            self.parts.append(f"](<{url}>)")
+        elif not url:
+            self._inert(target)
+
+    def write(self, token: Token) -> None:
+        """Write any token but text."""
+        kind = token.type
+        if kind == "code_inline":
+            self.code(token.content)
+        elif kind == "link_open":
+            self.open_link(str(token.attrs.get("href", "")))
+        elif kind == "link_close":
+            self.close_link()
+        elif kind == "image":
+            self.image(token)
+        elif kind in {"math_inline", "math_display"}:
+            display = kind == "math_display"
+            self.add(formula(token.content, token.markup, display=display, in_table=self.in_table))
+        else:
+            self.add(_BREAKS.get(kind, token.markup))
+
+
+def _joined(tokens: Sequence[Token]) -> Iterator[Token | str]:
+    """Join neighbouring text, in which a ``br`` element is the one piece of HTML that is understood."""
+    text: list[str] = []
+    for token in tokens:
+        if token.type == "text":
+            text.append(_BREAK.sub("\0\n", token.content) if "<" in token.content else token.content)
+        elif token.type == "text_special":
+            text.append(token.content.replace("\n", " "))
+        else:
+            yield "".join(text)
+            text = []
+            yield token
+    yield "".join(text)
+
+
+def _dollar(tokens: Sequence[Token]) -> str:
+    """Choose how a literal dollar is written: alone in its paragraph it needs no more than a backslash."""
+    signs = sum(t.content.count("$") for t in tokens if t.type in {"text", "text_special"})
+    formulas = sum(t.type in {"math_inline", "math_display"} for t in tokens)
+    return r"\$" if signs + formulas < 2 else LITERAL_DOLLAR
+
+
+def inline_lines(tokens: Sequence[Token], *, in_table: bool = False) -> list[str]:
+    """Return the lines of a paragraph, a heading or a table cell; a hard break ends in a NUL."""
+    writer = _Writer(in_table=in_table, dollar=_dollar(tokens))
+    for item in _joined(tokens):
+        if isinstance(item, str):
+            writer.text(item)
+        else:
+            writer.write(item)
+    lines: list[str] = []
+    for raw in "".join(writer.parts).split("\n"):
+        hard = raw.endswith("\0")
+        line = guard_line(raw[:-1] if hard else raw)
+        if line:
+            lines.append(line + "\0" if hard else line)
+        elif hard and lines and not lines[-1].endswith("\0"):
+            lines[-1] += "\0"
+    return lines

@@ -1,0 +1,203 @@
+r"""The one Markdown parser of this package: markdown-it-py with tables, strikethrough and formulas.
+
+HTML is off, so that a tag in a reply is text. Every link target is accepted here, because what may be
+a link is decided by the renderer, which can still show the others. Formulas are parsed as Claude writes
+them, between dollars, ``\(..\)``, ``\[..\]`` or as an environment, so that Markdown leaves them alone.
+"""
+
+from __future__ import annotations
+
+import functools
+import re
+from typing import TYPE_CHECKING, Any
+
+from vertex_claude_magic.markdown.formulas import ENVIRONMENTS, LONGEST, dollar_formula_end
+
+if TYPE_CHECKING:
+    from markdown_it import MarkdownIt
+    from markdown_it.rules_block import StateBlock
+    from markdown_it.rules_inline import StateInline
+    from markdown_it.token import Token
+
+__all__ = ["DEEPEST", "parse_blocks", "parse_inline"]
+
+DEEPEST = 40
+
+_CLOSERS = {"$$": "$$", r"\(": r"\)", r"\[": r"\]"}
+_BEGIN = re.compile(r"\\begin\{([A-Za-z]+\*?)\}")
+_BLOCK_START = re.compile(r"\$\$|\\\[|\\begin\{([A-Za-z]+\*?)\}")
+
+
+def _push(state: StateInline, tex: str, source: str, *, display: bool) -> None:
+    token = state.push("math_display" if display else "math_inline", "", 0)
+    token.content, token.markup = tex, source
+
+
+def _find(state: StateInline, closer: str, start: int) -> int:
+    """Find the closer in this paragraph; what was searched in vain is not searched again."""
+    memory: tuple[str, dict[str, tuple[int, int]]] = state.env.get("formula_search", ("", {}))
+    if memory[0] is not state.src:
+        memory = state.env["formula_search"] = (state.src, {})
+    first, beyond = memory[1].get(closer, (0, 0))
+    limit = min(state.posMax, start + LONGEST)
+    begin = max(start, beyond - len(closer)) if first <= start else start
+    found = state.src.find(closer, begin, limit)
+    if found < 0:
+        memory[1][closer] = (min(first, start) if begin > start else start, max(limit, begin))
+    return found
+
+
+def _dollars(state: StateInline, silent: bool) -> int:
+    """Read a formula between dollars; return the place after it, or -1."""
+    src, pos = state.src, state.pos
+    if src.startswith("$$", pos):
+        return _delimited(state, "$$", silent)
+    end = dollar_formula_end(src, pos, state.posMax)
+    if end < 0 or "`" in src[pos:end]:
+        return -1
+    if not silent:
+        _push(state, src[pos + 1 : end], src[pos : end + 1], display=False)
+    return end + 1
+
+
+def _delimited(state: StateInline, opener: str, silent: bool) -> int:
+    start = state.pos + len(opener)
+    end = _find(state, _CLOSERS[opener], start)
+    if end < 0 or "`" in state.src[start:end] or not state.src[start:end].strip():
+        return -1
+    after = end + len(_CLOSERS[opener])
+    if not silent:
+        _push(state, state.src[start:end], state.src[state.pos : after], display=opener != r"\(")
+    return after
+
+
+def _environment(state: StateInline, silent: bool) -> int:
+    name = _BEGIN.match(state.src, state.pos)
+    if name is None or name[1] not in ENVIRONMENTS:
+        return -1
+    closer = f"\\end{{{name[1]}}}"
+    end = _find(state, closer, name.end())
+    if end < 0:
+        return -1
+    after = end + len(closer)
+    if not silent:
+        source = state.src[state.pos : after]
+        _push(state, source, source, display=True)
+    return after
+
+
+def _inline_rule(state: StateInline, silent: bool) -> bool:
+    char = state.src[state.pos]
+    if char == "$":
+        after = _dollars(state, silent)
+    elif char == "\\" and state.src[state.pos : state.pos + 2] in _CLOSERS:
+        after = _delimited(state, state.src[state.pos : state.pos + 2], silent)
+    elif char == "\\":
+        after = _environment(state, silent)
+    else:
+        return False
+    if after < 0 or after > state.posMax:
+        return False
+    state.pos = after
+    return True
+
+
+def _line(state: StateBlock, number: int) -> str:
+    return state.src[state.bMarks[number] + state.tShift[number] : state.eMarks[number]].rstrip()
+
+
+def _block_closer(first: str) -> str:
+    """Return what closes the display formula that this line opens; "" if it opens none of its own."""
+    opener = _BLOCK_START.match(first)
+    if opener is None or (opener[1] and opener[1] not in ENVIRONMENTS):
+        return ""
+    closer = f"\\end{{{opener[1]}}}" if opener[1] else _CLOSERS[opener[0]]
+    inside = first.find(closer, opener.end())
+    return closer if inside < 0 or inside + len(closer) == len(first) else ""
+
+
+def _last_line(state: StateBlock, start: int, end: int, closer: str) -> tuple[int, bool]:
+    """Return the line after the formula and whether it was closed; a blank line, a dedent or a fence ends it."""
+    for number in range(start, end):
+        line = _line(state, number)
+        if not line or line.startswith(("```", "~~~")) or state.sCount[number] < state.blkIndent:
+            return number, False
+        opened_here = number == start and line.find(closer, 2) < 0
+        if line.endswith(closer) and not opened_here:
+            return number + 1, True
+    return end, False
+
+
+def _block_rule(state: StateBlock, start: int, end: int, silent: bool) -> bool:
+    """Take display formulas out of the reach of the other block rules; an unclosed one is a paragraph.
+
+    The opening line alone decides, so that text that is still to come cannot change earlier blocks.
+    """
+    if state.is_code_block(start):
+        return False
+    closer = _block_closer(_line(state, start))
+    if not closer:
+        return False
+    if silent:
+        return True
+    after, closed = _last_line(state, start, end, closer)
+    source = state.getLines(start, after, state.blkIndent, False).strip()
+    state.line = after
+    (_push_formula if closed else _push_paragraph)(state, source, [start, after])
+    return True
+
+
+def _push_formula(state: StateBlock, source: str, lines: list[int]) -> None:
+    token = state.push("math_block", "", 0)
+    token.content = source if source.startswith("\\begin") else source[2:-2]
+    token.markup, token.map = source, lines
+
+
+def _push_paragraph(state: StateBlock, source: str, lines: list[int]) -> None:
+    state.push("paragraph_open", "p", 1).map = lines
+    inline = state.push("inline", "", 0)
+    inline.content, inline.map, inline.children = source, lines, []
+    state.push("paragraph_close", "p", -1)
+
+
+@functools.cache
+def _parser() -> MarkdownIt:
+    from markdown_it import MarkdownIt
+
+    parser = MarkdownIt("commonmark", {"html": False, "linkify": False, "maxNesting": DEEPEST})
+    parser.enable(["table", "strikethrough"]).disable(["text_join", "html_block", "html_inline"])
+    parser.core.ruler.disable("inline")
+    parser.inline.ruler.before("escape", "math", _inline_rule)
+    interrupts = ["paragraph", "reference", "blockquote", "list"]
+    parser.block.ruler.before("table", "math", _block_rule, {"alt": interrupts})
+    accept_all = {"validateLink": lambda _url: True, "normalizeLink": str, "normalizeLinkText": str}
+    for name, function in accept_all.items():
+        setattr(parser, name, function)
+    return parser
+
+
+def parse_blocks(text: str) -> list[Token]:
+    """Return the block tokens of the text, which must hold "\\n" line ends only.
+
+    Inline content is left unparsed; where the text defines link references, its tokens know them.
+
+    >>> [token.type for token in parse_blocks("$$x^2$$")]
+    ['math_block']
+    """
+    environment: dict[str, Any] = {}
+    tokens = _parser().parse(text, environment)
+    references = environment.get("references")
+    for token in tokens if references else ():
+        token.meta["references"] = references
+    return tokens
+
+
+def parse_inline(content: str, references: dict[str, Any] | None = None) -> list[Token]:
+    """Return the tokens of the content of a paragraph, a heading or a table cell.
+
+    >>> [token.type for token in parse_inline("*a*")]
+    ['em_open', 'text', 'em_close']
+    """
+    found: list[Token] = []
+    _parser().inline.parse(content, _parser(), {"references": references} if references else {}, found)
+    return found
