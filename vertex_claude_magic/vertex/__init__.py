@@ -1,0 +1,1 @@
+"""The Vertex AI floor: requests, hosts, credentials, transport, events and replies; nothing of notebooks."""

@@ -1,0 +1,299 @@
+"""Google credentials: found late, looked up once, refreshed once for all threads, read again after a login.
+
+`google.auth.default()` may start gcloud and may wait for a metadata server that is not there, so
+nothing here runs before the first request, and whoever calls it does so in a thread that can be left.
+Tokens live in google-auth's objects and in the headers of one request; nowhere else.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import threading
+import warnings
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NoReturn, Protocol
+
+from vertex_claude_magic import errors
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+__all__ = ["ApplicationDefault", "Authorizer", "FixedToken"]
+
+SCOPE = "https://www.googleapis.com/auth/cloud-platform"
+LOGIN = "gcloud auth application-default login"
+
+
+class Authorizer(Protocol):
+    """What the transport asks of credentials; each method may block, and may be called by any thread."""
+
+    def headers(self) -> dict[str, str]:
+        """Return the headers that authorise a request, a fresh token among them."""
+
+    def renew(self, refused: Mapping[str, str]) -> bool:
+        """Get a new token because this one was refused with 401; False if there is none to be had."""
+
+    def project(self) -> str | None:
+        """Return the project that the credentials name, if they name one."""
+
+
+class FixedToken:
+    """A token that is known beforehand and never renewed, such as the emulator's.
+
+    >>> FixedToken("emulator")
+    FixedToken(***)
+    """
+
+    def __init__(self, token: str) -> None:
+        self._token = token
+
+    def __repr__(self) -> str:
+        return "FixedToken(***)"
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError("A FixedToken is not pickled or copied, because that would spread the token.")
+
+    def headers(self) -> dict[str, str]:
+        """Return the Authorization header."""
+        return _checked({"authorization": f"Bearer {self._token}"})
+
+    def renew(self, refused: Mapping[str, str]) -> bool:  # noqa: ARG002 - the protocol has it
+        """There is no other token."""
+        return False
+
+    def project(self) -> str | None:
+        """A bare token names no project."""
+        return None
+
+
+class ApplicationDefault:
+    """Google's application default credentials, of every kind that google-auth supports.
+
+    Args:
+        credentials: A google-auth credentials object to use instead of looking for one.
+        request: Makes the `google.auth.transport.Request` that refreshes tokens; for tests and proxies.
+
+    One lock guards all: a token is refreshed once, whoever asks. If a credentials file or the variable
+    that names it changes, as it does after a new login, the credentials are read again.
+    """
+
+    def __init__(self, *, credentials: Any = None, request: Callable[[], Any] | None = None) -> None:
+        self._given = credentials
+        self._make_request = request or _google_request
+        self._lock = threading.Lock()
+        self._credentials: Any = None
+        self._project: str | None = None
+        self._read_from: tuple[Any, ...] | None = None
+
+    def __repr__(self) -> str:
+        kind = (
+            type(self._credentials or self._given).__name__
+            if self._credentials or self._given
+            else "not read yet"
+        )
+        return f"ApplicationDefault({kind})"
+
+    def headers(self) -> dict[str, str]:
+        """Return the Authorization header, and the quota project's header if the credentials have one.
+
+        Raises:
+            CredentialsNotFound: there are no credentials.
+            LoginExpired: Google no longer accepts them.
+            NetworkError: the token endpoint could not be reached.
+        """
+        with self._lock:
+            self._load()
+            return _checked(self._apply())
+
+    def renew(self, refused: Mapping[str, str]) -> bool:
+        """Get a new token, unless another thread has already replaced the refused one."""
+        with self._lock:
+            self._load()
+            if f"Bearer {self._credentials.token}" == refused.get("authorization"):
+                self._renew()
+            return True
+
+    def _renew(self) -> None:
+        if self._given is not None:
+            self._guarded(lambda: self._given.refresh(self._make_request()))
+        else:
+            # Read anew, not refreshed: credentials that stand on others keep those others' dead tokens.
+            self._credentials = None
+            self._load()
+
+    def project(self) -> str | None:
+        """Return the project of the credentials, then their quota project, then None."""
+        with self._lock:
+            self._load(whole=True)
+            return self._project or getattr(self._credentials, "quota_project_id", None)
+
+    def _load(self, *, whole: bool = False) -> None:
+        if self._given is not None:
+            self._credentials = self._given
+            self._project = getattr(self._given, "project_id", None)
+            return
+        stamp = (_credential_files(), whole or (self._read_from or ("", False))[1])
+        if self._credentials is None or stamp != self._read_from:
+            self._credentials, self._project = self._guarded(lambda: self._find(whole=whole))
+            self._read_from = stamp
+
+    def _find(self, *, whole: bool) -> tuple[Any, str | None]:
+        """Look for credentials; the project too if `whole`, which starts gcloud where gcloud logged in."""
+        import google.auth
+        from google.auth import exceptions
+
+        file, how = _gcloud_login(), {"scopes": [SCOPE], "request": self._make_request()}
+        with warnings.catch_warnings():
+            # Advice on quota projects comes as a cure if Google ever asks for one; the file is the user's own.
+            warnings.filterwarnings("ignore", category=UserWarning, module="google.auth")
+            warnings.filterwarnings("ignore", category=DeprecationWarning, module="google.auth")
+            try:
+                if file is not None and not whole:
+                    quota = os.environ.get("GOOGLE_CLOUD_QUOTA_PROJECT")
+                    found = google.auth.load_credentials_from_file(str(file), quota_project_id=quota, **how)
+                else:
+                    found = google.auth.default(**how)
+            except exceptions.GoogleAuthError:
+                raise
+            except Exception as failure:  # noqa: BLE001 - google-auth lets through what an odd file provokes
+                raise exceptions.DefaultCredentialsError(_reason(failure)) from None
+        return found[0], found[1]
+
+    def _apply(self) -> dict[str, str]:
+        # Not before_request: toward some hosts it starts a look-up of its own in the background.
+        if not self._credentials.valid:
+            self._guarded(lambda: self._credentials.refresh(self._make_request()))
+        headers: dict[str, str] = {}
+        self._credentials.apply(headers)
+        return headers
+
+    def _guarded(self, work: Callable[[], Any]) -> Any:
+        from google.auth import exceptions
+
+        error: errors.ClaudeError
+        try:
+            return work()
+        except exceptions.DefaultCredentialsError as failure:
+            error = _not_found(failure)
+        except exceptions.GoogleAuthError as failure:
+            error = _refused(failure, self._credentials)
+        # A later call reads the files anew; google-auth's exception may hold a response, so it is not chained.
+        self._credentials = None
+        raise error from None
+
+
+def _google_request() -> Any:
+    from google.auth.transport.requests import Request
+
+    return Request()
+
+
+def _credential_files() -> tuple[str, int | None]:
+    """Name the file that google-auth reads, with its change time: what tells of a new login."""
+    explicit = os.environ.get("GOOGLE_APPLICATION_CREDENTIALS")
+    configured = os.environ.get("CLOUDSDK_CONFIG")
+    if configured:
+        folder = Path(configured)
+    elif os.name == "nt":
+        folder = Path(os.environ.get("APPDATA", "")) / "gcloud"
+    else:
+        # Without a home directory, expanduser of pathlib raises; google-auth reads below "~" then.
+        folder = Path(os.path.expanduser("~"), ".config", "gcloud")  # noqa: PTH111
+    file = Path(explicit) if explicit else folder / "application_default_credentials.json"
+    return str(file), _changed(file)
+
+
+def _gcloud_login() -> Path | None:
+    """Return the file of gcloud's login if that is where google-auth would find credentials."""
+    file, changed = _credential_files()
+    explicit = os.environ.get("GOOGLE_APPLICATION_CREDENTIALS")
+    return Path(file) if changed is not None and not explicit else None
+
+
+def _changed(file: Path) -> int | None:
+    try:
+        return file.stat().st_mtime_ns
+    except OSError:
+        return None
+
+
+def login_cure() -> str:
+    """Tell how to log in where we run: Colab has a way of its own."""
+    if "google.colab" in sys.modules or "COLAB_RELEASE_TAG" in os.environ:
+        return "Run: from google.colab import auth; auth.authenticate_user()"
+    return f"Run: {LOGIN}"
+
+
+def _reason(failure: Exception) -> str:
+    # The text could quote the file, and with it a key; the system's own words cannot.
+    return (failure.strerror if isinstance(failure, OSError) else None) or type(failure).__name__
+
+
+def _not_found(failure: Exception) -> errors.CredentialsNotFound:
+    why = errors.quote(str(failure.args[0]) if failure.args else "", 90)
+    named = os.environ.get("GOOGLE_APPLICATION_CREDENTIALS")
+    if named:
+        return errors.CredentialsNotFound(
+            f"GOOGLE_APPLICATION_CREDENTIALS names {errors.quote(named, 80)!r}, which is no usable credentials file "
+            f"({why}).",
+            cure=f"Correct the variable or remove it, then {login_cure()[0].lower()}{login_cure()[1:]}",
+        )
+    file, changed = _credential_files()
+    if changed is not None:
+        return errors.CredentialsNotFound(
+            f"The credentials in {errors.quote(file, 120)} cannot be used ({why}).", cure=login_cure()
+        )
+    return errors.CredentialsNotFound(
+        "No Google credentials were found.",
+        cure=f"{login_cure()} (or set GOOGLE_APPLICATION_CREDENTIALS; %claude_demo needs none).",
+    )
+
+
+def _refused(failure: Any, credentials: Any) -> errors.ClaudeError:
+    from google.auth import exceptions
+
+    said = errors.quote(str(failure.args[0]) if failure.args else type(failure).__name__, 120)
+    if isinstance(failure, exceptions.TransportError) or getattr(failure, "retryable", False):
+        return errors.NetworkError(
+            f"Google's token service could not be reached ({said}).",
+            cure="Check the network and proxy settings (HTTPS_PROXY), and ask again.",
+        )
+    if "service_account" in type(credentials).__module__:
+        email = getattr(credentials, "service_account_email", "")
+        return errors.LoginExpired(
+            f"Google refused the service account's key ({said}).",
+            cure=f"Check that {errors.quote(email, 80) or 'the account'} and its key still exist, "
+            "or name a new key file in GOOGLE_APPLICATION_CREDENTIALS.",
+        )
+    rooms = set(type(credentials).__module__.split("."))
+    for kinds, what, cure in _NOT_PERSONS:
+        if rooms & kinds or (isinstance(failure, exceptions.OAuthError) and "identity_pool" in kinds):
+            return errors.LoginExpired(f"{what} ({said}).", cure=cure)
+    return errors.LoginExpired(
+        f"Google asks for a new login ({said}).", cure=f"{login_cure()}, and ask again; no restart is needed."
+    )
+
+
+# Credentials that no login of a person renews, by the module of their class in google-auth 2.62.
+_NOT_PERSONS = (
+    ({"compute_engine"}, "The metadata server of this machine gives no token",
+     "Check that the machine has a service account with the cloud-platform scope."),
+    ({"impersonated_credentials"}, "The account may not act for the service account",
+     f"Have roles/iam.serviceAccountTokenCreator on it granted to the account, or run: {LOGIN}"),
+    ({"identity_pool", "aws", "pluggable"}, "Google refused the identity of the workload",
+     "Check the credential source and the workload identity pool that the credentials file names."),
+)  # fmt: skip
+
+
+def _checked(headers: dict[str, str]) -> dict[str, str]:
+    token = headers.get("authorization", "")
+    if not (token.isascii() and token.isprintable() and len(token) > len("Bearer ")):
+        _unusable()
+    return headers
+
+
+def _unusable() -> NoReturn:
+    raise errors.CredentialsError(
+        "The access token is empty or holds characters that a header cannot carry.", cure=login_cure()
+    )

@@ -1,0 +1,143 @@
+"""Where a request goes: the host of a location, the path of a model, and which hosts may see a Google token.
+
+Hosts and paths are those of the page "Claude on Google Cloud" (Claude docs, 2026-09-26) and of the
+official SDK's Vertex client (anthropic 2.12.0).
+"""
+
+from __future__ import annotations
+
+import re
+from ipaddress import ip_address
+from typing import TYPE_CHECKING
+from urllib.parse import SplitResult, quote, urlsplit
+
+from vertex_claude_magic import errors
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
+
+__all__ = ["base_url_of", "check_location", "check_token_host", "is_loopback", "model_path"]
+
+_HOST_LABEL = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?")
+# A URL that every parser reads alike: visible ASCII, no backslash; a host of letters, digits, dots and hyphens
+# (or an IPv6 address) without user name and without a trailing dot.
+_PLAIN_URL = re.compile(r"[!-\[\]-~]+")
+_PLAIN_HOST = re.compile(r"[a-z0-9.-]*[a-z0-9-]|[0-9a-f:.]+")
+_MULTI_REGIONS = ("us", "eu")
+# pchar of RFC 3986, section 3.3, without ";" and ":", which could end the segment or name another verb.
+_SEGMENT_SAFE = "!$&'()*+,=@"
+
+
+def check_location(location: str) -> str:
+    """Return the location if it can stand in a host name (RFC 1123, one label).
+
+    Raises:
+        OptionError: it cannot.
+
+    >>> check_location("us-east5")
+    'us-east5'
+    """
+    if not _HOST_LABEL.fullmatch(location):
+        raise errors.OptionError(
+            f"{errors.quote(location)!r} is not a Google Cloud location.",
+            cure="Use global, us, eu, or a region such as us-east5.",
+        )
+    return location
+
+
+def base_url_of(location: str) -> str:
+    """Return the base URL that serves a location, without a trailing slash.
+
+    >>> base_url_of("global"), base_url_of("eu"), base_url_of("us-east5")  # doctest: +NORMALIZE_WHITESPACE
+    ('https://aiplatform.googleapis.com/v1', 'https://aiplatform.eu.rep.googleapis.com/v1',
+     'https://us-east5-aiplatform.googleapis.com/v1')
+
+    Raises:
+        OptionError: the location is no legal host label.
+    """
+    check_location(location)
+    if location == "global":
+        return "https://aiplatform.googleapis.com/v1"
+    if location in _MULTI_REGIONS:
+        return f"https://aiplatform.{location}.rep.googleapis.com/v1"
+    return f"https://{location}-aiplatform.googleapis.com/v1"
+
+
+def model_path(*, project: str, location: str, model: str, verb: str) -> str:
+    """Return the path of a model's verb below the base URL; every part is percent-encoded.
+
+    Raises:
+        OptionError: the project or the model is empty, or would change the path.
+
+    >>> model_path(project="p", location="global", model="claude-haiku-4-5@20251001", verb="rawPredict")
+    '/projects/p/locations/global/publishers/anthropic/models/claude-haiku-4-5@20251001:rawPredict'
+    """
+    parts = {"project": project, "location": location, "model": model}
+    encoded = {name: _segment(name, value) for name, value in parts.items()}
+    return (
+        f"/projects/{encoded['project']}/locations/{encoded['location']}"
+        f"/publishers/anthropic/models/{encoded['model']}:{verb}"
+    )
+
+
+def _segment(name: str, value: str) -> str:
+    bare = value.partition(";")[0].lower().replace("%2e", ".")
+    if not value.strip() or bare in {"", ".", ".."} or len(value) > 500:
+        raise errors.OptionError(
+            f"{errors.quote(value, 60)!r} cannot be a {name}.",
+            cure=f"Give the {name} as Google Cloud names it.",
+        )
+    # A domain-scoped project id, example.com:my-project, keeps its colon.
+    safe = _SEGMENT_SAFE + (":" if name == "project" else "")
+    return quote(value.encode("utf-8", "replace"), safe=safe)
+
+
+def is_loopback(url: str) -> bool:
+    """Tell whether a URL points at this machine (127.0.0.0/8, ::1, localhost).
+
+    >>> is_loopback("http://127.0.0.1:8080/v1"), is_loopback("http://127.0.0.1.example.com/v1")
+    (True, False)
+    """
+    try:
+        host = urlsplit(url).hostname or ""
+        return host == "localhost" or ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def check_token_host(url: str, trusted_hosts: Collection[str] = ()) -> None:
+    """Refuse to send a Google token anywhere but to Google over TLS, to loopback, or to a trusted host.
+
+    Raises:
+        UntrustedHost: the URL is none of these, or is written so that it only looks like one.
+
+    >>> check_token_host("https://us-east5-aiplatform.googleapis.com/v1/projects/p")
+    >>> check_token_host("https://googleapis.com.evil.example/v1")
+    Traceback (most recent call last):
+    vertex_claude_magic.errors.UntrustedHost: ...
+    """
+    try:
+        parts = urlsplit(url)
+        host = parts.hostname or ""
+        plain = _PLAIN_URL.fullmatch(url) and _PLAIN_HOST.fullmatch(host) and "@" not in parts.netloc
+        trusted = plain and parts.port != 0 and _may_see_token(parts, host, trusted_hosts)
+    except ValueError:
+        # The address itself is not quoted: it may hold a password.
+        host, trusted = "an address that cannot be read", False
+    if not trusted:
+        raise errors.UntrustedHost(
+            f"A Google token is not sent to {errors.quote(host, 80)!r}.",
+            cure="Use an https address of googleapis.com or a loopback address as base URL, or name the host "
+            "of your https gateway in the setting trusted_hosts.",
+            details={"host": errors.quote(host)},
+        )
+
+
+def _may_see_token(parts: SplitResult, host: str, trusted_hosts: Collection[str]) -> bool:
+    if is_loopback(f"//{parts.netloc}"):
+        return parts.scheme in {"http", "https"}
+    if "[" in parts.netloc:
+        # Brackets hold an IPv6 address; Python 3.10 does not check that.
+        return False
+    google = host == "googleapis.com" or host.endswith(".googleapis.com")
+    return parts.scheme == "https" and (google or host in {name.lower() for name in trusted_hosts})

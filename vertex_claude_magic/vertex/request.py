@@ -1,0 +1,339 @@
+"""The request builder: options in, one frozen `Request` out. It sends nothing and reads nothing.
+
+The wire format is that of the page "Claude on Google Cloud" (Claude docs, 2026-09-26): the model stands
+in the URL, `anthropic_version` in the body, betas in a header; counting tokens has a path of its own
+and keeps the model in the body.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+import math
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from vertex_claude_magic.errors import ModelRuleError, OptionError, RequestTooLarge, quote
+from vertex_claude_magic.vertex.endpoint import base_url_of, check_location, model_path
+from vertex_claude_magic.vertex.rules import check_rules
+
+if TYPE_CHECKING:
+    from vertex_claude_magic.catalog import Catalog
+
+__all__ = ["Request", "RequestOptions", "build_count_request", "build_request"]
+
+DEFAULT_VERSION = "vertex-2023-10-16"
+DEFAULT_MAX_TOKENS = 16_000
+
+# Fields that the token-counting endpoint takes (anthropic 2.12.0, messages.count_tokens; the last four are beta).
+_COUNT_FIELDS = ("anthropic_version", "messages", "system", "tools", "tool_choice", "thinking", "output_config",
+                 "cache_control", "compaction", "context_management", "mcp_servers", "speed")  # fmt: skip
+_FIXED_HEADERS = {"authorization", "proxy-authorization", "host", "content-length", "transfer-encoding",
+                  "content-type", "connection"}  # fmt: skip
+_HEADER_NAME = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
+# "Add custom metadata labels" (Google Cloud docs, 2026): keys and values of billing labels.
+_LABEL_KEY = re.compile(r"[^\W\dA-Z_][^\WA-Z]{0,62}|[^\W\dA-Z_](?:[^\WA-Z]|-){0,62}")
+_LABEL_VALUE = re.compile(r"(?:[^\WA-Z]|-){0,63}")
+_MAX_LABELS = 32
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class RequestOptions:
+    """What a request asks for beside its messages; None means: leave it to the service.
+
+    `thinking` is "adaptive", "off", "between_tools" or a budget in tokens; `set` holds further body
+    fields, which are sent unchecked; `header` and `label` hold extra headers and billing labels.
+    """
+
+    system: str | Sequence[Mapping[str, Any]] | None = None
+    max_tokens: int | None = None
+    stop: Sequence[str] = ()
+    effort: str | None = None
+    thinking: str | int | None = None
+    show_thinking: bool = False
+    temperature: float | None = None
+    top_p: float | None = None
+    top_k: int | None = None
+    set: Mapping[str, Any] = field(default_factory=dict)
+    beta: Sequence[str] = ()
+    header: Mapping[str, str] = field(default_factory=dict)
+    label: Mapping[str, str] = field(default_factory=dict)
+    force: bool = False
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Request:
+    """One HTTP request, complete but for the token.
+
+    `body` is the JSON object that is sent, `headers` never hold an Authorization. Two requests are
+    equal when everything that goes over the wire is equal.
+    """
+
+    url: str
+    headers: Mapping[str, str]
+    body: Mapping[str, Any]
+    model: str
+    project: str
+    region: str
+    notices: tuple[str, ...] = field(default=(), compare=False)
+    method: str = "POST"
+
+    @property
+    def streamed(self) -> bool:
+        """Whether the answer comes as server-sent events."""
+        return self.body.get("stream") is True
+
+    @property
+    def payload(self) -> bytes:
+        """The body as it goes over the wire: UTF-8 JSON without spaces."""
+        text = json.dumps(self.body, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+        return text.encode("utf-8", "replace")
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 of model and body, as 64 hexadecimal digits; the same request has the same digest."""
+        content = {"model": self.model, "body": {**self.body, "stream": None}}
+        text = json.dumps(content, sort_keys=True, separators=(",", ":"))
+        return hashlib.sha256(text.encode("ascii")).hexdigest()
+
+    def __hash__(self) -> int:
+        return hash((self.url, self.digest))
+
+
+def build_request(
+    messages: Sequence[Mapping[str, Any]],
+    options: RequestOptions,
+    *,
+    model: str,
+    project: str,
+    region: str,
+    catalog: Catalog,
+    stream: bool = True,
+    base_url: str | None = None,
+    anthropic_version: str = DEFAULT_VERSION,
+) -> Request:
+    """Build a request for one answer.
+
+    Raises:
+        ModelRuleError: the table says that the model or the API version refuses it (`force` lifts this).
+        OptionError: a value cannot be sent at all.
+        RequestTooLarge: the body is over the service's limit.
+
+    >>> from vertex_claude_magic.catalog import Catalog
+    >>> request = build_request([{"role": "user", "content": "Hi"}], RequestOptions(max_tokens=9),
+    ...     model="claude-haiku-4-5", project="p", region="global", catalog=Catalog.load())
+    >>> request.url.rpartition("/")[2]
+    'claude-haiku-4-5:streamRawPredict'
+    >>> sorted(request.body)
+    ['anthropic_version', 'max_tokens', 'messages', 'stream']
+    """
+    notices = _notices(model, region, catalog, force=options.force)
+    body = _body(messages, options, model=model, catalog=catalog, version=anthropic_version)
+    row = catalog.find(model)
+    if row is not None and not options.force:
+        check_rules(body, model=row, catalog=catalog, given=options.set)
+    if stream:
+        body["stream"] = True
+    else:
+        body.pop("stream", None)
+    verb = "streamRawPredict" if stream else "rawPredict"
+    base = (base_url or base_url_of(region)).rstrip("/")
+    path = model_path(project=project, location=check_location(region), model=model, verb=verb)
+    request = Request(url=base + path, headers=_headers(options), body=body, model=model, project=project,
+                      region=region, notices=notices)  # fmt: skip
+    _check_size(request, catalog)
+    return request
+
+
+def build_count_request(request: Request) -> Request:
+    """Build the request that counts the input tokens of another request; counting is free of charge.
+
+    The version suffix of the model is cut, because the endpoint refuses it
+    (page "Count tokens for Claude models", Google Cloud docs, 2026).
+    """
+    body = {name: request.body[name] for name in _COUNT_FIELDS if name in request.body}
+    body["model"] = request.model.partition("@")[0]
+    base = request.url.rpartition("/projects/")[0]
+    path = model_path(
+        project=request.project, location=request.region, model="count-tokens", verb="rawPredict"
+    )
+    return Request(url=base + path, headers=request.headers, body=body, model=request.model,
+                   project=request.project, region=request.region)  # fmt: skip
+
+
+def _body(
+    messages: Sequence[Mapping[str, Any]],
+    options: RequestOptions,
+    *,
+    model: str,
+    catalog: Catalog,
+    version: str,
+) -> dict[str, Any]:
+    thinking = _thinking(options, model, catalog)
+    named: dict[str, Any] = {
+        "anthropic_version": version,
+        "max_tokens": _max_tokens(options, model, catalog),
+        "messages": [dict(message) for message in messages],
+        "system": options.system,
+        "stop_sequences": list(options.stop) or None,
+        "thinking": thinking,
+        "output_config": {"effort": options.effort} if options.effort else None,
+        "temperature": options.temperature,
+        "top_p": options.top_p,
+        "top_k": options.top_k,
+    }
+    body = {name: value for name, value in named.items() if value is not None and value != ""}
+    body.update(options.set)
+    if options.effort and isinstance(options.set.get("output_config"), Mapping):
+        body["output_config"] = {"effort": options.effort, **options.set["output_config"]}
+    try:
+        cleaned: dict[str, Any] = _clean(body)
+    except RecursionError as error:
+        raise OptionError(
+            "The request is nested too deeply, or holds itself.", cure="Give plain lists and dicts."
+        ) from error
+    return cleaned
+
+
+def _clean(value: Any) -> Any:
+    """Copy JSON; what JSON or UTF-8 cannot carry is an error (NaN) or replaced (lone surrogates)."""
+    if isinstance(value, str):
+        return value if value.isascii() else _whole_text(value)
+    if isinstance(value, Mapping):
+        return {_clean(str(name)): _clean(part) for name, part in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_clean(part) for part in value]
+    if value is None or isinstance(value, (bool, int)):
+        return value
+    if isinstance(value, float) and math.isfinite(value):
+        return value
+    raise OptionError(
+        f"{quote(repr(value), 60)} cannot be sent as JSON.", cure="Give strings, numbers, lists or dicts."
+    )
+
+
+def _whole_text(text: str) -> str:
+    """Join surrogate pairs, and put U+FFFD in the place of lone surrogates."""
+    return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+
+
+def _max_tokens(options: RequestOptions, model: str, catalog: Catalog) -> int:
+    if options.max_tokens is None:
+        row = catalog.find(model)
+        limit = row.max_output_tokens if row is not None else None
+        return min(DEFAULT_MAX_TOKENS, limit or DEFAULT_MAX_TOKENS)
+    if options.max_tokens < 1:
+        raise OptionError(f"max_tokens is {options.max_tokens}.", cure="Use --max-tokens 1 or more.")
+    return options.max_tokens
+
+
+def _thinking(options: RequestOptions, model: str, catalog: Catalog) -> dict[str, Any] | None:
+    thinking = _thinking_kind(options.thinking)
+    if not options.show_thinking or (thinking or {}).get("type") == "disabled":
+        return thinking
+    if thinking is None:
+        row = catalog.find(model)
+        if row is not None and "adaptive" not in row.rules.thinking:
+            return _default_budget(options, model, catalog)
+        thinking = {"type": "adaptive"}
+    if thinking["type"] == "adaptive":
+        # Since 4.7 the service leaves the text of thinking out unless the summary is asked for.
+        thinking["display"] = "summarized"
+    return thinking
+
+
+def _thinking_kind(thinking: str | int | None) -> dict[str, Any] | None:
+    if thinking is None or thinking == "":
+        return None
+    if isinstance(thinking, int) or thinking.isdecimal():
+        return {"type": "enabled", "budget_tokens": int(thinking)}
+    kind = {"adaptive": "adaptive", "off": "disabled", "between_tools": "between_tools"}.get(thinking)
+    if kind is None:
+        raise OptionError(
+            f"{quote(thinking, 60)!r} is no kind of thinking.",
+            cure="Use adaptive, off, between_tools, or a budget in tokens.",
+        )
+    return {"type": kind}
+
+
+def _default_budget(options: RequestOptions, model: str, catalog: Catalog) -> dict[str, Any]:
+    # Half of the answer at most, so that showing the thinking does not starve the text.
+    return {
+        "type": "enabled",
+        "budget_tokens": max(1024, min(8000, _max_tokens(options, model, catalog) // 2)),
+    }
+
+
+def _headers(options: RequestOptions) -> dict[str, str]:
+    headers = {"Content-Type": "application/json"}
+    if options.beta:
+        headers["anthropic-beta"] = ",".join(options.beta)
+    if options.label:
+        headers["X-Vertex-AI-Labels"] = _labels(options.label)
+    headers.update(options.header)
+    for name, value in headers.items():
+        _check_header(name, value, own=name not in options.header)
+    return headers
+
+
+def _check_header(name: str, value: str, *, own: bool) -> None:
+    if not own and name.strip().lower() in _FIXED_HEADERS:
+        raise OptionError(
+            f"The header {quote(name, 60)!r} is set by this package.", cure="Leave it out of --header."
+        )
+    if not _HEADER_NAME.fullmatch(name) or not _is_header_value(value):
+        # The value may be a secret, so it is not quoted.
+        raise OptionError(
+            f"The header {quote(name, 60)!r} has a name or a value that HTTP cannot carry.",
+            cure="Use --header 'Name: value' in printable ASCII.",
+        )
+
+
+def _is_header_value(value: Any) -> bool:
+    return isinstance(value, str) and value.isascii() and value.isprintable() and value == value.strip()
+
+
+def _labels(labels: Mapping[str, str]) -> str:
+    for key, value in labels.items():
+        if not _LABEL_KEY.fullmatch(key) or not _LABEL_VALUE.fullmatch(value):
+            raise OptionError(
+                f"{quote(key, 40)}={quote(value, 40)} is no billing label.",
+                cure="Keys start with a lowercase letter; keys and values hold lowercase letters, digits, _ and -, "
+                "63 characters at most.",
+            )
+    if len(labels) > _MAX_LABELS:
+        raise OptionError(f"{len(labels)} billing labels are too many.", cure=f"Use {_MAX_LABELS} at most.")
+    return base64.b64encode(json.dumps(dict(labels)).encode()).decode("ascii")
+
+
+def _notices(model: str, region: str, catalog: Catalog, *, force: bool) -> tuple[str, ...]:
+    row = catalog.find(model)
+    if row is None:
+        near = ", ".join(catalog.nearest(model))
+        return (f"The model table does not know {quote(model, 60)}; it is sent as it stands. Near: {near}.",)
+    if row.lifecycle == "retired" and not force:
+        date = f" since {row.retired_on}" if row.retired_on else ""
+        raise ModelRuleError(
+            f"{row.name} is retired{date} and no longer answers.",
+            cure=f"Use {row.successor or 'a newer model'}, or add --force to send it all the same.",
+        )
+    if row.locations and not row.served_in(region):
+        served = ", ".join(row.locations)
+        return (
+            f"The model table does not list {row.name} in {region} (it lists {served}); sent all the same.",
+        )
+    return ()
+
+
+def _check_size(request: Request, catalog: Catalog) -> None:
+    limit = int(catalog.limits["request"]["bytes"])
+    size = len(request.payload)
+    if size > limit:
+        raise RequestTooLarge(
+            f"The request has {size / 1e6:.1f} MB, and Vertex AI takes {limit / 1e6:.0f} MB.",
+            cure="Attach fewer or smaller files.",
+            details={"bytes": size, "limit": limit},
+        )

@@ -1,0 +1,94 @@
+"""When a refused request is tried again, and after how long. Pure: the headers and a random number come in.
+
+The rules are those of the official SDK (anthropic 2.12.0): 408, 409, 429 and 5xx are tried again, the
+header `x-should-retry` decides first, `retry-after-ms` and `retry-after` name the wait.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timezone
+from email.utils import parsedate_to_datetime
+from typing import TYPE_CHECKING
+
+from vertex_claude_magic import errors
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+__all__ = ["RetryPolicy", "asked_wait", "backoff", "may_retry"]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class RetryPolicy:
+    """How patient the transport is; all times in seconds.
+
+    `silence` is the longest time without a byte, `longest_wait` the longest wait that is sat out
+    without asking the user.
+    """
+
+    retries: int = 2
+    first_wait: float = 0.5
+    longest_backoff: float = 8.0
+    longest_wait: float = 60.0
+    connect: float = 10.0
+    silence: float = 300.0
+    credentials: float = 12.0
+
+
+def may_retry(status: int, headers: Mapping[str, str], error: errors.ClaudeError) -> bool:
+    """Tell whether a refused request may be sent again.
+
+    A quota that is used up may be zero, so it is tried again only where the server names a wait.
+    """
+    said = headers.get("x-should-retry", "").strip().lower()
+    if said in {"true", "false"}:
+        return said == "true"
+    if isinstance(error, errors.QuotaExceeded):
+        return "retry-after" in headers or "retry-after-ms" in headers
+    return status in {408, 409, 429} or status >= 500
+
+
+def asked_wait(headers: Mapping[str, str], now: datetime) -> float | None:
+    """Return the wait in seconds that the server asks for; None if it names none that makes sense.
+
+    >>> asked_wait({"retry-after": "5"}, datetime.now(timezone.utc))
+    5.0
+    >>> asked_wait({"retry-after": "-1"}, datetime.now(timezone.utc)) is None
+    True
+    """
+    seconds = _number(headers.get("retry-after-ms"), 1000.0)
+    if seconds is None:
+        seconds = _number(headers.get("retry-after"), 1.0)
+    if seconds is None:
+        seconds = _until(headers.get("retry-after"), now)
+    return seconds
+
+
+def _number(text: str | None, unit: float) -> float | None:
+    try:
+        value = float(text or "") / unit
+    except ValueError:
+        return None
+    return value if 0 <= value < float("inf") else None
+
+
+def _until(text: str | None, now: datetime) -> float | None:
+    try:
+        moment = parsedate_to_datetime(text or "")
+    except (ValueError, TypeError):
+        return None
+    if moment.tzinfo is None:
+        moment = moment.replace(tzinfo=timezone.utc)
+    seconds = (moment - now).total_seconds()
+    return seconds if seconds > 0 else None
+
+
+def backoff(attempt: int, policy: RetryPolicy, random: Callable[[], float]) -> float:
+    """Return the wait in seconds before the next attempt: doubled each time, up to a quarter less by chance.
+
+    >>> backoff(0, RetryPolicy(), lambda: 0.0), backoff(9, RetryPolicy(), lambda: 1.0)
+    (0.5, 6.0)
+    """
+    wait = min(policy.first_wait * 2.0**attempt, policy.longest_backoff)
+    return wait * (1 - 0.25 * random())

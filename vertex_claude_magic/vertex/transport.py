@@ -1,0 +1,384 @@
+"""Sending: one thread a request, retries before the first byte, a deadline, and a stop that works at once.
+
+The thread reads; whoever asked waits on a queue. That way a kernel interrupt ends any wait (also a slow
+name look-up), the display can redraw while the server is silent, and a deadline holds against a drip.
+"""
+
+from __future__ import annotations
+
+import json
+import random
+import socket
+import threading
+import time
+from contextlib import suppress
+from dataclasses import dataclass, field
+from datetime import datetime, timezone
+from queue import Empty, SimpleQueue
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
+from urllib.parse import urlsplit
+
+from vertex_claude_magic import errors
+from vertex_claude_magic.vertex.endpoint import check_token_host, is_loopback
+from vertex_claude_magic.vertex.retry import RetryPolicy, asked_wait, backoff, may_retry
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Mapping
+
+    import requests
+
+    from vertex_claude_magic.catalog import Catalog
+    from vertex_claude_magic.vertex.auth import Authorizer
+    from vertex_claude_magic.vertex.request import Request
+
+__all__ = ["Ended", "Exchange", "Head", "Notice", "Transport", "wait_for"]
+
+_USER_AGENT = "vertex-claude-magic"
+_ERROR_BYTES = 64 * 1024
+# An interrupt is seen between two waits on systems whose locks cannot be interrupted (Windows).
+_SLICE = 0.25
+_QUEUED_CHUNKS = 512
+
+T = TypeVar("T")
+
+
+class Notice(NamedTuple):
+    """What is being waited for, for the user to read."""
+
+    text: str
+
+
+class Head(NamedTuple):
+    """The status line was 200; what the headers say of the body."""
+
+    content_type: str
+    request_id: str | None
+
+
+class Ended(NamedTuple):
+    """The body is over; `error` is None if the connection ended as HTTP wants it."""
+
+    error: errors.ClaudeError | None
+
+
+Item = Notice | Head | bytes | Ended
+
+
+@dataclass(kw_only=True)
+class Transport:
+    """Sends requests with one authorizer; keeps connections open between them.
+
+    Args:
+        authorizer: Gives each request its token.
+        policy: Retries and patience.
+    """
+
+    authorizer: Authorizer
+    policy: RetryPolicy = field(default_factory=RetryPolicy)
+    clock: Callable[[], float] = time.monotonic
+    chance: Callable[[], float] = random.random
+    _sessions: dict[bool, requests.Session] = field(default_factory=dict, init=False, repr=False)
+    _lock: threading.Lock = field(default_factory=threading.Lock, init=False, repr=False)
+
+    def send(
+        self, request: Request, catalog: Catalog, *, timeout: float, trusted_hosts: Collection[str] = ()
+    ) -> Exchange:
+        """Start sending and return at once.
+
+        Args:
+            request: What is sent.
+            catalog: The model table, for the cures of errors that may come back.
+            timeout: Seconds for the whole answer, retries included.
+            trusted_hosts: Hosts beside Google's that may see a token (the user's gateways).
+
+        Raises:
+            UntrustedHost: a token would go where it must not.
+        """
+        check_token_host(request.url, trusted_hosts)
+        return Exchange(self, request, catalog, timeout=timeout)
+
+    def session(self, url: str) -> requests.Session:
+        """Return the session for a URL; those on loopback have one of their own, without proxies."""
+        from vertex_claude_magic.vertex.connection import make_session
+
+        loopback = is_loopback(url)
+        with self._lock:
+            if loopback not in self._sessions:
+                self._sessions[loopback] = make_session(loopback=loopback)
+            return self._sessions[loopback]
+
+    def close(self) -> None:
+        """Close all idle connections."""
+        with self._lock:
+            for session in self._sessions.values():
+                session.close()
+            self._sessions.clear()
+
+
+class Exchange:
+    """One request on its way: `get` what arrives, `cancel` at any time from any thread."""
+
+    def __init__(self, transport: Transport, request: Request, catalog: Catalog, *, timeout: float) -> None:
+        self._transport = transport
+        self._request = request
+        self._catalog = catalog
+        self._timeout = timeout
+        self._started = transport.clock()
+        self._host = errors.quote(urlsplit(request.url).netloc, 100)
+        self._items: SimpleQueue[Item] = SimpleQueue()
+        self._cancelled = threading.Event()
+        self._socket: Any = None
+        self._socket_lock = threading.Lock()
+        self._authorised = False
+        self._thread = threading.Thread(target=self._run, name="vertex-claude-send", daemon=True)
+        self._thread.start()
+
+    def get(self, seconds: float) -> Item | None:
+        """Return the next item, or None if none came within `seconds`.
+
+        Raises:
+            DeadlineExceeded: the time for the whole answer is over.
+            CredentialsNotFound: looking for credentials took longer than the policy allows.
+        """
+        clock, over = self._transport.clock, self._started + self._timeout
+        end = clock() + seconds
+        while True:
+            # Before every item: a drip keeps its reader too busy to find the queue empty.
+            self._check_time()
+            with suppress(Empty):
+                return self._items.get(timeout=max(0.0, min(_SLICE, min(end, over) - clock())))
+            if clock() >= end:
+                return None
+
+    def arrived(self) -> list[Item]:
+        """Return what has arrived already, without waiting."""
+        items: list[Item] = []
+        with suppress(Empty):
+            while True:
+                items.append(self._items.get_nowait())
+        return items
+
+    def cancel(self) -> None:
+        """Shut the socket and let the thread end; safe to call twice, or when all is over."""
+        self._cancelled.set()
+        with self._socket_lock:
+            self._shut()
+
+    def settle(self, seconds: float) -> None:
+        """Let the thread read the end of the body, so that the connection can serve again; then cancel."""
+        self._thread.join(seconds)
+        if self._thread.is_alive():
+            self.cancel()
+
+    def whole(self) -> Any:
+        """Wait for the whole body and return it as JSON, None if it is not JSON; for short answers.
+
+        Raises:
+            ClaudeError: the service refused the request or could not be reached.
+            ClaudeInterrupt: the user stopped it.
+        """
+        body = bytearray()
+        try:
+            while not isinstance(item := self.get(_SLICE), Ended):
+                body += item if isinstance(item, bytes) else b""
+        except KeyboardInterrupt:
+            self.cancel()
+            raise errors.ClaudeInterrupt from None
+        if item.error is not None:
+            raise item.error
+        try:
+            return json.loads(body)
+        except (ValueError, RecursionError):
+            return None
+
+    def _check_time(self) -> None:
+        passed = self._transport.clock() - self._started
+        if passed >= self._timeout:
+            self.cancel()
+            raise errors.DeadlineExceeded(
+                f"No complete answer within {self._timeout:g} seconds.",
+                cure="Raise --timeout, ask for less, or lower --effort.",
+            )
+        if not self._authorised and passed >= self._transport.policy.credentials:
+            self.cancel()
+            raise _no_credentials_in(self._transport.policy.credentials)
+
+    def _run(self) -> None:
+        from vertex_claude_magic.vertex.connection import reporting_sockets
+
+        try:
+            with reporting_sockets(self._use):
+                self._attempts()
+            ended = Ended(None)
+        except errors.ClaudeError as error:
+            ended = Ended(_bare(error))
+        except Exception as failure:  # noqa: BLE001 - a thread must not die silently, whatever a library raises
+            ended = Ended(self._named(failure))
+        self._items.put(ended)
+
+    def _use(self, sock: Any) -> None:
+        with self._socket_lock:
+            self._socket = sock
+            if self._cancelled.is_set():
+                self._shut()
+
+    def _shut(self) -> None:
+        if self._socket is not None:
+            with suppress(OSError):
+                self._socket.shutdown(socket.SHUT_RDWR)
+
+    def _named(self, failure: BaseException) -> errors.ClaudeError:
+        from vertex_claude_magic.vertex.connection import network_error
+
+        return network_error(failure, self._host, self._patience())
+
+    def _patience(self) -> float:
+        # An answer that is not streamed is silent until it is whole.
+        return min(self._transport.policy.silence, self._timeout) if self._request.streamed else self._timeout
+
+    def _attempts(self) -> None:
+        authorizer, renewed, attempt = self._transport.authorizer, False, 0
+        while not self._cancelled.is_set():
+            headers = authorizer.headers()
+            self._authorised = True
+            response = self._open(headers, attempt)
+            if response is None:
+                attempt += 1
+                continue
+            with response:
+                if response.status_code == 200:
+                    self._deliver(response)
+                    return
+                error = self._refusal(response)
+                if response.status_code == 401 and not renewed:
+                    renewed = True
+                    if authorizer.renew(headers):
+                        continue
+                self._pause_or_raise(response, error, attempt)
+                attempt += 1
+
+    def _open(self, headers: Mapping[str, str], attempt: int) -> requests.Response | None:
+        import requests
+
+        from vertex_claude_magic.vertex.connection import may_send_again
+
+        try:
+            return self._post(headers)
+        except (requests.exceptions.RequestException, OSError) as failure:
+            error, again = self._named(failure), may_send_again(failure)
+        if not again or self._cancelled.is_set() or attempt >= self._transport.policy.retries:
+            raise error
+        self._wait(backoff(attempt, self._transport.policy, self._transport.chance), error.message)
+        return None
+
+    def _post(self, headers: Mapping[str, str]) -> requests.Response:
+        import requests
+
+        url, policy = self._request.url, self._transport.policy
+        session = self._transport.session(url)
+        own = {**self._request.headers, "User-Agent": _USER_AGENT, "Accept-Encoding": "identity", **headers}
+        prepared = requests.Request("POST", url, headers=own, data=self._request.payload).prepare()
+        # Prepared here and not by the session, so that a .netrc entry cannot replace the token.
+        around = session.merge_environment_settings(url, {}, stream=True, verify=None, cert=None)
+        patience = (policy.connect, self._patience())
+        return session.send(prepared, allow_redirects=False, timeout=patience, **around)
+
+    def _deliver(self, response: requests.Response) -> None:
+        from vertex_claude_magic.vertex.connection import streamed_chunks
+
+        headers = response.headers
+        self._items.put(Head(headers.get("content-type", ""), headers.get("request-id")))
+        for chunk in streamed_chunks(response):
+            self._items.put(chunk)
+            while self._items.qsize() > _QUEUED_CHUNKS and not self._cancelled.is_set():
+                # The reader is behind: let the socket hold the rest instead of this queue.
+                self._cancelled.wait(0.005)
+
+    def _refusal(self, response: requests.Response) -> errors.ClaudeError:
+        if 300 <= response.status_code < 400:
+            target = errors.quote(response.headers.get("location", ""), 100)
+            return errors.NetworkError(
+                f"{self._host} redirects to {target!r}; redirects are not followed.",
+                cure="A proxy or a login page may stand between this machine and Google; check the base URL.",
+                details={"status": response.status_code},
+            )
+        from vertex_claude_magic.vertex.failures import Asked, error_from_response
+
+        return error_from_response(
+            response.status_code,
+            _error_body(response),
+            Asked.about(self._request, self._catalog),
+            content_type=response.headers.get("content-type", ""),
+        )
+
+    def _pause_or_raise(self, response: requests.Response, error: errors.ClaudeError, attempt: int) -> None:
+        policy = self._transport.policy
+        headers = {name.lower(): value for name, value in response.headers.items()}
+        if attempt >= policy.retries or not may_retry(response.status_code, headers, error):
+            raise error
+        asked = asked_wait(headers, datetime.now(timezone.utc))
+        wait = backoff(attempt, policy, self._transport.chance) if asked is None else asked
+        if wait > policy.longest_wait or wait > self._timeout - (self._transport.clock() - self._started):
+            if asked is not None:
+                error.cure = f"The service asks to wait {asked:,.0f} seconds; ask again then. {error.cure}"
+            raise error
+        self._wait(wait, f"{type(error).__name__}, {response.status_code}")
+
+    def _wait(self, seconds: float, reason: str) -> None:
+        self._items.put(Notice(f"retrying in {seconds:.1f} s ({reason.rstrip('.')})"))
+        self._cancelled.wait(seconds)
+
+
+def wait_for(work: Callable[[], T], *, seconds: float, clock: Callable[[], float] = time.monotonic) -> T:
+    """Run `work` in a thread that can be left, and wait for its result.
+
+    Raises:
+        CredentialsNotFound: it took longer than `seconds`; whatever `work` raises is raised here too.
+    """
+    results: SimpleQueue[tuple[T | None, BaseException | None]] = SimpleQueue()
+
+    def run() -> None:
+        try:
+            results.put((work(), None))
+        except BaseException as failure:  # noqa: BLE001 - it is raised again where somebody waits
+            results.put((None, failure))
+
+    threading.Thread(target=run, name="vertex-claude-credentials", daemon=True).start()
+    end = clock() + seconds
+    while clock() < end:
+        with suppress(Empty):
+            value, failure = results.get(timeout=max(0.0, min(_SLICE, end - clock())))
+            if failure is not None:
+                raise _bare(failure)
+            return value  # type: ignore[return-value]
+    raise _no_credentials_in(seconds)
+
+
+def _error_body(response: requests.Response) -> bytes:
+    from vertex_claude_magic.vertex.connection import streamed_chunks
+
+    body = bytearray()
+    # The status has been said; a body that breaks off changes nothing about that.
+    with suppress(Exception):
+        for chunk in streamed_chunks(response):
+            body += chunk
+            if len(body) >= _ERROR_BYTES:
+                break
+    return bytes(body[:_ERROR_BYTES])
+
+
+E = TypeVar("E", bound=BaseException)
+
+
+def _bare(failure: E) -> E:
+    """Take the traceback off: its frames hold the headers of the request, and with them the token."""
+    return failure.with_traceback(None)
+
+
+def _no_credentials_in(seconds: float) -> errors.CredentialsNotFound:
+    from vertex_claude_magic.vertex.auth import login_cure
+
+    return errors.CredentialsNotFound(
+        f"No Google credentials within {seconds:g} seconds (a metadata server or gcloud does not answer).",
+        cure=f"{login_cure()} (or set GOOGLE_APPLICATION_CREDENTIALS; %claude_demo needs none).",
+    )
