@@ -1,0 +1,23 @@
+"""A look-alike of Claude on Vertex AI that runs on this machine: for demos, lessons and tests.
+
+    from vertex_claude_magic.emulator import Emulator
+
+    with Emulator() as emulator:
+        emulator.answer("The answer of the next call.")
+        ...                                  # point a client at emulator.base_url, token "emulator"
+
+It plays the messages and token-counting calls, the model list, and enough of Google's token
+endpoints and metadata server for google-auth to log in. It refuses what Vertex AI refuses, and goes
+wrong on demand. `python -m vertex_claude_magic.emulator` runs it by itself, and
+`pytest_plugins = ["vertex_claude_magic.emulator.pytest_plugin"]` gives tests the fixture
+`claude_emulator`. It needs tornado, which every Jupyter kernel has.
+"""
+
+from __future__ import annotations
+
+from vertex_claude_magic.emulator.faults import Fault
+from vertex_claude_magic.emulator.response import Received
+from vertex_claude_magic.emulator.script import Flood, Reply
+from vertex_claude_magic.emulator.server import Emulator
+
+__all__ = ["Emulator", "Fault", "Flood", "Received", "Reply"]

@@ -1,0 +1,88 @@
+"""`python -m vertex_claude_magic.emulator`: run the emulator by itself until it is stopped."""
+
+from __future__ import annotations
+
+import argparse
+import shlex
+import signal
+import sys
+import threading
+from typing import TYPE_CHECKING, Any, TextIO
+
+from vertex_claude_magic.emulator.server import Emulator
+from vertex_claude_magic.errors import ClaudeError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from types import FrameType
+
+__all__ = ["banner", "main"]
+
+
+def banner(base_url: str, environment: dict[str, str]) -> str:
+    """What is printed first: the address alone, the lines to paste into a shell, and a plain word.
+
+    >>> print(banner("http://127.0.0.1:9/v1", {"CLOUD_ML_REGION": "global"}).splitlines()[1])
+    export CLOUD_ML_REGION=global
+    """
+    exports = [f"export {name}={shlex.quote(value)}" for name, value in environment.items()]
+    notice = (
+        "# What answers here is an emulator: nothing it says comes from Claude, and nothing is billed. "
+        "Press Ctrl-C to stop it."
+    )
+    return "\n".join([base_url, *exports, notice])
+
+
+def main(argv: Sequence[str] | None = None, *, out: TextIO | None = None) -> int:
+    """Run the emulator until Ctrl-C or SIGTERM; 0 after a good end, 2 if it could not start."""
+    options = _parser().parse_args(argv)
+    stopped = threading.Event()
+    restore = _on_signals(stopped.set)
+    try:
+        with Emulator(port=options.port, script=options.script, pace=options.pace) as emulator:
+            print(banner(emulator.base_url, emulator.environment), file=out or sys.stdout, flush=True)
+            stopped.wait()
+    except KeyboardInterrupt:
+        return 0
+    except (ClaudeError, OSError) as error:
+        print(error, file=sys.stderr)
+        return 2
+    finally:
+        restore()
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="vertex-claude emulator",
+        description="Run a look-alike of Claude on Vertex AI on a loopback port of this machine.",
+        allow_abbrev=False,
+    )
+    parser.add_argument("--port", type=int, default=0, help="the port to listen on (default: a free one)")
+    parser.add_argument(
+        "--script", metavar="FILE", help="replies: a JSON list of {match, reply}, or one .sse stream"
+    )
+    parser.add_argument("--pace", type=float, metavar="S", help="seconds between two pieces of an answer")
+    return parser
+
+
+def _on_signals(stop: Callable[[], None]) -> Callable[[], None]:
+    def on_signal(_number: int, _frame: FrameType | None) -> None:
+        stop()
+
+    # Handlers can be set in the main thread only; elsewhere whoever runs that thread stops it.
+    if threading.current_thread() is not threading.main_thread():
+        return lambda: None
+    former: dict[int, Any] = {
+        number: signal.signal(number, on_signal) for number in (signal.SIGINT, signal.SIGTERM)
+    }
+
+    def restore() -> None:
+        for number, handler in former.items():
+            signal.signal(number, handler)
+
+    return restore
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,96 @@
+"""What the service refuses, in the order in which it looks: project, model, place, size, body."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from vertex_claude_magic.emulator.ask import Ask, Route
+from vertex_claude_magic.emulator.problems import Problem, invalid
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from vertex_claude_magic.catalog import Catalog, Model
+    from vertex_claude_magic.emulator.response import Received
+
+__all__ = ["refusal", "unservable"]
+
+
+def unservable(found: Route, received: Received, catalog: Catalog, project: str) -> Problem | Ask:
+    """Tell why a call cannot be served at all, or return what it asks."""
+    if received.method != "POST":
+        return Problem(code=404, message="Method not found.", google=True)
+    if found.project != project:
+        return _permission_denied(found)
+    if found.publisher != "anthropic" or found.verb not in {"rawPredict", "streamRawPredict"}:
+        return _not_found(found, found.model)
+    if len(received.raw) > catalog.limits["request"]["bytes"]:
+        return Problem(code=413, message="Request exceeds the maximum size")
+    if not isinstance(received.body, dict):
+        return Problem(code=400, message="Invalid JSON payload received.", google=True)
+    return _served(found, received, catalog)
+
+
+def _served(found: Route, received: Received, catalog: Catalog) -> Problem | Ask:
+    name = found.model
+    if found.counting:
+        name = received.body.get("model")
+        if not isinstance(name, str):
+            return invalid("model: Field required")
+        if "@" in name:
+            return invalid(f"{name} is not supported for token counting")
+        if found.location not in catalog.services["count_tokens"]["locations"]:
+            return _not_servable(found, "count-tokens")
+    model = catalog.find(name)
+    if (
+        model is None
+        or name not in {model.id, *model.other_ids}
+        or model.lifecycle not in {"active", "deprecated"}
+    ):
+        return _not_found(found, name)
+    if not _served_in(model, found.location, catalog):
+        return _not_servable(found, name)
+    betas = [beta.strip() for beta in received.headers.get("anthropic-beta", "").split(",") if beta.strip()]
+    return Ask(route=found, body=received.body, model=model, catalog=catalog, betas=tuple(betas))
+
+
+def _served_in(model: Model, location: str, catalog: Catalog) -> bool:
+    # Where the table does not know a model's locations, any location that it knows will do.
+    return location in catalog.locations() if model.locations is None else model.served_in(location)
+
+
+def _resource(found: Route, name: Any) -> str:
+    return f"projects/{found.project}/locations/{found.location}/publishers/{found.publisher}/models/{name}"
+
+
+def _permission_denied(found: Route) -> Problem:
+    text = (
+        "Permission 'aiplatform.endpoints.predict' denied on resource "
+        f"'//aiplatform.googleapis.com/{_resource(found, found.model)}' (or it may not exist)."
+    )
+    return Problem(code=403, message=text, google=True, reason="IAM_PERMISSION_DENIED")
+
+
+def _not_found(found: Route, name: Any) -> Problem:
+    text = (
+        f"Publisher Model `{_resource(found, name)}` was not found or your project does not have "
+        "access to it. Please ensure you are using a valid model version."
+    )
+    return Problem(code=404, message=text, google=True)
+
+
+def _not_servable(found: Route, name: str) -> Problem:
+    text = f"Publisher Model `{_resource(found, name)}` is not servable in region {found.location}."
+    return Problem(code=400, message=text, google=True, status="FAILED_PRECONDITION")
+
+
+def refusal(ask: Ask) -> Problem | None:
+    """The first rule that the body breaks, or None."""
+    return next((invalid(text) for text in _texts(ask)), None)
+
+
+def _texts(ask: Ask) -> Iterator[str]:
+    from vertex_claude_magic.emulator import content, rules
+
+    yield from rules.broken(ask)
+    yield from content.broken(ask)

@@ -1,0 +1,160 @@
+"""Credential files of every kind that google-auth reads, all pointing at the emulator.
+
+The layouts follow google-auth 2.62 and its documentation of application default credentials. The
+private key is made on this machine, once a process, and opens nothing but the emulator.
+"""
+
+from __future__ import annotations
+
+import functools
+import json
+import os
+import threading
+from typing import TYPE_CHECKING, Any, Literal
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
+    from google.auth.transport.requests import Request
+
+__all__ = ["EMAIL", "CredentialKind", "credential_info", "google_request", "public_key", "write_credentials"]
+
+CredentialKind = Literal[
+    "service_account", "authorized_user", "external_account", "impersonated_service_account"
+]
+EMAIL = "emulator@emulator-project.iam.gserviceaccount.com"
+CLIENT_ID = "emulator.apps.googleusercontent.com"
+CLIENT_SECRET = "emulator-client-secret"  # noqa: S105 - opens nothing but the emulator
+REFRESH_TOKEN = "emulator-refresh-token"  # noqa: S105 - opens nothing but the emulator
+SUBJECT_TOKEN = "emulator-subject-token"  # noqa: S105 - opens nothing but the emulator
+_AUDIENCE = (
+    "//iam.googleapis.com/projects/1/locations/global/workloadIdentityPools/emulator/providers/emulator"
+)
+
+
+_key_lock = threading.Lock()
+
+
+def _private_key() -> RSAPrivateKey:
+    # Emulators that start in several threads at once must agree on one key.
+    with _key_lock:
+        return _make_key()
+
+
+@functools.cache
+def _make_key() -> RSAPrivateKey:
+    from cryptography.hazmat.primitives.asymmetric import rsa
+
+    return rsa.generate_private_key(public_exponent=65537, key_size=2048)
+
+
+def _private_pem() -> str:
+    from cryptography.hazmat.primitives import serialization as form
+
+    raw = _private_key().private_bytes(form.Encoding.PEM, form.PrivateFormat.PKCS8, form.NoEncryption())
+    return raw.decode()
+
+
+def public_key() -> str:
+    """The public half of the service account's key, as PEM."""
+    from cryptography.hazmat.primitives import serialization as form
+
+    public = _private_key().public_key()
+    return public.public_bytes(form.Encoding.PEM, form.PublicFormat.SubjectPublicKeyInfo).decode()
+
+
+def credential_info(kind: CredentialKind, *, origin: str, project: str, folder: Path) -> dict[str, Any]:
+    """The content of a credential file; an external account reads its subject token from `folder`."""
+    builders = {
+        "service_account": lambda: _service_account(origin, project),
+        "authorized_user": lambda: _authorized_user(project),
+        "external_account": lambda: _external_account(origin, folder),
+        "impersonated_service_account": lambda: _impersonated(origin, project),
+    }
+    return builders[kind]()
+
+
+def _service_account(origin: str, project: str) -> dict[str, Any]:
+    return {
+        "type": "service_account",
+        "project_id": project,
+        "private_key_id": "emulator",
+        "private_key": _private_pem(),
+        "client_email": EMAIL,
+        "client_id": "1",
+        "token_uri": f"{origin}/token",
+        "universe_domain": "googleapis.com",
+    }
+
+
+def _authorized_user(project: str) -> dict[str, Any]:
+    return {
+        "type": "authorized_user",
+        "client_id": CLIENT_ID,
+        "client_secret": CLIENT_SECRET,
+        "refresh_token": REFRESH_TOKEN,
+        "quota_project_id": project,
+        "universe_domain": "googleapis.com",
+    }
+
+
+def _external_account(origin: str, folder: Path) -> dict[str, Any]:
+    return {
+        "type": "external_account",
+        "audience": _AUDIENCE,
+        "subject_token_type": "urn:ietf:params:oauth:token-type:jwt",
+        "token_url": f"{origin}/v1/token",
+        "service_account_impersonation_url": _impersonation_url(origin),
+        "credential_source": {"file": str(folder / "subject-token")},
+        "universe_domain": "googleapis.com",
+    }
+
+
+def _impersonated(origin: str, project: str) -> dict[str, Any]:
+    return {
+        "type": "impersonated_service_account",
+        "service_account_impersonation_url": _impersonation_url(origin),
+        "source_credentials": _authorized_user(project),
+        "delegates": [],
+        "quota_project_id": project,
+    }
+
+
+def _impersonation_url(origin: str) -> str:
+    return f"{origin}/v1/projects/-/serviceAccounts/{EMAIL}:generateAccessToken"
+
+
+def write_credentials(kind: CredentialKind, *, origin: str, project: str, folder: Path) -> Path:
+    """Write a credential file, readable by this user only, and return its path."""
+    if kind == "external_account":
+        _write(folder / "subject-token", SUBJECT_TOKEN)
+    info = credential_info(kind, origin=origin, project=project, folder=folder)
+    return _write(folder / f"{kind}.json", json.dumps(info, indent=2))
+
+
+def _write(file: Path, text: str) -> Path:
+    handle = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with os.fdopen(handle, "w", encoding="utf-8") as stream:
+        stream.write(text)
+    return file
+
+
+def google_request(origin: str) -> Request:
+    """A google-auth transport that sends what is meant for Google to the emulator.
+
+    User credentials and impersonation have Google's addresses fixed in google-auth; with this
+    transport they can be tried all the same. Nothing that goes through it reaches Google.
+    """
+    from urllib.parse import urlsplit
+
+    from google.auth.transport import requests as transport
+
+    class LoopbackRequest(transport.Request):  # type: ignore[misc]
+        def __call__(self, url: str, *args: Any, **options: Any) -> Any:
+            parts = urlsplit(url)
+            target = f"{origin}{parts.path}" + (f"?{parts.query}" if parts.query else "")
+            return super().__call__(target, *args, **options)
+
+    request: Request = LoopbackRequest()
+    return request

@@ -1,0 +1,65 @@
+"""What a call was (`Received`) and what is said to it (`Response`), before any byte is on the wire."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+__all__ = ["EVENT_STREAM", "Received", "Response", "json_response"]
+
+EVENT_STREAM = "text/event-stream; charset=utf-8"
+JSON = "application/json; charset=utf-8"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Received:
+    """One request as it came in; header names are in lower case, `body` is its JSON or None."""
+
+    method: str
+    path: str
+    query: Mapping[str, str] = field(default_factory=dict)
+    headers: Mapping[str, str] = field(default_factory=dict)
+    raw: bytes = b""
+    body: Any = None
+
+    @property
+    def host(self) -> str:
+        """The Host header."""
+        return self.headers.get("host", "")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Response:
+    """One response: each of `pieces` is one chunk of a stream, or part of a body of known length.
+
+    Args:
+        status: The HTTP status.
+        pieces: The body.
+        content_type: The media type of the body.
+        headers: More headers.
+        stream: Whether the length is not known and the body is sent in chunks.
+        interval: Seconds between two pieces.
+        batch: Whether pieces that are due together may leave in one write.
+    """
+
+    status: int = 200
+    pieces: Iterable[bytes] = ()
+    content_type: str = JSON
+    headers: Mapping[str, str] = field(default_factory=dict)
+    stream: bool = False
+    interval: float = 0.0
+    batch: bool = False
+
+
+def json_response(value: Any, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
+    """A JSON body with a status.
+
+    >>> json_response({"input_tokens": 3}).pieces
+    (b'{"input_tokens": 3}',)
+    """
+    data = json.dumps(value, ensure_ascii=False).encode("utf-8", "surrogatepass")
+    return Response(status=status, pieces=(data,), headers=headers or {})

@@ -1,0 +1,337 @@
+"""The rules of the body's own fields: what must be there, what may, and what the model takes.
+
+The per-model rules come from the model table; the texts of the refusals follow the API's own as
+users have reported them. Each function yields the texts of the rules that are broken.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any
+
+from vertex_claude_magic.emulator.tokens import input_tokens
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+
+    from vertex_claude_magic.emulator.ask import Ask
+
+__all__ = ["broken", "is_count"]
+
+_COMMON = (
+    "anthropic_version",
+    "anthropic_beta",
+    "messages",
+    "system",
+    "thinking",
+    "tools",
+    "tool_choice",
+    "output_config",
+)
+_MESSAGES = frozenset(
+    {
+        *_COMMON,
+        "max_tokens",
+        "metadata",
+        "service_tier",
+        "stop_sequences",
+        "stream",
+        "temperature",
+        "top_p",
+        "top_k",
+    }
+)
+_COUNTING = frozenset({*_COMMON, "model"})
+_WITH_BETA = {"context_management": "context-management-2025-06-27", "compaction": "compact-2026-01-12"}
+_SAMPLING = ("temperature", "top_p", "top_k")
+_EFFORTS = ("low", "medium", "high", "xhigh", "max")
+_THINKING_FIELDS = {
+    "enabled": {"type", "budget_tokens", "display"},
+    "adaptive": {"type", "display"},
+    "disabled": {"type"},
+    "between_tools": {"type"},
+}
+_DISPLAYS = {"summarized", "omitted"}
+_CHOICE_FIELDS = {
+    "auto": {"type", "disable_parallel_tool_use"},
+    "any": {"type", "disable_parallel_tool_use"},
+    "tool": {"type", "name", "disable_parallel_tool_use"},
+    "none": {"type"},
+}
+_TOOL_NAME = re.compile(r"[a-zA-Z0-9_-]{1,128}")
+_TOOL_FIELDS = {
+    "type", "name", "description", "input_schema", "strict", "cache_control", "defer_loading",
+    "eager_input_streaming", "input_examples", "allowed_callers",
+}  # fmt: skip
+_SERVER_TOOLS = ("web_search_20250305", "bash_", "text_editor_", "memory_", "computer_", "tool_search_tool_")
+_MOST_STOPS = 8191
+
+
+def broken(ask: Ask) -> Iterator[str]:
+    """The rules that a body breaks, in the order in which the service looks."""
+    for check in _CHECKS:
+        yield from check(ask)
+
+
+def too_long(ask: Ask) -> Iterator[str]:
+    """Whether the prompt fits into the model's context window, by the emulator's own estimate."""
+    most = ask.model.context_tokens
+    if most is not None and (count := input_tokens(ask.body)) > most:
+        yield f"prompt is too long: {count} tokens > {most} maximum"
+
+
+def is_count(value: Any) -> bool:
+    """Whether a JSON value is a whole number.
+
+    >>> is_count(3), is_count(True), is_count("3")
+    (True, False, False)
+    """
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
+def unknown_tag(kind: Any) -> str:
+    """The refusal of a `type` that is not known in its place."""
+    return f"Input tag {kind!r} found using 'type' does not match any of the expected tags"
+
+
+def extra(value: Mapping[str, Any], allowed: set[str] | frozenset[str], place: str = "") -> Iterator[str]:
+    """A refusal for each key that is not allowed."""
+    for key in value:
+        if key not in allowed:
+            yield f"{place}{key}: Extra inputs are not permitted"
+
+
+def _version(ask: Ask) -> Iterator[str]:
+    version = ask.body.get("anthropic_version")
+    if version is None:
+        if not ask.route.counting:
+            yield "anthropic_version: Field required"
+    elif version not in ask.catalog.api_versions:
+        yield f"anthropic_version: Input should be {_one_of(ask.catalog.api_versions)}"
+
+
+def _one_of(names: Any) -> str:
+    *most, last = (f"'{name}'" for name in names)
+    return f"{', '.join(most)} or {last}" if most else last
+
+
+def _fields(ask: Ask) -> Iterator[str]:
+    allowed = _COUNTING if ask.route.counting else _MESSAGES
+    with_beta = {name for name, beta in _WITH_BETA.items() if beta in ask.betas}
+    yield from extra(ask.body, allowed | with_beta)
+
+
+def _max_tokens(ask: Ask) -> Iterator[str]:
+    if ask.route.counting:
+        return
+    value, most = ask.body.get("max_tokens"), ask.model.max_output_tokens
+    if value is None:
+        yield "max_tokens: Field required"
+    elif not is_count(value):
+        yield "max_tokens: Input should be a valid integer"
+    elif value < 1:
+        yield "max_tokens: Input should be greater than or equal to 1"
+    elif most is not None and value > most:
+        yield (
+            f"max_tokens: {value} > {most}, which is the maximum allowed number of output tokens "
+            f"for {ask.model.api_id}"
+        )
+
+
+def _simple_fields(ask: Ask) -> Iterator[str]:
+    body = ask.body
+    if "stream" in body and not isinstance(body["stream"], bool):
+        yield "stream: Input should be a valid boolean"
+    if body.get("service_tier") not in {None, "auto", "standard_only"}:
+        yield "service_tier: Input should be 'auto' or 'standard_only'"
+    if "metadata" in body:
+        yield from _metadata(body["metadata"])
+    if "stop_sequences" in body:
+        yield from _stop_sequences(body["stop_sequences"])
+
+
+def _metadata(metadata: Any) -> Iterator[str]:
+    if not isinstance(metadata, dict):
+        yield "metadata: Input should be an object"
+        return
+    yield from extra(metadata, {"user_id"}, "metadata.")
+    if not isinstance(metadata.get("user_id"), (str, type(None))):
+        yield "metadata.user_id: Input should be a valid string"
+
+
+def _stop_sequences(stops: Any) -> Iterator[str]:
+    if not isinstance(stops, list) or not all(isinstance(stop, str) for stop in stops):
+        yield "stop_sequences: Input should be a valid list"
+    elif len(stops) > _MOST_STOPS:
+        yield f"stop_sequences: List should have at most {_MOST_STOPS} items"
+    elif any(not stop.strip() for stop in stops):
+        yield "stop_sequences: each stop sequence must contain non-whitespace"
+
+
+def _sampling(ask: Ask) -> Iterator[str]:
+    given = [name for name in _SAMPLING if name in ask.body]
+    version = str(ask.body.get("anthropic_version"))
+    for name in given:
+        if name in ask.catalog.api_versions.get(version, {}).get("refuses", ()):
+            yield f"{name}: not supported with API version {version}"
+        if not ask.model.rules.sampling:
+            yield f"`{name}` is not supported for this model."
+        yield from _sampling_value(name, ask.body[name])
+    if "top_k" in given and ask.thinks:
+        yield "`top_k` must be unset when thinking is enabled."
+    if "temperature" in given and ask.thinks and ask.body["temperature"] != 1:
+        yield "`temperature` may only be set to 1 when thinking is enabled."
+
+
+def _sampling_value(name: str, value: Any) -> Iterator[str]:
+    if name == "top_k":
+        if not is_count(value) or value < 0:
+            yield "top_k: Input should be greater than or equal to 0"
+    elif isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 <= value <= 1:
+        yield f"{name}: range: 0..1"
+
+
+def _thinking(ask: Ask) -> Iterator[str]:
+    thinking = ask.body.get("thinking")
+    if thinking is None:
+        return
+    kind = thinking.get("type") if isinstance(thinking, dict) else None
+    if kind not in _THINKING_FIELDS:
+        yield f"thinking: {unknown_tag(kind)}"
+        return
+    if kind not in ask.model.rules.thinking:
+        supported = _one_of(ask.model.rules.thinking)
+        yield f'"thinking.type.{kind}" is not supported for this model. Supported: {supported}.'
+    yield from extra(thinking, _THINKING_FIELDS[kind], f"thinking.{kind}.")
+    if thinking.get("display", "omitted") not in _DISPLAYS:
+        yield f"thinking.{kind}.display: Input should be 'summarized' or 'omitted'"
+    if kind == "enabled":
+        yield from _budget(ask, thinking.get("budget_tokens"))
+    if kind == "disabled":
+        yield from _disabled(ask)
+
+
+def _budget(ask: Ask, budget: Any) -> Iterator[str]:
+    least = ask.model.rules.min_thinking_budget
+    if budget is None:
+        yield "thinking.enabled.budget_tokens: Field required"
+    elif not is_count(budget) or budget < least:
+        yield f"thinking.enabled.budget_tokens: Input should be greater than or equal to {least}"
+    elif not ask.route.counting and budget >= ask.body["max_tokens"]:
+        yield "`max_tokens` must be greater than `thinking.budget_tokens`."
+
+
+def _disabled(ask: Ask) -> Iterator[str]:
+    most = ask.model.rules.disabled_max_effort
+    if most and ask.effort in _EFFORTS and _EFFORTS.index(ask.effort) > _EFFORTS.index(most):
+        yield f'"thinking.type.disabled" is not supported for this model above effort "{most}".'
+
+
+def _output_config(ask: Ask) -> Iterator[str]:
+    config = ask.body.get("output_config")
+    if config is None:
+        return
+    if not isinstance(config, dict):
+        yield "output_config: Input should be an object"
+        return
+    yield from extra(config, {"effort", "format"}, "output_config.")
+    if (effort := config.get("effort")) is not None:
+        yield from _effort(ask, effort)
+    if (wanted := config.get("format")) is not None:
+        yield from _format(ask, wanted)
+
+
+def _effort(ask: Ask, effort: Any) -> Iterator[str]:
+    levels = ask.model.rules.effort
+    if not levels:
+        yield "output_config.effort: Extra inputs are not permitted"
+    elif effort not in levels:
+        yield f"output_config.effort: Input should be {_one_of(levels)}"
+
+
+def _format(ask: Ask, wanted: Any) -> Iterator[str]:
+    if ask.model.rules.structured_outputs is False:
+        yield "output_config.format: Extra inputs are not permitted"
+    elif not isinstance(wanted, dict) or wanted.get("type") != "json_schema":
+        yield "output_config.format.type: Input should be 'json_schema'"
+    elif not isinstance(wanted.get("schema"), dict):
+        yield "output_config.format.schema: Field required"
+    else:
+        yield from extra(wanted, {"type", "schema"}, "output_config.format.")
+
+
+def _tools(ask: Ask) -> Iterator[str]:
+    tools = ask.body.get("tools")
+    if tools is None:
+        return
+    if not isinstance(tools, list):
+        yield "tools: Input should be a valid list"
+        return
+    for index, tool in enumerate(tools):
+        yield from _tool(tool, f"tools.{index}.")
+    names = [tool.get("name") for tool in tools]
+    if len(set(names)) < len(names):
+        yield "tools: Tool names must be unique."
+
+
+def _tool(tool: Any, place: str) -> Iterator[str]:
+    if not isinstance(tool, dict):
+        yield f"{place.rstrip('.')}: Input should be an object"
+        return
+    kind = tool.get("type", "custom")
+    if kind == "custom":
+        yield from _custom_tool(tool, f"{place}custom.")
+    elif not str(kind).startswith(_SERVER_TOOLS):
+        yield f"{place.rstrip('.')}: {unknown_tag(kind)}"
+    elif not isinstance(tool.get("name"), str):
+        yield f"{place}name: Field required"
+
+
+def _custom_tool(tool: dict[str, Any], place: str) -> Iterator[str]:
+    yield from extra(tool, _TOOL_FIELDS, place)
+    if not _TOOL_NAME.fullmatch(str(tool.get("name", ""))):
+        yield f"{place}name: String should match pattern '^[a-zA-Z0-9_-]{{1,128}}$'"
+    schema = tool.get("input_schema")
+    if not isinstance(schema, dict):
+        yield f"{place}input_schema: Field required"
+    elif schema.get("type") != "object":
+        yield f"{place}input_schema.type: Input should be 'object'"
+
+
+def _tool_choice(ask: Ask) -> Iterator[str]:
+    choice = ask.body.get("tool_choice")
+    if choice is None:
+        return
+    kind = choice.get("type") if isinstance(choice, dict) else None
+    if kind not in _CHOICE_FIELDS:
+        yield f"tool_choice: {unknown_tag(kind)}"
+        return
+    yield from extra(choice, _CHOICE_FIELDS[kind], f"tool_choice.{kind}.")
+    if not ask.body.get("tools"):
+        yield "tool_choice may only be specified while providing tools."
+    if kind in {"any", "tool"}:
+        yield from _forced(ask, choice)
+
+
+def _forced(ask: Ask, choice: Mapping[str, Any]) -> Iterator[str]:
+    if not ask.model.rules.forced_tool_choice:
+        yield 'tool_choice: type "tool" and "any" are not supported for this model.'
+    thinking = ask.body.get("thinking")
+    if thinking and thinking["type"] == "enabled":
+        yield "Thinking may not be enabled when tool_choice forces tool use."
+    names = {tool.get("name") for tool in ask.body.get("tools") or ()}
+    if choice["type"] == "tool" and choice.get("name") not in names:
+        yield f"Tool '{choice.get('name')}' not found in provided tools"
+
+
+_CHECKS: tuple[Callable[[Ask], Iterator[str]], ...] = (
+    _version,
+    _fields,
+    _max_tokens,
+    _simple_fields,
+    _output_config,
+    _thinking,
+    _sampling,
+    _tools,
+    _tool_choice,
+)

@@ -1,0 +1,183 @@
+"""The public object `Emulator`: a service and its wire in a thread of its own."""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+import socket
+import tempfile
+import threading
+import weakref
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from vertex_claude_magic.emulator.credentials import CredentialKind, google_request, write_credentials
+from vertex_claude_magic.emulator.delivery import Delivery, plan
+from vertex_claude_magic.emulator.faults import Fault, as_fault
+from vertex_claude_magic.emulator.google import Google
+from vertex_claude_magic.emulator.guard import stranger
+from vertex_claude_magic.emulator.problems import Problem
+from vertex_claude_magic.emulator.script import Script, as_reply, load_script
+from vertex_claude_magic.emulator.service import Service
+from vertex_claude_magic.errors import MissingExtra
+
+if TYPE_CHECKING:
+    import os
+    from types import TracebackType
+
+    from google.auth.transport.requests import Request
+    from typing_extensions import Self
+
+    from vertex_claude_magic.emulator.response import Received
+
+__all__ = ["Emulator"]
+
+_LOOPBACK = "127.0.0.1"
+_JOIN_SECONDS = 10.0
+
+
+class Emulator:
+    """A look-alike of Claude on Vertex AI on this machine's loopback address.
+
+    It serves from the moment it is made until `close`, in a daemon thread. It never forwards
+    anything, and answers only requests that are addressed to it by its own loopback address.
+
+    Args:
+        port: The port to listen on; 0 takes a free one.
+        project: The only project that it knows.
+        script: A file of replies, see `vertex_claude_magic.emulator.script`.
+        pace: Seconds between two deltas of a streamed answer; None sends them at once.
+
+    Raises:
+        MissingExtra: tornado is not installed.
+        OptionError: The script cannot be used.
+
+    >>> with Emulator() as emulator:
+    ...     emulator.answer("Hello")
+    ...     emulator.base_url.startswith("http://127.0.0.1:")
+    True
+    """
+
+    def __init__(
+        self,
+        *,
+        port: int = 0,
+        project: str = "emulator-project",
+        script: str | os.PathLike[str] | None = None,
+        pace: float | None = None,
+    ) -> None:
+        _need_tornado()
+        loaded = Script() if script is None else load_script(script)
+        self.project = project
+        self._socket = socket.create_server((_LOOPBACK, port))
+        self._socket.setblocking(False)
+        self.origin = f"http://{_LOOPBACK}:{self._socket.getsockname()[1]}"
+        self.base_url = f"{self.origin}/v1"
+        self.google = Google(origin=self.origin, project=project)
+        self._service = Service(project=project, google=self.google, script=loaded, pace=pace)
+        self._lock = threading.Lock()
+        self._requests: list[Received] = []
+        # Also at the end of the process, for whoever forgets to close.
+        self._folder = Path(tempfile.mkdtemp(prefix="claude-emulator-"))
+        self._remove_files = weakref.finalize(self, shutil.rmtree, self._folder, ignore_errors=True)
+        self._start()
+
+    def _start(self) -> None:
+        self._ready = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="claude-emulator", daemon=True)
+        self._thread.start()
+        self._ready.wait()
+
+    def _run(self) -> None:
+        from vertex_claude_magic.emulator.wire import serve
+
+        # A selector loop on every system, because tornado asks for one on Windows.
+        self._loop = asyncio.SelectorEventLoop()
+        asyncio.set_event_loop(self._loop)
+        try:
+            self._stop = asyncio.Event()
+            self._loop.run_until_complete(serve(self._socket, self._handle, self._ready.set, self._stop))
+            self._loop.run_until_complete(self._loop.shutdown_asyncgens())
+        finally:
+            self._ready.set()
+            asyncio.set_event_loop(None)
+            self._loop.close()
+
+    def _handle(self, received: Received) -> Delivery:
+        with self._lock:
+            self._requests.append(received)
+        if (refused := stranger(received, self.origin)) is not None:
+            return plan(refused)
+        try:
+            return plan(*self._service.handle(received))
+        except Exception as error:  # noqa: BLE001 - a client must see a fault of the emulator, not a silence
+            return plan(Problem(code=500, message=f"The emulator failed: {error!r}").response())
+
+    @property
+    def requests(self) -> list[Received]:
+        """Every request that has come in so far, oldest first; a copy."""
+        with self._lock:
+            return list(self._requests)
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """The environment that points a client here, a service-account key file included."""
+        return {
+            "ANTHROPIC_VERTEX_BASE_URL": self.base_url,
+            "ANTHROPIC_VERTEX_PROJECT_ID": self.project,
+            "CLOUD_ML_REGION": "global",
+            "GOOGLE_APPLICATION_CREDENTIALS": str(self.credentials_file()),
+        }
+
+    def credentials_file(self, kind: CredentialKind = "service_account") -> Path:
+        """Write a credential file of a kind that points here, and return its path; `close` removes it.
+
+        The kinds are `service_account`, `authorized_user`, `external_account` (with impersonation) and
+        `impersonated_service_account`.
+        """
+        return write_credentials(kind, origin=self.origin, project=self.project, folder=self._folder)
+
+    def google_request(self) -> Request:
+        """A google-auth transport that sends here what is meant for Google, for kinds with fixed hosts."""
+        return google_request(self.origin)
+
+    def answer(self, *replies: Any) -> None:
+        """Queue replies for the next messages calls, one each.
+
+        A reply is a text, content blocks, a whole message, a list of stream events, the raw bytes of a
+        stream, or a `Reply`, `Flood` or `Fault`.
+
+        Raises:
+            OptionError: A reply is none of these.
+        """
+        self._service.answer([as_reply(reply) for reply in replies])
+
+    def fail(self, *faults: Fault | int) -> None:
+        """Queue faults for the next calls, one each; a bare number is an HTTP status."""
+        self._service.fail([as_fault(fault) for fault in faults])
+
+    def close(self) -> None:
+        """Stop serving, close every connection and remove the credential files; may be called twice."""
+        if self._thread.is_alive():
+            self._loop.call_soon_threadsafe(self._stop.set)
+            self._thread.join(_JOIN_SECONDS)
+        self._socket.close()
+        self._remove_files()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+def _need_tornado() -> None:
+    try:
+        import tornado  # noqa: F401 - only looked for
+    except ImportError as error:
+        raise MissingExtra(
+            "The emulator needs tornado, which is not installed.",
+            cure='Run: pip install "vertex-claude-magic[demo]"',
+        ) from error

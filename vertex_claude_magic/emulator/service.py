@@ -1,0 +1,122 @@
+"""The service behind the wire: takes a `Received` and says what to answer and what goes wrong.
+
+It keeps what a service keeps (queued replies, the prompt cache, issued tokens) under one lock, and
+knows no sockets.
+"""
+
+from __future__ import annotations
+
+import re
+import secrets
+import threading
+import time
+from collections import deque
+from typing import TYPE_CHECKING, Any
+
+from vertex_claude_magic.catalog import Catalog
+from vertex_claude_magic.emulator.ask import Ask, Route, route
+from vertex_claude_magic.emulator.cache import PromptCache
+from vertex_claude_magic.emulator.checks import refusal, unservable
+from vertex_claude_magic.emulator.faults import Fault
+from vertex_claude_magic.emulator.listing import listing
+from vertex_claude_magic.emulator.problems import Problem, fault_response
+from vertex_claude_magic.emulator.replies import respond
+from vertex_claude_magic.emulator.response import Received, Response, json_response
+from vertex_claude_magic.emulator.script import Reply, Script, Scripted
+from vertex_claude_magic.emulator.tokens import input_tokens
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from vertex_claude_magic.emulator.google import Google
+
+__all__ = ["Service"]
+
+_UNKNOWN_MINIMUM = 1024  # tokens; the shortest prefix that is cached where the table does not say
+_CANNED = Reply()
+_NOT_FOUND = Response(
+    status=404,
+    pieces=(b"<!DOCTYPE html><title>Error 404 (Not Found)</title><p>The requested URL was not found.</p>",),
+    content_type="text/html; charset=utf-8",
+)
+_LISTING = re.compile(r"/v1(beta1)?/publishers/anthropic/models(/[^/:]+)?")
+Outcome = tuple[Response, Fault | None]
+
+
+class Service:
+    """Answers calls; `pace` is the number of seconds between the deltas of a streamed answer."""
+
+    def __init__(
+        self,
+        *,
+        project: str,
+        google: Google,
+        script: Script,
+        pace: float | None,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self.project = project
+        self.google = google
+        self.catalog = Catalog.load()
+        self._script = script
+        self._pace = pace or 0.0
+        self._lock = threading.Lock()
+        self._replies: deque[Scripted] = deque()
+        self._faults: deque[Fault] = deque()
+        self._ordered: deque[Reply] = deque(script.ordered)
+        self._cache = PromptCache(clock=clock)
+
+    def answer(self, replies: Iterable[Scripted]) -> None:
+        """Queue replies for the next messages calls."""
+        with self._lock:
+            self._replies.extend(replies)
+
+    def fail(self, faults: Iterable[Fault]) -> None:
+        """Queue faults for the next calls."""
+        with self._lock:
+            self._faults.extend(faults)
+
+    def handle(self, received: Received) -> Outcome:
+        """Answer one request."""
+        if (google := self.google.handle(received)) is not None:
+            return google, None
+        found = route(received.path)
+        if found is None and not (received.method == "GET" and _LISTING.fullmatch(received.path)):
+            return _NOT_FOUND, None
+        with self._lock:
+            fault = self._faults.popleft() if self._faults else None
+        if fault is not None and fault.replaces_reply:
+            return fault_response(fault), fault
+        if (problem := self.google.unauthenticated(received)) is not None:
+            return problem.response(streaming=bool(found and found.streaming)), fault
+        if found is None:
+            return listing(self.catalog, received), fault
+        return self._call(found, received, fault)
+
+    def _call(self, found: Route, received: Received, fault: Fault | None) -> Outcome:
+        ask = unservable(found, received, self.catalog, self.project)
+        if isinstance(ask, Problem):
+            return ask.response(streaming=found.streaming), fault
+        if (refused := refusal(ask)) is not None:
+            return refused.response(streaming=found.streaming), fault
+        if found.counting:
+            return json_response({"input_tokens": input_tokens(ask.body)}), fault
+        scripted = self._scripted(ask)
+        own = scripted.fault if isinstance(scripted, Reply) else None
+        if own is not None and own.replaces_reply:
+            return fault_response(own), own
+        return respond(ask, scripted, frame=self._frame(ask), pace=self._pace), fault or own
+
+    def _scripted(self, ask: Ask) -> Scripted:
+        with self._lock:
+            if self._replies:
+                return self._replies.popleft()
+            if (matched := self._script.match(ask.prompt)) is not None:
+                return matched
+            return self._ordered.popleft() if self._ordered else _CANNED
+
+    def _frame(self, ask: Ask) -> dict[str, Any]:
+        scope = f"{ask.route.location}/{ask.model.id}"
+        minimum = ask.model.min_cacheable_tokens or _UNKNOWN_MINIMUM
+        usage = self._cache.usage(ask.body, scope=scope, minimum=minimum)
+        return {"message_id": "msg_vrtx_" + secrets.token_hex(12), "model": ask.model.api_id, "usage": usage}
