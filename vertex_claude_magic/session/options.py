@@ -1,0 +1,143 @@
+"""The options of one question, and where each value comes from when several places could give it.
+
+Order: the question's own option, then the session's setting (`%config`, the panel, or the arguments of
+`Claude`), then the environment, then what Google credentials say, then the default.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from numbers import Integral, Real
+from typing import Any, NamedTuple
+
+from vertex_claude_magic.errors import OptionError, quote
+from vertex_claude_magic.vertex.request import DEFAULT_VERSION, RequestOptions
+
+__all__ = ["DEFAULTS", "ENVIRONMENT", "AskOptions", "Found", "find_setting", "merge"]
+
+# Named as the official SDK (anthropic 2.12.0) and gcloud name them; the first that is set wins.
+ENVIRONMENT: Mapping[str, tuple[str, ...]] = {
+    "project": ("ANTHROPIC_VERTEX_PROJECT_ID", "GOOGLE_CLOUD_PROJECT"),
+    "region": ("CLOUD_ML_REGION",),
+    "base_url": ("ANTHROPIC_VERTEX_BASE_URL",),
+}
+DEFAULTS: Mapping[str, Any] = {
+    "model": "sonnet",
+    "region": "global",
+    "anthropic_version": DEFAULT_VERSION,
+    "timeout": 600.0,
+    "format": "markdown",
+}
+FORMATS = ("markdown", "text", "json")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class AskOptions(RequestOptions):
+    """Everything that can be said of one question; names are those of the magic's long options.
+
+    `timeout` is in seconds, for the whole answer. None or an empty value means: not said here.
+    """
+
+    model: str | None = None
+    region: str | None = None
+    project: str | None = None
+    base_url: str | None = None
+    anthropic_version: str | None = None
+    no_stream: bool = False
+    timeout: float | None = None
+    format: str | None = None
+    trusted_hosts: Sequence[str] = ()
+    models_file: str | None = None
+
+
+class Found(NamedTuple):
+    """A value and the place that gave it."""
+
+    value: Any
+    origin: str
+
+
+def find_setting(name: str, session: AskOptions, call: AskOptions | None = None) -> Found:
+    """Return the value that holds for one name, and where it comes from; credentials are not asked.
+
+    >>> find_setting("model", AskOptions())
+    Found(value='sonnet', origin='default')
+    >>> find_setting("model", AskOptions(model="opus"), AskOptions(model="haiku"))
+    Found(value='haiku', origin='option')
+    """
+    for options, origin in ((call, "option"), (session, "setting")):
+        value = getattr(options, name, None)
+        if value is not None and value not in ("", ()):
+            return Found(value, origin)
+    for variable in ENVIRONMENT.get(name, ()):
+        if os.environ.get(variable):
+            return Found(os.environ[variable], variable)
+    return Found(DEFAULTS.get(name), "default")
+
+
+def merge(session: AskOptions, options: Mapping[str, Any]) -> AskOptions:
+    """Lay the options of one question over those of the session; mappings and lists add up, values replace.
+
+    Raises:
+        OptionError: an option has a name that does not exist, or a value that it cannot take.
+
+    >>> merge(AskOptions(max_tokens=5, beta=["a"]), {"beta": ["b"], "effort": "low"}).beta
+    ('a', 'b')
+    """
+    known = {entry.name for entry in dataclasses.fields(AskOptions)}
+    for name in options:
+        if name not in known:
+            raise _unknown(name, known)
+    given = {name: value for name, value in options.items() if value is not None}
+    changes = {name: _joined(getattr(session, name), value, name) for name, value in given.items()}
+    merged = dataclasses.replace(session, **changes)
+    _check(merged)
+    return merged
+
+
+def _joined(old: Any, new: Any, name: str) -> Any:
+    if name in {"set", "header", "label"}:
+        if not isinstance(new, Mapping):
+            raise _unfit(name, new, "a dict")
+        return {**old, **new}
+    if name in {"stop", "beta", "trusted_hosts"}:
+        if not isinstance(new, (str, Sequence)):
+            raise _unfit(name, new, "a text or a list of texts")
+        return (*old, *((new,) if isinstance(new, str) else new))
+    return new
+
+
+def _unknown(name: str, known: set[str]) -> OptionError:
+    import difflib
+
+    near = difflib.get_close_matches(name, known, n=1)
+    cure = f"Did you mean {near[0]}?" if near else f"Known are {', '.join(sorted(known))}."
+    return OptionError(f"There is no option {quote(name, 40)!r}.", cure=cure)
+
+
+def _unfit(name: str, value: Any, wanted: str) -> OptionError:
+    return OptionError(f"{name} is {quote(repr(value), 60)}.", cure=f"Give {wanted}.")
+
+
+_TYPES: tuple[tuple[tuple[str, ...], type, str], ...] = (
+    (("model", "region", "project", "base_url", "anthropic_version", "format", "effort"), str, "a text"),
+    (("timeout", "temperature", "top_p"), Real, "a number"),
+    (("max_tokens", "top_k"), Integral, "a whole number"),
+)
+
+
+def _check(options: AskOptions) -> None:
+    for names, kind, wanted in _TYPES:
+        for name in names:
+            value = getattr(options, name)
+            if value is not None and (isinstance(value, bool) or not isinstance(value, kind)):
+                raise _unfit(name, value, wanted)
+    if options.timeout is not None and not 0 < options.timeout < float("inf"):
+        raise OptionError(
+            f"timeout is {options.timeout}.", cure="Give seconds above 0, such as --timeout 120."
+        )
+    if options.format is not None and options.format not in FORMATS:
+        raise OptionError(f"{quote(options.format, 40)!r} is no format.", cure=f"Use {', '.join(FORMATS)}.")
