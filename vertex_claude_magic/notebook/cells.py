@@ -1,0 +1,56 @@
+"""What the cell that runs holds, so that a magic knows whether the page below is its alone.
+
+The same magic may run as a `%%claude` cell, in a loop of Python code, inside another magic, in a
+callback or in a thread. Only in the first case may it clear the outputs of the cell.
+"""
+
+from __future__ import annotations
+
+import re
+import threading
+from typing import Any
+
+__all__ = ["CellWatch"]
+
+_ONE_QUESTION = re.compile(r"\s*%%claude(?!\S)")
+_LAST_LINE = re.compile(r"^[ \t]*%{1,2}claude(?!\S).*\Z", re.MULTILINE)
+
+
+class CellWatch(threading.local):
+    """The source of the cell that runs in this thread, None while none does.
+
+    A thread of its own memory, because cells of a Jupyter subshell run beside those of the main one.
+
+    >>> watch = CellWatch()
+    >>> watch.source = "%%claude\\nWhat is it?"
+    >>> watch.is_one_question()
+    True
+    """
+
+    source: str | None = None
+
+    def begin(self, info: Any) -> None:
+        """Take the source from IPython's event `pre_run_cell`."""
+        self.source = info.raw_cell or ""
+
+    def end(self, result: Any) -> None:  # noqa: ARG002 - the signature of IPython's event `post_run_cell`
+        """Forget it."""
+        self.source = None
+
+    def is_one_question(self) -> bool:
+        """Tell whether the cell that runs is a `%%claude` cell, with nothing else in it."""
+        return _ONE_QUESTION.match(self.source or "") is not None
+
+    def ends_in_question(self) -> bool:
+        """Tell whether the value of the cell is what a magic of ours returns."""
+        source = (self.source or "").rstrip()
+        return self.is_one_question() or _LAST_LINE.search(source) is not None
+
+    def may_draw(self) -> bool:
+        """Tell whether what this thread draws lands where it belongs.
+
+        True in the main thread, where a cell runs, and in the threads of ipykernel's subshells.
+        """
+        thread = threading.current_thread()
+        own = thread is threading.main_thread() or type(thread).__module__.startswith("ipykernel.")
+        return own or self.source is not None

@@ -1,0 +1,93 @@
+"""`--dry-run`: what would go out, how many tokens it has, and what it would cost; no model is asked."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from vertex_claude_magic import errors
+from vertex_claude_magic.markdown.sanitize import as_text, fenced, safe_plain
+from vertex_claude_magic.notebook.footer import dollars
+from vertex_claude_magic.prices import cost
+from vertex_claude_magic.vertex.reply import Usage
+
+if TYPE_CHECKING:
+    from vertex_claude_magic.catalog import Catalog
+    from vertex_claude_magic.session.claude import Claude
+    from vertex_claude_magic.session.options import AskOptions
+    from vertex_claude_magic.vertex.request import Request
+
+__all__ = ["Estimate", "estimate", "show_dry_run"]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Estimate:
+    """Input tokens and the price range in USD; `exact` is False where the service did not count."""
+
+    input_tokens: int
+    exact: bool
+    least: float | None
+    most: float | None
+
+
+def show_dry_run(magics: Any, client: Claude, prompt: str, options: AskOptions) -> None:
+    """Show the request of a question without asking it."""
+    request = client.build(prompt, options)
+    tokens, exact = _tokens(client, request, options)
+    result = estimate(request, client.catalog(options), tokens, exact=exact)
+    body = json.dumps(request.body, indent=2, ensure_ascii=False)
+    lines = [
+        f"{request.method} {request.url}",
+        *(f"{name}: {value}" for name, value in request.headers.items()),
+    ]
+    summary = _summary(result, request)
+    markdown = "\n\n".join([
+        "**Dry run**, nothing was asked.",
+        as_text(summary),
+        *(as_text(notice) for notice in request.notices),
+        fenced("\n".join(lines)),
+        fenced(body, "json"),
+    ])  # fmt: skip
+    plain = "\n".join(["Dry run, nothing was asked.", summary, *request.notices, *lines, body])
+    bundle = {"text/markdown": markdown, "text/plain": safe_plain(plain)}
+    magics.shell.display_pub.publish(data=bundle, metadata={})
+
+
+def estimate(request: Request, catalog: Catalog, input_tokens: int, *, exact: bool) -> Estimate:
+    """Compute the price range of a request: from an empty answer to one of `max_tokens` tokens.
+
+    The upper end prices every input token at the dearer of reading and cache writing.
+    """
+    row = catalog.find(request.model)
+    most_out = int(request.body.get("max_tokens") or 0)
+
+    def price(usage: Usage) -> float | None:
+        return cost(row, request.region, usage) if row is not None else None
+
+    writes = '"cache_control"' in json.dumps(request.body)
+    dearest = (
+        Usage(cache_creation_input_tokens=input_tokens, output_tokens=most_out)
+        if writes
+        else Usage(input_tokens=input_tokens, output_tokens=most_out)
+    )
+    least = price(Usage(input_tokens=input_tokens)) if exact else 0.0
+    return Estimate(input_tokens=input_tokens, exact=exact, least=least, most=price(dearest))
+
+
+def _tokens(client: Claude, request: Request, options: AskOptions) -> tuple[int, bool]:
+    try:
+        return client.count_request(request, options), True
+    except (errors.ModelNotFound, errors.BadRequest):
+        # Not counted in this location, and the prompt goes to no other. A token has one byte at least.
+        return len(json.dumps(request.body, ensure_ascii=False).encode("utf-8")), False
+
+
+def _summary(result: Estimate, request: Request) -> str:
+    counted = f"{result.input_tokens:,} input tokens"
+    if not result.exact:
+        counted = f"at most {counted} (an upper bound: {request.region} does not count tokens)"
+    limit = f"at most {int(request.body.get('max_tokens') or 0):,} output tokens"
+    if result.least is None or result.most is None:
+        return f"{counted}, {limit}; the price is unknown."
+    return f"{counted}, {limit}; between {dollars(result.least)} and {dollars(result.most)} (an estimate)."

@@ -1,0 +1,170 @@
+"""What stands around an answer: the waiting line, the folded thinking, warnings, notes and the footer.
+
+Everything is first a plain line; the Markdown is that line shown literally in small print, so that
+no name or message of a service can become markup and a price never becomes a formula.
+The only HTML used here is details, summary, small and br.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+from vertex_claude_magic.markdown.sanitize import as_text, safe_markdown, safe_plain
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from vertex_claude_magic.vertex.reply import Reply
+
+__all__ = ["dollars", "ending", "folded", "footer", "plain_ending", "small", "waiting", "warnings"]
+
+_CURES = {
+    "model_context_window_exceeded": "Cut off: the context window of the model is full. "
+    "Shorten the prompt, or ask a model with a larger window.",
+    "pause_turn": "Paused by the service in the middle of a long turn. Ask Claude to continue.",
+    "compaction": "Stopped to compact a long conversation. Ask Claude to continue.",
+}
+_ENDS = frozenset({None, "end_turn", "stop_sequence"})
+
+
+def waiting(label: str, status: str = "", seconds: int = 0) -> str:
+    """Return the line that shows that an answer is on its way; `seconds` waited so far.
+
+    >>> waiting("claude-opus-4-1 · global", "looking for Google credentials", 3)
+    '◌ claude-opus-4-1 · global · looking for Google credentials · 3 s'
+    """
+    parts = [label, status, f"{seconds} s" if seconds else ""]
+    return "◌ " + " · ".join(part for part in parts if part)
+
+
+def dollars(cost: float | None) -> str:
+    """Return an estimated cost in USD with two significant digits below a dollar.
+
+    >>> dollars(0.00213), dollars(1.005), dollars(0.0), dollars(None)
+    ('≈ $0.0021', '≈ $1.00', '$0', 'cost unknown')
+    """
+    if cost is None or not math.isfinite(cost):
+        return "cost unknown"
+    if cost <= 0:
+        return "$0"
+    if cost >= 1:
+        return f"≈ ${cost:,.2f}"
+    return f"≈ ${cost:.{1 - math.floor(math.log10(cost))}f}"
+
+
+def footer(reply: Reply) -> str:
+    """Return the quiet line below an answer: model, region, times in seconds, tokens and cost in USD.
+
+    >>> from vertex_claude_magic.vertex.reply import Reply, Usage
+    >>> usage = Usage(input_tokens=12, output_tokens=345)
+    >>> footer(Reply(model="claude-opus-4-1", region="global", usage=usage, seconds=2.06, cost=0.0262, complete=True))
+    'claude-opus-4-1 · global · 2.1 s · 12 tokens in / 345 out · ≈ $0.026'
+    """
+    first = reply.first_token_seconds
+    parts = [
+        reply.model,
+        reply.region,
+        "" if first is None else f"first token {first:.1f} s",
+        f"{reply.seconds:.1f} s",
+        _tokens(reply),
+        "replayed, nothing was sent" if reply.replayed else dollars(reply.cost),
+    ]
+    return _line(" · ".join(part for part in parts if part))
+
+
+def _tokens(reply: Reply) -> str:
+    usage = reply.usage
+    if not usage.total_input_tokens and not usage.output_tokens:
+        return ""
+    # The count of output tokens comes with the last events, so an answer that was stopped has none.
+    out = f"{usage.output_tokens:,} out" if reply.complete else "output not counted"
+    parts = [f"{usage.total_input_tokens:,} tokens in", out]
+    if usage.cache_read_input_tokens:
+        parts.append(f"{usage.cache_read_input_tokens:,} cached")
+    if usage.cache_creation_input_tokens:
+        parts.append(f"{usage.cache_creation_input_tokens:,} written to cache")
+    return " / ".join(parts)
+
+
+def warnings(reply: Reply) -> tuple[str, ...]:
+    """Return a line for each thing that keeps the answer from being whole, with what to do about it.
+
+    The stop reasons are those of the Messages API's page on handling stop reasons.
+
+    >>> from vertex_claude_magic.vertex.reply import Reply
+    >>> warnings(Reply(complete=False))
+    ('Stopped here: this is only what had arrived. Run the cell again for the whole answer.',)
+    """
+    if not reply.complete:
+        return ("Stopped here: this is only what had arrived. Run the cell again for the whole answer.",)
+    if reply.stop_reason not in _ENDS:
+        return (_line(_stopped(reply)),)
+    return () if reply.text.strip() else ("The answer is empty. Ask again, or put the question differently.",)
+
+
+def _stopped(reply: Reply) -> str:
+    reason = reply.stop_reason or ""
+    if reason == "refusal":
+        return _refused(reply)
+    if reason == "max_tokens":
+        tokens = f"{reply.usage.output_tokens:,} output tokens" if reply.usage.output_tokens else "max_tokens"
+        return f"Cut off at {tokens}. Ask again with a larger --max-tokens, or ask Claude to continue."
+    if reason == "tool_use":
+        asked = _tool_names(reply)
+        return f"Claude asked for {asked}, which was not run. Send its result, or ask without tools."
+    return _CURES.get(reason, f"Stopped for an unknown reason ({reason}). The answer may not be whole.")
+
+
+def _refused(reply: Reply) -> str:
+    details = reply.stop_details or {}
+    category = f" ({details['category']})" if details.get("category") else ""
+    why = f": {str(details['explanation']).rstrip('. ')}" if details.get("explanation") else ""
+    return f"Claude declined to go on{category}{why}. Put the question differently, or ask another model."
+
+
+def _tool_names(reply: Reply) -> str:
+    names = [str(block.get("name")) for block in reply.blocks if block.get("type") == "tool_use"]
+    return f"the tool {', '.join(names)}" if names else "a tool"
+
+
+def ending(reply: Reply, notes: Sequence[str] = ()) -> str:
+    """Return warnings, footer and notes as Markdown."""
+    marks = [f"⚠ {_literally(warning)}" for warning in warnings(reply)]
+    return "\n\n".join([*marks, small(footer(reply), *notes)])
+
+
+def plain_ending(reply: Reply, notes: Sequence[str] = ()) -> str:
+    """Return warnings, footer and notes as plain lines."""
+    lines = [*(f"⚠ {warning}" for warning in warnings(reply)), footer(reply), *notes]
+    return "\n".join(_line(line) for line in lines)
+
+
+def small(*lines: str) -> str:
+    """Return lines in small print, each shown literally.
+
+    >>> small("claude-opus-4-1", "a note")
+    '<small>claude-opus-4-1<br>a note</small>'
+    """
+    return f"<small>{'<br>'.join(_literally(line) for line in lines)}</small>"
+
+
+def folded(thinking: str, *, opened: bool = False) -> str:
+    r"""Return thinking as Markdown that is folded away, or unfolded while nothing else is there yet.
+
+    The blank lines end the HTML block, so that what is between is read as Markdown (CommonMark 0.31.2,
+    HTML blocks, kind 6).
+
+    >>> folded("First, count.")
+    '<details><summary>Thinking</summary>\n\nFirst, count.\n\n</details>'
+    """
+    tag = "<details open>" if opened else "<details>"
+    return f"{tag}<summary>Thinking</summary>\n\n{safe_markdown(thinking)}\n\n</details>"
+
+
+def _line(text: str) -> str:
+    return safe_plain(" ".join(text.split()))
+
+
+def _literally(text: str) -> str:
+    return as_text(_line(text))

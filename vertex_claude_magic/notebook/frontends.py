@@ -1,0 +1,81 @@
+"""What differs between front ends: a notebook or a terminal, and which.
+
+A kernel never learns for certain who shows its outputs; what is told here is what its own process
+and environment give away. Everything that is looked at can be handed in.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal
+
+if TYPE_CHECKING:
+    from collections.abc import Container, Mapping
+
+__all__ = ["FrontEnd", "front_end"]
+
+# IPython's own publisher prints text/plain, whatever the shell is called.
+_PRINTING_PUBLISHERS = frozenset({"DisplayPublisher", "CapturingDisplayPublisher"})
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class FrontEnd:
+    """Who shows the outputs.
+
+    `updates` is False where an output that is there cannot be changed; `tty` says whether a terminal
+    can rewrite its last line.
+    """
+
+    kind: Literal["notebook", "terminal"]
+    name: Literal["colab", "vscode", "spyder", "jupyter", "terminal"]
+    updates: bool
+    tty: bool = False
+
+
+def front_end(
+    shell: Any,
+    *,
+    environ: Mapping[str, str] = os.environ,
+    modules: Container[str] = sys.modules,
+    stdout: Any = None,
+) -> FrontEnd:
+    """Tell the front end from the IPython shell (None outside IPython), environment and loaded modules.
+
+    >>> front_end(None, environ={}, modules=()).kind
+    'terminal'
+    """
+    if not _has_page(shell):
+        return FrontEnd(
+            kind="terminal", name="terminal", updates=False, tty=_is_tty(stdout or sys.stdout, environ)
+        )
+    name = _name(shell, environ, modules)
+    # Spyder's console is a qtconsole, and that handles no update_display_data (qtconsole 5.7.2).
+    return FrontEnd(kind="notebook", name=name, updates=name != "spyder")
+
+
+def _has_page(shell: Any) -> bool:
+    """Tell whether outputs leave the process as display messages."""
+    if shell is None:
+        return False
+    if getattr(shell, "kernel", None) is not None:
+        return True
+    return type(getattr(shell, "display_pub", None)).__name__ not in {*_PRINTING_PUBLISHERS, "NoneType"}
+
+
+def _name(
+    shell: Any, environ: Mapping[str, str], modules: Container[str]
+) -> Literal["colab", "vscode", "spyder", "jupyter"]:
+    if "google.colab" in modules or "COLAB_RELEASE_TAG" in environ:
+        return "colab"
+    if "__vsc_ipynb_file__" in getattr(shell, "user_ns", {}) or "VSCODE_PID" in environ:
+        return "vscode"
+    return "spyder" if "spyder_kernels" in modules else "jupyter"
+
+
+def _is_tty(stdout: Any, environ: Mapping[str, str]) -> bool:
+    try:
+        return bool(stdout.isatty()) and environ.get("TERM") != "dumb"
+    except (AttributeError, ValueError):
+        return False

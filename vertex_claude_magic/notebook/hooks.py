@@ -1,0 +1,129 @@
+"""What the extension adds to IPython beside magics, and takes back on unload.
+
+A prompt of `%claude` may end in a question mark, which IPython would take for a request for help; a
+reply is shown as Markdown, but not a second time by the magic that returns it; Tab completes the line.
+"""
+
+from __future__ import annotations
+
+import sys
+from typing import Any
+
+from IPython.core.inputtransformer2 import (
+    TokenTransformBase,
+    assemble_continued_line,
+    find_end_of_continued_line,
+)
+
+from vertex_claude_magic.notebook.cells import CellWatch
+
+__all__ = ["PromptQuestion", "add_hooks", "remove_hooks"]
+
+_COMMANDS = ("%%claude", "%claude", "%claude_models", "%claude_demo")
+_REPLY = ("vertex_claude_magic.vertex.reply", "Reply")
+
+
+class PromptQuestion(TokenTransformBase):  # type: ignore[misc]
+    """`%claude Is it late?` is a prompt, also behind `answer =`; `%claude?` stays a request for help."""
+
+    # Before HelpEnd, whose priority is 5.
+    priority = 1
+
+    def __init__(self, start: tuple[int, int], magic: tuple[int, int]) -> None:
+        super().__init__(start)
+        self.magic_line, self.magic_col = magic[0] - 1, magic[1]
+
+    @classmethod
+    def find(cls, tokens_by_line: Any) -> PromptQuestion | None:
+        """Find the first line that asks with `%claude` and ends in a question mark."""
+        for line in tokens_by_line:
+            tokens = [token for token in line if token.string.strip()]
+            at = _magic_at([token.string for token in tokens])
+            if at is None or len(tokens) < at + 4 or tokens[-1].string != "?":
+                continue
+            if tokens[at + 2].start != tokens[at + 1].end:
+                return cls(tokens[0].start, tokens[at].start)
+        return None
+
+    def transform(self, lines: list[str]) -> list[str]:
+        """Write the line as the call that IPython makes of every other line magic."""
+        last = find_end_of_continued_line(lines, self.magic_line)
+        rest = assemble_continued_line(lines, (self.magic_line, self.magic_col), last)
+        prompt = rest[len("%claude") :].strip()
+        call = (
+            f"{lines[self.magic_line][: self.magic_col]}get_ipython().run_line_magic('claude', {prompt!r})\n"
+        )
+        return [*lines[: self.magic_line], call, *lines[last + 1 :]]
+
+
+def _magic_at(words: list[str]) -> int | None:
+    """Return where `%claude` stands: first on the line, or right after the `=` of an assignment."""
+    places = [0, *(at + 1 for at, word in enumerate(words) if word == "=")]
+    return next((at for at in places[:2] if words[at : at + 2] == ["%", "claude"]), None)
+
+
+def add_hooks(shell: Any, magics: Any) -> None:
+    """Add the hooks; `remove_hooks` takes them back."""
+    shell.input_transformer_manager.token_transformers.append(PromptQuestion)
+    for command in _COMMANDS:
+        shell.set_hook("complete_command", _complete, str_key=command)
+    # The cell that loads the extension is under way, whatever it holds.
+    magics.cells.source = ""
+    shell.events.register("pre_run_cell", magics.cells.begin)
+    shell.events.register("post_run_cell", magics.cells.end)
+
+    def show_once(reply: Any) -> None:
+        # NotImplementedError makes IPython go on to the other representations.
+        if not magics.was_shown(reply):
+            raise NotImplementedError
+
+    for formatter, show in zip(_formatters(shell), (show_once, _markdown, _pretty), strict=True):
+        formatter.for_type_by_name(*_REPLY, show)
+
+
+def remove_hooks(shell: Any) -> None:
+    """Remove the hooks; harmless if they are not there."""
+    transformers = shell.input_transformer_manager.token_transformers
+    transformers[:] = [each for each in transformers if each.__name__ != PromptQuestion.__name__]
+    completers = shell.strdispatchers.get("complete_command")
+    for command in _COMMANDS if completers is not None else ():
+        completers.strs.pop(command, None)
+    for event in ("pre_run_cell", "post_run_cell"):
+        callbacks = shell.events.callbacks[event]
+        callbacks[:] = [each for each in callbacks if not _is_watch(each)]
+    for formatter in _formatters(shell):
+        formatter.deferred_printers.pop(_REPLY, None)
+        formatter.type_printers.pop(getattr(sys.modules.get(_REPLY[0]), _REPLY[1], None), None)
+
+
+def _is_watch(callback: Any) -> bool:
+    # By name, because importlib.reload makes a new class.
+    return type(getattr(callback, "__self__", None)).__name__ == CellWatch.__name__
+
+
+def _formatters(shell: Any) -> tuple[Any, Any, Any]:
+    formatter = shell.display_formatter
+    kinds = formatter.formatters
+    return formatter.ipython_display_formatter, kinds["text/markdown"], kinds["text/plain"]
+
+
+def _markdown(reply: Any) -> str:
+    from vertex_claude_magic.markdown.sanitize import safe_markdown
+    from vertex_claude_magic.notebook.footer import ending
+
+    return f"{safe_markdown(reply.text)}\n\n{ending(reply)}"
+
+
+def _pretty(reply: Any, printer: Any, cycle: bool) -> None:  # noqa: ARG001 - IPython's signature
+    from vertex_claude_magic.markdown.sanitize import safe_plain
+    from vertex_claude_magic.notebook.footer import plain_ending
+
+    # Inside a list, a reply is one of many: there its fields say more than its text.
+    alone = len(printer.stack) <= 1
+    printer.text(f"{safe_plain(reply.text)}\n\n{plain_ending(reply)}" if alone else repr(reply))
+
+
+def _complete(shell: Any, event: Any) -> list[str]:
+    from vertex_claude_magic.notebook.completion import complete
+
+    return complete(shell, event)

@@ -1,0 +1,181 @@
+"""The magics, thin: each reads its line, calls one thing, and hands the result back.
+
+This room is all that `%load_ext` imports, so it imports nothing heavy; what a magic needs is imported
+when it first runs.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from IPython.core.magic import Magics, line_cell_magic, line_magic, magics_class, no_var_expand
+
+from vertex_claude_magic.notebook.cells import CellWatch
+from vertex_claude_magic.notebook.settings import Settings
+
+if TYPE_CHECKING:
+    from vertex_claude_magic.emulator import Emulator
+    from vertex_claude_magic.session.claude import Claude
+    from vertex_claude_magic.vertex.reply import Reply
+
+__all__ = ["ClaudeMagics", "load", "unload"]
+
+
+@magics_class
+class ClaudeMagics(Magics, Settings):  # type: ignore[misc]
+    """Ask Claude on Google Vertex AI; the settings below hold for every question of this session."""
+
+    def __init__(self, shell: Any) -> None:
+        super().__init__(shell=shell)
+        self.cells = CellWatch()
+        self.emulator: Emulator | None = None
+        self._clients: dict[bool, Claude] = {}
+        self._shown: tuple[int, Any] | None = None
+
+    @no_var_expand
+    @line_cell_magic
+    def claude(self, line: str, cell: str | None = None) -> Reply | None:
+        """Ask a Claude model on Google Vertex AI; the answer streams in below as Markdown.
+
+        In a cell of its own, the prompt in the lines below::
+
+            %%claude
+            Explain the central limit theorem to a biologist.
+
+            %%claude answer -m opus -r eu --effort high
+            Which assumptions does this test make?
+
+        Afterwards `answer` holds the reply: `answer.text`, `answer.usage`, `answer.cost` (USD, an
+        estimate), `answer.code`. In one line, options first, the rest of the line is the prompt::
+
+            %claude -m haiku What's the capital of Mongolia?
+            %claude                           (shows the present settings)
+
+        Options::
+
+            -m, --model ID           a model id, or an alias: sonnet, opus, haiku, sonnet-4.5 ...
+            -r, --region LOC         global (default), us, eu, or a region such as us-east5
+            -p, --project ID         the Google Cloud project that pays
+            -s, --system TEXT        the system prompt
+            -n, --max-tokens N       the longest answer, in tokens
+            --stop TEXT              end the answer before this text (repeatable)
+            --effort LEVEL           low, medium, high, xhigh or max, as the model takes them
+            --thinking KIND          adaptive, off, between_tools, or a budget in tokens
+            --show-thinking          ask for a summary of the thinking and show it folded
+            -t, --temperature X      with --top-p X and --top-k N: for models that take them
+            --set KEY=JSON           any other body field, sent unchecked (repeatable)
+            --beta NAME              a beta feature (repeatable)
+            --header 'Name: value'   an extra HTTP header (repeatable)
+            --label KEY=VALUE        a billing label (repeatable)
+            -f, --format FORMAT      markdown (default), text or json
+            --no-stream              show the answer only when it is complete
+            -q, --quiet              show nothing but errors
+            --timeout S              seconds for the whole answer (600)
+            --dry-run                show the request, its tokens and its price range; ask no model
+            --force                  send although the model table says that it would be refused
+            -h, --help               show this page
+
+        Examples::
+
+            %%claude notes -s "You are a patient teacher." -n 800
+            %%claude -m claude-sonnet-4-5@20250929 -r us-east5 --temperature 0.2
+            %%claude -m sonnet --thinking adaptive --show-thinking
+            %%claude --set 'metadata={"user_id": "class-7"}' --label course=stats
+            %%claude --dry-run
+
+        Interrupting the kernel stops the answer and keeps what had arrived, on the page and in the
+        variable. Defaults for the session: `%config ClaudeMagics.model = "opus"`; `%config ClaudeMagics`
+        lists all settings. No account at hand? `%claude_demo` answers from an emulator.
+        """
+        from vertex_claude_magic.notebook.asking import ask_from_cell, ask_from_line
+
+        return ask_from_line(self, line) if cell is None else ask_from_cell(self, line, cell)
+
+    @no_var_expand
+    @line_magic
+    def claude_models(self, line: str) -> None:
+        """Show the model table: ids, lifecycle, limits, prices and locations.
+
+        `%claude_models` shows all, `%claude_models sonnet` one family, `%claude_models -r eu` the prices
+        of one location with its premium already in.
+        """
+        from vertex_claude_magic.notebook.listing import show_models
+
+        show_models(self, line)
+
+    @no_var_expand
+    @line_magic
+    def claude_demo(self, line: str) -> None:
+        """Answer from an emulator in this kernel, without account or network; `%claude_demo stop` goes back.
+
+        The emulator is not Claude and says so. It gets a fixed token; your credentials are not looked up.
+        """
+        from vertex_claude_magic.notebook.demo import run_demo
+
+        run_demo(self, line)
+
+    def client(self) -> Claude:
+        """Return the session that asks, with the settings as they are now."""
+        from vertex_claude_magic.session.claude import Claude
+
+        emulated = self.emulator is not None
+        client = self._clients.get(emulated)
+        if client is None:
+            client = self._clients[emulated] = Claude(access_token="emulator" if emulated else None)
+        client.options = self.options()
+        return client
+
+    def options(self) -> Any:
+        """Return the settings as options; while the demo runs, they point at its emulator."""
+        from dataclasses import replace
+
+        options = super().options()
+        if self.emulator is None:
+            return options
+        return replace(options, base_url=self.emulator.base_url, project=self.emulator.project)
+
+    def pass_over(self, reply: Reply) -> None:
+        """Keep the displayhook from showing a second time the reply that a magic is about to return."""
+        self._shown = (self.shell.execution_count, reply)
+
+    def was_shown(self, reply: Reply) -> bool:
+        """Tell once whether this reply was just shown by the magic that returned it."""
+        shown, self._shown = self._shown, None
+        return shown is not None and shown[1] is reply and shown[0] == self.shell.execution_count
+
+    def close(self) -> None:
+        """Stop the emulator if it runs, and close idle connections."""
+        if self.emulator is not None:
+            self.emulator.close()
+            self.emulator = None
+        for client in self._clients.values():
+            client.close()
+        self._clients.clear()
+
+
+_NAMES = ("claude", "claude_models", "claude_demo")
+
+
+def load(shell: Any) -> None:
+    """Register the magics, Tab completion and the `?` rule; loading again replaces what was there."""
+    from vertex_claude_magic.notebook.hooks import add_hooks
+
+    unload(shell)
+    magics = ClaudeMagics(shell)
+    shell.register_magics(magics)
+    add_hooks(shell, magics)
+
+
+def unload(shell: Any) -> None:
+    """Take the magics and hooks away again; harmless if they are not there."""
+    from vertex_claude_magic.notebook.hooks import remove_hooks
+
+    # Compared by name, because importlib.reload makes a new class.
+    for old in [each for each in shell.configurables if type(each).__name__ == ClaudeMagics.__name__]:
+        shell.configurables.remove(old)
+        shell.magics_manager.registry.pop(ClaudeMagics.__name__, None)
+        old.close()
+    for kind in ("line", "cell"):
+        for name in _NAMES:
+            shell.magics_manager.magics[kind].pop(name, None)
+    remove_hooks(shell)

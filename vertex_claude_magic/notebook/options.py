@@ -1,0 +1,319 @@
+"""The options of `%%claude` and `%claude`: one table, read by the parser, by Tab completion and by the help page.
+
+A parser of our own, because the prompt of `%claude` must survive to the letter: after the options the
+rest of the line is not split, unquoted or expanded. Quotes group only where a word or the value after
+an equals sign begins, so that apostrophes inside words are letters.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from vertex_claude_magic.errors import OptionError, quote
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+__all__ = ["OPTIONS", "Option", "ParsedLine", "parse_cell_line", "parse_prompt_line"]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Option:
+    """One option: its long and short name, what its value is called, how the value is read, and a line of help."""
+
+    long: str
+    short: str = ""
+    value: str = ""
+    read: Callable[[str], Any] = str
+    repeatable: bool = False
+    help: str
+
+    @property
+    def key(self) -> str:
+        """The name under which the Python interface knows this option."""
+        return self.long.removeprefix("--").replace("-", "_")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ParsedLine:
+    """What stood on the line: the variable for the reply, the options by key, and for `%claude` the prompt."""
+
+    name: str | None = None
+    options: Mapping[str, Any] = field(default_factory=dict)
+    prompt: str = ""
+
+
+class _Word(NamedTuple):
+    text: str
+    start: int
+    end: int
+    quoted: bool
+
+
+def _integer(text: str) -> int:
+    try:
+        return int(text.replace("_", "").replace(",", ""))
+    except ValueError:
+        raise OptionError(
+            f"{quote(text, 40)!r} is no whole number.", cure="Write a number such as 1000."
+        ) from None
+
+
+def _number(text: str) -> float:
+    try:
+        return float(text)
+    except ValueError:
+        raise OptionError(f"{quote(text, 40)!r} is no number.", cure="Write a number such as 0.5.") from None
+
+
+def _json_field(text: str) -> dict[str, Any]:
+    key, separator, value = text.partition("=")
+    if not separator or not key.strip():
+        raise OptionError(
+            f"{quote(text, 60)!r} is not KEY=JSON.", cure='Write --set \'metadata={"user_id": "u1"}\'.'
+        )
+    try:
+        return {key.strip(): json.loads(value)}
+    except ValueError:
+        raise OptionError(
+            f"The value of {quote(key, 40)!r} is not JSON: {quote(value, 60)!r}.",
+            cure=f"Text needs quotes: --set '{quote(key, 40)}=\"text\"'.",
+        ) from None
+
+
+def _header_field(text: str) -> dict[str, str]:
+    name, separator, value = text.partition(":")
+    if not separator:
+        raise OptionError("A header needs a colon.", cure="Write --header 'Name: value'.")
+    return {name.strip(): value.strip()}
+
+
+def _label(text: str) -> dict[str, str]:
+    key, separator, value = text.partition("=")
+    if not separator:
+        raise OptionError(f"{quote(text, 40)!r} is not KEY=VALUE.", cure="Write --label team=research.")
+    return {key.strip(): _unquoted(value.strip())}
+
+
+def _unquoted(text: str) -> str:
+    return text[1:-1] if len(text) > 1 and text[0] == text[-1] == '"' else text
+
+
+OPTIONS: tuple[Option, ...] = (
+    Option(
+        long="--model",
+        short="-m",
+        value="ID",
+        help="a model id, or an alias: sonnet, opus, haiku, sonnet-4.5 ...",
+    ),
+    Option(
+        long="--region",
+        short="-r",
+        value="LOC",
+        help="global (default), us, eu, or a region such as us-east5",
+    ),
+    Option(long="--project", short="-p", value="ID", help="the Google Cloud project that pays"),
+    Option(long="--system", short="-s", value="TEXT", help="the system prompt"),
+    Option(long="--max-tokens", short="-n", value="N", read=_integer, help="the longest answer, in tokens"),
+    Option(long="--stop", value="TEXT", repeatable=True, help="end the answer before this text"),
+    Option(long="--effort", value="LEVEL", help="low, medium, high, xhigh or max, as the model takes them"),
+    Option(long="--thinking", value="KIND", help="adaptive, off, between_tools, or a budget in tokens"),
+    Option(long="--show-thinking", help="ask for a summary of the thinking and show it folded"),
+    Option(
+        long="--temperature",
+        short="-t",
+        value="X",
+        read=_number,
+        help="for models that take sampling parameters",
+    ),
+    Option(long="--top-p", value="X", read=_number, help="for models that take sampling parameters"),
+    Option(long="--top-k", value="N", read=_integer, help="for models that take sampling parameters"),
+    Option(
+        long="--set",
+        value="KEY=JSON",
+        read=_json_field,
+        repeatable=True,
+        help="any other body field, unchecked",
+    ),
+    Option(
+        long="--beta", value="NAME", repeatable=True, help="a beta feature, sent as anthropic-beta header"
+    ),
+    Option(
+        long="--header",
+        value="'Name: value'",
+        read=_header_field,
+        repeatable=True,
+        help="an extra HTTP header",
+    ),
+    Option(long="--label", value="KEY=VALUE", read=_label, repeatable=True, help="a billing label"),
+    Option(long="--format", short="-f", value="FORMAT", help="markdown (default), text or json"),
+    Option(long="--no-stream", help="show the answer only when it is complete"),
+    Option(long="--quiet", short="-q", help="show nothing but errors"),
+    Option(long="--timeout", value="S", read=_number, help="seconds for the whole answer"),
+    Option(long="--dry-run", help="show the request, its tokens and its price range; ask no model"),
+    Option(long="--force", help="send although the model table says that it would be refused"),
+    Option(long="--help", short="-h", help="show this page"),
+)
+_BY_NAME: Mapping[str, Option] = {
+    name: option for option in OPTIONS for name in (option.long, option.short) if name
+}  # fmt: skip
+
+
+def parse_cell_line(line: str) -> ParsedLine:
+    """Read the line of a `%%claude` cell: an optional variable name, then options, and nothing else.
+
+    Raises:
+        OptionError: an option is unknown, abbreviated, repeated without sense, or has no or a wrong value.
+
+    >>> parse_cell_line('answer -m opus --system "it\\'s short"').options
+    {'model': 'opus', 'system': "it's short"}
+    """
+    words = _words(line)
+    name = None
+    if words and not words[0].quoted and not words[0].text.startswith("-"):
+        name = _variable(words[0].text)
+        words = words[1:]
+    options, rest = _options(words)
+    if rest:
+        raise OptionError(
+            f"{quote(rest[0].text, 40)!r} is no option.",
+            cure="The prompt goes into the lines below; quote values with spaces.",
+        )
+    return ParsedLine(name=name, options=options)
+
+
+def parse_prompt_line(line: str) -> ParsedLine:
+    """Read the line of `%claude`: options, then the prompt to the letter.
+
+    >>> parse_prompt_line("-m haiku What's {x} in $5?").prompt
+    "What's {x} in $5?"
+    """
+    options, rest = _options(_words(line, lenient=True))
+    prompt = line[rest[0].start :].rstrip() if rest else ""
+    return ParsedLine(options=options, prompt=prompt)
+
+
+def _options(words: list[_Word]) -> tuple[dict[str, Any], list[_Word]]:
+    found: dict[str, Any] = {}
+    position = 0
+    while position < len(words):
+        word = words[position]
+        if word.text == "--" and not word.quoted:
+            return found, words[position + 1 :]
+        if word.quoted or not word.text.startswith("-") or len(word.text) < 2:
+            break
+        name, assigned, value = word.text.partition("=")
+        option = _BY_NAME.get(name) or _refuse(name)
+        position += 1
+        if not option.value:
+            if assigned:
+                raise OptionError(f"{option.long} takes no value.", cure=f"Write {option.long} alone.")
+            found[option.key] = True
+            continue
+        if not assigned:
+            value = _value(words, position, option)
+            position += 1
+        _put(found, option, value)
+    return found, words[position:]
+
+
+def _value(words: list[_Word], position: int, option: Option) -> str:
+    missing = position >= len(words)
+    if missing or (not words[position].quoted and words[position].text.partition("=")[0] in _BY_NAME):
+        raise OptionError(f"{option.long} has no value.", cure=f"Write {option.long} {option.value}.")
+    return words[position].text
+
+
+def _put(found: dict[str, Any], option: Option, text: str) -> None:
+    value = option.read(text)
+    if not option.repeatable:
+        if option.key in found:
+            raise OptionError(f"{option.long} is given twice.", cure="Give it once.")
+        found[option.key] = value
+    elif isinstance(value, dict):
+        found[option.key] = {**found.get(option.key, {}), **value}
+    else:
+        found[option.key] = (*found.get(option.key, ()), value)
+
+
+def _refuse(name: str) -> Option:
+    import difflib
+
+    longer = [known for known in _BY_NAME if name.startswith("--") and known.startswith(name)]
+    near = longer or difflib.get_close_matches(name, _BY_NAME, n=1)
+    what = f"{quote(name, 40)!r} is an abbreviation" if longer else f"There is no option {quote(name, 40)!r}"
+    cure = f"Did you mean {' or '.join(near)}?" if near else "%%claude? lists all options; -- ends them."
+    raise OptionError(f"{what}.", cure=cure)
+
+
+def _variable(name: str) -> str:
+    import builtins
+    import keyword
+
+    if not name.isidentifier():
+        raise OptionError(
+            f"{quote(name, 40)!r} cannot be a variable.",
+            cure="The first word names the variable for the reply; the prompt goes into the lines below.",
+        )
+    reserved = keyword.iskeyword(name) or hasattr(builtins, name) or name in {"In", "Out", "_", "__", "___"}
+    if reserved:
+        raise OptionError(
+            f"{name!r} is a name of Python or IPython.", cure="Choose another variable for the reply."
+        )
+    return name
+
+
+def _words(line: str, *, lenient: bool = False) -> list[_Word]:
+    """Split at spaces; a quote groups where a word, or the value after its `=`, begins."""
+    words: list[_Word] = []
+    position = 0
+    while position < len(line):
+        if line[position].isspace():
+            position += 1
+            continue
+        word = _word(line, position, lenient=lenient)
+        words.append(word)
+        position = word.end
+    return words
+
+
+def _word(line: str, start: int, *, lenient: bool) -> _Word:
+    if line[start] in "'\"":
+        text, end = _quoted(line, start, lenient=lenient)
+        return _Word(text, start, end, quoted=True)
+    end = start
+    while end < len(line) and not line[end].isspace():
+        if line[end] in "'\"" and line[end - 1] == "=" and end > start:
+            value, stop = _quoted(line, end, lenient=lenient)
+            return _Word(line[start:end] + _kept(line, start, end, stop, value), start, stop, quoted=False)
+        end += 1
+    return _Word(line[start:end], start, end, quoted=False)
+
+
+def _kept(line: str, start: int, end: int, stop: int, value: str) -> str:
+    """Return the value after an equals sign; in KEY="text" the quotes stay, because JSON needs them."""
+    option_value = line[start] == "-" and "=" not in line[start : end - 1]
+    return value if option_value or line[end] == "'" else line[end:stop]
+
+
+def _quoted(line: str, start: int, *, lenient: bool) -> tuple[str, int]:
+    """Read a quoted word; inside double quotes a backslash protects a quote or a backslash."""
+    mark, position = line[start], start + 1
+    text: list[str] = []
+    while position < len(line):
+        letter = line[position]
+        if letter == "\\" and line[position + 1 : position + 2] in (mark, "\\"):
+            position += 1
+            letter = line[position]
+        elif letter == mark:
+            return "".join(text), position + 1
+        text.append(letter)
+        position += 1
+    if lenient:
+        end = next((at for at in range(start, len(line)) if line[at].isspace()), len(line))
+        return line[start:end], end
+    raise OptionError(
+        f"A quote is not closed: {quote(line[start:], 40)!r}.", cure="Close it, or leave it out."
+    )

@@ -1,0 +1,325 @@
+"""Which part of a growing answer is over and stays still, and which part is drawn again.
+
+An answer becomes a row of outputs. Blocks that are over are kept as finished Markdown and never
+parsed again; only the open block at the end is. An output that is full is frozen and the text goes on
+in the next one, cut between two blocks where possible, otherwise inside the open block at a line end.
+The room is pure: text goes in, bodies of outputs come out, and nothing here knows of displays.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Protocol
+
+__all__ = ["Body", "Cut", "Segments", "cost", "cut"]
+
+# Bytes of one message, Markdown and plain text together. An output is closed between two blocks from
+# `_CLOSE` on, inside a block where a good place is fresh from `_CUT` on, and anywhere from `_FORCE` on,
+# which leaves room for the message around it under the limit of 8,000.
+_CLOSE = 4_400
+_CUT = 5_600
+_FORCE = 6_600
+# Characters taken in at a time where there is one output without a limit.
+_STRIDE = 4_000
+# Characters up to which a block that was cut is parsed undivided as soon as it is over; a longer one
+# would hold up the drawing, and is parsed when the answer is finished.
+_PARSED_AT_ONCE = 16_000
+
+_FENCE = re.compile(r" {0,3}(`{3,}|~{3,})[^\n]*\n")
+_INNER_FENCE = re.compile(r"[ \t]*(?:(?:[-*+]|\d{1,9}[.)])[ \t]+)*(`{3,}|~{3,})")
+_ITEM = re.compile(r"^( {0,3})([-*+]|\d{1,9}[.)])[ \t]+(?=\S)", re.MULTILINE)
+_TABLE = re.compile(r"[^\n]*\|[^\n]*\n[ \t]*\|?[ \t]*:?-+[-:| \t]*\n")
+_LINE = re.compile(r"(?<=\n)(?=[^\n])")
+_WORD = re.compile(r"(?<=[ \t])(?=\S)")
+
+
+class _Block(Protocol):
+    """A top-level block of a text: where it starts, and its safe Markdown."""
+
+    @property
+    def start(self) -> int: ...
+
+    @property
+    def markdown(self) -> str: ...
+
+
+Parse = Callable[[str], Sequence[_Block]]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Body:
+    """What one output says, as safe Markdown and as the source it came from."""
+
+    markdown: str
+    plain: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Cut:
+    """Where an open block is cut, and what the next output repeats so that the rest reads the same."""
+
+    at: int
+    reopen: str
+
+
+def cost(text: str) -> int:
+    r"""Bytes that `text` takes in a message (JSON in UTF-8, as the Jupyter messaging protocol packs it).
+
+    >>> cost("two\nlines")
+    12
+    """
+    return len(json.dumps(text, ensure_ascii=False).encode("utf-8", "replace"))
+
+
+def cut(block: str, after: int, *, forced: bool) -> Cut | None:
+    r"""Find the last place behind `after` (characters) where an open block may be cut.
+
+    Code is cut at a line end and its fence is opened again, a table repeats its head, a list is cut
+    between items. With `forced`, any line end, else any space, else the very end will do; without it
+    the answer is None where no good place exists (CommonMark 0.31.2 defines the blocks).
+
+    >>> cut("```python\na = 1\nb = 2\nc", 12, forced=False)
+    Cut(at=22, reopen='```python\n')
+    >>> cut("- one\n- two\n- thr", 3, forced=False)
+    Cut(at=12, reopen='')
+    """
+    if fence := _FENCE.match(block):
+        place = _last(_LINE, block, max(after, fence.end() + 1), unless=fence[1][0])
+        return _cut_at(place, fence.group(), block, forced=forced)
+    if table := _TABLE.match(block):
+        return _cut_at(_last(_LINE, block, max(after, table.end() + 1)), table.group(), block, forced=forced)
+    if item := _ITEM.match(block):
+        return _cut_list(block, item, after, forced=forced)
+    place = _last(_LINE, block, after)
+    if place is None and forced:
+        place = _last(_WORD, block, after)
+    return _cut_at(place, "", block, forced=forced)
+
+
+def _cut_at(place: int | None, reopen: str, block: str, *, forced: bool) -> Cut | None:
+    if place is None and forced:
+        place = len(block)
+    return None if place is None else Cut(at=place, reopen=reopen)
+
+
+def _cut_list(block: str, first: re.Match[str], after: int, *, forced: bool) -> Cut | None:
+    """Cut before an item; by force inside one, which then begins again with its marker and an ellipsis."""
+    inside = len(first[1]) + len(first[2]) + 1
+    items = [item for item in _ITEM.finditer(block) if len(item[1]) < inside]
+    place = items[-1].start()
+    if place >= max(after, 1) and not _open_fence(block[:place]):
+        return Cut(at=place, reopen="")
+    if not forced:
+        return None
+    place = _last(_LINE, block, after) or _last(_WORD, block, after) or len(block)
+    item = [found for found in items if found.start() < place][-1]
+    return Cut(at=place, reopen=f"{item.group()}…\n{_open_fence(block[item.start() : place])}")
+
+
+def _last(pattern: re.Pattern[str], block: str, after: int, unless: str = "\n") -> int | None:
+    """Return the last match at `after` or later that does not stand before the character `unless`."""
+    places = [found.start() for found in pattern.finditer(block, max(after, 1))]
+    good = [place for place in places if not block[place:].lstrip(" ").startswith(unless)]
+    return good[-1] if good else None
+
+
+def _open_fence(text: str) -> str:
+    """Return the line that opened a code block which is still open at the end of `text`, or nothing."""
+    opener = ""
+    for line in text.splitlines(keepends=True):
+        found = _INNER_FENCE.match(line)
+        if found and not opener:
+            opener = " " * found.start(1) + line[found.start(1) :]
+        elif found and line.strip().startswith(opener.strip()[:3]) and not line.strip().strip("`~"):
+            opener = ""
+    return opener
+
+
+class Segments:
+    """A growing answer as a row of outputs.
+
+    Args:
+        parse: Turns source text into top-level blocks, the last of which may still grow.
+        outputs: How many outputs there may be; the last one then becomes a window that moves with the
+            text. None means one output that grows without a limit.
+
+    >>> from types import SimpleNamespace
+    >>> segments = Segments(lambda text: [SimpleNamespace(start=0, markdown=text)], outputs=45)
+    >>> segments.append("Hello, ")
+    >>> segments.append("world")
+    >>> segments.step()
+    >>> segments.body()
+    Body(markdown='Hello, world', plain='Hello, world')
+    """
+
+    def __init__(self, parse: Parse, *, outputs: int | None) -> None:
+        self._parse = parse
+        self._outputs = outputs
+        self._chunks: list[str] = []
+        self._ready = ""
+        self._at = 0
+        self._source: list[str] = []
+        self._open = ""
+        self._repeated = 0
+        self._seen = 0
+        self._tail = Body(markdown="", plain="")
+        self._tail_cost = 0
+        self._kept: list[Body] = []
+        self._kept_cost = 0
+        self._cut_off: list[str] = []
+        self._over: list[tuple[str, bool]] = []
+        self.hidden = 0
+
+    @property
+    def pending(self) -> bool:
+        """Whether text is waiting that `step` has not taken yet."""
+        return bool(self._chunks) or self._at < len(self._ready)
+
+    @property
+    def size(self) -> int:
+        """Bytes of the present output's body."""
+        return self._kept_cost + self._tail_cost
+
+    @property
+    def windowed(self) -> bool:
+        """Whether the last output that may exist is the present one."""
+        return self._outputs == 1
+
+    def append(self, text: str) -> None:
+        """Take text in; nothing is parsed yet."""
+        if text:
+            self._chunks.append(text)
+
+    def reserve(self, size: int) -> None:
+        """Keep `size` bytes of the present output free for something that stands above the text."""
+        self._kept_cost += size
+
+    def open_with(self, prefix: str) -> None:
+        """Begin the text with source that is shown but is no part of it (a fence around JSON)."""
+        self._open = prefix
+        self._repeated = len(prefix)
+
+    def step(self) -> Body | None:
+        """Take the next piece of text in; return the present output's last body if that is now full."""
+        self._open += self._take()
+        self._settle()
+        if self._outputs is None or not self._fill():
+            return None
+        if self._outputs > 1:
+            return self._close()
+        self._slide()
+        return None
+
+    def body(self) -> Body:
+        """Return the present output as it stands, and remember its text as seen by the reader."""
+        self._seen = len(self._open)
+        return self._joined([*self._kept, self._tail])
+
+    def source(self) -> str:
+        """Return all the text as it was given."""
+        return "".join([*self._source, *self._chunks])
+
+    def whole(self) -> str:
+        """Return the safe Markdown of all the text; only what was cut or is still open is parsed."""
+        rest = "".join([*self._cut_off, self._open[self._repeated :], self._ready[self._at :], *self._chunks])
+        parts = [text if parsed else self._render(text) for text, parsed in self._over]
+        return "\n\n".join([*parts, self._render(rest)] if rest.strip() else parts)
+
+    def _render(self, text: str) -> str:
+        return "\n\n".join(block.markdown for block in self._parse(text))
+
+    def _take(self) -> str:
+        if self._at >= len(self._ready):
+            self._ready, self._at = "".join(self._chunks), 0
+            self._source.append(self._ready)
+            self._chunks.clear()
+        piece = self._ready[self._at : self._at + self._stride()]
+        self._at += len(piece)
+        return piece
+
+    def _stride(self) -> int:
+        """Return how many characters fit for certain: a character costs up to 8 bytes, ASCII about 2."""
+        if self._outputs is None:
+            return _STRIDE
+        room = max(_FORCE - self.size, 256)
+        return room // 4 if self._ready[self._at : self._at + room // 4].isascii() else room // 8
+
+    def _settle(self) -> None:
+        """Parse the open text; blocks that are over are kept, and the last one stays open."""
+        blocks = self._parse(self._open)
+        source = self._open
+        for block, following in pairwise(blocks):
+            self._finish(block.markdown, source[max(block.start, self._repeated) : following.start])
+            self._repeated = 0
+        if blocks:
+            self._drop(blocks[-1].start)
+        self._set_tail(blocks[-1].markdown if blocks else "")
+
+    def _finish(self, markdown: str, source: str) -> None:
+        self._keep(markdown, source)
+        if not self._cut_off:
+            self._over.append((markdown, True))
+            return
+        undivided = "".join([*self._cut_off, source])
+        small = len(undivided) <= _PARSED_AT_ONCE
+        self._over.append((self._render(undivided) if small else undivided, small))
+        self._cut_off.clear()
+
+    def _keep(self, markdown: str, source: str) -> None:
+        body = Body(markdown=markdown, plain=source.strip("\n"))
+        self._kept.append(body)
+        self._kept_cost += cost(body.markdown) + cost(body.plain)
+
+    def _drop(self, count: int) -> None:
+        self._open = self._open[count:]
+        self._seen = max(0, self._seen - count)
+        self._repeated = max(0, self._repeated - count)
+
+    def _set_tail(self, markdown: str) -> None:
+        self._tail = Body(markdown=markdown, plain=self._open[self._repeated :].strip("\n"))
+        self._tail_cost = cost(self._tail.markdown) + cost(self._tail.plain)
+
+    def _fill(self) -> bool:
+        """Tell whether the present output is full, cutting the open block where it must be."""
+        if self._kept and self._kept_cost >= _CLOSE and self._seen == 0:
+            return True
+        if self.size < _CUT:
+            return False
+        after = max(self._seen, self._repeated + 1)
+        place = cut(self._open, after, forced=self.size >= _FORCE)
+        if place is not None:
+            self._split(place)
+        return place is not None
+
+    def _split(self, place: Cut) -> None:
+        head = self._open[: place.at]
+        self._keep(self._render(head), head[self._repeated :])
+        self._cut_off.append(head[self._repeated :])
+        self._open = place.reopen + self._open[place.at :]
+        self._repeated = len(place.reopen)
+        self._seen = 0
+        self._set_tail(self._render(self._open))
+
+    def _close(self) -> Body:
+        closed = self._joined(self._kept)
+        self._kept, self._kept_cost = [], 0
+        self._outputs = None if self._outputs is None else self._outputs - 1
+        return closed
+
+    def _slide(self) -> None:
+        """Let the oldest blocks of the window go until it is half empty."""
+        while self._kept and self._kept_cost > _FORCE // 2:
+            gone = self._kept.pop(0)
+            self._kept_cost -= cost(gone.markdown) + cost(gone.plain)
+            self.hidden += len(gone.plain)
+
+    @staticmethod
+    def _joined(bodies: Sequence[Body]) -> Body:
+        return Body(
+            markdown="\n\n".join(body.markdown for body in bodies if body.markdown),
+            plain="\n\n".join(body.plain for body in bodies if body.plain),
+        )

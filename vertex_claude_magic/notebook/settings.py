@@ -1,0 +1,87 @@
+"""The settings of a notebook session: traits that `%config ClaudeMagics`, a config file and the panel share."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from traitlets import Bool, Dict, Enum, Float, HasTraits, Int, List, TraitError, Unicode, validate
+
+if TYPE_CHECKING:
+    from vertex_claude_magic.session.options import AskOptions
+
+__all__ = ["Settings"]
+
+
+class Settings(HasTraits):
+    """What holds for every question of this session, unless its own line says otherwise.
+
+    An empty text or None means that the environment, the Google credentials or the default decide.
+    No secret is ever kept here.
+    """
+
+    model = Unicode(
+        "", help="Model id or alias (sonnet, opus, haiku, sonnet-4.5 ...); empty means sonnet."
+    ).tag(config=True)
+    region = Unicode("", help="global, us, eu or a region; empty means CLOUD_ML_REGION, then global.").tag(
+        config=True
+    )
+    project = Unicode(
+        "", help="Google Cloud project; empty means the environment, then what the credentials say."
+    ).tag(config=True)
+    system = Unicode("", help="System prompt.").tag(config=True)
+    max_tokens = Int(
+        None,
+        allow_none=True,
+        help="Longest answer in tokens; None means 16,000, or the model's limit if lower.",
+    ).tag(config=True)
+    effort = Unicode("", help="low, medium, high, xhigh or max, as the model takes them.").tag(config=True)
+    thinking = Unicode("", help="adaptive, off, between_tools, or a budget in tokens.").tag(config=True)
+    show_thinking = Bool(False, help="Ask for a summary of the thinking and show it folded.").tag(config=True)
+    temperature = Float(None, allow_none=True, help="For models that take sampling parameters.").tag(
+        config=True
+    )
+    top_p = Float(None, allow_none=True, help="For models that take sampling parameters.").tag(config=True)
+    top_k = Int(None, allow_none=True, help="For models that take sampling parameters.").tag(config=True)
+    beta = List(Unicode(), help="Beta features, sent as anthropic-beta header.").tag(config=True)
+    label = Dict(help="Billing labels, key to value.").tag(config=True)
+    format = Enum(("markdown", "text", "json"), "markdown", help="How answers are shown.").tag(config=True)
+    no_stream = Bool(False, help="Show answers only when they are complete.").tag(config=True)
+    timeout = Float(600.0, help="Seconds for a whole answer.").tag(config=True)
+    anthropic_version = Unicode("", help="API version in the body; empty means vertex-2023-10-16.").tag(
+        config=True
+    )
+    base_url = Unicode(
+        "", help="Base URL that ends in /v1; empty means ANTHROPIC_VERTEX_BASE_URL, then Google's."
+    ).tag(config=True)
+    trusted_hosts = List(
+        Unicode(), help="Hosts of https gateways that may see your Google token, beside Google's own."
+    ).tag(config=True)
+    models_file = Unicode("", help="JSON file that adds or corrects rows of the model table.").tag(
+        config=True
+    )
+
+    def values(self) -> dict[str, Any]:
+        """Return the settings that say something, under the option names of the Python interface."""
+        found = {name: getattr(self, name) for name in Settings.class_trait_names(config=True)}
+        return {name: value for name, value in found.items() if value != self.trait_defaults(name)}
+
+    def options(self) -> AskOptions:
+        """Return the settings as the options that a session starts from."""
+        from vertex_claude_magic.session.options import AskOptions, merge
+
+        return merge(AskOptions(), self.values())
+
+    @validate("max_tokens")
+    def _check_max_tokens(self, proposal: Any) -> Any:
+        return _at_least(proposal, 1, "a number of tokens above 0, or None")
+
+    @validate("timeout")
+    def _check_timeout(self, proposal: Any) -> Any:
+        return _at_least(proposal, 1e-3, "seconds above 0")
+
+
+def _at_least(proposal: Any, least: float, wanted: str) -> Any:
+    value = proposal["value"]
+    if value is not None and value < least:
+        raise TraitError(f"{proposal['trait'].name} takes {wanted}, not {value}.")
+    return value
