@@ -1,0 +1,81 @@
+"""`vertex-claude` and `python -m vertex_claude_magic`: choose a command and run it."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from typing import TYPE_CHECKING
+
+from vertex_claude_magic.errors import ClaudeError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+__all__ = ["main"]
+
+
+def _demo(argv: Sequence[str]) -> int:
+    from vertex_claude_magic.cli.demo import main as run
+
+    return run(argv)
+
+
+def _models(argv: Sequence[str]) -> int:
+    from vertex_claude_magic.cli.models import main as run
+
+    return run(argv)
+
+
+def _emulator(argv: Sequence[str]) -> int:
+    from vertex_claude_magic.emulator.__main__ import main as run
+
+    return run(argv)
+
+
+_COMMANDS: dict[str, tuple[Callable[[Sequence[str]], int], str]] = {
+    "demo": (_demo, "run the example notebook against an emulator on this machine"),
+    "models": (_models, "print the model table"),
+    "emulator": (_emulator, "run the emulator by itself"),
+}
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run a command; 0 after a good end, 2 after one line of error.
+
+    >>> main(["models", "--family", "haiku"]) # doctest: +ELLIPSIS
+    Claude models on Vertex AI...
+    """
+    parser = argparse.ArgumentParser(prog="vertex-claude", description="Claude on Vertex AI in notebooks.",
+                                     allow_abbrev=False)  # fmt: skip
+    listing = "\n".join(f"  {name:<10}{text}" for name, (_, text) in _COMMANDS.items())
+    parser.formatter_class = argparse.RawDescriptionHelpFormatter
+    parser.epilog = f"commands:\n{listing}\n\nvertex-claude COMMAND --help tells more."
+    parser.add_argument("--version", action="version", version=_version())
+    parser.add_argument("command", choices=list(_COMMANDS), metavar="command")
+    parser.add_argument("arguments", nargs=argparse.REMAINDER, help=argparse.SUPPRESS)
+    options = parser.parse_args(argv)
+    _print_anything()
+    try:
+        return _COMMANDS[options.command][0](options.arguments)
+    except ClaudeError as error:
+        print(f"{type(error).__name__}: {error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        return 130
+
+
+def _print_anything() -> None:
+    # A Windows console with code page 1252 must not stop a command at an arrow.
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="replace")
+
+
+def _version() -> str:
+    from importlib.metadata import version
+
+    return f"vertex-claude {version('vertex-claude-magic')}"
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,232 @@
+"""`vertex-claude demo`: the example notebook, executed in a real kernel while you watch.
+
+By default everything stays on this machine: an emulator plays Vertex AI, its token endpoint included,
+so that the kernel runs the same code that it would run against Google.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from vertex_claude_magic.errors import MissingExtra, OptionError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+__all__ = ["main"]
+
+NOTEBOOK = "01-first-answer.ipynb"
+_PACE = 0.02
+_CELL_SECONDS = 300
+_SECONDS_PER_LINE = 0.5
+
+_NOT_CLAUDE = """\
+These answers come from the emulator on this machine. It is not Claude: it describes the request it got.
+To ask Claude, with a Google Cloud project that has Claude enabled in its Model Garden:
+  gcloud auth application-default login
+  export ANTHROPIC_VERTEX_PROJECT_ID=your-project
+  vertex-claude demo --real"""
+
+
+def main(argv: Sequence[str]) -> int:
+    """Run the demo; 0 if every cell ran.
+
+    Raises:
+        MissingExtra: the packages of the extra `demo` are not installed.
+        ClaudeError: with `--real`, no credentials or no project were found.
+    """
+    options = _parser().parse_args(argv)
+    _need("nbclient", "nbconvert", "ipykernel")
+    with _target(real=options.real) as environment:
+        if options.lab:
+            return _open_in_lab(environment, options.output)
+        return _execute(environment, options.output, real=options.real)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="vertex-claude demo", allow_abbrev=False, description=__doc__)
+    parser.add_argument(
+        "--lab", action="store_true", help="open the notebook in JupyterLab instead of executing it"
+    )
+    parser.add_argument(
+        "--real", action="store_true", help="ask Claude on Vertex AI with your own project; this costs"
+    )
+    parser.add_argument(
+        "--output",
+        type=Path,
+        default=Path("vertex-claude-demo"),
+        metavar="DIR",
+        help="where the results are written",
+    )
+    return parser
+
+
+def _need(*modules: str) -> None:
+    from importlib.util import find_spec
+
+    if any(find_spec(module) is None for module in modules):
+        raise MissingExtra("The demo needs Jupyter.", cure='Run: pip install "vertex-claude-magic[demo]"')
+
+
+@contextmanager
+def _target(*, real: bool) -> Iterator[Mapping[str, str]]:
+    """Yield the environment of the kernel: the user's own, or one that points at a new emulator."""
+    if real:
+        from vertex_claude_magic.session.claude import Claude
+
+        claude = Claude()
+        print(
+            f"Asking Claude on Vertex AI with project {claude.project(claude.options)}; this costs a few cents."
+        )
+        yield dict(os.environ)
+        return
+    from vertex_claude_magic.emulator import Emulator
+
+    with Emulator(pace=_PACE) as emulator:
+        print(f"The emulator answers at {emulator.base_url}")
+        proxies = {"HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"}
+        kept = {name: value for name, value in os.environ.items() if name.upper() not in proxies}
+        yield {**kept, **emulator.environment}
+
+
+def find_notebook(name: str = NOTEBOOK) -> Path:
+    """Return the path of an example notebook: installed with the package, or in a checkout beside it.
+
+    Raises:
+        OptionError: it is in neither place.
+    """
+    package = Path(__file__).resolve().parent.parent
+    for folder in (package / "notebooks", package.parent / "notebooks"):
+        if (folder / name).is_file():
+            return folder / name
+    raise OptionError(
+        f"The notebook {name} is not installed.", cure="Install the package again, or use a checkout."
+    )
+
+
+def _open_in_lab(environment: Mapping[str, str], output: Path) -> int:
+    _need("jupyterlab")
+    output.mkdir(parents=True, exist_ok=True)
+    copy = output / NOTEBOOK
+    copy.write_bytes(find_notebook().read_bytes())
+    print(f"JupyterLab opens {copy}; press Ctrl-C here to end it.", flush=True)
+    # In a container one is root; Jupyter would stop there and ask for this flag.
+    root = ["--allow-root"] if hasattr(os, "geteuid") and os.geteuid() == 0 else []
+    command = [sys.executable, "-m", "jupyterlab", *root, str(copy)]
+    return subprocess.call(command, env=dict(environment))  # noqa: S603 - our own words and the user's folder
+
+
+def _execute(environment: Mapping[str, str], output: Path, *, real: bool) -> int:
+    import nbformat
+    from nbclient.exceptions import CellExecutionError
+
+    notebook = nbformat.read(find_notebook(), as_version=4)
+    failed = None
+    with _kernelspec() as kernel:
+        try:
+            _watcher(notebook, kernel).execute(env=dict(environment))
+        except CellExecutionError as error:
+            failed = error
+    written = _write(notebook, output)
+    print("\nWritten:", *(f"  {path}" for path in written), sep="\n")
+    if failed is not None:
+        print(f"\nA cell failed: {failed.ename}: {failed.evalue}", file=sys.stderr)
+        return 1
+    if not real:
+        print("", _NOT_CLAUDE, sep="\n")
+    return 0
+
+
+@contextmanager
+def _kernelspec() -> Iterator[str]:
+    """Provide a kernel of this very interpreter, whatever kernels the user has installed."""
+    from ipykernel.kernelspec import write_kernel_spec
+
+    with tempfile.TemporaryDirectory(prefix="vertex-claude-") as folder:
+        name = "vertex-claude-demo"
+        write_kernel_spec(str(Path(folder) / "kernels" / name))
+        before = os.environ.get("JUPYTER_PATH")
+        os.environ["JUPYTER_PATH"] = os.pathsep.join(filter(None, (folder, before)))
+        try:
+            yield name
+        finally:
+            if before is None:
+                del os.environ["JUPYTER_PATH"]
+            else:
+                os.environ["JUPYTER_PATH"] = before
+
+
+def _watcher(notebook: Any, kernel: str) -> Any:
+    """Make a notebook client that prints what goes over the wire while the cells run."""
+    from nbclient import NotebookClient
+
+    class Watcher(NotebookClient):  # type: ignore[misc]
+        async def async_execute_cell(self, cell: Any, *args: Any, **kwargs: Any) -> Any:
+            if cell.cell_type == "code":
+                progress.cell(cell.source)
+            return await super().async_execute_cell(cell, *args, **kwargs)
+
+        def process_message(self, message: Any, cell: Any, cell_index: int) -> Any:
+            progress.message(message)
+            return super().process_message(message, cell, cell_index)
+
+    progress = _Progress()
+    metadata = notebook.metadata.get("kernelspec")
+    # ipykernel 7.4 warns of an unencrypted connection, which here never leaves the machine.
+    quiet = ["--log-level=ERROR"]
+    client = Watcher(notebook, kernel_name=kernel, timeout=_CELL_SECONDS, extra_arguments=quiet)
+    if metadata is not None:
+        notebook.metadata["kernelspec"] = metadata
+    return client
+
+
+class _Progress:
+    """Prints each cell and, while it runs, now and then a line on what its output shows."""
+
+    def __init__(self) -> None:
+        self._started = self._printed = time.monotonic()
+        self._drawn = 0
+
+    def cell(self, source: str) -> None:
+        """A cell begins."""
+        self._started, self._drawn = time.monotonic(), 0
+        print("\n" + "\n".join(f"    {line}" for line in source.splitlines()), flush=True)
+
+    def message(self, message: Mapping[str, Any]) -> None:
+        """A message came from the kernel; only what is shown counts."""
+        if message["msg_type"] not in {"display_data", "update_display_data", "stream"}:
+            return
+        content = message["content"]
+        text = content.get("text") or content.get("data", {}).get("text/plain", "")
+        self._drawn += 1
+        final = "vertex_claude_magic" in content.get("metadata", {})
+        if self._drawn > 2 and not final and time.monotonic() - self._printed < _SECONDS_PER_LINE:
+            return
+        self._printed = time.monotonic()
+        print(f"  {time.monotonic() - self._started:5.2f} s  {self._line(text, final=final)}", flush=True)
+
+    def _line(self, text: str, *, final: bool) -> str:
+        if final:
+            return f"the answer is complete: {len(text):,} characters after {self._drawn} draws\n\n{text}"
+        last = " ".join(text.split())
+        return f"{len(text):6,} characters  …{last[-60:]}" if len(last) > 60 else last
+
+
+def _write(notebook: Any, output: Path) -> tuple[Path, Path]:
+    import nbformat
+    from nbconvert import HTMLExporter
+
+    output.mkdir(parents=True, exist_ok=True)
+    executed, page = output / NOTEBOOK, (output / NOTEBOOK).with_suffix(".html")
+    nbformat.write(notebook, executed)
+    html, _ = HTMLExporter().from_notebook_node(notebook)
+    page.write_text(html, encoding="utf-8")
+    return executed.resolve(), page.resolve()

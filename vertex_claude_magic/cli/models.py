@@ -1,0 +1,26 @@
+"""`vertex-claude models`: the model table as text."""
+
+from __future__ import annotations
+
+import argparse
+from typing import TYPE_CHECKING
+
+from vertex_claude_magic.catalog import Catalog
+from vertex_claude_magic.notebook.models_table import plain
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+__all__ = ["main"]
+
+
+def main(argv: Sequence[str]) -> int:
+    """Print the table, all of it or one family, with the prices of one location."""
+    catalog = Catalog.load()
+    families = list(dict.fromkeys(model.family for model in catalog.models))
+    parser = argparse.ArgumentParser(prog="vertex-claude models", allow_abbrev=False)
+    parser.add_argument("--family", choices=families, help="show one family")
+    parser.add_argument("--region", metavar="LOC", help="show what a location serves, with its prices")
+    options = parser.parse_args(argv)
+    print(plain(catalog, location=options.region, family=options.family))
+    return 0
