@@ -1,0 +1,136 @@
+"""An IPython shell in this process, whose page of outputs a test can look at."""
+
+from __future__ import annotations
+
+import atexit
+import os
+import subprocess
+import sys
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from IPython.core.displaypub import DisplayPublisher
+from IPython.core.interactiveshell import InteractiveShell
+from traitlets.config import Config
+
+if TYPE_CHECKING:
+    from vertex_claude_magic.emulator import Emulator, Received
+
+EXTENSION = "vertex_claude_magic"
+ROOT = Path(__file__).resolve().parents[1]
+
+
+class Page(DisplayPublisher):
+    """What a notebook shows below a cell, by the rules of the Jupyter messaging protocol (version 5.4)."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options)
+        self.messages: list[str] = []
+        self.drawn: list[str] = []
+        self._outputs: list[tuple[str | None, dict[str, Any], dict[str, Any]]] = []
+        self._clearing = False
+
+    def publish(self, data, metadata=None, source=None, *, transient=None, update=False, **_):
+        identity = (transient or {}).get("display_id")
+        self.messages.append("update" if update else "show")
+        self.drawn.append(data.get("text/plain", ""))
+        if update:
+            self._outputs = [
+                (known, data, metadata) if known == identity else (known, *rest)
+                for known, *rest in self._outputs
+            ]
+            return
+        if self._clearing:
+            self._outputs, self._clearing = [], False
+        self._outputs.append((identity, data, metadata or {}))
+
+    def clear_output(self, wait=False):
+        self.messages.append("clear")
+        self._clearing = True
+
+    @property
+    def outputs(self) -> list[dict[str, Any]]:
+        """The data of each output that is there now."""
+        return [data for _, data, _ in self._outputs]
+
+    @property
+    def metadata(self) -> list[dict[str, Any]]:
+        """The metadata of each output that is there now."""
+        return [metadata for _, _, metadata in self._outputs]
+
+    @property
+    def text(self) -> str:
+        """All plain text that is there now."""
+        return "\n".join(data.get("text/plain", "") for data in self.outputs)
+
+
+@dataclass(kw_only=True, slots=True)
+class Shell:
+    """An IPython shell with the extension; `run` starts each cell on an empty page."""
+
+    ip: InteractiveShell
+    emulator: Emulator | None = None
+    page: Page = field(default_factory=Page)
+
+    def run(self, cell: str, *, store_history: bool = True) -> Any:
+        """Run a cell and return IPython's result; the page shows what it left."""
+        self.page = Page()
+        self.ip.display_pub = self.page
+        return self.ip.run_cell(cell, store_history=store_history)
+
+    def ok(self, cell: str) -> Any:
+        """Run a cell that must not fail, and return its value."""
+        result = self.run(cell)
+        result.raise_error()
+        return result.result
+
+    def error(self, cell: str) -> BaseException:
+        """Run a cell that must fail, and return the error."""
+        result = self.run(cell)
+        error = result.error_in_exec or result.error_before_exec
+        assert error is not None, f"this cell did not fail: {cell!r}"
+        return error
+
+    @property
+    def magics(self) -> Any:
+        """The extension's own object."""
+        return next(each for each in self.ip.configurables if type(each).__name__ == "ClaudeMagics")
+
+    @property
+    def asked(self) -> list[Received]:
+        """The messages calls that went out, oldest first."""
+        return [
+            each
+            for each in self.emulator.requests
+            if "/models/" in each.path and "count-tokens" not in each.path
+        ]
+
+    @property
+    def body(self) -> Any:
+        """The body of the last messages call."""
+        return self.asked[-1].body
+
+
+def bare_shell() -> InteractiveShell:
+    """Make a shell without history file and extension."""
+    shell = InteractiveShell(config=Config({"HistoryManager": {"enabled": False}}))
+    # At the end of the process each shell would be reset, with a collection of garbage that takes half a second.
+    atexit.unregister(shell.atexit_operations)
+    return shell
+
+
+def loaded_shell(emulator: Emulator | None = None) -> Shell:
+    """Make a shell with the extension."""
+    shell = Shell(ip=bare_shell(), emulator=emulator)
+    shell.ip.run_line_magic("load_ext", EXTENSION)
+    return shell
+
+
+def run_python(code: str, *flags: str, folder: Path = ROOT, **environment: str) -> str:
+    """Run code in a Python of its own that has the package of `folder`, and return what it prints."""
+    command = [sys.executable, *flags, "-c", code]
+    surroundings = {**os.environ, "PYTHONPATH": str(folder), **environment}
+    done = subprocess.run(command, env=surroundings, capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 0, done.stderr
+    return done.stdout

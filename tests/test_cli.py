@@ -1,0 +1,91 @@
+"""The command line: what each command prints, and how it ends."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import nbformat
+import pytest
+from kernel import own_loop
+
+from vertex_claude_magic.__main__ import main
+from vertex_claude_magic.cli.demo import find_notebook
+from vertex_claude_magic.errors import OptionError
+
+
+def test_models_prints_the_table_of_a_family_in_a_location(capsys):
+    """With the prices of that location, premium included."""
+    assert main(["models", "--family", "opus", "--region", "eu"]) == 0
+    printed = capsys.readouterr().out
+    assert "claude-opus-5-5" in printed
+    assert "4.4 / 22" in printed
+    assert "claude-sonnet" not in printed
+
+
+def test_it_runs_as_a_module_too():
+    """`python -m vertex_claude_magic` is the same command."""
+    done = subprocess.run(
+        [sys.executable, "-m", "vertex_claude_magic", "models", "--family", "haiku"],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert "claude-haiku-5-5" in done.stdout
+
+
+@pytest.mark.parametrize("arguments", [[], ["nonsense"], ["mod"], ["models", "--fam", "opus"]])
+def test_what_it_does_not_know_is_a_usage_error(arguments, capsys):
+    """Also abbreviations; the message goes to stderr."""
+    with pytest.raises(SystemExit) as ended:
+        main(arguments)
+    assert ended.value.code == 2
+    assert capsys.readouterr().out == ""
+
+
+@pytest.mark.parametrize("option", ["--help", "--version"])
+def test_help_and_version_end_well(option, capsys):
+    """The help names every command."""
+    with pytest.raises(SystemExit) as ended:
+        main([option])
+    assert ended.value.code == 0
+    printed = capsys.readouterr().out
+    assert all(name in printed for name in (["demo", "models", "emulator"] if option == "--help" else ["0."]))
+
+
+def test_the_real_demo_without_a_login_is_one_line_with_the_cure(capsys, tmp_path):
+    """Nothing is started and nothing is written."""
+    assert main(["demo", "--real", "--output", str(tmp_path / "out")]) == 2
+    printed = capsys.readouterr()
+    assert printed.err.startswith("CredentialsNotFound: ")
+    assert "gcloud auth application-default login" in printed.err
+    assert len(printed.err.splitlines()) == 1
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_notebook_that_is_not_there_is_named():
+    """As after a broken installation."""
+    with pytest.raises(OptionError, match=r"no-such\.ipynb"):
+        find_notebook("no-such.ipynb")
+
+
+@pytest.mark.slow
+def test_the_demo_shows_how_the_answers_stream_and_names_what_it_wrote(capsys, tmp_path):
+    """The main job against the emulator, which says that it is not Claude."""
+    with own_loop():
+        assert main(["demo", "--output", str(tmp_path)]) == 0
+    printed = capsys.readouterr().out
+    notebook, page = tmp_path / "01-first-answer.ipynb", tmp_path / "01-first-answer.html"
+    assert str(notebook) in printed
+    assert str(page) in printed
+    assert printed.count("the answer is complete") == 3
+    assert printed.count(" characters  …") > 10
+    assert "It is not Claude" in printed
+    assert "vertex-claude demo --real" in printed
+    cells = nbformat.read(notebook, as_version=4).cells
+    assert any(
+        "vertex_claude_magic" in output.get("metadata", {})
+        for cell in cells
+        for output in cell.get("outputs", [])
+    )
+    assert "An answer from the emulator" in page.read_text(encoding="utf-8")

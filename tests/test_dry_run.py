@@ -1,0 +1,117 @@
+"""`--dry-run`: the request, its tokens and its price, and no prompt to a model."""
+
+from __future__ import annotations
+
+import json
+import signal
+
+import pytest
+from markdown_it import MarkdownIt
+from shells import Shell, loaded_shell
+
+from vertex_claude_magic.catalog import Catalog
+from vertex_claude_magic.emulator import Fault
+from vertex_claude_magic.errors import ClaudeInterrupt, PermissionDenied
+from vertex_claude_magic.notebook.dry_run import estimate
+from vertex_claude_magic.session.claude import Claude
+
+
+@pytest.fixture
+def shell(claude_emulator, monkeypatch) -> Shell:
+    for name, value in claude_emulator.environment.items():
+        monkeypatch.setenv(name, value)
+    return loaded_shell(claude_emulator)
+
+
+def test_only_a_count_goes_over_the_wire(shell):
+    """No call of a model; the variable is not touched, and nothing is returned."""
+    shell.ip.user_ns["answer"] = "old"
+    assert shell.ok("%%claude answer --dry-run -m haiku\nHello there") is None
+    assert not shell.asked
+    assert [each.path.rpartition("/")[2] for each in shell.emulator.requests if "/models/" in each.path] == [
+        "count-tokens:rawPredict"
+    ]
+    assert shell.ip.user_ns["answer"] == "old"
+
+
+def test_the_request_is_shown_as_it_would_go_out(shell):
+    """URL, headers without the token, and the body as JSON."""
+    shell.ok("%claude --dry-run -m claude-haiku-4-5@20251001 -n 50 --beta a-1 What's $5 and {x}?")
+    shell_text = shell.page.text
+    assert "/publishers/anthropic/models/claude-haiku-4-5@20251001:streamRawPredict" in shell_text
+    assert "anthropic-beta: a-1" in shell_text
+    assert "authorization" not in shell_text.lower()
+    body = json.loads(shell_text[shell_text.index("{\n") :])
+    assert body["messages"] == [{"role": "user", "content": "What's $5 and {x}?"}]
+    assert "at most 50 output tokens; between" in shell_text
+
+
+HOSTILE = [
+    "</code><script>alert(1)</script>",
+    "```\n<img src=x onerror=alert(1)>\n```",
+    "\x1b]52;c;x\x07",
+    "\x9b31m",
+    "\u202eabc",
+]
+
+
+@pytest.mark.parametrize("prompt", HOSTILE, ids=ascii)
+def test_a_prompt_cannot_break_out_of_the_page(shell, prompt):
+    """It may come from data; it stands in a fence that it cannot close, and the text has no control characters."""
+    shell.ok(f"%%claude --dry-run\n{prompt}")
+    tokens = MarkdownIt("commonmark").parse(shell.page.outputs[0]["text/markdown"])
+    assert [token.info for token in tokens if token.type == "fence"] == ["", "json"]
+    assert tokens[-1].type == "fence"
+    assert not [token for token in tokens if token.type in {"html_block", "html_inline"}]
+    assert not set(shell.page.text) & set("\x1b\x07\x9b\u202e")
+
+
+def test_where_tokens_are_not_counted_an_upper_bound_is_said(shell):
+    """The prompt goes to no other location for it."""
+    shell.emulator.fail(Fault(status=404))
+    shell.ok("%%claude --dry-run\nHello")
+    assert "upper bound" in shell.page.text
+    assert len([each for each in shell.emulator.requests if "/models/" in each.path]) == 1
+
+
+def test_a_refusal_of_the_service_is_an_error(shell):
+    """Permission is missing for the question, too."""
+    shell.emulator.fail(403)
+    assert isinstance(shell.error("%%claude --dry-run\nHello"), PermissionDenied)
+
+
+def test_the_price_range_goes_from_no_answer_to_the_longest():
+    """In USD, from the table: one million tokens each way for Haiku 4.5."""
+    request = Claude(project="p").request("hi", model="claude-haiku-4-5@20251001", max_tokens=10_000)
+    result = estimate(request, Catalog.load(), 100_000, exact=True)
+    assert (result.least, result.most) == (pytest.approx(0.1), pytest.approx(0.15))
+    bound = estimate(request, Catalog.load(), 100_000, exact=False)
+    assert (bound.least, bound.most) == (0.0, pytest.approx(0.15))
+
+
+def test_writing_to_the_cache_raises_the_upper_end():
+    """Cache writes cost more than reading."""
+    block = {"type": "text", "text": "hi", "cache_control": {"type": "ephemeral"}}
+    request = Claude(project="p").request([block], model="claude-haiku-4-5@20251001", max_tokens=1)
+    result = estimate(request, Catalog.load(), 1_000_000, exact=True)
+    assert result.most > 1.2 * result.least
+
+
+def test_the_price_of_an_unknown_model_is_unknown(shell):
+    """It says so and does not guess."""
+    request = Claude(project="p").request("hi", model="claude-new-9@20990101")
+    assert estimate(request, Catalog.load(), 100, exact=True).most is None
+
+
+@pytest.mark.skipif(not hasattr(signal, "setitimer"), reason="this system has no timer signal")
+def test_an_interrupt_while_counting_is_one_line(shell, capsys):
+    """The same as everywhere."""
+    shell.emulator.fail(Fault(delay=30))
+    old = signal.signal(signal.SIGALRM, signal.default_int_handler)
+    signal.setitimer(signal.ITIMER_REAL, 0.3)
+    try:
+        assert isinstance(shell.error("%%claude --dry-run\nhi"), ClaudeInterrupt)
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, old)
+    assert len(capsys.readouterr().out.splitlines()) == 1

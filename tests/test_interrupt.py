@@ -1,0 +1,96 @@
+"""Stopping a question wherever it is: nothing that has arrived is lost, and the next one works."""
+
+from __future__ import annotations
+
+import pytest
+from shells import Page, Shell, loaded_shell
+
+from vertex_claude_magic.emulator import Fault, Reply
+from vertex_claude_magic.errors import ClaudeInterrupt
+
+PARTIAL = Reply(content="One. " * 40, fault=Fault(stall_after=1200))
+
+
+class StoppingPage(Page):
+    """A page on which the user presses stop while the messages of these numbers are drawn."""
+
+    stops: frozenset[int] = frozenset()
+
+    def publish(self, *args, **options):
+        super().publish(*args, **options)
+        self._stop()
+
+    def clear_output(self, wait=False):
+        super().clear_output(wait)
+        self._stop()
+
+    def _stop(self):
+        if len(self.messages) in self.stops:
+            raise KeyboardInterrupt
+
+
+@pytest.fixture
+def shell(claude_emulator, monkeypatch) -> Shell:
+    for name, value in claude_emulator.environment.items():
+        monkeypatch.setenv(name, value)
+    return loaded_shell(claude_emulator)
+
+
+def interrupted(shell: Shell, cell: str, *stops: int) -> tuple[StoppingPage, BaseException]:
+    """Run a cell on a page that is stopped at these messages; return the page and the error."""
+    page = shell.ip.display_pub = StoppingPage()
+    page.stops = frozenset(stops)
+    result = shell.ip.run_cell(cell)
+    return page, result.error_in_exec
+
+
+def test_an_interrupt_while_the_answer_is_drawn_keeps_what_had_arrived(shell, capsys):
+    """Case 22: on the page, marked, and in the variable; the error is one line."""
+    shell.emulator.answer(PARTIAL)
+    page, error = interrupted(shell, "%%claude answer\nCount", 2)
+    assert isinstance(error, ClaudeInterrupt)
+    assert shell.ip.user_ns["answer"].text.startswith("One.")
+    assert shell.ip.user_ns["answer"].complete is False
+    assert page.text.startswith("One.")
+    assert "Stopped here" in page.text
+    assert capsys.readouterr().out.splitlines() == [
+        "KeyboardInterrupt: Stopped; the answer up to here is kept."
+    ]
+
+
+def test_an_interrupt_at_the_first_line_leaves_an_empty_page(shell, capsys):
+    """Nothing had arrived, so nothing is kept; the old value of the variable stays."""
+    shell.ip.user_ns["answer"] = "old"
+    page, error = interrupted(shell, "%%claude answer\nCount", 1)
+    assert isinstance(error, ClaudeInterrupt)
+    assert error.reply is None
+    assert shell.ip.user_ns["answer"] == "old"
+    assert page.messages == ["show", "clear"]
+    assert capsys.readouterr().out.splitlines() == ["KeyboardInterrupt: Stopped before an answer arrived."]
+
+
+@pytest.mark.parametrize("second", [3, 4])
+def test_a_second_interrupt_while_the_page_is_tidied_loses_nothing(shell, second):
+    """Case 23: the user presses stop twice."""
+    shell.emulator.answer(PARTIAL)
+    page, error = interrupted(shell, "%%claude answer\nCount", 2, second)
+    assert isinstance(error, ClaudeInterrupt)
+    assert shell.ip.user_ns["answer"].text.startswith("One.")
+    assert page.text.startswith("One.")
+    assert "Stopped here" in page.text
+
+
+def test_an_interrupt_while_the_finished_answer_is_drawn_keeps_all_of_it(shell):
+    """The reply is whole, and so it says."""
+    shell.emulator.answer("All of it.")
+    page, error = interrupted(shell, "%%claude answer --no-stream\nCount", 2)
+    assert isinstance(error, ClaudeInterrupt)
+    assert shell.ip.user_ns["answer"].complete is True
+    assert page.text.startswith("All of it.")
+
+
+def test_the_connection_is_closed_and_the_next_question_works(shell):
+    """The stalled answer holds nothing up."""
+    shell.emulator.answer(PARTIAL, "Next.")
+    interrupted(shell, "%%claude\nCount", 2)
+    assert shell.ok("%%claude\nAgain").text == "Next."

@@ -1,0 +1,269 @@
+"""What loading costs and leaves behind, who may import whom, and what the package offers."""
+
+from __future__ import annotations
+
+import ast
+import shutil
+import sys
+from importlib import import_module, metadata
+from typing import TYPE_CHECKING
+
+import IPython
+import pytest
+from shells import EXTENSION, ROOT, Shell, bare_shell, loaded_shell, run_python
+
+import vertex_claude_magic
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+PACKAGE = ROOT / "vertex_claude_magic"
+MODULES = sorted(PACKAGE.rglob("*.py"))
+HEAVY = {"requests", "urllib3", "google.auth", "ipywidgets", "pydantic", "pandas", "markdown_it", "tqdm", "tornado",
+         "nbformat", "numpy"}  # fmt: skip
+NAMES = ("claude", "claude_models", "claude_demo")
+
+# What each folder may import from: its own floor and those below. Emulator and command line stand beside the house,
+# and the notebook starts the emulator for its demo.
+MAY_IMPORT = {
+    "": {""},
+    "markdown": {"", "markdown"},
+    "vertex": {"", "markdown", "vertex"},
+    "session": {"", "markdown", "vertex", "session"},
+    "notebook": {"", "markdown", "vertex", "session", "notebook", "emulator"},
+    "emulator": {"", "emulator"},
+    "cli": {"", "markdown", "vertex", "session", "notebook", "emulator", "cli"},
+}
+# Rooms that begin the package: they may name anything, lazily.
+DOORS = {"__init__.py", "__main__.py"}
+
+
+def room(path: Path) -> str:
+    parts = path.relative_to(PACKAGE).parts
+    return parts[0] if len(parts) > 1 else ""
+
+
+def imported(path: Path) -> set[str]:
+    """Every module that a file imports, also inside functions, but not for types only."""
+    found: set[str] = set()
+    waiting: list[ast.AST] = [ast.parse(path.read_text(encoding="utf-8"))]
+    while waiting:
+        node = waiting.pop()
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path} imports relatively"
+            found |= {node.module or ""} | {f"{node.module}.{alias.name}" for alias in node.names}
+        for_types = isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING"
+        waiting += [] if for_types else ast.iter_child_nodes(node)
+    return found
+
+
+def own_folders(path: Path) -> set[str]:
+    """The folders of this package that a file imports from."""
+    inside = (name.split(".")[1:] for name in imported(path) if name.startswith(f"{EXTENSION}."))
+    return {parts[0] if (PACKAGE / parts[0]).is_dir() else "" for parts in inside if parts}
+
+
+ROOMS = [path for path in MODULES if path.parent != PACKAGE or path.name not in DOORS]
+
+
+def named(path: Path) -> str:
+    return path.relative_to(PACKAGE).as_posix()
+
+
+@pytest.mark.parametrize("path", ROOMS, ids=named)
+def test_imports_go_down_and_never_up(path):
+    """The floors of the house; an import for types only is none."""
+    assert own_folders(path) <= MAY_IMPORT[room(path)]
+
+
+@pytest.mark.parametrize("path", [path for path in ROOMS if room(path) not in {"notebook", "cli"}], ids=named)
+def test_only_the_notebook_floor_knows_ipython(path):
+    """Requests, replies and sessions work in any Python."""
+    assert not {name.split(".")[0] for name in imported(path)} & {"IPython", "ipywidgets", "ipykernel"}
+
+
+LOADED = f"""
+import sys
+from IPython.core.interactiveshell import InteractiveShell
+shell = InteractiveShell.instance()
+before = set(sys.modules)
+shell.run_line_magic("load_ext", "{EXTENSION}")
+print(*sorted(set(sys.modules) - before))
+"""
+
+
+def test_loading_the_extension_imports_next_to_nothing():
+    """Case 35: none of the heavy libraries, and so no network and no credentials."""
+    loaded = set(run_python(LOADED).split())
+    assert not {
+        name for name in loaded if any(name == heavy or name.startswith(f"{heavy}.") for heavy in HEAVY)
+    }
+    own = {name for name in loaded if name.startswith(EXTENSION)}
+    assert own == {
+        EXTENSION,
+        *(f"{EXTENSION}.notebook{part}" for part in ("", ".magics", ".settings", ".hooks", ".cells")),
+    }
+
+
+def test_importing_the_package_imports_only_the_package():
+    """`import vertex_claude_magic` is free, and IPython is not needed for it (case 49)."""
+    loaded = run_python("import sys, vertex_claude_magic; print(*sys.modules)").split()
+    assert [name for name in loaded if name.startswith(EXTENSION)] == [EXTENSION]
+    assert not {"IPython", "traitlets", *HEAVY} & set(loaded)
+
+
+def test_without_the_extras_the_package_and_the_extension_load():
+    """Case 93: pandas, pydantic, tornado and the like are looked for only where they are used."""
+    missing = ("pandas", "pydantic", "PIL", "matplotlib", "pypdf", "tornado", "nbclient", "anthropic")
+    block = f"import sys\nsys.modules.update(dict.fromkeys({missing!r}))\n"
+    assert EXTENSION in run_python(block + LOADED)
+    demo = "from vertex_claude_magic.emulator import Emulator\ntry: Emulator()\nexcept ImportError as error: print(error)"
+    assert 'pip install "vertex-claude-magic[demo]"' in run_python(block + demo)
+
+
+def test_the_public_names_are_kept():
+    """A tripwire: removing or adding one is a decision."""
+    assert vertex_claude_magic.__all__ == [
+        "Claude",
+        "ClaudeError",
+        "ClaudeInterrupt",
+        "Event",
+        "Reply",
+        "Request",
+        "Stream",
+        "Usage",
+        "load_ipython_extension",
+        "unload_ipython_extension",
+    ]
+    assert all(getattr(vertex_claude_magic, name) for name in vertex_claude_magic.__all__)
+    assert set(vertex_claude_magic.__all__) <= set(dir(vertex_claude_magic))
+    with pytest.raises(AttributeError, match="no attribute 'Cloude'"):
+        vertex_claude_magic.Cloude  # noqa: B018
+
+
+@pytest.mark.parametrize("path", ROOMS, ids=named)
+def test_every_room_says_what_it_offers(path):
+    """`__all__` is there, sorted, and each of its names exists."""
+    if path.name == "__init__.py" and "__all__" not in path.read_text(encoding="utf-8"):
+        return
+    name = path.relative_to(ROOT).with_suffix("").as_posix().replace("/", ".").removesuffix(".__init__")
+    if name.endswith("__main__"):
+        return
+    offered = import_module(name).__all__
+    assert list(offered) == sorted(offered, key=lambda word: (not word.isupper(), word[0].islower(), word))
+    assert all(hasattr(import_module(name), word) for word in offered)
+
+
+def test_the_version_is_that_of_the_distribution():
+    """One place holds it."""
+    assert vertex_claude_magic.__version__ == metadata.version("vertex-claude-magic")
+
+
+def traces(ip) -> dict[str, list]:
+    """Everything in a shell that tells of the extension."""
+    formatters = [ip.display_formatter.ipython_display_formatter, *ip.display_formatter.formatters.values()]
+    printers = [{**each.type_printers, **each.deferred_printers} for each in formatters]
+    return {
+        "magics": [name for kind in ip.magics_manager.magics.values() for name in kind if name in NAMES],
+        "configurables": [each for each in ip.configurables if type(each).__name__ == "ClaudeMagics"],
+        "transformers": [each for each in ip.input_transformer_manager.token_transformers if _ours(each)],
+        "events": [each for calls in ip.events.callbacks.values() for each in calls if _ours(each)],
+        "completers": [key for key in ip.strdispatchers["complete_command"].strs if "claude" in key],
+        "printers": [key for each in printers for key in each if "vertex_claude" in str(key)],
+        "registry": [name for name in ip.magics_manager.registry if name == "ClaudeMagics"],
+    }
+
+
+def _ours(thing) -> bool:
+    return getattr(thing, "__module__", "").startswith(EXTENSION)
+
+
+ONCE = {
+    "magics": 4,
+    "configurables": 1,
+    "transformers": 1,
+    "events": 2,
+    "completers": 4,
+    "printers": 3,
+    "registry": 1,
+}
+RELOADS = {
+    "%load_ext twice": "%load_ext {e}",
+    "%reload_ext": "%reload_ext {e}",
+    "%reload_ext twice": "%reload_ext {e}\n%reload_ext {e}",
+    "importlib.reload": "import importlib, {e} as m\nimportlib.reload(m)\nm.load_ipython_extension(get_ipython())",
+    "unload and load": "%unload_ext {e}\n%load_ext {e}",
+    "called by hand": "import {e} as m\nm.load_ipython_extension(get_ipython())",
+}
+
+
+def counts(shell: Shell) -> dict[str, int]:
+    return {name: len(found) for name, found in traces(shell.ip).items()}
+
+
+@pytest.mark.parametrize("cell", RELOADS.values(), ids=RELOADS.keys())
+def test_however_often_it_is_loaded_it_is_there_once(cell, claude_emulator, monkeypatch):
+    """Case 48: one registration, no hook twice, and it still works."""
+    for name, value in claude_emulator.environment.items():
+        monkeypatch.setenv(name, value)
+    shell = loaded_shell(claude_emulator)
+    shell.ok("%claude -q hi")
+    shell.ok(cell.format(e=EXTENSION))
+    assert counts(shell) == ONCE
+    assert shell.ok("%claude -q Again?").complete
+
+
+def test_unloading_takes_everything_back():
+    """Case 48: magics, settings, hooks, Tab completion, displays, and the demo's emulator."""
+    shell = loaded_shell()
+    shell.ok("%claude_demo")
+    emulator = shell.magics.emulator
+    emulator.answer("Hi.")
+    shell.ok("%claude -q hi")
+    shell.ok(f"%unload_ext {EXTENSION}")
+    assert not any(counts(shell).values())
+    assert not emulator._thread.is_alive()
+
+
+def test_unloading_what_was_never_loaded_is_harmless():
+    """Twice, too."""
+    ip = bare_shell()
+    for _ in range(2):
+        vertex_claude_magic.unload_ipython_extension(ip)
+    assert not any(map(len, traces(ip).values()))
+
+
+AUTORELOAD = f"""
+import os, sys, time
+from pathlib import Path
+from IPython.core.interactiveshell import InteractiveShell
+from vertex_claude_magic.emulator import Emulator
+shell = InteractiveShell.instance()
+for line in ("load_ext autoreload", "autoreload 2", "load_ext {EXTENSION}"):
+    shell.run_line_magic(*line.split(" ", 1))
+shell.run_cell("%claude_demo").raise_error()
+demo = next(each for each in shell.configurables if type(each).__name__ == "ClaudeMagics").emulator
+demo.answer("Before.", "After.")
+shell.run_cell("a = %claude -q one?").raise_error()
+for path in Path("{{folder}}", "{EXTENSION}").rglob("*.py"):
+    path.write_text(path.read_text() + "\\n")
+    os.utime(path, (time.time() + 5,) * 2)
+shell.run_cell("b = %claude -q two?").raise_error()
+print(shell.user_ns["a"].text, shell.user_ns["b"].text)
+names = [type(each).__name__ for each in shell.configurables]
+print(names.count("ClaudeMagics"), len(shell.input_transformer_manager.token_transformers))
+"""
+
+
+@pytest.mark.skipif(
+    IPython.version_info[0] < 8 and sys.version_info >= (3, 12),
+    reason="autoreload of IPython 7 needs the module imp, which Python 3.12 removed",
+)
+def test_autoreload_of_every_room_breaks_nothing(tmp_path):
+    """Case 48: a developer's `%autoreload 2` while every file of the package changes."""
+    shutil.copytree(PACKAGE, tmp_path / EXTENSION, ignore=shutil.ignore_patterns("__pycache__"))
+    lines = run_python(AUTORELOAD.replace("{folder}", str(tmp_path)), folder=tmp_path).splitlines()
+    assert lines[-2] == "Before. After."
+    assert lines[-1] == f"1 {len(bare_shell().input_transformer_manager.token_transformers) + 1}"

@@ -1,0 +1,343 @@
+"""`%%claude` and `%claude` in an IPython shell, on the wire and on the page."""
+
+from __future__ import annotations
+
+import json
+import threading
+
+import pytest
+from shells import Shell, loaded_shell, run_python
+
+from vertex_claude_magic import errors
+from vertex_claude_magic.emulator import Fault, Reply
+
+METADATA_FIELDS = {
+    "model", "requested_model", "region", "usage", "cost_usd", "seconds", "stop_reason", "complete",
+    "message_id", "request_id", "prompt_hash", "emulated",
+}  # fmt: skip
+
+
+@pytest.fixture
+def shell(claude_emulator, monkeypatch) -> Shell:
+    """A shell that asks the emulator with a real Google token flow, as the environment says."""
+    for name, value in claude_emulator.environment.items():
+        monkeypatch.setenv(name, value)
+    return loaded_shell(claude_emulator)
+
+
+def test_a_cell_asks_and_its_variable_gets_the_reply(shell):
+    """The prompt is the body, NAME holds the reply, and the page one Markdown output."""
+    shell.emulator.answer("**Four.**")
+    reply = shell.ok("%%claude answer -m haiku\nWhat is 2 + 2?")
+    assert shell.body["messages"] == [{"role": "user", "content": "What is 2 + 2?"}]
+    assert shell.ip.user_ns["answer"] is reply
+    assert (reply.text, reply.complete) == ("**Four.**", True)
+    assert len(shell.page.outputs) == 1
+    assert shell.page.outputs[0]["text/markdown"].startswith("**Four.**")
+    assert shell.page.text.startswith("**Four.**")
+
+
+def test_the_final_output_records_what_was_asked_and_what_it_cost(shell):
+    """Model, region, usage, cost, time, ids and prompt hash stand in the metadata; the prompt and the project do not."""
+    reply = shell.ok("%%claude -m haiku\nA secret question")
+    stored = shell.page.metadata[0]["vertex_claude_magic"]
+    assert set(stored) == METADATA_FIELDS
+    assert (stored["model"], stored["usage"]["input_tokens"]) == (reply.model, reply.usage.input_tokens)
+    assert "secret" not in json.dumps(stored)
+    assert shell.emulator.project not in json.dumps(stored)
+
+
+def test_the_returned_reply_is_kept_and_not_shown_twice(shell, capsys, monkeypatch):
+    """`_` and `Out[n]` hold the reply; the page has it once, until it is evaluated again."""
+    # A doctest leaves its last value there, and IPython then keeps its hands off the name.
+    monkeypatch.delattr("builtins._", raising=False)
+    shell.emulator.answer("Only once.")
+    number = shell.ip.execution_count
+    reply = shell.ok("%%claude\nHello")
+    assert shell.ip.user_ns["_"] is reply
+    assert shell.ip.user_ns["Out"][number] is reply
+    assert "Only once." not in capsys.readouterr().out
+    shell.ok("_")
+    assert "Only once." in capsys.readouterr().out
+
+
+def test_a_reply_is_shown_as_safe_markdown_when_it_is_evaluated(shell):
+    """Also later, model text reaches the page only through the sanitizer."""
+    shell.emulator.answer("Hi <img src=x onerror=alert(1)>\x1b[31m")
+    reply = shell.ok("%%claude -q\nHello")
+    data, _ = shell.ip.display_formatter.format(reply)
+    assert "<img" not in data["text/markdown"]
+    assert reply.model in data["text/markdown"]
+    assert "\x1b" not in data["text/plain"]
+    assert data["text/plain"].startswith("Hi <img src=x onerror=alert(1)>")
+
+
+def test_a_quiet_answer_shows_nothing_until_it_is_evaluated(shell, capsys):
+    """`-q` fills the variable; a later line of the same cell may show it."""
+    shell.emulator.answer("Quiet one.", "Quiet two.", "Quiet three.")
+    shell.ok("%%claude a -q\nHello")
+    shell.ok("%claude -q Hello")
+    assert not shell.page.messages
+    assert "Quiet" not in capsys.readouterr().out
+    shell.ok("b = %claude -q Hello\nb")
+    assert "Quiet three." in capsys.readouterr().out
+
+
+def test_a_line_asks_and_its_value_can_be_assigned(shell):
+    """`name = %claude prompt` is Python; options come before the prompt."""
+    shell.emulator.answer("Ulaanbaatar.")
+    shell.ok("city = %claude -m haiku -n 50 What's the capital of Mongolia")
+    assert shell.ip.user_ns["city"].text == "Ulaanbaatar."
+    assert shell.body["messages"][0]["content"] == "What's the capital of Mongolia"
+    assert shell.body["max_tokens"] == 50
+
+
+# Bodies that something on the way from the cell to the wire might change.
+NASTY_BODIES = [
+    "Plain.",
+    "{x} and {{x}} and {{ x }} and {{{x}}}",
+    "{'a': 1, \"b\": [2]}",
+    'f"{x!r:>10}"',
+    "$x $HOME ${x} $$",
+    r"\(x^2\) \[y\] $\frac{1}{2}$ \begin{align}a&=b\end{align}",
+    "100 % and %d %(name)s %%",
+    "%time x = 1",
+    "%%bash\nls",
+    "!ls -l",
+    "?help\nhelp?",
+    "x = %claude is it?",
+    "\"\"\"triple\"\"\" and '''more'''",
+    r"C:\new\table \u0041 \x41 \\ \n",
+    "ends in a backslash \\",
+    "two\n\n\nblank lines",
+    "    indented\n  less",
+    "\tTab first",
+    "trailing spaces   \nnext   ",
+    "\n\nblank lines first",
+    "# a comment?\n#",
+    "`code` ```fence```",
+    "<b>&amp;</b> <!-- x -->",
+    "Größe 日本語 🙂 e\u0301",
+    "line\u2028separator\u0085next",
+    "-m opus --help",
+    "get_ipython().run_line_magic('x')",
+    "{% raw %}{{ .Values.x }}{% endraw %}",
+    "a;b;",
+    "@decorator\ndef f(): ...",
+    "; ; ; /f x",
+]
+
+
+@pytest.mark.parametrize("body", NASTY_BODIES, ids=ascii)
+def test_the_body_of_a_cell_is_sent_as_it_stands(shell, body):
+    """Case 44: only the line break that ends the cell is left out."""
+    shell.ip.user_ns["x"] = "REPLACED"
+    shell.ok(f"%%claude -q\n{body}")
+    assert shell.body["messages"][0]["content"] == body
+
+
+@pytest.mark.parametrize("prompt", ["$x in {x}", "it's {x!r}", "50% of $x", '"quoted" $x', "a -m opus b"])
+def test_the_prompt_of_a_line_is_sent_as_it_stands(shell, prompt):
+    """Case 44: IPython does not put variables into it."""
+    shell.ip.user_ns["x"] = "REPLACED"
+    shell.ok(f"%claude -q {prompt}")
+    assert shell.body["messages"][0]["content"] == prompt
+
+
+# The cell, the prompts that go out.
+QUESTIONS = [
+    ("%claude -q Is it late?", ["Is it late?"]),
+    ("%claude -q Is it late??", ["Is it late??"]),
+    ("%claude -q Is it (really)?", ["Is it (really)?"]),
+    ("%claude -q What's up?", ["What's up?"]),
+    ("%claude -q $x or {x}?", ["$x or {x}?"]),
+    ("%claude -q Is it 'late'?  ", ["Is it 'late'?"]),
+    ("a = %claude -q Is it late?", ["Is it late?"]),
+    ("a = b = 1\n%claude -q One?\n%claude -q Two?\nc = 3", ["One?", "Two?"]),
+    ("for i in range(2):\n    %claude -q Again?\n", ["Again?", "Again?"]),
+    ("for i in range(2):\n    a = %claude -q Again?\n", ["Again?", "Again?"]),
+    ("if False:\n    %claude -q Never?\nelse:\n    %claude -q Ever?", ["Ever?"]),
+    ("%claude -q one \\\n  two?", ["one    two?"]),
+    ("%claude -q ?", ["?"]),
+    ("%claude -q A smile :( or not?", ["A smile :( or not?"]),
+]
+
+
+@pytest.mark.parametrize(("cell", "prompts"), QUESTIONS, ids=[row[0] for row in QUESTIONS])
+def test_a_prompt_that_ends_in_a_question_mark_is_a_prompt(shell, cell, prompts):
+    """IPython would take it for a request for help."""
+    shell.ok(cell)
+    assert [each.body["messages"][0]["content"] for each in shell.asked] == prompts
+
+
+@pytest.mark.parametrize(
+    "cell", ["%claude?", "%claude??", "%%claude?", "%claude -h", "%claude --help", "%%claude -h\nx"]
+)
+def test_help_is_shown_and_nothing_is_asked(shell, cell, capsys):
+    """`%claude?` stays a request for help."""
+    shell.ok(cell)
+    assert "--max-tokens" in shell.page.text + capsys.readouterr().out
+    assert not shell.emulator.requests
+
+
+def test_a_magic_in_a_string_is_a_string(shell):
+    """The rule looks at tokens and not at lines."""
+    shell.ok('text = """\n%claude Is it late?\n"""')
+    assert shell.ip.user_ns["text"] == "\n%claude Is it late?\n"
+
+
+EMPTY = ["%%claude", "%%claude\n", "%%claude\n   \n\t\n", "%%claude answer -m opus\n\n"]
+
+
+@pytest.mark.parametrize("cell", EMPTY, ids=ascii)
+def test_an_empty_cell_is_refused_before_anything_is_sent(shell, cell):
+    """Case 43: empty, or only blanks."""
+    assert "empty" in str(shell.error(cell))
+    assert not shell.emulator.requests
+
+
+def test_a_prompt_of_five_megabytes_ends_in_one_line(shell):
+    """Case 43: it is more than any model takes; the error says so and nothing hangs."""
+    error = shell.error("%%claude -m haiku\n" + "word " * 1_000_000)
+    assert isinstance(error, (errors.PromptTooLong, errors.RequestTooLarge, errors.OptionError))
+    assert len(str(error)) < 500
+
+
+ERRORS = [
+    ("%%claude -m opus -t 0.5\nhi", None, errors.ModelRuleError, "temperature"),
+    ("%%claude --temp 1\nhi", None, errors.OptionError, "--temperature"),
+    ("%%claude -r 'a/b'\nhi", None, errors.OptionError, "location"),
+    ("%%claude -m nonsense\nhi", None, errors.ClaudeError, "nonsense"),
+    ("%%claude\nhi", Fault(status=403, message="Permission denied <b>here</b>\x1b[31m"), errors.PermissionDenied, "here"),
+    ("%%claude\nhi", Fault(status=400, shape="html"), errors.BadRequest, "400"),
+    ("%%claude\nhi", Fault(cut_after=900), errors.StreamInterrupted, "broke off"),
+    ("%%claude\nhi", Fault(error_after=4), errors.Overloaded, ""),
+    ("%claude --timeout 0 hi", None, errors.OptionError, "timeout"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("cell", "fault", "kind", "word"), ERRORS, ids=[f"{row[0]!r}-{row[2].__name__}" for row in ERRORS]
+)
+def test_an_error_is_one_line_that_fails_the_cell(shell, capsys, cell, fault, kind, word):
+    """What happened and the cure, no traceback; the variable keeps its old value (cases 47 and 50)."""
+    if fault is not None:
+        shell.emulator.fail(fault)
+    shell.ip.user_ns["answer"] = "old"
+    error = shell.error(cell.replace("%%claude", "%%claude answer"))
+    said = capsys.readouterr()
+    lines = (said.out + said.err).strip().splitlines()
+    assert isinstance(error, kind)
+    assert error.cure
+    assert word in lines[-1]
+    assert lines[-1].startswith(type(error).__name__)
+    assert len(lines) == 1
+    assert lines[-1].isprintable()
+    assert shell.ip.user_ns["answer"] == "old"
+
+
+def test_what_had_arrived_stays_on_the_page_when_an_answer_breaks_off(shell):
+    """The error carries it too, as an incomplete reply."""
+    shell.emulator.answer(Reply(content="One. " * 40, fault=Fault(cut_after=1200)))
+    error = shell.error("%%claude\nCount")
+    assert error.reply.text.startswith("One. ")
+    assert not error.reply.complete
+    assert shell.page.text.startswith("One. ")
+    assert "Stopped here" in shell.page.text
+
+
+@pytest.mark.parametrize("store", [True, False])
+def test_an_error_before_any_text_leaves_no_half_drawn_line(shell, store):
+    """The waiting line goes away."""
+    shell.emulator.fail(400)
+    shell.run("%%claude\nhi", store_history=store)
+    assert shell.page.messages == ["show", "clear"]
+
+
+@pytest.mark.parametrize("options", ["", "--no-stream -n 100"])
+def test_a_retry_is_announced_with_its_reason(shell, options):
+    """Also when the answer is shown only once it is complete."""
+    shell.emulator.fail(Fault(status=529, headers={"retry-after-ms": "150"}))
+    shell.ok(f"%%claude {options}\nhi")
+    assert any("529" in text for text in shell.page.drawn[1:-1])
+    assert len(shell.page.outputs) == 1
+
+
+def test_the_search_for_credentials_is_announced(shell, monkeypatch):
+    """It can take seconds, so the page says what is being waited for before it begins."""
+    monkeypatch.delenv("ANTHROPIC_VERTEX_PROJECT_ID")
+    shell.ok("%%claude\nhi")
+    assert any("looking for Google credentials" in text for text in shell.page.drawn[:2])
+
+
+def test_an_answer_that_is_not_streamed_is_shown_once(shell):
+    """`--no-stream` draws the waiting line and then the whole answer."""
+    shell.emulator.answer("word " * 500)
+    shell.ok("%%claude --no-stream -n 20000\nhi")
+    assert [text.startswith("word") for text in shell.page.drawn] == [False, True]
+
+
+def test_text_and_json_are_shown_as_such(shell):
+    """`-f text` has no Markdown at all; `-f json` is indented and kept as data."""
+    shell.emulator.answer("**not bold**", '{"a": [1]}')
+    shell.ok("%%claude -f text\nhi")
+    assert set(shell.page.outputs[0]) == {"text/plain"}
+    assert shell.page.text.startswith("**not bold**")
+    reply = shell.ok("%%claude -f json\nhi")
+    assert reply.data == {"a": [1]}
+    assert '"a": [\n' in shell.page.outputs[0]["text/markdown"]
+
+
+def test_thinking_is_folded_away_above_the_answer(shell):
+    """Only if it is asked for."""
+    shell.ok("%%claude --thinking adaptive --show-thinking\nhi")
+    assert shell.page.outputs[0]["text/markdown"].startswith("<details><summary>Thinking</summary>")
+    shell.ok("%%claude --thinking adaptive\nhi")
+    assert "<details>" not in shell.page.outputs[0]["text/markdown"]
+
+
+def test_a_loop_keeps_every_answer(shell):
+    """Only a `%%claude` cell clears its outputs; a loop of lines, or of cell magics called from Python, does not."""
+    shell.emulator.answer("One.", "Two.", "Three.", "Four.")
+    shell.ok("for word in ('a', 'b'):\n    %claude Say something")
+    assert [text.splitlines()[0] for text in _texts(shell)] == ["One.", "Two."]
+    shell.ok("for word in 'ab':\n    get_ipython().run_cell_magic('claude', '', word)")
+    assert [text.splitlines()[0] for text in _texts(shell)] == ["Three.", "Four."]
+
+
+def _texts(shell: Shell) -> list[str]:
+    return [data["text/plain"] for data in shell.page.outputs]
+
+
+def test_inside_another_magic_the_answer_stays_where_it_belongs(shell):
+    """Case 68: nested in `%%time` it is drawn in one output, and nothing is cleared."""
+    shell.emulator.answer("Nested.")
+    shell.ok("%%time\n%%claude answer\nhi")
+    assert "clear" not in shell.page.messages
+    assert shell.ip.user_ns["answer"].text == "Nested."
+    assert shell.page.text.startswith("Nested.")
+
+
+def test_a_thread_is_told_that_it_cannot_draw(shell):
+    """Case 68: its output would land in whichever cell runs by then; quietly it may ask."""
+    shell.emulator.answer("Said quietly.")
+    shell.ip.user_ns["caught"] = caught = []
+    call = "get_ipython().run_line_magic('claude', {!r})"
+    shell.ip.ex(f"def loud():\n try: {call.format('hi')}\n except Exception as error: caught.append(error)")
+    shell.ip.ex(f"def quiet():\n caught.append({call.format('-q hi')})")
+    for name in ("loud", "quiet"):
+        thread = threading.Thread(target=shell.ip.user_ns[name])
+        thread.start()
+        thread.join(10)
+    assert "wrong place" in str(caught[0])
+    assert caught[1].text == "Said quietly."
+
+
+def test_it_works_under_python_without_assertions_and_outside_ipython(claude_emulator):
+    """Case 49: `python -O`, no IPython loaded, one question from plain Python."""
+    done = run_python(
+        "import sys, vertex_claude_magic as v; r = v.Claude().ask('hi'); print(r.complete, 'IPython' in sys.modules)",
+        "-O",
+        **claude_emulator.environment,
+    )
+    assert done.split() == ["True", "False"]

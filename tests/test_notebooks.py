@@ -1,0 +1,127 @@
+"""The example notebooks run offline, twice with the same result, and an error stops a run."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from typing import TYPE_CHECKING, Any
+
+import nbformat
+import pytest
+from kernel import ROOT, own_loop
+from nbclient import NotebookClient
+from nbclient.exceptions import CellExecutionError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
+
+# What differs between two runs of the same question: times, ports and ids.
+VARYING = [
+    (re.compile(r"\b(first token )?\d+\.\d s\b"), "T s"),
+    (re.compile(r"127\.0\.0\.1:\d+"), "127.0.0.1:PORT"),
+    (re.compile(r"\b(msg|req)_\w+"), r"\1_ID"),
+    (re.compile(r'"(seconds|message_id|request_id)": [^,}]+'), r'"\1": 0'),
+    (re.compile(r"\bat 0x[0-9a-f]+"), "at 0xID"),
+]
+
+
+@pytest.fixture
+def offline(claude_emulator, monkeypatch, tmp_path):
+    """An environment in which a kernel asks the emulator of this test, and imports this checkout."""
+    surroundings = {
+        **claude_emulator.environment,
+        "PYTHONPATH": str(ROOT),
+        "PYDEVD_DISABLE_FILE_VALIDATION": "1",
+    }
+    for name, value in {
+        **surroundings,
+        "IPYTHONDIR": str(tmp_path),
+        "JUPYTER_RUNTIME_DIR": str(tmp_path),
+    }.items():
+        monkeypatch.setenv(name, value)
+    with own_loop():
+        yield tmp_path
+
+
+def client(notebook: Any, folder: Path) -> NotebookClient:
+    return NotebookClient(
+        notebook,
+        timeout=120,
+        kernel_name="python3",
+        record_timing=False,
+        resources={"metadata": {"path": str(folder)}},
+    )
+
+
+def executed(path: Path, folder: Path) -> Any:
+    """Run a notebook from its beginning, as Run All does; any error that it does not announce is fatal."""
+    notebook = nbformat.read(path, as_version=4)
+    client(notebook, folder).execute(env=dict(os.environ))
+    nbformat.validate(notebook)
+    return notebook
+
+
+def lasting(notebook: Any) -> str:
+    """The outputs of a notebook, without what differs between two runs."""
+    text = json.dumps([cell.get("outputs", []) for cell in notebook.cells], sort_keys=True, indent=1)
+    for pattern, instead in VARYING:
+        text = pattern.sub(instead, text)
+    return text
+
+
+def names(path: Path) -> str:
+    return path.stem
+
+
+def test_there_are_notebooks():
+    """The README names them."""
+    assert NOTEBOOKS
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=names)
+def test_a_notebook_runs_twice_with_the_outputs_that_it_shows(path, offline):
+    """Case 90: offline, valid before and after, with the same answers, metadata included."""
+    stored = nbformat.read(path, as_version=4)
+    nbformat.validate(stored)
+    first, second = executed(path, offline), executed(path, offline)
+    assert lasting(first) == lasting(second)
+    # What is read on the web is what runs.
+    assert lasting(stored) == lasting(first)
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=names)
+def test_every_answer_is_one_static_output(path, offline):
+    """Case 71: nothing of the streaming is left in the file, and no project or secret."""
+    saved = nbformat.writes(executed(path, offline))
+    questions = [
+        cell for cell in json.loads(saved)["cells"] if "".join(cell["source"]).startswith("%%claude")
+    ]
+    assert questions
+    assert {len(cell["outputs"]) for cell in questions} == {1}
+    assert "◌" not in saved
+    assert "Bearer" not in saved
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=names)
+def test_a_notebook_is_committed_tidily(path):
+    """It names the usual kernel, no path of a machine, and says in which order its cells ran."""
+    notebook = nbformat.read(path, as_version=4)
+    assert notebook.metadata.kernelspec.name == "python3"
+    counts = [cell.execution_count for cell in notebook.cells if cell.cell_type == "code"]
+    assert counts in ([None] * len(counts), list(range(1, len(counts) + 1)))
+    assert str(ROOT) not in path.read_text(encoding="utf-8")
+
+
+def test_an_error_stops_run_all(offline, claude_emulator):
+    """One line in the file, and the cells below do not run."""
+    claude_emulator.fail(403)
+    cells = ["%load_ext vertex_claude_magic", "%%claude answer\nhi", "print('never')"]
+    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(cell) for cell in cells])
+    with pytest.raises(CellExecutionError, match="PermissionDenied"):
+        client(notebook, offline).execute(env=dict(os.environ))
+    (error,) = notebook.cells[1].outputs
+    assert (error.output_type, len(error.traceback)) == ("error", 1)
+    assert not notebook.cells[2].outputs

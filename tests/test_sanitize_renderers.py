@@ -1,0 +1,118 @@
+"""The safe Markdown of hostile replies in real renderers: only harmless HTML comes out, at any moment."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from allowed_html import violations
+from hostile import HOSTILE
+from hypothesis import given
+from hypothesis import strategies as st
+from markdown_it import MarkdownIt
+from nbconvert.filters.markdown_mistune import markdown2html_mistune
+
+from vertex_claude_magic.markdown.sanitize import safe_markdown
+
+COMMONMARK = MarkdownIt("commonmark", {"html": True}).enable(["table", "strikethrough"])
+
+# What nbconvert adds itself: colours in code, and an anchor at each heading.
+NBCONVERT_ADDS = {
+    "a": {"href", "class"},
+    "div": {"class"},
+    "span": {"class"},
+    **{f"h{level}": {"id"} for level in range(1, 7)},
+}
+
+
+def cuts(text: str, number: int) -> list[int]:
+    """Return some lengths at which a stream may stand, the whole among them."""
+    return sorted({*range(0, len(text), max(1, len(text) // number)), len(text)})
+
+
+def problems(markdown: str) -> list[str]:
+    return violations(COMMONMARK.render(markdown)) + violations(
+        markdown2html_mistune(markdown), **NBCONVERT_ADDS
+    )
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+def test_a_hostile_reply_is_harmless_in_every_renderer(name: str) -> None:
+    """Cases 51 to 59: CommonMark with HTML switched on, and nbconvert, show nothing but text and links."""
+    reply = HOSTILE[name]
+    assert {cut: found for cut in cuts(reply, 4) if (found := problems(safe_markdown(reply[:cut])))} == {}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", HOSTILE)
+def test_a_hostile_reply_is_harmless_at_every_moment(name: str) -> None:
+    """The same for every prefix, as each is drawn while the answer streams in."""
+    reply = HOSTILE[name]
+    pages = {cut: violations(COMMONMARK.render(safe_markdown(reply[:cut]))) for cut in range(len(reply) + 1)}
+    assert {cut: found for cut, found in pages.items() if found} == {}
+
+
+CODE_SIGNS = ["`", "``", "```", "```\n", "\n```\n", "~~~\n", "</code>", "<pre>", "&#96;"]
+FORMULA_SIGNS = [
+    "$",
+    "$$",
+    "\\$",
+    "\\(",
+    "\\)",
+    "\\[",
+    "\\]",
+    "\\\\(",
+    "\\\\)",
+    "{",
+    "}",
+    "@@0@@",
+    "@\\@0@@",
+    "&#36;",
+]
+ENVIRONMENT = ["\\begin{align}", "\\end{align}", "\\"]
+LINES = [
+    "\n",
+    "\n\n",
+    "\n  ",
+    "\n    ",
+    "- ",
+    "> ",
+    "1. ",
+    "\n- ",
+    "\n> ",
+    "\n# ",
+    "\n===\n",
+    "\n---\n",
+    "\n: ",
+]
+ACTING = [
+    "<img src=x onerror=z>",
+    "<script>z</script>",
+    "[x](javascript:z)",
+    "![x](http://e/i)",
+    '" onclick="z',
+]
+LINK_PARTS = ["[x]", "](", ")", "!", "\n[x]: javascript:z\n", "<http://e>", "http://e", "www.e"]
+TEXT = ["a", "b c", "*", "**", "_", "~~", "|", "\n| a |\n|---|\n| ", "&lt;", "&#10;", "<br>", "<!--", "-->"]
+SPACES = [" ", "\t", "\r\n", "\u2028", "\x0c", "\u200b"]
+FRAGMENTS = [*CODE_SIGNS, *FORMULA_SIGNS, *ENVIRONMENT, *LINES, *ACTING, *LINK_PARTS, *TEXT, *SPACES]
+
+
+@given(st.lists(st.sampled_from(FRAGMENTS), max_size=24).map("".join))
+def test_no_mixture_of_fragments_gets_through(reply: str) -> None:
+    """Whatever is put together from the parts that matter to parsers, the result is harmless."""
+    assert problems(safe_markdown(reply)) == []
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+def test_applied_twice_it_is_still_harmless(name: str) -> None:
+    """Safe Markdown may be passed through again; it is escaped anew, never undone."""
+    assert violations(COMMONMARK.render(safe_markdown(safe_markdown(HOSTILE[name])))) == []
+
+
+def test_nbconvert_leaves_no_two_dollars_in_one_stretch_of_text() -> None:
+    """Case 55: an exported page is searched by MathJax, which reads across no element."""
+    html = markdown2html_mistune(safe_markdown("It costs $5 and $10, or **$7** and $x^2$ more than $9."))
+    stretches = re.split(r"<[^>]*>", html.replace("$x^2$", ""))
+    assert all(stretch.count("$") < 2 for stretch in stretches)
+    assert html.count("$x^2$") == 1
