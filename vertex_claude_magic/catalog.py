@@ -23,6 +23,7 @@ __all__ = ["Catalog", "Model", "Rules", "short_count"]
 
 # Names are compared up to this many characters, because comparing takes quadratic time.
 _LONGEST = 80
+_MOST_USED = ("sonnet", "opus", "haiku")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -221,8 +222,17 @@ class Catalog:
         named = {place for model in self.models for place in model.locations or ()}
         return (*(place for place in first if place in named), *sorted(named.difference(first)))
 
+    def families(self) -> tuple[str, ...]:
+        """Return the families, the most used first, the others in the table's order.
+
+        >>> Catalog.load().families()[:3]
+        ('sonnet', 'opus', 'haiku')
+        """
+        named = tuple(dict.fromkeys(model.family for model in self.models))
+        return tuple(sorted(named, key=lambda name: (*_MOST_USED, name).index(name)))
+
     def location_note(self, location: str) -> str:
-        """Return one line on what a location of this kind means for data and price."""
+        """Return one line on what a location of this kind means for data and availability."""
         for kind in self.location_kinds.values():
             if location in kind["members"]:
                 return str(kind["note"])

@@ -11,7 +11,7 @@ from vertex_claude_magic.session.options import AskOptions, find_setting, merge
 from vertex_claude_magic.vertex.endpoint import is_loopback
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from vertex_claude_magic.notebook.live import Answer
     from vertex_claude_magic.session.claude import Claude
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from vertex_claude_magic.vertex.reply import Reply
     from vertex_claude_magic.vertex.request import Request
 
-__all__ = ["ask_from_cell", "ask_from_line"]
+__all__ = ["Question", "ask_from_cell", "ask_from_line"]
 
 # Options that say how the answer is shown, not what is asked.
 _SHOWN = ("quiet", "dry_run", "help")
@@ -64,7 +64,8 @@ def _run(magics: Any, parsed: ParsedLine, prompt: str, *, in_cell: bool) -> Repl
         return None
     if not shown["quiet"]:
         _check_thread(magics)
-    question = _Question(magics, client, options, prompt, in_cell=in_cell, quiet=shown["quiet"])
+    view = _view(magics, options, in_cell=in_cell, quiet=shown["quiet"])
+    question = Question(client, options, prompt, view, emulated=magics.emulator is not None)
     try:
         reply = question.answer()
     except errors.ClaudeInterrupt as interrupt:
@@ -91,30 +92,56 @@ def _check_thread(magics: Any) -> None:
         )
 
 
-class _Question:
-    """A question that is being asked, and the view that shows it."""
+def _view(magics: Any, options: AskOptions, *, in_cell: bool, quiet: bool) -> Answer:
+    from vertex_claude_magic.notebook.screens import make_answer
+
+    return make_answer(
+        magics.shell,
+        in_cell=in_cell,
+        format=options.format or "markdown",
+        show_thinking=options.show_thinking,
+        quiet=quiet,
+    )
+
+
+class Question:
+    """A question that is being asked, and the view that shows it.
+
+    Args:
+        client: The session that asks.
+        options: Merged options.
+        prompt: The prompt, to the letter.
+        view: Where the answer is drawn, by the thread that calls `answer` and no other.
+        emulated: Whether the demo's emulator answers.
+        stopped: Asked now and then; once it says yes, the answer ends as if it had been interrupted.
+    """
 
     def __init__(
-        self, magics: Any, client: Claude, options: AskOptions, prompt: str, *, in_cell: bool, quiet: bool
+        self,
+        client: Claude,
+        options: AskOptions,
+        prompt: str,
+        view: Answer,
+        *,
+        emulated: bool,
+        stopped: Callable[[], bool] = lambda: False,
     ) -> None:
-        from vertex_claude_magic.notebook.screens import make_answer
-
         self._client = client
         self._options = options
         self._prompt = prompt
-        self._emulated = magics.emulator is not None
+        self._view = view
+        self._emulated = emulated
+        self._stopped = stopped
         self._label = self._make_label()
         self._started = False
-        self._view: Answer = make_answer(
-            magics.shell,
-            in_cell=in_cell,
-            format=options.format or "markdown",
-            show_thinking=options.show_thinking,
-            quiet=quiet,
-        )
 
     def answer(self) -> Reply:
-        """Ask and draw; whatever happens, the page is left tidy."""
+        """Ask and draw; whatever happens, the page is left tidy.
+
+        Raises:
+            ClaudeError: as `Claude.ask`.
+            ClaudeInterrupt: it was stopped; the partial reply is in `.reply`.
+        """
         request: Request | None = None
         stream: Stream | None = None
         try:
@@ -122,6 +149,7 @@ class _Question:
             if "requests" not in sys.modules:
                 # The first question of a kernel loads the HTTP stack, which would hold the page up.
                 self._start()
+            self._check_stopped()
             with self._client.send(request, self._options, notify=self._wait) as stream:
                 # Later ones are sent first, and the page is drawn while the request travels.
                 self._start()
@@ -150,15 +178,21 @@ class _Question:
             self._view.start(self._label)
 
     def _wait(self, reason: str) -> None:
+        self._check_stopped()
         self._start()
         self._view.status(reason)
         # What follows may block, so it is drawn now.
         self._view.draw()
 
+    def _check_stopped(self) -> None:
+        if self._stopped():
+            raise errors.ClaudeInterrupt
+
     def _follow(self, stream: Stream) -> Reply:
         view = self._view
         hold = self._options.no_stream
         while not stream.done:
+            self._check_stopped()
             due = view.due_in()
             for event in stream.wait(_IDLE if due is None else min(due, _IDLE)):
                 if hold:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from vertex_claude_magic.session.options import AskOptions
     from vertex_claude_magic.vertex.request import Request
 
-__all__ = ["Estimate", "estimate", "show_dry_run"]
+__all__ = ["Estimate", "count_or_bound", "estimate", "show_dry_run"]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -34,7 +34,7 @@ class Estimate:
 def show_dry_run(magics: Any, client: Claude, prompt: str, options: AskOptions) -> None:
     """Show the request of a question without asking it."""
     request = client.build(prompt, options)
-    tokens, exact = _tokens(client, request, options)
+    tokens, exact = count_or_bound(client, request, options)
     result = estimate(request, client.catalog(options), tokens, exact=exact)
     body = json.dumps(request.body, indent=2, ensure_ascii=False)
     lines = [
@@ -75,11 +75,15 @@ def estimate(request: Request, catalog: Catalog, input_tokens: int, *, exact: bo
     return Estimate(input_tokens=input_tokens, exact=exact, least=least, most=price(dearest))
 
 
-def _tokens(client: Claude, request: Request, options: AskOptions) -> tuple[int, bool]:
+def count_or_bound(client: Claude, request: Request, options: AskOptions) -> tuple[int, bool]:
+    """Return the input tokens of a request and whether they are exact; an upper bound where none are counted.
+
+    The prompt goes to the chosen location and to no other, also for counting.
+    """
     try:
         return client.count_request(request, options), True
     except (errors.ModelNotFound, errors.BadRequest):
-        # Not counted in this location, and the prompt goes to no other. A token has one byte at least.
+        # A token has one byte at least.
         return len(json.dumps(request.body, ensure_ascii=False).encode("utf-8")), False
 
 

@@ -9,12 +9,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from IPython.core.magic import Magics, line_cell_magic, line_magic, magics_class, no_var_expand
+from traitlets import Any as AnyTrait
 
 from vertex_claude_magic.notebook.cells import CellWatch
 from vertex_claude_magic.notebook.settings import Settings
 
 if TYPE_CHECKING:
     from vertex_claude_magic.emulator import Emulator
+    from vertex_claude_magic.notebook.panel.view import Panel
     from vertex_claude_magic.session.claude import Claude
     from vertex_claude_magic.vertex.reply import Reply
 
@@ -25,10 +27,13 @@ __all__ = ["ClaudeMagics", "load", "unload"]
 class ClaudeMagics(Magics, Settings):  # type: ignore[misc]
     """Ask Claude on Google Vertex AI; the settings below hold for every question of this session."""
 
+    # A trait, so that whoever shows the settings sees the demo begin and end.
+    emulator: Emulator | None = AnyTrait(None, allow_none=True)
+
     def __init__(self, shell: Any) -> None:
         super().__init__(shell=shell)
         self.cells = CellWatch()
-        self.emulator: Emulator | None = None
+        self.panel: Panel | None = None
         self._clients: dict[bool, Claude] = {}
         self._shown: tuple[int, Any] | None = None
 
@@ -105,6 +110,17 @@ class ClaudeMagics(Magics, Settings):  # type: ignore[misc]
 
     @no_var_expand
     @line_magic
+    def claude_panel(self, line: str) -> None:
+        """Show controls for the settings of this session: model, region, limits, prices, a first try.
+
+        What is chosen there holds at once for every question whose own options say nothing else.
+        """
+        from vertex_claude_magic.notebook.panel.show import show_panel
+
+        show_panel(self, line)
+
+    @no_var_expand
+    @line_magic
     def claude_demo(self, line: str) -> None:
         """Answer from an emulator in this kernel, without account or network; `%claude_demo stop` goes back.
 
@@ -144,7 +160,10 @@ class ClaudeMagics(Magics, Settings):  # type: ignore[misc]
         return shown is not None and shown[1] is reply and shown[0] == self.shell.execution_count
 
     def close(self) -> None:
-        """Stop the emulator if it runs, and close idle connections."""
+        """Close the panel and idle connections, and stop the emulator if it runs."""
+        if self.panel is not None:
+            self.panel.close()
+            self.panel = None
         if self.emulator is not None:
             self.emulator.close()
             self.emulator = None
@@ -153,7 +172,7 @@ class ClaudeMagics(Magics, Settings):  # type: ignore[misc]
         self._clients.clear()
 
 
-_NAMES = ("claude", "claude_models", "claude_demo")
+_NAMES = ("claude", "claude_models", "claude_panel", "claude_demo")
 
 
 def load(shell: Any) -> None:

@@ -22,7 +22,6 @@ if TYPE_CHECKING:
 
 __all__ = ["html", "plain"]
 
-_FAMILIES = ("sonnet", "opus", "haiku", "fable", "mythos")
 _PLACES_WIDTH = 16
 _PLAIN_HEADS = ("Model", "Id", "Released", "Status", "Limits", "In / out", "Locations")
 # JupyterLab aligns the cells of HTML tables right, as fits the numbers of a data frame.
@@ -80,12 +79,8 @@ def _rows(catalog: Catalog, location: str | None, family: str | None) -> list[Mo
     ]
     # Two stable sorts: newest first, then by group.
     chosen.sort(key=lambda model: model.released or "", reverse=True)
-    return sorted(chosen, key=_group)
-
-
-def _group(model: Model) -> tuple[bool, int]:
-    place = _FAMILIES.index(model.family) if model.family in _FAMILIES else len(_FAMILIES)
-    return model.lifecycle == "retired", place
+    families = catalog.families()
+    return sorted(chosen, key=lambda model: (model.lifecycle == "retired", families.index(model.family)))
 
 
 def _caption(catalog: Catalog, location: str | None) -> str:

@@ -1,0 +1,1 @@
+"""The panel: choose a model by looking; the rooms behind `%claude_panel`."""

@@ -1,0 +1,93 @@
+"""The input tokens of one prompt for several models, counted by the service, free of charge.
+
+Models count differently, so each is asked. The prompt goes to the chosen location and to no other.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from vertex_claude_magic.notebook.dry_run import count_or_bound
+from vertex_claude_magic.notebook.panel.jobs import Job
+from vertex_claude_magic.session.options import AskOptions
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from vertex_claude_magic.catalog import Catalog
+    from vertex_claude_magic.session.claude import Claude
+
+__all__ = ["Count", "Counting", "countable"]
+
+# What decides where a count goes and what of it counts; other options may not fit every model.
+_KEPT = (
+    "region",
+    "project",
+    "system",
+    "base_url",
+    "anthropic_version",
+    "trusted_hosts",
+    "models_file",
+    "timeout",
+)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Count:
+    """Input tokens; an upper bound where `exact` is False."""
+
+    tokens: int
+    exact: bool
+
+
+def countable(catalog: Catalog, location: str, chosen: str) -> tuple[str, ...]:
+    """Return the models to compare: the chosen one, then the active ones that the location serves, newest first.
+
+    >>> from vertex_claude_magic.catalog import Catalog
+    >>> countable(Catalog.load(), "us-east5", "claude-opus-4-6")[:2]
+    ('claude-opus-4-6', 'claude-sonnet-4-6')
+    """
+    served = [row for row in catalog.models if row.lifecycle == "active" and row.served_in(location)]
+    served.sort(key=lambda row: row.released or "", reverse=True)
+    return tuple(dict.fromkeys((chosen, *(row.id for row in served))))
+
+
+class Counting(Job):
+    """Counts one model after the other; `counts` holds what is there by now, by model id.
+
+    Args:
+        client: The session that asks.
+        options: Its options, merged.
+        prompt: The prompt.
+        models: Model ids.
+        on_change: As for `Job`; also called after each model.
+    """
+
+    def __init__(
+        self,
+        client: Claude,
+        options: AskOptions,
+        prompt: str,
+        models: Sequence[str],
+        *,
+        on_change: Callable[[Job], None],
+    ) -> None:
+        super().__init__(on_change)
+        self.counts: Mapping[str, Count] = {}
+        self._client = client
+        self._kept = {name: getattr(options, name) for name in _KEPT}
+        self._prompt = prompt
+        self._models = models
+
+    def work(self) -> None:
+        """Count."""
+        for model in self._models:
+            if self.stopping():
+                return
+            options = AskOptions(model=model, **self._kept)
+            request = self._client.build(self._prompt, options)
+            tokens, exact = count_or_bound(self._client, request, options)
+            # A new mapping each time, because other threads read it.
+            self.counts = {**self.counts, model: Count(tokens=tokens, exact=exact)}
+            self.changed()

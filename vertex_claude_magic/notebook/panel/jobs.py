@@ -1,0 +1,96 @@
+"""Work in a thread of its own, so that a button can begin and stop it while cells go on.
+
+A thread gets no KeyboardInterrupt, so it is told to stop and looks now and then whether it was.
+"""
+
+from __future__ import annotations
+
+import threading
+from typing import TYPE_CHECKING, Literal
+
+from vertex_claude_magic.errors import ClaudeError, ClaudeInterrupt
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+__all__ = ["Job", "unexpected"]
+
+State = Literal["running", "done", "stopped", "failed"]
+
+
+class Job:
+    """Something that runs in a thread, can be told to stop, and says when its state changes.
+
+    `error` tells why it failed. A job that is stopped counts as stopped at once, also where its thread
+    still waits for something that cannot be cut short; what comes after that is thrown away.
+
+    Args:
+        on_change: Called with the job, in the thread that changed its state.
+    """
+
+    def __init__(self, on_change: Callable[[Job], None]) -> None:
+        self.state: State = "running"
+        self.error: ClaudeError | None = None
+        self._on_change = on_change
+        self._stop = threading.Event()
+        self._lock = threading.Lock()
+        self._thread = threading.Thread(target=self._run, name="vertex-claude-panel", daemon=True)
+
+    def start(self) -> None:
+        """Begin; returns at once."""
+        self._on_change(self)
+        self._thread.start()
+
+    def stop(self) -> None:
+        """End it soon, from any thread; harmless when it is over."""
+        self._stop.set()
+        self._become("stopped")
+
+    def join(self, timeout: float) -> bool:
+        """Wait at most `timeout` seconds for the thread, and tell whether it has ended."""
+        self._thread.join(timeout)
+        return not self._thread.is_alive()
+
+    def work(self) -> None:
+        """Do it; runs in the thread, and asks `stopping` now and then."""
+        raise NotImplementedError
+
+    def stopping(self) -> bool:
+        """Tell whether somebody wants it to stop."""
+        return self._stop.is_set()
+
+    def changed(self) -> None:
+        """Say that there is something new, unless it was stopped."""
+        if self.state == "running":
+            self._on_change(self)
+
+    def _run(self) -> None:
+        try:
+            self.work()
+        except ClaudeInterrupt:
+            self._become("stopped")
+        except ClaudeError as error:
+            self._become("failed", error)
+        except Exception as error:  # noqa: BLE001 - a thread has nobody to raise to, and a traceback may hold a token
+            self._become("failed", unexpected(error))
+        else:
+            self._become("done")
+
+    def _become(self, state: State, error: ClaudeError | None = None) -> None:
+        with self._lock:
+            if self.state != "running":
+                return
+            self.state, self.error = state, error
+        self._on_change(self)
+
+
+def unexpected(error: Exception) -> ClaudeError:
+    """Return an error for what should not happen; only its kind is told, because its text may hold anything.
+
+    >>> unexpected(ZeroDivisionError("secret")).message
+    'Something unexpected happened: ZeroDivisionError.'
+    """
+    return ClaudeError(
+        f"Something unexpected happened: {type(error).__name__}.",
+        cure="Ask in a cell with %%claude, which shows more, and please report it.",
+    )

@@ -1,0 +1,71 @@
+"""The `%%claude` line that asks as the session is set, for another notebook or for a colleague."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from vertex_claude_magic.notebook.options import OPTIONS
+from vertex_claude_magic.session.options import find_setting
+
+if TYPE_CHECKING:
+    from vertex_claude_magic.session.options import AskOptions
+
+__all__ = ["magic_line"]
+
+_SHORT = ("model", "region", "project", "system", "max_tokens")
+# These stand on the line even where they are the default, because a colleague's environment may say otherwise.
+_ALWAYS = ("model", "region")
+
+
+def magic_line(options: AskOptions, *, hide_system: bool = False) -> str:
+    r"""Return the line of a `%%claude` cell that gives these options to a session without settings.
+
+    A system text of several lines cannot stand on it and is left out. Settings that have no option
+    (`base_url`, `anthropic_version`, `trusted_hosts`, `models_file`) stay settings.
+
+    Args:
+        options: The settings of a session.
+        hide_system: Show only how long the system text is; such a line cannot be run.
+
+    >>> from vertex_claude_magic.session.options import AskOptions
+    >>> print(magic_line(AskOptions(model="opus", region="eu", max_tokens=500, system='Say "hi".')))
+    %%claude -m opus -r eu -s "Say \"hi\"." -n 500
+    """
+    words = ["%%claude"]
+    for option in OPTIONS:
+        name = option.short if option.key in _SHORT else option.long
+        value = _value(option.key, options)
+        if option.key == "system" and hide_system and value:
+            words.append(f"{name} '… {len(str(value)):,} characters …'")
+        elif value is True:
+            words.append(name)
+        else:
+            words += [f"{name} {_quoted(text)}" for text in _texts(value)]
+    return " ".join(words)
+
+
+def _value(key: str, options: AskOptions) -> Any:
+    if key in _ALWAYS:
+        return find_setting(key, options).value
+    value = getattr(options, key, None)
+    if key == "system" and (not isinstance(value, str) or len(value.splitlines()) > 1):
+        return None
+    return value
+
+
+def _texts(value: Any) -> list[str]:
+    if value is None or value is False or value == "":
+        return []
+    if isinstance(value, (tuple, list)):
+        return [str(each) for each in value]
+    if isinstance(value, dict):
+        return [f"{key}={each}" for key, each in value.items()]
+    return [str(value)]
+
+
+def _quoted(text: str) -> str:
+    plain = text and not any(letter.isspace() or letter in "'\"" for letter in text) and text[0] != "-"
+    if plain:
+        return text
+    escaped = text.replace("\\", "\\\\").replace('"', '\\"')
+    return f'"{escaped}"'

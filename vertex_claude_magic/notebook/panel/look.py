@@ -1,0 +1,157 @@
+"""What the panel shows at one moment, worked out from the settings: one frozen value, no widgets."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any
+
+from vertex_claude_magic.errors import quote
+from vertex_claude_magic.notebook.panel.line import magic_line
+from vertex_claude_magic.session import choices
+from vertex_claude_magic.session.options import find_setting
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from vertex_claude_magic.catalog import Catalog, Model
+    from vertex_claude_magic.session.choices import Choice
+    from vertex_claude_magic.session.options import AskOptions
+
+__all__ = ["Look", "look_at", "own_options"]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Look:
+    """Everything that the controls show; lists hold only what a question could be sent with.
+
+    `sampling` holds the parameters that the model takes, None where one is not set. `max_tokens` and
+    `budget` are in tokens. `warning` says why a question would be refused as things stand.
+    """
+
+    options: AskOptions
+    emulated: bool
+    catalog: Catalog = field(repr=False)
+    row: Model | None
+    model_id: str
+    model: str
+    models: tuple[Choice, ...]
+    region: str
+    regions: tuple[Choice, ...]
+    region_note: str
+    project: str
+    project_note: str
+    max_tokens: int
+    max_tokens_range: range
+    effort: str
+    efforts: tuple[Choice, ...]
+    thinking: str
+    thinkings: tuple[Choice, ...]
+    budget: int
+    budgets: range
+    offers_show_thinking: bool
+    sampling: Mapping[str, float | None]
+    line: str
+    line_note: str
+    warning: str
+
+    @property
+    def summary(self) -> str:
+        """The settings in one plain line.
+
+        >>> from vertex_claude_magic.catalog import Catalog
+        >>> from vertex_claude_magic.session.options import AskOptions
+        >>> look_at(AskOptions(model="opus", region="eu"), Catalog.load()).summary
+        'model claude-opus-5-5, region eu, at most 16,000 tokens, effort default (high), thinking default (adaptive)'
+        """
+        parts = [
+            f"model {quote(self.model_id, 60)}",
+            f"region {quote(self.region, 40)}",
+            f"at most {self.max_tokens:,} tokens",
+            f"effort {_label(self.efforts, self.effort)}",
+            f"thinking {_label(self.thinkings, self.thinking)}",
+            *(f"{name} {value:g}" for name, value in self.sampling.items() if value is not None),
+        ]
+        if self.options.system:
+            parts.append(f"a system text of {len(str(self.options.system)):,} characters")
+        return ", ".join(parts)
+
+
+def _label(offered: tuple[Choice, ...], value: str) -> str:
+    return next((choice.label for choice in offered if choice.value == value), value)
+
+
+def look_at(options: AskOptions, catalog: Catalog, *, emulated: bool = False) -> Look:
+    """Work out what the panel shows for the settings of a session.
+
+    Args:
+        options: The settings.
+        catalog: The model table.
+        emulated: Whether the demo's emulator answers.
+    """
+    model_id, row = choices.chosen_model(catalog, options)
+    budgets = choices.thinking_budgets(catalog, options)
+    kind = choices.thinking_kind(options)
+    refused = choices.refusal(catalog, options)
+    return Look(
+        options=options,
+        emulated=emulated,
+        catalog=catalog,
+        row=row,
+        model_id=model_id,
+        model=choices.model_value(catalog, options),
+        models=choices.model_choices(catalog, options),
+        region=str(find_setting("region", options).value),
+        regions=choices.region_choices(catalog, options),
+        region_note=_origin("region", options) + choices.region_note(catalog, options),
+        project="" if emulated else options.project or "",
+        project_note=_project_note(options, emulated=emulated),
+        max_tokens=choices.default_max_tokens(catalog, options),
+        max_tokens_range=choices.max_tokens_range(catalog, options),
+        effort=options.effort or "",
+        efforts=choices.effort_choices(catalog, options),
+        thinking=kind,
+        thinkings=choices.thinking_choices(catalog, options),
+        budget=int(options.thinking or 0) if kind == "budget" else budgets[0],
+        budgets=budgets,
+        offers_show_thinking=options.show_thinking or choices.takes(catalog, options, "show_thinking"),
+        sampling=_sampling(options, catalog),
+        line=magic_line(own_options(options, emulated=emulated), hide_system=True),
+        line_note=_line_note(options),
+        warning=str(refused) if refused is not None else "",
+    )
+
+
+def _origin(name: str, options: AskOptions) -> str:
+    origin = find_setting(name, options).origin
+    return "" if origin in {"setting", "default"} else f"From {origin}. "
+
+
+def _project_note(options: AskOptions, *, emulated: bool) -> str:
+    if emulated:
+        return "The demo's emulator answers, not Claude; it needs no project."
+    found = find_setting("project", options)
+    if found.origin == "setting":
+        return "Set for this session."
+    if found.value:
+        return f"{quote(str(found.value), 60)}, from {found.origin}."
+    return "Named by the Google credentials when you ask; or write one here."
+
+
+def own_options(options: AskOptions, *, emulated: bool) -> AskOptions:
+    """Return the settings without the project that the demo put in its place."""
+    return replace(options, project=None) if emulated else options
+
+
+def _sampling(options: AskOptions, catalog: Catalog) -> dict[str, Any]:
+    values = {name: getattr(options, name) for name in choices.SAMPLING}
+    return {
+        name: value
+        for name, value in values.items()
+        if value is not None or choices.takes(catalog, options, name)
+    }
+
+
+def _line_note(options: AskOptions) -> str:
+    if options.system and len(str(options.system).splitlines()) > 1:
+        return "The system text has several lines, which no %%claude line can hold: it stays a setting."
+    return "Copy takes the system text along." if options.system else ""

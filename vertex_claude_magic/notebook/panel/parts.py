@@ -1,0 +1,167 @@
+"""The widgets that the panel is made of, each with its label and as wide as there is room.
+
+Layouts and styles are shared, because each one of its own is one more model to send and to save.
+Works with ipywidgets 7.7.1 and 8.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import ipywidgets
+from ipywidgets import Layout
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from vertex_claude_magic.session.choices import Choice
+
+__all__ = ["Clipboard", "Parts", "fill", "keep_between", "show"]
+
+
+# Wide enough for the longest label, narrow enough for 320 pixels.
+_LABELS = "7em"
+
+
+class Parts:
+    """Makes widgets that share their layouts and styles."""
+
+    def __init__(self) -> None:
+        self._field = Layout(width="auto", min_width="0", margin="0")
+        self._area = Layout(width="auto", min_width="0", margin="0", height="auto")
+        self._button = Layout(width="auto", margin="0")
+        self._text = Layout(width="auto", min_width="0", margin="0", overflow="visible")
+        self._column = Layout(width="100%", min_width="0", grid_gap="8px", overflow="visible", margin="0")
+        self._row = Layout(flex_flow="row wrap", grid_gap="8px", align_items="center", overflow="visible",
+                           margin="0", min_width="0")  # fmt: skip
+        self._hidden = Layout(display="none")
+        self._styles: dict[type, Any] = {}
+        self._made: list[Any] = []
+
+    def close(self) -> None:
+        """Close every widget that was made here."""
+        for widget in self._made:
+            for model in (widget, widget.layout, getattr(widget, "style", None)):
+                if model is not None:
+                    model.close()
+
+    def listen_beside_cells(self) -> None:
+        """Let messages from the page arrive while a cell runs, where the front end sends them that way.
+
+        ipykernel 7.4 keeps, with each comm, the shell from which the comm spoke last, and takes answers to
+        that one. What was drawn from a cell would so be answered only after it.
+        """
+        for widget in self._made:
+            if widget.comm is not None:
+                vars(widget.comm).pop("_reply_subshell_id", None)
+
+    def dropdown(self, label: str) -> Any:
+        """Make a list to choose one entry from."""
+        return self._labelled(ipywidgets.Dropdown, label, self._field)
+
+    def number(self, label: str) -> Any:
+        """Make a field for a whole number that always has one."""
+        return self._labelled(ipywidgets.BoundedIntText, label, self._field, continuous_update=False)
+
+    def text(self, label: str, hint: str = "") -> Any:
+        """Make a field of one line; it reports when it is left or Enter is pressed."""
+        return self._labelled(ipywidgets.Text, label, self._field, continuous_update=False, placeholder=hint)
+
+    def area(self, label: str, hint: str = "", rows: int = 3) -> Any:
+        """Make a field of several lines; it reports when it is left."""
+        return self._labelled(
+            ipywidgets.Textarea, label, self._area, continuous_update=False, placeholder=hint, rows=rows
+        )
+
+    def check(self, label: str) -> Any:
+        """Make a box to tick."""
+        return self._labelled(ipywidgets.Checkbox, label, self._field)
+
+    def toggle(self, label: str, tooltip: str) -> Any:
+        """Make a button that stays down."""
+        return self._make(ipywidgets.ToggleButton, description=label, tooltip=tooltip, layout=self._button)
+
+    def button(self, label: str, tooltip: str, press: Callable[[], None]) -> Any:
+        """Make a button that calls `press`."""
+        made = self._make(ipywidgets.Button, description=label, tooltip=tooltip, layout=self._button)
+        made.on_click(lambda _: press())
+        return made
+
+    def html(self) -> Any:
+        """Make a place for HTML of our own."""
+        return self._make(ipywidgets.HTML, layout=self._text)
+
+    def clipboard(self) -> Clipboard:
+        """Make the way to the browser's clipboard."""
+        return Clipboard(self._make(ipywidgets.Output, layout=self._hidden))
+
+    def column(self, *children: Any) -> Any:
+        """Put widgets below each other."""
+        return self._make(ipywidgets.VBox, children=children, layout=self._column)
+
+    def row(self, *children: Any) -> Any:
+        """Put widgets beside each other, as many as there is room for."""
+        return self._make(ipywidgets.HBox, children=children, layout=self._row)
+
+    def grid(self, least: int, *children: Any) -> Any:
+        """Put widgets into columns of at least so many pixels, or of all the width if that is less."""
+        columns = f"repeat(auto-fit, minmax(min(100%, {least}px), 1fr))"
+        layout = Layout(grid_template_columns=columns, grid_gap="8px 16px", width="100%", overflow="visible")
+        return self._make(ipywidgets.GridBox, children=children, layout=layout)
+
+    def _labelled(self, kind: Any, label: str, layout: Any, **traits: Any) -> Any:
+        return self._make(kind, {"description_width": _LABELS}, description=label, layout=layout, **traits)
+
+    def _make(self, kind: Any, style: Any = None, **traits: Any) -> Any:
+        if "style" in kind.class_trait_names():
+            traits["style"] = self._styles.get(kind, style or {})
+        made = kind(**traits)
+        if "style" in traits:
+            self._styles[kind] = made.style
+        self._made.append(made)
+        return made
+
+
+class Clipboard:
+    """Puts a text into the clipboard of whoever sees the panel, by the only way that a kernel has: a script.
+
+    The script holds the text as a JSON string and nothing else that anybody wrote.
+    """
+
+    def __init__(self, output: Any) -> None:
+        self.widget = output
+
+    def write(self, text: str) -> None:
+        """Copy a text; the browser may refuse, which a kernel does not learn."""
+        # In JSON "</script>" and line separators could end the script in a page that writes it out.
+        literal = json.dumps(text).replace("<", "\\u003c")
+        script = f"navigator.clipboard.writeText({literal})"
+        bundle = {"application/javascript": script, "text/plain": ""}
+        self.widget.outputs = ({"output_type": "display_data", "data": bundle, "metadata": {}},)
+
+
+def fill(dropdown: Any, offered: Sequence[Choice], value: str) -> None:
+    """Put choices into a list and choose one; nothing is sent where nothing changed."""
+    entries = tuple((choice.label, choice.value) for choice in offered)
+    own = [each for each, choice in enumerate(offered) if choice.value == value and not choice.instead_of]
+    with dropdown.hold_sync():
+        if dropdown.options != entries:
+            dropdown.options = entries
+        if dropdown.index != own[0]:
+            dropdown.index = own[0]
+
+
+def keep_between(field: Any, allowed: range, value: int) -> None:
+    """Give a number field its limits and its value, in an order that never contradicts itself."""
+    with field.hold_sync():
+        field.min = min(field.min, allowed[0], value)
+        field.max = max(allowed[-1], value)
+        field.value = value
+        field.min = min(allowed[0], value)
+
+
+def show(box: Any, children: Sequence[Any]) -> None:
+    """Put children into a box; nothing is sent where nothing changed."""
+    if list(box.children) != list(children):
+        box.children = tuple(children)

@@ -1,0 +1,84 @@
+"""What somebody means who types into a field of the panel: a prompt, a variable's name, or a cell."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from vertex_claude_magic.errors import OptionError, quote
+from vertex_claude_magic.notebook.options import parse_prompt_line
+from vertex_claude_magic.vertex.reply import Reply
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+__all__ = ["FoundPrompt", "find_prompt"]
+
+_CELL = re.compile(r"In\[(-?\d{1,6})\]")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class FoundPrompt:
+    """A prompt, and where it came from, in words."""
+
+    text: str
+    origin: str
+
+
+def find_prompt(typed: str, namespace: Mapping[str, Any]) -> FoundPrompt:
+    """Return the prompt that was meant.
+
+    A name that the namespace has gives that variable, `In[3]` that cell's prompt, everything else is text.
+
+    Raises:
+        OptionError: nothing was typed, or the variable or cell holds no text.
+
+    >>> find_prompt("notes", {"notes": "Summarize this."}).origin
+    'the variable notes'
+    >>> find_prompt("notes", {}).origin
+    'the text as typed'
+    """
+    text = typed.strip()
+    if not text:
+        raise OptionError(
+            "There is nothing to count.", cure="Write a prompt, a variable's name, or a cell such as In[3]."
+        )
+    if cell := _CELL.fullmatch(text):
+        return FoundPrompt(text=_prompt_of(_cell(int(cell[1]), namespace)), origin=f"the cell {text}")
+    if text in namespace:
+        return FoundPrompt(text=_variable(text, namespace[text]), origin=f"the variable {text}")
+    return FoundPrompt(text=typed, origin="the text as typed")
+
+
+def _variable(name: str, value: Any) -> str:
+    # Only these two are read, because anything else could run code of its own.
+    if type(value) is Reply:
+        return value.text
+    if isinstance(value, str) and value.strip():
+        return str(value)
+    what = "an empty text" if isinstance(value, str) else f"a {quote(type(value).__name__, 40)}"
+    raise OptionError(
+        f"{quote(name, 40)} holds {what}.", cure="Name a variable that holds a text, or type the prompt."
+    )
+
+
+def _cell(number: int, namespace: Mapping[str, Any]) -> str:
+    cells = namespace.get("In")
+    source = cells[number] if isinstance(cells, list) and -len(cells) <= number < len(cells) else None
+    if not isinstance(source, str) or not source.strip():
+        raise OptionError(
+            f"There is no cell In[{number}].", cure="Use the number before a cell that has run."
+        )
+    return source
+
+
+def _prompt_of(source: str) -> str:
+    """Return what a cell asks: the body of `%%claude`, the prompt of `%claude`, or the cell itself."""
+    first, _, rest = source.strip().partition("\n")
+    command, _, line = first.partition(" ")
+    if command == "%%claude" and rest.strip():
+        return rest
+    if command == "%claude" and not rest.strip():
+        return parse_prompt_line(line).prompt or source
+    return source

@@ -1,0 +1,142 @@
+"""The sections below the panel's controls, each made when it is first opened.
+
+A text that is typed here leaves its field as soon as it is taken, because a saved notebook carries the
+values of its widgets.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from vertex_claude_magic.notebook.panel.fragments import said
+from vertex_claude_magic.notebook.panel.tables import ORDERS, models_table, price_table
+
+if TYPE_CHECKING:
+    from vertex_claude_magic.notebook.panel.parts import Parts
+    from vertex_claude_magic.notebook.panel.state import PanelState
+    from vertex_claude_magic.notebook.panel.work import PanelWork
+
+__all__ = ["CostSection", "ModelsSection", "SystemSection", "TrySection"]
+
+
+class TrySection:
+    """A short prompt, sent in the background with the present settings."""
+
+    title = "Try it"
+    hint = "Send a short prompt with these settings"
+
+    def __init__(self, parts: Parts, state: PanelState, work: PanelWork) -> None:  # noqa: ARG002 - all sections alike
+        self._work = work
+        self._prompt = parts.area("Prompt", rows=2)
+        self._send = parts.button("Try", "Send the prompt; the answer comes below the panel", self._try)
+        self._stop = parts.button("Stop", "Stop the answer and keep what has arrived", work.stop_trial)
+        self._note = parts.html()
+        self.widget = parts.column(self._prompt, parts.row(self._send, self._stop), self._note)
+        self.draw()
+
+    def _try(self) -> None:
+        if self._work.try_prompt(self._prompt.value):
+            self._prompt.value = ""
+
+    def draw(self) -> None:
+        """Show how far the answer is."""
+        self._prompt.placeholder = self._work.next_prompt
+        self._stop.disabled = not self._work.trying
+        self._note.value = said(self._work.trial_note)
+
+
+class CostSection:
+    """A prompt, a variable or a cell, counted by the service, and its price per model."""
+
+    title = "What would it cost?"
+    hint = "Count a prompt's tokens, free of charge, and compare prices"
+
+    def __init__(self, parts: Parts, state: PanelState, work: PanelWork) -> None:  # noqa: ARG002 - all sections alike
+        self._work = work
+        self._prompt = parts.area(
+            "Count what", "A prompt, the name of a variable, or a cell such as In[3]", rows=3
+        )
+        self._count = parts.button("Count tokens", "Sends the text to the chosen region to be counted, free of charge",
+                                   self._start)  # fmt: skip
+        self._stop = parts.button("Stop", "Stop counting", work.stop_count)
+        self._note = parts.html()
+        self._table = parts.html()
+        self.widget = parts.column(self._prompt, parts.row(self._count, self._stop), self._note, self._table)
+        self.draw()
+
+    def _start(self) -> None:
+        if self._work.count(self._prompt.value):
+            self._prompt.value = ""
+
+    def draw(self) -> None:
+        """Show what has been counted so far."""
+        work = self._work
+        self._stop.disabled = not work.counting
+        self._note.value = said(work.count_note)
+        rows = work.price_rows()
+        self._table.value = (
+            price_table(rows, location=work.counted_at, chosen=work.counted_for) if rows else ""
+        )
+
+
+class SystemSection:
+    """The system text of the session, kept in the kernel."""
+
+    title = "System text"
+    hint = "Tell Claude who it is and how to answer, for every question"
+
+    def __init__(self, parts: Parts, state: PanelState, work: PanelWork) -> None:  # noqa: ARG002 - all sections alike
+        self._state = state
+        self._text = parts.area("System text", "You are a patient teacher. Answer in two sentences.", rows=4)
+        self._use = parts.button("Use it", "Send this text with every question of the session", self._set)
+        self._edit = parts.button("Edit", "Bring the present text back into the field", self._bring)
+        self._clear = parts.button("Clear", "Ask without a system text", self._remove)
+        self._note = parts.html()
+        self.widget = parts.column(self._text, parts.row(self._use, self._edit, self._clear), self._note)
+        self.draw()
+
+    def _set(self) -> None:
+        typed, self._text.value = self._text.value, ""
+        if typed.strip():
+            self._state.choose("system", typed)
+        else:
+            self._state.tell("Nothing to use: write a system text first.")
+
+    def _bring(self) -> None:
+        self._text.value = self._state.settings.system
+
+    def _remove(self) -> None:
+        self._text.value = ""
+        self._state.choose("system", "")
+
+    def draw(self) -> None:
+        """Show whether there is a text, never the text."""
+        length = len(self._state.settings.system)
+        self._edit.disabled = self._clear.disabled = not length
+        self._note.value = said(
+            f"In use: {length:,} characters, kept in the kernel and not in the saved notebook."
+            if length
+            else "None is in use."
+        )
+
+
+class ModelsSection:
+    """All models beside each other."""
+
+    title = "All models"
+    hint = "Compare all models by price, context and date"
+
+    def __init__(self, parts: Parts, state: PanelState, work: PanelWork) -> None:  # noqa: ARG002 - all sections alike
+        self._state = state
+        self._order = parts.dropdown("Sort by")
+        self._order.options = ORDERS
+        self._order.index = 0
+        self._order.observe(lambda _: self.draw(), "value")
+        self._table = parts.html()
+        self.widget = parts.column(self._order, self._table)
+        self.draw()
+
+    def draw(self) -> None:
+        """Show the table at the prices of the chosen location."""
+        look = self._state.look
+        self._table.value = models_table(look.catalog, look.region, self._order.value, look.model_id)

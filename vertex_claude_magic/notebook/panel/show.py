@@ -1,0 +1,81 @@
+"""`%claude_panel`: the panel where widgets can be shown, and the same facts as text where they cannot."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from vertex_claude_magic.errors import OptionError, quote
+from vertex_claude_magic.notebook.frontends import front_end
+
+if TYPE_CHECKING:
+    from vertex_claude_magic.notebook.panel.view import Panel
+
+__all__ = ["show_panel"]
+
+_LEAST = (7, 7)
+_VIEW = "application/vnd.jupyter.widget-view+json"
+
+
+def show_panel(magics: Any, line: str) -> None:
+    """Run `%claude_panel`: show the one panel of this session, or text where there are no widgets.
+
+    Raises:
+        OptionError: something stands on the line, or the settings name a model table that cannot be read.
+    """
+    if line.strip():
+        raise OptionError(
+            f"%claude_panel takes nothing, not {quote(line.strip(), 40)!r}.",
+            cure='Choose in the panel, or use %config ClaudeMagics.model = "opus".',
+        )
+    missing = _missing()
+    if missing or front_end(magics.shell).kind == "terminal":
+        _show_text(magics, missing)
+        return
+    panel = _panel(magics)
+    # Before the widgets, so that a browser which cannot show them has it too.
+    _publish(magics.shell, panel)
+    panel.output.open(panel.state.look.summary)
+
+
+def _missing() -> str:
+    try:
+        import ipywidgets
+    except ImportError:
+        return "ipywidgets is not installed"
+    version = tuple(int(part) for part in ipywidgets.__version__.split(".")[:2])
+    return "" if version >= _LEAST else f"ipywidgets {ipywidgets.__version__} is too old"
+
+
+def _panel(magics: Any) -> Panel:
+    from vertex_claude_magic.notebook.panel.output import StaticOutput
+    from vertex_claude_magic.notebook.panel.view import Panel
+
+    if magics.panel is not None and magics.panel.closed:
+        magics.panel.close()
+        magics.panel = None
+    if magics.panel is None:
+        magics.panel = Panel(magics, StaticOutput(magics.shell.display_pub))
+    panel: Panel = magics.panel
+    return panel
+
+
+def _publish(shell: Any, panel: Panel) -> None:
+    view = {"version_major": 2, "version_minor": 0, "model_id": panel.widget.model_id}
+    plain = "The Claude panel needs a running kernel; run this cell."
+    shell.display_pub.publish(data={_VIEW: view, "text/plain": plain}, metadata={})
+
+
+def _show_text(magics: Any, missing: str) -> None:
+    from vertex_claude_magic.notebook.listing import show_models, show_settings
+
+    show_models(magics, "")
+    show_settings(magics, {})
+    for line in _config_lines(magics):
+        print(line)
+    if missing:
+        print(f'No panel: {missing}. Install it with: pip install "ipywidgets>=7.7.1"')
+
+
+def _config_lines(magics: Any) -> list[str]:
+    shown = ("model", "region", "project", "max_tokens", "effort", "thinking", "system")
+    return [f"%config ClaudeMagics.{name} = {getattr(magics, name)!r}" for name in shown]

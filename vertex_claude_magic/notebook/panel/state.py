@@ -1,0 +1,208 @@
+"""What the panel knows and does, without widgets: the session's settings, and what is said about them.
+
+The settings themselves stay where `%config` has them, so that every panel and every cell sees the same.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from threading import RLock
+from typing import TYPE_CHECKING, Any
+
+from traitlets import Any as AnyTrait
+from traitlets import HasTraits, Int, Unicode
+from traitlets.config import Configurable
+
+from vertex_claude_magic.catalog import Catalog
+from vertex_claude_magic.errors import ClaudeError, quote
+from vertex_claude_magic.notebook.panel.line import magic_line
+from vertex_claude_magic.notebook.panel.look import look_at, own_options
+from vertex_claude_magic.notebook.settings import Settings
+from vertex_claude_magic.session.choices import SAMPLING, chosen_model, is_set, refusal, settled
+
+if TYPE_CHECKING:
+    from vertex_claude_magic.notebook.panel.look import Look
+    from vertex_claude_magic.session.options import AskOptions
+
+__all__ = ["PanelState"]
+
+# The settings that the panel shows and Reset takes back.
+_SHOWN = (
+    "model",
+    "region",
+    "project",
+    "system",
+    "max_tokens",
+    "effort",
+    "thinking",
+    "show_thinking",
+    *SAMPLING,
+)
+_WORDS = {"max_tokens": "max tokens", "top_p": "top-p", "top_k": "top-k", "show_thinking": "show thinking"}
+
+
+class PanelState(HasTraits):  # type: ignore[misc]
+    """The panel's state: `look` is what to show now, `message` what was just done, as plain text.
+
+    `revision` grows whenever something is to be drawn again. Methods may be called from any thread.
+
+    Args:
+        settings: The session's settings, the object that holds the magics.
+
+    Raises:
+        OptionError: the settings name a model table that cannot be read.
+    """
+
+    look: Look = AnyTrait()
+    message: str = Unicode("")
+    revision: int = Int(0)
+
+    def __init__(self, settings: Any) -> None:
+        super().__init__()
+        self.settings = settings
+        self.lock = RLock()
+        self._writing = False
+        self.look = self._look()
+        settings.observe(self._changed_elsewhere, names=_watched())
+
+    def close(self) -> None:
+        """Look at the settings no longer."""
+        self.settings.unobserve(self._changed_elsewhere, names=_watched())
+
+    def choose(self, name: str, value: Any) -> None:
+        """Set one setting for the session; what the chosen model would refuse beside it is dropped, and said.
+
+        Args:
+            name: A setting of `%config ClaudeMagics`.
+            value: The value; None or "" takes it back to what environment and default say.
+        """
+        with self.lock:
+            catalog, before = self.look.catalog, self.settings.options()
+            empty = False if name == "show_thinking" else None
+            asked = replace(before, **{name: value if is_set(value) else empty})
+            wanted, dropped = settled(catalog, asked, keep=name)
+            refused = refusal(catalog, wanted)
+            if refused is None and is_set(value) and not is_set(getattr(wanted, name)):
+                refused = refusal(catalog, asked)
+            if refused is not None and refusal(catalog, before) is None:
+                self.tell(f"Not changed: {refused}")
+                return
+            self._write({each: getattr(wanted, each) for each in {name, *dropped}})
+            self.tell(_said(name, wanted, dropped, chosen_model(catalog, wanted)[0]))
+
+    def choose_model(self, position: int) -> None:
+        """Choose from `look.models` by position; a retired model's place stands for its successor."""
+        with self.lock:
+            choice = self.look.models[position]
+            self.choose("model", choice.value)
+            if choice.instead_of:
+                self.tell(f"{choice.instead_of}. {self.message}")
+
+    def choose_thinking(self, kind: str) -> None:
+        """Choose a kind of thinking; "budget" begins with half of the answer, 8,000 tokens at most."""
+        budgets = self.look.budgets
+        budget = max(budgets[0], min(8_000, budgets[-1] // 2))
+        self.choose("thinking", str(budget) if kind == "budget" else kind)
+
+    def choose_number(self, name: str, typed: str) -> None:
+        """Choose a sampling parameter from what was typed; an empty text means that it is not sent."""
+        try:
+            value = _number(name, typed)
+        except ValueError:
+            self.tell(f"Not changed: {quote(typed, 40)!r} does not fit {_spoken(name)}; {_RANGES[name]}.")
+            return
+        self.choose(name, value)
+
+    def reset(self) -> None:
+        """Take what the panel shows back to what `%config`, the config file and the environment say."""
+        with self.lock:
+            configured = _configured(self.settings)
+            self._write({name: getattr(configured, name) for name in _SHOWN})
+            self.tell("Back to what %config and the environment say.")
+
+    def tell(self, message: str) -> None:
+        """Say what was done, and have everything drawn again, also where nothing changed."""
+        with self.lock:
+            self.look = self._look()
+            self.message = message
+            self.revision += 1
+
+    @property
+    def line(self) -> str:
+        """The `%%claude` line with everything on it, the system text included."""
+        return magic_line(own_options(self.look.options, emulated=self.look.emulated))
+
+    def _write(self, values: dict[str, Any]) -> None:
+        self._writing = True
+        try:
+            with self.settings.hold_trait_notifications():
+                for name, value in values.items():
+                    empty = self.settings.trait_defaults(name)
+                    setattr(self.settings, name, empty if value is None else _TEXTS.get(name, _same)(value))
+        finally:
+            self._writing = False
+
+    def _changed_elsewhere(self, change: Any) -> None:
+        with self.lock:
+            if not self._writing:
+                self.tell(f"Changed outside the panel: {_spoken(str(change['name']))}.")
+
+    def _look(self) -> Look:
+        settings = self.settings
+        try:
+            options, catalog = settings.options(), Catalog.load(settings.models_file or None)
+        except ClaudeError as error:
+            if self.look is None:
+                raise
+            # A setting that cannot be read must not take the panel away; cells refuse to ask with it.
+            return replace(self.look, warning=str(error))
+        return look_at(options, catalog, emulated=settings.emulator is not None)
+
+
+_TEXTS = {"thinking": str}
+
+
+# "Create a Message" of the Messages API reference (Claude docs, 2026).
+_RANGES = {"temperature": "give 0 to 1", "top_p": "give 0 to 1", "top_k": "give a whole number from 0 on"}
+
+
+def _number(name: str, typed: str) -> float | None:
+    text = typed.strip().replace(",", ".")
+    if not text:
+        return None
+    value = int(text) if name == "top_k" else float(text)
+    if value < 0 or (name != "top_k" and not value <= 1):
+        raise ValueError(name)
+    return value
+
+
+def _same(value: Any) -> Any:
+    return value
+
+
+def _watched() -> list[str]:
+    return [*Settings.class_trait_names(config=True), "emulator"]
+
+
+def _spoken(name: str) -> str:
+    return _WORDS.get(name, name.replace("_", " "))
+
+
+def _said(name: str, options: AskOptions, dropped: tuple[str, ...], model_id: str) -> str:
+    value = getattr(options, name)
+    shown = f"now {quote(str(value), 60)}" if is_set(value) else "back to its default"
+    if name == "system" and value:
+        shown = f"set: {len(value):,} characters"
+    if name == "model" and value != model_id:
+        shown += f", which means {quote(model_id, 60)}"
+    lowered = ", the most that this model writes" if name in dropped else ""
+    said = f"{_spoken(name).capitalize()} is {shown}{lowered}, for this session."
+    lost = ", ".join(_spoken(each) for each in dropped if each != name)
+    return f"{said} Dropped, because the model does not take it: {lost}." if lost else said
+
+
+def _configured(settings: Any) -> Any:
+    """Return settings as a fresh session would have them under the same configuration."""
+    # Configuration finds its section by the name of the class.
+    fresh = type(type(settings).__name__, (Configurable, Settings), {})
+    return fresh(config=settings.config)

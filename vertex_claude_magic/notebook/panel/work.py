@@ -1,0 +1,197 @@
+"""What the panel does beside showing settings: it tries a prompt and counts what one would cost.
+
+Both go on in threads of their own, so that a cell that runs neither holds them up nor is held up.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from traitlets import HasTraits, Int, Unicode
+
+from vertex_claude_magic.errors import ClaudeError, OptionError
+from vertex_claude_magic.notebook.frontends import front_end
+from vertex_claude_magic.notebook.live import LiveAnswer
+from vertex_claude_magic.notebook.panel.counting import Count, Counting, countable
+from vertex_claude_magic.notebook.panel.prompts import find_prompt
+from vertex_claude_magic.notebook.panel.tables import PriceRow, price_row
+from vertex_claude_magic.notebook.panel.trial import Trial
+
+if TYPE_CHECKING:
+    from vertex_claude_magic.notebook.panel.jobs import Job
+    from vertex_claude_magic.notebook.panel.look import Look
+    from vertex_claude_magic.notebook.panel.output import StaticOutput
+    from vertex_claude_magic.notebook.panel.state import PanelState
+
+__all__ = ["FIRST_PROMPT", "PanelWork"]
+
+FIRST_PROMPT = "Say hello in one sentence, and name the model that you are."
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Asked:
+    """What was counted: the panel's look at that time, the ids, and where the text came from."""
+
+    look: Look
+    models: tuple[str, ...]
+    source: str
+
+
+class PanelWork(HasTraits):  # type: ignore[misc]
+    """The try and the count of one panel; `revision` grows whenever something is to be drawn again.
+
+    Prompts stay in this object: no trait and no widget holds one.
+
+    Args:
+        magics: The object that holds settings, shell and client.
+        state: The panel's state.
+        output: Where the answer streams.
+    """
+
+    revision: int = Int(0)
+    trial_note: str = Unicode("")
+    count_note: str = Unicode("")
+
+    def __init__(self, magics: Any, state: PanelState, output: StaticOutput) -> None:
+        super().__init__()
+        self._magics = magics
+        self._state = state
+        self._output = output
+        self._prompt = ""
+        self._trial: Trial | None = None
+        self._counting: Counting | None = None
+        self._counted: _Asked | None = None
+
+    def close(self) -> None:
+        """Stop what runs."""
+        self.stop_trial()
+        self.stop_count()
+
+    @property
+    def trying(self) -> bool:
+        """Whether an answer is on its way."""
+        return self._trial is not None and self._trial.state == "running"
+
+    @property
+    def counting(self) -> bool:
+        """Whether tokens are being counted."""
+        return self._counting is not None and self._counting.state == "running"
+
+    @property
+    def next_prompt(self) -> str:
+        """What an empty field would send, in words; never the prompt itself."""
+        return (
+            f"Empty: your last prompt again ({len(self._prompt):,} characters)"
+            if self._prompt
+            else FIRST_PROMPT
+        )
+
+    def try_prompt(self, typed: str) -> bool:
+        """Ask in the background with the present settings; an empty text asks the last prompt again.
+
+        Returns:
+            Whether it was asked; if not, `trial_note` says why.
+        """
+        magics, prompt = self._magics, typed.strip() or self._prompt or FIRST_PROMPT
+        try:
+            if self.trying:
+                raise OptionError("An answer is on its way.", cure="Stop it first.")
+            client, options = magics.client(), magics.options()
+            view = LiveAnswer(
+                self._output,
+                clock=time.monotonic,
+                in_cell=False,
+                show_thinking=options.show_thinking,
+                live=front_end(magics.shell).updates,
+            )
+            emulated = magics.emulator is not None
+            self._trial = Trial(
+                client, options, prompt, view, emulated=emulated, on_change=self._trial_changed
+            )
+        except ClaudeError as error:
+            self._note(trial_note=str(error))
+            return False
+        self._prompt = prompt
+        self._trial.start()
+        return True
+
+    def stop_trial(self) -> None:
+        """Stop the answer; what has arrived stays."""
+        if self._trial is not None:
+            self._trial.stop()
+
+    def count(self, typed: str) -> bool:
+        """Count the tokens of a prompt, a variable or a cell for every model that the region serves.
+
+        Returns:
+            Whether counting began; if not, `count_note` says why.
+        """
+        magics, look = self._magics, self._state.look
+        try:
+            if self.counting:
+                raise OptionError("Tokens are being counted.", cure="Stop that first.")
+            found = find_prompt(typed, magics.shell.user_ns)
+            client, options = magics.client(), magics.options()
+        except ClaudeError as error:
+            self._note(count_note=str(error))
+            return False
+        models = countable(look.catalog, look.region, look.model_id)
+        self._counted = _Asked(
+            look=look, models=models, source=f"Counted: {found.origin}, {len(found.text):,} characters"
+        )
+        self._counting = Counting(client, options, found.text, models, on_change=self._counting_changed)
+        self._counting.start()
+        return True
+
+    def stop_count(self) -> None:
+        """Stop counting; what has been counted stays."""
+        if self._counting is not None:
+            self._counting.stop()
+
+    def price_rows(self) -> list[PriceRow]:
+        """Return one row a model of what was counted last, the chosen model first."""
+        if self._counted is None or self._counting is None:
+            return []
+        counts = self._counting.counts
+        return [
+            self._price_row(self._counted.look, model, counts.get(model)) for model in self._counted.models
+        ]
+
+    @property
+    def counted_at(self) -> str:
+        """The location whose prices the rows have."""
+        return self._counted.look.region if self._counted else ""
+
+    @property
+    def counted_for(self) -> str:
+        """The model that was chosen when the rows were counted."""
+        return self._counted.look.model_id if self._counted else ""
+
+    def _price_row(self, look: Look, model: str, count: Count | None) -> PriceRow:
+        tokens, exact = (count.tokens, count.exact) if count else (None, True)
+        return price_row(look.catalog, model, look.region, tokens, exact=exact, max_tokens=look.max_tokens)
+
+    def _trial_changed(self, trial: Job) -> None:
+        notes = {
+            "running": "The answer comes in below …",
+            "done": "Answered, below.",
+            "stopped": "Stopped. What had arrived is below.",
+            "failed": str(trial.error),
+        }
+        self._note(trial_note=notes[trial.state])
+
+    def _counting_changed(self, counting: Job) -> None:
+        asked = self._counted
+        if asked is None or not isinstance(counting, Counting):
+            return
+        progress = f"{len(counting.counts)} of {len(asked.models)} models counted."
+        self._note(count_note=str(counting.error) if counting.error else f"{asked.source}. {progress}")
+
+    def _note(self, **notes: str) -> None:
+        # Under the state's lock, because the panel draws what it is told.
+        with self._state.lock:
+            for name, text in notes.items():
+                setattr(self, name, text)
+            self.revision += 1
