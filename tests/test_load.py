@@ -181,11 +181,11 @@ def _ours(thing) -> bool:
 
 
 ONCE = {
-    "magics": 4,
+    "magics": 5,
     "configurables": 1,
     "transformers": 1,
     "events": 2,
-    "completers": 4,
+    "completers": 5,
     "printers": 3,
     "registry": 1,
 }

@@ -61,7 +61,7 @@ class Look:
         >>> from vertex_claude_magic.catalog import Catalog
         >>> from vertex_claude_magic.session.options import AskOptions
         >>> look_at(AskOptions(model="opus", region="eu"), Catalog.load()).summary
-        'model claude-opus-5-5, region eu, at most 16,000 tokens, effort default (high), thinking default (adaptive)'
+        'model claude-opus-5-5, region eu, at most 16,000 tokens, effort default (medium), thinking default (always on)'
         """
         parts = [
             f"model {quote(self.model_id, 60)}",

@@ -41,10 +41,10 @@ class Parts:
 
     def close(self) -> None:
         """Close every widget that was made here."""
-        for widget in self._made:
-            for model in (widget, widget.layout, getattr(widget, "style", None)):
-                if model is not None:
-                    model.close()
+        shared = [value for value in vars(self).values() if isinstance(value, Layout)]
+        own = [widget.layout for widget in self._made]
+        for model in (*self._made, *own, *shared, *self._styles.values()):
+            model.close()
 
     def listen_beside_cells(self) -> None:
         """Let messages from the page arrive while a cell runs, where the front end sends them that way.
@@ -139,6 +139,8 @@ class Clipboard:
         script = f"navigator.clipboard.writeText({literal})"
         bundle = {"application/javascript": script, "text/plain": ""}
         self.widget.outputs = ({"output_type": "display_data", "data": bundle, "metadata": {}},)
+        # The page runs it as it arrives; a saved notebook must not carry the text.
+        self.widget.outputs = ()
 
 
 def fill(dropdown: Any, offered: Sequence[Choice], value: str) -> None:

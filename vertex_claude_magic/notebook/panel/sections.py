@@ -87,7 +87,7 @@ class SystemSection:
 
     def __init__(self, parts: Parts, state: PanelState, work: PanelWork) -> None:  # noqa: ARG002 - all sections alike
         self._state = state
-        self._text = parts.area("System text", "You are a patient teacher. Answer in two sentences.", rows=4)
+        self._text = parts.area("Instructions", "You are a patient teacher. Answer in two sentences.", rows=4)
         self._use = parts.button("Use it", "Send this text with every question of the session", self._set)
         self._edit = parts.button("Edit", "Bring the present text back into the field", self._bring)
         self._clear = parts.button("Clear", "Ask without a system text", self._remove)
