@@ -25,6 +25,7 @@ VARYING = [
     (re.compile(r"\b(msg|req)_\w+"), r"\1_ID"),
     (re.compile(r'"(seconds|message_id|request_id)": [^,}]+'), r'"\1": 0'),
     (re.compile(r"\bat 0x[0-9a-f]+"), "at 0xID"),
+    (re.compile(r'"model_id": "\w+"'), '"model_id": "ID"'),
 ]
 
 

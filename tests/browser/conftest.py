@@ -20,7 +20,8 @@ if TYPE_CHECKING:
 NAMES = ("chromium", "chromium-browser", "google-chrome", "chrome")
 
 
-def _chromium() -> str:
+def chromium() -> str:
+    """Return the browser's path; in CI it must be there."""
     found = next(filter(None, map(shutil.which, NAMES)), None)
     if found is None and os.environ.get("CI"):
         pytest.fail("Chromium is missing; the browser tests must run in CI.")
@@ -40,7 +41,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.fixture(scope="session")
 def lab_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LabServer]:
-    _chromium()
+    chromium()
     server = LabServer(home=tmp_path_factory.mktemp("lab"))
     try:
         yield server.start()
@@ -58,7 +59,7 @@ def lab(lab_server: LabServer) -> Iterator[LabPage]:
     from playwright.sync_api import sync_playwright
 
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=_chromium(), args=CHROMIUM_FLAGS)
+        browser = playwright.chromium.launch(executable_path=chromium(), args=CHROMIUM_FLAGS)
         page = browser.new_page(viewport={"width": 1200, "height": 900})
         try:
             yield LabPage(page=page, server=lab_server).start()

@@ -38,8 +38,9 @@ CHROMIUM_FLAGS = [
     "--disable-sync",
 ]
 
-# No news, no update checks, and every cell in the page even when it is scrolled out of view.
+# No news, no update checks, every cell in the page even when it is scrolled out of view, widgets saved.
 SETTINGS = {
+    "../@jupyter-widgets/jupyterlab-manager/plugin": {"saveState": True},
     "apputils-extension/notification": {
         "fetchNews": "false",
         "checkForUpdates": False,
@@ -59,6 +60,7 @@ SERVER_OPTIONS = [
     "--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate",
     "--LabApp.extension_manager=readonly",
     "--LabApp.expose_app_in_browser=True",
+    "--JupyterNotebookApp.expose_app_in_browser=True",
     "--LabApp.collaborative=False",
 ]
 
@@ -181,10 +183,13 @@ class LabPage:
         """Load JupyterLab and begin the log."""
         self.page.on("request", lambda request: self.requests.append(request.url))
         self.page.on("dialog", lambda dialog: self._dismiss(dialog))
-        self.page.goto(f"{self.server.url}/lab?token={self.server.token}&reset")
+        self._go("lab?reset=")
+        return self
+
+    def _go(self, address: str) -> None:
+        self.page.goto(f"{self.server.url}/{address}&token={self.server.token}")
         self.page.wait_for_function("() => window.jupyterapp && window.jupyterapp.restored", timeout=60_000)
         self.page.evaluate("() => window.jupyterapp.restored.then(() => true)")
-        return self
 
     def _dismiss(self, dialog: Any) -> None:
         self.dialogs.append(dialog.message)
@@ -218,6 +223,33 @@ class LabPage:
         self.page.evaluate(script)
         if kernel:
             self.wait_idle()
+
+    def execute(self, code: str) -> str:
+        """Run code in the notebook's kernel beside its cells, and return what it printed."""
+        return str(
+            self.page.evaluate(
+                """async code => {
+                    const kernel = window.jupyterapp.shell.currentWidget.context.sessionContext.session.kernel;
+                    const future = kernel.requestExecute({code, store_history: false});
+                    let printed = '';
+                    future.onIOPub = message => {
+                        if (message.header.msg_type === 'stream') printed += message.content.text;
+                        if (message.header.msg_type === 'error') printed += message.content.evalue;
+                    };
+                    await future.done;
+                    return printed;
+                }""",
+                code,
+            )
+        )
+
+    def begin(self, code: str) -> None:
+        """Run code in the notebook's kernel and do not wait for its end."""
+        self.page.evaluate(
+            """code => { window.jupyterapp.shell.currentWidget.context.sessionContext.session.kernel
+                .requestExecute({code, store_history: false}); }""",
+            code,
+        )
 
     def wait_idle(self, timeout: float = 60) -> None:
         """Wait until the kernel is idle and no cell waits for its turn; `timeout` in seconds."""
@@ -279,3 +311,22 @@ class LabPage:
     def screenshot(self, path: Path) -> Path:
         self.page.screenshot(path=str(path))
         return path
+
+
+class NotebookPage(LabPage):
+    """The same page showing Jupyter Notebook 7, which has one document."""
+
+    def start(self) -> NotebookPage:
+        """Begin the log; the application is loaded with its document."""
+        self.page.on("request", lambda request: self.requests.append(request.url))
+        self.page.on("dialog", lambda dialog: self._dismiss(dialog))
+        return self
+
+    def open(self, path: Path, *, kernel: bool = True) -> None:
+        """Open a notebook below the server's root and wait until its kernel is there."""
+        assert kernel, "Notebook 7 always starts one"
+        self._go(f"notebooks/{path.relative_to(self.server.root).as_posix()}?reset=")
+        self.page.wait_for_function(
+            "() => window.jupyterapp.shell.currentWidget?.context?.sessionContext?.session?.kernel"
+        )
+        self.wait_idle()

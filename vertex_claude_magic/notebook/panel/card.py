@@ -23,7 +23,7 @@ _BOX = (
     "border: 1px solid rgba(128, 128, 128, 0.5); padding: 8px 12px; line-height: 1.4; overflow-wrap: anywhere"
 )
 _LEFT = 'style="text-align: left"'
-_TERM = 'style="text-align: left; white-space: nowrap"'
+_TERM = 'style="text-align: left; white-space: nowrap; padding-right: 10px"'
 _TABLE = 'style="width: 100%; border-collapse: collapse; border: 0; margin: 4px 0 0 0"'
 _LONGEST = 300
 
@@ -39,7 +39,7 @@ def card(catalog: Catalog, model: Model | None, name: str, location: str) -> str
 
     >>> from vertex_claude_magic.catalog import Catalog
     >>> catalog = Catalog.load()
-    >>> "0.11 / 0.55" in card(catalog, catalog.find("claude-haiku-5-5"), "claude-haiku-5-5", "eu")
+    >>> "0.11 in / 0.55 out" in card(catalog, catalog.find("claude-haiku-5-5"), "claude-haiku-5-5", "eu")
     True
     """
     if model is None:
@@ -118,11 +118,11 @@ def _tokens(count: int | None) -> str:
 
 def _prices(model: Model, location: str) -> Iterator[str]:
     for above, tier in _tiers(model, location):
-        yield f"{amount(tier.input)} / {amount(tier.output)}{above}"
+        yield f"{amount(tier.input)} in / {amount(tier.output)} out{above}"
     if not model.prices.tiers:
         yield "not known"
         return
-    yield f"USD per million tokens in / out at {location}"
+    yield f"USD per million tokens at {location}"
     if location != "global" and model.prices.endpoint_premium:
         yield f"{model.prices.endpoint_premium * 100:g} % premium included"
 

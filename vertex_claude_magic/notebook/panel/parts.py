@@ -17,9 +17,10 @@ if TYPE_CHECKING:
 
     from vertex_claude_magic.session.choices import Choice
 
-__all__ = ["Clipboard", "Parts", "fill", "keep_between", "show"]
+__all__ = ["PANEL_CLASS", "Parts", "Scripts", "fill", "keep_between", "show"]
 
 
+PANEL_CLASS = "vertex-claude-panel"
 # Wide enough for the longest label, narrow enough for 320 pixels.
 _LABELS = "7em"
 
@@ -92,9 +93,9 @@ class Parts:
         """Make a place for HTML of our own."""
         return self._make(ipywidgets.HTML, layout=self._text)
 
-    def clipboard(self) -> Clipboard:
-        """Make the way to the browser's clipboard."""
-        return Clipboard(self._make(ipywidgets.Output, layout=self._hidden))
+    def scripts(self) -> Scripts:
+        """Make the place for what only a script can do."""
+        return Scripts(self._make(ipywidgets.Output, layout=self._hidden), PANEL_CLASS)
 
     def column(self, *children: Any) -> Any:
         """Put widgets below each other."""
@@ -123,24 +124,34 @@ class Parts:
         return made
 
 
-class Clipboard:
-    """Puts a text into the clipboard of whoever sees the panel, by the only way that a kernel has: a script.
+class Scripts:
+    """The two things that a panel cannot do without a script in the page; nothing that anybody wrote is code here."""
 
-    The script holds the text as a JSON string and nothing else that anybody wrote.
-    """
+    # JupyterLab takes arrows and letters typed in a list for commands on cells ("m" makes Markdown of one).
+    # Lumino leaves the keys of an element alone that has this attribute (@lumino/commands 2).
+    _KEEP_KEYS = (
+        "const keep = () => document.querySelectorAll('.{panel}').forEach(panel => panel.addEventListener("
+        "'focusin', event => event.target.setAttribute('data-lm-suppress-shortcuts', 'true')));"
+        " keep(); setTimeout(keep, 500);"
+    )
 
-    def __init__(self, output: Any) -> None:
+    def __init__(self, output: Any, panel: str) -> None:
         self.widget = output
+        self._always = (_script(self._KEEP_KEYS.format(panel=panel)),)
+        self.widget.outputs = self._always
 
-    def write(self, text: str) -> None:
-        """Copy a text; the browser may refuse, which a kernel does not learn."""
+    def copy(self, text: str) -> None:
+        """Put a text into the clipboard of whoever pressed a button; a kernel does not learn if the browser refuses."""
         # In JSON "</script>" and line separators could end the script in a page that writes it out.
         literal = json.dumps(text).replace("<", "\\u003c")
-        script = f"navigator.clipboard.writeText({literal})"
-        bundle = {"application/javascript": script, "text/plain": ""}
-        self.widget.outputs = ({"output_type": "display_data", "data": bundle, "metadata": {}},)
+        self.widget.outputs = (*self._always, _script(f"navigator.clipboard.writeText({literal})"))
         # The page runs it as it arrives; a saved notebook must not carry the text.
-        self.widget.outputs = ()
+        self.widget.outputs = self._always
+
+
+def _script(code: str) -> dict[str, Any]:
+    data = {"application/javascript": code, "text/plain": ""}
+    return {"output_type": "display_data", "data": data, "metadata": {}}
 
 
 def fill(dropdown: Any, offered: Sequence[Choice], value: str) -> None:

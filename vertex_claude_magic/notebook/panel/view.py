@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from vertex_claude_magic.notebook.panel.card import card
 from vertex_claude_magic.notebook.panel.fragments import note, runnable, said
-from vertex_claude_magic.notebook.panel.parts import Parts, fill, keep_between, show
+from vertex_claude_magic.notebook.panel.parts import PANEL_CLASS, Parts, fill, keep_between, show
 from vertex_claude_magic.notebook.panel.sections import CostSection, ModelsSection, SystemSection, TrySection
 from vertex_claude_magic.notebook.panel.state import PanelState
 from vertex_claude_magic.notebook.panel.work import PanelWork
@@ -52,6 +52,7 @@ class Panel:
         self._make_controls()
         self._make_sections()
         self.widget = self._arranged()
+        self.widget.add_class(PANEL_CLASS)
         self._listen()
         self.draw()
 
@@ -86,7 +87,7 @@ class Panel:
         self._copy = parts.button("Copy", "Copy the line for another notebook", self._copy_line)
         self._copy_id = parts.button("Copy id", "Copy the id of the chosen model", self._copy_model_id)
         self._reset = parts.button("Reset", "Back to what %config and the environment say", self.state.reset)
-        self._clipboard = parts.clipboard()
+        self._scripts = parts.scripts()
 
     def _make_sections(self) -> None:
         self._opened: dict[type, Any] = {}
@@ -106,7 +107,7 @@ class Panel:
             parts.row(self._copy, self._reset, *self._toggles.values()),
             self._message,
             self._below,
-            self._clipboard.widget,
+            self._scripts.widget,
         )
 
     def _listen(self) -> None:
@@ -192,11 +193,11 @@ class Panel:
             self._parts.listen_beside_cells()
 
     def _copy_line(self) -> None:
-        self._clipboard.write(self.state.line)
+        self._scripts.copy(self.state.line)
         self.state.tell("Copied the line.")
 
     def _copy_model_id(self) -> None:
-        self._clipboard.write(self.state.look.model_id)
+        self._scripts.copy(self.state.look.model_id)
         self.state.tell("Copied the id.")
 
 

@@ -1,0 +1,330 @@
+"""The panel in JupyterLab 4 and Notebook 7: by mouse, by keyboard, in two views, beside a busy cell."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from conftest import chromium
+from lab import CHROMIUM_FLAGS, LabPage, NotebookPage, write_notebook
+from tools import axe_problems, places, ring, tab_to, too_wide
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from playwright.sync_api import Locator
+
+CELLS = ["%load_ext vertex_claude_magic\n%claude_demo", "%claude_panel", "%claude_panel"]
+SECTIONS = ("Try it", "What would it cost?", "System text", "All models")
+FRESH = "magics = get_ipython().find_line_magic('claude').__self__"
+
+
+@pytest.fixture(scope="module", params=[LabPage, NotebookPage], ids=["lab", "notebook"])
+def front(request, lab_server) -> Iterator[LabPage]:
+    """A notebook with two views of one panel."""
+    from playwright.sync_api import sync_playwright
+
+    path = write_notebook(lab_server.root / f"panel-{request.param.__name__}.ipynb", CELLS)
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=chromium(), args=CHROMIUM_FLAGS)
+        context = browser.new_context(
+            viewport={"width": 1200, "height": 1000}, permissions=["clipboard-read", "clipboard-write"]
+        )
+        page = request.param(page=context.new_page(), server=lab_server).start()
+        try:
+            page.open(path)
+            page.run_all()
+            page.execute(FRESH)
+            yield page
+        finally:
+            browser.close()
+
+
+@pytest.fixture(autouse=True)
+def anew(front):
+    """Every test begins with the settings of a fresh session and closed sections."""
+    front.execute(
+        "magics.config.pop('ClaudeMagics', None)\nmagics.panel.state.reset()\nmagics.panel.work.close()"
+    )
+    for name in SECTIONS:
+        toggle = button(front, name)
+        if "mod-active" in (toggle.get_attribute("class") or ""):
+            toggle.click()
+    front.wait_idle()
+
+
+def button(front, name) -> Locator:
+    return views(front)[0].get_by_role("button", name=name, exact=True)
+
+
+def views(front) -> list[Locator]:
+    """The panel, wherever it is shown."""
+    panels = front.page.locator(".vertex-claude-panel")
+    return [panels.nth(0), panels.nth(1)]
+
+
+def field(front, label, view=0) -> Locator:
+    return views(front)[view].get_by_label(label, exact=True)
+
+
+def said(front, view=0) -> str:
+    return views(front)[view].locator("[role=status]").first.inner_text()
+
+
+def eventually(front, expression: str, wanted: str) -> None:
+    """Wait until the kernel says so."""
+    for _ in range(100):
+        if front.execute(f"print({expression})").strip() == wanted:
+            return
+        front.page.wait_for_timeout(50)
+    assert front.execute(f"print({expression})").strip() == wanted
+
+
+def asked(front) -> dict[str, Any]:
+    """Ask with a cell that says nothing itself, and return what went over the wire."""
+    code = (
+        "get_ipython().run_line_magic('claude', '-q hi'); import json; last = magics.emulator.requests[-1]\n"
+        "print(json.dumps({'path': last.path, 'body': last.body}))"
+    )
+    return json.loads(front.execute(code).splitlines()[-1])
+
+
+def choose(control: Locator, beginning: str) -> None:
+    """Choose the entry of a list that begins like this."""
+    entries = control.locator("option").all_inner_texts()
+    place = next(
+        at for at, entry in enumerate(entries) if entry.replace("\xa0", " ").strip().startswith(beginning)
+    )
+    control.select_option(index=place)
+
+
+def leave(front, control: Locator, text: str) -> None:
+    """Click into a field, write, and click elsewhere."""
+    control.click()
+    control.fill(text)
+    control.blur()
+
+
+MOUSE = {
+    "model": (lambda front: choose(field(front, "Model"), "Opus 5.5"), "model", "claude-opus-5-5",
+              lambda sent: "claude-opus-5-5:" in sent["path"]),
+    "region": (lambda front: choose(field(front, "Region"), "eu"), "region", "eu",
+               lambda sent: "/locations/eu/" in sent["path"]),
+    "project": (lambda front: leave(front, field(front, "Project"), "a-project"), "project", "a-project",
+                lambda sent: "/projects/" in sent["path"]),
+    "max tokens": (lambda front: leave(front, field(front, "Max tokens"), "321"), "max_tokens", "321",
+                   lambda sent: sent["body"]["max_tokens"] == 321),
+    "effort": (lambda front: choose(field(front, "Effort"), "low"), "effort", "low",
+               lambda sent: sent["body"]["output_config"] == {"effort": "low"}),
+    "thinking": (lambda front: choose(field(front, "Thinking"), "adaptive"), "thinking", "adaptive",
+                 lambda sent: sent["body"]["thinking"] == {"type": "adaptive"}),
+    "show thinking": (lambda front: field(front, "Show thinking").click(), "show_thinking", "True",
+                      lambda sent: sent["body"]["thinking"]["display"] == "summarized"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("act", "setting", "value", "carried"), MOUSE.values(), ids=MOUSE.keys())
+def test_each_control_works_by_mouse_and_the_next_request_carries_it(front, act, setting, value, carried):
+    """Asked by a cell that says nothing itself."""
+    act(front)
+    eventually(front, f"magics.{setting}", value)
+    assert carried(asked(front))
+
+
+def test_sampling_and_budget_appear_for_models_that_take_them(front):
+    """And go over the wire; a model that takes none shows none."""
+    assert field(front, "Temperature").count() == 0
+    choose(field(front, "Model"), "Sonnet 4.5")
+    leave(front, field(front, "Temperature"), "0.3")
+    eventually(front, "magics.temperature", "0.3")
+    assert asked(front)["body"]["temperature"] == 0.3
+    leave(front, field(front, "Temperature"), "")
+    eventually(front, "magics.temperature", "None")
+    choose(field(front, "Thinking"), "a budget")
+    leave(front, field(front, "Budget, tokens"), "2048")
+    eventually(front, "magics.thinking", "2048")
+    assert asked(front)["body"]["thinking"] == {"type": "enabled", "budget_tokens": 2048}
+
+
+def test_every_control_is_reached_and_worked_by_keyboard_alone(front):
+    """In the order in which it is read, each with a focus that shows."""
+    page = front.page
+    field(front, "Model").focus()
+    page.keyboard.type("opus")
+    eventually(front, "magics.model", "opus")
+    for label, keys, setting, value in (
+        ("Region", ["ArrowDown"], "region", "us"),
+        ("Project", [*"p-1"], "project", "p-1"),
+        ("Max tokens", ["Control+a", *"123"], "max_tokens", "123"),
+        ("Effort", ["ArrowDown"], "effort", "low"),
+        ("Thinking", ["ArrowDown"], "thinking", "adaptive"),
+        ("Show thinking", ["Space"], "show_thinking", "True"),
+    ):
+        control = field(front, label)
+        before = ring(control)
+        tab_to(page, control)
+        assert ring(control) != before, label
+        for key in keys:
+            page.keyboard.press(key)
+        if label in {"Project", "Max tokens"}:
+            page.keyboard.press("Enter")
+        eventually(front, f"magics.{setting}", value)
+    for name in ("Copy id", "Copy", "Reset"):
+        tab_to(page, button(front, name))
+        page.keyboard.press("Enter")
+    eventually(front, "magics.model", "")
+    for name in SECTIONS:
+        tab_to(page, button(front, name))
+        page.keyboard.press("Space")
+    page.get_by_text("None is in use.").first.wait_for()
+
+
+def test_sections_work_by_keyboard_alone(front):
+    """Try, count, system text, sorting."""
+    page = front.page
+    button(front, "System text").focus()
+    page.keyboard.press("Enter")
+    field(front, "Instructions").wait_for()
+    tab_to(page, field(front, "Instructions"))
+    page.keyboard.type("Be brief.")
+    tab_to(page, button(front, "Use it"))
+    page.keyboard.press("Enter")
+    eventually(front, "magics.system", "Be brief.")
+    assert asked(front)["body"]["system"] == "Be brief."
+    tab_to(page, button(front, "Clear"))
+    page.keyboard.press("Enter")
+    eventually(front, "magics.system", "")
+    button(front, "What would it cost?").focus()
+    page.keyboard.press("Enter")
+    field(front, "Count what").wait_for()
+    tab_to(page, field(front, "Count what"))
+    page.keyboard.type("How large is Mongolia?")
+    tab_to(page, button(front, "Count tokens"))
+    page.keyboard.press("Enter")
+    page.get_by_text("14 of 14 models counted.").first.wait_for()
+    assert field(front, "Count what").input_value() == ""
+    button(front, "All models").focus()
+    page.keyboard.press("Enter")
+    tab_to(page, field(front, "Sort by"))
+    page.keyboard.type("name")
+    first = views(front)[0].locator("tbody th").filter(has_text="Fable 5").first
+    first.wait_for()
+
+
+def test_config_moves_the_panel_and_two_views_agree(front):
+    """Whoever changes a setting, all places show it."""
+    front.execute("%config ClaudeMagics.model = 'haiku-4.5'")
+    for view in (0, 1):
+        control = field(front, "Model", view)
+        assert control.count() == 1
+        front.page.wait_for_function(
+            "element => element.selectedOptions[0].innerText.trim().replace('\\xa0', ' ') === 'Haiku 4.5'",
+            arg=control.element_handle(),
+        )
+    choose(field(front, "Region", 1), "us-east5")
+    eventually(front, "magics.region", "us-east5")
+    assert field(front, "Region", 0).input_value() == field(front, "Region", 1).input_value()
+    assert "Region is now us-east5" in said(front, 0)
+    assert said(front, 0) == said(front, 1)
+
+
+def test_copy_puts_the_line_into_the_clipboard(front):
+    """With the system text, which the panel itself does not show."""
+    front.execute("%config ClaudeMagics.system = 'Be \"brief\".'")
+    button(front, "Copy").click()
+    front.page.wait_for_timeout(300)
+    line = front.page.evaluate("navigator.clipboard.readText()")
+    assert line == '%%claude -m sonnet -r global -s "Be \\"brief\\"."'
+    button(front, "Copy id").click()
+    front.page.wait_for_timeout(300)
+    assert front.page.evaluate("navigator.clipboard.readText()") == "claude-sonnet-5-5"
+
+
+def test_a_try_streams_while_a_cell_is_busy_and_stops(front):
+    """The button is heard beside the cell, the answer grows beside it, and Stop ends it before the cell does."""
+    button(front, "Try it").click()
+    prompt = field(front, "Prompt")
+    prompt.wait_for()
+    front.execute("busy = True")
+    front.begin("import time\nwhile busy: time.sleep(0.05)")
+    prompt.fill("Tell me of the emulator")
+    button(front, "Try").click()
+    below = front.page.locator(".jp-OutputArea-output").filter(has_text="Set for this session").first
+    below.filter(has_text="An answer from the emulator").wait_for()
+    button(front, "Stop").click()
+    below.filter(has_text="Stopped here").wait_for()
+    assert "Stopped." in views(front)[0].inner_text()
+    assert prompt.input_value() == ""
+    front.page.evaluate(
+        """() => { const kernel = window.jupyterapp.shell.currentWidget.context.sessionContext.session.kernel;
+            return kernel.interrupt(); }"""
+    )
+
+
+@pytest.mark.parametrize("theme", ["JupyterLab Light", "JupyterLab Dark"])
+def test_axe_finds_nothing_serious_in_the_panel(front, theme):
+    """With every section open, in both themes."""
+    front.theme(theme)
+    for name in SECTIONS:
+        button(front, name).click()
+    field(front, "Count what").fill("Hi")
+    button(front, "Count tokens").click()
+    front.page.get_by_text("14 of 14 models counted.").first.wait_for()
+    front.settle()
+    views(front)[0].evaluate("element => element.id = 'the-panel'")
+    try:
+        assert axe_problems(front.page, "#the-panel") == []
+    finally:
+        front.theme("JupyterLab Light")
+
+
+@pytest.mark.parametrize("width", [320, 480, 1000])
+def test_nothing_sticks_out_of_the_panel(front, width):
+    """With every section open, the longest model chosen and a long line."""
+    for name in SECTIONS:
+        button(front, name).click()
+    choose(field(front, "Model"), "Sonnet 4.5")
+    leave(front, field(front, "Project"), "a-very-long-project-id-of-thirty")
+    eventually(front, "magics.project", "a-very-long-project-id-of-thirty")
+    front.settle()
+    views(front)[0].evaluate("element => element.id = 'the-panel'")
+    assert too_wide(front.page, "#the-panel", width) == []
+
+
+def test_a_message_moves_no_control(front):
+    """Its place is kept free."""
+    controls = [field(front, label) for label in ("Model", "Region", "Project", "Max tokens")]
+    controls += [button(front, "Copy"), button(front, "Try it")]
+    before = places(controls)
+    choose(field(front, "Effort"), "low")
+    eventually(front, "magics.effort", "low")
+    front.settle()
+    assert places(controls) == before
+
+
+def test_a_saved_notebook_carries_little_and_nothing_that_was_written(front):
+    """Saving of widget state is on: no prompt, no system text, no token, under 60 kB with everything open."""
+    for name in SECTIONS:
+        button(front, name).click()
+    for label, press in (("Count what", "Count tokens"), ("Instructions", "Use it"), ("Prompt", "Try")):
+        field(front, label).fill(f"sesame {label}")
+        button(front, press).click()
+    front.page.get_by_text("Answered, below.").first.wait_for()
+    front.settle()
+    front.save()
+    path = front.server.root / f"panel-{type(front).__name__}.ipynb"
+    notebook = json.loads(path.read_text(encoding="utf-8"))
+    saved = json.dumps(notebook["metadata"]["widgets"])
+    assert "Model" in saved
+    assert len(saved) < 60_000
+    for secret in ("sesame", "Bearer", "emulator-token", "ya29."):
+        assert secret not in saved
+    below = notebook["cells"][1]["outputs"][-1]["data"]["text/markdown"]
+    assert "Set for this session: model claude-sonnet-5-5, region global" in "".join(below)
+
+
+def test_the_panel_asks_for_nothing_from_outside(front):
+    """Every address is the server's own."""
+    assert front.strangers() == []
+    assert front.dialogs == []
