@@ -1,0 +1,20 @@
+"""The panel's notebook as somebody finds it who has no kernel: text that reads."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+NOTEBOOK = Path(__file__).resolve().parents[2] / "notebooks" / "02-panel.ipynb"
+
+
+def test_a_saved_panel_reads_without_a_kernel(lab):
+    """Beside what JupyterLab says of a widget that it cannot show, the settings stand as plain text."""
+    copy = lab.server.root / "saved-panel.ipynb"
+    shutil.copy(NOTEBOOK, copy)
+    lab.open(copy, kernel=False)
+    lab.settle()
+    shown = "\n".join(lab.texts())
+    assert "Set for this session: model claude-haiku-5-5, region global, at most 400 tokens" in shown
+    assert "The controls need a running kernel: run this cell." in shown
+    lab.close()
