@@ -89,8 +89,9 @@ class ClaudeMagics(Magics, Settings):  # type: ignore[misc]
             %%claude --dry-run
 
         Interrupting the kernel stops the answer and keeps what had arrived, on the page and in the
-        variable. Defaults for the session: `%config ClaudeMagics.model = "opus"`; `%config ClaudeMagics`
-        lists all settings. No account at hand? `%claude_demo` answers from an emulator.
+        variable. Defaults for the session: `%claude_panel` to choose by looking, or
+        `%config ClaudeMagics.model = "opus"`; `%config ClaudeMagics` lists all settings.
+        No account at hand? `%claude_demo` answers from an emulator.
         """
         from vertex_claude_magic.notebook.asking import ask_from_cell, ask_from_line
 
