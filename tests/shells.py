@@ -6,6 +6,7 @@ import atexit
 import os
 import subprocess
 import sys
+import threading
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -28,6 +29,7 @@ class Page(DisplayPublisher):
         super().__init__(**options)
         self.messages: list[str] = []
         self.drawn: list[str] = []
+        self.drew = threading.Event()
         self._outputs: list[tuple[str | None, dict[str, Any], dict[str, Any]]] = []
         self._clearing = False
 
@@ -35,6 +37,7 @@ class Page(DisplayPublisher):
         identity = (transient or {}).get("display_id")
         self.messages.append("update" if update else "show")
         self.drawn.append(data.get("text/plain", ""))
+        self.drew.set()
         if update:
             self._outputs = [
                 (known, data, metadata) if known == identity else (known, *rest)

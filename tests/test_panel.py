@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-import time
+import threading
 
 import ipywidgets
 import pytest
@@ -34,12 +34,20 @@ def front(shell):
     return Front.open(shell)
 
 
-def wait(ready, seconds=10):
-    """Wait until something is so."""
-    end = time.monotonic() + seconds
-    while not ready():
-        assert time.monotonic() < end, "it did not come to pass"
-        time.sleep(0.005)
+def wait(changed, ready):
+    """Wait until something is so; `changed` is set whenever it may have become so."""
+    while True:
+        changed.clear()
+        if ready():
+            return
+        assert changed.wait(10), "it did not come to pass"
+
+
+def ended(shell):
+    """Wait until the panel neither tries nor counts."""
+    work, changed = shell.magics.panel.work, threading.Event()
+    work.observe(lambda _: changed.set(), "revision")
+    wait(changed, lambda: not work.trying and not work.counting)
 
 
 CHANGES = {
@@ -216,7 +224,8 @@ def test_a_try_streams_into_the_plain_output_below(shell, front):
     front.click("Try it")
     front.enter("Prompt", "Greet me")
     front.click("Try")
-    wait(lambda: "Answered, below." in front.text())
+    ended(shell)
+    assert "Answered, below." in front.text()
     assert shell.body["messages"] == [{"role": "user", "content": "Greet me"}]
     below = shell.page.outputs[-1]
     assert "**Good** morning." in below["text/markdown"]
@@ -225,10 +234,11 @@ def test_a_try_streams_into_the_plain_output_below(shell, front):
 
 def test_a_try_is_not_held_up_by_a_cell_nor_a_cell_by_it(shell, front):
     """The button only begins it; the thread asks."""
-    shell.emulator.fail(Fault(first_event_delay=60))
+    shell.emulator.answer("word " * 400)
+    shell.emulator.fail(Fault(stall_after=1_500))
     front.click("Try it")
     front.click("Try")
-    wait(lambda: shell.asked)
+    wait(shell.page.drew, lambda: "word" in shell.page.text)
     shell.emulator.answer("From the cell.")
     assert shell.ok("%claude -q hi").text
     front.click("Stop")
@@ -241,7 +251,7 @@ def test_an_error_of_a_try_is_one_line_with_its_cure(shell, front):
     shell.ok('%config ClaudeMagics.model = "claude-unheard-of"')
     front.click("Try it")
     front.click("Try")
-    wait(lambda: not shell.magics.panel.work.trying)
+    ended(shell)
     assert "claude-unheard-of" in shell.magics.panel.work.trial_note
     assert len(shell.magics.panel.work.trial_note.splitlines()) == 1
 
@@ -256,7 +266,7 @@ def test_counting_asks_the_chosen_region_and_no_other(shell, front):
     front.enter("Count what", "How large is Mongolia?")
     assert not shell.emulator.requests
     front.click("Count tokens")
-    wait(lambda: not shell.magics.panel.work.counting)
+    ended(shell)
     paths = {each.path for each in shell.emulator.requests if "token" not in each.path.rpartition("/")[0]}
     assert all("/locations/eu/" in path and "count-tokens" in path for path in paths if "/locations/" in path)
     assert any("/locations/eu/" in path for path in paths)
@@ -270,7 +280,7 @@ def test_a_variable_is_counted_by_its_name(shell, front):
     front.click("What would it cost?")
     front.enter("Count what", "notes")
     front.click("Count tokens")
-    wait(lambda: not shell.magics.panel.work.counting)
+    ended(shell)
     assert "Counted: the variable notes, 2,000 characters." in front.text()
 
 
@@ -302,7 +312,7 @@ def test_no_text_of_the_user_stays_in_the_widgets(shell, front):
     front.click("Try")
     front.enter("Count what", f"Count {SECRET}")
     front.click("Count tokens")
-    wait(lambda: not shell.magics.panel.work.trying and not shell.magics.panel.work.counting)
+    ended(shell)
     front.click("Copy")
     assert SECRET not in all_state()
 
