@@ -34,7 +34,8 @@ class Rules:
     "adaptive" (the model decides) or "always" (it cannot be turned off). `disabled_max_effort` is the
     highest effort at which thinking may be disabled, None for no limit. `sampling` covers temperature,
     top_p and top_k. An empty `effort` means that the field is refused. `structured_outputs` is None
-    where no source tells. `min_thinking_budget` is in tokens.
+    where no source tells. `min_thinking_budget` is in tokens. `image_edge` is the longest edge in pixels
+    that the model looks at; the service scales larger images down.
     """
 
     thinking: tuple[str, ...] = ("enabled", "adaptive", "disabled", "between_tools")
@@ -47,6 +48,7 @@ class Rules:
     forced_tool_choice: bool = True
     structured_outputs: bool | None = None
     min_thinking_budget: int = 1024
+    image_edge: int = 1568
     sources: tuple[str, ...] = ()
 
 

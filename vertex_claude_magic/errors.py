@@ -3,7 +3,8 @@
     ClaudeError
     ├── OptionError                an option, a setting or a prompt that cannot be sent
     │   ├── ModelRuleError         the model table says that the model refuses it
-    │   └── MissingExtra           an optional library is not installed
+    │   ├── MissingExtra           an optional library is not installed
+    │   └── SecretFound            the prompt seems to carry a key or a token
     ├── CredentialsError           no usable Google login
     │   ├── CredentialsNotFound
     │   ├── LoginExpired
@@ -26,9 +27,12 @@
     │   │   └── QuotaExceeded      waiting does not help
     │   └── ServerError
     │       └── Overloaded
-    └── StreamError                a reply began and did not end well
-        ├── StreamInterrupted
-        └── ProtocolError
+    ├── StreamError                a reply began and did not end well
+    │   ├── StreamInterrupted
+    │   └── ProtocolError
+    └── AnswerInvalid              a whole answer that is not the data that was asked for
+        ├── AnswerRefused
+        └── AnswerTruncated
     ClaudeInterrupt                a KeyboardInterrupt that keeps the partial reply
 
 The text of an error is one line: what happened, then what to do next. Whatever else is known
@@ -48,6 +52,9 @@ if TYPE_CHECKING:
 __all__ = [
     "APIDisabled",
     "APIError",
+    "AnswerInvalid",
+    "AnswerRefused",
+    "AnswerTruncated",
     "AuthenticationFailed",
     "BadRequest",
     "ClaudeError",
@@ -71,6 +78,7 @@ __all__ = [
     "QuotaExceeded",
     "RateLimited",
     "RequestTooLarge",
+    "SecretFound",
     "ServerError",
     "StreamError",
     "StreamInterrupted",
@@ -163,6 +171,10 @@ class ModelRuleError(OptionError):
 
 class MissingExtra(OptionError, ImportError):
     """A library that this feature needs is not installed."""
+
+
+class SecretFound(OptionError):
+    """The prompt seems to carry a private key, an access token or another secret."""
 
 
 class CredentialsError(ClaudeError):
@@ -263,6 +275,18 @@ class StreamInterrupted(StreamError):
 
 class ProtocolError(StreamError):
     """What arrived is not a reply of the Messages API."""
+
+
+class AnswerInvalid(ClaudeError):
+    """The answer is whole and is not the data that was asked for; `reply` holds it as it came."""
+
+
+class AnswerRefused(AnswerInvalid):
+    """Claude declined to answer, so there is no data."""
+
+
+class AnswerTruncated(AnswerInvalid):
+    """The answer was cut off at its limit of tokens, so the data are not whole."""
 
 
 class ClaudeInterrupt(KeyboardInterrupt):

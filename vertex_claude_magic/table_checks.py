@@ -120,6 +120,7 @@ _RULES = {
     "default_effort": _or_null(_LEVEL),
     **dict.fromkeys(("sampling", "prefill", "forced_tool_choice"), _FLAG),
     "structured_outputs": _or_null(_FLAG),
+    "image_edge": _COUNT,
     "sources": _TEXTS,
 }
 _LIMITS = (
