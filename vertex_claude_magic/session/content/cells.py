@@ -1,0 +1,37 @@
+"""One value as a short text: a cell of a table, an element of a list; whatever it is, in bounded time."""
+
+from __future__ import annotations
+
+import reprlib
+from typing import Any
+
+from vertex_claude_magic.errors import quote
+
+__all__ = ["short_text"]
+
+_LIMIT = 200
+_repr = reprlib.Repr()
+_repr.maxstring = _repr.maxother = _LIMIT
+_repr.maxlong = 60
+
+
+def short_text(value: Any, limit: int = _LIMIT) -> str:
+    """Return a value as text of at most `limit` characters; a repr that fails is said.
+
+    >>> short_text("x" * 300, 5), short_text([1, 2])
+    ('xxxx…', '[1, 2]')
+    """
+    if isinstance(value, str):
+        text = str(value[: limit + 1])
+    elif isinstance(value, (bytes, bytearray, memoryview)):
+        return f"<{len(value):,} bytes>"
+    else:
+        try:
+            # Scalars as they print; anything that may hold much only as far as a line goes.
+            plain = type(value).__module__ in {"datetime", "decimal", "pandas", "uuid"} or isinstance(
+                value, float
+            )
+            text = str(value) if plain or type(value).__module__.startswith("pandas.") else _repr.repr(value)
+        except Exception as error:  # noqa: BLE001 - a repr of the user's own
+            return f"<{quote(type(value).__name__, 40)}, repr failed: {type(error).__name__}>"
+    return text if len(text) <= limit else text[: limit - 1] + "…"

@@ -1,0 +1,63 @@
+"""Exceptions as their traceback, without the values of variables."""
+
+from __future__ import annotations
+
+import traceback
+from typing import TYPE_CHECKING, Any
+
+from vertex_claude_magic.errors import quote
+from vertex_claude_magic.session.content.parts import Budget, Part, Text
+
+if TYPE_CHECKING:
+    from types import TracebackType
+
+__all__ = ["failure_parts", "traceback_text"]
+
+# Frames of each exception in a chain: where it began and where it ended.
+_FRAMES = 30
+
+
+def failure_parts(value: BaseException, budget: Budget) -> tuple[Part, ...]:
+    """Turn an exception into its traceback.
+
+    >>> failure_parts(ValueError("no"), Budget())[0].body
+    'ValueError: no'
+    """
+    text = traceback_text(value)
+    if len(text) <= budget.characters:
+        return (Text(body=text, kind="Python exception", about=type(value).__name__),)
+    half = budget.characters // 2
+    body = f"{text[:half]}\n[…]\n{text[-half:]}"
+    cut = f"the beginning and the end of {len(text):,} characters"
+    return (Text(body=body, kind="Python exception", about=type(value).__name__, cut=cut),)
+
+
+_WHOLE: Any = object()
+
+
+def traceback_text(error: BaseException, *, start: TracebackType | None = _WHOLE) -> str:
+    """Return the traceback of an exception with its causes, as Python writes it.
+
+    Args:
+        error: The exception, which stays as it is.
+        start: The step to begin at, None for no steps; all of them if it is not given.
+    """
+    try:
+        steps = error.__traceback__ if start is _WHOLE else start
+        told = traceback.TracebackException(type(error), error, steps, capture_locals=False)
+        _trim(told, set())
+        return "".join(told.format()).rstrip("\n")
+    except Exception as failed:  # noqa: BLE001 - an exception of the user's own may fail to tell of itself
+        return f"{quote(type(error).__name__, 60)} (telling of it failed: {type(failed).__name__})"
+
+
+def _trim(told: Any, seen: set[int]) -> None:
+    """Keep the first and last frames of each exception in the chain."""
+    if told is None or id(told) in seen:
+        return
+    seen.add(id(told))
+    if len(told.stack) > _FRAMES:
+        half = _FRAMES // 2
+        told.stack[half:-half] = []
+    for other in (told.__cause__, told.__context__, *(getattr(told, "exceptions", None) or ())):
+        _trim(other, seen)

@@ -1,0 +1,111 @@
+"""What a value becomes on its way into a prompt: text that will be fenced and labelled, or an image or document."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+__all__ = ["Budget", "Media", "Part", "Text", "estimate_tokens", "shorten"]
+
+# "For Claude, a token approximately represents 3.5 English characters" (Claude docs, Glossary).
+_CHARACTERS_PER_TOKEN = 3.5
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Text:
+    """A value as text.
+
+    Args:
+        body: The text to the letter; fence and label are added later.
+        kind: What the value is, such as `pandas.DataFrame` or `Python function`.
+        about: Its measure in a few words, such as `1,000 rows × 3 columns`.
+        cut: What was left out, as a short clause such as `the first 40 of 1,000,000 rows`; empty if nothing.
+        bare: Whether it stands in the sentence without a fence, as a number does.
+    """
+
+    body: str
+    kind: str
+    about: str = ""
+    cut: str = ""
+    bare: bool = False
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Media:
+    """A value as an `image` or `document` block of the Messages API.
+
+    Args:
+        block: The block, complete.
+        kind: What the value is, such as `matplotlib figure` or `PDF`.
+        about: Its measure in a few words, such as `800 × 600 pixels` or `12 pages`.
+        cut: What was changed, such as `scaled down from 9,000 × 6,000 pixels`; empty if nothing.
+        pages: How many pages a document has.
+    """
+
+    block: Mapping[str, Any]
+    kind: str
+    about: str = ""
+    cut: str = ""
+    pages: int = 0
+
+
+Part = Text | Media
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Budget:
+    """What one value may take, and what else a conversion needs to know.
+
+    Args:
+        tokens: The most tokens that the text of one value may take, by estimate.
+        image: The limits of images, from the model table (`Catalog.limits["image"]`).
+        pdf: The limits of PDF documents, from the model table.
+        long_context: Whether the model has a context window of a million tokens, which raises some limits.
+        image_edge: The longest edge in pixels that the model looks at; larger images are scaled down by the service.
+        present: Gives the display representations of an object by MIME type; None outside IPython.
+    """
+
+    tokens: int = 4_000
+    image: Mapping[str, Any] = field(default_factory=dict)
+    pdf: Mapping[str, Any] = field(default_factory=dict)
+    long_context: bool = True
+    image_edge: int = 1568
+    present: Callable[[Any], Mapping[str, Any]] | None = None
+
+    @property
+    def characters(self) -> int:
+        """The budget of one value in characters."""
+        return int(self.tokens * _CHARACTERS_PER_TOKEN)
+
+
+def estimate_tokens(text: str) -> int:
+    """Estimate the tokens of a text; text that is not ASCII counts by its UTF-8 bytes.
+
+    >>> estimate_tokens("Hello, world"), estimate_tokens("")
+    (4, 0)
+    """
+    size = len(text) if text.isascii() else len(text.encode("utf-8", "replace"))
+    return math.ceil(size / _CHARACTERS_PER_TOKEN)
+
+
+def shorten(text: str, budget: Budget) -> tuple[str, str]:
+    """Cut a text to the budget at a line end where there is one near; return it and what was left out.
+
+    >>> shorten("short", Budget())
+    ('short', '')
+    >>> shorten("word " * 100, Budget(tokens=10))
+    ('word word word word word word word', 'the first 34 of 500 characters')
+    """
+    most = budget.characters
+    if len(text) <= most and estimate_tokens(text) <= budget.tokens:
+        return text, ""
+    head = text[:most]
+    if not head.isascii():
+        head = head.encode("utf-8", "replace")[:most].decode("utf-8", "ignore")
+    line = head.rfind("\n")
+    head = head[:line] if line > len(head) // 2 else head.rstrip()
+    return head, f"the first {len(head):,} of {len(text):,} characters"
