@@ -1,0 +1,230 @@
+"""JSON schemas for structured outputs: what the service takes stays, the rest becomes description.
+
+The rules are those of the official SDK (anthropic 2.12.0, its transform of schemas), so that a type asks for
+the same whichever client sends it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+__all__ = ["is_closed", "references", "rooted_schema", "wire_schema"]
+
+_FORMATS = {"date-time", "time", "date", "duration", "email", "hostname", "uri", "ipv4", "ipv6", "uuid"}
+_TYPES = ("object", "array", "string", "integer", "number", "boolean", "null")
+_CHOICES = {"anyOf": "anyOf", "oneOf": "anyOf", "allOf": "allOf"}
+_DEFINITIONS = ("$defs", "definitions")
+_SAMPLES = {"const", "default", "enum", "example", "examples"}
+
+
+def wire_schema(schema: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a schema as structured outputs take it.
+
+    Raises:
+        ValueError: a part of it says nothing of a type.
+
+    >>> wire_schema({"type": "integer", "minimum": 1})
+    {'type': 'integer', 'description': '{minimum: 1}'}
+    """
+    if not isinstance(schema, Mapping):
+        raise ValueError("a part of the schema is no object")  # noqa: TRY004 - one kind of error for callers
+    rest = dict(schema)
+    wire: dict[str, Any] = {}
+    if "$defs" in rest:
+        wire["$defs"] = {name: wire_schema(part) for name, part in rest.pop("$defs").items()}
+    if rest.get("$ref") is not None:
+        return {**wire, "$ref": rest["$ref"]}
+    if isinstance(rest.get("type"), list):
+        rest = _one_type_each(rest)
+    kind = _put_kind(wire, rest)
+    for name in ("description", "title"):
+        if (text := rest.pop(name, None)) is not None:
+            wire[name] = text
+    if kind in _PUT:
+        _PUT[kind](wire, rest)
+    if rest:
+        said = "{" + ", ".join(f"{key}: {value}" for key, value in rest.items()) + "}"
+        wire["description"] = f"{wire['description']}\n\n{said}" if "description" in wire else said
+    return wire
+
+
+def _one_type_each(schema: Mapping[str, Any]) -> dict[str, Any]:
+    """Write `{"type": ["string", "null"]}` as a choice, which the SDK's rules do not cover."""
+    if "enum" in schema or "const" in schema:
+        return {name: part for name, part in schema.items() if name != "type"}
+    about = {name: schema[name] for name in ("description", "title") if name in schema}
+    rest = {name: part for name, part in schema.items() if name not in {"type", *about}}
+    return {**about, "anyOf": [{"type": kind, **_fitting(kind, rest)} for kind in schema["type"]]}
+
+
+def _fitting(kind: str, parts: Mapping[str, Any]) -> dict[str, Any]:
+    return {} if kind in {"null", "boolean"} else dict(parts)
+
+
+def _put_kind(wire: dict[str, Any], rest: dict[str, Any]) -> str | None:
+    """Move what the schema says of the type over; return the type if it has one of its own."""
+    kind: str | None = rest.pop("type", None)
+    choices = {name: rest.pop(name, None) for name in _CHOICES}
+    if isinstance(rest.get("enum"), list) and rest["enum"] and all(map(_is_primitive, rest["enum"])):
+        wire["enum"] = list(rest.pop("enum"))
+    if "const" in rest and _is_primitive(rest["const"]):
+        wire["const"] = rest.pop("const")
+    literal = "enum" in wire or "const" in wire
+    kind = None if literal else kind
+    for name, parts in choices.items():
+        if isinstance(parts, list):
+            wire[_CHOICES[name]] = [wire_schema(part) for part in parts]
+            return kind
+    if not literal:
+        if kind not in _TYPES:
+            raise ValueError("a part of the schema has no type")
+        wire["type"] = kind
+    return kind
+
+
+def _put_object(wire: dict[str, Any], rest: dict[str, Any]) -> None:
+    wire["properties"] = {name: wire_schema(part) for name, part in rest.pop("properties", {}).items()}
+    rest.pop("additionalProperties", None)
+    wire["additionalProperties"] = False
+    if (required := rest.pop("required", None)) is not None:
+        wire["required"] = list(required)
+
+
+def _put_string(wire: dict[str, Any], rest: dict[str, Any]) -> None:
+    form = rest.pop("format", None)
+    if form:
+        (wire if form in _FORMATS else rest)["format"] = form
+
+
+def _put_array(wire: dict[str, Any], rest: dict[str, Any]) -> None:
+    if (items := rest.pop("items", None)) is not None:
+        wire["items"] = wire_schema(items)
+    if (least := rest.pop("minItems", None)) is not None:
+        (wire if least in (0, 1) else rest)["minItems"] = least
+
+
+_PUT = {"object": _put_object, "string": _put_string, "array": _put_array}
+
+
+def _is_primitive(value: object) -> bool:
+    return value is None or isinstance(value, (str, int, float, bool))
+
+
+def is_closed(schema: Mapping[str, Any]) -> bool:
+    """Tell whether structured outputs can carry all that a schema allows.
+
+    They close every object to names that are not listed, and take no recursion (Claude docs,
+    "Structured outputs", JSON Schema limitations, 2026).
+
+    >>> is_closed({"type": "object", "additionalProperties": {"type": "integer"}})
+    False
+    """
+    return _closed(schema, schema.get("$defs", {}), {})
+
+
+def _closed(schema: Any, definitions: Mapping[str, Any], known: dict[str, bool]) -> bool:
+    if not isinstance(schema, Mapping):
+        return False
+    if "$ref" in schema:
+        name = str(schema["$ref"]).removeprefix("#/$defs/")
+        if name not in known:
+            # As long as it is being looked at, meeting it again is recursion.
+            known[name] = False
+            known[name] = _closed(definitions.get(name), definitions, known)
+        return known[name]
+    if schema.get("enum") or "const" in schema:
+        return True
+    parts = [part for name in _CHOICES for part in schema.get(name, ())]
+    if parts:
+        return all(_closed(part, definitions, known) for part in parts)
+    kinds = schema.get("type")
+    kinds = kinds if isinstance(kinds, list) else [kinds]
+    return all(_closed_type(kind, schema, definitions, known) for kind in kinds)
+
+
+def _closed_type(
+    kind: Any, schema: Mapping[str, Any], definitions: Mapping[str, Any], known: dict[str, bool]
+) -> bool:
+    if kind == "object":
+        open_ended = schema.get("additionalProperties", False) is not False or "patternProperties" in schema
+        parts = schema.get("properties", {}).values()
+        return bool(parts) and not open_ended and all(_closed(part, definitions, known) for part in parts)
+    if kind == "array":
+        return "prefixItems" not in schema and _closed(schema.get("items"), definitions, known)
+    return kind in _TYPES
+
+
+def rooted_schema(schema: Mapping[str, Any]) -> tuple[dict[str, Any], str]:
+    """Return a schema with an object at its root, and the key that the value then stands under.
+
+    A tool's input must be an object, so a list goes under the key `items` and any other value that is no
+    object under `value`. The key is empty where the value is an object itself.
+
+    >>> rooted_schema({"type": "integer"})[0]["properties"], rooted_schema({"type": "array"})[1]
+    ({'value': {'type': 'integer'}}, 'items')
+    """
+    plain = {name: part for name, part in schema.items() if name not in {"$schema", "$id"}}
+    target = _target(plain)
+    if target.get("type") == "object":
+        definitions = {name: plain[name] for name in _DEFINITIONS if name in plain}
+        return (plain if target is plain else {**target, **definitions}), ""
+    key = "items" if target.get("type") == "array" else "value"
+    return _under(key, plain), key
+
+
+def _target(schema: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Follow a reference at the root."""
+    where = str(schema.get("$ref", "")).split("/")
+    if len(where) == 3 and where[0] == "#" and where[1] in _DEFINITIONS:
+        target = schema.get(where[1], {}).get(where[2])
+        if isinstance(target, Mapping) and "$ref" not in target:
+            return target
+    return schema
+
+
+def _under(key: str, schema: Mapping[str, Any]) -> dict[str, Any]:
+    inner = {name: _moved(part, key) for name, part in schema.items() if name not in _DEFINITIONS}
+    definitions = {name: _moved(schema[name], key) for name in _DEFINITIONS if name in schema}
+    if "$ref" in inner:
+        inner = _moved(inner, key)
+    return {
+        **definitions,
+        "type": "object",
+        "properties": {key: inner},
+        "required": [key],
+        "additionalProperties": False,
+    }
+
+
+def _moved(part: Any, key: str) -> Any:
+    """Let references to the former root point to where it now is."""
+    if isinstance(part, list):
+        return [_moved(each, key) for each in part]
+    if not isinstance(part, Mapping):
+        return part
+    moved = {name: each if name in _SAMPLES else _moved(each, key) for name, each in part.items()}
+    where = part.get("$ref")
+    if (
+        isinstance(where, str)
+        and where.startswith("#")
+        and where.split("/")[1:2] not in ([d] for d in _DEFINITIONS)
+    ):
+        moved["$ref"] = f"#/properties/{key}{where[1:]}"
+    return moved
+
+
+def references(schema: Any) -> Iterator[str]:
+    """Yield every reference in a schema, in its order.
+
+    >>> list(references({"items": {"$ref": "#/$defs/City"}}))
+    ['#/$defs/City']
+    """
+    if isinstance(schema, list):
+        for part in schema:
+            yield from references(part)
+    elif isinstance(schema, Mapping):
+        yield from (schema[word] for word in ("$ref", "$dynamicRef") if isinstance(schema.get(word), str))
+        for name, part in schema.items():
+            if name not in _SAMPLES:
+                yield from references(part)
