@@ -9,19 +9,22 @@ from typing import TYPE_CHECKING, Any
 from vertex_claude_magic import errors
 from vertex_claude_magic.catalog import Catalog
 from vertex_claude_magic.session.options import AskOptions, find_setting, merge
+from vertex_claude_magic.session.prompt import Scope
+from vertex_claude_magic.session.question import Prepared, prepare
 from vertex_claude_magic.session.stream import Stream, StreamContext
 from vertex_claude_magic.vertex.auth import ApplicationDefault, Authorizer, FixedToken
-from vertex_claude_magic.vertex.request import Request, build_count_request, build_request
+from vertex_claude_magic.vertex.request import build_count_request
 from vertex_claude_magic.vertex.retry import RetryPolicy
 from vertex_claude_magic.vertex.transport import Transport, wait_for
 
 if TYPE_CHECKING:
     from vertex_claude_magic.vertex.reply import Reply
+    from vertex_claude_magic.vertex.request import Request
     from vertex_claude_magic.vertex.transport import Exchange
 
 __all__ = ["Claude", "Prompt"]
 
-Prompt = str | Sequence[Mapping[str, Any]]
+Prompt = str | Sequence[Any]
 
 
 class Claude:
@@ -72,56 +75,82 @@ class Claude:
         region, model = find_setting("region", self.options).value, find_setting("model", self.options).value
         return f"Claude(model={model!r}, region={region!r})"
 
-    def ask(self, prompt: Prompt, **options: Any) -> Reply:
+    def ask(self, prompt: Prompt, *, names: Mapping[str, Any] | None = None, **options: Any) -> Reply:
         """Ask, wait for the whole answer, and return it.
 
         Args:
-            prompt: A text, a list of content blocks, or a list of messages.
+            prompt: A text; a list of texts, Python objects and content blocks; or a list of messages.
+            names: The values that `{{ name }}` in the prompt stands for; without it braces are only braces.
             options: Long option names of the magic with `_`: `model=`, `region=`, `max_tokens=`,
-                `system=`, `effort=`, `set={"field": value}` and so on.
+                `system=`, `effort=`, `attach=[frame, "report.pdf"]`, `set={"field": value}` and so on. `as_=`
+                asks for data: a type, a JSON schema or "df"; the reply's `data` holds them.
 
         Raises:
+            AnswerInvalid: the answer is not the data that `as_` asks for, also after one repair.
             ClaudeError: every error says what to do about it in `.cure`.
             ClaudeInterrupt: the user stopped it; the partial answer is in `.reply`.
         """
-        with self.stream(prompt, **options) as stream:
+        merged = merge(self.options, options)
+        prepared = self.prepare(prompt, merged, scope=_scope(names))
+        with self.send(prepared.request, merged) as stream:
+            reply = stream.reply
+        return prepared.settle(reply, lambda request, _: self._whole(request, merged))
+
+    def _whole(self, request: Request, options: AskOptions) -> Reply:
+        with self.send(request, options) as stream:
             return stream.reply
 
     def stream(
-        self, prompt: Prompt, *, notify: Callable[[str], None] | None = None, **options: Any
+        self,
+        prompt: Prompt,
+        *,
+        names: Mapping[str, Any] | None = None,
+        notify: Callable[[str], None] | None = None,
+        **options: Any,
     ) -> Stream:
         """Ask, and return at once an object to iterate over the events of the answer.
 
         Args:
             prompt: As for `ask`.
+            names: As for `ask`.
             notify: Called with what is being waited for (credentials, a retry), from the asking thread.
-            options: As for `ask`.
+            options: As for `ask`; an answer that is not the data of `as_` is an error without a repair.
         """
         merged = merge(self.options, options)
-        return self.send(self.build(prompt, merged, notify), merged, notify=notify)
+        prepared = self.prepare(prompt, merged, scope=_scope(names), notify=notify)
+        return self.send(prepared.request, merged, notify=notify, read=prepared.fitted)
 
-    def build(
-        self, prompt: Prompt, options: AskOptions, notify: Callable[[str], None] | None = None
-    ) -> Request:
-        """Build the request for options that are merged already; `request` is this after merging."""
-        messages = _messages(prompt, options)
-        catalog = self.catalog(options)
-        region = str(find_setting("region", options).value)
-        model = catalog.resolve(str(find_setting("model", options).value), region)
-        return build_request(
-            messages,
+    def prepare(
+        self,
+        prompt: Prompt,
+        options: AskOptions,
+        *,
+        scope: Scope | None = None,
+        notify: Callable[[str], None] | None = None,
+    ) -> Prepared:
+        """Make a question ready to be sent, for options that are merged already; nothing is sent.
+
+        Args:
+            prompt: As for `ask`.
+            options: Merged options.
+            scope: Where templates, attachments and types are looked up.
+            notify: Called with what is being waited for.
+        """
+        return prepare(
+            prompt,
             options,
-            model=model,
-            project=self.project(options, notify),
-            region=region,
-            catalog=catalog,
-            stream=_streams(options, model, catalog),
-            base_url=find_setting("base_url", options).value,
-            anthropic_version=find_setting("anthropic_version", options).value,
+            catalog=self.catalog(options),
+            project=lambda: self.project(options, notify),
+            scope=scope,
         )
 
     def send(
-        self, request: Request, options: AskOptions, *, notify: Callable[[str], None] | None = None
+        self,
+        request: Request,
+        options: AskOptions,
+        *,
+        notify: Callable[[str], None] | None = None,
+        read: Callable[[Reply], Reply] | None = None,
     ) -> Stream:
         """Send a request that has been built; `stream` is this after `request`."""
         exchange = self._exchange(request, options)
@@ -131,11 +160,17 @@ class Claude:
             format=options.format or "markdown",
             clock=self._clock,
             notify=notify,
+            read=read,
         )
         return Stream(exchange, context)
 
     def request(
-        self, prompt: Prompt, *, notify: Callable[[str], None] | None = None, **options: Any
+        self,
+        prompt: Prompt,
+        *,
+        names: Mapping[str, Any] | None = None,
+        notify: Callable[[str], None] | None = None,
+        **options: Any,
     ) -> Request:
         """Build the request that `ask` would send, and send nothing; `.headers` hold no token.
 
@@ -143,16 +178,17 @@ class Claude:
             OptionError: it cannot be sent as it stands.
             ProjectNotFound: no project is named anywhere.
         """
-        return self.build(prompt, merge(self.options, options), notify)
+        merged = merge(self.options, options)
+        return self.prepare(prompt, merged, scope=_scope(names), notify=notify).request
 
-    def count(self, prompt: Prompt, **options: Any) -> int:
+    def count(self, prompt: Prompt, *, names: Mapping[str, Any] | None = None, **options: Any) -> int:
         """Return the exact number of input tokens; the service counts them free of charge.
 
         The prompt goes to the chosen region and nowhere else, so this raises `ModelNotFound` where the
         region does not count tokens.
         """
         merged = merge(self.options, options)
-        return self.count_request(self.build(prompt, merged), merged)
+        return self.count_request(self.prepare(prompt, merged, scope=_scope(names)).request, merged)
 
     def count_request(self, request: Request, options: AskOptions) -> int:
         """Count the input tokens of a request that has been built; `count` is this after `request`."""
@@ -206,38 +242,12 @@ def _authorizer(credentials: Any, access_token: str | None) -> Authorizer:
     return ApplicationDefault(credentials=credentials)
 
 
+def _scope(names: Mapping[str, Any] | None) -> Scope | None:
+    return None if names is None else Scope(names=names)
+
+
 def _timeout(options: AskOptions) -> float:
     return float(find_setting("timeout", options).value)
-
-
-def _streams(options: AskOptions, model: str, catalog: Catalog) -> bool:
-    """Tell whether to stream: always, but for short answers that the user does not want streamed.
-
-    A long answer that is not streamed may outlast every proxy on the way; the official SDK
-    (anthropic 2.12.0) refuses it beyond the limit that the table holds.
-    """
-    if not options.no_stream:
-        return True
-    unary, row = catalog.limits["unary"], catalog.find(model)
-    limit = unary["by_model"].get(row.id if row else model, unary["max_tokens"])
-    wanted = options.set.get("max_tokens", options.max_tokens)
-    return isinstance(wanted, int) and wanted > limit
-
-
-def _messages(prompt: Prompt, options: AskOptions) -> list[Mapping[str, Any]]:
-    if "messages" in options.set and not prompt:
-        return []
-    if isinstance(prompt, str):
-        if not prompt.strip():
-            raise errors.OptionError("The prompt is empty.", cure="Write a question.")
-        return [{"role": "user", "content": prompt}]
-    parts = list(prompt)
-    if not parts or not all(isinstance(part, Mapping) for part in parts):
-        raise errors.OptionError(
-            "The prompt is neither a text nor a list of content blocks.",
-            cure='Give a string, or blocks such as {"type": "text", "text": "..."}.',
-        )
-    return parts if all("role" in part for part in parts) else [{"role": "user", "content": parts}]
 
 
 def _counted(data: Any) -> int:

@@ -30,15 +30,18 @@ DEFAULTS: Mapping[str, Any] = {
     "anthropic_version": DEFAULT_VERSION,
     "timeout": 600.0,
     "format": "markdown",
+    "value_tokens": 4_000,
 }
-FORMATS = ("markdown", "text", "json")
+FORMATS = ("markdown", "text", "json", "code")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class AskOptions(RequestOptions):
     """Everything that can be said of one question; names are those of the magic's long options.
 
-    `timeout` is in seconds, for the whole answer. None or an empty value means: not said here.
+    `timeout` is in seconds, for the whole answer. `attach` holds names, paths or objects that stand before
+    the prompt; `as_` is the type of the answer (`--as`); `value_tokens` and `prompt_tokens` are budgets in
+    tokens, for one value in a prompt and for all of its text. None or an empty value means: not said here.
     """
 
     model: str | None = None
@@ -51,6 +54,13 @@ class AskOptions(RequestOptions):
     format: str | None = None
     trusted_hosts: Sequence[str] = ()
     models_file: str | None = None
+    attach: Sequence[Any] = ()
+    as_: Any = None
+    cache: bool = False
+    literal: bool = False
+    allow_secrets: bool = False
+    value_tokens: int | None = None
+    prompt_tokens: int | None = None
 
 
 class Found(NamedTuple):
@@ -88,6 +98,8 @@ def merge(session: AskOptions, options: Mapping[str, Any]) -> AskOptions:
     ('a', 'b')
     """
     known = {entry.name for entry in dataclasses.fields(AskOptions)}
+    # `as` is the option's name and a keyword of Python.
+    options = {"as_" if name == "as" else name: value for name, value in options.items()}
     for name in options:
         if name not in known:
             raise _unknown(name, known)
@@ -107,6 +119,8 @@ def _joined(old: Any, new: Any, name: str) -> Any:
         if not isinstance(new, (str, Sequence)):
             raise _unfit(name, new, "a text or a list of texts")
         return (*old, *((new,) if isinstance(new, str) else new))
+    if name == "attach":
+        return (*old, *(new if isinstance(new, (list, tuple)) else (new,)))
     return new
 
 
@@ -125,7 +139,7 @@ def _unfit(name: str, value: Any, wanted: str) -> OptionError:
 _TYPES: tuple[tuple[tuple[str, ...], type, str], ...] = (
     (("model", "region", "project", "base_url", "anthropic_version", "format", "effort"), str, "a text"),
     (("timeout", "temperature", "top_p"), Real, "a number"),
-    (("max_tokens", "top_k"), Integral, "a whole number"),
+    (("max_tokens", "top_k", "value_tokens", "prompt_tokens"), Integral, "a whole number"),
 )
 
 
@@ -139,5 +153,8 @@ def _check(options: AskOptions) -> None:
         raise OptionError(
             f"timeout is {options.timeout}.", cure="Give seconds above 0, such as --timeout 120."
         )
+    for name in ("value_tokens", "prompt_tokens"):
+        if (getattr(options, name) or 1) < 1:
+            raise _unfit(name, getattr(options, name), "a number of tokens above 0")
     if options.format is not None and options.format not in FORMATS:
         raise OptionError(f"{quote(options.format, 40)!r} is no format.", cure=f"Use {', '.join(FORMATS)}.")

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from typing_extensions import Self
 
     from vertex_claude_magic.catalog import Catalog
+    from vertex_claude_magic.vertex.reply import Usage
     from vertex_claude_magic.vertex.request import Request
 
 __all__ = ["Stream"]
@@ -39,6 +40,7 @@ class StreamContext:
     format: str = "markdown"
     clock: Callable[[], float] = time.monotonic
     notify: Callable[[str], None] | None = None
+    read: Callable[[Reply], Reply] | None = None
 
 
 class Stream:
@@ -105,7 +107,8 @@ class Stream:
             self._failed(_interrupted("it was closed before it was complete"))
         if self._error is not None:
             raise self._error
-        return self.partial()
+        whole = self.partial()
+        return whole if self._context.read is None else self._context.read(whole)
 
     def partial(self) -> Reply:
         """The answer as far as it has arrived; `complete` tells whether that is all."""
@@ -118,11 +121,12 @@ class Stream:
             request_id=self._head.request_id if self._head else None,
             seconds=(clock() if self._seconds is None else self._seconds) - self._started,
             first_token_seconds=None if self._first is None else self._first - self._started,
-            cost=self._cost(bare),
+            cost=self._price(bare, bare.usage),
+            uncached_cost=self._price(bare, bare.usage.uncached) if bare.usage.cached else None,
             data=data,
         )
 
-    def _cost(self, reply: Reply) -> float | None:
+    def _price(self, reply: Reply, usage: Usage) -> float | None:
         # Output tokens are counted at the end, so what a stopped answer cost is not known.
         if not reply.complete:
             return None
@@ -130,7 +134,7 @@ class Stream:
 
         catalog = self._context.catalog
         row = catalog.find(reply.model) or catalog.find(self.request.model)
-        return cost(row, self.request.region, reply.usage) if row is not None else None
+        return cost(row, self.request.region, usage) if row is not None else None
 
     def wait(self, seconds: float) -> list[Event]:
         """Return the events that have arrived, waiting at most `seconds` for the first; an empty list if none came.

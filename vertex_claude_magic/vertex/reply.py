@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from operator import itemgetter
 from typing import TYPE_CHECKING, Any
 
@@ -69,13 +69,31 @@ class Usage:
         """All tokens of the prompt, cached or not."""
         return self.input_tokens + self.cache_creation_input_tokens + self.cache_read_input_tokens
 
+    @property
+    def cached(self) -> bool:
+        """Whether tokens were read from or written to the prompt cache."""
+        return bool(self.cache_creation_input_tokens or self.cache_read_input_tokens)
+
+    @property
+    def uncached(self) -> Usage:
+        """The same tokens as if there were no prompt cache."""
+        return replace(
+            self,
+            input_tokens=self.total_input_tokens,
+            cache_creation_input_tokens=0,
+            cache_read_input_tokens=0,
+            cache_creation=None,
+        )
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Reply:
     """One answer.
 
     `text` is raw model text and is never sanitised; show it through the magic or the Markdown
-    representation. `cost` is an estimate in USD, or None where a price is unknown. `seconds` and
+    representation. `cost` is an estimate in USD, or None where a price is unknown; `uncached_cost` is what
+    it would have been without the prompt cache, None where the cache was not used. `data` is the
+    validated answer of `--as`, or the value of a JSON answer. `seconds` and
     `first_token_seconds` are wall-clock seconds from sending. `complete` is False when the stream was
     cut or stopped. `model` is the model that the service says it used.
     """
@@ -86,6 +104,7 @@ class Reply:
     stop_details: Mapping[str, Any] | None = None
     usage: Usage = field(default_factory=Usage)
     cost: float | None = None
+    uncached_cost: float | None = field(default=None, repr=False)
     model: str = ""
     region: str = ""
     message_id: str | None = None
@@ -94,7 +113,8 @@ class Reply:
     first_token_seconds: float | None = None
     replayed: bool = False
     complete: bool = False
-    data: Any = None
+    # Read from the blocks, and a data frame has no plain equality.
+    data: Any = field(default=None, compare=False)
     other_events: tuple[Mapping[str, Any], ...] = field(default=(), repr=False)
 
     @property
@@ -123,6 +143,21 @@ class Reply:
 
         tokens = MarkdownIt("commonmark").parse(self.text)
         return tuple(token.content for token in tokens if token.type == "fence")
+
+    @property
+    def df(self) -> Any:
+        """The data as a pandas data frame: a row for each element, a column for each field.
+
+        Raises:
+            OptionError: there are no data; ask with `--as`.
+            MissingExtra: pandas is not installed.
+        """
+        from vertex_claude_magic.errors import OptionError
+        from vertex_claude_magic.frame import frame_of
+
+        if self.data is None:
+            raise OptionError("This reply holds no data.", cure="Ask with --as df, or with --as and a type.")
+        return frame_of(self.data)
 
     def __str__(self) -> str:
         return self.text

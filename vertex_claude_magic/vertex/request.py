@@ -68,8 +68,9 @@ class RequestOptions:
 class Request:
     """One HTTP request, complete but for the token.
 
-    `body` is the JSON object that is sent, `headers` never hold an Authorization. Two requests are
-    equal when everything that goes over the wire is equal.
+    `body` is the JSON object that is sent, `payload` the same as it goes over the wire (UTF-8 JSON
+    without spaces); `headers` never hold an Authorization. Two requests are equal when everything that
+    goes over the wire is equal.
     """
 
     url: str
@@ -80,17 +81,17 @@ class Request:
     region: str
     notices: tuple[str, ...] = field(default=(), compare=False)
     method: str = "POST"
+    # Encoded once: with attachments a body has megabytes.
+    payload: bytes = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        text = json.dumps(self.body, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+        object.__setattr__(self, "payload", text.encode("utf-8", "replace"))
 
     @property
     def streamed(self) -> bool:
         """Whether the answer comes as server-sent events."""
         return self.body.get("stream") is True
-
-    @property
-    def payload(self) -> bytes:
-        """The body as it goes over the wire: UTF-8 JSON without spaces."""
-        text = json.dumps(self.body, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
-        return text.encode("utf-8", "replace")
 
     @property
     def digest(self) -> str:
@@ -114,8 +115,23 @@ def build_request(
     stream: bool = True,
     base_url: str | None = None,
     anthropic_version: str = DEFAULT_VERSION,
+    fields: Mapping[str, Any] | None = None,
+    notices: Sequence[str] = (),
 ) -> Request:
     """Build a request for one answer.
+
+    Args:
+        messages: Messages of the Messages API.
+        options: What is asked for beside them.
+        model: The id on Vertex AI.
+        project: The project that pays.
+        region: The location.
+        catalog: The model table, for the rules.
+        stream: Whether the answer shall come as server-sent events.
+        base_url: Another host, such as an emulator or a gateway.
+        anthropic_version: The API version in the body.
+        fields: Further body fields, checked like those of the options.
+        notices: What the user should know about the request.
 
     Raises:
         ModelRuleError: the table says that the model or the API version refuses it (`force` lifts this).
@@ -130,8 +146,8 @@ def build_request(
     >>> sorted(request.body)
     ['anthropic_version', 'max_tokens', 'messages', 'stream']
     """
-    notices = _notices(model, region, catalog, force=options.force)
-    body = _body(messages, options, model=model, catalog=catalog, version=anthropic_version)
+    told = (*_notices(model, region, catalog, force=options.force), *notices)
+    body = _body(messages, options, fields or {}, model=model, catalog=catalog, version=anthropic_version)
     row = catalog.find(model)
     if row is not None and not options.force:
         check_rules(body, model=row, catalog=catalog, given=options.set)
@@ -143,7 +159,7 @@ def build_request(
     base = (base_url or base_url_of(region)).rstrip("/")
     path = model_path(project=project, location=check_location(region), model=model, verb=verb)
     request = Request(url=base + path, headers=_headers(options), body=body, model=model, project=project,
-                      region=region, notices=notices)  # fmt: skip
+                      region=region, notices=told)  # fmt: skip
     _check_size(request, catalog)
     return request
 
@@ -167,6 +183,7 @@ def build_count_request(request: Request) -> Request:
 def _body(
     messages: Sequence[Mapping[str, Any]],
     options: RequestOptions,
+    fields: Mapping[str, Any],
     *,
     model: str,
     catalog: Catalog,
@@ -180,15 +197,19 @@ def _body(
         "system": options.system,
         "stop_sequences": list(options.stop) or None,
         "thinking": thinking,
-        "output_config": {"effort": options.effort} if options.effort else None,
+        "output_config": {"effort": options.effort} if options.effort else {},
         "temperature": options.temperature,
         "top_p": options.top_p,
         "top_k": options.top_k,
     }
-    body = {name: value for name, value in named.items() if value is not None and value != ""}
-    body.update(options.set)
-    if options.effort and isinstance(options.set.get("output_config"), Mapping):
-        body["output_config"] = {"effort": options.effort, **options.set["output_config"]}
+    for given in (fields, options.set):
+        config = given.get("output_config")
+        # Effort, format and what is set by hand share this field.
+        joined = {**(named["output_config"] or {}), **config} if isinstance(config, Mapping) else config
+        named.update({**given, **({"output_config": joined} if "output_config" in given else {})})
+    body = {
+        name: value for name, value in named.items() if name in options.set or value not in (None, "", {})
+    }
     try:
         cleaned: dict[str, Any] = _clean(body)
     except RecursionError as error:

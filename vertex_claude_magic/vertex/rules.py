@@ -35,6 +35,7 @@ def check_rules(body: Mapping[str, Any], *, model: Model, catalog: Catalog, give
     _check_effort(checked, model)
     _check_thinking(checked, body, model)
     _check_prefill(checked, model)
+    _check_tool_choice(checked, body, model)
 
 
 def _check_max_tokens(body: Mapping[str, Any], model: Model) -> None:
@@ -117,6 +118,21 @@ def _check_disabled(body: Mapping[str, Any], model: Model) -> None:
         raise ModelRuleError(
             f"{model.name} cannot work at effort {effort!r} without thinking.",
             cure=f"Use --effort {limit} or lower, or leave --thinking off out, {_LIFT}",
+        )
+
+
+def _check_tool_choice(checked: Mapping[str, Any], body: Mapping[str, Any], model: Model) -> None:
+    choice = checked.get("tool_choice")
+    if not isinstance(choice, Mapping) or choice.get("type") not in {"any", "tool"}:
+        return
+    thinking = body.get("thinking")
+    if not model.rules.forced_tool_choice:
+        raise ModelRuleError(
+            f"{model.name} cannot be forced to call a tool.", cure=f"Set tool_choice to auto, {_LIFT}"
+        )
+    if isinstance(thinking, Mapping) and thinking.get("type") == "enabled":
+        raise ModelRuleError(
+            "A forced tool and a thinking budget exclude one another.", cure=f"Leave --thinking out, {_LIFT}"
         )
 
 

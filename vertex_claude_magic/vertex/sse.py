@@ -53,6 +53,11 @@ class Event(NamedTuple):
         """The thinking that this event adds; empty for every other kind of event."""
         return self._delta("thinking_delta", "thinking")
 
+    @property
+    def partial_json(self) -> str:
+        """The JSON that this event adds to the input of a tool; empty for every other kind of event."""
+        return self._delta("input_json_delta", "partial_json")
+
     def _delta(self, kind: str, key: str) -> str:
         if self.type != "content_block_delta":
             return ""
