@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
+import base64
+import io
 import json
+import os
+import re
 import signal
+import subprocess
 
 import pytest
 from markdown_it import MarkdownIt
+from PIL import Image
 from shells import Shell, loaded_shell
 
 from vertex_claude_magic.catalog import Catalog
 from vertex_claude_magic.emulator import Fault
 from vertex_claude_magic.errors import ClaudeInterrupt, PermissionDenied
 from vertex_claude_magic.notebook.dry_run import estimate
+from vertex_claude_magic.notebook.request_page import block_rows, blocks_html, blocks_plain, curl_command
 from vertex_claude_magic.session.claude import Claude
 
 
@@ -40,8 +47,8 @@ def test_the_request_is_shown_as_it_would_go_out(shell):
     shell_text = shell.page.text
     assert "/publishers/anthropic/models/claude-haiku-4-5@20251001:streamRawPredict" in shell_text
     assert "anthropic-beta: a-1" in shell_text
-    assert "authorization" not in shell_text.lower()
-    body = json.loads(shell_text[shell_text.index("{\n") :])
+    assert "authorization" not in shell_text.partition("curl")[0].lower()
+    body, _ = json.JSONDecoder().raw_decode(shell_text[shell_text.index("{\n") :])
     assert body["messages"] == [{"role": "user", "content": "What's $5 and {x}?"}]
     assert "at most 50 output tokens; between" in shell_text
 
@@ -59,10 +66,24 @@ HOSTILE = [
 def test_a_prompt_cannot_break_out_of_the_page(shell, prompt):
     """It may come from data; it stands in a fence that it cannot close, and the text has no control characters."""
     shell.ok(f"%%claude --dry-run\n{prompt}")
-    tokens = MarkdownIt("commonmark").parse(shell.page.outputs[0]["text/markdown"])
-    assert [token.info for token in tokens if token.type == "fence"] == ["", "json"]
-    assert tokens[-1].type == "fence"
-    assert not [token for token in tokens if token.type in {"html_block", "html_inline"}]
+    heading, blocks, request = shell.page.outputs
+    tokens = MarkdownIt("commonmark").parse(request["text/markdown"])
+    assert [token.info for token in tokens if token.type == "fence"] == ["", "json", "sh"]
+    assert [token.content.strip() for token in tokens if token.type == "html_block"] == [
+        "<details open><summary>The request as JSON</summary>", "</details>",
+        "<details><summary>As a curl command</summary>", "</details>",
+    ]  # fmt: skip
+    assert "html_inline" not in {each.type for token in tokens for each in token.children or ()}
+    assert "<" not in heading["text/markdown"].replace("<span>\\$</span>", "")
+    assert not set(re.findall(r"<(\w+)", blocks["text/html"])) - {
+        "table",
+        "thead",
+        "tbody",
+        "tr",
+        "th",
+        "td",
+        "code",
+    }
     assert not set(shell.page.text) & set("\x1b\x07\x9b\u202e")
 
 
@@ -115,3 +136,65 @@ def test_an_interrupt_while_counting_is_one_line(shell, capsys):
         signal.setitimer(signal.ITIMER_REAL, 0)
         signal.signal(signal.SIGALRM, old)
     assert len(capsys.readouterr().out.splitlines()) == 1
+
+
+# What goes out, block by block
+
+
+def test_every_block_is_shown_with_its_size_and_images_as_small_pictures(shell):
+    """In the order in which the model reads them; nobody reads base64, so the JSON leaves it out."""
+    image = Image.new("RGB", (1200, 800), "red")
+    shell.ip.user_ns.update(image=image, table={"a": [1, 2]})
+    shell.ok("%%claude --dry-run -s 'Be brief.' --cache\nWhat is {{ image }} beside {{ table }}?")
+    _, blocks, request = shell.page.outputs
+    assert blocks["text/plain"].splitlines() == [
+        "system: text, 9 characters, ≈ 3 tokens, cached up to here",
+        "message 1, user: text, 68 characters, ≈ 20 tokens",
+        "message 1, user: image, 3,675 bytes, image/png",
+        "message 1, user: text, 82 characters, ≈ 24 tokens",
+    ]
+    (source,) = re.findall(r'src="data:image/png;base64,([^"]+)"', blocks["text/html"])
+    with Image.open(io.BytesIO(base64.b64decode(source))) as thumbnail:
+        assert thumbnail.size == (160, 107)
+    assert "… (4,900 characters of base64)" in request["text/plain"]
+    assert "A" * 200 not in request["text/plain"]
+
+
+def test_the_curl_line_sends_the_very_request(shell):
+    """Pasted into a shell it does what the magic would do; quotes and surrogates survive."""
+    shell.ok('%%claude --dry-run -m haiku\nIt\'s "$HOME" `ls` \\n é \U0001f600')
+    _, _, page = shell.page.outputs
+    command = page["text/plain"][page["text/plain"].index("curl -N") :]
+    done = subprocess.run(
+        ["sh", "-c", f"{command} --silent"],
+        env={**os.environ, "TOKEN": "emulator"},
+        capture_output=True,
+        timeout=30,
+    )
+    assert b"event: message_stop" in done.stdout
+    (sent,) = shell.asked
+    assert sent.body["messages"] == [{"role": "user", "content": 'It\'s "$HOME" `ls` \\n é \U0001f600'}]
+
+
+def test_for_google_the_curl_line_asks_gcloud_for_a_token_and_holds_none():
+    """Only Google's own hosts over TLS get a Google token; a gateway only where it is trusted."""
+    request = Claude(project="p").request("hi")
+    assert "Bearer $(gcloud auth application-default print-access-token)" in curl_command(request)
+    gateway = Claude(project="p", base_url="https://gateway.example/v1").request("hi")
+    assert "Bearer $TOKEN" in curl_command(gateway)
+    assert "gcloud" in curl_command(gateway, ["gateway.example"])
+
+
+def test_a_long_body_is_read_from_a_file(shell):
+    """The page says how to write it."""
+    shell.ok("%%claude --dry-run\n" + "word " * 5_000)
+    assert "--data-binary @request.json" in shell.page.text
+    assert 'open("request.json", "wb")' in shell.page.text
+
+
+def test_only_so_many_blocks_are_listed():
+    """A page that never ends helps nobody."""
+    blocks = [{"type": "text", "text": "x"}] * 150
+    rows = block_rows({"messages": [{"role": "user", "content": blocks}]})
+    assert blocks_plain(rows).endswith("… and 50 blocks more")
+    assert blocks_html(rows).endswith("<p>… and 50 blocks more</p>")

@@ -9,13 +9,23 @@ from typing import TYPE_CHECKING, Any
 from vertex_claude_magic import errors
 from vertex_claude_magic.markdown.sanitize import as_text, fenced, safe_plain
 from vertex_claude_magic.notebook.footer import dollars
+from vertex_claude_magic.notebook.request_page import (
+    block_rows,
+    blocks_html,
+    blocks_plain,
+    curl_command,
+    shown_body,
+)
 from vertex_claude_magic.prices import cost
 from vertex_claude_magic.vertex.reply import Usage
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from vertex_claude_magic.catalog import Catalog
     from vertex_claude_magic.session.claude import Claude
     from vertex_claude_magic.session.options import AskOptions
+    from vertex_claude_magic.session.prompt import Scope
     from vertex_claude_magic.vertex.request import Request
 
 __all__ = ["Estimate", "count_or_bound", "estimate", "show_dry_run"]
@@ -31,27 +41,58 @@ class Estimate:
     most: float | None
 
 
-def show_dry_run(magics: Any, client: Claude, prompt: str, options: AskOptions) -> None:
+def show_dry_run(
+    magics: Any, client: Claude, prompt: str, options: AskOptions, *, scope: Scope | None = None
+) -> None:
     """Show the request of a question without asking it."""
-    request = client.build(prompt, options)
+    request = client.prepare(prompt, options, scope=scope).request
     tokens, exact = count_or_bound(client, request, options)
-    result = estimate(request, client.catalog(options), tokens, exact=exact)
-    body = json.dumps(request.body, indent=2, ensure_ascii=False)
-    lines = [
+    summary = _summary(estimate(request, client.catalog(options), tokens, exact=exact), request)
+    rows = block_rows(request.body)
+    for markdown, html, plain in (
+        (_heading(summary, request.notices), "", "\n".join([_TITLE, summary, *request.notices])),
+        ("", blocks_html(rows), blocks_plain(rows)),
+        _request_page(request, options),
+    ):
+        bundle = {"text/markdown": markdown, "text/html": html, "text/plain": safe_plain(plain)}
+        data = {mime: text for mime, text in bundle.items() if text}
+        magics.shell.display_pub.publish(data=data, metadata={})
+
+
+_TITLE = "Dry run, nothing was asked."
+
+
+def _heading(summary: str, notices: Sequence[str]) -> str:
+    return "\n\n".join(["**Dry run**, nothing was asked.", as_text(summary), *map(as_text, notices)])
+
+
+def _request_page(request: Request, options: AskOptions) -> tuple[str, str, str]:
+    head = [
         f"{request.method} {request.url}",
         *(f"{name}: {value}" for name, value in request.headers.items()),
     ]
-    summary = _summary(result, request)
-    markdown = "\n\n".join([
-        "**Dry run**, nothing was asked.",
-        as_text(summary),
-        *(as_text(notice) for notice in request.notices),
-        fenced("\n".join(lines)),
-        fenced(body, "json"),
-    ])  # fmt: skip
-    plain = "\n".join(["Dry run, nothing was asked.", summary, *request.notices, *lines, body])
-    bundle = {"text/markdown": markdown, "text/plain": safe_plain(plain)}
-    magics.shell.display_pub.publish(data=bundle, metadata={})
+    lines = "\n".join(head)
+    body = json.dumps(shown_body(request.body), indent=2, ensure_ascii=False)
+    curl = curl_command(request, options.trusted_hosts or ())
+    hint = [] if "@request.json" not in curl else [_FILE]
+    markdown = [
+        _folded("The request as JSON", fenced(lines), fenced(body, "json"), opened=len(body) <= _SHORT),
+        _folded("As a curl command", *map(as_text, hint), fenced(curl, "sh")),
+    ]
+    return "\n\n".join(markdown), "", "\n".join([lines, body, *hint, curl])
+
+
+_SHORT = 3_000
+_FILE = (
+    "The body is long; write it to a file first: "
+    'open("request.json", "wb").write(Claude().request(prompt, names=globals()).payload)'
+)
+
+
+def _folded(title: str, *parts: str, opened: bool = False) -> str:
+    # The blank lines end the HTML block, so that what is between is read as Markdown (CommonMark 0.31.2, 4.6).
+    tag = "<details open>" if opened else "<details>"
+    return "\n\n".join([f"{tag}<summary>{title}</summary>", *parts, "</details>"])
 
 
 def estimate(request: Request, catalog: Catalog, input_tokens: int, *, exact: bool) -> Estimate:
