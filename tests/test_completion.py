@@ -25,7 +25,10 @@ LINES = [
     ("%%claude --region=us-", {"us-east5"}, {"us"}),
     ("%%claude --effort h", {"high"}, {"low"}),
     ("%%claude --thinking ", {"adaptive", "off", "between_tools"}, set()),
-    ("%%claude -f ", {"markdown", "text", "json"}, set()),
+    ("%%claude -f ", {"markdown", "text", "json", "code"}, set()),
+    ("%%claude -a my_", {"my_frame", "my_type", "my_notes.txt"}, {"_my_secret"}),
+    ("%%claude --attach=my_folder/", {"my_folder/report.pdf"}, {"my_frame"}),
+    ("%%claude --as ", {"df", "my_type"}, set()),
     ("%claude -m hai", {"haiku"}, {"sonnet"}),
     ("%claude --no", {"--no-stream"}, set()),
     ("%claude_models so", {"sonnet"}, {"opus"}),
@@ -37,7 +40,18 @@ LINES = [
 
 @pytest.fixture(scope="module")
 def shell():
-    return loaded_shell()
+    shell = loaded_shell()
+    shell.ip.user_ns.update(my_frame=[1], my_type=int, _my_secret=1)
+    return shell
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path, monkeypatch):
+    """The folder of the notebook, with a few files."""
+    (tmp_path / "my_notes.txt").write_text("Notes.")
+    (tmp_path / "my_folder").mkdir()
+    (tmp_path / "my_folder" / "report.pdf").write_text("")
+    monkeypatch.chdir(tmp_path)
 
 
 def completed(shell, line: str, cursor: int | None = None) -> set[str]:

@@ -95,7 +95,7 @@ def test_a_line_asks_and_its_value_can_be_assigned(shell):
 # Bodies that something on the way from the cell to the wire might change.
 NASTY_BODIES = [
     "Plain.",
-    "{x} and {{x}} and {{ x }} and {{{x}}}",
+    "{x} and {{{x}}} and {{ .x }} and ${{{{x}}}}",
     "{'a': 1, \"b\": [2]}",
     'f"{x!r:>10}"',
     "$x $HOME ${x} $$",

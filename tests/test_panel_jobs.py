@@ -15,6 +15,7 @@ from vertex_claude_magic.notebook.panel.prompts import find_prompt
 from vertex_claude_magic.notebook.panel.trial import Trial
 from vertex_claude_magic.session.claude import Claude
 from vertex_claude_magic.session.options import merge
+from vertex_claude_magic.session.prompt import Scope
 from vertex_claude_magic.vertex.reply import Reply
 
 
@@ -65,7 +66,7 @@ def client(claude_emulator):
 def trial(client, prompt="Hi", **options):
     """Start a trial and return it with its view and the states that it told."""
     view, states = View(), []
-    job = Trial(client, merge(client.options, options), prompt, view, emulated=False,
+    job = Trial(client, merge(client.options, options), prompt, view, emulated=False, scope=Scope(),
                 on_change=lambda each: states.append(each.state))  # fmt: skip
     job.start()
     return job, view, states
@@ -168,7 +169,7 @@ def test_two_trials_and_a_question_do_not_disturb_each_other(client, claude_emul
 def count(client, prompt, models, **options):
     """Start counting and wait for the end."""
     told = []
-    job = Counting(client, merge(client.options, options), prompt, models,
+    job = Counting(client, merge(client.options, options), prompt, models, scope=Scope(),
                    on_change=lambda each: told.append(len(each.counts)))  # fmt: skip
     job.start()
     return ended(job), told

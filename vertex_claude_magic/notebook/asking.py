@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from vertex_claude_magic import errors
@@ -11,15 +13,18 @@ from vertex_claude_magic.session.options import AskOptions, find_setting, merge
 from vertex_claude_magic.vertex.endpoint import is_loopback
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Mapping
 
     from vertex_claude_magic.notebook.live import Answer
     from vertex_claude_magic.session.claude import Claude
+    from vertex_claude_magic.session.prompt import Scope
     from vertex_claude_magic.session.stream import Stream
     from vertex_claude_magic.vertex.reply import Reply
     from vertex_claude_magic.vertex.request import Request
 
-__all__ = ["Question", "ask_from_cell", "ask_from_line"]
+__all__ = ["Deliver", "Question", "ask_from_cell", "ask_from_line", "ask_prepared", "make_view", "wants_data"]
+
+Deliver = Callable[["Reply"], "tuple[Reply, tuple[str, ...]]"]
 
 # Options that say how the answer is shown, not what is asked.
 _SHOWN = ("quiet", "dry_run", "help")
@@ -49,23 +54,55 @@ def ask_from_line(magics: Any, line: str) -> Reply | None:
 
 
 def _run(magics: Any, parsed: ParsedLine, prompt: str, *, in_cell: bool) -> Reply | None:
-    shown = {name: parsed.options.get(name, False) for name in _SHOWN}
-    if shown["help"]:
+    if parsed.options.get("help"):
         from vertex_claude_magic.notebook.listing import show_help
 
         show_help(magics)
         return None
+    deliver = None
+    if parsed.options.get("format") == "code" or (magics.format == "code" and "format" not in parsed.options):
+        from vertex_claude_magic.notebook.insert import deliver_code
+
+        deliver = partial(deliver_code, magics.shell)
+    return ask_prepared(magics, parsed, prompt, scope=magics.scope(), deliver=deliver, in_cell=in_cell)
+
+
+def ask_prepared(
+    magics: Any,
+    parsed: ParsedLine,
+    prompt: str,
+    *,
+    scope: Scope,
+    deliver: Deliver | None = None,
+    in_cell: bool = False,
+) -> Reply | None:
+    """Ask with the options of a line, and hand the reply over.
+
+    Args:
+        magics: The magics, for the session and the page.
+        parsed: The line.
+        prompt: The prompt, to the letter.
+        scope: Where names are looked up.
+        deliver: What is done with a whole answer before it is shown.
+        in_cell: Whether the cell holds nothing but this question.
+
+    Raises:
+        ClaudeError: as `Claude.ask`.
+    """
+    shown = {name: parsed.options.get(name, False) for name in _SHOWN}
     client = magics.client()
     options = merge(client.options, _asked(parsed))
     if shown["dry_run"]:
         from vertex_claude_magic.notebook.dry_run import show_dry_run
 
-        show_dry_run(magics, client, prompt, options)
+        show_dry_run(magics, client, prompt, options, scope=scope)
         return None
     if not shown["quiet"]:
         _check_thread(magics)
-    view = _view(magics, options, in_cell=in_cell, quiet=shown["quiet"])
-    question = Question(client, options, prompt, view, emulated=magics.emulator is not None)
+    view = make_view(magics, options, in_cell=in_cell, quiet=shown["quiet"])
+    question = Question(
+        client, options, prompt, view, emulated=magics.emulator is not None, scope=scope, deliver=deliver
+    )
     try:
         reply = question.answer()
     except errors.ClaudeInterrupt as interrupt:
@@ -92,16 +129,28 @@ def _check_thread(magics: Any) -> None:
         )
 
 
-def _view(magics: Any, options: AskOptions, *, in_cell: bool, quiet: bool) -> Answer:
+def wants_data(options: AskOptions) -> bool:
+    """Tell whether the answer shall be data of a type (`--as`)."""
+    return options.as_ is not None and not (isinstance(options.as_, str) and not options.as_)
+
+
+def make_view(magics: Any, options: AskOptions, *, in_cell: bool, quiet: bool) -> Answer:
+    """Return the view for an answer: data appear as a growing table, anything else as it comes."""
     from vertex_claude_magic.notebook.screens import make_answer
 
-    return make_answer(
+    typed = wants_data(options)
+    view = make_answer(
         magics.shell,
         in_cell=in_cell,
-        format=options.format or "markdown",
+        format="markdown" if typed else options.format or "markdown",
         show_thinking=options.show_thinking,
         quiet=quiet,
     )
+    if typed:
+        from vertex_claude_magic.notebook.table_answer import TableAnswer
+
+        return TableAnswer(view)
+    return view
 
 
 class Question:
@@ -113,6 +162,8 @@ class Question:
         prompt: The prompt, to the letter.
         view: Where the answer is drawn, by the thread that calls `answer` and no other.
         emulated: Whether the demo's emulator answers.
+        scope: Where templates, attachments and types are looked up; without it braces are only braces.
+        deliver: What is done with a whole answer; it returns what to show of it, and notes.
         stopped: Asked now and then; once it says yes, the answer ends as if it had been interrupted.
     """
 
@@ -124,6 +175,8 @@ class Question:
         view: Answer,
         *,
         emulated: bool,
+        scope: Scope | None = None,
+        deliver: Deliver | None = None,
         stopped: Callable[[], bool] = lambda: False,
     ) -> None:
         self._client = client
@@ -131,9 +184,14 @@ class Question:
         self._prompt = prompt
         self._view = view
         self._emulated = emulated
+        self._scope = scope
+        self._typed = wants_data(options)
+        self._deliver = deliver
         self._stopped = stopped
         self._label = self._make_label()
         self._started = False
+        self._stream: Stream | None = None
+        self._remarks: list[str] = []
 
     def answer(self) -> Reply:
         """Ask and draw; whatever happens, the page is left tidy.
@@ -143,28 +201,45 @@ class Question:
             ClaudeInterrupt: it was stopped; the partial reply is in `.reply`.
         """
         request: Request | None = None
-        stream: Stream | None = None
         try:
-            request = self._client.build(self._prompt, self._options, notify=self._wait)
+            prepared = self._client.prepare(self._prompt, self._options, scope=self._scope, notify=self._wait)
+            request = prepared.request
             if "requests" not in sys.modules:
                 # The first question of a kernel loads the HTTP stack, which would hold the page up.
                 self._start()
             self._check_stopped()
-            with self._client.send(request, self._options, notify=self._wait) as stream:
-                # Later ones are sent first, and the page is drawn while the request travels.
-                self._start()
-                return self._finish(self._follow(stream), request)
+            reply = prepared.settle(self._ask(request), self._ask_again)
+            self._finish(self._delivered(reply), request)
         except errors.ClaudeError as error:
             self._leave(error.reply, request)
             raise
         except KeyboardInterrupt:
-            partial = _arrived(stream)
+            partial = _arrived(self._stream)
             try:
                 self._leave(partial, request)
             except KeyboardInterrupt:
                 # Whoever presses stop twice still wants to keep what there is.
                 self._leave(partial, request)
             raise errors.ClaudeInterrupt(partial) from None
+        return reply
+
+    def _delivered(self, reply: Reply) -> Reply:
+        if self._deliver is None:
+            return reply
+        shown, notes = self._deliver(reply)
+        self._remarks += notes
+        return shown
+
+    def _ask(self, request: Request) -> Reply:
+        with self._client.send(request, self._options, notify=self._wait) as self._stream:
+            # The request is on its way, and the page is drawn while it travels.
+            self._start()
+            return self._follow(self._stream)
+
+    def _ask_again(self, request: Request, why: str) -> Reply:
+        self._remarks.append(f"The first answer {why}.")
+        self._view.again(self._remarks[-1])
+        return self._ask(request)
 
     def _make_label(self) -> str:
         region = str(find_setting("region", self._options).value)
@@ -201,17 +276,18 @@ class Question:
                     view.text(text)
                 elif thinking := event.thinking:
                     view.thinking(thinking)
+                elif self._typed and (partial := event.partial_json):
+                    view.text(partial)
             if not stream.done:
                 view.draw()
         return stream.partial()
 
-    def _finish(self, reply: Reply, request: Request) -> Reply:
+    def _finish(self, reply: Reply, request: Request) -> None:
         self._view.finish(
             reply,
-            notes=_notes(request, reply, emulated=self._emulated),
+            notes=(*self._remarks, *_notes(request, reply, emulated=self._emulated)),
             metadata=_metadata(request, reply, emulated=self._emulated),
         )
-        return reply
 
     def _leave(self, partial: Reply | None, request: Request | None) -> None:
         if partial is not None and partial.blocks and request is not None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from vertex_claude_magic.catalog import Catalog
@@ -9,12 +11,15 @@ from vertex_claude_magic.notebook.options import OPTIONS
 from vertex_claude_magic.session.options import FORMATS
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Mapping
 
 __all__ = ["candidates", "complete"]
 
+_OF_IPYTHON = frozenset({"In", "Out", "exit", "quit", "get_ipython", "open"})
+_MOST_FILES = 1_000
 
-def complete(shell: Any, event: Any) -> list[str]:  # noqa: ARG001 - the signature of IPython's hook
+
+def complete(shell: Any, event: Any) -> list[str]:
     """Answer IPython's completion hook.
 
     IPython's `event.symbol` is only the part after the last `@` or `=`, so what stands before it in the
@@ -25,21 +30,32 @@ def complete(shell: Any, event: Any) -> list[str]:  # noqa: ARG001 - the signatu
     if assigned and option.startswith("-"):
         before, word = f"{before} {option}", value
     cut = len(word) - len(event.symbol) if word.endswith(event.symbol) else 0
-    return [found[cut:] for found in candidates(before, word)]
+    return [found[cut:] for found in candidates(before, word, shell.user_ns)]
 
 
-def candidates(before: str, word: str) -> list[str]:
-    """Return what may stand at the end of a line: `before` is the line up to the word that is being typed.
+def candidates(before: str, word: str, names: Mapping[str, Any] = MappingProxyType({})) -> list[str]:
+    """Return what may stand at the end of a line.
+
+    Args:
+        before: The line up to the word that is being typed.
+        word: That word, as far as it goes.
+        names: The user's variables.
 
     >>> candidates("%%claude", "--max")
     ['--max-tokens']
     >>> candidates("%%claude -f", "")
-    ['markdown', 'text', 'json']
+    ['markdown', 'text', 'json', 'code']
+    >>> candidates("%%claude -a", "fra", {"frame": 1, "n": 2})
+    ['frame']
     """
     words = before.split()
     command, last = (words[0], words[-1]) if words else ("", "")
     if command == "%claude_demo":
         choices: Iterable[str] = ("stop",)
+    elif last in {"-a", "--attach"}:
+        choices = (*_variables(names), *_files(word))
+    elif last == "--as":
+        choices = ("df", *(name for name in _variables(names) if isinstance(names[name], type)))
     elif last in _VALUES:
         choices = _VALUES[last]()
     elif command == "%claude_models" and not word.startswith("-"):
@@ -48,6 +64,22 @@ def candidates(before: str, word: str) -> list[str]:
         known = {option.long for option in OPTIONS} if command != "%claude_models" else {"--region"}
         choices = sorted(known) if word.startswith("-") else ()
     return [choice for choice in choices if choice.startswith(word)]
+
+
+def _variables(names: Mapping[str, Any]) -> list[str]:
+    return sorted(name for name in names if not name.startswith("_") and name not in _OF_IPYTHON)
+
+
+def _files(word: str) -> list[str]:
+    """Return the files and folders whose path begins so."""
+    folder = Path(word).expanduser() if word.endswith("/") else Path(word).expanduser().parent
+    start = word.rpartition("/")[0] + "/" if "/" in word else ""
+    try:
+        found = sorted(folder.iterdir())[:_MOST_FILES]
+    except OSError:
+        return []
+    shown = [each for each in found if not each.name.startswith(".") and " " not in each.name]
+    return [f"{start}{each.name}{'/' if each.is_dir() else ''}" for each in shown]
 
 
 def _models() -> Iterable[str]:

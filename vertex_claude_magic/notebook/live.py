@@ -15,7 +15,14 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Protocol
 from uuid import uuid4
 
-from vertex_claude_magic.markdown.sanitize import Block, fenced, safe_blocks, safe_markdown, safe_plain
+from vertex_claude_magic.markdown.sanitize import (
+    Block,
+    as_text,
+    fenced,
+    safe_blocks,
+    safe_markdown,
+    safe_plain,
+)
 from vertex_claude_magic.notebook import footer as around
 from vertex_claude_magic.notebook.segments import Body, Segments, cost
 from vertex_claude_magic.session.data import unfenced
@@ -70,6 +77,9 @@ class Answer(Protocol):
 
     def thinking(self, delta: str) -> None:
         """Take thinking in."""
+
+    def again(self, why: str) -> None:
+        """Say that the question is asked once more, and take in the next answer."""
 
     def draw(self) -> None:
         """Draw if something is due."""
@@ -191,6 +201,10 @@ class LiveAnswer:
             self._thinking.append(delta)
             self._changed = self._changed or not self._has_text
         self.status("thinking")
+
+    def again(self, why: str) -> None:
+        """Say below what has come that the question is asked once more."""
+        self.text(f"\n\n{as_text(why)}\n\n")
 
     def due_in(self) -> float | None:
         """Return the seconds until `draw` would do something, or None if nothing is waiting."""

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from vertex_claude_magic.emulator import Emulator
     from vertex_claude_magic.notebook.panel.view import Panel
     from vertex_claude_magic.session.claude import Claude
+    from vertex_claude_magic.session.prompt import Scope
     from vertex_claude_magic.vertex.reply import Reply
 
 __all__ = ["ClaudeMagics", "load", "unload"]
@@ -72,15 +73,35 @@ class ClaudeMagics(Magics, Settings):  # type: ignore[misc]
             --beta NAME              a beta feature (repeatable)
             --header 'Name: value'   an extra HTTP header (repeatable)
             --label KEY=VALUE        a billing label (repeatable)
-            -f, --format FORMAT      markdown (default), text or json
+            -a, --attach X           a variable, or the path of an image, PDF or text file (repeatable)
+            --cache                  mark system prompt, tools and attachments for the prompt cache
+            --literal                send the prompt as it stands, {{ }} included
+            --as TYPE                the answer as data: a type, list[Type], a JSON schema, or df
+            -f, --format FORMAT      markdown (default), text, json, or code (into a new cell, not run)
             --no-stream              show the answer only when it is complete
             -q, --quiet              show nothing but errors
             --timeout S              seconds for the whole answer (600)
             --dry-run                show the request, its tokens and its price range; ask no model
             --force                  send although the model table says that it would be refused
+            --allow-secrets          send although the prompt seems to hold a key or a token
             -h, --help               show this page
 
+        In the prompt `{{ name }}` stands for a variable: a data frame, an array, a figure, an image, a
+        dict, a function, an exception, a file (`pathlib.Path`). `{{ cfg.title }}`, `{{ rows[0] }}` and
+        `{{ In[3] }}` work too; nothing is evaluated, and all other braces stay as they are.
+
         Examples::
+
+            %%claude
+            Which columns of {{ df }} have outliers? Look at {{ fig }} too.
+
+            %%claude cities --as list[City]
+            The five largest cities of Norway.        (then `cities.data` and `cities.df`)
+
+            %%claude -f code --attach report.pdf
+            Write a cell that plots the table on page 3.
+
+        More lines to begin with::
 
             %%claude notes -s "You are a patient teacher." -n 800
             %%claude -m claude-sonnet-4-5@20250929 -r us-east5 --temperature 0.2
@@ -122,6 +143,19 @@ class ClaudeMagics(Magics, Settings):  # type: ignore[misc]
 
     @no_var_expand
     @line_magic
+    def claude_fix(self, line: str) -> Reply | None:
+        """Explain the last error and put the mended cell below; it is not run.
+
+        `%claude_fix` sends the last exception, the cell that it came from and the values that the failing
+        line names; `%claude_fix --explain` only asks for an explanation. It takes the options of
+        `%%claude`, and what stands behind them is a hint for Claude.
+        """
+        from vertex_claude_magic.notebook.fixing import fix_from_line
+
+        return fix_from_line(self, line)
+
+    @no_var_expand
+    @line_magic
     def claude_demo(self, line: str) -> None:
         """Answer from an emulator in this kernel, without account or network; `%claude_demo stop` goes back.
 
@@ -151,6 +185,16 @@ class ClaudeMagics(Magics, Settings):  # type: ignore[misc]
             return options
         return replace(options, base_url=self.emulator.base_url, project=self.emulator.project)
 
+    def scope(self) -> Scope:
+        """Return where prompts find their values: the user's variables, and how IPython shows an object."""
+        from vertex_claude_magic.session.prompt import Scope
+
+        def present(value: Any) -> dict[str, Any]:
+            data: dict[str, Any] = self.shell.display_formatter.format(value)[0]
+            return data
+
+        return Scope(names=self.shell.user_ns, present=present)
+
     def pass_over(self, reply: Reply) -> None:
         """Keep the displayhook from showing a second time the reply that a magic is about to return."""
         self._shown = (self.shell.execution_count, reply)
@@ -173,7 +217,7 @@ class ClaudeMagics(Magics, Settings):  # type: ignore[misc]
         self._clients.clear()
 
 
-_NAMES = ("claude", "claude_models", "claude_panel", "claude_demo")
+_NAMES = ("claude", "claude_models", "claude_panel", "claude_fix", "claude_demo")
 
 
 def load(shell: Any) -> None:

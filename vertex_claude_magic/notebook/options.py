@@ -8,6 +8,7 @@ an equals sign begins, so that apostrophes inside words are letters.
 from __future__ import annotations
 
 import json
+import keyword
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -33,7 +34,8 @@ class Option:
     @property
     def key(self) -> str:
         """The name under which the Python interface knows this option."""
-        return self.long.removeprefix("--").replace("-", "_")
+        name = self.long.removeprefix("--").replace("-", "_")
+        return f"{name}_" if keyword.iskeyword(name) else name
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -148,7 +150,18 @@ OPTIONS: tuple[Option, ...] = (
         help="an extra HTTP header",
     ),
     Option(long="--label", value="KEY=VALUE", read=_label, repeatable=True, help="a billing label"),
-    Option(long="--format", short="-f", value="FORMAT", help="markdown (default), text or json"),
+    Option(
+        long="--attach",
+        short="-a",
+        value="X",
+        repeatable=True,
+        help="a variable, or the path of an image, a PDF or a text file",
+    ),
+    Option(long="--cache", help="mark system prompt, tools and attachments for the prompt cache"),
+    Option(long="--literal", help="send the prompt as it stands, {{ }} included"),
+    Option(long="--allow-secrets", help="send although the prompt seems to hold a key or a token"),
+    Option(long="--as", value="TYPE", help="the answer as data: a type, list[Type], a JSON schema, or df"),
+    Option(long="--format", short="-f", value="FORMAT", help="markdown (default), text, json or code"),
     Option(long="--no-stream", help="show the answer only when it is complete"),
     Option(long="--quiet", short="-q", help="show nothing but errors"),
     Option(long="--timeout", value="S", read=_number, help="seconds for the whole answer"),
@@ -250,7 +263,6 @@ def _refuse(name: str) -> Option:
 
 def _variable(name: str) -> str:
     import builtins
-    import keyword
 
     if not name.isidentifier():
         raise OptionError(

@@ -44,7 +44,11 @@ class Settings(HasTraits):
     top_k = Int(None, allow_none=True, help="For models that take sampling parameters.").tag(config=True)
     beta = List(Unicode(), help="Beta features, sent as anthropic-beta header.").tag(config=True)
     label = Dict(help="Billing labels, key to value.").tag(config=True)
-    format = Enum(("markdown", "text", "json"), "markdown", help="How answers are shown.").tag(config=True)
+    format = Enum(
+        ("markdown", "text", "json", "code"),
+        "markdown",
+        help="How answers are shown; code also goes into a new cell.",
+    ).tag(config=True)
     no_stream = Bool(False, help="Show answers only when they are complete.").tag(config=True)
     timeout = Float(600.0, help="Seconds for a whole answer.").tag(config=True)
     anthropic_version = Unicode("", help="API version in the body; empty means vertex-2023-10-16.").tag(
@@ -55,6 +59,13 @@ class Settings(HasTraits):
     ).tag(config=True)
     trusted_hosts = List(
         Unicode(), help="Hosts of https gateways that may see your Google token, beside Google's own."
+    ).tag(config=True)
+    value_tokens = Int(
+        4_000,
+        help="How many tokens of text one value in a prompt may take; the rest is left out, and said so.",
+    ).tag(config=True)
+    prompt_tokens = Int(
+        None, allow_none=True, help="How many tokens of text a whole prompt may take; None for no limit."
     ).tag(config=True)
     models_file = Unicode("", help="JSON file that adds or corrects rows of the model table.").tag(
         config=True
@@ -74,6 +85,10 @@ class Settings(HasTraits):
     @validate("max_tokens")
     def _check_max_tokens(self, proposal: Any) -> Any:
         return _at_least(proposal, 1, "a number of tokens above 0, or None")
+
+    @validate("value_tokens", "prompt_tokens")
+    def _check_tokens(self, proposal: Any) -> Any:
+        return _at_least(proposal, 1, "a number of tokens above 0")
 
     @validate("timeout")
     def _check_timeout(self, proposal: Any) -> Any:

@@ -88,6 +88,10 @@ class TerminalAnswer:
         self._text.append(delta)
         self._length += len(delta)
 
+    def again(self, why: str) -> None:
+        """Say below what has come that the question is asked once more."""
+        self.text(f"\n\n{why}\n\n")
+
     def thinking(self, delta: str) -> None:
         """Take thinking in."""
         if self._show_thinking:

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from vertex_claude_magic.catalog import Catalog
     from vertex_claude_magic.session.claude import Claude
+    from vertex_claude_magic.session.prompt import Scope
 
 __all__ = ["Count", "Counting", "countable"]
 
@@ -61,6 +62,7 @@ class Counting(Job):
         options: Its options, merged.
         prompt: The prompt.
         models: Model ids.
+        scope: Where templates of the prompt are looked up.
         on_change: As for `Job`; also called after each model.
     """
 
@@ -71,6 +73,7 @@ class Counting(Job):
         prompt: str,
         models: Sequence[str],
         *,
+        scope: Scope,
         on_change: Callable[[Job], None],
     ) -> None:
         super().__init__(on_change)
@@ -78,6 +81,7 @@ class Counting(Job):
         self._client = client
         self._kept = {name: getattr(options, name) for name in _KEPT}
         self._prompt = prompt
+        self._scope = scope
         self._models = models
 
     def work(self) -> None:
@@ -86,7 +90,7 @@ class Counting(Job):
             if self.stopping():
                 return
             options = AskOptions(model=model, **self._kept)
-            request = self._client.build(self._prompt, options)
+            request = self._client.prepare(self._prompt, options, scope=self._scope).request
             tokens, exact = count_or_bound(self._client, request, options)
             # A new mapping each time, because other threads read it.
             self.counts = {**self.counts, model: Count(tokens=tokens, exact=exact)}

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from vertex_claude_magic.notebook.live import Answer
     from vertex_claude_magic.session.claude import Claude
     from vertex_claude_magic.session.options import AskOptions
+    from vertex_claude_magic.session.prompt import Scope
     from vertex_claude_magic.vertex.reply import Reply
 
 __all__ = ["Trial"]
@@ -28,6 +29,7 @@ class Trial(Job):
         prompt: The prompt.
         view: Where the answer is drawn, by the thread of this job only.
         emulated: Whether the demo's emulator answers.
+        scope: Where templates of the prompt are looked up.
         on_change: As for `Job`.
     """
 
@@ -39,11 +41,14 @@ class Trial(Job):
         view: Answer,
         *,
         emulated: bool,
+        scope: Scope,
         on_change: Callable[[Job], None],
     ) -> None:
         super().__init__(on_change)
         self.reply: Reply | None = None
-        self._question = Question(client, options, prompt, view, emulated=emulated, stopped=self.stopping)
+        self._question = Question(
+            client, options, prompt, view, emulated=emulated, scope=scope, stopped=self.stopping
+        )
 
     def work(self) -> None:
         """Ask and draw."""

@@ -108,7 +108,13 @@ class PanelWork(HasTraits):  # type: ignore[misc]
             )
             emulated = magics.emulator is not None
             self._trial = Trial(
-                client, options, prompt, view, emulated=emulated, on_change=self._trial_changed
+                client,
+                options,
+                prompt,
+                view,
+                emulated=emulated,
+                scope=magics.scope(),
+                on_change=self._trial_changed,
             )
         except ClaudeError as error:
             self._note(trial_note=str(error))
@@ -141,7 +147,9 @@ class PanelWork(HasTraits):  # type: ignore[misc]
         self._counted = _Asked(
             look=look, models=models, source=f"Counted: {found.origin}, {len(found.text):,} characters"
         )
-        self._counting = Counting(client, options, found.text, models, on_change=self._counting_changed)
+        self._counting = Counting(
+            client, options, found.text, models, scope=magics.scope(), on_change=self._counting_changed
+        )
         self._counting.start()
         return True
 

@@ -1,0 +1,139 @@
+"""`%claude_fix`: the last error explained, what to change as a diff, and the mended cell below."""
+
+from __future__ import annotations
+
+import linecache
+import sys
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from vertex_claude_magic.errors import ClaudeError, OptionError
+from vertex_claude_magic.markdown.sanitize import fenced
+from vertex_claude_magic.notebook.asking import ask_prepared
+from vertex_claude_magic.notebook.insert import insert_code, inserted_note, python_blocks, without_blocks
+from vertex_claude_magic.notebook.options import parse_prompt_line
+from vertex_claude_magic.session.failure import difference, fix_prompt, mended_cell, read_failure
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from vertex_claude_magic.session.failure import Failure
+    from vertex_claude_magic.session.prompt import Scope
+    from vertex_claude_magic.vertex.reply import Reply
+
+__all__ = ["cell_source", "fix_from_line", "last_error"]
+
+_EXPLAIN = "--explain"
+_VALUE_TOKENS = 1_000
+
+
+def fix_from_line(magics: Any, line: str) -> Reply | None:
+    """Run `%claude_fix [--explain] [options] [a hint]`.
+
+    Raises:
+        OptionError: there is no error to look at, or it is one of ours.
+        ClaudeError: as `Claude.ask`.
+    """
+    words = line.split()
+    explain = _EXPLAIN in words
+    if explain:
+        line = line.replace(_EXPLAIN, "", 1)
+    parsed = parse_prompt_line(line.strip())
+    failure = read_failure(last_error(), lambda name: cell_source(magics.shell, name))
+    scope = replace(magics.scope(), names={**magics.shell.user_ns, **failure.values})
+    asked = {
+        "value_tokens": _VALUE_TOKENS,
+        **parsed.options,
+        "literal": True,
+        "attach": (*parsed.options.get("attach", ()), *_tellable(failure.values, scope)),
+    }
+    deliver = _delivery(magics.shell, failure) if failure.cell and not explain else None
+    return ask_prepared(
+        magics,
+        replace(parsed, options=asked),
+        fix_prompt(failure, hint=parsed.prompt, explain=explain),
+        scope=scope,
+        deliver=deliver,
+    )
+
+
+def last_error() -> BaseException:
+    """Return the exception that Python keeps of the last cell that failed (`sys.last_value`).
+
+    Raises:
+        OptionError: there is none, or it says itself what to do.
+    """
+    error = getattr(sys, "last_value", None)
+    if not isinstance(error, BaseException):
+        raise OptionError("No cell has failed yet.", cure="Run the cell that fails, then %claude_fix.")
+    if isinstance(error, ClaudeError):
+        raise OptionError(
+            f"The last error is one of %claude itself ({type(error).__name__}).",
+            cure=error.cure or "See it above.",
+        )
+    return error
+
+
+def cell_source(shell: Any, filename: str) -> str | None:
+    """Return the cell that was compiled under this name as it was written, None for any other file.
+
+    IPython keeps cells in `linecache` under names of its own, in the form in which they were compiled; the
+    history holds both forms.
+    """
+    if not _is_cell(filename):
+        return None
+    compiled = "".join(linecache.getlines(filename))
+    if not compiled:
+        return None
+    history = shell.history_manager
+    for parsed, raw in zip(
+        reversed(history.input_hist_parsed), reversed(history.input_hist_raw), strict=False
+    ):
+        if parsed.strip() and parsed.strip() == compiled.strip():
+            return str(raw).rstrip("\n")
+    return compiled.rstrip("\n")
+
+
+def _is_cell(filename: str) -> bool:
+    # ipykernel names a cell by a file in its temporary folder, IPython by <ipython-input-...>.
+    return (
+        filename.startswith("<ipython-input-")
+        or "ipykernel_" in filename.replace("\\", "/").split("/")[-2:][0]
+    )
+
+
+def _tellable(values: Mapping[str, Any], scope: Scope) -> list[str]:
+    """Return the names of the values that can be told as text."""
+    from vertex_claude_magic.session.content.convert import parts_of
+    from vertex_claude_magic.session.content.parts import Budget, Text
+
+    budget = Budget(tokens=_VALUE_TOKENS, present=scope.present)
+    told = []
+    for name, value in values.items():
+        try:
+            parts = parts_of(value, budget)
+        except ClaudeError:
+            continue
+        if parts and all(isinstance(part, Text) for part in parts):
+            told.append(name)
+    return told
+
+
+def _delivery(shell: Any, failure: Failure) -> Callable[[Reply], tuple[Reply, tuple[str, ...]]]:
+    """Return what is done with the answer: the mended cell goes below, and the page shows what changes."""
+
+    def deliver(reply: Reply) -> tuple[Reply, tuple[str, ...]]:
+        mended = mended_cell(python_blocks(reply.text))
+        if mended is None:
+            return reply, ("The answer holds no mended cell.",)
+        changes = difference(failure.cell, mended)
+        if not changes:
+            return reply, ("The mended cell is the same as the cell that failed, so there is no new one.",)
+        place = insert_code(shell, [mended])
+        shown = without_blocks(reply) if place in {"cell", "scratch"} else reply
+        text = f"{shown.text.rstrip()}\n\n{fenced(changes, 'diff')}"
+        others = [block for block in reply.blocks if block.get("type") != "text"]
+        told = replace(reply, blocks=(*others, {"type": "text", "text": text}))
+        return told, (inserted_note(place, mended),)
+
+    return deliver
