@@ -66,24 +66,17 @@ HOSTILE = [
 def test_a_prompt_cannot_break_out_of_the_page(shell, prompt):
     """It may come from data; it stands in a fence that it cannot close, and the text has no control characters."""
     shell.ok(f"%%claude --dry-run\n{prompt}")
-    heading, blocks, request = shell.page.outputs
-    tokens = MarkdownIt("commonmark").parse(request["text/markdown"])
+    (output,) = shell.page.outputs
+    tokens = MarkdownIt("commonmark").parse(output["text/markdown"])
     assert [token.info for token in tokens if token.type == "fence"] == ["", "json", "sh"]
-    assert [token.content.strip() for token in tokens if token.type == "html_block"] == [
+    blocks, *folds = [token.content.strip() for token in tokens if token.type == "html_block"]
+    assert folds == [
         "<details open><summary>The request as JSON</summary>", "</details>",
         "<details><summary>As a curl command</summary>", "</details>",
     ]  # fmt: skip
-    assert "html_inline" not in {each.type for token in tokens for each in token.children or ()}
-    assert "<" not in heading["text/markdown"].replace("<span>\\$</span>", "")
-    assert not set(re.findall(r"<(\w+)", blocks["text/html"])) - {
-        "table",
-        "thead",
-        "tbody",
-        "tr",
-        "th",
-        "td",
-        "code",
-    }
+    inline = [each.content for token in tokens for each in token.children or () if each.type == "html_inline"]
+    assert set(inline) <= {"<span>", "</span>"}
+    assert not set(re.findall(r"<(\w+)", blocks)) - {"table", "thead", "tbody", "tr", "th", "td", "code"}
     assert not set(shell.page.text) & set("\x1b\x07\x9b\u202e")
 
 
@@ -146,24 +139,26 @@ def test_every_block_is_shown_with_its_size_and_images_as_small_pictures(shell):
     image = Image.new("RGB", (1200, 800), "red")
     shell.ip.user_ns.update(image=image, table={"a": [1, 2]})
     shell.ok("%%claude --dry-run -s 'Be brief.' --cache\nWhat is {{ image }} beside {{ table }}?")
-    _, blocks, request = shell.page.outputs
-    assert blocks["text/plain"].splitlines() == [
+    (output,) = shell.page.outputs
+    # How many bytes a PNG takes is pillow's affair.
+    plain = re.sub(r"[\d,]+ (bytes|characters of)", r"N \1", output["text/plain"])
+    assert plain.splitlines()[2:6] == [
         "system: text, 9 characters, ≈ 3 tokens, cached up to here",
         "message 1, user: text, 68 characters, ≈ 20 tokens",
-        "message 1, user: image, 3,675 bytes, image/png",
+        "message 1, user: image, N bytes, image/png",
         "message 1, user: text, 82 characters, ≈ 24 tokens",
     ]
-    (source,) = re.findall(r'src="data:image/png;base64,([^"]+)"', blocks["text/html"])
+    (source,) = re.findall(r'src="data:image/png;base64,([^"]+)"', output["text/markdown"])
     with Image.open(io.BytesIO(base64.b64decode(source))) as thumbnail:
         assert thumbnail.size == (160, 107)
-    assert "… (4,900 characters of base64)" in request["text/plain"]
-    assert "A" * 200 not in request["text/plain"]
+    assert "… (N characters of base64)" in plain
+    assert "A" * 200 not in output["text/plain"]
 
 
 def test_the_curl_line_sends_the_very_request(shell):
     """Pasted into a shell it does what the magic would do; quotes and surrogates survive."""
     shell.ok('%%claude --dry-run -m haiku\nIt\'s "$HOME" `ls` \\n é \U0001f600')
-    _, _, page = shell.page.outputs
+    (page,) = shell.page.outputs
     command = page["text/plain"][page["text/plain"].index("curl -N") :]
     done = subprocess.run(
         ["sh", "-c", f"{command} --silent"],

@@ -20,8 +20,6 @@ from vertex_claude_magic.prices import cost
 from vertex_claude_magic.vertex.reply import Usage
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from vertex_claude_magic.catalog import Catalog
     from vertex_claude_magic.session.claude import Claude
     from vertex_claude_magic.session.options import AskOptions
@@ -49,24 +47,20 @@ def show_dry_run(
     tokens, exact = count_or_bound(client, request, options)
     summary = _summary(estimate(request, client.catalog(options), tokens, exact=exact), request)
     rows = block_rows(request.body)
-    for markdown, html, plain in (
-        (_heading(summary, request.notices), "", "\n".join([_TITLE, summary, *request.notices])),
-        ("", blocks_html(rows), blocks_plain(rows)),
-        _request_page(request, options),
-    ):
-        bundle = {"text/markdown": markdown, "text/html": html, "text/plain": safe_plain(plain)}
-        data = {mime: text for mime, text in bundle.items() if text}
-        magics.shell.display_pub.publish(data=data, metadata={})
+    said = [summary, *request.notices]
+    markdown, plain = _request_page(request, options)
+    heading = ["**Dry run**, nothing was asked.", *map(as_text, said), blocks_html(rows)]
+    bundle = {
+        "text/markdown": "\n\n".join([*heading, markdown]),
+        "text/plain": safe_plain("\n".join([_TITLE, *said, blocks_plain(rows), plain])),
+    }
+    magics.shell.display_pub.publish(data=bundle, metadata={})
 
 
 _TITLE = "Dry run, nothing was asked."
 
 
-def _heading(summary: str, notices: Sequence[str]) -> str:
-    return "\n\n".join(["**Dry run**, nothing was asked.", as_text(summary), *map(as_text, notices)])
-
-
-def _request_page(request: Request, options: AskOptions) -> tuple[str, str, str]:
+def _request_page(request: Request, options: AskOptions) -> tuple[str, str]:
     head = [
         f"{request.method} {request.url}",
         *(f"{name}: {value}" for name, value in request.headers.items()),
@@ -79,7 +73,7 @@ def _request_page(request: Request, options: AskOptions) -> tuple[str, str, str]
         _folded("The request as JSON", fenced(lines), fenced(body, "json"), opened=len(body) <= _SHORT),
         _folded("As a curl command", *map(as_text, hint), fenced(curl, "sh")),
     ]
-    return "\n\n".join(markdown), "", "\n".join([lines, body, *hint, curl])
+    return "\n\n".join(markdown), "\n".join([lines, body, *hint, curl])
 
 
 _SHORT = 3_000
