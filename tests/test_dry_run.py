@@ -146,7 +146,7 @@ def test_every_block_is_shown_with_its_size_and_images_as_small_pictures(shell):
         "system: text, 9 characters, ≈ 3 tokens, cached up to here",
         "message 1, user: text, 68 characters, ≈ 20 tokens",
         "message 1, user: image, N bytes, image/png",
-        "message 1, user: text, 82 characters, ≈ 24 tokens",
+        "message 1, user: text, 83 characters, ≈ 24 tokens",
     ]
     (source,) = re.findall(r'src="data:image/png;base64,([^"]+)"', output["text/markdown"])
     with Image.open(io.BytesIO(base64.b64decode(source))) as thumbnail:
