@@ -43,6 +43,7 @@ class Run:
     status: str = ""
     error: str = ""
     traceback: list[str] = field(default_factory=list)
+    payload: list[dict[str, Any]] = field(default_factory=list)
     seconds: float = 0.0
 
     def of(self, *kinds: str) -> list[Message]:
@@ -81,10 +82,20 @@ class Kernel:
         self._manager = manager
         self._client = client
 
-    def run(self, code: str, *, during: Callable[[Message], None] | None = None, timeout: float = 20) -> Run:
-        """Run a cell until it is over; `during` is called with each message as it arrives."""
+    def run(
+        self,
+        code: str,
+        *,
+        during: Callable[[Message], None] | None = None,
+        timeout: float = 20,
+        metadata: Mapping[str, Any] | None = None,
+    ) -> Run:
+        """Run a cell until it is over; `during` is called with each message as it arrives.
+
+        `metadata` is that of the request; JupyterLab sends the id of the cell there.
+        """
         sent, run = time.perf_counter(), Run()
-        request = self._client.execute(code)
+        request = self._send(code, metadata or {})
         while True:
             raw = self._client.get_iopub_msg(timeout=timeout)
             if raw["parent_header"].get("msg_id") != request:
@@ -102,6 +113,18 @@ class Kernel:
                 during(message)
         return self._ended(run, request, timeout, sent)
 
+    def _send(self, code: str, metadata: Mapping[str, Any]) -> str:
+        content = {
+            "code": code,
+            "silent": False,
+            "store_history": True,
+            "user_expressions": {},
+            "allow_stdin": False,
+        }
+        message = self._client.session.msg("execute_request", content, metadata=dict(metadata))
+        self._client.shell_channel.send(message)
+        return str(message["header"]["msg_id"])
+
     def _ended(self, run: Run, request: str, timeout: float, sent: float) -> Run:
         reply = self._client.get_shell_msg(timeout=timeout)
         assert reply["parent_header"]["msg_id"] == request
@@ -109,6 +132,7 @@ class Kernel:
         run.seconds = time.perf_counter() - sent
         run.status, run.error = content["status"], content.get("ename", "")
         run.traceback = list(content.get("traceback", ()))
+        run.payload = list(content.get("payload", ()))
         return run
 
     def ok(self, code: str, **options: Any) -> Run:

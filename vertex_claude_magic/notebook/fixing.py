@@ -12,6 +12,7 @@ from vertex_claude_magic.markdown.sanitize import fenced
 from vertex_claude_magic.notebook.asking import ask_prepared
 from vertex_claude_magic.notebook.insert import insert_code, inserted_note, python_blocks, without_blocks
 from vertex_claude_magic.notebook.options import parse_prompt_line
+from vertex_claude_magic.session.content.failures import is_cell_file
 from vertex_claude_magic.session.failure import difference, fix_prompt, mended_cell, read_failure
 
 if TYPE_CHECKING:
@@ -80,7 +81,7 @@ def cell_source(shell: Any, filename: str) -> str | None:
     IPython keeps cells in `linecache` under names of its own, in the form in which they were compiled; the
     history holds both forms.
     """
-    if not _is_cell(filename):
+    if not is_cell_file(filename):
         return None
     compiled = "".join(linecache.getlines(filename))
     if not compiled:
@@ -92,14 +93,6 @@ def cell_source(shell: Any, filename: str) -> str | None:
         if parsed.strip() and parsed.strip() == compiled.strip():
             return str(raw).rstrip("\n")
     return compiled.rstrip("\n")
-
-
-def _is_cell(filename: str) -> bool:
-    # ipykernel names a cell by a file in its temporary folder, IPython by <ipython-input-...>.
-    return (
-        filename.startswith("<ipython-input-")
-        or "ipykernel_" in filename.replace("\\", "/").split("/")[-2:][0]
-    )
 
 
 def _tellable(values: Mapping[str, Any], scope: Scope) -> list[str]:

@@ -11,10 +11,11 @@ from vertex_claude_magic.session.content.parts import Budget, Part, Text
 if TYPE_CHECKING:
     from types import TracebackType
 
-__all__ = ["failure_parts", "traceback_text"]
+__all__ = ["failure_parts", "is_cell_file", "traceback_text"]
 
 # Frames of each exception in a chain: where it began and where it ended.
 _FRAMES = 30
+_CELL = "notebook cell"
 
 
 def failure_parts(value: BaseException, budget: Budget) -> tuple[Part, ...]:
@@ -45,19 +46,36 @@ def traceback_text(error: BaseException, *, start: TracebackType | None = _WHOLE
     try:
         steps = error.__traceback__ if start is _WHOLE else start
         told = traceback.TracebackException(type(error), error, steps, capture_locals=False)
-        _trim(told, set())
+        _tidy(told, set())
         return "".join(told.format()).rstrip("\n")
     except Exception as failed:  # noqa: BLE001 - an exception of the user's own may fail to tell of itself
         return f"{quote(type(error).__name__, 60)} (telling of it failed: {type(failed).__name__})"
 
 
-def _trim(told: Any, seen: set[int]) -> None:
-    """Keep the first and last frames of each exception in the chain."""
+def is_cell_file(filename: str) -> bool:
+    """Tell whether a file name is one under which a notebook cell was compiled.
+
+    ipykernel names a cell by a file in its temporary folder, IPython by `<ipython-input-…>`.
+
+    >>> is_cell_file("/tmp/ipykernel_12/345.py"), is_cell_file("/home/me/x.py")
+    (True, False)
+    """
+    folder = filename.replace("\\", "/").rpartition("/")[0].rpartition("/")[2]
+    return filename.startswith("<ipython-input-") or folder.startswith("ipykernel_")
+
+
+def _tidy(told: Any, seen: set[int]) -> None:
+    """Keep the first and last frames of each exception in the chain, and name cells as such."""
     if told is None or id(told) in seen:
         return
     seen.add(id(told))
     if len(told.stack) > _FRAMES:
         half = _FRAMES // 2
         told.stack[half:-half] = []
+    for frame in told.stack:
+        # Its lines are read by now, and nobody can look into that temporary file.
+        frame.filename = _CELL if is_cell_file(frame.filename) else frame.filename
+    if is_cell_file(getattr(told, "filename", None) or ""):
+        told.filename = _CELL
     for other in (told.__cause__, told.__context__, *(getattr(told, "exceptions", None) or ())):
-        _trim(other, seen)
+        _tidy(other, seen)

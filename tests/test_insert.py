@@ -1,0 +1,199 @@
+"""`-f code`: the code of an answer goes into one new cell, by the way of each front end, and is never run."""
+
+from __future__ import annotations
+
+import io
+import sys
+from types import ModuleType
+
+import pytest
+from kernel import running_kernel
+from shells import Shell, loaded_shell
+
+from vertex_claude_magic.emulator import Fault, Reply
+from vertex_claude_magic.notebook.insert import insert_code, python_blocks
+
+ANSWER = """Two steps.
+
+```python
+x = 1
+```
+
+Then:
+
+```python
+raise SystemExit("never run")
+```
+"""
+BOTH = '# --- block 1 of 2 ---\nx = 1\n\n# --- block 2 of 2 ---\nraise SystemExit("never run")'
+
+
+@pytest.fixture
+def shell(claude_emulator, monkeypatch) -> Shell:
+    for name, value in claude_emulator.environment.items():
+        monkeypatch.setenv(name, value)
+    return loaded_shell(claude_emulator)
+
+
+# In a real kernel
+
+
+@pytest.fixture(scope="module")
+def process(tmp_path_factory):
+    with running_kernel(tmp_path_factory.mktemp("kernel")) as kernel:
+        kernel.ok("%load_ext vertex_claude_magic")
+        yield kernel
+
+
+@pytest.fixture
+def kernel(process, claude_emulator):
+    process.ok(f"import os; os.environ.update({claude_emulator.environment!r})")
+    claude_emulator.answer(ANSWER)
+    return process
+
+
+def test_all_blocks_go_into_one_new_cell(kernel):
+    """JupyterLab and Notebook 7 send the cell's id, and take one new cell for each cell that runs."""
+    run = kernel.ok("%%claude answer -f code\nGo", metadata={"cellId": "a1"})
+    assert run.payload == [{"source": "set_next_input", "text": BOTH, "replace": False}]
+    (output,) = run.outputs
+    assert "Two steps." in output.text
+    assert "The code is in a new cell below." in output.text
+    assert "x = 1" not in output.text
+    assert kernel.value("answer.code") == str(("x = 1\n", 'raise SystemExit("never run")\n'))
+    assert kernel.value("'x' in globals()") == "False"
+
+
+def test_without_a_cell_id_the_code_is_shown_as_well(kernel):
+    """So that nothing is lost where nobody makes a cell of it: nbclient, papermill, an older front end."""
+    run = kernel.ok("%%claude -f code\nGo")
+    (output,) = run.outputs
+    assert "x = 1" in output.text
+    assert "SystemExit" in output.text
+    assert "new cell" not in output.text
+
+
+def test_the_setting_holds_as_the_option_does(kernel):
+    """And the option wins over it."""
+    kernel.ok("%config ClaudeMagics.format = 'code'")
+    try:
+        assert kernel.ok("%%claude\nGo", metadata={"cellId": "a1"}).payload
+        assert not kernel.ok("%%claude -f markdown\nGo", metadata={"cellId": "a1"}).payload
+    finally:
+        kernel.ok("%config ClaudeMagics.format = 'markdown'")
+
+
+def test_a_quiet_question_inserts_and_shows_nothing(kernel):
+    """`-q` is about the page."""
+    run = kernel.ok("%%claude -q -f code\nGo", metadata={"cellId": "a1"})
+    assert run.payload
+    assert not run.outputs
+
+
+# Front by front
+
+
+class Recorder:
+    """What a shell has to have for an insertion, and what was asked of it."""
+
+    def __init__(self, **attributes):
+        self.asked = []
+        self.user_ns = {}
+        self.kernel = object()
+        vars(self).update(attributes)
+
+    def set_next_input(self, text, replace):
+        self.asked.append((text, replace))
+
+
+def test_in_colab_it_is_one_scratch_cell(monkeypatch):
+    """There IPython's way would insert two (googlecolab/colabtools issue 5176)."""
+    made = []
+    frontend = ModuleType("google.colab._frontend")
+    frontend.create_scratch_cell = lambda code, bottom_pane: made.append((code, bottom_pane))
+    colab = ModuleType("google.colab")
+    colab._frontend = frontend
+    monkeypatch.setitem(sys.modules, "google.colab", colab)
+    shell = Recorder()
+    assert insert_code(shell, ["x = 1"]) == "scratch"
+    assert made == [("x = 1", True)]
+    assert not shell.asked
+
+
+def test_vs_code_takes_it_as_the_next_input():
+    """It names the notebook in the namespace."""
+    shell = Recorder(user_ns={"__vsc_ipynb_file__": "a.ipynb"})
+    assert insert_code(shell, ["x = 1"]) == "cell"
+    assert shell.asked == [("x = 1", False)]
+
+
+@pytest.mark.parametrize(
+    "parent", [None, {}, {"metadata": None}, {"metadata": {}}, {"metadata": {"cellId": ""}}]
+)
+def test_whoever_sends_no_cell_id_may_not_show_it(parent):
+    """It is offered, and nobody says that there is a new cell."""
+    shell = Recorder(get_parent=lambda: parent)
+    assert insert_code(shell, ["x = 1"]) == "unknown"
+    assert shell.asked == [("x = 1", False)]
+
+
+def test_in_a_terminal_it_stands_at_the_next_prompt_and_on_the_screen(shell, capsys, monkeypatch):
+    """Enter runs it, and nothing else does."""
+    monkeypatch.setattr("sys.stdin", io.StringIO())
+    shell.emulator.answer(ANSWER)
+    shell.ip.run_cell("%%claude -f code\nGo").raise_error()
+    assert shell.ip.rl_next_input == BOTH
+    printed = capsys.readouterr().out
+    assert "x = 1" in printed
+    assert "The code was not run." in printed
+
+
+# What is code
+
+
+@pytest.mark.parametrize(
+    ("markdown", "blocks"),
+    [
+        ("No code.", ()),
+        ("```\nx = 1\n```", ("x = 1",)),
+        ("```py\nx = 1\n```", ("x = 1",)),
+        ("```{python}\nx = 1\n```", ("x = 1",)),
+        ("~~~Python3 title\nx = 1\n~~~", ("x = 1",)),
+        ("1. First\n\n   ```python\n   x = 1\n   ```", ("x = 1",)),
+        ("````python\n'''\n```\n'''\n````", ("'''\n```\n'''",)),
+        ("```bash\nrm -rf /\n```", ()),
+        ("```text\n1 2\n```", ()),
+        ("```html\n<b>\n```\n```python\ny\n```", ("y",)),
+        ("```python\n\n```", ()),
+        ("```python\nnever closed", ("never closed",)),
+        ("```python\r\nx = 1\r\ny = 2\r\n```", ("x = 1\ny = 2",)),
+        ("`x = 1`", ()),
+    ],
+)
+def test_python_is_what_says_so_or_says_nothing(markdown, blocks):
+    """Shell commands, tables and HTML stay in the answer."""
+    assert python_blocks(markdown) == blocks
+
+
+def test_an_answer_without_code_says_so(shell):
+    """No empty cell appears."""
+    shell.emulator.answer("I would rather not. ```x```")
+    shell.ok("%%claude -f code\nGo")
+    assert "The answer holds no Python code, so there is no new cell." in shell.page.text
+    assert getattr(shell.ip, "rl_next_input", None) is None
+
+
+def test_what_nobody_sees_does_not_reach_the_cell(shell):
+    """Hidden characters may make code mean something else than it seems to (CVE-2021-42574)."""
+    shell.emulator.answer("```python\nadmin = '\u202e' # \u2066check\x1b[8m\n```")
+    shell.ok("%%claude -f code\nGo")
+    assert shell.ip.rl_next_input == "admin = '' # check"
+    assert "Characters that nobody sees were taken out: RIGHT-TO-LEFT OVERRIDE" in shell.page.text
+
+
+def test_an_answer_that_was_stopped_inserts_nothing(shell):
+    """Half a cell helps nobody; what arrived stays in the variable."""
+    text = "```python\nx = 1\n```\n\n" + "And more. " * 400
+    shell.emulator.answer(Reply(content=text, fault=Fault(cut_after=4000)))
+    shell.error("%%claude answer -f code\nGo")
+    assert getattr(shell.ip, "rl_next_input", None) is None
