@@ -72,9 +72,9 @@ def test_a_key_error_is_explained_and_the_mended_cell_is_put_below(kernel, claud
     assert "The code is in a new cell below." in output.text
     assert kernel.value("'total' in globals()") == "False"
     assert kernel.ok(run.payload[0]["text"]).printed == "6\n"
-    sent = str(claude_emulator.requests[-1].body["messages"])
+    sent = "\n".join(block["text"] for block in claude_emulator.requests[-1].body["messages"][0]["content"])
     assert "KeyError: 'prcie'" in sent
-    assert 'name=\\"table\\"' in sent or 'name="table"' in sent
+    assert '<data name="table"' in sent
     assert 'File "notebook cell", line 1' in sent
     assert "ipykernel_" not in sent
 
