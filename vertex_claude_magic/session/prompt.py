@@ -28,6 +28,7 @@ _BRACES = re.compile(
 _STARTS_LIKE_PATH = re.compile(r"[^\W\d]\w*")
 _EXPRESSIONS = (ast.Call, ast.BinOp, ast.BoolOp, ast.Compare, ast.IfExp, ast.Subscript, ast.Attribute,
                 ast.NamedExpr)  # fmt: skip
+_QUOTED = re.compile(r"'[^']*'|\"[^\"]*\"")
 _LONGEST_PATH = 400
 _LITERALLY = r"\{{ keeps the braces, and --literal sends the whole body as it stands"
 _MAY_HOLD = "A path is a name with .attributes and [indexes], such as {{ df }} or {{ rows[0].name }}"
@@ -135,7 +136,9 @@ def parse_path(text: str) -> Placeholder | None:
         return None
     if not isinstance(node, (ast.Name, *_EXPRESSIONS)) or not _begins_with_name(node):
         return None
-    return _placeholder(text, node)
+    placeholder = _placeholder(text, node)
+    # Go templates write `{{ range .Items }}`.
+    return None if re.search(r"\s", _QUOTED.sub("", text)) else placeholder
 
 
 def _begins_with_name(node: ast.expr) -> bool:
