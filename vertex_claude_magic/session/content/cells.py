@@ -10,6 +10,8 @@ from vertex_claude_magic.errors import quote
 __all__ = ["short_text"]
 
 _LIMIT = 200
+# Libraries whose scalars print as people write them; their arrays and frames do not get here whole.
+_PLAIN = frozenset({"datetime", "decimal", "pandas", "uuid", "numpy", "fractions"})
 _repr = reprlib.Repr()
 _repr.maxstring = _repr.maxother = _LIMIT
 _repr.maxlong = 60
@@ -28,10 +30,9 @@ def short_text(value: Any, limit: int = _LIMIT) -> str:
     else:
         try:
             # Scalars as they print; anything that may hold much only as far as a line goes.
-            plain = type(value).__module__ in {"datetime", "decimal", "pandas", "uuid"} or isinstance(
-                value, float
-            )
-            text = str(value) if plain or type(value).__module__.startswith("pandas.") else _repr.repr(value)
+            library = type(value).__module__.partition(".")[0]
+            plain = library in _PLAIN or isinstance(value, float)
+            text = str(value) if plain else _repr.repr(value)
         except Exception as error:  # noqa: BLE001 - a repr of the user's own
             return f"<{quote(type(value).__name__, 40)}, repr failed: {type(error).__name__}>"
     return text if len(text) <= limit else text[: limit - 1] + "…"

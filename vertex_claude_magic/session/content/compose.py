@@ -56,12 +56,13 @@ class Composed:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class _Piece:
-    """A stretch of instruction (no name), or one part of a value."""
+    """A stretch of instruction (no name), or one part of a value, which may be followed by another."""
 
     part: Part
     name: str = ""
     place: str = ""
     attached: bool = False
+    followed: bool = False
 
 
 def budget_of(
@@ -161,7 +162,13 @@ def _templated(text: str, scope: Scope, budget: Budget) -> list[_Piece]:
 def _named(name: str, place: str, parts: Sequence[Part], *, attached: bool = False) -> list[_Piece]:
     several = len(parts) > 1
     return [
-        _Piece(part=part, name=f"{name}[{index}]" if several else name, place=place, attached=attached)
+        _Piece(
+            part=part,
+            name=f"{name}[{index}]" if several else name,
+            place=place,
+            attached=attached,
+            followed=index + 1 < len(parts),
+        )
         for index, part in enumerate(parts)
     ]
 
@@ -234,7 +241,7 @@ def _blocks(pieces: Sequence[_Piece]) -> list[dict[str, Any]]:
             blocks += _text_block("".join(text))
             blocks.append(block)
             text = [after]
-        if piece.attached:
+        if piece.attached or piece.followed:
             text.append("\n")
     return [
         *blocks,

@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import io
 import os
+import re
 import types
+import warnings
 from collections import UserDict, deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
@@ -48,6 +50,8 @@ _PYTHON: tuple[tuple[Any, Room], ...] = (
         ("source", "source_parts"),
     ),
 )
+# `<Thing object at 0x7f...>` tells nothing.
+_NAME_ONLY = re.compile(r"<[^<>\n]{1,200} at 0x[0-9a-fA-F]+>")
 _LISTS = (list, tuple, deque, set, frozenset)
 _STRUCTURES = (Mapping, AbstractSet, UserDict, *_LISTS, types.MappingProxyType, Iterator, types.CoroutineType)
 # Lists are looked through for frames and pictures up to this length; longer ones are data.
@@ -79,7 +83,10 @@ def _enter(room: Room, value: Any, budget: Budget) -> tuple[Part, ...]:
         import_module(f"{_ROOMS}.{room[0]}"), room[1]
     )
     try:
-        return convert(value, budget)
+        with warnings.catch_warnings():
+            # What a library says about its own ways is no matter of the prompt.
+            warnings.simplefilter("ignore")
+            return convert(value, budget)
     except (OptionError, KeyboardInterrupt):
         raise
     except Exception as error:
@@ -188,26 +195,26 @@ def _by_display(value: Any, budget: Budget) -> tuple[Part, ...]:
         (text for mime in ("text/markdown", "text/plain") if isinstance(text := shown.get(mime), str)), ""
     )
     if not text.strip():
-        raise OptionError(f"A {_name(type(value))} cannot be put into a prompt.", cure=f"{_CAN_BE_GIVEN}.")
+        raise OptionError(
+            f"An object of type {_name(type(value))} cannot be put into a prompt.", cure=f"{_CAN_BE_GIVEN}."
+        )
     body, cut = shorten(text, budget)
     return (Text(body=body, kind=_name(type(value)), cut=cut),)
 
 
 def _shown(value: Any, budget: Budget) -> Mapping[str, Any]:
     shown: dict[str, Any] = {}
-    named_only: bool = getattr(type(value), "__repr__", None) is object.__repr__
     if budget.present is not None:
         try:
             shown.update(budget.present(value))
         except Exception as error:
             raise _failed(value, error) from error
-    elif not named_only:
+    else:
         try:
             shown["text/plain"] = repr(value)
         except Exception as error:
             raise _failed(value, error) from error
-    if named_only and str(shown.get("text/plain", "")).startswith("<"):
-        # `<Thing at 0x7f...>` tells nothing.
+    if _NAME_ONLY.fullmatch(str(shown.get("text/plain", ""))):
         del shown["text/plain"]
     return shown
 

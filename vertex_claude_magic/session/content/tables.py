@@ -185,7 +185,9 @@ def _notes(rows: int, width: int, shown: int) -> list[str]:
     if rows > _SAMPLE:
         notes.append(f"Summaries are from every {rows // _SAMPLE + 1:,}th row.")
     if shown < width:
-        notes.append(f"Only the first {shown:,} columns are described.")
+        notes.append(
+            f"Only the first {shown:,} {_plural(shown, 'column')} {'is' if shown == 1 else 'are'} described."
+        )
     return notes
 
 

@@ -20,6 +20,7 @@ __all__ = ["json_parts", "plain_parts", "text_parts"]
 _DEEPEST = 40
 _LONGEST_NUMBER = 4_000
 _LINE = 100
+_SHORT = 30
 
 
 def text_parts(value: str, budget: Budget) -> tuple[Part, ...]:
@@ -89,8 +90,8 @@ def _size(value: Any) -> str:
 def _cut(writer: _Writer, value: Any) -> str:
     if not writer.full:
         return ""
-    total = _size(value).partition(" ")[0]
-    return f"the first {writer.top:,} of {total} items" if total else "only the beginning"
+    total = len(value) if _size(value) else writer.top
+    return f"the first {writer.top:,} of {total:,} items" if writer.top < total else "only the beginning"
 
 
 class _Writer:
@@ -145,15 +146,28 @@ class _Writer:
                 parts.append(rest if key is None else f'"…": {rest}')
                 break
             name = "" if key is None else f"{json.dumps(key, ensure_ascii=False)}: "
-            self._room -= len(name) + 2
+            # A comma and a line end, and an indent for each level.
+            self._room -= len(name) + 3 + depth
             parts.append(name + self._any(part, depth + 1))
             if depth == 0:
                 self.top = number + 1
         short = sum(map(len, parts)) <= _LINE and not any("\n" in part for part in parts)
         if short:
             return f"{marks[0]}{', '.join(parts)}{marks[1]}"
-        lines = ",\n".join(f" {part}".replace("\n", "\n ") for part in parts)
+        lines = ",\n".join(f" {part}".replace("\n", "\n ") for part in _filled(parts))
         return f"{marks[0]}\n{lines}\n{marks[1]}"
+
+
+def _filled(parts: list[str]) -> list[str]:
+    """Put short elements side by side, as many as a line holds."""
+    if any(len(part) > _SHORT or "\n" in part for part in parts):
+        return parts
+    lines = [""]
+    for part in parts:
+        if lines[-1] and len(lines[-1]) + len(part) + 2 > _LINE:
+            lines.append("")
+        lines[-1] = f"{lines[-1]}, {part}" if lines[-1] else part
+    return lines
 
 
 def _entry(key: Any, part: Any) -> tuple[str, Any]:
