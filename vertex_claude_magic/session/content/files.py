@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from vertex_claude_magic.errors import OptionError, quote
-from vertex_claude_magic.session.content.images import image_bytes_parts, image_type
+from vertex_claude_magic.session.content.images import image_bytes_parts, image_file_parts, image_type
 from vertex_claude_magic.session.content.notebook_files import notebook_parts
 from vertex_claude_magic.session.content.parts import Budget, Part, Text, shorten
 from vertex_claude_magic.session.content.pdfs import pdf_parts
@@ -53,6 +53,9 @@ def path_parts(value: os.PathLike[str], budget: Budget) -> tuple[Part, ...]:
             start = file.read(_LOOKED_AT)
             if not _is_text(start) or start.lstrip()[:1] == b"{" or path.suffix.lower() in _IMAGES:
                 _check_size(path, size)
+                if image_type(start) or path.suffix.lower() in _IMAGES:
+                    file.seek(0)
+                    return image_file_parts(file, size, budget)
                 return _typed(start + file.read(), path.name, budget)
             # Of a text no more is read than goes out.
             text = start + file.read(budget.characters * 4)

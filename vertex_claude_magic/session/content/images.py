@@ -10,7 +10,7 @@ import io
 import struct
 import warnings
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 from vertex_claude_magic.errors import MissingExtra, OptionError, quote
 from vertex_claude_magic.session.content.parts import Budget, Media, Part
@@ -20,12 +20,15 @@ if TYPE_CHECKING:
 
     from PIL.Image import Image
 
-__all__ = ["encode_image", "image_bytes_parts", "image_parts", "image_type", "thumbnail_png"]
+__all__ = ["image_bytes_parts", "image_file_parts", "image_parts", "image_type", "thumbnail_png"]
 
 # A decoded image takes three or four bytes a pixel; beyond this it is refused and not decoded.
 _MOST_PIXELS = 400_000_000
 _DEFAULT_BYTES = 5 * 2**20
 _QUALITIES = (90, 80, 65, 50, 35)
+_HEAD = 32
+_NUMBERS = frozenset({"I", "I;16", "I;16B", "I;16L", "F"})
+_UNTOUCHED = frozenset({"image/png", "image/gif", "image/webp"})
 _SIGNATURES = (
     (b"\x89PNG\r\n\x1a\n", "image/png"),
     (b"\xff\xd8\xff", "image/jpeg"),
@@ -47,35 +50,55 @@ def image_type(data: bytes) -> str | None:
 
 def image_parts(value: Image, budget: Budget) -> tuple[Part, ...]:
     """Turn a PIL image into an image block; the image itself is not changed."""
-    return (encode_image(value, budget, kind="image"),)
+    return (_drawn(value, budget, kind="image"),)
 
 
 def image_bytes_parts(data: bytes, budget: Budget, *, kind: str = "image") -> tuple[Part, ...]:
-    """Turn the bytes of an image file into an image block.
+    """Turn the bytes of an image file into an image block; the rest as `image_file_parts`."""
+    return image_file_parts(io.BytesIO(data), len(data), budget, kind=kind)
+
+
+def image_file_parts(file: BinaryIO, length: int, budget: Budget, *, kind: str = "image") -> tuple[Part, ...]:
+    """Turn an image file into an image block.
 
     A PNG, GIF or WebP file that fits goes as it is; anything else is drawn anew, which also takes out what a
-    camera has noted (place and time).
+    camera has noted (place and time). A file that is much larger than its picture is not read as a whole.
+
+    Args:
+        file: The file, open at its beginning.
+        length: Its bytes.
+        budget: It knows the limits of images.
+        kind: What it shows.
 
     Raises:
         OptionError: it is no image that can be read, or too large.
         MissingExtra: it must be drawn anew, and pillow is not installed.
     """
-    media_type = image_type(data)
+    start = file.read(_HEAD)
+    media_type = image_type(start)
+    file.seek(0)
     try:
-        with _pillow(data) as image:
-            size = image.size
-            untouched = media_type in {"image/png", "image/gif", "image/webp"} and not image.getexif()
-            if untouched and _fits(size, len(data), budget) and getattr(image, "n_frames", 1) == 1:
-                image.load()
-                return (_media(data, str(media_type), size, kind),)
+        with _pillow(file) as image:
             several = getattr(image, "n_frames", 1)
+            untouched = media_type in _UNTOUCHED and several == 1 and not image.getexif()
+            if untouched and _fits(image.size, length, budget):
+                _check_whole(image)
+                file.seek(0)
+                return (_media(file.read(), str(media_type), image.size, kind),)
             cut = f"the first of {several:,} frames" if several > 1 else ""
-            return (encode_image(image, budget, kind=kind, cut=cut),)
+            return (_drawn(image, budget, kind=kind, cut=cut, ours=True),)
     except ImportError:
-        size = _png_size(data) if media_type == "image/png" else None
-        if size and _fits(size, len(data), budget):
-            return (_media(data, "image/png", size, kind),)
+        size = _png_size(start) if media_type == "image/png" else None
+        if size and _fits(size, length, budget):
+            return (_media(file.read(), "image/png", size, kind),)
         raise _no_pillow() from None
+
+
+def _check_whole(image: Any) -> None:
+    try:
+        image.load()
+    except Exception as error:
+        raise _unreadable(error) from error
 
 
 def _no_pillow() -> MissingExtra:
@@ -96,17 +119,17 @@ def _png_size(data: bytes) -> tuple[int, int] | None:
 
 
 @contextmanager
-def _pillow(data: bytes) -> Iterator[Any]:
+def _pillow(file: BinaryIO) -> Iterator[Any]:
     """Open an image, whatever its size claims to be, without decoding it yet."""
     from PIL import Image
 
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         try:
-            # Pillow's own guard is a global of the user's; sizes are checked here.
-            image = Image.open(io.BytesIO(data))
+            image = Image.open(file)
         except Image.DecompressionBombError:
-            raise _too_large("far too many") from None
+            # Pillow's own guard, whose limit is a global of the user's.
+            raise _too_large(f"more than {2 * (Image.MAX_IMAGE_PIXELS or 0):,}") from None
         except Exception as error:
             raise _unreadable(error) from error
         with image:
@@ -124,50 +147,72 @@ def _unreadable(error: Exception) -> OptionError:
     )
 
 
-def encode_image(image: Any, budget: Budget, *, kind: str, cut: str = "") -> Media:
-    """Draw an image anew as PNG or JPEG, scaled down to what the model looks at.
-
-    Raises:
-        OptionError: it is too large to decode, or broken.
-    """
-    size = tuple(image.size)
-    if not all(size) or size[0] * size[1] > _MOST_PIXELS:
-        raise _too_large(f"{size[0]:,} × {size[1]:,}")
+def _drawn(image: Any, budget: Budget, *, kind: str, cut: str = "", ours: bool = False) -> Media:
+    """Draw an image anew as PNG or JPEG, scaled down to what the model looks at."""
+    width, height = image.size
+    if not width or not height or width * height > _MOST_PIXELS:
+        raise _too_large(f"{width:,} × {height:,}")
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            small = _flat(_scaled(image, budget.image_edge))
+            small = _flat(_scaled(image, budget.image_edge, ours=ours))
             data, media_type = _encoded(small, int(budget.image.get("base64_bytes", _DEFAULT_BYTES)))
     except (OptionError, MemoryError):
         raise
     except Exception as error:
         raise _unreadable(error) from error
-    scaled = f"scaled down from {size[0]:,} × {size[1]:,} pixels" if max(small.size) < max(size) else ""
+    scaled = f"scaled down from {width:,} × {height:,} pixels" if max(small.size) < max(width, height) else ""
     return _media(data, media_type, small.size, kind, cut="; ".join(part for part in (cut, scaled) if part))
 
 
-def _scaled(image: Any, edge: int) -> Any:
-    from PIL import Image, ImageOps
+def _scaled(image: Any, edge: int, *, ours: bool) -> Any:
+    """Return a copy that is small enough and upright; turned last, when there is little to turn."""
+    from PIL import Image
 
-    if image.format == "JPEG":
-        # The decoder itself can leave out detail that would be scaled away.
+    turn = _turn(image)
+    if ours and image.format == "JPEG":
+        # The decoder itself can leave out detail that would be scaled away; it changes the image, though.
         image.draft("RGB", (edge, edge))
-    turned = ImageOps.exif_transpose(image) or image
-    longest = max(turned.size)
-    if longest <= edge:
-        return turned.copy()
-    size = tuple(max(1, round(side * edge / longest)) for side in turned.size)
-    if turned.mode in {"P", "1"}:
-        turned = turned.convert("RGBA" if "transparency" in turned.info else "RGB")
-    return turned.resize(size, Image.Resampling.LANCZOS if turned.mode not in {"I;16", "I", "F"} else None,
-                         reducing_gap=2.0 if turned.mode in {"RGB", "L", "RGBA"} else None)  # fmt: skip
+    longest = max(image.size)
+    if longest > edge:
+        size = tuple(max(1, round(side * edge / longest)) for side in image.size)
+        flat = (
+            image.convert("RGBA" if "transparency" in image.info else "RGB")
+            if image.mode in {"P", "1"}
+            else image
+        )
+        smooth = flat.mode not in _NUMBERS
+        resample = Image.Resampling.LANCZOS if smooth else Image.Resampling.NEAREST
+        small = flat.resize(size, resample, reducing_gap=2.0 if flat.mode in {"RGB", "L", "RGBA"} else None)
+    else:
+        small = image.copy()
+    return small if turn is None else small.transpose(turn)
+
+
+def _turn(image: Any) -> Any:
+    """Return how an image has to be turned to stand upright (Exif 2.32, tag 0x0112), None for not at all."""
+    from PIL.Image import Transpose
+
+    turns = {
+        2: Transpose.FLIP_LEFT_RIGHT,
+        3: Transpose.ROTATE_180,
+        4: Transpose.FLIP_TOP_BOTTOM,
+        5: Transpose.TRANSPOSE,
+        6: Transpose.ROTATE_270,
+        7: Transpose.TRANSVERSE,
+        8: Transpose.ROTATE_90,
+    }
+    try:
+        return turns.get(image.getexif().get(0x0112))
+    except Exception:  # noqa: BLE001 - notes that cannot be read turn nothing
+        return None
 
 
 def _flat(image: Any) -> Any:
     """Return the image in grey or in colour; what is transparent becomes white, as on paper."""
-    from PIL import Image, ImageMath  # noqa: F401 - loaded for its modes
+    from PIL import Image
 
-    if image.mode in {"I", "I;16", "I;16B", "F"}:
+    if image.mode in _NUMBERS:
         return _stretched(image)
     if image.mode in {"RGBA", "LA", "PA", "La", "RGBa"} or "transparency" in image.info:
         coloured = image.convert("RGBA")
@@ -224,7 +269,7 @@ def thumbnail_png(block: Any, edge: int) -> bytes | None:
     if source.get("type") != "base64":
         return None
     try:
-        with _pillow(base64.b64decode(source["data"])) as image:
-            return _saved(_flat(_scaled(image, edge)), format="PNG")
+        with _pillow(io.BytesIO(base64.b64decode(source["data"]))) as image:
+            return _saved(_flat(_scaled(image, edge, ours=True)), format="PNG")
     except (ImportError, OptionError, OSError, ValueError):
         return None

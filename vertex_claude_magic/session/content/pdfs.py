@@ -7,10 +7,14 @@ import io
 import logging
 import re
 import warnings
-from typing import Any
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
 
 from vertex_claude_magic.errors import OptionError, quote
 from vertex_claude_magic.session.content.parts import Budget, Media, Part
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 __all__ = ["pdf_parts"]
 
@@ -60,11 +64,8 @@ def _pages(data: bytes) -> int:
         if b"/Encrypt" in data:
             raise _locked() from None
         return len(_PAGE.findall(data))
-    logger = logging.getLogger("pypdf")
-    disabled, logger.disabled = logger.disabled, True
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
+        with _quiet():
             reader = pypdf.PdfReader(io.BytesIO(data), strict=False)
             return _page_count(reader)
     except OptionError:
@@ -74,8 +75,21 @@ def _pages(data: bytes) -> int:
             f"The PDF cannot be read: {type(error).__name__}: {quote(str(error), 80)}.",
             cure="Open it in a viewer and save it anew.",
         ) from error
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Keep pypdf from telling on stderr what it thinks of a file."""
+    logger, nobody = logging.getLogger("pypdf"), logging.NullHandler()
+    propagate, logger.propagate = logger.propagate, False
+    logger.addHandler(nobody)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
     finally:
-        logger.disabled = disabled
+        logger.removeHandler(nobody)
+        logger.propagate = propagate
 
 
 def _page_count(reader: Any) -> int:
