@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import reprlib
 from typing import Any
 
@@ -11,6 +12,7 @@ __all__ = ["short_text"]
 
 _LIMIT = 200
 # Libraries whose scalars print as people write them; their arrays and frames do not get here whole.
+_MOST_BITS = 13_000
 _PLAIN = frozenset({"datetime", "decimal", "pandas", "uuid", "numpy", "fractions"})
 _repr = reprlib.Repr()
 _repr.maxstring = _repr.maxother = _LIMIT
@@ -27,6 +29,9 @@ def short_text(value: Any, limit: int = _LIMIT) -> str:
         text = str(value[: limit + 1])
     elif isinstance(value, (bytes, bytearray, memoryview)):
         return f"<{len(value):,} bytes>"
+    elif isinstance(value, int) and value.bit_length() > _MOST_BITS:
+        # Python writes no integer of more than 4,300 digits (sys.set_int_max_str_digits).
+        return f"a whole number of about {int(value.bit_length() * math.log10(2)):,} digits"
     else:
         try:
             # Scalars as they print; anything that may hold much only as far as a line goes.

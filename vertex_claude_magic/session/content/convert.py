@@ -164,7 +164,7 @@ def _table_or_figures(value: Any, convert: str) -> Room:
 
 
 def _of_structure(value: Any) -> Room | None:
-    structured = isinstance(value, _STRUCTURES) or hasattr(value, "model_dump") or is_dataclass(value)
+    structured = isinstance(value, _STRUCTURES) or hasattr(type(value), "model_dump") or is_dataclass(value)
     sequence = isinstance(value, Sequence) and not hasattr(value, "_repr_mimebundle_")
     return _JSON_ROOM if structured or sequence else None
 

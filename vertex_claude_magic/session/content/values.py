@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import math
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from datetime import date, datetime, time
 from enum import Enum
@@ -40,11 +40,7 @@ def plain_parts(value: Any, budget: Budget) -> tuple[Part, ...]:
         if isinstance(inner, (int, float)):
             return (Text(body=str(inner), kind="number", bare=True),)
         return text_parts(inner if isinstance(inner, str) else short_text(value), budget)
-    try:
-        body = str(value)
-    except ValueError:
-        # Python writes no integer of more than 4,300 digits (sys.set_int_max_str_digits).
-        body = f"a whole number of about {int(value.bit_length() * math.log10(2)):,} digits"
+    body = short_text(value, _LONGEST_NUMBER + 1)
     if len(body) > _LONGEST_NUMBER:
         body, cut = shorten(body, budget)
         return (Text(body=body, kind=type(value).__name__, cut=cut),)
@@ -64,9 +60,9 @@ def json_parts(value: Any, budget: Budget) -> tuple[Part, ...]:
     >>> json_parts([1, {"a": float("nan")}], Budget())[0].body
     '[1, {"a": "NaN"}]'
     """
-    if isinstance(value, Iterator) or hasattr(value, "__await__"):
+    if isinstance(value, (Iterator, Awaitable)):
         raise OptionError(
-            f"A {quote(type(value).__name__, 40)} is an iterator, which reading would use up.",
+            f"The value is an iterator ({quote(type(value).__name__, 40)}), which reading would use up.",
             cure="Give list(...) of it.",
         )
     writer = _Writer(budget.characters)
@@ -228,7 +224,7 @@ _Null = _NullType()
 def _pairs(value: Any) -> Sequence[tuple[Any, Any]] | _Lazy | None:
     if isinstance(value, Mapping):
         return _Lazy(value.items(), len(value))
-    if hasattr(value, "model_dump") and hasattr(type(value), "model_fields"):
+    if hasattr(type(value), "model_dump") and hasattr(type(value), "model_fields"):
         return [(name, getattr(value, name)) for name in type(value).model_fields]
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         return [(field.name, getattr(value, field.name)) for field in dataclasses.fields(value)]
