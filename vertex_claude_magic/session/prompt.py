@@ -220,13 +220,9 @@ def _step(placeholder: Placeholder, value: Any, step: Attribute | Index) -> Any:
 
 
 def _item(value: Any, key: int | str) -> Any:
-    if isinstance(key, int) and hasattr(value, "iloc"):
-        # df[0] would look for a column; a row or element by its position is what an integer means here,
-        # unless there is such a label.
-        try:
-            return value[key]
-        except (KeyError, IndexError):
-            return value.iloc[key]
+    if isinstance(key, int) and hasattr(type(value), "iloc") and key not in value:
+        # No such label, so an integer means a position; df[0] itself would look for a column.
+        return value.iloc[key]
     return value[key]
 
 

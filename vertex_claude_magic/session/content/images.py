@@ -7,8 +7,10 @@ from __future__ import annotations
 
 import base64
 import io
+import math
 import struct
 import warnings
+from array import array
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, BinaryIO
 
@@ -20,14 +22,26 @@ if TYPE_CHECKING:
 
     from PIL.Image import Image
 
-__all__ = ["image_bytes_parts", "image_file_parts", "image_parts", "image_type", "thumbnail_png"]
+__all__ = [
+    "image_bytes_parts",
+    "image_file_parts",
+    "image_parts",
+    "image_type",
+    "is_image",
+    "thumbnail_png",
+]
 
 # A decoded image takes three or four bytes a pixel; beyond this it is refused and not decoded.
 _MOST_PIXELS = 400_000_000
 _DEFAULT_BYTES = 5 * 2**20
+# What a PNG file may hold of a camera's notes, for where pillow cannot look.
+_NOTES = (b"eXIf", b"exif", b"XML:com.adobe.xmp", b"profile type xmp")
 _QUALITIES = (90, 80, 65, 50, 35)
 _HEAD = 32
-_NUMBERS = frozenset({"I", "I;16", "I;16B", "I;16L", "F"})
+# Modes whose values have no mean, or that pillow turns into colours only by way of another one.
+_MODES = {"1": "L", "PA": "RGBA", "HSV": "RGB", "La": "LA", "RGBa": "RGBA"}
+_TRANSPARENT = frozenset({"RGBA", "LA"})
+_NUMBERS = frozenset({"I", "F"})
 _UNTOUCHED = frozenset({"image/png", "image/gif", "image/webp"})
 _SIGNATURES = (
     (b"\x89PNG\r\n\x1a\n", "image/png"),
@@ -35,6 +49,8 @@ _SIGNATURES = (
     (b"GIF87a", "image/gif"),
     (b"GIF89a", "image/gif"),
 )
+# JPEG 2000, TIFF and BigTIFF in either byte order; they are drawn anew.
+_OTHERS = (b"\0\0\0\x0cjP  ", b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 
 
 def image_type(data: bytes) -> str | None:
@@ -46,6 +62,17 @@ def image_type(data: bytes) -> str | None:
     if data[:4] == b"RIFF" and data[8:12] == b"WEBP":
         return "image/webp"
     return next((kind for start, kind in _SIGNATURES if data.startswith(start)), None)
+
+
+def is_image(data: bytes) -> bool:
+    """Tell whether a file is an image, by its first bytes, as far as they tell.
+
+    >>> is_image(b"II*\\0..."), is_image(b"BMW builds cars.")
+    (True, False)
+    """
+    bitmap = data[:2] == b"BM" and data[6:10] == bytes(4)
+    box = data[4:12] in {b"ftypavif", b"ftypheic", b"ftypmif1"}
+    return bitmap or box or data.startswith(_OTHERS) or image_type(data) is not None
 
 
 def image_parts(value: Image, budget: Budget) -> tuple[Part, ...]:
@@ -79,24 +106,45 @@ def image_file_parts(file: BinaryIO, length: int, budget: Budget, *, kind: str =
     file.seek(0)
     try:
         with _pillow(file) as image:
-            several = getattr(image, "n_frames", 1)
-            untouched = media_type in _UNTOUCHED and several == 1 and not image.getexif()
-            if untouched and _fits(image.size, length, budget):
-                _check_whole(image)
+            untouched = media_type in _UNTOUCHED and _fits(image.size, length, budget)
+            if untouched and not _frames(image) and _is_clean(image):
                 file.seek(0)
                 return (_media(file.read(), str(media_type), image.size, kind),)
-            cut = f"the first of {several:,} frames" if several > 1 else ""
-            return (_drawn(image, budget, kind=kind, cut=cut, ours=True),)
+            return (_drawn(image, budget, kind=kind, ours=True),)
     except ImportError:
         size = _png_size(start) if media_type == "image/png" else None
         if size and _fits(size, length, budget):
-            return (_media(file.read(), "image/png", size, kind),)
+            data = file.read()
+            if not any(mark in data for mark in _NOTES):
+                return (_media(data, "image/png", size, kind),)
         raise _no_pillow() from None
 
 
-def _check_whole(image: Any) -> None:
+def _frames(image: Any) -> str:
+    """Tell which of several frames an image file shows; nothing if there is but one."""
+    moving = hasattr(type(image), "n_frames") or "n_frames" in vars(image)
+    # The second picture of a telephone's JPEG (MPO) is no other moment.
+    if not moving or image.format == "MPO":
+        return ""
+    here = image.tell() + 1
+    if not image.tile:
+        # Counting the frames would read the file anew, and with it undo what was drawn on an image.
+        return f"frame {here:,}" if here > 1 or {"loop", "duration"} & set(image.info) else ""
+    every: int = image.n_frames
+    first = "the first" if here == 1 else f"frame {here:,}"
+    return f"{first} of {every:,} frames" if every > 1 else ""
+
+
+def _is_clean(image: Any) -> bool:
+    """Tell whether a file holds no notes of a camera; it is read to its end, so it is whole then.
+
+    Raises:
+        OptionError: it is broken.
+    """
     try:
         image.load()
+        keys = [str(key).lower() for key in image.info]
+        return not (image.getexif() or any("exif" in key or "xmp" in key for key in keys))
     except Exception as error:
         raise _unreadable(error) from error
 
@@ -141,28 +189,35 @@ def _too_large(pixels: str) -> OptionError:
 
 
 def _unreadable(error: Exception) -> OptionError:
+    unknown = type(error).__name__ == "UnidentifiedImageError"
+    why = "it is of no kind that pillow knows" if unknown else f"{type(error).__name__}: {error}"
     return OptionError(
-        f"The image cannot be read: {type(error).__name__}: {quote(str(error), 80)}.",
+        f"The image cannot be read: {quote(why, 100)}.",
         cure="Check that it is whole, and save it as PNG or JPEG.",
     )
 
 
-def _drawn(image: Any, budget: Budget, *, kind: str, cut: str = "", ours: bool = False) -> Media:
+def _drawn(image: Any, budget: Budget, *, kind: str, ours: bool = False) -> Media:
     """Draw an image anew as PNG or JPEG, scaled down to what the model looks at."""
     width, height = image.size
-    if not width or not height or width * height > _MOST_PIXELS:
+    if not width or not height:
+        raise OptionError(f"The image has {width:,} × {height:,} pixels.", cure="Give one that has some.")
+    if width * height > _MOST_PIXELS:
         raise _too_large(f"{width:,} × {height:,}")
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
+            frame = _frames(image)
             small = _flat(_scaled(image, budget.image_edge, ours=ours))
             data, media_type = _encoded(small, int(budget.image.get("base64_bytes", _DEFAULT_BYTES)))
-    except (OptionError, MemoryError):
+    except OptionError:
         raise
+    except MemoryError as error:
+        raise _too_large(f"{width:,} × {height:,}") from error
     except Exception as error:
         raise _unreadable(error) from error
     scaled = f"scaled down from {width:,} × {height:,} pixels" if max(small.size) < max(width, height) else ""
-    return _media(data, media_type, small.size, kind, cut="; ".join(part for part in (cut, scaled) if part))
+    return _media(data, media_type, small.size, kind, cut="; ".join(part for part in (frame, scaled) if part))
 
 
 def _scaled(image: Any, edge: int, *, ours: bool) -> Any:
@@ -173,20 +228,23 @@ def _scaled(image: Any, edge: int, *, ours: bool) -> Any:
     if ours and image.format == "JPEG":
         # The decoder itself can leave out detail that would be scaled away; it changes the image, though.
         image.draft("RGB", (edge, edge))
-    longest = max(image.size)
+    longest, plain = max(image.size), _plain(image)
     if longest > edge:
         size = tuple(max(1, round(side * edge / longest)) for side in image.size)
-        flat = (
-            image.convert("RGBA" if "transparency" in image.info else "RGB")
-            if image.mode in {"P", "1"}
-            else image
-        )
-        smooth = flat.mode not in _NUMBERS
-        resample = Image.Resampling.LANCZOS if smooth else Image.Resampling.NEAREST
-        small = flat.resize(size, resample, reducing_gap=2.0 if flat.mode in {"RGB", "L", "RGBA"} else None)
+        smooth = Image.Resampling.LANCZOS if plain.mode not in _NUMBERS else Image.Resampling.BOX
+        gap = 2.0 if plain.mode in {"RGB", "L", "RGBA"} else None
+        small = plain.resize(size, smooth, reducing_gap=gap)
     else:
-        small = image.copy()
+        small = image.copy() if plain is image else plain
     return small if turn is None else small.transpose(turn)
+
+
+def _plain(image: Any) -> Any:
+    """Return the image in a mode whose values can be averaged."""
+    if image.mode == "P":
+        return image.convert("RGBA" if "transparency" in image.info else "RGB")
+    mode = "I" if image.mode.startswith("I;16") else _MODES.get(image.mode)
+    return image if mode is None else image.convert(mode)
 
 
 def _turn(image: Any) -> Any:
@@ -214,19 +272,33 @@ def _flat(image: Any) -> Any:
 
     if image.mode in _NUMBERS:
         return _stretched(image)
-    if image.mode in {"RGBA", "LA", "PA", "La", "RGBa"} or "transparency" in image.info:
+    if image.mode in _TRANSPARENT or "transparency" in image.info:
         coloured = image.convert("RGBA")
         white = Image.new("RGBA", coloured.size, "white")
         return Image.alpha_composite(white, coloured).convert("RGB")
-    return image if image.mode in {"L", "RGB"} else image.convert("L" if image.mode == "1" else "RGB")
+    return image if image.mode in {"L", "RGB"} else image.convert("RGB")
 
 
 def _stretched(image: Any) -> Any:
-    """Bring numbers of 16 or 32 bits into 8, from the least to the greatest that occur."""
+    """Bring numbers of 16 or 32 bits into 8, from the least to the greatest that occur; NaN becomes black."""
     wide = image.convert("F")
     least, most = wide.getextrema()
+    if not math.isfinite(least + most):
+        wide = _finite(wide)
+        least, most = wide.getextrema()
     scale = 255.0 / (most - least) if most > least else 1.0
     return wide.point(lambda value: value * scale + -least * scale).convert("L")
+
+
+def _finite(image: Any) -> Any:
+    from PIL import Image
+
+    numbers = array("f", image.tobytes())
+    finite = [number for number in numbers if math.isfinite(number)]
+    least, most = (min(finite), max(finite)) if finite else (0.0, 0.0)
+    ends = {math.inf: most, -math.inf: least}
+    sound = array("f", (n if math.isfinite(n) else ends.get(n, least) for n in numbers))
+    return Image.frombytes("F", image.size, sound.tobytes())
 
 
 def _encoded(image: Any, most: int) -> tuple[bytes, str]:
