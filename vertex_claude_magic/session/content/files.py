@@ -23,6 +23,8 @@ __all__ = ["bytes_parts", "path_parts"]
 _MOST_BYTES = 1_000_000_000
 _LOOKED_AT = 8_192
 _IMAGES = {".bmp", ".tif", ".tiff", ".jp2", ".ico", ".ppm", ".pgm", ".tga", ".avif", ".heic"}
+# TIFF in both byte orders, and BMP.
+_DRAWN = (b"II*\0", b"MM\0*", b"BM")
 _CURES = {
     ".xlsx": "Read it with pandas.read_excel and give the frame.",
     ".xls": "Read it with pandas.read_excel and give the frame.",
@@ -51,9 +53,13 @@ def path_parts(value: os.PathLike[str], budget: Budget) -> tuple[Part, ...]:
     try:
         with path.open("rb") as file:
             start = file.read(_LOOKED_AT)
-            if not _is_text(start) or start.lstrip()[:1] == b"{" or path.suffix.lower() in _IMAGES:
+            if (
+                not _is_text(start)
+                or start.lstrip()[:1] == b"{"
+                or path.suffix.lower() in {*_IMAGES, ".ipynb"}
+            ):
                 _check_size(path, size)
-                if image_type(start) or path.suffix.lower() in _IMAGES:
+                if _is_image(start, path.suffix):
                     file.seek(0)
                     return image_file_parts(file, size, budget)
                 return _typed(start + file.read(), path.name, budget)
@@ -141,7 +147,7 @@ def _typed(data: bytes, name: str, budget: Budget) -> tuple[Part, ...]:
     suffix = Path(name).suffix.lower()
     if data.startswith(b"%PDF-") or b"%PDF-" in data[:1024]:
         return pdf_parts(data, budget, name=name)
-    if image_type(data) or suffix in _IMAGES:
+    if _is_image(data, suffix):
         return image_bytes_parts(data, budget)
     if suffix == ".ipynb" or _is_notebook(data):
         return notebook_parts(data, budget, name=name)
@@ -151,6 +157,13 @@ def _typed(data: bytes, name: str, budget: Budget) -> tuple[Part, ...]:
     raise OptionError(
         f"{what} cannot be sent: neither image, PDF nor text.", cure=_CURES.get(suffix, _CAN_BE_GIVEN)
     )
+
+
+def _is_image(start: bytes, suffix: str) -> bool:
+    """Tell whether pillow should look at it; text in a file that is called an image is text."""
+    if image_type(start) or (start.startswith(_DRAWN) and not _is_text(start[:_LOOKED_AT])):
+        return True
+    return suffix.lower() in _IMAGES and not _is_text(start[:_LOOKED_AT])
 
 
 def _is_notebook(data: bytes) -> bool:
