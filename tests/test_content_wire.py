@@ -181,7 +181,7 @@ def png(size=(40, 30), colour="red") -> bytes:
 
 
 def figure() -> Figure:
-    drawn = Figure(figsize=(2, 1), dpi=100)
+    drawn = Figure(figsize=(4, 3), dpi=100)
     drawn.add_subplot().plot([1, 2])
     return drawn
 
@@ -191,9 +191,9 @@ IMAGES = [
     (png(), "image", (40, 30)),
     (memoryview(png()), "image", (40, 30)),
     (io.BytesIO(png()), "image", (40, 30)),
-    (figure(), "matplotlib figure", (200, 100)),
-    (figure().axes[0], "matplotlib figure", (200, 100)),
-    (np.array([figure().axes[0]], dtype=object), "matplotlib figure", (200, 100)),
+    (figure(), "matplotlib figure", (400, 300)),
+    (figure().axes[0], "matplotlib figure", (400, 300)),
+    (np.array([figure().axes[0]], dtype=object), "matplotlib figure", (400, 300)),
     (Shown(png=png()), "Shown", (40, 30)),
 ]
 

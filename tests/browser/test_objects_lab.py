@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 DATA = """import pandas as pd
 from matplotlib.figure import Figure
 frame = pd.DataFrame({"price": [3, 4], "city": ["Oslo", "Bergen"]})
-figure = Figure(figsize=(3, 2))
+figure = Figure(figsize=(4, 3))
 figure.add_subplot().plot(frame["price"])"""
 ASKED = "%%claude steps -f code\nWrite code for the mean price in {{ frame }}, which {{ figure }} shows."
 CODE = """First the mean.
@@ -110,7 +110,7 @@ def test_a_frame_and_a_figure_are_asked_about_and_the_code_lands_in_one_new_cell
     first, image, last = emulator.requests[-1].body["messages"][0]["content"]
     assert "2 rows × 2 columns" in first["text"]
     with Image.open(io.BytesIO(base64.b64decode(image["source"]["data"]))) as drawn:
-        assert drawn.size == (300, 200)
+        assert drawn.size == (400, 300)
     assert last["text"].endswith(" shows.")
     assert "First the mean." in shown
     assert "The code is in a new cell below." in shown
