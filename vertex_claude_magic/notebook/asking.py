@@ -285,9 +285,23 @@ class Question:
     def _finish(self, reply: Reply, request: Request) -> None:
         self._view.finish(
             reply,
-            notes=(*self._remarks, *_notes(request, reply, emulated=self._emulated)),
+            notes=(
+                *self._remarks,
+                *self._cache_notes(request, reply),
+                *_notes(request, reply, emulated=self._emulated),
+            ),
             metadata=_metadata(request, reply, emulated=self._emulated),
         )
+
+    def _cache_notes(self, request: Request, reply: Reply) -> list[str]:
+        """Say that a mark had no effect; the service ignores what is too short without a word."""
+        marked = self._options.cache and b'"cache_control"' in request.payload
+        if not marked or reply.usage.cached or not reply.complete:
+            return []
+        row = self._client.catalog(self._options).find(request.model)
+        least = row.min_cacheable_tokens if row is not None else None
+        why = f": {request.model} caches from {least:,} tokens on" if least else ""
+        return [f"The prompt was not cached{why}."]
 
     def _leave(self, partial: Reply | None, request: Request | None) -> None:
         if partial is not None and partial.blocks and request is not None:

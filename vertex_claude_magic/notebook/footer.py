@@ -69,8 +69,19 @@ def footer(reply: Reply) -> str:
         f"{reply.seconds:.1f} s",
         _tokens(reply),
         "replayed, nothing was sent" if reply.replayed else dollars(reply.cost),
+        _saving(reply),
     ]
     return _line(" · ".join(part for part in parts if part))
+
+
+def _saving(reply: Reply) -> str:
+    """Say what the prompt cache saved, or what filling it cost; both against no cache at all."""
+    if reply.replayed or reply.cost is None or reply.uncached_cost is None:
+        return ""
+    saved = reply.uncached_cost - reply.cost
+    if saved > 0:
+        return f"the cache saved {dollars(saved)}"
+    return f"filling the cache cost {dollars(-saved)} more" if saved < 0 else ""
 
 
 def _tokens(reply: Reply) -> str:
