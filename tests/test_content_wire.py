@@ -157,6 +157,16 @@ def test_a_value_that_is_text_stands_between_tags_in_its_place(shell, value, tag
     assert inside in text
 
 
+def test_files_of_libraries_are_named_from_their_folder_on(shell):
+    """Where they are installed is nobody's business."""
+    try:
+        pd.DataFrame({"a": [1]})["b"]
+    except KeyError as error:
+        (block,) = blocks(shell, error)
+    assert 'File "pandas/core/frame.py", line ' in block["text"]
+    assert "site-packages" not in block["text"]
+
+
 BARE = [
     (5, "5"), (2.5, "2.5"), (True, "True"), (None, "None"), (1 + 2j, "(1+2j)"), (decimal.Decimal("1.10"), "1.10"),
     (dt.date(2026, 1, 2), "2026-01-02"), (dt.timedelta(hours=1), "1:00:00"), (Size.LARGE, "2"),

@@ -108,6 +108,20 @@ def test_the_cell_the_traceback_and_the_values_are_sent(shell):
     assert "in two sentences" in sent
 
 
+def test_what_happened_inside_of_libraries_is_not_told(shell):
+    """It costs tokens and tells where they are installed; the user's own steps and the message stay."""
+    shell.ok("import json\ndef read(text):\n    return json.loads(text)")
+    shell.emulator.answer("No.")
+    shell.error("read('{')")
+    shell.ok("%claude_fix")
+    sent = prompt(shell)
+    traceback = sent[sent.index('name="traceback"') :]
+    assert traceback.count('File "notebook cell"') == 2
+    assert "decoder.py" not in traceback
+    assert "~~~^^^" not in traceback
+    assert "JSONDecodeError: Expecting property name" in traceback
+
+
 def test_explain_only_explains(shell):
     """No cell is asked for, and none appears."""
     shell.emulator.answer("It has no such key. Ask for price.")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shutil
 from typing import TYPE_CHECKING, Any
 
 import nbformat
@@ -18,13 +19,17 @@ if TYPE_CHECKING:
 
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
 
-# What differs between two runs of the same question: times, ports and ids.
+# What differs between two runs of the same question (times, ports, ids), and between two releases of a library
+# (the bytes of a picture, colours of a traceback).
 VARYING = [
     (re.compile(r"\b(first token )?\d+\.\d s\b"), "T s"),
     (re.compile(r"127\.0\.0\.1:\d+"), "127.0.0.1:PORT"),
     (re.compile(r"\b(msg|req)_\w+"), r"\1_ID"),
     (re.compile(r'"(seconds|message_id|request_id)": [^,}]+'), r'"\1": 0'),
     (re.compile(r"\bat 0x[0-9a-f]+"), "at 0xID"),
+    (re.compile(r'"prompt_hash": "\w+"'), '"prompt_hash": ""'),
+    (re.compile(r'"image/png": "[^"]+"'), '"image/png": ""'),
+    (re.compile(r"\\u001b\[[0-9;]*m|\\n(?=\")"), ""),
     (re.compile(r'"model_id": "\w+"'), '"model_id": "ID"'),
 ]
 
@@ -58,7 +63,8 @@ def client(notebook: Any, folder: Path) -> NotebookClient:
 
 
 def executed(path: Path, folder: Path) -> Any:
-    """Run a notebook from its beginning, as Run All does; any error that it does not announce is fatal."""
+    """Run a notebook from its beginning, beside its data, as Run All does; an error that it does not announce is fatal."""
+    shutil.copytree(path.parent, folder, dirs_exist_ok=True)
     notebook = nbformat.read(path, as_version=4)
     client(notebook, folder).execute(env=dict(os.environ))
     nbformat.validate(notebook)

@@ -66,7 +66,7 @@ def read_failure(error: BaseException, cell_of: Callable[[str], str | None]) -> 
     return Failure(
         cell=source,
         line=step.tb_lineno,
-        traceback=traceback_text(error, start=frames[0][0]),
+        traceback=traceback_text(error, start=frames[0][0], libraries=False),
         values=_values(step.tb_frame, step.tb_lineno),
     )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import traceback
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +17,10 @@ __all__ = ["failure_parts", "is_cell_file", "traceback_text"]
 # Frames of each exception in a chain: where it began and where it ended.
 _FRAMES = 30
 _CELL = "notebook cell"
+_FOLDERS = re.compile(r".*[/\\](?:site|dist)-packages[/\\]|.*[/\\][Ll]ib[/\\](?:python3[\w.]*[/\\])?")
+# Compiled extensions name their sources by a relative path.
+_LIBRARY = re.compile(rf"{_FOLDERS.pattern}|(?![/\\<]|\w:).*\.p[yx]\w?$|<frozen ")
+_CARETS = re.compile(r"\n *[~^]+(?=\n|$)")
 
 
 def failure_parts(value: BaseException, budget: Budget) -> tuple[Part, ...]:
@@ -36,18 +41,22 @@ def failure_parts(value: BaseException, budget: Budget) -> tuple[Part, ...]:
 _WHOLE: Any = object()
 
 
-def traceback_text(error: BaseException, *, start: TracebackType | None = _WHOLE) -> str:
-    """Return the traceback of an exception with its causes, as Python writes it.
+def traceback_text(
+    error: BaseException, *, start: TracebackType | None = _WHOLE, libraries: bool = True
+) -> str:
+    """Return the traceback of an exception with its causes, as Python writes it, with short names of files.
 
     Args:
         error: The exception, which stays as it is.
         start: The step to begin at, None for no steps; all of them if it is not given.
+        libraries: Whether steps inside of installed libraries are told.
     """
     try:
         steps = error.__traceback__ if start is _WHOLE else start
         told = traceback.TracebackException(type(error), error, steps, capture_locals=False)
-        _tidy(told, set())
-        return "".join(told.format()).rstrip("\n")
+        _tidy(told, set(), libraries=libraries)
+        text = "".join(told.format()).rstrip("\n")
+        return text if libraries else _CARETS.sub("", text)
     except Exception as failed:  # noqa: BLE001 - an exception of the user's own may fail to tell of itself
         return f"{quote(type(error).__name__, 60)} (telling of it failed: {type(failed).__name__})"
 
@@ -64,18 +73,27 @@ def is_cell_file(filename: str) -> bool:
     return filename.startswith("<ipython-input-") or folder.startswith("ipykernel_")
 
 
-def _tidy(told: Any, seen: set[int]) -> None:
+def _short(filename: str) -> str:
+    """Name a cell as such, since nobody can look into its temporary file, and a library from its folder on."""
+    return _CELL if is_cell_file(filename) else _FOLDERS.sub("", filename)
+
+
+def _tidy(told: Any, seen: set[int], *, libraries: bool) -> None:
     """Keep the first and last frames of each exception in the chain, and name cells as such."""
     if told is None or id(told) in seen:
         return
     seen.add(id(told))
+    if not libraries:
+        told.stack[:] = [frame for frame in told.stack if not _LIBRARY.match(frame.filename)]
     if len(told.stack) > _FRAMES:
         half = _FRAMES // 2
         told.stack[half:-half] = []
     for frame in told.stack:
-        # Its lines are read by now, and nobody can look into that temporary file.
-        frame.filename = _CELL if is_cell_file(frame.filename) else frame.filename
-    if is_cell_file(getattr(told, "filename", None) or ""):
-        told.filename = _CELL
+        # Its lines are read by now.
+        frame.filename = _short(frame.filename)
+        # IPython 8 puts `<cell line: 2>` for what others call the module.
+        frame.name = "<module>" if frame.name.startswith("<cell line") else frame.name
+    if getattr(told, "filename", None):
+        told.filename = _short(told.filename)
     for other in (told.__cause__, told.__context__, *(getattr(told, "exceptions", None) or ())):
-        _tidy(other, seen)
+        _tidy(other, seen, libraries=libraries)
