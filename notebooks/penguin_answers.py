@@ -34,7 +34,7 @@ axes.legend();
 """
 
 SEEN = """Within each species longer bills are also deeper, so each cloud rises. Taken together the clouds seem to fall,
-because Gentoo have long and shallow bills: this is Simpson's paradox, and the species belongs into the model."""
+because Gentoo have long and shallow bills: this is Simpson's paradox, and the species belongs in the model."""
 
 SPECIES = {
     "items": [

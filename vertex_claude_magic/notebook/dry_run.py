@@ -76,7 +76,7 @@ def _request_page(request: Request, options: AskOptions) -> tuple[str, str]:
     return "\n\n".join(markdown), "\n".join([lines, body, *hint, curl])
 
 
-_SHORT = 3_000
+_SHORT = 1_500
 _FILE = (
     "The body is long; write it to a file first: "
     'open("request.json", "wb").write(Claude().request(prompt, names=globals()).payload)'

@@ -124,7 +124,7 @@ def _delivery(shell: Any, failure: Failure) -> Callable[[Reply], tuple[Reply, tu
             return reply, ("The mended cell is the same as the cell that failed, so there is no new one.",)
         place = insert_code(shell, [mended])
         shown = without_blocks(reply) if place in {"cell", "scratch"} else reply
-        text = f"{shown.text.rstrip()}\n\n{fenced(changes, 'diff')}"
+        text = f"{shown.text.rstrip()}\n\nWhat changes:\n\n{fenced(changes, 'diff')}"
         others = [block for block in reply.blocks if block.get("type") != "text"]
         told = replace(reply, blocks=(*others, {"type": "text", "text": text}))
         return told, (inserted_note(place, mended),)

@@ -113,7 +113,12 @@ def _line(values: Iterable[Any]) -> str:
 def _cell(value: Any) -> str:
     text = " ".join(_text(value).split())
     short = text if len(text) <= _CELL else text[: _CELL - 1] + "…"
-    return _MARKUP.sub(r"\\\1", short)
+    return _MARKUP.sub(_literal, short)
+
+
+def _literal(found: re.Match[str]) -> str:
+    # A backslash before a bracket begins a formula in most front ends.
+    return f"&#{ord(found[0])};" if found[0] in "[]" else f"\\{found[0]}"
 
 
 def _text(value: Any) -> str:
@@ -123,6 +128,8 @@ def _text(value: Any) -> str:
         return value[: _CELL * 8]
     if isinstance(value, Enum):
         return str(value.value)
+    if isinstance(value, (list, tuple)) and all(isinstance(each, (str, int, float)) for each in value):
+        return ", ".join(map(str, value[:_CELL]))
     if isinstance(value, (Mapping, list)):
         return json.dumps(value, ensure_ascii=False, default=str)[: _CELL * 8]
     try:
