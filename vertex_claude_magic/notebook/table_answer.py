@@ -122,20 +122,23 @@ def _literal(found: re.Match[str]) -> str:
 
 
 def _text(value: Any) -> str:
+    if isinstance(value, Enum):
+        value = value.value
     if value is None:
         return ""
-    if isinstance(value, str) and not isinstance(value, Enum):
+    if isinstance(value, str):
         return value[: _CELL * 8]
-    if isinstance(value, Enum):
-        return str(value.value)
     if isinstance(value, (list, tuple)) and all(isinstance(each, (str, int, float)) for each in value):
         return ", ".join(map(str, value[:_CELL]))
-    if isinstance(value, (Mapping, list)):
-        return json.dumps(value, ensure_ascii=False, default=str)[: _CELL * 8]
     try:
-        return str(value)[: _CELL * 8]
+        text = (
+            json.dumps(value, ensure_ascii=False, default=str)
+            if isinstance(value, (Mapping, list))
+            else str(value)
+        )
     except Exception:  # noqa: BLE001 - a type of the user's own
         return f"<{type(value).__name__}>"
+    return text[: _CELL * 8]
 
 
 class TableAnswer:
