@@ -191,30 +191,19 @@ def _check_tokens(tokens: int, options: AskOptions) -> None:
 def _check_secrets(options: AskOptions, places: Sequence[Any]) -> None:
     if options.allow_secrets:
         return
-    from vertex_claude_magic.session.secret_scan import Place, check_secrets
+    from vertex_claude_magic.session.secret_scan import Place, check_secrets, searchable
 
-    system = options.system if isinstance(options.system, str) else _text_of(options.system)
+    system = options.system if isinstance(options.system, str) else searchable(options.system)
     check_secrets([*places, Place("the system prompt", system)])
 
 
 def _places(messages: Sequence[Mapping[str, Any]]) -> list[Any]:
-    from vertex_claude_magic.session.secret_scan import Place
+    from vertex_claude_magic.session.secret_scan import Place, searchable
 
     return [
-        Place(f"message {index}", _text_of(message.get("content")))
+        Place(f"message {index}", searchable(message.get("content")))
         for index, message in enumerate(messages, start=1)
     ]
-
-
-def _text_of(content: Any) -> str:
-    """Join the text of content blocks, whatever they are, for a look at it."""
-    if isinstance(content, str):
-        return content
-    if isinstance(content, Mapping):
-        return "\n".join(_text_of(value) for key, value in content.items() if key != "data")
-    if isinstance(content, (list, tuple)):
-        return "\n".join(_text_of(each) for each in content)
-    return ""
 
 
 def _told(messages: list[Mapping[str, Any]], instruction: str) -> list[Mapping[str, Any]]:

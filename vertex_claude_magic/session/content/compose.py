@@ -26,7 +26,7 @@ from vertex_claude_magic.session.prompt import (
     parse_template,
     resolve,
 )
-from vertex_claude_magic.session.secret_scan import Place
+from vertex_claude_magic.session.secret_scan import Place, searchable
 
 if TYPE_CHECKING:
     from vertex_claude_magic.catalog import Catalog, Model
@@ -125,8 +125,13 @@ def compose(
         content=asked[0]["text"] if only_text else content,
         attached=len(attached),
         notices=tuple(dict.fromkeys(notice for piece in pieces for notice in _notices(piece, budget))),
-        places=tuple(Place(piece.place, piece.part.body) for piece in pieces if isinstance(piece.part, Text)),
+        places=tuple(map(_place, pieces)),
     )
+
+
+def _place(piece: _Piece) -> Place:
+    part = piece.part
+    return Place(piece.place, part.body if isinstance(part, Text) else searchable(part.block))
 
 
 def _pieces(
