@@ -72,7 +72,7 @@ ODD_FRAMES = [
      "k,index1,v\nx,2,1"),
     ("a name that breaks the line", pd.DataFrame({"a\n\"b": [1]}), '"a\n""b"'),
     ("a lone surrogate", pd.DataFrame({"a\ud800": ["b\udfff"]}), "\na\ufffd\nb\ufffd\n"),
-    ("control characters", pd.DataFrame({"a": ["\x1b[31m\x00"]}), "\x1b[31m\x00"),
+    ("control characters", pd.DataFrame({"a": ["\x1b[31m\x00"]}), "\x1b[31m\ufffd"),
     ("an object whose repr fails", pd.DataFrame({"a": [type("Odd", (), {"__repr__": lambda s: 1 / 0})()]}),
      "<Odd instance at "),
     ("sparse", pd.DataFrame({"a": pd.arrays.SparseArray([0, 0, 1])}), "a,\"Sparse[int64, 0]\",0,0 to 1"),

@@ -206,7 +206,11 @@ def _dates(pd: Any, values: Sequence[Any], known: Sequence[date]) -> Any:
     zones = {value.tzinfo if isinstance(value, datetime) else None for value in known}
     column = pd.Series(values, dtype="object")
     if zones == {None}:
-        return pd.Series(pd.to_datetime(column))
+        try:
+            return pd.Series(pd.to_datetime(column))
+        except pd.errors.OutOfBoundsDatetime:
+            # Before pandas 3 it counts nanoseconds, and their 64 bits begin in 1677.
+            return column.astype("datetime64[us]")
     if None in zones:
         raise ValueError("some of the times have a time zone")
     return _in_zone(pd.Series(pd.to_datetime(column, utc=True)), known)

@@ -227,7 +227,9 @@ def _rows(columns: Sequence[Any], rows: int, room: int) -> tuple[str, int]:
 
 def _csv(rows: Iterable[Sequence[str]]) -> str:
     out = io.StringIO()
-    csv.writer(out, lineterminator="\n").writerows(rows)
+    # Before Python 3.11 the writer refuses NUL.
+    cells = ([cell.replace("\0", "\ufffd") for cell in row] for row in rows)
+    csv.writer(out, lineterminator="\n").writerows(cells)
     return out.getvalue()
 
 
