@@ -14,8 +14,7 @@ import zlib
 import pypdf
 import pytest
 from matplotlib.figure import Figure
-from PIL import Image, TiffImagePlugin
-from shells import run_python
+from PIL import Image
 
 from vertex_claude_magic import errors
 from vertex_claude_magic.catalog import Catalog
@@ -149,15 +148,6 @@ def test_noise_is_sent_within_the_bytes_of_one_image():
     assert len(data) <= LIMITS["image"]["base64_bytes"]
 
 
-def test_a_lazy_photograph_of_the_user_keeps_its_size(tmp_path):
-    """Reading it half-size would be quicker, and would change it."""
-    path = tmp_path / "photo.jpg"
-    Image.new("RGB", (4000, 3000)).save(path)
-    with Image.open(path) as image:
-        assert drawn(image).size == (1568, 1176)
-        assert image.size == (4000, 3000)
-
-
 @pytest.mark.parametrize(("model", "edge"), [("claude-opus-5-5", 2576), ("claude-haiku-4-5", 1568)])
 def test_each_model_has_its_own_edge(model, edge):
     """From the model table; more would be scaled down by the service."""
@@ -166,18 +156,6 @@ def test_each_model_has_its_own_edge(model, edge):
     (block,) = [each for each in request.body["messages"][0]["content"] if each["type"] == "image"]
     with Image.open(io.BytesIO(base64.b64decode(block["source"]["data"]))) as shown:
         assert shown.size[0] == edge
-
-
-def test_beyond_twenty_pictures_each_is_smaller():
-    """The service takes no larger ones then (Claude docs, "Vision")."""
-    images = [Image.new("L", (2500, 4)) for _ in range(21)]
-    request = Claude(project="p", model="claude-opus-5-5").request(["Look.", *images])
-    sizes = {
-        Image.open(io.BytesIO(base64.b64decode(block["source"]["data"]))).size[0]
-        for block in request.body["messages"][0]["content"]
-        if block["type"] == "image"
-    }
-    assert sizes == {LIMITS["image"]["pixels_per_side_over_20"]}
 
 
 def test_more_pictures_than_the_model_takes_are_refused():
@@ -225,32 +203,6 @@ def test_without_pillow_a_small_png_goes_out_and_the_rest_says_what_to_install(m
         assert isinstance(refused(data), errors.MissingExtra)
 
 
-@pytest.mark.slow
-@pytest.mark.skipif(os.name != "posix", reason="peak memory is asked of the operating system")
-def test_an_image_file_of_300_megabytes_takes_no_more_than_its_pixels(tmp_path):
-    """In a process of its own: its memory grows by what decoding takes, and not by the file as well."""
-    side, path = 10_000, tmp_path / "large.bmp"
-    size = side * side * 3
-    head = struct.pack(
-        "<2sIHHIIiiHHIIiiII", b"BM", 54 + size, 0, 0, 54, 40, side, side, 1, 24, 0, size, 0, 0, 0, 0
-    )
-    with path.open("wb") as file:
-        file.write(head)
-        file.truncate(54 + size)
-    code = (
-        "import pathlib, resource, sys\n"
-        "from PIL import Image\n"
-        "from vertex_claude_magic.session.content.convert import parts_of\n"
-        "from vertex_claude_magic.session.content.parts import Budget\n"
-        "def peak(): return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (2**20 if sys.platform == 'darwin' else 1024)\n"
-        f"before = peak()\n(part,) = parts_of(pathlib.Path({str(path)!r}), Budget())\n"
-        "print(part.about, '|', part.cut, '|', peak() - before)"
-    )
-    about, cut, megabytes = run_python(code).split(" | ")
-    assert (about, cut) == ("1,568 × 1,568 pixels", "scaled down from 10,000 × 10,000 pixels")
-    assert float(megabytes) < 600
-
-
 # Figures
 
 
@@ -296,19 +248,6 @@ def test_a_figure_in_any_state_is_drawn(make):
         assert drawn(make()).size[1] >= 50
 
 
-def test_a_figure_is_left_as_it_was():
-    """Its canvas, its size and its resolution."""
-    made = figure(dpi=321)
-    before = (made.canvas, made.dpi, tuple(made.get_size_inches()))
-    drawn(made)
-    assert (made.canvas, made.dpi, tuple(made.get_size_inches())) == before
-
-
-def test_a_huge_figure_is_drawn_as_large_as_the_model_looks():
-    """And not at first in full."""
-    assert max(drawn(Figure(figsize=(500, 2), dpi=300)).size) <= 1568
-
-
 def test_a_figure_that_cannot_be_drawn_is_one_clear_line():
     """The reason is that of the figure."""
     made = figure()
@@ -325,17 +264,6 @@ def test_a_lonely_axes_belongs_to_no_figure():
     axes = made.axes[0]
     axes.remove()
     assert refused(axes).cure
-
-
-def test_a_chart_fetches_nothing_from_anywhere():
-    """A data URL in a chart would be asked for by whoever draws it; the tests have no network either."""
-    altair = pytest.importorskip("altair")
-    pytest.importorskip("vl_convert")
-    chart = altair.Chart("http://evil.example/data.csv").mark_point().encode(x="a:Q")
-    try:
-        assert media(chart).block["type"] == "image"
-    except errors.OptionError as error:
-        assert "URL" in error.message  # noqa: PT017
 
 
 # PDFs
@@ -374,12 +302,6 @@ def test_without_pypdf_pages_are_counted_by_their_objects(monkeypatch):
     assert media(small).pages == 3
     assert "601 pages" in refused(large).message
     assert "password" in refused(locked).message
-
-
-def test_pages_of_all_documents_count_together():
-    """The limit is for the request."""
-    with pytest.raises(errors.OptionError, match="800 pages of PDF"):
-        Claude(project="p").request(["Compare.", pdf(400), pdf(400)])
 
 
 def test_a_pdf_beyond_the_body_of_a_request_is_refused():
@@ -452,39 +374,6 @@ def test_a_device_or_a_pipe_is_not_waited_for(tmp_path):
         assert "no regular file" in refused(path).message
 
 
-def test_of_a_huge_text_file_only_the_beginning_is_read(tmp_path):
-    """Two gigabytes, of which the disk holds next to nothing."""
-    path = tmp_path / "huge.txt"
-    with path.open("wb") as file:
-        file.write(b"line\n" * 10_000)
-        file.truncate(2_000_000_000)
-    told = media(path)
-    assert told.body.startswith("line\nline")
-    assert told.cut.endswith("of 2,000,000,000 bytes")
-
-
-def test_an_open_file_is_read_from_its_beginning_and_left_at_its_place():
-    """Whoever opened it goes on where they were."""
-    for file in (io.BytesIO(b"some text"), io.StringIO("some text")):
-        file.seek(5)
-        assert media(file).body == "some text"
-        assert file.tell() == 5
-
-
-@pytest.mark.parametrize(
-    "name", ['a"b.txt', "<b>.txt", "a\nb.txt", "a\u202eb.txt", "x" * 200 + ".txt", "&amp;.txt"]
-)
-def test_a_file_name_cannot_break_out_of_its_tag(tmp_path, name):
-    """It is data, too."""
-    path = tmp_path / name
-    path.write_text("text")
-    content = Claude(project="p").request("Read.", attach=[path]).body["messages"][0]["content"]
-    opening = content[0]["text"].partition(">text</data>")[0]
-    assert opening.startswith('<data name="')
-    assert opening.count('"') % 2 == 0
-    assert not set(opening[1:]) & set("<>\n\u202e")
-
-
 @pytest.mark.parametrize(
     ("attached", "said"),
     [
@@ -520,10 +409,3 @@ def test_a_notebook_is_its_cells_and_what_they_printed(tmp_path):
         json.dumps({"worksheets": [{"cells": [{"cell_type": "code", "input": "old", "outputs": []}]}]})
     )
     assert "old" in media(path).body
-
-
-def test_the_image_that_tiff_keeps_is_upright_too():
-    """Its notes are part of the format."""
-    info = TiffImagePlugin.ImageFileDirectory_v2()
-    info[0x0112] = 6
-    assert drawn(saved(Image.new("RGB", (4, 2)), "TIFF", tiffinfo=info)).size == (2, 4)

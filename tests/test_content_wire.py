@@ -319,6 +319,29 @@ def test_lists_of_frames_and_pictures_are_their_elements(shell):
     assert '<data name="value[2]"' in content[2]["text"]
 
 
+def test_bars_of_one_figure_are_that_figure_once(shell):
+    """Each bar belongs to it, and ten pictures of the same would only cost."""
+    drawn = Figure(figsize=(4, 3))
+    bars = drawn.add_subplot().bar(range(10), range(10))
+    for value in (bars, list(bars), drawn.axes):
+        assert [block["type"] for block in blocks(shell, value)] == ["text", "image", "text"]
+
+
+def test_a_list_that_holds_itself_and_a_frame_comes_to_an_end(shell):
+    """After a few levels the rest is told as text."""
+    loop = [FRAME]
+    loop.append(loop)
+    (block,) = blocks(shell, loop)
+    assert block["text"].count("2 rows × 2 columns") >= 2
+
+
+def test_a_file_wins_over_an_attribute_that_is_called_like_it(shell):
+    """`report.pdf` is a file, although there is a variable `report`."""
+    pathlib.Path("value.txt").write_text("From the file.")
+    (attached, _) = blocks(shell, "not this", "Read.", "-a value.txt")
+    assert ">From the file.</data>" in attached["text"]
+
+
 def test_attachments_stand_before_the_prompt(shell):
     """Variables and files, in the order of the line; documents first is what the service recommends."""
     pathlib.Path("a.txt").write_text("A.")

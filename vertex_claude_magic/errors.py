@@ -106,6 +106,18 @@ def quote(text: str, limit: int = _QUOTE_LIMIT) -> str:
     return flat if len(flat) <= limit else flat[: limit - 1] + "…"
 
 
+def said(error: BaseException) -> str:
+    """Return what an exception of the user's own says; even that may fail.
+
+    >>> said(ValueError("no"))
+    'no'
+    """
+    try:
+        return str(error)
+    except Exception:  # noqa: BLE001 - its message may raise anything
+        return "(no message)"
+
+
 class ClaudeError(Exception):
     """The root of all errors of this package.
 

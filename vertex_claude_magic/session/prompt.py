@@ -17,7 +17,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from vertex_claude_magic.errors import ClaudeError, OptionError, quote
+from vertex_claude_magic.errors import ClaudeError, OptionError, quote, said
 
 __all__ = ["Attribute", "Index", "Placeholder", "Scope", "is_path", "parse_path", "parse_template", "resolve"]
 
@@ -233,16 +233,9 @@ def _has(value: Any, name: str) -> bool:
 
 def _failed(placeholder: Placeholder, error: Exception) -> OptionError:
     return OptionError(
-        f"{{{{ {quote(placeholder.source, 60)} }}}} failed with {type(error).__name__}: {quote(_said(error), 100)}.",
+        f"{{{{ {quote(placeholder.source, 60)} }}}} failed with {type(error).__name__}: {quote(said(error), 100)}.",
         cure="Look at it in a cell of its own.",
     )
-
-
-def _said(error: Exception) -> str:
-    try:
-        return str(error)
-    except Exception:  # noqa: BLE001 - even the message may fail
-        return "(no message)"
 
 
 def _missing(placeholder: Placeholder, value: Any, step: Attribute | Index) -> OptionError:

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from itertools import islice
 from typing import Any, NoReturn
 
-from vertex_claude_magic.errors import MissingExtra, OptionError, quote
+from vertex_claude_magic.errors import MissingExtra, OptionError, quote, said
 from vertex_claude_magic.session.data import unfenced
 from vertex_claude_magic.session.schema import is_closed, references, rooted_schema, wire_schema
 from vertex_claude_magic.session.type_expression import TYPE_CURE, adapted, is_frame_type, type_name
@@ -303,7 +303,7 @@ def _type_shape(kind: Any) -> Shape:
             warnings.simplefilter("ignore", PydanticJsonSchemaWarning)
             rooted, key = rooted_schema(adapter.json_schema())
     except Exception as error:
-        why = quote(_said(error).strip().partition("\n")[0].removesuffix("."), 120)
+        why = quote(said(error).strip().partition("\n")[0].removesuffix("."), 120)
         raise OptionError(f"{_named(kind)} has no JSON schema: {why}.", cure=TYPE_CURE) from error
     return _made(_named(kind), rooted, key, lambda value: _validated(adapter, value, key))
 
@@ -346,14 +346,7 @@ def _message(text: str) -> str:
 
 
 def _check_failed(error: Exception) -> str:
-    return f"a check of it failed: {quote(_said(error), 200)} ({type(error).__name__})"
-
-
-def _said(error: Exception) -> str:
-    try:
-        return str(error)
-    except Exception:  # noqa: BLE001 - even the message may fail
-        return "no message"
+    return f"a check of it failed: {quote(said(error), 200)} ({type(error).__name__})"
 
 
 def _but(value: Any) -> str:

@@ -7,6 +7,7 @@ structure your prompts", Claude docs, 2026).
 
 from __future__ import annotations
 
+import contextlib
 import html
 import re
 from collections.abc import Callable, Mapping, Sequence
@@ -78,6 +79,7 @@ def budget_of(
         tokens=tokens,
         image=catalog.limits["image"],
         pdf=catalog.limits["pdf"],
+        request_bytes=int(catalog.limits["request"]["bytes"]),
         long_context=(window or _LONG_CONTEXT) >= _LONG_CONTEXT,
         image_edge=model.rules.image_edge if model is not None else _DEFAULT_EDGE,
         present=present,
@@ -195,9 +197,17 @@ def _fenced_always(part: Part) -> Part:
 def _found(name: str, scope: Scope) -> Any:
     """Return the variable of this name, else the path of a file."""
     placeholder = parse_path(name) if is_path(name) else None
-    if placeholder is not None and placeholder.name in scope.names:
+    path = Path(name)
+    if name.startswith("~"):
+        with contextlib.suppress(RuntimeError):
+            path = path.expanduser()
+    # `report.pdf` may be both, and whoever has such a file hardly means the attribute.
+    if (
+        placeholder is not None
+        and placeholder.name in scope.names
+        and not (placeholder.steps and path.exists())
+    ):
         return resolve(placeholder, scope.names)
-    path = Path(name).expanduser()
     if placeholder is not None and not path.exists():
         import difflib
 

@@ -12,7 +12,7 @@ import re
 import types
 import warnings
 from collections import UserDict, deque
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import is_dataclass
 from datetime import date, time, timedelta
@@ -23,7 +23,7 @@ from importlib import import_module
 from typing import Any
 from uuid import UUID
 
-from vertex_claude_magic.errors import OptionError, quote
+from vertex_claude_magic.errors import ClaudeError, OptionError, quote, said
 from vertex_claude_magic.session.content.parts import Budget, Media, Part, Text, shorten
 
 __all__ = ["parts_of"]
@@ -36,6 +36,7 @@ _CAN_BE_GIVEN = (
 Room = tuple[str, str]
 
 _PLAIN_ROOM: Room = ("values", "plain_parts")
+_FIGURE_ROOM: Room = ("figures", "figure_parts")
 _JSON_ROOM: Room = ("values", "json_parts")
 # The first that fits; the kinds of one row exclude those of the rows before it.
 _PYTHON: tuple[tuple[Any, Room], ...] = (
@@ -56,6 +57,7 @@ _LISTS = (list, tuple, deque, set, frozenset)
 _STRUCTURES = (Mapping, AbstractSet, UserDict, *_LISTS, types.MappingProxyType, Iterator, types.CoroutineType)
 # Lists are looked through for frames and pictures up to this length; longer ones are data.
 _LOOKED_THROUGH = 100
+_DEEPEST = 5
 
 
 def parts_of(value: Any, budget: Budget) -> tuple[Part, ...]:
@@ -72,10 +74,26 @@ def parts_of(value: Any, budget: Budget) -> tuple[Part, ...]:
     >>> parts_of({"a": 1}, Budget())[0].kind
     'dict'
     """
-    if isinstance(value, _LISTS) and _is_mixed(value):
-        return tuple(part for each in value for part in parts_of(each, budget))
+    return tuple(_parts(value, budget, depth=0))
+
+
+def _parts(value: Any, budget: Budget, *, depth: int) -> Iterator[Part]:
+    if isinstance(value, _LISTS) and depth < _DEEPEST and _is_mixed(value):
+        for each in _each_once(value):
+            yield from _parts(each, budget, depth=depth + 1)
+        return
     room = _room_of(value)
-    return _by_display(value, budget) if room is None else _enter(room, value, budget)
+    yield from _by_display(value, budget) if room is None else _enter(room, value, budget)
+
+
+def _each_once(values: Iterable[Any]) -> Iterator[Any]:
+    """Return the elements; of what is drawn on one figure (bars, lines) only the first stands for it."""
+    figures: set[int] = set()
+    for each in values:
+        figure = getattr(each, "figure", None) if _of_library(each) == _FIGURE_ROOM else None
+        if figure is None or id(figure) not in figures:
+            yield each
+        figures.add(id(figure))
 
 
 def _enter(room: Room, value: Any, budget: Budget) -> tuple[Part, ...]:
@@ -87,7 +105,7 @@ def _enter(room: Room, value: Any, budget: Budget) -> tuple[Part, ...]:
             # What a library says about its own ways is no matter of the prompt.
             warnings.simplefilter("ignore")
             return convert(value, budget)
-    except (OptionError, KeyboardInterrupt):
+    except (ClaudeError, KeyboardInterrupt):
         raise
     except Exception as error:
         raise _failed(value, error) from error
@@ -95,16 +113,9 @@ def _enter(room: Room, value: Any, budget: Budget) -> tuple[Part, ...]:
 
 def _failed(value: Any, error: Exception) -> OptionError:
     return OptionError(
-        f"A {_name(type(value))} could not be read: {type(error).__name__}: {quote(_said(error), 100)}.",
+        f"A {_name(type(value))} could not be read: {type(error).__name__}: {quote(said(error), 100)}.",
         cure="Look at it in a cell of its own, or give its str().",
     )
-
-
-def _said(error: Exception) -> str:
-    try:
-        return str(error)
-    except Exception:  # noqa: BLE001 - even the message may fail
-        return "(no message)"
 
 
 def _room_of(value: Any) -> Room | None:
@@ -148,7 +159,7 @@ def _of_library(value: Any) -> Room | None:
         if (library, name) == ("PIL", "Image"):
             return "images", "image_parts"
         if name in _FIGURES.get(library, ()):
-            return "figures", "figure_parts"
+            return _FIGURE_ROOM
         if found := _TABLES.get(library, {}).get(name):
             return _table_or_figures(value, found)
     return None
@@ -159,7 +170,7 @@ def _table_or_figures(value: Any, convert: str) -> Room:
     if convert == "array_parts" and value.dtype.kind == "O" and value.size:
         first = next(iter(value.flat))
         if any(each.__module__.startswith("matplotlib") for each in type(first).__mro__):
-            return "figures", "figure_parts"
+            return _FIGURE_ROOM
     return "tables", convert
 
 

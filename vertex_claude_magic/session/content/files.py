@@ -4,27 +4,32 @@ from __future__ import annotations
 
 import codecs
 import difflib
+import io
+import itertools
+import re
 import stat
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 from vertex_claude_magic.errors import OptionError, quote
-from vertex_claude_magic.session.content.images import image_bytes_parts, image_file_parts, image_type
+from vertex_claude_magic.session.content.images import image_file_parts, is_image
 from vertex_claude_magic.session.content.notebook_files import notebook_parts
 from vertex_claude_magic.session.content.parts import Budget, Part, Text, shorten
-from vertex_claude_magic.session.content.pdfs import pdf_parts
+from vertex_claude_magic.session.content.pdfs import check_pdf_size, pdf_parts
 
 if TYPE_CHECKING:
     import os
+    from collections.abc import Iterator
 
 __all__ = ["bytes_parts", "path_parts"]
 
 # Nothing larger is read into memory; an image file may well be larger than what goes out of it.
 _MOST_BYTES = 1_000_000_000
+# A notebook takes several times its size while it is read.
+_MOST_NOTEBOOK = 200_000_000
+_MOST_CHARACTERS = 10_000_000
 _LOOKED_AT = 8_192
 _IMAGES = {".bmp", ".tif", ".tiff", ".jp2", ".ico", ".ppm", ".pgm", ".tga", ".avif", ".heic"}
-# TIFF in both byte orders, and BMP.
-_DRAWN = (b"II*\0", b"MM\0*", b"BM")
 _CURES = {
     ".xlsx": "Read it with pandas.read_excel and give the frame.",
     ".xls": "Read it with pandas.read_excel and give the frame.",
@@ -37,7 +42,20 @@ _CURES = {
     ".pkl": "Load it and give the object.",
 }
 _CAN_BE_GIVEN = "Give a png, jpg, gif or webp image, a PDF, a notebook, or a text file."
-_BOMS = ((codecs.BOM_UTF8, "utf-8-sig"), (codecs.BOM_UTF16_LE, "utf-16"), (codecs.BOM_UTF16_BE, "utf-16"))
+# UTF-32 first, because its mark begins as that of UTF-16 does.
+_BOMS = (
+    (codecs.BOM_UTF8, "utf-8-sig"),
+    (codecs.BOM_UTF32_LE, "utf-32"),
+    (codecs.BOM_UTF32_BE, "utf-32"),
+    (codecs.BOM_UTF16_LE, "utf-16"),
+    (codecs.BOM_UTF16_BE, "utf-16"),
+)
+# The keys of a notebook (nbformat 3 and 4) in any order, so the first of them may be any.
+_NOTEBOOK = re.compile(
+    rb'(?:\xef\xbb\xbf)?\s*\{\s*"(?:cells|metadata|nbformat|nbformat_minor|worksheets)"\s*:'
+)
+# pathlib makes one slash of two.
+_ADDRESS = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:/")
 
 
 def path_parts(value: os.PathLike[str], budget: Budget) -> tuple[Part, ...]:
@@ -46,34 +64,28 @@ def path_parts(value: os.PathLike[str], budget: Budget) -> tuple[Part, ...]:
     Raises:
         OptionError: there is no such file, it cannot be read, or it is of a kind that cannot be sent.
     """
-    path = Path(value).expanduser()
+    path = _expanded(Path(value))
     size = _regular_size(path)
-    if size == 0:
-        raise OptionError(f"The file {quote(path.name, 80)} is empty.", cure="Give another file.")
     try:
         with path.open("rb") as file:
-            start = file.read(_LOOKED_AT)
-            if (
-                not _is_text(start)
-                or start.lstrip()[:1] == b"{"
-                or path.suffix.lower() in {*_IMAGES, ".ipynb"}
-            ):
-                _check_size(path, size)
-                if _is_image(start, path.suffix):
-                    file.seek(0)
-                    return image_file_parts(file, size, budget)
-                return _typed(start + file.read(), path.name, budget)
-            # Of a text no more is read than goes out.
-            text = start + file.read(budget.characters * 4)
+            return _file_parts(file, size, path.name, budget)
     except OSError as error:
         raise _unreadable(path, error) from error
-    return (_text(text, path.name, budget, size),)
+
+
+def _expanded(path: Path) -> Path:
+    try:
+        return path.expanduser()
+    except RuntimeError:
+        raise OptionError(
+            f"Nobody knows the home folder in {quote(str(path), 80)!r}.", cure="Write the path out."
+        ) from None
 
 
 def _regular_size(path: Path) -> int:
     try:
         found = path.stat()
-    except OSError as error:
+    except (OSError, ValueError) as error:
         raise _missing(path, error) from error
     if stat.S_ISDIR(found.st_mode):
         raise OptionError(f"{quote(path.name or str(path), 80)} is a folder.", cure="Name a file in it.")
@@ -82,33 +94,32 @@ def _regular_size(path: Path) -> int:
     return found.st_size
 
 
-def _missing(path: Path, error: OSError) -> OptionError:
-    if not isinstance(error, FileNotFoundError):
+def _missing(path: Path, error: OSError | ValueError) -> OptionError:
+    message = f"There is no file {quote(path.name, 80)!r}."
+    if _ADDRESS.match(str(path)):
+        return OptionError(
+            message, cure="Nothing is fetched from an address; download it, and give the file."
+        )
+    if isinstance(error, OSError) and not isinstance(error, FileNotFoundError):
         return _unreadable(path, error)
     try:
-        names = [each.name for each in path.parent.iterdir()][:10_000]
-    except OSError:
+        names = [each.name for each in itertools.islice(path.parent.iterdir(), 10_000)]
+    except (OSError, ValueError):
         names = []
     near = difflib.get_close_matches(path.name, names, n=1)
     hint = (
         f"Did you mean {quote(near[0], 80)}?" if near else "Paths start at the notebook's folder; see %pwd."
     )
-    return OptionError(f"There is no file {quote(path.name, 80)!r}.", cure=hint)
+    return OptionError(message, cure=hint)
 
 
 def _unreadable(path: Path, error: OSError) -> OptionError:
     return OptionError(
         f"The file {quote(path.name, 80)} cannot be read: {quote(error.strerror or type(error).__name__, 80)}.",
-        cure="Check its permissions.",
+        cure="Check its permissions."
+        if isinstance(error, PermissionError)
+        else "Check that it is there and whole.",
     )
-
-
-def _check_size(path: Path, size: int) -> None:
-    if size > _MOST_BYTES:
-        raise OptionError(
-            f"The file {quote(path.name, 80)} has {size / 1e9:.1f} GB.",
-            cure="Give a smaller file, or a part of it.",
-        )
 
 
 def bytes_parts(value: Any, budget: Budget) -> tuple[Part, ...]:
@@ -122,52 +133,92 @@ def bytes_parts(value: Any, budget: Budget) -> tuple[Part, ...]:
     >>> bytes_parts("é".encode(), Budget())[0].body
     'é'
     """
-    data = value if isinstance(value, (bytes, bytearray, memoryview)) else _read(value)
-    if isinstance(data, str):
-        body, cut = shorten(data, budget)
-        return (Text(body=body, kind="text file", cut=cut),)
-    data = bytes(data)
-    if not data:
-        raise OptionError("The bytes are empty.", cure="Give some.")
-    return _typed(data, "", budget)
-
-
-def _read(file: Any) -> Any:
-    place = file.tell() if file.seekable() else None
-    if place is not None:
-        file.seek(0)
+    if isinstance(value, (bytes, bytearray, memoryview)):
+        data = bytes(value)
+        return _file_parts(io.BytesIO(data), len(data), "", budget)
+    place = value.tell() if value.seekable() else None
     try:
-        return file.read(_MOST_BYTES)
+        if place is not None:
+            value.seek(0)
+        return _open_file_parts(value, budget)
     finally:
         if place is not None:
-            file.seek(place)
+            value.seek(place)
 
 
-def _typed(data: bytes, name: str, budget: Budget) -> tuple[Part, ...]:
+def _open_file_parts(file: Any, budget: Budget) -> tuple[Part, ...]:
+    if isinstance(file, io.TextIOBase):
+        text = file.read(_MOST_CHARACTERS)
+        body, cut = shorten(text, budget)
+        whole = len(text) < _MOST_CHARACTERS
+        return (
+            Text(body=body, kind="text file", cut=cut if whole else f"the first {len(body):,} characters"),
+        )
+    name = getattr(file, "name", None)
+    name = Path(name).name if isinstance(name, str) else ""
+    if isinstance(file, (io.BytesIO, io.BufferedReader, io.BufferedRandom, io.FileIO)) and file.seekable():
+        size = file.seek(0, io.SEEK_END)
+        file.seek(0)
+        return _file_parts(file, size, name, budget)
+    # The size of what is unpacked or comes through a pipe is known only at its end.
+    return _file_parts(file, None, name, budget)
+
+
+def _file_parts(file: BinaryIO, size: int | None, name: str, budget: Budget) -> tuple[Part, ...]:
+    """Turn a file, open at its beginning, into parts; of a text no more is read than goes out."""
+    start = file.read(_LOOKED_AT)
+    if not start:
+        what = f"The file {quote(name, 80)} is" if name else "The bytes are"
+        raise OptionError(f"{what} empty.", cure="Give another file." if name else "Give some.")
     suffix = Path(name).suffix.lower()
-    if data.startswith(b"%PDF-") or b"%PDF-" in data[:1024]:
-        return pdf_parts(data, budget, name=name)
-    if _is_image(data, suffix):
-        return image_bytes_parts(data, budget)
-    if suffix == ".ipynb" or _is_notebook(data):
-        return notebook_parts(data, budget, name=name)
-    if _is_text(data[:_LOOKED_AT]):
-        return (_text(data, name, budget, len(data)),)
-    what = f"The file {quote(name, 80)}" if name else "The bytes"
-    raise OptionError(
-        f"{what} cannot be sent: neither image, PDF nor text.", cure=_CURES.get(suffix, _CAN_BE_GIVEN)
-    )
+    is_text = _is_text(start)
+    if is_image(start) or (suffix in _IMAGES and not is_text):
+        return _image(file, start, size, name, budget)
+    if start.startswith(b"%PDF-") or (b"%PDF-" in start[:1024] and not is_text):
+        check_pdf_size(size or 0, budget)
+        return pdf_parts(_whole(file, start, size, name, _MOST_BYTES), budget, name=name)
+    if suffix == ".ipynb" or (_NOTEBOOK.match(start) and (size or 0) <= _MOST_NOTEBOOK):
+        data = _whole(file, start, size, name, _MOST_NOTEBOOK)
+        if suffix == ".ipynb" or (b'"nbformat"' in data and (b'"cells"' in data or b'"worksheets"' in data)):
+            return notebook_parts(data, budget, name=name)
+        return (_text(data[: _LOOKED_AT + budget.characters * 4], name, budget, len(data)),)
+    if not is_text:
+        what = f"The file {quote(name, 80)}" if name else "The bytes"
+        raise OptionError(
+            f"{what} cannot be sent: neither image, PDF nor text.", cure=_CURES.get(suffix, _CAN_BE_GIVEN)
+        )
+    return (_text(start + file.read(budget.characters * 4), name, budget, size),)
 
 
-def _is_image(start: bytes, suffix: str) -> bool:
-    """Tell whether pillow should look at it; text in a file that is called an image is text."""
-    if image_type(start) or (start.startswith(_DRAWN) and not _is_text(start[:_LOOKED_AT])):
-        return True
-    return suffix.lower() in _IMAGES and not _is_text(start[:_LOOKED_AT])
+def _image(file: BinaryIO, start: bytes, size: int | None, name: str, budget: Budget) -> tuple[Part, ...]:
+    if size is None:
+        data = _whole(file, start, size, name, _MOST_BYTES)
+        return image_file_parts(io.BytesIO(data), len(data), budget)
+    file.seek(0)
+    return image_file_parts(file, size, budget)
 
 
-def _is_notebook(data: bytes) -> bool:
-    return data.lstrip()[:1] == b"{" and b'"nbformat"' in data and b'"cells"' in data
+def _whole(file: BinaryIO, start: bytes, size: int | None, name: str, most: int) -> bytes:
+    """Read the rest of a file.
+
+    Raises:
+        OptionError: it is too large for that.
+    """
+    data = b"" if size is not None and size > most else b"".join(_chunks(file, start, most))
+    if not data or len(data) > most:
+        what = f"The file {quote(name, 80)} has" if name else "The bytes have"
+        raise OptionError(
+            f"{what} more than {most / 1e6:,.0f} MB.", cure="Give a smaller file, or a part of it."
+        )
+    return data
+
+
+def _chunks(file: BinaryIO, start: bytes, most: int) -> Iterator[bytes]:
+    yield start
+    left = most + 1 - len(start)
+    while left > 0 and (chunk := file.read(min(left, 2**20))):
+        left -= len(chunk)
+        yield chunk
 
 
 def _is_text(start: bytes) -> bool:
@@ -184,22 +235,30 @@ def _is_text(start: bytes) -> bool:
     else:
         return True
     controls = sum(byte < 32 and byte not in b"\t\n\r\f\x1b" for byte in start)
-    return controls <= len(start) // 100 and image_type(start) is None
+    return controls <= len(start) // 100
 
 
-def _text(data: bytes, name: str, budget: Budget, size: int) -> Text:
-    text = _decoded(data)
-    body, cut = shorten(text, budget)
-    if cut or len(data) < size:
-        cut = f"the first {len(body):,} characters of {size:,} bytes"
-    return Text(body=body, kind="text file" if name else "text", about=f"{size:,} bytes", cut=cut)
+def _text(data: bytes, name: str, budget: Budget, size: int | None) -> Text:
+    body, cut = shorten(_decoded(data), budget)
+    if cut or (size is not None and len(data) < size):
+        cut = f"the first {len(body):,} characters" + (f" of {size:,} bytes" if size else "")
+    about = f"{size:,} bytes" if size else ""
+    return Text(body=body, kind="text file" if name else "text", about=about, cut=cut)
 
 
 def _decoded(data: bytes) -> str:
+    """Decode a text whose last character may be cut: by its mark, as UTF-8, else as old Windows programs write it."""
     for mark, encoding in _BOMS:
         if data.startswith(mark):
             return data.decode(encoding, "replace")
     try:
         return codecs.getincrementaldecoder("utf-8")().decode(data)
+    except UnicodeDecodeError:
+        text = data.decode("utf-8", "replace")
+    broken = text.count("\ufffd")
+    if sum(not character.isascii() for character in text) > 2 * broken:
+        return text
+    try:
+        return data.decode("cp1252")
     except UnicodeDecodeError:
         return data.decode("latin-1")

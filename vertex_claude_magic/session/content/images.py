@@ -122,17 +122,17 @@ def image_file_parts(file: BinaryIO, length: int, budget: Budget, *, kind: str =
 
 def _frames(image: Any) -> str:
     """Tell which of several frames an image file shows; nothing if there is but one."""
-    moving = hasattr(type(image), "n_frames") or "n_frames" in vars(image)
+    counted = "n_frames" in vars(image)
     # The second picture of a telephone's JPEG (MPO) is no other moment.
-    if not moving or image.format == "MPO":
+    if image.format == "MPO" or not (counted or hasattr(type(image), "n_frames")):
         return ""
     here = image.tell() + 1
-    if not image.tile:
-        # Counting the frames would read the file anew, and with it undo what was drawn on an image.
-        return f"frame {here:,}" if here > 1 or {"loop", "duration"} & set(image.info) else ""
-    every: int = image.n_frames
-    first = "the first" if here == 1 else f"frame {here:,}"
-    return f"{first} of {every:,} frames" if every > 1 else ""
+    shown = "the first" if here == 1 else f"frame {here:,}"
+    if counted or image.tile:
+        every: int = image.n_frames
+        return f"{shown} of {every:,} frames" if every > 1 else ""
+    # To count the frames now, pillow would read the file anew, and what was drawn on the image would be lost.
+    return f"{shown} of several frames" if here > 1 or {"loop", "duration"} & set(image.info) else ""
 
 
 def _is_clean(image: Any) -> bool:
@@ -224,10 +224,12 @@ def _scaled(image: Any, edge: int, *, ours: bool) -> Any:
     """Return a copy that is small enough and upright; turned last, when there is little to turn."""
     from PIL import Image
 
-    turn = _turn(image)
     if ours and image.format == "JPEG":
         # The decoder itself can leave out detail that would be scaled away; it changes the image, though.
         image.draft("RGB", (edge, edge))
+    # Pillow turns a TIFF itself when it decodes it.
+    image.load()
+    turn = _turn(image)
     longest, plain = max(image.size), _plain(image)
     if longest > edge:
         size = tuple(max(1, round(side * edge / longest)) for side in image.size)
@@ -337,11 +339,11 @@ def thumbnail_png(block: Any, edge: int) -> bytes | None:
         block: A block of the Messages API.
         edge: The longest edge in pixels.
     """
-    source = block.get("source", {}) if block.get("type") == "image" else {}
-    if source.get("type") != "base64":
-        return None
     try:
+        source = block["source"]
+        if (block["type"], source["type"]) != ("image", "base64"):
+            return None
         with _pillow(io.BytesIO(base64.b64decode(source["data"]))) as image:
             return _saved(_flat(_scaled(image, edge, ours=True)), format="PNG")
-    except (ImportError, OptionError, OSError, ValueError):
+    except Exception:  # noqa: BLE001 - a block may hold anything, and a preview is no reason to fail
         return None

@@ -64,6 +64,7 @@ class Budget:
         tokens: The most tokens that the text of one value may take, by estimate.
         image: The limits of images, from the model table (`Catalog.limits["image"]`).
         pdf: The limits of PDF documents, from the model table.
+        request_bytes: What a whole request may take, from the model table.
         long_context: Whether the model has a context window of a million tokens, which raises some limits.
         image_edge: The longest edge in pixels that the model looks at; larger images are scaled down by the service.
         present: Gives the display representations of an object by MIME type; None outside IPython.
@@ -72,6 +73,7 @@ class Budget:
     tokens: int = 4_000
     image: Mapping[str, Any] = field(default_factory=dict)
     pdf: Mapping[str, Any] = field(default_factory=dict)
+    request_bytes: int = 30 * 2**20
     long_context: bool = True
     image_edge: int = 1568
     present: Callable[[Any], Mapping[str, Any]] | None = None

@@ -16,9 +16,13 @@ from vertex_claude_magic.session.content.parts import Budget, Media, Part
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-__all__ = ["pdf_parts"]
+__all__ = ["check_pdf_size", "pdf_parts"]
 
 _PAGE = re.compile(rb"/Type\s*/Page(?![a-zA-Z])")
+_OBJECT = re.compile(rb"(\d{1,10})\s+\d{1,5}\s+obj\b")
+_LOCK = re.compile(rb"/Encrypt\s*(?:\d{1,10}\s+\d{1,5}\s+R\b|<<)")
+# Further than that nobody counts by hand.
+_MOST_COUNTED = 3_000
 
 
 def pdf_parts(data: bytes, budget: Budget, *, name: str = "") -> tuple[Part, ...]:
@@ -30,8 +34,9 @@ def pdf_parts(data: bytes, budget: Budget, *, name: str = "") -> tuple[Part, ...
         name: The title of the document.
 
     Raises:
-        OptionError: it has a password, too many pages, or is broken.
+        OptionError: it has a password, too many pages, is too large, or is broken.
     """
+    check_pdf_size(len(data), budget)
     pages = _pages(data)
     most = budget.pdf.get("pages" if budget.long_context else "pages_under_1m_context")
     if most is not None and pages > most:
@@ -45,7 +50,7 @@ def pdf_parts(data: bytes, budget: Budget, *, name: str = "") -> tuple[Part, ...
         "data": base64.b64encode(data).decode("ascii"),
     }
     title = {"title": quote(name, 120)} if name else {}
-    about = f"{pages:,} page{'' if pages == 1 else 's'}"
+    about = f"{pages:,} page{'' if pages == 1 else 's'}" if pages else ""
     return (
         Media(
             block={"type": "document", "source": source, **title},
@@ -56,14 +61,26 @@ def pdf_parts(data: bytes, budget: Budget, *, name: str = "") -> tuple[Part, ...
     )
 
 
+def check_pdf_size(size: int, budget: Budget) -> None:
+    """Check that a PDF file of this size, in bytes, may fit into a request.
+
+    Raises:
+        OptionError: it cannot.
+    """
+    if size > budget.request_bytes:
+        most = f"{budget.request_bytes / 1e6:.0f} MB"
+        raise OptionError(
+            f"The PDF has {size / 1e6:,.0f} MB, and Vertex AI takes {most} in one request.",
+            cure="Give a part of it, such as one chapter, or save it with smaller images.",
+        )
+
+
 def _pages(data: bytes) -> int:
-    """Count the pages; without pypdf by the objects of that type, which compressed files hide."""
+    """Count the pages; without pypdf by the objects of that type, which compressed files hide (0 then)."""
     try:
         import pypdf
     except ImportError:
-        if b"/Encrypt" in data:
-            raise _locked() from None
-        return len(_PAGE.findall(data))
+        return _counted(data)
     try:
         with _quiet():
             reader = pypdf.PdfReader(io.BytesIO(data), strict=False)
@@ -92,13 +109,38 @@ def _quiet() -> Iterator[None]:
         logger.propagate = propagate
 
 
+def _counted(data: bytes) -> int:
+    """Count the page objects; one that was changed stands in the file more than once, under the same number."""
+    if _LOCK.search(data):
+        raise _locked()
+    pages: set[bytes | int] = set()
+    for place, text in enumerate(data.split(b"endobj")):
+        found = _PAGE.findall(text)
+        number = _OBJECT.search(text) if found else None
+        if number is not None and len(found) == 1:
+            pages.add(number[1])
+        else:
+            pages.update(-(place * 1_000 + index) for index in range(1, len(found) + 1))
+    return len(pages)
+
+
 def _page_count(reader: Any) -> int:
+    """Walk through the page tree (ISO 32000-2, 7.7.3.2), because what it says of itself may be wrong."""
     if reader.is_encrypted:
         raise _locked()
-    # The root of the page tree says how many there are (ISO 32000-2, 7.7.3.2), without a walk through it.
-    catalog = reader.root_object
-    count = catalog["/Pages"].get_object().get("/Count")
-    return int(count) if count is not None else len(reader.pages)
+    root = reader.root_object["/Pages"]
+    nodes, pages = [root], 0
+    seen: set[int] = set()
+    while nodes and pages < _MOST_COUNTED and len(seen) < 2 * _MOST_COUNTED:
+        node = nodes.pop().get_object()
+        if id(node) in seen:
+            continue
+        seen.add(id(node))
+        if "/Kids" in node:
+            nodes += node["/Kids"]
+        else:
+            pages += 1
+    return max(pages, int(root.get("/Count", 0))) if nodes else pages
 
 
 def _locked() -> OptionError:
