@@ -206,6 +206,25 @@ def test_an_error_of_ours_has_its_own_cure(shell):
     assert not shell.asked
 
 
+def test_a_fix_that_failed_itself_can_be_tried_again(shell):
+    """The error that it was about is still the one that is meant."""
+    key = "AKIA" + "IOSFODNN7EXAMPLE"
+    shell.error(f"key = '{key}'\nkey['a']")
+    shell.error("%claude_fix")
+    shell.emulator.answer("A text takes no key. Use an index.")
+    shell.ok("%claude_fix --allow-secrets --explain")
+    assert "TypeError" in prompt(shell)
+    shell.error("%claude --nosuch hi")
+    assert "one of %claude itself" in str(shell.error("%claude_fix"))
+
+
+def test_the_help_page_asks_nothing(shell):
+    """As that of `%%claude`."""
+    shell.ok("%claude_fix -h")
+    assert "put the mended cell below" in shell.page.text
+    assert not shell.asked
+
+
 def test_an_answer_without_a_cell_or_without_a_change_says_so(shell):
     """No new cell appears then."""
     shell.emulator.answer("I cannot tell.")

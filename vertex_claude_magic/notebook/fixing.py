@@ -7,10 +7,11 @@ import sys
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from vertex_claude_magic.errors import ClaudeError, OptionError
+from vertex_claude_magic.errors import ClaudeError, ClaudeInterrupt, OptionError
 from vertex_claude_magic.markdown.sanitize import fenced
 from vertex_claude_magic.notebook.asking import ask_prepared
 from vertex_claude_magic.notebook.insert import insert_code, inserted_note, python_blocks, without_blocks
+from vertex_claude_magic.notebook.listing import show_help
 from vertex_claude_magic.notebook.options import parse_prompt_line
 from vertex_claude_magic.session.content.failures import is_cell_file
 from vertex_claude_magic.session.failure import difference, fix_prompt, mended_cell, read_failure
@@ -40,7 +41,11 @@ def fix_from_line(magics: Any, line: str) -> Reply | None:
     if explain:
         line = line.replace(_EXPLAIN, "", 1)
     parsed = parse_prompt_line(line.strip())
-    failure = read_failure(last_error(), lambda name: cell_source(magics.shell, name))
+    if parsed.options.get("help"):
+        show_help(magics, "claude_fix")
+        return None
+    magics.unfixed = last_error(magics.unfixed)
+    failure = read_failure(magics.unfixed, lambda name: cell_source(magics.shell, name))
     scope = replace(magics.scope(), names={**magics.shell.user_ns, **failure.values})
     asked = {
         "value_tokens": _VALUE_TOKENS,
@@ -49,17 +54,22 @@ def fix_from_line(magics: Any, line: str) -> Reply | None:
         "attach": (*parsed.options.get("attach", ()), *_tellable(failure.values, scope)),
     }
     deliver = _delivery(magics.shell, failure) if failure.cell and not explain else None
-    return ask_prepared(
+    reply = ask_prepared(
         magics,
         replace(parsed, options=asked),
         fix_prompt(failure, hint=parsed.prompt, explain=explain),
         scope=scope,
         deliver=deliver,
     )
+    magics.unfixed = None
+    return reply
 
 
-def last_error() -> BaseException:
+def last_error(unfixed: BaseException | None = None) -> BaseException:
     """Return the exception that Python keeps of the last cell that failed (`sys.last_value`).
+
+    Args:
+        unfixed: What the last `%claude_fix` was about, if it failed itself and may be tried again.
 
     Raises:
         OptionError: there is none, or it says itself what to do.
@@ -67,10 +77,12 @@ def last_error() -> BaseException:
     error = getattr(sys, "last_value", None)
     if not isinstance(error, BaseException):
         raise OptionError("No cell has failed yet.", cure="Run the cell that fails, then %claude_fix.")
-    if isinstance(error, ClaudeError):
+    if isinstance(error, (ClaudeError, ClaudeInterrupt)):
+        if unfixed is not None:
+            return unfixed
         raise OptionError(
             f"The last error is one of %claude itself ({type(error).__name__}).",
-            cure=error.cure or "See it above.",
+            cure=getattr(error, "cure", "") or "Run the cell that fails, then %claude_fix.",
         )
     return error
 

@@ -114,9 +114,9 @@ _ABSENT = {
 }
 
 
-def show_help(magics: Any) -> None:
-    """Show the help page of `%%claude`."""
+def show_help(magics: Any, name: str = "claude") -> None:
+    """Show the help page of a magic."""
     from inspect import getdoc
 
-    text = getdoc(type(magics).claude) or ""
+    text = getdoc(getattr(type(magics), name)) or ""
     show_page(magics.shell, f"<pre>{escape(text)}</pre>", text)

@@ -35,6 +35,8 @@ class ClaudeMagics(Magics, Settings):  # type: ignore[misc]
         super().__init__(shell=shell)
         self.cells = CellWatch()
         self.panel: Panel | None = None
+        # The error that a %claude_fix which failed itself was about.
+        self.unfixed: BaseException | None = None
         self._clients: dict[bool, Claude] = {}
         self._shown: tuple[int, Any] | None = None
 
