@@ -444,6 +444,16 @@ def test_a_repair_is_shown(shell):
     assert "| people | 7 |" in shell.page.text
 
 
+def test_of_a_table_that_is_cut_off_the_rows_that_came_are_shown(shell):
+    """Rows, not half of a JSON text; the text is in the error."""
+    text = '{"items": [{"name": "Oslo", "people": 7}, {"name": "Ber'
+    shell.emulator.answer(Reply(content=text, stop_reason="max_tokens"))
+    error = shell.error("%%claude answer --as list[Typed]\nWhich?")
+    assert "| Oslo | 7 |" in shell.page.text
+    assert "{" not in shell.page.text
+    assert error.reply.text == text
+
+
 def test_rows_appear_while_they_come(shell):
     """A growing table, and no JSON at any moment."""
     rows = [{"name": f"City {number}", "people": number} for number in range(40)]

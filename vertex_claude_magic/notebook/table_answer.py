@@ -14,6 +14,7 @@ from enum import Enum
 from typing import TYPE_CHECKING, Any
 
 from vertex_claude_magic.session.partial_json import Growing
+from vertex_claude_magic.session.typed import CUT_OFF
 
 if TYPE_CHECKING:
     from vertex_claude_magic.notebook.live import Answer
@@ -152,6 +153,7 @@ class TableAnswer:
         self._view = view
         self._growing = Growing()
         self._table: Table | None = None
+        self._lines: list[str] = []
 
     def start(self, label: str) -> None:
         """Show at once what is asked."""
@@ -176,12 +178,14 @@ class TableAnswer:
                 lines.append(self._rows(("field", "value")).add([name, value]))
         lines += [self._rows(()).add(row) for row in self._growing.rows()]
         if lines:
+            self._lines += lines
             self._view.text("".join(lines))
 
     def again(self, why: str) -> None:
         """Say that the question is asked once more; the next rows are a table of their own."""
         self._growing = Growing()
         self._table = None
+        self._lines = []
         self._view.again(why)
 
     def _rows(self, columns: Sequence[str]) -> Table:
@@ -198,17 +202,19 @@ class TableAnswer:
         return self._view.due_in()
 
     def finish(self, reply: Reply, *, notes: Sequence[str] = (), metadata: Mapping[str, Any]) -> None:
-        """Show the whole table, or the answer as it came where it holds no data."""
-        self._view.finish(_shown(reply), notes=notes, metadata=metadata)
+        """Show the whole table, the rows that came of one that was cut off, or the answer where it holds no data."""
+        cut_off = not reply.complete or reply.stop_reason in CUT_OFF
+        rows = "".join(self._lines) if cut_off and reply.data is None else ""
+        self._view.finish(_shown(reply, rows), notes=notes, metadata=metadata)
 
     def abandon(self) -> None:
         """Take away what is there, because an error will be shown instead."""
         self._view.abandon()
 
 
-def _shown(reply: Reply) -> Reply:
+def _shown(reply: Reply, rows: str) -> Reply:
     thinking = [block for block in reply.blocks if block.get("type") == "thinking"]
-    text = table_of(reply.data) if reply.data is not None else _raw(reply)
+    text = table_of(reply.data) if reply.data is not None else rows or _raw(reply)
     stop = "end_turn" if reply.data is not None and reply.stop_reason == "tool_use" else reply.stop_reason
     return replace(reply, blocks=(*thinking, {"type": "text", "text": text}), stop_reason=stop)
 

@@ -19,13 +19,22 @@ if TYPE_CHECKING:
     from vertex_claude_magic.vertex.reply import Reply, Usage
     from vertex_claude_magic.vertex.request import Request
 
-__all__ = ["TypedQuestion", "Way", "choose_way", "fields_for", "fitted", "repair_request", "settle"]
+__all__ = [
+    "CUT_OFF",
+    "TypedQuestion",
+    "Way",
+    "choose_way",
+    "fields_for",
+    "fitted",
+    "repair_request",
+    "settle",
+]
 
 Way = Literal["format", "tool", "instruction"]
 
 _TOOL = "answer"
 _KEPT_BLOCKS = {"text", "thinking", "redacted_thinking", "tool_use"}
-_CUT_OFF = {"max_tokens", "model_context_window_exceeded"}
+CUT_OFF = {"max_tokens", "model_context_window_exceeded"}
 _COUNTS = ("input_tokens", "output_tokens", "cache_creation_input_tokens", "cache_read_input_tokens")
 _SHOWN = 4_000
 
@@ -91,7 +100,7 @@ def fitted(reply: Reply, question: TypedQuestion) -> Reply:
     try:
         return replace(reply, data=_read(reply, question.shape))
     except Misfit as misfit:
-        if reply.stop_reason in _CUT_OFF:
+        if reply.stop_reason in CUT_OFF:
             raise errors.AnswerTruncated(
                 f"The answer was cut off after {reply.usage.output_tokens:,} output tokens, so the data are not whole.",
                 cure="Ask again with a larger --max-tokens.",
