@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import json
 import time
@@ -11,6 +12,7 @@ import pytest
 import requests
 
 from vertex_claude_magic.emulator import Emulator, Flood
+from vertex_claude_magic.emulator.wire import end_all
 from vertex_claude_magic.errors import OptionError
 
 if TYPE_CHECKING:
@@ -342,3 +344,31 @@ def test_one_connection_serves_many_calls(emulator):
 def test_an_unknown_address_is_an_html_page(emulator):
     response = requests.get(emulator.origin + "/v1/messages", headers=AUTHORIZED, timeout=10)
     assert (response.status_code, response.headers["Content-Type"]) == (404, "text/html; charset=utf-8")
+
+
+def test_an_emulator_that_closes_waits_for_requests_that_still_come_in():
+    """A task that nobody waits for would be destroyed with the event loop, and Python would complain."""
+
+    async def close() -> list[asyncio.Task]:
+        calls: set[asyncio.Task] = set()
+        seen: list[asyncio.Task] = []
+
+        def begin(more: int) -> None:
+            task = asyncio.ensure_future(stay(more))
+            seen.append(task)
+            calls.add(task)
+            task.add_done_callback(calls.discard)
+
+        async def stay(more: int) -> None:
+            try:
+                await asyncio.Event().wait()
+            finally:
+                if more:
+                    begin(more - 1)
+
+        begin(3)
+        await asyncio.sleep(0)
+        await end_all(calls)
+        return seen
+
+    assert [task.done() for task in asyncio.run(close())] == [True] * 4

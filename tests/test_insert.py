@@ -7,7 +7,6 @@ import sys
 from types import ModuleType
 
 import pytest
-from kernel import running_kernel
 from shells import Shell, loaded_shell
 
 from vertex_claude_magic.emulator import Fault, Reply
@@ -33,61 +32,6 @@ def shell(claude_emulator, monkeypatch) -> Shell:
     for name, value in claude_emulator.environment.items():
         monkeypatch.setenv(name, value)
     return loaded_shell(claude_emulator)
-
-
-# In a real kernel
-
-
-@pytest.fixture(scope="module")
-def process(tmp_path_factory):
-    with running_kernel(tmp_path_factory.mktemp("kernel")) as kernel:
-        kernel.ok("%load_ext vertex_claude_magic")
-        yield kernel
-
-
-@pytest.fixture
-def kernel(process, claude_emulator):
-    process.ok(f"import os; os.environ.update({claude_emulator.environment!r})")
-    claude_emulator.answer(ANSWER)
-    return process
-
-
-def test_all_blocks_go_into_one_new_cell(kernel):
-    """JupyterLab and Notebook 7 send the cell's id, and take one new cell for each cell that runs."""
-    run = kernel.ok("%%claude answer -f code\nGo", metadata={"cellId": "a1"})
-    assert run.payload == [{"source": "set_next_input", "text": BOTH, "replace": False}]
-    (output,) = run.outputs
-    assert "Two steps." in output.text
-    assert "The code is in a new cell below." in output.text
-    assert "x = 1" not in output.text
-    assert kernel.value("answer.code") == str(("x = 1\n", 'raise SystemExit("never run")\n'))
-    assert kernel.value("'x' in globals()") == "False"
-
-
-def test_without_a_cell_id_the_code_is_shown_as_well(kernel):
-    """So that nothing is lost where nobody makes a cell of it: nbclient, papermill, an older front end."""
-    run = kernel.ok("%%claude -f code\nGo")
-    (output,) = run.outputs
-    assert "x = 1" in output.text
-    assert "SystemExit" in output.text
-    assert "new cell" not in output.text
-
-
-def test_the_setting_holds_as_the_option_does(kernel):
-    """And the option wins over it."""
-    kernel.ok("%config ClaudeMagics.format = 'code'")
-    try:
-        assert kernel.ok("%%claude\nGo", metadata={"cellId": "a1"}).payload
-        assert not kernel.ok("%%claude -f markdown\nGo", metadata={"cellId": "a1"}).payload
-    finally:
-        kernel.ok("%config ClaudeMagics.format = 'markdown'")
-
-
-def test_a_quiet_question_inserts_and_shows_nothing(kernel):
-    """`-q` is about the page."""
-    run = kernel.ok("%%claude -q -f code\nGo", metadata={"cellId": "a1"})
-    assert run.payload
-    assert not run.outputs
 
 
 # Front by front

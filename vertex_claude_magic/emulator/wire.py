@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from tornado.http1connection import HTTP1Connection
     from tornado.httputil import HTTPServerRequest
 
-__all__ = ["serve"]
+__all__ = ["end_all", "serve"]
 
 _LARGEST_BODY = 256 * 1024 * 1024
 _BATCH = 64 * 1024
@@ -52,10 +52,19 @@ async def serve(
     ready()
     await stop.wait()
     server.stop()
-    for call in tuple(calls):
-        call.cancel()
-    await asyncio.gather(*calls, return_exceptions=True)
+    await end_all(calls)
     await server.close_all_connections()
+    # Until it was closed, a connection could bring one more request.
+    await end_all(calls)
+
+
+async def end_all(calls: set[asyncio.Task[None]]) -> None:
+    """Cancel the tasks and wait for their end, also of those that are added meanwhile."""
+    while calls:
+        for call in tuple(calls):
+            call.cancel()
+        await asyncio.gather(*calls, return_exceptions=True)
+        await asyncio.sleep(0)
 
 
 async def _answer(request: HTTPServerRequest, handler: Handler) -> None:

@@ -1,0 +1,100 @@
+"""Code that comes back into a notebook, in a real kernel: what the front end is asked to insert, and when.
+
+In a module of its own: a kernel's client has an event loop, and a shell in this process would have another.
+"""
+
+from __future__ import annotations
+
+import pytest
+from kernel import running_kernel
+from test_fix import ANSWER as MENDING
+from test_fix import BROKEN, MENDED
+from test_insert import ANSWER, BOTH
+
+
+@pytest.fixture(scope="module")
+def process(tmp_path_factory):
+    with running_kernel(tmp_path_factory.mktemp("kernel")) as kernel:
+        kernel.ok("%load_ext vertex_claude_magic")
+        yield kernel
+
+
+@pytest.fixture
+def kernel(process, claude_emulator):
+    """That kernel, asking the emulator of this test."""
+    process.ok(f"import os; os.environ.update({claude_emulator.environment!r})")
+    process.ok("table = {'price': 3}")
+    return process
+
+
+def test_all_blocks_go_into_one_new_cell(kernel, claude_emulator):
+    """JupyterLab and Notebook 7 send the cell's id, and take one new cell for each cell that runs."""
+    claude_emulator.answer(ANSWER)
+    run = kernel.ok("%%claude answer -f code\nGo", metadata={"cellId": "a1"})
+    assert run.payload == [{"source": "set_next_input", "text": BOTH, "replace": False}]
+    (output,) = run.outputs
+    assert "Two steps." in output.text
+    assert "The code is in a new cell below." in output.text
+    assert "x = 1" not in output.text
+    assert kernel.value("answer.code") == str(("x = 1\n", 'raise SystemExit("never run")\n'))
+    assert kernel.value("'x' in globals()") == "False"
+
+
+def test_without_a_cell_id_the_code_is_shown_as_well(kernel, claude_emulator):
+    """So that nothing is lost where nobody makes a cell of it: nbclient, papermill, an older front end."""
+    claude_emulator.answer(ANSWER)
+    run = kernel.ok("%%claude -f code\nGo")
+    (output,) = run.outputs
+    assert "x = 1" in output.text
+    assert "SystemExit" in output.text
+    assert "new cell" not in output.text
+
+
+def test_the_setting_holds_as_the_option_does(kernel, claude_emulator):
+    """And the option wins over it."""
+    claude_emulator.answer(ANSWER, ANSWER)
+    kernel.ok("%config ClaudeMagics.format = 'code'")
+    try:
+        assert kernel.ok("%%claude\nGo", metadata={"cellId": "a1"}).payload
+        assert not kernel.ok("%%claude -f markdown\nGo", metadata={"cellId": "a1"}).payload
+    finally:
+        kernel.ok("%config ClaudeMagics.format = 'markdown'")
+
+
+def test_a_quiet_question_inserts_and_shows_nothing(kernel, claude_emulator):
+    """`-q` is about the page."""
+    claude_emulator.answer(ANSWER)
+    run = kernel.ok("%%claude -q -f code\nGo", metadata={"cellId": "a1"})
+    assert run.payload
+    assert not run.outputs
+
+
+def test_a_key_error_is_explained_and_the_mended_cell_is_put_below(kernel, claude_emulator):
+    """The page shows what changes, not the whole cell again; nothing is run."""
+    claude_emulator.answer(MENDING)
+    assert kernel.run(BROKEN).status == "error"
+    run = kernel.ok("%claude_fix", metadata={"cellId": "b2"})
+    assert run.payload == [{"source": "set_next_input", "text": MENDED, "replace": False}]
+    output = run.displays[-1]
+    assert output.text.startswith("The column is called `price`.")
+    assert '-total = table["prcie"] * 2\n+total = table["price"] * 2\n print(total)' in output.text
+    assert "The code is in a new cell below." in output.text
+    assert kernel.value("'total' in globals()") == "False"
+    assert kernel.ok(run.payload[0]["text"]).printed == "6\n"
+    sent = "\n".join(block["text"] for block in claude_emulator.requests[-1].body["messages"][0]["content"])
+    assert "KeyError: 'prcie'" in sent
+    assert '<data name="table"' in sent
+    assert 'File "notebook cell", line 1' in sent
+    assert "ipykernel_" not in sent
+
+
+def test_the_exception_hooks_stay_as_they_were(kernel, claude_emulator):
+    """Other tools set them."""
+    claude_emulator.answer(MENDING)
+    before = kernel.value("(sys.excepthook, get_ipython().CustomTB, get_ipython().custom_exceptions)"
+                          " if 'sys' in globals() else __import__('sys').excepthook")  # fmt: skip
+    kernel.run(BROKEN)
+    kernel.ok("%claude_fix")
+    after = kernel.value("(sys.excepthook, get_ipython().CustomTB, get_ipython().custom_exceptions)"
+                         " if 'sys' in globals() else __import__('sys').excepthook")  # fmt: skip
+    assert before == after
