@@ -371,4 +371,8 @@ def test_an_emulator_that_closes_waits_for_requests_that_still_come_in():
         await end_all(calls)
         return seen
 
-    assert [task.done() for task in asyncio.run(close())] == [True] * 4
+    loop = asyncio.SelectorEventLoop()
+    try:
+        assert [task.done() for task in loop.run_until_complete(close())] == [True] * 4
+    finally:
+        loop.close()
