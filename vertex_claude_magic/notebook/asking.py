@@ -289,6 +289,8 @@ class Question:
                 *self._remarks,
                 *self._cache_notes(request, reply),
                 *_notes(request, reply, emulated=self._emulated),
+                *self._spend_notes(request),
+                *self._client.notices(self._options),
             ),
             metadata=_metadata(request, reply, emulated=self._emulated),
         )
@@ -302,6 +304,15 @@ class Question:
         least = row.min_cacheable_tokens if row is not None else None
         why = f": {request.model} caches from {least:,} tokens on" if least else ""
         return [f"The prompt was not cached{why}."]
+
+    def _spend_notes(self, request: Request) -> list[str]:
+        if not self._options.show_spend:
+            return []
+        from vertex_claude_magic.notebook.footer import dollars
+
+        local, keeping = is_loopback(request.url), self._client.keeping
+        today = keeping.spent_today(self._options, local=local)
+        return [f"Session {dollars(keeping.tally.spent(local=local))} · today {dollars(today)} (estimates)."]
 
     def _leave(self, partial: Reply | None, request: Request | None) -> None:
         if partial is not None and partial.blocks and request is not None:
@@ -320,11 +331,19 @@ def _notes(request: Request, reply: Reply, *, emulated: bool) -> tuple[str, ...]
     unknown = sorted({str(data.get("type")) for data in reply.other_events})
     if unknown:
         notes.append(f"The answer also held events of kinds unknown here: {', '.join(unknown)}.")
-    if emulated:
+    if reply.replayed:
+        notes += _RECORDED.get(reply.recorded_from or "", ())
+    elif emulated:
         notes.append("Answered by the emulator, not by Claude; %claude_demo stop goes back.")
     elif is_loopback(request.url):
         notes.append("Answered by a server on this machine, not by Google (see base_url).")
     return tuple(notes)
+
+
+_RECORDED = {
+    "emulator": ("The emulator gave this answer, not Claude.",),
+    "local": ("A server on a machine gave this answer, not Google.",),
+}
 
 
 def _metadata(request: Request, reply: Reply, *, emulated: bool) -> Mapping[str, Any]:
@@ -340,5 +359,7 @@ def _metadata(request: Request, reply: Reply, *, emulated: bool) -> Mapping[str,
         "message_id": reply.message_id,
         "request_id": reply.request_id,
         "prompt_hash": request.digest,
-        "emulated": emulated,
+        "emulated": emulated or reply.recorded_from == "emulator",
+        "replayed": reply.replayed,
+        "recorded_at": reply.recorded_at,
     }

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from vertex_claude_magic.catalog import Catalog
 from vertex_claude_magic.notebook.options import OPTIONS
-from vertex_claude_magic.session.options import FORMATS
+from vertex_claude_magic.session.options import FORMATS, REPLAY_MODES
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -107,6 +107,10 @@ def _formats() -> Iterable[str]:
     return FORMATS
 
 
+def _modes() -> Iterable[str]:
+    return REPLAY_MODES
+
+
 _VALUES: dict[str, Callable[[], Iterable[str]]] = {
     "-m": _models,
     "--model": _models,
@@ -116,4 +120,5 @@ _VALUES: dict[str, Callable[[], Iterable[str]]] = {
     "--thinking": _thinking,
     "-f": _formats,
     "--format": _formats,
+    "--replay": _modes,
 }

@@ -132,6 +132,15 @@ class Keeping:
             self._reserve_day(recorder, limits.day)
         return recorder
 
+    def keep_count(self, memory: Memory, request: Request, tokens: int) -> None:
+        """Keep the exact input tokens of a request in the recording, for whoever replays it without a network."""
+        if memory.recording is None:
+            return
+        try:
+            memory.recording.add_count(request.digest, tokens)
+        except errors.JournalError as error:
+            self._notices.append(str(error))
+
     def spent_today(self, options: AskOptions, *, local: bool) -> float | None:
         """Return what today's calls of all notebooks came to in USD, None where the journal cannot tell."""
         journal = journal_of(options)
