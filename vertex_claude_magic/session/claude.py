@@ -65,6 +65,8 @@ class Claude:
         **options: Any,
     ) -> None:
         self.options = merge(AskOptions(), {"project": project, "region": region, "model": model, **options})
+        # Whether all questions go to the demo's emulator, which replies then tell.
+        self.emulated = False
         self._clock = clock
         self._policy = policy or RetryPolicy()
         self._transport = Transport(
@@ -161,6 +163,7 @@ class Claude:
             clock=self._clock,
             notify=notify,
             read=read,
+            emulated=self.emulated,
         )
         return Stream(exchange, context)
 

@@ -5,10 +5,13 @@ from __future__ import annotations
 import json
 import time
 from dataclasses import dataclass
+from datetime import datetime, timezone
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from vertex_claude_magic import errors
 from vertex_claude_magic.session.data import read_json_text
+from vertex_claude_magic.vertex.origin import Origin, origin_of
 from vertex_claude_magic.vertex.reply import Reply, ReplyBuilder
 from vertex_claude_magic.vertex.sse import Event, MessageDecoder
 from vertex_claude_magic.vertex.transport import Ended, Exchange, Head, Item, Notice
@@ -31,6 +34,10 @@ _PATIENCE = 3600.0
 _SETTLE = 0.05
 
 
+def _utc_now() -> datetime:
+    return datetime.now(timezone.utc)
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class StreamContext:
     """What a stream needs to know beside its exchange."""
@@ -41,6 +48,8 @@ class StreamContext:
     clock: Callable[[], float] = time.monotonic
     notify: Callable[[str], None] | None = None
     read: Callable[[Reply], Reply] | None = None
+    emulated: bool = False
+    now: Callable[[], datetime] = _utc_now
 
 
 class Stream:
@@ -60,6 +69,7 @@ class Stream:
         self._builder = ReplyBuilder()
         self._head: Head | None = None
         self._whole = bytearray()
+        self._date = context.now()
         self._started = context.clock()
         self._first: float | None = None
         self._seconds: float | None = None
@@ -124,7 +134,13 @@ class Stream:
             cost=self._price(bare, bare.usage),
             uncached_cost=self._price(bare, bare.usage.uncached) if bare.usage.cached else None,
             data=data,
+            origin=self._origin,
         )
+
+    @cached_property
+    def _origin(self) -> Origin:
+        # Once and not before the end, because hashing megabytes of attachments takes its time.
+        return origin_of(self.request, date=self._date, emulated=self._context.emulated)
 
     def _price(self, reply: Reply, usage: Usage) -> float | None:
         # Output tokens are counted at the end, so what a stopped answer cost is not known.

@@ -15,6 +15,7 @@ from operator import itemgetter
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from vertex_claude_magic.vertex.origin import Origin
     from vertex_claude_magic.vertex.sse import Event
 
 __all__ = ["Reply", "ReplyBuilder", "Usage", "usage_from"]
@@ -95,7 +96,7 @@ class Reply:
     it would have been without the prompt cache, None where the cache was not used. `data` is the
     validated answer of `--as`, or the value of a JSON answer. `seconds` and
     `first_token_seconds` are wall-clock seconds from sending. `complete` is False when the stream was
-    cut or stopped. `model` is the model that the service says it used.
+    cut or stopped. `model` is the model that the service says it used. `origin` tells what it answers.
     """
 
     blocks: tuple[Mapping[str, Any], ...] = ()
@@ -115,6 +116,7 @@ class Reply:
     complete: bool = False
     # Read from the blocks, and a data frame has no plain equality.
     data: Any = field(default=None, compare=False)
+    origin: Origin | None = field(default=None, repr=False, compare=False)
     other_events: tuple[Mapping[str, Any], ...] = field(default=(), repr=False)
 
     @property
