@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import copy
 import json
 import os
 import stat
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import nbformat
 import pytest
@@ -17,11 +15,13 @@ from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_outp
 from shells import Shell, loaded_shell
 
 from vertex_claude_magic.__main__ import main
-from vertex_claude_magic.cli.notebook_file import _formatted
 from vertex_claude_magic.emulator import Fault
 from vertex_claude_magic.emulator import Reply as Script
 from vertex_claude_magic.notebook.audit import Entry, entries, stripped, table, total
 from vertex_claude_magic.notebook.provenance import METADATA_KEY
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 QUESTION = "%%claude answer -m haiku\nWhat is 2 + 2?"
 
@@ -200,6 +200,26 @@ def test_only_what_was_billed_is_summed(known, cost):
     assert ("(≈ $0.50)" in table([found])) == (cost == 0.0)
 
 
+WORDS = [
+    ({"complete": True, "stop_reason": "end_turn"}, "complete"),
+    ({"complete": True, "stop_reason": "tool_use"}, "complete"),
+    ({"complete": True, "stop_reason": "max_tokens"}, "max_tokens"),
+    ({"complete": False, "stop_reason": "end_turn"}, "stopped"),
+    ({"local": False}, "service"),
+    ({"local": True}, "this machine"),
+    ({"local": True, "emulated": True}, "emulator"),
+    ({"local": False, "replayed": True}, "service, replayed"),
+    ({"local": True, "emulated": True, "replayed": True}, "emulator, replayed"),
+    ({}, "not said"),
+]
+
+
+@pytest.mark.parametrize(("known", "word"), WORDS, ids=repr)
+def test_state_and_who_answered_are_said_in_a_word(known, word):
+    """An answer that is data ends in `tool_use` and is complete."""
+    assert f"  {word}  " in table([entry(**known)])
+
+
 HOSTILE = {
     "wrong types": {name: [[]] for name in Entry.__dataclass_fields__},
     "wrong types elsewhere": {"usage": [[]], "answer_hashes": [[]], "source_hash": [[]], "message_id": [[]]},
@@ -269,70 +289,6 @@ def test_an_audit_reads_what_there_is_of_a_notebook(shape, tmp_path, capsys):
     assert stripped(shape)[1] == 0
 
 
-VALID = json.dumps(new_notebook())
-BAD_FILES = {
-    "empty": (b"", "not a Jupyter notebook"),
-    "no JSON": (b"%%claude\nhi", "not a Jupyter notebook (line 1"),
-    "cut off": (VALID[:-3].encode(), "not a Jupyter notebook"),
-    "a list": (b"[]", "says no nbformat"),
-    "a string": (b'"x"', "says no nbformat"),
-    "other JSON": (b'{"a": 1}', "says no nbformat"),
-    "no cells": (b'{"nbformat": 4}', "no list of cells"),
-    "format as text": (b'{"nbformat": "4", "cells": []}', "says no nbformat"),
-    "format as truth": (b'{"nbformat": true, "cells": []}', "says no nbformat"),
-    "format 3": (b'{"nbformat": 3, "worksheets": []}', "jupyter nbconvert --to notebook"),
-    "format 2": (b'{"nbformat": 2, "worksheets": []}', "format 2"),
-    "format 99": (b'{"nbformat": 99, "cells": []}', "newer release"),
-    "not UTF-8": (VALID.replace("{}", '{"a": "\xe9"}', 1).encode("latin-1"), "Save it as UTF-8"),
-    "UTF-16": (VALID.encode("utf-16"), "byte order mark"),
-    "a byte order mark": (b"\xef\xbb\xbf" + VALID.encode(), "without one"),
-    "nested without end": (b'{"nbformat": 4, "cells": ' + b"[" * 200_000, "nested too deeply"),
-    "escape sequences": (b'{"nbformat": 4, "cells": \x1b[2J', "not a Jupyter notebook"),
-    "a merge conflict": (b"<<<<<<< HEAD\n" + VALID.encode(), "line 1"),
-}  # fmt: skip
-
-
-@pytest.mark.parametrize("action", ["audit", "strip"])
-@pytest.mark.parametrize(("raw", "says"), BAD_FILES.values(), ids=BAD_FILES.keys())
-def test_what_is_no_notebook_is_one_line_with_a_cure(raw, says, action, tmp_path, capsys):
-    """Exit 2, and the file is as it was."""
-    path = tmp_path / "bad.ipynb"
-    path.write_bytes(raw)
-    assert main(["notebook", action, str(path)]) == 2
-    printed = capsys.readouterr()
-    assert printed.out == ""
-    assert len(printed.err.splitlines()) == 1
-    assert printed.err.rstrip("\n").isprintable()
-    assert says in printed.err
-    assert path.read_bytes() == raw
-
-
-BAD_PLACES = {
-    "missing": ("no-such.ipynb", "There is no file"),
-    "a folder": (".", "is not a file"),
-    "below a file": ("bad.txt/x.ipynb", "cannot be read"),
-    "a name with NUL": ("a\0b.ipynb", "cannot be read"),
-    "a name with an escape": ("\x1b[2J.ipynb", "There is no file"),
-    "a long name": ("x" * 5000, "cannot be read"),
-    "a loop": ("loop.ipynb", "cannot be read"),
-    "a device": ("/dev/zero", "is not a file"),
-}
-
-
-@pytest.mark.parametrize("action", ["audit", "strip"])
-@pytest.mark.parametrize(("name", "says"), BAD_PLACES.values(), ids=BAD_PLACES.keys())
-def test_what_cannot_be_read_is_one_line_with_a_cure(name, says, action, tmp_path, monkeypatch, capsys):
-    """Exit 2."""
-    monkeypatch.chdir(tmp_path)
-    Path("bad.txt").write_text("x", encoding="utf-8")
-    Path("loop.ipynb").symlink_to("loop.ipynb")
-    assert main(["notebook", action, name]) == 2
-    printed = capsys.readouterr().err
-    assert says in printed
-    assert len(printed.splitlines()) == 1
-    assert printed.rstrip("\n").isprintable()
-
-
 def test_after_a_file_that_cannot_be_read_the_others_are(lesson, tmp_path, capsys):
     """Their answers are listed, and the end is 2 all the same."""
     assert main(["notebook", "audit", str(tmp_path / "none.ipynb"), str(lesson)]) == 2
@@ -386,54 +342,6 @@ def test_with_an_output_file_the_notebook_is_left_alone(lesson, tmp_path, capsys
     assert not audited(out, capsys=capsys)
 
 
-def test_strip_keeps_mode_and_link_and_leaves_no_other_file(lesson, tmp_path):
-    """The file behind a symbolic link is replaced, not the link."""
-    (tmp_path / "elsewhere").mkdir()
-    link = tmp_path / "elsewhere" / "link.ipynb"
-    link.symlink_to(lesson)
-    lesson.chmod(0o604)
-    assert main(["notebook", "strip", str(link)]) == 0
-    assert link.is_symlink()
-    assert stat.S_IMODE(lesson.stat().st_mode) == 0o604
-    assert sorted(each.name for each in tmp_path.iterdir()) == ["elsewhere", "lesson.ipynb"]
-    assert not entries(nbformat.read(lesson, as_version=4))
-
-
-def test_without_answers_the_file_is_not_touched(lesson, tmp_path, capsys):
-    """And a copy is the same to the byte, however it is written."""
-    raw = b'{"nbformat":4,\t"nbformat_minor":5,"metadata":{"x":1.50},\n\n"cells":[]}'
-    lesson.write_bytes(raw)
-    os.utime(lesson, (1, 1))
-    assert main(["notebook", "strip", str(lesson)]) == 0
-    assert (lesson.read_bytes(), lesson.stat().st_mtime) == (raw, 1)
-    assert "no answers removed" in capsys.readouterr().out
-    assert main(["notebook", "strip", str(lesson), "-o", str(tmp_path / "copy.ipynb")]) == 0
-    assert (tmp_path / "copy.ipynb").read_bytes() == raw
-
-
-MANNERS = {
-    "nbformat": {"indent": 1, "ensure_ascii": False, "end": "\n"},
-    "without a final newline": {"indent": 1, "ensure_ascii": False, "end": ""},
-    "two blanks": {"indent": 2, "ensure_ascii": False, "end": "\n"},
-    "tabs": {"indent": "\t", "ensure_ascii": False, "end": "\n"},
-    "escaped": {"indent": 1, "ensure_ascii": True, "end": "\n"},
-    "one line": {"ensure_ascii": True, "end": ""},
-    "one line without blanks": {"separators": (",", ":"), "ensure_ascii": False, "end": "\n"},
-}
-
-
-@pytest.mark.parametrize("manner", MANNERS.values(), ids=MANNERS.keys())
-@pytest.mark.parametrize("newline", ["\n", "\r\n"], ids=["LF", "CRLF"])
-def test_a_file_keeps_the_manner_that_it_is_written_in(manner, newline, lesson):
-    """So that a diff shows what was removed and nothing else; key order included."""
-    options = {name: value for name, value in manner.items() if name != "end"}
-    content = json.loads(lesson.read_text(encoding="utf-8"))
-    content["metadata"]["z"], content["metadata"]["a"] = "Größe 🙂", "\ud83d"
-    text = (json.dumps(content, **options) + manner["end"]).replace("\n", newline)
-    text = text.replace("\ud83d", "\\ud83d")
-    assert _formatted(content, text) == text.encode()
-
-
 def test_the_diff_of_strip_is_small(lesson):
     """Every line that is left was there before, but for the two that say that the outputs are gone."""
     before = lesson.read_text(encoding="utf-8").splitlines()
@@ -443,97 +351,6 @@ def test_the_diff_of_strip_is_small(lesson):
         '"execution_count": null,',
         '"outputs": [],',
     }
-
-
-def refused(lesson: Path, *more: str, capsys) -> str:
-    """Strip must not succeed and leave the file as it was; return the one line."""
-    before = lesson.read_bytes()
-    capsys.readouterr()
-    assert main(["notebook", "strip", str(lesson), *more]) == 2
-    assert lesson.read_bytes() == before
-    printed = capsys.readouterr()
-    assert printed.out == ""
-    assert len(printed.err.splitlines()) == 1
-    return printed.err
-
-
-def test_a_read_only_file_is_left_alone(lesson, capsys):
-    """Though its folder would let it be replaced; another file may be written."""
-    lesson.chmod(0o444)
-    assert "is read-only" in refused(lesson, capsys=capsys)
-    assert main(["notebook", "strip", str(lesson), "-o", str(lesson.with_name("out.ipynb"))]) == 0
-
-
-OUTS = {"a folder": (".", "is a folder"), "in no folder": ("none/out.ipynb", "cannot be written"),
-        "below a file": ("lesson.ipynb/out.ipynb", "cannot be written"), "a long name": ("x" * 300, "cannot be written")}  # fmt: skip
-
-
-@pytest.mark.parametrize(("out", "says"), OUTS.values(), ids=OUTS.keys())
-def test_where_nothing_can_be_written_is_said(out, says, lesson, capsys, monkeypatch):
-    """One line with a cure, and no file is left behind."""
-    monkeypatch.chdir(lesson.parent)
-    assert says in refused(lesson, "-o", out, capsys=capsys)
-    assert [each.name for each in lesson.parent.iterdir()] == ["lesson.ipynb"]
-
-
-INVALID = {
-    "a cell without its kind": lambda notebook: notebook["cells"][1].pop("cell_type"),
-    "an output of no kind": lambda notebook: notebook["cells"][1]["outputs"][0].pop("output_type"),
-    "metadata that are none": lambda notebook: notebook.update(metadata=3),
-    "a cell that is none": lambda notebook: notebook["cells"].append(3),
-    "a strange minor version": lambda notebook: notebook.update(nbformat_minor=-1),
-    "a minor version that is none": lambda notebook: notebook.update(nbformat_minor="\x1b[2J"),
-    "a number of many digits": lambda notebook: notebook["metadata"].update(x="DIGITS"),
-    "a number beyond all": lambda notebook: notebook["metadata"].update(x="BEYOND"),
-}
-
-
-@pytest.mark.parametrize("spoil", INVALID.values(), ids=INVALID.keys())
-def test_what_could_not_be_written_as_it_was_is_refused(spoil, lesson, capsys):
-    """An invalid notebook, and one whose numbers Python cannot keep; an audit still reads it or says why not."""
-    notebook = json.loads(lesson.read_text(encoding="utf-8"))
-    spoil(notebook)
-    text = json.dumps(notebook).replace('"DIGITS"', "9" * 5000).replace('"BEYOND"', "1e999")
-    lesson.write_text(text, encoding="utf-8")
-    assert refused(lesson, capsys=capsys).rstrip("\n").isprintable()
-    assert main(["notebook", "audit", str(lesson)]) == 0
-
-
-def test_cells_without_ids_are_no_hindrance(lesson):
-    """Scripts write such notebooks and Jupyter reads them; they get none from us."""
-    notebook = json.loads(lesson.read_text(encoding="utf-8"))
-    for cell in notebook["cells"]:
-        del cell["id"]
-    written(lesson, notebook)
-    assert main(["notebook", "strip", str(lesson)]) == 0
-    assert not any("id" in cell for cell in json.loads(lesson.read_text(encoding="utf-8"))["cells"])
-
-
-@pytest.mark.parametrize("depth", [100, 300, 500, 950])
-@pytest.mark.parametrize("space", ["", "\n "], ids=["one line", "lines"])
-def test_deep_nesting_is_kept_or_refused(depth, space, lesson, capsys):
-    """What Python can still read it may be unable to write; then the file stays as it is."""
-    deep = "[" * depth + "]" * depth
-    raw = json.dumps(json.loads(lesson.read_text(encoding="utf-8"))).replace("{", "{" + space, 1)
-    lesson.write_text(raw.replace('"metadata": {}', f'"metadata": {{"x": {deep}}}', 1), encoding="utf-8")
-    before = lesson.read_bytes()
-    if main(["notebook", "strip", str(lesson)]) == 0:
-        assert "".join(lesson.read_text(encoding="utf-8").split()).count(deep) == 1
-        return
-    assert lesson.read_bytes() == before
-    assert "nested too deeply" in capsys.readouterr().err
-
-
-def test_a_file_that_changes_meanwhile_is_not_overwritten(lesson, capsys):
-    """Jupyter may save while it is read."""
-    from vertex_claude_magic.cli.notebook_file import read_notebook, write_notebook
-    from vertex_claude_magic.errors import OptionError
-
-    source = read_notebook(lesson)
-    lesson.write_text("saved meanwhile", encoding="utf-8")
-    with pytest.raises(OptionError, match="changed just now"):
-        write_notebook(copy.deepcopy(source.content), source)
-    assert lesson.read_text(encoding="utf-8") == "saved meanwhile"
 
 
 def executed(cells: list[str], folder: Path) -> Path:
