@@ -5,10 +5,13 @@ from __future__ import annotations
 import json
 import os
 import stat
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 import nbformat
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from kernel import ROOT, own_loop
 from nbclient import NotebookClient
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
@@ -269,6 +272,26 @@ def test_hostile_metadata_are_shown_harmless_and_short(known, tmp_path, capsys):
     assert lines[-1].startswith("Total: 1 answer, 0 tokens in / 0 out, $0 (estimate), and 1 of unknown cost.")
     (found,) = audited(path, capsys=capsys)
     assert not [value for value in found.values() if isinstance(value, str) and len(value) > 48]
+
+
+WORTHS = st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=80)
+NAMES = st.sampled_from(["cells", "outputs", "metadata", "data", "source", METADATA_KEY, "text/markdown", "text/plain",
+                         "answer_hashes", "usage", "input_tokens", *Entry.__dataclass_fields__])  # fmt: skip
+ANYTHING = st.recursive(
+    WORTHS, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(NAMES, inner), max_leaves=30
+)
+
+
+@given(st.dictionaries(NAMES, ANYTHING), st.dictionaries(NAMES, ANYTHING), ANYTHING)
+def test_whatever_a_notebook_holds_it_is_listed_and_stripped(known, cell, anything):
+    """Any JSON at any place: no exception, one line for each answer, and none is left."""
+    notebook = {"cells": [{**cell, **answer(**known)}, {**answer(), "source": anything}, cell, anything]}
+    found = entries(notebook)
+    assert len(found) >= 2
+    assert all(line.isprintable() for line in table(found).splitlines())
+    json.dumps([asdict(each) for each in found], allow_nan=False)
+    left, removed = stripped(notebook)
+    assert (removed, entries(left)) == (len(found), [])
 
 
 SHAPES = [

@@ -13,7 +13,7 @@ import pytest
 from nbformat.v4 import new_code_cell, new_notebook, new_output
 
 from vertex_claude_magic.__main__ import main
-from vertex_claude_magic.cli.notebook_file import _formatted, read_notebook, write_notebook
+from vertex_claude_magic.cli.notebook_file import read_notebook, write_notebook
 from vertex_claude_magic.errors import OptionError
 from vertex_claude_magic.notebook.audit import entries
 from vertex_claude_magic.notebook.provenance import METADATA_KEY
@@ -142,7 +142,10 @@ def test_a_file_keeps_the_manner_that_it_is_written_in(manner, newline, lesson):
     content["metadata"]["z"], content["metadata"]["a"] = "Größe 🙂", "\ud83d"
     text = (json.dumps(content, **options) + manner["end"]).replace("\n", newline)
     text = text.replace("\ud83d", "\\ud83d")
-    assert _formatted(content, text) == text.encode()
+    lesson.write_bytes(text.encode())
+    source = read_notebook(lesson, exact=True)
+    write_notebook(dict(source.content), source)
+    assert lesson.read_bytes() == text.encode()
 
 
 def refused(lesson: Path, *more: str, capsys) -> str:
@@ -183,20 +186,37 @@ INVALID = {
     "a cell that is none": lambda notebook: notebook["cells"].append(3),
     "a strange minor version": lambda notebook: notebook.update(nbformat_minor=-1),
     "a minor version that is none": lambda notebook: notebook.update(nbformat_minor="\x1b[2J"),
-    "a number of many digits": lambda notebook: notebook["metadata"].update(x="DIGITS"),
-    "a number beyond all": lambda notebook: notebook["metadata"].update(x="BEYOND"),
+    "a key that stands twice": lambda notebook: notebook["metadata"].update({"x\x1b": 1, "TWICE": 2}),
 }
 
 
 @pytest.mark.parametrize("spoil", INVALID.values(), ids=INVALID.keys())
 def test_what_could_not_be_written_as_it_was_is_refused(spoil, lesson, capsys):
-    """An invalid notebook, and one whose numbers Python cannot keep; an audit still reads it or says why not."""
+    """An invalid notebook, and one that Python would read with a loss; an audit reads what there is."""
     notebook = json.loads(lesson.read_text(encoding="utf-8"))
     spoil(notebook)
-    text = json.dumps(notebook).replace('"DIGITS"', "9" * 5000).replace('"BEYOND"', "1e999")
+    text = json.dumps(notebook).replace("TWICE", "x\\u001b")
     lesson.write_text(text, encoding="utf-8")
     assert refused(lesson, capsys=capsys).rstrip("\n").isprintable()
     assert main(["notebook", "audit", str(lesson)]) == 0
+
+
+NUMBERS = ["1.50", "1E5", "-0.0", "-0", "1e999", "-1e-999", "0.1234567890123456789012345", "9" * 5000, "10000000000000000000000",
+           "NaN", "-Infinity", "7"]  # fmt: skip
+
+
+@pytest.mark.parametrize("escaped", [False, True])
+@pytest.mark.parametrize("number", NUMBERS, ids=lambda number: number[:12])
+def test_every_number_is_kept_to_the_letter(number, escaped, lesson):
+    """Also one that Python would round or write in another way."""
+    text = lesson.read_text(encoding="utf-8").replace(
+        '"metadata": {}', f'"metadata": {{\n  "x": {number}\n  }}', 1
+    )
+    text = json.dumps("Größe 🙂").join(text.split('"Größe 🙂"')) if escaped else text
+    lesson.write_text(text, encoding="utf-8")
+    assert main(["notebook", "audit", str(lesson)]) == 0
+    assert main(["notebook", "strip", str(lesson)]) == 0
+    assert f'"x": {number}\n' in lesson.read_text(encoding="utf-8")
 
 
 def test_cells_without_ids_are_no_hindrance(lesson):

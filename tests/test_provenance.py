@@ -8,6 +8,8 @@ from datetime import datetime, timezone
 
 import nbformat
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from shells import Shell, loaded_shell
 
 from vertex_claude_magic import Claude
@@ -99,6 +101,21 @@ def test_a_text_survives_being_split_into_lines_and_read_again(text):
     """Nbformat cuts at line ends that are none in JSON, and lone surrogates cannot be encoded."""
     assert text_hash(text.splitlines(keepends=True)) == text_hash(text)
     assert len(text_hash(text)) == 64
+
+
+@given(st.text(), st.text(), st.text())
+def test_any_texts_survive_a_notebook_file(markdown, plain, source):
+    """Written and read by nbformat, they are the same ones."""
+    data = {"text/markdown": markdown, "text/plain": plain}
+    output = nbformat.v4.new_output(
+        "display_data", data=data, metadata=stamped({"source_hash": text_hash(source)}, data)
+    )
+    cell = nbformat.v4.new_code_cell(source, outputs=[output])
+    for raw in (nbformat.writes(nbformat.v4.new_notebook(cells=[cell])), json.dumps({"cells": [cell]})):
+        (read,) = json.loads(raw)["cells"]
+        found = find_provenance(read["outputs"][0])
+        assert answer_edited(read["outputs"][0]["data"], found["answer_hashes"]) is False
+        assert prompt_edited(read["source"], found["source_hash"]) is False
 
 
 def test_the_order_of_keys_does_not_count():

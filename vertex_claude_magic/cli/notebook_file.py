@@ -6,20 +6,25 @@ import json
 import math
 import os
 import re
+import secrets
 import stat
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from vertex_claude_magic.errors import OptionError, quote
 
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
 __all__ = ["NotebookFile", "check_notebook", "read_notebook", "write_notebook"]
 
-# What Python reads of an integer (sys.int_info.default_max_str_digits).
+# What Python reads of an integer (sys.int_info.default_max_str_digits), and what nobody doubts.
 _DIGITS = 4_300
+_PLAIN_DIGITS = 16
 _BYTE_ORDER_MARKS = (b"\xef\xbb\xbf", b"\xff\xfe", b"\xfe\xff")
-_FIRST_KEY = re.compile(r'\{(\s*)"(?:[^"\\]|\\.)*":( ?)')
+_FIRST_KEY = re.compile(r'\s*\{(\s*)"(?:[^"\\]|\\.)*":( ?)')
 _LONE = re.compile("[\ud800-\udfff]")
 
 
@@ -27,13 +32,15 @@ _LONE = re.compile("[\ud800-\udfff]")
 class NotebookFile:
     """A notebook and the file that it came from.
 
-    `content` is its JSON, `text` the file's, `path` without symbolic links, `status` what the system said of it.
+    `content` is its JSON, `text` the file's, `path` without symbolic links, `status` what the system said of it;
+    `mark` begins a text in `content` that is a number in the file.
     """
 
     path: Path
     content: dict[str, Any]
     text: str
     status: os.stat_result
+    mark: str
 
 
 def read_notebook(path: Path, *, exact: bool = False) -> NotebookFile:
@@ -41,14 +48,17 @@ def read_notebook(path: Path, *, exact: bool = False) -> NotebookFile:
 
     Args:
         path: The file.
-        exact: Whether it shall be written again, so that no number may lose digits.
+        exact: Whether it shall be written again, so that nothing may be lost; a number with a fraction is then a text.
 
     Raises:
         OptionError: it is no such file, or no such notebook.
     """
     found, status, raw = _opened(path)
     text = _decoded(raw, path)
-    return NotebookFile(path=found, content=_parsed(text, path, exact=exact), text=text, status=status)
+    # A text that nobody could have put into the file.
+    mark = f"number {secrets.token_hex(16)} "
+    content = _parsed(text, path, _keeping(mark) if exact else {"parse_int": _bounded_int})
+    return NotebookFile(path=found, content=content, text=text, status=status, mark=mark)
 
 
 def _opened(path: Path) -> tuple[Path, os.stat_result, bytes]:
@@ -83,9 +93,9 @@ def _decoded(raw: bytes, path: Path) -> str:
         ) from None
 
 
-def _parsed(text: str, path: Path, *, exact: bool) -> dict[str, Any]:
+def _parsed(text: str, path: Path, how: Mapping[str, Any]) -> dict[str, Any]:
     try:
-        content = json.loads(text, **(_EXACT if exact else _BOUNDED))
+        content = json.loads(text, **how)
     except RecursionError:
         raise _not_a_notebook(path, "it is nested too deeply") from None
     except ValueError as error:
@@ -123,21 +133,20 @@ def _bounded_int(digits: str) -> int | float:
     return int(digits) if len(digits) <= _DIGITS else math.inf
 
 
-def _exact_int(digits: str) -> int:
-    if len(digits) > _DIGITS:
-        raise ValueError("it holds a number of too many digits")
-    return int(digits)
+def _keeping(mark: str) -> dict[str, Any]:
+    """Return how JSON is read that shall be written again: what Python would change is a text behind a mark."""
+
+    def whole(digits: str) -> int | str:
+        return int(digits) if len(digits) < _PLAIN_DIGITS and digits != "-0" else mark + digits
+
+    return {"parse_int": whole, "parse_float": mark.__add__, "object_pairs_hook": _once}
 
 
-def _exact_float(digits: str) -> float:
-    value = float(digits)
-    if math.isinf(value):
-        raise ValueError("it holds a number that is too large")
-    return value
-
-
-_BOUNDED: dict[str, Any] = {"parse_int": _bounded_int}
-_EXACT: dict[str, Any] = {"parse_int": _exact_int, "parse_float": _exact_float}
+def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        raise ValueError("a key of it stands twice in one place")
+    return found
 
 
 def check_notebook(content: dict[str, Any], path: Path) -> None:
@@ -185,7 +194,7 @@ def write_notebook(content: dict[str, Any], source: NotebookFile, out: Path | No
     """
     try:
         unchanged = content is source.content
-        data = source.text.encode() if unchanged else _formatted(content, source.text)
+        data = source.text.encode() if unchanged else _formatted(content, source)
         target = source.path if out is None else out.resolve()
         mode = _mode_of(target, source)
         _replace(target, data, mode)
@@ -235,12 +244,9 @@ def _replace(target: Path, data: bytes, mode: int) -> None:
         raise
 
 
-def _formatted(content: dict[str, Any], like: str) -> bytes:
-    r"""Return the JSON of a notebook in the manner of another text.
-
-    >>> _formatted({"a": [1]}, '{\r\n  "b": 2\r\n}')
-    b'{\r\n  "a": [\r\n    1\r\n  ]\r\n}'
-    """
+def _formatted(content: dict[str, Any], source: NotebookFile) -> bytes:
+    """Return the JSON of a notebook in the manner of a file."""
+    like = source.text
     first = _FIRST_KEY.match(like)
     space, gap = first.groups() if first else ("\n ", " ")
     lines = "\n" in space
@@ -251,6 +257,7 @@ def _formatted(content: dict[str, Any], like: str) -> bytes:
         indent=space.rpartition("\n")[2] if lines else None,
         separators=(",", ": ") if lines else (f",{gap}", f":{gap}"),
     )
+    text = re.sub(f'"{source.mark}([^"]*)"', r"\1", text)
     if "\r\n" in space:
         text = text.replace("\n", "\r\n")
     # A half of a surrogate pair can stand in JSON as an escape only.
