@@ -15,7 +15,7 @@ import anthropic
 import httpx2
 from table import environment, markdown, middle, ratio, verdict
 
-from vertex_claude_magic.vertex.reply import ReplyBuilder
+from vertex_claude_magic.vertex.reply_builder import ReplyBuilder
 from vertex_claude_magic.vertex.sse import MessageDecoder
 
 if TYPE_CHECKING:

@@ -18,8 +18,12 @@ from typing import TYPE_CHECKING, Any
 import hypothesis
 import pytest
 
+from vertex_claude_magic.session.journal.journal import close_journals
+from vertex_claude_magic.session.origin import set_origin
+from vertex_claude_magic.session.replay.recording import close_recordings
+
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
 pytest_plugins = ["vertex_claude_magic.emulator.pytest_plugin"]
 # The search for doctests would import every conftest again, and two of one name are a conflict.
@@ -95,9 +99,12 @@ def _is_loopback(host: str | bytes) -> bool:
 
 
 @pytest.fixture(autouse=True)
-def home(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """An empty home directory, where no test finds a login, a .netrc or a setting of another."""
+def home(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """An empty home directory, where no test finds a login, a .netrc, a setting or a journal of another."""
     folder = tmp_path_factory.mktemp("home")
-    for name in ("HOME", "USERPROFILE", "APPDATA"):
+    for name in ("HOME", "USERPROFILE", "APPDATA", "LOCALAPPDATA"):
         monkeypatch.setenv(name, str(folder))
-    return folder
+    yield folder
+    close_journals()
+    close_recordings()
+    set_origin(None)

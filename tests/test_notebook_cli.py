@@ -105,7 +105,7 @@ def test_its_figures_are_those_of_the_replies(lesson, shell, capsys):
     )
     assert [each["again"] for each in (first, again, cut, line)] == [False, True, False, False]
     assert (cut["complete"], cut["output_tokens"], cut["cost_usd"]) == (False, None, None)
-    assert {each["local"] for each in (first, again, cut, line)} == {True}
+    assert {each["answered_by"] for each in (first, again, cut, line)} == {"emulator"}
 
 
 def test_nothing_is_edited_in_a_file_that_was_only_saved(lesson, capsys):
@@ -190,8 +190,9 @@ def test_metadata_of_an_older_release_are_enough_for_the_rest():
 
 
 BILLED = [
-    ({}, 0.5), ({"replayed": True}, 0.0), ({"emulated": True}, 0.0), ({"local": True}, 0.0),
-    ({"replayed": False, "emulated": False, "local": False}, 0.5), ({"replayed": "yes"}, 0.5),
+    ({}, 0.5), ({"replayed": True}, 0.0), ({"emulated": True}, 0.0), ({"answered_by": "local"}, 0.0),
+    ({"answered_by": "emulator"}, 0.0), ({"answered_by": "vertex", "emulated": False, "replayed": False}, 0.5),
+    ({"answered_by": "gateway"}, 0.5), ({"answered_by": "me"}, 0.5), ({"replayed": "yes"}, 0.5),
 ]  # fmt: skip
 
 
@@ -208,11 +209,14 @@ WORDS = [
     ({"complete": True, "stop_reason": "tool_use"}, "complete"),
     ({"complete": True, "stop_reason": "max_tokens"}, "max_tokens"),
     ({"complete": False, "stop_reason": "end_turn"}, "stopped"),
-    ({"local": False}, "service"),
-    ({"local": True}, "this machine"),
-    ({"local": True, "emulated": True}, "emulator"),
-    ({"local": False, "replayed": True}, "service, replayed"),
-    ({"local": True, "emulated": True, "replayed": True}, "emulator, replayed"),
+    ({"answered_by": "vertex"}, "Vertex AI"),
+    ({"answered_by": "gateway"}, "gateway"),
+    ({"answered_by": "local"}, "this machine"),
+    ({"answered_by": "emulator", "emulated": True}, "emulator"),
+    ({"emulated": True}, "emulator"),
+    ({"answered_by": "vertex", "replayed": True}, "Vertex AI, replayed"),
+    ({"answered_by": "emulator", "replayed": True}, "emulator, replayed"),
+    ({"answered_by": "your bank"}, "not said"),
     ({}, "not said"),
 ]
 
@@ -403,7 +407,7 @@ def test_a_notebook_that_a_kernel_ran_is_audited_edited_and_stripped(
     answers = audited(path, capsys=capsys)
     assert [each["cell"] for each in answers] == [2, 3, 4, 5, 7]
     assert edits(answers) == [(False, False), (False, None), (False, None), (False, None), (False, False)]
-    assert [each["emulated"] for each in answers] == [False, False, False, False, True]
+    assert {each["answered_by"] for each in answers} == {"emulator"}
     assert [each["again"] for each in answers] == [False, True, True, False, False]
 
     path.write_text(

@@ -188,7 +188,7 @@ def test_a_cell_stores_when_it_asked_and_hashes_of_answer_and_source(shell):
     assert before <= date <= datetime.now(timezone.utc)
     assert answer_edited(shell.page.outputs[0], found["answer_hashes"]) is False
     assert prompt_edited(cell, found["source_hash"]) is False
-    assert (found["local"], found["emulated"], found["replayed"]) == (True, False, False)
+    assert (found["answered_by"], found["emulated"], found["replayed"]) == ("emulator", True, False)
 
 
 MIXED_CELLS = {
@@ -252,7 +252,7 @@ def test_in_a_terminal_nothing_is_added(shell):
     assert shell.ip.display_formatter.format(reply)[1] == {}
 
 
-def test_a_reply_from_python_knows_its_origin_too(claude_emulator):
+def test_a_reply_from_python_knows_its_lineage_too(claude_emulator):
     """So that it says so where it is shown; a repaired answer is one to the first question."""
     claude = Claude(
         project=claude_emulator.project, base_url=claude_emulator.base_url, access_token="emulator"
@@ -263,6 +263,20 @@ def test_a_reply_from_python_knows_its_origin_too(claude_emulator):
     assert found["prompt_hash"] == claude.request("What is 2 + 2?", model="haiku", as_=int).digest
     assert DATE.fullmatch(found["date"])
     claude.close()
+
+
+def test_a_replayed_reply_says_when_it_first_came_and_who_gave_it_then(claude_emulator):
+    """Nothing was sent this time, so this time tells nothing."""
+    claude = Claude(
+        project=claude_emulator.project, base_url=claude_emulator.base_url, access_token="emulator"
+    )
+    first, again = (claude.ask("What is 2 + 2?", replay="auto", replay_pace="instant") for _ in range(2))
+    claude.close()
+    found = provenance(again)
+    assert (found["replayed"], found["date"], found["answered_by"]) == (True, again.recorded_at, "emulator")
+    assert DATE.fullmatch(found["date"])
+    assert found["prompt_hash"] == provenance(first)["prompt_hash"]
+    assert len(claude_emulator.requests) == 1
 
 
 def test_an_answer_that_broke_off_has_its_provenance(shell):
@@ -278,7 +292,7 @@ def test_the_demo_says_that_it_is_the_emulator(shell):
     """Also when the reply is shown by its name."""
     shell.ok("%claude_demo")
     reply = shell.ok("%%claude answer\nHello")
-    assert (stored(shell)["emulated"], stored(shell)["local"]) == (True, True)
+    assert (stored(shell)["emulated"], stored(shell)["answered_by"]) == (True, "emulator")
     _, metadata = shell.ip.display_formatter.format(reply)
     assert find_provenance({"metadata": metadata})["emulated"] is True
     shell.ok("%claude_demo stop")

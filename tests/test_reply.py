@@ -16,7 +16,8 @@ from vertex_claude_magic import Claude
 from vertex_claude_magic.emulator import Fault
 from vertex_claude_magic.emulator import Reply as Scripted
 from vertex_claude_magic.errors import StreamInterrupted
-from vertex_claude_magic.vertex.reply import Reply, ReplyBuilder, Usage, usage_from
+from vertex_claude_magic.vertex.reply import Reply, Usage, usage_from
+from vertex_claude_magic.vertex.reply_builder import ReplyBuilder
 from vertex_claude_magic.vertex.sse import Event, MessageDecoder
 
 STREAMS = {path.stem: path.read_bytes() for path in sorted(Path(__file__).with_name("streams").glob("*.sse"))}

@@ -15,7 +15,8 @@ import httpx2
 import pytest
 from anthropic import AnthropicVertex, types
 
-from vertex_claude_magic.vertex.reply import Reply, ReplyBuilder, Usage
+from vertex_claude_magic.vertex.reply import Reply, Usage
+from vertex_claude_magic.vertex.reply_builder import ReplyBuilder
 from vertex_claude_magic.vertex.sse import MessageDecoder
 
 STREAMS = {path.stem: path.read_bytes() for path in sorted(Path(__file__).with_name("streams").glob("*.sse"))}

@@ -4,6 +4,7 @@
     ├── OptionError                an option, a setting or a prompt that cannot be sent
     │   ├── ModelRuleError         the model table says that the model refuses it
     │   ├── MissingExtra           an optional library is not installed
+    │   ├── CostLimitExceeded      it might cost more than the user's limit
     │   └── SecretFound            the prompt seems to carry a key or a token
     ├── CredentialsError           no usable Google login
     │   ├── CredentialsNotFound
@@ -30,6 +31,9 @@
     ├── StreamError                a reply began and did not end well
     │   ├── StreamInterrupted
     │   └── ProtocolError
+    ├── JournalError               the journal or a recording cannot be read or written
+    │   ├── RecordingInvalid       a file is no recording
+    │   └── ReplayMiss             nothing is recorded for this request
     └── AnswerInvalid              a whole answer that is not the data that was asked for
         ├── AnswerRefused
         └── AnswerTruncated
@@ -59,10 +63,12 @@ __all__ = [
     "BadRequest",
     "ClaudeError",
     "ClaudeInterrupt",
+    "CostLimitExceeded",
     "CredentialsError",
     "CredentialsNotFound",
     "DataSharingRequired",
     "DeadlineExceeded",
+    "JournalError",
     "LoginExpired",
     "MissingExtra",
     "ModelNotEnabled",
@@ -77,6 +83,8 @@ __all__ = [
     "ProtocolError",
     "QuotaExceeded",
     "RateLimited",
+    "RecordingInvalid",
+    "ReplayMiss",
     "RequestTooLarge",
     "SecretFound",
     "ServerError",
@@ -185,6 +193,10 @@ class MissingExtra(OptionError, ImportError):
     """A library that this feature needs is not installed."""
 
 
+class CostLimitExceeded(OptionError):
+    """The worst case of a question is above a limit that the user set, or is not known; nothing was sent."""
+
+
 class SecretFound(OptionError):
     """The prompt seems to carry a private key, an access token or another secret."""
 
@@ -287,6 +299,18 @@ class StreamInterrupted(StreamError):
 
 class ProtocolError(StreamError):
     """What arrived is not a reply of the Messages API."""
+
+
+class JournalError(ClaudeError):
+    """The journal or a recording cannot be read or written; an answer is never lost over it."""
+
+
+class RecordingInvalid(JournalError):
+    """A file is no recording, or was changed so that it is none any more."""
+
+
+class ReplayMiss(JournalError):
+    """Nothing is recorded for this request, and nothing may be sent."""
 
 
 class AnswerInvalid(ClaudeError):

@@ -124,7 +124,7 @@ _RULES = {
     "sources": _TEXTS,
 }
 _LIMITS = (
-    *("bytes", "messages", "labels", "base64_bytes", "count", "count_under_1m_context"),
+    *("bytes", "messages", "labels", "tokens", "base64_bytes", "count", "count_under_1m_context"),
     *("pixels_per_side", "pixels_per_side_over_20", "pages", "pages_under_1m_context", "max_tokens"),
 )
 _SECTIONS: Mapping[str, Mapping[str, _Kind]] = {

@@ -23,8 +23,9 @@ if TYPE_CHECKING:
 
     from vertex_claude_magic.emulator.response import Response
 
-__all__ = ["Delivery", "Step", "plan"]
+__all__ = ["SERVER", "Delivery", "Step", "plan"]
 
+SERVER = "vertex-claude-emulator"
 Step = tuple[float, bytes]
 Framing = Literal["chunked", "length", "close"]
 _NO_FAULT = Fault()
@@ -100,7 +101,12 @@ def _framing(response: Response, fault: Fault) -> Framing:
 
 
 def _head(response: Response, fault: Fault, framing: Framing, length: int | None) -> bytes:
-    headers = {"Date": formatdate(usegmt=True), "Content-Type": fault.content_type or response.content_type}
+    headers = {
+        "Date": formatdate(usegmt=True),
+        # So that whoever keeps an answer can tell it from Claude's.
+        "Server": SERVER,
+        "Content-Type": fault.content_type or response.content_type,
+    }
     if framing == "chunked":
         headers["Transfer-Encoding"] = "chunked"
     elif framing == "length":

@@ -26,6 +26,9 @@ _MOST_USD = 10**9
 _HEADS = ("Cell", "Model", "Date (UTC)", "Tokens in", "Tokens out", "Cost", "Answered by", "State", "Edited")
 # How an answer ends that lacks nothing; `tool_use` is how one ends that is data (`--as`).
 _WHOLE = frozenset({"", "end_turn", "stop_sequence", "tool_use"})
+_BY = {"vertex": "Vertex AI", "gateway": "gateway", "local": "this machine", "emulator": "emulator"}
+# Whose answers Google does not bill.
+_HERE = frozenset({"local", "emulator"})
 _NOT_BILLED = (
     "Costs in brackets are in no total: replayed, answered on this machine, or shown further up already."
 )
@@ -36,8 +39,9 @@ _ONLY_ANSWER = "* The cell holds more than the question, so an edit of the promp
 class Entry:
     """One AI answer, as its metadata tell; None and an empty text stand for what they do not tell.
 
-    `cell` counts all cells from 1. Tokens are whole counts, `input_tokens` with those of the cache; `cost_usd` is the
-    estimate of then. `again` tells that the same answer stands further up.
+    `cell` counts all cells from 1. Tokens are whole counts, `input_tokens` with those of the cache; `cost_usd` is
+    the estimate of then. `answered_by` is "vertex", "gateway", "local" (this machine) or "emulator". `again` tells
+    that the same answer stands further up.
     """
 
     cell: int
@@ -51,8 +55,7 @@ class Entry:
     complete: bool | None
     stop_reason: str
     replayed: bool | None
-    emulated: bool | None
-    local: bool | None
+    answered_by: str
     answer_edited: bool | None
     prompt_edited: bool | None
     again: bool
@@ -60,7 +63,7 @@ class Entry:
     @property
     def billed(self) -> bool:
         """Whether the cost counts."""
-        return not (self.replayed or self.emulated or self.local or self.again)
+        return not (self.replayed or self.again or self.answered_by in _HERE)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -118,8 +121,7 @@ def _entry(number: int, cell: Any, output: Any, found: Mapping[str, Any], seen: 
         complete=_flag(found.get("complete")),
         stop_reason=_text(found.get("stop_reason")),
         replayed=_flag(found.get("replayed")),
-        emulated=_flag(found.get("emulated")),
-        local=_flag(found.get("local")),
+        answered_by=_who(found),
         answer_edited=answer_edited(output.get("data"), found.get("answer_hashes")),
         prompt_edited=prompt_edited(cell.get("source"), found.get("source_hash")),
         again=_met(found, seen),
@@ -134,6 +136,13 @@ def _met(found: Mapping[str, Any], seen: set[Any]) -> bool:
     known = identity in seen
     seen.add(identity)
     return known
+
+
+def _who(found: Mapping[str, Any]) -> str:
+    if found.get("emulated") is True:
+        return "emulator"
+    by = _text(found.get("answered_by"))
+    return by if by in _BY else ""
 
 
 def _tokens(found: Mapping[str, Any]) -> tuple[int | None, int | None]:
@@ -214,12 +223,7 @@ def _shown_count(count: int | None) -> str:
 
 
 def _answered_by(entry: Entry) -> str:
-    if entry.emulated:
-        by = "emulator"
-    elif entry.local:
-        by = "this machine"
-    else:
-        by = "not said" if entry.local is None else "service"
+    by = _BY.get(entry.answered_by, "not said")
     return f"{by}, replayed" if entry.replayed else by
 
 

@@ -175,7 +175,6 @@ class ClaudeMagics(Magics, Settings):  # type: ignore[misc]
         client = self._clients.get(emulated)
         if client is None:
             client = self._clients[emulated] = Claude(access_token="emulator" if emulated else None)
-            client.emulated = emulated
         client.options = self.options()
         return client
 

@@ -11,7 +11,7 @@ import math
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from vertex_claude_magic.vertex.origin import Origin
+from vertex_claude_magic.vertex.lineage import Lineage
 
 if TYPE_CHECKING:
     from vertex_claude_magic.vertex.reply import Reply
@@ -37,17 +37,18 @@ def provenance(reply: Reply, *, source: str | None = None) -> dict[str, Any]:
     """Return what is stored of a reply beside its text: JSON without project, token, header or path.
 
     Args:
-        reply: The reply; without an `origin` what it would say stays unknown.
+        reply: The reply; without a `lineage` what that would say stays unknown.
         source: The source of the cell that asked, if the question was all that it held.
 
     >>> from vertex_claude_magic.vertex.reply import Reply
     >>> provenance(Reply(model="claude-opus-4-1", complete=True))["date"] is None
     True
     """
-    origin = reply.origin or Origin()
+    lineage = reply.lineage or Lineage()
+    by = reply.recorded_from or lineage.answered_by
     return {
         "model": reply.model,
-        "requested_model": origin.requested_model,
+        "requested_model": lineage.requested_model,
         "region": reply.region,
         "usage": dict(reply.usage.raw),
         "cost_usd": reply.cost,
@@ -56,11 +57,11 @@ def provenance(reply: Reply, *, source: str | None = None) -> dict[str, Any]:
         "complete": reply.complete,
         "message_id": reply.message_id,
         "request_id": reply.request_id,
-        "prompt_hash": origin.prompt_hash,
-        "emulated": origin.emulated,
-        "local": origin.local,
+        "prompt_hash": lineage.prompt_hash,
+        "emulated": by == "emulator",
+        "answered_by": by,
         "replayed": reply.replayed,
-        "date": origin.date,
+        "date": reply.recorded_at or lineage.date,
         "source_hash": None if source is None else text_hash(source),
     }
 

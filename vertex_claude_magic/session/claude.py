@@ -2,22 +2,29 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from vertex_claude_magic import errors
 from vertex_claude_magic.catalog import Catalog
+from vertex_claude_magic.session.keeping import Keeping, journal_of, limits_of, memory_of
 from vertex_claude_magic.session.options import AskOptions, find_setting, merge
 from vertex_claude_magic.session.prompt import Scope
 from vertex_claude_magic.session.question import Prepared, prepare
+from vertex_claude_magic.session.recall import NO_PROJECT, recall
 from vertex_claude_magic.session.stream import Stream, StreamContext
 from vertex_claude_magic.vertex.auth import ApplicationDefault, Authorizer, FixedToken
-from vertex_claude_magic.vertex.request import build_count_request
+from vertex_claude_magic.vertex.request import build_count_request, in_project
 from vertex_claude_magic.vertex.retry import RetryPolicy
 from vertex_claude_magic.vertex.transport import Transport, wait_for
 
 if TYPE_CHECKING:
+    from vertex_claude_magic.session.recorder import Recorder
+    from vertex_claude_magic.session.replay.memory import Memory
     from vertex_claude_magic.vertex.reply import Reply
     from vertex_claude_magic.vertex.request import Request
     from vertex_claude_magic.vertex.transport import Exchange
@@ -65,9 +72,8 @@ class Claude:
         **options: Any,
     ) -> None:
         self.options = merge(AskOptions(), {"project": project, "region": region, "model": model, **options})
-        # Whether all questions go to the demo's emulator, which replies then tell.
-        self.emulated = False
         self._clock = clock
+        self.keeping = Keeping()
         self._policy = policy or RetryPolicy()
         self._transport = Transport(
             authorizer=_authorizer(credentials, access_token), policy=self._policy, clock=clock
@@ -94,9 +100,11 @@ class Claude:
         """
         merged = merge(self.options, options)
         prepared = self.prepare(prompt, merged, scope=_scope(names))
-        with self.send(prepared.request, merged) as stream:
-            reply = stream.reply
-        return prepared.settle(reply, lambda request, _: self._whole(request, merged))
+        try:
+            reply = self._whole(prepared.request, merged)
+            return prepared.settle(reply, lambda request, _: self._whole(request, merged))
+        finally:
+            self._log_notices(merged)
 
     def _whole(self, request: Request, options: AskOptions) -> Reply:
         with self.send(request, options) as stream:
@@ -138,13 +146,17 @@ class Claude:
             scope: Where templates, attachments and types are looked up.
             notify: Called with what is being waited for.
         """
-        return prepare(
-            prompt,
-            options,
-            catalog=self.catalog(options),
-            project=lambda: self.project(options, notify),
-            scope=scope,
-        )
+        memory = memory_of(options)
+        if not memory.answers:
+            return self._prepared(prompt, options, scope, lambda: self.project(options, notify))
+        # Whether anything is recorded is known before anybody asks for credentials.
+        named = str(find_setting("project", options).value or NO_PROJECT)
+        return recall(memory, options, lambda variant: self._prepared(prompt, variant, scope, lambda: named))
+
+    def _prepared(
+        self, prompt: Prompt, options: AskOptions, scope: Scope | None, project: Callable[[], str]
+    ) -> Prepared:
+        return prepare(prompt, options, catalog=self.catalog(options), project=project, scope=scope)
 
     def send(
         self,
@@ -154,8 +166,14 @@ class Claude:
         notify: Callable[[str], None] | None = None,
         read: Callable[[Reply], Reply] | None = None,
     ) -> Stream:
-        """Send a request that has been built; `stream` is this after `request`."""
-        exchange = self._exchange(request, options)
+        """Send a request that has been built, or play its answer if it is recorded and may be given again.
+
+        Raises:
+            CostLimitExceeded: it could cross a limit that the user set.
+            ReplayMiss: it may not be sent, and nothing is recorded.
+        """
+        memory = memory_of(options)
+        found = memory.look(request, take=True) if memory.answers else None
         context = StreamContext(
             request=request,
             catalog=self.catalog(options),
@@ -163,9 +181,37 @@ class Claude:
             clock=self._clock,
             notify=notify,
             read=read,
-            emulated=self.emulated,
+            found=found,
         )
-        return Stream(exchange, context)
+        if found is not None:
+            return Stream(self.keeping.play(request, options, memory, found, self._clock), context)
+        if memory.mode == "only":
+            raise memory.miss(request)
+        if request.project == NO_PROJECT:
+            request = in_project(request, self.project(options, notify))
+        return self._sent(replace(context, request=request), options, memory)
+
+    def _sent(self, context: StreamContext, options: AskOptions, memory: Memory) -> Stream:
+        def recorder() -> Recorder:
+            count = partial(self.count_request, options=options)
+            return self.keeping.recorder(context.request, options, memory, context.catalog, count)
+
+        # Without a limit nothing needs to be known before, and the request travels meanwhile.
+        checked = recorder() if limits_of(options) else None
+        exchange = self._exchange(context.request, options)
+        try:
+            return Stream(exchange, replace(context, recorder=checked or recorder()))
+        except BaseException:
+            exchange.cancel()
+            raise
+
+    def notices(self, options: AskOptions | None = None) -> tuple[str, ...]:
+        """Return what there is to know of journal and recordings and was not told yet, a line each."""
+        return self.keeping.notices(options or self.options)
+
+    def _log_notices(self, options: AskOptions) -> None:
+        for notice in self.notices(options):
+            logging.getLogger("vertex_claude_magic").warning("%s", notice)
 
     def request(
         self,
@@ -181,7 +227,7 @@ class Claude:
             OptionError: it cannot be sent as it stands.
             ProjectNotFound: no project is named anywhere.
         """
-        merged = merge(self.options, options)
+        merged = replace(merge(self.options, options), replay="off")
         return self.prepare(prompt, merged, scope=_scope(names), notify=notify).request
 
     def count(self, prompt: Prompt, *, names: Mapping[str, Any] | None = None, **options: Any) -> int:
@@ -190,7 +236,7 @@ class Claude:
         The prompt goes to the chosen region and nowhere else, so this raises `ModelNotFound` where the
         region does not count tokens.
         """
-        merged = merge(self.options, options)
+        merged = replace(merge(self.options, options), replay="off")
         return self.count_request(self.prepare(prompt, merged, scope=_scope(names)).request, merged)
 
     def count_request(self, request: Request, options: AskOptions) -> int:
@@ -228,8 +274,11 @@ class Claude:
         return project
 
     def close(self) -> None:
-        """Close idle connections; the object stays usable."""
+        """Close idle connections and the journal's file; the object stays usable."""
         self._transport.close()
+        journal = journal_of(self.options)
+        if journal is not None:
+            journal.close()
 
     def _exchange(self, request: Request, options: AskOptions) -> Exchange:
         return self._transport.send(

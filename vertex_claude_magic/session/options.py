@@ -18,11 +18,14 @@ from vertex_claude_magic.vertex.request import DEFAULT_VERSION, RequestOptions
 
 __all__ = ["DEFAULTS", "ENVIRONMENT", "AskOptions", "Found", "find_setting", "merge"]
 
-# Named as the official SDK (anthropic 2.12.0) and gcloud name them; the first that is set wins.
+# Named as the official SDK (anthropic 2.12.0) and gcloud name them, the last three our own; the first that is set wins.
 ENVIRONMENT: Mapping[str, tuple[str, ...]] = {
     "project": ("ANTHROPIC_VERTEX_PROJECT_ID", "GOOGLE_CLOUD_PROJECT"),
     "region": ("CLOUD_ML_REGION",),
     "base_url": ("ANTHROPIC_VERTEX_BASE_URL",),
+    "journal": ("VERTEX_CLAUDE_JOURNAL",),
+    "replay": ("VERTEX_CLAUDE_REPLAY",),
+    "recording": ("VERTEX_CLAUDE_RECORDING",),
 }
 DEFAULTS: Mapping[str, Any] = {
     "model": "sonnet",
@@ -31,8 +34,15 @@ DEFAULTS: Mapping[str, Any] = {
     "timeout": 600.0,
     "format": "markdown",
     "value_tokens": 4_000,
+    "replay": "off",
+    "replay_pace": "recorded",
+    # Anthropic advises to keep at least 30 rolling days of activity ("Claude on Google Cloud", Claude docs, 2026).
+    "journal_days": 30,
+    "journal_megabytes": 500,
 }
 FORMATS = ("markdown", "text", "json", "code")
+REPLAY_MODES = ("off", "auto", "only", "refresh")
+REPLAY_PACES = ("recorded", "instant")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -41,7 +51,11 @@ class AskOptions(RequestOptions):
 
     `timeout` is in seconds, for the whole answer. `attach` holds names, paths or objects that stand before
     the prompt; `as_` is the type of the answer (`--as`); `value_tokens` and `prompt_tokens` are budgets in
-    tokens, for one value in a prompt and for all of its text. None or an empty value means: not said here.
+    tokens, for one value in a prompt and for all of its text. `replay` says whether an answer that is
+    kept may be given again, `recording` names the file that keeps a notebook's, `journal` the file that keeps
+    all ("off" for none) for `journal_days` days and up to `journal_megabytes` (10^6 bytes); `replay_pace` is
+    "recorded" or "instant". `max_cost`, `max_session_cost` and `max_daily_cost` are limits in USD.
+    None or an empty value means: not said here.
     """
 
     model: str | None = None
@@ -61,6 +75,17 @@ class AskOptions(RequestOptions):
     allow_secrets: bool = False
     value_tokens: int | None = None
     prompt_tokens: int | None = None
+    replay: str | None = None
+    replay_pace: str | None = None
+    replay_errors: bool = False
+    recording: str | None = None
+    journal: str | None = None
+    journal_days: int | None = None
+    journal_megabytes: int | None = None
+    max_cost: float | None = None
+    max_session_cost: float | None = None
+    max_daily_cost: float | None = None
+    show_spend: bool = False
 
 
 class Found(NamedTuple):
@@ -137,9 +162,29 @@ def _unfit(name: str, value: Any, wanted: str) -> OptionError:
 
 
 _TYPES: tuple[tuple[tuple[str, ...], type, str], ...] = (
-    (("model", "region", "project", "base_url", "anthropic_version", "format", "effort"), str, "a text"),
-    (("timeout", "temperature", "top_p"), Real, "a number"),
-    (("max_tokens", "top_k", "value_tokens", "prompt_tokens"), Integral, "a whole number"),
+    (
+        (
+            "model",
+            "region",
+            "project",
+            "base_url",
+            "anthropic_version",
+            "format",
+            "effort",
+            "replay",
+            "replay_pace",
+            "recording",
+            "journal",
+        ),
+        str,
+        "a text",
+    ),
+    (("timeout", "temperature", "top_p", "max_cost", "max_session_cost", "max_daily_cost"), Real, "a number"),
+    (
+        ("max_tokens", "top_k", "value_tokens", "prompt_tokens", "journal_days", "journal_megabytes"),
+        Integral,
+        "a whole number",
+    ),
 )
 
 
@@ -153,8 +198,22 @@ def _check(options: AskOptions) -> None:
         raise OptionError(
             f"timeout is {options.timeout}.", cure="Give seconds above 0, such as --timeout 120."
         )
-    for name in ("value_tokens", "prompt_tokens"):
-        if (getattr(options, name) or 1) < 1:
-            raise _unfit(name, getattr(options, name), "a number of tokens above 0")
-    if options.format is not None and options.format not in FORMATS:
-        raise OptionError(f"{quote(options.format, 40)!r} is no format.", cure=f"Use {', '.join(FORMATS)}.")
+    for name, (least, wanted) in _AT_LEAST.items():
+        value = getattr(options, name)
+        if value is not None and not least <= value < float("inf"):
+            raise _unfit(name, value, wanted)
+    for name, words in _WORDS.items():
+        value = getattr(options, name)
+        if value is not None and value not in words:
+            said = "format" if name == "format" else f"value of {name}"
+            raise OptionError(f"{quote(value, 40)!r} is no {said}.", cure=f"Use {', '.join(words)}.")
+
+
+_AT_LEAST = {
+    "value_tokens": (1, "a number of tokens above 0"),
+    "prompt_tokens": (1, "a number of tokens above 0"),
+    "journal_days": (1, "a number of days above 0"),
+    "journal_megabytes": (1, "a number of megabytes above 0"),
+    **dict.fromkeys(("max_cost", "max_session_cost", "max_daily_cost"), (0, "a number of USD, such as 0.50")),
+}
+_WORDS = {"format": FORMATS, "replay": REPLAY_MODES, "replay_pace": REPLAY_PACES}

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import json
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timezone
-from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from vertex_claude_magic import errors
 from vertex_claude_magic.session.data import read_json_text
-from vertex_claude_magic.vertex.origin import Origin, origin_of
-from vertex_claude_magic.vertex.reply import Reply, ReplyBuilder
+from vertex_claude_magic.vertex.lineage import lineage_of
+from vertex_claude_magic.vertex.reply_builder import ReplyBuilder
 from vertex_claude_magic.vertex.sse import Event, MessageDecoder
 from vertex_claude_magic.vertex.transport import Ended, Exchange, Head, Item, Notice
 
@@ -22,7 +21,11 @@ if TYPE_CHECKING:
     from typing_extensions import Self
 
     from vertex_claude_magic.catalog import Catalog
-    from vertex_claude_magic.vertex.reply import Usage
+    from vertex_claude_magic.session.recorder import Recorder
+    from vertex_claude_magic.session.replay.memory import Found
+    from vertex_claude_magic.session.replay.playback import Playback
+    from vertex_claude_magic.session.replay.tape import Pace
+    from vertex_claude_magic.vertex.reply import Reply, Usage
     from vertex_claude_magic.vertex.request import Request
 
 __all__ = ["Stream"]
@@ -30,6 +33,8 @@ __all__ = ["Stream"]
 _MAX_WHOLE_BYTES = 64 * 1024 * 1024
 _MAX_STRANGE_BYTES = 64 * 1024
 _PATIENCE = 3600.0
+# Seconds of silence after which there is time for other things.
+_IDLE = 0.02
 # How long (seconds) the end of an answer may keep its connection busy before the connection is given up.
 _SETTLE = 0.05
 
@@ -48,7 +53,8 @@ class StreamContext:
     clock: Callable[[], float] = time.monotonic
     notify: Callable[[str], None] | None = None
     read: Callable[[Reply], Reply] | None = None
-    emulated: bool = False
+    recorder: Recorder | None = None
+    found: Found | None = None
     now: Callable[[], datetime] = _utc_now
 
 
@@ -60,7 +66,7 @@ class Stream:
     keeps what had arrived. Leaving the `with` block closes the connection too.
     """
 
-    def __init__(self, exchange: Exchange, context: StreamContext) -> None:
+    def __init__(self, exchange: Exchange | Playback, context: StreamContext) -> None:
         self.request = context.request
         self.done = False
         self._exchange = exchange
@@ -74,6 +80,8 @@ class Stream:
         self._first: float | None = None
         self._seconds: float | None = None
         self._error: errors.ClaudeError | None = None
+        # When how many pieces had arrived.
+        self._arrivals: list[tuple[float, int]] = []
 
     def __enter__(self) -> Self:
         return self
@@ -85,7 +93,7 @@ class Stream:
             raise errors.ClaudeInterrupt(self.partial()) from None
 
     def __del__(self) -> None:
-        self._close(0.0)
+        self._hang_up(0.0)
 
     def __iter__(self) -> Iterator[Event]:
         while not self.done:
@@ -93,15 +101,44 @@ class Stream:
         self.close()
 
     def close(self) -> None:
-        """Close the connection, unless its answer is over and it can serve the next question."""
-        self._close(_SETTLE)
+        """Close the connection, unless its answer is over and it can serve the next question; keep what came."""
+        self._record()
+        self._hang_up(_SETTLE)
 
-    def _close(self, patience: float) -> None:
+    def _hang_up(self, patience: float) -> None:
         if self._builder.complete:
             self._exchange.settle(patience)
         elif not self.done:
             self._exchange.cancel()
         self.done = True
+
+    def _record(self) -> None:
+        recorder = self._context.recorder
+        if recorder is None or recorder.ended:
+            return
+        if self._seconds is None:
+            self._seconds = self._context.clock()
+        stopped = self._error is None and not self._builder.complete
+        recorder.end(
+            self.partial(), error=self._error, stopped=stopped, pace=self._pace(), server=self._server()
+        )
+
+    def _server(self) -> str:
+        return self._head.server if self._head is not None else ""
+
+    def _pace(self) -> Pace:
+        """Return how the answer came: for each block the pieces, and the milliseconds before each."""
+        blocks, arrivals = self._builder.pieces(), iter(self._arrivals)
+        before, (at, until), number = self._started, next(arrivals, (self._started, 0)), 0
+        pace: list[list[int]] = []
+        for lengths in blocks:
+            pace.append([])
+            for length in lengths:
+                while number >= until:
+                    at, until = next(arrivals, (at, number + 1))
+                pace[-1] += [length, round((at - before) * 1000)]
+                before, number = at, number + 1
+        return pace
 
     @property
     def reply(self) -> Reply:
@@ -125,7 +162,8 @@ class Stream:
         request, clock = self.request, self._context.clock
         bare = self._builder.reply()
         data = read_json_text(bare.text) if self._context.format == "json" and bare.complete else None
-        return self._builder.reply(
+        reply = replace(
+            bare,
             model=bare.model or request.model,
             region=request.region,
             request_id=self._head.request_id if self._head else None,
@@ -134,13 +172,9 @@ class Stream:
             cost=self._price(bare, bare.usage),
             uncached_cost=self._price(bare, bare.usage.uncached) if bare.usage.cached else None,
             data=data,
-            origin=self._origin,
+            lineage=lineage_of(request, date=self._date, server=self._server()),
         )
-
-    @cached_property
-    def _origin(self) -> Origin:
-        # Once and not before the end, because hashing megabytes of attachments takes its time.
-        return origin_of(self.request, date=self._date, emulated=self._context.emulated)
+        return reply if self._context.found is None else _replayed(reply, self._context.found)
 
     def _price(self, reply: Reply, usage: Usage) -> float | None:
         # Output tokens are counted at the end, so what a stopped answer cost is not known.
@@ -162,7 +196,7 @@ class Stream:
         if self.done:
             return []
         try:
-            first = self._exchange.get(seconds)
+            first = self._next(seconds)
             items = [] if first is None else [first, *self._exchange.arrived()]
             return [event for item in items for event in self._take(item)]
         except errors.ClaudeError as error:
@@ -170,6 +204,17 @@ class Stream:
         except KeyboardInterrupt:
             self._stop()
             raise errors.ClaudeInterrupt(self.partial()) from None
+
+    def _next(self, seconds: float) -> Item | None:
+        recorder = self._context.recorder
+        if recorder is None or recorder.begun:
+            return self._exchange.get(seconds)
+        item = self._exchange.get(min(seconds, _IDLE))
+        if item is None:
+            # Nothing to do but to wait, so the journal costs nobody any time.
+            recorder.begin()
+            item = self._exchange.get(seconds)
+        return item
 
     def _take(self, item: Item) -> list[Event]:
         if self.done:
@@ -200,6 +245,7 @@ class Stream:
             if self._builder.complete:
                 self._finish()
                 break
+        self._arrivals.append((self._context.clock(), self._builder.appended))
         return events
 
     def _reported(self, event: Event) -> errors.ClaudeError:
@@ -243,11 +289,11 @@ class Stream:
             error = _interrupted(
                 f"the connection broke ({error.details.get('cause', 'lost')})", error.details
             )
+        self._error = error
         self._stop()
         partial = self.partial()
         if partial.blocks:
             error.reply = partial
-        self._error = error
         return error
 
     def _stop(self) -> None:
@@ -259,6 +305,23 @@ class Stream:
         # The end of the body is awaited on closing, so that nobody waits for it before the answer is shown.
         self._seconds = self._context.clock()
         self.done = True
+
+
+def _replayed(reply: Reply, found: Found) -> Reply:
+    """Return a reply as one that was given again: free of charge, with the tokens and times of the first time."""
+    tape = found.tape
+    again = replace(
+        reply,
+        replayed=True,
+        recorded_at=found.kept.recorded,
+        recorded_from=found.kept.source,
+        region=tape.region or reply.region,
+        cost=0.0,
+        uncached_cost=None,
+    )
+    if not reply.complete:
+        return again
+    return replace(again, seconds=tape.seconds, first_token_seconds=tape.first_token_seconds)
 
 
 def _interrupted(why: str, details: dict[str, Any] | None = None) -> errors.StreamInterrupted:

@@ -16,7 +16,7 @@ from vertex_claude_magic import errors
 if TYPE_CHECKING:
     from collections.abc import Collection
 
-__all__ = ["base_url_of", "check_location", "check_token_host", "is_loopback", "model_path"]
+__all__ = ["base_url_of", "check_location", "check_token_host", "is_google", "is_loopback", "model_path"]
 
 _HOST_LABEL = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?")
 # A URL that every parser reads alike: visible ASCII, no backslash; a host of letters, digits, dots and hyphens
@@ -105,6 +105,19 @@ def is_loopback(url: str) -> bool:
         return False
 
 
+def is_google(url: str) -> bool:
+    """Tell whether a URL points at a host of Google's API.
+
+    >>> is_google("https://aiplatform.googleapis.com/v1"), is_google("https://googleapis.com.evil.example/v1")
+    (True, False)
+    """
+    try:
+        host = urlsplit(url).hostname or ""
+    except ValueError:
+        return False
+    return host == "googleapis.com" or host.endswith(".googleapis.com")
+
+
 def check_token_host(url: str, trusted_hosts: Collection[str] = ()) -> None:
     """Refuse to send a Google token anywhere but to Google over TLS, to loopback, or to a trusted host.
 
@@ -139,5 +152,6 @@ def _may_see_token(parts: SplitResult, host: str, trusted_hosts: Collection[str]
     if "[" in parts.netloc:
         # Brackets hold an IPv6 address; Python 3.10 does not check that.
         return False
-    google = host == "googleapis.com" or host.endswith(".googleapis.com")
-    return parts.scheme == "https" and (google or host in {name.lower() for name in trusted_hosts})
+    return parts.scheme == "https" and (
+        is_google(parts.geturl()) or host in {name.lower() for name in trusted_hosts}
+    )

@@ -1,24 +1,15 @@
-"""What came back: the values `Reply` and `Usage`, and the builder that folds stream events into them.
-
-The fold follows the streaming page of the Messages API: a `message_start`, then content blocks that
-grow by deltas, then a `message_delta` with the stop reason and cumulative usage, then `message_stop`.
-Kinds of events, deltas and blocks that are not known here are kept or passed over, never fatal,
-because the API promises to add some.
-"""
+"""What came back: the values `Reply` and `Usage`, under the names of the Messages API."""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, fields, replace
-from operator import itemgetter
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from vertex_claude_magic.vertex.origin import Origin
-    from vertex_claude_magic.vertex.sse import Event
+    from vertex_claude_magic.vertex.lineage import Lineage
 
-__all__ = ["Reply", "ReplyBuilder", "Usage", "usage_from"]
+__all__ = ["CacheCreation", "OutputTokensDetails", "Reply", "ServerToolUse", "Usage", "usage_from"]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -96,7 +87,10 @@ class Reply:
     it would have been without the prompt cache, None where the cache was not used. `data` is the
     validated answer of `--as`, or the value of a JSON answer. `seconds` and
     `first_token_seconds` are wall-clock seconds from sending. `complete` is False when the stream was
-    cut or stopped. `model` is the model that the service says it used. `origin` tells what it answers.
+    cut or stopped. `model` is the model that the service says it used. A `replayed` answer came from a
+    record: nothing was sent and it cost nothing, its tokens and times are those of the first time, and
+    `recorded_at` says when that was (UTC, ISO 8601) and `recorded_from` who answered: "vertex", "gateway",
+    "local" (a server on a machine) or "emulator". `lineage` tells which question it answers.
     """
 
     blocks: tuple[Mapping[str, Any], ...] = ()
@@ -113,10 +107,12 @@ class Reply:
     seconds: float = 0.0
     first_token_seconds: float | None = None
     replayed: bool = False
+    recorded_at: str | None = field(default=None, compare=False)
+    recorded_from: str | None = field(default=None, compare=False)
     complete: bool = False
     # Read from the blocks, and a data frame has no plain equality.
     data: Any = field(default=None, compare=False)
-    origin: Origin | None = field(default=None, repr=False, compare=False)
+    lineage: Lineage | None = field(default=None, repr=False, compare=False)
     other_events: tuple[Mapping[str, Any], ...] = field(default=(), repr=False)
 
     @property
@@ -211,189 +207,3 @@ _NESTED: Mapping[str, type[CacheCreation | OutputTokensDetails | ServerToolUse]]
     "server_tool_use": ServerToolUse,
 }
 _COUNTS = ("input_tokens", "output_tokens", "cache_creation_input_tokens", "cache_read_input_tokens")
-# Deltas that append to a string of their block: the key in the delta, which is also the key in the block.
-_APPENDING = {"text_delta": "text", "thinking_delta": "thinking", "input_json_delta": "partial_json"}
-# What a block must have been whose start never came, by the first delta that did.
-_START_KIND = {
-    "text_delta": "text",
-    "citations_delta": "text",
-    "thinking_delta": "thinking",
-    "signature_delta": "thinking",
-    "input_json_delta": "tool_use",
-    "compaction_delta": "compaction",
-}
-_MAX_OTHER_EVENTS = 1000
-
-
-class _Block:
-    """One content block while it grows; pieces are joined only when somebody looks."""
-
-    __slots__ = ("content", "pieces")
-
-    def __init__(self, content: dict[str, Any]) -> None:
-        self.content = content
-        self.pieces: dict[str, list[str]] = {}
-
-    def append(self, key: str, piece: str) -> None:
-        try:
-            self.pieces[key].append(piece)
-        except KeyError:
-            self.pieces[key] = [piece]
-
-    def snapshot(self) -> dict[str, Any]:
-        block = dict(self.content)
-        for key, pieces in self.pieces.items():
-            joined = "".join(pieces)
-            if key == "partial_json":
-                block.update(_tool_input(joined, block))
-            else:
-                block[key] = _string(block.get(key)) + joined
-        return block
-
-
-def _tool_input(text: str, block: Mapping[str, Any]) -> dict[str, Any]:
-    if not text:
-        return {"input": block.get("input") or {}}
-    try:
-        value = json.loads(text)
-    except (ValueError, RecursionError):
-        value = None
-    # Cut by max_tokens or broken: nobody may run a tool on half an input, so it stays text.
-    return {"input": value} if isinstance(value, dict) else {"input": {}, "partial_json": text}
-
-
-class ReplyBuilder:
-    """Fold the events of one stream into a `Reply`.
-
-    >>> from vertex_claude_magic.vertex.sse import Event
-    >>> builder = ReplyBuilder()
-    >>> builder.add(Event("content_block_delta", {"index": 0, "delta": {"type": "text_delta", "text": "Hi"}}))
-    >>> builder.reply().text
-    'Hi'
-    """
-
-    def __init__(self) -> None:
-        self._message: dict[str, Any] = {}
-        self._usage: dict[str, Any] = {}
-        self._blocks: dict[int, _Block] = {}
-        self._order: list[tuple[int, _Block]] = []
-        self._others: list[Mapping[str, Any]] = []
-        self.complete = False
-
-    def add(self, event: Event) -> None:
-        """Take one more event; unknown kinds are kept, events after the end are ignored."""
-        kind, data = event
-        if self.complete or kind == "ping":
-            return
-        if kind == "content_block_delta":
-            self._delta(data)
-        elif kind == "content_block_start":
-            self._start(data)
-        elif kind == "message_start":
-            self._open(data.get("message"))
-        elif kind == "message_delta":
-            self._message_delta(data)
-        elif kind == "message_stop":
-            self.complete = True
-        elif kind != "content_block_stop":
-            self._keep(data)
-
-    def add_message(self, message: Mapping[str, Any]) -> None:
-        """Take a whole message at once, as an answer that was not streamed arrives."""
-        self._open(message)
-        self.complete = True
-
-    def reply(self, **known: Any) -> Reply:
-        """The reply so far; `known` are fields that the stream does not carry (region, seconds, cost)."""
-        message = self._message
-        details = message.get("stop_details")
-        return Reply(
-            blocks=tuple(block.snapshot() for _, block in sorted(self._order, key=itemgetter(0))),
-            stop_reason=_string(message.get("stop_reason")) or None,
-            stop_sequence=_string(message.get("stop_sequence")) or None,
-            stop_details=details if isinstance(details, Mapping) else None,
-            usage=usage_from(self._usage),
-            message_id=_string(message.get("id")) or None,
-            complete=self.complete,
-            other_events=tuple(self._others),
-            **{"model": str(message.get("model") or ""), **known},
-        )
-
-    def _open(self, message: Any) -> None:
-        if not isinstance(message, Mapping):
-            return
-        self._message.update(message)
-        self._merge_usage(message.get("usage"))
-        content = message.get("content")
-        for index, block in enumerate(content if isinstance(content, list) else ()):
-            self._start({"index": index, "content_block": block})
-
-    def _start(self, data: Mapping[str, Any]) -> None:
-        block = data.get("content_block")
-        if isinstance(block, Mapping):
-            self._place(self._index(data, max(self._blocks, default=-1) + 1), _Block(dict(block)))
-
-    def _place(self, index: int, block: _Block) -> None:
-        # A second block under a taken index hides the first one from deltas, but both are in the reply.
-        self._blocks[index] = block
-        self._order.append((index, block))
-
-    def _index(self, data: Mapping[str, Any], otherwise: int) -> int:
-        index = data.get("index")
-        return index if isinstance(index, int) else otherwise
-
-    def _delta(self, data: Mapping[str, Any]) -> None:
-        delta = data.get("delta")
-        if not isinstance(delta, dict):
-            return
-        try:
-            kind, block = delta["type"], self._blocks.get(data["index"])
-            key = _APPENDING.get(kind)
-        except (KeyError, TypeError):
-            self._delta(self._legible(data, delta))
-            return
-        if key is None:
-            self._whole_delta(kind, delta, data)
-        elif isinstance(piece := delta.get(key), str):
-            (block or self._block_of(data, kind)).append(key, piece)
-
-    def _legible(self, data: Mapping[str, Any], delta: Mapping[str, Any]) -> dict[str, Any]:
-        # A delta without an index belongs to the block that came last.
-        index = self._index(data, max(self._blocks, default=0))
-        return {**data, "index": index, "delta": {**delta, "type": str(delta.get("type"))}}
-
-    def _block_of(self, data: Mapping[str, Any], kind: str) -> _Block:
-        index = self._index(data, max(self._blocks, default=0))
-        if index not in self._blocks:
-            # A delta whose block never started: the text is worth more than the protocol.
-            self._place(index, _Block({"type": _START_KIND[kind]}))
-        return self._blocks[index]
-
-    def _whole_delta(self, kind: str, delta: dict[str, Any], data: Mapping[str, Any]) -> None:
-        if kind not in _START_KIND:
-            self._keep(data)
-            return
-        content = self._block_of(data, kind).content
-        if kind == "signature_delta":
-            content["signature"] = delta.get("signature")
-        elif kind == "compaction_delta":
-            content.update({key: value for key, value in delta.items() if key != "type"})
-        elif isinstance(citation := delta.get("citation"), Mapping):
-            content["citations"] = [*_list(content.get("citations")), citation]
-
-    def _message_delta(self, data: Mapping[str, Any]) -> None:
-        delta = data.get("delta")
-        if isinstance(delta, Mapping):
-            self._message.update({key: value for key, value in delta.items() if value is not None})
-        self._merge_usage(data.get("usage"))
-        if set(data) - {"type", "delta", "usage"}:
-            self._keep(data)
-
-    def _merge_usage(self, usage: Any) -> None:
-        # Later values are cumulative; a null or missing one keeps what was said before.
-        if isinstance(usage, Mapping):
-            self._usage.update({key: value for key, value in usage.items() if value is not None})
-
-    def _keep(self, data: Mapping[str, Any]) -> None:
-        if data and len(self._others) < _MAX_OTHER_EVENTS:
-            self._others.append(data)

@@ -8,22 +8,22 @@ and keeps the model in the body.
 from __future__ import annotations
 
 import base64
-import hashlib
 import json
 import math
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from vertex_claude_magic.errors import ModelRuleError, OptionError, RequestTooLarge, quote
+from vertex_claude_magic.vertex.canonical import BETA_HEADER, canonical, digest_of
 from vertex_claude_magic.vertex.endpoint import base_url_of, check_location, model_path
 from vertex_claude_magic.vertex.rules import check_rules
 
 if TYPE_CHECKING:
     from vertex_claude_magic.catalog import Catalog
 
-__all__ = ["Request", "RequestOptions", "build_count_request", "build_request"]
+__all__ = ["Request", "RequestOptions", "build_count_request", "build_request", "in_project"]
 
 DEFAULT_VERSION = "vertex-2023-10-16"
 DEFAULT_MAX_TOKENS = 16_000
@@ -83,6 +83,8 @@ class Request:
     method: str = "POST"
     # Encoded once: with attachments a body has megabytes.
     payload: bytes = field(init=False, repr=False, compare=False)
+    _canonical: Mapping[str, Any] | None = field(init=False, repr=False, compare=False, default=None)
+    _digest: str = field(init=False, repr=False, compare=False, default="")
 
     def __post_init__(self) -> None:
         text = json.dumps(self.body, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
@@ -94,11 +96,18 @@ class Request:
         return self.body.get("stream") is True
 
     @property
+    def canonical(self) -> Mapping[str, Any]:
+        """What decides the answer: model, betas and body, attachments as hashes."""
+        if self._canonical is None:
+            object.__setattr__(self, "_canonical", canonical(self.model, self.headers, self.body))
+        return self._canonical or {}
+
+    @property
     def digest(self) -> str:
-        """SHA-256 of model and body, as 64 hexadecimal digits; the same request has the same digest."""
-        content = {"model": self.model, "body": {**self.body, "stream": None}}
-        text = json.dumps(content, sort_keys=True, separators=(",", ":"))
-        return hashlib.sha256(text.encode("ascii")).hexdigest()
+        """SHA-256 of `canonical`, as 64 hexadecimal digits; the same question has the same digest."""
+        if not self._digest:
+            object.__setattr__(self, "_digest", digest_of(self.canonical))
+        return self._digest
 
     def __hash__(self) -> int:
         return hash((self.url, self.digest))
@@ -178,6 +187,17 @@ def build_count_request(request: Request) -> Request:
     )
     return Request(url=base + path, headers=request.headers, body=body, model=request.model,
                    project=request.project, region=request.region)  # fmt: skip
+
+
+def in_project(request: Request, project: str) -> Request:
+    """Return the same request for another project that pays.
+
+    Raises:
+        OptionError: the project cannot stand in a URL.
+    """
+    base, verb = request.url.rpartition("/projects/")[0], request.url.rpartition(":")[2]
+    path = model_path(project=project, location=request.region, model=request.model, verb=verb)
+    return replace(request, url=base + path, project=project)
 
 
 def _body(
@@ -291,7 +311,7 @@ def _default_budget(options: RequestOptions, model: str, catalog: Catalog) -> di
 def _headers(options: RequestOptions) -> dict[str, str]:
     headers = {"Content-Type": "application/json"}
     if options.beta:
-        headers["anthropic-beta"] = ",".join(options.beta)
+        headers[BETA_HEADER] = ",".join(options.beta)
     if options.label:
         headers["X-Vertex-AI-Labels"] = _labels(options.label)
     headers.update(options.header)

@@ -49,10 +49,11 @@ class Notice(NamedTuple):
 
 
 class Head(NamedTuple):
-    """The status line was 200; what the headers say of the body."""
+    """The status line was 200; what the headers say of the body, and the server of itself."""
 
     content_type: str
     request_id: str | None
+    server: str = ""
 
 
 class Ended(NamedTuple):
@@ -287,7 +288,8 @@ class Exchange:
         from vertex_claude_magic.vertex.connection import streamed_chunks
 
         headers = response.headers
-        self._items.put(Head(headers.get("content-type", ""), headers.get("request-id")))
+        kind, server = headers.get("content-type", ""), headers.get("server", "")
+        self._items.put(Head(kind, headers.get("request-id"), server))
         for chunk in streamed_chunks(response):
             self._items.put(chunk)
             while self._items.qsize() > _QUEUED_CHUNKS and not self._cancelled.is_set():

@@ -1,0 +1,184 @@
+"""One SQLite file, safe under threads, forks and many kernels, and patient only for a moment.
+
+Whatever goes wrong with the file is one `JournalError`; nothing here ever waits for more than about two
+seconds, and an interrupt is seen between two tries.
+"""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import threading
+import time
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any, TypeVar
+from urllib.parse import quote as url_quote
+
+from vertex_claude_magic.errors import JournalError, quote
+from vertex_claude_magic.session.journal.place import make_private_file, refuse_link, shares_memory
+from vertex_claude_magic.session.journal.schema import migrate
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+__all__ = ["Database", "journal_error"]
+
+T = TypeVar("T")
+
+# Seconds that SQLite waits for a lock before Python, and with it an interrupt, has its turn; and how often.
+_LOCK_SECONDS = 0.2
+_TRIES = 8
+# SQLite's result codes have names only since Python 3.11; its messages are stable (sqlite.org/rescode.html).
+_CAUSES: tuple[tuple[str, str, str], ...] = (
+    ("locked", "is locked by another program", "Close what holds it; the next answers are tried again."),
+    ("busy", "is locked by another program", "Close what holds it; the next answers are tried again."),
+    ("readonly", "cannot be written to", "Get the right to write there, or name another file in the setting journal."),
+    ("full", "has no room: the disk is full", "Make room, or run: vertex-claude journal prune"),
+    ("malformed", "is damaged", "Move the file away; a new one is begun."),
+    ("not a database", "is no journal", "Move the file away; a new one is begun."),
+    ("unable to open", "cannot be opened", "Look at the folder's rights, or name another file in the setting journal."),
+    ("disk i/o", "cannot be read or written", "Look at the disk, or name another file in the setting journal."),
+    ("too big", "does not take an answer of this size", "Nothing needs to be done; this answer is not kept."),
+)  # fmt: skip
+
+
+def journal_error(path: Path, failure: BaseException) -> JournalError:
+    """Return the one error for whatever a file system or SQLite said.
+
+    >>> from pathlib import Path
+    >>> print(journal_error(Path("j"), sqlite3.OperationalError("database is locked")).message)
+    The journal j is locked by another program.
+    """
+    if isinstance(failure, JournalError):
+        return failure
+    text = str(failure).lower() if isinstance(failure, sqlite3.Error) else ""
+    known = [(what, cure) for word, what, cure in _CAUSES if word in text]
+    other = (f"cannot be used ({quote(str(failure), 80)})", "Name another file in the setting journal.")
+    what, cure = (*known, other)[0]
+    where = quote(str(path), 120)
+    return JournalError(f"The journal {where} {what}.", cure=cure, details={"cause": quote(str(failure))})
+
+
+class Database:
+    """The file; every access is one transaction.
+
+    Args:
+        path: The file, made on the first access.
+        pause: Sleeps for seconds between two tries.
+    """
+
+    def __init__(self, path: Path, *, pause: Callable[[float], None] = time.sleep) -> None:
+        self.path = path
+        self._pause = pause
+        self._lock = threading.RLock()
+        self._connection: sqlite3.Connection | None = None
+        self._process = 0
+        self._inherited: list[Any] = []
+        self._tries = _TRIES
+
+    def write(self, work: Callable[[sqlite3.Connection], T]) -> T:
+        """Run `work` in a transaction that holds the file's write lock, and commit it.
+
+        Raises:
+            JournalError: it could not be done; nothing of it was.
+        """
+        return self._run(work, "BEGIN IMMEDIATE")
+
+    def read(self, work: Callable[[sqlite3.Connection], T]) -> T:
+        """Run `work` on one state of the file.
+
+        Raises:
+            JournalError: the file cannot be read.
+        """
+        return self._run(work, "BEGIN")
+
+    def close(self) -> None:
+        """Close the file; the next access opens it again."""
+        with self._lock:
+            if self._connection is not None and self._process == os.getpid():
+                with suppress(sqlite3.Error):
+                    self._connection.close()
+            self._connection = None
+
+    def _run(self, work: Callable[[sqlite3.Connection], T], begin: str) -> T:
+        with self._lock:
+            for left in reversed(range(self._tries)):
+                try:
+                    result = self._attempt(work, begin)
+                except (sqlite3.Error, OSError, JournalError) as failure:
+                    if not _may_pass(failure) or not left:
+                        # Whoever has waited in vain once is not made to wait again.
+                        self._tries = 1 if _may_pass(failure) else _TRIES
+                        raise journal_error(self.path, failure) from None
+                else:
+                    self._tries = _TRIES
+                    return result
+                self._pause(0.01)
+        raise AssertionError  # pragma: no cover - the last try returns or raises
+
+    def _attempt(self, work: Callable[[sqlite3.Connection], T], begin: str) -> T:
+        connection = self._opened()
+        connection.execute(begin)
+        try:
+            result = work(connection)
+            connection.execute("COMMIT")
+        except BaseException:
+            if connection.in_transaction:
+                connection.execute("ROLLBACK")
+            raise
+        return result
+
+    def _opened(self) -> sqlite3.Connection:
+        if self._process != os.getpid():
+            # A connection is neither used nor closed on the other side of a fork (sqlite.org/howtocorrupt.html, 2.6).
+            self._inherited.append(self._connection)
+            self._connection, self._process = None, os.getpid()
+        if self._connection is None:
+            self._connection = _open(self.path)
+        return self._connection
+
+
+def _may_pass(failure: BaseException) -> bool:
+    text = str(failure).lower()
+    return isinstance(failure, sqlite3.OperationalError) and ("locked" in text or "busy" in text)
+
+
+def _open(path: Path) -> sqlite3.Connection:
+    try:
+        make_private_file(path)
+    except OSError:
+        refuse_link(path)
+        if not path.exists():
+            raise
+        # Nobody can write there, so nobody changes it while it is read.
+        return _connect(path, "mode=ro&immutable=1")
+    connection = _connect(path, "mode=rw")
+    try:
+        connection.execute("PRAGMA foreign_keys = OFF")
+        migrate(connection)
+        _choose_log(connection, path)
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+def _connect(path: Path, mode: str) -> sqlite3.Connection:
+    uri = f"file:{url_quote(str(path.absolute()))}?{mode}"
+    return sqlite3.connect(
+        uri,
+        uri=True,
+        timeout=_LOCK_SECONDS,
+        isolation_level=None,
+        check_same_thread=False,
+        cached_statements=64,
+    )
+
+
+def _choose_log(connection: sqlite3.Connection, path: Path) -> None:
+    wanted = "wal" if shares_memory(path) else "delete"
+    if connection.execute("PRAGMA journal_mode").fetchone()[0] != wanted:
+        connection.execute(f"PRAGMA journal_mode = {wanted}")
+    # With a write-ahead log a power cut may take the last answers, and never the file (sqlite.org/pragma.html).
+    connection.execute(f"PRAGMA synchronous = {'NORMAL' if wanted == 'wal' else 'FULL'}")

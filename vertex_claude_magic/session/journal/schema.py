@@ -1,0 +1,87 @@
+"""The tables of the journal, and how an older file becomes a newer one.
+
+A file says in SQLite's `user_version` how many of the steps below it has taken. What is stored is what
+has a column here: no header, no token, no credential.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from vertex_claude_magic.errors import JournalError
+
+if TYPE_CHECKING:
+    import sqlite3
+
+__all__ = ["MIGRATIONS", "migrate"]
+
+# The content of a call stands in a table of its own, so that sums over years of calls read narrow rows only.
+_CALLS = """
+CREATE TABLE calls (
+    id INTEGER PRIMARY KEY,
+    at REAL NOT NULL,
+    day TEXT NOT NULL,
+    session TEXT NOT NULL,
+    notebook TEXT NOT NULL,
+    cell TEXT NOT NULL,
+    run TEXT NOT NULL,
+    key BLOB NOT NULL,
+    state TEXT NOT NULL,
+    replayable INTEGER NOT NULL DEFAULT 0,
+    source TEXT NOT NULL,
+    asked TEXT NOT NULL,
+    model TEXT NOT NULL,
+    region TEXT NOT NULL,
+    project TEXT NOT NULL,
+    input_tokens INTEGER,
+    cache_write_tokens INTEGER,
+    cache_read_tokens INTEGER,
+    output_tokens INTEGER,
+    cost REAL,
+    cost_most REAL,
+    saved REAL,
+    seconds REAL,
+    stop_reason TEXT,
+    error TEXT,
+    message_id TEXT,
+    request_id TEXT
+);
+CREATE INDEX calls_replayable ON calls (key, id) WHERE replayable > 0;
+CREATE INDEX calls_by_day ON calls (day);
+CREATE TABLE contents (call INTEGER PRIMARY KEY, request BLOB NOT NULL, answer BLOB);
+CREATE TABLE attachments (hash BLOB PRIMARY KEY, content BLOB NOT NULL);
+CREATE TABLE call_attachments (hash BLOB, call INTEGER, PRIMARY KEY (hash, call)) WITHOUT ROWID;
+CREATE INDEX attachments_by_call ON call_attachments (call)
+"""
+
+MIGRATIONS: tuple[str, ...] = (_CALLS,)
+
+
+def migrate(connection: sqlite3.Connection, steps: tuple[str, ...] = MIGRATIONS) -> None:
+    """Take the steps that the file has not taken yet.
+
+    Raises:
+        JournalError: the file was written by a newer version of this package.
+    """
+    if _version(connection) == 0:
+        # Keeps the file bounded without ever rewriting it whole; it has to be said before the first table.
+        connection.execute("PRAGMA auto_vacuum = INCREMENTAL")
+    if _version(connection) == len(steps):
+        return
+    connection.execute("BEGIN IMMEDIATE")
+    # Read again, because another kernel may have been faster.
+    version = _version(connection)
+    if version > len(steps):
+        connection.execute("ROLLBACK")
+        raise JournalError(
+            f"The journal was written by a newer version of this package (schema {version}).",
+            cure="Upgrade vertex-claude-magic, or name another file in the setting journal.",
+        )
+    for statement in (part for step in steps[version:] for part in step.split(";")):
+        connection.execute(statement)
+    connection.execute(f"PRAGMA user_version = {len(steps)}")
+    connection.execute("COMMIT")
+
+
+def _version(connection: sqlite3.Connection) -> int:
+    return int(connection.execute("PRAGMA user_version").fetchone()[0])

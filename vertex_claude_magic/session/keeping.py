@@ -1,0 +1,193 @@
+"""What one session keeps, and what it gives back: the settings of journal, replay and limits put to work."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from vertex_claude_magic import errors
+from vertex_claude_magic.session.journal.calls import LOCAL, Call, day_of
+from vertex_claude_magic.session.journal.journal import journal_at
+from vertex_claude_magic.session.journal.place import OFF, default_path
+from vertex_claude_magic.session.journal.upkeep import Keep
+from vertex_claude_magic.session.options import AskOptions, find_setting
+from vertex_claude_magic.session.origin import current_origin, session_id
+from vertex_claude_magic.session.recorder import Recorder
+from vertex_claude_magic.session.replay.memory import Memory
+from vertex_claude_magic.session.replay.playback import Playback
+from vertex_claude_magic.session.replay.recording import recording_at
+from vertex_claude_magic.session.spend import Limits, Tally, count_or_bound, worst_case
+from vertex_claude_magic.vertex.canonical import attachments
+from vertex_claude_magic.vertex.lineage import answered_by
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from vertex_claude_magic.catalog import Catalog
+    from vertex_claude_magic.session.journal.journal import Journal
+    from vertex_claude_magic.session.replay.memory import Found
+    from vertex_claude_magic.vertex.request import Request
+
+__all__ = ["Keeping", "journal_of", "limits_of", "memory_of"]
+
+
+def journal_of(options: AskOptions) -> Journal | None:
+    """Return the journal that the settings name, None where it is off."""
+    named = str(find_setting("journal", options).value or "")
+    if named.strip().lower() == OFF:
+        return None
+    return journal_at(Path(named).expanduser() if named else default_path())
+
+
+def memory_of(options: AskOptions) -> Memory:
+    """Return where a question with these options may find its answer, and where it is kept.
+
+    Raises:
+        OptionError: there is no such way to replay.
+    """
+    recording = find_setting("recording", options).value
+    return Memory(
+        mode=str(find_setting("replay", options).value),
+        journal=journal_of(options),
+        recording=recording_at(Path(str(recording)).expanduser()) if recording else None,
+        errors=options.replay_errors,
+    )
+
+
+def limits_of(options: AskOptions) -> Limits:
+    """Return the limits that the user set, in USD."""
+    return Limits(call=options.max_cost, session=options.max_session_cost, day=options.max_daily_cost)
+
+
+class Keeping:
+    """The records and sums of one session.
+
+    Args:
+        clock: Seconds since 1970 (UTC).
+    """
+
+    def __init__(self, clock: Callable[[], float] = time.time) -> None:
+        self.tally = Tally()
+        self._clock = clock
+        self._notices: list[str] = []
+
+    def notices(self, options: AskOptions) -> tuple[str, ...]:
+        """Return what the user should know of journal and recording and was not told yet."""
+        journal = journal_of(options)
+        told, self._notices = self._notices, []
+        return (*told, *(journal.notices() if journal is not None else ()))
+
+    def play(
+        self, request: Request, options: AskOptions, memory: Memory, found: Found, clock: Callable[[], float]
+    ) -> Playback:
+        """Note that a recorded answer is given again, and return it as something that arrives."""
+        if memory.journal is not None:
+            call = self._call(request, options, most=0.0)
+            memory.journal.replayed(call, found.kept.call, error=found.tape.error is not None)
+        paced = find_setting("replay_pace", options).value != "instant"
+        return Playback(found.tape, paced=paced, message_id=found.kept.message_id,
+                        request_id=found.kept.request_id, clock=clock)  # fmt: skip
+
+    def recorder(
+        self,
+        request: Request,
+        options: AskOptions,
+        memory: Memory,
+        catalog: Catalog,
+        count: Callable[[Request], int],
+    ) -> Recorder:
+        """Check the limits of a question that is about to be sent, and return what keeps it.
+
+        Args:
+            request: The request.
+            options: Its options.
+            memory: Where it is kept.
+            catalog: The model table.
+            count: Counts its input tokens; called only where there is a limit.
+
+        Raises:
+            CostLimitExceeded: it could cross a limit.
+        """
+        limits = limits_of(options)
+        tokens, _ = count_or_bound(request, catalog, count if limits else None)
+        most = worst_case(request, catalog, tokens)
+        _check_call(most, limits.call)
+        call = self._call(request, options, most=most)
+        held = self.tally.hold(most, local=call.source in LOCAL, limit=limits.session)
+        output = request.body.get("max_tokens")
+        keep = Keep(days=_whole(options, "journal_days"), megabytes=_whole(options, "journal_megabytes"))
+        recorder = Recorder(
+            call=call,
+            memory=memory,
+            tally=self.tally,
+            held=held,
+            catalog=catalog,
+            max_tokens=output if isinstance(output, int) else 0,
+            keep=keep,
+            tell=self._notices.append,
+            clock=self._clock,
+        )
+        if limits.day is not None:
+            self._reserve_day(recorder, limits.day)
+        return recorder
+
+    def spent_today(self, options: AskOptions, *, local: bool) -> float | None:
+        """Return what today's calls of all notebooks came to in USD, None where the journal cannot tell."""
+        journal = journal_of(options)
+        if journal is None or not journal.path.exists():
+            return None
+        try:
+            spent = journal.spent(day_of(self._clock()), local=local)
+        except errors.JournalError:
+            return None
+        return None if spent.unknown else spent.usd
+
+    def _reserve_day(self, recorder: Recorder, limit: float) -> None:
+        try:
+            if recorder.memory.journal is not None:
+                recorder.begin(day_limit=limit)
+                return
+            why, cure = "the journal is off.", "Switch the journal on, or lift max_daily_cost."
+        except errors.JournalError as error:
+            why, cure = error.message, f"{error.cure} Or lift max_daily_cost."
+        except BaseException:
+            self.tally.settle(recorder.held, 0.0)
+            raise
+        self.tally.settle(recorder.held, 0.0)
+        raise errors.CostLimitExceeded(f"What was spent today cannot be told: {why}", cure=cure)
+
+    def _call(self, request: Request, options: AskOptions, *, most: float | None) -> Call:
+        return Call(
+            at=self._clock(),
+            session=session_id(),
+            origin=current_origin(),
+            key=request.digest,
+            canonical=request.canonical,
+            attachments=attachments(request.body),
+            asked=str(find_setting("model", options).value),
+            model=request.model,
+            region=request.region,
+            project=request.project,
+            source=answered_by(request.url),
+            cost_most=most,
+        )
+
+
+def _check_call(most: float | None, limit: float | None) -> None:
+    if limit is None:
+        return
+    if most is None:
+        raise errors.CostLimitExceeded(
+            "What this question costs is not known, so it may cross --max-cost.",
+            cure="Add the model's prices with models_file, or leave --max-cost out.",
+        )
+    if most > limit:
+        raise errors.CostLimitExceeded(
+            f"This question may cost up to ${most:.4f} (an estimate), more than --max-cost {limit:g}.",
+            cure="Lower --max-tokens, shorten the prompt, or raise --max-cost.",
+        )
+
+
+def _whole(options: AskOptions, name: str) -> int:
+    return int(find_setting(name, options).value)

@@ -1,0 +1,1 @@
+"""Answers that came before: how they are kept, found again and played."""

@@ -1,0 +1,123 @@
+"""Where a question may find its answer without being asked: a recording first, then the journal."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from vertex_claude_magic.errors import JournalError, OptionError, ReplayMiss, quote
+from vertex_claude_magic.session.options import REPLAY_MODES
+from vertex_claude_magic.session.replay.difference import differences, nearest
+from vertex_claude_magic.session.replay.tape import read_tape
+from vertex_claude_magic.vertex.endpoint import is_loopback
+
+if TYPE_CHECKING:
+    from vertex_claude_magic.session.journal.calls import Kept
+    from vertex_claude_magic.session.journal.journal import Journal
+    from vertex_claude_magic.session.replay.recording import Recording
+    from vertex_claude_magic.session.replay.tape import Tape
+    from vertex_claude_magic.vertex.request import Request
+
+__all__ = ["Found", "Memory"]
+
+_SHOWN_PARTS = 4
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Found:
+    """An answer that was given before: the record, its tape, and whether it stands in a recording."""
+
+    kept: Kept
+    tape: Tape
+    recorded: bool
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Memory:
+    """The records that one question may be answered from.
+
+    Args:
+        mode: "off", "auto", "only" or "refresh".
+        journal: The journal, None where it is off.
+        recording: The recording, None where none is named.
+        errors: Whether an error that is recorded counts as an answer.
+
+    Raises:
+        OptionError: the mode is none of these.
+    """
+
+    mode: str = "off"
+    journal: Journal | None = None
+    recording: Recording | None = None
+    errors: bool = False
+
+    def __post_init__(self) -> None:
+        if self.mode not in REPLAY_MODES:
+            raise OptionError(
+                f"{quote(self.mode, 40)!r} is no way to replay.", cure=f"Use {', '.join(REPLAY_MODES)}."
+            )
+
+    @property
+    def answers(self) -> bool:
+        """Whether a question may be answered from here at all."""
+        return self.mode in {"auto", "only"}
+
+    def look(self, request: Request, *, take: bool = False) -> Found | None:
+        """Return the answer to give again, or None; `take` turns to the next repeat.
+
+        Raises:
+            JournalError: the recording cannot be read, or in the mode "only" the journal.
+        """
+        if self.recording is not None:
+            kept = self.recording.find(request.digest, errors=self.errors, take=take)
+            if kept is not None:
+                return Found(kept=kept, tape=read_tape(kept.answer), recorded=True)
+        kept = self._in_journal(request, take=take)
+        return None if kept is None else Found(kept=kept, tape=read_tape(kept.answer), recorded=False)
+
+    def _in_journal(self, request: Request, *, take: bool) -> Kept | None:
+        if self.journal is None:
+            return None
+        # Whoever asks Google must not be given the answer of an emulator for Claude's.
+        local = self.mode == "only" or is_loopback(request.url)
+        try:
+            return self.journal.find(request.digest, errors=self.errors, local=local, take=take)
+        except JournalError as error:
+            if self.mode == "only":
+                raise
+            self.journal.tell(str(error))
+            return None
+
+    def meant(self, alias: str) -> tuple[str, ...]:
+        """Return the models that an alias meant when the recording was made."""
+        return self.recording.meant(alias) if self.recording is not None else ()
+
+    def miss(self, request: Request) -> ReplayMiss:
+        """Return the error that says that nothing is recorded for a request, and how the nearest record differs."""
+        candidates = self.recording.all() if self.recording is not None else []
+        candidates += self.journal.recent() if self.journal is not None else []
+        kept = nearest(request.canonical, candidates)
+        if kept is None:
+            return ReplayMiss(
+                f"Nothing is recorded {self._where()}, and --replay only sends nothing.", cure=_CURE
+            )
+        parts = differences(request.canonical, kept.canonical)
+        if not parts:
+            # The same request, answered by an error or by a server on this machine.
+            return ReplayMiss(
+                "For this request only an error is recorded.", cure=f"Set replay_errors, or: {_CURE}"
+            )
+        more = f" and {len(parts) - _SHOWN_PARTS} more" if len(parts) > _SHOWN_PARTS else ""
+        listed = "; ".join(parts[:_SHOWN_PARTS])
+        return ReplayMiss(
+            f"Nothing is recorded for this request. The nearest ({kept.recorded[:10]}) differs in {listed}{more}.",
+            cure=_CURE,
+            details={"differences": parts, "recorded": kept.recorded},
+        )
+
+    def _where(self) -> str:
+        places = [f"in {quote(str(self.recording.path), 80)}"] if self.recording is not None else []
+        return " or ".join([*places, *(["in the journal"] if self.journal is not None else [])]) or "anywhere"
+
+
+_CURE = "Ask with --replay auto to send it and keep the answer, or change it back."

@@ -1,0 +1,207 @@
+"""A recording: the questions and answers of a notebook in one file that the user names and ships beside it.
+
+It is the journal's little sister: found again by the same key and under the same rule for repeats, but
+never pruned, and without anything that belongs to its user or to one call.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+from contextlib import contextmanager, suppress
+from dataclasses import replace
+from pathlib import Path
+from tempfile import NamedTemporaryFile
+from typing import TYPE_CHECKING
+
+from vertex_claude_magic.errors import JournalError, RecordingInvalid, quote
+from vertex_claude_magic.session.journal.place import private_folder, refuse_link
+from vertex_claude_magic.session.replay.recording_text import read_records, write_records
+from vertex_claude_magic.vertex.canonical import digest_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from vertex_claude_magic.session.journal.calls import Kept
+    from vertex_claude_magic.session.origin import Origin
+
+__all__ = ["Recording", "close_recordings", "recording_at"]
+
+_MOST_BYTES = 64 * 1024 * 1024
+
+
+class Recording:
+    """One recording file; the methods may be called from any thread.
+
+    Args:
+        path: The file; it need not be there yet.
+
+    Raises:
+        JournalError: from every method, if the file cannot be read or written, or is no recording.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._lock = threading.RLock()
+        self._seen: tuple[int, ...] | None = None
+        self._records: dict[str, list[Kept]] = {}
+        # Who asked for each answer of this session, in the order of the records.
+        self._mine: dict[str, list[Origin]] = {}
+        self._asked: dict[str, int] = {}
+
+    def find(self, key: str, *, errors: bool = False, take: bool = False) -> Kept | None:
+        """Return the answer to give again for a request, or None; repeats as in the journal.
+
+        Args:
+            key: The digest of the request.
+            errors: Whether an error counts as an answer.
+            take: Whether the next look-up gets the next answer.
+        """
+        with self._lock:
+            self._load()
+            found = [kept for kept in self._records.get(key, ()) if errors or not kept.answer.get("error")]
+            turn = self._asked.get(key, 0)
+            if found and take:
+                self._asked[key] = turn + 1
+            return found[turn % len(found)] if found else None
+
+    def all(self) -> list[Kept]:
+        """Return all records, in the order of the file."""
+        with self._lock:
+            self._load()
+            return [kept for records in self._records.values() for kept in records]
+
+    def meant(self, alias: str) -> tuple[str, ...]:
+        """Return the models that an alias meant when it was recorded."""
+        asked = (kept.canonical["model"] for kept in self.all() if kept.asked == alias)
+        return tuple(dict.fromkeys(model for model in asked if model != alias))
+
+    def add(self, key: str, kept: Kept, origin: Origin) -> None:
+        """Add an answer and write the file; it replaces what an earlier session or run of the cell was answered."""
+        with self._lock, _alone(self.path):
+            self._load()
+            before, mine = self._kept_beside(key, origin)
+            self._mine[key] = [*mine, origin]
+            self._asked[key] = len(before) + 1
+            self._records[key] = [*before, replace(kept, message_id=None, request_id=None, call=None)]
+            self._save()
+
+    def _kept_beside(self, key: str, origin: Origin) -> tuple[list[Kept], list[Origin]]:
+        """Return the answers that a new one joins: those of this session, but for earlier runs of its cell."""
+        records, mine = self._records.get(key, []), self._mine.get(key, [])
+        pairs = zip(records, mine, strict=True) if len(records) == len(mine) else ()
+        kept = [
+            (record, each) for record, each in pairs if each.cell != origin.cell or each.run == origin.run
+        ]
+        return [record for record, _ in kept], [each for _, each in kept]
+
+    def forget(self, key: str) -> None:
+        """Give no answer to this request again that is there now; the file changes with the next answer."""
+        with self._lock:
+            self._load()
+            self._mine.pop(key, None)
+            self._asked.pop(key, None)
+
+    def _load(self) -> None:
+        try:
+            state = self.path.stat()
+        except FileNotFoundError:
+            return
+        except OSError as failure:
+            raise self._failed("read", failure) from None
+        seen = (state.st_mtime_ns, state.st_size, state.st_ino)
+        if seen != self._seen:
+            self._records = self._read(state.st_size)
+            self._seen = seen
+
+    def _read(self, size: int) -> dict[str, list[Kept]]:
+        if size > _MOST_BYTES:
+            where, most = quote(str(self.path), 100), _MOST_BYTES / 1e6
+            raise RecordingInvalid(
+                f"The recording {where} has {size / 1e6:,.0f} MB, more than {most:.0f}.",
+                cure="Take the file from where it came, or record it again in smaller parts.",
+            )
+        try:
+            records = read_records(self.path.read_text(encoding="utf-8-sig"))
+        except (OSError, UnicodeDecodeError) as failure:
+            raise self._failed("read", failure) from None
+        except RecordingInvalid as error:
+            error.message = error.message.replace(
+                "The recording", f"The recording {quote(str(self.path), 100)}", 1
+            )
+            raise
+        found: dict[str, list[Kept]] = {}
+        for kept in records:
+            found.setdefault(digest_of(kept.canonical), []).append(kept)
+        return found
+
+    def _save(self) -> None:
+        text = write_records([kept for records in self._records.values() for kept in records])
+        try:
+            refuse_link(self.path)
+            private_folder(self.path.parent)
+            _replace(self.path, text)
+            state = self.path.stat()
+        except OSError as failure:
+            self._seen = None
+            raise self._failed("written", failure) from None
+        self._seen = (state.st_mtime_ns, state.st_size, state.st_ino)
+
+    def _failed(self, what: str, failure: Exception) -> JournalError:
+        return JournalError(
+            f"The recording {quote(str(self.path), 120)} cannot be {what} ({quote(str(failure), 80)}).",
+            cure="Look at the file's rights, or name another file in the setting recording.",
+        )
+
+
+def _replace(path: Path, text: str) -> None:
+    """Write a file whole or not at all; a new one is for its owner only, an old one keeps its mode."""
+    mode = path.stat().st_mode & 0o777 if path.exists() else 0o600
+    with NamedTemporaryFile("w", dir=path.parent, prefix=f".{path.name}.", encoding="utf-8", newline="\n",
+                            delete=False) as file:  # fmt: skip
+        try:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+            file.close()
+            Path(file.name).chmod(mode)
+            Path(file.name).replace(path)
+        except BaseException:
+            file.close()
+            with suppress(OSError):
+                Path(file.name).unlink()
+            raise
+
+
+@contextmanager
+def _alone(path: Path) -> Iterator[None]:
+    """Keep other recorders of the same folder away where the system has locks on folders (POSIX)."""
+    try:
+        import fcntl
+
+        folder = os.open(path.parent, os.O_RDONLY)
+    except (ImportError, OSError):
+        yield
+        return
+    try:
+        with suppress(OSError):
+            fcntl.flock(folder, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(folder)
+
+
+_recordings: dict[Path, Recording] = {}
+_registry = threading.Lock()
+
+
+def recording_at(path: Path) -> Recording:
+    """Return the one recording of this process for a file."""
+    with _registry:
+        return _recordings.setdefault(path.absolute(), Recording(path.absolute()))
+
+
+def close_recordings() -> None:
+    """Forget all recordings of this process, and what was asked of them."""
+    with _registry:
+        _recordings.clear()

@@ -1,0 +1,226 @@
+"""A reply, or an error, as plain JSON that can be stored, read in review and played again as a stream.
+
+It keeps what the answer says and how it came: the content blocks of the Messages API, and for each
+block the pieces that it arrived in (characters, milliseconds after the piece before).
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, fields
+from typing import TYPE_CHECKING, Any
+
+from vertex_claude_magic import errors
+
+if TYPE_CHECKING:
+    from vertex_claude_magic.errors import ClaudeError
+    from vertex_claude_magic.vertex.reply import Reply
+
+__all__ = ["Pace", "Tape", "error_fields", "error_of", "read_tape", "steps", "tape_of"]
+
+# For each block: characters, milliseconds, characters, milliseconds ...
+Pace = Sequence[Sequence[int]]
+Step = tuple[float, Mapping[str, Any]]
+
+_GROWING = {"text": ("text_delta", "text"), "thinking": ("thinking_delta", "thinking")}
+_MOST_BLOCKS = 10_000
+# Project numbers have ten digits and more ("Creating and managing projects", Google Cloud docs).
+_NUMBER = re.compile(r"\b\d{9,}\b")
+_LONGEST_WAIT = 24 * 3600.0
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Tape:
+    """What is kept of a reply; names and values are those of the Messages API, times are seconds.
+
+    `error` has the type, message, cure and status of an error that ended it.
+    """
+
+    content: Sequence[Mapping[str, Any]] = ()
+    model: str = ""
+    region: str = ""
+    stop_reason: str | None = None
+    stop_sequence: str | None = None
+    stop_details: Mapping[str, Any] | None = None
+    usage: Mapping[str, Any] = field(default_factory=dict)
+    other_events: Sequence[Mapping[str, Any]] = ()
+    complete: bool = True
+    seconds: float = 0.0
+    first_token_seconds: float | None = None
+    pace: Pace = ()
+    error: Mapping[str, Any] | None = None
+
+    def as_json(self) -> dict[str, Any]:
+        """Return it as a JSON object, without what is as usual."""
+        usual = Tape()
+        said = {entry.name: getattr(self, entry.name) for entry in fields(self)}
+        return {name: _short(value) for name, value in said.items() if value != getattr(usual, name)}
+
+
+def _short(value: Any) -> Any:
+    return round(value, 3) if isinstance(value, float) else value
+
+
+def tape_of(reply: Reply, pace: Pace = (), error: Mapping[str, Any] | None = None) -> Tape:
+    """Return what is kept of a reply; ids of requests and messages are not.
+
+    >>> from vertex_claude_magic.vertex.reply import Reply
+    >>> tape_of(Reply(blocks=({"type": "text", "text": "Hi"},), complete=True)).as_json()
+    {'content': ({'type': 'text', 'text': 'Hi'},)}
+    """
+    return Tape(
+        content=reply.blocks,
+        model=reply.model,
+        region=reply.region,
+        stop_reason=reply.stop_reason,
+        stop_sequence=reply.stop_sequence,
+        stop_details=reply.stop_details,
+        usage=reply.usage.raw,
+        other_events=reply.other_events,
+        complete=reply.complete,
+        seconds=reply.seconds,
+        first_token_seconds=reply.first_token_seconds,
+        pace=pace,
+        error=error,
+    )
+
+
+def error_fields(error: ClaudeError, project: str) -> dict[str, Any]:
+    """Return what is kept of an error: no detail of the server's, and no project.
+
+    >>> from vertex_claude_magic.errors import PermissionDenied
+    >>> error_fields(PermissionDenied("Not in projects/p-1.", cure="Ask.", details={"status": 403}), "p-1")
+    {'type': 'PermissionDenied', 'message': 'Not in projects/your-project.', 'cure': 'Ask.', 'status': 403}
+    """
+    said = {"message": error.message, "cure": error.cure}
+    told = {name: _NUMBER.sub("0", text.replace(project, "your-project")) for name, text in said.items()}
+    return {"type": type(error).__name__, **told, **({"status": error.status} if error.status else {})}
+
+
+def error_of(tape: Tape) -> ClaudeError | None:
+    """Return the error that ended the answer, None if it ended well."""
+    if tape.error is None:
+        return None
+    kind = getattr(errors, str(tape.error.get("type")), errors.APIError)
+    known = isinstance(kind, type) and issubclass(kind, errors.ClaudeError)
+    status = tape.error.get("status")
+    return (kind if known else errors.APIError)(
+        str(tape.error.get("message")),
+        cure=str(tape.error.get("cure")),
+        details={"status": status} if isinstance(status, int) else {},
+    )
+
+
+def read_tape(value: Any) -> Tape:
+    """Read a tape from JSON that may come from anybody.
+
+    Raises:
+        RecordingInvalid: it is no answer; the message names the field.
+
+    >>> read_tape({"content": [{"type": "text", "text": "Hi"}], "seconds": 1.5}).seconds
+    1.5
+    """
+    if not isinstance(value, Mapping):
+        raise _unfit("answer", "an object")
+    known = {entry.name for entry in fields(Tape)}
+    found = {name: _checked(name, part) for name, part in value.items() if name in known}
+    return Tape(**found)
+
+
+def _checked(name: str, value: Any) -> Any:
+    if name in {"content", "other_events"}:
+        return _objects(name, value)
+    if name == "pace":
+        return tuple(_pieces(piece) for piece in value) if isinstance(value, (list, tuple)) else ()
+    if name in {"seconds", "first_token_seconds"}:
+        return _seconds(name, value)
+    kinds: dict[str, tuple[type, ...]] = {"usage": (Mapping,), "complete": (bool,), "model": (str,), "region": (str,),
+                                          "stop_details": (Mapping, type(None)),
+                                          "error": (Mapping, type(None))}  # fmt: skip
+    if not isinstance(value, kinds.get(name, (str, type(None)))):
+        raise _unfit(name, "of another kind")
+    return value
+
+
+def _objects(name: str, value: Any) -> tuple[Mapping[str, Any], ...]:
+    if not isinstance(value, (list, tuple)) or len(value) > _MOST_BLOCKS:
+        raise _unfit(name, f"a list of at most {_MOST_BLOCKS:,} objects")
+    for part in value:
+        if not isinstance(part, Mapping) or not isinstance(part.get("type"), str):
+            raise _unfit(name, "a list of objects with a type")
+    return tuple(value)
+
+
+def _pieces(value: Any) -> tuple[int, ...]:
+    counts = value if isinstance(value, (list, tuple)) else ()
+    if not all(type(count) is int and 0 <= count <= 10**9 for count in counts):
+        raise _unfit("pace", "lists of whole numbers")
+    return tuple(counts)
+
+
+def _seconds(name: str, value: Any) -> float | None:
+    if value is None and name == "first_token_seconds":
+        return None
+    if type(value) not in (int, float) or not 0 <= value <= _LONGEST_WAIT or not math.isfinite(value):
+        raise _unfit(name, "a number of seconds")
+    return float(value)
+
+
+def _unfit(name: str, wanted: str) -> errors.RecordingInvalid:
+    return errors.RecordingInvalid(
+        f"The field {name!r} of an answer is not {wanted}.",
+        cure="Take the file from where it came, or record it again.",
+    )
+
+
+def steps(tape: Tape, message_id: str | None = None) -> Iterator[Step]:
+    """Return the events of the answer, each with the seconds to wait before it.
+
+    They fold into the reply that was taped.
+    """
+    usage = dict(tape.usage)
+    message = {"id": message_id, "type": "message", "role": "assistant", "model": tape.model}
+    yield 0.0, {"type": "message_start", "message": {**message, "content": [], "usage": usage}}
+    for index, block in enumerate(tape.content):
+        yield from _block(index, block, tape.pace[index] if index < len(tape.pace) else ())
+    for event in tape.other_events:
+        yield 0.0, event
+    if tape.complete:
+        delta = {"stop_reason": tape.stop_reason, "stop_sequence": tape.stop_sequence,
+                 "stop_details": tape.stop_details}  # fmt: skip
+        yield 0.0, {"type": "message_delta", "delta": delta, "usage": usage}
+        yield 0.0, {"type": "message_stop"}
+
+
+def _block(index: int, block: Mapping[str, Any], pace: Sequence[int]) -> Iterator[Step]:
+    empty, kind, key, text = _opened(block)
+    yield 0.0, {"type": "content_block_start", "index": index, "content_block": empty}
+    for wait, piece in _cut(text, pace):
+        yield wait, {"type": "content_block_delta", "index": index, "delta": {"type": kind, key: piece}}
+    yield 0.0, {"type": "content_block_stop", "index": index}
+
+
+def _opened(block: Mapping[str, Any]) -> tuple[Mapping[str, Any], str, str, str]:
+    """Split a block into how it began and what grew: the kind of its deltas, their key, the whole text."""
+    kind, key = _GROWING.get(block["type"], ("", ""))
+    if key and isinstance(block.get(key), str):
+        return {**block, key: ""}, kind, key, block[key]
+    if isinstance(block.get("input"), Mapping):
+        whole = block.get("partial_json") or (json.dumps(block["input"]) if block["input"] else "")
+        rest = {name: part for name, part in block.items() if name != "partial_json"}
+        return {**rest, "input": {}}, "input_json_delta", "partial_json", str(whole)
+    return block, "", "", ""
+
+
+def _cut(text: str, pace: Sequence[int]) -> Iterator[tuple[float, str]]:
+    """Cut a text where it was cut before; whoever has edited it by hand gets the rest in one piece."""
+    start = 0
+    for length, wait in zip(pace[::2], pace[1::2], strict=False):
+        if start < len(text) and length:
+            yield wait / 1000, text[start : start + length]
+            start += length
+    if start < len(text):
+        yield 0.0, text[start:]
