@@ -9,12 +9,11 @@ from typing import TYPE_CHECKING, Any
 
 from vertex_claude_magic import errors
 from vertex_claude_magic.notebook.options import ParsedLine, parse_cell_line, parse_prompt_line
+from vertex_claude_magic.notebook.provenance import provenance
 from vertex_claude_magic.session.options import AskOptions, find_setting, merge
 from vertex_claude_magic.vertex.endpoint import is_loopback
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from vertex_claude_magic.notebook.live import Answer
     from vertex_claude_magic.session.claude import Claude
     from vertex_claude_magic.session.prompt import Scope
@@ -101,7 +100,14 @@ def ask_prepared(
         _check_thread(magics)
     view = make_view(magics, options, in_cell=in_cell, quiet=shown["quiet"])
     question = Question(
-        client, options, prompt, view, emulated=magics.emulator is not None, scope=scope, deliver=deliver
+        client,
+        options,
+        prompt,
+        view,
+        emulated=magics.emulator is not None,
+        source=magics.cells.source if in_cell else None,
+        scope=scope,
+        deliver=deliver,
     )
     try:
         reply = question.answer()
@@ -162,6 +168,7 @@ class Question:
         prompt: The prompt, to the letter.
         view: Where the answer is drawn, by the thread that calls `answer` and no other.
         emulated: Whether the demo's emulator answers.
+        source: The source of the cell, if the question is all that it holds.
         scope: Where templates, attachments and types are looked up; without it braces are only braces.
         deliver: What is done with a whole answer; it returns what to show of it, and notes.
         stopped: Asked now and then; once it says yes, the answer ends as if it had been interrupted.
@@ -175,6 +182,7 @@ class Question:
         view: Answer,
         *,
         emulated: bool,
+        source: str | None = None,
         scope: Scope | None = None,
         deliver: Deliver | None = None,
         stopped: Callable[[], bool] = lambda: False,
@@ -184,6 +192,7 @@ class Question:
         self._prompt = prompt
         self._view = view
         self._emulated = emulated
+        self._source = source
         self._scope = scope
         self._typed = wants_data(options)
         self._deliver = deliver
@@ -292,7 +301,7 @@ class Question:
                 *self._spend_notes(request),
                 *self._client.notices(self._options),
             ),
-            metadata=_metadata(request, reply, emulated=self._emulated),
+            metadata=provenance(reply, source=self._source),
         )
 
     def _cache_notes(self, request: Request, reply: Reply) -> list[str]:
@@ -344,22 +353,3 @@ _RECORDED = {
     "emulator": ("The emulator gave this answer, not Claude.",),
     "local": ("A server on a machine gave this answer, not Google.",),
 }
-
-
-def _metadata(request: Request, reply: Reply, *, emulated: bool) -> Mapping[str, Any]:
-    return {
-        "model": reply.model,
-        "requested_model": request.model,
-        "region": reply.region,
-        "usage": dict(reply.usage.raw),
-        "cost_usd": reply.cost,
-        "seconds": round(reply.seconds, 3),
-        "stop_reason": reply.stop_reason,
-        "complete": reply.complete,
-        "message_id": reply.message_id,
-        "request_id": reply.request_id,
-        "prompt_hash": request.digest,
-        "emulated": emulated or reply.recorded_from == "emulator",
-        "replayed": reply.replayed,
-        "recorded_at": reply.recorded_at,
-    }

@@ -77,7 +77,13 @@ def add_hooks(shell: Any, magics: Any) -> None:
         if not magics.was_shown(reply):
             raise NotImplementedError
 
-    for formatter, show in zip(_formatters(shell), (show_once, _markdown, _pretty), strict=True):
+    def markdown(reply: Any) -> tuple[str, dict[str, Any]]:
+        text = _markdown(reply)
+        # As the shell shows it, whatever is set for plain text.
+        plain = shell.display_formatter.formatters["text/plain"](reply)
+        return text, _provenance(reply, text, plain)
+
+    for formatter, show in zip(_formatters(shell), (show_once, markdown, _pretty), strict=True):
         formatter.for_type_by_name(*_REPLY, show)
 
 
@@ -112,6 +118,12 @@ def _markdown(reply: Any) -> str:
     from vertex_claude_magic.notebook.footer import ending
 
     return f"{safe_markdown(reply.text)}\n\n{ending(reply)}"
+
+
+def _provenance(reply: Any, markdown: str, plain: str) -> dict[str, Any]:
+    from vertex_claude_magic.notebook.provenance import provenance, stamped
+
+    return stamped(provenance(reply), {"text/markdown": markdown, "text/plain": plain})
 
 
 def _pretty(reply: Any, printer: Any, cycle: bool) -> None:  # noqa: ARG001 - IPython's signature

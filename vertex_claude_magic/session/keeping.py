@@ -19,7 +19,7 @@ from vertex_claude_magic.session.replay.playback import Playback
 from vertex_claude_magic.session.replay.recording import recording_at
 from vertex_claude_magic.session.spend import Limits, Tally, count_or_bound, worst_case
 from vertex_claude_magic.vertex.canonical import attachments
-from vertex_claude_magic.vertex.endpoint import is_google, is_loopback
+from vertex_claude_magic.vertex.lineage import answered_by
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -178,7 +178,7 @@ class Keeping:
             model=request.model,
             region=request.region,
             project=request.project,
-            source="local" if is_loopback(request.url) else "vertex" if is_google(request.url) else "gateway",
+            source=answered_by(request.url),
             cost_most=most,
         )
 
