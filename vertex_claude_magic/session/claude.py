@@ -192,6 +192,11 @@ class Claude:
             request = in_project(request, self.project(options, notify))
         return self._sent(replace(context, request=request), options, memory)
 
+    def is_kept(self, request: Request, options: AskOptions) -> bool:
+        """Tell whether `send` would give an answer again that is kept."""
+        memory = memory_of(options)
+        return memory.answers and memory.look(request) is not None
+
     def _sent(self, context: StreamContext, options: AskOptions, memory: Memory) -> Stream:
         def recorder() -> Recorder:
             count = partial(self.count_request, options=options)
