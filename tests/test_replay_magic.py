@@ -51,6 +51,16 @@ def test_an_answer_that_is_kept_is_given_again_and_wears_a_badge(shell):
     assert (again.usage, again.seconds) == (first.usage, pytest.approx(first.seconds, abs=0.001))
 
 
+def test_what_the_journal_knew_goes_into_the_recording_too(shell, tmp_path):
+    """A notebook that was asked before it had a recording can still be shipped with one."""
+    shell.ok("%%claude -q\nOnce")
+    shell.ok(f'%config ClaudeMagics.recording = "{(tmp_path / "lesson.claude").as_posix()}"')
+    shell.ok("%%claude -q --replay auto\nOnce")
+    shell.ok('%config ClaudeMagics.journal = "off"')
+    assert shell.ok("%%claude -q --replay only\nOnce").replayed
+    assert len(shell.asked) == 1
+
+
 def test_a_miss_in_only_is_one_line_and_nothing_is_sent(shell):
     """It names what differs."""
     shell.ok("%%claude -n 500\nWhat is 2 + 2?")
