@@ -11,6 +11,7 @@ import os
 import sys
 import threading
 import warnings
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn, Protocol
 
@@ -18,6 +19,8 @@ from vertex_claude_magic import errors
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
+
+    from vertex_claude_magic.vertex.identity import Identity
 
 __all__ = ["ApplicationDefault", "Authorizer", "FixedToken"]
 
@@ -36,6 +39,9 @@ class Authorizer(Protocol):
 
     def project(self) -> str | None:
         """Return the project that the credentials name, if they name one."""
+
+    def identity(self, *, renew: bool = False) -> Identity:
+        """Return whose credentials these are, after getting a new token if `renew`."""
 
 
 class FixedToken:
@@ -65,6 +71,13 @@ class FixedToken:
     def project(self) -> str | None:
         """A bare token names no project."""
         return None
+
+    def identity(self, *, renew: bool = False) -> Identity:  # noqa: ARG002 - the protocol has it
+        """A bare token tells nothing of its owner."""
+        from vertex_claude_magic.vertex.identity import Identity
+
+        self.headers()
+        return Identity(kind="fixed token", source="handed over in code")
 
 
 class ApplicationDefault:
@@ -127,6 +140,39 @@ class ApplicationDefault:
         with self._lock:
             self._load(whole=True)
             return self._project or getattr(self._credentials, "quota_project_id", None)
+
+    def identity(self, *, renew: bool = False) -> Identity:
+        """Return whose credentials these are and where they were found; raises what `headers` raises.
+
+        Args:
+            renew: Get a new token first, although the present one may still be good.
+        """
+        from vertex_claude_magic.vertex.identity import identify
+
+        with self._lock:
+            self._load()
+            if renew:
+                self._guarded(lambda: self._credentials.refresh(self._make_request()))
+                _checked(self._apply())
+            metadata = os.environ.get("GCE_METADATA_HOST") or "metadata.google.internal"
+            found = identify(self._credentials, self._source(), metadata_host=metadata)
+            # Who brings a way to Google of their own knows where it leads.
+            return found if self._make_request is _google_request else replace(found, renewed_at=None)
+
+    def _source(self) -> str:
+        if self._given is not None:
+            return "handed over in code"
+        if "compute_engine" in type(self._credentials).__module__:
+            return "the metadata server of this machine"
+        file, _ = _credential_files()
+        named = os.environ.get("GOOGLE_APPLICATION_CREDENTIALS")
+        return f"GOOGLE_APPLICATION_CREDENTIALS, {file}" if named else f"gcloud's login file, {file}"
+
+    def asks_a_machine(self) -> bool:
+        """Tell whether looking for credentials would ask a metadata server, because no file holds any."""
+        asked = os.environ.get("NO_GCE_CHECK") != "true"
+        nothing = not os.environ.get("GOOGLE_APPLICATION_CREDENTIALS") and _credential_files()[1] is None
+        return asked and nothing and self._given is None
 
     def _load(self, *, whole: bool = False) -> None:
         if self._given is not None:
