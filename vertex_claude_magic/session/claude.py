@@ -195,6 +195,11 @@ class Claude:
         counting = build_count_request(request)
         return _counted(self._exchange(counting, options).whole())
 
+    @property
+    def authorizer(self) -> Authorizer:
+        """What gives requests their token; it can be used for other requests to Google."""
+        return self._transport.authorizer
+
     def catalog(self, options: AskOptions | None = None) -> Catalog:
         """Return the model table, with the user's own file on top if a setting names one."""
         return Catalog.load((options or self.options).models_file)
