@@ -17,9 +17,10 @@ from vertex_claude_magic.session.doctor.diagnosis import Diagnosis
 from vertex_claude_magic.session.doctor.finding import line as as_line
 from vertex_claude_magic.session.doctor.finding import verdict
 from vertex_claude_magic.session.doctor.report import check_report, write_report
+from vertex_claude_magic.vertex.endpoint import check_location
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from vertex_claude_magic.notebook.live import Screen
     from vertex_claude_magic.session.doctor.finding import Finding
@@ -82,8 +83,14 @@ def run_doctor(magics: Any, line: str, *, patience: Patience | None = None) -> N
     diagnose(diagnosis, view, options.get("report"), with_names=bool(options.get("with_names")))
 
 
-def check_doctor_options(options: Any) -> None:
-    """Refuse a report that could not be written, before anything is looked at."""
+def check_doctor_options(options: Mapping[str, Any]) -> None:
+    """Refuse what no diagnosis could be made with, before anything is looked at.
+
+    Raises:
+        OptionError: the location is none, or the report could not be written.
+    """
+    if options.get("region"):
+        check_location(options["region"])
     if options.get("with_names") and not options.get("report"):
         raise OptionError("--with-names is about a report.", cure="Add --report FILE.")
     if options.get("report"):

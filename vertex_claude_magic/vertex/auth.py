@@ -311,23 +311,27 @@ def _refused(failure: Any, credentials: Any) -> errors.ClaudeError:
             f"Google refused the service account's key ({said}).",
             cure=f"Check that {errors.quote(email, 80) or 'the account'} and its key still exist, "
             "or name a new key file in GOOGLE_APPLICATION_CREDENTIALS.",
+            details={"kind": "service account"},
         )
     rooms = set(type(credentials).__module__.split("."))
-    for kinds, what, cure in _NOT_PERSONS:
+    for kinds, kind, what, cure in _NOT_PERSONS:
         if rooms & kinds or (isinstance(failure, exceptions.OAuthError) and "identity_pool" in kinds):
-            return errors.LoginExpired(f"{what} ({said}).", cure=cure)
+            return errors.LoginExpired(f"{what} ({said}).", cure=cure, details={"kind": kind})
     return errors.LoginExpired(
-        f"Google asks for a new login ({said}).", cure=f"{login_cure()}, and ask again; no restart is needed."
+        f"Google asks for a new login ({said}).",
+        cure=f"{login_cure()}, and ask again; no restart is needed.",
+        details={"kind": "user login"},
     )
 
 
-# Credentials that no login of a person renews, by the module of their class in google-auth 2.62.
+# Credentials that no login of a person renews, by the module of their class in google-auth 2.62, and their kind
+# as `identity` names it.
 _NOT_PERSONS = (
-    ({"compute_engine"}, "The metadata server of this machine gives no token",
+    ({"compute_engine"}, "service account of this machine", "The metadata server of this machine gives no token",
      "Check that the machine has a service account with the cloud-platform scope."),
-    ({"impersonated_credentials"}, "The account may not act for the service account",
+    ({"impersonated_credentials"}, "impersonated service account", "The account may not act for the service account",
      f"Have roles/iam.serviceAccountTokenCreator on it granted to the account, or run: {LOGIN}"),
-    ({"identity_pool", "aws", "pluggable"}, "Google refused the identity of the workload",
+    ({"identity_pool", "aws", "pluggable"}, "workload identity", "Google refused the identity of the workload",
      "Check the credential source and the workload identity pool that the credentials file names."),
 )  # fmt: skip
 

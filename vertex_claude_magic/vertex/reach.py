@@ -77,29 +77,47 @@ def reach(base_url: str, model: str, *, seconds: float, now: Callable[[], dateti
     """
     import requests
 
-    from vertex_claude_magic.vertex.connection import make_session, network_error, reporting_sockets
+    from vertex_claude_magic.vertex.connection import make_session
 
     host = urlsplit(base_url).netloc.rpartition("@")[2]
     url = f"{base_url.rstrip('/')}/publishers/anthropic/models/{quote(model, safe='@')}"
     seen: list[Any] = []
+    with make_session(loopback=is_loopback(base_url)) as session:
+        around = session.merge_environment_settings(url, {}, stream=True, verify=None, cert=None)
+        try:
+            response = _get(session, url, seconds, around, seen)
+        except (requests.exceptions.RequestException, OSError) as failure:
+            raise _named(failure, host, seconds, usable=bool(seen)) from None
+        with response:
+            return _reached(host, response, now(), _proxy(url, around["proxies"]), seen)
+
+
+def _get(
+    session: requests.Session, url: str, seconds: float, around: Mapping[str, Any], seen: list[Any]
+) -> requests.Response:
+    """Send the question, and note in `seen` how the connection is secured, once there is one."""
+    import requests
+
+    from vertex_claude_magic.vertex.connection import reporting_sockets
 
     def note(sock: Any) -> None:
         if sock is not None:
             seen.append(_secured(sock))
 
-    with make_session(loopback=is_loopback(base_url)) as session:
-        request = requests.Request("GET", url, headers={"User-Agent": _USER_AGENT}).prepare()
-        around = session.merge_environment_settings(url, {}, stream=True, verify=None, cert=None)
-        try:
-            with reporting_sockets(note):
-                response = session.send(request, allow_redirects=False, timeout=seconds, **around)
-        except (requests.exceptions.RequestException, OSError) as failure:
-            if isinstance(failure, requests.exceptions.ReadTimeout) and not seen:
-                # A connection is reported when it can be used; this one was taken and never got so far.
-                raise _no_tls(host, seconds) from None
-            raise network_error(failure, host, seconds) from None
-        with response:
-            return _reached(host, response, now(), _proxy(url, around["proxies"]), seen)
+    request = requests.Request("GET", url, headers={"User-Agent": _USER_AGENT}).prepare()
+    with reporting_sockets(note):
+        return session.send(request, allow_redirects=False, timeout=seconds, **around)
+
+
+def _named(failure: Exception, host: str, seconds: float, *, usable: bool) -> errors.NetworkError:
+    from requests.exceptions import ReadTimeout
+
+    from vertex_claude_magic.vertex.connection import network_error
+
+    if isinstance(failure, ReadTimeout) and not usable:
+        # A connection is noted when it can be used; this one was taken and never got so far.
+        return _no_tls(host, seconds)
+    return network_error(failure, host, seconds)
 
 
 def _no_tls(host: str, seconds: float) -> errors.TLSError:

@@ -343,12 +343,7 @@ def wait_for(
 ) -> T:
     """Run `work` in a thread that can be left, and wait for its result.
 
-    Args:
-        work: What may block.
-        seconds: How long it is waited for.
-        clock: Monotonic seconds.
-        tick: Called several times a second meanwhile.
-        late: Makes the error for work that takes longer; by default it is about credentials.
+    `tick` is called several times a second meanwhile; `late` makes the error for work that takes too long.
 
     Raises:
         CredentialsNotFound: it took longer than `seconds`; whatever `work` raises is raised here too.

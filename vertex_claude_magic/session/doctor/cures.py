@@ -14,6 +14,7 @@ from urllib.parse import urlencode
 
 from vertex_claude_magic import errors
 from vertex_claude_magic.vertex.auth import login_cure
+from vertex_claude_magic.vertex.endpoint import check_location
 from vertex_claude_magic.vertex.failures import read_failure
 
 if TYPE_CHECKING:
@@ -29,6 +30,7 @@ CONSOLE = "https://console.cloud.google.com"
 STATUS = "Open: https://status.cloud.google.com (is Vertex AI in trouble?), and try again in some minutes."
 SIGN_IN = f"Open: {CONSOLE} in a browser of this machine, and sign in to the network."
 _YOUR_PROJECT = "YOUR-PROJECT"
+_NAME_PROJECT = "Set: GOOGLE_CLOUD_PROJECT to the id of your project"
 _UNKNOWN_ACCOUNT = "user:YOUR-EMAIL"
 # The projects that gcloud's own logins belong to: for them no quota project is set.
 _GOOGLES_OWN = {"764086051850", "32555940559"}
@@ -123,9 +125,8 @@ def _no_login(_: errors.ClaudeError, __: Patient) -> str:
     return login_cure()
 
 
-def _expired(_: errors.ClaudeError, patient: Patient) -> str:
-    identity = patient.identity
-    kind, account = (identity.kind, identity.account) if identity else ("", None)
+def _expired(error: errors.ClaudeError, patient: Patient) -> str:
+    kind, account = error.details.get("kind"), patient.identity.account if patient.identity else None
     named = f"{errors.quote(account, 80)} and its key" if account else "the account and its key"
     if kind == "service account":
         return console("iam-admin/serviceaccounts", patient, f"are {named} still there and enabled?")
@@ -192,7 +193,7 @@ def _facts(error: errors.ClaudeError) -> dict[str, object]:
     return dict(read_failure(error.status or 0, body.encode()).metadata)
 
 
-def _not_found(_: errors.ClaudeError, patient: Patient) -> str:
+def _not_found(patient: Patient) -> str:
     case, row = patient.case, patient.row
     if row is None:
         return f"Use: --model {next(iter(case.catalog.nearest(str(case.model.value))), 'sonnet')}"
@@ -203,7 +204,7 @@ def _not_found(_: errors.ClaudeError, patient: Patient) -> str:
     return model_card(patient, "is it enabled, and still served?")
 
 
-def _not_served(_: errors.ClaudeError, patient: Patient) -> str:
+def _not_served(patient: Patient) -> str:
     place = elsewhere(patient)
     return f"Use: --region {place}" if place else "Use: --model sonnet"
 
@@ -224,15 +225,26 @@ def _refused(_: errors.ClaudeError, patient: Patient) -> str:
     return without_address(patient) or "Use: --model haiku, to see whether it is this model only"
 
 
-def _option(error: errors.ClaudeError, patient: Patient) -> str:
-    near = patient.case.catalog.nearest_location(patient.case.place)
-    known = patient.case.place in patient.case.catalog.locations()
-    return f"Use: --region {near or 'global'}" if not known else f"Set: {error.cure}"
+def _option(_: errors.ClaudeError, patient: Patient) -> str:
+    """Tell which of the settings is to be changed: the location, the model, or else the project."""
+    case = patient.case
+    try:
+        check_location(case.place)
+    except errors.OptionError:
+        return f"Use: --region {case.catalog.nearest_location(case.place) or 'global'}"
+    try:
+        case.catalog.resolve(str(case.model.value), case.place)
+    except errors.OptionError:
+        newest = case.catalog.newest(str(case.model.value))
+        return (
+            f"Use: --region {newest.locations[0]}" if newest and newest.locations else "Use: --model sonnet"
+        )
+    return _NAME_PROJECT
 
 
-def _not_servable(error: errors.ClaudeError, patient: Patient) -> str:
-    asked_in_vain = error.status == 400
-    return _not_served(error, patient) if asked_in_vain else _not_found(error, patient)
+def _no_model(error: errors.ClaudeError, patient: Patient) -> str:
+    # 400 says that it is the location, 404 leaves open what it is.
+    return _not_served(patient) if error.status == 400 else _not_found(patient)
 
 
 # First match wins, so each kind stands before its root.
@@ -255,7 +267,7 @@ _CURES: tuple[tuple[type[errors.ClaudeError], Callable[[errors.ClaudeError, Pati
     ),
     (errors.PermissionDenied, _denied),
     (errors.ModelNotEnabled, lambda _, who: model_card(who, "press Enable and accept the terms")),
-    (errors.ModelNotFound, _not_servable),
+    (errors.ModelNotFound, _no_model),
     (errors.QuotaExceeded, _quota),
     (errors.RateLimited, _busy),
     (errors.Overloaded, _busy),

@@ -52,11 +52,12 @@ def public(text: str, names: dict[str, str], *, home: str | None = None) -> str:
         home: The home folder; paths below it are left out. By default the user's.
 
     >>> public("project p-1 of me@example.com, /home/me/key.json", {"p-1": "[project]"}, home="/home/me")
-    'project [project] of [email], [path]'
+    'project [project] of [email], [path] '
     """
     folder = home if home is not None else os.path.expanduser("~")  # noqa: PTH111 - pathlib raises without a home
     if folder.strip("/~\\"):
-        text = re.sub(rf"{re.escape(folder)}[^\s'\",;)]*", "[path]", text)
+        # Names of files hold spaces, so all goes up to the next sign that is seldom in one.
+        text = re.sub(rf"{re.escape(folder)}[^'\",;()\n]*", "[path] ", text)
     for name in sorted(names, key=len, reverse=True):
         for form in dict.fromkeys((name, encoded(name, safe=""), encoded(name, safe=":"))):
             text = re.sub(rf"(?<![\w.-]){re.escape(form)}(?![\w-])", names[name], text)

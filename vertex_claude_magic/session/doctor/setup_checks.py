@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 import sys
 from importlib import metadata
 from typing import TYPE_CHECKING
@@ -104,14 +105,17 @@ def project(case: Case, probes: Probes) -> Finding:
         f"quota project {quota} (from the credentials)." if quota else "no quota project in the credentials."
     )
     if identity is not None and identity.kind == "user login" and not quota:
-        cure = f"Run: gcloud auth application-default set-quota-project {named.value}"
+        cure = f"Run: gcloud auth application-default set-quota-project {shlex.quote(str(named.value))}"
         return Finding(outcome="warning", seen=seen, cure=cure)
     return Finding(outcome="ok", seen=seen)
 
 
-def network(case: Case, probes: Probes) -> Finding:  # noqa: ARG001
+def network(case: Case, probes: Probes) -> Finding:
     """Look whether the host can be reached, through which proxy, and who signed its certificate."""
     found = probes.reached()
+    if found.is_page and found.host.partition(":")[0] in case.options.trusted_hosts:
+        # A gateway may show strangers a page, and no token is sent to find out.
+        return Finding(outcome="not checked", seen=f"{found.host} shows whoever has no token a web page.")
     if found.is_page:
         where = f" that leads to {found.location!r}" if found.location else ""
         seen = f"{found.host} answered with a web page ({found.status}){where}, not with a service."
