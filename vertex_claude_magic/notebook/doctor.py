@@ -110,7 +110,12 @@ def diagnose(diagnosis: Diagnosis, view: View, file: str | None = None, *, with_
     except KeyboardInterrupt:
         stopped = True
         diagnosis.stop()
-    view.finish(diagnosis.findings)
+    try:
+        view.finish(diagnosis.findings)
+    except KeyboardInterrupt:
+        # Pressed again, or at the last moment: the page shows the end all the same.
+        stopped = True
+        view.finish(diagnosis.findings)
     if file is not None:
         write_report(file, diagnosis.report(with_names=with_names))
     if stopped:

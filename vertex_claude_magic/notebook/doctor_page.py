@@ -24,7 +24,7 @@ __all__ = ["html", "plain"]
 _LONGEST = 400
 _LEFT = 'style="text-align: left"'
 _HEADS = ("Check", "Result", "What was seen, and what to do", "Time")
-_CONSOLE = re.compile(r"Open: (https://(?:console|status)\.cloud\.google\.com[^\s\"'<>]*)(.*)")
+_CONSOLE = re.compile(r"Open: (https://(?:console|status)\.cloud\.google\.com(?:/[^\s\"'<>]*)?)((?: .*)?)")
 # JupyterLab looks for formulas in HTML too; neither sign begins one in an element of its own.
 _FORMULA = re.compile(r"[$\\]")
 

@@ -57,7 +57,7 @@ def public(text: str, names: dict[str, str], *, home: str | None = None) -> str:
     folder = home if home is not None else os.path.expanduser("~")  # noqa: PTH111 - pathlib raises without a home
     if folder.strip("/~\\"):
         # Names of files hold spaces, so all goes up to the next sign that is seldom in one.
-        text = re.sub(rf"{re.escape(folder)}[^'\",;()\n]*", "[path] ", text)
+        text = re.sub(rf"{re.escape(folder)}(?![\w.-])[^'\",;()\n]*", "[path] ", text)
     for name in sorted(names, key=len, reverse=True):
         for form in dict.fromkeys((name, encoded(name, safe=""), encoded(name, safe=":"))):
             text = re.sub(rf"(?<![\w.-]){re.escape(form)}(?![\w-])", names[name], text)
