@@ -37,7 +37,7 @@ EMAIL = "emulator@emulator-project.iam.gserviceaccount.com"
 STATUS = "Open: https://status.cloud.google.com"
 HASTY = Patience(host=0.3, answer=0.3)
 ORDER = ["versions", "settings", "credentials", "project", "network", "clock", "token", "service", "API", "permission",
-         "lifecycle", "model", "quota", "one-token request", "widgets", "journal"]  # fmt: skip
+         "lifecycle", "model", "quota", "one token", "widgets", "journal"]  # fmt: skip
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -100,10 +100,10 @@ ROWS = [
     row("service", "overloaded", "Use: --region us", "overloaded"),
     row("service", "failed for claude-sonnet-5-5 in global (500)", STATUS, "server_error"),
     row("service", "(503)", STATUS, "unavailable"),
-    row("one-token request", "prompt is too long", NO_ADDRESS, "prompt_too_long", probe=True),
+    row("one token", "prompt is too long", NO_ADDRESS, "prompt_too_long", probe=True),
     row("service", "too large (413)", NO_ADDRESS, "request_too_large"),
-    row("one-token request", "maximum allowed number", NO_ADDRESS, "max_tokens_refused", probe=True),
-    row("one-token request", "thinking.type.disabled", NO_ADDRESS, "thinking_refused", probe=True),
+    row("one token", "maximum allowed number", NO_ADDRESS, "max_tokens_refused", probe=True),
+    row("one token", "thinking.type.disabled", NO_ADDRESS, "thinking_refused", probe=True),
     row("service", "Extra inputs are not permitted", NO_ADDRESS, "field_added"),
     row("network", "us-eats5-aiplatform.googleapis.com was not found", "Use: --region us-east5", "host_unknown"),
     row("network", "refused the connection", NO_ADDRESS, "host_unreachable"),
@@ -202,10 +202,10 @@ def test_a_healthy_set_up_is_not_ill_without_the_one_token_request(diagnose):
     """What nobody looked at is told apart from what is well."""
     found = named(diagnose().findings)
     assert {name for name, each in found.items() if each.outcome != "ok"} == {
-        "quota", "one-token request", "widgets", "journal"}  # fmt: skip
+        "quota", "one token", "widgets", "journal"}  # fmt: skip
     assert {found[name].outcome for name in ("quota", "journal")} == {"not checked"}
     assert "console.cloud.google.com/iam-admin/quotas?project=emulator-project" in found["quota"].cure
-    assert "fraction of a cent" in found["one-token request"].seen
+    assert "fraction of a cent" in found["one token"].seen
 
 
 def test_the_lines_tell_where_each_thing_comes_from(diagnose):
@@ -249,7 +249,7 @@ def test_where_no_tokens_are_counted_the_model_is_not_checked(diagnose):
         "ok", "ok", "ok", "not checked"]  # fmt: skip
     assert "counts no tokens" in found["model"].seen
     found = named(diagnose(row("", "", "", options=here, probe=True)).findings)
-    assert [found[name].outcome for name in ("model", "quota", "one-token request")] == [
+    assert [found[name].outcome for name in ("model", "quota", "one token")] == [
         "not checked",
         "ok",
         "ok",

@@ -23,6 +23,8 @@ __all__ = ["html", "plain"]
 
 _LONGEST = 400
 _LEFT = 'style="text-align: left"'
+# A long address must not push the table out of the page.
+_WRAPPED = 'style="text-align: left; overflow-wrap: anywhere"'
 _HEADS = ("Check", "Result", "What was seen, and what to do", "Time")
 _CONSOLE = re.compile(r"Open: (https://(?:console|status)\.cloud\.google\.com(?:/[^\s\"'<>]*)?)((?: .*)?)")
 # JupyterLab looks for formulas in HTML too; neither sign begins one in an element of its own.
@@ -47,7 +49,7 @@ def html(findings: Sequence[Finding], running: str = "") -> str:
             f'<tr><th scope="row" {_LEFT}>{_literal(running)}</th><td {_LEFT}>…</td><td></td><td></td></tr>'
         )
     return (
-        f"<table><caption>{_literal(_caption(findings, running))}</caption>"
+        f"<table><caption {_LEFT}><strong>{_literal(_caption(findings, running))}</strong></caption>"
         f"<thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>"
     )
 
@@ -63,11 +65,17 @@ def _caption(findings: Sequence[Finding], running: str) -> str:
 
 
 def _row(finding: Finding) -> str:
-    result = f"{MARKS[finding.outcome]} {finding.outcome}"
+    result = _unbroken(f"{MARKS[finding.outcome]} {finding.outcome}")
+    if finding.outcome == "failure":
+        result = f"<strong>{result}</strong>"
     told = _literal(finding.seen) + (f"<br>{_cure(finding.cure)}" if finding.cure else "")
-    cells = [result, told, f"{finding.seconds:.1f} s"]
-    row = "".join(f"<td {_LEFT}>{cell}</td>" for cell in cells)
-    return f'<tr><th scope="row" {_LEFT}>{_literal(finding.name)}</th>{row}</tr>'
+    name, took = _unbroken(_literal(finding.name)), _unbroken(finding.took)
+    cells = f"<td {_LEFT}>{result}</td><td {_WRAPPED}>{told}</td><td {_LEFT}>{took}</td>"
+    return f'<tr><th scope="row" {_LEFT}>{name}</th>{cells}</tr>'
+
+
+def _unbroken(text: str) -> str:
+    return text.replace(" ", "\N{NO-BREAK SPACE}")
 
 
 def _cure(cure: str) -> str:

@@ -36,7 +36,7 @@ _CHECKS = (
     ("lifecycle", service_checks.lifecycle, ("settings",)),
     ("model", service_checks.model, ("permission", "lifecycle")),
     ("quota", service_checks.quota, ("model",)),
-    ("one-token request", service_checks.one_token, ("quota",)),
+    ("one token", service_checks.one_token, ("quota",)),
     ("widgets", setup_checks.widgets, ()),
 )
 

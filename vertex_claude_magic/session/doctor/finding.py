@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 __all__ = ["MARKS", "Finding", "Outcome", "is_ill", "line", "verdict"]
 
 Outcome = Literal["ok", "warning", "failure", "not checked", "skipped"]
-MARKS: dict[Outcome, str] = {"ok": "✓", "warning": "!", "failure": "✗", "not checked": "–", "skipped": "·"}
+MARKS: dict[Outcome, str] = {"ok": "✓", "warning": "!", "failure": "✗", "not checked": "○", "skipped": "·"}
 _LONGEST = 400
 _NAME_WIDTH = 18
 
@@ -37,6 +37,11 @@ class Finding:
     cure: str = ""
     name: str = ""
     seconds: float = 0.0
+
+    @property
+    def took(self) -> str:
+        """How long it took, as text; nothing where nobody looked."""
+        return f"{self.seconds:.1f} s" if self.outcome in {"ok", "warning", "failure"} else ""
 
 
 def is_ill(findings: Sequence[Finding]) -> bool:
@@ -70,6 +75,5 @@ def line(finding: Finding) -> str:
                                      Run: x
     """
     head = f"{MARKS[finding.outcome]} {finding.name:<{_NAME_WIDTH}}{finding.outcome:<13}"
-    time = f" ({finding.seconds:.1f} s)" if finding.outcome in {"ok", "warning", "failure"} else ""
-    text = f"{head}{quote(finding.seen, _LONGEST)}{time}"
+    text = f"{head}{quote(finding.seen, _LONGEST)}{f' ({finding.took})' if finding.took else ''}"
     return f"{text}\n{' ' * len(head)}{quote(finding.cure, _LONGEST)}" if finding.cure else text
