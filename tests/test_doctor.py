@@ -17,13 +17,14 @@ from vertex_claude_magic.catalog import Catalog
 from vertex_claude_magic.emulator import SICKNESSES, Emulator, Sickness
 from vertex_claude_magic.errors import OptionError
 from vertex_claude_magic.session.doctor import setup_checks
-from vertex_claude_magic.session.doctor.case import Case
+from vertex_claude_magic.session.doctor.case import Case, Once
 from vertex_claude_magic.session.doctor.diagnosis import Diagnosis
 from vertex_claude_magic.session.doctor.examination import Check, Timer, examine, unfinished
 from vertex_claude_magic.session.doctor.finding import MARKS, Finding, is_ill, verdict
 from vertex_claude_magic.session.doctor.probes import FIXED_TEXT, Patience, real_probes
 from vertex_claude_magic.session.options import AskOptions
 from vertex_claude_magic.vertex.auth import ApplicationDefault, FixedToken
+from vertex_claude_magic.vertex.reach import Reached
 
 if TYPE_CHECKING:
     import socket
@@ -350,15 +351,49 @@ OLD = {
 }  # fmt: skip
 
 
+def seen_by(check: str, *, options: AskOptions | None = None, **probes: Any) -> Finding:
+    """What one check says of what these probes see."""
+    case = Case.of(options or AskOptions(), AskOptions(), Catalog.load(), front_end="jupyter")
+    real = real_probes(case, FixedToken("t"), timer=Timer(time.monotonic, 1), patience=Patience())
+    return getattr(setup_checks, check)(case, replace(real, **probes))
+
+
 @pytest.mark.parametrize(("check", "versions", "outcome", "cure"), OLD.values(), ids=OLD)
 def test_versions_that_do_not_fit_are_told(check, versions, outcome, cure):
     """By what is installed, without importing it."""
-    case = Case.of(AskOptions(), AskOptions(), Catalog.load(), front_end="jupyter")
-    real = real_probes(case, FixedToken("t"), timer=Timer(time.monotonic, 1), patience=Patience())
-    probes = replace(real, installed=lambda name: versions.get(name, real.installed(name)))
-    found = getattr(setup_checks, check)(case, probes)
+    usual = {"ipython": "9.1", "requests": "2.33", "google-auth": "2.60", "ipywidgets": "8.1.5"}
+    found = seen_by(check, installed={**usual, **versions}.get)
     assert found.outcome == outcome
     assert found.cure.startswith(cure)
+    assert bool(found.cure) is (outcome != "ok")
+
+
+def answered(**more: Any) -> Once[Reached]:
+    return Once(lambda: Reached(host="gateway.example", **{"status": 401, **more}))
+
+
+def test_a_trusted_gateway_may_show_strangers_a_page():
+    """No token is sent to find out, and so nothing is called ill."""
+    page = answered(status=200, content_type="text/html")
+    trusting = AskOptions(base_url="https://gateway.example/v1", trusted_hosts=("gateway.example",))
+    assert seen_by("network", reached=page).outcome == "failure"
+    assert seen_by("network", reached=page, options=trusting).outcome == "not checked"
+
+
+CLOCKS = [
+    (None, "not checked"),
+    (0.4, "ok"),
+    (-299.0, "ok"),
+    (299.0, "ok"),
+    (301.0, "failure"),
+    (-301.0, "failure"),
+]
+
+
+@pytest.mark.parametrize(("ahead", "outcome"), CLOCKS)
+def test_a_clock_may_be_five_minutes_off(ahead, outcome):
+    """Beyond that Google refuses what it signs; an answer without a date tells nothing."""
+    assert seen_by("clock", reached=answered(ahead=ahead)).outcome == outcome
 
 
 SLOW_METADATA = """
