@@ -530,3 +530,15 @@ def test_a_diagnosis_that_is_stopped_keeps_what_is_known():
 def test_every_outcome_has_a_mark():
     """No two look alike, also without colour."""
     assert len(set(MARKS.values())) == 5
+
+
+def test_the_session_keeps_its_own_token(prepare, claude_emulator):
+    """What is tried are the same credentials, apart: a question before and after has one token."""
+    prepare()
+    claude = Claude(credentials=ApplicationDefault(request=claude_emulator.google_request))
+    claude.ask("Hello")
+    run(Diagnosis(claude))
+    claude.ask("Hello")
+    tokens = [each.headers["authorization"] for each in claude_emulator.requests if "streamRaw" in each.path]
+    assert len(tokens) == 2
+    assert len(set(tokens)) == 1

@@ -43,6 +43,9 @@ class Authorizer(Protocol):
     def identity(self, *, renew: bool = False) -> Identity:
         """Return whose credentials these are, after getting a new token if `renew`."""
 
+    def apart(self) -> Authorizer:
+        """Return the same credentials with a state of their own, to be tried without touching these."""
+
 
 class FixedToken:
     """A token that is known beforehand and never renewed, such as the emulator's.
@@ -78,6 +81,10 @@ class FixedToken:
 
         self.headers()
         return Identity(kind="fixed token", source="handed over in code")
+
+    def apart(self) -> FixedToken:
+        """There is no state."""
+        return self
 
 
 class ApplicationDefault:
@@ -167,6 +174,10 @@ class ApplicationDefault:
         file, _ = _credential_files()
         named = os.environ.get("GOOGLE_APPLICATION_CREDENTIALS")
         return f"GOOGLE_APPLICATION_CREDENTIALS, {file}" if named else f"gcloud's login file, {file}"
+
+    def apart(self) -> ApplicationDefault:
+        """Return credentials that are looked for anew: a look-up of theirs that hangs holds nobody up."""
+        return ApplicationDefault(credentials=self._given, request=self._make_request)
 
     def asks_a_machine(self) -> bool:
         """Tell whether looking for credentials would ask a metadata server, because no file holds any."""

@@ -90,7 +90,7 @@ class Once(Generic[T]):
 
     >>> calls = []
     >>> look = Once(lambda: calls.append(1) or len(calls))
-    >>> look(), look(), look.error
+    >>> look(), look(), look.failure()
     (1, 1, None)
     """
 
@@ -101,13 +101,13 @@ class Once(Generic[T]):
 
     def __call__(self) -> T:
         """Return what is seen, or raise the `ClaudeError` that the first look raised."""
-        if self.error is not None:
-            raise self.error
+        error = self.failure()
+        if error is not None:
+            raise error
         return self._seen[0]
 
-    @property
-    def error(self) -> ClaudeError | None:
-        """The error that looking raises, or None."""
+    def failure(self) -> ClaudeError | None:
+        """Look, and return the error that this raised, or None."""
         if not self._seen and self._error is None:
             try:
                 self._seen.append(self._look())

@@ -73,7 +73,7 @@ class Diagnosis:
             spends=spends,
         )
         self._probes = real_probes(
-            self._case, claude.authorizer, timer=self._timer, patience=patience, tick=tick, now=now
+            self._case, claude.authorizer.apart(), timer=self._timer, patience=patience, tick=tick, now=now
         )
         self._checks = all_checks(self._case, self._probes, journal_health=journal_health)
 

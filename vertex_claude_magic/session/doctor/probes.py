@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime, timezone
 from functools import partial
 from importlib import metadata
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from vertex_claude_magic import errors
 from vertex_claude_magic.session.doctor.case import Case, Once, Probes
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 
 __all__ = ["FIXED_TEXT", "Patience", "real_probes"]
 
+T = TypeVar("T")
 FIXED_TEXT = "Is this working?"
 _BY_MACHINE = (
     "The base URL is on this machine, so nothing outside of it is asked; a token would come from {host}."
@@ -58,7 +59,7 @@ def real_probes(
     now: Callable[[], datetime] = lambda: datetime.now(timezone.utc),
 ) -> Probes:
     """Return the probes for a session's settings and credentials; nothing is looked at before it is asked for."""
-    wait = partial(_wait, timer, tick)
+    wait = _Waiter(timer=timer, tick=tick)
     project = Once(lambda: _project(case, authorizer, wait, patience))
     service = _Service(
         case=case, authorizer=authorizer, project=project, timer=timer, patience=patience, tick=tick
@@ -75,17 +76,21 @@ def real_probes(
     )
 
 
-Wait = Any  # _wait with its timer and tick
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Waiter:
+    """Waits for what may block, within the time of the diagnosis."""
 
+    timer: Timer
+    tick: Callable[[], None]
 
-def _wait(
-    timer: Timer,
-    tick: Callable[[], None],
-    work: Callable[[], Any],
-    seconds: float,
-    late: Callable[[float], errors.ClaudeError] | None = None,
-) -> Any:
-    return wait_for(work, seconds=timer.left(seconds), clock=timer.clock, tick=tick, late=late)
+    def __call__(
+        self,
+        work: Callable[[], T],
+        seconds: float,
+        late: Callable[[float], errors.ClaudeError] | None = None,
+    ) -> T:
+        left = self.timer.left(seconds)
+        return wait_for(work, seconds=left, clock=self.timer.clock, tick=self.tick, late=late)
 
 
 def _version(distribution: str) -> str | None:
@@ -95,14 +100,13 @@ def _version(distribution: str) -> str | None:
         return None
 
 
-def _identity(case: Case, authorizer: Authorizer, wait: Wait, patience: Patience) -> Identity:
+def _identity(case: Case, authorizer: Authorizer, wait: _Waiter, patience: Patience) -> Identity:
     if case.on_this_machine and isinstance(authorizer, ApplicationDefault) and authorizer.asks_a_machine():
         raise NotLookedAt(_BY_MACHINE.format(host="a metadata server"))
-    found: Identity = wait(authorizer.identity, patience.credentials)
-    return found
+    return wait(authorizer.identity, patience.credentials)
 
 
-def _project(case: Case, authorizer: Authorizer, wait: Wait, patience: Patience) -> Found:
+def _project(case: Case, authorizer: Authorizer, wait: _Waiter, patience: Patience) -> Found:
     if case.project.value:
         return case.project
     named = wait(authorizer.project, patience.credentials)
@@ -113,25 +117,23 @@ def _project(case: Case, authorizer: Authorizer, wait: Wait, patience: Patience)
     return Found(named, "the credentials")
 
 
-def _reach(case: Case, wait: Wait, patience: Patience, now: Callable[[], datetime]) -> Reached:
+def _reach(case: Case, wait: _Waiter, patience: Patience, now: Callable[[], datetime]) -> Reached:
     from vertex_claude_magic.vertex.reach import reach
 
     look = partial(reach, case.address, case.model_id, seconds=patience.host, now=now)
     # A little longer than the look itself, whose own error tells more.
-    found: Reached = wait(look, patience.host + 0.5, lambda seconds: _silent(case.host, seconds))
-    return found
+    return wait(look, patience.host + 0.5, lambda seconds: _silent(case.host, seconds))
 
 
-def _renew(case: Case, authorizer: Authorizer, wait: Wait, patience: Patience) -> Identity:
+def _renew(case: Case, authorizer: Authorizer, wait: _Waiter, patience: Patience) -> Identity:
     address = authorizer.identity().renewed_at
     if case.on_this_machine and address is not None and not is_loopback(address):
         raise NotLookedAt(_BY_MACHINE.format(host=address.partition("//")[2].partition("/")[0]))
-    found: Identity = wait(
+    return wait(
         lambda: authorizer.identity(renew=True),
         patience.credentials,
         lambda seconds: _silent("Google's token service", seconds),
     )
-    return found
 
 
 def _silent(who: str, seconds: float) -> errors.DeadlineExceeded:

@@ -23,7 +23,7 @@ _OF_THE_MODEL = (errors.DataSharingRequired, errors.ModelNotEnabled, errors.Mode
 
 def service(case: Case, probes: Probes) -> Finding:
     """Make the authorised call, and look whether Vertex AI itself answered."""
-    error = probes.counted.error
+    error = probes.counted.failure()
     if error is not None and _owner(error) == "service":
         if not _is_page(error):
             raise error
@@ -61,7 +61,7 @@ def permission(case: Case, probes: Probes) -> Finding:  # noqa: ARG001
 
 
 def _raise_own(probes: Probes, name: str) -> None:
-    error = probes.counted.error
+    error = probes.counted.failure()
     if error is not None and _owner(error) == name:
         raise error
 
@@ -83,7 +83,7 @@ def lifecycle(case: Case, probes: Probes) -> Finding:  # noqa: ARG001
 
 def model(case: Case, probes: Probes) -> Finding:
     """Look whether the chosen location serves the chosen model to this project."""
-    error = probes.counted.error
+    error = probes.counted.failure()
     if error is None:
         counted = f"{probes.counted()} tokens of a fixed text were counted, free of charge"
         return Finding(outcome="ok", seen=f"{case.model_id} in {case.place}: {counted}.")
@@ -106,7 +106,7 @@ def quota(case: Case, probes: Probes) -> Finding:
         patient = Patient(case=case, project=str(probes.project().value))
         seen = "Only a real request shows it: --probe asks for one token, for a fraction of a cent."
         return Finding(outcome="not checked", seen=seen, cure=quotas(patient))
-    error = probes.answered.error
+    error = probes.answered.failure()
     if isinstance(error, errors.QuotaExceeded):
         raise error
     if error is not None:

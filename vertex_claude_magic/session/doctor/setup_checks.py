@@ -25,6 +25,7 @@ DISTRIBUTION = "vertex-claude-magic"
 _SHOWN = ("ipython", "ipywidgets", "requests", "google-auth")
 # What questions cannot do without; ipywidgets are for the panel, and have a check of their own.
 _NEEDED = ("ipython", "requests", "google-auth")
+_FIXED = "fixed token"
 _MOST_AHEAD = 300.0  # seconds; Google refuses signed tokens beyond
 _ON = {
     "linux": "sudo timedatectl set-ntp true",
@@ -91,7 +92,9 @@ def _from(origin: str) -> str:
 def credentials(case: Case, probes: Probes) -> Finding:  # noqa: ARG001
     """Look where the credentials come from and whose they are."""
     found = probes.identity()
-    whose = f" of {found.account}" if found.account else ""
+    if found.kind == _FIXED:
+        return Finding(outcome="ok", seen=f"A {_FIXED}, {found.source}.")
+    whose = f" of {found.account}" if found.account else " of an account that it does not name"
     return Finding(outcome="ok", seen=f"{_capital(found.kind)}{whose}, {found.source}.")
 
 
@@ -155,7 +158,7 @@ def _span(ahead: float) -> str:
 def token(case: Case, probes: Probes) -> Finding:  # noqa: ARG001
     """Get a new token, as every question does when the old one ends."""
     found = probes.renewed()
-    if found.kind == "fixed token":
+    if found.kind == _FIXED:
         return Finding(outcome="ok", seen="A fixed token, which is never renewed.")
     whose = f" for {found.account}" if found.account else ""
     return Finding(outcome="ok", seen=f"Google gave a new one{whose}{_until(found.expires, probes.now())}.")
