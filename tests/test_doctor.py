@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import time
 from dataclasses import dataclass, field, replace
@@ -15,15 +16,17 @@ from tls import answer_tls, make_certificate, received, serving
 from vertex_claude_magic import Claude
 from vertex_claude_magic.catalog import Catalog
 from vertex_claude_magic.emulator import SICKNESSES, Emulator, Sickness
-from vertex_claude_magic.errors import OptionError
+from vertex_claude_magic.errors import APIDisabled, OptionError
 from vertex_claude_magic.session.doctor import setup_checks
 from vertex_claude_magic.session.doctor.case import Case, Once
+from vertex_claude_magic.session.doctor.cures import Patient, cure_of
 from vertex_claude_magic.session.doctor.diagnosis import Diagnosis
 from vertex_claude_magic.session.doctor.examination import Check, Timer, examine, unfinished
 from vertex_claude_magic.session.doctor.finding import MARKS, Finding, is_ill, verdict
 from vertex_claude_magic.session.doctor.probes import FIXED_TEXT, Patience, real_probes
 from vertex_claude_magic.session.options import AskOptions
 from vertex_claude_magic.vertex.auth import ApplicationDefault, FixedToken
+from vertex_claude_magic.vertex.identity import Identity
 from vertex_claude_magic.vertex.reach import Reached
 
 if TYPE_CHECKING:
@@ -85,6 +88,10 @@ ROWS = [
     row("permission", "billing", f"{CONSOLE}billing/linkedaccount?project=emulator-project", "billing_disabled"),
     row("permission", "aiplatform.endpoints.predict", "Run: gcloud projects add-iam-policy-binding emulator-project",
         "permission_denied"),
+    row("permission", "use project emulator-project", "Run: gcloud projects add-iam-policy-binding emulator-project "
+        "--member=user:YOUR-EMAIL --role=roles/serviceusage.serviceUsageConsumer", "quota_project_denied", **USER),
+    row("permission", "prohibited by organization's policy", f"{CONSOLE}security/service-perimeter?project=",
+        "perimeter_closed"),
     row("model", "data-sharing consent", CARD, "data_sharing_required"),
     row("model", "is not enabled for project", f"{CARD} (press Enable", "model_not_enabled"),
     row("model", "was not found", f"{CARD} (is it enabled", "model_ended"),
@@ -307,7 +314,14 @@ def test_with_a_base_url_on_this_machine_nothing_goes_elsewhere(claude_emulator,
     monkeypatch.delenv("GOOGLE_APPLICATION_CREDENTIALS")
     monkeypatch.delenv("NO_GCE_CHECK")
     found = named(run(Diagnosis(claude)).findings)["credentials"]
-    assert (found.outcome, "metadata server" in found.seen) == ("skipped", True)
+    assert (found.outcome, "ask metadata.google.internal" in found.seen) == ("skipped", True)
+    file = claude_emulator.credentials_file("external_account")
+    file.write_text(
+        file.read_text().replace(f"{claude_emulator.origin}/v1/token", "https://sts.googleapis.com/v1/token")
+    )
+    monkeypatch.setenv("GOOGLE_APPLICATION_CREDENTIALS", str(file))
+    found = named(run(Diagnosis(claude)).findings)["credentials"]
+    assert (found.outcome, "ask sts.googleapis.com" in found.seen) == ("skipped", True)
 
 
 def test_the_demo_needs_no_login(claude_emulator):
@@ -394,6 +408,32 @@ CLOCKS = [
 def test_a_clock_may_be_five_minutes_off(ahead, outcome):
     """Beyond that Google refuses what it signs; an answer without a date tells nothing."""
     assert seen_by("clock", reached=answered(ahead=ahead)).outcome == outcome
+
+
+def disabled(consumer: str) -> APIDisabled:
+    info = {"reason": "SERVICE_DISABLED", "metadata": {"consumer": f"projects/{consumer}"}}
+    body = json.dumps({"error": {"code": 403, "message": "no", "details": [info]}})
+    return APIDisabled("no", cure="", details={"status": 403, "body": body})
+
+
+PAYING = [
+    ("mine", None, "mine", "services enable aiplatform.googleapis.com --project mine"),
+    ("123456", None, "mine", "services enable aiplatform.googleapis.com --project mine"),
+    ("123456", "pays", "mine", "services enable aiplatform.googleapis.com --project pays"),
+    ("mine", "pays", "mine", "services enable aiplatform.googleapis.com --project mine"),
+    ("32555940559", None, "mine", "auth application-default set-quota-project mine"),
+    ("123456", None, "a b; rm -rf ~", "services enable aiplatform.googleapis.com --project 'a b; rm -rf ~'"),
+    ("123456", None, None, "services enable aiplatform.googleapis.com --project YOUR-PROJECT"),
+]
+
+
+@pytest.mark.parametrize(("consumer", "quota", "project", "command"), PAYING)
+def test_the_api_is_enabled_where_quotas_are_counted(consumer, quota, project, command):
+    """The error may name a number; the quota project of the login is then the one that is meant."""
+    case = Case.of(AskOptions(), AskOptions(), Catalog.load())
+    who = Identity(kind="user login", source="a file", quota_project=quota)
+    cure = cure_of(disabled(consumer), Patient(case=case, project=project, identity=who))
+    assert cure == f"Run: gcloud {command}"
 
 
 SLOW_METADATA = """

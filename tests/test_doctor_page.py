@@ -71,6 +71,7 @@ def test_it_is_one_display_that_is_updated(shell):
     assert set(page.messages[1:]) <= {"update"}
     assert len(page.messages) >= 2
     assert page.drawn[0] == "… versions"
+    assert len(page.outputs[0]["text/html"].encode()) < 8_000
 
 
 def test_an_illness_is_shown_and_is_no_error(shell):

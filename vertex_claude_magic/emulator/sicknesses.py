@@ -182,6 +182,14 @@ SICKNESSES: Mapping[str, Sickness] = {
                              "#{project}.", reason="BILLING_DISABLED", consumer="projects/{project}")),
     "permission_denied": Sickness(about="the account may not ask models in the project",
         refusal=_google(403, _PREDICT + _RESOURCE + "' (or it may not exist).", reason="IAM_PERMISSION_DENIED")),
+    "quota_project_denied": Sickness(about="the account may not use the project that pays",
+        refusal=_google(403, "Caller does not have required permission to use project {project}. Grant the caller the "
+                             "roles/serviceusage.serviceUsageConsumer role, or a custom role with the "
+                             "serviceusage.services.use permission.", reason="USER_PROJECT_DENIED",
+                        consumer="projects/{project}")),
+    "perimeter_closed": Sickness(about="a service perimeter keeps the request out",
+        refusal=_google(403, "Request is prohibited by organization's policy. vpcServiceControlsUniqueIdentifier: "
+                             "Qe4mulator", reason="SECURITY_POLICY_VIOLATED", service="aiplatform.googleapis.com")),
     # A model that is not to be had.
     "data_sharing_required": Sickness(about="the model needs a consent to data sharing",
         refusal=_google(403, "Access to this model requires data sharing to be enabled for publisher 'anthropic'. "

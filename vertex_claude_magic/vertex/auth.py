@@ -161,8 +161,7 @@ class ApplicationDefault:
             if renew:
                 self._guarded(lambda: self._credentials.refresh(self._make_request()))
                 _checked(self._apply())
-            metadata = os.environ.get("GCE_METADATA_HOST") or "metadata.google.internal"
-            found = identify(self._credentials, self._source(), metadata_host=metadata)
+            found = identify(self._credentials, self._source())
             # Who brings a way to Google of their own knows where it leads.
             return found if self._make_request is _google_request else replace(found, renewed_at=None)
 
@@ -179,11 +178,20 @@ class ApplicationDefault:
         """Return credentials that are looked for anew: a look-up of theirs that hangs holds nobody up."""
         return ApplicationDefault(credentials=self._given, request=self._make_request)
 
-    def asks_a_machine(self) -> bool:
-        """Tell whether looking for credentials would ask a metadata server, because no file holds any."""
-        asked = os.environ.get("NO_GCE_CHECK") != "true"
-        nothing = not os.environ.get("GOOGLE_APPLICATION_CREDENTIALS") and _credential_files()[1] is None
-        return asked and nothing and self._given is None
+    def asked_on_the_way(self) -> str | None:
+        """Return the address that is asked while credentials are only looked for, or None if only files are.
+
+        It is a metadata server's where no file is named, and the token service's of an external account,
+        whose project google-auth has to ask for.
+        """
+        from vertex_claude_magic.vertex.identity import external_token_url, metadata_server
+
+        if self._given is not None or self._make_request is not _google_request:
+            return None
+        file, changed = _credential_files()
+        if changed is None and not os.environ.get("GOOGLE_APPLICATION_CREDENTIALS"):
+            return None if os.environ.get("NO_GCE_CHECK") == "true" else metadata_server()
+        return external_token_url(Path(file))
 
     def _load(self, *, whole: bool = False) -> None:
         if self._given is not None:

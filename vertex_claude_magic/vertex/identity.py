@@ -5,11 +5,16 @@ What google-auth's classes tell differs from kind to kind; here it becomes one v
 
 from __future__ import annotations
 
+import json
+import os
 from dataclasses import dataclass
 from datetime import datetime, timezone
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-__all__ = ["Identity", "identify"]
+if TYPE_CHECKING:
+    from pathlib import Path
+
+__all__ = ["Identity", "external_token_url", "identify", "metadata_server"]
 
 _IAM = "https://iamcredentials.googleapis.com"
 # By the module of the class in google-auth 2.63.
@@ -47,7 +52,7 @@ class Identity:
     renewed_at: str | None = None
 
 
-def identify(credentials: Any, source: str, *, metadata_host: str = "metadata.google.internal") -> Identity:
+def identify(credentials: Any, source: str) -> Identity:
     """Read off a google-auth credentials object what may be shown of it.
 
     >>> class Given:
@@ -63,8 +68,23 @@ def identify(credentials: Any, source: str, *, metadata_host: str = "metadata.go
         account=_account(credentials),
         quota_project=getattr(credentials, "quota_project_id", None),
         expires=_expiry(credentials),
-        renewed_at=_address(credentials, rooms, metadata_host),
+        renewed_at=_address(credentials, rooms),
     )
+
+
+def metadata_server() -> str:
+    """Return the address of the metadata server, as google-auth finds it."""
+    return f"http://{os.environ.get('GCE_METADATA_HOST') or 'metadata.google.internal'}"
+
+
+def external_token_url(file: Path) -> str | None:
+    """Return the token service of an external account's file; None for every other file."""
+    try:
+        content = json.loads(file.read_bytes())
+        external = str(content["type"]).startswith("external_account")
+        return str(content["token_url"]) if external else None
+    except (OSError, ValueError, LookupError, TypeError):
+        return None
 
 
 def _account(credentials: Any) -> str | None:
@@ -79,9 +99,9 @@ def _expiry(credentials: Any) -> datetime | None:
     return moment.replace(tzinfo=timezone.utc) if isinstance(moment, datetime) else None
 
 
-def _address(credentials: Any, rooms: list[str], metadata_host: str) -> str | None:
+def _address(credentials: Any, rooms: list[str]) -> str | None:
     if "compute_engine" in rooms:
-        return f"http://{metadata_host}"
+        return metadata_server()
     if "impersonated_credentials" in rooms:
         return _IAM
     names = ("token_uri", "_token_uri", "_token_url")

@@ -50,6 +50,12 @@ class Patient:
         return shlex.quote(self.project or _YOUR_PROJECT)
 
     @property
+    def paying(self) -> str:
+        """The project that quotas are counted against, as a word of a shell command."""
+        quota = self.identity.quota_project if self.identity else None
+        return shlex.quote(quota) if quota else self.project_word
+
+    @property
     def member(self) -> str:
         """The account as IAM names it, as a word of a shell command."""
         if self.identity is None or not self.identity.account:
@@ -170,12 +176,17 @@ def _network(error: errors.ClaudeError, patient: Patient) -> str:
 
 
 def _denied(error: errors.ClaudeError, patient: Patient) -> str:
-    if error.details.get("reason") == "BILLING_DISABLED":
+    reason = error.details.get("reason")
+    if reason == "BILLING_DISABLED":
         return console("billing/linkedaccount", patient, "link a billing account")
-    return (
-        f"Run: gcloud projects add-iam-policy-binding {patient.project_word} --member={patient.member} "
-        "--role=roles/aiplatform.user"
-    )
+    if reason == "SECURITY_POLICY_VIOLATED":
+        return console(
+            "security/service-perimeter", patient, "an administrator lets Vertex AI through the perimeter"
+        )
+    uses = reason == "USER_PROJECT_DENIED"
+    role = "roles/serviceusage.serviceUsageConsumer" if uses else "roles/aiplatform.user"
+    project = patient.paying if uses else patient.project_word
+    return f"Run: gcloud projects add-iam-policy-binding {project} --member={patient.member} --role={role}"
 
 
 def _disabled(error: errors.ClaudeError, patient: Patient) -> str:
@@ -183,8 +194,7 @@ def _disabled(error: errors.ClaudeError, patient: Patient) -> str:
     consumer = str(_facts(error).get("consumer", "")).rpartition("/")[2]
     if consumer in _GOOGLES_OWN:
         return f"Run: gcloud auth application-default set-quota-project {patient.project_word}"
-    quota = patient.identity.quota_project if patient.identity else None
-    pays = shlex.quote(quota) if quota and quota == consumer else patient.project_word
+    pays = patient.project_word if consumer == patient.project else patient.paying
     return f"Run: gcloud services enable aiplatform.googleapis.com --project {pays}"
 
 
@@ -266,7 +276,12 @@ _CURES: tuple[tuple[type[errors.ClaudeError], Callable[[errors.ClaudeError, Pati
         lambda _, who: model_card(who, "an administrator decides there about the consent"),
     ),
     (errors.PermissionDenied, _denied),
-    (errors.ModelNotEnabled, lambda _, who: model_card(who, "press Enable and accept the terms")),
+    (
+        errors.ModelNotEnabled,
+        lambda _, who: model_card(
+            who, "press Enable and accept the terms; a reseller of the billing account may have to allow it"
+        ),
+    ),
     (errors.ModelNotFound, _no_model),
     (errors.QuotaExceeded, _quota),
     (errors.RateLimited, _busy),

@@ -11,6 +11,7 @@ from datetime import datetime, timezone
 from functools import partial
 from importlib import metadata
 from typing import TYPE_CHECKING, Any, TypeVar
+from urllib.parse import urlsplit
 
 from vertex_claude_magic import errors
 from vertex_claude_magic.session.doctor.case import Case, Once, Probes
@@ -34,9 +35,7 @@ __all__ = ["FIXED_TEXT", "Patience", "real_probes"]
 
 T = TypeVar("T")
 FIXED_TEXT = "Is this working?"
-_BY_MACHINE = (
-    "The base URL is on this machine, so nothing outside of it is asked; a token would come from {host}."
-)
+_BY_MACHINE = "The base URL is on this machine, so nothing outside of it is asked; this would ask {host}."
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -101,8 +100,8 @@ def _version(distribution: str) -> str | None:
 
 
 def _identity(case: Case, authorizer: Authorizer, wait: _Waiter, patience: Patience) -> Identity:
-    if case.on_this_machine and isinstance(authorizer, ApplicationDefault) and authorizer.asks_a_machine():
-        raise NotLookedAt(_BY_MACHINE.format(host="a metadata server"))
+    if isinstance(authorizer, ApplicationDefault):
+        _stay_here(case, authorizer.asked_on_the_way())
     return wait(authorizer.identity, patience.credentials)
 
 
@@ -126,14 +125,18 @@ def _reach(case: Case, wait: _Waiter, patience: Patience, now: Callable[[], date
 
 
 def _renew(case: Case, authorizer: Authorizer, wait: _Waiter, patience: Patience) -> Identity:
-    address = authorizer.identity().renewed_at
-    if case.on_this_machine and address is not None and not is_loopback(address):
-        raise NotLookedAt(_BY_MACHINE.format(host=address.partition("//")[2].partition("/")[0]))
+    _stay_here(case, authorizer.identity().renewed_at)
     return wait(
         lambda: authorizer.identity(renew=True),
         patience.credentials,
         lambda seconds: _silent("Google's token service", seconds),
     )
+
+
+def _stay_here(case: Case, address: str | None) -> None:
+    """Look no further if the base URL is on this machine and the next address is not."""
+    if case.on_this_machine and address is not None and not is_loopback(address):
+        raise NotLookedAt(_BY_MACHINE.format(host=urlsplit(address).netloc))
 
 
 def _silent(who: str, seconds: float) -> errors.DeadlineExceeded:
