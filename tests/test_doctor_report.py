@@ -175,6 +175,11 @@ HIDDEN = [
     ("/home/mellow/k.json", {}, "/home/mellow/k.json"),
     ("number 1234567, year 2026, port 127.0.0.1:43210, 0.000024 USD", {},
      "number [number], year 2026, port 127.0.0.1:43210, 0.000024 USD"),
+    ("claude-haiku-4-5@20251001 and claude-sonnet-4-5-20250929", {},
+     "claude-haiku-4-5@20251001 and claude-sonnet-4-5-20250929"),
+    ("'visit https://console/?project=my-pr…'", {"my-project": "[project]"}, "'visit …'"),
+    ("'sent by jane@exam…'", {}, "'sent by …'"),
+    ("at gate.corp:8443 and gate.corp", {"gate.corp:8443": "[host]", "gate.corp": "[host]"}, "at [host] and [host]"),
     ("ya29.a0Af_x-y eyJhbGciOi.J9x.zz", {}, "[token] [token]"),
 ]  # fmt: skip
 

@@ -27,20 +27,38 @@ _PATTERNS = (
     (re.compile(r"[\w.+%-]+@[\w-]+(?:\.[\w-]+)+"), "[email]"),
     (re.compile(r"ya29\.[\w.-]+|\bey[\w-]+\.[\w-]+\.[\w-]*"), "[token]"),
     (re.compile(r"\bprojects/[^/\s'\"`]+"), "projects/[project]"),
-    (re.compile(r"(?<![\w.])\d{6,}\b"), "[number]"),
+    # The first half of a name that was cut off.
+    (re.compile(r"[^\s'\"`]*…"), "…"),
+    # Digits of a model's id are its date.
+    (re.compile(r"(\bclaude-[\w@.-]+)|(?<![\w.])\d{6,}\b"), lambda found: found[1] or "[number]"),
 )  # fmt: skip
 
 
 def names_of(case: Case, probes: Probes) -> dict[str, str]:
     """Return the names that tell who somebody is, each with what stands for it in public."""
-    identity, reached = probes.renewed.known or probes.identity.known, probes.reached.known
+    identity = probes.renewed.known or probes.identity.known
     named = probes.project.known or case.project
     quota = identity.quota_project if identity else None
     account = identity.account if identity else None
-    hosts = [case.host if case.base_url.value else "", (reached.proxy if reached else None) or ""]
-    hosts = [host for host in hosts if host and not _PUBLIC_HOSTS.fullmatch(host.partition(":")[0])]
     names = {str(name): "[project]" for name in (named.value, case.project.value, quota) if name}
-    return {**names, **({account: "[email]"} if account else {}), **dict.fromkeys(hosts, "[host]")}
+    return {
+        **names,
+        **({account: "[email]"} if account else {}),
+        **dict.fromkeys(_hosts(case, probes), "[host]"),
+    }
+
+
+def _hosts(case: Case, probes: Probes) -> Iterable[str]:
+    """Yield the user's own gateway and proxy, each with and without its port."""
+    reached = probes.reached.known
+    for host in (case.host if case.base_url.value else None, reached.proxy if reached else None):
+        if host and not _is_public(host):
+            yield host
+            yield host.partition(":")[0]
+
+
+def _is_public(host: str) -> bool:
+    return _PUBLIC_HOSTS.fullmatch(host.partition(":")[0]) is not None
 
 
 def public(text: str, names: dict[str, str], *, home: str | None = None) -> str:
