@@ -199,7 +199,7 @@ def test_a_healthy_set_up_is_all_green_in_less_than_3_seconds(diagnose):
     """With the one-token request, a journal and a notebook, everything is ok."""
     started = time.monotonic()
     well = Finding(outcome="ok", seen="Writable.")
-    diagnosis = diagnose(row("", "", "", probe=True), front_end="jupyter", journal_health=lambda: well)
+    diagnosis = diagnose(row("", "", "", probe=True), front_end="colab", journal_health=lambda: well)
     assert time.monotonic() - started < 3
     assert [finding.name for finding in diagnosis.findings] == ORDER
     assert {finding.outcome for finding in diagnosis.findings} == {"ok"}
@@ -365,9 +365,11 @@ OLD = {
 }  # fmt: skip
 
 
-def seen_by(check: str, *, options: AskOptions | None = None, **probes: Any) -> Finding:
+def seen_by(
+    check: str, *, options: AskOptions | None = None, front: str = "jupyter", **probes: Any
+) -> Finding:
     """What one check says of what these probes see."""
-    case = Case.of(options or AskOptions(), AskOptions(), Catalog.load(), front_end="jupyter")
+    case = Case.of(options or AskOptions(), AskOptions(), Catalog.load(), front_end=front)
     real = real_probes(case, FixedToken("t"), timer=Timer(time.monotonic, 1), patience=Patience())
     return getattr(setup_checks, check)(case, replace(real, **probes))
 
@@ -380,6 +382,13 @@ def test_versions_that_do_not_fit_are_told(check, versions, outcome, cure):
     assert found.outcome == outcome
     assert found.cure.startswith(cure)
     assert bool(found.cure) is (outcome != "ok")
+
+
+def test_colab_has_a_part_of_its_own_for_widgets():
+    """What is installed for JupyterLab there says nothing."""
+    versions = {"ipywidgets": "7.7.1", "jupyterlab_widgets": "3.0.16"}
+    assert seen_by("widgets", installed=versions.get).outcome == "warning"
+    assert seen_by("widgets", installed=versions.get, front="colab").outcome == "ok"
 
 
 def answered(**more: Any) -> Once[Reached]:

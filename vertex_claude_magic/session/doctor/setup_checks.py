@@ -172,7 +172,9 @@ def _until(expires: datetime | None, now: datetime) -> str:
 
 def widgets(case: Case, probes: Probes) -> Finding:
     """Look whether ipywidgets are there, new enough, and of the version that JupyterLab's part shows."""
-    found, part = probes.installed("ipywidgets"), probes.installed("jupyterlab_widgets")
+    found = probes.installed("ipywidgets")
+    # Colab and VS Code bring their own.
+    part = probes.installed("jupyterlab_widgets") if case.front_end == "jupyter" else None
     least = _least().get("ipywidgets", "0")
     if _older(found, least):
         cure = f'Run: pip install "ipywidgets>={least}"'
