@@ -107,11 +107,11 @@ def quotas(patient: Patient, metric: str = "") -> str:
 
 
 def elsewhere(patient: Patient) -> str | None:
-    """Return another location that serves the chosen model, `global` first, then the nearest; or None."""
+    """Return another location that serves the chosen model, on the same continent if there is one; or None."""
     case, row = patient.case, patient.row
     served = [place for place in (row.locations or () if row else ()) if place != case.place]
-    near = case.catalog.nearest_location(case.place)
-    served.sort(key=lambda place: (place != near, place != "global"))
+    # Two letters tell eu and europe-west1 from us and us-east5.
+    served.sort(key=lambda place: (place[:2] != case.place[:2], place != "global"))
     return served[0] if served else None
 
 
@@ -157,17 +157,17 @@ def _untrusted(error: errors.ClaudeError, patient: Patient) -> str:
 
 
 def _tls(error: errors.ClaudeError, patient: Patient) -> str:
-    cause = str(error.details.get("cause", ""))
-    if cause.startswith("SSLCertVerificationError"):
+    causes = error.details.get("causes", ())
+    if "SSLCertVerificationError" in causes:
         return "Set: REQUESTS_CA_BUNDLE to the CA file of the company proxy that opens TLS."
-    if cause.startswith("OSError"):
+    if causes == ["OSError"]:
         return "Set: REQUESTS_CA_BUNDLE to a file that exists, or to nothing."
     return without_address(patient) or f"Run: curl -v https://{patient.case.host}/ (who answers there?)"
 
 
 def _network(error: errors.ClaudeError, patient: Patient) -> str:
-    case, cause = patient.case, str(error.details.get("cause", "")).partition(":")[0]
-    if "Proxy" in cause or error.message.startswith("The proxy"):
+    case = patient.case
+    if "ProxyError" in error.details.get("causes", ()):
         return "Set: HTTPS_PROXY to the address of your proxy, or to nothing."
     known = case.place in case.catalog.locations()
     if not case.base_url.value and not known and (near := case.catalog.nearest_location(case.place)):
@@ -220,9 +220,9 @@ def _not_served(patient: Patient) -> str:
 
 
 def _quota(error: errors.ClaudeError, patient: Patient) -> str:
-    row = patient.row
-    if patient.case.place != "global" and row is not None and row.served_in("global"):
-        return "Use: --region global (another quota)"
+    place = elsewhere(patient)
+    if patient.case.place != "global" and place is not None:
+        return f"Use: --region {place} (another quota)"
     return quotas(patient, errors.quote(str(_facts(error).get("quota_metric", "")).rpartition("/")[2], 80))
 
 
@@ -257,13 +257,13 @@ def _no_model(error: errors.ClaudeError, patient: Patient) -> str:
     return _not_served(patient) if error.status == 400 else _not_found(patient)
 
 
+_CONSENT = "an administrator decides there about the consent"
+_TERMS = "press Enable and accept the terms; a reseller of the billing account may have to allow it"
+
 # First match wins, so each kind stands before its root.
 _CURES: tuple[tuple[type[errors.ClaudeError], Callable[[errors.ClaudeError, Patient], str]], ...] = (
     (errors.UntrustedHost, _untrusted),
-    (
-        errors.ProjectNotFound,
-        lambda *_: "Set: GOOGLE_CLOUD_PROJECT to the id of your project",
-    ),
+    (errors.ProjectNotFound, lambda *_: _NAME_PROJECT),
     (errors.CredentialsNotFound, _no_login),
     (errors.LoginExpired, _expired),
     (errors.CredentialsError, lambda *_: login_cure()),
@@ -271,23 +271,15 @@ _CURES: tuple[tuple[type[errors.ClaudeError], Callable[[errors.ClaudeError, Pati
     (errors.TLSError, _tls),
     (errors.NetworkError, _network),
     (errors.APIDisabled, _disabled),
-    (
-        errors.DataSharingRequired,
-        lambda _, who: model_card(who, "an administrator decides there about the consent"),
-    ),
+    (errors.DataSharingRequired, lambda _, patient: model_card(patient, _CONSENT)),
     (errors.PermissionDenied, _denied),
-    (
-        errors.ModelNotEnabled,
-        lambda _, who: model_card(
-            who, "press Enable and accept the terms; a reseller of the billing account may have to allow it"
-        ),
-    ),
+    (errors.ModelNotEnabled, lambda _, patient: model_card(patient, _TERMS)),
     (errors.ModelNotFound, _no_model),
     (errors.QuotaExceeded, _quota),
     (errors.RateLimited, _busy),
     (errors.Overloaded, _busy),
     (errors.ServerError, lambda *_: STATUS),
-    (errors.StreamError, lambda _, who: without_address(who) or SIGN_IN),
+    (errors.StreamError, lambda _, patient: without_address(patient) or SIGN_IN),
     (errors.OptionError, _option),
     (errors.ClaudeError, _refused),
 )
