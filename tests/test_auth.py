@@ -16,6 +16,7 @@ import google.auth.exceptions
 import pytest
 
 from vertex_claude_magic import Claude, errors
+from vertex_claude_magic.emulator.credentials import EMAIL
 from vertex_claude_magic.vertex.auth import ApplicationDefault, FixedToken
 
 if TYPE_CHECKING:
@@ -373,3 +374,50 @@ def test_a_fixed_token_names_no_project():
     assert FixedToken("t").project() is None
     with pytest.raises(errors.ProjectNotFound):
         Claude(access_token="t").ask("Hello")
+
+
+@pytest.mark.parametrize(
+    ("kind", "named", "account"),
+    [
+        ("service_account", "service account", EMAIL),
+        ("authorized_user", "user login", None),
+        ("external_account", "workload identity", EMAIL),
+        ("impersonated_service_account", "impersonated service account", EMAIL),
+    ],
+)
+def test_credentials_tell_whose_they_are_and_never_their_token(
+    claude_emulator, monkeypatch, kind, named, account
+):
+    """Kind, place and account at once, the end of the token after a new one; nothing of it in the text."""
+    file = claude_emulator.credentials_file(kind)
+    monkeypatch.setenv("GOOGLE_APPLICATION_CREDENTIALS", str(file))
+    auth = ApplicationDefault(request=claude_emulator.google_request)
+    found = auth.identity()
+    assert (found.kind, found.account) == (named, account)
+    assert found.source == f"GOOGLE_APPLICATION_CREDENTIALS, {file}"
+    renewed = auth.identity(renew=True)
+    left = renewed.expires - datetime.now(timezone.utc)
+    assert timedelta(minutes=50) < left <= timedelta(minutes=61)
+    assert "ya29" not in repr(renewed)
+
+
+def test_a_new_token_is_asked_for_although_the_old_one_is_good(claude_emulator, login):
+    """A diagnosis must see whether the login is still accepted."""
+    claude = login("authorized_user")
+    claude.ask("Hello")
+    claude_emulator.google.denial = "revoked"
+    assert claude.ask("Again").complete
+    with pytest.raises(errors.LoginExpired):
+        claude.authorizer.identity(renew=True)
+
+
+def test_where_tokens_are_renewed_is_known(claude_emulator, monkeypatch):
+    """Of a key file the address that it names, of a login Google's; of a given transport it is not said."""
+    for kind, address in [
+        ("service_account", f"{claude_emulator.origin}/token"),
+        ("authorized_user", "https://oauth2.googleapis.com/token"),
+        ("impersonated_service_account", "https://iamcredentials.googleapis.com"),
+    ]:
+        monkeypatch.setenv("GOOGLE_APPLICATION_CREDENTIALS", str(claude_emulator.credentials_file(kind)))
+        assert ApplicationDefault().identity().renewed_at == address
+        assert ApplicationDefault(request=claude_emulator.google_request).identity().renewed_at is None

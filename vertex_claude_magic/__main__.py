@@ -20,6 +20,12 @@ def _demo(argv: Sequence[str]) -> int:
     return run(argv)
 
 
+def _doctor(argv: Sequence[str]) -> int:
+    from vertex_claude_magic.cli.doctor import main as run
+
+    return run(argv)
+
+
 def _models(argv: Sequence[str]) -> int:
     from vertex_claude_magic.cli.models import main as run
 
@@ -40,6 +46,7 @@ def _emulator(argv: Sequence[str]) -> int:
 
 _COMMANDS: dict[str, tuple[Callable[[Sequence[str]], int], str]] = {
     "demo": (_demo, "run the example notebook against an emulator on this machine"),
+    "doctor": (_doctor, "find out why Claude on Vertex AI does not answer"),
     "models": (_models, "print the model table"),
     "notebook": (_notebook, "list the AI answers of notebook files, or take them out"),
     "emulator": (_emulator, "run the emulator by itself"),
@@ -47,7 +54,7 @@ _COMMANDS: dict[str, tuple[Callable[[Sequence[str]], int], str]] = {
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run a command; 0 after a good end, 2 after one line of error.
+    """Run a command; 0 after a good end, 1 if the doctor finds something, 2 after one line of error.
 
     >>> main(["models", "--family", "haiku"]) # doctest: +ELLIPSIS
     Claude models on Vertex AI...

@@ -8,9 +8,10 @@
 
 It plays the messages and token-counting calls, the model list, and enough of Google's token
 endpoints and metadata server for google-auth to log in. It refuses what Vertex AI refuses, and goes
-wrong on demand. `python -m vertex_claude_magic.emulator` runs it by itself, and
-`pytest_plugins = ["vertex_claude_magic.emulator.pytest_plugin"]` gives tests the fixture
-`claude_emulator`. It needs tornado, which every Jupyter kernel has.
+wrong on demand: once with `fail`, for good with `fall_ill` and a name out of `SICKNESSES`.
+`python -m vertex_claude_magic.emulator` runs it by itself, and `pytest_plugins =
+["vertex_claude_magic.emulator.pytest_plugin"]` gives tests the fixture `claude_emulator`. It needs
+tornado, which every Jupyter kernel has.
 """
 
 from __future__ import annotations
@@ -19,5 +20,6 @@ from vertex_claude_magic.emulator.faults import Fault
 from vertex_claude_magic.emulator.response import Received
 from vertex_claude_magic.emulator.script import Flood, Reply
 from vertex_claude_magic.emulator.server import Emulator
+from vertex_claude_magic.emulator.sicknesses import SICKNESSES, Sickness
 
-__all__ = ["Emulator", "Fault", "Flood", "Received", "Reply"]
+__all__ = ["SICKNESSES", "Emulator", "Fault", "Flood", "Received", "Reply", "Sickness"]

@@ -10,6 +10,7 @@ import threading
 from typing import TYPE_CHECKING, Any, TextIO
 
 from vertex_claude_magic.emulator.server import Emulator
+from vertex_claude_magic.emulator.sicknesses import SICKNESSES
 from vertex_claude_magic.errors import ClaudeError
 
 if TYPE_CHECKING:
@@ -40,6 +41,8 @@ def main(argv: Sequence[str] | None = None, *, out: TextIO | None = None) -> int
     restore = _on_signals(stopped.set)
     try:
         with Emulator(port=options.port, script=options.script, pace=options.pace) as emulator:
+            if options.ill is not None:
+                emulator.fall_ill(options.ill)
             print(banner(emulator.base_url, emulator.environment), file=out or sys.stdout, flush=True)
             stopped.wait()
     except KeyboardInterrupt:
@@ -63,6 +66,11 @@ def _parser() -> argparse.ArgumentParser:
         "--script", metavar="FILE", help="replies: a JSON list of {match, reply}, or one .sse stream"
     )
     parser.add_argument("--pace", type=float, metavar="S", help="seconds between two pieces of an answer")
+    parser.add_argument(
+        "--ill",
+        metavar="NAME",
+        help=f"what is wrong with the set-up, to be found out: {', '.join(SICKNESSES)}",
+    )
     return parser
 
 

@@ -12,7 +12,7 @@ import secrets
 import threading
 import time
 from datetime import datetime, timedelta, timezone
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl
 
 from vertex_claude_magic.emulator import credentials
@@ -21,6 +21,8 @@ from vertex_claude_magic.emulator.response import Received, Response, json_respo
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
+
+    from vertex_claude_magic.emulator.sicknesses import Denial
 
 __all__ = ["FIXED_TOKEN", "Google"]
 
@@ -54,6 +56,11 @@ _DENIALS = {
         "error_description": "reauth related error (invalid_rapt)",
         "error_subtype": "invalid_rapt",
     },
+    "clock": {
+        "error": "invalid_grant",
+        "error_description": "Invalid JWT: Token must be a short-lived token (60 minutes) and in a reasonable "
+        "timeframe. Check your iat and exp values in the JWT claim.",
+    },
 }
 
 
@@ -62,14 +69,15 @@ class Google:
 
     Attributes:
         token_lifetime: Seconds that a token issued from now on is good for.
-        denial: `revoked` or `reauth` to refuse every new token the way Google does, or None.
+        denial: `revoked`, `reauth` or `clock` to refuse every new token the way Google does, `malformed`
+            to give tokens that no header can carry, or None.
     """
 
     def __init__(self, *, origin: str, project: str, clock: Callable[[], float] = time.monotonic) -> None:
         self.origin = origin
         self.project = project
         self.token_lifetime = 3600.0
-        self.denial: Literal["revoked", "reauth"] | None = None
+        self.denial: Denial | None = None
         self._clock = clock
         self._until: dict[str, float] = {}
         self._lock = threading.Lock()
@@ -112,7 +120,7 @@ class Google:
         return None
 
     def _issue(self) -> tuple[str, int]:
-        token = "ya29.emulator-" + secrets.token_urlsafe(24)
+        token = "ya29.emulator-" + secrets.token_urlsafe(24) + ("\n" if self.denial == "malformed" else "")
         with self._lock:
             self._until[token] = self._clock() + self.token_lifetime
         return token, int(self.token_lifetime)
@@ -122,7 +130,7 @@ class Google:
         return json_response({"access_token": token, "expires_in": seconds, "token_type": "Bearer", **more})
 
     def _grant(self, form: Mapping[str, str]) -> Response:
-        if self.denial is not None:
+        if self.denial in _DENIALS:
             return json_response(_DENIALS[self.denial], 400)
         checks = {
             _JWT_GRANT: self._check_jwt,
@@ -158,7 +166,7 @@ class Google:
             return Problem(code=404, message="Method not found.", google=True).response()
         if (refused := self.unauthenticated(received)) is not None:
             return refused.response()
-        if self.denial is not None:
+        if self.denial in _DENIALS:
             text = "Permission 'iam.serviceAccounts.getAccessToken' denied on resource (or it may not exist)."
             return Problem(code=403, message=text, google=True, reason="IAM_PERMISSION_DENIED").response()
         issued, seconds = self._issue()
@@ -198,7 +206,7 @@ class Google:
         return _plain(known[name]) if name in known else _plain("Not Found", 404)
 
     def _metadata_token(self) -> Response:
-        if self.denial is not None:
+        if self.denial in _DENIALS:
             return _plain("Service account not enabled on this instance", 403)
         token, seconds = self._issue()
         body = {"access_token": token, "expires_in": seconds, "token_type": "Bearer"}

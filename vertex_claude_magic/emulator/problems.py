@@ -9,12 +9,14 @@ errors that users of Vertex AI reported in 2025 and 2026.
 from __future__ import annotations
 
 import secrets
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from vertex_claude_magic.emulator.response import Response, json_response
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from vertex_claude_magic.emulator.faults import Fault
 
 __all__ = ["Problem", "fault_response", "invalid"]
@@ -55,7 +57,7 @@ _MESSAGE = {
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Problem:
-    """A refusal: `google` tells whose shape it has; `status` and `reason` are Google's words for it."""
+    """A refusal: `google` tells whose shape it has; `status`, `reason`, `metadata` are Google's words for it."""
 
     code: int
     message: str
@@ -63,6 +65,7 @@ class Problem:
     status: str | None = None
     reason: str | None = None
     kind: str | None = None
+    metadata: Mapping[str, str] = field(default_factory=dict)
 
     def body(self) -> dict[str, Any]:
         """The error's JSON object."""
@@ -73,7 +76,8 @@ class Problem:
         error: dict[str, Any] = {"code": self.code, "message": self.message, "status": status}
         if self.reason:
             kind = "type.googleapis.com/google.rpc.ErrorInfo"
-            error["details"] = [{"@type": kind, "reason": self.reason, "domain": _DOMAIN, "metadata": {}}]
+            info = {"reason": self.reason, "domain": _DOMAIN, "metadata": dict(self.metadata)}
+            error["details"] = [{"@type": kind, **info}]
         return {"error": error}
 
     def _anthropic_body(self) -> dict[str, Any]:

@@ -19,6 +19,7 @@ from vertex_claude_magic.emulator.guard import stranger
 from vertex_claude_magic.emulator.problems import Problem
 from vertex_claude_magic.emulator.script import Script, as_reply, load_script
 from vertex_claude_magic.emulator.service import Service
+from vertex_claude_magic.emulator.sicknesses import HEALTHY, Sickness, sickness
 from vertex_claude_magic.errors import MissingExtra
 
 if TYPE_CHECKING:
@@ -121,13 +122,14 @@ class Emulator:
 
     @property
     def environment(self) -> dict[str, str]:
-        """The environment that points a client here, a service-account key file included."""
-        return {
+        """The environment that points a client here, a service-account key file included; ill if the emulator is."""
+        healthy = {
             "ANTHROPIC_VERTEX_BASE_URL": self.base_url,
             "ANTHROPIC_VERTEX_PROJECT_ID": self.project,
             "CLOUD_ML_REGION": "global",
             "GOOGLE_APPLICATION_CREDENTIALS": str(self.credentials_file()),
         }
+        return self._service.sickness.surroundings(healthy, self.origin)
 
     def credentials_file(self, kind: CredentialKind = "service_account") -> Path:
         """Write a credential file of a kind that points here, and return its path; `close` removes it.
@@ -135,7 +137,9 @@ class Emulator:
         The kinds are `service_account`, `authorized_user`, `external_account` (with impersonation) and
         `impersonated_service_account`.
         """
-        return write_credentials(kind, origin=self.origin, project=self.project, folder=self._folder)
+        file = write_credentials(kind, origin=self.origin, project=self.project, folder=self._folder)
+        self._service.sickness.spoil(file)
+        return file
 
     def google_request(self) -> Request:
         """A google-auth transport that sends here what is meant for Google, for kinds with fixed hosts."""
@@ -155,6 +159,30 @@ class Emulator:
     def fail(self, *faults: Fault | int) -> None:
         """Queue faults for the next calls, one each; a bare number is an HTTP status."""
         self._service.fail([as_fault(fault) for fault in faults])
+
+    def fall_ill(self, name: str) -> None:
+        """Be ill in one way, named in `SICKNESSES`, until `recover`; it takes the place of any other.
+
+        What is wrong on this machine and not at the service (no login, a wrong address) is wrong in
+        `environment` and in the files of `credentials_file` from now on.
+
+        Raises:
+            OptionError: there is no sickness of that name.
+
+        >>> with Emulator() as emulator:
+        ...     emulator.fall_ill("no_credentials")
+        ...     "GOOGLE_APPLICATION_CREDENTIALS" in emulator.environment
+        False
+        """
+        self._be(sickness(name))
+
+    def recover(self) -> None:
+        """Be well again."""
+        self._be(HEALTHY)
+
+    def _be(self, state: Sickness) -> None:
+        self._service.sickness = state
+        self.google.denial = state.denial
 
     def close(self) -> None:
         """Stop serving, close every connection and remove the credential files; may be called twice."""

@@ -23,6 +23,7 @@ from vertex_claude_magic.emulator.problems import Problem, fault_response
 from vertex_claude_magic.emulator.replies import respond
 from vertex_claude_magic.emulator.response import Received, Response, json_response
 from vertex_claude_magic.emulator.script import Reply, Script, Scripted
+from vertex_claude_magic.emulator.sicknesses import HEALTHY
 from vertex_claude_magic.emulator.tokens import input_tokens
 
 if TYPE_CHECKING:
@@ -65,6 +66,7 @@ class Service:
         self._faults: deque[Fault] = deque()
         self._ordered: deque[Reply] = deque(script.ordered)
         self._cache = PromptCache(clock=clock)
+        self.sickness = HEALTHY
 
     def answer(self, replies: Iterable[Scripted]) -> None:
         """Queue replies for the next messages calls."""
@@ -78,13 +80,14 @@ class Service:
 
     def handle(self, received: Received) -> Outcome:
         """Answer one request."""
+        sick = self.sickness
         if (google := self.google.handle(received)) is not None:
-            return google, None
+            return google, sick.metadata if "metadata-flavor" in received.headers else None
         found = route(received.path)
         if found is None and not (received.method == "GET" and _LISTING.fullmatch(received.path)):
             return _NOT_FOUND, None
         with self._lock:
-            fault = self._faults.popleft() if self._faults else None
+            fault = self._faults.popleft() if self._faults else sick.fault()
         if fault is not None and fault.replaces_reply:
             return fault_response(fault), fault
         if (problem := self.google.unauthenticated(received)) is not None:
@@ -94,6 +97,8 @@ class Service:
         return self._call(found, received, fault)
 
     def _call(self, found: Route, received: Received, fault: Fault | None) -> Outcome:
+        if (ill := self._ill(found, received)) is not None:
+            return ill.response(streaming=found.streaming), fault
         ask = unservable(found, received, self.catalog, self.project)
         if isinstance(ask, Problem):
             return ask.response(streaming=found.streaming), fault
@@ -106,6 +111,11 @@ class Service:
         if own is not None and own.replaces_reply:
             return fault_response(own), own
         return respond(ask, scripted, frame=self._frame(ask), pace=self._pace), fault or own
+
+    def _ill(self, found: Route, received: Received) -> Problem | None:
+        asked = received.body.get("model") if isinstance(received.body, dict) else None
+        model = str(asked or "") if found.counting else found.model
+        return self.sickness.refuse(found, model)
 
     def _scripted(self, ask: Ask) -> Scripted:
         with self._lock:

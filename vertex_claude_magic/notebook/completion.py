@@ -43,6 +43,8 @@ def candidates(before: str, word: str, names: Mapping[str, Any] = MappingProxyTy
 
     >>> candidates("%%claude", "--max")
     ['--max-tokens']
+    >>> candidates("%claude_doctor", "--p")
+    ['--probe', '--project']
     >>> candidates("%%claude -f", "")
     ['markdown', 'text', 'json', 'code']
     >>> candidates("%%claude -a", "fra", {"frame": 1, "n": 2})
@@ -61,9 +63,18 @@ def candidates(before: str, word: str, names: Mapping[str, Any] = MappingProxyTy
     elif command == "%claude_models" and not word.startswith("-"):
         choices = _families()
     else:
-        known = {option.long for option in OPTIONS} if command != "%claude_models" else {"--region"}
-        choices = sorted(known) if word.startswith("-") else ()
+        choices = sorted(_options_of(command)) if word.startswith("-") else ()
     return [choice for choice in choices if choice.startswith(word)]
+
+
+def _options_of(command: str) -> Iterable[str]:
+    if command == "%claude_models":
+        return ("--region",)
+    if command == "%claude_doctor":
+        from vertex_claude_magic.notebook.doctor import DOCTOR_OPTIONS
+
+        return (option.long for option in DOCTOR_OPTIONS)
+    return (option.long for option in OPTIONS)
 
 
 def _variables(names: Mapping[str, Any]) -> list[str]:

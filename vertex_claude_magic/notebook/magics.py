@@ -166,6 +166,37 @@ class ClaudeMagics(Magics, Settings):  # type: ignore[misc]
 
     @no_var_expand
     @line_magic
+    def claude_doctor(self, line: str) -> None:
+        """Find out why Claude on Vertex AI does not answer: one line for each check, one cure for each failure.
+
+        It looks at versions, settings, credentials, project, network, clock and token, makes one free call
+        that counts the tokens of a fixed text, and reads from the answer whether the API is enabled and the
+        account, the model and the region are right. No prompt of yours is sent and nothing is changed::
+
+            %claude_doctor
+            %claude_doctor -m opus -r eu            (another choice than that of the session)
+            %claude_doctor --probe                  (asks for one token too, for a fraction of a cent)
+            %claude_doctor --report doctor.txt      (a text to paste in public: no names, no paths)
+
+        Options::
+
+            -m, --model ID        a model id, or an alias: sonnet, opus, haiku, sonnet-4.5 ...
+            -r, --region LOC      global (default), us, eu, or a region such as us-east5
+            -p, --project ID      the Google Cloud project that pays
+            --probe               ask for one token, which shows whether the quota lets a request through
+            --report FILE         write the result to a text file
+            --with-names          keep email, project and paths in the report
+            -h, --help            show this page
+
+        `skipped` is what another failure made pointless, `not checked` what nobody could look at. In a
+        terminal, `vertex-claude doctor` does the same and ends with 1 if something is wrong.
+        """
+        from vertex_claude_magic.notebook.doctor import run_doctor
+
+        run_doctor(self, line)
+
+    @no_var_expand
+    @line_magic
     def claude_demo(self, line: str) -> None:
         """Answer from an emulator in this kernel, without account or network; `%claude_demo stop` goes back.
 
@@ -234,7 +265,7 @@ class ClaudeMagics(Magics, Settings):  # type: ignore[misc]
         self._clients.clear()
 
 
-_NAMES = ("claude", "claude_models", "claude_panel", "claude_fix", "claude_demo")
+_NAMES = ("claude", "claude_models", "claude_panel", "claude_fix", "claude_doctor", "claude_demo")
 
 
 def load(shell: Any) -> None:

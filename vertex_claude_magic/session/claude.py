@@ -279,6 +279,11 @@ class Claude:
         """Return the input tokens of a request and whether they are exact; an upper bound where none are counted."""
         return count_or_bound(request, self.catalog(options), partial(self.count_request, options=options))
 
+    @property
+    def authorizer(self) -> Authorizer:
+        """What gives requests their token; it can be used for other requests to Google."""
+        return self._transport.authorizer
+
     def catalog(self, options: AskOptions | None = None) -> Catalog:
         """Return the model table, with the user's own file on top if a setting names one."""
         return Catalog.load((options or self.options).models_file)

@@ -11,6 +11,7 @@ import os
 import sys
 import threading
 import warnings
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn, Protocol
 
@@ -18,6 +19,8 @@ from vertex_claude_magic import errors
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
+
+    from vertex_claude_magic.vertex.identity import Identity
 
 __all__ = ["ApplicationDefault", "Authorizer", "FixedToken"]
 
@@ -36,6 +39,12 @@ class Authorizer(Protocol):
 
     def project(self) -> str | None:
         """Return the project that the credentials name, if they name one."""
+
+    def identity(self, *, renew: bool = False) -> Identity:
+        """Return whose credentials these are, after getting a new token if `renew`."""
+
+    def apart(self) -> Authorizer:
+        """Return the same credentials with a state of their own, to be tried without touching these."""
 
 
 class FixedToken:
@@ -65,6 +74,17 @@ class FixedToken:
     def project(self) -> str | None:
         """A bare token names no project."""
         return None
+
+    def identity(self, *, renew: bool = False) -> Identity:  # noqa: ARG002 - the protocol has it
+        """A bare token tells nothing of its owner."""
+        from vertex_claude_magic.vertex.identity import Identity
+
+        self.headers()
+        return Identity(kind="fixed token", source="handed over in code")
+
+    def apart(self) -> FixedToken:
+        """There is no state."""
+        return self
 
 
 class ApplicationDefault:
@@ -127,6 +147,51 @@ class ApplicationDefault:
         with self._lock:
             self._load(whole=True)
             return self._project or getattr(self._credentials, "quota_project_id", None)
+
+    def identity(self, *, renew: bool = False) -> Identity:
+        """Return whose credentials these are and where they were found; raises what `headers` raises.
+
+        Args:
+            renew: Get a new token first, although the present one may still be good.
+        """
+        from vertex_claude_magic.vertex.identity import identify
+
+        with self._lock:
+            self._load()
+            if renew:
+                self._guarded(lambda: self._credentials.refresh(self._make_request()))
+                _checked(self._apply())
+            found = identify(self._credentials, self._source())
+            # Who brings a way to Google of their own knows where it leads.
+            return found if self._make_request is _google_request else replace(found, renewed_at=None)
+
+    def _source(self) -> str:
+        if self._given is not None:
+            return "handed over in code"
+        if "compute_engine" in type(self._credentials).__module__:
+            return "the metadata server of this machine"
+        file, _ = _credential_files()
+        named = os.environ.get("GOOGLE_APPLICATION_CREDENTIALS")
+        return f"GOOGLE_APPLICATION_CREDENTIALS, {file}" if named else f"gcloud's login file, {file}"
+
+    def apart(self) -> ApplicationDefault:
+        """Return credentials that are looked for anew: a look-up of theirs that hangs holds nobody up."""
+        return ApplicationDefault(credentials=self._given, request=self._make_request)
+
+    def asked_on_the_way(self) -> str | None:
+        """Return the address that is asked while credentials are only looked for, or None if only files are.
+
+        It is a metadata server's where no file is named, and the token service's of an external account,
+        whose project google-auth has to ask for.
+        """
+        from vertex_claude_magic.vertex.identity import external_token_url, metadata_server
+
+        if self._given is not None or self._make_request is not _google_request:
+            return None
+        file, changed = _credential_files()
+        if changed is None and not os.environ.get("GOOGLE_APPLICATION_CREDENTIALS"):
+            return None if os.environ.get("NO_GCE_CHECK") == "true" else metadata_server()
+        return external_token_url(Path(file))
 
     def _load(self, *, whole: bool = False) -> None:
         if self._given is not None:
@@ -265,23 +330,27 @@ def _refused(failure: Any, credentials: Any) -> errors.ClaudeError:
             f"Google refused the service account's key ({said}).",
             cure=f"Check that {errors.quote(email, 80) or 'the account'} and its key still exist, "
             "or name a new key file in GOOGLE_APPLICATION_CREDENTIALS.",
+            details={"kind": "service account"},
         )
     rooms = set(type(credentials).__module__.split("."))
-    for kinds, what, cure in _NOT_PERSONS:
+    for kinds, kind, what, cure in _NOT_PERSONS:
         if rooms & kinds or (isinstance(failure, exceptions.OAuthError) and "identity_pool" in kinds):
-            return errors.LoginExpired(f"{what} ({said}).", cure=cure)
+            return errors.LoginExpired(f"{what} ({said}).", cure=cure, details={"kind": kind})
     return errors.LoginExpired(
-        f"Google asks for a new login ({said}).", cure=f"{login_cure()}, and ask again; no restart is needed."
+        f"Google asks for a new login ({said}).",
+        cure=f"{login_cure()}, and ask again; no restart is needed.",
+        details={"kind": "user login"},
     )
 
 
-# Credentials that no login of a person renews, by the module of their class in google-auth 2.62.
+# Credentials that no login of a person renews, by the module of their class in google-auth 2.62, and their kind
+# as `identity` names it.
 _NOT_PERSONS = (
-    ({"compute_engine"}, "The metadata server of this machine gives no token",
+    ({"compute_engine"}, "service account of this machine", "The metadata server of this machine gives no token",
      "Check that the machine has a service account with the cloud-platform scope."),
-    ({"impersonated_credentials"}, "The account may not act for the service account",
+    ({"impersonated_credentials"}, "impersonated service account", "The account may not act for the service account",
      f"Have roles/iam.serviceAccountTokenCreator on it granted to the account, or run: {LOGIN}"),
-    ({"identity_pool", "aws", "pluggable"}, "Google refused the identity of the workload",
+    ({"identity_pool", "aws", "pluggable"}, "workload identity", "Google refused the identity of the workload",
      "Check the credential source and the workload identity pool that the credentials file names."),
 )  # fmt: skip
 

@@ -144,9 +144,8 @@ def network_error(failure: BaseException, host: str, seconds: float) -> errors.N
     # A bad setting is quoted by name only: its text may hold a proxy's password or the value of a header.
     text = "" if isinstance(failure, _BAD_SETTINGS) else f": {causes[-1]}"
     cause = errors.quote(f"{type(causes[-1]).__name__}{text}", 120)
-    return kind(
-        what.format(host=host, seconds=f"{seconds:g}"), cure=cure, details={"cause": cause, "host": host}
-    )
+    details = {"cause": cause, "causes": [type(each).__name__ for each in causes], "host": host}
+    return kind(what.format(host=host, seconds=f"{seconds:g}"), cure=cure, details=details)
 
 
 def may_send_again(failure: BaseException) -> bool:

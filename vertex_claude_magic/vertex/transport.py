@@ -171,8 +171,11 @@ class Exchange:
         if self._thread.is_alive():
             self.cancel()
 
-    def whole(self) -> Any:
+    def whole(self, tick: Callable[[], None] = lambda: None) -> Any:
         """Wait for the whole body and return it as JSON, None if it is not JSON; for short answers.
+
+        Args:
+            tick: Called several times a second while nothing has come; for whoever shows the waiting.
 
         Raises:
             ClaudeError: the service refused the request or could not be reached.
@@ -182,6 +185,7 @@ class Exchange:
         try:
             while not isinstance(item := self.get(_SLICE), Ended):
                 body += item if isinstance(item, bytes) else b""
+                tick()
         except KeyboardInterrupt:
             self.cancel()
             raise errors.ClaudeInterrupt from None
@@ -331,8 +335,17 @@ class Exchange:
         self._cancelled.wait(seconds)
 
 
-def wait_for(work: Callable[[], T], *, seconds: float, clock: Callable[[], float] = time.monotonic) -> T:
+def wait_for(
+    work: Callable[[], T],
+    *,
+    seconds: float,
+    clock: Callable[[], float] = time.monotonic,
+    tick: Callable[[], None] = lambda: None,
+    late: Callable[[float], errors.ClaudeError] | None = None,
+) -> T:
     """Run `work` in a thread that can be left, and wait for its result.
+
+    `tick` is called several times a second meanwhile; `late` makes the error for work that takes too long.
 
     Raises:
         CredentialsNotFound: it took longer than `seconds`; whatever `work` raises is raised here too.
@@ -345,7 +358,7 @@ def wait_for(work: Callable[[], T], *, seconds: float, clock: Callable[[], float
         except BaseException as failure:  # noqa: BLE001 - it is raised again where somebody waits
             results.put((None, failure))
 
-    threading.Thread(target=run, name="vertex-claude-credentials", daemon=True).start()
+    threading.Thread(target=run, name="vertex-claude-wait", daemon=True).start()
     end = clock() + seconds
     while clock() < end:
         with suppress(Empty):
@@ -353,7 +366,8 @@ def wait_for(work: Callable[[], T], *, seconds: float, clock: Callable[[], float
             if failure is not None:
                 raise _bare(failure)
             return value  # type: ignore[return-value]
-    raise _no_credentials_in(seconds)
+        tick()
+    raise (late or _no_credentials_in)(seconds)
 
 
 def _error_body(response: requests.Response) -> bytes:

@@ -1,0 +1,61 @@
+"""`vertex-claude doctor`: the diagnosis in a terminal, with an exit code for scripts."""
+
+from __future__ import annotations
+
+import argparse
+from functools import partial
+from typing import TYPE_CHECKING
+
+from vertex_claude_magic.notebook.doctor import LineView, check_doctor_options, diagnose
+from vertex_claude_magic.session.claude import Claude
+from vertex_claude_magic.session.doctor.diagnosis import Diagnosis
+from vertex_claude_magic.session.doctor.finding import is_ill
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from vertex_claude_magic.session.doctor.probes import Patience
+
+__all__ = ["main"]
+
+
+def main(argv: Sequence[str], *, claude: Claude | None = None, patience: Patience | None = None) -> int:
+    """Print each check as soon as it is known; 0 if nothing is wrong, 1 if something is.
+
+    Args:
+        argv: The arguments behind `vertex-claude doctor`.
+        claude: The session that is examined; by default the one that the environment makes.
+        patience: How long it may take.
+
+    Raises:
+        OptionError: the report cannot be written.
+    """
+    options = vars(_parser().parse_args(argv))
+    check_doctor_options(options)
+    diagnosis = Diagnosis(
+        claude or Claude(),
+        {name: options[name] for name in ("model", "region", "project")},
+        spends=options["probe"],
+        patience=patience,
+    )
+    view = LineView(partial(print, flush=True))
+    diagnose(diagnosis, view, options["report"], with_names=options["with_names"])
+    return 1 if is_ill(diagnosis.findings) else 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="vertex-claude doctor",
+        description="Find out why Claude on Vertex AI does not answer. No prompt is sent and nothing is changed.",
+        epilog="exit codes: 0 nothing is wrong, 1 something is, 2 bad usage",
+        allow_abbrev=False,
+    )
+    parser.add_argument("--probe", action="store_true", help="also ask for one token, a fraction of a cent")
+    parser.add_argument("--model", metavar="ID", help="a model id or alias (default: sonnet)")
+    parser.add_argument("--region", metavar="LOC", help="global, us, eu or a region")
+    parser.add_argument("--project", metavar="ID", help="the Google Cloud project that pays")
+    parser.add_argument("--report", metavar="FILE", help="write the result to a text file without names")
+    parser.add_argument(
+        "--with-names", action="store_true", help="keep email, project and paths in the report"
+    )
+    return parser
