@@ -22,11 +22,14 @@
     │   │   └── DataSharingRequired
     │   ├── ModelNotEnabled
     │   ├── ModelNotFound          wrong id, wrong location, or retired
+    │   │   └── CountNotServed     the location counts no tokens; says nothing about the model
     │   ├── RequestTooLarge
     │   ├── RateLimited
     │   │   └── QuotaExceeded      waiting does not help
-    │   └── ServerError
-    │       └── Overloaded
+    │   ├── ServerError
+    │   │   └── Overloaded
+    │   ├── OperationFailed        a long-running operation ended with an error
+    │   └── ConfigChanged          somebody else changed the configuration meanwhile
     ├── StreamError                a reply began and did not end well
     │   ├── StreamInterrupted
     │   └── ProtocolError
@@ -59,6 +62,8 @@ __all__ = [
     "BadRequest",
     "ClaudeError",
     "ClaudeInterrupt",
+    "ConfigChanged",
+    "CountNotServed",
     "CredentialsError",
     "CredentialsNotFound",
     "DataSharingRequired",
@@ -69,6 +74,7 @@ __all__ = [
     "ModelNotFound",
     "ModelRuleError",
     "NetworkError",
+    "OperationFailed",
     "OptionError",
     "Overloaded",
     "PermissionDenied",
@@ -257,6 +263,10 @@ class ModelNotFound(APIError):
     """The id is wrong, the location does not serve the model, or the model is retired."""
 
 
+class CountNotServed(ModelNotFound):
+    """The location counts no tokens, which says nothing about the model."""
+
+
 class RequestTooLarge(APIError):
     """413: the request is larger than the service takes."""
 
@@ -275,6 +285,14 @@ class ServerError(APIError):
 
 class Overloaded(ServerError):
     """529 or `overloaded_error`: the service has no capacity at the moment."""
+
+
+class OperationFailed(APIError):
+    """A long-running operation of Google's ended with an error."""
+
+
+class ConfigChanged(APIError):
+    """A configuration is not as it was set, because somebody else changed it at the same time."""
 
 
 class StreamError(ClaudeError):

@@ -9,12 +9,14 @@ errors that users of Vertex AI reported in 2025 and 2026.
 from __future__ import annotations
 
 import secrets
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from vertex_claude_magic.emulator.response import Response, json_response
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from vertex_claude_magic.emulator.faults import Fault
 
 __all__ = ["Problem", "fault_response", "invalid"]
@@ -62,6 +64,7 @@ class Problem:
     google: bool = False
     status: str | None = None
     reason: str | None = None
+    metadata: Mapping[str, str] = field(default_factory=dict)
     kind: str | None = None
 
     def body(self) -> dict[str, Any]:
@@ -73,7 +76,9 @@ class Problem:
         error: dict[str, Any] = {"code": self.code, "message": self.message, "status": status}
         if self.reason:
             kind = "type.googleapis.com/google.rpc.ErrorInfo"
-            error["details"] = [{"@type": kind, "reason": self.reason, "domain": _DOMAIN, "metadata": {}}]
+            error["details"] = [
+                {"@type": kind, "reason": self.reason, "domain": _DOMAIN, "metadata": dict(self.metadata)}
+            ]
         return {"error": error}
 
     def _anthropic_body(self) -> dict[str, Any]:

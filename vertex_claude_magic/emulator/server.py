@@ -19,7 +19,7 @@ from vertex_claude_magic.emulator.guard import stranger
 from vertex_claude_magic.emulator.problems import Problem
 from vertex_claude_magic.emulator.script import Script, as_reply, load_script
 from vertex_claude_magic.emulator.service import Service
-from vertex_claude_magic.errors import MissingExtra
+from vertex_claude_magic.errors import MissingExtra, OptionError, quote
 
 if TYPE_CHECKING:
     import os
@@ -28,6 +28,8 @@ if TYPE_CHECKING:
     from google.auth.transport.requests import Request
     from typing_extensions import Self
 
+    from vertex_claude_magic.emulator.places import Barred
+    from vertex_claude_magic.emulator.publisher import PublisherConfigs
     from vertex_claude_magic.emulator.response import Received
 
 __all__ = ["Emulator"]
@@ -155,6 +157,27 @@ class Emulator:
     def fail(self, *faults: Fault | int) -> None:
         """Queue faults for the next calls, one each; a bare number is an HTTP status."""
         self._service.fail([as_fault(fault) for fault in faults])
+
+    @property
+    def configs(self) -> PublisherConfigs:
+        """The models' configurations (`setPublisherModelConfig`), and what shall go wrong with them."""
+        return self._service.configs
+
+    def bar(self, model: str, location: str, why: Barred) -> None:
+        """Refuse a model in a location from now on: "not enabled", "no quota", "not served" or "retired".
+
+        `location` may be `*` for every location. A quota bars questions and not counts, which have
+        a quota of their own.
+
+        Raises:
+            OptionError: the table knows no such model.
+        """
+        row = self._service.catalog.find(model)
+        if row is None:
+            raise OptionError(
+                f"The emulator knows no model {quote(model, 60)!r}.", cure="Name one of the table."
+            )
+        self._service.places.bar(row, location, why)
 
     def close(self) -> None:
         """Stop serving, close every connection and remove the credential files; may be called twice."""

@@ -19,7 +19,9 @@ from vertex_claude_magic.emulator.cache import PromptCache
 from vertex_claude_magic.emulator.checks import refusal, unservable
 from vertex_claude_magic.emulator.faults import Fault
 from vertex_claude_magic.emulator.listing import listing
+from vertex_claude_magic.emulator.places import Places
 from vertex_claude_magic.emulator.problems import Problem, fault_response
+from vertex_claude_magic.emulator.publisher import PublisherConfigs, is_config_path
 from vertex_claude_magic.emulator.replies import respond
 from vertex_claude_magic.emulator.response import Received, Response, json_response
 from vertex_claude_magic.emulator.script import Reply, Script, Scripted
@@ -57,6 +59,8 @@ class Service:
     ) -> None:
         self.project = project
         self.google = google
+        self.places = Places()
+        self.configs = PublisherConfigs(project=project)
         self.catalog = Catalog.load()
         self._script = script
         self._pace = pace or 0.0
@@ -81,7 +85,8 @@ class Service:
         if (google := self.google.handle(received)) is not None:
             return google, None
         found = route(received.path)
-        if found is None and not (received.method == "GET" and _LISTING.fullmatch(received.path)):
+        listed = received.method == "GET" and _LISTING.fullmatch(received.path)
+        if found is None and not listed and not is_config_path(received.path):
             return _NOT_FOUND, None
         with self._lock:
             fault = self._faults.popleft() if self._faults else None
@@ -90,13 +95,16 @@ class Service:
         if (problem := self.google.unauthenticated(received)) is not None:
             return problem.response(streaming=bool(found and found.streaming)), fault
         if found is None:
-            return listing(self.catalog, received), fault
+            answer = listing(self.catalog, received) if listed else self.configs.handle(received)
+            return answer, fault
         return self._call(found, received, fault)
 
     def _call(self, found: Route, received: Received, fault: Fault | None) -> Outcome:
         ask = unservable(found, received, self.catalog, self.project)
         if isinstance(ask, Problem):
             return ask.response(streaming=found.streaming), fault
+        if (barred := self.places.refusal(found, ask.model)) is not None:
+            return barred.response(streaming=found.streaming), fault
         if (refused := refusal(ask)) is not None:
             return refused.response(streaming=found.streaming), fault
         if found.counting:

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from vertex_claude_magic.emulator import Emulator
     from vertex_claude_magic.notebook.panel.view import Panel
     from vertex_claude_magic.session.claude import Claude
+    from vertex_claude_magic.session.control_room import ControlRoom
     from vertex_claude_magic.session.prompt import Scope
     from vertex_claude_magic.vertex.reply import Reply
 
@@ -38,6 +39,7 @@ class ClaudeMagics(Magics, Settings):  # type: ignore[misc]
         # The error that a %claude_fix which failed itself was about.
         self.unfixed: BaseException | None = None
         self._clients: dict[bool, Claude] = {}
+        self._control: ControlRoom | None = None
         self._shown: tuple[int, Any] | None = None
 
     @no_var_expand
@@ -174,9 +176,19 @@ class ClaudeMagics(Magics, Settings):  # type: ignore[misc]
         emulated = self.emulator is not None
         client = self._clients.get(emulated)
         if client is None:
-            client = self._clients[emulated] = Claude(access_token="emulator" if emulated else None)
+            token = "emulator" if emulated else None
+            client = self._clients[emulated] = Claude(access_token=token, control=self.control)
         client.options = self.options()
         return client
+
+    @property
+    def control(self) -> ControlRoom:
+        """What checks have found, and what journal and limits tell."""
+        if self._control is None:
+            from vertex_claude_magic.session.control_room import ControlRoom
+
+            self._control = ControlRoom()
+        return self._control
 
     def options(self) -> Any:
         """Return the settings as options; while the demo runs, they point at its emulator."""

@@ -8,14 +8,17 @@ from typing import TYPE_CHECKING, Any
 
 from vertex_claude_magic import errors
 from vertex_claude_magic.catalog import Catalog
+from vertex_claude_magic.session.control_room import ControlRoom
 from vertex_claude_magic.session.options import AskOptions, find_setting, merge
 from vertex_claude_magic.session.prompt import Scope
 from vertex_claude_magic.session.question import Prepared, prepare
 from vertex_claude_magic.session.stream import Stream, StreamContext
+from vertex_claude_magic.vertex.admin import Admin, Place
 from vertex_claude_magic.vertex.auth import ApplicationDefault, Authorizer, FixedToken
 from vertex_claude_magic.vertex.request import build_count_request
 from vertex_claude_magic.vertex.retry import RetryPolicy
-from vertex_claude_magic.vertex.transport import Transport, wait_for
+from vertex_claude_magic.vertex.transport import Transport
+from vertex_claude_magic.vertex.waiting import pause, wait_for
 
 if TYPE_CHECKING:
     from vertex_claude_magic.vertex.reply import Reply
@@ -38,6 +41,7 @@ class Claude:
             own; by default the application default credentials.
         access_token: A ready access token instead of credentials.
         policy: How patient to be with a service that is slow or refuses.
+        control: What checks have found so far; the errors of this object tell of it.
         clock: Monotonic seconds; for tests.
         options: Defaults for all questions, under the names of `ask`.
 
@@ -61,10 +65,12 @@ class Claude:
         credentials: Any = None,
         access_token: str | None = None,
         policy: RetryPolicy | None = None,
+        control: ControlRoom | None = None,
         clock: Callable[[], float] = time.monotonic,
         **options: Any,
     ) -> None:
         self.options = merge(AskOptions(), {"project": project, "region": region, "model": model, **options})
+        self.control = control or ControlRoom()
         self._clock = clock
         self._policy = policy or RetryPolicy()
         self._transport = Transport(
@@ -153,7 +159,7 @@ class Claude:
         read: Callable[[Reply], Reply] | None = None,
     ) -> Stream:
         """Send a request that has been built; `stream` is this after `request`."""
-        exchange = self._exchange(request, options)
+        exchange = self.exchange(request, options)
         context = StreamContext(
             request=request,
             catalog=self.catalog(options),
@@ -193,11 +199,32 @@ class Claude:
     def count_request(self, request: Request, options: AskOptions) -> int:
         """Count the input tokens of a request that has been built; `count` is this after `request`."""
         counting = build_count_request(request)
-        return _counted(self._exchange(counting, options).whole())
+        return _counted(self.exchange(counting, options).whole())
 
     def catalog(self, options: AskOptions | None = None) -> Catalog:
         """Return the model table, with the user's own file on top if a setting names one."""
-        return Catalog.load((options or self.options).models_file)
+        table = Catalog.load((options or self.options).models_file)
+        return table.with_sightings(self.control.sightings)
+
+    def admin(self, options: AskOptions, notify: Callable[[str], None] | None = None) -> Admin:
+        """Return who asks and sets what belongs to the chosen model in the chosen location.
+
+        Args:
+            options: Merged options.
+            notify: Called with what is being waited for.
+        """
+        region = str(find_setting("region", options).value)
+        place = Place(
+            project=self.project(options, notify),
+            region=region,
+            model=self.catalog(options).resolve(str(find_setting("model", options).value), region),
+            base_url=find_setting("base_url", options).value,
+        )
+
+        def call(request: Request, *, retry: bool = True) -> Any:
+            return self.exchange(request, options, retry=retry).whole()
+
+        return Admin(call, place, clock=self._clock, pause=pause)
 
     def project(self, options: AskOptions, notify: Callable[[str], None] | None = None) -> str:
         """Return the project that pays: said, from the environment, or from the credentials.
@@ -228,9 +255,23 @@ class Claude:
         """Close idle connections; the object stays usable."""
         self._transport.close()
 
-    def _exchange(self, request: Request, options: AskOptions) -> Exchange:
+    def exchange(
+        self, request: Request, options: AskOptions, *, timeout: float | None = None, retry: bool = True
+    ) -> Exchange:
+        """Start sending a request that has been built, and return at once.
+
+        Args:
+            request: What is sent.
+            options: Merged options.
+            timeout: Seconds for the whole answer; None means those of the options.
+            retry: Whether it may be sent again if it fails.
+        """
         return self._transport.send(
-            request, self.catalog(options), timeout=_timeout(options), trusted_hosts=options.trusted_hosts
+            request,
+            self.catalog(options),
+            timeout=_timeout(options) if timeout is None else timeout,
+            trusted_hosts=options.trusted_hosts,
+            retry=retry,
         )
 
 
