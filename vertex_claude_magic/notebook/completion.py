@@ -7,11 +7,12 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from vertex_claude_magic.catalog import Catalog
-from vertex_claude_magic.notebook.options import OPTIONS
+from vertex_claude_magic.notebook.admin_options import LOGGING_OPTIONS, MODELS_OPTIONS
+from vertex_claude_magic.notebook.options import OPTIONS, Option
 from vertex_claude_magic.session.options import FORMATS
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
 __all__ = ["candidates", "complete"]
 
@@ -50,18 +51,16 @@ def candidates(before: str, word: str, names: Mapping[str, Any] = MappingProxyTy
     """
     words = before.split()
     command, last = (words[0], words[-1]) if words else ("", "")
-    if command == "%claude_demo":
-        choices: Iterable[str] = ("stop",)
+    if command in _WORDS and not word.startswith("-") and last not in _VALUES:
+        choices: Iterable[str] = _WORDS[command]() if len(words) == 1 else ()
     elif last in {"-a", "--attach"}:
         choices = (*_variables(names), *_files(word))
     elif last == "--as":
         choices = ("df", *(name for name in _variables(names) if isinstance(names[name], type)))
     elif last in _VALUES:
         choices = _VALUES[last]()
-    elif command == "%claude_models" and not word.startswith("-"):
-        choices = _families()
     else:
-        known = {option.long for option in OPTIONS} if command != "%claude_models" else {"--region"}
+        known = {option.long for option in _OPTIONS.get(command, OPTIONS)}
         choices = sorted(known) if word.startswith("-") else ()
     return [choice for choice in choices if choice.startswith(word)]
 
@@ -107,6 +106,16 @@ def _formats() -> Iterable[str]:
     return FORMATS
 
 
+_OPTIONS: Mapping[str, Sequence[Option]] = {
+    "%claude_models": MODELS_OPTIONS,
+    "%claude_logging": LOGGING_OPTIONS,
+    "%claude_demo": (),
+}
+_WORDS: Mapping[str, Callable[[], Iterable[str]]] = {
+    "%claude_demo": lambda: ("stop",),
+    "%claude_models": _families,
+    "%claude_logging": lambda: ("status", "on", "off"),
+}
 _VALUES: dict[str, Callable[[], Iterable[str]]] = {
     "-m": _models,
     "--model": _models,

@@ -15,9 +15,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from vertex_claude_magic.errors import OptionError, quote
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
 
-__all__ = ["OPTIONS", "Option", "ParsedLine", "parse_cell_line", "parse_prompt_line"]
+__all__ = ["OPTIONS", "Option", "ParsedLine", "parse_cell_line", "parse_prompt_line", "parse_words"]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -169,9 +169,14 @@ OPTIONS: tuple[Option, ...] = (
     Option(long="--force", help="send although the model table says that it would be refused"),
     Option(long="--help", short="-h", help="show this page"),
 )
-_BY_NAME: Mapping[str, Option] = {
-    name: option for option in OPTIONS for name in (option.long, option.short) if name
-}  # fmt: skip
+_Known = dict[str, Option]
+
+
+def _by_name(options: Sequence[Option]) -> _Known:
+    return {name: option for option in options for name in (option.long, option.short) if name}
+
+
+_BY_NAME = _by_name(OPTIONS)
 
 
 def parse_cell_line(line: str) -> ParsedLine:
@@ -208,8 +213,25 @@ def parse_prompt_line(line: str) -> ParsedLine:
     return ParsedLine(options=options, prompt=prompt)
 
 
-def _options(words: list[_Word]) -> tuple[dict[str, Any], list[_Word]]:
-    found: dict[str, Any] = {}
+def parse_words(line: str, options: Sequence[Option]) -> ParsedLine:
+    """Read the line of a magic that asks nothing: words and its own options in any order; `prompt` has the words.
+
+    >>> parse_words("on --force", OPTIONS)
+    ParsedLine(name=None, options={'force': True}, prompt='on')
+    """
+    known, found, said = _by_name(options), dict[str, Any](), list[str]()
+    words = _words(line)
+    while words:
+        _, words = _options(words, known, found)
+        said += [word.text for word in words[:1]]
+        words = words[1:]
+    return ParsedLine(options=found, prompt=" ".join(said))
+
+
+def _options(
+    words: list[_Word], known: _Known = _BY_NAME, found: dict[str, Any] | None = None
+) -> tuple[dict[str, Any], list[_Word]]:
+    found = {} if found is None else found
     position = 0
     while position < len(words):
         word = words[position]
@@ -218,7 +240,7 @@ def _options(words: list[_Word]) -> tuple[dict[str, Any], list[_Word]]:
         if word.quoted or not word.text.startswith("-") or len(word.text) < 2:
             break
         name, assigned, value = word.text.partition("=")
-        option = _BY_NAME.get(name) or _refuse(name)
+        option = known.get(name) or _refuse(name, known)
         position += 1
         if not option.value:
             if assigned:
@@ -226,15 +248,15 @@ def _options(words: list[_Word]) -> tuple[dict[str, Any], list[_Word]]:
             found[option.key] = True
             continue
         if not assigned:
-            value = _value(words, position, option)
+            value = _value(words, position, option, known)
             position += 1
         _put(found, option, value)
     return found, words[position:]
 
 
-def _value(words: list[_Word], position: int, option: Option) -> str:
+def _value(words: list[_Word], position: int, option: Option, known: _Known) -> str:
     missing = position >= len(words)
-    if missing or (not words[position].quoted and words[position].text.partition("=")[0] in _BY_NAME):
+    if missing or (not words[position].quoted and words[position].text.partition("=")[0] in known):
         raise OptionError(f"{option.long} has no value.", cure=f"Write {option.long} {option.value}.")
     return words[position].text
 
@@ -251,13 +273,18 @@ def _put(found: dict[str, Any], option: Option, text: str) -> None:
         found[option.key] = (*found.get(option.key, ()), value)
 
 
-def _refuse(name: str) -> Option:
+def _refuse(name: str, known: _Known) -> Option:
     import difflib
 
-    longer = [known for known in _BY_NAME if name.startswith("--") and known.startswith(name)]
-    near = longer or difflib.get_close_matches(name, _BY_NAME, n=1)
+    longer = [each for each in known if name.startswith("--") and each.startswith(name)]
+    near = longer or difflib.get_close_matches(name, known, n=1)
     what = f"{quote(name, 40)!r} is an abbreviation" if longer else f"There is no option {quote(name, 40)!r}"
-    cure = f"Did you mean {' or '.join(near)}?" if near else "%%claude? lists all options; -- ends them."
+    own = (
+        "%%claude? lists all options; -- ends them."
+        if known is _BY_NAME
+        else f"Known are {', '.join(known)}."
+    )
+    cure = f"Did you mean {' or '.join(near)}?" if near else own
     raise OptionError(f"{what}.", cure=cure)
 
 

@@ -34,7 +34,7 @@ _AT_ONCE = 8
 # Seconds: for the whole check, for one call, and between two looks at the calls under way.
 _WHOLE, _EACH, _TICK = 60.0, 20.0, 0.05
 _TEXT = "Hello."
-_REASON = 110
+_REASON = 95
 
 
 class Cell(NamedTuple):
@@ -105,7 +105,7 @@ def _rows(catalog: Catalog, family: str | None) -> list[Model]:
 
 def _from_table(catalog: Catalog, row: Model, location: str, *, probe: bool) -> Finding | None:
     if row.lifecycle == "retired":
-        return "retired", row.status.removeprefix("retired ")
+        return "retired", row.status.removeprefix("retired").lstrip(" ,")
     if location in catalog.locations() and row.locations is not None and not row.served_in(location):
         return "not served", f"the table lists it in {', '.join(row.locations)}"
     count = catalog.services["count_tokens"]

@@ -14,7 +14,7 @@ from typing import Any
 
 from vertex_claude_magic.errors import OptionError, quote
 
-__all__ = ["LoggingConfig", "check_sample", "check_table"]
+__all__ = ["LoggingConfig", "check_sample", "check_table", "is_table"]
 
 _KEY = "loggingConfig"
 _TABLE = re.compile(
@@ -85,11 +85,20 @@ def check_table(text: str) -> str:
     >>> check_table("bq://my-project.claude_logs.requests")
     'bq://my-project.claude_logs.requests'
     """
-    if not _TABLE.fullmatch(text):
+    if not is_table(text):
         raise OptionError(
             f"{quote(text, 80)!r} is no BigQuery table.", cure="Use --table bq://project.dataset.table."
         )
     return text
+
+
+def is_table(text: str) -> bool:
+    """Tell whether a text is the address of a BigQuery table, and of nothing else.
+
+    >>> is_table("bq://my-project.logs.rows"), is_table("bq://my-project.logs.rows'; rm")
+    (True, False)
+    """
+    return _TABLE.fullmatch(text) is not None
 
 
 def check_sample(rate: float) -> float:
