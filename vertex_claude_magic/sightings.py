@@ -48,7 +48,7 @@ class Sighting:
 class Sightings:
     """All that is known; `listed` holds the ids of Google's list, None where it was never read.
 
-    >>> seen = Sighting(project="p", location="eu", model="claude-x", state="usable", day="2026-11-26")
+    >>> seen = Sighting(project="p", location="eu", model="claude-x", state="usable", proof="answer", day="2026-11-26")
     >>> Sightings(cells=(seen,)).hint("claude-x", "p", but="global")
     'It was usable in eu when last checked (2026-11-26).'
     """
@@ -74,13 +74,24 @@ class Sightings:
         found = (cell for cell in self._of(model, project) if cell.state == "usable")
         return tuple(sorted(found, key=lambda cell: cell.location))
 
-    def hint(self, model: str, project: str, *, but: str = "") -> str:
-        """Return one sentence on where a model was usable, leaving one location out; empty if nowhere."""
+    def hint(self, model: str, project: str, *, but: str = "", answered: bool = False) -> str:
+        """Return one sentence on where a model was usable; empty if nowhere.
+
+        Args:
+            model: The id in the model table.
+            project: The project.
+            but: A location to leave out.
+            answered: Whether only an answer counts; a count of tokens proves no quota.
+        """
         found = [cell for cell in self.usable(model, project) if cell.location != but]
+        proofs = {cell.proof for cell in found}
+        if "answer" in proofs or answered:
+            found = [cell for cell in found if cell.proof == "answer"]
         if not found:
             return ""
-        places = ", ".join(cell.location for cell in found)
-        return f"It was usable in {places} when last checked ({min(cell.day for cell in found)})."
+        places, day = ", ".join(cell.location for cell in found), min(cell.day for cell in found)
+        how = ", by counting tokens" if "answer" not in proofs else ""
+        return f"It was usable in {places} when last checked ({day}{how})."
 
     def speak_against(self, retired: str) -> bool:
         """Tell whether a live source knows a model that the table calls retired."""

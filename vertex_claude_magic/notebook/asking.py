@@ -101,7 +101,14 @@ def ask_prepared(
         _check_thread(magics)
     view = make_view(magics, options, in_cell=in_cell, quiet=shown["quiet"])
     question = Question(
-        client, options, prompt, view, emulated=magics.emulator is not None, scope=scope, deliver=deliver
+        client,
+        options,
+        prompt,
+        view,
+        emulated=magics.emulator is not None,
+        scope=scope,
+        deliver=deliver,
+        remind=not shown["quiet"],
     )
     try:
         reply = question.answer()
@@ -165,6 +172,7 @@ class Question:
         scope: Where templates, attachments and types are looked up; without it braces are only braces.
         deliver: What is done with a whole answer; it returns what to show of it, and notes.
         stopped: Asked now and then; once it says yes, the answer ends as if it had been interrupted.
+        remind: Whether to say, once a session, that the model is near its end.
     """
 
     def __init__(
@@ -178,6 +186,7 @@ class Question:
         scope: Scope | None = None,
         deliver: Deliver | None = None,
         stopped: Callable[[], bool] = lambda: False,
+        remind: bool = False,
     ) -> None:
         self._client = client
         self._options = options
@@ -188,6 +197,7 @@ class Question:
         self._typed = wants_data(options)
         self._deliver = deliver
         self._stopped = stopped
+        self._remind = remind
         self._label = self._make_label()
         self._started = False
         self._stream: Stream | None = None
@@ -288,6 +298,7 @@ class Question:
             notes=(
                 *self._remarks,
                 *self._cache_notes(request, reply),
+                *self._lifecycle_notes(request),
                 *_notes(request, reply, emulated=self._emulated),
             ),
             metadata=_metadata(request, reply, emulated=self._emulated),
@@ -302,6 +313,15 @@ class Question:
         least = row.min_cacheable_tokens if row is not None else None
         why = f": {request.model} caches from {least:,} tokens on" if least else ""
         return [f"The prompt was not cached{why}."]
+
+    def _lifecycle_notes(self, request: Request) -> list[str]:
+        if not self._remind:
+            return []
+        catalog = self._client.catalog(self._options)
+        row = catalog.find(request.model)
+        name = row.id if row is not None else request.model
+        notice = self._client.control.reminder.tell(catalog, name, request.region)
+        return [notice] if notice else []
 
     def _leave(self, partial: Reply | None, request: Request | None) -> None:
         if partial is not None and partial.blocks and request is not None:

@@ -177,9 +177,17 @@ def region_choices(catalog: Catalog, options: AskOptions) -> tuple[Choice, ...]:
     }
     places = [place for place in catalog.locations() if place in (served or wide)]
     present = str(find_setting("region", options).value)
-    choices = [Choice(value=place, label=place) for place in places]
+    choices = [Choice(value=place, label=_seen(catalog, options, place)) for place in places]
     reason = "not served here" if served else "not in the table"
     return _with_present(choices, present, f"{quote(present, 40)} · {reason}")
+
+
+def _seen(catalog: Catalog, options: AskOptions, location: str) -> str:
+    """Return a location with what the last check of the chosen model found there, if it was checked."""
+    name, row = chosen_model(catalog, options)
+    project = find_setting("project", options).value
+    found = catalog.sightings().find(row.id if row is not None else name, location, project)
+    return location if found is None else f"{location} · {found.state} {found.day}"
 
 
 def region_note(catalog: Catalog, options: AskOptions) -> str:

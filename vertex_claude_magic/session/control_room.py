@@ -11,6 +11,7 @@ from datetime import datetime, timezone
 from threading import Lock
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
+from vertex_claude_magic.session.lifecycle import Reminder
 from vertex_claude_magic.sightings import NOTE_KINDS, Sightings
 
 if TYPE_CHECKING:
@@ -78,11 +79,13 @@ class ControlRoom:
         notes: Where results are kept with their date.
         journal: Returns what the local journal keeps, None if there is none.
         spend: Returns what was spent, one row a limit.
+        reminder: Tells of models that are near their end, once a session.
     """
 
     notes: Notes = field(default_factory=MemoryNotes)
     journal: Callable[[], JournalFacts | None] = lambda: None
     spend: Callable[[], Sequence[SpendRow]] = lambda: ()
+    reminder: Reminder = field(default_factory=Reminder)
 
     def sightings(self) -> Sightings:
         """Return what checks and Google's list have shown so far."""

@@ -160,7 +160,7 @@ def _error(failure: Failure, asked: Asked) -> errors.ClaudeError:
         "model": asked.model, "project": asked.project, "region": asked.region,
     }  # fmt: skip
     cure = row.cure(failure, asked)
-    if row.error in _ELSEWHERE and (hint := _seen_elsewhere(asked)):
+    if row.error in _ELSEWHERE and (hint := _seen_elsewhere(asked, row.error)):
         cure = f"{cure} {hint}"
     return row.error(message, cure=cure, details=details)
 
@@ -169,10 +169,12 @@ def _error(failure: Failure, asked: Asked) -> errors.ClaudeError:
 _ELSEWHERE = (errors.ModelNotFound, errors.ModelNotEnabled, errors.QuotaExceeded)
 
 
-def _seen_elsewhere(asked: Asked) -> str:
+def _seen_elsewhere(asked: Asked, kind: type[errors.APIError]) -> str:
     row = asked.catalog.find(asked.model)
     name = row.id if row is not None else asked.model
-    return asked.catalog.sightings().hint(name, asked.project, but=asked.region)
+    return asked.catalog.sightings().hint(
+        name, asked.project, but=asked.region, answered=kind is errors.QuotaExceeded
+    )
 
 
 def _printable(asked: Asked) -> Asked:
