@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from vertex_claude_magic.session.availability import Grid
     from vertex_claude_magic.sightings import Sighting
 
-__all__ = ["html", "plain"]
+__all__ = ["html", "plain", "state_of"]
 
 _MARKS = {
     "usable": "✓",
@@ -54,7 +54,7 @@ def plain(grid: Grid, catalog: Catalog) -> str:
     """Return the grid as aligned text, and below it what stands behind each state."""
     rows = [["Model", *grid.locations]]
     rows += [
-        [_name(catalog, model), *(_state(_cell(grid, model, place)) for place in grid.locations)]
+        [_name(catalog, model), *(state_of(_cell(grid, model, place)) for place in grid.locations)]
         for model in grid.models
     ]
     widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
@@ -116,7 +116,7 @@ def _html_row(grid: Grid, catalog: Catalog, model: str) -> str:
 
 
 def _html_cell(cell: Sighting) -> str:
-    shown = _escape(_state(cell))
+    shown = _escape(state_of(cell))
     return (
         shown
         if cell.state == "usable" or cell.reason == "…"
@@ -124,7 +124,8 @@ def _html_cell(cell: Sighting) -> str:
     )
 
 
-def _state(cell: Sighting) -> str:
+def state_of(cell: Sighting) -> str:
+    """Return the state of a cell with its mark; a star tells that only a count proves it."""
     if cell.reason == "…":
         return "…"
     star = "*" if cell.state == "usable" and cell.proof == "count" else ""

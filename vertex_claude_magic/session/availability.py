@@ -203,9 +203,9 @@ class Check:
         )
 
     @property
-    def requests(self) -> int:
-        """How many requests this check makes."""
-        return len(self._ask)
+    def progress(self) -> tuple[int, int]:
+        """How many cells have their answer, and how many are to be asked."""
+        return sum(cell in self._found for cell in self._ask), len(self._ask)
 
     def run(self, on_change: Callable[[], None], stopped: Callable[[], bool] = lambda: False) -> None:
         """Ask; what is found is noted at once, so that a stop loses nothing.

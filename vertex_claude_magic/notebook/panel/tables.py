@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from vertex_claude_magic.catalog import Catalog, Model
 
-__all__ = ["ORDERS", "PriceRow", "models_table", "price_row", "price_table"]
+__all__ = ["ORDERS", "PriceRow", "models_table", "price_row", "price_table", "table"]
 
 _TABLE = 'rules="rows" cellpadding="3" style="width: 100%; border-collapse: collapse; margin: 0"'
 _LEFT = 'style="text-align: left; overflow-wrap: anywhere"'
@@ -94,7 +94,7 @@ def price_table(
         )
         for row in rows
     ]
-    return _table(caption, heads, body, [row.id == chosen for row in rows])
+    return table(caption, heads, body, [row.id == chosen for row in rows])
 
 
 def _counted(row: PriceRow) -> str:
@@ -137,9 +137,7 @@ def models_table(catalog: Catalog, location: str, order: str, chosen: str = "") 
         )
         for model in rows
     ]
-    return _table(
-        caption, ("Model", "In", "Out", "Context", "Released"), body, [m.id == chosen for m in rows]
-    )
+    return table(caption, ("Model", "In", "Out", "Context", "Released"), body, [m.id == chosen for m in rows])
 
 
 def _inverted(date: str) -> tuple[int, ...]:
@@ -170,7 +168,15 @@ def _name(name: str, mark: str, *, current: bool) -> str:
     return f"{shown}<br>{_escaped(mark)}" if mark else shown
 
 
-def _table(caption: str, heads: Sequence[str], body: Sequence[Sequence[str]], current: Sequence[bool]) -> str:
+def table(caption: str, heads: Sequence[str], body: Sequence[Sequence[str]], current: Sequence[bool]) -> str:
+    """Return a table as HTML.
+
+    Args:
+        caption: What it shows, as plain text.
+        heads: The heads of its columns, as HTML.
+        body: The cells of each row, as HTML; numbers stand to the right.
+        current: For each row, whether it is that of the chosen model.
+    """
     # What cells share is said once for the table, because the panel's state is saved with the notebook.
     head = "".join(
         f'<th scope="col" {_RIGHT if place else _LEFT}>{name}</th>' for place, name in enumerate(heads)
