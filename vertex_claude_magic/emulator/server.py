@@ -179,6 +179,10 @@ class Emulator:
             )
         self._service.places.bar(row, location, why)
 
+    def list_model(self, model: str, stage: str | None = "GA") -> None:
+        """Put a model into the publisher's list, with its launch stage; None takes one of the table's away."""
+        self._service.listed[model] = stage
+
     def close(self) -> None:
         """Stop serving, close every connection and remove the credential files; may be called twice."""
         if self._thread.is_alive():

@@ -60,6 +60,8 @@ class Service:
         self.project = project
         self.google = google
         self.places = Places()
+        # Ids that the publisher's list has beside the table's, each with its launch stage; None takes one away.
+        self.listed: dict[str, str | None] = {}
         self.configs = PublisherConfigs(project=project)
         self.catalog = Catalog.load()
         self._script = script
@@ -95,7 +97,11 @@ class Service:
         if (problem := self.google.unauthenticated(received)) is not None:
             return problem.response(streaming=bool(found and found.streaming)), fault
         if found is None:
-            answer = listing(self.catalog, received) if listed else self.configs.handle(received)
+            answer = (
+                listing(self.catalog, received, dict(self.listed))
+                if listed
+                else self.configs.handle(received)
+            )
             return answer, fault
         return self._call(found, received, fault)
 

@@ -72,10 +72,11 @@ def show_live(magics: Any, options: dict[str, Any], *, locations: Sequence[str])
     show_page(magics.shell, _html(found, catalog), _plain(found, catalog))
 
 
-def _groups(found: Comparison) -> list[tuple[str, list[str]]]:
-    lacking = [f"{quote(model.id, 80)} ({quote(model.stage, 40) or 'no stage'})" for model in found.lacking]
-    unlisted = [f"{row.id} ({row.status})" for row in found.unlisted]
-    returned = [f"{row.id} ({row.status})" for row in found.returned]
+def _groups(found: Comparison) -> list[tuple[str, list[tuple[str, str]]]]:
+    """Return each kind of difference with its ids and a word on each."""
+    lacking = [(quote(model.id, 80), quote(model.stage, 40) or "no stage") for model in found.lacking]
+    unlisted = [(row.id, row.status) for row in found.unlisted]
+    returned = [(row.id, row.status) for row in found.returned]
     return [
         ("Google lists them, the table lacks them", lacking),
         ("The table has them, Google does not list them", unlisted),
@@ -93,7 +94,8 @@ def _head(found: Comparison, catalog: Catalog) -> str:
 def _html(found: Comparison, catalog: Catalog) -> str:
     parts = [f"<p>{escape(_head(found, catalog))}</p>"]
     for title, names in _groups(found):
-        items = "".join(f"<li><code>{escape(name)}</code></li>" for name in names or ["none"])
+        items = "".join(f"<li><code>{escape(name)}</code> {escape(word)}</li>" for name, word in names)
+        items = items or "<li>none</li>"
         parts.append(f"<p><b>{escape(title)}</b></p><ul>{items}</ul>")
     return "".join(parts)
 
@@ -101,5 +103,6 @@ def _html(found: Comparison, catalog: Catalog) -> str:
 def _plain(found: Comparison, catalog: Catalog) -> str:
     lines = [_head(found, catalog)]
     for title, names in _groups(found):
-        lines += [f"{title}:", *(f"  {name}" for name in names or ["none"])]
+        lines += [f"{title}:", *(f"  {name} ({word})" for name, word in names)]
+        lines += [] if names else ["  none"]
     return "\n".join(lines)

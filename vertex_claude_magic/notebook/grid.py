@@ -45,7 +45,7 @@ def html(grid: Grid, catalog: Catalog) -> str:
     body = "\n".join(_html_row(grid, catalog, model) for model in grid.models)
     caption = " ".join([_caption(grid, catalog), *_legend(grid)])
     return (
-        f"<table>\n<caption>{_escape(caption)}</caption>\n"
+        f"<table>\n<caption {LEFT}>{_escape(caption)}</caption>\n"
         f"<thead>\n<tr>{head}</tr>\n</thead>\n<tbody>\n{body}\n</tbody>\n</table>"
     )
 
@@ -111,7 +111,12 @@ def _named(cell: Sighting, catalog: Catalog, grid: Grid) -> str:
 
 
 def _html_row(grid: Grid, catalog: Catalog, model: str) -> str:
-    cells = "".join(f"<td {LEFT}>{_html_cell(_cell(grid, model, place))}</td>" for place in grid.locations)
+    found = [_cell(grid, model, place) for place in grid.locations]
+    if all(cell.state == "retired" and cell.proof == "table" for cell in found):
+        # No location brings it back, so it is said once.
+        cells = f'<td {LEFT} colspan="{len(found)}">{_html_cell(found[0])}</td>'
+    else:
+        cells = "".join(f"<td {LEFT}>{_html_cell(cell)}</td>" for cell in found)
     return f'<tr><th scope="row" {LEFT}>{_escape(_name(catalog, model))}</th>{cells}</tr>'
 
 

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 __all__ = ["Status", "html", "limits", "plain"]
 
 _WIDE = frozenset({"global", "us", "eu"})
+_ARRIVED = "Whether rows arrive:"
 _HEADS = ("", "Google, request-response logging", "this machine, journal")
 
 
@@ -71,7 +72,7 @@ def plain(status: Status) -> str:
     for name, google, local in _rows(status):
         lines += [f"{name}:", f"  Google: {google}", f"  here:   {local}"]
     lines += [f"- {text}" for text in limits(status)]
-    return "\n".join([*lines, *_queries(status)])
+    return "\n".join([*lines, *(f"{_ARRIVED}\n  {query}" for query in _queries(status))])
 
 
 def _caption(status: Status) -> str:
@@ -130,4 +131,4 @@ def _queries(status: Status) -> list[str]:
 
 
 def _html_proof(status: Status) -> str:
-    return "".join(f"<pre>{escape(query)}</pre>" for query in _queries(status))
+    return "".join(f"<p>{_ARRIVED}</p><pre>{escape(query)}</pre>" for query in _queries(status))

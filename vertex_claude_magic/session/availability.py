@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from vertex_claude_magic import errors
 from vertex_claude_magic.session.options import AskOptions, find_setting
 from vertex_claude_magic.sightings import NOTE_KINDS, Sighting, State
+from vertex_claude_magic.vertex.endpoint import check_location
 from vertex_claude_magic.vertex.request import RequestOptions, build_count_request, build_request
 
 if TYPE_CHECKING:
@@ -160,6 +161,7 @@ class Check:
         notify: Called with what is being waited for.
 
     Raises:
+        OptionError: a location cannot be one.
         ProjectNotFound: no project is named anywhere.
     """
 
@@ -177,7 +179,7 @@ class Check:
         self._client = client
         self._options = options
         self._catalog = client.catalog(options)
-        self._locations = tuple(dict.fromkeys(locations))
+        self._locations = tuple(dict.fromkeys(map(check_location, locations)))
         self._probe = probe
         self._clock = clock
         self._project = client.project(options, notify)
@@ -266,8 +268,14 @@ class Check:
     def _keep(self, cell: Cell, state: State, reason: str) -> None:
         found = self._sighting(cell, state, reason, proof="answer" if self._probe else "count")
         self._found[cell] = found
-        if state != "not checked":
+        if state != "not checked" and not self._knows_better(found):
             self._client.control.notes.note(NOTE_KINDS[0], found.key, found.value)
+
+    def _knows_better(self, found: Sighting) -> bool:
+        """Tell whether a model answered, or was refused, today; a count does not say more than that."""
+        last = self._client.control.sightings().find(found.model, found.location, found.project)
+        weaker = found.proof == "count" and found.state == "usable"
+        return weaker and last is not None and last.proof == "answer" and last.day == found.day
 
     def _sighting(self, cell: Cell, state: State, reason: str, proof: str = "") -> Sighting:
         day = datetime.now(timezone.utc).strftime("%Y-%m-%d")

@@ -45,13 +45,13 @@ class HealthSection:
         self._logging_note, self._logging, self._spend = parts.html(), parts.html(), parts.html()
         self.widget = parts.column(
             self._last,
-            parts.row(self._check, self._stop),
+            parts.row(self._check, self._stop, self._read),
             self._note,
-            self._grid,
-            parts.row(self._read),
             self._logging_note,
             self._logging,
             self._spend,
+            # Last, because it grows.
+            self._grid,
         )
         self.draw()
 
@@ -81,14 +81,17 @@ def grid_table(grid: Grid, look: Look) -> str:
     rows.sort(key=lambda cell: grid.models.index(cell.model))
     places = ", ".join(grid.locations)
     caption = f"What may be called in {places}. * by counting tokens, which proves neither terms nor quota."
-    body = [(_name(look, cell.model), state_of(cell), _why(cell)) for cell in rows]
     chosen = look.row.id if look.row is not None else look.model_id
-    return table(caption, ("Model", "State", "Why"), body, [cell.model == chosen for cell in rows])
+    current = [cell.model == chosen for cell in rows]
+    body = [(_name(look, cell.model, current=now), state_of(cell), _why(cell))
+            for cell, now in zip(rows, current, strict=True)]  # fmt: skip
+    return table(caption, ("Model", "State", "Why"), body, current, numbers=False)
 
 
-def _name(look: Look, model: str) -> str:
+def _name(look: Look, model: str, *, current: bool) -> str:
     row = look.catalog.find(model)
-    return escape(quote(row.name.removeprefix("Claude ") if row is not None else model, 60))
+    name = escape(quote(row.name.removeprefix("Claude ") if row is not None else model, 60))
+    return f"● {name}" if current else name
 
 
 def _why(cell: Sighting) -> str:

@@ -168,23 +168,32 @@ def _name(name: str, mark: str, *, current: bool) -> str:
     return f"{shown}<br>{_escaped(mark)}" if mark else shown
 
 
-def table(caption: str, heads: Sequence[str], body: Sequence[Sequence[str]], current: Sequence[bool]) -> str:
+def table(
+    caption: str,
+    heads: Sequence[str],
+    body: Sequence[Sequence[str]],
+    current: Sequence[bool],
+    *,
+    numbers: bool = True,
+) -> str:
     """Return a table as HTML.
 
     Args:
         caption: What it shows, as plain text.
         heads: The heads of its columns, as HTML.
-        body: The cells of each row, as HTML; numbers stand to the right.
+        body: The cells of each row, as HTML.
         current: For each row, whether it is that of the chosen model.
+        numbers: Whether the cells hold numbers, which stand to the right.
     """
     # What cells share is said once for the table, because the panel's state is saved with the notebook.
+    aligned = _RIGHT if numbers else _LEFT
     head = "".join(
-        f'<th scope="col" {_RIGHT if place else _LEFT}>{name}</th>' for place, name in enumerate(heads)
+        f'<th scope="col" {aligned if place else _LEFT}>{name}</th>' for place, name in enumerate(heads)
     )
     rows = "".join(map(_row, body, current))
     return (
         f"<table {_TABLE}><caption {_LEFT}>{_escaped(caption)}</caption>"
-        f"<thead><tr>{head}</tr></thead><tbody {_RIGHT}>{rows}</tbody></table>"
+        f"<thead><tr>{head}</tr></thead><tbody {aligned}>{rows}</tbody></table>"
     )
 
 
