@@ -5,6 +5,7 @@ from __future__ import annotations
 from html import escape
 from typing import TYPE_CHECKING, Any
 
+from vertex_claude_magic import errors
 from vertex_claude_magic.errors import OptionError, quote
 from vertex_claude_magic.notebook import logging_page as pages
 from vertex_claude_magic.notebook.admin_options import LOGGING_OPTIONS
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 __all__ = ["logging_status", "run_logging"]
 
 _PATIENCE = 600.0  # seconds for each of Google's operations, which take minutes
+_UNFINISHED = "It did not come to its end; %claude_logging status shows what holds."
 _USE = "Use %claude_logging status, on --table bq://project.dataset.table --sample 0.1, or off."
 
 
@@ -41,11 +43,12 @@ def run_logging(magics: Any, line: str) -> None:
     try:
         admin = client.admin(merged)
         change = _done(admin, wanted, view)
-    except BaseException:
-        view.draw(
-            lambda: _said("It did not come to its end; %claude_logging status shows what holds."), done=True
-        )
+    except errors.ClaudeError:
+        view.draw(lambda: _said(_UNFINISHED), done=True)
         raise
+    except KeyboardInterrupt:
+        view.draw(lambda: _said(_UNFINISHED), done=True)
+        raise errors.ClaudeInterrupt from None
     row = client.catalog(merged).find(admin.place.model)
     status = logging_status(magics, admin, row, change, wanted)
     view.draw(lambda: (pages.html(status), pages.plain(status)), done=True)
