@@ -107,10 +107,12 @@ class PanelHealth:
         self._reading: _Reading | None = None
 
     def close(self) -> None:
-        """Stop what runs."""
+        """Stop what runs, and forget what came of it; the notes of the session keep what a check found."""
         for job in (self._checking, self._reading):
             if job is not None:
                 job.stop()
+        self._checking = self._reading = None
+        self.check_note = self.logging_note = ""
 
     @property
     def checking(self) -> bool:
