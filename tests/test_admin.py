@@ -92,7 +92,26 @@ def test_reading_is_a_get_without_a_body(admin, claude_emulator):
         "claude-opus-4-6:fetchPublisherModelConfig"
     )
     assert request.headers["authorization"] == "Bearer emulator"
-    assert request.headers["x-goog-user-project"] == "emulator-project"
+
+
+def test_the_list_names_who_pays(admin, claude_emulator):
+    """It has no project in its path; the other methods do, and need no right to be charged for."""
+    admin.models()
+    admin.config()
+    listing, reading = claude_emulator.requests
+    assert listing.headers["x-goog-user-project"] == "emulator-project"
+    assert "x-goog-user-project" not in reading.headers
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [Fault(status=404, shape="html"), Fault(status=404, shape="empty"), Fault(status=404, shape="text")],
+)
+def test_a_404_that_is_not_googles_is_not_taken_for_an_empty_configuration(admin, claude_emulator, fault):
+    """A wrong base URL or a proxy must not read as off."""
+    claude_emulator.fail(fault)
+    with pytest.raises(errors.ModelNotFound):
+        admin.config()
 
 
 def test_writing_sends_the_whole_configuration(admin, claude_emulator):

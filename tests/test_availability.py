@@ -203,7 +203,6 @@ def test_what_the_table_knows_is_not_asked(client, claude_emulator):
 VERDICTS = [
     (errors.ModelNotEnabled, {}, "claude-opus-5", "not enabled"),
     (errors.DataSharingRequired, {}, "claude-fable-5", "not enabled"),
-    (errors.QuotaExceeded, {}, "claude-opus-5", "no quota"),
     (errors.CountNotServed, {"status": 404}, "claude-opus-5", "not checked"),
     (errors.ModelNotFound, {"status": 400}, "claude-opus-5", "not served"),
     (errors.ModelNotFound, {"status": 404}, "claude-opus-5", "not enabled"),
@@ -220,9 +219,17 @@ VERDICTS = [
 @pytest.mark.parametrize(("kind", "details", "model", "said"), VERDICTS)
 def test_each_error_has_its_verdict(kind, details, model, said):
     """What does not tell of the model is no verdict on it."""
-    found, reason = verdict(kind("It broke.", cure="", details=details), CATALOG.find(model))
-    assert found == said
-    assert reason
+    for probe in (True, False):
+        found, reason = verdict(kind("It broke.", cure="", details=details), CATALOG.find(model), probe=probe)
+        assert found == said
+        assert reason
+
+
+@pytest.mark.parametrize(("probe", "said"), [(True, "no quota"), (False, "not checked")])
+def test_a_quota_for_counting_is_not_that_of_the_model(probe, said):
+    """Only a question that is refused for its quota tells of it."""
+    error = errors.QuotaExceeded("A quota is used up.", cure="")
+    assert verdict(error, None, probe=probe)[0] == said
 
 
 @pytest.mark.parametrize(("fault", "kind"), [
@@ -455,7 +462,7 @@ def test_a_count_does_not_replace_what_an_answer_proved_that_day(client, claude_
     claude_emulator.bar("claude-sonnet-5", "global", "no quota")
     checked(client, family="sonnet", probe=True)
     checked(client, family="sonnet")
-    found = client.control.sightings().find("claude-sonnet-5", "global")
+    found = client.control.sightings().find("claude-sonnet-5", "global", claude_emulator.project)
     assert (found.state, found.proof) == ("no quota", "answer")
 
 
@@ -477,6 +484,24 @@ def test_the_region_list_is_marked_and_never_changed(client, claude_emulator):
     assert labels["eu"] == "eu · no quota 2026-11-20"
     assert labels["us"] == "us"
     assert list(labels) == [choice.value for choice in region_choices(CATALOG, options)]
+
+
+def test_without_a_project_the_one_of_the_credentials_is_meant():
+    """And never that of the demo, or of any other session."""
+    control = noted(("emulator-project", "eu", "claude-opus-5", "usable", "answer"))
+    catalog, options = CATALOG.with_sightings(control.sightings), AskOptions(model="claude-opus-5")
+    labels = [choice.label for choice in region_choices(catalog, options)]
+    assert "eu" in labels
+    control.project = "emulator-project"
+    assert "eu · usable 2026-11-20" in [choice.label for choice in region_choices(catalog, options)]
+
+
+def test_the_project_of_the_credentials_is_remembered(claude_emulator, monkeypatch):
+    """Once they were asked for it."""
+    monkeypatch.setenv("GOOGLE_APPLICATION_CREDENTIALS", str(claude_emulator.credentials_file()))
+    client = Claude(base_url=claude_emulator.base_url)
+    checked(client, family="haiku")
+    assert client.control.sightings().find("claude-haiku-5-5", "global").project == claude_emulator.project
 
 
 ODD_NOTES = [("p", {}), ("p/eu", {"state": "usable"}), ("p/eu/m", {"state": "wonderful"}), ("p/eu/m", None), ("p/eu/m", []),

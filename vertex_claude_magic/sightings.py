@@ -46,7 +46,12 @@ class Sighting:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Sightings:
-    """All that is known; `listed` holds the ids of Google's list, None where it was never read.
+    """All that is known.
+
+    Args:
+        cells: What checks have found.
+        listed: The ids of Google's list, None where it was never read.
+        project: The project that is meant where none is named.
 
     >>> seen = Sighting(project="p", location="eu", model="claude-x", state="usable", proof="answer", day="2026-11-26")
     >>> Sightings(cells=(seen,)).hint("claude-x", "p", but="global")
@@ -55,19 +60,19 @@ class Sightings:
 
     cells: tuple[Sighting, ...] = ()
     listed: frozenset[str] | None = None
+    project: str | None = None
 
     @classmethod
-    def of(cls, availability: Noted, lists: Noted) -> Sightings:
+    def of(cls, availability: Noted, lists: Noted, project: str | None = None) -> Sightings:
         """Read sightings from notes; a note that is not understood is left out, because notes outlive versions."""
         cells = (_cell(key, value, day) for key, (value, day) in availability.items())
         (found, _) = lists.get("listed", (None, None))
         ids = frozenset(str(each) for each in found) if isinstance(found, list) else None
-        return cls(cells=tuple(cell for cell in cells if cell is not None), listed=ids)
+        return cls(cells=tuple(cell for cell in cells if cell is not None), listed=ids, project=project)
 
     def find(self, model: str, location: str, project: str | None = None) -> Sighting | None:
-        """Return the newest sighting of a model in a location, of any project if none is named."""
-        found = [cell for cell in self._of(model, project) if cell.location == location]
-        return max(found, key=lambda cell: cell.day, default=None)
+        """Return what was found for a model in a location, or None."""
+        return next((cell for cell in self._of(model, project) if cell.location == location), None)
 
     def usable(self, model: str, project: str | None = None) -> tuple[Sighting, ...]:
         """Return where a model was usable when last checked, by location."""
@@ -96,10 +101,11 @@ class Sightings:
     def speak_against(self, retired: str) -> bool:
         """Tell whether a live source knows a model that the table calls retired."""
         listed = self.listed is not None and not self.listed.isdisjoint({retired, retired.partition("@")[0]})
-        return listed or bool(self.usable(retired))
+        return listed or any(cell.model == retired and cell.state == "usable" for cell in self.cells)
 
     def _of(self, model: str, project: str | None) -> list[Sighting]:
-        return [cell for cell in self.cells if cell.model == model and project in (None, cell.project)]
+        meant = project or self.project
+        return [cell for cell in self.cells if cell.model == model and cell.project == meant]
 
 
 def _cell(key: str, value: Any, when: datetime) -> Sighting | None:

@@ -37,6 +37,7 @@ class Status:
         place: The model and its location.
         row: The model's row in the table, if it has one.
         logging: Google's logging, as read back.
+        known: Whether Google has a configuration of this model here at all.
         others: Names of the other settings of the same configuration.
         said: What was done, if anything.
         journal: What the local journal keeps, None if there is none.
@@ -45,6 +46,7 @@ class Status:
     place: Place
     row: Model | None
     logging: LoggingConfig
+    known: bool = True
     others: tuple[str, ...] = ()
     said: str = ""
     journal: JournalFacts | None = None
@@ -84,7 +86,8 @@ def _caption(status: Status) -> str:
 def _rows(status: Status) -> Iterator[tuple[str, str, str]]:
     logging, journal = status.logging, status.journal
     none = "no journal"
-    yield "state", "on" if logging.enabled else "off", "on" if journal else none
+    state = "on" if logging.enabled else "off" if status.known else "off, nothing was ever set"
+    yield "state", state, "on" if journal else none
     share = "every call" if logging.sample in (None, 1.0) else f"{(logging.sample or 0) * 100:g} % of calls"
     whose = f"{share} to this model through this location, whoever makes it" if logging.enabled else "nothing"
     yield "keeps", whose, f"the calls of this extension, {journal.rows:,} by now" if journal else none
@@ -105,6 +108,8 @@ def limits(status: Status) -> list[str]:
     place, row = status.place, status.row
     said = [(f"It holds for {quote(place.model, 80)} in {quote(place.region, 40)} alone; calls through other locations "
             "are not logged.")]  # fmt: skip
+    if row is None:
+        said.append(f"The model table does not know {quote(place.model, 80)}; a misspelt id reads as off.")
     if place.region in _WIDE:
         said.append("Copies of Google's page differ on whether Claude is logged at global, us and eu; "
                     "older ones say regional endpoints only.")  # fmt: skip

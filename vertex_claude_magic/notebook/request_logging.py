@@ -91,6 +91,7 @@ def logging_status(
         place=admin.place,
         row=row,
         logging=LoggingConfig.of(change.config),
+        known=bool(change.config),
         others=_others(change.config),
         said=_outcome(change, wanted),
         journal=magics.control.journal(),

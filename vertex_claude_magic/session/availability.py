@@ -115,18 +115,30 @@ def _from_table(catalog: Catalog, row: Model, location: str, *, probe: bool) -> 
     return None
 
 
-def verdict(error: errors.ClaudeError, row: Model | None) -> Finding:
+def verdict(error: errors.ClaudeError, row: Model | None, *, probe: bool) -> Finding:
     """Return what an error says of one model in one location.
 
-    >>> verdict(errors.QuotaExceeded("A quota is used up.", cure=""), None)
+    Args:
+        error: What came back.
+        row: The model's row in the table.
+        probe: Whether the model was asked; a count that has no quota says nothing about the model's.
+
+    >>> verdict(errors.QuotaExceeded("A quota is used up.", cure=""), None, probe=True)
     ('no quota', 'its quota is used up or zero')
     """
+    if isinstance(error, errors.QuotaExceeded) and not probe:
+        return "not checked", "the quota for counting tokens is used up; --probe asks the model"
     for kind, state, reason in _VERDICTS:
         if isinstance(error, kind):
             return state, reason
     if isinstance(error, errors.ModelNotFound):
         return _not_found(error, row)
-    return "not checked", errors.quote(error.message, _REASON)
+    return "not checked", _reason(error)
+
+
+def _reason(error: errors.ClaudeError) -> str:
+    # What the service said comes behind; a cell has no room for it.
+    return errors.quote(error.message.partition(" Vertex AI said: ")[0], _REASON)
 
 
 _VERDICTS: tuple[tuple[type[errors.ClaudeError], State, str], ...] = (
@@ -244,7 +256,7 @@ class Check:
             try:
                 over = exchange.poll(wait)
             except errors.DeadlineExceeded as error:
-                self._keep(cell, "not checked", errors.quote(error.message, _REASON))
+                self._keep(cell, "not checked", _reason(error))
                 over = True
             wait = 0.0
             if over:
@@ -259,9 +271,9 @@ class Check:
         except _FOR_ALL as error:
             if not isinstance(error, errors.DataSharingRequired):
                 raise
-            self._keep(cell, *verdict(error, None))
+            self._keep(cell, *verdict(error, None, probe=self._probe))
         except errors.ClaudeError as error:
-            self._keep(cell, *verdict(error, self._catalog.find(cell.model)))
+            self._keep(cell, *verdict(error, self._catalog.find(cell.model), probe=self._probe))
         else:
             self._keep(cell, "usable", "it answered one token" if self._probe else "its tokens were counted")
 

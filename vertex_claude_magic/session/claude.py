@@ -249,6 +249,7 @@ class Claude:
                 "No Google Cloud project is named, and the credentials name none.",
                 cure="Use --project ID, or set GOOGLE_CLOUD_PROJECT.",
             )
+        self.control.project = project
         return project
 
     def close(self) -> None:

@@ -80,14 +80,16 @@ class ControlRoom:
         journal: Returns what the local journal keeps, None if there is none.
         spend: Returns what was spent, one row a limit.
         reminder: Tells of models that are near their end, once a session.
+        project: The project that the credentials named last; what is found for it holds where none is set.
     """
 
     notes: Notes = field(default_factory=MemoryNotes)
     journal: Callable[[], JournalFacts | None] = lambda: None
     spend: Callable[[], Sequence[SpendRow]] = lambda: ()
     reminder: Reminder = field(default_factory=Reminder)
+    project: str | None = None
 
     def sightings(self) -> Sightings:
         """Return what checks and Google's list have shown so far."""
         availability, lists = (self.notes.notes(kind) for kind in NOTE_KINDS)
-        return Sightings.of(availability, lists)
+        return Sightings.of(availability, lists, self.project)

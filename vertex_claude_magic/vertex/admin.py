@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, NoReturn, Protocol
 
 from vertex_claude_magic import errors
@@ -29,6 +30,7 @@ _PAGE_SIZE = 100
 # Seconds between two looks at an operation: the first wait, its growth, the longest.
 _FIRST_LOOK, _GROWTH, _LONGEST_LOOK = 1.0, 1.5, 10.0
 _DENIED_CODE = 7  # PERMISSION_DENIED of google.rpc.Code
+_NONE: Mapping[str, str] = MappingProxyType({})
 _NO_HOST_FOR_LISTS = frozenset({404, 501})
 
 
@@ -122,8 +124,8 @@ class Admin:
         except errors.PermissionDenied as error:
             _refuse(error, f"read the configuration of {self.place.model}", "roles/aiplatform.viewer")
         except errors.ModelNotFound as error:
-            # Google answers 404 where nothing was ever set.
-            if error.status == 404:
+            # Google answers so where nothing was ever set; any other 404 is not Google's.
+            if error.details.get("code") == "NOT_FOUND":
                 return {}
             raise
         if not isinstance(found, Mapping):
@@ -180,7 +182,9 @@ class Admin:
         from urllib.parse import urlencode
 
         query = urlencode({"pageSize": _PAGE_SIZE, **({"pageToken": token} if token else {})})
-        request = self._request("GET", f"/publishers/anthropic/models?{query}")
+        # The list has no project in its path, so Google would ask the one that the login belongs to.
+        payer = {"x-goog-user-project": _header(self.place.project)}
+        request = self._request("GET", f"/publishers/anthropic/models?{query}", headers=payer)
         try:
             page = self._call(request)
         except errors.PermissionDenied as error:
@@ -197,12 +201,23 @@ class Admin:
         place = self.place
         return model_path(project=place.project, location=place.region, model=place.model, verb=verb)
 
-    def _request(self, method: str, path: str, body: Mapping[str, Any] | None = None) -> Request:
+    def _request(
+        self,
+        method: str,
+        path: str,
+        body: Mapping[str, Any] | None = None,
+        headers: Mapping[str, str] = _NONE,
+    ) -> Request:
         place = self.place
-        # The list has no project in its path, so Google would ask the one that the login belongs to.
-        headers = {"Content-Type": "application/json", "x-goog-user-project": _header(place.project)}
-        return Request(url=place.api + path, headers=headers, body=body or {}, method=method, model=place.model,
-                       project=place.project, region=place.region)  # fmt: skip
+        return Request(
+            url=place.api + path,
+            headers={"Content-Type": "application/json", **headers},
+            body=body or {},
+            method=method,
+            model=place.model,
+            project=place.project,
+            region=place.region,
+        )
 
 
 def _header(project: str) -> str:
