@@ -272,5 +272,29 @@ def test_its_progress_and_its_end_are_one_output(shell):
     shell.ok(ON)
     assert shell.page.messages[0] == "show"
     assert set(shell.page.messages[1:]) == {"update"}
-    assert "reading the configuration …" in shell.page.drawn[0]
+    said = [text.rpartition(": ")[2] for text in shell.page.drawn[:-1]]
+    assert said == ["reading the configuration …", "waiting for Google to change it, which may take minutes …",
+                    "reading it back …"]  # fmt: skip
     assert "…" not in shell.page.text
+
+
+def test_a_terminal_prints_what_is_waited_for(claude_emulator, monkeypatch, capsys):
+    """It cannot take a line back, and minutes of silence look like a hang."""
+    from shells import bare_shell
+
+    for name, value in claude_emulator.environment.items():
+        monkeypatch.setenv(name, value)
+    shell = bare_shell()
+    shell.run_line_magic("load_ext", "vertex_claude_magic")
+    shell.run_cell(ON).raise_error()
+    printed = capsys.readouterr().out
+    assert printed.index("reading the configuration …") < printed.index(
+        "Logging is on, read back from Google."
+    )
+
+
+def test_a_look_that_fails_leaves_no_page(shell):
+    """There was nothing to change; the error says all."""
+    shell.emulator.configs.denied = frozenset({"fetchPublisherModelConfig"})
+    assert isinstance(shell.error("%claude_logging status"), errors.PermissionDenied)
+    assert shell.page.outputs == []

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from html import escape
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
@@ -27,6 +28,7 @@ class LivePage:
 
     def __init__(self, shell: Any, clock: Callable[[], float] = time.monotonic) -> None:
         front = front_end(shell)
+        self._prints = front.kind == "terminal"
         self._live = front.kind == "notebook" and front.updates
         self._screen = NotebookScreen(shell.display_pub)
         self._clock = clock
@@ -40,14 +42,21 @@ class LivePage:
             page: Returns HTML and plain text; called only if it is drawn.
             done: Whether this is the end, which is always drawn.
         """
-        now = self._clock()
-        due = self._drawn is None or now - self._drawn >= _REDRAW
-        if not done and not (self._live and due):
-            return
-        html, plain = page()
+        due = self._drawn is None or self._clock() - self._drawn >= _REDRAW
+        if done or (self._live and due):
+            self._put(*page())
+
+    def say(self, text: str) -> None:
+        """Say at once what is being waited for: in place of the page, or in a line of the terminal."""
+        if self._live:
+            self._put(f"<p>{escape(text)}</p>", text)
+        elif self._prints:
+            print(text)
+
+    def _put(self, html: str, plain: str) -> None:
         bundle = {"text/html": html, "text/plain": plain}
         if self._drawn is None:
             self._screen.show(bundle, {}, self._identity if self._live else None)
         else:
             self._screen.update(bundle, {}, self._identity)
-        self._drawn = now
+        self._drawn = self._clock()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from html import escape
 from typing import TYPE_CHECKING, Any
 
 from vertex_claude_magic import errors
@@ -43,11 +42,11 @@ def run_logging(magics: Any, line: str) -> None:
     try:
         admin = client.admin(merged)
         change = _done(admin, wanted, view)
-    except errors.ClaudeError:
-        view.draw(lambda: _said(_UNFINISHED), done=True)
-        raise
-    except KeyboardInterrupt:
-        view.draw(lambda: _said(_UNFINISHED), done=True)
+    except (errors.ClaudeError, KeyboardInterrupt) as error:
+        if wanted is not None:
+            view.say(_UNFINISHED)
+        if isinstance(error, errors.ClaudeError):
+            raise
         raise errors.ClaudeInterrupt from None
     row = client.catalog(merged).find(admin.place.model)
     status = logging_status(magics, admin, row, change, wanted)
@@ -74,13 +73,9 @@ def _done(admin: Admin, wanted: LoggingConfig | None, view: LivePage) -> ConfigC
         return ConfigChange(config=admin.config())
 
     def tell(text: str) -> None:
-        view.draw(lambda: _said(f"{admin.place.model} in {admin.place.region}: {text} …"), done=False)
+        view.say(f"{admin.place.model} in {admin.place.region}: {text} …")
 
     return change_logging(admin, wanted, seconds=_PATIENCE, tell=tell)
-
-
-def _said(text: str) -> tuple[str, str]:
-    return f"<p>{escape(text)}</p>", text
 
 
 def logging_status(

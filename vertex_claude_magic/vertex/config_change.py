@@ -1,8 +1,9 @@
 """Changing one part of a model's configuration and losing no other: read, lay in, write, read back.
 
 Google's method replaces the whole configuration and has no lock and no field mask, so what somebody else
-writes at the same time can only be noticed afterwards. What is found then is never undone: the switches of
-data sharing and of safety belong to whoever set them.
+writes after ours can only be noticed afterwards, and what somebody writes between our reading and our writing
+is lost, as with every tool; nothing is done between the two. What is found is never undone: the switches of data
+sharing and of safety belong to whoever set them.
 """
 
 from __future__ import annotations
