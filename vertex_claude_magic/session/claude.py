@@ -70,12 +70,12 @@ class Claude:
         **options: Any,
     ) -> None:
         self.options = merge(AskOptions(), {"project": project, "region": region, "model": model, **options})
-        self.control = control or ControlRoom()
         self._clock = clock
         self._policy = policy or RetryPolicy()
         self._transport = Transport(
             authorizer=_authorizer(credentials, access_token), policy=self._policy, clock=clock
         )
+        self.control = control or ControlRoom()
 
     def __repr__(self) -> str:
         region, model = find_setting("region", self.options).value, find_setting("model", self.options).value

@@ -20,6 +20,10 @@ if TYPE_CHECKING:
 __all__ = ["ControlRoom", "JournalFacts", "MemoryNotes", "Notes", "SpendRow"]
 
 
+def _now() -> datetime:
+    return datetime.now(timezone.utc)
+
+
 class Notes(Protocol):
     """Small facts that last: a JSON value for each kind and key, with the moment when it was noted."""
 
@@ -39,7 +43,7 @@ class MemoryNotes:
     'blue'
     """
 
-    def __init__(self, now: Callable[[], datetime] = lambda: datetime.now(timezone.utc)) -> None:
+    def __init__(self, now: Callable[[], datetime] = _now) -> None:
         self._now = now
         self._kept: dict[str, dict[str, tuple[Any, datetime]]] = {}
         self._lock = Lock()
