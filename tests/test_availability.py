@@ -127,7 +127,7 @@ def test_no_more_than_eight_are_under_way(client, claude_emulator):
 
     def stopped():
         ticks.append(len(calls(claude_emulator)))
-        return len(ticks) > 8
+        return len(ticks) > 15
 
     check.run(lambda: None, stopped)
     assert max(ticks) == 8
@@ -268,6 +268,27 @@ def test_a_call_that_is_not_answered_in_time_is_not_checked(claude_emulator):
     (late,) = (cell for cell in check.grid.cells.values() if cell.state == "not checked")
     assert "within 20 seconds" in late.reason
     assert check.progress == (2, 2)
+
+
+NO_ANSWERS = [
+    b"",
+    b"<html>Log in</html>",
+    b"null",
+    b"[]",
+    b"{}",
+    b'{"input_tokens": "9"}',
+    b'{"content": "x"}',
+]
+
+
+@pytest.mark.parametrize("probe", [True, False])
+@pytest.mark.parametrize("body", NO_ANSWERS)
+def test_a_good_status_alone_proves_nothing(client, claude_emulator, body, probe):
+    """A login page has one too."""
+    claude_emulator.fail(*[Fault(status=200, body=body)] * 10)
+    grid = checked(client, family="haiku", probe=probe)
+    assert state(grid, "claude-haiku-5-5") == "not checked"
+    assert client.control.notes.notes("availability") == {}
 
 
 # How it is shown

@@ -28,6 +28,9 @@ def shell(claude_emulator, monkeypatch):
     if magics.panel is not None:
         magics.panel.work.close()
     magics.close()
+    for thread in threading.enumerate():
+        if thread.name == "vertex-claude-panel":
+            thread.join(10)
 
 
 @pytest.fixture

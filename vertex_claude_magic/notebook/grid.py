@@ -97,7 +97,7 @@ def _legend(grid: Grid) -> list[str]:
 def _reasons(grid: Grid, catalog: Catalog) -> Iterator[str]:
     groups: dict[tuple[str, str], list[Sighting]] = {}
     for cell in grid.cells.values():
-        if cell.state != "usable" and cell.reason != "…":
+        if cell.state != "usable" and cell.reason:
             groups.setdefault((cell.state, cell.reason), []).append(cell)
     for (state, reason), cells in groups.items():
         yield f"{_MARKS[state]} {state}: {quote(reason)}"
@@ -124,14 +124,15 @@ def _html_cell(cell: Sighting) -> str:
     shown = _escape(state_of(cell))
     return (
         shown
-        if cell.state == "usable" or cell.reason == "…"
+        if cell.state == "usable" or not cell.reason
         else f"{shown}<br><small>{_escape(cell.reason)}</small>"
     )
 
 
 def state_of(cell: Sighting) -> str:
     """Return the state of a cell with its mark; a star tells that only a count proves it."""
-    if cell.reason == "…":
+    if not cell.proof and not cell.reason:
+        # Its answer is awaited.
         return "…"
     star = "*" if cell.state == "usable" and cell.proof == "count" else ""
     return f"{_MARKS[cell.state]} {cell.state}{star}"

@@ -10,9 +10,10 @@ from __future__ import annotations
 
 import time
 from collections import deque
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timezone
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from vertex_claude_magic import errors
 from vertex_claude_magic.session.options import AskOptions, find_setting
@@ -21,7 +22,7 @@ from vertex_claude_magic.vertex.endpoint import check_location
 from vertex_claude_magic.vertex.request import RequestOptions, build_count_request, build_request
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
     from vertex_claude_magic.catalog import Catalog, Model
     from vertex_claude_magic.session.claude import Claude
@@ -160,6 +161,14 @@ def _not_found(error: errors.ModelNotFound, row: Model | None) -> Finding:
     return "not enabled", f"not found for this project: not enabled, or not here{invited}"
 
 
+def _proven(answer: Any, *, probe: bool) -> Finding:
+    """Return what a good status says: a login page of a proxy has one too."""
+    field, kind = ("content", list) if probe else ("input_tokens", int)
+    if not isinstance(answer, Mapping) or not isinstance(answer.get(field), kind):
+        return "not checked", "the answer is none of Claude's; look for a proxy or a login page"
+    return "usable", "it answered one token" if probe else "its tokens were counted"
+
+
 class Check:
     """One check of a project; `grid` tells at any moment what is known by now.
 
@@ -190,6 +199,9 @@ class Check:
     ) -> None:
         self._client = client
         self._options = options
+        # Looked up once, so that a check does not change its target on the way.
+        self._base_url = find_setting("base_url", options).value
+        self._version = find_setting("anthropic_version", options).value
         self._catalog = client.catalog(options)
         self._locations = tuple(dict.fromkeys(map(check_location, locations)))
         self._probe = probe
@@ -204,7 +216,7 @@ class Check:
     @property
     def grid(self) -> Grid:
         """What is known by now; a cell that has no answer yet is not checked."""
-        waiting = "…" if self._going else "the check ended before its answer"
+        waiting = "" if self._going else "the check ended before its answer"
         unknown = {cell: self._sighting(cell, "not checked", waiting) for cell in self._ask}
         return Grid(
             project=self._project,
@@ -237,7 +249,7 @@ class Check:
         self._going = True
         try:
             while (waiting or flying) and self._clock() < end and not stopped():
-                while waiting and len(flying) < _AT_ONCE:
+                while waiting and len(flying) < _AT_ONCE and not stopped():
                     flying[waiting[0]] = self._send(waiting[0])
                     waiting.popleft()
                 for cell in self._landed(flying):
@@ -267,7 +279,7 @@ class Check:
         if cell in self._found:
             return
         try:
-            exchange.result()
+            answer = exchange.result()
         except _FOR_ALL as error:
             if not isinstance(error, errors.DataSharingRequired):
                 raise
@@ -275,7 +287,7 @@ class Check:
         except errors.ClaudeError as error:
             self._keep(cell, *verdict(error, self._catalog.find(cell.model), probe=self._probe))
         else:
-            self._keep(cell, "usable", "it answered one token" if self._probe else "its tokens were counted")
+            self._keep(cell, *_proven(answer, probe=self._probe))
 
     def _keep(self, cell: Cell, state: State, reason: str) -> None:
         found = self._sighting(cell, state, reason, proof="answer" if self._probe else "count")
@@ -285,9 +297,10 @@ class Check:
 
     def _knows_better(self, found: Sighting) -> bool:
         """Tell whether a model answered, or was refused, today; a count does not say more than that."""
+        if found.proof != "count" or found.state != "usable":
+            return False
         last = self._client.control.sightings().find(found.model, found.location, found.project)
-        weaker = found.proof == "count" and found.state == "usable"
-        return weaker and last is not None and last.proof == "answer" and last.day == found.day
+        return last is not None and last.proof == "answer" and last.day == found.day
 
     def _sighting(self, cell: Cell, state: State, reason: str, proof: str = "") -> Sighting:
         day = datetime.now(timezone.utc).strftime("%Y-%m-%d")
@@ -307,7 +320,7 @@ class Check:
             region=cell.location,
             catalog=self._catalog,
             stream=False,
-            base_url=find_setting("base_url", self._options).value,
-            anthropic_version=find_setting("anthropic_version", self._options).value,
+            base_url=self._base_url,
+            anthropic_version=self._version,
         )
         return request if self._probe else build_count_request(request)
