@@ -154,8 +154,7 @@ def test_logging_that_is_on_says_where_to(shell, front):
     shell.emulator.configs.put("global", MODEL, {"loggingConfig": logging})
     read(shell, front)
     assert (
-        "Google logs 25 % of the calls to claude-sonnet-5-5 in global, to bq://my-project.<b>.t."
-        in front.text()
+        "Google logs 25 % of calls to claude-sonnet-5-5 in global, to bq://my-project.<b>.t." in front.text()
     )
     front.choose("Model", "Opus 5.5")
     assert "Google logs" not in front.text()

@@ -134,7 +134,7 @@ def with_health(front) -> None:
     front.page.get_by_text("Checked.").first.wait_for()
     button(front, "Read logging").click()
     front.page.get_by_text("Read just now.").first.wait_for()
-    front.page.get_by_text("Google logs 10 % of the calls").first.wait_for()
+    front.page.get_by_text("Google logs 10 % of calls").first.wait_for()
     front.settle()
 
 

@@ -52,7 +52,8 @@ def candidates(before: str, word: str, names: Mapping[str, Any] = MappingProxyTy
     words = before.split()
     command, last = (words[0], words[-1]) if words else ("", "")
     if command in _WORDS and not word.startswith("-") and last not in _VALUES:
-        choices: Iterable[str] = _WORDS[command]() if len(words) == 1 else ()
+        own = tuple(_WORDS[command]())
+        choices: Iterable[str] = () if set(own) & set(words) else own
     elif last in {"-a", "--attach"}:
         choices = (*_variables(names), *_files(word))
     elif last == "--as":

@@ -88,8 +88,11 @@ def _rows(status: Status) -> Iterator[tuple[str, str, str]]:
     none = "no journal"
     state = "on" if logging.enabled else "off" if status.known else "off, nothing was ever set"
     yield "state", state, "on" if journal else none
-    share = "every call" if logging.sample in (None, 1.0) else f"{(logging.sample or 0) * 100:g} % of calls"
-    whose = f"{share} to this model through this location, whoever makes it" if logging.enabled else "nothing"
+    whose = (
+        f"{logging.share} to this model through this location, whoever makes it"
+        if logging.enabled
+        else "nothing"
+    )
     yield "keeps", whose, f"the calls of this extension, {journal.rows:,} by now" if journal else none
     yield "where", quote(logging.table or "no table set", 120), quote(journal.path, 120) if journal else none
     yield "how long", "until you delete rows of the table", f"{journal.days} days" if journal else none

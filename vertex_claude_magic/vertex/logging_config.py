@@ -46,6 +46,17 @@ class LoggingConfig:
             table=uri if isinstance(uri, str) else None,
         )
 
+    @property
+    def share(self) -> str:
+        """Which calls are logged, in words.
+
+        >>> LoggingConfig(sample=0.1).share, LoggingConfig(sample=1.0).share, LoggingConfig().share
+        ('10 % of calls', 'every call', 'a share of calls that is not stated')
+        """
+        if self.sample is None:
+            return "a share of calls that is not stated"
+        return "every call" if self.sample == 1 else f"{self.sample * 100:g} % of calls"
+
     def laid_into(self, config: Mapping[str, Any]) -> dict[str, Any]:
         """Return the configuration with this logging in it and every other field as it was.
 

@@ -108,8 +108,9 @@ def _logging(status: Status | None, look: Look) -> str:
         return runnable(
             line, f"Google logs nothing of {model} in {region}. A cell with this line switches it on."
         )
-    share = f"{(1.0 if logging.sample is None else logging.sample) * 100:g} %"
-    remark = f"Google logs {share} of the calls to {model} in {region}, to {quote(logging.table or 'no table', 120)}."
+    remark = (
+        f"Google logs {logging.share} to {model} in {region}, to {quote(logging.table or 'no table', 120)}."
+    )
     return runnable(
         "%claude_logging status", f"{remark} Only rows that arrive prove it; this line tells the limits."
     )
