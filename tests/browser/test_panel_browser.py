@@ -51,7 +51,8 @@ def front(request, lab_server) -> Iterator[LabPage]:
 def anew(front):
     """Every test begins with the settings of a fresh session and closed sections."""
     front.execute(
-        "magics.config.pop('ClaudeMagics', None)\nmagics.panel.state.reset()\nmagics.panel.work.close()"
+        "magics.config.pop('ClaudeMagics', None)\nmagics.panel.state.reset()\nmagics.panel.work.close()\n"
+        "emulator.configs.put('global', 'claude-sonnet-5-5', {})"
     )
     for name in SECTIONS:
         toggle = button(front, name)

@@ -58,8 +58,8 @@ class HealthSection:
     def draw(self) -> None:
         """Show what is known."""
         health, look = self._health, self._state.look
+        # Check stays as it is while it works: a button that is taken away takes the keyboard's focus along.
         self._stop.disabled = not health.checking
-        self._check.disabled = health.checking
         self._last.value = said(_last(look, health.last_check))
         self._note.value = said(health.check_note)
         self._grid.value = grid_table(health.grid, look) if health.grid is not None else ""
@@ -83,9 +83,9 @@ def grid_table(grid: Grid, look: Look) -> str:
     caption = f"What may be called in {places}. * by counting tokens, which proves neither terms nor quota."
     chosen = look.row.id if look.row is not None else look.model_id
     current = [cell.model == chosen for cell in rows]
-    body = [(_name(look, cell.model, current=now), state_of(cell), _why(cell))
+    body = [(_name(look, cell.model, current=now), _state(cell))
             for cell, now in zip(rows, current, strict=True)]  # fmt: skip
-    return table(caption, ("Model", "State", "Why"), body, current, numbers=False)
+    return table(caption, ("Model", "State, and why"), body, current, numbers=False)
 
 
 def _name(look: Look, model: str, *, current: bool) -> str:
@@ -94,8 +94,9 @@ def _name(look: Look, model: str, *, current: bool) -> str:
     return f"● {name}" if current else name
 
 
-def _why(cell: Sighting) -> str:
-    return escape(quote(cell.reason)) if cell.state != "usable" else ""
+def _state(cell: Sighting) -> str:
+    shown = escape(state_of(cell))
+    return shown if cell.state == "usable" or not cell.reason else f"{shown}<br>{escape(quote(cell.reason))}"
 
 
 def _logging(status: Status | None, look: Look) -> str:

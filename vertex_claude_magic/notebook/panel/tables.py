@@ -26,6 +26,8 @@ __all__ = ["ORDERS", "PriceRow", "models_table", "price_row", "price_table", "ta
 _TABLE = 'rules="rows" cellpadding="3" style="width: 100%; border-collapse: collapse; margin: 0"'
 _LEFT = 'style="text-align: left; overflow-wrap: anywhere"'
 _RIGHT = 'style="text-align: right"'
+# Beside words a column keeps room for its longest one; beside numbers it may break anywhere.
+_WORDS = 'style="text-align: left; overflow-wrap: break-word"'
 _MARKS = {"deprecated": "deprecated", "retired": "retired", "limited": "by invitation"}
 _UNKNOWN = float("inf")
 
@@ -186,21 +188,21 @@ def table(
         numbers: Whether the cells hold numbers, which stand to the right.
     """
     # What cells share is said once for the table, because the panel's state is saved with the notebook.
-    aligned = _RIGHT if numbers else _LEFT
+    first, aligned = (_LEFT, _RIGHT) if numbers else (_WORDS, _WORDS)
     head = "".join(
-        f'<th scope="col" {aligned if place else _LEFT}>{name}</th>' for place, name in enumerate(heads)
+        f'<th scope="col" {aligned if place else first}>{name}</th>' for place, name in enumerate(heads)
     )
-    rows = "".join(map(_row, body, current))
+    rows = "".join(_row(cells, first, current=now) for cells, now in zip(body, current, strict=True))
     return (
         f"<table {_TABLE}><caption {_LEFT}>{_escaped(caption)}</caption>"
         f"<thead><tr>{head}</tr></thead><tbody {aligned}>{rows}</tbody></table>"
     )
 
 
-def _row(cells: Sequence[str], current: bool) -> str:
+def _row(cells: Sequence[str], style: str, *, current: bool) -> str:
     now = ' aria-current="true"' if current else ""
     values = "".join(f"<td>{cell}</td>" for cell in cells[1:])
-    return f'<tr{now}><th scope="row" {_LEFT}>{cells[0]}</th>{values}</tr>'
+    return f'<tr{now}><th scope="row" {style}>{cells[0]}</th>{values}</tr>'
 
 
 def _escaped(text: str) -> str:
