@@ -165,6 +165,19 @@ def test_choosing_something_else_says_nothing_of_the_model(shell):
     assert "may end" not in front.text()
 
 
+def test_python_code_hears_of_it_in_the_log(claude_emulator, caplog):
+    """Once a session, whether it asks or streams; Python prints such a warning where no logging is set up."""
+    asker = claude(claude_emulator, control=ControlRoom(reminder=Reminder(today=lambda: TODAY)))
+    for _ in range(2):
+        asker.ask("Hi", model="sonnet-4.5")
+        with asker.stream("Hi", model="haiku-4.5") as stream:
+            assert stream.reply.complete
+    assert [record.getMessage().partition(" may end")[0] for record in caplog.records] == [
+        "Claude Sonnet 4.5",
+        "Claude Haiku 4.5",
+    ]
+
+
 # Retired
 
 

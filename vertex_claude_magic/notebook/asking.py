@@ -315,12 +315,7 @@ class Question:
         return [f"The prompt was not cached{why}."]
 
     def _lifecycle_notes(self, request: Request) -> list[str]:
-        if not self._remind:
-            return []
-        catalog = self._client.catalog(self._options)
-        row = catalog.find(request.model)
-        name = row.id if row is not None else request.model
-        notice = self._client.control.reminder.tell(catalog, name, request.region)
+        notice = self._client.lifecycle_notice(request, self._options) if self._remind else None
         return [notice] if notice else []
 
     def _leave(self, partial: Reply | None, request: Request | None) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 __all__ = ["Claude", "Prompt"]
 
 Prompt = str | Sequence[Any]
+_log = logging.getLogger("vertex_claude_magic")
 
 
 class Claude:
@@ -98,6 +100,7 @@ class Claude:
         """
         merged = merge(self.options, options)
         prepared = self.prepare(prompt, merged, scope=_scope(names))
+        self._log_notice(prepared.request, merged)
         with self.send(prepared.request, merged) as stream:
             reply = stream.reply
         return prepared.settle(reply, lambda request, _: self._whole(request, merged))
@@ -124,6 +127,7 @@ class Claude:
         """
         merged = merge(self.options, options)
         prepared = self.prepare(prompt, merged, scope=_scope(names), notify=notify)
+        self._log_notice(prepared.request, merged)
         return self.send(prepared.request, merged, notify=notify, read=prepared.fitted)
 
     def prepare(
@@ -205,6 +209,17 @@ class Claude:
         """Return the model table, with the user's own file on top if a setting names one."""
         table = Catalog.load((options or self.options).models_file)
         return table.with_sightings(self.control.sightings)
+
+    def lifecycle_notice(self, request: Request, options: AskOptions) -> str | None:
+        """Return what is to be said of the end of a request's model; of each model once a session."""
+        catalog = self.catalog(options)
+        row = catalog.find(request.model)
+        name = row.id if row is not None else request.model
+        return self.control.reminder.tell(catalog, name, request.region)
+
+    def _log_notice(self, request: Request, options: AskOptions) -> None:
+        if notice := self.lifecycle_notice(request, options):
+            _log.warning(notice)
 
     def admin(self, options: AskOptions, notify: Callable[[str], None] | None = None) -> Admin:
         """Return who asks and sets what belongs to the chosen model in the chosen location.
