@@ -32,7 +32,12 @@ LINES = [
     ("%claude -m hai", {"haiku"}, {"sonnet"}),
     ("%claude --no", {"--no-stream"}, set()),
     ("%claude_models so", {"sonnet"}, {"opus"}),
-    ("%claude_models --", {"--region"}, {"--model"}),
+    ("%claude_models --", {"--region", "--check", "--probe", "--live", "--project"}, {"--model", "--table"}),
+    ("%claude_models --check ", {"sonnet", "haiku"}, set()),
+    ("%claude_logging ", {"status", "on", "off"}, {"sonnet"}),
+    ("%claude_logging on --t", {"--table"}, {"--temperature", "--thinking"}),
+    ("%claude_logging on -m hai", {"haiku"}, {"sonnet"}),
+    ("%claude_logging off -r e", {"eu"}, {"us"}),
     ("%claude_models --region e", {"eu"}, {"us"}),
     ("%claude_demo ", {"stop"}, set()),
 ]
@@ -75,7 +80,18 @@ def test_retired_models_are_not_offered():
     assert "claude-3-opus@20240229" not in candidates("%%claude -m", "claude")
 
 
-@pytest.mark.parametrize("before", ["", "%%claude", "%%claude -n", "%%claude -s 'a", "%other"])
+@pytest.mark.parametrize(
+    "before",
+    [
+        "",
+        "%%claude",
+        "%%claude -n",
+        "%claude_logging on",
+        "%claude_logging on --table",
+        "%%claude -s 'a",
+        "%other",
+    ],
+)
 def test_nothing_is_made_up_where_free_text_stands(before):
     """Numbers and texts are the user's."""
     assert candidates(before, "wor") == []

@@ -21,7 +21,8 @@ PACKAGE = ROOT / "vertex_claude_magic"
 MODULES = sorted(PACKAGE.rglob("*.py"))
 HEAVY = {"requests", "urllib3", "google.auth", "ipywidgets", "pydantic", "pandas", "markdown_it", "tqdm", "tornado",
          "nbformat", "numpy"}  # fmt: skip
-NAMES = ("claude", "claude_models", "claude_panel", "claude_fix", "claude_doctor", "claude_demo")
+NAMES = ("claude", "claude_models", "claude_panel", "claude_fix", "claude_logging", "claude_doctor",
+         "claude_demo")  # fmt: skip
 
 # What each folder may import from: its own floor and those below. Emulator and command line stand beside the house,
 # and the notebook starts the emulator for its demo.
@@ -181,11 +182,11 @@ def _ours(thing) -> bool:
 
 
 ONCE = {
-    "magics": 7,
+    "magics": 8,
     "configurables": 1,
     "transformers": 1,
     "events": 2,
-    "completers": 7,
+    "completers": 8,
     "printers": 3,
     "registry": 1,
 }

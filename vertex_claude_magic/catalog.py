@@ -7,17 +7,18 @@ is sent all the same, with a notice.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from vertex_claude_magic.errors import OptionError
 from vertex_claude_magic.prices import Prices, Tier
+from vertex_claude_magic.sightings import Sightings
 from vertex_claude_magic.table_file import bundled_table, with_user_table
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
 __all__ = ["Catalog", "Model", "Rules", "short_count"]
 
@@ -133,7 +134,8 @@ class Catalog:
 
     `as_of` is the day on which the facts were gathered (YYYY-MM-DD). `api_versions` tells for each
     `anthropic_version` which fields it `refuses`. `limits` and `services` hold the limits of a request
-    and the facts about web search and token counting; `sources` maps keys to titles and dates.
+    and the facts about web search and token counting; `sources` maps keys to titles and dates. `sightings`
+    returns what was last seen live; it is asked only where that would change what is said.
 
     >>> catalog = Catalog.load()
     >>> catalog.resolve("sonnet", "global")
@@ -150,6 +152,7 @@ class Catalog:
     sources: Mapping[str, Mapping[str, str]]
     location_kinds: Mapping[str, Mapping[str, Any]]
     _spellings: Mapping[str, Model] = field(repr=False)
+    sightings: Callable[[], Sightings] = field(default=Sightings, repr=False)
 
     @classmethod
     def load(cls, extra: str | os.PathLike[str] | None = None) -> Catalog:
@@ -163,6 +166,10 @@ class Catalog:
             OptionError: The file cannot be read or used; the message names the file and the place in it.
         """
         return _bundled() if extra is None else _build(with_user_table(bundled_table(), extra))
+
+    def with_sightings(self, read: Callable[[], Sightings]) -> Catalog:
+        """Return the same table, beside which `read` tells what was last seen live."""
+        return replace(self, sightings=read)
 
     def find(self, name: str) -> Model | None:
         """Return the row of a model by any spelling of its id or by its short name, or None.

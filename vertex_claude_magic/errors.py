@@ -23,11 +23,14 @@
     │   │   └── DataSharingRequired
     │   ├── ModelNotEnabled
     │   ├── ModelNotFound          wrong id, wrong location, or retired
+    │   │   └── CountNotServed     the location counts no tokens; says nothing about the model
     │   ├── RequestTooLarge
     │   ├── RateLimited
     │   │   └── QuotaExceeded      waiting does not help
-    │   └── ServerError
-    │       └── Overloaded
+    │   ├── ServerError
+    │   │   └── Overloaded
+    │   ├── OperationFailed        a long-running operation ended with an error
+    │   └── ConfigChanged          somebody else changed the configuration meanwhile
     ├── StreamError                a reply began and did not end well
     │   ├── StreamInterrupted
     │   └── ProtocolError
@@ -63,7 +66,9 @@ __all__ = [
     "BadRequest",
     "ClaudeError",
     "ClaudeInterrupt",
+    "ConfigChanged",
     "CostLimitExceeded",
+    "CountNotServed",
     "CredentialsError",
     "CredentialsNotFound",
     "DataSharingRequired",
@@ -75,6 +80,7 @@ __all__ = [
     "ModelNotFound",
     "ModelRuleError",
     "NetworkError",
+    "OperationFailed",
     "OptionError",
     "Overloaded",
     "PermissionDenied",
@@ -269,6 +275,10 @@ class ModelNotFound(APIError):
     """The id is wrong, the location does not serve the model, or the model is retired."""
 
 
+class CountNotServed(ModelNotFound):
+    """The location counts no tokens, which says nothing about the model."""
+
+
 class RequestTooLarge(APIError):
     """413: the request is larger than the service takes."""
 
@@ -287,6 +297,14 @@ class ServerError(APIError):
 
 class Overloaded(ServerError):
     """529 or `overloaded_error`: the service has no capacity at the moment."""
+
+
+class OperationFailed(APIError):
+    """A long-running operation of Google's ended with an error."""
+
+
+class ConfigChanged(APIError):
+    """A configuration is not as it was set, because somebody else changed it at the same time."""
 
 
 class StreamError(ClaudeError):

@@ -22,7 +22,7 @@ from vertex_claude_magic.emulator import Emulator
 emulator = Emulator(pace=0.02)
 os.environ.update(emulator.environment)"""
 CELLS = [START, "%claude_panel", "%claude_panel"]
-SECTIONS = ("Try it", "What would it cost?", "System text", "All models")
+SECTIONS = ("Try it", "What would it cost?", "System text", "All models", "Health")
 FRESH = "magics = get_ipython().find_line_magic('claude').__self__"
 
 
@@ -51,7 +51,8 @@ def front(request, lab_server) -> Iterator[LabPage]:
 def anew(front):
     """Every test begins with the settings of a fresh session and closed sections."""
     front.execute(
-        "magics.config.pop('ClaudeMagics', None)\nmagics.panel.state.reset()\nmagics.panel.work.close()"
+        "magics.config.pop('ClaudeMagics', None)\nmagics.panel.state.reset()\nmagics.panel.work.close()\n"
+        "emulator.configs.put('global', 'claude-sonnet-5-5', {})"
     )
     for name in SECTIONS:
         toggle = button(front, name)
@@ -118,6 +119,24 @@ def leave(front, control: Locator, text: str) -> None:
     control.click()
     control.fill(text)
     control.blur()
+
+
+def with_health(front) -> None:
+    """Fill the open health section: a whole grid, logging that is on, spend and its limits."""
+    front.execute(
+        "from vertex_claude_magic.session.control_room import SpendRow\n"
+        "magics.control.spend = lambda: [SpendRow('this session', 0.0412, 1.0), SpendRow('today', 0.31, None)]\n"
+        "table = 'bq://a-very-long-project-id.a_data_set_of_many_words.requests_and_responses'\n"
+        "logging = {'enabled': True, 'samplingRate': 0.1, 'bigqueryDestination': {'outputUri': table}}\n"
+        "look = magics.panel.state.look\n"
+        "emulator.configs.put(look.region, look.model_id, {'loggingConfig': logging})"
+    )
+    button(front, "Check").click()
+    front.page.get_by_text("Checked.").first.wait_for()
+    button(front, "Read logging").click()
+    front.page.get_by_text("Read just now.").first.wait_for()
+    front.page.get_by_text("Google logs 10 % of calls").first.wait_for()
+    front.settle()
 
 
 MOUSE = {
@@ -226,6 +245,39 @@ def test_sections_work_by_keyboard_alone(front):
     first.wait_for()
 
 
+def test_the_health_section_works_by_keyboard_alone(front):
+    """Check, stop and logging in the order in which they are read; the grid and the state come below them."""
+    page = front.page
+    button(front, "Health").focus()
+    page.keyboard.press("Enter")
+    button(front, "Check").wait_for()
+    tab_to(page, button(front, "Check"))
+    page.keyboard.press("Enter")
+    page.get_by_text("Checked.").first.wait_for()
+    assert "claude-sonnet-5-5 in global: usable when last checked" in views(front)[0].inner_text()
+    tab_to(page, button(front, "Read logging"))
+    page.keyboard.press("Enter")
+    page.get_by_text("Google logs nothing of claude-sonnet-5-5 in global.").first.wait_for()
+    assert "%claude_logging on --table bq://project.dataset.table" in views(front)[0].inner_text()
+
+
+def test_a_check_moves_no_control(front):
+    """Neither those above nor its own buttons; the region list is marked and stays where it is."""
+    button(front, "Health").click()
+    button(front, "Check").wait_for()
+    controls = [field(front, "Model"), field(front, "Region"), button(front, "Health")]
+    controls += [button(front, name) for name in ("Check", "Read logging")]
+    before = places(controls)
+    button(front, "Check").click()
+    page = front.page
+    page.get_by_text("Checked.").first.wait_for()
+    front.settle()
+    assert places(controls) == before
+    chosen = field(front, "Region").locator("option:checked").inner_text().replace("\xa0", " ")
+    assert chosen.startswith("global · usable")
+    assert front.execute("print(repr(magics.region))").strip() == "''"
+
+
 def test_config_moves_the_panel_and_two_views_agree(front):
     """Whoever changes a setting, all places show it."""
     front.execute("%config ClaudeMagics.model = 'haiku-4.5'")
@@ -286,7 +338,7 @@ def test_axe_finds_nothing_serious_in_the_panel(front, theme):
     button(front, "Count tokens").click()
     emptied(front, field(front, "Count what"))
     front.page.get_by_text("14 of 14 models counted.").first.wait_for()
-    front.settle()
+    with_health(front)
     views(front)[0].evaluate("element => element.id = 'the-panel'")
     try:
         assert axe_problems(front.page, "#the-panel") == []
@@ -302,7 +354,9 @@ def test_nothing_sticks_out_of_the_panel(front, width):
     choose(field(front, "Model"), "Sonnet 4.5")
     leave(front, field(front, "Project"), "a-very-long-project-id-of-thirty")
     eventually(front, "magics.project", "a-very-long-project-id-of-thirty")
-    front.settle()
+    leave(front, field(front, "Project"), "")
+    eventually(front, "magics.project", "")
+    with_health(front)
     views(front)[0].evaluate("element => element.id = 'the-panel'")
     assert too_wide(front.page, "#the-panel", width) == []
 

@@ -6,12 +6,12 @@
         emulator.answer("The answer of the next call.")
         ...                                  # point a client at emulator.base_url, token "emulator"
 
-It plays the messages and token-counting calls, the model list, and enough of Google's token
-endpoints and metadata server for google-auth to log in. It refuses what Vertex AI refuses, and goes
-wrong on demand: once with `fail`, for good with `fall_ill` and a name out of `SICKNESSES`.
-`python -m vertex_claude_magic.emulator` runs it by itself, and `pytest_plugins =
-["vertex_claude_magic.emulator.pytest_plugin"]` gives tests the fixture `claude_emulator`. It needs
-tornado, which every Jupyter kernel has.
+It plays the messages and token-counting calls, the model list, the configuration of publisher models
+with its operations, and enough of Google's token endpoints and metadata server for google-auth to log
+in. It refuses what Vertex AI refuses, and goes wrong on demand: once with `fail`, for good with
+`fall_ill` and a name out of `SICKNESSES`. `python -m vertex_claude_magic.emulator` runs it by itself,
+and `pytest_plugins = ["vertex_claude_magic.emulator.pytest_plugin"]` gives tests the fixture
+`claude_emulator`. It needs tornado, which every Jupyter kernel has.
 """
 
 from __future__ import annotations

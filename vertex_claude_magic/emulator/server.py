@@ -20,7 +20,7 @@ from vertex_claude_magic.emulator.problems import Problem
 from vertex_claude_magic.emulator.script import Script, as_reply, load_script
 from vertex_claude_magic.emulator.service import Service
 from vertex_claude_magic.emulator.sicknesses import HEALTHY, Sickness, sickness
-from vertex_claude_magic.errors import MissingExtra
+from vertex_claude_magic.errors import MissingExtra, OptionError, quote
 
 if TYPE_CHECKING:
     import os
@@ -29,6 +29,8 @@ if TYPE_CHECKING:
     from google.auth.transport.requests import Request
     from typing_extensions import Self
 
+    from vertex_claude_magic.emulator.places import Barred
+    from vertex_claude_magic.emulator.publisher import PublisherConfigs
     from vertex_claude_magic.emulator.response import Received
 
 __all__ = ["Emulator"]
@@ -183,6 +185,31 @@ class Emulator:
     def _be(self, state: Sickness) -> None:
         self._service.sickness = state
         self.google.denial = state.denial
+
+    @property
+    def configs(self) -> PublisherConfigs:
+        """The models' configurations (`setPublisherModelConfig`), and what shall go wrong with them."""
+        return self._service.configs
+
+    def bar(self, model: str, location: str, why: Barred) -> None:
+        """Refuse a model in a location from now on: "not enabled", "no quota", "not served" or "retired".
+
+        `location` may be `*` for every location. A quota bars questions and not counts, which have
+        a quota of their own.
+
+        Raises:
+            OptionError: the table knows no such model.
+        """
+        row = self._service.catalog.find(model)
+        if row is None:
+            raise OptionError(
+                f"The emulator knows no model {quote(model, 60)!r}.", cure="Name one of the table."
+            )
+        self._service.places.bar(row, location, why)
+
+    def list_model(self, model: str, stage: str | None = "GA") -> None:
+        """Put a model into the publisher's list, with its launch stage; None takes one of the table's away."""
+        self._service.listed[model] = stage
 
     def close(self) -> None:
         """Stop serving, close every connection and remove the credential files; may be called twice."""

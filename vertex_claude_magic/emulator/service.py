@@ -19,7 +19,9 @@ from vertex_claude_magic.emulator.cache import PromptCache
 from vertex_claude_magic.emulator.checks import refusal, unservable
 from vertex_claude_magic.emulator.faults import Fault
 from vertex_claude_magic.emulator.listing import listing
+from vertex_claude_magic.emulator.places import Places
 from vertex_claude_magic.emulator.problems import Problem, fault_response
+from vertex_claude_magic.emulator.publisher import PublisherConfigs, is_config_path
 from vertex_claude_magic.emulator.replies import respond
 from vertex_claude_magic.emulator.response import Received, Response, json_response
 from vertex_claude_magic.emulator.script import Reply, Script, Scripted
@@ -58,6 +60,10 @@ class Service:
     ) -> None:
         self.project = project
         self.google = google
+        self.places = Places()
+        # Ids that the publisher's list has beside the table's, each with its launch stage; None takes one away.
+        self.listed: dict[str, str | None] = {}
+        self.configs = PublisherConfigs(project=project)
         self.catalog = Catalog.load()
         self._script = script
         self._pace = pace or 0.0
@@ -84,7 +90,8 @@ class Service:
         if (google := self.google.handle(received)) is not None:
             return google, sick.metadata if "metadata-flavor" in received.headers else None
         found = route(received.path)
-        if found is None and not (received.method == "GET" and _LISTING.fullmatch(received.path)):
+        listed = received.method == "GET" and _LISTING.fullmatch(received.path)
+        if found is None and not listed and not is_config_path(received.path):
             return _NOT_FOUND, None
         with self._lock:
             fault = self._faults.popleft() if self._faults else sick.fault()
@@ -93,17 +100,18 @@ class Service:
         if (problem := self.google.unauthenticated(received)) is not None:
             return problem.response(streaming=bool(found and found.streaming)), fault
         if found is None:
-            return listing(self.catalog, received), fault
+            answer = (
+                listing(self.catalog, received, dict(self.listed))
+                if listed
+                else self.configs.handle(received)
+            )
+            return answer, fault
         return self._call(found, received, fault)
 
     def _call(self, found: Route, received: Received, fault: Fault | None) -> Outcome:
-        if (ill := self._ill(found, received)) is not None:
-            return ill.response(streaming=found.streaming), fault
-        ask = unservable(found, received, self.catalog, self.project)
+        ask = self._accepted(found, received)
         if isinstance(ask, Problem):
             return ask.response(streaming=found.streaming), fault
-        if (refused := refusal(ask)) is not None:
-            return refused.response(streaming=found.streaming), fault
         if found.counting:
             return json_response({"input_tokens": input_tokens(ask.body)}), fault
         scripted = self._scripted(ask)
@@ -111,6 +119,15 @@ class Service:
         if own is not None and own.replaces_reply:
             return fault_response(own), own
         return respond(ask, scripted, frame=self._frame(ask), pace=self._pace), fault or own
+
+    def _accepted(self, found: Route, received: Received) -> Ask | Problem:
+        """Return what is asked, or why it is refused."""
+        if (ill := self._ill(found, received)) is not None:
+            return ill
+        ask = unservable(found, received, self.catalog, self.project)
+        if isinstance(ask, Problem):
+            return ask
+        return self.places.refusal(found, ask.model) or refusal(ask) or ask
 
     def _ill(self, found: Route, received: Received) -> Problem | None:
         asked = received.body.get("model") if isinstance(received.body, dict) else None

@@ -108,6 +108,7 @@ def ask_prepared(
         source=magics.cells.source if in_cell else None,
         scope=scope,
         deliver=deliver,
+        remind=not shown["quiet"],
     )
     try:
         reply = question.answer()
@@ -172,6 +173,7 @@ class Question:
         scope: Where templates, attachments and types are looked up; without it braces are only braces.
         deliver: What is done with a whole answer; it returns what to show of it, and notes.
         stopped: Asked now and then; once it says yes, the answer ends as if it had been interrupted.
+        remind: Whether to say, once a session, that the model is near its end.
     """
 
     def __init__(
@@ -186,6 +188,7 @@ class Question:
         scope: Scope | None = None,
         deliver: Deliver | None = None,
         stopped: Callable[[], bool] = lambda: False,
+        remind: bool = False,
     ) -> None:
         self._client = client
         self._options = options
@@ -197,6 +200,7 @@ class Question:
         self._typed = wants_data(options)
         self._deliver = deliver
         self._stopped = stopped
+        self._remind = remind
         self._label = self._make_label()
         self._started = False
         self._stream: Stream | None = None
@@ -299,6 +303,7 @@ class Question:
             notes=(
                 *self._remarks,
                 *self._cache_notes(request, reply),
+                *self._lifecycle_notes(request),
                 *_notes(request, reply, emulated=self._emulated),
                 *self._spend_notes(request),
                 *self._client.notices(self._options),
@@ -324,6 +329,10 @@ class Question:
         local, keeping = is_loopback(request.url), self._client.keeping
         today = keeping.spent_today(self._options, local=local)
         return [f"Session {dollars(keeping.tally.spent(local=local))} · today {dollars(today)} (estimates)."]
+
+    def _lifecycle_notes(self, request: Request) -> list[str]:
+        notice = self._client.lifecycle_notice(request, self._options) if self._remind else None
+        return [notice] if notice else []
 
     def _leave(self, partial: Reply | None, request: Request | None) -> None:
         if partial is not None and partial.blocks and request is not None:

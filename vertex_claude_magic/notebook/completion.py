@@ -7,11 +7,12 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from vertex_claude_magic.catalog import Catalog
-from vertex_claude_magic.notebook.options import OPTIONS
+from vertex_claude_magic.notebook.admin_options import DOCTOR_OPTIONS, LOGGING_OPTIONS, MODELS_OPTIONS
+from vertex_claude_magic.notebook.options import OPTIONS, Option
 from vertex_claude_magic.session.options import FORMATS, REPLAY_MODES
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
 __all__ = ["candidates", "complete"]
 
@@ -52,29 +53,19 @@ def candidates(before: str, word: str, names: Mapping[str, Any] = MappingProxyTy
     """
     words = before.split()
     command, last = (words[0], words[-1]) if words else ("", "")
-    if command == "%claude_demo":
-        choices: Iterable[str] = ("stop",)
+    if command in _WORDS and not word.startswith("-") and last not in _VALUES:
+        own = tuple(_WORDS[command]())
+        choices: Iterable[str] = () if set(own) & set(words) else own
     elif last in {"-a", "--attach"}:
         choices = (*_variables(names), *_files(word))
     elif last == "--as":
         choices = ("df", *(name for name in _variables(names) if isinstance(names[name], type)))
     elif last in _VALUES:
         choices = _VALUES[last]()
-    elif command == "%claude_models" and not word.startswith("-"):
-        choices = _families()
     else:
-        choices = sorted(_options_of(command)) if word.startswith("-") else ()
+        known = {option.long for option in _OPTIONS.get(command, OPTIONS)}
+        choices = sorted(known) if word.startswith("-") else ()
     return [choice for choice in choices if choice.startswith(word)]
-
-
-def _options_of(command: str) -> Iterable[str]:
-    if command == "%claude_models":
-        return ("--region",)
-    if command == "%claude_doctor":
-        from vertex_claude_magic.notebook.doctor import DOCTOR_OPTIONS
-
-        return (option.long for option in DOCTOR_OPTIONS)
-    return (option.long for option in OPTIONS)
 
 
 def _variables(names: Mapping[str, Any]) -> list[str]:
@@ -122,6 +113,17 @@ def _modes() -> Iterable[str]:
     return REPLAY_MODES
 
 
+_OPTIONS: Mapping[str, Sequence[Option]] = {
+    "%claude_models": MODELS_OPTIONS,
+    "%claude_logging": LOGGING_OPTIONS,
+    "%claude_doctor": DOCTOR_OPTIONS,
+    "%claude_demo": (),
+}
+_WORDS: Mapping[str, Callable[[], Iterable[str]]] = {
+    "%claude_demo": lambda: ("stop",),
+    "%claude_models": _families,
+    "%claude_logging": lambda: ("status", "on", "off"),
+}
 _VALUES: dict[str, Callable[[], Iterable[str]]] = {
     "-m": _models,
     "--model": _models,

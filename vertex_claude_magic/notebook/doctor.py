@@ -8,10 +8,11 @@ from uuid import uuid4
 
 from vertex_claude_magic.errors import ClaudeInterrupt, OptionError
 from vertex_claude_magic.notebook import doctor_page
+from vertex_claude_magic.notebook.admin_options import DOCTOR_OPTIONS
 from vertex_claude_magic.notebook.frontends import front_end
 from vertex_claude_magic.notebook.listing import show_help
 from vertex_claude_magic.notebook.live import Pace
-from vertex_claude_magic.notebook.options import OPTIONS, Option, parse_options
+from vertex_claude_magic.notebook.options import parse_options
 from vertex_claude_magic.notebook.screens import NotebookScreen
 from vertex_claude_magic.session.doctor.diagnosis import Diagnosis
 from vertex_claude_magic.session.doctor.finding import line as as_line
@@ -26,17 +27,10 @@ if TYPE_CHECKING:
     from vertex_claude_magic.session.doctor.finding import Finding
     from vertex_claude_magic.session.doctor.probes import Patience
 
-__all__ = ["DOCTOR_OPTIONS", "LineView", "PageView", "check_doctor_options", "diagnose", "run_doctor"]
+__all__ = ["LineView", "PageView", "check_doctor_options", "diagnose", "run_doctor"]
 
 _OF_THE_CALL = ("model", "region", "project")
 _INTERVAL = 1 / 12  # seconds between two draws
-
-DOCTOR_OPTIONS: tuple[Option, ...] = (
-    *(option for option in OPTIONS if option.key in {*_OF_THE_CALL, "help"}),
-    Option(long="--probe", help="also ask for one token, which costs a fraction of a cent"),
-    Option(long="--report", value="FILE", help="write the result to a text file without names"),
-    Option(long="--with-names", help="keep email, project and paths in the report"),
-)
 
 
 class View(Protocol):

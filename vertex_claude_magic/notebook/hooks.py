@@ -19,8 +19,16 @@ from vertex_claude_magic.notebook.cells import CellWatch
 
 __all__ = ["PromptQuestion", "add_hooks", "remove_hooks"]
 
-_COMMANDS = ("%%claude", "%claude", "%claude_models", "%claude_panel", "%claude_fix", "%claude_doctor",
-             "%claude_demo")  # fmt: skip
+_COMMANDS = (
+    "%%claude",
+    "%claude",
+    "%claude_models",
+    "%claude_panel",
+    "%claude_fix",
+    "%claude_logging",
+    "%claude_doctor",
+    "%claude_demo",
+)
 _REPLY = ("vertex_claude_magic.vertex.reply", "Reply")
 
 

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from vertex_claude_magic.emulator import Emulator
     from vertex_claude_magic.notebook.panel.view import Panel
     from vertex_claude_magic.session.claude import Claude
+    from vertex_claude_magic.session.control_room import ControlRoom
     from vertex_claude_magic.session.prompt import Scope
     from vertex_claude_magic.vertex.reply import Reply
 
@@ -38,6 +39,7 @@ class ClaudeMagics(Magics, Settings):  # type: ignore[misc]
         # The error that a %claude_fix which failed itself was about.
         self.unfixed: BaseException | None = None
         self._clients: dict[bool, Claude] = {}
+        self._control: ControlRoom | None = None
         self._shown: tuple[int, Any] | None = None
 
     @no_var_expand
@@ -131,10 +133,32 @@ class ClaudeMagics(Magics, Settings):  # type: ignore[misc]
     @no_var_expand
     @line_magic
     def claude_models(self, line: str) -> None:
-        """Show the model table: ids, lifecycle, limits, prices and locations.
+        """Show the model table, ask what this project may call, or hold the table against Google's list.
 
-        `%claude_models` shows all, `%claude_models sonnet` one family, `%claude_models -r eu` the prices
-        of one location with its premium already in.
+        The table with lifecycle, limits, prices and locations; with a location, the prices there::
+
+            %claude_models
+            %claude_models sonnet
+            %claude_models -r eu
+
+        What this project may call, asked now::
+
+            %claude_models --check                  (in the chosen location, and nowhere else)
+            %claude_models haiku --check -r us,eu
+            %claude_models sonnet --probe           (one token each, which costs, and proves more)
+            %claude_models --live                   (what Google lists and the table lacks)
+
+        Options::
+
+            -r, --region LOC         a location, or several: us,eu (repeatable)
+            -p, --project ID         the project to check
+            --check                  count the tokens of a fixed word with every model: free, at most 60
+                                     calls, eight at a time, no text of yours
+            --probe                  ask each model for one token instead; it costs, and shows quota too
+            --live                   read Google's list of Anthropic's models
+
+        A check that is interrupted keeps what it knows. What it found is kept with its date, and named by
+        errors and by the region list of `%claude_panel`.
         """
         from vertex_claude_magic.notebook.listing import show_models
 
@@ -163,6 +187,34 @@ class ClaudeMagics(Magics, Settings):  # type: ignore[misc]
         from vertex_claude_magic.notebook.fixing import fix_from_line
 
         return fix_from_line(self, line)
+
+    @no_var_expand
+    @line_magic
+    def claude_logging(self, line: str) -> None:
+        """Show or change Google's request-response logging for one model in one location.
+
+        Google then writes calls, prompts and answers included, to a BigQuery table of yours::
+
+            %claude_logging status
+            %claude_logging on --table bq://my-project.claude_logs.requests --sample 0.1
+            %claude_logging off
+            %claude_logging status -m opus-4.6 -r us-east5
+
+        Options::
+
+            --table URI              the BigQuery table, bq://project.dataset.table (for on)
+            --sample RATE            the share of calls, above 0 and at most 1 (default 1: every call)
+            -m, --model ID           the model; the session's by default
+            -r, --region LOC         the location; the session's by default
+            -p, --project ID         the project
+
+        Every other setting of the same configuration is kept as it is; data sharing and safety switches
+        are never touched. The result is read back from Google and shown beside what the local journal
+        keeps. Changing it needs roles/aiplatform.admin.
+        """
+        from vertex_claude_magic.notebook.request_logging import run_logging
+
+        run_logging(self, line)
 
     @no_var_expand
     @line_magic
@@ -216,9 +268,19 @@ class ClaudeMagics(Magics, Settings):  # type: ignore[misc]
         emulated = self.emulator is not None
         client = self._clients.get(emulated)
         if client is None:
-            client = self._clients[emulated] = Claude(access_token="emulator" if emulated else None)
+            token = "emulator" if emulated else None
+            client = self._clients[emulated] = Claude(access_token=token, control=self.control)
         client.options = self.options()
         return client
+
+    @property
+    def control(self) -> ControlRoom:
+        """What checks have found, and what journal and limits tell."""
+        if self._control is None:
+            from vertex_claude_magic.session.control_room import ControlRoom
+
+            self._control = ControlRoom()
+        return self._control
 
     def options(self) -> Any:
         """Return the settings as options; while the demo runs, they point at its emulator."""
@@ -265,7 +327,15 @@ class ClaudeMagics(Magics, Settings):  # type: ignore[misc]
         self._clients.clear()
 
 
-_NAMES = ("claude", "claude_models", "claude_panel", "claude_fix", "claude_doctor", "claude_demo")
+_NAMES = (
+    "claude",
+    "claude_models",
+    "claude_panel",
+    "claude_fix",
+    "claude_logging",
+    "claude_doctor",
+    "claude_demo",
+)
 
 
 def load(shell: Any) -> None:

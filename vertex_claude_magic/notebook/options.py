@@ -17,7 +17,15 @@ from vertex_claude_magic.errors import OptionError, quote
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-__all__ = ["OPTIONS", "Option", "ParsedLine", "parse_cell_line", "parse_options", "parse_prompt_line"]
+__all__ = [
+    "OPTIONS",
+    "Option",
+    "ParsedLine",
+    "parse_cell_line",
+    "parse_options",
+    "parse_prompt_line",
+    "parse_words",
+]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -177,13 +185,14 @@ OPTIONS: tuple[Option, ...] = (
     Option(long="--force", help="send although the model table says that it would be refused"),
     Option(long="--help", short="-h", help="show this page"),
 )
+_Known = dict[str, Option]
 
 
-def _by_name(options: Sequence[Option]) -> dict[str, Option]:
+def _by_name(options: Sequence[Option]) -> _Known:
     return {name: option for option in options for name in (option.long, option.short) if name}
 
 
-_BY_NAME: Mapping[str, Option] = _by_name(OPTIONS)
+_BY_NAME = _by_name(OPTIONS)
 
 
 def parse_cell_line(line: str) -> ParsedLine:
@@ -220,6 +229,21 @@ def parse_prompt_line(line: str) -> ParsedLine:
     return ParsedLine(options=options, prompt=prompt)
 
 
+def parse_words(line: str, options: Sequence[Option]) -> ParsedLine:
+    """Read the line of a magic that asks nothing: words and its own options in any order; `prompt` has the words.
+
+    >>> parse_words("on --force", OPTIONS)
+    ParsedLine(name=None, options={'force': True}, prompt='on')
+    """
+    known, found, said = _by_name(options), dict[str, Any](), list[str]()
+    words = _words(line)
+    while words:
+        _, words = _options(words, known, found)
+        said += [word.text for word in words[:1]]
+        words = words[1:]
+    return ParsedLine(options=found, prompt=" ".join(said))
+
+
 def parse_options(line: str, options: Sequence[Option]) -> dict[str, Any]:
     """Read the line of a magic that takes options of its own and nothing else.
 
@@ -229,18 +253,17 @@ def parse_options(line: str, options: Sequence[Option]) -> dict[str, Any]:
     >>> parse_options("-m opus", [Option(long="--model", short="-m", value="ID", help="a model")])
     {'model': 'opus'}
     """
-    found, rest = _options(_words(line), _by_name(options))
-    if rest:
-        raise OptionError(
-            f"{quote(rest[0].text, 40)!r} is no option.", cure="Quote values with spaces, and leave it out."
-        )
-    return found
+    parsed = parse_words(line, options)
+    if parsed.prompt:
+        said = quote(parsed.prompt.partition(" ")[0], 40)
+        raise OptionError(f"{said!r} is no option.", cure="Quote values with spaces, and leave it out.")
+    return dict(parsed.options)
 
 
 def _options(
-    words: list[_Word], known: Mapping[str, Option] = _BY_NAME
+    words: list[_Word], known: _Known = _BY_NAME, found: dict[str, Any] | None = None
 ) -> tuple[dict[str, Any], list[_Word]]:
-    found: dict[str, Any] = {}
+    found = {} if found is None else found
     position = 0
     while position < len(words):
         word = words[position]
@@ -263,7 +286,7 @@ def _options(
     return found, words[position:]
 
 
-def _value(words: list[_Word], position: int, option: Option, known: Mapping[str, Option]) -> str:
+def _value(words: list[_Word], position: int, option: Option, known: _Known) -> str:
     missing = position >= len(words)
     if missing or (not words[position].quoted and words[position].text.partition("=")[0] in known):
         raise OptionError(f"{option.long} has no value.", cure=f"Write {option.long} {option.value}.")
@@ -282,13 +305,18 @@ def _put(found: dict[str, Any], option: Option, text: str) -> None:
         found[option.key] = (*found.get(option.key, ()), value)
 
 
-def _refuse(name: str, known: Mapping[str, Option]) -> Option:
+def _refuse(name: str, known: _Known) -> Option:
     import difflib
 
     longer = [each for each in known if name.startswith("--") and each.startswith(name)]
     near = longer or difflib.get_close_matches(name, known, n=1)
     what = f"{quote(name, 40)!r} is an abbreviation" if longer else f"There is no option {quote(name, 40)!r}"
-    cure = f"Did you mean {' or '.join(near)}?" if near else "%%claude? lists all options; -- ends them."
+    own = (
+        "%%claude? lists all options; -- ends them."
+        if known is _BY_NAME
+        else f"Known are {', '.join(known)}."
+    )
+    cure = f"Did you mean {' or '.join(near)}?" if near else own
     raise OptionError(f"{what}.", cure=cure)
 
 

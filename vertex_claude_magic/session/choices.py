@@ -177,9 +177,19 @@ def region_choices(catalog: Catalog, options: AskOptions) -> tuple[Choice, ...]:
     }
     places = [place for place in catalog.locations() if place in (served or wide)]
     present = str(find_setting("region", options).value)
-    choices = [Choice(value=place, label=place) for place in places]
+    seen = _seen(catalog, options)
+    choices = [Choice(value=place, label=seen.get(place, place)) for place in places]
     reason = "not served here" if served else "not in the table"
     return _with_present(choices, present, f"{quote(present, 40)} · {reason}")
+
+
+def _seen(catalog: Catalog, options: AskOptions) -> dict[str, str]:
+    """Return the locations in which the chosen model was checked, each with what the last check found."""
+    name, row = chosen_model(catalog, options)
+    project, model = find_setting("project", options).value, row.id if row is not None else name
+    seen = catalog.sightings()
+    found = (seen.find(model, cell.location, project) for cell in seen.cells if cell.model == model)
+    return {cell.location: f"{cell.location} · {cell.state} {cell.day}" for cell in found if cell is not None}
 
 
 def region_note(catalog: Catalog, options: AskOptions) -> str:

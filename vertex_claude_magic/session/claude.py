@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from vertex_claude_magic import errors
 from vertex_claude_magic.catalog import Catalog
+from vertex_claude_magic.session.control_room import ControlRoom
 from vertex_claude_magic.session.keeping import Keeping, journal_of, limits_of, memory_of
 from vertex_claude_magic.session.options import AskOptions, find_setting, merge
 from vertex_claude_magic.session.prompt import Scope
@@ -18,10 +19,12 @@ from vertex_claude_magic.session.question import Prepared, prepare
 from vertex_claude_magic.session.recall import NO_PROJECT, recall, unrecorded
 from vertex_claude_magic.session.spend import count_or_bound
 from vertex_claude_magic.session.stream import Stream, StreamContext
+from vertex_claude_magic.vertex.admin import Admin, Place
 from vertex_claude_magic.vertex.auth import ApplicationDefault, Authorizer, FixedToken
 from vertex_claude_magic.vertex.request import build_count_request, in_project
 from vertex_claude_magic.vertex.retry import RetryPolicy
-from vertex_claude_magic.vertex.transport import Transport, wait_for
+from vertex_claude_magic.vertex.transport import Transport
+from vertex_claude_magic.vertex.waiting import pause, wait_for
 
 if TYPE_CHECKING:
     from vertex_claude_magic.session.recorder import Recorder
@@ -33,6 +36,7 @@ if TYPE_CHECKING:
 __all__ = ["Claude", "Prompt"]
 
 Prompt = str | Sequence[Any]
+_log = logging.getLogger("vertex_claude_magic")
 
 
 class Claude:
@@ -46,6 +50,7 @@ class Claude:
             own; by default the application default credentials.
         access_token: A ready access token instead of credentials.
         policy: How patient to be with a service that is slow or refuses.
+        control: What checks have found so far; the errors of this object tell of it.
         clock: Monotonic seconds; for tests.
         options: Defaults for all questions, under the names of `ask`.
 
@@ -69,6 +74,7 @@ class Claude:
         credentials: Any = None,
         access_token: str | None = None,
         policy: RetryPolicy | None = None,
+        control: ControlRoom | None = None,
         clock: Callable[[], float] = time.monotonic,
         **options: Any,
     ) -> None:
@@ -79,6 +85,7 @@ class Claude:
         self._transport = Transport(
             authorizer=_authorizer(credentials, access_token), policy=self._policy, clock=clock
         )
+        self.control = control or ControlRoom()
 
     def __repr__(self) -> str:
         region, model = find_setting("region", self.options).value, find_setting("model", self.options).value
@@ -101,6 +108,7 @@ class Claude:
         """
         merged = merge(self.options, options)
         prepared = self.prepare(prompt, merged, scope=_scope(names))
+        self._log_notice(prepared.request, merged)
         try:
             reply = self._whole(prepared.request, merged)
             return prepared.settle(reply, lambda request, _: self._whole(request, merged))
@@ -129,6 +137,7 @@ class Claude:
         """
         merged = merge(self.options, options)
         prepared = self.prepare(prompt, merged, scope=_scope(names), notify=notify)
+        self._log_notice(prepared.request, merged)
         return self.send(prepared.request, merged, notify=notify, read=prepared.fitted)
 
     def prepare(
@@ -204,7 +213,7 @@ class Claude:
 
         # Without a limit nothing needs to be known before, and the request travels meanwhile.
         checked = recorder() if limits_of(options) else None
-        exchange = self._exchange(context.request, options)
+        exchange = self.exchange(context.request, options)
         try:
             return Stream(exchange, replace(context, recorder=checked or recorder()))
         except BaseException:
@@ -217,7 +226,7 @@ class Claude:
 
     def _log_notices(self, options: AskOptions) -> None:
         for notice in self.notices(options):
-            logging.getLogger("vertex_claude_magic").warning("%s", notice)
+            _log.warning("%s", notice)
 
     def request(
         self,
@@ -271,7 +280,7 @@ class Claude:
         memory = memory_of(options)
         known = memory.counted(request)
         if known is None:
-            known = _counted(self._exchange(build_count_request(request), options).whole())
+            known = _counted(self.exchange(build_count_request(request), options).whole())
             self.keeping.keep_count(memory, request, known)
         return known
 
@@ -286,7 +295,39 @@ class Claude:
 
     def catalog(self, options: AskOptions | None = None) -> Catalog:
         """Return the model table, with the user's own file on top if a setting names one."""
-        return Catalog.load((options or self.options).models_file)
+        table = Catalog.load((options or self.options).models_file)
+        return table.with_sightings(self.control.sightings)
+
+    def lifecycle_notice(self, request: Request, options: AskOptions) -> str | None:
+        """Return what is to be said of the end of a request's model; of each model once a session."""
+        catalog = self.catalog(options)
+        row = catalog.find(request.model)
+        name = row.id if row is not None else request.model
+        return self.control.reminder.tell(catalog, name, request.region)
+
+    def _log_notice(self, request: Request, options: AskOptions) -> None:
+        if notice := self.lifecycle_notice(request, options):
+            _log.warning("%s", notice)
+
+    def admin(self, options: AskOptions, notify: Callable[[str], None] | None = None) -> Admin:
+        """Return who asks and sets what belongs to the chosen model in the chosen location.
+
+        Args:
+            options: Merged options.
+            notify: Called with what is being waited for.
+        """
+        region = str(find_setting("region", options).value)
+        place = Place(
+            project=self.project(options, notify),
+            region=region,
+            model=self.catalog(options).resolve(str(find_setting("model", options).value), region),
+            base_url=find_setting("base_url", options).value,
+        )
+
+        def call(request: Request, *, retry: bool = True) -> Any:
+            return self.exchange(request, options, retry=retry).whole()
+
+        return Admin(call, place, clock=self._clock, pause=pause)
 
     def project(self, options: AskOptions, notify: Callable[[str], None] | None = None) -> str:
         """Return the project that pays: said, from the environment, or from the credentials.
@@ -311,6 +352,7 @@ class Claude:
                 "No Google Cloud project is named, and the credentials name none.",
                 cure="Use --project ID, or set GOOGLE_CLOUD_PROJECT.",
             )
+        self.control.project = project
         return project
 
     def close(self) -> None:
@@ -320,9 +362,23 @@ class Claude:
         if journal is not None:
             journal.close()
 
-    def _exchange(self, request: Request, options: AskOptions) -> Exchange:
+    def exchange(
+        self, request: Request, options: AskOptions, *, timeout: float | None = None, retry: bool = True
+    ) -> Exchange:
+        """Start sending a request that has been built, and return at once.
+
+        Args:
+            request: What is sent.
+            options: Merged options.
+            timeout: Seconds for the whole answer; None means those of the options.
+            retry: Whether it may be sent again if it fails.
+        """
         return self._transport.send(
-            request, self.catalog(options), timeout=_timeout(options), trusted_hosts=options.trusted_hosts
+            request,
+            self.catalog(options),
+            timeout=_timeout(options) if timeout is None else timeout,
+            trusted_hosts=options.trusted_hosts,
+            retry=retry,
         )
 
 

@@ -159,7 +159,22 @@ def _error(failure: Failure, asked: Asked) -> errors.ClaudeError:
         "reason": failure.reason, "request_id": failure.request_id, "body": failure.body,
         "model": asked.model, "project": asked.project, "region": asked.region,
     }  # fmt: skip
-    return row.error(message, cure=row.cure(failure, asked), details=details)
+    cure = row.cure(failure, asked)
+    if row.error in _ELSEWHERE and (hint := _seen_elsewhere(asked, row.error)):
+        cure = f"{cure} {hint}"
+    return row.error(message, cure=cure, details=details)
+
+
+# Errors that another location may not have.
+_ELSEWHERE = (errors.ModelNotFound, errors.ModelNotEnabled, errors.QuotaExceeded)
+
+
+def _seen_elsewhere(asked: Asked, kind: type[errors.APIError]) -> str:
+    row = asked.catalog.find(asked.model)
+    name = row.id if row is not None else asked.model
+    return asked.catalog.sightings().hint(
+        name, asked.project, but=asked.region, answered=kind is errors.QuotaExceeded
+    )
 
 
 def _printable(asked: Asked) -> Asked:
@@ -268,7 +283,7 @@ _TABLE: tuple[_Row, ...] = (
     _Row(when=lambda f: f.status == 400 and f.says("not allowed to use publisher model"),
          error=errors.ModelNotEnabled, what="{model} is not enabled for project {project} (400).",
          cure=_fixed(_ENABLE)),
-    _Row(when=lambda f: f.status in {400, 404} and f.says("models/count-tokens"), error=errors.ModelNotFound,
+    _Row(when=lambda f: f.status in {400, 404} and f.says("models/count-tokens"), error=errors.CountNotServed,
          what="Counting tokens is not served in {region} ({status}).", cure=_cure_count),
     _Row(when=lambda f: f.status == 400 and f.says("not servable in region"), error=errors.ModelNotFound,
          what="{model} is not served in {region} (400).", cure=_cure_location),

@@ -69,8 +69,8 @@ class Request:
     """One HTTP request, complete but for the token.
 
     `body` is the JSON object that is sent, `payload` the same as it goes over the wire (UTF-8 JSON
-    without spaces); `headers` never hold an Authorization. Two requests are equal when everything that
-    goes over the wire is equal.
+    without spaces, nothing for a GET); `headers` never hold an Authorization. Two requests are equal
+    when everything that goes over the wire is equal.
     """
 
     url: str
@@ -88,7 +88,8 @@ class Request:
 
     def __post_init__(self) -> None:
         text = json.dumps(self.body, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
-        object.__setattr__(self, "payload", text.encode("utf-8", "replace"))
+        payload = b"" if self.method == "GET" else text.encode("utf-8", "replace")
+        object.__setattr__(self, "payload", payload)
 
     @property
     def streamed(self) -> bool:
@@ -356,6 +357,8 @@ def _notices(model: str, region: str, catalog: Catalog, *, force: bool) -> tuple
         near = ", ".join(catalog.nearest(model))
         return (f"The model table does not know {quote(model, 60)}; it is sent as it stands. Near: {near}.",)
     if row.lifecycle == "retired" and not force:
+        if catalog.sightings().speak_against(row.id):
+            return (f"The model table calls {row.name} retired, but it was seen since; sent all the same.",)
         date = f" since {row.retired_on}" if row.retired_on else ""
         raise ModelRuleError(
             f"{row.name} is retired{date} and no longer answers.",

@@ -15,12 +15,13 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from queue import Empty, SimpleQueue
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import urlsplit
 
 from vertex_claude_magic import errors
 from vertex_claude_magic.vertex.endpoint import check_token_host, is_loopback
 from vertex_claude_magic.vertex.retry import RetryPolicy, asked_wait, backoff, may_retry
+from vertex_claude_magic.vertex.waiting import bare, no_credentials_in
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping
@@ -31,15 +32,13 @@ if TYPE_CHECKING:
     from vertex_claude_magic.vertex.auth import Authorizer
     from vertex_claude_magic.vertex.request import Request
 
-__all__ = ["Ended", "Exchange", "Head", "Notice", "Transport", "wait_for"]
+__all__ = ["Ended", "Exchange", "Head", "Notice", "Transport"]
 
 _USER_AGENT = "vertex-claude-magic"
 _ERROR_BYTES = 64 * 1024
 # An interrupt is seen between two waits on systems whose locks cannot be interrupted (Windows).
 _SLICE = 0.25
 _QUEUED_CHUNKS = 512
-
-T = TypeVar("T")
 
 
 class Notice(NamedTuple):
@@ -82,8 +81,9 @@ class Transport:
     _lock: threading.Lock = field(default_factory=threading.Lock, init=False, repr=False)
 
     def send(
-        self, request: Request, catalog: Catalog, *, timeout: float, trusted_hosts: Collection[str] = ()
-    ) -> Exchange:
+        self, request: Request, catalog: Catalog, *, timeout: float, trusted_hosts: Collection[str] = (),
+        retry: bool = True,
+    ) -> Exchange:  # fmt: skip
         """Start sending and return at once.
 
         Args:
@@ -91,12 +91,13 @@ class Transport:
             catalog: The model table, for the cures of errors that may come back.
             timeout: Seconds for the whole answer, retries included.
             trusted_hosts: Hosts beside Google's that may see a token (the user's gateways).
+            retry: Whether the policy's retries hold; a refused token is renewed once in any case.
 
         Raises:
             UntrustedHost: a token would go where it must not.
         """
         check_token_host(request.url, trusted_hosts)
-        return Exchange(self, request, catalog, timeout=timeout)
+        return Exchange(self, request, catalog, timeout=timeout, retries=self.policy.retries if retry else 0)
 
     def session(self, url: str) -> requests.Session:
         """Return the session for a URL; those on loopback have one of their own, without proxies."""
@@ -119,14 +120,19 @@ class Transport:
 class Exchange:
     """One request on its way: `get` what arrives, `cancel` at any time from any thread."""
 
-    def __init__(self, transport: Transport, request: Request, catalog: Catalog, *, timeout: float) -> None:
+    def __init__(
+        self, transport: Transport, request: Request, catalog: Catalog, *, timeout: float, retries: int
+    ) -> None:
         self._transport = transport
+        self._retries = retries
         self._request = request
         self._catalog = catalog
         self._timeout = timeout
         self._started = transport.clock()
         self._host = errors.quote(urlsplit(request.url).netloc, 100)
         self._items: SimpleQueue[Item] = SimpleQueue()
+        self._body = bytearray()
+        self._ended: Ended | None = None
         self._cancelled = threading.Event()
         self._socket: Any = None
         self._socket_lock = threading.Lock()
@@ -181,18 +187,37 @@ class Exchange:
             ClaudeError: the service refused the request or could not be reached.
             ClaudeInterrupt: the user stopped it.
         """
-        body = bytearray()
         try:
-            while not isinstance(item := self.get(_SLICE), Ended):
-                body += item if isinstance(item, bytes) else b""
+            while not self.poll(_SLICE):
                 tick()
         except KeyboardInterrupt:
             self.cancel()
             raise errors.ClaudeInterrupt from None
-        if item.error is not None:
-            raise item.error
+        return self.result()
+
+    def poll(self, seconds: float) -> bool:
+        """Take in what arrives within `seconds`, and tell whether the body is whole; for several at once.
+
+        Raises:
+            DeadlineExceeded: as `get`.
+        """
+        item = None if self._ended else self.get(seconds)
+        while item is not None and not isinstance(item, Ended):
+            self._body += item if isinstance(item, bytes) else b""
+            item = self.get(0)
+        self._ended = item or self._ended
+        return self._ended is not None
+
+    def result(self) -> Any:
+        """Return the body as JSON, None if it is not JSON; once `poll` says that it is whole.
+
+        Raises:
+            ClaudeError: the service refused the request or could not be reached.
+        """
+        if self._ended is not None and self._ended.error is not None:
+            raise self._ended.error
         try:
-            return json.loads(body)
+            return json.loads(self._body)
         except (ValueError, RecursionError):
             return None
 
@@ -206,7 +231,7 @@ class Exchange:
             )
         if not self._authorised and passed >= self._transport.policy.credentials:
             self.cancel()
-            raise _no_credentials_in(self._transport.policy.credentials)
+            raise no_credentials_in(self._transport.policy.credentials)
 
     def _run(self) -> None:
         from vertex_claude_magic.vertex.connection import reporting_sockets
@@ -216,7 +241,7 @@ class Exchange:
                 self._attempts()
             ended = Ended(None)
         except errors.ClaudeError as error:
-            ended = Ended(_bare(error))
+            ended = Ended(bare(error))
         except Exception as failure:  # noqa: BLE001 - a thread must not die silently, whatever a library raises
             ended = Ended(self._named(failure))
         self._items.put(ended)
@@ -271,7 +296,7 @@ class Exchange:
             return self._post(headers)
         except (requests.exceptions.RequestException, OSError) as failure:
             error, again = self._named(failure), may_send_again(failure)
-        if not again or self._cancelled.is_set() or attempt >= self._transport.policy.retries:
+        if not again or self._cancelled.is_set() or attempt >= self._retries:
             raise error
         self._wait(backoff(attempt, self._transport.policy, self._transport.chance), error.message)
         return None
@@ -282,7 +307,8 @@ class Exchange:
         url, policy = self._request.url, self._transport.policy
         session = self._transport.session(url)
         own = {**self._request.headers, "User-Agent": _USER_AGENT, "Accept-Encoding": "identity", **headers}
-        prepared = requests.Request("POST", url, headers=own, data=self._request.payload).prepare()
+        method, payload = self._request.method, self._request.payload or None
+        prepared = requests.Request(method, url, headers=own, data=payload).prepare()
         # Prepared here and not by the session, so that a .netrc entry cannot replace the token.
         around = session.merge_environment_settings(url, {}, stream=True, verify=None, cert=None)
         patience = (policy.connect, self._patience())
@@ -320,7 +346,7 @@ class Exchange:
     def _pause_or_raise(self, response: requests.Response, error: errors.ClaudeError, attempt: int) -> None:
         policy = self._transport.policy
         headers = {name.lower(): value for name, value in response.headers.items()}
-        if attempt >= policy.retries or not may_retry(response.status_code, headers, error):
+        if attempt >= self._retries or not may_retry(response.status_code, headers, error):
             raise error
         asked = asked_wait(headers, datetime.now(timezone.utc))
         wait = backoff(attempt, policy, self._transport.chance) if asked is None else asked
@@ -335,41 +361,6 @@ class Exchange:
         self._cancelled.wait(seconds)
 
 
-def wait_for(
-    work: Callable[[], T],
-    *,
-    seconds: float,
-    clock: Callable[[], float] = time.monotonic,
-    tick: Callable[[], None] = lambda: None,
-    late: Callable[[float], errors.ClaudeError] | None = None,
-) -> T:
-    """Run `work` in a thread that can be left, and wait for its result.
-
-    `tick` is called several times a second meanwhile; `late` makes the error for work that takes too long.
-
-    Raises:
-        CredentialsNotFound: it took longer than `seconds`; whatever `work` raises is raised here too.
-    """
-    results: SimpleQueue[tuple[T | None, BaseException | None]] = SimpleQueue()
-
-    def run() -> None:
-        try:
-            results.put((work(), None))
-        except BaseException as failure:  # noqa: BLE001 - it is raised again where somebody waits
-            results.put((None, failure))
-
-    threading.Thread(target=run, name="vertex-claude-wait", daemon=True).start()
-    end = clock() + seconds
-    while clock() < end:
-        with suppress(Empty):
-            value, failure = results.get(timeout=max(0.0, min(_SLICE, end - clock())))
-            if failure is not None:
-                raise _bare(failure)
-            return value  # type: ignore[return-value]
-        tick()
-    raise (late or _no_credentials_in)(seconds)
-
-
 def _error_body(response: requests.Response) -> bytes:
     from vertex_claude_magic.vertex.connection import streamed_chunks
 
@@ -381,20 +372,3 @@ def _error_body(response: requests.Response) -> bytes:
             if len(body) >= _ERROR_BYTES:
                 break
     return bytes(body[:_ERROR_BYTES])
-
-
-E = TypeVar("E", bound=BaseException)
-
-
-def _bare(failure: E) -> E:
-    """Take the traceback off: its frames hold the headers of the request, and with them the token."""
-    return failure.with_traceback(None)
-
-
-def _no_credentials_in(seconds: float) -> errors.CredentialsNotFound:
-    from vertex_claude_magic.vertex.auth import login_cure
-
-    return errors.CredentialsNotFound(
-        f"No Google credentials within {seconds:g} seconds (a metadata server or gcloud does not answer).",
-        cure=f"{login_cure()} (or set GOOGLE_APPLICATION_CREDENTIALS; %claude_demo needs none).",
-    )

@@ -19,6 +19,7 @@ from vertex_claude_magic.notebook.panel.line import magic_line
 from vertex_claude_magic.notebook.panel.look import look_at, own_options
 from vertex_claude_magic.notebook.settings import Settings
 from vertex_claude_magic.session.choices import SAMPLING, chosen_model, is_set, refusal, settled
+from vertex_claude_magic.session.options import find_setting
 
 if TYPE_CHECKING:
     from vertex_claude_magic.notebook.panel.look import Look
@@ -88,7 +89,8 @@ class PanelState(HasTraits):  # type: ignore[misc]
                 self.tell(f"Not changed: {refused}")
                 return
             self._write({each: getattr(wanted, each) for each in {name, *dropped}})
-            self.tell(_said(name, wanted, dropped, chosen_model(catalog, wanted)[0]))
+            said = _said(name, wanted, dropped, chosen_model(catalog, wanted)[0])
+            self.tell(" ".join(filter(None, (said, self._reminder(wanted) if name == "model" else ""))))
 
     def choose_model(self, position: int) -> None:
         """Choose from `look.models` by position; a retired model's place stands for its successor."""
@@ -132,6 +134,12 @@ class PanelState(HasTraits):  # type: ignore[misc]
         """The `%%claude` line with everything on it, the system text included."""
         return magic_line(own_options(self.look.options, emulated=self.look.emulated))
 
+    def _reminder(self, options: AskOptions) -> str:
+        catalog = self.look.catalog
+        name, row = chosen_model(catalog, options)
+        region = str(find_setting("region", options).value)
+        return self.settings.control.reminder.tell(catalog, row.id if row else name, region) or ""
+
     def _write(self, values: dict[str, Any]) -> None:
         self._writing = True
         try:
@@ -150,12 +158,13 @@ class PanelState(HasTraits):  # type: ignore[misc]
     def _look(self) -> Look:
         settings = self.settings
         try:
-            options, catalog = settings.options(), Catalog.load(settings.models_file or None)
+            options, table = settings.options(), Catalog.load(settings.models_file or None)
         except ClaudeError as error:
             if self.look is None:
                 raise
             # A setting that cannot be read must not take the panel away; cells refuse to ask with it.
             return replace(self.look, warning=str(error))
+        catalog = table.with_sightings(settings.control.sightings)
         return look_at(options, catalog, emulated=settings.emulator is not None)
 
 

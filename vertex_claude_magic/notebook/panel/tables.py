@@ -21,11 +21,13 @@ if TYPE_CHECKING:
 
     from vertex_claude_magic.catalog import Catalog, Model
 
-__all__ = ["ORDERS", "PriceRow", "models_table", "price_row", "price_table"]
+__all__ = ["ORDERS", "PriceRow", "models_table", "price_row", "price_table", "table"]
 
 _TABLE = 'rules="rows" cellpadding="3" style="width: 100%; border-collapse: collapse; margin: 0"'
 _LEFT = 'style="text-align: left; overflow-wrap: anywhere"'
 _RIGHT = 'style="text-align: right"'
+# Beside words a column keeps room for its longest one; beside numbers it may break anywhere.
+_WORDS = 'style="text-align: left; overflow-wrap: break-word"'
 _MARKS = {"deprecated": "deprecated", "retired": "retired", "limited": "by invitation"}
 _UNKNOWN = float("inf")
 
@@ -94,7 +96,7 @@ def price_table(
         )
         for row in rows
     ]
-    return _table(caption, heads, body, [row.id == chosen for row in rows])
+    return table(caption, heads, body, [row.id == chosen for row in rows])
 
 
 def _counted(row: PriceRow) -> str:
@@ -137,9 +139,7 @@ def models_table(catalog: Catalog, location: str, order: str, chosen: str = "") 
         )
         for model in rows
     ]
-    return _table(
-        caption, ("Model", "In", "Out", "Context", "Released"), body, [m.id == chosen for m in rows]
-    )
+    return table(caption, ("Model", "In", "Out", "Context", "Released"), body, [m.id == chosen for m in rows])
 
 
 def _inverted(date: str) -> tuple[int, ...]:
@@ -170,22 +170,39 @@ def _name(name: str, mark: str, *, current: bool) -> str:
     return f"{shown}<br>{_escaped(mark)}" if mark else shown
 
 
-def _table(caption: str, heads: Sequence[str], body: Sequence[Sequence[str]], current: Sequence[bool]) -> str:
+def table(
+    caption: str,
+    heads: Sequence[str],
+    body: Sequence[Sequence[str]],
+    current: Sequence[bool],
+    *,
+    numbers: bool = True,
+) -> str:
+    """Return a table as HTML.
+
+    Args:
+        caption: What it shows, as plain text.
+        heads: The heads of its columns, as HTML.
+        body: The cells of each row, as HTML.
+        current: For each row, whether it is that of the chosen model.
+        numbers: Whether the cells hold numbers, which stand to the right.
+    """
     # What cells share is said once for the table, because the panel's state is saved with the notebook.
+    first, aligned = (_LEFT, _RIGHT) if numbers else (_WORDS, _WORDS)
     head = "".join(
-        f'<th scope="col" {_RIGHT if place else _LEFT}>{name}</th>' for place, name in enumerate(heads)
+        f'<th scope="col" {aligned if place else first}>{name}</th>' for place, name in enumerate(heads)
     )
-    rows = "".join(map(_row, body, current))
+    rows = "".join(_row(cells, first, current=now) for cells, now in zip(body, current, strict=True))
     return (
         f"<table {_TABLE}><caption {_LEFT}>{_escaped(caption)}</caption>"
-        f"<thead><tr>{head}</tr></thead><tbody {_RIGHT}>{rows}</tbody></table>"
+        f"<thead><tr>{head}</tr></thead><tbody {aligned}>{rows}</tbody></table>"
     )
 
 
-def _row(cells: Sequence[str], current: bool) -> str:
+def _row(cells: Sequence[str], style: str, *, current: bool) -> str:
     now = ' aria-current="true"' if current else ""
     values = "".join(f"<td>{cell}</td>" for cell in cells[1:])
-    return f'<tr{now}><th scope="row" {_LEFT}>{cells[0]}</th>{values}</tr>'
+    return f'<tr{now}><th scope="row" {style}>{cells[0]}</th>{values}</tr>'
 
 
 def _escaped(text: str) -> str:

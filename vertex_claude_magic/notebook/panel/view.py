@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from vertex_claude_magic.notebook.panel.card import card
 from vertex_claude_magic.notebook.panel.fragments import note, runnable, said
+from vertex_claude_magic.notebook.panel.health import HealthSection
 from vertex_claude_magic.notebook.panel.parts import PANEL_CLASS, Parts, fill, keep_between, show
 from vertex_claude_magic.notebook.panel.sections import CostSection, ModelsSection, SystemSection, TrySection
 from vertex_claude_magic.notebook.panel.state import PanelState
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Panel"]
 
-_SECTIONS = (TrySection, CostSection, SystemSection, ModelsSection)
+_SECTIONS = (TrySection, CostSection, SystemSection, ModelsSection, HealthSection)
 
 _SAMPLING_LABELS = {"temperature": "Temperature", "top_p": "Top-p", "top_k": "Top-k"}
 

@@ -15,6 +15,7 @@ from vertex_claude_magic.errors import ClaudeError, OptionError
 from vertex_claude_magic.notebook.frontends import front_end
 from vertex_claude_magic.notebook.live import LiveAnswer
 from vertex_claude_magic.notebook.panel.counting import Count, Counting, countable
+from vertex_claude_magic.notebook.panel.health_work import PanelHealth
 from vertex_claude_magic.notebook.panel.prompts import find_prompt
 from vertex_claude_magic.notebook.panel.tables import PriceRow, price_row
 from vertex_claude_magic.notebook.panel.trial import Trial
@@ -63,11 +64,13 @@ class PanelWork(HasTraits):  # type: ignore[misc]
         self._trial: Trial | None = None
         self._counting: Counting | None = None
         self._counted: _Asked | None = None
+        self.health = PanelHealth(magics, state, self._note)
 
     def close(self) -> None:
         """Stop what runs."""
         self.stop_trial()
         self.stop_count()
+        self.health.close()
 
     @property
     def trying(self) -> bool:

@@ -21,7 +21,8 @@ from vertex_claude_magic.vertex.auth import ApplicationDefault, Authorizer
 from vertex_claude_magic.vertex.endpoint import is_loopback
 from vertex_claude_magic.vertex.request import RequestOptions, build_count_request, build_request
 from vertex_claude_magic.vertex.retry import RetryPolicy
-from vertex_claude_magic.vertex.transport import Transport, wait_for
+from vertex_claude_magic.vertex.transport import Transport
+from vertex_claude_magic.vertex.waiting import wait_for
 
 if TYPE_CHECKING:
     from collections.abc import Callable

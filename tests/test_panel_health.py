@@ -1,0 +1,198 @@
+"""The panel's health section: a check in the background, the state of logging, spend against limits."""
+
+from __future__ import annotations
+
+import json
+import threading
+
+import ipywidgets
+import pytest
+from front import Front, living
+from shells import loaded_shell
+
+from vertex_claude_magic.emulator import Fault
+from vertex_claude_magic.session.control_room import SpendRow
+
+MODEL = "claude-sonnet-5-5"
+SECRET = "sesame-4711"
+
+
+@pytest.fixture
+def shell(claude_emulator, monkeypatch):
+    """A session against the emulator."""
+    for name, value in claude_emulator.environment.items():
+        monkeypatch.setenv(name, value)
+    shell = loaded_shell(claude_emulator)
+    magics = shell.magics
+    yield shell
+    if magics.panel is not None:
+        magics.panel.work.close()
+    magics.close()
+    for thread in threading.enumerate():
+        if thread.name == "vertex-claude-panel":
+            thread.join(10)
+
+
+@pytest.fixture
+def front(shell):
+    """Its panel with the section open."""
+    front = Front.open(shell)
+    front.click("Health")
+    return front
+
+
+def until(shell, ready):
+    """Wait until something is so; the panel says whenever it may have become so."""
+    work, changed = shell.magics.panel.work, threading.Event()
+    work.observe(lambda _: changed.set(), "revision")
+    while not ready():
+        assert changed.wait(10), "it did not come to pass"
+        changed.clear()
+
+
+def checked(shell, front):
+    """Press Check and wait for the end."""
+    front.click("Check")
+    until(shell, lambda: not shell.magics.panel.work.health.checking)
+
+
+def read(shell, front):
+    """Press Read logging and wait for the end."""
+    front.click("Read logging")
+    until(shell, lambda: "Reading" not in shell.magics.panel.work.health.logging_note)
+
+
+def model_calls(shell):
+    return [each for each in shell.emulator.requests if ":rawPredict" in each.path]
+
+
+def test_opening_the_section_asks_nothing(shell, front):
+    """Neither Google nor the credentials."""
+    assert "claude-sonnet-5-5 in global was not checked yet." in front.text()
+    assert not shell.emulator.requests
+
+
+def test_a_check_asks_the_chosen_location_and_shows_a_grid(shell, front):
+    """By free counts, and no text of the user's."""
+    shell.magics.system = SECRET
+    shell.emulator.bar("claude-opus-5", "eu", "not enabled")
+    front.choose("Region", "eu")
+    checked(shell, front)
+    calls = model_calls(shell)
+    assert calls
+    assert all("/locations/eu/" in each.path and "count-tokens" in each.path for each in calls)
+    assert SECRET not in "".join(each.raw.decode() for each in calls)
+    assert "Checked." in front.text()
+    assert "✗ not enabled" in front.text()
+    assert "claude-sonnet-5-5 in eu: usable when last checked" in front.text()
+
+
+def test_the_region_list_hears_of_it_and_stays_where_it_is(shell, front):
+    """A mark with its date, and no silent change."""
+    checked(shell, front)
+    marked = [entry for entry in front.options("Region") if "usable 20" in entry]
+    assert [entry.split(" · ")[0] for entry in marked] == ["global"]
+    assert front.control("Region").value == "global"
+    assert shell.magics.region == ""
+
+
+def test_another_model_has_its_own_last_check(shell, front):
+    """The line follows the choice; nothing is asked again."""
+    shell.emulator.bar("claude-opus-5", "global", "not enabled")
+    checked(shell, front)
+    before = len(shell.emulator.requests)
+    shell.ok("%config ClaudeMagics.model = 'claude-opus-5'")
+    assert "claude-opus-5 in global: not enabled when last checked" in front.text()
+    assert len(shell.emulator.requests) == before
+
+
+def test_stop_keeps_what_is_known(shell, front):
+    """And the section can check again."""
+    shell.emulator.fail(Fault(delay=60))
+    front.click("Check")
+    health = shell.magics.panel.work.health
+    until(shell, lambda: health.grid is not None)
+    front.click("Stop")
+    assert "Stopped; what is known stays." in front.text()
+    assert "✓ usable*" in front.text()
+    assert not front.control("Check").disabled
+
+
+def test_what_concerns_every_model_is_one_line_with_its_cure(shell, front):
+    """As in a cell."""
+    shell.emulator.fail(*[Fault(status=403, reason="SERVICE_DISABLED", message="disabled")] * 20)
+    checked(shell, front)
+    assert "gcloud services enable aiplatform.googleapis.com --project emulator-project" in front.text()
+
+
+def test_a_cell_is_not_held_up_by_a_check(shell, front):
+    """It goes on in a thread of its own."""
+    shell.emulator.fail(Fault(delay=60))
+    front.click("Check")
+    until(shell, lambda: len(model_calls(shell)) > 1)
+    shell.emulator.answer("From the cell.")
+    assert shell.ok("%claude -q hi").text == "From the cell."
+    front.click("Stop")
+
+
+def test_the_state_of_logging_is_read_on_demand(shell, front):
+    """With the line that switches it on, for this model and place."""
+    read(shell, front)
+    assert "Google logs nothing of claude-sonnet-5-5 in global." in front.text()
+    line = "%claude_logging on --table bq://project.dataset.table --sample 0.1 -m claude-sonnet-5-5 -r global"
+    assert line in front.text()
+    assert {each.method for each in shell.emulator.requests if "/v1beta1/" in each.path} == {"GET"}
+
+
+def test_logging_that_is_on_says_where_to(shell, front):
+    """And forgets it when another model is chosen."""
+    logging = {
+        "enabled": True,
+        "samplingRate": 0.25,
+        "bigqueryDestination": {"outputUri": "bq://my-project.<b>.t"},
+    }
+    shell.emulator.configs.put("global", MODEL, {"loggingConfig": logging})
+    read(shell, front)
+    assert (
+        "Google logs 25 % of calls to claude-sonnet-5-5 in global, to bq://my-project.<b>.t." in front.text()
+    )
+    front.choose("Model", "Opus 5.5")
+    assert "Google logs" not in front.text()
+
+
+def test_a_refused_reading_names_the_role(shell, front):
+    """In one line."""
+    shell.emulator.configs.denied = frozenset({"fetchPublisherModelConfig"})
+    read(shell, front)
+    assert "roles/aiplatform.viewer" in front.text()
+
+
+def test_spend_stands_against_its_limits(shell, front):
+    """As the callable says it at every drawing; without rows there is nothing."""
+    assert "Spent against limits" not in front.text()
+    shell.magics.control.spend = lambda: [
+        SpendRow("this <session>", 0.0412, 1.0),
+        SpendRow("today", 0.31, None),
+    ]
+    front.choose("Region", "eu")
+    text = " ".join(front.text().split())
+    assert "this <session> 0.0412 1" in text
+    assert "today 0.3100 no limit" in text
+    pages = "".join(each.value for each in front.shown() if isinstance(each, ipywidgets.HTML))
+    assert "<session>" not in pages
+
+
+def test_the_saved_state_stays_small_and_holds_no_secret(shell, front):
+    """With a whole grid in it."""
+    shell.magics.system = SECRET
+    checked(shell, front)
+    read(shell, front)
+    for section in ("Try it", "What would it cost?", "System text", "All models"):
+        front.click(section)
+    state = json.dumps({key: widget.get_state() for key, widget in living().items()}, default=str)
+    assert SECRET not in state
+    told = {
+        key: {name: value for name, value in widget.get_state().items() if value is not None}
+        for key, widget in living().items()
+    }
+    assert len(json.dumps(told, default=str)) < 60_000

@@ -1,0 +1,135 @@
+"""The health section of the panel: what may be called here, what Google logs, what is spent against limits."""
+
+from __future__ import annotations
+
+from html import escape
+from typing import TYPE_CHECKING
+
+from vertex_claude_magic.errors import quote
+from vertex_claude_magic.notebook.grid import state_of
+from vertex_claude_magic.notebook.panel.fragments import runnable, said
+from vertex_claude_magic.notebook.panel.tables import table
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from vertex_claude_magic.notebook.logging_page import Status
+    from vertex_claude_magic.notebook.panel.look import Look
+    from vertex_claude_magic.notebook.panel.parts import Parts
+    from vertex_claude_magic.notebook.panel.state import PanelState
+    from vertex_claude_magic.notebook.panel.work import PanelWork
+    from vertex_claude_magic.session.availability import Grid
+    from vertex_claude_magic.session.control_room import SpendRow
+    from vertex_claude_magic.sightings import Sighting
+
+__all__ = ["HealthSection", "grid_table", "spend_table"]
+
+
+class HealthSection:
+    """The last check with a button for a new one, the state of Google's logging, and spend against limits."""
+
+    title = "Health"
+    hint = "What this project may call, what Google logs, what was spent"
+
+    def __init__(self, parts: Parts, state: PanelState, work: PanelWork) -> None:
+        self._state = state
+        self._health = health = work.health
+        self._last, self._note, self._grid = parts.html(), parts.html(), parts.html()
+        self._check = parts.button(
+            "Check", "Ask which models this project may call here, free of charge", health.check
+        )
+        self._stop = parts.button("Stop", "Stop checking, and keep what is known", health.stop)
+        self._read = parts.button(
+            "Read logging", "Ask whether Google logs requests to this model", health.read_logging
+        )
+        self._logging_note, self._logging, self._spend = parts.html(), parts.html(), parts.html()
+        self.widget = parts.column(
+            self._last,
+            parts.row(self._check, self._stop, self._read),
+            self._note,
+            self._logging_note,
+            self._logging,
+            self._spend,
+            # Last, because it grows.
+            self._grid,
+        )
+        self.draw()
+
+    def draw(self) -> None:
+        """Show what is known."""
+        health, look = self._health, self._state.look
+        # Check stays as it is while it works: a button that is taken away takes the keyboard's focus along.
+        self._stop.disabled = not health.checking
+        self._last.value = said(_last(look, health.last_check))
+        self._note.value = said(health.check_note)
+        self._grid.value = grid_table(health.grid, look) if health.grid is not None else ""
+        self._logging_note.value = said(health.logging_note)
+        self._logging.value = _logging(health.status, look)
+        self._spend.value = spend_table(health.spend())
+
+
+def _last(look: Look, found: Sighting | None) -> str:
+    what = f"{quote(look.model_id, 60)} in {quote(look.region, 40)}"
+    if found is None:
+        return f"{what} was not checked yet."
+    return f"{what}: {found.state} when last checked, {found.day} ({quote(found.reason)})."
+
+
+def grid_table(grid: Grid, look: Look) -> str:
+    """Return what a check of one location found, as HTML; retired models are left out."""
+    rows = [cell for cell in grid.cells.values() if cell.state != "retired" or cell.proof != "table"]
+    rows.sort(key=lambda cell: grid.models.index(cell.model))
+    places = ", ".join(grid.locations)
+    caption = f"What may be called in {places}. * by counting tokens, which proves neither terms nor quota."
+    chosen = look.row.id if look.row is not None else look.model_id
+    current = [cell.model == chosen for cell in rows]
+    body = [(_name(look, cell.model, current=now), _state(cell))
+            for cell, now in zip(rows, current, strict=True)]  # fmt: skip
+    return table(caption, ("Model", "State, and why"), body, current, numbers=False)
+
+
+def _name(look: Look, model: str, *, current: bool) -> str:
+    row = look.catalog.find(model)
+    name = escape(quote(row.name.removeprefix("Claude ") if row is not None else model, 60))
+    return f"● {name}" if current else name
+
+
+def _state(cell: Sighting) -> str:
+    shown = escape(state_of(cell))
+    return shown if cell.state == "usable" or not cell.reason else f"{shown}<br>{escape(quote(cell.reason))}"
+
+
+def _logging(status: Status | None, look: Look) -> str:
+    model, region = quote(look.model_id, 60), quote(look.region, 40)
+    line = f"%claude_logging on --table bq://project.dataset.table --sample 0.1 -m {model} -r {region}"
+    if status is None:
+        return ""
+    logging = status.logging
+    if not logging.enabled:
+        return runnable(
+            line, f"Google logs nothing of {model} in {region}. A cell with this line switches it on."
+        )
+    remark = (
+        f"Google logs {logging.share} to {model} in {region}, to {quote(logging.table or 'no table', 120)}."
+    )
+    return runnable(
+        "%claude_logging status", f"{remark} Only rows that arrive prove it; this line tells the limits."
+    )
+
+
+def spend_table(rows: Sequence[SpendRow]) -> str:
+    """Return what was spent against each limit, as HTML; empty where nothing is kept.
+
+    >>> spend_table([])
+    ''
+    """
+    if not rows:
+        return ""
+    body = [(escape(quote(row.name, 60)), f"{row.spent:.4f}", _left(row)) for row in rows]
+    return table(
+        "Spent against limits, USD by estimate.", ("Limit", "Spent", "Of"), body, [False] * len(rows)
+    )
+
+
+def _left(row: SpendRow) -> str:
+    return "no limit" if row.limit is None else f"{row.limit:g}"

@@ -1,0 +1,191 @@
+"""What the panel's health section asks of Google, in threads of its own: a check, and the state of logging."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Any
+
+from vertex_claude_magic.errors import ClaudeError
+from vertex_claude_magic.notebook.panel.jobs import Job
+from vertex_claude_magic.session.availability import Check
+from vertex_claude_magic.session.options import AskOptions, find_setting, merge
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from vertex_claude_magic.notebook.logging_page import Status
+    from vertex_claude_magic.notebook.panel.state import PanelState
+    from vertex_claude_magic.session.availability import Grid
+    from vertex_claude_magic.session.claude import Claude
+    from vertex_claude_magic.session.control_room import SpendRow
+    from vertex_claude_magic.sightings import Sighting
+
+__all__ = ["Checking", "PanelHealth"]
+
+# Seconds: between two drawings of a check under way, and for the reading of the logging's state.
+_REDRAW, _READING = 0.25, 30.0
+
+
+class Checking(Job):
+    """A check of the chosen location; `grid` holds what is known by now.
+
+    Args:
+        client: The session that asks.
+        options: Its options, merged.
+        on_change: As for `Job`; also called while answers come in.
+        clock: Seconds that never run backwards.
+    """
+
+    def __init__(
+        self,
+        client: Claude,
+        options: AskOptions,
+        *,
+        on_change: Callable[[Job], None],
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        super().__init__(on_change)
+        self.grid: Grid | None = None
+        self.progress = (0, 0)
+        self._client = client
+        self._options = options
+        self._clock = clock
+        self._drawn = float("-inf")
+
+    def work(self) -> None:
+        """Check."""
+        region = str(find_setting("region", self._options).value)
+        check = Check(self._client, self._options, locations=[region])
+        try:
+            check.run(lambda: self._look(check), self.stopping)
+        finally:
+            self.grid, self.progress = check.grid, check.progress
+
+    def _look(self, check: Check) -> None:
+        if check.progress != self.progress and self._clock() - self._drawn >= _REDRAW:
+            self._drawn = self._clock()
+            self.grid, self.progress = check.grid, check.progress
+            self.changed()
+
+
+class _Reading(Job):
+    """Reads the state of Google's logging for the chosen model and location."""
+
+    def __init__(self, magics: Any, options: AskOptions, *, on_change: Callable[[Job], None]) -> None:
+        super().__init__(on_change)
+        self.status: Status | None = None
+        self._magics = magics
+        # Made here, because the magics belong to the thread of the button.
+        self._client = magics.client()
+        self._options = merge(options, {"timeout": min(_READING, options.timeout or _READING)})
+
+    def work(self) -> None:
+        from vertex_claude_magic.notebook.request_logging import logging_status
+        from vertex_claude_magic.vertex.config_change import ConfigChange
+
+        admin = self._client.admin(self._options)
+        row = self._client.catalog(self._options).find(admin.place.model)
+        self.status = logging_status(self._magics, admin, row, ConfigChange(config=admin.config()), None)
+
+
+class PanelHealth:
+    """The check and the reading of one panel.
+
+    Args:
+        magics: The object that holds settings, shell and client.
+        state: The panel's state.
+        changed: Has everything drawn again.
+    """
+
+    def __init__(self, magics: Any, state: PanelState, changed: Callable[[], None]) -> None:
+        self.check_note = ""
+        self.logging_note = ""
+        self._magics = magics
+        self._state = state
+        self._changed = changed
+        self._checking: Checking | None = None
+        self._reading: _Reading | None = None
+
+    def close(self) -> None:
+        """Stop what runs, and forget what came of it; the notes of the session keep what a check found."""
+        for job in (self._checking, self._reading):
+            if job is not None:
+                job.stop()
+        self._checking = self._reading = None
+        self.check_note = self.logging_note = ""
+
+    @property
+    def checking(self) -> bool:
+        """Whether a check is under way."""
+        return self._checking is not None and self._checking.state == "running"
+
+    @property
+    def grid(self) -> Grid | None:
+        """What the check knows by now."""
+        return self._checking.grid if self._checking is not None else None
+
+    @property
+    def status(self) -> Status | None:
+        """Google's logging as it was read last, unless another model or location is chosen by now."""
+        status, look = self._reading.status if self._reading is not None else None, self._state.look
+        fits = status is not None and (status.place.model, status.place.region) == (
+            look.model_id,
+            look.region,
+        )
+        return status if fits else None
+
+    @property
+    def last_check(self) -> Sighting | None:
+        """What the last check found for the chosen model in the chosen location."""
+        look = self._state.look
+        model = look.row.id if look.row is not None else look.model_id
+        project = find_setting("project", look.options).value
+        return look.catalog.sightings().find(model, look.region, project)
+
+    def spend(self) -> Sequence[SpendRow]:
+        """What was spent, one row a limit."""
+        return self._magics.control.spend()  # type: ignore[no-any-return]
+
+    def check(self) -> None:
+        """Begin to ask which models the project may call in the chosen location."""
+        if not self.checking and (options := self._options("check_note")) is not None:
+            self._checking = Checking(self._magics.client(), options, on_change=self._checked)
+            self._checking.start()
+
+    def stop(self) -> None:
+        """Stop the check; what is known stays."""
+        if self._checking is not None:
+            self._checking.stop()
+
+    def read_logging(self) -> None:
+        """Begin to read the state of Google's logging for the chosen model and location."""
+        busy = self._reading is not None and self._reading.state == "running"
+        if not busy and (options := self._options("logging_note")) is not None:
+            self._reading = _Reading(self._magics, options, on_change=self._read)
+            self._reading.start()
+
+    def _options(self, note: str) -> AskOptions | None:
+        try:
+            options: AskOptions = self._magics.options()
+        except ClaudeError as error:
+            self._say(note, str(error))
+            return None
+        return options
+
+    def _checked(self, job: Job) -> None:
+        done, of = self._checking.progress if self._checking is not None else (0, 0)
+        ended = {"done": "Checked.", "stopped": "Stopped; what is known stays.", "failed": str(job.error)}
+        self._say("check_note", ended.get(job.state) or f"{done} of {of or '…'} answers …")
+        if job.state != "running":
+            # The region list shows what was found.
+            self._state.tell(self._state.message)
+
+    def _read(self, job: Job) -> None:
+        notes = {"running": "Reading …", "failed": str(job.error), "stopped": "Stopped."}
+        self._say("logging_note", notes.get(job.state, "Read just now."))
+
+    def _say(self, note: str, text: str) -> None:
+        # Under the state's lock, because the panel draws what it is told.
+        with self._state.lock:
+            setattr(self, note, text)
+            self._changed()

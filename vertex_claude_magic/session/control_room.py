@@ -1,0 +1,99 @@
+"""What the control room takes from others: notes that last, what the journal keeps, what was spent.
+
+Each comes in as a small protocol or a callable, so that whoever keeps a journal can stand in for the
+defaults here: notes in memory, no journal, no limits.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime, timezone
+from threading import Lock
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+
+from vertex_claude_magic.session.lifecycle import Reminder
+from vertex_claude_magic.sightings import NOTE_KINDS, Sightings
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+__all__ = ["ControlRoom", "JournalFacts", "MemoryNotes", "Notes", "SpendRow"]
+
+
+def _now() -> datetime:
+    return datetime.now(timezone.utc)
+
+
+class Notes(Protocol):
+    """Small facts that last: a JSON value for each kind and key, with the moment when it was noted."""
+
+    def note(self, kind: str, key: str, value: Any) -> None:
+        """Note a value in the place of the former one; callable from any thread."""
+
+    def notes(self, kind: str) -> dict[str, tuple[Any, datetime]]:
+        """Return all values of a kind, each with the moment when it was noted."""
+
+
+class MemoryNotes:
+    """Notes that last as long as the process.
+
+    >>> notes = MemoryNotes()
+    >>> notes.note("colour", "sky", "blue")
+    >>> notes.notes("colour")["sky"][0]
+    'blue'
+    """
+
+    def __init__(self, now: Callable[[], datetime] = _now) -> None:
+        self._now = now
+        self._kept: dict[str, dict[str, tuple[Any, datetime]]] = {}
+        self._lock = Lock()
+
+    def note(self, kind: str, key: str, value: Any) -> None:
+        """Note a value with the present moment."""
+        with self._lock:
+            self._kept.setdefault(kind, {})[key] = (value, self._now())
+
+    def notes(self, kind: str) -> dict[str, tuple[Any, datetime]]:
+        """Return all values of a kind."""
+        with self._lock:
+            return dict(self._kept.get(kind, {}))
+
+
+class JournalFacts(NamedTuple):
+    """What the local journal keeps: for how many days, how many rows by now, in which file."""
+
+    days: int
+    rows: int
+    path: str
+
+
+class SpendRow(NamedTuple):
+    """What was spent against one limit, in USD; None where no limit is set."""
+
+    name: str
+    spent: float
+    limit: float | None
+
+
+@dataclass(kw_only=True)
+class ControlRoom:
+    """What is known beside the settings.
+
+    Args:
+        notes: Where results are kept with their date.
+        journal: Returns what the local journal keeps, None if there is none.
+        spend: Returns what was spent, one row a limit.
+        reminder: Tells of models that are near their end, once a session.
+        project: The project that the credentials named last; what is found for it holds where none is set.
+    """
+
+    notes: Notes = field(default_factory=MemoryNotes)
+    journal: Callable[[], JournalFacts | None] = lambda: None
+    spend: Callable[[], Sequence[SpendRow]] = lambda: ()
+    reminder: Reminder = field(default_factory=Reminder)
+    project: str | None = None
+
+    def sightings(self) -> Sightings:
+        """Return what checks and Google's list have shown so far."""
+        availability, lists = (self.notes.notes(kind) for kind in NOTE_KINDS)
+        return Sightings.of(availability, lists, self.project)
