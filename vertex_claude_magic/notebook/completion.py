@@ -42,7 +42,7 @@ def candidates(before: str, word: str, names: Mapping[str, Any] = MappingProxyTy
         word: That word, as far as it goes.
         names: The user's variables.
 
-    >>> candidates("%%claude", "--max")
+    >>> candidates("%%claude", "--max-t")
     ['--max-tokens']
     >>> candidates("%claude_doctor", "--p")
     ['--probe', '--project']
