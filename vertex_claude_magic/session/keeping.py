@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -70,12 +71,18 @@ class Keeping:
     def __init__(self, clock: Callable[[], float] = time.time) -> None:
         self.tally = Tally()
         self._clock = clock
+        self._lock = threading.Lock()
         self._notices: list[str] = []
+
+    def _tell(self, notice: str) -> None:
+        with self._lock:
+            self._notices.append(notice)
 
     def notices(self, options: AskOptions) -> tuple[str, ...]:
         """Return what the user should know of journal and recording and was not told yet."""
         journal = journal_of(options)
-        told, self._notices = self._notices, []
+        with self._lock:
+            told, self._notices = self._notices, []
         return (*told, *(journal.notices() if journal is not None else ()))
 
     def play(
@@ -85,6 +92,12 @@ class Keeping:
         if memory.journal is not None:
             call = self._call(request, options, most=0.0)
             memory.journal.replayed(call, found.kept.call, error=found.tape.error is not None)
+        if memory.recording is not None and not found.recorded:
+            # Whoever ships the recording expects all answers of the notebook in it.
+            try:
+                memory.recording.add(request.digest, found.kept, current_origin())
+            except errors.JournalError as error:
+                self._tell(str(error))
         paced = find_setting("replay_pace", options).value != "instant"
         return Playback(found.tape, paced=paced, message_id=found.kept.message_id,
                         request_id=found.kept.request_id, clock=clock)  # fmt: skip
@@ -125,7 +138,7 @@ class Keeping:
             catalog=catalog,
             max_tokens=output if isinstance(output, int) else 0,
             keep=keep,
-            tell=self._notices.append,
+            tell=self._tell,
             clock=self._clock,
         )
         if limits.day is not None:
@@ -139,7 +152,7 @@ class Keeping:
         try:
             memory.recording.add_count(request.digest, tokens)
         except errors.JournalError as error:
-            self._notices.append(str(error))
+            self._tell(str(error))
 
     def spent_today(self, options: AskOptions, *, local: bool) -> float | None:
         """Return what today's calls of all notebooks came to in USD, None where the journal cannot tell."""

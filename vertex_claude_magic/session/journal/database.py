@@ -29,6 +29,9 @@ T = TypeVar("T")
 # Seconds that SQLite waits for a lock before Python, and with it an interrupt, has its turn; and how often.
 _LOCK_SECONDS = 0.2
 _TRIES = 8
+# What SQLite and the file system raise, and Python where a value fits into neither: a number beyond 64 bits, half
+# a character, a path with a NUL, nesting without end.
+_FAILURES = (sqlite3.Error, OSError, JournalError, ValueError, OverflowError, RecursionError)
 # SQLite's result codes have names only since Python 3.11; its messages are stable (sqlite.org/rescode.html).
 _CAUSES: tuple[tuple[str, str, str], ...] = (
     ("locked", "is locked by another program", "Close what holds it; the next answers are tried again."),
@@ -37,6 +40,7 @@ _CAUSES: tuple[tuple[str, str, str], ...] = (
     ("full", "has no room: the disk is full", "Make room, or run: vertex-claude journal prune"),
     ("malformed", "is damaged", "Move the file away; a new one is begun."),
     ("not a database", "is no journal", "Move the file away; a new one is begun."),
+    ("no such", "is no journal", "Move the file away; a new one is begun."),
     ("unable to open", "cannot be opened", "Look at the folder's rights, or name another file in the setting journal."),
     ("disk i/o", "cannot be read or written", "Look at the disk, or name another file in the setting journal."),
     ("too big", "does not take an answer of this size", "Nothing needs to be done; this answer is not kept."),
@@ -74,6 +78,7 @@ class Database:
         self._lock = threading.RLock()
         self._connection: sqlite3.Connection | None = None
         self._process = 0
+        self._file: tuple[int, int] | None = None
         self._inherited: list[Any] = []
         self._tries = _TRIES
 
@@ -96,7 +101,8 @@ class Database:
     def close(self) -> None:
         """Close the file; the next access opens it again."""
         with self._lock:
-            if self._connection is not None and self._process == os.getpid():
+            self._leave_parents()
+            if self._connection is not None:
                 with suppress(sqlite3.Error):
                     self._connection.close()
             self._connection = None
@@ -106,7 +112,7 @@ class Database:
             for left in reversed(range(self._tries)):
                 try:
                     result = self._attempt(work, begin)
-                except (sqlite3.Error, OSError, JournalError) as failure:
+                except _FAILURES as failure:
                     if not _may_pass(failure) or not left:
                         # Whoever has waited in vain once is not made to wait again.
                         self._tries = 1 if _may_pass(failure) else _TRIES
@@ -119,8 +125,8 @@ class Database:
 
     def _attempt(self, work: Callable[[sqlite3.Connection], T], begin: str) -> T:
         connection = self._opened()
-        connection.execute(begin)
         try:
+            connection.execute(begin)
             result = work(connection)
             connection.execute("COMMIT")
         except BaseException:
@@ -130,13 +136,28 @@ class Database:
         return result
 
     def _opened(self) -> sqlite3.Connection:
+        self._leave_parents()
+        if self._connection is not None and self._file != _identity(self.path):
+            # Somebody has removed or replaced the file; what is written to the old one would be lost.
+            self.close()
+        if self._connection is None:
+            self._connection = _open(self.path)
+            self._file = _identity(self.path)
+        return self._connection
+
+    def _leave_parents(self) -> None:
         if self._process != os.getpid():
             # A connection is neither used nor closed on the other side of a fork (sqlite.org/howtocorrupt.html, 2.6).
             self._inherited.append(self._connection)
             self._connection, self._process = None, os.getpid()
-        if self._connection is None:
-            self._connection = _open(self.path)
-        return self._connection
+
+
+def _identity(path: Path) -> tuple[int, int] | None:
+    try:
+        state = path.stat()
+    except OSError:
+        return None
+    return state.st_dev, state.st_ino
 
 
 def _may_pass(failure: BaseException) -> bool:

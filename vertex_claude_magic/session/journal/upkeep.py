@@ -45,16 +45,19 @@ def drop_old(connection: sqlite3.Connection, today: date, keep: Keep, most: int)
 
 
 def drop_oldest(connection: sqlite3.Connection, keep: Keep, most: int) -> str | None:
-    """Drop up to `most` of the oldest calls while the file is too large.
+    """Drop up to `most` of the oldest calls while the file is too large, and never the last call of all.
 
     Returns:
         The day up to which calls were dropped, None if there was room.
     """
-    if _used(connection) <= keep.megabytes * 1_000_000:
-        return None
-    chosen = connection.execute("SELECT id, day FROM calls ORDER BY id LIMIT ?", (most,)).fetchall()
-    _drop(connection, [number for number, _ in chosen])
-    return str(chosen[-1][1]) if chosen else None
+    dropped = None
+    oldest = connection.execute("SELECT id, day FROM calls ORDER BY id LIMIT ?", (most + 1,)).fetchall()
+    for number, day in oldest[:-1]:
+        if _used(connection) <= keep.megabytes * 1_000_000:
+            break
+        _drop(connection, [number])
+        dropped = str(day)
+    return dropped
 
 
 def stats(connection: sqlite3.Connection) -> Stats:

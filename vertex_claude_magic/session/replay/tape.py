@@ -151,6 +151,9 @@ def _objects(name: str, value: Any) -> tuple[Mapping[str, Any], ...]:
     for part in value:
         if not isinstance(part, Mapping) or not isinstance(part.get("type"), str):
             raise _unfit(name, "a list of objects with a type")
+        for key in ("text", "thinking"):
+            if part["type"] == key and not isinstance(part.get(key, ""), str):
+                raise _unfit(name, f"a list of blocks whose {key} is a text")
     return tuple(value)
 
 
