@@ -39,7 +39,7 @@ def offline(**options: Any) -> Claude:
 class Untouchable:
     """Credentials that nobody may look at."""
 
-    def __getattribute__(self, name: str) -> Any:
+    def __getattr__(self, name: str) -> Any:
         raise AssertionError(f"credentials were asked for {name}")
 
 

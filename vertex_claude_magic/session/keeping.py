@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 import time
 from pathlib import Path
@@ -38,7 +39,12 @@ def journal_of(options: AskOptions) -> Journal | None:
     named = str(find_setting("journal", options).value or "")
     if named.strip().lower() == OFF:
         return None
-    return journal_at(Path(named).expanduser() if named else default_path())
+    return journal_at(_path(named) if named else default_path())
+
+
+def _path(named: str) -> Path:
+    # Where nobody has such a home, the tilde is a name like any other.
+    return Path(os.path.expanduser(named))  # noqa: PTH111 - the other way raises
 
 
 def memory_of(options: AskOptions) -> Memory:
@@ -51,7 +57,7 @@ def memory_of(options: AskOptions) -> Memory:
     return Memory(
         mode=str(find_setting("replay", options).value),
         journal=journal_of(options),
-        recording=recording_at(Path(str(recording)).expanduser()) if recording else None,
+        recording=recording_at(_path(str(recording))) if recording else None,
         errors=options.replay_errors,
     )
 

@@ -70,11 +70,19 @@ class Database:
     Args:
         path: The file, made on the first access.
         pause: Sleeps for seconds between two tries.
+        shares: Tells whether all who open the file share memory.
     """
 
-    def __init__(self, path: Path, *, pause: Callable[[float], None] = time.sleep) -> None:
+    def __init__(
+        self,
+        path: Path,
+        *,
+        pause: Callable[[float], None] = time.sleep,
+        shares: Callable[[Path], bool] = shares_memory,
+    ) -> None:
         self.path = path
         self._pause = pause
+        self._shares = shares
         self._lock = threading.RLock()
         self._connection: sqlite3.Connection | None = None
         self._process = 0
@@ -116,6 +124,9 @@ class Database:
                     if not _may_pass(failure) or not left:
                         # Whoever has waited in vain once is not made to wait again.
                         self._tries = 1 if _may_pass(failure) else _TRIES
+                        if not _may_pass(failure):
+                            # Opened anew, in case that the trouble is over by then.
+                            self.close()
                         raise journal_error(self.path, failure) from None
                 else:
                     self._tries = _TRIES
@@ -141,7 +152,7 @@ class Database:
             # Somebody has removed or replaced the file; what is written to the old one would be lost.
             self.close()
         if self._connection is None:
-            self._connection = _open(self.path)
+            self._connection = _open(self.path, self._shares)
             self._file = _identity(self.path)
         return self._connection
 
@@ -165,24 +176,32 @@ def _may_pass(failure: BaseException) -> bool:
     return isinstance(failure, sqlite3.OperationalError) and ("locked" in text or "busy" in text)
 
 
-def _open(path: Path) -> sqlite3.Connection:
+def _open(path: Path, shares: Callable[[Path], bool]) -> sqlite3.Connection:
     try:
         make_private_file(path)
     except OSError:
         refuse_link(path)
         if not path.exists():
             raise
-        # Nobody can write there, so nobody changes it while it is read.
-        return _connect(path, "mode=ro&immutable=1")
+    if not os.access(path, os.W_OK):
+        # Where nobody can write, nobody changes it while it is read; and a write-ahead log could not be opened.
+        return _connect(path, "mode=ro" if os.access(path.parent, os.W_OK) else "mode=ro&immutable=1")
     connection = _connect(path, "mode=rw")
     try:
-        connection.execute("PRAGMA foreign_keys = OFF")
+        _refuse_foreign(connection)
         migrate(connection)
-        _choose_log(connection, path)
+        _choose_log(connection, shares=shares(path))
     except BaseException:
         connection.close()
         raise
     return connection
+
+
+def _refuse_foreign(connection: sqlite3.Connection) -> None:
+    names = {name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
+    if names and "calls" not in names:
+        # The database of another program; it is left as it is.
+        raise sqlite3.DatabaseError("file is not a database")
 
 
 def _connect(path: Path, mode: str) -> sqlite3.Connection:
@@ -197,8 +216,8 @@ def _connect(path: Path, mode: str) -> sqlite3.Connection:
     )
 
 
-def _choose_log(connection: sqlite3.Connection, path: Path) -> None:
-    wanted = "wal" if shares_memory(path) else "delete"
+def _choose_log(connection: sqlite3.Connection, *, shares: bool) -> None:
+    wanted = "wal" if shares else "delete"
     if connection.execute("PRAGMA journal_mode").fetchone()[0] != wanted:
         connection.execute(f"PRAGMA journal_mode = {wanted}")
     # With a write-ahead log a power cut may take the last answers, and never the file (sqlite.org/pragma.html).
