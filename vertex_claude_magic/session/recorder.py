@@ -8,7 +8,7 @@ from datetime import datetime, timezone
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from vertex_claude_magic.errors import APIError, JournalError
+from vertex_claude_magic.errors import APIError, CredentialsError, JournalError, NetworkError, OptionError
 from vertex_claude_magic.prices import cost
 from vertex_claude_magic.session.journal.calls import ANSWER, ERROR, Call, Ending, Kept
 from vertex_claude_magic.session.journal.upkeep import Keep
@@ -165,13 +165,23 @@ class Recorder:
         """Return what the call cost and what it may have cost at most, in USD."""
         if reply.complete:
             return reply.cost, reply.cost
-        if isinstance(error, APIError) and not reply.blocks:
-            # What the service refuses it does not bill.
+        if not reply.blocks and (isinstance(error, APIError) or _never_sent(error)):
+            # What the service refuses, or never saw, it does not bill.
             return 0.0, 0.0
         row = self.catalog.find(self.call.model)
         if not reply.usage.raw or row is None:
             return None, self.call.cost_most
         return None, cost(row, self.call.region, _longest(reply.usage, self.max_tokens))
+
+
+# How the causes begin of which nobody can have read the request.
+_UNREACHED = ("ConnectionRefusedError", "gaierror", "SSLCertVerificationError", "SSLError")
+
+
+def _never_sent(error: ClaudeError | None) -> bool:
+    if isinstance(error, (CredentialsError, OptionError)):
+        return True
+    return isinstance(error, NetworkError) and str(error.details.get("cause", "")).startswith(_UNREACHED)
 
 
 def _longest(usage: Usage, max_tokens: int) -> Usage:

@@ -14,7 +14,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import quote as url_quote
 
-from vertex_claude_magic.errors import JournalError, quote
+from vertex_claude_magic.errors import CostLimitExceeded, JournalError, quote
 from vertex_claude_magic.session.journal.place import make_private_file, refuse_link, shares_memory
 from vertex_claude_magic.session.journal.schema import migrate
 
@@ -120,6 +120,9 @@ class Database:
             for left in reversed(range(self._tries)):
                 try:
                     result = self._attempt(work, begin)
+                except CostLimitExceeded:
+                    # The answer to a question that was put to the file, and no trouble with it.
+                    raise
                 except _FAILURES as failure:
                     if not _may_pass(failure) or not left:
                         # Whoever has waited in vain once is not made to wait again.
