@@ -196,7 +196,6 @@ def test_eight_threads_at_once_never_cross_a_session_limit(claude_emulator):
     most = worst_case(claude.request("Hello"), CATALOG, claude.count("Hello"))
     refused: list[errors.CostLimitExceeded] = []
     started = threading.Barrier(8)
-    done = threading.Event()
     streams = []
 
     def ask() -> None:
@@ -205,14 +204,10 @@ def test_eight_threads_at_once_never_cross_a_session_limit(claude_emulator):
             streams.append(claude.stream("Hello", max_session_cost=most * 3.5))
         except errors.CostLimitExceeded as error:
             refused.append(error)
-        done.wait(20)
 
     threads = [threading.Thread(target=ask) for _ in range(8)]
     for thread in threads:
         thread.start()
-    while len(streams) + len(refused) < 8:
-        done.wait(0.01)
-    done.set()
     for thread in threads:
         thread.join()
     assert (len(streams), len(refused)) == (3, 5)

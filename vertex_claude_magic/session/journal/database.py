@@ -32,6 +32,7 @@ _TRIES = 8
 # What SQLite and the file system raise, and Python where a value fits into neither: a number beyond 64 bits, half
 # a character, a path with a NUL, nesting without end.
 _FAILURES = (sqlite3.Error, OSError, JournalError, ValueError, OverflowError, RecursionError)
+_LOG_BYTES = 4_000_000
 # SQLite's result codes have names only since Python 3.11; its messages are stable (sqlite.org/rescode.html).
 _CAUSES: tuple[tuple[str, str, str], ...] = (
     ("locked", "is locked by another program", "Close what holds it; the next answers are tried again."),
@@ -224,4 +225,6 @@ def _choose_log(connection: sqlite3.Connection, *, shares: bool) -> None:
     if connection.execute("PRAGMA journal_mode").fetchone()[0] != wanted:
         connection.execute(f"PRAGMA journal_mode = {wanted}")
     # With a write-ahead log a power cut may take the last answers, and never the file (sqlite.org/pragma.html).
+    # A large answer makes a large log, which would stay as large as it was once.
+    connection.execute(f"PRAGMA journal_size_limit = {_LOG_BYTES}")
     connection.execute(f"PRAGMA synchronous = {'NORMAL' if wanted == 'wal' else 'FULL'}")

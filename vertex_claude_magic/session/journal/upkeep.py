@@ -41,7 +41,9 @@ def drop_old(connection: sqlite3.Connection, today: date, keep: Keep, most: int)
     """Drop up to `most` calls that are older than is kept, and return how many."""
     first = (today - timedelta(days=keep.days)).isoformat()
     chosen = connection.execute("SELECT id FROM calls WHERE day < ? LIMIT ?", (first, most)).fetchall()
-    return _drop(connection, [number for (number,) in chosen])
+    dropped = _drop(connection, [number for (number,) in chosen])
+    _shrink(connection)
+    return dropped
 
 
 def drop_oldest(connection: sqlite3.Connection, keep: Keep, most: int) -> str | None:
@@ -57,7 +59,14 @@ def drop_oldest(connection: sqlite3.Connection, keep: Keep, most: int) -> str | 
             break
         _drop(connection, [number])
         dropped = str(day)
+    _shrink(connection)
     return dropped
+
+
+def _shrink(connection: sqlite3.Connection) -> None:
+    """Give some of the pages that are free back to the file system."""
+    # A cursor that is not read to its end frees nothing.
+    connection.execute(f"PRAGMA incremental_vacuum({_FREED_PAGES})").fetchall()
 
 
 def stats(connection: sqlite3.Connection) -> Stats:
@@ -96,7 +105,4 @@ def _drop(connection: sqlite3.Connection, numbers: list[int]) -> int:
             )
         connection.execute("DELETE FROM contents WHERE call = ?", (number,))
         connection.execute("DELETE FROM calls WHERE id = ?", (number,))
-    if numbers:
-        # A cursor that is not read to its end frees nothing.
-        connection.execute(f"PRAGMA incremental_vacuum({_FREED_PAGES})").fetchall()
     return len(numbers)
