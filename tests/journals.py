@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from vertex_claude_magic import Claude
 from vertex_claude_magic.session.journal.calls import ANSWER, Call, Ending
+from vertex_claude_magic.session.journal.journal import Journal, _registry
 from vertex_claude_magic.session.journal.place import default_path
 from vertex_claude_magic.session.journal.upkeep import Keep
 from vertex_claude_magic.vertex.canonical import digest_of
@@ -48,6 +49,13 @@ def told(claude: Claude, prompt: Any = "Hello", **options: Any) -> tuple[Reply, 
     with claude.stream(prompt, **options) as stream:
         reply = stream.reply
     return reply, claude.notices()
+
+
+def opened(path: Path, **options: Any) -> Journal:
+    """A journal of its own, which is closed when the test is over, as those of the package are."""
+    journal = Journal(path, **options)
+    _registry.journals[path / str(id(journal))] = journal
+    return journal
 
 
 def asked(emulator: Emulator) -> list[Received]:

@@ -10,17 +10,20 @@ import stat
 import threading
 import zlib
 from contextlib import closing
+from typing import TYPE_CHECKING
 
 import pytest
-from journals import DAY, KEEP, NOON, a_call, an_ending, client, rows, told
+from journals import DAY, KEEP, NOON, a_call, an_ending, client, opened, rows, told
 
 from vertex_claude_magic import errors
 from vertex_claude_magic.emulator import Fault
-from vertex_claude_magic.session.journal.journal import Journal
 from vertex_claude_magic.session.journal.place import default_path
 from vertex_claude_magic.session.journal.upkeep import Keep
 from vertex_claude_magic.session.origin import Origin, set_origin
 from vertex_claude_magic.session.replay.recording import close_recordings
+
+if TYPE_CHECKING:
+    from vertex_claude_magic.session.journal.journal import Journal
 
 MESSAGE = {
     "type": "message", "role": "assistant", "model": "claude-haiku-5-5", "content": [{"type": "text", "text": "yes"}],
@@ -31,7 +34,7 @@ WHOLE = json.dumps(MESSAGE).encode()
 
 @pytest.fixture
 def journal(tmp_path) -> Journal:
-    return Journal(tmp_path / "journal.sqlite3", clock=lambda: NOON)
+    return opened(tmp_path / "journal.sqlite3", clock=lambda: NOON)
 
 
 def kept(journal: Journal, text: str = "Hello", answer: str = "Hi", **changes) -> int:
@@ -131,7 +134,7 @@ def test_rights_that_others_have_are_taken_from_a_file_that_is_there(tmp_path):
     """Case 65: as with a file that was copied."""
     path = tmp_path / "journal.sqlite3"
     path.touch(mode=0o644)
-    kept(Journal(path))
+    kept(opened(path))
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
 
 
@@ -259,7 +262,7 @@ def test_an_error_is_an_answer_only_for_those_who_want_it(journal):
 def test_an_attachment_is_stored_once_and_goes_with_its_last_call(tmp_path):
     """By content, however often it is sent."""
     now = [NOON]
-    journal = Journal(tmp_path / "j", clock=lambda: now[0])
+    journal = opened(tmp_path / "j", clock=lambda: now[0])
     hashes = {"aa" * 32: b"first", "bb" * 32: b"second"}
     for day, names in ((0, ["aa" * 32]), (10, ["aa" * 32, "bb" * 32]), (20, ["bb" * 32])):
         call = a_call(str(day), at=NOON + day * DAY, attachments={name: hashes[name] for name in names})
@@ -275,7 +278,7 @@ def test_an_attachment_is_stored_once_and_goes_with_its_last_call(tmp_path):
 def test_what_is_older_than_the_days_that_are_kept_goes_by_itself(tmp_path):
     """Anthropic advises at least 30 rolling days."""
     now = [NOON]
-    journal = Journal(tmp_path / "j", clock=lambda: now[0])
+    journal = opened(tmp_path / "j", clock=lambda: now[0])
     for day in range(60):
         now[0] = NOON + day * DAY
         kept(journal, str(day), at=now[0])

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import resource
 import shutil
 import sqlite3
 import subprocess
@@ -16,12 +15,12 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from journals import KEEP, a_call, an_ending, client, rows, told
+from journals import KEEP, a_call, an_ending, client, opened, rows, told
 from shells import ROOT
 
 from vertex_claude_magic import errors
 from vertex_claude_magic.session.journal.database import Database, journal_error
-from vertex_claude_magic.session.journal.journal import Journal, close_journals, journal_at
+from vertex_claude_magic.session.journal.journal import close_journals, journal_at
 from vertex_claude_magic.session.journal.place import shares_memory
 from vertex_claude_magic.session.journal.schema import MIGRATIONS, migrate
 
@@ -40,7 +39,7 @@ def path(tmp_path) -> Path:
 
 def filled(path: Path, count: int = 300) -> Path:
     """Make a journal with some calls, closed and without a write-ahead log."""
-    journal = Journal(path)
+    journal = opened(path)
     for number in range(count):
         call = a_call(f"question {number} " + "word " * 20)
         journal.end(journal.begin(call), call, an_ending("answer " * 20), KEEP)
@@ -143,7 +142,7 @@ def test_a_file_that_is_no_good_can_be_moved_away(claude_emulator, path, make, w
 def test_nothing_can_be_given_again_from_a_file_that_is_no_good(path):
     """With replay only it is an error and no notice, because there is no answer."""
     make_garbage(path)
-    journal = Journal(path)
+    journal = opened(path)
     with pytest.raises(errors.JournalError, match="damaged"):
         journal.find(a_call("question 1 " + "word " * 20).key)
 
@@ -194,6 +193,7 @@ def test_a_file_that_is_locked_is_waited_for_for_two_seconds_at_most(path):
             assert time.monotonic() - began < 0.5 + 0.25 * tries
         other.execute("ROLLBACK")
     database.write(lambda connection: connection.execute("DELETE FROM calls"))
+    database.close()
     assert rows(path=path) == []
 
 
@@ -218,7 +218,7 @@ def test_a_lock_that_is_held_for_a_moment_is_nobodys_business(path):
     filled(path, 1)
     with closing(sqlite3.connect(path, isolation_level=None, check_same_thread=False)) as other:
         other.execute("BEGIN IMMEDIATE")
-        journal = Journal(path)
+        journal = opened(path)
         journal.database._pause = lambda seconds: other.in_transaction and other.execute("ROLLBACK")
         call = a_call()
         journal.end(journal.begin(call), call, an_ending(), KEEP)
@@ -242,11 +242,11 @@ def test_a_file_that_is_removed_while_it_is_open_is_made_anew(claude_emulator, p
 
 def test_a_file_that_is_replaced_between_question_and_answer_gets_the_whole_call(path):
     """And the call of another kernel that has the same number there is left alone."""
-    journal = Journal(path)
+    journal = opened(path)
     call = a_call("mine")
     number = journal.begin(call)
     shutil.rmtree(path.parent)
-    other = Journal(path)
+    other = opened(path)
     other.begin(a_call("theirs", session="s2"))
     journal.end(number, call, an_ending(), KEEP)
     other.close()
@@ -257,7 +257,7 @@ def test_a_file_that_is_replaced_between_question_and_answer_gets_the_whole_call
 # A Python of its own asks an emulator of its own, in a place that has something wrong with it.
 ASK = """
 import sys
-from journals import client, told
+from journals import client, opened, told
 from vertex_claude_magic.emulator import Emulator
 with Emulator() as emulator:
     claude = client(emulator, journal=sys.argv[1], replay="auto")
@@ -324,6 +324,8 @@ def test_a_full_disk_costs_one_line(path):
 @pytest.mark.skipif(sys.platform == "win32", reason="no limits on files")
 def test_a_quota_costs_one_line(claude_emulator, path):
     """A file may not grow beyond a limit; and when it may, all is well again."""
+    import resource
+
     filled(path, 1)
     claude = client(claude_emulator, journal=str(path))
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
@@ -352,7 +354,7 @@ def test_an_older_file_takes_the_steps_that_it_has_not_taken(tmp_path):
 
 def test_many_threads_may_make_the_file_at_once(path):
     """Case 77: as when Run All starts several kernels."""
-    journals = [Journal(path) for _ in range(8)]
+    journals = [opened(path) for _ in range(8)]
     threads = [
         threading.Thread(target=journal.begin, args=(a_call(str(n)),)) for n, journal in enumerate(journals)
     ]

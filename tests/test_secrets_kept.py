@@ -70,7 +70,7 @@ CASES = {
     "an error that repeats a header": (Fault(status=400, message=f"Bad X-Api-Key: {HEADER}"), "Hello"),
     "an error event with a key": (answered("half", end=ERROR_EVENT), "Hello"),
     "an unknown event with a key": (answered("yes", end=NEWS_EVENT), "Hello"),
-    **{name: (fault, "Hello") for name, fault in FAULTS.items() if name not in {"silent"}},
+    **{name: (fault, "Hello") for name, fault in FAULTS.items() if name != "silent"},
 }  # fmt: skip
 
 

@@ -11,13 +11,12 @@ import threading
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from journals import asked, client, rows, told
+from journals import asked, client, opened, rows, told
 from shells import ROOT
 
 from vertex_claude_magic import Claude, errors
 from vertex_claude_magic.catalog import Catalog
 from vertex_claude_magic.emulator import Fault
-from vertex_claude_magic.session.journal.journal import Journal
 from vertex_claude_magic.session.journal.place import default_path
 from vertex_claude_magic.session.spend import Tally, token_bound, worst_case
 from vertex_claude_magic.vertex.request import RequestOptions, build_request
@@ -222,7 +221,7 @@ def test_eight_threads_at_once_never_cross_a_session_limit(claude_emulator):
 
 ASK = """
 import sys
-from journals import QUICK
+from journals import QUICK, opened
 from vertex_claude_magic import Claude, errors
 base_url, project, limit = sys.argv[1:]
 claude = Claude(project=project, base_url=base_url, access_token="emulator", model="claude-sonnet-5-5", policy=QUICK)
@@ -320,7 +319,7 @@ def test_every_ending_counts_for_what_it_may_have_cost(claude_emulator, fault, c
     else:
         assert spent == (reply.cost if counts == "cost" else 0)
     assert spent == (row["cost"] if row["cost"] is not None else row["cost_most"])
-    assert Journal(default_path()).spent(row["day"], local=True).usd == spent
+    assert opened(default_path()).spent(row["day"], local=True).usd == spent
 
 
 UNREACHED = [
@@ -359,7 +358,7 @@ def test_answers_of_this_machine_and_of_google_are_summed_apart(claude_emulator)
     """A demo does not use up the limit of the day."""
     told(client(claude_emulator, model="claude-sonnet-5-5"))
     [row] = rows()
-    journal = Journal(default_path())
+    journal = opened(default_path())
     assert journal.spent(row["day"], local=True).usd > 0
     assert journal.spent(row["day"], local=False).usd == 0
 
