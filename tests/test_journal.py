@@ -306,6 +306,17 @@ def test_a_large_file_loses_its_oldest_calls_and_no_more_than_it_must(journal):
     assert len(notice.splitlines()) == 1
 
 
+def test_what_was_dropped_is_given_back_to_the_file_system(journal):
+    """In steps of 8 MB, so that nobody waits for it; and the log does not stay as large as it was once."""
+    for number in range(10):
+        kept(journal, str(number), attachments={f"{number:064x}": os.urandom(2_000_000)})
+    for _ in range(4):
+        journal._upkeep(Keep(megabytes=3))
+    kept(journal, "last")
+    journal.close()
+    assert sum(path.stat().st_size for path in journal.path.parent.iterdir()) < 5_000_000
+
+
 def test_an_attachment_of_20_megabytes_is_kept(claude_emulator):
     """As large as a request may be."""
     data = os.urandom(20_000_000)

@@ -166,7 +166,6 @@ def test_the_exact_number_of_tokens_is_used(claude_emulator):
 FAILURES = [
     ("not served there", {"region": "europe-west1"}, None),
     ("a bad request", {}, Fault(status=400)),
-    ("no permission", {}, Fault(status=403)),
     ("too many requests", {}, Fault(status=429, headers={"x-should-retry": "false"})),
     ("no service", {}, Fault(status=500, headers={"x-should-retry": "false"})),
     ("a web page", {}, Fault(status=200, body=b"<html>", content_type="text/html")),
@@ -187,6 +186,14 @@ def test_where_tokens_are_not_counted_the_bound_is_used(claude_emulator, options
             claude.ask("Hello", max_cost=limit, **options)
         assert len(asked(claude_emulator)) == (limit == 0.01)
     assert all("/locations/europe-west1/" in each.path for each in claude_emulator.requests if options)
+
+
+def test_a_question_that_would_be_refused_as_well_is_not_sent(claude_emulator):
+    """Whoever may not count may not ask."""
+    claude_emulator.fail(Fault(status=403))
+    with pytest.raises(errors.PermissionDenied):
+        client(claude_emulator).ask("Hello", max_cost=1)
+    assert asked(claude_emulator) == []
 
 
 def test_eight_threads_at_once_never_cross_a_session_limit(claude_emulator):

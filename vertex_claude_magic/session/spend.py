@@ -85,8 +85,11 @@ def count_or_bound(
     if count is not None:
         try:
             return count(request), True
+        except (errors.AuthenticationFailed, errors.PermissionDenied):
+            # The question itself would be refused as well.
+            raise
         except (errors.APIError, errors.ProtocolError, errors.ReplayMiss):
-            # Whatever keeps the service from counting, the bound holds.
+            # Whatever else keeps the service from counting, the bound holds.
             pass
     return token_bound(request, catalog), False
 

@@ -65,8 +65,9 @@ def drop_oldest(connection: sqlite3.Connection, keep: Keep, most: int) -> str | 
 
 def _shrink(connection: sqlite3.Connection) -> None:
     """Give some of the pages that are free back to the file system."""
-    # A cursor that is not read to its end frees nothing.
-    connection.execute(f"PRAGMA incremental_vacuum({_FREED_PAGES})").fetchall()
+    # One by one: of more pages at once, sqlite3 before Python 3.12 frees the first only.
+    for _ in range(min(_FREED_PAGES, _pragma(connection, "freelist_count"))):
+        connection.execute("PRAGMA incremental_vacuum(1)")
 
 
 def stats(connection: sqlite3.Connection) -> Stats:
