@@ -200,6 +200,7 @@ def test_every_option_has_its_name_in_python():
         "stop": ("x",),
         "beta": ("x",),
         "format": "text",
+        "replay": "auto",
         **numbers,
     }
     shown = {"quiet", "dry_run", "help"}

@@ -213,6 +213,8 @@ class Question:
         try:
             prepared = self._client.prepare(self._prompt, self._options, scope=self._scope, notify=self._wait)
             request = prepared.request
+            if self._client.is_kept(request, self._options):
+                self._label = f"⟲ replayed · {self._label}"
             if "requests" not in sys.modules:
                 # The first question of a kernel loads the HTTP stack, which would hold the page up.
                 self._start()

@@ -19,7 +19,6 @@ from vertex_claude_magic.notebook.request_page import (
 from vertex_claude_magic.prices import cost
 from vertex_claude_magic.session.keeping import memory_of
 from vertex_claude_magic.session.options import find_setting
-from vertex_claude_magic.session.recall import unrecorded
 from vertex_claude_magic.session.spend import worst_case
 from vertex_claude_magic.vertex.reply import Usage
 
@@ -47,7 +46,7 @@ def show_dry_run(
     magics: Any, client: Claude, prompt: str, options: AskOptions, *, scope: Scope | None = None
 ) -> None:
     """Show the request of a question without asking it."""
-    request = client.prepare(prompt, unrecorded(options), scope=scope).request
+    request = client.unsent(prompt, options, scope=scope)
     tokens, exact = client.count_or_bound(request, options)
     summary = _summary(estimate(request, client.catalog(options), tokens, exact=exact), request)
     rows = block_rows(request.body)

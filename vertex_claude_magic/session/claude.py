@@ -192,6 +192,11 @@ class Claude:
             request = in_project(request, self.project(options, notify))
         return self._sent(replace(context, request=request), options, memory)
 
+    def is_kept(self, request: Request, options: AskOptions) -> bool:
+        """Tell whether `send` would give an answer again that is kept."""
+        memory = memory_of(options)
+        return memory.answers and memory.look(request) is not None
+
     def _sent(self, context: StreamContext, options: AskOptions, memory: Memory) -> Stream:
         def recorder() -> Recorder:
             count = partial(self.count_request, options=options)
@@ -228,8 +233,25 @@ class Claude:
             OptionError: it cannot be sent as it stands.
             ProjectNotFound: no project is named anywhere.
         """
-        merged = unrecorded(merge(self.options, options))
-        return self.prepare(prompt, merged, scope=_scope(names), notify=notify).request
+        return self.unsent(prompt, merge(self.options, options), scope=_scope(names), notify=notify)
+
+    def unsent(
+        self,
+        prompt: Prompt,
+        options: AskOptions,
+        *,
+        scope: Scope | None = None,
+        notify: Callable[[str], None] | None = None,
+    ) -> Request:
+        """Build a request as it would be sent, for options that are merged already.
+
+        Where a record answers it or nothing may be sent, and no project is named, nobody is asked for one.
+        """
+        request = self.prepare(prompt, unrecorded(options), scope=scope, notify=notify).request
+        memory = memory_of(options)
+        if request.project != NO_PROJECT or memory.mode == "only" or memory.look(request) is not None:
+            return request
+        return in_project(request, self.project(options, notify))
 
     def count(self, prompt: Prompt, *, names: Mapping[str, Any] | None = None, **options: Any) -> int:
         """Return the exact number of input tokens; the service counts them free of charge.
@@ -238,8 +260,7 @@ class Claude:
         region does not count tokens.
         """
         merged = merge(self.options, options)
-        request = self.prepare(prompt, unrecorded(merged), scope=_scope(names)).request
-        return self.count_request(request, merged)
+        return self.count_request(self.unsent(prompt, merged, scope=_scope(names)), merged)
 
     def count_request(self, request: Request, options: AskOptions) -> int:
         """Count the input tokens of a request that has been built; `count` is this after `request`.

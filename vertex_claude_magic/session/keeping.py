@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import threading
 import time
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -95,15 +96,12 @@ class Keeping:
         self, request: Request, options: AskOptions, memory: Memory, found: Found, clock: Callable[[], float]
     ) -> Playback:
         """Note that a recorded answer is given again, and return it as something that arrives."""
+        call = self._call(request, options, most=0.0)
         if memory.journal is not None:
-            call = self._call(request, options, most=0.0)
             memory.journal.replayed(call, found.kept.call, error=found.tape.error is not None)
         if memory.recording is not None and not found.recorded:
-            # Whoever ships the recording expects all answers of the notebook in it.
-            try:
-                memory.recording.add(request.digest, found.kept, current_origin())
-            except errors.JournalError as error:
-                self._tell(str(error))
+            # What the journal knew belongs to the notebook all the same.
+            self._try(partial(memory.recording.add, call.key, found.kept, call.origin))
         paced = find_setting("replay_pace", options).value != "instant"
         return Playback(found.tape, paced=paced, message_id=found.kept.message_id,
                         request_id=found.kept.request_id, clock=clock)  # fmt: skip
@@ -153,10 +151,12 @@ class Keeping:
 
     def keep_count(self, memory: Memory, request: Request, tokens: int) -> None:
         """Keep the exact input tokens of a request in the recording, for whoever replays it without a network."""
-        if memory.recording is None:
-            return
+        if memory.recording is not None:
+            self._try(partial(memory.recording.add_count, request.digest, tokens))
+
+    def _try(self, work: Callable[[], None]) -> None:
         try:
-            memory.recording.add_count(request.digest, tokens)
+            work()
         except errors.JournalError as error:
             self._tell(str(error))
 

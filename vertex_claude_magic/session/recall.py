@@ -54,11 +54,11 @@ def recall(memory: Memory, options: AskOptions, build: Callable[[AskOptions], Pr
 def unrecorded(options: AskOptions) -> AskOptions:
     """Return the options that build a request as it would be sent, whatever is recorded.
 
-    Where nothing may be sent, no project is looked for.
+    Where a record may answer, nobody is asked for the project yet.
     """
-    sends = find_setting("replay", options).value != "only"
+    answers = find_setting("replay", options).value in {"auto", "only"}
     named = find_setting("project", options).value
-    return replace(options, replay="off", project=named if sends or named else NO_PROJECT)
+    return replace(options, replay="off", project=NO_PROJECT if answers and not named else named)
 
 
 def _variants(memory: Memory, options: AskOptions) -> Iterator[tuple[AskOptions, str]]:

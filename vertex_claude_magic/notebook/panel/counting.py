@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 
 from vertex_claude_magic.notebook.panel.jobs import Job
 from vertex_claude_magic.session.options import AskOptions
-from vertex_claude_magic.session.recall import unrecorded
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -90,7 +89,7 @@ class Counting(Job):
             if self.stopping():
                 return
             options = AskOptions(model=model, **self._kept)
-            request = self._client.prepare(self._prompt, unrecorded(options), scope=self._scope).request
+            request = self._client.unsent(self._prompt, options, scope=self._scope)
             tokens, exact = self._client.count_or_bound(request, options)
             # A new mapping each time, because other threads read it.
             self.counts = {**self.counts, model: Count(tokens=tokens, exact=exact)}

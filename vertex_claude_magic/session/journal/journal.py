@@ -120,7 +120,7 @@ class Journal:
                 calls.add_content(connection, known, call)
             calls.end(connection, known, call, ending)
 
-        self._try(lambda: self.database.write(work))
+        self._try(lambda: self.database.write(work, hurry=ending.state == "stopped"))
         with self._lock:
             if replaces:
                 self._asked.pop(call.key, None)
