@@ -297,6 +297,8 @@ def test_an_answer_that_cannot_be_recorded_comes_with_one_line(claude_emulator, 
     assert reply.complete
     assert "The recording" in notice
     assert claude.ask("Hello", replay="only").replayed
+    # Said once, and not below each cell.
+    assert told(claude, "And now?", recording=place)[1] == ()
 
 
 def test_a_file_that_was_removed_is_begun_anew(claude_emulator, path):

@@ -80,10 +80,13 @@ class Keeping:
         self._clock = clock
         self._lock = threading.Lock()
         self._notices: list[str] = []
+        self._said: set[str] = set()
 
-    def _tell(self, notice: str) -> None:
+    def _tell(self, notice: str, once: bool) -> None:
         with self._lock:
-            self._notices.append(notice)
+            if not once or notice not in self._said:
+                self._notices.append(notice)
+            self._said.add(notice)
 
     def notices(self, options: AskOptions) -> tuple[str, ...]:
         """Return what the user should know of journal and recording and was not told yet."""
@@ -158,7 +161,7 @@ class Keeping:
         try:
             work()
         except errors.JournalError as error:
-            self._tell(str(error))
+            self._tell(str(error), once=True)
 
     def spent_today(self, options: AskOptions, *, local: bool) -> float | None:
         """Return what today's calls of all notebooks came to in USD, None where the journal cannot tell."""

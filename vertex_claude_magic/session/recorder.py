@@ -41,7 +41,7 @@ class Recorder:
         catalog: The model table, for the worst case of a call that was stopped.
         max_tokens: The longest answer, in tokens.
         keep: How much the journal keeps.
-        tell: Takes a notice for the user.
+        tell: Takes a notice for the user, and whether saying it once is enough.
         clock: Seconds since 1970 (UTC).
     """
 
@@ -52,7 +52,7 @@ class Recorder:
     catalog: Catalog
     max_tokens: int
     keep: Keep = field(default_factory=Keep)
-    tell: Callable[[str], None]
+    tell: Callable[[str, bool], None]
     clock: Callable[[], float] = time.time
     begun: bool = False
     ended: bool = False
@@ -73,7 +73,7 @@ class Recorder:
     def _leave_secrets_out(self) -> None:
         found = find_secret("\n".join(_strings(self.call.canonical)))
         if found is not None:
-            self.tell(f"Neither prompt nor answer is kept: the prompt seems to hold {found[0]}.")
+            self.tell(f"Neither prompt nor answer is kept: the prompt seems to hold {found[0]}.", False)
             left_out = {"model": self.call.model, "body": {}}
             self.call = replace(self.call, canonical=left_out, attachments={})
 
@@ -124,7 +124,7 @@ class Recorder:
         try:
             work()
         except JournalError as failure:
-            self.tell(str(failure))
+            self.tell(str(failure), True)
 
     def _kept(self, ending: Ending) -> Kept:
         recorded = datetime.fromtimestamp(self.clock(), timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
@@ -136,7 +136,7 @@ class Recorder:
         tape = tape_of(reply, pace, failed)
         found = find_secret("\n".join(_strings(tape.as_json())))
         if found is not None:
-            self.tell(f"The answer is not kept: it seems to hold {found[0]}.")
+            self.tell(f"The answer is not kept: it seems to hold {found[0]}.", False)
             return ending
         return replace(ending, answer=tape.as_json(), replayable=_replayable(ending, error))
 

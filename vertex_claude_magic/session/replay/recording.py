@@ -221,8 +221,10 @@ class Recording:
             raise self._failed("written", failure) from None
 
     def _failed(self, what: str, failure: Exception) -> JournalError:
+        # Without the name of the file that is written first, which is another one each time.
+        why = quote(getattr(failure, "strerror", None) or str(failure), 80)
         return JournalError(
-            f"The recording {quote(str(self.path), 120)} cannot be {what} ({quote(str(failure), 80)}).",
+            f"The recording {quote(str(self.path), 120)} cannot be {what} ({why}).",
             cure="Look at the file's rights, or name another file in the setting recording.",
         )
 
