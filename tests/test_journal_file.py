@@ -172,8 +172,10 @@ ODD_PATHS = [
 def test_a_path_that_cannot_be_is_told_and_no_more(claude_emulator, tmp_path, monkeypatch, name, replay):
     """Whatever stands in the setting; below /proc nobody can write, the administrator neither."""
     monkeypatch.chdir(tmp_path)
-    reply, notices = told(client(claude_emulator, journal=name, replay=replay))
+    claude = client(claude_emulator, journal=name, replay=replay)
+    reply, notices = told(claude)
     assert reply.complete
+    assert claude.keeping.spent_today(claude.options, local=False) in (None, 0)
     assert len(notices) <= 1
     assert all(len(notice.splitlines()) == 1 for notice in notices)
 

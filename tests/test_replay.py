@@ -6,6 +6,8 @@ import base64
 import dataclasses
 import json
 import socket
+import sqlite3
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
@@ -15,7 +17,9 @@ from journals import asked, client, offline, rows, told
 from vertex_claude_magic import Claude, errors
 from vertex_claude_magic.catalog import Catalog
 from vertex_claude_magic.emulator import Emulator, Fault, Flood
+from vertex_claude_magic.session.journal.calls import pack
 from vertex_claude_magic.session.journal.journal import close_journals
+from vertex_claude_magic.session.journal.place import default_path
 from vertex_claude_magic.session.options import AskOptions
 from vertex_claude_magic.session.origin import Origin, set_origin
 from vertex_claude_magic.session.replay.playback import Playback
@@ -666,6 +670,27 @@ def test_a_journal_that_cannot_be_read_costs_auto_a_line_and_only_the_answer(cla
     assert (reply.replayed, len(notices)) == (False, 1)
     with pytest.raises(errors.JournalError, match="no journal"):
         offline(journal=str(tmp_path / "j"), replay="only").ask("Hello")
+
+
+DAMAGE = [
+    ("no zip", b"garbage"),
+    ("no answer", pack({"content": 5})),
+    ("nothing", b""),
+    ("a list", pack([1])),
+]
+
+
+@pytest.mark.parametrize("content", [row[1] for row in DAMAGE], ids=[row[0] for row in DAMAGE])
+def test_a_damaged_entry_is_asked_anew(claude_emulator, content):
+    """One line says so; who may not send is told why."""
+    claude = client(claude_emulator)
+    claude.ask("Hello")
+    with closing(sqlite3.connect(default_path())) as connection, connection:
+        connection.execute("UPDATE contents SET answer = ?", (content,))
+    with pytest.raises(errors.JournalError):
+        claude.ask("Hello", replay="only")
+    reply, notices = told(claude, replay="auto")
+    assert (reply.replayed, len(notices)) == (False, 1)
 
 
 def test_two_emulators_are_one_place(claude_emulator):

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from vertex_claude_magic import errors
 from vertex_claude_magic.session.journal.calls import LOCAL, Call, day_of
 from vertex_claude_magic.session.journal.journal import journal_at
-from vertex_claude_magic.session.journal.place import OFF, default_path
+from vertex_claude_magic.session.journal.place import OFF, default_path, is_there
 from vertex_claude_magic.session.journal.upkeep import Keep
 from vertex_claude_magic.session.options import AskOptions, find_setting
 from vertex_claude_magic.session.origin import current_origin, session_id
@@ -166,7 +166,7 @@ class Keeping:
     def spent_today(self, options: AskOptions, *, local: bool) -> float | None:
         """Return what today's calls of all notebooks came to in USD, None where the journal cannot tell."""
         journal = journal_of(options)
-        if journal is None or not journal.path.exists():
+        if journal is None or not is_there(journal.path):
             return None
         try:
             spent = journal.spent(day_of(self._clock()), local=local)
