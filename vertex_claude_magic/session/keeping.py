@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import threading
 import time
 from functools import partial
 from pathlib import Path
@@ -10,7 +12,7 @@ from typing import TYPE_CHECKING
 from vertex_claude_magic import errors
 from vertex_claude_magic.session.journal.calls import LOCAL, Call, day_of
 from vertex_claude_magic.session.journal.journal import journal_at
-from vertex_claude_magic.session.journal.place import OFF, default_path
+from vertex_claude_magic.session.journal.place import OFF, default_path, is_there
 from vertex_claude_magic.session.journal.upkeep import Keep
 from vertex_claude_magic.session.options import AskOptions, find_setting
 from vertex_claude_magic.session.origin import current_origin, session_id
@@ -38,7 +40,12 @@ def journal_of(options: AskOptions) -> Journal | None:
     named = str(find_setting("journal", options).value or "")
     if named.strip().lower() == OFF:
         return None
-    return journal_at(Path(named).expanduser() if named else default_path())
+    return journal_at(_path(named) if named else default_path())
+
+
+def _path(named: str) -> Path:
+    # Where nobody has such a home, the tilde is a name like any other.
+    return Path(os.path.expanduser(named))  # noqa: PTH111 - the other way raises
 
 
 def memory_of(options: AskOptions) -> Memory:
@@ -51,7 +58,7 @@ def memory_of(options: AskOptions) -> Memory:
     return Memory(
         mode=str(find_setting("replay", options).value),
         journal=journal_of(options),
-        recording=recording_at(Path(str(recording)).expanduser()) if recording else None,
+        recording=recording_at(_path(str(recording))) if recording else None,
         errors=options.replay_errors,
     )
 
@@ -71,12 +78,21 @@ class Keeping:
     def __init__(self, clock: Callable[[], float] = time.time) -> None:
         self.tally = Tally()
         self._clock = clock
+        self._lock = threading.Lock()
         self._notices: list[str] = []
+        self._said: set[str] = set()
+
+    def _tell(self, notice: str, once: bool) -> None:
+        with self._lock:
+            if not once or notice not in self._said:
+                self._notices.append(notice)
+            self._said.add(notice)
 
     def notices(self, options: AskOptions) -> tuple[str, ...]:
         """Return what the user should know of journal and recording and was not told yet."""
         journal = journal_of(options)
-        told, self._notices = self._notices, []
+        with self._lock:
+            told, self._notices = self._notices, []
         return (*told, *(journal.notices() if journal is not None else ()))
 
     def play(
@@ -129,7 +145,7 @@ class Keeping:
             catalog=catalog,
             max_tokens=output if isinstance(output, int) else 0,
             keep=keep,
-            tell=self._notices.append,
+            tell=self._tell,
             clock=self._clock,
         )
         if limits.day is not None:
@@ -145,12 +161,12 @@ class Keeping:
         try:
             work()
         except errors.JournalError as error:
-            self._notices.append(str(error))
+            self._tell(str(error), once=True)
 
     def spent_today(self, options: AskOptions, *, local: bool) -> float | None:
         """Return what today's calls of all notebooks came to in USD, None where the journal cannot tell."""
         journal = journal_of(options)
-        if journal is None or not journal.path.exists():
+        if journal is None or not is_there(journal.path):
             return None
         try:
             spent = journal.spent(day_of(self._clock()), local=local)

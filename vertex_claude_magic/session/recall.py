@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from vertex_claude_magic.errors import OptionError
+from vertex_claude_magic.errors import OptionError, quote
 from vertex_claude_magic.session.options import AskOptions, find_setting
 
 if TYPE_CHECKING:
@@ -32,6 +32,9 @@ def recall(memory: Memory, options: AskOptions, build: Callable[[AskOptions], Pr
     """
     outcomes: list[Prepared | OptionError] = []
     for variant, notice in _variants(memory, options):
+        if outcomes and not notice and not isinstance(outcomes[0], OptionError):
+            # The rules did not stand in its way, so without them it is the same question.
+            continue
         try:
             prepared = build(variant)
         except OptionError as error:
@@ -66,7 +69,7 @@ def _variants(memory: Memory, options: AskOptions) -> Iterator[tuple[AskOptions,
     for model in memory.meant(alias):
         yield (
             replace(forced, model=model),
-            f"{alias} is answered by {model}, which it meant when this was recorded.",
+            f"{quote(alias, 60)} is answered by {quote(model, 60)}, which it meant when this was recorded.",
         )
 
 

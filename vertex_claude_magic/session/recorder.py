@@ -8,7 +8,7 @@ from datetime import datetime, timezone
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from vertex_claude_magic.errors import APIError, JournalError
+from vertex_claude_magic.errors import APIError, CredentialsError, JournalError, NetworkError, OptionError
 from vertex_claude_magic.prices import cost
 from vertex_claude_magic.session.journal.calls import ANSWER, ERROR, Call, Ending, Kept
 from vertex_claude_magic.session.journal.upkeep import Keep
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from vertex_claude_magic.catalog import Catalog
     from vertex_claude_magic.errors import ClaudeError
     from vertex_claude_magic.session.replay.memory import Memory
-    from vertex_claude_magic.session.replay.tape import Pace, Tape
+    from vertex_claude_magic.session.replay.tape import Pace
     from vertex_claude_magic.session.spend import Tally
     from vertex_claude_magic.vertex.reply import Reply, Usage
 
@@ -41,7 +41,7 @@ class Recorder:
         catalog: The model table, for the worst case of a call that was stopped.
         max_tokens: The longest answer, in tokens.
         keep: How much the journal keeps.
-        tell: Takes a notice for the user.
+        tell: Takes a notice for the user, and whether saying it once is enough.
         clock: Seconds since 1970 (UTC).
     """
 
@@ -52,7 +52,7 @@ class Recorder:
     catalog: Catalog
     max_tokens: int
     keep: Keep = field(default_factory=Keep)
-    tell: Callable[[str], None]
+    tell: Callable[[str, bool], None]
     clock: Callable[[], float] = time.time
     begun: bool = False
     ended: bool = False
@@ -73,7 +73,7 @@ class Recorder:
     def _leave_secrets_out(self) -> None:
         found = find_secret("\n".join(_strings(self.call.canonical)))
         if found is not None:
-            self.tell(f"Neither prompt nor answer is kept: the prompt seems to hold {found[0]}.")
+            self.tell(f"Neither prompt nor answer is kept: the prompt seems to hold {found[0]}.", False)
             left_out = {"model": self.call.model, "body": {}}
             self.call = replace(self.call, canonical=left_out, attachments={})
 
@@ -102,35 +102,29 @@ class Recorder:
         self.ended = True
         source = "emulator" if self.call.source == "local" and server == EMULATOR_SERVER else self.call.source
         ending = self._ending(reply, error, stopped=stopped, source=source)
-        self.tally.settle(self.held, ending.cost)
+        self.tally.settle(self.held, ending.cost_most if ending.cost is None else ending.cost)
         if self.call.canonical["body"]:
             ending = self._with_answer(ending, reply, error, pace)
         self._keep(ending)
 
     def _keep(self, ending: Ending) -> None:
         journal, recording = self.memory.journal, self.memory.recording
-        if ending.state == "done" and self.memory.mode == "refresh":
-            self._forget()
+        # Only a good answer that is kept: a question that failed takes nothing away.
+        replaces = ending.replayable == ANSWER and self.memory.mode == "refresh"
         if journal is not None:
-            journal.end(self._number, self.call, ending, self.keep)
-            if ending.replayable:
+            journal.end(self._number, self.call, ending, self.keep, replaces=replaces)
+            if ending.replayable and not replaces:
                 journal.count_turn(self.call.key)
         wanted = ending.replayable == ANSWER or (ending.replayable == ERROR and self.memory.errors)
         if recording is not None and wanted and ending.answer is not None:
-            self._try(partial(recording.add, self.call.key, self._kept(ending), self.call.origin))
-
-    def _forget(self) -> None:
-        # Only after a good answer: a question that failed takes nothing away.
-        if self.memory.journal is not None:
-            self.memory.journal.forget(self.call.key)
-        if self.memory.recording is not None:
-            self._try(partial(self.memory.recording.forget, self.call.key))
+            kept = partial(recording.add, self.call.key, self._kept(ending), self.call.origin)
+            self._try(partial(kept, replaces=replaces))
 
     def _try(self, work: Callable[[], None]) -> None:
         try:
             work()
         except JournalError as failure:
-            self.tell(str(failure))
+            self.tell(str(failure), True)
 
     def _kept(self, ending: Ending) -> Kept:
         recorded = datetime.fromtimestamp(self.clock(), timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
@@ -140,11 +134,11 @@ class Recorder:
     def _with_answer(self, ending: Ending, reply: Reply, error: ClaudeError | None, pace: Pace) -> Ending:
         failed = error_fields(error, self.call.project) if error is not None else None
         tape = tape_of(reply, pace, failed)
-        found = find_secret("\n".join(_strings(tape.content)))
+        found = find_secret("\n".join(_strings(tape.as_json())))
         if found is not None:
-            self.tell(f"The answer is not kept: it seems to hold {found[0]}.")
+            self.tell(f"The answer is not kept: it seems to hold {found[0]}.", False)
             return ending
-        return replace(ending, answer=tape.as_json(), replayable=_replayable(ending, tape, error))
+        return replace(ending, answer=tape.as_json(), replayable=_replayable(ending, error))
 
     def _ending(self, reply: Reply, error: ClaudeError | None, *, stopped: bool, source: str) -> Ending:
         usage = reply.usage
@@ -171,8 +165,8 @@ class Recorder:
         """Return what the call cost and what it may have cost at most, in USD."""
         if reply.complete:
             return reply.cost, reply.cost
-        if isinstance(error, APIError) and not reply.blocks:
-            # What the service refuses it does not bill.
+        if not reply.blocks and (isinstance(error, APIError) or _never_sent(error)):
+            # What the service refuses, or never saw, it does not bill.
             return 0.0, 0.0
         row = self.catalog.find(self.call.model)
         if not reply.usage.raw or row is None:
@@ -180,16 +174,25 @@ class Recorder:
         return None, cost(row, self.call.region, _longest(reply.usage, self.max_tokens))
 
 
+# How the causes begin of which nobody can have read the request.
+_UNREACHED = ("ConnectionRefusedError", "gaierror", "SSLCertVerificationError", "SSLError")
+
+
+def _never_sent(error: ClaudeError | None) -> bool:
+    if isinstance(error, (CredentialsError, OptionError)):
+        return True
+    return isinstance(error, NetworkError) and str(error.details.get("cause", "")).startswith(_UNREACHED)
+
+
 def _longest(usage: Usage, max_tokens: int) -> Usage:
     return replace(usage, output_tokens=max_tokens)
 
 
-def _replayable(ending: Ending, tape: Tape, error: ClaudeError | None) -> int:
+def _replayable(ending: Ending, error: ClaudeError | None) -> int:
     if ending.state == "done":
         return ANSWER
-    # Only what the service said is an answer; what this machine's network did is none.
-    said = isinstance(error, APIError) or bool(tape.content)
-    return ERROR if ending.state == "failed" and said and error is not None else 0
+    # Only what the service said is an answer; what the network did to it is none.
+    return ERROR if ending.state == "failed" and isinstance(error, APIError) else 0
 
 
 def _strings(value: Any) -> list[str]:

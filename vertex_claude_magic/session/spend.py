@@ -44,14 +44,16 @@ def token_bound(request: Request, catalog: Catalog) -> int:
     """Return how many input tokens a request can have at most, without asking anybody.
 
     A token of text has at least one byte; a picture has at most what the page "Vision" says, and a PDF
-    may fill the context window (Claude docs, 2026).
+    may fill the context window (Claude docs, 2026), as may whatever the service fetches itself.
     """
     text = len(json.dumps(request.canonical, ensure_ascii=False).encode("utf-8", "replace"))
     row = catalog.find(request.model)
     window = (row.context_tokens if row is not None else None) or _largest_window(catalog)
+    if any(beta.startswith("context-") for beta in request.canonical.get("beta", ())):
+        window = _largest_window(catalog)
     bound = text + _SERVICE_TOKENS
-    for media_type in _media(request.canonical):
-        bound += int(catalog.limits["image"]["tokens"]) if media_type.startswith("image/") else window
+    for kind in _sources(request.canonical):
+        bound += int(catalog.limits["image"]["tokens"]) if kind.startswith("image/") else window
     return min(bound, window)
 
 
@@ -59,12 +61,15 @@ def _largest_window(catalog: Catalog) -> int:
     return max(row.context_tokens or 0 for row in catalog.models)
 
 
-def _media(value: Any) -> Iterator[str]:
+def _sources(value: Any) -> Iterator[str]:
+    """Return the kind of each attachment whose tokens cannot be told from its text."""
     parts = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
     if isinstance(value, dict) and value.get("type") == "base64":
         yield str(value.get("media_type"))
+    elif isinstance(value, dict) and value.get("type") in {"url", "file"}:
+        yield str(value["type"])
     for part in parts:
-        yield from _media(part)
+        yield from _sources(part)
 
 
 def count_or_bound(
@@ -80,7 +85,11 @@ def count_or_bound(
     if count is not None:
         try:
             return count(request), True
-        except (errors.ModelNotFound, errors.BadRequest, errors.ReplayMiss):
+        except (errors.AuthenticationFailed, errors.PermissionDenied):
+            # The question itself would be refused as well.
+            raise
+        except (errors.APIError, errors.ProtocolError, errors.ReplayMiss):
+            # Whatever else keeps the service from counting, the bound holds.
             pass
     return token_bound(request, catalog), False
 
@@ -100,18 +109,24 @@ def worst_case(request: Request, catalog: Catalog, input_tokens: int) -> float |
     """
     row = catalog.find(request.model)
     output = request.body.get("max_tokens")
-    if row is None or not isinstance(output, int) or _searches(request.body):
+    if row is None or type(output) is not int or output < 0 or _serves_itself(request.body):
         return None
     prices = [cost(row, request.region, usage) for usage in _dearest(request, input_tokens, output)]
     known = [price for price in prices if price is not None]
     return max(known) if len(known) == len(prices) else None
 
 
-def _searches(body: Mapping[str, Any]) -> bool:
+# Tools that run where the user is; of others nobody here knows what they cost (Claude docs, "Tool use", 2026).
+_USERS_TOOLS = ("custom", "bash_", "computer_", "memory_", "text_editor_")
+
+
+def _serves_itself(body: Mapping[str, Any]) -> bool:
+    """Tell whether the service runs tools, which read what they find and cost fees of their own."""
     tools = body.get("tools")
-    # Tools of the user's own have no type, or the type "custom" (Claude docs, "Tool use", 2026).
     kinds = [tool.get("type") for tool in tools if isinstance(tool, dict)] if isinstance(tools, list) else []
-    return any(isinstance(kind, str) and kind.startswith("web_search") for kind in kinds)
+    return bool(body.get("mcp_servers")) or any(
+        kind is not None and not str(kind).startswith(_USERS_TOOLS) for kind in kinds
+    )
 
 
 def _dearest(request: Request, tokens: int, output: int) -> list[Usage]:

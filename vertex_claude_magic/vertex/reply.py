@@ -198,7 +198,7 @@ def usage_from(raw: Mapping[str, Any]) -> Usage:
 
 
 def _counts(raw: Mapping[str, Any], names: Iterable[str]) -> dict[str, int]:
-    return {name: raw[name] for name in names if type(raw.get(name)) is int}
+    return {name: raw[name] for name in names if type(raw.get(name)) is int and 0 <= raw[name] < _MOST_TOKENS}
 
 
 _NESTED: Mapping[str, type[CacheCreation | OutputTokensDetails | ServerToolUse]] = {
@@ -206,4 +206,6 @@ _NESTED: Mapping[str, type[CacheCreation | OutputTokensDetails | ServerToolUse]]
     "output_tokens_details": OutputTokensDetails,
     "server_tool_use": ServerToolUse,
 }
+# No answer has as many tokens, and whatever stores or prices a number has room for this one.
+_MOST_TOKENS = 10**12
 _COUNTS = ("input_tokens", "output_tokens", "cache_creation_input_tokens", "cache_read_input_tokens")

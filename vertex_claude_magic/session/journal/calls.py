@@ -32,6 +32,7 @@ __all__ = [
     "end",
     "find",
     "forget",
+    "is_there",
     "pack",
     "recent",
     "same",
@@ -122,10 +123,16 @@ def add(connection: sqlite3.Connection, call: Call) -> int:
     cursor = connection.execute(
         "INSERT INTO calls (at, day, session, notebook, cell, run, key, state, source, asked, model, region,"
         " project, cost_most) VALUES (?, ?, ?, ?, ?, ?, ?, 'sent', ?, ?, ?, ?, ?, ?)",
-        (call.at, day_of(call.at), call.session, origin.notebook, origin.cell, origin.run, bytes.fromhex(call.key),
-         call.source, call.asked, call.model, call.region, call.project, call.cost_most),
+        [_storable(value) for value in (
+            call.at, day_of(call.at), call.session, origin.notebook, origin.cell, origin.run, bytes.fromhex(call.key),
+            call.source, call.asked, call.model, call.region, call.project, call.cost_most)],
     )  # fmt: skip
     return int(cursor.lastrowid or 0)
+
+
+def _storable(value: Any) -> Any:
+    # Half a character (a lone surrogate, also in the name of a file) has no UTF-8.
+    return value.encode("utf-8", "replace").decode() if isinstance(value, str) else value
 
 
 def add_content(connection: sqlite3.Connection, number: int, call: Call) -> None:
@@ -149,7 +156,7 @@ def end(connection: sqlite3.Connection, number: int, call: Call, ending: Ending)
         )
     names = [entry.name for entry in fields(Ending) if entry.name != "answer"]
     columns = ", ".join(f"{name} = ?" for name in names)
-    values = [getattr(ending, name) for name in names]
+    values = [_storable(getattr(ending, name)) for name in names]
     connection.execute(f"UPDATE calls SET {columns} WHERE id = ?", (*values, number))  # noqa: S608 - fixed names
     if ending.answer is not None:
         connection.execute("UPDATE contents SET answer = ? WHERE call = ?", (pack(ending.answer), number))
@@ -197,10 +204,21 @@ def recent(connection: sqlite3.Connection, count: int) -> list[Kept]:
     return list(_kept(connection, where, (count,)))
 
 
-def forget(connection: sqlite3.Connection, key: str) -> None:
-    """Give no answer to this request again that is there now; the activity stays."""
+def is_there(connection: sqlite3.Connection, number: int, call: Call) -> bool:
+    """Tell whether a call is there under its number; the file may have been pruned or replaced meanwhile."""
+    row = connection.execute("SELECT key, session FROM calls WHERE id = ?", (number,)).fetchone()
+    return bool(row == (bytes.fromhex(call.key), call.session))
+
+
+def forget(connection: sqlite3.Connection, call: Call) -> None:
+    """Give no answer to this request again that is there now; the activity stays.
+
+    The answers of the same run of a cell stay too, because they are repeats.
+    """
     connection.execute(
-        "UPDATE calls SET replayable = 0 WHERE key = ? AND replayable > 0", (bytes.fromhex(key),)
+        "UPDATE calls SET replayable = 0 WHERE key = ? AND replayable > 0"
+        " AND (run = '' OR NOT (session = ? AND cell = ? AND run = ?))",
+        (bytes.fromhex(call.key), call.session, call.origin.cell, call.origin.run),
     )
 
 

@@ -14,7 +14,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import quote as url_quote
 
-from vertex_claude_magic.errors import JournalError, quote
+from vertex_claude_magic.errors import CostLimitExceeded, JournalError, quote
 from vertex_claude_magic.session.journal.place import make_private_file, refuse_link, shares_memory
 from vertex_claude_magic.session.journal.schema import migrate
 
@@ -29,6 +29,10 @@ T = TypeVar("T")
 # Seconds that SQLite waits for a lock before Python, and with it an interrupt, has its turn; and how often.
 _LOCK_SECONDS = 0.2
 _TRIES = 8
+# What SQLite and the file system raise, and Python where a value fits into neither: a number beyond 64 bits, half
+# a character, a path with a NUL, nesting without end.
+_FAILURES = (sqlite3.Error, OSError, JournalError, ValueError, OverflowError, RecursionError)
+_LOG_BYTES = 4_000_000
 # SQLite's result codes have names only since Python 3.11; its messages are stable (sqlite.org/rescode.html).
 _CAUSES: tuple[tuple[str, str, str], ...] = (
     ("locked", "is locked by another program", "Close what holds it; the next answers are tried again."),
@@ -37,6 +41,7 @@ _CAUSES: tuple[tuple[str, str, str], ...] = (
     ("full", "has no room: the disk is full", "Make room, or run: vertex-claude journal prune"),
     ("malformed", "is damaged", "Move the file away; a new one is begun."),
     ("not a database", "is no journal", "Move the file away; a new one is begun."),
+    ("no such", "is no journal", "Move the file away; a new one is begun."),
     ("unable to open", "cannot be opened", "Look at the folder's rights, or name another file in the setting journal."),
     ("disk i/o", "cannot be read or written", "Look at the disk, or name another file in the setting journal."),
     ("too big", "does not take an answer of this size", "Nothing needs to be done; this answer is not kept."),
@@ -66,14 +71,23 @@ class Database:
     Args:
         path: The file, made on the first access.
         pause: Sleeps for seconds between two tries.
+        shares: Tells whether all who open the file share memory.
     """
 
-    def __init__(self, path: Path, *, pause: Callable[[float], None] = time.sleep) -> None:
+    def __init__(
+        self,
+        path: Path,
+        *,
+        pause: Callable[[float], None] = time.sleep,
+        shares: Callable[[Path], bool] = shares_memory,
+    ) -> None:
         self.path = path
         self._pause = pause
+        self._shares = shares
         self._lock = threading.RLock()
         self._connection: sqlite3.Connection | None = None
         self._process = 0
+        self._file: tuple[int, int] | None = None
         self._inherited: list[Any] = []
         self._tries = _TRIES
 
@@ -100,7 +114,8 @@ class Database:
     def close(self) -> None:
         """Close the file; the next access opens it again."""
         with self._lock:
-            if self._connection is not None and self._process == os.getpid():
+            self._leave_parents()
+            if self._connection is not None:
                 with suppress(sqlite3.Error):
                     self._connection.close()
             self._connection = None
@@ -110,10 +125,16 @@ class Database:
             for left in reversed(range(min(tries, self._tries))):
                 try:
                     result = self._attempt(work, begin)
-                except (sqlite3.Error, OSError, JournalError) as failure:
+                except CostLimitExceeded:
+                    # The answer to a question that was put to the file, and no trouble with it.
+                    raise
+                except _FAILURES as failure:
                     if not _may_pass(failure) or not left:
                         # Whoever has waited in vain once is not made to wait again.
                         self._tries = 1 if _may_pass(failure) else _TRIES
+                        if not _may_pass(failure):
+                            # Opened anew, in case that the trouble is over by then.
+                            self.close()
                         raise journal_error(self.path, failure) from None
                 else:
                     self._tries = _TRIES
@@ -123,8 +144,8 @@ class Database:
 
     def _attempt(self, work: Callable[[sqlite3.Connection], T], begin: str) -> T:
         connection = self._opened()
-        connection.execute(begin)
         try:
+            connection.execute(begin)
             result = work(connection)
             connection.execute("COMMIT")
         except BaseException:
@@ -134,13 +155,28 @@ class Database:
         return result
 
     def _opened(self) -> sqlite3.Connection:
+        self._leave_parents()
+        if self._connection is not None and self._file != _identity(self.path):
+            # Somebody has removed or replaced the file; what is written to the old one would be lost.
+            self.close()
+        if self._connection is None:
+            self._connection = _open(self.path, self._shares)
+            self._file = _identity(self.path)
+        return self._connection
+
+    def _leave_parents(self) -> None:
         if self._process != os.getpid():
             # A connection is neither used nor closed on the other side of a fork (sqlite.org/howtocorrupt.html, 2.6).
             self._inherited.append(self._connection)
             self._connection, self._process = None, os.getpid()
-        if self._connection is None:
-            self._connection = _open(self.path)
-        return self._connection
+
+
+def _identity(path: Path) -> tuple[int, int] | None:
+    try:
+        state = path.stat()
+    except OSError:
+        return None
+    return state.st_dev, state.st_ino
 
 
 def _may_pass(failure: BaseException) -> bool:
@@ -148,24 +184,32 @@ def _may_pass(failure: BaseException) -> bool:
     return isinstance(failure, sqlite3.OperationalError) and ("locked" in text or "busy" in text)
 
 
-def _open(path: Path) -> sqlite3.Connection:
+def _open(path: Path, shares: Callable[[Path], bool]) -> sqlite3.Connection:
     try:
         make_private_file(path)
     except OSError:
         refuse_link(path)
         if not path.exists():
             raise
-        # Nobody can write there, so nobody changes it while it is read.
-        return _connect(path, "mode=ro&immutable=1")
+    if not os.access(path, os.W_OK):
+        # Where nobody can write, nobody changes it while it is read; and a write-ahead log could not be opened.
+        return _connect(path, "mode=ro" if os.access(path.parent, os.W_OK) else "mode=ro&immutable=1")
     connection = _connect(path, "mode=rw")
     try:
-        connection.execute("PRAGMA foreign_keys = OFF")
+        _refuse_foreign(connection)
         migrate(connection)
-        _choose_log(connection, path)
+        _choose_log(connection, shares=shares(path))
     except BaseException:
         connection.close()
         raise
     return connection
+
+
+def _refuse_foreign(connection: sqlite3.Connection) -> None:
+    names = {name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
+    if names and "calls" not in names:
+        # The database of another program; it is left as it is.
+        raise sqlite3.DatabaseError("file is not a database")
 
 
 def _connect(path: Path, mode: str) -> sqlite3.Connection:
@@ -180,9 +224,11 @@ def _connect(path: Path, mode: str) -> sqlite3.Connection:
     )
 
 
-def _choose_log(connection: sqlite3.Connection, path: Path) -> None:
-    wanted = "wal" if shares_memory(path) else "delete"
+def _choose_log(connection: sqlite3.Connection, *, shares: bool) -> None:
+    wanted = "wal" if shares else "delete"
     if connection.execute("PRAGMA journal_mode").fetchone()[0] != wanted:
         connection.execute(f"PRAGMA journal_mode = {wanted}")
     # With a write-ahead log a power cut may take the last answers, and never the file (sqlite.org/pragma.html).
+    # A large answer makes a large log, which would stay as large as it was once.
+    connection.execute(f"PRAGMA journal_size_limit = {_LOG_BYTES}")
     connection.execute(f"PRAGMA synchronous = {'NORMAL' if wanted == 'wal' else 'FULL'}")

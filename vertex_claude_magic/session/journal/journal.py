@@ -7,6 +7,7 @@ said once; the question is asked and answered all the same.
 from __future__ import annotations
 
 import atexit
+import os
 import threading
 import time
 from datetime import datetime
@@ -15,6 +16,7 @@ from typing import TYPE_CHECKING, TypeVar
 from vertex_claude_magic.errors import CostLimitExceeded, JournalError
 from vertex_claude_magic.session.journal import calls, ledger, upkeep
 from vertex_claude_magic.session.journal.database import Database
+from vertex_claude_magic.session.journal.place import is_there
 
 if TYPE_CHECKING:
     import sqlite3
@@ -96,18 +98,32 @@ class Journal:
             return self.database.write(work)
         return self._try(lambda: self.database.write(work))
 
-    def end(self, number: int | None, call: Call, ending: Ending, keep: Keep) -> None:
-        """Say how a call ended, and add the call first if that was not done; then look after the file."""
+    def end(
+        self, number: int | None, call: Call, ending: Ending, keep: Keep, *, replaces: bool = False
+    ) -> None:
+        """Say how a call ended, and add the call first if it is not there; then look after the file.
+
+        Args:
+            number: The call's number, None if it was not added.
+            call: The call.
+            ending: How it ended.
+            keep: How much is kept.
+            replaces: Whether its answer takes the place of all that were there, but for those of its own run.
+        """
 
         def work(connection: sqlite3.Connection) -> None:
+            if replaces:
+                calls.forget(connection, call)
             known = number
-            if known is None:
+            if known is None or not calls.is_there(connection, known, call):
                 known = calls.add(connection, call)
                 calls.add_content(connection, known, call)
             calls.end(connection, known, call, ending)
 
         self._try(lambda: self.database.write(work, hurry=ending.state == "stopped"))
         with self._lock:
+            if replaces:
+                self._asked.pop(call.key, None)
             self._ended += 1
             due = self._ended % _UPKEEP_EVERY == 1
         if due or sum(map(len, call.attachments.values())) > _LARGE:
@@ -127,7 +143,7 @@ class Journal:
         Raises:
             JournalError: the journal cannot be read.
         """
-        if not self.path.exists():
+        if not is_there(self.path):
             return None
         found = self.database.read(lambda connection: calls.find(connection, key, errors=errors, local=local))
         if not found:
@@ -142,12 +158,6 @@ class Journal:
         """Note that a request was asked of the service, so that its repeats get the next answers."""
         with self._lock:
             self._asked[key] = self._asked.get(key, 0) + 1
-
-    def forget(self, key: str) -> None:
-        """Give no answer to this request again that is there now."""
-        with self._lock:
-            self._asked.pop(key, None)
-        self._try(lambda: self.database.write(lambda connection: calls.forget(connection, key)))
 
     def replayed(self, call: Call, answer: int | None, *, error: bool) -> None:
         """Note that an answer was given again, from the journal (its number) or from elsewhere (None)."""
@@ -165,7 +175,7 @@ class Journal:
         """
         return (
             self.database.read(lambda connection: calls.recent(connection, count))
-            if self.path.exists()
+            if is_there(self.path)
             else []
         )
 
@@ -227,22 +237,41 @@ def _check_day(connection: sqlite3.Connection, call: Call, limit: float) -> None
         )
 
 
-_journals: dict[Path, Journal] = {}
-_registry = threading.Lock()
+class _Registry:
+    """The journals of this process."""
+
+    def __init__(self) -> None:
+        self.lock = threading.Lock()
+        self.journals: dict[Path, Journal] = {}
+        self._parents: list[dict[Path, Journal]] = []
+
+    def begin_anew(self) -> None:
+        """Begin without what the parent process had.
+
+        A thread that is not on this side of the fork may have held a lock, which nobody would ever release;
+        and the parent's connections are kept, because not even closing them is safe here.
+        """
+        self._parents.append(self.journals)
+        self.lock, self.journals = threading.Lock(), {}
+
+
+_registry = _Registry()
 
 
 def journal_at(path: Path) -> Journal:
     """Return the one journal of this process for a file."""
-    with _registry:
-        return _journals.setdefault(path.absolute(), Journal(path.absolute()))
+    with _registry.lock:
+        return _registry.journals.setdefault(path.absolute(), Journal(path.absolute()))
 
 
 def close_journals() -> None:
     """Close all journal files of this process, and forget what was asked of them."""
-    with _registry:
-        for journal in _journals.values():
+    with _registry.lock:
+        for journal in _registry.journals.values():
             journal.close()
-        _journals.clear()
+        _registry.journals.clear()
 
 
 atexit.register(close_journals)
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_registry.begin_anew)

@@ -10,7 +10,15 @@ from pathlib import Path
 
 from vertex_claude_magic.errors import JournalError, quote
 
-__all__ = ["OFF", "default_path", "make_private_file", "private_folder", "refuse_link", "shares_memory"]
+__all__ = [
+    "OFF",
+    "default_path",
+    "is_there",
+    "make_private_file",
+    "private_folder",
+    "refuse_link",
+    "shares_memory",
+]
 
 OFF = "off"
 _NAME = "journal.sqlite3"
@@ -28,6 +36,11 @@ def default_path() -> Path:
     from platformdirs import user_data_dir
 
     return Path(user_data_dir("vertex-claude-magic", appauthor=False)) / _NAME
+
+
+def is_there(path: Path) -> bool:
+    """Tell whether there is something at a path; one that cannot be looked at is taken for nothing."""
+    return os.path.lexists(path) if "\0" not in str(path) else False
 
 
 def private_folder(folder: Path) -> None:

@@ -41,20 +41,33 @@ def drop_old(connection: sqlite3.Connection, today: date, keep: Keep, most: int)
     """Drop up to `most` calls that are older than is kept, and return how many."""
     first = (today - timedelta(days=keep.days)).isoformat()
     chosen = connection.execute("SELECT id FROM calls WHERE day < ? LIMIT ?", (first, most)).fetchall()
-    return _drop(connection, [number for (number,) in chosen])
+    dropped = _drop(connection, [number for (number,) in chosen])
+    _shrink(connection)
+    return dropped
 
 
 def drop_oldest(connection: sqlite3.Connection, keep: Keep, most: int) -> str | None:
-    """Drop up to `most` of the oldest calls while the file is too large.
+    """Drop up to `most` of the oldest calls while the file is too large, and never the last call of all.
 
     Returns:
         The day up to which calls were dropped, None if there was room.
     """
-    if _used(connection) <= keep.megabytes * 1_000_000:
-        return None
-    chosen = connection.execute("SELECT id, day FROM calls ORDER BY id LIMIT ?", (most,)).fetchall()
-    _drop(connection, [number for number, _ in chosen])
-    return str(chosen[-1][1]) if chosen else None
+    dropped = None
+    oldest = connection.execute("SELECT id, day FROM calls ORDER BY id LIMIT ?", (most + 1,)).fetchall()
+    for number, day in oldest[:-1]:
+        if _used(connection) <= keep.megabytes * 1_000_000:
+            break
+        _drop(connection, [number])
+        dropped = str(day)
+    _shrink(connection)
+    return dropped
+
+
+def _shrink(connection: sqlite3.Connection) -> None:
+    """Give some of the pages that are free back to the file system."""
+    # One by one: of more pages at once, sqlite3 before Python 3.12 frees the first only.
+    for _ in range(min(_FREED_PAGES, _pragma(connection, "freelist_count"))):
+        connection.execute("PRAGMA incremental_vacuum(1)")
 
 
 def stats(connection: sqlite3.Connection) -> Stats:
@@ -93,7 +106,4 @@ def _drop(connection: sqlite3.Connection, numbers: list[int]) -> int:
             )
         connection.execute("DELETE FROM contents WHERE call = ?", (number,))
         connection.execute("DELETE FROM calls WHERE id = ?", (number,))
-    if numbers:
-        # A cursor that is not read to its end frees nothing.
-        connection.execute(f"PRAGMA incremental_vacuum({_FREED_PAGES})").fetchall()
     return len(numbers)

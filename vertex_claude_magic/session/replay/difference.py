@@ -57,7 +57,8 @@ def _messages(canonical: Mapping[str, Any]) -> Sequence[Any]:
 
 def _named(name: str, one: Any, two: Any) -> str:
     label = {"system": "the system prompt", "tools": "the tools", "beta": "the betas"}.get(name, name)
-    if isinstance(one, str) and isinstance(two, str) and max(len(one), len(two)) > _SHOWN:
+    long = isinstance(one, str) and isinstance(two, str) and max(len(one), len(two)) > _SHOWN
+    if isinstance(one, str) and isinstance(two, str) and (long or _shown(one) == _shown(two)):
         return f"{label} ({_place(one, two)})"
     if isinstance(one, (dict, list)) and isinstance(two, (dict, list)) and name == "tools":
         return label
@@ -93,7 +94,11 @@ def _place(one: str, two: str) -> str:
         min(len(one), len(two)),
     )
     begin = max(0, start - _SHOWN // 4)
-    return f"{_cut(one, begin)!r}, recorded {_cut(two, begin)!r}"
+    mine, theirs = _cut(one, begin), _cut(two, begin)
+    if mine == theirs:
+        # Shown on one line, they would look alike.
+        return f"white space, at {mine!r}, not as recorded"
+    return f"{mine!r}, recorded {theirs!r}"
 
 
 def _cut(text: str, begin: int) -> str:

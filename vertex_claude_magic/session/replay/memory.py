@@ -72,16 +72,16 @@ class Memory:
             kept = self.recording.find(request.digest, errors=self.errors, take=take)
             if kept is not None:
                 return Found(kept=kept, tape=read_tape(kept.answer), recorded=True)
-        kept = self._in_journal(request, take=take)
-        return None if kept is None else Found(kept=kept, tape=read_tape(kept.answer), recorded=False)
+        return self._in_journal(request, take=take)
 
-    def _in_journal(self, request: Request, *, take: bool) -> Kept | None:
+    def _in_journal(self, request: Request, *, take: bool) -> Found | None:
         if self.journal is None:
             return None
         # Whoever asks Google must not be given the answer of an emulator for Claude's.
         local = self.mode == "only" or is_loopback(request.url)
         try:
-            return self.journal.find(request.digest, errors=self.errors, local=local, take=take)
+            kept = self.journal.find(request.digest, errors=self.errors, local=local, take=take)
+            return None if kept is None else Found(kept=kept, tape=read_tape(kept.answer), recorded=False)
         except JournalError as error:
             if self.mode == "only":
                 raise

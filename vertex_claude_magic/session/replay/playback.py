@@ -105,4 +105,5 @@ def _items(
 
 def _sse(event: Mapping[str, Any]) -> bytes:
     data = json.dumps(event, separators=(",", ":"))
-    return f"event: {event['type']}\ndata: {data}\n\n".encode()
+    # No name beside the data: that of a stranger's event may be anything, and the type in the data decides.
+    return f"data: {data}\n\n".encode()

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import threading
+import time
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
@@ -16,11 +17,16 @@ from typing import TYPE_CHECKING
 
 from vertex_claude_magic.errors import JournalError, RecordingInvalid, quote
 from vertex_claude_magic.session.journal.place import private_folder, refuse_link
-from vertex_claude_magic.session.replay.recording_text import read_counts, read_records, write_records
+from vertex_claude_magic.session.replay.recording_text import (
+    MOST_RECORDS,
+    read_counts,
+    read_records,
+    write_records,
+)
 from vertex_claude_magic.vertex.canonical import digest_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from vertex_claude_magic.session.journal.calls import Kept
     from vertex_claude_magic.session.origin import Origin
@@ -28,6 +34,10 @@ if TYPE_CHECKING:
 __all__ = ["Recording", "close_recordings", "recording_at"]
 
 _MOST_BYTES = 64 * 1024 * 1024
+# A question is made ready once for each model that its alias may have meant.
+_MOST_MEANINGS = 10
+# Two seconds in all: another recorder needs milliseconds.
+_TRIES, _TRY_SECONDS = 100, 0.02
 
 
 class Recording:
@@ -35,13 +45,15 @@ class Recording:
 
     Args:
         path: The file; it need not be there yet.
+        pause: Sleeps for seconds while another recorder writes.
 
     Raises:
         JournalError: from every method, if the file cannot be read or written, or is no recording.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, pause: Callable[[float], None] = time.sleep) -> None:
         self.path = path
+        self._pause = pause
         self._lock = threading.RLock()
         self._seen: tuple[int, ...] | None = None
         self._records: dict[str, list[Kept]] = {}
@@ -75,24 +87,37 @@ class Recording:
     def meant(self, alias: str) -> tuple[str, ...]:
         """Return the models that an alias meant when it was recorded."""
         asked = (kept.canonical["model"] for kept in self.all() if kept.asked == alias)
-        return tuple(dict.fromkeys(model for model in asked if model != alias))
+        return tuple(dict.fromkeys(model for model in asked if model != alias))[:_MOST_MEANINGS]
 
-    def add(self, key: str, kept: Kept, origin: Origin) -> None:
-        """Add an answer and write the file; it replaces what an earlier session or run of the cell was answered."""
-        with self._lock, _alone(self.path):
+    def add(self, key: str, kept: Kept, origin: Origin, *, replaces: bool = False) -> None:
+        """Add an answer and write the file; it replaces what an earlier session or run of the cell was answered.
+
+        Args:
+            key: The digest of the request.
+            kept: The answer.
+            origin: Who asked.
+            replaces: Whether it takes the place of all answers that were there, but for those of its own run.
+        """
+        with self._lock, self._alone():
             self._load()
-            before, mine = self._kept_beside(key, origin)
+            before, mine = self._kept_beside(key, origin, only_run=replaces)
             self._mine[key] = [*mine, origin]
-            self._asked[key] = len(before) + 1
+            self._asked[key] = 0 if replaces else len(before) + 1
             self._records[key] = [*before, replace(kept, message_id=None, request_id=None, call=None)]
             self._save()
 
-    def _kept_beside(self, key: str, origin: Origin) -> tuple[list[Kept], list[Origin]]:
+    def _kept_beside(self, key: str, origin: Origin, *, only_run: bool) -> tuple[list[Kept], list[Origin]]:
         """Return the answers that a new one joins: those of this session, but for earlier runs of its cell."""
         records, mine = self._records.get(key, []), self._mine.get(key, [])
         pairs = zip(records, mine, strict=True) if len(records) == len(mine) else ()
         kept = [
-            (record, each) for record, each in pairs if each.cell != origin.cell or each.run == origin.run
+            (record, each)
+            for record, each in pairs
+            if (
+                origin.run and each == origin
+                if only_run
+                else each.cell != origin.cell or each.run == origin.run
+            )
         ]
         return [record for record, _ in kept], [each for _, each in kept]
 
@@ -104,25 +129,21 @@ class Recording:
 
     def add_count(self, key: str, tokens: int) -> None:
         """Keep the input tokens of a request."""
-        with self._lock, _alone(self.path):
+        with self._lock, self._alone():
             self._load()
             if self._counts.get(key) != tokens:
                 self._counts[key] = tokens
                 self._save()
 
-    def forget(self, key: str) -> None:
-        """Give no answer to this request again that is there now; the file changes with the next answer."""
-        with self._lock:
-            self._load()
-            self._mine.pop(key, None)
-            self._asked.pop(key, None)
-
     def _load(self) -> None:
         try:
+            refuse_link(self.path)
             state = self.path.stat()
         except FileNotFoundError:
+            # Also a file that was taken away while this session had it open holds nothing any more.
+            self._forget()
             return
-        except OSError as failure:
+        except (OSError, ValueError) as failure:
             raise self._failed("read", failure) from None
         seen = (state.st_mtime_ns, state.st_size, state.st_ino)
         if seen != self._seen:
@@ -152,20 +173,58 @@ class Recording:
         return found, counts
 
     def _save(self) -> None:
-        text = write_records([kept for records in self._records.values() for kept in records], self._counts)
         try:
+            text = self._text()
             refuse_link(self.path)
-            private_folder(self.path.parent)
             _replace(self.path, text)
             state = self.path.stat()
-        except OSError as failure:
-            self._seen = None
-            raise self._failed("written", failure) from None
+        except (OSError, JournalError) as failure:
+            # What is in the file counts, and not what could not be written to it.
+            self._forget()
+            raise failure if isinstance(failure, JournalError) else self._failed("written", failure) from None
         self._seen = (state.st_mtime_ns, state.st_size, state.st_ino)
 
+    def _text(self) -> str:
+        records = [kept for records in self._records.values() for kept in records]
+        why = f"it has {MOST_RECORDS:,} answers already" if len(records) > MOST_RECORDS else ""
+        text = ""
+        try:
+            text = write_records(records, self._counts)
+        except (ValueError, RecursionError):
+            why = "it holds what JSON cannot hold"
+        if len(text.encode()) > _MOST_BYTES:
+            why = f"it would have more than {_MOST_BYTES / 1e6:.0f} MB"
+        if why:
+            raise JournalError(
+                f"The answer is not kept in the recording {quote(str(self.path), 100)}: {why}.",
+                cure="Name another file in the setting recording, or let it be.",
+            )
+        return text
+
+    def _forget(self) -> None:
+        self._seen = None
+        for kept in (self._records, self._counts, self._mine, self._asked):
+            kept.clear()
+
+    @contextmanager
+    def _alone(self) -> Iterator[None]:
+        """Keep other recorders of the same folder away where the system has locks on folders (POSIX).
+
+        Raises:
+            JournalError: another one does not let go, or there is no such folder.
+        """
+        try:
+            private_folder(self.path.parent)
+            with _locked(self.path.parent, self._pause):
+                yield
+        except (OSError, ValueError) as failure:
+            raise self._failed("written", failure) from None
+
     def _failed(self, what: str, failure: Exception) -> JournalError:
+        # Without the name of the file that is written first, which is another one each time.
+        why = quote(getattr(failure, "strerror", None) or str(failure), 80)
         return JournalError(
-            f"The recording {quote(str(self.path), 120)} cannot be {what} ({quote(str(failure), 80)}).",
+            f"The recording {quote(str(self.path), 120)} cannot be {what} ({why}).",
             cure="Look at the file's rights, or name another file in the setting recording.",
         )
 
@@ -190,21 +249,28 @@ def _replace(path: Path, text: str) -> None:
 
 
 @contextmanager
-def _alone(path: Path) -> Iterator[None]:
-    """Keep other recorders of the same folder away where the system has locks on folders (POSIX)."""
+def _locked(folder: Path, pause: Callable[[float], None]) -> Iterator[None]:
     try:
         import fcntl
-
-        folder = os.open(path.parent, os.O_RDONLY)
-    except (ImportError, OSError):
+    except ImportError:
         yield
         return
+    handle = os.open(folder, os.O_RDONLY)
     try:
-        with suppress(OSError):
-            fcntl.flock(folder, fcntl.LOCK_EX)
+        for left in reversed(range(_TRIES)):
+            try:
+                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                break
+            except BlockingIOError:
+                if not left:
+                    raise
+                pause(_TRY_SECONDS)
+            except OSError:
+                # A file system without locks.
+                break
         yield
     finally:
-        os.close(folder)
+        os.close(handle)
 
 
 _recordings: dict[Path, Recording] = {}

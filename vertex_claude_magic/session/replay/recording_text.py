@@ -10,13 +10,14 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Any
 
 from vertex_claude_magic.errors import RecordingInvalid, quote
 from vertex_claude_magic.session.journal.calls import Kept
 from vertex_claude_magic.session.replay.tape import read_tape
 
-__all__ = ["read_counts", "read_records", "write_records"]
+__all__ = ["MOST_RECORDS", "read_counts", "read_records", "write_records"]
 
 _FORMAT = "vertex_claude_magic recording"
 _VERSION = 1
@@ -24,9 +25,11 @@ _ABOUT = (
     "Questions and answers of a notebook, kept by vertex_claude_magic. A text of several lines stands in $lines, an "
     "attachment for its SHA-256. Answers from 'emulator' or 'local' came from a program on a machine, not from Claude."
 )
-_MOST_RECORDS = 10_000
+MOST_RECORDS = 10_000
 _SOURCES = frozenset({"vertex", "gateway", "local", "emulator"})
-_DATE = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ")
+_DATE = "%Y-%m-%dT%H:%M:%SZ"
+# Tool schemas are the deepest that anybody writes; far below what Python and JSON readers can take.
+_DEEPEST = 100
 _DIGEST = re.compile(r"[0-9a-f]{64}")
 _ESCAPED = re.compile(r"\$+lines")
 _SURROGATE = re.compile("[\ud800-\udfff]")
@@ -57,7 +60,7 @@ def write_records(records: list[Kept], counts: Mapping[str, int] | None = None) 
         "records": listed,
         "counts": dict(counts or {}),
     }
-    text = json.dumps(whole, ensure_ascii=False, indent=1) + "\n"
+    text = json.dumps(whole, ensure_ascii=False, allow_nan=False, indent=1) + "\n"
     return _SURROGATE.sub(lambda found: f"\\u{ord(found[0]):04x}", _PACE.sub(_one_line, text))
 
 
@@ -77,8 +80,8 @@ def read_records(text: str) -> list[Kept]:
     """
     whole = _whole(text)
     records = whole.get("records")
-    if not isinstance(records, list) or len(records) > _MOST_RECORDS:
-        raise _invalid(f"holds no list of at most {_MOST_RECORDS:,} records")
+    if not isinstance(records, list) or len(records) > MOST_RECORDS:
+        raise _invalid(f"holds no list of at most {MOST_RECORDS:,} records")
     return [_record(number, record) for number, record in enumerate(records, start=1)]
 
 
@@ -89,7 +92,7 @@ def read_counts(text: str) -> dict[str, int]:
         RecordingInvalid: it is no recording, or a number is none.
     """
     counts = _whole(text).get("counts", {})
-    fits = isinstance(counts, Mapping) and len(counts) <= _MOST_RECORDS
+    fits = isinstance(counts, Mapping) and len(counts) <= MOST_RECORDS
     if not fits or not all(_DIGEST.fullmatch(key) and type(n) is int and n >= 0 for key, n in counts.items()):
         raise _invalid("has counts that are not whole numbers by digests")
     return dict(counts)
@@ -97,7 +100,7 @@ def read_counts(text: str) -> dict[str, int]:
 
 def _whole(text: str) -> Mapping[str, Any]:
     try:
-        whole = json.loads(text, parse_constant=_no_number)
+        whole = json.loads(text, parse_constant=_no_number, object_pairs_hook=_unique)
     except (ValueError, RecursionError) as failure:
         raise _invalid(f"is not JSON ({quote(str(failure), 80)})") from None
     if not isinstance(whole, Mapping) or whole.get("format") != _FORMAT:
@@ -111,6 +114,14 @@ def _whole(text: str) -> Mapping[str, Any]:
 
 def _no_number(text: str) -> None:
     raise ValueError(f"{text} is no JSON number")
+
+
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    # Of two values under one name a reviewer may read the one that does not count.
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        raise ValueError("a name stands twice in one object")
+    return found
 
 
 def _invalid(why: str) -> RecordingInvalid:
@@ -128,9 +139,9 @@ def _record(number: int, record: Any) -> Kept:
             and isinstance(request["model"], str)
             and isinstance(plain["asked"], str)
             and plain["from"] in _SOURCES
-            and _DATE.fullmatch(plain["recorded"])
+            and bool(datetime.strptime(plain["recorded"], _DATE))  # noqa: DTZ007 - only its form matters
         )
-    except (KeyError, TypeError, RecursionError):
+    except (KeyError, TypeError, ValueError, RecursionError):
         fits = False
     if not fits:
         raise _invalid(
@@ -145,21 +156,36 @@ def _record(number: int, record: Any) -> Kept:
                 source=plain["from"])  # fmt: skip
 
 
-def _lines(value: Any) -> Any:
+def _lines(value: Any, depth: int = 0) -> Any:
     """Put texts of several lines into lists of lines; keys that look like our own get one more dollar."""
+    _check_depth(depth)
     if isinstance(value, str):
         return {"$lines": value.split("\n")} if "\n" in value else value
     if isinstance(value, Mapping):
-        return {f"${key}" if _ESCAPED.fullmatch(key) else key: _lines(part) for key, part in value.items()}
+        return {
+            f"${key}" if _ESCAPED.fullmatch(key) else key: _lines(part, depth + 1)
+            for key, part in value.items()
+        }
     if isinstance(value, (list, tuple)):
-        return [_lines(part) for part in value]
+        return [_lines(part, depth + 1) for part in value]
     return value
 
 
-def _joined(value: Any) -> Any:
+def _joined(value: Any, depth: int = 0) -> Any:
+    _check_depth(depth)
     if isinstance(value, dict):
-        lines = value.get("$lines")
-        if len(value) == 1 and isinstance(lines, list) and all(isinstance(line, str) for line in lines):
+        if "$lines" in value:
+            (lines,) = value.values()
+            if not isinstance(lines, list):
+                raise TypeError
             return "\n".join(lines)
-        return {key[1:] if _ESCAPED.fullmatch(key) else key: _joined(part) for key, part in value.items()}
-    return [_joined(part) for part in value] if isinstance(value, list) else value
+        return {
+            key[1:] if _ESCAPED.fullmatch(key) else key: _joined(part, depth + 1)
+            for key, part in value.items()
+        }
+    return [_joined(part, depth + 1) for part in value] if isinstance(value, list) else value
+
+
+def _check_depth(depth: int) -> None:
+    if depth > _DEEPEST:
+        raise RecursionError("nested too deeply")

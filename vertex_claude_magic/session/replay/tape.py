@@ -151,6 +151,9 @@ def _objects(name: str, value: Any) -> tuple[Mapping[str, Any], ...]:
     for part in value:
         if not isinstance(part, Mapping) or not isinstance(part.get("type"), str):
             raise _unfit(name, "a list of objects with a type")
+        for key in ("text", "thinking"):
+            if part["type"] == key and not isinstance(part.get(key, ""), str):
+                raise _unfit(name, f"a list of blocks whose {key} is a text")
     return tuple(value)
 
 
@@ -209,10 +212,14 @@ def _opened(block: Mapping[str, Any]) -> tuple[Mapping[str, Any], str, str, str]
     if key and isinstance(block.get(key), str):
         return {**block, key: ""}, kind, key, block[key]
     if isinstance(block.get("input"), Mapping):
-        whole = block.get("partial_json") or (json.dumps(block["input"]) if block["input"] else "")
+        whole = block.get("partial_json") or _json(block["input"])
         rest = {name: part for name, part in block.items() if name != "partial_json"}
         return {**rest, "input": {}}, "input_json_delta", "partial_json", str(whole)
     return block, "", "", ""
+
+
+def _json(value: Mapping[str, Any]) -> str:
+    return json.dumps(value, ensure_ascii=False) if value else ""
 
 
 def _cut(text: str, pace: Sequence[int]) -> Iterator[tuple[float, str]]:
