@@ -50,7 +50,10 @@ def test_help_and_version_end_well(option, capsys):
         main([option])
     assert ended.value.code == 0
     printed = capsys.readouterr().out
-    assert all(name in printed for name in (["demo", "models", "emulator"] if option == "--help" else ["0."]))
+    assert all(
+        name in printed
+        for name in (["demo", "models", "emulator", "journal"] if option == "--help" else ["0."])
+    )
 
 
 def test_the_real_demo_without_a_login_is_one_line_with_the_cure(capsys, tmp_path):

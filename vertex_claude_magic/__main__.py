@@ -32,10 +32,17 @@ def _emulator(argv: Sequence[str]) -> int:
     return run(argv)
 
 
+def _journal(argv: Sequence[str]) -> int:
+    from vertex_claude_magic.cli.journal import main as run
+
+    return run(argv)
+
+
 _COMMANDS: dict[str, tuple[Callable[[Sequence[str]], int], str]] = {
     "demo": (_demo, "run the example notebook against an emulator on this machine"),
     "models": (_models, "print the model table"),
     "emulator": (_emulator, "run the emulator by itself"),
+    "journal": (_journal, "look into the journal, shrink it, export and import answers"),
 }
 
 

@@ -93,6 +93,21 @@ class Database:
         """
         return self._run(work, "BEGIN")
 
+    def shrink(self) -> None:
+        """Give the room of what was dropped back to the file system, as far as other programs allow it now.
+
+        Raises:
+            JournalError: the file cannot be written to.
+        """
+        # A cursor that is not read to its end frees nothing.
+        self.write(lambda connection: connection.execute("PRAGMA incremental_vacuum").fetchall())
+        try:
+            with self._lock:
+                # The file itself only becomes shorter once the log is written back (sqlite.org/wal.html).
+                self._opened().execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+        except (sqlite3.Error, OSError) as failure:
+            raise journal_error(self.path, failure) from None
+
     def close(self) -> None:
         """Close the file; the next access opens it again."""
         with self._lock:

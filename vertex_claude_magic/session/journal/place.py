@@ -6,11 +6,20 @@ import os
 import re
 import stat
 import sys
+from contextlib import suppress
 from pathlib import Path
 
 from vertex_claude_magic.errors import JournalError, quote
 
-__all__ = ["OFF", "default_path", "make_private_file", "private_folder", "refuse_link", "shares_memory"]
+__all__ = [
+    "OFF",
+    "default_path",
+    "file_bytes",
+    "make_private_file",
+    "private_folder",
+    "refuse_link",
+    "shares_memory",
+]
 
 OFF = "off"
 _NAME = "journal.sqlite3"
@@ -28,6 +37,15 @@ def default_path() -> Path:
     from platformdirs import user_data_dir
 
     return Path(user_data_dir("vertex-claude-magic", appauthor=False)) / _NAME
+
+
+def file_bytes(path: Path) -> int:
+    """Return the size of a journal in bytes, what SQLite's log still holds included; 0 where there is none."""
+    size = 0
+    for part in (path, path.with_name(f"{path.name}-wal")):
+        with suppress(OSError):
+            size += part.stat().st_size
+    return size
 
 
 def private_folder(folder: Path) -> None:

@@ -16,7 +16,7 @@ from vertex_claude_magic.errors import RecordingInvalid, quote
 from vertex_claude_magic.session.journal.calls import Kept
 from vertex_claude_magic.session.replay.tape import read_tape
 
-__all__ = ["read_records", "write_records"]
+__all__ = ["MOST_RECORDS", "read_records", "write_records"]
 
 _FORMAT = "vertex_claude_magic recording"
 _VERSION = 1
@@ -24,7 +24,7 @@ _ABOUT = (
     "Questions and answers of a notebook, kept by vertex_claude_magic. A text of several lines stands in $lines, an "
     "attachment for its SHA-256. Answers from 'emulator' or 'local' came from a program on a machine, not from Claude."
 )
-_MOST_RECORDS = 10_000
+MOST_RECORDS = 10_000
 _SOURCES = frozenset({"vertex", "gateway", "local", "emulator"})
 _DATE = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ")
 _ESCAPED = re.compile(r"\$+lines")
@@ -79,8 +79,8 @@ def read_records(text: str) -> list[Kept]:
             f"has the version {quote(repr(whole.get('version')), 40)}, and this package reads {_VERSION}"
         )
     records = whole.get("records")
-    if not isinstance(records, list) or len(records) > _MOST_RECORDS:
-        raise _invalid(f"holds no list of at most {_MOST_RECORDS:,} records")
+    if not isinstance(records, list) or len(records) > MOST_RECORDS:
+        raise _invalid(f"holds no list of at most {MOST_RECORDS:,} records")
     return [_record(number, record) for number, record in enumerate(records, start=1)]
 
 
