@@ -21,7 +21,7 @@ PACKAGE = ROOT / "vertex_claude_magic"
 MODULES = sorted(PACKAGE.rglob("*.py"))
 HEAVY = {"requests", "urllib3", "google.auth", "ipywidgets", "pydantic", "pandas", "markdown_it", "tqdm", "tornado",
          "nbformat", "numpy"}  # fmt: skip
-NAMES = ("claude", "claude_models", "claude_panel", "claude_fix", "claude_demo")
+NAMES = ("claude", "claude_models", "claude_panel", "claude_fix", "claude_usage", "claude_demo")
 
 # What each folder may import from: its own floor and those below. Emulator and command line stand beside the house,
 # and the notebook starts the emulator for its demo.
@@ -181,12 +181,12 @@ def _ours(thing) -> bool:
 
 
 ONCE = {
-    "magics": 6,
+    "magics": 7,
     "configurables": 1,
     "transformers": 1,
     "events": 2,
-    "completers": 6,
-    "printers": 3,
+    "completers": 7,
+    "printers": 4,
     "registry": 1,
 }
 RELOADS = {

@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 from vertex_claude_magic.catalog import Catalog
 from vertex_claude_magic.notebook.options import OPTIONS
+from vertex_claude_magic.notebook.usage import USAGE_OPTIONS
 from vertex_claude_magic.session.options import FORMATS
+from vertex_claude_magic.session.usage import GROUPS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -56,6 +58,8 @@ def candidates(before: str, word: str, names: Mapping[str, Any] = MappingProxyTy
         choices = (*_variables(names), *_files(word))
     elif last == "--as":
         choices = ("df", *(name for name in _variables(names) if isinstance(names[name], type)))
+    elif command == "%claude_usage":
+        choices = GROUPS if last == "--by" else USAGE_OPTIONS if word.startswith("-") else ()
     elif last in _VALUES:
         choices = _VALUES[last]()
     elif command == "%claude_models" and not word.startswith("-"):

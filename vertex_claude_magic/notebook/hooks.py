@@ -19,8 +19,11 @@ from vertex_claude_magic.notebook.cells import CellWatch
 
 __all__ = ["PromptQuestion", "add_hooks", "remove_hooks"]
 
-_COMMANDS = ("%%claude", "%claude", "%claude_models", "%claude_panel", "%claude_fix", "%claude_demo")
+_COMMANDS = ("%%claude", "%claude", "%claude_models", "%claude_panel", "%claude_fix", "%claude_usage",
+             "%claude_demo")  # fmt: skip
 _REPLY = ("vertex_claude_magic.vertex.reply", "Reply")
+# What a magic shows and then returns.
+_SHOWN = (_REPLY, ("vertex_claude_magic.notebook.usage", "UsageReport"))
 
 
 class PromptQuestion(TokenTransformBase):  # type: ignore[misc]
@@ -72,13 +75,16 @@ def add_hooks(shell: Any, magics: Any) -> None:
     shell.events.register("pre_run_cell", magics.cells.begin)
     shell.events.register("post_run_cell", magics.cells.end)
 
-    def show_once(reply: Any) -> None:
+    def show_once(value: Any) -> None:
         # NotImplementedError makes IPython go on to the other representations.
-        if not magics.was_shown(reply):
+        if not magics.was_shown(value):
             raise NotImplementedError
 
-    for formatter, show in zip(_formatters(shell), (show_once, _markdown, _pretty), strict=True):
-        formatter.for_type_by_name(*_REPLY, show)
+    once, markdown, plain = _formatters(shell)
+    for kind in _SHOWN:
+        once.for_type_by_name(*kind, show_once)
+    markdown.for_type_by_name(*_REPLY, _markdown)
+    plain.for_type_by_name(*_REPLY, _pretty)
 
 
 def remove_hooks(shell: Any) -> None:
@@ -92,8 +98,9 @@ def remove_hooks(shell: Any) -> None:
         callbacks = shell.events.callbacks[event]
         callbacks[:] = [each for each in callbacks if not _is_watch(each)]
     for formatter in _formatters(shell):
-        formatter.deferred_printers.pop(_REPLY, None)
-        formatter.type_printers.pop(getattr(sys.modules.get(_REPLY[0]), _REPLY[1], None), None)
+        for module, name in _SHOWN:
+            formatter.deferred_printers.pop((module, name), None)
+            formatter.type_printers.pop(getattr(sys.modules.get(module), name, None), None)
 
 
 def _is_watch(callback: Any) -> bool:
