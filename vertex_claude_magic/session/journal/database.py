@@ -17,6 +17,7 @@ from urllib.parse import quote as url_quote
 from vertex_claude_magic.errors import JournalError, quote
 from vertex_claude_magic.session.journal.place import make_private_file, refuse_link, shares_memory
 from vertex_claude_magic.session.journal.schema import migrate
+from vertex_claude_magic.session.journal.upkeep import give_back
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -99,8 +100,7 @@ class Database:
         Raises:
             JournalError: the file cannot be written to.
         """
-        # A cursor that is not read to its end frees nothing.
-        self.write(lambda connection: connection.execute("PRAGMA incremental_vacuum").fetchall())
+        self.write(give_back)
         try:
             with self._lock:
                 # The file itself only becomes shorter once the log is written back (sqlite.org/wal.html).

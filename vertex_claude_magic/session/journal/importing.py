@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
 from vertex_claude_magic.errors import RecordingInvalid, quote
-from vertex_claude_magic.markdown.characters import replace_invalid
 from vertex_claude_magic.session.journal.calls import (
     ANSWER,
     ERROR,
@@ -89,9 +88,9 @@ def _add(connection: sqlite3.Connection, key: str, kept: Kept, session: str, now
         session=session,
         key=key,
         canonical=kept.canonical,
-        asked=replace_invalid(kept.asked),
-        model=replace_invalid(str(kept.canonical["model"])),
-        region=replace_invalid(region) if isinstance(region, str) else "",
+        asked=kept.asked,
+        model=str(kept.canonical["model"]),
+        region=region if isinstance(region, str) else "",
         project="",
         source=kept.source,
     )
@@ -129,8 +128,8 @@ def _ending(kept: Kept) -> Ending:
         cost=0.0,
         cost_most=0.0,
         seconds=kept.answer.get("seconds"),
-        stop_reason=replace_invalid(reason) if isinstance(reason, str) else None,
-        error=replace_invalid(str(failed.get("type"))) if failed else None,
+        stop_reason=reason if isinstance(reason, str) else None,
+        error=str(failed.get("type")) if failed else None,
     )
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     import sqlite3
 
-__all__ = ["Keep", "Stats", "drop_old", "drop_oldest", "stats"]
+__all__ = ["Keep", "Stats", "drop_old", "drop_oldest", "give_back", "stats"]
 
 _FREED_PAGES = 2_000
 
@@ -72,6 +72,14 @@ def stats(connection: sqlite3.Connection) -> Stats:
     )  # fmt: skip
 
 
+def give_back(connection: sqlite3.Connection, most: int | None = None) -> None:
+    """Give up to `most` pages that hold nothing any more back to the file system; None for all."""
+    free = _pragma(connection, "freelist_count")
+    for _ in range(free if most is None else min(free, most)):
+        # Python ends this pragma after its first step, which frees one page, whatever number it is given.
+        connection.execute("PRAGMA incremental_vacuum(1)").fetchall()
+
+
 def _used(connection: sqlite3.Connection) -> int:
     pages = _pragma(connection, "page_count") - _pragma(connection, "freelist_count")
     return pages * _pragma(connection, "page_size")
@@ -94,6 +102,5 @@ def _drop(connection: sqlite3.Connection, numbers: list[int]) -> int:
         connection.execute("DELETE FROM contents WHERE call = ?", (number,))
         connection.execute("DELETE FROM calls WHERE id = ?", (number,))
     if numbers:
-        # A cursor that is not read to its end frees nothing.
-        connection.execute(f"PRAGMA incremental_vacuum({_FREED_PAGES})").fetchall()
+        give_back(connection, _FREED_PAGES)
     return len(numbers)
