@@ -235,7 +235,7 @@ def _import(journal: Journal, options: Any) -> None:
     from vertex_claude_magic.session.journal.importing import add_records
     from vertex_claude_magic.session.replay.recording import Recording
 
-    if not options.file.exists():
+    if not os.path.lexists(options.file):
         raise OptionError(f"There is no file {quote(str(options.file), 200)}.", cure="Look at its name.")
     records = Recording(options.file).all()
     done = journal.database.write(lambda connection: add_records(connection, records, time.time()))

@@ -87,22 +87,27 @@ class Usage:
 
 
 def amount(usd: float) -> str:
-    """Return USD as people read them in a column.
+    """Return USD as people read them in a column: four decimals, and more where those would show nothing.
 
-    >>> amount(1234.5), amount(0.0), amount(0.00003)
-    ('1,234.5000', '0', '<0.0001')
+    >>> amount(1234.5), amount(0.0), amount(0.000097)
+    ('1,234.5000', '0', '0.000097')
     """
     if math.isinf(usd):
         return "not known"
-    return "0" if usd == 0 else f"{usd:,.4f}" if usd >= 0.0001 else "<0.0001"
+    if usd < 1e-7:
+        return "<0.0000001" if usd > 0 else "0"
+    decimals = 4 if usd >= 0.0001 else 1 - math.floor(math.log10(usd))
+    return f"{usd:,.{decimals}f}"
 
 
 def size(count: int) -> str:
     """Return bytes as people read them, in kB (10^3) or MB (10^6).
 
-    >>> size(40_960), size(1_250_000)
-    ('41 kB', '1.2 MB')
+    >>> size(70), size(40_960), size(1_250_000)
+    ('70 bytes', '41 kB', '1.2 MB')
     """
+    if count < 1_000:
+        return f"{count} bytes"
     return f"{count / 1e3:,.0f} kB" if count < 1_000_000 else f"{count / 1e6:,.1f} MB"
 
 
