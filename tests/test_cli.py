@@ -52,7 +52,7 @@ def test_help_and_version_end_well(option, capsys):
     printed = capsys.readouterr().out
     assert all(
         name in printed
-        for name in (["demo", "models", "emulator", "journal"] if option == "--help" else ["0."])
+        for name in (["demo", "models", "notebook", "emulator", "journal"] if option == "--help" else ["0."])
     )
 
 

@@ -107,9 +107,10 @@ def test_a_stopped_answer_does_not_pretend_to_know_its_output():
     assert footer(reply) == "m · 1.0 s · 20 tokens in / output not counted · cost unknown"
 
 
-def test_a_replayed_answer_cost_nothing():
+def test_a_replayed_answer_wears_a_badge_with_its_date_and_cost_nothing():
     """What the answer cost when it was recorded is not what it costs now."""
-    assert footer(Reply(model="m", replayed=True, cost=0.5)).endswith("replayed, nothing was sent")
+    reply = Reply(model="m", replayed=True, recorded_at="2026-11-26T20:31:05Z", cost=0.5)
+    assert footer(reply) == "⟲ replayed from 2026-11-26 20:31 UTC · m · 0.0 s · nothing was sent"
 
 
 def test_unknown_usage_is_left_out():

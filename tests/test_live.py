@@ -162,7 +162,8 @@ def test_the_finished_answer_is_one_static_output(build, screen):
     assert bundle["text/markdown"].startswith("**Hi** there\n\n<small>")
     assert "emulator" in bundle["text/markdown"]
     assert bundle["text/plain"].startswith("**Hi** there\n\nclaude-sonnet-4-5 · global")
-    assert (metadata, display_id) == ({METADATA_KEY: {"model": "m"}}, None)
+    assert (metadata[METADATA_KEY]["model"], display_id) == ("m", None)
+    assert set(metadata[METADATA_KEY]["answer_hashes"]) == set(bundle)
     assert answer.due_in() is None
 
 

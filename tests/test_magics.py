@@ -13,7 +13,7 @@ from vertex_claude_magic.emulator import Fault, Reply
 
 METADATA_FIELDS = {
     "model", "requested_model", "region", "usage", "cost_usd", "seconds", "stop_reason", "complete",
-    "message_id", "request_id", "prompt_hash", "emulated",
+    "message_id", "request_id", "prompt_hash", "emulated", "answered_by", "replayed", "date", "source_hash", "answer_hashes",
 }  # fmt: skip
 
 

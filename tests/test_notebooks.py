@@ -14,6 +14,8 @@ from kernel import ROOT, own_loop
 from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError
 
+from vertex_claude_magic.session.replay.recording_text import read_records
+
 if TYPE_CHECKING:
     from pathlib import Path
 
@@ -28,28 +30,34 @@ VARYING = [
     (re.compile(r'"(seconds|message_id|request_id)": [^,}]+'), r'"\1": 0'),
     (re.compile(r"\bat 0x[0-9a-f]+"), "at 0xID"),
     (re.compile(r'"prompt_hash": "\w+"'), '"prompt_hash": ""'),
+    (re.compile(r'"date": "[^"]+"'), '"date": ""'),
+    # Times stand in the text below an answer, so its hashes differ too.
+    (re.compile(r'"text/(markdown|plain)": "[0-9a-f]{64}"'), r'"text/\1": "HASH"'),
     (re.compile(r'"image/png": "[^"]+"'), '"image/png": ""'),
     (re.compile(r"\\u001b\[[0-9;]*m|\\n(?=\")"), ""),
     (re.compile(r'"model_id": "\w+"'), '"model_id": "ID"'),
 ]
 
 
+KERNEL = {"PYTHONPATH": str(ROOT), "PYDEVD_DISABLE_FILE_VALIDATION": "1"}
+
+
 @pytest.fixture
-def offline(claude_emulator, monkeypatch, tmp_path):
-    """An environment in which a kernel asks the emulator of this test, and imports this checkout."""
-    surroundings = {
-        **claude_emulator.environment,
-        "PYTHONPATH": str(ROOT),
-        "PYDEVD_DISABLE_FILE_VALIDATION": "1",
-    }
-    for name, value in {
-        **surroundings,
-        "IPYTHONDIR": str(tmp_path),
-        "JUPYTER_RUNTIME_DIR": str(tmp_path),
-    }.items():
+def folder(monkeypatch, tmp_path):
+    """A folder in which a kernel runs that imports this checkout."""
+    own = {"IPYTHONDIR": str(tmp_path), "JUPYTER_RUNTIME_DIR": str(tmp_path)}
+    for name, value in {**KERNEL, **own}.items():
         monkeypatch.setenv(name, value)
     with own_loop():
         yield tmp_path
+
+
+@pytest.fixture
+def offline(claude_emulator, monkeypatch, folder):
+    """An environment in which a kernel asks the emulator of this test."""
+    for name, value in claude_emulator.environment.items():
+        monkeypatch.setenv(name, value)
+    return folder
 
 
 def client(notebook: Any, folder: Path) -> NotebookClient:
@@ -58,6 +66,7 @@ def client(notebook: Any, folder: Path) -> NotebookClient:
         timeout=120,
         kernel_name="python3",
         record_timing=False,
+        store_widget_state=False,
         resources={"metadata": {"path": str(folder)}},
     )
 
@@ -79,6 +88,20 @@ def lasting(notebook: Any) -> str:
     return text
 
 
+def answers(notebook: Any) -> list[Any]:
+    """Every answer of a notebook without the lines below it, and all that its cells computed and printed."""
+    found = []
+    for output in (output for cell in notebook.cells for output in cell.get("outputs", ())):
+        told = output.get("metadata", {}).get("vertex_claude_magic")
+        if told is not None:
+            found.append(
+                (output["data"]["text/markdown"].partition("<small>")[0], told["usage"], told["model"])
+            )
+        elif output["output_type"] in {"execute_result", "stream"}:
+            found.append(output.get("text") or output["data"]["text/plain"])
+    return found
+
+
 def names(path: Path) -> str:
     return path.stem
 
@@ -97,6 +120,30 @@ def test_a_notebook_runs_twice_with_the_outputs_that_it_shows(path, offline):
     assert lasting(first) == lasting(second)
     # What is read on the web is what runs.
     assert lasting(stored) == lasting(first)
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=names)
+def test_a_notebook_runs_from_its_recording_alone(path, folder, monkeypatch):
+    """No emulator, no credentials, no project: the answers are those that the page shows, and all are replayed."""
+    for name, value in {"REPLAY": "only", "RECORDING": f"{path.stem}.claude", "JOURNAL": "off"}.items():
+        monkeypatch.setenv(f"VERTEX_CLAUDE_{name}", value)
+    again = executed(path, folder)
+    assert answers(again) == answers(nbformat.read(path, as_version=4))
+    told = [output.metadata.vertex_claude_magic for cell in again.cells for output in cell.get("outputs", ())
+            if "vertex_claude_magic" in output.get("metadata", {})]  # fmt: skip
+    assert told
+    assert all(each.replayed and each.emulated for each in told)
+
+
+@pytest.mark.parametrize("path", sorted(ROOT.glob("notebooks/*.claude")), ids=names)
+def test_a_recording_is_marked_as_made_by_the_emulator(path):
+    """Whoever reads the file sees it, and it holds nothing of the machine that made it."""
+    records = read_records(path.read_text(encoding="utf-8"))
+    assert records
+    assert {kept.source for kept in records} == {"emulator"}
+    assert not re.search(
+        r"emulator-project|127\.0\.0\.1|Bearer|req_|msg_|/home/|/root/", path.read_text(encoding="utf-8")
+    )
 
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=names)

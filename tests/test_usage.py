@@ -21,7 +21,7 @@ from vertex_claude_magic.session.journal.journal import Journal, journal_at
 from vertex_claude_magic.session.journal.ledger import UsageRow
 from vertex_claude_magic.session.journal.place import default_path
 from vertex_claude_magic.session.options import AskOptions
-from vertex_claude_magic.session.origin import Origin, session_id, set_origin
+from vertex_claude_magic.session.origin import Origin, session_id
 from vertex_claude_magic.session.spend import Tally
 from vertex_claude_magic.session.usage import Sum, Usage, sums, total, usage_of
 
@@ -346,8 +346,8 @@ def test_questions_of_a_notebook_are_counted(shell, monkeypatch):
 
 
 def test_a_name_that_no_database_takes_stands_in_nobody_s_way(shell):
-    """A past bug: half a character in the name of a notebook ended the question that stood in it."""
-    set_origin(lambda: Origin(notebook="caf\udce9.ipynb"))
+    """A past bug: half a character in the name of a notebook, as VS Code may tell it, ended its questions."""
+    shell.ip.user_ns["__vsc_ipynb_file__"] = "caf\udce9.ipynb"
     assert shell.ok("%claude -q -m haiku one").complete
     assert [each.notebook for each in shell.ok("%claude_usage").rows] == ["caf\ufffd.ipynb"]
 

@@ -26,6 +26,12 @@ def _models(argv: Sequence[str]) -> int:
     return run(argv)
 
 
+def _notebook(argv: Sequence[str]) -> int:
+    from vertex_claude_magic.cli.notebook import main as run
+
+    return run(argv)
+
+
 def _emulator(argv: Sequence[str]) -> int:
     from vertex_claude_magic.emulator.__main__ import main as run
 
@@ -41,6 +47,7 @@ def _journal(argv: Sequence[str]) -> int:
 _COMMANDS: dict[str, tuple[Callable[[Sequence[str]], int], str]] = {
     "demo": (_demo, "run the example notebook against an emulator on this machine"),
     "models": (_models, "print the model table"),
+    "notebook": (_notebook, "list the AI answers of notebook files, or take them out"),
     "emulator": (_emulator, "run the emulator by itself"),
     "journal": (_journal, "look into the journal, shrink it, export and import answers"),
 }

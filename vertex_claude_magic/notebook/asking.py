@@ -9,12 +9,11 @@ from typing import TYPE_CHECKING, Any
 
 from vertex_claude_magic import errors
 from vertex_claude_magic.notebook.options import ParsedLine, parse_cell_line, parse_prompt_line
+from vertex_claude_magic.notebook.provenance import provenance
 from vertex_claude_magic.session.options import AskOptions, find_setting, merge
 from vertex_claude_magic.vertex.endpoint import is_loopback
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from vertex_claude_magic.notebook.live import Answer
     from vertex_claude_magic.session.claude import Claude
     from vertex_claude_magic.session.prompt import Scope
@@ -101,7 +100,14 @@ def ask_prepared(
         _check_thread(magics)
     view = make_view(magics, options, in_cell=in_cell, quiet=shown["quiet"])
     question = Question(
-        client, options, prompt, view, emulated=magics.emulator is not None, scope=scope, deliver=deliver
+        client,
+        options,
+        prompt,
+        view,
+        emulated=magics.emulator is not None,
+        source=magics.cells.source if in_cell else None,
+        scope=scope,
+        deliver=deliver,
     )
     try:
         reply = question.answer()
@@ -162,6 +168,7 @@ class Question:
         prompt: The prompt, to the letter.
         view: Where the answer is drawn, by the thread that calls `answer` and no other.
         emulated: Whether the demo's emulator answers.
+        source: The source of the cell, if the question is all that it holds.
         scope: Where templates, attachments and types are looked up; without it braces are only braces.
         deliver: What is done with a whole answer; it returns what to show of it, and notes.
         stopped: Asked now and then; once it says yes, the answer ends as if it had been interrupted.
@@ -175,6 +182,7 @@ class Question:
         view: Answer,
         *,
         emulated: bool,
+        source: str | None = None,
         scope: Scope | None = None,
         deliver: Deliver | None = None,
         stopped: Callable[[], bool] = lambda: False,
@@ -184,6 +192,7 @@ class Question:
         self._prompt = prompt
         self._view = view
         self._emulated = emulated
+        self._source = source
         self._scope = scope
         self._typed = wants_data(options)
         self._deliver = deliver
@@ -204,6 +213,8 @@ class Question:
         try:
             prepared = self._client.prepare(self._prompt, self._options, scope=self._scope, notify=self._wait)
             request = prepared.request
+            if self._client.is_kept(request, self._options):
+                self._label = f"⟲ replayed · {self._label}"
             if "requests" not in sys.modules:
                 # The first question of a kernel loads the HTTP stack, which would hold the page up.
                 self._start()
@@ -289,8 +300,10 @@ class Question:
                 *self._remarks,
                 *self._cache_notes(request, reply),
                 *_notes(request, reply, emulated=self._emulated),
+                *self._spend_notes(request),
+                *self._client.notices(self._options),
             ),
-            metadata=_metadata(request, reply, emulated=self._emulated),
+            metadata=provenance(reply, source=self._source),
         )
 
     def _cache_notes(self, request: Request, reply: Reply) -> list[str]:
@@ -302,6 +315,15 @@ class Question:
         least = row.min_cacheable_tokens if row is not None else None
         why = f": {request.model} caches from {least:,} tokens on" if least else ""
         return [f"The prompt was not cached{why}."]
+
+    def _spend_notes(self, request: Request) -> list[str]:
+        if not self._options.show_spend:
+            return []
+        from vertex_claude_magic.notebook.footer import dollars
+
+        local, keeping = is_loopback(request.url), self._client.keeping
+        today = keeping.spent_today(self._options, local=local)
+        return [f"Session {dollars(keeping.tally.spent(local=local))} · today {dollars(today)} (estimates)."]
 
     def _leave(self, partial: Reply | None, request: Request | None) -> None:
         if partial is not None and partial.blocks and request is not None:
@@ -320,25 +342,16 @@ def _notes(request: Request, reply: Reply, *, emulated: bool) -> tuple[str, ...]
     unknown = sorted({str(data.get("type")) for data in reply.other_events})
     if unknown:
         notes.append(f"The answer also held events of kinds unknown here: {', '.join(unknown)}.")
-    if emulated:
+    if reply.replayed:
+        notes += _RECORDED.get(reply.recorded_from or "", ())
+    elif emulated:
         notes.append("Answered by the emulator, not by Claude; %claude_demo stop goes back.")
     elif is_loopback(request.url):
         notes.append("Answered by a server on this machine, not by Google (see base_url).")
     return tuple(notes)
 
 
-def _metadata(request: Request, reply: Reply, *, emulated: bool) -> Mapping[str, Any]:
-    return {
-        "model": reply.model,
-        "requested_model": request.model,
-        "region": reply.region,
-        "usage": dict(reply.usage.raw),
-        "cost_usd": reply.cost,
-        "seconds": round(reply.seconds, 3),
-        "stop_reason": reply.stop_reason,
-        "complete": reply.complete,
-        "message_id": reply.message_id,
-        "request_id": reply.request_id,
-        "prompt_hash": request.digest,
-        "emulated": emulated,
-    }
+_RECORDED = {
+    "emulator": ("The emulator gave this answer, not Claude.",),
+    "local": ("A server on a machine gave this answer, not Google.",),
+}

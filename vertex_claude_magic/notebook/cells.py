@@ -6,13 +6,18 @@ callback or in a thread. Only in the first case may it clear the outputs of the 
 
 from __future__ import annotations
 
+import itertools
 import re
 import threading
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from vertex_claude_magic.session.origin import Origin
 
 __all__ = ["CellWatch"]
 
 _ONE_QUESTION = re.compile(r"\s*%%claude(?!\S)")
+_RUNS = itertools.count(1)
 _LAST_LINE = re.compile(r"^[ \t]*%{1,2}claude(?!\S).*\Z", re.MULTILINE)
 
 
@@ -28,14 +33,27 @@ class CellWatch(threading.local):
     """
 
     source: str | None = None
+    run: int = 0
 
     def begin(self, info: Any) -> None:
         """Take the source from IPython's event `pre_run_cell`."""
         self.source = info.raw_cell or ""
+        self.run = next(_RUNS)
 
     def end(self, result: Any) -> None:  # noqa: ARG002 - the signature of IPython's event `post_run_cell`
         """Forget it."""
         self.source = None
+
+    def origin(self, notebook: str) -> Origin:
+        """Return what a question of this thread comes from: the notebook, the cell, and this run of the cell."""
+        from hashlib import sha256
+
+        from vertex_claude_magic.session.origin import Origin
+
+        if self.source is None:
+            return Origin(notebook=notebook)
+        cell = sha256(self.source.strip().encode("utf-8", "replace")).hexdigest()[:16]
+        return Origin(notebook=notebook, cell=cell, run=str(self.run))
 
     def is_one_question(self) -> bool:
         """Tell whether the cell that runs is a `%%claude` cell, with nothing else in it."""

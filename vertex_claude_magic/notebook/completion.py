@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from vertex_claude_magic.catalog import Catalog
 from vertex_claude_magic.notebook.options import OPTIONS
 from vertex_claude_magic.notebook.usage import USAGE_OPTIONS
-from vertex_claude_magic.session.options import FORMATS
+from vertex_claude_magic.session.options import FORMATS, REPLAY_MODES
 from vertex_claude_magic.session.usage import GROUPS
 
 if TYPE_CHECKING:
@@ -44,7 +44,7 @@ def candidates(before: str, word: str, names: Mapping[str, Any] = MappingProxyTy
         names: The user's variables.
 
     >>> candidates("%%claude", "--max")
-    ['--max-tokens']
+    ['--max-cost', '--max-tokens']
     >>> candidates("%%claude -f", "")
     ['markdown', 'text', 'json', 'code']
     >>> candidates("%%claude -a", "fra", {"frame": 1, "n": 2})
@@ -111,6 +111,10 @@ def _formats() -> Iterable[str]:
     return FORMATS
 
 
+def _modes() -> Iterable[str]:
+    return REPLAY_MODES
+
+
 _VALUES: dict[str, Callable[[], Iterable[str]]] = {
     "-m": _models,
     "--model": _models,
@@ -120,4 +124,5 @@ _VALUES: dict[str, Callable[[], Iterable[str]]] = {
     "--thinking": _thinking,
     "-f": _formats,
     "--format": _formats,
+    "--replay": _modes,
 }

@@ -17,6 +17,9 @@ from vertex_claude_magic.notebook.request_page import (
     shown_body,
 )
 from vertex_claude_magic.prices import cost
+from vertex_claude_magic.session.keeping import memory_of
+from vertex_claude_magic.session.options import find_setting
+from vertex_claude_magic.session.spend import worst_case
 from vertex_claude_magic.vertex.reply import Usage
 
 if TYPE_CHECKING:
@@ -26,7 +29,7 @@ if TYPE_CHECKING:
     from vertex_claude_magic.session.prompt import Scope
     from vertex_claude_magic.vertex.request import Request
 
-__all__ = ["Estimate", "count_or_bound", "estimate", "show_dry_run"]
+__all__ = ["Estimate", "estimate", "show_dry_run"]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -43,11 +46,11 @@ def show_dry_run(
     magics: Any, client: Claude, prompt: str, options: AskOptions, *, scope: Scope | None = None
 ) -> None:
     """Show the request of a question without asking it."""
-    request = client.prepare(prompt, options, scope=scope).request
-    tokens, exact = count_or_bound(client, request, options)
+    request = client.unsent(prompt, options, scope=scope)
+    tokens, exact = client.count_or_bound(request, options)
     summary = _summary(estimate(request, client.catalog(options), tokens, exact=exact), request)
     rows = block_rows(request.body)
-    said = [summary, *request.notices]
+    said = [summary, *_recorded(request, options), *request.notices]
     markdown, plain = _request_page(request, options)
     heading = ["**Dry run**, nothing was asked.", *map(as_text, said), blocks_html(rows)]
     bundle = {
@@ -55,6 +58,18 @@ def show_dry_run(
         "text/plain": safe_plain("\n".join([_TITLE, *said, blocks_plain(rows), plain])),
     }
     magics.shell.display_pub.publish(data=bundle, metadata={})
+
+
+def _recorded(request: Request, options: AskOptions) -> list[str]:
+    try:
+        found = memory_of(options).look(request)
+    except errors.JournalError as error:
+        return [str(error)]
+    if found is None:
+        return []
+    kept, asks = found.kept, find_setting("replay", options).value in {"off", "refresh"}
+    how = "with --replay auto it would be given again" if asks else "it would be given again"
+    return [f"An answer of {kept.recorded[:10]} is kept: {how}, free of charge."]
 
 
 _TITLE = "Dry run, nothing was asked."
@@ -95,31 +110,9 @@ def estimate(request: Request, catalog: Catalog, input_tokens: int, *, exact: bo
     The upper end prices every input token at the dearer of reading and cache writing.
     """
     row = catalog.find(request.model)
-    most_out = int(request.body.get("max_tokens") or 0)
-
-    def price(usage: Usage) -> float | None:
-        return cost(row, request.region, usage) if row is not None else None
-
-    writes = '"cache_control"' in json.dumps(request.body)
-    dearest = (
-        Usage(cache_creation_input_tokens=input_tokens, output_tokens=most_out)
-        if writes
-        else Usage(input_tokens=input_tokens, output_tokens=most_out)
-    )
-    least = price(Usage(input_tokens=input_tokens)) if exact else 0.0
-    return Estimate(input_tokens=input_tokens, exact=exact, least=least, most=price(dearest))
-
-
-def count_or_bound(client: Claude, request: Request, options: AskOptions) -> tuple[int, bool]:
-    """Return the input tokens of a request and whether they are exact; an upper bound where none are counted.
-
-    The prompt goes to the chosen location and to no other, also for counting.
-    """
-    try:
-        return client.count_request(request, options), True
-    except (errors.ModelNotFound, errors.BadRequest):
-        # A token has one byte at least.
-        return len(json.dumps(request.body, ensure_ascii=False).encode("utf-8")), False
+    least = 0.0 if row is None or not exact else cost(row, request.region, Usage(input_tokens=input_tokens))
+    most = worst_case(request, catalog, input_tokens)
+    return Estimate(input_tokens=input_tokens, exact=exact, least=least, most=most)
 
 
 def _summary(result: Estimate, request: Request) -> str:

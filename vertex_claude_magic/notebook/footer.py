@@ -63,15 +63,29 @@ def footer(reply: Reply) -> str:
     """
     first = reply.first_token_seconds
     parts = [
+        _badge(reply),
         reply.model,
         reply.region,
         "" if first is None else f"first token {first:.1f} s",
         f"{reply.seconds:.1f} s",
         _tokens(reply),
-        "replayed, nothing was sent" if reply.replayed else dollars(reply.cost),
+        "nothing was sent" if reply.replayed else dollars(reply.cost),
         _saving(reply),
     ]
     return _line(" · ".join(part for part in parts if part))
+
+
+def _badge(reply: Reply) -> str:
+    """Say that an answer was given before, and when; its times and tokens are those of the first time.
+
+    >>> from vertex_claude_magic.vertex.reply import Reply
+    >>> _badge(Reply(replayed=True, recorded_at="2026-11-26T20:31:05Z"))
+    '⟲ replayed from 2026-11-26 20:31 UTC'
+    """
+    if not reply.replayed:
+        return ""
+    date = (reply.recorded_at or "")[:16].replace("T", " ")
+    return f"⟲ replayed from {date} UTC" if date else "⟲ replayed"
 
 
 def _saving(reply: Reply) -> str:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Literal
 if TYPE_CHECKING:
     from collections.abc import Container, Mapping
 
-__all__ = ["FrontEnd", "front_end"]
+__all__ = ["FrontEnd", "front_end", "notebook_name"]
 
 # IPython's own publisher prints text/plain, whatever the shell is called.
 _PRINTING_PUBLISHERS = frozenset({"DisplayPublisher", "CapturingDisplayPublisher"})
@@ -53,6 +53,19 @@ def front_end(
     name = _name(shell, environ, modules)
     # Spyder's console is a qtconsole, and that handles no update_display_data (qtconsole 5.7.2).
     return FrontEnd(kind="notebook", name=name, updates=name != "spyder")
+
+
+def notebook_name(shell: Any, environ: Mapping[str, str] = os.environ) -> str:
+    """Return the notebook that runs, as its front end names it; empty where none does.
+
+    Jupyter Server says it in `JPY_SESSION_NAME`, VS Code in a variable of the user's.
+
+    >>> notebook_name(None, {"JPY_SESSION_NAME": "lessons/week-1.ipynb"})
+    'lessons/week-1.ipynb'
+    """
+    told = getattr(shell, "user_ns", {}).get("__vsc_ipynb_file__") or environ.get("JPY_SESSION_NAME")
+    home = os.path.expanduser("~")  # noqa: PTH111 - a name is wanted, and not a path
+    return str(told or "").replace(home, "~", 1)
 
 
 def _has_page(shell: Any) -> bool:

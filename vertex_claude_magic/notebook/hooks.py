@@ -80,10 +80,16 @@ def add_hooks(shell: Any, magics: Any) -> None:
         if not magics.was_shown(value):
             raise NotImplementedError
 
-    once, markdown, plain = _formatters(shell)
+    def markdown(reply: Any) -> tuple[str, dict[str, Any]]:
+        text = _markdown(reply)
+        # As the shell shows it, whatever is set for plain text.
+        plain = shell.display_formatter.formatters["text/plain"](reply)
+        return text, _provenance(reply, text, plain)
+
+    once, plain = _formatters(shell)[::2]
     for kind in _SHOWN:
         once.for_type_by_name(*kind, show_once)
-    markdown.for_type_by_name(*_REPLY, _markdown)
+    shell.display_formatter.formatters["text/markdown"].for_type_by_name(*_REPLY, markdown)
     plain.for_type_by_name(*_REPLY, _pretty)
 
 
@@ -119,6 +125,12 @@ def _markdown(reply: Any) -> str:
     from vertex_claude_magic.notebook.footer import ending
 
     return f"{safe_markdown(reply.text)}\n\n{ending(reply)}"
+
+
+def _provenance(reply: Any, markdown: str, plain: str) -> dict[str, Any]:
+    from vertex_claude_magic.notebook.provenance import provenance, stamped
+
+    return stamped(provenance(reply), {"text/markdown": markdown, "text/plain": plain})
 
 
 def _pretty(reply: Any, printer: Any, cycle: bool) -> None:  # noqa: ARG001 - IPython's signature

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from html import escape
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from vertex_claude_magic.errors import OptionError, quote
@@ -20,7 +21,7 @@ __all__ = ["settings_rows", "show_help", "show_models", "show_page", "show_setti
 
 _DEMO = "%claude_demo"
 _SETTINGS = ("model", "region", "project", "max_tokens", "effort", "thinking", "system", "format", "timeout",
-             "anthropic_version", "base_url")  # fmt: skip
+             "anthropic_version", "base_url", "replay", "recording", "journal")  # fmt: skip
 
 
 def show_page(shell: Any, html: str, plain: str) -> None:
@@ -102,6 +103,10 @@ def _shown(
             resolved = error.message
         value = str(found.value) if resolved == found.value else f"{found.value} → {resolved}"
         return value, found.origin
+    if name == "journal" and not found.value:
+        from vertex_claude_magic.session.journal.place import default_path
+
+        return quote(str(default_path()).replace(str(Path.home()), "~", 1), 100), found.origin
     if found.value is None:
         return _ABSENT.get(name, "not set"), "default"
     return quote(str(found.value), 100), found.origin
@@ -111,6 +116,7 @@ _ABSENT = {
     "project": "what the Google credentials say",
     "base_url": "Google's host for the region",
     "max_tokens": "16,000, or the model's limit if lower",
+    "recording": "none",
 }
 
 

@@ -11,7 +11,6 @@ import json
 import math
 import re
 from collections import deque
-from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Protocol
 from uuid import uuid4
 
@@ -24,15 +23,16 @@ from vertex_claude_magic.markdown.sanitize import (
     safe_plain,
 )
 from vertex_claude_magic.notebook import footer as around
+from vertex_claude_magic.notebook.provenance import METADATA_KEY, stamped
 from vertex_claude_magic.notebook.segments import Body, Segments, cost
 from vertex_claude_magic.session.data import unfenced
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
     from vertex_claude_magic.vertex.reply import Reply
 
 __all__ = ["METADATA_KEY", "Answer", "LiveAnswer", "Pace", "Screen", "json_answer"]
-
-METADATA_KEY = "vertex_claude_magic"
 
 # JupyterLab 4.6.6 shows the first 50 outputs of a cell (settings schema, maxNumberOutputs).
 _OUTPUTS = 45
@@ -289,7 +289,7 @@ class LiveAnswer:
             return
         self._live = False
         bundle = self._bundle(self._final(reply, notes))
-        stored = {METADATA_KEY: _storable(metadata)}
+        stored = stamped(metadata, bundle)
         if self._display_id is not None and not self._in_cell:
             self._screen.update(bundle, stored, self._display_id)
             return
@@ -375,16 +375,3 @@ def _literal(text: str) -> tuple[Block, ...]:
 
 def _paragraphs(*parts: str) -> str:
     return "\n\n".join(part for part in parts if part)
-
-
-def _storable(value: Any) -> Any:
-    """Return a value that any Jupyter message can carry: no lone surrogates, no NaN, no other types."""
-    if isinstance(value, str):
-        return value.encode("utf-8", "replace").decode("utf-8")
-    if isinstance(value, float):
-        return value if math.isfinite(value) else None
-    if isinstance(value, Mapping):
-        return {_storable(str(key)): _storable(item) for key, item in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [_storable(item) for item in value]
-    return value

@@ -85,6 +85,9 @@ class ClaudeMagics(Magics, Settings):  # type: ignore[misc]
             --no-stream              show the answer only when it is complete
             -q, --quiet              show nothing but errors
             --timeout S              seconds for the whole answer (600)
+            --replay MODE            give a kept answer again: off (default), auto (ask for what is not
+                                     kept), only (send nothing), refresh (ask, and keep the new answer)
+            --max-cost USD           refuse a question that may cost more than this (an estimate)
             --dry-run                show the request, its tokens and its price range; ask no model
             --force                  send although the model table says that it would be refused
             --allow-secrets          send although the prompt seems to hold a key or a token
@@ -111,7 +114,12 @@ class ClaudeMagics(Magics, Settings):  # type: ignore[misc]
             %%claude -m claude-sonnet-4-5@20250929 -r us-east5 --temperature 0.2
             %%claude -m sonnet --thinking adaptive --show-thinking
             %%claude --set 'metadata={"user_id": "class-7"}' --label course=stats
+            %%claude --replay auto --max-cost 0.25
             %%claude --dry-run
+
+        Questions and answers are kept on this machine for 30 days (`%claude` shows where); that is what
+        `--replay` gives again, free of charge. `%config ClaudeMagics.journal = "off"` keeps nothing, and
+        `%config ClaudeMagics.recording = "lesson.claude"` keeps those of a notebook in a file of its own.
 
         Interrupting the kernel stops the answer and keeps what had arrived, on the page and in the
         variable. Defaults for the session: `%claude_panel` to choose by looking, or
@@ -196,8 +204,11 @@ class ClaudeMagics(Magics, Settings):  # type: ignore[misc]
 
     def client(self) -> Claude:
         """Return the session that asks, with the settings as they are now."""
+        from vertex_claude_magic.notebook.frontends import notebook_name
         from vertex_claude_magic.session.claude import Claude
+        from vertex_claude_magic.session.origin import set_origin
 
+        set_origin(lambda: self.cells.origin(notebook_name(self.shell)))
         emulated = self.emulator is not None
         client = self._clients.get(emulated)
         if client is None:
@@ -247,6 +258,10 @@ class ClaudeMagics(Magics, Settings):  # type: ignore[misc]
             self.emulator = None
         for client in self._clients.values():
             client.close()
+        if self._clients:
+            from vertex_claude_magic.session.origin import set_origin
+
+            set_origin(None)
         self._clients.clear()
 
 

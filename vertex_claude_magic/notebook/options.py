@@ -165,6 +165,14 @@ OPTIONS: tuple[Option, ...] = (
     Option(long="--no-stream", help="show the answer only when it is complete"),
     Option(long="--quiet", short="-q", help="show nothing but errors"),
     Option(long="--timeout", value="S", read=_number, help="seconds for the whole answer"),
+    Option(
+        long="--replay",
+        value="MODE",
+        help="give a kept answer again: off, auto, only (send nothing), refresh (ask anew)",
+    ),
+    Option(
+        long="--max-cost", value="USD", read=_number, help="refuse a question that may cost more than this"
+    ),
     Option(long="--dry-run", help="show the request, its tokens and its price range; ask no model"),
     Option(long="--force", help="send although the model table says that it would be refused"),
     Option(long="--help", short="-h", help="show this page"),

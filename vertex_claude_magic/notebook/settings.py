@@ -67,6 +67,42 @@ class Settings(HasTraits):
     prompt_tokens = Int(
         None, allow_none=True, help="How many tokens of text a whole prompt may take; None for no limit."
     ).tag(config=True)
+    replay = Enum(
+        ("", "off", "auto", "only", "refresh"),
+        "",
+        help="Whether answers that are kept are given again: off, auto (ask for what is not kept), only (send nothing) "
+        "or refresh (ask, and keep the new answer); empty means VERTEX_CLAUDE_REPLAY, then off.",
+    ).tag(config=True)
+    replay_pace = Enum(
+        ("recorded", "instant"), "recorded", help="Whether replayed answers come as they came, or at once."
+    ).tag(config=True)
+    replay_errors = Bool(False, help="Keep and replay errors of the service too.").tag(config=True)
+    recording = Unicode(
+        "",
+        help="File that keeps the questions and answers of this notebook, to ship beside it; empty means "
+        "VERTEX_CLAUDE_RECORDING, then none.",
+    ).tag(config=True)
+    journal = Unicode(
+        "",
+        help="File that keeps all questions and answers on this machine, or off; empty means VERTEX_CLAUDE_JOURNAL, "
+        "then one in your data folder.",
+    ).tag(config=True)
+    journal_days = Int(30, help="How many days the journal keeps.").tag(config=True)
+    journal_megabytes = Int(500, help="How many megabytes the journal takes at most.").tag(config=True)
+    max_cost = Float(
+        None, allow_none=True, help="Refuse a question that may cost more than this (USD, estimate)."
+    ).tag(config=True)
+    max_session_cost = Float(
+        None, allow_none=True, help="Refuse a question with which this session may cost more (USD, estimate)."
+    ).tag(config=True)
+    max_daily_cost = Float(
+        None,
+        allow_none=True,
+        help="Refuse a question with which today's questions may cost more (USD, estimate).",
+    ).tag(config=True)
+    show_spend = Bool(False, help="Tell below each answer what session and day have cost so far.").tag(
+        config=True
+    )
     models_file = Unicode("", help="JSON file that adds or corrects rows of the model table.").tag(
         config=True
     )
@@ -89,6 +125,14 @@ class Settings(HasTraits):
     @validate("value_tokens", "prompt_tokens")
     def _check_tokens(self, proposal: Any) -> Any:
         return _at_least(proposal, 1, "a number of tokens above 0")
+
+    @validate("journal_days", "journal_megabytes")
+    def _check_keep(self, proposal: Any) -> Any:
+        return _at_least(proposal, 1, "a whole number above 0")
+
+    @validate("max_cost", "max_session_cost", "max_daily_cost")
+    def _check_limits(self, proposal: Any) -> Any:
+        return _at_least(proposal, 0, "USD, such as 0.50, or None")
 
     @validate("timeout")
     def _check_timeout(self, proposal: Any) -> Any:

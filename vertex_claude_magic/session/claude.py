@@ -15,7 +15,8 @@ from vertex_claude_magic.session.keeping import Keeping, journal_of, limits_of, 
 from vertex_claude_magic.session.options import AskOptions, find_setting, merge
 from vertex_claude_magic.session.prompt import Scope
 from vertex_claude_magic.session.question import Prepared, prepare
-from vertex_claude_magic.session.recall import NO_PROJECT, recall
+from vertex_claude_magic.session.recall import NO_PROJECT, recall, unrecorded
+from vertex_claude_magic.session.spend import count_or_bound
 from vertex_claude_magic.session.stream import Stream, StreamContext
 from vertex_claude_magic.vertex.auth import ApplicationDefault, Authorizer, FixedToken
 from vertex_claude_magic.vertex.request import build_count_request, in_project
@@ -191,6 +192,11 @@ class Claude:
             request = in_project(request, self.project(options, notify))
         return self._sent(replace(context, request=request), options, memory)
 
+    def is_kept(self, request: Request, options: AskOptions) -> bool:
+        """Tell whether `send` would give an answer again that is kept."""
+        memory = memory_of(options)
+        return memory.answers and memory.look(request) is not None
+
     def _sent(self, context: StreamContext, options: AskOptions, memory: Memory) -> Stream:
         def recorder() -> Recorder:
             count = partial(self.count_request, options=options)
@@ -227,8 +233,25 @@ class Claude:
             OptionError: it cannot be sent as it stands.
             ProjectNotFound: no project is named anywhere.
         """
-        merged = replace(merge(self.options, options), replay="off")
-        return self.prepare(prompt, merged, scope=_scope(names), notify=notify).request
+        return self.unsent(prompt, merge(self.options, options), scope=_scope(names), notify=notify)
+
+    def unsent(
+        self,
+        prompt: Prompt,
+        options: AskOptions,
+        *,
+        scope: Scope | None = None,
+        notify: Callable[[str], None] | None = None,
+    ) -> Request:
+        """Build a request as it would be sent, for options that are merged already.
+
+        Where a record answers it or nothing may be sent, and no project is named, nobody is asked for one.
+        """
+        request = self.prepare(prompt, unrecorded(options), scope=scope, notify=notify).request
+        memory = memory_of(options)
+        if request.project != NO_PROJECT or memory.mode == "only" or memory.look(request) is not None:
+            return request
+        return in_project(request, self.project(options, notify))
 
     def count(self, prompt: Prompt, *, names: Mapping[str, Any] | None = None, **options: Any) -> int:
         """Return the exact number of input tokens; the service counts them free of charge.
@@ -236,13 +259,25 @@ class Claude:
         The prompt goes to the chosen region and nowhere else, so this raises `ModelNotFound` where the
         region does not count tokens.
         """
-        merged = replace(merge(self.options, options), replay="off")
-        return self.count_request(self.prepare(prompt, merged, scope=_scope(names)).request, merged)
+        merged = merge(self.options, options)
+        return self.count_request(self.unsent(prompt, merged, scope=_scope(names)), merged)
 
     def count_request(self, request: Request, options: AskOptions) -> int:
-        """Count the input tokens of a request that has been built; `count` is this after `request`."""
-        counting = build_count_request(request)
-        return _counted(self._exchange(counting, options).whole())
+        """Count the input tokens of a request that has been built; `count` is this after `request`.
+
+        Raises:
+            ReplayMiss: nothing may be sent, and the recording does not know the number.
+        """
+        memory = memory_of(options)
+        known = memory.counted(request)
+        if known is None:
+            known = _counted(self._exchange(build_count_request(request), options).whole())
+            self.keeping.keep_count(memory, request, known)
+        return known
+
+    def count_or_bound(self, request: Request, options: AskOptions) -> tuple[int, bool]:
+        """Return the input tokens of a request and whether they are exact; an upper bound where none are counted."""
+        return count_or_bound(request, self.catalog(options), partial(self.count_request, options=options))
 
     def catalog(self, options: AskOptions | None = None) -> Catalog:
         """Return the model table, with the user's own file on top if a setting names one."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -19,7 +20,7 @@ from vertex_claude_magic.session.replay.playback import Playback
 from vertex_claude_magic.session.replay.recording import recording_at
 from vertex_claude_magic.session.spend import Limits, Tally, count_or_bound, worst_case
 from vertex_claude_magic.vertex.canonical import attachments
-from vertex_claude_magic.vertex.endpoint import is_google, is_loopback
+from vertex_claude_magic.vertex.lineage import answered_by
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -82,9 +83,12 @@ class Keeping:
         self, request: Request, options: AskOptions, memory: Memory, found: Found, clock: Callable[[], float]
     ) -> Playback:
         """Note that a recorded answer is given again, and return it as something that arrives."""
+        call = self._call(request, options, most=0.0)
         if memory.journal is not None:
-            call = self._call(request, options, most=0.0)
             memory.journal.replayed(call, found.kept.call, error=found.tape.error is not None)
+        if memory.recording is not None and not found.recorded:
+            # What the journal knew belongs to the notebook all the same.
+            self._try(partial(memory.recording.add, call.key, found.kept, call.origin))
         paced = find_setting("replay_pace", options).value != "instant"
         return Playback(found.tape, paced=paced, message_id=found.kept.message_id,
                         request_id=found.kept.request_id, clock=clock)  # fmt: skip
@@ -132,6 +136,17 @@ class Keeping:
             self._reserve_day(recorder, limits.day)
         return recorder
 
+    def keep_count(self, memory: Memory, request: Request, tokens: int) -> None:
+        """Keep the exact input tokens of a request in the recording, for whoever replays it without a network."""
+        if memory.recording is not None:
+            self._try(partial(memory.recording.add_count, request.digest, tokens))
+
+    def _try(self, work: Callable[[], None]) -> None:
+        try:
+            work()
+        except errors.JournalError as error:
+            self._notices.append(str(error))
+
     def spent_today(self, options: AskOptions, *, local: bool) -> float | None:
         """Return what today's calls of all notebooks came to in USD, None where the journal cannot tell."""
         journal = journal_of(options)
@@ -169,7 +184,7 @@ class Keeping:
             model=request.model,
             region=request.region,
             project=request.project,
-            source="local" if is_loopback(request.url) else "vertex" if is_google(request.url) else "gateway",
+            source=answered_by(request.url),
             cost_most=most,
         )
 

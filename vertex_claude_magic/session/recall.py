@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from vertex_claude_magic.session.question import Prepared
     from vertex_claude_magic.session.replay.memory import Memory
 
-__all__ = ["NO_PROJECT", "recall"]
+__all__ = ["NO_PROJECT", "recall", "unrecorded"]
 
 # Stands for the project while nobody has been asked for it; no project of Google's has this form.
 NO_PROJECT = "-"
@@ -46,6 +46,16 @@ def recall(memory: Memory, options: AskOptions, build: Callable[[AskOptions], Pr
     if memory.mode == "only":
         raise memory.miss(outcomes[0].request)
     return outcomes[0]
+
+
+def unrecorded(options: AskOptions) -> AskOptions:
+    """Return the options that build a request as it would be sent, whatever is recorded.
+
+    Where a record may answer, nobody is asked for the project yet.
+    """
+    answers = find_setting("replay", options).value in {"auto", "only"}
+    named = find_setting("project", options).value
+    return replace(options, replay="off", project=NO_PROJECT if answers and not named else named)
 
 
 def _variants(memory: Memory, options: AskOptions) -> Iterator[tuple[AskOptions, str]]:

@@ -14,6 +14,7 @@ from vertex_claude_magic.session.journal.calls import ANSWER, ERROR, Call, Endin
 from vertex_claude_magic.session.journal.upkeep import Keep
 from vertex_claude_magic.session.replay.tape import error_fields, tape_of
 from vertex_claude_magic.session.secret_scan import find_secret
+from vertex_claude_magic.vertex.lineage import EMULATOR_SERVER
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -26,9 +27,6 @@ if TYPE_CHECKING:
     from vertex_claude_magic.vertex.reply import Reply, Usage
 
 __all__ = ["Recorder"]
-
-# How the emulator of this package names itself in the header Server.
-_EMULATOR = "vertex-claude-emulator"
 
 
 @dataclass(kw_only=True)
@@ -102,7 +100,7 @@ class Recorder:
         if not self.begun:
             self.begin()
         self.ended = True
-        source = "emulator" if self.call.source == "local" and server == _EMULATOR else self.call.source
+        source = "emulator" if self.call.source == "local" and server == EMULATOR_SERVER else self.call.source
         ending = self._ending(reply, error, stopped=stopped, source=source)
         self.tally.settle(self.held, ending.cost)
         if self.call.canonical["body"]:

@@ -75,12 +75,12 @@ def count_or_bound(
     Args:
         request: The request.
         catalog: The model table.
-        count: Counts exactly, at the chosen location and at no other; None where nothing may be sent.
+        count: Counts exactly, at the chosen location and at no other; None where a bound will do.
     """
     if count is not None:
         try:
             return count(request), True
-        except (errors.ModelNotFound, errors.BadRequest):
+        except (errors.ModelNotFound, errors.BadRequest, errors.ReplayMiss):
             pass
     return token_bound(request, catalog), False
 

@@ -5,10 +5,12 @@ from __future__ import annotations
 import json
 import time
 from dataclasses import dataclass, replace
+from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any
 
 from vertex_claude_magic import errors
 from vertex_claude_magic.session.data import read_json_text
+from vertex_claude_magic.vertex.lineage import lineage_of
 from vertex_claude_magic.vertex.reply_builder import ReplyBuilder
 from vertex_claude_magic.vertex.sse import Event, MessageDecoder
 from vertex_claude_magic.vertex.transport import Ended, Exchange, Head, Item, Notice
@@ -37,6 +39,10 @@ _IDLE = 0.02
 _SETTLE = 0.05
 
 
+def _utc_now() -> datetime:
+    return datetime.now(timezone.utc)
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class StreamContext:
     """What a stream needs to know beside its exchange."""
@@ -49,6 +55,7 @@ class StreamContext:
     read: Callable[[Reply], Reply] | None = None
     recorder: Recorder | None = None
     found: Found | None = None
+    now: Callable[[], datetime] = _utc_now
 
 
 class Stream:
@@ -68,6 +75,7 @@ class Stream:
         self._builder = ReplyBuilder()
         self._head: Head | None = None
         self._whole = bytearray()
+        self._date = context.now()
         self._started = context.clock()
         self._first: float | None = None
         self._seconds: float | None = None
@@ -110,9 +118,13 @@ class Stream:
             return
         if self._seconds is None:
             self._seconds = self._context.clock()
-        server = self._head.server if self._head is not None else ""
         stopped = self._error is None and not self._builder.complete
-        recorder.end(self.partial(), error=self._error, stopped=stopped, pace=self._pace(), server=server)
+        recorder.end(
+            self.partial(), error=self._error, stopped=stopped, pace=self._pace(), server=self._server()
+        )
+
+    def _server(self) -> str:
+        return self._head.server if self._head is not None else ""
 
     def _pace(self) -> Pace:
         """Return how the answer came: for each block the pieces, and the milliseconds before each."""
@@ -160,6 +172,7 @@ class Stream:
             cost=self._price(bare, bare.usage),
             uncached_cost=self._price(bare, bare.usage.uncached) if bare.usage.cached else None,
             data=data,
+            lineage=lineage_of(request, date=self._date, server=self._server()),
         )
         return reply if self._context.found is None else _replayed(reply, self._context.found)
 

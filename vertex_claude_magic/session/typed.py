@@ -192,6 +192,7 @@ def _added(first: Reply, second: Reply) -> Reply:
         cost=(first.cost or 0.0) + (second.cost or 0.0) if known else None,
         seconds=first.seconds + second.seconds,
         first_token_seconds=first.first_token_seconds,
+        lineage=first.lineage,
     )
 
 

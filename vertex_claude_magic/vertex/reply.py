@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, fields, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from vertex_claude_magic.vertex.lineage import Lineage
 
 __all__ = ["CacheCreation", "OutputTokensDetails", "Reply", "ServerToolUse", "Usage", "usage_from"]
 
@@ -87,7 +90,7 @@ class Reply:
     cut or stopped. `model` is the model that the service says it used. A `replayed` answer came from a
     record: nothing was sent and it cost nothing, its tokens and times are those of the first time, and
     `recorded_at` says when that was (UTC, ISO 8601) and `recorded_from` who answered: "vertex", "gateway",
-    "local" (a server on a machine) or "emulator".
+    "local" (a server on a machine) or "emulator". `lineage` tells which question it answers.
     """
 
     blocks: tuple[Mapping[str, Any], ...] = ()
@@ -109,6 +112,7 @@ class Reply:
     complete: bool = False
     # Read from the blocks, and a data frame has no plain equality.
     data: Any = field(default=None, compare=False)
+    lineage: Lineage | None = field(default=None, repr=False, compare=False)
     other_events: tuple[Mapping[str, Any], ...] = field(default=(), repr=False)
 
     @property

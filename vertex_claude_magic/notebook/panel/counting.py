@@ -8,7 +8,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from vertex_claude_magic.notebook.dry_run import count_or_bound
 from vertex_claude_magic.notebook.panel.jobs import Job
 from vertex_claude_magic.session.options import AskOptions
 
@@ -90,8 +89,8 @@ class Counting(Job):
             if self.stopping():
                 return
             options = AskOptions(model=model, **self._kept)
-            request = self._client.prepare(self._prompt, options, scope=self._scope).request
-            tokens, exact = count_or_bound(self._client, request, options)
+            request = self._client.unsent(self._prompt, options, scope=self._scope)
+            tokens, exact = self._client.count_or_bound(request, options)
             # A new mapping each time, because other threads read it.
             self.counts = {**self.counts, model: Count(tokens=tokens, exact=exact)}
             self.changed()

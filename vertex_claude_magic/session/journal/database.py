@@ -78,13 +78,17 @@ class Database:
         self._inherited: list[Any] = []
         self._tries = _TRIES
 
-    def write(self, work: Callable[[sqlite3.Connection], T]) -> T:
+    def write(self, work: Callable[[sqlite3.Connection], T], *, hurry: bool = False) -> T:
         """Run `work` in a transaction that holds the file's write lock, and commit it.
+
+        Args:
+            work: Takes the connection.
+            hurry: Whether somebody has pressed stop and waits; then a lock is waited for half a second only.
 
         Raises:
             JournalError: it could not be done; nothing of it was.
         """
-        return self._run(work, "BEGIN IMMEDIATE")
+        return self._run(work, "BEGIN IMMEDIATE", tries=2 if hurry else _TRIES)
 
     def read(self, work: Callable[[sqlite3.Connection], T]) -> T:
         """Run `work` on one state of the file.
@@ -92,7 +96,7 @@ class Database:
         Raises:
             JournalError: the file cannot be read.
         """
-        return self._run(work, "BEGIN")
+        return self._run(work, "BEGIN", tries=_TRIES)
 
     def shrink(self) -> None:
         """Give the room of what was dropped back to the file system, as far as other programs allow it now.
@@ -116,9 +120,9 @@ class Database:
                     self._connection.close()
             self._connection = None
 
-    def _run(self, work: Callable[[sqlite3.Connection], T], begin: str) -> T:
+    def _run(self, work: Callable[[sqlite3.Connection], T], begin: str, *, tries: int) -> T:
         with self._lock:
-            for left in reversed(range(self._tries)):
+            for left in reversed(range(min(tries, self._tries))):
                 try:
                     result = self._attempt(work, begin)
                 except (sqlite3.Error, OSError, JournalError) as failure:

@@ -106,7 +106,7 @@ class Journal:
                 calls.add_content(connection, known, call)
             calls.end(connection, known, call, ending)
 
-        self._try(lambda: self.database.write(work))
+        self._try(lambda: self.database.write(work, hurry=ending.state == "stopped"))
         with self._lock:
             self._ended += 1
             due = self._ended % _UPKEEP_EVERY == 1

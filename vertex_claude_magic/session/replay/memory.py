@@ -88,6 +88,21 @@ class Memory:
             self.journal.tell(str(error))
             return None
 
+    def counted(self, request: Request) -> int | None:
+        """Return the input tokens of a request if the recording knows them, None if they may be asked for.
+
+        Raises:
+            ReplayMiss: they are not known, and nothing may be sent.
+        """
+        known = None
+        if self.answers and self.recording is not None:
+            known = self.recording.counted(request.digest)
+        if known is None and self.mode == "only":
+            raise ReplayMiss(
+                "How many tokens this has is not recorded, and --replay only sends nothing.", cure=_CURE
+            )
+        return known
+
     def meant(self, alias: str) -> tuple[str, ...]:
         """Return the models that an alias meant when the recording was made."""
         return self.recording.meant(alias) if self.recording is not None else ()

@@ -16,7 +16,12 @@ from typing import TYPE_CHECKING
 
 from vertex_claude_magic.errors import JournalError, OptionError, RecordingInvalid, quote
 from vertex_claude_magic.session.journal.place import private_folder, refuse_link
-from vertex_claude_magic.session.replay.recording_text import MOST_RECORDS, read_records, write_records
+from vertex_claude_magic.session.replay.recording_text import (
+    MOST_RECORDS,
+    read_counts,
+    read_records,
+    write_records,
+)
 from vertex_claude_magic.vertex.canonical import digest_of
 
 if TYPE_CHECKING:
@@ -45,6 +50,7 @@ class Recording:
         self._lock = threading.RLock()
         self._seen: tuple[int, ...] | None = None
         self._records: dict[str, list[Kept]] = {}
+        self._counts: dict[str, int] = {}
         # Who asked for each answer of this session, in the order of the records.
         self._mine: dict[str, list[Origin]] = {}
         self._asked: dict[str, int] = {}
@@ -95,6 +101,20 @@ class Recording:
         ]
         return [record for record, _ in kept], [each for _, each in kept]
 
+    def counted(self, key: str) -> int | None:
+        """Return the input tokens of a request, None if they were not counted."""
+        with self._lock:
+            self._load()
+            return self._counts.get(key)
+
+    def add_count(self, key: str, tokens: int) -> None:
+        """Keep the input tokens of a request."""
+        with self._lock, _alone(self.path):
+            self._load()
+            if self._counts.get(key) != tokens:
+                self._counts[key] = tokens
+                self._save()
+
     def forget(self, key: str) -> None:
         """Give no answer to this request again that is there now; the file changes with the next answer."""
         with self._lock:
@@ -111,10 +131,10 @@ class Recording:
             raise self._failed("read", failure) from None
         seen = (state.st_mtime_ns, state.st_size, state.st_ino)
         if seen != self._seen:
-            self._records = self._read(state.st_size)
+            self._records, self._counts = self._read(state.st_size)
             self._seen = seen
 
-    def _read(self, size: int) -> dict[str, list[Kept]]:
+    def _read(self, size: int) -> tuple[dict[str, list[Kept]], dict[str, int]]:
         if size > _MOST_BYTES:
             where, most = quote(str(self.path), 100), _MOST_BYTES / 1e6
             raise RecordingInvalid(
@@ -122,7 +142,8 @@ class Recording:
                 cure="Take the file from where it came, or record it again in smaller parts.",
             )
         try:
-            records = read_records(self.path.read_text(encoding="utf-8-sig"))
+            text = self.path.read_text(encoding="utf-8-sig")
+            records, counts = read_records(text), read_counts(text)
         except (OSError, UnicodeDecodeError) as failure:
             raise self._failed("read", failure) from None
         except RecordingInvalid as error:
@@ -133,10 +154,10 @@ class Recording:
         found: dict[str, list[Kept]] = {}
         for kept in records:
             found.setdefault(digest_of(kept.canonical), []).append(kept)
-        return found
+        return found, counts
 
     def _save(self) -> None:
-        text = write_records([kept for records in self._records.values() for kept in records])
+        text = write_records([kept for records in self._records.values() for kept in records], self._counts)
         try:
             refuse_link(self.path)
             private_folder(self.path.parent)

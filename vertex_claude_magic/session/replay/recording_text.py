@@ -16,7 +16,7 @@ from vertex_claude_magic.errors import RecordingInvalid, quote
 from vertex_claude_magic.session.journal.calls import Kept
 from vertex_claude_magic.session.replay.tape import read_tape
 
-__all__ = ["MOST_RECORDS", "read_records", "write_records"]
+__all__ = ["MOST_RECORDS", "read_counts", "read_records", "write_records"]
 
 _FORMAT = "vertex_claude_magic recording"
 _VERSION = 1
@@ -27,12 +27,13 @@ _ABOUT = (
 MOST_RECORDS = 10_000
 _SOURCES = frozenset({"vertex", "gateway", "local", "emulator"})
 _DATE = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ")
+_DIGEST = re.compile(r"[0-9a-f]{64}")
 _ESCAPED = re.compile(r"\$+lines")
 _SURROGATE = re.compile("[\ud800-\udfff]")
 
 
-def write_records(records: list[Kept]) -> str:
-    r"""Return the text of a recording.
+def write_records(records: list[Kept], counts: Mapping[str, int] | None = None) -> str:
+    r"""Return the text of a recording: answers, and input tokens by the digest of the request that they belong to.
 
     >>> text = write_records([Kept(canonical={"model": "m", "body": {}}, answer={}, asked="m", source="vertex",
     ...     recorded="2026-11-26T20:00:00Z")])
@@ -49,7 +50,13 @@ def write_records(records: list[Kept]) -> str:
         }
         for kept in records
     ]
-    whole = {"format": _FORMAT, "version": _VERSION, "about": _ABOUT, "records": listed}
+    whole = {
+        "format": _FORMAT,
+        "version": _VERSION,
+        "about": _ABOUT,
+        "records": listed,
+        "counts": dict(counts or {}),
+    }
     text = json.dumps(whole, ensure_ascii=False, indent=1) + "\n"
     return _SURROGATE.sub(lambda found: f"\\u{ord(found[0]):04x}", _PACE.sub(_one_line, text))
 
@@ -68,6 +75,27 @@ def read_records(text: str) -> list[Kept]:
     Raises:
         RecordingInvalid: it is none; the message names the record and the field.
     """
+    whole = _whole(text)
+    records = whole.get("records")
+    if not isinstance(records, list) or len(records) > MOST_RECORDS:
+        raise _invalid(f"holds no list of at most {MOST_RECORDS:,} records")
+    return [_record(number, record) for number, record in enumerate(records, start=1)]
+
+
+def read_counts(text: str) -> dict[str, int]:
+    """Read the input tokens that a recording knows, by the digest of the request.
+
+    Raises:
+        RecordingInvalid: it is no recording, or a number is none.
+    """
+    counts = _whole(text).get("counts", {})
+    fits = isinstance(counts, Mapping) and len(counts) <= MOST_RECORDS
+    if not fits or not all(_DIGEST.fullmatch(key) and type(n) is int and n >= 0 for key, n in counts.items()):
+        raise _invalid("has counts that are not whole numbers by digests")
+    return dict(counts)
+
+
+def _whole(text: str) -> Mapping[str, Any]:
     try:
         whole = json.loads(text, parse_constant=_no_number)
     except (ValueError, RecursionError) as failure:
@@ -78,10 +106,7 @@ def read_records(text: str) -> list[Kept]:
         raise _invalid(
             f"has the version {quote(repr(whole.get('version')), 40)}, and this package reads {_VERSION}"
         )
-    records = whole.get("records")
-    if not isinstance(records, list) or len(records) > MOST_RECORDS:
-        raise _invalid(f"holds no list of at most {MOST_RECORDS:,} records")
-    return [_record(number, record) for number, record in enumerate(records, start=1)]
+    return whole
 
 
 def _no_number(text: str) -> None:

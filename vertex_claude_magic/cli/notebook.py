@@ -1,0 +1,98 @@
+"""`vertex-claude notebook`: list the AI answers of notebook files, or take them out.
+
+What an answer says of itself is in the metadata of its output. It is a note and no proof: whoever edits a
+file can edit that too. Nothing in a notebook is run.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from vertex_claude_magic.cli.notebook_file import check_notebook, read_notebook, write_notebook
+from vertex_claude_magic.errors import OptionError, quote
+from vertex_claude_magic.notebook.audit import Entry, entries, stripped, table, total, total_line
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+__all__ = ["main"]
+
+
+def main(argv: Sequence[str]) -> int:
+    """Audit or strip notebooks; 0 after a good end, 2 if a file to audit could not be read.
+
+    Raises:
+        OptionError: the file to strip cannot be read or written, or is no notebook.
+    """
+    options = _parser().parse_args(argv)
+    return _audit(options.file, as_json=options.json) if options.action == "audit" else _strip(options)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="vertex-claude notebook", allow_abbrev=False, description=__doc__)
+    actions = parser.add_subparsers(dest="action", required=True, metavar="audit|strip")
+    audit = actions.add_parser(
+        "audit", allow_abbrev=False, help="list every AI answer: model, date, tokens, cost, edited since?"
+    )
+    audit.add_argument("file", nargs="+", type=Path, metavar="FILE.ipynb")
+    audit.add_argument("--json", action="store_true", help="print JSON, all costs in USD")
+    strip = actions.add_parser("strip", allow_abbrev=False, help="remove every AI answer, and nothing else")
+    strip.add_argument("file", type=Path, metavar="FILE.ipynb")
+    strip.add_argument("-o", "--output", type=Path, metavar="OUT", help="write there and leave FILE as it is")
+    return parser
+
+
+def _audit(files: Sequence[Path], *, as_json: bool) -> int:
+    found: dict[Path, list[Entry]] = {}
+    seen: set[Any] = set()
+    # Every file has its turn, also after one that cannot be read.
+    read = [_read_into(found, path, seen) for path in dict.fromkeys(files)]
+    if found:
+        print(_as_json(found) if as_json else _as_text(found))
+    return 0 if all(read) else 2
+
+
+def _read_into(found: dict[Path, list[Entry]], path: Path, seen: set[Any]) -> bool:
+    try:
+        found[path] = entries(read_notebook(path).content, seen)
+    except OptionError as error:
+        print(f"{type(error).__name__}: {error}", file=sys.stderr)
+        return False
+    return True
+
+
+def _as_text(found: dict[Path, list[Entry]]) -> str:
+    parts = [f"{_name(path)}\n{table(answers)}" for path, answers in found.items()]
+    every = [answer for answers in found.values() for answer in answers]
+    whole = [f"All {len(found)} notebooks. {total_line(total(every))}"] if len(found) > 1 else []
+    return "\n\n".join([*parts, *whole])
+
+
+def _as_json(found: dict[Path, list[Entry]]) -> str:
+    every = [answer for answers in found.values() for answer in answers]
+    notebooks = [
+        {"file": _name(path), "answers": [asdict(each) for each in answers], "total": asdict(total(answers))}
+        for path, answers in found.items()
+    ]
+    return json.dumps({"notebooks": notebooks, "total": asdict(total(every))}, indent=1, allow_nan=False)
+
+
+def _strip(options: argparse.Namespace) -> int:
+    source = read_notebook(options.file, exact=True)
+    check_notebook(source.content, options.file)
+    content, removed = stripped(source.content)
+    check_notebook(content, options.file)
+    if removed or options.output is not None:
+        write_notebook(content if removed else source.content, source, options.output)
+    place = "" if options.output is None else f", written to {_name(options.output)}"
+    print(f"{_name(options.file)}: {removed or 'no'} answer{'' if removed == 1 else 's'} removed{place}.")
+    return 0
+
+
+def _name(path: Path) -> str:
+    return quote(str(path))

@@ -1,0 +1,285 @@
+"""Every AI answer in a notebook file: what its metadata tell of it, and the notebook without them.
+
+Notebooks come from strangers. Nothing in one is run, and every value is taken only if it is of its type and
+size; what is shown of it is one line without control characters.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from vertex_claude_magic.errors import quote
+from vertex_claude_magic.markdown.characters import safe_plain
+from vertex_claude_magic.notebook.footer import dollars
+from vertex_claude_magic.notebook.provenance import answer_edited, find_provenance, prompt_edited
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+__all__ = ["Entry", "Total", "entries", "stripped", "table", "total", "total_line"]
+
+_SHOWN = 48
+_READ = 1_000
+_MOST_TOKENS = 10**12
+_MOST_USD = 10**9
+_HEADS = ("Cell", "Model", "Date (UTC)", "Tokens in", "Tokens out", "Cost", "Answered by", "State", "Edited")
+# How an answer ends that lacks nothing; `tool_use` is how one ends that is data (`--as`).
+_WHOLE = frozenset({"", "end_turn", "stop_sequence", "tool_use"})
+_BY = {"vertex": "Vertex AI", "gateway": "gateway", "local": "this machine", "emulator": "emulator"}
+# Whose answers Google does not bill.
+_HERE = frozenset({"local", "emulator"})
+_NOT_BILLED = (
+    "Costs in brackets are in no total: replayed, answered on this machine, or shown further up already."
+)
+_ONLY_ANSWER = "* The cell holds more than the question, so an edit of the prompt cannot be told."
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Entry:
+    """One AI answer, as its metadata tell; None and an empty text stand for what they do not tell.
+
+    `cell` counts all cells from 1. Tokens are whole counts, `input_tokens` with those of the cache; `cost_usd` is
+    the estimate of then. `answered_by` is "vertex", "gateway", "local" (this machine) or "emulator". `again` tells
+    that the same answer stands further up.
+    """
+
+    cell: int
+    execution_count: int | None
+    model: str
+    region: str
+    date: str
+    input_tokens: int | None
+    output_tokens: int | None
+    cost_usd: float | None
+    complete: bool | None
+    stop_reason: str
+    replayed: bool | None
+    answered_by: str
+    answer_edited: bool | None
+    prompt_edited: bool | None
+    again: bool
+
+    @property
+    def billed(self) -> bool:
+        """Whether the cost counts."""
+        return not (self.replayed or self.again or self.answered_by in _HERE)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Total:
+    """Sums over answers: tokens of what was asked, and USD of what was billed (an estimate).
+
+    `unknown_cost` counts billed answers without a cost, and `edited` those that differ from what was stored.
+    """
+
+    answers: int
+    input_tokens: int
+    output_tokens: int
+    cost_usd: float
+    unknown_cost: int
+    edited: int
+
+
+def entries(notebook: Mapping[str, Any], seen: set[Any] | None = None) -> list[Entry]:
+    """Return the AI answers of a notebook (the JSON of its file), from top to bottom.
+
+    Args:
+        notebook: The notebook; only its `cells` are looked at.
+        seen: Answers that were met in other notebooks; it grows.
+
+    >>> output = {"data": {}, "metadata": {"vertex_claude_magic": {"model": "claude-opus-4-1"}}}
+    >>> [(each.cell, each.model) for each in entries({"cells": [{"outputs": [output]}]})]
+    [(1, 'claude-opus-4-1')]
+    """
+    seen = set() if seen is None else seen
+    return [
+        _entry(number, cell, output, found, seen)
+        for number, cell in enumerate(_items(notebook.get("cells")), 1)
+        for output, found in _answers(cell)
+    ]
+
+
+def _answers(cell: Any) -> Iterator[tuple[Any, Mapping[str, Any]]]:
+    for output in _items(cell.get("outputs")) if isinstance(cell, dict) else ():
+        found = find_provenance(output)
+        if found is not None:
+            yield output, found
+
+
+def _entry(number: int, cell: Any, output: Any, found: Mapping[str, Any], seen: set[Any]) -> Entry:
+    taken, given = _tokens(found)
+    return Entry(
+        cell=number,
+        execution_count=_count(cell.get("execution_count")),
+        model=_text(found.get("model")),
+        region=_text(found.get("region")),
+        date=_text(found.get("date")),
+        input_tokens=taken,
+        output_tokens=given,
+        cost_usd=_amount(found.get("cost_usd")),
+        complete=_flag(found.get("complete")),
+        stop_reason=_text(found.get("stop_reason")),
+        replayed=_flag(found.get("replayed")),
+        answered_by=_who(found),
+        answer_edited=answer_edited(output.get("data"), found.get("answer_hashes")),
+        prompt_edited=prompt_edited(cell.get("source"), found.get("source_hash")),
+        again=_met(found, seen),
+    )
+
+
+def _met(found: Mapping[str, Any], seen: set[Any]) -> bool:
+    """Tell whether this answer was met before; a replayed one is not the one that it repeats."""
+    identity = (found.get("message_id"), found.get("date"), _flag(found.get("replayed")))
+    if not identity[0] or not all(isinstance(part, (str, bool, type(None))) for part in identity):
+        return False
+    known = identity in seen
+    seen.add(identity)
+    return known
+
+
+def _who(found: Mapping[str, Any]) -> str:
+    if found.get("emulated") is True:
+        return "emulator"
+    by = _text(found.get("answered_by"))
+    return by if by in _BY else ""
+
+
+def _tokens(found: Mapping[str, Any]) -> tuple[int | None, int | None]:
+    usage = found.get("usage")
+    if not isinstance(usage, dict):
+        return None, None
+    fresh = _count(usage.get("input_tokens"))
+    cached = [_count(usage.get(f"cache_{kind}_input_tokens")) or 0 for kind in ("creation", "read")]
+    # The count of a stopped answer is no count: it comes with the last events.
+    given = None if found.get("complete") is False else _count(usage.get("output_tokens"))
+    return None if fresh is None else fresh + sum(cached), given
+
+
+def total(found: Iterable[Entry]) -> Total:
+    """Return the sums over answers.
+
+    >>> total([]).cost_usd
+    0.0
+    """
+    every = list(found)
+    asked = [each for each in every if not (each.again or each.replayed)]
+    billed = [each for each in every if each.billed]
+    return Total(
+        answers=len(every),
+        input_tokens=sum(each.input_tokens or 0 for each in asked),
+        output_tokens=sum(each.output_tokens or 0 for each in asked),
+        cost_usd=sum((each.cost_usd or 0.0 for each in billed), 0.0),
+        unknown_cost=sum(each.cost_usd is None for each in billed),
+        edited=sum(bool(each.answer_edited or each.prompt_edited) for each in every),
+    )
+
+
+def table(found: Sequence[Entry]) -> str:
+    """Return the answers as aligned text, with their total."""
+    rows = [_HEADS, *(_row(each) for each in found)] if found else []
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    lines = ["  ".join(map(str.ljust, row, widths)).rstrip() for row in rows]
+    return "\n".join([*lines, *_legend(found), total_line(total(found))])
+
+
+def total_line(sums: Total) -> str:
+    """Return a total in one line.
+
+    >>> total_line(total([]))
+    'Total: 0 answers, 0 tokens in / 0 out, $0 (estimate).'
+    """
+    unknown = f", and {sums.unknown_cost} of unknown cost" if sums.unknown_cost else ""
+    edited = f" Edited since: {sums.edited}." if sums.edited else ""
+    answers = f"{sums.answers} answer{'' if sums.answers == 1 else 's'}"
+    tokens = f"{sums.input_tokens:,} tokens in / {sums.output_tokens:,} out"
+    return f"Total: {answers}, {tokens}, {dollars(sums.cost_usd)} (estimate){unknown}.{edited}"
+
+
+def _legend(found: Iterable[Entry]) -> list[str]:
+    every = list(found)
+    legend = [] if all(each.billed for each in every) else [_NOT_BILLED]
+    return [*legend, _ONLY_ANSWER] if any(_edited(each) == "no*" for each in every) else legend
+
+
+def _row(entry: Entry) -> tuple[str, ...]:
+    run = "" if entry.execution_count is None else f" [{entry.execution_count}]"
+    cost = "unknown" if entry.cost_usd is None else dollars(entry.cost_usd)
+    return (
+        f"{entry.cell}{run}",
+        entry.model or "unknown",
+        entry.date or "unknown",
+        _shown_count(entry.input_tokens),
+        _shown_count(entry.output_tokens),
+        cost if entry.billed else f"({cost})",
+        _answered_by(entry),
+        _state(entry),
+        _edited(entry),
+    )
+
+
+def _shown_count(count: int | None) -> str:
+    return "unknown" if count is None else f"{count:,}"
+
+
+def _answered_by(entry: Entry) -> str:
+    by = _BY.get(entry.answered_by, "not said")
+    return f"{by}, replayed" if entry.replayed else by
+
+
+def _state(entry: Entry) -> str:
+    if entry.complete is None:
+        return "unknown"
+    if not entry.complete:
+        return "stopped"
+    return "complete" if entry.stop_reason in _WHOLE else entry.stop_reason
+
+
+def _edited(entry: Entry) -> str:
+    parts = [name for name in ("answer", "prompt") if getattr(entry, f"{name}_edited")]
+    if parts:
+        return f"{' and '.join(parts)} edited"
+    if entry.answer_edited is None:
+        return "unknown"
+    return "no*" if entry.prompt_edited is None else "no"
+
+
+def stripped(notebook: Mapping[str, Any]) -> tuple[dict[str, Any], int]:
+    """Return the notebook without its AI answers, and how many there were; all else stays as it is.
+
+    A cell that has no outputs left counts as not run.
+
+    >>> output = {"metadata": {"vertex_claude_magic": {}}}
+    >>> stripped({"cells": [{"execution_count": 3, "outputs": [output]}]})
+    ({'cells': [{'execution_count': None, 'outputs': []}]}, 1)
+    """
+    cells = [_without_answers(cell) for cell in _items(notebook.get("cells"))]
+    removed = sum(1 for cell in _items(notebook.get("cells")) for _ in _answers(cell))
+    return {**notebook, "cells": cells}, removed
+
+
+def _without_answers(cell: Any) -> Any:
+    if not any(_answers(cell)):
+        return cell
+    kept = [output for output in cell["outputs"] if find_provenance(output) is None]
+    return {**cell, "outputs": kept} if kept else {**cell, "outputs": kept, "execution_count": None}
+
+
+def _items(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else []
+
+
+def _text(value: Any) -> str:
+    return quote(safe_plain(value[:_READ]), _SHOWN) if isinstance(value, str) else ""
+
+
+def _count(value: Any) -> int | None:
+    return value if type(value) is int and 0 <= value < _MOST_TOKENS else None
+
+
+def _amount(value: Any) -> float | None:
+    return float(value) if type(value) in {int, float} and 0 <= value < _MOST_USD else None
+
+
+def _flag(value: Any) -> bool | None:
+    return value if isinstance(value, bool) else None

@@ -1,0 +1,63 @@
+"""What a reply is the answer to, and who gave it, for whoever finds it later."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from vertex_claude_magic.vertex.endpoint import is_google, is_loopback
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from vertex_claude_magic.vertex.request import Request
+
+__all__ = ["EMULATOR_SERVER", "Lineage", "answered_by", "lineage_of"]
+
+# How the emulator of this package names itself in the header Server.
+EMULATOR_SERVER = "vertex-claude-emulator"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Lineage:
+    """Which question a reply answers, when, and who answered.
+
+    `requested_model` is the id that was asked for and `prompt_hash` the `Request.digest`; `date` is when it was
+    asked (UTC, ISO 8601, to the second); `answered_by` is a word of `answered_by`, None where nobody knows.
+    """
+
+    requested_model: str = ""
+    prompt_hash: str | None = None
+    date: str | None = None
+    answered_by: str | None = None
+
+
+def answered_by(url: str, server: str = "") -> str:
+    """Return who answers at a URL: "vertex", "gateway", "local" (a server on this machine) or "emulator".
+
+    Args:
+        url: Where the request goes.
+        server: What the server says of itself; only on this machine that is believed.
+
+    >>> answered_by("https://aiplatform.googleapis.com/v1"), answered_by("http://127.0.0.1:9/v1", EMULATOR_SERVER)
+    ('vertex', 'emulator')
+    """
+    if is_loopback(url):
+        return "emulator" if server == EMULATOR_SERVER else "local"
+    return "vertex" if is_google(url) else "gateway"
+
+
+def lineage_of(request: Request, *, date: datetime, server: str = "") -> Lineage:
+    """Return the lineage of the reply to a request; hashing one that has megabytes takes milliseconds.
+
+    Args:
+        request: The request.
+        date: When it was sent, in UTC.
+        server: What the server says of itself.
+    """
+    return Lineage(
+        requested_model=request.model,
+        prompt_hash=request.digest,
+        date=date.strftime("%Y-%m-%dT%H:%M:%SZ"),
+        answered_by=answered_by(request.url, server),
+    )
