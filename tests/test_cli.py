@@ -52,7 +52,9 @@ def test_help_and_version_end_well(option, capsys):
     printed = capsys.readouterr().out
     assert all(
         name in printed
-        for name in (["demo", "doctor", "models", "notebook", "emulator"] if option == "--help" else ["0."])
+        for name in (
+            ["demo", "doctor", "models", "notebook", "emulator", "journal"] if option == "--help" else ["0."]
+        )
     )
 
 

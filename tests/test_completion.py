@@ -40,6 +40,8 @@ LINES = [
     ("%claude_logging off -r e", {"eu"}, {"us"}),
     ("%claude_models --region e", {"eu"}, {"us"}),
     ("%claude_demo ", {"stop"}, set()),
+    ("%claude_usage --", {"--by", "--days", "--session"}, {"--model"}),
+    ("%claude_usage --days 7 --by ", {"day", "model", "notebook"}, {"my_type"}),
 ]
 
 

@@ -21,7 +21,7 @@ PACKAGE = ROOT / "vertex_claude_magic"
 MODULES = sorted(PACKAGE.rglob("*.py"))
 HEAVY = {"requests", "urllib3", "google.auth", "ipywidgets", "pydantic", "pandas", "markdown_it", "tqdm", "tornado",
          "nbformat", "numpy"}  # fmt: skip
-NAMES = ("claude", "claude_models", "claude_panel", "claude_fix", "claude_logging", "claude_doctor",
+NAMES = ("claude", "claude_models", "claude_panel", "claude_fix", "claude_usage", "claude_logging", "claude_doctor",
          "claude_demo")  # fmt: skip
 
 # What each folder may import from: its own floor and those below. Emulator and command line stand beside the house,
@@ -182,12 +182,12 @@ def _ours(thing) -> bool:
 
 
 ONCE = {
-    "magics": 8,
+    "magics": 9,
     "configurables": 1,
     "transformers": 1,
     "events": 2,
-    "completers": 8,
-    "printers": 3,
+    "completers": 9,
+    "printers": 4,
     "registry": 1,
 }
 RELOADS = {

@@ -44,12 +44,19 @@ def _emulator(argv: Sequence[str]) -> int:
     return run(argv)
 
 
+def _journal(argv: Sequence[str]) -> int:
+    from vertex_claude_magic.cli.journal import main as run
+
+    return run(argv)
+
+
 _COMMANDS: dict[str, tuple[Callable[[Sequence[str]], int], str]] = {
     "demo": (_demo, "run the example notebook against an emulator on this machine"),
     "doctor": (_doctor, "find out why Claude on Vertex AI does not answer"),
     "models": (_models, "print the model table"),
     "notebook": (_notebook, "list the AI answers of notebook files, or take them out"),
     "emulator": (_emulator, "run the emulator by itself"),
+    "journal": (_journal, "look into the journal, shrink it, export and import answers"),
 }
 
 

@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING, Any
 from vertex_claude_magic.catalog import Catalog
 from vertex_claude_magic.notebook.admin_options import DOCTOR_OPTIONS, LOGGING_OPTIONS, MODELS_OPTIONS
 from vertex_claude_magic.notebook.options import OPTIONS, Option
+from vertex_claude_magic.notebook.usage import USAGE_OPTIONS
 from vertex_claude_magic.session.options import FORMATS, REPLAY_MODES
+from vertex_claude_magic.session.usage import GROUPS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -60,6 +62,8 @@ def candidates(before: str, word: str, names: Mapping[str, Any] = MappingProxyTy
         choices = (*_variables(names), *_files(word))
     elif last == "--as":
         choices = ("df", *(name for name in _variables(names) if isinstance(names[name], type)))
+    elif command == "%claude_usage":
+        choices = GROUPS if last == "--by" else USAGE_OPTIONS if word.startswith("-") else ()
     elif last in _VALUES:
         choices = _VALUES[last]()
     else:

@@ -25,11 +25,14 @@ _COMMANDS = (
     "%claude_models",
     "%claude_panel",
     "%claude_fix",
+    "%claude_usage",
     "%claude_logging",
     "%claude_doctor",
     "%claude_demo",
 )
 _REPLY = ("vertex_claude_magic.vertex.reply", "Reply")
+# What a magic shows and then returns.
+_SHOWN = (_REPLY, ("vertex_claude_magic.notebook.usage", "UsageReport"))
 
 
 class PromptQuestion(TokenTransformBase):  # type: ignore[misc]
@@ -81,9 +84,9 @@ def add_hooks(shell: Any, magics: Any) -> None:
     shell.events.register("pre_run_cell", magics.cells.begin)
     shell.events.register("post_run_cell", magics.cells.end)
 
-    def show_once(reply: Any) -> None:
+    def show_once(value: Any) -> None:
         # NotImplementedError makes IPython go on to the other representations.
-        if not magics.was_shown(reply):
+        if not magics.was_shown(value):
             raise NotImplementedError
 
     def markdown(reply: Any) -> tuple[str, dict[str, Any]]:
@@ -92,8 +95,11 @@ def add_hooks(shell: Any, magics: Any) -> None:
         plain = shell.display_formatter.formatters["text/plain"](reply)
         return text, _provenance(reply, text, plain)
 
-    for formatter, show in zip(_formatters(shell), (show_once, markdown, _pretty), strict=True):
-        formatter.for_type_by_name(*_REPLY, show)
+    once, plain = _formatters(shell)[::2]
+    for kind in _SHOWN:
+        once.for_type_by_name(*kind, show_once)
+    shell.display_formatter.formatters["text/markdown"].for_type_by_name(*_REPLY, markdown)
+    plain.for_type_by_name(*_REPLY, _pretty)
 
 
 def remove_hooks(shell: Any) -> None:
@@ -107,8 +113,9 @@ def remove_hooks(shell: Any) -> None:
         callbacks = shell.events.callbacks[event]
         callbacks[:] = [each for each in callbacks if not _is_watch(each)]
     for formatter in _formatters(shell):
-        formatter.deferred_printers.pop(_REPLY, None)
-        formatter.type_printers.pop(getattr(sys.modules.get(_REPLY[0]), _REPLY[1], None), None)
+        for module, name in _SHOWN:
+            formatter.deferred_printers.pop((module, name), None)
+            formatter.type_printers.pop(getattr(sys.modules.get(module), name, None), None)
 
 
 def _is_watch(callback: Any) -> bool:

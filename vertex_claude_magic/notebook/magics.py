@@ -17,9 +17,11 @@ from vertex_claude_magic.notebook.settings import Settings
 if TYPE_CHECKING:
     from vertex_claude_magic.emulator import Emulator
     from vertex_claude_magic.notebook.panel.view import Panel
+    from vertex_claude_magic.notebook.usage import UsageReport
     from vertex_claude_magic.session.claude import Claude
     from vertex_claude_magic.session.control_room import ControlRoom
     from vertex_claude_magic.session.prompt import Scope
+    from vertex_claude_magic.session.spend import Tally
     from vertex_claude_magic.vertex.reply import Reply
 
 __all__ = ["ClaudeMagics", "load", "unload"]
@@ -190,6 +192,31 @@ class ClaudeMagics(Magics, Settings):  # type: ignore[misc]
 
     @no_var_expand
     @line_magic
+    def claude_usage(self, line: str) -> UsageReport | None:
+        """Show what was asked and what it came to: calls, tokens and USD by day, model and notebook.
+
+        Examples::
+
+            %claude_usage                       (the days that the journal keeps, all notebooks)
+            %claude_usage --days 7 --by model   (one table, by day, model or notebook)
+            %claude_usage --session             (only what this kernel asked)
+            usage = %claude_usage
+            usage.df.groupby("model")["cost"].sum()
+
+        Every figure in USD is an estimate from the price table; the bill is Google's. "up to" counts answers
+        that were stopped or have not ended, at their worst case; "unknown" counts calls whose price the table
+        does not know. "Saved" is what answers that were given again would have cost. Answers of a server
+        on this machine, such as the demo's emulator, stand apart, because they cost nothing in fact.
+
+        The report has `.rows`, one for each day, notebook and model, and `.df`, the same as a pandas frame. The figures
+        come from the journal; the last lines say where it is and how to switch it off.
+        """
+        from vertex_claude_magic.notebook.usage import show_usage
+
+        return show_usage(self, line)
+
+    @no_var_expand
+    @line_magic
     def claude_logging(self, line: str) -> None:
         """Show or change Google's request-response logging for one model in one location.
 
@@ -301,14 +328,18 @@ class ClaudeMagics(Magics, Settings):  # type: ignore[misc]
 
         return Scope(names=self.shell.user_ns, present=present)
 
-    def pass_over(self, reply: Reply) -> None:
-        """Keep the displayhook from showing a second time the reply that a magic is about to return."""
-        self._shown = (self.shell.execution_count, reply)
+    def tallies(self) -> list[Tally]:
+        """Return the sums of this session, those of the demo beside those of Vertex AI."""
+        return [client.keeping.tally for client in self._clients.values()]
 
-    def was_shown(self, reply: Reply) -> bool:
-        """Tell once whether this reply was just shown by the magic that returned it."""
+    def pass_over(self, value: Reply | UsageReport) -> None:
+        """Keep the displayhook from showing a second time what a magic is about to return."""
+        self._shown = (self.shell.execution_count, value)
+
+    def was_shown(self, value: Reply | UsageReport) -> bool:
+        """Tell once whether this value was just shown by the magic that returned it."""
         shown, self._shown = self._shown, None
-        return shown is not None and shown[1] is reply and shown[0] == self.shell.execution_count
+        return shown is not None and shown[1] is value and shown[0] == self.shell.execution_count
 
     def close(self) -> None:
         """Close the panel and idle connections, and stop the emulator if it runs."""
@@ -332,6 +363,7 @@ _NAMES = (
     "claude_models",
     "claude_panel",
     "claude_fix",
+    "claude_usage",
     "claude_logging",
     "claude_doctor",
     "claude_demo",

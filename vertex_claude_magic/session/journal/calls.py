@@ -12,6 +12,7 @@ from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any
 
 from vertex_claude_magic.errors import JournalError
+from vertex_claude_magic.markdown.characters import replace_invalid
 from vertex_claude_magic.session.origin import Origin
 
 if TYPE_CHECKING:
@@ -123,16 +124,16 @@ def add(connection: sqlite3.Connection, call: Call) -> int:
     cursor = connection.execute(
         "INSERT INTO calls (at, day, session, notebook, cell, run, key, state, source, asked, model, region,"
         " project, cost_most) VALUES (?, ?, ?, ?, ?, ?, ?, 'sent', ?, ?, ?, ?, ?, ?)",
-        [_storable(value) for value in (
-            call.at, day_of(call.at), call.session, origin.notebook, origin.cell, origin.run, bytes.fromhex(call.key),
-            call.source, call.asked, call.model, call.region, call.project, call.cost_most)],
+        _storable(call.at, day_of(call.at), call.session, origin.notebook, origin.cell, origin.run,
+                  bytes.fromhex(call.key), call.source, call.asked, call.model, call.region, call.project,
+                  call.cost_most),
     )  # fmt: skip
     return int(cursor.lastrowid or 0)
 
 
-def _storable(value: Any) -> Any:
-    # Half a character (a lone surrogate, also in the name of a file) has no UTF-8.
-    return value.encode("utf-8", "replace").decode() if isinstance(value, str) else value
+def _storable(*values: Any) -> tuple[Any, ...]:
+    # A name of a file may hold half a character, which SQLite takes no more than any other UTF-8 does.
+    return tuple(replace_invalid(value) if isinstance(value, str) else value for value in values)
 
 
 def add_content(connection: sqlite3.Connection, number: int, call: Call) -> None:
@@ -156,7 +157,7 @@ def end(connection: sqlite3.Connection, number: int, call: Call, ending: Ending)
         )
     names = [entry.name for entry in fields(Ending) if entry.name != "answer"]
     columns = ", ".join(f"{name} = ?" for name in names)
-    values = [_storable(getattr(ending, name)) for name in names]
+    values = _storable(*(getattr(ending, name) for name in names))
     connection.execute(f"UPDATE calls SET {columns} WHERE id = ?", (*values, number))  # noqa: S608 - fixed names
     if ending.answer is not None:
         connection.execute("UPDATE contents SET answer = ? WHERE call = ?", (pack(ending.answer), number))

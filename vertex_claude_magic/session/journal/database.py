@@ -17,6 +17,7 @@ from urllib.parse import quote as url_quote
 from vertex_claude_magic.errors import CostLimitExceeded, JournalError, quote
 from vertex_claude_magic.session.journal.place import make_private_file, refuse_link, shares_memory
 from vertex_claude_magic.session.journal.schema import migrate
+from vertex_claude_magic.session.journal.upkeep import give_back
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -111,6 +112,20 @@ class Database:
         """
         return self._run(work, "BEGIN", tries=_TRIES)
 
+    def shrink(self) -> None:
+        """Give the room of what was dropped back to the file system, as far as other programs allow it now.
+
+        Raises:
+            JournalError: the file cannot be written to.
+        """
+        self.write(give_back)
+        try:
+            with self._lock:
+                # The file itself only becomes shorter once the log is written back (sqlite.org/wal.html).
+                self._opened().execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+        except (sqlite3.Error, OSError) as failure:
+            raise journal_error(self.path, failure) from None
+
     def close(self) -> None:
         """Close the file; the next access opens it again."""
         with self._lock:
@@ -196,20 +211,12 @@ def _open(path: Path, shares: Callable[[Path], bool]) -> sqlite3.Connection:
         return _connect(path, "mode=ro" if os.access(path.parent, os.W_OK) else "mode=ro&immutable=1")
     connection = _connect(path, "mode=rw")
     try:
-        _refuse_foreign(connection)
         migrate(connection)
         _choose_log(connection, shares=shares(path))
     except BaseException:
         connection.close()
         raise
     return connection
-
-
-def _refuse_foreign(connection: sqlite3.Connection) -> None:
-    names = {name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
-    if names and "calls" not in names:
-        # The database of another program; it is left as it is.
-        raise sqlite3.DatabaseError("file is not a database")
 
 
 def _connect(path: Path, mode: str) -> sqlite3.Connection:

@@ -6,6 +6,7 @@ import os
 import re
 import stat
 import sys
+from contextlib import suppress
 from pathlib import Path
 
 from vertex_claude_magic.errors import JournalError, quote
@@ -13,6 +14,7 @@ from vertex_claude_magic.errors import JournalError, quote
 __all__ = [
     "OFF",
     "default_path",
+    "file_bytes",
     "is_there",
     "make_private_file",
     "private_folder",
@@ -41,6 +43,15 @@ def default_path() -> Path:
 def is_there(path: Path) -> bool:
     """Tell whether there is something at a path; one that cannot be looked at is taken for nothing."""
     return os.path.lexists(path) if "\0" not in str(path) else False
+
+
+def file_bytes(path: Path) -> int:
+    """Return the size of a journal in bytes, what SQLite's log still holds included; 0 where there is none."""
+    size = 0
+    for part in (path, path.with_name(f"{path.name}-wal")):
+        with suppress(OSError):
+            size += part.stat().st_size
+    return size
 
 
 def private_folder(folder: Path) -> None:

@@ -61,12 +61,13 @@ def migrate(connection: sqlite3.Connection, steps: tuple[str, ...] = MIGRATIONS)
     """Take the steps that the file has not taken yet.
 
     Raises:
-        JournalError: the file was written by a newer version of this package.
+        JournalError: the file was written by a newer version of this package, or is another program's.
     """
     if _version(connection) == 0:
         # Keeps the file bounded without ever rewriting it whole; it has to be said before the first table.
         connection.execute("PRAGMA auto_vacuum = INCREMENTAL")
     if _version(connection) == len(steps):
+        _refuse_others(connection, len(steps))
         return
     connection.execute("BEGIN IMMEDIATE")
     # Read again, because another kernel may have been faster.
@@ -77,10 +78,25 @@ def migrate(connection: sqlite3.Connection, steps: tuple[str, ...] = MIGRATIONS)
             f"The journal was written by a newer version of this package (schema {version}).",
             cure="Upgrade vertex-claude-magic, or name another file in the setting journal.",
         )
+    try:
+        _refuse_others(connection, version)
+    except JournalError:
+        connection.execute("ROLLBACK")
+        raise
     for statement in (part for step in steps[version:] for part in step.split(";")):
         connection.execute(statement)
     connection.execute(f"PRAGMA user_version = {len(steps)}")
     connection.execute("COMMIT")
+
+
+def _refuse_others(connection: sqlite3.Connection, version: int) -> None:
+    """Refuse the database of another program, which our tables would spoil."""
+    rows = connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")
+    tables = {name for (name,) in rows.fetchall()}
+    if tables if version == 0 else "calls" not in tables:
+        raise JournalError(
+            "The file is a database of another program.", cure="Name another file for the journal."
+        )
 
 
 def _version(connection: sqlite3.Connection) -> int:

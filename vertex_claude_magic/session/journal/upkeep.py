@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     import sqlite3
 
-__all__ = ["Keep", "Stats", "drop_old", "drop_oldest", "stats"]
+__all__ = ["Keep", "Stats", "drop_old", "drop_oldest", "give_back", "stats"]
 
 _FREED_PAGES = 2_000
 
@@ -42,7 +42,7 @@ def drop_old(connection: sqlite3.Connection, today: date, keep: Keep, most: int)
     first = (today - timedelta(days=keep.days)).isoformat()
     chosen = connection.execute("SELECT id FROM calls WHERE day < ? LIMIT ?", (first, most)).fetchall()
     dropped = _drop(connection, [number for (number,) in chosen])
-    _shrink(connection)
+    give_back(connection, _FREED_PAGES)
     return dropped
 
 
@@ -59,15 +59,8 @@ def drop_oldest(connection: sqlite3.Connection, keep: Keep, most: int) -> str | 
             break
         _drop(connection, [number])
         dropped = str(day)
-    _shrink(connection)
+    give_back(connection, _FREED_PAGES)
     return dropped
-
-
-def _shrink(connection: sqlite3.Connection) -> None:
-    """Give some of the pages that are free back to the file system."""
-    # One by one: of more pages at once, sqlite3 before Python 3.12 frees the first only.
-    for _ in range(min(_FREED_PAGES, _pragma(connection, "freelist_count"))):
-        connection.execute("PRAGMA incremental_vacuum(1)")
 
 
 def stats(connection: sqlite3.Connection) -> Stats:
@@ -83,6 +76,14 @@ def stats(connection: sqlite3.Connection) -> Stats:
         schema=_pragma(connection, "user_version"),
         log=str(connection.execute("PRAGMA journal_mode").fetchone()[0]),
     )  # fmt: skip
+
+
+def give_back(connection: sqlite3.Connection, most: int | None = None) -> None:
+    """Give up to `most` pages that hold nothing any more back to the file system; None for all."""
+    free = _pragma(connection, "freelist_count")
+    for _ in range(free if most is None else min(free, most)):
+        # Python ends this pragma after its first step, which frees one page, whatever number it is given.
+        connection.execute("PRAGMA incremental_vacuum(1)").fetchall()
 
 
 def _used(connection: sqlite3.Connection) -> int:

@@ -15,7 +15,7 @@ from pathlib import Path
 from tempfile import NamedTemporaryFile
 from typing import TYPE_CHECKING
 
-from vertex_claude_magic.errors import JournalError, RecordingInvalid, quote
+from vertex_claude_magic.errors import JournalError, OptionError, RecordingInvalid, quote
 from vertex_claude_magic.session.journal.place import private_folder, refuse_link
 from vertex_claude_magic.session.replay.recording_text import (
     MOST_RECORDS,
@@ -26,12 +26,12 @@ from vertex_claude_magic.session.replay.recording_text import (
 from vertex_claude_magic.vertex.canonical import digest_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
 
     from vertex_claude_magic.session.journal.calls import Kept
     from vertex_claude_magic.session.origin import Origin
 
-__all__ = ["Recording", "close_recordings", "recording_at"]
+__all__ = ["Recording", "close_recordings", "export_records", "recording_at"]
 
 _MOST_BYTES = 64 * 1024 * 1024
 # A question is made ready once for each model that its alias may have meant.
@@ -221,12 +221,45 @@ class Recording:
             raise self._failed("written", failure) from None
 
     def _failed(self, what: str, failure: Exception) -> JournalError:
-        # Without the name of the file that is written first, which is another one each time.
-        why = quote(getattr(failure, "strerror", None) or str(failure), 80)
-        return JournalError(
-            f"The recording {quote(str(self.path), 120)} cannot be {what} ({why}).",
-            cure="Look at the file's rights, or name another file in the setting recording.",
+        return _failed(self.path, what, failure)
+
+
+def _failed(path: Path, what: str, failure: Exception) -> JournalError:
+    # Without the name of the file that is written first, which is another one each time.
+    why = quote(getattr(failure, "strerror", None) or str(failure), 80)
+    return JournalError(
+        f"The recording {quote(str(path), 120)} cannot be {what} ({why}).",
+        cure="Look at the file's rights, or name another file for the recording.",
+    )
+
+
+def export_records(path: Path, records: Sequence[Kept], *, overwrite: bool) -> None:
+    """Write a new recording whole or not at all, without anything that belongs to its user or to one call.
+
+    Args:
+        path: The file.
+        records: The answers, in their order.
+        overwrite: Whether a file that is there may be replaced.
+
+    Raises:
+        OptionError: the file is there already, or would be larger than a recording may be.
+        JournalError: it cannot be written.
+    """
+    where = quote(str(path), 120)
+    if not overwrite and os.path.lexists(path):
+        raise OptionError(f"{where} is there already.", cure="Name another file, or use --force.")
+    text = write_records(list(records))
+    if len(records) > MOST_RECORDS or len(text.encode()) > _MOST_BYTES:
+        raise OptionError(
+            f"A recording holds at most {MOST_RECORDS:,} answers and {_MOST_BYTES / 1e6:.0f} MB.",
+            cure="Choose by --notebook, --since or --model.",
         )
+    refuse_link(path)
+    try:
+        private_folder(path.parent)
+        _replace(path, text)
+    except OSError as failure:
+        raise _failed(path, "written", failure) from None
 
 
 def _replace(path: Path, text: str) -> None:

@@ -1,0 +1,242 @@
+"""`vertex-claude journal`: look into the journal, make it smaller, and carry answers from one to another."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import time
+from datetime import date, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from vertex_claude_magic.cli import journal_text
+from vertex_claude_magic.errors import JournalError, OptionError, quote
+from vertex_claude_magic.session.journal import review, upkeep
+from vertex_claude_magic.session.journal.place import file_bytes
+from vertex_claude_magic.session.keeping import journal_of
+from vertex_claude_magic.session.options import DEFAULTS, AskOptions
+from vertex_claude_magic.session.usage import size
+
+if TYPE_CHECKING:
+    import sqlite3
+    from collections.abc import Callable, Iterator, Sequence
+
+    from vertex_claude_magic.session.journal.journal import Journal
+
+__all__ = ["main"]
+
+_STEP = 500
+_MOST_SHOWN = 10_000
+# What the names of written attachments end in; whatever else a request says of its media is no name.
+_ENDS = {"image/png": ".png", "image/jpeg": ".jpg", "image/gif": ".gif", "image/webp": ".webp",
+         "application/pdf": ".pdf", "text/plain": ".txt"}  # fmt: skip
+
+
+def main(argv: Sequence[str]) -> int:
+    """Run one of the commands `show`, `stats`, `prune`, `export` and `import`.
+
+    Raises:
+        ClaudeError: the journal or the recording is not there, is none, or cannot be used.
+    """
+    options = _parser().parse_args(argv)
+    journal = journal_of(AskOptions(journal=options.journal))
+    if journal is None:
+        raise JournalError(
+            "The journal is off (VERTEX_CLAUDE_JOURNAL).", cure="Name its file with --journal PATH."
+        )
+    if options.command != "import":
+        _check_there(journal.path)
+    try:
+        options.run(journal, options)
+    finally:
+        journal.close()
+    return 0
+
+
+def _check_there(path: Path) -> None:
+    try:
+        there = path.exists()
+    except OSError:
+        # A folder that may not be entered: opening the file says what is wrong.
+        return
+    if not there:
+        raise JournalError(
+            f"There is no journal at {quote(str(path), 200)}.",
+            cure="Ask something first, or name another file with --journal PATH.",
+        )
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="vertex-claude journal", allow_abbrev=False, description=__doc__)
+    commands = parser.add_subparsers(dest="command", required=True, metavar="command")
+
+    def command(name: str, run: Callable[[Journal, Any], None], text: str) -> argparse.ArgumentParser:
+        added = commands.add_parser(name, help=text, description=text, allow_abbrev=False)
+        added.add_argument("--journal", metavar="PATH", help="the journal's file; else VERTEX_CLAUDE_JOURNAL, "
+                           "else the one in your data folder")  # fmt: skip
+        added.set_defaults(run=run)
+        return added
+
+    _add_show(command("show", _show, "list the last calls, or show one whole"))
+    command("stats", _stats, "say how large the journal is and what it holds")
+    _add_prune(command("prune", _prune, "drop old calls, or all, and shrink the file"))
+    _add_export(command("export", _export, "write answers into a recording"))
+    taken = command("import", _import, "add the answers of a recording, for --replay")
+    taken.add_argument("file", type=Path, metavar="FILE", help="the recording")
+    return parser
+
+
+def _add_show(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("id", nargs="?", type=_number, metavar="ID", help="the number of a call")
+    parser.add_argument("--last", type=_number, default=20, metavar="N", help="how many to list (20)")
+    parser.add_argument("--attachments", type=Path, metavar="DIR", help="write the call's attachments there")
+
+
+def _add_prune(parser: argparse.ArgumentParser) -> None:
+    what = parser.add_mutually_exclusive_group()
+    what.add_argument("--days", type=_number, default=DEFAULTS["journal_days"], metavar="N",
+                      help="drop what is older than so many days (30)")  # fmt: skip
+    what.add_argument("--all", action="store_true", help="drop everything")
+
+
+def _add_export(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("file", type=Path, metavar="FILE", help="the recording to write")
+    parser.add_argument("--notebook", default="", metavar="NAME", help="only what this notebook asked")
+    parser.add_argument("--since", type=_day, metavar="DATE", help="only from this day on, YYYY-MM-DD")
+    parser.add_argument("--model", default="", metavar="ID", help="only what this model answered")
+    parser.add_argument("--force", action="store_true", help="overwrite the file")
+
+
+def _number(text: str) -> int:
+    # SQLite holds no integer above 2^63.
+    if not text.isdecimal() or not text.isascii() or not 0 < int(text[:19]) < 10**18:
+        raise argparse.ArgumentTypeError(f"{quote(text, 40)!r} is no number above 0")
+    return int(text[:19])
+
+
+def _day(text: str) -> str:
+    try:
+        return date.fromisoformat(text).isoformat()
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{quote(text, 40)!r} is no day such as 2026-11-26") from None
+
+
+def _show(journal: Journal, options: Any) -> None:
+    if options.id is None:
+        if options.attachments is not None:
+            raise OptionError("--attachments writes those of one call.", cure="Name it: journal show ID.")
+        count = min(options.last, _MOST_SHOWN)
+        print(journal_text.listing(journal.database.read(lambda connection: review.last(connection, count))))
+        return
+    entry = journal.database.read(lambda connection: review.entry(connection, options.id))
+    if entry is None:
+        raise OptionError(
+            f"The journal holds no call {options.id}.", cure="List the last ones: vertex-claude journal show"
+        )
+    print(journal_text.whole(entry))
+    if options.attachments is not None:
+        _write_attachments(journal, entry, options.attachments)
+
+
+def _write_attachments(journal: Journal, entry: review.Entry, folder: Path) -> None:
+    found = journal.database.read(lambda connection: review.attachments(connection, entry.id))
+    print(f"--- attachments: {len(found)}")
+    kinds = dict(_media(entry.request))
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        for name, content in found.items():
+            path = folder / f"{name}{_ENDS.get(kinds.get(name, ''), '.bin')}"
+            print(
+                f"{quote(str(path), 400)}{'' if _write_new(path, content) else ' (was there already, left as it is)'}"
+            )
+    except OSError as failure:
+        raise OptionError(
+            f"Attachments cannot be written to {quote(str(folder), 120)} ({quote(str(failure), 80)}).",
+            cure="Name another folder.",
+        ) from None
+
+
+def _media(value: Any) -> Iterator[tuple[str, str]]:
+    """Yield hash and media type of each attachment that a request names."""
+    waiting = [value]
+    while waiting:
+        part = waiting.pop()
+        if isinstance(part, dict):
+            if part.get("type") == "base64":
+                yield str(part.get("sha256")), str(part.get("media_type"))
+            waiting += part.values()
+        elif isinstance(part, list):
+            waiting += part
+
+
+def _write_new(path: Path, content: bytes) -> bool:
+    try:
+        number = os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY | getattr(os, "O_BINARY", 0), 0o600)
+    except FileExistsError:
+        return False
+    with os.fdopen(number, "wb") as file:
+        file.write(content)
+    return True
+
+
+def _stats(journal: Journal, options: Any) -> None:  # noqa: ARG001 - all commands are called alike
+    print(journal_text.numbers(journal.path, journal.database.read(upkeep.stats)))
+
+
+def _prune(journal: Journal, options: Any) -> None:
+    before = file_bytes(journal.path)
+    dropped = journal.database.write(review.clear) if options.all else _drop_old(journal, options.days)
+    journal.database.shrink()
+    # The last one to close the file writes its log back.
+    journal.close()
+    after = file_bytes(journal.path)
+    what = "calls" if options.all else f"calls older than {options.days} days"
+    print(f"{dropped:,} {what} were dropped.")
+    print(f"The file had {size(before)} and has {size(after)}.")
+
+
+def _drop_old(journal: Journal, days: int) -> int:
+    today = datetime.now().astimezone().date()
+    # No older day can be written down.
+    keep = upkeep.Keep(days=min(days, today.toordinal() - 1))
+
+    def drop(connection: sqlite3.Connection) -> int:
+        return upkeep.drop_old(connection, today, keep, _STEP)
+
+    dropped = 0
+    while step := journal.database.write(drop):
+        dropped += step
+    return dropped
+
+
+def _export(journal: Journal, options: Any) -> None:
+    from vertex_claude_magic.session.replay.recording import export_records
+
+    records = journal.database.read(
+        lambda connection: review.answers(
+            connection, notebook=options.notebook, since=options.since or "", model=options.model
+        )
+    )
+    if not records:
+        raise OptionError(
+            "The journal holds no answer that fits.",
+            cure="See what it holds: vertex-claude journal show",
+        )
+    export_records(options.file, records, overwrite=options.force)
+    print(f"{len(records):,} answers were written to {quote(str(options.file), 200)}{_from_here(records)}.")
+
+
+def _from_here(records: Sequence[Any]) -> str:
+    local = sum(kept.source in {"local", "emulator"} for kept in records)
+    return f"; {local:,} of them are from a server on this machine, not from Claude" if local else ""
+
+
+def _import(journal: Journal, options: Any) -> None:
+    from vertex_claude_magic.session.journal.importing import add_records
+    from vertex_claude_magic.session.replay.recording import Recording
+
+    if not os.path.lexists(options.file):
+        raise OptionError(f"There is no file {quote(str(options.file), 200)}.", cure="Look at its name.")
+    records = Recording(options.file).all()
+    done = journal.database.write(lambda connection: add_records(connection, records, time.time()))
+    print(f"{done.added:,} answers were added, {done.known:,} were there already{_from_here(records)}.")

@@ -1,0 +1,229 @@
+"""The journal as people read it in a terminal: the last calls a line each, one call whole, the file in numbers.
+
+Everything that comes from a prompt, an answer or a name passes `safe_plain` and is bounded. Costs are
+estimates from the price table.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from datetime import datetime
+from textwrap import indent
+from typing import TYPE_CHECKING, Any
+
+from vertex_claude_magic.errors import quote
+from vertex_claude_magic.markdown.characters import safe_plain
+from vertex_claude_magic.session.journal.review import DAMAGED
+from vertex_claude_magic.session.usage import amount, size
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+    from pathlib import Path
+
+    from vertex_claude_magic.session.journal.review import Entry
+    from vertex_claude_magic.session.journal.upkeep import Stats
+
+__all__ = ["listing", "numbers", "whole"]
+
+# Characters of one text, and of a name or the beginning of a prompt in a list.
+_MOST = 100_000
+_MOST_WHOLE = 2_000_000
+_NAME = 24
+_PROMPT = 48
+_HEADS = ("No.", "Time", "Notebook", "Model", "In / out", "USD (est.)", "State", "Prompt")
+_LOGS = {"wal": "write-ahead", "delete": "rollback (for a network file system)"}
+
+
+def listing(entries: Sequence[Entry]) -> str:
+    """Return a line for each call: number, local time, notebook, model, tokens, cost, state, first words.
+
+    >>> listing([])
+    'The journal holds no calls yet.'
+    """
+    if not entries:
+        return "The journal holds no calls yet."
+    rows = [_HEADS, *(_cells(entry) for entry in entries)]
+    widths = [max(len(row[column]) for row in rows) for column in range(len(_HEADS))]
+    return "\n".join(
+        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows
+    )
+
+
+def _cells(entry: Entry) -> tuple[str, ...]:
+    return (
+        str(entry.id),
+        _time(entry.at, "%Y-%m-%d %H:%M"),
+        _short(entry.notebook, _NAME) or "-",
+        _short(entry.model, 32),
+        _tokens(entry),
+        _usd(entry),
+        _short(entry.state, 12),
+        _short(_prompt(entry.request), _PROMPT),
+    )
+
+
+def _time(at: float, form: str) -> str:
+    try:
+        return datetime.fromtimestamp(at).astimezone().strftime(form)
+    except (OverflowError, OSError, ValueError):
+        return "?"
+
+
+def _short(text: str, limit: int) -> str:
+    return quote(safe_plain(text[: limit * 8]), limit)
+
+
+def _tokens(entry: Entry) -> str:
+    counts = (entry.input_tokens, entry.cache_write_tokens, entry.cache_read_tokens)
+    known = [count for count in counts if count is not None]
+    if not known and entry.output_tokens is None:
+        return "-"
+    taken = f"{sum(known):,}" if known else "?"
+    return f"{taken} / {'?' if entry.output_tokens is None else f'{entry.output_tokens:,}'}"
+
+
+def _usd(entry: Entry) -> str:
+    if entry.state == "imported":
+        return "0"
+    if entry.cost is not None:
+        return amount(entry.cost)
+    return "unknown" if entry.cost_most is None else f"up to {amount(entry.cost_most)}"
+
+
+def _prompt(request: Mapping[str, Any] | None) -> str:
+    """Return the text that was asked last, as far as there is one."""
+    body = (request or {}).get("body")
+    if request is DAMAGED or not isinstance(body, Mapping) or not body:
+        return "(damaged)" if request is DAMAGED else "(not kept)"
+    messages = body.get("messages")
+    for message in reversed(messages if isinstance(messages, list) else []):
+        if isinstance(message, Mapping) and message.get("role") == "user":
+            blocks = _blocks(message.get("content"))
+            texts = [block["text"] for block in blocks if isinstance(block.get("text"), str)]
+            return texts[-1] if texts else " ".join(f"[{block.get('type')}]" for block in blocks[:4])
+    return ""
+
+
+def _blocks(content: Any) -> list[Mapping[str, Any]]:
+    if isinstance(content, str):
+        return [{"type": "text", "text": content}]
+    return (
+        [block for block in content if isinstance(block, Mapping)]
+        if isinstance(content, (list, tuple))
+        else []
+    )
+
+
+def whole(entry: Entry) -> str:
+    """Return all that the journal has of one call, up to two million characters."""
+    text = "\n".join([*_facts(entry), "", *_request(entry), "", *_answer(entry)])
+    return text if len(text) <= _MOST_WHOLE else f"{text[:_MOST_WHOLE]}\n... (the rest is left out)"
+
+
+def _facts(entry: Entry) -> Iterator[str]:
+    reused = "" if entry.saved is None else f", an answer given again saved {amount(entry.saved)}"
+    facts = (
+        ("call", str(entry.id)),
+        ("time", _time(entry.at, "%Y-%m-%d %H:%M:%S %z")),
+        ("notebook", entry.notebook),
+        (
+            "model",
+            entry.model if entry.asked in {"", entry.model} else f"{entry.model} (asked: {entry.asked})",
+        ),
+        ("region", entry.region),
+        ("from", entry.source),
+        ("state", entry.state),
+        ("tokens", f"{_tokens(entry)} (in / out), {entry.cache_read_tokens or 0:,} cached"),
+        ("USD", f"{_usd(entry)} (an estimate{reused})"),
+        ("seconds", "" if entry.seconds is None else f"{entry.seconds:.1f}"),
+        ("stopped by", entry.stop_reason or ""),
+        ("error", entry.error or ""),
+        ("message id", entry.message_id or ""),
+        ("request id", entry.request_id or ""),
+    )
+    return (f"{name:<12}{_short(text, 200)}" for name, text in facts if text)
+
+
+def _request(entry: Entry) -> Iterator[str]:
+    request = entry.request
+    body = None if request is None else request.get("body")
+    if request is DAMAGED or not isinstance(body, Mapping) or not body:
+        why = "damaged" if request is DAMAGED else "not kept"
+        yield f"The request is {why}."
+        return
+    rest = {name: value for name, value in body.items() if name not in {"system", "messages"}}
+    if request is not None and request.get("beta"):
+        rest["beta"] = request["beta"]
+    yield from _section("parameters", [_json(rest)])
+    if body.get("system"):
+        yield from _section("system", _content(body["system"]))
+    messages = body.get("messages")
+    for message in messages if isinstance(messages, (list, tuple)) else ():
+        if isinstance(message, Mapping):
+            yield from _section(str(message.get("role")), _content(message.get("content")))
+
+
+def _answer(entry: Entry) -> Iterator[str]:
+    answer = entry.answer
+    if answer is None or answer is DAMAGED:
+        again = " here; it stands with the call that was answered first" if entry.state == "replayed" else ""
+        yield "The answer is damaged." if answer is DAMAGED else f"No answer is kept{again}."
+        return
+    yield from _section("answer", _content(answer.get("content")))
+    failed = answer.get("error")
+    if isinstance(failed, Mapping):
+        yield from _section("error", [f"{failed.get('type')}: {failed.get('message')} {failed.get('cure')}"])
+
+
+def _section(name: str, texts: Iterable[str]) -> Iterator[str]:
+    yield f"--- {_short(name, 40)}"
+    for text in texts:
+        yield _bounded(text)
+
+
+def _content(content: Any) -> Iterator[str]:
+    for block in _blocks(content):
+        yield _block(block)
+
+
+def _block(block: Mapping[str, Any]) -> str:
+    kind, source = block.get("type"), block.get("source")
+    if isinstance(block.get("text"), str):
+        return str(block["text"])
+    if isinstance(block.get("thinking"), str):
+        return f"[thinking]\n{block['thinking']}"
+    if isinstance(source, Mapping) and "sha256" in source:
+        return (
+            f"[{kind}: {source.get('media_type')}, {source.get('bytes')} bytes, SHA-256 {source['sha256']}]"
+        )
+    return f"[{kind}] {_json(block)}"
+
+
+def _json(value: Any) -> str:
+    try:
+        return json.dumps(value, indent=1, ensure_ascii=False, default=str)
+    except (RecursionError, ValueError):
+        return "(nested too deeply to be shown)"
+
+
+def _bounded(text: str) -> str:
+    more = len(text) - _MOST
+    shown = f"{safe_plain(text[:_MOST])}{f' ... ({more:,} more characters)' if more > 0 else ''}"
+    # Only what we say begins at the margin.
+    return indent(shown, "  ")
+
+
+def numbers(path: Path, stats: Stats) -> str:
+    """Return the journal in numbers."""
+    pairs = (
+        ("file", quote(str(path), 200)),
+        ("size", size(stats.size)),
+        ("calls", f"{stats.calls:,}"),
+        ("answers", f"{stats.answers:,} that may be given again, errors included"),
+        ("attachments", f"{stats.attachments:,} of {size(stats.attachment_bytes)}"),
+        ("days", f"{stats.first_day} to {stats.last_day}" if stats.first_day else "none yet"),
+        ("log", _LOGS.get(stats.log, stats.log)),
+        ("schema", str(stats.schema)),
+    )
+    return "\n".join(f"{name:<12}{text}" for name, text in pairs)
