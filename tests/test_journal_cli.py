@@ -616,7 +616,7 @@ def test_what_is_not_there_is_named(asked, capsys, tmp_path):
     """A number that no call has, a recording that is not there."""
     assert "no call 99" in refused(capsys, "show", "99")
     assert "There is no file" in refused(capsys, "import", str(tmp_path / "none"))
-    assert "cannot be read" in refused(capsys, "import", str(tmp_path))
+    assert "no plain file" in refused(capsys, "import", str(tmp_path))
 
 
 @pytest.mark.parametrize(

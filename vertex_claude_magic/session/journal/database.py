@@ -16,7 +16,7 @@ from urllib.parse import quote as url_quote
 
 from vertex_claude_magic.errors import CostLimitExceeded, JournalError, quote
 from vertex_claude_magic.session.journal.place import make_private_file, refuse_link, shares_memory
-from vertex_claude_magic.session.journal.schema import migrate
+from vertex_claude_magic.session.journal.schema import is_foreign, migrate
 from vertex_claude_magic.session.journal.upkeep import give_back
 
 if TYPE_CHECKING:
@@ -211,12 +211,21 @@ def _open(path: Path, shares: Callable[[Path], bool]) -> sqlite3.Connection:
         return _connect(path, "mode=ro" if os.access(path.parent, os.W_OK) else "mode=ro&immutable=1")
     connection = _connect(path, "mode=rw")
     try:
+        _refuse_foreign(connection, path)
         migrate(connection)
         _choose_log(connection, shares=shares(path))
     except BaseException:
         connection.close()
         raise
     return connection
+
+
+def _refuse_foreign(connection: sqlite3.Connection, path: Path) -> None:
+    if is_foreign(connection):
+        raise JournalError(
+            f"The journal {quote(str(path), 120)} is a database of another program.",
+            cure="Name another file in the setting journal.",
+        )
 
 
 def _connect(path: Path, mode: str) -> sqlite3.Connection:

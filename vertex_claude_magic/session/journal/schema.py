@@ -13,7 +13,7 @@ from vertex_claude_magic.errors import JournalError
 if TYPE_CHECKING:
     import sqlite3
 
-__all__ = ["MIGRATIONS", "migrate"]
+__all__ = ["MIGRATIONS", "is_foreign", "migrate"]
 
 # The content of a call stands in a table of its own, so that sums over years of calls read narrow rows only.
 _CALLS = """
@@ -61,13 +61,12 @@ def migrate(connection: sqlite3.Connection, steps: tuple[str, ...] = MIGRATIONS)
     """Take the steps that the file has not taken yet.
 
     Raises:
-        JournalError: the file was written by a newer version of this package, or is another program's.
+        JournalError: the file was written by a newer version of this package.
     """
     if _version(connection) == 0:
         # Keeps the file bounded without ever rewriting it whole; it has to be said before the first table.
         connection.execute("PRAGMA auto_vacuum = INCREMENTAL")
     if _version(connection) == len(steps):
-        _refuse_others(connection, len(steps))
         return
     connection.execute("BEGIN IMMEDIATE")
     # Read again, because another kernel may have been faster.
@@ -78,25 +77,21 @@ def migrate(connection: sqlite3.Connection, steps: tuple[str, ...] = MIGRATIONS)
             f"The journal was written by a newer version of this package (schema {version}).",
             cure="Upgrade vertex-claude-magic, or name another file in the setting journal.",
         )
-    try:
-        _refuse_others(connection, version)
-    except JournalError:
-        connection.execute("ROLLBACK")
-        raise
     for statement in (part for step in steps[version:] for part in step.split(";")):
         connection.execute(statement)
     connection.execute(f"PRAGMA user_version = {len(steps)}")
     connection.execute("COMMIT")
 
 
-def _refuse_others(connection: sqlite3.Connection, version: int) -> None:
-    """Refuse the database of another program, which our tables would spoil."""
-    rows = connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")
-    tables = {name for (name,) in rows.fetchall()}
-    if tables if version == 0 else "calls" not in tables:
-        raise JournalError(
-            "The file is a database of another program.", cure="Name another file for the journal."
-        )
+def is_foreign(connection: sqlite3.Connection) -> bool:
+    """Tell whether this is the database of another program, which our tables would spoil."""
+    # In one transaction, because another kernel may be making our tables.
+    connection.execute("BEGIN")
+    rows = connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'").fetchall()
+    version = _version(connection)
+    connection.execute("ROLLBACK")
+    tables = {name for (name,) in rows}
+    return bool(tables) if version == 0 else "calls" not in tables
 
 
 def _version(connection: sqlite3.Connection) -> int:
