@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import os
+import sqlite3
 import time
+from contextlib import closing
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -24,6 +26,7 @@ from vertex_claude_magic.session.doctor.diagnosis import Diagnosis
 from vertex_claude_magic.session.doctor.examination import Check, Timer, examine, unfinished
 from vertex_claude_magic.session.doctor.finding import MARKS, Finding, is_ill, verdict
 from vertex_claude_magic.session.doctor.probes import FIXED_TEXT, Patience, real_probes
+from vertex_claude_magic.session.journal.schema import MIGRATIONS, migrate
 from vertex_claude_magic.session.options import AskOptions
 from vertex_claude_magic.vertex.auth import ApplicationDefault, FixedToken
 from vertex_claude_magic.vertex.identity import Identity
@@ -200,8 +203,7 @@ def test_every_sickness_of_the_emulator_has_its_row():
 def test_a_healthy_set_up_is_all_green_in_less_than_3_seconds(diagnose):
     """With the one-token request, a journal and a notebook, everything is ok."""
     started = time.monotonic()
-    well = Finding(outcome="ok", seen="Writable.")
-    diagnosis = diagnose(row("", "", "", probe=True), front_end="colab", journal_health=lambda: well)
+    diagnosis = diagnose(row("", "", "", probe=True), front_end="colab")
     assert time.monotonic() - started < 3
     assert [finding.name for finding in diagnosis.findings] == ORDER
     assert {finding.outcome for finding in diagnosis.findings} == {"ok"}
@@ -212,8 +214,8 @@ def test_a_healthy_set_up_is_not_ill_without_the_one_token_request(diagnose):
     """What nobody looked at is told apart from what is well."""
     found = named(diagnose().findings)
     assert {name for name, each in found.items() if each.outcome != "ok"} == {
-        "quota", "one token", "widgets", "journal"}  # fmt: skip
-    assert {found[name].outcome for name in ("quota", "journal")} == {"not checked"}
+        "quota", "one token", "widgets"}  # fmt: skip
+    assert found["quota"].outcome == "not checked"
     assert "console.cloud.google.com/iam-admin/quotas?project=emulator-project" in found["quota"].cure
     assert "fraction of a cent" in found["one token"].seen
 
@@ -336,23 +338,83 @@ def test_the_demo_needs_no_login(claude_emulator):
     assert named(diagnosis.findings)["token"].seen == "A fixed token, which is never renewed."
 
 
-JOURNALS = {
-    "of an older schema": Finding(
-        outcome="failure", seen="journal.sqlite has schema 1.", cure="Run: vertex-claude journal upgrade"
-    ),
-    "not writable": Finding(
-        outcome="failure",
-        seen="journal.sqlite: Read-only file system.",
-        cure="Set: VERTEX_CLAUDE_JOURNAL to a file",
-    ),
-}
+def older(path: Path) -> None:
+    with closing(sqlite3.connect(path, isolation_level=None)) as connection:
+        migrate(connection, MIGRATIONS[:1])
 
 
-@pytest.mark.parametrize("found", JOURNALS.values(), ids=JOURNALS)
-def test_what_is_wrong_with_the_journal_is_told(diagnose, found):
-    """The journal knows itself; the diagnosis gives it its line."""
-    last = diagnose(journal_health=lambda: found).findings[-1]
-    assert (last.name, last.outcome, last.seen, last.cure) == ("journal", "failure", found.seen, found.cure)
+def newer(path: Path) -> None:
+    with closing(sqlite3.connect(path, isolation_level=None)) as connection:
+        connection.execute("PRAGMA user_version = 99")
+
+
+def of_another_program(path: Path) -> None:
+    with closing(sqlite3.connect(path, isolation_level=None)) as connection:
+        connection.execute("CREATE TABLE bookmarks (url)")
+
+
+def damaged(path: Path) -> None:
+    path.write_bytes(b"Dear diary,\n" * 500)
+
+
+def without_folder(path: Path) -> None:
+    path.parent.rmdir()
+    path.parent.write_text("a file in the place of the folder")
+
+
+# How the journal is, what the check says, how the line and its cure begin.
+JOURNALS = [
+    (lambda path: None, "ok", "None yet; the next question begins ", ""),
+    (older, "ok", "kB, schema 1, of an older version", ""),
+    (newer, "failure", "by a newer version of this package (schema 99)", "Run: pip install --upgrade"),
+    (of_another_program, "failure", "is a database of another program", "Set: VERTEX_CLAUDE_JOURNAL to"),
+    (damaged, "failure", "is no journal", "Run: mv "),
+    (
+        lambda path: path.symlink_to("/dev/null"),
+        "failure",
+        "is a symbolic link",
+        "Set: VERTEX_CLAUDE_JOURNAL to",
+    ),
+    (without_folder, "failure", "cannot be used", "Set: VERTEX_CLAUDE_JOURNAL to"),
+]
+
+
+@pytest.mark.parametrize(
+    ("make", "outcome", "says", "cure"), JOURNALS, ids=lambda each: getattr(each, "__name__", None)
+)
+def test_the_journal_is_looked_at_and_left_as_it_is(
+    diagnose, monkeypatch, tmp_path, make, outcome, says, cure
+):
+    """An older schema waits for the next question, a newer one for an upgrade; nothing is made or changed."""
+    path = tmp_path / "kept" / "journal.sqlite3"
+    path.parent.mkdir()
+    make(path)
+    monkeypatch.setenv("VERTEX_CLAUDE_JOURNAL", str(path))
+    before = path.read_bytes() if path.is_file() else None
+    last = diagnose().findings[-1]
+    assert (last.name, last.outcome) == ("journal", outcome)
+    assert says in last.seen
+    assert last.cure.startswith(cure)
+    assert (path.read_bytes() if path.is_file() else None) == before
+
+
+def test_a_journal_that_somebody_locks_is_named(diagnose, monkeypatch, tmp_path):
+    """Case 75: whoever holds the write lock is not waited for longer than half a second."""
+    path = tmp_path / "journal.sqlite3"
+    monkeypatch.setenv("VERTEX_CLAUDE_JOURNAL", str(path))
+    older(path)
+    with closing(sqlite3.connect(path, isolation_level=None)) as other:
+        other.execute("BEGIN EXCLUSIVE")
+        last = diagnose().findings[-1]
+    assert (last.outcome, "is locked by another program" in last.seen) == ("failure", True)
+
+
+def test_a_journal_that_is_off_is_no_illness(diagnose, monkeypatch):
+    """It says who switched it off."""
+    monkeypatch.setenv("VERTEX_CLAUDE_JOURNAL", "off")
+    last = diagnose().findings[-1]
+    assert (last.outcome, last.seen) == (
+        "not checked", "The journal is off (from VERTEX_CLAUDE_JOURNAL), so nothing is kept.")  # fmt: skip
 
 
 OLD = {

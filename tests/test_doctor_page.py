@@ -263,4 +263,4 @@ def test_in_a_terminal_the_lines_are_printed(claude_emulator, monkeypatch, capsy
     run_doctor(shell.magics, "--probe", patience=Patience())
     lines = capsys.readouterr().out.splitlines()
     assert lines[0].startswith("✓ versions")
-    assert lines[-1].startswith("Nothing wrong was found: 14 ok")
+    assert lines[-1].startswith("Nothing wrong was found: 15 ok")

@@ -60,6 +60,7 @@ COLUMNS = {
     "contents": {"call", "request", "answer"},
     "attachments": {"hash", "content"},
     "call_attachments": {"hash", "call"},
+    "notes": {"kind", "key", "value", "at"},
 }  # fmt: skip
 
 

@@ -210,8 +210,19 @@ def test_google_and_the_journal_stand_side_by_side(shell):
     assert "  here:   /home/me/journal.db" in lines
 
 
+def test_what_the_journal_keeps_stands_beside_it(shell):
+    """Its days, its rows and its place, as they are."""
+    shell.ok("%claude -q hi")
+    shell.ok("%config ClaudeMagics.journal_days = 60")
+    shell.ok("%claude_logging")
+    assert "here:   60 days" in shell.page.text
+    assert "the calls of this extension, 1 by now" in shell.page.text
+    assert "here:   ~/" in shell.page.text
+
+
 def test_without_a_journal_that_is_said(shell):
     """Not passed over."""
+    shell.ok('%config ClaudeMagics.journal = "off"')
     shell.ok("%claude_logging")
     assert "here:   no journal" in shell.page.text
 

@@ -53,7 +53,8 @@ def until(shell, ready):
 def checked(shell, front):
     """Press Check and wait for the end."""
     front.click("Check")
-    until(shell, lambda: not shell.magics.panel.work.health.checking)
+    health = shell.magics.panel.work.health
+    until(shell, lambda: not health.checking and " of " not in health.check_note)
 
 
 def read(shell, front):
@@ -168,8 +169,7 @@ def test_a_refused_reading_names_the_role(shell, front):
 
 
 def test_spend_stands_against_its_limits(shell, front):
-    """As the callable says it at every drawing; without rows there is nothing."""
-    assert "Spent against limits" not in front.text()
+    """As the callable says it at every drawing."""
     shell.magics.control.spend = lambda: [
         SpendRow("this <session>", 0.0412, 1.0),
         SpendRow("today", 0.31, None),
@@ -180,6 +180,16 @@ def test_spend_stands_against_its_limits(shell, front):
     assert "today 0.3100 no limit" in text
     pages = "".join(each.value for each in front.shown() if isinstance(each, ipywidgets.HTML))
     assert "<session>" not in pages
+
+
+def test_spend_follows_the_questions_of_the_session(shell, front):
+    """Session and day move with each answer; a limit is shown beside them."""
+    shell.ok("%config ClaudeMagics.max_session_cost = 2")
+    assert "this session 0 2" in " ".join(front.text().split())
+    cost = shell.ok("%%claude -q\nhi").cost
+    text = " ".join(front.text().split())
+    assert f"this session {cost:.4f} 2" in text
+    assert f"today, all notebooks {cost:.4f} no limit" in text
 
 
 def test_the_saved_state_stays_small_and_holds_no_secret(shell, front):

@@ -12,6 +12,7 @@ from test_listing import QUIET_HTML, Elements
 from vertex_claude_magic import Claude, errors
 from vertex_claude_magic.session.choices import region_choices
 from vertex_claude_magic.session.control_room import ControlRoom, MemoryNotes
+from vertex_claude_magic.session.journal.journal import close_journals
 from vertex_claude_magic.session.live_models import compare
 from vertex_claude_magic.session.options import AskOptions
 from vertex_claude_magic.sightings import Sighting, Sightings
@@ -191,3 +192,29 @@ def test_notes_that_are_not_understood_are_left_out(key, value):
         ).cells
         == ()
     )
+
+
+def test_what_was_seen_is_known_to_the_next_kernel(claude_emulator, home):
+    """In the journal, with its date; another session's errors tell of it."""
+    options = {
+        "project": claude_emulator.project,
+        "base_url": claude_emulator.base_url,
+        "access_token": "emulator",
+    }
+    first = Claude(**options)
+    first.control.notes.note("availability", f"{claude_emulator.project}/us/claude-sonnet-5-5",
+                             {"state": "usable", "reason": "it answered one token", "proof": "answer"})  # fmt: skip
+    close_journals()
+    claude_emulator.bar("claude-sonnet-5-5", "global", "not enabled")
+    with pytest.raises(errors.ModelNotEnabled) as caught:
+        Claude(**options).ask("hi")
+    assert "It was usable in us when last checked (20" in caught.value.cure
+
+
+def test_without_a_journal_what_was_seen_lasts_as_long_as_the_session():
+    """Nothing is written, and the session knows it all the same."""
+    claude = Claude(project="p", access_token="t", journal="off")
+    claude.control.notes.note("availability", "p/us/m", {"state": "usable"})
+    assert claude.control.sightings().find("m", "us", "p").state == "usable"
+    other = Claude(project="p", access_token="t", journal="off")
+    assert other.control.sightings().find("m", "us", "p") is None

@@ -116,6 +116,9 @@ def ask_prepared(
         if parsed.name and interrupt.reply is not None and interrupt.reply.blocks:
             magics.shell.user_ns[parsed.name] = interrupt.reply
         raise
+    if magics.panel is not None:
+        # It shows what was spent.
+        magics.panel.draw()
     if parsed.name:
         magics.shell.user_ns[parsed.name] = reply
     if not shown["quiet"] or magics.cells.ends_in_question():

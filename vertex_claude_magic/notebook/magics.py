@@ -304,9 +304,9 @@ class ClaudeMagics(Magics, Settings):  # type: ignore[misc]
     def control(self) -> ControlRoom:
         """What checks have found, and what journal and limits tell."""
         if self._control is None:
-            from vertex_claude_magic.session.control_room import ControlRoom
+            from vertex_claude_magic.notebook.control import control_room
 
-            self._control = ControlRoom()
+            self._control = control_room(self)
         return self._control
 
     def options(self) -> Any:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from vertex_claude_magic import errors
 from vertex_claude_magic.catalog import Catalog
-from vertex_claude_magic.session.control_room import ControlRoom
+from vertex_claude_magic.session.control_room import ControlRoom, JournalNotes
 from vertex_claude_magic.session.keeping import Keeping, journal_of, limits_of, memory_of
 from vertex_claude_magic.session.options import AskOptions, find_setting, merge
 from vertex_claude_magic.session.prompt import Scope
@@ -85,7 +85,7 @@ class Claude:
         self._transport = Transport(
             authorizer=_authorizer(credentials, access_token), policy=self._policy, clock=clock
         )
-        self.control = control or ControlRoom()
+        self.control = control or ControlRoom(notes=JournalNotes(lambda: journal_of(self.options)))
 
     def __repr__(self) -> str:
         region, model = find_setting("region", self.options).value, find_setting("model", self.options).value

@@ -17,7 +17,9 @@ from vertex_claude_magic.sightings import NOTE_KINDS, Sightings
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-__all__ = ["ControlRoom", "JournalFacts", "MemoryNotes", "Notes", "SpendRow"]
+    from vertex_claude_magic.session.journal.journal import Journal
+
+__all__ = ["ControlRoom", "JournalFacts", "JournalNotes", "MemoryNotes", "Notes", "SpendRow"]
 
 
 def _now() -> datetime:
@@ -59,6 +61,35 @@ class MemoryNotes:
             return dict(self._kept.get(kind, {}))
 
 
+class JournalNotes:
+    """Notes in the journal, for all kernels and for as long as it keeps things; without one, in memory.
+
+    Args:
+        journal: Returns the journal, None where it is off.
+    """
+
+    def __init__(self, journal: Callable[[], Journal | None]) -> None:
+        self._journal = journal
+        self._memory = MemoryNotes()
+
+    def note(self, kind: str, key: str, value: Any) -> None:
+        """Note a value with the present moment."""
+        self._memory.note(kind, key, value)
+        journal = self._journal()
+        if journal is not None:
+            journal.note(kind, key, value)
+
+    def notes(self, kind: str) -> dict[str, tuple[Any, datetime]]:
+        """Return all values of a kind; where the journal could not keep one, what this process knows."""
+        journal = self._journal()
+        found = journal.notes(kind) if journal is not None else {}
+        own = self._memory.notes(kind)
+        return {
+            **own,
+            **{key: kept for key, kept in found.items() if key not in own or kept[1] >= own[key][1]},
+        }
+
+
 class JournalFacts(NamedTuple):
     """What the local journal keeps: for how many days, how many rows by now, in which file."""
 
@@ -68,7 +99,7 @@ class JournalFacts(NamedTuple):
 
 
 class SpendRow(NamedTuple):
-    """What was spent against one limit, in USD; None where no limit is set."""
+    """What was spent against one limit, in USD; infinite where that is not known, None where no limit is set."""
 
     name: str
     spent: float

@@ -9,6 +9,7 @@ from vertex_claude_magic.errors import quote
 from vertex_claude_magic.notebook.grid import state_of
 from vertex_claude_magic.notebook.panel.fragments import runnable, said
 from vertex_claude_magic.notebook.panel.tables import table
+from vertex_claude_magic.session.usage import amount
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -125,7 +126,7 @@ def spend_table(rows: Sequence[SpendRow]) -> str:
     """
     if not rows:
         return ""
-    body = [(escape(quote(row.name, 60)), f"{row.spent:.4f}", _left(row)) for row in rows]
+    body = [(escape(quote(row.name, 60)), amount(row.spent), _left(row)) for row in rows]
     return table(
         "Spent against limits, USD by estimate.", ("Limit", "Spent", "Of"), body, [False] * len(rows)
     )

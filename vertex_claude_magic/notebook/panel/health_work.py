@@ -175,10 +175,10 @@ class PanelHealth:
     def _checked(self, job: Job) -> None:
         done, of = self._checking.progress if self._checking is not None else (0, 0)
         ended = {"done": "Checked.", "stopped": "Stopped; what is known stays.", "failed": str(job.error)}
-        self._say("check_note", ended.get(job.state) or f"{done} of {of or '…'} answers …")
         if job.state != "running":
-            # The region list shows what was found.
+            # The region list shows what was found, before anybody reads that the check is over.
             self._state.tell(self._state.message)
+        self._say("check_note", ended.get(job.state) or f"{done} of {of or '…'} answers …")
 
     def _read(self, job: Job) -> None:
         notes = {"running": "Reading …", "failed": str(job.error), "stopped": "Stopped."}

@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING
 from vertex_claude_magic.session.doctor import service_checks, setup_checks
 from vertex_claude_magic.session.doctor.cures import Patient, cure_of
 from vertex_claude_magic.session.doctor.examination import Check
-from vertex_claude_magic.session.doctor.finding import Finding
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -38,33 +37,26 @@ _CHECKS = (
     ("quota", service_checks.quota, ("model",)),
     ("one token", service_checks.one_token, ("quota",)),
     ("widgets", setup_checks.widgets, ()),
+    ("journal", setup_checks.journal, ()),
 )
 
 
-def all_checks(
-    case: Case, probes: Probes, *, journal_health: Callable[[], Finding] | None = None
-) -> tuple[Check, ...]:
+def all_checks(case: Case, probes: Probes) -> tuple[Check, ...]:
     """Return the checks of a diagnosis in their order.
 
     Args:
         case: The settings.
         probes: What is looked with.
-        journal_health: Looks at the journal; None where there is none.
     """
-    checks = [
+    return tuple(
         Check(name=name, look=partial(look, case, probes), needs=_needs(name, needs, case))
         for name, look, needs in _CHECKS
-    ]
-    return (*checks, Check(name="journal", look=journal_health or _no_journal))
+    )
 
 
 def _needs(name: str, needs: tuple[str, ...], case: Case) -> tuple[str, ...]:
     # Only where nobody names the project are the credentials asked for it.
     return (*needs, "credentials") if name == "project" and not case.project.value else needs
-
-
-def _no_journal() -> Finding:
-    return Finding(outcome="not checked", seen="No journal is kept here.")
 
 
 def cure_for(case: Case, probes: Probes) -> Callable[[ClaudeError], str]:

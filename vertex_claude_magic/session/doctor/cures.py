@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlencode
 
 from vertex_claude_magic import errors
+from vertex_claude_magic.session.options import find_setting
 from vertex_claude_magic.vertex.auth import login_cure
 from vertex_claude_magic.vertex.endpoint import check_location
 from vertex_claude_magic.vertex.failures import read_failure
@@ -235,6 +236,19 @@ def _refused(_: errors.ClaudeError, patient: Patient) -> str:
     return without_address(patient) or "Use: --model haiku, to see whether it is this model only"
 
 
+def _journal(error: errors.ClaudeError, patient: Patient) -> str:
+    trouble, path = error.details.get("trouble"), shlex.quote(str(error.details.get("path", "")))
+    if trouble == "is newer":
+        return "Run: pip install --upgrade vertex-claude-magic"
+    if trouble in {"is damaged", "is no journal"}:
+        return f"Run: mv {path} {path}.old (a new one is begun; kept answers are lost to it)"
+    if trouble == "has no room: the disk is full":
+        return "Run: vertex-claude journal prune --days 7"
+    origin = find_setting("journal", patient.case.options).origin
+    place = "ClaudeMagics.journal" if origin == "setting" else "VERTEX_CLAUDE_JOURNAL"
+    return f"Set: {place} to another file that you may write to, or to off."
+
+
 def _option(_: errors.ClaudeError, patient: Patient) -> str:
     """Tell which of the settings is to be changed: the location, the model, or else the project."""
     case = patient.case
@@ -280,6 +294,7 @@ _CURES: tuple[tuple[type[errors.ClaudeError], Callable[[errors.ClaudeError, Pati
     (errors.Overloaded, _busy),
     (errors.ServerError, lambda *_: STATUS),
     (errors.StreamError, lambda _, patient: without_address(patient) or SIGN_IN),
+    (errors.JournalError, _journal),
     (errors.OptionError, _option),
     (errors.ClaudeError, _refused),
 )

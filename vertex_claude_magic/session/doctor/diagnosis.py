@@ -33,7 +33,6 @@ class Diagnosis:
         spends: Whether one token may be asked for.
         patience: How long it may take.
         tick: Called several times a second while something is waited for.
-        journal_health: Looks at the journal; None where there is none.
         clock: Monotonic seconds.
         now: The time of this machine, with its time zone.
 
@@ -55,7 +54,6 @@ class Diagnosis:
         spends: bool = False,
         patience: Patience | None = None,
         tick: Callable[[], None] = lambda: None,
-        journal_health: Callable[[], Finding] | None = None,
         clock: Callable[[], float] = time.monotonic,
         now: Callable[[], datetime] = lambda: datetime.now(timezone.utc),
     ) -> None:
@@ -75,7 +73,7 @@ class Diagnosis:
         self._probes = real_probes(
             self._case, claude.authorizer.apart(), timer=self._timer, patience=patience, tick=tick, now=now
         )
-        self._checks = all_checks(self._case, self._probes, journal_health=journal_health)
+        self._checks = all_checks(self._case, self._probes)
 
     def run(self, begin: Callable[[str], None] = lambda _: None) -> Iterator[Finding]:
         """Run the checks and yield each finding as soon as it is known; `begin` hears of each check before."""

@@ -6,10 +6,15 @@ import re
 import shlex
 import sys
 from importlib import metadata
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from vertex_claude_magic.session.doctor.cures import SIGN_IN
 from vertex_claude_magic.session.doctor.finding import Finding
+from vertex_claude_magic.session.journal.health import examine
+from vertex_claude_magic.session.keeping import journal_of
+from vertex_claude_magic.session.options import find_setting
+from vertex_claude_magic.session.usage import size
 from vertex_claude_magic.vertex.endpoint import check_location, check_token_host, model_path
 
 if TYPE_CHECKING:
@@ -19,7 +24,17 @@ if TYPE_CHECKING:
     from vertex_claude_magic.session.doctor.case import Case, Probes
     from vertex_claude_magic.vertex.reach import Reached
 
-__all__ = ["clock", "credentials", "network", "project", "settings", "token", "versions", "widgets"]
+__all__ = [
+    "clock",
+    "credentials",
+    "journal",
+    "network",
+    "project",
+    "settings",
+    "token",
+    "versions",
+    "widgets",
+]
 
 DISTRIBUTION = "vertex-claude-magic"
 _SHOWN = ("ipython", "ipywidgets", "requests", "google-auth")
@@ -188,6 +203,24 @@ def widgets(case: Case, probes: Probes) -> Finding:
     if case.front_end == "terminal":
         return Finding(outcome="not checked", seen=f"ipywidgets {found}; a terminal shows no widgets.")
     return Finding(outcome="ok", seen=f"ipywidgets {found}{f', jupyterlab_widgets {part}' if part else ''}.")
+
+
+def journal(case: Case, probes: Probes) -> Finding:  # noqa: ARG001
+    """Look whether questions and answers can be kept; nothing is made or written for it."""
+    kept = journal_of(case.options)
+    if kept is None:
+        origin = find_setting("journal", case.options).origin
+        return Finding(
+            outcome="not checked", seen=f"The journal is off ({_from(origin)}), so nothing is kept."
+        )
+    found = examine(kept.path)
+    where = str(kept.path).replace(str(Path.home()), "~", 1)
+    if not found.schema:
+        return Finding(outcome="ok", seen=f"None yet; the next question begins {where}.")
+    old = ", of an older version; the next question brings it up to date" if found.outdated else ""
+    return Finding(
+        outcome="ok", seen=f"{where} can be written, {size(found.size)}, schema {found.schema}{old}."
+    )
 
 
 def _capital(text: str) -> str:

@@ -11,7 +11,7 @@ import sqlite3
 import threading
 import time
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 from urllib.parse import quote as url_quote
 
 from vertex_claude_magic.errors import CostLimitExceeded, JournalError, quote
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-__all__ = ["Database", "journal_error"]
+__all__ = ["Database", "foreign", "journal_error"]
 
 T = TypeVar("T")
 
@@ -63,7 +63,8 @@ def journal_error(path: Path, failure: BaseException) -> JournalError:
     other = (f"cannot be used ({quote(str(failure), 80)})", "Name another file in the setting journal.")
     what, cure = (*known, other)[0]
     where = quote(str(path), 120)
-    return JournalError(f"The journal {where} {what}.", cure=cure, details={"cause": quote(str(failure))})
+    details = {"cause": quote(str(failure)), "trouble": what, "path": str(path)}
+    return JournalError(f"The journal {where} {what}.", cure=cure, details=details)
 
 
 class Database:
@@ -211,7 +212,8 @@ def _open(path: Path, shares: Callable[[Path], bool]) -> sqlite3.Connection:
         return _connect(path, "mode=ro" if os.access(path.parent, os.W_OK) else "mode=ro&immutable=1")
     connection = _connect(path, "mode=rw")
     try:
-        _refuse_foreign(connection, path)
+        if is_foreign(connection):
+            _refuse(path)
         migrate(connection)
         _choose_log(connection, shares=shares(path))
     except BaseException:
@@ -220,12 +222,16 @@ def _open(path: Path, shares: Callable[[Path], bool]) -> sqlite3.Connection:
     return connection
 
 
-def _refuse_foreign(connection: sqlite3.Connection, path: Path) -> None:
-    if is_foreign(connection):
-        raise JournalError(
-            f"The journal {quote(str(path), 120)} is a database of another program.",
-            cure="Name another file in the setting journal.",
-        )
+def foreign(path: Path) -> JournalError:
+    """Return the error for the database of another program."""
+    return JournalError(
+        f"The journal {quote(str(path), 120)} is a database of another program.",
+        cure="Name another file in the setting journal.",
+    )
+
+
+def _refuse(path: Path) -> NoReturn:
+    raise foreign(path)
 
 
 def _connect(path: Path, mode: str) -> sqlite3.Connection:

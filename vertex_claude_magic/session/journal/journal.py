@@ -11,10 +11,10 @@ import os
 import threading
 import time
 from datetime import datetime
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from vertex_claude_magic.errors import CostLimitExceeded, JournalError
-from vertex_claude_magic.session.journal import calls, ledger, upkeep
+from vertex_claude_magic.session.journal import calls, ledger, notes, upkeep
 from vertex_claude_magic.session.journal.database import Database
 from vertex_claude_magic.session.journal.place import is_there
 
@@ -194,6 +194,20 @@ class Journal:
             JournalError: the journal cannot be read.
         """
         return self.database.read(lambda connection: ledger.rows(connection, since, session))
+
+    def note(self, kind: str, key: str, value: Any) -> None:
+        """Note a small fact, a JSON value, in the place of the former one."""
+        at = self._clock()
+        self._try(
+            lambda: self.database.write(lambda connection: notes.note(connection, kind, key, value, at))
+        )
+
+    def notes(self, kind: str) -> dict[str, tuple[Any, datetime]]:
+        """Return all facts of a kind, each with the moment when it was noted."""
+        if not is_there(self.path):
+            return {}
+        found = self._try(lambda: self.database.read(lambda connection: notes.notes(connection, kind)))
+        return found or {}
 
     def _try(self, work: Callable[[], T]) -> T | None:
         try:

@@ -13,7 +13,7 @@ from vertex_claude_magic.errors import JournalError
 if TYPE_CHECKING:
     import sqlite3
 
-__all__ = ["MIGRATIONS", "is_foreign", "migrate"]
+__all__ = ["MIGRATIONS", "is_foreign", "migrate", "newer", "version_of"]
 
 # The content of a call stands in a table of its own, so that sums over years of calls read narrow rows only.
 _CALLS = """
@@ -54,7 +54,13 @@ CREATE TABLE call_attachments (hash BLOB, call INTEGER, PRIMARY KEY (hash, call)
 CREATE INDEX attachments_by_call ON call_attachments (call)
 """
 
-MIGRATIONS: tuple[str, ...] = (_CALLS,)
+# Small facts with their date, such as where a model was usable when last checked.
+_NOTES = """
+CREATE TABLE notes (kind TEXT NOT NULL, key TEXT NOT NULL, value TEXT NOT NULL, at REAL NOT NULL,
+                    PRIMARY KEY (kind, key)) WITHOUT ROWID
+"""
+
+MIGRATIONS: tuple[str, ...] = (_CALLS, _NOTES)
 
 
 def migrate(connection: sqlite3.Connection, steps: tuple[str, ...] = MIGRATIONS) -> None:
@@ -63,24 +69,30 @@ def migrate(connection: sqlite3.Connection, steps: tuple[str, ...] = MIGRATIONS)
     Raises:
         JournalError: the file was written by a newer version of this package.
     """
-    if _version(connection) == 0:
+    if version_of(connection) == 0:
         # Keeps the file bounded without ever rewriting it whole; it has to be said before the first table.
         connection.execute("PRAGMA auto_vacuum = INCREMENTAL")
-    if _version(connection) == len(steps):
+    if version_of(connection) == len(steps):
         return
     connection.execute("BEGIN IMMEDIATE")
     # Read again, because another kernel may have been faster.
-    version = _version(connection)
+    version = version_of(connection)
     if version > len(steps):
         connection.execute("ROLLBACK")
-        raise JournalError(
-            f"The journal was written by a newer version of this package (schema {version}).",
-            cure="Upgrade vertex-claude-magic, or name another file in the setting journal.",
-        )
+        raise newer(version)
     for statement in (part for step in steps[version:] for part in step.split(";")):
         connection.execute(statement)
     connection.execute(f"PRAGMA user_version = {len(steps)}")
     connection.execute("COMMIT")
+
+
+def newer(version: int) -> JournalError:
+    """Return the error for a file that a newer version of this package has written."""
+    return JournalError(
+        f"The journal was written by a newer version of this package (schema {version}).",
+        cure="Upgrade vertex-claude-magic, or name another file in the setting journal.",
+        details={"trouble": "is newer"},
+    )
 
 
 def is_foreign(connection: sqlite3.Connection) -> bool:
@@ -88,11 +100,12 @@ def is_foreign(connection: sqlite3.Connection) -> bool:
     # In one transaction, because another kernel may be making our tables.
     connection.execute("BEGIN")
     rows = connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'").fetchall()
-    version = _version(connection)
+    version = version_of(connection)
     connection.execute("ROLLBACK")
     tables = {name for (name,) in rows}
     return bool(tables) if version == 0 else "calls" not in tables
 
 
-def _version(connection: sqlite3.Connection) -> int:
+def version_of(connection: sqlite3.Connection) -> int:
+    """Return how many steps the file has taken."""
     return int(connection.execute("PRAGMA user_version").fetchone()[0])

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date, datetime, time, timedelta
 from typing import TYPE_CHECKING
+
+from vertex_claude_magic.session.journal.notes import drop_notes
 
 if TYPE_CHECKING:
     import sqlite3
@@ -38,8 +40,10 @@ class Stats:
 
 
 def drop_old(connection: sqlite3.Connection, today: date, keep: Keep, most: int) -> int:
-    """Drop up to `most` calls that are older than is kept, and return how many."""
+    """Drop up to `most` calls that are older than is kept, and such notes; return how many calls."""
     first = (today - timedelta(days=keep.days)).isoformat()
+    # In seconds, because the first day may lie before all that a clock knows.
+    drop_notes(connection, datetime.combine(today, time()).timestamp() - keep.days * 86_400.0)
     chosen = connection.execute("SELECT id FROM calls WHERE day < ? LIMIT ?", (first, most)).fetchall()
     dropped = _drop(connection, [number for (number,) in chosen])
     give_back(connection, _FREED_PAGES)
