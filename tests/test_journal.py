@@ -273,7 +273,7 @@ def test_an_attachment_is_stored_once_and_goes_with_its_last_call(tmp_path):
         now[0] = NOON + day * DAY
         journal._upkeep(KEEP)
         assert [row["content"] for row in rows("attachments", journal.path)] == left
-    assert [rows(table, journal.path) for table in COLUMNS] == [[], [], [], []]
+    assert [rows(table, journal.path) for table in COLUMNS] == [[]] * len(COLUMNS)
 
 
 def test_what_is_older_than_the_days_that_are_kept_goes_by_itself(tmp_path):
