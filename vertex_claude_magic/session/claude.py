@@ -17,7 +17,7 @@ from vertex_claude_magic.session.options import AskOptions, find_setting, merge
 from vertex_claude_magic.session.prompt import Scope
 from vertex_claude_magic.session.question import Prepared, prepare
 from vertex_claude_magic.session.recall import NO_PROJECT, recall, unrecorded
-from vertex_claude_magic.session.spend import count_or_bound
+from vertex_claude_magic.session.spend import count_or_bound, read_count
 from vertex_claude_magic.session.stream import Stream, StreamContext
 from vertex_claude_magic.vertex.admin import Admin, Place
 from vertex_claude_magic.vertex.auth import ApplicationDefault, Authorizer, FixedToken
@@ -280,7 +280,7 @@ class Claude:
         memory = memory_of(options)
         known = memory.counted(request)
         if known is None:
-            known = _counted(self.exchange(build_count_request(request), options).whole())
+            known = read_count(self.exchange(build_count_request(request), options).whole())
             self.keeping.keep_count(memory, request, known)
         return known
 
@@ -396,13 +396,3 @@ def _scope(names: Mapping[str, Any] | None) -> Scope | None:
 
 def _timeout(options: AskOptions) -> float:
     return float(find_setting("timeout", options).value)
-
-
-def _counted(data: Any) -> int:
-    count = data.get("input_tokens") if isinstance(data, Mapping) else None
-    if not isinstance(count, int):
-        raise errors.ProtocolError(
-            "The token count did not come as expected.",
-            cure="Look for a proxy between this machine and Google.",
-        )
-    return count

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from vertex_claude_magic.catalog import Catalog
     from vertex_claude_magic.vertex.request import Request
 
-__all__ = ["Limits", "Tally", "count_or_bound", "token_bound", "worst_case"]
+__all__ = ["Limits", "Tally", "count_or_bound", "read_count", "token_bound", "worst_case"]
 
 # What the service may put before a model by itself, for tools and formats; generous.
 _SERVICE_TOKENS = 2_000
@@ -92,6 +92,24 @@ def count_or_bound(
             # Whatever else keeps the service from counting, the bound holds.
             pass
     return token_bound(request, catalog), False
+
+
+def read_count(answer: Any) -> int:
+    """Return the tokens that the service has counted.
+
+    Raises:
+        ProtocolError: this is no answer to a count.
+
+    >>> read_count({"input_tokens": 25})
+    25
+    """
+    count = answer.get("input_tokens") if isinstance(answer, dict) else None
+    if not isinstance(count, int):
+        raise errors.ProtocolError(
+            "The token count did not come as expected.",
+            cure="Look for a proxy between this machine and Google.",
+        )
+    return count
 
 
 def worst_case(request: Request, catalog: Catalog, input_tokens: int) -> float | None:
