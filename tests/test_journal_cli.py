@@ -375,6 +375,8 @@ def test_export_overwrites_only_when_told(journal, capsys, tmp_path):
 FILTERS = [
     ([], {"one", "two", "three"}),
     (["--notebook", "thesis.ipynb"], {"two"}),
+    (["--notebook", "work/thesis.ipynb"], {"two"}),
+    (["--notebook", "ork/thesis.ipynb"], set()),
     (["--model", "claude-opus-5-5"], {"three"}),
     (["--since", "NOW"], {"two", "three"}),
     (["--since", "NOW", "--notebook", "lesson.ipynb"], {"three"}),
@@ -385,10 +387,13 @@ FILTERS = [
 def test_export_chooses_by_notebook_day_and_model(journal, capsys, tmp_path, arguments, texts):
     """All of them together."""
     keep(journal, text="one", at=days_ago(9))
-    keep(journal, text="two", notebook="thesis.ipynb")
+    keep(journal, text="two", notebook="work/thesis.ipynb")
     keep(journal, text="three", model="claude-opus-5-5")
     journal.close()
     today = datetime.now().astimezone().date().isoformat()
+    if not texts:
+        assert "no answer that fits" in refused(capsys, "export", str(tmp_path / "r"), *arguments)
+        return
     run(capsys, "export", str(tmp_path / "r"), *(each.replace("NOW", today) for each in arguments))
     records = read_records((tmp_path / "r").read_text(encoding="utf-8"))
     assert {kept.canonical["body"]["messages"][0]["content"] for kept in records} == texts
@@ -447,6 +452,16 @@ def test_importing_twice_adds_nothing(asked, capsys, tmp_path):
     assert run(capsys, "import", file, *other)[0].startswith("2 answers were added")
     assert run(capsys, "import", file, *other)[0].startswith("0 answers were added, 2 were")
     assert len(run(capsys, "show", *other)) == 3
+
+
+def test_a_damaged_entry_does_not_keep_answers_from_being_imported(asked, capsys, tmp_path):
+    """What cannot be read is added anew."""
+    file = str(tmp_path / "lesson.claude")
+    run(capsys, "export", file)
+    with sqlite3.connect(default_path()) as connection:
+        connection.execute("UPDATE contents SET answer = x'00' WHERE call = 1")
+    connection.close()
+    assert run(capsys, "import", file)[0].startswith("1 answers were added, 1 were")
 
 
 def test_what_is_imported_is_kept_from_that_day_on(journal):

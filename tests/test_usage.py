@@ -368,7 +368,7 @@ def test_the_report_is_shown_once_and_can_be_shown_again(shell, capsys):
     """By the magic, not by the displayhook too; a later cell that ends in it shows it."""
     report = shell.ok("%claude_usage")
     assert isinstance(report, UsageReport)
-    assert "UsageReport" not in capsys.readouterr().out
+    assert "Usage of all notebooks" not in capsys.readouterr().out
     assert len(shell.page.outputs) == 1
     assert report in shell.ip.user_ns["Out"].values()
     shell.ok("kept = %claude_usage")

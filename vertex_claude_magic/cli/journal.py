@@ -211,10 +211,15 @@ def _drop_old(journal: Journal, days: int) -> int:
 
 def _export(journal: Journal, options: Any) -> None:
     from vertex_claude_magic.session.replay.recording import export_records
+    from vertex_claude_magic.session.replay.recording_text import MOST_RECORDS
 
     records = journal.database.read(
         lambda connection: review.answers(
-            connection, notebook=options.notebook, since=options.since or "", model=options.model
+            connection,
+            notebook=options.notebook,
+            since=options.since or "",
+            model=options.model,
+            most=MOST_RECORDS + 1,
         )
     )
     if not records:

@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
-from vertex_claude_magic.errors import RecordingInvalid, quote
+from vertex_claude_magic.errors import JournalError, RecordingInvalid, quote
 from vertex_claude_magic.session.journal.calls import (
     ANSWER,
     ERROR,
@@ -75,10 +75,18 @@ def _has(connection: sqlite3.Connection, key: str, found: Sequence[Kept]) -> boo
     ).fetchall()
     sessions: dict[str, list[Any]] = {}
     for session, answer in rows:
-        sessions.setdefault(session, []).append(unpack(answer))
+        sessions.setdefault(session, []).append(_read(answer))
     # As they come back from the journal, lists and not tuples.
     wanted = [unpack(pack(kept.answer)) for kept in found]
     return wanted in sessions.values()
+
+
+def _read(answer: bytes) -> Any:
+    try:
+        return unpack(answer)
+    except JournalError:
+        # What is damaged is not the same as anything.
+        return None
 
 
 def _add(connection: sqlite3.Connection, key: str, kept: Kept, session: str, now: float) -> None:

@@ -108,27 +108,38 @@ def attachments(connection: sqlite3.Connection, number: int) -> dict[str, bytes]
 
 
 def answers(
-    connection: sqlite3.Connection, *, notebook: str = "", since: str = "", model: str = ""
+    connection: sqlite3.Connection,
+    *,
+    notebook: str = "",
+    since: str = "",
+    model: str = "",
+    most: int = 100_000,
 ) -> list[Kept]:
     """Return the answers that would be given again, those of the service before those of this machine.
 
     Args:
         connection: The journal.
-        notebook: Only what this notebook asked.
+        notebook: Only what this notebook asked; its name will do, without its folder.
         since: Only from this day on (YYYY-MM-DD).
         model: Only what this model answered.
+        most: How many at most.
     """
     rows = connection.execute(
-        "SELECT id, key, session, source FROM calls WHERE replayable = ? AND (? = '' OR notebook = ?)"
-        " AND day >= ? AND (? = '' OR model = ?) ORDER BY id",
-        (calls.ANSWER, notebook, notebook, since, model, model),
+        "SELECT id, key, session, source, notebook FROM calls WHERE replayable = ? AND day >= ?"
+        " AND (? = '' OR model = ?) ORDER BY id",
+        (calls.ANSWER, since, model, model),
     ).fetchall()
     by_key: dict[bytes, list[tuple[int, str, str]]] = {}
-    for number, key, session, source in rows:
-        by_key.setdefault(key, []).append((number, session, source))
+    for number, key, session, source, asked_by in rows:
+        if _is_named(asked_by, notebook):
+            by_key.setdefault(key, []).append((number, session, source))
     chosen = [number for found in by_key.values() for number in _given_again(found)]
-    kept = (calls.same(connection, number) for number in chosen)
+    kept = (calls.same(connection, number) for number in chosen[:most])
     return [each for each in kept if each is not None]
+
+
+def _is_named(notebook: str, name: str) -> bool:
+    return name in {"", notebook} or notebook.replace("\\", "/").endswith(f"/{name}")
 
 
 def _given_again(found: list[tuple[int, str, str]]) -> list[int]:
