@@ -7,6 +7,7 @@ block characters, which every front end and every terminal shows.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -131,7 +132,7 @@ def _sections(usage: Usage, by: str | None) -> Iterator[tuple[str, list[Table]]]
 
 
 def _cells(rows: Sequence[UsageRow], by: str) -> Table:
-    found = sums(rows, by)
+    found = [replace(each, name=_tail(each.name)) for each in sums(rows, by)]
     costs = _COSTS if any(each.open_cost or each.unknown for each in found) else _COSTS[:1]
     most = max((each.cost + each.open_cost for each in found), default=0.0)
     table: Table = [(by.capitalize(), *costs, *_HEADS)]
@@ -144,6 +145,16 @@ def _row(found: Sum, chart: str, costs: int) -> Sequence[str]:
     counts = (found.calls, found.failed, found.replayed, *tokens)
     usd = (_known(found), _most(found))[:costs]
     return (_name(found.name), *usd, chart, amount(found.saved), *(f"{number:,}" for number in counts))
+
+
+def _tail(name: str) -> str:
+    """Return a notebook's file and folder, which are enough to know it by; the frame has the whole path.
+
+    >>> _tail("~/lessons/statistics/week-1.ipynb"), _tail("week-1.ipynb")
+    ('…/statistics/week-1.ipynb', 'week-1.ipynb')
+    """
+    parts = name.replace("\\", "/").split("/")
+    return f"…/{'/'.join(parts[-2:])}" if len(parts) > 3 else name
 
 
 def _name(text: str) -> str:
