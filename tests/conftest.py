@@ -8,6 +8,7 @@ unreachable, at once and with the errors that the operating system gives. The fi
 from __future__ import annotations
 
 import errno
+import itertools
 import os
 import signal
 import socket
@@ -98,10 +99,18 @@ def _is_loopback(host: str | bytes) -> bool:
         return False
 
 
+@pytest.fixture(scope="session")
+def homes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """Names of folders that nobody has used yet; pytest's own numbering reads a folder of thousands for each."""
+    folder = tmp_path_factory.mktemp("homes")
+    return (folder / str(number) for number in itertools.count())
+
+
 @pytest.fixture(autouse=True)
-def home(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+def home(monkeypatch: pytest.MonkeyPatch, homes: Iterator[Path]) -> Iterator[Path]:
     """An empty home directory, where no test finds a login, a .netrc, a setting or a journal of another."""
-    folder = tmp_path_factory.mktemp("home")
+    folder = next(homes)
+    folder.mkdir()
     for name in ("HOME", "USERPROFILE", "APPDATA", "LOCALAPPDATA"):
         monkeypatch.setenv(name, str(folder))
     yield folder

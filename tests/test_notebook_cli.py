@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import nbformat
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from kernel import ROOT, own_loop
 from nbclient import NotebookClient
@@ -287,6 +287,7 @@ ANYTHING = st.recursive(
 
 
 @given(st.dictionaries(NAMES, ANYTHING), st.dictionaries(NAMES, ANYTHING), ANYTHING)
+@example({"model": "\ud7fc"}, {}, None)
 def test_whatever_a_notebook_holds_it_is_listed_and_stripped(known, cell, anything):
     """Any JSON at any place: no exception, one line for each answer, and none is left."""
     notebook = {"cells": [{**cell, **answer(**known)}, {**answer(), "source": anything}, cell, anything]}

@@ -187,7 +187,7 @@ def test_no_name_changes_host_or_verb(name, value):
         assert (parts.query, parts.fragment) == ("", "")
 
 
-@pytest.mark.parametrize("value", NOT_JSON, ids=repr)
+@pytest.mark.parametrize("value", NOT_JSON, ids=lambda value: repr(value).partition(" at 0x")[0])
 @pytest.mark.parametrize("place", ["set", "messages", "system", "deep"])
 def test_what_json_cannot_carry_is_refused(place, value):
     """NaN and Infinity are no JSON; Python's own encoder would send them."""

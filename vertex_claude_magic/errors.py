@@ -120,6 +120,16 @@ def quote(text: str, limit: int = _QUOTE_LIMIT) -> str:
     return flat if len(flat) <= limit else flat[: limit - 1] + "…"
 
 
+def quote_path(path: str, limit: int = 160) -> str:
+    """Make a path fit for one line of an error; of a long one the end is shown, which people know it by.
+
+    >>> quote_path("/a/very/long/way/to/key.json", 12)
+    '…to/key.json'
+    """
+    flat = quote(path, max(limit, len(path)))
+    return flat if len(flat) <= limit else f"…{flat[1 - limit :]}"
+
+
 def said(error: BaseException) -> str:
     """Return what an exception of the user's own says; even that may fail.
 

@@ -270,7 +270,11 @@ def _items(value: Any) -> list[Any]:
 
 
 def _text(value: Any) -> str:
-    return quote(safe_plain(value[:_READ]), _SHOWN) if isinstance(value, str) else ""
+    if not isinstance(value, str):
+        return ""
+    # Code points that Unicode has not assigned yet are of no known width.
+    known = "".join(letter if letter.isprintable() else "\ufffd" for letter in safe_plain(value[:_READ]))
+    return quote(known, _SHOWN)
 
 
 def _count(value: Any) -> int | None:

@@ -300,7 +300,7 @@ def _not_found(failure: Exception) -> errors.CredentialsNotFound:
     named = os.environ.get("GOOGLE_APPLICATION_CREDENTIALS")
     if named:
         return errors.CredentialsNotFound(
-            f"GOOGLE_APPLICATION_CREDENTIALS names {errors.quote(named, 80)!r}, which is no usable credentials file "
+            f"GOOGLE_APPLICATION_CREDENTIALS names {errors.quote_path(named)!r}, which is no usable credentials file "
             f"({why}).",
             cure=f"Correct the variable or remove it, then {login_cure()[0].lower()}{login_cure()[1:]}",
         )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from vertex_claude_magic.errors import JournalError, OptionError, ReplayMiss, quote
+from vertex_claude_magic.errors import JournalError, OptionError, ReplayMiss, quote, quote_path
 from vertex_claude_magic.session.options import REPLAY_MODES
 from vertex_claude_magic.session.replay.difference import differences, nearest
 from vertex_claude_magic.session.replay.tape import read_tape
@@ -131,7 +131,7 @@ class Memory:
         )
 
     def _where(self) -> str:
-        places = [f"in {quote(str(self.recording.path), 80)}"] if self.recording is not None else []
+        places = [f"in {quote_path(str(self.recording.path))}"] if self.recording is not None else []
         return " or ".join([*places, *(["in the journal"] if self.journal is not None else [])]) or "anywhere"
 
 
