@@ -110,19 +110,25 @@ def ask_prepared(
         deliver=deliver,
         remind=not shown["quiet"],
     )
-    try:
-        reply = question.answer()
-    except errors.ClaudeInterrupt as interrupt:
-        if parsed.name and interrupt.reply is not None and interrupt.reply.blocks:
-            magics.shell.user_ns[parsed.name] = interrupt.reply
-        raise
+    reply = _answer_into(magics.shell.user_ns, parsed.name, question)
     if magics.panel is not None:
         # It shows what was spent.
         magics.panel.draw()
-    if parsed.name:
-        magics.shell.user_ns[parsed.name] = reply
     if not shown["quiet"] or magics.cells.ends_in_question():
         magics.pass_over(reply)
+    return reply
+
+
+def _answer_into(names: dict[str, Any], name: str | None, question: Question) -> Reply:
+    """Ask, and put the reply under its name; the part of one that was stopped too."""
+    try:
+        reply = question.answer()
+    except errors.ClaudeInterrupt as interrupt:
+        if name and interrupt.reply is not None and interrupt.reply.blocks:
+            names[name] = interrupt.reply
+        raise
+    if name:
+        names[name] = reply
     return reply
 
 

@@ -210,8 +210,9 @@ def _check_call(most: float | None, limit: float | None) -> None:
         return
     if most is None:
         raise errors.CostLimitExceeded(
-            "What this question costs is not known, so it may cross --max-cost.",
-            cure="Add the model's prices with models_file, or leave --max-cost out.",
+            "What this question may cost is not known (no price in the table, or tools that the service runs itself), "
+            "so it may cross --max-cost.",
+            cure="Add prices with models_file, ask without such tools, or leave --max-cost out.",
         )
     if most > limit:
         raise errors.CostLimitExceeded(
