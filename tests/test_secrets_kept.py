@@ -8,10 +8,13 @@ import pickle
 from typing import TYPE_CHECKING
 
 import pytest
+from front import living
 from journals import client
+from shells import loaded_shell
 from test_secrets import FAULTS, everything_about, in_every_xmode
 
 from vertex_claude_magic import errors
+from vertex_claude_magic.__main__ import main
 from vertex_claude_magic.emulator import Fault
 from vertex_claude_magic.session.journal.place import default_path
 
@@ -116,3 +119,39 @@ def test_what_is_left_out_is_said_and_still_counted(claude_emulator, recording, 
     with pytest.raises(errors.ReplayMiss):
         asking.ask(prompt, replay="only")
     assert not recording.exists()
+
+
+def test_no_secret_is_in_an_export(claude_emulator, recording, tmp_path, capsys):
+    """Nor the project, an id of a request, or an address: it is made to be passed on."""
+    claude_emulator.fail(answered("yes"), answered("no"))
+    asking = claude(claude_emulator, recording)
+    asking.ask("Hello")
+    asking.ask(f"Is {IN_PROMPT} a key?")
+    asking.close()
+    assert main(["journal", "export", str(tmp_path / "export.claude")]) == 0
+    exported = (tmp_path / "export.claude").read_text(encoding="utf-8")
+    found = [
+        each for each in (*SECRETS, claude_emulator.project, "msg_", "req_", "127.0.0.1") if each in exported
+    ]
+    assert found == []
+    assert "Hello" in exported
+    assert not any(secret in capsys.readouterr().out for secret in SECRETS)
+
+
+def test_no_secret_is_in_a_notebook_that_asked_replayed_and_summed_up(claude_emulator, monkeypatch):
+    """Outputs, their metadata and the state of widgets, with a real login and a header that is a key."""
+    for name, value in claude_emulator.environment.items():
+        monkeypatch.setenv(name, value)
+    shell, stored = loaded_shell(claude_emulator), []
+    cells = [f"%%claude a --header 'X-Api-Key: {HEADER}'\nHello", "%%claude b --replay auto\nHello", "a", "%claude_usage",
+             "%claude_doctor", "%claude_logging", "%claude_models --check", "%claude_panel"]  # fmt: skip
+    for cell in cells:
+        shell.ok(cell)
+        stored += [shell.page.outputs, shell.page.metadata]
+    stored += [widget.get_state() for widget in living().values()]
+    tokens = {each.headers["authorization"].removeprefix("Bearer ") for each in claude_emulator.requests
+              if "authorization" in each.headers}  # fmt: skip
+    assert tokens
+    text = json.dumps(stored, default=str)
+    assert [secret for secret in (*tokens, HEADER, "BEGIN PRIVATE KEY") if secret in text] == []
+    shell.magics.close()
