@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import sys
 import tempfile
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,11 @@ from vertex_claude_magic.emulator import Emulator
 NOTEBOOKS = Path(__file__).resolve().parents[1] / "notebooks"
 
 
+def versions() -> dict[str, str]:
+    """The libraries whose release decides the bytes of a picture and the letters of a frame."""
+    return {name: version(name) for name in ("matplotlib", "numpy", "pandas", "pillow")}
+
+
 def make(path: Path) -> None:
     """Run one notebook, and write its recording and its outputs."""
     recording = path.with_suffix(".claude")
@@ -30,6 +36,7 @@ def make(path: Path) -> None:
         executed(path, {**surroundings, "VERTEX_CLAUDE_RECORDING": recording.name})
         notebook = executed(path, surroundings)
     recording.chmod(0o644)
+    notebook.metadata["made_with"] = versions()
     nbformat.validate(notebook)
     nbformat.write(notebook, path)
 

@@ -13,6 +13,7 @@ import sys
 import time
 from datetime import datetime, timedelta
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 from shells import run_python
@@ -25,6 +26,9 @@ from vertex_claude_magic.session.journal.journal import Journal, close_journals
 from vertex_claude_magic.session.journal.place import default_path
 from vertex_claude_magic.session.origin import Origin
 from vertex_claude_magic.session.replay.recording_text import read_records, write_records
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 PNG = base64.b64decode(
     "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
@@ -47,9 +51,11 @@ HOSTILE = [
 
 
 @pytest.fixture
-def journal() -> Journal:
+def journal() -> Iterator[Journal]:
     """The journal of an empty home."""
-    return Journal(default_path())
+    journal = Journal(default_path())
+    yield journal
+    journal.close()
 
 
 @pytest.fixture

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import nbformat
 import pytest
 from kernel import ROOT, own_loop
+from make_notebooks import versions
 from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError
 
@@ -124,11 +125,20 @@ def test_a_notebook_runs_twice_with_the_outputs_that_it_shows(path, offline):
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=names)
 def test_a_notebook_runs_from_its_recording_alone(path, folder, monkeypatch):
-    """No emulator, no credentials, no project: the answers are those that the page shows, and all are replayed."""
+    """No emulator, no credentials, no project: the answers are those that the page shows, and all are replayed.
+
+    A picture that another release of a library draws is another attachment, and so another question.
+    """
+    stored = nbformat.read(path, as_version=4)
     for name, value in {"REPLAY": "only", "RECORDING": f"{path.stem}.claude", "JOURNAL": "off"}.items():
         monkeypatch.setenv(f"VERTEX_CLAUDE_{name}", value)
-    again = executed(path, folder)
-    assert answers(again) == answers(nbformat.read(path, as_version=4))
+    try:
+        again = executed(path, folder)
+    except CellExecutionError as error:
+        if stored.metadata.made_with == versions() or "an attachment of the prompt" not in str(error):
+            raise
+        pytest.skip(f"its picture was drawn with {stored.metadata.made_with}, here with {versions()}")
+    assert answers(again) == answers(stored)
     told = [output.metadata.vertex_claude_magic for cell in again.cells for output in cell.get("outputs", ())
             if "vertex_claude_magic" in output.get("metadata", {})]  # fmt: skip
     assert told
