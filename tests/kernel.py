@@ -120,6 +120,8 @@ class Kernel:
             "store_history": True,
             "user_expressions": {},
             "allow_stdin": False,
+            # Else a kernel drops what comes for a moment after an error, and the next cell may be early.
+            "stop_on_error": False,
         }
         message = self._client.session.msg("execute_request", content, metadata=dict(metadata))
         self._client.shell_channel.send(message)
