@@ -618,6 +618,13 @@ def pieces(events) -> list[str]:
     return [text for text in texts if isinstance(text, str) and text]
 
 
+@pytest.mark.parametrize("seconds", [0.0, 0.0004, 0.0006, 12.3456])
+def test_a_tape_that_was_read_is_written_as_it_was(seconds):
+    """An answer faster than half a millisecond too, or an import would take it for another one."""
+    written = Tape(seconds=seconds, first_token_seconds=seconds).as_json()
+    assert read_tape(written).as_json() == written
+
+
 @pytest.mark.parametrize("kind", [name for name in errors.__all__ if name != "quote"])
 def test_every_error_comes_back_as_its_own_kind(kind):
     """And one that is none of ours as an error of the service."""

@@ -54,10 +54,10 @@ class Tape:
     error: Mapping[str, Any] | None = None
 
     def as_json(self) -> dict[str, Any]:
-        """Return it as a JSON object, without what is as usual."""
+        """Return it as a JSON object, times to the millisecond, without what is as usual."""
         usual = Tape()
-        said = {entry.name: getattr(self, entry.name) for entry in fields(self)}
-        return {name: _short(value) for name, value in said.items() if value != getattr(usual, name)}
+        said = {entry.name: _short(getattr(self, entry.name)) for entry in fields(self)}
+        return {name: value for name, value in said.items() if value != getattr(usual, name)}
 
 
 def _short(value: Any) -> Any:
