@@ -54,11 +54,15 @@ def anew(front):
         "magics.config.pop('ClaudeMagics', None)\nmagics.panel.state.reset()\nmagics.panel.work.close()\n"
         "emulator.configs.put('global', 'claude-sonnet-5-5', {})"
     )
-    for name in SECTIONS:
-        toggle = button(front, name)
-        if "mod-active" in (toggle.get_attribute("class") or ""):
-            toggle.click()
+    toggles = [button(front, name) for name in SECTIONS]
+    still_open = [toggle for toggle in toggles if "mod-active" in (toggle.get_attribute("class") or "")]
+    for toggle in still_open:
+        toggle.click()
     front.wait_idle()
+    if still_open:
+        # The kernel takes the clicks in order; only then is what it takes away no longer found by a test.
+        front.execute("pass")
+        front.settle()
 
 
 def button(front, name) -> Locator:
