@@ -12,6 +12,7 @@ import itertools
 import os
 import signal
 import socket
+import threading
 from ipaddress import ip_address
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -25,6 +26,10 @@ from vertex_claude_magic.session.replay.recording import close_recordings
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
+
+    from shells import Shell
+
+    from vertex_claude_magic.emulator import Emulator
 
 pytest_plugins = ["vertex_claude_magic.emulator.pytest_plugin"]
 # The search for doctests would import every conftest again, and two of one name are a conflict.
@@ -117,3 +122,22 @@ def home(monkeypatch: pytest.MonkeyPatch, homes: Iterator[Path]) -> Iterator[Pat
     close_journals()
     close_recordings()
     set_origin(None)
+
+
+@pytest.fixture
+def shell(claude_emulator: Emulator, monkeypatch: pytest.MonkeyPatch) -> Iterator[Shell]:
+    """A shell with the extension, which asks the emulator as the environment says."""
+    # Here, so that IPython is read only when the process is clean.
+    from shells import loaded_shell
+
+    for name, value in claude_emulator.environment.items():
+        monkeypatch.setenv(name, value)
+    shell = loaded_shell(claude_emulator)
+    magics = shell.magics
+    yield shell
+    if magics.panel is not None:
+        magics.panel.work.close()
+    magics.close()
+    for thread in threading.enumerate():
+        if thread.name == "vertex-claude-panel":
+            thread.join(10)

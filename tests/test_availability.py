@@ -6,7 +6,7 @@ import json
 import time
 
 import pytest
-from shells import Page, loaded_shell
+from shells import Page
 from test_listing import QUIET_HTML, Elements
 
 from vertex_claude_magic import Claude, ClaudeInterrupt, errors
@@ -26,16 +26,6 @@ BARRED = [
     ("claude-opus-4-7", "not served", "not served"),
     ("claude-opus-4-1", "retired", "retired"),
 ]
-
-
-@pytest.fixture
-def shell(claude_emulator, monkeypatch):
-    """A session against the emulator."""
-    for name, value in claude_emulator.environment.items():
-        monkeypatch.setenv(name, value)
-    shell = loaded_shell(claude_emulator)
-    yield shell
-    shell.magics.close()
 
 
 @pytest.fixture

@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import pytest
-from shells import Shell, loaded_shell
 
 from vertex_claude_magic.notebook.footer import footer
 from vertex_claude_magic.vertex.reply import Reply, Usage
+
+if TYPE_CHECKING:
+    from shells import Shell
 
 MARK = {"type": "ephemeral"}
 LONG = "All that is known about prices. " * 2_000
 
 
 @pytest.fixture
-def shell(claude_emulator, monkeypatch) -> Shell:
-    for name, value in claude_emulator.environment.items():
-        monkeypatch.setenv(name, value)
-    shell = loaded_shell(claude_emulator)
+def shell(shell) -> Shell:
     shell.ip.user_ns.update(table={"price": [1, 2]}, LONG=LONG)
     return shell
 

@@ -13,16 +13,19 @@ import re
 import sys
 import threading
 import zipfile
+from typing import TYPE_CHECKING
 
 import pypdf
 import pytest
 from PIL import Image
-from shells import Shell, loaded_shell
 
 from vertex_claude_magic import errors
 from vertex_claude_magic.catalog import Catalog
 from vertex_claude_magic.session.content.convert import parts_of
 from vertex_claude_magic.session.content.parts import Budget, Text
+
+if TYPE_CHECKING:
+    from shells import Shell
 
 LIMITS = Catalog.load().limits
 BUDGET = Budget(image=LIMITS["image"], pdf=LIMITS["pdf"])
@@ -31,11 +34,9 @@ POSIX = pytest.mark.skipif(os.name != "posix", reason="devices, pipes and links 
 
 
 @pytest.fixture
-def shell(claude_emulator, monkeypatch, tmp_path) -> Shell:
-    for name, value in claude_emulator.environment.items():
-        monkeypatch.setenv(name, value)
+def shell(shell, monkeypatch, tmp_path) -> Shell:
     monkeypatch.chdir(tmp_path)
-    return loaded_shell(claude_emulator)
+    return shell
 
 
 def part(value: object, budget: Budget = BUDGET):

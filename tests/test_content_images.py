@@ -17,7 +17,7 @@ import zlib
 from dataclasses import replace
 
 import pytest
-from shells import Shell, loaded_shell, run_python
+from shells import Shell, run_python
 
 from vertex_claude_magic import errors
 from vertex_claude_magic.catalog import Catalog
@@ -38,11 +38,9 @@ RED, BLUE = (255, 0, 0), (0, 0, 255)
 
 
 @pytest.fixture
-def shell(claude_emulator, monkeypatch, tmp_path) -> Shell:
-    for name, value in claude_emulator.environment.items():
-        monkeypatch.setenv(name, value)
+def shell(shell, monkeypatch, tmp_path) -> Shell:
     monkeypatch.chdir(tmp_path)
-    return loaded_shell(claude_emulator)
+    return shell
 
 
 def part(value: object, budget: Budget = BUDGET) -> Media:

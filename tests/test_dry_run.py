@@ -13,7 +13,6 @@ import subprocess
 import pytest
 from markdown_it import MarkdownIt
 from PIL import Image
-from shells import Shell, loaded_shell
 
 from vertex_claude_magic.catalog import Catalog
 from vertex_claude_magic.emulator import Fault
@@ -21,13 +20,6 @@ from vertex_claude_magic.errors import ClaudeInterrupt, PermissionDenied
 from vertex_claude_magic.notebook.dry_run import estimate
 from vertex_claude_magic.notebook.request_page import block_rows, blocks_html, blocks_plain, curl_command
 from vertex_claude_magic.session.claude import Claude
-
-
-@pytest.fixture
-def shell(claude_emulator, monkeypatch) -> Shell:
-    for name, value in claude_emulator.environment.items():
-        monkeypatch.setenv(name, value)
-    return loaded_shell(claude_emulator)
 
 
 def test_only_a_count_goes_over_the_wire(shell):

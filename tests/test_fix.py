@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import sys
+from typing import TYPE_CHECKING
 
 import pytest
-from shells import Shell, loaded_shell
 
 from vertex_claude_magic import errors
 from vertex_claude_magic.session.failure import Failure, difference, fix_prompt, read_failure
+
+if TYPE_CHECKING:
+    from shells import Shell
 
 ANSWER = """The column is called `price`. The line asks for `prcie`, which does not exist.
 
@@ -29,10 +32,7 @@ def no_error_yet(monkeypatch):
 
 
 @pytest.fixture
-def shell(claude_emulator, monkeypatch) -> Shell:
-    for name, value in claude_emulator.environment.items():
-        monkeypatch.setenv(name, value)
-    shell = loaded_shell(claude_emulator)
+def shell(shell) -> Shell:
     shell.ip.user_ns["table"] = {"price": 3}
     return shell
 

@@ -7,7 +7,6 @@ import sys
 from types import ModuleType
 
 import pytest
-from shells import Shell, loaded_shell
 
 from vertex_claude_magic.emulator import Fault, Reply
 from vertex_claude_magic.notebook.insert import insert_code, python_blocks
@@ -25,13 +24,6 @@ raise SystemExit("never run")
 ```
 """
 BOTH = '# --- block 1 of 2 ---\nx = 1\n\n# --- block 2 of 2 ---\nraise SystemExit("never run")'
-
-
-@pytest.fixture
-def shell(claude_emulator, monkeypatch) -> Shell:
-    for name, value in claude_emulator.environment.items():
-        monkeypatch.setenv(name, value)
-    return loaded_shell(claude_emulator)
 
 
 # Front by front

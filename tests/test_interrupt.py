@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from shells import Page, Shell, loaded_shell
+from shells import Page, Shell
 
 from vertex_claude_magic.emulator import Fault, Reply
 from vertex_claude_magic.errors import ClaudeInterrupt
@@ -27,13 +27,6 @@ class StoppingPage(Page):
     def _stop(self):
         if len(self.messages) in self.stops:
             raise KeyboardInterrupt
-
-
-@pytest.fixture
-def shell(claude_emulator, monkeypatch) -> Shell:
-    for name, value in claude_emulator.environment.items():
-        monkeypatch.setenv(name, value)
-    return loaded_shell(claude_emulator)
 
 
 def interrupted(shell: Shell, cell: str, *stops: int) -> tuple[StoppingPage, BaseException]:

@@ -10,7 +10,6 @@ import pytest
 from front import Front
 from hypothesis import given
 from hypothesis import strategies as st
-from shells import loaded_shell
 
 from vertex_claude_magic import Claude, errors
 from vertex_claude_magic.catalog import Catalog
@@ -23,14 +22,10 @@ RETIRED = "claude-3-5-haiku@20241022"
 
 
 @pytest.fixture
-def shell(claude_emulator, monkeypatch):
+def shell(shell):
     """A session against the emulator, on a fixed day."""
-    for name, value in claude_emulator.environment.items():
-        monkeypatch.setenv(name, value)
-    shell = loaded_shell(claude_emulator)
     shell.magics.control.reminder = Reminder(today=lambda: TODAY)
-    yield shell
-    shell.magics.close()
+    return shell
 
 
 NOTICES = [

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 
 import pytest
-from shells import Page, loaded_shell
+from shells import Page
 from test_listing import QUIET_HTML, Elements
 
 from vertex_claude_magic import ClaudeInterrupt, errors
@@ -25,16 +25,6 @@ SIBLINGS = {
     "newer": {"x": [1]},
 }
 HOSTILE = "<img src=x onerror=alert(1)>\x1b[2J'; rm -rf ~"
-
-
-@pytest.fixture
-def shell(claude_emulator, monkeypatch):
-    """A session against the emulator."""
-    for name, value in claude_emulator.environment.items():
-        monkeypatch.setenv(name, value)
-    shell = loaded_shell(claude_emulator)
-    yield shell
-    shell.magics.close()
 
 
 def config(shell, model=MODEL, region="global"):

@@ -6,7 +6,7 @@ import json
 import threading
 
 import pytest
-from shells import Shell, loaded_shell, run_python
+from shells import Shell, run_python
 
 from vertex_claude_magic import errors
 from vertex_claude_magic.emulator import Fault, Reply
@@ -15,14 +15,6 @@ METADATA_FIELDS = {
     "model", "requested_model", "region", "usage", "cost_usd", "seconds", "stop_reason", "complete",
     "message_id", "request_id", "prompt_hash", "emulated", "answered_by", "replayed", "date", "source_hash", "answer_hashes",
 }  # fmt: skip
-
-
-@pytest.fixture
-def shell(claude_emulator, monkeypatch) -> Shell:
-    """A shell that asks the emulator with a real Google token flow, as the environment says."""
-    for name, value in claude_emulator.environment.items():
-        monkeypatch.setenv(name, value)
-    return loaded_shell(claude_emulator)
 
 
 def test_a_cell_asks_and_its_variable_gets_the_reply(shell):

@@ -15,7 +15,6 @@ from hypothesis import strategies as st
 from kernel import ROOT, own_loop
 from nbclient import NotebookClient
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
-from shells import Shell, loaded_shell
 
 from vertex_claude_magic.__main__ import main
 from vertex_claude_magic.emulator import Fault
@@ -26,14 +25,9 @@ from vertex_claude_magic.notebook.provenance import METADATA_KEY
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from shells import Shell
+
 QUESTION = "%%claude answer -m haiku\nWhat is 2 + 2?"
-
-
-@pytest.fixture
-def shell(claude_emulator, monkeypatch) -> Shell:
-    for name, value in claude_emulator.environment.items():
-        monkeypatch.setenv(name, value)
-    return loaded_shell(claude_emulator)
 
 
 def ran(shell: Shell, source: str) -> Any:

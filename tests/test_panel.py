@@ -8,24 +8,10 @@ import threading
 import ipywidgets
 import pytest
 from front import VIEW, Front, living
-from shells import loaded_shell
 
 from vertex_claude_magic.emulator import Fault
 
 SECRET = "sesame-4711"
-
-
-@pytest.fixture
-def shell(claude_emulator, monkeypatch):
-    """A session against the emulator."""
-    for name, value in claude_emulator.environment.items():
-        monkeypatch.setenv(name, value)
-    shell = loaded_shell(claude_emulator)
-    magics = shell.magics
-    yield shell
-    if magics.panel is not None:
-        magics.panel.work.close()
-    magics.close()
 
 
 @pytest.fixture

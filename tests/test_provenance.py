@@ -5,12 +5,12 @@ from __future__ import annotations
 import json
 import re
 from datetime import datetime, timezone
+from typing import TYPE_CHECKING
 
 import nbformat
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from shells import Shell, loaded_shell
 
 from vertex_claude_magic import Claude
 from vertex_claude_magic.emulator import Fault
@@ -26,14 +26,10 @@ from vertex_claude_magic.notebook.provenance import (
 )
 from vertex_claude_magic.vertex.reply import Reply
 
+if TYPE_CHECKING:
+    from shells import Shell
+
 DATE = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ")
-
-
-@pytest.fixture
-def shell(claude_emulator, monkeypatch) -> Shell:
-    for name, value in claude_emulator.environment.items():
-        monkeypatch.setenv(name, value)
-    return loaded_shell(claude_emulator)
 
 
 def stored(shell: Shell) -> dict:

@@ -6,24 +6,24 @@ import json
 import re
 import sqlite3
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
-from shells import Shell, loaded_shell
 
 from vertex_claude_magic import errors
 from vertex_claude_magic.emulator import Fault
 from vertex_claude_magic.notebook.completion import candidates
 from vertex_claude_magic.session.keeping import journal_of
 
+if TYPE_CHECKING:
+    from shells import Shell
+
 BADGE = re.compile(r"⟲ replayed from \d{4}-\d\d-\d\d \d\d:\d\d UTC")
 
 
 @pytest.fixture
-def shell(claude_emulator, monkeypatch) -> Shell:
+def shell(shell) -> Shell:
     """A shell that asks the emulator, as the environment says, and plays what is kept at once."""
-    for name, value in claude_emulator.environment.items():
-        monkeypatch.setenv(name, value)
-    shell = loaded_shell(claude_emulator)
     shell.ok('%config ClaudeMagics.replay_pace = "instant"')
     return shell
 

@@ -6,13 +6,16 @@ import base64
 import hashlib
 import time
 import uuid
+from typing import TYPE_CHECKING
 
 import pytest
-from shells import Shell, loaded_shell
 
 from vertex_claude_magic import errors
 from vertex_claude_magic.session.claude import Claude
 from vertex_claude_magic.session.secret_scan import find_secret
+
+if TYPE_CHECKING:
+    from shells import Shell
 
 WORD = "aB3dE6gH9kL2nP5rS8uV1xY4zA7cF0iJ"
 # Put together here, so that nobody who looks for secrets finds one in this file.
@@ -53,11 +56,9 @@ HARMLESS = [
 
 
 @pytest.fixture
-def shell(claude_emulator, monkeypatch, tmp_path) -> Shell:
-    for name, value in claude_emulator.environment.items():
-        monkeypatch.setenv(name, value)
+def shell(shell, monkeypatch, tmp_path) -> Shell:
     monkeypatch.chdir(tmp_path)
-    return loaded_shell(claude_emulator)
+    return shell
 
 
 @pytest.mark.parametrize("kind", list(SECRETS))

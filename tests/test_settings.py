@@ -13,14 +13,6 @@ from vertex_claude_magic.notebook.settings import Settings
 from vertex_claude_magic.session.options import AskOptions
 
 
-@pytest.fixture
-def shell(claude_emulator, monkeypatch) -> Shell:
-    """A shell that asks the emulator, as the environment says."""
-    for name, value in claude_emulator.environment.items():
-        monkeypatch.setenv(name, value)
-    return loaded_shell(claude_emulator)
-
-
 def location(shell: Shell) -> str:
     return shell.asked[-1].path.split("/locations/")[1].split("/")[0]
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from datetime import datetime, timezone
 
 import pytest
-from shells import loaded_shell
 from test_availability import CATALOG, calls, checked
 from test_listing import QUIET_HTML, Elements
 
@@ -17,16 +16,6 @@ from vertex_claude_magic.session.live_models import compare
 from vertex_claude_magic.session.options import AskOptions
 from vertex_claude_magic.sightings import Sighting, Sightings
 from vertex_claude_magic.vertex.admin import ListedModel
-
-
-@pytest.fixture
-def shell(claude_emulator, monkeypatch):
-    """A session against the emulator."""
-    for name, value in claude_emulator.environment.items():
-        monkeypatch.setenv(name, value)
-    shell = loaded_shell(claude_emulator)
-    yield shell
-    shell.magics.close()
 
 
 @pytest.fixture

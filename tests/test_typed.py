@@ -12,11 +12,13 @@ from typing import Any, Literal, NamedTuple
 import pandas as pd
 import pydantic
 import pytest
-from shells import Shell, loaded_shell
 
 from vertex_claude_magic import errors
 from vertex_claude_magic.emulator import Emulator, Fault, Reply
 from vertex_claude_magic.session.claude import Claude
+
+if typing.TYPE_CHECKING:
+    from shells import Shell
 
 # Which model asks which way: by structured outputs, by a tool that it must call, by words alone
 # (forcing a tool and thinking exclude one another).
@@ -378,10 +380,7 @@ def test_a_stream_ends_with_the_data(claude, claude_emulator):
 
 
 @pytest.fixture
-def shell(claude_emulator, monkeypatch) -> Shell:
-    for name, value in claude_emulator.environment.items():
-        monkeypatch.setenv(name, value)
-    shell = loaded_shell(claude_emulator)
+def shell(shell) -> Shell:
     shell.ip.user_ns.update(City=City, Typed=Typed, Kind=Kind, SCHEMA=SCHEMA, typing=typing)
     return shell
 

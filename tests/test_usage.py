@@ -11,7 +11,6 @@ from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
-from shells import loaded_shell
 
 from vertex_claude_magic import errors
 from vertex_claude_magic.notebook.usage import UsageReport
@@ -316,14 +315,6 @@ def test_names_from_outside_stay_text(name):
 def test_the_chart_is_of_block_characters(value, beside, most, drawn):
     """Full for what is known, light for what may come beside it, and never nothing for something."""
     assert bar(value, beside, most) == drawn
-
-
-@pytest.fixture
-def shell(claude_emulator, monkeypatch):
-    """A shell that asks the emulator, as the environment says."""
-    for name, value in claude_emulator.environment.items():
-        monkeypatch.setenv(name, value)
-    return loaded_shell(claude_emulator)
 
 
 def test_questions_of_a_notebook_are_counted(shell, monkeypatch):
