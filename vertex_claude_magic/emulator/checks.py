@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from vertex_claude_magic.catalog import Catalog, Model
     from vertex_claude_magic.emulator.response import Received
 
-__all__ = ["refusal", "unservable"]
+__all__ = ["not_found", "not_servable", "refusal", "resource", "unservable"]
 
 
 def unservable(found: Route, received: Received, catalog: Catalog, project: str) -> Problem | Ask:
@@ -23,7 +23,7 @@ def unservable(found: Route, received: Received, catalog: Catalog, project: str)
     if found.project != project:
         return _permission_denied(found)
     if found.publisher != "anthropic" or found.verb not in {"rawPredict", "streamRawPredict"}:
-        return _not_found(found, found.model)
+        return not_found(found, found.model)
     if len(received.raw) > catalog.limits["request"]["bytes"]:
         return Problem(code=413, message="Request exceeds the maximum size")
     if not isinstance(received.body, dict):
@@ -40,16 +40,16 @@ def _served(found: Route, received: Received, catalog: Catalog) -> Problem | Ask
         if "@" in name:
             return invalid(f"{name} is not supported for token counting")
         if found.location not in catalog.services["count_tokens"]["locations"]:
-            return _not_servable(found, "count-tokens")
+            return not_servable(found, "count-tokens")
     model = catalog.find(name)
     if (
         model is None
         or name not in {model.id, *model.other_ids}
         or model.lifecycle not in {"active", "deprecated"}
     ):
-        return _not_found(found, name)
+        return not_found(found, name)
     if not _served_in(model, found.location, catalog):
-        return _not_servable(found, name)
+        return not_servable(found, name)
     betas = [beta.strip() for beta in received.headers.get("anthropic-beta", "").split(",") if beta.strip()]
     return Ask(route=found, body=received.body, model=model, catalog=catalog, betas=tuple(betas))
 
@@ -59,28 +59,31 @@ def _served_in(model: Model, location: str, catalog: Catalog) -> bool:
     return location in catalog.locations() if model.locations is None else model.served_in(location)
 
 
-def _resource(found: Route, name: Any) -> str:
+def resource(found: Route, name: Any) -> str:
+    """Name a model as Google's errors do."""
     return f"projects/{found.project}/locations/{found.location}/publishers/{found.publisher}/models/{name}"
 
 
 def _permission_denied(found: Route) -> Problem:
     text = (
         "Permission 'aiplatform.endpoints.predict' denied on resource "
-        f"'//aiplatform.googleapis.com/{_resource(found, found.model)}' (or it may not exist)."
+        f"'//aiplatform.googleapis.com/{resource(found, found.model)}' (or it may not exist)."
     )
     return Problem(code=403, message=text, google=True, reason="IAM_PERMISSION_DENIED")
 
 
-def _not_found(found: Route, name: Any) -> Problem:
+def not_found(found: Route, name: Any) -> Problem:
+    """Say that the project cannot see a model."""
     text = (
-        f"Publisher Model `{_resource(found, name)}` was not found or your project does not have "
+        f"Publisher Model `{resource(found, name)}` was not found or your project does not have "
         "access to it. Please ensure you are using a valid model version."
     )
     return Problem(code=404, message=text, google=True)
 
 
-def _not_servable(found: Route, name: str) -> Problem:
-    text = f"Publisher Model `{_resource(found, name)}` is not servable in region {found.location}."
+def not_servable(found: Route, name: str) -> Problem:
+    """Say that a location does not serve a model."""
+    text = f"Publisher Model `{resource(found, name)}` is not servable in region {found.location}."
     return Problem(code=400, message=text, google=True, status="FAILED_PRECONDITION")
 
 

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Literal
 
+from vertex_claude_magic.emulator.checks import not_found, not_servable, resource
 from vertex_claude_magic.emulator.problems import Problem
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from vertex_claude_magic.catalog import Model
     from vertex_claude_magic.emulator.ask import Route
 
@@ -37,12 +40,8 @@ class Places:
         return _PROBLEMS[why](found, model)
 
 
-def _resource(found: Route, model: Model) -> str:
-    return f"projects/{found.project}/locations/{found.location}/publishers/anthropic/models/{model.id}"
-
-
 def _not_enabled(found: Route, model: Model) -> Problem:
-    text = f"Project `{found.project}` is not allowed to use Publisher Model `{_resource(found, model)}`"
+    text = f"Project `{found.project}` is not allowed to use Publisher Model `{resource(found, model.id)}`"
     return Problem(code=400, message=text, google=True, status="FAILED_PRECONDITION")
 
 
@@ -55,22 +54,9 @@ def _no_quota(found: Route, model: Model) -> Problem:  # noqa: ARG001 - all refu
     return Problem(code=429, message=text, google=True, reason="RATE_LIMIT_EXCEEDED", metadata=metadata)
 
 
-def _not_served(found: Route, model: Model) -> Problem:
-    text = f"Publisher Model `{_resource(found, model)}` is not servable in region {found.location}."
-    return Problem(code=400, message=text, google=True, status="FAILED_PRECONDITION")
-
-
-def _retired(found: Route, model: Model) -> Problem:
-    text = (
-        f"Publisher Model `{_resource(found, model)}` was not found or your project does not have "
-        "access to it. Please ensure you are using a valid model version."
-    )
-    return Problem(code=404, message=text, google=True)
-
-
-_PROBLEMS = {
+_PROBLEMS: dict[Barred, Callable[[Route, Model], Problem]] = {
     "not enabled": _not_enabled,
     "no quota": _no_quota,
-    "not served": _not_served,
-    "retired": _retired,
+    "not served": lambda found, model: not_servable(found, model.id),
+    "retired": lambda found, model: not_found(found, model.id),
 }
