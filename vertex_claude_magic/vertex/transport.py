@@ -21,7 +21,7 @@ from urllib.parse import urlsplit
 from vertex_claude_magic import errors
 from vertex_claude_magic.vertex.endpoint import check_token_host, is_loopback
 from vertex_claude_magic.vertex.retry import RetryPolicy, asked_wait, backoff, may_retry
-from vertex_claude_magic.vertex.waiting import bare, no_credentials_in
+from vertex_claude_magic.vertex.waiting import bare, no_credentials_in, take
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping
@@ -153,7 +153,7 @@ class Exchange:
             # Before every item: a drip keeps its reader too busy to find the queue empty.
             self._check_time()
             with suppress(Empty):
-                return self._items.get(timeout=max(0.0, min(_SLICE, min(end, over) - clock())))
+                return take(self._items, min(_SLICE, min(end, over) - clock()))
             if clock() >= end:
                 return None
 

@@ -13,7 +13,7 @@ from vertex_claude_magic import errors
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["bare", "no_credentials_in", "pause", "wait_for"]
+__all__ = ["bare", "no_credentials_in", "pause", "take", "wait_for"]
 
 # An interrupt is seen between two waits on systems whose locks cannot be interrupted (Windows).
 _SLICE = 0.25
@@ -49,12 +49,32 @@ def wait_for(
     end = clock() + seconds
     while clock() < end:
         with suppress(Empty):
-            value, failure = results.get(timeout=max(0.0, min(_SLICE, end - clock())))
+            value, failure = take(results, min(_SLICE, end - clock()))
             if failure is not None:
                 raise bare(failure)
             return value  # type: ignore[return-value]
         tick()
     raise (late or no_credentials_in)(seconds)
+
+
+def take(items: SimpleQueue[T], seconds: float) -> T:
+    """Return the next item of a queue that only one thread reads, waiting `seconds` at most.
+
+    Raises:
+        Empty: none came in time.
+
+    >>> letters: SimpleQueue[str] = SimpleQueue()
+    >>> letters.put("a")
+    >>> take(letters, 0.0)
+    'a'
+    """
+    # Not `get` alone: CPython up to 3.12 may wait without end where a time of microseconds is over before
+    # the wait begins. A look without waiting takes the queue's lock, and then it cannot.
+    with suppress(Empty):
+        return items.get_nowait()
+    if seconds <= 0:
+        raise Empty
+    return items.get(timeout=seconds)
 
 
 def pause(seconds: float) -> None:
