@@ -516,9 +516,10 @@ PACED = Tape(
 )  # fmt: skip
 
 
-def played(tape: Tape, *, paced: bool = True, pause=None) -> tuple[Stream, Time]:
+def played(tape: Tape, *, paced: bool = True, pause=None, late: float = 0.0) -> tuple[Stream, Time]:
     clock = Time()
     playback = Playback(tape, paced=paced, clock=clock, pause=pause or clock.wait)
+    clock.now += late
     request = build_request([{"role": "user", "content": "Hi"}], RequestOptions(), model="claude-x", project="p",
                             region="global", catalog=CATALOG)  # fmt: skip
     return Stream(playback, StreamContext(request=request, catalog=CATALOG, clock=clock)), clock
@@ -531,6 +532,12 @@ def test_pieces_come_as_they_came_and_long_silences_are_cut_to_two_seconds():
                for event in stream if event.type == "content_block_delta"]  # fmt: skip
     assert arrived == [("H", 2.0), ("m.", 2.04), ("One, ", 2.54), ("two, ", 2.54), ("three.", 4.539)]
     assert stream.reply.text == "One, two, three."
+
+
+def test_the_time_of_an_answer_counts_from_when_it_was_asked_for():
+    """Also where a journal is written between the asking and the reading, and the answer is there by then."""
+    stream, _ = played(PACED, paced=False, late=5.0)
+    assert (stream.reply.seconds, stream.reply.first_token_seconds) == (5.0, 5.0)
 
 
 def test_pieces_come_all_at_once_if_the_user_wants_it():

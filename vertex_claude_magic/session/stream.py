@@ -76,7 +76,7 @@ class Stream:
         self._head: Head | None = None
         self._whole = bytearray()
         self._date = context.now()
-        self._started = context.clock()
+        self._started = exchange.started
         self._first: float | None = None
         self._seconds: float | None = None
         self._error: errors.ClaudeError | None = None

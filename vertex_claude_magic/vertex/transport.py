@@ -118,7 +118,7 @@ class Transport:
 
 
 class Exchange:
-    """One request on its way: `get` what arrives, `cancel` at any time from any thread."""
+    """One request on its way since `started`: `get` what arrives, `cancel` at any time from any thread."""
 
     def __init__(
         self, transport: Transport, request: Request, catalog: Catalog, *, timeout: float, retries: int
@@ -128,7 +128,7 @@ class Exchange:
         self._request = request
         self._catalog = catalog
         self._timeout = timeout
-        self._started = transport.clock()
+        self.started = transport.clock()
         self._host = errors.quote(urlsplit(request.url).netloc, 100)
         self._items: SimpleQueue[Item] = SimpleQueue()
         self._body = bytearray()
@@ -147,7 +147,7 @@ class Exchange:
             DeadlineExceeded: the time for the whole answer is over.
             CredentialsNotFound: looking for credentials took longer than the policy allows.
         """
-        clock, over = self._transport.clock, self._started + self._timeout
+        clock, over = self._transport.clock, self.started + self._timeout
         end = clock() + seconds
         while True:
             # Before every item: a drip keeps its reader too busy to find the queue empty.
@@ -222,7 +222,7 @@ class Exchange:
             return None
 
     def _check_time(self) -> None:
-        passed = self._transport.clock() - self._started
+        passed = self._transport.clock() - self.started
         if passed >= self._timeout:
             self.cancel()
             raise errors.DeadlineExceeded(
@@ -350,7 +350,7 @@ class Exchange:
             raise error
         asked = asked_wait(headers, datetime.now(timezone.utc))
         wait = backoff(attempt, policy, self._transport.chance) if asked is None else asked
-        if wait > policy.longest_wait or wait > self._timeout - (self._transport.clock() - self._started):
+        if wait > policy.longest_wait or wait > self._timeout - (self._transport.clock() - self.started):
             if asked is not None:
                 error.cure = f"The service asks to wait {asked:,.0f} seconds; ask again then. {error.cure}"
             raise error

@@ -27,7 +27,7 @@ _LONGEST_WAIT = 2.0
 
 
 class Playback:
-    """One taped answer on its way.
+    """One taped answer on its way since `started`.
 
     Args:
         tape: The answer.
@@ -52,7 +52,7 @@ class Playback:
         self._cancelled = threading.Event()
         self._pause = pause or self._cancelled.wait
         self._items = _items(tape, message_id, request_id, paced=paced)
-        self._due = clock()
+        self.started = self._due = clock()
         self._next: Item | None = None
         self._advance()
 
