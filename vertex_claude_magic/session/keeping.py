@@ -16,7 +16,7 @@ from vertex_claude_magic.session.journal.place import OFF, default_path, is_ther
 from vertex_claude_magic.session.journal.upkeep import Keep
 from vertex_claude_magic.session.options import AskOptions, find_setting
 from vertex_claude_magic.session.origin import current_origin, session_id
-from vertex_claude_magic.session.recorder import Recorder
+from vertex_claude_magic.session.recorder import Recorder, attempt
 from vertex_claude_magic.session.replay.memory import Memory
 from vertex_claude_magic.session.replay.playback import Playback
 from vertex_claude_magic.session.replay.recording import recording_at
@@ -104,7 +104,7 @@ class Keeping:
             memory.journal.replayed(call, found.kept.call, error=found.tape.error is not None)
         if memory.recording is not None and not found.recorded:
             # What the journal knew belongs to the notebook all the same.
-            self._try(partial(memory.recording.add, call.key, found.kept, call.origin))
+            attempt(partial(memory.recording.add, call.key, found.kept, call.origin), self._tell)
         paced = find_setting("replay_pace", options).value != "instant"
         return Playback(found.tape, paced=paced, message_id=found.kept.message_id,
                         request_id=found.kept.request_id, clock=clock)  # fmt: skip
@@ -155,13 +155,7 @@ class Keeping:
     def keep_count(self, memory: Memory, request: Request, tokens: int) -> None:
         """Keep the exact input tokens of a request in the recording, for whoever replays it without a network."""
         if memory.recording is not None:
-            self._try(partial(memory.recording.add_count, request.digest, tokens))
-
-    def _try(self, work: Callable[[], None]) -> None:
-        try:
-            work()
-        except errors.JournalError as error:
-            self._tell(str(error), once=True)
+            attempt(partial(memory.recording.add_count, request.digest, tokens), self._tell)
 
     def spent_today(self, options: AskOptions, *, local: bool) -> float | None:
         """Return what today's calls of all notebooks came to in USD, None where the journal cannot tell."""

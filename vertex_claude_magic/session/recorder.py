@@ -24,9 +24,9 @@ if TYPE_CHECKING:
     from vertex_claude_magic.session.replay.memory import Memory
     from vertex_claude_magic.session.replay.tape import Pace
     from vertex_claude_magic.session.spend import Tally
-    from vertex_claude_magic.vertex.reply import Reply, Usage
+    from vertex_claude_magic.vertex.reply import Reply
 
-__all__ = ["Recorder"]
+__all__ = ["Recorder", "attempt"]
 
 
 @dataclass(kw_only=True)
@@ -71,7 +71,7 @@ class Recorder:
             self._number = self.memory.journal.begin(self.call, day_limit=day_limit)
 
     def _leave_secrets_out(self) -> None:
-        found = find_secret("\n".join(_strings(self.call.canonical)))
+        found = _secret_in(self.call.canonical)
         if found is not None:
             self.tell(f"Neither prompt nor answer is kept: the prompt seems to hold {found[0]}.", False)
             left_out = {"model": self.call.model, "body": {}}
@@ -118,13 +118,7 @@ class Recorder:
         wanted = ending.replayable == ANSWER or (ending.replayable == ERROR and self.memory.errors)
         if recording is not None and wanted and ending.answer is not None:
             kept = partial(recording.add, self.call.key, self._kept(ending), self.call.origin)
-            self._try(partial(kept, replaces=replaces))
-
-    def _try(self, work: Callable[[], None]) -> None:
-        try:
-            work()
-        except JournalError as failure:
-            self.tell(str(failure), True)
+            attempt(partial(kept, replaces=replaces), self.tell)
 
     def _kept(self, ending: Ending) -> Kept:
         recorded = datetime.fromtimestamp(self.clock(), timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
@@ -133,12 +127,12 @@ class Recorder:
 
     def _with_answer(self, ending: Ending, reply: Reply, error: ClaudeError | None, pace: Pace) -> Ending:
         failed = error_fields(error, self.call.project) if error is not None else None
-        tape = tape_of(reply, pace, failed)
-        found = find_secret("\n".join(_strings(tape.as_json())))
+        answer = tape_of(reply, pace, failed).as_json()
+        found = _secret_in(answer)
         if found is not None:
             self.tell(f"The answer is not kept: it seems to hold {found[0]}.", False)
             return ending
-        return replace(ending, answer=tape.as_json(), replayable=_replayable(ending, error))
+        return replace(ending, answer=answer, replayable=_replayable(ending, error))
 
     def _ending(self, reply: Reply, error: ClaudeError | None, *, stopped: bool, source: str) -> Ending:
         usage = reply.usage
@@ -171,7 +165,21 @@ class Recorder:
         row = self.catalog.find(self.call.model)
         if not reply.usage.raw or row is None:
             return None, self.call.cost_most
-        return None, cost(row, self.call.region, _longest(reply.usage, self.max_tokens))
+        return None, cost(row, self.call.region, replace(reply.usage, output_tokens=self.max_tokens))
+
+
+def attempt(work: Callable[[], None], tell: Callable[[str, bool], None]) -> None:
+    """Keep something; what stands in the way costs the user a notice, said once, and nothing else.
+
+    >>> def full() -> None:
+    ...     raise JournalError("The disk is full.", cure="Make room.")
+    >>> attempt(full, lambda notice, once: print(notice, once))
+    The disk is full. Make room. True
+    """
+    try:
+        work()
+    except JournalError as error:
+        tell(str(error), True)
 
 
 # How the causes begin of which nobody can have read the request.
@@ -184,15 +192,15 @@ def _never_sent(error: ClaudeError | None) -> bool:
     return isinstance(error, NetworkError) and str(error.details.get("cause", "")).startswith(_UNREACHED)
 
 
-def _longest(usage: Usage, max_tokens: int) -> Usage:
-    return replace(usage, output_tokens=max_tokens)
-
-
 def _replayable(ending: Ending, error: ClaudeError | None) -> int:
     if ending.state == "done":
         return ANSWER
     # Only what the service said is an answer; what the network did to it is none.
     return ERROR if ending.state == "failed" and isinstance(error, APIError) else 0
+
+
+def _secret_in(value: Any) -> tuple[str, int] | None:
+    return find_secret("\n".join(_strings(value)))
 
 
 def _strings(value: Any) -> list[str]:
