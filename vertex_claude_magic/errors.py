@@ -48,6 +48,7 @@ is in ``details``; a reply that had begun is in ``reply``.
 
 from __future__ import annotations
 
+import os
 import re
 from typing import TYPE_CHECKING, Any
 
@@ -128,6 +129,18 @@ def quote_path(path: str, limit: int = 160) -> str:
     """
     flat = quote(path, max(limit, len(path)))
     return flat if len(flat) <= limit else f"…{flat[1 - limit :]}"
+
+
+def without_home(path: str, home: str | None = None) -> str:
+    """Return a path with `~` for the user's home folder: notebooks are passed on, and it names who made them.
+
+    >>> without_home("/home/me/a.ipynb", home="/home/me"), without_home("/home/meg/a.ipynb", home="/home/me")
+    ('~/a.ipynb', '/home/meg/a.ipynb')
+    """
+    folder = home if home is not None else os.path.expanduser("~")  # noqa: PTH111 - pathlib raises without a home
+    if not folder.strip("/~\\"):
+        return path
+    return re.sub(rf"(?<![\w.-]){re.escape(folder)}(?![\w.-])", "~", path)
 
 
 def said(error: BaseException) -> str:

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import math
 import time
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from vertex_claude_magic.errors import JournalError
+from vertex_claude_magic.errors import JournalError, without_home
 from vertex_claude_magic.session.control_room import ControlRoom, JournalFacts, JournalNotes, SpendRow
 from vertex_claude_magic.session.journal import upkeep
 from vertex_claude_magic.session.journal.calls import day_of
@@ -40,8 +39,9 @@ def _facts(magics: Any) -> JournalFacts | None:
         rows = journal.database.read(upkeep.stats).calls if is_there(journal.path) else 0
     except JournalError:
         return None
-    path = str(journal.path).replace(str(Path.home()), "~", 1)
-    return JournalFacts(days=int(find_setting("journal_days", options).value), rows=rows, path=path)
+    return JournalFacts(
+        days=int(find_setting("journal_days", options).value), rows=rows, path=without_home(str(journal.path))
+    )
 
 
 def _spend(magics: Any) -> Sequence[SpendRow]:

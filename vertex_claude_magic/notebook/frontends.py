@@ -11,6 +11,8 @@ import sys
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
+from vertex_claude_magic.errors import without_home
+
 if TYPE_CHECKING:
     from collections.abc import Container, Mapping
 
@@ -64,8 +66,7 @@ def notebook_name(shell: Any, environ: Mapping[str, str] = os.environ) -> str:
     'lessons/week-1.ipynb'
     """
     told = getattr(shell, "user_ns", {}).get("__vsc_ipynb_file__") or environ.get("JPY_SESSION_NAME")
-    home = os.path.expanduser("~")  # noqa: PTH111 - a name is wanted, and not a path
-    return str(told or "").replace(home, "~", 1)
+    return without_home(str(told or ""))
 
 
 def _has_page(shell: Any) -> bool:

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from html import escape
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from vertex_claude_magic.errors import OptionError, quote
+from vertex_claude_magic.errors import OptionError, quote, without_home
 from vertex_claude_magic.notebook import models_table
 from vertex_claude_magic.notebook.admin_options import MODELS_OPTIONS, places
 from vertex_claude_magic.notebook.options import parse_words
@@ -136,7 +135,7 @@ def _shown(
     if name == "journal" and not found.value:
         from vertex_claude_magic.session.journal.place import default_path
 
-        return quote(str(default_path()).replace(str(Path.home()), "~", 1), 100), found.origin
+        return quote(without_home(str(default_path())), 100), found.origin
     if found.value is None:
         return _ABSENT.get(name, "not set"), "default"
     return quote(str(found.value), 100), found.origin

@@ -9,10 +9,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from html import escape
-from pathlib import Path
 from typing import TYPE_CHECKING
 
-from vertex_claude_magic.errors import quote
+from vertex_claude_magic.errors import quote, without_home
 from vertex_claude_magic.markdown.characters import safe_plain
 from vertex_claude_magic.session.usage import GROUPS, amount, size, sums, total
 
@@ -208,7 +207,7 @@ def _remarks(usage: Usage) -> list[str]:
     if usage.problem:
         lines.insert(0, usage.problem)
     if usage.journal is not None:
-        where = _short_path(usage.journal.path)
+        where = quote(safe_plain(without_home(usage.journal.path)), 200)
         lines.append(
             f"The journal is {where}: {size(usage.journal.size)}; it keeps {usage.journal.days} days. "
             'Switch it off: %config ClaudeMagics.journal = "off"'
@@ -248,10 +247,3 @@ def _legend(usage: Usage) -> Iterator[str]:
         yield '"Up to" counts answers that were stopped or have not ended, at their worst case.'
     if any(row.unknown for row in usage.rows):
         yield '"unknown" are calls whose price the table does not know; models_file adds prices.'
-
-
-def _short_path(path: str) -> str:
-    """Return a path without the name of its user, since notebooks are passed on."""
-    home = str(Path.home())
-    short = f"~{path[len(home) :]}" if path.startswith(home) and len(home) > 1 else path
-    return quote(safe_plain(short), 200)

@@ -6,9 +6,9 @@ import re
 import shlex
 import sys
 from importlib import metadata
-from pathlib import Path
 from typing import TYPE_CHECKING
 
+from vertex_claude_magic.errors import without_home
 from vertex_claude_magic.session.doctor.cures import SIGN_IN
 from vertex_claude_magic.session.doctor.finding import Finding
 from vertex_claude_magic.session.journal.health import examine
@@ -214,7 +214,7 @@ def journal(case: Case, probes: Probes) -> Finding:  # noqa: ARG001
             outcome="not checked", seen=f"The journal is off ({_from(origin)}), so nothing is kept."
         )
     found = examine(kept.path)
-    where = str(kept.path).replace(str(Path.home()), "~", 1)
+    where = without_home(str(kept.path))
     if not found.schema:
         return Finding(outcome="ok", seen=f"None yet; the next question begins {where}.")
     old = ", of an older version; the next question brings it up to date" if found.outdated else ""
