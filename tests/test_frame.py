@@ -16,7 +16,7 @@ import pandas as pd
 import pytest
 from pydantic import BaseModel, ConfigDict, TypeAdapter
 
-from vertex_claude_magic.frame import frame_of, frame_of_json, text_frame
+from vertex_claude_magic.frames.make import frame_of, frame_of_json, text_frame
 
 
 class Colour(Enum):

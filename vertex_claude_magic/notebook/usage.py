@@ -45,7 +45,7 @@ class UsageReport:
         Raises:
             MissingExtra: pandas is not installed.
         """
-        from vertex_claude_magic.frame import text_frame
+        from vertex_claude_magic.frames.make import text_frame
 
         names = [entry.name for entry in fields(UsageRow)]
         return text_frame(names, [[getattr(row, name) for name in names] for row in self.rows])

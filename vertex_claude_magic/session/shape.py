@@ -209,7 +209,7 @@ def shape_of(kind: Any) -> Shape:
 
 
 def _frame_shape() -> Shape:
-    from vertex_claude_magic.frame import FRAME_SCHEMA, frame_of_json, need_pandas
+    from vertex_claude_magic.frames.make import FRAME_SCHEMA, frame_of_json, need_pandas
 
     need_pandas()
 

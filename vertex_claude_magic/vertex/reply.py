@@ -151,7 +151,7 @@ class Reply:
             MissingExtra: pandas is not installed.
         """
         from vertex_claude_magic.errors import OptionError
-        from vertex_claude_magic.frame import frame_of
+        from vertex_claude_magic.frames.make import frame_of
 
         if self.data is None:
             raise OptionError("This reply holds no data.", cure="Ask with --as df, or with --as and a type.")

@@ -1,0 +1,1 @@
+"""Tables in and out: any data frame to columns, rows and text, and data to a data frame."""

@@ -1,0 +1,287 @@
+"""One value of a table as the text of a cell: whole, or its beginning and what it is the beginning of.
+
+Numbers have all their digits, nested values are JSON, geometries are WKT. Nothing here depends on a memory
+address or on the order of a set, so that the next process writes the same text.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import math
+import os
+import re
+import struct
+from collections import deque
+from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass
+from datetime import date, time
+from enum import Enum
+from types import BuiltinFunctionType, FunctionType, MethodType
+from typing import Any
+
+from vertex_claude_magic.errors import ClaudeError, OptionError, quote
+
+__all__ = ["Cell", "cell_of", "number_text", "shortest_float"]
+
+# Python writes no integer of more than 4,300 digits (sys.set_int_max_str_digits).
+_MOST_BITS = 13_000
+_DEEPEST = 40
+# `<Thing object at 0x7f...>` says nothing, and says it differently in every process.
+_ADDRESS = re.compile(r"\b0x[0-9a-fA-F]{5,}\b")
+# Libraries whose values print as people write them.
+_PRINTED = frozenset({"datetime", "decimal", "fractions", "ipaddress", "numpy", "pandas", "uuid"})
+_NUMBER = re.compile(r"-?\d+(?:\.\d+)?(?:e[+-]?\d+)?")
+_ROUTINES = (FunctionType, BuiltinFunctionType, MethodType)
+# The digits after which a float of 2 or 4 bytes is always read back as itself (IEEE 754).
+_DIGITS = {"e": range(1, 6), "f": range(6, 10)}
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """The text of a value; `total` is the size of the whole value where `text` is only its beginning."""
+
+    text: str
+    total: str = ""
+
+
+def cell_of(value: Any, limit: int, column: str) -> Cell:
+    """Return a value as the text of a cell.
+
+    Args:
+        value: Anything but a missing value.
+        limit: The characters after which the text may end.
+        column: The name of the column, for the error.
+
+    Raises:
+        OptionError: the value has no text of its own but a memory address; the cure names the column.
+
+    >>> cell_of(0.1 + 0.2, 99, "a").text, cell_of([1, {"b": None}], 99, "a").text
+    ('0.30000000000000004', '[1, {"b": null}]')
+    >>> cell_of("word " * 9, 6, "a")
+    Cell(text='word w', total='45 characters')
+    """
+    if isinstance(value, str) and not isinstance(value, Enum):
+        return Cell(str(value)) if len(value) <= limit else Cell(value[:limit], f"{len(value):,} characters")
+    if isinstance(value, (bytes, bytearray, memoryview)):
+        start = repr(bytes(value[:limit]))
+        return Cell(start) if len(value) <= limit else Cell(start[:limit], f"{len(value):,} bytes")
+    if _is_structure(value):
+        return _nested(value, limit, column)
+    text = number_text(value) if isinstance(value, float) else _own_text(value, column)
+    return Cell(text) if len(text) <= limit else Cell(text[:limit], f"{len(text):,} characters")
+
+
+def _nested(value: Any, limit: int, column: str) -> Cell:
+    writer = _JSON(limit, column)
+    try:
+        writer.write(value, 0)
+    except _Full:
+        return Cell("".join(writer.written)[:limit], _length(value))
+    except (ClaudeError, KeyboardInterrupt):
+        raise
+    except Exception as error:
+        raise _unreadable(value, error, column) from error
+    return Cell("".join(writer.written))
+
+
+def number_text(value: float) -> str:
+    """Return the shortest text that is read back as the same number; a whole number has no `.0`.
+
+    >>> number_text(1234567.89), number_text(3.0), number_text(float("nan"))
+    ('1234567.89', '3', 'NaN')
+    """
+    if math.isnan(value):
+        return "NaN"
+    return float.__repr__(value).removesuffix(".0")
+
+
+def shortest_float(value: float, code: str) -> float:
+    """Return the number with the fewest digits that is the same in a narrower float.
+
+    Args:
+        value: A number of that narrower float, widened.
+        code: The narrower float as `struct` names it, `f` for 32 bits, `e` for 16.
+
+    >>> shortest_float(0.10000000149011612, "f")
+    0.1
+    """
+    if not math.isfinite(value):
+        return value
+    packed = struct.pack(code, value)
+    for digits in _DIGITS[code]:
+        short = float(f"{value:.{digits}g}")
+        try:
+            if struct.pack(code, short) == packed:
+                return short
+        except OverflowError:
+            continue
+    return value
+
+
+def _is_structure(value: Any) -> bool:
+    """Tell whether a value has parts; a class is asked and not the object, because a proxy has every attribute."""
+    kind = type(value)
+    return (
+        isinstance(value, (Mapping, AbstractSet, list, tuple, deque, _Rows))
+        or (dataclasses.is_dataclass(kind))
+        or (hasattr(kind, "model_dump") and hasattr(kind, "model_fields"))
+        or (hasattr(kind, "columns") and (hasattr(kind, "itertuples") or hasattr(kind, "iter_rows")))
+        or (hasattr(kind, "dtype") and hasattr(kind, "__iter__") and value.shape != ())
+    )
+
+
+def _length(value: Any) -> str:
+    try:
+        return f"{len(value):,} items"
+    except Exception:  # noqa: BLE001 - not everything has a length
+        return "more"
+
+
+def _own_text(value: Any, column: str) -> str:
+    kind = type(value)
+    if isinstance(value, Enum):
+        return f"{kind.__name__}.{value.name}"
+    if isinstance(value, int) and value.bit_length() > _MOST_BITS:
+        return f"a whole number of about {int(value.bit_length() * math.log10(2)):,} digits"
+    library = kind.__module__.partition(".")[0]
+    if library == "shapely" and hasattr(value, "wkt"):
+        return str(value.wkt)
+    if isinstance(value, os.PathLike):
+        return str(os.fspath(value))
+    if isinstance(value, (type, *_ROUTINES)):
+        return f"{getattr(value, '__module__', None) or 'builtins'}.{value.__qualname__}"
+    try:
+        text = str(value) if library in _PRINTED else repr(value)
+    except Exception as error:
+        raise _unreadable(value, error, column) from error
+    if _ADDRESS.search(text):
+        raise OptionError(
+            f"The column {quote(column, 60)!r} holds objects of type {quote(kind.__name__, 60)}, which have no text of "
+            "their own.",
+            cure=f"Give the class a __repr__, turn the column into texts or numbers, or leave it out: "
+            f"df.drop(columns={quote(column, 60)!r}).",
+        )
+    return text
+
+
+def _unreadable(value: Any, error: Exception, column: str) -> OptionError:
+    return OptionError(
+        f"A {quote(type(value).__name__, 60)} in the column {quote(column, 60)!r} cannot be read: "
+        f"{type(error).__name__}.",
+        cure=f"Turn the column into texts or numbers, or leave it out: df.drop(columns={quote(column, 60)!r}).",
+    )
+
+
+class _Full(Exception):
+    """The limit of a cell is reached."""
+
+
+class _JSON:
+    """Writes a nested value as JSON up to a limit."""
+
+    def __init__(self, limit: int, column: str) -> None:
+        self.written: list[str] = []
+        self._left = limit
+        self._column = column
+
+    def _put(self, text: str) -> None:
+        self.written.append(text)
+        self._left -= len(text)
+        if self._left < 0:
+            raise _Full
+
+    def write(self, value: Any, depth: int) -> None:
+        if depth > _DEEPEST:
+            self._put('"… nested too deeply"')
+        elif not _is_structure(value):
+            self._put(self._scalar(value))
+        else:
+            self._structure(value, depth)
+
+    def _structure(self, value: Any, depth: int) -> None:
+        pairs = _pairs(value)
+        opening, closing = "[]" if pairs is None else "{}"
+        self._put(opening)
+        if pairs is not None:
+            for number, (name, part) in enumerate(pairs):
+                text = name if isinstance(name, str) else cell_of(name, self._left + 1, self._column).text
+                self._put(f"{', ' if number else ''}{_quoted(text)}: ")
+                self.write(part, depth + 1)
+        else:
+            for number, part in enumerate(self._elements(value)):
+                if number:
+                    self._put(", ")
+                self.write(part, depth + 1)
+        self._put(closing)
+
+    def _elements(self, value: Any) -> Iterable[Any]:
+        if isinstance(value, AbstractSet):
+            # By their texts, because the order of a set is another one in the next process.
+            return sorted(value, key=self._sort_key)
+        elements: Iterable[Any] = value
+        return elements
+
+    def _sort_key(self, value: Any) -> tuple[bool, float, str]:
+        number = isinstance(value, (int, float)) and value == value  # noqa: PLR0124 - the definition of NaN
+        return (not number, value if number else 0, cell_of(value, 200, self._column).text)
+
+    def _scalar(self, value: Any) -> str:
+        name = type(value).__name__
+        if value is None or name in {"NAType", "NaTType"}:
+            return "null"
+        if isinstance(value, Enum) or not isinstance(value, (str, date, time)):
+            cell = cell_of(value, self._left + 1, self._column)
+            if isinstance(value, bool) or name in {"bool", "bool_"}:
+                return cell.text.lower()
+            # JSON has no form for NaN and infinity, and their names say more than null.
+            return cell.text if _NUMBER.fullmatch(cell.text) and _is_number(value) else _quoted(cell.text)
+        return _quoted(value[: self._left + 1] if isinstance(value, str) else value.isoformat())
+
+
+def _is_number(value: Any) -> bool:
+    kind = getattr(getattr(value, "dtype", None), "kind", "")
+    return (isinstance(value, (int, float)) and not isinstance(value, Enum)) or kind in {"i", "u", "f"}
+
+
+def _quoted(text: str) -> str:
+    return json.dumps(text, ensure_ascii=False)
+
+
+def _pairs(value: Any) -> Iterable[tuple[Any, Any]] | None:
+    """Return the names and parts of a structure that has names, else None; private fields are left out."""
+    kind = type(value)
+    if isinstance(value, Mapping):
+        return value.items()
+    if hasattr(kind, "model_dump") and hasattr(kind, "model_fields"):
+        return [(name, getattr(value, name)) for name in kind.model_fields]
+    if dataclasses.is_dataclass(value):
+        fields = (each.name for each in dataclasses.fields(value) if not each.name.startswith("_"))
+        return [(name, getattr(value, name)) for name in fields]
+    if isinstance(value, tuple) and (names := getattr(kind, "_fields", getattr(kind, "__match_args__", ()))):
+        return zip(names, value, strict=False)
+    return _frame_pairs(value) if hasattr(kind, "itertuples") or hasattr(kind, "iter_rows") else None
+
+
+def _frame_pairs(value: Any) -> Iterable[tuple[str, Any]]:
+    """Return a frame in a cell as its columns and its rows; an index goes before them."""
+    if not hasattr(type(value), "itertuples"):
+        return [("columns", list(value.columns)), ("rows", _Rows(value.iter_rows()))]
+    levels = [f"index{level or ''}" if name is None else name for level, name in enumerate(value.index.names)]
+    rows = ((*_level(row[0]), *row[1:]) for row in value.itertuples(name=None))
+    return [("columns", [*levels, *value.columns]), ("rows", _Rows(rows))]
+
+
+def _level(label: Any) -> tuple[Any, ...]:
+    return label if isinstance(label, tuple) else (label,)
+
+
+class _Rows:
+    """The rows of a frame in a cell, which are read only as far as they are written."""
+
+    def __init__(self, rows: Iterable[Any]) -> None:
+        self._rows = rows
+
+    def __iter__(self) -> Iterator[Any]:
+        return iter(self._rows)

@@ -1,0 +1,453 @@
+"""Any data frame or series as a `Table`: its columns, rows and values, read through narwhals.
+
+Pandas, polars, pyarrow, modin, cuDF and DuckDB, and whatever else narwhals reads. A lazy table (a DuckDB
+relation, a query of Ibis) is computed, but no more of it is fetched than `SAMPLE` rows. Columns are taken by
+their place, because two may have one name.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import re
+import sys
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from vertex_claude_magic.errors import MissingExtra, OptionError, quote
+from vertex_claude_magic.frames.cells import cell_of, shortest_float
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Hashable, Sequence
+
+    import narwhals as nw
+    from narwhals.dtypes import DType
+
+__all__ = ["SAMPLE", "Column", "Table", "read_table"]
+
+# Rows up to which every value of a column is looked at, and the most that is fetched of a lazy table.
+SAMPLE = 100_000
+# What narwhals calls the frames that are like those of pandas: they have an index, and NaN for missing values.
+_LIKE_PANDAS = frozenset({"pandas", "modin", "cudf"})
+_MOST_CATEGORIES = 40
+_ZEROS = re.compile(r"(?:(\.\d*?[1-9])|\.)0+(?!\d)")
+# A time in nanoseconds where narwhals has no type for it: inside a list or a struct.
+_NESTED_NANOSECONDS = re.compile(r"(?:List|Array|Struct)\(.*(?:time_unit='ns'|\bTime\b)")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Column:
+    """One column of a table.
+
+    Args:
+        name: Its name as the library has it.
+        dtype: The type of its values as the library prints it.
+        series: Its values.
+        like_pandas: Whether NaN is a missing value, as in pandas.
+        remark: What else is known of it, such as a coordinate system.
+    """
+
+    name: Hashable
+    dtype: str
+    series: nw.Series[Any]
+    like_pandas: bool = False
+    remark: str = ""
+
+    def __len__(self) -> int:
+        return len(self.series)
+
+    @property
+    def label(self) -> str:
+        """The name as a text; that of several levels is a tuple."""
+        return _label(self.name)
+
+    @property
+    def missing(self) -> int:
+        """How many values are missing; NaN counts where the library means that by it."""
+        return int(self.series.null_count())
+
+    def values(self, start: int, stop: int) -> list[Any]:
+        """Return Python values, None for a missing one; a float of 32 bits has the digits that it has there."""
+        series = self.series[start:stop]
+        values = self.known_values(series)
+        if self.like_pandas:
+            # Only the nullable floats of pandas can hold NaN beside a missing value.
+            native = type(series.to_native().dtype).__module__.partition(".")[0] == "numpy"
+            nan = native or not series.dtype.is_float()
+            values = [None if _is_missing(value, nan=nan) else value for value in values]
+        convert = _narrowing(series.dtype)
+        if convert is None:
+            return values
+        return [None if value is None else convert(value) for value in values]
+
+    def known_values(self, series: nw.Series[Any]) -> list[Any]:
+        """Return values of this column as its library gives them, but times in nanoseconds whole."""
+        values = None if self.like_pandas else _nanoseconds(series)
+        return series.to_list() if values is None else values
+
+    def sample(self) -> nw.Series[Any]:
+        """Return all values, of a long column every n-th."""
+        size = len(self.series)
+        return self.series if size <= SAMPLE else self.series.gather_every(size // SAMPLE + 1)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Table:
+    """A data frame of any library, read where it lies.
+
+    Args:
+        kind: Its library and class, such as `pandas.DataFrame`.
+        rows: How many rows it has.
+        names: The names of its columns as the library has them.
+        column: Returns the column at a place.
+        index: The levels of its index, if it has one that says more than the number of the row.
+        notes: Lines about what is neither in a column nor in a cell: index, levels, units, attributes.
+        fetched: How many rows were fetched; fewer than `rows` if it is lazy and long.
+        lazy: Whether it was computed to be read.
+    """
+
+    kind: str
+    rows: int
+    names: Sequence[Hashable]
+    column: Callable[[int], Column]
+    index: tuple[Column, ...] = ()
+    notes: tuple[str, ...] = ()
+    fetched: int = 0
+    lazy: bool = False
+
+
+def read_table(value: Any) -> Table:
+    """Return a data frame, a series or an index as a table.
+
+    Args:
+        value: An object of any library that narwhals reads, of pyarrow (arrays and batches too), or of DuckDB.
+
+    Raises:
+        MissingExtra: narwhals is not installed, or what a lazy table is computed with.
+        OptionError: narwhals does not read it.
+
+    >>> import pandas as pd
+    >>> table = read_table(pd.DataFrame({"n": [1.5, None]}))
+    >>> table.rows, table.names, table.column(0).values(0, 2)
+    (2, ['n'], [1.5, None])
+    """
+    nw = _narwhals()
+    value = nw.to_native(value, pass_through=True)
+    # The class is asked and not the object: a column is an attribute of its frame, whatever its name.
+    has = partial(hasattr, type(value))
+    kind = f"{type(value).__module__.partition('.')[0]}.{type(value).__name__}".removeprefix("_")
+    if kind == "duckdb.DuckDBPyRelation":
+        return _of_relation(value, kind)
+    if kind.startswith("pyarrow."):
+        return _of_arrow(value, kind)
+    if has("iloc") and has("columns"):
+        return _of_pandas(value, kind)
+    if has("iter_columns"):
+        return _of_columns(kind, value.columns, value.height, value.to_series)
+    return _of_index(value, kind) if has("get_level_values") else _of_other(value, kind)
+
+
+def _of_other(value: Any, kind: str) -> Table:
+    import narwhals as nw
+
+    try:
+        frame = nw.from_native(value, allow_series=True)
+    except TypeError:
+        raise OptionError(
+            f"A {quote(kind, 60)} cannot be read as a table.",
+            cure="Give a pandas or polars data frame of it.",
+        ) from None
+    if isinstance(frame, nw.Series):
+        return _of_series(value, kind)
+    return _of_lazy(frame, kind) if isinstance(frame, nw.LazyFrame) else read_table(frame.to_arrow())
+
+
+def _narwhals() -> Any:
+    try:
+        import narwhals as nw
+    except ImportError:
+        raise MissingExtra(
+            "A data frame in a prompt needs narwhals.", cure='Run: pip install "vertex-claude-magic[data]"'
+        ) from None
+    return nw
+
+
+def _column(native: Any, name: Hashable) -> Column:
+    import narwhals as nw
+
+    series = nw.from_native(native, series_only=True)
+    like_pandas = series.implementation.value in _LIKE_PANDAS
+    dtype = str(native.dtype) if hasattr(native, "dtype") else str(native.type)
+    return Column(
+        name=name, dtype=dtype, series=series, like_pandas=like_pandas, remark=_remark(native, series.dtype)
+    )
+
+
+def _remark(native: Any, dtype: DType) -> str:
+    """Say what a type does not: the coordinate system of geometries, the categories that are not used, precision."""
+    if type(native).__module__.startswith("geopandas"):
+        crs = native.crs
+        if crs is None:
+            return "no CRS"
+        return f"CRS {crs.to_string()}" + (f" ({crs.name})" if crs.to_authority() else "")
+    if hasattr(native, "iloc"):
+        return _categories(native) if hasattr(native.dtype, "categories") else ""
+    if _NESTED_NANOSECONDS.search(repr(dtype)):
+        return "times inside to the microsecond"
+    return ""
+
+
+def _categories(native: Any) -> str:
+    ordered, names = native.cat.ordered, native.cat.categories
+    used = native.cat.codes.nunique() - int(native.isna().any())
+    if not ordered and used == len(names):
+        return ""
+    shown = (" < " if ordered else ", ").join(
+        cell_of(name, 1_000, str(native.name)).text for name in names[:_MOST_CATEGORIES]
+    )
+    more = f" and so on, {len(names):,} in all" if len(names) > _MOST_CATEGORIES else ""
+    return f"{'categories in order' if ordered else 'categories'}: {shown}{more}"
+
+
+def _of_series(native: Any, kind: str) -> Table:
+    name = getattr(native, "name", None)
+    column = _column(native, "value" if name is None or name == "" else name)
+    index, notes = _index_of(native) if column.like_pandas else ((), ())
+    notes = (*notes, *_attributes(native)) if column.like_pandas else notes
+    return Table(
+        kind=kind,
+        rows=len(column),
+        names=[column.name],
+        column=lambda _at: column,
+        index=index,
+        notes=notes,
+        fetched=len(column),
+    )
+
+
+def _of_index(value: Any, kind: str) -> Table:
+    names = [
+        name if name is not None else ("value" if value.nlevels == 1 else f"level {number}")
+        for number, name in enumerate(value.names)
+    ]
+    return _of_columns(kind, names, len(value), lambda at: _level(value, at))
+
+
+def _level(index: Any, at: int) -> Any:
+    return index.get_level_values(at).to_series(index=range(len(index)))
+
+
+def _of_columns(
+    kind: str, names: Sequence[Hashable], rows: int, native: Callable[[int], Any], notes: tuple[str, ...] = ()
+) -> Table:
+    return Table(
+        kind=kind,
+        rows=rows,
+        names=list(names),
+        column=lambda at: _column(native(at), names[at]),
+        notes=notes,
+        fetched=rows,
+    )
+
+
+def _of_pandas(value: Any, kind: str) -> Table:
+    index, notes = _index_of(value)
+    names = list(value.columns)
+    levels = list(value.columns.names)
+    if any(level is not None for level in levels):
+        what = "The columns are called" if len(levels) == 1 else "The levels of the columns are called"
+        notes = (*notes, f"{what} {', '.join(map(str, levels))}.")
+    if value.columns.nlevels == 1 and not all(isinstance(name, str) for name in names):
+        kinds = sorted({type(name).__name__ for name in names})
+        notes = (*notes, f"The names of the columns are {' and '.join(kinds)}.")
+        if "str" in kinds:
+            # `1` and `"1"` are two columns.
+            names = [repr(name) if isinstance(name, str) else name for name in names]
+    return Table(
+        kind=kind,
+        rows=len(value),
+        names=names,
+        column=lambda at: _column(value.iloc[:, at], names[at]),
+        index=index,
+        notes=(*notes, *_attributes(value)),
+        fetched=len(value),
+    )
+
+
+def _index_of(value: Any) -> tuple[tuple[Column, ...], tuple[str, ...]]:
+    """Return the levels of an index as columns, and a line about it; nothing for one that only counts the rows."""
+    index = value.index
+    counts = type(index).__name__ == "RangeIndex" and (index.start, index.step) == (0, 1)
+    if counts:
+        return (), () if index.name is None else (f"The index counts the rows and is called {index.name}.",)
+    names = [f"index{level or ''}" if name is None else name for level, name in enumerate(index.names)]
+    columns = tuple(_column(_level(index, level), name) for level, name in enumerate(names))
+    freq = getattr(index, "freqstr", None)
+    told = [f"{column.label} ({column.dtype}{f', every {freq}' if freq else ''})" for column in columns]
+    return columns, (f"Index: {', '.join(told)}.",) if _is_worth_a_line(index, columns) else ()
+
+
+def _is_worth_a_line(index: Any, columns: Sequence[Column]) -> bool:
+    # The plain one, of texts or whole numbers and without a name, explains itself as the column `index`.
+    return index.nlevels > 1 or index.name is not None or columns[0].dtype not in {"int64", "str", "object"}
+
+
+def _attributes(value: Any) -> tuple[str, ...]:
+    attributes = getattr(value, "attrs", None)
+    if not attributes:
+        return ()
+    return (f"Attributes: {_json(attributes)}",)
+
+
+def _json(value: Any) -> str:
+    cell = cell_of(dict(value), 100_000, "attrs")
+    return cell.text if not cell.total else f"{cell.text}… (of {cell.total})"
+
+
+def _metadata(schema: Any) -> tuple[str, ...]:
+    """Return the metadata of an Arrow schema and of its fields; what pandas keeps there is for pandas."""
+    found = {"": schema.metadata, **{field.name: field.metadata for field in schema}}
+    lines = []
+    for name, metadata in found.items():
+        texts = {_decoded(key): _decoded(text) for key, text in (metadata or {}).items() if key != b"pandas"}
+        if texts:
+            lines.append(f"Metadata{f' of {name}' if name else ''}: {_json(texts)}")
+    return tuple(lines)
+
+
+def _decoded(data: bytes) -> str:
+    return data.decode("utf-8", "backslashreplace")
+
+
+def _of_arrow(value: Any, kind: str) -> Table:
+    # Whoever has an object of pyarrow has loaded it.
+    pa: Any = sys.modules["pyarrow"]
+    if isinstance(value, (pa.Array, pa.ChunkedArray)):
+        return _of_series(pa.chunked_array([value]) if isinstance(value, pa.Array) else value, kind)
+    table = pa.Table.from_batches([value]) if isinstance(value, pa.RecordBatch) else value
+    return _of_columns(kind, table.column_names, table.num_rows, table.column, _metadata(table.schema))
+
+
+def _of_relation(value: Any, kind: str) -> Table:
+    """Compute a DuckDB relation; its names are its own, because Arrow's are made different where two are the same."""
+    _need_arrow(kind)
+    rows = value.limit(SAMPLE + 1).to_arrow_table()
+    count = rows.num_rows
+    if count > SAMPLE:
+        rows, count = rows.slice(0, SAMPLE), int(value.aggregate("count(*)").fetchall()[0][0])
+    table = _of_columns(kind, list(value.columns), count, rows.column)
+    types = [str(each) for each in value.types]
+    return Table(
+        kind=kind,
+        rows=count,
+        names=table.names,
+        column=lambda at: _renamed_type(table.column(at), types[at]),
+        fetched=rows.num_rows,
+        lazy=True,
+    )
+
+
+def _renamed_type(column: Column, dtype: str) -> Column:
+    return Column(name=column.name, dtype=dtype, series=column.series, remark=column.remark)
+
+
+def _of_lazy(frame: nw.LazyFrame[Any], kind: str) -> Table:
+    import narwhals as nw
+
+    _need_arrow(kind)
+    rows = frame.head(SAMPLE + 1).collect("pyarrow").to_native()
+    count = rows.num_rows
+    if count > SAMPLE:
+        rows, count = rows.slice(0, SAMPLE), int(frame.select(nw.len()).collect("pyarrow").item())
+    names = list(rows.column_names)
+    return Table(
+        kind=kind,
+        rows=count,
+        names=names,
+        column=lambda at: _column(rows.column(at), names[at]),
+        fetched=rows.num_rows,
+        lazy=True,
+    )
+
+
+def _need_arrow(kind: str) -> None:
+    if importlib.util.find_spec("pyarrow") is None:
+        raise MissingExtra(
+            f"A {quote(kind, 60)} is computed as an Arrow table, and pyarrow is not installed.",
+            cure="Run: pip install pyarrow",
+        )
+
+
+def _is_missing(value: Any, *, nan: bool) -> bool:
+    if value is None or type(value).__name__ in {"NAType", "NaTType"}:
+        return True
+    return nan and isinstance(value, float) and value != value  # noqa: PLR0124 - the definition of NaN
+
+
+def _label(name: Hashable) -> str:
+    if isinstance(name, str):
+        return name
+    if isinstance(name, tuple):
+        return f"({', '.join(repr(part) if isinstance(part, str) else _label(part) for part in name)})"
+    return "None" if name is None else cell_of(name, 10_000, "of names").text
+
+
+def _narrowing(dtype: DType) -> Callable[[Any], Any] | None:
+    """Return what gives floats of 16 and 32 bits their own digits, also inside a list; None if there are none."""
+    import narwhals as nw
+
+    if dtype == nw.Float32:
+        return partial(shortest_float, code="f")
+    if type(dtype).__name__ == "Float16":
+        return partial(shortest_float, code="e")
+    if isinstance(dtype, (nw.List, nw.Array)):
+        inner = _narrowing(_instance(dtype.inner))
+        return inner and (lambda values: [None if each is None else inner(each) for each in values])
+    if isinstance(dtype, nw.Struct):
+        parts = {field.name: _narrowing(_instance(field.dtype)) for field in dtype.fields}
+        if any(parts.values()):
+            return partial(_narrowed_struct, parts)
+    return None
+
+
+def _instance(dtype: DType | type[DType]) -> DType:
+    return dtype() if isinstance(dtype, type) else dtype
+
+
+def _narrowed_struct(parts: dict[str, Callable[[Any], Any] | None], value: dict[str, Any]) -> dict[str, Any]:
+    return {
+        name: part if part is None or (convert := parts.get(name)) is None else convert(part)
+        for name, part in value.items()
+    }
+
+
+def _nanoseconds(series: nw.Series[Any]) -> list[Any] | None:
+    """Return times in nanoseconds as texts where a time of Python, which counts microseconds, would cut them."""
+    import narwhals as nw
+
+    dtype = series.dtype
+    if isinstance(dtype, nw.Datetime) and dtype.time_unit == "ns":
+        texts = series.cast(nw.String).to_list()
+        return [None if text is None else _ZEROS.sub(r"\1", text) for text in texts]
+    if isinstance(dtype, nw.Duration) and dtype.time_unit == "ns":
+        return [None if each is None else _duration(each) for each in series.dt.total_nanoseconds().to_list()]
+    if dtype == nw.Time and "32" not in str(getattr(series.to_native(), "type", "")):
+        unit = 1000 if "us" in str(getattr(series.to_native(), "type", "")) else 1
+        return [None if each is None else _clock(each * unit) for each in series.cast(nw.Int64).to_list()]
+    return None
+
+
+def _duration(nanoseconds: int) -> str:
+    from datetime import timedelta
+
+    text = str(timedelta(microseconds=nanoseconds // 1000))
+    rest = nanoseconds % 1000
+    if not rest:
+        return text
+    return f"{text}{'' if '.' in text else '.000000'}{rest:03d}"
+
+
+def _clock(nanoseconds: int) -> str:
+    seconds, rest = divmod(nanoseconds, 10**9)
+    text = f"{seconds // 3600:02d}:{seconds // 60 % 60:02d}:{seconds % 60:02d}"
+    return f"{text}.{rest:09d}".rstrip("0") if rest else text

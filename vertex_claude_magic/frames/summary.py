@@ -1,0 +1,165 @@
+"""What is typical of a column, in a few words."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from datetime import date, datetime, time, timedelta
+from decimal import Context, Decimal, localcontext
+from typing import TYPE_CHECKING, Any
+from uuid import UUID
+
+from vertex_claude_magic.errors import ClaudeError
+from vertex_claude_magic.frames.cells import cell_of, number_text, shortest_float
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Sequence
+
+    from narwhals.dtypes import DType
+
+    from vertex_claude_magic.frames.read import Column
+
+__all__ = ["missing_of", "summary_of"]
+
+_DISTINCT = 3
+_LABEL = 40
+# Nested values are written to be counted, each up to here; whether two are the same beyond is not looked at.
+_COMPARED = 200
+_NESTED = 2_000
+# Decimals of databases have up to 76 digits.
+_PRECISE = Context(prec=100)
+_SCALARS = frozenset({bool, bytes, complex, date, datetime, float, int, str, time, Decimal, UUID})
+_NUMBERS = frozenset({int, float, Decimal})
+
+
+def summary_of(column: Column) -> str:
+    """Return the range and the mean of numbers, the range of times, the most frequent of anything else.
+
+    The sum behind a mean is exact, so that every machine writes the same digits.
+
+    Raises:
+        OptionError: a value has no text of its own.
+
+    >>> import pandas as pd
+    >>> from vertex_claude_magic.frames.read import read_table
+    >>> summary_of(read_table(pd.Series([1, 2, 4])).column(0))
+    '1 to 4; mean 2.3333333333333335'
+    """
+    try:
+        found = _summary(column)
+    except ClaudeError:
+        raise
+    except Exception as error:  # noqa: BLE001 - a column may hold anything, and its rows are shown all the same
+        found = f"no summary ({type(error).__name__})"
+    return "; ".join(filter(None, [found, column.remark]))
+
+
+def missing_of(column: Column) -> str:
+    """Return how many values are missing, and by which names if they are of several kinds."""
+    count = column.missing
+    if not count or not column.like_pandas or column.dtype != "object" or len(column) > 10**6:
+        return f"{count:,}"
+    kinds = Counter(map(str, column.series.filter(column.series.is_null()).to_list()))
+    if len(kinds) < 2:
+        return f"{count:,}"
+    return f"{count:,} ({', '.join(f'{number:,} {kind}' for kind, number in kinds.items())})"
+
+
+def _summary(column: Column) -> str:
+    sample = column.sample().drop_nulls()
+    dtype = sample.dtype
+    if not len(sample):
+        return "nothing but missing values" if len(column) else ""
+    if dtype.is_temporal() or column.dtype.startswith("period"):
+        ordered = sample.sort()
+        low, high = (column.known_values(each)[0] for each in (ordered.head(1), ordered.tail(1)))
+        return f"{low} to {high}"
+    looked_at = ""
+    if dtype.is_nested() and len(sample) > _NESTED:
+        # Before they are turned into objects of Python, which take many times their bytes.
+        sample = sample.gather_every(len(sample) // _NESTED + 1)
+        looked_at = f"of {len(sample):,} looked at, "
+    values = column.known_values(sample)
+    kinds = _kinds_of(dtype, column) or Counter(map(type, values))
+    if bool in kinds and len(kinds) == 1:
+        return f"{sum(values):,} true"
+    if dtype.is_numeric() or all(map(_is_number, kinds)):
+        return _of_numbers(values, kinds, {"Float32": "f", "Float16": "e"}.get(type(dtype).__name__))
+    if len(kinds) == 1 and issubclass(next(iter(kinds)), (date, timedelta)):
+        return f"{min(values)} to {max(values)}"
+    found = f"{looked_at}{_frequent(values, kinds, column)}" if complex not in kinds else ""
+    if len(kinds) > 1:
+        names = ", ".join(f"{count:,} {kind.__name__}" for kind, count in kinds.items())
+        found = f"mixed types ({names}); {found}"
+    return found
+
+
+def _kinds_of(dtype: DType, column: Column) -> Counter[type]:
+    """Return the only kind that the values have; nothing where they may be of several."""
+    known = (
+        (dtype.is_integer(), int),
+        (dtype.is_float(), float),
+        (dtype.is_decimal() and not column.like_pandas, Decimal),
+        (type(dtype).__name__ == "String" and not column.like_pandas, str),
+    )
+    return Counter(kind for holds, kind in known if holds)
+
+
+def _is_number(kind: type) -> bool:
+    numpy = (each.__name__ for each in kind.__mro__ if each.__module__ == "numpy")
+    return kind in _NUMBERS or any(name in {"integer", "floating"} for name in numpy)
+
+
+def _of_numbers(values: Sequence[Any], kinds: Collection[type], code: str | None) -> str:
+    mean, nan = _mean(values, kinds), ""
+    if mean == "NaN":
+        known = [value for value in values if value == value]  # noqa: PLR0124 - the definition of NaN
+        nan = f"{len(values) - len(known):,} NaN" if len(known) < len(values) else ""
+        if not known:
+            return nan
+        values, mean = known, _mean(known, kinds)
+    low, high = (_number(each, code) for each in (min(values), max(values)))
+    return "; ".join(filter(None, [f"{low} to {high}", f"mean {mean}", nan]))
+
+
+def _number(value: Any, code: str | None) -> str:
+    if isinstance(value, float):
+        return number_text(shortest_float(value, code) if code else value)
+    return str(value)
+
+
+def _mean(values: Sequence[Any], kinds: Collection[type]) -> str:
+    try:
+        if all(issubclass(kind, int) for kind in kinds):
+            total = sum(values)
+            return number_text(total / len(values))
+        if set(kinds) == {Decimal}:
+            with localcontext(_PRECISE):
+                return str(sum(values) / len(values))
+        return number_text(math.fsum(values) / len(values))
+    except OverflowError:
+        return "beyond the largest float"
+    except ValueError:
+        # Infinities of both signs have no sum.
+        return "NaN"
+
+
+def _frequent(values: Sequence[Any], kinds: Collection[type], column: Column) -> str:
+    beyond = looked_at = ""
+    if str in kinds and len(kinds) == 1:
+        counts: Counter[str] = Counter(values)
+    else:
+        if len(values) > _NESTED and not all(kind in _SCALARS for kind in kinds):
+            values = values[:: len(values) // _NESTED + 1]
+            looked_at = f"of {len(values):,} looked at, "
+        cells = [cell_of(value, _COMPARED, column.label) for value in values]
+        beyond = "at least " if any(cell.total for cell in cells) else ""
+        counts = Counter(f"{cell.text}{cell.total and '…'}" for cell in cells)
+    shown = [f"{_label(name)} ({count:,})" for name, count in counts.most_common(_DISTINCT)]
+    return f"{looked_at}{beyond}{len(counts):,} different: {', '.join(shown)}"
+
+
+def _label(text: str) -> str:
+    if not text:
+        return '""'
+    return text if len(text) <= _LABEL else f"{text[: _LABEL - 1]}…"
