@@ -11,7 +11,6 @@ import json
 import math
 import os
 import re
-import struct
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping
 from collections.abc import Set as AbstractSet
@@ -23,19 +22,17 @@ from typing import Any
 
 from vertex_claude_magic.errors import ClaudeError, OptionError, quote
 
-__all__ = ["Cell", "cell_of", "number_text", "shortest_float"]
+__all__ = ["Cell", "cell_of", "number_text"]
 
 # Python writes no integer of more than 4,300 digits (sys.set_int_max_str_digits).
 _MOST_BITS = 13_000
 _DEEPEST = 40
 # `<Thing object at 0x7f...>` says nothing, and says it differently in every process.
-_ADDRESS = re.compile(r"\b0x[0-9a-fA-F]{5,}\b")
+_ADDRESS = re.compile(r"\bat 0x[0-9a-fA-F]+")
 # Libraries whose values print as people write them.
 _PRINTED = frozenset({"datetime", "decimal", "fractions", "ipaddress", "numpy", "pandas", "uuid"})
 _NUMBER = re.compile(r"-?\d+(?:\.\d+)?(?:e[+-]?\d+)?")
 _ROUTINES = (FunctionType, BuiltinFunctionType, MethodType)
-# The digits after which a float of 2 or 4 bytes is always read back as itself (IEEE 754).
-_DIGITS = {"e": range(1, 6), "f": range(6, 10)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,16 +43,16 @@ class Cell:
     total: str = ""
 
 
-def cell_of(value: Any, limit: int, column: str) -> Cell:
+def cell_of(value: Any, limit: int, where: str) -> Cell:
     """Return a value as the text of a cell.
 
     Args:
         value: Anything but a missing value.
         limit: The characters after which the text may end.
-        column: The name of the column, for the error.
+        where: What the value is in, for the error, such as `the column 'a'`.
 
     Raises:
-        OptionError: the value has no text of its own but a memory address; the cure names the column.
+        OptionError: the value has no text of its own but a memory address; the cure names where.
 
     >>> cell_of(0.1 + 0.2, 99, "a").text, cell_of([1, {"b": None}], 99, "a").text
     ('0.30000000000000004', '[1, {"b": null}]')
@@ -68,13 +65,13 @@ def cell_of(value: Any, limit: int, column: str) -> Cell:
         start = repr(bytes(value[:limit]))
         return Cell(start) if len(value) <= limit else Cell(start[:limit], f"{len(value):,} bytes")
     if _is_structure(value):
-        return _nested(value, limit, column)
-    text = number_text(value) if isinstance(value, float) else _own_text(value, column)
+        return _nested(value, limit, where)
+    text = number_text(value) if isinstance(value, float) else _own_text(value, where)
     return Cell(text) if len(text) <= limit else Cell(text[:limit], f"{len(text):,} characters")
 
 
-def _nested(value: Any, limit: int, column: str) -> Cell:
-    writer = _JSON(limit, column)
+def _nested(value: Any, limit: int, where: str) -> Cell:
+    writer = _JSON(limit, where)
     try:
         writer.write(value, 0)
     except _Full:
@@ -82,7 +79,7 @@ def _nested(value: Any, limit: int, column: str) -> Cell:
     except (ClaudeError, KeyboardInterrupt):
         raise
     except Exception as error:
-        raise _unreadable(value, error, column) from error
+        raise _unreadable(value, error, where) from error
     return Cell("".join(writer.written))
 
 
@@ -95,29 +92,6 @@ def number_text(value: float) -> str:
     if math.isnan(value):
         return "NaN"
     return float.__repr__(value).removesuffix(".0")
-
-
-def shortest_float(value: float, code: str) -> float:
-    """Return the number with the fewest digits that is the same in a narrower float.
-
-    Args:
-        value: A number of that narrower float, widened.
-        code: The narrower float as `struct` names it, `f` for 32 bits, `e` for 16.
-
-    >>> shortest_float(0.10000000149011612, "f")
-    0.1
-    """
-    if not math.isfinite(value):
-        return value
-    packed = struct.pack(code, value)
-    for digits in _DIGITS[code]:
-        short = float(f"{value:.{digits}g}")
-        try:
-            if struct.pack(code, short) == packed:
-                return short
-        except OverflowError:
-            continue
-    return value
 
 
 def _is_structure(value: Any) -> bool:
@@ -139,38 +113,41 @@ def _length(value: Any) -> str:
         return "more"
 
 
-def _own_text(value: Any, column: str) -> str:
+def _own_text(value: Any, where: str) -> str:
     kind = type(value)
+    library = kind.__module__.partition(".")[0]
     if isinstance(value, Enum):
         return f"{kind.__name__}.{value.name}"
     if isinstance(value, int) and value.bit_length() > _MOST_BITS:
         return f"a whole number of about {int(value.bit_length() * math.log10(2)):,} digits"
-    library = kind.__module__.partition(".")[0]
-    if library == "shapely" and hasattr(value, "wkt"):
-        return str(value.wkt)
-    if isinstance(value, os.PathLike):
-        return str(os.fspath(value))
+    if library != "numpy" and hasattr(kind, "item") and hasattr(kind, "dtype"):
+        # The repr of a single number is rounded where a library shows arrays (torch, jax).
+        return cell_of(value.item(), 1_000, where).text
     if isinstance(value, (type, *_ROUTINES)):
         return f"{getattr(value, '__module__', None) or 'builtins'}.{value.__qualname__}"
     try:
-        text = str(value) if library in _PRINTED else repr(value)
+        if library == "shapely" and hasattr(value, "wkt"):
+            text = str(value.wkt)
+        elif isinstance(value, os.PathLike):
+            text = str(os.fspath(value))
+        else:
+            text = str(value) if library in _PRINTED else repr(value)
     except Exception as error:
-        raise _unreadable(value, error, column) from error
-    if _ADDRESS.search(text):
+        raise _unreadable(value, error, where) from error
+    if _ADDRESS.search(text) or hex(id(value)) in text:
+        name = quote(kind.__name__, 60)
+        first = where[:1].upper() + where[1:]
         raise OptionError(
-            f"The column {quote(column, 60)!r} holds objects of type {quote(kind.__name__, 60)}, which have no text of "
-            "their own.",
-            cure=f"Give the class a __repr__, turn the column into texts or numbers, or leave it out: "
-            f"df.drop(columns={quote(column, 60)!r}).",
+            f"{first} holds objects of type {name}, which have no text of their own but a memory address.",
+            cure=f"Give the class {name} a __repr__, turn {where} into texts or numbers, or leave it out.",
         )
     return text
 
 
-def _unreadable(value: Any, error: Exception, column: str) -> OptionError:
+def _unreadable(value: Any, error: Exception, where: str) -> OptionError:
     return OptionError(
-        f"A {quote(type(value).__name__, 60)} in the column {quote(column, 60)!r} cannot be read: "
-        f"{type(error).__name__}.",
-        cure=f"Turn the column into texts or numbers, or leave it out: df.drop(columns={quote(column, 60)!r}).",
+        f"An object of type {quote(type(value).__name__, 60)} in {where} cannot be read: {type(error).__name__}.",
+        cure=f"Turn {where} into texts or numbers, or leave it out.",
     )
 
 
@@ -181,10 +158,10 @@ class _Full(Exception):
 class _JSON:
     """Writes a nested value as JSON up to a limit."""
 
-    def __init__(self, limit: int, column: str) -> None:
+    def __init__(self, limit: int, where: str) -> None:
         self.written: list[str] = []
         self._left = limit
-        self._column = column
+        self._where = where
 
     def _put(self, text: str) -> None:
         self.written.append(text)
@@ -206,7 +183,7 @@ class _JSON:
         self._put(opening)
         if pairs is not None:
             for number, (name, part) in enumerate(pairs):
-                text = name if isinstance(name, str) else cell_of(name, self._left + 1, self._column).text
+                text = name if isinstance(name, str) else cell_of(name, self._left + 1, self._where).text
                 self._put(f"{', ' if number else ''}{_quoted(text)}: ")
                 self.write(part, depth + 1)
         else:
@@ -225,14 +202,14 @@ class _JSON:
 
     def _sort_key(self, value: Any) -> tuple[bool, float, str]:
         number = isinstance(value, (int, float)) and value == value  # noqa: PLR0124 - the definition of NaN
-        return (not number, value if number else 0, cell_of(value, 200, self._column).text)
+        return (not number, value if number else 0, cell_of(value, 200, self._where).text)
 
     def _scalar(self, value: Any) -> str:
         name = type(value).__name__
         if value is None or name in {"NAType", "NaTType"}:
             return "null"
         if isinstance(value, Enum) or not isinstance(value, (str, date, time)):
-            cell = cell_of(value, self._left + 1, self._column)
+            cell = cell_of(value, self._left + 1, self._where)
             if isinstance(value, bool) or name in {"bool", "bool_"}:
                 return cell.text.lower()
             # JSON has no form for NaN and infinity, and their names say more than null.

@@ -8,31 +8,28 @@ their place, because two may have one name.
 from __future__ import annotations
 
 import importlib.util
-import re
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from vertex_claude_magic.errors import MissingExtra, OptionError, quote
-from vertex_claude_magic.frames.cells import cell_of, shortest_float
+from vertex_claude_magic.frames.cells import cell_of
+from vertex_claude_magic.frames.notes import attributes_of, metadata_of, remark_of
+from vertex_claude_magic.frames.precision import nanoseconds, narrowing
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Hashable, Sequence
+    from collections.abc import Callable, Hashable, Mapping, Sequence
 
     import narwhals as nw
-    from narwhals.dtypes import DType
 
-__all__ = ["SAMPLE", "Column", "Table", "read_table"]
+__all__ = ["SAMPLE", "Column", "Table", "lazy_schema", "read_table"]
 
 # Rows up to which every value of a column is looked at, and the most that is fetched of a lazy table.
 SAMPLE = 100_000
+_MOST_LEVELED = 2_000_000
 # What narwhals calls the frames that are like those of pandas: they have an index, and NaN for missing values.
 _LIKE_PANDAS = frozenset({"pandas", "modin", "cudf"})
-_MOST_CATEGORIES = 40
-_ZEROS = re.compile(r"(?:(\.\d*?[1-9])|\.)0+(?!\d)")
-# A time in nanoseconds where narwhals has no type for it: inside a list or a struct.
-_NESTED_NANOSECONDS = re.compile(r"(?:List|Array|Struct)\(.*(?:time_unit='ns'|\bTime\b)")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -41,6 +38,7 @@ class Column:
 
     Args:
         name: Its name as the library has it.
+        quoted: Whether a name that is a text is written in quotation marks, because others are numbers.
         dtype: The type of its values as the library prints it.
         series: Its values.
         like_pandas: Whether NaN is a missing value, as in pandas.
@@ -52,6 +50,7 @@ class Column:
     series: nw.Series[Any]
     like_pandas: bool = False
     remark: str = ""
+    quoted: bool = False
 
     def __len__(self) -> int:
         return len(self.series)
@@ -59,7 +58,12 @@ class Column:
     @property
     def label(self) -> str:
         """The name as a text; that of several levels is a tuple."""
-        return _label(self.name)
+        return repr(self.name) if self.quoted and isinstance(self.name, str) else _label(self.name)
+
+    @property
+    def where(self) -> str:
+        """The column in the words of an error."""
+        return f"the column {quote(self.label, 60)!r}"
 
     @property
     def missing(self) -> int:
@@ -75,14 +79,14 @@ class Column:
             native = type(series.to_native().dtype).__module__.partition(".")[0] == "numpy"
             nan = native or not series.dtype.is_float()
             values = [None if _is_missing(value, nan=nan) else value for value in values]
-        convert = _narrowing(series.dtype)
+        convert = narrowing(series.dtype)
         if convert is None:
             return values
         return [None if value is None else convert(value) for value in values]
 
     def known_values(self, series: nw.Series[Any]) -> list[Any]:
         """Return values of this column as its library gives them, but times in nanoseconds whole."""
-        values = None if self.like_pandas else _nanoseconds(series)
+        values = None if self.like_pandas else nanoseconds(series)
         return series.to_list() if values is None else values
 
     def sample(self) -> nw.Series[Any]:
@@ -147,6 +151,19 @@ def read_table(value: Any) -> Table:
     return _of_index(value, kind) if has("get_level_values") else _of_other(value, kind)
 
 
+def lazy_schema(value: Any) -> Mapping[str, object] | None:
+    """Return the names and types of a lazy frame of polars, None of anything else.
+
+    Raises:
+        MissingExtra: narwhals is not installed.
+    """
+    value = _narwhals().to_native(value, pass_through=True)
+    if not type(value).__module__.startswith("polars.") or type(value).__name__ != "LazyFrame":
+        return None
+    schema: Mapping[str, object] = value.collect_schema()
+    return schema
+
+
 def _of_other(value: Any, kind: str) -> Table:
     import narwhals as nw
 
@@ -179,41 +196,15 @@ def _column(native: Any, name: Hashable) -> Column:
     like_pandas = series.implementation.value in _LIKE_PANDAS
     dtype = str(native.dtype) if hasattr(native, "dtype") else str(native.type)
     return Column(
-        name=name, dtype=dtype, series=series, like_pandas=like_pandas, remark=_remark(native, series.dtype)
+        name=name, dtype=dtype, series=series, like_pandas=like_pandas, remark=remark_of(native, series.dtype)
     )
-
-
-def _remark(native: Any, dtype: DType) -> str:
-    """Say what a type does not: the coordinate system of geometries, the categories that are not used, precision."""
-    if type(native).__module__.startswith("geopandas"):
-        crs = native.crs
-        if crs is None:
-            return "no CRS"
-        return f"CRS {crs.to_string()}" + (f" ({crs.name})" if crs.to_authority() else "")
-    if hasattr(native, "iloc"):
-        return _categories(native) if hasattr(native.dtype, "categories") else ""
-    if _NESTED_NANOSECONDS.search(repr(dtype)):
-        return "times inside to the microsecond"
-    return ""
-
-
-def _categories(native: Any) -> str:
-    ordered, names = native.cat.ordered, native.cat.categories
-    used = native.cat.codes.nunique() - int(native.isna().any())
-    if not ordered and used == len(names):
-        return ""
-    shown = (" < " if ordered else ", ").join(
-        cell_of(name, 1_000, str(native.name)).text for name in names[:_MOST_CATEGORIES]
-    )
-    more = f" and so on, {len(names):,} in all" if len(names) > _MOST_CATEGORIES else ""
-    return f"{'categories in order' if ordered else 'categories'}: {shown}{more}"
 
 
 def _of_series(native: Any, kind: str) -> Table:
     name = getattr(native, "name", None)
     column = _column(native, "value" if name is None or name == "" else name)
     index, notes = _index_of(native) if column.like_pandas else ((), ())
-    notes = (*notes, *_attributes(native)) if column.like_pandas else notes
+    notes = (*notes, *attributes_of(native)) if column.like_pandas else notes
     return Table(
         kind=kind,
         rows=len(column),
@@ -230,11 +221,17 @@ def _of_index(value: Any, kind: str) -> Table:
         name if name is not None else ("value" if value.nlevels == 1 else f"level {number}")
         for number, name in enumerate(value.names)
     ]
-    return _of_columns(kind, names, len(value), lambda at: _level(value, at))
+    table = _of_columns(kind, names, len(value), lambda at: _level(value, at))
+    return table if value.nlevels == 1 else replace(table, fetched=min(len(value), _MOST_LEVELED))
 
 
 def _level(index: Any, at: int) -> Any:
-    return index.get_level_values(at).to_series(index=range(len(index)))
+    # Of several levels the values are written out, and no prompt takes more rows than these.
+    level = index.get_level_values(at) if index.nlevels == 1 else index[:_MOST_LEVELED].get_level_values(at)
+    pandas = sys.modules.get("pandas")
+    if pandas is not None and isinstance(level, pandas.Index):
+        return pandas.Series(level, copy=False)
+    return level.to_series(index=range(len(level)))
 
 
 def _of_columns(
@@ -257,19 +254,18 @@ def _of_pandas(value: Any, kind: str) -> Table:
     if any(level is not None for level in levels):
         what = "The columns are called" if len(levels) == 1 else "The levels of the columns are called"
         notes = (*notes, f"{what} {', '.join(map(str, levels))}.")
-    if value.columns.nlevels == 1 and not all(isinstance(name, str) for name in names):
+    quoted = value.columns.nlevels == 1 and not all(isinstance(name, str) for name in names)
+    if quoted:
         kinds = sorted({type(name).__name__ for name in names})
         notes = (*notes, f"The names of the columns are {' and '.join(kinds)}.")
-        if "str" in kinds:
-            # `1` and `"1"` are two columns.
-            names = [repr(name) if isinstance(name, str) else name for name in names]
     return Table(
         kind=kind,
         rows=len(value),
         names=names,
-        column=lambda at: _column(value.iloc[:, at], names[at]),
+        # `1` and `"1"` are two columns.
+        column=lambda at: replace(_column(value.iloc[:, at], names[at]), quoted=quoted),
         index=index,
-        notes=(*notes, *_attributes(value)),
+        notes=(*notes, *attributes_of(value)),
         fetched=len(value),
     )
 
@@ -283,40 +279,13 @@ def _index_of(value: Any) -> tuple[tuple[Column, ...], tuple[str, ...]]:
     names = [f"index{level or ''}" if name is None else name for level, name in enumerate(index.names)]
     columns = tuple(_column(_level(index, level), name) for level, name in enumerate(names))
     freq = getattr(index, "freqstr", None)
-    told = [f"{column.label} ({column.dtype}{f', every {freq}' if freq else ''})" for column in columns]
-    return columns, (f"Index: {', '.join(told)}.",) if _is_worth_a_line(index, columns) else ()
+    levels = [f"{column.label} ({column.dtype}{f', every {freq}' if freq else ''})" for column in columns]
+    return columns, (f"Index: {', '.join(levels)}.",) if _is_worth_a_line(index, columns) else ()
 
 
 def _is_worth_a_line(index: Any, columns: Sequence[Column]) -> bool:
     # The plain one, of texts or whole numbers and without a name, explains itself as the column `index`.
     return index.nlevels > 1 or index.name is not None or columns[0].dtype not in {"int64", "str", "object"}
-
-
-def _attributes(value: Any) -> tuple[str, ...]:
-    attributes = getattr(value, "attrs", None)
-    if not attributes:
-        return ()
-    return (f"Attributes: {_json(attributes)}",)
-
-
-def _json(value: Any) -> str:
-    cell = cell_of(dict(value), 100_000, "attrs")
-    return cell.text if not cell.total else f"{cell.text}… (of {cell.total})"
-
-
-def _metadata(schema: Any) -> tuple[str, ...]:
-    """Return the metadata of an Arrow schema and of its fields; what pandas keeps there is for pandas."""
-    found = {"": schema.metadata, **{field.name: field.metadata for field in schema}}
-    lines = []
-    for name, metadata in found.items():
-        texts = {_decoded(key): _decoded(text) for key, text in (metadata or {}).items() if key != b"pandas"}
-        if texts:
-            lines.append(f"Metadata{f' of {name}' if name else ''}: {_json(texts)}")
-    return tuple(lines)
-
-
-def _decoded(data: bytes) -> str:
-    return data.decode("utf-8", "backslashreplace")
 
 
 def _of_arrow(value: Any, kind: str) -> Table:
@@ -325,7 +294,7 @@ def _of_arrow(value: Any, kind: str) -> Table:
     if isinstance(value, (pa.Array, pa.ChunkedArray)):
         return _of_series(pa.chunked_array([value]) if isinstance(value, pa.Array) else value, kind)
     table = pa.Table.from_batches([value]) if isinstance(value, pa.RecordBatch) else value
-    return _of_columns(kind, table.column_names, table.num_rows, table.column, _metadata(table.schema))
+    return _of_columns(kind, table.column_names, table.num_rows, table.column, metadata_of(table.schema))
 
 
 def _of_relation(value: Any, kind: str) -> Table:
@@ -341,14 +310,10 @@ def _of_relation(value: Any, kind: str) -> Table:
         kind=kind,
         rows=count,
         names=table.names,
-        column=lambda at: _renamed_type(table.column(at), types[at]),
+        column=lambda at: replace(table.column(at), dtype=types[at]),
         fetched=rows.num_rows,
         lazy=True,
     )
-
-
-def _renamed_type(column: Column, dtype: str) -> Column:
-    return Column(name=column.name, dtype=dtype, series=column.series, remark=column.remark)
 
 
 def _of_lazy(frame: nw.LazyFrame[Any], kind: str) -> Table:
@@ -389,65 +354,4 @@ def _label(name: Hashable) -> str:
         return name
     if isinstance(name, tuple):
         return f"({', '.join(repr(part) if isinstance(part, str) else _label(part) for part in name)})"
-    return "None" if name is None else cell_of(name, 10_000, "of names").text
-
-
-def _narrowing(dtype: DType) -> Callable[[Any], Any] | None:
-    """Return what gives floats of 16 and 32 bits their own digits, also inside a list; None if there are none."""
-    import narwhals as nw
-
-    if dtype == nw.Float32:
-        return partial(shortest_float, code="f")
-    if type(dtype).__name__ == "Float16":
-        return partial(shortest_float, code="e")
-    if isinstance(dtype, (nw.List, nw.Array)):
-        inner = _narrowing(_instance(dtype.inner))
-        return inner and (lambda values: [None if each is None else inner(each) for each in values])
-    if isinstance(dtype, nw.Struct):
-        parts = {field.name: _narrowing(_instance(field.dtype)) for field in dtype.fields}
-        if any(parts.values()):
-            return partial(_narrowed_struct, parts)
-    return None
-
-
-def _instance(dtype: DType | type[DType]) -> DType:
-    return dtype() if isinstance(dtype, type) else dtype
-
-
-def _narrowed_struct(parts: dict[str, Callable[[Any], Any] | None], value: dict[str, Any]) -> dict[str, Any]:
-    return {
-        name: part if part is None or (convert := parts.get(name)) is None else convert(part)
-        for name, part in value.items()
-    }
-
-
-def _nanoseconds(series: nw.Series[Any]) -> list[Any] | None:
-    """Return times in nanoseconds as texts where a time of Python, which counts microseconds, would cut them."""
-    import narwhals as nw
-
-    dtype = series.dtype
-    if isinstance(dtype, nw.Datetime) and dtype.time_unit == "ns":
-        texts = series.cast(nw.String).to_list()
-        return [None if text is None else _ZEROS.sub(r"\1", text) for text in texts]
-    if isinstance(dtype, nw.Duration) and dtype.time_unit == "ns":
-        return [None if each is None else _duration(each) for each in series.dt.total_nanoseconds().to_list()]
-    if dtype == nw.Time and "32" not in str(getattr(series.to_native(), "type", "")):
-        unit = 1000 if "us" in str(getattr(series.to_native(), "type", "")) else 1
-        return [None if each is None else _clock(each * unit) for each in series.cast(nw.Int64).to_list()]
-    return None
-
-
-def _duration(nanoseconds: int) -> str:
-    from datetime import timedelta
-
-    text = str(timedelta(microseconds=nanoseconds // 1000))
-    rest = nanoseconds % 1000
-    if not rest:
-        return text
-    return f"{text}{'' if '.' in text else '.000000'}{rest:03d}"
-
-
-def _clock(nanoseconds: int) -> str:
-    seconds, rest = divmod(nanoseconds, 10**9)
-    text = f"{seconds // 3600:02d}:{seconds // 60 % 60:02d}:{seconds % 60:02d}"
-    return f"{text}.{rest:09d}".rstrip("0") if rest else text
+    return "None" if name is None else cell_of(name, 10_000, "the names of the columns").text

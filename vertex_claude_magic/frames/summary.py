@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 from vertex_claude_magic.errors import ClaudeError
-from vertex_claude_magic.frames.cells import cell_of, number_text, shortest_float
+from vertex_claude_magic.frames.cells import cell_of, number_text
+from vertex_claude_magic.frames.precision import shortest_float
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
@@ -152,7 +153,8 @@ def _frequent(values: Sequence[Any], kinds: Collection[type], column: Column) ->
         if len(values) > _NESTED and not all(kind in _SCALARS for kind in kinds):
             values = values[:: len(values) // _NESTED + 1]
             looked_at = f"of {len(values):,} looked at, "
-        cells = [cell_of(value, _COMPARED, column.label) for value in values]
+        where = column.where
+        cells = [cell_of(value, _COMPARED, where) for value in values]
         beyond = "at least " if any(cell.total for cell in cells) else ""
         counts = Counter(f"{cell.text}{cell.total and '…'}" for cell in cells)
     shown = [f"{_label(name)} ({count:,})" for name, count in counts.most_common(_DISTINCT)]

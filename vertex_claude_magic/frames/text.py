@@ -3,7 +3,7 @@
 How the budget is shared: the lines about columns take at most `_COLUMN_SHARE` of it, the rows take the rest. A
 text that is longer than `_SHORT` characters is cut only where rows would be lost for it, all long texts at the
 same length, and the longest length is taken with which enough rows stay: all of them, if they all fit with
-texts cut to `_SHORT`; else a quarter of those that would fit then, and at least `_FEW`.
+texts cut to `_SHORT`; else a quarter of those that would fit then, of less than `4 * _FEW` up to `_FEW` or half.
 """
 
 from __future__ import annotations
@@ -13,22 +13,22 @@ from itertools import accumulate
 from typing import TYPE_CHECKING
 
 from vertex_claude_magic.frames.cells import Cell, cell_of
-from vertex_claude_magic.frames.read import SAMPLE, Column, Table
+from vertex_claude_magic.frames.read import SAMPLE, Column, Table, lazy_schema, read_table
 from vertex_claude_magic.frames.summary import missing_of, summary_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
-__all__ = ["TableText", "table_text"]
+__all__ = ["TableText", "frame_text"]
 
 _COLUMN_SHARE = 0.6
-_MOST_COLUMNS = 5_000
-_MOST_ROWS = 5_000
 _SHORT = 200
 _FEW = 20
 # Rows are read in steps, because a step of long texts is copied as a whole.
 _FIRST_STEP, _LONGEST_STEP = 32, 1_024
 _LEAST_NAME = 40
+# The bytes that the line about what is cut takes.
+_ABOUT_CUT = 100
 # What a cut text has beside its beginning, in bytes: quotation marks and "… (of 1,234,567,890 characters)".
 _MARK = 40
 
@@ -39,24 +39,32 @@ class TableText:
 
     Args:
         body: The text.
+        kind: Its library and class, such as `pandas.DataFrame`.
         about: Its size, such as `1,000 rows × 3 columns`.
         cut: What went out if not all did, such as `the first 40 of 1,000 rows, with 3 long cells shortened`.
     """
 
     body: str
+    kind: str
     about: str
     cut: str = ""
 
 
-def table_text(table: Table, room: int) -> TableText:
-    """Write a table as text of about `room` bytes of UTF-8.
+def frame_text(frame: object, room: int) -> TableText:
+    """Write a data frame, a series or an index as text of about `room` bytes of UTF-8.
+
+    A lazy frame of polars goes out as its schema and is not computed: its rows may be those of a whole disk.
+
+    Args:
+        frame: What `read_table` takes.
+        room: How much the text may take, a fifth of it for notes, three fifths for the lines about columns.
 
     Raises:
+        MissingExtra: narwhals is not installed.
         OptionError: a column holds objects that have no text of their own; the cure names it.
 
     >>> import pandas as pd
-    >>> from vertex_claude_magic.frames.read import read_table
-    >>> print(table_text(read_table(pd.DataFrame({"n": [1, 2]})), 1_000).body)
+    >>> print(frame_text(pd.DataFrame({"n": [1, 2]}), 1_000).body)
     2 rows × 1 column
     <BLANKLINE>
     column,dtype,missing,summary
@@ -66,27 +74,34 @@ def table_text(table: Table, room: int) -> TableText:
     1
     2
     """
+    schema = lazy_schema(frame)
+    if schema is not None:
+        body = "\n".join(f"{name}: {dtype}" for name, dtype in schema.items())
+        return TableText(body=body, kind="polars.LazyFrame", about="not computed, only its schema")
+    table = read_table(frame)
     width = len(table.names)
     about = f"{_count(table.rows, 'row')} × {_count(width, 'column')}"
     if table.lazy:
         about += ", computed for this prompt"
     short = _Shortener(max(_LEAST_NAME, room // 10))
     columns, described = _described(table, int(room * _COLUMN_SHARE), short)
-    head = [about, *_sampled(table, len(columns)), *(short.cut(note, "notes") for note in table.notes)]
+    head = [about, *_sampled(table, len(columns))]
+    if table.notes:
+        head.append(short.cut("\n".join(table.notes), "notes", times=2))
     if not described:
-        body = "\n".join(head)
-        return TableText(body=body, about=about, cut=_cut(table, table.rows, width, 0, short))
+        cut = _cut(table, table.rows, 0, 0, short)
+        return TableText(body="\n".join(head), kind=table.kind, about=about, cut=cut)
     lines = "".join(map(_line, [("column", "dtype", "missing", "summary"), *described]))
     body = "\n".join([*head, "", lines.rstrip("\n")])
     shown = [*table.index, *columns]
     names = _line([short.cut(column.label, "names") for column in shown])
-    rows = _Rows.read(shown, table.fetched, room - _size(body) - _size(names) - 100)
+    rows = _Rows.read(shown, table.fetched, room - _size(body) - _size(names) - _ABOUT_CUT)
     cut = _cut(table, len(rows.lines), len(columns), rows.shortened, short)
     if cut:
         body = f"{body}\n\nBelow: {cut}."
     if rows.lines or not table.rows:
         body = f"{body}\n\n{names}{''.join(rows.lines)}"
-    return TableText(body=body.removesuffix("\n"), about=about, cut=cut)
+    return TableText(body=body.removesuffix("\n"), kind=table.kind, about=about, cut=cut)
 
 
 def _count(number: int, word: str) -> str:
@@ -104,11 +119,12 @@ class _Shortener:
         self._limit = limit
         self.cuts: dict[str, None] = {}
 
-    def cut(self, text: str, what: str) -> str:
-        if len(text) <= self._limit:
+    def cut(self, text: str, what: str, *, times: int = 1) -> str:
+        limit = self._limit * times
+        if len(text) <= limit:
             return text
         self.cuts[f"long {what} shortened"] = None
-        return f"{text[: self._limit]}… (of {len(text):,} characters)"
+        return f"{text[:limit]}… (of {len(text):,} characters)"
 
 
 def _sampled(table: Table, described: int) -> list[str]:
@@ -126,18 +142,18 @@ def _sampled(table: Table, described: int) -> list[str]:
 
 def _described(
     table: Table, room: int, short: _Shortener
-) -> tuple[list[Column], list[tuple[str, str, str, str]]]:
+) -> tuple[list[Column], list[tuple[str, str, str, str | None]]]:
     columns: list[Column] = []
-    described: list[tuple[str, str, str, str]] = []
-    for at in range(min(len(table.names), _MOST_COLUMNS)):
+    described: list[tuple[str, str, str, str | None]] = []
+    for at in range(len(table.names)):
         column = table.column(at)
         about = (
             short.cut(column.label, "names"),
             short.cut(column.dtype, "types"),
             missing_of(column),
-            short.cut(summary_of(column), "summaries"),
+            short.cut(summary_of(column), "summaries") or None,
         )
-        room -= sum(map(_size, about)) + 4
+        room -= _size(_line(about))
         if room < 0 and described:
             break
         columns.append(column)
@@ -151,7 +167,9 @@ def _cut(table: Table, rows: int, columns: int, shortened: int, short: _Shortene
     if rows < table.rows:
         what = f"the first {rows:,} of {table.rows:,} rows" if rows else f"none of the {table.rows:,} rows"
     else:
-        what = f"all {_count(rows, 'row')}"
+        what = "the only row" if rows == 1 else f"all {rows:,} rows"
+    if rows and rows == table.fetched < table.rows:
+        what += " (no more of a lazy table are fetched)"
     if columns < width:
         what += f" and {columns:,} of {width:,} columns"
     losses = [*([f"{_count(shortened, 'long cell')} shortened"] if shortened else []), *short.cuts]
@@ -198,7 +216,7 @@ class _Rows:
         """Read rows until they would not fit even with short texts, and write as many as fit."""
         rows: list[_Row] = []
         left = room
-        for row in _read_rows(columns, min(count, _MOST_ROWS), max(room, _SHORT)):
+        for row in _read_rows(columns, count, max(room, _SHORT)):
             left -= row.size_with(_SHORT)
             if left < 0 and rows:
                 break
@@ -223,11 +241,11 @@ def _read_rows(columns: Sequence[Column], count: int, longest: int) -> Iterator[
     while start < count:
         stop = min(start + step, count)
         values = [column.values(start, stop) for column in columns]
-        labels = [column.label for column in columns]
+        places = [column.where for column in columns]
         for row in zip(*values, strict=True):
             cells = tuple(
-                None if value is None else cell_of(value, longest, label)
-                for value, label in zip(row, labels, strict=True)
+                None if value is None else cell_of(value, longest, place)
+                for value, place in zip(row, places, strict=True)
             )
             sizes = [
                 0 if cell is None else _size(_field(cell.text)) + (_MARK if cell.total else 0)
@@ -245,9 +263,8 @@ def _limit(rows: Sequence[_Row], room: int, *, all_rows: bool) -> int:
         return sum(used <= room for used in accumulate(row.size_with(limit) for row in rows))
 
     most = fit(_SHORT)
-    needed = len(rows) if all_rows and most == len(rows) else max(min(_FEW, most), most // 4)
+    needed = len(rows) if all_rows and most == len(rows) else max(most // 4, min(_FEW, most // 2), 1)
     low, high = (_SHORT, longest) if most else (1, _SHORT)
-    needed = max(needed, 1)
     if fit(high) >= needed:
         return high
     while high - low > 1:

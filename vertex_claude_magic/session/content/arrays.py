@@ -38,7 +38,7 @@ def array_parts(value: Any, budget: Budget) -> tuple[Part, ...]:
 
     if isinstance(value, np.generic) or value.ndim == 0:
         return _scalar(value, budget)
-    about = f"shape {tuple(value.shape)}, dtype {short_text(str(value.dtype), 100)}"
+    about = f"shape {tuple(value.shape)}, dtype {short_text(str(value.dtype), 1_000)}"
     summary = _summary(value)
     body = f"{about}, {summary}" if summary else about
     room = max(budget.characters - len(body), 40)
@@ -117,13 +117,14 @@ def _values(value: Any, room: int) -> tuple[str, str]:
         text = _written(value[tuple(slice(0, size) for size in block)], room, shortened)
         if len(text) <= room or max(block, default=0) <= 1:
             break
-        # Numbers of a kind take about the same; what is left over is used up in the next try.
+        # Values of a kind take about the same.
         most = min(math.prod(block) - 1, int(math.prod(block) * room / len(text) * 0.97))
     cut = "" if block == tuple(value.shape) else _held(block, value.shape)
     if len(text) > room:
         text, cut = text[:room], f"the beginning of {cut or 'the values'}"
     if shortened:
-        cut = f"{cut or 'all values'}, with {len(shortened):,} long ones shortened"
+        values = "value" if len(shortened) == 1 else "values"
+        cut = f"{cut or 'all values'}, with {len(shortened):,} long {values} shortened"
     return text, cut
 
 
@@ -156,16 +157,14 @@ def _written(block: Any, room: int, shortened: list[Cell]) -> str:
     import numpy as np
 
     def element(value: Any) -> str:
-        cell = cell_of(value, max(room // 4, 40), "of an array")
-        if cell.total:
-            shortened.append(cell)
-            return f"{cell.text}… (of {cell.total})"
-        return cell.text
-
-    def text(value: Any) -> str:
-        return repr(element(str(value)))
+        cell = Cell("None") if value is None else cell_of(value, max(room // 4, 40), "the array")
+        text = repr(cell.text) if isinstance(value, str) else cell.text
+        if not cell.total:
+            return text
+        shortened.append(cell)
+        return f"{text}… (of {cell.total})"
 
     # Each by its own shortest text: the options that a user has set for showing arrays cut digits.
-    writers: Any = {"object": element, "float_kind": str, "complex_kind": str, "numpystr": text}
+    writers: Any = {"object": element, "float_kind": str, "complex_kind": str, "numpystr": element}
     with np.printoptions(legacy=False):
         return np.array2string(block, threshold=block.size + 1, max_line_width=120, formatter=writers)
