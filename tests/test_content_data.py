@@ -321,6 +321,10 @@ REFUSED = [
     ("a lock", threading.Lock()),
     ("a generator", (n for n in ())),
     ("a repr that raises", type("Odd", (), {"__repr__": lambda self: 1 / 0})()),
+    (
+        "a repr that raises in a frame",
+        pd.DataFrame({"a": [type("Odd", (), {"__repr__": lambda s: 1 / 0})()]}),
+    ),
     ("a repr that is no text", type("Odd", (), {"__repr__": lambda self: 5})()),
     ("a repr that recurses", type("Odd", (), {"__repr__": lambda self: repr(self)})()),
 ]
