@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 PACKAGE = ROOT / "vertex_claude_magic"
 MODULES = sorted(PACKAGE.rglob("*.py"))
 HEAVY = {"requests", "urllib3", "google.auth", "ipywidgets", "pydantic", "pandas", "markdown_it", "tqdm", "tornado",
-         "nbformat", "numpy"}  # fmt: skip
+         "nbformat", "numpy", "narwhals", "polars", "pyarrow"}  # fmt: skip
 NAMES = ("claude", "claude_models", "claude_panel", "claude_fix", "claude_usage", "claude_logging", "claude_doctor",
          "claude_demo")  # fmt: skip
 
@@ -29,9 +29,10 @@ NAMES = ("claude", "claude_models", "claude_panel", "claude_fix", "claude_usage"
 MAY_IMPORT = {
     "": {""},
     "markdown": {"", "markdown"},
-    "vertex": {"", "markdown", "vertex"},
-    "session": {"", "markdown", "vertex", "session"},
-    "notebook": {"", "markdown", "vertex", "session", "notebook", "emulator"},
+    "frames": {"", "frames"},
+    "vertex": {"", "markdown", "frames", "vertex"},
+    "session": {"", "markdown", "frames", "vertex", "session"},
+    "notebook": {"", "markdown", "frames", "vertex", "session", "notebook", "emulator"},
     "emulator": {"", "emulator"},
     "cli": {"", "markdown", "vertex", "session", "notebook", "emulator", "cli"},
 }
