@@ -13,6 +13,7 @@ from unittest.mock import MagicMock
 
 import numpy as np
 import pandas as pd
+import polars as pl
 import pytest
 from shells import run_python
 
@@ -159,6 +160,7 @@ HUGE = [
     ("list", lambda: list(range(5_000_000)), "[", 5),
     ("dict", lambda: dict.fromkeys(range(1_000_000)), "null", 5),
     ("set", lambda: set(range(200_000)), "[", 5),
+    ("texts in a column", lambda: pl.DataFrame({"a": ["x" * 50_000] * 1_000}), "at least 1 different", 20),
     ("array", lambda: np.zeros(50_000_000), "shape (50000000,)", 20),
     ("matrix", lambda: np.zeros((10_000, 5_000)), "shape (10000, 5000)", 20),
     ("array of objects", lambda: np.array([None] * 1_000_000, dtype=object), "shape (1000000,)", 20),

@@ -403,9 +403,9 @@ BESIDE = [
     ("a coordinate system", POINTS, "CRS EPSG:4326 (WGS 84)"),
     ("a system without a number", POINTS.to_crs("+proj=laea +lat_0=50 +lon_0=9"), "CRS +proj=laea +lat_0=50 +lon_0=9"),
     ("no coordinate system", POINTS.set_crs(None, allow_override=True), "no CRS"),
-    ("names of levels", leveled(), "Index: key (str), index1 (int64).\nThe levels of the columns are called group, None."),
+    ("names of levels", leveled(), "index1 (int64).\nThe levels of the columns are called group, None."),
     ("a name of the columns", pd.DataFrame({"a": [1]}).rename_axis(columns="c"), "The columns are called c."),
-    ("an index of times", pd.DataFrame({"a": [1, 2]}, index=DAYS), "Index: day (datetime64[us, Europe/Oslo], every D)."),
+    ("an index of times", pd.DataFrame({"a": [1, 2]}, index=DAYS), ", Europe/Oslo], every D)."),
     ("a name of the row number", pd.DataFrame({"a": [1]}).rename_axis("row"), "The index counts the rows and is called row."),
     ("names that are numbers", pd.DataFrame({2020: [1]}), "The names of the columns are int."),
     ("names of several types", pd.DataFrame([[1, 2]], columns=[1, "1"]), "\n1,'1'\n1,2"),
@@ -560,6 +560,14 @@ def test_a_column_whose_objects_have_no_text_is_refused_by_name(value):
     assert "0x" not in str(caught.value)
 
 
+def test_attributes_without_a_text_are_refused_too():
+    """They go out beside the cells."""
+    frame = pd.DataFrame({"a": [1]})
+    frame.attrs["model"] = Run(0.5)
+    with pytest.raises(errors.OptionError, match="Objects of type Run in the attributes have no text"):
+        part(frame)
+
+
 def test_a_colour_that_looks_like_an_address_is_a_text_of_its_own():
     """Only `at 0x...` and the address of the object itself say nothing."""
 
@@ -656,5 +664,5 @@ def test_other_arrays_of_bytes_stay_numbers(value):
 
 def test_an_array_of_objects_without_a_text_is_refused():
     """As they are alone."""
-    with pytest.raises(errors.OptionError, match="The array holds objects of type Run"):
+    with pytest.raises(errors.OptionError, match="Objects of type Run in the array have no text"):
         part(np.array([Run(0.5)], dtype=object))

@@ -136,10 +136,9 @@ def _own_text(value: Any, where: str) -> str:
         raise _unreadable(value, error, where) from error
     if _ADDRESS.search(text) or hex(id(value)) in text:
         name = quote(kind.__name__, 60)
-        first = where[:1].upper() + where[1:]
         raise OptionError(
-            f"{first} holds objects of type {name}, which have no text of their own but a memory address.",
-            cure=f"Give the class {name} a __repr__, turn {where} into texts or numbers, or leave it out.",
+            f"Objects of type {name} in {where} have no text of their own but a memory address.",
+            cure=f"Give the class {name} a __repr__, or turn {where} into texts or numbers, or leave out the objects.",
         )
     return text
 
@@ -147,7 +146,7 @@ def _own_text(value: Any, where: str) -> str:
 def _unreadable(value: Any, error: Exception, where: str) -> OptionError:
     return OptionError(
         f"An object of type {quote(type(value).__name__, 60)} in {where} cannot be read: {type(error).__name__}.",
-        cure=f"Turn {where} into texts or numbers, or leave it out.",
+        cure=f"Turn {where} into texts or numbers, or leave out the object.",
     )
 
 

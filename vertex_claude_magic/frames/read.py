@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from vertex_claude_magic.errors import MissingExtra, OptionError, quote
 from vertex_claude_magic.frames.cells import cell_of
 from vertex_claude_magic.frames.notes import attributes_of, metadata_of, remark_of
-from vertex_claude_magic.frames.precision import nanoseconds, narrowing
+from vertex_claude_magic.frames.precision import nanoseconds, narrowing, shortest_float
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable, Mapping, Sequence
@@ -70,6 +70,13 @@ class Column:
         """How many values are missing; NaN counts where the library means that by it."""
         return int(self.series.null_count())
 
+    @property
+    def narrow(self) -> str:
+        """The float of 32 or 16 bits that it holds, as `struct` names it; nothing if it holds anything else."""
+        if self.dtype in {"float16", "halffloat"}:
+            return "e"
+        return {"Float32": "f", "Float16": "e"}.get(type(self.series.dtype).__name__, "")
+
     def values(self, start: int, stop: int) -> list[Any]:
         """Return Python values, None for a missing one; a float of 32 bits has the digits that it has there."""
         series = self.series[start:stop]
@@ -79,7 +86,7 @@ class Column:
             native = type(series.to_native().dtype).__module__.partition(".")[0] == "numpy"
             nan = native or not series.dtype.is_float()
             values = [None if _is_missing(value, nan=nan) else value for value in values]
-        convert = narrowing(series.dtype)
+        convert = partial(shortest_float, code=self.narrow) if self.narrow else narrowing(series.dtype)
         if convert is None:
             return values
         return [None if value is None else convert(value) for value in values]
@@ -172,7 +179,7 @@ def _of_other(value: Any, kind: str) -> Table:
     except TypeError:
         raise OptionError(
             f"A {quote(kind, 60)} cannot be read as a table.",
-            cure="Give a pandas or polars data frame of it.",
+            cure="Give a data frame of pandas or polars that is made of it (.compute(), .to_pandas(), .execute()).",
         ) from None
     if isinstance(frame, nw.Series):
         return _of_series(value, kind)

@@ -16,6 +16,7 @@ from vertex_claude_magic.frames.precision import shortest_float
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
 
+    import narwhals as nw
     from narwhals.dtypes import DType
 
     from vertex_claude_magic.frames.read import Column
@@ -27,6 +28,8 @@ _LABEL = 40
 # Nested values are written to be counted, each up to here; whether two are the same beyond is not looked at.
 _COMPARED = 200
 _NESTED = 2_000
+# Characters of a sample beyond which texts are compared by their beginnings.
+_CHARACTERS = 20_000_000
 # Decimals of databases have up to 76 digits.
 _PRECISE = Context(prec=100)
 _SCALARS = frozenset({bool, bytes, complex, date, datetime, float, int, str, time, Decimal, UUID})
@@ -80,19 +83,29 @@ def _summary(column: Column) -> str:
         # Before they are turned into objects of Python, which take many times their bytes.
         sample = sample.gather_every(len(sample) // _NESTED + 1)
         looked_at = f"of {len(sample):,} looked at, "
+    at_least = ""
+    if _are_many_characters(sample, column):
+        # Each text would become an object of Python; of long ones only the beginnings are compared.
+        sample, at_least = sample.str.head(_COMPARED), "at least "
     values = column.known_values(sample)
     kinds = _kinds_of(dtype, column) or Counter(map(type, values))
     if bool in kinds and len(kinds) == 1:
         return f"{sum(values):,} true"
     if dtype.is_numeric() or all(map(_is_number, kinds)):
-        return _of_numbers(values, kinds, {"Float32": "f", "Float16": "e"}.get(type(dtype).__name__))
+        return _of_numbers(values, kinds, column.narrow)
     if len(kinds) == 1 and issubclass(next(iter(kinds)), (date, timedelta)):
         return f"{min(values)} to {max(values)}"
-    found = f"{looked_at}{_frequent(values, kinds, column)}" if complex not in kinds else ""
+    found = f"{looked_at}{at_least}{_frequent(values, kinds, column)}" if complex not in kinds else ""
     if len(kinds) > 1:
         names = ", ".join(f"{count:,} {kind.__name__}" for kind, count in kinds.items())
         found = f"mixed types ({names}); {found}"
     return found
+
+
+def _are_many_characters(series: nw.Series[Any], column: Column) -> bool:
+    in_arrow = not column.like_pandas or getattr(series.to_native().dtype, "storage", "") == "pyarrow"
+    texts = type(series.dtype).__name__ == "String" and in_arrow
+    return texts and int(series.str.len_chars().sum()) > _CHARACTERS
 
 
 def _kinds_of(dtype: DType, column: Column) -> Counter[type]:
@@ -111,7 +124,7 @@ def _is_number(kind: type) -> bool:
     return kind in _NUMBERS or any(name in {"integer", "floating"} for name in numpy)
 
 
-def _of_numbers(values: Sequence[Any], kinds: Collection[type], code: str | None) -> str:
+def _of_numbers(values: Sequence[Any], kinds: Collection[type], code: str) -> str:
     mean, nan = _mean(values, kinds), ""
     if mean == "NaN":
         known = [value for value in values if value == value]  # noqa: PLR0124 - the definition of NaN
@@ -123,7 +136,7 @@ def _of_numbers(values: Sequence[Any], kinds: Collection[type], code: str | None
     return "; ".join(filter(None, [f"{low} to {high}", f"mean {mean}", nan]))
 
 
-def _number(value: Any, code: str | None) -> str:
+def _number(value: Any, code: str) -> str:
     if isinstance(value, float):
         return number_text(shortest_float(value, code) if code else value)
     return str(value)

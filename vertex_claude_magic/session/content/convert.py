@@ -154,7 +154,7 @@ _TABLES: Mapping[str, Mapping[str, Room]] = {
     "narwhals": {"DataFrame": _FRAME_ROOM, "LazyFrame": _FRAME_ROOM, "Series": _SERIES_ROOM},
     "duckdb": {"DuckDBPyRelation": _FRAME_ROOM},
     "_duckdb": {"DuckDBPyRelation": _FRAME_ROOM},
-    "dask": {"DataFrame": _FRAME_ROOM},
+    "dask": {"DataFrame": _FRAME_ROOM, "Series": _SERIES_ROOM},
     "ibis": {"Table": _FRAME_ROOM},
     "pyspark": {"DataFrame": _FRAME_ROOM},
     "sqlframe": {"BaseDataFrame": _FRAME_ROOM},
