@@ -136,29 +136,26 @@ def _is_enum(value: Any) -> bool:
     return any(each.__module__ == "enum" and each.__name__ == "Enum" for each in type(value).__mro__)
 
 
-_FRAME_ROOM: Room = ("tables", "frame_parts")
-_SERIES_ROOM: Room = ("tables", "series_parts")
-_ARRAY_ROOM: Room = ("arrays", "array_parts")
-_TABLES: Mapping[str, Mapping[str, Room]] = {
-    **{
-        library: {"DataFrame": _FRAME_ROOM, "Series": _SERIES_ROOM, "Index": _SERIES_ROOM}
-        for library in ("pandas", "modin", "cudf")
-    },
-    "polars": {"DataFrame": _FRAME_ROOM, "Series": _SERIES_ROOM, "LazyFrame": _FRAME_ROOM},
+_TABLES: Mapping[str, Mapping[str, str]] = {
+    **dict.fromkeys(
+        ("pandas", "modin", "cudf", "dask"),
+        {"DataFrame": "frame_parts", "Series": "series_parts", "Index": "series_parts"},
+    ),
+    **dict.fromkeys(
+        ("polars", "narwhals"),
+        {"DataFrame": "frame_parts", "Series": "series_parts", "LazyFrame": "frame_parts"},
+    ),
     "pyarrow": {
-        "Table": _FRAME_ROOM,
-        "RecordBatch": _FRAME_ROOM,
-        "ChunkedArray": _SERIES_ROOM,
-        "Array": _SERIES_ROOM,
+        "Table": "frame_parts",
+        "RecordBatch": "frame_parts",
+        "ChunkedArray": "series_parts",
+        "Array": "series_parts",
     },
-    "narwhals": {"DataFrame": _FRAME_ROOM, "LazyFrame": _FRAME_ROOM, "Series": _SERIES_ROOM},
-    "duckdb": {"DuckDBPyRelation": _FRAME_ROOM},
-    "_duckdb": {"DuckDBPyRelation": _FRAME_ROOM},
-    "dask": {"DataFrame": _FRAME_ROOM, "Series": _SERIES_ROOM},
-    "ibis": {"Table": _FRAME_ROOM},
-    "pyspark": {"DataFrame": _FRAME_ROOM},
-    "sqlframe": {"BaseDataFrame": _FRAME_ROOM},
-    "numpy": {"ndarray": _ARRAY_ROOM, "generic": _ARRAY_ROOM},
+    **dict.fromkeys(("duckdb", "_duckdb"), {"DuckDBPyRelation": "frame_parts"}),
+    "ibis": {"Table": "frame_parts"},
+    "pyspark": {"DataFrame": "frame_parts"},
+    "sqlframe": {"BaseDataFrame": "frame_parts"},
+    "numpy": {"ndarray": "array_parts", "generic": "array_parts"},
 }
 _FIGURES: Mapping[str, tuple[str, ...]] = {
     "matplotlib": ("FigureBase", "Artist"),
@@ -180,13 +177,13 @@ def _of_library(value: Any) -> Room | None:
     return None
 
 
-def _table_or_figures(value: Any, room: Room) -> Room:
+def _table_or_figures(value: Any, convert: str) -> Room:
     # plt.subplots gives its axes as an array.
-    if room == _ARRAY_ROOM and value.dtype.kind == "O" and value.size:
+    if convert == "array_parts" and value.dtype.kind == "O" and value.size:
         first = next(iter(value.flat))
         if any(each.__module__.startswith("matplotlib") for each in type(first).__mro__):
             return _FIGURE_ROOM
-    return room
+    return "tables", convert
 
 
 def _of_structure(value: Any) -> Room | None:
@@ -206,7 +203,7 @@ def _stands_alone(value: Any) -> bool:
     if isinstance(value, (bytes, bytearray, memoryview, os.PathLike)):
         return True
     room = _of_library(value)
-    return room is not None and room not in {_SERIES_ROOM, _ARRAY_ROOM}
+    return room is not None and (room[0] != "tables" or room[1] == "frame_parts")
 
 
 def _by_display(value: Any, budget: Budget) -> tuple[Part, ...]:

@@ -1,13 +1,14 @@
-"""Data frames and series as parts of a prompt."""
+"""Data frames, series and arrays as parts of a prompt."""
 
 from __future__ import annotations
 
 from typing import Any
 
 from vertex_claude_magic.frames.text import frame_text
+from vertex_claude_magic.session.content.arrays import array_parts
 from vertex_claude_magic.session.content.parts import Budget, Part, Text
 
-__all__ = ["frame_parts", "series_parts"]
+__all__ = ["array_parts", "frame_parts", "series_parts"]
 
 
 def frame_parts(value: Any, budget: Budget) -> tuple[Part, ...]:
