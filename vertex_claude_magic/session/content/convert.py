@@ -136,22 +136,22 @@ def _is_enum(value: Any) -> bool:
     return any(each.__module__ == "enum" and each.__name__ == "Enum" for each in type(value).__mro__)
 
 
+_FRAMES: Mapping[str, str] = {
+    "DataFrame": "frame_parts",
+    "LazyFrame": "frame_parts",
+    "Series": "series_parts",
+    "Index": "series_parts",
+}
 _TABLES: Mapping[str, Mapping[str, str]] = {
-    **dict.fromkeys(
-        ("pandas", "modin", "cudf", "dask"),
-        {"DataFrame": "frame_parts", "Series": "series_parts", "Index": "series_parts"},
-    ),
-    **dict.fromkeys(
-        ("polars", "narwhals"),
-        {"DataFrame": "frame_parts", "Series": "series_parts", "LazyFrame": "frame_parts"},
-    ),
+    **dict.fromkeys(("pandas", "modin", "cudf", "dask", "polars", "narwhals"), _FRAMES),
     "pyarrow": {
         "Table": "frame_parts",
         "RecordBatch": "frame_parts",
         "ChunkedArray": "series_parts",
         "Array": "series_parts",
     },
-    **dict.fromkeys(("duckdb", "_duckdb"), {"DuckDBPyRelation": "frame_parts"}),
+    "duckdb": {"DuckDBPyRelation": "frame_parts"},
+    "_duckdb": {"DuckDBPyRelation": "frame_parts"},
     "ibis": {"Table": "frame_parts"},
     "pyspark": {"DataFrame": "frame_parts"},
     "sqlframe": {"BaseDataFrame": "frame_parts"},
@@ -203,7 +203,7 @@ def _stands_alone(value: Any) -> bool:
     if isinstance(value, (bytes, bytearray, memoryview, os.PathLike)):
         return True
     room = _of_library(value)
-    return room is not None and (room[0] != "tables" or room[1] == "frame_parts")
+    return room is not None and (room[0] != "tables" or room[1] in {"frame_parts", "polars_parts"})
 
 
 def _by_display(value: Any, budget: Budget) -> tuple[Part, ...]:
