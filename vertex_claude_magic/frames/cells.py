@@ -29,6 +29,10 @@ _MOST_BITS = 13_000
 _DEEPEST = 40
 # `<Thing object at 0x7f...>` says nothing, and says it differently in every process.
 _ADDRESS = re.compile(r"\bat 0x[0-9a-fA-F]+")
+# A function inside of an object is known by its name, as that of a step of a pipeline.
+_FUNCTION = re.compile(
+    r"(<(?:cy)?(?:function|bound method|built-in method) (?:[^<>]|<locals>)*) at 0x[0-9a-fA-F]+>"
+)
 # Libraries whose values print as people write them.
 _PRINTED = frozenset({"datetime", "decimal", "fractions", "ipaddress", "numpy", "pandas", "uuid"})
 _NUMBER = re.compile(r"-?\d+(?:\.\d+)?(?:e[+-]?\d+)?")
@@ -131,7 +135,7 @@ def _own_text(value: Any, where: str) -> str:
         elif isinstance(value, os.PathLike):
             text = str(os.fspath(value))
         else:
-            text = str(value) if library in _PRINTED else repr(value)
+            text = str(value) if library in _PRINTED else _FUNCTION.sub(r"\1>", repr(value))
     except Exception as error:
         raise _unreadable(value, error, where) from error
     if _ADDRESS.search(text) or hex(id(value)) in text:
