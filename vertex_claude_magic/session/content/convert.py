@@ -203,7 +203,7 @@ def _stands_alone(value: Any) -> bool:
 
 
 def _is_apart(room: Room | None) -> bool:
-    return room is not None and (room[0] != "tables" or room[1] not in {"array_parts", "series_parts"})
+    return room is not None and room[1] not in {"array_parts", "series_parts"}
 
 
 def stands_apart(value: Any) -> bool:
@@ -214,7 +214,7 @@ def stands_apart(value: Any) -> bool:
     if isinstance(value, (bytes, bytearray, memoryview)):
         return is_image(bytes(value[:_HEAD]))
     room = _of_library(value)
-    if room == ("tables", "series_parts"):
+    if room is not None and room[1] == "series_parts":
         index = getattr(value, "index", None)
         return index is not None and not callable(index) and type(index).__name__ != "RangeIndex"
     if type(value).__module__.startswith("polars.series"):

@@ -264,7 +264,11 @@ def _decoded(data: bytes) -> tuple[str, str, str]:
         text = data.decode("utf-8", "replace")
     broken = text.count("\ufffd")
     if sum(not character.isascii() for character in text) > 2 * broken:
-        return text, f"{broken:,} {'bytes' if broken > 1 else 'byte'} that are not UTF-8 shown as \ufffd", ""
+        return (
+            text,
+            f"{broken:,} {'bytes that are' if broken > 1 else 'byte that is'} not UTF-8 shown as \ufffd",
+            "",
+        )
     try:
         text, called = data.decode("cp1252"), "Windows-1252"
     except UnicodeDecodeError:

@@ -24,7 +24,7 @@ _NAME_ONLY = re.compile(
 )
 _NAMED = re.compile(r"<((?:[\w.]|<locals>)+) object at 0x[0-9a-fA-F]{5,}>")
 # Three dots as an element of their own: between commas, brackets and blanks, or as a line.
-_DOTS = re.compile(r"(?:^|[\s,(\[{])(?:\.\.\.|…|⋮|\.\. \.\.)(?=$|[\s,)\]}])")
+_DOTS = re.compile(r"(?:^|[\s,(\[{])(?:\.\.\.|…|⋮|\.\. \.\.)(?=$|[\s,)\]}>])")
 _TOKEN = re.compile(r"'(?:[^'\\\n]|\\.)*'|\"(?:[^\"\\\n]|\\.)*\"|[{}]|[^'\"{}]+|['\"]")
 _LONGEST_SET = 20_000
 _MOST_LOOKED_AT = 1_000_000

@@ -162,6 +162,8 @@ class _Writer:
         return f"see {quote(f'{self._name}{first}', 120)} below"
 
     def _structure(self, value: Any, depth: int, path: str) -> str:
+        if is_refused(value):
+            raise refusal(value, f"{self._name}{path}")
         try:
             pairs = _pairs(value)
             if pairs is not None:
@@ -368,7 +370,7 @@ def _elements(value: Any) -> _Lazy | None:
         "dict_items",
     }:
         return _Lazy(value, len(value))
-    if type(value).__module__.startswith(("numpy", "pandas", "polars")) and hasattr(value, "__len__"):
+    if type(value).__module__.startswith(("numpy", "pandas", "polars")) and hasattr(value, "__array__"):
         if getattr(getattr(value, "dtype", None), "kind", "") in "mM":
             # As a list, dates in nanoseconds would be whole numbers.
             return _Lazy(map(_library_scalar, value), len(value))
