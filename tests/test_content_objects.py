@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import collections
+import concurrent.futures
 import csv
 import dataclasses
 import functools
@@ -15,7 +16,9 @@ import re
 import sqlite3
 import threading
 import types
+import weakref
 from typing import NamedTuple
+from unittest.mock import MagicMock
 
 import numpy as np
 import pandas as pd
@@ -175,6 +178,21 @@ def test_more_frames_than_can_follow_are_said_to_be_missing():
     assert '"60": "… a pandas.DataFrame, left out"' in text
 
 
+def test_series_of_any_library_are_lists_inside_structures():
+    """Whole, unless they have an index."""
+    polars = pytest.importorskip("polars")
+    series = {"a": pd.Series([1, None]), "b": polars.Series([1, None]), "c": pd.Categorical(["x", "y"])}
+    text = text_of({**series, "d": pd.Index([1, 2]), "e": np.array([[0.1, 0.2]])})
+    assert '{"a": [1.0, "NaN"], "b": [1, null], "c": ["x", "y"], "d": [1, 2], "e": [[0.1, 0.2]]}' in text
+
+
+def test_a_text_that_is_too_long_for_a_structure_is_said_to_be_cut():
+    """Nobody reads a million characters of one field."""
+    text, notices = sent({"a": "x" * 2_000_000}, tokens=1_000_000)
+    assert 'holds="' in text[:200]
+    assert notices
+
+
 def test_the_dates_and_rows_of_arrays_inside_structures_are_whole():
     """Nanoseconds are no whole numbers, and large arrays are read as far as they go out."""
     text, notices = sent({"when": np.array(["2026-01-02T03:04"], dtype="M8[ns]"), "n": np.arange(200_000)})
@@ -244,6 +262,9 @@ def odd(name: str) -> object:
         "thread": lambda: threading.Thread(target=print),
         "database": lambda: sqlite3.connect(":memory:"),
         "object": object,
+        "future": concurrent.futures.Future,
+        "reference": lambda: weakref.ref(Silent),
+        "mock": MagicMock,
         "silent": Silent,
         "library": Library,
         "sound": lambda: display.Audio(data=b"1", rate=8_000, embed=True),
@@ -269,6 +290,9 @@ CURES = {
     "thread": "what it works on",
     "database": "fetchall()",
     "object": "Give a data frame",
+    "future": "{x}.result()",
+    "reference": "{x}()",
+    "mock": "Give what it stands in for",
     "silent": "Give a data frame",
     "library": "{x}.to_dict()",
     "sound": "No model takes sound",
@@ -310,13 +334,18 @@ def test_objects_of_the_users_own_are_told_by_their_public_fields():
     """A set of them too, in an order of its own."""
     assert text_of([Plain(0.125), Plain([Plain(2)])]).endswith('[{"of": 0.125}, {"of": [{"of": 2}]}]</data>')
     assert text_of(Plain(1)) == '<data name="x" kind="test_content_objects.Plain">{"of": 1}</data>'
+    assert "an element of x" in refused({Silent(), Silent()})
     assert text_of({Plain(3), Plain(1), Plain(2)}).endswith('[{"of": 1}, {"of": 2}, {"of": 3}]</data>')
 
 
 # What describes itself badly
 
 
-class FailingTuple(collections.namedtuple("FailingTuple", "a")):
+class Single(NamedTuple):
+    a: int
+
+
+class FailingTuple(Single):
     __slots__ = ()
 
     def _asdict(self):
@@ -364,6 +393,8 @@ def test_a_field_that_fails_leaves_the_repr(value, own):
 
 class Bunch(tuple):
     """As scipy makes the results of its tests."""
+
+    __slots__ = ()
 
     def _asdict(self):
         return {"statistic": self[0], "pvalue": self[1], "_x": [1.0] * 40, "_alternative": "two-sided"}
@@ -453,6 +484,17 @@ def test_a_tensor_whose_text_is_shortened_goes_out_by_its_values(wrap):
     assert re.search(r"\b149,? +150,?\s+151\b", told)
     assert "..." not in told
     assert not notices
+
+
+def test_a_long_geometry_is_whole():
+    """Its own text has eighty characters."""
+    shapely = pytest.importorskip("shapely")
+    line = shapely.LineString([(n, n) for n in range(100)])
+    for value in (line, [line]):
+        text, notices = sent(value)
+        assert "50 50, 51 51" in text
+        assert not notices
+    assert "<POINT (1 2)>" in text_of([shapely.Point(1, 2)])
 
 
 def test_what_a_text_only_names_is_said():

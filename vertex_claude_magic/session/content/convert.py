@@ -27,7 +27,7 @@ from vertex_claude_magic.session.content.cells import in_order
 from vertex_claude_magic.session.content.images import is_image
 from vertex_claude_magic.session.content.parts import Budget, Part, Text, shorten
 from vertex_claude_magic.session.content.records import Record
-from vertex_claude_magic.session.content.refusals import is_refused, kind_name, refusal
+from vertex_claude_magic.session.content.refusals import is_listed, is_refused, kind_name, refusal
 from vertex_claude_magic.session.content.telling import ELIDED, display_content, numbers_of
 from vertex_claude_magic.session.content.values import text_or_fields
 
@@ -86,6 +86,8 @@ def _parts(value: Any, budget: Budget, *, depth: int) -> Iterator[Part]:
             for part in _parts(each, inner, depth=depth + 1):
                 yield replace(part, path=f"[{number}]{part.path}")
         return
+    if is_listed(value):
+        raise refusal(value, budget.name)
     room = _room_of(value)
     yield from _by_display(value, budget) if room is None else _enter(room, value, budget)
 
@@ -199,6 +201,8 @@ def _is_mixed(values: Any) -> bool:
 
 
 def _stands_alone(value: Any) -> bool:
+    if is_listed(value):
+        return False
     return isinstance(value, (bytes, bytearray, memoryview, os.PathLike)) or _is_apart(_of_library(value))
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from vertex_claude_magic.errors import OptionError, quote
 
-__all__ = ["is_refused", "kind_name", "refusal"]
+__all__ = ["is_listed", "is_refused", "kind_name", "refusal"]
 
 _CAN_BE_GIVEN = (
     "Give a data frame, an array, a figure, an image, a file (pathlib.Path), bytes, a dict or list, a text, "
@@ -52,6 +52,9 @@ _KINDS: tuple[tuple[str, frozenset[str], str], ...] = (
         frozenset({"Graph"}),
         "Put networkx.node_link_data({x}) or list({x}.edges) into a variable and give that.",
     ),
+    ("concurrent", frozenset({"Future"}), "Put {x}.result() into a variable and give that."),
+    ("weakref", frozenset({"ReferenceType"}), "Put {x}() into a variable and give that."),
+    ("builtins", frozenset({"weakref", "ReferenceType"}), "Put {x}() into a variable and give that."),
     ("unittest", frozenset({"NonCallableMock", "Base"}), "Give what it stands in for."),
 )
 # Ways in which objects of many libraries tell themselves, the best first: attributes, then methods.
@@ -92,13 +95,13 @@ def refusal(value: Any, place: str) -> OptionError:
         value: The value.
         place: How the user calls it, such as `cfg['lock']`.
     """
-    name, place = kind_name(type(value)), quote(place, 80)
-    if isinstance(value, io.IOBase):
+    name, place, way = kind_name(type(value)), quote(place, 80), _way(value)
+    if not way and isinstance(value, io.IOBase):
         return OptionError(
             f"{place} is an open file ({name}).",
             cure=f"Give {place}.read() by way of a variable, or its path.",
         )
-    if isinstance(value, (Iterator, Awaitable, AsyncIterable)):
+    if not way and isinstance(value, (Iterator, Awaitable, AsyncIterable)):
         kind = quote(type(value).__name__, 40)
         if isinstance(value, Awaitable):
             return OptionError(
@@ -107,7 +110,7 @@ def refusal(value: Any, place: str) -> OptionError:
         return OptionError(
             f"{place} is an iterator ({kind}), which reading would use up.", cure=f"Give list({place})."
         )
-    cure = _way(value).format(x=place) or _cure(value, place)
+    cure = way.format(x=place) or _cure(value, place)
     return OptionError(
         f"{place} cannot be put into a prompt: a {name} does not tell what it holds.", cure=cure
     )

@@ -78,14 +78,18 @@ def told(value: Any, shown: Mapping[str, Any] | None = None) -> Told | None:
 def _plain(value: Any, text: str) -> Told:
     if type(value).__module__.startswith("statsmodels."):
         text = _CLOCK.sub(lambda found: re.sub(r"\S", "-", found.group()), text)
+    names = named_only(text)
+    elided = is_elided(text) and not is_own(type(value)) and type(value).__module__ != "builtins"
+    whole = getattr(value, "wkt", None) if elided and type(value).__module__.startswith("shapely.") else None
+    if isinstance(whole, str):
+        return Told(whole)
+    text = steady(text)
     for number in (hex(id(value)), str(id(value))):
         # An identity that the class writes in its own way.
         text = text.replace(number, "…")
-    names = named_only(text)
     if names:
-        return Told(steady(text), f"of {', '.join(names[:3])} no more than the name, not what it holds")
-    elided = is_elided(text) and not is_own(type(value)) and type(value).__module__ != "builtins"
-    return Told(steady(text), ELIDED if elided else "")
+        return Told(text, f"of {', '.join(names[:3])} no more than the name, not what it holds")
+    return Told(text, ELIDED if elided else "")
 
 
 def _asked(value: Any, method: str) -> Any:

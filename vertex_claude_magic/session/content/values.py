@@ -34,6 +34,7 @@ _LEAST_TEXT = 200
 _HEAD = 32
 _PANDAS_SCALARS = frozenset({"Timestamp", "Timedelta", "Period", "Interval"})
 _LONGEST_NUMBER = 4_000
+_LONGEST_TEXT = 10**6
 _LINE = 100
 _SHORT = 30
 
@@ -140,6 +141,7 @@ class _Writer:
         scalar = _scalar(value)
         if scalar is not None:
             text = "null" if scalar is _Null else json.dumps(scalar, ensure_ascii=False)
+            self.full = self.full or (isinstance(value, str) and len(value) >= _LONGEST_TEXT)
             self._room -= len(text)
             return text
         if depth > _DEEPEST:
@@ -169,7 +171,7 @@ class _Writer:
             if pairs is not None:
                 steps = "[{!r}]" if isinstance(value, Mapping) and not isinstance(value, Record) else ".{}"
                 return self._joined("{}", pairs, depth, path, steps)
-            elements = self._elements(value)
+            elements = self._elements(value, path)
             if elements is not None:
                 return self._joined("[]", elements, depth, path, "[{}]")
         except ClaudeError:
@@ -203,11 +205,11 @@ class _Writer:
             self.full = True
         return self._any(short_text(text.text, max(self._room, _LEAST_TEXT)), depth, path)
 
-    def _elements(self, value: Any) -> _Lazy | None:
+    def _elements(self, value: Any, path: str) -> _Lazy | None:
         if isinstance(value, AbstractSet):
             # Each element takes a character at least, beside its comma and line end.
-            most = max(self._room, 0) // 4 + 2
-            ordered = in_order(value, min(most, len(value)), lambda each: _Writer(1_000, "").written(each))
+            most, name = max(self._room, 0) // 4 + 2, f"an element of {self._name}{path}"
+            ordered = in_order(value, min(most, len(value)), lambda each: _Writer(1_000, name).written(each))
             return _Lazy(ordered, len(value))
         return _elements(value)
 
@@ -307,7 +309,7 @@ def _scalar(value: Any) -> Any:
 
 
 def _whole(text: str) -> str:
-    return text if len(text) < 10**6 else short_text(text, 10**6)
+    return text if len(text) < _LONGEST_TEXT else short_text(text, _LONGEST_TEXT)
 
 
 def _integer(value: int) -> int | str:
@@ -371,7 +373,7 @@ def _elements(value: Any) -> _Lazy | None:
     }:
         return _Lazy(value, len(value))
     if type(value).__module__.startswith(("numpy", "pandas", "polars")) and hasattr(value, "__array__"):
-        if getattr(getattr(value, "dtype", None), "kind", "") in "mM":
+        if getattr(getattr(value, "dtype", None), "kind", "") in {"m", "M"}:
             # As a list, dates in nanoseconds would be whole numbers.
             return _Lazy(map(_library_scalar, value), len(value))
         return _Lazy(value.tolist() if hasattr(value, "tolist") and value.size < 10**5 else value, len(value))
