@@ -178,6 +178,14 @@ def test_more_frames_than_can_follow_are_said_to_be_missing():
     assert '"60": "… a pandas.DataFrame, left out"' in text
 
 
+def test_the_pixels_of_a_picture_stand_apart():
+    """A list of them would fill the budget of all the rest."""
+    text = text_of({"pixels": np.zeros((200, 300, 3), dtype="uint8"), "after": 3})
+    assert '{"pixels": "see x[\'pixels\'] below", "after": 3}' in text
+    assert "<data name=\"x['pixels']\"" in text
+    assert '"see ' not in text_of({"pixels": np.zeros((2, 3, 3), dtype="uint8")})
+
+
 def test_series_of_any_library_are_lists_inside_structures():
     """Whole, unless they have an index."""
     polars = pytest.importorskip("polars")

@@ -58,6 +58,7 @@ _STRUCTURES = (Mapping, AbstractSet, UserDict, *_LISTS, types.MappingProxyType, 
 _LOOKED_THROUGH = 100
 _DEEPEST = 5
 _HEAD = 32
+_LONGEST_LIST = 10_000
 
 
 def parts_of(value: Any, budget: Budget) -> tuple[Part, ...]:
@@ -221,9 +222,19 @@ def stands_apart(value: Any) -> bool:
     if room is not None and room[1] == "series_parts":
         index = getattr(value, "index", None)
         return index is not None and not callable(index) and type(index).__name__ != "RangeIndex"
+    if room is not None and room[1] == "array_parts":
+        return _is_picture(value)
     if type(value).__module__.startswith("polars.series"):
         return False
     return _is_apart(room) or isinstance(display_content(value), bytes)
+
+
+def _is_picture(value: Any) -> bool:
+    """Tell whether an array has the shape of a picture and is too long to be read as a list."""
+    shape = getattr(value, "shape", ())
+    return (
+        len(shape) == 3 and shape[2] in {3, 4} and str(value.dtype) == "uint8" and value.size > _LONGEST_LIST
+    )
 
 
 def _by_display(value: Any, budget: Budget) -> tuple[Part, ...]:

@@ -193,7 +193,10 @@ def _values(section: _Section, budget: Budget) -> tuple[str, str, str]:
     array = np.asarray(getattr(read, "values", None) if hasattr(read, "values") else read[()])
     if not array.ndim:
         return f"dtype {array.dtype}: {short_text(array.item(), budget.characters)}", "", ""
-    (part,) = array_parts(array, budget)
+    part = array_parts(array, budget)[0]
+    if not isinstance(part, Text):
+        # A picture has no place among other arrays; as rows of numbers it is none.
+        part = array_parts(array.reshape(len(array), -1), budget)[0]
     if not isinstance(part, Text):
         return "", "not the values", ""
     cut = part.cut

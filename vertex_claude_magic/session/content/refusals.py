@@ -73,10 +73,14 @@ _METHODS = (
 
 
 def is_refused(value: Any) -> bool:
-    """Tell whether a value is of a kind that never goes out, whatever its repr says."""
-    return isinstance(value, (Iterator, Awaitable, AsyncIterable, io.IOBase, types.FrameType)) or bool(
-        _way(value)
-    )
+    """Tell whether a value is of a kind that never goes out from inside a structure, whatever its repr says."""
+    kinds = (Iterator, Awaitable, AsyncIterable, io.IOBase, types.FrameType)
+    return isinstance(value, kinds) or is_listed(value)
+
+
+def is_listed(value: Any) -> bool:
+    """Tell whether a value is of a kind that is refused although it may pass as another: a mock is a path as well."""
+    return bool(_way(value))
 
 
 def _way(value: Any) -> str:
