@@ -231,7 +231,7 @@ def stands_apart(value: Any) -> bool:
 
 def _is_picture(value: Any) -> bool:
     """Tell whether an array has the shape of a picture and is too long to be read as a list."""
-    shape = getattr(value, "shape", ())
+    shape: tuple[int, ...] = value.shape
     return (
         len(shape) == 3 and shape[2] in {3, 4} and str(value.dtype) == "uint8" and value.size > _LONGEST_LIST
     )
@@ -261,8 +261,7 @@ def _by_display(value: Any, budget: Budget) -> tuple[Part, ...]:
             for part in _enter(_JSON_ROOM, Record(fields), budget)
         )
     if text is not None and text.caution == ELIDED and (array := numbers_of(value)) is not None:
-        first, *rest = _enter(("tables", "array_parts"), array, budget)
-        return (replace(first, kind=kind), *rest)
+        return tuple(replace(part, kind=kind) for part in parts_of(array, budget))
     if text is None:
         raise refusal(value, budget.name)
     body, cut = shorten(text.text, budget)

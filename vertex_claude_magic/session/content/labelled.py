@@ -13,7 +13,6 @@ from vertex_claude_magic.errors import OptionError
 from vertex_claude_magic.session.content.cells import short_text
 from vertex_claude_magic.session.content.parts import Budget, Part, Text, estimate_tokens
 from vertex_claude_magic.session.content.refusals import kind_name
-from vertex_claude_magic.session.content.tables import array_parts
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -177,6 +176,8 @@ def _values(section: _Section, budget: Budget) -> tuple[str, str, str]:
     """Return the values of an array as text, what was cut, and what else is missing."""
     import numpy as np
 
+    from vertex_claude_magic.session.content.convert import parts_of
+
     value = section.values
     shape = value.shape
     if shape is None:
@@ -193,10 +194,10 @@ def _values(section: _Section, budget: Budget) -> tuple[str, str, str]:
     array = np.asarray(getattr(read, "values", None) if hasattr(read, "values") else read[()])
     if not array.ndim:
         return f"dtype {array.dtype}: {short_text(array.item(), budget.characters)}", "", ""
-    part = array_parts(array, budget)[0]
+    part = parts_of(array, budget)[0]
     if not isinstance(part, Text):
         # A picture has no place among other arrays; as rows of numbers it is none.
-        part = array_parts(array.reshape(len(array), -1), budget)[0]
+        part = parts_of(array.reshape(len(array), -1), budget)[0]
     if not isinstance(part, Text):
         return "", "not the values", ""
     cut = part.cut
