@@ -11,7 +11,9 @@ from __future__ import annotations
 
 import ast
 import difflib
+import functools
 import re
+import types
 import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -30,6 +32,10 @@ _EXPRESSIONS = (ast.Call, ast.BinOp, ast.BoolOp, ast.Compare, ast.IfExp, ast.Sub
                 ast.NamedExpr)  # fmt: skip
 _QUOTED = re.compile(r"'[^']*'|\"[^\"]*\"")
 _LONGEST_PATH = 400
+# Methods that Cython and others compile.
+_COMPILED_METHODS = frozenset(
+    {"cython_function_or_method", "fused_cython_function", "builtin_function_or_method"}
+)
 _LITERALLY = r"\{{ keeps the braces, and --literal sends the whole body as it stands"
 _MAY_HOLD = "A path is a name with .attributes and [indexes], such as {{ df }} or {{ rows[0].name }}"
 
@@ -189,7 +195,8 @@ def resolve(placeholder: Placeholder, names: Mapping[str, Any]) -> Any:
     """Look a path up, step by step.
 
     Raises:
-        OptionError: a name, an attribute or an index is not there, or a property failed.
+        OptionError: a name, an attribute or an index is not there, a property failed, or the path ends at a
+            method, whose result is meant.
 
     >>> resolve(parse_path("cfg.title"), {"cfg": {"title": "Ada"}})
     'Ada'
@@ -200,8 +207,31 @@ def resolve(placeholder: Placeholder, names: Mapping[str, Any]) -> Any:
         raise _unknown(placeholder, f"There is no variable {quote(placeholder.name, 60)!r}", _names(names),
                        placeholder.name) from None  # fmt: skip
     for step in placeholder.steps:
-        value = _step(placeholder, value, step)
+        owner, value = value, _step(placeholder, value, step)
+        if step is placeholder.steps[-1] and isinstance(step, Attribute) and _is_method(value, owner):
+            raise _method(placeholder)
     return value
+
+
+def _is_method(value: Any, owner: Any) -> bool:
+    """Tell whether a value is a method of an object; those of a class or a module are code that may be asked about."""
+    if isinstance(owner, (type, types.ModuleType)):
+        return False
+    if isinstance(value, functools.partial):
+        return _is_method(value.func, owner)
+    bound = getattr(value, "__self__", None)
+    callables = (types.MethodType, types.BuiltinMethodType, types.MethodWrapperType)
+    if isinstance(value, callables) or type(value).__name__ in _COMPILED_METHODS:
+        return bound is not None and not isinstance(bound, types.ModuleType)
+    return False
+
+
+def _method(placeholder: Placeholder) -> OptionError:
+    path = quote(placeholder.source, 60)
+    return OptionError(
+        f"{{{{ {path} }}}} is a method, and its result is not known before it is called.",
+        cure=f"Assign {path}() to a variable, and give that; to send its source, put {path} itself into a variable.",
+    )
 
 
 def _step(placeholder: Placeholder, value: Any, step: Attribute | Index) -> Any:

@@ -147,7 +147,7 @@ def _pieces(
             pieces.append(_Piece(part=Media(block=part, kind=""), place="a content block"))
         else:
             name = type(part).__name__
-            pieces += _named(name, f"the {name} in the prompt", parts_of(part, budget))
+            pieces += _named(name, f"the {name} in the prompt", parts_of(part, replace(budget, name=name)))
     return pieces
 
 
@@ -160,7 +160,8 @@ def _templated(text: str, scope: Scope, budget: Budget) -> list[_Piece]:
     for part in parse_template(text):
         if isinstance(part, Placeholder):
             place = f"{{{{ {part.source} }}}}"
-            pieces += _named(part.source, place, parts_of(resolve(part, scope.names), budget))
+            value = resolve(part, scope.names)
+            pieces += _named(part.source, place, parts_of(value, replace(budget, name=part.source)))
         else:
             pieces.append(_instruction(part))
     return pieces
@@ -168,10 +169,12 @@ def _templated(text: str, scope: Scope, budget: Budget) -> list[_Piece]:
 
 def _named(name: str, place: str, parts: Sequence[Part], *, attached: bool = False) -> list[_Piece]:
     several = len(parts) > 1
+    # Inside a structure each part has its own path; the parts of one value are numbered.
+    by_path = several and any(part.path for part in parts)
     return [
         _Piece(
             part=part,
-            name=f"{name}[{index}]" if several else name,
+            name=f"{name}{part.path}" if by_path else f"{name}[{index}]" if several else name,
             place=place,
             attached=attached,
             followed=index + 1 < len(parts),
@@ -184,9 +187,9 @@ def _attachment(value: Any, scope: Scope, budget: Budget) -> list[_Piece]:
     name = value if isinstance(value, str) else getattr(value, "name", None)
     if isinstance(value, str):
         value = _found(value, scope)
-    parts = parts_of(value, budget)
     shown = Path(name).name if isinstance(name, str) and isinstance(value, Path) else name
     label = quote(shown, 80) if isinstance(shown, str) and shown else type(value).__name__
+    parts = parts_of(value, replace(budget, name=label))
     return _named(label, f"the attachment {label}", [_fenced_always(part) for part in parts], attached=True)
 
 
@@ -238,6 +241,8 @@ def _notices(piece: _Piece, budget: Budget) -> list[str]:
         notices.append(
             f"{quote(piece.name, 60)}: {part.cut} went out; the setting value_tokens ({budget.tokens:,}) allows more."
         )
+    if isinstance(part, Text):
+        notices += [f"{quote(piece.name, 60)}: {said}." for said in (part.caution, part.remark) if said]
     if isinstance(part, Media) and part.cut and "scaled" not in part.cut:
         notices.append(f"{quote(piece.name, 60)}: {part.cut}.")
     if isinstance(part, Text) and piece.name and (hidden := hidden_characters(part.body[:1_000_000])):
@@ -278,7 +283,7 @@ def _rendered(piece: _Piece) -> tuple[str, dict[str, Any] | None, str]:
     if isinstance(part, Text):
         plain = part.bare or not piece.name
         return (
-            (part.body if plain else fenced_data(part.body, piece.name, part.kind, part.about, part.cut)),
+            (part.body if plain else fenced_data(part.body, piece.name, part.kind, part.about, _holds(part))),
             None,
             "",
         )
@@ -286,6 +291,10 @@ def _rendered(piece: _Piece) -> tuple[str, dict[str, Any] | None, str]:
         return "", dict(part.block), ""
     opening = _opening("data", piece.name, part.kind, part.about, part.cut)
     return f"{opening}\n", dict(part.block), "\n</data>"
+
+
+def _holds(part: Text) -> str:
+    return "; ".join(each for each in (part.cut, part.caution) if each)
 
 
 def fenced_data(body: str, name: str, kind: str = "", about: str = "", cut: str = "") -> str:
@@ -306,12 +315,16 @@ def _free_tag(body: str) -> str:
 
 def _opening(tag: str, name: str, kind: str, about: str, cut: str) -> str:
     fields = {"name": name, "kind": kind, "about": about, "holds": cut}
-    written = "".join(f' {key}="{_attribute(value)}"' for key, value in fields.items() if value)
+    written = "".join(
+        f' {key}="{_attribute(value, 240 if key == "holds" else 120)}"'
+        for key, value in fields.items()
+        if value
+    )
     return f"<{tag}{written}>"
 
 
-def _attribute(value: str) -> str:
-    return html.escape(quote(value, 120), quote=False).replace('"', "'")
+def _attribute(value: str, limit: int) -> str:
+    return html.escape(quote(value, limit), quote=False).replace('"', "'")
 
 
 def estimated(content: str | Sequence[Mapping[str, Any]]) -> int:

@@ -8,13 +8,12 @@ from __future__ import annotations
 
 import io
 import os
-import re
 import types
 import warnings
 from collections import UserDict, deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
-from dataclasses import is_dataclass
+from dataclasses import is_dataclass, replace
 from datetime import date, time, timedelta
 from decimal import Decimal
 from fractions import Fraction
@@ -24,15 +23,17 @@ from typing import Any
 from uuid import UUID
 
 from vertex_claude_magic.errors import ClaudeError, OptionError, quote, said
-from vertex_claude_magic.session.content.parts import Budget, Media, Part, Text, shorten
+from vertex_claude_magic.session.content.cells import in_order
+from vertex_claude_magic.session.content.images import is_image
+from vertex_claude_magic.session.content.parts import Budget, Part, Text, shorten
+from vertex_claude_magic.session.content.records import Record
+from vertex_claude_magic.session.content.refusals import is_listed, is_refused, kind_name, refusal
+from vertex_claude_magic.session.content.telling import ELIDED, display_content, numbers_of
+from vertex_claude_magic.session.content.values import text_or_fields
 
-__all__ = ["parts_of"]
+__all__ = ["parts_of", "stands_apart"]
 
 _ROOMS = "vertex_claude_magic.session.content"
-_CAN_BE_GIVEN = (
-    "Give a data frame, an array, a figure, an image, a file (pathlib.Path), bytes, a dict or list, a text, "
-    "a function, a class, a module or an exception, or its str()"
-)
 Room = tuple[str, str]
 
 _PLAIN_ROOM: Room = ("values", "plain_parts")
@@ -51,13 +52,13 @@ _PYTHON: tuple[tuple[Any, Room], ...] = (
         ("source", "source_parts"),
     ),
 )
-# `<Thing object at 0x7f...>` tells nothing.
-_NAME_ONLY = re.compile(r"<[^<>\n]{1,200} at 0x[0-9a-fA-F]+>")
 _LISTS = (list, tuple, deque, set, frozenset)
 _STRUCTURES = (Mapping, AbstractSet, UserDict, *_LISTS, types.MappingProxyType, Iterator, types.CoroutineType)
 # Lists are looked through for frames and pictures up to this length; longer ones are data.
 _LOOKED_THROUGH = 100
 _DEEPEST = 5
+_HEAD = 32
+_LONGEST_LIST = 10_000
 
 
 def parts_of(value: Any, budget: Budget) -> tuple[Part, ...]:
@@ -78,21 +79,27 @@ def parts_of(value: Any, budget: Budget) -> tuple[Part, ...]:
 
 
 def _parts(value: Any, budget: Budget, *, depth: int) -> Iterator[Part]:
-    if isinstance(value, _LISTS) and depth < _DEEPEST and _is_mixed(value):
-        for each in _each_once(value):
-            yield from _parts(each, budget, depth=depth + 1)
+    if isinstance(value, _LISTS) and depth < _DEEPEST and not hasattr(value, "_asdict") and _is_mixed(value):
+        if isinstance(value, AbstractSet):
+            value = in_order(value, _LOOKED_THROUGH)
+        for number, each in _each_once(value):
+            inner = replace(budget, name=f"{budget.name}[{number}]")
+            for part in _parts(each, inner, depth=depth + 1):
+                yield replace(part, path=f"[{number}]{part.path}")
         return
+    if is_listed(value):
+        raise refusal(value, budget.name)
     room = _room_of(value)
     yield from _by_display(value, budget) if room is None else _enter(room, value, budget)
 
 
-def _each_once(values: Iterable[Any]) -> Iterator[Any]:
-    """Return the elements; of what is drawn on one figure (bars, lines) only the first stands for it."""
+def _each_once(values: Iterable[Any]) -> Iterator[tuple[int, Any]]:
+    """Return the elements with their places; of what is drawn on one figure (bars, lines) only the first."""
     figures: set[int] = set()
-    for each in values:
+    for number, each in enumerate(values):
         figure = getattr(each, "figure", None) if _of_library(each) == _FIGURE_ROOM else None
         if figure is None or id(figure) not in figures:
-            yield each
+            yield number, each
         figures.add(id(figure))
 
 
@@ -113,7 +120,7 @@ def _enter(room: Room, value: Any, budget: Budget) -> tuple[Part, ...]:
 
 def _failed(value: Any, error: Exception) -> OptionError:
     return OptionError(
-        f"A {_name(type(value))} could not be read: {type(error).__name__}: {quote(said(error), 100)}.",
+        f"A {kind_name(type(value))} could not be read: {type(error).__name__}: {quote(said(error), 100)}.",
         cure="Look at it in a cell of its own, or give its str().",
     )
 
@@ -157,6 +164,11 @@ _TABLES: Mapping[str, Mapping[str, str]] = {
     "sqlframe": {"BaseDataFrame": "frame_parts"},
     "numpy": {"ndarray": "array_parts", "generic": "array_parts"},
 }
+_LABELLED: Mapping[str, Mapping[str, str]] = {
+    "xarray": dict.fromkeys(("Dataset", "DataArray", "DataTree", "Variable", "Coordinates"), "xarray_parts"),
+    "h5py": {"HLObject": "hdf_parts"},
+    "scipy": {"_spbase": "sparse_parts", "spmatrix": "sparse_parts"},
+}
 _FIGURES: Mapping[str, tuple[str, ...]] = {
     "matplotlib": ("FigureBase", "Artist"),
     "plotly": ("BaseFigure",),
@@ -174,6 +186,8 @@ def _of_library(value: Any) -> Room | None:
             return _FIGURE_ROOM
         if found := _TABLES.get(library, {}).get(name):
             return _table_or_figures(value, found)
+        if found := _LABELLED.get(library, {}).get(name):
+            return "labelled", found
     return None
 
 
@@ -200,61 +214,80 @@ def _is_mixed(values: Any) -> bool:
 
 
 def _stands_alone(value: Any) -> bool:
-    if isinstance(value, (bytes, bytearray, memoryview, os.PathLike)):
-        return True
+    if is_listed(value):
+        return False
+    return isinstance(value, (bytes, bytearray, memoryview, os.PathLike)) or _is_apart(_of_library(value))
+
+
+def _is_apart(room: Room | None) -> bool:
+    return room is not None and room[1] not in {"array_parts", "series_parts"}
+
+
+def stands_apart(value: Any) -> bool:
+    """Tell whether a value inside a structure becomes a part of its own: a frame, a figure, an image.
+
+    Arrays do not, and series do only where they have an index, since JSON has lists.
+    """
+    if isinstance(value, (bytes, bytearray, memoryview)):
+        return is_image(bytes(value[:_HEAD]))
     room = _of_library(value)
-    return room is not None and (room[0] != "tables" or room[1] in {"frame_parts", "polars_parts"})
+    if room is not None and room[1] == "series_parts":
+        index = getattr(value, "index", None)
+        return index is not None and not callable(index) and type(index).__name__ != "RangeIndex"
+    if room is not None and room[1] == "array_parts":
+        return _is_picture(value)
+    if type(value).__module__.startswith("polars.series"):
+        return False
+    return _is_apart(room) or isinstance(display_content(value), bytes)
+
+
+def _is_picture(value: Any) -> bool:
+    """Tell whether an array has the shape of a picture and is too long to be read as a list."""
+    shape: tuple[int, ...] = value.shape
+    return (
+        len(shape) == 3 and shape[2] in {3, 4} and str(value.dtype) == "uint8" and value.size > _LONGEST_LIST
+    )
 
 
 def _by_display(value: Any, budget: Budget) -> tuple[Part, ...]:
-    """Turn any other object into what IPython would show of it: an image, Markdown, or plain text."""
+    """Turn any other object into what IPython would show of it: an image, a text, or its public fields."""
+    kind = kind_name(type(value))
+    if is_refused(value):
+        raise refusal(value, budget.name)
+    content = display_content(value)
+    if content is not None and not isinstance(content, (str, bytes)):
+        return tuple(replace(part, kind=kind) for part in parts_of(content, budget))
     shown = _shown(value, budget)
-    if image := shown.get("image/png") or shown.get("image/jpeg"):
+    image = (shown or {}).get("image/png") or (shown or {}).get("image/jpeg")
+    if image := image or (content if isinstance(content, bytes) else None):
         from vertex_claude_magic.session.content.images import image_bytes_parts
 
-        parts = image_bytes_parts(_decoded(image), budget)
-        return tuple(_renamed(part, value) for part in parts)
-    text = next(
-        (text for mime in ("text/markdown", "text/plain") if isinstance(text := shown.get(mime), str)), ""
-    )
-    if not text.strip():
-        raise OptionError(
-            f"An object of type {_name(type(value))} cannot be put into a prompt.", cure=f"{_CAN_BE_GIVEN}."
+        return tuple(replace(part, kind=kind) for part in image_bytes_parts(_decoded(image), budget))
+    try:
+        text, fields = text_or_fields(value, shown)
+    except Exception as error:
+        raise _failed(value, error) from error
+    if fields:
+        return tuple(
+            replace(part, kind=kind, about="") if not part.path else part
+            for part in _enter(_JSON_ROOM, Record(fields), budget)
         )
-    body, cut = shorten(text, budget)
-    return (Text(body=body, kind=_name(type(value)), cut=cut),)
+    if text is not None and text.caution == ELIDED and (array := numbers_of(value)) is not None:
+        return tuple(replace(part, kind=kind) for part in parts_of(array, budget))
+    if text is None:
+        raise refusal(value, budget.name)
+    body, cut = shorten(text.text, budget)
+    return (Text(body=body, kind=kind, cut=cut, caution=text.caution),)
 
 
-def _shown(value: Any, budget: Budget) -> Mapping[str, Any]:
-    shown: dict[str, Any] = {}
-    if budget.present is not None:
-        try:
-            shown.update(budget.present(value))
-        except Exception as error:
-            raise _failed(value, error) from error
-    else:
-        try:
-            shown["text/plain"] = repr(value)
-        except Exception as error:
-            raise _failed(value, error) from error
-    if _NAME_ONLY.fullmatch(str(shown.get("text/plain", ""))):
-        del shown["text/plain"]
-    return shown
+def _shown(value: Any, budget: Budget) -> Mapping[str, Any] | None:
+    try:
+        return budget.present(value) if budget.present is not None else None
+    except Exception as error:
+        raise _failed(value, error) from error
 
 
 def _decoded(image: Any) -> bytes:
     import base64
 
     return base64.b64decode(image) if isinstance(image, str) else bytes(image)
-
-
-def _renamed(part: Part, value: Any) -> Part:
-    if isinstance(part, Media):
-        return Media(block=part.block, kind=_name(type(value)), about=part.about, cut=part.cut)
-    return part
-
-
-def _name(kind: type) -> str:
-    module = kind.__module__
-    plain = module in {"builtins", "__main__"}
-    return quote(kind.__qualname__ if plain else f"{module.partition('.')[0]}.{kind.__qualname__}", 60)

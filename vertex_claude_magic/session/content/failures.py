@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING, Any
 
 from vertex_claude_magic.errors import quote
 from vertex_claude_magic.session.content.parts import Budget, Part, Text
+from vertex_claude_magic.session.content.steady import without_addresses
 
 if TYPE_CHECKING:
     from types import TracebackType
 
-__all__ = ["failure_parts", "is_cell_file", "traceback_text"]
+__all__ = ["failure_parts", "is_cell_file", "is_library_file", "traceback_text"]
 
 # Frames of each exception in a chain: where it began and where it ended.
 _FRAMES = 30
@@ -55,7 +56,7 @@ def traceback_text(
         steps = error.__traceback__ if start is _WHOLE else start
         told = traceback.TracebackException(type(error), error, steps, capture_locals=False)
         _tidy(told, set(), libraries=libraries)
-        text = "".join(told.format()).rstrip("\n")
+        text = without_addresses("".join(told.format()).rstrip("\n"))
         return text if libraries else _CARETS.sub("", text)
     except Exception as failed:  # noqa: BLE001 - an exception of the user's own may fail to tell of itself
         return f"{quote(type(error).__name__, 60)} (telling of it failed: {type(failed).__name__})"
@@ -71,6 +72,15 @@ def is_cell_file(filename: str) -> bool:
     """
     folder = filename.replace("\\", "/").rpartition("/")[0].rpartition("/")[2]
     return filename.startswith("<ipython-input-") or folder.startswith("ipykernel_")
+
+
+def is_library_file(filename: str) -> bool:
+    """Tell whether a file belongs to Python or to an installed package.
+
+    >>> is_library_file("/usr/lib/python3.12/json/decoder.py"), is_library_file("/home/me/x.py")
+    (True, False)
+    """
+    return _LIBRARY.match(filename) is not None
 
 
 def _short(filename: str) -> str:

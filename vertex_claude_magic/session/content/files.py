@@ -41,6 +41,8 @@ _CURES = {
     ".gz": "Unpack it and give the file.",
     ".pkl": "Load it and give the object.",
 }
+_TEXTS = {".csv", ".tsv", ".txt", ".md", ".json", ".jsonl", ".log", ".py", ".html", ".xml", ".yaml", ".yml"}
+_NOT_UTF8 = "If it is text, save it as UTF-8, or give path.read_text(encoding=...) by way of a variable."
 _CAN_BE_GIVEN = "Give a png, jpg, gif or webp image, a PDF, a notebook, or a text file."
 # UTF-32 first, because its mark begins as that of UTF-16 does.
 _BOMS = (
@@ -184,9 +186,8 @@ def _file_parts(file: BinaryIO, size: int | None, name: str, budget: Budget) -> 
         return (_text(data[: _LOOKED_AT + budget.characters * 4], name, budget, len(data)),)
     if not is_text:
         what = f"The file {quote(name, 80)}" if name else "The bytes"
-        raise OptionError(
-            f"{what} cannot be sent: neither image, PDF nor text.", cure=_CURES.get(suffix, _CAN_BE_GIVEN)
-        )
+        cure = _CURES.get(suffix, _NOT_UTF8 if suffix in _TEXTS else _CAN_BE_GIVEN)
+        raise OptionError(f"{what} cannot be sent: neither image, PDF nor text.", cure=cure)
     return (_text(start + file.read(budget.characters * 4), name, budget, size),)
 
 
@@ -239,26 +240,48 @@ def _is_text(start: bytes) -> bool:
 
 
 def _text(data: bytes, name: str, budget: Budget, size: int | None) -> Text:
-    body, cut = shorten(_decoded(data), budget)
+    decoded, caution, remark = _decoded(data)
+    body, cut = shorten(decoded, budget)
     if cut or (size is not None and len(data) < size):
         cut = f"the first {len(body):,} characters" + (f" of {size:,} bytes" if size else "")
     about = f"{size:,} bytes" if size else ""
-    return Text(body=body, kind="text file" if name else "text", about=about, cut=cut)
+    kind = "text file" if name else "text"
+    return Text(body=body, kind=kind, about=about, cut=cut, caution=caution, remark=remark)
 
 
-def _decoded(data: bytes) -> str:
-    """Decode a text whose last character may be cut: by its mark, as UTF-8, else as old Windows programs write it."""
+def _decoded(data: bytes) -> tuple[str, str, str]:
+    """Decode a text whose last character may be cut: by its mark, as UTF-8, else as old Windows programs write it.
+
+    Returns:
+        The text, what may be wrong in it, and what its mark says where that is not UTF-8.
+    """
     for mark, encoding in _BOMS:
         if data.startswith(mark):
-            return data.decode(encoding, "replace")
+            return _marked(data, encoding)
     try:
-        return codecs.getincrementaldecoder("utf-8")().decode(data)
+        return codecs.getincrementaldecoder("utf-8")().decode(data), "", ""
     except UnicodeDecodeError:
         text = data.decode("utf-8", "replace")
     broken = text.count("\ufffd")
     if sum(not character.isascii() for character in text) > 2 * broken:
-        return text
+        return (
+            text,
+            f"{broken:,} {'bytes that are' if broken > 1 else 'byte that is'} not UTF-8 shown as \ufffd",
+            "",
+        )
     try:
-        return data.decode("cp1252")
+        text, called = data.decode("cp1252"), "Windows-1252"
     except UnicodeDecodeError:
-        return data.decode("latin-1")
+        text, called = data.decode("latin-1"), "ISO 8859-1"
+    return text, f"not UTF-8, read as {called}, which is a guess; save it as UTF-8 to be sure", ""
+
+
+def _marked(data: bytes, encoding: str) -> tuple[str, str, str]:
+    text = codecs.getincrementaldecoder(encoding)("replace").decode(data)
+    called = encoding.upper().removesuffix("-SIG")
+    broken = text.count("\ufffd")
+    caution = (
+        f"read as {called}, as its mark says, with {broken:,} characters shown as \ufffd" if broken else ""
+    )
+    remark = f"read as {called}, as its byte order mark says" if not broken and called != "UTF-8" else ""
+    return text, caution, remark

@@ -25,6 +25,10 @@ class Text:
         about: Its measure in a few words, such as `1,000 rows × 3 columns`.
         cut: What was left out, as a short clause such as `the first 40 of 1,000,000 rows`; empty if nothing.
         bare: Whether it stands in the sentence without a fence, as a number does.
+        caution: What the text does not show or may show wrongly, whatever the budget, such as `read as
+            Windows-1252, which is a guess`; it goes into the tag and below the answer.
+        remark: What the user should know and the model need not; it goes below the answer.
+        path: Where it was inside the value, such as `['plot']`; empty for the value itself.
     """
 
     body: str
@@ -32,6 +36,9 @@ class Text:
     about: str = ""
     cut: str = ""
     bare: bool = False
+    caution: str = ""
+    remark: str = ""
+    path: str = ""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -44,6 +51,7 @@ class Media:
         about: Its measure in a few words, such as `800 × 600 pixels` or `12 pages`.
         cut: What was changed, such as `scaled down from 9,000 × 6,000 pixels`; empty if nothing.
         pages: How many pages a document has.
+        path: Where it was inside the value, such as `['plot']`; empty for the value itself.
     """
 
     block: Mapping[str, Any]
@@ -51,6 +59,7 @@ class Media:
     about: str = ""
     cut: str = ""
     pages: int = 0
+    path: str = ""
 
 
 Part = Text | Media
@@ -68,6 +77,7 @@ class Budget:
         long_context: Whether the model has a context window of a million tokens, which raises some limits.
         image_edge: The longest edge in pixels that the model looks at; larger images are scaled down by the service.
         present: Gives the display representations of an object by MIME type; None outside IPython.
+        name: How the user calls the value, such as `cfg`; errors and notes name it.
     """
 
     tokens: int = 4_000
@@ -77,6 +87,7 @@ class Budget:
     long_context: bool = True
     image_edge: int = 1568
     present: Callable[[Any], Mapping[str, Any]] | None = None
+    name: str = "value"
 
     @property
     def characters(self) -> int:

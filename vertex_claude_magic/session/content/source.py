@@ -11,6 +11,7 @@ from typing import Any
 
 from vertex_claude_magic.session.content.cells import short_text
 from vertex_claude_magic.session.content.parts import Budget, Part, Text, shorten
+from vertex_claude_magic.session.content.steady import steady
 
 __all__ = ["module_parts", "source_parts"]
 
@@ -80,7 +81,7 @@ def _described(name: str, value: Any) -> str:
 
 def _signature(value: Any) -> str:
     try:
-        return str(inspect.signature(value))
+        return steady(str(inspect.signature(value)))
     except (ValueError, TypeError):
         return "(...)"
 
