@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from vertex_claude_magic.errors import ClaudeError, ClaudeInterrupt, OptionError
 from vertex_claude_magic.markdown.sanitize import fenced
 from vertex_claude_magic.notebook.asking import ask_prepared
+from vertex_claude_magic.notebook.code_blocks import find_blocks
 from vertex_claude_magic.notebook.insert import insert_code, inserted_note, python_blocks, without_blocks
 from vertex_claude_magic.notebook.listing import show_help
 from vertex_claude_magic.notebook.options import parse_prompt_line
@@ -134,8 +135,8 @@ def _delivery(shell: Any, failure: Failure) -> Callable[[Reply], tuple[Reply, tu
         changes = difference(failure.cell, mended)
         if not changes:
             return reply, ("The mended cell is the same as the cell that failed, so there is no new one.",)
-        place = insert_code(shell, [mended])
-        shown = without_blocks(reply) if place in {"cell", "scratch"} else reply
+        place = insert_code(shell, mended)
+        shown = without_blocks(reply, find_blocks(reply.text)) if place in {"cell", "scratch"} else reply
         text = f"{shown.text.rstrip()}\n\nWhat changes:\n\n{fenced(changes, 'diff')}"
         others = [block for block in reply.blocks if block.get("type") != "text"]
         told = replace(reply, blocks=(*others, {"type": "text", "text": text}))

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import sys
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Literal
 
 from vertex_claude_magic.markdown.characters import hidden_characters, safe_plain
+from vertex_claude_magic.markdown.sanitize import fenced
+from vertex_claude_magic.notebook.code_blocks import choose_blocks, find_blocks
 from vertex_claude_magic.notebook.frontends import front_end
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from vertex_claude_magic.notebook.code_blocks import Block
     from vertex_claude_magic.vertex.reply import Reply
 
 __all__ = ["Place", "deliver_code", "insert_code", "inserted_note", "python_blocks", "without_blocks"]
@@ -19,7 +22,8 @@ __all__ = ["Place", "deliver_code", "insert_code", "inserted_note", "python_bloc
 # Where code went: a new cell, Colab's scratch pad, the next prompt of a terminal, or nobody knows.
 Place = Literal["cell", "scratch", "prompt", "unknown"]
 
-_PYTHON = frozenset({"", "python", "python3", "py", "py3", "ipython", "ipython3", "pycon"})
+# Where the new cell is sure to appear.
+_SURE = frozenset({"cell", "scratch"})
 _NOTES: Mapping[Place, str] = {
     "cell": "The code is in a new cell below. Read it before you run it.",
     "scratch": "The code is in a scratch cell beside the notebook. Read it before you run it.",
@@ -29,46 +33,22 @@ _NOTES: Mapping[Place, str] = {
 _NO_CODE = "The answer holds no Python code, so there is no new cell."
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class _Block:
-    """A fenced block: its code, and the lines of the Markdown that it takes."""
-
-    code: str
-    lines: tuple[int, int]
-
-
 def python_blocks(markdown: str) -> tuple[str, ...]:
-    r"""Return the fenced blocks that are Python, or do not say what they are.
+    r"""Return the blocks of an answer that are Python.
 
     >>> python_blocks("So:\n```python\nx = 1\n```\n\n```bash\nls\n```")
     ('x = 1',)
     """
-    return tuple(block.code for block in _blocks(markdown))
+    return tuple(block.code for block in find_blocks(markdown))
 
 
-def _blocks(markdown: str) -> list[_Block]:
-    from markdown_it import MarkdownIt
+def insert_code(shell: Any, text: str) -> Place:
+    """Put code into one new cell below the one that runs; front ends take no more than one from each.
 
-    fences = [token for token in MarkdownIt("commonmark").parse(markdown) if token.type == "fence"]
-    return [
-        _Block(code=token.content.rstrip("\n"), lines=(token.map[0], token.map[1]))
-        for token in fences
-        if _language(token.info) in _PYTHON and token.content.strip() and token.map is not None
-    ]
-
-
-def _language(info: str) -> str:
-    return (info.split() or [""])[0].strip("{}.").lower()
-
-
-def insert_code(shell: Any, blocks: Sequence[str]) -> Place:
-    """Put code into one new cell below the one that runs; several blocks with a comment line between.
-
-    Front ends take only one such cell for each cell that runs, so all blocks share it. Colab inserts what
-    IPython hands it twice (googlecolab/colabtools issue 5176), so there it is a scratch cell.
+    Colab inserts what IPython hands it twice (googlecolab/colabtools issue 5176), so there it is a scratch cell.
     """
     # What cannot be seen cannot be read before it is run.
-    code = safe_plain(_joined(blocks))
+    code = safe_plain(text)
     front = front_end(shell)
     if front.name == "colab":
         # `google.colab` is there wherever Colab is.
@@ -80,14 +60,6 @@ def insert_code(shell: Any, blocks: Sequence[str]) -> Place:
     if front.kind == "terminal":
         return "prompt" if front.tty and sys.stdin.isatty() else "unknown"
     return "cell" if front.name == "vscode" or _cell_id(shell) else "unknown"
-
-
-def _joined(blocks: Sequence[str]) -> str:
-    if len(blocks) == 1:
-        return blocks[0]
-    return "\n\n".join(
-        f"# --- block {number} of {len(blocks)} ---\n{code}" for number, code in enumerate(blocks, 1)
-    )
 
 
 def _cell_id(shell: Any) -> str | None:
@@ -112,21 +84,30 @@ def inserted_note(place: Place, code: str) -> str:
 def deliver_code(shell: Any, reply: Reply) -> tuple[Reply, tuple[str, ...]]:
     """Put the code of an answer into a new cell; return what to show of the answer, and notes.
 
-    Where the new cell is sure to appear, the code is not shown twice.
+    Where the new cell is sure to appear, its code is not shown twice; blocks that did not go in are shown.
     """
-    blocks = _blocks(reply.text)
-    if not blocks:
+    choice = choose_blocks(find_blocks(reply.text))
+    if choice is None:
         return reply, (_NO_CODE,)
-    place = insert_code(shell, [block.code for block in blocks])
-    note = inserted_note(place, "\n".join(block.code for block in blocks))
-    shown = without_blocks(reply) if place in {"cell", "scratch"} else reply
-    return shown, (note,)
+    place = insert_code(shell, choice.text)
+    notes = (inserted_note(place, choice.text), *choice.notes)
+    return (without_blocks(reply, choice.taken) if place in _SURE else shown_whole(reply)), notes
 
 
-def without_blocks(reply: Reply) -> Reply:
-    """Return the answer without its blocks of Python."""
-    taken = {line for block in _blocks(reply.text) for line in range(*block.lines)}
+def without_blocks(reply: Reply, blocks: Sequence[Block]) -> Reply:
+    """Return the answer without these blocks."""
+    taken = {line for block in blocks for line in range(*block.lines)}
     kept = [line for number, line in enumerate(reply.text.split("\n")) if number not in taken]
+    return _with_text(reply, "\n".join(kept).strip() or "Here is the code.")
+
+
+def shown_whole(reply: Reply) -> Reply:
+    """Return the answer; one that is nothing but code gets a fence, so that it is not read as Markdown."""
+    blocks = find_blocks(reply.text)
+    unfenced = len(blocks) == 1 and blocks[0].lines == (0, reply.text.count("\n") + 1)
+    return _with_text(reply, fenced(blocks[0].code, "python")) if unfenced else reply
+
+
+def _with_text(reply: Reply, text: str) -> Reply:
     others = [block for block in reply.blocks if block.get("type") != "text"]
-    text = "\n".join(kept).strip() or "Here is the code."
     return replace(reply, blocks=(*others, {"type": "text", "text": text}))
