@@ -73,7 +73,7 @@ def _run(
     if parsed.options.get("format") == "code" or (magics.format == "code" and "format" not in parsed.options):
         from vertex_claude_magic.notebook.insert import deliver_code
 
-        deliver = partial(deliver_code, magics.shell)
+        deliver = partial(deliver_code, magics)
     return ask_prepared(
         magics, parsed, prompt, scope=magics.scope(), deliver=deliver, in_cell=in_cell, notes=notes
     )

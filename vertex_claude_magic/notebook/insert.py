@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import sys
 from dataclasses import replace
+from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any, Literal
 
 from vertex_claude_magic.markdown.characters import hidden_characters, safe_plain
 from vertex_claude_magic.markdown.sanitize import fenced
+from vertex_claude_magic.notebook.cells import cell_metadata
 from vertex_claude_magic.notebook.code_blocks import choose_blocks, find_blocks
-from vertex_claude_magic.notebook.frontends import front_end
+from vertex_claude_magic.notebook.frontends import front_end, notebook_file, notebook_name
+from vertex_claude_magic.notebook.inserted import Asker, InsertedCode, read_notebook
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -59,19 +62,7 @@ def insert_code(shell: Any, text: str) -> Place:
     shell.set_next_input(code, replace=False)
     if front.kind == "terminal":
         return "prompt" if front.tty and sys.stdin.isatty() else "unknown"
-    return "cell" if front.name == "vscode" or _cell_id(shell) else "unknown"
-
-
-def _cell_id(shell: Any) -> str | None:
-    """Return the id of the cell that runs, where the front end tells it.
-
-    JupyterLab and Notebook 7 send it in the metadata of `execute_request`; whoever only executes
-    notebooks (nbclient) does not.
-    """
-    get_parent = getattr(shell, "get_parent", None)
-    parent = get_parent() if get_parent is not None else None
-    metadata = (parent or {}).get("metadata") or {}
-    return str(metadata["cellId"]) if metadata.get("cellId") else None
+    return "cell" if front.name == "vscode" or cell_metadata(shell).get("cellId") else "unknown"
 
 
 def inserted_note(place: Place, code: str) -> str:
@@ -81,17 +72,48 @@ def inserted_note(place: Place, code: str) -> str:
     return f"{_NOTES[place]}{warning}"
 
 
-def deliver_code(shell: Any, reply: Reply) -> tuple[Reply, tuple[str, ...]]:
-    """Put the code of an answer into a new cell; return what to show of the answer, and notes.
+def deliver_code(magics: Any, reply: Reply) -> tuple[Reply, tuple[str, ...]]:
+    """Put the code of an answer into a new cell, unless the cell of an earlier run is still there.
 
     Where the new cell is sure to appear, its code is not shown twice; blocks that did not go in are shown.
+
+    Returns:
+        What to show of the answer, and notes.
     """
     choice = choose_blocks(find_blocks(reply.text))
     if choice is None:
         return reply, (_NO_CODE,)
-    place = insert_code(shell, choice.text)
+    shell, code = magics.shell, safe_plain(choice.text)
+    known = _inserted_code(magics)
+    if known is None:
+        place = insert_code(shell, code)
+    else:
+        earlier = known.earlier(code)
+        if earlier is not None:
+            note, shown = earlier.notes(code)
+            page = shown_whole(reply) if shown else without_blocks(reply, choice.taken)
+            return page, (note, *choice.notes)
+        place = insert_code(shell, known.mark(code))
+        known.inserted(code)
     notes = (inserted_note(place, choice.text), *choice.notes)
     return (without_blocks(reply, choice.taken) if place in _SURE else shown_whole(reply)), notes
+
+
+def _inserted_code(magics: Any) -> InsertedCode | None:
+    """Return what is known of the cell below; None where there is none, or nobody could find it again."""
+    shell, cells = magics.shell, magics.cells
+    front, cell = front_end(shell), str(cell_metadata(shell).get("cellId") or "")
+    if front.kind != "notebook" or front.name == "colab" or not (cell or notebook_file(shell)):
+        return None
+    asker = Asker(cell=cell, source=cells.source or "", notebook=notebook_name(shell))
+    return InsertedCode(
+        asker,
+        notes=magics.control.notes,
+        file=lambda: read_notebook(notebook_file(shell)),
+        met=cells.met.marked,
+        deleted=cells.met.deleted,
+        now=lambda: datetime.now(timezone.utc),
+    )
 
 
 def without_blocks(reply: Reply, blocks: Sequence[Block]) -> Reply:
