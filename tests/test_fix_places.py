@@ -133,14 +133,14 @@ def test_calls_from_module_to_module_are_all_sent(shell, folder):
     assert text.index("# in a4") < text.index("# in a3") < text.index("# in a2")
 
 
-@pytest.mark.parametrize("place", ["lib/tools.py", "src/pkg/tools.py", "IPython_notes/tools.py"])
+@pytest.mark.parametrize("place", ["lib/own_tools.py", "src/pkg/own_tools.py", "IPython_notes/own_tools.py"])
 def test_own_files_are_own_wherever_they_are(shell, folder, place, monkeypatch):
     """Also in a folder whose name sounds like one of Python's."""
     path = folder / place
     path.parent.mkdir(parents=True)
     path.write_text("def go():\n    # mine\n    return [][0]\n")
     monkeypatch.syspath_prepend(str(path.parent))
-    assert "# mine" in fix(shell, "import tools\ntools.go()")
+    assert "# mine" in fix(shell, "import own_tools\nown_tools.go()")
 
 
 def test_a_module_that_fails_while_it_is_imported_is_sent_around_its_line(shell, folder):

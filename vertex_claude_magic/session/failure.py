@@ -52,7 +52,8 @@ class Failure:
         traceback: The traceback from the user's own code on.
         values: The variables that the failing line names, by name.
         sources: The user's own code outside of cells that failed, the innermost first.
-        raised_in: The function of a library that raised it; empty if the user's own code did.
+        raised_in: The function of a library that raised it; empty if the user's own code did, or the cell called it
+            (its line is in the traceback, and the name changes with the library's version).
     """
 
     cell: str
@@ -76,6 +77,7 @@ def read_failure(error: BaseException, cell_of: Callable[[str], str | None]) -> 
     if isinstance(error, SyntaxError) and (source := cell_of(str(error.filename))) is not None:
         return Failure(cell=source, line=error.lineno or 0, traceback=traceback_text(error, start=None))
     inner = found[-1] if found else None
+    sources = _sources(error, found, cell_of)
     return Failure(
         cell=cell.text if cell else "",
         line=cell.line if cell else 0,
@@ -83,8 +85,8 @@ def read_failure(error: BaseException, cell_of: Callable[[str], str | None]) -> 
         if found
         else traceback_text(error),
         values=_values(inner) if inner else {},
-        sources=_sources(error, found, cell_of),
-        raised_in=_raised_in(error.__traceback__, inner),
+        sources=sources,
+        raised_in=_raised_in(error.__traceback__, inner) if sources else "",
     )
 
 
