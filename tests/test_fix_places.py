@@ -260,6 +260,36 @@ def test_the_expression_of_eval_is_sent_with_its_values(shell):
     assert '<data name="z" kind="int">0</data>' in text
 
 
+@pytest.mark.parametrize(
+    "call",
+    [
+        "from pathlib import Path\nexec(Path('made.py').read_text())",
+        "from pathlib import Path\npath = Path('made.py')\nexec(path.read_text())",
+        "name = 'made.py'\nwith open(name) as file:\n    exec(compile(file.read(), name, 'exec'))",
+    ],
+)
+def test_a_file_whose_text_was_run_is_sent(shell, folder, call):
+    """It is found by its name, and taken only if it is the code that ran."""
+    (folder / "made.py").write_text("# from a file\nz = 0\n1 / z\n")
+    assert "# from a file\nz = 0\n1 / z" in fix(shell, call)
+
+
+def test_a_string_that_nobody_holds_is_not_guessed(shell, folder):
+    """A file of another content is not sent in its place."""
+    (folder / "made.py").write_text("# another\nz = 1\n")
+    text = fix(shell, "name = 'made.py'\nexec('x = 0' + chr(10) + f'1 / {name and 0}')")
+    assert "# another" not in text
+    assert 'name="string"' not in text
+
+
+def test_a_function_from_an_earlier_timed_cell_is_not_looked_for_in_this_one(shell):
+    """Its lines are not those of the cell that calls it."""
+    shell.ok("%%time\n\n\n\ndef f(x):\n    return 1 / x")
+    text = fix(shell, "f(0)")
+    assert '<data name="cell" kind="notebook cell" about="failed in line 1">f(0)</data>' in text
+    assert "ZeroDivisionError" in text
+
+
 # Groups
 
 

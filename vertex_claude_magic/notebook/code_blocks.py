@@ -24,7 +24,7 @@ _LANGUAGE = re.compile(r"[\s{.]*(?:\{?code-cell\}?[\s{.]*)?([\w+#-]*)")
 _PROMPT = re.compile(r"(?:>>>|In \[\d*\]:)(?: |$)")
 _CONTINUED = re.compile(r"(?:\.\.\.|[ ]*\.{3,}:)(?: |$)")
 _SHELL = re.compile(r"^\s*[$%] +\S", re.MULTILINE)
-_CELL_MAGIC = re.compile(r"%%[^\W\d][\w.]*")
+_CELL_MAGIC = re.compile(r"%%[^\W\d][\w.]{0,40}")
 _MAGIC_LINE = re.compile(r"^\s*(?:[\w., ]+=\s*)?[%!?]|\?\s*$", re.MULTILINE)
 # Beyond this, code is not parsed: IPython reads the whole text again for each line that is a magic.
 _LONGEST, _MOST_MAGICS = 100_000, 60
@@ -182,7 +182,8 @@ def _joined(taken: Sequence[Block], blocks: Sequence[Block]) -> str:
 
 
 def _commented(code: str, heading: str) -> str:
-    return "\n".join([f"# --- {heading} ---", *(f"# {line}".rstrip() for line in code.split("\n"))])
+    # All that may end a line, since what follows a carriage return is code to Python.
+    return "\n".join([f"# --- {heading} ---", *(f"# {line}".rstrip() for line in code.splitlines())])
 
 
 def _code(text: str, *, said: bool, before: str, session: bool = True) -> str | None:
@@ -194,6 +195,7 @@ def _code(text: str, *, said: bool, before: str, session: bool = True) -> str | 
         before: The text before the fence.
         session: Whether it may be a session, whose prompts and results go.
     """
+    text = text.replace("\r\n", "\n").replace("\r", "\n")
     code = textwrap.dedent(text).strip("\n").rstrip()
     if not code.strip():
         return None

@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import ast
 import linecache
+import re
 import warnings
 from contextlib import suppress
 from dataclasses import dataclass
+from pathlib import Path, PurePath
 from types import CodeType
 from typing import TYPE_CHECKING, Literal
 
@@ -26,7 +28,9 @@ __all__ = ["Place", "Source", "places", "source_at", "source_of"]
 _TIMED = frozenset({"<timed exec>", "<timed eval>", "<magic-timeit>"})
 _MOST_LINES = 120
 _AROUND = 30
-_MOST_STRINGS, _LONGEST_STRING = 200, 100_000
+_MOST_STRINGS, _LONGEST_STRING, _LONGEST_NAME = 50, 100_000, 500
+# The magics whose code has those names.
+_TIMING = re.compile(r"%{1,2}time(?:it)?\b")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -96,7 +100,9 @@ def _place(
     frame, line = step.tb_frame, step.tb_lineno
     filename = frame.f_code.co_filename
     if filename in _TIMED:
-        return _timed_place(step, found[-1]) if found and found[-1].kind == "cell" else None
+        # A function that was made in an earlier cell of this kind cannot be found again.
+        timed = bool(found) and found[-1].kind == "cell" and _TIMING.search(_magic_line(found[-1]))
+        return _timed_place(step, found[-1]) if timed else None
     cell = cell_of(filename)
     if cell is not None:
         parsed = "".join(linecache.getlines(filename)) or cell
@@ -109,6 +115,16 @@ def _place(
     linecache.checkcache(filename)
     text = "".join(linecache.getlines(filename, frame.f_globals))
     return Place(step=step, kind="file", text=text, line=line if text else 0, parsed=(text, line))
+
+
+def _magic_line(cell: Place) -> str:
+    """Return the line of a cell that calls its magic: the first of a `%%` cell, else the one that was running."""
+    whole = cell.text.lstrip()
+    return (
+        whole.partition("\n")[0]
+        if whole.startswith("%%")
+        else cell.text.split("\n")[cell.line - 1 : cell.line][0]
+    )
 
 
 def _timed_place(step: TracebackType, cell: Place) -> Place:
@@ -135,17 +151,34 @@ def _after_options(line: str) -> str:
 
 
 def _string_source(frame: FrameType, before: FrameType | None) -> str:
-    """Return the string that a frame's code was compiled from, which the caller still holds; empty if it does not.
+    """Return the string that a frame's code was compiled from; empty if the caller does not name it.
 
-    It is the one that compiles to the same code.
+    It is a constant or a variable of the caller, or in a file that one of them names, and it compiles to the
+    same code.
     """
     if before is None:
         return ""
-    values = [*before.f_code.co_consts, *before.f_locals.values()]
-    strings = [value for value in values if type(value) is str and len(value) <= _LONGEST_STRING]
-    for text in strings[:_MOST_STRINGS]:
-        if _compiles_to(text, frame.f_code):
-            return text
+    code = before.f_code
+    names = (*code.co_varnames, *code.co_names, *code.co_freevars)
+    named = (before.f_locals.get(name, before.f_globals.get(name)) for name in names)
+    values = [
+        value for value in (*code.co_consts, *named) if type(value) is str or isinstance(value, PurePath)
+    ]
+    for value in values[:_MOST_STRINGS]:
+        for text in (value, _read(value)):
+            if type(text) is str and len(text) <= _LONGEST_STRING and _compiles_to(text, frame.f_code):
+                return text
+    return ""
+
+
+def _read(name: str | PurePath) -> str:
+    """Return a file of code, as in `exec(open(name).read())`; empty if there is none of this name."""
+    if len(str(name)) > _LONGEST_NAME:
+        return ""
+    with suppress(OSError, ValueError):
+        path = Path(name)
+        if path.is_file() and path.stat().st_size <= _LONGEST_STRING:
+            return path.read_text(encoding="utf-8")
     return ""
 
 

@@ -92,8 +92,9 @@ def is_library_file(filename: str) -> bool:
     if is_cell_file(filename):
         return False
     standard = any(filename.startswith(folder) for folder in _STANDARD)
-    patterns = (_INSTALLED, _RUNNERS, _COMPILED)
-    return standard or filename.startswith(_OURS) or any(each.match(filename) for each in patterns)
+    if standard or filename.startswith(_OURS) or _INSTALLED.match(filename) or _RUNNERS.match(filename):
+        return True
+    return _COMPILED.match(filename) is not None and not Path(filename).is_file()
 
 
 def short_name(filename: str) -> str:
