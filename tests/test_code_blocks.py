@@ -209,6 +209,13 @@ def test_a_block_with_a_cell_magic_never_shares_the_cell(magic):
     assert notes[1].startswith("Block 3 follows one")
 
 
+@pytest.mark.parametrize("end", ["\r", "\x0b", "\x0c", "\x1c", "\x85", "\u2028"])
+def test_a_comment_cannot_be_left(end):
+    """Whatever Python or a front end takes for the end of a line."""
+    text, _ = chosen(fence("x = 1", "python"), fence(f"%%time{end}y = 2{end}z = 3", "python"))
+    assert all(line.startswith("#") for line in text.splitlines()[1:] if line)
+
+
 @pytest.mark.parametrize(
     "words",
     ["Alternatively, with polars:", "Or:", "or, in one line", "**Option 2**", "### Option B: polars", "Another way:",

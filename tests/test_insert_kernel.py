@@ -93,6 +93,18 @@ def test_a_key_error_is_explained_and_the_mended_cell_is_put_below(kernel, claud
     assert "ipykernel_" not in sent
 
 
+def test_a_mended_cell_is_put_below_once(kernel, claude_emulator):
+    """Run All makes no second one; another error in the same cell has another answer, which goes below."""
+    claude_emulator.answer(MENDING, MENDING, MENDING.replace("* 2", "* 3"))
+    payloads = []
+    for broken in (BROKEN, BROKEN, BROKEN.replace("* 2", "* 3")):
+        kernel.run(broken)
+        run = kernel.ok("%claude_fix", metadata={"cellId": "b3"})
+        payloads.append([payload["text"] for payload in run.payload])
+        assert "What changes:" in run.displays[-1].text
+    assert payloads == [[MENDED], [], [MENDED.replace("* 2", "* 3")]]
+
+
 def test_the_exception_hooks_stay_as_they_were(kernel, claude_emulator):
     """Other tools set them."""
     claude_emulator.answer(MENDING)

@@ -11,7 +11,7 @@ from vertex_claude_magic.errors import ClaudeError, ClaudeInterrupt, OptionError
 from vertex_claude_magic.markdown.sanitize import fenced
 from vertex_claude_magic.notebook.asking import ask_prepared
 from vertex_claude_magic.notebook.code_blocks import find_blocks
-from vertex_claude_magic.notebook.insert import insert_code, inserted_note, python_blocks, without_blocks
+from vertex_claude_magic.notebook.insert import insert_once, inserted_note, python_blocks, without_blocks
 from vertex_claude_magic.notebook.listing import show_help
 from vertex_claude_magic.notebook.options import parse_prompt_line
 from vertex_claude_magic.session.content.failures import is_cell_file
@@ -36,6 +36,7 @@ __all__ = ["cell_source", "fix_from_line", "last_error"]
 
 _EXPLAIN = "--explain"
 _VALUE_TOKENS = 1_000
+_THERE = "The mended cell was put below when this cell ran before, so no cell was added."
 
 
 def fix_from_line(magics: Any, line: str) -> Reply | None:
@@ -63,7 +64,7 @@ def fix_from_line(magics: Any, line: str) -> Reply | None:
         "attach": (*parsed.options.get("attach", ()), *_tellable(failure.values, scope)),
     }
     mends = bool(failure.cell or failure.sources) and not explain
-    deliver = _delivery(magics.shell, failure) if mends else None
+    deliver = _delivery(magics, failure) if mends else None
     reply = ask_prepared(
         magics,
         replace(parsed, options=asked),
@@ -134,7 +135,7 @@ def _tellable(values: Mapping[str, Any], scope: Scope) -> list[str]:
     return told
 
 
-def _delivery(shell: Any, failure: Failure) -> Callable[[Reply], tuple[Reply, tuple[str, ...]]]:
+def _delivery(magics: Any, failure: Failure) -> Callable[[Reply], tuple[Reply, tuple[str, ...]]]:
     """Return what is done with the answer: the mended cell goes below, and the page shows what changes."""
 
     def deliver(reply: Reply) -> tuple[Reply, tuple[str, ...]]:
@@ -146,13 +147,14 @@ def _delivery(shell: Any, failure: Failure) -> Callable[[Reply], tuple[Reply, tu
         if not changes:
             what = source.name if source else "the cell that failed"
             return reply, (f"The mended code is the same as {what}, so there is no new cell.",)
+        place: Place | None = "unknown"
         if source is not None:
-            place: Place = "unknown"
             note = _elsewhere(source)
         else:
-            place = insert_code(shell, mended)
-            note = inserted_note(place, mended)
-        shown = without_blocks(reply, find_blocks(reply.text)) if place in {"cell", "scratch"} else reply
+            place = insert_once(magics, mended)
+            note = inserted_note(place, mended) if place else _THERE
+        sure = place in {"cell", "scratch", None}
+        shown = without_blocks(reply, find_blocks(reply.text)) if sure else reply
         text = f"{shown.text.rstrip()}\n\nWhat changes:\n\n{fenced(changes, 'diff')}"
         others = [block for block in reply.blocks if block.get("type") != "text"]
         told = replace(reply, blocks=(*others, {"type": "text", "text": text}))

@@ -20,7 +20,15 @@ if TYPE_CHECKING:
     from vertex_claude_magic.notebook.code_blocks import Block
     from vertex_claude_magic.vertex.reply import Reply
 
-__all__ = ["Place", "deliver_code", "insert_code", "inserted_note", "python_blocks", "without_blocks"]
+__all__ = [
+    "Place",
+    "deliver_code",
+    "insert_code",
+    "insert_once",
+    "inserted_note",
+    "python_blocks",
+    "without_blocks",
+]
 
 # Where code went: a new cell, Colab's scratch pad, the next prompt of a terminal, or nobody knows.
 Place = Literal["cell", "scratch", "prompt", "unknown"]
@@ -97,6 +105,18 @@ def deliver_code(magics: Any, reply: Reply) -> tuple[Reply, tuple[str, ...]]:
         known.inserted(code)
     notes = (inserted_note(place, choice.text), *choice.notes)
     return (without_blocks(reply, choice.taken) if place in _SURE else shown_whole(reply)), notes
+
+
+def insert_once(magics: Any, text: str) -> Place | None:
+    """Put code into a new cell as `insert_code` does; None if this very code is there from an earlier run."""
+    code, known = safe_plain(text), _inserted_code(magics)
+    earlier = known.earlier(code) if known is not None else None
+    if earlier is not None and earlier.holds(code) and not earlier.doubtful:
+        return None
+    place = insert_code(magics.shell, code)
+    if known is not None:
+        known.inserted(code)
+    return place
 
 
 def _inserted_code(magics: Any) -> InsertedCode | None:

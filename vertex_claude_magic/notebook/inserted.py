@@ -89,6 +89,10 @@ class Earlier:
     code: str = ""
     doubtful: bool = False
 
+    def holds(self, code: str) -> bool:
+        """Tell whether this very code was put there, changed since or not."""
+        return _digits(code) in {self.code, _digits(self.text or "")}
+
     def notes(self, code: str) -> tuple[str, bool]:
         """Return what to say of it beside an answer with this code, and whether that code is to be shown."""
         now = self.code if self.text is None else _digits(self.text)
