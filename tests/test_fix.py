@@ -192,14 +192,18 @@ def test_an_answer_without_a_cell_or_without_a_change_says_so(shell):
 # Apart from any shell
 
 
+def look_up():
+    return {}["a"]
+
+
 def test_a_failure_outside_of_any_cell_has_no_cell():
     """It is explained all the same."""
     try:
-        {}["a"]
+        look_up()
     except KeyError as error:
         failure = read_failure(error, lambda name: None)
     assert failure.cell == ""
-    assert "whole cell" not in fix_prompt(failure)
+    assert "whole cell" not in fix_prompt(failure).split("\n\n")[0]
     assert "KeyError" in fix_prompt(failure)
 
 

@@ -51,7 +51,7 @@ def test_in_colab_it_is_one_scratch_cell(monkeypatch):
     colab._frontend = frontend
     monkeypatch.setitem(sys.modules, "google.colab", colab)
     shell = Recorder()
-    assert insert_code(shell, ["x = 1"]) == "scratch"
+    assert insert_code(shell, "x = 1") == "scratch"
     assert made == [("x = 1", True)]
     assert not shell.asked
 
@@ -59,7 +59,7 @@ def test_in_colab_it_is_one_scratch_cell(monkeypatch):
 def test_vs_code_takes_it_as_the_next_input():
     """It names the notebook in the namespace."""
     shell = Recorder(user_ns={"__vsc_ipynb_file__": "a.ipynb"})
-    assert insert_code(shell, ["x = 1"]) == "cell"
+    assert insert_code(shell, "x = 1") == "cell"
     assert shell.asked == [("x = 1", False)]
 
 
@@ -69,7 +69,7 @@ def test_vs_code_takes_it_as_the_next_input():
 def test_whoever_sends_no_cell_id_may_not_show_it(parent):
     """It is offered, and nobody says that there is a new cell."""
     shell = Recorder(get_parent=lambda: parent)
-    assert insert_code(shell, ["x = 1"]) == "unknown"
+    assert insert_code(shell, "x = 1") == "unknown"
     assert shell.asked == [("x = 1", False)]
 
 

@@ -11,6 +11,8 @@ from test_fix import ANSWER as MENDING
 from test_fix import BROKEN, MENDED
 from test_insert import ANSWER, BOTH
 
+from vertex_claude_magic.notebook.cells import MARK
+
 
 @pytest.fixture(scope="module")
 def process(tmp_path_factory):
@@ -31,7 +33,10 @@ def test_all_blocks_go_into_one_new_cell(kernel, claude_emulator):
     """JupyterLab and Notebook 7 send the cell's id, and take one new cell for each cell that runs."""
     claude_emulator.answer(ANSWER)
     run = kernel.ok("%%claude answer -f code\nGo", metadata={"cellId": "a1"})
-    assert run.payload == [{"source": "set_next_input", "text": BOTH, "replace": False}]
+    (payload,) = run.payload
+    mark, _, code = payload["text"].partition("\n")
+    assert (payload["source"], payload["replace"], code) == ("set_next_input", False, BOTH)
+    assert MARK.fullmatch(mark)
     (output,) = run.outputs
     assert "Two steps." in output.text
     assert "The code is in a new cell below." in output.text
@@ -55,8 +60,8 @@ def test_the_setting_holds_as_the_option_does(kernel, claude_emulator):
     claude_emulator.answer(ANSWER, ANSWER)
     kernel.ok("%config ClaudeMagics.format = 'code'")
     try:
-        assert kernel.ok("%%claude\nGo", metadata={"cellId": "a1"}).payload
-        assert not kernel.ok("%%claude -f markdown\nGo", metadata={"cellId": "a1"}).payload
+        assert kernel.ok("%%claude\nGo", metadata={"cellId": "a2"}).payload
+        assert not kernel.ok("%%claude -f markdown\nGo", metadata={"cellId": "a3"}).payload
     finally:
         kernel.ok("%config ClaudeMagics.format = 'markdown'")
 
@@ -64,7 +69,7 @@ def test_the_setting_holds_as_the_option_does(kernel, claude_emulator):
 def test_a_quiet_question_inserts_and_shows_nothing(kernel, claude_emulator):
     """`-q` is about the page."""
     claude_emulator.answer(ANSWER)
-    run = kernel.ok("%%claude -q -f code\nGo", metadata={"cellId": "a1"})
+    run = kernel.ok("%%claude -q -f code\nGo", metadata={"cellId": "a4"})
     assert run.payload
     assert not run.outputs
 
@@ -86,6 +91,18 @@ def test_a_key_error_is_explained_and_the_mended_cell_is_put_below(kernel, claud
     assert '<data name="table"' in sent
     assert 'File "notebook cell", line 1' in sent
     assert "ipykernel_" not in sent
+
+
+def test_a_mended_cell_is_put_below_once(kernel, claude_emulator):
+    """Run All makes no second one; another error in the same cell has another answer, which goes below."""
+    claude_emulator.answer(MENDING, MENDING, MENDING.replace("* 2", "* 3"))
+    payloads = []
+    for broken in (BROKEN, BROKEN, BROKEN.replace("* 2", "* 3")):
+        kernel.run(broken)
+        run = kernel.ok("%claude_fix", metadata={"cellId": "b3"})
+        payloads.append([payload["text"] for payload in run.payload])
+        assert "What changes:" in run.displays[-1].text
+    assert payloads == [[MENDED], [], [MENDED.replace("* 2", "* 3")]]
 
 
 def test_the_exception_hooks_stay_as_they_were(kernel, claude_emulator):

@@ -37,8 +37,17 @@ def ask_from_cell(magics: Any, line: str, cell: str) -> Reply | None:
         ClaudeError: as `Claude.ask`; the variable that should hold the reply keeps its old value.
         ClaudeInterrupt: the variable holds the partial reply.
     """
+    from vertex_claude_magic.notebook.tool_lines import Body, read_body
+
     parsed = parse_cell_line(line)
-    return _run(magics, parsed, cell.removesuffix("\n"), in_cell=magics.cells.is_one_question())
+    text = cell.removesuffix("\n")
+    body = Body(prompt=text) if parsed.options.get("literal") else read_body(text)
+    if body.tool_lines and not body.prompt.strip() and "messages" not in parsed.options.get("set", {}):
+        raise errors.OptionError(
+            "The prompt is empty: the lines below the magic are for other tools.",
+            cure="Write a question below them, or send them with --literal.",
+        )
+    return _run(magics, parsed, body.prompt, in_cell=magics.cells.is_one_question(), notes=body.notes)
 
 
 def ask_from_line(magics: Any, line: str) -> Reply | None:
@@ -52,7 +61,9 @@ def ask_from_line(magics: Any, line: str) -> Reply | None:
     return _run(magics, parsed, parsed.prompt, in_cell=False)
 
 
-def _run(magics: Any, parsed: ParsedLine, prompt: str, *, in_cell: bool) -> Reply | None:
+def _run(
+    magics: Any, parsed: ParsedLine, prompt: str, *, in_cell: bool, notes: tuple[str, ...] = ()
+) -> Reply | None:
     if parsed.options.get("help"):
         from vertex_claude_magic.notebook.listing import show_help
 
@@ -62,8 +73,10 @@ def _run(magics: Any, parsed: ParsedLine, prompt: str, *, in_cell: bool) -> Repl
     if parsed.options.get("format") == "code" or (magics.format == "code" and "format" not in parsed.options):
         from vertex_claude_magic.notebook.insert import deliver_code
 
-        deliver = partial(deliver_code, magics.shell)
-    return ask_prepared(magics, parsed, prompt, scope=magics.scope(), deliver=deliver, in_cell=in_cell)
+        deliver = partial(deliver_code, magics)
+    return ask_prepared(
+        magics, parsed, prompt, scope=magics.scope(), deliver=deliver, in_cell=in_cell, notes=notes
+    )
 
 
 def ask_prepared(
@@ -74,6 +87,7 @@ def ask_prepared(
     scope: Scope,
     deliver: Deliver | None = None,
     in_cell: bool = False,
+    notes: tuple[str, ...] = (),
 ) -> Reply | None:
     """Ask with the options of a line, and hand the reply over.
 
@@ -84,6 +98,7 @@ def ask_prepared(
         scope: Where names are looked up.
         deliver: What is done with a whole answer before it is shown.
         in_cell: Whether the cell holds nothing but this question.
+        notes: What to say below the answer about how the prompt was read.
 
     Raises:
         ClaudeError: as `Claude.ask`.
@@ -94,7 +109,7 @@ def ask_prepared(
     if shown["dry_run"]:
         from vertex_claude_magic.notebook.dry_run import show_dry_run
 
-        show_dry_run(magics, client, prompt, options, scope=scope)
+        show_dry_run(magics, client, prompt, options, scope=scope, notes=notes)
         return None
     if not shown["quiet"]:
         _check_thread(magics)
@@ -109,6 +124,7 @@ def ask_prepared(
         scope=scope,
         deliver=deliver,
         remind=not shown["quiet"],
+        notes=notes,
     )
     reply = _answer_into(magics.shell.user_ns, parsed.name, question)
     if magics.panel is not None:
@@ -183,6 +199,7 @@ class Question:
         deliver: What is done with a whole answer; it returns what to show of it, and notes.
         stopped: Asked now and then; once it says yes, the answer ends as if it had been interrupted.
         remind: Whether to say, once a session, that the model is near its end.
+        notes: What to say below the answer about how the prompt was read.
     """
 
     def __init__(
@@ -198,6 +215,7 @@ class Question:
         deliver: Deliver | None = None,
         stopped: Callable[[], bool] = lambda: False,
         remind: bool = False,
+        notes: tuple[str, ...] = (),
     ) -> None:
         self._client = client
         self._options = options
@@ -213,7 +231,7 @@ class Question:
         self._label = self._make_label()
         self._started = False
         self._stream: Stream | None = None
-        self._remarks: list[str] = []
+        self._remarks = list(notes)
 
     def answer(self) -> Reply:
         """Ask and draw; whatever happens, the page is left tidy.

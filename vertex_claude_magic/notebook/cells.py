@@ -12,13 +12,54 @@ import threading
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
     from vertex_claude_magic.session.origin import Origin
 
-__all__ = ["CellWatch"]
+__all__ = ["MARK", "CellWatch", "CellsMet", "cell_metadata"]
+
+# The comment that inserted code carries: digits of the cell that asked, and of the code as it was.
+MARK = re.compile(r"^# Code from Claude \(id ([0-9a-f]{8})-([0-9a-f]{8})\)[ \t]*\n?", re.MULTILINE)
 
 _ONE_QUESTION = re.compile(r"\s*%%claude(?!\S)")
 _RUNS = itertools.count(1)
 _LAST_LINE = re.compile(r"^[ \t]*%{1,2}claude(?!\S).*\Z", re.MULTILINE)
+
+
+def cell_metadata(shell: Any) -> Mapping[str, Any]:
+    """Return what the front end sent with the cell that runs.
+
+    JupyterLab and Notebook 7 send the `cellId`, and as `deletedCells` the ids of those that were deleted since
+    the last cell ran (JupyterLab 4.6); whoever only executes notebooks (nbclient) sends neither.
+    """
+    get_parent = getattr(shell, "get_parent", None)
+    parent = get_parent() if get_parent is not None else None
+    return (parent or {}).get("metadata") or {}
+
+
+class CellsMet:
+    """The cells with inserted code that ran in this kernel, by the digits of who asked, and the deleted ones.
+
+    Args:
+        found: Told the digits and the id of each cell with inserted code when it begins to run.
+    """
+
+    def __init__(self, found: Callable[[str, str], None] = lambda _key, _cell: None) -> None:
+        self._found = found
+        self.marked: dict[str, str] = {}
+        self.deleted: set[str] = set()
+
+    def add(self, source: str, metadata: Mapping[str, Any]) -> None:
+        """Take in what is known when a cell begins to run."""
+        cell, deleted = str(metadata.get("cellId") or ""), metadata.get("deletedCells")
+        if isinstance(deleted, (list, tuple)):
+            self.deleted.update(map(str, deleted))
+        # Its deletion was undone.
+        self.deleted.discard(cell)
+        mark = MARK.search(source)
+        if mark and cell:
+            self.marked[mark[1]] = cell
+            self._found(mark[1], cell)
 
 
 class CellWatch(threading.local):
@@ -35,10 +76,16 @@ class CellWatch(threading.local):
     source: str | None = None
     run: int = 0
 
+    def __init__(self, metadata: Callable[[], Mapping[str, Any]] = dict, met: CellsMet | None = None) -> None:
+        # Once for each thread; what was met is for all.
+        self.metadata = metadata
+        self.met = met or CellsMet()
+
     def begin(self, info: Any) -> None:
         """Take the source from IPython's event `pre_run_cell`."""
         self.source = info.raw_cell or ""
         self.run = next(_RUNS)
+        self.met.add(self.source, self.metadata())
 
     def end(self, result: Any) -> None:  # noqa: ARG002 - the signature of IPython's event `post_run_cell`
         """Forget it."""

@@ -23,6 +23,8 @@ from vertex_claude_magic.session.spend import worst_case
 from vertex_claude_magic.vertex.reply import Usage
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from vertex_claude_magic.catalog import Catalog
     from vertex_claude_magic.session.claude import Claude
     from vertex_claude_magic.session.options import AskOptions
@@ -43,14 +45,20 @@ class Estimate:
 
 
 def show_dry_run(
-    magics: Any, client: Claude, prompt: str, options: AskOptions, *, scope: Scope | None = None
+    magics: Any,
+    client: Claude,
+    prompt: str,
+    options: AskOptions,
+    *,
+    scope: Scope | None = None,
+    notes: Sequence[str] = (),
 ) -> None:
-    """Show the request of a question without asking it."""
+    """Show the request of a question without asking it; `notes` say how its prompt was read."""
     request = client.unsent(prompt, options, scope=scope)
     tokens, exact = client.count_or_bound(request, options)
     summary = _summary(estimate(request, client.catalog(options), tokens, exact=exact), request)
     rows = block_rows(request.body)
-    said = [summary, *_recorded(request, options), *request.notices]
+    said = [summary, *notes, *_recorded(request, options), *request.notices]
     markdown, plain = _request_page(request, options)
     heading = ["**Dry run**, nothing was asked.", *map(as_text, said), blocks_html(rows)]
     bundle = {

@@ -10,15 +10,24 @@ from typing import TYPE_CHECKING, Any
 from vertex_claude_magic.errors import ClaudeError, ClaudeInterrupt, OptionError
 from vertex_claude_magic.markdown.sanitize import fenced
 from vertex_claude_magic.notebook.asking import ask_prepared
-from vertex_claude_magic.notebook.insert import insert_code, inserted_note, python_blocks, without_blocks
+from vertex_claude_magic.notebook.code_blocks import find_blocks
+from vertex_claude_magic.notebook.insert import insert_once, inserted_note, python_blocks, without_blocks
 from vertex_claude_magic.notebook.listing import show_help
 from vertex_claude_magic.notebook.options import parse_prompt_line
 from vertex_claude_magic.session.content.failures import is_cell_file
-from vertex_claude_magic.session.failure import difference, fix_prompt, mended_cell, read_failure
+from vertex_claude_magic.session.failure import (
+    changed_source,
+    difference,
+    fix_prompt,
+    mended_cell,
+    read_failure,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    from vertex_claude_magic.notebook.insert import Place
+    from vertex_claude_magic.session.failing_code import Source
     from vertex_claude_magic.session.failure import Failure
     from vertex_claude_magic.session.prompt import Scope
     from vertex_claude_magic.vertex.reply import Reply
@@ -27,6 +36,7 @@ __all__ = ["cell_source", "fix_from_line", "last_error"]
 
 _EXPLAIN = "--explain"
 _VALUE_TOKENS = 1_000
+_THERE = "The mended cell was put below when this cell ran before, so no cell was added."
 
 
 def fix_from_line(magics: Any, line: str) -> Reply | None:
@@ -53,7 +63,8 @@ def fix_from_line(magics: Any, line: str) -> Reply | None:
         "literal": True,
         "attach": (*parsed.options.get("attach", ()), *_tellable(failure.values, scope)),
     }
-    deliver = _delivery(magics.shell, failure) if failure.cell and not explain else None
+    mends = bool(failure.cell or failure.sources) and not explain
+    deliver = _delivery(magics, failure) if mends else None
     reply = ask_prepared(
         magics,
         replace(parsed, options=asked),
@@ -124,21 +135,39 @@ def _tellable(values: Mapping[str, Any], scope: Scope) -> list[str]:
     return told
 
 
-def _delivery(shell: Any, failure: Failure) -> Callable[[Reply], tuple[Reply, tuple[str, ...]]]:
+def _delivery(magics: Any, failure: Failure) -> Callable[[Reply], tuple[Reply, tuple[str, ...]]]:
     """Return what is done with the answer: the mended cell goes below, and the page shows what changes."""
 
     def deliver(reply: Reply) -> tuple[Reply, tuple[str, ...]]:
         mended = mended_cell(python_blocks(reply.text))
         if mended is None:
             return reply, ("The answer holds no mended cell.",)
-        changes = difference(failure.cell, mended)
+        source = changed_source(failure, mended)
+        changes = difference(source.text if source else failure.cell, mended)
         if not changes:
-            return reply, ("The mended cell is the same as the cell that failed, so there is no new one.",)
-        place = insert_code(shell, [mended])
-        shown = without_blocks(reply) if place in {"cell", "scratch"} else reply
+            what = source.name if source else "the cell that failed"
+            return reply, (f"The mended code is the same as {what}, so there is no new cell.",)
+        place: Place | None = "unknown"
+        if source is not None:
+            note = _elsewhere(source)
+        else:
+            place = insert_once(magics, mended)
+            note = inserted_note(place, mended) if place else _THERE
+        sure = place in {"cell", "scratch", None}
+        shown = without_blocks(reply, find_blocks(reply.text)) if sure else reply
         text = f"{shown.text.rstrip()}\n\nWhat changes:\n\n{fenced(changes, 'diff')}"
         others = [block for block in reply.blocks if block.get("type") != "text"]
         told = replace(reply, blocks=(*others, {"type": "text", "text": text}))
-        return told, (inserted_note(place, mended),)
+        return told, (note,)
 
     return deliver
+
+
+def _elsewhere(source: Source) -> str:
+    where = f"{source.name}{f' ({source.function})' if source.function else ''}"
+    if source.kind != "Python file":
+        return "The code that failed is in a string, so there is no new cell."
+    return (
+        f"The change belongs in {where}, so there is no new cell. "
+        "Edit the file, then restart the kernel or reload it."
+    )

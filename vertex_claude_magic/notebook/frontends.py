@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import sys
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from vertex_claude_magic.errors import without_home
@@ -16,7 +17,7 @@ from vertex_claude_magic.errors import without_home
 if TYPE_CHECKING:
     from collections.abc import Container, Mapping
 
-__all__ = ["FrontEnd", "front_end", "notebook_name"]
+__all__ = ["FrontEnd", "front_end", "notebook_file", "notebook_name"]
 
 # IPython's own publisher prints text/plain, whatever the shell is called.
 _PRINTING_PUBLISHERS = frozenset({"DisplayPublisher", "CapturingDisplayPublisher"})
@@ -65,8 +66,18 @@ def notebook_name(shell: Any, environ: Mapping[str, str] = os.environ) -> str:
     >>> notebook_name(None, {"JPY_SESSION_NAME": "lessons/week-1.ipynb"})
     'lessons/week-1.ipynb'
     """
+    return without_home(_named(shell, environ))
+
+
+def notebook_file(shell: Any, environ: Mapping[str, str] = os.environ) -> Path | None:
+    """Return the file of the notebook that runs, where its front end names it; it may not be there."""
+    named = _named(shell, environ)
+    return Path(named) if named.endswith(".ipynb") else None
+
+
+def _named(shell: Any, environ: Mapping[str, str]) -> str:
     told = getattr(shell, "user_ns", {}).get("__vsc_ipynb_file__") or environ.get("JPY_SESSION_NAME")
-    return without_home(str(told or ""))
+    return str(told or "")
 
 
 def _has_page(shell: Any) -> bool:

@@ -3,23 +3,38 @@
 from __future__ import annotations
 
 import sys
-from dataclasses import dataclass, replace
+from dataclasses import replace
+from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any, Literal
 
 from vertex_claude_magic.markdown.characters import hidden_characters, safe_plain
-from vertex_claude_magic.notebook.frontends import front_end
+from vertex_claude_magic.markdown.sanitize import fenced
+from vertex_claude_magic.notebook.cells import cell_metadata
+from vertex_claude_magic.notebook.code_blocks import choose_blocks, find_blocks
+from vertex_claude_magic.notebook.frontends import front_end, notebook_file, notebook_name
+from vertex_claude_magic.notebook.inserted import Asker, InsertedCode, read_notebook
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from vertex_claude_magic.notebook.code_blocks import Block
     from vertex_claude_magic.vertex.reply import Reply
 
-__all__ = ["Place", "deliver_code", "insert_code", "inserted_note", "python_blocks", "without_blocks"]
+__all__ = [
+    "Place",
+    "deliver_code",
+    "insert_code",
+    "insert_once",
+    "inserted_note",
+    "python_blocks",
+    "without_blocks",
+]
 
 # Where code went: a new cell, Colab's scratch pad, the next prompt of a terminal, or nobody knows.
 Place = Literal["cell", "scratch", "prompt", "unknown"]
 
-_PYTHON = frozenset({"", "python", "python3", "py", "py3", "ipython", "ipython3", "pycon"})
+# Where the new cell is sure to appear.
+_SURE = frozenset({"cell", "scratch"})
 _NOTES: Mapping[Place, str] = {
     "cell": "The code is in a new cell below. Read it before you run it.",
     "scratch": "The code is in a scratch cell beside the notebook. Read it before you run it.",
@@ -29,46 +44,22 @@ _NOTES: Mapping[Place, str] = {
 _NO_CODE = "The answer holds no Python code, so there is no new cell."
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class _Block:
-    """A fenced block: its code, and the lines of the Markdown that it takes."""
-
-    code: str
-    lines: tuple[int, int]
-
-
 def python_blocks(markdown: str) -> tuple[str, ...]:
-    r"""Return the fenced blocks that are Python, or do not say what they are.
+    r"""Return the blocks of an answer that are Python.
 
     >>> python_blocks("So:\n```python\nx = 1\n```\n\n```bash\nls\n```")
     ('x = 1',)
     """
-    return tuple(block.code for block in _blocks(markdown))
+    return tuple(block.code for block in find_blocks(markdown))
 
 
-def _blocks(markdown: str) -> list[_Block]:
-    from markdown_it import MarkdownIt
+def insert_code(shell: Any, text: str) -> Place:
+    """Put code into one new cell below the one that runs; front ends take no more than one from each.
 
-    fences = [token for token in MarkdownIt("commonmark").parse(markdown) if token.type == "fence"]
-    return [
-        _Block(code=token.content.rstrip("\n"), lines=(token.map[0], token.map[1]))
-        for token in fences
-        if _language(token.info) in _PYTHON and token.content.strip() and token.map is not None
-    ]
-
-
-def _language(info: str) -> str:
-    return (info.split() or [""])[0].strip("{}.").lower()
-
-
-def insert_code(shell: Any, blocks: Sequence[str]) -> Place:
-    """Put code into one new cell below the one that runs; several blocks with a comment line between.
-
-    Front ends take only one such cell for each cell that runs, so all blocks share it. Colab inserts what
-    IPython hands it twice (googlecolab/colabtools issue 5176), so there it is a scratch cell.
+    Colab inserts what IPython hands it twice (googlecolab/colabtools issue 5176), so there it is a scratch cell.
     """
     # What cannot be seen cannot be read before it is run.
-    code = safe_plain(_joined(blocks))
+    code = safe_plain(text)
     front = front_end(shell)
     if front.name == "colab":
         # `google.colab` is there wherever Colab is.
@@ -79,27 +70,7 @@ def insert_code(shell: Any, blocks: Sequence[str]) -> Place:
     shell.set_next_input(code, replace=False)
     if front.kind == "terminal":
         return "prompt" if front.tty and sys.stdin.isatty() else "unknown"
-    return "cell" if front.name == "vscode" or _cell_id(shell) else "unknown"
-
-
-def _joined(blocks: Sequence[str]) -> str:
-    if len(blocks) == 1:
-        return blocks[0]
-    return "\n\n".join(
-        f"# --- block {number} of {len(blocks)} ---\n{code}" for number, code in enumerate(blocks, 1)
-    )
-
-
-def _cell_id(shell: Any) -> str | None:
-    """Return the id of the cell that runs, where the front end tells it.
-
-    JupyterLab and Notebook 7 send it in the metadata of `execute_request`; whoever only executes
-    notebooks (nbclient) does not.
-    """
-    get_parent = getattr(shell, "get_parent", None)
-    parent = get_parent() if get_parent is not None else None
-    metadata = (parent or {}).get("metadata") or {}
-    return str(metadata["cellId"]) if metadata.get("cellId") else None
+    return "cell" if front.name == "vscode" or cell_metadata(shell).get("cellId") else "unknown"
 
 
 def inserted_note(place: Place, code: str) -> str:
@@ -109,24 +80,76 @@ def inserted_note(place: Place, code: str) -> str:
     return f"{_NOTES[place]}{warning}"
 
 
-def deliver_code(shell: Any, reply: Reply) -> tuple[Reply, tuple[str, ...]]:
-    """Put the code of an answer into a new cell; return what to show of the answer, and notes.
+def deliver_code(magics: Any, reply: Reply) -> tuple[Reply, tuple[str, ...]]:
+    """Put the code of an answer into a new cell, unless the cell of an earlier run is still there.
 
-    Where the new cell is sure to appear, the code is not shown twice.
+    Where the new cell is sure to appear, its code is not shown twice; blocks that did not go in are shown.
+
+    Returns:
+        What to show of the answer, and notes.
     """
-    blocks = _blocks(reply.text)
-    if not blocks:
+    choice = choose_blocks(find_blocks(reply.text))
+    if choice is None:
         return reply, (_NO_CODE,)
-    place = insert_code(shell, [block.code for block in blocks])
-    note = inserted_note(place, "\n".join(block.code for block in blocks))
-    shown = without_blocks(reply) if place in {"cell", "scratch"} else reply
-    return shown, (note,)
+    shell, code = magics.shell, safe_plain(choice.text)
+    known = _inserted_code(magics)
+    if known is None:
+        place = insert_code(shell, code)
+    else:
+        earlier = known.earlier(code)
+        if earlier is not None:
+            note, shown = earlier.notes(code)
+            page = shown_whole(reply) if shown else without_blocks(reply, choice.taken)
+            return page, (note, *choice.notes)
+        place = insert_code(shell, known.mark(code))
+        known.inserted(code)
+    notes = (inserted_note(place, choice.text), *choice.notes)
+    return (without_blocks(reply, choice.taken) if place in _SURE else shown_whole(reply)), notes
 
 
-def without_blocks(reply: Reply) -> Reply:
-    """Return the answer without its blocks of Python."""
-    taken = {line for block in _blocks(reply.text) for line in range(*block.lines)}
+def insert_once(magics: Any, text: str) -> Place | None:
+    """Put code into a new cell as `insert_code` does; None if this very code is there from an earlier run."""
+    code, known = safe_plain(text), _inserted_code(magics)
+    earlier = known.earlier(code) if known is not None else None
+    if earlier is not None and earlier.holds(code) and not earlier.doubtful:
+        return None
+    place = insert_code(magics.shell, code)
+    if known is not None:
+        known.inserted(code)
+    return place
+
+
+def _inserted_code(magics: Any) -> InsertedCode | None:
+    """Return what is known of the cell below; None where there is none, or nobody could find it again."""
+    shell, cells = magics.shell, magics.cells
+    front, cell = front_end(shell), str(cell_metadata(shell).get("cellId") or "")
+    if front.kind != "notebook" or front.name == "colab" or not (cell or notebook_file(shell)):
+        return None
+    asker = Asker(cell=cell, source=cells.source or "", notebook=notebook_name(shell))
+    return InsertedCode(
+        asker,
+        notes=magics.control.notes,
+        file=lambda: read_notebook(notebook_file(shell)),
+        met=cells.met.marked,
+        deleted=cells.met.deleted,
+        now=lambda: datetime.now(timezone.utc),
+    )
+
+
+def without_blocks(reply: Reply, blocks: Sequence[Block]) -> Reply:
+    """Return the answer without these blocks."""
+    taken = {line for block in blocks for line in range(*block.lines)}
     kept = [line for number, line in enumerate(reply.text.split("\n")) if number not in taken]
+    return _with_text(reply, "\n".join(kept).strip() or "Here is the code.")
+
+
+def shown_whole(reply: Reply) -> Reply:
+    """Return the answer; one that is nothing but code gets a fence, so that it is not read as Markdown."""
+    blocks = find_blocks(reply.text)
+    unfenced = len(blocks) == 1 and blocks[0].lines == (0, reply.text.count("\n") + 1)
+    return _with_text(reply, fenced(blocks[0].code, "python")) if unfenced else reply
+
+
+def _with_text(reply: Reply, text: str) -> Reply:
     others = [block for block in reply.blocks if block.get("type") != "text"]
-    text = "\n".join(kept).strip() or "Here is the code."
     return replace(reply, blocks=(*others, {"type": "text", "text": text}))

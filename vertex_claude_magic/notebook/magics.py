@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from IPython.core.magic import Magics, line_cell_magic, line_magic, magics_class, no_var_expand
 from traitlets import Any as AnyTrait
 
-from vertex_claude_magic.notebook.cells import CellWatch
+from vertex_claude_magic.notebook.cells import CellsMet, CellWatch, cell_metadata
 from vertex_claude_magic.notebook.settings import Settings
 
 if TYPE_CHECKING:
@@ -36,7 +36,7 @@ class ClaudeMagics(Magics, Settings):  # type: ignore[misc]
 
     def __init__(self, shell: Any) -> None:
         super().__init__(shell=shell)
-        self.cells = CellWatch()
+        self.cells = CellWatch(lambda: cell_metadata(shell), CellsMet(self._note_cell))
         self.panel: Panel | None = None
         # The error that a %claude_fix which failed itself was about.
         self.unfixed: BaseException | None = None
@@ -83,7 +83,7 @@ class ClaudeMagics(Magics, Settings):  # type: ignore[misc]
             --cache                  mark system prompt, tools and attachments for the prompt cache
             --literal                send the prompt as it stands, {{ }} included
             --as TYPE                the answer as data: a type, list[Type], a JSON schema, or df
-            -f, --format FORMAT      markdown (default), text, json, or code (into a new cell, not run)
+            -f, --format FORMAT      markdown (default), text, json, or code (into one new cell, not run)
             --no-stream              show the answer only when it is complete
             -q, --quiet              show nothing but errors
             --timeout S              seconds for the whole answer (600)
@@ -327,6 +327,11 @@ class ClaudeMagics(Magics, Settings):  # type: ignore[misc]
             return data
 
         return Scope(names=self.shell.user_ns, present=present)
+
+    def _note_cell(self, key: str, cell: str) -> None:
+        from vertex_claude_magic.notebook.inserted import note_cell
+
+        note_cell(self.control.notes, key, cell)
 
     def tallies(self) -> list[Tally]:
         """Return the sums of this session, those of the demo beside those of Vertex AI."""

@@ -2,25 +2,35 @@
 
 from __future__ import annotations
 
+import os
 import re
+import sysconfig
 import traceback
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from vertex_claude_magic.errors import quote
+from vertex_claude_magic.errors import quote, without_home
 from vertex_claude_magic.session.content.parts import Budget, Part, Text
 from vertex_claude_magic.session.content.steady import without_addresses
 
 if TYPE_CHECKING:
     from types import TracebackType
 
-__all__ = ["failure_parts", "is_cell_file", "is_library_file", "traceback_text"]
+__all__ = ["failure_parts", "is_cell_file", "is_library_file", "short_name", "traceback_text"]
 
 # Frames of each exception in a chain: where it began and where it ended.
 _FRAMES = 30
 _CELL = "notebook cell"
-_FOLDERS = re.compile(r".*[/\\](?:site|dist)-packages[/\\]|.*[/\\][Ll]ib[/\\](?:python3[\w.]*[/\\])?")
+_INSTALLED = re.compile(r".*[/\\](?:site|dist)-packages[/\\]|.*[/\\][Ll]ib[/\\]python3[\w.]*[/\\]")
+_STANDARD = {sysconfig.get_path(name) + os.sep for name in ("stdlib", "platstdlib")}
+# IPython and this package themselves, wherever they are installed; and code that has no file at all.
+_OURS = str(Path(__file__).parents[2]) + os.sep
+_RUNNERS = re.compile(
+    r".*[/\\](?:IPython|ipykernel|nbclient|traitlets)[/\\]|<frozen |<decorator-gen|<__array_function__"
+)
 # Compiled extensions name their sources by a relative path.
-_LIBRARY = re.compile(rf"{_FOLDERS.pattern}|(?![/\\<]|\w:).*\.p[yx]\w?$|<frozen ")
+_COMPILED = re.compile(r"(?![/\\<]|\w:).*\.p[yx]\w?$")
+_MAGIC_CALL = re.compile(r"get_ipython\(\)\.run_(cell|line)_magic\(u?'(\w+)', u?'((?:[^'\\]|\\.)*)'")
 _CARETS = re.compile(r"\n *[~^]+(?=\n|$)")
 
 
@@ -75,17 +85,37 @@ def is_cell_file(filename: str) -> bool:
 
 
 def is_library_file(filename: str) -> bool:
-    """Tell whether a file belongs to Python or to an installed package.
+    """Tell whether a file belongs to Python, to what is installed, or to IPython, and not to the user.
 
-    >>> is_library_file("/usr/lib/python3.12/json/decoder.py"), is_library_file("/home/me/x.py")
+    >>> is_library_file("/opt/venv/lib/python3.12/site-packages/x.py"), is_library_file("/home/me/lib/x.py")
     (True, False)
     """
-    return _LIBRARY.match(filename) is not None
+    if is_cell_file(filename):
+        return False
+    standard = any(filename.startswith(folder) for folder in _STANDARD)
+    if standard or filename.startswith(_OURS) or _INSTALLED.match(filename) or _RUNNERS.match(filename):
+        return True
+    return _COMPILED.match(filename) is not None and not Path(filename).is_file()
 
 
-def _short(filename: str) -> str:
-    """Name a cell as such, since nobody can look into its temporary file, and a library from its folder on."""
-    return _CELL if is_cell_file(filename) else _FOLDERS.sub("", filename)
+def short_name(filename: str) -> str:
+    """Name a cell as such, since nobody can look into its temporary file, and a file from its library's folder on."""
+    if is_cell_file(filename):
+        return _CELL
+    named = _INSTALLED.sub("", filename)
+    standard = next((folder for folder in _STANDARD if named.startswith(folder)), "")
+    # A file beside the notebook is named as its user knows it.
+    return without_home(named.removeprefix(standard).removeprefix(str(Path.cwd()) + os.sep))
+
+
+def _as_written(frame: traceback.FrameSummary) -> traceback.FrameSummary:
+    """Return a step with its line as the user wrote it, where IPython made a call of a magic."""
+    found = _MAGIC_CALL.search(frame.line or "")
+    if found is None:
+        return frame
+    mark = "%%" if found[1] == "cell" else "%"
+    line = f"{(frame.line or '')[: found.start()]}{mark}{found[2]} {found[3]}".rstrip()
+    return traceback.FrameSummary(frame.filename, frame.lineno, frame.name, lookup_line=False, line=line)
 
 
 def _tidy(told: Any, seen: set[int], *, libraries: bool) -> None:
@@ -93,17 +123,18 @@ def _tidy(told: Any, seen: set[int], *, libraries: bool) -> None:
     if told is None or id(told) in seen:
         return
     seen.add(id(told))
-    if not libraries:
-        told.stack[:] = [frame for frame in told.stack if not _LIBRARY.match(frame.filename)]
+    unwanted = _RUNNERS.match if libraries else is_library_file
+    told.stack[:] = [frame for frame in told.stack if not unwanted(frame.filename)]
     if len(told.stack) > _FRAMES:
         half = _FRAMES // 2
         told.stack[half:-half] = []
+    told.stack[:] = [_as_written(frame) for frame in told.stack]
     for frame in told.stack:
         # Its lines are read by now.
-        frame.filename = _short(frame.filename)
+        frame.filename = short_name(frame.filename)
         # IPython 8 puts `<cell line: 2>` for what others call the module.
         frame.name = "<module>" if frame.name.startswith("<cell line") else frame.name
     if getattr(told, "filename", None):
-        told.filename = _short(told.filename)
+        told.filename = short_name(told.filename)
     for other in (told.__cause__, told.__context__, *(getattr(told, "exceptions", None) or ())):
         _tidy(other, seen, libraries=libraries)

@@ -1,0 +1,295 @@
+"""The cell that holds the code of an earlier run, so that running all cells again adds no other.
+
+Inserted code carries a mark, a comment that names the cell which asked and the code as it was. What is known
+comes from three places: the notebook's file where the server names it, the journal by the id of the cell
+that asks, and the ids that JupyterLab sends with each cell (its own, and those of cells deleted since).
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from vertex_claude_magic.notebook.cells import MARK
+from vertex_claude_magic.notebook.provenance import text_hash
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Sequence
+    from datetime import datetime
+    from pathlib import Path
+
+    from vertex_claude_magic.session.control_room import Notes
+
+__all__ = [
+    "Asker",
+    "Cell",
+    "Earlier",
+    "File",
+    "InsertedCode",
+    "marked",
+    "note_cell",
+    "read_notebook",
+    "unmarked",
+]
+
+NOTE_KIND = "inserted code"
+_LARGEST = 40_000_000
+# Seconds in which a front end puts the new cell in after the code was handed over.
+_DELAY = 2.0
+# Cell magics whose body takes a comment of this kind; in any other a mark could change what the cell does.
+_COMMENTS = re.compile(
+    r"%%(?:time|timeit|capture|prun|python[23]?|pypy|bash|sh|perl|ruby|R|julia|cython)(?!\S)"
+)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Asker:
+    """The cell that asks: its id where the front end sends one, and its source."""
+
+    cell: str
+    source: str
+    notebook: str = ""
+
+    @property
+    def key(self) -> str:
+        """Eight hexadecimal digits that tell it from other cells."""
+        return _digits(self.cell or self.source)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Cell:
+    """A code cell of a notebook file."""
+
+    id: str
+    source: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class File:
+    """The code cells of a notebook as they were saved; `saved` is seconds since 1970."""
+
+    cells: Sequence[Cell]
+    saved: float
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Earlier:
+    """What is known of the cell with the code of an earlier run.
+
+    Args:
+        text: Its code as it is now; None where nobody can see it.
+        code: Digits of the code as it was put in; empty if they are not known.
+        doubtful: Whether it may have been deleted.
+    """
+
+    text: str | None
+    code: str = ""
+    doubtful: bool = False
+
+    def holds(self, code: str) -> bool:
+        """Tell whether this very code was put there, changed since or not."""
+        return _digits(code) in {self.code, _digits(self.text or "")}
+
+    def notes(self, code: str) -> tuple[str, bool]:
+        """Return what to say of it beside an answer with this code, and whether that code is to be shown."""
+        now = self.code if self.text is None else _digits(self.text)
+        same, edited = _digits(code) == now, bool(self.code) and now != self.code
+        gone = (
+            " If that cell is gone, save the notebook and run this cell again." if self.text is None else ""
+        )
+        if same and self.text is None:
+            note = f"The code went into a cell below when this cell ran before, so no cell was added.{gone}"
+        elif same:
+            note = "The code is already in the cell below, so no cell was added."
+        elif edited and _digits(code) == self.code:
+            note = "The code is in the cell below and was changed there since, so no cell was added."
+        else:
+            since = ", changed since" if edited else ""
+            cure = gone or " Delete that cell and run this one again to get a new cell."
+            note = (
+                f"The cell below holds the code of an earlier answer{since}, so no cell was added. "
+                f"The new code is shown here.{cure}"
+            )
+        return note, self.doubtful or not same
+
+
+def _digits(text: str) -> str:
+    return (text_hash(text) or "")[:8]
+
+
+def marked(code: str, key: str) -> str:
+    """Return code with its mark, on the first line where a comment may be; unchanged where none may be.
+
+    >>> marked("x = 1", "0a1b2c3d").split("\\n")[1]
+    'x = 1'
+    >>> marked("%%html\\n<b>", "0a1b2c3d")
+    '%%html\\n<b>'
+    """
+    mark = f"# Code from Claude (id {key}-{_digits(code)})"
+    if not code.startswith("%%"):
+        return f"{mark}\n{code}"
+    first, _, body = code.partition("\n")
+    return f"{first}\n{mark}\n{body}" if _COMMENTS.match(first) else code
+
+
+def unmarked(source: str) -> str:
+    r"""Return the source of a cell without its mark.
+
+    >>> unmarked(marked("%%time\nx", "0a1b2c3d"))
+    '%%time\nx'
+    """
+    return MARK.sub("", source, count=1)
+
+
+class InsertedCode:
+    """What one cell knows of the code that it put below.
+
+    Args:
+        asker: The cell.
+        notes: Where it is kept which cells have put code below.
+        file: Reads the notebook's file; None where nobody names one.
+        met: The id of each marked cell that ran in this kernel, by the key of its mark.
+        deleted: The ids of cells that were deleted, as far as the front end said.
+        now: Seconds since 1970.
+    """
+
+    def __init__(
+        self,
+        asker: Asker,
+        *,
+        notes: Notes,
+        file: Callable[[], File | None],
+        met: Mapping[str, str],
+        deleted: Collection[str],
+        now: Callable[[], datetime],
+    ) -> None:
+        self._asker = asker
+        self._notes = notes
+        self._file = file
+        self._met = met
+        self._deleted = deleted
+        self._now = now
+
+    def mark(self, code: str) -> str:
+        """Return the code as it goes into the new cell."""
+        return marked(code, self._asker.key)
+
+    def earlier(self, code: str) -> Earlier | None:
+        """Return what is known of the cell that holds the code of an earlier run; None if there is none."""
+        record, file = self._record(), self._file()
+        known = (record or {}).get("cell") or self._met.get(self._asker.key, "")
+        if known and known in self._deleted:
+            record = known = None
+        if file is not None:
+            cell = self._in_file(file, record, known, code)
+            if cell is not None:
+                mark = MARK.search(cell.source)
+                inserted = mark[2] if mark else (record or {}).get("code", "")
+                self._keep({**(record or {}), "code": inserted, "cell": cell.id})
+                return Earlier(text=unmarked(cell.source), code=inserted)
+        if record is None or (file is not None and file.saved > record["at"] + _DELAY):
+            return None
+        self._keep({**record, "cell": known})
+        return Earlier(text=None, code=record["code"], doubtful=not known and bool(self._deleted))
+
+    def inserted(self, code: str) -> None:
+        """Keep that the code was put below now."""
+        file = self._file()
+        place = self._place(file) if file is not None else None
+        below = None if file is None or place is None else _id_at(file, place + 1)
+        self._keep({"code": _digits(code), "cell": "", "below": below, "at": self._now().timestamp()})
+
+    def _in_file(
+        self, file: File, record: Mapping[str, Any] | None, known: str | None, code: str
+    ) -> Cell | None:
+        cells = [cell for cell in file.cells if not cell.id or cell.id not in self._deleted]
+        for cell in cells:
+            mark = MARK.search(cell.source)
+            if (mark and mark[1] == self._asker.key) or (known and cell.id == known):
+                return cell
+        place = self._place(file)
+        below = file.cells[place + 1] if place is not None and place + 1 < len(file.cells) else None
+        if below is None or below not in cells:
+            return None
+        # An id that the front end makes anew each time is not that of the mark.
+        by_source = bool(MARK.search(below.source)) and self._asker.cell not in {cell.id for cell in cells}
+        as_it_was = _digits(unmarked(below.source)) in {_digits(code), (record or {}).get("code")}
+        new = (
+            record is not None
+            and record["below"] is not None
+            and bool(below.id)
+            and below.id != record["below"]
+        )
+        return below if by_source or as_it_was or new else None
+
+    def _place(self, file: File) -> int | None:
+        """Return where the cell that asks is in the file, by its id or else by its source."""
+        for number, cell in enumerate(file.cells):
+            if self._asker.cell and cell.id == self._asker.cell:
+                return number
+        same = [
+            number
+            for number, cell in enumerate(file.cells)
+            if _digits(cell.source) == _digits(self._asker.source)
+        ]
+        return same[0] if len(same) == 1 else None
+
+    def _record(self) -> dict[str, Any] | None:
+        if not self._asker.cell:
+            return None
+        value, _ = self._notes.notes(NOTE_KIND).get(self._asker.key, (None, None))
+        # A note may be of another version.
+        if not isinstance(value, Mapping) or not isinstance(value.get("at"), (int, float)):
+            return None
+        notebook = value.get("notebook", "")
+        if notebook and self._asker.notebook and notebook != self._asker.notebook:
+            return None
+        return {"code": "", "cell": "", "below": None, **value}
+
+    def _keep(self, record: Mapping[str, Any]) -> None:
+        if self._asker.cell:
+            full = {"below": None, "at": self._now().timestamp(), **record, "notebook": self._asker.notebook}
+            self._notes.note(NOTE_KIND, self._asker.key, full)
+
+
+def note_cell(notes: Notes, key: str, cell: str) -> None:
+    """Keep the id of a cell with inserted code, by which its deletion is known in a later kernel.
+
+    Args:
+        notes: Where it is kept.
+        key: The digits of the cell that asked, from the mark.
+        cell: The id of the cell with the code.
+    """
+    value, _ = notes.notes(NOTE_KIND).get(key, (None, None))
+    if isinstance(value, Mapping) and value.get("cell") != cell:
+        notes.note(NOTE_KIND, key, {**value, "cell": cell})
+
+
+def _id_at(file: File, place: int) -> str:
+    return file.cells[place].id if place < len(file.cells) else ""
+
+
+def read_notebook(path: Path | None) -> File | None:
+    """Read the code cells of a notebook file; None if it is not there or no notebook."""
+    if path is None:
+        return None
+    try:
+        status = path.stat()
+        if status.st_size > _LARGEST:
+            return None
+        cells = json.loads(path.read_bytes())["cells"]
+        found = [
+            Cell(id=str(cell.get("id", "")), source=_joined(cell["source"]))
+            for cell in cells
+            if cell["cell_type"] == "code"
+        ]
+    except (OSError, ValueError, TypeError, KeyError, AttributeError, RecursionError):
+        return None
+    return File(cells=found, saved=status.st_mtime)
+
+
+def _joined(source: Any) -> str:
+    return "".join(map(str, source)) if isinstance(source, list) else str(source)

@@ -1,0 +1,70 @@
+"""Lines directly below a cell magic that another tool reads: they are taken off before the prompt is sent.
+
+Only an unbroken run of such lines at the very top counts. A line further down belongs to the prompt, and so
+does a Markdown heading or a hashtag, because each pattern asks for the mark of its tool.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+__all__ = ["Body", "read_body"]
+
+_TOOL_LINE = re.compile(
+    r"""
+    \#[ \t]?\|                                     # Quarto and nbdev: `#| label: x`; formatters write `# |`
+    | \#[ \t]?@(?:title|markdown|param)\b          # Colab: the title, text and fields of a form
+    | \#[ \t]*(?:NBVAL_[A-Z_]+|PYTEST_VALIDATE_IGNORE_OUTPUT)\b    # nbval
+    | \#[ \t]*%%(?:[ \t%].*)?$                     # VS Code, Spyder, PyCharm, jupytext: `# %%`, `#%% title`
+    | \#[ \t]*(?:<codecell>|In\[[ \d]*\]:?)[ \t]*$ # the same marks as older versions and nbconvert write them
+    | \#[ \t]*[+-][ \t]*$                          # jupytext: `# +` begins a cell and `# -` ends it
+    | \#[ \t]*\+[ \t]+(?:[\w.-]+=|[{\[]).*$        # jupytext: `# + tags=["a"]`, `# + {"tags": []}`
+    """,
+    re.VERBOSE,
+)
+# Colab writes the value of a form field into an assignment: `topic = "t-tests" # @param {type:"string"}`.
+_FORM_FIELD = re.compile(r"(?P<name>[^\W\d]\w*)[ \t]*=(?!=).*\#[ \t]?@param\b")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Body:
+    """The lines below a cell magic: the prompt, the lines of other tools above it, and what to say of them."""
+
+    prompt: str
+    tool_lines: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+
+
+def read_body(text: str) -> Body:
+    r"""Divide what is below a cell magic into lines of other tools and the prompt.
+
+    The prompt is kept to the letter; blank lines between tool lines and prompt go with the tool lines.
+
+    >>> read_body("#| echo: false\n#| label: a\n\nWhy?\n#| b").prompt
+    'Why?\n#| b'
+    >>> read_body("# Title\n#| a").tool_lines
+    ()
+    """
+    lines = text.splitlines(keepends=True)
+    count, fields = 0, list[str]()
+    for line in lines:
+        field = _FORM_FIELD.match(line)
+        if field is None and not _TOOL_LINE.match(line.rstrip("\r\n")):
+            break
+        fields += [field["name"]] if field else []
+        count += 1
+    if not count:
+        return Body(prompt=text)
+    tool_lines = tuple(line.rstrip("\r\n") for line in lines[:count])
+    while count < len(lines) and not lines[count].strip():
+        count += 1
+    notes = (_field_note(fields),) if fields else ()
+    return Body(prompt="".join(lines[count:]), tool_lines=tool_lines, notes=notes)
+
+
+def _field_note(fields: list[str]) -> str:
+    return (
+        f"The form field {', '.join(fields)} was not sent and sets no variable here. Set it in a cell of its own"
+        f" and write {{{{ {fields[0]} }}}} in the prompt, or use --literal."
+    )
