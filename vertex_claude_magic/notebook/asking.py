@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Callable
 from functools import partial
@@ -14,6 +15,8 @@ from vertex_claude_magic.session.options import AskOptions, find_setting, merge
 from vertex_claude_magic.vertex.endpoint import is_loopback
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from vertex_claude_magic.notebook.live import Answer
     from vertex_claude_magic.session.claude import Claude
     from vertex_claude_magic.session.prompt import Scope
@@ -28,6 +31,8 @@ Deliver = Callable[["Reply"], "tuple[Reply, tuple[str, ...]]"]
 # Options that say how the answer is shown, not what is asked.
 _SHOWN = ("quiet", "dry_run", "help")
 _IDLE = 0.25
+# {name}, $name and ${name}, as IPython fills them in on the lines of other magics; not {{ name }}.
+_LINE_VARIABLE = re.compile(r"(?<!\{)\{([^\W\d]\w*)\}(?!\})|\$([^\W\d]\w*)|\$\{([^\W\d]\w*)\}")
 
 
 def ask_from_cell(magics: Any, line: str, cell: str) -> Reply | None:
@@ -49,10 +54,24 @@ def ask_from_line(magics: Any, line: str) -> Reply | None:
 
         show_settings(magics, _asked(parsed))
         return None
-    return _run(magics, parsed, parsed.prompt, in_cell=False)
+    notes = _unfilled(parsed.prompt, magics.shell.user_ns)
+    return _run(magics, parsed, parsed.prompt, in_cell=False, notes=notes)
 
 
-def _run(magics: Any, parsed: ParsedLine, prompt: str, *, in_cell: bool) -> Reply | None:
+def _unfilled(prompt: str, names: Mapping[str, Any]) -> tuple[str, ...]:
+    """Tell which variables a line names in the way of IPython's other line magics, which fill them in."""
+    written = {found[0]: next(filter(None, found.groups())) for found in _LINE_VARIABLE.finditer(prompt)}
+    own = {text: name for text, name in written.items() if name in names and not name.startswith("_")}
+    if not own:
+        return ()
+    name = next(iter(own.values()))
+    verb = "was" if len(own) == 1 else "were"
+    return (f"{', '.join(own)} {verb} sent as written. To send the value, write {{{{ {name} }}}}.",)
+
+
+def _run(
+    magics: Any, parsed: ParsedLine, prompt: str, *, in_cell: bool, notes: tuple[str, ...] = ()
+) -> Reply | None:
     if parsed.options.get("help"):
         from vertex_claude_magic.notebook.listing import show_help
 
@@ -63,7 +82,9 @@ def _run(magics: Any, parsed: ParsedLine, prompt: str, *, in_cell: bool) -> Repl
         from vertex_claude_magic.notebook.insert import deliver_code
 
         deliver = partial(deliver_code, magics.shell)
-    return ask_prepared(magics, parsed, prompt, scope=magics.scope(), deliver=deliver, in_cell=in_cell)
+    return ask_prepared(
+        magics, parsed, prompt, scope=magics.scope(), deliver=deliver, in_cell=in_cell, notes=notes
+    )
 
 
 def ask_prepared(
@@ -74,6 +95,7 @@ def ask_prepared(
     scope: Scope,
     deliver: Deliver | None = None,
     in_cell: bool = False,
+    notes: tuple[str, ...] = (),
 ) -> Reply | None:
     """Ask with the options of a line, and hand the reply over.
 
@@ -84,6 +106,7 @@ def ask_prepared(
         scope: Where names are looked up.
         deliver: What is done with a whole answer before it is shown.
         in_cell: Whether the cell holds nothing but this question.
+        notes: What to say below the answer about how the line was read.
 
     Raises:
         ClaudeError: as `Claude.ask`.
@@ -109,6 +132,7 @@ def ask_prepared(
         scope=scope,
         deliver=deliver,
         remind=not shown["quiet"],
+        notes=notes,
     )
     reply = _answer_into(magics.shell.user_ns, parsed.name, question)
     if magics.panel is not None:
@@ -183,6 +207,7 @@ class Question:
         deliver: What is done with a whole answer; it returns what to show of it, and notes.
         stopped: Asked now and then; once it says yes, the answer ends as if it had been interrupted.
         remind: Whether to say, once a session, that the model is near its end.
+        notes: What to say below the answer before all else.
     """
 
     def __init__(
@@ -198,6 +223,7 @@ class Question:
         deliver: Deliver | None = None,
         stopped: Callable[[], bool] = lambda: False,
         remind: bool = False,
+        notes: tuple[str, ...] = (),
     ) -> None:
         self._client = client
         self._options = options
@@ -213,7 +239,7 @@ class Question:
         self._label = self._make_label()
         self._started = False
         self._stream: Stream | None = None
-        self._remarks: list[str] = []
+        self._remarks: list[str] = [*notes]
 
     def answer(self) -> Reply:
         """Ask and draw; whatever happens, the page is left tidy.
