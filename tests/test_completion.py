@@ -10,7 +10,6 @@ from IPython.core.completer import provisionalcompleter
 from shells import loaded_shell
 
 from vertex_claude_magic.catalog import Catalog
-
 from vertex_claude_magic.notebook.completion import candidates, complete, match
 from vertex_claude_magic.notebook.magics import load, unload
 from vertex_claude_magic.notebook.options import OPTIONS

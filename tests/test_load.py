@@ -9,7 +9,6 @@ from importlib import import_module, metadata
 from typing import TYPE_CHECKING
 
 import IPython
-import IPython
 import pytest
 from shells import EXTENSION, ROOT, Shell, bare_shell, loaded_shell, run_python
 
