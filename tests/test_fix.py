@@ -233,3 +233,21 @@ def test_an_endless_traceback_is_cut_in_the_middle():
 def test_a_difference_shows_lines_and_no_file_names(before, after, expected):
     """As `diff -u` does below its head."""
     assert difference(before, after) == expected
+
+
+@pytest.mark.parametrize(
+    "cell",
+    [
+        "%%claude_fix",
+        "%%claude_fix\n",
+        "%%claude_fix -m haiku\nkeep it simple",
+        "%%claude_fix keep it simple",
+    ],
+)
+def test_it_may_stand_in_a_cell_of_its_own(shell, cell):
+    """IPython would refuse a line magic there; the body is the hint."""
+    shell.emulator.answer(ANSWER)
+    shell.error(BROKEN)
+    shell.ok(cell)
+    assert "KeyError: 'prcie'" in prompt(shell)
+    assert prompt(shell).endswith("keep it simple") == ("keep" in cell)

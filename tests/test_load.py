@@ -170,12 +170,24 @@ def traces(ip) -> dict[str, list]:
     return {
         "magics": [name for kind in ip.magics_manager.magics.values() for name in kind if name in NAMES],
         "configurables": [each for each in ip.configurables if type(each).__name__ == "ClaudeMagics"],
-        "transformers": [each for each in ip.input_transformer_manager.token_transformers if _ours(each)],
+        "transformers": [
+            each
+            for each in (*ip.input_transformer_manager.token_transformers, *ip.input_transformers_cleanup)
+            if _ours(each)
+        ],
         "events": [each for calls in ip.events.callbacks.values() for each in calls if _ours(each)],
-        "completers": [key for key in ip.strdispatchers["complete_command"].strs if "claude" in key],
+        "completers": [each for each in _completers(ip) if "claude" in each],
         "printers": [key for each in printers for key in each if "vertex_claude" in str(key)],
         "registry": [name for name in ip.magics_manager.registry if name == "ClaudeMagics"],
     }
+
+
+def _completers(ip) -> list[str]:
+    """What answers Tab: a matcher from IPython 8.6 on, before it a hook for each magic and one for templates."""
+    matchers = getattr(ip.Completer, "custom_matchers", [])
+    hooks = ip.strdispatchers["complete_command"]
+    templates = [f"claude {each.pattern}" for each in hooks.regexs if "{" in each.pattern]
+    return [*(each.matcher_identifier for each in matchers), *hooks.strs, *templates]
 
 
 def _ours(thing) -> bool:
@@ -183,11 +195,11 @@ def _ours(thing) -> bool:
 
 
 ONCE = {
-    "magics": 9,
+    "magics": 10,
     "configurables": 1,
-    "transformers": 1,
+    "transformers": 2,
     "events": 2,
-    "completers": 9,
+    "completers": 1 if IPython.version_info >= (8, 6) else 11,
     "printers": 4,
     "registry": 1,
 }

@@ -333,3 +333,71 @@ def test_it_works_under_python_without_assertions_and_outside_ipython(claude_emu
         **claude_emulator.environment,
     )
     assert done.split() == ["True", "False"]
+
+
+LINE_VARIABLES = [
+    ("What is {topic}?", "{topic} was sent as written. To send the value, write {{ topic }}."),
+    ("What is $topic worth?", "$topic was sent as written. To send the value, write {{ topic }}."),
+    ("Price of ${topic}", "${topic} was sent as written. To send the value, write {{ topic }}."),
+    (
+        "Compare {topic} and $other",
+        "{topic}, $other were sent as written. To send the value, write {{ topic }}.",
+    ),
+    ("-m haiku Is {topic} fine", "{topic} was sent as written. To send the value, write {{ topic }}."),
+]
+
+
+@pytest.mark.parametrize(("line", "note"), LINE_VARIABLES, ids=[row[0] for row in LINE_VARIABLES])
+def test_a_variable_that_other_line_magics_would_fill_in_is_pointed_out(shell, line, note):
+    """IPython fills `{name}` and `$name` in on other lines; here they go out as they are, and the answer says so."""
+    shell.ip.user_ns.update(topic="tea", other="coffee")
+    shell.ok(f"%claude {line}")
+    assert note in shell.page.text
+    assert line.removeprefix("-m haiku ") in str(shell.body["messages"])
+
+
+@pytest.mark.parametrize(
+    "line",
+    ["Solve {x} = $5", "A set {unknown_name}", "{{ topic }} only", "$unknown_name", "{topic", "{ topic }"],
+)
+def test_braces_that_name_no_variable_are_left_alone(shell, line):
+    """No note where nothing could have been meant."""
+    shell.ip.user_ns.update(topic="tea")
+    shell.ip.user_ns.pop("x", None)
+    shell.ok(f"%claude {line}")
+    assert "was sent as written" not in shell.page.text
+
+
+NEAR_ALIASES = [
+    ("sonet", "sonnet"),
+    ("Sonnett", "sonnet"),
+    ("opuss", "opus"),
+    ("haiko", "haiku"),
+    ("sonnet-4-55", "sonnet-4.5"),
+    ("haiku4.5", "haiku-4.5"),
+    ("fabel", "fable"),
+]
+
+
+@pytest.mark.parametrize(("typed", "meant"), NEAR_ALIASES)
+def test_a_bare_word_near_an_alias_is_refused_before_sending(shell, typed, meant):
+    """No Claude model on Vertex AI has such an id, so it is a slip."""
+    error = shell.error(f"%%claude -m {typed}\nhi")
+    assert f"Did you mean {meant}?" in error.cure
+    assert "--force" in error.cure
+    assert not shell.asked
+
+
+@pytest.mark.parametrize("line", ["-m sonet --force", "-m claude-sonet-9", "-m gpt-neo"])
+def test_any_other_unknown_model_is_sent(shell, line):
+    """Facts age: the service knows its own models best."""
+    shell.error(f"%%claude {line}\nhi")
+    assert shell.asked
+
+
+@pytest.mark.parametrize("cell", ["%%claude", "%%claude -m haiku", "%%claude\n", "%%claude answer\n  \n\n"])
+def test_a_cell_without_a_prompt_is_answered_in_our_words(shell, cell):
+    """IPython would call it a cell magic whose body is empty and name `%claude`."""
+    error = shell.error(cell)
+    assert isinstance(error, errors.OptionError)
+    assert "The prompt is empty" in str(error)

@@ -8,9 +8,10 @@ from __future__ import annotations
 import datetime as dt
 import json
 import typing
+from dataclasses import dataclass
 from decimal import Decimal
 from itertools import pairwise
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import jsonschema
 import pydantic
@@ -22,6 +23,9 @@ from test_shape import Aliased, City, Colour, Node, Pair, Place, Point, Size, St
 from vertex_claude_magic.errors import OptionError
 from vertex_claude_magic.session.schema import is_closed, rooted_schema, wire_schema
 from vertex_claude_magic.session.shape import Misfit, shape_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 
 class NoSchema:
@@ -183,7 +187,7 @@ class Rooted(pydantic.RootModel[list[Place]]):
         {"const": {"a": 1}, "type": "object"},
         {"type": "array", "items": {"type": "string"}, "minItems": 0},
         {"type": "string", "format": "password", "description": None},
-        {"$ref": "#/$defs/A", "$defs": {"A": {"type": "string"}}, "description": "lost"},
+        {"$ref": "#/$defs/A", "$defs": {"A": {"type": "string"}}},
     ],
 )
 def test_a_schema_goes_out_as_the_official_client_sends_it(schema):
@@ -198,6 +202,54 @@ def test_a_part_without_a_type_is_refused_as_the_official_client_does(schema):
         transform_schema(schema)
     with pytest.raises(ValueError, match="no type"):
         wire_schema(schema)
+
+
+class Box(BaseModel):
+    place: Place = Field(description="where it was packed")
+    colour: Annotated[Colour, Field(description="of the lid")]
+    places: list[Annotated[Place, Field(description="a stop on the way")]]
+    spare: Annotated[Place, Field(description="if it is sent back")] | None = None
+    by_name: dict[str, Annotated[Colour, Field(description="one for each label")]] = Field(
+        default_factory=dict
+    )
+
+
+@dataclass
+class Parcel:
+    box: Annotated[Box, Field(description="the outer box")]
+    place: Place
+
+
+def texts(part: Any) -> Iterator[str]:
+    """Every description of a schema."""
+    if isinstance(part, dict):
+        if isinstance(part.get("description"), str):
+            yield part["description"]
+        for each in part.values():
+            yield from texts(each)
+    elif isinstance(part, list):
+        for each in part:
+            yield from texts(each)
+
+
+@pytest.mark.parametrize(
+    ("kind", "wanted"),
+    [
+        (Box, ["where it was packed", "of the lid", "a stop on the way", "if it is sent back"]),
+        (Parcel, ["the outer box", "where it was packed", "of the lid"]),
+        (list[Annotated[Colour, Field(description="of a door")]], ["of a door"]),
+        (dict[str, Annotated[Place, Field(description="of a city")]], ["of a city"]),
+    ],
+)
+def test_a_description_beside_a_reference_reaches_the_model(kind, wanted):
+    """The client's transform drops it; here a choice of one carries it."""
+    found = list(texts(shape_of(kind).schema))
+    assert [text for text in wanted if text not in found] == []
+
+
+def test_a_reference_with_a_description_is_a_choice_of_one():
+    schema = {"type": "object", "properties": {"a": {"$ref": "#/$defs/A", "description": "D"}}}
+    assert wire_schema(schema)["properties"]["a"] == {"anyOf": [{"$ref": "#/$defs/A"}], "description": "D"}
 
 
 def test_several_types_become_a_choice():

@@ -12,6 +12,7 @@ import json
 import sys
 import typing
 import uuid
+from collections.abc import Iterable, Iterator
 from decimal import Decimal
 from enum import Enum, IntEnum
 from typing import Annotated, Any, Literal, NamedTuple, Optional
@@ -27,6 +28,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from vertex_claude_magic.errors import MissingExtra
 from vertex_claude_magic.session.shape import Misfit, shape_of
+from vertex_claude_magic.session.type_expression import read_type
 
 
 class Colour(Enum):
@@ -367,6 +369,62 @@ def test_what_does_not_fit_names_the_place_the_same_by_every_way(kind, answer, p
     assert str(caught.value) == said
     assert advice.startswith("That answer does not fit")
     assert len(advice) < 8_000
+
+
+class Basket(BaseModel):
+    fruits: Iterable[str]
+    counts: Iterable[int] | None = None
+
+
+@dataclasses.dataclass(frozen=True)
+class Route:
+    stops: Iterable[Point]
+
+
+LAZY = [
+    (Iterable[int], [1, 2], [1, 2]),
+    (Iterator[str], ["a"], ["a"]),
+    (typing.Iterable[Point], [{"x": 1}], [Point(1, 0)]),
+    (typing.Collection[int], [3], [3]),
+    (dict[str, Iterable[int]], {"a": [1]}, {"a": [1]}),
+    (list[Iterable[int]], [[1], []], [[1], []]),
+    (Iterable[int] | None, None, None),
+    (Basket, {"fruits": ["fig"], "counts": [1]}, Basket.model_construct(fruits=["fig"], counts=[1])),
+    (list[Route], [{"stops": [{"x": 1, "y": 2}]}], [Route([Point(1, 2)])]),
+]
+
+
+@pytest.mark.parametrize(("kind", "answer", "wanted"), LAZY, ids=[str(row[0])[:40] for row in LAZY])
+def test_what_pydantic_would_check_only_when_iterated_is_a_list(kind, answer, wanted):
+    """Also the second time that it is read."""
+    data = shape_of(kind).take(answer)
+    assert data == wanted
+    assert data == wanted
+
+
+@pytest.mark.parametrize(
+    ("kind", "answer"),
+    [
+        (Iterable[int], ["a"]),
+        (Iterator[int], [None]),
+        (dict[str, Iterable[int]], {"a": ["b"]}),
+        (Basket, {"fruits": [1]}),
+        (Basket, {"fruits": [], "counts": ["x"]}),
+        (Route, {"stops": [{"x": "far"}]}),
+    ],
+)
+def test_its_elements_are_checked(kind, answer):
+    """An answer that does not fit is one at once, not in a later cell."""
+    with pytest.raises(Misfit, match="should be"):
+        shape_of(kind).take(answer)
+
+
+@pytest.mark.parametrize(
+    "text", ["Iterable[int]", "Iterator[int]", "Collection[int]", "typing.Iterable[int]"]
+)
+def test_the_line_may_name_it(text):
+    """Without an import, as the other words of typing."""
+    assert shape_of(read_type(text, {})).take([1]) == [1]
 
 
 def test_three_problems_are_told_and_the_others_counted():

@@ -225,6 +225,24 @@ class Catalog:
         retired = {model.id for model in self.models if model.lifecycle == "retired"}
         return tuple(sorted(names, key=retired.__contains__))[:count]
 
+    def nearest_alias(self, name: str) -> str | None:
+        """Return the short name that a bare word was probably meant to be, or None.
+
+        Every id of a Claude model on Vertex AI begins with `claude-`, so that a word that does not, and
+        looks like a short name, is taken for a slip.
+
+        >>> catalog = Catalog.load()
+        >>> catalog.nearest_alias("sonet"), catalog.nearest_alias("claude-sonet"), catalog.nearest_alias("gpt")
+        ('sonnet', None, None)
+        """
+        import difflib
+
+        if _key(name).startswith("claude") or self.find(name) is not None:
+            return None
+        known = {_key(alias): alias for alias in self.aliases()}
+        close = difflib.get_close_matches(_key(name)[:_LONGEST], known, n=1, cutoff=0.7)
+        return known[close[0]] if close else None
+
     def locations(self) -> tuple[str, ...]:
         """Return every location that some row names: global, us, eu, then the regions by name."""
         first = [name for kind in self.location_kinds.values() for name in kind["members"]]

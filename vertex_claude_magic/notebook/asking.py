@@ -58,7 +58,10 @@ def ask_from_line(magics: Any, line: str) -> Reply | None:
 
         show_settings(magics, _asked(parsed))
         return None
-    return _run(magics, parsed, parsed.prompt, in_cell=False)
+    from vertex_claude_magic.notebook.tool_lines import unfilled_notes
+
+    notes = unfilled_notes(parsed.prompt, magics.shell.user_ns)
+    return _run(magics, parsed, parsed.prompt, in_cell=False, notes=notes)
 
 
 def _run(

@@ -1,10 +1,15 @@
-"""Tab completion on the line of a magic: options, models, regions and the words that an option takes."""
+"""Tab completion: on the line of a magic, and of the names between double braces in a prompt.
+
+IPython 8.6 brought matchers that type and order what they offer and can suppress all others; older
+releases have a hook that can do neither. Both get the same candidates.
+"""
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from vertex_claude_magic.catalog import Catalog
 from vertex_claude_magic.notebook.admin_options import DOCTOR_OPTIONS, LOGGING_OPTIONS, MODELS_OPTIONS
@@ -16,28 +21,76 @@ from vertex_claude_magic.session.usage import GROUPS
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
-__all__ = ["candidates", "complete"]
+    from vertex_claude_magic.catalog import Model
+
+__all__ = ["Candidate", "candidates", "complete", "match", "template_candidates"]
 
 _OF_IPYTHON = frozenset({"In", "Out", "exit", "quit", "get_ipython", "open"})
 _MOST_FILES = 1_000
+# `{{`, not `{{{` and not escaped, then a path as far as it was typed.
+_OPEN_TEMPLATE = re.compile(r"(?<![{\\])\{\{[ \t]*(?P<path>(?:\w+(?:\.\w+)*\.?)?)$")
+_LINE = re.compile(r"\s*(?:[\w.,\s\[\]]+=\s*)?(?P<line>%%?claude\w*\s.*)$", re.DOTALL)
+
+
+class Candidate(NamedTuple):
+    """What may be inserted, and its type: the one word, or few words, that a front end shows beside it."""
+
+    text: str
+    type: str
+
+
+def match(shell: Any, context: Any) -> dict[str, Any]:
+    """Answer IPython's matcher interface (API v2); where we offer something, all other matchers are silent.
+
+    Args:
+        shell: The shell whose variables may be named.
+        context: IPython's `CompletionContext`.
+
+    Returns:
+        A `SimpleMatcherResult`.
+    """
+    from IPython.core.completer import SimpleCompletion
+
+    before = context.text_until_cursor
+    fragment, found = "", list[Candidate]()
+    if context.cursor_line == 0 and (line := _LINE.match(before)):
+        start, fragment = _split(line["line"])
+        found = candidates(start, fragment, shell.user_ns)
+    if not found and context.full_text.lstrip().startswith("%%claude") and context.cursor_line > 0:
+        fragment, found = template_candidates(before, shell.user_ns)
+    return {
+        "completions": [SimpleCompletion(each.text, type=each.type) for each in found],
+        "matched_fragment": fragment,
+        "ordered": True,
+        "suppress": bool(found),
+    }
 
 
 def complete(shell: Any, event: Any) -> list[str]:
-    """Answer IPython's completion hook.
+    """Answer IPython's older completion hook.
 
     IPython's `event.symbol` is only the part after the last `@` or `=`, so what stands before it in the
     word is matched here and not repeated.
     """
-    before, _, word = event.text_until_cursor.replace("\t", " ").rpartition(" ")
+    before, word = _split(event.text_until_cursor)
+    found = candidates(before, word, shell.user_ns)
+    if not found:
+        word, found = template_candidates(event.text_until_cursor, shell.user_ns)
+    cut = len(word) - len(event.symbol) if word.endswith(event.symbol) else 0
+    return [each.text[cut:] for each in found]
+
+
+def _split(line: str) -> tuple[str, str]:
+    """Return the line up to the word that is being typed, and that word; in `--model=so` it is `so`."""
+    before, _, word = line.replace("\t", " ").rpartition(" ")
     option, assigned, value = word.partition("=")
     if assigned and option.startswith("-"):
-        before, word = f"{before} {option}", value
-    cut = len(word) - len(event.symbol) if word.endswith(event.symbol) else 0
-    return [found[cut:] for found in candidates(before, word, shell.user_ns)]
+        return f"{before} {option}", value
+    return before, word
 
 
-def candidates(before: str, word: str, names: Mapping[str, Any] = MappingProxyType({})) -> list[str]:
-    """Return what may stand at the end of a line.
+def candidates(before: str, word: str, names: Mapping[str, Any] = MappingProxyType({})) -> list[Candidate]:
+    """Return what may stand at the end of the line of a magic.
 
     Args:
         before: The line up to the word that is being typed.
@@ -45,38 +98,82 @@ def candidates(before: str, word: str, names: Mapping[str, Any] = MappingProxyTy
         names: The user's variables.
 
     >>> candidates("%%claude", "--max-t")
-    ['--max-tokens']
-    >>> candidates("%claude_doctor", "--p")
-    ['--probe', '--project']
-    >>> candidates("%%claude -f", "")
+    [Candidate(text='--max-tokens', type='option')]
+    >>> [each.text for each in candidates("%%claude -f", "")]
     ['markdown', 'text', 'json', 'code']
     >>> candidates("%%claude -a", "fra", {"frame": 1, "n": 2})
-    ['frame']
+    [Candidate(text='frame', type='int')]
     """
     words = before.split()
     command, last = (words[0], words[-1]) if words else ("", "")
+    offered: Iterable[Candidate] = ()
     if command in _WORDS and not word.startswith("-") and last not in _VALUES:
         own = tuple(_WORDS[command]())
-        choices: Iterable[str] = () if set(own) & set(words) else own
+        offered = () if {each.text for each in own} & set(words) else own
     elif last in {"-a", "--attach"}:
-        choices = (*_variables(names), *_files(word))
+        offered = (*_variables(names), *_files(word))
     elif last == "--as":
-        choices = ("df", *(name for name in _variables(names) if isinstance(names[name], type)))
-    elif command == "%claude_usage":
-        choices = GROUPS if last == "--by" else USAGE_OPTIONS if word.startswith("-") else ()
-    elif last in _VALUES:
-        choices = _VALUES[last]()
-    else:
-        known = {option.long for option in _OPTIONS.get(command, OPTIONS)}
-        choices = sorted(known) if word.startswith("-") else ()
-    return [choice for choice in choices if choice.startswith(word)]
+        types = [each for each in _variables(names) if isinstance(names[each.text], type)]
+        offered = (Candidate("df", "type"), *(Candidate(each.text, "type") for each in types))
+    elif command == "%claude_usage" and last == "--by":
+        offered = _typed("group", GROUPS)
+    elif command != "%claude_usage" and last in _VALUES:
+        offered = _VALUES[last]()
+    elif word.startswith("-") and command.lstrip("%").startswith("claude"):
+        offered = _typed("option", _OPTIONS.get(command, _LONG))
+    return [each for each in offered if each.text.startswith(word)]
 
 
-def _variables(names: Mapping[str, Any]) -> list[str]:
-    return sorted(name for name in names if not name.startswith("_") and name not in _OF_IPYTHON)
+def template_candidates(before: str, names: Mapping[str, Any]) -> tuple[str, list[Candidate]]:
+    """Return the path that is being typed behind `{{`, and what may stand in its place.
+
+    A name is completed from the user's variables; behind a dot, from the keys of a mapping or from the
+    public attributes that are no methods, because nothing is called in a template.
+
+    >>> template_candidates("Look at {{ fr", {"frame": 1, "n": 2})
+    ('fr', [Candidate(text='frame', type='int')])
+    >>> template_candidates("Look at {{ cfg.ti", {"cfg": {"title": "A"}})
+    ('cfg.ti', [Candidate(text='cfg.title', type='str')])
+    """
+    template = _OPEN_TEMPLATE.search(before)
+    if template is None:
+        return "", []
+    path = template["path"]
+    parent, dot, start = path.rpartition(".")
+    if not dot:
+        return path, [each for each in _variables(names) if each.text.startswith(start)]
+    return path, [
+        Candidate(f"{parent}.{name}", type(value).__name__)
+        for name, value in _members(parent, names).items()
+        if name.startswith(start) and not name.startswith("_")
+    ]
 
 
-def _files(word: str) -> list[str]:
+def _members(path: str, names: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what may follow a path and a dot; reading stops at the first property that fails or is computed."""
+    import inspect
+
+    first, *rest = path.split(".")
+    value = names.get(first)
+    for name in rest:
+        value = value.get(name) if isinstance(value, dict) else inspect.getattr_static(value, name, None)
+    if isinstance(value, dict):
+        return {key: each for key, each in value.items() if isinstance(key, str) and key.isidentifier()}
+    # Static, because Tab must not run the code of a property.
+    found = {name: inspect.getattr_static(value, name, None) for name in dir(value)}
+    return {name: each for name, each in sorted(found.items()) if not callable(each)}
+
+
+def _typed(kind: str, texts: Iterable[str]) -> list[Candidate]:
+    return [Candidate(text, kind) for text in texts]
+
+
+def _variables(names: Mapping[str, Any]) -> list[Candidate]:
+    own = sorted(name for name in names if not name.startswith("_") and name not in _OF_IPYTHON)
+    return [Candidate(name, type(names[name]).__name__) for name in own]
+
+
+def _files(word: str) -> list[Candidate]:
     """Return the files and folders whose path begins so."""
     folder = Path(word).expanduser() if word.endswith("/") else Path(word).expanduser().parent
     start = word.rpartition("/")[0] + "/" if "/" in word else ""
@@ -85,50 +182,74 @@ def _files(word: str) -> list[str]:
     except OSError:
         return []
     shown = [each for each in found if not each.name.startswith(".") and " " not in each.name]
-    return [f"{start}{each.name}{'/' if each.is_dir() else ''}" for each in shown]
+    return [
+        Candidate(f"{start}{each.name}/", "folder")
+        if each.is_dir()
+        else Candidate(f"{start}{each.name}", "file")
+        for each in shown
+    ]
 
 
-def _models() -> Iterable[str]:
+def _models() -> list[Candidate]:
+    """Aliases first, then ids; JupyterLab shows only the type beside a text, so the price is part of it."""
     catalog = Catalog.load()
-    return (*catalog.aliases(), *(model.id for model in catalog.models if model.lifecycle != "retired"))
+    aliases = [alias for alias in catalog.families() if alias in catalog.aliases()]
+    by_alias = {alias: catalog.newest(alias) for alias in aliases}
+    by_alias |= {alias: catalog.find(alias) for alias in catalog.aliases() if alias not in by_alias}
+    by_id = {model.id: model for model in catalog.models if model.lifecycle != "retired"}
+    return [Candidate(text, _model_type(model)) for text, model in {**by_alias, **by_id}.items()]
 
 
-def _families() -> Iterable[str]:
-    return dict.fromkeys(model.family for model in Catalog.load().models)
+def _model_type(model: Model | None) -> str:
+    tier = next(iter(model.prices.tiers), None) if model is not None else None
+    if tier is None or tier.input is None or tier.output is None:
+        return "model"
+    return f"model ${tier.input:g} / ${tier.output:g}"
 
 
-def _regions() -> Iterable[str]:
-    return Catalog.load().locations()
+def _families() -> list[Candidate]:
+    return _typed("family", dict.fromkeys(model.family for model in Catalog.load().models))
 
 
-def _efforts() -> Iterable[str]:
-    return dict.fromkeys(level for model in Catalog.load().models for level in model.rules.effort)
+def _regions() -> list[Candidate]:
+    return _typed("region", Catalog.load().locations())
 
 
-def _thinking() -> Iterable[str]:
-    return ("adaptive", "off", "between_tools")
+def _efforts() -> list[Candidate]:
+    levels = dict.fromkeys(level for model in Catalog.load().models for level in model.rules.effort)
+    return _typed("effort", levels)
 
 
-def _formats() -> Iterable[str]:
-    return FORMATS
+def _thinking() -> list[Candidate]:
+    return _typed("thinking", ("adaptive", "off", "between_tools"))
 
 
-def _modes() -> Iterable[str]:
-    return REPLAY_MODES
+def _formats() -> list[Candidate]:
+    return _typed("format", FORMATS)
 
 
-_OPTIONS: Mapping[str, Sequence[Option]] = {
-    "%claude_models": MODELS_OPTIONS,
-    "%claude_logging": LOGGING_OPTIONS,
-    "%claude_doctor": DOCTOR_OPTIONS,
+def _modes() -> list[Candidate]:
+    return _typed("replay", REPLAY_MODES)
+
+
+def _long(options: Sequence[Option]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(option.long for option in options))
+
+
+_LONG = _long(OPTIONS)
+_OPTIONS: Mapping[str, Sequence[str]] = {
+    "%claude_models": _long(MODELS_OPTIONS),
+    "%claude_logging": _long(LOGGING_OPTIONS),
+    "%claude_doctor": _long(DOCTOR_OPTIONS),
+    "%claude_usage": USAGE_OPTIONS,
     "%claude_demo": (),
 }
-_WORDS: Mapping[str, Callable[[], Iterable[str]]] = {
-    "%claude_demo": lambda: ("stop",),
+_WORDS: Mapping[str, Callable[[], Iterable[Candidate]]] = {
+    "%claude_demo": lambda: _typed("command", ("stop",)),
     "%claude_models": _families,
-    "%claude_logging": lambda: ("status", "on", "off"),
+    "%claude_logging": lambda: _typed("command", ("status", "on", "off")),
 }
-_VALUES: dict[str, Callable[[], Iterable[str]]] = {
+_VALUES: dict[str, Callable[[], list[Candidate]]] = {
     "-m": _models,
     "--model": _models,
     "-r": _regions,

@@ -6,8 +6,9 @@ reply is shown as Markdown, but not a second time by the magic that returns it; 
 
 from __future__ import annotations
 
+import re
 import sys
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from IPython.core.inputtransformer2 import (
     TokenTransformBase,
@@ -17,19 +18,25 @@ from IPython.core.inputtransformer2 import (
 
 from vertex_claude_magic.notebook.cells import CellWatch
 
-__all__ = ["PromptQuestion", "add_hooks", "remove_hooks"]
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+__all__ = ["PromptQuestion", "add_hooks", "keep_empty_body", "remove_hooks"]
 
 _COMMANDS = (
     "%%claude",
     "%claude",
     "%claude_models",
     "%claude_panel",
+    "%%claude_fix",
     "%claude_fix",
     "%claude_usage",
     "%claude_logging",
     "%claude_doctor",
     "%claude_demo",
 )
+_MATCHER = "vertex_claude_magic"
+_TEMPLATE = r".*\{\{[^}]*$"
 _REPLY = ("vertex_claude_magic.vertex.reply", "Reply")
 # What a magic shows and then returns.
 _SHOWN = (_REPLY, ("vertex_claude_magic.notebook.usage", "UsageReport"))
@@ -74,11 +81,18 @@ def _magic_at(words: list[str]) -> int | None:
     return next((at for at in places[:2] if words[at : at + 2] == ["%", "claude"]), None)
 
 
+def keep_empty_body(lines: list[str]) -> list[str]:
+    """Give a `%%claude` cell without a body an empty line, so that the magic answers and not IPython's usage error."""
+    first = lines[0].strip() if lines else ""
+    asks = first.partition(" ")[0] in {"%%claude", "%%claude_fix"} and not first.endswith("?")
+    return [f"{first}\n", "\n"] if asks and not "".join(lines[1:]).strip() else lines
+
+
 def add_hooks(shell: Any, magics: Any) -> None:
     """Add the hooks; `remove_hooks` takes them back."""
     shell.input_transformer_manager.token_transformers.append(PromptQuestion)
-    for command in _COMMANDS:
-        shell.set_hook("complete_command", _complete, str_key=command)
+    shell.input_transformers_cleanup.append(keep_empty_body)
+    _add_completion(shell)
     # The cell that loads the extension is under way, whatever it holds.
     magics.cells.source = ""
     shell.events.register("pre_run_cell", magics.cells.begin)
@@ -106,9 +120,9 @@ def remove_hooks(shell: Any) -> None:
     """Remove the hooks; harmless if they are not there."""
     transformers = shell.input_transformer_manager.token_transformers
     transformers[:] = [each for each in transformers if each.__name__ != PromptQuestion.__name__]
-    completers = shell.strdispatchers.get("complete_command")
-    for command in _COMMANDS if completers is not None else ():
-        completers.strs.pop(command, None)
+    cleanups = shell.input_transformers_cleanup
+    cleanups[:] = [each for each in cleanups if getattr(each, "__name__", "") != keep_empty_body.__name__]
+    _remove_completion(shell)
     for event in ("pre_run_cell", "post_run_cell"):
         callbacks = shell.events.callbacks[event]
         callbacks[:] = [each for each in callbacks if not _is_watch(each)]
@@ -149,6 +163,46 @@ def _pretty(reply: Any, printer: Any, cycle: bool) -> None:  # noqa: ARG001 - IP
     # Inside a list, a reply is one of many: there its fields say more than its text.
     alone = len(printer.stack) <= 1
     printer.text(f"{safe_plain(reply.text)}\n\n{plain_ending(reply)}" if alone else repr(reply))
+
+
+def _add_completion(shell: Any) -> None:
+    """Add a matcher where IPython has matchers (from 8.6 on), else the older hook."""
+    matchers = getattr(shell.Completer, "custom_matchers", None)
+    if matchers is not None:
+        matchers.append(_matcher(shell))
+        return
+    for command in _COMMANDS:
+        shell.set_hook("complete_command", _complete, str_key=command)
+    shell.set_hook("complete_command", _complete, re_key=_TEMPLATE)
+
+
+def _remove_completion(shell: Any) -> None:
+    matchers = getattr(shell.Completer, "custom_matchers", None)
+    if matchers is not None:
+        matchers[:] = [each for each in matchers if getattr(each, "matcher_identifier", "") != _MATCHER]
+    completers = shell.strdispatchers.get("complete_command")
+    if completers is not None:
+        for command in _COMMANDS:
+            completers.strs.pop(command, None)
+        completers.regexs.pop(re.compile(_TEMPLATE), None)
+
+
+def _matcher(shell: Any) -> Callable[[Any], dict[str, Any]]:
+    """Return what IPython asks on Tab; it imports what it needs at the first Tab, not at `%load_ext`."""
+
+    # A function, because IPython reads __qualname__ of a matcher (seen in 9.18).
+    def matcher(context: Any) -> dict[str, Any]:
+        from vertex_claude_magic.notebook.completion import match
+
+        return match(shell, context)
+
+    vars(matcher).update(
+        matcher_api_version=2,
+        matcher_identifier=_MATCHER,
+        # Before Jedi, whose first call in a kernel takes longer than JupyterLab waits for an answer.
+        matcher_priority=1_000,
+    )
+    return matcher
 
 
 def _complete(shell: Any, event: Any) -> list[str]:

@@ -178,17 +178,17 @@ class ClaudeMagics(Magics, Settings):  # type: ignore[misc]
         show_panel(self, line)
 
     @no_var_expand
-    @line_magic
-    def claude_fix(self, line: str) -> Reply | None:
+    @line_cell_magic
+    def claude_fix(self, line: str, cell: str = "") -> Reply | None:
         """Explain the last error and put the mended cell below; it is not run.
 
         `%claude_fix` sends the last exception, the cell that it came from and the values that the failing
         line names; `%claude_fix --explain` only asks for an explanation. It takes the options of
-        `%%claude`, and what stands behind them is a hint for Claude.
+        `%%claude`; the text behind them, or the body of a `%%claude_fix` cell, is a hint for Claude.
         """
         from vertex_claude_magic.notebook.fixing import fix_from_line
 
-        return fix_from_line(self, line)
+        return fix_from_line(self, f"{line} {cell}".rstrip())
 
     @no_var_expand
     @line_magic

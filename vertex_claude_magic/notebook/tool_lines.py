@@ -1,4 +1,7 @@
-"""Lines directly below a cell magic that another tool reads: they are taken off before the prompt is sent.
+"""What belongs to other tools in a cell or on a line, and what is done about it before the prompt is sent.
+
+Lines directly below a cell magic that another tool reads are taken off; variables on a `%claude` line that
+IPython would fill in elsewhere are pointed out.
 
 Only an unbroken run of such lines at the very top counts. A line further down belongs to the prompt, and so
 does a Markdown heading or a hashtag, because each pattern asks for the mark of its tool.
@@ -8,8 +11,12 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
-__all__ = ["Body", "read_body"]
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+__all__ = ["Body", "read_body", "unfilled_notes"]
 
 _TOOL_LINE = re.compile(
     r"""
@@ -25,6 +32,8 @@ _TOOL_LINE = re.compile(
 )
 # Colab writes the value of a form field into an assignment: `topic = "t-tests" # @param {type:"string"}`.
 _FORM_FIELD = re.compile(r"(?P<name>[^\W\d]\w*)[ \t]*=(?!=).*\#[ \t]?@param\b")
+# {name}, $name and ${name}, as IPython fills them in on the lines of other magics; not {{ name }}.
+_LINE_VARIABLE = re.compile(r"(?<!\{)\{([^\W\d]\w*)\}(?!\})|\$([^\W\d]\w*)|\$\{([^\W\d]\w*)\}")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -68,3 +77,14 @@ def _field_note(fields: list[str]) -> str:
         f"The form field {', '.join(fields)} was not sent and sets no variable here. Set it in a cell of its own"
         f" and write {{{{ {fields[0]} }}}} in the prompt, or use --literal."
     )
+
+
+def unfilled_notes(prompt: str, names: Mapping[str, Any]) -> tuple[str, ...]:
+    """Tell which variables a line names in the way of IPython's other line magics, which fill them in."""
+    written = {found[0]: next(filter(None, found.groups())) for found in _LINE_VARIABLE.finditer(prompt)}
+    own = {text: name for text, name in written.items() if name in names and not name.startswith("_")}
+    if not own:
+        return ()
+    name = next(iter(own.values()))
+    verb = "was" if len(own) == 1 else "were"
+    return (f"{', '.join(own)} {verb} sent as written. To send the value, write {{{{ {name} }}}}.",)

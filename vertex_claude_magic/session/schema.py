@@ -1,7 +1,7 @@
 """JSON schemas for structured outputs: what the service takes stays, the rest becomes description.
 
 The rules are those of the official SDK (anthropic 2.12.0, its transform of schemas), so that a type asks for
-the same whichever client sends it.
+the same whichever client sends it. One differs: a description beside a reference is not lost.
 """
 
 from __future__ import annotations
@@ -33,8 +33,12 @@ def wire_schema(schema: Mapping[str, Any]) -> dict[str, Any]:
     wire: dict[str, Any] = {}
     if "$defs" in rest:
         wire["$defs"] = {name: wire_schema(part) for name, part in rest.pop("$defs").items()}
-    if rest.get("$ref") is not None:
-        return {**wire, "$ref": rest["$ref"]}
+    if (reference := rest.pop("$ref", None)) is not None:
+        if not rest.get("description"):
+            return {**wire, "$ref": reference}
+        # The SDK's transform drops what stands beside a reference (anthropic 2.14.0), and with it what a
+        # `Field(description=)` says of this one use of the class. A choice of one carries it.
+        return {**wire, "anyOf": [{"$ref": reference}], "description": rest["description"]}
     if isinstance(rest.get("type"), list):
         rest = _one_type_each(rest)
     kind = _put_kind(wire, rest)

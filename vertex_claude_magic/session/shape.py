@@ -6,6 +6,7 @@ The schema has an object at its root, because a tool's input must be one: a list
 
 from __future__ import annotations
 
+import dataclasses
 import inspect
 import json
 import re
@@ -305,7 +306,9 @@ def _type_shape(kind: Any) -> Shape:
     except Exception as error:
         why = quote(said(error).strip().partition("\n")[0].removesuffix("."), 120)
         raise OptionError(f"{_named(kind)} has no JSON schema: {why}.", cure=TYPE_CURE) from error
-    return _made(_named(kind), rooted, key, lambda value: _validated(adapter, value, key))
+    # Pydantic names a field that is an Iterable or Iterator so; its values come as they are iterated.
+    lazy = "'type': 'generator'" in str(adapter.core_schema)
+    return _made(_named(kind), rooted, key, lambda value: _validated(adapter, value, key, lazy=lazy))
 
 
 def _named(kind: Any) -> str:
@@ -315,13 +318,14 @@ def _named(kind: Any) -> str:
         return "that"
 
 
-def _validated(adapter: Any, value: Any, key: str) -> Any:
+def _validated(adapter: Any, value: Any, key: str, *, lazy: bool) -> Any:
     from pydantic import ValidationError
 
     text = _json_text(value)
     try:
         # JSON's own mode: a date is a text there, and a tuple a list, also for strict models.
-        return adapter.validate_json(text)
+        data = adapter.validate_json(text)
+        return _iterated(data) if lazy else data
     except ValidationError as error:
         problems, count = _pydantic_problems(error, key), error.error_count()
     except RecursionError:
@@ -329,6 +333,26 @@ def _validated(adapter: Any, value: Any, key: str) -> Any:
     except Exception as error:  # noqa: BLE001 - a validator of the user's own may raise anything
         problems, count = [_check_failed(error)], 1
     raise Misfit(problems, count)
+
+
+def _iterated(value: Any) -> Any:
+    """Return a value whose iterators are lists, checked to the end.
+
+    Raises:
+        ValidationError: an element is not of its type.
+    """
+    if type(value).__name__ == "ValidatorIterator" or type(value) is list:
+        return [_iterated(each) for each in value]
+    if isinstance(value, dict):
+        return {name: _iterated(each) for name, each in value.items()}
+    if dataclasses.is_dataclass(value) or hasattr(type(value), "model_fields"):
+        names = getattr(type(value), "model_fields", None) or [
+            each.name for each in dataclasses.fields(value)
+        ]
+        for name in names:
+            # Past __setattr__, because the class may be frozen.
+            object.__setattr__(value, name, _iterated(getattr(value, name)))
+    return value
 
 
 def _pydantic_problems(error: Any, key: str) -> list[str]:

@@ -12,7 +12,7 @@ import sys
 import types
 import typing
 import uuid
-from collections.abc import Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import Any
 
 from vertex_claude_magic.errors import OptionError, quote
@@ -32,6 +32,9 @@ _TYPING = (
     "Set",
     "Sequence",
     "Mapping",
+    "Collection",
+    "Iterable",
+    "Iterator",
 )
 _KNOWN: Mapping[str, Any] = {
     **{kind.__name__: kind for kind in _BUILTINS},
@@ -55,6 +58,7 @@ TYPE_CURE = (
     "Give a pydantic model, a data class, a TypedDict, list[...] of one, a JSON schema (a dict), or df."
 )
 _LONGEST = 20_000
+_LAZY = (Iterable, Iterator, Collection)
 _UNION = (typing.Union, types.UnionType)
 
 
@@ -227,13 +231,16 @@ def type_name(kind: Any) -> str:
 
 
 def adapted(kind: Any) -> Any:
-    """Return a type that pydantic takes: before Python 3.12 it refuses the TypedDict of `typing`.
+    """Return a type that pydantic takes and checks.
+
+    Before Python 3.12 it refuses the TypedDict of `typing`; of an Iterable or Iterator it checks nothing until
+    somebody iterates (pydantic 2), so here both are lists.
 
     >>> adapted(list[int])
     list[int]
+    >>> adapted(typing.Iterable[int])
+    list[int]
     """
-    if sys.version_info >= (3, 12):
-        return kind
     try:
         return _adapted(kind)
     except RecursionError:
@@ -242,9 +249,11 @@ def adapted(kind: Any) -> Any:
 
 
 def _adapted(kind: Any) -> Any:
-    if isinstance(kind, type) and typing.is_typeddict(kind):
+    if isinstance(kind, type) and typing.is_typeddict(kind) and sys.version_info < (3, 12):
         return _rebuilt(kind) if type(kind).__module__ == "typing" else kind
     origin, args = typing.get_origin(kind), typing.get_args(kind)
+    if (origin or kind) in _LAZY:
+        return list[_adapted(args[0])] if args else list  # type: ignore[misc] # a type made at run time
     if not args or origin is typing.Literal:
         return kind
     inner = tuple(map(_adapted, args))

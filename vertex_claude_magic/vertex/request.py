@@ -354,6 +354,12 @@ def _labels(labels: Mapping[str, str]) -> str:
 def _notices(model: str, region: str, catalog: Catalog, *, force: bool) -> tuple[str, ...]:
     row = catalog.find(model)
     if row is None:
+        alias = None if force else catalog.nearest_alias(model)
+        if alias is not None:
+            raise OptionError(
+                f"There is no model {quote(model, 60)!r}.",
+                cure=f"Did you mean {alias}? With --force the name is sent as it is.",
+            )
         near = ", ".join(catalog.nearest(model))
         return (f"The model table does not know {quote(model, 60)}; it is sent as it stands. Near: {near}.",)
     if row.lifecycle == "retired" and not force:
