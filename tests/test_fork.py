@@ -227,7 +227,7 @@ def test_a_fork_made_by_another_thread_than_the_one_that_waits_for_an_answer(ser
 def test_a_transaction_under_way_at_the_fork_is_neither_rolled_back_nor_committed_by_the_child(
     claude_emulator,
 ):
-    """The child ends as any Python does, and frees what it has of the parent's."""
+    """The child closes its journal and frees what it can."""
     journal = journal_at(default_path())
     call = a_call("parent")
     number = journal.begin(call)
