@@ -51,9 +51,9 @@ KINDS = {
     ),
     "an exception": "x = TypeError(f'{object()!r} is not callable')",
     "a frame of objects": (
-        "import pandas as pd\nx = pd.DataFrame({'a': [{'q', 'r', 's'}, frozenset({'t', 'u'}), print, object()]})"
+        "import pandas as pd\nx = pd.DataFrame({'a': [{'q', 'r', 's'}, frozenset({'t', 'u'}), print]})"
     ),
-    "an array of objects": "import numpy as np\nx = np.array([{'q', 'r', 's'}, object()], dtype=object)",
+    "an array of objects": "import numpy as np\nx = np.array([{'q', 'r', 's'}, frozenset({'t', 'u'})], dtype=object)",
     "an enumeration": "import enum\nclass E(enum.Enum):\n    A = frozenset({'a', 'b', 'c'})\nx = E.A",
 }  # fmt: skip
 # All of them in one process, each in a module of its own; `filler` moves what is made after it in memory.

@@ -193,7 +193,7 @@ def test_the_settings_say_where_the_journal_is(shell):
 
 def test_tab_completes_the_ways_to_replay():
     """The four words, and no others."""
-    assert candidates("%%claude --replay", "") == ["off", "auto", "only", "refresh"]
+    assert [each.text for each in candidates("%%claude --replay", "")] == ["off", "auto", "only", "refresh"]
 
 
 def test_what_is_kept_is_shown_through_the_sanitizer(shell, tmp_path):

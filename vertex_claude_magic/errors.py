@@ -37,6 +37,8 @@
     ├── JournalError               the journal or a recording cannot be read or written
     │   ├── RecordingInvalid       a file is no recording
     │   └── ReplayMiss             nothing is recorded for this request
+    ├── PickleRefused              a live object would be copied or sent to another process
+    ├── ThreadUnavailable          no thread can start here, so nothing can be sent
     └── AnswerInvalid              a whole answer that is not the data that was asked for
         ├── AnswerRefused
         └── AnswerTruncated
@@ -85,6 +87,7 @@ __all__ = [
     "OptionError",
     "Overloaded",
     "PermissionDenied",
+    "PickleRefused",
     "ProjectNotFound",
     "PromptTooLong",
     "ProtocolError",
@@ -98,6 +101,7 @@ __all__ = [
     "StreamError",
     "StreamInterrupted",
     "TLSError",
+    "ThreadUnavailable",
     "UntrustedHost",
 ]
 
@@ -352,6 +356,14 @@ class RecordingInvalid(JournalError):
 
 class ReplayMiss(JournalError):
     """Nothing is recorded for this request, and nothing may be sent."""
+
+
+class PickleRefused(ClaudeError, TypeError):
+    """A live object, or one that holds a secret, would be copied or sent to another process."""
+
+
+class ThreadUnavailable(ClaudeError):
+    """No thread can start here (Pyodide, or a limit of the system), so nothing can be sent."""
 
 
 class AnswerInvalid(ClaudeError):

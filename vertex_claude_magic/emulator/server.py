@@ -20,7 +20,8 @@ from vertex_claude_magic.emulator.problems import Problem
 from vertex_claude_magic.emulator.script import Script, as_reply, load_script
 from vertex_claude_magic.emulator.service import Service
 from vertex_claude_magic.emulator.sicknesses import HEALTHY, Sickness, sickness
-from vertex_claude_magic.errors import MissingExtra, OptionError, quote
+from vertex_claude_magic.errors import MissingExtra, OptionError, ThreadUnavailable, quote
+from vertex_claude_magic.process import at_fork, start_thread
 
 if TYPE_CHECKING:
     import os
@@ -83,12 +84,21 @@ class Emulator:
         # Also at the end of the process, for whoever forgets to close.
         self._folder = Path(tempfile.mkdtemp(prefix="claude-emulator-"))
         self._remove_files = weakref.finalize(self, shutil.rmtree, self._folder, ignore_errors=True)
+        at_fork(self, child=Emulator._leave_to_parent)
         self._start()
+
+    def _leave_to_parent(self) -> None:
+        # The files are the parent's, also when the fork ends.
+        self._remove_files.detach()
 
     def _start(self) -> None:
         self._ready = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="claude-emulator", daemon=True)
-        self._thread.start()
+        try:
+            self._thread = start_thread(self._run, "claude-emulator")
+        except ThreadUnavailable:
+            self._socket.close()
+            self._remove_files()
+            raise
         self._ready.wait()
 
     def _run(self) -> None:

@@ -9,7 +9,8 @@ from __future__ import annotations
 import itertools
 import re
 import threading
-from typing import TYPE_CHECKING, Any
+from contextvars import ContextVar
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -62,6 +63,18 @@ class CellsMet:
             self._found(mark[1], cell)
 
 
+class _Running(NamedTuple):
+    """A run of a cell, and the process that runs it."""
+
+    source: str
+    run: int
+    process: str
+
+
+# In the context and not in the thread, so that `asyncio.to_thread` and tasks ask for the cell that started them.
+_running: ContextVar[_Running | None] = ContextVar("vertex_claude_cell", default=None)
+
+
 class CellWatch(threading.local):
     """The source of the cell that runs in this thread, None while none does.
 
@@ -76,31 +89,53 @@ class CellWatch(threading.local):
     source: str | None = None
     run: int = 0
 
-    def __init__(self, metadata: Callable[[], Mapping[str, Any]] = dict, met: CellsMet | None = None) -> None:
-        # Once for each thread; what was met is for all.
+    def __init__(
+        self,
+        notebook: Callable[[], str] = lambda: "",
+        metadata: Callable[[], Mapping[str, Any]] = dict,
+        met: CellsMet | None = None,
+    ) -> None:
+        # Called once in each thread that looks; what was met is for all of them.
+        super().__init__()
+        self._notebook = notebook
         self.metadata = metadata
         self.met = met or CellsMet()
 
     def begin(self, info: Any) -> None:
         """Take the source from IPython's event `pre_run_cell`."""
+        from vertex_claude_magic.process import process_id
+        from vertex_claude_magic.session.origin import set_origin
+
+        # Here and not on loading, which costs next to nothing; a `Claude` may ask before any magic has run.
+        set_origin(self.origin)
         self.source = info.raw_cell or ""
         self.run = next(_RUNS)
         self.met.add(self.source, self.metadata())
+        _running.set(_Running(self.source, self.run, process_id()))
 
     def end(self, result: Any) -> None:  # noqa: ARG002 - the signature of IPython's event `post_run_cell`
-        """Forget it."""
+        """Forget it; what the cell has started goes on with a context of its own."""
         self.source = None
+        _running.set(None)
 
-    def origin(self, notebook: str) -> Origin:
-        """Return what a question of this thread comes from: the notebook, the cell, and this run of the cell."""
+    def origin(self) -> Origin:
+        """Return what a question of this context comes from: the notebook, the cell, and this run of the cell.
+
+        A process that a cell has forked belongs to no cell.
+        """
         from hashlib import sha256
 
+        from vertex_claude_magic.process import process_id
         from vertex_claude_magic.session.origin import Origin
 
-        if self.source is None:
-            return Origin(notebook=notebook)
-        cell = sha256(self.source.strip().encode("utf-8", "replace")).hexdigest()[:16]
-        return Origin(notebook=notebook, cell=cell, run=str(self.run))
+        running = _running.get()
+        if running is None and self.source is not None:
+            # The cell that loaded the extension began before anybody watched.
+            running = _Running(self.source, self.run, process_id())
+        if running is None or running.process != process_id():
+            return Origin(notebook=self._notebook())
+        cell = sha256(running.source.strip().encode("utf-8", "replace")).hexdigest()[:16]
+        return Origin(notebook=self._notebook(), cell=cell, run=str(running.run))
 
     def is_one_question(self) -> bool:
         """Tell whether the cell that runs is a `%%claude` cell, with nothing else in it."""

@@ -36,7 +36,7 @@ class ClaudeMagics(Magics, Settings):  # type: ignore[misc]
 
     def __init__(self, shell: Any) -> None:
         super().__init__(shell=shell)
-        self.cells = CellWatch(lambda: cell_metadata(shell), CellsMet(self._note_cell))
+        self.cells = CellWatch(self._notebook, lambda: cell_metadata(shell), CellsMet(self._note_cell))
         self.panel: Panel | None = None
         # The error that a %claude_fix which failed itself was about.
         self.unfixed: BaseException | None = None
@@ -285,13 +285,17 @@ class ClaudeMagics(Magics, Settings):  # type: ignore[misc]
 
         run_demo(self, line)
 
+    def _notebook(self) -> str:
+        from vertex_claude_magic.notebook.frontends import notebook_name
+
+        return notebook_name(self.shell)
+
     def client(self) -> Claude:
         """Return the session that asks, with the settings as they are now."""
-        from vertex_claude_magic.notebook.frontends import notebook_name
         from vertex_claude_magic.session.claude import Claude
         from vertex_claude_magic.session.origin import set_origin
 
-        set_origin(lambda: self.cells.origin(notebook_name(self.shell)))
+        set_origin(self.cells.origin)
         emulated = self.emulator is not None
         client = self._clients.get(emulated)
         if client is None:
@@ -356,10 +360,9 @@ class ClaudeMagics(Magics, Settings):  # type: ignore[misc]
             self.emulator = None
         for client in self._clients.values():
             client.close()
-        if self._clients:
-            from vertex_claude_magic.session.origin import set_origin
+        from vertex_claude_magic.session.origin import set_origin
 
-            set_origin(None)
+        set_origin(None)
         self._clients.clear()
 
 

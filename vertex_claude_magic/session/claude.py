@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -12,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from vertex_claude_magic import errors
 from vertex_claude_magic.catalog import Catalog
 from vertex_claude_magic.session.control_room import ControlRoom, JournalNotes
+from vertex_claude_magic.session.copies import CopiedAsSettings
 from vertex_claude_magic.session.keeping import Keeping, journal_of, limits_of, memory_of
 from vertex_claude_magic.session.options import AskOptions, find_setting, merge
 from vertex_claude_magic.session.prompt import Scope
@@ -39,7 +41,7 @@ Prompt = str | Sequence[Any]
 _log = logging.getLogger("vertex_claude_magic")
 
 
-class Claude:
+class Claude(CopiedAsSettings):
     """Ask Claude on Vertex AI.
 
     Args:
@@ -82,9 +84,8 @@ class Claude:
         self._clock = clock
         self.keeping = Keeping()
         self._policy = policy or RetryPolicy()
-        self._transport = Transport(
-            authorizer=_authorizer(credentials, access_token), policy=self._policy, clock=clock
-        )
+        login = _authorizer(credentials, access_token)
+        self._transport = Transport(authorizer=login, policy=self._policy, clock=clock)
         self.control = control or ControlRoom(notes=JournalNotes(lambda: journal_of(self.options)))
 
     def __repr__(self) -> str:
@@ -286,7 +287,10 @@ class Claude:
 
     def count_or_bound(self, request: Request, options: AskOptions) -> tuple[int, bool]:
         """Return the input tokens of a request and whether they are exact; an upper bound where none are counted."""
-        return count_or_bound(request, self.catalog(options), partial(self.count_request, options=options))
+        table, count = self.catalog(options), partial(self.count_request, options=options)
+        with suppress(errors.ThreadUnavailable):
+            return count_or_bound(request, table, count)
+        return count_or_bound(request, table, None)
 
     @property
     def authorizer(self) -> Authorizer:
@@ -376,7 +380,7 @@ class Claude:
         return self._transport.send(
             request,
             self.catalog(options),
-            timeout=_timeout(options) if timeout is None else timeout,
+            timeout=float(find_setting("timeout", options).value) if timeout is None else timeout,
             trusted_hosts=options.trusted_hosts,
             retry=retry,
         )
@@ -392,7 +396,3 @@ def _authorizer(credentials: Any, access_token: str | None) -> Authorizer:
 
 def _scope(names: Mapping[str, Any] | None) -> Scope | None:
     return None if names is None else Scope(names=names)
-
-
-def _timeout(options: AskOptions) -> float:
-    return float(find_setting("timeout", options).value)

@@ -11,6 +11,7 @@ from datetime import datetime, timezone
 from threading import Lock
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
+from vertex_claude_magic.process import at_fork
 from vertex_claude_magic.session.lifecycle import Reminder
 from vertex_claude_magic.sightings import NOTE_KINDS, Sightings
 
@@ -48,6 +49,10 @@ class MemoryNotes:
     def __init__(self, now: Callable[[], datetime] = _now) -> None:
         self._now = now
         self._kept: dict[str, dict[str, tuple[Any, datetime]]] = {}
+        self._lock = Lock()
+        at_fork(self, child=MemoryNotes._begin_anew)
+
+    def _begin_anew(self) -> None:
         self._lock = Lock()
 
     def note(self, kind: str, key: str, value: Any) -> None:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from vertex_claude_magic import errors
+from vertex_claude_magic.process import at_fork
 from vertex_claude_magic.session.journal.calls import LOCAL, Call, day_of
 from vertex_claude_magic.session.journal.journal import journal_at
 from vertex_claude_magic.session.journal.place import OFF, default_path, is_there
@@ -81,6 +82,10 @@ class Keeping:
         self._lock = threading.Lock()
         self._notices: list[str] = []
         self._said: set[str] = set()
+        at_fork(self, child=Keeping._begin_anew)
+
+    def _begin_anew(self) -> None:
+        self._lock, self._notices = threading.Lock(), []
 
     def _tell(self, notice: str, once: bool) -> None:
         with self._lock:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from vertex_claude_magic.errors import quote
 from vertex_claude_magic.prices import rate
+from vertex_claude_magic.process import at_fork
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -39,6 +40,10 @@ class Reminder:
     def __init__(self, today: Callable[[], date] = lambda: datetime.now(timezone.utc).date()) -> None:
         self._today = today
         self._told: set[str] = set()
+        self._lock = Lock()
+        at_fork(self, child=Reminder._begin_anew)
+
+    def _begin_anew(self) -> None:
         self._lock = Lock()
 
     def tell(self, catalog: Catalog, model: str, location: str) -> str | None:

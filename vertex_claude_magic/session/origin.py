@@ -1,21 +1,24 @@
 """Who asks: the session of this process, and the notebook and cell that the question stands in.
 
-The notebook floor knows them and says so through `set_origin`; a script is known by its file.
+The notebook's part knows them and says so through `set_origin`; a script is known by its file. A thread that is
+started by hand is handed the origin with `asking_for`; `asyncio.to_thread` and tasks carry it by themselves.
 """
 
 from __future__ import annotations
 
-import os
 import sys
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
-from uuid import uuid4
+
+from vertex_claude_magic.process import process_id
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
-__all__ = ["Origin", "current_origin", "session_id", "set_origin"]
+__all__ = ["Origin", "asking_for", "current_origin", "session_id", "set_origin"]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -33,7 +36,8 @@ class Origin:
     run: str = ""
 
 
-_sessions: dict[int, str] = {}
+# With the process that it was handed in.
+_handed: ContextVar[tuple[str, Origin] | None] = ContextVar("vertex_claude_origin", default=None)
 _finders: list[Callable[[], Origin]] = []
 
 
@@ -43,8 +47,7 @@ def session_id() -> str:
     >>> session_id() == session_id()
     True
     """
-    # Keyed by process, because a fork inherits the dictionary.
-    return _sessions.setdefault(os.getpid(), uuid4().hex)
+    return process_id()
 
 
 def set_origin(finder: Callable[[], Origin] | None) -> None:
@@ -52,8 +55,27 @@ def set_origin(finder: Callable[[], Origin] | None) -> None:
     _finders[:] = [] if finder is None else [finder]
 
 
+@contextmanager
+def asking_for(origin: Origin) -> Iterator[None]:
+    """While this is entered, questions of this thread (and of what it starts with this context) come from `origin`.
+
+    >>> with asking_for(Origin(notebook="lesson.ipynb", cell="c1", run="7")):
+    ...     current_origin().run
+    '7'
+    """
+    token = _handed.set((process_id(), origin))
+    try:
+        yield
+    finally:
+        _handed.reset(token)
+
+
 def current_origin() -> Origin:
     """Return the notebook and cell that ask now, or the script."""
+    handed = _handed.get()
+    # A fork has the parent's context, and belongs to none of its cells.
+    if handed is not None and handed[0] == process_id():
+        return handed[1]
     for finder in _finders:
         return finder()
     script = sys.argv[0] if sys.argv else ""

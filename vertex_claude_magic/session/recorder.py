@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from vertex_claude_magic.errors import APIError, CredentialsError, JournalError, NetworkError, OptionError
 from vertex_claude_magic.prices import cost
+from vertex_claude_magic.process import at_fork
 from vertex_claude_magic.session.journal.calls import ANSWER, ERROR, Call, Ending, Kept
 from vertex_claude_magic.session.journal.upkeep import Keep
 from vertex_claude_magic.session.replay.tape import error_fields, tape_of
@@ -57,6 +58,13 @@ class Recorder:
     begun: bool = False
     ended: bool = False
     _number: int | None = None
+
+    def __post_init__(self) -> None:
+        at_fork(self, child=Recorder._leave_to_parent)
+
+    def _leave_to_parent(self) -> None:
+        # The row and the sum are the parent's, which says how its call ended.
+        self.begun = self.ended = True
 
     def begin(self, day_limit: float | None = None) -> None:
         """Add the call to the journal.

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from vertex_claude_magic import errors
 from vertex_claude_magic.prices import cost
+from vertex_claude_magic.process import at_fork
 from vertex_claude_magic.vertex.reply import CacheCreation, Usage
 
 if TYPE_CHECKING:
@@ -162,6 +163,8 @@ def _dearest(request: Request, tokens: int, output: int) -> list[Usage]:
 class Tally:
     """What one session has spent and may still spend on calls under way; safe under threads.
 
+    A fork is a session of its own and begins at zero; a limit for the day counts all processes, from the journal.
+
     Answers of a server on this machine are summed apart, because they cost nothing in fact.
 
     >>> tally = Tally()
@@ -172,6 +175,10 @@ class Tally:
     """
 
     def __init__(self) -> None:
+        self._begin_anew()
+        at_fork(self, child=Tally._begin_anew)
+
+    def _begin_anew(self) -> None:
         self._lock = threading.Lock()
         self._sums = {False: 0.0, True: 0.0}
         self._held: dict[int, tuple[bool, float]] = {}

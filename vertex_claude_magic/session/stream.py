@@ -9,6 +9,7 @@ from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any
 
 from vertex_claude_magic import errors
+from vertex_claude_magic.process import stays_here
 from vertex_claude_magic.session.data import read_json_text
 from vertex_claude_magic.vertex.lineage import lineage_of
 from vertex_claude_magic.vertex.reply_builder import ReplyBuilder
@@ -82,6 +83,8 @@ class Stream:
         self._error: errors.ClaudeError | None = None
         # When how many pieces had arrived.
         self._arrivals: list[tuple[float, int]] = []
+
+    __reduce__ = stays_here("A Stream", "Iterate it here, and send its reply.")
 
     def __enter__(self) -> Self:
         return self

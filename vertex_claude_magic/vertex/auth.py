@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn, Protocol
 
 from vertex_claude_magic import errors
+from vertex_claude_magic.process import at_fork, stays_here
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -60,8 +61,7 @@ class FixedToken:
     def __repr__(self) -> str:
         return "FixedToken(***)"
 
-    def __reduce__(self) -> NoReturn:
-        raise TypeError("A FixedToken is not pickled or copied, because that would spread the token.")
+    __reduce__ = stays_here("A FixedToken", "It would spread the token: hand it over in the other process.")
 
     def headers(self) -> dict[str, str]:
         """Return the Authorization header."""
@@ -105,6 +105,19 @@ class ApplicationDefault:
         self._credentials: Any = None
         self._project: str | None = None
         self._read_from: tuple[Any, ...] | None = None
+        at_fork(self, child=ApplicationDefault._begin_anew)
+
+    __reduce__ = stays_here("An ApplicationDefault", "Make a Claude in the other process.")
+
+    @property
+    def found_by_itself(self) -> bool:
+        """Whether another process would find the same credentials: nothing was handed over in code."""
+        return self._given is None and self._make_request is _google_request
+
+    def _begin_anew(self) -> None:
+        # Read anew: the parent may refresh its token, or end it, at any time. An object that was handed over in code
+        # cannot be read anew, and refreshes its token itself.
+        self._lock, self._credentials, self._read_from = threading.Lock(), None, None
 
     def __repr__(self) -> str:
         kind = (

@@ -6,9 +6,12 @@ shutting its socket down does not. So each connection reports its socket to the 
 
 from __future__ import annotations
 
+import os
 import socket
 import ssl
 import threading
+from contextlib import suppress
+from queue import LifoQueue
 from typing import TYPE_CHECKING, Any
 
 import requests
@@ -18,6 +21,7 @@ from urllib3 import exceptions as urllib3_errors
 from urllib3.connection import HTTPConnection, HTTPSConnection
 
 from vertex_claude_magic import errors
+from vertex_claude_magic.process import at_fork
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -56,6 +60,7 @@ class _Reporting:
 
     def connect(self) -> None:
         super().connect()  # type: ignore[misc]
+        at_fork(self.sock, child=_close_copy)
         _report(self.sock)
 
     def request(self, *args: Any, **kwargs: Any) -> Any:
@@ -66,9 +71,29 @@ class _Reporting:
 class _Returning:
     """Mixed into a pool: a connection that goes back belongs to nobody, so nobody may shut it."""
 
+    pool: LifoQueue[Any] | None
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        at_fork(self, child=_Returning._empty)
+
+    def _empty(self) -> None:
+        # In place, because urllib3 drains this very queue when the pool is freed, and a thread that is not in the
+        # child may hold its lock.
+        if self.pool is not None:
+            LifoQueue.__init__(self.pool, self.pool.maxsize)
+
     def _put_conn(self, connection: Any) -> None:
         _report(None)
         super()._put_conn(connection)  # type: ignore[misc]
+
+
+def _close_copy(sock: Any) -> None:
+    """Close a fork's copy of a socket without a word to the server: the connection is the parent's."""
+    with suppress(OSError):
+        # Not `shutdown`, which ends the connection for both; nor `close`, which waits for readers to close too.
+        # TLS in TLS (a proxy that is asked by https) has no `detach`, and closes the socket inside.
+        os.close(sock.detach()) if hasattr(sock, "detach") else sock.close()
 
 
 def _report(sock: Any) -> None:

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import urlsplit
 
 from vertex_claude_magic import errors
+from vertex_claude_magic.process import at_fork, start_thread, stays_here
 from vertex_claude_magic.vertex.endpoint import check_token_host, is_loopback
 from vertex_claude_magic.vertex.retry import RetryPolicy, asked_wait, backoff, may_retry
 from vertex_claude_magic.vertex.waiting import bare, no_credentials_in, take
@@ -80,6 +81,14 @@ class Transport:
     _sessions: dict[bool, requests.Session] = field(default_factory=dict, init=False, repr=False)
     _lock: threading.Lock = field(default_factory=threading.Lock, init=False, repr=False)
 
+    def __post_init__(self) -> None:
+        at_fork(self, child=Transport._begin_anew)
+
+    def _begin_anew(self) -> None:
+        self._lock, self._sessions = threading.Lock(), {}
+
+    __reduce__ = stays_here("A Transport", "Make a Claude in the other process.")
+
     def send(
         self, request: Request, catalog: Catalog, *, timeout: float, trusted_hosts: Collection[str] = (),
         retry: bool = True,
@@ -95,6 +104,7 @@ class Transport:
 
         Raises:
             UntrustedHost: a token would go where it must not.
+            ThreadUnavailable: no thread can start here.
         """
         check_token_host(request.url, trusted_hosts)
         return Exchange(self, request, catalog, timeout=timeout, retries=self.policy.retries if retry else 0)
@@ -137,8 +147,24 @@ class Exchange:
         self._socket: Any = None
         self._socket_lock = threading.Lock()
         self._authorised = False
-        self._thread = threading.Thread(target=self._run, name="vertex-claude-send", daemon=True)
-        self._thread.start()
+        at_fork(self, child=Exchange._leave_to_parent)
+        self._thread = start_thread(self._run, "vertex-claude-send")
+
+    __reduce__ = stays_here("An Exchange", "Ask in the other process.")
+
+    def _leave_to_parent(self) -> None:
+        # The thread is the parent's, and so is the socket; both locks may be held by threads that are not here.
+        self._items, self._cancelled = SimpleQueue(), threading.Event()
+        self._socket, self._socket_lock = None, threading.Lock()
+        self._authorised = True
+        self._items.put(
+            Ended(
+                errors.StreamInterrupted(
+                    "This answer goes to the process that asked for it, and not to its fork.",
+                    cure="Ask again in this process.",
+                )
+            )
+        )
 
     def get(self, seconds: float) -> Item | None:
         """Return the next item, or None if none came within `seconds`.

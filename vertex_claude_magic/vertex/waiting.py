@@ -9,6 +9,7 @@ from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING, TypeVar
 
 from vertex_claude_magic import errors
+from vertex_claude_magic.process import start_thread
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -36,6 +37,7 @@ def wait_for(
 
     Raises:
         CredentialsNotFound: it took longer than `seconds`; whatever `work` raises is raised here too.
+        ThreadUnavailable: no thread can start here.
     """
     results: SimpleQueue[tuple[T | None, BaseException | None]] = SimpleQueue()
 
@@ -45,7 +47,7 @@ def wait_for(
         except BaseException as failure:  # noqa: BLE001 - it is raised again where somebody waits
             results.put((None, failure))
 
-    threading.Thread(target=run, name="vertex-claude-wait", daemon=True).start()
+    start_thread(run, "vertex-claude-wait")
     end = clock() + seconds
     while clock() < end:
         with suppress(Empty):

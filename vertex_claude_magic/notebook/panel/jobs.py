@@ -8,7 +8,8 @@ from __future__ import annotations
 import threading
 from typing import TYPE_CHECKING, Literal
 
-from vertex_claude_magic.errors import ClaudeError, ClaudeInterrupt
+from vertex_claude_magic.errors import ClaudeError, ClaudeInterrupt, ThreadUnavailable
+from vertex_claude_magic.process import start_thread
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -34,12 +35,15 @@ class Job:
         self._on_change = on_change
         self._stop = threading.Event()
         self._lock = threading.Lock()
-        self._thread = threading.Thread(target=self._run, name="vertex-claude-panel", daemon=True)
+        self._thread: threading.Thread | None = None
 
     def start(self) -> None:
-        """Begin; returns at once."""
+        """Begin, and return at once; where no thread can start, it has failed."""
         self._on_change(self)
-        self._thread.start()
+        try:
+            self._thread = start_thread(self._run, "vertex-claude-panel")
+        except ThreadUnavailable as error:
+            self._become("failed", error)
 
     def stop(self) -> None:
         """End it soon, from any thread; harmless when it is over."""
@@ -48,8 +52,9 @@ class Job:
 
     def join(self, timeout: float) -> bool:
         """Wait at most `timeout` seconds for the thread, and tell whether it has ended."""
-        self._thread.join(timeout)
-        return not self._thread.is_alive()
+        if self._thread is not None:
+            self._thread.join(timeout)
+        return self._thread is None or not self._thread.is_alive()
 
     def work(self) -> None:
         """Do it; runs in the thread, and asks `stopping` now and then."""

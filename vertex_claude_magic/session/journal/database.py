@@ -11,10 +11,11 @@ import sqlite3
 import threading
 import time
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
+from typing import TYPE_CHECKING, NoReturn, TypeVar
 from urllib.parse import quote as url_quote
 
 from vertex_claude_magic.errors import CostLimitExceeded, JournalError, quote
+from vertex_claude_magic.process import at_fork, never_free, stays_here
 from vertex_claude_magic.session.journal.place import make_private_file, refuse_link, shares_memory
 from vertex_claude_magic.session.journal.schema import is_foreign, migrate
 from vertex_claude_magic.session.journal.upkeep import give_back
@@ -33,6 +34,8 @@ _TRIES = 8
 # What SQLite and the file system raise, and Python where a value fits into neither: a number beyond 64 bits, half
 # a character, a path with a NUL, nesting without end.
 _FAILURES = (sqlite3.Error, OSError, JournalError, ValueError, OverflowError, RecursionError)
+# How long (seconds) a fork waits for a transaction under way, which takes milliseconds.
+_FORK_SECONDS = 1.0
 _LOG_BYTES = 4_000_000
 # SQLite's result codes have names only since Python 3.11; its messages are stable (sqlite.org/rescode.html).
 _CAUSES: tuple[tuple[str, str, str], ...] = (
@@ -88,10 +91,13 @@ class Database:
         self._shares = shares
         self._lock = threading.RLock()
         self._connection: sqlite3.Connection | None = None
-        self._process = 0
         self._file: tuple[int, int] | None = None
-        self._inherited: list[Any] = []
         self._tries = _TRIES
+        # The thread that forks and holds the lock meanwhile.
+        self._forking: int | None = None
+        at_fork(self, before=Database._close_for_fork, parent=Database._go_on, child=Database._begin_anew)
+
+    __reduce__ = stays_here("A journal", "Make a Claude in the other process.")
 
     def write(self, work: Callable[[sqlite3.Connection], T], *, hurry: bool = False) -> T:
         """Run `work` in a transaction that holds the file's write lock, and commit it.
@@ -130,7 +136,6 @@ class Database:
     def close(self) -> None:
         """Close the file; the next access opens it again."""
         with self._lock:
-            self._leave_parents()
             if self._connection is not None:
                 with suppress(sqlite3.Error):
                     self._connection.close()
@@ -171,7 +176,6 @@ class Database:
         return result
 
     def _opened(self) -> sqlite3.Connection:
-        self._leave_parents()
         if self._connection is not None and self._file != _identity(self.path):
             # Somebody has removed or replaced the file; what is written to the old one would be lost.
             self.close()
@@ -180,11 +184,25 @@ class Database:
             self._file = _identity(self.path)
         return self._connection
 
-    def _leave_parents(self) -> None:
-        if self._process != os.getpid():
-            # A connection is neither used nor closed on the other side of a fork (sqlite.org/howtocorrupt.html, 2.6).
-            self._inherited.append(self._connection)
-            self._connection, self._process = None, os.getpid()
+    def _close_for_fork(self) -> None:
+        # SQLite counts the locks of a file once for a process, and a fork would inherit the count without the locks.
+        # So the file is closed, which waits for a transaction under way, and either side opens it for itself.
+        if self._lock.acquire(timeout=_FORK_SECONDS):
+            self._forking = threading.get_ident()
+            if self._connection is not None and not self._connection.in_transaction:
+                self.close()
+
+    def _go_on(self) -> None:
+        if self._forking == threading.get_ident():
+            self._forking = None
+            self._lock.release()
+
+    def _begin_anew(self) -> None:
+        if self._connection is not None:
+            # Somebody was writing. To close this, or to free it, would roll back what the parent is writing.
+            never_free(self._connection)
+        self._lock, self._connection, self._file = threading.RLock(), None, None
+        self._forking, self._tries = None, _TRIES
 
 
 def _identity(path: Path) -> tuple[int, int] | None:

@@ -7,13 +7,13 @@ said once; the question is asked and answered all the same.
 from __future__ import annotations
 
 import atexit
-import os
 import threading
 import time
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from vertex_claude_magic.errors import CostLimitExceeded, JournalError
+from vertex_claude_magic.process import at_fork, stays_here
 from vertex_claude_magic.session.journal import calls, ledger, notes, upkeep
 from vertex_claude_magic.session.journal.database import Database
 from vertex_claude_magic.session.journal.place import is_there
@@ -61,6 +61,13 @@ class Journal:
         self._said: set[str] = set()
         self._asked: dict[str, int] = {}
         self._ended = 0
+        at_fork(self, child=Journal._begin_anew)
+
+    __reduce__ = stays_here("A journal", "Make a Claude in the other process.")
+
+    def _begin_anew(self) -> None:
+        # Notices and turns so far are the parent's.
+        self._lock, self._notices, self._asked = threading.Lock(), [], {}
 
     def close(self) -> None:
         """Close the file; the next access opens it again."""
@@ -257,16 +264,10 @@ class _Registry:
     def __init__(self) -> None:
         self.lock = threading.Lock()
         self.journals: dict[Path, Journal] = {}
-        self._parents: list[dict[Path, Journal]] = []
+        at_fork(self, child=_Registry._begin_anew)
 
-    def begin_anew(self) -> None:
-        """Begin without what the parent process had.
-
-        A thread that is not on this side of the fork may have held a lock, which nobody would ever release;
-        and the parent's connections are kept, because not even closing them is safe here.
-        """
-        self._parents.append(self.journals)
-        self.lock, self.journals = threading.Lock(), {}
+    def _begin_anew(self) -> None:
+        self.lock = threading.Lock()
 
 
 _registry = _Registry()
@@ -287,5 +288,3 @@ def close_journals() -> None:
 
 
 atexit.register(close_journals)
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_registry.begin_anew)

@@ -10,6 +10,7 @@ import threading
 import time
 from typing import TYPE_CHECKING
 
+from vertex_claude_magic.process import stays_here
 from vertex_claude_magic.session.replay.tape import error_of, steps
 from vertex_claude_magic.vertex.transport import Ended, Head
 
@@ -55,6 +56,8 @@ class Playback:
         self.started = self._due = clock()
         self._next: Item | None = None
         self._advance()
+
+    __reduce__ = stays_here("A Playback", "Ask in the other process.")
 
     def get(self, seconds: float) -> Item | None:
         """Return the next item, or None if none is due within `seconds`."""

@@ -16,6 +16,7 @@ from tempfile import NamedTemporaryFile
 from typing import TYPE_CHECKING
 
 from vertex_claude_magic.errors import JournalError, OptionError, RecordingInvalid, quote
+from vertex_claude_magic.process import at_fork, stays_here
 from vertex_claude_magic.session.journal.place import private_folder, refuse_link
 from vertex_claude_magic.session.replay.recording_text import (
     MOST_RECORDS,
@@ -61,6 +62,14 @@ class Recording:
         # Who asked for each answer of this session, in the order of the records.
         self._mine: dict[str, list[Origin]] = {}
         self._asked: dict[str, int] = {}
+        at_fork(self, child=Recording._begin_anew)
+
+    __reduce__ = stays_here("A Recording", "Make a Claude in the other process.")
+
+    def _begin_anew(self) -> None:
+        # Another thread may have been changing these; the file knows.
+        self._lock = threading.RLock()
+        self._forget()
 
     def find(self, key: str, *, errors: bool = False, take: bool = False) -> Kept | None:
         """Return the answer to give again for a request, or None; repeats as in the journal.
@@ -303,20 +312,34 @@ def _locked(folder: Path, pause: Callable[[float], None]) -> Iterator[None]:
                 break
         yield
     finally:
+        # Not left to `close`: a process that was forked meanwhile has the handle too, and would keep the lock.
+        with suppress(OSError):
+            fcntl.flock(handle, fcntl.LOCK_UN)
         os.close(handle)
 
 
-_recordings: dict[Path, Recording] = {}
-_registry = threading.Lock()
+class _Registry:
+    """The recordings of this process."""
+
+    def __init__(self) -> None:
+        self.lock = threading.Lock()
+        self.recordings: dict[Path, Recording] = {}
+        at_fork(self, child=_Registry._begin_anew)
+
+    def _begin_anew(self) -> None:
+        self.lock = threading.Lock()
+
+
+_registry = _Registry()
 
 
 def recording_at(path: Path) -> Recording:
     """Return the one recording of this process for a file."""
-    with _registry:
-        return _recordings.setdefault(path.absolute(), Recording(path.absolute()))
+    with _registry.lock:
+        return _registry.recordings.setdefault(path.absolute(), Recording(path.absolute()))
 
 
 def close_recordings() -> None:
     """Forget all recordings of this process, and what was asked of them."""
-    with _registry:
-        _recordings.clear()
+    with _registry.lock:
+        _registry.recordings.clear()

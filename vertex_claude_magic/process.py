@@ -1,0 +1,123 @@
+"""What belongs to one process: its threads, and what is not shared with a fork or sent to another process.
+
+A fork copies memory and one thread. A copied socket would take answers that are the parent's, a copied lock may be
+held by a thread that the child does not have, and a copied SQLite connection may damage the file
+(sqlite.org/howtocorrupt.html, 2.6). So whatever owns such a thing says with `at_fork` how a child replaces it.
+"""
+
+from __future__ import annotations
+
+import itertools
+import os
+import threading
+import weakref
+from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
+
+from vertex_claude_magic.errors import PickleRefused, ThreadUnavailable
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+__all__ = ["at_fork", "never_free", "process_id", "start_thread", "stays_here"]
+
+T = TypeVar("T")
+_numbers = itertools.count()
+# For each owner that lives: a weak reference to it, and what it does before a fork, then in parent and in child.
+_owners: dict[int, tuple[weakref.ref[Any], tuple[Callable[[Any], None] | None, ...]]] = {}
+_immortal: list[object] = []
+_process = os.urandom(16).hex()
+
+
+def at_fork(
+    owner: T,
+    *,
+    child: Callable[[T], None],
+    before: Callable[[T], None] | None = None,
+    parent: Callable[[T], None] | None = None,
+) -> None:
+    """Have an object replace, in every fork, what belongs to the process that made it.
+
+    Args:
+        owner: The object; it is not kept alive by this.
+        child: Called with the object in the child, before any other code of the child.
+        before: Called with it in the parent before the fork; it must not wait long.
+        parent: Called with it in the parent after the fork.
+    """
+    number = next(_numbers)
+    _owners[number] = (weakref.ref(owner, lambda _: _owners.pop(number, None)), (before, parent, child))
+
+
+def process_id() -> str:
+    """Return what tells this process from all others, also from one that gets its number later.
+
+    >>> process_id() == process_id()
+    True
+    """
+    return _process
+
+
+def never_free(thing: object) -> None:
+    """Keep an object to the end of the process and beyond, because freeing it would do harm.
+
+    A module's variables are freed when the interpreter ends, so one reference is never given back.
+    """
+    _immortal.append(thing)
+    try:
+        import ctypes
+    except ImportError:  # pragma: no cover - a Python built without it
+        return
+    ctypes.pythonapi.Py_IncRef(ctypes.py_object(thing))
+
+
+def start_thread(run: Callable[[], object], name: str) -> threading.Thread:
+    """Run something in a thread that ends with the process.
+
+    Raises:
+        ThreadUnavailable: no thread can start here.
+    """
+    thread = threading.Thread(target=run, name=name, daemon=True)
+    try:
+        thread.start()
+    except RuntimeError:
+        # The one error of `start` for a new thread ("threading", Python docs): Pyodide has none, a system may be full.
+        raise ThreadUnavailable(
+            "No thread can be started here, so nothing can be sent; only recorded answers can be given here.",
+            cure="Use --replay only with a recording, or ask from a Python that has threads "
+            "(Pyodide has none; a limit on processes may be reached).",
+        ) from None
+    return thread
+
+
+def stays_here(what: str, cure: str) -> Callable[[object], NoReturn]:
+    """Return a `__reduce__` for a live object, which refuses to be pickled or copied.
+
+    >>> class Socket:
+    ...     __reduce__ = stays_here("A socket", "Open one there.")
+    >>> import copy
+    >>> copy.copy(Socket())
+    Traceback (most recent call last):
+    vertex_claude_magic.errors.PickleRefused: A socket cannot be copied or sent to another process. Open one there.
+    """
+
+    def refuse(self: object) -> NoReturn:  # noqa: ARG001 - pickle calls it as a method
+        raise PickleRefused(f"{what} cannot be copied or sent to another process.", cure=cure)
+
+    return refuse
+
+
+def _call(which: int) -> None:
+    for reference, hooks in list(_owners.values()):
+        owner, hook = reference(), hooks[which]
+        if owner is not None and hook is not None:
+            hook(owner)
+
+
+def _in_child() -> None:
+    global _process  # noqa: PLW0603 - it is the process's own, and a fork is another process
+    _process = os.urandom(16).hex()
+    _call(2)
+
+
+# Systems without a fork (Windows, Pyodide) have nothing to register with.
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(before=lambda: _call(0), after_in_parent=lambda: _call(1), after_in_child=_in_child)
