@@ -70,9 +70,9 @@ FAMILY_BY_LOCATION = [
     ("opus", "asia-southeast1", "claude-opus-5"),
     ("haiku", "global", "claude-haiku-5-5"),
     ("haiku", "europe-west1", "claude-haiku-4-5@20251001"),
-    ("fable", "global", "claude-fable-5-1"),
+    ("fable", "global", "claude-fable-5-2"),
     ("fable", "asia-southeast1", "claude-fable-5"),
-    ("fable", "antarctica-south1", "claude-fable-5-1"),
+    ("fable", "antarctica-south1", "claude-fable-5-2"),
 ]
 
 TYPED = [
@@ -116,7 +116,7 @@ RULES = [
     ("claude-opus-5-5", "adaptive", "always", False, ALL, None, False, False),
     ("claude-fable-5-1", "adaptive", "always", False, ALL, None, False, False),
     ("claude-fable-5", "adaptive", "always", False, ALL, None, False, True),
-    ("claude-sonnet-5-5", "adaptive between_tools", "adaptive", False, ALL, None, False, False),
+    ("claude-sonnet-5-5", "adaptive between_tools", "adaptive", False, ALL, "high", False, False),
     ("claude-haiku-5-5", "adaptive disabled", "adaptive", False, ALL, "high", False, True),
 ]
 
@@ -202,9 +202,9 @@ def test_no_two_rows_answer_to_one_spelling():
 def test_unknown_facts_are_none():
     """Where no source tells, the table says so and does not guess."""
     preview = ROWS["claude-mythos-preview"]
-    assert (preview.context_tokens, preview.max_output_tokens, preview.locations) == (None, None, None)
+    assert (preview.min_cacheable_tokens, preview.not_sooner_than, preview.locations) == (None, None, None)
     assert preview.rules == Rules()
-    assert ROWS["claude-fable-5-2"].locations is None
+    assert ROWS["claude-mythos-5-2"].locations is None
     assert ROWS["claude-3-7-sonnet@20250219"].locations == ()
 
 

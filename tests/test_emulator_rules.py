@@ -67,7 +67,7 @@ REFUSED: list[tuple[str, dict[str, Any], str]] = [
     (SONNET_45, {"colour": "red"}, "colour: Extra inputs are not permitted"),
     (SONNET_45, {"speed": "fast"}, "speed: Extra inputs are not permitted"),
     (SONNET_45, {"inference_geo": "us"}, "inference_geo: Extra inputs are not permitted"),
-    (SONNET_45, {"cache_control": {"type": "ephemeral"}}, "cache_control: Extra inputs are not permitted"),
+    (SONNET_45, {"cache_control": {"type": "always"}}, "cache_control.type: Input should be 'ephemeral'"),
     (SONNET_45, {"context_management": {}}, "context_management: Extra inputs are not permitted"),
     (SONNET_45, {"max_tokens": None}, "max_tokens: Field required"),
     (SONNET_45, {"max_tokens": 0}, "max_tokens: Input should be greater than or equal to 1"),

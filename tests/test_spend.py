@@ -58,14 +58,14 @@ WORST = [
     ({"set": {"tools": [{"type": "code_execution_20250825", "name": "code_execution"}]}}, 500, None),
     ({"set": {"tools": [{"type": "a_new_tool_of_the_service", "name": "x"}]}}, 500, None),
     ({"set": {"mcp_servers": [{"type": "url", "url": "https://mcp.example", "name": "x"}]}}, 500, None),
-    ({"model": "claude-mythos-preview"}, 500, None),
+    ({"model": "claude-3-sonnet@20240229", "set": CACHED}, 900, None),
     ({"model": "claude-of-tomorrow"}, 500, None),
     ({"set": {"max_tokens": "many"}}, 500, None),
     ({"set": {"max_tokens": 1e9}}, 500, None),
     ({"set": {"max_tokens": -5}}, 500, None),
     ({"set": {"max_tokens": True}}, 500, None),
     ({"set": {"max_tokens": None}}, 500, None),
-    ({"model": "claude-3-haiku@20240307", "set": CACHED}, 500, None),  # no source tells the price of writes
+    ({"model": "claude-3-sonnet@20240229", "set": CACHED}, 500, None),  # no source tells the price of writes
 ]  # fmt: skip
 
 

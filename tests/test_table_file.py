@@ -115,7 +115,7 @@ def test_the_packaged_table_is_left_alone(load):
     before = Catalog.load().find("claude-opus-5-5")
     load({"as_of": "2027-01-01", "models": [{"id": "claude-opus-5-5", "name": "Mine"}]})
     assert Catalog.load().find("claude-opus-5-5") is before
-    assert Catalog.load().as_of == "2026-11-24"
+    assert Catalog.load().as_of == "2026-11-28"
 
 
 def test_an_empty_table_changes_nothing(load):

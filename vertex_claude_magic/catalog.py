@@ -33,10 +33,13 @@ class Rules:
 
     `thinking` holds the accepted types. `thinking_default` says what happens without the field: "off",
     "adaptive" (the model decides) or "always" (it cannot be turned off). `disabled_max_effort` is the
-    highest effort at which thinking may be disabled, None for no limit. `sampling` covers temperature,
+    highest effort at which thinking may be disabled (or limited to the time
+    between tools), None for no limit. `sampling` covers temperature,
     top_p and top_k. An empty `effort` means that the field is refused. `structured_outputs` is None
     where no source tells. `min_thinking_budget` is in tokens. `image_edge` is the longest edge in pixels
-    that the model looks at; the service scales larger images down.
+    that the model looks at; the service scales larger images down. `system_messages` says what becomes of a
+    message of the role `system` ("obeyed", "ignored" or "refused"); `computer_tools` holds the only types of
+    computer tools that are taken, None for no restriction.
     """
 
     thinking: tuple[str, ...] = ("enabled", "adaptive", "disabled", "between_tools")
@@ -50,6 +53,8 @@ class Rules:
     structured_outputs: bool | None = None
     min_thinking_budget: int = 1024
     image_edge: int = 1568
+    system_messages: str = "obeyed"
+    computer_tools: tuple[str, ...] | None = None
     sources: tuple[str, ...] = ()
 
 

@@ -43,12 +43,14 @@ class Prices:
 
     `tiers` rise by `over_input_tokens`. `endpoint_premium` is the share added to every token price at
     endpoints other than `global` (0.1 is 10 %). `batch_factor` multiplies token prices in batch
-    prediction. `web_search` is USD per thousand searches.
+    prediction, `fast_factor` in fast mode (None where the model has none). `web_search` is USD per thousand
+    searches.
     """
 
     tiers: tuple[Tier, ...] = ()
     endpoint_premium: float = 0.0
     batch_factor: float | None = None
+    fast_factor: float | None = None
     web_search: float | None = None
 
 
@@ -88,6 +90,10 @@ class TokenUsage(Protocol):
         """The cache writes by the time that they live, where the service tells."""
 
     @property
+    def speed(self) -> str | None:
+        """How fast the answer was served: "standard" or "fast"; None where the service does not tell."""
+
+    @property
     def server_tool_use(self) -> _ServerTools | None:
         """How often the service's own tools ran."""
 
@@ -125,7 +131,8 @@ def cost(model: Model, location: str, usage: TokenUsage, *, batch: bool = False)
     """Return what one answer cost in USD, or None where a price that it needs is unknown.
 
     The batch discount is taken from every token price (Google Cloud docs, Batch predictions with Claude
-    models, 2026-11). The fee of a web search is an add-on that gets neither discount nor premium.
+    models, 2026-11), and fast mode multiplies every one (Google Cloud docs, Fast mode for Claude models,
+    2026-11). The fee of a web search is an add-on that gets neither discount nor premium.
 
     Args:
         model: The row of the model that answered.
@@ -142,9 +149,10 @@ def cost(model: Model, location: str, usage: TokenUsage, *, batch: bool = False)
     tokens = _tokens_cost(model, location, usage)
     searches = _search_cost(model.prices, usage)
     factor = model.prices.batch_factor if batch else 1.0
-    if tokens is None or searches is None or factor is None:
+    pace = model.prices.fast_factor if usage.speed == "fast" else 1.0
+    if tokens is None or searches is None or factor is None or pace is None:
         return None
-    return round(tokens * factor + searches, 12)
+    return round(tokens * factor * pace + searches, 12)
 
 
 def _tokens_cost(model: Model, location: str, usage: TokenUsage) -> float | None:

@@ -106,7 +106,12 @@ _ROW = {
     "locations": _or_null(_TEXTS),
     "prices": _OBJECT,
 }
-_PRICES = {"tiers": _LIST, "endpoint_premium": _NUMBER, "batch_factor": _or_null(_NUMBER)}
+_PRICES = {
+    "tiers": _LIST,
+    "endpoint_premium": _NUMBER,
+    "batch_factor": _or_null(_NUMBER),
+    "fast_factor": _or_null(_NUMBER),
+}
 _TIER = {
     "over_input_tokens": _FLOOR,
     **dict.fromkeys(("input", "output", "cache_write_5m", "cache_write_1h", "cache_read"), _or_null(_NUMBER)),
@@ -121,11 +126,17 @@ _RULES = {
     **dict.fromkeys(("sampling", "prefill", "forced_tool_choice"), _FLAG),
     "structured_outputs": _or_null(_FLAG),
     "image_edge": _COUNT,
+    "system_messages": _one_of("obeyed", "ignored", "refused"),
+    "computer_tools": _or_null(_TEXTS),
     "sources": _TEXTS,
 }
 _LIMITS = (
     *("bytes", "messages", "labels", "tokens", "base64_bytes", "count", "count_under_1m_context"),
     *("pixels_per_side", "pixels_per_side_over_20", "pages", "pages_under_1m_context", "max_tokens"),
+)
+_SERVICE_LISTS = (
+    *("locations", "older_locations", "refused_tools", "accepted", "refused_in_count", "sources"),
+    "disagreements",
 )
 _SECTIONS: Mapping[str, Mapping[str, _Kind]] = {
     "sources": {"title": _TEXT, "date": _DATE},
@@ -135,7 +146,7 @@ _SECTIONS: Mapping[str, Mapping[str, _Kind]] = {
     "services": {
         "usd_per_1000": _NUMBER,
         "tool": _TEXT,
-        **dict.fromkeys(("locations", "older_locations", "sources", "disagreements"), _TEXTS),
+        **dict.fromkeys(_SERVICE_LISTS, _TEXTS),
     },
     "rule_sets": _RULES,
 }

@@ -89,6 +89,10 @@ def not_servable(found: Route, name: str) -> Problem:
 
 def refusal(ask: Ask) -> Problem | None:
     """The first rule that the body breaks, or None."""
+    fast = ask.body.get("speed") == "fast" and ask.model.prices.fast_factor
+    if fast and ask.route.location not in ask.catalog.services["fast_mode"]["locations"]:
+        text = f"Fast mode is not supported in region {ask.route.location}."
+        return Problem(code=400, message=text, google=True, status="FAILED_PRECONDITION")
     return next((invalid(text) for text in _texts(ask)), None)
 
 

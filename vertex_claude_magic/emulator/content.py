@@ -35,6 +35,7 @@ _FIELDS: dict[str, set[str]] = {
 }
 _ONLY_ASSISTANT = {"thinking", "redacted_thinking", "tool_use", "server_tool_use", "web_search_tool_result"}
 _ONLY_USER = {"image", "tool_result", "search_result"}
+_PAUSED = {"server_tool_use", "web_search_tool_result", "tool_search_tool_result"}
 _SOURCES = {"image": ("base64",), "document": ("base64", "text", "content")}
 _TTLS = {"5m", "1h"}
 _MOST_MARKS = 4
@@ -60,6 +61,7 @@ _NEW_VERSION = "2026-10-21"
 def broken(ask: Ask) -> Iterator[str]:
     """The rules that the conversation of a request breaks, in order."""
     yield from _system(ask)
+    yield from _mark(ask.body.get(_CACHE), _CACHE)
     yield from _messages(ask)
     yield from _tool_results(ask)
     yield from _counts(ask)
@@ -104,6 +106,8 @@ def _message(ask: Ask, message: Any, index: int, *, last: bool) -> Iterator[str]
         return
     yield from extra(message, {"role", "content"}, f"{place}.")
     role = message.get("role")
+    if role == "system" and ask.model.rules.system_messages != "refused":
+        role = "user"
     if role not in {"user", "assistant"}:
         yield f'messages: Unexpected role "{role}". {_ROLES}'
         return
@@ -120,9 +124,11 @@ def _message(ask: Ask, message: Any, index: int, *, last: bool) -> Iterator[str]
 def _prefill(ask: Ask, message: Mapping[str, Any]) -> Iterator[str]:
     if message.get("role") != "assistant":
         return
-    if not ask.model.rules.prefill:
-        yield _NO_PREFILL
     blocks = blocks_of(message)
+    # A turn that the service paused ends with the call or the result of a server tool; sent back, it goes on.
+    paused = bool(blocks) and str(blocks[-1].get("type")) in _PAUSED
+    if not ask.model.rules.prefill and not paused:
+        yield _NO_PREFILL
     text = str(blocks[-1].get("text", "")) if blocks else ""
     if text != text.rstrip():
         yield "messages: final assistant content cannot end with trailing whitespace"

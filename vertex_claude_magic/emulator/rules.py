@@ -27,6 +27,7 @@ _COMMON = (
     "tools",
     "tool_choice",
     "output_config",
+    "cache_control",
 )
 _MESSAGES = frozenset(
     {
@@ -42,7 +43,14 @@ _MESSAGES = frozenset(
     }
 )
 _COUNTING = frozenset({*_COMMON, "model"})
-_WITH_BETA = {"context_management": "context-management-2025-06-27", "compaction": "compact-2026-01-12"}
+# Fields that a beta of the header opens; any one of those named will do.
+_WITH_BETA = {
+    "context_management": {"context-management-2025-06-27", "compact-2026-01-12"},
+    "compaction": {"compact-2026-09-04"},
+}
+_TASK_BUDGETS = "task-budgets-2026-03-13"
+_DISPLAY_UPDATES = "thinking-display-updates-2026-08-18"
+_BINDING = "thinking-binding-controls-2026-08-01"
 _SAMPLING = ("temperature", "top_p", "top_k")
 _EFFORTS = ("low", "medium", "high", "xhigh", "max")
 _THINKING_FIELDS = {
@@ -63,7 +71,8 @@ _TOOL_FIELDS = {
     "type", "name", "description", "input_schema", "strict", "cache_control", "defer_loading",
     "eager_input_streaming", "input_examples", "allowed_callers",
 }  # fmt: skip
-_SERVER_TOOLS = ("web_search_20250305", "bash_", "text_editor_", "memory_", "computer_", "tool_search_tool_")
+_SERVER_TOOLS = ("web_search_20250305", "bash_", "text_editor_", "memory_", "computer_", "tool_search_tool_",
+                 "browser_toolset_")  # fmt: skip
 _MOST_STOPS = 8191
 
 
@@ -117,8 +126,20 @@ def _one_of(names: Any) -> str:
 
 def _fields(ask: Ask) -> Iterator[str]:
     allowed = _COUNTING if ask.route.counting else _MESSAGES
-    with_beta = {name for name, beta in _WITH_BETA.items() if beta in ask.betas}
-    yield from extra(ask.body, allowed | with_beta)
+    with_beta = {name for name, betas in _WITH_BETA.items() if betas & set(ask.betas)}
+    fast = {"speed"} if ask.model.prices.fast_factor else set()
+    yield from extra(ask.body, allowed | with_beta | fast)
+    if fast and ask.body.get("speed", "standard") not in {"standard", "fast"}:
+        yield "speed: Input should be 'standard' or 'fast'"
+
+
+def _betas(ask: Ask) -> Iterator[str]:
+    known = ask.catalog.services["betas"]
+    refused = known["refused_in_count"] if ask.route.counting else ()
+    unknown = [beta for beta in ask.betas if beta not in known["accepted"] or beta in refused]
+    if unknown:
+        names = ", ".join(f"`{beta}`" for beta in unknown)
+        yield f"Unexpected value(s) {names} for the `anthropic-beta` header."
 
 
 def _max_tokens(ask: Ask) -> Iterator[str]:
@@ -202,13 +223,15 @@ def _thinking(ask: Ask) -> Iterator[str]:
     if kind not in ask.model.rules.thinking:
         supported = _one_of(ask.model.rules.thinking)
         yield f'"thinking.type.{kind}" is not supported for this model. Supported: {supported}.'
-    yield from extra(thinking, _THINKING_FIELDS[kind], f"thinking.{kind}.")
-    if thinking.get("display", "omitted") not in _DISPLAYS:
+    binding = {"block_binding"} if _BINDING in ask.betas else set()
+    yield from extra(thinking, _THINKING_FIELDS[kind] | binding, f"thinking.{kind}.")
+    updates = {"updates"} if _DISPLAY_UPDATES in ask.betas else set()
+    if thinking.get("display", "omitted") not in _DISPLAYS | updates:
         yield f"thinking.{kind}.display: Input should be 'summarized' or 'omitted'"
     if kind == "enabled":
         yield from _budget(ask, thinking.get("budget_tokens"))
-    if kind == "disabled":
-        yield from _disabled(ask)
+    if kind in {"disabled", "between_tools"}:
+        yield from _disabled(ask, kind)
 
 
 def _budget(ask: Ask, budget: Any) -> Iterator[str]:
@@ -221,10 +244,10 @@ def _budget(ask: Ask, budget: Any) -> Iterator[str]:
         yield "`max_tokens` must be greater than `thinking.budget_tokens`."
 
 
-def _disabled(ask: Ask) -> Iterator[str]:
+def _disabled(ask: Ask, kind: str) -> Iterator[str]:
     most = ask.model.rules.disabled_max_effort
     if most and ask.effort in _EFFORTS and _EFFORTS.index(ask.effort) > _EFFORTS.index(most):
-        yield f'"thinking.type.disabled" is not supported for this model above effort "{most}".'
+        yield f'"thinking.type.{kind}" is not supported for this model above effort "{most}".'
 
 
 def _output_config(ask: Ask) -> Iterator[str]:
@@ -234,11 +257,23 @@ def _output_config(ask: Ask) -> Iterator[str]:
     if not isinstance(config, dict):
         yield "output_config: Input should be an object"
         return
-    yield from extra(config, {"effort", "format"}, "output_config.")
+    budget = {"task_budget"} if _TASK_BUDGETS in ask.betas else set()
+    yield from extra(config, {"effort", "format"} | budget, "output_config.")
+    if budget and (task := config.get("task_budget")) is not None:
+        yield from _task_budget(task)
     if (effort := config.get("effort")) is not None:
         yield from _effort(ask, effort)
     if (wanted := config.get("format")) is not None:
         yield from _format(ask, wanted)
+
+
+def _task_budget(task: Any) -> Iterator[str]:
+    if not isinstance(task, dict) or task.get("type") != "tokens":
+        yield "output_config.task_budget.type: Input should be 'tokens'"
+        return
+    yield from extra(task, {"type", "total", "remaining"}, "output_config.task_budget.")
+    if not is_count(task.get("total")) or task["total"] < 1:
+        yield "output_config.task_budget.total: Input should be a valid integer"
 
 
 def _effort(ask: Ask, effort: Any) -> Iterator[str]:
@@ -268,23 +303,29 @@ def _tools(ask: Ask) -> Iterator[str]:
         yield "tools: Input should be a valid list"
         return
     for index, tool in enumerate(tools):
-        yield from _tool(tool, f"tools.{index}.")
-    names = [tool.get("name") for tool in tools]
+        yield from _tool(ask, tool, f"tools.{index}.")
+    # A toolset has no name.
+    names = [tool["name"] for tool in tools if isinstance(tool, dict) and "name" in tool]
     if len(set(names)) < len(names):
         yield "tools: Tool names must be unique."
 
 
-def _tool(tool: Any, place: str) -> Iterator[str]:
+def _tool(ask: Ask, tool: Any, place: str) -> Iterator[str]:
     if not isinstance(tool, dict):
         yield f"{place.rstrip('.')}: Input should be an object"
         return
     kind = tool.get("type", "custom")
     if kind == "custom":
         yield from _custom_tool(tool, f"{place}custom.")
-    elif not str(kind).startswith(_SERVER_TOOLS):
+    elif not str(kind).startswith(_SERVER_TOOLS) or _refused_computer(ask, str(kind)):
         yield f"{place.rstrip('.')}: {unknown_tag(kind)}"
-    elif not isinstance(tool.get("name"), str):
+    elif "_toolset_" not in str(kind) and not isinstance(tool.get("name"), str):
         yield f"{place}name: Field required"
+
+
+def _refused_computer(ask: Ask, kind: str) -> bool:
+    only = ask.model.rules.computer_tools
+    return kind.startswith("computer_") and only is not None and kind not in only
 
 
 def _custom_tool(tool: dict[str, Any], place: str) -> Iterator[str]:
@@ -326,6 +367,7 @@ def _forced(ask: Ask, choice: Mapping[str, Any]) -> Iterator[str]:
 
 _CHECKS: tuple[Callable[[Ask], Iterator[str]], ...] = (
     _version,
+    _betas,
     _fields,
     _max_tokens,
     _simple_fields,

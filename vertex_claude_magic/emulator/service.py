@@ -146,4 +146,6 @@ class Service:
         scope = f"{ask.route.location}/{ask.model.id}"
         minimum = ask.model.min_cacheable_tokens or _UNKNOWN_MINIMUM
         usage = self._cache.usage(ask.body, scope=scope, minimum=minimum)
+        if ask.model.prices.fast_factor:
+            usage["speed"] = ask.body.get("speed", "standard")
         return {"message_id": "msg_vrtx_" + secrets.token_hex(12), "model": ask.model.api_id, "usage": usage}

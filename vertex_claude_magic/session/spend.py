@@ -150,11 +150,13 @@ def _serves_itself(body: Mapping[str, Any]) -> bool:
 
 def _dearest(request: Request, tokens: int, output: int) -> list[Usage]:
     """Return what the tokens may be counted as: read as they are, or written to the cache for as long as asked."""
-    usages = [Usage(input_tokens=tokens, output_tokens=output)]
+    # What is asked for may be served at the ordinary pace; the worst case is that it is served as asked.
+    speed = "fast" if request.body.get("speed") == "fast" else None
+    usages = [Usage(input_tokens=tokens, output_tokens=output, speed=speed)]
     if b'"cache_control"' in request.payload:
         hour = tokens if b'"1h"' in request.payload else 0
         usages.append(
-            Usage(cache_creation_input_tokens=tokens, output_tokens=output,
+            Usage(cache_creation_input_tokens=tokens, output_tokens=output, speed=speed,
                   cache_creation=CacheCreation(ephemeral_5m_input_tokens=tokens - hour, ephemeral_1h_input_tokens=hour))
         )  # fmt: skip
     return usages

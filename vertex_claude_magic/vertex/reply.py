@@ -53,6 +53,7 @@ class Usage:
     cache_creation: CacheCreation | None = None
     output_tokens_details: OutputTokensDetails | None = None
     server_tool_use: ServerToolUse | None = None
+    speed: str | None = None
     service_tier: str | None = None
     raw: Mapping[str, Any] = field(default_factory=dict, repr=False, compare=False)
 
@@ -192,8 +193,9 @@ def usage_from(raw: Mapping[str, Any]) -> Usage:
         part = raw.get(name)
         if isinstance(part, Mapping):
             values[name] = kind(**_counts(part, [entry.name for entry in fields(kind)]))
-    if isinstance(raw.get("service_tier"), str):
-        values["service_tier"] = raw["service_tier"]
+    for name in ("service_tier", "speed"):
+        if isinstance(raw.get(name), str):
+            values[name] = raw[name]
     return Usage(**values, raw=dict(raw))
 
 

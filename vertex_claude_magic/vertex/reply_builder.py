@@ -31,6 +31,8 @@ _START_KIND = {
     "input_json_delta": "tool_use",
     "compaction_delta": "compaction",
 }
+# Fields of a whole message that `Reply` has no place of its own for.
+_EXTRAS = ("context_management", "input_transformations", "container", "diagnostics")
 _MAX_OTHER_EVENTS = 1000
 
 
@@ -120,6 +122,9 @@ class ReplyBuilder:
     def add_message(self, message: Mapping[str, Any]) -> None:
         """Take a whole message at once, as an answer that was not streamed arrives."""
         self._open(message)
+        # A stream brings these in events of their own; here they would be lost.
+        extras = {name: message[name] for name in _EXTRAS if message.get(name) is not None}
+        self._keep({"type": "message", **extras} if extras else {})
         self.complete = True
 
     def reply(self, **known: Any) -> Reply:

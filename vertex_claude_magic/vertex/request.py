@@ -16,6 +16,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from vertex_claude_magic.errors import ModelRuleError, OptionError, RequestTooLarge, quote
+from vertex_claude_magic.table_file import bundled_table
 from vertex_claude_magic.vertex.canonical import BETA_HEADER, canonical, digest_of
 from vertex_claude_magic.vertex.endpoint import base_url_of, check_location, model_path
 from vertex_claude_magic.vertex.rules import check_rules
@@ -177,7 +178,7 @@ def build_request(
 def build_count_request(request: Request) -> Request:
     """Build the request that counts the input tokens of another request; counting is free of charge.
 
-    The version suffix of the model is cut, because the endpoint refuses it
+    The endpoint refuses the version suffix of the model and some betas, so both are left out
     (page "Count tokens for Claude models", Google Cloud docs, 2026).
     """
     body = {name: request.body[name] for name in _COUNT_FIELDS if name in request.body}
@@ -186,7 +187,8 @@ def build_count_request(request: Request) -> Request:
     path = model_path(
         project=request.project, location=request.region, model="count-tokens", verb="rawPredict"
     )
-    return Request(url=base + path, headers=request.headers, body=body, model=request.model,
+    headers = _counting_headers(request.headers)
+    return Request(url=base + path, headers=headers, body=body, model=request.model,
                    project=request.project, region=request.region)  # fmt: skip
 
 
@@ -311,14 +313,28 @@ def _default_budget(options: RequestOptions, model: str, catalog: Catalog) -> di
 
 def _headers(options: RequestOptions) -> dict[str, str]:
     headers = {"Content-Type": "application/json"}
-    if options.beta:
-        headers[BETA_HEADER] = ",".join(options.beta)
+    given = {name: value for name, value in options.header.items() if name.lower() != BETA_HEADER}
+    by_hand = [str(value) for name, value in options.header.items() if name not in given]
+    # The service reads one header only.
+    if betas := _beta_names(",".join((*options.beta, *by_hand))):
+        headers[BETA_HEADER] = ",".join(betas)
     if options.label:
         headers["X-Vertex-AI-Labels"] = _labels(options.label)
-    headers.update(options.header)
+    headers.update(given)
     for name, value in headers.items():
         _check_header(name, value, own=name not in options.header)
     return headers
+
+
+def _beta_names(joined: str) -> list[str]:
+    return list(dict.fromkeys(name.strip() for name in joined.split(",") if name.strip()))
+
+
+def _counting_headers(headers: Mapping[str, str]) -> dict[str, str]:
+    refused = bundled_table()["services"]["betas"]["refused_in_count"]
+    betas = [name for name in _beta_names(headers.get(BETA_HEADER, "")) if name not in refused]
+    kept = {name: value for name, value in headers.items() if name != BETA_HEADER}
+    return {**kept, BETA_HEADER: ",".join(betas)} if betas else kept
 
 
 def _check_header(name: str, value: str, *, own: bool) -> None:

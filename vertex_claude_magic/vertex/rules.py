@@ -93,7 +93,7 @@ def _check_thinking(checked: Mapping[str, Any], body: Mapping[str, Any], model: 
         )
     if kind == "enabled":
         _check_budget(thinking, body, rules)
-    if kind == "disabled":
+    if kind in {"disabled", "between_tools"}:
         _check_disabled(body, model)
 
 
