@@ -12,7 +12,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from difflib import SequenceMatcher
 from hashlib import sha256
 from pathlib import Path
@@ -43,11 +43,13 @@ class Asked:
     """One question of a notebook: the number of its code cell (from 1), its state, and the reason.
 
     `state` is "recorded", "missing" or "stale": another question of the same cell is recorded.
+    `expected` says that its cell is meant to fail (the tag raises-exception).
     """
 
     cell: int
     state: str
     why: str = ""
+    expected: bool = False
 
 
 def check_notebooks(files: Sequence[Path], *, recording: Path | None, as_json: bool) -> int:
@@ -75,7 +77,8 @@ def check_notebooks(files: Sequence[Path], *, recording: Path | None, as_json: b
         print(json.dumps({"notebooks": listed}, indent=1))
     else:
         print("\n\n".join(_text(path, *result) for path, result in found.items()))
-    return int(any(each.state != "recorded" for questions, _ in found.values() for each in questions))
+    every = (each for questions, _ in found.values() for each in questions)
+    return int(any(each.state != "recorded" and not each.expected for each in every))
 
 
 def _need() -> None:
@@ -109,8 +112,9 @@ def _rehearsed(
     notebook = nbformat.reads(json.dumps(content), as_version=4)
     saved = [list(cell.get("outputs", ())) for cell in notebook.cells if cell.cell_type == "code"]
     for cell in notebook.cells:
-        # A cell that failed would end the run otherwise, and the questions after it would not be listed.
-        cell.get("metadata", {}).pop("tags", None)
+        if cell.cell_type == "code":
+            # A cell that is skipped keeps its outputs, and an old error is none of this run.
+            cell.outputs = []
     with tempfile.TemporaryDirectory(prefix="vertex-claude-") as name:
         notes = Path(name) / "questions"
         notes.touch()
@@ -123,7 +127,18 @@ def _rehearsed(
     numbers = {_key(cell.source): number for number, cell in reversed(list(enumerate(cells, start=1)))}
     digests = {number: _digests(outputs) for number, outputs in enumerate(saved, start=1)}
     questions = sort_questions(noted, numbers, digests, _records(noted))
-    failed = {number: why for number, cell in enumerate(cells, start=1) if (why := _error(cell))}
+    meant = {number for number, cell in enumerate(cells, start=1) if _is_meant_to_fail(cell)}
+    questions = [
+        replace(each, expected=True, why="its cell is meant to fail")
+        if each.cell in meant and each.state != "recorded"
+        else each
+        for each in questions
+    ]
+    failed = {
+        number: why
+        for number, cell in enumerate(cells, start=1)
+        if number not in meant and (why := _error(cell))
+    }
     return _with_unasked(cells, questions, failed)
 
 
@@ -213,6 +228,10 @@ def _digests(outputs: Sequence[Any]) -> frozenset[str]:
 def _key(source: str) -> str:
     # As the kernel's own watch over its cells makes it.
     return sha256(source.strip().encode("utf-8", "replace")).hexdigest()[:16]
+
+
+def _is_meant_to_fail(cell: Any) -> bool:
+    return "raises-exception" in cell.get("metadata", {}).get("tags", ())
 
 
 def _error(cell: Any) -> str:
