@@ -121,6 +121,8 @@ def _rehearsed(
         manager = _kernel(Path(name))
         client = NotebookClient(notebook, km=manager, timeout=_CELL_SECONDS, allow_errors=True,
                                 resources={"metadata": {"path": str(path.resolve().parent)}})  # fmt: skip
+        # A manager that was handed in would be left running.
+        client.owns_km = True
         client.execute(env=_environment(Path(name), notes, path, recording))
         noted = [json.loads(line) for line in notes.read_text(encoding="utf-8").splitlines()]
     cells = [cell for cell in notebook.cells if cell.cell_type == "code"]
@@ -205,10 +207,18 @@ def _former(
 
 
 def _likeness(one: Mapping[str, Any], two: Mapping[str, Any]) -> float:
-    first, second = (
-        json.dumps(each.get("body", {}).get("messages"), ensure_ascii=False)[-2_000:] for each in (one, two)
-    )
+    first, second = _prompt(one), _prompt(two)
     return SequenceMatcher(None, first, second, autojunk=False).ratio()
+
+
+def _prompt(request: Mapping[str, Any]) -> str:
+    """Return the texts of a request's messages, without what JSON adds and all prompts share."""
+    texts: list[str] = []
+    for message in request.get("body", {}).get("messages") or ():
+        content = message.get("content")
+        blocks = content if isinstance(content, (list, tuple)) else ()
+        texts += [content] if isinstance(content, str) else [str(block.get("text", "")) for block in blocks]
+    return "\n".join(texts)[-2_000:]
 
 
 def _records(noted: Sequence[Mapping[str, Any]]) -> dict[str, Mapping[str, Any]]:
