@@ -21,6 +21,7 @@ import hypothesis
 import pytest
 
 from vertex_claude_magic.session.journal.journal import close_journals
+from vertex_claude_magic.session.loaded import set_loaded
 from vertex_claude_magic.session.origin import set_origin
 from vertex_claude_magic.session.replay.recording import close_recordings
 
@@ -122,6 +123,7 @@ def home(monkeypatch: pytest.MonkeyPatch, homes: Iterator[Path]) -> Iterator[Pat
     close_journals()
     close_recordings()
     set_origin(None)
+    set_loaded(None)
 
 
 @pytest.fixture

@@ -106,6 +106,7 @@ def test_loading_the_extension_imports_next_to_nothing():
     assert own == {
         EXTENSION,
         *(f"{EXTENSION}.notebook{part}" for part in ("", ".magics", ".settings", ".hooks", ".cells")),
+        *(f"{EXTENSION}.session{part}" for part in ("", ".loaded")),
     }
 
 

@@ -294,7 +294,7 @@ def test_a_miss_where_nothing_is_recorded_says_where_was_looked(claude_emulator,
     """In the recording, in the journal, in neither."""
     for options, where in (
         ({}, "in the journal"),
-        ({"recording": str(tmp_path / "r.claude")}, "r.claude or in the journal"),
+        ({"recording": str(tmp_path / "r.claude")}, "r.claude, and"),
         ({"recording": str(tmp_path / "r.claude"), "journal": "off"}, "r.claude, and"),
         ({"journal": "off"}, "recorded anywhere"),
     ):

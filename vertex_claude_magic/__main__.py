@@ -54,7 +54,7 @@ _COMMANDS: dict[str, tuple[Callable[[Sequence[str]], int], str]] = {
     "demo": (_demo, "run the example notebook against an emulator on this machine"),
     "doctor": (_doctor, "find out why Claude on Vertex AI does not answer"),
     "models": (_models, "print the model table"),
-    "notebook": (_notebook, "list the AI answers of notebook files, or take them out"),
+    "notebook": (_notebook, "list the AI answers of notebook files, take them out, or rehearse a lesson"),
     "emulator": (_emulator, "run the emulator by itself"),
     "journal": (_journal, "look into the journal, shrink it, export and import answers"),
 }

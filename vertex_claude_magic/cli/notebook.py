@@ -1,7 +1,7 @@
-"""`vertex-claude notebook`: list the AI answers of notebook files, or take them out.
+"""`vertex-claude notebook`: list the AI answers of notebook files, take them out, or rehearse a lesson.
 
 What an answer says of itself is in the metadata of its output. It is a note and no proof: whoever edits a
-file can edit that too. Nothing in a notebook is run.
+file can edit that too. Only `check` runs a notebook.
 """
 
 from __future__ import annotations
@@ -24,18 +24,22 @@ __all__ = ["main"]
 
 
 def main(argv: Sequence[str]) -> int:
-    """Audit or strip notebooks; 0 after a good end, 2 if a file to audit could not be read.
+    """Audit, strip or check notebooks; 0 after a good end, 1 if a question is not recorded, 2 if a file is unreadable.
 
     Raises:
         OptionError: the file to strip cannot be read or written, or is no notebook.
     """
     options = _parser().parse_args(argv)
+    if options.action == "check":
+        from vertex_claude_magic.cli.notebook_check import check_notebooks
+
+        return check_notebooks(options.file, recording=options.recording, as_json=options.json)
     return _audit(options.file, as_json=options.json) if options.action == "audit" else _strip(options)
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="vertex-claude notebook", allow_abbrev=False, description=__doc__)
-    actions = parser.add_subparsers(dest="action", required=True, metavar="audit|strip")
+    actions = parser.add_subparsers(dest="action", required=True, metavar="audit|strip|check")
     audit = actions.add_parser(
         "audit", allow_abbrev=False, help="list every AI answer: model, date, tokens, cost, edited since?"
     )
@@ -44,6 +48,17 @@ def _parser() -> argparse.ArgumentParser:
     strip = actions.add_parser("strip", allow_abbrev=False, help="remove every AI answer, and nothing else")
     strip.add_argument("file", type=Path, metavar="FILE.ipynb")
     strip.add_argument("-o", "--output", type=Path, metavar="OUT", help="write there and leave FILE as it is")
+    check = actions.add_parser(
+        "check",
+        allow_abbrev=False,
+        help="run a lesson from its recording, without network or login, and list what is not recorded",
+    )
+    check.add_argument("file", nargs="+", type=Path, metavar="FILE.ipynb")
+    check.add_argument(
+        "--recording", type=Path, metavar="FILE.claude",
+        help="the recording; by default VERTEX_CLAUDE_RECORDING, then the file beside the notebook",
+    )  # fmt: skip
+    check.add_argument("--json", action="store_true", help="print JSON")
     return parser
 
 

@@ -233,6 +233,8 @@ class Question:
         self._remind = remind
         self._label = self._make_label()
         self._started = False
+        # A replay that comes at once is drawn once, as what it will be.
+        self._at_once = False
         self._stream: Stream | None = None
         self._remarks = list(notes)
 
@@ -249,7 +251,8 @@ class Question:
             request = prepared.request
             if self._client.is_kept(request, self._options):
                 self._label = f"⟲ replayed · {self._label}"
-            if "requests" not in sys.modules:
+                self._at_once = find_setting("replay_pace", self._options).value == "instant"
+            if "requests" not in sys.modules and not self._at_once:
                 # The first question of a kernel loads the HTTP stack, which would hold the page up.
                 self._start()
             self._check_stopped()
@@ -278,11 +281,14 @@ class Question:
     def _ask(self, request: Request) -> Reply:
         with self._client.send(request, self._options, notify=self._wait) as self._stream:
             # The request is on its way, and the page is drawn while it travels.
-            self._start()
+            if not self._at_once:
+                self._start()
             return self._follow(self._stream)
 
     def _ask_again(self, request: Request, why: str) -> Reply:
         self._remarks.append(f"The first answer {why}.")
+        self._at_once = False
+        self._start()
         self._view.again(self._remarks[-1])
         return self._ask(request)
 
@@ -310,7 +316,7 @@ class Question:
 
     def _follow(self, stream: Stream) -> Reply:
         view = self._view
-        hold = self._options.no_stream
+        hold = self._options.no_stream or self._at_once
         while not stream.done:
             self._check_stopped()
             due = view.due_in()

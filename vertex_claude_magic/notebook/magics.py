@@ -13,6 +13,7 @@ from traitlets import Any as AnyTrait
 
 from vertex_claude_magic.notebook.cells import CellsMet, CellWatch, cell_metadata
 from vertex_claude_magic.notebook.settings import Settings
+from vertex_claude_magic.session.loaded import set_loaded
 
 if TYPE_CHECKING:
     from vertex_claude_magic.emulator import Emulator
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from vertex_claude_magic.notebook.usage import UsageReport
     from vertex_claude_magic.session.claude import Claude
     from vertex_claude_magic.session.control_room import ControlRoom
+    from vertex_claude_magic.session.loaded import Loaded
     from vertex_claude_magic.session.prompt import Scope
     from vertex_claude_magic.session.spend import Tally
     from vertex_claude_magic.vertex.reply import Reply
@@ -300,7 +302,9 @@ class ClaudeMagics(Magics, Settings):  # type: ignore[misc]
         client = self._clients.get(emulated)
         if client is None:
             token = "emulator" if emulated else None
-            client = self._clients[emulated] = Claude(access_token=token, control=self.control)
+            client = self._clients[emulated] = Claude(
+                access_token=token, control=self.control, settings=self.options()
+            )
         client.options = self.options()
         return client
 
@@ -321,6 +325,14 @@ class ClaudeMagics(Magics, Settings):  # type: ignore[misc]
         if self.emulator is None:
             return options
         return replace(options, base_url=self.emulator.base_url, project=self.emulator.project)
+
+    def loaded(self) -> Loaded:
+        """Return the settings that a `Claude()` of this kernel takes over."""
+        from vertex_claude_magic.session.loaded import Loaded
+
+        if self.emulator is None:
+            return Loaded(options=self.options())
+        return Loaded(options=super().options(), demo=self.options(), token="emulator")  # noqa: S106 - the fixed one
 
     def scope(self) -> Scope:
         """Return where prompts find their values: the user's variables, and how IPython shows an object."""
@@ -385,6 +397,8 @@ def load(shell: Any) -> None:
     unload(shell)
     magics = ClaudeMagics(shell)
     shell.register_magics(magics)
+    set_loaded(magics.loaded)
+    magics.tell_missing_recording()
     add_hooks(shell, magics)
 
 
@@ -397,6 +411,7 @@ def unload(shell: Any) -> None:
         shell.configurables.remove(old)
         shell.magics_manager.registry.pop(ClaudeMagics.__name__, None)
         old.close()
+        set_loaded(None)
     for kind in ("line", "cell"):
         for name in _NAMES:
             shell.magics_manager.magics[kind].pop(name, None)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from traitlets import Bool, Dict, Enum, Float, HasTraits, Int, List, TraitError, Unicode, validate
+from traitlets import Bool, Dict, Enum, Float, HasTraits, Int, List, TraitError, Unicode, observe, validate
 
 if TYPE_CHECKING:
     from vertex_claude_magic.session.options import AskOptions
@@ -74,7 +74,9 @@ class Settings(HasTraits):
         "or refresh (ask, and keep the new answer); empty means VERTEX_CLAUDE_REPLAY, then off.",
     ).tag(config=True)
     replay_pace = Enum(
-        ("recorded", "instant"), "recorded", help="Whether replayed answers come as they came, or at once."
+        ("instant", "recorded"),
+        "instant",
+        help="Whether replayed answers come at once, or at the pace at which they came (for demonstrations).",
     ).tag(config=True)
     replay_errors = Bool(False, help="Keep and replay errors of the service too.").tag(config=True)
     recording = Unicode(
@@ -117,6 +119,22 @@ class Settings(HasTraits):
         from vertex_claude_magic.session.options import AskOptions, merge
 
         return merge(AskOptions(), self.values())
+
+    @observe("recording", "replay")
+    def _check_recording(self, change: Any) -> None:
+        if change["new"]:
+            self.tell_missing_recording()
+
+    def tell_missing_recording(self) -> None:
+        """Print one line if the recording that is set, here or in the environment, is not there."""
+        import os
+
+        if not (self.recording or os.environ.get("VERTEX_CLAUDE_RECORDING")):
+            return
+        from vertex_claude_magic.session.keeping import missing_recording
+
+        if line := missing_recording(self.options()):
+            print(line)
 
     @validate("max_tokens")
     def _check_max_tokens(self, proposal: Any) -> Any:

@@ -19,10 +19,11 @@ from vertex_claude_magic.session.options import AskOptions, find_setting, merge
 from vertex_claude_magic.session.prompt import Scope
 from vertex_claude_magic.session.question import Prepared, prepare
 from vertex_claude_magic.session.recall import NO_PROJECT, recall, unrecorded
+from vertex_claude_magic.session.replay.rehearsal import is_rehearsal, note_question, refusal
 from vertex_claude_magic.session.spend import count_or_bound, read_count
+from vertex_claude_magic.session.start import authorizer_of, start_notice, taken_over
 from vertex_claude_magic.session.stream import Stream, StreamContext
 from vertex_claude_magic.vertex.admin import Admin, Place
-from vertex_claude_magic.vertex.auth import ApplicationDefault, Authorizer, FixedToken
 from vertex_claude_magic.vertex.request import build_count_request, in_project
 from vertex_claude_magic.vertex.retry import RetryPolicy
 from vertex_claude_magic.vertex.transport import Transport
@@ -31,6 +32,7 @@ from vertex_claude_magic.vertex.waiting import pause, wait_for
 if TYPE_CHECKING:
     from vertex_claude_magic.session.recorder import Recorder
     from vertex_claude_magic.session.replay.memory import Memory
+    from vertex_claude_magic.vertex.auth import Authorizer
     from vertex_claude_magic.vertex.reply import Reply
     from vertex_claude_magic.vertex.request import Request
     from vertex_claude_magic.vertex.transport import Exchange
@@ -54,10 +56,11 @@ class Claude(CopiedAsSettings):
         policy: How patient to be with a service that is slow or refuses.
         control: What checks have found so far; the errors of this object tell of it.
         clock: Monotonic seconds; for tests.
+        settings: All options at once, in place of those below and of the magics.
         options: Defaults for all questions, under the names of `ask`.
 
-    What is not given comes from the environment (`ANTHROPIC_VERTEX_PROJECT_ID`, `CLOUD_ML_REGION`,
-    `ANTHROPIC_VERTEX_BASE_URL` and so on), then from the credentials.
+    What is not given comes from the settings that the loaded magics have now, from the environment
+    (`ANTHROPIC_VERTEX_PROJECT_ID`, `CLOUD_ML_REGION` and so on), then from the credentials.
 
     >>> from vertex_claude_magic.emulator import Emulator
     >>> with Emulator() as emulator:
@@ -78,13 +81,19 @@ class Claude(CopiedAsSettings):
         policy: RetryPolicy | None = None,
         control: ControlRoom | None = None,
         clock: Callable[[], float] = time.monotonic,
+        settings: AskOptions | None = None,
         **options: Any,
     ) -> None:
-        self.options = merge(AskOptions(), {"project": project, "region": region, "model": model, **options})
+        given = {"project": project, "region": region, "model": model, **options}
+        if settings is None:
+            settings, access_token = taken_over(given, credentials, access_token)
+        self.options = settings
+        if notice := start_notice(settings, given):
+            _log.warning("%s", notice)
         self._clock = clock
         self.keeping = Keeping()
         self._policy = policy or RetryPolicy()
-        login = _authorizer(credentials, access_token)
+        login = authorizer_of(credentials, access_token)
         self._transport = Transport(authorizer=login, policy=self._policy, clock=clock)
         self.control = control or ControlRoom(notes=JournalNotes(lambda: journal_of(self.options)))
 
@@ -185,6 +194,7 @@ class Claude(CopiedAsSettings):
         """
         memory = memory_of(options)
         found = memory.look(request, take=True) if memory.answers else None
+        note_question(request, memory, found=found is not None)
         context = StreamContext(
             request=request,
             catalog=self.catalog(options),
@@ -198,8 +208,11 @@ class Claude(CopiedAsSettings):
             return Stream(self.keeping.play(request, options, memory, found, self._clock), context)
         if memory.mode == "only":
             raise memory.miss(request)
+        if memory.answers:
+            context = replace(context, without_login=partial(memory.miss_without_login, request))
         if request.project == NO_PROJECT:
-            request = in_project(request, self.project(options, notify))
+            with memory.missed_without_login(request):
+                request = in_project(request, self.project(options, notify))
         return self._sent(replace(context, request=request), options, memory)
 
     def is_kept(self, request: Request, options: AskOptions) -> bool:
@@ -257,11 +270,13 @@ class Claude(CopiedAsSettings):
 
         Where a record answers it or nothing may be sent, and no project is named, nobody is asked for one.
         """
-        request = self.prepare(prompt, unrecorded(options), scope=scope, notify=notify).request
+        sent = unrecorded(options)
+        request = self._prepared(prompt, sent, scope, lambda: self.project(sent, notify)).request
         memory = memory_of(options)
         if request.project != NO_PROJECT or memory.mode == "only" or memory.look(request) is not None:
             return request
-        return in_project(request, self.project(options, notify))
+        with memory.missed_without_login():
+            return in_project(request, self.project(options, notify))
 
     def count(self, prompt: Prompt, *, names: Mapping[str, Any] | None = None, **options: Any) -> int:
         """Return the exact number of input tokens; the service counts them free of charge.
@@ -281,7 +296,8 @@ class Claude(CopiedAsSettings):
         memory = memory_of(options)
         known = memory.counted(request)
         if known is None:
-            known = read_count(self.exchange(build_count_request(request), options).whole())
+            with memory.missed_without_login():
+                known = read_count(self.exchange(build_count_request(request), options).whole())
             self.keeping.keep_count(memory, request, known)
         return known
 
@@ -377,6 +393,8 @@ class Claude(CopiedAsSettings):
             timeout: Seconds for the whole answer; None means those of the options.
             retry: Whether it may be sent again if it fails.
         """
+        if is_rehearsal():
+            raise refusal()
         return self._transport.send(
             request,
             self.catalog(options),
@@ -384,14 +402,6 @@ class Claude(CopiedAsSettings):
             trusted_hosts=options.trusted_hosts,
             retry=retry,
         )
-
-
-def _authorizer(credentials: Any, access_token: str | None) -> Authorizer:
-    if access_token is not None:
-        return FixedToken(access_token)
-    if isinstance(credentials, ApplicationDefault):
-        return credentials
-    return ApplicationDefault(credentials=credentials)
 
 
 def _scope(names: Mapping[str, Any] | None) -> Scope | None:

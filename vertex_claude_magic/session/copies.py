@@ -8,13 +8,13 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import urlsplit
 
-from typing_extensions import Self
-
 from vertex_claude_magic.errors import PickleRefused
 from vertex_claude_magic.session.secret_scan import find_secret
 from vertex_claude_magic.vertex.auth import ApplicationDefault, FixedToken
 
 if TYPE_CHECKING:
+    from typing_extensions import Self
+
     from vertex_claude_magic.session.options import AskOptions
     from vertex_claude_magic.vertex.auth import Authorizer
     from vertex_claude_magic.vertex.retry import RetryPolicy

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from vertex_claude_magic import errors
+from vertex_claude_magic.errors import quote_path
 from vertex_claude_magic.process import at_fork
 from vertex_claude_magic.session.journal.calls import LOCAL, Call, day_of
 from vertex_claude_magic.session.journal.journal import journal_at
@@ -21,6 +22,7 @@ from vertex_claude_magic.session.recorder import Recorder, attempt
 from vertex_claude_magic.session.replay.memory import Memory
 from vertex_claude_magic.session.replay.playback import Playback
 from vertex_claude_magic.session.replay.recording import recording_at
+from vertex_claude_magic.session.replay.rehearsal import replay_mode
 from vertex_claude_magic.session.spend import Limits, Tally, count_or_bound, worst_case
 from vertex_claude_magic.vertex.canonical import attachments
 from vertex_claude_magic.vertex.lineage import answered_by
@@ -31,9 +33,10 @@ if TYPE_CHECKING:
     from vertex_claude_magic.catalog import Catalog
     from vertex_claude_magic.session.journal.journal import Journal
     from vertex_claude_magic.session.replay.memory import Found
+    from vertex_claude_magic.session.replay.recording import Recording
     from vertex_claude_magic.vertex.request import Request
 
-__all__ = ["Keeping", "journal_of", "limits_of", "memory_of"]
+__all__ = ["Keeping", "journal_of", "limits_of", "memory_of", "missing_recording"]
 
 
 def journal_of(options: AskOptions) -> Journal | None:
@@ -57,11 +60,28 @@ def memory_of(options: AskOptions) -> Memory:
     """
     recording = find_setting("recording", options).value
     return Memory(
-        mode=str(find_setting("replay", options).value),
+        mode=replay_mode(options),
         journal=journal_of(options),
         recording=recording_at(_path(str(recording))) if recording else None,
         errors=options.replay_errors,
     )
+
+
+def missing_recording(options: AskOptions) -> str:
+    """Return one line that says that the recording which is set is not there, empty if it is or none is set."""
+    named = find_setting("recording", options)
+    if not named.value:
+        return ""
+    path = _path(str(named.value)).absolute()
+    if path.is_file():
+        return ""
+    by = f" (from {named.origin})" if named.origin.isupper() else ""
+    where = f"The recording {quote_path(str(path))}{by}"
+    if path.exists():
+        return f"{where} is a folder. Name a file, such as lesson.claude."
+    if find_setting("replay", options).value == "only":
+        return f"{where} does not exist, so --replay only has nothing to answer from. Check the path."
+    return f"{where} does not exist yet. Check the path if it should; otherwise the first answer creates it."
 
 
 def limits_of(options: AskOptions) -> Limits:
@@ -109,10 +129,15 @@ class Keeping:
             memory.journal.replayed(call, found.kept.call, error=found.tape.error is not None)
         if memory.recording is not None and not found.recorded:
             # What the journal knew belongs to the notebook all the same.
-            attempt(partial(memory.recording.add, call.key, found.kept, call.origin), self._tell)
+            attempt(partial(self._take_over, memory.recording, call, found), self._tell)
         paced = find_setting("replay_pace", options).value != "instant"
         return Playback(found.tape, paced=paced, message_id=found.kept.message_id,
                         request_id=found.kept.request_id, clock=clock)  # fmt: skip
+
+    def _take_over(self, recording: Recording, call: Call, found: Found) -> None:
+        recording.add(call.key, found.kept, call.origin)
+        where = quote_path(str(recording.path))
+        self._tell(f"This answer was in the journal; it is now in the recording {where} too.", False)
 
     def recorder(
         self,

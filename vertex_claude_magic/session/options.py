@@ -35,14 +35,14 @@ DEFAULTS: Mapping[str, Any] = {
     "format": "markdown",
     "value_tokens": 4_000,
     "replay": "off",
-    "replay_pace": "recorded",
+    "replay_pace": "instant",
     # Anthropic advises to keep at least 30 rolling days of activity ("Claude on Google Cloud", Claude docs, 2026).
     "journal_days": 30,
     "journal_megabytes": 500,
 }
 FORMATS = ("markdown", "text", "json", "code")
 REPLAY_MODES = ("off", "auto", "only", "refresh")
-REPLAY_PACES = ("recorded", "instant")
+REPLAY_PACES = ("instant", "recorded")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -54,7 +54,7 @@ class AskOptions(RequestOptions):
     tokens, for one value in a prompt and for all of its text. `replay` says whether an answer that is
     kept may be given again, `recording` names the file that keeps a notebook's, `journal` the file that keeps
     all ("off" for none) for `journal_days` days and up to `journal_megabytes` (10^6 bytes); `replay_pace` is
-    "recorded" or "instant". `max_cost`, `max_session_cost` and `max_daily_cost` are limits in USD.
+    "instant" or "recorded". `max_cost`, `max_session_cost` and `max_daily_cost` are limits in USD.
     None or an empty value means: not said here.
     """
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from vertex_claude_magic.errors import OptionError, quote
 from vertex_claude_magic.session.options import AskOptions, find_setting
+from vertex_claude_magic.session.replay.rehearsal import note_question, replay_mode
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -47,6 +48,7 @@ def recall(memory: Memory, options: AskOptions, build: Callable[[AskOptions], Pr
     if isinstance(outcomes[0], OptionError):
         raise outcomes[0]
     if memory.mode == "only":
+        note_question(outcomes[0].request, memory, found=False)
         raise memory.miss(outcomes[0].request)
     return outcomes[0]
 
@@ -56,7 +58,7 @@ def unrecorded(options: AskOptions) -> AskOptions:
 
     Where a record may answer, nobody is asked for the project yet.
     """
-    answers = find_setting("replay", options).value in {"auto", "only"}
+    answers = replay_mode(options) in {"auto", "only"}
     named = find_setting("project", options).value
     return replace(options, replay="off", project=NO_PROJECT if answers and not named else named)
 

@@ -56,6 +56,8 @@ class StreamContext:
     read: Callable[[Reply], Reply] | None = None
     recorder: Recorder | None = None
     found: Found | None = None
+    # The error where there are no credentials; None leaves the login's own.
+    without_login: Callable[[], errors.ClaudeError] | None = None
     now: Callable[[], datetime] = _utc_now
 
 
@@ -287,6 +289,8 @@ class Stream:
         )
 
     def _failed(self, error: errors.ClaudeError) -> errors.ClaudeError:
+        if isinstance(error, errors.CredentialsNotFound) and self._context.without_login is not None:
+            error = self._context.without_login()
         begun = self._head is not None
         if begun and type(error) is errors.NetworkError:
             error = _interrupted(

@@ -1,0 +1,99 @@
+"""`vertex-claude notebook check`: each question of a lesson is recorded, missing or stale."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+import nbformat
+import pytest
+from journals import client
+
+from vertex_claude_magic.__main__ import main
+from vertex_claude_magic.cli.notebook_check import Asked, sort_questions
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+LOAD = "%load_ext vertex_claude_magic\n%config ClaudeMagics.model = 'haiku'"
+ASK = "%%claude\nName three rivers of Norway."
+PYTHON = "from vertex_claude_magic import Claude\nClaude().ask('What is the median of 1, 2 and 9?').text"
+
+
+@pytest.fixture
+def lesson(claude_emulator, tmp_path) -> Path:
+    """A notebook beside the recording of two questions: a cell's and one of Python code."""
+    claude = client(claude_emulator, recording=str(tmp_path / "lesson.claude"), journal="off")
+    for prompt in ("Name three rivers of Norway.", "What is the median of 1, 2 and 9?"):
+        claude.ask(prompt)
+    return tmp_path / "lesson.ipynb"
+
+
+def write(path: Path, *sources: str) -> bytes:
+    cells = [nbformat.v4.new_code_cell(source) for source in sources]
+    nbformat.write(nbformat.v4.new_notebook(cells=cells), path)
+    return path.read_bytes()
+
+
+def test_a_lesson_that_is_recorded_is_right_and_its_file_stays_as_it_is(lesson, claude_emulator, capsys):
+    """Cells and Python code, also where a cell asks for another way to replay; nothing is sent."""
+    before, sent = (
+        write(lesson, LOAD, ASK, PYTHON, ASK.replace("claude", "claude --replay off", 1)),
+        len(claude_emulator.requests),
+    )
+    assert main(["notebook", "check", str(lesson)]) == 0
+    assert "3 recorded, 0 missing, 0 stale" in capsys.readouterr().out
+    assert lesson.read_bytes() == before
+    assert len(claude_emulator.requests) == sent
+
+
+def test_what_is_not_recorded_and_what_was_changed_are_told_apart(lesson, capsys):
+    """An edited question is stale, a new one missing, and the cells after them run all the same."""
+    write(lesson, LOAD, ASK.replace("three", "four"), "%%claude\nWhy is the sky blue at noon?", PYTHON)
+    assert main(["notebook", "check", "--json", str(lesson)]) == 1
+    (found,) = json.loads(capsys.readouterr().out)["notebooks"]
+    states = [(each["cell"], each["state"]) for each in found["questions"]]
+    assert states == [(2, "stale"), (3, "missing"), (4, "recorded")]
+
+
+@pytest.mark.parametrize(
+    "arguments", [["none.ipynb"], ["--recording", "none.claude", "lesson.ipynb"]], ids=str
+)
+def test_a_file_that_is_not_there_is_an_error_of_usage(lesson, monkeypatch, capsys, arguments):
+    """Status 2, in one line."""
+    write(lesson, LOAD)
+    monkeypatch.chdir(lesson.parent)
+    assert main(["notebook", "check", *arguments]) == 2
+    assert len(capsys.readouterr().err.strip().splitlines()) == 1
+
+
+def request(prompt: str, **body: object) -> dict[str, object]:
+    return {"model": "m", "body": {"messages": [{"role": "user", "content": prompt}], **body}}
+
+
+@pytest.mark.parametrize(
+    ("asked", "saved", "state"),
+    [
+        (request("Name three rivers.", max_tokens=9), (), "stale"),
+        (request("Name four rivers."), (), "stale"),
+        (request("Explain entropy to a cook."), (), "missing"),
+        (request("Explain entropy to a cook."), ("old",), "stale"),
+        (request("Name three rivers.", max_tokens=9), ("other",), "stale"),
+    ],
+    ids=["option", "edited", "new", "rewritten", "alike"],
+)
+def test_a_question_is_stale_where_its_cell_has_another_recorded_one(asked, saved, state):
+    """Known from the cell's saved output, else from what no question was answered from."""
+    note = {"cell": "c", "digest": "new", "found": False, "canonical": asked}
+    (found,) = sort_questions([note], {"c": 4}, {4: frozenset(saved)}, {"old": request("Name three rivers.")})
+    assert (found.cell, found.state) == (4, state)
+
+
+def test_a_record_that_answered_a_question_makes_no_other_one_stale():
+    """It is still needed as it is."""
+    notes = [
+        {"cell": "a", "digest": "old", "found": True},
+        {"cell": "b", "digest": "new", "found": False, "canonical": request("Name four rivers.")},
+    ]
+    found = sort_questions(notes, {"a": 1, "b": 2}, {}, {"old": request("Name three rivers.")})
+    assert found == [Asked(cell=1, state="recorded"), Asked(cell=2, state="missing")]

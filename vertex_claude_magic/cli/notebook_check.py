@@ -1,0 +1,303 @@
+"""`vertex-claude notebook check`: run a lesson from its recording alone, and list what is not recorded.
+
+The kernel gets no network where the system lets us take it away (`unshare`), no credentials, and answers
+from records only whatever its cells set. The notebook's file is read and not written.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from dataclasses import asdict, dataclass, replace
+from difflib import SequenceMatcher
+from hashlib import sha256
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from vertex_claude_magic.cli.notebook_file import read_notebook
+from vertex_claude_magic.errors import MissingExtra, OptionError, quote
+from vertex_claude_magic.notebook.provenance import find_provenance
+from vertex_claude_magic.session.replay.difference import differences
+from vertex_claude_magic.session.replay.recording_text import read_records
+from vertex_claude_magic.session.replay.rehearsal import REHEARSAL
+from vertex_claude_magic.vertex.canonical import digest_of
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+__all__ = ["Asked", "check_notebooks", "sort_questions"]
+
+_CELL_SECONDS = 300
+# How alike two prompts are (0 to 1) before one counts as the other, edited.
+_ALIKE = 0.6
+# What a login or another place to ask may come from.
+_LEFT_OUT = ("ANTHROPIC_", "GOOGLE_", "GCLOUD_", "CLOUDSDK_", "GCE_")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Asked:
+    """One question of a notebook: the number of its code cell (from 1), its state, and the reason.
+
+    `state` is "recorded", "missing" or "stale": another question of the same cell is recorded.
+    `expected` says that its cell is meant to fail (the tag raises-exception).
+    """
+
+    cell: int
+    state: str
+    why: str = ""
+    expected: bool = False
+
+
+def check_notebooks(files: Sequence[Path], *, recording: Path | None, as_json: bool) -> int:
+    """Rehearse notebooks; 0 if every question is recorded, 1 if one is not.
+
+    Args:
+        files: The notebooks.
+        recording: The recording, None for the one that is set or that stands beside a notebook.
+        as_json: Whether JSON is printed.
+
+    Raises:
+        OptionError: a file cannot be read or is not a notebook, or the recording is not there.
+        MissingExtra: what runs a notebook is not installed.
+    """
+    _need()
+    if recording is not None and not recording.is_file():
+        raise OptionError(f"There is no recording {quote(str(recording))}.", cure="Check the path.")
+    notebooks = {path: read_notebook(path).content for path in dict.fromkeys(files)}
+    found = {path: _rehearsed(path, content, recording) for path, content in notebooks.items()}
+    if as_json:
+        listed = [
+            {"file": quote(str(path)), "questions": [asdict(each) for each in questions], "failed": failed}
+            for path, (questions, failed) in found.items()
+        ]
+        print(json.dumps({"notebooks": listed}, indent=1))
+    else:
+        print("\n\n".join(_text(path, *result) for path, result in found.items()))
+    every = (each for questions, _ in found.values() for each in questions)
+    return int(any(each.state != "recorded" and not each.expected for each in every))
+
+
+def _need() -> None:
+    from importlib.util import find_spec
+
+    if any(find_spec(module) is None for module in ("nbclient", "ipykernel")):
+        raise MissingExtra(
+            "Running a notebook needs Jupyter.", cure='Run: pip install "vertex-claude-magic[demo]"'
+        )
+
+
+def _text(path: Path, questions: Sequence[Asked], failed: Mapping[int, str]) -> str:
+    lines = [quote(str(path))]
+    lines += [f"  cell {each.cell}: {each.state}{f' ({each.why})' if each.why else ''}" for each in questions]
+    lines += [f"  cell {number} failed: {why}" for number, why in failed.items()]
+    counts = {state: sum(each.state == state for each in questions) for state in _STATES}
+    return "\n".join([*lines, "  " + ", ".join(f"{count} {state}" for state, count in counts.items())])
+
+
+_STATES = ("recorded", "missing", "stale")
+
+
+def _rehearsed(
+    path: Path, content: dict[str, Any], recording: Path | None
+) -> tuple[list[Asked], dict[int, str]]:
+    """Run one notebook; return its questions, and the cells that failed for another reason than a miss."""
+    import nbformat
+    from nbclient import NotebookClient
+
+    # Read as nbformat reads it, which joins the lines of a cell.
+    notebook = nbformat.reads(json.dumps(content), as_version=4)
+    saved = [list(cell.get("outputs", ())) for cell in notebook.cells if cell.cell_type == "code"]
+    for cell in notebook.cells:
+        if cell.cell_type == "code":
+            # A cell that is skipped keeps its outputs, and an old error is none of this run.
+            cell.outputs = []
+    with tempfile.TemporaryDirectory(prefix="vertex-claude-") as name:
+        notes = Path(name) / "questions"
+        notes.touch()
+        manager = _kernel(Path(name))
+        client = NotebookClient(notebook, km=manager, timeout=_CELL_SECONDS, allow_errors=True,
+                                resources={"metadata": {"path": str(path.resolve().parent)}})  # fmt: skip
+        # A manager that was handed in would be left running.
+        client.owns_km = True
+        client.execute(env=_environment(Path(name), notes, path, recording))
+        noted = [json.loads(line) for line in notes.read_text(encoding="utf-8").splitlines()]
+    cells = [cell for cell in notebook.cells if cell.cell_type == "code"]
+    numbers = {_key(cell.source): number for number, cell in reversed(list(enumerate(cells, start=1)))}
+    digests = {number: _digests(outputs) for number, outputs in enumerate(saved, start=1)}
+    questions = sort_questions(noted, numbers, digests, _records(noted))
+    meant = {number for number, cell in enumerate(cells, start=1) if _is_meant_to_fail(cell)}
+    questions = [
+        replace(each, expected=True, why="its cell is meant to fail")
+        if each.cell in meant and each.state != "recorded"
+        else each
+        for each in questions
+    ]
+    failed = {
+        number: why
+        for number, cell in enumerate(cells, start=1)
+        if number not in meant and (why := _error(cell))
+    }
+    return _with_unasked(cells, questions, failed)
+
+
+def _with_unasked(
+    cells: Sequence[Any], questions: Sequence[Asked], failed: Mapping[int, str]
+) -> tuple[list[Asked], dict[int, str]]:
+    """Count a cell that failed before it could ask as missing: nobody can say that it is recorded."""
+    asked = {each.cell for each in questions}
+    unasked = [
+        Asked(cell=number, state="missing", why=f"not asked: {why}")
+        for number, why in failed.items()
+        if number not in asked and "claude" in cells[number - 1].source.lower()
+    ]
+    known = {each.cell for each in questions if each.state != "recorded"} | {each.cell for each in unasked}
+    rest = {number: why for number, why in failed.items() if number not in known and "ReplayMiss" not in why}
+    return sorted([*questions, *unasked], key=lambda each: each.cell), rest
+
+
+def sort_questions(
+    noted: Sequence[Mapping[str, Any]],
+    numbers: Mapping[str, int],
+    saved: Mapping[int, frozenset[str]],
+    records: Mapping[str, Mapping[str, Any]],
+) -> list[Asked]:
+    """Tell of each question whether it is recorded, missing or stale.
+
+    Args:
+        noted: What the kernel noted of each question.
+        numbers: The numbers of the cells by the key of their source.
+        saved: The digests that the saved outputs of a cell name.
+        records: The recorded requests by their digest.
+    """
+    played = {note["digest"] for note in noted if note["found"]}
+    # A record that no question was answered from is what a changed question has left behind.
+    left = {digest: request for digest, request in records.items() if digest not in played}
+    questions = []
+    for note in noted:
+        number = numbers.get(note["cell"], 0)
+        if note["found"]:
+            questions.append(Asked(cell=number, state="recorded"))
+            continue
+        former = _former(note["canonical"], saved.get(number, frozenset()), left)
+        if former is None:
+            questions.append(Asked(cell=number, state="missing"))
+            continue
+        differ = "; ".join(differences(note["canonical"], left.pop(former))[:4])
+        questions.append(Asked(cell=number, state="stale", why=f"differs from the recorded one in {differ}"))
+    return questions
+
+
+def _former(
+    asked: Mapping[str, Any], saved: frozenset[str], left: Mapping[str, Mapping[str, Any]]
+) -> str | None:
+    """Return the digest of the recorded question that a cell asked before it was changed, None if there is none.
+
+    The cell's saved output names it; where the outputs were cleared, the most alike of those left over counts.
+    """
+    named = [digest for digest in left if digest in saved]
+    if named:
+        return named[0]
+    scored = [(_likeness(asked, request), digest) for digest, request in left.items()]
+    best = max(scored, default=(0.0, ""))
+    return best[1] if best[0] >= _ALIKE else None
+
+
+def _likeness(one: Mapping[str, Any], two: Mapping[str, Any]) -> float:
+    first, second = _prompt(one), _prompt(two)
+    return SequenceMatcher(None, first, second, autojunk=False).ratio()
+
+
+def _prompt(request: Mapping[str, Any]) -> str:
+    """Return the texts of a request's messages, without what JSON adds and all prompts share."""
+    texts: list[str] = []
+    for message in request.get("body", {}).get("messages") or ():
+        content = message.get("content")
+        blocks = content if isinstance(content, (list, tuple)) else ()
+        texts += [content] if isinstance(content, str) else [str(block.get("text", "")) for block in blocks]
+    return "\n".join(texts)[-2_000:]
+
+
+def _records(noted: Sequence[Mapping[str, Any]]) -> dict[str, Mapping[str, Any]]:
+    found: dict[str, Mapping[str, Any]] = {}
+    for name in dict.fromkeys(note["recording"] for note in noted if note["recording"]):
+        if Path(name).is_file():
+            for kept in read_records(Path(name).read_text(encoding="utf-8-sig")):
+                found[digest_of(kept.canonical)] = kept.canonical
+    return found
+
+
+def _digests(outputs: Sequence[Any]) -> frozenset[str]:
+    hashes = ((find_provenance(output) or {}).get("prompt_hash") for output in outputs)
+    return frozenset(each for each in hashes if isinstance(each, str))
+
+
+def _key(source: str) -> str:
+    # As the kernel's own watch over its cells makes it.
+    return sha256(source.strip().encode("utf-8", "replace")).hexdigest()[:16]
+
+
+def _is_meant_to_fail(cell: Any) -> bool:
+    return "raises-exception" in cell.get("metadata", {}).get("tags", ())
+
+
+def _error(cell: Any) -> str:
+    for output in cell.get("outputs", ()):
+        if output.get("output_type") == "error":
+            return quote(f"{output.get('ename')}: {output.get('evalue')}", 160)
+    return ""
+
+
+def _environment(folder: Path, notes: Path, notebook: Path, recording: Path | None) -> dict[str, str]:
+    """Return the kernel's environment: no login, records only, and the recording."""
+    kept = {
+        name: value
+        for name, value in os.environ.items()
+        if not name.startswith(_LEFT_OUT) and not name.upper().endswith("_PROXY")
+    }
+    kept |= {"VERTEX_CLAUDE_REPLAY": "only", REHEARSAL: str(notes), "NO_GCE_CHECK": "true",
+             "CLOUDSDK_CONFIG": str(folder / "gcloud")}  # fmt: skip
+    beside = notebook.resolve().with_suffix(".claude")
+    if recording is not None:
+        kept["VERTEX_CLAUDE_RECORDING"] = str(recording.resolve())
+    elif not kept.get("VERTEX_CLAUDE_RECORDING") and beside.is_file():
+        kept["VERTEX_CLAUDE_RECORDING"] = str(beside)
+    return kept
+
+
+def _kernel(folder: Path) -> Any:
+    """Return the manager of a kernel of this very interpreter, in a network of its own where that is permitted."""
+    from ipykernel.kernelspec import make_ipkernel_cmd, write_kernel_spec
+    from jupyter_client.kernelspec import KernelSpecManager
+    from jupyter_client.manager import AsyncKernelManager
+
+    closed = _closed_network()
+    command = [*closed, *make_ipkernel_cmd(extra_arguments=["--log-level=ERROR"])]
+    name = "vertex-claude-check"
+    write_kernel_spec(str(folder / "kernels" / name), overrides={"argv": command})
+    # Sockets that are files are reached from another network; those of loopback are not.
+    files = {"transport": "ipc", "ip": str(folder / "kernel")} if closed else {}
+    return AsyncKernelManager(
+        kernel_name=name,
+        kernel_spec_manager=KernelSpecManager(kernel_dirs=[str(folder / "kernels")]),
+        connection_file=str(folder / "connection.json"),
+        **files,
+    )
+
+
+def _closed_network() -> list[str]:
+    """Return the command that runs another one without a network, empty where the system does not permit it.
+
+    There the kernel still has no credentials and sends nothing.
+    """
+    program = shutil.which("unshare")
+    if program is None or not sys.platform.startswith("linux"):
+        return []
+    for flags in (["--net"], ["--net", "--map-root-user"]):
+        command = [program, *flags]
+        if subprocess.run([*command, "true"], capture_output=True, check=False).returncode == 0:  # noqa: S603
+            return command
+    return []
