@@ -92,10 +92,11 @@ class Kernel:
     ) -> Run:
         """Run a cell until it is over; `during` is called with each message as it arrives.
 
-        `metadata` is that of the request; JupyterLab sends the id of the cell there.
+        `metadata` is that of the request; JupyterLab sends the id of the cell there,
+        which is what is sent if nothing else is given.
         """
         sent, run = time.perf_counter(), Run()
-        request = self._send(code, metadata or {})
+        request = self._send(code, {"cellId": "cell"} if metadata is None else metadata)
         while True:
             raw = self._client.get_iopub_msg(timeout=timeout)
             if raw["parent_header"].get("msg_id") != request:

@@ -48,7 +48,7 @@ def test_all_blocks_go_into_one_new_cell(kernel, claude_emulator):
 def test_without_a_cell_id_the_code_is_shown_as_well(kernel, claude_emulator):
     """So that nothing is lost where nobody makes a cell of it: nbclient, papermill, an older front end."""
     claude_emulator.answer(ANSWER)
-    run = kernel.ok("%%claude -f code\nGo")
+    run = kernel.ok("%%claude -f code\nGo", metadata={})
     (output,) = run.outputs
     assert "x = 1" in output.text
     assert "SystemExit" in output.text

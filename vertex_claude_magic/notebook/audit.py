@@ -41,7 +41,7 @@ class Entry:
 
     `cell` counts all cells from 1. Tokens are whole counts, `input_tokens` with those of the cache; `cost_usd` is
     the estimate of then. `answered_by` is "vertex", "gateway", "local" (this machine) or "emulator". `again` tells
-    that the same answer stands further up.
+    that the same answer stands further up, `unfinished` that this is a draft whose answer never ended.
     """
 
     cell: int
@@ -59,6 +59,7 @@ class Entry:
     answer_edited: bool | None
     prompt_edited: bool | None
     again: bool
+    unfinished: bool = False
 
     @property
     def billed(self) -> bool:
@@ -125,6 +126,7 @@ def _entry(number: int, cell: Any, output: Any, found: Mapping[str, Any], seen: 
         answer_edited=answer_edited(output.get("data"), found.get("answer_hashes")),
         prompt_edited=prompt_edited(cell.get("source"), found.get("source_hash")),
         again=_met(found, seen),
+        unfinished=found.get("state") == "unfinished",
     )
 
 
@@ -228,6 +230,8 @@ def _answered_by(entry: Entry) -> str:
 
 
 def _state(entry: Entry) -> str:
+    if entry.unfinished:
+        return "unfinished"
     if entry.complete is None:
         return "unknown"
     if not entry.complete:

@@ -55,7 +55,7 @@ def front_end(
         )
     name = _name(shell, environ, modules)
     # Spyder's console is a qtconsole, and that handles no update_display_data (qtconsole 5.7.2).
-    return FrontEnd(kind="notebook", name=name, updates=name != "spyder")
+    return FrontEnd(kind="notebook", name=name, updates=name != "spyder" and _takes_updates(shell, name))
 
 
 def notebook_name(shell: Any, environ: Mapping[str, str] = os.environ) -> str:
@@ -78,6 +78,29 @@ def notebook_file(shell: Any, environ: Mapping[str, str] = os.environ) -> Path |
 def _named(shell: Any, environ: Mapping[str, str]) -> str:
     told = getattr(shell, "user_ns", {}).get("__vsc_ipynb_file__") or environ.get("JPY_SESSION_NAME")
     return str(told or "")
+
+
+def _takes_updates(shell: Any, name: str) -> bool:
+    """Tell whether whoever reads the outputs of this cell can change one that is there."""
+    if type(getattr(shell, "display_pub", None)).__name__ == "CapturingDisplayPublisher":
+        return False
+    if _in_output_widget():
+        return False
+    parent: Any = getattr(shell, "get_parent", dict)()
+    # JupyterLab sends the cell's id; consoles, runners and the callbacks of widgets do not.
+    if name != "jupyter" or not isinstance(parent, dict) or "header" not in parent:
+        return True
+    return bool((parent.get("metadata") or {}).get("cellId"))
+
+
+def _in_output_widget() -> bool:
+    """Tell whether an Output of ipywidgets takes the outputs; its front end handles no update."""
+    # ipywidgets 8 has its widgets in the module, ipywidgets 7 in the class.
+    module = sys.modules.get("ipywidgets.widgets.widget")
+    found = getattr(module, "_instances", None)
+    if found is None:
+        found = getattr(getattr(module, "Widget", None), "widgets", {})
+    return any(getattr(widget, "msg_id", "") for widget in list(found.values()))
 
 
 def _has_page(shell: Any) -> bool:

@@ -118,6 +118,9 @@ def add_hooks(shell: Any, magics: Any) -> None:
 
 def remove_hooks(shell: Any) -> None:
     """Remove the hooks; harmless if they are not there."""
+    guards = sys.modules.get("vertex_claude_magic.notebook.plain_errors")
+    if guards is not None:
+        guards.release_errors(shell)
     transformers = shell.input_transformer_manager.token_transformers
     transformers[:] = [each for each in transformers if each.__name__ != PromptQuestion.__name__]
     cleanups = shell.input_transformers_cleanup

@@ -23,7 +23,7 @@ from vertex_claude_magic.markdown.sanitize import (
     safe_plain,
 )
 from vertex_claude_magic.notebook import footer as around
-from vertex_claude_magic.notebook.provenance import METADATA_KEY, stamped
+from vertex_claude_magic.notebook.provenance import DRAFT, METADATA_KEY, stamped
 from vertex_claude_magic.notebook.segments import Body, Segments, cost
 from vertex_claude_magic.session.data import unfenced
 
@@ -305,7 +305,7 @@ class LiveAnswer:
         if self._in_cell:
             self._screen.clear()
         else:
-            self._update(Body(markdown="", plain=""))
+            self._screen.update(self._bundle(Body(markdown="", plain="")), {}, self._display_id)
         self._display_id = None
 
     def _final(self, reply: Reply, notes: Sequence[str]) -> Body:
@@ -333,12 +333,12 @@ class LiveAnswer:
 
     def _show(self, body: Body) -> None:
         self._display_id = f"claude-{uuid4().hex}"
-        self._screen.show(self._bundle(body), {}, self._display_id)
+        self._screen.show(self._bundle(body), DRAFT, self._display_id)
         self._sent()
 
     def _update(self, body: Body) -> None:
         if self._display_id is not None:
-            self._screen.update(self._bundle(body), {}, self._display_id)
+            self._screen.update(self._bundle(body), DRAFT, self._display_id)
             self._sent()
 
     def _sent(self) -> None:

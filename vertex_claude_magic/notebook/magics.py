@@ -130,6 +130,10 @@ class ClaudeMagics(Magics, Settings):  # type: ignore[misc]
         `%config ClaudeMagics.model = "opus"`; `%config ClaudeMagics` lists all settings.
         No account at hand? `%claude_demo` answers from an emulator.
         """
+        from vertex_claude_magic.notebook.plain_errors import guard_errors
+
+        # Before the line is parsed, which may fail too.
+        guard_errors(self.shell)
         from vertex_claude_magic.notebook.asking import ask_from_cell, ask_from_line
 
         return ask_from_line(self, line) if cell is None else ask_from_cell(self, line, cell)
@@ -294,9 +298,12 @@ class ClaudeMagics(Magics, Settings):  # type: ignore[misc]
 
     def client(self) -> Claude:
         """Return the session that asks, with the settings as they are now."""
+        from vertex_claude_magic.notebook.plain_errors import guard_errors
         from vertex_claude_magic.session.claude import Claude
         from vertex_claude_magic.session.origin import set_origin
 
+        # A traceback tool may have been installed since the last question.
+        guard_errors(self.shell)
         set_origin(self.cells.origin)
         emulated = self.emulator is not None
         client = self._clients.get(emulated)

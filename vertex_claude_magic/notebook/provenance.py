@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from vertex_claude_magic.vertex.reply import Reply
 
 __all__ = [
+    "DRAFT",
     "METADATA_KEY",
     "answer_edited",
     "find_provenance",
@@ -27,6 +28,8 @@ __all__ = [
 ]
 
 METADATA_KEY = "vertex_claude_magic"
+# What an output says of itself while the answer comes: a kernel that is killed leaves it in the file.
+DRAFT: Mapping[str, Any] = {METADATA_KEY: {"state": "unfinished"}}
 
 _MARKDOWN = "text/markdown"
 # All that a finished answer is stored as.
