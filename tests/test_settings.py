@@ -58,7 +58,10 @@ ON_THE_WIRE = [
     ('effort = "low"', lambda request: request.body["output_config"] == {"effort": "low"}),
     ('thinking = "adaptive"', lambda request: request.body["thinking"] == {"type": "adaptive"}),
     ('model = "haiku"', lambda request: "/models/claude-haiku" in request.path),
-    ('beta = ["a-1", "b-2"]', lambda request: request.headers["anthropic-beta"] == "a-1,b-2"),
+    (
+        'beta = ["effort-2025-11-24", "compact-2026-01-12"]',
+        lambda request: request.headers["anthropic-beta"] == "effort-2025-11-24,compact-2026-01-12",
+    ),
     ("no_stream = True\n%config ClaudeMagics.max_tokens = 9", lambda request: "stream" not in request.body),
 ]
 

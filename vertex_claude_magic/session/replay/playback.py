@@ -8,7 +8,6 @@ from __future__ import annotations
 import json
 import threading
 import time
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from vertex_claude_magic.process import stays_here
@@ -102,8 +101,7 @@ def _items(
     error = error_of(tape)
     if error is None or tape.content:
         yield 0.0, Head(content_type="text/event-stream", request_id=request_id)
-        # What comes at once need not come in pieces.
-        for wait, event in steps(tape if paced else replace(tape, pace=()), message_id):
+        for wait, event in steps(tape, message_id):
             yield (min(wait, _LONGEST_WAIT) if paced else 0.0), _sse(event)
     yield 0.0, Ended(error)
 
