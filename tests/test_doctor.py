@@ -43,7 +43,7 @@ CARD = f"{CONSOLE}agent-platform/publishers/anthropic/model-garden/claude-sonnet
 EMAIL = "emulator@emulator-project.iam.gserviceaccount.com"
 STATUS = "Open: https://status.cloud.google.com"
 HASTY = Patience(host=0.3, answer=0.3)
-ORDER = ["versions", "settings", "credentials", "project", "network", "clock", "token", "service", "API", "permission",
+ORDER = ["versions", "runtime", "settings", "credentials", "project", "network", "clock", "token", "service", "API", "permission",
          "lifecycle", "model", "quota", "one token", "widgets", "journal"]  # fmt: skip
 
 

@@ -59,7 +59,7 @@ def test_the_page_that_stays_is_one_static_table_with_a_text(shell):
     (output,) = shell.page.outputs
     assert sorted(output) == ["text/html", "text/plain"]
     assert allowed(output["text/html"]) == []
-    assert output["text/html"].count("<tr>") == 17
+    assert output["text/html"].count("<tr>") == 18
     assert "Nothing wrong was found" in output["text/html"]
     assert output["text/plain"].splitlines()[-1].startswith("Nothing wrong was found")
 
@@ -196,7 +196,7 @@ def test_stopping_it_keeps_what_is_known(shell, stops, capsys):
     page, error = interrupted(shell, *stops)
     assert isinstance(error, ClaudeInterrupt)
     assert "Stopped before this." in page.text
-    assert page.outputs[-1]["text/html"].count("<tr>") == 17
+    assert page.outputs[-1]["text/html"].count("<tr>") == 18
     assert len(capsys.readouterr().out.splitlines()) == 1
 
 
@@ -263,4 +263,4 @@ def test_in_a_terminal_the_lines_are_printed(claude_emulator, monkeypatch, capsy
     run_doctor(shell.magics, "--probe", patience=Patience())
     lines = capsys.readouterr().out.splitlines()
     assert lines[0].startswith("✓ versions")
-    assert lines[-1].startswith("Nothing wrong was found: 15 ok")
+    assert lines[-1].startswith("Nothing wrong was found: 16 ok")

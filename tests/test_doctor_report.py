@@ -49,7 +49,7 @@ def test_the_exit_code_is_0_where_nothing_is_wrong(surroundings, capsys):
     surroundings()
     assert vertex_claude(["doctor"]) == 0
     printed = capsys.readouterr().out.splitlines()
-    assert len([line for line in printed if line[:1] in "✓!✗○·"]) == 16
+    assert len([line for line in printed if line[:1] in "✓!✗○·"]) == 17
     assert printed[-1].startswith("Nothing wrong was found")
 
 

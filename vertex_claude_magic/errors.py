@@ -105,6 +105,8 @@ __all__ = [
     "UntrustedHost",
 ]
 
+# What editors and web pages leave around a value and nobody sees: marks of order, joiners, directions.
+_INVISIBLE = "\ufeff\u200b\u200c\u200d\u200e\u200f\u2060\u00ad"
 _QUOTE_LIMIT = 200
 _PART_LIMIT = 400
 # Anything that could move the cursor, hide text or reverse it: C0, C1, zero width, bidi, tags, surrogates.
@@ -123,6 +125,18 @@ def quote(text: str, limit: int = _QUOTE_LIMIT) -> str:
     """
     flat = " ".join(_UNPRINTABLE.sub(" ", text[: limit * 8]).split())
     return flat if len(flat) <= limit else flat[: limit - 1] + "…"
+
+
+def trimmed(value: str) -> str:
+    """Return a value without the blanks, line ends and invisible characters around it.
+
+    >>> trimmed(" my-project\\n"), trimmed("\\ufeffglobal")
+    ('my-project', 'global')
+    """
+    before = None
+    while before != value:
+        before, value = value, value.strip().strip(_INVISIBLE)
+    return value
 
 
 def quote_path(path: str, limit: int = 160) -> str:

@@ -234,7 +234,7 @@ SICKNESSES: Mapping[str, Sickness] = {
     "host_unreachable": Sickness(about="nothing listens at the address", environment=_base_url("http://127.0.0.1:1/v1")),
     "host_untrusted": Sickness(about="the address is neither Google's nor trusted",
         environment=_base_url("https://gateway.example/v1")),
-    "path_wrong": Sickness(about="the base URL lacks its version", environment=_base_url("{origin}")),
+    "path_wrong": Sickness(about="the base URL has a wrong path", environment=_base_url("{origin}/api")),
     "proxy_dead": Sickness(about="the proxy does not answer",
         environment={"ANTHROPIC_VERTEX_BASE_URL": None, "HTTPS_PROXY": "http://127.0.0.1:1"}),
     "tls_broken": Sickness(about="something between here and the host does not speak TLS",

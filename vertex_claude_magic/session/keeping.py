@@ -16,7 +16,7 @@ from vertex_claude_magic.session.journal.calls import LOCAL, Call, day_of
 from vertex_claude_magic.session.journal.journal import journal_at
 from vertex_claude_magic.session.journal.place import OFF, default_path, is_there
 from vertex_claude_magic.session.journal.upkeep import Keep
-from vertex_claude_magic.session.options import AskOptions, find_setting
+from vertex_claude_magic.session.options import AskOptions, find_setting, notices_of
 from vertex_claude_magic.session.origin import current_origin, session_id
 from vertex_claude_magic.session.recorder import Recorder, attempt
 from vertex_claude_magic.session.replay.memory import Memory
@@ -114,7 +114,9 @@ class Keeping:
             self._said.add(notice)
 
     def notices(self, options: AskOptions) -> tuple[str, ...]:
-        """Return what the user should know of journal and recording and was not told yet."""
+        """Return what the user should know of settings, journal and recording and was not told yet."""
+        for notice in notices_of(options):
+            self._tell(notice, once=True)
         journal = journal_of(options)
         with self._lock:
             told, self._notices = self._notices, []

@@ -13,10 +13,11 @@ from dataclasses import dataclass
 from numbers import Integral, Real
 from typing import Any, NamedTuple
 
-from vertex_claude_magic.errors import OptionError, quote
+from vertex_claude_magic.errors import OptionError, quote, trimmed
+from vertex_claude_magic.session.environment import environment_notices, with_version
 from vertex_claude_magic.vertex.request import DEFAULT_VERSION, RequestOptions
 
-__all__ = ["DEFAULTS", "ENVIRONMENT", "AskOptions", "Found", "find_setting", "merge"]
+__all__ = ["DEFAULTS", "ENVIRONMENT", "AskOptions", "Found", "find_setting", "merge", "notices_of"]
 
 # Named as the official SDK (anthropic 2.12.0) and gcloud name them, the last three our own; the first that is set wins.
 ENVIRONMENT: Mapping[str, tuple[str, ...]] = {
@@ -103,13 +104,28 @@ def find_setting(name: str, session: AskOptions, call: AskOptions | None = None)
     >>> find_setting("model", AskOptions(model="opus"), AskOptions(model="haiku"))
     Found(value='haiku', origin='option')
     """
+    found = _set_value(name, session, call)
+    if name == "base_url" and isinstance(found.value, str):
+        return found._replace(value=with_version(found.value))
+    return found
+
+
+def notices_of(options: AskOptions) -> tuple[str, ...]:
+    """Return what to say of the environment and the base URL that hold for these options, a line each."""
+    base_url = _set_value("base_url", options, None).value
+    return environment_notices(
+        base_url, region_is_default=_set_value("region", options, None).origin == "default"
+    )
+
+
+def _set_value(name: str, session: AskOptions, call: AskOptions | None) -> Found:
     for options, origin in ((call, "option"), (session, "setting")):
         value = getattr(options, name, None)
         if value is not None and value not in ("", ()):
             return Found(value, origin)
     for variable in ENVIRONMENT.get(name, ()):
-        if os.environ.get(variable):
-            return Found(os.environ[variable], variable)
+        if value := trimmed(os.environ.get(variable, "")):
+            return Found(value, variable)
     return Found(DEFAULTS.get(name), "default")
 
 

@@ -8,7 +8,6 @@ Tokens live in google-auth's objects and in the headers of one request; nowhere 
 from __future__ import annotations
 
 import os
-import sys
 import threading
 import warnings
 from dataclasses import replace
@@ -17,6 +16,8 @@ from typing import TYPE_CHECKING, Any, NoReturn, Protocol
 
 from vertex_claude_magic import errors
 from vertex_claude_magic.process import at_fork, stays_here
+from vertex_claude_magic.vertex.login_failures import login_cure, no_credentials, no_token
+from vertex_claude_magic.vertex.token_answers import WatchedRequest
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -26,7 +27,6 @@ if TYPE_CHECKING:
 __all__ = ["ApplicationDefault", "Authorizer", "FixedToken"]
 
 SCOPE = "https://www.googleapis.com/auth/cloud-platform"
-LOGIN = "gcloud auth application-default login"
 
 
 class Authorizer(Protocol):
@@ -101,6 +101,7 @@ class ApplicationDefault:
     def __init__(self, *, credentials: Any = None, request: Callable[[], Any] | None = None) -> None:
         self._given = credentials
         self._make_request = request or _google_request
+        self._watched: WatchedRequest | None = None
         self._lock = threading.Lock()
         self._credentials: Any = None
         self._project: str | None = None
@@ -149,7 +150,7 @@ class ApplicationDefault:
 
     def _renew(self) -> None:
         if self._given is not None:
-            self._guarded(lambda: self._given.refresh(self._make_request()))
+            self._guarded(lambda: self._given.refresh(self._request()))
         else:
             # Read anew, not refreshed: credentials that stand on others keep those others' dead tokens.
             self._credentials = None
@@ -172,7 +173,7 @@ class ApplicationDefault:
         with self._lock:
             self._load()
             if renew:
-                self._guarded(lambda: self._credentials.refresh(self._make_request()))
+                self._guarded(lambda: self._credentials.refresh(self._request()))
                 _checked(self._apply())
             found = identify(self._credentials, self._source())
             # Who brings a way to Google of their own knows where it leads.
@@ -184,7 +185,7 @@ class ApplicationDefault:
         if "compute_engine" in type(self._credentials).__module__:
             return "the metadata server of this machine"
         file, _ = _credential_files()
-        named = os.environ.get("GOOGLE_APPLICATION_CREDENTIALS")
+        named = _explicit_file()
         return f"GOOGLE_APPLICATION_CREDENTIALS, {file}" if named else f"gcloud's login file, {file}"
 
     def apart(self) -> ApplicationDefault:
@@ -221,13 +222,18 @@ class ApplicationDefault:
         import google.auth
         from google.auth import exceptions
 
-        file, how = _gcloud_login(), {"scopes": [SCOPE], "request": self._make_request()}
+        if _explicit_file() and _credential_files()[1] is None:
+            # google-auth would write the value into its log, and it may be the key itself.
+            raise exceptions.DefaultCredentialsError
+        file, how = _gcloud_login(), {"scopes": [SCOPE], "request": self._request()}
         with warnings.catch_warnings():
             # Advice on quota projects comes as a cure if Google ever asks for one; the file is the user's own.
             warnings.filterwarnings("ignore", category=UserWarning, module="google.auth")
             warnings.filterwarnings("ignore", category=DeprecationWarning, module="google.auth")
             try:
-                if file is not None and not whole:
+                blanks = _explicit_file() != os.environ.get("GOOGLE_APPLICATION_CREDENTIALS", "")
+                file = Path(_explicit_file()) if blanks else file
+                if file is not None and (blanks or not whole):
                     quota = os.environ.get("GOOGLE_CLOUD_QUOTA_PROJECT")
                     found = google.auth.load_credentials_from_file(str(file), quota_project_id=quota, **how)
                 else:
@@ -238,10 +244,16 @@ class ApplicationDefault:
                 raise exceptions.DefaultCredentialsError(_reason(failure)) from None
         return found[0], found[1]
 
+    def _request(self) -> Any:
+        made = self._make_request()
+        # Tests and callers may hand over a way to Google of their own, also none.
+        self._watched = WatchedRequest(made) if callable(made) else None
+        return self._watched or made
+
     def _apply(self) -> dict[str, str]:
         # Not before_request: toward some hosts it starts a look-up of its own in the background.
         if not self._credentials.valid:
-            self._guarded(lambda: self._credentials.refresh(self._make_request()))
+            self._guarded(lambda: self._credentials.refresh(self._request()))
         headers: dict[str, str] = {}
         self._credentials.apply(headers)
         return headers
@@ -250,12 +262,15 @@ class ApplicationDefault:
         from google.auth import exceptions
 
         error: errors.ClaudeError
+        self._watched = None
         try:
             return work()
         except exceptions.DefaultCredentialsError as failure:
-            error = _not_found(failure)
-        except exceptions.GoogleAuthError as failure:
-            error = _refused(failure, self._credentials)
+            file, changed = _credential_files()
+            error = no_credentials(failure, Path(file), exists=changed is not None)
+        except Exception as failure:  # noqa: BLE001 - google-auth lets through what an odd file or answer provokes
+            answer = self._watched.last if self._watched else None
+            error = no_token(failure, self._credentials, answer, Path(_credential_files()[0]))
         # A later call reads the files anew; google-auth's exception may hold a response, so it is not chained.
         self._credentials = None
         raise error from None
@@ -269,7 +284,7 @@ def _google_request() -> Any:
 
 def _credential_files() -> tuple[str, int | None]:
     """Name the file that google-auth reads, with its change time: what tells of a new login."""
-    explicit = os.environ.get("GOOGLE_APPLICATION_CREDENTIALS")
+    explicit = _explicit_file()
     configured = os.environ.get("CLOUDSDK_CONFIG")
     if configured:
         folder = Path(configured)
@@ -282,11 +297,15 @@ def _credential_files() -> tuple[str, int | None]:
     return str(file), _changed(file)
 
 
+def _explicit_file() -> str:
+    """Return the path that the variable names, without what surrounds it."""
+    return errors.trimmed(os.environ.get("GOOGLE_APPLICATION_CREDENTIALS", ""))
+
+
 def _gcloud_login() -> Path | None:
     """Return the file of gcloud's login if that is where google-auth would find credentials."""
     file, changed = _credential_files()
-    explicit = os.environ.get("GOOGLE_APPLICATION_CREDENTIALS")
-    return Path(file) if changed is not None and not explicit else None
+    return Path(file) if changed is not None and not _explicit_file() else None
 
 
 def _changed(file: Path) -> int | None:
@@ -296,76 +315,9 @@ def _changed(file: Path) -> int | None:
         return None
 
 
-def login_cure() -> str:
-    """Tell how to log in where we run: Colab has a way of its own."""
-    if "google.colab" in sys.modules or "COLAB_RELEASE_TAG" in os.environ:
-        return "Run: from google.colab import auth; auth.authenticate_user()"
-    return f"Run: {LOGIN}"
-
-
 def _reason(failure: Exception) -> str:
     # The text could quote the file, and with it a key; the system's own words cannot.
     return (failure.strerror if isinstance(failure, OSError) else None) or type(failure).__name__
-
-
-def _not_found(failure: Exception) -> errors.CredentialsNotFound:
-    why = errors.quote(str(failure.args[0]) if failure.args else "", 90)
-    named = os.environ.get("GOOGLE_APPLICATION_CREDENTIALS")
-    if named:
-        return errors.CredentialsNotFound(
-            f"GOOGLE_APPLICATION_CREDENTIALS names {errors.quote_path(named)!r}, which is no usable credentials file "
-            f"({why}).",
-            cure=f"Correct the variable or remove it, then {login_cure()[0].lower()}{login_cure()[1:]}",
-        )
-    file, changed = _credential_files()
-    if changed is not None:
-        return errors.CredentialsNotFound(
-            f"The credentials in {errors.quote(file, 120)} cannot be used ({why}).", cure=login_cure()
-        )
-    return errors.CredentialsNotFound(
-        "No Google credentials were found.",
-        cure=f"{login_cure()} (or set GOOGLE_APPLICATION_CREDENTIALS; %claude_demo needs none).",
-    )
-
-
-def _refused(failure: Any, credentials: Any) -> errors.ClaudeError:
-    from google.auth import exceptions
-
-    said = errors.quote(str(failure.args[0]) if failure.args else type(failure).__name__, 120)
-    if isinstance(failure, exceptions.TransportError) or getattr(failure, "retryable", False):
-        return errors.NetworkError(
-            f"Google's token service could not be reached ({said}).",
-            cure="Check the network and proxy settings (HTTPS_PROXY), and ask again.",
-        )
-    if "service_account" in type(credentials).__module__:
-        email = getattr(credentials, "service_account_email", "")
-        return errors.LoginExpired(
-            f"Google refused the service account's key ({said}).",
-            cure=f"Check that {errors.quote(email, 80) or 'the account'} and its key still exist, "
-            "or name a new key file in GOOGLE_APPLICATION_CREDENTIALS.",
-            details={"kind": "service account"},
-        )
-    rooms = set(type(credentials).__module__.split("."))
-    for kinds, kind, what, cure in _NOT_PERSONS:
-        if rooms & kinds or (isinstance(failure, exceptions.OAuthError) and "identity_pool" in kinds):
-            return errors.LoginExpired(f"{what} ({said}).", cure=cure, details={"kind": kind})
-    return errors.LoginExpired(
-        f"Google asks for a new login ({said}).",
-        cure=f"{login_cure()}, and ask again; no restart is needed.",
-        details={"kind": "user login"},
-    )
-
-
-# Credentials that no login of a person renews, by the module of their class in google-auth 2.62, and their kind
-# as `identity` names it.
-_NOT_PERSONS = (
-    ({"compute_engine"}, "service account of this machine", "The metadata server of this machine gives no token",
-     "Check that the machine has a service account with the cloud-platform scope."),
-    ({"impersonated_credentials"}, "impersonated service account", "The account may not act for the service account",
-     f"Have roles/iam.serviceAccountTokenCreator on it granted to the account, or run: {LOGIN}"),
-    ({"identity_pool", "aws", "pluggable"}, "workload identity", "Google refused the identity of the workload",
-     "Check the credential source and the workload identity pool that the credentials file names."),
-)  # fmt: skip
 
 
 def _checked(headers: dict[str, str]) -> dict[str, str]:

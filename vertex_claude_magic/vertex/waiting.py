@@ -100,7 +100,7 @@ def bare(failure: E) -> E:
 
 def no_credentials_in(seconds: float) -> errors.CredentialsNotFound:
     """Return the error for credentials that were not there in time."""
-    from vertex_claude_magic.vertex.auth import login_cure
+    from vertex_claude_magic.vertex.login_failures import login_cure
 
     return errors.CredentialsNotFound(
         f"No Google credentials within {seconds:g} seconds (a metadata server or gcloud does not answer).",

@@ -134,6 +134,7 @@ class Probes:
         counted: How many tokens the service counts in the fixed text, free of charge.
         answered: What an answer of one token used; only asked for where the user wants it.
         now: The time of this machine.
+        threads: Whether a thread can start, which every question needs.
     """
 
     installed: Callable[[str], str | None]
@@ -144,3 +145,4 @@ class Probes:
     counted: Once[int]
     answered: Once[Usage]
     now: Callable[[], datetime]
+    threads: Callable[[], bool]

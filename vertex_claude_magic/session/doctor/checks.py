@@ -23,10 +23,11 @@ __all__ = ["all_checks", "cure_for"]
 
 _CHECKS = (
     ("versions", setup_checks.versions, ()),
+    ("runtime", setup_checks.runtime, ()),
     ("settings", setup_checks.settings, ()),
-    ("credentials", setup_checks.credentials, ()),
+    ("credentials", setup_checks.credentials, ("runtime",)),
     ("project", setup_checks.project, ()),
-    ("network", setup_checks.network, ("settings",)),
+    ("network", setup_checks.network, ("runtime", "settings")),
     ("clock", setup_checks.clock, ("network",)),
     ("token", setup_checks.token, ("credentials", "clock")),
     ("service", service_checks.service, ("settings", "project", "token")),

@@ -14,9 +14,9 @@ from urllib.parse import urlencode
 
 from vertex_claude_magic import errors
 from vertex_claude_magic.session.options import find_setting
-from vertex_claude_magic.vertex.auth import login_cure
 from vertex_claude_magic.vertex.endpoint import check_location
 from vertex_claude_magic.vertex.failures import read_failure
+from vertex_claude_magic.vertex.login_failures import login_cure
 
 if TYPE_CHECKING:
     from collections.abc import Callable

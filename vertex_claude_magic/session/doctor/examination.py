@@ -105,4 +105,5 @@ def _looked(check: Check, timer: Timer, cure: Callable[[ClaudeError], str]) -> F
     except ClaudeError as error:
         return Finding(outcome="failure", seen=error.message, cure=cure(error))
     except Exception as failure:  # noqa: BLE001 - a diagnosis goes on, whatever an odd machine provokes
-        return Finding(outcome="not checked", seen=f"Looking at it failed: {type(failure).__name__}.")
+        seen = f"Looking at it failed: {type(failure).__name__}."
+        return Finding(outcome="not checked", seen=seen, crashed=True)

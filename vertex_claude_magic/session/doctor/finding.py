@@ -30,6 +30,7 @@ class Finding:
         cure: What to do about it: one command, one console link or one setting. Failures always have one.
         name: The check.
         seconds: How long it took.
+        crashed: Whether the check itself broke down, so that nothing is known of what it looks at.
     """
 
     outcome: Outcome
@@ -37,6 +38,7 @@ class Finding:
     cure: str = ""
     name: str = ""
     seconds: float = 0.0
+    crashed: bool = False
 
     @property
     def took(self) -> str:
@@ -45,12 +47,12 @@ class Finding:
 
 
 def is_ill(findings: Sequence[Finding]) -> bool:
-    """Tell whether something is wrong; warnings and what was not checked are not.
+    """Tell whether something is wrong, or a check broke down; warnings and what was not checked are not.
 
     >>> is_ill([Finding(outcome="warning", seen="old"), Finding(outcome="not checked", seen="no")])
     False
     """
-    return any(finding.outcome == "failure" for finding in findings)
+    return any(finding.outcome == "failure" or finding.crashed for finding in findings)
 
 
 def verdict(findings: Sequence[Finding]) -> str:
@@ -58,10 +60,15 @@ def verdict(findings: Sequence[Finding]) -> str:
 
     >>> verdict([Finding(outcome="failure", seen="No.", name="token"), Finding(outcome="ok", seen="Yes.")])
     'Wrong: token.'
+    >>> verdict([Finding(outcome="not checked", seen="Broke down.", name="token", crashed=True)])
+    'No diagnosis: these checks broke down: token.'
     """
     wrong = [finding.name for finding in findings if finding.outcome == "failure"]
     if wrong:
         return f"Wrong: {', '.join(wrong)}."
+    crashed = [finding.name for finding in findings if finding.crashed]
+    if crashed:
+        return f"No diagnosis: these checks broke down: {', '.join(crashed)}."
     counts = Counter(finding.outcome for finding in findings)
     parts = [f"{counts[outcome]} {outcome}" for outcome in MARKS if counts[outcome]]
     return f"Nothing wrong was found: {', '.join(parts)}."

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import urlsplit
 
 from vertex_claude_magic import errors
+from vertex_claude_magic.process import start_thread
 from vertex_claude_magic.session.doctor.case import Case, Once, Probes
 from vertex_claude_magic.session.doctor.examination import NotLookedAt, Timer
 from vertex_claude_magic.session.options import Found, find_setting
@@ -73,7 +74,16 @@ def real_probes(
         counted=Once(service.count),
         answered=Once(service.answer),
         now=now,
+        threads=_threads,
     )
+
+
+def _threads() -> bool:
+    try:
+        start_thread(lambda: None, "doctor").join()
+    except errors.ThreadUnavailable:
+        return False
+    return True
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

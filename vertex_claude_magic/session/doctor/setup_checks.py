@@ -13,7 +13,7 @@ from vertex_claude_magic.session.doctor.cures import SIGN_IN
 from vertex_claude_magic.session.doctor.finding import Finding
 from vertex_claude_magic.session.journal.health import examine
 from vertex_claude_magic.session.keeping import journal_of
-from vertex_claude_magic.session.options import find_setting
+from vertex_claude_magic.session.options import find_setting, notices_of
 from vertex_claude_magic.session.usage import size
 from vertex_claude_magic.vertex.endpoint import check_location, check_token_host, model_path
 
@@ -30,6 +30,7 @@ __all__ = [
     "journal",
     "network",
     "project",
+    "runtime",
     "settings",
     "token",
     "versions",
@@ -65,6 +66,17 @@ def versions(case: Case, probes: Probes) -> Finding:
     return Finding(outcome="ok", seen=seen)
 
 
+def runtime(case: Case, probes: Probes) -> Finding:  # noqa: ARG001 - all checks are called alike
+    """Look whether questions can be asked here at all: they wait in a thread, and Pyodide has none."""
+    if probes.threads():
+        return Finding(outcome="ok", seen="Threads can start, so questions can be asked.")
+    return Finding(
+        outcome="failure",
+        seen="No thread can start here: recorded answers only.",
+        cure="Set: replay to only, with a recording; or ask where Python has threads.",
+    )
+
+
 def _least() -> dict[str, str]:
     """Return the oldest version of each dependency that this package names for itself."""
     try:
@@ -93,6 +105,14 @@ def settings(case: Case, probes: Probes) -> Finding:  # noqa: ARG001 - all check
     seen = (
         f"{model} ({said}{_from(case.model.origin)}) in {case.place} ({_from(case.region.origin)}){address}."
     )
+    notices = [
+        notice
+        for notice in notices_of(case.options)
+        if case.region.origin == "default" or not notice.startswith("GOOGLE_CLOUD_LOCATION")
+    ]
+    if notices:
+        cure = "Correct the setting, or leave it as it is if that is meant."
+        return Finding(outcome="warning", seen=" ".join([seen, *notices]), cure=cure)
     return Finding(outcome="ok", seen=seen)
 
 

@@ -1,0 +1,86 @@
+"""What answered a request for a token: remembered beside google-auth, which tells little of it.
+
+google-auth 2.63 turns a web page of a hotel, an outage and a refusal into the same `RefreshError`, and sets its
+flag `retryable` for some outages only. So each answer is looked at on its way to google-auth.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+from urllib.parse import urlsplit
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+__all__ = ["TokenAnswer", "WatchedRequest"]
+
+_PAGE_BYTES = 512
+
+
+class _Response(Protocol):
+    @property
+    def status(self) -> int: ...
+    @property
+    def headers(self) -> Mapping[str, str]: ...
+    @property
+    def data(self) -> bytes: ...
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class TokenAnswer:
+    """The last answer to a request for a token, or the lack of one.
+
+    Args:
+        host: Host and port that were asked.
+        path: The path that was asked.
+        status: The HTTP status, 0 where nobody answered.
+        content_type: The media type of the body, in lower case.
+        page: Whether the body is a web page.
+        failure: Why nobody answered, as `requests` tells it.
+    """
+
+    host: str
+    path: str = ""
+    status: int = 0
+    content_type: str = ""
+    page: bool = False
+    failure: BaseException | None = None
+
+    @property
+    def is_outage(self) -> bool:
+        """Whether the service is there and does not work now (RFC 9110, 15.6; RFC 6585 for 429)."""
+        return (self.status >= 500 and self.status != 511) or self.status in {408, 425, 429}
+
+    @property
+    def is_portal(self) -> bool:
+        """Whether somebody else answered: a page or a redirect, as captive portals and proxies send (RFC 6585, 511)."""
+        return not self.is_outage and (self.page or 300 <= self.status < 400 or self.status == 511)
+
+
+class WatchedRequest:
+    """A `google.auth.transport.Request` whose last answer can be asked for; redirects are not followed."""
+
+    def __init__(self, request: Callable[..., _Response]) -> None:
+        self._request = request
+        self.last: TokenAnswer | None = None
+
+    def __call__(self, url: str, *args: object, **options: object) -> _Response:
+        """Pass the request on, and remember who answered."""
+        from google.auth import exceptions
+
+        parts = urlsplit(url)
+        host = parts.netloc.rpartition("@")[2]
+        try:
+            # A redirect would turn the POST into a GET of a page, and hide where that page came from.
+            response = self._request(url, *args, **{"allow_redirects": False, **options})
+        except exceptions.TransportError as failure:
+            cause = next((each for each in failure.args if isinstance(each, BaseException)), failure)
+            self.last = TokenAnswer(host=host, path=parts.path, failure=cause)
+            raise
+        kind = str(response.headers.get("content-type", "")).lower()
+        page = "html" in kind or response.data[:_PAGE_BYTES].lstrip()[:1] == b"<"
+        self.last = TokenAnswer(
+            host=host, path=parts.path, status=response.status, content_type=kind, page=page
+        )
+        return response
