@@ -42,6 +42,10 @@ REFUSED: list[tuple[str, dict[str, Any], str, str]] = [
     (OPUS, {"tools": [CUSTOM, {"type": "computer_20250124", "name": "computer"}]}, "computer_20250124", "computer_toolset_20260801"),
     (OPUS, {"tools": [search("20260209")]}, "web_search_20260209", "web_search_20250305"),
     ("claude-haiku-4-5", {"tools": [CUSTOM, search("20260318")]}, "web_search_20260318", "web_search_20250305"),
+    *[
+        (OPUS, {"tools": [{"type": kind, "name": "x"}]}, kind, "Leave it out")
+        for kind in ("web_fetch_20250910", "web_fetch_20260318", "code_execution_20250825", "advisor_20260301", "mcp_toolset")
+    ],
     (OPUS, {"speed": "fast"}, "no fast mode", "Leave speed out"),
     (FABLE_51, {"speed": "fast"}, "no fast mode", "Leave speed out"),
     ("claude-opus-4-8", {"speed": "fast"}, "no fast mode", "Leave speed out"),

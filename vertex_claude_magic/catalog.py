@@ -75,7 +75,8 @@ class Model:
         retired_on: When Vertex AI ended it.
         api_retired_on: When the Claude API ended it or will; Google sets its own dates.
         successor: The id that the table suggests instead, the newest of the family.
-        locations: Where it is served; None where no source tells, empty where it is served no more.
+        locations: Where it is served, or was until it ended; None where no source tells, empty for a model that
+            ended somewhere that no source tells.
         sources: Keys into the table's sources.
         disagreements: One sentence for each point on which the sources differ.
     """

@@ -137,11 +137,15 @@ def _check_tools(checked: Mapping[str, Any], model: Model, catalog: Catalog) -> 
     kinds = (
         [tool.get("type") for tool in tools if isinstance(tool, Mapping)] if isinstance(tools, list) else []
     )
-    search, computer = catalog.services["web_search"], model.rules.computer_tools
+    computer = model.rules.computer_tools
+    services = catalog.services.values()
+    refused = [(start, of.get("tool")) for of in services for start in of.get("refused_tools", ())]
     for kind in map(str, kinds):
-        if kind in search.get("refused_tools", ()):
+        found = [instead for start, instead in refused if kind.startswith(start)]
+        if found:
             raise ModelRuleError(
-                f"Vertex AI does not take the tool type {kind}.", cure=f"Use {search['tool']}, {_LIFT}"
+                f"Vertex AI does not take the tool type {kind}.",
+                cure=f"{f'Use {found[0]}' if found[0] else 'Leave it out'}, {_LIFT}",
             )
         if kind.startswith("computer_") and computer is not None and kind not in computer:
             raise ModelRuleError(
