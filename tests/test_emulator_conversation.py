@@ -165,3 +165,31 @@ def test_two_betas_are_refused_where_tokens_are_counted(client, beta):
         client.beta.messages.count_tokens(model=OPUS, messages=[QUESTION], betas=[beta])
     counted = client.beta.messages.count_tokens(model=OPUS, messages=[QUESTION], betas=["effort-2025-11-24"])
     assert counted.input_tokens > 0
+
+
+MISSHAPEN: list[dict[str, Any]] = [
+    {"messages": [{"role": "user", "content": [{"type": []}]}]},
+    {"messages": [{"role": [], "content": "x"}]},
+    {"messages": [QUESTION, {"role": "assistant", "content": [{"type": "thinking", "thinking": 7, "signature": "x"}]}, QUESTION]},
+    {"messages": [QUESTION, {"role": "assistant", "content": [{"type": "thinking", "thinking": "x", "signature": {}}]}, QUESTION]},
+    {"messages": [QUESTION, {"role": "system", "content": [5]}]},
+    {"thinking": {"type": []}},
+    {"thinking": {"type": "adaptive", "display": []}},
+    {"tools": [{"type": []}]},
+    {"tools": [{"type": "computer_toolset_20260801", "name": []}]},
+    {"tools": [{"type": "computer_toolset_20260801", "name": "computer"}]},
+    {"tool_choice": {"type": []}},
+    {"cache_control": {"type": "ephemeral", "ttl": []}},
+    {"cache_control": 5},
+    {"model": FABLE, "speed": []},
+    {"service_tier": []},
+    {"context_management": {"edits": [{"type": []}]}},
+    {"compaction": {"type": []}},
+    {"output_config": {"task_budget": []}},
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("change", MISSHAPEN, ids=range(len(MISSHAPEN)))
+def test_a_value_of_another_kind_is_refused_and_breaks_nothing(client, change):
+    with pytest.raises(anthropic.BadRequestError):
+        send(client, CONTEXT, COMPACT, ON_DEMAND, UPDATES, BINDING, CLEAR, EFFORT, "task-budgets-2026-03-13", extra_body=change)  # fmt: skip

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import anthropic
 import pytest
 
+from vertex_claude_magic.catalog import Catalog
 from vertex_claude_magic.emulator import Emulator, Reply
 
 if TYPE_CHECKING:
@@ -245,3 +246,16 @@ def test_a_turn_that_the_client_began_or_changed_is_prefill(client, emulator, te
     messages = [QUESTION, {"role": "assistant", "content": text}]
     with pytest.raises(anthropic.BadRequestError, match="prefill"):
         client.messages.create(**asked(SONNET, messages=messages))
+
+
+@pytest.mark.parametrize(("model", "checked"), [
+    ("claude-fable-5-2", "every account"),
+    ("claude-mythos-5-2", "every account"),
+    ("claude-mythos-5-1", "every account"),
+    *[(model, "new accounts") for model in CHECKED[1:]],
+    *[(model, None) for model in (*NOT_CHECKED, "claude-mythos-5", "claude-haiku-4-5", "claude-opus-4-7")],
+])  # fmt: skip
+def test_the_table_says_for_whom_the_history_is_checked(model, checked):
+    row = Catalog.load().find(model)
+    assert row is not None
+    assert row.rules.preserved_thinking == checked

@@ -11,7 +11,7 @@ import binascii
 from typing import TYPE_CHECKING, Any
 
 from vertex_claude_magic.emulator.ask import Ask, all_blocks, blocks_of
-from vertex_claude_magic.emulator.conversation import system_message, thinking_history
+from vertex_claude_magic.emulator.conversation import system_message, thinking_block, thinking_history
 from vertex_claude_magic.emulator.history import THINKING
 from vertex_claude_magic.emulator.rules import extra, too_long, unknown_tag
 from vertex_claude_magic.emulator.tokens import pdf_pages
@@ -41,7 +41,7 @@ _ONLY_USER = {"image", "tool_result", "search_result"}
 _PAUSED = {"server_tool_use", "web_search_tool_result", "tool_search_tool_result", "compaction"}
 _COMPACTS = {"compact-2026-01-12", "compact-2026-09-04"}
 _SOURCES = {"image": ("base64",), "document": ("base64", "text", "content")}
-_TTLS = {"5m", "1h"}
+_TTLS = ("5m", "1h")
 _MOST_MARKS = 4
 _LONG_CONTEXT = 1_000_000
 _SIGNATURES = {
@@ -118,7 +118,7 @@ def _message(ask: Ask, message: Any, index: int, *, last: bool) -> Iterator[str]
             yield from _block(ask, block, "user", f"{place}.content.{number}")
         return
     yield from extra(message, {"role", "content"}, f"{place}.")
-    if role not in {"user", "assistant"}:
+    if role not in ("user", "assistant"):
         yield f'messages: Unexpected role "{role}". {_ROLES}'
         return
     content = message.get("content")
@@ -147,9 +147,14 @@ def _prefill(ask: Ask, message: Mapping[str, Any]) -> Iterator[str]:
         yield "messages: final assistant content cannot end with trailing whitespace"
 
 
+def _is_block(ask: Ask, kind: Any) -> bool:
+    known = isinstance(kind, str) and kind in _FIELDS
+    return known and (kind != "compaction" or not _COMPACTS.isdisjoint(ask.betas))
+
+
 def _block(ask: Ask, block: Any, role: str, place: str) -> Iterator[str]:
     kind = block.get("type") if isinstance(block, dict) else None
-    if kind not in _FIELDS or (kind == "compaction" and not _COMPACTS & set(ask.betas)):
+    if not _is_block(ask, kind):
         yield f"{place}: {unknown_tag(kind)}"
         return
     yield from extra(block, _FIELDS[kind], f"{place}.{kind}.")
@@ -157,8 +162,8 @@ def _block(ask: Ask, block: Any, role: str, place: str) -> Iterator[str]:
         yield f"{place}: `{kind}` blocks are not allowed in {role} messages"
     if kind == "text":
         yield from _text(block, place)
-    if kind in THINKING and not isinstance(block.get(THINKING[kind]), str):
-        yield f"{place}.{kind}.{THINKING[kind]}: Field required"
+    if kind in THINKING:
+        yield from thinking_block(block, f"{place}.{kind}")
     if kind in _SOURCES:
         yield from _source(ask, block, f"{place}.{kind}.source")
     if kind == "tool_result" and isinstance(block.get("content"), list):

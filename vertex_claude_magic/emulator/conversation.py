@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from vertex_claude_magic.emulator.ask import Ask
 
-__all__ = ["dropped_thinking", "system_message", "thinking_history"]
+__all__ = ["dropped_thinking", "system_message", "thinking_block", "thinking_history"]
 
 _CLEAR_AT = "mid-conversation-system-clear-at-2026-08-21"
 _OUTPUT_CONFIG = "mid-conversation-output-config-2026-07-01"
@@ -60,6 +60,14 @@ def _own_effort(ask: Ask, config: Mapping[str, Any], place: str) -> Iterator[str
     thinking = ask.body.get("thinking")
     if isinstance(thinking, dict) and thinking.get("type") == "between_tools":
         yield f'{place}: not supported together with "thinking.type.between_tools".'
+
+
+def thinking_block(block: Mapping[str, Any], place: str) -> Iterator[str]:
+    """What a thinking block lacks."""
+    needed = ("thinking", "signature") if block["type"] == "thinking" else ("data",)
+    for name in needed:
+        if not isinstance(block.get(name), str):
+            yield f"{place}.{name}: Field required"
 
 
 def thinking_history(ask: Ask) -> Iterator[str]:

@@ -123,7 +123,7 @@ def _fields(ask: Ask) -> Iterator[str]:
     with_beta = {name for name, betas in _WITH_BETA.items() if betas & set(ask.betas)}
     fast = {"speed"} if ask.model.prices.fast_factor else set()
     yield from extra(ask.body, allowed | with_beta | fast)
-    if fast and ask.body.get("speed", "standard") not in {"standard", "fast"}:
+    if fast and ask.body.get("speed", "standard") not in ("standard", "fast"):
         yield "speed: Input should be 'standard' or 'fast'"
 
 
@@ -157,7 +157,7 @@ def _simple_fields(ask: Ask) -> Iterator[str]:
     body = ask.body
     if "stream" in body and not isinstance(body["stream"], bool):
         yield "stream: Input should be a valid boolean"
-    if body.get("service_tier") not in {None, "auto", "standard_only"}:
+    if body.get("service_tier") not in (None, "auto", "standard_only"):
         yield "service_tier: Input should be 'auto' or 'standard_only'"
     if "metadata" in body:
         yield from _metadata(body["metadata"])
@@ -211,7 +211,7 @@ def _thinking(ask: Ask) -> Iterator[str]:
     if thinking is None:
         return
     kind = thinking.get("type") if isinstance(thinking, dict) else None
-    if kind not in _THINKING_FIELDS:
+    if not isinstance(kind, str) or kind not in _THINKING_FIELDS:
         yield f"thinking: {unknown_tag(kind)}"
         return
     if kind not in ask.model.rules.thinking:

@@ -62,7 +62,11 @@ def _tool(ask: Ask, tool: Any, place: str) -> Iterator[str]:
         yield from _custom_tool(tool, f"{place}custom.")
     elif not str(kind).startswith(_SERVER_TOOLS) or _refused_computer(ask, str(kind)):
         yield f"{place.rstrip('.')}: {unknown_tag(kind)}"
-    elif "_toolset_" not in str(kind) and not isinstance(tool.get("name"), str):
+    elif "_toolset_" in str(kind):
+        # It is known by its type and takes no name of its own.
+        if "name" in tool:
+            yield f"{place}name: Extra inputs are not permitted"
+    elif not isinstance(tool.get("name"), str):
         yield f"{place}name: Field required"
 
 
@@ -87,7 +91,7 @@ def _tool_choice(ask: Ask) -> Iterator[str]:
     if choice is None:
         return
     kind = choice.get("type") if isinstance(choice, dict) else None
-    if kind not in _CHOICE_FIELDS:
+    if not isinstance(kind, str) or kind not in _CHOICE_FIELDS:
         yield f"tool_choice: {unknown_tag(kind)}"
         return
     yield from extra(choice, _CHOICE_FIELDS[kind], f"tool_choice.{kind}.")
