@@ -147,15 +147,18 @@ def _prefill(ask: Ask, message: Mapping[str, Any]) -> Iterator[str]:
         yield "messages: final assistant content cannot end with trailing whitespace"
 
 
-def _is_block(ask: Ask, kind: Any) -> bool:
-    known = isinstance(kind, str) and kind in _FIELDS
-    return known and (kind != "compaction" or not _COMPACTS.isdisjoint(ask.betas))
+def _known(ask: Ask, kind: Any) -> str | None:
+    """Return the type of a block if it is one that the request may use."""
+    if not isinstance(kind, str) or kind not in _FIELDS:
+        return None
+    return None if kind == "compaction" and _COMPACTS.isdisjoint(ask.betas) else kind
 
 
 def _block(ask: Ask, block: Any, role: str, place: str) -> Iterator[str]:
-    kind = block.get("type") if isinstance(block, dict) else None
-    if not _is_block(ask, kind):
-        yield f"{place}: {unknown_tag(kind)}"
+    given = block.get("type") if isinstance(block, dict) else None
+    kind = _known(ask, given)
+    if kind is None:
+        yield f"{place}: {unknown_tag(given)}"
         return
     yield from extra(block, _FIELDS[kind], f"{place}.{kind}.")
     if kind in (_ONLY_ASSISTANT if role == "user" else _ONLY_USER):
