@@ -173,6 +173,25 @@ def test_a_stopped_answer_is_kept_with_its_worst_case(claude_emulator):
     assert row["cost_most"] == pytest.approx(0.0005, abs=0.00001)
 
 
+@pytest.mark.parametrize(
+    ("usage", "usd"),
+    [
+        ({"input_tokens": 1, "output_tokens": 1}, 0.08),
+        ({"input_tokens": 1, "output_tokens": 1, "speed": "fast"}, 0.08),
+        ({"input_tokens": 1, "output_tokens": 1, "speed": "standard"}, 0.04),
+    ],
+    ids=["speed not stated", "fast", "standard"],
+)
+def test_a_stopped_answer_in_fast_mode_may_have_cost_what_its_speed_costs(claude_emulator, usage, usd):
+    """1,000 output tokens at 80 USD a million, or 40: at the speed of the reply, else at the one asked for."""
+    claude_emulator.answer({**MESSAGE, "content": [{"type": "text", "text": "word " * 300}], "usage": usage})
+    claude_emulator.fail(Fault(stall_after=900))
+    claude = client(claude_emulator, model="claude-fable-5-2")
+    with claude.stream("Hello", max_tokens=1000, set={"speed": "fast"}) as stream:
+        next(event for event in stream if event.text)
+    assert rows()[0]["cost_most"] == pytest.approx(usd, abs=0.001)
+
+
 def test_the_journal_can_be_switched_off(claude_emulator, monkeypatch):
     """By an option or by the environment: no file."""
     client(claude_emulator, journal="off").ask("Hello")

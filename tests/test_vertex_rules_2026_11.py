@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import requests
 
+from vertex_claude_magic import Claude
 from vertex_claude_magic.catalog import Catalog
 from vertex_claude_magic.emulator import Emulator, Reply
 from vertex_claude_magic.errors import ModelRuleError
@@ -15,6 +16,7 @@ from vertex_claude_magic.session.spend import worst_case
 from vertex_claude_magic.vertex.reply import ServerToolUse, Usage
 from vertex_claude_magic.vertex.reply_builder import ReplyBuilder
 from vertex_claude_magic.vertex.request import RequestOptions, build_count_request, build_request
+from vertex_claude_magic.vertex.sse import Event
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -191,3 +193,47 @@ def test_a_whole_message_keeps_what_reply_has_no_field_for(name):
     builder = ReplyBuilder()
     builder.add_message({"content": [], name: {"id": "x"}})
     assert builder.reply().other_events == ({"type": "message", name: {"id": "x"}},)
+
+
+def test_a_stream_keeps_what_reply_has_no_field_for_like_a_whole_message():
+    """`container` and `diagnostics` come inside the message or its delta, the others beside the delta."""
+    builder = ReplyBuilder()
+    diagnostics, container, edits = {"cache": None}, {"id": "c", "expires_at": "x"}, {"applied_edits": []}
+    begun = {"content": [], "diagnostics": diagnostics, "container": None}
+    builder.add(Event("message_start", {"type": "message_start", "message": begun}))
+    ended = {"type": "message_delta", "delta": {"stop_reason": "end_turn", "container": container},
+             "context_management": edits, "usage": {}}  # fmt: skip
+    builder.add(Event("message_delta", ended))
+    builder.add(Event("message_stop", {"type": "message_stop"}))
+    assert builder.reply().other_events == (
+        ended,
+        {"type": "message", "container": container, "diagnostics": diagnostics},
+    )
+
+
+@pytest.mark.parametrize("streamed", [True, False])
+def test_what_an_edited_context_reports_reaches_the_reply_either_way(emulator, streamed):
+    """Asked through the package, streamed or not."""
+    claude = Claude(project=emulator.project, region="global", base_url=emulator.base_url,
+                    access_token="emulator", journal="off", model=OPUS)  # fmt: skip
+    edits = {"edits": [{"type": "clear_thinking_20251015"}]}
+    reply = claude.ask("Hello", no_stream=not streamed, beta=["context-management-2025-06-27"],
+                       set={"context_management": edits})  # fmt: skip
+    assert [event["context_management"] for event in reply.other_events] == [{"applied_edits": []}]
+
+
+def test_what_reply_has_no_field_for_is_the_same_when_it_is_replayed(emulator, tmp_path):
+    """A recording keeps it once."""
+    claude = Claude(project=emulator.project, region="global", base_url=emulator.base_url, access_token="emulator",
+                    journal="off", model=OPUS, recording=str(tmp_path / "r.claude"))  # fmt: skip
+    container = {"id": "c", "expires_at": "x"}
+    emulator.answer([
+        {"type": "message_start", "message": {"content": [], "usage": {}, "diagnostics": {"x": 1}}},
+        {"type": "message_delta", "delta": {"stop_reason": "end_turn", "container": container},
+         "usage": {}, "context_management": {"applied_edits": []}},
+        {"type": "message_stop"},
+    ])  # fmt: skip
+    first, again = claude.ask("Hello"), claude.ask("Hello", replay="only")
+    assert (first.replayed, again.replayed) == (False, True)
+    assert len(first.other_events) == 2
+    assert again.other_events == first.other_events

@@ -39,7 +39,9 @@ class Rules:
     where no source tells. `min_thinking_budget` is in tokens. `image_edge` is the longest edge in pixels
     that the model looks at; the service scales larger images down. `system_messages` says what becomes of a
     message of the role `system` ("obeyed", "ignored" or "refused"); `computer_tools` holds the only types of
-    computer tools that are taken, None for no restriction.
+    computer tools that are taken, None for no restriction. `preserved_thinking` says for whom the service
+    checks that nothing before a thinking block of the history has changed: "every account" of Google Cloud,
+    "new accounts" (made since 2026-08-31), or None for nobody.
     """
 
     thinking: tuple[str, ...] = ("enabled", "adaptive", "disabled", "between_tools")
@@ -55,6 +57,7 @@ class Rules:
     image_edge: int = 1568
     system_messages: str = "obeyed"
     computer_tools: tuple[str, ...] | None = None
+    preserved_thinking: str | None = None
     sources: tuple[str, ...] = ()
 
 
@@ -72,7 +75,8 @@ class Model:
         retired_on: When Vertex AI ended it.
         api_retired_on: When the Claude API ended it or will; Google sets its own dates.
         successor: The id that the table suggests instead, the newest of the family.
-        locations: Where it is served; None where no source tells, empty where it is served no more.
+        locations: Where it is served, or was until it ended; None where no source tells, empty for a model that
+            ended somewhere that no source tells.
         sources: Keys into the table's sources.
         disagreements: One sentence for each point on which the sources differ.
     """

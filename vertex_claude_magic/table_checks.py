@@ -128,6 +128,7 @@ _RULES = {
     "image_edge": _COUNT,
     "system_messages": _one_of("obeyed", "ignored", "refused"),
     "computer_tools": _or_null(_TEXTS),
+    "preserved_thinking": _or_null(_one_of("every account", "new accounts")),
     "sources": _TEXTS,
 }
 _LIMITS = (

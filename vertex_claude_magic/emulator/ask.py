@@ -10,6 +10,7 @@ from urllib.parse import unquote
 
 if TYPE_CHECKING:
     from vertex_claude_magic.catalog import Catalog, Model
+    from vertex_claude_magic.emulator.history import History
 
 __all__ = ["Ask", "Route", "blocks_of", "route"]
 
@@ -53,13 +54,14 @@ def route(path: str) -> Route | None:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Ask:
-    """A call with its body, the model it is for, and the betas of its header."""
+    """A call with its body, the model it is for, the betas of its header, and what was answered before."""
 
     route: Route
     body: Mapping[str, Any]
     model: Model
     catalog: Catalog
     betas: tuple[str, ...] = field(default=())
+    history: History | None = field(default=None, compare=False)
 
     @property
     def messages(self) -> list[Any]:
@@ -89,6 +91,13 @@ class Ask:
         """The effort that was asked for."""
         config = self.body.get("output_config")
         return config.get("effort") if isinstance(config, Mapping) else None
+
+    @property
+    def drops_thinking(self) -> bool:
+        """Whether thinking blocks that do not fit what is before them shall be dropped, not refused."""
+        thinking = self.body.get("thinking")
+        binding = thinking.get("block_binding") if isinstance(thinking, Mapping) else None
+        return isinstance(binding, Mapping) and binding.get("prefix_mismatch_behavior") == "drop_block"
 
     @property
     def schema(self) -> Any:

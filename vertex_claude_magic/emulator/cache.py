@@ -12,7 +12,7 @@ import hashlib
 import json
 import threading
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from vertex_claude_magic.emulator.tokens import input_parts
@@ -83,6 +83,9 @@ def _prefixes(body: Mapping[str, Any], scope: str) -> list[_Prefix]:
         tokens += size
         digest.update(json.dumps(_unmarked(part), sort_keys=True).encode())
         found.append(_Prefix(key=digest.hexdigest(), tokens=tokens, ttl=_ttl(part)))
+    if found and (ttl := _ttl(body)):
+        # Automatic caching: a mark of the whole request stands at its last part.
+        found[-1] = replace(found[-1], ttl=found[-1].ttl or ttl)
     return found
 
 

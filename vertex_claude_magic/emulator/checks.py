@@ -97,7 +97,8 @@ def refusal(ask: Ask) -> Problem | None:
 
 
 def _texts(ask: Ask) -> Iterator[str]:
-    from vertex_claude_magic.emulator import content, rules
+    from vertex_claude_magic.emulator import content, rules, tools
 
     yield from rules.broken(ask)
+    yield from tools.broken(ask)
     yield from content.broken(ask)

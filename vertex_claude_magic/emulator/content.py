@@ -11,6 +11,8 @@ import binascii
 from typing import TYPE_CHECKING, Any
 
 from vertex_claude_magic.emulator.ask import Ask, all_blocks, blocks_of
+from vertex_claude_magic.emulator.conversation import system_message, thinking_block, thinking_history
+from vertex_claude_magic.emulator.history import THINKING
 from vertex_claude_magic.emulator.rules import extra, too_long, unknown_tag
 from vertex_claude_magic.emulator.tokens import pdf_pages
 
@@ -32,12 +34,14 @@ _FIELDS: dict[str, set[str]] = {
     "server_tool_use": {"type", "id", "name", "input", _CACHE, "caller"},
     "web_search_tool_result": {"type", "tool_use_id", "content", _CACHE, "caller"},
     "tool_search_tool_result": {"type", "tool_use_id", "content", _CACHE},
+    "compaction": {"type", "content", "encrypted_content", "signature", "tool_changes", _CACHE},
 }
 _ONLY_ASSISTANT = {"thinking", "redacted_thinking", "tool_use", "server_tool_use", "web_search_tool_result"}
 _ONLY_USER = {"image", "tool_result", "search_result"}
-_PAUSED = {"server_tool_use", "web_search_tool_result", "tool_search_tool_result"}
+_PAUSED = {"server_tool_use", "web_search_tool_result", "tool_search_tool_result", "compaction"}
+_COMPACTS = {"compact-2026-01-12", "compact-2026-09-04"}
 _SOURCES = {"image": ("base64",), "document": ("base64", "text", "content")}
-_TTLS = {"5m", "1h"}
+_TTLS = ("5m", "1h")
 _MOST_MARKS = 4
 _LONG_CONTEXT = 1_000_000
 _SIGNATURES = {
@@ -64,6 +68,7 @@ def broken(ask: Ask) -> Iterator[str]:
     yield from _mark(ask.body.get(_CACHE), _CACHE)
     yield from _messages(ask)
     yield from _tool_results(ask)
+    yield from thinking_history(ask)
     yield from _counts(ask)
     yield from too_long(ask)
 
@@ -94,7 +99,9 @@ def _messages(ask: Ask) -> Iterator[str]:
         yield f"messages: List should have at most {ask.catalog.limits['request']['messages']} items"
     for index, message in enumerate(messages):
         yield from _message(ask, message, index, last=index == len(messages) - 1)
-    if messages[0].get("role") != "user":
+    first = messages[0] if isinstance(messages[0], dict) else {}
+    compacted = [block.get("type") for block in blocks_of(first)[:1]] == ["compaction"]
+    if first.get("role") != "user" and not (compacted and first.get("role") == "assistant"):
         yield 'messages: first message must use the "user" role'
     yield from _prefill(ask, messages[-1])
 
@@ -104,11 +111,14 @@ def _message(ask: Ask, message: Any, index: int, *, last: bool) -> Iterator[str]
     if not isinstance(message, dict):
         yield f"{place}: Input should be an object"
         return
-    yield from extra(message, {"role", "content"}, f"{place}.")
     role = message.get("role")
     if role == "system" and ask.model.rules.system_messages != "refused":
-        role = "user"
-    if role not in {"user", "assistant"}:
+        yield from system_message(ask, message, place)
+        for number, block in enumerate(blocks_of(message)):
+            yield from _block(ask, block, "user", f"{place}.content.{number}")
+        return
+    yield from extra(message, {"role", "content"}, f"{place}.")
+    if role not in ("user", "assistant"):
         yield f'messages: Unexpected role "{role}". {_ROLES}'
         return
     content = message.get("content")
@@ -125,25 +135,38 @@ def _prefill(ask: Ask, message: Mapping[str, Any]) -> Iterator[str]:
     if message.get("role") != "assistant":
         return
     blocks = blocks_of(message)
-    # A turn that the service paused ends with the call or the result of a server tool; sent back, it goes on.
+    # A turn that the service paused goes on when it is sent back: it is the one that was sent, or it ends
+    # with the call or the result of a server tool.
     paused = bool(blocks) and str(blocks[-1].get("type")) in _PAUSED
-    if not ask.model.rules.prefill and not paused:
+    if paused or (ask.history is not None and ask.history.paused(message)):
+        return
+    if not ask.model.rules.prefill:
         yield _NO_PREFILL
     text = str(blocks[-1].get("text", "")) if blocks else ""
     if text != text.rstrip():
         yield "messages: final assistant content cannot end with trailing whitespace"
 
 
+def _known(ask: Ask, kind: Any) -> str | None:
+    """Return the type of a block if it is one that the request may use."""
+    if not isinstance(kind, str) or kind not in _FIELDS:
+        return None
+    return None if kind == "compaction" and _COMPACTS.isdisjoint(ask.betas) else kind
+
+
 def _block(ask: Ask, block: Any, role: str, place: str) -> Iterator[str]:
-    kind = block.get("type") if isinstance(block, dict) else None
-    if kind not in _FIELDS:
-        yield f"{place}: {unknown_tag(kind)}"
+    given = block.get("type") if isinstance(block, dict) else None
+    kind = _known(ask, given)
+    if kind is None:
+        yield f"{place}: {unknown_tag(given)}"
         return
     yield from extra(block, _FIELDS[kind], f"{place}.{kind}.")
     if kind in (_ONLY_ASSISTANT if role == "user" else _ONLY_USER):
         yield f"{place}: `{kind}` blocks are not allowed in {role} messages"
     if kind == "text":
         yield from _text(block, place)
+    if kind in THINKING:
+        yield from thinking_block(block, f"{place}.{kind}")
     if kind in _SOURCES:
         yield from _source(ask, block, f"{place}.{kind}.source")
     if kind == "tool_result" and isinstance(block.get("content"), list):
@@ -241,7 +264,7 @@ def _counts(ask: Ask) -> Iterator[str]:
     blocks = list(all_blocks(ask.messages))
     system = ask.body.get("system")
     parts = [*(ask.body.get("tools") or ()), *(system if isinstance(system, list) else ()), *blocks]
-    marks = sum(1 for part in parts if part.get(_CACHE))
+    marks = sum(1 for part in (*parts, ask.body) if part.get(_CACHE))
     if marks > _MOST_MARKS:
         yield f"A maximum of {_MOST_MARKS} blocks with cache_control may be provided. Found {marks}."
     short = (ask.model.context_tokens or _LONG_CONTEXT) < _LONG_CONTEXT

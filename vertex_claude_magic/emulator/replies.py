@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any, TypeGuard
 
 from vertex_claude_magic.emulator.answers import canned
+from vertex_claude_magic.emulator.conversation import dropped_thinking
 from vertex_claude_magic.emulator.parts import Answer, events, fold, limit, message, parts, sse
 from vertex_claude_magic.emulator.response import EVENT_STREAM, Response, json_response
 from vertex_claude_magic.emulator.script import Flood, Reply, Scripted
@@ -33,7 +34,18 @@ def respond(ask: Ask, scripted: Scripted, *, frame: Frame, pace: float) -> Respo
         return _flood(scripted, frame) if streaming else json_response(message(scripted.answer(), **frame))
     if isinstance(scripted.content, bytes):
         return Response(pieces=(scripted.content,), content_type=EVENT_STREAM, stream=True)
-    return _streamed(ask, scripted, frame, pace) if streaming else json_response(_unary(ask, scripted, frame))
+    if streaming and _is_events(scripted.content):
+        # Sent as they are, whether or not they spell a message; so nothing of them is remembered.
+        return _stream(iter(scripted.content), pace)
+    whole, stream = _written(ask, scripted, frame)
+    if ask.history is not None:
+        ask.history.remember(ask, whole)
+    return _stream(stream, pace) if streaming else json_response(whole)
+
+
+def _stream(stream: Iterator[dict[str, Any]], pace: float) -> Response:
+    pieces = (sse(event) for event in stream)
+    return Response(pieces=pieces, content_type=EVENT_STREAM, stream=True, interval=pace)
 
 
 def _flood(flood: Flood, frame: Frame) -> Response:
@@ -43,23 +55,31 @@ def _flood(flood: Flood, frame: Frame) -> Response:
     )
 
 
-def _streamed(ask: Ask, reply: Reply, frame: Frame, pace: float) -> Response:
-    if _is_message(reply.content):
-        stream = _message_events(_completed(reply.content, frame), frame)
-    elif _is_events(reply.content):
-        stream = iter(reply.content)
-    else:
-        stream = events(_answer(ask, reply), **frame)
-    pieces = (sse(event) for event in stream)
-    return Response(pieces=pieces, content_type=EVENT_STREAM, stream=True, interval=pace)
-
-
-def _unary(ask: Ask, reply: Reply, frame: Frame) -> dict[str, Any]:
-    if _is_message(reply.content):
-        return _completed(reply.content, frame)
+def _written(ask: Ask, reply: Reply, frame: Frame) -> tuple[dict[str, Any], Iterator[dict[str, Any]]]:
+    """Return an answer as a whole message and as the events of a stream."""
+    left_over = _left_over(ask)
     if _is_events(reply.content):
-        return fold(reply.content)
-    return message(_answer(ask, reply), **frame)
+        return fold(reply.content), iter(reply.content)
+    if _is_message(reply.content):
+        whole = {**left_over, **_completed(reply.content, frame)}
+        return whole, _message_events(whole, frame, left_over)
+    answer = _answer(ask, reply)
+    return {**message(answer, **frame), **left_over}, _with(left_over, events(answer, **frame))
+
+
+def _left_over(ask: Ask) -> dict[str, Any]:
+    """Return the fields that the betas of a request add to its answer (anthropic 2.14.0, BetaMessage)."""
+    fields: dict[str, Any] = {}
+    if (ask.body.get("context_management") or {}).get("edits"):
+        fields["context_management"] = {"applied_edits": []}
+    if dropped := dropped_thinking(ask):
+        fields["input_transformations"] = dropped
+    return fields
+
+
+def _with(fields: Mapping[str, Any], stream: Iterator[dict[str, Any]]) -> Iterator[dict[str, Any]]:
+    for event in stream:
+        yield {**event, **fields} if event["type"] == "message_delta" else event
 
 
 def _answer(ask: Ask, reply: Reply) -> Answer:
@@ -94,12 +114,15 @@ def _completed(given: Any, frame: Frame) -> dict[str, Any]:
     return {**message(_scripted(blocks, None), **frame), **given, "content": blocks}
 
 
-def _message_events(given: Mapping[str, Any], frame: Frame) -> Iterator[dict[str, Any]]:
+def _message_events(
+    given: Mapping[str, Any], frame: Frame, left_over: Mapping[str, Any]
+) -> Iterator[dict[str, Any]]:
     stops = {key: given[key] for key in ("stop_reason", "stop_sequence", "stop_details") if key in given}
     for event in events(_scripted(given["content"], None), **frame):
         if event["type"] == "message_start":
-            yield {**event, "message": {**given, "content": [], "stop_reason": None, "stop_sequence": None}}
+            begun = {name: value for name, value in given.items() if name not in left_over}
+            yield {**event, "message": {**begun, "content": [], "stop_reason": None, "stop_sequence": None}}
         elif event["type"] == "message_delta":
-            yield {**event, "delta": stops, "usage": given["usage"]}
+            yield {**event, "delta": stops, "usage": given["usage"], **left_over}
         else:
             yield event

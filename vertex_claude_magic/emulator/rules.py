@@ -6,7 +6,6 @@ users have reported them. Each function yields the texts of the rules that are b
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING, Any
 
 from vertex_claude_magic.emulator.tokens import input_tokens
@@ -48,6 +47,13 @@ _WITH_BETA = {
     "context_management": {"context-management-2025-06-27", "compact-2026-01-12"},
     "compaction": {"compact-2026-09-04"},
 }
+# Edits of a context, each with the beta that opens it.
+_EDITS = {
+    "clear_tool_uses_20250919": "context-management-2025-06-27",
+    "clear_thinking_20251015": "context-management-2025-06-27",
+    "compact_20260112": "compact-2026-01-12",
+}
+_LEAST_TRIGGER = 50_000  # tokens (anthropic 2.14.0, compact_20260112)
 _TASK_BUDGETS = "task-budgets-2026-03-13"
 _DISPLAY_UPDATES = "thinking-display-updates-2026-08-18"
 _BINDING = "thinking-binding-controls-2026-08-01"
@@ -59,20 +65,8 @@ _THINKING_FIELDS = {
     "disabled": {"type"},
     "between_tools": {"type"},
 }
-_DISPLAYS = {"summarized", "omitted"}
-_CHOICE_FIELDS = {
-    "auto": {"type", "disable_parallel_tool_use"},
-    "any": {"type", "disable_parallel_tool_use"},
-    "tool": {"type", "name", "disable_parallel_tool_use"},
-    "none": {"type"},
-}
-_TOOL_NAME = re.compile(r"[a-zA-Z0-9_-]{1,128}")
-_TOOL_FIELDS = {
-    "type", "name", "description", "input_schema", "strict", "cache_control", "defer_loading",
-    "eager_input_streaming", "input_examples", "allowed_callers",
-}  # fmt: skip
-_SERVER_TOOLS = ("web_search_20250305", "bash_", "text_editor_", "memory_", "computer_", "tool_search_tool_",
-                 "browser_toolset_")  # fmt: skip
+_DISPLAYS = ("summarized", "omitted")
+_MISMATCHES = ("error", "drop_block")
 _MOST_STOPS = 8191
 
 
@@ -129,7 +123,7 @@ def _fields(ask: Ask) -> Iterator[str]:
     with_beta = {name for name, betas in _WITH_BETA.items() if betas & set(ask.betas)}
     fast = {"speed"} if ask.model.prices.fast_factor else set()
     yield from extra(ask.body, allowed | with_beta | fast)
-    if fast and ask.body.get("speed", "standard") not in {"standard", "fast"}:
+    if fast and ask.body.get("speed", "standard") not in ("standard", "fast"):
         yield "speed: Input should be 'standard' or 'fast'"
 
 
@@ -163,7 +157,7 @@ def _simple_fields(ask: Ask) -> Iterator[str]:
     body = ask.body
     if "stream" in body and not isinstance(body["stream"], bool):
         yield "stream: Input should be a valid boolean"
-    if body.get("service_tier") not in {None, "auto", "standard_only"}:
+    if body.get("service_tier") not in (None, "auto", "standard_only"):
         yield "service_tier: Input should be 'auto' or 'standard_only'"
     if "metadata" in body:
         yield from _metadata(body["metadata"])
@@ -217,21 +211,35 @@ def _thinking(ask: Ask) -> Iterator[str]:
     if thinking is None:
         return
     kind = thinking.get("type") if isinstance(thinking, dict) else None
-    if kind not in _THINKING_FIELDS:
+    if not isinstance(kind, str) or kind not in _THINKING_FIELDS:
         yield f"thinking: {unknown_tag(kind)}"
         return
     if kind not in ask.model.rules.thinking:
         supported = _one_of(ask.model.rules.thinking)
         yield f'"thinking.type.{kind}" is not supported for this model. Supported: {supported}.'
-    binding = {"block_binding"} if _BINDING in ask.betas else set()
+    shows = "display" in _THINKING_FIELDS[kind]
+    binding = {"block_binding"} if _BINDING in ask.betas and shows else set()
     yield from extra(thinking, _THINKING_FIELDS[kind] | binding, f"thinking.{kind}.")
-    updates = {"updates"} if _DISPLAY_UPDATES in ask.betas else set()
-    if thinking.get("display", "omitted") not in _DISPLAYS | updates:
-        yield f"thinking.{kind}.display: Input should be 'summarized' or 'omitted'"
+    displays = (*_DISPLAYS, "updates") if _DISPLAY_UPDATES in ask.betas else _DISPLAYS
+    if thinking.get("display") not in (None, *displays):
+        yield f"thinking.{kind}.display: Input should be {_one_of(displays)}"
+    if binding:
+        yield from _block_binding(thinking.get("block_binding"), f"thinking.{kind}.block_binding")
     if kind == "enabled":
         yield from _budget(ask, thinking.get("budget_tokens"))
     if kind in {"disabled", "between_tools"}:
         yield from _disabled(ask, kind)
+
+
+def _block_binding(binding: Any, place: str) -> Iterator[str]:
+    if binding is None:
+        return
+    if not isinstance(binding, dict):
+        yield f"{place}: Input should be an object"
+        return
+    yield from extra(binding, {"prefix_mismatch_behavior"}, f"{place}.")
+    if binding.get("prefix_mismatch_behavior") not in (None, *_MISMATCHES):
+        yield f"{place}.prefix_mismatch_behavior: Input should be {_one_of(_MISMATCHES)}"
 
 
 def _budget(ask: Ask, budget: Any) -> Iterator[str]:
@@ -262,7 +270,7 @@ def _output_config(ask: Ask) -> Iterator[str]:
     if budget and (task := config.get("task_budget")) is not None:
         yield from _task_budget(task)
     if (effort := config.get("effort")) is not None:
-        yield from _effort(ask, effort)
+        yield from effort_broken(ask, effort, "output_config")
     if (wanted := config.get("format")) is not None:
         yield from _format(ask, wanted)
 
@@ -276,12 +284,43 @@ def _task_budget(task: Any) -> Iterator[str]:
         yield "output_config.task_budget.total: Input should be a valid integer"
 
 
-def _effort(ask: Ask, effort: Any) -> Iterator[str]:
+def effort_broken(ask: Ask, effort: Any, place: str) -> Iterator[str]:
+    """Whether the model has a level of effort; `place` names the `output_config` that asks for it."""
     levels = ask.model.rules.effort
     if not levels:
-        yield "output_config.effort: Extra inputs are not permitted"
+        yield f"{place}.effort: Extra inputs are not permitted"
     elif effort not in levels:
-        yield f"output_config.effort: Input should be {_one_of(levels)}"
+        yield f"{place}.effort: Input should be {_one_of(levels)}"
+
+
+def _context(ask: Ask) -> Iterator[str]:
+    config = ask.body.get("context_management")
+    if config is not None and not isinstance(config, dict):
+        yield "context_management: Input should be an object"
+    elif config is not None:
+        yield from extra(config, {"edits"}, "context_management.")
+        edits = config.get("edits")
+        if edits is not None and not isinstance(edits, list):
+            yield "context_management.edits: Input should be a valid list"
+        for index, edit in enumerate(edits if isinstance(edits, list) else ()):
+            yield from _edit(ask, edit, f"context_management.edits.{index}")
+    compaction = ask.body.get("compaction")
+    if compaction is not None and not isinstance(compaction, dict):
+        yield "compaction: Input should be an object"
+    elif compaction is not None:
+        yield from extra(compaction, {"type", "instructions"}, "compaction.")
+        if compaction.get("type", "summarize") != "summarize":
+            yield "compaction.type: Input should be 'summarize'"
+
+
+def _edit(ask: Ask, edit: Any, place: str) -> Iterator[str]:
+    kind = edit.get("type") if isinstance(edit, dict) else None
+    if not isinstance(kind, str) or _EDITS.get(kind) not in ask.betas:
+        yield f"{place}: {unknown_tag(kind)}"
+    elif kind.startswith("compact_") and (trigger := edit.get("trigger")) is not None:
+        value: Any = trigger.get("value") if isinstance(trigger, dict) else None
+        if not is_count(value) or value < _LEAST_TRIGGER:
+            yield f"{place}.trigger.value: Input should be greater than or equal to {_LEAST_TRIGGER}"
 
 
 def _format(ask: Ask, wanted: Any) -> Iterator[str]:
@@ -295,76 +334,6 @@ def _format(ask: Ask, wanted: Any) -> Iterator[str]:
         yield from extra(wanted, {"type", "schema"}, "output_config.format.")
 
 
-def _tools(ask: Ask) -> Iterator[str]:
-    tools = ask.body.get("tools")
-    if tools is None:
-        return
-    if not isinstance(tools, list):
-        yield "tools: Input should be a valid list"
-        return
-    for index, tool in enumerate(tools):
-        yield from _tool(ask, tool, f"tools.{index}.")
-    # A toolset has no name.
-    names = [tool["name"] for tool in tools if isinstance(tool, dict) and "name" in tool]
-    if len(set(names)) < len(names):
-        yield "tools: Tool names must be unique."
-
-
-def _tool(ask: Ask, tool: Any, place: str) -> Iterator[str]:
-    if not isinstance(tool, dict):
-        yield f"{place.rstrip('.')}: Input should be an object"
-        return
-    kind = tool.get("type", "custom")
-    if kind == "custom":
-        yield from _custom_tool(tool, f"{place}custom.")
-    elif not str(kind).startswith(_SERVER_TOOLS) or _refused_computer(ask, str(kind)):
-        yield f"{place.rstrip('.')}: {unknown_tag(kind)}"
-    elif "_toolset_" not in str(kind) and not isinstance(tool.get("name"), str):
-        yield f"{place}name: Field required"
-
-
-def _refused_computer(ask: Ask, kind: str) -> bool:
-    only = ask.model.rules.computer_tools
-    return kind.startswith("computer_") and only is not None and kind not in only
-
-
-def _custom_tool(tool: dict[str, Any], place: str) -> Iterator[str]:
-    yield from extra(tool, _TOOL_FIELDS, place)
-    if not _TOOL_NAME.fullmatch(str(tool.get("name", ""))):
-        yield f"{place}name: String should match pattern '^[a-zA-Z0-9_-]{{1,128}}$'"
-    schema = tool.get("input_schema")
-    if not isinstance(schema, dict):
-        yield f"{place}input_schema: Field required"
-    elif schema.get("type") != "object":
-        yield f"{place}input_schema.type: Input should be 'object'"
-
-
-def _tool_choice(ask: Ask) -> Iterator[str]:
-    choice = ask.body.get("tool_choice")
-    if choice is None:
-        return
-    kind = choice.get("type") if isinstance(choice, dict) else None
-    if kind not in _CHOICE_FIELDS:
-        yield f"tool_choice: {unknown_tag(kind)}"
-        return
-    yield from extra(choice, _CHOICE_FIELDS[kind], f"tool_choice.{kind}.")
-    if not ask.body.get("tools"):
-        yield "tool_choice may only be specified while providing tools."
-    if kind in {"any", "tool"}:
-        yield from _forced(ask, choice)
-
-
-def _forced(ask: Ask, choice: Mapping[str, Any]) -> Iterator[str]:
-    if not ask.model.rules.forced_tool_choice:
-        yield 'tool_choice: type "tool" and "any" are not supported for this model.'
-    thinking = ask.body.get("thinking")
-    if thinking and thinking["type"] == "enabled":
-        yield "Thinking may not be enabled when tool_choice forces tool use."
-    names = {tool.get("name") for tool in ask.body.get("tools") or ()}
-    if choice["type"] == "tool" and choice.get("name") not in names:
-        yield f"Tool '{choice.get('name')}' not found in provided tools"
-
-
 _CHECKS: tuple[Callable[[Ask], Iterator[str]], ...] = (
     _version,
     _betas,
@@ -374,6 +343,5 @@ _CHECKS: tuple[Callable[[Ask], Iterator[str]], ...] = (
     _output_config,
     _thinking,
     _sampling,
-    _tools,
-    _tool_choice,
+    _context,
 )

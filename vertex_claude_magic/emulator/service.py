@@ -11,6 +11,7 @@ import secrets
 import threading
 import time
 from collections import deque
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from vertex_claude_magic.catalog import Catalog
@@ -18,6 +19,7 @@ from vertex_claude_magic.emulator.ask import Ask, Route, route
 from vertex_claude_magic.emulator.cache import PromptCache
 from vertex_claude_magic.emulator.checks import refusal, unservable
 from vertex_claude_magic.emulator.faults import Fault
+from vertex_claude_magic.emulator.history import History
 from vertex_claude_magic.emulator.listing import listing
 from vertex_claude_magic.emulator.places import Places
 from vertex_claude_magic.emulator.problems import Problem, fault_response
@@ -72,6 +74,7 @@ class Service:
         self._faults: deque[Fault] = deque()
         self._ordered: deque[Reply] = deque(script.ordered)
         self._cache = PromptCache(clock=clock)
+        self._history = History()
         self.sickness = HEALTHY
 
     def answer(self, replies: Iterable[Scripted]) -> None:
@@ -127,6 +130,7 @@ class Service:
         ask = unservable(found, received, self.catalog, self.project)
         if isinstance(ask, Problem):
             return ask
+        ask = replace(ask, history=self._history)
         return self.places.refusal(found, ask.model) or refusal(ask) or ask
 
     def _ill(self, found: Route, received: Received) -> Problem | None:

@@ -23,7 +23,7 @@ from vertex_claude_magic.session.replay.memory import Memory
 from vertex_claude_magic.session.replay.playback import Playback
 from vertex_claude_magic.session.replay.recording import recording_at
 from vertex_claude_magic.session.replay.rehearsal import replay_mode
-from vertex_claude_magic.session.spend import Limits, Tally, count_or_bound, worst_case
+from vertex_claude_magic.session.spend import Limits, Tally, asked_speed, count_or_bound, worst_case
 from vertex_claude_magic.vertex.canonical import attachments
 from vertex_claude_magic.vertex.lineage import answered_by
 
@@ -176,6 +176,7 @@ class Keeping:
             held=held,
             catalog=catalog,
             max_tokens=output if isinstance(output, int) else 0,
+            speed=asked_speed(request),
             keep=keep,
             tell=self._tell,
             clock=self._clock,

@@ -41,6 +41,7 @@ class Recorder:
         held: What the tally holds for this call.
         catalog: The model table, for the worst case of a call that was stopped.
         max_tokens: The longest answer, in tokens.
+        speed: The speed that was asked for, where the service does not say how fast it answered.
         keep: How much the journal keeps.
         tell: Takes a notice for the user, and whether saying it once is enough.
         clock: Seconds since 1970 (UTC).
@@ -52,6 +53,7 @@ class Recorder:
     held: int
     catalog: Catalog
     max_tokens: int
+    speed: str | None = None
     keep: Keep = field(default_factory=Keep)
     tell: Callable[[str, bool], None]
     clock: Callable[[], float] = time.time
@@ -173,7 +175,8 @@ class Recorder:
         row = self.catalog.find(self.call.model)
         if not reply.usage.raw or row is None:
             return None, self.call.cost_most
-        return None, cost(row, self.call.region, replace(reply.usage, output_tokens=self.max_tokens))
+        usage = replace(reply.usage, output_tokens=self.max_tokens, speed=reply.usage.speed or self.speed)
+        return None, cost(row, self.call.region, usage)
 
 
 def attempt(work: Callable[[], None], tell: Callable[[str, bool], None]) -> None:

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from vertex_claude_magic.catalog import Catalog
     from vertex_claude_magic.vertex.request import Request
 
-__all__ = ["Limits", "Tally", "count_or_bound", "read_count", "token_bound", "worst_case"]
+__all__ = ["Limits", "Tally", "asked_speed", "count_or_bound", "read_count", "token_bound", "worst_case"]
 
 # What the service may put before a model by itself, for tools and formats; generous.
 _SERVICE_TOKENS = 2_000
@@ -148,10 +148,17 @@ def _serves_itself(body: Mapping[str, Any]) -> bool:
     )
 
 
+def asked_speed(request: Request) -> str | None:
+    """Return the speed that a request asks for and may be billed at, "fast" or None.
+
+    What is asked for may be served at the ordinary pace; the worst case is that it is served as asked.
+    """
+    return "fast" if request.body.get("speed") == "fast" else None
+
+
 def _dearest(request: Request, tokens: int, output: int) -> list[Usage]:
     """Return what the tokens may be counted as: read as they are, or written to the cache for as long as asked."""
-    # What is asked for may be served at the ordinary pace; the worst case is that it is served as asked.
-    speed = "fast" if request.body.get("speed") == "fast" else None
+    speed = asked_speed(request)
     usages = [Usage(input_tokens=tokens, output_tokens=output, speed=speed)]
     if b'"cache_control"' in request.payload:
         hour = tokens if b'"1h"' in request.payload else 0

@@ -122,15 +122,16 @@ class ReplyBuilder:
     def add_message(self, message: Mapping[str, Any]) -> None:
         """Take a whole message at once, as an answer that was not streamed arrives."""
         self._open(message)
-        # A stream brings these in events of their own; here they would be lost.
-        extras = {name: message[name] for name in _EXTRAS if message.get(name) is not None}
-        self._keep({"type": "message", **extras} if extras else {})
         self.complete = True
 
     def reply(self, **known: Any) -> Reply:
         """The reply so far; `known` are fields that the stream does not carry (region, seconds, cost)."""
         message = self._message
         details = message.get("stop_details")
+        extras = {name: message[name] for name in _EXTRAS if message.get(name) is not None}
+        # An answer that is played again brings the event that was made here the first time.
+        made = any(event.get("type") == "message" for event in self._others)
+        rest = ({"type": "message", **extras},) if extras and not made else ()
         return Reply(
             blocks=tuple(block.snapshot() for _, block in sorted(self._order, key=itemgetter(0))),
             stop_reason=_string(message.get("stop_reason")) or None,
@@ -139,7 +140,7 @@ class ReplyBuilder:
             usage=usage_from(self._usage),
             message_id=_string(message.get("id")) or None,
             complete=self.complete,
-            other_events=tuple(self._others),
+            other_events=(*self._others, *rest),
             **{"model": str(message.get("model") or ""), **known},
         )
 

@@ -7,18 +7,16 @@ and keeps the model in the body.
 
 from __future__ import annotations
 
-import base64
 import json
 import math
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from vertex_claude_magic.errors import ModelRuleError, OptionError, RequestTooLarge, quote
-from vertex_claude_magic.table_file import bundled_table
-from vertex_claude_magic.vertex.canonical import BETA_HEADER, canonical, digest_of
+from vertex_claude_magic.vertex.canonical import canonical, digest_of
 from vertex_claude_magic.vertex.endpoint import base_url_of, check_location, model_path
+from vertex_claude_magic.vertex.headers import counting_headers, headers_of
 from vertex_claude_magic.vertex.rules import check_rules
 
 if TYPE_CHECKING:
@@ -32,13 +30,6 @@ DEFAULT_MAX_TOKENS = 16_000
 # Fields that the token-counting endpoint takes (anthropic 2.12.0, messages.count_tokens; the last four are beta).
 _COUNT_FIELDS = ("anthropic_version", "messages", "system", "tools", "tool_choice", "thinking", "output_config",
                  "cache_control", "compaction", "context_management", "mcp_servers", "speed")  # fmt: skip
-_FIXED_HEADERS = {"authorization", "proxy-authorization", "host", "content-length", "transfer-encoding",
-                  "content-type", "connection"}  # fmt: skip
-_HEADER_NAME = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
-# "Add custom metadata labels" (Google Cloud docs, 2026): keys and values of billing labels.
-_LABEL_KEY = re.compile(r"[^\W\dA-Z_][^\WA-Z]{0,62}|[^\W\dA-Z_](?:[^\WA-Z]|-){0,62}")
-_LABEL_VALUE = re.compile(r"(?:[^\WA-Z]|-){0,63}")
-_MAX_LABELS = 32
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -161,7 +152,7 @@ def build_request(
     body = _body(messages, options, fields or {}, model=model, catalog=catalog, version=anthropic_version)
     row = catalog.find(model)
     if row is not None and not options.force:
-        check_rules(body, model=row, catalog=catalog, given=options.set)
+        check_rules(body, model=row, region=region, catalog=catalog, given=options.set)
     if stream:
         body["stream"] = True
     else:
@@ -169,7 +160,8 @@ def build_request(
     verb = "streamRawPredict" if stream else "rawPredict"
     base = (base_url or base_url_of(region)).rstrip("/")
     path = model_path(project=project, location=check_location(region), model=model, verb=verb)
-    request = Request(url=base + path, headers=_headers(options), body=body, model=model, project=project,
+    headers = headers_of(options.beta, options.header, options.label)
+    request = Request(url=base + path, headers=headers, body=body, model=model, project=project,
                       region=region, notices=told)  # fmt: skip
     _check_size(request, catalog)
     return request
@@ -187,7 +179,7 @@ def build_count_request(request: Request) -> Request:
     path = model_path(
         project=request.project, location=request.region, model="count-tokens", verb="rawPredict"
     )
-    headers = _counting_headers(request.headers)
+    headers = counting_headers(request.headers)
     return Request(url=base + path, headers=headers, body=body, model=request.model,
                    project=request.project, region=request.region)  # fmt: skip
 
@@ -309,62 +301,6 @@ def _default_budget(options: RequestOptions, model: str, catalog: Catalog) -> di
         "type": "enabled",
         "budget_tokens": max(1024, min(8000, _max_tokens(options, model, catalog) // 2)),
     }
-
-
-def _headers(options: RequestOptions) -> dict[str, str]:
-    headers = {"Content-Type": "application/json"}
-    given = {name: value for name, value in options.header.items() if name.lower() != BETA_HEADER}
-    by_hand = [str(value) for name, value in options.header.items() if name not in given]
-    # The service reads one header only.
-    if betas := _beta_names(",".join((*options.beta, *by_hand))):
-        headers[BETA_HEADER] = ",".join(betas)
-    if options.label:
-        headers["X-Vertex-AI-Labels"] = _labels(options.label)
-    headers.update(given)
-    for name, value in headers.items():
-        _check_header(name, value, own=name not in options.header)
-    return headers
-
-
-def _beta_names(joined: str) -> list[str]:
-    return list(dict.fromkeys(name.strip() for name in joined.split(",") if name.strip()))
-
-
-def _counting_headers(headers: Mapping[str, str]) -> dict[str, str]:
-    refused = bundled_table()["services"]["betas"]["refused_in_count"]
-    betas = [name for name in _beta_names(headers.get(BETA_HEADER, "")) if name not in refused]
-    kept = {name: value for name, value in headers.items() if name != BETA_HEADER}
-    return {**kept, BETA_HEADER: ",".join(betas)} if betas else kept
-
-
-def _check_header(name: str, value: str, *, own: bool) -> None:
-    if not own and name.strip().lower() in _FIXED_HEADERS:
-        raise OptionError(
-            f"The header {quote(name, 60)!r} is set by this package.", cure="Leave it out of --header."
-        )
-    if not _HEADER_NAME.fullmatch(name) or not _is_header_value(value):
-        # The value may be a secret, so it is not quoted.
-        raise OptionError(
-            f"The header {quote(name, 60)!r} has a name or a value that HTTP cannot carry.",
-            cure="Use --header 'Name: value' in printable ASCII.",
-        )
-
-
-def _is_header_value(value: Any) -> bool:
-    return isinstance(value, str) and value.isascii() and value.isprintable() and value == value.strip()
-
-
-def _labels(labels: Mapping[str, str]) -> str:
-    for key, value in labels.items():
-        if not _LABEL_KEY.fullmatch(key) or not _LABEL_VALUE.fullmatch(value):
-            raise OptionError(
-                f"{quote(key, 40)}={quote(value, 40)} is no billing label.",
-                cure="Keys start with a lowercase letter; keys and values hold lowercase letters, digits, _ and -, "
-                "63 characters at most.",
-            )
-    if len(labels) > _MAX_LABELS:
-        raise OptionError(f"{len(labels)} billing labels are too many.", cure=f"Use {_MAX_LABELS} at most.")
-    return base64.b64encode(json.dumps(dict(labels)).encode()).decode("ascii")
 
 
 def _notices(model: str, region: str, catalog: Catalog, *, force: bool) -> tuple[str, ...]:

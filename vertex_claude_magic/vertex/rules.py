@@ -16,7 +16,14 @@ _SAMPLING = ("temperature", "top_p", "top_k")
 _LIFT = "or add --force to send it all the same."
 
 
-def check_rules(body: Mapping[str, Any], *, model: Model, catalog: Catalog, given: Collection[str]) -> None:
+def check_rules(
+    body: Mapping[str, Any],
+    *,
+    model: Model,
+    catalog: Catalog,
+    given: Collection[str],
+    region: str = "global",
+) -> None:
     """Check a request body against the table's rules for its model and for its `anthropic_version`.
 
     Args:
@@ -24,6 +31,7 @@ def check_rules(body: Mapping[str, Any], *, model: Model, catalog: Catalog, give
         model: The row of the table.
         catalog: The table; it also holds the rules of the API versions.
         given: Names of body fields that the user set by hand; those are never second-guessed.
+        region: The location that the body would be sent to.
 
     Raises:
         ModelRuleError: the service would refuse the request.
@@ -36,6 +44,8 @@ def check_rules(body: Mapping[str, Any], *, model: Model, catalog: Catalog, give
     _check_thinking(checked, body, model)
     _check_prefill(checked, model)
     _check_tool_choice(checked, body, model)
+    _check_tools(checked, model, catalog)
+    _check_speed(checked, model, region, catalog)
 
 
 def _check_max_tokens(body: Mapping[str, Any], model: Model) -> None:
@@ -94,7 +104,7 @@ def _check_thinking(checked: Mapping[str, Any], body: Mapping[str, Any], model: 
     if kind == "enabled":
         _check_budget(thinking, body, rules)
     if kind in {"disabled", "between_tools"}:
-        _check_disabled(body, model)
+        _check_disabled(checked, kind, model)
 
 
 def _check_budget(thinking: Mapping[str, Any], body: Mapping[str, Any], rules: Rules) -> None:
@@ -111,13 +121,48 @@ def _check_budget(thinking: Mapping[str, Any], body: Mapping[str, Any], rules: R
         )
 
 
-def _check_disabled(body: Mapping[str, Any], model: Model) -> None:
-    limit, effort = model.rules.disabled_max_effort, _effort(body)
+def _check_disabled(checked: Mapping[str, Any], kind: str, model: Model) -> None:
+    limit, effort = model.rules.disabled_max_effort, _effort(checked)
     levels = model.rules.effort
     if limit in levels and effort in levels and levels.index(effort) > levels.index(limit):
+        how = "without thinking" if kind == "disabled" else "with thinking between tools only"
         raise ModelRuleError(
-            f"{model.name} cannot work at effort {effort!r} without thinking.",
-            cure=f"Use --effort {limit} or lower, or leave --thinking off out, {_LIFT}",
+            f"{model.name} cannot work at effort {effort!r} {how}.",
+            cure=f"Use --effort {limit} or lower, or leave {_spoken(kind)} out, {_LIFT}",
+        )
+
+
+def _check_tools(checked: Mapping[str, Any], model: Model, catalog: Catalog) -> None:
+    tools = checked.get("tools")
+    kinds = (
+        [tool.get("type") for tool in tools if isinstance(tool, Mapping)] if isinstance(tools, list) else []
+    )
+    computer = model.rules.computer_tools
+    services = catalog.services.values()
+    refused = [(start, of.get("tool")) for of in services for start in of.get("refused_tools", ())]
+    for kind in map(str, kinds):
+        found = [instead for start, instead in refused if kind.startswith(start)]
+        if found:
+            raise ModelRuleError(
+                f"Vertex AI does not take the tool type {kind}.",
+                cure=f"{f'Use {found[0]}' if found[0] else 'Leave it out'}, {_LIFT}",
+            )
+        if kind.startswith("computer_") and computer is not None and kind not in computer:
+            raise ModelRuleError(
+                f"{model.name} does not take the tool type {kind} on Vertex AI.",
+                cure=f"Use {' or '.join(computer)}, {_LIFT}",
+            )
+
+
+def _check_speed(checked: Mapping[str, Any], model: Model, region: str, catalog: Catalog) -> None:
+    if checked.get("speed") != "fast":
+        return
+    places = catalog.services["fast_mode"]["locations"]
+    if model.prices.fast_factor is None:
+        raise ModelRuleError(f"{model.name} has no fast mode on Vertex AI.", cure=f"Leave speed out, {_LIFT}")
+    if region not in places:
+        raise ModelRuleError(
+            f"Fast mode is not served in {region}.", cure=f"Use --region {' or '.join(places)}, {_LIFT}"
         )
 
 

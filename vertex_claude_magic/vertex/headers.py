@@ -1,0 +1,96 @@
+"""The headers of a request: betas, billing labels, and what the user adds."""
+
+from __future__ import annotations
+
+import base64
+import json
+import re
+from typing import TYPE_CHECKING, Any
+
+from vertex_claude_magic.errors import OptionError, quote
+from vertex_claude_magic.table_file import bundled_table
+from vertex_claude_magic.vertex.canonical import BETA_HEADER
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+__all__ = ["counting_headers", "headers_of"]
+
+_FIXED_HEADERS = {"authorization", "proxy-authorization", "host", "content-length", "transfer-encoding",
+                  "content-type", "connection"}  # fmt: skip
+_HEADER_NAME = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
+# "Add custom metadata labels" (Google Cloud docs, 2026): keys and values of billing labels.
+_LABEL_KEY = re.compile(r"[^\W\dA-Z_][^\WA-Z]{0,62}|[^\W\dA-Z_](?:[^\WA-Z]|-){0,62}")
+_LABEL_VALUE = re.compile(r"(?:[^\WA-Z]|-){0,63}")
+_MAX_LABELS = 32
+
+
+def headers_of(betas: Sequence[str], header: Mapping[str, str], label: Mapping[str, str]) -> dict[str, str]:
+    """Return the headers of a request, all but the token.
+
+    Betas of both kinds share one header without duplicates, because Google reads one header only.
+
+    Args:
+        betas: Names of betas.
+        header: Headers that the user gives, `anthropic-beta` in any case among them.
+        label: Billing labels.
+
+    Raises:
+        OptionError: HTTP or Vertex AI cannot carry it, or the header is not for users to set.
+
+    >>> headers_of(["a"], {"Anthropic-Beta": "b, a"}, {})["anthropic-beta"]
+    'a,b'
+    """
+    headers = {"Content-Type": "application/json"}
+    given = {name: value for name, value in header.items() if name.lower() != BETA_HEADER}
+    by_hand = [str(value) for name, value in header.items() if name not in given]
+    if names := _beta_names(",".join((*betas, *by_hand))):
+        headers[BETA_HEADER] = ",".join(names)
+    if label:
+        headers["X-Vertex-AI-Labels"] = _labels(label)
+    headers.update(given)
+    for name, value in headers.items():
+        _check_header(name, value, own=name not in header)
+    return headers
+
+
+def _beta_names(joined: str) -> list[str]:
+    return list(dict.fromkeys(name.strip() for name in joined.split(",") if name.strip()))
+
+
+def counting_headers(headers: Mapping[str, str]) -> dict[str, str]:
+    """Return the headers with which the same request is counted: without the betas that are refused there."""
+    refused = bundled_table()["services"]["betas"]["refused_in_count"]
+    betas = [name for name in _beta_names(headers.get(BETA_HEADER, "")) if name not in refused]
+    kept = {name: value for name, value in headers.items() if name != BETA_HEADER}
+    return {**kept, BETA_HEADER: ",".join(betas)} if betas else kept
+
+
+def _check_header(name: str, value: str, *, own: bool) -> None:
+    if not own and name.strip().lower() in _FIXED_HEADERS:
+        raise OptionError(
+            f"The header {quote(name, 60)!r} is set by this package.", cure="Leave it out of --header."
+        )
+    if not _HEADER_NAME.fullmatch(name) or not _is_header_value(value):
+        # The value may be a secret, so it is not quoted.
+        raise OptionError(
+            f"The header {quote(name, 60)!r} has a name or a value that HTTP cannot carry.",
+            cure="Use --header 'Name: value' in printable ASCII.",
+        )
+
+
+def _is_header_value(value: Any) -> bool:
+    return isinstance(value, str) and value.isascii() and value.isprintable() and value == value.strip()
+
+
+def _labels(labels: Mapping[str, str]) -> str:
+    for key, value in labels.items():
+        if not _LABEL_KEY.fullmatch(key) or not _LABEL_VALUE.fullmatch(value):
+            raise OptionError(
+                f"{quote(key, 40)}={quote(value, 40)} is no billing label.",
+                cure="Keys start with a lowercase letter; keys and values hold lowercase letters, digits, _ and -, "
+                "63 characters at most.",
+            )
+    if len(labels) > _MAX_LABELS:
+        raise OptionError(f"{len(labels)} billing labels are too many.", cure=f"Use {_MAX_LABELS} at most.")
+    return base64.b64encode(json.dumps(dict(labels)).encode()).decode("ascii")
