@@ -14,6 +14,7 @@ from numbers import Integral, Real
 from typing import Any, NamedTuple
 
 from vertex_claude_magic.errors import OptionError, quote
+from vertex_claude_magic.session.pasted import refuse_pasted
 from vertex_claude_magic.vertex.request import DEFAULT_VERSION, RequestOptions
 
 __all__ = ["DEFAULTS", "ENVIRONMENT", "AskOptions", "Found", "find_setting", "merge"]
@@ -102,7 +103,16 @@ def find_setting(name: str, session: AskOptions, call: AskOptions | None = None)
     Found(value='sonnet', origin='default')
     >>> find_setting("model", AskOptions(model="opus"), AskOptions(model="haiku"))
     Found(value='haiku', origin='option')
+
+    Raises:
+        OptionError: the value seems to be a secret that was pasted there by mistake.
     """
+    found = _first(name, session, call)
+    refuse_pasted(name, found.value, found.origin if found.origin in ENVIRONMENT.get(name, ()) else "")
+    return found
+
+
+def _first(name: str, session: AskOptions, call: AskOptions | None) -> Found:
     for options, origin in ((call, "option"), (session, "setting")):
         value = getattr(options, name, None)
         if value is not None and value not in ("", ()):
@@ -189,6 +199,8 @@ _TYPES: tuple[tuple[tuple[str, ...], type, str], ...] = (
 
 
 def _check(options: AskOptions) -> None:
+    for name in (*_TYPES[0][0], "models_file"):
+        refuse_pasted(name, getattr(options, name))
     for names, kind, wanted in _TYPES:
         for name in names:
             value = getattr(options, name)

@@ -263,8 +263,10 @@ def _journal(error: errors.ClaudeError, patient: Patient) -> str:
     return f"Set: {place} to another file that you may write to, or to off."
 
 
-def _option(_: errors.ClaudeError, patient: Patient) -> str:
+def _option(error: errors.ClaudeError, patient: Patient) -> str:
     """Tell which of the settings is to be changed: the location, the model, or else the project."""
+    if "wanted" in error.details:
+        return f"Set: {error.details['setting']} to {error.details['wanted']}"
     case = patient.case
     try:
         check_location(case.place)
