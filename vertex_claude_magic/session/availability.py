@@ -132,6 +132,8 @@ def verdict(error: errors.ClaudeError, row: Model | None, *, probe: bool) -> Fin
     for kind, state, reason in _VERDICTS:
         if isinstance(error, kind):
             return state, reason
+    if error.details.get("shape") == "page":
+        return "not checked", "a web page answered in place of the service; look for a proxy or a login page"
     if isinstance(error, errors.ModelNotFound):
         return _not_found(error, row)
     return "not checked", _reason(error)
@@ -139,7 +141,8 @@ def verdict(error: errors.ClaudeError, row: Model | None, *, probe: bool) -> Fin
 
 def _reason(error: errors.ClaudeError) -> str:
     # What the service said comes behind; a cell has no room for it.
-    return errors.quote(error.message.partition(" Vertex AI said: ")[0], _REASON)
+    bare = error.message.partition(" Vertex AI said: ")[0].partition(" The answer: ")[0]
+    return errors.quote(bare, _REASON)
 
 
 _VERDICTS: tuple[tuple[type[errors.ClaudeError], State, str], ...] = (

@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 
 from vertex_claude_magic.errors import OptionError, quote, trimmed
 from vertex_claude_magic.session.environment import environment_notices, with_version
+from vertex_claude_magic.session.pasted import refuse_pasted
 from vertex_claude_magic.vertex.request import DEFAULT_VERSION, RequestOptions
 
 __all__ = ["DEFAULTS", "ENVIRONMENT", "AskOptions", "Found", "find_setting", "merge", "notices_of"]
@@ -103,8 +104,12 @@ def find_setting(name: str, session: AskOptions, call: AskOptions | None = None)
     Found(value='sonnet', origin='default')
     >>> find_setting("model", AskOptions(model="opus"), AskOptions(model="haiku"))
     Found(value='haiku', origin='option')
+
+    Raises:
+        OptionError: the value seems to be a secret that was pasted there by mistake.
     """
     found = _set_value(name, session, call)
+    refuse_pasted(name, found.value, found.origin if found.origin in ENVIRONMENT.get(name, ()) else "")
     if name == "base_url" and isinstance(found.value, str):
         return found._replace(value=with_version(found.value))
     return found
@@ -205,6 +210,8 @@ _TYPES: tuple[tuple[tuple[str, ...], type, str], ...] = (
 
 
 def _check(options: AskOptions) -> None:
+    for name in (*_TYPES[0][0], "models_file"):
+        refuse_pasted(name, getattr(options, name))
     for names, kind, wanted in _TYPES:
         for name in names:
             value = getattr(options, name)

@@ -39,7 +39,11 @@ class Asked:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Failure:
-    """An error response, read: `kind` is Anthropic's type, `code` and `reason` are Google's."""
+    """An error response, read: `kind` is Anthropic's type, `code` and `reason` are Google's.
+
+    `shape` is "object" for JSON, "page" for HTML, "text" for other text and "empty" for none. The service
+    itself answers with objects; pages and texts are those of proxies and captive portals.
+    """
 
     status: int
     message: str
@@ -49,6 +53,7 @@ class Failure:
     request_id: str | None = None
     metadata: Mapping[str, Any] = field(default_factory=dict)
     body: str = ""
+    shape: str = "object"
 
     def says(self, *words: str) -> bool:
         """Whether the message holds all of the words, whatever their case."""
@@ -101,14 +106,12 @@ def read_failure(status: int, body: bytes, content_type: str = "") -> Failure:
             if data.get("type") == "error"
             else _google(data["error"], status, text)
         )
-    html = "html" in content_type.lower() or text.lstrip()[:1] == "<"
-    return Failure(status=status, message=_no_message(text, html=html), body=text[:4000])
-
-
-def _no_message(text: str, *, html: bool) -> str:
     if not text.strip():
-        return "an empty answer"
-    return f"a web page, not an API answer: {text}" if html else text
+        return Failure(status=status, message="an empty answer", body=text[:4000], shape="empty")
+    if "html" in content_type.lower() or text.lstrip()[:1] == "<":
+        page = f"a web page, not an API answer: {text}"
+        return Failure(status=status, message=page, body=text[:4000], shape="page")
+    return Failure(status=status, message=text, body=text[:4000], shape="text" if data is None else "object")
 
 
 def _anthropic(data: Mapping[str, Any], status: int, text: str) -> Failure:
@@ -153,14 +156,15 @@ def _error(failure: Failure, asked: Asked) -> errors.ClaudeError:
         model=asked.model, project=asked.project, region=asked.region, status=failure.status
     )
     said = errors.quote(failure.message)
-    message = f"{what} Vertex AI said: {said!r}." if said else what
+    who = "Vertex AI said" if failure.shape in {"object", "empty"} else "The answer"
+    message = f"{what} {who}: {said!r}." if said else what
     details = {
         "status": failure.status, "message": failure.message, "type": failure.kind, "code": failure.code,
-        "reason": failure.reason, "request_id": failure.request_id, "body": failure.body,
+        "reason": failure.reason, "request_id": failure.request_id, "body": failure.body, "shape": failure.shape,
         "model": asked.model, "project": asked.project, "region": asked.region,
     }  # fmt: skip
     cure = row.cure(failure, asked)
-    if row.error in _ELSEWHERE and (hint := _seen_elsewhere(asked, row.error)):
+    if row.error in _ELSEWHERE and failure.shape != "page" and (hint := _seen_elsewhere(asked, row.error)):
         cure = f"{cure} {hint}"
     return row.error(message, cure=cure, details=details)
 
@@ -265,8 +269,25 @@ _ENABLE = (
 )
 _RETRY = _fixed("Ask again in a moment, or try another --region or model.")
 
+# What the service says with these statuses, it says in an object: a page is somebody else's. A page with 400 or 413
+# still tells of the request, and one with 429 or 5xx of a service, or of a proxy before it, that is busy or away.
+_PAGES_OF_OTHERS = frozenset({401, 403, 404, 405, 406, 410, 451, 511})
+
 # First match wins. Rows that look at the text stand before the general row of their status.
 _TABLE: tuple[_Row, ...] = (
+    _Row(when=lambda f: f.status == 407, error=errors.APIError,
+         what="The proxy on the way to Vertex AI asks for a login (407).",
+         cure=_fixed("Put the user name and the password of the proxy into HTTPS_PROXY, and ask again.")),
+    _Row(when=lambda f: f.shape == "page" and f.status == 404, error=errors.ModelNotFound,
+         what="A web page answered in place of Vertex AI (404), so the address is wrong or a proxy answered.",
+         cure=_fixed("Check the base URL (it ends in /v1) and the spelling of the region {region}; behind a proxy, "
+                     "also HTTPS_PROXY.")),
+    _Row(when=lambda f: f.status == 511 or (f.shape == "page" and f.status in _PAGES_OF_OTHERS), error=errors.APIError,
+         what="A web page answered in place of Vertex AI ({status}), so the request did not reach it.",
+         cure=_fixed("Sign in to the network in a web browser, or have the proxy let the host through.")),
+    _Row(when=lambda f: f.shape == "text" and f.status == 403, error=errors.APIError,
+         what="A proxy or gateway on the way to Vertex AI refused the request (403).",
+         cure=_fixed("Check HTTPS_PROXY and the base URL, or have the proxy let the host through.")),
     _Row(when=lambda f: f.status == 401 or f.kind == "authentication_error", error=errors.AuthenticationFailed,
          what="Google refused the access token (401).",
          cure=_fixed("Run: gcloud auth application-default login, and ask again; no restart is needed.")),

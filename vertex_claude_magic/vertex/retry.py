@@ -46,7 +46,8 @@ def may_retry(status: int, headers: Mapping[str, str], error: errors.ClaudeError
         return said == "true"
     if isinstance(error, errors.QuotaExceeded):
         return "retry-after" in headers or "retry-after-ms" in headers
-    return status in {408, 409, 429} or status >= 500
+    # 511 is a captive portal (RFC 6585): it lets nothing through until somebody signs in.
+    return status in {408, 409, 429} or (status >= 500 and status != 511)
 
 
 def asked_wait(headers: Mapping[str, str], now: datetime) -> float | None:

@@ -306,7 +306,12 @@ class Exchange:
                     self._deliver(response)
                     return
                 error = self._refusal(response)
-                if response.status_code == 401 and not renewed:
+                # A page with 401 is somebody else's, and must not cost a token.
+                if (
+                    isinstance(error, errors.AuthenticationFailed)
+                    and response.status_code == 401
+                    and not renewed
+                ):
                     renewed = True
                     if authorizer.renew(headers):
                         continue

@@ -32,6 +32,7 @@ STATUS = "Open: https://status.cloud.google.com (is Vertex AI in trouble?), and 
 SIGN_IN = f"Open: {CONSOLE} in a browser of this machine, and sign in to the network."
 _YOUR_PROJECT = "YOUR-PROJECT"
 _NAME_PROJECT = "Set: GOOGLE_CLOUD_PROJECT to the id of your project"
+_SET_PROXY = "Set: HTTPS_PROXY to the address of your proxy (with its user name and password), or to nothing."
 _UNKNOWN_ACCOUNT = "user:YOUR-EMAIL"
 # The projects that gcloud's own logins belong to: for them no quota project is set.
 _GOOGLES_OWN = {"764086051850", "32555940559"}
@@ -169,7 +170,7 @@ def _tls(error: errors.ClaudeError, patient: Patient) -> str:
 def _network(error: errors.ClaudeError, patient: Patient) -> str:
     case = patient.case
     if "ProxyError" in error.details.get("causes", ()):
-        return "Set: HTTPS_PROXY to the address of your proxy, or to nothing."
+        return _SET_PROXY
     known = case.place in case.catalog.locations()
     if not case.base_url.value and not known and (near := case.catalog.nearest_location(case.place)):
         return f"Use: --region {near}"
@@ -232,7 +233,20 @@ def _busy(_: errors.ClaudeError, patient: Patient) -> str:
     return f"Use: --region {place} (other capacity)" if place else STATUS
 
 
-def _refused(_: errors.ClaudeError, patient: Patient) -> str:
+def _refused(error: errors.ClaudeError, patient: Patient) -> str:
+    if error.status == 407:
+        return _SET_PROXY
+    if error.details.get("shape") in {"page", "text"} and error.status in {
+        401,
+        403,
+        404,
+        405,
+        406,
+        410,
+        451,
+        511,
+    }:
+        return without_address(patient) or SIGN_IN
     return without_address(patient) or "Use: --model haiku, to see whether it is this model only"
 
 
@@ -249,8 +263,10 @@ def _journal(error: errors.ClaudeError, patient: Patient) -> str:
     return f"Set: {place} to another file that you may write to, or to off."
 
 
-def _option(_: errors.ClaudeError, patient: Patient) -> str:
+def _option(error: errors.ClaudeError, patient: Patient) -> str:
     """Tell which of the settings is to be changed: the location, the model, or else the project."""
+    if "wanted" in error.details:
+        return f"Set: {error.details['setting']} to {error.details['wanted']}"
     case = patient.case
     try:
         check_location(case.place)

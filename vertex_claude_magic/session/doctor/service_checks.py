@@ -25,7 +25,7 @@ def service(case: Case, probes: Probes) -> Finding:
     """Make the authorised call, and look whether Vertex AI itself answered."""
     error = probes.counted.failure()
     if error is not None and _owner(error) == "service":
-        if not _is_page(error):
+        if not _is_page(error) or error.status != 404:
             raise error
         seen = f"{case.host} knows no such address ({error.status})."
         cure = f"Set: {case.base_url.origin} to an address that ends in /v1" if case.base_url.value else ""
