@@ -93,8 +93,9 @@ def add_hooks(shell: Any, magics: Any) -> None:
     shell.input_transformer_manager.token_transformers.append(PromptQuestion)
     shell.input_transformers_cleanup.append(keep_empty_body)
     _add_completion(shell)
-    # The cell that loads the extension is under way, whatever it holds.
-    magics.cells.source = ""
+    # Which cell loads the extension; none if a configuration does.
+    under_way = getattr(shell.displayhook, "exec_result", None)
+    magics.cells.load(getattr(under_way, "info", None))
     shell.events.register("pre_run_cell", magics.cells.begin)
     shell.events.register("post_run_cell", magics.cells.end)
 
