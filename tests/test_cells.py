@@ -53,6 +53,44 @@ def test_a_cell_of_its_own_is_one_again_after_a_nested_one(shell):
     assert len(shell.page.outputs) == 1
 
 
+class ClearingPage(Page):
+    """A page whose outputs are cleared by somebody else after so many messages."""
+
+    after = 0
+
+    def publish(self, *args, **options):
+        super().publish(*args, **options)
+        if len(self.messages) == self.after:
+            self.shell_clears()
+
+
+@pytest.mark.parametrize(
+    "cell", ["%%claude\nhi", "%claude hi", "x = %claude hi", "for _ in 'a':\n    %claude hi"]
+)
+@pytest.mark.parametrize("after", [1, 2])
+@pytest.mark.parametrize("wait", [True, False])
+def test_an_answer_whose_output_was_cleared_stands_there_at_the_end(cell, after, wait, shell):
+    """A callback or a thread of the user's called `clear_output` while it streamed."""
+    shell.emulator.answer(f"{ANSWER} " * 40)
+    page = shell.ip.display_pub = ClearingPage()
+    page.after, page.shell_clears = after, lambda: shell.ip.display_pub.clear_output(wait=wait)
+    shell.ip.run_cell(cell).raise_error()
+    assert "clear" in page.messages
+    (output,) = page.outputs
+    assert output["text/plain"].startswith(ANSWER)
+    assert page.metadata[0]["vertex_claude_magic"]["complete"] is True
+
+
+def test_the_publisher_of_ipython_is_as_before_after_unloading(shell):
+    """Nothing is counted any more."""
+    shell.emulator.answer(ANSWER)
+    shell.ok("%claude hi")
+    page = shell.page
+    assert page.clear_output != Page.clear_output.__get__(page)
+    shell.ip.run_cell(f"%unload_ext {EXTENSION}")
+    assert page.clear_output == Page.clear_output.__get__(page)
+
+
 @pytest.mark.parametrize("between", ["", "  \n", "x = 1", "%%claude\nnested"])
 def test_a_message_of_the_front_end_begins_anew(between):
     """Whatever IPython failed to report of the cell before."""

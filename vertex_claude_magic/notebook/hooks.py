@@ -129,6 +129,9 @@ def remove_hooks(shell: Any) -> None:
     guards = sys.modules.get("vertex_claude_magic.notebook.plain_errors")
     if guards is not None:
         guards.release_errors(shell)
+    screens = sys.modules.get("vertex_claude_magic.notebook.screens")
+    if screens is not None:
+        screens.release_clears(shell.display_pub)
     first_cell = sys.modules.get("vertex_claude_magic.notebook.first_cell")
     if first_cell is not None:
         first_cell.restore_help(shell)
