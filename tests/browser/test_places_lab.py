@@ -21,9 +21,11 @@ CODE = "Do this:\n\n```python\nfirst_line = 1\n```\n"
 WIDGETS = [
     "import ipywidgets as w\nip = get_ipython()\nout = w.Output()\nout",
     "with out:\n    %claude What is it?",
-    "button, below = w.Button(description='Ask'), w.Output()\n"
-    "def clicked(_):\n    with below:\n        ip.run_line_magic('claude', 'What is it?')\n"
-    "button.on_click(clicked)\nw.VBox([button, below])",
+    (
+        "button, below = w.Button(description='Ask'), w.Output()\n"
+        "def clicked(_):\n    with below:\n        ip.run_line_magic('claude', 'What is it?')\n"
+        "button.on_click(clicked)\nw.VBox([button, below])"
+    ),
     "@w.interact(n=w.IntSlider(value=1, max=3))\ndef ask(n):\n    ip.run_line_magic('claude', f'What is {n}?')",
 ]
 # In the console: run a cell, and wait until the kernel has answered.
@@ -80,7 +82,9 @@ def test_an_answer_stands_in_the_widget_that_takes_the_outputs(lab: LabPage, emu
     assert answers.count() == 3
 
 
-def test_the_draft_of_a_killed_kernel_is_known_as_unfinished(lab: LabPage, emulator, notebook, capsys, tmp_path):
+def test_the_draft_of_a_killed_kernel_is_known_as_unfinished(
+    lab: LabPage, emulator, notebook, capsys, tmp_path
+):
     """Saved with the notebook, reported by `audit`, taken out by `strip`."""
     emulator.answer(Reply(content="Half of it. " * 40, fault=Fault(stall_after=1200)))
     path = notebook(["%%claude\nhi", "import os\nprint('here')"])
