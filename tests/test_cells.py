@@ -123,6 +123,7 @@ FIRST = MappingProxyType(
     {
         "one question": ("%claude Is it late?", ["Is it late?"]),
         "two marks": ("%claude Is it really late??", ["Is it really late??"]),
+        "a star before the mark": ("%claude Is it late*?", ["Is it late*?"]),
         "an assignment": ("answer = %claude Is it late?\nassert answer.text", ["Is it late?"]),
         "two questions that end alike": ("%claude Is it late?\n%claude Was it late?", ["Is it late?", "Was it late?"]),
         "a loop": ("for _ in range(2):\n    %claude Is it late?", ["Is it late?"] * 2),
@@ -154,6 +155,18 @@ def test_a_question_mark_ends_a_question_in_the_cell_that_loads_the_extension(
     shell.display_pub = Page()
     shell.run_cell(f"%load_ext {EXTENSION}\n{code}", silent=silent).raise_error()
     assert asked(claude_emulator) == prompts
+
+
+def test_an_assignment_in_a_function_of_that_cell_is_refused_with_a_cure(claude_emulator, monkeypatch):
+    """The function was compiled without the variable; nothing is sent."""
+    for name, value in claude_emulator.environment.items():
+        monkeypatch.setenv(name, value)
+    shell = bare_shell()
+    shell.display_pub = Page()
+    code = f"%load_ext {EXTENSION}\ndef ask():\n    x = %claude Is it late?\n    return x\nask()"
+    error = shell.run_cell(code).error_in_exec
+    assert "a cell of its own" in str(error)
+    assert not claude_emulator.requests
 
 
 def test_help_stays_help_in_the_cell_that_loads_the_extension(claude_emulator, monkeypatch, capsys):

@@ -2,7 +2,7 @@
 
 IPython translates a whole cell before its first line runs. So the line `answer = %claude Is it late?` of that
 cell has become a request for help on `late` by the time the extension is there. The translated lines cannot be
-changed any more; but they call the magics `pinfo` and `pinfo2`, and those can put the question instead.
+changed any more; but they call the magics for help, and those can put the question instead.
 """
 
 from __future__ import annotations
@@ -16,7 +16,8 @@ if TYPE_CHECKING:
 
 __all__ = ["help_as_questions", "restore_help"]
 
-_HELP = ("pinfo", "pinfo2")
+# What IPython calls for `name?`, `name??` and `name*?`.
+_HELP = ("pinfo", "pinfo2", "psearch")
 _MARK = "_vertex_claude_original"
 
 
@@ -51,7 +52,7 @@ def help_as_questions(shell: Any, translated: str, meant: str) -> None:
 
 
 def restore_help(shell: Any) -> None:
-    """Give `pinfo` and `pinfo2` back; harmless if they are as they were."""
+    """Give the magics for help back; harmless if they are as they were."""
     known = shell.magics_manager.magics["line"]
     for name in _HELP:
         if hasattr(known.get(name), _MARK):
@@ -72,6 +73,13 @@ def _question_or_help(
             expression = compile(code, file, "eval")
         except SyntaxError:
             # An assignment.
+            if frame.f_locals is not shell.user_ns:
+                from vertex_claude_magic.errors import OptionError
+
+                raise OptionError(
+                    "A function of the cell that loads the extension cannot store the answer to a question with `?`.",
+                    cure="Put %load_ext vertex_claude_magic into a cell of its own.",
+                ) from None
             exec(compile(code, file, "exec"), frame.f_globals, frame.f_locals)  # noqa: S102 - the user's own line
             return None
         return eval(expression, frame.f_globals, frame.f_locals)  # noqa: S307 - as above
