@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import io
+import json
 import sys
-from types import ModuleType
+from types import ModuleType, SimpleNamespace
 
 import pytest
+from shells import bare_shell
 
 from vertex_claude_magic.emulator import Fault, Reply
-from vertex_claude_magic.notebook.insert import insert_code, python_blocks
+from vertex_claude_magic.notebook.insert import insert_code, makes_cells, python_blocks
 
 ANSWER = """Two steps.
 
@@ -133,3 +135,46 @@ def test_an_answer_that_was_stopped_inserts_nothing(shell):
     shell.emulator.answer(Reply(content=text, fault=Fault(cut_after=4000)))
     shell.error("%%claude answer -f code\nGo")
     assert getattr(shell.ip, "rl_next_input", None) is None
+
+
+LAB = {"cellId": "a", "deletedCells": [], "recordTiming": False}
+SERVER = {"JPY_SESSION_NAME": "/home/me/lesson.ipynb"}
+CONSOLE = {"JPY_SESSION_NAME": "/home/me/console-1-5d5e"}
+
+
+@pytest.mark.parametrize(
+    ("metadata", "environ", "expected"),
+    [
+        (LAB, SERVER, True),
+        (LAB, {}, True),
+        ({"cellId": "a", "deletedCells": ["b"]}, SERVER, True),
+        ({"cellId": "a"}, CONSOLE, False),
+        ({"cellId": "a", "trusted": True}, CONSOLE, False),
+        # A console may share the kernel of a notebook.
+        ({"cellId": "a"}, SERVER, False),
+        ({"cellId": "a"}, {}, True),
+        ({"cellId": ""}, {}, False),
+        ({}, SERVER, False),
+        ({}, {"VSCODE_PID": "1"}, True),
+        (None, {}, False),
+    ],
+)
+def test_only_a_notebook_makes_a_new_cell_of_code(metadata, environ, expected):
+    """A code console sends a cell's id too, and has no cells to add to."""
+    shell = SimpleNamespace(kernel=object(), user_ns={}, get_parent=lambda: {"metadata": metadata})
+    assert makes_cells(shell, environ) is expected
+
+
+@pytest.mark.parametrize(("cell", "expected"), [("a", True), ("b", False)])
+def test_a_cell_of_the_notebook_s_file_is_one_of_a_notebook(cell, expected, tmp_path):
+    """A console beside the notebook, on the same kernel, has cells that are not in the file."""
+    path = tmp_path / "lesson.ipynb"
+    path.write_text(json.dumps({"cells": [{"cell_type": "code", "id": "a", "source": "%%claude"}]}))
+    shell = SimpleNamespace(kernel=object(), user_ns={}, get_parent=lambda: {"metadata": {"cellId": cell}})
+    assert makes_cells(shell, {"JPY_SESSION_NAME": str(path)}) is expected
+
+
+def test_without_messages_nobody_makes_a_cell():
+    """In a terminal, and outside IPython."""
+    assert makes_cells(bare_shell(), {}) is False
+    assert makes_cells(None, {}) is False

@@ -46,9 +46,7 @@ def test_an_interrupt_while_the_answer_is_drawn_keeps_what_had_arrived(shell, ca
     assert shell.ip.user_ns["answer"].complete is False
     assert page.text.startswith("One.")
     assert "Stopped here" in page.text
-    assert capsys.readouterr().out.splitlines() == [
-        "KeyboardInterrupt: Stopped; the answer up to here is kept."
-    ]
+    assert capsys.readouterr().out.splitlines() == ["KeyboardInterrupt: The answer up to here is kept."]
 
 
 def test_an_interrupt_at_the_first_line_leaves_an_empty_page(shell, capsys):
@@ -87,3 +85,17 @@ def test_the_connection_is_closed_and_the_next_question_works(shell):
     shell.emulator.answer(PARTIAL, "Next.")
     interrupted(shell, "%%claude\nCount", 2)
     assert shell.ok("%%claude\nAgain").text == "Next."
+
+
+@pytest.mark.parametrize(
+    "cell", ["%%claude\nCount", "%claude Count", "%%claude -f text\nCount", "x = %claude Count"]
+)
+@pytest.mark.parametrize("stop", [1, 2])
+def test_the_page_and_the_error_do_not_repeat_each_other(cell, stop, shell, capsys):
+    """Where the answer stops stands on the page, and once; the error says the rest, or all if nothing came."""
+    shell.emulator.answer(PARTIAL)
+    page, error = interrupted(shell, cell, stop)
+    said = page.text.replace("One. ", "") + capsys.readouterr().out
+    assert said.count("KeyboardInterrupt") == 1
+    assert said.lower().count("stopped") == 1
+    assert said.count("up to here") == (1 if error.reply else 0)

@@ -358,3 +358,37 @@ def test_pace_lets_no_second_hold_more_than_its_limit(clock):
             sent.append(clock.now)
     assert all(later - first > 1.0 for first, later in zip(sent, sent[3:], strict=False))
     assert len(sent) > 14
+
+
+@pytest.mark.parametrize("in_cell", [True, False])
+@pytest.mark.parametrize("at", range(5))
+def test_an_answer_whose_output_is_cleared_while_it_streams_stands_there_at_the_end(
+    build, screen, clock, at, in_cell
+):
+    """Whoever cleared it, and whenever: an output that is gone gets no update, a new one is shown."""
+    cleared = []
+    answer = build(in_cell=in_cell, clears=lambda: len(cleared))
+    for number, text in enumerate(["", "One. ", "", "Two. ", "Three."]):
+        if number == at:
+            cleared.append(clock.now)
+            screen.log.append(("cleared", {}, {}, None))
+        clock.now += 1
+        answer.text(text)
+        answer.draw()
+    answer.finish(reply("One. Two. Three."), metadata={})
+    after = screen.log[screen.kinds.index("cleared") + 1 :]
+    shown = [entry for entry in after if entry[0] != "clear"]
+    assert shown[0][0] == "show"
+    assert {entry[3] for entry in shown if entry[0] == "update"} <= {
+        entry[3] for entry in shown if entry[0] == "show"
+    }
+    assert "Three." in shown[-1][1]["text/plain"]
+
+
+@pytest.mark.parametrize("in_cell", [True, False])
+def test_what_was_cleared_before_the_question_does_not_count(build, screen, in_cell):
+    """The output is there, so it is changed."""
+    answer = build(in_cell=in_cell, clears=lambda: 7)
+    answer.text("Text")
+    answer.draw()
+    assert screen.kinds == ["show", "update"]

@@ -403,7 +403,8 @@ class ClaudeInterrupt(KeyboardInterrupt):
         self.reply = reply
         arrived = reply is not None and bool(reply.text)
         super().__init__(
-            "Stopped; the answer up to here is kept." if arrived else "Stopped before an answer arrived."
+            # The page marks where the answer stops, so this does not say it again.
+            "The answer up to here is kept." if arrived else "Stopped before an answer arrived."
         )
 
     def __reduce__(self) -> tuple[Any, ...]:

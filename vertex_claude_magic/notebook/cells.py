@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from vertex_claude_magic.session.origin import Origin
 
-__all__ = ["MARK", "CellWatch", "CellsMet", "cell_metadata"]
+__all__ = ["MARK", "CellWatch", "CellsMet", "cell_message", "cell_metadata"]
 
 # The comment that inserted code carries: digits of the cell that asked, and of the code as it was.
 MARK = re.compile(r"^# Code from Claude \(id ([0-9a-f]{8})-([0-9a-f]{8})\)[ \t]*\n?", re.MULTILINE)
@@ -36,6 +36,13 @@ def cell_metadata(shell: Any) -> Mapping[str, Any]:
     get_parent = getattr(shell, "get_parent", None)
     parent = get_parent() if get_parent is not None else None
     return (parent or {}).get("metadata") or {}
+
+
+def cell_message(shell: Any) -> str:
+    """Return the id of the message that asks for the cell that runs; empty where there are no messages."""
+    get_parent = getattr(shell, "get_parent", None)
+    parent = get_parent() if get_parent is not None else None
+    return str(((parent or {}).get("header") or {}).get("msg_id") or "")
 
 
 class CellsMet:
@@ -64,11 +71,12 @@ class CellsMet:
 
 
 class _Running(NamedTuple):
-    """A run of a cell, and the process that runs it."""
+    """A run of a cell, and the process that runs it; `info` is what IPython says of it."""
 
     source: str
     run: int
     process: str
+    info: Any = None
 
 
 # In the context and not in the thread, so that `asyncio.to_thread` and tasks ask for the cell that started them.
@@ -76,30 +84,54 @@ _running: ContextVar[_Running | None] = ContextVar("vertex_claude_cell", default
 
 
 class CellWatch(threading.local):
-    """The source of the cell that runs in this thread, None while none does.
+    """The cells that run in this thread, the outermost first; code of a cell may run another one.
 
     A thread of its own memory, because cells of a Jupyter subshell run beside those of the main one.
 
+    Args:
+        notebook: Returns the name of the notebook.
+        metadata: Returns what the front end sent with the cell.
+        met: What is known of the cells of the notebook.
+        message: Returns the id of the message that asks for the cell; empty where there are no messages.
+        before: Called when a cell begins.
+
+    >>> from types import SimpleNamespace
     >>> watch = CellWatch()
-    >>> watch.source = "%%claude\\nWhat is it?"
+    >>> watch.begin(SimpleNamespace(raw_cell="%%claude\\nWhat is it?"))
     >>> watch.is_one_question()
     True
+    >>> watch.begin(SimpleNamespace(raw_cell="%%claude\\nAsked from inside of that cell?"))
+    >>> watch.is_one_question()
+    False
     """
-
-    source: str | None = None
-    run: int = 0
 
     def __init__(
         self,
         notebook: Callable[[], str] = lambda: "",
         metadata: Callable[[], Mapping[str, Any]] = dict,
         met: CellsMet | None = None,
+        message: Callable[[], str] = lambda: "",
+        before: Callable[[], None] = lambda: None,
     ) -> None:
         # Called once in each thread that looks; what was met is for all of them.
         super().__init__()
         self._notebook = notebook
         self.metadata = metadata
         self.met = met or CellsMet()
+        self._message = message
+        self._before = before
+        self._under_way: list[_Running] = []
+        self._answered = ""
+
+    def load(self, info: Any) -> None:
+        """Take the cell that loads the extension, which began before anybody watched.
+
+        Args:
+            info: What IPython says of it; None if the extension is loaded while no cell runs.
+        """
+        self._answered = self._message()
+        if info is not None:
+            self._under_way = [_Running(info.raw_cell or "", 0, "", info)]
 
     def begin(self, info: Any) -> None:
         """Take the source from IPython's event `pre_run_cell`."""
@@ -108,15 +140,32 @@ class CellWatch(threading.local):
 
         # Here and not on loading, which costs next to nothing; a `Claude` may ask before any magic has run.
         set_origin(self.origin)
-        self.source = info.raw_cell or ""
-        self.run = next(_RUNS)
-        self.met.add(self.source, self.metadata())
-        _running.set(_Running(self.source, self.run, process_id()))
+        message = self._message()
+        if message != self._answered:
+            # Another message asks for this cell, so what ran before it is over, whatever IPython reported.
+            self._under_way, self._answered = [], message
+        cell = _Running(info.raw_cell or "", next(_RUNS), process_id(), info)
+        self._under_way.append(cell)
+        if len(self._under_way) == 1:
+            self.met.add(cell.source, self.metadata())
+        _running.set(cell)
+        self._before()
 
-    def end(self, result: Any) -> None:  # noqa: ARG002 - the signature of IPython's event `post_run_cell`
-        """Forget it; what the cell has started goes on with a context of its own."""
-        self.source = None
-        _running.set(None)
+    def end(self, result: Any) -> None:
+        """Forget the cell of IPython's event `post_run_cell`; what it has started goes on with a context of its own."""
+        info = getattr(result, "info", None)
+        known = [each.info is info for each in self._under_way]
+        if True in known:
+            del self._under_way[known.index(True) :]
+        elif info is None or (info.raw_cell or "").strip():
+            # IPython reports the end of an empty cell and not its beginning.
+            del self._under_way[-1:]
+        _running.set(self._under_way[-1] if self._under_way else None)
+
+    @property
+    def source(self) -> str | None:
+        """The source of the cell that runs in this thread, None while none does."""
+        return self._under_way[-1].source if self._under_way else None
 
     def origin(self) -> Origin:
         """Return what a question of this context comes from: the notebook, the cell, and this run of the cell.
@@ -129,22 +178,27 @@ class CellWatch(threading.local):
         from vertex_claude_magic.session.origin import Origin
 
         running = _running.get()
-        if running is None and self.source is not None:
-            # The cell that loaded the extension began before anybody watched.
-            running = _Running(self.source, self.run, process_id())
+        if running is None and self._under_way:
+            # The cell that loaded the extension.
+            running = self._under_way[-1]._replace(process=process_id())
         if running is None or running.process != process_id():
             return Origin(notebook=self._notebook())
         cell = sha256(running.source.strip().encode("utf-8", "replace")).hexdigest()[:16]
         return Origin(notebook=self._notebook(), cell=cell, run=str(running.run))
 
     def is_one_question(self) -> bool:
-        """Tell whether the cell that runs is a `%%claude` cell, with nothing else in it."""
-        return _ONE_QUESTION.match(self.source or "") is not None
+        """Tell whether the cell that the user ran is a `%%claude` cell, with nothing else in it.
+
+        A `%%claude` cell that code of another cell runs (`run_cell`, `%rerun`) shares the outputs of that one.
+        """
+        return len(self._under_way) == 1 and self._asks()
 
     def ends_in_question(self) -> bool:
         """Tell whether the value of the cell is what a magic of ours returns."""
-        source = (self.source or "").rstrip()
-        return self.is_one_question() or _LAST_LINE.search(source) is not None
+        return self._asks() or _LAST_LINE.search((self.source or "").rstrip()) is not None
+
+    def _asks(self) -> bool:
+        return _ONE_QUESTION.match(self.source or "") is not None
 
     def may_draw(self) -> bool:
         """Tell whether what this thread draws lands where it belongs.

@@ -119,10 +119,10 @@ def warnings(reply: Reply) -> tuple[str, ...]:
 
     >>> from vertex_claude_magic.vertex.reply import Reply
     >>> warnings(Reply(complete=False))
-    ('Stopped here: this is only what had arrived. Run the cell again for the whole answer.',)
+    ('Stopped here. Run the cell again for the whole answer.',)
     """
     if not reply.complete:
-        return ("Stopped here: this is only what had arrived. Run the cell again for the whole answer.",)
+        return ("Stopped here. Run the cell again for the whole answer.",)
     if reply.stop_reason not in _ENDS:
         return (_line(_stopped(reply)),)
     return () if reply.text.strip() else ("The answer is empty. Ask again, or put the question differently.",)

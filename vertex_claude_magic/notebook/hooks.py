@@ -90,11 +90,19 @@ def keep_empty_body(lines: list[str]) -> list[str]:
 
 def add_hooks(shell: Any, magics: Any) -> None:
     """Add the hooks; `remove_hooks` takes them back."""
+    # The cell that loads the extension; None if a configuration loads it.
+    under_way = getattr(getattr(shell.displayhook, "exec_result", None), "info", None)
+    source = getattr(under_way, "raw_cell", None) or ""
+    asks = "?" in source and "%claude" in source
+    translated = shell.transform_cell(source) if asks else ""
     shell.input_transformer_manager.token_transformers.append(PromptQuestion)
     shell.input_transformers_cleanup.append(keep_empty_body)
     _add_completion(shell)
-    # The cell that loads the extension is under way, whatever it holds.
-    magics.cells.source = ""
+    if asks:
+        from vertex_claude_magic.notebook.first_cell import help_as_questions
+
+        help_as_questions(shell, translated, shell.transform_cell(source))
+    magics.cells.load(under_way)
     shell.events.register("pre_run_cell", magics.cells.begin)
     shell.events.register("post_run_cell", magics.cells.end)
 
@@ -121,6 +129,12 @@ def remove_hooks(shell: Any) -> None:
     guards = sys.modules.get("vertex_claude_magic.notebook.plain_errors")
     if guards is not None:
         guards.release_errors(shell)
+    screens = sys.modules.get("vertex_claude_magic.notebook.screens")
+    if screens is not None:
+        screens.release_clears(shell.display_pub)
+    first_cell = sys.modules.get("vertex_claude_magic.notebook.first_cell")
+    if first_cell is not None:
+        first_cell.restore_help(shell)
     transformers = shell.input_transformer_manager.token_transformers
     transformers[:] = [each for each in transformers if each.__name__ != PromptQuestion.__name__]
     cleanups = shell.input_transformers_cleanup

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from dataclasses import replace
 from datetime import datetime, timezone
@@ -26,6 +27,7 @@ __all__ = [
     "insert_code",
     "insert_once",
     "inserted_note",
+    "makes_cells",
     "python_blocks",
     "without_blocks",
 ]
@@ -67,10 +69,32 @@ def insert_code(shell: Any, text: str) -> Place:
 
         _frontend.create_scratch_cell(code, bottom_pane=True)
         return "scratch"
-    shell.set_next_input(code, replace=False)
     if front.kind == "terminal":
+        shell.set_next_input(code, replace=False)
         return "prompt" if front.tty and sys.stdin.isatty() else "unknown"
-    return "cell" if front.name == "vscode" or cell_metadata(shell).get("cellId") else "unknown"
+    makes_cell = makes_cells(shell)
+    if makes_cell or not cell_metadata(shell).get("cellId"):
+        # A code console would write it over the question.
+        shell.set_next_input(code, replace=False)
+    return "cell" if makes_cell else "unknown"
+
+
+def makes_cells(shell: Any, environ: Mapping[str, str] = os.environ) -> bool:
+    """Tell whether the front end makes a new cell of code that it is handed.
+
+    JupyterLab and Notebook 7 send the id of the cell that runs. So does the code console of JupyterLab, which
+    has no cells to add to and writes the code over the question. Only a notebook sends `deletedCells` too
+    (JupyterLab 4.6.6), or has a cell of that id in its file. Where no Jupyter server started the kernel, the
+    id is all that there is to go by.
+    """
+    if front_end(shell, environ=environ).name == "vscode":
+        return True
+    metadata = cell_metadata(shell)
+    cell = metadata.get("cellId")
+    if not cell or "deletedCells" in metadata or "JPY_SESSION_NAME" not in environ:
+        return bool(cell)
+    file = read_notebook(notebook_file(shell, environ))
+    return file is not None and any(each.id == cell for each in file.cells)
 
 
 def inserted_note(place: Place, code: str) -> str:
@@ -124,6 +148,9 @@ def _inserted_code(magics: Any) -> InsertedCode | None:
     shell, cells = magics.shell, magics.cells
     front, cell = front_end(shell), str(cell_metadata(shell).get("cellId") or "")
     if front.kind != "notebook" or front.name == "colab" or not (cell or notebook_file(shell)):
+        return None
+    if cell and not makes_cells(shell):
+        # A code console beside a notebook, whose kernel it may share.
         return None
     asker = Asker(cell=cell, source=cells.source or "", notebook=notebook_name(shell))
     return InsertedCode(

@@ -131,6 +131,7 @@ class LiveAnswer:
         show_thinking: Whether thinking is shown, folded away above the answer.
         quiet: Whether nothing at all is shown.
         live: False where the front end cannot change an output: then only the finished answer is shown.
+        clears: How often the outputs of this cell have been cleared so far, by whomever.
     """
 
     def __init__(
@@ -143,8 +144,11 @@ class LiveAnswer:
         show_thinking: bool = False,
         quiet: bool = False,
         live: bool = True,
+        clears: Callable[[], int] = lambda: 0,
     ) -> None:
         self._screen = screen
+        self._clears = clears
+        self._cleared = 0
         self._clock = clock
         self._in_cell = in_cell
         self._format = format
@@ -290,10 +294,10 @@ class LiveAnswer:
         self._live = False
         bundle = self._bundle(self._final(reply, notes))
         stored = stamped(metadata, bundle)
-        if self._display_id is not None and not self._in_cell:
+        if self._display_id is not None and not self._in_cell and not self._is_gone():
             self._screen.update(bundle, stored, self._display_id)
             return
-        if self._display_id is not None:
+        if self._display_id is not None and self._in_cell:
             self._screen.clear()
         self._screen.show(bundle, stored, None)
 
@@ -333,11 +337,18 @@ class LiveAnswer:
 
     def _show(self, body: Body) -> None:
         self._display_id = f"claude-{uuid4().hex}"
+        self._cleared = self._clears()
         self._screen.show(self._bundle(body), DRAFT, self._display_id)
         self._sent()
 
+    def _is_gone(self) -> bool:
+        """Tell whether the output was cleared since it was shown, so that no update reaches it."""
+        return self._clears() != self._cleared
+
     def _update(self, body: Body) -> None:
-        if self._display_id is not None:
+        if self._is_gone():
+            self._show(body)
+        elif self._display_id is not None:
             self._screen.update(self._bundle(body), DRAFT, self._display_id)
             self._sent()
 

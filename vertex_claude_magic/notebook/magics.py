@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from IPython.core.magic import Magics, line_cell_magic, line_magic, magics_class, no_var_expand
 from traitlets import Any as AnyTrait
 
-from vertex_claude_magic.notebook.cells import CellsMet, CellWatch, cell_metadata
+from vertex_claude_magic.notebook.cells import CellsMet, CellWatch, cell_message, cell_metadata
 from vertex_claude_magic.notebook.settings import Settings
 from vertex_claude_magic.session.loaded import set_loaded
 
@@ -38,7 +38,13 @@ class ClaudeMagics(Magics, Settings):  # type: ignore[misc]
 
     def __init__(self, shell: Any) -> None:
         super().__init__(shell=shell)
-        self.cells = CellWatch(self._notebook, lambda: cell_metadata(shell), CellsMet(self._note_cell))
+        self.cells = CellWatch(
+            self._notebook,
+            lambda: cell_metadata(shell),
+            CellsMet(self._note_cell),
+            lambda: cell_message(shell),
+            self._guard,
+        )
         self.panel: Panel | None = None
         # The error that a %claude_fix which failed itself was about.
         self.unfixed: BaseException | None = None
@@ -130,10 +136,8 @@ class ClaudeMagics(Magics, Settings):  # type: ignore[misc]
         `%config ClaudeMagics.model = "opus"`; `%config ClaudeMagics` lists all settings.
         No account at hand? `%claude_demo` answers from an emulator.
         """
-        from vertex_claude_magic.notebook.plain_errors import guard_errors
-
         # Before the line is parsed, which may fail too.
-        guard_errors(self.shell)
+        self._guard()
         from vertex_claude_magic.notebook.asking import ask_from_cell, ask_from_line
 
         return ask_from_line(self, line) if cell is None else ask_from_cell(self, line, cell)
@@ -291,6 +295,11 @@ class ClaudeMagics(Magics, Settings):  # type: ignore[misc]
 
         run_demo(self, line)
 
+    def _guard(self) -> None:
+        from vertex_claude_magic.notebook.plain_errors import guard_errors
+
+        guard_errors(self.shell)
+
     def _notebook(self) -> str:
         from vertex_claude_magic.notebook.frontends import notebook_name
 
@@ -298,12 +307,11 @@ class ClaudeMagics(Magics, Settings):  # type: ignore[misc]
 
     def client(self) -> Claude:
         """Return the session that asks, with the settings as they are now."""
-        from vertex_claude_magic.notebook.plain_errors import guard_errors
         from vertex_claude_magic.session.claude import Claude
         from vertex_claude_magic.session.origin import set_origin
 
         # A traceback tool may have been installed since the last question.
-        guard_errors(self.shell)
+        self._guard()
         set_origin(self.cells.origin)
         emulated = self.emulator is not None
         client = self._clients.get(emulated)
@@ -337,6 +345,8 @@ class ClaudeMagics(Magics, Settings):  # type: ignore[misc]
         """Return the settings that a `Claude()` of this kernel takes over."""
         from vertex_claude_magic.session.loaded import Loaded
 
+        # A `Claude()` of the cell that loaded the extension may fail before any magic has run.
+        self._guard()
         if self.emulator is None:
             return Loaded(options=self.options())
         return Loaded(options=super().options(), demo=self.options(), token="emulator")  # noqa: S106 - the fixed one

@@ -1,6 +1,8 @@
-"""Our errors stay one line, whatever replaces IPython's `showtraceback`.
+"""Our errors stay one line, whatever else shows the errors of this shell.
 
-Traceback tools print every frame with its local variables; an error of ours names its cure instead.
+Traceback tools print every frame with its local variables; an error of ours names its cure instead. They
+get hold of errors in two ways: they replace IPython's `showtraceback`, or they call `set_custom_exc`, whose
+handler IPython asks first. So our errors are custom exceptions too, in front of those of any tool.
 """
 
 from __future__ import annotations
@@ -11,9 +13,11 @@ from vertex_claude_magic.errors import ClaudeError, ClaudeInterrupt
 
 __all__ = ["guard_errors", "release_errors"]
 
+_OURS = (ClaudeError, ClaudeInterrupt)
+
 
 class _PlainErrors:
-    """Shows our errors as one line and hands every other error to what was there before."""
+    """Stands where a shell's `showtraceback` was; shows our errors, and hands every other error on."""
 
     def __init__(self, shell: Any, other: Any) -> None:
         self._shell = shell
@@ -25,23 +29,76 @@ class _PlainErrors:
         except ValueError:
             # There is no exception, and IPython says so in its own words.
             return self.other(exc_tuple, *args, **kwargs)
-        if not isinstance(error, (ClaudeError, ClaudeInterrupt)):
+        if not isinstance(error, _OURS):
             return self.other(exc_tuple, *args, **kwargs)
-        # The class's own method: a tool may have replaced that of the instance.
-        show = type(self._shell)._showtraceback  # noqa: SLF001 - what subclasses of the shell override
-        return show(self._shell, kind, error, error._render_traceback_())
+        return _show(self._shell, kind, error)
+
+
+class _PlainHandler:
+    """Stands where a shell's custom handler was, with our errors among its exceptions."""
+
+    def __init__(self, shell: Any, other: Any, exceptions: tuple[type[BaseException], ...]) -> None:
+        self._shell = shell
+        self.other = other
+        self.exceptions = exceptions
+
+    def __call__(self, kind: Any, error: Any, trace: Any, *args: Any, **kwargs: Any) -> Any:
+        if not isinstance(error, _OURS):
+            return self.other(kind, error, trace, *args, **kwargs)
+        # IPython notes here which error `%tb` and `%debug` are about.
+        self._shell._get_exc_info()  # noqa: SLF001 - as above
+        return _show(self._shell, kind, error)
+
+
+class _GuardedInstall:
+    """Stands where a shell's `set_custom_exc` was, so that a tool's handler comes behind ours."""
+
+    def __init__(self, shell: Any) -> None:
+        self._shell = shell
+
+    def __call__(self, exc_tuple: Any, handler: Any) -> Any:
+        type(self._shell).set_custom_exc(self._shell, exc_tuple, handler)
+        _guard_handler(self._shell)
+
+
+def _show(shell: Any, kind: Any, error: Any) -> None:
+    # The class's own method: a tool may have replaced that of the instance.
+    show = type(shell)._showtraceback  # noqa: SLF001 - what subclasses of the shell override
+    show(shell, kind, error, error._render_traceback_())
+    if getattr(shell, "call_pdb", False):
+        # `%pdb on` holds for our errors too.
+        shell.debugger(force=True)
 
 
 def guard_errors(shell: Any) -> None:
     """Put the guard in front of what shows errors now; harmless if it is there."""
     shown = getattr(shell, "showtraceback", None)
-    if shown is not None and type(shown).__name__ != _PlainErrors.__name__:
+    if shown is not None and not _is(shown, _PlainErrors):
         shell.showtraceback = _PlainErrors(shell, shown)
+    if not _is(getattr(shell, "CustomTB", None), _PlainHandler):
+        _guard_handler(shell)
+    if not _is(getattr(shell, "set_custom_exc", None), _GuardedInstall):
+        shell.set_custom_exc = _GuardedInstall(shell)
+
+
+def _guard_handler(shell: Any) -> None:
+    exceptions = tuple(getattr(shell, "custom_exceptions", ()))
+    shell.CustomTB = _PlainHandler(shell, getattr(shell, "CustomTB", None), exceptions)
+    shell.custom_exceptions = (*_OURS, *exceptions)
 
 
 def release_errors(shell: Any) -> None:
-    """Take the guard away if nothing was put in front of it since."""
+    """Take the guard away; where something was put in front of it since, that stays."""
     shown: Any = getattr(shell, "showtraceback", None)
-    # By name, because importlib.reload makes a new class.
-    if type(shown).__name__ == _PlainErrors.__name__:
+    if _is(shown, _PlainErrors):
         shell.showtraceback = shown.other
+    handler: Any = getattr(shell, "CustomTB", None)
+    if _is(handler, _PlainHandler):
+        shell.CustomTB, shell.custom_exceptions = handler.other, handler.exceptions
+    if _is(getattr(shell, "set_custom_exc", None), _GuardedInstall):
+        del shell.set_custom_exc
+
+
+def _is(thing: Any, kind: type) -> bool:
+    # By name, because importlib.reload makes a new class.
+    return type(thing).__name__ == kind.__name__

@@ -1,13 +1,13 @@
 """The two places an answer can be shown: outputs of a notebook, and a terminal.
 
-This room and `frontends` are the only ones of the display that know IPython, and they import it when
-they are first used.
+Only this module and `frontends` know IPython in the display, and they import it when they are first used.
 """
 
 from __future__ import annotations
 
 import sys
 import time
+from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 from vertex_claude_magic.notebook.frontends import FrontEnd, front_end
@@ -17,7 +17,7 @@ from vertex_claude_magic.notebook.terminal import TerminalAnswer
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-__all__ = ["NotebookScreen", "make_answer"]
+__all__ = ["NotebookScreen", "count_clears", "make_answer", "release_clears"]
 
 
 class NotebookScreen:
@@ -44,6 +44,46 @@ class NotebookScreen:
     def clear(self) -> None:
         """Take away all outputs of the cell as soon as the next one comes."""
         self._publisher.clear_output(wait=True)
+
+
+class _CountedClear:
+    """Stands where a publisher's `clear_output` was, and counts for which message it was called."""
+
+    def __init__(self, publisher: Any, clear: Callable[..., Any]) -> None:
+        self._publisher = publisher
+        self.clear = clear
+        self.counts: Counter[str] = Counter()
+
+    def __call__(self, wait: bool = False) -> None:
+        self.counts[_message(self._publisher)] += 1
+        self.clear(wait)
+
+
+def count_clears(publisher: Any) -> Callable[[], int]:
+    """Return what tells how often the outputs of the cell that runs were cleared since this kernel counts.
+
+    A callback or a thread of the user's may clear them while an answer is drawn there. What the user clears
+    in the front end no kernel hears of.
+    """
+    counted = publisher.clear_output
+    # By name, because importlib.reload makes a new class.
+    if type(counted).__name__ != _CountedClear.__name__:
+        counted = publisher.clear_output = _CountedClear(publisher, counted)
+    message = _message(publisher)
+    return lambda: int(counted.counts[message])
+
+
+def release_clears(publisher: Any) -> None:
+    """Stop counting; harmless if nobody counts."""
+    counted: Any = getattr(publisher, "clear_output", None)
+    if type(counted).__name__ == _CountedClear.__name__:
+        publisher.clear_output = counted.clear
+
+
+def _message(publisher: Any) -> str:
+    """Return the id of the message for which this thread draws; empty where there are no messages."""
+    header = getattr(publisher, "parent_header", None) or {}
+    return str(header.get("msg_id") or "")
 
 
 def make_answer(
@@ -81,6 +121,7 @@ def make_answer(
         show_thinking=show_thinking,
         quiet=quiet,
         live=front.updates,
+        clears=count_clears(shell.display_pub),
     )
 
 
