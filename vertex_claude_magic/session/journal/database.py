@@ -77,6 +77,7 @@ class Database:
         path: The file, made on the first access.
         pause: Sleeps for seconds between two tries.
         shares: Tells whether all who open the file share memory.
+        tries: How often a lock of another program is asked for, each time for a fifth of a second.
     """
 
     def __init__(
@@ -85,6 +86,7 @@ class Database:
         *,
         pause: Callable[[float], None] = time.sleep,
         shares: Callable[[Path], bool] = shares_memory,
+        tries: int = _TRIES,
     ) -> None:
         self.path = path
         self._pause = pause
@@ -92,7 +94,7 @@ class Database:
         self._lock = threading.RLock()
         self._connection: sqlite3.Connection | None = None
         self._file: tuple[int, int] | None = None
-        self._tries = _TRIES
+        self._patience = self._tries = tries
         # The thread that forks and holds the lock meanwhile.
         self._forking: int | None = None
         at_fork(self, before=Database._close_for_fork, parent=Database._go_on, child=Database._begin_anew)
@@ -109,7 +111,7 @@ class Database:
         Raises:
             JournalError: it could not be done; nothing of it was.
         """
-        return self._run(work, "BEGIN IMMEDIATE", tries=2 if hurry else _TRIES)
+        return self._run(work, "BEGIN IMMEDIATE", tries=2 if hurry else self._patience)
 
     def read(self, work: Callable[[sqlite3.Connection], T]) -> T:
         """Run `work` on one state of the file.
@@ -117,7 +119,7 @@ class Database:
         Raises:
             JournalError: the file cannot be read.
         """
-        return self._run(work, "BEGIN", tries=_TRIES)
+        return self._run(work, "BEGIN", tries=self._patience)
 
     def shrink(self) -> None:
         """Give the room of what was dropped back to the file system, as far as other programs allow it now.
@@ -152,13 +154,13 @@ class Database:
                 except _FAILURES as failure:
                     if not _may_pass(failure) or not left:
                         # Whoever has waited in vain once is not made to wait again.
-                        self._tries = 1 if _may_pass(failure) else _TRIES
+                        self._tries = 1 if _may_pass(failure) else self._patience
                         if not _may_pass(failure):
                             # Opened anew, in case that the trouble is over by then.
                             self.close()
                         raise journal_error(self.path, failure) from None
                 else:
-                    self._tries = _TRIES
+                    self._tries = self._patience
                     return result
                 self._pause(0.01)
         raise AssertionError  # pragma: no cover - the last try returns or raises
@@ -202,7 +204,7 @@ class Database:
             # Somebody was writing. To close this, or to free it, would roll back what the parent is writing.
             never_free(self._connection)
         self._lock, self._connection, self._file = threading.RLock(), None, None
-        self._forking, self._tries = None, _TRIES
+        self._forking, self._tries = None, self._patience
 
 
 def _identity(path: Path) -> tuple[int, int] | None:
