@@ -106,3 +106,9 @@ def test_a_cell_shows_one_line_without_it(shell, monkeypatch, secret):
 def test_a_usual_value_and_a_slip_of_the_hand_are_not_taken_for_a_secret(name, value):
     """Whoever misspelt a name wants to see it, from the check that knows the name."""
     refuse_pasted(name, value)
+
+
+@pytest.mark.parametrize("text", ["x" * 2_000, "Line one.\nLine two.", '{"role": "a reviewer"}'])
+def test_a_system_prompt_is_free_text(text):
+    """It is long, has lines and may be JSON; what it holds is looked through before it is sent."""
+    assert find_setting("system", AskOptions(system=text)).value == text

@@ -20,6 +20,8 @@ _BEGINNINGS = {
     "{": "JSON, as in a credentials file",
 }
 _AROUND = " \t\r\n\"'\N{NO-BREAK SPACE}\N{ZERO WIDTH NO-BREAK SPACE}\N{ZERO WIDTH SPACE}"
+# What the user writes there goes to the model, and has a check of its own before it does (`secret_scan`).
+_FREE_TEXT = frozenset({"system"})
 _PATHS = frozenset({"journal", "recording", "models_file"})
 # Names of projects, models, locations and hosts are shorter (RFC 1035: 253 letters of a host), and have no line ends.
 _LONGEST = 300
@@ -48,7 +50,7 @@ def refuse_pasted(name: str, value: object, origin: str = "") -> None:
     Traceback (most recent call last):
     vertex_claude_magic.errors.OptionError: GOOGLE_CLOUD_PROJECT seems to hold a Google access token. ...
     """
-    if not isinstance(value, str):
+    if not isinstance(value, str) or name in _FREE_TEXT:
         return
     held = _held(value.strip(_AROUND), is_path=name in _PATHS)
     if held is not None:
