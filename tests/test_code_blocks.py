@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import sys
+
+import IPython
 import pytest
 
 from vertex_claude_magic.notebook.code_blocks import choose_blocks, find_blocks
@@ -26,7 +29,8 @@ CODE = [
     "for x in range(3):\n    print(x)",
     "%matplotlib inline\nplt.plot(x)",
     "!pip install narwhals",
-    "files = !ls *.csv\nfiles",
+    # IPython 7 does not read this line on Python 3.12 and later.
+    *(["files = !ls *.csv\nfiles"] if IPython.version_info >= (8,) or sys.version_info < (3, 12) else []),
     "%%time\nfit()",
     "%%bash\nls -l",
     "await fetch()",

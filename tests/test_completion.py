@@ -170,6 +170,7 @@ def test_a_model_is_offered_with_its_price(shell):
     assert next(iter(found)) == "sonnet"
 
 
+@matchers
 @pytest.mark.parametrize(
     "line",
     [
@@ -188,6 +189,7 @@ def test_a_name_is_offered_only_inside_double_braces(shell, line):
     assert not match(shell.ip, context)["completions"]
 
 
+@matchers
 def test_tab_runs_no_code_of_the_user(shell):
     """A property is not read, also where it stands in the middle of a path."""
     ran = []

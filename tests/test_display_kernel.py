@@ -98,17 +98,3 @@ def test_an_error_reaches_the_front_end_in_one_line_whatever_handler_is_set(kind
     assert run.status == "error"
     assert len(run.traceback) == 1
     assert [message.kind for message in run.outputs] == ["error"]
-
-
-def test_a_script_that_is_one_cell_loads_and_asks(tmp_path, claude_emulator):
-    """`jupyter run` sends a whole file as one cell."""
-    claude_emulator.answer(ANSWER, ANSWER)
-    with running_kernel(tmp_path, **claude_emulator.environment) as kernel:
-        run = kernel.ok(
-            "%load_ext vertex_claude_magic\n%claude Is it late?\nx = %claude Really?\nx.text", metadata={}
-        )
-    assert [message.kind for message in run.outputs] == ["display_data", "display_data", "execute_result"]
-    assert [each.body["messages"][0]["content"] for each in claude_emulator.requests if each.body] == [
-        "Is it late?",
-        "Really?",
-    ]

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import importlib
+import re
 import sys
 from typing import TYPE_CHECKING
 
+import IPython
 import pytest
 
 from vertex_claude_magic.session.content.failures import is_library_file
@@ -78,7 +80,8 @@ def folder(tmp_path, monkeypatch) -> Iterator[Path]:
 def fix(shell, cell: str, *, fails: bool = True) -> str:
     """Run a cell that fails, then %claude_fix; return the text that was sent."""
     shell.emulator.answer("No.")
-    if fails:
+    # IPython 7 shows an error below %time itself.
+    if fails and not (IPython.version_info < (8,) and re.search(r"%time\b", cell)):
         shell.error(cell)
     else:
         # Some magics show the error themselves.
@@ -196,6 +199,10 @@ def test_the_script_of_run_is_sent(shell, folder, cell):
     assert no_ipython(text)
 
 
+@pytest.mark.skipif(
+    IPython.version_info < (8,),
+    reason="IPython 7 shows the error below %time itself, without the cell's frame",
+)
 @pytest.mark.parametrize(
     ("cell", "line"),
     [

@@ -185,7 +185,7 @@ def traces(ip) -> dict[str, list]:
 
 def _completers(ip) -> list[str]:
     """What answers Tab: a matcher from IPython 8.6 on, before it a hook for each magic and one for templates."""
-    matchers = getattr(ip.Completer, "custom_matchers", [])
+    matchers = ip.Completer.custom_matchers if IPython.version_info >= (8, 6) else []
     hooks = ip.strdispatchers["complete_command"]
     templates = [f"claude {each.pattern}" for each in hooks.regexs if "{" in each.pattern]
     return [*(each.matcher_identifier for each in matchers), *hooks.strs, *templates]

@@ -6,8 +6,8 @@ import sys
 from types import MappingProxyType
 
 import pytest
+from shells import bare_shell, loaded_shell
 
-from tests.shells import bare_shell, loaded_shell
 from vertex_claude_magic.notebook import audit
 from vertex_claude_magic.notebook.frontends import front_end
 from vertex_claude_magic.notebook.provenance import DRAFT

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -21,6 +22,7 @@ import os
 from vertex_claude_magic.emulator import Emulator
 emulator = Emulator(pace=0.02)
 os.environ.update(emulator.environment)"""
+ALL_COUNTED = re.compile(r"(\d+) of \1 models counted\.")
 CELLS = [START, "%claude_panel", "%claude_panel"]
 SECTIONS = ("Try it", "What would it cost?", "System text", "All models", "Health")
 FRESH = "magics = get_ipython().find_line_magic('claude').__self__"
@@ -240,7 +242,7 @@ def test_sections_work_by_keyboard_alone(front):
     tab_to(page, button(front, "Count tokens"))
     page.keyboard.press("Enter")
     emptied(front, field(front, "Count what"))
-    page.get_by_text("14 of 14 models counted.").first.wait_for()
+    page.get_by_text(ALL_COUNTED).first.wait_for()
     button(front, "All models").focus()
     page.keyboard.press("Enter")
     tab_to(page, field(front, "Sort by"))
@@ -341,7 +343,7 @@ def test_axe_finds_nothing_serious_in_the_panel(front, theme):
     field(front, "Count what").fill("Hi")
     button(front, "Count tokens").click()
     emptied(front, field(front, "Count what"))
-    front.page.get_by_text("14 of 14 models counted.").first.wait_for()
+    front.page.get_by_text(ALL_COUNTED).first.wait_for()
     with_health(front)
     views(front)[0].evaluate("element => element.id = 'the-panel'")
     try:

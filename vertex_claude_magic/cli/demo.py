@@ -177,6 +177,8 @@ def _watcher(notebook: Any, kernel: str) -> Any:
         async def async_execute_cell(self, cell: Any, *args: Any, **kwargs: Any) -> Any:
             if cell.cell_type == "code":
                 progress.cell(cell.source)
+                # This client draws updates, unlike others without a page: it says so as JupyterLab does.
+                self.kc.session.metadata = {"cellId": cell.get("id", "demo")}
             return await super().async_execute_cell(cell, *args, **kwargs)
 
         def process_message(self, message: Any, cell: Any, cell_index: int) -> Any:

@@ -184,7 +184,7 @@ def _pretty(reply: Any, printer: Any, cycle: bool) -> None:  # noqa: ARG001 - IP
 
 def _add_completion(shell: Any) -> None:
     """Add a matcher where IPython has matchers (from 8.6 on), else the older hook."""
-    matchers = getattr(shell.Completer, "custom_matchers", None)
+    matchers = _matchers(shell)
     if matchers is not None:
         matchers.append(_matcher(shell))
         return
@@ -194,7 +194,7 @@ def _add_completion(shell: Any) -> None:
 
 
 def _remove_completion(shell: Any) -> None:
-    matchers = getattr(shell.Completer, "custom_matchers", None)
+    matchers = _matchers(shell)
     if matchers is not None:
         matchers[:] = [each for each in matchers if getattr(each, "matcher_identifier", "") != _MATCHER]
     completers = shell.strdispatchers.get("complete_command")
@@ -202,6 +202,13 @@ def _remove_completion(shell: Any) -> None:
         for command in _COMMANDS:
             completers.strs.pop(command, None)
         completers.regexs.pop(re.compile(_TEMPLATE), None)
+
+
+def _matchers(shell: Any) -> list[Any] | None:
+    """Return IPython's list of matchers; None up to 8.5, whose list of that name takes functions of a text."""
+    from IPython.core import completer
+
+    return shell.Completer.custom_matchers if hasattr(completer, "SimpleCompletion") else None
 
 
 def _matcher(shell: Any) -> Callable[[Any], dict[str, Any]]:
