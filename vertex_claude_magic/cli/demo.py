@@ -214,7 +214,9 @@ class _Progress:
         content = message["content"]
         text = content.get("text") or content.get("data", {}).get("text/plain", "")
         self._drawn += 1
-        final = "vertex_claude_magic" in content.get("metadata", {})
+        # Every draft carries the mark too, and says that it is one.
+        mark = content.get("metadata", {}).get("vertex_claude_magic")
+        final = mark is not None and mark.get("state") != "unfinished"
         if self._drawn > 2 and not final and time.monotonic() - self._printed < _SECONDS_PER_LINE:
             return
         self._printed = time.monotonic()
