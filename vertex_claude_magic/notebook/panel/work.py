@@ -107,7 +107,8 @@ class PanelWork(HasTraits):  # type: ignore[misc]
                 clock=time.monotonic,
                 in_cell=False,
                 show_thinking=options.show_thinking,
-                live=front_end(magics.shell).updates,
+                # Not `updates`: a button's callback sends no cell id, but the panel draws into an output of its own.
+                live=front_end(magics.shell).name != "spyder",
             )
             emulated = magics.emulator is not None
             self._trial = Trial(
