@@ -199,10 +199,7 @@ def test_the_script_of_run_is_sent(shell, folder, cell):
     assert no_ipython(text)
 
 
-@pytest.mark.skipif(
-    IPython.version_info < (8,),
-    reason="IPython 7 shows the error below %time itself, without the cell's frame",
-)
+@pytest.mark.skipif(IPython.version_info < (9,), reason="IPython up to 8 shows the error below %time itself")
 @pytest.mark.parametrize(
     ("cell", "line"),
     [
