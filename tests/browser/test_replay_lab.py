@@ -19,7 +19,7 @@ RECORD = [
     "%claude_demo stop",
 ]
 REPLAY = [
-    '%load_ext vertex_claude_magic\n%config ClaudeMagics.recording = "lesson.claude"',
+    '%load_ext vertex_claude_magic\n%config ClaudeMagics.recording = "lesson.claude"\n%config ClaudeMagics.replay_pace = "recorded"',
     QUESTION.format(option=" --replay only"),
     "%%claude -m haiku -n 400 --replay only\nWhat is a standard deviation?",
 ]
