@@ -15,8 +15,8 @@ import anthropic
 import httpx2
 from table import environment, markdown, middle, ratio, verdict
 
+from vertex_claude_magic.vertex.events import MessageDecoder
 from vertex_claude_magic.vertex.reply_builder import ReplyBuilder
-from vertex_claude_magic.vertex.sse import MessageDecoder
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -23,7 +23,7 @@ from kernel import Kernel, kernel
 from service import service
 from table import environment, markdown, middle, ratio, verdict
 
-from vertex_claude_magic.emulator.parts import sse
+from vertex_claude_magic.emulator.messages.parts import sse
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

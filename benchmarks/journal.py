@@ -20,12 +20,12 @@ from typing import TYPE_CHECKING, Any
 
 from table import environment, markdown, verdict
 
-from vertex_claude_magic.session.journal import calls, upkeep
-from vertex_claude_magic.session.journal.calls import ANSWER, Call, Ending, day_of
-from vertex_claude_magic.session.journal.journal import Journal
-from vertex_claude_magic.session.journal.upkeep import Keep
-from vertex_claude_magic.session.origin import Origin
-from vertex_claude_magic.vertex.canonical import digest_of
+from vertex_claude_magic.records.journal import calls, upkeep
+from vertex_claude_magic.records.journal.calls import ANSWER, Call, Ending, day_of
+from vertex_claude_magic.records.journal.journal import Journal
+from vertex_claude_magic.records.journal.upkeep import Keep
+from vertex_claude_magic.settings.origin import Origin
+from vertex_claude_magic.vertex.digest import digest_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable

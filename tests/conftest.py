@@ -20,10 +20,10 @@ from typing import TYPE_CHECKING, Any
 import hypothesis
 import pytest
 
-from vertex_claude_magic.session.journal.journal import close_journals
-from vertex_claude_magic.session.loaded import set_loaded
-from vertex_claude_magic.session.origin import set_origin
-from vertex_claude_magic.session.replay.recording import close_recordings
+from vertex_claude_magic.records.journal.journal import close_journals
+from vertex_claude_magic.records.recording.recording import close_recordings
+from vertex_claude_magic.settings.loaded import set_loaded
+from vertex_claude_magic.settings.origin import set_origin
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

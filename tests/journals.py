@@ -7,12 +7,12 @@ from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
 from vertex_claude_magic import Claude
-from vertex_claude_magic.session.journal.calls import ANSWER, Call, Ending
-from vertex_claude_magic.session.journal.journal import Journal, _registry
-from vertex_claude_magic.session.journal.place import default_path
-from vertex_claude_magic.session.journal.upkeep import Keep
-from vertex_claude_magic.vertex.canonical import digest_of
-from vertex_claude_magic.vertex.retry import RetryPolicy
+from vertex_claude_magic.records.journal.calls import ANSWER, Call, Ending
+from vertex_claude_magic.records.journal.journal import Journal, _registry
+from vertex_claude_magic.records.journal.location import default_path
+from vertex_claude_magic.records.journal.upkeep import Keep
+from vertex_claude_magic.transport.retry import RetryPolicy
+from vertex_claude_magic.vertex.digest import digest_of
 
 if TYPE_CHECKING:
     from pathlib import Path

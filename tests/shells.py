@@ -68,6 +68,24 @@ class Page(DisplayPublisher):
         return "\n".join(data.get("text/plain", "") for data in self.outputs)
 
 
+class StoppingPage(Page):
+    """A page on which the user presses stop while the messages of these numbers are drawn."""
+
+    stops: frozenset[int] = frozenset()
+
+    def publish(self, *args, **options):
+        super().publish(*args, **options)
+        self._stop()
+
+    def clear_output(self, wait=False):
+        super().clear_output(wait)
+        self._stop()
+
+    def _stop(self):
+        if len(self.messages) in self.stops:
+            raise KeyboardInterrupt
+
+
 @dataclass(kw_only=True, slots=True)
 class Shell:
     """An IPython shell with the extension; `run` starts each cell on an empty page."""

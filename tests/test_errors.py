@@ -10,6 +10,7 @@ import re
 import pytest
 
 from vertex_claude_magic import errors
+from vertex_claude_magic.text import quote
 from vertex_claude_magic.vertex.reply import Reply
 
 CLASSES = [
@@ -140,4 +141,4 @@ QUOTED = [
 @pytest.mark.parametrize(("text", "shown"), QUOTED, ids=[ascii(row[0][:12]) for row in QUOTED])
 def test_quoted_text_is_short_and_cannot_move_the_cursor(text, shown):
     """Control, zero-width, bidirectional and tag characters and surrogates become spaces."""
-    assert errors.quote(text) == shown
+    assert quote(text) == shown

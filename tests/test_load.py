@@ -24,64 +24,58 @@ HEAVY = {"requests", "urllib3", "google.auth", "ipywidgets", "pydantic", "pandas
 NAMES = ("claude", "claude_models", "claude_panel", "claude_fix", "claude_usage", "claude_logging", "claude_doctor",
          "claude_demo")  # fmt: skip
 
-# What each folder may import from: its own floor and those below. Emulator and command line stand beside the house,
-# and the notebook starts the emulator for its demo.
-MAY_IMPORT = {
-    "": {""},
-    "markdown": {"", "markdown"},
-    "frames": {"", "frames"},
-    "vertex": {"", "markdown", "frames", "vertex"},
-    "session": {"", "markdown", "frames", "vertex", "session"},
-    "notebook": {"", "markdown", "frames", "vertex", "session", "notebook", "emulator"},
-    "emulator": {"", "emulator"},
-    "cli": {"", "markdown", "vertex", "session", "notebook", "emulator", "cli"},
-}
-# Rooms that begin the package: they may name anything, lazily.
-DOORS = {"__init__.py", "__main__.py"}
-
-
-def room(path: Path) -> str:
-    parts = path.relative_to(PACKAGE).parts
-    return parts[0] if len(parts) > 1 else ""
-
-
-def imported(path: Path) -> set[str]:
-    """Every module that a file imports, also inside functions, but not for types only."""
-    found: set[str] = set()
-    waiting: list[ast.AST] = [ast.parse(path.read_text(encoding="utf-8"))]
-    while waiting:
-        node = waiting.pop()
-        if isinstance(node, ast.Import):
-            found |= {alias.name for alias in node.names}
-        elif isinstance(node, ast.ImportFrom):
-            assert node.level == 0, f"{path} imports relatively"
-            found |= {node.module or ""} | {f"{node.module}.{alias.name}" for alias in node.names}
-        for_types = isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING"
-        waiting += [] if for_types else ast.iter_child_nodes(node)
-    return found
-
-
-def own_folders(path: Path) -> set[str]:
-    """The folders of this package that a file imports from."""
-    inside = (name.split(".")[1:] for name in imported(path) if name.startswith(f"{EXTENSION}."))
-    return {parts[0] if (PACKAGE / parts[0]).is_dir() else "" for parts in inside if parts}
-
-
-ROOMS = [path for path in MODULES if path.parent != PACKAGE or path.name not in DOORS]
+# The layout, from the bottom up: a row imports from the rows above it in this list, for types and lazily too.
+ROWS = (
+    ("text",), ("errors",), ("process",), ("markdown",), ("frames",), ("models",), ("vertex",), ("prompts",), ("answers",),
+    ("settings",), ("transport",), ("records",), ("session",), ("health", "classroom"), ("emulator",), ("notebook",), ("cli",),
+)  # fmt: skip
+RANK = {name: number for number, names in enumerate(ROWS) for name in names}
+# The package itself and its command line may name anything, lazily.
+ENTRY_POINTS = {"__init__.py", "__main__.py"}
+LAID_OUT = [path for path in MODULES if path.parent != PACKAGE or path.name not in ENTRY_POINTS]
 
 
 def named(path: Path) -> str:
     return path.relative_to(PACKAGE).as_posix()
 
 
-@pytest.mark.parametrize("path", ROOMS, ids=named)
-def test_imports_go_down_and_never_up(path):
-    """The floors of the house; an import for types only is none."""
-    assert own_folders(path) <= MAY_IMPORT[room(path)]
+def row_of(module: str) -> str:
+    return module.split(".")[1]
 
 
-@pytest.mark.parametrize("path", [path for path in ROOMS if room(path) not in {"notebook", "cli"}], ids=named)
-def test_only_the_notebook_floor_knows_ipython(path):
+def imported(path: Path) -> set[str]:
+    """Every module that a file imports: at the top, inside functions, and for types only."""
+    found: set[str] = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path} imports relatively"
+            names = {f"{node.module}.{alias.name}" for alias in node.names}
+            found |= {name if name in NAMED else str(node.module) for name in names}
+    return found
+
+
+NAMED = {
+    ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__"): path for path in MODULES
+}
+INSIDE = {name: {each for each in imported(path) if each in NAMED} for name, path in NAMED.items()}
+
+
+@pytest.mark.parametrize("path", LAID_OUT, ids=named)
+def test_a_row_imports_only_from_the_rows_above_it(path):
+    """Type-only and lazy imports count, so that no two folders import each other."""
+    name = ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
+    for other in INSIDE[name]:
+        assert row_of(other) == row_of(name) or RANK[row_of(other)] < RANK[row_of(name)], (
+            f"{name} imports {other}"
+        )
+
+
+@pytest.mark.parametrize(
+    "path", [path for path in LAID_OUT if named(path).split("/")[0] not in {"notebook", "cli"}], ids=named
+)
+def test_only_the_notebook_folder_imports_ipython(path):
     """Requests, replies and sessions work in any Python."""
     assert not {name.split(".")[0] for name in imported(path)} & {"IPython", "ipywidgets", "ipykernel"}
 
@@ -106,7 +100,7 @@ def test_loading_the_extension_imports_next_to_nothing():
     assert own == {
         EXTENSION,
         *(f"{EXTENSION}.notebook{part}" for part in ("", ".magics", ".settings", ".hooks", ".cells")),
-        *(f"{EXTENSION}.session{part}" for part in ("", ".loaded")),
+        *(f"{EXTENSION}.settings{part}" for part in ("", ".loaded")),
     }
 
 
@@ -146,8 +140,8 @@ def test_the_public_names_are_kept():
         vertex_claude_magic.Cloude  # noqa: B018
 
 
-@pytest.mark.parametrize("path", ROOMS, ids=named)
-def test_every_room_says_what_it_offers(path):
+@pytest.mark.parametrize("path", LAID_OUT, ids=named)
+def test_every_module_says_what_it_offers(path):
     """`__all__` is there, sorted, and each of its names exists."""
     if path.name == "__init__.py" and "__all__" not in path.read_text(encoding="utf-8"):
         return

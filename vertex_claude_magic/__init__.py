@@ -11,9 +11,9 @@ if TYPE_CHECKING:
     from vertex_claude_magic.errors import ClaudeError, ClaudeInterrupt
     from vertex_claude_magic.session.claude import Claude
     from vertex_claude_magic.session.stream import Stream
+    from vertex_claude_magic.vertex.events import Event
     from vertex_claude_magic.vertex.reply import Reply, Usage
     from vertex_claude_magic.vertex.request import Request
-    from vertex_claude_magic.vertex.sse import Event
 
 __all__ = [
     "Claude",
@@ -32,7 +32,7 @@ _HOME = {
     "Claude": "session.claude",
     "ClaudeError": "errors",
     "ClaudeInterrupt": "errors",
-    "Event": "vertex.sse",
+    "Event": "vertex.events",
     "Reply": "vertex.reply",
     "Request": "vertex.request",
     "Stream": "session.stream",

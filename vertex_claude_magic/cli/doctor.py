@@ -6,15 +6,15 @@ import argparse
 from functools import partial
 from typing import TYPE_CHECKING
 
-from vertex_claude_magic.notebook.doctor import LineView, check_doctor_options, diagnose
+from vertex_claude_magic.health.doctor.diagnosis import Diagnosis
+from vertex_claude_magic.health.doctor.finding import is_ill
+from vertex_claude_magic.notebook.commands.doctor import LineView, check_doctor_options, diagnose
 from vertex_claude_magic.session.claude import Claude
-from vertex_claude_magic.session.doctor.diagnosis import Diagnosis
-from vertex_claude_magic.session.doctor.finding import is_ill
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from vertex_claude_magic.session.doctor.probes import Patience
+    from vertex_claude_magic.health.doctor.probes import Patience
 
 __all__ = ["main"]
 

@@ -10,18 +10,19 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from vertex_claude_magic.cli import journal_text
-from vertex_claude_magic.errors import JournalError, OptionError, quote
-from vertex_claude_magic.session.journal import review, upkeep
-from vertex_claude_magic.session.journal.place import file_bytes
-from vertex_claude_magic.session.keeping import journal_of
-from vertex_claude_magic.session.options import DEFAULTS, AskOptions
-from vertex_claude_magic.session.usage import size
+from vertex_claude_magic.errors import JournalError, OptionError
+from vertex_claude_magic.records.journal import review, upkeep
+from vertex_claude_magic.records.journal.location import file_bytes
+from vertex_claude_magic.records.session_records import journal_of
+from vertex_claude_magic.records.usage import size
+from vertex_claude_magic.settings.options import DEFAULTS, AskOptions
+from vertex_claude_magic.text import quote
 
 if TYPE_CHECKING:
     import sqlite3
     from collections.abc import Callable, Iterator, Sequence
 
-    from vertex_claude_magic.session.journal.journal import Journal
+    from vertex_claude_magic.records.journal.journal import Journal
 
 __all__ = ["main"]
 
@@ -210,8 +211,8 @@ def _drop_old(journal: Journal, days: int) -> int:
 
 
 def _export(journal: Journal, options: Any) -> None:
-    from vertex_claude_magic.session.replay.recording import export_records
-    from vertex_claude_magic.session.replay.recording_text import MOST_RECORDS
+    from vertex_claude_magic.records.recording.file_text import MOST_RECORDS
+    from vertex_claude_magic.records.recording.recording import export_records
 
     records = journal.database.read(
         lambda connection: review.answers(
@@ -237,8 +238,8 @@ def _from_here(records: Sequence[Any]) -> str:
 
 
 def _import(journal: Journal, options: Any) -> None:
-    from vertex_claude_magic.session.journal.importing import add_records
-    from vertex_claude_magic.session.replay.recording import Recording
+    from vertex_claude_magic.records.journal.importing import add_records
+    from vertex_claude_magic.records.recording.recording import Recording
 
     if not os.path.lexists(options.file):
         raise OptionError(f"There is no file {quote(str(options.file), 200)}.", cure="Look at its name.")

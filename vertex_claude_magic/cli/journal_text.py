@@ -12,17 +12,17 @@ from datetime import datetime
 from textwrap import indent
 from typing import TYPE_CHECKING, Any
 
-from vertex_claude_magic.errors import quote
 from vertex_claude_magic.markdown.characters import safe_plain
-from vertex_claude_magic.session.journal.review import DAMAGED
-from vertex_claude_magic.session.usage import amount, size
+from vertex_claude_magic.records.journal.review import DAMAGED
+from vertex_claude_magic.records.usage import amount, size
+from vertex_claude_magic.text import quote
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
     from pathlib import Path
 
-    from vertex_claude_magic.session.journal.review import Entry
-    from vertex_claude_magic.session.journal.upkeep import Stats
+    from vertex_claude_magic.records.journal.review import Entry
+    from vertex_claude_magic.records.journal.upkeep import Stats
 
 __all__ = ["listing", "numbers", "whole"]
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import argparse
 from typing import TYPE_CHECKING
 
-from vertex_claude_magic.catalog import Catalog
-from vertex_claude_magic.notebook.models_table import plain
+from vertex_claude_magic.models.catalog import Catalog
+from vertex_claude_magic.notebook.pages.models import plain
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -14,8 +14,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from vertex_claude_magic.cli.notebook_file import check_notebook, read_notebook, write_notebook
-from vertex_claude_magic.errors import OptionError, quote
+from vertex_claude_magic.errors import OptionError
 from vertex_claude_magic.notebook.audit import Entry, entries, stripped, table, total, total_line
+from vertex_claude_magic.text import quote
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

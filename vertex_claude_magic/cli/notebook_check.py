@@ -19,12 +19,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from vertex_claude_magic.cli.notebook_file import read_notebook
-from vertex_claude_magic.errors import MissingExtra, OptionError, quote
+from vertex_claude_magic.errors import MissingExtra, OptionError
 from vertex_claude_magic.notebook.provenance import find_provenance
-from vertex_claude_magic.session.replay.difference import differences
-from vertex_claude_magic.session.replay.recording_text import read_records
-from vertex_claude_magic.session.replay.rehearsal import REHEARSAL
-from vertex_claude_magic.vertex.canonical import digest_of
+from vertex_claude_magic.records.recording.difference import differences
+from vertex_claude_magic.records.recording.file_text import read_records
+from vertex_claude_magic.records.recording.rehearsal import REHEARSAL
+from vertex_claude_magic.text import quote
+from vertex_claude_magic.vertex.digest import digest_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -13,7 +13,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from vertex_claude_magic.errors import OptionError, quote
+from vertex_claude_magic.errors import OptionError
+from vertex_claude_magic.text import quote
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -16,10 +16,10 @@ and `pytest_plugins = ["vertex_claude_magic.emulator.pytest_plugin"]` gives test
 
 from __future__ import annotations
 
-from vertex_claude_magic.emulator.faults import Fault
-from vertex_claude_magic.emulator.response import Received
-from vertex_claude_magic.emulator.script import Flood, Reply
+from vertex_claude_magic.emulator.google.sicknesses import SICKNESSES, Sickness
+from vertex_claude_magic.emulator.http.faults import Fault
+from vertex_claude_magic.emulator.http.response import Received
+from vertex_claude_magic.emulator.messages.script import Flood, Reply
 from vertex_claude_magic.emulator.server import Emulator
-from vertex_claude_magic.emulator.sicknesses import SICKNESSES, Sickness
 
 __all__ = ["SICKNESSES", "Emulator", "Fault", "Flood", "Received", "Reply", "Sickness"]

@@ -9,8 +9,8 @@ import sys
 import threading
 from typing import TYPE_CHECKING, Any, TextIO
 
+from vertex_claude_magic.emulator.google.sicknesses import SICKNESSES
 from vertex_claude_magic.emulator.server import Emulator
-from vertex_claude_magic.emulator.sicknesses import SICKNESSES
 from vertex_claude_magic.errors import ClaudeError
 
 if TYPE_CHECKING:

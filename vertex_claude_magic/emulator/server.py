@@ -11,17 +11,18 @@ import weakref
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from vertex_claude_magic.emulator.credentials import CredentialKind, google_request, write_credentials
-from vertex_claude_magic.emulator.delivery import Delivery, plan
-from vertex_claude_magic.emulator.faults import Fault, as_fault
-from vertex_claude_magic.emulator.google import Google
-from vertex_claude_magic.emulator.guard import stranger
-from vertex_claude_magic.emulator.problems import Problem
-from vertex_claude_magic.emulator.script import Script, as_reply, load_script
+from vertex_claude_magic.emulator.google.credentials import CredentialKind, google_request, write_credentials
+from vertex_claude_magic.emulator.google.endpoints import Google
+from vertex_claude_magic.emulator.google.sicknesses import HEALTHY, Sickness, sickness
+from vertex_claude_magic.emulator.http.delivery import Delivery, plan
+from vertex_claude_magic.emulator.http.faults import Fault, as_fault
+from vertex_claude_magic.emulator.http.guard import stranger
+from vertex_claude_magic.emulator.messages.problems import Problem
+from vertex_claude_magic.emulator.messages.script import Script, as_reply, load_script
 from vertex_claude_magic.emulator.service import Service
-from vertex_claude_magic.emulator.sicknesses import HEALTHY, Sickness, sickness
-from vertex_claude_magic.errors import MissingExtra, OptionError, ThreadUnavailable, quote
+from vertex_claude_magic.errors import MissingExtra, OptionError, ThreadUnavailable
 from vertex_claude_magic.process import at_fork, start_thread
+from vertex_claude_magic.text import quote
 
 if TYPE_CHECKING:
     import os
@@ -30,9 +31,9 @@ if TYPE_CHECKING:
     from google.auth.transport.requests import Request
     from typing_extensions import Self
 
-    from vertex_claude_magic.emulator.places import Barred
-    from vertex_claude_magic.emulator.publisher import PublisherConfigs
-    from vertex_claude_magic.emulator.response import Received
+    from vertex_claude_magic.emulator.google.barred import Barred
+    from vertex_claude_magic.emulator.google.publisher import PublisherConfigs
+    from vertex_claude_magic.emulator.http.response import Received
 
 __all__ = ["Emulator"]
 
@@ -49,7 +50,7 @@ class Emulator:
     Args:
         port: The port to listen on; 0 takes a free one.
         project: The only project that it knows.
-        script: A file of replies, see `vertex_claude_magic.emulator.script`.
+        script: A file of replies, see `vertex_claude_magic.emulator.messages.script`.
         pace: Seconds between two deltas of a streamed answer; None sends them at once.
 
     Raises:
@@ -102,7 +103,7 @@ class Emulator:
         self._ready.wait()
 
     def _run(self) -> None:
-        from vertex_claude_magic.emulator.wire import serve
+        from vertex_claude_magic.emulator.http.wire import serve
 
         # A selector loop on every system, because tornado asks for one on Windows.
         self._loop = asyncio.SelectorEventLoop()

@@ -14,26 +14,26 @@ from collections import deque
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from vertex_claude_magic.catalog import Catalog
-from vertex_claude_magic.emulator.ask import Ask, Route, route
-from vertex_claude_magic.emulator.cache import PromptCache
-from vertex_claude_magic.emulator.checks import refusal, unservable
-from vertex_claude_magic.emulator.faults import Fault
-from vertex_claude_magic.emulator.history import History
-from vertex_claude_magic.emulator.listing import listing
-from vertex_claude_magic.emulator.places import Places
-from vertex_claude_magic.emulator.problems import Problem, fault_response
-from vertex_claude_magic.emulator.publisher import PublisherConfigs, is_config_path
-from vertex_claude_magic.emulator.replies import respond
-from vertex_claude_magic.emulator.response import Received, Response, json_response
-from vertex_claude_magic.emulator.script import Reply, Script, Scripted
-from vertex_claude_magic.emulator.sicknesses import HEALTHY
-from vertex_claude_magic.emulator.tokens import input_tokens
+from vertex_claude_magic.emulator.google.barred import Places
+from vertex_claude_magic.emulator.google.listing import listing
+from vertex_claude_magic.emulator.google.publisher import PublisherConfigs, is_config_path
+from vertex_claude_magic.emulator.google.sicknesses import HEALTHY
+from vertex_claude_magic.emulator.http.faults import Fault
+from vertex_claude_magic.emulator.http.response import Received, Response, json_response
+from vertex_claude_magic.emulator.messages.ask import Ask, Route, route
+from vertex_claude_magic.emulator.messages.cache import PromptCache
+from vertex_claude_magic.emulator.messages.checks import refusal, unservable
+from vertex_claude_magic.emulator.messages.history import History
+from vertex_claude_magic.emulator.messages.problems import Problem, fault_response
+from vertex_claude_magic.emulator.messages.replies import respond
+from vertex_claude_magic.emulator.messages.script import Reply, Script, Scripted
+from vertex_claude_magic.emulator.messages.tokens import input_tokens
+from vertex_claude_magic.models.catalog import Catalog
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-    from vertex_claude_magic.emulator.google import Google
+    from vertex_claude_magic.emulator.google.endpoints import Google
 
 __all__ = ["Service"]
 

@@ -20,7 +20,8 @@ from enum import Enum
 from types import BuiltinFunctionType, FunctionType, MethodType
 from typing import Any
 
-from vertex_claude_magic.errors import ClaudeError, OptionError, quote
+from vertex_claude_magic.errors import ClaudeError, OptionError
+from vertex_claude_magic.text import quote
 
 __all__ = ["Cell", "cell_of", "number_text"]
 

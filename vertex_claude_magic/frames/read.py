@@ -13,10 +13,11 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from vertex_claude_magic.errors import MissingExtra, OptionError, quote
+from vertex_claude_magic.errors import MissingExtra, OptionError
 from vertex_claude_magic.frames.cells import cell_of
 from vertex_claude_magic.frames.notes import attributes_of, metadata_of, remark_of
 from vertex_claude_magic.frames.precision import nanoseconds, narrowing, shortest_float
+from vertex_claude_magic.text import quote
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable, Mapping, Sequence

@@ -9,10 +9,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from vertex_claude_magic.errors import quote
 from vertex_claude_magic.markdown.characters import safe_plain
-from vertex_claude_magic.notebook.footer import dollars
+from vertex_claude_magic.notebook.display.footer import dollars
 from vertex_claude_magic.notebook.provenance import answer_edited, find_provenance, prompt_edited
+from vertex_claude_magic.text import quote
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from vertex_claude_magic.session.origin import Origin
+    from vertex_claude_magic.settings.origin import Origin
 
 __all__ = ["MARK", "CellWatch", "CellsMet", "cell_message", "cell_metadata"]
 
@@ -136,7 +136,7 @@ class CellWatch(threading.local):
     def begin(self, info: Any) -> None:
         """Take the source from IPython's event `pre_run_cell`."""
         from vertex_claude_magic.process import process_id
-        from vertex_claude_magic.session.origin import set_origin
+        from vertex_claude_magic.settings.origin import set_origin
 
         # Here and not on loading, which costs next to nothing; a `Claude` may ask before any magic has run.
         set_origin(self.origin)
@@ -175,7 +175,7 @@ class CellWatch(threading.local):
         from hashlib import sha256
 
         from vertex_claude_magic.process import process_id
-        from vertex_claude_magic.session.origin import Origin
+        from vertex_claude_magic.settings.origin import Origin
 
         running = _running.get()
         if running is None and self._under_way:

@@ -11,17 +11,17 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from vertex_claude_magic.catalog import Catalog
-from vertex_claude_magic.notebook.admin_options import DOCTOR_OPTIONS, LOGGING_OPTIONS, MODELS_OPTIONS
+from vertex_claude_magic.models.catalog import Catalog
+from vertex_claude_magic.notebook.commands.options import DOCTOR_OPTIONS, LOGGING_OPTIONS, MODELS_OPTIONS
+from vertex_claude_magic.notebook.commands.usage import USAGE_OPTIONS
 from vertex_claude_magic.notebook.options import OPTIONS, Option
-from vertex_claude_magic.notebook.usage import USAGE_OPTIONS
-from vertex_claude_magic.session.options import FORMATS, REPLAY_MODES
-from vertex_claude_magic.session.usage import GROUPS
+from vertex_claude_magic.records.usage import GROUPS
+from vertex_claude_magic.settings.options import FORMATS, REPLAY_MODES
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
-    from vertex_claude_magic.catalog import Model
+    from vertex_claude_magic.models.model import Model
 
 __all__ = ["Candidate", "candidates", "complete", "match", "template_candidates"]
 

@@ -6,13 +6,14 @@ import math
 import time
 from typing import TYPE_CHECKING, Any
 
-from vertex_claude_magic.errors import JournalError, without_home
+from vertex_claude_magic.errors import JournalError
+from vertex_claude_magic.records.journal import upkeep
+from vertex_claude_magic.records.journal.calls import day_of
+from vertex_claude_magic.records.journal.location import is_there
+from vertex_claude_magic.records.session_records import journal_of
 from vertex_claude_magic.session.control_room import ControlRoom, JournalFacts, JournalNotes, SpendRow
-from vertex_claude_magic.session.journal import upkeep
-from vertex_claude_magic.session.journal.calls import day_of
-from vertex_claude_magic.session.journal.place import is_there
-from vertex_claude_magic.session.keeping import journal_of
-from vertex_claude_magic.session.options import find_setting
+from vertex_claude_magic.settings.options import find_setting
+from vertex_claude_magic.text import without_home
 from vertex_claude_magic.vertex.endpoint import is_loopback
 
 if TYPE_CHECKING:

@@ -39,7 +39,7 @@ _MATCHER = "vertex_claude_magic"
 _TEMPLATE = r".*\{\{[^}]*$"
 _REPLY = ("vertex_claude_magic.vertex.reply", "Reply")
 # What a magic shows and then returns.
-_SHOWN = (_REPLY, ("vertex_claude_magic.notebook.usage", "UsageReport"))
+_SHOWN = (_REPLY, ("vertex_claude_magic.notebook.commands.usage", "UsageReport"))
 
 
 class PromptQuestion(TokenTransformBase):  # type: ignore[misc]
@@ -129,7 +129,7 @@ def remove_hooks(shell: Any) -> None:
     guards = sys.modules.get("vertex_claude_magic.notebook.plain_errors")
     if guards is not None:
         guards.release_errors(shell)
-    screens = sys.modules.get("vertex_claude_magic.notebook.screens")
+    screens = sys.modules.get("vertex_claude_magic.notebook.display.screens")
     if screens is not None:
         screens.release_clears(shell.display_pub)
     first_cell = sys.modules.get("vertex_claude_magic.notebook.first_cell")
@@ -162,7 +162,7 @@ def _formatters(shell: Any) -> tuple[Any, Any, Any]:
 
 def _markdown(reply: Any) -> str:
     from vertex_claude_magic.markdown.sanitize import safe_markdown
-    from vertex_claude_magic.notebook.footer import ending
+    from vertex_claude_magic.notebook.display.footer import ending
 
     return f"{safe_markdown(reply.text)}\n\n{ending(reply)}"
 
@@ -175,7 +175,7 @@ def _provenance(reply: Any, markdown: str, plain: str) -> dict[str, Any]:
 
 def _pretty(reply: Any, printer: Any, cycle: bool) -> None:  # noqa: ARG001 - IPython's signature
     from vertex_claude_magic.markdown.sanitize import safe_plain
-    from vertex_claude_magic.notebook.footer import plain_ending
+    from vertex_claude_magic.notebook.display.footer import plain_ending
 
     # Inside a list, a reply is one of many: there its fields say more than its text.
     alone = len(printer.stack) <= 1

@@ -13,17 +13,17 @@ from traitlets import Any as AnyTrait
 
 from vertex_claude_magic.notebook.cells import CellsMet, CellWatch, cell_message, cell_metadata
 from vertex_claude_magic.notebook.settings import Settings
-from vertex_claude_magic.session.loaded import set_loaded
+from vertex_claude_magic.settings.loaded import set_loaded
 
 if TYPE_CHECKING:
     from vertex_claude_magic.emulator import Emulator
+    from vertex_claude_magic.notebook.commands.usage import UsageReport
     from vertex_claude_magic.notebook.panel.view import Panel
-    from vertex_claude_magic.notebook.usage import UsageReport
+    from vertex_claude_magic.prompts.template import Scope
+    from vertex_claude_magic.records.budget import Tally
     from vertex_claude_magic.session.claude import Claude
     from vertex_claude_magic.session.control_room import ControlRoom
-    from vertex_claude_magic.session.loaded import Loaded
-    from vertex_claude_magic.session.prompt import Scope
-    from vertex_claude_magic.session.spend import Tally
+    from vertex_claude_magic.settings.loaded import Loaded
     from vertex_claude_magic.vertex.reply import Reply
 
 __all__ = ["ClaudeMagics", "load", "unload"]
@@ -138,7 +138,7 @@ class ClaudeMagics(Magics, Settings):  # type: ignore[misc]
         """
         # Before the line is parsed, which may fail too.
         self._guard()
-        from vertex_claude_magic.notebook.asking import ask_from_cell, ask_from_line
+        from vertex_claude_magic.notebook.commands.ask import ask_from_cell, ask_from_line
 
         return ask_from_line(self, line) if cell is None else ask_from_cell(self, line, cell)
 
@@ -172,7 +172,7 @@ class ClaudeMagics(Magics, Settings):  # type: ignore[misc]
         A check that is interrupted keeps what it knows. What it found is kept with its date, and named by
         errors and by the region list of `%claude_panel`.
         """
-        from vertex_claude_magic.notebook.listing import show_models
+        from vertex_claude_magic.notebook.commands.models import show_models
 
         show_models(self, line)
 
@@ -196,7 +196,7 @@ class ClaudeMagics(Magics, Settings):  # type: ignore[misc]
         line names; `%claude_fix --explain` only asks for an explanation. It takes the options of
         `%%claude`; the text behind them, or the body of a `%%claude_fix` cell, is a hint for Claude.
         """
-        from vertex_claude_magic.notebook.fixing import fix_from_line
+        from vertex_claude_magic.notebook.commands.fix import fix_from_line
 
         return fix_from_line(self, f"{line} {cell}".rstrip())
 
@@ -221,7 +221,7 @@ class ClaudeMagics(Magics, Settings):  # type: ignore[misc]
         The report has `.rows`, one for each day, notebook and model, and `.df`, the same as a pandas frame. The figures
         come from the journal; the last lines say where it is and how to switch it off.
         """
-        from vertex_claude_magic.notebook.usage import show_usage
+        from vertex_claude_magic.notebook.commands.usage import show_usage
 
         return show_usage(self, line)
 
@@ -249,7 +249,7 @@ class ClaudeMagics(Magics, Settings):  # type: ignore[misc]
         are never touched. The result is read back from Google and shown beside what the local journal
         keeps. Changing it needs roles/aiplatform.admin.
         """
-        from vertex_claude_magic.notebook.request_logging import run_logging
+        from vertex_claude_magic.notebook.commands.logging import run_logging
 
         run_logging(self, line)
 
@@ -280,7 +280,7 @@ class ClaudeMagics(Magics, Settings):  # type: ignore[misc]
         `skipped` is what another failure made pointless, `not checked` what nobody could look at. In a
         terminal, `vertex-claude doctor` does the same and ends with 1 if something is wrong.
         """
-        from vertex_claude_magic.notebook.doctor import run_doctor
+        from vertex_claude_magic.notebook.commands.doctor import run_doctor
 
         run_doctor(self, line)
 
@@ -291,7 +291,7 @@ class ClaudeMagics(Magics, Settings):  # type: ignore[misc]
 
         The emulator is not Claude and says so. It gets a fixed token; your credentials are not looked up.
         """
-        from vertex_claude_magic.notebook.demo import run_demo
+        from vertex_claude_magic.notebook.commands.demo import run_demo
 
         run_demo(self, line)
 
@@ -301,14 +301,14 @@ class ClaudeMagics(Magics, Settings):  # type: ignore[misc]
         guard_errors(self.shell)
 
     def _notebook(self) -> str:
-        from vertex_claude_magic.notebook.frontends import notebook_name
+        from vertex_claude_magic.notebook.display.frontends import notebook_name
 
         return notebook_name(self.shell)
 
     def client(self) -> Claude:
         """Return the session that asks, with the settings as they are now."""
         from vertex_claude_magic.session.claude import Claude
-        from vertex_claude_magic.session.origin import set_origin
+        from vertex_claude_magic.settings.origin import set_origin
 
         # A traceback tool may have been installed since the last question.
         self._guard()
@@ -343,7 +343,7 @@ class ClaudeMagics(Magics, Settings):  # type: ignore[misc]
 
     def loaded(self) -> Loaded:
         """Return the settings that a `Claude()` of this kernel takes over."""
-        from vertex_claude_magic.session.loaded import Loaded
+        from vertex_claude_magic.settings.loaded import Loaded
 
         # A `Claude()` of the cell that loaded the extension may fail before any magic has run.
         self._guard()
@@ -353,7 +353,7 @@ class ClaudeMagics(Magics, Settings):  # type: ignore[misc]
 
     def scope(self) -> Scope:
         """Return where prompts find their values: the user's variables, and how IPython shows an object."""
-        from vertex_claude_magic.session.prompt import Scope
+        from vertex_claude_magic.prompts.template import Scope
 
         def present(value: Any) -> dict[str, Any]:
             data: dict[str, Any] = self.shell.display_formatter.format(value)[0]
@@ -362,7 +362,7 @@ class ClaudeMagics(Magics, Settings):  # type: ignore[misc]
         return Scope(names=self.shell.user_ns, present=present)
 
     def _note_cell(self, key: str, cell: str) -> None:
-        from vertex_claude_magic.notebook.inserted import note_cell
+        from vertex_claude_magic.notebook.display.inserted import note_cell
 
         note_cell(self.control.notes, key, cell)
 
@@ -389,7 +389,7 @@ class ClaudeMagics(Magics, Settings):  # type: ignore[misc]
             self.emulator = None
         for client in self._clients.values():
             client.close()
-        from vertex_claude_magic.session.origin import set_origin
+        from vertex_claude_magic.settings.origin import set_origin
 
         set_origin(None)
         self._clients.clear()

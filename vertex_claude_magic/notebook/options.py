@@ -12,7 +12,8 @@ import keyword
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from vertex_claude_magic.errors import OptionError, quote
+from vertex_claude_magic.errors import OptionError
+from vertex_claude_magic.text import quote
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence

@@ -11,7 +11,7 @@ import math
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from vertex_claude_magic.vertex.lineage import Lineage
+from vertex_claude_magic.vertex.provenance import Lineage
 
 if TYPE_CHECKING:
     from vertex_claude_magic.vertex.reply import Reply

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from traitlets import Bool, Dict, Enum, Float, HasTraits, Int, List, TraitError, Unicode, observe, validate
 
 if TYPE_CHECKING:
-    from vertex_claude_magic.session.options import AskOptions
+    from vertex_claude_magic.settings.options import AskOptions
 
 __all__ = ["Settings"]
 
@@ -116,7 +116,7 @@ class Settings(HasTraits):
 
     def options(self) -> AskOptions:
         """Return the settings as the options that a session starts from."""
-        from vertex_claude_magic.session.options import AskOptions, merge
+        from vertex_claude_magic.settings.options import AskOptions, merge
 
         return merge(AskOptions(), self.values())
 
@@ -131,7 +131,7 @@ class Settings(HasTraits):
 
         if not (self.recording or os.environ.get("VERTEX_CLAUDE_RECORDING")):
             return
-        from vertex_claude_magic.session.keeping import missing_recording
+        from vertex_claude_magic.records.session_records import missing_recording
 
         if line := missing_recording(self.options()):
             print(line)

@@ -11,31 +11,31 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from vertex_claude_magic import errors
-from vertex_claude_magic.catalog import Catalog
+from vertex_claude_magic.models.catalog import Catalog
+from vertex_claude_magic.prompts.template import Scope
+from vertex_claude_magic.records.budget import count_or_bound, read_count
+from vertex_claude_magic.records.recording.rehearsal import is_rehearsal, note_question, refusal
+from vertex_claude_magic.records.session_records import Keeping, journal_of, limits_of, memory_of
 from vertex_claude_magic.session.control_room import ControlRoom, JournalNotes
 from vertex_claude_magic.session.copies import CopiedAsSettings
-from vertex_claude_magic.session.keeping import Keeping, journal_of, limits_of, memory_of
-from vertex_claude_magic.session.options import AskOptions, find_setting, merge
-from vertex_claude_magic.session.prompt import Scope
 from vertex_claude_magic.session.question import Prepared, prepare
 from vertex_claude_magic.session.recall import NO_PROJECT, recall, unrecorded
-from vertex_claude_magic.session.replay.rehearsal import is_rehearsal, note_question, refusal
-from vertex_claude_magic.session.spend import count_or_bound, read_count
 from vertex_claude_magic.session.start import authorizer_of, start_notice, taken_over
 from vertex_claude_magic.session.stream import Stream, StreamContext
-from vertex_claude_magic.vertex.admin import Admin, Place
+from vertex_claude_magic.settings.options import AskOptions, find_setting, merge
+from vertex_claude_magic.transport.admin import Admin, Place
+from vertex_claude_magic.transport.retry import RetryPolicy
+from vertex_claude_magic.transport.transport import Transport
+from vertex_claude_magic.transport.waiting import pause, wait_for
 from vertex_claude_magic.vertex.request import build_count_request, in_project
-from vertex_claude_magic.vertex.retry import RetryPolicy
-from vertex_claude_magic.vertex.transport import Transport
-from vertex_claude_magic.vertex.waiting import pause, wait_for
 
 if TYPE_CHECKING:
-    from vertex_claude_magic.session.recorder import Recorder
-    from vertex_claude_magic.session.replay.memory import Memory
-    from vertex_claude_magic.vertex.auth import Authorizer
+    from vertex_claude_magic.records.recorder import Recorder
+    from vertex_claude_magic.records.sources import Memory
+    from vertex_claude_magic.transport.auth import Authorizer
+    from vertex_claude_magic.transport.transport import Exchange
     from vertex_claude_magic.vertex.reply import Reply
     from vertex_claude_magic.vertex.request import Request
-    from vertex_claude_magic.vertex.transport import Exchange
 
 __all__ = ["Claude", "Prompt"]
 

@@ -11,14 +11,14 @@ from datetime import datetime, timezone
 from threading import Lock
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
+from vertex_claude_magic.models.lifecycle import Reminder
+from vertex_claude_magic.models.observed import NOTE_KINDS, Sightings
 from vertex_claude_magic.process import at_fork
-from vertex_claude_magic.session.lifecycle import Reminder
-from vertex_claude_magic.sightings import NOTE_KINDS, Sightings
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from vertex_claude_magic.session.journal.journal import Journal
+    from vertex_claude_magic.records.journal.journal import Journal
 
 __all__ = ["ControlRoom", "JournalFacts", "JournalNotes", "MemoryNotes", "Notes", "SpendRow"]
 

@@ -9,16 +9,16 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import urlsplit
 
 from vertex_claude_magic.errors import PickleRefused
-from vertex_claude_magic.session.secret_scan import find_secret
-from vertex_claude_magic.vertex.auth import ApplicationDefault, FixedToken
+from vertex_claude_magic.prompts.secrets import find_secret
+from vertex_claude_magic.transport.auth import ApplicationDefault, FixedToken
 
 if TYPE_CHECKING:
     from typing_extensions import Self
 
-    from vertex_claude_magic.session.options import AskOptions
-    from vertex_claude_magic.vertex.auth import Authorizer
-    from vertex_claude_magic.vertex.retry import RetryPolicy
-    from vertex_claude_magic.vertex.transport import Transport
+    from vertex_claude_magic.settings.options import AskOptions
+    from vertex_claude_magic.transport.auth import Authorizer
+    from vertex_claude_magic.transport.retry import RetryPolicy
+    from vertex_claude_magic.transport.transport import Transport
 
 __all__ = ["CopiedAsSettings"]
 

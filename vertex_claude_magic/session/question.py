@@ -7,14 +7,15 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from vertex_claude_magic import errors
-from vertex_claude_magic.session.options import AskOptions, find_setting
+from vertex_claude_magic.settings.options import AskOptions, find_setting
 from vertex_claude_magic.vertex.request import Request, build_request
 
 if TYPE_CHECKING:
-    from vertex_claude_magic.catalog import Catalog, Model
-    from vertex_claude_magic.session.content.compose import Composed
-    from vertex_claude_magic.session.prompt import Scope
-    from vertex_claude_magic.session.typed import TypedQuestion
+    from vertex_claude_magic.answers.repair import TypedQuestion
+    from vertex_claude_magic.models.catalog import Catalog
+    from vertex_claude_magic.models.model import Model
+    from vertex_claude_magic.prompts.compose import Composed
+    from vertex_claude_magic.prompts.template import Scope
     from vertex_claude_magic.vertex.reply import Reply
 
 __all__ = ["Prepared", "prepare"]
@@ -37,7 +38,7 @@ class Prepared:
         """
         if self.typed is None:
             return reply
-        from vertex_claude_magic.session.typed import fitted
+        from vertex_claude_magic.answers.repair import fitted
 
         return fitted(reply, self.typed)
 
@@ -53,7 +54,7 @@ class Prepared:
         """
         if self.typed is None:
             return reply
-        from vertex_claude_magic.session.typed import settle
+        from vertex_claude_magic.answers.repair import settle
 
         return settle(reply, self.typed, self.request, resend)
 
@@ -102,7 +103,7 @@ def prepare(
 def _fields(typed: TypedQuestion | None) -> dict[str, Any]:
     if typed is None:
         return {}
-    from vertex_claude_magic.session.typed import fields_for
+    from vertex_claude_magic.answers.repair import fields_for
 
     return fields_for(typed)
 
@@ -111,9 +112,9 @@ def _typed(options: AskOptions, row: Model | None, scope: Scope | None) -> Typed
     kind = options.as_
     if kind is None or (isinstance(kind, str) and not kind):
         return None
-    from vertex_claude_magic.session.shape import shape_of
-    from vertex_claude_magic.session.type_expression import read_type
-    from vertex_claude_magic.session.typed import TypedQuestion, choose_way
+    from vertex_claude_magic.answers.repair import TypedQuestion, choose_way
+    from vertex_claude_magic.answers.shape import shape_of
+    from vertex_claude_magic.answers.types import read_type
 
     if isinstance(kind, str):
         kind = read_type(kind, scope.names if scope is not None else {})
@@ -136,7 +137,7 @@ def _messages(
         _check_secrets(options, _places(messages))
         return messages, None
     if isinstance(prompt, str) and _is_plain(prompt, options, scope):
-        from vertex_claude_magic.session.secret_scan import Place
+        from vertex_claude_magic.prompts.secrets import Place
 
         _check_secrets(options, [Place("the prompt", prompt)])
         return [{"role": "user", "content": prompt}], None
@@ -170,7 +171,7 @@ def _check_prompt(prompt: str | Sequence[Any]) -> None:
 def _composed(
     prompt: str | Sequence[Any], options: AskOptions, catalog: Catalog, row: Model | None, scope: Scope | None
 ) -> Composed:
-    from vertex_claude_magic.session.content.compose import budget_of, compose, estimated
+    from vertex_claude_magic.prompts.compose import budget_of, compose, estimated
 
     tokens = int(find_setting("value_tokens", options).value)
     budget = budget_of(catalog, row, tokens=tokens, present=scope.present if scope is not None else None)
@@ -191,14 +192,14 @@ def _check_tokens(tokens: int, options: AskOptions) -> None:
 def _check_secrets(options: AskOptions, places: Sequence[Any]) -> None:
     if options.allow_secrets:
         return
-    from vertex_claude_magic.session.secret_scan import Place, check_secrets, searchable
+    from vertex_claude_magic.prompts.secrets import Place, check_secrets, searchable
 
     system = options.system if isinstance(options.system, str) else searchable(options.system)
     check_secrets([*places, Place("the system prompt", system)])
 
 
 def _places(messages: Sequence[Mapping[str, Any]]) -> list[Any]:
-    from vertex_claude_magic.session.secret_scan import Place, searchable
+    from vertex_claude_magic.prompts.secrets import Place, searchable
 
     return [
         Place(f"message {index}", searchable(message.get("content")))

@@ -5,15 +5,16 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from vertex_claude_magic.errors import OptionError, quote
-from vertex_claude_magic.session.options import AskOptions, find_setting
-from vertex_claude_magic.session.replay.rehearsal import note_question, replay_mode
+from vertex_claude_magic.errors import OptionError
+from vertex_claude_magic.records.recording.rehearsal import note_question, replay_mode
+from vertex_claude_magic.settings.options import AskOptions, find_setting
+from vertex_claude_magic.text import quote
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from vertex_claude_magic.records.sources import Memory
     from vertex_claude_magic.session.question import Prepared
-    from vertex_claude_magic.session.replay.memory import Memory
 
 __all__ = ["NO_PROJECT", "recall", "unrecorded"]
 

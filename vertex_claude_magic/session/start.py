@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import fields, replace
 from typing import TYPE_CHECKING, Any
 
-from vertex_claude_magic.session.keeping import missing_recording
-from vertex_claude_magic.session.loaded import loaded
-from vertex_claude_magic.session.options import AskOptions, merge
-from vertex_claude_magic.vertex.auth import ApplicationDefault, Authorizer, FixedToken
+from vertex_claude_magic.records.session_records import missing_recording
+from vertex_claude_magic.settings.loaded import loaded
+from vertex_claude_magic.settings.options import AskOptions, merge
+from vertex_claude_magic.transport.auth import ApplicationDefault, Authorizer, FixedToken
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -9,23 +9,24 @@ from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any
 
 from vertex_claude_magic import errors
+from vertex_claude_magic.answers.unfence import read_json_text
 from vertex_claude_magic.process import stays_here
-from vertex_claude_magic.session.data import read_json_text
-from vertex_claude_magic.vertex.lineage import lineage_of
+from vertex_claude_magic.text import quote
+from vertex_claude_magic.transport.transport import Ended, Exchange, Head, Item, Notice
+from vertex_claude_magic.vertex.events import Event, MessageDecoder
+from vertex_claude_magic.vertex.provenance import lineage_of
 from vertex_claude_magic.vertex.reply_builder import ReplyBuilder
-from vertex_claude_magic.vertex.sse import Event, MessageDecoder
-from vertex_claude_magic.vertex.transport import Ended, Exchange, Head, Item, Notice
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from typing_extensions import Self
 
-    from vertex_claude_magic.catalog import Catalog
-    from vertex_claude_magic.session.recorder import Recorder
-    from vertex_claude_magic.session.replay.memory import Found
-    from vertex_claude_magic.session.replay.playback import Playback
-    from vertex_claude_magic.session.replay.tape import Pace
+    from vertex_claude_magic.models.catalog import Catalog
+    from vertex_claude_magic.records.playback import Playback
+    from vertex_claude_magic.records.recorded_reply import Pace
+    from vertex_claude_magic.records.recorder import Recorder
+    from vertex_claude_magic.records.sources import Found
     from vertex_claude_magic.vertex.reply import Reply, Usage
     from vertex_claude_magic.vertex.request import Request
 
@@ -185,7 +186,7 @@ class Stream:
         # Output tokens are counted at the end, so what a stopped answer cost is not known.
         if not reply.complete:
             return None
-        from vertex_claude_magic.prices import cost
+        from vertex_claude_magic.models.prices import cost
 
         catalog = self._context.catalog
         row = catalog.find(reply.model) or catalog.find(self.request.model)
@@ -254,7 +255,7 @@ class Stream:
         return events
 
     def _reported(self, event: Event) -> errors.ClaudeError:
-        from vertex_claude_magic.vertex.failures import Asked, error_from_event
+        from vertex_claude_magic.transport.failures import Asked, error_from_event
 
         return error_from_event(event.data, Asked.about(self.request, self._context.catalog))
 
@@ -281,8 +282,8 @@ class Stream:
         self._finish()
 
     def _strange(self) -> errors.ProtocolError:
-        kind = errors.quote(self._head.content_type, 60) if self._head else ""
-        start = errors.quote(bytes(self._whole[:1000]).decode("utf-8", "replace")) or "nothing"
+        kind = quote(self._head.content_type, 60) if self._head else ""
+        start = quote(bytes(self._whole[:1000]).decode("utf-8", "replace")) or "nothing"
         return errors.ProtocolError(
             f"The answer is {kind or 'of no declared type'} and not a reply of Claude: {start!r}.",
             cure="Look for a proxy or a login page between this machine and Google, and check the base URL.",

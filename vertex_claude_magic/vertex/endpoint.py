@@ -9,9 +9,11 @@ from __future__ import annotations
 import re
 from ipaddress import ip_address
 from typing import TYPE_CHECKING
-from urllib.parse import SplitResult, quote, urlsplit
+from urllib.parse import SplitResult, urlsplit
+from urllib.parse import quote as percent_encode
 
 from vertex_claude_magic import errors
+from vertex_claude_magic.text import quote
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -39,7 +41,7 @@ def check_location(location: str) -> str:
     """
     if not _HOST_LABEL.fullmatch(location):
         raise errors.OptionError(
-            f"{errors.quote(location)!r} is not a Google Cloud location.",
+            f"{quote(location)!r} is not a Google Cloud location.",
             cure="Use global, us, eu, or a region such as us-east5.",
         )
     return location
@@ -84,12 +86,12 @@ def _segment(name: str, value: str) -> str:
     bare = value.partition(";")[0].lower().replace("%2e", ".")
     if not value.strip() or bare in {"", ".", ".."} or len(value) > 500:
         raise errors.OptionError(
-            f"{errors.quote(value, 60)!r} cannot be a {name}.",
+            f"{quote(value, 60)!r} cannot be a {name}.",
             cure=f"Give the {name} as Google Cloud names it.",
         )
     # A domain-scoped project id, example.com:my-project, keeps its colon.
     safe = _SEGMENT_SAFE + (":" if name == "project" else "")
-    return quote(value.encode("utf-8", "replace"), safe=safe)
+    return percent_encode(value.encode("utf-8", "replace"), safe=safe)
 
 
 def is_loopback(url: str) -> bool:
@@ -139,10 +141,10 @@ def check_token_host(url: str, trusted_hosts: Collection[str] = ()) -> None:
         host, trusted = "an address that cannot be read", False
     if not trusted:
         raise errors.UntrustedHost(
-            f"A Google token is not sent to {errors.quote(host, 80)!r}.",
+            f"A Google token is not sent to {quote(host, 80)!r}.",
             cure="Use an https address of googleapis.com or a loopback address as base URL, or name the host "
             "of your https gateway in the setting trusted_hosts.",
-            details={"host": errors.quote(host)},
+            details={"host": quote(host)},
         )
 
 

@@ -7,9 +7,10 @@ import json
 import re
 from typing import TYPE_CHECKING, Any
 
-from vertex_claude_magic.errors import OptionError, quote
-from vertex_claude_magic.table_file import bundled_table
-from vertex_claude_magic.vertex.canonical import BETA_HEADER
+from vertex_claude_magic.errors import OptionError
+from vertex_claude_magic.models.table_file import bundled_table
+from vertex_claude_magic.text import quote
+from vertex_claude_magic.vertex.digest import BETA_HEADER
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, fields, replace
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from vertex_claude_magic.vertex.lineage import Lineage
+    from vertex_claude_magic.vertex.provenance import Lineage
 
 __all__ = ["CacheCreation", "OutputTokensDetails", "Reply", "ServerToolUse", "Usage", "usage_from"]
 

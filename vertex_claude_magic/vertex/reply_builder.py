@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from vertex_claude_magic.vertex.reply import Reply, usage_from
 
 if TYPE_CHECKING:
-    from vertex_claude_magic.vertex.sse import Event
+    from vertex_claude_magic.vertex.events import Event
 
 __all__ = ["ReplyBuilder"]
 
@@ -84,7 +84,7 @@ def _tool_input(text: str, block: Mapping[str, Any]) -> dict[str, Any]:
 class ReplyBuilder:
     """Fold the events of one stream into a `Reply`.
 
-    >>> from vertex_claude_magic.vertex.sse import Event
+    >>> from vertex_claude_magic.vertex.events import Event
     >>> builder = ReplyBuilder()
     >>> builder.add(Event("content_block_delta", {"index": 0, "delta": {"type": "text_delta", "text": "Hi"}}))
     >>> builder.reply().text

@@ -13,14 +13,15 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
-from vertex_claude_magic.errors import ModelRuleError, OptionError, RequestTooLarge, quote
-from vertex_claude_magic.vertex.canonical import canonical, digest_of
+from vertex_claude_magic.errors import ModelRuleError, OptionError, RequestTooLarge
+from vertex_claude_magic.text import quote
+from vertex_claude_magic.vertex.digest import canonical, digest_of
 from vertex_claude_magic.vertex.endpoint import base_url_of, check_location, model_path
 from vertex_claude_magic.vertex.headers import counting_headers, headers_of
 from vertex_claude_magic.vertex.rules import check_rules
 
 if TYPE_CHECKING:
-    from vertex_claude_magic.catalog import Catalog
+    from vertex_claude_magic.models.catalog import Catalog
 
 __all__ = ["Request", "RequestOptions", "build_count_request", "build_request", "in_project"]
 
@@ -140,7 +141,7 @@ def build_request(
         OptionError: a value cannot be sent at all.
         RequestTooLarge: the body is over the service's limit.
 
-    >>> from vertex_claude_magic.catalog import Catalog
+    >>> from vertex_claude_magic.models.catalog import Catalog
     >>> request = build_request([{"role": "user", "content": "Hi"}], RequestOptions(max_tokens=9),
     ...     model="claude-haiku-4-5", project="p", region="global", catalog=Catalog.load())
     >>> request.url.rpartition("/")[2]

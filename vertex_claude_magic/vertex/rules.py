@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 from vertex_claude_magic.errors import ModelRuleError
 
 if TYPE_CHECKING:
-    from vertex_claude_magic.catalog import Catalog, Model, Rules
+    from vertex_claude_magic.models.catalog import Catalog
+    from vertex_claude_magic.models.model import Model, Rules
 
 __all__ = ["check_rules"]
 

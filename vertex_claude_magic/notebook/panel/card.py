@@ -8,14 +8,14 @@ from __future__ import annotations
 from html import escape
 from typing import TYPE_CHECKING
 
-from vertex_claude_magic.errors import quote
-from vertex_claude_magic.prices import rate
+from vertex_claude_magic.models.prices import rate
+from vertex_claude_magic.text import quote
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
-    from vertex_claude_magic.catalog import Catalog, Model
-    from vertex_claude_magic.prices import Tier
+    from vertex_claude_magic.models.catalog import Catalog
+    from vertex_claude_magic.models.model import Model, Tier
 
 __all__ = ["amount", "card", "lifecycle"]
 
@@ -37,7 +37,7 @@ def card(catalog: Catalog, model: Model | None, name: str, location: str) -> str
         name: The model id that a question would be sent with.
         location: The location whose prices are shown, premium included.
 
-    >>> from vertex_claude_magic.catalog import Catalog
+    >>> from vertex_claude_magic.models.catalog import Catalog
     >>> catalog = Catalog.load()
     >>> "0.11 in / 0.55 out" in card(catalog, catalog.find("claude-haiku-5-5"), "claude-haiku-5-5", "eu")
     True
@@ -64,7 +64,7 @@ def _table(facts: Iterable[tuple[str, Sequence[str]]], label: str) -> str:
 def lifecycle(model: Model) -> str:
     """Return the lifecycle in words, with its dates and the successor; a floor is never called an end.
 
-    >>> from vertex_claude_magic.catalog import Catalog
+    >>> from vertex_claude_magic.models.catalog import Catalog
     >>> lifecycle(Catalog.load().find("claude-sonnet-5-5"))
     'active, not retired before 2027-09-28'
     """

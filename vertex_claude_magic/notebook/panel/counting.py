@@ -9,14 +9,14 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from vertex_claude_magic.notebook.panel.jobs import Job
-from vertex_claude_magic.session.options import AskOptions
+from vertex_claude_magic.settings.options import AskOptions
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from vertex_claude_magic.catalog import Catalog
+    from vertex_claude_magic.models.catalog import Catalog
+    from vertex_claude_magic.prompts.template import Scope
     from vertex_claude_magic.session.claude import Claude
-    from vertex_claude_magic.session.prompt import Scope
 
 __all__ = ["Count", "Counting", "countable"]
 
@@ -44,7 +44,7 @@ class Count:
 def countable(catalog: Catalog, location: str, chosen: str) -> tuple[str, ...]:
     """Return the models to compare: the chosen one, then the active ones that the location serves, newest first.
 
-    >>> from vertex_claude_magic.catalog import Catalog
+    >>> from vertex_claude_magic.models.catalog import Catalog
     >>> countable(Catalog.load(), "us-east5", "claude-opus-4-6")[:2]
     ('claude-opus-4-6', 'claude-sonnet-4-6')
     """

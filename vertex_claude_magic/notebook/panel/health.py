@@ -5,23 +5,23 @@ from __future__ import annotations
 from html import escape
 from typing import TYPE_CHECKING
 
-from vertex_claude_magic.errors import quote
-from vertex_claude_magic.notebook.grid import state_of
+from vertex_claude_magic.notebook.pages.availability import state_of
 from vertex_claude_magic.notebook.panel.fragments import runnable, said
 from vertex_claude_magic.notebook.panel.tables import table
-from vertex_claude_magic.session.usage import amount
+from vertex_claude_magic.records.usage import amount
+from vertex_claude_magic.text import quote
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from vertex_claude_magic.notebook.logging_page import Status
+    from vertex_claude_magic.health.check import Grid
+    from vertex_claude_magic.models.observed import Sighting
+    from vertex_claude_magic.notebook.pages.logging import Status
     from vertex_claude_magic.notebook.panel.look import Look
     from vertex_claude_magic.notebook.panel.parts import Parts
     from vertex_claude_magic.notebook.panel.state import PanelState
     from vertex_claude_magic.notebook.panel.work import PanelWork
-    from vertex_claude_magic.session.availability import Grid
     from vertex_claude_magic.session.control_room import SpendRow
-    from vertex_claude_magic.sightings import Sighting
 
 __all__ = ["HealthSection", "grid_table", "spend_table"]
 

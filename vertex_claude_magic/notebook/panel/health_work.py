@@ -6,19 +6,19 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from vertex_claude_magic.errors import ClaudeError
+from vertex_claude_magic.health.check import Check
 from vertex_claude_magic.notebook.panel.jobs import Job
-from vertex_claude_magic.session.availability import Check
-from vertex_claude_magic.session.options import AskOptions, find_setting, merge
+from vertex_claude_magic.settings.options import AskOptions, find_setting, merge
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from vertex_claude_magic.notebook.logging_page import Status
+    from vertex_claude_magic.health.check import Grid
+    from vertex_claude_magic.models.observed import Sighting
+    from vertex_claude_magic.notebook.pages.logging import Status
     from vertex_claude_magic.notebook.panel.state import PanelState
-    from vertex_claude_magic.session.availability import Grid
     from vertex_claude_magic.session.claude import Claude
     from vertex_claude_magic.session.control_room import SpendRow
-    from vertex_claude_magic.sightings import Sighting
 
 __all__ = ["Checking", "PanelHealth"]
 
@@ -80,8 +80,8 @@ class _Reading(Job):
         self._options = merge(options, {"timeout": min(_READING, options.timeout or _READING)})
 
     def work(self) -> None:
-        from vertex_claude_magic.notebook.request_logging import logging_status
-        from vertex_claude_magic.vertex.config_change import ConfigChange
+        from vertex_claude_magic.notebook.commands.logging import logging_status
+        from vertex_claude_magic.transport.config_change import ConfigChange
 
         admin = self._client.admin(self._options)
         row = self._client.catalog(self._options).find(admin.place.model)

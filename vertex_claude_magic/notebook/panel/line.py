@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from vertex_claude_magic.notebook.options import OPTIONS
-from vertex_claude_magic.session.options import find_setting
+from vertex_claude_magic.settings.options import find_setting
 
 if TYPE_CHECKING:
-    from vertex_claude_magic.session.options import AskOptions
+    from vertex_claude_magic.settings.options import AskOptions
 
 __all__ = ["magic_line"]
 
@@ -27,7 +27,7 @@ def magic_line(options: AskOptions, *, hide_system: bool = False) -> str:
         options: The settings of a session.
         hide_system: Show only how long the system text is; such a line cannot be run.
 
-    >>> from vertex_claude_magic.session.options import AskOptions
+    >>> from vertex_claude_magic.settings.options import AskOptions
     >>> print(magic_line(AskOptions(model="opus", region="eu", max_tokens=500, system='Say "hi".')))
     %%claude -m opus -r eu -s "Say \"hi\"." -n 500
     """

@@ -5,17 +5,18 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
-from vertex_claude_magic.errors import quote
 from vertex_claude_magic.notebook.panel.line import magic_line
-from vertex_claude_magic.session import choices
-from vertex_claude_magic.session.options import find_setting
+from vertex_claude_magic.settings import choices
+from vertex_claude_magic.settings.options import find_setting
+from vertex_claude_magic.text import quote
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from vertex_claude_magic.catalog import Catalog, Model
-    from vertex_claude_magic.session.choices import Choice
-    from vertex_claude_magic.session.options import AskOptions
+    from vertex_claude_magic.models.catalog import Catalog
+    from vertex_claude_magic.models.model import Model
+    from vertex_claude_magic.settings.choices import Choice
+    from vertex_claude_magic.settings.options import AskOptions
 
 __all__ = ["Look", "look_at", "own_options"]
 
@@ -58,8 +59,8 @@ class Look:
     def summary(self) -> str:
         """The settings in one plain line.
 
-        >>> from vertex_claude_magic.catalog import Catalog
-        >>> from vertex_claude_magic.session.options import AskOptions
+        >>> from vertex_claude_magic.models.catalog import Catalog
+        >>> from vertex_claude_magic.settings.options import AskOptions
         >>> look_at(AskOptions(model="opus", region="eu"), Catalog.load()).summary
         'model claude-opus-5-5, region eu, at most 16,000 tokens, effort default (medium), thinking default (always on)'
         """

@@ -15,7 +15,7 @@ from ipywidgets import Layout
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from vertex_claude_magic.session.choices import Choice
+    from vertex_claude_magic.settings.choices import Choice
 
 __all__ = ["PANEL_CLASS", "Parts", "Scripts", "fill", "keep_between", "show"]
 

@@ -6,8 +6,9 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from vertex_claude_magic.errors import OptionError, quote
+from vertex_claude_magic.errors import OptionError
 from vertex_claude_magic.notebook.options import parse_prompt_line
+from vertex_claude_magic.text import quote
 from vertex_claude_magic.vertex.reply import Reply
 
 if TYPE_CHECKING:

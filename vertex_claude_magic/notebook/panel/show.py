@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from vertex_claude_magic.errors import OptionError, quote
-from vertex_claude_magic.notebook.frontends import front_end
+from vertex_claude_magic.errors import OptionError
+from vertex_claude_magic.notebook.display.frontends import front_end
+from vertex_claude_magic.text import quote
 
 if TYPE_CHECKING:
     from vertex_claude_magic.notebook.panel.view import Panel
@@ -66,7 +67,8 @@ def _publish(shell: Any, panel: Panel) -> None:
 
 
 def _show_text(magics: Any, missing: str) -> None:
-    from vertex_claude_magic.notebook.listing import show_models, show_settings
+    from vertex_claude_magic.notebook.commands.models import show_models
+    from vertex_claude_magic.notebook.commands.settings import show_settings
 
     show_models(magics, "")
     show_settings(magics, {})

@@ -13,17 +13,18 @@ from traitlets import Any as AnyTrait
 from traitlets import HasTraits, Int, Unicode
 from traitlets.config import Configurable
 
-from vertex_claude_magic.catalog import Catalog
-from vertex_claude_magic.errors import ClaudeError, quote
+from vertex_claude_magic.errors import ClaudeError
+from vertex_claude_magic.models.catalog import Catalog
 from vertex_claude_magic.notebook.panel.line import magic_line
 from vertex_claude_magic.notebook.panel.look import look_at, own_options
 from vertex_claude_magic.notebook.settings import Settings
-from vertex_claude_magic.session.choices import SAMPLING, chosen_model, is_set, refusal, settled
-from vertex_claude_magic.session.options import find_setting
+from vertex_claude_magic.settings.choices import SAMPLING, chosen_model, is_set, refusal, settled
+from vertex_claude_magic.settings.options import find_setting
+from vertex_claude_magic.text import quote
 
 if TYPE_CHECKING:
     from vertex_claude_magic.notebook.panel.look import Look
-    from vertex_claude_magic.session.options import AskOptions
+    from vertex_claude_magic.settings.options import AskOptions
 
 __all__ = ["PanelState"]
 

@@ -9,17 +9,18 @@ from dataclasses import dataclass
 from html import escape
 from typing import TYPE_CHECKING, Any
 
-from vertex_claude_magic.catalog import short_count
-from vertex_claude_magic.errors import quote
-from vertex_claude_magic.notebook.footer import dollars
+from vertex_claude_magic.models.model import short_count
+from vertex_claude_magic.models.prices import cost, rate
+from vertex_claude_magic.notebook.display.footer import dollars
 from vertex_claude_magic.notebook.panel.card import amount
-from vertex_claude_magic.prices import cost, rate
+from vertex_claude_magic.text import quote
 from vertex_claude_magic.vertex.reply import Usage
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from vertex_claude_magic.catalog import Catalog, Model
+    from vertex_claude_magic.models.catalog import Catalog
+    from vertex_claude_magic.models.model import Model
 
 __all__ = ["ORDERS", "PriceRow", "models_table", "price_row", "price_table", "table"]
 
@@ -64,7 +65,7 @@ def price_row(
         max_tokens: The longest answer in tokens.
         answer_tokens: The length of a usual answer in tokens.
 
-    >>> from vertex_claude_magic.catalog import Catalog
+    >>> from vertex_claude_magic.models.catalog import Catalog
     >>> row = price_row(Catalog.load(), "claude-haiku-5-5", "eu", 1_000, exact=True, max_tokens=8_000)
     >>> row.input_cost, row.answer_cost
     (0.00011, 0.00066)

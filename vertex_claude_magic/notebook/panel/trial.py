@@ -5,16 +5,16 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from vertex_claude_magic.errors import ClaudeError, ClaudeInterrupt
-from vertex_claude_magic.notebook.asking import Question
+from vertex_claude_magic.notebook.commands.ask import Question
 from vertex_claude_magic.notebook.panel.jobs import Job
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from vertex_claude_magic.notebook.live import Answer
+    from vertex_claude_magic.notebook.display.live import Answer
+    from vertex_claude_magic.prompts.template import Scope
     from vertex_claude_magic.session.claude import Claude
-    from vertex_claude_magic.session.options import AskOptions
-    from vertex_claude_magic.session.prompt import Scope
+    from vertex_claude_magic.settings.options import AskOptions
     from vertex_claude_magic.vertex.reply import Reply
 
 __all__ = ["Trial"]

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 from traitlets import HasTraits, Int, Unicode
 
 from vertex_claude_magic.errors import ClaudeError, OptionError
-from vertex_claude_magic.notebook.frontends import front_end
-from vertex_claude_magic.notebook.live import LiveAnswer
+from vertex_claude_magic.notebook.display.frontends import front_end
+from vertex_claude_magic.notebook.display.live import LiveAnswer
 from vertex_claude_magic.notebook.panel.counting import Count, Counting, countable
 from vertex_claude_magic.notebook.panel.health_work import PanelHealth
 from vertex_claude_magic.notebook.panel.prompts import find_prompt

@@ -1,0 +1,196 @@
+"""`vertex-claude doctor` and the report: exit codes, and a text that tells nobody who its author is."""
+
+from __future__ import annotations
+
+import json
+import logging
+from datetime import datetime, timezone
+from typing import TYPE_CHECKING
+
+import pytest
+
+from vertex_claude_magic import Claude
+from vertex_claude_magic.__main__ import main as vertex_claude
+from vertex_claude_magic.cli.doctor import main
+from vertex_claude_magic.emulator import SICKNESSES, Fault
+from vertex_claude_magic.emulator.google.credentials import CLIENT_SECRET, EMAIL, REFRESH_TOKEN
+from vertex_claude_magic.errors import OptionError
+from vertex_claude_magic.health.doctor.probes import Patience
+from vertex_claude_magic.health.doctor.report import public, report
+from vertex_claude_magic.transport.auth import ApplicationDefault
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+HASTY = Patience(host=0.5, answer=0.5)
+PROJECT = "emulator-project"
+
+
+@pytest.fixture
+def surroundings(claude_emulator, monkeypatch, home):
+    """Point the environment at the emulator, its key file in a folder of the user's with a space in its name."""
+
+    def point(sickness: str | None = None, kind: str = "service_account") -> None:
+        if sickness is not None:
+            claude_emulator.fall_ill(sickness)
+        for name, value in claude_emulator.environment.items():
+            if not name.startswith("GCE"):
+                monkeypatch.setenv(name, value)
+        file = home / "my keys" / "key.json"
+        file.parent.mkdir(exist_ok=True)
+        file.write_bytes(claude_emulator.credentials_file(kind).read_bytes())
+        monkeypatch.setenv("GOOGLE_APPLICATION_CREDENTIALS", str(file))
+
+    return point
+
+
+def test_the_exit_code_is_0_where_nothing_is_wrong(surroundings, capsys):
+    """What was not checked is nothing wrong."""
+    surroundings()
+    assert vertex_claude(["doctor"]) == 0
+    printed = capsys.readouterr().out.splitlines()
+    assert len([line for line in printed if line[:1] in "✓!✗○·"]) == 17
+    assert printed[-1].startswith("Nothing wrong was found")
+
+
+def test_the_exit_code_is_1_where_something_is_wrong(surroundings, capsys):
+    """For scripts; the cure stands below its line."""
+    surroundings("api_disabled")
+    assert vertex_claude(["doctor", "--model", "opus"]) == 1
+    printed = capsys.readouterr().out
+    assert "Run: gcloud services enable aiplatform.googleapis.com --project emulator-project" in printed
+    assert printed.splitlines()[-1] == "Wrong: API."
+
+
+BAD = [["--prob"], ["please"], ["--report"]]
+
+
+@pytest.mark.parametrize("arguments", BAD, ids=str)
+def test_bad_usage_ends_with_2(arguments, capsys):
+    """Abbreviations too."""
+    with pytest.raises(SystemExit) as ended:
+        vertex_claude(["doctor", *arguments])
+    assert ended.value.code == 2
+
+
+@pytest.mark.parametrize(
+    "arguments", [["--region", "us east"], ["--with-names"], ["--report", "nowhere/x.txt"]]
+)
+def test_what_cannot_be_examined_ends_with_2(arguments, claude_emulator, capsys):
+    """With one line of error, before anything is looked at."""
+    assert vertex_claude(["doctor", *arguments]) == 2
+    assert len(capsys.readouterr().err.splitlines()) == 1
+    assert claude_emulator.requests == []
+
+
+def written(tmp_path: Path, *more: str) -> str:
+    file = tmp_path / "doctor.txt"
+    main(["--probe", "--report", str(file), *more], patience=HASTY)
+    return file.read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("name", [None, *SICKNESSES])
+def test_a_report_tells_nobody_who_its_author_is(surroundings, tmp_path, home, name):
+    """No email, project, number, token or path below the home folder, whatever is wrong."""
+    surroundings(name)
+    text = written(tmp_path)
+    assert text.startswith("vertex-claude doctor, 20")
+    assert len(text.splitlines()) >= 18
+    for secret in (EMAIL, PROJECT, "somebody-elses-project", "764086051850", str(home), "my keys", "key.json",
+                   "ya29", "gateway.example"):  # fmt: skip
+        assert secret not in text, secret
+
+
+def test_a_report_keeps_names_on_request(surroundings, tmp_path, home):
+    """For whoever helps in private; still without a token."""
+    surroundings()
+    text = written(tmp_path, "--with-names")
+    for name in (EMAIL, PROJECT, str(home / "my keys" / "key.json")):
+        assert name in text
+    assert "ya29" not in text
+
+
+def test_a_report_of_numbers_and_mail_that_a_server_names(surroundings, tmp_path, claude_emulator):
+    """What nobody could know beforehand is found by its form."""
+    surroundings()
+    said = "Denied for jane.doe+x@corp.example on projects/another-one and project 123456789012."
+    claude_emulator.fail(Fault(status=401, body=b"{}"), Fault(status=403, message=said))
+    text = written(tmp_path)
+    assert "Denied for [email] on projects/[project] and project [number]." in text
+
+
+@pytest.mark.parametrize("kind", ["service_account", "authorized_user"])
+@pytest.mark.parametrize(
+    "name", [None, "login_expired", "token_refused", "permission_denied", "token_malformed"]
+)
+def test_no_secret_is_shown_logged_or_written(
+    surroundings, claude_emulator, tmp_path, capsys, caplog, kind, name
+):
+    """Case 64: no token, no part of a key, in what is printed, in the report, and in logs at DEBUG."""
+    caplog.set_level(logging.DEBUG)
+    surroundings(name, kind)
+    private = json.loads(claude_emulator.credentials_file(kind).read_text()).get("private_key", "")
+    claude = Claude(credentials=ApplicationDefault(request=claude_emulator.google_request))
+    file = tmp_path / "doctor.txt"
+    main(["--probe", "--with-names", "--report", str(file)], claude=claude, patience=HASTY)
+    sent = {request.headers.get("authorization", "") for request in claude_emulator.requests}
+    assert any(each.startswith("Bearer ya29.") for each in sent) or name in {
+        "login_expired",
+        "token_malformed",
+    }
+    secrets = {REFRESH_TOKEN, CLIENT_SECRET, "ya29.", *filter(None, private.splitlines())}
+    own = "".join(record.getMessage() for record in caplog.records if record.name.startswith("vertex_claude"))
+    for text in (capsys.readouterr().out, file.read_text(encoding="utf-8"), own):
+        assert [secret for secret in secrets if secret in text] == []
+    # Libraries log the addresses that they ask, and no token stands in an address.
+    assert "ya29." not in caplog.text
+
+
+def test_a_file_that_is_no_report_is_not_written_over(tmp_path, surroundings):
+    """A former report is; whatever else has that name stays."""
+    surroundings()
+    file = tmp_path / "doctor.txt"
+    file.write_text("my notes")
+    with pytest.raises(OptionError, match="is no report"):
+        written(tmp_path)
+    assert file.read_text() == "my notes"
+    file.unlink()
+    written(tmp_path)
+    assert written(tmp_path).count("vertex-claude doctor,") == 1
+
+
+def test_a_report_that_cannot_be_written_is_an_error(tmp_path):
+    """A folder of that name, for example."""
+    (tmp_path / "doctor.txt").mkdir()
+    with pytest.raises(OptionError, match="cannot be written"):
+        written(tmp_path)
+
+
+HIDDEN = [
+    ("me@example.com", {}, "[email]"),
+    ("a-project-b and a-project", {"a-project": "[project]"}, "a-project-b and [project]"),
+    ("?project=example.com:p", {"example.com:p": "[project]"}, "?project=[project]"),
+    ("?project=example.com%3Ap", {"example.com:p": "[project]"}, "?project=[project]"),
+    ("'/home/me/My Keys/k.json'", {}, "'[path] '"),
+    ("/home/mellow/k.json", {}, "/home/mellow/k.json"),
+    ("number 1234567, year 2026, port 127.0.0.1:43210, 0.000024 USD", {},
+     "number [number], year 2026, port 127.0.0.1:43210, 0.000024 USD"),
+    ("claude-haiku-4-5@20251001 and claude-sonnet-4-5-20250929", {},
+     "claude-haiku-4-5@20251001 and claude-sonnet-4-5-20250929"),
+    ("'visit https://console/?project=my-pr…'", {"my-project": "[project]"}, "'visit …'"),
+    ("'sent by jane@exam…'", {}, "'sent by …'"),
+    ("at gate.corp:8443 and gate.corp", {"gate.corp:8443": "[host]", "gate.corp": "[host]"}, "at [host] and [host]"),
+    ("ya29.a0Af_x-y eyJhbGciOi.J9x.zz", {}, "[token] [token]"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("text", "names", "left"), HIDDEN, ids=[row[0] for row in HIDDEN])
+def test_what_is_hidden_and_what_is_not(text, names, left):
+    """A name is a whole word; what only looks like it stays."""
+    assert public(text, names, home="/home/me") == left
+
+
+def test_an_empty_report_has_its_title():
+    """And the time, in UTC."""
+    when = datetime(2026, 11, 26, 20, 30, tzinfo=timezone.utc)
+    assert report([], when=when, names={}).splitlines()[0] == "vertex-claude doctor, 2026-11-26 20:30 UTC"

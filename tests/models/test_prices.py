@@ -1,0 +1,144 @@
+"""What answers cost: every figure here was worked out by hand from the table's prices."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from vertex_claude_magic.models.catalog import Catalog
+from vertex_claude_magic.models.model import Prices, Tier
+from vertex_claude_magic.models.prices import cost, rate
+from vertex_claude_magic.vertex.reply import CacheCreation, ServerToolUse, Usage
+
+CATALOG = Catalog.load()
+K, M = 1_000, 1_000_000
+
+
+def use(read=0, write=0, five=None, hour=None, search=0, *, inp=0, out=0):
+    detail = None
+    if five is not None or hour is not None:
+        detail = CacheCreation(ephemeral_5m_input_tokens=five or 0, ephemeral_1h_input_tokens=hour or 0)
+    return Usage(
+        input_tokens=inp,
+        output_tokens=out,
+        cache_read_input_tokens=read,
+        cache_creation_input_tokens=write,
+        cache_creation=detail,
+        server_tool_use=ServerToolUse(web_search_requests=search) if search else None,
+    )
+
+
+# model, location, usage, USD; the arithmetic stands beside each.
+COSTS = [
+    ("claude-sonnet-5-5", "global", use(inp=1 * M), 2.0),  # 1 x 2
+    ("claude-sonnet-5-5", "global", use(out=1 * M), 10.0),  # 1 x 10
+    ("claude-sonnet-5-5", "global", use(inp=1_234, out=567), 0.008138),  # .002468 + .00567
+    ("claude-sonnet-5-5", "eu", use(inp=1 * M, out=1 * M), 13.2),  # 2.2 + 11
+    ("claude-sonnet-5-5", "us", use(read=1 * M), 0.11),  # 0.10 x 1.1
+    ("claude-sonnet-5-5", "global", use(write=100 * K), 0.25),  # all writes count as five minutes: .1 x 2.5
+    ("claude-sonnet-5-5", "global", use(write=100 * K, five=40 * K, hour=60 * K), 0.34),  # .04x2.5 + .06x4
+    ("claude-sonnet-5-5", "global", use(write=100 * K, hour=100 * K), 0.4),  # .1 x 4
+    ("claude-sonnet-5-5", "global", use(write=100 * K, five=40 * K, hour=0), 0.25),  # the rest is five minutes
+    ("claude-sonnet-5-5", "global", use(search=3), 0.03),  # 3 x 0.01
+    ("claude-sonnet-5-5", "eu", use(inp=10 * K, search=2), 0.042),  # .01 x 2.2 + .02, no premium on searches
+    ("claude-opus-5-5", "global", use(inp=10 * K, out=2 * K), 0.08),  # .04 + .04
+    ("claude-opus-5-5", "us", use(inp=10 * K, out=2 * K), 0.088),  # 10 % more
+    ("claude-opus-5-5", "global", use(read=500 * K), 0.1),  # .5 x .20
+    ("claude-opus-5", "asia-southeast1", use(inp=1 * M), 5.5),  # 5 x 1.1
+    ("claude-fable-5-1", "global", use(inp=100 * K, out=10 * K, read=1 * M), 1.75),  # 1 + .5 + .25
+    ("claude-fable-5", "global", use(read=1 * M), 1.0),
+    ("claude-fable-5-2", "global", use(inp=1 * M, out=1 * M), 48.0),  # 8 + 40
+    ("claude-haiku-5-5", "global", use(inp=100 * K, out=1 * M), 0.51),  # exactly 100,000 is the lower tier
+    ("claude-haiku-5-5", "global", use(inp=100_001), 0.0500005),  # .100001 x .50
+    ("claude-haiku-5-5", "global", use(inp=1, read=60 * K, write=60 * K), 0.0405005),  # .003 + .0375 + .0000005
+    ("claude-haiku-5-5", "eu", use(inp=200 * K, out=100 * K), 0.385),  # (.1 + .25) x 1.1
+    ("claude-haiku-5-5", "global", use(out=500 * K), 0.25),  # a long answer does not raise the tier
+    ("claude-haiku-5-5", "global", use(write=200 * K, hour=200 * K), 0.2),  # .2 x 1.00
+    ("claude-sonnet-4-5@20250929", "global", use(inp=200 * K, out=10 * K), 0.75),  # .6 + .15
+    ("claude-sonnet-4-5@20250929", "global", use(inp=200_001, out=10 * K), 1.425006),  # 1.200006 + .225
+    ("claude-sonnet-4-5@20250929", "us-east5", use(inp=300 * K), 1.98),  # .3 x 6 x 1.1
+    ("claude-sonnet-4-5@20250929", "global", use(inp=1, read=250 * K), 0.150006),  # .25 x .60 + .000006
+    ("claude-sonnet-4@20250514", "us-east5", use(inp=1 * M), 3.0),  # no premium before 4.5
+    ("claude-opus-4-1@20250805", "us-east5", use(inp=1 * M, out=1 * M), 90.0),
+    ("claude-haiku-4-5@20251001", "europe-west1", use(inp=1 * M, out=1 * M), 6.6),
+    ("claude-opus-4-5@20251101", "global", use(write=1 * M, hour=1 * M), 10.0),
+    ("claude-3-5-haiku@20241022", "us-east5", use(inp=1 * M, out=1 * M, write=1 * M), 5.8),  # .8 + 4 + 1
+    ("claude-3-opus@20240229", "global", use(inp=1 * K, out=1 * K), 0.09),
+    ("claude-mythos-preview", "global", use(), 0.0),  # nothing used, nothing to pay
+]  # fmt: skip
+
+BATCH = [
+    ("claude-opus-5-5", "global", use(inp=1 * M, out=1 * M), 12.0),  # 2 + 10
+    ("claude-opus-5-5", "us", use(inp=1 * M), 2.2),
+    ("claude-haiku-5-5", "global", use(inp=200 * K), 0.05),
+    ("claude-sonnet-5-5", "global", use(inp=1 * M, search=1), 1.01),  # searches are not discounted
+    ("claude-sonnet-4-5@20250929", "us-east5", use(inp=1 * M, out=100 * K), 4.5375),  # (6 + 2.25) x 1.1 / 2
+]
+
+UNKNOWN = [
+    ("claude-3-sonnet@20240229", use(read=1)),
+    ("claude-3-sonnet@20240229", use(write=1)),
+    ("claude-3-sonnet@20240229", use(write=2, hour=1)),
+]
+
+
+def row(name):
+    return CATALOG.find(name)
+
+
+@pytest.mark.parametrize(("model", "location", "usage", "usd"), COSTS)
+def test_an_answer_costs_what_the_arithmetic_says(model, location, usage, usd):
+    """Tiers, premium, cache writes and reads, and searches add up to the hand-computed sum."""
+    assert cost(row(model), location, usage) == pytest.approx(usd, rel=1e-9, abs=1e-12)
+
+
+@pytest.mark.parametrize(("model", "location", "usage", "usd"), BATCH)
+def test_batch_takes_half_of_the_token_prices(model, location, usage, usd):
+    """The batch factor applies to tokens, after tier and premium."""
+    assert cost(row(model), location, usage, batch=True) == pytest.approx(usd, rel=1e-9)
+
+
+@pytest.mark.parametrize(("model", "usage"), UNKNOWN)
+def test_a_sum_that_needs_an_unknown_price_is_unknown(model, usage):
+    """No price is ever made up."""
+    assert cost(row(model), "global", usage) is None
+
+
+def test_an_unknown_batch_factor_makes_the_batch_price_unknown():
+    """Without a known discount there is no known price."""
+    model = replace(row("claude-opus-5"), prices=Prices(tiers=(Tier(input=1.0, output=1.0),)))
+    assert cost(model, "global", use(inp=1 * M)) == 1.0
+    assert cost(model, "global", use(inp=1 * M), batch=True) is None
+
+
+def test_an_unknown_search_fee_makes_only_answers_with_searches_unknown():
+    """A price that is not needed may be unknown."""
+    model = replace(row("claude-opus-5"), prices=Prices(tiers=(Tier(input=1.0),)))
+    assert cost(model, "global", use(search=1)) is None
+    assert cost(model, "global", use(inp=1 * M)) == 1.0
+
+
+@pytest.mark.parametrize(
+    ("model", "location", "tokens", "expected"),
+    [
+        ("claude-sonnet-5-5", "global", 0, (2, 10, 2.5, 4, 0.1)),
+        ("claude-sonnet-5-5", "eu", 0, (2.2, 11, 2.75, 4.4, 0.11)),
+        ("claude-sonnet-5-5", "antarctica-south1", 0, (2.2, 11, 2.75, 4.4, 0.11)),
+        ("claude-haiku-5-5", "global", 100_000, (0.1, 0.5, 0.125, 0.2, 0.01)),
+        ("claude-haiku-5-5", "global", 100_001, (0.5, 2.5, 0.625, 1.0, 0.05)),
+        ("claude-haiku-5-5", "us", 900_000, (0.55, 2.75, 0.6875, 1.1, 0.055)),
+        ("claude-sonnet-4-5@20250929", "us-east5", 200_001, (6.6, 24.75, 8.25, 13.2, 0.66)),
+        ("claude-opus-4@20250514", "us-east5", 0, (15, 75, 18.75, 30, 1.5)),
+        ("claude-3-haiku@20240307", "us-east5", 0, (0.25, 1.25, 0.3, 0.5, 0.03)),
+    ],
+)
+def test_rates_have_the_premium_in(model, location, tokens, expected):
+    """What is shown is what is paid there, to the last digit."""
+    tier = rate(row(model), location, tokens)
+    assert (tier.input, tier.output, tier.cache_write_5m, tier.cache_write_1h, tier.cache_read) == expected
+
+
+def test_a_model_without_prices_has_no_rate():
+    """None, and not zero."""
+    assert rate(replace(row("claude-mythos-preview"), prices=Prices()), "global") is None

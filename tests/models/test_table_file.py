@@ -1,0 +1,156 @@
+"""A user's own model table: it adds and corrects, and a broken one says where it is broken."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from vertex_claude_magic.errors import OptionError
+from vertex_claude_magic.models.catalog import Catalog
+from vertex_claude_magic.models.model import Rules
+from vertex_claude_magic.models.prices import rate
+
+BROKEN = [
+    ("[]", "the file must be an object"),
+    ("{", "it is not JSON"),
+    ("[" * 100_000, "it is not JSON"),
+    ('{"models": {}}', "models must be a list"),
+    ('{"model": []}', 'has a field "model"'),
+    ('{"as_of": "yesterday"}', "as_of must be a date"),
+    ('{"models": [5]}', "models[0] must be an object"),
+    ('{"models": [{"id": "a"}, {"name": "B"}]}', "models[1] needs the field id"),
+    ('{"models": [{"id": ""}]}', "models[0].id must be a text"),
+    ('{"models": [{"id": "a", "price": {}}]}', 'models[0] has a field "price"'),
+    ('{"models": [{"id": "a", "lifecycle": "dead"}]}', "models[0].lifecycle must be one of"),
+    ('{"models": [{"id": "a", "released": "2026-13"}]}', "models[0].released must be a date"),
+    ('{"models": [{"id": "a", "context_tokens": true}]}', "models[0].context_tokens must be a whole number"),
+    ('{"models": [{"id": "a", "max_output_tokens": 0}]}', "models[0].max_output_tokens"),
+    ('{"models": [{"id": "a", "locations": "us"}]}', "models[0].locations must be a list of texts or null"),
+    ('{"models": [{"id": "a", "rules": "opus-9"}]}', 'models[0].rules names "opus-9"'),
+    ('{"models": [{"id": "a", "rules": ["x"]}]}', "models[0].rules must be a text or null"),
+    ('{"models": [{"id": "a", "prices": null}]}', "models[0].prices must be an object"),
+    ('{"models": [{"id": "a", "prices": {"tiers": [{"input": -1}]}}]}', "models[0].prices.tiers[0].input"),
+    ('{"models": [{"id": "a", "prices": {"tiers": [{"input": NaN}]}}]}', "models[0].prices.tiers[0].input"),
+    ('{"models": [{"id": "a", "prices": {"tiers": [2]}}]}', "models[0].prices.tiers[0] must be an object"),
+    ('{"models": [{"id": "a", "prices": {"endpoint_premium": "10%"}}]}', "models[0].prices.endpoint_premium"),
+    ('{"rule_sets": {"x": {"effort": ["huge"]}}}', 'rule_sets["x"].effort must be a list out of'),
+    ('{"rule_sets": {"x": {"sampling": 1}}}', 'rule_sets["x"].sampling must be true or false'),
+    ('{"rule_sets": {"x": 1}}', 'rule_sets["x"] must be an object'),
+    ('{"sources": {"mine": {"title": "A page"}}}', 'sources["mine"] needs the field date'),
+    ('{"limits": {"request": {"bytes": "30 MB"}}}', 'limits["request"].bytes must be a whole number'),
+    ('{"services": {"web_search": {"usd_per_1000": "ten"}}}', "usd_per_1000 must be a number"),
+]
+
+
+@pytest.fixture
+def load(tmp_path):
+    """Write a table file and load the catalog with it."""
+
+    def write_and_load(table):
+        path = tmp_path / "mine.json"
+        path.write_text(table if isinstance(table, str) else json.dumps(table), encoding="utf-8")
+        return Catalog.load(path)
+
+    return write_and_load
+
+
+def test_a_row_with_a_new_id_is_added(load):
+    """An id is enough; everything else is unknown until said."""
+    catalog = load({"models": [{"id": "claude-opus-9"}]})
+    model = catalog.find("claude-opus-9")
+    assert (model.name, model.locations, model.max_output_tokens) == ("claude-opus-9", None, None)
+    assert model.rules == Rules()
+    assert len(catalog.models) == len(Catalog.load().models) + 1
+
+
+def test_an_added_row_takes_part_in_families(load):
+    """A newer active model becomes what its family means."""
+    row = {"id": "claude-sonnet-9", "family": "sonnet", "released": "2027-01-01", "locations": ["us-west8"]}
+    catalog = load({"models": [row]})
+    assert catalog.resolve("sonnet", "us-west8") == "claude-sonnet-9"
+    assert catalog.resolve("sonnet", "global") == "claude-sonnet-5-5"
+    assert catalog.locations()[-1] == "us-west8"
+
+
+def test_a_row_with_a_known_id_overrides_the_fields_that_it_names(load):
+    """What the user's row leaves out stays as it was."""
+    catalog = load({"models": [{"id": "claude-fable-5-2", "locations": ["global"], "lifecycle": "active"}]})
+    model = catalog.find("claude-fable-5-2")
+    assert model.locations == ("global",)
+    assert model.name == "Claude Fable 5.2"
+    assert catalog.resolve("fable", "global") == "claude-fable-5-2"
+
+
+def test_prices_are_replaced_as_a_whole_and_tiers_may_stand_in_any_order(load):
+    """A user with own prices states them all."""
+    tiers = [{"over_input_tokens": 1000, "input": 4}, {"input": 2}]
+    model = load({"models": [{"id": "claude-opus-5", "prices": {"tiers": tiers}}]}).find("claude-opus-5")
+    assert (rate(model, "eu").input, rate(model, "eu", 1001).input) == (2, 4)
+    assert rate(model, "eu").output is None
+
+
+def test_one_field_of_a_rule_set_can_be_corrected(load):
+    """Entries of the other sections are laid over field by field."""
+    catalog = load({"rule_sets": {"opus-5.5": {"forced_tool_choice": True}}})
+    rules = catalog.find("claude-opus-5-5").rules
+    assert (rules.forced_tool_choice, rules.thinking_default) == (True, "always")
+
+
+def test_a_rule_set_can_be_added_and_used(load):
+    """Rules that are not stated accept everything."""
+    table = {"rule_sets": {"mine": {"sampling": False}}, "models": [{"id": "claude-x", "rules": "mine"}]}
+    rules = load(table).find("claude-x").rules
+    assert (rules.sampling, rules.prefill) == (False, True)
+
+
+def test_limits_keep_what_the_user_leaves_out(load):
+    """A corrected limit does not remove its neighbours."""
+    limits = load({"limits": {"request": {"labels": 64}}}).limits["request"]
+    assert limits["labels"] == 64
+    assert limits["bytes"] == Catalog.load().limits["request"]["bytes"]
+
+
+def test_the_packaged_table_is_left_alone(load):
+    """A user's table changes nothing for those who load without it."""
+    before = Catalog.load().find("claude-opus-5-5")
+    load({"as_of": "2027-01-01", "models": [{"id": "claude-opus-5-5", "name": "Mine"}]})
+    assert Catalog.load().find("claude-opus-5-5") is before
+    assert Catalog.load().as_of == "2026-11-28"
+
+
+def test_an_empty_table_changes_nothing(load):
+    """Every section may be left out."""
+    assert load({}).models == Catalog.load().models
+
+
+@pytest.mark.parametrize(("text", "place"), BROKEN)
+def test_a_broken_table_names_the_file_and_the_place(load, text, place):
+    """The error is one line, with a cure."""
+    with pytest.raises(OptionError) as caught:
+        load(text)
+    assert "mine.json" in caught.value.message
+    assert place in caught.value.message
+    assert "\n" not in str(caught.value)
+    assert caught.value.cure
+
+
+@pytest.mark.parametrize("path", ["missing.json", "."])
+def test_a_table_that_cannot_be_read_is_named(tmp_path, path):
+    """A missing file and a folder are errors of the setting, not of Python."""
+    with pytest.raises(OptionError, match="cannot be used"):
+        Catalog.load(tmp_path / path)
+
+
+def test_a_table_that_is_not_text_is_named(tmp_path):
+    """Bytes that are no UTF-8 are no table."""
+    (tmp_path / "mine.json").write_bytes(b"\xff\xfe\x00{")
+    with pytest.raises(OptionError, match=r"mine\.json"):
+        Catalog.load(str(tmp_path / "mine.json"))
+
+
+def test_control_characters_of_a_file_do_not_reach_the_error(load):
+    """What a file holds cannot move the cursor of a terminal."""
+    with pytest.raises(OptionError) as caught:
+        load('{"models": [{"id": "a", "lifecycle": "\\u001b[31m\\u202e"}]}')
+    assert str(caught.value).isprintable()

@@ -1,0 +1,231 @@
+"""Tab on the line of a magic."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+
+import IPython
+import pytest
+from IPython.core.completer import provisionalcompleter
+from shells import loaded_shell
+
+from vertex_claude_magic.models.catalog import Catalog
+from vertex_claude_magic.notebook.completion import candidates, complete, match
+from vertex_claude_magic.notebook.magics import load, unload
+from vertex_claude_magic.notebook.options import OPTIONS
+
+# The line up to the cursor, some of what is offered, some of what is not.
+LINES = [
+    ("%%claude --m", {"--max-tokens", "--model"}, {"--beta"}),
+    ("%%claude --", {option.long for option in OPTIONS}, {"-m"}),
+    ("%%claude -m so", {"sonnet", "sonnet-4.5"}, {"opus"}),
+    (
+        "%%claude -m claude-son",
+        {"claude-sonnet-5-5", "claude-sonnet-4-5@20250929"},
+        {"claude-opus-4-1@20250805"},
+    ),
+    ("%%claude -m claude-sonnet-4-5@2", {"claude-sonnet-4-5@20250929"}, {"claude-sonnet-5-5"}),
+    ("%%claude --model=op", {"opus", "opus-4.1"}, {"sonnet"}),
+    ("%%claude answer -q -r ", {"global", "us", "eu", "us-east5"}, {"opus"}),
+    ("%%claude --region=us-", {"us-east5"}, {"us"}),
+    ("%%claude --effort h", {"high"}, {"low"}),
+    ("%%claude --thinking ", {"adaptive", "off", "between_tools"}, set()),
+    ("%%claude -f ", {"markdown", "text", "json", "code"}, set()),
+    ("%%claude -a my_", {"my_frame", "my_type", "my_notes.txt"}, {"_my_secret"}),
+    ("%%claude --attach=my_folder/", {"my_folder/report.pdf"}, {"my_frame"}),
+    ("%%claude --as ", {"df", "my_type"}, set()),
+    ("%claude -m hai", {"haiku"}, {"sonnet"}),
+    ("%claude --no", {"--no-stream"}, set()),
+    ("%claude_models so", {"sonnet"}, {"opus"}),
+    ("%claude_models --", {"--region", "--check", "--probe", "--live", "--project"}, {"--model", "--table"}),
+    ("%claude_models --check ", {"sonnet", "haiku"}, set()),
+    ("%claude_logging ", {"status", "on", "off"}, {"sonnet"}),
+    ("%claude_logging on --t", {"--table"}, {"--temperature", "--thinking"}),
+    ("%claude_logging on -m hai", {"haiku"}, {"sonnet"}),
+    ("%claude_logging off -r e", {"eu"}, {"us"}),
+    ("%claude_models --region e", {"eu"}, {"us"}),
+    ("%claude_demo ", {"stop"}, set()),
+    ("%claude_usage --", {"--by", "--days", "--session"}, {"--model"}),
+    ("%claude_usage --days 7 --by ", {"day", "model", "notebook"}, {"my_type"}),
+]
+
+
+@pytest.fixture(scope="module")
+def shell():
+    shell = loaded_shell()
+    shell.ip.user_ns.update(my_frame=[1], my_type=int, _my_secret=1)
+    shell.ip.user_ns.update(
+        my_box=SimpleNamespace(size=1, colour="red"), my_map={"title": "A", "two words": 2}
+    )
+    return shell
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path, monkeypatch):
+    """The folder of the notebook, with a few files."""
+    (tmp_path / "my_notes.txt").write_text("Notes.")
+    (tmp_path / "my_folder").mkdir()
+    (tmp_path / "my_folder" / "report.pdf").write_text("")
+    monkeypatch.chdir(tmp_path)
+
+
+def completed(shell, line: str, cursor: int | None = None) -> set[str]:
+    """Every line that the completer of a kernel would make of this one."""
+    with provisionalcompleter():
+        found = list(shell.ip.Completer.completions(line, len(line) if cursor is None else cursor))
+    return {line[: each.start] + each.text + line[each.end :] for each in found}
+
+
+@pytest.mark.parametrize(("line", "offered", "others"), LINES, ids=[row[0] for row in LINES])
+def test_tab_offers_what_may_stand_there(shell, line, offered, others):
+    """Through IPython's own completer, whose words end at `@` and `=`."""
+    at = max(line.rfind(" "), line.rfind("=") if "--" in line else -1) + 1
+    lines = completed(shell, line)
+    assert {line[:at] + word for word in offered} <= lines
+    assert not {line[:at] + word for word in others} & lines
+
+
+def test_retired_models_are_not_offered():
+    """They would be refused."""
+    assert "claude-3-opus@20240229" not in {each.text for each in candidates("%%claude -m", "claude")}
+
+
+@pytest.mark.parametrize(
+    "before",
+    [
+        "",
+        "%%claude",
+        "%%claude -n",
+        "%claude_logging on",
+        "%claude_logging on --table",
+        "%%claude -s 'a",
+        "%other",
+    ],
+)
+def test_nothing_is_made_up_where_free_text_stands(before):
+    """Numbers and texts are the user's."""
+    assert candidates(before, "wor") == []
+
+
+def test_a_word_that_goes_on_behind_the_cursor_is_no_trouble(shell):
+    """Only what stands before the cursor counts."""
+    assert "%%claude -m sonnet -q" in completed(shell, "%%claude -m son -q", len("%%claude -m son"))
+
+
+def test_other_lines_complete_as_ever(shell):
+    """A variable of the user's is still found."""
+    shell.ip.user_ns["my_variable"] = 1
+    assert "my_variable" in completed(shell, "my_var")
+
+
+def offered(shell, line: str) -> list[tuple[str, str]]:
+    """What the completer of a kernel offers, in its order: text and type."""
+    with provisionalcompleter():
+        return [(each.text, each.type) for each in shell.ip.Completer.completions(line, len(line))]
+
+
+matchers = pytest.mark.skipif(
+    IPython.version_info < (8, 6), reason="IPython has matchers from 8.6 on; the older hook has its own test"
+)
+
+# The line up to the cursor, and how what is offered begins: its order and its types.
+ORDERED = [
+    ("%%claude --", [("--model", "option"), ("--region", "option"), ("--project", "option")]),
+    ("%%claude answer -r ", [("global", "region"), ("us", "region"), ("eu", "region")]),
+    ("%%claude --effort ", [("low", "effort"), ("medium", "effort"), ("high", "effort")]),
+    ("%%claude -f ", [(each, "format") for each in ("markdown", "text", "json", "code")]),
+    ("%claude --replay=o", [("off", "replay"), ("only", "replay")]),
+    ("answer = %claude -f t", [("text", "format")]),
+    ("%%claude\nLook at {{ my_f", [("my_frame", "list")]),
+    ("%%claude -m opus\n\nA {{my_", [("my_box", "SimpleNamespace"), ("my_frame", "list")]),
+    ("%%claude\n{{ my_box.", [("my_box.colour", "str"), ("my_box.size", "int")]),
+    ("%%claude\n{{ my_map.ti", [("my_map.title", "str")]),
+]
+
+
+@matchers
+@pytest.mark.parametrize(("line", "first"), ORDERED, ids=[row[0] for row in ORDERED])
+def test_only_ours_is_offered_in_our_order_with_types(shell, line, first):
+    """No variable of the user's, no file and no word of IPython's stands between."""
+    found = offered(shell, line)
+    assert found[: len(first)] == first
+    assert {kind for _, kind in found} <= {kind for _, kind in first} | {
+        "list",
+        "type",
+        "int",
+        "str",
+        "dict",
+        "Watched",
+    }
+    assert not {text for text, _ in found} & {"my_notes.txt", "%%time", "print"}
+
+
+@matchers
+def test_a_model_is_offered_with_its_price(shell):
+    """USD per million tokens in and out at global; an alias shows the price of what it stands for now."""
+    found = dict(offered(shell, "%%claude -m "))
+    newest = Catalog.load().find(Catalog.load().resolve("sonnet", "global")).prices.tiers[0]
+    assert found["sonnet"] == f"model ${newest.input:g} / ${newest.output:g}"
+    assert found["claude-haiku-4-5@20251001"] == "model $1 / $5"
+    assert next(iter(found)) == "sonnet"
+
+
+@matchers
+@pytest.mark.parametrize(
+    "line",
+    [
+        "%%claude\nplain my_f",
+        "%%claude\nescaped \\\\{{ my_f",
+        "%%claude\nthree {{{ my_f",
+        "%%claude\nclosed {{ my_frame }} my_f",
+        "%%time\n{{ my_f",
+    ],
+)
+def test_a_name_is_offered_only_inside_double_braces(shell, line):
+    """Elsewhere in a prompt IPython completes as it does in every cell."""
+    context = SimpleNamespace(
+        full_text=line, text_until_cursor=line.rpartition("\n")[2], cursor_line=line.count("\n")
+    )
+    assert not match(shell.ip, context)["completions"]
+
+
+@matchers
+def test_tab_runs_no_code_of_the_user(shell):
+    """A property is not read, also where it stands in the middle of a path."""
+    ran = []
+
+    class Watched:
+        @property
+        def part(self):
+            ran.append("read")
+            return {"a": 1}
+
+    shell.ip.user_ns["my_watched"] = Watched()
+    offered(shell, "%%claude\n{{ my_watched.")
+    offered(shell, "%%claude\n{{ my_watched.part.")
+    assert ran == []
+
+
+@pytest.mark.parametrize(
+    ("line", "symbol", "found"),
+    [
+        ("%%claude -m claude-sonnet-4-5@2", "2", ["20250929"]),
+        ("%%claude --model=op", "op", ["opus", "opus-5.5"]),
+        ("Look at {{ my_f", "my_f", ["my_frame"]),
+    ],
+)
+def test_the_older_hook_of_ipython_gets_the_same(shell, line, symbol, found):
+    """IPython up to 8.5 has no matchers; its hook sees the line alone and only the last part of a word."""
+    event = SimpleNamespace(text_until_cursor=line, symbol=symbol)
+    assert complete(shell.ip, event)[: len(found)] == found
+
+
+@matchers
+def test_unloading_takes_the_matcher_away(shell):
+    """Loading twice leaves one, unloading none."""
+    own = loaded_shell()
+    load(own.ip)
+    known = own.ip.Completer.custom_matchers
+    assert len(known) == 1
+    unload(own.ip)
+    assert known == []

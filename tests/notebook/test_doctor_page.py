@@ -1,0 +1,265 @@
+"""`%claude_doctor`: what is shown while it looks, the page that stays, and how it is stopped."""
+
+from __future__ import annotations
+
+import _thread
+import itertools
+import threading
+import time
+
+import pytest
+from allowed_html import violations
+from shells import Page, Shell, StoppingPage, loaded_shell
+
+from vertex_claude_magic.emulator import Fault
+from vertex_claude_magic.errors import ClaudeInterrupt, OptionError
+from vertex_claude_magic.health.doctor.finding import Finding
+from vertex_claude_magic.health.doctor.probes import Patience
+from vertex_claude_magic.notebook.commands.doctor import PageView, run_doctor
+from vertex_claude_magic.notebook.pages import doctor as doctor_page
+
+HOSTILE = '<img src=x onerror=alert(1)> $x$ \\(y\\) \x1b[31m\u202e <button data-commandlinker-command="x">'
+
+
+@pytest.fixture
+def shell(claude_emulator) -> Shell:
+    shell = loaded_shell(claude_emulator)
+    # A token that needs no login, as in the demo.
+    shell.magics.emulator = claude_emulator
+    yield shell
+    shell.magics.emulator = None
+
+
+class Notebook(Page):
+    """A page of a notebook that notes when each message came."""
+
+    def __init__(self, **options):
+        super().__init__(**options)
+        self.times: list[float] = []
+
+    def publish(self, *args, **options):
+        self.times.append(time.monotonic())
+        super().publish(*args, **options)
+
+
+def page_of(shell: Shell, cell: str) -> Page:
+    shell.ok(cell)
+    return shell.page
+
+
+def allowed(html: str) -> list[str]:
+    page = html.replace("; overflow-wrap: anywhere", "")
+    return violations(page, caption={"style"}, th={"scope", "style"})
+
+
+def test_the_page_that_stays_is_one_static_table_with_a_text(shell):
+    """Nothing that loads, runs or can be pressed; the magic returns nothing."""
+    assert shell.ok("%claude_doctor") is None
+    (output,) = shell.page.outputs
+    assert sorted(output) == ["text/html", "text/plain"]
+    assert allowed(output["text/html"]) == []
+    assert output["text/html"].count("<tr>") == 18
+    assert "Nothing wrong was found" in output["text/html"]
+    assert output["text/plain"].splitlines()[-1].startswith("Nothing wrong was found")
+
+
+def test_it_is_one_display_that_is_updated(shell):
+    """The first message shows it, all others change it, and the last is whole."""
+    page = page_of(shell, "%claude_doctor --probe")
+    assert page.messages[0] == "show"
+    assert set(page.messages[1:]) <= {"update"}
+    assert len(page.messages) >= 2
+    assert page.drawn[0] == "… versions"
+    assert len(page.outputs[0]["text/html"].encode()) < 8_000
+
+
+def test_an_illness_is_shown_and_is_no_error(shell):
+    """The cell goes on: it is a diagnosis; the cure is a link into the console of the user's project."""
+    shell.emulator.fall_ill("model_not_enabled")
+    assert shell.ok("%claude_doctor") is None
+    (output,) = shell.page.outputs
+    link = (
+        "https://console.cloud.google.com/agent-platform/publishers/anthropic/model-garden/claude-sonnet-5-5"
+    )
+    assert f'<strong>Open:</strong> <a href="{link}?project=emulator-project">' in output["text/html"]
+    assert "Wrong: model." in output["text/html"]
+    assert allowed(output["text/html"]) == []
+
+
+def test_a_command_stands_in_code(shell):
+    """To be copied as it is."""
+    shell.emulator.fall_ill("api_disabled")
+    shell.ok("%claude_doctor")
+    command = "gcloud services enable aiplatform.googleapis.com --project emulator-project"
+    assert f"<strong>Run:</strong> <code>{command}</code>" in shell.page.outputs[0]["text/html"]
+
+
+def test_what_a_server_says_is_only_text(shell):
+    """No markup, no formula, no control character, in HTML and in plain text."""
+    shell.emulator.fail(Fault(status=401, body=b"{}"), Fault(status=403, message=HOSTILE))
+    shell.ok("%claude_doctor")
+    (output,) = shell.page.outputs
+    assert allowed(output["text/html"]) == []
+    assert "&lt;img src=x onerror=alert(1)&gt;" in output["text/html"]
+    assert "<span>$</span>x<span>$</span>" in output["text/html"]
+    assert "<span>\\</span>(y" in output["text/html"]
+    for text in output.values():
+        assert not {"\x1b", "\u202e"} & set(text)
+
+
+OF_CONSOLE = "Open: https://console.cloud.google.com"
+HOSTILE_FINDINGS = [
+    Finding(name=HOSTILE, outcome="failure", seen=HOSTILE, cure=f"Run: {HOSTILE}"),
+    Finding(name="a", outcome="failure", seen="x", cure=f"{OF_CONSOLE}/?project=p {HOSTILE}"),
+    Finding(name="b", outcome="failure", seen="x", cure=f"{OF_CONSOLE}/?project={HOSTILE}"),
+    Finding(name="c", outcome="failure", seen="x", cure=f"{OF_CONSOLE}.evil.example/ (x)"),
+    Finding(name="d", outcome="failure", seen="x", cure="Open: javascript:alert(1)"),
+    Finding(name="e", outcome="failure", seen="y" * 9000, cure=HOSTILE),
+]
+
+
+def test_names_of_the_user_are_only_text_too():
+    """A project, a model or a region may be anything; only Google's console becomes a link."""
+    page = doctor_page.html(HOSTILE_FINDINGS, HOSTILE)
+    assert allowed(page) == []
+    assert page.count("<a href=") == 1
+    assert 'href="https://console.cloud.google.com/?project=p"' in page
+    assert len(page.encode()) < 8_000
+    assert "\x1b" not in doctor_page.plain(HOSTILE_FINDINGS, HOSTILE)
+
+
+class Recorded:
+    """A screen that keeps the messages with the time of a clock that a test moves."""
+
+    def __init__(self) -> None:
+        self.now = 0.0
+        self.messages: list[tuple[float, str, str]] = []
+
+    def show(self, bundle, metadata, display_id):
+        self.messages.append((self.now, "show", bundle["text/plain"]))
+
+    def update(self, bundle, metadata, display_id):
+        self.messages.append((self.now, "update", bundle["text/plain"]))
+
+    def clear(self):
+        raise AssertionError("nothing is taken away")
+
+
+def view_on(screen: Recorded, **options) -> PageView:
+    return PageView(screen, clock=lambda: screen.now, **options)
+
+
+def test_drawing_keeps_to_12_a_second():
+    """However fast the checks are; no second holds more than 14 messages."""
+    screen = Recorded()
+    view = view_on(screen)
+    for at in range(1000):
+        screen.now = at / 500
+        view.begin(f"check {at}")
+        view.add(Finding(name="x", outcome="ok", seen="y"))
+    times = [when for when, _, _ in screen.messages]
+    assert all(later - earlier >= 1 / 12 for earlier, later in itertools.pairwise(times))
+    assert max(sum(start <= when < start + 1 for when in times) for start in times) <= 14
+
+
+def test_while_it_waits_the_seconds_are_told():
+    """So that nobody takes it for dead."""
+    screen = Recorded()
+    view = view_on(screen)
+    view.begin("network")
+    screen.now = 2.3
+    view.tick()
+    assert screen.messages[-1][2] == "… network · 2 s"
+
+
+def test_where_outputs_cannot_change_only_the_end_is_shown():
+    """As in Spyder's console."""
+    screen = Recorded()
+    view = view_on(screen, updates=False)
+    view.begin("network")
+    view.tick()
+    view.finish([Finding(name="network", outcome="ok", seen="Yes.")])
+    assert [kind for _, kind, _ in screen.messages] == ["show"]
+
+
+def interrupted(shell: Shell, *stops: int) -> tuple[StoppingPage, BaseException | None]:
+    page = shell.ip.display_pub = StoppingPage()
+    page.stops = frozenset(stops)
+    return page, shell.ip.run_cell("%claude_doctor").error_in_exec
+
+
+@pytest.mark.parametrize("stops", [(1,), (2,), (2, 3)], ids=["at once", "while it waits", "twice"])
+def test_stopping_it_keeps_what_is_known(shell, stops, capsys):
+    """The page is whole, the rest is not checked, and Run All stops with one line."""
+    shell.emulator.fall_ill("service_silent")
+    page, error = interrupted(shell, *stops)
+    assert isinstance(error, ClaudeInterrupt)
+    assert "Stopped before this." in page.text
+    assert page.outputs[-1]["text/html"].count("<tr>") == 18
+    assert len(capsys.readouterr().out.splitlines()) == 1
+
+
+def test_an_interrupt_ends_it_in_less_than_a_second(shell):
+    """In the middle of waiting for a host that says nothing, by a real signal."""
+    shell.emulator.fall_ill("service_silent")
+    page = shell.ip.display_pub = Notebook()
+    pressed: list[float] = []
+
+    def press() -> None:
+        while not any("network" in text for text in list(page.drawn)):
+            assert page.drew.wait(10)
+            page.drew.clear()
+        pressed.append(time.monotonic())
+        _thread.interrupt_main()
+
+    thread = threading.Thread(target=press)
+    thread.start()
+    result = shell.ip.run_cell("%claude_doctor")
+    ended = time.monotonic()
+    thread.join()
+    assert isinstance(result.error_in_exec, ClaudeInterrupt)
+    assert ended - pressed[0] < 1
+    assert "ok           claude-sonnet-5-5" in page.text
+
+
+BAD = {
+    "an unknown option": "--prob",
+    "a word": "please",
+    "a location that is none": '-r "us east"',
+    "names without a report": "--with-names",
+    "a report in no folder": "--report nowhere/doctor.txt",
+    "an option without value": "--report",
+    "an option of %%claude": "--effort low",
+}
+
+
+@pytest.mark.parametrize("line", BAD.values(), ids=BAD)
+def test_bad_options_are_refused_before_anything_is_looked_at(shell, line):
+    """As everywhere, by one line with a cure."""
+    assert isinstance(shell.error(f"%claude_doctor {line}"), OptionError)
+    assert shell.emulator.requests == []
+
+
+def test_the_options_of_the_line_hold_for_the_diagnosis_only(shell):
+    """And are shown as such; the settings stay."""
+    shell.ok("%claude_doctor -m opus -r eu")
+    assert "in eu (option)" in shell.page.text
+    assert (shell.magics.model, shell.magics.region) == ("", "")
+
+
+def test_help_is_shown_on_request(shell):
+    """The same page as `%claude_doctor?`."""
+    shell.ok("%claude_doctor --help")
+    assert "--report FILE" in shell.page.text
+    assert shell.emulator.requests == []
+
+
+def test_in_a_terminal_the_lines_are_printed(claude_emulator, monkeypatch, capsys):
+    """Each as soon as it is known, the verdict last."""
+    for name, value in claude_emulator.environment.items():
+        monkeypatch.setenv(name, value)
+    shell = loaded_shell(claude_emulator)
+    run_doctor(shell.magics, "--probe", patience=Patience())
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0].startswith("✓ versions")
+    assert lines[-1].startswith("Nothing wrong was found: 16 ok")

@@ -1,0 +1,169 @@
+"""The model table as text and as HTML."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from html.parser import HTMLParser
+
+import pytest
+
+from vertex_claude_magic.models.catalog import Catalog
+from vertex_claude_magic.notebook.pages.models import html, plain
+
+CATALOG = Catalog.load()
+HOSTILE = "<img src=x onerror=alert(1)>\"'&\x1b[31m\u202e"
+ALLOWED = {"table", "caption", "thead", "tbody", "tr", "th", "td"}
+VIEWS = [
+    (None, None),
+    ("global", None),
+    ("us-east5", None),
+    (None, "haiku"),
+    ("eu", "fable"),
+    ("nowhere", None),
+]
+
+
+class Page(HTMLParser):
+    """Collects tags, attributes and cell texts."""
+
+    def __init__(self, source):
+        super().__init__()
+        self.tags, self.attributes, self.cells = [], [], []
+        self.feed(source)
+        self.close()
+
+    def handle_starttag(self, tag, attrs):
+        self.tags.append(tag)
+        self.attributes += attrs
+        if tag in ("td", "th"):
+            self.cells.append("")
+
+    def handle_data(self, data):
+        if self.cells:
+            self.cells[-1] += data.strip()
+
+
+def line_of(text, model):
+    return next(line for line in text.splitlines() if f" {model} " in line)
+
+
+@pytest.mark.parametrize(("location", "family"), VIEWS)
+def test_the_text_fits_a_terminal(location, family):
+    """No line is longer than 120 columns, none ends in spaces, no control character is in it."""
+    for line in plain(CATALOG, location, family).splitlines():
+        assert len(line) <= 120
+        assert line == line.rstrip()
+        assert line.isprintable()
+
+
+def test_every_model_is_in_both_tables():
+    """Without a filter nothing is left out."""
+    text, cells = plain(CATALOG), Page(html(CATALOG)).cells
+    for model in CATALOG.models:
+        assert f" {model.id} " in text
+        assert model.id in cells
+
+
+def test_both_tables_have_the_same_order_with_retired_models_last():
+    """Families stand together, the newest first, and what is over comes at the end."""
+    cells = Page(html(CATALOG)).cells
+    order = [cell for cell in cells if CATALOG.find(cell) and cell.startswith("claude-")]
+    text = plain(CATALOG)
+    assert order == sorted(order, key=lambda model: text.index(f" {model} "))
+    retired = [CATALOG.find(model).lifecycle == "retired" for model in order]
+    assert retired == sorted(retired)
+    assert order[:2] == ["claude-sonnet-5-5", "claude-sonnet-5"]
+
+
+@pytest.mark.parametrize(
+    ("location", "model", "price"),
+    [
+        (None, "claude-sonnet-5-5", "2 / 10"),
+        ("global", "claude-haiku-5-5", "0.1 / 0.5"),
+        ("eu", "claude-haiku-5-5", "0.11 / 0.55"),
+        ("us-east5", "claude-sonnet-4-6", "3.3 / 16.5"),
+        ("us-east5", "claude-opus-4@20250514", "15 / 75"),
+    ],
+)
+def test_prices_are_those_of_the_location(location, model, price):
+    """The premium is in, and only where it applies."""
+    assert price in line_of(plain(CATALOG, location), model)
+
+
+def test_a_second_price_tier_is_shown():
+    """The price of long prompts stands under that of short ones."""
+    assert "over 200K" in plain(CATALOG, "us-east5")
+    assert "6.6 / 24.75" in plain(CATALOG, "us-east5")
+    assert "2.2; over 100K" not in html(CATALOG, "eu")
+    assert "0.11; over 100K 0.55" in html(CATALOG, "eu")
+
+
+def test_a_location_shows_only_what_it_serves():
+    """Models served elsewhere are left out."""
+    assert "claude-sonnet-5-5 " not in plain(CATALOG, "us-east5").replace("use claude-sonnet-5-5", "")
+    assert "claude-sonnet-4-6" in plain(CATALOG, "us-east5")
+
+
+def test_a_family_shows_only_its_models_and_what_the_sources_differ_on():
+    """The disagreements are worth their lines when the table is short."""
+    text = plain(CATALOG, family="haiku")
+    assert "claude-opus" not in text
+    assert "asia-east1" in text
+
+
+def test_a_floor_is_not_shown_as_an_end():
+    """The words not before stand beside active models, with their explanation."""
+    text = plain(CATALOG)
+    assert "not before 2026-12-24" in text
+    assert "no retirement date is set" in text
+    assert "retired 2026-07-05" in text
+    assert "use claude-haiku-5-5" in text
+
+
+def test_unknown_facts_read_as_unknown():
+    """Neither a blank nor a zero."""
+    assert "not known" in line_of(plain(CATALOG), "claude-mythos-5-2")
+    bare = replace(CATALOG.find("claude-mythos-preview"), context_tokens=None, max_output_tokens=None)
+    assert "?/?" in line_of(plain(replace(CATALOG, models=(bare,))), "claude-mythos-preview")
+
+
+@pytest.mark.parametrize("show", [plain, html])
+def test_nothing_to_show_is_said_with_the_nearest_location(show):
+    """An empty table would look like a fault."""
+    assert "no model in us-east4" in show(CATALOG, "us-east4")
+    assert "us-east5" in show(CATALOG, "us-east4")
+    assert "no model of the family fable in us-east5" in show(CATALOG, "us-east5", "fable")
+
+
+@pytest.mark.parametrize("show", [plain, html])
+def test_no_dollar_sign_is_in_the_table(show):
+    """A notebook would take what stands between two of them for a formula."""
+    assert "$" not in show(CATALOG)
+    assert "USD" in show(CATALOG)
+
+
+@pytest.mark.parametrize(("location", "family"), VIEWS)
+def test_the_html_is_a_plain_table(location, family):
+    """Only table elements, and no attributes but scope, title and the alignment."""
+    page = Page(html(CATALOG, location, family))
+    assert set(page.tags) <= ALLOWED
+    assert {name for name, _ in page.attributes} <= {"scope", "style", "title"}
+
+
+def test_a_hostile_table_of_a_user_stays_text(tmp_path):
+    """Cases 51 and 57: names from a file can neither become markup nor move the cursor."""
+    row = {
+        "id": HOSTILE,
+        "name": HOSTILE,
+        "family": "sonnet",
+        "locations": [HOSTILE],
+        "disagreements": [HOSTILE],
+    }
+    (tmp_path / "mine.json").write_text(json.dumps({"models": [row]}), encoding="utf-8")
+    catalog = Catalog.load(tmp_path / "mine.json")
+    page = Page(html(catalog))
+    assert set(page.tags) <= ALLOWED
+    assert {name for name, _ in page.attributes} <= {"scope", "style", "title"}
+    for text in (plain(catalog), plain(catalog, HOSTILE), html(catalog, HOSTILE)):
+        assert all(line.isprintable() for line in text.splitlines())

@@ -1,0 +1,191 @@
+"""The example notebooks run offline, twice with the same result, and an error stops a run."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+from typing import TYPE_CHECKING, Any
+
+import nbformat
+import pytest
+from kernel import ROOT, own_loop
+from make_notebooks import versions
+from nbclient import NotebookClient
+from nbclient.exceptions import CellExecutionError
+
+from vertex_claude_magic.records.recording.file_text import read_records
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
+
+# What differs between two runs of the same question (times, ports, ids), and between two releases of a library
+# (the bytes of a picture, colours of a traceback).
+VARYING = [
+    (re.compile(r"\b(first token )?\d+\.\d s\b"), "T s"),
+    (re.compile(r"127\.0\.0\.1:\d+"), "127.0.0.1:PORT"),
+    (re.compile(r"\b(msg|req)_\w+"), r"\1_ID"),
+    (re.compile(r'"(seconds|message_id|request_id)": [^,}]+'), r'"\1": 0'),
+    (re.compile(r"\bat 0x[0-9a-f]+"), "at 0xID"),
+    (re.compile(r'"prompt_hash": "\w+"'), '"prompt_hash": ""'),
+    (re.compile(r'"date": "[^"]+"'), '"date": ""'),
+    # Times stand in the text below an answer, so its hashes differ too.
+    (re.compile(r'"text/(markdown|plain)": "[0-9a-f]{64}"'), r'"text/\1": "HASH"'),
+    (re.compile(r'"image/png": "[^"]+"'), '"image/png": ""'),
+    (re.compile(r"\\u001b\[[0-9;]*m|\\n(?=\")"), ""),
+    (re.compile(r'"model_id": "\w+"'), '"model_id": "ID"'),
+]
+
+
+KERNEL = {"PYTHONPATH": str(ROOT), "PYDEVD_DISABLE_FILE_VALIDATION": "1"}
+
+
+@pytest.fixture
+def folder(monkeypatch, tmp_path):
+    """A folder in which a kernel runs that imports this checkout."""
+    own = {"IPYTHONDIR": str(tmp_path), "JUPYTER_RUNTIME_DIR": str(tmp_path)}
+    for name, value in {**KERNEL, **own}.items():
+        monkeypatch.setenv(name, value)
+    with own_loop():
+        yield tmp_path
+
+
+@pytest.fixture
+def offline(claude_emulator, monkeypatch, folder):
+    """An environment in which a kernel asks the emulator of this test."""
+    for name, value in claude_emulator.environment.items():
+        monkeypatch.setenv(name, value)
+    return folder
+
+
+def client(notebook: Any, folder: Path) -> NotebookClient:
+    return NotebookClient(
+        notebook,
+        timeout=120,
+        kernel_name="python3",
+        record_timing=False,
+        store_widget_state=False,
+        resources={"metadata": {"path": str(folder)}},
+    )
+
+
+def executed(path: Path, folder: Path) -> Any:
+    """Run a notebook from its beginning, beside its data, as Run All does; an error that it does not announce is fatal."""
+    shutil.copytree(path.parent, folder, dirs_exist_ok=True)
+    notebook = nbformat.read(path, as_version=4)
+    client(notebook, folder).execute(env=dict(os.environ))
+    nbformat.validate(notebook)
+    return notebook
+
+
+def lasting(notebook: Any) -> str:
+    """The outputs of a notebook, without what differs between two runs."""
+    text = json.dumps([cell.get("outputs", []) for cell in notebook.cells], sort_keys=True, indent=1)
+    for pattern, instead in VARYING:
+        text = pattern.sub(instead, text)
+    return text
+
+
+def answers(notebook: Any) -> list[Any]:
+    """Every answer of a notebook without the lines below it, and all that its cells computed and printed."""
+    found = []
+    for output in (output for cell in notebook.cells for output in cell.get("outputs", ())):
+        told = output.get("metadata", {}).get("vertex_claude_magic")
+        if told is not None:
+            found.append(
+                (output["data"]["text/markdown"].partition("<small>")[0], told["usage"], told["model"])
+            )
+        elif output["output_type"] in {"execute_result", "stream"}:
+            found.append(output.get("text") or output["data"]["text/plain"])
+    return found
+
+
+def names(path: Path) -> str:
+    return path.stem
+
+
+def test_there_are_notebooks():
+    """The README names them."""
+    assert NOTEBOOKS
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=names)
+def test_a_notebook_runs_twice_with_the_outputs_that_it_shows(path, offline):
+    """Case 90: offline, valid before and after, with the same answers, metadata included."""
+    stored = nbformat.read(path, as_version=4)
+    nbformat.validate(stored)
+    first, second = executed(path, offline), executed(path, offline)
+    assert lasting(first) == lasting(second)
+    # What is read on the web is what runs.
+    assert lasting(stored) == lasting(first)
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=names)
+def test_a_notebook_runs_from_its_recording_alone(path, folder, monkeypatch):
+    """No emulator, no credentials, no project: the answers are those that the page shows, and all are replayed.
+
+    A picture that another release of a library draws is another attachment, and so another question.
+    """
+    stored = nbformat.read(path, as_version=4)
+    for name, value in {"REPLAY": "only", "RECORDING": f"{path.stem}.claude", "JOURNAL": "off"}.items():
+        monkeypatch.setenv(f"VERTEX_CLAUDE_{name}", value)
+    try:
+        again = executed(path, folder)
+    except CellExecutionError as error:
+        if stored.metadata.made_with == versions() or "an attachment of the prompt" not in str(error):
+            raise
+        pytest.skip(f"its picture was drawn with {stored.metadata.made_with}, here with {versions()}")
+    assert answers(again) == answers(stored)
+    told = [output.metadata.vertex_claude_magic for cell in again.cells for output in cell.get("outputs", ())
+            if "vertex_claude_magic" in output.get("metadata", {})]  # fmt: skip
+    assert told
+    assert all(each.replayed and each.emulated for each in told)
+
+
+@pytest.mark.parametrize("path", sorted(ROOT.glob("notebooks/*.claude")), ids=names)
+def test_a_recording_is_marked_as_made_by_the_emulator(path):
+    """Whoever reads the file sees it, and it holds nothing of the machine that made it."""
+    records = read_records(path.read_text(encoding="utf-8"))
+    assert records
+    assert {kept.source for kept in records} == {"emulator"}
+    assert not re.search(
+        r"emulator-project|127\.0\.0\.1|Bearer|req_|msg_|/home/|/root/", path.read_text(encoding="utf-8")
+    )
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=names)
+def test_every_answer_is_one_static_output(path, offline):
+    """Case 71: nothing of the streaming is left in the file, and no project or secret."""
+    saved = nbformat.writes(executed(path, offline))
+    questions = [
+        cell for cell in json.loads(saved)["cells"] if "".join(cell["source"]).startswith("%%claude")
+    ]
+    assert questions
+    assert {len(cell["outputs"]) for cell in questions} == {1}
+    assert "◌" not in saved
+    assert set(re.findall(r"Bearer [^ ]+", saved)) <= {'Bearer $TOKEN\\"'}
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=names)
+def test_a_notebook_is_committed_tidily(path):
+    """It names the usual kernel, no path of a machine, and says in which order its cells ran."""
+    notebook = nbformat.read(path, as_version=4)
+    assert notebook.metadata.kernelspec.name == "python3"
+    counts = [cell.execution_count for cell in notebook.cells if cell.cell_type == "code"]
+    assert counts in ([None] * len(counts), list(range(1, len(counts) + 1)))
+    assert str(ROOT) not in path.read_text(encoding="utf-8")
+
+
+def test_an_error_stops_run_all(offline, claude_emulator):
+    """One line in the file, and the cells below do not run."""
+    claude_emulator.fail(403)
+    cells = ["%load_ext vertex_claude_magic", "%%claude answer\nhi", "print('never')"]
+    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(cell) for cell in cells])
+    with pytest.raises(CellExecutionError, match="PermissionDenied"):
+        client(notebook, offline).execute(env=dict(os.environ))
+    (error,) = notebook.cells[1].outputs
+    assert (error.output_type, len(error.traceback)) == ("error", 1)
+    assert not notebook.cells[2].outputs

@@ -1,0 +1,206 @@
+"""Settings: what wins, how `%config` changes them, and the demo that needs none."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import pytest
+from shells import Shell, bare_shell, loaded_shell
+from traitlets.config import Config
+
+from vertex_claude_magic import errors
+from vertex_claude_magic.notebook.settings import Settings
+from vertex_claude_magic.settings.options import AskOptions
+
+
+def location(shell: Shell) -> str:
+    return shell.asked[-1].path.split("/locations/")[1].split("/")[0]
+
+
+def test_option_beats_config_beats_environment_beats_default(shell, monkeypatch):
+    """The region of each request, with one more place saying it each time."""
+    monkeypatch.delenv("CLOUD_ML_REGION")
+    shell.ok("%claude -q hi")
+    assert location(shell) == "global"
+    monkeypatch.setenv("CLOUD_ML_REGION", "us")
+    shell.ok("%claude -q hi")
+    assert location(shell) == "us"
+    shell.ok('%config ClaudeMagics.region = "eu"')
+    shell.ok("%claude -q hi")
+    assert location(shell) == "eu"
+    shell.ok("%claude -q -r us hi")
+    assert location(shell) == "us"
+
+
+def test_the_project_comes_from_the_credentials_when_nothing_else_names_it(shell, monkeypatch):
+    """Then GOOGLE_CLOUD_PROJECT beats them, ANTHROPIC_VERTEX_PROJECT_ID beats that, and a setting beats all."""
+    monkeypatch.delenv("ANTHROPIC_VERTEX_PROJECT_ID")
+    shell.ok("%claude -q hi")
+    assert f"/projects/{shell.emulator.project}/" in shell.asked[-1].path
+    monkeypatch.setenv("GOOGLE_CLOUD_PROJECT", "third-choice")
+    assert "/projects/third-choice/" in _refused_path(shell)
+    monkeypatch.setenv("ANTHROPIC_VERTEX_PROJECT_ID", "second-choice")
+    assert "/projects/second-choice/" in _refused_path(shell)
+    shell.ok('%config ClaudeMagics.project = "first-choice"')
+    assert "/projects/first-choice/" in _refused_path(shell)
+
+
+def _refused_path(shell: Shell) -> str:
+    """The path of a request that the emulator refuses, because it has one project only."""
+    assert isinstance(shell.error("%claude -q hi"), errors.PermissionDenied)
+    return shell.asked[-1].path
+
+
+# The setting, and what of the request it decides.
+ON_THE_WIRE = [
+    ("max_tokens = 77", lambda request: request.body["max_tokens"] == 77),
+    ('system = "Be brief."', lambda request: request.body["system"] == "Be brief."),
+    ('effort = "low"', lambda request: request.body["output_config"] == {"effort": "low"}),
+    ('thinking = "adaptive"', lambda request: request.body["thinking"] == {"type": "adaptive"}),
+    ('model = "haiku"', lambda request: "/models/claude-haiku" in request.path),
+    (
+        'beta = ["effort-2025-11-24", "compact-2026-01-12"]',
+        lambda request: request.headers["anthropic-beta"] == "effort-2025-11-24,compact-2026-01-12",
+    ),
+    ("no_stream = True\n%config ClaudeMagics.max_tokens = 9", lambda request: "stream" not in request.body),
+]
+
+
+@pytest.mark.parametrize(("setting", "holds"), ON_THE_WIRE, ids=[row[0] for row in ON_THE_WIRE])
+def test_config_changes_the_next_request(shell, setting, holds):
+    """No restart and no reload is needed, and the change shows on the wire."""
+    shell.ok(f"%config ClaudeMagics.{setting}")
+    shell.ok("%claude -q hi")
+    assert holds(shell.asked[-1])
+
+
+def test_a_setting_that_is_set_back_leaves_no_trace(shell):
+    """The same question gives the same body as before."""
+    shell.ok("%claude -q hi")
+    before = shell.body
+    shell.ok('%config ClaudeMagics.effort = "low"')
+    shell.ok('%config ClaudeMagics.effort = ""')
+    shell.ok("%claude -q hi")
+    assert shell.body == before
+
+
+WRONG = [
+    ('format = "html"', ("'markdown', 'text', 'json'", "'html'")),
+    ('max_tokens = "many"', ("max_tokens", "int")),
+    ("max_tokens = 0", ("max_tokens", "above 0")),
+    ("timeout = -1", ("timeout", "above 0")),
+    ("no_stream = 3", ("no_stream", "bool")),
+]
+
+
+@pytest.mark.parametrize(("setting", "words"), WRONG, ids=[row[0] for row in WRONG])
+def test_a_wrong_value_is_named_and_the_old_one_stays(shell, caplog, setting, words):
+    """IPython logs it as one line; no traceback."""
+    old = shell.magics.values()
+    shell.run(f"%config ClaudeMagics.{setting}")
+    said = [record.getMessage() for record in caplog.records]
+    assert len(said) == 1
+    assert all(word in said[0] for word in words)
+    assert shell.magics.values() == old
+
+
+def test_an_unknown_setting_is_answered_with_the_nearest(shell):
+    """It warns, and names what may have been meant."""
+    with pytest.warns(UserWarning, match="Did you mean .*`?model"):
+        shell.run('%config ClaudeMagics.modle = "opus"')
+
+
+@pytest.mark.parametrize(
+    "setting", ['effort = "huge"', 'model = "opuss"', 'thinking = "sometimes"', 'region = "a b"']
+)
+def test_a_value_that_no_model_takes_fails_the_next_question(shell, setting):
+    """What only the model table knows is checked when a question is asked, in one line with a cure."""
+    shell.ok(f"%config ClaudeMagics.{setting}")
+    error = shell.error("%claude -q hi")
+    assert isinstance(error, errors.ClaudeError)
+    assert error.cure
+
+
+def test_a_configuration_file_sets_them_before_the_extension_loads():
+    """`c.ClaudeMagics.model = "haiku"` in ipython_config.py."""
+    ip = bare_shell()
+    ip.config.merge(Config({"ClaudeMagics": {"model": "haiku", "max_tokens": 9}}))
+    ip.run_line_magic("load_ext", "vertex_claude_magic")
+    assert Shell(ip=ip).magics.values() == {"model": "haiku", "max_tokens": 9}
+
+
+def test_every_setting_explains_itself_and_is_an_option():
+    """`%config ClaudeMagics` lists the help; the names are those of the Python interface, so no token is among them."""
+    options = {entry.name for entry in dataclasses.fields(AskOptions)}
+    for name, trait in Settings.class_traits(config=True).items():
+        assert trait.help.endswith("."), name
+        assert name in options
+
+
+def test_a_line_without_prompt_shows_the_present_settings(shell):
+    """Value and origin of each, and nothing is sent."""
+    shell.ok('%config ClaudeMagics.effort = "low"')
+    shell.ok("%claude -m haiku")
+    rows = {line.split()[0]: line for line in shell.page.text.splitlines()}
+    assert "haiku →" in rows["model"]
+    assert "(option)" in rows["model"]
+    assert "(CLOUD_ML_REGION)" in rows["region"]
+    assert "(setting)" in rows["effort"]
+    assert "(default)" in rows["timeout"]
+    assert "<table>" in shell.page.outputs[0]["text/html"]
+    assert not shell.emulator.requests
+
+
+@pytest.fixture
+def demo(monkeypatch, tmp_path):
+    """A shell without any usable login, in which the demo runs."""
+    broken = tmp_path / "broken.json"
+    broken.write_text("not a key file")
+    monkeypatch.setenv("GOOGLE_APPLICATION_CREDENTIALS", str(broken))
+    shell = loaded_shell()
+    shell.ok("%claude_demo")
+    yield shell
+    shell.ok("%claude_demo stop")
+
+
+def test_the_demo_answers_without_looking_for_credentials(demo):
+    """A broken key file does not matter, and the answer says who wrote it."""
+    emulator = demo.magics.emulator
+    emulator.answer("From the demo.")
+    reply = demo.ok("%%claude\nhi")
+    assert reply.text == "From the demo."
+    assert "emulator, not by Claude" in demo.page.text
+    assert demo.page.metadata[0]["vertex_claude_magic"]["emulated"] is True
+    assert {each.headers["authorization"] for each in emulator.requests} == {"Bearer emulator"}
+
+
+def test_the_demo_overrides_where_questions_go_but_not_what_is_asked(demo):
+    """Base URL and project are the emulator's; the other settings hold."""
+    demo.ok('%config ClaudeMagics.base_url = "https://example.com/v1"')
+    demo.ok("%config ClaudeMagics.max_tokens = 7")
+    demo.ok("%claude -q hi")
+    assert demo.magics.emulator.requests[-1].body["max_tokens"] == 7
+
+
+def test_the_demo_says_where_it_stands(demo):
+    """Started twice, stopped twice, asked for something else."""
+    demo.ok("%claude_demo")
+    assert "already runs" in demo.page.text
+    demo.ok("%claude")
+    assert "emulator, not Claude" in demo.page.text
+    assert demo.page.text.count("(%claude_demo)") == 3
+    assert "stop" in str(demo.error("%claude_demo now"))
+    emulator = demo.magics.emulator
+    demo.ok("%claude_demo stop")
+    assert "over" in demo.page.text
+    assert not emulator._thread.is_alive()
+    demo.ok("%claude_demo stop")
+    assert "not running" in demo.page.text
+
+
+def test_after_the_demo_questions_go_to_vertex_again(demo):
+    """With the login of the user, which here is broken."""
+    demo.ok("%claude_demo stop")
+    error = demo.error("%%claude\nhi")
+    assert isinstance(error, errors.CredentialsError)
+    assert "broken.json" in str(error)

@@ -1,0 +1,192 @@
+"""The answer as plain text in a terminal."""
+
+from __future__ import annotations
+
+import io
+
+import pytest
+
+from vertex_claude_magic.notebook.display.terminal import TerminalAnswer
+from vertex_claude_magic.vertex.reply import Reply
+
+ESCAPES = [
+    "\x1b]52;c;ZXZpbA==\x07",
+    "\x1b]8;;http://evil.test\x1b\\",
+    "\x1b[2J\x1b[1;31m",
+    "\x9b31m",
+    "\x9d0;title\x9c",
+    "\x1bP1$r0m\x1b\\",
+    "\x1b(0",
+    "\x1bc",
+]
+
+
+class Clock:
+    now = 100.0
+
+    def __call__(self):
+        return self.now
+
+
+@pytest.fixture
+def out():
+    return io.StringIO()
+
+
+@pytest.fixture
+def clock():
+    return Clock()
+
+
+@pytest.fixture
+def build(out, clock):
+    """Return a function that makes and starts an answer that writes to `out`."""
+
+    def start(**options):
+        answer = TerminalAnswer(out, clock=clock, **options)
+        answer.start("m · global")
+        return answer
+
+    return start
+
+
+def reply(text, **fields):
+    values = {"complete": True, "stop_reason": "end_turn", "model": "m", **fields}
+    return Reply(blocks=({"type": "text", "text": text},), **values)
+
+
+def test_text_is_written_as_it_comes(build, out):
+    """Each draw writes what is new, and only that; then nothing is due."""
+    answer = build()
+    answer.text("one ")
+    assert answer.due_in() == 0
+    answer.draw()
+    answer.text("two")
+    answer.draw()
+    assert out.getvalue() == "one two"
+    assert answer.due_in() is None
+    answer.finish(reply("one two"), metadata={})
+    assert out.getvalue() == "one two\n\nm · 0.0 s · cost unknown\n"
+
+
+@pytest.mark.parametrize("escape", ESCAPES)
+def test_an_escape_sequence_never_gets_through_however_it_is_split(build, out, escape):
+    """Case 57: one character at a time, the text around it stays and nothing of the sequence does."""
+    answer, text = build(), f"before {escape} after"
+    for character in text:
+        answer.text(character)
+        answer.draw()
+    answer.finish(reply(text), metadata={})
+    assert out.getvalue().startswith("before  after\n")
+
+
+def test_an_escape_that_never_ends_does_not_hold_text_back_for_ever(build, out):
+    """After some thousand characters, or at a line end, it is text."""
+    answer = build()
+    answer.text("\x1b]0;" + "x" * 3_000)
+    answer.draw()
+    assert out.getvalue() == ""
+    answer.text("x" * 3_000)
+    answer.draw()
+    assert len(out.getvalue()) > 5_900
+    assert "\x1b" not in out.getvalue()
+
+
+def test_the_waiting_line_is_written_over_in_a_terminal(build, out, clock):
+    """It goes away before the text, without any escape sequence."""
+    answer = build(tty=True)
+    assert out.getvalue() == "◌ m · global"
+    answer.status("retrying in 2 s (overloaded)")
+    answer.draw()
+    assert out.getvalue().endswith("\r◌ m · global · retrying in 2 s (overloaded)")
+    clock.now += 2
+    answer.draw()
+    assert out.getvalue().endswith("· 2 s")
+    answer.text("Hi")
+    answer.draw()
+    assert out.getvalue().endswith(" \rHi")
+    assert "\x1b" not in out.getvalue()
+    assert answer.due_in() is None
+
+
+def test_the_waiting_line_fits_into_a_narrow_terminal(build, out):
+    """A line that wraps could not be written over."""
+    answer = build(tty=True)
+    answer.status("a very long reason " * 20)
+    answer.draw()
+    assert max(len(line) for line in out.getvalue().split("\r")) <= 79
+
+
+def test_no_waiting_line_in_a_pipe(build, out):
+    """A file gets the text and the footer only."""
+    answer = build()
+    answer.status("retrying")
+    answer.draw()
+    assert answer.due_in() is None
+    assert out.getvalue() == ""
+
+
+def test_thinking_stands_behind_a_bar(build, out):
+    """Each line of it, and a blank line before the answer."""
+    answer = build(show_thinking=True)
+    answer.thinking("First\nsec")
+    answer.draw()
+    answer.thinking("ond")
+    answer.text("Answer")
+    answer.draw()
+    assert out.getvalue() == "│ First\n│ second\n\nAnswer"
+
+
+def test_thinking_is_dimmed_in_a_terminal(build, out):
+    """Only our own escape sequences are written, and each is ended."""
+    answer = build(show_thinking=True, tty=True)
+    answer.thinking("Hm \x1b[31m")
+    answer.draw()
+    assert out.getvalue().endswith("\x1b[2m│ Hm \x1b[22m")
+
+
+def test_thinking_is_not_written_unless_asked_for(build, out):
+    """In a terminal the waiting line says that it goes on."""
+    answer = build(tty=True)
+    answer.thinking("secret")
+    answer.draw()
+    assert "secret" not in out.getvalue()
+    assert out.getvalue().endswith("· thinking")
+
+
+def test_json_is_written_at_the_end(build, out):
+    """Indented if it is JSON, otherwise as it came with a note."""
+    answer = build(format="json")
+    answer.text('{"a":1}')
+    answer.draw()
+    assert out.getvalue() == ""
+    answer.finish(reply('{"a":1}'), metadata={})
+    assert out.getvalue().startswith('{\n  "a": 1\n}\n\n')
+
+
+def test_an_answer_that_was_not_streamed_is_written_whole(build, out):
+    """And so is the rest of one that was streamed in part."""
+    answer = build()
+    answer.text("All ")
+    answer.finish(reply("All at once", complete=False), notes=["a note"], metadata={})
+    assert out.getvalue().splitlines()[0] == "All at once"
+    assert "⚠ Stopped here" in out.getvalue()
+    assert out.getvalue().endswith("\na note\n")
+
+
+def test_an_abandoned_answer_takes_its_waiting_line_away(build, out):
+    """The error begins on an empty line."""
+    answer = build(tty=True)
+    answer.abandon()
+    assert out.getvalue().endswith("\r")
+    assert answer.due_in() is None
+
+
+def test_quiet_writes_nothing(build, out):
+    """Not even the footer."""
+    answer = build(tty=True, quiet=True)
+    answer.text("text")
+    answer.draw()
+    answer.finish(reply("text"), metadata={})
+    answer.abandon()
+    assert out.getvalue() == ""

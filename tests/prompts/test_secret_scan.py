@@ -1,0 +1,158 @@
+"""A last look for secrets: a prompt that carries one stops with a line that says where, and does not repeat it."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import time
+import uuid
+from typing import TYPE_CHECKING
+
+import pytest
+
+from vertex_claude_magic import errors
+from vertex_claude_magic.prompts.secrets import find_secret
+from vertex_claude_magic.session.claude import Claude
+
+if TYPE_CHECKING:
+    from shells import Shell
+
+WORD = "aB3dE6gH9kL2nP5rS8uV1xY4zA7cF0iJ"
+# Put together here, so that nobody who looks for secrets finds one in this file.
+SECRETS = {
+    "a private key": "-----BEGIN " + "RSA PRIVATE KEY-----\nMIIE...",
+    "a private key of PGP": "-----BEGIN " + "PGP PRIVATE KEY BLOCK-----",
+    "a private key of OpenSSH": "-----BEGIN " + "OPENSSH PRIVATE KEY-----",
+    "a private key in JSON": '{"private_key": "-----BEGIN ' + 'PRIVATE KEY-----\\nMIIE"}',
+    "a Google access token": "ya29" + "." + WORD,
+    "a Google refresh token": "1/" + "/0" + WORD,
+    "a Google API key": "AIza" + WORD + "abc",
+    "a Google client secret": "GOCSPX" + "-" + WORD[:24],
+    "an Anthropic key": "sk-" + "ant-api03-" + WORD,
+    "an OpenAI key": "sk-" + "proj-" + WORD,
+    "an AWS access key": "AKIA" + "IOSFODNN7EXAMPLE",
+    "a GitHub token": "gh" + "p_" + WORD + "abcd",
+    "a GitHub token of one repository": "github" + "_pat_" + WORD + WORD,
+    "a GitLab token": "glpat" + "-" + WORD[:20],
+    "a Slack token": "xox" + "b-123456789012-" + WORD,
+    "a Stripe key": "sk_" + "live_" + WORD,
+    "a Hugging Face token": "hf" + "_" + WORD,
+    "an npm token": "npm" + "_" + WORD + "abcd",
+    "a PyPI token": "pypi" + "-AgEI" + WORD + WORD,
+    "a SendGrid key": "SG" + "." + WORD[:22] + "." + WORD + WORD[:11],
+    "a storage account key": "Account" + "Key=" + WORD + WORD + "==",
+    "a signed web token": "eyJ" + WORD + "." + "eyJ" + WORD + "." + WORD,
+    "an Authorization header": "Authorization" + ": Bearer " + WORD,
+}
+HARMLESS = [
+    "sk-learn and sk-something are libraries", "sklearn.ensemble", "AKIA is how the keys of AWS begin", "ghp_ is short",
+    "hf_hub_download(repo_id)", "npm_config_registry", "pypi-server", "xoxo-love", "SG.1.2", "eyJ is base64 of {\"",
+    "-----BEGIN PUBLIC KEY-----", "-----BEGIN CERTIFICATE-----", "BEGIN PRIVATE KEY", "Authorization: Bearer $TOKEN",
+    "Authorization: Bearer <token>", "ya29.short", "AIzaShort", "rk_live", "task-force-of-thirty-two-people-and-more-today",
+    "1//0", "desk-lamp-with-a-very-long-name-that-goes-on", "AccountKey=abc", "glpat-short", "the key is under the mat",
+    str(uuid.UUID(int=7)), hashlib.sha256(b"x").hexdigest(), base64.b64encode(b"some long text " * 30).decode(),
+    "https://example.com/?q=" + "a" * 100, "GOCSPX", "password = getpass()", "risk-adjusted-returns-of-2019-and-2020-for-all",
+]  # fmt: skip
+
+
+@pytest.fixture
+def shell(shell, monkeypatch, tmp_path) -> Shell:
+    monkeypatch.chdir(tmp_path)
+    return shell
+
+
+@pytest.mark.parametrize("kind", list(SECRETS))
+def test_a_secret_of_a_known_form_is_found(kind):
+    """With the line that it stands in."""
+    found = find_secret(f"first line\nsecond: {SECRETS[kind]} and so on")
+    assert found is not None
+    name, line = found
+    assert kind.startswith(name)
+    assert line == 2
+
+
+@pytest.mark.parametrize("text", HARMLESS)
+def test_what_only_looks_like_one_passes(text):
+    """A false alarm would teach people to switch it off."""
+    assert find_secret(text) is None
+
+
+# Where it stands
+
+KEY = SECRETS["an AWS access key"]
+PLACES = [
+    ("%%claude\nWhat is wrong?\nkey = {key}", "Line 2 of the prompt"),
+    ("%claude What is {key}?", "Line 1 of the prompt"),
+    ("%%claude -s 'Use {key}.'\nHi", "Line 1 of the system prompt"),
+    ("%%claude\nWhat is {{{{ cfg }}}}?", "of {{ cfg }}"),
+    ("%%claude\nWhat is {{{{ cfg.key }}}}?", "Line 1 of {{ cfg.key }}"),
+    ("%%claude\nWhat is {{{{ frame }}}}?", "of {{ frame }}"),
+    ("%%claude\nWhat does {{{{ function }}}} do?", "Line 2 of {{ function }}"),
+    ("%%claude -a cfg\nHi", "of the attachment cfg"),
+    ("%%claude -a .env\nHi", "Line 2 of the attachment .env"),
+    ("%%claude --dry-run\nWhat is {key}?", "Line 1 of the prompt"),
+    ("%%claude --literal\n{key}", "Line 1 of the prompt"),
+]
+
+
+@pytest.mark.parametrize(("cell", "place"), PLACES, ids=[row[1] for row in PLACES])
+def test_the_line_says_where_and_not_what(shell, tmp_path, cell, place):
+    """Nothing is sent, and the secret is not written into the notebook once more."""
+    pandas = pytest.importorskip("pandas")
+    (tmp_path / ".env").write_text(f"A=1\nKEY={KEY}\n")
+    shell.ip.user_ns.update(cfg={"key": KEY}, frame=pandas.DataFrame({"key": [KEY]}))
+    shell.ok(f"def function():\n    return '{KEY}'")
+    error = shell.error(cell.format(key=KEY))
+    assert isinstance(error, errors.SecretFound)
+    assert place in str(error)
+    assert "looks like an AWS access key, so nothing was sent." in str(error)
+    assert "--allow-secrets" in error.cure
+    assert KEY not in str(error) + repr(error) + str(error.details)
+    assert not shell.emulator.requests
+
+
+def test_allow_secrets_sends_it_all_the_same(shell):
+    """Whoever asks about a key that was revoked long ago."""
+    shell.ok(f"%%claude --allow-secrets\nIs {KEY} of the right form?")
+    assert KEY in shell.body["messages"][0]["content"]
+
+
+@pytest.mark.parametrize(
+    "prompt",
+    [
+        f"Use {KEY}",
+        ["Use", {"key": KEY}],
+        [{"type": "text", "text": f"Use {KEY}"}],
+        [{"role": "user", "content": f"Use {KEY}"}],
+        [{"role": "user", "content": [{"type": "text", "text": KEY}]}],
+        [
+            {"role": "user", "content": "Hi"},
+            {"role": "assistant", "content": KEY},
+            {"role": "user", "content": "?"},
+        ],
+    ],
+    ids=["text", "object", "block", "message", "blocks of a message", "a turn before"],
+)
+def test_questions_from_python_are_looked_at_too(prompt):
+    """Whatever their form."""
+    claude = Claude(project="p")
+    with pytest.raises(errors.SecretFound):
+        claude.request(prompt)
+    assert KEY in str(claude.request(prompt, allow_secrets=True).body)
+
+
+def test_the_data_of_pictures_are_not_searched():
+    """Base64 holds any letters by chance."""
+    data = base64.b64encode(b"AKIA").decode() + KEY
+    image = {"type": "image", "source": {"type": "base64", "media_type": "image/png", "data": data}}
+    assert Claude(project="p").request(["Look.", image])
+
+
+@pytest.mark.parametrize(
+    "piece", ["a", "sk-", "eyJ", "-----BEGIN ", "A" * 20 + " ", "SG.", "authorization: "]
+)
+def test_five_megabytes_are_looked_through(piece):
+    """Once, whatever they repeat; minutes would mean that a pattern looks back again and again."""
+    started = time.process_time()
+    assert find_secret(piece * (5_000_000 // len(piece))) is None
+    assert time.process_time() - started < 60

@@ -1,0 +1,497 @@
+"""Recordings: readable, free of what belongs to a user, written whole or not at all, and trusted in nothing."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import pickle
+import re
+import signal
+import stat
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from allowed_html import violations
+from hostile import HOSTILE
+from hypothesis import given
+from hypothesis import strategies as st
+from journals import asked, client, offline, told
+from markdown_it import MarkdownIt
+from shells import ROOT, loaded_shell
+
+from vertex_claude_magic import errors
+from vertex_claude_magic.emulator import Fault
+from vertex_claude_magic.records.journal.calls import Kept
+from vertex_claude_magic.records.recording.file_text import read_records, write_records
+from vertex_claude_magic.records.recording.recording import Recording
+from vertex_claude_magic.settings.origin import Origin
+from vertex_claude_magic.vertex.digest import digest_of
+
+RECORD = {
+    "recorded": "2026-11-26T20:31:05Z",
+    "from": "vertex",
+    "asked": "haiku",
+    "request": {
+        "model": "claude-haiku-5-5",
+        "body": {"anthropic_version": "vertex-2023-10-16", "max_tokens": 16000,
+                 "messages": [{"role": "user", "content": "Hello"}]},
+    },
+    "answer": {"content": [{"type": "text", "text": "Hi."}], "model": "claude-haiku-5-5", "stop_reason": "end_turn"},
+}  # fmt: skip
+WHOLE = {"format": "vertex_claude_magic recording", "version": 1, "about": "", "records": [RECORD]}
+
+# As it looks in review.
+GOLDEN = """\
+{
+ "format": "vertex_claude_magic recording",
+ "version": 1,
+ "about": "<about>",
+ "records": [
+  {
+   "recorded": "<date>",
+   "from": "emulator",
+   "asked": "haiku",
+   "request": {
+    "model": "claude-haiku-5-5",
+    "body": {
+     "anthropic_version": "vertex-2023-10-16",
+     "max_tokens": 50,
+     "messages": [
+      {
+       "role": "user",
+       "content": {
+        "$lines": [
+         "Größe?",
+         "In cm."
+        ]
+       }
+      }
+     ],
+     "system": "Be brief."
+    }
+   },
+   "answer": {
+    "content": [
+     {
+      "type": "text",
+      "text": {
+       "$lines": [
+        "So:",
+        "180 🙂"
+       ]
+      }
+     }
+    ],
+    "model": "claude-haiku-5-5",
+    "region": "global",
+    "stop_reason": "end_turn",
+    "usage": {
+     "input_tokens": 7,
+     "output_tokens": 3
+    },
+    "seconds": <number>,
+    "first_token_seconds": <number>,
+    "pace": [[]]
+   }
+  }
+ ],
+ "counts": {}
+}
+"""
+
+
+@pytest.fixture
+def path(tmp_path) -> Path:
+    return tmp_path / "lesson.claude"
+
+
+def put(path: Path, value=WHOLE, **changes) -> Path:
+    """Write a recording by hand; `changes` are those of its one record."""
+    whole = {**value, "records": [{**RECORD, **changes}]} if changes else value
+    path.write_text(json.dumps(whole) if not isinstance(whole, str) else whole, encoding="utf-8")
+    return path
+
+
+def replayed(path: Path, prompt="Hello", **options):
+    return offline(recording=str(path), journal="off", replay="only", **options).ask(prompt)
+
+
+def test_a_recording_can_be_read_in_review(claude_emulator, path):
+    """One line for each line of text, umlauts and emoji as they are, the pace on one line."""
+    message = {"type": "message", "model": "claude-haiku-5-5", "content": [{"type": "text", "text": "So:\n180 🙂"}],
+               "stop_reason": "end_turn", "usage": {"input_tokens": 7, "output_tokens": 3}}  # fmt: skip
+    claude_emulator.answer(message)
+    client(claude_emulator, recording=str(path)).ask(
+        "Größe?\nIn cm.", system="Be brief.", max_tokens=50, no_stream=True
+    )
+    text = path.read_text(encoding="utf-8")
+    text = re.sub(r'"about": ".*"', '"about": "<about>"', text)
+    text = re.sub(r'"recorded": ".*"', '"recorded": "<date>"', text)
+    text = re.sub(r'seconds": [\d.e-]+', 'seconds": <number>', text)
+    assert text == GOLDEN
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+
+
+def test_nothing_in_it_belongs_to_a_user_or_to_one_call(claude_emulator, path):
+    """Case 64: no project, credential, header, label, id or URL; also not of an error that is kept."""
+    claude = client(claude_emulator, recording=str(path), header={"X-Key": "the-header"}, label={"team": "the-label"},
+                    replay_errors=True)  # fmt: skip
+    reply = claude.ask("Hello")
+    claude_emulator.fail(
+        Fault(status=403, message=f"Denied on projects/{claude_emulator.project} (123456789012)")
+    )
+    with pytest.raises(errors.PermissionDenied):
+        claude.ask("And now?")
+    text = path.read_text(encoding="utf-8")
+    assert text.count('"recorded"') == 2
+    words = [claude_emulator.project, "the-header", "the-label", "Bearer", "uthorization", "127.0.0.1", "http",
+             reply.message_id, "123456789012", str(path.parent)]  # fmt: skip
+    assert [word for word in words if word and word in text] == []
+
+
+def test_an_answer_of_an_emulator_is_marked(claude_emulator, path):
+    """Nobody shall take it for Claude's."""
+    claude = client(claude_emulator, recording=str(path))
+    claude.ask("Hello")
+    assert json.loads(path.read_text())["records"][0]["from"] == "emulator"
+    assert "not from Claude" in json.loads(path.read_text())["about"]
+    assert replayed(path).recorded_from == "emulator"
+
+
+def hand_written(text: str) -> str:
+    return text.replace('"Hi."', '"Hello!"')
+
+
+CHECKOUTS = [
+    ("as it was written", str, "utf-8", "Hi."),
+    ("with CRLF", lambda text: text.replace("\n", "\r\n"), "utf-8", "Hi."),
+    ("with a byte order mark", str, "utf-8-sig", "Hi."),
+    ("edited by hand", hand_written, "utf-8", "Hello!"),
+    ("on one line", lambda text: json.dumps(json.loads(text)), "utf-8", "Hi."),
+    ("with sorted keys", lambda text: json.dumps(json.loads(text), sort_keys=True, indent=4), "utf-8", "Hi."),
+]
+
+
+@pytest.mark.parametrize(
+    ("change", "encoding", "text"), [row[1:] for row in CHECKOUTS], ids=[row[0] for row in CHECKOUTS]
+)
+def test_what_editors_and_git_do_to_a_file_does_not_matter(path, change, encoding, text):
+    """Case 87."""
+    kept = [
+        Kept(
+            canonical=RECORD["request"],
+            answer=RECORD["answer"],
+            asked="haiku",
+            source="vertex",
+            recorded=RECORD["recorded"],
+        )
+    ]
+    path.write_bytes(change(write_records(kept)).encode(encoding))
+    assert replayed(path).text == text
+
+
+DEEP = json.loads("[" * 200 + "]" * 200)
+BROKEN = [
+    ("an empty file", "", "is not JSON"),
+    ("half a file", json.dumps(WHOLE)[:300], "is not JSON"),
+    ("a pickle", pickle.dumps(WHOLE, 0).decode("latin-1"), "is not JSON"),
+    ("YAML", "!!python/object/apply:os.system ['true']", "is not JSON"),
+    ("a web page", "<html>404</html>", "is not JSON"),
+    ("a list", [], "does not say that it is one"),
+    ("a notebook", {"cells": [], "nbformat": 4}, "does not say that it is one"),
+    ("a later version", {**WHOLE, "version": 2}, "has the version 2"),
+    ("a version that is none", {**WHOLE, "version": "\x1b[31m"}, "has the version"),
+    ("no records", {**WHOLE, "records": {}}, "holds no list"),
+    ("too many records", {**WHOLE, "records": [0] * 10_001}, "holds no list"),
+    ("NaN", json.dumps(WHOLE).replace("16000", "NaN"), "is not JSON (NaN is no JSON number)"),
+    ("infinity", json.dumps(WHOLE).replace("16000", "-Infinity"), "is not JSON"),
+    ("one name twice", json.dumps(WHOLE).replace('"text": "Hi."', '"text": "Hi.", "text": "Ho."'), "a name stands twice"),
+    ("endless nesting", "[" * 100_000, "is not JSON"),
+    ("deep nesting", {**WHOLE, "records": [{**RECORD, "request": {"model": "m", "body": {"a": DEEP}}}]}, "number 1"),
+    ("counts that are none", {**WHOLE, "counts": {"x": 1}}, "counts"),
+    ("a record that is a text", {**WHOLE, "records": [RECORD, "Hello"]}, "number 2"),
+    *[(f"a record without {name}", {**WHOLE, "records": [RECORD, {k: v for k, v in RECORD.items() if k != name}]}, "number 2")
+      for name in RECORD],
+    *[(f"{name} is {value!r:.30}", {**WHOLE, "records": [RECORD, {**RECORD, name: value}]}, "number 2") for name, value in [
+        ("recorded", "yesterday"), ("recorded", "2026-99-26T20:31:05Z"), ("recorded", "٢٠٢٦-11-26T20:31:05"), ("recorded", 5),
+        ("from", "a friend"), ("from", ["vertex"]), ("asked", 5), ("asked", None), ("request", []), ("request", {"model": "m"}),
+        ("request", {"model": 5, "body": {}}), ("request", {"model": "m", "body": []}), ("answer", []), ("answer", "Hi."),
+        ("answer", {"content": "Hi."}), ("answer", {"content": [{"text": "Hi."}]}), ("answer", {"content": [{"type": 5}]}),
+        ("answer", {"content": [{"type": "text", "text": {"$lines": "Hi."}}]}),
+        ("answer", {"content": [{"type": "text", "text": {"$lines": ["Hi.", 5]}}]}),
+        ("answer", {"content": [{"type": "text", "text": {"$lines": ["Hi."], "more": 1}}]}),
+        ("answer", {"content": [{"type": "text", "text": ["Hi."]}]}), ("answer", {"content": [0] * 10_001}),
+        ("answer", {"usage": []}), ("answer", {"complete": 1}), ("answer", {"seconds": -1}), ("answer", {"seconds": 1e300}),
+        ("answer", {"pace": [[1, -5]]}), ("answer", {"pace": [[1.5]]}), ("answer", {"pace": [[10**12, 1]]}),
+        ("answer", {"error": "no"}), ("answer", {"stop_reason": 5}), ("answer", {"other_events": [5]}),
+    ]],
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("whole", "words"), [row[1:] for row in BROKEN], ids=[row[0] for row in BROKEN])
+def test_a_file_that_is_no_recording_is_told_by_its_name_and_its_record(path, whole, words):
+    """Cases 87 and 89: one line; data only, so that pickles and YAML are just not JSON."""
+    put(path, whole)
+    with pytest.raises(errors.RecordingInvalid) as caught:
+        replayed(path)
+    text = str(caught.value)
+    assert words in text
+    assert "lesson.claude" in text
+    assert len(text.splitlines()) == 1
+    assert "\x1b" not in text
+
+
+@pytest.mark.parametrize("replay", ["off", "refresh"])
+def test_a_file_that_is_no_recording_is_not_overwritten(claude_emulator, path, replay):
+    """The answer still comes, with one line that names the file."""
+    put(path, "Dear diary")
+    reply, [notice] = told(client(claude_emulator, recording=str(path), replay=replay))
+    assert reply.complete
+    assert "lesson.claude" in notice
+    assert path.read_text() == "Dear diary"
+
+
+def test_a_huge_file_is_not_read(path):
+    """Nobody waits for it, and it does not fill the memory."""
+    with path.open("wb") as file:
+        file.truncate(200_000_000)
+    with pytest.raises(errors.RecordingInvalid, match="200 MB, more than 67"):
+        replayed(path)
+
+
+@pytest.mark.parametrize("kind", ["link", "pipe", "folder", "device"])
+@pytest.mark.parametrize("replay", ["auto", "off"])
+def test_what_is_no_plain_file_is_neither_read_nor_written(claude_emulator, path, kind, replay):
+    """Case 65: a link would let somebody else choose what is written to, a pipe would be waited for."""
+    if kind == "link":
+        put(path.with_name("elsewhere"))
+        path.symlink_to(path.with_name("elsewhere"))
+    elif kind == "pipe":
+        os.mkfifo(path)
+    elif kind == "folder":
+        path.mkdir()
+    else:
+        path = Path("/dev/zero")
+    claude = client(claude_emulator, recording=str(path), replay=replay)
+    if replay == "auto":
+        with pytest.raises(errors.JournalError, match=r"symbolic link|no plain file"):
+            claude.ask("Hello")
+        return
+    _, [notice] = told(claude)
+    assert "is a symbolic link" in notice or "is no plain file" in notice
+    assert kind != "link" or path.is_symlink()
+
+
+ODD_PLACES = ["/proc/lesson.claude", "/dev/null/lesson.claude", "x" * 300, "a\0b"]
+
+
+@pytest.mark.parametrize("place", ODD_PLACES, ids=[repr(place[:20]) for place in ODD_PLACES])
+def test_an_answer_that_cannot_be_recorded_comes_with_one_line(claude_emulator, monkeypatch, tmp_path, place):
+    """And is in the journal all the same."""
+    monkeypatch.chdir(tmp_path)
+    claude = client(claude_emulator)
+    reply, [notice] = told(claude, recording=place)
+    assert reply.complete
+    assert "The recording" in notice
+    assert claude.ask("Hello", replay="only").replayed
+    # Said once, and not below each cell.
+    assert told(claude, "And now?", recording=place)[1] == ()
+
+
+def test_a_file_that_was_removed_is_begun_anew(claude_emulator, path):
+    """What the session remembers of it does not count any more."""
+    claude = client(claude_emulator, recording=str(path), journal="off", replay="auto")
+    claude.ask("Hello")
+    path.unlink()
+    assert claude.ask("Hello").replayed is False
+    assert len(asked(claude_emulator)) == 2
+    assert replayed(path).replayed
+
+
+def test_a_file_that_changed_meanwhile_is_read_again(path):
+    """As after a git pull in an open notebook."""
+    put(path)
+    assert replayed(path).text == "Hi."
+    put(path, answer={"content": [{"type": "text", "text": "Good day."}]})
+    assert replayed(path).text == "Good day."
+
+
+def test_a_file_keeps_the_rights_that_it_has(claude_emulator, path):
+    """It is made to be shared; a new one is for its owner until the owner says otherwise."""
+    put(path).chmod(0o644)
+    client(claude_emulator, recording=str(path)).ask("And now?")
+    assert stat.S_IMODE(path.stat().st_mode) == 0o644
+    assert len(json.loads(path.read_text())["records"]) == 2
+
+
+def test_a_recording_does_not_grow_beyond_what_can_be_read(claude_emulator, path):
+    """The file stays as it was, and the user is told."""
+    put(path, {**WHOLE, "records": [RECORD] * 10_000})
+    before = path.read_bytes()
+    _, [notice] = told(client(claude_emulator, recording=str(path)), "And now?")
+    assert "10,000 answers" in notice
+    assert path.read_bytes() == before
+
+
+WRITER = """
+import os, sys
+from pathlib import Path
+from vertex_claude_magic.records.journal.calls import Kept
+from vertex_claude_magic.settings.origin import Origin
+from vertex_claude_magic.records.recording.recording import Recording
+from vertex_claude_magic.vertex.digest import digest_of
+
+def write(path, name, count):
+    recording = Recording(Path(path))
+    for number in range(count):
+        request = {"model": "m", "body": {"messages": [{"role": "user", "content": f"{name} {number}"}]}}
+        kept = Kept(canonical=request, answer={"content": [{"type": "text", "text": "word " * 50}]}, asked="m",
+                    source="vertex", recorded="2026-11-26T20:31:05Z")
+        recording.add(digest_of(request), kept, Origin())
+        os.write(1, b".")
+"""
+
+
+def started(code: str, *arguments: str) -> subprocess.Popen[bytes]:
+    surroundings = {**os.environ, "PYTHONPATH": str(ROOT)}
+    return subprocess.Popen([sys.executable, "-c", WRITER + code, *arguments], env=surroundings,
+                            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE)  # fmt: skip
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no locks on folders")
+def test_four_recorders_of_one_file_lose_nothing(path):
+    """Case 87: each adds 15 answers, all at once."""
+    path = path.with_name("new folder") / path.name
+    writers = [
+        started("sys.stdin.read(); write(*sys.argv[1:3], 15)", str(path), str(name)) for name in range(4)
+    ]
+    for writer in writers:
+        writer.stdin.close()
+    for writer in writers:
+        with writer:
+            assert writer.stderr.read() == b""
+    assert len(read_records(path.read_text())) == 60
+
+
+@pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="no such signal")
+def test_a_recorder_that_is_killed_leaves_a_whole_file(path):
+    """Case 87: with all that it had said to be written."""
+    for _ in range(8):
+        done = len(read_records(path.read_text())) if path.exists() else 0
+        with started("write(*sys.argv[1:3], 10_000)", str(path), str(done)) as writer:
+            said = len(writer.stdout.read(12))
+            writer.kill()
+            said += len(writer.stdout.read())
+        assert done + said <= len(read_records(path.read_text())) <= done + said + 1
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no locks on folders")
+def test_a_recorder_that_does_not_let_go_is_waited_for_for_two_seconds(path):
+    """One line then, and the answer is not kept there."""
+    import fcntl
+
+    put(path)
+    waited: list[float] = []
+    recording = Recording(path, pause=waited.append)
+    holder = os.open(path.parent, os.O_RDONLY)
+    fcntl.flock(holder, fcntl.LOCK_EX)
+    kept = read_records(path.read_text())[0]
+    try:
+        with pytest.raises(errors.JournalError, match="cannot be written"):
+            recording.add("00" * 32, kept, Origin())
+    finally:
+        os.close(holder)
+    assert sum(waited) == pytest.approx(2.0, abs=0.05)
+    recording.add(digest_of(kept.canonical), kept, Origin())
+
+
+def test_a_strangers_recording_is_shown_like_any_answer(path):
+    """Case 89: sanitised, in the notebook's shell; one hostile answer for each cell."""
+    reader = MarkdownIt("commonmark", {"html": True}).enable(["table", "strikethrough"])
+    records = []
+    for name, text in HOSTILE.items():
+        body = {**RECORD["request"]["body"], "messages": [{"role": "user", "content": name}]}
+        answer = {
+            "content": [{"type": "text", "text": text}],
+            "model": "<img src=x onerror=alert(1)>\x1b[31m",
+        }
+        records.append({**RECORD, "request": {**RECORD["request"], "body": body}, "answer": answer})
+    put(path, {**WHOLE, "records": records})
+    shell = loaded_shell()
+    settings = {
+        "recording": str(path),
+        "replay": "only",
+        "replay_pace": "instant",
+        "model": "haiku",
+        "journal": "off",
+    }
+    for setting, value in settings.items():
+        shell.ok(f"%config ClaudeMagics.{setting} = {value!r}")
+    for name, text in HOSTILE.items():
+        shell.ok(f"%%claude answer\n{name}")
+        assert shell.ip.user_ns["answer"].text == text
+        for output in shell.page.outputs:
+            html = reader.render(output.get("text/markdown", "")) + output.get("text/html", "")
+            assert violations(html, small=set()) == [], name
+            assert "\x1b" not in output["text/plain"]
+
+
+ODD_BLOCKS = [
+    [{"type": "\ud800\n\ndata: {}\r"}],
+    [{"type": "message_stop", "text": "x"}],
+    [{"type": "tool_use", "input": {"a": [1, {"b": None}]}, "partial_json": 5}],
+    [{"type": "text", "text": "x", "citations": 5}],
+    [{"type": "thinking"}],
+    [{"type": "text"}] * 500,
+]
+ODD_EVENTS = [
+    [{"type": "message_stop"}], [{"type": "error"}], [{"type": "error", "error": {"type": "overloaded_error", "message": "x\x1b"}}],
+    [{"type": "content_block_delta", "index": 10**9, "delta": {"type": "text_delta", "text": "x"}}],
+    [{"type": "message_start", "message": None}], [{"type": "x\r\ndata: y"}],
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("answer", [{"content": blocks} for blocks in ODD_BLOCKS] + [{"other_events": each} for each in ODD_EVENTS],
+                         ids=lambda answer: json.dumps(answer)[:50])  # fmt: skip
+def test_a_strangers_answer_is_a_reply_or_one_of_our_errors(path, answer):
+    """Case 89: whatever blocks and events it claims."""
+    put(
+        path,
+        answer={**answer, "usage": {"input_tokens": 10**300, "output_tokens": None, "cache_creation": 5}},
+    )
+    reply = None
+    with contextlib.suppress(errors.ClaudeError):
+        reply = replayed(path)
+    assert reply is None or (reply.replayed and isinstance(reply.text, str))
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers(-(2**60), 2**60) | st.floats(allow_nan=False, allow_infinity=False)
+    | st.text(st.characters(exclude_categories=["Cs"]), max_size=20) | st.just("$lines") | st.just("a\nb\r\nc"),
+    lambda inner: st.lists(inner, max_size=3)
+    | st.dictionaries(st.sampled_from(["$lines", "$$lines", "$$$lines", "lines", "pace", "text"]) | st.text(max_size=5), inner, max_size=3),
+    max_leaves=12,
+)  # fmt: skip
+
+
+@given(JSON)
+def test_any_request_comes_back_as_it_was(value):
+    """Lines, dollars, pace and all; so its key is the same on every machine."""
+    request = {"model": "m", "body": {"x": value}}
+    text = write_records(
+        [Kept(canonical=request, answer={}, asked="m", source="vertex", recorded="2026-11-26T20:31:05Z")]
+    )
+    for read in (text, text.replace("\n", "\r\n")):
+        [kept] = read_records(read)
+        assert kept.canonical == request
+        assert digest_of(kept.canonical) == digest_of(request)
+
+
+@given(st.text())
+def test_any_text_is_read_or_refused(text):
+    """With nothing but our own error."""
+    with contextlib.suppress(errors.RecordingInvalid):
+        read_records(text)

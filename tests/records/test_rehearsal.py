@@ -1,0 +1,199 @@
+"""What a lesson relies on: `Claude()` takes over the settings, `only` means the recording, and misses name their cures."""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING
+
+import pytest
+from journals import Untouchable, asked, client, offline, told
+
+from vertex_claude_magic import Claude, errors
+from vertex_claude_magic.settings.options import AskOptions, find_setting
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+@pytest.fixture
+def recorded(claude_emulator, tmp_path) -> Path:
+    """A recording that answers "Hello" with "Hi.", made with the journal off."""
+    path = tmp_path / "lesson.claude"
+    claude_emulator.answer("Hi.")
+    client(claude_emulator, recording=str(path), journal="off").ask("Hello")
+    return path
+
+
+SETTINGS = (
+    ("replay", "only"),
+    ("recording", "lesson.claude"),
+    ("journal", "off"),
+    ("replay_pace", "recorded"),
+    ("replay_errors", True),
+    ("model", "opus"),
+    ("region", "eu"),
+    ("max_tokens", 77),
+    ("system", "Be brief."),
+    ("max_cost", 0.5),
+    ("beta", ["a"]),
+)
+
+
+@pytest.mark.parametrize(("name", "value"), SETTINGS, ids=[name for name, _ in SETTINGS])
+def test_claude_takes_over_a_setting_of_the_loaded_magics(shell, name, value):
+    """Whatever the setting is, as it is when the object is made."""
+    shell.ok(f"%config ClaudeMagics.{name} = {value!r}")
+    found = getattr(Claude().options, name)
+    assert (list(found) if isinstance(value, list) else found) == value
+
+
+@pytest.mark.parametrize(
+    ("arguments", "setting", "seen"),
+    [
+        ({"replay": "off"}, "replay = 'only'", "off"),
+        ({"model": "haiku"}, "model = 'opus'", "haiku"),
+        ({"beta": ["b"]}, "beta = ['a']", ("b",)),
+        ({"label": {"b": "2"}}, "label = {'a': '1'}", {"b": "2"}),
+    ],
+    ids=["replay", "model", "beta", "label"],
+)
+def test_an_argument_takes_the_place_of_the_setting(shell, arguments, setting, seen):
+    """Also of one that would add up with the option of a question."""
+    shell.ok(f"%config ClaudeMagics.{setting}")
+    assert getattr(Claude(**arguments).options, next(iter(arguments))) == seen
+
+
+def test_without_the_extension_nothing_is_taken_over(shell):
+    """After %unload_ext a Claude() is what it is in a script."""
+    shell.ok("%config ClaudeMagics.model = 'opus'")
+    shell.ok("%unload_ext vertex_claude_magic")
+    assert Claude().options == AskOptions()
+
+
+def test_the_demo_answers_claude_too_and_gets_no_token_of_the_user(shell):
+    """Unless an argument says who is asked."""
+    shell.ok("%claude_demo")
+    try:
+        mine, demo = Claude(credentials=Untouchable()), Claude()
+        assert demo.options.base_url == shell.magics.emulator.base_url
+        assert mine.options.base_url is None
+        assert demo.ask("Hello").complete
+    finally:
+        shell.ok("%claude_demo stop")
+
+
+@pytest.mark.parametrize("prompt", ["Hello", "Name three rivers.", "What is 2 + 2?"])
+def test_only_with_a_recording_does_not_look_into_the_journal(claude_emulator, tmp_path, prompt):
+    """Or the lesson would work on the machine of its author and nowhere else."""
+    client(claude_emulator).ask(prompt)
+    with pytest.raises(errors.ReplayMiss, match=r"lesson\.claude, and --replay only sends nothing"):
+        offline(replay="only", recording=str(tmp_path / "lesson.claude")).ask(prompt)
+    assert offline(replay="only").ask(prompt).replayed
+
+
+def test_an_answer_of_the_journal_that_joins_the_recording_says_so(claude_emulator, tmp_path):
+    """Once, when it is taken over; the next time it comes from the recording."""
+    claude, path = client(claude_emulator), tmp_path / "lesson.claude"
+    claude.ask("Hello")
+    _, first = told(claude, replay="auto", recording=str(path))
+    _, again = told(claude, replay="auto", recording=str(path))
+    assert len(first) == 1
+    assert "was in the journal" in first[0]
+    assert "lesson.claude" in first[0]
+    assert again == ()
+
+
+@pytest.mark.parametrize("options", [{}, {"max_tokens": 9}, {"system": "Be brief."}], ids=str)
+def test_auto_without_credentials_misses_in_one_line_with_both_cures(recorded, options):
+    """A lesson that lacks an answer says that, and not only that there is no login."""
+    claude = Claude(model="haiku", replay="auto", recording=str(recorded))
+    with pytest.raises(errors.ReplayMiss) as caught:
+        claude.ask("Bye", **options)
+    text = str(caught.value)
+    assert "\n" not in text
+    assert all(
+        part in text for part in ("Nothing is recorded", "no Google credentials", "Change it back", "gcloud")
+    )
+
+
+def test_auto_without_credentials_misses_where_the_project_is_named_too(recorded):
+    """Then it is the request itself that finds no token."""
+    claude = Claude(project="p", model="haiku", replay="auto", recording=str(recorded))
+    with pytest.raises(errors.ReplayMiss, match="no Google credentials"):
+        claude.ask("Bye")
+    assert claude.ask("Hello").text == "Hi."
+
+
+def test_off_without_credentials_is_still_an_error_of_the_login(recorded):
+    """Nothing recorded could have answered."""
+    with pytest.raises(errors.CredentialsNotFound):
+        Claude(recording=str(recorded)).ask("Hello")
+
+
+@pytest.mark.parametrize("mode", ["auto", "only"])
+@pytest.mark.parametrize("place", ["journal", "recording"])
+def test_a_count_is_answered_from_the_record(claude_emulator, tmp_path, mode, place):
+    """By what the service counted for the answer, without a network."""
+    where = {} if place == "journal" else {"recording": str(tmp_path / "r.claude"), "journal": "off"}
+    reply = client(claude_emulator, **where).ask("Hello there")
+    sent = len(claude_emulator.requests)
+    claude = client(claude_emulator, replay=mode, **where)
+    assert claude.count("Hello there") == reply.usage.total_input_tokens
+    assert len(claude_emulator.requests) == sent
+
+
+def test_a_dry_run_counts_from_the_record(shell):
+    """The page shows the figure, and nothing goes out."""
+    reply = shell.ok("%%claude\nHello there")
+    sent = len(shell.emulator.requests)
+    shell.ok("%%claude --dry-run --replay only\nHello there")
+    assert f"{reply.usage.total_input_tokens} input tokens" in shell.page.text
+    assert len(shell.emulator.requests) == sent
+
+
+@pytest.mark.parametrize("replay", ["", "auto", "only", "refresh"])
+def test_a_missing_recording_is_reported_when_it_is_set(shell, capsys, tmp_path, replay):
+    """In one line that names the file."""
+    if replay:
+        shell.ok(f"%config ClaudeMagics.replay = {replay!r}")
+    shell.ok(f"%config ClaudeMagics.recording = {str(tmp_path / 'lessn.claude')!r}")
+    (line,) = capsys.readouterr().out.strip().splitlines()
+    assert "lessn.claude" in line
+    assert "does not exist" in line
+
+
+def test_a_recording_that_is_there_is_set_without_a_word(shell, capsys, recorded):
+    """Nothing is wrong."""
+    shell.ok(f"%config ClaudeMagics.recording = {str(recorded)!r}")
+    assert capsys.readouterr().out == ""
+
+
+def test_a_missing_recording_of_the_environment_is_reported_on_load(shell, capsys, monkeypatch):
+    """With the name of the variable."""
+    shell.ok("%unload_ext vertex_claude_magic")
+    monkeypatch.setenv("VERTEX_CLAUDE_RECORDING", "lessn.claude")
+    shell.ok("%load_ext vertex_claude_magic")
+    (line,) = capsys.readouterr().out.strip().splitlines()
+    assert "lessn.claude (from VERTEX_CLAUDE_RECORDING) does not exist" in line
+
+
+def test_a_missing_recording_of_an_argument_is_reported_at_once(caplog, tmp_path):
+    """In the log, as all notices of Python code are; a folder is not a recording either."""
+    with caplog.at_level(logging.WARNING):
+        Claude(recording=str(tmp_path / "lessn.claude"), replay="only")
+        Claude(recording=str(tmp_path))
+    missing, folder = caplog.messages
+    assert "lessn.claude does not exist, so --replay only has nothing" in missing
+    assert "is a folder" in folder
+
+
+def test_a_replay_comes_at_once_unless_its_pace_is_asked_for():
+    """The default; `recorded` is a choice."""
+    assert find_setting("replay_pace", AskOptions()).value == "instant"
+    assert find_setting("replay_pace", AskOptions(replay_pace="recorded")).value == "recorded"
+
+
+def test_what_is_recorded_is_not_asked_of_anybody(claude_emulator, recorded):
+    """The check of this file's own fixture."""
+    assert offline(replay="only", recording=str(recorded)).ask("Hello").text == "Hi."
+    assert len(asked(claude_emulator)) == 1

@@ -1,0 +1,157 @@
+"""No secret lands in what is kept: journal, recording, logs, tracebacks and pickles of questions that were kept."""
+
+from __future__ import annotations
+
+import json
+import logging
+import pickle
+from typing import TYPE_CHECKING
+
+import pytest
+from front import living
+from journals import client
+from leaks import FAULTS, everything_about, in_every_xmode
+from shells import loaded_shell
+
+from vertex_claude_magic import errors
+from vertex_claude_magic.__main__ import main
+from vertex_claude_magic.emulator import Fault
+from vertex_claude_magic.records.journal.location import default_path
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+TOKEN = "ya29.a0AfB_byC-s3cret-t0ken-of-the-user-0123456789"
+HEADER = "sk-ant-api03-s3cret-of-the-gateway-0123456789"
+IN_PROMPT = "ghp_0123456789abcdefghijABCDEFGHIJ012345"
+IN_REPLY = "AKIAIOSFODNN7EXAMPLE"
+SECRETS = (TOKEN, HEADER, IN_PROMPT, IN_REPLY)
+
+
+def delta(text: str) -> str:
+    return json.dumps(
+        {"type": "content_block_delta", "index": 0, "delta": {"type": "text_delta", "text": text}}
+    )
+
+
+def stream_of(*texts: str, end: str = '{"type": "message_stop"}') -> bytes:
+    start = '{"type": "message_start", "message": {"id": "m", "model": "claude-haiku-5-5", "usage": {"input_tokens": 3}}}'
+    return "".join(f"data: {event}\n\n" for event in (start, *map(delta, texts), end)).encode()
+
+
+ERROR_EVENT = json.dumps({"type": "error", "error": {"type": "api_error", "message": IN_REPLY}})
+NEWS_EVENT = json.dumps({"type": "news", "x": {IN_REPLY: 1}}) + '\n\ndata: {"type": "message_stop"}'
+
+
+def answered(*texts: str, **options: str) -> Fault:
+    return Fault(status=200, body=stream_of(*texts, **options), content_type="text/event-stream")
+
+
+@pytest.fixture
+def recording(tmp_path) -> Path:
+    return tmp_path / "lesson.claude"
+
+
+def kept(recording: Path) -> bytes:
+    """Every byte of every file that is kept: journal, write-ahead log, shared memory, recording."""
+    files = [*default_path().parent.iterdir(), recording]
+    assert any(file.name.endswith("-wal") for file in files)
+    return b"".join(file.read_bytes() for file in files if file.exists())
+
+
+def claude(emulator, recording: Path):
+    return client(emulator, access_token=TOKEN, header={"X-Api-Key": HEADER}, recording=str(recording), allow_secrets=True,
+                  replay_errors=True)  # fmt: skip
+
+
+CASES = {
+    "an answer": (answered("yes"), "Hello"),
+    "a prompt with a key": (answered("yes"), f"Is {IN_PROMPT} a key?"),
+    "a reply with a key": (answered("It is ", IN_REPLY), "Hello"),
+    "a reply with a key in two pieces": (answered(IN_REPLY[:8], IN_REPLY[8:]), "Hello"),
+    "an error that repeats the token": (Fault(status=401, message=f"Bad token {TOKEN}"), "Hello"),
+    "an error that repeats a header": (Fault(status=400, message=f"Bad X-Api-Key: {HEADER}"), "Hello"),
+    "an error event with a key": (answered("half", end=ERROR_EVENT), "Hello"),
+    "an unknown event with a key": (answered("yes", end=NEWS_EVENT), "Hello"),
+    **{name: (fault, "Hello") for name, fault in FAULTS.items() if name != "silent"},
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_no_secret_is_in_what_is_kept_or_logged(claude_emulator, recording, caplog, name):
+    """Case 64: not the token, not the value of a header, nor a key that a prompt or a reply quotes."""
+    caplog.set_level(logging.DEBUG)
+    fault, prompt = CASES[name]
+    claude_emulator.fail(*[fault] * 3)
+    asking = claude(claude_emulator, recording)
+    error, reply = None, None
+    try:
+        reply = asking.ask(prompt)
+    except errors.ClaudeError as failure:
+        error = failure
+    found = [secret for secret in SECRETS if secret.encode() in kept(recording)]
+    assert found == []
+    logged = [secret for secret in SECRETS if secret in caplog.text]
+    assert logged == []
+    if error is not None:
+        everything = everything_about(error) + in_every_xmode(error)
+        # What the service itself repeats is shown, but for what the user's own machine added.
+        own = (TOKEN,) if "repeats" not in name else ()
+        assert [secret for secret in own if secret in everything] == []
+    if reply is not None:
+        assert TOKEN.encode() not in pickle.dumps(reply)
+        assert HEADER.encode() not in pickle.dumps(reply)
+
+
+@pytest.mark.parametrize(
+    "name", ["a prompt with a key", "a reply with a key", "a reply with a key in two pieces"]
+)
+def test_what_is_left_out_is_said_and_still_counted(claude_emulator, recording, name):
+    """The ledger knows the call, the memory does not."""
+    fault, prompt = CASES[name]
+    claude_emulator.fail(fault)
+    asking = claude(claude_emulator, recording)
+    with asking.stream(prompt) as stream:
+        assert stream.reply.complete
+    [notice] = asking.notices()
+    assert "kept" in notice
+    assert not any(secret in notice for secret in SECRETS)
+    with pytest.raises(errors.ReplayMiss):
+        asking.ask(prompt, replay="only")
+    assert not recording.exists()
+
+
+def test_no_secret_is_in_an_export(claude_emulator, recording, tmp_path, capsys):
+    """Nor the project, an id of a request, or an address: it is made to be passed on."""
+    claude_emulator.fail(answered("yes"), answered("no"))
+    asking = claude(claude_emulator, recording)
+    asking.ask("Hello")
+    asking.ask(f"Is {IN_PROMPT} a key?")
+    asking.close()
+    assert main(["journal", "export", str(tmp_path / "export.claude")]) == 0
+    exported = (tmp_path / "export.claude").read_text(encoding="utf-8")
+    found = [
+        each for each in (*SECRETS, claude_emulator.project, "msg_", "req_", "127.0.0.1") if each in exported
+    ]
+    assert found == []
+    assert "Hello" in exported
+    assert not any(secret in capsys.readouterr().out for secret in SECRETS)
+
+
+def test_no_secret_is_in_a_notebook_that_asked_replayed_and_summed_up(claude_emulator, monkeypatch):
+    """Outputs, their metadata and the state of widgets, with a real login and a header that is a key."""
+    for name, value in claude_emulator.environment.items():
+        monkeypatch.setenv(name, value)
+    shell, stored = loaded_shell(claude_emulator), []
+    cells = [f"%%claude a --header 'X-Api-Key: {HEADER}'\nHello", "%%claude b --replay auto\nHello", "a", "%claude_usage",
+             "%claude_doctor", "%claude_logging", "%claude_models --check", "%claude_panel"]  # fmt: skip
+    for cell in cells:
+        shell.ok(cell)
+        stored += [shell.page.outputs, shell.page.metadata]
+    stored += [widget.get_state() for widget in living().values()]
+    tokens = {each.headers["authorization"].removeprefix("Bearer ") for each in claude_emulator.requests
+              if "authorization" in each.headers}  # fmt: skip
+    assert tokens
+    text = json.dumps(stored, default=str)
+    assert [secret for secret in (*tokens, HEADER, "BEGIN PRIVATE KEY") if secret in text] == []
+    shell.magics.close()

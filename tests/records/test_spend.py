@@ -1,0 +1,385 @@
+"""Limits in USD: the call that could cross one is refused before it reaches a model; what every ending counts for."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import subprocess
+import sys
+import threading
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from journals import asked, client, opened, rows, told
+from shells import ROOT
+
+from vertex_claude_magic import Claude, errors
+from vertex_claude_magic.emulator import Fault
+from vertex_claude_magic.models.catalog import Catalog
+from vertex_claude_magic.records.budget import Tally, token_bound, worst_case
+from vertex_claude_magic.records.journal.location import default_path
+from vertex_claude_magic.vertex.request import RequestOptions, build_request
+
+CATALOG = Catalog.load()
+K = 1_000
+SEARCH = [{"type": "web_search_20250305", "name": "web_search"}]
+CACHED = {"cache_control": {"type": "ephemeral"}}
+HOUR = {"cache_control": {"type": "ephemeral", "ttl": "1h"}}
+
+
+def request(content="Hi", *, model="claude-sonnet-5-5", region="global", **options):
+    usual = {"max_tokens": 1 * K, "force": True, **options}
+    return build_request([{"role": "user", "content": content}], RequestOptions(**usual), model=model, project="p",
+                         region=region, catalog=CATALOG)  # fmt: skip
+
+
+# request, input tokens, USD; the arithmetic stands beside each.
+WORST = [
+    ({}, 500, 0.011),  # 500 x 2 + 1,000 x 10, in millionths
+    ({"region": "eu"}, 500, 0.0121),  # 10 % more
+    ({"max_tokens": 5}, 0, 0.00005),
+    ({"set": {"max_tokens": 2 * K}}, 500, 0.021),  # --set has the last word
+    ({"set": CACHED}, 500, 0.01125),  # 500 x 2.50: all written for five minutes
+    ({"set": HOUR}, 500, 0.012),  # 500 x 4.00: all written for an hour
+    ({"set": {"system": [{"type": "text", "text": "x", **HOUR}]}, "region": "us"}, 500, 0.0132),  # (.002 + .01) x 1.1
+    ({"content": 'Is "cache_control" a word?'}, 500, 0.011),  # words of the prompt mark nothing
+    ({"model": "claude-haiku-5-5"}, 100 * K, 0.0105),  # .01 + .0005: exactly 100,000 is the lower tier
+    ({"model": "claude-haiku-5-5"}, 100 * K + 1, 0.0525005),  # .0500005 + .0025
+    ({"model": "claude-haiku-5-5", "set": HOUR}, 200 * K, 0.2025),  # .2 x 1.00 + .0025
+    ({"model": "claude-sonnet-4-5@20250929", "region": "us-east5"}, 300 * K, 2.00475),  # (1.8 + .0225) x 1.1
+    ({"model": "claude-opus-4-1@20250805", "region": "us-east5"}, 10 * K, 0.225),  # .15 + .075, no premium then
+    ({"set": {"tools": [{"name": "f", "input_schema": {}}]}}, 500, 0.011),
+    ({"set": {"tools": [{"type": "custom", "name": "f", "input_schema": {}}]}}, 500, 0.011),
+    ({"set": {"tools": [{"type": "bash_20250124", "name": "bash"}]}}, 500, 0.011),
+    # What is not known before.
+    ({"set": {"tools": SEARCH}}, 500, None),
+    ({"set": {"tools": [{"type": "web_fetch_20250910", "name": "web_fetch"}]}}, 500, None),
+    ({"set": {"tools": [{"type": "code_execution_20250825", "name": "code_execution"}]}}, 500, None),
+    ({"set": {"tools": [{"type": "a_new_tool_of_the_service", "name": "x"}]}}, 500, None),
+    ({"set": {"mcp_servers": [{"type": "url", "url": "https://mcp.example", "name": "x"}]}}, 500, None),
+    ({"model": "claude-3-sonnet@20240229", "set": CACHED}, 900, None),
+    ({"model": "claude-of-tomorrow"}, 500, None),
+    ({"set": {"max_tokens": "many"}}, 500, None),
+    ({"set": {"max_tokens": 1e9}}, 500, None),
+    ({"set": {"max_tokens": -5}}, 500, None),
+    ({"set": {"max_tokens": True}}, 500, None),
+    ({"set": {"max_tokens": None}}, 500, None),
+    ({"model": "claude-3-sonnet@20240229", "set": CACHED}, 500, None),  # no source tells the price of writes
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("options", "tokens", "usd"), WORST, ids=[str(row[:2])[:60] for row in WORST])
+def test_the_worst_case_is_what_the_arithmetic_says(options, tokens, usd):
+    """The dearest way that the tokens may be counted, and an answer of max_tokens tokens."""
+    found = worst_case(request(**options), CATALOG, tokens)
+    assert found is None if usd is None else found == pytest.approx(usd, rel=1e-9)
+
+
+BOUNDS = [
+    ({}, 2 * K, 3 * K),
+    ({"content": "ü" * 50_000}, 102 * K, 103 * K),  # a token has at least one byte
+    ({"content": [{"type": "image", "source": {"type": "base64", "media_type": "image/png", "data": "aGk="}}]}, 6 * K, 8 * K),
+    ({"content": [{"type": "document", "source": {"type": "base64", "media_type": "application/pdf", "data": "aGk="}}]},
+     1000 * K, 1000 * K),  # a small file may have many pages
+    ({"content": [{"type": "image", "source": {"type": "url", "url": "https://a.example/b"}}]}, 1000 * K, 1000 * K),
+    ({"content": [{"type": "document", "source": {"type": "file", "file_id": "f"}}]}, 1000 * K, 1000 * K),
+    ({"content": "x" * 3_000_000}, 1000 * K, 1000 * K),  # never more than the window
+    ({"content": "x" * 3_000_000, "model": "claude-sonnet-4-5@20250929"}, 200 * K, 200 * K),
+    ({"content": "x" * 3_000_000, "model": "claude-sonnet-4-5@20250929", "beta": ["context-1m-2025-08-07"]}, 1000 * K, 1000 * K),
+    ({"content": "x" * 3_000_000, "model": "claude-of-tomorrow"}, 1000 * K, 1000 * K),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("options", "least", "most"), BOUNDS, ids=[str(row[0])[:70] for row in BOUNDS])
+def test_a_bound_on_the_tokens_is_never_below_them(options, least, most):
+    """Where they are not counted: bytes, the most that a picture has, and the window for what may be long."""
+    assert least <= token_bound(request(**options), CATALOG) <= most
+
+
+@given(st.text())
+def test_the_bound_holds_for_every_text(text):
+    """One token for each byte, and some for the service."""
+    assert token_bound(request(text + "."), CATALOG) >= len(text.encode("utf-8", "replace"))
+
+
+def paths(emulator) -> list[str]:
+    return [each.path.rpartition("/")[2] for each in emulator.requests]
+
+
+LIMITS = ["max_cost", "max_session_cost", "max_daily_cost"]
+
+
+@pytest.mark.parametrize("limit", LIMITS)
+def test_a_call_that_could_cross_a_limit_is_refused_before_it_is_sent(claude_emulator, limit):
+    """The tokens are counted, which is free; no model is asked, nothing is spent, and the error says what to do."""
+    claude = client(claude_emulator)
+    with pytest.raises(errors.CostLimitExceeded) as caught:
+        claude.ask("Hello", max_tokens=2 * K, **{limit: 0.001})
+    assert paths(claude_emulator) == ["count-tokens:rawPredict"]
+    assert "$0.0010" in str(caught.value)
+    assert "estimate" in str(caught.value)
+    assert "max-tokens" in caught.value.cure
+    assert claude.keeping.tally.spent(local=True) == 0
+    # 1,000 tokens at 0.50 a million, and the prompt.
+    assert claude.ask("Hello", max_tokens=1 * K, **{limit: 0.00051}).complete
+
+
+@pytest.mark.parametrize("limit", LIMITS)
+@pytest.mark.parametrize(
+    "options", [{"model": "claude-of-tomorrow"}, {"set": {"tools": SEARCH}, "model": "sonnet"}], ids=str
+)
+def test_what_is_not_known_crosses_every_limit(claude_emulator, limit, options):
+    """However high it is."""
+    with pytest.raises(errors.CostLimitExceeded, match="not known"):
+        client(claude_emulator).ask("Hello", **options, **{limit: 1_000_000})
+    assert asked(claude_emulator) == []
+
+
+@pytest.mark.parametrize("limit", LIMITS)
+@pytest.mark.parametrize("value", [-1, float("nan"), float("inf"), "1", True])
+def test_a_limit_that_is_none_is_refused(claude_emulator, limit, value):
+    """A limit that never holds would be worse than none."""
+    with pytest.raises(errors.OptionError, match=limit):
+        client(claude_emulator).ask("Hello", **{limit: value})
+    assert claude_emulator.requests == []
+
+
+def test_a_limit_of_nothing_lets_nothing_through(claude_emulator):
+    """Zero is a limit like any other."""
+    for limit in LIMITS:
+        with pytest.raises(errors.CostLimitExceeded):
+            client(claude_emulator).ask("Hello", **{limit: 0})
+    assert asked(claude_emulator) == []
+
+
+def test_the_exact_number_of_tokens_is_used(claude_emulator):
+    """The bound would be some 2,000 tokens higher, which would cross this limit."""
+    claude = client(claude_emulator, model="claude-sonnet-5-5")
+    tokens = claude.count("Hello", max_tokens=10)
+    most = tokens * 2e-6 + 10 * 10e-6
+    assert claude.ask("Hello", max_tokens=10, max_cost=most + 1e-9).complete
+    with pytest.raises(errors.CostLimitExceeded):
+        claude.ask("Hello", max_tokens=10, max_cost=most - 1e-9)
+
+
+FAILURES = [
+    ("not served there", {"region": "europe-west1"}, None),
+    ("a bad request", {}, Fault(status=400)),
+    ("too many requests", {}, Fault(status=429, headers={"x-should-retry": "false"})),
+    ("no service", {}, Fault(status=500, headers={"x-should-retry": "false"})),
+    ("a web page", {}, Fault(status=200, body=b"<html>", content_type="text/html")),
+]
+
+
+@pytest.mark.parametrize(
+    ("options", "fault"), [row[1:] for row in FAILURES], ids=[row[0] for row in FAILURES]
+)
+def test_where_tokens_are_not_counted_the_bound_is_used(claude_emulator, options, fault):
+    """The prompt goes to no other location for that; and the call is not lost for it."""
+    claude = client(claude_emulator, model="claude-haiku-4-5@20251001", max_tokens=10)
+    # Some 2,000 tokens at 1.10 a million at most, and 10 at 5.50.
+    for limit in (0.001, 0.01):
+        if fault is not None:
+            claude_emulator.fail(fault)
+        with contextlib.suppress(errors.CostLimitExceeded):
+            claude.ask("Hello", max_cost=limit, **options)
+        assert len(asked(claude_emulator)) == (limit == 0.01)
+    assert all("/locations/europe-west1/" in each.path for each in claude_emulator.requests if options)
+
+
+def test_a_question_that_would_be_refused_as_well_is_not_sent(claude_emulator):
+    """Whoever may not count may not ask."""
+    claude_emulator.fail(Fault(status=403))
+    with pytest.raises(errors.PermissionDenied):
+        client(claude_emulator).ask("Hello", max_cost=1)
+    assert asked(claude_emulator) == []
+
+
+def test_eight_threads_at_once_never_cross_a_session_limit(claude_emulator):
+    """Calls under way count with their worst case until their cost is known."""
+    claude = client(claude_emulator, model="claude-sonnet-5-5", max_tokens=10 * K)
+    most = worst_case(claude.request("Hello"), CATALOG, claude.count("Hello"))
+    refused: list[errors.CostLimitExceeded] = []
+    started = threading.Barrier(8)
+    streams = []
+
+    def ask() -> None:
+        started.wait(20)
+        try:
+            streams.append(claude.stream("Hello", max_session_cost=most * 3.5))
+        except errors.CostLimitExceeded as error:
+            refused.append(error)
+
+    threads = [threading.Thread(target=ask) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert (len(streams), len(refused)) == (3, 5)
+    for stream in streams:
+        assert stream.reply.complete
+    # What they did not use is free again.
+    assert claude.keeping.tally.spent(local=True) == pytest.approx(
+        sum(stream.reply.cost for stream in streams)
+    )
+    assert claude.ask("Hello", max_session_cost=most * 1.5).complete
+
+
+ASK = """
+import sys
+from journals import QUICK, opened
+from vertex_claude_magic import Claude, errors
+base_url, project, limit = sys.argv[1:]
+claude = Claude(project=project, base_url=base_url, access_token="emulator", model="claude-sonnet-5-5", policy=QUICK)
+print("ready", flush=True)
+sys.stdin.read()
+for number in range(6):
+    try:
+        claude.ask(f"question {number}", max_tokens=10_000, max_daily_cost=float(limit))
+    except errors.CostLimitExceeded:
+        print("refused")
+    else:
+        print("answered")
+"""
+
+
+def test_two_processes_never_cross_a_daily_limit(claude_emulator):
+    """They share the journal, and a call is added to it in the moment in which the limit is checked."""
+    limit = 0.25
+    arguments = [claude_emulator.base_url, claude_emulator.project, str(limit)]
+    surroundings = {**os.environ, "PYTHONPATH": f"{ROOT}:{ROOT / 'tests'}"}
+    processes = [subprocess.Popen([sys.executable, "-c", ASK, *arguments], env=surroundings, text=True, stdin=subprocess.PIPE,
+                                  stdout=subprocess.PIPE) for _ in range(2)]  # fmt: skip
+    for process in processes:
+        assert process.stdout.readline() == "ready\n"
+    for process in processes:
+        process.stdin.close()
+    said = []
+    for process in processes:
+        with process:
+            said += process.stdout.read().split()
+    assert len(said) == 12
+    assert said.count("answered") == len(asked(claude_emulator)) == len(rows())
+    # Row by row, with the worst case of each that was under way: never above.
+    spent = 0.0
+    for row in rows():
+        spent += row["cost"]
+        assert spent <= limit
+
+
+def test_a_day_that_is_nearly_spent_refuses_what_could_cross_it(claude_emulator):
+    """Also in another session, and not the next day's."""
+    claude = client(claude_emulator, model="claude-sonnet-5-5", max_tokens=10 * K)
+    claude_emulator.fail(Fault(stall_after=1200))
+    with claude.stream("Hello") as stream:
+        next(event for event in stream if event.text)
+    # Stopped: it counts with 10,000 tokens at 10 a million.
+    other = client(claude_emulator, model="claude-sonnet-5-5", max_tokens=10 * K)
+    with pytest.raises(errors.CostLimitExceeded, match=r"Today's questions cost about \$0.1"):
+        other.ask("Hello", max_daily_cost=0.15)
+    assert other.ask("Hello", max_daily_cost=0.25).complete
+
+
+def test_without_a_journal_a_daily_limit_refuses(claude_emulator, tmp_path):
+    """Nobody could tell what the day has cost; the other limits need none."""
+    claude = client(claude_emulator, journal="off")
+    with pytest.raises(errors.CostLimitExceeded, match="the journal is off") as caught:
+        claude.ask("Hello", max_daily_cost=1)
+    assert "journal" in caught.value.cure
+    (tmp_path / "j").write_text("Dear diary")
+    with pytest.raises(errors.CostLimitExceeded, match="is no journal"):
+        client(claude_emulator, journal=str(tmp_path / "j")).ask("Hello", max_daily_cost=1)
+    assert asked(claude_emulator) == []
+    assert claude.keeping.tally.spent(local=True) == 0
+    assert claude.ask("Hello", max_cost=1, max_session_cost=1).complete
+
+
+ENDINGS = [
+    # what happens, and what it counts for: "cost", "worst" or nothing
+    ("it is answered", None, "cost"),
+    ("it is refused", Fault(status=400), 0),
+    ("the service fails", Fault(status=500, headers={"x-should-retry": "false"}), 0),
+    ("it breaks off", Fault(cut_after=1200, ending="reset"), "worst"),
+    ("it breaks off at once", Fault(cut_after=0), "worst"),
+    ("the connection is dropped", Fault(drop=True), "worst"),
+    ("an error comes inside of it", Fault(error_after=5), "worst"),
+    ("it is no answer", Fault(status=200, body=b"<html>", content_type="text/html"), "worst"),
+]
+
+
+@pytest.mark.parametrize(("fault", "counts"), [row[1:] for row in ENDINGS], ids=[row[0] for row in ENDINGS])
+def test_every_ending_counts_for_what_it_may_have_cost(claude_emulator, fault, counts):
+    """In the session's sum and in the day's, which are the same."""
+    claude_emulator.answer("word " * 100)
+    if fault is not None:
+        claude_emulator.fail(*[fault] * 5)
+    claude = client(claude_emulator, model="claude-sonnet-5-5", max_tokens=10 * K)
+    reply = None
+    with contextlib.nullcontext() if fault is None else pytest.raises(errors.ClaudeError):
+        reply = claude.ask("Hello")
+    [row] = rows()
+    spent = claude.keeping.tally.spent(local=True)
+    if counts == "worst":
+        # 10,000 tokens at 10 a million, and the prompt, counted or bounded.
+        assert 0.1 < spent < 0.106
+    else:
+        assert spent == (reply.cost if counts == "cost" else 0)
+    assert spent == (row["cost"] if row["cost"] is not None else row["cost_most"])
+    assert opened(default_path()).spent(row["day"], local=True).usd == spent
+
+
+UNREACHED = [
+    ("nobody listens", {"base_url": "http://127.0.0.1:1/v1", "access_token": "t"}),
+    ("no name", {"access_token": "t"}),
+    ("no credentials", {"base_url": "http://127.0.0.1:1/v1"}),
+]
+
+
+@pytest.mark.parametrize("settings", [row[1] for row in UNREACHED], ids=[row[0] for row in UNREACHED])
+def test_what_reached_nobody_costs_nothing(settings):
+    """A day without a network must not use up the day's limit."""
+    from journals import QUICK
+
+    claude = Claude(project="p", model="haiku", policy=QUICK, **settings)
+    for _ in range(3):
+        with pytest.raises(errors.ClaudeError):
+            claude.ask("Hello")
+    for local in (False, True):
+        assert claude.keeping.tally.spent(local=local) == 0
+    assert {row["cost_most"] for row in rows()} == {0.0}
+
+
+def test_what_is_given_again_costs_nothing_and_meets_no_limit(claude_emulator):
+    """Nothing is counted either."""
+    claude = client(claude_emulator)
+    claude.ask("Hello")
+    spent = claude.keeping.tally.spent(local=True)
+    limits = dict.fromkeys(LIMITS, 0)
+    assert claude.ask("Hello", replay="auto", **limits).replayed
+    assert claude.keeping.tally.spent(local=True) == spent
+    assert len(claude_emulator.requests) == 1
+
+
+def test_answers_of_this_machine_and_of_google_are_summed_apart(claude_emulator):
+    """A demo does not use up the limit of the day."""
+    told(client(claude_emulator, model="claude-sonnet-5-5"))
+    [row] = rows()
+    journal = opened(default_path())
+    assert journal.spent(row["day"], local=True).usd > 0
+    assert journal.spent(row["day"], local=False).usd == 0
+
+
+@given(st.lists(st.tuples(st.floats(0, 10), st.floats(0, 1) | st.none()), max_size=30), st.floats(0, 20))
+def test_a_tally_never_holds_more_than_its_limit(calls, limit):
+    """Whatever is asked and however it ends, as long as no call costs more than its worst case."""
+    tally, held = Tally(), []
+    for number, (most, share) in enumerate(calls):
+        try:
+            held.append((tally.hold(most, local=False, limit=limit), most, share))
+        except errors.CostLimitExceeded:
+            continue
+        if number % 2:
+            key, worst, part = held.pop(0)
+            tally.settle(key, None if part is None else part * worst)
+        assert tally.spent(local=False) <= limit + 1e-9

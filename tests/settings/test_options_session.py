@@ -1,0 +1,162 @@
+"""Options of one question: what they may be, how they add up, and where a value comes from."""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+from collections import OrderedDict
+from fractions import Fraction
+from types import MappingProxyType
+
+import pytest
+
+from vertex_claude_magic import Claude, errors
+from vertex_claude_magic.settings.options import DEFAULTS, ENVIRONMENT, AskOptions, find_setting, merge
+
+MERGED = [
+    ({}, {}, "model", None),
+    ({"model": "opus"}, {}, "model", "opus"),
+    ({"model": "opus"}, {"model": "haiku"}, "model", "haiku"),
+    ({"model": "opus"}, {"model": None}, "model", "opus"),
+    ({"max_tokens": 5}, {"max_tokens": 9}, "max_tokens", 9),
+    ({"temperature": 0.5}, {"temperature": 0.0}, "temperature", 0.0),
+    ({"timeout": 60}, {"timeout": Fraction(1, 2)}, "timeout", Fraction(1, 2)),
+    ({"no_stream": True}, {"no_stream": False}, "no_stream", False),
+    ({"system": "a"}, {"system": "b"}, "system", "b"),
+    ({"stop": ["a"]}, {"stop": ["b"]}, "stop", ("a", "b")),
+    ({"stop": "ab"}, {"stop": "c"}, "stop", ("ab", "c")),
+    ({"beta": ("a",)}, {"beta": ()}, "beta", ("a",)),
+    ({"trusted_hosts": ["a"]}, {"trusted_hosts": "b"}, "trusted_hosts", ("a", "b")),
+    ({"set": {"a": 1, "b": 2}}, {"set": {"b": 3}}, "set", {"a": 1, "b": 3}),
+    ({"header": {"A": "1"}}, {"header": OrderedDict(B="2")}, "header", {"A": "1", "B": "2"}),
+    ({"label": {"a": "1"}}, {"label": MappingProxyType({"a": "2"})}, "label", {"a": "2"}),
+]
+
+
+@pytest.mark.parametrize(("session", "call", "name", "value"), MERGED)
+def test_values_replace_and_lists_and_mappings_add_up(session, call, name, value):
+    """The question's options over the session's; None says nothing."""
+    assert getattr(merge(merge(AskOptions(), session), call), name) == value
+
+
+def test_merging_leaves_the_session_as_it_is():
+    """Options are values."""
+    session = merge(AskOptions(), {"set": {"a": 1}, "stop": ["x"]})
+    merge(session, {"set": {"a": 2}, "stop": ["y"]})
+    assert (session.set, session.stop) == ({"a": 1}, ("x",))
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        session.model = "x"
+
+
+UNKNOWN = [
+    ("modle", "Did you mean model?"),
+    ("max_token", "Did you mean max_tokens?"),
+    ("max-tokens", "Did you mean max_tokens?"),
+    ("temprature", "Did you mean temperature?"),
+    ("systen", "Did you mean system?"),
+    ("zzz", "Known are allow_secrets, anthropic_version,"),
+    ("__class__", "Known are"),
+    ("x" * 500, "Known are"),
+]
+
+
+@pytest.mark.parametrize(("name", "cure"), UNKNOWN, ids=[row[0][:20] for row in UNKNOWN])
+def test_an_unknown_option_is_refused_with_the_nearest_name(name, cure):
+    """In the constructor and in every question."""
+    for work in (lambda: Claude(**{name: 1}), lambda: Claude().ask("Hello", **{name: 1})):
+        with pytest.raises(errors.OptionError) as caught:
+            work()
+        assert cure in caught.value.cure
+        assert len(str(caught.value)) < 500
+
+
+UNFIT = [
+    ("timeout", 0), ("timeout", -1), ("timeout", float("inf")), ("timeout", float("nan")), ("timeout", "60"),
+    ("timeout", True), ("format", "html"), ("format", 5), ("model", 5), ("region", ["us"]), ("project", {}),
+    ("base_url", b"http://127.0.0.1"), ("max_tokens", "5"), ("max_tokens", 5.5), ("max_tokens", True), ("top_k", 1.5),
+    ("temperature", "hot"), ("top_p", [1]), ("effort", 3), ("set", "a=1"), ("set", [("a", 1)]), ("header", "A: b"),
+    ("label", 5), ("stop", 5), ("beta", {"a": 1}), ("trusted_hosts", 3.5),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("name", "value"), UNFIT, ids=[f"{name}={value!r}" for name, value in UNFIT])
+def test_a_value_that_an_option_cannot_take_is_refused_by_name(name, value):
+    """One line that names the option, and a cure that shows what it takes."""
+    with pytest.raises(errors.OptionError) as caught:
+        merge(AskOptions(), {name: value})
+    assert name in str(caught.value) or "format" in str(caught.value)
+    assert caught.value.cure
+    assert isinstance(caught.value, ValueError)
+
+
+ORDER = [
+    ("model", {}, {}, {}, ("sonnet", "default")),
+    ("model", {"model": "opus"}, {}, {}, ("opus", "setting")),
+    ("model", {"model": "opus"}, {"model": "haiku"}, {}, ("haiku", "option")),
+    ("model", {"model": ""}, {"model": ""}, {}, ("sonnet", "default")),
+    ("region", {}, {}, {"CLOUD_ML_REGION": "eu"}, ("eu", "CLOUD_ML_REGION")),
+    ("region", {"region": "us"}, {}, {"CLOUD_ML_REGION": "eu"}, ("us", "setting")),
+    ("region", {"region": "us"}, {"region": "global"}, {"CLOUD_ML_REGION": "eu"}, ("global", "option")),
+    ("region", {}, {}, {"CLOUD_ML_REGION": ""}, ("global", "default")),
+    ("project", {}, {}, {}, (None, "default")),
+    ("project", {}, {}, {"GOOGLE_CLOUD_PROJECT": "g"}, ("g", "GOOGLE_CLOUD_PROJECT")),
+    ("project", {}, {}, {"GOOGLE_CLOUD_PROJECT": "g", "ANTHROPIC_VERTEX_PROJECT_ID": "a"},
+     ("a", "ANTHROPIC_VERTEX_PROJECT_ID")),
+    ("project", {"project": "s"}, {}, {"ANTHROPIC_VERTEX_PROJECT_ID": "a"}, ("s", "setting")),
+    ("base_url", {}, {}, {"ANTHROPIC_VERTEX_BASE_URL": "http://127.0.0.1:1/v1"},
+     ("http://127.0.0.1:1/v1", "ANTHROPIC_VERTEX_BASE_URL")),
+    ("base_url", {}, {}, {}, (None, "default")),
+    ("timeout", {}, {}, {}, (600.0, "default")),
+    ("timeout", {"timeout": 5}, {}, {}, (5, "setting")),
+    ("anthropic_version", {}, {}, {}, ("vertex-2023-10-16", "default")),
+    ("format", {}, {"format": "text"}, {}, ("text", "option")),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("name", "session", "call", "environment", "found"), ORDER)
+def test_the_option_beats_the_setting_beats_the_environment_beats_the_default(
+    monkeypatch, name, session, call, environment, found
+):
+    """And the place that gave the value is told."""
+    for variable, value in environment.items():
+        monkeypatch.setenv(variable, value)
+    assert find_setting(name, AskOptions(**session), AskOptions(**call)) == found
+
+
+class Credentials:
+    """Just enough of a google-auth object to name a project."""
+
+    project_id = "of-the-credentials"
+
+
+def test_the_project_of_the_credentials_comes_last(monkeypatch):
+    """After the option, the setting and the environment."""
+    claude = Claude(credentials=Credentials())
+    steps = [claude.request("Hi").project]
+    monkeypatch.setenv("GOOGLE_CLOUD_PROJECT", "of-the-environment")
+    steps.append(claude.request("Hi").project)
+    claude = Claude(credentials=Credentials(), project="of-the-setting")
+    steps += [claude.request("Hi").project, claude.request("Hi", project="of-the-option").project]
+    assert steps == ["of-the-credentials", "of-the-environment", "of-the-setting", "of-the-option"]
+
+
+def test_the_environment_points_a_bare_object_at_the_emulator(claude_emulator, monkeypatch):
+    """All of it, credentials included."""
+    for name, value in claude_emulator.environment.items():
+        monkeypatch.setenv(name, value)
+    assert Claude().ask("Hello").complete
+
+
+@pytest.mark.parametrize("model", ["sonnet", "opus", "haiku"])
+def test_a_family_means_its_newest_model_that_the_region_serves(model):
+    """So an older region gives an older model."""
+    newest = Claude(project="p", model=model).request("Hi").model
+    older = Claude(project="p", model=model, region="us-east5").request("Hi").model
+    assert newest != older
+    assert re.match(rf"claude-{model}-", newest)
+
+
+def test_every_name_with_a_variable_or_a_default_is_an_option():
+    """Tripwire: the two tables follow the options."""
+    known = {entry.name for entry in dataclasses.fields(AskOptions)}
+    assert known >= set(ENVIRONMENT) | set(DEFAULTS)

@@ -1,0 +1,114 @@
+"""A secret that was pasted into the wrong setting is refused before it is sent, and nothing of it is shown."""
+
+from __future__ import annotations
+
+import json
+import logging
+import traceback
+
+import pytest
+
+from vertex_claude_magic import Claude, errors
+from vertex_claude_magic.__main__ import main
+from vertex_claude_magic.settings.options import ENVIRONMENT, AskOptions, find_setting
+from vertex_claude_magic.settings.pasted import refuse_pasted
+
+# Invented, in the shapes of what Google and others issue; put together here so that no scanner takes them for real.
+LETTERS = "Zq7Kd3wRt9Lp2Xv"
+PEM = "-----BEGIN " + "PRIVATE KEY-----\n" + f"MIIEv{LETTERS}\n" * 20 + "-----END " + "PRIVATE KEY-----\n"
+SECRETS = {
+    "a private key": PEM,
+    "a private key in one line": PEM.replace("\n", "\\n"),
+    "JSON of a login": json.dumps({"type": "authorized_user", "refresh_token": "1//" + "0g" + LETTERS * 4}),
+    "indented JSON of a key": json.dumps({"type": "service_account", "private_key": PEM}, indent=2),
+    "JSON in quotes": "'" + json.dumps({"client_secret": LETTERS}) + "'",
+    "a refresh token": "1//" + "0g" + LETTERS * 4,
+    "a short refresh token": "1//" + "0g" + LETTERS,
+    "an access token": "ya" + "29." + LETTERS * 6,
+    "an access token and a line end": "ya" + "29." + LETTERS * 6 + "\n",
+    "a token behind a mark": "\ufeff" + "ya" + "29." + LETTERS,
+    "a header": "Bearer " + LETTERS * 3,
+    "an API key": "AI" + "za" + (LETTERS * 3)[:35],
+    "a client secret": "GOC" + "SPX-" + LETTERS * 2,
+    "a web token": ".".join(["ey" + "J" + LETTERS, "ey" + "J" + LETTERS * 3, LETTERS * 2]),
+    "a key of another service": "sk-" + "ant-" + LETTERS * 3,
+}
+SETTINGS = ["project", "region", "model", "base_url", "journal", "recording", "replay", "format", "effort",
+            "anthropic_version", "replay_pace", "models_file"]  # fmt: skip
+VARIABLES = [(name, variable) for name, variables in ENVIRONMENT.items() for variable in variables]
+
+
+def is_shown(text: str) -> bool:
+    return any(LETTERS[at : at + 8] in text for at in range(len(LETTERS) - 7))
+
+
+def everything_about(error: BaseException) -> str:
+    chain = [error, error.__cause__, error.__context__]
+    parts = [f"{vars(each)!r} {each.args!r}" for each in chain if each is not None]
+    return " ".join([*parts, *traceback.format_exception(error)])
+
+
+@pytest.mark.parametrize("secret", SECRETS.values(), ids=SECRETS)
+@pytest.mark.parametrize("name", SETTINGS)
+def test_a_secret_as_a_setting_of_a_client_is_named_and_not_shown(name, secret):
+    """Message, cure, attributes and what stands behind the error."""
+    with pytest.raises(errors.OptionError, match=f"^{name} seems to hold") as caught:
+        Claude(**{"access_token": "emulator", name: secret})
+    assert not is_shown(everything_about(caught.value))
+
+
+@pytest.mark.parametrize("secret", SECRETS.values(), ids=SECRETS)
+@pytest.mark.parametrize(("name", "variable"), VARIABLES)
+def test_a_secret_in_a_variable_is_named_by_its_variable(monkeypatch, name, variable, secret):
+    """Whoever reads it looks for the variable, not for a setting of ours."""
+    monkeypatch.setenv(variable, secret)
+    with pytest.raises(errors.OptionError, match=f"^{variable} seems to hold") as caught:
+        find_setting(name, AskOptions())
+    assert not is_shown(everything_about(caught.value))
+
+
+@pytest.mark.parametrize("secret", SECRETS.values(), ids=SECRETS)
+@pytest.mark.parametrize("variable", ["GOOGLE_CLOUD_PROJECT", "CLOUD_ML_REGION", "VERTEX_CLAUDE_JOURNAL"])
+def test_it_is_neither_sent_nor_printed_nor_logged(
+    claude_emulator, monkeypatch, capfd, caplog, tmp_path, variable, secret
+):
+    """A question, the doctor of the command line and its report, with every log on."""
+    caplog.set_level(logging.DEBUG)
+    for name, value in {**claude_emulator.environment, variable: secret}.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.delenv("ANTHROPIC_VERTEX_PROJECT_ID", raising=False)
+    with pytest.raises(errors.OptionError, match=f"^{variable} seems to hold"):
+        Claude().ask("hi")
+    assert claude_emulator.requests == []
+    report = tmp_path / "report.txt"
+    assert main(["doctor", "--report", str(report)]) != 0
+    shown = "".join(capfd.readouterr()) + caplog.text
+    assert variable in shown
+    assert not is_shown(shown + (report.read_text() if report.exists() else ""))
+
+
+@pytest.mark.parametrize("secret", SECRETS.values(), ids=SECRETS)
+def test_a_cell_shows_one_line_without_it(shell, monkeypatch, secret):
+    """As pasted on a magic's line of options, and as a variable."""
+    monkeypatch.setenv("CLOUD_ML_REGION", secret)
+    with pytest.raises(errors.OptionError) as caught:
+        shell.magics.claude("-q hi")
+    assert not is_shown(everything_about(caught.value))
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("project", "my-project-1"), ("project", "example.com:my-project"), ("project", "123456789012"),
+     ("region", "us-east5"), ("region", "us east5"), ("model", "claude-haiku-4-5@20251001"), ("model", "sonet"),
+     ("base_url", "https://gateway.example:8443/vertex/v1"), ("journal", "/home/me/a {b}/journal.db"),
+     ("journal", "~/" + "long/" * 80 + "journal.db"), ("recording", "lesson one.jsonl"), ("replay", "atuo")],
+)  # fmt: skip
+def test_a_usual_value_and_a_slip_of_the_hand_are_not_taken_for_a_secret(name, value):
+    """Whoever misspelt a name wants to see it, from the check that knows the name."""
+    refuse_pasted(name, value)
+
+
+@pytest.mark.parametrize("text", ["x" * 2_000, "Line one.\nLine two.", '{"role": "a reviewer"}'])
+def test_a_system_prompt_is_free_text(text):
+    """It is long, has lines and may be JSON; what it holds is looked through before it is sent."""
+    assert find_setting("system", AskOptions(system=text)).value == text

@@ -1,0 +1,119 @@
+"""TLS, proxies and .netrc: what the surroundings of the user may change about a request, and what they may not."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+from tls import GOOGLE, answer_tls, make_certificate, received, serving
+
+from vertex_claude_magic import Claude, errors
+from vertex_claude_magic.transport.retry import RetryPolicy
+
+if TYPE_CHECKING:
+    import socket
+    from pathlib import Path
+
+ONCE = RetryPolicy(retries=0)
+
+
+def client(base_url: str | None = None, **options) -> Claude:
+    settings = {"project": "p", "model": "haiku", "access_token": "t", "policy": ONCE, **options}
+    return Claude(base_url=base_url, **settings)
+
+
+@pytest.fixture
+def certificate(tmp_path) -> Path:
+    """A certificate for this machine and for Google's host that nobody has signed."""
+    return make_certificate(tmp_path)
+
+
+def test_a_certificate_that_nobody_signed_is_a_tls_error_and_never_tried_again(certificate):
+    """Case 34: the token is not sent, and the cure names the company's own CA file."""
+    notices: list[str] = []
+    seen: list[bytes] = []
+    with serving(lambda connection: answer_tls(connection, certificate, seen)) as port:
+        stream = client(f"https://127.0.0.1:{port}/v1", policy=RetryPolicy()).stream(
+            "Hello", notify=notices.append
+        )
+        with pytest.raises(errors.TLSError, match="certificate") as caught:
+            stream.reply  # noqa: B018 - reading it is the test
+    assert "REQUESTS_CA_BUNDLE" in caught.value.cure
+    assert (notices, seen) == ([], [])
+
+
+def test_plain_http_behind_an_https_address_is_a_tls_error():
+    """Case 34: it is not called a bad certificate, because there was none."""
+    with (
+        serving(lambda connection: connection.sendall(b"HTTP/1.1 400 Bad Request\r\n\r\n")) as port,
+        pytest.raises(errors.TLSError, match="TLS connection") as caught,
+    ):
+        client(f"https://127.0.0.1:{port}/v1").ask("Hello")
+    assert "certificate" not in caught.value.message
+
+
+def test_a_file_of_certificates_that_does_not_exist_is_named(monkeypatch, tmp_path):
+    """Case 34: the setting is wrong, not the host."""
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(tmp_path / "none.pem"))
+    with pytest.raises(errors.TLSError, match="trusted certificates") as caught:
+        client().ask("Hello")
+    assert "REQUESTS_CA_BUNDLE" in caught.value.cure
+
+
+def test_a_company_proxy_with_its_own_certificate_is_passed_and_the_netrc_file_is_not_asked(
+    certificate, monkeypatch, home
+):
+    """Cases 34 and 39: proxy and CA file of the surroundings hold for Google, and the token is still ours."""
+    for name in (".netrc", "_netrc"):
+        (home / name).write_text(f"machine {GOOGLE} login a password b\ndefault login c password d\n")
+        (home / name).chmod(0o600)
+    seen: list[bytes] = []
+
+    def proxy(connection: socket.socket) -> None:
+        seen.append(received(connection))
+        connection.sendall(b"HTTP/1.1 200 Connection established\r\n\r\n")
+        answer_tls(connection, certificate, seen)
+
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(certificate))
+    with serving(proxy) as port:
+        monkeypatch.setenv("HTTPS_PROXY", f"http://127.0.0.1:{port}")
+        claude = client(access_token="ours")
+        assert claude.ask("Hello").text == "yes"
+        claude.close()
+    tunnel, request = seen
+    assert tunnel.startswith(f"CONNECT {GOOGLE}:443".encode())
+    assert b"ours" not in tunnel
+    assert b"authorization: Bearer ours" in request
+
+
+def test_a_proxy_stands_before_every_other_host(monkeypatch):
+    """Case 34: the settings of the surroundings hold for real calls, and a dead proxy is named."""
+    monkeypatch.setenv("HTTPS_PROXY", "http://127.0.0.1:9")
+    with pytest.raises(errors.NetworkError, match="proxy did not let") as caught:
+        client().ask("Hello")
+    assert "NO_PROXY" in caught.value.cure
+
+
+def test_the_netrc_file_does_not_replace_the_token(claude_emulator, home):
+    """Case 39: a default entry is for browsers of other sites."""
+    for name in (".netrc", "_netrc"):
+        file = home / name
+        file.write_text("default login somebody password something\n")
+        file.chmod(0o600)
+    assert (
+        client(claude_emulator.base_url, project=claude_emulator.project, access_token="emulator")
+        .ask("Hello")
+        .complete
+    )
+    assert claude_emulator.requests[0].headers["authorization"] == "Bearer emulator"
+
+
+@pytest.mark.parametrize("name", ["HTTP_PROXY", "http_proxy", "ALL_PROXY"])
+def test_a_proxy_does_not_stand_before_loopback(claude_emulator, monkeypatch, name):
+    """Case 39: the emulator is reached directly."""
+    monkeypatch.setenv(name, "http://127.0.0.1:9")
+    assert (
+        client(claude_emulator.base_url, project=claude_emulator.project, access_token="emulator")
+        .ask("Hello")
+        .complete
+    )

@@ -1,0 +1,326 @@
+"""How requests are sent: connections, interrupts, proxies, TLS, the headers on the wire, and memory."""
+
+from __future__ import annotations
+
+import http.server
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+import pytest
+
+from vertex_claude_magic import Claude, ClaudeInterrupt, errors
+from vertex_claude_magic.emulator import Emulator, Fault, Reply
+from vertex_claude_magic.transport.retry import RetryPolicy
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+QUICK = RetryPolicy(first_wait=0.001, longest_backoff=0.002, silence=10)
+ANSWER = (
+    b'data: {"type": "message_start", "message": {"id": "m", "model": "claude-x"}}\n\n'
+    b'data: {"type": "content_block_delta", "index": 0, "delta": {"type": "text_delta", "text": "yes"}}\n\n'
+    b'data: {"type": "message_stop"}\n\n'
+)
+THREAD = "vertex-claude-send"
+
+
+def client(base_url: str, **options) -> Claude:
+    settings = {"project": "p", "model": "haiku", "access_token": "emulator", "policy": QUICK, **options}
+    return Claude(base_url=base_url, **settings)
+
+
+def of(emulator: Emulator, **options) -> Claude:
+    return client(emulator.base_url, project=emulator.project, **options)
+
+
+def eventually(holds: Callable[[], bool], seconds: float = 5.0) -> bool:
+    """Wait for something that another thread does."""
+    end = time.monotonic() + seconds
+    never = threading.Event()
+    while not holds() and time.monotonic() < end:
+        never.wait(0.005)
+    return holds()
+
+
+def sending_threads() -> list[threading.Thread]:
+    return [thread for thread in threading.enumerate() if thread.name == THREAD]
+
+
+class Watch:
+    """A clock that tells by its readings whether the main thread has begun to wait."""
+
+    def __init__(self) -> None:
+        self.readings = 0
+
+    def __call__(self) -> float:
+        self.readings += threading.current_thread() is threading.main_thread()
+        return time.monotonic()
+
+    def waiting(self) -> bool:
+        # One reading when the request is sent, one when its stream is made, then those of the wait.
+        return self.readings >= 3
+
+
+class Server(http.server.ThreadingHTTPServer):
+    """A small HTTP/1.1 server that counts its connections and answers every POST alike."""
+
+    daemon_threads = True
+
+    def __init__(self, status: int = 200) -> None:
+        self.status = status
+        self.connections: set[int] = set()
+        super().__init__(("127.0.0.1", 0), Handler)
+        self.base_url = f"http://127.0.0.1:{self.server_port}/v1"
+
+    def handle_error(self, *_) -> None:
+        """A client that hangs up is no news."""
+
+
+class Handler(http.server.BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True
+    server: Server
+
+    def do_POST(self) -> None:
+        self.server.connections.add(self.client_address[1])
+        self.rfile.read(int(self.headers["Content-Length"]))
+        kind, body = "text/event-stream", ANSWER
+        if self.server.status != 200:
+            kind, body = "application/json", b'{"error": {"code": 400, "message": "no"}}'
+        self.send_response(self.server.status)
+        self.send_header("Content-Type", kind)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *_) -> None:
+        pass
+
+
+@contextmanager
+def serving(status: int = 200) -> Iterator[Server]:
+    with Server(status) as server:
+        thread = threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True)
+        thread.start()
+        yield server
+        server.shutdown()
+        thread.join()
+
+
+@contextmanager
+def interrupt_when(holds: Callable[[], bool]) -> Iterator[None]:
+    """Press Ctrl-C in the main thread as soon as `holds`; what follows must end in under a second."""
+    pressed: list[float] = []
+
+    def press() -> None:
+        if eventually(holds):
+            pressed.append(time.monotonic())
+            os.kill(os.getpid(), signal.SIGINT)
+
+    thread = threading.Thread(target=press)
+    thread.start()
+    yield
+    ended = time.monotonic()
+    thread.join()
+    assert pressed
+    assert ended - pressed[0] < 1.0
+
+
+def test_twenty_questions_share_one_connection():
+    """A finished answer gives its connection back before the next question needs it."""
+    with serving() as server:
+        claude = client(server.base_url)
+        assert [claude.ask("Hello").text for _ in range(20)] == ["yes"] * 20
+        assert len(server.connections) == 1
+        claude.close()
+
+
+def test_a_refused_request_gives_its_connection_back_whole():
+    """Cleaning up after an error does not shut a connection that somebody else may use by then."""
+    with serving(400) as server:
+        claude = client(server.base_url)
+        for _ in range(5):
+            with pytest.raises(errors.BadRequest):
+                claude.ask("Hello")
+        assert len(server.connections) == 1
+        claude.close()
+
+
+def test_no_thread_is_left_when_the_answer_is_there(claude_emulator):
+    """One thread a request, and it ends with it."""
+    of(claude_emulator).ask("Hello")
+    assert eventually(lambda: not sending_threads())
+
+
+def test_leaving_the_with_block_closes_the_socket(claude_emulator):
+    """The server sees the client go, and the sending thread ends."""
+    claude_emulator.fail(Fault(stall_after=700))
+    with of(claude_emulator).stream("Hello") as stream:
+        assert next(iter(stream)).type == "message_start"
+    assert stream.done
+    assert eventually(lambda: not sending_threads())
+
+
+def test_an_answer_whose_connection_does_not_end_lets_go_of_it(claude_emulator):
+    """The last event ends the answer; nobody waits for the rest, and the thread ends."""
+    claude_emulator.answer(Reply(content=ANSWER, fault=Fault(stall_after=len(ANSWER))))
+    assert of(claude_emulator).ask("Hello").text == "yes"
+    assert eventually(lambda: not sending_threads())
+
+
+def test_an_abandoned_stream_closes_itself(claude_emulator):
+    """Dropping the last reference is enough."""
+    claude_emulator.fail(Fault(stall_after=700))
+    stream = of(claude_emulator).stream("Hello")
+    assert next(iter(stream)).type == "message_start"
+    del stream
+    assert eventually(lambda: not sending_threads())
+
+
+INTERRUPTED = [
+    ("waiting for the status line", Fault(delay=30)),
+    ("waiting for the first event", Fault(first_event_delay=30)),
+    ("reading", Fault(stall_after=700)),
+    ("waiting to try again", Fault(status=503, headers={"Retry-After": "30"})),
+]
+
+
+@pytest.mark.parametrize("fault", [row[1] for row in INTERRUPTED], ids=[row[0] for row in INTERRUPTED])
+def test_an_interrupt_ends_any_wait_in_under_a_second(claude_emulator, fault):
+    """Case 22: the socket is closed, the thread ends, and the next question is answered."""
+    watch = Watch()
+    claude = of(claude_emulator, clock=watch)
+    claude_emulator.fail(fault)
+    pressed = interrupt_when(lambda: watch.waiting() and bool(claude_emulator.requests))
+    with pressed, pytest.raises(ClaudeInterrupt, match="Stopped before an answer arrived"):
+        claude.ask("Hello")
+    assert eventually(lambda: not sending_threads())
+    assert claude.ask("Hello").complete
+    assert len(claude_emulator.requests) == 2
+
+
+def test_an_interrupt_keeps_the_partial_answer(claude_emulator):
+    """Case 22: it is on the exception, marked as incomplete."""
+    claude_emulator.answer("Once upon a time. " * 40)
+    claude_emulator.fail(Fault(stall_after=900))
+    watch = Watch()
+    stream = of(claude_emulator, clock=watch).stream("Hello")
+    next(event for event in stream if event.text)
+    watch.readings = 0
+    with interrupt_when(watch.waiting), pytest.raises(ClaudeInterrupt) as caught, stream:
+        list(stream)
+    reply = caught.value.reply
+    assert reply.text.startswith("Once")
+    assert not reply.complete
+    assert reply.stop_reason is None
+    assert isinstance(caught.value, KeyboardInterrupt)
+
+
+def test_an_interrupt_while_the_caller_draws_keeps_the_partial_answer(claude_emulator):
+    """Case 22: leaving the with block closes the connection and adds what had arrived."""
+    claude_emulator.answer("Once upon a time. " * 40)
+    claude_emulator.fail(Fault(stall_after=900))
+    stream = of(claude_emulator).stream("Hello")
+    next(event for event in stream if event.text)
+    with pytest.raises(ClaudeInterrupt) as caught, stream:
+        signal.raise_signal(signal.SIGINT)
+    assert caught.value.reply.text.startswith("Once")
+    assert eventually(lambda: not sending_threads())
+
+
+def test_an_interrupt_while_connecting_ends_at_once():
+    """Case 22: a host whose queue is full lets a connection wait; nobody waits with it."""
+    with socket.create_server(("127.0.0.1", 0), backlog=0) as server:
+        address = server.getsockname()
+        queued = [socket.socket() for _ in range(8)]
+        for one in queued:
+            one.setblocking(False)
+            one.connect_ex(address)
+        watch = Watch()
+        claude = client(f"http://127.0.0.1:{address[1]}/v1", policy=RetryPolicy(connect=0.3), clock=watch)
+        with interrupt_when(watch.waiting), pytest.raises(ClaudeInterrupt):
+            claude.ask("Hello")
+        assert eventually(lambda: not sending_threads())
+        for one in queued:
+            one.close()
+
+
+def test_an_interrupt_ends_counting_tokens_too(claude_emulator):
+    """Case 22, for the call that counts."""
+    claude_emulator.fail(Fault(delay=30))
+    watch = Watch()
+    claude = of(claude_emulator, clock=watch)
+    with (
+        interrupt_when(lambda: watch.waiting() and bool(claude_emulator.requests)),
+        pytest.raises(ClaudeInterrupt),
+    ):
+        claude.count("Hello")
+
+
+def test_two_interrupts_in_a_row_do_not_hang(claude_emulator):
+    """Case 23: the second one finds everything closed."""
+    claude_emulator.fail(Fault(stall_after=700))
+    watch = Watch()
+    stream = of(claude_emulator, clock=watch).stream("Hello")
+    with (
+        interrupt_when(lambda: watch.waiting() and bool(claude_emulator.requests)),
+        pytest.raises(ClaudeInterrupt),
+    ):
+        list(stream)
+    with pytest.raises(KeyboardInterrupt):
+        signal.raise_signal(signal.SIGINT)
+    with pytest.raises(errors.StreamInterrupted):
+        stream.reply  # noqa: B018 - reading it is the test
+    assert eventually(lambda: not sending_threads())
+
+
+EXITING = """
+import sys
+from vertex_claude_magic import Claude
+stream = Claude(project="emulator-project", base_url=sys.argv[1], access_token="emulator", model="haiku").stream("Hi")
+next(iter(stream))
+"""
+
+
+def test_an_interpreter_that_exits_with_an_open_stream_says_nothing(claude_emulator):
+    """Case 24: no traceback, no wait, exit code 0."""
+    claude_emulator.fail(Fault(stall_after=700))
+    command = [sys.executable, "-W", "error", "-c", EXITING, claude_emulator.base_url]
+    done = subprocess.run(command, capture_output=True, timeout=20, check=False)
+    assert (done.returncode, done.stdout, done.stderr) == (0, b"", b"")
+
+
+def test_a_refused_connection_is_tried_again_and_named():
+    """Case 34: nothing was sent, so it may be sent again; each wait is announced."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+    notices: list[str] = []
+    stream = client(f"http://127.0.0.1:{port}/v1").stream("Hello", notify=notices.append)
+    with pytest.raises(errors.NetworkError, match=f"127.0.0.1:{port} refused the connection"):
+        stream.reply  # noqa: B018 - reading it is the test
+    assert len(notices) == 2
+    assert all(notice.startswith("retrying in 0.0 s (") for notice in notices)
+
+
+def test_a_connection_lost_before_the_status_line_is_tried_again(claude_emulator):
+    """Nothing of a reply had come."""
+    claude_emulator.fail(Fault(drop=True))
+    assert of(claude_emulator).ask("Hello").complete
+    assert len(claude_emulator.requests) == 2
+    assert len({request.raw for request in claude_emulator.requests}) == 1
+
+
+def test_a_name_that_does_not_resolve_is_named():
+    """Case 34: the region's spelling is what is wrong most often."""
+    with pytest.raises(
+        errors.NetworkError, match=r"us-esat5-aiplatform.googleapis.com was not found"
+    ) as caught:
+        Claude(project="p", region="us-esat5", model="claude-x", access_token="t", policy=QUICK).ask("Hello")
+    assert "region" in caught.value.cure

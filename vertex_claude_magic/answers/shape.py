@@ -1,0 +1,416 @@
+"""What an answer must look like, and the reading of one: from a type, a JSON schema or "df".
+
+The schema has an object at its root, because a tool's input must be one: a list travels under the key
+`items`, any other value under `value`. Reading takes valid JSON whichever way it comes.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import inspect
+import json
+import re
+import warnings
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import islice
+from typing import Any, NoReturn
+
+from vertex_claude_magic.answers.schema import is_closed, references, rooted_schema, wire_schema
+from vertex_claude_magic.answers.types import TYPE_CURE, adapted, is_frame_type, type_name
+from vertex_claude_magic.answers.unfence import unfenced
+from vertex_claude_magic.errors import MissingExtra, OptionError
+from vertex_claude_magic.text import message_of, quote
+
+__all__ = ["Misfit", "Shape", "shape_of"]
+
+_LONGEST_PROBLEM = 300
+_SHOWN_PROBLEMS = 3
+_ADVISED_PROBLEMS = 20
+_COUNTED_PROBLEMS = 1_000
+_LONGEST_QUOTE = 60
+_TOO_DEEP = "it is nested too deeply"
+_MOST_CANDIDATES = 50
+_MOST_OPENINGS = 1_000
+_FENCE = re.compile(r"[ ]{0,3}(`{3,}|~{3,})")
+_OPENING = re.compile(r"[\[{]")
+_OPENINGS = re.compile(r"[\[{\s]*")
+_KEYWORDS = {"$ref", "allOf", "anyOf", "const", "enum", "if", "items", "not", "oneOf", "pattern", "patternProperties",
+             "prefixItems", "properties", "required", "additionalProperties", "type"}  # fmt: skip
+
+
+class Misfit(ValueError):
+    """A value is not what was asked for.
+
+    `problem` is one line for people, at most 300 characters; `advice` is what the model is told, so that it
+    can give the answer again. There may be more problems (`count`) than are told.
+
+    >>> Misfit(["items[2].population: Field required"]).problem
+    'items[2].population: Field required'
+    """
+
+    def __init__(self, problems: Sequence[str], count: int = 0) -> None:
+        count = max(count, len(problems))
+        shown = problems[:_SHOWN_PROBLEMS]
+        more = f"; and {count - len(shown)} more" if count > len(shown) else ""
+        room = (_LONGEST_PROBLEM - len(more)) // len(shown) - len("; ")
+        self.problem = "; ".join(quote(each, room) for each in shown) + more
+        listed = "\n".join(f"- {quote(each, _LONGEST_PROBLEM)}" for each in problems[:_ADVISED_PROBLEMS])
+        rest = count - _ADVISED_PROBLEMS
+        self.advice = (
+            f"That answer does not fit what was asked for:\n{listed}\n{f'- and {rest} more' if rest > 0 else ''}\n"
+            "Give the whole answer again, corrected, and nothing else."
+        ).replace("\n\n", "\n")
+        super().__init__(self.problem)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Shape:
+    """What an answer must look like.
+
+    Args:
+        name: What it is for people, such as `list[City]`.
+        schema: The JSON schema that goes out, an object at its root.
+        strict: Whether structured outputs can carry all that the type allows; else a tool or words must ask.
+        key: The key under which a value travels that is no object itself, or empty.
+        validate: Turns decoded JSON into the data; raises `Misfit`.
+    """
+
+    name: str
+    schema: Mapping[str, Any]
+    strict: bool
+    key: str = ""
+    validate: Callable[[Any], Any] = field(repr=False)
+
+    def take(self, value: Any) -> Any:
+        """Return the data of a decoded JSON value, whether it travels under its key or bare.
+
+        Raises:
+            Misfit: it is something else.
+        """
+        if not (self.key and isinstance(value, Mapping) and set(value) == {self.key}):
+            return self.validate(value)
+        try:
+            return self.validate(value[self.key])
+        except Misfit as misfit:
+            try:
+                return self.validate(value)
+            except Misfit:
+                raise misfit from None
+
+    def read(self, text: str) -> Any:
+        """Return the data in the text of an answer: bare JSON, fenced, or with prose around it.
+
+        Raises:
+            Misfit: there is no JSON in it that fits.
+        """
+        tried: list[tuple[int, Misfit]] = []
+        for size, value in islice(_candidates(text), _MOST_CANDIDATES):
+            try:
+                return self.take(value)
+            except Misfit as misfit:  # noqa: PERF203 - one try for each candidate
+                tried.append((size, misfit))
+        if not tried:
+            raise Misfit([_no_json(text)])
+        # The largest is the answer that was meant; a smaller one may be a bracket in the prose.
+        raise max(tried, key=lambda pair: pair[0])[1]
+
+    def instruction(self) -> str:
+        """Return what a model is told that can be asked in no other way."""
+        schema = json.dumps(self.schema, ensure_ascii=False)
+        return f"Answer with JSON alone, without a word before or after it, that fits this JSON schema:\n{schema}"
+
+
+def _no_constant(name: str) -> NoReturn:
+    raise ValueError(f"{name} is no value of JSON")
+
+
+_DECODER = json.JSONDecoder(parse_constant=_no_constant)
+
+
+def _candidates(text: str) -> Iterator[tuple[int, Any]]:
+    """Yield the JSON values that a text may mean, the likeliest first, each with its length."""
+    for each in dict.fromkeys(_whole_texts(text)):
+        try:
+            yield len(each), _DECODER.decode(each.strip())
+        except (ValueError, RecursionError):
+            continue
+        if each is text:
+            return
+    position = 0
+    for _ in range(_MOST_OPENINGS):
+        opening = _OPENING.search(text, position)
+        if opening is None:
+            return
+        start = opening.start()
+        try:
+            value, position = _DECODER.raw_decode(text, start)
+        except json.JSONDecodeError as error:
+            first = _OPENINGS.match(text, start).end()  # type: ignore[union-attr] # it can match nothing
+            if error.pos > first and text[first] == '"':
+                return  # Broken JSON: a value inside it is not the answer.
+            position = max(start + 1, error.pos)
+        except (ValueError, RecursionError):
+            return
+        else:
+            yield position - start, value
+
+
+def _whole_texts(text: str) -> Iterator[str]:
+    yield text
+    if not text.lstrip().startswith(("`" * 20, "~" * 20)):
+        yield unfenced(text)
+    yield from _fenced(text)
+
+
+def _fenced(text: str) -> Iterator[str]:
+    """Yield what stands in code fences, also where the last one was never closed."""
+    fence = ""
+    inside: list[str] = []
+    for line in text.splitlines(keepends=True) if "```" in text or "~~~" in text else ():
+        found = _FENCE.match(line)
+        if not fence and found:
+            fence, inside = found[1], []
+        elif fence and found and found[1].startswith(fence):
+            yield "".join(inside)
+            fence = ""
+        elif fence:
+            inside.append(line)
+    if fence:
+        yield "".join(inside)
+
+
+def _no_json(text: str) -> str:
+    if not text.strip():
+        return "there is no answer"
+    try:
+        _DECODER.decode(text.strip())
+    except RecursionError:
+        return _TOO_DEEP
+    except json.JSONDecodeError as error:
+        cut = error.pos >= len(text.strip()) or error.msg.startswith("Unterminated")
+        return f"{'the JSON ends too early' if cut else 'it is not JSON'}: {quote(text, _LONGEST_QUOTE)}"
+    except ValueError as error:
+        return str(error)
+    return "it is not JSON"
+
+
+def shape_of(kind: Any) -> Shape:
+    """Return the shape of a type, of a JSON schema (a dict), or of "df" (a data frame).
+
+    Raises:
+        OptionError: it is no type that has a JSON schema.
+        MissingExtra: pydantic or pandas is not installed.
+
+    >>> shape_of({"type": "array", "items": {"type": "integer"}}).take({"items": [1, 2]})
+    [1, 2]
+    """
+    if (isinstance(kind, str) and kind == "df") or is_frame_type(kind):
+        return _frame_shape()
+    return _schema_shape(kind) if isinstance(kind, Mapping) else _type_shape(kind)
+
+
+def _frame_shape() -> Shape:
+    from vertex_claude_magic.frames.make import FRAME_SCHEMA, frame_of_json, need_pandas
+
+    need_pandas()
+
+    def validate(value: Any) -> Any:
+        data = json.loads(_json_text(value))
+        try:
+            return frame_of_json(data)
+        except ValueError as error:
+            raise Misfit([str(error)]) from None
+
+    return Shape(name="data frame", schema=FRAME_SCHEMA, strict=True, validate=validate)
+
+
+def _schema_shape(given: Mapping[str, Any]) -> Shape:
+    import jsonschema
+    from referencing import Registry
+
+    schema = _plain(given)
+    kind: Any = jsonschema.validators.validator_for(schema, default=jsonschema.Draft202012Validator)
+    try:
+        kind.check_schema(schema)
+    except (jsonschema.SchemaError, RecursionError) as error:
+        where = _place(getattr(error, "absolute_path", ()))
+        raise _no_schema(f"{where}{getattr(error, 'message', _TOO_DEEP)}") from None
+    # An empty registry: a reference to another host is never fetched.
+    validator = kind(schema, registry=Registry())
+    rooted, key = rooted_schema(schema)
+
+    def validate(value: Any) -> Any:
+        data = json.loads(_json_text(value))
+        if problems := _applied(validator, data, key):
+            raise Misfit(problems)
+        return data
+
+    return _made(
+        quote(str(schema.get("title") or "JSON of the schema"), _LONGEST_QUOTE), rooted, key, validate
+    )
+
+
+def _applied(validator: Any, data: Any, key: str) -> list[str]:
+    try:
+        found = list(islice(validator.iter_errors(data), _COUNTED_PROBLEMS))
+    except Exception as error:  # noqa: BLE001 - endless recursion of the user's schema
+        return [f"the schema cannot be applied: {type(error).__name__}"]
+    return [_schema_problem(error, key) for error in found]
+
+
+def _schema_problem(error: Any, key: str) -> str:
+    place = _place((key, *error.absolute_path))
+    wanted = quote(json.dumps(error.validator_value, default=str)[:200], _LONGEST_QUOTE)
+    if error.validator == "required":
+        missing = [name for name in error.validator_value if name not in error.instance]
+        return f"{place}{quote(', '.join(missing), _LONGEST_QUOTE)} missing"
+    texts = {"type": f"should be of type {wanted}", "enum": f"should be one of {wanted}"}
+    return f"{place}{texts.get(error.validator, f'does not meet {error.validator} {wanted}')}{_but(error.instance)}"
+
+
+def _plain(schema: Mapping[str, Any]) -> dict[str, Any]:
+    try:
+        plain: dict[str, Any] = json.loads(json.dumps(schema, allow_nan=False))
+        foreign = [each for each in references(plain) if not each.startswith("#")]
+    except (TypeError, ValueError, RecursionError) as error:
+        raise _no_schema(str(error)) from error
+    if foreign:
+        raise _no_schema(f"{foreign[0]} is another document")
+    if not _KEYWORDS & plain.keys():
+        raise _no_schema("it says nothing of a type")
+    return plain
+
+
+def _no_schema(why: str) -> OptionError:
+    return OptionError(
+        f"The dict is no JSON schema that can be used: {quote(why, 120)}.",
+        cure='Give one such as {"type": "object", "properties": {...}}.',
+    )
+
+
+def _type_shape(kind: Any) -> Shape:
+    try:
+        from pydantic import TypeAdapter
+        from pydantic.json_schema import PydanticJsonSchemaWarning
+    except ImportError:
+        raise MissingExtra(
+            "Typed answers need pydantic.", cure='Run: pip install "vertex-claude-magic[data]"'
+        ) from None
+    if inspect.isroutine(kind) or isinstance(kind, str):
+        raise OptionError(f"{_named(kind)} is no type of answer.", cure=TYPE_CURE)
+    try:
+        adapter: Any = TypeAdapter(adapted(kind))
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", PydanticJsonSchemaWarning)
+            rooted, key = rooted_schema(adapter.json_schema())
+    except Exception as error:
+        why = quote(message_of(error).strip().partition("\n")[0].removesuffix("."), 120)
+        raise OptionError(f"{_named(kind)} has no JSON schema: {why}.", cure=TYPE_CURE) from error
+    # Pydantic names a field that is an Iterable or Iterator so; its values come as they are iterated.
+    lazy = "'type': 'generator'" in str(adapter.core_schema)
+    return _made(_named(kind), rooted, key, lambda value: _validated(adapter, value, key, lazy=lazy))
+
+
+def _named(kind: Any) -> str:
+    try:
+        return quote(type_name(kind), _LONGEST_QUOTE)
+    except Exception:  # noqa: BLE001 - even a repr may fail
+        return "that"
+
+
+def _validated(adapter: Any, value: Any, key: str, *, lazy: bool) -> Any:
+    from pydantic import ValidationError
+
+    text = _json_text(value)
+    try:
+        # JSON's own mode: a date is a text there, and a tuple a list, also for strict models.
+        data = adapter.validate_json(text)
+        return _iterated(data) if lazy else data
+    except ValidationError as error:
+        problems, count = _pydantic_problems(error, key), error.error_count()
+    except RecursionError:
+        problems, count = [_TOO_DEEP], 1
+    except Exception as error:  # noqa: BLE001 - a validator of the user's own may raise anything
+        problems, count = [_check_failed(error)], 1
+    raise Misfit(problems, count)
+
+
+def _iterated(value: Any) -> Any:
+    """Return a value whose iterators are lists, checked to the end.
+
+    Raises:
+        ValidationError: an element is not of its type.
+    """
+    if type(value).__name__ == "ValidatorIterator" or type(value) is list:
+        return [_iterated(each) for each in value]
+    if isinstance(value, dict):
+        return {name: _iterated(each) for name, each in value.items()}
+    if dataclasses.is_dataclass(value) or hasattr(type(value), "model_fields"):
+        names = getattr(type(value), "model_fields", None) or [
+            each.name for each in dataclasses.fields(value)
+        ]
+        for name in names:
+            # Past __setattr__, because the class may be frozen.
+            object.__setattr__(value, name, _iterated(getattr(value, name)))
+    return value
+
+
+def _pydantic_problems(error: Any, key: str) -> list[str]:
+    try:
+        found = error.errors(include_url=False, include_context=False)[:_ADVISED_PROBLEMS]
+    except Exception as failure:  # noqa: BLE001 - the text of a user's error may fail
+        return [_check_failed(failure)]
+    if found[0]["type"] == "json_invalid":
+        return [_TOO_DEEP]
+    return [f"{_place((key, *each['loc']))}{_message(each['msg'])}{_but(each['input'])}" for each in found]
+
+
+def _message(text: str) -> str:
+    return text[:_LONGEST_PROBLEM].removeprefix("Value error, ").removeprefix("Assertion failed, ")
+
+
+def _check_failed(error: Exception) -> str:
+    return f"a check of it failed: {quote(message_of(error), 200)} ({type(error).__name__})"
+
+
+def _but(value: Any) -> str:
+    """Return what stands there, where it is short enough to be worth saying."""
+    if isinstance(value, (dict, list)):
+        return ""
+    shown = value[: _LONGEST_QUOTE * 2] if isinstance(value, str) else value
+    return f", not {quote(json.dumps(shown, ensure_ascii=False, default=str), _LONGEST_QUOTE)}"
+
+
+def _place(path: Iterable[Any]) -> str:
+    place = ""
+    for step in path:
+        if isinstance(step, int):
+            place += f"[{step}]"
+        elif step:
+            place += f"{'.' if place else ''}{quote(str(step), 40)}"
+    return f"{quote(place, 120)}: " if place else ""
+
+
+def _json_text(value: Any) -> str:
+    """Return a value as JSON, without lone surrogates, which no text outside of Python can hold."""
+    try:
+        text = json.dumps(value, ensure_ascii=False, allow_nan=False)
+    except RecursionError:
+        raise Misfit([_TOO_DEEP]) from None
+    except (TypeError, ValueError):
+        raise Misfit(["it holds a value that JSON has not, such as NaN or an infinite number"]) from None
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    return text
+
+
+def _made(name: str, schema: Mapping[str, Any], key: str, validate: Callable[[Any], Any]) -> Shape:
+    strict, wire = is_closed(schema), schema
+    try:
+        wire = wire_schema(schema) if strict else schema
+    except ValueError:
+        strict = False
+    return Shape(name=name, schema=wire, strict=strict, key=key, validate=validate)

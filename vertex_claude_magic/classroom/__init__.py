@@ -1,0 +1,1 @@
+"""What failed in a cell, and the question about it."""

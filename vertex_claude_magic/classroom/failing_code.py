@@ -1,0 +1,253 @@
+"""Where an error was raised: the steps of its traceback that are the user's own code, and their source.
+
+The user's own code is in notebook cells, in files that are not installed, and in strings that `exec`, `eval`
+or a magic such as `%%time` compiled. Nothing of the user's is called; strings are compiled and never run.
+"""
+
+from __future__ import annotations
+
+import ast
+import linecache
+import re
+import warnings
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path, PurePath
+from types import CodeType
+from typing import TYPE_CHECKING, Literal
+
+from vertex_claude_magic.prompts.values.exceptions import is_library_file, short_name
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from types import FrameType, TracebackType
+
+__all__ = ["Place", "Source", "places", "source_at", "source_of"]
+
+# What IPython's %time and %timeit call the code that they were given.
+_TIMED = frozenset({"<timed exec>", "<timed eval>", "<magic-timeit>"})
+_MOST_LINES = 120
+_AROUND = 30
+_MOST_STRINGS, _LONGEST_STRING, _LONGEST_NAME = 50, 100_000, 500
+# The magics whose code has those names.
+_TIMING = re.compile(r"%{1,2}time(?:it)?\b")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Place:
+    """A step of a traceback in the user's own code.
+
+    Args:
+        step: The step.
+        kind: Where the code is.
+        text: The whole source as its user wrote it; empty if nobody knows it.
+        line: The line of `text` that was running, from 1; 0 if it is not known.
+        parsed: The source that Python compiled, for the names in it, and the line there.
+    """
+
+    step: TracebackType
+    kind: Literal["cell", "file", "string"]
+    text: str
+    line: int
+    parsed: tuple[str, int]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Source:
+    """The part of a file or a string that failed.
+
+    Args:
+        name: The file as it is told, or `a string`.
+        kind: What it is.
+        function: The function that holds the line; empty at the top level.
+        text: Its lines.
+        about: Which lines these are and which of them failed.
+    """
+
+    name: str
+    kind: str
+    function: str
+    text: str
+    about: str
+
+
+def places(traceback: TracebackType | None, cell_of: Callable[[str], str | None]) -> list[Place]:
+    """Return the steps of a traceback that are the user's own, in the order of the calls.
+
+    Args:
+        traceback: The first step.
+        cell_of: Returns the source of the cell that was compiled under a file name, None for other files.
+    """
+    found: list[Place] = []
+    before: FrameType | None = None
+    for step in _steps(traceback):
+        place = _place(step, cell_of, found, before)
+        before = step.tb_frame
+        if place is not None:
+            found.append(place)
+    return found
+
+
+def _steps(traceback: TracebackType | None) -> Iterator[TracebackType]:
+    while traceback is not None:
+        yield traceback
+        traceback = traceback.tb_next
+
+
+def _place(
+    step: TracebackType, cell_of: Callable[[str], str | None], found: list[Place], before: FrameType | None
+) -> Place | None:
+    frame, line = step.tb_frame, step.tb_lineno
+    filename = frame.f_code.co_filename
+    if filename in _TIMED:
+        # A function that was made in an earlier cell of this kind cannot be found again.
+        timed = bool(found) and found[-1].kind == "cell" and _TIMING.search(_magic_line(found[-1]))
+        return _timed_place(step, found[-1]) if timed else None
+    cell = cell_of(filename)
+    if cell is not None:
+        parsed = "".join(linecache.getlines(filename)) or cell
+        return Place(step=step, kind="cell", text=cell, line=line, parsed=(parsed, line))
+    if is_library_file(filename):
+        return None
+    if filename.startswith("<"):
+        text = _string_source(frame, before)
+        return Place(step=step, kind="string", text=text, line=line if text else 0, parsed=(text, line))
+    linecache.checkcache(filename)
+    text = "".join(linecache.getlines(filename, frame.f_globals))
+    return Place(step=step, kind="file", text=text, line=line if text else 0, parsed=(text, line))
+
+
+def _magic_line(cell: Place) -> str:
+    """Return the line of a cell that calls its magic: the first of a `%%` cell, else the one that was running."""
+    whole = cell.text.lstrip()
+    return (
+        whole.partition("\n")[0]
+        if whole.startswith("%%")
+        else cell.text.split("\n")[cell.line - 1 : cell.line][0]
+    )
+
+
+def _timed_place(step: TracebackType, cell: Place) -> Place:
+    """Return the place in the cell: the body of `%%time` begins below its line, the code of `%time` on it."""
+    lines = cell.text.split("\n")
+    below = cell.text.lstrip().startswith("%%")
+    first = (
+        next((number for number, line in enumerate(lines, 1) if line.strip()), 1) if below else cell.line - 1
+    )
+    line = min(first + step.tb_lineno, len(lines))
+    body = "\n".join(lines[first:]) if below else _after_options(lines[line - 1])
+    return Place(step=step, kind="cell", text=cell.text, line=line, parsed=(body, step.tb_lineno))
+
+
+def _after_options(line: str) -> str:
+    """Return the code on the line of a magic: the longest end of the line that Python can read."""
+    words = line.split(" ")
+    for start in range(len(words)):
+        end = " ".join(words[start:]).strip()
+        with suppress(SyntaxError, ValueError, MemoryError, RecursionError):
+            ast.parse(end)
+            return end
+    return ""
+
+
+def _string_source(frame: FrameType, before: FrameType | None) -> str:
+    """Return the string that a frame's code was compiled from; empty if the caller does not name it.
+
+    It is a constant or a variable of the caller, or in a file that one of them names, and it compiles to the
+    same code.
+    """
+    if before is None:
+        return ""
+    code = before.f_code
+    names = (*code.co_varnames, *code.co_names, *code.co_freevars)
+    named = (before.f_locals.get(name, before.f_globals.get(name)) for name in names)
+    values = [
+        value for value in (*code.co_consts, *named) if type(value) is str or isinstance(value, PurePath)
+    ]
+    for value in values[:_MOST_STRINGS]:
+        for text in (value, _read(value)):
+            if type(text) is str and len(text) <= _LONGEST_STRING and _compiles_to(text, frame.f_code):
+                return text
+    return ""
+
+
+def _read(name: str | PurePath) -> str:
+    """Return a file of code, as in `exec(open(name).read())`; empty if there is none of this name."""
+    if len(str(name)) > _LONGEST_NAME:
+        return ""
+    with suppress(OSError, ValueError):
+        path = Path(name)
+        if path.is_file() and path.stat().st_size <= _LONGEST_STRING:
+            return path.read_text(encoding="utf-8")
+    return ""
+
+
+def _compiles_to(text: str, code: CodeType) -> bool:
+    for mode in ("exec", "eval"):
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                found = compile(
+                    text.lstrip(" \t") if mode == "eval" else text, code.co_filename, mode, dont_inherit=True
+                )
+        except (SyntaxError, ValueError, MemoryError, OverflowError, RecursionError):
+            continue
+        if any(each == code for each in _codes(found)):
+            return True
+    return False
+
+
+def _codes(code: CodeType) -> Iterator[CodeType]:
+    yield code
+    for constant in code.co_consts:
+        if isinstance(constant, CodeType):
+            yield from _codes(constant)
+
+
+def source_of(place: Place) -> Source | None:
+    """Return what to send of a place in a file or a string; None for a cell, and where the source is not known."""
+    if place.kind == "cell" or not place.text.strip():
+        return None
+    name = short_name(place.step.tb_frame.f_code.co_filename) if place.kind == "file" else "string"
+    changed = place.kind == "file" and not _compiles_to(place.text, place.step.tb_frame.f_code)
+    return source_at(name, place.kind, place.text, place.line, changed=changed)
+
+
+def source_at(name: str, kind: str, text: str, line: int, *, changed: bool = False) -> Source:
+    r"""Return the function around a line, or the lines around it at the top level.
+
+    >>> source_at("a.py", "file", "x = 1\ndef f():\n    return x\n", 3).about
+    'lines 2 to 3, failed in line 3'
+    """
+    lines = text.split("\n")
+    function, first, last = _function_at(text, line) or ("", line - _AROUND, line + _AROUND)
+    if last - first >= _MOST_LINES:
+        first, last = max(first, line - _AROUND), min(last, line + _AROUND)
+    first, last = max(first, 1), min(last, len(lines))
+    about = f"lines {first} to {last}, failed in line {line}" + (
+        ", changed since it was loaded" if changed else ""
+    )
+    body = "\n".join(lines[first - 1 : last]).strip("\n").rstrip()
+    whole = f"Python {kind}" if kind == "file" else "code in a string"
+    return Source(name=name, kind=whole, function=function, text=body, about=about)
+
+
+def _function_at(text: str, line: int) -> tuple[str, int, int] | None:
+    """Return name, first and last line of the outermost function around a line; a method is one of its own."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            nodes = ast.walk(ast.parse(text))
+            functions = [each for each in nodes if isinstance(each, (ast.FunctionDef, ast.AsyncFunctionDef))]
+    except (SyntaxError, ValueError, MemoryError, RecursionError):
+        return None
+    spans = [
+        (
+            each.name,
+            min([each.lineno, *(mark.lineno for mark in each.decorator_list)]),
+            each.end_lineno or each.lineno,
+        )
+        for each in functions
+    ]
+    around = [span for span in spans if span[1] <= line <= span[2]]
+    return min(around, key=lambda span: span[1]) if around else None

@@ -1,0 +1,62 @@
+"""What a project may not call where: models that are not enabled, have no quota, or are gone from a location."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Literal
+
+from vertex_claude_magic.emulator.messages.checks import not_found, not_servable, resource
+from vertex_claude_magic.emulator.messages.problems import Problem
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from vertex_claude_magic.emulator.messages.ask import Route
+    from vertex_claude_magic.models.model import Model
+
+__all__ = ["Barred", "Places"]
+
+Barred = Literal["not enabled", "no quota", "not served", "retired"]
+_EVERYWHERE = "*"
+_METRIC = "aiplatform.googleapis.com/online_prediction_requests_per_base_model"
+
+
+class Places:
+    """Keeps what is barred, by model and location."""
+
+    def __init__(self) -> None:
+        self._barred: dict[tuple[str, str], Barred] = {}
+
+    def bar(self, model: Model, location: str, why: Barred) -> None:
+        """Refuse a model in a location, or in all of them (`*`)."""
+        # A new mapping, because the serving thread reads the old one.
+        self._barred = {**self._barred, (model.id, location): why}
+
+    def refusal(self, found: Route, model: Model) -> Problem | None:
+        """Return why a call is refused, with Google's words, or None."""
+        barred = self._barred
+        why = barred.get((model.id, found.location)) or barred.get((model.id, _EVERYWHERE))
+        if why is None or (why == "no quota" and found.counting):
+            return None
+        return _PROBLEMS[why](found, model)
+
+
+def _not_enabled(found: Route, model: Model) -> Problem:
+    text = f"Project `{found.project}` is not allowed to use Publisher Model `{resource(found, model.id)}`"
+    return Problem(code=400, message=text, google=True, status="FAILED_PRECONDITION")
+
+
+def _no_quota(found: Route, model: Model) -> Problem:  # noqa: ARG001 - all refusals alike
+    base_model = f"anthropic-{model.id.partition('@')[0]}"
+    text = (
+        f"Quota exceeded for {_METRIC} with base model: {base_model}. Please submit a quota increase request."
+    )
+    metadata = {"quota_metric": _METRIC, "quota_limit_value": "0"}
+    return Problem(code=429, message=text, google=True, reason="RATE_LIMIT_EXCEEDED", metadata=metadata)
+
+
+_PROBLEMS: dict[Barred, Callable[[Route, Model], Problem]] = {
+    "not enabled": _not_enabled,
+    "no quota": _no_quota,
+    "not served": lambda found, model: not_servable(found, model.id),
+    "retired": lambda found, model: not_found(found, model.id),
+}

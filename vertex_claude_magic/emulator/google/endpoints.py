@@ -1,0 +1,238 @@
+"""Google's side: the OAuth token endpoint, the metadata server, STS and IAM credentials.
+
+Enough of each for google-auth to work unchanged: JWT bearer and refresh token grants (RFC 7523 and
+RFC 6749), token exchange (RFC 8693), `generateAccessToken`, and the paths of the Compute Engine
+metadata server that google-auth 2.62 asks. Tokens live `token_lifetime` seconds.
+"""
+
+from __future__ import annotations
+
+import re
+import secrets
+import threading
+import time
+from datetime import datetime, timedelta, timezone
+from typing import TYPE_CHECKING, Any
+from urllib.parse import parse_qsl
+
+from vertex_claude_magic.emulator.google import credentials
+from vertex_claude_magic.emulator.http.response import Received, Response, json_response
+from vertex_claude_magic.emulator.messages.problems import Problem
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from vertex_claude_magic.emulator.google.sicknesses import Denial
+
+__all__ = ["FIXED_TOKEN", "Google"]
+
+FIXED_TOKEN = "emulator"  # noqa: S105 - a word that opens nothing but the emulator
+_IAM = "/v1/projects/-/serviceAccounts/"
+_METADATA = "/computeMetadata/v1/"
+_FLAVOR = {"Metadata-Flavor": "Google", "Server": "Metadata Server for VM"}
+_SCOPE = "https://www.googleapis.com/auth/cloud-platform"
+# google-auth signs assertions for this audience, whatever token_uri the key file names (2.62.2).
+_GOOGLE_AUDIENCE = "https://oauth2.googleapis.com/token"
+_PROJECT = re.compile(r"/v1/projects/[^/:]+")
+_JWT_GRANT = "urn:ietf:params:oauth:grant-type:jwt-bearer"
+_EXCHANGE_GRANT = "urn:ietf:params:oauth:grant-type:token-exchange"
+_EXPECTED = "Expected OAuth 2 access token, login cookie or other valid authentication credential."
+_NO_TOKEN = Problem(
+    code=401,
+    message=f"Request is missing required authentication credential. {_EXPECTED}",
+    google=True,
+    reason="CREDENTIALS_MISSING",
+)
+_REFUSED_TOKEN = Problem(
+    code=401,
+    message=f"Request had invalid authentication credentials. {_EXPECTED}",
+    google=True,
+    reason="ACCESS_TOKEN_TYPE_UNSUPPORTED",
+)
+_DENIALS = {
+    "revoked": {"error": "invalid_grant", "error_description": "Token has been expired or revoked."},
+    "reauth": {
+        "error": "invalid_grant",
+        "error_description": "reauth related error (invalid_rapt)",
+        "error_subtype": "invalid_rapt",
+    },
+    "clock": {
+        "error": "invalid_grant",
+        "error_description": "Invalid JWT: Token must be a short-lived token (60 minutes) and in a reasonable "
+        "timeframe. Check your iat and exp values in the JWT claim.",
+    },
+}
+
+
+class Google:
+    """Issues tokens and knows which of them are good.
+
+    Attributes:
+        token_lifetime: Seconds that a token issued from now on is good for.
+        denial: `revoked`, `reauth` or `clock` to refuse every new token the way Google does, `malformed`
+            to give tokens that no header can carry, or None.
+    """
+
+    def __init__(self, *, origin: str, project: str, clock: Callable[[], float] = time.monotonic) -> None:
+        self.origin = origin
+        self.project = project
+        self.token_lifetime = 3600.0
+        self.denial: Denial | None = None
+        self._clock = clock
+        self._until: dict[str, float] = {}
+        self._lock = threading.Lock()
+
+    def accepts(self, token: str) -> bool:
+        """Whether a bearer token is the fixed one or one that was issued here and has not expired.
+
+        >>> Google(origin="http://127.0.0.1:1", project="p").accepts("emulator")
+        True
+        """
+        with self._lock:
+            return token == FIXED_TOKEN or self._until.get(token, 0.0) > self._clock()
+
+    def unauthenticated(self, received: Received) -> Problem | None:
+        """Tell why the bearer token of a request is no good, or return None."""
+        scheme, _, token = received.headers.get("authorization", "").partition(" ")
+        if scheme.lower() == "bearer" and self.accepts(token):
+            return None
+        return _REFUSED_TOKEN if token else _NO_TOKEN
+
+    def expire_tokens(self) -> None:
+        """Refuse every token that was issued so far."""
+        with self._lock:
+            self._until.clear()
+
+    def handle(self, received: Received) -> Response | None:
+        """Answer a request that is for Google, or return None."""
+        path, posted = received.path, received.method == "POST"
+        if path in {"/token", "/v1/token"} and posted:
+            return self._grant(dict(parse_qsl(received.raw.decode("latin-1"))))
+        if path.endswith("/allowedLocations"):
+            # Newer google-auth asks where an account may be used; 0x0 means anywhere.
+            return json_response({"locations": [], "encodedLocations": "0x0"})
+        if path.startswith(_IAM):
+            return self._iam(received)
+        if _PROJECT.fullmatch(path):
+            return self._project(received)
+        if path == "/" or path.startswith(_METADATA):
+            return self._metadata(received)
+        return None
+
+    def _issue(self) -> tuple[str, int]:
+        token = "ya29.emulator-" + secrets.token_urlsafe(24) + ("\n" if self.denial == "malformed" else "")
+        with self._lock:
+            self._until[token] = self._clock() + self.token_lifetime
+        return token, int(self.token_lifetime)
+
+    def _token(self, **more: Any) -> Response:
+        token, seconds = self._issue()
+        return json_response({"access_token": token, "expires_in": seconds, "token_type": "Bearer", **more})
+
+    def _grant(self, form: Mapping[str, str]) -> Response:
+        if self.denial in _DENIALS:
+            return json_response(_DENIALS[self.denial], 400)
+        checks = {
+            _JWT_GRANT: self._check_jwt,
+            "refresh_token": _check_refresh,
+            _EXCHANGE_GRANT: _check_exchange,
+        }
+        check = checks.get(form.get("grant_type", ""))
+        if check is None:
+            return _refuse("unsupported_grant_type", "Invalid grant_type")
+        if (refused := check(form)) is not None:
+            return refused
+        issued = {"issued_token_type": "urn:ietf:params:oauth:token-type:access_token"}
+        return self._token(scope=_SCOPE, **(issued if form["grant_type"] == _EXCHANGE_GRANT else {}))
+
+    def _check_jwt(self, form: Mapping[str, str]) -> Response | None:
+        from google.auth import jwt
+
+        try:
+            claims = jwt.decode(
+                form.get("assertion", ""),
+                certs=credentials.public_key(),
+                audience=[f"{self.origin}/token", _GOOGLE_AUDIENCE],
+            )
+        except ValueError:
+            return _refuse("invalid_grant", "Invalid JWT Signature.")
+        if claims.get("iss") != credentials.EMAIL:
+            return _refuse("invalid_grant", "Invalid grant: account not found")
+        return None
+
+    def _iam(self, received: Received) -> Response:
+        verb = received.path.rpartition(":")[2]
+        if verb != "generateAccessToken" or received.method != "POST":
+            return Problem(code=404, message="Method not found.", google=True).response()
+        if (refused := self.unauthenticated(received)) is not None:
+            return refused.response()
+        if self.denial in _DENIALS:
+            text = "Permission 'iam.serviceAccounts.getAccessToken' denied on resource (or it may not exist)."
+            return Problem(code=403, message=text, google=True, reason="IAM_PERMISSION_DENIED").response()
+        issued, seconds = self._issue()
+        expires = datetime.now(timezone.utc) + timedelta(seconds=seconds)
+        return json_response({"accessToken": issued, "expireTime": expires.strftime("%Y-%m-%dT%H:%M:%SZ")})
+
+    def _project(self, received: Received) -> Response:
+        # Where google-auth learns the project of an external account, by its number.
+        if (refused := self.unauthenticated(received)) is not None:
+            return refused.response()
+        return json_response({"projectNumber": "1", "projectId": self.project, "lifecycleState": "ACTIVE"})
+
+    def _metadata(self, received: Received) -> Response:
+        if received.headers.get("metadata-flavor") != "Google":
+            return _plain("Missing Metadata-Flavor:Google header.", 403)
+        name = received.path.removeprefix(_METADATA).rstrip("/")
+        account, _, rest = name.removeprefix("instance/service-accounts/").partition("/")
+        if name.startswith("instance/service-accounts/") and account in {"default", credentials.EMAIL}:
+            return self._account(rest, recursive="recursive" in received.query)
+        known = {
+            "": "computeMetadata/",
+            "/": "computeMetadata/",
+            "project/project-id": self.project,
+            "project/numeric-project-id": "1",
+            "instance/zone": "projects/1/zones/us-east5-a",
+            "universe/universe-domain": "googleapis.com",
+        }
+        return _plain(known[name]) if name in known else _plain("Not Found", 404)
+
+    def _account(self, name: str, *, recursive: bool) -> Response:
+        account = {"aliases": ["default"], "email": credentials.EMAIL, "scopes": [_SCOPE]}
+        if not name and recursive:
+            return json_response(account, headers=_FLAVOR)
+        if name == "token":
+            return self._metadata_token()
+        known = {"": "aliases\nemail\nscopes\ntoken\n", "email": credentials.EMAIL, "scopes": _SCOPE}
+        return _plain(known[name]) if name in known else _plain("Not Found", 404)
+
+    def _metadata_token(self) -> Response:
+        if self.denial in _DENIALS:
+            return _plain("Service account not enabled on this instance", 403)
+        token, seconds = self._issue()
+        body = {"access_token": token, "expires_in": seconds, "token_type": "Bearer"}
+        return json_response(body, headers=_FLAVOR)
+
+
+def _check_refresh(form: Mapping[str, str]) -> Response | None:
+    if (form.get("client_id"), form.get("client_secret")) != (
+        credentials.CLIENT_ID,
+        credentials.CLIENT_SECRET,
+    ):
+        return _refuse("invalid_client", "The OAuth client was not found.", 401)
+    if form.get("refresh_token") != credentials.REFRESH_TOKEN:
+        return _refuse("invalid_grant", "Bad Request")
+    return None
+
+
+def _check_exchange(form: Mapping[str, str]) -> Response | None:
+    if form.get("subject_token") != credentials.SUBJECT_TOKEN:
+        return _refuse("invalid_grant", "The subject token is not one that the emulator wrote.")
+    return None
+
+
+def _refuse(error: str, description: str, status: int = 400) -> Response:
+    return json_response({"error": error, "error_description": description}, status)
+
+
+def _plain(text: str, status: int = 200) -> Response:
+    return Response(status=status, pieces=(text.encode(),), content_type="application/text", headers=_FLAVOR)

@@ -1,0 +1,67 @@
+"""The publisher model list, as Google's v1beta1 API answers it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+from urllib.parse import unquote
+
+from vertex_claude_magic.emulator.http.response import Received, Response, json_response
+from vertex_claude_magic.emulator.messages.problems import Problem
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from vertex_claude_magic.models.catalog import Catalog
+
+__all__ = ["listing"]
+
+_LIST = "/v1beta1/publishers/anthropic/models"
+_GET = "/v1/publishers/anthropic/models/"
+_PAGE = 20
+
+
+def listing(catalog: Catalog, received: Received, changes: Mapping[str, str | None]) -> Response:
+    """One page of the list (`pageSize`, `pageToken`), or one model.
+
+    Args:
+        catalog: The model table, whose living models are listed.
+        received: The request.
+        changes: Launch stages by id, of models that are listed beside them; None takes one away.
+    """
+    living = (model.id for model in catalog.models if model.lifecycle in {"active", "deprecated"})
+    stages = {**dict.fromkeys(living, "GA"), **changes}
+    listed = {name: stage for name, stage in stages.items() if stage is not None}
+    if received.path == _LIST:
+        return _page(listed, received)
+    if not received.path.startswith(_GET):
+        return _problem(404, "Method not found.")
+    name = unquote(received.path.removeprefix(_GET))
+    found = catalog.find(name)
+    known = found.id if found is not None else name
+    if known not in listed:
+        return _problem(404, f"Publisher Model `publishers/anthropic/models/{name}` is not found.")
+    return json_response(_entry(known, listed[known]))
+
+
+def _page(listed: Mapping[str, str], received: Received) -> Response:
+    size, start = received.query.get("pageSize", ""), received.query.get("pageToken", "0")
+    if not start.isdecimal() or (size and not size.isdecimal()):
+        return _problem(400, "Request contains an invalid argument.")
+    end = int(start) + (int(size) or _PAGE if size else _PAGE)
+    entries = [_entry(*each) for each in list(listed.items())[int(start) : end]]
+    following = {"nextPageToken": str(end)} if end < len(listed) else {}
+    return json_response({"publisherModels": entries, **following})
+
+
+def _entry(model: str, stage: str) -> dict[str, Any]:
+    name, _, version = model.partition("@")
+    return {
+        "name": f"publishers/anthropic/models/{name}",
+        "versionId": version or "default",
+        "launchStage": stage,
+        "versionState": "VERSION_STATE_STABLE",
+    }
+
+
+def _problem(code: int, text: str) -> Response:
+    return Problem(code=code, message=text, google=True).response()

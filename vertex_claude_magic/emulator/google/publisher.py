@@ -1,0 +1,132 @@
+"""The configuration of publisher models: `fetchPublisherModelConfig`, `setPublisherModelConfig`, operations.
+
+As Google does, a write replaces the whole configuration of one model in one location, returns a
+long-running operation, and a configuration that was never set is not found.
+"""
+
+from __future__ import annotations
+
+import copy
+import re
+import threading
+from collections import deque
+from typing import TYPE_CHECKING, Any
+from urllib.parse import unquote
+
+from vertex_claude_magic.emulator.http.response import Received, Response, json_response
+from vertex_claude_magic.emulator.messages.problems import Problem
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+__all__ = ["PublisherConfigs", "is_config_path"]
+
+_PLACE = r"/v1beta1/projects/(?P<project>[^/]+)/locations/(?P<location>[^/]+)"
+_CONFIG = re.compile(
+    _PLACE + r"/publishers/anthropic/models/(?P<model>[^/:]+):(?P<verb>(?:fetch|set)PublisherModelConfig)"
+)
+_OPERATION = re.compile(_PLACE + r"/operations/(?P<operation>\w+)")
+
+Config = dict[str, Any]
+Key = tuple[str, str]
+
+
+def is_config_path(path: str) -> bool:
+    """Tell whether a path is one of these methods."""
+    return bool(_CONFIG.fullmatch(path) or _OPERATION.fullmatch(path))
+
+
+class PublisherConfigs:
+    """Keeps configurations, and does what a test or a lesson tells it to do wrong.
+
+    Attributes:
+        denied: Verbs that the account has no permission for, such as `setPublisherModelConfig`.
+        looks: How often an operation is looked at before it is over.
+        failure: The `google.rpc.Status` that operations end with from now on, or None; nothing is written then.
+        ignores_writes: Whether operations end well and change nothing.
+    """
+
+    def __init__(self, *, project: str) -> None:
+        self.project = project
+        self.denied: frozenset[str] = frozenset()
+        self.looks = 0
+        self.failure: Mapping[str, Any] | None = None
+        self.ignores_writes = False
+        self._configs: dict[Key, Config] = {}
+        self._operations: dict[str, int] = {}
+        self._others: deque[Callable[[Config], Config]] = deque()
+        self._lock = threading.Lock()
+
+    def put(self, location: str, model: str, config: Mapping[str, Any]) -> None:
+        """Set a configuration as if somebody had done so before."""
+        with self._lock:
+            self._configs[location, model] = copy.deepcopy(dict(config))
+
+    def get(self, location: str, model: str) -> Config | None:
+        """Return a configuration, None if none was ever set; a copy."""
+        with self._lock:
+            return copy.deepcopy(self._configs.get((location, model)))
+
+    def meanwhile(self, *changes: Callable[[Config], Config]) -> None:
+        """Have somebody else write right after each of the next writes: a function of the configuration."""
+        with self._lock:
+            self._others.extend(changes)
+
+    def handle(self, received: Received) -> Response:
+        """Answer one of the methods."""
+        if found := _OPERATION.fullmatch(received.path):
+            return self._look(found["operation"], received)
+        found = _CONFIG.fullmatch(received.path)
+        if found is None or received.method != ("GET" if found["verb"].startswith("fetch") else "POST"):
+            return _problem(404, "Method not found.")
+        if unquote(found["project"]) != self.project or found["verb"] in self.denied:
+            return _denied(found["verb"], received.path)
+        key = (unquote(found["location"]), unquote(found["model"]))
+        return self._fetch(key) if received.method == "GET" else self._set(key, received)
+
+    def _fetch(self, key: Key) -> Response:
+        config = self.get(*key)
+        return (
+            _problem(404, "Publisher model config is not found.") if config is None else json_response(config)
+        )
+
+    def _set(self, key: Key, received: Received) -> Response:
+        wanted = received.body.get("publisherModelConfig") if isinstance(received.body, dict) else None
+        if not isinstance(wanted, dict):
+            return _problem(400, "Required field publisher_model_config is not set.")
+        with self._lock:
+            if self.failure is None and not self.ignores_writes:
+                self._configs[key] = copy.deepcopy(wanted)
+            if self._others:
+                self._configs[key] = self._others.popleft()(self._configs.get(key, {}))
+            number = str(1_000 + len(self._operations))
+            self._operations[number] = self.looks
+        return self._operation(number, key[0])
+
+    def _look(self, number: str, received: Received) -> Response:
+        location = unquote(received.path.split("/")[5])
+        with self._lock:
+            if number not in self._operations or received.method != "GET":
+                return _problem(404, f"Operation {number} is not found.")
+            self._operations[number] -= 1
+        return self._operation(number, location)
+
+    def _operation(self, number: str, location: str) -> Response:
+        name = f"projects/{self.project}/locations/{location}/operations/{number}"
+        if self._operations[number] > 0:
+            return json_response({"name": name, "done": False})
+        outcome = {"error": dict(self.failure)} if self.failure is not None else {"response": {}}
+        return json_response({"name": name, "done": True, **outcome})
+
+
+def _problem(code: int, text: str) -> Response:
+    return Problem(code=code, message=text, google=True).response()
+
+
+def _denied(verb: str, path: str) -> Response:
+    resource = path.removeprefix("/v1beta1/").partition(":")[0]
+    text = (
+        f"Permission 'aiplatform.endpoints.{verb}' denied on resource "
+        f"'//aiplatform.googleapis.com/{resource}' (or it may not exist)."
+    )
+    return Problem(code=403, message=text, google=True, reason="IAM_PERMISSION_DENIED").response()

@@ -1,0 +1,194 @@
+"""How a response goes onto the wire, well or badly: pure steps, before any socket.
+
+`plan` turns a response and a fault into a head (the status line and headers as bytes), steps
+(what to write after which wait) and an ending. The HTTP framing is made here and not by tornado,
+because most faults are faults of the framing.
+"""
+
+from __future__ import annotations
+
+import math
+import zlib
+from dataclasses import dataclass
+from email.utils import formatdate
+from http import HTTPStatus
+from itertools import chain, islice
+from typing import TYPE_CHECKING, Literal
+
+from vertex_claude_magic.emulator.http.faults import Fault
+from vertex_claude_magic.emulator.messages.parts import sse
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from vertex_claude_magic.emulator.http.response import Response
+
+__all__ = ["SERVER", "Delivery", "Step", "plan"]
+
+SERVER = "vertex-claude-emulator"
+Step = tuple[float, bytes]
+Framing = Literal["chunked", "length", "close"]
+_NO_FAULT = Fault()
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Delivery:
+    """What to write: after `delay` the head, then each step's bytes after its wait, then the ending.
+
+    `ending` is `keep` (the connection serves the next call), `close` or `reset`.
+    """
+
+    delay: float
+    head: bytes
+    steps: Iterator[Step]
+    ending: Literal["keep", "close", "reset"]
+    batch: bool
+
+
+def plan(response: Response, fault: Fault | None = None) -> Delivery:
+    r"""Lay out a response and a fault as bytes and waits.
+
+    >>> from vertex_claude_magic.emulator.http.response import Response
+    >>> delivery = plan(Response(pieces=(b"data: 1",), stream=True))
+    >>> list(delivery.steps)
+    [(0.0, b'7\r\ndata: 1\r\n'), (0.0, b'0\r\n\r\n')]
+    """
+    fault = fault or _NO_FAULT
+    if fault.drop or fault.raw is not None:
+        steps = iter([(0.0, fault.raw or b"")])
+        return Delivery(delay=fault.delay, head=b"", steps=steps, ending="close", batch=False)
+    pieces, length = _body(response, fault)
+    framing = _framing(response, fault)
+    steps = _framed(_spoiled(pieces, response.interval, fault), framing, fault)
+    return Delivery(
+        delay=fault.delay,
+        head=_head(response, fault, framing, length),
+        steps=steps,
+        ending=_ending(fault, framing),
+        batch=response.batch,
+    )
+
+
+def _body(response: Response, fault: Fault) -> tuple[Iterable[bytes], int | None]:
+    pieces: Iterable[bytes] = response.pieces
+    if fault.error_after is not None:
+        pieces = _with_error(pieces, fault)
+    if fault.gzip:
+        pieces = _compressed(pieces)
+    if response.stream and not fault.merge:
+        return pieces, None
+    whole = b"".join(pieces)
+    return (whole,), len(whole)
+
+
+def _with_error(pieces: Iterable[bytes], fault: Fault) -> Iterator[bytes]:
+    message = fault.message or "The emulator was told to fail here."
+    error = {"type": "error", "error": {"type": fault.error_type, "message": message}}
+    return chain(islice(pieces, fault.error_after), [sse(error)])
+
+
+def _compressed(pieces: Iterable[bytes]) -> Iterator[bytes]:
+    packer = zlib.compressobj(wbits=31)
+    for piece in pieces:
+        yield packer.compress(piece) + packer.flush(zlib.Z_SYNC_FLUSH)
+    yield packer.flush()
+
+
+def _framing(response: Response, fault: Fault) -> Framing:
+    if fault.http10:
+        return "close"
+    return "chunked" if response.stream else "length"
+
+
+def _head(response: Response, fault: Fault, framing: Framing, length: int | None) -> bytes:
+    headers = {
+        "Date": formatdate(usegmt=True),
+        # So that whoever keeps an answer can tell it from Claude's.
+        "Server": SERVER,
+        "Content-Type": fault.content_type or response.content_type,
+    }
+    if framing == "chunked":
+        headers["Transfer-Encoding"] = "chunked"
+    elif framing == "length":
+        headers["Content-Length"] = str(length)
+    else:
+        headers["Connection"] = "close"
+    if fault.gzip:
+        headers["Content-Encoding"] = "gzip"
+    # The same dictionary, so that a fault may replace a header as well as add one.
+    headers.update({**response.headers, **fault.headers})
+    version = "HTTP/1.0" if fault.http10 else "HTTP/1.1"
+    lines = [f"{version} {response.status} {_phrase(response.status)}"]
+    lines += [f"{name}: {value}" for name, value in headers.items()]
+    return ("\r\n".join(lines) + "\r\n\r\n").encode("latin-1")
+
+
+def _phrase(status: int) -> str:
+    try:
+        return HTTPStatus(status).phrase
+    except ValueError:
+        return "Overloaded" if status == 529 else "Unknown"
+
+
+def _spoiled(pieces: Iterable[bytes], interval: float, fault: Fault) -> Iterator[Step]:
+    steps = _paced(pieces, interval, fault.first_event_delay)
+    if fault.split is not None or fault.drip is not None:
+        steps = _split(steps, fault.split or 1, fault.drip or 0.0)
+    if fault.stall_after is not None:
+        pause = math.inf if fault.stall_seconds is None else fault.stall_seconds
+        steps = _stalled(steps, fault.stall_after, pause)
+    return steps if fault.cut_after is None else _cut(steps, fault.cut_after)
+
+
+def _paced(pieces: Iterable[bytes], interval: float, first: float) -> Iterator[Step]:
+    wait = first
+    for piece in pieces:
+        yield wait, piece
+        wait = interval
+
+
+def _split(steps: Iterable[Step], size: int, drip: float) -> Iterator[Step]:
+    for wait, piece in steps:
+        for start in range(0, len(piece), size):
+            yield (wait if start == 0 else 0.0) + drip, piece[start : start + size]
+
+
+def _stalled(steps: Iterable[Step], after: int, pause: float) -> Iterator[Step]:
+    left = after
+    for wait, piece in steps:
+        if 0 <= left < len(piece):
+            if left:
+                yield wait, piece[:left]
+            yield pause + (0.0 if left else wait), piece[left:]
+        else:
+            yield wait, piece
+        left -= len(piece)
+    if left >= 0:
+        yield pause, b""
+
+
+def _cut(steps: Iterable[Step], after: int) -> Iterator[Step]:
+    left = after
+    for wait, piece in steps:
+        if left <= 0:
+            return
+        yield wait, piece[:left]
+        left -= len(piece)
+
+
+def _framed(steps: Iterator[Step], framing: Framing, fault: Fault) -> Iterator[Step]:
+    if framing != "chunked":
+        return steps
+    # An empty chunk would end the body.
+    framed = ((wait, b"%x\r\n%b\r\n" % (len(piece), piece) if piece else b"") for wait, piece in steps)
+    if fault.cut_after is None or fault.ending == "end":
+        return chain(framed, [(0.0, b"0\r\n\r\n")])
+    # A chunk that announces 4,096 bytes and never brings them.
+    return chain(framed, [(0.0, b"1000\r\n")]) if fault.ending == "chunk" else framed
+
+
+def _ending(fault: Fault, framing: Framing) -> Literal["keep", "close", "reset"]:
+    if fault.cut_after is not None and fault.ending == "reset":
+        return "reset"
+    cut = fault.cut_after is not None and fault.ending != "end"
+    return "close" if cut or framing == "close" else "keep"

@@ -1,0 +1,1 @@
+"""The Messages API as the emulator plays it."""

@@ -1,0 +1,170 @@
+"""What the emulator says when nobody has told it what to say.
+
+An honest text: its first sentence says that no Claude wrote it, the rest describes the request
+that came in, in enough kinds of Markdown to see them drawn. Tool calls and structured outputs are
+made from their schemas.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import re
+import secrets
+from collections.abc import Mapping
+from typing import Any
+
+from vertex_claude_magic.emulator.messages.ask import Ask, all_blocks, blocks_of
+from vertex_claude_magic.emulator.messages.parts import Answer, parts
+from vertex_claude_magic.emulator.messages.samples import sample
+from vertex_claude_magic.emulator.messages.tokens import input_tokens
+
+__all__ = ["canned", "code", "thinking_block"]
+
+_WANTED_TOOL = re.compile(r"use the tools? [`'\"]?([\w-]+)", re.IGNORECASE)
+_CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff\ud800-\udfff|]+")
+_FIRST_WORDS = 60
+
+
+def canned(ask: Ask) -> Answer:
+    """The answer to a request for which no reply was scripted."""
+    thinking = [thinking_block(ask)] if ask.thinks else []
+    if calls := _tool_calls(ask):
+        return Answer(parts=parts([*thinking, *calls]), stop_reason="tool_use")
+    text = json.dumps(sample(ask.schema)) if ask.schema is not None else _markdown(ask)
+    return Answer(parts=parts([*thinking, {"type": "text", "text": text}]))
+
+
+def thinking_block(ask: Ask) -> dict[str, Any]:
+    """A thinking block with a signature; its text is empty when the request does not ask to see it."""
+    text = (
+        "This is the emulator, and it does not think. It reads the request, counts its parts, "
+        f"and describes them; the prompt has {len(ask.prompt):,} characters."
+    )
+    signature = base64.b64encode(b"emulator:" + secrets.token_bytes(24)).decode()
+    return {"type": "thinking", "thinking": text if ask.shows_thinking else "", "signature": signature}
+
+
+def _tool_calls(ask: Ask) -> list[dict[str, Any]]:
+    tools = {str(tool["name"]): tool for tool in ask.tools}
+    blocks = [_tool_use(tools[name]) for name in _wanted_tools(ask, list(tools))]
+    if not blocks or ask.body.get("tool_choice", {}).get("type") in {"any", "tool"}:
+        return blocks
+    text = (
+        "This is the emulator and not Claude: it calls the tool that the prompt names, with a made-up input."
+    )
+    return [{"type": "text", "text": text}, *blocks]
+
+
+def _wanted_tools(ask: Ask, names: list[str]) -> list[str]:
+    choice = ask.body.get("tool_choice") or {}
+    kind = choice.get("type")
+    if kind == "tool":
+        return [choice["name"]] if choice["name"] in names else []
+    if kind == "any":
+        return names[:1]
+    if kind == "none":
+        return []
+    named = [name for name in dict.fromkeys(_WANTED_TOOL.findall(ask.prompt)) if name in names]
+    return named[:1] if choice.get("disable_parallel_tool_use") else named
+
+
+def _tool_use(tool: Mapping[str, Any]) -> dict[str, Any]:
+    value = sample(tool.get("input_schema"))
+    identity = "toolu_vrtx_" + secrets.token_hex(12)
+    return {
+        "type": "tool_use",
+        "id": identity,
+        "name": tool["name"],
+        "input": value if isinstance(value, dict) else {},
+    }
+
+
+def code(text: str, limit: int = _FIRST_WORDS) -> str:
+    """Foreign text as a code span of Markdown, at most `limit` characters, safe in a table.
+
+    >>> code("a `b` | c")
+    '`` a `b`   c ``'
+    """
+    flat = _CONTROL.sub(" ", text[: limit * 4]).strip() or " "
+    flat = flat if len(flat) <= limit else flat[: limit - 1] + "…"
+    runs = [len(run) for run in re.findall("`+", flat)]
+    fence = "`" * (max(runs, default=0) + 1)
+    return f"{fence} {flat} {fence}" if runs else f"`{flat}`"
+
+
+def _markdown(ask: Ask) -> str:
+    count = input_tokens(ask.body)
+    blocks = [
+        "## An answer from the emulator",
+        _opening(ask),
+        f"Your prompt begins with {code(ask.prompt)}; the request counts **{count:,} tokens** by estimate.",
+        "What came in:",
+        _table(ask),
+        "What came along:",
+        _bullets(ask),
+        "The same request in a line of Python, so that there is some code to look at:",
+        f'```python\nquestion = {_literal(ask.prompt)}\nprint(f"{{len(question):,}} characters asked")\n```',
+        "And a formula, the estimate of $t$ tokens for $n$ characters:",
+        f"$$t = \\lceil n / 4 \\rceil = {count}$$",
+        "> Nothing here was written by a model. Point the session at a real project to ask Claude.",
+    ]
+    return "\n\n".join(blocks) + "\n"
+
+
+def _opening(ask: Ask) -> str:
+    if any(block.get("type") == "tool_result" for block in _last_blocks(ask)):
+        return (
+            "This is the emulator and not Claude: it received a tool result and says what else came with it."
+        )
+    return "This is the emulator and not Claude: it describes the request that it received."
+
+
+def _last_blocks(ask: Ask) -> list[Mapping[str, Any]]:
+    return blocks_of(ask.messages[-1]) if ask.messages else []
+
+
+def _literal(text: str) -> str:
+    return json.dumps(_CONTROL.sub(" ", text[:200])[:_FIRST_WORDS], ensure_ascii=False)
+
+
+def _table(ask: Ask) -> str:
+    rows = [
+        ("model", ask.model.id),
+        ("location", ask.route.location),
+        ("max_tokens", ask.body.get("max_tokens")),
+        ("effort", ask.effort or f"default ({ask.model.rules.default_effort or 'none'})"),
+        ("thinking", _thinking(ask)),
+        ("streamed", "yes" if ask.body.get("stream") else "no"),
+    ]
+    lines = ["| field | value |", "|---|---|", *(f"| {name} | {code(str(value))} |" for name, value in rows)]
+    return "\n".join(lines)
+
+
+def _thinking(ask: Ask) -> str:
+    thinking = ask.body.get("thinking")
+    return json.dumps(thinking) if thinking else f"default ({ask.model.rules.thinking_default})"
+
+
+def _bullets(ask: Ask) -> str:
+    lines = [f"- messages: {len(ask.messages)}"]
+    if system := ask.body.get("system"):
+        text = system if isinstance(system, str) else " ".join(str(block.get("text", "")) for block in system)
+        lines.append(f"- system prompt: {code(text)}")
+    lines += [
+        f"- tool: {code(str(tool.get('name', tool.get('type'))))}" for tool in ask.body.get("tools") or ()
+    ]
+    lines += [f"- {line}" for line in map(_attachment, all_blocks(ask.messages)) if line]
+    return "\n".join(lines)
+
+
+def _attachment(block: Mapping[str, Any]) -> str | None:
+    kind = str(block.get("type"))
+    if kind == "tool_result":
+        return f"tool result: {code(json.dumps(block.get('content', ''), ensure_ascii=False))}"
+    source = block.get("source")
+    if kind not in {"image", "document"} or not isinstance(source, Mapping):
+        return None
+    data = str(source.get("data") or json.dumps(source.get("content", "")))
+    size = len(data) * 3 // 4 if source.get("type") == "base64" else len(data)
+    return f"{kind}: {code(str(source.get('media_type', source.get('type'))))}, {size:,} bytes"

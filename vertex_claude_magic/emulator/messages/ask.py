@@ -1,0 +1,156 @@
+"""One call to a Claude model as the service sees it: `Ask`, and what can be read off it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Protocol
+from urllib.parse import unquote
+
+if TYPE_CHECKING:
+    from vertex_claude_magic.models.catalog import Catalog
+    from vertex_claude_magic.models.model import Model
+
+__all__ = ["Ask", "Route", "blocks_of", "route"]
+
+_ROUTE = re.compile(
+    r"/v1/projects/(?P<project>[^/]+)/locations/(?P<location>[^/]+)"
+    r"/publishers/(?P<publisher>[^/]+)/models/(?P<model>[^/]+):(?P<verb>\w+)"
+)
+_SUMMARIZED = "summarized"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Route:
+    """The path of a call, taken apart and decoded."""
+
+    project: str
+    location: str
+    publisher: str
+    model: str
+    verb: str
+
+    @property
+    def counting(self) -> bool:
+        """Whether the call counts tokens; the model is in the body then."""
+        return self.model == "count-tokens"
+
+    @property
+    def streaming(self) -> bool:
+        """Whether the verb is the one that streams."""
+        return self.verb == "streamRawPredict"
+
+
+def route(path: str) -> Route | None:
+    """Take the path of a call apart, or return None if it is no such path.
+
+    >>> route("/v1/projects/p/locations/us/publishers/anthropic/models/claude-x%40default:rawPredict").model
+    'claude-x@default'
+    """
+    found = _ROUTE.fullmatch(path)
+    return Route(**{name: unquote(part) for name, part in found.groupdict().items()}) if found else None
+
+
+class History(Protocol):
+    """What a call may ask of the answers before it; `history.py` has it."""
+
+    def remember(self, ask: Ask, answer: Mapping[str, Any]) -> None:
+        """Take note of an answer (a whole message) to a request."""
+
+    def paused(self, message: Mapping[str, Any]) -> bool:
+        """Whether an assistant message is, or ends with, the whole content of a turn that was paused."""
+
+    def mismatches(self, ask: Ask) -> Iterator[tuple[str, str]]:
+        """Return place and reason of each thinking block that the service cannot take as it is."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Ask:
+    """A call with its body, the model it is for, the betas of its header, and what was answered before."""
+
+    route: Route
+    body: Mapping[str, Any]
+    model: Model
+    catalog: Catalog
+    betas: tuple[str, ...] = field(default=())
+    history: History | None = field(default=None, compare=False)
+
+    @property
+    def messages(self) -> list[Any]:
+        """The messages of the body, or an empty list if they are not a list."""
+        messages = self.body.get("messages")
+        return messages if isinstance(messages, list) else []
+
+    @property
+    def thinks(self) -> bool:
+        """Whether the model thinks before it answers this request."""
+        kind = _kind(self.body.get("thinking"))
+        return self.model.rules.thinking_default != "off" if kind is None else kind in {"enabled", "adaptive"}
+
+    @property
+    def shows_thinking(self) -> bool:
+        """Whether the thinking arrives as text.
+
+        From Opus 4.7 on, the models that take no sampling parameters, it does so only on request,
+        says the page "What's new in Claude Opus 5.5".
+        """
+        thinking = self.body.get("thinking")
+        display = thinking.get("display") if isinstance(thinking, Mapping) else None
+        return bool(display == _SUMMARIZED or (display is None and self.model.rules.sampling))
+
+    @property
+    def effort(self) -> str | None:
+        """The effort that was asked for."""
+        config = self.body.get("output_config")
+        return config.get("effort") if isinstance(config, Mapping) else None
+
+    @property
+    def drops_thinking(self) -> bool:
+        """Whether thinking blocks that do not fit what is before them shall be dropped, not refused."""
+        thinking = self.body.get("thinking")
+        binding = thinking.get("block_binding") if isinstance(thinking, Mapping) else None
+        return isinstance(binding, Mapping) and binding.get("prefix_mismatch_behavior") == "drop_block"
+
+    @property
+    def schema(self) -> Any:
+        """The JSON schema that the answer must have, or None."""
+        config = self.body.get("output_config")
+        wanted = config.get("format") if isinstance(config, Mapping) else None
+        return wanted.get("schema") if isinstance(wanted, Mapping) else None
+
+    @property
+    def tools(self) -> list[Mapping[str, Any]]:
+        """The tools that the client runs itself."""
+        tools = self.body.get("tools") or []
+        return [tool for tool in tools if tool.get("type", "custom") == "custom"]
+
+    @property
+    def prompt(self) -> str:
+        """The text of the last user message."""
+        users = [entry for entry in self.messages if entry.get("role") == "user"]
+        texts = blocks_of(users[-1]) if users else []
+        return "\n".join(str(block.get("text", "")) for block in texts if block.get("type") == "text")
+
+
+def _kind(value: Any) -> Any:
+    return value.get("type") if isinstance(value, Mapping) else None
+
+
+def blocks_of(message: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """The content blocks of a message; a bare string is one text block.
+
+    >>> blocks_of({"role": "user", "content": "hello"})
+    [{'type': 'text', 'text': 'hello'}]
+    """
+    content = message.get("content")
+    if isinstance(content, str):
+        return [{"type": "text", "text": content}]
+    return [block for block in content or () if isinstance(block, Mapping)]
+
+
+def all_blocks(messages: list[Any]) -> Iterator[Mapping[str, Any]]:
+    """Every content block of a conversation, in order."""
+    for message in messages:
+        if isinstance(message, Mapping):
+            yield from blocks_of(message)

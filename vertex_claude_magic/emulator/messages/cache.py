@@ -1,0 +1,112 @@
+"""The prompt cache, played: which part of a prompt is read, which is written, which is new.
+
+As the page "Prompt caching" describes it: a prompt is tools, then system, then messages; each
+`cache_control` ends a prefix that is stored for five minutes or an hour; a later prompt that
+begins with a stored prefix reads it, and reading renews its time. Prefixes shorter than the
+model's minimum are not stored.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import threading
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from vertex_claude_magic.emulator.messages.tokens import input_parts
+
+__all__ = ["PromptCache"]
+
+_SECONDS = {"5m": 300.0, "1h": 3600.0}
+_MOST_ENTRIES = 10_000
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Prefix:
+    key: str
+    tokens: int
+    ttl: str | None
+
+
+class PromptCache:
+    """The stored prefixes; `clock` gives seconds.
+
+    >>> cache = PromptCache(clock=lambda: 0.0)
+    >>> block = {"type": "text", "text": "x" * 40, "cache_control": {"type": "ephemeral"}}
+    >>> body = {"system": [block], "messages": [{"role": "user", "content": "hello"}]}
+    >>> cache.usage(body, scope="m", minimum=8)["cache_creation_input_tokens"]
+    10
+    >>> cache.usage(body, scope="m", minimum=8)["cache_read_input_tokens"]
+    10
+    """
+
+    def __init__(self, *, clock: Callable[[], float]) -> None:
+        self._clock = clock
+        self._until: dict[str, float] = {}
+        self._lock = threading.Lock()
+
+    def usage(self, body: Mapping[str, Any], *, scope: str, minimum: int) -> dict[str, Any]:
+        """The input half of a usage object, in tokens; stores what the request asks to be stored."""
+        prefixes = _prefixes(body, scope)
+        total = prefixes[-1].tokens if prefixes else 0
+        marks = [prefix for prefix in prefixes if prefix.ttl and prefix.tokens >= minimum]
+        with self._lock:
+            read = self._read(prefixes) if marks else 0
+            self._store(marks)
+        written = _written(marks, read)
+        return {
+            "input_tokens": total - max(read, *(mark.tokens for mark in marks), 0) if marks else total,
+            "cache_creation_input_tokens": sum(written.values()),
+            "cache_read_input_tokens": read,
+            "cache_creation": {f"ephemeral_{ttl}_input_tokens": tokens for ttl, tokens in written.items()},
+            "service_tier": "standard",
+        }
+
+    def _read(self, prefixes: list[_Prefix]) -> int:
+        now = self._clock()
+        return max((part.tokens for part in prefixes if self._until.get(part.key, 0.0) > now), default=0)
+
+    def _store(self, marks: list[_Prefix]) -> None:
+        now = self._clock()
+        for mark in marks:
+            self._until[mark.key] = now + _SECONDS[mark.ttl or "5m"]
+        while len(self._until) > _MOST_ENTRIES:
+            self._until.pop(next(iter(self._until)))
+
+
+def _prefixes(body: Mapping[str, Any], scope: str) -> list[_Prefix]:
+    digest = hashlib.sha256(scope.encode())
+    tokens, found = 0, []
+    for part, size in input_parts(body):
+        tokens += size
+        digest.update(json.dumps(_unmarked(part), sort_keys=True).encode())
+        found.append(_Prefix(key=digest.hexdigest(), tokens=tokens, ttl=_ttl(part)))
+    if found and (ttl := _ttl(body)):
+        # Automatic caching: a mark of the whole request stands at its last part.
+        found[-1] = replace(found[-1], ttl=found[-1].ttl or ttl)
+    return found
+
+
+def _unmarked(part: Any) -> Any:
+    return (
+        {key: value for key, value in part.items() if key != "cache_control"}
+        if isinstance(part, dict)
+        else part
+    )
+
+
+def _ttl(part: Any) -> str | None:
+    mark = part.get("cache_control") if isinstance(part, dict) else None
+    return str(mark.get("ttl") or "5m") if isinstance(mark, Mapping) else None
+
+
+def _written(marks: list[_Prefix], read: int) -> dict[str, int]:
+    written = {"5m": 0, "1h": 0}
+    start = read
+    for mark in marks:
+        if mark.tokens > start:
+            written[mark.ttl or "5m"] += mark.tokens - start
+            start = mark.tokens
+    return written

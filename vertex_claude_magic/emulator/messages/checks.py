@@ -1,0 +1,105 @@
+"""What the service refuses, in the order in which it looks: project, model, place, size, body."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from vertex_claude_magic.emulator.messages.ask import Ask, Route
+from vertex_claude_magic.emulator.messages.problems import Problem, invalid
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from vertex_claude_magic.emulator.http.response import Received
+    from vertex_claude_magic.models.catalog import Catalog
+    from vertex_claude_magic.models.model import Model
+
+__all__ = ["not_found", "not_servable", "refusal", "resource", "unservable"]
+
+
+def unservable(found: Route, received: Received, catalog: Catalog, project: str) -> Problem | Ask:
+    """Tell why a call cannot be served at all, or return what it asks."""
+    if received.method != "POST":
+        return Problem(code=404, message="Method not found.", google=True)
+    if found.project != project:
+        return _permission_denied(found)
+    if found.publisher != "anthropic" or found.verb not in {"rawPredict", "streamRawPredict"}:
+        return not_found(found, found.model)
+    if len(received.raw) > catalog.limits["request"]["bytes"]:
+        return Problem(code=413, message="Request exceeds the maximum size")
+    if not isinstance(received.body, dict):
+        return Problem(code=400, message="Invalid JSON payload received.", google=True)
+    return _served(found, received, catalog)
+
+
+def _served(found: Route, received: Received, catalog: Catalog) -> Problem | Ask:
+    name = found.model
+    if found.counting:
+        name = received.body.get("model")
+        if not isinstance(name, str):
+            return invalid("model: Field required")
+        if "@" in name:
+            return invalid(f"{name} is not supported for token counting")
+        if found.location not in catalog.services["count_tokens"]["locations"]:
+            return not_servable(found, "count-tokens")
+    model = catalog.find(name)
+    if (
+        model is None
+        or name not in {model.id, *model.other_ids}
+        or model.lifecycle not in {"active", "deprecated"}
+    ):
+        return not_found(found, name)
+    if not _served_in(model, found.location, catalog):
+        return not_servable(found, name)
+    betas = [beta.strip() for beta in received.headers.get("anthropic-beta", "").split(",") if beta.strip()]
+    return Ask(route=found, body=received.body, model=model, catalog=catalog, betas=tuple(betas))
+
+
+def _served_in(model: Model, location: str, catalog: Catalog) -> bool:
+    # Where the table does not know a model's locations, any location that it knows will do.
+    return location in catalog.locations() if model.locations is None else model.served_in(location)
+
+
+def resource(found: Route, name: Any) -> str:
+    """Name a model as Google's errors do."""
+    return f"projects/{found.project}/locations/{found.location}/publishers/{found.publisher}/models/{name}"
+
+
+def _permission_denied(found: Route) -> Problem:
+    text = (
+        "Permission 'aiplatform.endpoints.predict' denied on resource "
+        f"'//aiplatform.googleapis.com/{resource(found, found.model)}' (or it may not exist)."
+    )
+    return Problem(code=403, message=text, google=True, reason="IAM_PERMISSION_DENIED")
+
+
+def not_found(found: Route, name: Any) -> Problem:
+    """Say that the project cannot see a model."""
+    text = (
+        f"Publisher Model `{resource(found, name)}` was not found or your project does not have "
+        "access to it. Please ensure you are using a valid model version."
+    )
+    return Problem(code=404, message=text, google=True)
+
+
+def not_servable(found: Route, name: str) -> Problem:
+    """Say that a location does not serve a model."""
+    text = f"Publisher Model `{resource(found, name)}` is not servable in region {found.location}."
+    return Problem(code=400, message=text, google=True, status="FAILED_PRECONDITION")
+
+
+def refusal(ask: Ask) -> Problem | None:
+    """The first rule that the body breaks, or None."""
+    fast = ask.body.get("speed") == "fast" and ask.model.prices.fast_factor
+    if fast and ask.route.location not in ask.catalog.services["fast_mode"]["locations"]:
+        text = f"Fast mode is not supported in region {ask.route.location}."
+        return Problem(code=400, message=text, google=True, status="FAILED_PRECONDITION")
+    return next((invalid(text) for text in _texts(ask)), None)
+
+
+def _texts(ask: Ask) -> Iterator[str]:
+    from vertex_claude_magic.emulator.messages import content, rules, tools
+
+    yield from rules.broken(ask)
+    yield from tools.broken(ask)
+    yield from content.broken(ask)

@@ -1,0 +1,130 @@
+"""The errors that the service answers with, in the two shapes that Vertex AI has for them.
+
+Google's front end sends `{"error": {"code", "message", "status", "details"}}`, and on
+`streamRawPredict` the same object inside a one-element array. Claude behind it sends
+`{"type": "error", "error": {"type", "message"}, "request_id"}`. The shapes and texts follow the
+errors that users of Vertex AI reported in 2025 and 2026.
+"""
+
+from __future__ import annotations
+
+import secrets
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from vertex_claude_magic.emulator.http.response import Response, json_response
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from vertex_claude_magic.emulator.http.faults import Fault
+
+__all__ = ["Problem", "fault_response", "invalid"]
+
+_DOMAIN = "googleapis.com"
+_GOOGLE_STATUS = {
+    400: "INVALID_ARGUMENT",
+    401: "UNAUTHENTICATED",
+    403: "PERMISSION_DENIED",
+    404: "NOT_FOUND",
+    408: "DEADLINE_EXCEEDED",
+    409: "ABORTED",
+    429: "RESOURCE_EXHAUSTED",
+    499: "CANCELLED",
+    500: "INTERNAL",
+    501: "UNIMPLEMENTED",
+    503: "UNAVAILABLE",
+    504: "DEADLINE_EXCEEDED",
+}
+_ANTHROPIC_TYPE = {
+    400: "invalid_request_error",
+    401: "authentication_error",
+    402: "billing_error",
+    403: "permission_error",
+    404: "not_found_error",
+    413: "request_too_large",
+    429: "rate_limit_error",
+    504: "timeout_error",
+    529: "overloaded_error",
+}
+_MESSAGE = {
+    401: "Request had invalid authentication credentials. Expected OAuth 2 access token, login cookie or "
+    "other valid authentication credential.",
+    429: "Resource exhausted. Please try again later.",
+    529: "Overloaded",
+}
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Problem:
+    """A refusal: `google` tells whose shape it has; `status`, `reason`, `metadata` are Google's words for it."""
+
+    code: int
+    message: str
+    google: bool = False
+    status: str | None = None
+    reason: str | None = None
+    kind: str | None = None
+    metadata: Mapping[str, str] = field(default_factory=dict)
+
+    def body(self) -> dict[str, Any]:
+        """The error's JSON object."""
+        return self._google_body() if self.google else self._anthropic_body()
+
+    def _google_body(self) -> dict[str, Any]:
+        status = self.status or _GOOGLE_STATUS.get(self.code, "UNKNOWN")
+        error: dict[str, Any] = {"code": self.code, "message": self.message, "status": status}
+        if self.reason:
+            kind = "type.googleapis.com/google.rpc.ErrorInfo"
+            info = {"reason": self.reason, "domain": _DOMAIN, "metadata": dict(self.metadata)}
+            error["details"] = [{"@type": kind, **info}]
+        return {"error": error}
+
+    def _anthropic_body(self) -> dict[str, Any]:
+        kind = self.kind or _ANTHROPIC_TYPE.get(self.code, "api_error")
+        request_id = "req_vrtx_" + secrets.token_hex(12)
+        return {"type": "error", "error": {"type": kind, "message": self.message}, "request_id": request_id}
+
+    def response(self, *, streaming: bool = False) -> Response:
+        """The refusal as a response; Google wraps its own in an array when a stream was asked for."""
+        body = self.body()
+        return json_response([body] if self.google and streaming else body, self.code)
+
+
+def invalid(message: str) -> Problem:
+    """A 400 of Claude's own.
+
+    >>> invalid("max_tokens: Field required").body()["error"]["type"]
+    'invalid_request_error'
+    """
+    return Problem(code=400, message=message)
+
+
+def fault_response(fault: Fault) -> Response:
+    """The response of a fault that takes the place of a reply."""
+    code = fault.status or (302 if fault.location else 500)
+    location = {"Location": fault.location} if fault.location else {}
+    headers = {**location, **fault.headers}
+    if fault.body is not None:
+        return Response(status=code, pieces=(fault.body,), headers=headers)
+    content_type, body = _plain_body(fault, code)
+    if body is not None:
+        return Response(status=code, pieces=(body,), content_type=content_type, headers=headers)
+    problem = _fault_problem(fault, code).body()
+    return json_response([problem] if fault.shape == "array" else problem, code, headers)
+
+
+def _plain_body(fault: Fault, code: int) -> tuple[str, bytes | None]:
+    text = fault.message or _MESSAGE.get(code) or f"The emulator was told to answer {code}."
+    if fault.shape == "html":
+        return "text/html; charset=utf-8", f"<!DOCTYPE html><title>Error {code}</title><p>{text}</p>".encode()
+    if fault.shape == "text":
+        return "text/plain; charset=utf-8", text.encode()
+    return "application/json", b"" if fault.shape == "empty" else None
+
+
+def _fault_problem(fault: Fault, code: int) -> Problem:
+    message = fault.message or _MESSAGE.get(code) or f"The emulator was told to answer {code}."
+    google = fault.shape != "anthropic"
+    reason, kind = (fault.reason, None) if google else (None, fault.reason)
+    return Problem(code=code, message=message, google=google, reason=reason, kind=kind)

@@ -1,0 +1,128 @@
+"""From a scripted reply, or none, to a response: unary or streamed, limited as the request asks.
+
+Texts and content blocks obey the request's stop sequences and `max_tokens`; a whole message, a
+list of events and raw bytes are sent as they were given.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Any, TypeGuard
+
+from vertex_claude_magic.emulator.http.response import EVENT_STREAM, Response, json_response
+from vertex_claude_magic.emulator.messages.answers import canned
+from vertex_claude_magic.emulator.messages.conversation import dropped_thinking
+from vertex_claude_magic.emulator.messages.parts import Answer, events, fold, limit, message, parts, sse
+from vertex_claude_magic.emulator.messages.script import Flood, Reply, Scripted
+
+if TYPE_CHECKING:
+    from vertex_claude_magic.emulator.messages.ask import Ask
+
+__all__ = ["respond"]
+
+Frame = Mapping[str, Any]
+
+
+def respond(ask: Ask, scripted: Scripted, *, frame: Frame, pace: float) -> Response:
+    """The response to a request; `frame` has the message's id, model and input usage.
+
+    A stream is sent where the verb is `streamRawPredict` and the body says `"stream": true`; in every
+    other case the answer is one JSON object.
+    """
+    streaming = ask.route.streaming and ask.body.get("stream") is True
+    if isinstance(scripted, Flood):
+        return _flood(scripted, frame) if streaming else json_response(message(scripted.answer(), **frame))
+    if isinstance(scripted.content, bytes):
+        return Response(pieces=(scripted.content,), content_type=EVENT_STREAM, stream=True)
+    if streaming and _is_events(scripted.content):
+        # Sent as they are, whether or not they spell a message; so nothing of them is remembered.
+        return _stream(iter(scripted.content), pace)
+    whole, stream = _written(ask, scripted, frame)
+    if ask.history is not None:
+        ask.history.remember(ask, whole)
+    return _stream(stream, pace) if streaming else json_response(whole)
+
+
+def _stream(stream: Iterator[dict[str, Any]], pace: float) -> Response:
+    pieces = (sse(event) for event in stream)
+    return Response(pieces=pieces, content_type=EVENT_STREAM, stream=True, interval=pace)
+
+
+def _flood(flood: Flood, frame: Frame) -> Response:
+    pieces = flood.pieces(**frame)
+    return Response(
+        pieces=pieces, content_type=EVENT_STREAM, stream=True, interval=flood.interval, batch=True
+    )
+
+
+def _written(ask: Ask, reply: Reply, frame: Frame) -> tuple[dict[str, Any], Iterator[dict[str, Any]]]:
+    """Return an answer as a whole message and as the events of a stream."""
+    left_over = _left_over(ask)
+    if _is_events(reply.content):
+        return fold(reply.content), iter(reply.content)
+    if _is_message(reply.content):
+        whole = {**left_over, **_completed(reply.content, frame)}
+        return whole, _message_events(whole, frame, left_over)
+    answer = _answer(ask, reply)
+    return {**message(answer, **frame), **left_over}, _with(left_over, events(answer, **frame))
+
+
+def _left_over(ask: Ask) -> dict[str, Any]:
+    """Return the fields that the betas of a request add to its answer (anthropic 2.14.0, BetaMessage)."""
+    fields: dict[str, Any] = {}
+    if (ask.body.get("context_management") or {}).get("edits"):
+        fields["context_management"] = {"applied_edits": []}
+    if dropped := dropped_thinking(ask):
+        fields["input_transformations"] = dropped
+    return fields
+
+
+def _with(fields: Mapping[str, Any], stream: Iterator[dict[str, Any]]) -> Iterator[dict[str, Any]]:
+    for event in stream:
+        yield {**event, **fields} if event["type"] == "message_delta" else event
+
+
+def _answer(ask: Ask, reply: Reply) -> Answer:
+    answer = canned(ask) if reply.content is None else _scripted(reply.content, reply.stop_reason)
+    stops = ask.body.get("stop_sequences") or ()
+    return limit(answer, max_tokens=ask.body["max_tokens"], stop_sequences=stops)
+
+
+def _scripted(content: Any, stop_reason: str | None) -> Answer:
+    blocks = [{"type": "text", "text": content}] if isinstance(content, str) else content
+    blocks = [blocks] if isinstance(blocks, Mapping) else blocks
+    used = any(block.get("type") == "tool_use" for block in blocks)
+    return Answer(parts=parts(blocks), stop_reason=stop_reason or ("tool_use" if used else "end_turn"))
+
+
+def _is_message(content: Any) -> TypeGuard[dict[str, Any]]:
+    return (
+        isinstance(content, Mapping) and "content" in content and content.get("type", "message") == "message"
+    )
+
+
+def _is_events(content: Any) -> TypeGuard[list[dict[str, Any]]]:
+    if not isinstance(content, list) or not content:
+        return False
+    kind = str(content[0].get("type"))
+    return kind in {"ping", "error"} or kind.startswith(("message_", "content_block_"))
+
+
+def _completed(given: Any, frame: Frame) -> dict[str, Any]:
+    text = given["content"]
+    blocks = text if isinstance(text, list) else [{"type": "text", "text": text}]
+    return {**message(_scripted(blocks, None), **frame), **given, "content": blocks}
+
+
+def _message_events(
+    given: Mapping[str, Any], frame: Frame, left_over: Mapping[str, Any]
+) -> Iterator[dict[str, Any]]:
+    stops = {key: given[key] for key in ("stop_reason", "stop_sequence", "stop_details") if key in given}
+    for event in events(_scripted(given["content"], None), **frame):
+        if event["type"] == "message_start":
+            begun = {name: value for name, value in given.items() if name not in left_over}
+            yield {**event, "message": {**begun, "content": [], "stop_reason": None, "stop_sequence": None}}
+        elif event["type"] == "message_delta":
+            yield {**event, "delta": stops, "usage": given["usage"], **left_over}
+        else:
+            yield event

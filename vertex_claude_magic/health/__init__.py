@@ -1,0 +1,1 @@
+"""Whether the set-up works and which models answer."""

@@ -1,0 +1,331 @@
+"""Which models may a project call where: asked in parallel, within a bound, with no text of the user's.
+
+Each cell of the grid is one request. Counting the tokens of a fixed word is free, and proves login, project,
+API, permission and location; whether the model is enabled and has quota it does not prove, because counting
+has a quota of its own (page "Count tokens for Claude models", Google Cloud docs, 2026-11) and no source says
+that it looks at the model's terms. A one-token question proves both, and costs.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timezone
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from vertex_claude_magic import errors
+from vertex_claude_magic.models.observed import NOTE_KINDS, Sighting, State
+from vertex_claude_magic.settings.options import AskOptions, find_setting
+from vertex_claude_magic.text import quote
+from vertex_claude_magic.vertex.endpoint import check_location
+from vertex_claude_magic.vertex.request import RequestOptions, build_count_request, build_request
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Sequence
+
+    from vertex_claude_magic.models.catalog import Catalog
+    from vertex_claude_magic.models.model import Model
+    from vertex_claude_magic.session.claude import Claude
+    from vertex_claude_magic.transport.transport import Exchange
+    from vertex_claude_magic.vertex.request import Request
+
+__all__ = ["MOST_CALLS", "Cell", "Check", "Grid", "plan", "verdict"]
+
+MOST_CALLS = 60
+_AT_ONCE = 8
+# Seconds: for the whole check, for one call, and between two looks at the calls under way.
+_WHOLE, _EACH, _TICK = 60.0, 20.0, 0.05
+_TEXT = "Hello."
+_REASON = 95
+
+
+class Cell(NamedTuple):
+    """One model in one location."""
+
+    model: str
+    location: str
+
+
+Finding = tuple[State, str]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Grid:
+    """What is known at one moment: a sighting for each cell, `asked` of them by a request.
+
+    `models` and `locations` are in the order in which they are shown; `going` says whether the check goes on.
+    """
+
+    project: str
+    models: tuple[str, ...]
+    locations: tuple[str, ...]
+    cells: Mapping[Cell, Sighting]
+    asked: int = 0
+    probe: bool = False
+    going: bool = False
+
+
+def plan(
+    catalog: Catalog, locations: Sequence[str], *, family: str | None = None, probe: bool = False
+) -> tuple[list[Cell], dict[Cell, Finding]]:
+    """Return which cells to ask, and what the table says of the others.
+
+    Args:
+        catalog: The model table.
+        locations: Where.
+        family: Only this family of models.
+        probe: Whether a model is asked, and not a count.
+
+    >>> from vertex_claude_magic.models.catalog import Catalog
+    >>> ask, told = plan(Catalog.load(), ["us-east5"], family="haiku")
+    >>> [cell.model for cell in ask], told[Cell("claude-haiku-5-5", "us-east5")]
+    (['claude-haiku-4-5@20251001'], ('not served', 'the table lists it in global, us, eu'))
+    """
+    told: dict[Cell, Finding] = {}
+    ask: list[Cell] = []
+    for location in locations:
+        for row in _rows(catalog, family):
+            finding = _from_table(catalog, row, location, probe=probe)
+            if finding is not None:
+                told[Cell(row.id, location)] = finding
+            else:
+                ask.append(Cell(row.id, location))
+    bound: Finding = (
+        "not checked",
+        f"a check makes {MOST_CALLS} calls at most; name a family or fewer locations",
+    )
+    told.update(dict.fromkeys(ask[MOST_CALLS:], bound))
+    return ask[:MOST_CALLS], told
+
+
+def _rows(catalog: Catalog, family: str | None) -> list[Model]:
+    rows = [row for row in catalog.models if family in (None, row.family)]
+    rows.sort(key=lambda row: row.released or "", reverse=True)
+    families = catalog.families()
+    return sorted(rows, key=lambda row: (row.lifecycle == "retired", families.index(row.family)))
+
+
+def _from_table(catalog: Catalog, row: Model, location: str, *, probe: bool) -> Finding | None:
+    if row.lifecycle == "retired":
+        return "retired", row.status.removeprefix("retired").lstrip(" ,")
+    if location in catalog.locations() and row.locations is not None and not row.served_in(location):
+        return "not served", f"the table lists it in {', '.join(row.locations)}"
+    count = catalog.services["count_tokens"]
+    if not probe and location not in (*count["locations"], *count.get("older_locations", ())):
+        return "not checked", "tokens are not counted here; --probe asks the model"
+    return None
+
+
+def verdict(error: errors.ClaudeError, row: Model | None, *, probe: bool) -> Finding:
+    """Return what an error says of one model in one location.
+
+    Args:
+        error: What came back.
+        row: The model's row in the table.
+        probe: Whether the model was asked; a count that has no quota says nothing about the model's.
+
+    >>> verdict(errors.QuotaExceeded("A quota is used up.", cure=""), None, probe=True)
+    ('no quota', 'its quota is used up or zero')
+    """
+    if isinstance(error, errors.QuotaExceeded) and not probe:
+        return "not checked", "the quota for counting tokens is used up; --probe asks the model"
+    for kind, state, reason in _VERDICTS:
+        if isinstance(error, kind):
+            return state, reason
+    if error.details.get("shape") == "page":
+        return "not checked", "a web page answered in place of the service; look for a proxy or a login page"
+    if isinstance(error, errors.ModelNotFound):
+        return _not_found(error, row)
+    return "not checked", _reason(error)
+
+
+def _reason(error: errors.ClaudeError) -> str:
+    # What the service said comes behind; a cell has no room for it.
+    bare = error.message.partition(" Vertex AI said: ")[0].partition(" The answer: ")[0]
+    return quote(bare, _REASON)
+
+
+_VERDICTS: tuple[tuple[type[errors.ClaudeError], State, str], ...] = (
+    (errors.CountNotServed, "not checked", "tokens are not counted here; --probe asks the model"),
+    (errors.ModelNotEnabled, "not enabled", "its terms are not accepted: Enable on its Model Garden card"),
+    (errors.DataSharingRequired, "not enabled", "it needs a data-sharing consent of an administrator"),
+    (errors.QuotaExceeded, "no quota", "its quota is used up or zero"),
+)
+# What concerns every cell alike: the first one ends the check.
+_FOR_ALL = (errors.CredentialsError, errors.AuthenticationFailed, errors.PermissionDenied)
+
+
+def _not_found(error: errors.ModelNotFound, row: Model | None) -> Finding:
+    if error.status != 404:
+        return "not served", "Google does not serve it here"
+    if row is not None and row.lifecycle == "deprecated":
+        return "retired", f"not found any more; {row.status}"
+    invited = "; invited customers only" if row is not None and row.lifecycle == "limited" else ""
+    return "not enabled", f"not found for this project: not enabled, or not here{invited}"
+
+
+def _proven(answer: Any, *, probe: bool) -> Finding:
+    """Return what a good status says: a login page of a proxy has one too."""
+    field, kind = ("content", list) if probe else ("input_tokens", int)
+    if not isinstance(answer, Mapping) or not isinstance(answer.get(field), kind):
+        return "not checked", "the answer is none of Claude's; look for a proxy or a login page"
+    return "usable", "it answered one token" if probe else "its tokens were counted"
+
+
+class Check:
+    """One check of a project; `grid` tells at any moment what is known by now.
+
+    Args:
+        client: The session that asks.
+        options: Merged options; nothing of them is sent but what says where a request goes.
+        locations: Where to look.
+        family: Only this family of models.
+        probe: Ask each model for one token, which costs, instead of counting tokens.
+        clock: Seconds that never run backwards.
+        notify: Called with what is being waited for.
+
+    Raises:
+        OptionError: a location cannot be one.
+        ProjectNotFound: no project is named anywhere.
+    """
+
+    def __init__(
+        self,
+        client: Claude,
+        options: AskOptions,
+        *,
+        locations: Sequence[str],
+        family: str | None = None,
+        probe: bool = False,
+        clock: Callable[[], float] = time.monotonic,
+        notify: Callable[[str], None] | None = None,
+    ) -> None:
+        self._client = client
+        self._options = options
+        # Looked up once, so that a check does not change its target on the way.
+        self._base_url = find_setting("base_url", options).value
+        self._version = find_setting("anthropic_version", options).value
+        self._catalog = client.catalog(options)
+        self._locations = tuple(dict.fromkeys(map(check_location, locations)))
+        self._probe = probe
+        self._clock = clock
+        self._project = client.project(options, notify)
+        self._models = tuple(row.id for row in _rows(self._catalog, family))
+        self._ask, told = plan(self._catalog, self._locations, family=family, probe=probe)
+        self._found = {cell: self._sighting(cell, *finding, proof="table") for cell, finding in told.items()}
+        self._asked = 0
+        self._going = False
+
+    @property
+    def grid(self) -> Grid:
+        """What is known by now; a cell that has no answer yet is not checked."""
+        waiting = "" if self._going else "the check ended before its answer"
+        unknown = {cell: self._sighting(cell, "not checked", waiting) for cell in self._ask}
+        return Grid(
+            project=self._project,
+            models=self._models,
+            locations=self._locations,
+            cells={**unknown, **self._found},
+            asked=self._asked,
+            probe=self._probe,
+            going=self._going,
+        )
+
+    @property
+    def progress(self) -> tuple[int, int]:
+        """How many cells have their answer, and how many are to be asked."""
+        return sum(cell in self._found for cell in self._ask), len(self._ask)
+
+    def run(self, on_change: Callable[[], None], stopped: Callable[[], bool] = lambda: False) -> None:
+        """Ask; what is found is noted at once, so that a stop loses nothing.
+
+        Args:
+            on_change: Called now and then, in this thread.
+            stopped: Asked now and then; once it says yes, the check ends.
+
+        Raises:
+            ClaudeError: something that concerns every model alike, such as a missing login.
+            ClaudeInterrupt: the user stopped it.
+        """
+        waiting, flying = deque(self._ask), dict[Cell, "Exchange"]()
+        end = self._clock() + _WHOLE
+        self._going = True
+        try:
+            while (waiting or flying) and self._clock() < end and not stopped():
+                while waiting and len(flying) < _AT_ONCE and not stopped():
+                    flying[waiting[0]] = self._send(waiting[0])
+                    waiting.popleft()
+                for cell in self._landed(flying):
+                    self._take(cell, flying.pop(cell))
+                on_change()
+        except KeyboardInterrupt:
+            raise errors.ClaudeInterrupt from None
+        finally:
+            self._going = False
+            for exchange in flying.values():
+                exchange.cancel()
+
+    def _landed(self, flying: Mapping[Cell, Exchange]) -> Iterable[Cell]:
+        wait, landed = _TICK, []
+        for cell, exchange in flying.items():
+            try:
+                over = exchange.poll(wait)
+            except errors.DeadlineExceeded as error:
+                self._keep(cell, "not checked", _reason(error))
+                over = True
+            wait = 0.0
+            if over:
+                landed.append(cell)
+        return landed
+
+    def _take(self, cell: Cell, exchange: Exchange) -> None:
+        if cell in self._found:
+            return
+        try:
+            answer = exchange.result()
+        except _FOR_ALL as error:
+            if not isinstance(error, errors.DataSharingRequired):
+                raise
+            self._keep(cell, *verdict(error, None, probe=self._probe))
+        except errors.ClaudeError as error:
+            self._keep(cell, *verdict(error, self._catalog.find(cell.model), probe=self._probe))
+        else:
+            self._keep(cell, *_proven(answer, probe=self._probe))
+
+    def _keep(self, cell: Cell, state: State, reason: str) -> None:
+        found = self._sighting(cell, state, reason, proof="answer" if self._probe else "count")
+        self._found[cell] = found
+        if state != "not checked" and not self._knows_better(found):
+            self._client.control.notes.note(NOTE_KINDS[0], found.key, found.value)
+
+    def _knows_better(self, found: Sighting) -> bool:
+        """Tell whether a model answered, or was refused, today; a count does not say more than that."""
+        if found.proof != "count" or found.state != "usable":
+            return False
+        last = self._client.control.sightings().find(found.model, found.location, found.project)
+        return last is not None and last.proof == "answer" and last.day == found.day
+
+    def _sighting(self, cell: Cell, state: State, reason: str, proof: str = "") -> Sighting:
+        day = datetime.now(timezone.utc).strftime("%Y-%m-%d")
+        return Sighting(project=self._project, location=cell.location, model=cell.model, state=state,
+                        reason=reason, proof=proof, day=day)  # fmt: skip
+
+    def _send(self, cell: Cell) -> Exchange:
+        self._asked += 1
+        return self._client.exchange(self._request(cell), self._options, timeout=_EACH, retry=False)
+
+    def _request(self, cell: Cell) -> Request:
+        request = build_request(
+            [{"role": "user", "content": _TEXT}],
+            RequestOptions(max_tokens=1, force=True),
+            model=cell.model,
+            project=self._project,
+            region=cell.location,
+            catalog=self._catalog,
+            stream=False,
+            base_url=self._base_url,
+            anthropic_version=self._version,
+        )
+        return request if self._probe else build_count_request(request)

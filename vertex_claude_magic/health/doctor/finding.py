@@ -1,0 +1,86 @@
+"""What a check found: `Finding`, the verdict over all of them, and how one reads as a line."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+from vertex_claude_magic.text import quote
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+__all__ = ["MARKS", "Finding", "Outcome", "is_ill", "line", "verdict"]
+
+Outcome = Literal["ok", "warning", "failure", "not checked", "skipped"]
+MARKS: dict[Outcome, str] = {"ok": "✓", "warning": "!", "failure": "✗", "not checked": "○", "skipped": "·"}
+_LONGEST = 400
+_NAME_WIDTH = 18
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Finding:
+    """What one check found.
+
+    Args:
+        outcome: "skipped" is what another failure made pointless, "not checked" what nobody could or
+            wanted to look at; neither is an illness.
+        seen: What was seen, in one line; it may quote a server.
+        cure: What to do about it: one command, one console link or one setting. Failures always have one.
+        name: The check.
+        seconds: How long it took.
+        crashed: Whether the check itself broke down, so that nothing is known of what it looks at.
+    """
+
+    outcome: Outcome
+    seen: str
+    cure: str = ""
+    name: str = ""
+    seconds: float = 0.0
+    crashed: bool = False
+
+    @property
+    def took(self) -> str:
+        """How long it took, as text; nothing where nobody looked."""
+        return f"{self.seconds:.1f} s" if self.outcome in {"ok", "warning", "failure"} else ""
+
+
+def is_ill(findings: Sequence[Finding]) -> bool:
+    """Tell whether something is wrong, or a check broke down; warnings and what was not checked are not.
+
+    >>> is_ill([Finding(outcome="warning", seen="old"), Finding(outcome="not checked", seen="no")])
+    False
+    """
+    return any(finding.outcome == "failure" or finding.crashed for finding in findings)
+
+
+def verdict(findings: Sequence[Finding]) -> str:
+    """Return the result in one line: what is wrong, or how much was looked at.
+
+    >>> verdict([Finding(outcome="failure", seen="No.", name="token"), Finding(outcome="ok", seen="Yes.")])
+    'Wrong: token.'
+    >>> verdict([Finding(outcome="not checked", seen="Broke down.", name="token", crashed=True)])
+    'No diagnosis: these checks broke down: token.'
+    """
+    wrong = [finding.name for finding in findings if finding.outcome == "failure"]
+    if wrong:
+        return f"Wrong: {', '.join(wrong)}."
+    crashed = [finding.name for finding in findings if finding.crashed]
+    if crashed:
+        return f"No diagnosis: these checks broke down: {', '.join(crashed)}."
+    counts = Counter(finding.outcome for finding in findings)
+    parts = [f"{counts[outcome]} {outcome}" for outcome in MARKS if counts[outcome]]
+    return f"Nothing wrong was found: {', '.join(parts)}."
+
+
+def line(finding: Finding) -> str:
+    r"""Return a finding as plain text, its cure in a second line; nothing in it can move a cursor.
+
+    >>> print(line(Finding(name="clock", outcome="failure", seen="An hour slow.", cure="Run: x", seconds=0.04)))
+    ✗ clock             failure      An hour slow. (0.0 s)
+                                     Run: x
+    """
+    head = f"{MARKS[finding.outcome]} {finding.name:<{_NAME_WIDTH}}{finding.outcome:<13}"
+    text = f"{head}{quote(finding.seen, _LONGEST)}{f' ({finding.took})' if finding.took else ''}"
+    return f"{text}\n{' ' * len(head)}{quote(finding.cure, _LONGEST)}" if finding.cure else text

@@ -1,0 +1,134 @@
+"""The report: the findings as a text file that can be pasted in public, unless names are asked for."""
+
+from __future__ import annotations
+
+import os
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING
+from urllib.parse import quote as encoded
+
+from vertex_claude_magic.errors import OptionError
+from vertex_claude_magic.health.doctor.finding import line, verdict
+from vertex_claude_magic.text import quote
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+    from datetime import datetime
+
+    from vertex_claude_magic.health.doctor.case import Case, Probes
+    from vertex_claude_magic.health.doctor.finding import Finding
+
+__all__ = ["check_report", "names_of", "public", "report", "write_report"]
+
+_TITLE = "vertex-claude doctor"
+_PUBLIC_HOSTS = re.compile(r"(?:[a-z0-9-]+\.)*googleapis\.com|127\.0\.0\.1|localhost|\[::1\]")
+# Whatever a server may have put into its message, beside the names that are known.
+_PATTERNS = (
+    (re.compile(r"[\w.+%-]+@[\w-]+(?:\.[\w-]+)+"), "[email]"),
+    (re.compile(r"ya29\.[\w.-]+|\bey[\w-]+\.[\w-]+\.[\w-]*"), "[token]"),
+    (re.compile(r"\bprojects/[^/\s'\"`]+"), "projects/[project]"),
+    # The first half of a name that was cut off.
+    (re.compile(r"[^\s'\"`]*…"), "…"),
+    # Digits of a model's id are its date.
+    (re.compile(r"(\bclaude-[\w@.-]+)|(?<![\w.])\d{6,}\b"), lambda found: found[1] or "[number]"),
+)  # fmt: skip
+
+
+def names_of(case: Case, probes: Probes) -> dict[str, str]:
+    """Return the names that tell who somebody is, each with what stands for it in public."""
+    identity = probes.renewed.known or probes.identity.known
+    named = probes.project.known or case.project
+    quota = identity.quota_project if identity else None
+    account = identity.account if identity else None
+    names = {str(name): "[project]" for name in (named.value, case.project.value, quota) if name}
+    return {
+        **names,
+        **({account: "[email]"} if account else {}),
+        **dict.fromkeys(_hosts(case, probes), "[host]"),
+    }
+
+
+def _hosts(case: Case, probes: Probes) -> Iterable[str]:
+    """Yield the user's own gateway and proxy, each with and without its port."""
+    reached = probes.reached.known
+    for host in (case.host if case.base_url.value else None, reached.proxy if reached else None):
+        if host and not _is_public(host):
+            yield host
+            yield host.partition(":")[0]
+
+
+def _is_public(host: str) -> bool:
+    return _PUBLIC_HOSTS.fullmatch(host.partition(":")[0]) is not None
+
+
+def public(text: str, names: dict[str, str], *, home: str | None = None) -> str:
+    """Return a text without what tells who somebody is.
+
+    Args:
+        text: The text.
+        names: The names that are known, each with what stands for it.
+        home: The home folder; paths below it are left out. By default the user's.
+
+    >>> public("project p-1 of me@example.com, /home/me/key.json", {"p-1": "[project]"}, home="/home/me")
+    'project [project] of [email], [path] '
+    """
+    folder = home if home is not None else os.path.expanduser("~")  # noqa: PTH111 - pathlib raises without a home
+    if folder.strip("/~\\"):
+        # Names of files hold spaces, so all goes up to the next sign that is seldom in one.
+        text = re.sub(rf"{re.escape(folder)}(?![\w.-])[^'\",;()\n]*", "[path] ", text)
+    for name in sorted(names, key=len, reverse=True):
+        for form in dict.fromkeys((name, encoded(name, safe=""), encoded(name, safe=":"))):
+            text = re.sub(rf"(?<![\w.-]){re.escape(form)}(?![\w-])", names[name], text)
+    for pattern, word in _PATTERNS:
+        text = pattern.sub(word, text)
+    return text
+
+
+def report(findings: Sequence[Finding], *, when: datetime, names: dict[str, str] | None = None) -> str:
+    """Return the report as text.
+
+    Args:
+        findings: What was found.
+        when: The time of the diagnosis, with its time zone.
+        names: The names to leave out; None keeps all of them.
+    """
+    lines = [f"{_TITLE}, {when:%Y-%m-%d %H:%M} UTC", verdict(findings), *map(line, findings)]
+    kept: Iterable[str] = lines if names is None else (public(each, names) for each in lines[1:])
+    return "\n".join([*([] if names is None else lines[:1]), *kept]) + "\n"
+
+
+def check_report(path: str) -> None:
+    """Refuse a file that cannot be written, or that is something else than a former report.
+
+    Raises:
+        OptionError: it is such a file.
+    """
+    file = Path(path).expanduser()
+    if not file.parent.is_dir():
+        raise OptionError(
+            f"There is no folder {quote(str(file.parent), 80)!r}.", cure="Name a file in a folder."
+        )
+    try:
+        begins = file.read_bytes()[: len(_TITLE)] if file.exists() else _TITLE.encode()
+    except OSError as error:
+        raise _unwritable(path, error) from None
+    if begins != _TITLE.encode():
+        raise OptionError(f"{quote(path, 80)!r} is there and is no report.", cure="Name another file.")
+
+
+def write_report(path: str, text: str) -> None:
+    """Write the report.
+
+    Raises:
+        OptionError: the file cannot be written.
+    """
+    try:
+        Path(path).expanduser().write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise _unwritable(path, error) from None
+
+
+def _unwritable(path: str, error: OSError) -> OptionError:
+    why = error.strerror or type(error).__name__
+    return OptionError(f"{quote(path, 80)!r} cannot be written ({why}).", cure="Name another file.")

@@ -1,0 +1,1 @@
+"""The model ID table: rows, prices, lifecycle, and which models were seen live."""

@@ -1,0 +1,156 @@
+"""What tokens cost: the prices of a model, and what one answer comes to.
+
+Prices are USD per million tokens. The figures live in the model table; here is only the arithmetic:
+which price tier a prompt falls into, the premium of every endpoint but `global`, the discount of batch
+prediction, and the fee of a web search. A price that the table does not know makes the sum unknown.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from vertex_claude_magic.models.model import Model, Prices, Tier
+
+__all__ = ["TokenUsage", "cost", "rate"]
+
+_MILLION = 1_000_000
+_TOKEN_PRICES = ("input", "output", "cache_write_5m", "cache_write_1h", "cache_read")
+
+
+class _CacheWrites(Protocol):
+    @property
+    def ephemeral_5m_input_tokens(self) -> int: ...
+    @property
+    def ephemeral_1h_input_tokens(self) -> int: ...
+
+
+class _ServerTools(Protocol):
+    @property
+    def web_search_requests(self) -> int: ...
+
+
+class TokenUsage(Protocol):
+    """The part of the usage object of the Messages API that decides the cost."""
+
+    @property
+    def input_tokens(self) -> int:
+        """Prompt tokens neither read from nor written to the cache."""
+
+    @property
+    def output_tokens(self) -> int:
+        """Tokens of the answer, thinking included."""
+
+    @property
+    def cache_creation_input_tokens(self) -> int:
+        """Prompt tokens written to the cache."""
+
+    @property
+    def cache_read_input_tokens(self) -> int:
+        """Prompt tokens read from the cache."""
+
+    @property
+    def cache_creation(self) -> _CacheWrites | None:
+        """The cache writes by the time that they live, where the service tells."""
+
+    @property
+    def speed(self) -> str | None:
+        """How fast the answer was served: "standard" or "fast"; None where the service does not tell."""
+
+    @property
+    def server_tool_use(self) -> _ServerTools | None:
+        """How often the service's own tools ran."""
+
+
+def rate(model: Model, location: str, input_tokens: int = 0) -> Tier | None:
+    """Return the prices of a model at a location in USD per million tokens, premium included.
+
+    A prompt falls into a higher tier when all its tokens together (uncached, read from and written to
+    the cache) exceed the tier's floor. The premium applies at regional and multi-region endpoints from
+    the Claude 4.5 generation on (Claude docs, Claude on Google Cloud, 2026-09-26).
+
+    Args:
+        model: A row of the model table.
+        location: The location that serves the request; only `global` is free of the premium.
+        input_tokens: The length of the whole prompt in tokens.
+
+    Returns:
+        The prices, or None where the table knows none for the model.
+
+    >>> from vertex_claude_magic.models.catalog import Catalog
+    >>> haiku = Catalog.load().find("claude-haiku-5-5")
+    >>> rate(haiku, "global").input, rate(haiku, "eu").input, rate(haiku, "eu", 100_001).input
+    (0.1, 0.11, 0.55)
+    """
+    reached = [tier for tier in model.prices.tiers if input_tokens > tier.over_input_tokens]
+    tier = reached[-1] if reached else next(iter(model.prices.tiers), None)
+    if tier is None or location == "global" or not model.prices.endpoint_premium:
+        return tier
+    factor = 1 + model.prices.endpoint_premium
+    prices: dict[str, Any] = {name: _times(getattr(tier, name), factor) for name in _TOKEN_PRICES}
+    return replace(tier, **prices)
+
+
+def cost(model: Model, location: str, usage: TokenUsage, *, batch: bool = False) -> float | None:
+    """Return what one answer cost in USD, or None where a price that it needs is unknown.
+
+    The batch discount is taken from every token price (Google Cloud docs, Batch predictions with Claude
+    models, 2026-11), and fast mode multiplies every one (Google Cloud docs, Fast mode for Claude models,
+    2026-11). The fee of a web search is an add-on that gets neither discount nor premium.
+
+    Args:
+        model: The row of the model that answered.
+        location: The location that served the request.
+        usage: The usage object of the reply.
+        batch: Whether the answer came from batch prediction.
+
+    >>> from vertex_claude_magic.models.catalog import Catalog
+    >>> from vertex_claude_magic.vertex.reply import Usage
+    >>> sonnet = Catalog.load().find("claude-sonnet-5-5")
+    >>> cost(sonnet, "global", Usage(input_tokens=1_000, output_tokens=500))
+    0.007
+    """
+    tokens = _tokens_cost(model, location, usage)
+    searches = _search_cost(model.prices, usage)
+    factor = model.prices.batch_factor if batch else 1.0
+    pace = model.prices.fast_factor if usage.speed == "fast" else 1.0
+    if tokens is None or searches is None or factor is None or pace is None:
+        return None
+    return round(tokens * factor * pace + searches, 12)
+
+
+def _tokens_cost(model: Model, location: str, usage: TokenUsage) -> float | None:
+    prompt = usage.input_tokens + usage.cache_creation_input_tokens + usage.cache_read_input_tokens
+    tier = rate(model, location, prompt)
+    total = 0.0
+    for name, tokens in _counts(usage):
+        price = getattr(tier, name, None)
+        if tokens and price is None:
+            return None
+        total += tokens * (price or 0.0)
+    return total / _MILLION
+
+
+def _counts(usage: TokenUsage) -> Iterator[tuple[str, int]]:
+    detail = usage.cache_creation
+    one_hour = detail.ephemeral_1h_input_tokens if detail else 0
+    yield "input", usage.input_tokens
+    yield "output", usage.output_tokens
+    # What the detail leaves unexplained was written for five minutes, the default of the API.
+    yield "cache_write_5m", max(usage.cache_creation_input_tokens - one_hour, 0)
+    yield "cache_write_1h", one_hour
+    yield "cache_read", usage.cache_read_input_tokens
+
+
+def _search_cost(prices: Prices, usage: TokenUsage) -> float | None:
+    searches = usage.server_tool_use.web_search_requests if usage.server_tool_use else 0
+    if not searches:
+        return 0.0
+    return None if prices.web_search is None else searches * prices.web_search / 1_000
+
+
+def _times(price: float | None, factor: float) -> float | None:
+    return None if price is None else round(price * factor, 9)

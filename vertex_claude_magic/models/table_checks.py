@@ -1,0 +1,194 @@
+"""What a model table file must look like, field by field.
+
+The checks are data: for each kind of object a table of its fields and what each may hold. They run over
+a user's own table file when it is read, and over the package's file in the tests.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from vertex_claude_magic.text import quote
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Mapping
+
+__all__ = ["table_problems"]
+
+
+def table_problems(table: Any, base: Mapping[str, Any] | None = None) -> Iterator[str]:
+    """Say what is wrong with a parsed table, place by place; nothing for a sound one.
+
+    Args:
+        table: The parsed JSON of a table file.
+        base: The table that it is laid over, whose entries need not be given in full.
+
+    >>> list(table_problems({"models": [{"id": "claude-x", "family": 5}]}))
+    ['models[0].family must be a text, not 5']
+    """
+    base = base or {}
+    yield from _check(table, _TABLE, "the file")
+    if not isinstance(table, dict):
+        return
+    for section, kinds in _SECTIONS.items():
+        known = base.get(section, {})
+        for name, entry in _object(table.get(section)).items():
+            needed = () if name in known else _REQUIRED.get(section, ())
+            yield from _check(entry, kinds, f"{section}[{_shown(name)}]", needed)
+    rules = {*base.get("rule_sets", ()), *_object(table.get("rule_sets"))}
+    for index, row in enumerate(_list(table.get("models"))):
+        yield from _check_row(row, rules, f"models[{index}]")
+
+
+class _Kind(NamedTuple):
+    says: str
+    holds: Callable[[Any], bool]
+
+
+def _is_number(value: Any) -> bool:
+    return type(value) in (int, float) and 0 <= value < float("inf")
+
+
+def _is_texts(value: Any) -> bool:
+    return isinstance(value, list) and all(isinstance(item, str) and item for item in value)
+
+
+def _is_date(value: Any) -> bool:
+    from datetime import date
+
+    if not isinstance(value, str) or len(value) not in (4, 7, 10):
+        return False
+    try:
+        return bool(date.fromisoformat((value + "-01-01")[:10]))
+    except ValueError:
+        return False
+
+
+def _or_null(kind: _Kind) -> _Kind:
+    return _Kind(f"{kind.says} or null", lambda value: value is None or kind.holds(value))
+
+
+def _one_of(*words: str) -> _Kind:
+    return _Kind(f"one of {', '.join(words)}", lambda value: value in words)
+
+
+def _list_of(*words: str) -> _Kind:
+    return _Kind(f"a list out of {', '.join(words)}", lambda value: _is_texts(value) and {*value} <= {*words})
+
+
+_TEXT = _Kind("a text", lambda value: isinstance(value, str) and bool(value))
+_TEXTS = _Kind("a list of texts", _is_texts)
+_FLAG = _Kind("true or false", lambda value: isinstance(value, bool))
+_COUNT = _Kind("a whole number above 0", lambda value: type(value) is int and value > 0)
+_COUNTS = _Kind(
+    "an object of whole numbers above 0",
+    lambda value: isinstance(value, dict) and all(_COUNT.holds(item) for item in value.values()),
+)
+_FLOOR = _Kind("a whole number", lambda value: type(value) is int and value >= 0)
+_NUMBER = _Kind("a number, 0 or more", _is_number)
+_DATE = _Kind("a date (YYYY, YYYY-MM or YYYY-MM-DD)", _is_date)
+_OBJECT = _Kind("an object", lambda value: isinstance(value, dict))
+_LIST = _Kind("a list", lambda value: isinstance(value, list))
+_LEVEL = _one_of("low", "medium", "high", "xhigh", "max")
+_LEVELS = _list_of("low", "medium", "high", "xhigh", "max")
+_THINKING = _list_of("enabled", "adaptive", "disabled", "between_tools")
+
+_ROW = {
+    **dict.fromkeys(("id", "name", "family"), _TEXT),
+    **dict.fromkeys(("other_ids", "api_ids", "aliases", "capabilities", "sources", "disagreements"), _TEXTS),
+    **dict.fromkeys(
+        ("released", "deprecated_on", "retired_on", "not_sooner_than", "api_retired_on"), _or_null(_DATE)
+    ),
+    **dict.fromkeys(("context_tokens", "max_output_tokens", "min_cacheable_tokens"), _or_null(_COUNT)),
+    **dict.fromkeys(("successor", "rules"), _or_null(_TEXT)),
+    "lifecycle": _one_of("active", "deprecated", "retired", "limited"),
+    "locations": _or_null(_TEXTS),
+    "prices": _OBJECT,
+}
+_PRICES = {
+    "tiers": _LIST,
+    "endpoint_premium": _NUMBER,
+    "batch_factor": _or_null(_NUMBER),
+    "fast_factor": _or_null(_NUMBER),
+}
+_TIER = {
+    "over_input_tokens": _FLOOR,
+    **dict.fromkeys(("input", "output", "cache_write_5m", "cache_write_1h", "cache_read"), _or_null(_NUMBER)),
+}
+_RULES = {
+    "thinking": _THINKING,
+    "thinking_default": _one_of("off", "adaptive", "always"),
+    "disabled_max_effort": _or_null(_LEVEL),
+    "min_thinking_budget": _COUNT,
+    "effort": _LEVELS,
+    "default_effort": _or_null(_LEVEL),
+    **dict.fromkeys(("sampling", "prefill", "forced_tool_choice"), _FLAG),
+    "structured_outputs": _or_null(_FLAG),
+    "image_edge": _COUNT,
+    "system_messages": _one_of("obeyed", "ignored", "refused"),
+    "computer_tools": _or_null(_TEXTS),
+    "preserved_thinking": _or_null(_one_of("every account", "new accounts")),
+    "sources": _TEXTS,
+}
+_LIMITS = (
+    *("bytes", "messages", "labels", "tokens", "base64_bytes", "count", "count_under_1m_context"),
+    *("pixels_per_side", "pixels_per_side_over_20", "pages", "pages_under_1m_context", "max_tokens"),
+)
+_SERVICE_LISTS = (
+    *("locations", "older_locations", "refused_tools", "accepted", "refused_in_count", "sources"),
+    "disagreements",
+)
+_SECTIONS: Mapping[str, Mapping[str, _Kind]] = {
+    "sources": {"title": _TEXT, "date": _DATE},
+    "locations": {"members": _TEXTS, "note": _TEXT, "sources": _TEXTS},
+    "api_versions": {"refuses": _TEXTS, "note": _TEXT, "sources": _TEXTS},
+    "limits": {**dict.fromkeys(_LIMITS, _COUNT), "by_model": _COUNTS, "types": _TEXTS, "sources": _TEXTS},
+    "services": {
+        "usd_per_1000": _NUMBER,
+        "tool": _TEXT,
+        **dict.fromkeys(_SERVICE_LISTS, _TEXTS),
+    },
+    "rule_sets": _RULES,
+}
+_TABLE = {"as_of": _DATE, "models": _LIST, **dict.fromkeys(_SECTIONS, _OBJECT)}
+_REQUIRED = {"sources": ("title", "date"), "locations": ("members", "note"), "api_versions": ("refuses",)}
+
+
+def _check(value: Any, kinds: Mapping[str, _Kind], place: str, needed: Iterable[str] = ()) -> Iterator[str]:
+    if not isinstance(value, dict):
+        yield f"{place} must be an object, not {_shown(value)}"
+        return
+    prefix = "" if place == "the file" else f"{place}."
+    for name, item in value.items():
+        kind = kinds.get(name)
+        if kind is None:
+            yield f"{place} has a field {_shown(name)}, which is not one of {', '.join(kinds)}"
+        elif not kind.holds(item):
+            yield f"{prefix}{name} must be {kind.says}, not {_shown(item)}"
+    for name in needed:
+        if name not in value:
+            yield f"{place} needs the field {name}"
+
+
+def _check_row(row: Any, rules: set[str], place: str) -> Iterator[str]:
+    yield from _check(row, _ROW, place, ("id",))
+    fields = _object(row)
+    if isinstance(fields.get("rules"), str) and fields["rules"] not in rules:
+        yield f"{place}.rules names {_shown(fields['rules'])}, which is not a rule set"
+    prices = _object(fields.get("prices"))
+    yield from _check(prices, _PRICES, f"{place}.prices")
+    for index, tier in enumerate(_list(prices.get("tiers"))):
+        yield from _check(tier, _TIER, f"{place}.prices.tiers[{index}]")
+
+
+def _object(value: Any) -> dict[str, Any]:
+    return value if isinstance(value, dict) else {}
+
+
+def _list(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else []
+
+
+def _shown(value: Any) -> str:
+    return quote(json.dumps(value, ensure_ascii=False), 40)

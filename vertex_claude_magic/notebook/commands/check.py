@@ -1,0 +1,109 @@
+"""`%claude_models --check` and `--live`: ask Google, and show what comes while it comes."""
+
+from __future__ import annotations
+
+from html import escape
+from typing import TYPE_CHECKING, Any
+
+from vertex_claude_magic.errors import OptionError
+from vertex_claude_magic.health.check import Check
+from vertex_claude_magic.health.published import compare, note_list
+from vertex_claude_magic.notebook.display.live_page import LivePage
+from vertex_claude_magic.notebook.pages import availability as pages
+from vertex_claude_magic.notebook.pages.show import show_page
+from vertex_claude_magic.settings.options import AskOptions, find_setting, merge
+from vertex_claude_magic.text import quote
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from vertex_claude_magic.health.published import Comparison
+    from vertex_claude_magic.models.catalog import Catalog
+
+__all__ = ["show_check", "show_live"]
+
+
+def show_check(
+    magics: Any, options: dict[str, Any], *, locations: Sequence[str], family: str | None, probe: bool
+) -> None:
+    """Ask which models the project may call where, and show the grid; an interrupt keeps what is known.
+
+    Args:
+        magics: The magics, for session and page.
+        options: Options of the line under their Python names.
+        locations: Where to look; none means the chosen location and no other.
+        family: Only this family of models.
+        probe: Ask for one token each, which costs.
+
+    Raises:
+        ClaudeError: something that concerns every model alike.
+        ClaudeInterrupt: the user stopped it.
+    """
+    client = magics.client()
+    merged = merge(client.options, options)
+    wanted = locations or (str(find_setting("region", merged).value),)
+    check = Check(client, merged, locations=wanted, family=family, probe=probe)
+    catalog, view = client.catalog(merged), LivePage(magics.shell)
+
+    def draw() -> None:
+        grid = check.grid
+        view.draw(lambda: (pages.html(grid, catalog), pages.plain(grid, catalog)), done=not grid.going)
+
+    try:
+        check.run(draw)
+    finally:
+        draw()
+
+
+def show_live(magics: Any, options: dict[str, Any], *, locations: Sequence[str]) -> None:
+    """Read Google's list from the chosen location's host, and show where the table differs from it.
+
+    Raises:
+        OptionError: several locations are named.
+        ClaudeError: the list cannot be read.
+    """
+    if len(locations) > 1:
+        raise OptionError("Google's list is read from one location.", cure="Give --region once.")
+    client = magics.client()
+    merged = merge(client.options, {**options, **({"region": locations[0]} if locations else {})})
+    catalog = client.catalog(AskOptions(models_file=merged.models_file))
+    listed = client.admin(merged).models()
+    note_list(catalog, listed, magics.control.notes)
+    found = compare(catalog, listed)
+    show_page(magics.shell, _html(found, catalog), _plain(found, catalog))
+
+
+def _groups(found: Comparison) -> list[tuple[str, list[tuple[str, str]]]]:
+    """Return each kind of difference with its ids and a word on each."""
+    lacking = [(quote(model.id, 80), quote(model.stage, 40) or "no stage") for model in found.lacking]
+    unlisted = [(row.id, row.status) for row in found.unlisted]
+    returned = [(row.id, row.status) for row in found.returned]
+    return [
+        ("Google lists them, the table lacks them", lacking),
+        ("The table has them, Google does not list them", unlisted),
+        ("The table calls them retired, Google lists them", returned),
+    ]
+
+
+def _head(found: Comparison, catalog: Catalog) -> str:
+    return (
+        f"Google lists {found.listed} models of Anthropic; the table is of {catalog.as_of}. The list names models, "
+        "not what your project may call (that is --check)."
+    )
+
+
+def _html(found: Comparison, catalog: Catalog) -> str:
+    parts = [f"<p>{escape(_head(found, catalog))}</p>"]
+    for title, names in _groups(found):
+        items = "".join(f"<li><code>{escape(name)}</code> {escape(word)}</li>" for name, word in names)
+        items = items or "<li>none</li>"
+        parts.append(f"<p><b>{escape(title)}</b></p><ul>{items}</ul>")
+    return "".join(parts)
+
+
+def _plain(found: Comparison, catalog: Catalog) -> str:
+    lines = [_head(found, catalog)]
+    for title, names in _groups(found):
+        lines += [f"{title}:", *(f"  {name} ({word})" for name, word in names)]
+        lines += [] if names else ["  none"]
+    return "\n".join(lines)

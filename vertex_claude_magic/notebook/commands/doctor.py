@@ -1,0 +1,204 @@
+"""`%claude_doctor`: the diagnosis of this session, line by line while it is made, and one table that stays."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Any, Protocol
+from uuid import uuid4
+
+from vertex_claude_magic.errors import ClaudeInterrupt, OptionError
+from vertex_claude_magic.health.doctor.diagnosis import Diagnosis
+from vertex_claude_magic.health.doctor.finding import line as as_line
+from vertex_claude_magic.health.doctor.finding import verdict
+from vertex_claude_magic.health.doctor.report import check_report, write_report
+from vertex_claude_magic.notebook.commands.help import show_help
+from vertex_claude_magic.notebook.commands.options import DOCTOR_OPTIONS
+from vertex_claude_magic.notebook.display.frontends import front_end
+from vertex_claude_magic.notebook.display.live import Pace
+from vertex_claude_magic.notebook.display.screens import NotebookScreen
+from vertex_claude_magic.notebook.options import parse_options
+from vertex_claude_magic.notebook.pages import doctor as doctor_page
+from vertex_claude_magic.vertex.endpoint import check_location
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from vertex_claude_magic.health.doctor.finding import Finding
+    from vertex_claude_magic.health.doctor.probes import Patience
+    from vertex_claude_magic.notebook.display.live import Screen
+
+__all__ = ["LineView", "PageView", "check_doctor_options", "diagnose", "run_doctor"]
+
+_OF_THE_CALL = ("model", "region", "project")
+_INTERVAL = 1 / 12  # seconds between two draws
+
+
+class View(Protocol):
+    """Where a diagnosis is shown while it is made."""
+
+    def begin(self, name: str) -> None:
+        """Say what is being looked at."""
+
+    def add(self, finding: Finding) -> None:
+        """Show what was found."""
+
+    def tick(self) -> None:
+        """Show that it is still being waited for."""
+
+    def finish(self, findings: Sequence[Finding]) -> None:
+        """Show all of it, for good."""
+
+
+def run_doctor(magics: Any, line: str, *, patience: Patience | None = None) -> None:
+    """Run `%claude_doctor [--probe] [-m MODEL] [-r REGION] [-p PROJECT] [--report FILE] [--with-names]`.
+
+    Raises:
+        OptionError: an option is none of these, or the report cannot be written.
+        ClaudeInterrupt: the user stopped it; what was known is on the page.
+    """
+    options = parse_options(line, DOCTOR_OPTIONS)
+    if options.get("help"):
+        show_help(magics, "claude_doctor")
+        return
+    front = front_end(magics.shell)
+    if front.kind == "terminal":
+        view: View = LineView(print)
+    else:
+        view = PageView(NotebookScreen(magics.shell.display_pub), updates=front.updates)
+    check_doctor_options(options)
+    diagnosis = Diagnosis(
+        magics.client(),
+        {name: options[name] for name in _OF_THE_CALL if name in options},
+        front_end=front.name,
+        spends=bool(options.get("probe")),
+        patience=patience,
+        tick=view.tick,
+    )
+    diagnose(diagnosis, view, options.get("report"), with_names=bool(options.get("with_names")))
+
+
+def check_doctor_options(options: Mapping[str, Any]) -> None:
+    """Refuse what no diagnosis could be made with, before anything is looked at.
+
+    Raises:
+        OptionError: the location is none, or the report could not be written.
+    """
+    if options.get("region"):
+        check_location(options["region"])
+    if options.get("with_names") and not options.get("report"):
+        raise OptionError("--with-names is about a report.", cure="Add --report FILE.")
+    if options.get("report"):
+        check_report(options["report"])
+
+
+def diagnose(diagnosis: Diagnosis, view: View, file: str | None = None, *, with_names: bool = False) -> None:
+    """Run a diagnosis, show it, and write its report if a file is named.
+
+    Raises:
+        ClaudeInterrupt: the user stopped it, after what was known has been shown and written.
+    """
+    stopped = False
+    try:
+        for finding in diagnosis.run(view.begin):
+            view.add(finding)
+    except KeyboardInterrupt:
+        stopped = True
+        diagnosis.stop()
+    try:
+        view.finish(diagnosis.findings)
+    except KeyboardInterrupt:
+        # Pressed again, or at the last moment: the page shows the end all the same.
+        stopped = True
+        view.finish(diagnosis.findings)
+    if file is not None:
+        write_report(file, diagnosis.report(with_names=with_names))
+    if stopped:
+        raise ClaudeInterrupt from None
+
+
+class PageView:
+    """A diagnosis on a notebook page: one output that is drawn again, and at the end stands still.
+
+    Args:
+        screen: Where the output goes.
+        clock: Monotonic seconds.
+        updates: False where the front end cannot change an output; then only the end is shown.
+    """
+
+    def __init__(
+        self, screen: Screen, *, clock: Callable[[], float] = time.monotonic, updates: bool = True
+    ) -> None:
+        self._screen = screen
+        self._clock = clock
+        self._pace = Pace(clock)
+        self._id = f"claude-{uuid4().hex}" if updates else None
+        self._shown = False
+        self._drawn = -_INTERVAL
+        self._findings: list[Finding] = []
+        self._running = ""
+        self._began = clock()
+
+    def begin(self, name: str) -> None:
+        """Say what is being looked at."""
+        self._running, self._began = name, self._clock()
+        self.tick()
+
+    def add(self, finding: Finding) -> None:
+        """Take in what was found; it is drawn with what is looked at next."""
+        self._findings.append(finding)
+
+    def tick(self) -> None:
+        """Draw what is known, unless that was done a moment ago."""
+        now = self._clock()
+        if self._id is not None and now >= max(self._drawn + _INTERVAL, self._pace.free_at(2)):
+            self._draw(self._findings, self._waiting(int(now - self._began)))
+
+    def _waiting(self, seconds: int) -> str:
+        return f"{self._running} · {seconds} s" if seconds else self._running
+
+    def finish(self, findings: Sequence[Finding]) -> None:
+        """Show all of it, for good."""
+        self._draw(findings, "")
+
+    def _draw(self, findings: Sequence[Finding], running: str) -> None:
+        bundle = {
+            "text/html": doctor_page.html(findings, running),
+            "text/plain": doctor_page.plain(findings, running),
+        }
+        if self._shown and self._id is not None:
+            self._screen.update(bundle, {}, self._id)
+        else:
+            self._screen.show(bundle, {}, self._id)
+        self._shown, self._drawn = True, self._clock()
+        self._pace.count()
+
+
+class LineView:
+    """A diagnosis in a terminal: each line as soon as it is known, the verdict last.
+
+    >>> from vertex_claude_magic.health.doctor.finding import Finding
+    >>> LineView(print).finish([Finding(name="clock", outcome="ok", seen="Right.")])
+    ✓ clock             ok           Right. (0.0 s)
+    Nothing wrong was found: 1 ok.
+    """
+
+    def __init__(self, write: Callable[[str], None]) -> None:
+        self._write = write
+        self._lines = 0
+
+    def begin(self, name: str) -> None:
+        """Nothing is written before it is known."""
+
+    def tick(self) -> None:
+        """Nothing is written while waiting."""
+
+    def add(self, finding: Finding) -> None:
+        """Write what was found."""
+        self._lines += 1
+        self._write(as_line(finding))
+
+    def finish(self, findings: Sequence[Finding]) -> None:
+        """Write what was not reached, and the verdict."""
+        for finding in findings[self._lines :]:
+            self._write(as_line(finding))
+        self._write(verdict(findings))

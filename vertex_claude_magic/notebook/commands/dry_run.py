@@ -1,0 +1,133 @@
+"""`--dry-run`: what would go out, how many tokens it has, and what it would cost; no model is asked."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from vertex_claude_magic import errors
+from vertex_claude_magic.markdown.sanitize import as_text, fenced, safe_plain
+from vertex_claude_magic.models.prices import cost
+from vertex_claude_magic.notebook.display.footer import dollars
+from vertex_claude_magic.notebook.pages.request import (
+    block_rows,
+    blocks_html,
+    blocks_plain,
+    curl_command,
+    shown_body,
+)
+from vertex_claude_magic.records.budget import worst_case
+from vertex_claude_magic.records.session_records import memory_of
+from vertex_claude_magic.settings.options import find_setting
+from vertex_claude_magic.vertex.reply import Usage
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from vertex_claude_magic.models.catalog import Catalog
+    from vertex_claude_magic.prompts.template import Scope
+    from vertex_claude_magic.session.claude import Claude
+    from vertex_claude_magic.settings.options import AskOptions
+    from vertex_claude_magic.vertex.request import Request
+
+__all__ = ["Estimate", "estimate", "show_dry_run"]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Estimate:
+    """Input tokens and the price range in USD; `exact` is False where the service did not count."""
+
+    input_tokens: int
+    exact: bool
+    least: float | None
+    most: float | None
+
+
+def show_dry_run(
+    magics: Any,
+    client: Claude,
+    prompt: str,
+    options: AskOptions,
+    *,
+    scope: Scope | None = None,
+    notes: Sequence[str] = (),
+) -> None:
+    """Show the request of a question without asking it; `notes` say how its prompt was read."""
+    request = client.unsent(prompt, options, scope=scope)
+    tokens, exact = client.count_or_bound(request, options)
+    summary = _summary(estimate(request, client.catalog(options), tokens, exact=exact), request)
+    rows = block_rows(request.body)
+    said = [summary, *notes, *_recorded(request, options), *request.notices]
+    markdown, plain = _request_page(request, options)
+    heading = ["**Dry run**, nothing was asked.", *map(as_text, said), blocks_html(rows)]
+    bundle = {
+        "text/markdown": "\n\n".join([*heading, markdown]),
+        "text/plain": safe_plain("\n".join([_TITLE, *said, blocks_plain(rows), plain])),
+    }
+    magics.shell.display_pub.publish(data=bundle, metadata={})
+
+
+def _recorded(request: Request, options: AskOptions) -> list[str]:
+    try:
+        found = memory_of(options).look(request)
+    except errors.JournalError as error:
+        return [str(error)]
+    if found is None:
+        return []
+    kept, asks = found.kept, find_setting("replay", options).value in {"off", "refresh"}
+    how = "with --replay auto it would be given again" if asks else "it would be given again"
+    return [f"An answer of {kept.recorded[:10]} is kept: {how}, free of charge."]
+
+
+_TITLE = "Dry run, nothing was asked."
+
+
+def _request_page(request: Request, options: AskOptions) -> tuple[str, str]:
+    head = [
+        f"{request.method} {request.url}",
+        *(f"{name}: {value}" for name, value in request.headers.items()),
+    ]
+    lines = "\n".join(head)
+    body = json.dumps(shown_body(request.body), indent=2, ensure_ascii=False)
+    curl = curl_command(request, options.trusted_hosts or ())
+    hint = [] if "@request.json" not in curl else [_FILE]
+    markdown = [
+        _folded("The request as JSON", fenced(lines), fenced(body, "json"), opened=len(body) <= _SHORT),
+        _folded("As a curl command", *map(as_text, hint), fenced(curl, "sh")),
+    ]
+    return "\n\n".join(markdown), "\n".join([lines, body, *hint, curl])
+
+
+_SHORT = 1_500
+_FILE = (
+    "The body is long; write it to a file first: "
+    'open("request.json", "wb").write(Claude().request(prompt, names=globals()).payload)'
+)
+
+
+def _folded(title: str, *parts: str, opened: bool = False) -> str:
+    # The blank lines end the HTML block, so that what is between is read as Markdown (CommonMark 0.31.2, 4.6).
+    tag = "<details open>" if opened else "<details>"
+    return "\n\n".join([f"{tag}<summary>{title}</summary>", *parts, "</details>"])
+
+
+def estimate(request: Request, catalog: Catalog, input_tokens: int, *, exact: bool) -> Estimate:
+    """Compute the price range of a request: from an empty answer to one of `max_tokens` tokens.
+
+    The upper end prices every input token at the dearer of reading and cache writing.
+    """
+    row = catalog.find(request.model)
+    least = 0.0 if row is None or not exact else cost(row, request.region, Usage(input_tokens=input_tokens))
+    most = worst_case(request, catalog, input_tokens)
+    return Estimate(input_tokens=input_tokens, exact=exact, least=least, most=most)
+
+
+def _summary(result: Estimate, request: Request) -> str:
+    counted = f"{result.input_tokens:,} input tokens"
+    if not result.exact:
+        counted = f"at most {counted} (an upper bound: {request.region} does not count tokens)"
+    limit = f"at most {int(request.body.get('max_tokens') or 0):,} output tokens"
+    if result.least is None or result.most is None:
+        return f"{counted}, {limit}; the price is unknown."
+    return f"{counted}, {limit}; between {dollars(result.least)} and {dollars(result.most)} (an estimate)."

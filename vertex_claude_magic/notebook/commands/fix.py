@@ -1,0 +1,178 @@
+"""`%claude_fix`: the last error explained, what to change as a diff, and the mended cell below."""
+
+from __future__ import annotations
+
+import linecache
+import sys
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from vertex_claude_magic.classroom.failure import (
+    changed_source,
+    difference,
+    fix_prompt,
+    mended_cell,
+    read_failure,
+)
+from vertex_claude_magic.errors import ClaudeError, ClaudeInterrupt, OptionError
+from vertex_claude_magic.markdown.sanitize import fenced
+from vertex_claude_magic.notebook.commands.ask import ask_prepared
+from vertex_claude_magic.notebook.commands.help import show_help
+from vertex_claude_magic.notebook.display.code_blocks import find_blocks
+from vertex_claude_magic.notebook.display.insert import (
+    insert_once,
+    inserted_note,
+    python_blocks,
+    without_blocks,
+)
+from vertex_claude_magic.notebook.options import parse_prompt_line
+from vertex_claude_magic.prompts.values.exceptions import is_cell_file
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from vertex_claude_magic.classroom.failing_code import Source
+    from vertex_claude_magic.classroom.failure import Failure
+    from vertex_claude_magic.notebook.display.insert import Place
+    from vertex_claude_magic.prompts.template import Scope
+    from vertex_claude_magic.vertex.reply import Reply
+
+__all__ = ["cell_source", "fix_from_line", "last_error"]
+
+_EXPLAIN = "--explain"
+_VALUE_TOKENS = 1_000
+_THERE = "The mended cell was put below when this cell ran before, so no cell was added."
+
+
+def fix_from_line(magics: Any, line: str) -> Reply | None:
+    """Run `%claude_fix [--explain] [options] [a hint]`.
+
+    Raises:
+        OptionError: there is no error to look at, or it is one of ours.
+        ClaudeError: as `Claude.ask`.
+    """
+    words = line.split()
+    explain = _EXPLAIN in words
+    if explain:
+        line = line.replace(_EXPLAIN, "", 1)
+    parsed = parse_prompt_line(line.strip())
+    if parsed.options.get("help"):
+        show_help(magics, "claude_fix")
+        return None
+    magics.unfixed = last_error(magics.unfixed)
+    failure = read_failure(magics.unfixed, lambda name: cell_source(magics.shell, name))
+    scope = replace(magics.scope(), names={**magics.shell.user_ns, **failure.values})
+    asked = {
+        "value_tokens": _VALUE_TOKENS,
+        **parsed.options,
+        "literal": True,
+        "attach": (*parsed.options.get("attach", ()), *_tellable(failure.values, scope)),
+    }
+    mends = bool(failure.cell or failure.sources) and not explain
+    deliver = _delivery(magics, failure) if mends else None
+    reply = ask_prepared(
+        magics,
+        replace(parsed, options=asked),
+        fix_prompt(failure, hint=parsed.prompt, explain=explain),
+        scope=scope,
+        deliver=deliver,
+    )
+    magics.unfixed = None
+    return reply
+
+
+def last_error(unfixed: BaseException | None = None) -> BaseException:
+    """Return the exception that Python keeps of the last cell that failed (`sys.last_value`).
+
+    Args:
+        unfixed: What the last `%claude_fix` was about, if it failed itself and may be tried again.
+
+    Raises:
+        OptionError: there is none, or it says itself what to do.
+    """
+    error = getattr(sys, "last_value", None)
+    if not isinstance(error, BaseException):
+        raise OptionError("No cell has failed yet.", cure="Run the cell that fails, then %claude_fix.")
+    if isinstance(error, (ClaudeError, ClaudeInterrupt)):
+        if unfixed is not None:
+            return unfixed
+        raise OptionError(
+            f"The last error is one of %claude itself ({type(error).__name__}).",
+            cure=getattr(error, "cure", "") or "Run the cell that fails, then %claude_fix.",
+        )
+    return error
+
+
+def cell_source(shell: Any, filename: str) -> str | None:
+    """Return the cell that was compiled under this name as it was written, None for any other file.
+
+    IPython keeps cells in `linecache` under names of its own, in the form in which they were compiled; the
+    history holds both forms.
+    """
+    if not is_cell_file(filename):
+        return None
+    compiled = "".join(linecache.getlines(filename))
+    if not compiled:
+        return None
+    history = shell.history_manager
+    for parsed, raw in zip(
+        reversed(history.input_hist_parsed), reversed(history.input_hist_raw), strict=False
+    ):
+        if parsed.strip() and parsed.strip() == compiled.strip():
+            return str(raw).rstrip("\n")
+    return compiled.rstrip("\n")
+
+
+def _tellable(values: Mapping[str, Any], scope: Scope) -> list[str]:
+    """Return the names of the values that can be told as text."""
+    from vertex_claude_magic.prompts.parts import Budget, Text
+    from vertex_claude_magic.prompts.values.convert import parts_of
+
+    budget = Budget(tokens=_VALUE_TOKENS, present=scope.present)
+    told = []
+    for name, value in values.items():
+        try:
+            parts = parts_of(value, budget)
+        except ClaudeError:
+            continue
+        if parts and all(isinstance(part, Text) for part in parts):
+            told.append(name)
+    return told
+
+
+def _delivery(magics: Any, failure: Failure) -> Callable[[Reply], tuple[Reply, tuple[str, ...]]]:
+    """Return what is done with the answer: the mended cell goes below, and the page shows what changes."""
+
+    def deliver(reply: Reply) -> tuple[Reply, tuple[str, ...]]:
+        mended = mended_cell(python_blocks(reply.text))
+        if mended is None:
+            return reply, ("The answer holds no mended cell.",)
+        source = changed_source(failure, mended)
+        changes = difference(source.text if source else failure.cell, mended)
+        if not changes:
+            what = source.name if source else "the cell that failed"
+            return reply, (f"The mended code is the same as {what}, so there is no new cell.",)
+        place: Place | None = "unknown"
+        if source is not None:
+            note = _elsewhere(source)
+        else:
+            place = insert_once(magics, mended)
+            note = inserted_note(place, mended) if place else _THERE
+        sure = place in {"cell", "scratch", None}
+        shown = without_blocks(reply, find_blocks(reply.text)) if sure else reply
+        text = f"{shown.text.rstrip()}\n\nWhat changes:\n\n{fenced(changes, 'diff')}"
+        others = [block for block in reply.blocks if block.get("type") != "text"]
+        told = replace(reply, blocks=(*others, {"type": "text", "text": text}))
+        return told, (note,)
+
+    return deliver
+
+
+def _elsewhere(source: Source) -> str:
+    where = f"{source.name}{f' ({source.function})' if source.function else ''}"
+    if source.kind != "Python file":
+        return "The code that failed is in a string, so there is no new cell."
+    return (
+        f"The change belongs in {where}, so there is no new cell. "
+        "Edit the file, then restart the kernel or reload it."
+    )

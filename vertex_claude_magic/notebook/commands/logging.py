@@ -1,0 +1,111 @@
+"""`%claude_logging`: Google's request-response logging for one model in one location, beside the local journal."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from vertex_claude_magic import errors
+from vertex_claude_magic.errors import OptionError
+from vertex_claude_magic.notebook.commands.options import LOGGING_OPTIONS
+from vertex_claude_magic.notebook.display.live_page import LivePage
+from vertex_claude_magic.notebook.options import parse_words
+from vertex_claude_magic.notebook.pages import logging as pages
+from vertex_claude_magic.settings.options import merge
+from vertex_claude_magic.text import quote
+from vertex_claude_magic.transport.config_change import ConfigChange, change_logging
+from vertex_claude_magic.transport.logging_config import LoggingConfig, check_sample, check_table
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from vertex_claude_magic.transport.admin import Admin
+
+__all__ = ["logging_status", "run_logging"]
+
+_PATIENCE = 600.0  # seconds for each of Google's operations, which take minutes
+_UNFINISHED = "It did not come to its end; %claude_logging status shows what holds."
+_USE = "Use %claude_logging status, on --table bq://project.dataset.table --sample 0.1, or off."
+
+
+def run_logging(magics: Any, line: str) -> None:
+    """Run `%claude_logging status|on|off [--table URI] [--sample RATE] [-m MODEL] [-r LOC] [-p PROJECT]`.
+
+    Raises:
+        OptionError: the line does not say what to do; nothing was sent.
+        ClaudeError: Google could not be asked, or did not do it.
+        ClaudeInterrupt: the user stopped it.
+    """
+    parsed = parse_words(line, LOGGING_OPTIONS)
+    options = dict(parsed.options)
+    wanted = _wanted(parsed.prompt.strip().lower(), options.pop("table", None), options.pop("sample", None))
+    client = magics.client()
+    view, merged = LivePage(magics.shell), merge(client.options, options)
+    try:
+        admin = client.admin(merged)
+        change = _done(admin, wanted, view)
+    except (errors.ClaudeError, KeyboardInterrupt) as error:
+        if wanted is not None:
+            view.say(_UNFINISHED)
+        if isinstance(error, errors.ClaudeError):
+            raise
+        raise errors.ClaudeInterrupt from None
+    row = client.catalog(merged).find(admin.place.model)
+    status = logging_status(magics, admin, row, change, wanted)
+    view.draw(lambda: (pages.html(status), pages.plain(status)), done=True)
+
+
+def _wanted(word: str, table: str | None, sample: float | None) -> LoggingConfig | None:
+    """Return the logging that is asked for, None for a mere look."""
+    if word == "on":
+        if table is None:
+            raise OptionError("Logging needs a table to write to.", cure=_USE)
+        return LoggingConfig(
+            enabled=True, table=check_table(table), sample=check_sample(1.0 if sample is None else sample)
+        )
+    if word not in {"", "status", "off"}:
+        raise OptionError(f"%claude_logging does not know {quote(word, 40)!r}.", cure=_USE)
+    if table is not None or sample is not None:
+        raise OptionError("--table and --sample go with on.", cure=_USE)
+    return LoggingConfig(enabled=False) if word == "off" else None
+
+
+def _done(admin: Admin, wanted: LoggingConfig | None, view: LivePage) -> ConfigChange:
+    if wanted is None:
+        return ConfigChange(config=admin.config())
+
+    def tell(text: str) -> None:
+        view.say(f"{admin.place.model} in {admin.place.region}: {text} …")
+
+    return change_logging(admin, wanted, seconds=_PATIENCE, tell=tell)
+
+
+def logging_status(
+    magics: Any, admin: Admin, row: Any, change: ConfigChange, wanted: LoggingConfig | None
+) -> pages.Status:
+    """Return what is to be shown: Google's logging as read back, and what the journal keeps."""
+    return pages.Status(
+        place=admin.place,
+        row=row,
+        logging=LoggingConfig.of(change.config),
+        known=bool(change.config),
+        others=_others(change.config),
+        said=_outcome(change, wanted),
+        journal=magics.control.journal(),
+    )
+
+
+def _others(config: Mapping[str, Any]) -> tuple[str, ...]:
+    return tuple(sorted(name for name in config if name != "loggingConfig"))
+
+
+def _outcome(change: ConfigChange, wanted: LoggingConfig | None) -> str:
+    if wanted is None:
+        return ""
+    state = "on" if wanted.enabled else "off"
+    said = (
+        f"Logging is {state}, read back from Google." if change.written else f"Logging was {state} already."
+    )
+    if change.changed_meanwhile:
+        names = ", ".join(quote(name, 60) for name in change.changed_meanwhile)
+        said += f" Somebody else changed {names} at the same time; that was left as found."
+    return said

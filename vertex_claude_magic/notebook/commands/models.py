@@ -1,0 +1,73 @@
+"""`%claude_models`: the model table, or what Google says of it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from vertex_claude_magic.errors import OptionError
+from vertex_claude_magic.notebook.commands.options import MODELS_OPTIONS, places
+from vertex_claude_magic.notebook.options import parse_words
+from vertex_claude_magic.notebook.pages import models as models_table
+from vertex_claude_magic.notebook.pages.show import show_page
+from vertex_claude_magic.text import quote
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from vertex_claude_magic.models.catalog import Catalog
+
+__all__ = ["show_models"]
+
+
+def show_models(magics: Any, line: str) -> None:
+    """Run `%claude_models [FAMILY] [--region LOC] [--check | --probe | --live]`.
+
+    Raises:
+        OptionError: the family is not in the table, or the options do not go together.
+        ClaudeError: Google cannot be asked.
+    """
+    parsed = parse_words(line, MODELS_OPTIONS)
+    catalog = magics.client().catalog()
+    family, locations = _family(parsed.prompt, catalog), places(parsed.options.get("region", ()))
+    if parsed.options.keys() & {"check", "probe", "live"}:
+        _ask_google(magics, parsed.options, locations, family)
+        return
+    if len(locations) > 1 or "project" in parsed.options:
+        raise OptionError(
+            "The table shows the prices of one location, and of no project.",
+            cure="Give --region once, or add --check to ask what a project may call where.",
+        )
+    location = next(iter(locations), None)
+    show_page(
+        magics.shell,
+        models_table.html(catalog, location=location, family=family),
+        models_table.plain(catalog, location=location, family=family),
+    )
+
+
+def _family(said: str, catalog: Catalog) -> str | None:
+    families = sorted({model.family for model in catalog.models})
+    family = said.strip().lower() or None
+    if family is not None and family not in families:
+        raise OptionError(
+            f"%claude_models cannot show {quote(family, 40)!r}.",
+            cure=f"Use one of {', '.join(families)}, and --region LOC for the prices of a location.",
+        )
+    return family
+
+
+def _ask_google(
+    magics: Any, options: Mapping[str, Any], locations: Sequence[str], family: str | None
+) -> None:
+    from vertex_claude_magic.notebook.commands.check import show_check, show_live
+
+    asked = {name: value for name, value in options.items() if name == "project"}
+    if not options.get("live"):
+        show_check(magics, asked, locations=locations, family=family, probe="probe" in options)
+        return
+    if family is not None or options.keys() & {"check", "probe"}:
+        raise OptionError(
+            "--live shows the whole list, and does not check it.",
+            cure="Use --live and --check one after the other.",
+        )
+    show_live(magics, asked, locations=locations)

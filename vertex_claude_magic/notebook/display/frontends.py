@@ -1,0 +1,129 @@
+"""What differs between front ends: a notebook or a terminal, and which.
+
+A kernel never learns for certain who shows its outputs; what is told here is what its own process
+and environment give away. Everything that is looked at can be handed in.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from vertex_claude_magic.text import without_home
+
+if TYPE_CHECKING:
+    from collections.abc import Container, Mapping
+
+__all__ = ["FrontEnd", "front_end", "notebook_file", "notebook_name"]
+
+# IPython's own publisher prints text/plain, whatever the shell is called.
+_PRINTING_PUBLISHERS = frozenset({"DisplayPublisher", "CapturingDisplayPublisher"})
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class FrontEnd:
+    """Who shows the outputs.
+
+    `updates` is False where an output that is there cannot be changed; `tty` says whether a terminal
+    can rewrite its last line.
+    """
+
+    kind: Literal["notebook", "terminal"]
+    name: Literal["colab", "vscode", "spyder", "jupyter", "terminal"]
+    updates: bool
+    tty: bool = False
+
+
+def front_end(
+    shell: Any,
+    *,
+    environ: Mapping[str, str] = os.environ,
+    modules: Container[str] = sys.modules,
+    stdout: Any = None,
+) -> FrontEnd:
+    """Tell the front end from the IPython shell (None outside IPython), environment and loaded modules.
+
+    >>> front_end(None, environ={}, modules=()).kind
+    'terminal'
+    """
+    if not _has_page(shell):
+        return FrontEnd(
+            kind="terminal", name="terminal", updates=False, tty=_is_tty(stdout or sys.stdout, environ)
+        )
+    name = _name(shell, environ, modules)
+    # Spyder's console is a qtconsole, and that handles no update_display_data (qtconsole 5.7.2).
+    return FrontEnd(kind="notebook", name=name, updates=name != "spyder" and _takes_updates(shell, name))
+
+
+def notebook_name(shell: Any, environ: Mapping[str, str] = os.environ) -> str:
+    """Return the notebook that runs, as its front end names it; empty where none does.
+
+    Jupyter Server says it in `JPY_SESSION_NAME`, VS Code in a variable of the user's.
+
+    >>> notebook_name(None, {"JPY_SESSION_NAME": "lessons/week-1.ipynb"})
+    'lessons/week-1.ipynb'
+    """
+    return without_home(_named(shell, environ))
+
+
+def notebook_file(shell: Any, environ: Mapping[str, str] = os.environ) -> Path | None:
+    """Return the file of the notebook that runs, where its front end names it; it may not be there."""
+    named = _named(shell, environ)
+    return Path(named) if named.endswith(".ipynb") else None
+
+
+def _named(shell: Any, environ: Mapping[str, str]) -> str:
+    told = getattr(shell, "user_ns", {}).get("__vsc_ipynb_file__") or environ.get("JPY_SESSION_NAME")
+    return str(told or "")
+
+
+def _takes_updates(shell: Any, name: str) -> bool:
+    """Tell whether whoever reads the outputs of this cell can change one that is there."""
+    if type(getattr(shell, "display_pub", None)).__name__ == "CapturingDisplayPublisher":
+        return False
+    if _in_output_widget():
+        return False
+    parent: Any = getattr(shell, "get_parent", dict)()
+    # JupyterLab sends the cell's id; consoles, runners and the callbacks of widgets do not.
+    if name != "jupyter" or not isinstance(parent, dict) or "header" not in parent:
+        return True
+    return bool((parent.get("metadata") or {}).get("cellId"))
+
+
+def _in_output_widget() -> bool:
+    """Tell whether an Output of ipywidgets takes the outputs; its front end handles no update."""
+    # ipywidgets 8 has its widgets in the module, ipywidgets 7 in the class.
+    module = sys.modules.get("ipywidgets.widgets.widget")
+    found = getattr(module, "_instances", None)
+    if found is None:
+        found = getattr(getattr(module, "Widget", None), "widgets", {})
+    return any(getattr(widget, "msg_id", "") for widget in list(found.values()))
+
+
+def _has_page(shell: Any) -> bool:
+    """Tell whether outputs leave the process as display messages."""
+    if shell is None:
+        return False
+    if getattr(shell, "kernel", None) is not None:
+        return True
+    return type(getattr(shell, "display_pub", None)).__name__ not in {*_PRINTING_PUBLISHERS, "NoneType"}
+
+
+def _name(
+    shell: Any, environ: Mapping[str, str], modules: Container[str]
+) -> Literal["colab", "vscode", "spyder", "jupyter"]:
+    if "google.colab" in modules or "COLAB_RELEASE_TAG" in environ:
+        return "colab"
+    if "__vsc_ipynb_file__" in getattr(shell, "user_ns", {}) or "VSCODE_PID" in environ:
+        return "vscode"
+    return "spyder" if "spyder_kernels" in modules else "jupyter"
+
+
+def _is_tty(stdout: Any, environ: Mapping[str, str]) -> bool:
+    try:
+        return bool(stdout.isatty()) and environ.get("TERM") != "dumb"
+    except (AttributeError, ValueError):
+        return False

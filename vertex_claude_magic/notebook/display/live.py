@@ -1,0 +1,388 @@
+"""The answer while it comes, and the plain output that stays of it.
+
+`LiveAnswer` draws on a page of outputs: something at once, then finished parts that stay still and a
+tail that is drawn again, and at the end one static output with everything. The cell's own thread
+drives it; screen and clock are handed in, so nothing here knows of IPython.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from collections import deque
+from typing import TYPE_CHECKING, Any, Protocol
+from uuid import uuid4
+
+from vertex_claude_magic.answers.unfence import unfenced
+from vertex_claude_magic.markdown.sanitize import (
+    Block,
+    as_text,
+    fenced,
+    safe_blocks,
+    safe_markdown,
+    safe_plain,
+)
+from vertex_claude_magic.notebook.display import footer as around
+from vertex_claude_magic.notebook.display.segments import Body, Segments, cost
+from vertex_claude_magic.notebook.provenance import DRAFT, METADATA_KEY, stamped
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from vertex_claude_magic.vertex.reply import Reply
+
+__all__ = ["METADATA_KEY", "Answer", "LiveAnswer", "Pace", "Screen", "json_answer"]
+
+# JupyterLab 4.6.6 shows the first 50 outputs of a cell (settings schema, maxNumberOutputs).
+_OUTPUTS = 45
+# Seconds between two draws; one window draw is about half as large again as one ordinary draw.
+_INTERVAL = 1 / 12
+_WINDOW_INTERVAL = 1 / 8
+# Bytes a second for an answer that is one growing output: 2 kB of text are drawn 12 times a second.
+_GROWING_RATE = 48_000
+_MESSAGES_PER_SECOND = 14
+_STEPS = 12
+_THINKING_LINES = 6
+_THINKING_CHARACTERS = 500
+# A link reference definition may stand anywhere and changes blocks before it (CommonMark 0.31.2, 4.7).
+_DEFINITION = re.compile(r"^[ \t>*+\-0-9.)]*\[(?:[^\]\\]|\\.){1,999}\]:", re.MULTILINE | re.DOTALL)
+_JSON_FENCE = "~~~~~~~~~~json\n"
+
+
+class Screen(Protocol):
+    """Where outputs go: the three display messages of the Jupyter protocol."""
+
+    def show(self, bundle: Mapping[str, Any], metadata: Mapping[str, Any], display_id: str | None) -> None:
+        """Show a new output."""
+
+    def update(self, bundle: Mapping[str, Any], metadata: Mapping[str, Any], display_id: str) -> None:
+        """Show something else in an output that is there."""
+
+    def clear(self) -> None:
+        """Take away all outputs of the cell as soon as the next one comes."""
+
+
+class Answer(Protocol):
+    """An answer that is shown while it comes, on a page or in a terminal."""
+
+    def start(self, label: str) -> None:
+        """Show at once what is asked (model and region, one line)."""
+
+    def status(self, text: str) -> None:
+        """Say what is being waited for, until text arrives."""
+
+    def text(self, delta: str) -> None:
+        """Take text in."""
+
+    def thinking(self, delta: str) -> None:
+        """Take thinking in."""
+
+    def again(self, why: str) -> None:
+        """Say that the question is asked once more, and take in the next answer."""
+
+    def draw(self) -> None:
+        """Draw if something is due."""
+
+    def due_in(self) -> float | None:
+        """Return the seconds until `draw` would do something, or None."""
+
+    def finish(self, reply: Reply, *, notes: Sequence[str] = (), metadata: Mapping[str, Any]) -> None:
+        """Show the whole reply, for good."""
+
+    def abandon(self) -> None:
+        """Take away what is there, because an error will be shown instead."""
+
+
+class Pace:
+    """Counts messages so that no second ever holds more than `limit` of them.
+
+    >>> now = [0.0]
+    >>> pace = Pace(lambda: now[0], limit=2)
+    >>> pace.count(); pace.count()
+    >>> pace.free_at(1) > 1.0
+    True
+    """
+
+    def __init__(self, clock: Callable[[], float], *, limit: int = _MESSAGES_PER_SECOND) -> None:
+        self._clock = clock
+        self._limit = limit
+        self._sent: deque[float] = deque(maxlen=limit)
+
+    def count(self) -> None:
+        """Note that a message was sent now."""
+        self._sent.append(self._clock())
+
+    def free_at(self, messages: int) -> float:
+        """Return the time (of the clock, in seconds) from which so many messages may be sent."""
+        over = len(self._sent) + messages - self._limit
+        return self._sent[over - 1] + 1.001 if over > 0 else -math.inf
+
+
+class LiveAnswer:
+    """One answer on a notebook page.
+
+    Args:
+        screen: Where the outputs go.
+        clock: Seconds that never run backwards.
+        in_cell: Whether the cell holds nothing but this answer, so that several outputs may become the
+            one final output; elsewhere one output is drawn again, more seldom as it grows.
+        format: "markdown", "text" (shown literally) or "json" (indented at the end if it parses).
+        show_thinking: Whether thinking is shown, folded away above the answer.
+        quiet: Whether nothing at all is shown.
+        live: False where the front end cannot change an output: then only the finished answer is shown.
+        clears: How often the outputs of this cell have been cleared so far, by whomever.
+    """
+
+    def __init__(
+        self,
+        screen: Screen,
+        *,
+        clock: Callable[[], float],
+        in_cell: bool,
+        format: str = "markdown",  # noqa: A002 - the name of the option that it comes from
+        show_thinking: bool = False,
+        quiet: bool = False,
+        live: bool = True,
+        clears: Callable[[], int] = lambda: 0,
+    ) -> None:
+        self._screen = screen
+        self._clears = clears
+        self._cleared = 0
+        self._clock = clock
+        self._in_cell = in_cell
+        self._format = format
+        self._show_thinking = show_thinking
+        self._quiet = quiet
+        self._live = live and not quiet
+        self._pace = Pace(clock)
+        parse = _literal if format == "text" else safe_blocks
+        self._segments = Segments(parse, outputs=_OUTPUTS if in_cell else None)
+        self._label = ""
+        self._status = ""
+        self._started = 0.0
+        self._drawn = -math.inf
+        self._display_id: str | None = None
+        self._changed = False
+        self._has_text = False
+        self._urgent = False
+        self._thinking: list[str] = []
+        self._above = ""
+
+    def start(self, label: str) -> None:
+        """Show at once what is asked."""
+        self._label, self._started = label, self._clock()
+        if self._live:
+            self._show(self._waiting())
+
+    def status(self, text: str) -> None:
+        """Say what is being waited for; once there is text, that is enough."""
+        if text != self._status and not self._has_text:
+            self._status, self._changed, self._urgent = text, True, True
+
+    def text(self, delta: str) -> None:
+        """Take text in; costs next to nothing."""
+        if not self._live or not delta:
+            return
+        if not self._has_text:
+            self._begin(delta)
+        self._segments.append(delta)
+        self._changed = True
+
+    def _begin(self, delta: str) -> None:
+        self._has_text = self._urgent = True
+        if self._format == "json" and not delta.lstrip().startswith(("`", "~")):
+            self._segments.open_with(_JSON_FENCE)
+        if self._thinking:
+            self._above = around.folded(self._thinking_tail())
+            self._segments.reserve(cost(self._above))
+
+    def thinking(self, delta: str) -> None:
+        """Take thinking in; costs next to nothing."""
+        if not self._live or not delta:
+            return
+        if self._show_thinking:
+            self._thinking.append(delta)
+            self._changed = self._changed or not self._has_text
+        self.status("thinking")
+
+    def again(self, why: str) -> None:
+        """Say below what has come that the question is asked once more."""
+        self.text(f"\n\n{as_text(why)}\n\n")
+
+    def due_in(self) -> float | None:
+        """Return the seconds until `draw` would do something, or None if nothing is waiting."""
+        at = self._due_at()
+        return None if at is None else max(0.0, at - self._clock())
+
+    def _due_at(self) -> float | None:
+        if not self._live or self._display_id is None:
+            return None
+        if self._changed:
+            # Whoever reports a status may be about to block, and nobody should wait for the first text.
+            at = -math.inf if self._urgent else self._drawn + self._interval()
+            return max(self._pace.free_at(2), at)
+        return None if self._has_text else max(self._pace.free_at(2), self._drawn + 1.0)
+
+    def _interval(self) -> float:
+        if self._in_cell:
+            return _WINDOW_INTERVAL if self._segments.windowed else _INTERVAL
+        return max(_INTERVAL, self._segments.size / _GROWING_RATE)
+
+    def draw(self) -> None:
+        """Draw what is new if it is time to."""
+        at = self._due_at()
+        if at is None or at > self._clock():
+            return
+        self._changed = self._urgent = False
+        if self._has_text:
+            self._draw_text()
+        else:
+            self._update(self._waiting())
+
+    def _draw_text(self) -> None:
+        closed = self._advance()
+        if closed is None:
+            self._update(self._growing())
+            return
+        self._update(self._under_thinking(closed))
+        self._above = ""
+        self._show(self._growing())
+
+    def _advance(self) -> Body | None:
+        """Take text in until it is all there, or an output is full, or it is enough for one draw."""
+        closed = None
+        for _ in range(_STEPS):
+            if closed is None and self._segments.pending:
+                closed = self._segments.step()
+        self._changed = self._segments.pending
+        return closed
+
+    def _growing(self) -> Body:
+        """Return the present output: thinking, text, and the line that says that more will come."""
+        body = self._segments.body()
+        line = around.waiting(self._label)
+        hidden = self._segments.hidden
+        more = f"… {hidden:,} characters more, shown in full at the end …" if hidden else ""
+        return self._under_thinking(
+            Body(
+                markdown=_paragraphs(around.small(more) if more else "", body.markdown, around.small(line)),
+                plain=_paragraphs(more, body.plain, line),
+            )
+        )
+
+    def _under_thinking(self, body: Body) -> Body:
+        return Body(markdown=_paragraphs(self._above, body.markdown), plain=body.plain)
+
+    def _waiting(self) -> Body:
+        line = around.waiting(self._label, self._status, int(self._clock() - self._started))
+        if not self._thinking:
+            return Body(markdown=around.small(line), plain=line)
+        tail = self._thinking_tail()
+        markdown = _paragraphs(around.folded(tail, opened=True), around.small(line))
+        return Body(markdown=markdown, plain=_paragraphs(tail, line))
+
+    def _thinking_tail(self) -> str:
+        tail = "".join(self._thinking)[-_THINKING_CHARACTERS:]
+        self._thinking = [tail]
+        return "\n".join(tail.splitlines()[-_THINKING_LINES:])
+
+    def finish(self, reply: Reply, *, notes: Sequence[str] = (), metadata: Mapping[str, Any]) -> None:
+        """Show the whole reply as one static output; `metadata` is stored under `METADATA_KEY`."""
+        if self._quiet:
+            return
+        self._live = False
+        bundle = self._bundle(self._final(reply, notes))
+        stored = stamped(metadata, bundle)
+        if self._display_id is not None and not self._in_cell and not self._is_gone():
+            self._screen.update(bundle, stored, self._display_id)
+            return
+        if self._display_id is not None and self._in_cell:
+            self._screen.clear()
+        self._screen.show(bundle, stored, None)
+
+    def abandon(self) -> None:
+        """Take away what is there, because an error will be shown instead."""
+        self._live = False
+        if self._display_id is None:
+            return
+        if self._in_cell:
+            self._screen.clear()
+        else:
+            self._screen.update(self._bundle(Body(markdown="", plain="")), {}, self._display_id)
+        self._display_id = None
+
+    def _final(self, reply: Reply, notes: Sequence[str]) -> Body:
+        body, more = self._answer(reply)
+        lines = [*notes, *more]
+        above = around.folded(reply.thinking) if self._show_thinking and reply.thinking.strip() else ""
+        return Body(
+            markdown=_paragraphs(above, body.markdown, around.ending(reply, lines)),
+            plain=_paragraphs(body.plain, around.plain_ending(reply, lines)),
+        )
+
+    def _answer(self, reply: Reply) -> tuple[Body, tuple[str, ...]]:
+        """Return the answer's body, and what has to be said about it."""
+        if self._format == "text":
+            return Body(markdown="", plain=reply.text), ()
+        if self._format == "json" and reply.text.strip():
+            return json_answer(reply.text)
+        return Body(markdown=self._whole(reply.text), plain=reply.text), ()
+
+    def _whole(self, text: str) -> str:
+        """Return the safe Markdown of all the text, from what was parsed on the way where that is right."""
+        if self._segments.source() == text and not ("]:" in text and _DEFINITION.search(text)):
+            return self._segments.whole()
+        return safe_markdown(text)
+
+    def _show(self, body: Body) -> None:
+        self._display_id = f"claude-{uuid4().hex}"
+        self._cleared = self._clears()
+        self._screen.show(self._bundle(body), DRAFT, self._display_id)
+        self._sent()
+
+    def _is_gone(self) -> bool:
+        """Tell whether the output was cleared since it was shown, so that no update reaches it."""
+        return self._clears() != self._cleared
+
+    def _update(self, body: Body) -> None:
+        if self._is_gone():
+            self._show(body)
+        elif self._display_id is not None:
+            self._screen.update(self._bundle(body), DRAFT, self._display_id)
+            self._sent()
+
+    def _sent(self) -> None:
+        self._pace.count()
+        self._drawn = self._clock()
+
+    def _bundle(self, body: Body) -> dict[str, str]:
+        plain = {"text/plain": safe_plain(body.plain)}
+        return plain if self._format == "text" else {"text/markdown": body.markdown, **plain}
+
+
+def json_answer(text: str) -> tuple[Body, tuple[str, ...]]:
+    r"""Return a JSON answer indented, or as it came with a note that says why it is no JSON.
+
+    A reply that is one fenced block counts as what is in it.
+
+    >>> json_answer('{"a": [1]}')[0].plain
+    '{\n  "a": [\n    1\n  ]\n}'
+    """
+    try:
+        value = json.loads(unfenced(text))
+        pretty = json.dumps(value, indent=2, ensure_ascii=False)
+    except (ValueError, RecursionError) as error:
+        reason = error.msg if isinstance(error, json.JSONDecodeError) else "too large, or nested too deeply"
+        shown = safe_markdown(text) if text.lstrip().startswith(("`", "~")) else fenced(text, "json")
+        return Body(markdown=shown, plain=text), (f"Not valid JSON ({reason}), so it is shown as it came.",)
+    return Body(markdown=fenced(pretty, "json"), plain=pretty), ()
+
+
+def _literal(text: str) -> tuple[Block, ...]:
+    """Take all text for one block that has no Markdown."""
+    return (Block(start=0, end=len(text), markdown=""),) if text else ()
+
+
+def _paragraphs(*parts: str) -> str:
+    return "\n\n".join(part for part in parts if part)

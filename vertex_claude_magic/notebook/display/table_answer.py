@@ -1,0 +1,226 @@
+"""Data while they come: rows of a table in place of raw JSON, and the whole table at the end.
+
+The view stands in front of another one: JSON goes in, the Markdown of a table comes out, and drawing it is
+left to the view behind.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import fields, is_dataclass, replace
+from enum import Enum
+from typing import TYPE_CHECKING, Any
+
+from vertex_claude_magic.answers.partial_json import Growing
+from vertex_claude_magic.answers.repair import CUT_OFF
+
+if TYPE_CHECKING:
+    from vertex_claude_magic.notebook.display.live import Answer
+    from vertex_claude_magic.vertex.reply import Reply
+
+__all__ = ["Table", "TableAnswer", "table_of"]
+
+# So many rows are read at a glance; all of them are in the data.
+_ROWS = 50
+_COLUMNS = 20
+_CELL = 120
+# Punctuation that would be Markdown inside a cell (CommonMark 0.31.2, 2.4 and 6; GFM tables).
+_MARKUP = re.compile(r"([\\`*\[\]<>|$~&!]|(?<!\w)_|_(?!\w))")
+
+
+class Table:
+    r"""A growing Markdown table; the first row decides on the columns.
+
+    >>> table = Table()
+    >>> print(table.add({"city": "Oslo", "people": 700_000}), end="")
+    | city | people |
+    |---|---|
+    | Oslo | 700000 |
+    >>> print(table.add({"city": "a|b"}), end="")
+    | a\|b |  |
+    """
+
+    def __init__(self, columns: Sequence[str] = ()) -> None:
+        self.rows = 0
+        self._columns = [str(column) for column in columns[:_COLUMNS]]
+
+    def add(self, row: Any) -> str:
+        """Return the Markdown that one more row adds; nothing once there are enough."""
+        self.rows += 1
+        if self.rows > _ROWS:
+            return ""
+        cells = _cells(row)
+        if self.rows == 1:
+            self._columns = self._columns or list(cells)[:_COLUMNS]
+            head = f"{_line(self._columns)}|{'---|' * len(self._columns)}\n"
+        else:
+            head = ""
+        named = (
+            dict(zip(self._columns, cells.values(), strict=False))
+            if isinstance(row, (list, tuple))
+            else cells
+        )
+        return head + _line([named.get(column, "") for column in self._columns])
+
+    def end(self) -> str:
+        """Return what stands below the table."""
+        if not self.rows:
+            return "No rows.\n"
+        more = self.rows - _ROWS
+        return f"\n… and {more:,} rows more, all in `.data` and `.df`.\n" if more > 0 else ""
+
+
+def table_of(data: Any) -> str:
+    """Return the Markdown table of validated data: a row for each element, or a row for each field.
+
+    >>> table_of([]), table_of({"a": 1})
+    ('No rows.\\n', '| field | value |\\n|---|---|\\n| a | 1 |\\n')
+    """
+    columns, rows = _rows_of(data)
+    table = Table(columns)
+    return "".join([*(table.add(row) for row in rows), table.end()])
+
+
+def _rows_of(data: Any) -> tuple[Sequence[str], Iterable[Any]]:
+    if hasattr(data, "columns") and hasattr(data, "itertuples"):
+        return [str(column) for column in data.columns], data.itertuples(index=False, name=None)
+    if isinstance(data, (list, tuple, set, frozenset)) and not hasattr(data, "_fields"):
+        return (), data
+    cells = _cells(data)
+    return ("field", "value"), [list(pair) for pair in cells.items()]
+
+
+def _cells(row: Any) -> dict[str, Any]:
+    """Return a row as columns and values, whatever kind of object it is."""
+    if hasattr(row, "model_dump"):
+        return {name: getattr(row, name) for name in type(row).model_fields}
+    if is_dataclass(row) and not isinstance(row, type):
+        return {field.name: getattr(row, field.name) for field in fields(row)}
+    if isinstance(row, Mapping):
+        return {str(key): value for key, value in row.items()}
+    if hasattr(row, "_asdict"):
+        return dict(row._asdict())
+    if isinstance(row, (list, tuple)):
+        return {str(number): value for number, value in enumerate(row)}
+    return {"value": row}
+
+
+def _line(values: Iterable[Any]) -> str:
+    return "| " + " | ".join(_cell(value) for value in values) + " |\n"
+
+
+def _cell(value: Any) -> str:
+    text = " ".join(_text(value).split())
+    short = text if len(text) <= _CELL else text[: _CELL - 1] + "…"
+    return _MARKUP.sub(_literal, short)
+
+
+def _literal(found: re.Match[str]) -> str:
+    # A backslash before a bracket begins a formula in most front ends.
+    return f"&#{ord(found[0])};" if found[0] in "[]" else f"\\{found[0]}"
+
+
+def _text(value: Any) -> str:
+    if isinstance(value, Enum):
+        value = value.value
+    if value is None:
+        return ""
+    if isinstance(value, str):
+        return value[: _CELL * 8]
+    if isinstance(value, (list, tuple)) and all(isinstance(each, (str, int, float)) for each in value):
+        return ", ".join(map(str, value[:_CELL]))
+    try:
+        text = (
+            json.dumps(value, ensure_ascii=False, default=str)
+            if isinstance(value, (Mapping, list))
+            else str(value)
+        )
+    except Exception:  # noqa: BLE001 - a type of the user's own
+        return f"<{type(value).__name__}>"
+    return text[: _CELL * 8]
+
+
+class TableAnswer:
+    """An answer that is data: its rows appear one by one.
+
+    Args:
+        view: The view behind, which draws the table.
+    """
+
+    def __init__(self, view: Answer) -> None:
+        self._view = view
+        self._growing = Growing()
+        self._table: Table | None = None
+        self._lines: list[str] = []
+
+    def start(self, label: str) -> None:
+        """Show at once what is asked."""
+        self._view.start(label)
+
+    def status(self, text: str) -> None:
+        """Say what is being waited for."""
+        self._view.status(text)
+
+    def thinking(self, delta: str) -> None:
+        """Take thinking in."""
+        self._view.thinking(delta)
+
+    def text(self, delta: str) -> None:
+        """Take JSON in, and hand on the rows that are whole."""
+        self._growing.feed(delta)
+        lines = []
+        for name, value in self._growing.fields():
+            if name == "columns" and isinstance(value, list):
+                self._table = Table(value)
+            elif name != "rows":
+                lines.append(self._rows(("field", "value")).add([name, value]))
+        lines += [self._rows(()).add(row) for row in self._growing.rows()]
+        if lines:
+            self._lines += lines
+            self._view.text("".join(lines))
+
+    def again(self, why: str) -> None:
+        """Say that the question is asked once more; the next rows are a table of their own."""
+        self._growing = Growing()
+        self._table = None
+        self._lines = []
+        self._view.again(why)
+
+    def _rows(self, columns: Sequence[str]) -> Table:
+        if self._table is None:
+            self._table = Table(columns)
+        return self._table
+
+    def draw(self) -> None:
+        """Draw if something is due."""
+        self._view.draw()
+
+    def due_in(self) -> float | None:
+        """Return the seconds until `draw` would do something, or None."""
+        return self._view.due_in()
+
+    def finish(self, reply: Reply, *, notes: Sequence[str] = (), metadata: Mapping[str, Any]) -> None:
+        """Show the whole table, the rows that came of one that was cut off, or the answer where it holds no data."""
+        cut_off = not reply.complete or reply.stop_reason in CUT_OFF
+        rows = "".join(self._lines) if cut_off and reply.data is None else ""
+        self._view.finish(_shown(reply, rows), notes=notes, metadata=metadata)
+
+    def abandon(self) -> None:
+        """Take away what is there, because an error will be shown instead."""
+        self._view.abandon()
+
+
+def _shown(reply: Reply, rows: str) -> Reply:
+    thinking = [block for block in reply.blocks if block.get("type") == "thinking"]
+    text = table_of(reply.data) if reply.data is not None else rows or _raw(reply)
+    stop = "end_turn" if reply.data is not None and reply.stop_reason == "tool_use" else reply.stop_reason
+    return replace(reply, blocks=(*thinking, {"type": "text", "text": text}), stop_reason=stop)
+
+
+def _raw(reply: Reply) -> str:
+    inputs = [block.get("partial_json") or block.get("input") for block in reply.blocks
+              if block.get("type") == "tool_use"]  # fmt: skip
+    texts = [text if isinstance(text, str) else json.dumps(text, ensure_ascii=False) for text in inputs]
+    return reply.text or "\n".join(texts)

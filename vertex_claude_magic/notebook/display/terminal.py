@@ -1,0 +1,195 @@
+"""The answer as plain text in a terminal, written as it comes.
+
+Nothing that a model writes may move the cursor or set the clipboard, so text goes through
+`safe_plain`; what could be the first half of an escape sequence waits for its other half.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any, TextIO
+
+from vertex_claude_magic.markdown.sanitize import safe_plain
+from vertex_claude_magic.notebook.display import footer as around
+from vertex_claude_magic.notebook.display.live import json_answer
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from vertex_claude_magic.vertex.reply import Reply
+
+__all__ = ["TerminalAnswer"]
+
+_WIDTH = 79
+_HELD = 4_096
+# The beginning of a control sequence at the end of what has arrived (ECMA-48, 5th edition: CSI; OSC,
+# DCS and their like up to BEL or ST; two-character escapes).
+_UNFINISHED = re.compile(
+    r"(?:(?:\x1b\[|\x9b)[\x20-\x3f]*"
+    r"|(?:\x1b[\]PX^_]|[\x90\x98\x9d-\x9f])[^\x07\x1b\x9c\n]*\x1b?"
+    r"|\x1b[\x20-\x2f]*)\Z"
+)
+
+
+class TerminalAnswer:
+    """One answer in a terminal.
+
+    Args:
+        out: Where the text is written.
+        clock: Seconds that never run backwards.
+        tty: Whether the last line can be written over; else no waiting line is shown.
+        format: "markdown" and "text" are written as they come; "json" is written at the end.
+        show_thinking: Whether thinking is written, each line behind a bar.
+        quiet: Whether nothing at all is written.
+    """
+
+    def __init__(
+        self,
+        out: TextIO,
+        *,
+        clock: Callable[[], float],
+        tty: bool = False,
+        format: str = "markdown",  # noqa: A002 - the name of the option that it comes from
+        show_thinking: bool = False,
+        quiet: bool = False,
+    ) -> None:
+        self._out = out
+        self._clock = clock
+        self._tty = tty
+        self._streams = format != "json"
+        self._show_thinking = show_thinking
+        self._quiet = quiet
+        self._label = ""
+        self._status = ""
+        self._line = ""
+        self._started = 0.0
+        self._drawn = 0.0
+        self._changed = False
+        self._thinking: list[str] = []
+        self._begun = False
+        self._in_thinking = False
+        self._text: list[str] = []
+        self._held = ""
+        self._length = 0
+        self._ends_line = True
+
+    def start(self, label: str) -> None:
+        """Show at once what is asked."""
+        self._label, self._started = label, self._clock()
+        self._write_waiting()
+
+    def status(self, text: str) -> None:
+        """Say what is being waited for, until text arrives."""
+        self._changed = self._changed or text != self._status
+        self._status = text
+
+    def text(self, delta: str) -> None:
+        """Take text in."""
+        self._text.append(delta)
+        self._length += len(delta)
+
+    def again(self, why: str) -> None:
+        """Say below what has come that the question is asked once more."""
+        self.text(f"\n\n{why}\n\n")
+
+    def thinking(self, delta: str) -> None:
+        """Take thinking in."""
+        if self._show_thinking:
+            self._thinking.append(delta)
+        self.status("thinking")
+
+    def due_in(self) -> float | None:
+        """Return 0 if there is something to write, the seconds until the waiting line changes, or None."""
+        if self._quiet:
+            return None
+        if (self._text and self._streams) or self._thinking:
+            return 0.0
+        if self._begun or not self._tty:
+            return None
+        return 0.0 if self._changed else max(0.0, self._drawn + 1.0 - self._clock())
+
+    def draw(self) -> None:
+        """Write what is new."""
+        if self.due_in() != 0.0:
+            return
+        self._write_thinking()
+        if self._streams:
+            self._write_text(final=False)
+        if not self._begun:
+            self._write_waiting()
+
+    def finish(self, reply: Reply, *, notes: Sequence[str] = (), metadata: Mapping[str, Any]) -> None:  # noqa: ARG002
+        """Write the rest of the reply and its footer; a terminal keeps no metadata."""
+        if self._quiet:
+            return
+        self._write_thinking()
+        lines = [*notes]
+        if self._streams:
+            # An answer that was not streamed comes here without ever having been a delta.
+            self._text.append(reply.text[self._length :])
+            self._write_text(final=True)
+        elif reply.text.strip():
+            body, more = json_answer(reply.text)
+            lines += more
+            self._write(safe_plain(body.plain))
+        self._end_line()
+        self._write(f"\n{around.plain_ending(reply, lines)}\n")
+
+    def abandon(self) -> None:
+        """Take the waiting line away, because an error will be shown instead."""
+        if not self._quiet:
+            self._erase()
+            self._end_line()
+        self._quiet = True
+
+    def _write_text(self, *, final: bool) -> None:
+        text = self._held + "".join(self._text)
+        unfinished = None if final else _UNFINISHED.search(text, max(0, len(text) - _HELD))
+        ready = text[: unfinished.start()] if unfinished else text
+        self._held = text[len(ready) :]
+        self._text.clear()
+        if not ready:
+            return
+        if self._in_thinking:
+            self._in_thinking = False
+            self._end_line()
+            self._write("\n")
+        self._write(safe_plain(ready))
+
+    def _write_thinking(self) -> None:
+        text = safe_plain("".join(self._thinking))
+        self._thinking.clear()
+        if not text:
+            return
+        bar = "" if self._in_thinking else "│ "
+        self._in_thinking = True
+        lines = bar + text.replace("\n", "\n│ ")
+        self._write(f"\x1b[2m{lines}\x1b[22m" if self._tty else lines)
+
+    def _write_waiting(self) -> None:
+        if self._quiet or not self._tty:
+            return
+        self._erase()
+        waited = int(self._clock() - self._started)
+        self._line = safe_plain(around.waiting(self._label, self._status, waited))[:_WIDTH]
+        self._changed, self._drawn = False, self._clock()
+        self._out.write(self._line)
+        self._out.flush()
+
+    def _erase(self) -> None:
+        """Overwrite the waiting line with blanks, which works in every terminal."""
+        if self._line:
+            self._out.write(f"\r{' ' * len(self._line)}\r")
+            self._line = ""
+
+    def _write(self, text: str) -> None:
+        if text:
+            self._erase()
+            self._begun = True
+            self._out.write(text)
+            self._out.flush()
+            self._ends_line = text.endswith("\n")
+
+    def _end_line(self) -> None:
+        if not self._ends_line:
+            self._write("\n")

@@ -1,0 +1,1 @@
+"""Pages that a magic shows: models, usage, requests, diagnosis."""

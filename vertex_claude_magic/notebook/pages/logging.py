@@ -1,0 +1,142 @@
+"""What `%claude_logging` shows: Google's logging and the local journal side by side, and the limits of the former.
+
+The limits are those of the page "Log requests and responses" (Google Cloud docs, copies of 2026); where its
+copies differ, that is said.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from html import escape
+from typing import TYPE_CHECKING
+
+from vertex_claude_magic.notebook.pages.models import LEFT
+from vertex_claude_magic.text import quote
+from vertex_claude_magic.transport.logging_config import is_table
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from vertex_claude_magic.models.model import Model
+    from vertex_claude_magic.session.control_room import JournalFacts
+    from vertex_claude_magic.transport.admin import Place
+    from vertex_claude_magic.transport.logging_config import LoggingConfig
+
+__all__ = ["Status", "html", "limits", "plain"]
+
+_WIDE = frozenset({"global", "us", "eu"})
+_ARRIVED = "Whether rows arrive:"
+_HEADS = ("", "Google, request-response logging", "this machine, journal")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Status:
+    """What is known of the logging of one model in one location.
+
+    Args:
+        place: The model and its location.
+        row: The model's row in the table, if it has one.
+        logging: Google's logging, as read back.
+        known: Whether Google has a configuration of this model here at all.
+        others: Names of the other settings of the same configuration.
+        said: What was done, if anything.
+        journal: What the local journal keeps, None if there is none.
+    """
+
+    place: Place
+    row: Model | None
+    logging: LoggingConfig
+    known: bool = True
+    others: tuple[str, ...] = ()
+    said: str = ""
+    journal: JournalFacts | None = None
+
+
+def html(status: Status) -> str:
+    """Return it as one HTML table and a list of what it does not promise."""
+    head = "".join(f'<th scope="col" {LEFT}>{escape(text)}</th>' for text in _HEADS)
+    rows = "".join(_html_row(name, cells) for name, *cells in _rows(status))
+    notes = "".join(f"<li>{escape(text)}</li>" for text in limits(status))
+    return (
+        f"<table><caption>{escape(_caption(status))}</caption><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>"
+        f"<ul>{notes}</ul>{_html_proof(status)}"
+    )
+
+
+def _html_row(name: str, cells: Sequence[str]) -> str:
+    shown = "".join(f"<td {LEFT}>{escape(cell)}</td>" for cell in cells)
+    return f'<tr><th scope="row" {LEFT}>{name}</th>{shown}</tr>'
+
+
+def plain(status: Status) -> str:
+    """Return the same as text."""
+    lines = [_caption(status)]
+    for name, google, local in _rows(status):
+        lines += [f"{name}:", f"  Google: {google}", f"  here:   {local}"]
+    lines += [f"- {text}" for text in limits(status)]
+    return "\n".join([*lines, *(f"{_ARRIVED}\n  {query}" for query in _queries(status))])
+
+
+def _caption(status: Status) -> str:
+    place = status.place
+    where = f"{quote(place.model, 80)} in {quote(place.region, 40)}, project {quote(place.project, 60)}."
+    return f"{status.said} {where}".strip()
+
+
+def _rows(status: Status) -> Iterator[tuple[str, str, str]]:
+    logging, journal = status.logging, status.journal
+    none = "no journal"
+    state = "on" if logging.enabled else "off" if status.known else "off, nothing was ever set"
+    yield "state", state, "on" if journal else none
+    whose = (
+        f"{logging.share} to this model through this location, whoever makes it"
+        if logging.enabled
+        else "nothing"
+    )
+    yield "keeps", whose, f"the calls of this extension, {journal.rows:,} by now" if journal else none
+    yield "where", quote(logging.table or "no table set", 120), quote(journal.path, 120) if journal else none
+    yield "how long", "until you delete rows of the table", f"{journal.days} days" if journal else none
+    yield "other settings", ", ".join(quote(name, 60) for name in status.others) or "none", "not touched"
+
+
+def limits(status: Status) -> list[str]:
+    """Return what Google's logging does not promise, for this place.
+
+    >>> from vertex_claude_magic.transport.admin import Place
+    >>> from vertex_claude_magic.transport.logging_config import LoggingConfig
+    >>> place = Place(project="p", region="us-east5", model="claude-opus-4-6")
+    >>> limits(Status(place=place, row=None, logging=LoggingConfig()))[0]
+    'It holds for claude-opus-4-6 in us-east5 alone; calls through other locations are not logged.'
+    """
+    place, row = status.place, status.row
+    said = [(f"It holds for {quote(place.model, 80)} in {quote(place.region, 40)} alone; calls through other locations "
+            "are not logged.")]  # fmt: skip
+    if row is None:
+        said.append(f"The model table does not know {quote(place.model, 80)}; a misspelt id reads as off.")
+    if place.region in _WIDE:
+        said.append("Copies of Google's page differ on whether Claude is logged at global, us and eu; "
+                    "older ones say regional endpoints only.")  # fmt: skip
+    if row is not None and row.locations and not set(row.locations) - _WIDE:
+        said.append(f"{row.name} has no regional endpoint, so it may not be logged at all.")
+    return [
+        *said,
+        "The feature is in Preview; a change takes minutes to hold, and rows arrive minutes after their call.",
+        "A request and its response of more than 10 MB together are not logged (BigQuery's limit for a row).",
+        "Rows hold prompts and answers in full. BigQuery has no location called global.",
+        "Google's answer that it is on proves little; only rows that arrive prove it.",
+        "Anthropic recommends to keep at least 30 days of activity.",
+    ]
+
+
+def _queries(status: Status) -> list[str]:
+    """Return the command that shows the newest rows; none for a table that no command should name."""
+    table = status.logging.table or ""
+    if not is_table(table):
+        return []
+    name = table.removeprefix("bq://").replace(":", ".", 1)
+    query = f"SELECT logging_time, api_method FROM `{name}` ORDER BY logging_time DESC LIMIT 5"  # noqa: S608 - checked
+    return [f"bq query --use_legacy_sql=false '{query}'"]
+
+
+def _html_proof(status: Status) -> str:
+    return "".join(f"<p>{_ARRIVED}</p><pre>{escape(query)}</pre>" for query in _queries(status))

@@ -1,0 +1,191 @@
+"""A request as something to look at: its blocks one by one, its body as JSON, and a curl command."""
+
+from __future__ import annotations
+
+import base64
+import json
+import shlex
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from html import escape
+from typing import TYPE_CHECKING, Any
+
+from vertex_claude_magic.errors import ClaudeError
+from vertex_claude_magic.markdown.characters import safe_plain
+from vertex_claude_magic.vertex.endpoint import check_token_host, is_loopback
+
+if TYPE_CHECKING:
+    from vertex_claude_magic.vertex.request import Request
+
+__all__ = ["BlockRow", "block_rows", "blocks_html", "blocks_plain", "curl_command", "shown_body"]
+
+_THUMBNAIL = 160
+_MOST_THUMBNAILS = 12
+_MOST_ROWS = 100
+_BEGINNING = 100
+# A longer body would be no line that anybody pastes.
+_LONGEST_INLINE = 20_000
+_LEFT = 'style="text-align:left"'
+_HEAD = ("block", "type", "size", "begins with")
+_GCLOUD = "$(gcloud auth application-default print-access-token)"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class BlockRow:
+    """One block of a request: where it stands, what it is, how large, and how it begins."""
+
+    place: str
+    type: str
+    size: str
+    beginning: str
+    block: Mapping[str, Any]
+
+
+def block_rows(body: Mapping[str, Any]) -> tuple[BlockRow, ...]:
+    """Return a row for each block that goes out, in the order in which the model reads them.
+
+    >>> rows = block_rows({"system": "Be brief.", "messages": [{"role": "user", "content": "Hi"}]})
+    >>> [(row.place, row.size) for row in rows]
+    [('system', '9 characters, ≈ 3 tokens'), ('message 1, user', '2 characters, ≈ 1 token')]
+    """
+    return tuple(_row(place, block) for place, block in _blocks(body))
+
+
+def _blocks(body: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    for tool in body.get("tools") or ():
+        yield "tool", {"type": "tool", "text": json.dumps(tool, ensure_ascii=False), **_marked(tool)}
+    output_format = (body.get("output_config") or {}).get("format")
+    if output_format:
+        yield "format", {"type": "schema", "text": json.dumps(output_format, ensure_ascii=False)}
+    for block in _listed(body.get("system")):
+        yield "system", block
+    for number, message in enumerate(body.get("messages") or (), start=1):
+        for block in _listed(message.get("content")):
+            yield f"message {number}, {message.get('role')}", block
+
+
+def _marked(block: Any) -> dict[str, Any]:
+    return {"cache_control": block["cache_control"]} if "cache_control" in block else {}
+
+
+def _listed(content: Any) -> Sequence[Mapping[str, Any]]:
+    if isinstance(content, str):
+        return [{"type": "text", "text": content}]
+    return [block for block in content or () if isinstance(block, Mapping)]
+
+
+def _row(place: str, block: Mapping[str, Any]) -> BlockRow:
+    source = block.get("source") or {}
+    text = block.get("text")
+    if isinstance(text, str):
+        size, beginning = _text_size(text), text[:_BEGINNING]
+    elif isinstance(source, Mapping) and source.get("type") == "base64":
+        size = f"{_bytes(len(str(source.get('data', ''))) * 3 // 4)}, {source.get('media_type')}"
+        beginning = str(block.get("title") or "")
+    else:
+        text = json.dumps({key: value for key, value in block.items() if key != "type"}, ensure_ascii=False)
+        size, beginning = _text_size(text), text[:_BEGINNING]
+    cached = ", cached up to here" if block.get("cache_control") else ""
+    shown = " ".join(safe_plain(beginning).split())
+    return BlockRow(
+        place=place, type=str(block.get("type")), size=size + cached, beginning=shown, block=block
+    )
+
+
+def _text_size(text: str) -> str:
+    from vertex_claude_magic.prompts.parts import estimate_tokens
+
+    tokens = estimate_tokens(text)
+    return f"{len(text):,} characters, ≈ {tokens:,} token{'' if tokens == 1 else 's'}"
+
+
+def _bytes(size: int) -> str:
+    return f"{size:,} bytes" if size < 10_000 else f"{size / 1000:,.0f} kB"
+
+
+def blocks_html(rows: Sequence[BlockRow]) -> str:
+    """Return the blocks as an HTML table, with small pictures of images."""
+    head = "".join(f'<th scope="col" {_LEFT}>{name}</th>' for name in _HEAD)
+    left = _MOST_THUMBNAILS
+    lines = []
+    for row in rows[:_MOST_ROWS]:
+        picture = _picture(row) if left else ""
+        left -= bool(picture)
+        cells = (row.place, row.type, row.size)
+        shown = "".join(f"<td {_LEFT}>{escape(cell)}</td>" for cell in cells)
+        # In <code> no front end looks for formulas.
+        begins = picture or (f"<code>{escape(row.beginning)}</code>" if row.beginning else "")
+        lines.append(f"<tr>{shown}<td {_LEFT}>{begins}</td></tr>")
+    rest = _rest(rows)
+    note = f"<p>{rest}</p>" if rest else ""
+    return f"<table><thead><tr>{head}</tr></thead><tbody>{''.join(lines)}</tbody></table>{note}"
+
+
+def _picture(row: BlockRow) -> str:
+    if row.type != "image":
+        return ""
+    from vertex_claude_magic.prompts.values.images import thumbnail_png
+
+    data = thumbnail_png(row.block, _THUMBNAIL)
+    if data is None:
+        return ""
+    source = base64.b64encode(data).decode("ascii")
+    return f'<img alt="{escape(row.place)}" src="data:image/png;base64,{source}">'
+
+
+def _rest(rows: Sequence[BlockRow]) -> str:
+    return f"… and {len(rows) - _MOST_ROWS:,} blocks more" if len(rows) > _MOST_ROWS else ""
+
+
+def blocks_plain(rows: Sequence[BlockRow]) -> str:
+    """Return the blocks as plain lines."""
+    lines = [f"{row.place}: {row.type}, {row.size}" for row in rows[:_MOST_ROWS]]
+    return "\n".join(line for line in [*lines, _rest(rows)] if line)
+
+
+def shown_body(body: Any) -> Any:
+    """Return the body with the data of images and documents left out, since nobody reads those.
+
+    >>> shown_body({"source": {"type": "base64", "data": "iVBORw0KGgoAAAANSUhEUg=="}})
+    {'source': {'type': 'base64', 'data': 'iVBORw0KGgoA… (24 characters of base64)'}}
+    """
+    if isinstance(body, Mapping):
+        if body.get("type") == "base64" and isinstance(body.get("data"), str):
+            data = body["data"]
+            return {**body, "data": f"{data[:12]}… ({len(data):,} characters of base64)"}
+        return {key: shown_body(value) for key, value in body.items()}
+    if isinstance(body, (list, tuple)):
+        return [shown_body(each) for each in body]
+    return body
+
+
+def curl_command(request: Request, trusted_hosts: Sequence[str] = ()) -> str:
+    """Return a shell command that sends the request; it asks gcloud for a token and holds none.
+
+    For a host that gets no Google token the variable `$TOKEN` stands in its place. A long body is read from
+    the file `request.json`.
+    """
+    token = _GCLOUD if _takes_google_token(request.url, trusted_hosts) else "$TOKEN"
+    headers = {name: value for name, value in request.headers.items() if name.lower() != "user-agent"}
+    lines = [
+        f"curl -N -X {request.method} {shlex.quote(request.url)}",
+        f'-H "Authorization: Bearer {token}"',
+        *(f"-H {shlex.quote(f'{name}: {value}')}" for name, value in headers.items()),
+        _curl_body(request.payload),
+    ]
+    return " \\\n  ".join(lines)
+
+
+def _curl_body(payload: bytes) -> str:
+    if len(payload) > _LONGEST_INLINE:
+        return "--data-binary @request.json"
+    # In ASCII, so that what is pasted is what was meant.
+    return f"-d {shlex.quote(json.dumps(json.loads(payload), separators=(',', ':')))}"
+
+
+def _takes_google_token(url: str, trusted_hosts: Sequence[str]) -> bool:
+    try:
+        check_token_host(url, trusted_hosts)
+    except ClaudeError:
+        return False
+    return not is_loopback(url)

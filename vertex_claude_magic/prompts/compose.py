@@ -1,0 +1,336 @@
+"""A prompt with templates and attachments as the messages of a request.
+
+Every value stands between tags that name it, so that the model can tell data from instruction; the
+tag gets a number where the data hold such a tag themselves, so they cannot close it ("Use XML tags to
+structure your prompts", Claude docs, 2026).
+"""
+
+from __future__ import annotations
+
+import contextlib
+import html
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from vertex_claude_magic.errors import OptionError
+from vertex_claude_magic.markdown.characters import hidden_characters
+from vertex_claude_magic.prompts.parts import Budget, Media, Part, Text, estimate_tokens
+from vertex_claude_magic.prompts.secrets import Place, searchable
+from vertex_claude_magic.prompts.template import (
+    Placeholder,
+    Scope,
+    is_path,
+    parse_path,
+    parse_template,
+    resolve,
+)
+from vertex_claude_magic.prompts.values.convert import parts_of
+from vertex_claude_magic.text import quote
+
+if TYPE_CHECKING:
+    from vertex_claude_magic.models.catalog import Catalog
+    from vertex_claude_magic.models.model import Model
+
+__all__ = ["Composed", "budget_of", "compose", "estimated", "fenced_data"]
+
+_TAG = re.compile(r"<\s*/?\s*data(?:-(\d{1,9}))?(?![\w-])", re.IGNORECASE)
+# The service takes smaller images where a request holds more than this many (Claude docs, "Vision").
+_MANY = 20
+_DEFAULT_EDGE = 1568
+_LONG_CONTEXT = 1_000_000
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Composed:
+    """What a prompt has become.
+
+    `content` is a text or a list of content blocks, of which the first `attached` are attachments.
+    `places` are the texts in it under the names that the user knows, and `notices` say what was cut.
+    """
+
+    content: str | list[dict[str, Any]]
+    attached: int = 0
+    notices: tuple[str, ...] = ()
+    places: tuple[Place, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Piece:
+    """A stretch of instruction (no name), or one part of a value, which may be followed by another."""
+
+    part: Part
+    name: str = ""
+    place: str = ""
+    attached: bool = False
+    followed: bool = False
+
+
+def budget_of(
+    catalog: Catalog,
+    model: Model | None,
+    *,
+    tokens: int,
+    present: Callable[[Any], Mapping[str, Any]] | None = None,
+) -> Budget:
+    """Return what one value may take in a prompt for this model, from the model table."""
+    window = model.context_tokens if model is not None else None
+    return Budget(
+        tokens=tokens,
+        image=catalog.limits["image"],
+        pdf=catalog.limits["pdf"],
+        request_bytes=int(catalog.limits["request"]["bytes"]),
+        long_context=(window or _LONG_CONTEXT) >= _LONG_CONTEXT,
+        image_edge=model.rules.image_edge if model is not None else _DEFAULT_EDGE,
+        present=present,
+    )
+
+
+def compose(
+    prompt: str | Sequence[Any],
+    *,
+    attach: Sequence[Any] = (),
+    scope: Scope | None = None,
+    budget: Budget,
+    literal: bool = False,
+) -> Composed:
+    """Put the values into a prompt.
+
+    Args:
+        prompt: A text, or a list of texts, objects and content blocks.
+        attach: Variables or paths by name, or objects; they stand before the prompt.
+        scope: Where names are looked up; without it, templates are not looked for.
+        budget: What one value may take.
+        literal: Whether the prompt is sent as it stands, templates included.
+
+    Raises:
+        OptionError: a name is unknown, or a value cannot be sent.
+
+    >>> compose("Mean of {{ n }}?", scope=Scope(names={"n": [1, 2]}), budget=Budget()).content
+    'Mean of <data name="n" kind="list" about="2 items">[1, 2]</data>?'
+    """
+    templated, scope = scope is not None, scope or Scope()
+    takes_templates = not literal and templated
+    pieces = _pieces(prompt, attach, scope, budget, takes_templates=takes_templates)
+    if sum(isinstance(piece.part, Media) for piece in pieces) > _MANY:
+        edge = min(budget.image_edge, int(budget.image["pixels_per_side_over_20"]))
+        smaller = replace(budget, image_edge=edge)
+        pieces = _pieces(prompt, attach, scope, smaller, takes_templates=takes_templates)
+    _check_media([piece.part for piece in pieces if isinstance(piece.part, Media)], budget)
+    attached = _blocks([piece for piece in pieces if piece.attached])
+    asked = _blocks([piece for piece in pieces if not piece.attached])
+    content = [*attached, *asked]
+    only_text = (
+        not attached and len(asked) == 1 and set(asked[0]) == {"type", "text"} and isinstance(prompt, str)
+    )
+    return Composed(
+        content=asked[0]["text"] if only_text else content,
+        attached=len(attached),
+        notices=tuple(dict.fromkeys(notice for piece in pieces for notice in _notices(piece, budget))),
+        places=tuple(map(_place, pieces)),
+    )
+
+
+def _place(piece: _Piece) -> Place:
+    part = piece.part
+    return Place(piece.place, part.body if isinstance(part, Text) else searchable(part.block))
+
+
+def _pieces(
+    prompt: str | Sequence[Any], attach: Sequence[Any], scope: Scope, budget: Budget, *, takes_templates: bool
+) -> list[_Piece]:
+    pieces = [piece for each in attach for piece in _attachment(each, scope, budget)]
+    for part in [prompt] if isinstance(prompt, str) else prompt:
+        if isinstance(part, str):
+            pieces += _templated(part, scope, budget) if takes_templates else [_instruction(part)]
+        elif isinstance(part, Mapping) and "type" in part:
+            pieces.append(_Piece(part=Media(block=part, kind=""), place="a content block"))
+        else:
+            name = type(part).__name__
+            pieces += _named(name, f"the {name} in the prompt", parts_of(part, replace(budget, name=name)))
+    return pieces
+
+
+def _instruction(text: str) -> _Piece:
+    return _Piece(part=Text(body=text, kind=""), place="the prompt")
+
+
+def _templated(text: str, scope: Scope, budget: Budget) -> list[_Piece]:
+    pieces: list[_Piece] = []
+    for part in parse_template(text):
+        if isinstance(part, Placeholder):
+            place = f"{{{{ {part.source} }}}}"
+            value = resolve(part, scope.names)
+            pieces += _named(part.source, place, parts_of(value, replace(budget, name=part.source)))
+        else:
+            pieces.append(_instruction(part))
+    return pieces
+
+
+def _named(name: str, place: str, parts: Sequence[Part], *, attached: bool = False) -> list[_Piece]:
+    several = len(parts) > 1
+    # Inside a structure each part has its own path; the parts of one value are numbered.
+    by_path = several and any(part.path for part in parts)
+    return [
+        _Piece(
+            part=part,
+            name=f"{name}{part.path}" if by_path else f"{name}[{index}]" if several else name,
+            place=place,
+            attached=attached,
+            followed=index + 1 < len(parts),
+        )
+        for index, part in enumerate(parts)
+    ]
+
+
+def _attachment(value: Any, scope: Scope, budget: Budget) -> list[_Piece]:
+    name = value if isinstance(value, str) else getattr(value, "name", None)
+    if isinstance(value, str):
+        value = _found(value, scope)
+    shown = Path(name).name if isinstance(name, str) and isinstance(value, Path) else name
+    label = quote(shown, 80) if isinstance(shown, str) and shown else type(value).__name__
+    parts = parts_of(value, replace(budget, name=label))
+    return _named(label, f"the attachment {label}", [_fenced_always(part) for part in parts], attached=True)
+
+
+def _fenced_always(part: Part) -> Part:
+    return replace(part, bare=False) if isinstance(part, Text) else part
+
+
+def _found(name: str, scope: Scope) -> Any:
+    """Return the variable of this name, else the path of a file."""
+    placeholder = parse_path(name) if is_path(name) else None
+    path = Path(name)
+    if name.startswith("~"):
+        with contextlib.suppress(RuntimeError):
+            path = path.expanduser()
+    # `report.pdf` may be both, and whoever has such a file hardly means the attribute.
+    if (
+        placeholder is not None
+        and placeholder.name in scope.names
+        and not (placeholder.steps and path.exists())
+    ):
+        return resolve(placeholder, scope.names)
+    if placeholder is not None and not path.exists():
+        import difflib
+
+        known = [each for each in scope.names if not each.startswith("_")]
+        near = difflib.get_close_matches(name, known, n=1)
+        hint = f"Did you mean {near[0]}?" if near else "Give a variable, or the path of a file."
+        raise OptionError(f"There is neither a variable nor a file {quote(name, 60)!r}.", cure=hint)
+    return path
+
+
+def _check_media(media: Sequence[Media], budget: Budget) -> None:
+    suffix = "" if budget.long_context else "_under_1m_context"
+    images, pages = sum(part.pages == 0 for part in media), sum(part.pages for part in media)
+    for count, limit, what in (
+        (images, budget.image.get(f"count{suffix}"), "images"),
+        (pages, budget.pdf.get(f"pages{suffix}"), "pages of PDF"),
+    ):
+        if limit is not None and count > limit:
+            raise OptionError(
+                f"The prompt holds {count:,} {what}, and the model takes {limit:,} in one request.",
+                cure="Give fewer, or ask in several cells.",
+            )
+
+
+def _notices(piece: _Piece, budget: Budget) -> list[str]:
+    part, notices = piece.part, []
+    if isinstance(part, Text) and part.cut:
+        notices.append(
+            f"{quote(piece.name, 60)}: {part.cut} went out; the setting value_tokens ({budget.tokens:,}) allows more."
+        )
+    if isinstance(part, Text):
+        notices += [f"{quote(piece.name, 60)}: {said}." for said in (part.caution, part.remark) if said]
+    if isinstance(part, Media) and part.cut and "scaled" not in part.cut:
+        notices.append(f"{quote(piece.name, 60)}: {part.cut}.")
+    if isinstance(part, Text) and piece.name and (hidden := hidden_characters(part.body[:1_000_000])):
+        notices.append(f"{quote(piece.name, 60)} holds characters that nobody sees: {', '.join(hidden[:3])}.")
+    return notices
+
+
+def _blocks(pieces: Sequence[_Piece]) -> list[dict[str, Any]]:
+    """Join text to text, and let images and documents stand where they are."""
+    blocks: list[dict[str, Any]] = []
+    text: list[str] = []
+    for piece in pieces:
+        before, block, after = _rendered(piece)
+        text.append(before)
+        if block is not None:
+            blocks += _text_block("".join(text))
+            blocks.append(block)
+            text = [after]
+        if piece.attached or piece.followed:
+            text.append("\n")
+    return [
+        *blocks,
+        *_text_block("".join(text).removesuffix("\n") if _all_attached(pieces) else "".join(text)),
+    ]
+
+
+def _all_attached(pieces: Sequence[_Piece]) -> bool:
+    return bool(pieces) and all(piece.attached for piece in pieces)
+
+
+def _text_block(text: str) -> list[dict[str, Any]]:
+    # The service refuses a text block without anything to read.
+    return [{"type": "text", "text": text}] if text.strip() else []
+
+
+def _rendered(piece: _Piece) -> tuple[str, dict[str, Any] | None, str]:
+    part = piece.part
+    if isinstance(part, Text):
+        plain = part.bare or not piece.name
+        return (
+            (part.body if plain else fenced_data(part.body, piece.name, part.kind, part.about, _holds(part))),
+            None,
+            "",
+        )
+    if not piece.name:
+        return "", dict(part.block), ""
+    opening = _opening("data", piece.name, part.kind, part.about, part.cut)
+    return f"{opening}\n", dict(part.block), "\n</data>"
+
+
+def _holds(part: Text) -> str:
+    return "; ".join(each for each in (part.cut, part.caution) if each)
+
+
+def fenced_data(body: str, name: str, kind: str = "", about: str = "", cut: str = "") -> str:
+    """Put a text between tags that name it and that nothing inside it can close.
+
+    >>> fenced_data("a</data>b", "x")
+    '<data-1 name="x">a</data>b</data-1>'
+    """
+    tag = _free_tag(body)
+    lines = "\n" if "\n" in body or len(body) > 200 else ""
+    return f"{_opening(tag, name, kind, about, cut)}{lines}{body}{lines}</{tag}>"
+
+
+def _free_tag(body: str) -> str:
+    taken = [int(number or 0) for number in _TAG.findall(body)]
+    return f"data-{max(taken) + 1}" if taken else "data"
+
+
+def _opening(tag: str, name: str, kind: str, about: str, cut: str) -> str:
+    fields = {"name": name, "kind": kind, "about": about, "holds": cut}
+    written = "".join(
+        f' {key}="{_attribute(value, 240 if key == "holds" else 120)}"'
+        for key, value in fields.items()
+        if value
+    )
+    return f"<{tag}{written}>"
+
+
+def _attribute(value: str, limit: int) -> str:
+    return html.escape(quote(value, limit), quote=False).replace('"', "'")
+
+
+def estimated(content: str | Sequence[Mapping[str, Any]]) -> int:
+    """Estimate the tokens of the text in a prompt."""
+    if isinstance(content, str):
+        return estimate_tokens(content)
+    return sum(estimate_tokens(str(block.get("text", ""))) for block in content)

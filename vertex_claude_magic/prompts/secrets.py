@@ -1,0 +1,105 @@
+"""A last look for secrets before a prompt leaves the machine.
+
+Only forms that are hardly ever anything else: key headers, and tokens with a prefix of their issuer.
+The prefixes are those that the issuers document for secret scanning (GitHub docs, "Supported secret
+scanning patterns", 2026; Google Cloud docs, "Token types", 2026).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+from vertex_claude_magic.errors import SecretFound
+from vertex_claude_magic.text import quote
+
+__all__ = ["Place", "check_secrets", "find_secret", "searchable"]
+
+# What it is, words of which one is there in any case, and the form. No form repeats without bound, so that
+# no text takes long.
+_FORMS: tuple[tuple[str, tuple[str, ...], str], ...] = (
+    ("a private key", ("PRIVATE KEY",), r"-----BEGIN (?:[A-Z0-9]{1,20} ){0,3}PRIVATE KEY(?: BLOCK)?-----"),
+    ("a Google access token", ("ya29.",), r"\bya29\.[\w-]{20}"),
+    ("a Google refresh token", ("1//0",), r"\b1//0[\w-]{30}"),
+    ("a Google API key", ("AIza",), r"\bAIza[\w-]{35}(?![\w-])"),
+    ("a Google client secret", ("GOCSPX-",), r"\bGOCSPX-[\w-]{20}"),
+    ("an Anthropic key", ("sk-ant-",), r"\bsk-ant-[\w-]{20}"),
+    (
+        "an OpenAI key",
+        ("sk-",),
+        r"\bsk-(?:proj-|svcacct-|admin-)?(?=[\w-]{0,31}\d)(?=[\w-]{0,31}[A-Z])[\w-]{32}",
+    ),
+    ("an AWS access key", ("AKIA", "ASIA"), r"\b(?:AKIA|ASIA)[A-Z2-7]{16}\b"),
+    ("a GitHub token", ("gh", "github_pat_"), r"\b(?:gh[pousr]_[A-Za-z0-9]{36}|github_pat_\w{50})"),
+    ("a GitLab token", ("glpat-",), r"\bglpat-[\w-]{20}"),
+    ("a Slack token", ("xox",), r"\bxox[abeoprs]-[\w-]{10}"),
+    ("a Stripe key", ("k_live_",), r"\b[rs]k_live_[0-9a-zA-Z]{20}"),
+    ("a Hugging Face token", ("hf_",), r"\bhf_[A-Za-z0-9]{30}"),
+    ("an npm token", ("npm_",), r"\bnpm_[A-Za-z0-9]{36}\b"),
+    ("a PyPI token", ("pypi-AgEI",), r"\bpypi-AgEI[\w-]{50}"),
+    ("a SendGrid key", ("SG.",), r"\bSG\.[\w-]{20,30}\.[\w-]{40}"),
+    ("a storage account key", ("AccountKey=",), r"AccountKey=[A-Za-z0-9+/]{60}"),
+    ("a signed web token", ("eyJ",), r"\beyJ[\w-]{10,2000}\.eyJ[\w-]{10,8000}\.[\w-]{20}"),
+    (
+        "an Authorization header",
+        ("uthorization", "UTHORIZATION"),
+        r"(?i:\bauthorization\b['\"]?\s{0,9}[:=]\s{0,9}['\"]?(?:bearer|basic)\s{1,9})[\w.~+/=-]{20}",
+    ),
+)
+
+
+class Place(NamedTuple):
+    """A text that would be sent, and what the user knows it by (`the prompt`, `{{ cfg }}`)."""
+
+    name: str
+    text: str
+
+
+def find_secret(text: str) -> tuple[str, int] | None:
+    """Return what kind of secret a text seems to hold and in which line (from 1), or None.
+
+    >>> find_secret("hello\\nkey = AKIAIOSFODNN7EXAMPLE")
+    ('an AWS access key', 2)
+    """
+    found = [
+        (match.start(), kind)
+        for kind, words, form in _FORMS
+        if any(word in text for word in words) and (match := re.search(form, text))
+    ]
+    if not found:
+        return None
+    start, kind = min(found)
+    return kind, text.count("\n", 0, start) + 1
+
+
+def searchable(content: Any) -> str:
+    """Return the text of content blocks, whatever they are; the data of pictures hold any letters by chance.
+
+    >>> searchable([{"type": "text", "text": "a"}, {"source": {"type": "base64", "data": "b"}}]).split()
+    ['text', 'a', 'base64']
+    """
+    if isinstance(content, str):
+        return content
+    if isinstance(content, Mapping):
+        return "\n".join(searchable(value) for key, value in content.items() if key != "data")
+    if isinstance(content, (list, tuple)):
+        return "\n".join(map(searchable, content))
+    return ""
+
+
+def check_secrets(places: list[Place]) -> None:
+    """Stop where a text seems to hold a secret; the secret itself is not repeated.
+
+    Raises:
+        SecretFound: it says where to look.
+    """
+    for name, text in places:
+        found = find_secret(text)
+        if found is not None:
+            kind, line = found
+            raise SecretFound(
+                f"Line {line} of {quote(name, 80)} looks like {kind}, so nothing was sent.",
+                cure="Take it out, or add --allow-secrets to send it all the same.",
+                details={"kind": kind, "line": line},
+            )

@@ -1,0 +1,314 @@
+r"""Prompt templates: `{{ path }}` stands for a value, and everything else stays byte for byte.
+
+A path is a name followed by attributes and by integer or quoted-string indexes, as in `{{ df }}`,
+`{{ cfg.title }}`, `{{ rows[0] }}` or `{{ cfg['a b'] }}`. Paths are read by Python's own parser and
+looked up step by step; nothing is ever evaluated. Braces that hold anything else are no template, nor are
+runs of three or more braces, so JSON, LaTeX, f-strings, Helm and shell need no escaping. What looks
+like a path with a call or an operator in it is an error and not a surprise; `\{{ x }}` is the literal.
+"""
+
+from __future__ import annotations
+
+import ast
+import difflib
+import functools
+import re
+import types
+import warnings
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from vertex_claude_magic.errors import ClaudeError, OptionError
+from vertex_claude_magic.text import message_of, quote
+
+__all__ = ["Attribute", "Index", "Placeholder", "Scope", "is_path", "parse_path", "parse_template", "resolve"]
+
+# Two braces and no third on either side, closed on the same line; quotes may hold braces.
+_BRACES = re.compile(
+    r"(?P<escape>\\?)(?<!\{)\{\{(?!\{)(?P<inner>(?:[^{}'\"\n]|'[^'\n]*'|\"[^\"\n]*\")*)\}\}(?!\})"
+)
+_STARTS_LIKE_PATH = re.compile(r"[^\W\d]\w*")
+_EXPRESSIONS = (ast.Call, ast.BinOp, ast.BoolOp, ast.Compare, ast.IfExp, ast.Subscript, ast.Attribute,
+                ast.NamedExpr)  # fmt: skip
+_QUOTED = re.compile(r"'[^']*'|\"[^\"]*\"")
+_LONGEST_PATH = 400
+# Methods that Cython and others compile.
+_COMPILED_METHODS = frozenset(
+    {"cython_function_or_method", "fused_cython_function", "builtin_function_or_method"}
+)
+_LITERALLY = r"\{{ keeps the braces, and --literal sends the whole body as it stands"
+_MAY_HOLD = "A path is a name with .attributes and [indexes], such as {{ df }} or {{ rows[0].name }}"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Scope:
+    """Where the values of a prompt come from.
+
+    Args:
+        names: The variables that templates and attachments may name.
+        present: Gives the display representations of an object by MIME type.
+    """
+
+    names: Mapping[str, Any] = field(default_factory=dict)
+    present: Callable[[Any], Mapping[str, Any]] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Attribute:
+    """A step `.name`; on a mapping it is the key."""
+
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Index:
+    """A step `[3]` or `['key']`."""
+
+    key: int | str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Placeholder:
+    """A path as it stands in a prompt: its source text, the name it starts from, and the steps."""
+
+    source: str
+    name: str
+    steps: tuple[Attribute | Index, ...] = ()
+
+
+def parse_template(text: str) -> tuple[str | Placeholder, ...]:
+    r"""Take a prompt apart into texts and placeholders.
+
+    Raises:
+        OptionError: something starts like a path and holds a call, an operator or a private attribute.
+
+    >>> [part if isinstance(part, str) else part.source for part in parse_template("Sum {{ rows[0].n }}, {x}")]
+    ['Sum ', 'rows[0].n', ', {x}']
+    >>> parse_template(r"\{{ x }} and {{ .Values.x }}")
+    ('{{ x }} and {{ .Values.x }}',)
+    """
+    if "{{" not in text:
+        return (text,) if text else ()
+    parts: list[str | Placeholder] = []
+    plain: list[str] = []
+    position = 0
+    for found in _BRACES.finditer(text):
+        placeholder = None if found["escape"] else parse_path(found["inner"].strip())
+        literal = _unescaped(found) if placeholder is None else ""
+        plain += [text[position : found.start()], literal]
+        position = found.end()
+        if placeholder is not None:
+            parts += [*_joined(plain), placeholder]
+            plain.clear()
+    return (*parts, *_joined([*plain, text[position:]]))
+
+
+def _joined(plain: list[str]) -> list[str]:
+    text = "".join(plain)
+    return [text] if text else []
+
+
+def _unescaped(found: re.Match[str]) -> str:
+    # In LaTeX `\{{x\}}` the backslash belongs to the brace; an escape of ours has none within.
+    escaped = found["escape"] and "\\" not in found["inner"]
+    return found.group()[1:] if escaped else found.group()
+
+
+def is_path(text: str) -> bool:
+    """Tell whether a text is a path, such as an attachment's name that may be a variable.
+
+    >>> is_path("df"), is_path("cfg['a b']"), is_path("notes.txt (old)")
+    (True, True, False)
+    """
+    try:
+        return parse_path(text) is not None
+    except OptionError:
+        return False
+
+
+def parse_path(text: str) -> Placeholder | None:
+    """Read a path; None for what is no path at all.
+
+    Raises:
+        OptionError: it starts like a path and goes on otherwise.
+    """
+    if not _STARTS_LIKE_PATH.match(text) or len(text) > _LONGEST_PATH:
+        return None
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            node: ast.expr = ast.parse(text, mode="eval").body
+    except (SyntaxError, ValueError, MemoryError, RecursionError):
+        return None
+    if not isinstance(node, (ast.Name, *_EXPRESSIONS)) or not _begins_with_name(node):
+        return None
+    placeholder = _placeholder(text, node)
+    # Go templates write `{{ range .Items }}`.
+    return None if re.search(r"\s", _QUOTED.sub("", text)) else placeholder
+
+
+def _begins_with_name(node: ast.expr) -> bool:
+    first = min(
+        ast.walk(node), key=lambda each: (getattr(each, "col_offset", 10**9), not isinstance(each, ast.Name))
+    )
+    return isinstance(first, ast.Name)
+
+
+def _placeholder(text: str, node: ast.expr) -> Placeholder:
+    steps: list[Attribute | Index] = []
+    while not isinstance(node, ast.Name):
+        if isinstance(node, ast.Attribute):
+            if node.attr.startswith("_"):
+                raise _refused(text, f"{quote(node.attr, 40)!r} is private")
+            steps.append(Attribute(node.attr))
+        elif isinstance(node, ast.Subscript):
+            steps.append(Index(_key(text, node.slice)))
+        else:
+            what = "a call" if isinstance(node, ast.Call) else "an operator"
+            raise _refused(text, f"it holds {what}, and nothing is evaluated")
+        node = node.value
+    if node.id.startswith("__") and node.id.strip("_"):
+        raise _refused(text, f"{quote(node.id, 40)!r} is private")
+    return Placeholder(source=text, name=node.id, steps=tuple(reversed(steps)))
+
+
+def _key(text: str, node: ast.expr) -> int | str:
+    sign = 1
+    if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub):
+        sign, node = -1, node.operand
+    value = node.value if isinstance(node, ast.Constant) else None
+    if isinstance(value, str) and sign == 1:
+        return value
+    if type(value) is int:
+        return sign * value
+    raise _refused(text, "an index is a whole number or a quoted text")
+
+
+def _refused(text: str, why: str) -> OptionError:
+    return OptionError(
+        f"{{{{ {quote(text, 60)} }}}} is no path: {why}.",
+        cure=f"{_MAY_HOLD}; put anything else into a variable first. {_LITERALLY}.",
+    )
+
+
+def resolve(placeholder: Placeholder, names: Mapping[str, Any]) -> Any:
+    """Look a path up, step by step.
+
+    Raises:
+        OptionError: a name, an attribute or an index is not there, a property failed, or the path ends at a
+            method, whose result is meant.
+
+    >>> resolve(parse_path("cfg.title"), {"cfg": {"title": "Ada"}})
+    'Ada'
+    """
+    try:
+        value = names[placeholder.name]
+    except KeyError:
+        raise _unknown(placeholder, f"There is no variable {quote(placeholder.name, 60)!r}", _names(names),
+                       placeholder.name) from None  # fmt: skip
+    for step in placeholder.steps:
+        owner, value = value, _step(placeholder, value, step)
+        if step is placeholder.steps[-1] and isinstance(step, Attribute) and _is_method(value, owner):
+            raise _method(placeholder)
+    return value
+
+
+def _is_method(value: Any, owner: Any) -> bool:
+    """Tell whether a value is a method of an object; those of a class or a module are code that may be asked about."""
+    if isinstance(owner, (type, types.ModuleType)):
+        return False
+    if isinstance(value, functools.partial):
+        return _is_method(value.func, owner)
+    bound = getattr(value, "__self__", None)
+    callables = (types.MethodType, types.BuiltinMethodType, types.MethodWrapperType)
+    if isinstance(value, callables) or type(value).__name__ in _COMPILED_METHODS:
+        return bound is not None and not isinstance(bound, types.ModuleType)
+    return False
+
+
+def _method(placeholder: Placeholder) -> OptionError:
+    path = quote(placeholder.source, 60)
+    return OptionError(
+        f"{{{{ {path} }}}} is a method, and its result is not known before it is called.",
+        cure=f"Assign {path}() to a variable, and give that; to send its source, put {path} itself into a variable.",
+    )
+
+
+def _step(placeholder: Placeholder, value: Any, step: Attribute | Index) -> Any:
+    try:
+        if isinstance(step, Attribute):
+            return value[step.name] if isinstance(value, Mapping) else getattr(value, step.name)
+        return _item(value, step.key)
+    except ClaudeError:
+        raise
+    except (AttributeError, KeyError, IndexError, TypeError) as error:
+        if isinstance(step, Attribute) and not isinstance(value, Mapping) and _has(value, step.name):
+            raise _failed(placeholder, error) from error
+        raise _missing(placeholder, value, step) from None
+    except Exception as error:
+        raise _failed(placeholder, error) from error
+
+
+def _item(value: Any, key: int | str) -> Any:
+    if isinstance(key, int) and hasattr(type(value), "iloc") and key not in value:
+        # No such label, so an integer means a position; df[0] itself would look for a column.
+        return value.iloc[key]
+    return value[key]
+
+
+def _has(value: Any, name: str) -> bool:
+    """Tell whether the class defines the attribute, so that it is there and failed."""
+    return any(name in vars(each) for each in type(value).__mro__)
+
+
+def _failed(placeholder: Placeholder, error: Exception) -> OptionError:
+    return OptionError(
+        f"{{{{ {quote(placeholder.source, 60)} }}}} failed with {type(error).__name__}: "
+        f"{quote(message_of(error), 100)}.",
+        cure="Look at it in a cell of its own.",
+    )
+
+
+def _missing(placeholder: Placeholder, value: Any, step: Attribute | Index) -> OptionError:
+    kind = type(value).__name__
+    if isinstance(step, Attribute):
+        known = (
+            _keys(value) if isinstance(value, Mapping) else [name for name in dir(value) if name[0] != "_"]
+        )
+        word = "key" if isinstance(value, Mapping) else "attribute"
+        return _unknown(placeholder, f"This {kind} has no {word} {quote(step.name, 60)!r}", known, step.name)
+    known = _keys(value) if isinstance(step.key, str) else []
+    return _unknown(
+        placeholder,
+        f"This {kind} has nothing at {quote(repr(step.key), 60)}{_size(value)}",
+        known,
+        str(step.key),
+    )
+
+
+def _keys(value: Any) -> list[str]:
+    keys = getattr(value, "keys", None)
+    try:
+        found = list(keys()) if callable(keys) else []
+    except Exception:  # noqa: BLE001 - only a hint is lost
+        return []
+    return [key for key in found[:10_000] if isinstance(key, str)]
+
+
+def _size(value: Any) -> str:
+    return f" (it has {len(value):,})" if isinstance(value, Sequence) else ""
+
+
+def _names(names: Mapping[str, Any]) -> list[str]:
+    return [name for name in names if not name.startswith("_")]
+
+
+def _unknown(placeholder: Placeholder, what: str, known: list[str], wanted: str) -> OptionError:
+    near = difflib.get_close_matches(wanted[:80], [name for name in known if len(name) <= 80], n=1)
+    if not near:
+        near = [name for name in known if name.lower() == wanted.lower()][:1]
+    hint = f"Did you mean {quote(near[0], 60)}? " if near else ""
+    return OptionError(
+        f"{what}, which {{{{ {quote(placeholder.source, 60)} }}}} names.", cure=f"{hint}{_LITERALLY}."
+    )

@@ -1,0 +1,170 @@
+"""Arrays of numpy as parts of a prompt: a picture as an image, anything else as text with all its digits."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Any
+
+from vertex_claude_magic.frames.cells import Cell, cell_of, number_text
+from vertex_claude_magic.prompts.parts import Budget, Media, Part, Text
+from vertex_claude_magic.prompts.values.cells import short_text
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+__all__ = ["array_parts"]
+
+# Values up to which all of them are looked at for the range and the mean.
+_SAMPLE = 100_000
+_LEAST_EDGE = 16
+_TRIES = 8
+
+
+def array_parts(value: Any, budget: Budget) -> tuple[Part, ...]:
+    """Turn a numpy array into text: shape, dtype, its range, and the values as far as they go.
+
+    Bytes in the shape of a picture (height, width, 3 or 4 channels) that are too many for a text become an
+    image. Of anything else that is too long, a block goes out that begins at the first value and is about as
+    long along each axis; `cut` names it for all axes.
+
+    Raises:
+        OptionError: an element has no text of its own.
+
+    >>> import numpy as np
+    >>> array_parts(np.arange(3), Budget())[0].body
+    'shape (3,), dtype int64, 0 to 2; mean 1\\n\\n[0 1 2]'
+    """
+    import numpy as np
+
+    if isinstance(value, np.generic) or value.ndim == 0:
+        return _scalar(value, budget)
+    about = f"shape {tuple(value.shape)}, dtype {short_text(str(value.dtype), 1_000)}"
+    summary = _summary(value)
+    body = f"{about}, {summary}" if summary else about
+    room = max(budget.characters - len(body), 40)
+    text, cut = _values(value, room)
+    if cut and _is_picture(value) and (image := _picture(value, budget)):
+        return image
+    return (Text(body=f"{body}\n\n{text}", kind=f"numpy.{type(value).__name__}", about=about, cut=cut),)
+
+
+def _scalar(value: Any, budget: Budget) -> tuple[Part, ...]:
+    from vertex_claude_magic.prompts.values.convert import parts_of
+
+    item = value.item()
+    if type(item).__module__ == "numpy":
+        return (Text(body=short_text(str(item)), kind="numpy scalar"),)
+    return parts_of(item, budget)
+
+
+def _is_picture(value: Any) -> bool:
+    return (
+        value.dtype == "uint8"
+        and value.ndim == 3
+        and value.shape[2] in {3, 4}
+        and min(value.shape[:2]) >= _LEAST_EDGE
+        and not hasattr(value, "mask")
+    )
+
+
+def _picture(value: Any, budget: Budget) -> tuple[Part, ...]:
+    try:
+        from PIL import Image
+    except ImportError:
+        return ()
+    import numpy as np
+
+    from vertex_claude_magic.prompts.values.images import image_parts
+
+    (part,) = image_parts(Image.fromarray(np.ascontiguousarray(value)), budget)
+    assert isinstance(part, Media)  # noqa: S101 - an image is never text
+    kind = f"numpy.{type(value).__name__} drawn as a picture"
+    return (Media(block=part.block, kind=kind, about=part.about, cut=part.cut),)
+
+
+def _summary(value: Any) -> str:
+    import numpy as np
+
+    if value.dtype.kind not in "iufb" or not value.size:
+        return ""
+    flat = value.reshape(-1) if value.flags.c_contiguous else value.flat[:_SAMPLE]
+    sampled = flat[:: flat.size // _SAMPLE + 1] if flat.size > _SAMPLE else flat
+    kept: Any = np.ma.asarray(sampled).compressed()
+    missing = int(np.isnan(kept).sum()) if kept.dtype.kind == "f" else 0
+    known = kept[~np.isnan(kept)] if missing else kept
+    note = " (from a sample)" if value.size > _SAMPLE else ""
+    nan = f", {missing:,} NaN" if missing else ""
+    if not known.size:
+        return f"nothing but NaN{note}"
+    try:
+        # The sum is exact, so that every machine writes the same digits.
+        mean = number_text(math.fsum(known.tolist()) / known.size)
+    except (OverflowError, ValueError):
+        mean = "NaN"
+    return f"{_number(known.min())} to {_number(known.max())}; mean {mean}{nan}{note}"
+
+
+def _number(value: Any) -> str:
+    return str(value).removesuffix(".0") if value.dtype.kind == "f" else str(int(value))
+
+
+def _values(value: Any, room: int) -> tuple[str, str]:
+    """Return the values as text and what it holds of them: all, or a block from the first value on."""
+    most = room
+    for _ in range(_TRIES):
+        block = _block(value.shape, most)
+        shortened: list[Cell] = []
+        text = _written(value[tuple(slice(0, size) for size in block)], room, shortened)
+        if len(text) <= room or max(block, default=0) <= 1:
+            break
+        # Values of a kind take about the same.
+        most = min(math.prod(block) - 1, int(math.prod(block) * room / len(text) * 0.97))
+    cut = "" if block == tuple(value.shape) else _held(block, value.shape)
+    if len(text) > room:
+        text, cut = text[:room], f"the beginning of {cut or 'the values'}"
+    if shortened:
+        values = "value" if len(shortened) == 1 else "values"
+        cut = f"{cut or 'all values'}, with {len(shortened):,} long {values} shortened"
+    return text, cut
+
+
+def _block(shape: Sequence[int], most: int) -> tuple[int, ...]:
+    """Return the sizes of a block of at most so many values whose axes are as long as each other, or whole.
+
+    >>> _block((400, 640, 3), 3_000), _block((10, 10), 100)
+    ((31, 31, 3), (10, 10))
+    """
+    if math.prod(shape) <= most:
+        return tuple(shape)
+    low, high = 1, max(shape)
+    while high - low > 1:
+        middle = (low + high) // 2
+        fits = math.prod(min(size, middle) for size in shape) <= most
+        low, high = (middle, high) if fits else (low, middle)
+    return tuple(min(size, low) for size in shape)
+
+
+def _held(block: Sequence[int], shape: Sequence[int]) -> str:
+    if len(shape) == 1:
+        return f"the first {block[0]:,} of {shape[0]:,} values"
+    if len(shape) == 2:
+        return f"the first {block[0]:,} of {shape[0]:,} rows and {block[1]:,} of {shape[1]:,} columns"
+    held, whole = (" × ".join(f"{size:,}" for size in sizes) for sizes in (block, shape))
+    return f"the first {held} of {whole} values"
+
+
+def _written(block: Any, room: int, shortened: list[Cell]) -> str:
+    import numpy as np
+
+    def element(value: Any) -> str:
+        cell = Cell("None") if value is None else cell_of(value, max(room // 4, 40), "the array")
+        text = repr(cell.text) if isinstance(value, str) else cell.text
+        if not cell.total:
+            return text
+        shortened.append(cell)
+        return f"{text}… (of {cell.total})"
+
+    # Each by its own shortest text: the options that a user has set for showing arrays cut digits.
+    writers: Any = {"object": element, "float_kind": str, "complex_kind": str, "numpystr": element}
+    with np.printoptions(legacy=False):
+        return np.array2string(block, threshold=block.size + 1, max_line_width=120, formatter=writers)

@@ -1,0 +1,119 @@
+"""One value as a short text: a cell of a table, an element of a list; whatever it is, in bounded time."""
+
+from __future__ import annotations
+
+import heapq
+import math
+from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
+from typing import Any
+
+from vertex_claude_magic.prompts.values.steady import steady
+from vertex_claude_magic.text import quote
+
+__all__ = ["in_order", "short_text"]
+
+_LIMIT = 200
+_MOST_BITS = 13_000
+_DEEPEST = 20
+# Libraries whose scalars print as people write them; their arrays and frames do not get here whole.
+_PLAIN = frozenset({"datetime", "decimal", "pandas", "uuid", "numpy", "fractions"})
+_MARKS: Mapping[type, Sequence[str]] = {
+    list: "[]",
+    tuple: "()",
+    set: "{}",
+    dict: "{}",
+    frozenset: ("frozenset({", "})"),
+}
+
+
+def short_text(value: Any, limit: int = _LIMIT) -> str:
+    """Return a value as text of at most `limit` characters; a repr that fails is said.
+
+    The text is the same in every process: it holds no memory address, and sets are in order.
+
+    >>> short_text("x" * 300, 5), short_text([1, 2]), short_text({"b", "a"})
+    ('xxxx…', '[1, 2]', "{'a', 'b'}")
+    """
+    if isinstance(value, str):
+        text = str(value[: limit + 1])
+    elif isinstance(value, (bytes, bytearray, memoryview)):
+        return f"<{len(value):,} bytes>"
+    else:
+        try:
+            # Scalars as they print; anything that may hold much only as far as a line goes.
+            plain = type(value).__module__.partition(".")[0] in _PLAIN or isinstance(value, float)
+            text = steady(str(value)) if plain else _Written(limit).of(value)
+        except Exception as error:  # noqa: BLE001 - a repr of the user's own
+            return f"<{quote(type(value).__name__, 40)}, repr failed: {type(error).__name__}>"
+    return text if len(text) <= limit else text[: limit - 1] + "…"
+
+
+class _Written:
+    """Writes a value as `repr` does, but no further than a number of characters goes."""
+
+    def __init__(self, limit: int) -> None:
+        self._left = limit + 1
+
+    def of(self, value: Any, depth: int = 0) -> str:
+        marks = _MARKS.get(type(value))
+        if marks is None or depth > _DEEPEST or not value:
+            text = _leaf(value, max(self._left, 0)) if marks is None or not value else "…"
+            self._left -= len(text)
+            return text
+        if isinstance(value, (set, frozenset)):
+            value = in_order(value, max(self._left, 1))
+        parts: list[str] = []
+        for each in value.items() if isinstance(value, dict) else value:
+            if self._left <= 0:
+                parts.append("…")
+                break
+            self._left -= 2
+            pair = isinstance(value, dict)
+            parts.append(
+                f"{self.of(each[0], depth + 1)}: {self.of(each[1], depth + 1)}"
+                if pair
+                else self.of(each, depth + 1)
+            )
+        comma = "," if isinstance(value, tuple) and len(value) == 1 else ""
+        return f"{marks[0]}{', '.join(parts)}{comma}{marks[1]}"
+
+
+def _leaf(value: Any, limit: int) -> str:
+    if isinstance(value, str):
+        return repr(value[: limit + 1])
+    if isinstance(value, int) and value.bit_length() > _MOST_BITS:
+        # Python writes no integer of more than 4,300 digits (sys.set_int_max_str_digits).
+        return f"a whole number of about {int(value.bit_length() * math.log10(2)):,} digits"
+    try:
+        text = repr(value)
+    except Exception as error:  # noqa: BLE001 - a repr of the user's own
+        return f"<{quote(type(value).__name__, 40)}, repr failed: {type(error).__name__}>"
+    return steady(text[: max(limit, _LIMIT) * 50])
+
+
+def in_order(values: AbstractSet[Any], most: int, text: Callable[[Any], str] | None = None) -> list[Any]:
+    """Return the first elements of a set in an order that is the same in every process.
+
+    Args:
+        values: The set; what it holds need not be comparable.
+        most: How many elements are wanted.
+        text: Writes an element that has no order of its own; by default its short text.
+
+    >>> in_order({3, 1, 2}, 2), in_order({"b", 1, None}, 3)
+    ([1, 2], [None, 1, 'b'])
+    """
+    try:
+        if all(_is_ordered(each) for each in values):
+            return heapq.nsmallest(most, values)
+    except TypeError:
+        pass
+    write = text or short_text
+    return heapq.nsmallest(most, values, key=lambda each: (type(each).__name__, write(each)))
+
+
+def _is_ordered(value: Any) -> bool:
+    # Sets compare by what they hold, which is no order, and NaN is neither smaller nor larger.
+    if isinstance(value, tuple):
+        return all(_is_ordered(each) for each in value)
+    return not isinstance(value, AbstractSet) and not (isinstance(value, float) and math.isnan(value))

@@ -1,0 +1,219 @@
+"""Figures of matplotlib, plotly and altair as images; the figures themselves stay as they are."""
+
+from __future__ import annotations
+
+import io
+import json
+import logging
+import math
+import re
+import warnings
+from typing import TYPE_CHECKING, Any
+
+from vertex_claude_magic.errors import MissingExtra, OptionError, ThreadUnavailable
+from vertex_claude_magic.process import start_thread
+from vertex_claude_magic.prompts.values.images import image_bytes_parts
+from vertex_claude_magic.text import quote
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from vertex_claude_magic.prompts.parts import Budget, Part
+
+__all__ = ["figure_parts"]
+
+_MOST_DPI = 200
+# Below this no letter can be read, and most cannot even be drawn.
+_LEAST_DPI = 10
+_MOST_PIXELS = 25_000_000
+# A legend may stand outside of its figure; what is further away than this stays out of the picture.
+_MOST_GROWTH = 2.0
+# Seconds; a browser that is started for the first time takes some.
+_PATIENCE = 60
+# What Kaleido raises where Chrome is missing or ends at once; which of them is a matter of timing.
+_CHROME = frozenset({"ChromeNotFoundError", "BrowserFailedError", "BrowserClosedError", "ChannelClosedError"})
+# An image in an SVG that is not in the file itself; vl-convert would fetch it, from wherever it is.
+_OUTSIDE = re.compile(r'\bhref="(?!data:image/(?:png|jpeg|gif|webp)[;,]|#)[^"]*"')
+_SIZE = re.compile(r'<svg\b[^>]*?\bwidth="([\d.]+)"[^>]*?\bheight="([\d.]+)"')
+
+
+def figure_parts(value: Any, budget: Budget) -> tuple[Part, ...]:
+    """Turn a figure, or anything that belongs to one, into an image block.
+
+    Raises:
+        OptionError: the figure cannot be drawn.
+        MissingExtra: a library that draws it is not installed.
+    """
+    library = next(
+        (name for each in type(value).__mro__ if (name := each.__module__.partition(".")[0]) in _DRAW),
+        "matplotlib",
+    )
+    try:
+        with warnings.catch_warnings():
+            # Missing glyphs and tight layouts are no matter of the prompt.
+            warnings.simplefilter("ignore")
+            data = _DRAW[library](value, budget)
+    except (OptionError, KeyboardInterrupt):
+        raise
+    except Exception as error:
+        raise _undrawn(library, error) from error
+    return image_bytes_parts(data, budget, kind=f"{library} figure")
+
+
+def _undrawn(library: str, error: Exception) -> OptionError:
+    return OptionError(
+        f"The {library} figure cannot be drawn: {type(error).__name__}: {quote(str(error), 100)}.",
+        cure="Show it in a cell of its own to see what is wrong.",
+    )
+
+
+def _matplotlib(value: Any, budget: Budget) -> bytes:
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+
+    figure = _figure_of(value)
+    canvas, dpi, out = getattr(figure, "canvas", None), figure.dpi, io.BytesIO()
+    # What it misses (a font) was said when the figure was shown.
+    fonts = logging.getLogger("matplotlib.font_manager")
+    disabled, fonts.disabled = fonts.disabled, True
+    try:
+        # A canvas of our own: that of the figure may be gone, or belong to a window.
+        own = FigureCanvasAgg(figure)
+        figure.dpi = _dpi(figure, budget)
+        own.print_figure(
+            out, format="png", dpi=figure.dpi, facecolor="auto", edgecolor="auto", bbox_inches=_frame(figure)
+        )
+    finally:
+        figure.dpi = dpi
+        figure.set_canvas(canvas)
+        fonts.disabled = disabled
+    return out.getvalue()
+
+
+def _frame(figure: Any) -> Any:
+    """Return what the picture shows, in inches: the figure, and what hangs over its edges, as in a notebook."""
+    from matplotlib.transforms import Bbox
+
+    whole = figure.bbox_inches
+    figure.draw_without_rendering()
+    drawn = figure.get_tightbbox()
+    if not all(math.isfinite(each) for each in drawn.extents):
+        return whole
+    frame = Bbox.union([whole, drawn])
+    grown = max(frame.width / whole.width, frame.height / whole.height)
+    return frame if grown <= _MOST_GROWTH else whole
+
+
+def _figure_of(value: Any) -> Any:
+    """Return the whole figure that something belongs to: an axes, an array of them, a grid, a line."""
+    if hasattr(value, "flat") and not hasattr(value, "figure"):
+        value = next(iter(value.flat))
+    figure = getattr(value, "figure", None) or value
+    while getattr(figure, "figure", figure) is not figure:
+        figure = figure.figure
+    if not hasattr(figure, "savefig"):
+        raise OptionError(
+            f"This {quote(type(value).__name__, 40)} belongs to no figure.",
+            cure="Give the figure, or an axes of it.",
+        )
+    return figure
+
+
+def _dpi(figure: Any, budget: Budget) -> float:
+    """As large as the model looks at, and no larger than it is."""
+    width, height = map(float, figure.get_size_inches())
+    dpi = max(min(float(figure.dpi), _MOST_DPI, budget.image_edge / max(width, height, 1e-3)), _LEAST_DPI)
+    if width * height * dpi**2 > _MOST_PIXELS:
+        raise OptionError(
+            f"The matplotlib figure is {width:,.0f} × {height:,.0f} inches large.",
+            cure="Make it smaller (figsize), or give a part of it.",
+        )
+    return dpi
+
+
+def _plotly(value: Any, _budget: Budget) -> bytes:
+    try:
+        import kaleido  # noqa: F401 - plotly draws with it
+    except ImportError:
+        raise MissingExtra(
+            "An image of a plotly figure needs kaleido.", cure="Run: pip install kaleido"
+        ) from None
+    try:
+        data: bytes = _within(_PATIENCE, lambda: value.to_image(format="png"))
+    except Exception as error:
+        # Plotly says it in an error of its own, which Kaleido's lies behind.
+        if _CHROME & {type(each).__name__ for each in (error, error.__context__)}:
+            raise MissingExtra(
+                "An image of a plotly figure needs Google Chrome, and none was found that starts.",
+                cure="Run: plotly_get_chrome",
+            ) from error
+        raise
+    return data
+
+
+def _within(seconds: float, draw: Callable[[], bytes]) -> bytes:
+    """Wait no longer than that, and let an interrupt end the wait."""
+    results: list[bytes] = []
+    errors: list[Exception] = []
+
+    def work() -> None:
+        try:
+            results.append(draw())
+        except Exception as error:  # noqa: BLE001 - raised again where it is waited for
+            errors.append(error)
+
+    # The thread and those that it starts end with the process, whatever they wait for.
+    try:
+        start_thread(work, "vertex-claude-figure").join(seconds)
+    except ThreadUnavailable:
+        # A recorded answer is found by the figure too.
+        return draw()
+    for error in errors:
+        raise error
+    if not results:
+        raise OptionError(
+            f"The figure was not drawn within {seconds:.0f} seconds.",
+            cure="Restart the kernel, or save the figure as a PNG file and give that.",
+        )
+    return results[0]
+
+
+def _altair(value: Any, budget: Budget) -> bytes:
+    try:
+        import vl_convert
+    except ImportError:
+        raise MissingExtra(
+            "An image of an altair chart needs vl-convert.", cure="Run: pip install vl-convert-python"
+        ) from None
+    spec = value.to_dict()
+    try:
+        # No base URL is allowed, so that a chart cannot fetch its data from anywhere; images have no such guard.
+        svg: str = vl_convert.vegalite_to_svg(json.dumps(spec), allowed_base_urls=[])
+    except ValueError as error:
+        if _has_url(spec):
+            raise OptionError(
+                "The altair chart takes its data from a URL, and nothing is fetched for a prompt.",
+                cure="Load the data into a frame, and make the chart of that.",
+            ) from error
+        raise
+    svg = _OUTSIDE.sub('href=""', svg)
+    size = _SIZE.search(svg)
+    longest = max(map(float, size.groups())) if size else 1.0
+    data: bytes = vl_convert.svg_to_png(svg, scale=min(1.0, budget.image_edge / max(longest, 1.0)))
+    return data
+
+
+def _has_url(spec: Any) -> bool:
+    """Tell whether a chart, or one that it is made of, names a URL for its data."""
+    found = [spec]
+    while found:
+        each = found.pop()
+        if isinstance(each, dict):
+            if isinstance(each.get("data"), dict) and "url" in each["data"]:
+                return True
+            found += each.values()
+        elif isinstance(each, list):
+            found += each
+    return False
+
+
+_DRAW = {"matplotlib": _matplotlib, "plotly": _plotly, "altair": _altair}

@@ -1,0 +1,288 @@
+"""Files and bytes by what they really are: images, PDFs, notebooks, text."""
+
+from __future__ import annotations
+
+import codecs
+import difflib
+import io
+import itertools
+import re
+import stat
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, BinaryIO
+
+from vertex_claude_magic.errors import OptionError
+from vertex_claude_magic.prompts.parts import Budget, Part, Text, shorten
+from vertex_claude_magic.prompts.values.images import image_file_parts, is_image
+from vertex_claude_magic.prompts.values.notebook_files import notebook_parts
+from vertex_claude_magic.prompts.values.pdfs import check_pdf_size, pdf_parts
+from vertex_claude_magic.text import quote
+
+if TYPE_CHECKING:
+    import os
+    from collections.abc import Iterator
+
+__all__ = ["bytes_parts", "path_parts"]
+
+# Nothing larger is read into memory; an image file may well be larger than what goes out of it.
+_MOST_BYTES = 1_000_000_000
+# A notebook takes several times its size while it is read.
+_MOST_NOTEBOOK = 200_000_000
+_MOST_CHARACTERS = 10_000_000
+_LOOKED_AT = 8_192
+_IMAGES = {".bmp", ".tif", ".tiff", ".jp2", ".ico", ".ppm", ".pgm", ".tga", ".avif", ".heic"}
+_CURES = {
+    ".xlsx": "Read it with pandas.read_excel and give the frame.",
+    ".xls": "Read it with pandas.read_excel and give the frame.",
+    ".parquet": "Read it with pandas.read_parquet and give the frame.",
+    ".docx": "Save it as PDF.",
+    ".pptx": "Save it as PDF.",
+    ".doc": "Save it as PDF.",
+    ".zip": "Unpack it and give the files.",
+    ".gz": "Unpack it and give the file.",
+    ".pkl": "Load it and give the object.",
+}
+_TEXTS = {".csv", ".tsv", ".txt", ".md", ".json", ".jsonl", ".log", ".py", ".html", ".xml", ".yaml", ".yml"}
+_NOT_UTF8 = "If it is text, save it as UTF-8, or give path.read_text(encoding=...) by way of a variable."
+_CAN_BE_GIVEN = "Give a png, jpg, gif or webp image, a PDF, a notebook, or a text file."
+# UTF-32 first, because its mark begins as that of UTF-16 does.
+_BOMS = (
+    (codecs.BOM_UTF8, "utf-8-sig"),
+    (codecs.BOM_UTF32_LE, "utf-32"),
+    (codecs.BOM_UTF32_BE, "utf-32"),
+    (codecs.BOM_UTF16_LE, "utf-16"),
+    (codecs.BOM_UTF16_BE, "utf-16"),
+)
+# The keys of a notebook (nbformat 3 and 4) in any order, so the first of them may be any.
+_NOTEBOOK = re.compile(
+    rb'(?:\xef\xbb\xbf)?\s*\{\s*"(?:cells|metadata|nbformat|nbformat_minor|worksheets)"\s*:'
+)
+# pathlib makes one slash of two.
+_ADDRESS = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:/")
+
+
+def path_parts(value: os.PathLike[str], budget: Budget) -> tuple[Part, ...]:
+    """Turn a file into parts of a prompt, by its content first and its name second.
+
+    Raises:
+        OptionError: there is no such file, it cannot be read, or it is of a kind that cannot be sent.
+    """
+    path = _expanded(Path(value))
+    size = _regular_size(path)
+    try:
+        with path.open("rb") as file:
+            return _file_parts(file, size, path.name, budget)
+    except OSError as error:
+        raise _unreadable(path, error) from error
+
+
+def _expanded(path: Path) -> Path:
+    try:
+        return path.expanduser()
+    except RuntimeError:
+        raise OptionError(
+            f"Nobody knows the home folder in {quote(str(path), 80)!r}.", cure="Write the path out."
+        ) from None
+
+
+def _regular_size(path: Path) -> int:
+    try:
+        found = path.stat()
+    except (OSError, ValueError) as error:
+        raise _missing(path, error) from error
+    if stat.S_ISDIR(found.st_mode):
+        raise OptionError(f"{quote(path.name or str(path), 80)} is a folder.", cure="Name a file in it.")
+    if not stat.S_ISREG(found.st_mode):
+        raise OptionError(f"{quote(path.name, 80)} is no regular file.", cure=_CAN_BE_GIVEN)
+    return found.st_size
+
+
+def _missing(path: Path, error: OSError | ValueError) -> OptionError:
+    message = f"There is no file {quote(path.name, 80)!r}."
+    if _ADDRESS.match(str(path)):
+        return OptionError(
+            message, cure="Nothing is fetched from an address; download it, and give the file."
+        )
+    if isinstance(error, OSError) and not isinstance(error, FileNotFoundError):
+        return _unreadable(path, error)
+    try:
+        names = [each.name for each in itertools.islice(path.parent.iterdir(), 10_000)]
+    except (OSError, ValueError):
+        names = []
+    near = difflib.get_close_matches(path.name, names, n=1)
+    hint = (
+        f"Did you mean {quote(near[0], 80)}?" if near else "Paths start at the notebook's folder; see %pwd."
+    )
+    return OptionError(message, cure=hint)
+
+
+def _unreadable(path: Path, error: OSError) -> OptionError:
+    return OptionError(
+        f"The file {quote(path.name, 80)} cannot be read: {quote(error.strerror or type(error).__name__, 80)}.",
+        cure="Check its permissions."
+        if isinstance(error, PermissionError)
+        else "Check that it is there and whole.",
+    )
+
+
+def bytes_parts(value: Any, budget: Budget) -> tuple[Part, ...]:
+    """Turn bytes, or an open file, into parts of a prompt by what they hold.
+
+    An open file is read from its beginning and left at its place where it can be.
+
+    Raises:
+        OptionError: they are of a kind that cannot be sent.
+
+    >>> bytes_parts("é".encode(), Budget())[0].body
+    'é'
+    """
+    if isinstance(value, (bytes, bytearray, memoryview)):
+        data = bytes(value)
+        return _file_parts(io.BytesIO(data), len(data), "", budget)
+    place = value.tell() if value.seekable() else None
+    try:
+        if place is not None:
+            value.seek(0)
+        return _open_file_parts(value, budget)
+    finally:
+        if place is not None:
+            value.seek(place)
+
+
+def _open_file_parts(file: Any, budget: Budget) -> tuple[Part, ...]:
+    if isinstance(file, io.TextIOBase):
+        text = file.read(_MOST_CHARACTERS)
+        body, cut = shorten(text, budget)
+        whole = len(text) < _MOST_CHARACTERS
+        return (
+            Text(body=body, kind="text file", cut=cut if whole else f"the first {len(body):,} characters"),
+        )
+    name = getattr(file, "name", None)
+    name = Path(name).name if isinstance(name, str) else ""
+    if isinstance(file, (io.BytesIO, io.BufferedReader, io.BufferedRandom, io.FileIO)) and file.seekable():
+        size = file.seek(0, io.SEEK_END)
+        file.seek(0)
+        return _file_parts(file, size, name, budget)
+    # The size of what is unpacked or comes through a pipe is known only at its end.
+    return _file_parts(file, None, name, budget)
+
+
+def _file_parts(file: BinaryIO, size: int | None, name: str, budget: Budget) -> tuple[Part, ...]:
+    """Turn a file, open at its beginning, into parts; of a text no more is read than goes out."""
+    start = file.read(_LOOKED_AT)
+    if not start:
+        what = f"The file {quote(name, 80)} is" if name else "The bytes are"
+        raise OptionError(f"{what} empty.", cure="Give another file." if name else "Give some.")
+    suffix = Path(name).suffix.lower()
+    is_text = _is_text(start)
+    if is_image(start) or (suffix in _IMAGES and not is_text):
+        return _image(file, start, size, name, budget)
+    if start.startswith(b"%PDF-") or (b"%PDF-" in start[:1024] and not is_text):
+        check_pdf_size(size or 0, budget)
+        return pdf_parts(_whole(file, start, size, name, _MOST_BYTES), budget, name=name)
+    if suffix == ".ipynb" or (_NOTEBOOK.match(start) and (size or 0) <= _MOST_NOTEBOOK):
+        data = _whole(file, start, size, name, _MOST_NOTEBOOK)
+        if suffix == ".ipynb" or (b'"nbformat"' in data and (b'"cells"' in data or b'"worksheets"' in data)):
+            return notebook_parts(data, budget, name=name)
+        return (_text(data[: _LOOKED_AT + budget.characters * 4], name, budget, len(data)),)
+    if not is_text:
+        what = f"The file {quote(name, 80)}" if name else "The bytes"
+        cure = _CURES.get(suffix, _NOT_UTF8 if suffix in _TEXTS else _CAN_BE_GIVEN)
+        raise OptionError(f"{what} cannot be sent: neither image, PDF nor text.", cure=cure)
+    return (_text(start + file.read(budget.characters * 4), name, budget, size),)
+
+
+def _image(file: BinaryIO, start: bytes, size: int | None, name: str, budget: Budget) -> tuple[Part, ...]:
+    if size is None:
+        data = _whole(file, start, size, name, _MOST_BYTES)
+        return image_file_parts(io.BytesIO(data), len(data), budget)
+    file.seek(0)
+    return image_file_parts(file, size, budget)
+
+
+def _whole(file: BinaryIO, start: bytes, size: int | None, name: str, most: int) -> bytes:
+    """Read the rest of a file.
+
+    Raises:
+        OptionError: it is too large for that.
+    """
+    data = b"" if size is not None and size > most else b"".join(_chunks(file, start, most))
+    if not data or len(data) > most:
+        what = f"The file {quote(name, 80)} has" if name else "The bytes have"
+        raise OptionError(
+            f"{what} more than {most / 1e6:,.0f} MB.", cure="Give a smaller file, or a part of it."
+        )
+    return data
+
+
+def _chunks(file: BinaryIO, start: bytes, most: int) -> Iterator[bytes]:
+    yield start
+    left = most + 1 - len(start)
+    while left > 0 and (chunk := file.read(min(left, 2**20))):
+        left -= len(chunk)
+        yield chunk
+
+
+def _is_text(start: bytes) -> bool:
+    """Tell text from binary by its first bytes: a byte order mark, or no NUL and few control characters."""
+    if any(start.startswith(mark) for mark, _ in _BOMS):
+        return True
+    if b"\0" in start or start.startswith(b"%PDF-"):
+        return False
+    try:
+        # The last character may be cut.
+        codecs.getincrementaldecoder("utf-8")().decode(start)
+    except UnicodeDecodeError:
+        pass
+    else:
+        return True
+    controls = sum(byte < 32 and byte not in b"\t\n\r\f\x1b" for byte in start)
+    return controls <= len(start) // 100
+
+
+def _text(data: bytes, name: str, budget: Budget, size: int | None) -> Text:
+    decoded, caution, remark = _decoded(data)
+    body, cut = shorten(decoded, budget)
+    if cut or (size is not None and len(data) < size):
+        cut = f"the first {len(body):,} characters" + (f" of {size:,} bytes" if size else "")
+    about = f"{size:,} bytes" if size else ""
+    kind = "text file" if name else "text"
+    return Text(body=body, kind=kind, about=about, cut=cut, caution=caution, remark=remark)
+
+
+def _decoded(data: bytes) -> tuple[str, str, str]:
+    """Decode a text whose last character may be cut: by its mark, as UTF-8, else as old Windows programs write it.
+
+    Returns:
+        The text, what may be wrong in it, and what its mark says where that is not UTF-8.
+    """
+    for mark, encoding in _BOMS:
+        if data.startswith(mark):
+            return _marked(data, encoding)
+    try:
+        return codecs.getincrementaldecoder("utf-8")().decode(data), "", ""
+    except UnicodeDecodeError:
+        text = data.decode("utf-8", "replace")
+    broken = text.count("\ufffd")
+    if sum(not character.isascii() for character in text) > 2 * broken:
+        return (
+            text,
+            f"{broken:,} {'bytes that are' if broken > 1 else 'byte that is'} not UTF-8 shown as \ufffd",
+            "",
+        )
+    try:
+        text, called = data.decode("cp1252"), "Windows-1252"
+    except UnicodeDecodeError:
+        text, called = data.decode("latin-1"), "ISO 8859-1"
+    return text, f"not UTF-8, read as {called}, which is a guess; save it as UTF-8 to be sure", ""
+
+
+def _marked(data: bytes, encoding: str) -> tuple[str, str, str]:
+    text = codecs.getincrementaldecoder(encoding)("replace").decode(data)
+    called = encoding.upper().removesuffix("-SIG")
+    broken = text.count("\ufffd")
+    caution = (
+        f"read as {called}, as its mark says, with {broken:,} characters shown as \ufffd" if broken else ""
+    )
+    remark = f"read as {called}, as its byte order mark says" if not broken and called != "UTF-8" else ""
+    return text, caution, remark

@@ -1,0 +1,350 @@
+"""Images as `image` blocks: the right format, small enough for the service, and without a camera's notes.
+
+Limits and types come from the model table (Claude docs, "Vision").
+"""
+
+from __future__ import annotations
+
+import base64
+import io
+import math
+import struct
+import warnings
+from array import array
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, BinaryIO
+
+from vertex_claude_magic.errors import MissingExtra, OptionError
+from vertex_claude_magic.prompts.parts import Budget, Media, Part
+from vertex_claude_magic.text import quote
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from PIL.Image import Image
+
+__all__ = [
+    "image_bytes_parts",
+    "image_file_parts",
+    "image_parts",
+    "image_type",
+    "is_image",
+    "thumbnail_png",
+]
+
+# A decoded image takes three or four bytes a pixel; beyond this it is refused and not decoded.
+_MOST_PIXELS = 400_000_000
+_DEFAULT_BYTES = 5 * 2**20
+# What a PNG file may hold of a camera's notes, for where pillow cannot look.
+_NOTES = (b"eXIf", b"exif", b"XML:com.adobe.xmp", b"profile type xmp")
+_QUALITIES = (90, 80, 65, 50, 35)
+_HEAD = 32
+# Modes whose values have no mean, or that pillow turns into colours only by way of another one.
+_MODES = {"1": "L", "PA": "RGBA", "HSV": "RGB", "La": "LA", "RGBa": "RGBA"}
+_TRANSPARENT = frozenset({"RGBA", "LA"})
+_NUMBERS = frozenset({"I", "F"})
+_UNTOUCHED = frozenset({"image/png", "image/gif", "image/webp"})
+_SIGNATURES = (
+    (b"\x89PNG\r\n\x1a\n", "image/png"),
+    (b"\xff\xd8\xff", "image/jpeg"),
+    (b"GIF87a", "image/gif"),
+    (b"GIF89a", "image/gif"),
+)
+# JPEG 2000, TIFF and BigTIFF in either byte order; they are drawn anew.
+_OTHERS = (b"\0\0\0\x0cjP  ", b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
+
+
+def image_type(data: bytes) -> str | None:
+    """Return the MIME type of an image that the service takes, by its first bytes; else None.
+
+    >>> image_type(b"GIF89a...")
+    'image/gif'
+    """
+    if data[:4] == b"RIFF" and data[8:12] == b"WEBP":
+        return "image/webp"
+    return next((kind for start, kind in _SIGNATURES if data.startswith(start)), None)
+
+
+def is_image(data: bytes) -> bool:
+    """Tell whether a file is an image, by its first bytes, as far as they tell.
+
+    >>> is_image(b"II*\\0..."), is_image(b"BMW builds cars.")
+    (True, False)
+    """
+    bitmap = data[:2] == b"BM" and data[6:10] == bytes(4)
+    box = data[4:12] in {b"ftypavif", b"ftypheic", b"ftypmif1"}
+    return bitmap or box or data.startswith(_OTHERS) or image_type(data) is not None
+
+
+def image_parts(value: Image, budget: Budget) -> tuple[Part, ...]:
+    """Turn a PIL image into an image block; the image itself is not changed."""
+    return (_drawn(value, budget, kind="image"),)
+
+
+def image_bytes_parts(data: bytes, budget: Budget, *, kind: str = "image") -> tuple[Part, ...]:
+    """Turn the bytes of an image file into an image block; the rest as `image_file_parts`."""
+    return image_file_parts(io.BytesIO(data), len(data), budget, kind=kind)
+
+
+def image_file_parts(file: BinaryIO, length: int, budget: Budget, *, kind: str = "image") -> tuple[Part, ...]:
+    """Turn an image file into an image block.
+
+    A PNG, GIF or WebP file that fits goes as it is; anything else is drawn anew, which also takes out what a
+    camera has noted (place and time). A file that is much larger than its picture is not read as a whole.
+
+    Args:
+        file: The file, open at its beginning.
+        length: Its bytes.
+        budget: It knows the limits of images.
+        kind: What it shows.
+
+    Raises:
+        OptionError: it is no image that can be read, or too large.
+        MissingExtra: it must be drawn anew, and pillow is not installed.
+    """
+    start = file.read(_HEAD)
+    media_type = image_type(start)
+    file.seek(0)
+    try:
+        with _pillow(file) as image:
+            untouched = media_type in _UNTOUCHED and _fits(image.size, length, budget)
+            if untouched and not _frames(image) and _is_clean(image):
+                file.seek(0)
+                return (_media(file.read(), str(media_type), image.size, kind),)
+            return (_drawn(image, budget, kind=kind, ours=True),)
+    except ImportError:
+        size = _png_size(start) if media_type == "image/png" else None
+        if size and _fits(size, length, budget):
+            data = file.read()
+            if not any(mark in data for mark in _NOTES):
+                return (_media(data, "image/png", size, kind),)
+        raise _no_pillow() from None
+
+
+def _frames(image: Any) -> str:
+    """Tell which of several frames an image file shows; nothing if there is but one."""
+    counted = "n_frames" in vars(image)
+    # The second picture of a telephone's JPEG (MPO) is no other moment.
+    if image.format == "MPO" or not (counted or hasattr(type(image), "n_frames")):
+        return ""
+    here = image.tell() + 1
+    shown = "the first" if here == 1 else f"frame {here:,}"
+    if counted or image.tile:
+        every: int = image.n_frames
+        return f"{shown} of {every:,} frames" if every > 1 else ""
+    # To count the frames now, pillow would read the file anew, and what was drawn on the image would be lost.
+    return f"{shown} of several frames" if here > 1 or {"loop", "duration"} & set(image.info) else ""
+
+
+def _is_clean(image: Any) -> bool:
+    """Tell whether a file holds no notes of a camera; it is read to its end, so it is whole then.
+
+    Raises:
+        OptionError: it is broken.
+    """
+    try:
+        image.load()
+        keys = [str(key).lower() for key in image.info]
+        return not (image.getexif() or any("exif" in key or "xmp" in key for key in keys))
+    except Exception as error:
+        raise _unreadable(error) from error
+
+
+def _no_pillow() -> MissingExtra:
+    return MissingExtra("Images need pillow.", cure='Run: pip install "vertex-claude-magic[data]"')
+
+
+def _fits(size: tuple[int, int], length: int, budget: Budget) -> bool:
+    most = int(budget.image.get("base64_bytes", _DEFAULT_BYTES))
+    return max(size) <= budget.image_edge and -(-length // 3) * 4 <= most
+
+
+def _png_size(data: bytes) -> tuple[int, int] | None:
+    # Bytes 16 to 24 of a PNG file are width and height (PNG specification, third edition, 11.2.1).
+    if len(data) < 24:
+        return None
+    width, height = struct.unpack(">II", data[16:24])
+    return width, height
+
+
+@contextmanager
+def _pillow(file: BinaryIO) -> Iterator[Any]:
+    """Open an image, whatever its size claims to be, without decoding it yet."""
+    from PIL import Image
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        try:
+            image = Image.open(file)
+        except Image.DecompressionBombError:
+            # Pillow's own guard, whose limit is a global of the user's.
+            raise _too_large(f"more than {2 * (Image.MAX_IMAGE_PIXELS or 0):,}") from None
+        except Exception as error:
+            raise _unreadable(error) from error
+        with image:
+            yield image
+
+
+def _too_large(pixels: str) -> OptionError:
+    return OptionError(f"The image has {pixels} pixels.", cure="Make it smaller, or give a part of it.")
+
+
+def _unreadable(error: Exception) -> OptionError:
+    unknown = type(error).__name__ == "UnidentifiedImageError"
+    why = "it is of no kind that pillow knows" if unknown else f"{type(error).__name__}: {error}"
+    return OptionError(
+        f"The image cannot be read: {quote(why, 100)}.",
+        cure="Check that it is whole, and save it as PNG or JPEG.",
+    )
+
+
+def _drawn(image: Any, budget: Budget, *, kind: str, ours: bool = False) -> Media:
+    """Draw an image anew as PNG or JPEG, scaled down to what the model looks at."""
+    width, height = image.size
+    if not width or not height:
+        raise OptionError(f"The image has {width:,} × {height:,} pixels.", cure="Give one that has some.")
+    if width * height > _MOST_PIXELS:
+        raise _too_large(f"{width:,} × {height:,}")
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            frame = _frames(image)
+            small = _flat(_scaled(image, budget.image_edge, ours=ours))
+            data, media_type = _encoded(small, int(budget.image.get("base64_bytes", _DEFAULT_BYTES)))
+    except OptionError:
+        raise
+    except MemoryError as error:
+        raise _too_large(f"{width:,} × {height:,}") from error
+    except Exception as error:
+        raise _unreadable(error) from error
+    scaled = f"scaled down from {width:,} × {height:,} pixels" if max(small.size) < max(width, height) else ""
+    return _media(data, media_type, small.size, kind, cut="; ".join(part for part in (frame, scaled) if part))
+
+
+def _scaled(image: Any, edge: int, *, ours: bool) -> Any:
+    """Return a copy that is small enough and upright; turned last, when there is little to turn."""
+    from PIL import Image
+
+    if ours and image.format == "JPEG":
+        # The decoder itself can leave out detail that would be scaled away; it changes the image, though.
+        image.draft("RGB", (edge, edge))
+    # Pillow turns a TIFF itself when it decodes it.
+    image.load()
+    turn = _turn(image)
+    longest, plain = max(image.size), _plain(image)
+    if longest > edge:
+        size = tuple(max(1, round(side * edge / longest)) for side in image.size)
+        smooth = Image.Resampling.LANCZOS if plain.mode not in _NUMBERS else Image.Resampling.BOX
+        gap = 2.0 if plain.mode in {"RGB", "L", "RGBA"} else None
+        small = plain.resize(size, smooth, reducing_gap=gap)
+    else:
+        small = image.copy() if plain is image else plain
+    return small if turn is None else small.transpose(turn)
+
+
+def _plain(image: Any) -> Any:
+    """Return the image in a mode whose values can be averaged."""
+    if image.mode == "P":
+        return image.convert("RGBA" if "transparency" in image.info else "RGB")
+    mode = "I" if image.mode.startswith("I;16") else _MODES.get(image.mode)
+    return image if mode is None else image.convert(mode)
+
+
+def _turn(image: Any) -> Any:
+    """Return how an image has to be turned to stand upright (Exif 2.32, tag 0x0112), None for not at all."""
+    from PIL.Image import Transpose
+
+    turns = {
+        2: Transpose.FLIP_LEFT_RIGHT,
+        3: Transpose.ROTATE_180,
+        4: Transpose.FLIP_TOP_BOTTOM,
+        5: Transpose.TRANSPOSE,
+        6: Transpose.ROTATE_270,
+        7: Transpose.TRANSVERSE,
+        8: Transpose.ROTATE_90,
+    }
+    try:
+        return turns.get(image.getexif().get(0x0112))
+    except Exception:  # noqa: BLE001 - notes that cannot be read turn nothing
+        return None
+
+
+def _flat(image: Any) -> Any:
+    """Return the image in grey or in colour; what is transparent becomes white, as on paper."""
+    from PIL import Image
+
+    if image.mode in _NUMBERS:
+        return _stretched(image)
+    if image.mode in _TRANSPARENT or "transparency" in image.info:
+        coloured = image.convert("RGBA")
+        white = Image.new("RGBA", coloured.size, "white")
+        return Image.alpha_composite(white, coloured).convert("RGB")
+    return image if image.mode in {"L", "RGB"} else image.convert("RGB")
+
+
+def _stretched(image: Any) -> Any:
+    """Bring numbers of 16 or 32 bits into 8, from the least to the greatest that occur; NaN becomes black."""
+    wide = image.convert("F")
+    least, most = wide.getextrema()
+    if not math.isfinite(least + most):
+        wide = _finite(wide)
+        least, most = wide.getextrema()
+    scale = 255.0 / (most - least) if most > least else 1.0
+    return wide.point(lambda value: value * scale + -least * scale).convert("L")
+
+
+def _finite(image: Any) -> Any:
+    from PIL import Image
+
+    numbers = array("f", image.tobytes())
+    finite = [number for number in numbers if math.isfinite(number)]
+    least, most = (min(finite), max(finite)) if finite else (0.0, 0.0)
+    ends = {math.inf: most, -math.inf: least}
+    sound = array("f", (n if math.isfinite(n) else ends.get(n, least) for n in numbers))
+    return Image.frombytes("F", image.size, sound.tobytes())
+
+
+def _encoded(image: Any, most: int) -> tuple[bytes, str]:
+    """Return PNG, which is exact, where it is small enough; else JPEG of falling quality."""
+    data = _saved(image, format="PNG", optimize=False)
+    if _base64_size(data) <= min(most, 1_500_000):
+        return data, "image/png"
+    for quality in _QUALITIES:
+        data = _saved(image, format="JPEG", quality=quality)
+        if _base64_size(data) <= most:
+            return data, "image/jpeg"
+    raise _too_large(f"{image.size[0]:,} × {image.size[1]:,} noisy")
+
+
+def _base64_size(data: bytes) -> int:
+    return -(-len(data) // 3) * 4
+
+
+def _saved(image: Any, **options: Any) -> bytes:
+    out = io.BytesIO()
+    image.info = {}
+    image.save(out, **options)
+    return out.getvalue()
+
+
+def _media(data: bytes, media_type: str, size: Any, kind: str, cut: str = "") -> Media:
+    source = {"type": "base64", "media_type": media_type, "data": base64.b64encode(data).decode("ascii")}
+    about = f"{size[0]:,} × {size[1]:,} pixels"
+    return Media(block={"type": "image", "source": source}, kind=kind, about=about, cut=cut)
+
+
+def thumbnail_png(block: Any, edge: int) -> bytes | None:
+    """Return a small PNG of an image block, None if it is no image or pillow is not installed.
+
+    Args:
+        block: A block of the Messages API.
+        edge: The longest edge in pixels.
+    """
+    try:
+        source = block["source"]
+        if (block["type"], source["type"]) != ("image", "base64"):
+            return None
+        with _pillow(io.BytesIO(base64.b64decode(source["data"]))) as image:
+            return _saved(_flat(_scaled(image, edge, ours=True)), format="PNG")
+    except Exception:  # noqa: BLE001 - a block may hold anything, and a preview is no reason to fail
+        return None

@@ -1,0 +1,129 @@
+"""Notebook files as their cells, with the text of their outputs."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import TYPE_CHECKING, Any
+
+from vertex_claude_magic.errors import OptionError
+from vertex_claude_magic.prompts.parts import Budget, Part, Text, estimate_tokens, shorten
+from vertex_claude_magic.prompts.values.html_text import html_text
+from vertex_claude_magic.prompts.values.steady import without_addresses
+from vertex_claude_magic.text import quote
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+__all__ = ["notebook_parts"]
+
+# Characters of what a cell printed, and of what it showed as HTML or Markdown, such as an answer.
+_OUTPUT = 500
+_RICH_OUTPUT = 4_000
+# In nbformat 3 the images of an output stand beside its text.
+_OLD_IMAGES = frozenset({"png", "jpeg", "svg"})
+# What IPython, matplotlib, pandas and widgets print where the output itself is of another kind.
+_PLACEHOLDER = re.compile(
+    r"<(?:[\w.]+\.)+[\w.<>]+(?: object)?(?: at 0x[0-9a-fA-F]+)?>|<\w+ object(?: at 0x[0-9a-fA-F]+)?>"
+    r"|<(?:Figure|Axes)[^<>]*>|<pandas[^<>]*>"
+    r"|(?:alt|hv)\.\w+\(\.\.\.\)|Output\(\)|HTML\(value=.*\)"
+)
+_COLOURS = re.compile(r"\x1b\[[0-9;]*m")
+
+
+def notebook_parts(data: bytes, budget: Budget, *, name: str = "") -> tuple[Part, ...]:
+    """Turn a notebook file into text: each cell with its kind, and what it printed, shortened.
+
+    Raises:
+        OptionError: it is no notebook.
+    """
+    try:
+        notebook = json.loads(data)
+        cells = notebook["cells"] if "cells" in notebook else _old_cells(notebook)
+        texts = [_cell(number, cell) for number, cell in enumerate(cells, start=1)]
+        shortened = sum(len(text) > most for cell in cells for text, most in _outputs(cell))
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
+        raise OptionError(
+            f"{quote(name, 80) or 'The file'} is no notebook that can be read ({type(error).__name__}).",
+            cure="Open it in Jupyter and save it.",
+        ) from error
+    kept, short = _kept(texts, budget)
+    cuts = [f"the first {len(kept):,} of {len(texts):,} cells"] if len(kept) < len(texts) else []
+    if shortened:
+        cuts.append(f"of {shortened:,} long output{'' if shortened == 1 else 's'} only the beginning")
+    if short:
+        cuts.append(f"of cell {len(kept):,} {short}")
+    about = f"{len(texts):,} cell{'' if len(texts) == 1 else 's'}"
+    return (Text(body="\n\n".join(kept), kind="Jupyter notebook", about=about, cut="; ".join(cuts)),)
+
+
+def _kept(texts: list[str], budget: Budget) -> tuple[list[str], str]:
+    """Return the cells that fit, and what was left out of the first if even that does not."""
+    kept: list[str] = []
+    room = budget.tokens
+    for text in texts:
+        room -= estimate_tokens(text) + 1
+        if room < 0:
+            break
+        kept.append(text)
+    if kept or not texts:
+        return kept, ""
+    first, short = shorten(texts[0], budget)
+    return [first], short
+
+
+def _old_cells(notebook: Mapping[str, Any]) -> list[Any]:
+    # Before nbformat 4 (2014) cells stood in worksheets.
+    return [cell for sheet in notebook["worksheets"] for cell in sheet["cells"]]
+
+
+def _cell(number: int, cell: Mapping[str, Any]) -> str:
+    source = _joined(cell.get("source", cell.get("input", "")))
+    outputs = [
+        "# output: " + (text if len(text) <= most else f"{text[:most]}…").replace("\n", "\n# ")
+        for text, most in _outputs(cell)
+    ]
+    return "\n".join([f"# cell {number} ({cell.get('cell_type', 'cell')})", source, *outputs])
+
+
+def _outputs(cell: Mapping[str, Any]) -> list[tuple[str, int]]:
+    """Return the text of each output of a cell, and how many characters of it go out."""
+    found = [_output(output) for output in cell.get("outputs") or ()]
+    return [(text, most) for text, most in found if text]
+
+
+def _output(output: Mapping[str, Any]) -> tuple[str, int]:
+    data = output.get("data") or {}
+    if any(str(mime).startswith("image/") for mime in data) or _OLD_IMAGES & set(output):
+        return "an image, left out", _OUTPUT
+    if output.get("output_type") in {"error", "pyerr"}:
+        text = f"{output.get('ename')}: {output.get('evalue')}"
+    else:
+        text = _joined(output.get("text") or data.get("text/plain") or "")
+    text = without_addresses(_COLOURS.sub("", text).strip())
+    if data and (not text or _PLACEHOLDER.fullmatch(text)):
+        if richer := _richer(data):
+            return richer, _RICH_OUTPUT
+        kinds = ", ".join(sorted(set(map(str, data)) - {"text/plain"}))
+        return " ".join(
+            each for each in (text.strip("<>"), kinds and f"({kinds})", "left out") if each
+        ), _OUTPUT
+    return text, _OUTPUT
+
+
+def _richer(data: Mapping[str, Any]) -> str:
+    """Return what a reader saw of an output whose plain text is only the name of an object."""
+    for mime in ("text/markdown", "text/latex", "application/json", "text/html"):
+        content = data.get(mime)
+        if content is None:
+            continue
+        if mime == "application/json":
+            return json.dumps(content, ensure_ascii=False)
+        text = _joined(content)
+        if text := (html_text(text) if mime == "text/html" else text).strip():
+            return text
+    return ""
+
+
+def _joined(source: Any) -> str:
+    return "".join(map(str, source)) if isinstance(source, list) else str(source)

@@ -1,0 +1,153 @@
+"""Values that cannot tell what they hold, and what to give in their place."""
+
+from __future__ import annotations
+
+import io
+import types
+from collections.abc import AsyncIterable, Awaitable, Iterator
+from typing import Any
+
+from vertex_claude_magic.errors import OptionError
+from vertex_claude_magic.text import quote
+
+__all__ = ["is_listed", "is_refused", "kind_name", "refusal"]
+
+_CAN_BE_GIVEN = (
+    "Give a data frame, an array, a figure, an image, a file (pathlib.Path), bytes, a dict or list, a text, "
+    "a function, a class, a module or an exception, or its str()"
+)
+# Library, classes, and what to give; {x} is how the user calls the value. Their reprs may look whole and tell nothing,
+# or hold what differs from process to process.
+_KINDS: tuple[tuple[str, frozenset[str], str], ...] = (
+    (
+        "requests",
+        frozenset({"Response"}),
+        "Give {{{{ {x}.text }}}}, or put {x}.json() into a variable and give that.",
+    ),
+    (
+        "httpx",
+        frozenset({"Response"}),
+        "Give {{{{ {x}.text }}}}, or put {x}.json() into a variable and give that.",
+    ),
+    ("urllib3", frozenset({"BaseHTTPResponse", "HTTPResponse"}), "Give {{{{ {x}.data }}}}."),
+    ("http", frozenset({"HTTPResponse"}), "Put {x}.read() into a variable and give that."),
+    ("pandas", frozenset({"Styler", "StylerRenderer"}), "Give {{{{ {x}.data }}}}, the frame that it shows."),
+    (
+        "pandas",
+        frozenset({"BaseGroupBy", "GroupBy"}),
+        "Give an aggregate of it, such as the result of {x}.mean().",
+    ),
+    ("IPython", frozenset({"DisplayHandle"}), "Give what it displays."),
+    ("IPython", frozenset({"Audio", "Video"}), "No model takes sound or films; give a text about it."),
+    ("IPython", frozenset({"IFrame"}), "Give {{{{ {x}.src }}}}, or the content of the page."),
+    ("threading", frozenset({"Thread"}), "Give what it works on."),
+    ("_thread", frozenset({"lock", "RLock"}), "Give the data that it guards."),
+    ("socket", frozenset({"socket"}), "Give what was received from it."),
+    (
+        "sqlite3",
+        frozenset({"Connection", "Cursor"}),
+        "Give the rows of a query, such as {x}.execute(...).fetchall().",
+    ),
+    (
+        "networkx",
+        frozenset({"Graph"}),
+        "Put networkx.node_link_data({x}) or list({x}.edges) into a variable and give that.",
+    ),
+    ("concurrent", frozenset({"Future"}), "Put {x}.result() into a variable and give that."),
+    ("weakref", frozenset({"ReferenceType"}), "Put {x}() into a variable and give that."),
+    ("builtins", frozenset({"weakref", "ReferenceType"}), "Put {x}() into a variable and give that."),
+    ("unittest", frozenset({"NonCallableMock", "Base"}), "Give what it stands in for."),
+)
+# Ways in which objects of many libraries tell themselves, the best first: attributes, then methods.
+_ATTRIBUTES = ("figure_",)
+_METHODS = (
+    "summary",
+    "to_pandas",
+    "to_dataframe",
+    "to_dict",
+    "as_dict",
+    "to_frame",
+    "to_list",
+    "tolist",
+    "to_json",
+)
+
+
+def is_refused(value: Any) -> bool:
+    """Tell whether a value is of a kind that never goes out from inside a structure, whatever its repr says."""
+    kinds = (Iterator, Awaitable, AsyncIterable, io.IOBase, types.FrameType)
+    return isinstance(value, kinds) or is_listed(value)
+
+
+def is_listed(value: Any) -> bool:
+    """Tell whether a value is of a kind that is refused although it may pass as another: a mock is a path as well."""
+    return bool(_way(value))
+
+
+def _way(value: Any) -> str:
+    for each in type(value).__mro__:
+        library = each.__module__.partition(".")[0]
+        for name, classes, way in _KINDS:
+            if library == name and each.__name__ in classes:
+                return way
+    return ""
+
+
+def refusal(value: Any, place: str) -> OptionError:
+    """Return the error for a value that cannot tell what it holds.
+
+    Args:
+        value: The value.
+        place: How the user calls it, such as `cfg['lock']`.
+    """
+    name, place, way = kind_name(type(value)), quote(place, 80), _way(value)
+    if not way and isinstance(value, io.IOBase):
+        return OptionError(
+            f"{place} is an open file ({name}).",
+            cure=f"Give {place}.read() by way of a variable, or its path.",
+        )
+    if not way and isinstance(value, (Iterator, Awaitable, AsyncIterable)):
+        kind = quote(type(value).__name__, 40)
+        if isinstance(value, Awaitable):
+            return OptionError(
+                f"{place} is not finished ({kind}).", cure=f"Give the result of: await {place}."
+            )
+        return OptionError(
+            f"{place} is an iterator ({kind}), which reading would use up.", cure=f"Give list({place})."
+        )
+    cure = way.format(x=place) or _cure(value, place)
+    return OptionError(
+        f"{place} cannot be put into a prompt: a {name} does not tell what it holds.", cure=cure
+    )
+
+
+def _cure(value: Any, place: str) -> str:
+    kind = type(value)
+    for name in _ATTRIBUTES:
+        # These are made when the object draws, and are no attributes of its class.
+        if name in getattr(value, "__dict__", {}):
+            return f"Give {{{{ {place}.{name} }}}}."
+    for name in _METHODS:
+        if callable(_found(kind, name)):
+            return f"Put {place}.{name}() into a variable and give that. {_CAN_BE_GIVEN}."
+    return f"{_CAN_BE_GIVEN}."
+
+
+def _found(kind: type, name: str) -> Any:
+    """Look a method up in a class, or in the class that it wraps, without running any property."""
+    for each in kind.__mro__:
+        if name in vars(each):
+            return vars(each)[name]
+    # statsmodels wraps its results, and the wrapper passes every name on.
+    return len if name == "summary" and kind.__module__.startswith("statsmodels.") else None
+
+
+def kind_name(kind: type) -> str:
+    """Return how a class is called in a tag or an error: with its library in front.
+
+    >>> kind_name(dict), kind_name(OptionError)
+    ('dict', 'vertex_claude_magic.OptionError')
+    """
+    module = kind.__module__
+    plain = module in {"builtins", "__main__"}
+    return quote(kind.__qualname__ if plain else f"{module.partition('.')[0]}.{kind.__qualname__}", 60)

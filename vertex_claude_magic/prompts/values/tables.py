@@ -1,0 +1,30 @@
+"""Data frames, series and arrays as parts of a prompt."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from vertex_claude_magic.frames.text import frame_text
+from vertex_claude_magic.prompts.parts import Budget, Part, Text
+from vertex_claude_magic.prompts.values.arrays import array_parts
+
+__all__ = ["array_parts", "frame_parts", "series_parts"]
+
+
+def frame_parts(value: Any, budget: Budget) -> tuple[Part, ...]:
+    """Turn a data frame, a series or an index of any library into text.
+
+    Raises:
+        MissingExtra: narwhals is not installed.
+        OptionError: a column holds objects that have no text of their own.
+
+    >>> import pandas as pd
+    >>> frame_parts(pd.DataFrame({"n": [1, 2]}), Budget())[0].about
+    '2 rows × 1 column'
+    """
+    found = frame_text(value, budget.characters)
+    return (Text(body=found.body, kind=found.kind, about=found.about, cut=found.cut),)
+
+
+# A series is a table of one column; in a list it stays an element of the list, and does not stand for itself.
+series_parts = frame_parts

@@ -1,0 +1,236 @@
+"""What a question may cost before it is asked, and the limits that a user sets.
+
+Every sum is an estimate in USD from the price table. A limit holds against the worst case: every input
+token at its dearest price and an answer of `max_tokens` tokens. What is not known crosses every limit.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import threading
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from vertex_claude_magic import errors
+from vertex_claude_magic.models.prices import cost
+from vertex_claude_magic.process import at_fork
+from vertex_claude_magic.vertex.reply import CacheCreation, Usage
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+
+    from vertex_claude_magic.models.catalog import Catalog
+    from vertex_claude_magic.vertex.request import Request
+
+__all__ = ["Limits", "Tally", "asked_speed", "count_or_bound", "read_count", "token_bound", "worst_case"]
+
+# What the service may put before a model by itself, for tools and formats; generous.
+_SERVICE_TOKENS = 2_000
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Limits:
+    """Limits in USD for one call, for a session and for a day of all notebooks; None for no limit."""
+
+    call: float | None = None
+    session: float | None = None
+    day: float | None = None
+
+    def __bool__(self) -> bool:
+        return not self.call is self.session is self.day is None
+
+
+def token_bound(request: Request, catalog: Catalog) -> int:
+    """Return how many input tokens a request can have at most, without asking anybody.
+
+    A token of text has at least one byte; a picture has at most what the page "Vision" says, and a PDF
+    may fill the context window (Claude docs, 2026), as may whatever the service fetches itself.
+    """
+    text = len(json.dumps(request.canonical, ensure_ascii=False).encode("utf-8", "replace"))
+    row = catalog.find(request.model)
+    window = (row.context_tokens if row is not None else None) or _largest_window(catalog)
+    if any(beta.startswith("context-") for beta in request.canonical.get("beta", ())):
+        window = _largest_window(catalog)
+    bound = text + _SERVICE_TOKENS
+    for kind in _sources(request.canonical):
+        bound += int(catalog.limits["image"]["tokens"]) if kind.startswith("image/") else window
+    return min(bound, window)
+
+
+def _largest_window(catalog: Catalog) -> int:
+    return max(row.context_tokens or 0 for row in catalog.models)
+
+
+def _sources(value: Any) -> Iterator[str]:
+    """Return the kind of each attachment whose tokens cannot be told from its text."""
+    parts = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+    if isinstance(value, dict) and value.get("type") == "base64":
+        yield str(value.get("media_type"))
+    elif isinstance(value, dict) and value.get("type") in {"url", "file"}:
+        yield str(value["type"])
+    for part in parts:
+        yield from _sources(part)
+
+
+def count_or_bound(
+    request: Request, catalog: Catalog, count: Callable[[Request], int] | None
+) -> tuple[int, bool]:
+    """Return the input tokens of a request and whether they are exact; an upper bound where none are counted.
+
+    Args:
+        request: The request.
+        catalog: The model table.
+        count: Counts exactly, at the chosen location and at no other; None where a bound will do.
+    """
+    if count is not None:
+        try:
+            return count(request), True
+        except (errors.AuthenticationFailed, errors.PermissionDenied):
+            # The question itself would be refused as well.
+            raise
+        except (errors.APIError, errors.ProtocolError, errors.ReplayMiss):
+            # Whatever else keeps the service from counting, the bound holds.
+            pass
+    return token_bound(request, catalog), False
+
+
+def read_count(answer: Any) -> int:
+    """Return the tokens that the service has counted.
+
+    Raises:
+        ProtocolError: this is no answer to a count.
+
+    >>> read_count({"input_tokens": 25})
+    25
+    """
+    count = answer.get("input_tokens") if isinstance(answer, dict) else None
+    if not isinstance(count, int):
+        raise errors.ProtocolError(
+            "The token count did not come as expected.",
+            cure="Look for a proxy between this machine and Google.",
+        )
+    return count
+
+
+def worst_case(request: Request, catalog: Catalog, input_tokens: int) -> float | None:
+    """Return the most that a request can cost in USD, None where a price is unknown.
+
+    The service's own tools search as often as they like and read what they find, so their cost is not known
+    before.
+
+    >>> from vertex_claude_magic.vertex.request import RequestOptions, build_request
+    >>> from vertex_claude_magic.models.catalog import Catalog
+    >>> request = build_request([{"role": "user", "content": "Hi"}], RequestOptions(max_tokens=1_000),
+    ...     model="claude-sonnet-5-5", project="p", region="global", catalog=Catalog.load())
+    >>> worst_case(request, Catalog.load(), 500)
+    0.011
+    """
+    row = catalog.find(request.model)
+    output = request.body.get("max_tokens")
+    if row is None or type(output) is not int or output < 0 or _serves_itself(request.body):
+        return None
+    prices = [cost(row, request.region, usage) for usage in _dearest(request, input_tokens, output)]
+    known = [price for price in prices if price is not None]
+    return max(known) if len(known) == len(prices) else None
+
+
+# Tools that run where the user is; of others nobody here knows what they cost (Claude docs, "Tool use", 2026).
+_USERS_TOOLS = ("custom", "bash_", "computer_", "memory_", "text_editor_")
+
+
+def _serves_itself(body: Mapping[str, Any]) -> bool:
+    """Tell whether the service runs tools, which read what they find and cost fees of their own."""
+    tools = body.get("tools")
+    kinds = [tool.get("type") for tool in tools if isinstance(tool, dict)] if isinstance(tools, list) else []
+    return bool(body.get("mcp_servers")) or any(
+        kind is not None and not str(kind).startswith(_USERS_TOOLS) for kind in kinds
+    )
+
+
+def asked_speed(request: Request) -> str | None:
+    """Return the speed that a request asks for and may be billed at, "fast" or None.
+
+    What is asked for may be served at the ordinary pace; the worst case is that it is served as asked.
+    """
+    return "fast" if request.body.get("speed") == "fast" else None
+
+
+def _dearest(request: Request, tokens: int, output: int) -> list[Usage]:
+    """Return what the tokens may be counted as: read as they are, or written to the cache for as long as asked."""
+    speed = asked_speed(request)
+    usages = [Usage(input_tokens=tokens, output_tokens=output, speed=speed)]
+    if b'"cache_control"' in request.payload:
+        hour = tokens if b'"1h"' in request.payload else 0
+        usages.append(
+            Usage(cache_creation_input_tokens=tokens, output_tokens=output, speed=speed,
+                  cache_creation=CacheCreation(ephemeral_5m_input_tokens=tokens - hour, ephemeral_1h_input_tokens=hour))
+        )  # fmt: skip
+    return usages
+
+
+class Tally:
+    """What one session has spent and may still spend on calls under way; safe under threads.
+
+    A fork is a session of its own and begins at zero; a limit for the day counts all processes, from the journal.
+
+    Answers of a server on this machine are summed apart, because they cost nothing in fact.
+
+    >>> tally = Tally()
+    >>> held = tally.hold(0.25, local=False, limit=1.0)
+    >>> tally.settle(held, 0.10)
+    >>> tally.spent(local=False)
+    0.1
+    """
+
+    def __init__(self) -> None:
+        self._begin_anew()
+        at_fork(self, child=Tally._begin_anew)
+
+    def _begin_anew(self) -> None:
+        self._lock = threading.Lock()
+        self._sums = {False: 0.0, True: 0.0}
+        self._held: dict[int, tuple[bool, float]] = {}
+        self._next = 0
+
+    def hold(self, most: float | None, *, local: bool, limit: float | None = None) -> int:
+        """Set aside the worst case of a call (USD) while it is under way; return what `settle` wants.
+
+        Raises:
+            CostLimitExceeded: with it the session could cross its limit.
+        """
+        with self._lock:
+            spent = self._sums[local] + sum(usd for kind, usd in self._held.values() if kind is local)
+            if limit is not None and not spent + _known(most) <= limit:
+                raise _over(spent, most, limit)
+            self._next += 1
+            self._held[self._next] = (local, _known(most))
+            return self._next
+
+    def settle(self, held: int, usd: float | None) -> None:
+        """Replace what was set aside by what the call cost in USD; None keeps the worst case."""
+        with self._lock:
+            local, most = self._held.pop(held)
+            self._sums[local] += most if usd is None else usd
+
+    def spent(self, *, local: bool) -> float:
+        """Return what the session has spent, in USD; infinite where the price of a call is not known."""
+        with self._lock:
+            return self._sums[local]
+
+
+def _known(most: float | None) -> float:
+    return math.inf if most is None else most
+
+
+def _over(spent: float, most: float | None, limit: float) -> errors.CostLimitExceeded:
+    if most is None or math.isinf(spent):
+        return errors.CostLimitExceeded(
+            "What this session costs is not known, so it may cross its limit.",
+            cure="Add the model's prices with models_file, or lift max_session_cost.",
+        )
+    return errors.CostLimitExceeded(
+        f"This session has cost about ${spent:.4f}, and this question may cost up to ${most:.4f}: together more than "
+        f"its limit of ${limit:g} (estimates).",
+        cure="Lower --max-tokens, or raise max_session_cost.",
+    )

@@ -1,0 +1,1 @@
+"""The journal: every call of this user in one SQLite file."""

@@ -1,0 +1,277 @@
+"""One SQLite file, safe under threads, forks and many kernels, and patient only for a moment.
+
+Whatever goes wrong with the file is one `JournalError`; nothing here ever waits for more than about two
+seconds, and an interrupt is seen between two tries.
+"""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import threading
+import time
+from contextlib import suppress
+from typing import TYPE_CHECKING, NoReturn, TypeVar
+from urllib.parse import quote as url_quote
+
+from vertex_claude_magic.errors import CostLimitExceeded, JournalError
+from vertex_claude_magic.process import at_fork, never_free, stays_here
+from vertex_claude_magic.records.journal.location import make_private_file, refuse_link, shares_memory
+from vertex_claude_magic.records.journal.schema import is_foreign, migrate
+from vertex_claude_magic.records.journal.upkeep import give_back
+from vertex_claude_magic.text import quote
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+__all__ = ["Database", "foreign", "journal_error"]
+
+T = TypeVar("T")
+
+# Seconds that SQLite waits for a lock before Python, and with it an interrupt, has its turn; and how often.
+_LOCK_SECONDS = 0.2
+_TRIES = 8
+# What SQLite and the file system raise, and Python where a value fits into neither: a number beyond 64 bits, half
+# a character, a path with a NUL, nesting without end.
+_FAILURES = (sqlite3.Error, OSError, JournalError, ValueError, OverflowError, RecursionError)
+# How long (seconds) a fork waits for a transaction under way, which takes milliseconds.
+_FORK_SECONDS = 1.0
+_LOG_BYTES = 4_000_000
+# SQLite's result codes have names only since Python 3.11; its messages are stable (sqlite.org/rescode.html).
+_CAUSES: tuple[tuple[str, str, str], ...] = (
+    ("locked", "is locked by another program", "Close what holds it; the next answers are tried again."),
+    ("busy", "is locked by another program", "Close what holds it; the next answers are tried again."),
+    ("readonly", "cannot be written to", "Get the right to write there, or name another file in the setting journal."),
+    ("full", "has no room: the disk is full", "Make room, or run: vertex-claude journal prune"),
+    ("malformed", "is damaged", "Move the file away; a new one is begun."),
+    ("not a database", "is no journal", "Move the file away; a new one is begun."),
+    ("no such", "is no journal", "Move the file away; a new one is begun."),
+    ("unable to open", "cannot be opened", "Look at the folder's rights, or name another file in the setting journal."),
+    ("disk i/o", "cannot be read or written", "Look at the disk, or name another file in the setting journal."),
+    ("too big", "does not take an answer of this size", "Nothing needs to be done; this answer is not kept."),
+)  # fmt: skip
+
+
+def journal_error(path: Path, failure: BaseException) -> JournalError:
+    """Return the one error for whatever a file system or SQLite said.
+
+    >>> from pathlib import Path
+    >>> print(journal_error(Path("j"), sqlite3.OperationalError("database is locked")).message)
+    The journal j is locked by another program.
+    """
+    if isinstance(failure, JournalError):
+        return failure
+    text = str(failure).lower() if isinstance(failure, sqlite3.Error) else ""
+    known = [(what, cure) for word, what, cure in _CAUSES if word in text]
+    other = (f"cannot be used ({quote(str(failure), 80)})", "Name another file in the setting journal.")
+    what, cure = (*known, other)[0]
+    where = quote(str(path), 120)
+    details = {"cause": quote(str(failure)), "trouble": what, "path": str(path)}
+    return JournalError(f"The journal {where} {what}.", cure=cure, details=details)
+
+
+class Database:
+    """The file; every access is one transaction.
+
+    Args:
+        path: The file, made on the first access.
+        pause: Sleeps for seconds between two tries.
+        shares: Tells whether all who open the file share memory.
+        tries: How often a lock of another program is asked for, each time for a fifth of a second.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        *,
+        pause: Callable[[float], None] = time.sleep,
+        shares: Callable[[Path], bool] = shares_memory,
+        tries: int = _TRIES,
+    ) -> None:
+        self.path = path
+        self._pause = pause
+        self._shares = shares
+        self._lock = threading.RLock()
+        self._connection: sqlite3.Connection | None = None
+        self._file: tuple[int, int] | None = None
+        self._patience = self._tries = tries
+        # The thread that forks and holds the lock meanwhile.
+        self._forking: int | None = None
+        at_fork(self, before=Database._close_for_fork, parent=Database._go_on, child=Database._begin_anew)
+
+    __reduce__ = stays_here("A journal", "Make a Claude in the other process.")
+
+    def write(self, work: Callable[[sqlite3.Connection], T], *, hurry: bool = False) -> T:
+        """Run `work` in a transaction that holds the file's write lock, and commit it.
+
+        Args:
+            work: Takes the connection.
+            hurry: Whether somebody has pressed stop and waits; then a lock is waited for half a second only.
+
+        Raises:
+            JournalError: it could not be done; nothing of it was.
+        """
+        return self._run(work, "BEGIN IMMEDIATE", tries=2 if hurry else self._patience)
+
+    def read(self, work: Callable[[sqlite3.Connection], T]) -> T:
+        """Run `work` on one state of the file.
+
+        Raises:
+            JournalError: the file cannot be read.
+        """
+        return self._run(work, "BEGIN", tries=self._patience)
+
+    def shrink(self) -> None:
+        """Give the room of what was dropped back to the file system, as far as other programs allow it now.
+
+        Raises:
+            JournalError: the file cannot be written to.
+        """
+        self.write(give_back)
+        try:
+            with self._lock:
+                # The file itself only becomes shorter once the log is written back (sqlite.org/wal.html).
+                self._opened().execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+        except (sqlite3.Error, OSError) as failure:
+            raise journal_error(self.path, failure) from None
+
+    def close(self) -> None:
+        """Close the file; the next access opens it again."""
+        with self._lock:
+            if self._connection is not None:
+                with suppress(sqlite3.Error):
+                    self._connection.close()
+            self._connection = None
+
+    def _run(self, work: Callable[[sqlite3.Connection], T], begin: str, *, tries: int) -> T:
+        with self._lock:
+            for left in reversed(range(min(tries, self._tries))):
+                try:
+                    result = self._attempt(work, begin)
+                except CostLimitExceeded:
+                    # The answer to a question that was put to the file, and no trouble with it.
+                    raise
+                except _FAILURES as failure:
+                    if not _may_pass(failure) or not left:
+                        # Whoever has waited in vain once is not made to wait again.
+                        self._tries = 1 if _may_pass(failure) else self._patience
+                        if not _may_pass(failure):
+                            # Opened anew, in case that the trouble is over by then.
+                            self.close()
+                        raise journal_error(self.path, failure) from None
+                else:
+                    self._tries = self._patience
+                    return result
+                self._pause(0.01)
+        raise AssertionError  # pragma: no cover - the last try returns or raises
+
+    def _attempt(self, work: Callable[[sqlite3.Connection], T], begin: str) -> T:
+        connection = self._opened()
+        try:
+            connection.execute(begin)
+            result = work(connection)
+            connection.execute("COMMIT")
+        except BaseException:
+            if connection.in_transaction:
+                connection.execute("ROLLBACK")
+            raise
+        return result
+
+    def _opened(self) -> sqlite3.Connection:
+        if self._connection is not None and self._file != _identity(self.path):
+            # Somebody has removed or replaced the file; what is written to the old one would be lost.
+            self.close()
+        if self._connection is None:
+            self._connection = _open(self.path, self._shares)
+            self._file = _identity(self.path)
+        return self._connection
+
+    def _close_for_fork(self) -> None:
+        # SQLite counts the locks of a file once for a process, and a fork would inherit the count without the locks.
+        # So the file is closed, which waits for a transaction under way, and either side opens it for itself.
+        if self._lock.acquire(timeout=_FORK_SECONDS):
+            self._forking = threading.get_ident()
+            if self._connection is not None and not self._connection.in_transaction:
+                self.close()
+
+    def _go_on(self) -> None:
+        if self._forking == threading.get_ident():
+            self._forking = None
+            self._lock.release()
+
+    def _begin_anew(self) -> None:
+        if self._connection is not None:
+            # Somebody was writing. To close this, or to free it, would roll back what the parent is writing.
+            never_free(self._connection)
+        self._lock, self._connection, self._file = threading.RLock(), None, None
+        self._forking, self._tries = None, self._patience
+
+
+def _identity(path: Path) -> tuple[int, int] | None:
+    try:
+        state = path.stat()
+    except OSError:
+        return None
+    return state.st_dev, state.st_ino
+
+
+def _may_pass(failure: BaseException) -> bool:
+    text = str(failure).lower()
+    return isinstance(failure, sqlite3.OperationalError) and ("locked" in text or "busy" in text)
+
+
+def _open(path: Path, shares: Callable[[Path], bool]) -> sqlite3.Connection:
+    try:
+        make_private_file(path)
+    except OSError:
+        refuse_link(path)
+        if not path.exists():
+            raise
+    if not os.access(path, os.W_OK):
+        # Where nobody can write, nobody changes it while it is read; and a write-ahead log could not be opened.
+        return _connect(path, "mode=ro" if os.access(path.parent, os.W_OK) else "mode=ro&immutable=1")
+    connection = _connect(path, "mode=rw")
+    try:
+        if is_foreign(connection):
+            _refuse(path)
+        migrate(connection)
+        _choose_log(connection, shares=shares(path))
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+def foreign(path: Path) -> JournalError:
+    """Return the error for the database of another program."""
+    return JournalError(
+        f"The journal {quote(str(path), 120)} is a database of another program.",
+        cure="Name another file in the setting journal.",
+    )
+
+
+def _refuse(path: Path) -> NoReturn:
+    raise foreign(path)
+
+
+def _connect(path: Path, mode: str) -> sqlite3.Connection:
+    uri = f"file:{url_quote(str(path.absolute()))}?{mode}"
+    return sqlite3.connect(
+        uri,
+        uri=True,
+        timeout=_LOCK_SECONDS,
+        isolation_level=None,
+        check_same_thread=False,
+        cached_statements=64,
+    )
+
+
+def _choose_log(connection: sqlite3.Connection, *, shares: bool) -> None:
+    wanted = "wal" if shares else "delete"
+    if connection.execute("PRAGMA journal_mode").fetchone()[0] != wanted:
+        connection.execute(f"PRAGMA journal_mode = {wanted}")
+    # With a write-ahead log a power cut may take the last answers, and never the file (sqlite.org/pragma.html).
+    # A large answer makes a large log, which would stay as large as it was once.
+    connection.execute(f"PRAGMA journal_size_limit = {_LOG_BYTES}")
+    connection.execute(f"PRAGMA synchronous = {'NORMAL' if wanted == 'wal' else 'FULL'}")

@@ -1,0 +1,72 @@
+"""Whether the journal works, looked at from outside: nothing is made, migrated or written."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from contextlib import closing
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+from urllib.parse import quote as url_quote
+
+from vertex_claude_magic.records.journal.database import foreign, journal_error
+from vertex_claude_magic.records.journal.location import file_bytes, is_there, refuse_link
+from vertex_claude_magic.records.journal.schema import MIGRATIONS, is_foreign, newer, version_of
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+__all__ = ["JournalHealth", "examine"]
+
+_LOCK_SECONDS = 0.5
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class JournalHealth:
+    """What was seen of a journal that works: its size in bytes and its schema, both 0 where none was begun yet."""
+
+    size: int = 0
+    schema: int = 0
+
+    @property
+    def outdated(self) -> bool:
+        """Whether the next answer brings the file to a newer schema."""
+        return 0 < self.schema < len(MIGRATIONS)
+
+
+def examine(path: Path) -> JournalHealth:
+    """Look whether the journal can be read and written.
+
+    Raises:
+        JournalError: it cannot; the message says why and the cure what to do.
+    """
+    try:
+        refuse_link(path)
+        if not is_there(path):
+            return _unbegun(path)
+        if not os.access(path, os.W_OK):
+            raise sqlite3.OperationalError("attempt to write a readonly database")
+        return _begun(path)
+    except (sqlite3.Error, OSError, ValueError) as failure:
+        raise journal_error(path, failure) from None
+
+
+def _unbegun(path: Path) -> JournalHealth:
+    folder = next((each for each in path.parents if each.exists()), path.parent)
+    if not folder.is_dir() or not os.access(folder, os.W_OK | os.X_OK):
+        raise sqlite3.OperationalError("unable to open database file")
+    return JournalHealth()
+
+
+def _begun(path: Path) -> JournalHealth:
+    uri = f"file:{url_quote(str(path.absolute()))}?mode=rw"
+    with closing(sqlite3.connect(uri, uri=True, timeout=_LOCK_SECONDS, isolation_level=None)) as connection:
+        schema = version_of(connection)
+        if schema > len(MIGRATIONS):
+            raise newer(schema)
+        if is_foreign(connection):
+            raise foreign(path)
+        # Whoever gets the write lock may write; nothing is.
+        connection.execute("BEGIN IMMEDIATE")
+        connection.execute("ROLLBACK")
+    return JournalHealth(size=file_bytes(path), schema=schema)

@@ -1,0 +1,146 @@
+"""Answers of a recording put into the journal, where `--replay` finds them; they cost nothing in the ledger."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+from uuid import uuid4
+
+from vertex_claude_magic.errors import JournalError, RecordingInvalid
+from vertex_claude_magic.records.journal.calls import (
+    ANSWER,
+    ERROR,
+    Call,
+    Ending,
+    add,
+    add_content,
+    day_of,
+    end,
+    pack,
+    unpack,
+)
+from vertex_claude_magic.text import quote
+from vertex_claude_magic.vertex.digest import digest_of
+from vertex_claude_magic.vertex.reply import usage_from
+
+if TYPE_CHECKING:
+    import sqlite3
+    from collections.abc import Mapping, Sequence
+
+    from vertex_claude_magic.records.journal.calls import Kept
+
+__all__ = ["Imported", "add_records"]
+
+# More than any answer has; SQLite holds no integer above 2^63.
+_MOST_TOKENS = 10**12
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Imported:
+    """How many answers were added, and how many were there already."""
+
+    added: int
+    known: int
+
+
+def add_records(connection: sqlite3.Connection, records: Sequence[Kept], now: float) -> Imported:
+    """Add the answers of a recording; what is there already in the same order is not added again.
+
+    Raises:
+        RecordingInvalid: a date is none.
+
+    Args:
+        connection: The journal, in a transaction.
+        records: The answers, in the order of the recording.
+        now: Seconds since 1970 (UTC); from this day on the journal counts the days that it keeps them.
+    """
+    by_key: dict[str, list[Kept]] = {}
+    for kept in records:
+        by_key.setdefault(digest_of(kept.canonical), []).append(kept)
+    session, added = uuid4().hex, 0
+    for key, found in by_key.items():
+        if not _has(connection, key, found):
+            for kept in found:
+                _add(connection, key, kept, session, now)
+            added += len(found)
+    return Imported(added=added, known=len(records) - added)
+
+
+def _has(connection: sqlite3.Connection, key: str, found: Sequence[Kept]) -> bool:
+    """Tell whether one session was answered just so."""
+    rows = connection.execute(
+        "SELECT calls.session, contents.answer FROM calls JOIN contents ON contents.call = calls.id"
+        " WHERE calls.key = ? AND calls.replayable > 0 AND contents.answer IS NOT NULL ORDER BY calls.id",
+        (bytes.fromhex(key),),
+    ).fetchall()
+    sessions: dict[str, list[Any]] = {}
+    for session, answer in rows:
+        sessions.setdefault(session, []).append(_read(answer))
+    # As they come back from the journal, lists and not tuples.
+    wanted = [unpack(pack(kept.answer)) for kept in found]
+    return wanted in sessions.values()
+
+
+def _read(answer: bytes) -> Any:
+    try:
+        return unpack(answer)
+    except JournalError:
+        # What is damaged is not the same as anything.
+        return None
+
+
+def _add(connection: sqlite3.Connection, key: str, kept: Kept, session: str, now: float) -> None:
+    region = kept.answer.get("region")
+    call = Call(
+        at=_moment(kept.recorded),
+        session=session,
+        key=key,
+        canonical=kept.canonical,
+        asked=kept.asked,
+        model=str(kept.canonical["model"]),
+        region=region if isinstance(region, str) else "",
+        project="",
+        source=kept.source,
+    )
+    number = add(connection, call)
+    add_content(connection, number, call)
+    end(connection, number, call, _ending(kept))
+    # It was answered long ago, and is kept for as many days as if it had been answered now.
+    connection.execute("UPDATE calls SET day = ? WHERE id = ?", (day_of(now), number))
+
+
+def _moment(recorded: str) -> float:
+    try:
+        return datetime.strptime(recorded, "%Y-%m-%dT%H:%M:%S%z").timestamp()
+    except ValueError:
+        raise RecordingInvalid(
+            f"The recording has a record of {quote(recorded, 40)}, which is no date.",
+            cure="Take the file from where it came, or record it again.",
+        ) from None
+
+
+def _ending(kept: Kept) -> Ending:
+    usage: Mapping[str, Any] = kept.answer.get("usage") or {}
+    counted = usage_from(usage)
+    failed = kept.answer.get("error")
+    reason = kept.answer.get("stop_reason")
+    return Ending(
+        state="imported",
+        source=kept.source,
+        answer=kept.answer,
+        replayable=ERROR if failed else ANSWER,
+        input_tokens=_bounded(counted.input_tokens),
+        cache_write_tokens=_bounded(counted.cache_creation_input_tokens),
+        cache_read_tokens=_bounded(counted.cache_read_input_tokens),
+        output_tokens=_bounded(counted.output_tokens),
+        cost=0.0,
+        cost_most=0.0,
+        seconds=kept.answer.get("seconds"),
+        stop_reason=reason if isinstance(reason, str) else None,
+        error=str(failed.get("type")) if failed else None,
+    )
+
+
+def _bounded(tokens: int) -> int:
+    return max(0, min(tokens, _MOST_TOKENS))

@@ -1,0 +1,290 @@
+"""The journal as the rest of the house sees it: it never stands in the way of an answer.
+
+Whatever is wrong with its file (full, read-only, locked, damaged, newer) becomes a notice of one line,
+said once; the question is asked and answered all the same.
+"""
+
+from __future__ import annotations
+
+import atexit
+import threading
+import time
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from vertex_claude_magic.errors import CostLimitExceeded, JournalError
+from vertex_claude_magic.process import at_fork, stays_here
+from vertex_claude_magic.records.journal import calls, ledger, notes, upkeep
+from vertex_claude_magic.records.journal.database import Database
+from vertex_claude_magic.records.journal.location import is_there
+
+if TYPE_CHECKING:
+    import sqlite3
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from vertex_claude_magic.records.journal.calls import Call, Ending, Kept
+    from vertex_claude_magic.records.journal.ledger import Spent, UsageRow
+    from vertex_claude_magic.records.journal.upkeep import Keep
+
+__all__ = ["Journal", "close_journals", "journal_at"]
+
+T = TypeVar("T")
+
+# Every so many answers the file is looked after, in steps of so many calls.
+_UPKEEP_EVERY = 50
+_UPKEEP_STEP = 500
+_LARGE = 1_000_000
+_NEAR = 200
+
+
+class Journal:
+    """One journal file; the methods may be called from any thread.
+
+    Args:
+        path: The file, made when the first call is added.
+        clock: Seconds since 1970 (UTC).
+
+    >>> from pathlib import Path
+    >>> from tempfile import mkdtemp
+    >>> journal = Journal(Path(mkdtemp()) / "journal.sqlite3")
+    >>> journal.find("00" * 32) is None
+    True
+    """
+
+    def __init__(self, path: Path, *, clock: Callable[[], float] = time.time) -> None:
+        self.path = path
+        self._clock = clock
+        self.database = Database(path)
+        self._lock = threading.Lock()
+        self._notices: list[str] = []
+        self._said: set[str] = set()
+        self._asked: dict[str, int] = {}
+        self._ended = 0
+        at_fork(self, child=Journal._begin_anew)
+
+    __reduce__ = stays_here("A journal", "Make a Claude in the other process.")
+
+    def _begin_anew(self) -> None:
+        # Notices and turns so far are the parent's.
+        self._lock, self._notices, self._asked = threading.Lock(), [], {}
+
+    def close(self) -> None:
+        """Close the file; the next access opens it again."""
+        self.database.close()
+
+    def notices(self) -> tuple[str, ...]:
+        """Return what the user should know and was not told yet."""
+        with self._lock:
+            new, self._notices = tuple(self._notices), []
+            return new
+
+    def begin(self, call: Call, *, day_limit: float | None = None) -> int | None:
+        """Add a call that goes out now.
+
+        Args:
+            call: The call.
+            day_limit: USD; with its worst case the day's calls of all notebooks must stay below this.
+
+        Returns:
+            The call's number, None where the journal does not work.
+
+        Raises:
+            CostLimitExceeded: the day's limit could be crossed; nothing was added.
+            JournalError: there is a limit, and the journal cannot tell what was spent.
+        """
+
+        def work(connection: sqlite3.Connection) -> int:
+            if day_limit is not None:
+                _check_day(connection, call, day_limit)
+            number = calls.add(connection, call)
+            calls.add_content(connection, number, call)
+            return number
+
+        if day_limit is not None:
+            return self.database.write(work)
+        return self._try(lambda: self.database.write(work))
+
+    def end(
+        self, number: int | None, call: Call, ending: Ending, keep: Keep, *, replaces: bool = False
+    ) -> None:
+        """Say how a call ended, and add the call first if it is not there; then look after the file.
+
+        Args:
+            number: The call's number, None if it was not added.
+            call: The call.
+            ending: How it ended.
+            keep: How much is kept.
+            replaces: Whether its answer takes the place of all that were there, but for those of its own run.
+        """
+
+        def work(connection: sqlite3.Connection) -> None:
+            if replaces:
+                calls.forget(connection, call)
+            known = number
+            if known is None or not calls.is_there(connection, known, call):
+                known = calls.add(connection, call)
+                calls.add_content(connection, known, call)
+            calls.end(connection, known, call, ending)
+
+        self._try(lambda: self.database.write(work, hurry=ending.state == "stopped"))
+        with self._lock:
+            if replaces:
+                self._asked.pop(call.key, None)
+            self._ended += 1
+            due = self._ended % _UPKEEP_EVERY == 1
+        if due or sum(map(len, call.attachments.values())) > _LARGE:
+            self._try(lambda: self._upkeep(keep))
+
+    def find(self, key: str, *, errors: bool = False, local: bool = True, take: bool = False) -> Kept | None:
+        """Return the answer to give again for a request, or None.
+
+        The answers of the last session that asked come in their order, and then from the first again.
+
+        Args:
+            key: The digest of the request.
+            errors: Whether an error counts as an answer.
+            local: Whether answers of a server on this machine count.
+            take: Whether the next look-up gets the next answer.
+
+        Raises:
+            JournalError: the journal cannot be read.
+        """
+        if not is_there(self.path):
+            return None
+        found = self.database.read(lambda connection: calls.find(connection, key, errors=errors, local=local))
+        if not found:
+            return None
+        with self._lock:
+            turn = self._asked.get(key, 0)
+            if take:
+                self._asked[key] = turn + 1
+        return self.database.read(lambda connection: calls.same(connection, found[turn % len(found)]))
+
+    def count_turn(self, key: str) -> None:
+        """Note that a request was asked of the service, so that its repeats get the next answers."""
+        with self._lock:
+            self._asked[key] = self._asked.get(key, 0) + 1
+
+    def replayed(self, call: Call, answer: int | None, *, error: bool) -> None:
+        """Note that an answer was given again, from the journal (its number) or from elsewhere (None)."""
+        self._try(
+            lambda: self.database.write(
+                lambda connection: calls.add_replay(connection, call, answer, error=error)
+            )
+        )
+
+    def recent(self, count: int = _NEAR) -> list[Kept]:
+        """Return the last answers that may be given again, the newest first.
+
+        Raises:
+            JournalError: the journal cannot be read.
+        """
+        return (
+            self.database.read(lambda connection: calls.recent(connection, count))
+            if is_there(self.path)
+            else []
+        )
+
+    def spent(self, day: str, *, local: bool) -> Spent:
+        """Return what one day's calls of all notebooks came to (YYYY-MM-DD, local time).
+
+        Raises:
+            JournalError: the journal cannot be read.
+        """
+        return self.database.read(lambda connection: ledger.spent(connection, day, local=local))
+
+    def usage(self, *, since: str = "", session: str = "") -> list[UsageRow]:
+        """Return the usage by day, notebook and model.
+
+        Raises:
+            JournalError: the journal cannot be read.
+        """
+        return self.database.read(lambda connection: ledger.rows(connection, since, session))
+
+    def note(self, kind: str, key: str, value: Any) -> None:
+        """Note a small fact, a JSON value, in the place of the former one."""
+        at = self._clock()
+        self._try(
+            lambda: self.database.write(lambda connection: notes.note(connection, kind, key, value, at))
+        )
+
+    def notes(self, kind: str) -> dict[str, tuple[Any, datetime]]:
+        """Return all facts of a kind, each with the moment when it was noted."""
+        if not is_there(self.path):
+            return {}
+        found = self._try(lambda: self.database.read(lambda connection: notes.notes(connection, kind)))
+        return found or {}
+
+    def _try(self, work: Callable[[], T]) -> T | None:
+        try:
+            return work()
+        except JournalError as error:
+            self.tell(str(error))
+            return None
+
+    def tell(self, text: str) -> None:
+        """Keep a notice for the user, unless it was said before."""
+        with self._lock:
+            if text not in self._said:
+                self._said.add(text)
+                self._notices.append(text)
+
+    def _upkeep(self, keep: Keep) -> None:
+        today = datetime.fromtimestamp(self._clock()).astimezone().date()
+        self.database.write(lambda connection: upkeep.drop_old(connection, today, keep, _UPKEEP_STEP))
+        dropped = self.database.write(lambda connection: upkeep.drop_oldest(connection, keep, _UPKEEP_STEP))
+        if dropped is not None:
+            self.tell(
+                f"The journal had reached {keep.megabytes:,} MB, so its calls up to {dropped} were dropped."
+            )
+
+
+def _check_day(connection: sqlite3.Connection, call: Call, limit: float) -> None:
+    today = calls.day_of(call.at)
+    spent = ledger.spent(connection, today, local=call.source in calls.LOCAL)
+    most = call.cost_most
+    if most is None or spent.unknown:
+        what = "this question costs" if most is None else "was asked today costs"
+        raise CostLimitExceeded(
+            f"What {what} is not known, so it may cross the daily limit.",
+            cure="Add the model's prices with models_file, or lift max_daily_cost.",
+        )
+    if spent.usd + most > limit:
+        raise CostLimitExceeded(
+            f"Today's questions cost about ${spent.usd:.4f}, and this one up to ${most:.4f}: together more than the "
+            f"daily limit of ${limit:g} (estimates).",
+            cure="Lower --max-tokens, wait for tomorrow, or raise max_daily_cost.",
+        )
+
+
+class _Registry:
+    """The journals of this process."""
+
+    def __init__(self) -> None:
+        self.lock = threading.Lock()
+        self.journals: dict[Path, Journal] = {}
+        at_fork(self, child=_Registry._begin_anew)
+
+    def _begin_anew(self) -> None:
+        self.lock = threading.Lock()
+
+
+_registry = _Registry()
+
+
+def journal_at(path: Path) -> Journal:
+    """Return the one journal of this process for a file."""
+    with _registry.lock:
+        return _registry.journals.setdefault(path.absolute(), Journal(path.absolute()))
+
+
+def close_journals() -> None:
+    """Close all journal files of this process, and forget what was asked of them."""
+    with _registry.lock:
+        for journal in _registry.journals.values():
+            journal.close()
+        _registry.journals.clear()
+
+
+atexit.register(close_journals)

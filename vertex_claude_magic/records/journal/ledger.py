@@ -1,0 +1,97 @@
+"""What the calls of the journal came to: by day, notebook and model, in tokens and USD.
+
+Every sum in USD is an estimate from the price table; the bill is Google's.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+from typing import TYPE_CHECKING
+
+from vertex_claude_magic.records.journal.calls import LOCAL
+
+if TYPE_CHECKING:
+    import sqlite3
+
+__all__ = ["Spent", "UsageRow", "rows", "spent"]
+
+# A call that was stopped, broke off or has not ended counts with the most that it may have cost.
+_WORST = "COALESCE(cost, cost_most)"
+_TOKENS = ("input_tokens", "cache_write_tokens", "cache_read_tokens", "output_tokens")
+_PLACES = ", ".join(f"'{name}'" for name in sorted(LOCAL))
+_LIVE = "state NOT IN ('replayed', 'imported')"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Spent:
+    """A sum in USD (an estimate, unfinished calls at their worst case), and how many calls have no known price."""
+
+    usd: float = 0.0
+    unknown: int = 0
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class UsageRow:
+    """The calls of one day, notebook and model.
+
+    `cost` is USD, an estimate, of the calls whose cost is known; `open_cost` is the most that the stopped
+    and unfinished ones may have cost beside it, `unknown` counts the calls that have neither. `saved` is
+    what the replayed answers would have cost. `local` says that a server on this machine answered, whose
+    answers cost nothing in fact.
+    """
+
+    day: str
+    notebook: str
+    model: str
+    local: bool
+    calls: int
+    failed: int
+    replayed: int
+    input_tokens: int
+    cache_write_tokens: int
+    cache_read_tokens: int
+    output_tokens: int
+    cost: float
+    open_cost: float
+    unknown: int
+    saved: float
+    seconds: float
+
+
+def spent(connection: sqlite3.Connection, day: str, *, local: bool) -> Spent:
+    """Return what the calls of one day (YYYY-MM-DD, local time) came to, of all notebooks.
+
+    Args:
+        connection: The journal.
+        day: The day.
+        local: Whether to sum what servers on this machine answered, or all the rest.
+    """
+    kind = "IN" if local else "NOT IN"
+    usd, unknown = connection.execute(
+        f"SELECT SUM({_WORST}), SUM({_WORST} IS NULL) FROM calls"  # noqa: S608 - fixed texts
+        f" WHERE day = ? AND {_LIVE} AND source {kind} ({_PLACES})",
+        (day,),
+    ).fetchone()
+    return Spent(usd=usd or 0.0, unknown=unknown or 0)
+
+
+def rows(connection: sqlite3.Connection, since: str = "", session: str = "") -> list[UsageRow]:
+    """Return the usage by day, notebook and model, the newest day first.
+
+    Args:
+        connection: The journal.
+        since: The first day (YYYY-MM-DD); empty for all.
+        session: Only the calls of this session; empty for all.
+    """
+    tokens = ", ".join(f"COALESCE(SUM({name}), 0)" for name in _TOKENS)
+    found = connection.execute(
+        f"SELECT day, notebook, model, source IN ({_PLACES}) AS local, SUM({_LIVE}), SUM(state = 'failed'),"  # noqa: S608
+        f" SUM(state = 'replayed'), {tokens}, COALESCE(SUM(cost), 0),"
+        f" COALESCE(SUM(CASE WHEN cost IS NULL AND {_LIVE} THEN cost_most END), 0),"
+        f" SUM({_WORST} IS NULL AND {_LIVE}), COALESCE(SUM(saved), 0), COALESCE(SUM(seconds), 0)"
+        " FROM calls WHERE state <> 'imported' AND day >= ? AND (? = '' OR session = ?)"
+        " GROUP BY day, notebook, model, local ORDER BY day DESC, notebook, model",
+        (since, session, session),
+    ).fetchall()
+    names = [entry.name for entry in fields(UsageRow)]
+    return [UsageRow(**{**dict(zip(names, row, strict=True)), "local": bool(row[3])}) for row in found]

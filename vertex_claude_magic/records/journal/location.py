@@ -1,0 +1,130 @@
+"""Where the journal lies, who may read it, and whether its file system can share memory between processes."""
+
+from __future__ import annotations
+
+import os
+import re
+import stat
+import sys
+from contextlib import suppress
+from pathlib import Path
+
+from vertex_claude_magic.errors import JournalError
+from vertex_claude_magic.text import quote
+
+__all__ = [
+    "OFF",
+    "default_path",
+    "file_bytes",
+    "is_there",
+    "make_private_file",
+    "private_folder",
+    "refuse_link",
+    "shares_memory",
+]
+
+OFF = "off"
+_NAME = "journal.sqlite3"
+# File systems of the machine itself; on any other, two machines may have the file open, and SQLite's
+# write-ahead log needs memory that they share ("Write-Ahead Logging", sqlite.org/wal.html, section 2).
+_LOCAL = frozenset({
+    "apfs", "bcachefs", "btrfs", "ext2", "ext3", "ext4", "exfat", "f2fs", "hfs", "hfsplus", "jfs", "ntfs", "ntfs3",
+    "overlay", "ramfs", "reiserfs", "tmpfs", "ufs", "vfat", "xfs", "zfs",
+})  # fmt: skip
+_OCTAL = re.compile(r"\\([0-7]{3})")
+
+
+def default_path() -> Path:
+    """Return where the journal lies unless the user says otherwise: in the data folder of the user."""
+    from platformdirs import user_data_dir
+
+    return Path(user_data_dir("vertex-claude-magic", appauthor=False)) / _NAME
+
+
+def is_there(path: Path) -> bool:
+    """Tell whether there is something at a path; one that cannot be looked at is taken for nothing."""
+    return os.path.lexists(path) if "\0" not in str(path) else False
+
+
+def file_bytes(path: Path) -> int:
+    """Return the size of a journal in bytes, what SQLite's log still holds included; 0 where there is none."""
+    size = 0
+    for part in (path, path.with_name(f"{path.name}-wal")):
+        with suppress(OSError):
+            size += part.stat().st_size
+    return size
+
+
+def private_folder(folder: Path) -> None:
+    """Make a folder that only the user can enter; one that is there already is left as it is."""
+    if folder.is_dir():
+        return
+    private_folder(folder.parent)
+    folder.mkdir(mode=0o700, exist_ok=True)
+
+
+def refuse_link(path: Path) -> None:
+    """Refuse a path that is a symbolic link, which would let somebody else choose what is written to.
+
+    Raises:
+        JournalError: it is one, or is no plain file.
+    """
+    try:
+        mode = path.lstat().st_mode
+    except FileNotFoundError:
+        return
+    if not stat.S_ISREG(mode):
+        kind = "a symbolic link" if stat.S_ISLNK(mode) else "no plain file"
+        raise JournalError(f"{quote(str(path), 120)} is {kind}.", cure="Name a plain file.")
+
+
+def make_private_file(path: Path) -> None:
+    """Make an empty file that only its owner can read, or take other readers' rights from the one there.
+
+    Raises:
+        JournalError: the path is a symbolic link.
+        OSError: it cannot be made.
+    """
+    refuse_link(path)
+    private_folder(path.parent)
+    try:
+        os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
+    except FileExistsError:
+        if (
+            os.name == "posix"
+            and stat.S_IMODE(path.stat().st_mode) & 0o077
+            and path.stat().st_uid == os.getuid()
+        ):
+            path.chmod(0o600)
+
+
+def shares_memory(path: Path, mounts: Path = Path("/proc/self/mountinfo")) -> bool:
+    r"""Tell whether all processes that open this file run on one machine, as far as can be told.
+
+    Args:
+        path: The file.
+        mounts: The table of mounts (Linux, proc(5)); where there is none, only paths that are remote by
+            their form are taken for remote.
+    """
+    text = str(path.absolute())
+    if sys.platform == "win32":
+        return not text.startswith("\\\\")
+    try:
+        table = mounts.read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return not text.startswith(("/Volumes/", "/net/", "/Network/"))
+    return _kind(os.path.realpath(path), table) in _LOCAL
+
+
+def _kind(path: str, table: str) -> str:
+    """Return the file system of a path: that of the longest mount point above it."""
+    found, longest = "", -1
+    for line in table.splitlines():
+        before, _, after = line.partition(" - ")
+        fields, kind = before.split(" "), after.partition(" ")[0]
+        if len(fields) < 5 or not kind:
+            continue
+        point = _OCTAL.sub(lambda octal: chr(int(octal[1], 8)), fields[4]).rstrip("/")
+        if (path == point or path.startswith(f"{point}/")) and len(point) >= longest:
+            found, longest = kind, len(point)
+    return found

@@ -1,0 +1,157 @@
+"""What a reader asks of the journal: the last calls, one call whole, its attachments, what may be exported.
+
+Functions take a connection inside of a transaction; `Database` provides it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+from typing import TYPE_CHECKING, Any
+
+from vertex_claude_magic.errors import JournalError
+from vertex_claude_magic.records.journal import calls
+
+if TYPE_CHECKING:
+    import sqlite3
+    from collections.abc import Mapping
+
+    from vertex_claude_magic.records.journal.calls import Kept
+
+__all__ = ["DAMAGED", "Entry", "answers", "attachments", "clear", "entry", "last"]
+
+# Stands for a content that cannot be read any more.
+DAMAGED: Mapping[str, Any] = {"damaged": True}
+_OWN = "contents.request"
+# An answer that was given again has no content of its own; its question stands with the answer.
+_ANSWERED = (
+    "(SELECT other.request FROM contents AS other JOIN calls AS origin ON origin.id = other.call"
+    " WHERE origin.key = calls.key AND origin.replayable > 0 ORDER BY origin.id DESC LIMIT 1)"
+)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Entry:
+    """One call as the journal has it; columns that were not known are None.
+
+    `at` is seconds since 1970 (UTC), costs are USD. `request` is what decides the answer, `answer` a tape;
+    None where they are not kept, `DAMAGED` where they cannot be read.
+    """
+
+    id: int
+    at: float
+    notebook: str
+    state: str
+    source: str
+    asked: str
+    model: str
+    region: str
+    input_tokens: int | None
+    cache_write_tokens: int | None
+    cache_read_tokens: int | None
+    output_tokens: int | None
+    cost: float | None
+    cost_most: float | None
+    saved: float | None
+    seconds: float | None
+    stop_reason: str | None
+    error: str | None
+    message_id: str | None
+    request_id: str | None
+    request: Mapping[str, Any] | None
+    answer: Mapping[str, Any] | None
+
+
+_COLUMNS = [entry.name for entry in fields(Entry) if entry.name not in {"request", "answer"}]
+_SELECT = (
+    f"SELECT {', '.join(f'calls.{name}' for name in _COLUMNS)}, COALESCE({_OWN}, {_ANSWERED}), contents.answer"  # noqa: S608 - fixed names
+    " FROM calls LEFT JOIN contents ON contents.call = calls.id"
+)
+
+
+def last(connection: sqlite3.Connection, count: int) -> list[Entry]:
+    """Return the last calls, the oldest of them first."""
+    rows = connection.execute(f"{_SELECT} ORDER BY calls.id DESC LIMIT ?", (count,)).fetchall()
+    return [_entry(row) for row in reversed(rows)]
+
+
+def entry(connection: sqlite3.Connection, number: int) -> Entry | None:
+    """Return one call, None if there is none of this number."""
+    row = connection.execute(f"{_SELECT} WHERE calls.id = ?", (number,)).fetchone()
+    return None if row is None else _entry(row)
+
+
+def _entry(row: tuple[Any, ...]) -> Entry:
+    *values, request, answer = row
+    return Entry(
+        **dict(zip(_COLUMNS, values, strict=True)), request=_content(request), answer=_content(answer)
+    )
+
+
+def _content(data: bytes | None) -> Mapping[str, Any] | None:
+    if data is None:
+        return None
+    try:
+        found = calls.unpack(data)
+    except JournalError:
+        return DAMAGED
+    return found if isinstance(found, dict) else DAMAGED
+
+
+def attachments(connection: sqlite3.Connection, number: int) -> dict[str, bytes]:
+    """Return the attachments of a call by their hash, 64 hexadecimal digits."""
+    rows = connection.execute(
+        "SELECT attachments.hash, attachments.content FROM attachments JOIN call_attachments"
+        " ON call_attachments.hash = attachments.hash WHERE call_attachments.call = ? ORDER BY attachments.hash",
+        (number,),
+    )
+    return {name.hex(): content for name, content in rows.fetchall()}
+
+
+def answers(
+    connection: sqlite3.Connection,
+    *,
+    notebook: str = "",
+    since: str = "",
+    model: str = "",
+    most: int = 100_000,
+) -> list[Kept]:
+    """Return the answers that would be given again, those of the service before those of this machine.
+
+    Args:
+        connection: The journal.
+        notebook: Only what this notebook asked; its name will do, without its folder.
+        since: Only from this day on (YYYY-MM-DD).
+        model: Only what this model answered.
+        most: How many at most.
+    """
+    rows = connection.execute(
+        "SELECT id, key, session, source, notebook FROM calls WHERE replayable = ? AND day >= ?"
+        " AND (? = '' OR model = ?) ORDER BY id",
+        (calls.ANSWER, since, model, model),
+    ).fetchall()
+    by_key: dict[bytes, list[tuple[int, str, str]]] = {}
+    for number, key, session, source, asked_by in rows:
+        if _is_named(asked_by, notebook):
+            by_key.setdefault(key, []).append((number, session, source))
+    chosen = [number for found in by_key.values() for number in _given_again(found)]
+    kept = (calls.same(connection, number) for number in chosen[:most])
+    return [each for each in kept if each is not None]
+
+
+def _is_named(notebook: str, name: str) -> bool:
+    return name in {"", notebook} or notebook.replace("\\", "/").endswith(f"/{name}")
+
+
+def _given_again(found: list[tuple[int, str, str]]) -> list[int]:
+    """Choose the answers of the last session that asked, as `calls.find` does."""
+    google = [each for each in found if each[2] not in calls.LOCAL]
+    chosen = google or found
+    return [number for number, session, _ in chosen if session == chosen[-1][1]]
+
+
+def clear(connection: sqlite3.Connection) -> int:
+    """Drop all calls and what belongs to them, and return how many there were."""
+    count = int(connection.execute("SELECT COUNT(*) FROM calls").fetchone()[0])
+    for table in ("call_attachments", "attachments", "contents", "calls"):
+        connection.execute(f"DELETE FROM {table}")  # noqa: S608 - fixed names
+    return count

@@ -1,0 +1,114 @@
+"""Keeping the journal small: what is old goes, what is too much goes, in steps that nobody notices."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date, datetime, time, timedelta
+from typing import TYPE_CHECKING
+
+from vertex_claude_magic.records.journal.notes import drop_notes
+
+if TYPE_CHECKING:
+    import sqlite3
+
+__all__ = ["Keep", "Stats", "drop_old", "drop_oldest", "give_back", "stats"]
+
+_FREED_PAGES = 2_000
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Keep:
+    """How much the journal keeps: days, and megabytes (10^6 bytes) of file."""
+
+    days: int = 30
+    megabytes: int = 500
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Stats:
+    """The journal in numbers; `size` and `attachment_bytes` are bytes, days are YYYY-MM-DD."""
+
+    calls: int
+    answers: int
+    attachments: int
+    attachment_bytes: int
+    first_day: str | None
+    last_day: str | None
+    size: int
+    schema: int
+    log: str
+
+
+def drop_old(connection: sqlite3.Connection, today: date, keep: Keep, most: int) -> int:
+    """Drop up to `most` calls that are older than is kept, and such notes; return how many calls."""
+    first = (today - timedelta(days=keep.days)).isoformat()
+    # In seconds, because the first day may lie before all that a clock knows.
+    drop_notes(connection, datetime.combine(today, time()).timestamp() - keep.days * 86_400.0)
+    chosen = connection.execute("SELECT id FROM calls WHERE day < ? LIMIT ?", (first, most)).fetchall()
+    dropped = _drop(connection, [number for (number,) in chosen])
+    give_back(connection, _FREED_PAGES)
+    return dropped
+
+
+def drop_oldest(connection: sqlite3.Connection, keep: Keep, most: int) -> str | None:
+    """Drop up to `most` of the oldest calls while the file is too large, and never the last call of all.
+
+    Returns:
+        The day up to which calls were dropped, None if there was room.
+    """
+    dropped = None
+    oldest = connection.execute("SELECT id, day FROM calls ORDER BY id LIMIT ?", (most + 1,)).fetchall()
+    for number, day in oldest[:-1]:
+        if _used(connection) <= keep.megabytes * 1_000_000:
+            break
+        _drop(connection, [number])
+        dropped = str(day)
+    give_back(connection, _FREED_PAGES)
+    return dropped
+
+
+def stats(connection: sqlite3.Connection) -> Stats:
+    """Return the journal in numbers."""
+    calls, first, last = connection.execute("SELECT COUNT(*), MIN(day), MAX(day) FROM calls").fetchone()
+    answers = connection.execute("SELECT COUNT(*) FROM calls WHERE replayable > 0").fetchone()[0]
+    many, size = connection.execute(
+        "SELECT COUNT(*), COALESCE(SUM(LENGTH(content)), 0) FROM attachments"
+    ).fetchone()
+    return Stats(
+        calls=calls, answers=answers, attachments=many, attachment_bytes=size, first_day=first, last_day=last,
+        size=_pragma(connection, "page_count") * _pragma(connection, "page_size"),
+        schema=_pragma(connection, "user_version"),
+        log=str(connection.execute("PRAGMA journal_mode").fetchone()[0]),
+    )  # fmt: skip
+
+
+def give_back(connection: sqlite3.Connection, most: int | None = None) -> None:
+    """Give up to `most` pages that hold nothing any more back to the file system; None for all."""
+    free = _pragma(connection, "freelist_count")
+    for _ in range(free if most is None else min(free, most)):
+        # Python ends this pragma after its first step, which frees one page, whatever number it is given.
+        connection.execute("PRAGMA incremental_vacuum(1)").fetchall()
+
+
+def _used(connection: sqlite3.Connection) -> int:
+    pages = _pragma(connection, "page_count") - _pragma(connection, "freelist_count")
+    return pages * _pragma(connection, "page_size")
+
+
+def _pragma(connection: sqlite3.Connection, name: str) -> int:
+    return int(connection.execute(f"PRAGMA {name}").fetchone()[0])
+
+
+def _drop(connection: sqlite3.Connection, numbers: list[int]) -> int:
+    for number in numbers:
+        hashes = connection.execute("SELECT hash FROM call_attachments WHERE call = ?", (number,)).fetchall()
+        connection.execute("DELETE FROM call_attachments WHERE call = ?", (number,))
+        for pair in hashes:
+            connection.execute(
+                "DELETE FROM attachments WHERE hash = ? AND NOT EXISTS"
+                " (SELECT 1 FROM call_attachments WHERE call_attachments.hash = attachments.hash)",
+                pair,
+            )
+        connection.execute("DELETE FROM contents WHERE call = ?", (number,))
+        connection.execute("DELETE FROM calls WHERE id = ?", (number,))
+    return len(numbers)

@@ -1,0 +1,112 @@
+"""A taped answer played as if it came over the wire, so that whoever draws it needs to know no difference.
+
+It stands in the place of an `Exchange`: the same items, in the same order, but nothing is sent.
+"""
+
+from __future__ import annotations
+
+import json
+import threading
+import time
+from typing import TYPE_CHECKING
+
+from vertex_claude_magic.process import stays_here
+from vertex_claude_magic.records.recorded_reply import error_of, steps
+from vertex_claude_magic.transport.transport import Ended, Head
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+    from typing import Any
+
+    from vertex_claude_magic.records.recorded_reply import Tape
+    from vertex_claude_magic.transport.transport import Item
+
+__all__ = ["Playback"]
+
+# Nobody learns from a long silence the second time (seconds).
+_LONGEST_WAIT = 2.0
+
+
+class Playback:
+    """One taped answer on its way since `started`.
+
+    Args:
+        tape: The answer.
+        paced: Whether pieces come at the times at which they came, or all at once.
+        message_id: The id of the message, if it is kept.
+        request_id: The id of the request, if it is kept.
+        clock: Seconds that never run backwards.
+        pause: Waits so many seconds; by default until `cancel` at most.
+    """
+
+    def __init__(
+        self,
+        tape: Tape,
+        *,
+        paced: bool,
+        message_id: str | None = None,
+        request_id: str | None = None,
+        clock: Callable[[], float] = time.monotonic,
+        pause: Callable[[float], object] | None = None,
+    ) -> None:
+        self._clock = clock
+        self._cancelled = threading.Event()
+        self._pause = pause or self._cancelled.wait
+        self._items = _items(tape, message_id, request_id, paced=paced)
+        self.started = self._due = clock()
+        self._next: Item | None = None
+        self._advance()
+
+    __reduce__ = stays_here("A Playback", "Ask in the other process.")
+
+    def get(self, seconds: float) -> Item | None:
+        """Return the next item, or None if none is due within `seconds`."""
+        wait = self._due - self._clock()
+        if self._next is None or wait > seconds:
+            self._pause(max(0.0, seconds))
+            return None
+        if wait > 0:
+            self._pause(wait)
+        return self._take()
+
+    def arrived(self) -> list[Item]:
+        """Return what is due already, without waiting."""
+        items: list[Item] = []
+        while self._next is not None and self._due <= self._clock():
+            items += [item for item in [self._take()] if item is not None]
+        return items
+
+    def cancel(self) -> None:
+        """Play no further."""
+        self._cancelled.set()
+        self._next = None
+
+    def settle(self, seconds: float) -> None:  # noqa: ARG002 - as an exchange has it; here no connection is left open
+        """Play no further."""
+        self.cancel()
+
+    def _take(self) -> Item | None:
+        item = self._next
+        self._advance()
+        return item
+
+    def _advance(self) -> None:
+        wait, self._next = next(self._items, (0.0, None))
+        self._due += wait
+
+
+def _items(
+    tape: Tape, message_id: str | None, request_id: str | None, *, paced: bool
+) -> Iterator[tuple[float, Item]]:
+    error = error_of(tape)
+    if error is None or tape.content:
+        yield 0.0, Head(content_type="text/event-stream", request_id=request_id)
+        for wait, event in steps(tape, message_id):
+            yield (min(wait, _LONGEST_WAIT) if paced else 0.0), _sse(event)
+    yield 0.0, Ended(error)
+
+
+def _sse(event: Mapping[str, Any]) -> bytes:
+    data = json.dumps(event, separators=(",", ":"))
+    # No name beside the data: that of a stranger's event may be anything, and the type in the data decides.
+    return f"data: {data}\n\n".encode()

@@ -1,0 +1,229 @@
+"""What is kept of one call: its row in the journal, its pair in a recording, its sum in the session's tally."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timezone
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from vertex_claude_magic.errors import APIError, CredentialsError, JournalError, NetworkError, OptionError
+from vertex_claude_magic.models.prices import cost
+from vertex_claude_magic.process import at_fork
+from vertex_claude_magic.prompts.secrets import find_secret
+from vertex_claude_magic.records.journal.calls import ANSWER, ERROR, Call, Ending, Kept
+from vertex_claude_magic.records.journal.upkeep import Keep
+from vertex_claude_magic.records.recorded_reply import error_fields, tape_of
+from vertex_claude_magic.vertex.provenance import EMULATOR_SERVER
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from vertex_claude_magic.errors import ClaudeError
+    from vertex_claude_magic.models.catalog import Catalog
+    from vertex_claude_magic.records.budget import Tally
+    from vertex_claude_magic.records.recorded_reply import Pace
+    from vertex_claude_magic.records.sources import Memory
+    from vertex_claude_magic.vertex.reply import Reply
+
+__all__ = ["Recorder", "attempt"]
+
+
+@dataclass(kw_only=True)
+class Recorder:
+    """Keeps one call; `begin` while it is under way, `end` when it is over.
+
+    Args:
+        call: The call.
+        memory: Where it is kept.
+        tally: The session's sums.
+        held: What the tally holds for this call.
+        catalog: The model table, for the worst case of a call that was stopped.
+        max_tokens: The longest answer, in tokens.
+        speed: The speed that was asked for, where the service does not say how fast it answered.
+        keep: How much the journal keeps.
+        tell: Takes a notice for the user, and whether saying it once is enough.
+        clock: Seconds since 1970 (UTC).
+    """
+
+    call: Call
+    memory: Memory
+    tally: Tally
+    held: int
+    catalog: Catalog
+    max_tokens: int
+    speed: str | None = None
+    keep: Keep = field(default_factory=Keep)
+    tell: Callable[[str, bool], None]
+    clock: Callable[[], float] = time.time
+    begun: bool = False
+    ended: bool = False
+    _number: int | None = None
+
+    def __post_init__(self) -> None:
+        at_fork(self, child=Recorder._leave_to_parent)
+
+    def _leave_to_parent(self) -> None:
+        # The row and the sum are the parent's, which says how its call ended.
+        self.begun = self.ended = True
+
+    def begin(self, day_limit: float | None = None) -> None:
+        """Add the call to the journal.
+
+        Raises:
+            CostLimitExceeded: with its worst case the day could cross `day_limit` (USD).
+            JournalError: there is a limit and no journal that could tell what was spent.
+        """
+        self.begun = True
+        self._leave_secrets_out()
+        if self.memory.journal is not None:
+            self._number = self.memory.journal.begin(self.call, day_limit=day_limit)
+
+    def _leave_secrets_out(self) -> None:
+        found = _secret_in(self.call.canonical)
+        if found is not None:
+            self.tell(f"Neither prompt nor answer is kept: the prompt seems to hold {found[0]}.", False)
+            left_out = {"model": self.call.model, "body": {}}
+            self.call = replace(self.call, canonical=left_out, attachments={})
+
+    def end(
+        self,
+        reply: Reply,
+        *,
+        error: ClaudeError | None = None,
+        stopped: bool = False,
+        pace: Pace = (),
+        server: str = "",
+    ) -> None:
+        """Say how the call ended; a second end says nothing.
+
+        Args:
+            reply: What arrived.
+            error: What ended it, if it did not end well.
+            stopped: Whether the user ended it.
+            pace: How the pieces came.
+            server: What the server says of itself.
+        """
+        if self.ended:
+            return
+        if not self.begun:
+            self.begin()
+        self.ended = True
+        source = "emulator" if self.call.source == "local" and server == EMULATOR_SERVER else self.call.source
+        ending = self._ending(reply, error, stopped=stopped, source=source)
+        self.tally.settle(self.held, ending.cost_most if ending.cost is None else ending.cost)
+        if self.call.canonical["body"]:
+            ending = self._with_answer(ending, reply, error, pace)
+        self._keep(ending)
+
+    def _keep(self, ending: Ending) -> None:
+        journal, recording = self.memory.journal, self.memory.recording
+        # Only a good answer that is kept: a question that failed takes nothing away.
+        replaces = ending.replayable == ANSWER and self.memory.mode == "refresh"
+        if journal is not None:
+            journal.end(self._number, self.call, ending, self.keep, replaces=replaces)
+            if ending.replayable and not replaces:
+                journal.count_turn(self.call.key)
+        wanted = ending.replayable == ANSWER or (ending.replayable == ERROR and self.memory.errors)
+        if recording is not None and wanted and ending.answer is not None:
+            kept = partial(recording.add, self.call.key, self._kept(ending), self.call.origin)
+            attempt(partial(kept, replaces=replaces), self.tell)
+
+    def _kept(self, ending: Ending) -> Kept:
+        recorded = datetime.fromtimestamp(self.clock(), timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
+        return Kept(canonical=self.call.canonical, answer=ending.answer or {}, recorded=recorded, asked=self.call.asked,
+                    source=ending.source)  # fmt: skip
+
+    def _with_answer(self, ending: Ending, reply: Reply, error: ClaudeError | None, pace: Pace) -> Ending:
+        failed = error_fields(error, self.call.project) if error is not None else None
+        answer = tape_of(reply, pace, failed).as_json()
+        found = _secret_in(answer)
+        if found is not None:
+            self.tell(f"The answer is not kept: it seems to hold {found[0]}.", False)
+            return ending
+        return replace(ending, answer=answer, replayable=_replayable(ending, error))
+
+    def _ending(self, reply: Reply, error: ClaudeError | None, *, stopped: bool, source: str) -> Ending:
+        usage = reply.usage
+        counted = bool(usage.raw)
+        state = "done" if reply.complete else "stopped" if stopped else "failed"
+        usd, most = self._costs(reply, error)
+        return Ending(
+            state=state,
+            source=source,
+            input_tokens=usage.input_tokens if counted else None,
+            cache_write_tokens=usage.cache_creation_input_tokens if counted else None,
+            cache_read_tokens=usage.cache_read_input_tokens if counted else None,
+            output_tokens=usage.output_tokens if reply.complete else None,
+            cost=usd,
+            cost_most=most,
+            seconds=round(reply.seconds, 3),
+            stop_reason=reply.stop_reason,
+            error=type(error).__name__ if error is not None else None,
+            message_id=reply.message_id,
+            request_id=reply.request_id or (error.request_id if error is not None else None),
+        )
+
+    def _costs(self, reply: Reply, error: ClaudeError | None) -> tuple[float | None, float | None]:
+        """Return what the call cost and what it may have cost at most, in USD."""
+        if reply.complete:
+            return reply.cost, reply.cost
+        if not reply.blocks and (isinstance(error, APIError) or _never_sent(error)):
+            # What the service refuses, or never saw, it does not bill.
+            return 0.0, 0.0
+        row = self.catalog.find(self.call.model)
+        if not reply.usage.raw or row is None:
+            return None, self.call.cost_most
+        usage = replace(reply.usage, output_tokens=self.max_tokens, speed=reply.usage.speed or self.speed)
+        return None, cost(row, self.call.region, usage)
+
+
+def attempt(work: Callable[[], None], tell: Callable[[str, bool], None]) -> None:
+    """Keep something; what stands in the way costs the user a notice, said once, and nothing else.
+
+    >>> def full() -> None:
+    ...     raise JournalError("The disk is full.", cure="Make room.")
+    >>> attempt(full, lambda notice, once: print(notice, once))
+    The disk is full. Make room. True
+    """
+    try:
+        work()
+    except JournalError as error:
+        tell(str(error), True)
+
+
+# How the causes begin of which nobody can have read the request.
+_UNREACHED = ("ConnectionRefusedError", "gaierror", "SSLCertVerificationError", "SSLError")
+
+
+def _never_sent(error: ClaudeError | None) -> bool:
+    if isinstance(error, (CredentialsError, OptionError)):
+        return True
+    return isinstance(error, NetworkError) and str(error.details.get("cause", "")).startswith(_UNREACHED)
+
+
+def _replayable(ending: Ending, error: ClaudeError | None) -> int:
+    if ending.state == "done":
+        return ANSWER
+    # Only what the service said is an answer; what the network did to it is none.
+    return ERROR if ending.state == "failed" and isinstance(error, APIError) else 0
+
+
+def _secret_in(value: Any) -> tuple[str, int] | None:
+    return find_secret("\n".join(_strings(value)))
+
+
+def _strings(value: Any) -> list[str]:
+    """Return all strings of a JSON value, keys included."""
+    found: list[str] = []
+    waiting: list[Any] = [value]
+    while waiting:
+        part = waiting.pop()
+        if isinstance(part, str):
+            found.append(part)
+        elif isinstance(part, dict):
+            waiting += [*part.keys(), *part.values()]
+        elif isinstance(part, (list, tuple)):
+            waiting += part
+    return found

@@ -1,0 +1,1 @@
+"""A recording: answers in a file that is shipped beside a notebook."""

@@ -1,0 +1,192 @@
+"""The text of a recording: questions and answers as JSON that is made to be read in review.
+
+A text of several lines stands in `$lines`, one line each;
+attachments stand for their SHA-256; there is no header, project, credential or id of a request. Nothing
+in it is trusted: it is data only, checked and bounded when it is read, and shown like any answer.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from vertex_claude_magic.errors import RecordingInvalid
+from vertex_claude_magic.records.journal.calls import Kept
+from vertex_claude_magic.records.recorded_reply import read_tape
+from vertex_claude_magic.text import quote
+
+__all__ = ["MOST_RECORDS", "read_counts", "read_records", "write_records"]
+
+_FORMAT = "vertex_claude_magic recording"
+_VERSION = 1
+_ABOUT = (
+    "Questions and answers of a notebook, kept by vertex_claude_magic. A text of several lines stands in $lines, an "
+    "attachment for its SHA-256. Answers from 'emulator' or 'local' came from a program on a machine, not from Claude."
+)
+MOST_RECORDS = 10_000
+_SOURCES = frozenset({"vertex", "gateway", "local", "emulator"})
+_DATE = "%Y-%m-%dT%H:%M:%SZ"
+# Tool schemas are the deepest that anybody writes; far below what Python and JSON readers can take.
+_DEEPEST = 100
+_DIGEST = re.compile(r"[0-9a-f]{64}")
+_ESCAPED = re.compile(r"\$+lines")
+_SURROGATE = re.compile("[\ud800-\udfff]")
+
+
+def write_records(records: list[Kept], counts: Mapping[str, int] | None = None) -> str:
+    r"""Return the text of a recording: answers, and input tokens by the digest of the request that they belong to.
+
+    >>> text = write_records([Kept(canonical={"model": "m", "body": {}}, answer={}, asked="m", source="vertex",
+    ...     recorded="2026-11-26T20:00:00Z")])
+    >>> read_records(text)[0].recorded
+    '2026-11-26T20:00:00Z'
+    """
+    listed = [
+        {
+            "recorded": kept.recorded,
+            "from": kept.source,
+            "asked": kept.asked,
+            "request": _lines(kept.canonical),
+            "answer": _lines(kept.answer),
+        }
+        for kept in records
+    ]
+    whole = {
+        "format": _FORMAT,
+        "version": _VERSION,
+        "about": _ABOUT,
+        "records": listed,
+        "counts": dict(counts or {}),
+    }
+    text = json.dumps(whole, ensure_ascii=False, allow_nan=False, indent=1) + "\n"
+    return _SURROGATE.sub(lambda found: f"\\u{ord(found[0]):04x}", _PACE.sub(_one_line, text))
+
+
+# Hundreds of numbers, which nobody reads one below the other.
+_PACE = re.compile(r'"pace": \[[\s\d,\[\]]*\]')
+
+
+def _one_line(found: re.Match[str]) -> str:
+    return "".join(found[0].split()).replace(":", ": ", 1)
+
+
+def read_records(text: str) -> list[Kept]:
+    """Read the text of a recording.
+
+    Raises:
+        RecordingInvalid: it is none; the message names the record and the field.
+    """
+    whole = _whole(text)
+    records = whole.get("records")
+    if not isinstance(records, list) or len(records) > MOST_RECORDS:
+        raise _invalid(f"holds no list of at most {MOST_RECORDS:,} records")
+    return [_record(number, record) for number, record in enumerate(records, start=1)]
+
+
+def read_counts(text: str) -> dict[str, int]:
+    """Read the input tokens that a recording knows, by the digest of the request.
+
+    Raises:
+        RecordingInvalid: it is no recording, or a number is none.
+    """
+    counts = _whole(text).get("counts", {})
+    fits = isinstance(counts, Mapping) and len(counts) <= MOST_RECORDS
+    if not fits or not all(_DIGEST.fullmatch(key) and type(n) is int and n >= 0 for key, n in counts.items()):
+        raise _invalid("has counts that are not whole numbers by digests")
+    return dict(counts)
+
+
+def _whole(text: str) -> Mapping[str, Any]:
+    try:
+        whole = json.loads(text, parse_constant=_no_number, object_pairs_hook=_unique)
+    except (ValueError, RecursionError) as failure:
+        raise _invalid(f"is not JSON ({quote(str(failure), 80)})") from None
+    if not isinstance(whole, Mapping) or whole.get("format") != _FORMAT:
+        raise _invalid(f"does not say that it is one ({_FORMAT!r})")
+    if whole.get("version") != _VERSION:
+        raise _invalid(
+            f"has the version {quote(repr(whole.get('version')), 40)}, and this package reads {_VERSION}"
+        )
+    return whole
+
+
+def _no_number(text: str) -> None:
+    raise ValueError(f"{text} is no JSON number")
+
+
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    # Of two values under one name a reviewer may read the one that does not count.
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        raise ValueError("a name stands twice in one object")
+    return found
+
+
+def _invalid(why: str) -> RecordingInvalid:
+    return RecordingInvalid(
+        f"The recording {why}.", cure="Take the file from where it came, or record it again."
+    )
+
+
+def _record(number: int, record: Any) -> Kept:
+    try:
+        plain = _joined(record)
+        request = plain["request"]
+        fits = (
+            isinstance(request["body"], Mapping)
+            and isinstance(request["model"], str)
+            and isinstance(plain["asked"], str)
+            and plain["from"] in _SOURCES
+            and bool(datetime.strptime(plain["recorded"], _DATE))  # noqa: DTZ007 - only its form matters
+        )
+    except (KeyError, TypeError, ValueError, RecursionError):
+        fits = False
+    if not fits:
+        raise _invalid(
+            f"has a record (number {number}) without a request, a model, a date or a source that is known"
+        )
+    try:
+        answer = read_tape(plain.get("answer")).as_json()
+    except RecordingInvalid as error:
+        raise _invalid(f"has a record (number {number}) that is no answer: {error.message}") from None
+    kept = {name: request[name] for name in ("model", "beta", "body") if name in request}
+    return Kept(canonical=kept, answer=answer, recorded=plain["recorded"], asked=plain["asked"],
+                source=plain["from"])  # fmt: skip
+
+
+def _lines(value: Any, depth: int = 0) -> Any:
+    """Put texts of several lines into lists of lines; keys that look like our own get one more dollar."""
+    _check_depth(depth)
+    if isinstance(value, str):
+        return {"$lines": value.split("\n")} if "\n" in value else value
+    if isinstance(value, Mapping):
+        return {
+            f"${key}" if _ESCAPED.fullmatch(key) else key: _lines(part, depth + 1)
+            for key, part in value.items()
+        }
+    if isinstance(value, (list, tuple)):
+        return [_lines(part, depth + 1) for part in value]
+    return value
+
+
+def _joined(value: Any, depth: int = 0) -> Any:
+    _check_depth(depth)
+    if isinstance(value, dict):
+        if "$lines" in value:
+            (lines,) = value.values()
+            if not isinstance(lines, list):
+                raise TypeError
+            return "\n".join(lines)
+        return {
+            key[1:] if _ESCAPED.fullmatch(key) else key: _joined(part, depth + 1)
+            for key, part in value.items()
+        }
+    return [_joined(part, depth + 1) for part in value] if isinstance(value, list) else value
+
+
+def _check_depth(depth: int) -> None:
+    if depth > _DEEPEST:
+        raise RecursionError("nested too deeply")

@@ -1,0 +1,59 @@
+"""A rehearsal: a process that answers from records only and notes every question that it is asked.
+
+`vertex-claude notebook check` starts such a kernel and names the file of notes in the environment.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from typing import TYPE_CHECKING, Any
+
+from vertex_claude_magic.errors import ReplayMiss
+from vertex_claude_magic.settings.options import find_setting
+from vertex_claude_magic.settings.origin import current_origin
+
+if TYPE_CHECKING:
+    from vertex_claude_magic.records.sources import Memory
+    from vertex_claude_magic.settings.options import AskOptions
+    from vertex_claude_magic.vertex.request import Request
+
+__all__ = ["REHEARSAL", "is_rehearsal", "note_question", "refusal", "replay_mode"]
+
+REHEARSAL = "VERTEX_CLAUDE_REHEARSAL"
+
+
+def is_rehearsal() -> bool:
+    """Tell whether this process only rehearses, so that no setting of a cell can make it send anything."""
+    return bool(os.environ.get(REHEARSAL))
+
+
+def replay_mode(options: AskOptions) -> str:
+    """Return how a question is replayed; in a rehearsal `only`, whatever the settings are."""
+    return "only" if is_rehearsal() else str(find_setting("replay", options).value)
+
+
+def note_question(request: Request, memory: Memory, *, found: bool) -> None:
+    """Note a question, one JSON object a line; does nothing outside a rehearsal."""
+    path = os.environ.get(REHEARSAL)
+    if not path:
+        return
+    noted: dict[str, Any] = {
+        "cell": current_origin().cell,
+        "digest": request.digest,
+        "found": found,
+        "recording": str(memory.recording.path) if memory.recording is not None else "",
+    }
+    if not found:
+        noted["canonical"] = request.canonical
+    # One write a line, so that the lines of two threads do not mix.
+    with open(path, "a", encoding="utf-8") as file:  # noqa: PTH123 - a path from the environment
+        file.write(json.dumps(noted) + "\n")
+
+
+def refusal() -> ReplayMiss:
+    """Return the error for whatever would leave a rehearsal: a check, a count, a login."""
+    return ReplayMiss(
+        "A rehearsal answers from the recording and sends nothing.",
+        cure="Run the cell outside of vertex-claude notebook check.",
+    )

@@ -1,0 +1,252 @@
+"""What one session keeps, and what it gives back: the settings of journal, replay and limits put to work."""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from vertex_claude_magic import errors
+from vertex_claude_magic.process import at_fork
+from vertex_claude_magic.records.budget import Limits, Tally, asked_speed, count_or_bound, worst_case
+from vertex_claude_magic.records.journal.calls import LOCAL, Call, day_of
+from vertex_claude_magic.records.journal.journal import journal_at
+from vertex_claude_magic.records.journal.location import OFF, default_path, is_there
+from vertex_claude_magic.records.journal.upkeep import Keep
+from vertex_claude_magic.records.playback import Playback
+from vertex_claude_magic.records.recorder import Recorder, attempt
+from vertex_claude_magic.records.recording.recording import recording_at
+from vertex_claude_magic.records.recording.rehearsal import replay_mode
+from vertex_claude_magic.records.sources import Memory
+from vertex_claude_magic.settings.options import AskOptions, find_setting, notices_of
+from vertex_claude_magic.settings.origin import current_origin, session_id
+from vertex_claude_magic.text import quote_path
+from vertex_claude_magic.vertex.digest import attachments
+from vertex_claude_magic.vertex.provenance import answered_by
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from vertex_claude_magic.models.catalog import Catalog
+    from vertex_claude_magic.records.journal.journal import Journal
+    from vertex_claude_magic.records.recording.recording import Recording
+    from vertex_claude_magic.records.sources import Found
+    from vertex_claude_magic.vertex.request import Request
+
+__all__ = ["Keeping", "journal_of", "limits_of", "memory_of", "missing_recording"]
+
+
+def journal_of(options: AskOptions) -> Journal | None:
+    """Return the journal that the settings name, None where it is off."""
+    named = str(find_setting("journal", options).value or "")
+    if named.strip().lower() == OFF:
+        return None
+    return journal_at(_path(named) if named else default_path())
+
+
+def _path(named: str) -> Path:
+    # Where nobody has such a home, the tilde is a name like any other.
+    return Path(os.path.expanduser(named))  # noqa: PTH111 - the other way raises
+
+
+def memory_of(options: AskOptions) -> Memory:
+    """Return where a question with these options may find its answer, and where it is kept.
+
+    Raises:
+        OptionError: there is no such way to replay.
+    """
+    recording = find_setting("recording", options).value
+    return Memory(
+        mode=replay_mode(options),
+        journal=journal_of(options),
+        recording=recording_at(_path(str(recording))) if recording else None,
+        errors=options.replay_errors,
+    )
+
+
+def missing_recording(options: AskOptions) -> str:
+    """Return one line that says that the recording which is set is not there, empty if it is or none is set."""
+    named = find_setting("recording", options)
+    if not named.value:
+        return ""
+    path = _path(str(named.value)).absolute()
+    if path.is_file():
+        return ""
+    by = f" (from {named.origin})" if named.origin.isupper() else ""
+    where = f"The recording {quote_path(str(path))}{by}"
+    if path.exists():
+        return f"{where} is a folder. Name a file, such as lesson.claude."
+    if find_setting("replay", options).value == "only":
+        return f"{where} does not exist, so --replay only has nothing to answer from. Check the path."
+    return f"{where} does not exist yet. Check the path if it should; otherwise the first answer creates it."
+
+
+def limits_of(options: AskOptions) -> Limits:
+    """Return the limits that the user set, in USD."""
+    return Limits(call=options.max_cost, session=options.max_session_cost, day=options.max_daily_cost)
+
+
+class Keeping:
+    """The records and sums of one session.
+
+    Args:
+        clock: Seconds since 1970 (UTC).
+    """
+
+    def __init__(self, clock: Callable[[], float] = time.time) -> None:
+        self.tally = Tally()
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._notices: list[str] = []
+        self._said: set[str] = set()
+        at_fork(self, child=Keeping._begin_anew)
+
+    def _begin_anew(self) -> None:
+        self._lock, self._notices = threading.Lock(), []
+
+    def _tell(self, notice: str, once: bool) -> None:
+        with self._lock:
+            if not once or notice not in self._said:
+                self._notices.append(notice)
+            self._said.add(notice)
+
+    def notices(self, options: AskOptions) -> tuple[str, ...]:
+        """Return what the user should know of settings, journal and recording and was not told yet."""
+        for notice in notices_of(options):
+            self._tell(notice, once=True)
+        journal = journal_of(options)
+        with self._lock:
+            told, self._notices = self._notices, []
+        return (*told, *(journal.notices() if journal is not None else ()))
+
+    def play(
+        self, request: Request, options: AskOptions, memory: Memory, found: Found, clock: Callable[[], float]
+    ) -> Playback:
+        """Note that a recorded answer is given again, and return it as something that arrives."""
+        call = self._call(request, options, most=0.0)
+        if memory.journal is not None:
+            memory.journal.replayed(call, found.kept.call, error=found.tape.error is not None)
+        if memory.recording is not None and not found.recorded:
+            # What the journal knew belongs to the notebook all the same.
+            attempt(partial(self._take_over, memory.recording, call, found), self._tell)
+        paced = find_setting("replay_pace", options).value != "instant"
+        return Playback(found.tape, paced=paced, message_id=found.kept.message_id,
+                        request_id=found.kept.request_id, clock=clock)  # fmt: skip
+
+    def _take_over(self, recording: Recording, call: Call, found: Found) -> None:
+        recording.add(call.key, found.kept, call.origin)
+        where = quote_path(str(recording.path))
+        self._tell(f"This answer was in the journal; it is now in the recording {where} too.", False)
+
+    def recorder(
+        self,
+        request: Request,
+        options: AskOptions,
+        memory: Memory,
+        catalog: Catalog,
+        count: Callable[[Request], int],
+    ) -> Recorder:
+        """Check the limits of a question that is about to be sent, and return what keeps it.
+
+        Args:
+            request: The request.
+            options: Its options.
+            memory: Where it is kept.
+            catalog: The model table.
+            count: Counts its input tokens; called only where there is a limit.
+
+        Raises:
+            CostLimitExceeded: it could cross a limit.
+        """
+        limits = limits_of(options)
+        tokens, _ = count_or_bound(request, catalog, count if limits else None)
+        most = worst_case(request, catalog, tokens)
+        _check_call(most, limits.call)
+        call = self._call(request, options, most=most)
+        held = self.tally.hold(most, local=call.source in LOCAL, limit=limits.session)
+        output = request.body.get("max_tokens")
+        keep = Keep(days=_whole(options, "journal_days"), megabytes=_whole(options, "journal_megabytes"))
+        recorder = Recorder(
+            call=call,
+            memory=memory,
+            tally=self.tally,
+            held=held,
+            catalog=catalog,
+            max_tokens=output if isinstance(output, int) else 0,
+            speed=asked_speed(request),
+            keep=keep,
+            tell=self._tell,
+            clock=self._clock,
+        )
+        if limits.day is not None:
+            self._reserve_day(recorder, limits.day)
+        return recorder
+
+    def keep_count(self, memory: Memory, request: Request, tokens: int) -> None:
+        """Keep the exact input tokens of a request in the recording, for whoever replays it without a network."""
+        if memory.recording is not None:
+            attempt(partial(memory.recording.add_count, request.digest, tokens), self._tell)
+
+    def spent_today(self, options: AskOptions, *, local: bool) -> float | None:
+        """Return what today's calls of all notebooks came to in USD, None where the journal cannot tell."""
+        journal = journal_of(options)
+        if journal is None or not is_there(journal.path):
+            return None
+        try:
+            spent = journal.spent(day_of(self._clock()), local=local)
+        except errors.JournalError:
+            return None
+        return None if spent.unknown else spent.usd
+
+    def _reserve_day(self, recorder: Recorder, limit: float) -> None:
+        try:
+            if recorder.memory.journal is not None:
+                recorder.begin(day_limit=limit)
+                return
+            why, cure = "the journal is off.", "Switch the journal on, or lift max_daily_cost."
+        except errors.JournalError as error:
+            why, cure = error.message, f"{error.cure} Or lift max_daily_cost."
+        except BaseException:
+            self.tally.settle(recorder.held, 0.0)
+            raise
+        self.tally.settle(recorder.held, 0.0)
+        raise errors.CostLimitExceeded(f"What was spent today cannot be told: {why}", cure=cure)
+
+    def _call(self, request: Request, options: AskOptions, *, most: float | None) -> Call:
+        return Call(
+            at=self._clock(),
+            session=session_id(),
+            origin=current_origin(),
+            key=request.digest,
+            canonical=request.canonical,
+            attachments=attachments(request.body),
+            asked=str(find_setting("model", options).value),
+            model=request.model,
+            region=request.region,
+            project=request.project,
+            source=answered_by(request.url),
+            cost_most=most,
+        )
+
+
+def _check_call(most: float | None, limit: float | None) -> None:
+    if limit is None:
+        return
+    if most is None:
+        raise errors.CostLimitExceeded(
+            "What this question may cost is not known (no price in the table, or tools that the service runs itself), "
+            "so it may cross --max-cost.",
+            cure="Add prices with models_file, ask without such tools, or leave --max-cost out.",
+        )
+    if most > limit:
+        raise errors.CostLimitExceeded(
+            f"This question may cost up to ${most:.4f} (an estimate), more than --max-cost {limit:g}.",
+            cure="Lower --max-tokens, shorten the prompt, or raise --max-cost.",
+        )
+
+
+def _whole(options: AskOptions, name: str) -> int:
+    return int(find_setting(name, options).value)

@@ -1,0 +1,190 @@
+"""Where a question may find its answer without being asked: a recording first, then the journal."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from vertex_claude_magic.errors import CredentialsNotFound, JournalError, OptionError, ReplayMiss
+from vertex_claude_magic.records.recorded_reply import read_tape
+from vertex_claude_magic.records.recording.difference import differences, nearest
+from vertex_claude_magic.settings.options import REPLAY_MODES
+from vertex_claude_magic.text import quote, quote_path
+from vertex_claude_magic.vertex.endpoint import is_loopback
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from vertex_claude_magic.records.journal.calls import Kept
+    from vertex_claude_magic.records.journal.journal import Journal
+    from vertex_claude_magic.records.recorded_reply import Tape
+    from vertex_claude_magic.records.recording.recording import Recording
+    from vertex_claude_magic.vertex.request import Request
+
+__all__ = ["Found", "Memory"]
+
+_SHOWN_PARTS = 4
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Found:
+    """An answer that was given before: the record, its tape, and whether it stands in a recording."""
+
+    kept: Kept
+    tape: Tape
+    recorded: bool
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Memory:
+    """The records that one question may be answered from.
+
+    Args:
+        mode: "off", "auto", "only" or "refresh".
+        journal: The journal, None where it is off.
+        recording: The recording, None where none is named.
+        errors: Whether an error that is recorded counts as an answer.
+
+    Raises:
+        OptionError: the mode is none of these.
+    """
+
+    mode: str = "off"
+    journal: Journal | None = None
+    recording: Recording | None = None
+    errors: bool = False
+
+    def __post_init__(self) -> None:
+        if self.mode not in REPLAY_MODES:
+            raise OptionError(
+                f"{quote(self.mode, 40)!r} is no way to replay.", cure=f"Use {', '.join(REPLAY_MODES)}."
+            )
+
+    @property
+    def answers(self) -> bool:
+        """Whether a question may be answered from here at all."""
+        return self.mode in {"auto", "only"}
+
+    @property
+    def _recording_alone(self) -> bool:
+        # What the journal of this machine knows would hide what the recording lacks on every other one.
+        return self.mode == "only" and self.recording is not None
+
+    def look(self, request: Request, *, take: bool = False) -> Found | None:
+        """Return the answer to give again, or None; `take` turns to the next repeat.
+
+        Raises:
+            JournalError: the recording cannot be read, or in the mode "only" the journal.
+        """
+        if self.recording is not None:
+            kept = self.recording.find(request.digest, errors=self.errors, take=take)
+            if kept is not None:
+                return Found(kept=kept, tape=read_tape(kept.answer), recorded=True)
+        return self._in_journal(request, take=take)
+
+    def _in_journal(self, request: Request, *, take: bool) -> Found | None:
+        if self.journal is None or self._recording_alone:
+            return None
+        # Whoever asks Google must not be given the answer of an emulator for Claude's.
+        local = self.mode == "only" or is_loopback(request.url)
+        try:
+            kept = self.journal.find(request.digest, errors=self.errors, local=local, take=take)
+            return None if kept is None else Found(kept=kept, tape=read_tape(kept.answer), recorded=False)
+        except JournalError as error:
+            if self.mode == "only":
+                raise
+            self.journal.tell(str(error))
+            return None
+
+    def counted(self, request: Request) -> int | None:
+        """Return the input tokens of a request if the recording knows them, None if they may be asked for.
+
+        Raises:
+            ReplayMiss: they are not known, and nothing may be sent.
+        """
+        known = None
+        if self.answers:
+            if self.recording is not None:
+                known = self.recording.counted(request.digest)
+            if known is None:
+                found = self.look(request)
+                known = _input_tokens(found.tape) if found is not None else None
+        if known is None and self.mode == "only":
+            raise ReplayMiss(
+                "How many tokens this has is not recorded, and --replay only sends nothing.", cure=_CURE
+            )
+        return known
+
+    def meant(self, alias: str) -> tuple[str, ...]:
+        """Return the models that an alias meant when the recording was made."""
+        return self.recording.meant(alias) if self.recording is not None else ()
+
+    @contextmanager
+    def missed_without_login(self, request: Request | None = None) -> Iterator[None]:
+        """Where records may answer, raise a miss in place of the error that there are no credentials."""
+        try:
+            yield
+        except CredentialsNotFound:
+            if not self.answers:
+                raise
+            raise self.miss_without_login(request) from None
+
+    def miss_without_login(self, request: Request | None) -> ReplayMiss:
+        """Return the error for a question that is not recorded, and for which there are no credentials."""
+        found = self.miss(request) if request is not None else None
+        what = found.message if found is not None else "How many tokens this has is not recorded."
+        return ReplayMiss(
+            f"{what.replace(_SENDS_NOTHING, '')} There are no Google credentials to ask with.",
+            cure="Change it back to what is recorded, or log in to send it: gcloud auth application-default login",
+            details=dict(found.details) if found is not None else {},
+        )
+
+    def miss(self, request: Request) -> ReplayMiss:
+        """Return the error that says that nothing is recorded for a request, and how the nearest record differs."""
+        candidates = self.recording.all() if self.recording is not None else []
+        if self.journal is not None and not self._recording_alone:
+            candidates += self.journal.recent()
+        kept = nearest(request.canonical, candidates)
+        if kept is None:
+            return ReplayMiss(f"Nothing is recorded {self._where()}{_SENDS_NOTHING}.", cure=_CURE)
+        parts = differences(request.canonical, kept.canonical)
+        if not parts:
+            # The same request, answered by an error or by a server on this machine.
+            return ReplayMiss(
+                "For this request only an error is recorded.", cure=f"Set replay_errors, or: {_CURE}"
+            )
+        more = f" and {len(parts) - _SHOWN_PARTS} more" if len(parts) > _SHOWN_PARTS else ""
+        listed = "; ".join(parts[:_SHOWN_PARTS])
+        return ReplayMiss(
+            f"Nothing is recorded for this request. The nearest ({kept.recorded[:10]}) differs in {listed}{more}.",
+            cure=_CURE,
+            details={"differences": parts, "recorded": kept.recorded},
+        )
+
+    def _where(self) -> str:
+        places = [f"in {quote_path(str(self.recording.path))}"] if self.recording is not None else []
+        return " or ".join([*places, *self._also()]) or "anywhere"
+
+    def _also(self) -> list[str]:
+        return ["in the journal"] if self.journal is not None and not self._recording_alone else []
+
+
+def _input_tokens(tape: Tape) -> int | None:
+    """Return the input tokens that the service counted for an answer, None where it did not say.
+
+    The input is what was read anew, written to the cache and read from it ("Prompt caching", Claude docs, 2026).
+    Where the service ran tools itself, its figure includes their results and is no count of the request.
+    """
+    if any(block.get("type") == "server_tool_use" for block in tape.content):
+        return None
+    parts = [tape.usage.get(name) for name in _INPUT]
+    counted = [part for part in parts if type(part) is int and part >= 0]
+    return sum(counted) or None
+
+
+_INPUT = ("input_tokens", "cache_creation_input_tokens", "cache_read_input_tokens")
+_SENDS_NOTHING = ", and --replay only sends nothing"
+
+
+_CURE = "Ask with --replay auto to send it and keep the answer, or change it back."

@@ -1,0 +1,213 @@
+"""What was asked and what it came to: the rows of the journal summed for people, and the session's own sums.
+
+Every sum in USD is an estimate from the price table; the bill is Google's.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from vertex_claude_magic.errors import JournalError
+from vertex_claude_magic.records.journal.database import journal_error
+from vertex_claude_magic.records.journal.ledger import Spent
+from vertex_claude_magic.records.journal.location import file_bytes
+from vertex_claude_magic.records.session_records import journal_of
+from vertex_claude_magic.settings.options import AskOptions, find_setting
+from vertex_claude_magic.settings.origin import session_id
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+    from datetime import date
+
+    from vertex_claude_magic.records.budget import Tally
+    from vertex_claude_magic.records.journal.journal import Journal
+    from vertex_claude_magic.records.journal.ledger import UsageRow
+
+__all__ = ["GROUPS", "JournalState", "Sum", "Usage", "amount", "size", "sums", "total", "usage_of"]
+
+GROUPS = ("day", "model", "notebook")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Sum:
+    """What several calls came to.
+
+    `input_tokens` counts all tokens of the prompts, of which `cached_tokens` were read from the cache.
+    Costs are USD: `cost` of the calls whose cost is known, `open_cost` the most that stopped and unfinished
+    ones may have cost beside it, `saved` what replayed answers would have cost; `unknown` counts calls
+    without a known price.
+    """
+
+    name: str
+    calls: int = 0
+    failed: int = 0
+    replayed: int = 0
+    input_tokens: int = 0
+    cached_tokens: int = 0
+    output_tokens: int = 0
+    cost: float = 0.0
+    open_cost: float = 0.0
+    unknown: int = 0
+    saved: float = 0.0
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class JournalState:
+    """Where the journal is, its size in bytes, and how many days it keeps."""
+
+    path: str
+    size: int
+    days: int
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Usage:
+    """The usage of some days, and what has been spent in USD where a limit may stand against it.
+
+    `since` and `until` are days (YYYY-MM-DD), `since` empty for the whole session.
+    `problem` says why the journal could not tell. `session` is what this session's questions came to by
+    its own sums, stopped ones at their worst case, infinite where a price is not known; `session_local` is
+    what a server on this machine answered. `today` comes from the journal, for all notebooks.
+    """
+
+    rows: Sequence[UsageRow] = ()
+    since: str
+    until: str
+    this_session: bool
+    session: float
+    session_local: float
+    session_limit: float | None
+    today: Spent | None = None
+    today_limit: float | None
+    journal: JournalState | None = None
+    problem: str = ""
+
+
+def amount(usd: float) -> str:
+    """Return USD as people read them in a column: four decimals, and more where those would show nothing.
+
+    >>> amount(1234.5), amount(0.0), amount(0.000097)
+    ('1,234.5000', '0', '0.000097')
+    """
+    if math.isinf(usd):
+        return "not known"
+    if usd < 1e-7:
+        return "<0.0000001" if usd > 0 else "0"
+    decimals = 4 if usd >= 0.0001 else 1 - math.floor(math.log10(usd))
+    return f"{usd:,.{decimals}f}"
+
+
+def size(count: int) -> str:
+    """Return bytes as people read them, in kB (10^3) or MB (10^6).
+
+    >>> size(70), size(40_960), size(1_250_000)
+    ('70 bytes', '41 kB', '1.2 MB')
+    """
+    if count < 1_000:
+        return f"{count} bytes"
+    return f"{count / 1e3:,.0f} kB" if count < 1_000_000 else f"{count / 1e6:,.1f} MB"
+
+
+def total(rows: Iterable[UsageRow], name: str) -> Sum:
+    """Return the sum of rows.
+
+    >>> total([], "all").calls
+    0
+    """
+    rows = list(rows)
+    return Sum(
+        name=name,
+        calls=sum(row.calls for row in rows),
+        failed=sum(row.failed for row in rows),
+        replayed=sum(row.replayed for row in rows),
+        input_tokens=sum(row.input_tokens + row.cache_write_tokens + row.cache_read_tokens for row in rows),
+        cached_tokens=sum(row.cache_read_tokens for row in rows),
+        output_tokens=sum(row.output_tokens for row in rows),
+        cost=sum(row.cost for row in rows),
+        open_cost=sum(row.open_cost for row in rows),
+        unknown=sum(row.unknown for row in rows),
+        saved=sum(row.saved for row in rows),
+    )
+
+
+def sums(rows: Iterable[UsageRow], by: str, most: int = 31) -> list[Sum]:
+    """Return a sum for each day, model or notebook: the newest day first, else the dearest first.
+
+    Args:
+        rows: Rows of the journal.
+        by: "day", "model" or "notebook".
+        most: How many to return; the last one sums the rest.
+    """
+    groups: dict[str, list[UsageRow]] = {}
+    for row in rows:
+        groups.setdefault(str(getattr(row, by)), []).append(row)
+    found = {name: total(group, name) for name, group in groups.items()}
+    if by == "day":
+        names = sorted(found, reverse=True)
+    else:
+        names = sorted(
+            found, key=lambda name: (-found[name].cost - found[name].open_cost, -found[name].calls, name)
+        )
+    if len(names) <= most:
+        return [found[name] for name in names]
+    rest = [row for name in names[most - 1 :] for row in groups[name]]
+    return [*(found[name] for name in names[: most - 1]), total(rest, f"{len(names) - most + 1:,} more")]
+
+
+def usage_of(
+    options: AskOptions, tallies: Iterable[Tally], *, today: date, days: int | None, this_session: bool
+) -> Usage:
+    """Return the usage of the last days, or of this session; a journal that cannot tell is no error.
+
+    Args:
+        options: The settings.
+        tallies: The sums of this session.
+        today: The day on the user's own clock.
+        days: How many days, today included; None for as many as the journal keeps.
+        this_session: Whether only this session counts.
+    """
+    kept = int(find_setting("journal_days", options).value)
+    tallies = list(tallies)
+    usage = Usage(
+        since="" if this_session and days is None else _first_day(today, days or kept),
+        until=today.isoformat(),
+        this_session=this_session,
+        session=sum(tally.spent(local=False) for tally in tallies),
+        session_local=sum(tally.spent(local=True) for tally in tallies),
+        session_limit=options.max_session_cost,
+        today_limit=options.max_daily_cost,
+    )
+    journal = journal_of(options)
+    return replace(usage, problem=_off(options)) if journal is None else _with_journal(usage, journal, kept)
+
+
+def _first_day(today: date, days: int) -> str:
+    # No day is before the year 1.
+    return (today - timedelta(days=min(days, today.toordinal()) - 1)).isoformat()
+
+
+def _off(options: AskOptions) -> str:
+    place = find_setting("journal", options).origin
+    cure = "Take it out of %config ClaudeMagics.journal." if place == "setting" else f"Unset {place}."
+    return f"The journal is off, so only this session's own sums are known. {cure}"
+
+
+def _with_journal(usage: Usage, journal: Journal, kept: int) -> Usage:
+    state = JournalState(path=str(journal.path), size=file_bytes(journal.path), days=kept)
+    try:
+        rows, today = _read(journal, usage)
+    except (JournalError, OSError) as error:
+        return replace(usage, problem=str(journal_error(journal.path, error)))
+    return replace(usage, rows=tuple(rows), today=today, journal=state)
+
+
+def _read(journal: Journal, usage: Usage) -> tuple[list[UsageRow], Spent]:
+    if not journal.path.exists():
+        # It is made when the first question is asked.
+        return [], Spent()
+    session = session_id() if usage.this_session else ""
+    rows = journal.usage(since=usage.since, session=session)
+    return rows, journal.spent(usage.until, local=False)

@@ -1,1 +1,0 @@
-"""Python objects as content blocks of a prompt: each kind of value in a room of its own."""

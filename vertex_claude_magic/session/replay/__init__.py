@@ -1,1 +1,0 @@
-"""Answers that came before: how they are kept, found again and played."""

@@ -1,0 +1,88 @@
+"""Values of environment variables as they are meant, and what to say of those that are not quite right.
+
+Nothing here quotes a value: a variable may hold a secret that was pasted into the wrong one.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import unicodedata
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+from vertex_claude_magic.text import trimmed
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+__all__ = ["environment_notices", "with_version"]
+
+_LOCATION = re.compile(r"[a-z][a-z0-9-]{1,30}")
+_READ = (
+    "ANTHROPIC_VERTEX_PROJECT_ID",
+    "GOOGLE_CLOUD_PROJECT",
+    "CLOUD_ML_REGION",
+    "ANTHROPIC_VERTEX_BASE_URL",
+    "GOOGLE_APPLICATION_CREDENTIALS",
+    "VERTEX_CLAUDE_JOURNAL",
+    "VERTEX_CLAUDE_REPLAY",
+    "VERTEX_CLAUDE_RECORDING",
+)
+
+
+def with_version(base_url: str) -> str:
+    """Return a base URL with the version that every method of the service begins with, where it has no path at all.
+
+    >>> with_version("https://us-east5-aiplatform.googleapis.com"), with_version("http://127.0.0.1:8000/v1/")
+    ('https://us-east5-aiplatform.googleapis.com/v1', 'http://127.0.0.1:8000/v1/')
+    """
+    try:
+        bare = not urlsplit(base_url).path.strip("/") and "://" in base_url
+    except ValueError:
+        return base_url
+    return f"{base_url.rstrip('/')}/v1" if bare else base_url
+
+
+def environment_notices(
+    base_url: str | None, *, region_is_default: bool, environment: Mapping[str, str] | None = None
+) -> tuple[str, ...]:
+    """Return what to say of the environment and the base URL, a line each.
+
+    Args:
+        base_url: The base URL as it was set, None if none is.
+        region_is_default: Whether nothing names a location.
+        environment: The variables; those of this process if not given.
+
+    >>> environment_notices("http://127.0.0.1:8000", region_is_default=False, environment={})
+    ('The base URL has no /v1 at its end; it was added.',)
+    >>> environment_notices(None, region_is_default=False, environment={"CLOUD_ML_REGION": "eu\\n"})
+    ('CLOUD_ML_REGION has a line feed around its value; it was left out.',)
+    """
+    known = os.environ if environment is None else environment
+    notices = [
+        f"{name} has a {_named(known[name])} around its value; it was left out."
+        for name in _READ
+        if known.get(name) and trimmed(known[name]) != known[name]
+    ]
+    location = trimmed(known.get("GOOGLE_CLOUD_LOCATION", ""))
+    if region_is_default and location not in {"", "global"}:
+        shown = f" ({location})" if _LOCATION.fullmatch(location) else ""
+        notices.append(
+            f"GOOGLE_CLOUD_LOCATION{shown} is not used: the location is global. "
+            "To ask there, set CLOUD_ML_REGION or --region."
+        )
+    if base_url:
+        if with_version(base_url) != base_url:
+            notices.append("The base URL has no /v1 at its end; it was added.")
+        elif not base_url.rstrip("/").endswith("/v1"):
+            notices.append("The base URL does not end in /v1; most gateways need it.")
+    return tuple(notices)
+
+
+def _named(value: str) -> str:
+    """Return the name of the first character that does not belong to a value."""
+    whole = trimmed(value)
+    odd = next(letter for letter in value.replace(whole, "", 1))
+    name = {"\n": "line feed", "\r": "carriage return", "\t": "tab", " ": "blank"}.get(odd)
+    return name or unicodedata.name(odd, f"character U+{ord(odd):04X}").lower()

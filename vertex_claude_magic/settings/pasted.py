@@ -1,0 +1,76 @@
+"""A secret in place of a setting: people paste a key into the wrong variable, and no error may show it to others."""
+
+from __future__ import annotations
+
+from vertex_claude_magic.errors import OptionError
+from vertex_claude_magic.prompts.secrets import find_secret
+
+__all__ = ["refuse_pasted"]
+
+# How keys and tokens begin, also those that are too short or too cut for the forms of `secret_scan`.
+_BEGINNINGS = {
+    "-----BEGIN": "a private key",
+    "ya29.": "a Google access token",
+    "1//0": "a Google refresh token",
+    "AIza": "a Google API key",
+    "GOCSPX-": "a Google client secret",
+    "sk-ant-": "an Anthropic key",
+    "eyJ": "a signed web token",
+    "Bearer ": "an access token",
+    "{": "JSON, as in a credentials file",
+}
+_AROUND = " \t\r\n\"'\N{NO-BREAK SPACE}\N{ZERO WIDTH NO-BREAK SPACE}\N{ZERO WIDTH SPACE}"
+# What the user writes there goes to the model, and has a check of its own before it does (`secret_scan`).
+_FREE_TEXT = frozenset({"system"})
+_PATHS = frozenset({"journal", "recording", "models_file"})
+# Names of projects, models, locations and hosts are shorter (RFC 1035: 253 letters of a host), and have no line ends.
+_LONGEST = 300
+_WANTED = {
+    "project": "the id of a Google Cloud project",
+    "region": "a location such as global or us-east5",
+    "model": "a model id or an alias",
+    "base_url": "an https address that ends in /v1",
+    **dict.fromkeys(_PATHS, "the path of a file"),
+}
+
+
+def refuse_pasted(name: str, value: object, origin: str = "") -> None:
+    """Refuse the value of a setting that seems to be a secret; the error holds nothing of the value.
+
+    Args:
+        name: The setting, such as "project".
+        value: What it holds; only text is looked at.
+        origin: The environment variable that gave it, or nothing.
+
+    Raises:
+        OptionError: the value seems to be a key, a token or the content of a credentials file.
+
+    >>> refuse_pasted("project", "my-project")
+    >>> refuse_pasted("project", "ya29.invented", "GOOGLE_CLOUD_PROJECT")
+    Traceback (most recent call last):
+    vertex_claude_magic.errors.OptionError: GOOGLE_CLOUD_PROJECT seems to hold a Google access token. ...
+    """
+    if not isinstance(value, str) or name in _FREE_TEXT:
+        return
+    held = _held(value.strip(_AROUND), is_path=name in _PATHS)
+    if held is not None:
+        setting, wanted = origin or name, _WANTED.get(name, "one of its values")
+        raise OptionError(
+            f"{setting} seems to hold {held}.",
+            cure=f"Set it to {wanted}; what it holds now is not shown.",
+            details={"setting": setting, "wanted": wanted},
+        )
+
+
+def _held(bare: str, *, is_path: bool) -> str | None:
+    begins = next((what for start, what in _BEGINNINGS.items() if bare.startswith(start)), None)
+    if begins is not None:
+        return begins
+    found = find_secret(bare)
+    if found is not None:
+        return found[0]
+    if not is_path and (len(bare) > _LONGEST or "\n" in bare):
+        return (
+            "something else, with line ends" if "\n" in bare else f"something else, of {len(bare)} characters"
+        )
+    return None

@@ -1,0 +1,74 @@
+"""Foreign text made fit for one line: no control characters, no home folder, a bounded length."""
+
+from __future__ import annotations
+
+import os
+import re
+
+__all__ = ["message_of", "quote", "quote_path", "trimmed", "without_home"]
+
+# What editors and web pages leave around a value and nobody sees: marks of order, joiners, directions.
+_INVISIBLE = "\ufeff\u200b\u200c\u200d\u200e\u200f\u2060\u00ad"
+_QUOTE_LIMIT = 200
+# Anything that could move the cursor, hide text or reverse it: C0, C1, zero width, bidi, tags, surrogates.
+_UNPRINTABLE = re.compile(
+    "[\x00-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff\ud800-\udfff\U000e0000-\U000e007f]+"
+)
+
+
+def quote(text: str, limit: int = _QUOTE_LIMIT) -> str:
+    """Make foreign text fit for one line of an error: no control characters, at most `limit` characters.
+
+    >>> quote("first\\nsecond \\x1b[31mred")
+    'first second [31mred'
+    >>> quote("x" * 300)[-3:]
+    'xx…'
+    """
+    flat = " ".join(_UNPRINTABLE.sub(" ", text[: limit * 8]).split())
+    return flat if len(flat) <= limit else flat[: limit - 1] + "…"
+
+
+def trimmed(value: str) -> str:
+    """Return a value without the blanks, line ends and invisible characters around it.
+
+    >>> trimmed(" my-project\\n"), trimmed("\\ufeffglobal")
+    ('my-project', 'global')
+    """
+    before = None
+    while before != value:
+        before, value = value, value.strip().strip(_INVISIBLE)
+    return value
+
+
+def quote_path(path: str, limit: int = 160) -> str:
+    """Make a path fit for one line of an error; of a long one the end is shown, which people know it by.
+
+    >>> quote_path("/a/very/long/way/to/key.json", 12)
+    '…to/key.json'
+    """
+    flat = quote(path, max(limit, len(path)))
+    return flat if len(flat) <= limit else f"…{flat[1 - limit :]}"
+
+
+def without_home(path: str, home: str | None = None) -> str:
+    """Return a path with `~` for the user's home folder: notebooks are passed on, and it names who made them.
+
+    >>> without_home("/home/me/a.ipynb", home="/home/me"), without_home("/home/meg/a.ipynb", home="/home/me")
+    ('~/a.ipynb', '/home/meg/a.ipynb')
+    """
+    folder = home if home is not None else os.path.expanduser("~")  # noqa: PTH111 - pathlib raises without a home
+    if not folder.strip("/~\\"):
+        return path
+    return re.sub(rf"(?<![\w.-]){re.escape(folder)}(?![\w.-])", "~", path)
+
+
+def message_of(error: BaseException) -> str:
+    """Return what an exception of the user's own says; even that may fail.
+
+    >>> message_of(ValueError("no"))
+    'no'
+    """
+    try:
+        return str(error)
+    except Exception:  # noqa: BLE001 - its message may raise anything
+        return "(no message)"

@@ -1,0 +1,286 @@
+"""What an administrator asks of Vertex AI: the publisher's model list, a model's configuration, operations.
+
+The methods are those of the v1beta1 REST reference of Vertex AI (Google Cloud docs, 2026-11):
+`publishers.models.list`, `fetchPublisherModelConfig`, `setPublisherModelConfig` and `operations.get`. They
+go to the host of the chosen location, through the same transport as questions.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, NoReturn, Protocol
+
+from vertex_claude_magic import errors
+from vertex_claude_magic.text import quote
+from vertex_claude_magic.vertex.endpoint import base_url_of, check_location, model_path
+from vertex_claude_magic.vertex.request import Request
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+__all__ = ["Admin", "Call", "ListedModel", "Place"]
+
+Config = Mapping[str, Any]
+
+_OPERATION_NAME = re.compile(r"projects/[A-Za-z0-9._:-]+(?:/[A-Za-z0-9._@:-]+)*/operations/[A-Za-z0-9._-]+")
+_MOST_PAGES = 50
+_PAGE_SIZE = 100
+# Seconds between two looks at an operation: the first wait, its growth, the longest.
+_FIRST_LOOK, _GROWTH, _LONGEST_LOOK = 1.0, 1.5, 10.0
+_DENIED_CODE = 7  # PERMISSION_DENIED of google.rpc.Code
+_NONE: Mapping[str, str] = MappingProxyType({})
+_NO_HOST_FOR_LISTS = frozenset({404, 501})
+
+
+class Call(Protocol):
+    """Sends a request and returns its answer as JSON; `retry` says whether it may be sent again."""
+
+    def __call__(self, request: Request, *, retry: bool = True) -> Any:
+        """Send it, and wait for the answer."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Place:
+    """One model in one location of one project: what a configuration belongs to.
+
+    `base_url` is another host than Google's, such as an emulator; it ends in `/v1`.
+    """
+
+    project: str
+    region: str
+    model: str = ""
+    base_url: str | None = None
+
+    @property
+    def api(self) -> str:
+        """The base URL of the API version that has these methods.
+
+        >>> Place(project="p", region="eu").api
+        'https://aiplatform.eu.rep.googleapis.com/v1beta1'
+        """
+        base = (self.base_url or base_url_of(check_location(self.region))).rstrip("/")
+        if not base.endswith("/v1"):
+            raise errors.OptionError(
+                "The base URL does not end in /v1, so the address of this method cannot be told from it.",
+                cure="Set base_url to an address that ends in /v1, or take it away.",
+            )
+        return f"{base}beta1"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ListedModel:
+    """One entry of the publisher's list: the model's name, its version ("default" for none), its launch stage."""
+
+    name: str
+    version: str
+    stage: str
+
+    @property
+    def id(self) -> str:
+        """The id as a request names it.
+
+        >>> ListedModel(name="claude-sonnet-4-5", version="20250929", stage="GA").id
+        'claude-sonnet-4-5@20250929'
+        """
+        return self.name if self.version in {"", "default"} else f"{self.name}@{self.version}"
+
+
+class Admin:
+    """Asks and sets, one request at a time.
+
+    Args:
+        call: Sends a request and returns its answer as JSON.
+        place: What it is about.
+        clock: Seconds that never run backwards.
+        pause: Waits for so many seconds; raises `ClaudeInterrupt` if the user stops it.
+    """
+
+    def __init__(
+        self, call: Call, place: Place, *, clock: Callable[[], float], pause: Callable[[float], None]
+    ) -> None:
+        self.place = place
+        self._call = call
+        self._clock = clock
+        self._pause = pause
+
+    def models(self) -> list[ListedModel]:
+        """Return the models that Google lists for the publisher Anthropic; it is no list of what one may call.
+
+        Raises:
+            APIError: the host of the location has no such list, or the account may not read it.
+        """
+        return [model for page in self._pages() for model in _listed(page)]
+
+    def config(self) -> Config:
+        """Return the model's configuration in this location, empty if none was ever set.
+
+        Raises:
+            PermissionDenied: the account may not read it; the cure names the role.
+        """
+        try:
+            found = self._call(self._request("GET", f"{self._model_path('fetchPublisherModelConfig')}"))
+        except errors.PermissionDenied as error:
+            _refuse(error, f"read the configuration of {self.place.model}", "roles/aiplatform.viewer")
+        except errors.ModelNotFound as error:
+            # Google answers so where nothing was ever set; any other 404 is not Google's.
+            if error.details.get("code") == "NOT_FOUND":
+                return {}
+            raise
+        if not isinstance(found, Mapping):
+            raise _odd("The configuration")
+        return found
+
+    def set_config(self, config: Config, *, seconds: float) -> None:
+        """Replace the model's whole configuration, and follow the operation to its end.
+
+        It is sent once: what somebody else wrote between two tries would be lost.
+
+        Args:
+            config: All of it; what is left out is deleted by Google.
+            seconds: How long to follow the operation.
+
+        Raises:
+            PermissionDenied: the account may not change it; the cure names the role.
+            OperationFailed: Google could not do it.
+            DeadlineExceeded: the operation is not over yet; it goes on.
+        """
+        path = self._model_path("setPublisherModelConfig")
+        request = self._request("POST", path, {"publisherModelConfig": dict(config)})
+        try:
+            operation = self._call(request, retry=False)
+        except errors.PermissionDenied as error:
+            _refuse(error, f"change the configuration of {self.place.model}", "roles/aiplatform.admin")
+        self._follow(operation, self._clock() + seconds)
+
+    def _follow(self, operation: Any, end: float) -> None:
+        wait = _FIRST_LOOK
+        while not _is_over(operation):
+            if self._clock() + wait > end:
+                raise errors.DeadlineExceeded(
+                    "Google's operation is not over yet; it goes on without being watched.",
+                    cure="Run %claude_logging status in a few minutes to see what holds.",
+                    details={"operation": operation["name"]},
+                )
+            self._pause(wait)
+            wait = min(wait * _GROWTH, _LONGEST_LOOK)
+            operation = self._call(self._request("GET", f"/{operation['name']}"))
+        if isinstance(failure := operation.get("error"), Mapping):
+            raise _failed(failure, self.place)
+
+    def _pages(self) -> Iterator[Mapping[str, Any]]:
+        token = ""
+        for _ in range(_MOST_PAGES):
+            page = self._page(token)
+            yield page
+            token = str(page.get("nextPageToken") or "")
+            if not token:
+                return
+
+    def _page(self, token: str) -> Mapping[str, Any]:
+        from urllib.parse import urlencode
+
+        query = urlencode({"pageSize": _PAGE_SIZE, **({"pageToken": token} if token else {})})
+        # The list has no project in its path, so Google would ask the one that the login belongs to.
+        payer = {"x-goog-user-project": _header(self.place.project)}
+        request = self._request("GET", f"/publishers/anthropic/models?{query}", headers=payer)
+        try:
+            page = self._call(request)
+        except errors.PermissionDenied as error:
+            _refuse(error, "read the publisher's model list", "roles/serviceusage.serviceUsageConsumer")
+        except errors.APIError as error:
+            if error.status in _NO_HOST_FOR_LISTS:
+                raise _no_list(error, self.place.region) from None
+            raise
+        if not isinstance(page, Mapping):
+            raise _odd("The model list")
+        return page
+
+    def _model_path(self, verb: str) -> str:
+        place = self.place
+        return model_path(project=place.project, location=place.region, model=place.model, verb=verb)
+
+    def _request(
+        self,
+        method: str,
+        path: str,
+        body: Mapping[str, Any] | None = None,
+        headers: Mapping[str, str] = _NONE,
+    ) -> Request:
+        place = self.place
+        return Request(
+            url=place.api + path,
+            headers={"Content-Type": "application/json", **headers},
+            body=body or {},
+            method=method,
+            model=place.model,
+            project=place.project,
+            region=place.region,
+        )
+
+
+def _header(project: str) -> str:
+    from urllib.parse import quote
+
+    return quote(project, safe=":.-_")
+
+
+def _listed(page: Mapping[str, Any]) -> Iterator[ListedModel]:
+    entries = page.get("publisherModels")
+    for entry in entries if isinstance(entries, list) else ():
+        if isinstance(entry, Mapping) and (name := str(entry.get("name") or "").rpartition("/")[2]):
+            version, stage = str(entry.get("versionId") or ""), str(entry.get("launchStage") or "")
+            yield ListedModel(name=name, version=version, stage=stage)
+
+
+def _is_over(operation: Any) -> bool:
+    if not isinstance(operation, Mapping):
+        raise _odd("The operation")
+    if operation.get("done") is True:
+        return True
+    name = str(operation.get("name") or "")
+    # The name becomes part of an address that gets a token.
+    if not _OPERATION_NAME.fullmatch(name) or ".." in name:
+        raise _odd("The operation")
+    return False
+
+
+def _failed(failure: Mapping[str, Any], place: Place) -> errors.ClaudeError:
+    said = quote(str(failure.get("message") or "no reason"))
+    kind = errors.PermissionDenied if failure.get("code") == _DENIED_CODE else errors.OperationFailed
+    return kind(
+        f"Google could not change the configuration of {place.model} in {place.region}: {said!r}.",
+        cure="Check that the BigQuery data set exists and that you may write to it (roles/bigquery.dataEditor); "
+        "%claude_logging status shows what holds.",
+        details={"code": failure.get("code"), "message": said},
+    )
+
+
+def _refuse(error: errors.PermissionDenied, what: str, role: str) -> NoReturn:
+    """Say which role is missing; other reasons for a 403 keep their own cure."""
+    if type(error) is not errors.PermissionDenied:
+        raise error
+    project = quote(str(error.details.get("project")), 80)
+    raise errors.PermissionDenied(
+        f"The account may not {what} in project {project} (403). "
+        f"Vertex AI said: {quote(str(error.details.get('message')))!r}.",
+        cure=f"Have {role} granted to the account: gcloud projects add-iam-policy-binding {project} "
+        f"--member=user:YOU --role={role}",
+        details=error.details,
+    ) from None
+
+
+def _no_list(error: errors.APIError, region: str) -> errors.APIError:
+    return errors.APIError(
+        f"The host of {quote(region, 40)} has no list of models ({error.status}).",
+        cure="Use --region global; the list holds no text of yours.",
+        details=error.details,
+    )
+
+
+def _odd(what: str) -> errors.ProtocolError:
+    return errors.ProtocolError(
+        f"{what} did not come as expected.", cure="Look for a proxy between this machine and Google."
+    )

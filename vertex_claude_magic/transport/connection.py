@@ -1,0 +1,223 @@
+"""HTTP connections: pooled `requests` sessions whose sockets another thread can shut, and their failures named.
+
+Closing a `requests` response that another thread is reading can block until the server speaks;
+shutting its socket down does not. So each connection reports its socket to the exchange that uses it.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+import ssl
+import threading
+from contextlib import suppress
+from queue import LifoQueue
+from typing import TYPE_CHECKING, Any
+
+import requests
+from requests.adapters import HTTPAdapter
+from urllib3 import HTTPConnectionPool, HTTPSConnectionPool, PoolManager, ProxyManager
+from urllib3 import exceptions as urllib3_errors
+from urllib3.connection import HTTPConnection, HTTPSConnection
+
+from vertex_claude_magic import errors
+from vertex_claude_magic.process import at_fork
+from vertex_claude_magic.text import quote
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+__all__ = ["make_session", "may_send_again", "network_error", "reporting_sockets", "streamed_chunks"]
+
+# The keepalive of the official SDK (anthropic 2.12.0): a silent NAT forgets a connection sooner than a model thinks.
+_KEEPALIVE = [(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)]
+for _name, _value in (("TCP_KEEPIDLE", 60), ("TCP_KEEPINTVL", 60), ("TCP_KEEPCNT", 5)):
+    if hasattr(socket, _name):
+        _KEEPALIVE.append((socket.IPPROTO_TCP, getattr(socket, _name), _value))
+
+_CHUNK_BYTES = 65536
+_BAD_SETTINGS = (requests.exceptions.InvalidURL, requests.exceptions.InvalidSchema,
+                 requests.exceptions.MissingSchema, requests.exceptions.InvalidHeader)  # fmt: skip
+_listener = threading.local()
+
+
+class reporting_sockets:  # noqa: N801 - a context manager, used like a function
+    """While this is entered, this thread reports the sockets it uses to `report`, and None when they go back."""
+
+    def __init__(self, report: Callable[[Any], None]) -> None:
+        self._report = report
+
+    def __enter__(self) -> None:
+        _listener.report = self._report
+
+    def __exit__(self, *_: object) -> None:
+        _listener.report = None
+
+
+class _Reporting:
+    """Mixed into a connection class: tells who sends which socket it uses, before anything is sent on it."""
+
+    sock: Any
+
+    def connect(self) -> None:
+        super().connect()  # type: ignore[misc]
+        at_fork(self.sock, child=_close_copy)
+        _report(self.sock)
+
+    def request(self, *args: Any, **kwargs: Any) -> Any:
+        _report(self.sock)
+        return super().request(*args, **kwargs)  # type: ignore[misc]
+
+
+class _Returning:
+    """Mixed into a pool: a connection that goes back belongs to nobody, so nobody may shut it."""
+
+    pool: LifoQueue[Any] | None
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        at_fork(self, child=_Returning._empty)
+
+    def _empty(self) -> None:
+        # In place, because urllib3 drains this very queue when the pool is freed, and a thread that is not in the
+        # child may hold its lock.
+        if self.pool is not None:
+            LifoQueue.__init__(self.pool, self.pool.maxsize)
+
+    def _put_conn(self, connection: Any) -> None:
+        _report(None)
+        super()._put_conn(connection)  # type: ignore[misc]
+
+
+def _close_copy(sock: Any) -> None:
+    """Close a fork's copy of a socket without a word to the server: the connection is the parent's."""
+    with suppress(OSError):
+        # Not `shutdown`, which ends the connection for both; nor `close`, which waits for readers to close too.
+        # TLS in TLS (a proxy that is asked by https) has no `detach`, and closes the socket inside.
+        os.close(sock.detach()) if hasattr(sock, "detach") else sock.close()
+
+
+def _report(sock: Any) -> None:
+    report = getattr(_listener, "report", None)
+    if report is not None:
+        report(sock)
+
+
+class _ReportingHTTP(_Reporting, HTTPConnection):
+    pass
+
+
+class _ReportingHTTPS(_Reporting, HTTPSConnection):
+    pass
+
+
+class _HTTPPool(_Returning, HTTPConnectionPool):
+    ConnectionCls = _ReportingHTTP
+
+
+class _HTTPSPool(_Returning, HTTPSConnectionPool):
+    ConnectionCls = _ReportingHTTPS
+
+
+class _Adapter(HTTPAdapter):
+    def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
+        options = [*HTTPConnection.default_socket_options, *_KEEPALIVE]
+        super().init_poolmanager(*args, socket_options=options, **kwargs)
+        _use_reporting_pools(self.poolmanager)
+
+    def proxy_manager_for(self, *args: Any, **kwargs: Any) -> ProxyManager:
+        manager: ProxyManager = super().proxy_manager_for(*args, **kwargs)
+        _use_reporting_pools(manager)
+        return manager
+
+
+def _use_reporting_pools(manager: PoolManager) -> None:
+    manager.pool_classes_by_scheme = {"http": _HTTPPool, "https": _HTTPSPool}
+
+
+def make_session(*, loopback: bool) -> requests.Session:
+    """Make a session that never retries by itself; on loopback it ignores proxies and other surroundings."""
+    session = requests.Session()
+    session.trust_env = not loopback
+    adapter = _Adapter(pool_maxsize=64)
+    session.mount("https://", adapter)
+    session.mount("http://", adapter)
+    return session
+
+
+def streamed_chunks(response: requests.Response) -> Any:
+    """Yield the body as it arrives, decompressed, whatever the framing (chunked, length, or until close).
+
+    Raises:
+        requests or urllib3 exceptions; `network_error` names them.
+    """
+    read1 = response.raw.read1
+    while chunk := read1(_CHUNK_BYTES, decode_content=True):
+        yield chunk
+
+
+def network_error(failure: BaseException, host: str, seconds: float) -> errors.NetworkError:
+    """Name a failure of the connection and its cure.
+
+    The exception is not chained: `requests` keeps the request in it, and with it the token.
+    """
+    causes = _causes(failure)
+    kind, what, cure = next(
+        (row[1:] for row in _FAILURES if any(isinstance(cause, row[0]) for cause in causes)), _LOST
+    )
+    if any(_is_ca_path(cause) for cause in causes):
+        kind, what, cure = _NO_CA_FILE
+    # A bad setting is quoted by name only: its text may hold a proxy's password or the value of a header.
+    text = "" if isinstance(failure, _BAD_SETTINGS) else f": {causes[-1]}"
+    cause = quote(f"{type(causes[-1]).__name__}{text}", 120)
+    details = {"cause": cause, "causes": [type(each).__name__ for each in causes], "host": host}
+    return kind(what.format(host=host, seconds=f"{seconds:g}"), cure=cure, details=details)
+
+
+def may_send_again(failure: BaseException) -> bool:
+    """Tell whether a new attempt may fare better: not with a bad certificate, a silent host or a bad setting."""
+    return not any(isinstance(cause, _FINAL) or _is_ca_path(cause) for cause in _causes(failure))
+
+
+def _is_ca_path(cause: BaseException) -> bool:
+    # requests reports a CA file that is not there as a bare OSError, with a text and no number.
+    return type(cause) is OSError and cause.errno is None and "TLS CA certificate bundle" in str(cause)
+
+
+def _causes(failure: BaseException) -> list[BaseException]:
+    causes, seen = [failure], {id(failure)}
+    for cause in causes:
+        inner = [cause.__cause__, cause.__context__, getattr(cause, "reason", None), *cause.args]
+        for part in inner:
+            if isinstance(part, BaseException) and id(part) not in seen:
+                seen.add(id(part))
+                causes.append(part)
+    return causes
+
+
+_CHECK_NETWORK = "Check the network, and ask again."
+_LOST = (errors.NetworkError, "The connection to {host} was lost.", "Ask again.")
+_NO_CA_FILE = (errors.TLSError, "The file of trusted certificates does not exist.",
+               "Correct or remove REQUESTS_CA_BUNDLE and CURL_CA_BUNDLE.")  # fmt: skip
+_TIMEOUTS = (requests.exceptions.Timeout, urllib3_errors.ReadTimeoutError, TimeoutError)
+_TLS = (requests.exceptions.SSLError, urllib3_errors.SSLError, ssl.SSLError)
+_FINAL = (*_TIMEOUTS, *_TLS, *_BAD_SETTINGS)
+# First match wins; an exception of requests wraps one of urllib3, which wraps one of the socket.
+_FAILURES: tuple[tuple[Any, type[errors.NetworkError], str, str], ...] = (
+    (ssl.SSLCertVerificationError, errors.TLSError, "The certificate of {host} could not be verified.",
+     "If a company proxy opens TLS, name its CA file in REQUESTS_CA_BUNDLE; also check this machine's clock."),
+    (_TLS, errors.TLSError, "The TLS connection to {host} failed.",
+     "Check the base URL, and whether a proxy stands between this machine and the host."),
+    (_BAD_SETTINGS, errors.NetworkError, "The request to {host} cannot be made with these settings.",
+     "Check the base URL, HTTPS_PROXY and the headers."),
+    (requests.exceptions.ProxyError, errors.NetworkError, "The proxy did not let the request to {host} through.",
+     "Check HTTPS_PROXY, or list the host in NO_PROXY."),
+    (urllib3_errors.NameResolutionError, errors.NetworkError, "The host name {host} was not found.",
+     "Check the network and the region's spelling."),
+    (requests.exceptions.ConnectTimeout, errors.DeadlineExceeded, "{host} did not accept a connection in time.",
+     _CHECK_NETWORK),
+    (ConnectionRefusedError, errors.NetworkError, "{host} refused the connection.",
+     "Check the base URL and the network."),
+    (_TIMEOUTS, errors.DeadlineExceeded,
+     "{host} was silent for {seconds} seconds.", "Ask again, or raise --timeout."),
+)  # fmt: skip

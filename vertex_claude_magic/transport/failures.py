@@ -1,0 +1,335 @@
+"""Error responses to typed errors, through one table.
+
+The kind is told by HTTP status, Google `reason` or Anthropic `type`; by the text only where nothing
+else tells, and only here. Shapes: Google's error object (on streams wrapped in a one-element array),
+Anthropic's `{"type": "error"}` object, and whatever a proxy sends. Statuses and types are those of
+the page "Errors" (Claude docs) and of "Error messages" (Google Cloud API design guide).
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any
+
+from vertex_claude_magic import errors
+from vertex_claude_magic.text import quote
+
+if TYPE_CHECKING:
+    from vertex_claude_magic.models.catalog import Catalog
+    from vertex_claude_magic.vertex.request import Request
+
+__all__ = ["Asked", "Failure", "error_from_event", "error_from_response", "read_failure"]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Asked:
+    """What was asked for: fills the user's own names into messages and cures."""
+
+    model: str
+    project: str
+    region: str
+    catalog: Catalog
+
+    @classmethod
+    def about(cls, request: Request, catalog: Catalog) -> Asked:
+        """Return what a request asks for."""
+        return cls(model=request.model, project=request.project, region=request.region, catalog=catalog)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Failure:
+    """An error response, read: `kind` is Anthropic's type, `code` and `reason` are Google's.
+
+    `shape` is "object" for JSON, "page" for HTML, "text" for other text and "empty" for none. The service
+    itself answers with objects; pages and texts are those of proxies and captive portals.
+    """
+
+    status: int
+    message: str
+    kind: str = ""
+    code: str = ""
+    reason: str = ""
+    request_id: str | None = None
+    metadata: Mapping[str, Any] = field(default_factory=dict)
+    body: str = ""
+    shape: str = "object"
+
+    def says(self, *words: str) -> bool:
+        """Whether the message holds all of the words, whatever their case."""
+        text = self.message.lower()
+        return all(word in text for word in words)
+
+
+def error_from_response(
+    status: int, body: bytes, asked: Asked, *, content_type: str = ""
+) -> errors.ClaudeError:
+    """Turn an HTTP error response into the error that names its cure.
+
+    >>> from vertex_claude_magic.models.catalog import Catalog
+    >>> body = b'{"error": {"code": 403, "message": "no", "status": "PERMISSION_DENIED"}}'
+    >>> asked = Asked(model="claude-opus-5", project="p", region="eu", catalog=Catalog.load())
+    >>> type(error_from_response(403, body, asked)).__name__
+    'PermissionDenied'
+    """
+    return _error(read_failure(status, body, content_type), asked)
+
+
+def error_from_event(data: Mapping[str, Any], asked: Asked) -> errors.ClaudeError:
+    """Turn an `error` event in the middle of a stream into the error of its type, not of HTTP 200."""
+    failure = _anthropic(data, 0, "")
+    status = _STATUS_OF.get(failure.kind, 500)
+    return _error(Failure(status=status, message=failure.message, kind=failure.kind,
+                          request_id=failure.request_id), asked)  # fmt: skip
+
+
+# HTTP status of each error type (page "Errors", Claude docs): what an error event stands for.
+_STATUS_OF = {
+    "invalid_request_error": 400, "authentication_error": 401, "billing_error": 402, "permission_error": 403,
+    "not_found_error": 404, "request_too_large": 413, "rate_limit_error": 429, "api_error": 500,
+    "timeout_error": 504, "overloaded_error": 529,
+}  # fmt: skip
+
+
+def read_failure(status: int, body: bytes, content_type: str = "") -> Failure:
+    """Read an error body of any shape: Google object or array, Anthropic object, plain text, HTML, nothing."""
+    text = body.decode("utf-8", "replace")
+    try:
+        data = json.loads(text)
+    except (ValueError, RecursionError):
+        data = None
+    if isinstance(data, list) and data:
+        data = data[0]
+    if isinstance(data, Mapping) and isinstance(data.get("error"), Mapping):
+        return (
+            _anthropic(data, status, text)
+            if data.get("type") == "error"
+            else _google(data["error"], status, text)
+        )
+    if not text.strip():
+        return Failure(status=status, message="an empty answer", body=text[:4000], shape="empty")
+    if "html" in content_type.lower() or text.lstrip()[:1] == "<":
+        page = f"a web page, not an API answer: {text}"
+        return Failure(status=status, message=page, body=text[:4000], shape="page")
+    return Failure(status=status, message=text, body=text[:4000], shape="text" if data is None else "object")
+
+
+def _anthropic(data: Mapping[str, Any], status: int, text: str) -> Failure:
+    error = data.get("error")
+    error = error if isinstance(error, Mapping) else {}
+    request_id = data.get("request_id")
+    return Failure(
+        status=status, message=str(error.get("message") or ""), kind=str(error.get("type") or ""),
+        request_id=request_id if isinstance(request_id, str) else None, body=text[:4000],
+    )  # fmt: skip
+
+
+def _google(error: Mapping[str, Any], status: int, text: str) -> Failure:
+    details = error.get("details")
+    infos = [part for part in (details if isinstance(details, list) else ()) if isinstance(part, Mapping)]
+    info = next((part for part in infos if part.get("reason")), {})
+    metadata = info.get("metadata")
+    return Failure(
+        status=status, message=str(error.get("message") or ""), code=str(error.get("status") or ""),
+        reason=str(info.get("reason") or ""), body=text[:4000],
+        metadata=metadata if isinstance(metadata, Mapping) else {},
+    )  # fmt: skip
+
+
+Cure = Callable[[Failure, Asked], str]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Row:
+    """One line of the table: when it applies, which error it is, what happened, what to do."""
+
+    when: Callable[[Failure], bool]
+    error: type[errors.APIError]
+    what: str
+    cure: Cure
+
+
+def _error(failure: Failure, asked: Asked) -> errors.ClaudeError:
+    row = next(row for row in _TABLE if row.when(failure))
+    asked = _printable(asked)
+    what = row.what.format(
+        model=asked.model, project=asked.project, region=asked.region, status=failure.status
+    )
+    said = quote(failure.message)
+    who = "Vertex AI said" if failure.shape in {"object", "empty"} else "The answer"
+    message = f"{what} {who}: {said!r}." if said else what
+    details = {
+        "status": failure.status, "message": failure.message, "type": failure.kind, "code": failure.code,
+        "reason": failure.reason, "request_id": failure.request_id, "body": failure.body, "shape": failure.shape,
+        "model": asked.model, "project": asked.project, "region": asked.region,
+    }  # fmt: skip
+    cure = row.cure(failure, asked)
+    if row.error in _ELSEWHERE and failure.shape != "page" and (hint := _seen_elsewhere(asked, row.error)):
+        cure = f"{cure} {hint}"
+    return row.error(message, cure=cure, details=details)
+
+
+# Errors that another location may not have.
+_ELSEWHERE = (errors.ModelNotFound, errors.ModelNotEnabled, errors.QuotaExceeded)
+
+
+def _seen_elsewhere(asked: Asked, kind: type[errors.APIError]) -> str:
+    row = asked.catalog.find(asked.model)
+    name = row.id if row is not None else asked.model
+    return asked.catalog.sightings().hint(
+        name, asked.project, but=asked.region, answered=kind is errors.QuotaExceeded
+    )
+
+
+def _printable(asked: Asked) -> Asked:
+    return replace(
+        asked,
+        model=quote(asked.model, 80),
+        project=quote(asked.project, 80),
+        region=quote(asked.region, 40),
+    )
+
+
+def _fixed(text: str) -> Cure:
+    return lambda _, asked: text.format(model=asked.model, project=asked.project, region=asked.region)
+
+
+def _cure_api_disabled(failure: Failure, asked: Asked) -> str:
+    consumer = quote(str(failure.metadata.get("consumer") or "").rpartition("/")[2], 40)
+    if consumer and consumer != asked.project:
+        return (
+            f"Run: gcloud services enable aiplatform.googleapis.com --project {asked.project}; if {consumer} is not "
+            f"your project, run: gcloud auth application-default set-quota-project {asked.project}"
+        )
+    return f"Run: gcloud services enable aiplatform.googleapis.com --project {asked.project}"
+
+
+def _cure_location(_: Failure, asked: Asked) -> str:
+    row = asked.catalog.find(asked.model)
+    served = [place for place in (row.locations or () if row else ()) if place != asked.region]
+    near = asked.catalog.nearest_location(asked.region)
+    served.sort(key=lambda place: place != near)
+    return f"Use --region {' or '.join(served[:4])}." if served else "Use --region global, or another model."
+
+
+def _cure_count(_: Failure, asked: Asked) -> str:
+    places = asked.catalog.services["count_tokens"]["locations"]
+    return (
+        f"It is served in {', '.join(places)}; ask without counting, or choose such a --region (the prompt "
+        "goes there then)."
+    )
+
+
+def _cure_not_found(failure: Failure, asked: Asked) -> str:
+    row = asked.catalog.find(asked.model)
+    if row is None:
+        near = _near(asked.catalog.nearest(asked.model))
+        places = asked.catalog.locations()
+        place = "" if asked.region in places else _near([asked.catalog.nearest_location(asked.region)])
+        return f"Check the id{near} and the region{place}; %claude_models shows what there is."
+    if row.lifecycle == "retired":
+        return f"{row.name} is retired; use {row.successor or 'a newer model'}."
+    if row.locations and not row.served_in(asked.region):
+        return _cure_location(failure, asked)
+    if row.lifecycle == "deprecated":
+        return f"{row.name} is deprecated; use {row.successor or 'a newer model'}."
+    return (
+        f"Enable {row.name} for project {asked.project} on its Model Garden card, or try --region global; "
+        "%claude_models shows what is served where."
+    )
+
+
+def _near(names: Iterable[str | None]) -> str:
+    known = " or ".join(name for name in names if name)
+    return f" (nearest known: {known})" if known else ""
+
+
+def _cure_quota(failure: Failure, asked: Asked) -> str:
+    metric = quote(str(failure.metadata.get("quota_metric") or "").rpartition("/")[2], 80)
+    return (
+        f"Waiting does not help if the quota is 0, as it is on many new projects: ask for more"
+        f"{f' of {metric}' if metric else ''} under IAM & Admin, Quotas, for project {asked.project}, "
+        f"or try another model{'' if asked.region == 'global' else ' or --region global'}."
+    )
+
+
+def _cure_bad_request(failure: Failure, _: Asked) -> str:
+    if failure.says("extra inputs are not permitted"):
+        return "Leave that field out, or choose a model that takes it."
+    if failure.says("max_tokens", "maximum allowed"):
+        return "Lower --max-tokens."
+    if failure.says("anthropic-beta"):
+        return "Leave that --beta out; Vertex AI refuses betas that it does not know."
+    return "Change the request as the message says; %%claude --dry-run shows what is sent."
+
+
+_ENABLE = (
+    "Open the model's card in the Model Garden of project {project}, press Enable and accept the terms "
+    "(role roles/consumerprocurement.entitlementManager)."
+)
+_RETRY = _fixed("Ask again in a moment, or try another --region or model.")
+
+# What the service says with these statuses, it says in an object: a page is somebody else's. A page with 400 or 413
+# still tells of the request, and one with 429 or 5xx of a service, or of a proxy before it, that is busy or away.
+_PAGES_OF_OTHERS = frozenset({401, 403, 404, 405, 406, 410, 451, 511})
+
+# First match wins. Rows that look at the text stand before the general row of their status.
+_TABLE: tuple[_Row, ...] = (
+    _Row(when=lambda f: f.status == 407, error=errors.APIError,
+         what="The proxy on the way to Vertex AI asks for a login (407).",
+         cure=_fixed("Put the user name and the password of the proxy into HTTPS_PROXY, and ask again.")),
+    _Row(when=lambda f: f.shape == "page" and f.status == 404, error=errors.ModelNotFound,
+         what="A web page answered in place of Vertex AI (404), so the address is wrong or a proxy answered.",
+         cure=_fixed("Check the base URL (it ends in /v1) and the spelling of the region {region}; behind a proxy, "
+                     "also HTTPS_PROXY.")),
+    _Row(when=lambda f: f.status == 511 or (f.shape == "page" and f.status in _PAGES_OF_OTHERS), error=errors.APIError,
+         what="A web page answered in place of Vertex AI ({status}), so the request did not reach it.",
+         cure=_fixed("Sign in to the network in a web browser, or have the proxy let the host through.")),
+    _Row(when=lambda f: f.shape == "text" and f.status == 403, error=errors.APIError,
+         what="A proxy or gateway on the way to Vertex AI refused the request (403).",
+         cure=_fixed("Check HTTPS_PROXY and the base URL, or have the proxy let the host through.")),
+    _Row(when=lambda f: f.status == 401 or f.kind == "authentication_error", error=errors.AuthenticationFailed,
+         what="Google refused the access token (401).",
+         cure=_fixed("Run: gcloud auth application-default login, and ask again; no restart is needed.")),
+    _Row(when=lambda f: f.status == 403 and (f.reason == "SERVICE_DISABLED" or f.says("has not been used in project")),
+         error=errors.APIDisabled, what="The Vertex AI API is not enabled for project {project} (403).",
+         cure=_cure_api_disabled),
+    _Row(when=lambda f: f.status == 403 and f.says("data sharing"), error=errors.DataSharingRequired,
+         what="{model} needs a data-sharing consent that project {project} has not given in {region} (403).",
+         cure=_fixed("An administrator decides about it in the model's Model Garden card; or choose another model.")),
+    _Row(when=lambda f: f.status == 403 or f.kind == "permission_error", error=errors.PermissionDenied,
+         what="The account may not call {model} in project {project}, {region} (403).",
+         cure=_fixed("Check the spelling of the project, and have roles/aiplatform.user granted to the account: gcloud "
+                     "projects add-iam-policy-binding {project} --member=user:YOU --role=roles/aiplatform.user")),
+    _Row(when=lambda f: f.status == 400 and f.says("not allowed to use publisher model"),
+         error=errors.ModelNotEnabled, what="{model} is not enabled for project {project} (400).",
+         cure=_fixed(_ENABLE)),
+    _Row(when=lambda f: f.status in {400, 404} and f.says("models/count-tokens"), error=errors.CountNotServed,
+         what="Counting tokens is not served in {region} ({status}).", cure=_cure_count),
+    _Row(when=lambda f: f.status == 400 and f.says("not servable in region"), error=errors.ModelNotFound,
+         what="{model} is not served in {region} (400).", cure=_cure_location),
+    _Row(when=lambda f: f.status == 400 and f.says("generatecontent"), error=errors.BadRequest,
+         what="The address is not one of Claude's (400).",
+         cure=_fixed("Check the base URL: Claude is reached under publishers/anthropic with rawPredict.")),
+    _Row(when=lambda f: f.status in {400, 413} and f.says("prompt is too long"), error=errors.PromptTooLong,
+         what="The prompt does not fit into {model} ({status}).",
+         cure=_fixed("Shorten it, or take a model with a larger context window; %%claude --dry-run counts tokens.")),
+    _Row(when=lambda f: f.status == 413 or f.kind == "request_too_large", error=errors.RequestTooLarge,
+         what="The request is too large (413).", cure=_fixed("Attach fewer or smaller files.")),
+    _Row(when=lambda f: f.status == 404 or f.kind == "not_found_error", error=errors.ModelNotFound,
+         what="{model} was not found for project {project} in {region} (404).", cure=_cure_not_found),
+    _Row(when=lambda f: f.status == 429 and (f.says("quota exceeded") or bool(f.metadata.get("quota_metric"))),
+         error=errors.QuotaExceeded, what="A quota of project {project} for {model} in {region} is used up (429).",
+         cure=_cure_quota),
+    _Row(when=lambda f: f.status == 429 or f.kind == "rate_limit_error", error=errors.RateLimited,
+         what="Too many requests for {model} in {region} at the moment (429).", cure=_RETRY),
+    _Row(when=lambda f: f.status == 529 or f.kind == "overloaded_error", error=errors.Overloaded,
+         what="{model} is overloaded in {region} ({status}).", cure=_RETRY),
+    _Row(when=lambda f: f.status >= 500, error=errors.ServerError,
+         what="The service failed for {model} in {region} ({status}).", cure=_RETRY),
+    _Row(when=lambda f: f.status == 400 or f.kind == "invalid_request_error", error=errors.BadRequest,
+         what="Vertex AI did not accept the request for {model} (400).", cure=_cure_bad_request),
+    _Row(when=lambda _: True, error=errors.APIError, what="Vertex AI answered {status} for {model}.",
+         cure=_fixed("%%claude --dry-run shows what is sent; check the base URL.")),
+)  # fmt: skip

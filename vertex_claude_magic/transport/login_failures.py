@@ -1,0 +1,279 @@
+"""Why there is no token, told by what came and not by the flag or the text of google-auth.
+
+The value of a variable is quoted only where it is the path of a file: whoever pastes the key itself in its place
+must not find it in an error, a log or a report.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import sys
+import unicodedata
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from vertex_claude_magic import errors
+from vertex_claude_magic.text import quote, quote_path, trimmed, without_home
+
+if TYPE_CHECKING:
+    from vertex_claude_magic.transport.token_answers import TokenAnswer
+
+__all__ = ["LOGIN", "login_cure", "no_credentials", "no_token", "unlike_a_path"]
+
+LOGIN = "gcloud auth application-default login"
+_VARIABLE = "GOOGLE_APPLICATION_CREDENTIALS"
+# A path of usual names that ends in a file type; a token has no file type, and JSON has braces.
+_PLAIN_PATH = re.compile(
+    r"(?:~|\.{1,2}|[A-Za-z]:)?[\\/]?(?:[\w .+@()-]{1,64}[\\/])*[\w .+@()-]{1,64}\.\w{1,5}"
+)
+_LONGEST_PATH = 300
+# The type in a credentials file, and the module of the class that google-auth 2.63 makes of it.
+_MODULE_OF = {
+    "service_account": "service_account",
+    "external_account": "identity_pool",
+    "impersonated_service_account": "impersonated_credentials",
+}
+_ACTS_FOR = (":generateAccessToken", ":generateIdToken", ":signBlob")
+_SIGN_IN = "Sign in to the network in a web browser, or check HTTPS_PROXY and the rules of the proxy; then ask again."
+
+
+def login_cure() -> str:
+    """Tell how to log in where we run: Colab has a way of its own."""
+    if "google.colab" in sys.modules or "COLAB_RELEASE_TAG" in os.environ:
+        return "Run: from google.colab import auth; auth.authenticate_user()"
+    return f"Run: {LOGIN}"
+
+
+def unlike_a_path(value: str) -> str | None:
+    """Say what is odd about the value of a variable that should be a path, without quoting it; None if nothing is.
+
+    >>> unlike_a_path("/home/me/key.json")
+    >>> unlike_a_path('{"type": "authorized_user"}')
+    'it holds 27 characters that look like JSON, not like a path'
+    >>> unlike_a_path("key.json\\n")
+    'it ends in a line feed'
+    """
+    text = trimmed(value)
+    if text.startswith(("{", "[")):
+        return f"it holds {len(value)} characters that look like JSON, not like a path"
+    if "-----BEGIN" in text:
+        return f"it holds {len(value)} characters that look like a private key, not like a path"
+    odd = next(
+        (letter for letter in value if not letter.isprintable() or unicodedata.category(letter) == "Cf"), ""
+    )
+    if not odd and value != text:
+        odd = value[0] if value[:1].isspace() else value[-1]
+    if odd:
+        name = {"\n": "line feed", "\r": "carriage return", "\t": "tab", " ": "blank"}.get(odd)
+        name = name or unicodedata.name(odd, f"U+{ord(odd):04X}").lower()
+        where = "begins with" if value.startswith(odd) else "ends in" if value.endswith(odd) else "holds"
+        return f"it {where} a {name}"
+    if len(text) > _LONGEST_PATH or not _PLAIN_PATH.fullmatch(text):
+        return f"its {len(value)} characters are not the path of a file"
+    return None
+
+
+def no_credentials(failure: Exception, file: Path, *, exists: bool) -> errors.CredentialsError:
+    """Return the error for credentials that were not found or cannot be read.
+
+    Args:
+        failure: What google-auth raised.
+        file: The file that it looked at.
+        exists: Whether that file is there.
+    """
+    missing = _missing_source(_content(file).get("credential_source")) if exists else None
+    if missing is not None:
+        return missing
+    # google-auth's text quotes the path, which may be the key itself, so it is used only where the file exists.
+    said = str(failure.args[0]) if failure.args and exists else ""
+    why = quote(" ".join(said.replace(str(file), "").split()), 90)
+    value = os.environ.get(_VARIABLE)
+    if value:
+        odd = unlike_a_path(value)
+        if exists:
+            what = (
+                f"{_VARIABLE} names {quote_path(str(file))!r}, which is no usable credentials file ({why})."
+            )
+        elif odd:
+            what = f"{_VARIABLE} should hold the path of a key file, and {odd}."
+        else:
+            what = f"{_VARIABLE} names {quote_path(value)!r}, and there is no such file."
+        cure = f"Correct the variable or remove it, then {login_cure()[0].lower()}{login_cure()[1:]}"
+        return errors.CredentialsNotFound(what, cure=cure)
+    if exists:
+        return errors.CredentialsNotFound(
+            f"The credentials in {quote_path(str(file))} cannot be used ({why}).",
+            cure=login_cure(),
+        )
+    return errors.CredentialsNotFound(
+        "No Google credentials were found.",
+        cure=f"{login_cure()} (or set {_VARIABLE}; %claude_demo needs none).",
+    )
+
+
+def no_token(
+    failure: Exception, credentials: Any, answer: TokenAnswer | None, file: Path | None = None
+) -> errors.ClaudeError:
+    """Return the error for credentials that gave no token.
+
+    Args:
+        failure: What google-auth raised.
+        credentials: Its credentials object, None if it was only being made.
+        answer: The last answer to a request for a token, None if none was sent.
+        file: The file that the credentials were being made from.
+    """
+    content = _content(file) if credentials is None else {}
+    if answer is not None:
+        return _by_answer(failure, credentials, answer, content)
+    missing = _missing_source(
+        getattr(credentials, "_credential_source", None) or content.get("credential_source")
+    )
+    if missing is not None:
+        return missing
+    from google.auth import exceptions
+
+    said = quote(str(failure.args[0]) if failure.args else type(failure).__name__, 120)
+    if isinstance(failure, exceptions.TransportError):
+        return errors.NetworkError(
+            f"Google's token service could not be reached ({said}).",
+            cure="Check the network and proxy settings (HTTPS_PROXY), and ask again.",
+        )
+    if not isinstance(failure, exceptions.GoogleAuthError):
+        # What an odd file or answer provokes in google-auth; its text could quote the file.
+        return errors.CredentialsError(
+            f"The credentials could not be used ({type(failure).__name__}).", cure=login_cure()
+        )
+    return _refused(said, credentials, content, failure)
+
+
+def _content(file: Path | None) -> dict[str, Any]:
+    try:
+        found = json.loads(file.read_bytes()) if file is not None else {}
+    except (OSError, ValueError, RecursionError):
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+def _rooms(credentials: Any, content: dict[str, Any]) -> set[str]:
+    """Return what the module of a credentials class is called, also of one that the file would have become."""
+    if credentials is None:
+        return {_MODULE_OF.get(str(content.get("type")), "")}
+    return set(type(credentials).__module__.split("."))
+
+
+def _by_answer(
+    failure: Exception, credentials: Any, answer: TokenAnswer, content: dict[str, Any]
+) -> errors.ClaudeError:
+    elsewhere = _not_the_service(answer)
+    if elsewhere is not None:
+        return elsewhere
+    said = quote(str(failure.args[0]) if failure.args else type(failure).__name__, 120)
+    rooms = _rooms(credentials, content)
+    if "impersonated_credentials" in rooms and answer.path.endswith(_ACTS_FOR):
+        return _not_impersonated(said, credentials, answer.status)
+    if answer.status == 404 and "compute_engine" not in rooms:
+        return errors.CredentialsError(
+            f"{quote(answer.host, 80)} has no token service at {quote(answer.path, 80)} (404).",
+            cure="Correct the token address in the credentials file, or log in again.",
+            details={"host": answer.host, "status": answer.status},
+        )
+    return _refused(said, credentials, content, failure)
+
+
+def _not_the_service(answer: TokenAnswer) -> errors.NetworkError | None:
+    """Return the error for an answer that says nothing of the login; None for one of the token service itself."""
+    host = quote(answer.host, 80)
+    if answer.failure is not None:
+        from vertex_claude_magic.transport.connection import network_error
+
+        named = network_error(answer.failure, host, 0.0)
+        return errors.NetworkError(
+            f"Google's token service could not be reached: {named.message}",
+            cure=f"{named.cure} Behind a proxy, HTTPS_PROXY names it.",
+            details=named.details,
+        )
+    if answer.status == 407:
+        what = f"The proxy on the way to {host} asks for a login (407)."
+        cure = "Set HTTPS_PROXY with the user name and password of the proxy, and ask again."
+    elif answer.is_portal:
+        what, cure = (
+            f"A web page answered in place of the token service at {host} ({answer.status}).",
+            _SIGN_IN,
+        )
+    elif answer.is_outage:
+        busy = "has too many requests" if answer.status == 429 else "does not work at the moment"
+        what, cure = f"The token service at {host} {busy} ({answer.status}).", "Ask again in a moment."
+    elif 200 <= answer.status < 300:
+        what, cure = f"{host} answered with something that is not a token ({answer.status}).", _SIGN_IN
+    else:
+        return None
+    return errors.NetworkError(what, cure=cure, details={"host": answer.host, "status": answer.status})
+
+
+def _not_impersonated(said: str, credentials: Any, status: int) -> errors.LoginExpired:
+    """Return the error for a login that got its own token and none for the account that it acts for."""
+    account = quote(str(getattr(credentials, "service_account_email", "") or ""), 80) or "the service account"
+    if status == 404:
+        what, cure = f"{account} does not exist (404).", "Correct the account that is impersonated."
+    elif status == 400:
+        what = f"Google did not accept the request to act for {account} ({said})."
+        cure = "Check the account and its scopes in the credentials."
+    else:
+        what = f"The account may not act for the service account ({said})."
+        cure = f"Have roles/iam.serviceAccountTokenCreator on it granted to the account, or run: {LOGIN}"
+    return errors.LoginExpired(what, cure=cure, details={"kind": "impersonated service account"})
+
+
+def _missing_source(source: Any) -> errors.CredentialsError | None:
+    """Name the file of a workload's own token if it cannot be read; no login of a person helps there."""
+    file = source.get("file") if isinstance(source, dict) else None
+    if not isinstance(file, str):
+        return None
+    try:
+        with Path(file).open("rb"):
+            return None
+    except FileNotFoundError:
+        why = "does not exist"
+    except OSError as failure:
+        why = f"cannot be read ({failure.strerror or type(failure).__name__})"
+    return errors.CredentialsError(
+        f"The token file of the workload, {quote_path(without_home(file))}, {why}.",
+        cure="Have the workload write its token there, or correct credential_source in the credentials file.",
+        details={"kind": "workload identity"},
+    )
+
+
+def _refused(said: str, credentials: Any, content: dict[str, Any], failure: Exception) -> errors.LoginExpired:
+    from google.auth import exceptions
+
+    rooms = _rooms(credentials, content)
+    if "service_account" in rooms:
+        email = getattr(credentials, "service_account_email", "")
+        return errors.LoginExpired(
+            f"Google refused the service account's key ({said}).",
+            cure=f"Check that {quote(email, 80) or 'the account'} and its key still exist, "
+            "or name a new key file in GOOGLE_APPLICATION_CREDENTIALS.",
+            details={"kind": "service account"},
+        )
+    for kinds, kind, what, cure in _NOT_PERSONS:
+        if rooms & kinds or (isinstance(failure, exceptions.OAuthError) and "identity_pool" in kinds):
+            return errors.LoginExpired(f"{what} ({said}).", cure=cure, details={"kind": kind})
+    return errors.LoginExpired(
+        f"Google asks for a new login ({said}).",
+        cure=f"{login_cure()}, and ask again; no restart is needed.",
+        details={"kind": "user login"},
+    )
+
+
+# Credentials that no login of a person renews, by the module of their class in google-auth 2.62, and their kind
+# as `identity` names it.
+_NOT_PERSONS = (
+    ({"compute_engine"}, "service account of this machine", "The metadata server of this machine gives no token",
+     "Check that the machine has a service account with the cloud-platform scope."),
+    ({"impersonated_credentials"}, "impersonated service account", "The account may not act for the service account",
+     f"Have roles/iam.serviceAccountTokenCreator on it granted to the account, or run: {LOGIN}"),
+    ({"identity_pool", "aws", "pluggable"}, "workload identity", "Google refused the identity of the workload",
+     "Check the credential source and the workload identity pool that the credentials file names."),
+)  # fmt: skip

@@ -1,0 +1,406 @@
+"""Sending: one thread a request, retries before the first byte, a deadline, and a stop that works at once.
+
+The thread reads; whoever asked waits on a queue. That way a kernel interrupt ends any wait (also a slow
+name look-up), the display can redraw while the server is silent, and a deadline holds against a drip.
+"""
+
+from __future__ import annotations
+
+import json
+import random
+import socket
+import threading
+import time
+from contextlib import suppress
+from dataclasses import dataclass, field
+from datetime import datetime, timezone
+from queue import Empty, SimpleQueue
+from typing import TYPE_CHECKING, Any, NamedTuple
+from urllib.parse import urlsplit
+
+from vertex_claude_magic import errors
+from vertex_claude_magic.process import at_fork, start_thread, stays_here
+from vertex_claude_magic.text import quote
+from vertex_claude_magic.transport.retry import RetryPolicy, asked_wait, backoff, may_retry
+from vertex_claude_magic.transport.waiting import bare, no_credentials_in, take
+from vertex_claude_magic.vertex.endpoint import check_token_host, is_loopback
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Mapping
+
+    import requests
+
+    from vertex_claude_magic.models.catalog import Catalog
+    from vertex_claude_magic.transport.auth import Authorizer
+    from vertex_claude_magic.vertex.request import Request
+
+__all__ = ["Ended", "Exchange", "Head", "Notice", "Transport"]
+
+_USER_AGENT = "vertex-claude-magic"
+_ERROR_BYTES = 64 * 1024
+# An interrupt is seen between two waits on systems whose locks cannot be interrupted (Windows).
+_SLICE = 0.25
+_QUEUED_CHUNKS = 512
+
+
+class Notice(NamedTuple):
+    """What is being waited for, for the user to read."""
+
+    text: str
+
+
+class Head(NamedTuple):
+    """The status line was 200; what the headers say of the body, and the server of itself."""
+
+    content_type: str
+    request_id: str | None
+    server: str = ""
+
+
+class Ended(NamedTuple):
+    """The body is over; `error` is None if the connection ended as HTTP wants it."""
+
+    error: errors.ClaudeError | None
+
+
+Item = Notice | Head | bytes | Ended
+
+
+@dataclass(kw_only=True)
+class Transport:
+    """Sends requests with one authorizer; keeps connections open between them.
+
+    Args:
+        authorizer: Gives each request its token.
+        policy: Retries and patience.
+    """
+
+    authorizer: Authorizer
+    policy: RetryPolicy = field(default_factory=RetryPolicy)
+    clock: Callable[[], float] = time.monotonic
+    chance: Callable[[], float] = random.random
+    _sessions: dict[bool, requests.Session] = field(default_factory=dict, init=False, repr=False)
+    _lock: threading.Lock = field(default_factory=threading.Lock, init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        at_fork(self, child=Transport._begin_anew)
+
+    def _begin_anew(self) -> None:
+        self._lock, self._sessions = threading.Lock(), {}
+
+    __reduce__ = stays_here("A Transport", "Make a Claude in the other process.")
+
+    def send(
+        self, request: Request, catalog: Catalog, *, timeout: float, trusted_hosts: Collection[str] = (),
+        retry: bool = True,
+    ) -> Exchange:  # fmt: skip
+        """Start sending and return at once.
+
+        Args:
+            request: What is sent.
+            catalog: The model table, for the cures of errors that may come back.
+            timeout: Seconds for the whole answer, retries included.
+            trusted_hosts: Hosts beside Google's that may see a token (the user's gateways).
+            retry: Whether the policy's retries hold; a refused token is renewed once in any case.
+
+        Raises:
+            UntrustedHost: a token would go where it must not.
+            ThreadUnavailable: no thread can start here.
+        """
+        check_token_host(request.url, trusted_hosts)
+        return Exchange(self, request, catalog, timeout=timeout, retries=self.policy.retries if retry else 0)
+
+    def session(self, url: str) -> requests.Session:
+        """Return the session for a URL; those on loopback have one of their own, without proxies."""
+        from vertex_claude_magic.transport.connection import make_session
+
+        loopback = is_loopback(url)
+        with self._lock:
+            if loopback not in self._sessions:
+                self._sessions[loopback] = make_session(loopback=loopback)
+            return self._sessions[loopback]
+
+    def close(self) -> None:
+        """Close all idle connections."""
+        with self._lock:
+            for session in self._sessions.values():
+                session.close()
+            self._sessions.clear()
+
+
+class Exchange:
+    """One request on its way since `started`: `get` what arrives, `cancel` at any time from any thread."""
+
+    def __init__(
+        self, transport: Transport, request: Request, catalog: Catalog, *, timeout: float, retries: int
+    ) -> None:
+        self._transport = transport
+        self._retries = retries
+        self._request = request
+        self._catalog = catalog
+        self._timeout = timeout
+        self.started = transport.clock()
+        self._host = quote(urlsplit(request.url).netloc, 100)
+        self._items: SimpleQueue[Item] = SimpleQueue()
+        self._body = bytearray()
+        self._ended: Ended | None = None
+        self._cancelled = threading.Event()
+        self._socket: Any = None
+        self._socket_lock = threading.Lock()
+        self._authorised = False
+        at_fork(self, child=Exchange._leave_to_parent)
+        self._thread = start_thread(self._run, "vertex-claude-send")
+
+    __reduce__ = stays_here("An Exchange", "Ask in the other process.")
+
+    def _leave_to_parent(self) -> None:
+        # The thread is the parent's, and so is the socket; both locks may be held by threads that are not here.
+        self._items, self._cancelled = SimpleQueue(), threading.Event()
+        self._socket, self._socket_lock = None, threading.Lock()
+        self._authorised = True
+        self._items.put(
+            Ended(
+                errors.StreamInterrupted(
+                    "This answer goes to the process that asked for it, and not to its fork.",
+                    cure="Ask again in this process.",
+                )
+            )
+        )
+
+    def get(self, seconds: float) -> Item | None:
+        """Return the next item, or None if none came within `seconds`.
+
+        Raises:
+            DeadlineExceeded: the time for the whole answer is over.
+            CredentialsNotFound: looking for credentials took longer than the policy allows.
+        """
+        clock, over = self._transport.clock, self.started + self._timeout
+        end = clock() + seconds
+        while True:
+            # Before every item: a drip keeps its reader too busy to find the queue empty.
+            self._check_time()
+            with suppress(Empty):
+                return take(self._items, min(_SLICE, min(end, over) - clock()))
+            if clock() >= end:
+                return None
+
+    def arrived(self) -> list[Item]:
+        """Return what has arrived already, without waiting."""
+        items: list[Item] = []
+        with suppress(Empty):
+            while True:
+                items.append(self._items.get_nowait())
+        return items
+
+    def cancel(self) -> None:
+        """Shut the socket and let the thread end; safe to call twice, or when all is over."""
+        self._cancelled.set()
+        with self._socket_lock:
+            self._shut()
+
+    def settle(self, seconds: float) -> None:
+        """Let the thread read the end of the body, so that the connection can serve again; then cancel."""
+        self._thread.join(seconds)
+        if self._thread.is_alive():
+            self.cancel()
+
+    def whole(self, tick: Callable[[], None] = lambda: None) -> Any:
+        """Wait for the whole body and return it as JSON, None if it is not JSON; for short answers.
+
+        Args:
+            tick: Called several times a second while nothing has come; for whoever shows the waiting.
+
+        Raises:
+            ClaudeError: the service refused the request or could not be reached.
+            ClaudeInterrupt: the user stopped it.
+        """
+        try:
+            while not self.poll(_SLICE):
+                tick()
+        except KeyboardInterrupt:
+            self.cancel()
+            raise errors.ClaudeInterrupt from None
+        return self.result()
+
+    def poll(self, seconds: float) -> bool:
+        """Take in what arrives within `seconds`, and tell whether the body is whole; for several at once.
+
+        Raises:
+            DeadlineExceeded: as `get`.
+        """
+        item = None if self._ended else self.get(seconds)
+        while item is not None and not isinstance(item, Ended):
+            self._body += item if isinstance(item, bytes) else b""
+            item = self.get(0)
+        self._ended = item or self._ended
+        return self._ended is not None
+
+    def result(self) -> Any:
+        """Return the body as JSON, None if it is not JSON; once `poll` says that it is whole.
+
+        Raises:
+            ClaudeError: the service refused the request or could not be reached.
+        """
+        if self._ended is not None and self._ended.error is not None:
+            raise self._ended.error
+        try:
+            return json.loads(self._body)
+        except (ValueError, RecursionError):
+            return None
+
+    def _check_time(self) -> None:
+        passed = self._transport.clock() - self.started
+        if passed >= self._timeout:
+            self.cancel()
+            raise errors.DeadlineExceeded(
+                f"No complete answer within {self._timeout:g} seconds.",
+                cure="Raise --timeout, ask for less, or lower --effort.",
+            )
+        if not self._authorised and passed >= self._transport.policy.credentials:
+            self.cancel()
+            raise no_credentials_in(self._transport.policy.credentials)
+
+    def _run(self) -> None:
+        from vertex_claude_magic.transport.connection import reporting_sockets
+
+        try:
+            with reporting_sockets(self._use):
+                self._attempts()
+            ended = Ended(None)
+        except errors.ClaudeError as error:
+            ended = Ended(bare(error))
+        except Exception as failure:  # noqa: BLE001 - a thread must not die silently, whatever a library raises
+            ended = Ended(self._named(failure))
+        self._items.put(ended)
+
+    def _use(self, sock: Any) -> None:
+        with self._socket_lock:
+            self._socket = sock
+            if self._cancelled.is_set():
+                self._shut()
+
+    def _shut(self) -> None:
+        if self._socket is not None:
+            with suppress(OSError):
+                self._socket.shutdown(socket.SHUT_RDWR)
+
+    def _named(self, failure: BaseException) -> errors.ClaudeError:
+        from vertex_claude_magic.transport.connection import network_error
+
+        return network_error(failure, self._host, self._patience())
+
+    def _patience(self) -> float:
+        # An answer that is not streamed is silent until it is whole.
+        return min(self._transport.policy.silence, self._timeout) if self._request.streamed else self._timeout
+
+    def _attempts(self) -> None:
+        authorizer, renewed, attempt = self._transport.authorizer, False, 0
+        while not self._cancelled.is_set():
+            headers = authorizer.headers()
+            self._authorised = True
+            response = self._open(headers, attempt)
+            if response is None:
+                attempt += 1
+                continue
+            with response:
+                if response.status_code == 200:
+                    self._deliver(response)
+                    return
+                error = self._refusal(response)
+                # A page with 401 is somebody else's, and must not cost a token.
+                if (
+                    isinstance(error, errors.AuthenticationFailed)
+                    and response.status_code == 401
+                    and not renewed
+                ):
+                    renewed = True
+                    if authorizer.renew(headers):
+                        continue
+                self._pause_or_raise(response, error, attempt)
+                attempt += 1
+
+    def _open(self, headers: Mapping[str, str], attempt: int) -> requests.Response | None:
+        import requests
+
+        from vertex_claude_magic.transport.connection import may_send_again
+
+        try:
+            return self._post(headers)
+        except (requests.exceptions.RequestException, OSError) as failure:
+            error, again = self._named(failure), may_send_again(failure)
+        if not again or self._cancelled.is_set() or attempt >= self._retries:
+            raise error
+        self._wait(backoff(attempt, self._transport.policy, self._transport.chance), error.message)
+        return None
+
+    def _post(self, headers: Mapping[str, str]) -> requests.Response:
+        import requests
+
+        url, policy = self._request.url, self._transport.policy
+        session = self._transport.session(url)
+        own = {**self._request.headers, "User-Agent": _USER_AGENT, "Accept-Encoding": "identity", **headers}
+        method, payload = self._request.method, self._request.payload or None
+        prepared = requests.Request(method, url, headers=own, data=payload).prepare()
+        # Prepared here and not by the session, so that a .netrc entry cannot replace the token.
+        around = session.merge_environment_settings(url, {}, stream=True, verify=None, cert=None)
+        patience = (policy.connect, self._patience())
+        return session.send(prepared, allow_redirects=False, timeout=patience, **around)
+
+    def _deliver(self, response: requests.Response) -> None:
+        from vertex_claude_magic.transport.connection import streamed_chunks
+
+        headers = response.headers
+        kind, server = headers.get("content-type", ""), headers.get("server", "")
+        self._items.put(Head(kind, headers.get("request-id"), server))
+        for chunk in streamed_chunks(response):
+            self._items.put(chunk)
+            while self._items.qsize() > _QUEUED_CHUNKS and not self._cancelled.is_set():
+                # The reader is behind: let the socket hold the rest instead of this queue.
+                self._cancelled.wait(0.005)
+
+    def _refusal(self, response: requests.Response) -> errors.ClaudeError:
+        if 300 <= response.status_code < 400:
+            target = quote(response.headers.get("location", ""), 100)
+            return errors.NetworkError(
+                f"{self._host} redirects to {target!r}; redirects are not followed.",
+                cure="A proxy or a login page may stand between this machine and Google; check the base URL.",
+                details={"status": response.status_code},
+            )
+        from vertex_claude_magic.transport.failures import Asked, error_from_response
+
+        return error_from_response(
+            response.status_code,
+            _error_body(response),
+            Asked.about(self._request, self._catalog),
+            content_type=response.headers.get("content-type", ""),
+        )
+
+    def _pause_or_raise(self, response: requests.Response, error: errors.ClaudeError, attempt: int) -> None:
+        policy = self._transport.policy
+        headers = {name.lower(): value for name, value in response.headers.items()}
+        if attempt >= self._retries or not may_retry(response.status_code, headers, error):
+            raise error
+        asked = asked_wait(headers, datetime.now(timezone.utc))
+        wait = backoff(attempt, policy, self._transport.chance) if asked is None else asked
+        if wait > policy.longest_wait or wait > self._timeout - (self._transport.clock() - self.started):
+            if asked is not None:
+                error.cure = f"The service asks to wait {asked:,.0f} seconds; ask again then. {error.cure}"
+            raise error
+        self._wait(wait, f"{type(error).__name__}, {response.status_code}")
+
+    def _wait(self, seconds: float, reason: str) -> None:
+        self._items.put(Notice(f"retrying in {seconds:.1f} s ({reason.rstrip('.')})"))
+        self._cancelled.wait(seconds)
+
+
+def _error_body(response: requests.Response) -> bytes:
+    from vertex_claude_magic.transport.connection import streamed_chunks
+
+    body = bytearray()
+    # The status has been said; a body that breaks off changes nothing about that.
+    with suppress(Exception):
+        for chunk in streamed_chunks(response):
+            body += chunk
+            if len(body) >= _ERROR_BYTES:
+                break
+    return bytes(body[:_ERROR_BYTES])

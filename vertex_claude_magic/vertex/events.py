@@ -1,0 +1,253 @@
+"""Bytes to lines, lines to server-sent events, server-sent events to events of the Messages API.
+
+Each step is a small decoder that can be fed any split of the input. The rules are those of the
+WHATWG HTML standard, section "Server-sent events" (9.2.6): three line endings, one leading byte
+order mark dropped, an event without a data line not dispatched, an unfinished event dropped at the
+end. `requests`' own line iterator is not used: it splits a CRLF that falls between two chunks, and
+decodes text without a charset as ISO-8859-1.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from vertex_claude_magic.errors import ProtocolError
+from vertex_claude_magic.text import quote
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+__all__ = ["Event", "EventDecoder", "LineDecoder", "MessageDecoder", "ServerSentEvent"]
+
+# A single event may carry a whole search result, but not fill the memory.
+MAX_EVENT_BYTES = 32 * 1024 * 1024
+
+_BOM = b"\xef\xbb\xbf"
+_CURE = "Ask again; if it happens again, look for a proxy between this machine and Google."
+
+
+class ServerSentEvent(NamedTuple):
+    """One dispatched event: its name (empty if none was sent) and its data, both still encoded."""
+
+    name: bytes
+    data: bytes
+
+
+class Event(NamedTuple):
+    """One event of a streamed message: the `type` of the Messages API and the whole JSON object.
+
+    >>> Event("content_block_delta", {"delta": {"type": "text_delta", "text": "Hi"}}).text
+    'Hi'
+    """
+
+    type: str
+    data: dict[str, Any]
+
+    @property
+    def text(self) -> str:
+        """The text that this event adds to the answer; empty for every other kind of event."""
+        return self._delta("text_delta", "text")
+
+    @property
+    def thinking(self) -> str:
+        """The thinking that this event adds; empty for every other kind of event."""
+        return self._delta("thinking_delta", "thinking")
+
+    @property
+    def partial_json(self) -> str:
+        """The JSON that this event adds to the input of a tool; empty for every other kind of event."""
+        return self._delta("input_json_delta", "partial_json")
+
+    def _delta(self, kind: str, key: str) -> str:
+        if self.type != "content_block_delta":
+            return ""
+        delta = self.data.get("delta")
+        if not isinstance(delta, dict) or delta.get("type") != kind:
+            return ""
+        value = delta.get(key)
+        return value if isinstance(value, str) else ""
+
+
+def _too_large() -> ProtocolError:
+    return ProtocolError(
+        f"One event of the answer is larger than {MAX_EVENT_BYTES // 2**20} MiB.", cure=_CURE
+    )
+
+
+class LineDecoder:
+    """Split bytes into lines at LF, CR or CRLF, wherever the chunks are cut.
+
+    >>> decoder = LineDecoder()
+    >>> decoder.feed(b"data: a\\r"), decoder.feed(b"\\ndata")
+    ([b'data: a'], [])
+    """
+
+    __slots__ = ("_head", "_parts", "_plain", "_size", "_skip_newline")
+
+    def __init__(self) -> None:
+        self._parts: list[bytes] = []
+        self._size = 0
+        self._skip_newline = False
+        self._head: bytes | None = b""
+        # True when a chunk that ends in a newline can be split as it is: the common case, made cheap.
+        self._plain = False
+
+    def feed(self, chunk: bytes) -> list[bytes]:
+        """Return the lines that are complete now, without their endings.
+
+        Raises:
+            ProtocolError: a line is longer than `MAX_EVENT_BYTES`.
+        """
+        if self._plain and not self._parts and chunk and chunk[-1] == 10:
+            return chunk.splitlines()
+        if self._head is not None:
+            chunk = self._without_mark(chunk)
+        if not chunk:
+            return []
+        if self._skip_newline:
+            self._skip_newline = False
+            if chunk[0] == 10:
+                chunk = chunk[1:]
+        self._plain = self._head is None
+        if b"\n" not in chunk and b"\r" not in chunk:
+            self._hold(chunk)
+            return []
+        if self._parts:
+            chunk = b"".join((*self._parts, chunk))
+            self._parts.clear()
+            self._size = 0
+        lines = chunk.splitlines()
+        if chunk[-1] not in b"\r\n":
+            self._hold(lines.pop())
+        else:
+            self._skip_newline = chunk[-1] == 13
+            self._plain = self._plain and not self._skip_newline
+        return lines
+
+    def _hold(self, part: bytes) -> None:
+        self._size += len(part)
+        if self._size > MAX_EVENT_BYTES:
+            raise _too_large()
+        if part:
+            self._parts.append(part)
+
+    def _without_mark(self, chunk: bytes) -> bytes:
+        head = (self._head or b"") + chunk
+        if len(head) < len(_BOM) and _BOM.startswith(head):
+            self._head = head
+            return b""
+        self._head = None
+        return head.removeprefix(_BOM)
+
+
+class EventDecoder:
+    """Gather lines into server-sent events.
+
+    >>> EventDecoder().feed([b"event: ping", b"data: {}", b""])
+    [ServerSentEvent(name=b'ping', data=b'{}')]
+    """
+
+    __slots__ = ("_data", "_name", "_size")
+
+    def __init__(self) -> None:
+        self._name = b""
+        self._data: list[bytes] = []
+        self._size = 0
+
+    def feed(self, lines: Sequence[bytes]) -> list[ServerSentEvent]:
+        """Return the events that these lines complete.
+
+        Raises:
+            ProtocolError: the data of one event is larger than `MAX_EVENT_BYTES`.
+        """
+        # Services send one whole event a chunk: name, data, blank line. That case is worth a short cut.
+        if len(lines) == 3 and not self._data and not lines[2]:
+            name, value = lines[0], lines[1]
+            if name[:7] == b"event: " and value[:6] == b"data: ":
+                self._name = b""
+                return [ServerSentEvent(name[7:], value[6:])]
+        events: list[ServerSentEvent] = []
+        data = self._data
+        for line in lines:
+            if line[:6] == b"data: ":
+                data.append(line[6:])
+            elif line[:7] == b"event: ":
+                self._name = line[7:]
+            elif line:
+                self._field(line)
+            else:
+                if data:
+                    events.append(ServerSentEvent(self._name, b"\n".join(data)))
+                    data.clear()
+                    self._size = 0
+                self._name = b""
+        if data:
+            self._grow(sum(map(len, lines)))
+        return events
+
+    def _grow(self, size: int) -> None:
+        self._size += size
+        if self._size > MAX_EVENT_BYTES:
+            raise _too_large()
+
+    def _field(self, line: bytes) -> None:
+        field, _, value = line.partition(b":")
+        value = value[1:] if value.startswith(b" ") else value
+        if field == b"event":
+            self._name = value
+        elif field == b"data":
+            self._data.append(value)
+
+
+def parse_event(event: ServerSentEvent) -> Event:
+    """Read the JSON of one server-sent event; the type inside the JSON wins over the event's name.
+
+    An event with an empty data line carries nothing, whatever its name says.
+
+    Raises:
+        ProtocolError: the data is not UTF-8, not JSON, or not an object.
+
+    >>> parse_event(ServerSentEvent(b"ping", b'{"type": "ping"}'))
+    Event(type='ping', data={'type': 'ping'})
+    """
+    try:
+        data = _decode_json(event.data.decode())
+        kind = data["type"]
+    except (ValueError, RecursionError):
+        data = None
+    except (KeyError, TypeError, IndexError):
+        kind = None
+    if not isinstance(data, dict):
+        if not event.data:
+            return Event("", {})
+        start = quote(event.data[:1000].decode("utf-8", "replace"))
+        raise ProtocolError(f"The answer holds an event that is not a JSON object: {start!r}.", cure=_CURE)
+    return Event(kind if isinstance(kind, str) else event.name.decode("utf-8", "replace"), data)
+
+
+# json.loads looks at its seven keyword arguments on every call; with one call a word, that shows.
+_decode_json = json.JSONDecoder().decode
+
+
+class MessageDecoder:
+    """All three steps in a row: bytes in, events of the Messages API out."""
+
+    __slots__ = ("_events", "_lines")
+
+    def __init__(self) -> None:
+        self._lines = LineDecoder()
+        self._events = EventDecoder()
+
+    def feed(self, chunk: bytes) -> Iterator[Event]:
+        """Return the events that this chunk completes; their JSON is read one by one, as they are taken.
+
+        So the events before a malformed one are not lost with it.
+
+        Raises:
+            ProtocolError: what arrived is not a stream of JSON events.
+
+        >>> list(MessageDecoder().feed(b'event: ping\\ndata: {"type": "ping"}\\n\\n'))
+        [Event(type='ping', data={'type': 'ping'})]
+        """
+        return map(parse_event, self._events.feed(self._lines.feed(chunk)))
