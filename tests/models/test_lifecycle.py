@@ -13,7 +13,17 @@ from hypothesis import strategies as st
 
 from vertex_claude_magic import Claude, errors
 from vertex_claude_magic.models.catalog import Catalog
-from vertex_claude_magic.models.lifecycle import Reminder, lifecycle_notice, losses
+from vertex_claude_magic.models.lifecycle import (
+    Reminder,
+    column_mark,
+    lifecycle_notice,
+    list_mark,
+    losses,
+    status,
+    status_details,
+    status_lines,
+)
+from vertex_claude_magic.models.model import Model
 from vertex_claude_magic.session.control_room import ControlRoom
 
 CATALOG = Catalog.load()
@@ -27,6 +37,47 @@ def shell(shell):
     shell.magics.control.reminder = Reminder(today=lambda: TODAY)
     return shell
 
+
+# A lifecycle in words
+
+ACTIVE = {"lifecycle": "active", "not_sooner_than": "2027-09-28", "api_retired_on": "2027-01-01"}
+DEPRECATED = {
+    "lifecycle": "deprecated",
+    "deprecated_on": "2026-05-01",
+    "not_sooner_than": "2026-12-01",
+    "successor": "new",
+}
+UNDATED = {"lifecycle": "deprecated", "api_retired_on": "2026-06-15", "successor": "new"}
+RETIRED_ON = {
+    "lifecycle": "retired",
+    "retired_on": "2026-07-05",
+    "not_sooner_than": "2026-01-01",
+    "successor": "new",
+}
+LIMITED = {"lifecycle": "limited"}
+# Beside each: one line, the lines of a cell, all dates, the mark of a list, that of a column.
+WORDS = [
+    (ACTIVE, "active, no end before 2027-09-28", "active|not before 2027-09-28",
+     "active, not retired before 2027-09-28", "", ""),
+    (DEPRECATED, "deprecated 2026-05-01, use new", "deprecated 2026-05-01|not before 2026-12-01|use new",
+     "deprecated 2026-05-01, not retired before 2026-12-01, use new", "deprecated 2026-05-01, use new", "deprecated"),
+    (UNDATED, "deprecated, use new", "deprecated|use new", "deprecated, on the Claude API 2026-06-15, use new",
+     "deprecated, use new (on the Claude API 2026-06-15)", "deprecated"),
+    (RETIRED_ON, "retired 2026-07-05, use new", "retired 2026-07-05|use new", "retired 2026-07-05, use new",
+     "retired 2026-07-05, use new", "retired"),
+    (LIMITED, "limited", "limited", "invited customers only", "invited customers only", "by invitation"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("fields", "line", "lines", "details", "in_list", "in_column"), WORDS, ids=str)
+def test_a_lifecycle_is_put_into_words(fields, line, lines, details, in_list, in_column):
+    """The date of a state, a floor as a floor, and the date of the Claude API only where no other is known."""
+    model = Model(id="m", name="M", family="m", **fields)
+    assert (status(model), "|".join(status_lines(model)), status_details(model)) == (line, lines, details)
+    assert (list_mark(model), column_mark(model)) == (in_list, in_column)
+
+
+# A model near its end
 
 NOTICES = [
     (

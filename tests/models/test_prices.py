@@ -8,7 +8,7 @@ import pytest
 
 from vertex_claude_magic.models.catalog import Catalog
 from vertex_claude_magic.models.model import Prices, Tier
-from vertex_claude_magic.models.prices import cost, rate
+from vertex_claude_magic.models.prices import cost, rate, usd, usd_estimate
 from vertex_claude_magic.vertex.reply import CacheCreation, ServerToolUse, Usage
 
 CATALOG = Catalog.load()
@@ -142,3 +142,25 @@ def test_rates_have_the_premium_in(model, location, tokens, expected):
 def test_a_model_without_prices_has_no_rate():
     """None, and not zero."""
     assert rate(replace(row("claude-mythos-preview"), prices=Prices()), "global") is None
+
+
+# USD in writing: a sum in a column, a figure in a text, a price of the table, an estimate with its sign.
+WRITTEN = [
+    (0.0, "0", "0", "0", "$0"),
+    (1234.5, "1,234.5000", "1,234.50", "1234.5", "≈ $1,234.50"),
+    (1.0, "1.0000", "1.00", "1", "≈ $1.00"),
+    (0.0001, "0.0001", "0.00010", "0.0001", "≈ $0.00010"),
+    (0.000097, "0.000097", "0.000097", "9.7e-05", "≈ $0.000097"),
+    (0.0000004, "0.00000040", "0.00000040", "4e-07", "≈ $0.00000040"),
+    (1e-9, "<0.0000001", "0.0000000010", "1e-09", "≈ $0.0000000010"),
+    (None, "unknown", "unknown", "unknown", "cost unknown"),
+    (float("inf"), "unknown", "unknown", "unknown", "cost unknown"),
+    (float("nan"), "unknown", "unknown", "unknown", "cost unknown"),
+]
+
+
+@pytest.mark.parametrize(("amount", "column", "short", "price", "estimate"), WRITTEN)
+def test_usd_are_written_in_one_of_three_forms(amount, column, short, price, estimate):
+    """A tiny sum is never written as nothing, and an unknown one never as zero."""
+    assert [usd(amount), usd(amount, "short"), usd(amount, "price")] == [column, short, price]
+    assert usd_estimate(amount) == estimate

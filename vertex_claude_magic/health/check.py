@@ -16,6 +16,7 @@ from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from vertex_claude_magic import errors
+from vertex_claude_magic.models.lifecycle import status
 from vertex_claude_magic.models.observed import NOTE_KINDS, Sighting, State
 from vertex_claude_magic.settings.target import Target, find_setting
 from vertex_claude_magic.text import quote
@@ -109,7 +110,7 @@ def _rows(catalog: Catalog, family: str | None) -> list[Model]:
 
 def _from_table(catalog: Catalog, row: Model, location: str, *, probe: bool) -> Finding | None:
     if row.lifecycle == "retired":
-        return "retired", row.status.removeprefix("retired").lstrip(" ,")
+        return "retired", status(row).removeprefix("retired").lstrip(" ,")
     if location in catalog.locations() and row.locations is not None and not row.served_in(location):
         return "not served", f"the table lists it in {', '.join(row.locations)}"
     count = catalog.services["count_tokens"]
@@ -161,7 +162,7 @@ def _not_found(error: errors.ModelNotFound, row: Model | None) -> Finding:
     if error.status != 404:
         return "not served", "Google does not serve it here"
     if row is not None and row.lifecycle == "deprecated":
-        return "retired", f"not found any more; {row.status}"
+        return "retired", f"not found any more; {status(row)}"
     invited = "; invited customers only" if row is not None and row.lifecycle == "limited" else ""
     return "not enabled", f"not found for this project: not enabled, or not here{invited}"
 

@@ -122,31 +122,6 @@ class Model:
         """The id that replies of the service carry, such as `claude-sonnet-4-5-20250929`."""
         return self.api_ids[0] if self.api_ids else self.id.replace("@", "-")
 
-    @property
-    def status(self) -> str:
-        """The lifecycle in a few words, with its date and the successor.
-
-        >>> from vertex_claude_magic.models.catalog import Catalog
-        >>> Catalog.load().find("claude-3-5-haiku@20241022").status
-        'retired 2026-07-05, use claude-haiku-5-5'
-        """
-        dates = {"active": self.not_sooner_than, "deprecated": self.deprecated_on, "retired": self.retired_on}
-        word = ", no end before" if self.lifecycle == "active" else ""
-        date = dates.get(self.lifecycle)
-        dated = f"{self.lifecycle}{word} {date}" if date else self.lifecycle
-        return f"{dated}, use {self.successor}" if self.successor else dated
-
-    @property
-    def summary(self) -> str:
-        """One line for lists: name, context and output limits, lifecycle.
-
-        >>> from vertex_claude_magic.models.catalog import Catalog
-        >>> Catalog.load().find("claude-sonnet-5-5").summary
-        'Claude Sonnet 5.5: 1M tokens in, 128K out; active, no end before 2027-09-28'
-        """
-        limits = f"{short_count(self.context_tokens)} tokens in, {short_count(self.max_output_tokens)} out"
-        return f"{self.name}: {limits}; {self.status}"
-
     def served_in(self, location: str) -> bool:
         """Tell whether the table knows that a location serves this model."""
         return location in (self.locations or ())

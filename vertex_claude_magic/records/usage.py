@@ -5,12 +5,12 @@ Every sum in USD is an estimate from the price table; the bill is Google's.
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from vertex_claude_magic.errors import JournalError
+from vertex_claude_magic.models.prices import usd
 from vertex_claude_magic.records.journal.database import journal_error
 from vertex_claude_magic.records.journal.ledger import Spent
 from vertex_claude_magic.records.journal.location import file_bytes
@@ -86,18 +86,9 @@ class Usage:
     problem: str = ""
 
 
-def amount(usd: float) -> str:
-    """Return USD as people read them in a column: four decimals, and more where those would show nothing.
-
-    >>> amount(1234.5), amount(0.0), amount(0.000097)
-    ('1,234.5000', '0', '0.000097')
-    """
-    if math.isinf(usd):
-        return "not known"
-    if usd < 1e-7:
-        return "<0.0000001" if usd > 0 else "0"
-    decimals = 4 if usd >= 0.0001 else 1 - math.floor(math.log10(usd))
-    return f"{usd:,.{decimals}f}"
+def amount(cost: float) -> str:
+    """Return USD for a column, as `usd` does; a sum with an unknown price in it is infinite."""
+    return usd(cost, unknown="not known")
 
 
 def size(count: int) -> str:

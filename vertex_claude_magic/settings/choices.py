@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from vertex_claude_magic.errors import ClaudeError, OptionError
+from vertex_claude_magic.models.lifecycle import list_mark, status
 from vertex_claude_magic.models.prices import rate
 from vertex_claude_magic.settings.options import find_setting
 from vertex_claude_magic.text import quote
@@ -127,19 +128,13 @@ def model_value(catalog: Catalog, options: AskOptions) -> str:
 
 
 def _model_choice(row: Model, region: str) -> Choice:
-    marks = []
-    if row.lifecycle in {"deprecated", "retired"}:
-        dated = row.deprecated_on if row.lifecycle == "deprecated" else row.retired_on
-        elsewhere = f" (on the Claude API {row.api_retired_on})" if row.api_retired_on and not dated else ""
-        marks.append(f"{row.status}{elsewhere}")
-    if row.lifecycle == "limited":
-        marks.append("invited customers only")
+    marks = [mark] if (mark := list_mark(row)) else []
     if row.lifecycle != "retired" and row.locations is not None and not row.served_in(region):
         marks.append(f"not in {region}")
     label = " · ".join([_short(row), *marks])
     label = f"\N{NO-BREAK SPACE}\N{NO-BREAK SPACE}{quote(label, 120)}"
     if row.lifecycle == "retired" and row.successor:
-        return Choice(value=row.successor, label=label, instead_of=f"{quote(row.name, 60)} is {row.status}")
+        return Choice(value=row.successor, label=label, instead_of=f"{quote(row.name, 60)} is {status(row)}")
     return Choice(value=row.id, label=label)
 
 
@@ -151,7 +146,7 @@ def _unusual(catalog: Catalog, options: AskOptions) -> str:
     name = str(find_setting("model", options).value)
     row = catalog.find(name)
     if row is not None and row.lifecycle == "retired":
-        return f"{quote(name, 60)} · {row.status}"
+        return f"{quote(name, 60)} · {status(row)}"
     known = row is not None or name in catalog.families()
     return f"{quote(name, 60)} · {'not served here' if known else 'not in the table'}"
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from vertex_claude_magic import errors
 from vertex_claude_magic.health.doctor.cures import Patient, cure_of, quotas
 from vertex_claude_magic.health.doctor.finding import Finding
+from vertex_claude_magic.models.lifecycle import status
 from vertex_claude_magic.models.prices import cost
 
 if TYPE_CHECKING:
@@ -73,7 +74,7 @@ def lifecycle(case: Case, probes: Probes) -> Finding:  # noqa: ARG001
         near = next(iter(case.catalog.nearest(case.model_id)), "sonnet")
         seen = f"The model table does not know {case.model_id}, {told}."
         return Finding(outcome="warning", seen=seen, cure=f"Use: --model {near}")
-    seen, successor = f"{row.name}: {row.status}, {told}.", f"Use: --model {row.successor or row.family}"
+    seen, successor = f"{row.name}: {status(row)}, {told}.", f"Use: --model {row.successor or row.family}"
     if row.lifecycle == "retired":
         return Finding(outcome="failure", seen=seen, cure=successor)
     if row.lifecycle == "deprecated":

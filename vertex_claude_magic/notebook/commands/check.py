@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from vertex_claude_magic.errors import OptionError
 from vertex_claude_magic.health.check import Check
 from vertex_claude_magic.health.published import compare, note_list
+from vertex_claude_magic.models.lifecycle import status
 from vertex_claude_magic.notebook.display.live_page import LivePage
 from vertex_claude_magic.notebook.pages import availability as pages
 from vertex_claude_magic.notebook.pages.show import show_page
@@ -75,8 +76,8 @@ def show_live(magics: Any, options: dict[str, Any], *, locations: Sequence[str])
 def _groups(found: Comparison) -> list[tuple[str, list[tuple[str, str]]]]:
     """Return each kind of difference with its ids and a word on each."""
     lacking = [(quote(model.id, 80), quote(model.stage, 40) or "no stage") for model in found.lacking]
-    unlisted = [(row.id, row.status) for row in found.unlisted]
-    returned = [(row.id, row.status) for row in found.returned]
+    unlisted = [(row.id, status(row)) for row in found.unlisted]
+    returned = [(row.id, status(row)) for row in found.returned]
     return [
         ("Google lists them, the table lacks them", lacking),
         ("The table has them, Google does not list them", unlisted),
