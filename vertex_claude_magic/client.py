@@ -122,6 +122,8 @@ class Claude:
                 then the events of the repair.
         """
         exchange = self._exchange(prompt, names, options, notify)
+        for notice in exchange.lifecycle():
+            _log.warning("%s", notice.text)
         exchange.start()
         return exchange
 

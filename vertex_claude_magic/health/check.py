@@ -18,7 +18,6 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from vertex_claude_magic import errors
 from vertex_claude_magic.models.lifecycle import status
 from vertex_claude_magic.models.observed import NOTE_KINDS, Sighting, State
-from vertex_claude_magic.settings.target import Target, find_setting
 from vertex_claude_magic.text import quote
 from vertex_claude_magic.vertex.endpoint import check_location
 from vertex_claude_magic.vertex.request import RequestOptions, build_count_request, build_request
@@ -29,6 +28,7 @@ if TYPE_CHECKING:
     from vertex_claude_magic.models.catalog import Catalog
     from vertex_claude_magic.models.model import Model
     from vertex_claude_magic.session.session import Session
+    from vertex_claude_magic.settings.target import Target
     from vertex_claude_magic.transport.transport import PendingResponse
     from vertex_claude_magic.vertex.request import Request
 

@@ -41,9 +41,7 @@ def _facts(magics: Any) -> JournalFacts | None:
         rows = journal.database.read(upkeep.stats).calls if is_there(journal.path) else 0
     except JournalError:
         return None
-    return JournalFacts(
-        days=target.journal_days, rows=rows, path=without_home(str(journal.path))
-    )
+    return JournalFacts(days=target.journal_days, rows=rows, path=without_home(str(journal.path)))
 
 
 def _spend(magics: Any) -> Sequence[SpendRow]:
@@ -52,9 +50,7 @@ def _spend(magics: Any) -> Sequence[SpendRow]:
     session = sum(tally.spent(local=local) for tally in magics.tallies())
     return (
         SpendRow(name="this session", spent=session, limit=target.max_session_cost),
-        SpendRow(
-            name="today, all notebooks", spent=_today(target, local=local), limit=target.max_daily_cost
-        ),
+        SpendRow(name="today, all notebooks", spent=_today(target, local=local), limit=target.max_daily_cost),
     )
 
 

@@ -22,8 +22,8 @@ if TYPE_CHECKING:
     from vertex_claude_magic.notebook.panel.view import Panel
     from vertex_claude_magic.prompts.template import Scope
     from vertex_claude_magic.records.budget import Tally
-    from vertex_claude_magic.session.session import Session
     from vertex_claude_magic.session.control_room import ControlRoom
+    from vertex_claude_magic.session.session import Session
     from vertex_claude_magic.settings.loaded import Loaded
     from vertex_claude_magic.settings.options import AskOptions
     from vertex_claude_magic.vertex.reply import Reply
@@ -94,7 +94,7 @@ class ClaudeMagics(Magics, Settings):  # type: ignore[misc]
 
         More lines to begin with::
 
-            %%claude notes -s "You are a patient teacher." -n 800
+            %%claude notes -s "You are a patient teacher." --max-tokens 800
             %%claude -m claude-sonnet-4-5@20250929 -r us-east5 --temperature 0.2
             %%claude -m sonnet --thinking adaptive --show-thinking
             %%claude --set 'metadata={"user_id": "class-7"}' --label course=stats
@@ -315,7 +315,6 @@ class ClaudeMagics(Magics, Settings):  # type: ignore[misc]
     def loaded(self) -> Loaded:
         """Return the settings that a `Claude()` of this kernel takes over."""
         from vertex_claude_magic.settings.loaded import Loaded
-    from vertex_claude_magic.settings.options import AskOptions
 
         # A `Claude()` of the cell that loaded the extension may fail before any magic has run.
         self._guard()

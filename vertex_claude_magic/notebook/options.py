@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import json
 import keyword
-from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -18,7 +17,7 @@ from vertex_claude_magic.settings.registry import EMPTY, LINE_OPTIONS, Option
 from vertex_claude_magic.text import quote
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
 __all__ = [
     "ParsedLine",

@@ -7,7 +7,6 @@ loop over `wait`, or over the exchange itself, and only what it draws differs.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -24,7 +23,7 @@ from vertex_claude_magic.vertex.events import Event
 from vertex_claude_magic.vertex.request import in_project
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
 
     from typing_extensions import Self
 
@@ -151,15 +150,20 @@ class Exchange:
             self.start()
             assert self._stream is not None  # noqa: S101 - started above
             events = self._stream.wait(seconds)
-            if self._stream.done:
-                events += self._end_round(self._stream)
+            if not self._stream.done:
+                return events
+            try:
+                return [*events, *self._end_round(self._stream)]
+            except errors.AnswerInvalid as error:
+                # What came is drawn first; `reply` raises.
+                self.done, self._error = True, error
+                return events
         except errors.ClaudeError as error:
             self.done, self._error = True, error
             raise
         except KeyboardInterrupt:
             self.done = True
             raise
-        return events
 
     @property
     def reply(self) -> Reply:
@@ -173,14 +177,12 @@ class Exchange:
             pass
         if self._error is not None:
             raise self._error
-        if self._reply is None:
-            # Closed early: the stream says so, with what had arrived.
-            self.done = False
-            if self._stream is None:
-                self.start()
-            assert self._stream is not None  # noqa: S101 - started above
-            return self._stream.reply
-        return self._reply
+        if self._reply is not None:
+            return self._reply
+        if self._stream is None:
+            raise errors.StreamInterrupted("It was closed before it was sent.", cure="Ask again.")
+        # Closed early: the stream says so, with what had arrived.
+        return self._stream.reply
 
     def partial(self) -> Reply | None:
         """Return the answer as far as it has arrived; None before it was sent."""
@@ -194,21 +196,25 @@ class Exchange:
             self._stream.stop()
         self.done = True
 
+    def lifecycle(self) -> list[Notice]:
+        """Return what to say of a model that is near its end, once a session."""
+        row, request = self._catalog.find(self.request.model), self.request
+        name = row.id if row is not None else request.model
+        notice = self._session.control.reminder.tell(self._catalog, name, request.region)
+        return [Notice("lifecycle", notice)] if notice else []
+
     def notices(self) -> list[Notice]:
         """Return what the user should know of question, answer and records and was not told yet."""
         reply, request, session = self.partial(), self.request, self._session
         found = [Notice("answer", f"The first answer {reason}.") for reason in self._reasons]
-        if reply is not None and reply.complete and self.target.cache and not reply.usage.cached:
-            # The service ignores a mark behind a prompt that is too short without a word.
-            if b'"cache_control"' in request.payload:
-                row = self._catalog.find(request.model)
-                least = row.min_cacheable_tokens if row is not None else None
-                why = f": {request.model} caches from {least:,} tokens on" if least else ""
-                found.append(Notice("answer", f"The prompt was not cached{why}."))
         row = self._catalog.find(request.model)
-        name = row.id if row is not None else request.model
-        if lifecycle := session.control.reminder.tell(self._catalog, name, request.region):
-            found.append(Notice("lifecycle", lifecycle))
+        whole = reply is not None and reply.complete and not reply.usage.cached
+        if whole and self.target.cache and b'"cache_control"' in request.payload:
+            # The service ignores a mark behind a prompt that is too short without a word.
+            least = row.min_cacheable_tokens if row is not None else None
+            why = f": {request.model} caches from {least:,} tokens on" if least else ""
+            found.append(Notice("answer", f"The prompt was not cached{why}."))
+        found += self.lifecycle()
         found += [Notice("request", text) for text in request.notices]
         unknown = sorted({str(data.get("type")) for data in reply.other_events}) if reply is not None else []
         if unknown:

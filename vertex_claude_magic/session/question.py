@@ -115,7 +115,6 @@ def prepare_recorded(memory: Memory, target: Target, build: Callable[[Target], Q
             continue
         found = memory.look(question.request, take=True)
         if found is not None:
-            note_question(question.request, memory, found=True)
             request = question.request
             if meaning:
                 notice = (f"{quote(target.model, 60)} is answered by {quote(meaning, 60)}, "
@@ -125,8 +124,8 @@ def prepare_recorded(memory: Memory, target: Target, build: Callable[[Target], Q
         first = first or question
     if not isinstance(first, Question):
         raise first or errors.OptionError("There is no question.", cure="Write one.")
-    note_question(first.request, memory, found=False)
     if memory.mode == "only":
+        note_question(first.request, memory, found=False)
         raise memory.miss(first.request)
     return first
 

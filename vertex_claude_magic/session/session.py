@@ -202,9 +202,11 @@ class Session:
     def close(self) -> None:
         """Close idle connections and the journal's file; the object stays usable."""
         self.transport.close()
-        journal = journal_of(self.target())
-        if journal is not None:
-            journal.close()
+        with suppress(errors.OptionError):
+            # A setting that cannot be taken names no journal.
+            journal = journal_of(self.target())
+            if journal is not None:
+                journal.close()
 
 
 def open_session(

@@ -36,7 +36,7 @@ class Diagnosis:
         clock: Monotonic seconds.
         now: The time of this machine, with its time zone.
 
-    >>> from vertex_claude_magic import Claude
+    >>> from vertex_claude_magic.session.session import open_session
     >>> from vertex_claude_magic.emulator import Emulator
     >>> with Emulator() as emulator:
     ...     session = open_session(project=emulator.project, base_url=emulator.base_url, access_token="emulator")
@@ -71,7 +71,12 @@ class Diagnosis:
             spends=spends,
         )
         self._probes = real_probes(
-            self._case, session.transport.authorizer.apart(), timer=self._timer, patience=patience, tick=tick, now=now
+            self._case,
+            session.transport.authorizer.apart(),
+            timer=self._timer,
+            patience=patience,
+            tick=tick,
+            now=now,
         )
         self._checks = all_checks(self._case, self._probes)
 

@@ -13,8 +13,8 @@ from vertex_claude_magic.health.doctor.finding import Finding
 from vertex_claude_magic.records.journal.health import examine
 from vertex_claude_magic.records.session_records import journal_of
 from vertex_claude_magic.records.usage import size
-from vertex_claude_magic.settings.target import resolve
 from vertex_claude_magic.settings.options import find_setting, notices_of
+from vertex_claude_magic.settings.target import resolve
 from vertex_claude_magic.text import without_home
 from vertex_claude_magic.vertex.endpoint import check_location, check_token_host, model_path
 

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 __all__ = ["settings_rows", "show_settings"]
 
 _DEMO = "%claude_demo"
+
+
 def show_settings(magics: Any, options: Mapping[str, Any]) -> None:
     """Show what a question would be asked with now, and where each value comes from."""
     rows = settings_rows(magics.session().target(options))

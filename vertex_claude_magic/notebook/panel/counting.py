@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from vertex_claude_magic.notebook.panel.jobs import Job
+from vertex_claude_magic.settings.registry import EMPTY
+from vertex_claude_magic.vertex.request import RequestOptions
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -20,17 +22,12 @@ if TYPE_CHECKING:
 
 __all__ = ["Count", "Counting", "countable"]
 
-# What decides where a count goes and what of it counts; other options may not fit every model.
-_KEPT = (
-    "region",
-    "project",
-    "system",
-    "base_url",
-    "anthropic_version",
-    "trusted_hosts",
-    "models_file",
-    "timeout",
-)
+# What is asked for beside the prompt: it may not fit every model, and but for the system text it counts nothing.
+_LEFT_OUT = {
+    name: EMPTY[name]
+    for name in (*RequestOptions.__dataclass_fields__, "attach", "as_", "cache", "prompt_tokens")
+    if name != "system"
+}
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -88,8 +85,7 @@ class Counting(Job):
         for model in self._models:
             if self.stopping():
                 return
-            left_out = {name: empty for name, empty in EMPTY.items() if name not in _KEPT}
-            target = self._target.replace(**{**left_out, "model": model})
+            target = self._target.replace(**{**_LEFT_OUT, "model": model})
             request = self._session.request(self._prompt, target, scope=self._scope)
             tokens, exact = self._session.count_or_bound(request, target)
             # A new mapping each time, because other threads read it.

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from vertex_claude_magic.errors import ClaudeError
 from vertex_claude_magic.health.check import Check
 from vertex_claude_magic.notebook.panel.jobs import Job
+from vertex_claude_magic.settings.target import resolve
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -16,9 +17,9 @@ if TYPE_CHECKING:
     from vertex_claude_magic.models.observed import Sighting
     from vertex_claude_magic.notebook.pages.logging import Status
     from vertex_claude_magic.notebook.panel.state import PanelState
+    from vertex_claude_magic.session.control_room import SpendRow
     from vertex_claude_magic.session.session import Session
     from vertex_claude_magic.settings.target import Target
-    from vertex_claude_magic.session.control_room import SpendRow
 
 __all__ = ["Checking", "PanelHealth"]
 
@@ -138,7 +139,7 @@ class PanelHealth:
         """What the last check found for the chosen model in the chosen location."""
         look = self._state.look
         model = look.row.id if look.row is not None else look.model_id
-        project = look.target.project
+        project = resolve(look.options).project
         return look.catalog.sightings().find(model, look.region, project)
 
     def spend(self) -> Sequence[SpendRow]:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from vertex_claude_magic.settings.registry import LINE_OPTIONS
 from vertex_claude_magic.settings.options import find_setting
+from vertex_claude_magic.settings.registry import LINE_OPTIONS
 
 if TYPE_CHECKING:
     from vertex_claude_magic.settings.options import AskOptions
@@ -58,7 +59,7 @@ def _texts(value: Any) -> list[str]:
         return []
     if isinstance(value, (tuple, list)):
         return [str(each) for each in value]
-    if isinstance(value, dict):
+    if isinstance(value, Mapping):
         return [f"{key}={each}" for key, each in value.items()]
     return [str(value)]
 

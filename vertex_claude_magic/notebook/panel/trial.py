@@ -54,7 +54,12 @@ class Trial(Job):
         """Ask and draw."""
         try:
             self.reply = draw_answer(
-                self._session, self._prompt, self._target, self._view, scope=self._scope, stopped=self.stopping
+                self._session,
+                self._prompt,
+                self._target,
+                self._view,
+                scope=self._scope,
+                stopped=self.stopping,
             )
         except (ClaudeError, ClaudeInterrupt) as ended:
             self.reply = ended.reply
