@@ -189,8 +189,8 @@ def test_a_missing_recording_of_an_argument_is_reported_at_once(caplog, tmp_path
 
 def test_a_replay_comes_at_once_unless_its_pace_is_asked_for():
     """The default; `recorded` is a choice."""
-    assert find_setting("replay_pace", AskOptions()).value == "instant"
-    assert find_setting("replay_pace", AskOptions(replay_pace="recorded")).value == "recorded"
+    assert resolve(AskOptions()).replay_pace == "instant"
+    assert resolve(AskOptions(replay_pace="recorded")).replay_pace == "recorded"
 
 
 def test_what_is_recorded_is_not_asked_of_anybody(claude_emulator, recorded):
