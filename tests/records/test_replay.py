@@ -527,6 +527,19 @@ def played(tape: Tape, *, paced: bool = True, pause=None, late: float = 0.0) -> 
     return Stream(playback, StreamContext(request=request, catalog=CATALOG, clock=clock)), clock
 
 
+def test_a_reply_can_be_changed_and_its_record_stays():
+    """A reply belongs to its user."""
+    cited = {"type": "text", "text": "Hi", "citations": [{"cited_text": "a"}]}
+    tape = Tape(content=(cited,), usage={"cache_creation": {}}, other_events=({"type": "x", "of": []},))
+    for _ in range(2):
+        reply = played(tape)[0].reply
+        assert reply.blocks[0]["citations"] == [{"cited_text": "a"}]
+        assert (reply.usage.raw["cache_creation"], reply.other_events[0]["of"]) == ({}, [])
+        reply.blocks[0]["citations"].append("mine")
+        reply.usage.raw["cache_creation"]["mine"] = 1
+        reply.other_events[0]["of"].append("mine")
+
+
 def test_pieces_come_as_they_came_and_long_silences_are_cut_to_two_seconds():
     """Nobody learns from a long silence the second time."""
     stream, clock = played(PACED)

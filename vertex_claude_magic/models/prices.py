@@ -8,7 +8,6 @@ prediction, and the fee of a web search. A price that the table does not know ma
 from __future__ import annotations
 
 import math
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 if TYPE_CHECKING:
@@ -92,7 +91,7 @@ def rate(model: Model, location: str, input_tokens: int = 0) -> Tier | None:
         return tier
     factor = 1 + model.prices.endpoint_premium
     prices: dict[str, Any] = {name: _times(getattr(tier, name), factor) for name in _TOKEN_PRICES}
-    return replace(tier, **prices)
+    return tier._replace(**prices)
 
 
 def cost(model: Model, location: str, usage: TokenUsage, *, batch: bool = False) -> float | None:
