@@ -34,10 +34,6 @@ def array_parts(value: Any, budget: Budget) -> tuple[Part, ...]:
     >>> array_parts(np.arange(3), Budget())[0].body
     'shape (3,), dtype int64, 0 to 2; mean 1\\n\\n[0 1 2]'
     """
-    import numpy as np
-
-    if isinstance(value, np.generic) or value.ndim == 0:
-        return _scalar(value, budget)
     about = f"shape {tuple(value.shape)}, dtype {short_text(str(value.dtype), 1_000)}"
     summary = _summary(value)
     body = f"{about}, {summary}" if summary else about
@@ -46,15 +42,6 @@ def array_parts(value: Any, budget: Budget) -> tuple[Part, ...]:
     if cut and _is_picture(value) and (image := _picture(value, budget)):
         return image
     return (Text(body=f"{body}\n\n{text}", kind=f"numpy.{type(value).__name__}", about=about, cut=cut),)
-
-
-def _scalar(value: Any, budget: Budget) -> tuple[Part, ...]:
-    from vertex_claude_magic.prompts.values.convert import parts_of
-
-    item = value.item()
-    if type(item).__module__ == "numpy":
-        return (Text(body=short_text(str(item)), kind="numpy scalar"),)
-    return parts_of(item, budget)
 
 
 def _is_picture(value: Any) -> bool:

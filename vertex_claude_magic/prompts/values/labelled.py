@@ -176,7 +176,7 @@ def _values(section: _Section, budget: Budget) -> tuple[str, str, str]:
     """Return the values of an array as text, what was cut, and what else is missing."""
     import numpy as np
 
-    from vertex_claude_magic.prompts.values.convert import parts_of
+    from vertex_claude_magic.prompts.values.arrays import array_parts
 
     value = section.values
     shape = value.shape
@@ -194,10 +194,10 @@ def _values(section: _Section, budget: Budget) -> tuple[str, str, str]:
     array = np.asarray(getattr(read, "values", None) if hasattr(read, "values") else read[()])
     if not array.ndim:
         return f"dtype {array.dtype}: {short_text(array.item(), budget.characters)}", "", ""
-    part = parts_of(array, budget)[0]
+    part = array_parts(array, budget)[0]
     if not isinstance(part, Text):
         # A picture has no place among other arrays; as rows of numbers it is none.
-        part = parts_of(array.reshape(len(array), -1), budget)[0]
+        part = array_parts(array.reshape(len(array), -1), budget)[0]
     if not isinstance(part, Text):
         return "", "not the values", ""
     cut = part.cut
