@@ -56,15 +56,11 @@ def figure_parts(value: Any, budget: Budget) -> tuple[Part, ...]:
     except (OptionError, KeyboardInterrupt):
         raise
     except Exception as error:
-        raise _undrawn(library, error) from error
+        raise OptionError(
+            f"The {library} figure cannot be drawn: {type(error).__name__}: {quote(str(error), 100)}.",
+            cure="Show it in a cell of its own to see what is wrong.",
+        ) from error
     return image_bytes_parts(data, budget, kind=f"{library} figure")
-
-
-def _undrawn(library: str, error: Exception) -> OptionError:
-    return OptionError(
-        f"The {library} figure cannot be drawn: {type(error).__name__}: {quote(str(error), 100)}.",
-        cure="Show it in a cell of its own to see what is wrong.",
-    )
 
 
 def _matplotlib(value: Any, budget: Budget) -> bytes:
