@@ -1,4 +1,4 @@
-"""The text by which an object of any class tells itself: what IPython would show of it, or its repr."""
+"""The text of an object of any class: what IPython would show of it, or its repr."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from vertex_claude_magic.prompts.values.refusals import is_refused
 from vertex_claude_magic.prompts.values.steady import is_elided, is_name_only, named_only, steady
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Mapping
 
 __all__ = ["ELIDED", "ObjectText", "display_content", "numbers_of", "object_text"]
 
@@ -68,7 +68,8 @@ def object_text(value: Any, shown: Mapping[str, Any] | None = None) -> ObjectTex
     if isinstance(plain, str) and plain.strip() and (isinstance(value, _CODE) or not is_name_only(plain)):
         return _plain(value, plain)
     for mime, method in _FORMS:
-        text = shown.get(mime) if shown is not None else _asked(value, method)
+        make = getattr(type(value), method, None)
+        text = shown.get(mime) if shown is not None else make(value) if callable(make) else None
         text = html_text(text) if mime == "text/html" and isinstance(text, str) else text
         if isinstance(text, str) and text.strip():
             return ObjectText(steady(text))
@@ -90,11 +91,6 @@ def _plain(value: Any, text: str) -> ObjectText:
     if names:
         return ObjectText(text, f"of {', '.join(names[:3])} no more than the name, not what it holds")
     return ObjectText(text, ELIDED if elided else "")
-
-
-def _asked(value: Any, method: str) -> Any:
-    make: Callable[[Any], Any] | None = getattr(type(value), method, None)
-    return make(value) if callable(make) else None
 
 
 def display_content(value: Any) -> Any:
