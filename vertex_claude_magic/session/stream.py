@@ -9,7 +9,7 @@ from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any
 
 from vertex_claude_magic import errors
-from vertex_claude_magic.answers.unfence import read_json_text
+from vertex_claude_magic.answers.read import read_json_text
 from vertex_claude_magic.process import stays_here
 from vertex_claude_magic.text import quote
 from vertex_claude_magic.transport.transport import Ended, Head, Item, Notice, PendingResponse
