@@ -70,10 +70,10 @@ def offered(options):
 def test_what_is_not_offered_would_be_refused(name, version):
     """With the location that is offered first; a model without a row is offered everything."""
     base = AskOptions(model=name, anthropic_version=version)
-    base = replace(base, region=choices.region_choices(CATALOG, base)[0].value)
+    base = base.replace(region=choices.region_choices(CATALOG, base)[0].value)
     if not refused(base):
         for changes in not_offered(base):
-            assert refused(replace(base, **changes)), changes
+            assert refused(base.replace(**changes)), changes
 
 
 def not_offered(options):
@@ -122,7 +122,7 @@ def test_what_is_offered_can_be_sent_beside_whatever_is_set(fields, keep):
         for changes in offered(options):
             # Going back to a default may contradict the rest; the panel then settles it.
             if None not in changes.values():
-                assert not refused(replace(options, **changes)), (options, changes)
+                assert not refused(options.replace(**changes)), (options, changes)
 
 
 # Where a model is served, as the pages of its sources tell; nothing of a retired one, and of one without a source.

@@ -117,7 +117,7 @@ def _inline_schema(text: str) -> Any:
     return schema
 
 
-def _read(node: ast.expr, names: Mapping[str, Any]) -> Any:  # noqa: C901, PLR0911, PLR0912 - a row for each kind of node
+def _read(node: ast.expr, names: Mapping[str, Any]) -> Any:  # noqa: PLR0911, PLR0912 - a row for each kind of node
     """Return the type that a part of the expression stands for.
 
     It is looked up and not evaluated, although the line is the user's own: so a call or the attribute of an object

@@ -291,7 +291,7 @@ def _holds_apart(value: Any, depth: int = 0) -> bool:
     return depth < _LOOKED_INTO and any(_holds_apart(each, depth + 1) for each in islice(inner, _MOST_APART))
 
 
-def _scalar(value: Any) -> str | None:  # noqa: C901, PLR0911 - a row for each kind
+def _scalar(value: Any) -> str | None:  # noqa: PLR0911 - a row for each kind
     """Return the JSON of a value that has no parts, None if it is a structure."""
     if value is None:
         return "null"
