@@ -146,4 +146,4 @@ def shell(claude_emulator: Emulator, monkeypatch: pytest.MonkeyPatch) -> Iterato
     magics.close()
     for thread in threading.enumerate():
         if thread.name == "vertex-claude-panel":
-            thread.join(10)
+            thread.join(120)

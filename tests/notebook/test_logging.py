@@ -170,10 +170,17 @@ def test_a_silent_server_is_left_by_an_interrupt(shell):
     import threading
 
     shell.emulator.fail(Fault(delay=3600))
-    timer = threading.Timer(0.3, _thread.interrupt_main)
-    timer.start()
+    asked = threading.Event()
+
+    def press() -> None:
+        while not shell.emulator.requests:
+            asked.wait(0.01)
+        _thread.interrupt_main()
+
+    thread = threading.Thread(target=press)
+    thread.start()
     error = shell.ip.run_cell("%claude_logging status").error_in_exec
-    timer.join()
+    thread.join()
     assert isinstance(error, ClaudeInterrupt)
 
 

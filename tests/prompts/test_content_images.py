@@ -572,7 +572,7 @@ def test_a_figure_is_drawn_without_pyplot_and_without_a_word():
     )
     environment = {**os.environ, "PYTHONPATH": str(pathlib.Path(__file__).parents[2])}
     done = subprocess.run(
-        [sys.executable, "-c", code], env=environment, capture_output=True, text=True, timeout=60, check=True
+        [sys.executable, "-c", code], env=environment, capture_output=True, text=True, timeout=600, check=True
     )
     assert (done.stdout, done.stderr) == ("False\n", "")
 

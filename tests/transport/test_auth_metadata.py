@@ -56,7 +56,7 @@ def run(code: str, *arguments: str, home: Path, host: str | None = None) -> str:
         **({"GCE_METADATA_HOST": host, "GCE_METADATA_IP": host} if host else {}),
     }
     command = [sys.executable, "-W", "error", "-c", code, *arguments]
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=30, check=False)
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=600, check=False)
     assert done.returncode == 0, done.stderr
     # google-auth itself warns on stderr where there is no metadata server; nothing else may stand there.
     assert [line for line in done.stderr.splitlines() if "metadata" not in line.lower()] == []
