@@ -399,11 +399,11 @@ def test_a_fork_while_another_thread_writes_does_not_wait_for_that_thread(claude
     def hold() -> None:
         with journal.database._lock:
             holding.set()
-            done.wait(20)
+            done.wait(120)
 
     thread = threading.Thread(target=hold)
     thread.start()
-    holding.wait(20)
+    holding.wait(120)
     child = os.fork()
     if child == 0:
         import signal
