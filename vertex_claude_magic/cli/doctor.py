@@ -14,7 +14,7 @@ from vertex_claude_magic.session.claude import Claude
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from vertex_claude_magic.health.doctor.probes import Patience
+    from vertex_claude_magic.health.doctor.examination import Patience
 
 __all__ = ["main"]
 

@@ -313,6 +313,11 @@ class Claude(CopiedAsSettings):
         """What gives requests their token; it can be used for other requests to Google."""
         return self._transport.authorizer
 
+    @property
+    def transport(self) -> Transport:
+        """What sends the requests of this session; a diagnosis takes one apart from it."""
+        return self._transport
+
     def catalog(self, options: AskOptions | None = None) -> Catalog:
         """Return the model table, with the user's own file on top if a setting names one."""
         table = Catalog.load((options or self.options).models_file)

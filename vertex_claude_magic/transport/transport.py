@@ -110,6 +110,10 @@ class Transport:
         check_token_host(request.url, trusted_hosts)
         return Exchange(self, request, catalog, timeout=timeout, retries=self.policy.retries if retry else 0)
 
+    def apart(self, policy: RetryPolicy, clock: Callable[[], float] = time.monotonic) -> Transport:
+        """Return a transport with connections and a login state of its own, to be tried without touching these."""
+        return Transport(authorizer=self.authorizer.apart(), policy=policy, clock=clock)
+
     def session(self, url: str) -> requests.Session:
         """Return the session for a URL; those on loopback have one of their own, without proxies."""
         from vertex_claude_magic.transport.connection import make_session
