@@ -9,7 +9,6 @@ that it looks at the model's terms. A one-token question proves both, and costs.
 from __future__ import annotations
 
 import time
-from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timezone
@@ -17,13 +16,14 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from vertex_claude_magic import errors
 from vertex_claude_magic.models.observed import NOTE_KINDS, Sighting, State
+from vertex_claude_magic.session.pool import Landed, Pool
 from vertex_claude_magic.settings.options import AskOptions, find_setting
 from vertex_claude_magic.text import quote
 from vertex_claude_magic.vertex.endpoint import check_location
 from vertex_claude_magic.vertex.request import RequestOptions, build_count_request, build_request
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Sequence
 
     from vertex_claude_magic.models.catalog import Catalog
     from vertex_claude_magic.models.model import Model
@@ -35,8 +35,8 @@ __all__ = ["MOST_CALLS", "Cell", "Check", "Grid", "plan", "verdict"]
 
 MOST_CALLS = 60
 _AT_ONCE = 8
-# Seconds: for the whole check, for one call, and between two looks at the calls under way.
-_WHOLE, _EACH, _TICK = 60.0, 20.0, 0.05
+# Seconds: for the whole check, and for one call.
+_WHOLE, _EACH = 60.0, 20.0
 _TEXT = "Hello."
 _REASON = 95
 
@@ -249,42 +249,23 @@ class Check:
             ClaudeError: something that concerns every model alike, such as a missing login.
             ClaudeInterrupt: the user stopped it.
         """
-        waiting, flying = deque(self._ask), dict[Cell, "Exchange"]()
         end = self._clock() + _WHOLE
+        pool = Pool(self._send, at_once=_AT_ONCE, clock=self._clock)
         self._going = True
         try:
-            while (waiting or flying) and self._clock() < end and not stopped():
-                while waiting and len(flying) < _AT_ONCE and not stopped():
-                    flying[waiting[0]] = self._send(waiting[0])
-                    waiting.popleft()
-                for cell in self._landed(flying):
-                    self._take(cell, flying.pop(cell))
-                on_change()
-        except KeyboardInterrupt:
-            raise errors.ClaudeInterrupt from None
+            pool.run(
+                self._ask,
+                self._take,
+                tick=on_change,
+                stopped=lambda: stopped() or self._clock() >= end,
+            )
         finally:
             self._going = False
-            for exchange in flying.values():
-                exchange.cancel()
 
-    def _landed(self, flying: Mapping[Cell, Exchange]) -> Iterable[Cell]:
-        wait, landed = _TICK, []
-        for cell, exchange in flying.items():
-            try:
-                over = exchange.poll(wait)
-            except errors.DeadlineExceeded as error:
-                self._keep(cell, "not checked", _reason(error))
-                over = True
-            wait = 0.0
-            if over:
-                landed.append(cell)
-        return landed
-
-    def _take(self, cell: Cell, exchange: Exchange) -> None:
-        if cell in self._found:
-            return
+    def _take(self, landed: Landed[Cell, Any]) -> None:
+        cell = landed.item
         try:
-            answer = exchange.result()
+            answer = landed.result()
         except _FOR_ALL as error:
             if not isinstance(error, errors.DataSharingRequired):
                 raise

@@ -382,9 +382,13 @@ class Exchange:
     def _pause_or_raise(self, response: requests.Response, error: errors.ClaudeError, attempt: int) -> None:
         policy = self._transport.policy
         headers = {name.lower(): value for name, value in response.headers.items()}
-        if attempt >= self._retries or not may_retry(response.status_code, headers, error):
+        if not may_retry(response.status_code, headers, error):
             raise error
         asked = asked_wait(headers, datetime.now(timezone.utc))
+        if asked is not None:
+            error.details["retry_after"] = asked
+        if attempt >= self._retries:
+            raise error
         wait = backoff(attempt, policy, self._transport.chance) if asked is None else asked
         if wait > policy.longest_wait or wait > self._timeout - (self._transport.clock() - self.started):
             if asked is not None:
