@@ -23,7 +23,6 @@ from vertex_claude_magic.session.recall import NO_PROJECT, recall, unrecorded
 from vertex_claude_magic.session.start import authorizer_of, start_notice, taken_over
 from vertex_claude_magic.session.stream import Stream, StreamContext
 from vertex_claude_magic.settings.options import AskOptions, find_setting, merge
-from vertex_claude_magic.transport.admin import Admin, Place
 from vertex_claude_magic.transport.retry import RetryPolicy
 from vertex_claude_magic.transport.transport import Transport
 from vertex_claude_magic.transport.waiting import pause, wait_for
@@ -32,6 +31,7 @@ from vertex_claude_magic.vertex.request import build_count_request, in_project
 if TYPE_CHECKING:
     from vertex_claude_magic.records.recorder import Recorder
     from vertex_claude_magic.records.sources import Memory
+    from vertex_claude_magic.transport.admin import Admin
     from vertex_claude_magic.transport.auth import Authorizer
     from vertex_claude_magic.transport.transport import Exchange
     from vertex_claude_magic.vertex.reply import Reply
@@ -94,7 +94,7 @@ class Claude(CopiedAsSettings):
         self.keeping = Keeping()
         self._policy = policy or RetryPolicy()
         login = authorizer_of(credentials, access_token)
-        self._transport = Transport(authorizer=login, policy=self._policy, clock=clock)
+        self._transport = Transport(login, self._policy, clock=clock)
         self.control = control or ControlRoom(notes=JournalNotes(lambda: journal_of(self.options)))
 
     def __repr__(self) -> str:
@@ -341,6 +341,9 @@ class Claude(CopiedAsSettings):
             options: Merged options.
             notify: Called with what is being waited for.
         """
+        # Questions do without it, and the first one should not wait for its import.
+        from vertex_claude_magic.transport.admin import Admin, Place
+
         region = str(find_setting("region", options).value)
         place = Place(
             project=self.project(options, notify),

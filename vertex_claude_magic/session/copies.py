@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import copy
 import re
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import urlsplit
 
@@ -37,7 +36,7 @@ class CopiedAsSettings:
         """Return a client of the same session: it shares login, settings, sums and notices, but no connection."""
         twin = object.__new__(type(self))
         twin.__dict__.update(self.__dict__)
-        twin._transport = replace(self._transport)
+        twin._transport = self._transport.twin()
         return twin
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Self:

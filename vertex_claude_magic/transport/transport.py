@@ -12,7 +12,6 @@ import socket
 import threading
 import time
 from contextlib import suppress
-from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -66,23 +65,31 @@ class Ended(NamedTuple):
 Item = Notice | Head | bytes | Ended
 
 
-@dataclass(kw_only=True)
 class Transport:
     """Sends requests with one authorizer; keeps connections open between them.
 
     Args:
         authorizer: Gives each request its token.
         policy: Retries and patience.
+        clock: Monotonic seconds.
+        chance: A random number from 0 to 1, by which the waits of several clients differ.
     """
 
-    authorizer: Authorizer
-    policy: RetryPolicy = field(default_factory=RetryPolicy)
-    clock: Callable[[], float] = time.monotonic
-    chance: Callable[[], float] = random.random
-    _sessions: dict[bool, requests.Session] = field(default_factory=dict, init=False, repr=False)
-    _lock: threading.Lock = field(default_factory=threading.Lock, init=False, repr=False)
-
-    def __post_init__(self) -> None:
+    def __init__(
+        self,
+        authorizer: Authorizer,
+        policy: RetryPolicy | None = None,
+        *,
+        clock: Callable[[], float] = time.monotonic,
+        chance: Callable[[], float] = random.random,
+    ) -> None:
+        self.authorizer = authorizer
+        self.policy = policy or RetryPolicy()
+        self.clock = clock
+        self.chance = chance
+        # By whether they are for loopback.
+        self._sessions: dict[bool, requests.Session] = {}
+        self._lock = threading.Lock()
         at_fork(self, child=Transport._begin_anew)
 
     def _begin_anew(self) -> None:
@@ -110,9 +117,13 @@ class Transport:
         check_token_host(request.url, trusted_hosts)
         return Exchange(self, request, catalog, timeout=timeout, retries=self.policy.retries if retry else 0)
 
-    def apart(self, policy: RetryPolicy, clock: Callable[[], float] = time.monotonic) -> Transport:
-        """Return a transport with connections and a login state of its own, to be tried without touching these."""
-        return Transport(authorizer=self.authorizer.apart(), policy=policy, clock=clock)
+    def twin(self) -> Transport:
+        """Return a transport of the same login with connections of its own."""
+        return Transport(self.authorizer, self.policy, clock=self.clock, chance=self.chance)
+
+    def apart(self, policy: RetryPolicy, clock: Callable[[], float]) -> Transport:
+        """Return a transport whose login has a state of its own too, to be tried without touching this one."""
+        return Transport(self.authorizer.apart(), policy, clock=clock)
 
     def session(self, url: str) -> requests.Session:
         """Return the session for a URL; those on loopback have one of their own, without proxies."""
