@@ -52,6 +52,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from vertex_claude_magic.spelling import in_python
 from vertex_claude_magic.text import quote
 
 if TYPE_CHECKING:
@@ -138,6 +139,19 @@ class ClaudeError(Exception):
 
     def __str__(self) -> str:
         return f"{quote(self.message, _PART_LIMIT)} {quote(self.cure, _PART_LIMIT)}"
+
+    def spell_for_python(self) -> None:
+        """Name options as Python code does (`max_tokens=`), for an error that Python code gets.
+
+        >>> from vertex_claude_magic.spelling import option, spelled
+        >>> error = ClaudeError("It was cut off.", cure=spelled("Raise {}.", option("max_tokens")))
+        >>> error.cure
+        'Raise --max-tokens.'
+        >>> error.spell_for_python()
+        >>> str(error)
+        'It was cut off. Raise max_tokens=.'
+        """
+        self.message, self.cure = in_python(self.message), in_python(self.cure)
 
     def __reduce__(self) -> tuple[Any, ...]:
         return _restore, (type(self), self.message, self.cure, self.details, self.reply)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -29,6 +29,8 @@ from vertex_claude_magic.transport.waiting import pause, wait_for
 from vertex_claude_magic.vertex.request import build_count_request, in_project
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from vertex_claude_magic.records.recorder import Recorder
     from vertex_claude_magic.records.sources import Memory
     from vertex_claude_magic.transport.admin import Admin
@@ -116,14 +118,15 @@ class Claude(CopiedAsSettings):
             ClaudeError: every error says what to do about it in `.cure`.
             ClaudeInterrupt: the user stopped it; the partial answer is in `.reply`.
         """
-        merged = merge(self.options, options)
-        prepared = self.prepare(prompt, merged, scope=_scope(names))
-        self._log_notice(prepared.request, merged)
-        try:
-            reply = self._whole(prepared.request, merged)
-            return prepared.settle(reply, lambda request, _: self._whole(request, merged))
-        finally:
-            self._log_notices(merged)
+        with _spelled_for_python():
+            merged = merge(self.options, options)
+            prepared = self.prepare(prompt, merged, scope=_scope(names))
+            self._log_notice(prepared.request, merged)
+            try:
+                reply = self._whole(prepared.request, merged)
+                return prepared.settle(reply, lambda request, _: self._whole(request, merged))
+            finally:
+                self._log_notices(merged)
 
     def _whole(self, request: Request, options: AskOptions) -> Reply:
         with self.send(request, options) as stream:
@@ -256,7 +259,8 @@ class Claude(CopiedAsSettings):
             OptionError: it cannot be sent as it stands.
             ProjectNotFound: no project is named anywhere.
         """
-        return self.unsent(prompt, merge(self.options, options), scope=_scope(names), notify=notify)
+        with _spelled_for_python():
+            return self.unsent(prompt, merge(self.options, options), scope=_scope(names), notify=notify)
 
     def unsent(
         self,
@@ -284,8 +288,9 @@ class Claude(CopiedAsSettings):
         The prompt goes to the chosen region and nowhere else, so this raises `ModelNotFound` where the
         region does not count tokens.
         """
-        merged = merge(self.options, options)
-        return self.count_request(self.unsent(prompt, merged, scope=_scope(names)), merged)
+        with _spelled_for_python():
+            merged = merge(self.options, options)
+            return self.count_request(self.unsent(prompt, merged, scope=_scope(names)), merged)
 
     def count_request(self, request: Request, options: AskOptions) -> int:
         """Count the input tokens of a request that has been built; `count` is this after `request`.
@@ -410,6 +415,16 @@ class Claude(CopiedAsSettings):
             trusted_hosts=options.trusted_hosts,
             retry=retry,
         )
+
+
+@contextmanager
+def _spelled_for_python() -> Iterator[None]:
+    """While this is entered, an error that leaves it names options as the Python code that gets it does."""
+    try:
+        yield
+    except errors.ClaudeError as error:
+        error.spell_for_python()
+        raise
 
 
 def _scope(names: Mapping[str, Any] | None) -> Scope | None:

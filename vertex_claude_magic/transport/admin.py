@@ -14,6 +14,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, NoReturn, Protocol
 
 from vertex_claude_magic import errors
+from vertex_claude_magic.spelling import option, spelled
 from vertex_claude_magic.text import quote
 from vertex_claude_magic.vertex.endpoint import base_url_of, check_location, model_path
 from vertex_claude_magic.vertex.request import Request
@@ -275,7 +276,7 @@ def _refuse(error: errors.PermissionDenied, what: str, role: str) -> NoReturn:
 def _no_list(error: errors.APIError, region: str) -> errors.APIError:
     return errors.APIError(
         f"The host of {quote(region, 40)} has no list of models ({error.status}).",
-        cure="Use --region global; the list holds no text of yours.",
+        cure=spelled("Use {}; the list holds no text of yours.", option("region", "global")),
         details=error.details,
     )
 

@@ -22,6 +22,7 @@ from urllib3.connection import HTTPConnection, HTTPSConnection
 
 from vertex_claude_magic import errors
 from vertex_claude_magic.process import at_fork
+from vertex_claude_magic.spelling import option, spelled
 from vertex_claude_magic.text import quote
 
 if TYPE_CHECKING:
@@ -219,5 +220,5 @@ _FAILURES: tuple[tuple[Any, type[errors.NetworkError], str, str], ...] = (
     (ConnectionRefusedError, errors.NetworkError, "{host} refused the connection.",
      "Check the base URL and the network."),
     (_TIMEOUTS, errors.DeadlineExceeded,
-     "{host} was silent for {seconds} seconds.", "Ask again, or raise --timeout."),
+     "{host} was silent for {seconds} seconds.", spelled("Ask again, or raise {}.", option("timeout"))),
 )  # fmt: skip

@@ -19,6 +19,7 @@ from urllib.parse import urlsplit
 
 from vertex_claude_magic import errors
 from vertex_claude_magic.process import at_fork, start_thread, stays_here
+from vertex_claude_magic.spelling import option, spelled
 from vertex_claude_magic.text import quote
 from vertex_claude_magic.transport.retry import RetryPolicy, asked_wait, backoff, may_retry
 from vertex_claude_magic.transport.waiting import bare, no_credentials_in, take
@@ -269,7 +270,7 @@ class Exchange:
             self.cancel()
             raise errors.DeadlineExceeded(
                 f"No complete answer within {self._timeout:g} seconds.",
-                cure="Raise --timeout, ask for less, or lower --effort.",
+                cure=spelled("Raise {}, ask for less, or lower {}.", option("timeout"), option("effort")),
             )
         if not self._authorised and passed >= self._transport.policy.credentials:
             self.cancel()
@@ -403,7 +404,9 @@ class Exchange:
         wait = backoff(attempt, policy, self._transport.chance) if asked is None else asked
         if wait > policy.longest_wait or wait > self._timeout - (self._transport.clock() - self.started):
             if asked is not None:
-                error.cure = f"The service asks to wait {asked:,.0f} seconds; ask again then. {error.cure}"
+                error.cure = spelled(
+                    "The service asks to wait {} seconds; ask again then. {}", f"{asked:,.0f}", error.cure
+                )
             raise error
         self._wait(wait, f"{type(error).__name__}, {response.status_code}")
 
