@@ -20,7 +20,7 @@ from vertex_claude_magic.vertex.endpoint import base_url_of, check_location, mod
 from vertex_claude_magic.vertex.request import Request
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
 
 __all__ = ["Admin", "Call", "ListedModel", "Place"]
 
@@ -113,7 +113,19 @@ class Admin:
         Raises:
             APIError: the host of the location has no such list, or the account may not read it.
         """
-        return [model for page in self._pages() for model in _listed(page)]
+        listed: list[ListedModel] = []
+        token = ""
+        for _ in range(_MOST_PAGES):
+            page = self._page(token)
+            entries = page.get("publisherModels")
+            for entry in entries if isinstance(entries, list) else ():
+                if isinstance(entry, Mapping) and (name := str(entry.get("name") or "").rpartition("/")[2]):
+                    version, stage = str(entry.get("versionId") or ""), str(entry.get("launchStage") or "")
+                    listed.append(ListedModel(name=name, version=version, stage=stage))
+            token = str(page.get("nextPageToken") or "")
+            if not token:
+                break
+        return listed
 
     def config(self) -> Config:
         """Return the model's configuration in this location, empty if none was ever set.
@@ -171,30 +183,26 @@ class Admin:
         if isinstance(failure := operation.get("error"), Mapping):
             raise _failed(failure, self.place)
 
-    def _pages(self) -> Iterator[Mapping[str, Any]]:
-        token = ""
-        for _ in range(_MOST_PAGES):
-            page = self._page(token)
-            yield page
-            token = str(page.get("nextPageToken") or "")
-            if not token:
-                return
-
     def _page(self, token: str) -> Mapping[str, Any]:
+        from urllib.parse import quote as percent_encode
         from urllib.parse import urlencode
 
         query = urlencode({"pageSize": _PAGE_SIZE, **({"pageToken": token} if token else {})})
         # The list has no project in its path, so Google would ask the one that the login belongs to.
-        payer = {"x-goog-user-project": _header(self.place.project)}
+        payer = {"x-goog-user-project": percent_encode(self.place.project, safe=":.-_")}
         request = self._request("GET", f"/publishers/anthropic/models?{query}", headers=payer)
         try:
             page = self._call(request)
         except errors.PermissionDenied as error:
             _refuse(error, "read the publisher's model list", "roles/serviceusage.serviceUsageConsumer")
         except errors.APIError as error:
-            if error.status in _NO_HOST_FOR_LISTS:
-                raise _no_list(error, self.place.region) from None
-            raise
+            if error.status not in _NO_HOST_FOR_LISTS:
+                raise
+            raise errors.APIError(
+                f"The host of {quote(self.place.region, 40)} has no list of models ({error.status}).",
+                cure=spelled("Use {}; the list holds no text of yours.", option("region", "global")),
+                details=error.details,
+            ) from None
         if not isinstance(page, Mapping):
             raise _odd("The model list")
         return page
@@ -220,20 +228,6 @@ class Admin:
             project=place.project,
             region=place.region,
         )
-
-
-def _header(project: str) -> str:
-    from urllib.parse import quote
-
-    return quote(project, safe=":.-_")
-
-
-def _listed(page: Mapping[str, Any]) -> Iterator[ListedModel]:
-    entries = page.get("publisherModels")
-    for entry in entries if isinstance(entries, list) else ():
-        if isinstance(entry, Mapping) and (name := str(entry.get("name") or "").rpartition("/")[2]):
-            version, stage = str(entry.get("versionId") or ""), str(entry.get("launchStage") or "")
-            yield ListedModel(name=name, version=version, stage=stage)
 
 
 def _is_over(operation: Any) -> bool:
@@ -271,14 +265,6 @@ def _refuse(error: errors.PermissionDenied, what: str, role: str) -> NoReturn:
         f"--member=user:YOU --role={role}",
         details=error.details,
     ) from None
-
-
-def _no_list(error: errors.APIError, region: str) -> errors.APIError:
-    return errors.APIError(
-        f"The host of {quote(region, 40)} has no list of models ({error.status}).",
-        cure=spelled("Use {}; the list holds no text of yours.", option("region", "global")),
-        details=error.details,
-    )
 
 
 def _odd(what: str) -> errors.ProtocolError:

@@ -161,7 +161,7 @@ class Exchange:
         self._body = bytearray()
         self._ended: Ended | None = None
         self._cancelled = threading.Event()
-        self._socket: Any = None
+        self._socket: socket.socket | None = None
         self._socket_lock = threading.Lock()
         self._authorised = False
         at_fork(self, child=Exchange._leave_to_parent)
@@ -190,13 +190,22 @@ class Exchange:
             DeadlineExceeded: the time for the whole answer is over.
             CredentialsNotFound: looking for credentials took longer than the policy allows.
         """
-        clock, over = self._transport.clock, self.started + self._timeout
+        clock, patience = self._transport.clock, self._transport.policy.credentials
         end = clock() + seconds
         while True:
             # Before every item: a drip keeps its reader too busy to find the queue empty.
-            self._check_time()
+            passed = clock() - self.started
+            if passed >= self._timeout:
+                self.cancel()
+                raise errors.DeadlineExceeded(
+                    f"No complete answer within {self._timeout:g} seconds.",
+                    cure=spelled("Raise {}, ask for less, or lower {}.", option("timeout"), option("effort")),
+                )
+            if not self._authorised and passed >= patience:
+                self.cancel()
+                raise no_credentials_in(patience)
             with suppress(Empty):
-                return take(self._items, min(_SLICE, min(end, over) - clock()))
+                return take(self._items, min(_SLICE, min(end, self.started + self._timeout) - clock()))
             if clock() >= end:
                 return None
 
@@ -264,18 +273,6 @@ class Exchange:
         except (ValueError, RecursionError):
             return None
 
-    def _check_time(self) -> None:
-        passed = self._transport.clock() - self.started
-        if passed >= self._timeout:
-            self.cancel()
-            raise errors.DeadlineExceeded(
-                f"No complete answer within {self._timeout:g} seconds.",
-                cure=spelled("Raise {}, ask for less, or lower {}.", option("timeout"), option("effort")),
-            )
-        if not self._authorised and passed >= self._transport.policy.credentials:
-            self.cancel()
-            raise no_credentials_in(self._transport.policy.credentials)
-
     def _run(self) -> None:
         from vertex_claude_magic.transport.connection import reporting_sockets
 
@@ -289,7 +286,7 @@ class Exchange:
             ended = Ended(self._named(failure))
         self._items.put(ended)
 
-    def _use(self, sock: Any) -> None:
+    def _use(self, sock: socket.socket | None) -> None:
         with self._socket_lock:
             self._socket = sock
             if self._cancelled.is_set():
@@ -382,11 +379,19 @@ class Exchange:
                 cure="A proxy or a login page may stand between this machine and Google; check the base URL.",
                 details={"status": response.status_code},
             )
+        from vertex_claude_magic.transport.connection import streamed_chunks
         from vertex_claude_magic.transport.failures import Asked, error_from_response
 
+        body = bytearray()
+        # The status is known already; a body that breaks off changes nothing about that.
+        with suppress(Exception):
+            for chunk in streamed_chunks(response):
+                body += chunk
+                if len(body) >= _ERROR_BYTES:
+                    break
         return error_from_response(
             response.status_code,
-            _error_body(response),
+            bytes(body[:_ERROR_BYTES]),
             Asked.about(self._request, self._catalog),
             content_type=response.headers.get("content-type", ""),
         )
@@ -413,16 +418,3 @@ class Exchange:
     def _wait(self, seconds: float, reason: str) -> None:
         self._items.put(Notice(f"retrying in {seconds:.1f} s ({reason.rstrip('.')})"))
         self._cancelled.wait(seconds)
-
-
-def _error_body(response: requests.Response) -> bytes:
-    from vertex_claude_magic.transport.connection import streamed_chunks
-
-    body = bytearray()
-    # The status has been said; a body that breaks off changes nothing about that.
-    with suppress(Exception):
-        for chunk in streamed_chunks(response):
-            body += chunk
-            if len(body) >= _ERROR_BYTES:
-                break
-    return bytes(body[:_ERROR_BYTES])
