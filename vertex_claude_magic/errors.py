@@ -14,7 +14,7 @@
     ├── NetworkError               no answer from the host
     │   ├── DeadlineExceeded
     │   └── TLSError
-    ├── APIError                   the service said no
+    ├── APIError                   the service refused
     │   ├── BadRequest
     │   │   └── PromptTooLong
     │   ├── AuthenticationFailed
@@ -178,7 +178,7 @@ def _restore(
 
 
 class OptionError(ClaudeError, ValueError):
-    """An option, a setting or a prompt cannot be sent as it stands."""
+    """An option, a setting or a prompt cannot be sent as it is."""
 
 
 class ModelRuleError(OptionError):
@@ -234,7 +234,7 @@ class APIError(ClaudeError):
 
 
 class BadRequest(APIError):
-    """400: the request is not acceptable as it stands."""
+    """400: the request is not acceptable as it is."""
 
 
 class PromptTooLong(BadRequest):

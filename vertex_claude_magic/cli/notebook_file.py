@@ -32,7 +32,7 @@ _LONE = re.compile("[\ud800-\udfff]")
 class NotebookFile:
     """A notebook and the file that it came from.
 
-    `content` is its JSON, `text` the file's, `path` without symbolic links, `status` what the system said of it;
+    `content` is its JSON, `text` the file's, `path` without symbolic links, `status` its `os.stat`;
     `mark` begins a text in `content` that is a number in the file.
     """
 
@@ -219,7 +219,7 @@ def _formatted(content: dict[str, Any], source: NotebookFile) -> bytes:
     text = re.sub(f'"{source.mark}([^"]*)"', r"\1", text)
     if "\r\n" in space:
         text = text.replace("\n", "\r\n")
-    # A half of a surrogate pair can stand in JSON as an escape only.
+    # In UTF-8 half of a surrogate pair can only be an escape of JSON.
     text = _LONE.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
     return (text + like[len(like.rstrip()) :]).encode()
 

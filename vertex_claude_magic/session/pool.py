@@ -209,7 +209,7 @@ def wait_before_repeat(
 
 
 class Workers:
-    """Runs work that blocks, each in a thread that asks for the cell and run of whoever started it."""
+    """Runs work that blocks, each in a thread that asks for the cell and run of its caller."""
 
     def __init__(self) -> None:
         # Set whenever some work of this object ends, so that a look at any of it notices at once.

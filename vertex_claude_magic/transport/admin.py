@@ -243,13 +243,13 @@ def _is_over(operation: Any) -> bool:
 
 
 def _failed(failure: Mapping[str, Any], place: Place) -> errors.ClaudeError:
-    said = quote(str(failure.get("message") or "no reason"))
+    reason = quote(str(failure.get("message") or "no reason"))
     kind = errors.PermissionDenied if failure.get("code") == _DENIED_CODE else errors.OperationFailed
     return kind(
-        f"Google could not change the configuration of {place.model} in {place.region}: {said!r}.",
+        f"Google could not change the configuration of {place.model} in {place.region}: {reason!r}.",
         cure="Check that the BigQuery data set exists and that you may write to it (roles/bigquery.dataEditor); "
         "%claude_logging status shows what holds.",
-        details={"code": failure.get("code"), "message": said},
+        details={"code": failure.get("code"), "message": reason},
     )
 
 

@@ -1,7 +1,7 @@
 """Google credentials: found late, looked up once, refreshed once for all threads, read again after a login.
 
 `google.auth.default()` may start gcloud and may wait for a metadata server that is not there, so
-nothing here runs before the first request, and whoever calls it does so in a thread that can be left.
+nothing here runs before the first request, and it is called in a thread that can be left.
 Tokens live in google-auth's objects and in the headers of one request; nowhere else.
 """
 
@@ -95,7 +95,7 @@ class ApplicationDefault:
         credentials: A google-auth credentials object to use instead of looking for one.
         request: Makes the `google.auth.transport.Request` that refreshes tokens; for tests and proxies.
 
-    One lock guards all: a token is refreshed once, whoever asks. If a credentials file or the variable
+    One lock guards all: a token is refreshed once, however many threads ask. If a credentials file or the variable
     that names it changes, as it does after a new login, the credentials are read again.
     """
 

@@ -3,7 +3,7 @@
 Google's method replaces the whole configuration and has no lock and no field mask, so what somebody else
 writes after ours can only be noticed afterwards, and what somebody writes between our reading and our writing
 is lost, as with every tool; nothing is done between the two. What is found is never undone: the switches of data
-sharing and of safety belong to whoever set them.
+sharing and of safety belong to those who set them.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Error responses to typed errors, through one table.
 
-The kind is told by HTTP status, Google `reason` or Anthropic `type`; by the text only where nothing
+The kind is known by HTTP status, Google `reason` or Anthropic `type`; by the text only where nothing
 else tells, and only here. Shapes: Google's error object (on streams wrapped in a one-element array),
 Anthropic's `{"type": "error"}` object, and whatever a proxy sends. Statuses and types are those of
 the page "Errors" (Claude docs) and of "Error messages" (Google Cloud API design guide).
@@ -85,7 +85,7 @@ def error_from_event(data: Mapping[str, Any], asked: Asked) -> errors.ClaudeErro
                           request_id=failure.request_id), asked)  # fmt: skip
 
 
-# HTTP status of each error type (page "Errors", Claude docs): what an error event stands for.
+# HTTP status of each error type (page "Errors", Claude docs): what an error event means.
 _STATUS_OF = {
     "invalid_request_error": 400, "authentication_error": 401, "billing_error": 402, "permission_error": 403,
     "not_found_error": 404, "request_too_large": 413, "rate_limit_error": 429, "api_error": 500,
@@ -157,43 +157,36 @@ class _Row:
 
 def _error(failure: Failure, asked: Asked) -> errors.ClaudeError:
     row = next(row for row in _TABLE if row.when(failure))
-    asked = _printable(asked)
+    # Names of the user's may be anything, and land in a text of one line.
+    asked = replace(
+        asked,
+        model=quote(asked.model, 80),
+        project=quote(asked.project, 80),
+        region=quote(asked.region, 40),
+    )
     what = row.what.format(
         model=asked.model, project=asked.project, region=asked.region, status=failure.status
     )
-    said = quote(failure.message)
+    text = quote(failure.message)
     who = "Vertex AI said" if failure.shape in {"object", "empty"} else "The answer"
-    message = f"{what} {who}: {said!r}." if said else what
+    message = f"{what} {who}: {text!r}." if text else what
     details = {
         "status": failure.status, "message": failure.message, "type": failure.kind, "code": failure.code,
         "reason": failure.reason, "request_id": failure.request_id, "body": failure.body, "shape": failure.shape,
         "model": asked.model, "project": asked.project, "region": asked.region,
     }  # fmt: skip
     cure = row.cure(failure, asked)
-    if row.error in _ELSEWHERE and failure.shape != "page" and (hint := _seen_elsewhere(asked, row.error)):
-        cure = spelled("{} {}", cure, hint)
+    if row.error in _ELSEWHERE and failure.shape != "page":
+        model = asked.catalog.find(asked.model)
+        name = model.id if model is not None else asked.model
+        answered = row.error is errors.QuotaExceeded
+        hint = asked.catalog.sightings().hint(name, asked.project, but=asked.region, answered=answered)
+        cure = spelled("{} {}", cure, hint) if hint else cure
     return row.error(message, cure=cure, details=details)
 
 
 # Errors that another location may not have.
 _ELSEWHERE = (errors.ModelNotFound, errors.ModelNotEnabled, errors.QuotaExceeded)
-
-
-def _seen_elsewhere(asked: Asked, kind: type[errors.APIError]) -> str:
-    row = asked.catalog.find(asked.model)
-    name = row.id if row is not None else asked.model
-    return asked.catalog.sightings().hint(
-        name, asked.project, but=asked.region, answered=kind is errors.QuotaExceeded
-    )
-
-
-def _printable(asked: Asked) -> Asked:
-    return replace(
-        asked,
-        model=quote(asked.model, 80),
-        project=quote(asked.project, 80),
-        region=quote(asked.region, 40),
-    )
 
 
 def _fixed(text: str, *parts: Spelling) -> Cure:
@@ -288,7 +281,7 @@ _RETRY = _fixed("Ask again in a moment, or try another {} or model.", option("re
 # still tells of the request, and one with 429 or 5xx of a service, or of a proxy before it, that is busy or away.
 _PAGES_OF_OTHERS = frozenset({401, 403, 404, 405, 406, 410, 451, 511})
 
-# First match wins. Rows that look at the text stand before the general row of their status.
+# First match wins. Rows that look at the text come before the general row of their status.
 _TABLE: tuple[_Row, ...] = (
     _Row(when=lambda f: f.status == 407, error=errors.APIError,
          what="The proxy on the way to Vertex AI asks for a login (407).",

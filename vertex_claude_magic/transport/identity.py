@@ -40,8 +40,8 @@ class Identity:
         account: The email address of the account, or None where the credentials do not tell.
         quota_project: The project that quotas are counted against, if the credentials name one.
         expires: When the present token ends, with its time zone; None where there is none or it does not end.
-        renewed_at: The address that gives a new token; None if there is none or whoever made the
-            credentials saw to that.
+        renewed_at: The address that gives a new token; None if there is none, or if the code that made the
+            credentials sees to that.
     """
 
     kind: str

@@ -1,6 +1,6 @@
 """Sending: one thread a request, retries before the first byte, a deadline, and a stop that works at once.
 
-The thread reads; whoever asked waits on a queue. That way a kernel interrupt ends any wait (also a slow
+The thread reads; the caller waits on a queue. That way a kernel interrupt ends any wait (also a slow
 name look-up), the display can redraw while the server is silent, and a deadline holds against a drip.
 """
 
@@ -233,7 +233,7 @@ class Exchange:
         """Wait for the whole body and return it as JSON, None if it is not JSON; for short answers.
 
         Args:
-            tick: Called several times a second while nothing has come; for whoever shows the waiting.
+            tick: Called several times a second while nothing has come; to show that it is waited.
 
         Raises:
             ClaudeError: the service refused the request or could not be reached.

@@ -1,6 +1,6 @@
 """The one cure of each failure: a command, a console link or a setting, with the user's own names in it.
 
-An error's own cure is a sentence for whoever asked a question; here it becomes one thing to do.
+An error's own cure is a sentence for the user who asked a question; here it becomes one thing to do.
 """
 
 from __future__ import annotations

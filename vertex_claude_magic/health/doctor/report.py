@@ -36,7 +36,7 @@ _PATTERNS = (
 
 
 def names_of(setup: Setup) -> dict[str, str]:
-    """Return the names that tell who somebody is, each with what stands for it in public."""
+    """Return the names that tell who somebody is, each with the word that replaces it in public."""
     identity, reached = setup.known_identity, setup.known_reached
     quota = identity.quota_project if identity else None
     projects = (setup.known_project.value, setup.named_project.value, quota)
@@ -56,7 +56,7 @@ def public(text: str, names: dict[str, str], *, home: str | None = None) -> str:
 
     Args:
         text: The text.
-        names: The names that are known, each with what stands for it.
+        names: The names that are known, each with the word that replaces it.
         home: The home folder; paths below it are left out. By default the user's.
 
     >>> public("project p-1 of me@example.com, /home/me/key.json", {"p-1": "[project]"}, home="/home/me")

@@ -203,7 +203,7 @@ def widgets(setup: Setup) -> Finding:
 
 
 def journal(setup: Setup) -> Finding:
-    """Look whether questions and answers can be kept; nothing is made or written for it."""
+    """Look whether questions and answers can be stored; nothing is made or written for it."""
     used = journal_of(setup.options)
     if used is None:
         origin = _from(setup.setting("journal").origin)
