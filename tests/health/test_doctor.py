@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import sqlite3
-import time
 from contextlib import closing
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -19,16 +18,20 @@ from vertex_claude_magic import Claude
 from vertex_claude_magic.emulator import SICKNESSES, Emulator, Sickness
 from vertex_claude_magic.errors import APIDisabled, OptionError
 from vertex_claude_magic.health.doctor import setup_checks
-from vertex_claude_magic.health.doctor.case import Case, Once
-from vertex_claude_magic.health.doctor.cures import Patient, cure_of
+from vertex_claude_magic.health.doctor.cures import cure_of
 from vertex_claude_magic.health.doctor.diagnosis import Diagnosis
-from vertex_claude_magic.health.doctor.examination import Check, Timer, examine, unfinished
+from vertex_claude_magic.health.doctor.examination import (
+    Check,
+    Patience,
+    Timer,
+    examine,
+    unfinished,
+)
 from vertex_claude_magic.health.doctor.finding import MARKS, Finding, is_ill, verdict
-from vertex_claude_magic.health.doctor.probes import FIXED_TEXT, Patience, real_probes
-from vertex_claude_magic.models.catalog import Catalog
+from vertex_claude_magic.health.doctor.setup import FIXED_TEXT, Setup
 from vertex_claude_magic.records.journal.schema import MIGRATIONS, migrate
 from vertex_claude_magic.settings.options import AskOptions
-from vertex_claude_magic.transport.auth import ApplicationDefault, FixedToken
+from vertex_claude_magic.transport.auth import ApplicationDefault
 from vertex_claude_magic.transport.connectivity import Reached
 from vertex_claude_magic.transport.identity import Identity
 
@@ -431,9 +434,9 @@ def seen_by(
     check: str, *, options: AskOptions | None = None, front: str = "jupyter", **probes: Any
 ) -> Finding:
     """What one check says of what these probes see."""
-    case = Case.of(options or AskOptions(), AskOptions(), Catalog.load(), front_end=front)
-    real = real_probes(case, FixedToken("t"), timer=Timer(time.monotonic, 1), patience=Patience())
-    return getattr(setup_checks, check)(case, replace(real, **probes))
+    setup = Setup(Claude(settings=options or AskOptions(), access_token="t"), front_end=front)
+    vars(setup).update(probes)
+    return getattr(setup_checks, check)(setup)
 
 
 @pytest.mark.parametrize(("check", "versions", "outcome", "cure"), OLD.values(), ids=OLD)
@@ -453,8 +456,8 @@ def test_colab_has_a_part_of_its_own_for_widgets():
     assert seen_by("widgets", installed=versions.get, front="colab").outcome == "ok"
 
 
-def answered(**more: Any) -> Once[Reached]:
-    return Once(lambda: Reached(host="gateway.example", **{"status": 401, **more}))
+def answered(**more: Any) -> Reached:
+    return Reached(host="gateway.example", **{"status": 401, **more})
 
 
 def test_a_trusted_gateway_may_show_strangers_a_page():
@@ -501,16 +504,16 @@ PAYING = [
 @pytest.mark.parametrize(("consumer", "quota", "project", "command"), PAYING)
 def test_the_api_is_enabled_where_quotas_are_counted(consumer, quota, project, command):
     """The error may name a number; the quota project of the login is then the one that is meant."""
-    case = Case.of(AskOptions(), AskOptions(), Catalog.load())
-    who = Identity(kind="user login", source="a file", quota_project=quota)
-    cure = cure_of(disabled(consumer), Patient(case=case, project=project, identity=who))
+    setup = Setup(Claude(project=project, access_token="t"))
+    vars(setup)["identity"] = Identity(kind="user login", source="a file", quota_project=quota)
+    cure = cure_of(disabled(consumer), setup)
     assert cure == f"Run: gcloud {command}"
 
 
 SLOW_METADATA = """
 import sys
 from vertex_claude_magic.cli.doctor import main
-from vertex_claude_magic.health.doctor.probes import Patience
+from vertex_claude_magic.health.doctor.examination import Patience
 print("ended with", main(["--project", "p", "--region", "global"], patience=Patience(credentials=0.5)))
 """
 

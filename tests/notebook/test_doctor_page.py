@@ -12,8 +12,8 @@ from shells import Page, Shell, StoppingPage, loaded_shell
 
 from vertex_claude_magic.emulator import Fault
 from vertex_claude_magic.errors import ClaudeInterrupt, OptionError
+from vertex_claude_magic.health.doctor.examination import Patience
 from vertex_claude_magic.health.doctor.finding import Finding
-from vertex_claude_magic.health.doctor.probes import Patience
 from vertex_claude_magic.notebook.commands.doctor import PageView, run_doctor
 from vertex_claude_magic.notebook.pages import doctor as doctor_page
 

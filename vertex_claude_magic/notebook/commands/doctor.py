@@ -23,8 +23,8 @@ from vertex_claude_magic.vertex.endpoint import check_location
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
+    from vertex_claude_magic.health.doctor.examination import Patience
     from vertex_claude_magic.health.doctor.finding import Finding
-    from vertex_claude_magic.health.doctor.probes import Patience
     from vertex_claude_magic.notebook.display.live import Screen
 
 __all__ = ["LineView", "PageView", "check_doctor_options", "diagnose", "run_doctor"]
