@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from vertex_claude_magic.markdown.characters import safe_plain
 from vertex_claude_magic.models.prices import usd
+from vertex_claude_magic.notebook.pages.table import Column, Row, Table
 from vertex_claude_magic.records.journal.review import DAMAGED
 from vertex_claude_magic.records.usage import size
 from vertex_claude_magic.text import quote
@@ -44,11 +45,7 @@ def listing(entries: Sequence[Entry]) -> str:
     """
     if not entries:
         return "The journal holds no calls yet."
-    rows = [_HEADS, *(_cells(entry) for entry in entries)]
-    widths = [max(len(row[column]) for row in rows) for column in range(len(_HEADS))]
-    return "\n".join(
-        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows
-    )
+    return Table(columns=list(map(Column, _HEADS)), rows=[Row(_cells(entry)) for entry in entries]).plain()
 
 
 def _cells(entry: Entry) -> tuple[str, ...]:

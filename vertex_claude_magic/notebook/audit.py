@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from vertex_claude_magic.markdown.characters import safe_plain
-from vertex_claude_magic.notebook.display.footer import dollars
+from vertex_claude_magic.models.prices import usd_estimate
+from vertex_claude_magic.notebook.pages.table import Column, Row, Table
 from vertex_claude_magic.notebook.provenance import answer_edited, find_provenance, prompt_edited
 from vertex_claude_magic.text import quote
 
@@ -179,10 +180,10 @@ def total(found: Iterable[Entry]) -> Total:
 
 def table(found: Sequence[Entry]) -> str:
     """Return the answers as aligned text, with their total."""
-    rows = [_HEADS, *(_row(each) for each in found)] if found else []
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    lines = ["  ".join(map(str.ljust, row, widths)).rstrip() for row in rows]
-    return "\n".join([*lines, *_legend(found), total_line(total(found))])
+    rows = [Row(_row(each)) for each in found]
+    columns = [Column(head) for head in _HEADS]
+    table = [Table(columns=columns, rows=rows, notes=_legend(found)).plain()] if found else []
+    return "\n".join([*table, total_line(total(found))])
 
 
 def total_line(sums: Total) -> str:
@@ -195,7 +196,7 @@ def total_line(sums: Total) -> str:
     edited = f" Edited since: {sums.edited}." if sums.edited else ""
     answers = f"{sums.answers} answer{'' if sums.answers == 1 else 's'}"
     tokens = f"{sums.input_tokens:,} tokens in / {sums.output_tokens:,} out"
-    return f"Total: {answers}, {tokens}, {dollars(sums.cost_usd)} (estimate){unknown}.{edited}"
+    return f"Total: {answers}, {tokens}, {usd_estimate(sums.cost_usd)} (estimate){unknown}.{edited}"
 
 
 def _legend(found: Iterable[Entry]) -> list[str]:
@@ -206,7 +207,7 @@ def _legend(found: Iterable[Entry]) -> list[str]:
 
 def _row(entry: Entry) -> tuple[str, ...]:
     run = "" if entry.execution_count is None else f" [{entry.execution_count}]"
-    cost = "unknown" if entry.cost_usd is None else dollars(entry.cost_usd)
+    cost = "unknown" if entry.cost_usd is None else usd_estimate(entry.cost_usd)
     return (
         f"{entry.cell}{run}",
         entry.model or "unknown",

@@ -360,11 +360,13 @@ class Question:
     def _spend_notes(self, request: Request) -> list[str]:
         if not self._options.show_spend:
             return []
-        from vertex_claude_magic.notebook.display.footer import dollars
+        from vertex_claude_magic.models.prices import usd_estimate
 
         local, keeping = is_loopback(request.url), self._client.keeping
         today = keeping.spent_today(self._options, local=local)
-        return [f"Session {dollars(keeping.tally.spent(local=local))} · today {dollars(today)} (estimates)."]
+        return [
+            f"Session {usd_estimate(keeping.tally.spent(local=local))} · today {usd_estimate(today)} (estimates)."
+        ]
 
     def _lifecycle_notes(self, request: Request) -> list[str]:
         notice = self._client.lifecycle_notice(request, self._options) if self._remind else None

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from html import escape
 from typing import TYPE_CHECKING, Any
 
 from vertex_claude_magic.errors import OptionError
@@ -11,6 +10,7 @@ from vertex_claude_magic.health.published import compare, note_list
 from vertex_claude_magic.models.lifecycle import status
 from vertex_claude_magic.notebook.display.live_page import LivePage
 from vertex_claude_magic.notebook.pages import availability as pages
+from vertex_claude_magic.notebook.pages.html import literal
 from vertex_claude_magic.notebook.pages.show import show_page
 from vertex_claude_magic.settings.options import AskOptions, find_setting, merge
 from vertex_claude_magic.text import quote
@@ -94,11 +94,11 @@ def _head(found: Comparison, catalog: Catalog) -> str:
 
 
 def _html(found: Comparison, catalog: Catalog) -> str:
-    parts = [f"<p>{escape(_head(found, catalog))}</p>"]
+    parts = [f"<p>{literal(_head(found, catalog))}</p>"]
     for title, names in _groups(found):
-        items = "".join(f"<li><code>{escape(name)}</code> {escape(word)}</li>" for name, word in names)
+        items = "".join(f"<li><code>{literal(name)}</code> {literal(word)}</li>" for name, word in names)
         items = items or "<li>none</li>"
-        parts.append(f"<p><b>{escape(title)}</b></p><ul>{items}</ul>")
+        parts.append(f"<p><b>{literal(title)}</b></p><ul>{items}</ul>")
     return "".join(parts)
 
 

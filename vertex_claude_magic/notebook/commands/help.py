@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from html import escape
 from typing import Any
 
+from vertex_claude_magic.notebook.pages.html import verbatim
 from vertex_claude_magic.notebook.pages.show import show_page
 
 __all__ = ["show_help"]
@@ -15,4 +15,4 @@ def show_help(magics: Any, name: str = "claude") -> None:
     from inspect import getdoc
 
     text = getdoc(getattr(type(magics), name)) or ""
-    show_page(magics.shell, f"<pre>{escape(text)}</pre>", text)
+    show_page(magics.shell, f"<pre>{verbatim(text)}</pre>", text)

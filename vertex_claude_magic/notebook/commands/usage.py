@@ -55,7 +55,7 @@ class UsageReport:
     def __repr__(self) -> str:
         paid = total((row for row in self.rows if not row.local), "")
         local = sum(row.calls + row.replayed for row in self.rows if row.local)
-        text = f"{paid.calls + paid.replayed:,} calls, {usage_page.usd(paid)} (estimate)"
+        text = f"{paid.calls + paid.replayed:,} calls, {usage_page.cost_text(paid)} (estimate)"
         return f"UsageReport({text}{f', {local:,} answered on this machine' if local else ''})"
 
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, str]:  # noqa: ARG002 - IPython's signature

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import time
-from html import escape
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
 from vertex_claude_magic.notebook.display.frontends import front_end
 from vertex_claude_magic.notebook.display.screens import NotebookScreen
+from vertex_claude_magic.notebook.pages.html import literal
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -49,7 +49,7 @@ class LivePage:
     def say(self, text: str) -> None:
         """Say at once what is being waited for: in place of the page, or in a line of the terminal."""
         if self._live:
-            self._put(f"<p>{escape(text)}</p>", text)
+            self._put(f"<p>{literal(text)}</p>", text)
         elif self._prints:
             print(text)
 
