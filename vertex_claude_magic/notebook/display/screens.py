@@ -15,7 +15,9 @@ from vertex_claude_magic.notebook.display.live import Answer, LiveAnswer
 from vertex_claude_magic.notebook.display.terminal import TerminalAnswer
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable
+
+    from vertex_claude_magic.notebook.display.output import Bundle, Metadata
 
 __all__ = ["NotebookScreen", "count_clears", "make_answer", "release_clears"]
 
@@ -30,12 +32,12 @@ class NotebookScreen:
     def __init__(self, publisher: Any) -> None:
         self._publisher = publisher
 
-    def show(self, bundle: Mapping[str, Any], metadata: Mapping[str, Any], display_id: str | None) -> None:
+    def show(self, bundle: Bundle, metadata: Metadata, display_id: str | None) -> None:
         """Show a new output."""
         transient = {"display_id": display_id} if display_id else {}
         self._publisher.publish(data=dict(bundle), metadata=dict(metadata), transient=transient)
 
-    def update(self, bundle: Mapping[str, Any], metadata: Mapping[str, Any], display_id: str) -> None:
+    def update(self, bundle: Bundle, metadata: Metadata, display_id: str) -> None:
         """Show something else in an output that is there."""
         self._publisher.publish(
             data=dict(bundle), metadata=dict(metadata), transient={"display_id": display_id}, update=True

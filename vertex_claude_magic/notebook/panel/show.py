@@ -48,6 +48,7 @@ def _missing() -> str:
 
 
 def _panel(magics: Any) -> Panel:
+    from vertex_claude_magic.notebook.display.screens import NotebookScreen
     from vertex_claude_magic.notebook.panel.output import StaticOutput
     from vertex_claude_magic.notebook.panel.view import Panel
 
@@ -55,7 +56,7 @@ def _panel(magics: Any) -> Panel:
         magics.panel.close()
         magics.panel = None
     if magics.panel is None:
-        magics.panel = Panel(magics, StaticOutput(magics.shell.display_pub))
+        magics.panel = Panel(magics, StaticOutput(NotebookScreen(magics.shell.display_pub)))
     panel: Panel = magics.panel
     return panel
 
