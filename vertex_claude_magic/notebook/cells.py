@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    from vertex_claude_magic.notebook.host import Shell
     from vertex_claude_magic.settings.origin import Origin
 
 __all__ = ["MARK", "CellWatch", "CellsMet", "cell_message", "cell_metadata"]
@@ -27,7 +28,7 @@ _RUNS = itertools.count(1)
 _LAST_LINE = re.compile(r"^[ \t]*%{1,2}claude(?!\S).*\Z", re.MULTILINE)
 
 
-def cell_metadata(shell: Any) -> Mapping[str, Any]:
+def cell_metadata(shell: Shell | None) -> Mapping[str, Any]:
     """Return what the front end sent with the cell that runs.
 
     JupyterLab and Notebook 7 send the `cellId`, and as `deletedCells` the ids of those that were deleted since
@@ -38,7 +39,7 @@ def cell_metadata(shell: Any) -> Mapping[str, Any]:
     return (parent or {}).get("metadata") or {}
 
 
-def cell_message(shell: Any) -> str:
+def cell_message(shell: Shell | None) -> str:
     """Return the id of the message that asks for the cell that runs; empty where there are no messages."""
     get_parent = getattr(shell, "get_parent", None)
     parent = get_parent() if get_parent is not None else None

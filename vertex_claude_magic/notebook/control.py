@@ -19,20 +19,22 @@ from vertex_claude_magic.vertex.endpoint import is_loopback
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from vertex_claude_magic.notebook.host import Host
+
 __all__ = ["control_room"]
 
 
-def control_room(magics: Any) -> ControlRoom:
+def control_room(host: Host) -> ControlRoom:
     """Return the control room of the session whose settings the magics hold."""
     return ControlRoom(
-        notes=JournalNotes(lambda: journal_of(magics.options())),
-        journal=lambda: _facts(magics),
-        spend=lambda: _spend(magics),
+        notes=JournalNotes(lambda: journal_of(host.options())),
+        journal=lambda: _facts(host),
+        spend=lambda: _spend(host),
     )
 
 
-def _facts(magics: Any) -> JournalFacts | None:
-    options = magics.options()
+def _facts(host: Host) -> JournalFacts | None:
+    options = host.options()
     journal = journal_of(options)
     if journal is None:
         return None
@@ -45,10 +47,10 @@ def _facts(magics: Any) -> JournalFacts | None:
     )
 
 
-def _spend(magics: Any) -> Sequence[SpendRow]:
-    options = magics.options()
+def _spend(host: Host) -> Sequence[SpendRow]:
+    options = host.options()
     local = is_loopback(str(find_setting("base_url", options).value or ""))
-    session = sum(tally.spent(local=local) for tally in magics.tallies())
+    session = sum(tally.spent(local=local) for tally in host.tallies())
     return (
         SpendRow(name="this session", spent=session, limit=options.max_session_cost),
         SpendRow(

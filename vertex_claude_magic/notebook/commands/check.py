@@ -20,17 +20,18 @@ if TYPE_CHECKING:
 
     from vertex_claude_magic.health.published import Comparison
     from vertex_claude_magic.models.catalog import Catalog
+    from vertex_claude_magic.notebook.host import Host
 
 __all__ = ["show_check", "show_live"]
 
 
 def show_check(
-    magics: Any, options: dict[str, Any], *, locations: Sequence[str], family: str | None, probe: bool
+    host: Host, options: dict[str, Any], *, locations: Sequence[str], family: str | None, probe: bool
 ) -> None:
     """Ask which models the project may call where, and show the grid; an interrupt keeps what is known.
 
     Args:
-        magics: The magics, for session and page.
+        host: Session and shell.
         options: Options of the line under their Python names.
         locations: Where to look; none means the chosen location and no other.
         family: Only this family of models.
@@ -40,11 +41,11 @@ def show_check(
         ClaudeError: something that concerns every model alike.
         ClaudeInterrupt: the user stopped it.
     """
-    client = magics.client()
+    client = host.client()
     merged = merge(client.options, options)
     wanted = locations or (str(find_setting("region", merged).value),)
     check = Check(client, merged, locations=wanted, family=family, probe=probe)
-    catalog, view = client.catalog(merged), LivePage(magics.shell)
+    catalog, view = client.catalog(merged), LivePage(host.shell)
 
     def draw() -> None:
         grid = check.grid
@@ -56,7 +57,7 @@ def show_check(
         draw()
 
 
-def show_live(magics: Any, options: dict[str, Any], *, locations: Sequence[str]) -> None:
+def show_live(host: Host, options: dict[str, Any], *, locations: Sequence[str]) -> None:
     """Read Google's list from the chosen location's host, and show where the table differs from it.
 
     Raises:
@@ -65,13 +66,13 @@ def show_live(magics: Any, options: dict[str, Any], *, locations: Sequence[str])
     """
     if len(locations) > 1:
         raise OptionError("Google's list is read from one location.", cure="Give --region once.")
-    client = magics.client()
+    client = host.client()
     merged = merge(client.options, {**options, **({"region": locations[0]} if locations else {})})
     catalog = client.catalog(AskOptions(models_file=merged.models_file))
     listed = client.admin(merged).models()
-    note_list(catalog, listed, magics.control.notes)
+    note_list(catalog, listed, host.control.notes)
     found = compare(catalog, listed)
-    show_page(magics.shell, _html(found, catalog), _plain(found, catalog))
+    show_page(host.shell, _html(found, catalog), _plain(found, catalog))
 
 
 def _groups(found: Comparison) -> list[tuple[str, list[tuple[str, str]]]]:

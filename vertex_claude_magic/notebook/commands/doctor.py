@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from vertex_claude_magic.health.doctor.finding import Finding
     from vertex_claude_magic.health.doctor.probes import Patience
     from vertex_claude_magic.notebook.display.output import Screen
+    from vertex_claude_magic.notebook.host import Host
 
 __all__ = ["LineView", "PageView", "check_doctor_options", "diagnose", "run_doctor"]
 
@@ -47,7 +48,7 @@ class View(Protocol):
         """Show all of it, for good."""
 
 
-def run_doctor(magics: Any, line: str, *, patience: Patience | None = None) -> None:
+def run_doctor(host: Host, line: str, *, patience: Patience | None = None) -> None:
     """Run `%claude_doctor [--probe] [-m MODEL] [-r REGION] [-p PROJECT] [--report FILE] [--with-names]`.
 
     Raises:
@@ -56,16 +57,16 @@ def run_doctor(magics: Any, line: str, *, patience: Patience | None = None) -> N
     """
     options = parse_options(line, DOCTOR_OPTIONS)
     if options.get("help"):
-        show_help(magics, "claude_doctor")
+        show_help(host, "claude_doctor")
         return
-    front = front_end(magics.shell)
+    front = front_end(host.shell)
     if front.kind == "terminal":
         view: View = LineView(print)
     else:
-        view = PageView(NotebookScreen(magics.shell.display_pub), updates=front.updates)
+        view = PageView(NotebookScreen(host.shell.display_pub), updates=front.updates)
     check_doctor_options(options)
     diagnosis = Diagnosis(
-        magics.client(),
+        host.client(),
         {name: options[name] for name in _OF_THE_CALL if name in options},
         front_end=front.name,
         spends=bool(options.get("probe")),

@@ -18,6 +18,7 @@ from vertex_claude_magic.transport.logging_config import LoggingConfig, check_sa
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from vertex_claude_magic.notebook.host import Host
     from vertex_claude_magic.transport.admin import Admin
 
 __all__ = ["logging_status", "run_logging"]
@@ -27,7 +28,7 @@ _UNFINISHED = "It did not come to its end; %claude_logging status shows what hol
 _USE = "Use %claude_logging status, on --table bq://project.dataset.table --sample 0.1, or off."
 
 
-def run_logging(magics: Any, line: str) -> None:
+def run_logging(host: Host, line: str) -> None:
     """Run `%claude_logging status|on|off [--table URI] [--sample RATE] [-m MODEL] [-r LOC] [-p PROJECT]`.
 
     Raises:
@@ -38,8 +39,8 @@ def run_logging(magics: Any, line: str) -> None:
     parsed = parse_words(line, LOGGING_OPTIONS)
     options = dict(parsed.options)
     wanted = _wanted(parsed.prompt.strip().lower(), options.pop("table", None), options.pop("sample", None))
-    client = magics.client()
-    view, merged = LivePage(magics.shell), merge(client.options, options)
+    client = host.client()
+    view, merged = LivePage(host.shell), merge(client.options, options)
     try:
         admin = client.admin(merged)
         change = _done(admin, wanted, view)
@@ -50,7 +51,7 @@ def run_logging(magics: Any, line: str) -> None:
             raise
         raise errors.ClaudeInterrupt from None
     row = client.catalog(merged).find(admin.place.model)
-    status = logging_status(magics, admin, row, change, wanted)
+    status = logging_status(host, admin, row, change, wanted)
     view.draw(lambda: (pages.html(status), pages.plain(status)), done=True)
 
 
@@ -80,7 +81,7 @@ def _done(admin: Admin, wanted: LoggingConfig | None, view: LivePage) -> ConfigC
 
 
 def logging_status(
-    magics: Any, admin: Admin, row: Any, change: ConfigChange, wanted: LoggingConfig | None
+    host: Host, admin: Admin, row: Any, change: ConfigChange, wanted: LoggingConfig | None
 ) -> pages.Status:
     """Return what is to be shown: Google's logging as read back, and what the journal keeps."""
     return pages.Status(
@@ -90,7 +91,7 @@ def logging_status(
         known=bool(change.config),
         others=_others(change.config),
         said=_outcome(change, wanted),
-        journal=magics.control.journal(),
+        journal=host.control.journal(),
     )
 
 

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from vertex_claude_magic.models.catalog import Catalog
+    from vertex_claude_magic.notebook.host import Host
     from vertex_claude_magic.settings.options import Found
 
 __all__ = ["settings_rows", "show_settings"]
@@ -23,10 +24,10 @@ _SETTINGS = ("model", "region", "project", "max_tokens", "effort", "thinking", "
              "anthropic_version", "base_url", "replay", "recording", "journal")  # fmt: skip
 
 
-def show_settings(magics: Any, options: Mapping[str, Any]) -> None:
+def show_settings(host: Host, options: Mapping[str, Any]) -> None:
     """Show what a question would be asked with now, and where each value comes from."""
-    rows = settings_rows(magics.options(), merge(AskOptions(), options), magics.client().catalog())
-    if magics.emulator is not None:
+    rows = settings_rows(host.options(), merge(AskOptions(), options), host.client().catalog())
+    if host.emulator is not None:
         rows = [
             (name, value, _DEMO if name in {"project", "base_url"} else origin)
             for name, value, origin in rows
@@ -39,7 +40,7 @@ def show_settings(magics: Any, options: Mapping[str, Any]) -> None:
         rows=list(map(Row, rows)),
         caption="What %claude asks with now; change it with %config ClaudeMagics.NAME = VALUE",
     )
-    show_page(magics.shell, table.html(), plain)
+    show_page(host.shell, table.html(), plain)
 
 
 def settings_rows(session: AskOptions, call: AskOptions, catalog: Catalog) -> list[tuple[str, str, str]]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from vertex_claude_magic.notebook.display.frontends import front_end
 from vertex_claude_magic.notebook.display.output import Output
@@ -13,6 +13,7 @@ from vertex_claude_magic.notebook.pages.html import literal
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from vertex_claude_magic.notebook.host import Shell
 __all__ = ["LivePage"]
 
 _REDRAW = 0.25  # seconds between two drawings
@@ -26,7 +27,7 @@ class LivePage:
         clock: Seconds that never run backwards.
     """
 
-    def __init__(self, shell: Any, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, shell: Shell, clock: Callable[[], float] = time.monotonic) -> None:
         front = front_end(shell)
         self._prints = front.kind == "terminal"
         self._live = front.kind == "notebook" and front.updates
