@@ -27,7 +27,7 @@ NAMES = ("claude", "claude_models", "claude_panel", "claude_fix", "claude_usage"
 # The layout, from the bottom up: a row imports from the rows above it in this list, for types and lazily too.
 ROWS = (
     ("text",), ("errors",), ("process",), ("markdown",), ("frames",), ("models",), ("vertex",), ("prompts",), ("answers",),
-    ("settings",), ("transport",), ("records",), ("session",), ("health", "classroom"), ("emulator",), ("notebook",), ("cli",),
+    ("settings",), ("transport",), ("records",), ("session",), ("health", "classroom"), ("client",), ("emulator",), ("notebook",), ("cli",),
 )  # fmt: skip
 RANK = {name: number for number, names in enumerate(ROWS) for name in names}
 # The package itself and its command line may name anything, lazily.
@@ -100,7 +100,7 @@ def test_loading_the_extension_imports_next_to_nothing():
     assert own == {
         EXTENSION,
         *(f"{EXTENSION}.notebook{part}" for part in ("", ".magics", ".settings", ".hooks", ".cells")),
-        *(f"{EXTENSION}.settings{part}" for part in ("", ".loaded")),
+        *(f"{EXTENSION}.settings{part}" for part in ("", ".loaded", ".registry")),
     }
 
 
@@ -127,9 +127,9 @@ def test_the_public_names_are_kept():
         "ClaudeError",
         "ClaudeInterrupt",
         "Event",
+        "Exchange",
         "Reply",
         "Request",
-        "Stream",
         "Usage",
         "load_ipython_extension",
         "unload_ipython_extension",

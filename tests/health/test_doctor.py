@@ -157,7 +157,7 @@ def prepare(claude_emulator, monkeypatch) -> Callable[..., Diagnosis]:
             monkeypatch.setenv("GOOGLE_APPLICATION_CREDENTIALS", str(file))
         claude = Claude(credentials=ApplicationDefault(request=claude_emulator.google_request))
         found = {"spends": case.probe, "patience": case.patience, **settings}
-        return Diagnosis(claude, case.options, **found)
+        return Diagnosis(claude._session, case.options, **found)
 
     return prepared
 
@@ -235,7 +235,7 @@ def test_the_project_may_come_from_the_credentials(monkeypatch, claude_emulator)
     """Where nothing else names it."""
     monkeypatch.setenv("GOOGLE_APPLICATION_CREDENTIALS", str(claude_emulator.credentials_file()))
     auth = ApplicationDefault(request=claude_emulator.google_request)
-    diagnosis = run(Diagnosis(Claude(base_url=claude_emulator.base_url, credentials=auth)))
+    diagnosis = run(Diagnosis(Claude(base_url=claude_emulator.base_url, credentials=auth)._session))
     assert named(diagnosis.findings)["project"].seen.startswith("emulator-project (from the credentials)")
 
 
@@ -246,7 +246,7 @@ def test_a_login_without_a_quota_project_is_a_warning(claude_emulator, monkeypat
     monkeypatch.setenv("GOOGLE_APPLICATION_CREDENTIALS", str(file))
     auth = ApplicationDefault(request=claude_emulator.google_request)
     claude = Claude(base_url=claude_emulator.base_url, project="emulator-project", credentials=auth)
-    diagnosis = run(Diagnosis(claude))
+    diagnosis = run(Diagnosis(claude._session))
     found = named(diagnosis.findings)["project"]
     assert found.outcome == "warning"
     assert found.cure == "Run: gcloud auth application-default set-quota-project emulator-project"
@@ -309,7 +309,7 @@ def test_with_a_base_url_on_this_machine_nothing_goes_elsewhere(claude_emulator,
         "GOOGLE_APPLICATION_CREDENTIALS", str(claude_emulator.credentials_file("authorized_user"))
     )
     claude = Claude(base_url=claude_emulator.base_url, project=claude_emulator.project)
-    diagnosis = run(Diagnosis(claude))
+    diagnosis = run(Diagnosis(claude._session))
     found = named(diagnosis.findings)
     assert found["token"].outcome == "skipped"
     assert "oauth2.googleapis.com" in found["token"].seen
@@ -317,14 +317,14 @@ def test_with_a_base_url_on_this_machine_nothing_goes_elsewhere(claude_emulator,
     assert not is_ill(diagnosis.findings)
     monkeypatch.delenv("GOOGLE_APPLICATION_CREDENTIALS")
     monkeypatch.delenv("NO_GCE_CHECK")
-    found = named(run(Diagnosis(claude)).findings)["credentials"]
+    found = named(run(Diagnosis(claude._session)).findings)["credentials"]
     assert (found.outcome, "ask metadata.google.internal" in found.seen) == ("skipped", True)
     file = claude_emulator.credentials_file("external_account")
     file.write_text(
         file.read_text().replace(f"{claude_emulator.origin}/v1/token", "https://sts.googleapis.com/v1/token")
     )
     monkeypatch.setenv("GOOGLE_APPLICATION_CREDENTIALS", str(file))
-    found = named(run(Diagnosis(claude)).findings)["credentials"]
+    found = named(run(Diagnosis(claude._session)).findings)["credentials"]
     assert (found.outcome, "ask sts.googleapis.com" in found.seen) == ("skipped", True)
 
 
@@ -333,7 +333,7 @@ def test_the_demo_needs_no_login(claude_emulator):
     claude = Claude(
         base_url=claude_emulator.base_url, project=claude_emulator.project, access_token="emulator"
     )
-    diagnosis = run(Diagnosis(claude))
+    diagnosis = run(Diagnosis(claude._session))
     assert not is_ill(diagnosis.findings)
     assert named(diagnosis.findings)["token"].seen == "A fixed token, which is never renewed."
 
@@ -541,7 +541,7 @@ def test_a_certificate_that_nobody_signed_is_named(certificate):
     seen: list[bytes] = []
     with serving(lambda connection: answer_tls(connection, certificate, seen)) as port:
         claude = Claude(base_url=f"https://127.0.0.1:{port}/v1", project="p", access_token="t")
-        found = named(run(Diagnosis(claude)).findings)["network"]
+        found = named(run(Diagnosis(claude._session)).findings)["network"]
     assert (found.outcome, "certificate" in found.seen, seen) == ("failure", True, [])
     assert found.cure == "Set: REQUESTS_CA_BUNDLE to the CA file of the company proxy that opens TLS."
 
@@ -549,7 +549,7 @@ def test_a_certificate_that_nobody_signed_is_named(certificate):
 def test_a_file_of_certificates_that_does_not_exist_is_named(monkeypatch, tmp_path):
     """The setting is wrong, not the host."""
     monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(tmp_path / "none.pem"))
-    found = named(run(Diagnosis(Claude(project="p", access_token="t"))).findings)["network"]
+    found = named(run(Diagnosis(Claude(project="p", access_token="t")._session)).findings)["network"]
     assert found.cure == "Set: REQUESTS_CA_BUNDLE to a file that exists, or to nothing."
 
 
@@ -564,7 +564,7 @@ def test_a_company_proxy_is_told_with_who_signed(certificate, monkeypatch):
     monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(certificate))
     with serving(proxy) as port:
         monkeypatch.setenv("HTTPS_PROXY", f"http://me:s3cret@127.0.0.1:{port}")
-        diagnosis = run(Diagnosis(Claude(project="p", region="global", access_token="t")))
+        diagnosis = run(Diagnosis(Claude(project="p", region="global", access_token="t")._session))
     found = named(diagnosis.findings)["network"]
     assert found.outcome == "ok"
     assert f"certificate by a test, through the proxy 127.0.0.1:{port}." in found.seen
@@ -650,7 +650,7 @@ def test_the_session_keeps_its_own_token(prepare, claude_emulator):
     prepare()
     claude = Claude(credentials=ApplicationDefault(request=claude_emulator.google_request))
     claude.ask("Hello")
-    run(Diagnosis(claude))
+    run(Diagnosis(claude._session))
     claude.ask("Hello")
     tokens = [each.headers["authorization"] for each in claude_emulator.requests if "streamRaw" in each.path]
     assert len(tokens) == 2

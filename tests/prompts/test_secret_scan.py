@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from vertex_claude_magic import errors
+from vertex_claude_magic.client import Claude
 from vertex_claude_magic.prompts.secrets import find_secret
-from vertex_claude_magic.session.claude import Claude
 
 if TYPE_CHECKING:
     from shells import Shell

@@ -23,6 +23,7 @@ from vertex_claude_magic.records.journal.location import default_path
 from vertex_claude_magic.records.usage import Sum, Usage, sums, total, usage_of
 from vertex_claude_magic.settings.options import AskOptions
 from vertex_claude_magic.settings.origin import Origin, session_id
+from vertex_claude_magic.settings.target import resolve
 
 TODAY = date(2026, 11, 26)
 QUIET_HTML = {"p", "small", "br", "span", "table", "thead", "tbody", "tr", "th", "td"}
@@ -64,7 +65,9 @@ def keep(journal: Journal, day: date, *, notebook="lesson.ipynb", model="claude-
 
 
 def ask_usage(options=None, tallies=(), *, days=None, this_session=False, today=TODAY) -> Usage:
-    return usage_of(options or AskOptions(), tallies, today=today, days=days, this_session=this_session)
+    return usage_of(
+        resolve(options or AskOptions()), tallies, today=today, days=days, this_session=this_session
+    )
 
 
 @pytest.fixture

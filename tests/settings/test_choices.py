@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
 
 from vertex_claude_magic.models.catalog import Catalog
@@ -34,12 +32,12 @@ def test_everything_that_is_offered_for_a_model_can_be_sent(name, version):
     """Each control by itself, at each location that is offered for the model."""
     base = AskOptions(model=name, anthropic_version=version)
     for place in choices.region_choices(CATALOG, base):
-        here = replace(base, region=place.value)
+        here = base.replace(region=place.value)
         if refused(here):
             assert name in retired_or_absent(place.value), (name, place)
             continue
         for changes in offered(here):
-            assert not refused(replace(here, **changes)), (place.value, changes)
+            assert not refused(here.replace(**changes)), (place.value, changes)
 
 
 def retired_or_absent(location):

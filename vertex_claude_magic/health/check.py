@@ -18,7 +18,6 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from vertex_claude_magic import errors
 from vertex_claude_magic.models.lifecycle import status
 from vertex_claude_magic.models.observed import NOTE_KINDS, Sighting, State
-from vertex_claude_magic.settings.options import AskOptions, find_setting
 from vertex_claude_magic.text import quote
 from vertex_claude_magic.vertex.endpoint import check_location
 from vertex_claude_magic.vertex.request import RequestOptions, build_count_request, build_request
@@ -28,8 +27,9 @@ if TYPE_CHECKING:
 
     from vertex_claude_magic.models.catalog import Catalog
     from vertex_claude_magic.models.model import Model
-    from vertex_claude_magic.session.claude import Claude
-    from vertex_claude_magic.transport.transport import Exchange
+    from vertex_claude_magic.session.session import Session
+    from vertex_claude_magic.settings.target import Target
+    from vertex_claude_magic.transport.transport import PendingResponse
     from vertex_claude_magic.vertex.request import Request
 
 __all__ = ["MOST_CALLS", "Cell", "Check", "Grid", "plan", "verdict"]
@@ -179,8 +179,8 @@ class Check:
     """One check of a project; `grid` tells at any moment what is known by now.
 
     Args:
-        client: The session that asks.
-        options: Merged options; nothing of them is sent but what says where a request goes.
+        session: The session that asks.
+        target: The settings; nothing of them is sent but what says where a request goes.
         locations: Where to look.
         family: Only this family of models.
         probe: Ask each model for one token, which costs, instead of counting tokens.
@@ -194,8 +194,8 @@ class Check:
 
     def __init__(
         self,
-        client: Claude,
-        options: AskOptions,
+        session: Session,
+        target: Target,
         *,
         locations: Sequence[str],
         family: str | None = None,
@@ -203,16 +203,16 @@ class Check:
         clock: Callable[[], float] = time.monotonic,
         notify: Callable[[str], None] | None = None,
     ) -> None:
-        self._client = client
-        self._options = options
+        self._session = session
+        self._target = target
         # Looked up once, so that a check does not change its target on the way.
-        self._base_url = find_setting("base_url", options).value
-        self._version = find_setting("anthropic_version", options).value
-        self._catalog = client.catalog(options)
+        self._base_url = target.base_url
+        self._version = target.anthropic_version
+        self._catalog = session.catalog(target)
         self._locations = tuple(dict.fromkeys(map(check_location, locations)))
         self._probe = probe
         self._clock = clock
-        self._project = client.project(options, notify)
+        self._project = session.project(target, notify)
         self._models = tuple(row.id for row in _rows(self._catalog, family))
         self._ask, told = plan(self._catalog, self._locations, family=family, probe=probe)
         self._found = {cell: self._sighting(cell, *finding, proof="table") for cell, finding in told.items()}
@@ -250,7 +250,7 @@ class Check:
             ClaudeError: something that concerns every model alike, such as a missing login.
             ClaudeInterrupt: the user stopped it.
         """
-        waiting, flying = deque(self._ask), dict[Cell, "Exchange"]()
+        waiting, flying = deque(self._ask), dict[Cell, "PendingResponse"]()
         end = self._clock() + _WHOLE
         self._going = True
         try:
@@ -268,7 +268,7 @@ class Check:
             for exchange in flying.values():
                 exchange.cancel()
 
-    def _landed(self, flying: Mapping[Cell, Exchange]) -> Iterable[Cell]:
+    def _landed(self, flying: Mapping[Cell, PendingResponse]) -> Iterable[Cell]:
         wait, landed = _TICK, []
         for cell, exchange in flying.items():
             try:
@@ -281,7 +281,7 @@ class Check:
                 landed.append(cell)
         return landed
 
-    def _take(self, cell: Cell, exchange: Exchange) -> None:
+    def _take(self, cell: Cell, exchange: PendingResponse) -> None:
         if cell in self._found:
             return
         try:
@@ -299,13 +299,13 @@ class Check:
         found = self._sighting(cell, state, reason, proof="answer" if self._probe else "count")
         self._found[cell] = found
         if state != "not checked" and not self._knows_better(found):
-            self._client.control.notes.note(NOTE_KINDS[0], found.key, found.value)
+            self._session.control.notes.note(NOTE_KINDS[0], found.key, found.value)
 
     def _knows_better(self, found: Sighting) -> bool:
         """Tell whether a model answered, or was refused, today; a count does not say more than that."""
         if found.proof != "count" or found.state != "usable":
             return False
-        last = self._client.control.sightings().find(found.model, found.location, found.project)
+        last = self._session.control.sightings().find(found.model, found.location, found.project)
         return last is not None and last.proof == "answer" and last.day == found.day
 
     def _sighting(self, cell: Cell, state: State, reason: str, proof: str = "") -> Sighting:
@@ -313,9 +313,9 @@ class Check:
         return Sighting(project=self._project, location=cell.location, model=cell.model, state=state,
                         reason=reason, proof=proof, day=day)  # fmt: skip
 
-    def _send(self, cell: Cell) -> Exchange:
+    def _send(self, cell: Cell) -> PendingResponse:
         self._asked += 1
-        return self._client.exchange(self._request(cell), self._options, timeout=_EACH, retry=False)
+        return self._session.send(self._request(cell), self._target, timeout=_EACH, retry=False)
 
     def _request(self, cell: Cell) -> Request:
         request = build_request(

@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     from vertex_claude_magic.notebook.cells import CellWatch
     from vertex_claude_magic.prompts.template import Scope
     from vertex_claude_magic.records.budget import Tally
-    from vertex_claude_magic.session.claude import Claude
     from vertex_claude_magic.session.control_room import ControlRoom
+    from vertex_claude_magic.session.session import Session
     from vertex_claude_magic.settings.options import AskOptions
     from vertex_claude_magic.vertex.reply import Reply
 
@@ -97,7 +97,7 @@ class Host(Protocol):
     def control(self) -> ControlRoom:
         """What checks have found, and what journal and limits tell."""
 
-    def client(self) -> Claude:
+    def session(self) -> Session:
         """Return the session that asks, with the settings as they are now."""
 
     def options(self) -> AskOptions:

@@ -1,6 +1,6 @@
 """A taped answer played as if it came over the wire, so that whoever draws it needs to know no difference.
 
-It stands in the place of an `Exchange`: the same items, in the same order, but nothing is sent.
+It stands in the place of an `PendingResponse`: the same items, in the same order, but nothing is sent.
 """
 
 from __future__ import annotations

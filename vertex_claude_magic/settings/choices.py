@@ -6,7 +6,7 @@ set already but cannot be sent stays in the list, marked, because hiding it woul
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from vertex_claude_magic.errors import ClaudeError, OptionError
@@ -72,7 +72,7 @@ def refusal(catalog: Catalog, options: AskOptions) -> ClaudeError | None:
     try:
         build_request(
             [{"role": "user", "content": "?"}],
-            options,
+            options.request_options,
             model=catalog.resolve(str(find_setting("model", options).value), region),
             project=str(find_setting("project", options).value or "project"),
             region=region,
@@ -311,7 +311,7 @@ def takes(catalog: Catalog, options: AskOptions, name: str) -> bool:
 
 def _takes(catalog: Catalog, options: AskOptions, **changes: Any) -> bool:
     # Lists and texts of the user's own have no part in the rules, and would only take time.
-    bare = replace(options, system=None, header={}, label={}, stop=(), **changes)
+    bare = options.replace(system=None, header={}, label={}, stop=(), **changes)
     return refusal(catalog, bare) is None
 
 
@@ -335,14 +335,14 @@ def settled(catalog: Catalog, options: AskOptions, keep: str = "") -> tuple[AskO
         return options, ()
     wanted = {name: value for name in _DEPENDENT if is_set(value := getattr(options, name))}
     unset: dict[str, Any] = {name: False if name == "show_thinking" else None for name in wanted}
-    result = replace(options, **unset)
+    result = options.replace(**unset)
     dropped = []
     for name in sorted(wanted, key=lambda name: name != keep):
         value = wanted[name]
         if name == "max_tokens":
             value = min(value, max_tokens_range(catalog, result)[-1])
         if _takes(catalog, result, **{name: value}):
-            result = replace(result, **{name: value})
+            result = result.replace(**{name: value})
         if getattr(result, name) != wanted[name]:
             dropped.append(name)
     return result, tuple(dropped)

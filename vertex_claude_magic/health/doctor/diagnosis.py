@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
     from vertex_claude_magic.health.doctor.finding import Finding
-    from vertex_claude_magic.session.claude import Claude
+    from vertex_claude_magic.session.session import Session
 
 __all__ = ["Diagnosis"]
 
@@ -27,7 +27,7 @@ class Diagnosis:
     """Examine a session with the settings of one call; nothing is sent before `run`.
 
     Args:
-        claude: The session.
+        session: The session.
         call: The options of this call: `model`, `region`, `project`.
         front_end: The name of who shows the result.
         spends: Whether one token may be asked for.
@@ -36,18 +36,18 @@ class Diagnosis:
         clock: Monotonic seconds.
         now: The time of this machine, with its time zone.
 
-    >>> from vertex_claude_magic import Claude
+    >>> from vertex_claude_magic.session.session import open_session
     >>> from vertex_claude_magic.emulator import Emulator
     >>> with Emulator() as emulator:
-    ...     claude = Claude(project=emulator.project, base_url=emulator.base_url, access_token="emulator")
-    ...     found = {each.name: each.outcome for each in Diagnosis(claude).run()}
+    ...     session = open_session(project=emulator.project, base_url=emulator.base_url, access_token="emulator")
+    ...     found = {each.name: each.outcome for each in Diagnosis(session).run()}
     >>> found["token"], found["model"], found["quota"]
     ('ok', 'ok', 'not checked')
     """
 
     def __init__(
         self,
-        claude: Claude,
+        session: Session,
         call: Mapping[str, Any] | None = None,
         *,
         front_end: str = "terminal",
@@ -63,15 +63,20 @@ class Diagnosis:
         self._now = now
         self._timer = Timer(clock, patience.whole)
         self._case = Case.of(
-            claude.options,
+            session.settings(),
             asked,
-            claude.catalog(),
+            session.catalog(session.target()),
             front_end=front_end,
             platform=sys.platform,
             spends=spends,
         )
         self._probes = real_probes(
-            self._case, claude.authorizer.apart(), timer=self._timer, patience=patience, tick=tick, now=now
+            self._case,
+            session.transport.authorizer.apart(),
+            timer=self._timer,
+            patience=patience,
+            tick=tick,
+            now=now,
         )
         self._checks = all_checks(self._case, self._probes)
 

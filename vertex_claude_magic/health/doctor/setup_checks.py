@@ -14,6 +14,7 @@ from vertex_claude_magic.records.journal.health import examine
 from vertex_claude_magic.records.session_records import journal_of
 from vertex_claude_magic.records.usage import size
 from vertex_claude_magic.settings.options import find_setting, notices_of
+from vertex_claude_magic.settings.target import resolve
 from vertex_claude_magic.text import without_home
 from vertex_claude_magic.vertex.endpoint import check_location, check_token_host, model_path
 
@@ -227,7 +228,7 @@ def widgets(case: Case, probes: Probes) -> Finding:
 
 def journal(case: Case, probes: Probes) -> Finding:  # noqa: ARG001
     """Look whether questions and answers can be kept; nothing is made or written for it."""
-    kept = journal_of(case.options)
+    kept = journal_of(resolve(case.options))
     if kept is None:
         origin = find_setting("journal", case.options).origin
         return Finding(

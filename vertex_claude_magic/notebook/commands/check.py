@@ -12,7 +12,6 @@ from vertex_claude_magic.notebook.display.live_page import LivePage
 from vertex_claude_magic.notebook.pages import availability as pages
 from vertex_claude_magic.notebook.pages.html import literal
 from vertex_claude_magic.notebook.pages.show import show_page
-from vertex_claude_magic.settings.options import AskOptions, find_setting, merge
 from vertex_claude_magic.text import quote
 
 if TYPE_CHECKING:
@@ -41,11 +40,11 @@ def show_check(
         ClaudeError: something that concerns every model alike.
         ClaudeInterrupt: the user stopped it.
     """
-    client = host.client()
-    merged = merge(client.options, options)
-    wanted = locations or (str(find_setting("region", merged).value),)
-    check = Check(client, merged, locations=wanted, family=family, probe=probe)
-    catalog, view = client.catalog(merged), LivePage(host.shell)
+    session = host.session()
+    target = session.target(options)
+    wanted = locations or (target.region,)
+    check = Check(session, target, locations=wanted, family=family, probe=probe)
+    catalog, view = session.catalog(target), LivePage(host.shell)
 
     def draw() -> None:
         grid = check.grid
@@ -66,10 +65,10 @@ def show_live(host: Host, options: dict[str, Any], *, locations: Sequence[str]) 
     """
     if len(locations) > 1:
         raise OptionError("Google's list is read from one location.", cure="Give --region once.")
-    client = host.client()
-    merged = merge(client.options, {**options, **({"region": locations[0]} if locations else {})})
-    catalog = client.catalog(AskOptions(models_file=merged.models_file))
-    listed = client.admin(merged).models()
+    session = host.session()
+    target = session.target({**options, **({"region": locations[0]} if locations else {})})
+    catalog = session.catalog(target)
+    listed = session.admin(target).models()
     note_list(catalog, listed, host.control.notes)
     found = compare(catalog, listed)
     show_page(host.shell, _html(found, catalog), _plain(found, catalog))

@@ -66,7 +66,7 @@ def run_doctor(host: Host, line: str, *, patience: Patience | None = None) -> No
         view = PageView(NotebookScreen(host.shell.display_pub), updates=front.updates)
     check_doctor_options(options)
     diagnosis = Diagnosis(
-        host.client(),
+        host.session(),
         {name: options[name] for name in _OF_THE_CALL if name in options},
         front_end=front.name,
         spends=bool(options.get("probe")),

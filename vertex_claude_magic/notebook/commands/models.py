@@ -28,7 +28,7 @@ def show_models(host: Host, line: str) -> None:
         ClaudeError: Google cannot be asked.
     """
     parsed = parse_words(line, MODELS_OPTIONS)
-    catalog = host.client().catalog()
+    catalog = host.session().target().catalog
     family, locations = _family(parsed.prompt, catalog), places(parsed.options.get("region", ()))
     if parsed.options.keys() & {"check", "probe", "live"}:
         _ask_google(host, parsed.options, locations, family)

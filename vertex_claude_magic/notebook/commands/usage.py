@@ -85,7 +85,7 @@ def show_usage(host: Host, line: str) -> UsageReport | None:
         show_help(host, "claude_usage")
         return None
     usage = usage_of(
-        host.options(),
+        host.session().target(),
         host.tallies(),
         today=datetime.now().astimezone().date(),
         days=asked.days,
