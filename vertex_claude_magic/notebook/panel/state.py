@@ -23,6 +23,7 @@ from vertex_claude_magic.settings.options import find_setting
 from vertex_claude_magic.text import quote
 
 if TYPE_CHECKING:
+    from vertex_claude_magic.notebook.host import Change, Host
     from vertex_claude_magic.notebook.panel.look import Look
     from vertex_claude_magic.settings.options import AskOptions
 
@@ -59,7 +60,7 @@ class PanelState(HasTraits):  # type: ignore[misc]
     message: str = Unicode("")
     revision: int = Int(0)
 
-    def __init__(self, settings: Any) -> None:
+    def __init__(self, settings: Host) -> None:
         super().__init__()
         self.settings = settings
         self.lock = RLock()
@@ -131,6 +132,11 @@ class PanelState(HasTraits):  # type: ignore[misc]
             self.revision += 1
 
     @property
+    def system(self) -> str:
+        """The system text of the session."""
+        return str(self.look.options.system or "")
+
+    @property
     def line(self) -> str:
         """The `%%claude` line with everything on it, the system text included."""
         return magic_line(own_options(self.look.options, emulated=self.look.emulated))
@@ -147,11 +153,15 @@ class PanelState(HasTraits):  # type: ignore[misc]
             with self.settings.hold_trait_notifications():
                 for name, value in values.items():
                     empty = self.settings.trait_defaults(name)
-                    setattr(self.settings, name, empty if value is None else _TEXTS.get(name, _same)(value))
+                    setattr(
+                        self.settings,
+                        name,
+                        empty if value is None else str(value) if name == "thinking" else value,
+                    )
         finally:
             self._writing = False
 
-    def _changed_elsewhere(self, change: Any) -> None:
+    def _changed_elsewhere(self, change: Change) -> None:
         with self.lock:
             if not self._writing:
                 self.tell(f"Changed outside the panel: {_spoken(str(change['name']))}.")
@@ -169,9 +179,6 @@ class PanelState(HasTraits):  # type: ignore[misc]
         return look_at(options, catalog, emulated=settings.emulator is not None)
 
 
-_TEXTS = {"thinking": str}
-
-
 # "Create a Message" of the Messages API reference (Claude docs, 2026).
 _RANGES = {"temperature": "give 0 to 1", "top_p": "give 0 to 1", "top_k": "give a whole number from 0 on"}
 
@@ -183,10 +190,6 @@ def _number(name: str, typed: str) -> float | None:
     value = int(text) if name == "top_k" else float(text)
     if value < 0 or (name != "top_k" and not value <= 1):
         raise ValueError(name)
-    return value
-
-
-def _same(value: Any) -> Any:
     return value
 
 
@@ -211,7 +214,7 @@ def _said(name: str, options: AskOptions, dropped: tuple[str, ...], model_id: st
     return f"{said} Dropped, because the model does not take it: {lost}." if lost else said
 
 
-def _configured(settings: Any) -> Any:
+def _configured(settings: Host) -> Any:
     """Return settings as a fresh session would have them under the same configuration."""
     # Configuration finds its section by the name of the class.
     fresh = type(type(settings).__name__, (Configurable, Settings), {})

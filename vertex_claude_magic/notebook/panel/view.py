@@ -20,6 +20,7 @@ from vertex_claude_magic.notebook.panel.work import PanelWork
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from vertex_claude_magic.notebook.host import Host
     from vertex_claude_magic.notebook.panel.look import Look
     from vertex_claude_magic.notebook.panel.output import StaticOutput
 
@@ -40,14 +41,14 @@ class Panel:
     """One panel; shown in several places it is the same panel.
 
     Args:
-        magics: The object that holds settings, shell and client.
+        host: The object that holds settings, shell and client.
         output: The plain output below the controls.
     """
 
-    def __init__(self, magics: Any, output: StaticOutput) -> None:
-        self.state = PanelState(magics)
+    def __init__(self, host: Host, output: StaticOutput) -> None:
+        self.state = PanelState(host)
         self.output = output
-        self.work = PanelWork(magics, self.state, output)
+        self.work = PanelWork(host, self.state, output)
         self._parts = Parts()
         self._drawing = False
         self._make_controls()
