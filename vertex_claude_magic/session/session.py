@@ -66,16 +66,17 @@ class Session:
         self.transport = Transport(authorizer, self.retry_policy, clock=clock)
         self.control = control or ControlRoom(notes=JournalNotes(lambda: journal_of(self.target())))
 
-    def target(self, given: Mapping[str, Any] | None = None) -> Target:
+    def target(self, given: Mapping[str, Any] | None = None, settings: AskOptions | None = None) -> Target:
         """Resolve the settings, with the options of one question over them.
 
         Args:
             given: Options by name.
+            settings: What to resolve in place of the present settings.
 
         Raises:
             OptionError: an option or a setting has a value that it cannot take.
         """
-        return resolve(self.settings(), given or {})
+        return resolve(self.settings() if settings is None else settings, given or {})
 
     def catalog(self, target: Target) -> Catalog:
         """Return the model table of a target, with what was seen live."""

@@ -237,7 +237,7 @@ def _option(error: errors.ClaudeError, setup: Setup) -> str:
     except errors.OptionError:
         return f"Use: --region {catalog.nearest_location(setup.location) or 'global'}"
     try:
-        catalog.resolve(alias, setup.location)
+        catalog.model_id(alias, setup.location)
     except errors.OptionError:
         newest = catalog.newest(alias)
         served = newest.locations[0] if newest and newest.locations else None

@@ -166,7 +166,7 @@ class Panel:
         keep_between(self._max_tokens, look.max_tokens_range, look.max_tokens)
         keep_between(self._budget, look.budgets, look.budget)
         self._project.value = look.project
-        self._show_thinking.value = look.options.show_thinking
+        self._show_thinking.value = look.target.show_thinking
         for name, value in look.sampling.items():
             self._sampling[name].value = "" if value is None else f"{value:g}"
         optional = {self._budget: look.thinking == "budget", self._show_thinking: look.offers_show_thinking}
