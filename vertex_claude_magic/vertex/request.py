@@ -170,7 +170,13 @@ def build_request(
     headers = headers_of(options.beta, options.header, options.label)
     request = Request(url=base + path, headers=headers, body=body, model=model, project=project,
                       region=region, notices=told)  # fmt: skip
-    _check_size(request, catalog)
+    limit, size = int(catalog.limits["request"]["bytes"]), len(request.payload)
+    if size > limit:
+        raise RequestTooLarge(
+            f"The request has {size / 1e6:.1f} MB, and Vertex AI takes {limit / 1e6:.0f} MB.",
+            cure="Attach fewer or smaller files.",
+            details={"bytes": size, "limit": limit},
+        )
     return request
 
 
@@ -244,7 +250,10 @@ def _body(
 def _clean(value: Any) -> Any:
     """Copy JSON; what JSON or UTF-8 cannot carry is an error (NaN) or replaced (lone surrogates)."""
     if isinstance(value, str):
-        return value if value.isascii() else _whole_text(value)
+        # Surrogate pairs are joined, and U+FFFD takes the place of lone ones.
+        return (
+            value if value.isascii() else value.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+        )
     if isinstance(value, Mapping):
         return {_clean(str(name)): _clean(part) for name, part in value.items()}
     if isinstance(value, (list, tuple)):
@@ -256,11 +265,6 @@ def _clean(value: Any) -> Any:
     raise OptionError(
         f"{quote(repr(value), 60)} cannot be sent as JSON.", cure="Give strings, numbers, lists or dicts."
     )
-
-
-def _whole_text(text: str) -> str:
-    """Join surrogate pairs, and put U+FFFD in the place of lone surrogates."""
-    return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
 
 
 def _thinking(options: RequestOptions, row: Model | None, max_tokens: int) -> dict[str, Any] | None:
@@ -306,14 +310,3 @@ def _notices(model: str, row: Model | None, region: str, catalog: Catalog, *, fo
             f"The model table does not list {row.name} in {region} (it lists {served}); sent all the same.",
         )
     return ()
-
-
-def _check_size(request: Request, catalog: Catalog) -> None:
-    limit = int(catalog.limits["request"]["bytes"])
-    size = len(request.payload)
-    if size > limit:
-        raise RequestTooLarge(
-            f"The request has {size / 1e6:.1f} MB, and Vertex AI takes {limit / 1e6:.0f} MB.",
-            cure="Attach fewer or smaller files.",
-            details={"bytes": size, "limit": limit},
-        )
