@@ -67,7 +67,7 @@ def missing_of(column: Column) -> str:
     return f"{count:,} ({', '.join(f'{number:,} {kind}' for kind, number in kinds.items())})"
 
 
-def _summary(column: Column) -> str:  # noqa: C901 - a row for each kind of column
+def _summary(column: Column) -> str:
     sample = column.sample().drop_nulls()
     dtype = sample.dtype
     if not len(sample):
