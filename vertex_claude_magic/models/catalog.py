@@ -1,6 +1,6 @@
 """The model table: which Claude models Vertex AI serves, where, at what price and under which rules.
 
-The facts stand in `models.json` beside this module, because facts age and code should not. A user may
+The facts are in `models.json` beside this module, because facts age and code should not. A user may
 name a file of the same layout that adds rows or corrects them. The table advises: what it does not know
 is sent all the same, with a notice.
 """
@@ -24,6 +24,7 @@ __all__ = ["Catalog"]
 
 # Names are compared up to this many characters, because comparing takes quadratic time.
 _LONGEST = 80
+# The order in which lists show them; other families follow in the order of the table.
 _MOST_USED = ("sonnet", "opus", "haiku")
 
 
@@ -99,6 +100,7 @@ class Catalog:
                 raise self._unserved(_key(name), location)
             return newest.id
         model = self.find(name)
+        # What is an id of Vertex AI in any spelling is sent as the user wrote it.
         if model is None or name in (model.id, *model.other_ids) or name.endswith("@default"):
             return name
         return model.id
@@ -109,6 +111,7 @@ class Catalog:
         A model whose locations no source tells is never chosen.
         """
         rows = [row for row in self.models if row.family == family and row.lifecycle == "active"]
+        # Without a source for its locations nobody knows whether it answers.
         served = [row for row in rows if row.locations and (location is None or row.served_in(location))]
         return max(served, key=lambda row: row.released or "", default=None)
 
@@ -124,6 +127,7 @@ class Catalog:
 
         known = {key: model.id for key, model in self._spellings.items()}
         known |= {family: family for family in self._active_families()}
+        # More than are wanted, because retired models among them go to the end.
         close = difflib.get_close_matches(_key(name)[:_LONGEST], known, n=count * 4, cutoff=0.6)
         names = dict.fromkeys(known[key] for key in close)
         retired = {model.id for model in self.models if model.lifecycle == "retired"}
@@ -179,6 +183,7 @@ class Catalog:
 
         wanted = location.strip().lower()[:_LONGEST]
         close = difflib.get_close_matches(wanted, self.locations(), n=1, cutoff=0.75)
+        # Where no name is alike, a location nearby keeps the data on its continent.
         continent = wanted.partition("-")[0]
         same = [place for place in self.locations() if continent == place.partition("-")[0]]
         return next(iter(close + sorted(same, key=len, reverse=True)), None)
@@ -209,6 +214,7 @@ def _key(name: str) -> str:
 def _load(path: str | None, stamp: FileStamp | None) -> Catalog:  # noqa: ARG001 - the stamp is part of the key
     table = bundled_table() if path is None else with_user_table(bundled_table(), path)
     rules = {name: Rules(**_tuples(fields)) for name, fields in table["rule_sets"].items()}
+    # One fee for all models; it is stored with each, so that prices of a model are whole.
     search = table["services"].get("web_search", {}).get("usd_per_1000")
     models = []
     for row in table["models"]:
@@ -224,6 +230,7 @@ def _load(path: str | None, stamp: FileStamp | None) -> Catalog:  # noqa: ARG001
     spellings = {_key(model.id): model for model in models}
     for model in models:
         for name in (*model.other_ids, *model.api_ids, *model.aliases):
+            # The id of a model wins over an alias of another.
             spellings.setdefault(_key(name), model)
     return Catalog(
         as_of=table["as_of"],

@@ -87,6 +87,7 @@ class Sightings(NamedTuple):
         """
         found = [cell for cell in self.usable(model, project) if cell.location != but]
         proofs = {cell.proof for cell in found}
+        # What answered proves more than what was counted: access and quota.
         if "answer" in proofs or answered:
             found = [cell for cell in found if cell.proof == "answer"]
         if not found:
@@ -97,10 +98,12 @@ class Sightings(NamedTuple):
 
     def speak_against(self, retired: str) -> bool:
         """Tell whether a live source knows a model that the table calls retired."""
+        # Google lists some models with their version and some without.
         listed = self.listed is not None and not self.listed.isdisjoint({retired, retired.partition("@")[0]})
         return listed or any(cell.model == retired and cell.state == "usable" for cell in self.cells)
 
     def _of(self, model: str, project: str | None) -> list[Sighting]:
+        # A check of another project says nothing of this one.
         meant = project or self.project
         return [cell for cell in self.cells if cell.model == model and cell.project == meant]
 

@@ -28,8 +28,8 @@ def canonical(model: str, headers: Mapping[str, str], body: Mapping[str, Any]) -
     {'model': 'claude-haiku-5-5', 'body': {'max_tokens': 9}}
     """
     kept = {name: _hashed(value) for name, value in body.items() if name != "stream"}
-    said = ",".join(value for name, value in headers.items() if name.lower() == BETA_HEADER)
-    betas = sorted({name.strip() for name in said.split(",")} - {""})
+    given = ",".join(value for name, value in headers.items() if name.lower() == BETA_HEADER)
+    betas = sorted({name.strip() for name in given.split(",")} - {""})
     return {"model": model, **({"beta": betas} if betas else {}), "body": kept}
 
 
@@ -85,4 +85,5 @@ def _content(data: str) -> bytes:
     try:
         return base64.b64decode(data, validate=True)
     except (ValueError, binascii.Error):
+        # What is no base64 is refused by the service, but is a question all the same.
         return data.encode("utf-8", "replace")
