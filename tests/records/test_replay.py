@@ -17,9 +17,9 @@ from journals import asked, client, offline, rows, told
 from vertex_claude_magic import Claude, errors
 from vertex_claude_magic.emulator import Emulator, Fault, Flood
 from vertex_claude_magic.models.catalog import Catalog
-from vertex_claude_magic.records.journal.calls import pack
 from vertex_claude_magic.records.journal.journal import close_journals
 from vertex_claude_magic.records.journal.location import default_path
+from vertex_claude_magic.records.journal.parts import pack
 from vertex_claude_magic.records.playback import Playback
 from vertex_claude_magic.records.recorded_reply import Tape, error_of, read_tape, tape_of
 from vertex_claude_magic.records.recording.recording import close_recordings
@@ -112,9 +112,8 @@ def test_repeats_that_are_asked_anew_keep_their_order(claude_emulator, tmp_path)
     for _ in range(3):
         claude.ask("Draw", replay="refresh")
     new_kernel()
-    for options in ({}, {"recording": "", "journal": None}):
-        again = replace(claude.options, **options)
-        claude.options = again
+    for options in ({}, {"recording": None}):
+        claude = client(claude_emulator, **{"recording": str(tmp_path / "r.claude"), **options})
         assert [claude.ask("Draw", replay="only").text for _ in range(4)] == [
             "new 1",
             "new 2",
@@ -241,7 +240,7 @@ def test_a_lesson_runs_without_network_credentials_and_project(claude_emulator, 
             claude.ask("Something else")
         with pytest.raises(errors.ReplayMiss):
             claude.count("Something else")
-        assert claude.notices() == ()
+        assert claude._session.records.notices(claude._session.target()) == ()
 
 
 # What is asked otherwise, and the words that say so.

@@ -9,41 +9,27 @@ from typing import TYPE_CHECKING
 from vertex_claude_magic.health.doctor.diagnosis import Diagnosis
 from vertex_claude_magic.health.doctor.finding import is_ill
 from vertex_claude_magic.notebook.commands.doctor import LineView, check_doctor_options, diagnose
-from vertex_claude_magic.session.claude import Claude
+from vertex_claude_magic.session.session import Session, open_session
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from vertex_claude_magic.health.doctor.probes import Patience
+    from vertex_claude_magic.health.doctor.examination import Patience
 
 __all__ = ["main"]
 
 
-def main(argv: Sequence[str], *, claude: Claude | None = None, patience: Patience | None = None) -> int:
+def main(argv: Sequence[str], *, session: Session | None = None, patience: Patience | None = None) -> int:
     """Print each check as soon as it is known; 0 if nothing is wrong, 1 if something is.
 
     Args:
         argv: The arguments behind `vertex-claude doctor`.
-        claude: The session that is examined; by default the one that the environment makes.
+        session: The session that is examined; by default the one that the environment makes.
         patience: How long it may take.
 
     Raises:
         OptionError: the report cannot be written.
     """
-    options = vars(_parser().parse_args(argv))
-    check_doctor_options(options)
-    diagnosis = Diagnosis(
-        claude or Claude(),
-        {name: options[name] for name in ("model", "region", "project")},
-        spends=options["probe"],
-        patience=patience,
-    )
-    view = LineView(partial(print, flush=True))
-    diagnose(diagnosis, view, options["report"], with_names=options["with_names"])
-    return 1 if is_ill(diagnosis.findings) else 0
-
-
-def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="vertex-claude doctor",
         description="Find out why Claude on Vertex AI does not answer. No prompt is sent and nothing is changed.",
@@ -58,4 +44,14 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--with-names", action="store_true", help="keep email, project and paths in the report"
     )
-    return parser
+    options = vars(parser.parse_args(argv))
+    check_doctor_options(options)
+    diagnosis = Diagnosis(
+        session or open_session(),
+        {name: options[name] for name in ("model", "region", "project")},
+        spends=options["probe"],
+        patience=patience,
+    )
+    view = LineView(partial(print, flush=True))
+    diagnose(diagnosis, view, options["report"], with_names=options["with_names"])
+    return 1 if is_ill(diagnosis.findings) else 0

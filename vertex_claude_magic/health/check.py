@@ -9,7 +9,6 @@ that it looks at the model's terms. A one-token question proves both, and costs.
 from __future__ import annotations
 
 import time
-from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timezone
@@ -18,26 +17,26 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from vertex_claude_magic import errors
 from vertex_claude_magic.models.lifecycle import status
 from vertex_claude_magic.models.observed import NOTE_KINDS, Sighting, State
-from vertex_claude_magic.settings.options import AskOptions, find_setting
+from vertex_claude_magic.session.pool import Landed, Pool
 from vertex_claude_magic.text import quote
 from vertex_claude_magic.vertex.endpoint import check_location
 from vertex_claude_magic.vertex.request import RequestOptions, build_count_request, build_request
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Sequence
 
     from vertex_claude_magic.models.catalog import Catalog
     from vertex_claude_magic.models.model import Model
-    from vertex_claude_magic.session.claude import Claude
-    from vertex_claude_magic.transport.transport import Exchange
-    from vertex_claude_magic.vertex.request import Request
+    from vertex_claude_magic.session.session import Session
+    from vertex_claude_magic.settings.target import Target
+    from vertex_claude_magic.transport.transport import PendingResponse
 
 __all__ = ["MOST_CALLS", "Cell", "Check", "Grid", "plan", "verdict"]
 
 MOST_CALLS = 60
 _AT_ONCE = 8
-# Seconds: for the whole check, for one call, and between two looks at the calls under way.
-_WHOLE, _EACH, _TICK = 60.0, 20.0, 0.05
+# Seconds: for the whole check, and for one call.
+_WHOLE, _EACH = 60.0, 20.0
 _TEXT = "Hello."
 _REASON = 95
 
@@ -80,25 +79,25 @@ def plan(
         probe: Whether a model is asked, and not a count.
 
     >>> from vertex_claude_magic.models.catalog import Catalog
-    >>> ask, told = plan(Catalog.load(), ["us-east5"], family="haiku")
-    >>> [cell.model for cell in ask], told[Cell("claude-haiku-5-5", "us-east5")]
+    >>> ask, known = plan(Catalog.load(), ["us-east5"], family="haiku")
+    >>> [cell.model for cell in ask], known[Cell("claude-haiku-5-5", "us-east5")]
     (['claude-haiku-4-5@20251001'], ('not served', 'the table lists it in global, us, eu'))
     """
-    told: dict[Cell, Finding] = {}
+    known: dict[Cell, Finding] = {}
     ask: list[Cell] = []
     for location in locations:
         for row in _rows(catalog, family):
             finding = _from_table(catalog, row, location, probe=probe)
             if finding is not None:
-                told[Cell(row.id, location)] = finding
+                known[Cell(row.id, location)] = finding
             else:
                 ask.append(Cell(row.id, location))
     bound: Finding = (
         "not checked",
         f"a check makes {MOST_CALLS} calls at most; name a family or fewer locations",
     )
-    told.update(dict.fromkeys(ask[MOST_CALLS:], bound))
-    return ask[:MOST_CALLS], told
+    known.update(dict.fromkeys(ask[MOST_CALLS:], bound))
+    return ask[:MOST_CALLS], known
 
 
 def _rows(catalog: Catalog, family: str | None) -> list[Model]:
@@ -139,13 +138,9 @@ def verdict(error: errors.ClaudeError, row: Model | None, *, probe: bool) -> Fin
         return "not checked", "a web page answered in place of the service; look for a proxy or a login page"
     if isinstance(error, errors.ModelNotFound):
         return _not_found(error, row)
-    return "not checked", _reason(error)
-
-
-def _reason(error: errors.ClaudeError) -> str:
-    # What the service said comes behind; a cell has no room for it.
+    # The service's own words come behind; a cell of the table is too small for them.
     bare = error.message.partition(" Vertex AI said: ")[0].partition(" The answer: ")[0]
-    return quote(bare, _REASON)
+    return "not checked", quote(bare, _REASON)
 
 
 _VERDICTS: tuple[tuple[type[errors.ClaudeError], State, str], ...] = (
@@ -179,8 +174,8 @@ class Check:
     """One check of a project; `grid` tells at any moment what is known by now.
 
     Args:
-        client: The session that asks.
-        options: Merged options; nothing of them is sent but what says where a request goes.
+        session: The session that asks.
+        target: The settings; nothing of them is sent but what says where a request goes.
         locations: Where to look.
         family: Only this family of models.
         probe: Ask each model for one token, which costs, instead of counting tokens.
@@ -194,8 +189,8 @@ class Check:
 
     def __init__(
         self,
-        client: Claude,
-        options: AskOptions,
+        session: Session,
+        target: Target,
         *,
         locations: Sequence[str],
         family: str | None = None,
@@ -203,19 +198,19 @@ class Check:
         clock: Callable[[], float] = time.monotonic,
         notify: Callable[[str], None] | None = None,
     ) -> None:
-        self._client = client
-        self._options = options
+        self._session = session
+        self._target = target
         # Looked up once, so that a check does not change its target on the way.
-        self._base_url = find_setting("base_url", options).value
-        self._version = find_setting("anthropic_version", options).value
-        self._catalog = client.catalog(options)
+        self._base_url = target.base_url
+        self._version = target.anthropic_version
+        self._catalog = session.catalog(target)
         self._locations = tuple(dict.fromkeys(map(check_location, locations)))
         self._probe = probe
         self._clock = clock
-        self._project = client.project(options, notify)
+        self._project = session.project(target, notify)
         self._models = tuple(row.id for row in _rows(self._catalog, family))
-        self._ask, told = plan(self._catalog, self._locations, family=family, probe=probe)
-        self._found = {cell: self._sighting(cell, *finding, proof="table") for cell, finding in told.items()}
+        self._ask, known = plan(self._catalog, self._locations, family=family, probe=probe)
+        self._found = {cell: self._sighting(cell, *finding, proof="table") for cell, finding in known.items()}
         self._asked = 0
         self._going = False
 
@@ -250,74 +245,46 @@ class Check:
             ClaudeError: something that concerns every model alike, such as a missing login.
             ClaudeInterrupt: the user stopped it.
         """
-        waiting, flying = deque(self._ask), dict[Cell, "Exchange"]()
         end = self._clock() + _WHOLE
+        pool = Pool(self._send, at_once=_AT_ONCE, clock=self._clock)
         self._going = True
         try:
-            while (waiting or flying) and self._clock() < end and not stopped():
-                while waiting and len(flying) < _AT_ONCE and not stopped():
-                    flying[waiting[0]] = self._send(waiting[0])
-                    waiting.popleft()
-                for cell in self._landed(flying):
-                    self._take(cell, flying.pop(cell))
-                on_change()
-        except KeyboardInterrupt:
-            raise errors.ClaudeInterrupt from None
+            pool.run(
+                self._ask,
+                self._take,
+                tick=on_change,
+                stopped=lambda: stopped() or self._clock() >= end,
+            )
         finally:
             self._going = False
-            for exchange in flying.values():
-                exchange.cancel()
 
-    def _landed(self, flying: Mapping[Cell, Exchange]) -> Iterable[Cell]:
-        wait, landed = _TICK, []
-        for cell, exchange in flying.items():
-            try:
-                over = exchange.poll(wait)
-            except errors.DeadlineExceeded as error:
-                self._keep(cell, "not checked", _reason(error))
-                over = True
-            wait = 0.0
-            if over:
-                landed.append(cell)
-        return landed
-
-    def _take(self, cell: Cell, exchange: Exchange) -> None:
-        if cell in self._found:
-            return
+    def _take(self, landed: Landed[Cell, Any]) -> None:
+        cell, probe = landed.item, self._probe
         try:
-            answer = exchange.result()
-        except _FOR_ALL as error:
-            if not isinstance(error, errors.DataSharingRequired):
-                raise
-            self._keep(cell, *verdict(error, None, probe=self._probe))
+            state, reason = _proven(landed.result(), probe=probe)
         except errors.ClaudeError as error:
-            self._keep(cell, *verdict(error, self._catalog.find(cell.model), probe=self._probe))
-        else:
-            self._keep(cell, *_proven(answer, probe=self._probe))
-
-    def _keep(self, cell: Cell, state: State, reason: str) -> None:
-        found = self._sighting(cell, state, reason, proof="answer" if self._probe else "count")
+            # A consent that is missing is a 403 of one model alone.
+            if isinstance(error, _FOR_ALL) and not isinstance(error, errors.DataSharingRequired):
+                raise
+            state, reason = verdict(error, self._catalog.find(cell.model), probe=probe)
+        found = self._sighting(cell, state, reason, proof="answer" if probe else "count")
         self._found[cell] = found
-        if state != "not checked" and not self._knows_better(found):
-            self._client.control.notes.note(NOTE_KINDS[0], found.key, found.value)
-
-    def _knows_better(self, found: Sighting) -> bool:
-        """Tell whether a model answered, or was refused, today; a count does not say more than that."""
-        if found.proof != "count" or found.state != "usable":
-            return False
-        last = self._client.control.sightings().find(found.model, found.location, found.project)
-        return last is not None and last.proof == "answer" and last.day == found.day
+        if state == "not checked":
+            return
+        control = self._session.control
+        if state == "usable" and not probe:
+            # That tokens are counted says no more than an answer, or a refusal, of the model today.
+            last = control.sightings().find(found.model, found.location, found.project)
+            if last is not None and last.proof == "answer" and last.day == found.day:
+                return
+        control.notes.note(NOTE_KINDS[0], found.key, found.value)
 
     def _sighting(self, cell: Cell, state: State, reason: str, proof: str = "") -> Sighting:
         day = datetime.now(timezone.utc).strftime("%Y-%m-%d")
         return Sighting(project=self._project, location=cell.location, model=cell.model, state=state,
                         reason=reason, proof=proof, day=day)  # fmt: skip
 
-    def _send(self, cell: Cell) -> Exchange:
-        self._asked += 1
-        return self._client.exchange(self._request(cell), self._options, timeout=_EACH, retry=False)
-
-    def _request(self, cell: Cell) -> Request:
+    def _send(self, cell: Cell) -> PendingResponse:
         request = build_request(
             [{"role": "user", "content": _TEXT}],
             RequestOptions(max_tokens=1, force=True),
@@ -329,4 +296,8 @@ class Check:
             base_url=self._base_url,
             anthropic_version=self._version,
         )
-        return request if self._probe else build_count_request(request)
+        if not self._probe:
+            request = build_count_request(request)
+        self._asked += 1
+        # A check says how things are now; a repeated call would hide that, and exceed the bound.
+        return self._session.send(request, self._target, timeout=_EACH, retry=False)

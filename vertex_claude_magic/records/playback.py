@@ -1,6 +1,6 @@
-"""A taped answer played in the place of an `Exchange`: the same items in the same order, but nothing is sent.
+"""A taped answer played in the place of a `PendingResponse`: the same items in the same order, but nothing is sent.
 
-Where an exchange has the bytes of the body, this has their events.
+Where a response has the bytes of the body, this has their events.
 """
 
 from __future__ import annotations

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from vertex_claude_magic.errors import CredentialsNotFound, JournalError, OptionError, ReplayMiss
 from vertex_claude_magic.records.recorded_reply import read_tape
 from vertex_claude_magic.records.recording.difference import differences, nearest
-from vertex_claude_magic.settings.options import REPLAY_MODES
+from vertex_claude_magic.settings.registry import OPTIONS
 from vertex_claude_magic.text import quote, quote_path
 from vertex_claude_magic.vertex.endpoint import is_loopback
 
@@ -56,9 +56,10 @@ class Memory:
     errors: bool = False
 
     def __post_init__(self) -> None:
-        if self.mode not in REPLAY_MODES:
+        modes = OPTIONS["replay"].words
+        if self.mode not in modes:
             raise OptionError(
-                f"{quote(self.mode, 40)!r} is no way to replay.", cure=f"Use {', '.join(REPLAY_MODES)}."
+                f"{quote(self.mode, 40)!r} is no way to replay.", cure=f"Use {', '.join(modes)}."
             )
 
     @property
@@ -89,7 +90,9 @@ class Memory:
         # Whoever asks Google must not be given the answer of an emulator for Claude's.
         local = self.mode == "only" or is_loopback(request.url)
         try:
-            kept = self.journal.find(request.digest, errors=self.errors, local=local, take=take)
+            kept = self.journal.find(
+                request.digest, former=request.former_digest, errors=self.errors, local=local, take=take
+            )
             return None if kept is None else Found(kept=kept, tape=read_tape(kept.answer), recorded=False)
         except JournalError as error:
             if self.mode == "only":

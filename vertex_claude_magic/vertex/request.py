@@ -21,7 +21,7 @@ from vertex_claude_magic.vertex.allowed import (
     max_tokens_of,
     thinking_type,
 )
-from vertex_claude_magic.vertex.digest import canonical, digest_of
+from vertex_claude_magic.vertex.digest import canonical, former_digest_of, parts_of
 from vertex_claude_magic.vertex.endpoint import base_url_of, check_location, model_path
 from vertex_claude_magic.vertex.headers import counting_headers, headers_of
 from vertex_claude_magic.vertex.rules import check_rules
@@ -29,6 +29,7 @@ from vertex_claude_magic.vertex.rules import check_rules
 if TYPE_CHECKING:
     from vertex_claude_magic.models.catalog import Catalog
     from vertex_claude_magic.models.model import Model
+    from vertex_claude_magic.vertex.digest import Parts
 
 __all__ = ["Request", "RequestOptions", "build_count_request", "build_request", "in_project"]
 
@@ -85,7 +86,7 @@ class Request:
     # Encoded once: with attachments a body has megabytes.
     payload: bytes = field(init=False, repr=False, compare=False)
     _canonical: Mapping[str, Any] | None = field(init=False, repr=False, compare=False, default=None)
-    _digest: str = field(init=False, repr=False, compare=False, default="")
+    _parts: Parts | None = field(init=False, repr=False, compare=False, default=None)
 
     def __post_init__(self) -> None:
         text = json.dumps(self.body, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
@@ -106,10 +107,19 @@ class Request:
 
     @property
     def digest(self) -> str:
-        """SHA-256 of `canonical`, as 64 hexadecimal digits; the same question has the same digest."""
-        if not self._digest:
-            object.__setattr__(self, "_digest", digest_of(self.canonical))
-        return self._digest
+        """The digest of `canonical`, 64 hexadecimal digits; the same question has the same digest."""
+        return self.parts.digest.hex()
+
+    @property
+    def parts(self) -> Parts:
+        """`canonical` in the parts that it shares with other requests."""
+        if self._parts is None:
+            object.__setattr__(self, "_parts", parts_of(self.canonical))
+        return self._parts or parts_of(self.canonical)
+
+    def former_digest(self) -> str:
+        """Return the digest under which records of versions before the chain have this question."""
+        return former_digest_of(canonical(self.model, self.headers, self.body, marks=True))
 
     def __hash__(self) -> int:
         return hash((self.url, self.digest))
