@@ -8,17 +8,16 @@ is sent all the same, with a notice.
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from vertex_claude_magic.errors import OptionError
 from vertex_claude_magic.models.model import Model, Prices, Rules, Tier
-from vertex_claude_magic.models.observed import Sightings
 from vertex_claude_magic.models.table_file import FileStamp, bundled_table, file_stamp, with_user_table
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Mapping
 
 __all__ = ["Catalog"]
 
@@ -34,8 +33,7 @@ class Catalog:
 
     `as_of` is the day on which the facts were gathered (YYYY-MM-DD). `api_versions` tells for each
     `anthropic_version` which fields it `refuses`. `limits` and `services` hold the limits of a request
-    and the facts about web search and token counting; `sources` maps keys to titles and dates. `sightings`
-    returns what was last seen live; it is asked only where that would change what is said.
+    and the facts about web search and token counting; `sources` maps keys to titles and dates.
 
     >>> catalog = Catalog.load()
     >>> catalog.model_id("sonnet", "global")
@@ -52,7 +50,6 @@ class Catalog:
     sources: Mapping[str, Mapping[str, str]]
     location_kinds: Mapping[str, Mapping[str, Any]]
     _spellings: Mapping[str, Model] = field(repr=False)
-    sightings: Callable[[], Sightings] = field(default=Sightings, repr=False)
 
     @classmethod
     def load(cls, extra: str | os.PathLike[str] | None = None) -> Catalog:
@@ -68,10 +65,6 @@ class Catalog:
             OptionError: The file cannot be read or used; the message names the file and the place in it.
         """
         return _load(None, None) if extra is None else _load(os.fspath(extra), file_stamp(extra))
-
-    def with_sightings(self, read: Callable[[], Sightings]) -> Catalog:
-        """Return the same table, beside which `read` tells what was last seen live."""
-        return replace(self, sightings=read)
 
     def find(self, name: str) -> Model | None:
         """Return the row of a model by any spelling of its id or by its short name, or None.

@@ -6,11 +6,11 @@ advise: they add to the cure of an error and to the marks of a list, and change 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any, Literal, NamedTuple, get_args
 
-__all__ = ["NOTE_KINDS", "Sighting", "Sightings", "State"]
+__all__ = ["NOTE_KINDS", "Seen", "Sighting", "Sightings", "State"]
 
 State = Literal["usable", "not enabled", "no quota", "not served", "retired", "not checked"]
 # The kinds of notes that sightings are kept under: one a cell of the grid, and one for Google's list.
@@ -106,6 +106,10 @@ class Sightings(NamedTuple):
         # A check of another project says nothing of this one.
         meant = project or self.project
         return [cell for cell in self.cells if cell.model == model and cell.project == meant]
+
+
+# Returns what was last seen live; asked only where that changes what a user reads, because it may read the journal.
+Seen = Callable[[], Sightings]
 
 
 def _cell(key: str, value: Any, when: datetime) -> Sighting | None:

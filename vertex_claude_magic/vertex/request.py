@@ -14,6 +14,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from vertex_claude_magic.errors import ModelRuleError, OptionError, RequestTooLarge
+from vertex_claude_magic.models.observed import Sightings
 from vertex_claude_magic.text import quote
 from vertex_claude_magic.vertex.allowed import (
     allowed_thinking,
@@ -29,6 +30,7 @@ from vertex_claude_magic.vertex.rules import check_rules
 if TYPE_CHECKING:
     from vertex_claude_magic.models.catalog import Catalog
     from vertex_claude_magic.models.model import Model
+    from vertex_claude_magic.models.observed import Seen
     from vertex_claude_magic.vertex.digest import Parts
 
 __all__ = ["Request", "RequestOptions", "build_count_request", "build_request", "in_project"]
@@ -138,6 +140,7 @@ def build_request(
     anthropic_version: str = DEFAULT_VERSION,
     fields: Mapping[str, Any] | None = None,
     notices: Sequence[str] = (),
+    seen: Seen = Sightings,
 ) -> Request:
     """Build a request for one answer.
 
@@ -153,6 +156,7 @@ def build_request(
         anthropic_version: The API version in the body.
         fields: Further body fields, checked like those of the options.
         notices: What the user should know about the request.
+        seen: Returns what was last seen live, which may speak against a model that the table calls retired.
 
     Raises:
         ModelRuleError: the table says that the model or the API version refuses it (`force` lifts this).
@@ -168,7 +172,7 @@ def build_request(
     ['anthropic_version', 'max_tokens', 'messages', 'stream']
     """
     row = catalog.find(model)
-    all_notices = (*_notices(model, row, region, catalog, force=options.force), *notices)
+    all_notices = (*_notices(model, row, region, catalog, seen, force=options.force), *notices)
     body = _body(messages, options, fields or {}, row, anthropic_version)
     # What the table does not know has no rules, and is sent with a notice.
     if row is not None and not options.force:
@@ -302,7 +306,9 @@ def _thinking(options: RequestOptions, row: Model | None, max_tokens: int) -> di
     return {"type": kind, **shown}
 
 
-def _notices(model: str, row: Model | None, region: str, catalog: Catalog, *, force: bool) -> tuple[str, ...]:
+def _notices(
+    model: str, row: Model | None, region: str, catalog: Catalog, seen: Seen, *, force: bool
+) -> tuple[str, ...]:
     if row is None:
         # An id that the table does not know may be newer than the table; a word that is no id is a slip.
         alias = None if force else catalog.nearest_alias(model)
@@ -315,7 +321,7 @@ def _notices(model: str, row: Model | None, region: str, catalog: Catalog, *, fo
         return (f"The model table does not know {quote(model, 60)}; it is sent as it stands. Near: {near}.",)
     if row.lifecycle == "retired" and not force:
         # Google's list or a check knows it: then the table is wrong or old, and the service decides.
-        if catalog.sightings().speak_against(row.id):
+        if seen().speak_against(row.id):
             return (f"The model table calls {row.name} retired, but it was seen since; sent all the same.",)
         date = f" since {row.retired_on}" if row.retired_on else ""
         raise ModelRuleError(
