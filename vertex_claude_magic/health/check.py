@@ -203,7 +203,7 @@ class Check:
         # Looked up once, so that a check does not change its target on the way.
         self._base_url = target.base_url
         self._version = target.anthropic_version
-        self._catalog = session.catalog(target)
+        self._catalog = target.catalog
         self._locations = tuple(dict.fromkeys(map(check_location, locations)))
         self._probe = probe
         self._clock = clock

@@ -83,7 +83,7 @@ class Setup:
 
     def __post_init__(self) -> None:
         self.target = self.session.target(self.call)
-        self.catalog = self.session.catalog(self.target)
+        self.catalog = self.target.catalog
         # Read at once, so that a setting that cannot be used ends it before anything is looked at.
         self.model, self.region = self.setting("model"), self.setting("region")
         self.named_project, self.base_url = self.setting("project"), self.setting("base_url")
@@ -247,7 +247,11 @@ class Setup:
         """Send a request and return one field of its answer."""
         seconds = self.timer.left(self._most.answer)
         exchange = self._transport.send(
-            request, self.catalog, timeout=seconds, trusted_hosts=self.target.trusted_hosts
+            request,
+            self.catalog,
+            timeout=seconds,
+            trusted_hosts=self.target.trusted_hosts,
+            seen=self.session.control.sightings,
         )
         try:
             answer = exchange.whole(self.tick)
