@@ -12,6 +12,7 @@ import itertools
 import os
 import signal
 import socket
+import sys
 import threading
 from ipaddress import ip_address
 from pathlib import Path
@@ -52,6 +53,9 @@ def pytest_configure(config: pytest.Config) -> None:
         signal.signal(signal.SIGINT, signal.default_int_handler)
     patch = pytest.MonkeyPatch()
     config.add_cleanup(patch.undo)
+    # Else each of some 150 processes would compile the package anew, and pytest all tests (5 s in each worker).
+    patch.delenv("PYTHONDONTWRITEBYTECODE", raising=False)
+    patch.setattr(sys, "dont_write_bytecode", False)
     _keep_browsers(patch)
     _scrub(patch, os.environ)
     _cut_network(patch)
@@ -142,4 +146,4 @@ def shell(claude_emulator: Emulator, monkeypatch: pytest.MonkeyPatch) -> Iterato
     magics.close()
     for thread in threading.enumerate():
         if thread.name == "vertex-claude-panel":
-            thread.join(10)
+            thread.join(120)

@@ -48,7 +48,7 @@ def told(claude: Claude, prompt: Any = "Hello", **options: Any) -> tuple[Reply, 
     """Ask, and return the answer and what was told beside it."""
     with claude.stream(prompt, **options) as stream:
         reply = stream.reply
-    return reply, claude.notices()
+    return reply, tuple(notice.text for notice in stream.notices() if notice.kind == "records")
 
 
 def opened(path: Path, **options: Any) -> Journal:

@@ -8,9 +8,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from vertex_claude_magic.client import Claude
     from vertex_claude_magic.errors import ClaudeError, ClaudeInterrupt
-    from vertex_claude_magic.session.claude import Claude
-    from vertex_claude_magic.session.stream import Stream
+    from vertex_claude_magic.session.exchange import Exchange
     from vertex_claude_magic.vertex.events import Event
     from vertex_claude_magic.vertex.reply import Reply, Usage
     from vertex_claude_magic.vertex.request import Request
@@ -20,22 +20,22 @@ __all__ = [
     "ClaudeError",
     "ClaudeInterrupt",
     "Event",
+    "Exchange",
     "Reply",
     "Request",
-    "Stream",
     "Usage",
     "load_ipython_extension",
     "unload_ipython_extension",
 ]
 
 _HOME = {
-    "Claude": "session.claude",
+    "Claude": "client",
     "ClaudeError": "errors",
     "ClaudeInterrupt": "errors",
     "Event": "vertex.events",
+    "Exchange": "session.exchange",
     "Reply": "vertex.reply",
     "Request": "vertex.request",
-    "Stream": "session.stream",
     "Usage": "vertex.reply",
 }
 

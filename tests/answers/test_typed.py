@@ -14,8 +14,8 @@ import pydantic
 import pytest
 
 from vertex_claude_magic import errors
+from vertex_claude_magic.client import Claude
 from vertex_claude_magic.emulator import Emulator, Fault, Reply
-from vertex_claude_magic.session.claude import Claude
 
 if typing.TYPE_CHECKING:
     from shells import Shell
@@ -114,7 +114,7 @@ def claude(claude_emulator):
         max_tokens=4_000,
     )
     yield session
-    session.close()
+    session._session.close()
 
 
 def content(way: str, data: Any) -> Any:
@@ -365,14 +365,35 @@ def test_without_data_there_is_no_frame(claude, claude_emulator):
 
 
 def test_a_stream_ends_with_the_data(claude, claude_emulator):
-    """Events come as ever; what does not fit is an error at the end, without a second round."""
+    """Events come as ever."""
     claude_emulator.answer(GOOD)
     with claude.stream("Which?", as_=City) as stream:
         assert "".join(event.text for event in stream if event.text) == GOOD
         assert stream.reply.data.name == "Oslo"
-    claude_emulator.answer("no")
-    with claude.stream("Which?", as_=City) as stream, pytest.raises(errors.AnswerInvalid):
-        _ = stream.reply
+    assert len(bodies(claude_emulator)) == 1
+
+
+def test_a_stream_repairs_as_ask_does(claude, claude_emulator):
+    """An event says that another round begins, and why; then the events of the repair come."""
+    claude_emulator.answer("no", GOOD)
+    with claude.stream("Which?", as_=City) as stream:
+        events = list(stream)
+        assert stream.reply.data.name == "Oslo"
+    (at,) = [number for number, event in enumerate(events) if event.type == "round"]
+    assert events[at].data["reason"].startswith("does not fit")
+    assert "".join(event.text for event in events[:at]) == "no"
+    assert "".join(event.text for event in events[at:]) == GOOD
+    assert stream.reply.usage.output_tokens > 0
+    assert len(bodies(claude_emulator)) == 2
+
+
+def test_a_stream_that_does_not_fit_twice_is_an_error_when_its_reply_is_read(claude, claude_emulator):
+    """What came was drawn before; there is no third round."""
+    claude_emulator.answer("no", "no again")
+    with claude.stream("Which?", as_=City) as stream:
+        assert "no again" in "".join(event.text for event in stream)
+        with pytest.raises(errors.AnswerInvalid):
+            _ = stream.reply
     assert len(bodies(claude_emulator)) == 2
 
 

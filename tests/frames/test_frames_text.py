@@ -33,11 +33,11 @@ from shells import run_python
 from sklearn.preprocessing import FunctionTransformer
 
 from vertex_claude_magic import errors
+from vertex_claude_magic.client import Claude
 from vertex_claude_magic.frames.read import SAMPLE
 from vertex_claude_magic.frames.text import frame_text
 from vertex_claude_magic.prompts.parts import Budget, Text, estimate_tokens
 from vertex_claude_magic.prompts.values.convert import parts_of
-from vertex_claude_magic.session.claude import Claude
 
 REQUEST = Claude(project="p")
 

@@ -35,7 +35,7 @@ def client(claude_emulator):
 
 def checked(client, *locations, **options) -> Grid:
     """Run a check to its end."""
-    check = Check(client, client.options, locations=locations or ("global",), **options)
+    check = Check(client._session, client._session.target(), locations=locations or ("global",), **options)
     check.run(lambda: None)
     return check.grid
 
@@ -113,7 +113,7 @@ def test_calls_are_bounded(client, claude_emulator):
 def test_no_more_than_eight_are_under_way(client, claude_emulator):
     """Others wait for their turn; a server that answers none of them is asked no more."""
     claude_emulator.fail(*[Fault(delay=60)] * 30)
-    check, ticks = Check(client, client.options, locations=["global"]), []
+    check, ticks = Check(client._session, client._session.target(), locations=["global"]), []
 
     def stopped():
         answered, _ = check.progress
@@ -249,7 +249,9 @@ def test_a_call_that_is_not_answered_in_time_is_not_checked(claude_emulator):
 
     client = Claude(project=claude_emulator.project, base_url=claude_emulator.base_url, access_token="emulator",
                     clock=clock)  # fmt: skip
-    check = Check(client, client.options, locations=["global"], family="haiku", clock=clock)
+    check = Check(
+        client._session, client._session.target(), locations=["global"], family="haiku", clock=clock
+    )
 
     def tick():
         if check.progress == (1, 2):
@@ -279,7 +281,7 @@ def test_a_good_status_alone_proves_nothing(client, claude_emulator, body, probe
     claude_emulator.fail(*[Fault(status=200, body=body)] * 10)
     grid = checked(client, family="haiku", probe=probe)
     assert state(grid, "claude-haiku-5-5") == "not checked"
-    assert client.control.notes.notes("availability") == {}
+    assert client._session.control.notes.notes("availability") == {}
 
 
 # How it is shown

@@ -132,7 +132,7 @@ def test_no_secret_is_shown_logged_or_written(
     private = json.loads(claude_emulator.credentials_file(kind).read_text()).get("private_key", "")
     claude = Claude(credentials=ApplicationDefault(request=claude_emulator.google_request))
     file = tmp_path / "doctor.txt"
-    main(["--probe", "--with-names", "--report", str(file)], claude=claude, patience=HASTY)
+    main(["--probe", "--with-names", "--report", str(file)], session=claude._session, patience=HASTY)
     sent = {request.headers.get("authorization", "") for request in claude_emulator.requests}
     assert any(each.startswith("Bearer ya29.") for each in sent) or name in {
         "login_expired",

@@ -95,8 +95,10 @@ def test_errors_name_where_the_model_was_usable_with_the_date(claude_emulator, w
     control = noted(USABLE_IN_EU, ("other", "us", "claude-opus-5", "usable", "answer"),
                     ("emulator-project", "global", "claude-opus-5", "usable", "answer"))  # fmt: skip
     claude_emulator.bar("claude-opus-5", "global", why)
-    claude = Claude(project=claude_emulator.project, base_url=claude_emulator.base_url, access_token="emulator",
-                    control=control)  # fmt: skip
+    claude = Claude(
+        project=claude_emulator.project, base_url=claude_emulator.base_url, access_token="emulator"
+    )
+    claude._session.control = control
     with pytest.raises(kind) as refused:
         claude.ask("Hi", model="claude-opus-5")
     assert refused.value.cure.endswith("It was usable in eu when last checked (2026-11-20).")
@@ -106,8 +108,10 @@ def test_a_count_gives_no_hint_about_quota(claude_emulator):
     """It has a quota of its own."""
     control = noted(("emulator-project", "eu", "claude-opus-5", "usable", "count"))
     claude_emulator.bar("claude-opus-5", "global", "no quota")
-    claude = Claude(project=claude_emulator.project, base_url=claude_emulator.base_url, access_token="emulator",
-                    control=control)  # fmt: skip
+    claude = Claude(
+        project=claude_emulator.project, base_url=claude_emulator.base_url, access_token="emulator"
+    )
+    claude._session.control = control
     with pytest.raises(errors.QuotaExceeded) as refused:
         claude.ask("Hi", model="claude-opus-5")
     assert "when last checked" not in refused.value.cure
@@ -126,7 +130,7 @@ def test_a_count_does_not_replace_what_an_answer_proved_that_day(client, claude_
     claude_emulator.bar("claude-sonnet-5", "global", "no quota")
     checked(client, family="sonnet", probe=True)
     checked(client, family="sonnet")
-    found = client.control.sightings().find("claude-sonnet-5", "global", claude_emulator.project)
+    found = client._session.control.sightings().find("claude-sonnet-5", "global", claude_emulator.project)
     assert (found.state, found.proof) == ("no quota", "answer")
 
 
@@ -134,7 +138,7 @@ def test_only_verdicts_are_kept(client, claude_emulator):
     """What was not checked, and what the table said, is nothing to remember."""
     claude_emulator.fail(*[503] * 100)
     checked(client, "global", "eu")
-    assert client.control.notes.notes("availability") == {}
+    assert client._session.control.notes.notes("availability") == {}
 
 
 def test_the_region_list_is_marked_and_never_changed(client, claude_emulator):
@@ -165,7 +169,10 @@ def test_the_project_of_the_credentials_is_remembered(claude_emulator, monkeypat
     monkeypatch.setenv("GOOGLE_APPLICATION_CREDENTIALS", str(claude_emulator.credentials_file()))
     client = Claude(base_url=claude_emulator.base_url)
     checked(client, family="haiku")
-    assert client.control.sightings().find("claude-haiku-5-5", "global").project == claude_emulator.project
+    assert (
+        client._session.control.sightings().find("claude-haiku-5-5", "global").project
+        == claude_emulator.project
+    )
 
 
 ODD_NOTES = [("p", {}), ("p/eu", {"state": "usable"}), ("p/eu/m", {"state": "wonderful"}), ("p/eu/m", None), ("p/eu/m", []),
@@ -191,7 +198,7 @@ def test_what_was_seen_is_known_to_the_next_kernel(claude_emulator, home):
         "access_token": "emulator",
     }
     first = Claude(**options)
-    first.control.notes.note("availability", f"{claude_emulator.project}/us/claude-sonnet-5-5",
+    first._session.control.notes.note("availability", f"{claude_emulator.project}/us/claude-sonnet-5-5",
                              {"state": "usable", "reason": "it answered one token", "proof": "answer"})  # fmt: skip
     close_journals()
     claude_emulator.bar("claude-sonnet-5-5", "global", "not enabled")
@@ -203,7 +210,7 @@ def test_what_was_seen_is_known_to_the_next_kernel(claude_emulator, home):
 def test_without_a_journal_what_was_seen_lasts_as_long_as_the_session():
     """Nothing is written, and the session knows it all the same."""
     claude = Claude(project="p", access_token="t", journal="off")
-    claude.control.notes.note("availability", "p/us/m", {"state": "usable"})
-    assert claude.control.sightings().find("m", "us", "p").state == "usable"
+    claude._session.control.notes.note("availability", "p/us/m", {"state": "usable"})
+    assert claude._session.control.sightings().find("m", "us", "p").state == "usable"
     other = Claude(project="p", access_token="t", journal="off")
-    assert other.control.sightings().find("m", "us", "p") is None
+    assert other._session.control.sightings().find("m", "us", "p") is None

@@ -9,6 +9,7 @@ import pytest
 
 from vertex_claude_magic.errors import OptionError
 from vertex_claude_magic.models.catalog import Catalog
+from vertex_claude_magic.models.lifecycle import status
 from vertex_claude_magic.models.model import Rules, short_count
 from vertex_claude_magic.models.table_checks import table_problems
 from vertex_claude_magic.models.table_file import bundled_table
@@ -326,8 +327,8 @@ def test_the_default_effort_is_in_the_table(model, effort):
 
 def test_a_floor_is_worded_as_a_floor():
     """A promise to stay never reads like a retirement date."""
-    assert ROWS["claude-sonnet-5"].status == "active, no end before 2026-12-24"
-    assert ROWS["claude-opus-4@20250514"].status == "deprecated, use claude-opus-5-5"
+    assert status(ROWS["claude-sonnet-5"]) == "active, no end before 2026-12-24"
+    assert status(ROWS["claude-opus-4@20250514"]) == "deprecated, use claude-opus-5-5"
 
 
 def test_a_location_is_explained_by_its_kind():

@@ -13,7 +13,17 @@ from hypothesis import strategies as st
 
 from vertex_claude_magic import Claude, errors
 from vertex_claude_magic.models.catalog import Catalog
-from vertex_claude_magic.models.lifecycle import Reminder, lifecycle_notice, losses
+from vertex_claude_magic.models.lifecycle import (
+    Reminder,
+    column_mark,
+    lifecycle_notice,
+    list_mark,
+    losses,
+    status,
+    status_details,
+    status_lines,
+)
+from vertex_claude_magic.models.model import Model
 from vertex_claude_magic.session.control_room import ControlRoom
 
 CATALOG = Catalog.load()
@@ -27,6 +37,47 @@ def shell(shell):
     shell.magics.control.reminder = Reminder(today=lambda: TODAY)
     return shell
 
+
+# A lifecycle in words
+
+ACTIVE = {"lifecycle": "active", "not_sooner_than": "2027-09-28", "api_retired_on": "2027-01-01"}
+DEPRECATED = {
+    "lifecycle": "deprecated",
+    "deprecated_on": "2026-05-01",
+    "not_sooner_than": "2026-12-01",
+    "successor": "new",
+}
+UNDATED = {"lifecycle": "deprecated", "api_retired_on": "2026-06-15", "successor": "new"}
+RETIRED_ON = {
+    "lifecycle": "retired",
+    "retired_on": "2026-07-05",
+    "not_sooner_than": "2026-01-01",
+    "successor": "new",
+}
+LIMITED = {"lifecycle": "limited"}
+# Beside each: one line, the lines of a cell, all dates, the mark of a list, that of a column.
+WORDS = [
+    (ACTIVE, "active, no end before 2027-09-28", "active|not before 2027-09-28",
+     "active, not retired before 2027-09-28", "", ""),
+    (DEPRECATED, "deprecated 2026-05-01, use new", "deprecated 2026-05-01|not before 2026-12-01|use new",
+     "deprecated 2026-05-01, not retired before 2026-12-01, use new", "deprecated 2026-05-01, use new", "deprecated"),
+    (UNDATED, "deprecated, use new", "deprecated|use new", "deprecated, on the Claude API 2026-06-15, use new",
+     "deprecated, use new (on the Claude API 2026-06-15)", "deprecated"),
+    (RETIRED_ON, "retired 2026-07-05, use new", "retired 2026-07-05|use new", "retired 2026-07-05, use new",
+     "retired 2026-07-05, use new", "retired"),
+    (LIMITED, "limited", "limited", "invited customers only", "invited customers only", "by invitation"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("fields", "line", "lines", "details", "in_list", "in_column"), WORDS, ids=str)
+def test_a_lifecycle_is_put_into_words(fields, line, lines, details, in_list, in_column):
+    """The date of a state, a floor as a floor, and the date of the Claude API only where no other is known."""
+    model = Model(id="m", name="M", family="m", **fields)
+    assert (status(model), "|".join(status_lines(model)), status_details(model)) == (line, lines, details)
+    assert (list_mark(model), column_mark(model)) == (in_list, in_column)
+
+
+# A model near its end
 
 NOTICES = [
     (
@@ -113,7 +164,7 @@ def test_only_what_the_successor_refuses_is_called_lost(old, new):
 @pytest.mark.parametrize("day", ["2026", "2026-12", "soon", ""])
 def test_a_date_of_another_form_is_passed_over(day):
     """A table of the user's own may hold one."""
-    row = replace(CATALOG.find("claude-opus-4-8"), not_sooner_than=day, api_retired_on=day)
+    row = CATALOG.find("claude-opus-4-8")._replace(not_sooner_than=day, api_retired_on=day)
     table = replace(CATALOG, _spellings={row.id: row})
     assert lifecycle_notice(table, row.id, "global", TODAY) is None
 
@@ -162,7 +213,8 @@ def test_choosing_something_else_says_nothing_of_the_model(shell):
 
 def test_python_code_hears_of_it_in_the_log(claude_emulator, caplog):
     """Once a session, whether it asks or streams; Python prints such a warning where no logging is set up."""
-    asker = claude(claude_emulator, control=ControlRoom(reminder=Reminder(today=lambda: TODAY)))
+    asker = claude(claude_emulator)
+    asker._session.control = ControlRoom(reminder=Reminder(today=lambda: TODAY))
     for _ in range(2):
         asker.ask("Hi", model="sonnet-4.5")
         with asker.stream("Hi", model="haiku-4.5") as stream:
@@ -191,7 +243,7 @@ def test_a_retired_id_is_refused_on_the_word_of_the_table_while_no_other_is_know
 def test_a_list_that_does_not_have_it_either_agrees(claude_emulator):
     """Both sources say so."""
     asker = claude(claude_emulator)
-    asker.control.notes.note("publisher models", "listed", ["claude-haiku-5-5"])
+    asker._session.control.notes.note("publisher models", "listed", ["claude-haiku-5-5"])
     with pytest.raises(errors.ModelRuleError):
         asker.ask("Hi", model=RETIRED)
 
@@ -207,7 +259,7 @@ AGAINST = [
 def test_a_live_source_that_knows_it_lets_it_through_with_a_notice(claude_emulator, kind, key, value):
     """The table may be wrong; the service decides, and its error has the cure."""
     asker = claude(claude_emulator)
-    asker.control.notes.note(kind, key, value)
+    asker._session.control.notes.note(kind, key, value)
     assert "it was seen since" in asker.request("Hi", model=RETIRED).notices[0]
     with pytest.raises(errors.ModelNotFound, match="not found"):
         asker.ask("Hi", model=RETIRED)
@@ -227,7 +279,7 @@ def test_force_gets_through_whatever_is_known(claude_emulator, seen):
     """The user's word is the last."""
     asker = claude(claude_emulator)
     if seen is not None:
-        asker.control.notes.note("publisher models", "listed", seen)
+        asker._session.control.notes.note("publisher models", "listed", seen)
     with pytest.raises(errors.ModelNotFound):
         asker.ask("Hi", model=RETIRED, force=True)
     assert len(claude_emulator.requests) == 1
@@ -253,5 +305,7 @@ def test_sightings_are_read_only_where_they_matter(claude_emulator):
             looked.append(kind)
             return {}
 
-    claude(claude_emulator, control=ControlRoom(notes=Watching())).ask("Hi", model="haiku")
+    asker = claude(claude_emulator)
+    asker._session.control = ControlRoom(notes=Watching())
+    asker.ask("Hi", model="haiku")
     assert looked == []

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
 
 from vertex_claude_magic.models.catalog import Catalog
 from vertex_claude_magic.models.model import Prices, Tier
-from vertex_claude_magic.models.prices import cost, rate
+from vertex_claude_magic.models.prices import cost, rate, usd, usd_estimate
 from vertex_claude_magic.vertex.reply import CacheCreation, ServerToolUse, Usage
 
 CATALOG = Catalog.load()
@@ -107,14 +105,14 @@ def test_a_sum_that_needs_an_unknown_price_is_unknown(model, usage):
 
 def test_an_unknown_batch_factor_makes_the_batch_price_unknown():
     """Without a known discount there is no known price."""
-    model = replace(row("claude-opus-5"), prices=Prices(tiers=(Tier(input=1.0, output=1.0),)))
+    model = row("claude-opus-5")._replace(prices=Prices(tiers=(Tier(input=1.0, output=1.0),)))
     assert cost(model, "global", use(inp=1 * M)) == 1.0
     assert cost(model, "global", use(inp=1 * M), batch=True) is None
 
 
 def test_an_unknown_search_fee_makes_only_answers_with_searches_unknown():
     """A price that is not needed may be unknown."""
-    model = replace(row("claude-opus-5"), prices=Prices(tiers=(Tier(input=1.0),)))
+    model = row("claude-opus-5")._replace(prices=Prices(tiers=(Tier(input=1.0),)))
     assert cost(model, "global", use(search=1)) is None
     assert cost(model, "global", use(inp=1 * M)) == 1.0
 
@@ -141,4 +139,26 @@ def test_rates_have_the_premium_in(model, location, tokens, expected):
 
 def test_a_model_without_prices_has_no_rate():
     """None, and not zero."""
-    assert rate(replace(row("claude-mythos-preview"), prices=Prices()), "global") is None
+    assert rate(row("claude-mythos-preview")._replace(prices=Prices()), "global") is None
+
+
+# USD in writing: a sum in a column, a figure in a text, a price of the table, an estimate with its sign.
+WRITTEN = [
+    (0.0, "0", "0", "0", "$0"),
+    (1234.5, "1,234.5000", "1,234.50", "1234.5", "≈ $1,234.50"),
+    (1.0, "1.0000", "1.00", "1", "≈ $1.00"),
+    (0.0001, "0.0001", "0.00010", "0.0001", "≈ $0.00010"),
+    (0.000097, "0.000097", "0.000097", "9.7e-05", "≈ $0.000097"),
+    (0.0000004, "0.00000040", "0.00000040", "4e-07", "≈ $0.00000040"),
+    (1e-9, "<0.0000001", "0.0000000010", "1e-09", "≈ $0.0000000010"),
+    (None, "unknown", "unknown", "unknown", "cost unknown"),
+    (float("inf"), "unknown", "unknown", "unknown", "cost unknown"),
+    (float("nan"), "unknown", "unknown", "unknown", "cost unknown"),
+]
+
+
+@pytest.mark.parametrize(("amount", "column", "short", "price", "estimate"), WRITTEN)
+def test_usd_are_written_in_one_of_three_forms(amount, column, short, price, estimate):
+    """A tiny sum is never written as nothing, and an unknown one never as zero."""
+    assert [usd(amount), usd(amount, "short"), usd(amount, "price")] == [column, short, price]
+    assert usd_estimate(amount) == estimate

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 
 import pytest
 
@@ -154,3 +155,61 @@ def test_control_characters_of_a_file_do_not_reach_the_error(load):
     with pytest.raises(OptionError) as caught:
         load('{"models": [{"id": "a", "lifecycle": "\\u001b[31m\\u202e"}]}')
     assert str(caught.value).isprintable()
+
+
+# Reading it when it changed
+
+
+def test_a_file_that_did_not_change_is_read_once(load, tmp_path):
+    """By any spelling that names the same text."""
+    first = load({"models": [{"id": "claude-x"}]})
+    assert Catalog.load(tmp_path / "mine.json") is first
+    assert Catalog.load(str(tmp_path / "mine.json")) is first
+
+
+def test_a_file_written_in_place_is_read_again(tmp_path):
+    """The same length, another time."""
+    path = tmp_path / "mine.json"
+    for number in (1, 2):
+        path.write_text(json.dumps({"models": [{"id": f"claude-x{number}"}]}))
+        os.utime(path, ns=(number, number))
+        assert Catalog.load(path).find(f"claude-x{number}")
+
+
+def test_a_file_put_in_its_place_is_read_again(tmp_path):
+    """The same length and the same time: editors write beside it and rename."""
+    for number in (1, 2):
+        new = tmp_path / f"new{number}.json"
+        new.write_text(json.dumps({"models": [{"id": f"claude-x{number}"}]}))
+        os.utime(new, ns=(1, 1))
+        # The former file stays, so that the new one cannot get its inode.
+        if number == 2:
+            (tmp_path / "mine.json").rename(tmp_path / "former.json")
+        new.rename(tmp_path / "mine.json")
+        assert Catalog.load(tmp_path / "mine.json").find(f"claude-x{number}")
+
+
+def test_a_relative_path_follows_the_working_folder(tmp_path, monkeypatch):
+    """One name, two files."""
+    for number in (1, 2):
+        folder = tmp_path / str(number)
+        folder.mkdir()
+        (folder / "mine.json").write_text(json.dumps({"models": [{"id": f"claude-x{number}"}]}))
+        os.utime(folder / "mine.json", ns=(1, 1))
+        monkeypatch.chdir(folder)
+        assert Catalog.load("mine.json").find(f"claude-x{number}")
+
+
+def test_a_broken_file_is_told_again_until_it_is_mended(load):
+    """No error is remembered."""
+    for _ in range(2):
+        with pytest.raises(OptionError, match="not JSON"):
+            load("{")
+    assert load({"models": [{"id": "claude-x"}]}).find("claude-x")
+
+
+@pytest.mark.parametrize("path", ["missing.json", "a\0b.json"])
+def test_a_path_that_cannot_be_read_is_named(path):
+    """With what the system says of it."""
+    with pytest.raises(OptionError, match="cannot be used"):
+        Catalog.load(path)

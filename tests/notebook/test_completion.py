@@ -12,12 +12,12 @@ from shells import loaded_shell
 from vertex_claude_magic.models.catalog import Catalog
 from vertex_claude_magic.notebook.completion import candidates, complete, match
 from vertex_claude_magic.notebook.magics import load, unload
-from vertex_claude_magic.notebook.options import OPTIONS
+from vertex_claude_magic.settings.registry import LINE_OPTIONS
 
 # The line up to the cursor, some of what is offered, some of what is not.
 LINES = [
     ("%%claude --m", {"--max-tokens", "--model"}, {"--beta"}),
-    ("%%claude --", {option.long for option in OPTIONS}, {"-m"}),
+    ("%%claude --", {row.long for row in LINE_OPTIONS.values()}, {"-m"}),
     ("%%claude -m so", {"sonnet", "sonnet-4.5"}, {"opus"}),
     (
         "%%claude -m claude-son",

@@ -14,12 +14,12 @@ import pytest
 from markdown_it import MarkdownIt
 from PIL import Image
 
+from vertex_claude_magic.client import Claude
 from vertex_claude_magic.emulator import Fault
 from vertex_claude_magic.errors import ClaudeInterrupt, PermissionDenied
 from vertex_claude_magic.models.catalog import Catalog
 from vertex_claude_magic.notebook.commands.dry_run import estimate
 from vertex_claude_magic.notebook.pages.request import block_rows, blocks_html, blocks_plain, curl_command
-from vertex_claude_magic.session.claude import Claude
 
 
 def test_only_a_count_goes_over_the_wire(shell):
@@ -156,7 +156,7 @@ def test_the_curl_line_sends_the_very_request(shell):
         ["sh", "-c", f"{command} --silent"],
         env={**os.environ, "TOKEN": "emulator"},
         capture_output=True,
-        timeout=30,
+        timeout=300,
     )
     assert b"event: message_stop" in done.stdout
     (sent,) = shell.asked

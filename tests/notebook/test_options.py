@@ -9,8 +9,11 @@ import pytest
 
 from vertex_claude_magic.errors import OptionError
 from vertex_claude_magic.notebook.magics import ClaudeMagics
-from vertex_claude_magic.notebook.options import OPTIONS, ParsedLine, parse_cell_line, parse_prompt_line
+from vertex_claude_magic.notebook.options import ParsedLine, parse_cell_line, parse_prompt_line
 from vertex_claude_magic.settings.options import AskOptions, merge
+from vertex_claude_magic.settings.registry import LINE_OPTIONS
+
+ON_THE_LINE = tuple(dict.fromkeys(LINE_OPTIONS.values()))
 
 # The line of a cell, the variable, the options.
 CELL_LINES = [
@@ -182,7 +185,7 @@ def test_a_refusal_quotes_foreign_text_on_one_short_line(name):
     assert len(str(caught.value)) < 300
 
 
-@pytest.mark.parametrize("option", OPTIONS, ids=lambda option: option.long)
+@pytest.mark.parametrize("option", ON_THE_LINE, ids=lambda option: option.long)
 def test_every_option_stands_on_the_help_page(option):
     """The page of `%%claude?` and the parser do not drift apart."""
     page = ClaudeMagics.claude.__doc__
@@ -204,7 +207,7 @@ def test_every_option_has_its_name_in_python():
         **numbers,
     }
     shown = {"quiet", "dry_run", "help"}
-    asked = {option.key: samples.get(option.key, "x") for option in OPTIONS if option.key not in shown}
+    asked = {row.name: samples.get(row.name, "x") for row in ON_THE_LINE if row.name not in shown}
     assert isinstance(merge(AskOptions(), asked), AskOptions)
 
 

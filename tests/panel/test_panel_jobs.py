@@ -6,6 +6,7 @@ import threading
 
 import pytest
 
+from vertex_claude_magic.client import Claude
 from vertex_claude_magic.emulator import Fault
 from vertex_claude_magic.errors import ClaudeError, OptionError
 from vertex_claude_magic.models.catalog import Catalog
@@ -14,7 +15,7 @@ from vertex_claude_magic.notebook.panel.jobs import Job
 from vertex_claude_magic.notebook.panel.prompts import find_prompt
 from vertex_claude_magic.notebook.panel.trial import Trial
 from vertex_claude_magic.prompts.template import Scope
-from vertex_claude_magic.session.claude import Claude
+from vertex_claude_magic.session.session import Session
 from vertex_claude_magic.settings.options import merge
 from vertex_claude_magic.vertex.reply import Reply
 
@@ -60,20 +61,20 @@ def client(claude_emulator):
         project=claude_emulator.project, base_url=claude_emulator.base_url, access_token="emulator"
     )
     yield with_token
-    with_token.close()
+    with_token._session.close()
 
 
 def trial(client, prompt="Hi", **options):
     """Start a trial and return it with its view and the states that it told."""
     view, states = View(), []
-    job = Trial(client, merge(client.options, options), prompt, view, emulated=False, scope=Scope(),
+    job = Trial(client._session, client._session.target(options), prompt, view, scope=Scope(),
                 on_change=lambda each: states.append(each.state))  # fmt: skip
     job.start()
     return job, view, states
 
 
 def ended(job):
-    assert job.join(10), "the thread did not end"
+    assert job.join(120), "the thread did not end"
     return job
 
 
@@ -92,7 +93,7 @@ def test_stopped_in_the_middle_it_keeps_what_had_arrived(client, claude_emulator
     claude_emulator.answer("word " * 200)
     claude_emulator.fail(Fault(stall_after=900))
     job, view, states = trial(client, "Tell me a long story")
-    assert view.arrived.wait(10)
+    assert view.arrived.wait(120)
     job.stop()
     assert job.state == "stopped"
     ended(job)
@@ -106,15 +107,16 @@ def test_stopped_before_it_sent_it_sends_nothing(client, claude_emulator):
     """While credentials are looked up, for example."""
     waiting, go = threading.Event(), threading.Event()
 
-    class Slow(Claude):
-        def project(self, options, notify=None):
+    class Slow(Session):
+        def project(self, target, notify=None):
             waiting.set()
-            assert go.wait(10)
+            assert go.wait(120)
             return claude_emulator.project
 
-    slow = Slow(base_url=claude_emulator.base_url, access_token="emulator")
+    slow = Claude(base_url=claude_emulator.base_url, access_token="emulator")
+    slow._session = Slow(slow._session.settings, slow._session.transport.authorizer)
     job, view, _ = trial(slow)
-    assert waiting.wait(10)
+    assert waiting.wait(120)
     job.stop()
     assert job.state == "stopped"
     go.set()
@@ -149,7 +151,8 @@ def test_a_trial_keeps_the_options_that_it_began_with(client, claude_emulator):
     """A setting that changes meanwhile is for the next one."""
     claude_emulator.answer("Yes.")
     job, _, _ = trial(client, model="haiku", max_tokens=77)
-    client.options = merge(client.options, {"max_tokens": 5})
+    changed = merge(client._session.settings(), {"max_tokens": 5})
+    client._session.settings = lambda: changed
     ended(job)
     assert claude_emulator.requests[-1].body["max_tokens"] == 77
 
@@ -169,7 +172,7 @@ def test_two_trials_and_a_question_do_not_disturb_each_other(client, claude_emul
 def count(client, prompt, models, **options):
     """Start counting and wait for the end."""
     told = []
-    job = Counting(client, merge(client.options, options), prompt, models, scope=Scope(),
+    job = Counting(client._session, client._session.target(options), prompt, models, scope=Scope(),
                    on_change=lambda each: told.append(len(each.counts)))  # fmt: skip
     job.start()
     return ended(job), told

@@ -18,9 +18,9 @@ import pytest
 from shells import run_python
 
 from vertex_claude_magic import errors
+from vertex_claude_magic.client import Claude
 from vertex_claude_magic.prompts.parts import Budget, Text, estimate_tokens
 from vertex_claude_magic.prompts.values.convert import parts_of
-from vertex_claude_magic.session.claude import Claude
 
 MEGABYTE = 2**20
 

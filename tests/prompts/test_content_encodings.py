@@ -8,7 +8,7 @@ import io
 import pytest
 
 from vertex_claude_magic import errors
-from vertex_claude_magic.session.claude import Claude
+from vertex_claude_magic.client import Claude
 
 ROWS = "Stadt;Straße\nKöln;Große Straße 5 €\nŒuvres;“x”\n"
 WINDOWS = "not UTF-8, read as Windows-1252, which is a guess"

@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 
 from vertex_claude_magic import errors
-from vertex_claude_magic.session.claude import Claude
+from vertex_claude_magic.client import Claude
 
 
 def sent(value: object, tokens: int = 4_000) -> tuple[str, tuple[str, ...]]:

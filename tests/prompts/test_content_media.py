@@ -17,10 +17,10 @@ from matplotlib.figure import Figure
 from PIL import Image
 
 from vertex_claude_magic import errors
+from vertex_claude_magic.client import Claude
 from vertex_claude_magic.models.catalog import Catalog
 from vertex_claude_magic.prompts.parts import Budget
 from vertex_claude_magic.prompts.values.convert import parts_of
-from vertex_claude_magic.session.claude import Claude
 
 LIMITS = Catalog.load().limits
 BUDGET = Budget(image=LIMITS["image"], pdf=LIMITS["pdf"])

@@ -30,8 +30,8 @@ from PIL import Image
 from shells import Shell, loaded_shell
 
 from vertex_claude_magic import errors
+from vertex_claude_magic.client import Claude
 from vertex_claude_magic.emulator import Emulator
-from vertex_claude_magic.session.claude import Claude
 
 FRAME = pd.DataFrame({"price": [3, 4], "city": ["Oslo", "Rome"]})
 PICTURE = Image.new("RGB", (4, 2))

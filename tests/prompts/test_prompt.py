@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from shells import Shell, loaded_shell
 
-from vertex_claude_magic import errors
+from vertex_claude_magic import Claude, errors
 from vertex_claude_magic.emulator import Emulator
 from vertex_claude_magic.prompts.template import Placeholder, is_path, parse_path, parse_template, resolve
 
@@ -159,8 +159,7 @@ def test_a_template_stands_for_a_value(shell, body, expected):
 
 
 def shell_request(shell: Shell, body: str) -> str:
-    client = shell.magics.client()
-    request = client.request(body, names=NAMES)
+    request = Claude().request(body, names=NAMES)
     return request.body["messages"][0]["content"]
 
 

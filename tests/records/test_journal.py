@@ -399,11 +399,11 @@ def test_a_fork_while_another_thread_writes_does_not_wait_for_that_thread(claude
     def hold() -> None:
         with journal.database._lock:
             holding.set()
-            done.wait(20)
+            done.wait(120)
 
     thread = threading.Thread(target=hold)
     thread.start()
-    holding.wait(20)
+    holding.wait(120)
     child = os.fork()
     if child == 0:
         import signal
@@ -422,7 +422,7 @@ def test_two_clients_share_one_file(claude_emulator):
     """In one kernel: what one was answered, the other may give again; closing one does not end the other."""
     one, two = client(claude_emulator), client(claude_emulator)
     first = one.ask("Hello")
-    one.close()
+    one._session.close()
     assert two.ask("Hello", replay="auto").text == first.text
     assert len(claude_emulator.requests) == 1
     assert len(rows()) == 2
@@ -448,9 +448,9 @@ def test_a_notice_reaches_the_user_though_others_were_read_meanwhile(claude_emul
     claude_emulator.answer("The key is AKIAIOSFODNN7EXAMPLE.")
     claude = client(claude_emulator)
     with claude.stream("Hello") as stream:
-        assert claude.notices() == ()
+        assert claude._session.records.notices(claude._session.target()) == ()
         assert stream.reply.complete
-    [notice] = claude.notices()
+    [notice] = claude._session.records.notices(claude._session.target())
     assert "not kept" in notice
 
 

@@ -174,7 +174,7 @@ def test_a_path_that_cannot_be_is_told_and_no_more(claude_emulator, tmp_path, mo
     claude = client(claude_emulator, journal=name, replay=replay)
     reply, notices = told(claude)
     assert reply.complete
-    assert claude.keeping.spent_today(claude.options, local=False) in (None, 0)
+    assert claude._session.records.spent_today(claude._session.target(), local=False) in (None, 0)
     assert len(notices) <= 1
     assert all(len(notice.splitlines()) == 1 for notice in notices)
 
@@ -274,7 +274,7 @@ def ask_elsewhere(path: Path, *command: str, count: int = 2) -> list[str]:
     surroundings = {**os.environ, "PYTHONPATH": f"{ROOT}:{ROOT / 'tests'}"}
     done = subprocess.run(
         [*command, sys.executable, "-c", ASK, str(path), str(count)],
-        env=surroundings, capture_output=True, text=True, timeout=60, check=False,
+        env=surroundings, capture_output=True, text=True, timeout=600, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     return done.stdout.splitlines()
@@ -305,7 +305,7 @@ def test_answers_are_found_in_a_file_that_cannot_be_written(path, claude_emulato
     mount = 'mount --bind "$0" "$0" && mount -o remount,ro,bind "$0" && exec "$@"'
     done = subprocess.run(
         ["unshare", "-m", "sh", "-c", mount, str(path.parent), sys.executable, "-c", code, str(path)],
-        env={**os.environ, "PYTHONPATH": f"{ROOT}:{ROOT / 'tests'}"}, capture_output=True, text=True, timeout=60, check=False,
+        env={**os.environ, "PYTHONPATH": f"{ROOT}:{ROOT / 'tests'}"}, capture_output=True, text=True, timeout=600, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     assert "emulator" in done.stdout

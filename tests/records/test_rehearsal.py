@@ -9,7 +9,8 @@ import pytest
 from journals import Untouchable, asked, client, offline, told
 
 from vertex_claude_magic import Claude, errors
-from vertex_claude_magic.settings.options import AskOptions, find_setting
+from vertex_claude_magic.settings.options import AskOptions
+from vertex_claude_magic.settings.target import resolve
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -43,7 +44,7 @@ SETTINGS = (
 def test_claude_takes_over_a_setting_of_the_loaded_magics(shell, name, value):
     """Whatever the setting is, as it is when the object is made."""
     shell.ok(f"%config ClaudeMagics.{name} = {value!r}")
-    found = getattr(Claude().options, name)
+    found = getattr(Claude()._session.settings(), name)
     assert (list(found) if isinstance(value, list) else found) == value
 
 
@@ -60,14 +61,14 @@ def test_claude_takes_over_a_setting_of_the_loaded_magics(shell, name, value):
 def test_an_argument_takes_the_place_of_the_setting(shell, arguments, setting, seen):
     """Also of one that would add up with the option of a question."""
     shell.ok(f"%config ClaudeMagics.{setting}")
-    assert getattr(Claude(**arguments).options, next(iter(arguments))) == seen
+    assert getattr(Claude(**arguments)._session.settings(), next(iter(arguments))) == seen
 
 
 def test_without_the_extension_nothing_is_taken_over(shell):
     """After %unload_ext a Claude() is what it is in a script."""
     shell.ok("%config ClaudeMagics.model = 'opus'")
     shell.ok("%unload_ext vertex_claude_magic")
-    assert Claude().options == AskOptions()
+    assert Claude()._session.settings() == AskOptions()
 
 
 def test_the_demo_answers_claude_too_and_gets_no_token_of_the_user(shell):
@@ -75,8 +76,8 @@ def test_the_demo_answers_claude_too_and_gets_no_token_of_the_user(shell):
     shell.ok("%claude_demo")
     try:
         mine, demo = Claude(credentials=Untouchable()), Claude()
-        assert demo.options.base_url == shell.magics.emulator.base_url
-        assert mine.options.base_url is None
+        assert demo._session.settings().base_url == shell.magics.emulator.base_url
+        assert mine._session.settings().base_url is None
         assert demo.ask("Hello").complete
     finally:
         shell.ok("%claude_demo stop")
@@ -189,8 +190,8 @@ def test_a_missing_recording_of_an_argument_is_reported_at_once(caplog, tmp_path
 
 def test_a_replay_comes_at_once_unless_its_pace_is_asked_for():
     """The default; `recorded` is a choice."""
-    assert find_setting("replay_pace", AskOptions()).value == "instant"
-    assert find_setting("replay_pace", AskOptions(replay_pace="recorded")).value == "recorded"
+    assert resolve(AskOptions()).replay_pace == "instant"
+    assert resolve(AskOptions(replay_pace="recorded")).replay_pace == "recorded"
 
 
 def test_what_is_recorded_is_not_asked_of_anybody(claude_emulator, recorded):

@@ -112,9 +112,8 @@ def test_repeats_that_are_asked_anew_keep_their_order(claude_emulator, tmp_path)
     for _ in range(3):
         claude.ask("Draw", replay="refresh")
     new_kernel()
-    for options in ({}, {"recording": "", "journal": None}):
-        again = replace(claude.options, **options)
-        claude.options = again
+    for options in ({}, {"recording": None}):
+        claude = client(claude_emulator, **{"recording": str(tmp_path / "r.claude"), **options})
         assert [claude.ask("Draw", replay="only").text for _ in range(4)] == [
             "new 1",
             "new 2",
@@ -241,7 +240,7 @@ def test_a_lesson_runs_without_network_credentials_and_project(claude_emulator, 
             claude.ask("Something else")
         with pytest.raises(errors.ReplayMiss):
             claude.count("Something else")
-        assert claude.notices() == ()
+        assert claude._session.records.notices(claude._session.target()) == ()
 
 
 # What is asked otherwise, and the words that say so.
@@ -526,6 +525,19 @@ def played(tape: Tape, *, paced: bool = True, pause=None, late: float = 0.0) -> 
     request = build_request([{"role": "user", "content": "Hi"}], RequestOptions(), model="claude-x", project="p",
                             region="global", catalog=CATALOG)  # fmt: skip
     return Stream(playback, StreamContext(request=request, catalog=CATALOG, clock=clock)), clock
+
+
+def test_a_reply_can_be_changed_and_its_record_stays():
+    """A reply belongs to its user."""
+    cited = {"type": "text", "text": "Hi", "citations": [{"cited_text": "a"}]}
+    tape = Tape(content=(cited,), usage={"cache_creation": {}}, other_events=({"type": "x", "of": []},))
+    for _ in range(2):
+        reply = played(tape)[0].reply
+        assert reply.blocks[0]["citations"] == [{"cited_text": "a"}]
+        assert (reply.usage.raw["cache_creation"], reply.other_events[0]["of"]) == ({}, [])
+        reply.blocks[0]["citations"].append("mine")
+        reply.usage.raw["cache_creation"]["mine"] = 1
+        reply.other_events[0]["of"].append("mine")
 
 
 def test_pieces_come_as_they_came_and_long_silences_are_cut_to_two_seconds():

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from vertex_claude_magic import errors
+from vertex_claude_magic import Claude, errors
 from vertex_claude_magic.emulator import Fault
 from vertex_claude_magic.notebook.completion import candidates
 from vertex_claude_magic.records.session_records import journal_of
@@ -175,7 +175,7 @@ def test_a_stopped_answer_is_in_the_journal_and_is_not_given_again(shell):
     """What it cost is not known, so the most that it may have cost stands there."""
     shell.emulator.answer("Once upon a time. " * 40)
     shell.emulator.fail(Fault(stall_after=900))
-    stream = shell.magics.client().stream("Tell", max_tokens=1000)
+    stream = Claude().stream("Tell", max_tokens=1000)
     next(event for event in stream if event.text)
     stream.close()
     (row,) = rows(shell, "state, cost, cost_most, replayable")

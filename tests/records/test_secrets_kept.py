@@ -113,7 +113,7 @@ def test_what_is_left_out_is_said_and_still_counted(claude_emulator, recording, 
     asking = claude(claude_emulator, recording)
     with asking.stream(prompt) as stream:
         assert stream.reply.complete
-    [notice] = asking.notices()
+    [notice] = asking._session.records.notices(asking._session.target())
     assert "kept" in notice
     assert not any(secret in notice for secret in SECRETS)
     with pytest.raises(errors.ReplayMiss):
@@ -127,7 +127,7 @@ def test_no_secret_is_in_an_export(claude_emulator, recording, tmp_path, capsys)
     asking = claude(claude_emulator, recording)
     asking.ask("Hello")
     asking.ask(f"Is {IN_PROMPT} a key?")
-    asking.close()
+    asking._session.close()
     assert main(["journal", "export", str(tmp_path / "export.claude")]) == 0
     exported = (tmp_path / "export.claude").read_text(encoding="utf-8")
     found = [

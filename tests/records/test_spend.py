@@ -120,7 +120,7 @@ def test_a_call_that_could_cross_a_limit_is_refused_before_it_is_sent(claude_emu
     assert "$0.0010" in str(caught.value)
     assert "estimate" in str(caught.value)
     assert "max-tokens" in caught.value.cure
-    assert claude.keeping.tally.spent(local=True) == 0
+    assert claude._session.records.tally.spent(local=True) == 0
     # 1,000 tokens at 0.50 a million, and the prompt.
     assert claude.ask("Hello", max_tokens=1 * K, **{limit: 0.00051}).complete
 
@@ -205,7 +205,7 @@ def test_eight_threads_at_once_never_cross_a_session_limit(claude_emulator):
     streams = []
 
     def ask() -> None:
-        started.wait(20)
+        started.wait(120)
         try:
             streams.append(claude.stream("Hello", max_session_cost=most * 3.5))
         except errors.CostLimitExceeded as error:
@@ -220,7 +220,7 @@ def test_eight_threads_at_once_never_cross_a_session_limit(claude_emulator):
     for stream in streams:
         assert stream.reply.complete
     # What they did not use is free again.
-    assert claude.keeping.tally.spent(local=True) == pytest.approx(
+    assert claude._session.records.tally.spent(local=True) == pytest.approx(
         sum(stream.reply.cost for stream in streams)
     )
     assert claude.ask("Hello", max_session_cost=most * 1.5).complete
@@ -291,7 +291,7 @@ def test_without_a_journal_a_daily_limit_refuses(claude_emulator, tmp_path):
     with pytest.raises(errors.CostLimitExceeded, match="is no journal"):
         client(claude_emulator, journal=str(tmp_path / "j")).ask("Hello", max_daily_cost=1)
     assert asked(claude_emulator) == []
-    assert claude.keeping.tally.spent(local=True) == 0
+    assert claude._session.records.tally.spent(local=True) == 0
     assert claude.ask("Hello", max_cost=1, max_session_cost=1).complete
 
 
@@ -319,7 +319,7 @@ def test_every_ending_counts_for_what_it_may_have_cost(claude_emulator, fault, c
     with contextlib.nullcontext() if fault is None else pytest.raises(errors.ClaudeError):
         reply = claude.ask("Hello")
     [row] = rows()
-    spent = claude.keeping.tally.spent(local=True)
+    spent = claude._session.records.tally.spent(local=True)
     if counts == "worst":
         # 10,000 tokens at 10 a million, and the prompt, counted or bounded.
         assert 0.1 < spent < 0.106
@@ -346,7 +346,7 @@ def test_what_reached_nobody_costs_nothing(settings):
         with pytest.raises(errors.ClaudeError):
             claude.ask("Hello")
     for local in (False, True):
-        assert claude.keeping.tally.spent(local=local) == 0
+        assert claude._session.records.tally.spent(local=local) == 0
     assert {row["cost_most"] for row in rows()} == {0.0}
 
 
@@ -354,10 +354,10 @@ def test_what_is_given_again_costs_nothing_and_meets_no_limit(claude_emulator):
     """Nothing is counted either."""
     claude = client(claude_emulator)
     claude.ask("Hello")
-    spent = claude.keeping.tally.spent(local=True)
+    spent = claude._session.records.tally.spent(local=True)
     limits = dict.fromkeys(LIMITS, 0)
     assert claude.ask("Hello", replay="auto", **limits).replayed
-    assert claude.keeping.tally.spent(local=True) == spent
+    assert claude._session.records.tally.spent(local=True) == spent
     assert len(claude_emulator.requests) == 1
 
 

@@ -144,17 +144,17 @@ def test_a_lock_that_another_thread_holds_at_the_fork_is_not_the_childs(claude_e
     claude.ask("one")
     journal = journal_at(default_path())
     lock = {
-        "session": claude._transport._lock,
+        "session": claude._session.transport._lock,
         "authorizer": threading.Lock(),
-        "tally": claude.keeping.tally._lock,
-        "notices": claude.keeping._lock,
+        "tally": claude._session.records.tally._lock,
+        "notices": claude._session.records._lock,
         "journal": journal._lock,
         "recording": recording_at(tmp_path / "lesson.json")._lock,
-        "reminder": claude.control.reminder._lock,
+        "reminder": claude._session.control.reminder._lock,
     }[part]
     if part == "authorizer":
         login = ApplicationDefault()
-        claude._transport.authorizer, lock = login, login._lock
+        claude._session.transport.authorizer, lock = login, login._lock
     held, over = threading.Event(), threading.Event()
 
     def hold() -> None:
@@ -189,7 +189,7 @@ def test_a_stream_that_is_open_at_the_fork_goes_on_in_the_parent_only(service, w
         elif what == "close":
             stream.close()
         else:
-            stream.__del__()
+            stream._stream.__del__()
         return ""
 
     assert ("process" in forked(child)) == (what == "read")
@@ -293,7 +293,7 @@ def test_a_child_is_a_session_of_its_own_in_the_journal_and_belongs_to_no_cell(c
 def test_a_child_reserves_nothing_of_the_parents_session_limit(claude_emulator):
     """What the parent holds back for a question under way is the parent's."""
     claude = client(claude_emulator)
-    tally = claude.keeping.tally
+    tally = claude._session.records.tally
     tally.hold(5.0, local=True)
     tally.settle(tally.hold(1.0, local=True), 0.5)
     assert forked(lambda: [tally.spent(local=True), tally.hold(6.0, local=True, limit=6.0)])[0] == 0.0
@@ -305,7 +305,9 @@ def test_what_a_child_spends_counts_for_the_day_of_the_parent(claude_emulator):
     before = claude.ask("parent").cost
     assert before
     cost = forked(lambda: claude.ask("child").cost)
-    assert claude.keeping.spent_today(claude.options, local=True) == pytest.approx(before + cost)
+    assert claude._session.records.spent_today(claude._session.target(), local=True) == pytest.approx(
+        before + cost
+    )
     assert "today" in error_of(lambda: claude.ask("parent", max_daily_cost=before + cost)).lower()
 
 

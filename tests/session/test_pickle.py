@@ -39,7 +39,7 @@ def test_a_pickled_client_asks_with_the_same_settings(login):
     body = login.requests[-1].body
     assert (body["max_tokens"], body["system"]) == (77, "Be short.")
     assert login.requests[-1].headers["x-team"] == "a"
-    assert (again.options, again._policy) == (claude.options, QUICK)
+    assert (again._session.settings(), again._session.retry_policy) == (claude._session.settings(), QUICK)
 
 
 @pytest.mark.slow
@@ -55,7 +55,7 @@ def test_a_process_pool_that_spawns_asks_in_its_workers(login):
 def test_no_token_is_in_a_pickle(login, protocol):
     claude = Claude(model="haiku")
     claude.ask("Hello")
-    token = claude.authorizer.headers()["authorization"].removeprefix("Bearer ")
+    token = claude._session.transport.authorizer.headers()["authorization"].removeprefix("Bearer ")
     assert token.encode() not in pickle.dumps(claude, protocol)
 
 
@@ -92,9 +92,9 @@ def test_a_copy_in_the_same_process_asks_and_shares_login_and_sums(login, how, t
     claude = Claude(model="haiku", access_token=token, max_session_cost=100.0)
     again = how(claude)
     again.ask("Hello")
-    assert claude.keeping.tally.spent(local=True) > 0
-    assert again.authorizer is claude.authorizer
-    claude.close()
+    assert claude._session.records.tally.spent(local=True) > 0
+    assert again._session.transport.authorizer is claude._session.transport.authorizer
+    claude._session.close()
     assert again.ask("Hello").complete
 
 
@@ -111,8 +111,8 @@ def test_a_live_object_says_in_one_line_what_to_do_instead(claude_emulator, how,
     with claude.stream("Hello") as stream:
         live = [
             stream,
-            stream._exchange,
-            claude._transport,
+            stream._stream._exchange,
+            claude._session.transport,
             FixedToken(SECRET),
             ApplicationDefault(),
             journal_at(default_path()),

@@ -51,7 +51,7 @@ def test_python_gets_one_line_with_a_cure(claude_emulator, no_threads, ask):
     assert "--replay only" in caught.value.cure
     assert "\n" not in str(caught.value)
     assert caught.value.__cause__ is None
-    assert claude.keeping.tally._held == {}
+    assert claude._session.records.tally._held == {}
     assert claude_emulator.requests == []
 
 
@@ -139,7 +139,7 @@ except ClaudeError as error:
         env=environment,
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=600,
         check=False,
     )
     assert done.stdout.split() == ["ThreadUnavailable"], done.stderr

@@ -10,8 +10,10 @@ import pytest
 
 from vertex_claude_magic import Claude, errors
 from vertex_claude_magic.__main__ import main
-from vertex_claude_magic.settings.options import ENVIRONMENT, AskOptions, find_setting
+from vertex_claude_magic.settings.options import AskOptions
 from vertex_claude_magic.settings.pasted import refuse_pasted
+from vertex_claude_magic.settings.registry import OPTIONS
+from vertex_claude_magic.settings.target import resolve
 
 # Invented, in the shapes of what Google and others issue; put together here so that no scanner takes them for real.
 LETTERS = "Zq7Kd3wRt9Lp2Xv"
@@ -35,7 +37,7 @@ SECRETS = {
 }
 SETTINGS = ["project", "region", "model", "base_url", "journal", "recording", "replay", "format", "effort",
             "anthropic_version", "replay_pace", "models_file"]  # fmt: skip
-VARIABLES = [(name, variable) for name, variables in ENVIRONMENT.items() for variable in variables]
+VARIABLES = [(name, variable) for name, row in OPTIONS.items() for variable in row.variables]
 
 
 def is_shown(text: str) -> bool:
@@ -63,7 +65,7 @@ def test_a_secret_in_a_variable_is_named_by_its_variable(monkeypatch, name, vari
     """Whoever reads it looks for the variable, not for a setting of ours."""
     monkeypatch.setenv(variable, secret)
     with pytest.raises(errors.OptionError, match=f"^{variable} seems to hold") as caught:
-        find_setting(name, AskOptions())
+        resolve(AskOptions())
     assert not is_shown(everything_about(caught.value))
 
 
@@ -111,4 +113,4 @@ def test_a_usual_value_and_a_slip_of_the_hand_are_not_taken_for_a_secret(name, v
 @pytest.mark.parametrize("text", ["x" * 2_000, "Line one.\nLine two.", '{"role": "a reviewer"}'])
 def test_a_system_prompt_is_free_text(text):
     """It is long, has lines and may be JSON; what it holds is looked through before it is sent."""
-    assert find_setting("system", AskOptions(system=text)).value == text
+    assert resolve(AskOptions(system=text)).system == text

@@ -58,7 +58,7 @@ def admin_of(emulator: Emulator, clock: Clock, *, region: str = REGION, model: s
     )
 
     def call(request, *, retry=True):
-        return client.exchange(request, client.options, retry=retry).whole()
+        return client._session.send(request, client._session.target(), retry=retry).whole()
 
     place = Place(project=emulator.project, region=region, model=model, base_url=emulator.base_url)
     return Admin(call, place, clock=clock.read, pause=clock.pause)
@@ -170,7 +170,7 @@ def test_a_token_goes_to_no_other_host(url):
     """The same check as for questions."""
     claude = Claude(project="p", base_url=url, access_token="secret")
     with pytest.raises(errors.UntrustedHost):
-        claude.admin(claude.options).config()
+        claude._session.admin(claude._session.target()).config()
 
 
 HOSTILE = ["..", "a/b", "a?b#c", ";x", "m:otherVerb;x", "", "x" * 1_000]

@@ -408,7 +408,7 @@ def test_a_new_token_is_asked_for_although_the_old_one_is_good(claude_emulator, 
     claude_emulator.google.denial = "revoked"
     assert claude.ask("Again").complete
     with pytest.raises(errors.LoginExpired):
-        claude.authorizer.identity(renew=True)
+        claude._session.transport.authorizer.identity(renew=True)
 
 
 def test_where_tokens_are_renewed_is_known(claude_emulator, monkeypatch):

@@ -104,7 +104,7 @@ def test_a_page_is_named_on_the_wire_after_one_request(claude_emulator, status, 
 def test_the_doctor_names_the_page_and_no_login(claude_emulator, status, words):
     """The check of the service fails, and those behind it are not blamed."""
     claude_emulator.fail(*[Fault(status=status, shape="html", message="Blocked by policy")] * 4)
-    found = {each.name: each for each in Diagnosis(of(claude_emulator)).run()}
+    found = {each.name: each for each in Diagnosis(of(claude_emulator)._session).run()}
     failures = [each for each in found.values() if each.outcome == "failure"]
     assert failures
     assert found["permission"].outcome == "skipped"

@@ -73,13 +73,13 @@ def test_nothing_that_holds_a_token_prints_it(claude_emulator):
     claude = Claude(project=claude_emulator.project, base_url=claude_emulator.base_url, access_token=TOKEN)
     claude_emulator.fail(Fault(delay=30))
     with claude.stream("Hello") as stream:
-        exchange = stream._exchange
+        exchange = stream._stream._exchange
         for value in (
             claude,
             claude.request("Hello"),
             stream,
             exchange,
-            claude._transport,
+            claude._session.transport,
             FixedToken(TOKEN),
         ):
             assert TOKEN not in f"{value!r} {value!s}"
@@ -89,7 +89,7 @@ def test_nothing_that_holds_a_token_prints_it(claude_emulator):
 def test_what_holds_a_token_is_not_pickled(claude_emulator):
     """Case 64: a pickle lands in caches and files."""
     claude = Claude(project="p", base_url=claude_emulator.base_url, access_token=TOKEN)
-    for value in (FixedToken(TOKEN), ApplicationDefault(), claude, claude._transport):
+    for value in (FixedToken(TOKEN), ApplicationDefault(), claude, claude._session.transport):
         with pytest.raises(TypeError):
             pickle.dumps(value)
 

@@ -85,12 +85,11 @@ def _need(*modules: str, extra: str = "demo") -> None:
 def _target(*, real: bool) -> Iterator[Mapping[str, str]]:
     """Yield the environment of the kernel: the user's own, or one that points at a new emulator."""
     if real:
-        from vertex_claude_magic.session.claude import Claude
+        from vertex_claude_magic.session.session import open_session
 
-        claude = Claude()
-        print(
-            f"Asking Claude on Vertex AI with project {claude.project(claude.options)}; this costs a few cents."
-        )
+        session = open_session()
+        project = session.project(session.target())
+        print(f"Asking Claude on Vertex AI with project {project}; this costs a few cents.")
         yield dict(os.environ)
         return
     from vertex_claude_magic.emulator import Emulator

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from vertex_claude_magic.health.doctor.diagnosis import Diagnosis
 from vertex_claude_magic.health.doctor.finding import is_ill
 from vertex_claude_magic.notebook.commands.doctor import LineView, check_doctor_options, diagnose
-from vertex_claude_magic.session.claude import Claude
+from vertex_claude_magic.session.session import Session, open_session
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -19,12 +19,12 @@ if TYPE_CHECKING:
 __all__ = ["main"]
 
 
-def main(argv: Sequence[str], *, claude: Claude | None = None, patience: Patience | None = None) -> int:
+def main(argv: Sequence[str], *, session: Session | None = None, patience: Patience | None = None) -> int:
     """Print each check as soon as it is known; 0 if nothing is wrong, 1 if something is.
 
     Args:
         argv: The arguments behind `vertex-claude doctor`.
-        claude: The session that is examined; by default the one that the environment makes.
+        session: The session that is examined; by default the one that the environment makes.
         patience: How long it may take.
 
     Raises:
@@ -47,7 +47,7 @@ def main(argv: Sequence[str], *, claude: Claude | None = None, patience: Patienc
     options = vars(parser.parse_args(argv))
     check_doctor_options(options)
     diagnosis = Diagnosis(
-        claude or Claude(),
+        session or open_session(),
         {name: options[name] for name in ("model", "region", "project")},
         spends=options["probe"],
         patience=patience,

@@ -15,7 +15,9 @@ from vertex_claude_magic.records.journal import review, upkeep
 from vertex_claude_magic.records.journal.location import file_bytes
 from vertex_claude_magic.records.session_records import journal_of
 from vertex_claude_magic.records.usage import size
-from vertex_claude_magic.settings.options import DEFAULTS, AskOptions
+from vertex_claude_magic.settings.options import AskOptions
+from vertex_claude_magic.settings.registry import OPTIONS
+from vertex_claude_magic.settings.target import resolve
 from vertex_claude_magic.text import quote
 
 if TYPE_CHECKING:
@@ -40,7 +42,7 @@ def main(argv: Sequence[str]) -> int:
         ClaudeError: the journal or the recording is not there, is none, or cannot be used.
     """
     options = _parser().parse_args(argv)
-    journal = journal_of(AskOptions(journal=options.journal))
+    journal = journal_of(resolve(AskOptions(journal=options.journal)))
     if journal is None:
         raise JournalError(
             "The journal is off (VERTEX_CLAUDE_JOURNAL).", cure="Name its file with --journal PATH."
@@ -87,7 +89,7 @@ def _parser() -> argparse.ArgumentParser:
     command("stats", _stats, "say how large the journal is and what it holds")
     prune = command("prune", _prune, "drop old calls, or all, and shrink the file")
     what = prune.add_mutually_exclusive_group()
-    what.add_argument("--days", type=_number, default=DEFAULTS["journal_days"], metavar="N",
+    what.add_argument("--days", type=_number, default=OPTIONS["journal_days"].default, metavar="N",
                       help="drop what is older than so many days (30)")  # fmt: skip
     what.add_argument("--all", action="store_true", help="drop everything")
     export = command("export", _export, "write answers into a recording")

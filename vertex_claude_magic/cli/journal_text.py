@@ -13,8 +13,9 @@ from textwrap import indent
 from typing import TYPE_CHECKING, Any
 
 from vertex_claude_magic.markdown.characters import safe_plain
+from vertex_claude_magic.models.prices import usd
 from vertex_claude_magic.records.journal.review import DAMAGED
-from vertex_claude_magic.records.usage import amount, size
+from vertex_claude_magic.records.usage import size
 from vertex_claude_magic.text import quote
 
 if TYPE_CHECKING:
@@ -78,9 +79,9 @@ def _tokens(entry: Entry) -> str:
 def _usd(entry: Entry) -> str:
     if entry.state == "imported":
         return "0"
-    if entry.cost is not None:
-        return amount(entry.cost)
-    return "unknown" if entry.cost_most is None else f"up to {amount(entry.cost_most)}"
+    if entry.cost is None and entry.cost_most is not None:
+        return f"up to {usd(entry.cost_most)}"
+    return usd(entry.cost)
 
 
 def _prompt(request: Mapping[str, Any] | None) -> str:
@@ -114,7 +115,7 @@ def whole(entry: Entry) -> str:
 
 
 def _facts(entry: Entry) -> Iterator[str]:
-    reused = "" if entry.saved is None else f", an answer given again saved {amount(entry.saved)}"
+    reused = "" if entry.saved is None else f", an answer given again saved {usd(entry.saved)}"
     facts = (
         ("call", str(entry.id)),
         ("time", _time(entry.at, "%Y-%m-%d %H:%M:%S %z")),

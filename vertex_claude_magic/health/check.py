@@ -15,9 +15,9 @@ from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from vertex_claude_magic import errors
+from vertex_claude_magic.models.lifecycle import status
 from vertex_claude_magic.models.observed import NOTE_KINDS, Sighting, State
 from vertex_claude_magic.session.pool import Landed, Pool
-from vertex_claude_magic.settings.options import AskOptions, find_setting
 from vertex_claude_magic.text import quote
 from vertex_claude_magic.vertex.endpoint import check_location
 from vertex_claude_magic.vertex.request import RequestOptions, build_count_request, build_request
@@ -27,8 +27,9 @@ if TYPE_CHECKING:
 
     from vertex_claude_magic.models.catalog import Catalog
     from vertex_claude_magic.models.model import Model
-    from vertex_claude_magic.session.claude import Claude
-    from vertex_claude_magic.transport.transport import Exchange
+    from vertex_claude_magic.session.session import Session
+    from vertex_claude_magic.settings.target import Target
+    from vertex_claude_magic.transport.transport import PendingResponse
 
 __all__ = ["MOST_CALLS", "Cell", "Check", "Grid", "plan", "verdict"]
 
@@ -108,7 +109,7 @@ def _rows(catalog: Catalog, family: str | None) -> list[Model]:
 
 def _from_table(catalog: Catalog, row: Model, location: str, *, probe: bool) -> Finding | None:
     if row.lifecycle == "retired":
-        return "retired", row.status.removeprefix("retired").lstrip(" ,")
+        return "retired", status(row).removeprefix("retired").lstrip(" ,")
     if location in catalog.locations() and row.locations is not None and not row.served_in(location):
         return "not served", f"the table lists it in {', '.join(row.locations)}"
     count = catalog.services["count_tokens"]
@@ -156,7 +157,7 @@ def _not_found(error: errors.ModelNotFound, row: Model | None) -> Finding:
     if error.status != 404:
         return "not served", "Google does not serve it here"
     if row is not None and row.lifecycle == "deprecated":
-        return "retired", f"not found any more; {row.status}"
+        return "retired", f"not found any more; {status(row)}"
     invited = "; invited customers only" if row is not None and row.lifecycle == "limited" else ""
     return "not enabled", f"not found for this project: not enabled, or not here{invited}"
 
@@ -173,8 +174,8 @@ class Check:
     """One check of a project; `grid` tells at any moment what is known by now.
 
     Args:
-        client: The session that asks.
-        options: Merged options; nothing of them is sent but what says where a request goes.
+        session: The session that asks.
+        target: The settings; nothing of them is sent but what says where a request goes.
         locations: Where to look.
         family: Only this family of models.
         probe: Ask each model for one token, which costs, instead of counting tokens.
@@ -188,8 +189,8 @@ class Check:
 
     def __init__(
         self,
-        client: Claude,
-        options: AskOptions,
+        session: Session,
+        target: Target,
         *,
         locations: Sequence[str],
         family: str | None = None,
@@ -197,16 +198,13 @@ class Check:
         clock: Callable[[], float] = time.monotonic,
         notify: Callable[[str], None] | None = None,
     ) -> None:
-        self._client = client
-        self._options = options
-        # Looked up once, so that a check does not change its target on the way.
-        self._base_url = find_setting("base_url", options).value
-        self._version = find_setting("anthropic_version", options).value
-        self._catalog = client.catalog(options)
+        self._session = session
+        self._target = target
+        self._catalog = session.catalog(target)
         self._locations = tuple(dict.fromkeys(map(check_location, locations)))
         self._probe = probe
         self._clock = clock
-        self._project = client.project(options, notify)
+        self._project = session.project(target, notify)
         self._models = tuple(row.id for row in _rows(self._catalog, family))
         self._ask, known = plan(self._catalog, self._locations, family=family, probe=probe)
         self._found = {cell: self._sighting(cell, *finding, proof="table") for cell, finding in known.items()}
@@ -270,7 +268,7 @@ class Check:
         self._found[cell] = found
         if state == "not checked":
             return
-        control = self._client.control
+        control = self._session.control
         if state == "usable" and not probe:
             # That tokens are counted says no more than an answer, or a refusal, of the model today.
             last = control.sightings().find(found.model, found.location, found.project)
@@ -283,7 +281,7 @@ class Check:
         return Sighting(project=self._project, location=cell.location, model=cell.model, state=state,
                         reason=reason, proof=proof, day=day)  # fmt: skip
 
-    def _send(self, cell: Cell) -> Exchange:
+    def _send(self, cell: Cell) -> PendingResponse:
         request = build_request(
             [{"role": "user", "content": _TEXT}],
             RequestOptions(max_tokens=1, force=True),
@@ -292,11 +290,11 @@ class Check:
             region=cell.location,
             catalog=self._catalog,
             stream=False,
-            base_url=self._base_url,
-            anthropic_version=self._version,
+            base_url=self._target.base_url,
+            anthropic_version=self._target.anthropic_version,
         )
         if not self._probe:
             request = build_count_request(request)
         self._asked += 1
         # A check says how things are now; a repeated call would hide that, and exceed the bound.
-        return self._client.exchange(request, self._options, timeout=_EACH, retry=False)
+        return self._session.send(request, self._target, timeout=_EACH, retry=False)

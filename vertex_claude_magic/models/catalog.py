@@ -7,17 +7,17 @@ is sent all the same, with a notice.
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass, field, replace
-from functools import cache
+from functools import cache, lru_cache
 from typing import TYPE_CHECKING, Any
 
 from vertex_claude_magic.errors import OptionError
 from vertex_claude_magic.models.model import Model, Prices, Rules, Tier
 from vertex_claude_magic.models.observed import Sightings
-from vertex_claude_magic.models.table_file import bundled_table, with_user_table
+from vertex_claude_magic.models.table_file import FileStamp, bundled_table, file_stamp, with_user_table
 
 if TYPE_CHECKING:
-    import os
     from collections.abc import Callable, Iterable, Mapping
 
 __all__ = ["Catalog"]
@@ -55,7 +55,9 @@ class Catalog:
 
     @classmethod
     def load(cls, extra: str | os.PathLike[str] | None = None) -> Catalog:
-        """Read the table that comes with the package, and a user's own file on top of it.
+        """Return the table that comes with the package, with a user's own file on top of it.
+
+        A file is read again when it changed, not for every question.
 
         Args:
             extra: A JSON file of the layout of `models.json`. Rows with a known id override the fields
@@ -64,7 +66,7 @@ class Catalog:
         Raises:
             OptionError: The file cannot be read or used; the message names the file and the place in it.
         """
-        return _bundled() if extra is None else _build(with_user_table(bundled_table(), extra))
+        return _bundled() if extra is None else _extended(os.fspath(extra), file_stamp(extra))
 
     def with_sightings(self, read: Callable[[], Sightings]) -> Catalog:
         """Return the same table, beside which `read` tells what was last seen live."""
@@ -205,6 +207,12 @@ def _key(name: str) -> str:
 @cache
 def _bundled() -> Catalog:
     return _build(bundled_table())
+
+
+# The cache of functools is bounded, safe between threads, and keeps no error: a bad file is read each time.
+@lru_cache(maxsize=8)
+def _extended(path: str, stamp: FileStamp) -> Catalog:  # noqa: ARG001 - the stamp is part of the key
+    return _build(with_user_table(bundled_table(), path))
 
 
 def _build(table: Mapping[str, Any]) -> Catalog:

@@ -1,4 +1,4 @@
-"""What a user should know of a model that is deprecated or near its date: said once a session, with the successor.
+"""The only place that puts a lifecycle into words: for tables, lists, cards, and as a notice near a model's date.
 
 A floor ("not sooner than") is called a floor and never an end. Dates of the Claude API are said as such, because
 Google sets its own.
@@ -20,9 +20,98 @@ if TYPE_CHECKING:
     from vertex_claude_magic.models.catalog import Catalog
     from vertex_claude_magic.models.model import Model, Tier
 
-__all__ = ["Reminder", "lifecycle_notice", "losses"]
+__all__ = [
+    "Reminder",
+    "column_mark",
+    "is_near_end",
+    "lifecycle_notice",
+    "list_mark",
+    "losses",
+    "status",
+    "status_details",
+    "status_lines",
+]
 
+# A notice begins so long before a date.
 _NEAR = timedelta(days=60)
+# Access to these needs an invitation, which no date and no other word of the table says.
+_INVITED = "invited customers only"
+# An active model needs no mark.
+_COLUMN_MARKS = {"deprecated": "deprecated", "retired": "retired", "limited": "by invitation"}
+
+
+def status(model: Model) -> str:
+    """Return the lifecycle in one line, with its date and the successor.
+
+    >>> from vertex_claude_magic.models.catalog import Catalog
+    >>> table = Catalog.load()
+    >>> status(table.find("claude-3-5-haiku@20241022")), status(table.find("claude-sonnet-5-5"))
+    ('retired 2026-07-05, use claude-haiku-5-5', 'active, no end before 2027-09-28')
+    """
+    floor = model.not_sooner_than if model.lifecycle == "active" else None
+    return ", ".join(_parts(model, model.lifecycle, floor and f"no end before {floor}"))
+
+
+def status_lines(model: Model) -> tuple[str, ...]:
+    """Return the lifecycle as the short lines of a table's cell.
+
+    >>> from vertex_claude_magic.models.catalog import Catalog
+    >>> status_lines(Catalog.load().find("claude-sonnet-5-5"))
+    ('active', 'not before 2027-09-28')
+    """
+    floor = model.not_sooner_than if model.lifecycle != "retired" else None
+    return _parts(model, model.lifecycle, floor and f"not before {floor}")
+
+
+def status_details(model: Model) -> str:
+    """Return the lifecycle in one line with every date that is known, also that of the Claude API.
+
+    >>> from vertex_claude_magic.models.catalog import Catalog
+    >>> table = Catalog.load()
+    >>> status_details(table.find("claude-sonnet-5-5")), status_details(table.find("claude-mythos-5-2"))
+    ('active, not retired before 2027-09-28', 'invited customers only')
+    """
+    word = _INVITED if model.lifecycle == "limited" else model.lifecycle
+    floor = model.not_sooner_than if model.lifecycle != "retired" else None
+    api = model.api_retired_on if model.lifecycle != "active" and not _date(model) else None
+    known = (floor and f"not retired before {floor}", api and f"on the Claude API {api}")
+    return ", ".join(_parts(model, word, *known))
+
+
+def list_mark(model: Model) -> str:
+    """Return what a list says beside a model that is not plainly active, with date and successor; else nothing.
+
+    >>> from vertex_claude_magic.models.catalog import Catalog
+    >>> list_mark(Catalog.load().find("claude-sonnet-4@20250514"))
+    'deprecated, use claude-sonnet-5-5 (on the Claude API 2026-06-15)'
+    """
+    if model.lifecycle == "active":
+        return ""
+    if model.lifecycle == "limited":
+        return _INVITED
+    api = model.api_retired_on if not _date(model) else None
+    return f"{status(model)} (on the Claude API {api})" if api else status(model)
+
+
+def column_mark(model: Model) -> str:
+    """Return one or two words for a narrow column; nothing for an active model.
+
+    >>> from vertex_claude_magic.models.catalog import Catalog
+    >>> column_mark(Catalog.load().find("claude-mythos-5-2"))
+    'by invitation'
+    """
+    return _COLUMN_MARKS.get(model.lifecycle, "")
+
+
+def _parts(model: Model, word: str, *known: str | None) -> tuple[str, ...]:
+    date = _date(model)
+    parts = (f"{word} {date}" if date else word, *known, model.successor and f"use {model.successor}")
+    return tuple(part for part in parts if part)
+
+
+def _date(model: Model) -> str | None:
+    """Return since when the model is what its lifecycle says."""
+    return {"deprecated": model.deprecated_on, "retired": model.retired_on}.get(model.lifecycle)
 
 
 class Reminder:
@@ -78,14 +167,19 @@ would take its place: thinking cannot be turned off, no forced tool call, same p
 def _ends(row: Model, today: date) -> Iterator[str]:
     if row.lifecycle == "deprecated":
         yield f"is deprecated since {row.deprecated_on}" if row.deprecated_on else "is deprecated"
-    if _is_near(row.not_sooner_than, today):
+    if is_near_end(row.not_sooner_than, today):
         yield f"may end on Vertex AI from {row.not_sooner_than} on (a floor, no date is set)"
-    if _is_near(row.api_retired_on, today):
+    if is_near_end(row.api_retired_on, today):
         tense = "ended" if date.fromisoformat(row.api_retired_on or "") <= today else "ends"
         yield f"{tense} on the Claude API on {row.api_retired_on} (Google sets its own date)"
 
 
-def _is_near(day: str | None, today: date) -> bool:
+def is_near_end(day: str | None, today: date) -> bool:
+    """Tell whether a date (YYYY-MM-DD) is at most 60 days away or past.
+
+    >>> is_near_end("2026-12-24", date(2026, 11, 26)), is_near_end("2027-12", date(2026, 11, 26))
+    (True, False)
+    """
     try:
         return day is not None and date.fromisoformat(day) - today <= _NEAR
     except ValueError:

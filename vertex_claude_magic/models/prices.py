@@ -1,4 +1,4 @@
-"""What tokens cost: the prices of a model, and what one answer comes to.
+"""What tokens cost: the prices of a model, what one answer comes to, and how USD are written.
 
 Prices are USD per million tokens. The figures live in the model table; here is only the arithmetic:
 which price tier a prompt falls into, the premium of every endpoint but `global`, the discount of batch
@@ -7,15 +7,15 @@ prediction, and the fee of a web search. A price that the table does not know ma
 
 from __future__ import annotations
 
-from dataclasses import replace
-from typing import TYPE_CHECKING, Any, Protocol
+import math
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from vertex_claude_magic.models.model import Model, Prices, Tier
 
-__all__ = ["TokenUsage", "cost", "rate"]
+__all__ = ["TokenUsage", "cost", "rate", "usd", "usd_estimate"]
 
 _MILLION = 1_000_000
 _TOKEN_PRICES = ("input", "output", "cache_write_5m", "cache_write_1h", "cache_read")
@@ -91,7 +91,7 @@ def rate(model: Model, location: str, input_tokens: int = 0) -> Tier | None:
         return tier
     factor = 1 + model.prices.endpoint_premium
     prices: dict[str, Any] = {name: _times(getattr(tier, name), factor) for name in _TOKEN_PRICES}
-    return replace(tier, **prices)
+    return tier._replace(**prices)
 
 
 def cost(model: Model, location: str, usage: TokenUsage, *, batch: bool = False) -> float | None:
@@ -120,6 +120,47 @@ def cost(model: Model, location: str, usage: TokenUsage, *, batch: bool = False)
     if tokens is None or searches is None or factor is None or pace is None:
         return None
     return round(tokens * factor * pace + searches, 12)
+
+
+def usd(
+    amount: float | None, form: Literal["column", "short", "price"] = "column", *, unknown: str = "unknown"
+) -> str:
+    """Write USD as a bare number: in a widget or a notebook a pair of dollar signs would make a formula.
+
+    Args:
+        amount: USD, None or infinite where it is not known.
+        form: "column" has four decimals, so that sums align, and more where those would show nothing; "short"
+            has two significant digits below a dollar, for one figure in a text; "price" has the digits of the
+            price table.
+        unknown: What is written where the amount is not known.
+
+    >>> usd(1234.5), usd(0.0), usd(0.000097), usd(None)
+    ('1,234.5000', '0', '0.000097', 'unknown')
+    >>> usd(0.00213, "short"), usd(1.005, "short"), usd(0.0, "short")
+    ('0.0021', '1.00', '0')
+    >>> usd(0.11, "price"), usd(10.0, "price"), usd(None, "price", unknown="?")
+    ('0.11', '10', '?')
+    """
+    if amount is None or not math.isfinite(amount):
+        return unknown
+    if form == "price":
+        return f"{amount:g}"
+    if amount <= 0:
+        return "0"
+    two_digits = 1 - math.floor(math.log10(amount))
+    if form == "short":
+        return f"{amount:,.{two_digits if amount < 1 else 2}f}"
+    return "<0.0000001" if amount < 1e-7 else f"{amount:,.{4 if amount >= 0.0001 else two_digits}f}"
+
+
+def usd_estimate(amount: float | None) -> str:
+    """Write an estimated cost with the sign of USD, for plain text.
+
+    >>> usd_estimate(0.00213), usd_estimate(1.005), usd_estimate(0.0), usd_estimate(None)
+    ('≈ $0.0021', '≈ $1.00', '$0', 'cost unknown')
+    """
+    number = usd(amount, "short", unknown="")
+    return "cost unknown" if not number else f"${number}" if number == "0" else f"≈ ${number}"
 
 
 def _tokens_cost(model: Model, location: str, usage: TokenUsage) -> float | None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from vertex_claude_magic.errors import OptionError
 from vertex_claude_magic.text import quote
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     import os
     from collections.abc import Mapping
 
-__all__ = ["bundled_table", "with_user_table"]
+__all__ = ["FileStamp", "bundled_table", "file_stamp", "with_user_table"]
 
 _SECTIONS = ("sources", "locations", "api_versions", "limits", "services", "rule_sets")
 _BUNDLED = Path(__file__).with_name("models.json")
@@ -29,6 +29,28 @@ def bundled_table() -> Mapping[str, Any]:
     """Return the table that comes with the package as parsed JSON; it is shared and not to be changed."""
     table: Mapping[str, Any] = json.loads(_BUNDLED.read_bytes())
     return table
+
+
+class FileStamp(NamedTuple):
+    """What changes when a file is written or replaced; device and inode also tell relative paths apart."""
+
+    device: int
+    inode: int
+    bytes: int
+    modified_ns: int
+
+
+def file_stamp(path: str | os.PathLike[str]) -> FileStamp:
+    """Return the stamp of a user's table file.
+
+    Raises:
+        OptionError: There is no such file.
+    """
+    try:
+        found = Path(path).expanduser().stat()
+    except (OSError, ValueError) as error:
+        raise _unusable(path, getattr(error, "strerror", None) or "it cannot be read") from error
+    return FileStamp(found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns)
 
 
 def with_user_table(base: Mapping[str, Any], path: str | os.PathLike[str]) -> dict[str, Any]:

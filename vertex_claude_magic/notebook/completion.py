@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from vertex_claude_magic.models.catalog import Catalog
 from vertex_claude_magic.notebook.commands.options import DOCTOR_OPTIONS, LOGGING_OPTIONS, MODELS_OPTIONS
 from vertex_claude_magic.notebook.commands.usage import USAGE_OPTIONS
-from vertex_claude_magic.notebook.options import OPTIONS, Option
 from vertex_claude_magic.records.usage import GROUPS
-from vertex_claude_magic.settings.options import FORMATS, REPLAY_MODES
+from vertex_claude_magic.settings.registry import LINE_OPTIONS, Option
+from vertex_claude_magic.vertex.allowed import THINKING_TYPES, allowed_efforts
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -107,20 +107,23 @@ def candidates(before: str, word: str, names: Mapping[str, Any] = MappingProxyTy
     words = before.split()
     command, last = (words[0], words[-1]) if words else ("", "")
     offered: Iterable[Candidate] = ()
-    if command in _WORDS and not word.startswith("-") and last not in _VALUES:
+    row = LINE_OPTIONS.get(last) if command != "%claude_usage" else None
+    if command in _WORDS and not word.startswith("-") and (row is None or row.candidates not in _VALUES):
         own = tuple(_WORDS[command]())
         offered = () if {each.text for each in own} & set(words) else own
-    elif last in {"-a", "--attach"}:
+    elif row is not None and row.candidates == "attachments":
         offered = (*_variables(names), *_files(word))
-    elif last == "--as":
+    elif row is not None and row.candidates == "types":
         types = [each for each in _variables(names) if isinstance(names[each.text], type)]
         offered = (Candidate("df", "type"), *(Candidate(each.text, "type") for each in types))
     elif command == "%claude_usage" and last == "--by":
         offered = _typed("group", GROUPS)
-    elif command != "%claude_usage" and last in _VALUES:
-        offered = _VALUES[last]()
+    elif row is not None and row.candidates == "words":
+        offered = _typed(row.name, row.words)
+    elif row is not None and row.candidates in _VALUES:
+        offered = _VALUES[row.candidates]()
     elif word.startswith("-") and command.lstrip("%").startswith("claude"):
-        offered = _typed("option", _OPTIONS.get(command, _LONG))
+        offered = _typed("option", _OPTIONS.get(command) or _long(LINE_OPTIONS.values()))
     return [each for each in offered if each.text.startswith(word)]
 
 
@@ -216,27 +219,17 @@ def _regions() -> list[Candidate]:
 
 
 def _efforts() -> list[Candidate]:
-    levels = dict.fromkeys(level for model in Catalog.load().models for level in model.rules.effort)
-    return _typed("effort", levels)
+    return _typed("effort", allowed_efforts(None))
 
 
 def _thinking() -> list[Candidate]:
-    return _typed("thinking", ("adaptive", "off", "between_tools"))
+    return _typed("thinking", (word for word in THINKING_TYPES if word != "budget"))
 
 
-def _formats() -> list[Candidate]:
-    return _typed("format", FORMATS)
-
-
-def _modes() -> list[Candidate]:
-    return _typed("replay", REPLAY_MODES)
-
-
-def _long(options: Sequence[Option]) -> tuple[str, ...]:
+def _long(options: Iterable[Option]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(option.long for option in options))
 
 
-_LONG = _long(OPTIONS)
 _OPTIONS: Mapping[str, Sequence[str]] = {
     "%claude_models": _long(MODELS_OPTIONS),
     "%claude_logging": _long(LOGGING_OPTIONS),
@@ -249,14 +242,9 @@ _WORDS: Mapping[str, Callable[[], Iterable[Candidate]]] = {
     "%claude_models": _families,
     "%claude_logging": lambda: _typed("command", ("status", "on", "off")),
 }
-_VALUES: dict[str, Callable[[], list[Candidate]]] = {
-    "-m": _models,
-    "--model": _models,
-    "-r": _regions,
-    "--region": _regions,
-    "--effort": _efforts,
-    "--thinking": _thinking,
-    "-f": _formats,
-    "--format": _formats,
-    "--replay": _modes,
+_VALUES: Mapping[str, Callable[[], list[Candidate]]] = {
+    "models": _models,
+    "regions": _regions,
+    "efforts": _efforts,
+    "thinking": _thinking,
 }

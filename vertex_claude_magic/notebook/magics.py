@@ -14,6 +14,7 @@ from traitlets import Any as AnyTrait
 from vertex_claude_magic.notebook.cells import CellsMet, CellWatch, cell_message, cell_metadata
 from vertex_claude_magic.notebook.settings import Settings
 from vertex_claude_magic.settings.loaded import set_loaded
+from vertex_claude_magic.settings.registry import help_lines
 
 if TYPE_CHECKING:
     from vertex_claude_magic.emulator import Emulator
@@ -21,9 +22,10 @@ if TYPE_CHECKING:
     from vertex_claude_magic.notebook.panel.view import Panel
     from vertex_claude_magic.prompts.template import Scope
     from vertex_claude_magic.records.budget import Tally
-    from vertex_claude_magic.session.claude import Claude
     from vertex_claude_magic.session.control_room import ControlRoom
+    from vertex_claude_magic.session.session import Session
     from vertex_claude_magic.settings.loaded import Loaded
+    from vertex_claude_magic.settings.options import AskOptions
     from vertex_claude_magic.vertex.reply import Reply
 
 __all__ = ["ClaudeMagics", "load", "unload"]
@@ -48,7 +50,7 @@ class ClaudeMagics(Magics, Settings):  # type: ignore[misc]
         self.panel: Panel | None = None
         # The error that a %claude_fix which failed itself was about.
         self.unfixed: BaseException | None = None
-        self._clients: dict[bool, Claude] = {}
+        self._sessions: dict[bool, Session] = {}
         self._control: ControlRoom | None = None
         self._shown: tuple[int, Any] | None = None
 
@@ -73,35 +75,7 @@ class ClaudeMagics(Magics, Settings):  # type: ignore[misc]
 
         Options::
 
-            -m, --model ID           a model id, or an alias: sonnet, opus, haiku, sonnet-4.5 ...
-            -r, --region LOC         global (default), us, eu, or a region such as us-east5
-            -p, --project ID         the Google Cloud project that pays
-            -s, --system TEXT        the system prompt
-            -n, --max-tokens N       the longest answer, in tokens
-            --stop TEXT              end the answer before this text (repeatable)
-            --effort LEVEL           low, medium, high, xhigh or max, as the model takes them
-            --thinking KIND          adaptive, off, between_tools, or a budget in tokens
-            --show-thinking          ask for a summary of the thinking and show it folded
-            -t, --temperature X      with --top-p X and --top-k N: for models that take them
-            --set KEY=JSON           any other body field, sent unchecked (repeatable)
-            --beta NAME              a beta feature (repeatable)
-            --header 'Name: value'   an extra HTTP header (repeatable)
-            --label KEY=VALUE        a billing label (repeatable)
-            -a, --attach X           a variable, or the path of an image, PDF or text file (repeatable)
-            --cache                  mark system prompt, tools and attachments for the prompt cache
-            --literal                send the prompt as it stands, {{ }} included
-            --as TYPE                the answer as data: a type, list[Type], a JSON schema, or df
-            -f, --format FORMAT      markdown (default), text, json, or code (into one new cell, not run)
-            --no-stream              show the answer only when it is complete
-            -q, --quiet              show nothing but errors
-            --timeout S              seconds for the whole answer (600)
-            --replay MODE            give a kept answer again: off (default), auto (ask for what is not
-                                     kept), only (send nothing), refresh (ask, and keep the new answer)
-            --max-cost USD           refuse a question that may cost more than this (an estimate)
-            --dry-run                show the request, its tokens and its price range; ask no model
-            --force                  send although the model table says that it would be refused
-            --allow-secrets          send although the prompt seems to hold a key or a token
-            -h, --help               show this page
+            {options}
 
         In the prompt `{{ name }}` stands for a variable: a data frame, an array, a figure, an image, a
         dict, a function, an exception, a file (`pathlib.Path`). `{{ cfg.title }}`, `{{ rows[0] }}` and
@@ -120,7 +94,7 @@ class ClaudeMagics(Magics, Settings):  # type: ignore[misc]
 
         More lines to begin with::
 
-            %%claude notes -s "You are a patient teacher." -n 800
+            %%claude notes -s "You are a patient teacher." --max-tokens 800
             %%claude -m claude-sonnet-4-5@20250929 -r us-east5 --temperature 0.2
             %%claude -m sonnet --thinking adaptive --show-thinking
             %%claude --set 'metadata={"user_id": "class-7"}' --label course=stats
@@ -305,23 +279,22 @@ class ClaudeMagics(Magics, Settings):  # type: ignore[misc]
 
         return notebook_name(self.shell)
 
-    def client(self) -> Claude:
-        """Return the session that asks, with the settings as they are now."""
-        from vertex_claude_magic.session.claude import Claude
+    def session(self) -> Session:
+        """Return the session that asks; it reads the settings as they are when it is asked."""
+        from vertex_claude_magic.session.session import Session, authorizer_of
         from vertex_claude_magic.settings.origin import set_origin
 
         # A traceback tool may have been installed since the last question.
         self._guard()
         set_origin(self.cells.origin)
         emulated = self.emulator is not None
-        client = self._clients.get(emulated)
-        if client is None:
+        session = self._sessions.get(emulated)
+        if session is None:
             token = "emulator" if emulated else None
-            client = self._clients[emulated] = Claude(
-                access_token=token, control=self.control, settings=self.options()
+            session = self._sessions[emulated] = Session(
+                self.options, authorizer_of(None, token), control=self.control, emulated=emulated
             )
-        client.options = self.options()
-        return client
+        return session
 
     @property
     def control(self) -> ControlRoom:
@@ -332,14 +305,12 @@ class ClaudeMagics(Magics, Settings):  # type: ignore[misc]
             self._control = control_room(self)
         return self._control
 
-    def options(self) -> Any:
+    def options(self) -> AskOptions:
         """Return the settings as options; while the demo runs, they point at its emulator."""
-        from dataclasses import replace
-
-        options = super().options()
+        options: AskOptions = super().options()
         if self.emulator is None:
             return options
-        return replace(options, base_url=self.emulator.base_url, project=self.emulator.project)
+        return options.replace(base_url=self.emulator.base_url, project=self.emulator.project)
 
     def loaded(self) -> Loaded:
         """Return the settings that a `Claude()` of this kernel takes over."""
@@ -368,7 +339,7 @@ class ClaudeMagics(Magics, Settings):  # type: ignore[misc]
 
     def tallies(self) -> list[Tally]:
         """Return the sums of this session, those of the demo beside those of Vertex AI."""
-        return [client.keeping.tally for client in self._clients.values()]
+        return [session.records.tally for session in self._sessions.values()]
 
     def pass_over(self, value: Reply | UsageReport) -> None:
         """Keep the displayhook from showing a second time what a magic is about to return."""
@@ -387,13 +358,17 @@ class ClaudeMagics(Magics, Settings):  # type: ignore[misc]
         if self.emulator is not None:
             self.emulator.close()
             self.emulator = None
-        for client in self._clients.values():
-            client.close()
+        for session in self._sessions.values():
+            session.close()
         from vertex_claude_magic.settings.origin import set_origin
 
         set_origin(None)
-        self._clients.clear()
+        self._sessions.clear()
 
+
+# `%%claude?` shows the docstring, so the options of the registry are written into it.
+_DOC = ClaudeMagics.claude.__doc__ or ""
+ClaudeMagics.claude.__doc__ = _DOC.replace("{options}", help_lines().replace("\n", "\n            "))
 
 _NAMES = (
     "claude",

@@ -1,4 +1,4 @@
-"""The options of `%%claude` and `%claude`: one table, read by the parser, by Tab completion and by the help page.
+"""The line of a magic: which variable, which options of the registry, which prompt.
 
 A parser of our own, because the prompt of `%claude` must survive to the letter: after the options the
 rest of the line is not split, unquoted or expanded. Quotes group only where a word or the value after
@@ -13,14 +13,13 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from vertex_claude_magic.errors import OptionError
+from vertex_claude_magic.settings.registry import EMPTY, LINE_OPTIONS, Option
 from vertex_claude_magic.text import quote
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
 __all__ = [
-    "OPTIONS",
-    "Option",
     "ParsedLine",
     "parse_cell_line",
     "parse_options",
@@ -30,30 +29,21 @@ __all__ = [
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Option:
-    """One option: its long and short name, what its value is called, how the value is read, and a line of help."""
-
-    long: str
-    short: str = ""
-    value: str = ""
-    read: Callable[[str], Any] = str
-    repeatable: bool = False
-    help: str
-
-    @property
-    def key(self) -> str:
-        """The name under which the Python interface knows this option."""
-        name = self.long.removeprefix("--").replace("-", "_")
-        return f"{name}_" if keyword.iskeyword(name) else name
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
 class ParsedLine:
     """What stood on the line: the variable for the reply, the options by key, and for `%claude` the prompt."""
 
     name: str | None = None
     options: Mapping[str, Any] = field(default_factory=dict)
     prompt: str = ""
+
+    @property
+    def asked(self) -> dict[str, Any]:
+        """The options that say what is asked, not how it is shown."""
+        return {name: value for name, value in self.options.items() if name in EMPTY}
+
+    def shows(self, name: str) -> bool:
+        """Tell whether an option that says how the answer is shown was given, such as "quiet"."""
+        return bool(self.options.get(name))
 
 
 class _Word(NamedTuple):
@@ -105,95 +95,23 @@ def _label(text: str) -> dict[str, str]:
     key, separator, value = text.partition("=")
     if not separator:
         raise OptionError(f"{quote(text, 40)!r} is not KEY=VALUE.", cure="Write --label team=research.")
-    return {key.strip(): _unquoted(value.strip())}
+    value = value.strip()
+    quoted = len(value) > 1 and value[0] == value[-1] == '"'
+    return {key.strip(): value[1:-1] if quoted else value}
 
 
-def _unquoted(text: str) -> str:
-    return text[1:-1] if len(text) > 1 and text[0] == text[-1] == '"' else text
+# How the text of a value is read, by the kind of the option; fields by what their value is called.
+_READERS: Mapping[str, Callable[[str], Any]] = {
+    "integer": _integer,
+    "number": _number,
+    "KEY=JSON": _json_field,
+    "'Name: value'": _header_field,
+    "KEY=VALUE": _label,
+}
 
 
-OPTIONS: tuple[Option, ...] = (
-    Option(
-        long="--model",
-        short="-m",
-        value="ID",
-        help="a model id, or an alias: sonnet, opus, haiku, sonnet-4.5 ...",
-    ),
-    Option(
-        long="--region",
-        short="-r",
-        value="LOC",
-        help="global (default), us, eu, or a region such as us-east5",
-    ),
-    Option(long="--project", short="-p", value="ID", help="the Google Cloud project that pays"),
-    Option(long="--system", short="-s", value="TEXT", help="the system prompt"),
-    Option(long="--max-tokens", short="-n", value="N", read=_integer, help="the longest answer, in tokens"),
-    Option(long="--stop", value="TEXT", repeatable=True, help="end the answer before this text"),
-    Option(long="--effort", value="LEVEL", help="low, medium, high, xhigh or max, as the model takes them"),
-    Option(long="--thinking", value="KIND", help="adaptive, off, between_tools, or a budget in tokens"),
-    Option(long="--show-thinking", help="ask for a summary of the thinking and show it folded"),
-    Option(
-        long="--temperature",
-        short="-t",
-        value="X",
-        read=_number,
-        help="for models that take sampling parameters",
-    ),
-    Option(long="--top-p", value="X", read=_number, help="for models that take sampling parameters"),
-    Option(long="--top-k", value="N", read=_integer, help="for models that take sampling parameters"),
-    Option(
-        long="--set",
-        value="KEY=JSON",
-        read=_json_field,
-        repeatable=True,
-        help="any other body field, unchecked",
-    ),
-    Option(
-        long="--beta", value="NAME", repeatable=True, help="a beta feature, sent as anthropic-beta header"
-    ),
-    Option(
-        long="--header",
-        value="'Name: value'",
-        read=_header_field,
-        repeatable=True,
-        help="an extra HTTP header",
-    ),
-    Option(long="--label", value="KEY=VALUE", read=_label, repeatable=True, help="a billing label"),
-    Option(
-        long="--attach",
-        short="-a",
-        value="X",
-        repeatable=True,
-        help="a variable, or the path of an image, a PDF or a text file",
-    ),
-    Option(long="--cache", help="mark system prompt, tools and attachments for the prompt cache"),
-    Option(long="--literal", help="send the prompt as it stands, {{ }} included"),
-    Option(long="--allow-secrets", help="send although the prompt seems to hold a key or a token"),
-    Option(long="--as", value="TYPE", help="the answer as data: a type, list[Type], a JSON schema, or df"),
-    Option(long="--format", short="-f", value="FORMAT", help="markdown (default), text, json or code"),
-    Option(long="--no-stream", help="show the answer only when it is complete"),
-    Option(long="--quiet", short="-q", help="show nothing but errors"),
-    Option(long="--timeout", value="S", read=_number, help="seconds for the whole answer"),
-    Option(
-        long="--replay",
-        value="MODE",
-        help="give a kept answer again: off, auto, only (send nothing), refresh (ask anew)",
-    ),
-    Option(
-        long="--max-cost", value="USD", read=_number, help="refuse a question that may cost more than this"
-    ),
-    Option(long="--dry-run", help="show the request, its tokens and its price range; ask no model"),
-    Option(long="--force", help="send although the model table says that it would be refused"),
-    Option(long="--help", short="-h", help="show this page"),
-)
-_Known = dict[str, Option]
-
-
-def _by_name(options: Sequence[Option]) -> _Known:
-    return {name: option for option in options for name in (option.long, option.short) if name}
-
-
-_BY_NAME = _by_name(OPTIONS)
+def _by_name(options: Sequence[Option]) -> Mapping[str, Option]:
+    return {name: row for row in options for name in (row.long, row.short) if name}
 
 
 def parse_cell_line(line: str) -> ParsedLine:
@@ -233,7 +151,7 @@ def parse_prompt_line(line: str) -> ParsedLine:
 def parse_words(line: str, options: Sequence[Option]) -> ParsedLine:
     """Read the line of a magic that asks nothing: words and its own options in any order; `prompt` has the words.
 
-    >>> parse_words("on --force", OPTIONS)
+    >>> parse_words("on --force", [Option("force", "flag")])
     ParsedLine(name=None, options={'force': True}, prompt='on')
     """
     known, found, said = _by_name(options), dict[str, Any](), list[str]()
@@ -251,7 +169,7 @@ def parse_options(line: str, options: Sequence[Option]) -> dict[str, Any]:
     Raises:
         OptionError: as `parse_cell_line`.
 
-    >>> parse_options("-m opus", [Option(long="--model", short="-m", value="ID", help="a model")])
+    >>> parse_options("-m opus", [Option("model", short="-m", value="ID", help="a model")])
     {'model': 'opus'}
     """
     parsed = parse_words(line, options)
@@ -262,7 +180,7 @@ def parse_options(line: str, options: Sequence[Option]) -> dict[str, Any]:
 
 
 def _options(
-    words: list[_Word], known: _Known = _BY_NAME, found: dict[str, Any] | None = None
+    words: list[_Word], known: Mapping[str, Option] = LINE_OPTIONS, found: dict[str, Any] | None = None
 ) -> tuple[dict[str, Any], list[_Word]]:
     found = {} if found is None else found
     position = 0
@@ -275,10 +193,10 @@ def _options(
         name, assigned, value = word.text.partition("=")
         option = known.get(name) or _refuse(name, known)
         position += 1
-        if not option.value:
+        if option.kind in {"flag", "display"}:
             if assigned:
                 raise OptionError(f"{option.long} takes no value.", cure=f"Write {option.long} alone.")
-            found[option.key] = True
+            found[option.name] = True
             continue
         if not assigned:
             value = _value(words, position, option, known)
@@ -287,7 +205,7 @@ def _options(
     return found, words[position:]
 
 
-def _value(words: list[_Word], position: int, option: Option, known: _Known) -> str:
+def _value(words: list[_Word], position: int, option: Option, known: Mapping[str, Option]) -> str:
     missing = position >= len(words)
     if missing or (not words[position].quoted and words[position].text.partition("=")[0] in known):
         raise OptionError(f"{option.long} has no value.", cure=f"Write {option.long} {option.value}.")
@@ -295,18 +213,18 @@ def _value(words: list[_Word], position: int, option: Option, known: _Known) -> 
 
 
 def _put(found: dict[str, Any], option: Option, text: str) -> None:
-    value = option.read(text)
+    value = _READERS.get(option.value if option.kind == "fields" else option.kind, str)(text)
     if not option.repeatable:
-        if option.key in found:
+        if option.name in found:
             raise OptionError(f"{option.long} is given twice.", cure="Give it once.")
-        found[option.key] = value
+        found[option.name] = value
     elif isinstance(value, dict):
-        found[option.key] = {**found.get(option.key, {}), **value}
+        found[option.name] = {**found.get(option.name, {}), **value}
     else:
-        found[option.key] = (*found.get(option.key, ()), value)
+        found[option.name] = (*found.get(option.name, ()), value)
 
 
-def _refuse(name: str, known: _Known) -> Option:
+def _refuse(name: str, known: Mapping[str, Option]) -> Option:
     import difflib
 
     longer = [each for each in known if name.startswith("--") and each.startswith(name)]
@@ -314,7 +232,7 @@ def _refuse(name: str, known: _Known) -> Option:
     what = f"{quote(name, 40)!r} is an abbreviation" if longer else f"There is no option {quote(name, 40)!r}"
     own = (
         "%%claude? lists all options; -- ends them."
-        if known is _BY_NAME
+        if known is LINE_OPTIONS
         else f"Known are {', '.join(known)}."
     )
     cure = f"Did you mean {' or '.join(near)}?" if near else own

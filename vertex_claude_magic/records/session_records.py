@@ -21,27 +21,27 @@ from vertex_claude_magic.records.recorder import Recorder, attempt
 from vertex_claude_magic.records.recording.recording import recording_at
 from vertex_claude_magic.records.recording.rehearsal import replay_mode
 from vertex_claude_magic.records.sources import Memory
-from vertex_claude_magic.settings.options import AskOptions, find_setting, notices_of
 from vertex_claude_magic.settings.origin import current_origin, session_id
 from vertex_claude_magic.text import quote_path
 from vertex_claude_magic.vertex.digest import attachments
 from vertex_claude_magic.vertex.provenance import answered_by
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from vertex_claude_magic.models.catalog import Catalog
     from vertex_claude_magic.records.journal.journal import Journal
     from vertex_claude_magic.records.recording.recording import Recording
     from vertex_claude_magic.records.sources import Found
+    from vertex_claude_magic.settings.target import Target
     from vertex_claude_magic.vertex.request import Request
 
 __all__ = ["Keeping", "journal_of", "limits_of", "memory_of", "missing_recording"]
 
 
-def journal_of(options: AskOptions) -> Journal | None:
+def journal_of(target: Target) -> Journal | None:
     """Return the journal that the settings name, None where it is off."""
-    named = str(find_setting("journal", options).value or "")
+    named = target.journal or ""
     if named.strip().lower() == OFF:
         return None
     return journal_at(_path(named) if named else default_path())
@@ -52,41 +52,41 @@ def _path(named: str) -> Path:
     return Path(os.path.expanduser(named))  # noqa: PTH111 - the other way raises
 
 
-def memory_of(options: AskOptions) -> Memory:
+def memory_of(target: Target) -> Memory:
     """Return where a question with these options may find its answer, and where it is kept.
 
     Raises:
         OptionError: there is no such way to replay.
     """
-    recording = find_setting("recording", options).value
+    recording = target.recording
     return Memory(
-        mode=replay_mode(options),
-        journal=journal_of(options),
-        recording=recording_at(_path(str(recording))) if recording else None,
-        errors=options.replay_errors,
+        mode=replay_mode(target),
+        journal=journal_of(target),
+        recording=recording_at(_path(recording)) if recording else None,
+        errors=target.replay_errors,
     )
 
 
-def missing_recording(options: AskOptions) -> str:
+def missing_recording(target: Target) -> str:
     """Return one line that says that the recording which is set is not there, empty if it is or none is set."""
-    named = find_setting("recording", options)
-    if not named.value:
+    if not target.recording:
         return ""
-    path = _path(str(named.value)).absolute()
+    path = _path(target.recording).absolute()
     if path.is_file():
         return ""
-    by = f" (from {named.origin})" if named.origin.isupper() else ""
+    origin = target.origins["recording"]
+    by = f" (from {origin})" if origin.isupper() else ""
     where = f"The recording {quote_path(str(path))}{by}"
     if path.exists():
         return f"{where} is a folder. Name a file, such as lesson.claude."
-    if find_setting("replay", options).value == "only":
+    if target.replay == "only":
         return f"{where} does not exist, so --replay only has nothing to answer from. Check the path."
     return f"{where} does not exist yet. Check the path if it should; otherwise the first answer creates it."
 
 
-def limits_of(options: AskOptions) -> Limits:
+def limits_of(target: Target) -> Limits:
     """Return the limits that the user set, in USD."""
-    return Limits(call=options.max_cost, session=options.max_session_cost, day=options.max_daily_cost)
+    return Limits(call=target.max_cost, session=target.max_session_cost, day=target.max_daily_cost)
 
 
 class Keeping:
@@ -113,26 +113,26 @@ class Keeping:
                 self._notices.append(notice)
             self._said.add(notice)
 
-    def notices(self, options: AskOptions) -> tuple[str, ...]:
+    def notices(self, target: Target) -> tuple[str, ...]:
         """Return what the user should know of settings, journal and recording and was not told yet."""
-        for notice in notices_of(options):
+        for notice in target.notices:
             self._tell(notice, once=True)
-        journal = journal_of(options)
+        journal = journal_of(target)
         with self._lock:
             told, self._notices = self._notices, []
         return (*told, *(journal.notices() if journal is not None else ()))
 
     def play(
-        self, request: Request, options: AskOptions, memory: Memory, found: Found, clock: Callable[[], float]
+        self, request: Request, target: Target, memory: Memory, found: Found, clock: Callable[[], float]
     ) -> Playback:
         """Note that a recorded answer is given again, and return it as something that arrives."""
-        call = self._call(request, options, most=0.0)
+        call = self._call(request, target, most=0.0)
         if memory.journal is not None:
             memory.journal.replayed(call, found.kept.call, error=found.tape.error is not None)
         if memory.recording is not None and not found.recorded:
             # What the journal knew belongs to the notebook all the same.
             attempt(partial(self._take_over, memory.recording, call, found), self._tell)
-        paced = find_setting("replay_pace", options).value != "instant"
+        paced = target.replay_pace != "instant"
         return Playback(found.tape, paced=paced, message_id=found.kept.message_id,
                         request_id=found.kept.request_id, clock=clock)  # fmt: skip
 
@@ -144,31 +144,34 @@ class Keeping:
     def recorder(
         self,
         request: Request,
-        options: AskOptions,
+        target: Target,
         memory: Memory,
         catalog: Catalog,
         count: Callable[[Request], int],
+        *,
+        spent: Sequence[float | None] = (),
     ) -> Recorder:
         """Check the limits of a question that is about to be sent, and return what keeps it.
 
         Args:
             request: The request.
-            options: Its options.
+            target: Its settings.
             memory: Where it is kept.
             catalog: The model table.
             count: Counts its input tokens; called only where there is a limit.
+            spent: What the earlier rounds of the same question cost, in USD; None where that is not known.
 
         Raises:
             CostLimitExceeded: it could cross a limit.
         """
-        limits = limits_of(options)
+        limits = limits_of(target)
         tokens, _ = count_or_bound(request, catalog, count if limits else None)
         most = worst_case(request, catalog, tokens)
-        _check_call(most, limits.call)
-        call = self._call(request, options, most=most)
+        _check_call(_sum([*spent, most]), limits.call)
+        call = self._call(request, target, most=most)
         held = self.tally.hold(most, local=call.source in LOCAL, limit=limits.session)
         output = request.body.get("max_tokens")
-        keep = Keep(days=_whole(options, "journal_days"), megabytes=_whole(options, "journal_megabytes"))
+        keep = Keep(days=target.journal_days, megabytes=target.journal_megabytes)
         recorder = Recorder(
             call=call,
             memory=memory,
@@ -190,9 +193,9 @@ class Keeping:
         if memory.recording is not None:
             attempt(partial(memory.recording.add_count, request.digest, tokens), self._tell)
 
-    def spent_today(self, options: AskOptions, *, local: bool) -> float | None:
+    def spent_today(self, target: Target, *, local: bool) -> float | None:
         """Return what today's calls of all notebooks came to in USD, None where the journal cannot tell."""
-        journal = journal_of(options)
+        journal = journal_of(target)
         if journal is None or not is_there(journal.path):
             return None
         try:
@@ -215,7 +218,7 @@ class Keeping:
         self.tally.settle(recorder.held, 0.0)
         raise errors.CostLimitExceeded(f"What was spent today cannot be told: {why}", cure=cure)
 
-    def _call(self, request: Request, options: AskOptions, *, most: float | None) -> Call:
+    def _call(self, request: Request, target: Target, *, most: float | None) -> Call:
         return Call(
             at=self._clock(),
             session=session_id(),
@@ -223,13 +226,17 @@ class Keeping:
             key=request.digest,
             canonical=request.canonical,
             attachments=attachments(request.body),
-            asked=str(find_setting("model", options).value),
+            asked=target.model,
             model=request.model,
             region=request.region,
             project=request.project,
             source=answered_by(request.url),
             cost_most=most,
         )
+
+
+def _sum(costs: Sequence[float | None]) -> float | None:
+    return None if None in costs else sum(cost or 0.0 for cost in costs)
 
 
 def _check_call(most: float | None, limit: float | None) -> None:
@@ -246,7 +253,3 @@ def _check_call(most: float | None, limit: float | None) -> None:
             f"This question may cost up to ${most:.4f} (an estimate), more than --max-cost {limit:g}.",
             cure="Lower --max-tokens, shorten the prompt, or raise --max-cost.",
         )
-
-
-def _whole(options: AskOptions, name: str) -> int:
-    return int(find_setting(name, options).value)

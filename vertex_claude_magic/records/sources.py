@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from vertex_claude_magic.errors import CredentialsNotFound, JournalError, OptionError, ReplayMiss
 from vertex_claude_magic.records.recorded_reply import read_tape
 from vertex_claude_magic.records.recording.difference import differences, nearest
-from vertex_claude_magic.settings.options import REPLAY_MODES
+from vertex_claude_magic.settings.registry import OPTIONS
 from vertex_claude_magic.text import quote, quote_path
 from vertex_claude_magic.vertex.endpoint import is_loopback
 
@@ -56,9 +56,10 @@ class Memory:
     errors: bool = False
 
     def __post_init__(self) -> None:
-        if self.mode not in REPLAY_MODES:
+        modes = OPTIONS["replay"].words
+        if self.mode not in modes:
             raise OptionError(
-                f"{quote(self.mode, 40)!r} is no way to replay.", cure=f"Use {', '.join(REPLAY_MODES)}."
+                f"{quote(self.mode, 40)!r} is no way to replay.", cure=f"Use {', '.join(modes)}."
             )
 
     @property

@@ -5,17 +5,16 @@ Every sum in USD is an estimate from the price table; the bill is Google's.
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from vertex_claude_magic.errors import JournalError
+from vertex_claude_magic.models.prices import usd
 from vertex_claude_magic.records.journal.database import journal_error
 from vertex_claude_magic.records.journal.ledger import Spent
 from vertex_claude_magic.records.journal.location import file_bytes
 from vertex_claude_magic.records.session_records import journal_of
-from vertex_claude_magic.settings.options import AskOptions, find_setting
 from vertex_claude_magic.settings.origin import session_id
 
 if TYPE_CHECKING:
@@ -25,6 +24,7 @@ if TYPE_CHECKING:
     from vertex_claude_magic.records.budget import Tally
     from vertex_claude_magic.records.journal.journal import Journal
     from vertex_claude_magic.records.journal.ledger import UsageRow
+    from vertex_claude_magic.settings.target import Target
 
 __all__ = ["GROUPS", "JournalState", "Sum", "Usage", "amount", "size", "sums", "total", "usage_of"]
 
@@ -86,18 +86,9 @@ class Usage:
     problem: str = ""
 
 
-def amount(usd: float) -> str:
-    """Return USD as people read them in a column: four decimals, and more where those would show nothing.
-
-    >>> amount(1234.5), amount(0.0), amount(0.000097)
-    ('1,234.5000', '0', '0.000097')
-    """
-    if math.isinf(usd):
-        return "not known"
-    if usd < 1e-7:
-        return "<0.0000001" if usd > 0 else "0"
-    decimals = 4 if usd >= 0.0001 else 1 - math.floor(math.log10(usd))
-    return f"{usd:,.{decimals}f}"
+def amount(cost: float) -> str:
+    """Return USD for a column, as `usd` does; a sum with an unknown price in it is infinite."""
+    return usd(cost, unknown="not known")
 
 
 def size(count: int) -> str:
@@ -158,18 +149,18 @@ def sums(rows: Iterable[UsageRow], by: str, most: int = 31) -> list[Sum]:
 
 
 def usage_of(
-    options: AskOptions, tallies: Iterable[Tally], *, today: date, days: int | None, this_session: bool
+    target: Target, tallies: Iterable[Tally], *, today: date, days: int | None, this_session: bool
 ) -> Usage:
     """Return the usage of the last days, or of this session; a journal that cannot tell is no error.
 
     Args:
-        options: The settings.
+        target: The settings.
         tallies: The sums of this session.
         today: The day on the user's own clock.
         days: How many days, today included; None for as many as the journal keeps.
         this_session: Whether only this session counts.
     """
-    kept = int(find_setting("journal_days", options).value)
+    kept = target.journal_days
     tallies = list(tallies)
     usage = Usage(
         since="" if this_session and days is None else _first_day(today, days or kept),
@@ -177,11 +168,11 @@ def usage_of(
         this_session=this_session,
         session=sum(tally.spent(local=False) for tally in tallies),
         session_local=sum(tally.spent(local=True) for tally in tallies),
-        session_limit=options.max_session_cost,
-        today_limit=options.max_daily_cost,
+        session_limit=target.max_session_cost,
+        today_limit=target.max_daily_cost,
     )
-    journal = journal_of(options)
-    return replace(usage, problem=_off(options)) if journal is None else _with_journal(usage, journal, kept)
+    journal = journal_of(target)
+    return replace(usage, problem=_off(target)) if journal is None else _with_journal(usage, journal, kept)
 
 
 def _first_day(today: date, days: int) -> str:
@@ -189,8 +180,8 @@ def _first_day(today: date, days: int) -> str:
     return (today - timedelta(days=min(days, today.toordinal()) - 1)).isoformat()
 
 
-def _off(options: AskOptions) -> str:
-    place = find_setting("journal", options).origin
+def _off(target: Target) -> str:
+    place = target.origins["journal"]
     cure = "Take it out of %config ClaudeMagics.journal." if place == "setting" else f"Unset {place}."
     return f"The journal is off, so only this session's own sums are known. {cure}"
 

@@ -1,7 +1,7 @@
 """Many calls at once: a bounded number, one pause for all where the service asks to wait, one stop for all.
 
-One thread, that of the caller, starts the calls and looks at them in turn. A call is an `Exchange` of the transport,
-which needs no thread of this module, or work that blocks, in a worker of `Workers`.
+One thread, that of the caller, starts the calls and looks at them in turn. A call is a `PendingResponse` of the
+transport, which needs no thread of this module, or work that blocks, in a worker of `Workers`.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ _TICK = 0.05  # seconds between two looks at the calls under way
 
 
 class Call(Protocol[T_co]):
-    """A call under way; `Exchange` is one."""
+    """A call under way; `PendingResponse` is one."""
 
     def poll(self, seconds: float) -> bool:
         """Wait so long at most, and tell whether it is over; may raise `ClaudeError`."""

@@ -1,4 +1,4 @@
-"""One answer on its way: iterate its events, then take the reply; stop it at any time."""
+"""The answer to one request on its way: its events, its record, and the reply that they make."""
 
 from __future__ import annotations
 
@@ -9,18 +9,16 @@ from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any
 
 from vertex_claude_magic import errors
-from vertex_claude_magic.answers.unfence import read_json_text
+from vertex_claude_magic.answers.read import read_json_text
 from vertex_claude_magic.process import stays_here
 from vertex_claude_magic.text import quote
-from vertex_claude_magic.transport.transport import Ended, Exchange, Head, Item, Notice
+from vertex_claude_magic.transport.transport import Ended, Head, Item, Notice, PendingResponse
 from vertex_claude_magic.vertex.events import Event, MessageDecoder
 from vertex_claude_magic.vertex.provenance import lineage_of
 from vertex_claude_magic.vertex.reply_builder import ReplyBuilder
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-
-    from typing_extensions import Self
+    from collections.abc import Callable, Iterable, Iterator
 
     from vertex_claude_magic.models.catalog import Catalog
     from vertex_claude_magic.records.playback import Playback
@@ -54,7 +52,6 @@ class StreamContext:
     format: str = "markdown"
     clock: Callable[[], float] = time.monotonic
     notify: Callable[[str], None] | None = None
-    read: Callable[[Reply], Reply] | None = None
     recorder: Recorder | None = None
     found: Found | None = None
     # The error where there are no credentials; None leaves the login's own.
@@ -70,7 +67,7 @@ class Stream:
     keeps what had arrived. Leaving the `with` block closes the connection too.
     """
 
-    def __init__(self, exchange: Exchange | Playback, context: StreamContext) -> None:
+    def __init__(self, exchange: PendingResponse | Playback, context: StreamContext) -> None:
         self.request = context.request
         self.done = False
         self._exchange = exchange
@@ -88,15 +85,6 @@ class Stream:
         self._arrivals: list[tuple[float, int]] = []
 
     __reduce__ = stays_here("A Stream", "Iterate it here, and send its reply.")
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, kind: object, failure: BaseException | None, trace: object) -> None:
-        self._stop()
-        # Pressed while the caller drew or did something else: what has arrived is kept all the same.
-        if isinstance(failure, KeyboardInterrupt) and not isinstance(failure, errors.ClaudeInterrupt):
-            raise errors.ClaudeInterrupt(self.partial()) from None
 
     def __del__(self) -> None:
         self._hang_up(0.0)
@@ -160,8 +148,7 @@ class Stream:
             self._failed(_interrupted("it was closed before it was complete"))
         if self._error is not None:
             raise self._error
-        whole = self.partial()
-        return whole if self._context.read is None else self._context.read(whole)
+        return self.partial()
 
     def partial(self) -> Reply:
         """The answer as far as it has arrived; `complete` tells whether that is all."""
@@ -208,10 +195,10 @@ class Stream:
         except errors.ClaudeError as error:
             raise self._failed(error) from None
         except KeyboardInterrupt:
-            self._stop()
+            self.stop()
             raise errors.ClaudeInterrupt(self.partial()) from None
 
-    def _next(self, seconds: float) -> Item | None:
+    def _next(self, seconds: float) -> Item | Event | None:
         recorder = self._context.recorder
         if recorder is None or recorder.begun:
             return self._exchange.get(seconds)
@@ -222,11 +209,13 @@ class Stream:
             item = self._exchange.get(seconds)
         return item
 
-    def _take(self, item: Item) -> list[Event]:
+    def _take(self, item: Item | Event) -> list[Event]:
         if self.done:
             return []
         if isinstance(item, bytes):
             return self._chunk(item)
+        if isinstance(item, Event):
+            return self._events((item,))
         if isinstance(item, Notice):
             if self._context.notify is not None:
                 self._context.notify(item.text)
@@ -240,8 +229,11 @@ class Stream:
         if not self._is_event_stream():
             self._collect(chunk)
             return []
+        return self._events(self._decoder.feed(chunk))
+
+    def _events(self, arrived: Iterable[Event]) -> list[Event]:
         events = []
-        for event in self._decoder.feed(chunk):
+        for event in arrived:
             if event.type == "error":
                 raise self._reported(event)
             if self._first is None and event.type == "content_block_delta":
@@ -298,13 +290,14 @@ class Stream:
                 f"the connection broke ({error.details.get('cause', 'lost')})", error.details
             )
         self._error = error
-        self._stop()
+        self.stop()
         partial = self.partial()
         if partial.blocks:
             error.reply = partial
         return error
 
-    def _stop(self) -> None:
+    def stop(self) -> None:
+        """Close it where it is; what has arrived stays."""
         if self._seconds is None:
             self._seconds = self._context.clock()
         self.close()

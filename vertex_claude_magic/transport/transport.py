@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from vertex_claude_magic.transport.auth import Authorizer
     from vertex_claude_magic.vertex.request import Request
 
-__all__ = ["Ended", "Exchange", "Head", "Notice", "Transport"]
+__all__ = ["Ended", "Head", "Notice", "PendingResponse", "Transport"]
 
 _USER_AGENT = "vertex-claude-magic"
 _ERROR_BYTES = 64 * 1024
@@ -101,7 +101,7 @@ class Transport:
     def send(
         self, request: Request, catalog: Catalog, *, timeout: float, trusted_hosts: Collection[str] = (),
         retry: bool = True,
-    ) -> Exchange:  # fmt: skip
+    ) -> PendingResponse:  # fmt: skip
         """Start sending and return at once.
 
         Args:
@@ -116,7 +116,9 @@ class Transport:
             ThreadUnavailable: no thread can start here.
         """
         check_token_host(request.url, trusted_hosts)
-        return Exchange(self, request, catalog, timeout=timeout, retries=self.policy.retries if retry else 0)
+        return PendingResponse(
+            self, request, catalog, timeout=timeout, retries=self.policy.retries if retry else 0
+        )
 
     def twin(self) -> Transport:
         """Return a transport of the same login with connections of its own."""
@@ -144,7 +146,7 @@ class Transport:
             self._sessions.clear()
 
 
-class Exchange:
+class PendingResponse:
     """One request on its way since `started`: `get` what arrives, `cancel` at any time from any thread."""
 
     def __init__(
@@ -164,10 +166,10 @@ class Exchange:
         self._socket: socket.socket | None = None
         self._socket_lock = threading.Lock()
         self._authorised = False
-        at_fork(self, child=Exchange._leave_to_parent)
+        at_fork(self, child=PendingResponse._leave_to_parent)
         self._thread = start_thread(self._run, "vertex-claude-send")
 
-    __reduce__ = stays_here("An Exchange", "Ask in the other process.")
+    __reduce__ = stays_here("A response on its way", "Ask in the other process.")
 
     def _leave_to_parent(self) -> None:
         # The thread is the parent's, and so is the socket; both locks may be held by threads that are not here.

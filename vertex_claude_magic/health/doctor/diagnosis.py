@@ -46,11 +46,11 @@ _CHECKS: tuple[tuple[str, Callable[[Setup], Finding], tuple[str, ...]], ...] = (
 class Diagnosis(Setup):
     """Examine a session with the settings of one call; nothing is sent before `run`.
 
-    >>> from vertex_claude_magic import Claude
+    >>> from vertex_claude_magic.session.session import open_session
     >>> from vertex_claude_magic.emulator import Emulator
     >>> with Emulator() as emulator:
-    ...     claude = Claude(project=emulator.project, base_url=emulator.base_url, access_token="emulator")
-    ...     found = {each.name: each.outcome for each in Diagnosis(claude).run()}
+    ...     session = open_session(project=emulator.project, base_url=emulator.base_url, access_token="emulator")
+    ...     found = {each.name: each.outcome for each in Diagnosis(session).run()}
     >>> found["token"], found["model"], found["quota"]
     ('ok', 'ok', 'not checked')
     """
@@ -61,7 +61,7 @@ class Diagnosis(Setup):
     def checks(self) -> tuple[Check, ...]:
         """The checks in their order."""
         # Only where nothing else names the project are the credentials asked for it.
-        more = {} if self.named_project.value else {"project": ("credentials",)}
+        more = {} if self.target.project else {"project": ("credentials",)}
         return tuple(
             Check(name=name, look=partial(look, self), needs=(*needs, *more.get(name, ())))
             for name, look, needs in _CHECKS

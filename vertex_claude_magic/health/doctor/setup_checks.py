@@ -13,7 +13,6 @@ from vertex_claude_magic.health.doctor.finding import Finding
 from vertex_claude_magic.records.journal.health import examine
 from vertex_claude_magic.records.session_records import journal_of
 from vertex_claude_magic.records.usage import size
-from vertex_claude_magic.settings.options import notices_of
 from vertex_claude_magic.text import without_home
 from vertex_claude_magic.vertex.endpoint import check_location, check_token_host, model_path
 
@@ -90,22 +89,16 @@ def runtime(setup: Setup) -> Finding:
 
 def settings(setup: Setup) -> Finding:
     """Look at model, region and address, and at the place that each comes from."""
-    check_location(setup.location)
-    check_token_host(setup.address, setup.options.trusted_hosts)
-    alias = f"{setup.model.value}, " if setup.model_id != setup.model.value else ""
-    model = f"{setup.model_id} ({alias}{_from(setup.model.origin)})"
-    base_url = f"; base URL of {setup.host} ({_from(setup.base_url.origin)})" if setup.base_url.value else ""
-    seen = f"{model} in {setup.location} ({_from(setup.region.origin)}){base_url}."
-    # That variable is only of interest where nothing else chooses the location.
-    by_default = setup.region.origin == "default"
-    notices = [
-        notice
-        for notice in notices_of(setup.options)
-        if by_default or not notice.startswith("GOOGLE_CLOUD_LOCATION")
-    ]
-    if notices:
+    target, origins = setup.target, setup.target.origins
+    check_location(target.region)
+    check_token_host(setup.address, target.trusted_hosts)
+    alias = f"{target.model}, " if target.model_id != target.model else ""
+    model = f"{target.model_id} ({alias}{_from(origins['model'])})"
+    base_url = f"; base URL of {setup.host} ({_from(origins['base_url'])})" if target.base_url else ""
+    seen = f"{model} in {target.region} ({_from(origins['region'])}){base_url}."
+    if target.notices:
         cure = "Correct the setting, or leave it as it is if that is meant."
-        return Finding("warning", " ".join([seen, *notices]), cure)
+        return Finding("warning", " ".join([seen, *target.notices]), cure)
     return Finding("ok", seen)
 
 
@@ -126,13 +119,14 @@ def credentials(setup: Setup) -> Finding:
 
 def project(setup: Setup) -> Finding:
     """Look which project is asked and which one pays, and where each came from."""
-    name = str(setup.project.value)
+    name = setup.project
     # Raises OptionError for a name that can be no part of a path.
-    model_path(project=name, location=setup.location, model="m", verb="v")
+    model_path(project=name, location=setup.target.region, model="m", verb="v")
     identity = setup.known_identity
     quota = identity.quota_project if identity else None
     paid = f"quota project {quota} (from the credentials)" if quota else "no quota project in the credentials"
-    seen = f"{name} ({_from(setup.project.origin)}); {paid}."
+    origin = setup.target.origins["project"] if setup.target.project else "the credentials"
+    seen = f"{name} ({_from(origin)}); {paid}."
     if identity is not None and identity.kind == "user login" and not quota:
         cure = f"Run: gcloud auth application-default set-quota-project {shlex.quote(name)}"
         return Finding("warning", seen, cure)
@@ -142,7 +136,7 @@ def project(setup: Setup) -> Finding:
 def network(setup: Setup) -> Finding:
     """Look whether the host can be reached, through which proxy, and who signed its certificate."""
     found = setup.reached
-    if found.is_page and found.host.partition(":")[0] in setup.options.trusted_hosts:
+    if found.is_page and found.host.partition(":")[0] in setup.target.trusted_hosts:
         # A gateway may show strangers a page, and no token is sent to find out.
         return Finding("not checked", f"{found.host} shows whoever has no token a web page.")
     if found.is_page:
@@ -204,9 +198,9 @@ def widgets(setup: Setup) -> Finding:
 
 def journal(setup: Setup) -> Finding:
     """Look whether questions and answers can be stored; nothing is made or written for it."""
-    used = journal_of(setup.options)
+    used = journal_of(setup.target)
     if used is None:
-        origin = _from(setup.setting("journal").origin)
+        origin = _from(setup.target.origins["journal"])
         return Finding("not checked", f"The journal is off ({origin}), so nothing is kept.")
     found = examine(used.path)
     where = without_home(str(used.path))

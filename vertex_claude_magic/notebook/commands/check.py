@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any
 from vertex_claude_magic.errors import OptionError
 from vertex_claude_magic.health.check import Check
 from vertex_claude_magic.health.published import compare, note_list
+from vertex_claude_magic.models.lifecycle import status
 from vertex_claude_magic.notebook.display.live_page import LivePage
 from vertex_claude_magic.notebook.pages import availability as pages
 from vertex_claude_magic.notebook.pages.show import show_page
-from vertex_claude_magic.settings.options import AskOptions, find_setting, merge
 from vertex_claude_magic.text import quote
 
 if TYPE_CHECKING:
@@ -39,11 +39,11 @@ def show_check(
         ClaudeError: something that concerns every model alike.
         ClaudeInterrupt: the user stopped it.
     """
-    client = magics.client()
-    merged = merge(client.options, options)
-    wanted = locations or (str(find_setting("region", merged).value),)
-    check = Check(client, merged, locations=wanted, family=family, probe=probe)
-    catalog, view = client.catalog(merged), LivePage(magics.shell)
+    session = magics.session()
+    target = session.target(options)
+    wanted = locations or (target.region,)
+    check = Check(session, target, locations=wanted, family=family, probe=probe)
+    catalog, view = session.catalog(target), LivePage(magics.shell)
 
     def draw() -> None:
         grid = check.grid
@@ -64,10 +64,10 @@ def show_live(magics: Any, options: dict[str, Any], *, locations: Sequence[str])
     """
     if len(locations) > 1:
         raise OptionError("Google's list is read from one location.", cure="Give --region once.")
-    client = magics.client()
-    merged = merge(client.options, {**options, **({"region": locations[0]} if locations else {})})
-    catalog = client.catalog(AskOptions(models_file=merged.models_file))
-    listed = client.admin(merged).models()
+    session = magics.session()
+    target = session.target({**options, **({"region": locations[0]} if locations else {})})
+    catalog = session.catalog(target)
+    listed = session.admin(target).models()
     note_list(catalog, listed, magics.control.notes)
     found = compare(catalog, listed)
     show_page(magics.shell, _html(found, catalog), _plain(found, catalog))
@@ -76,8 +76,8 @@ def show_live(magics: Any, options: dict[str, Any], *, locations: Sequence[str])
 def _groups(found: Comparison) -> list[tuple[str, list[tuple[str, str]]]]:
     """Return each kind of difference with its ids and a word on each."""
     lacking = [(quote(model.id, 80), quote(model.stage, 40) or "no stage") for model in found.lacking]
-    unlisted = [(row.id, row.status) for row in found.unlisted]
-    returned = [(row.id, row.status) for row in found.returned]
+    unlisted = [(row.id, status(row)) for row in found.unlisted]
+    returned = [(row.id, status(row)) for row in found.returned]
     return [
         ("Google lists them, the table lacks them", lacking),
         ("The table has them, Google does not list them", unlisted),

@@ -67,7 +67,7 @@ def run_doctor(magics: Any, line: str, *, patience: Patience | None = None) -> N
         view = PageView(NotebookScreen(magics.shell.display_pub), updates=front.updates)
     check_doctor_options(options)
     diagnosis = Diagnosis(
-        magics.client(),
+        magics.session(),
         {name: options[name] for name in _OF_THE_CALL if name in options},
         front_end=front.name,
         spends=bool(options.get("probe")),

@@ -19,7 +19,6 @@ from vertex_claude_magic.notebook.pages.request import (
 )
 from vertex_claude_magic.records.budget import worst_case
 from vertex_claude_magic.records.session_records import memory_of
-from vertex_claude_magic.settings.options import find_setting
 from vertex_claude_magic.vertex.reply import Usage
 
 if TYPE_CHECKING:
@@ -27,8 +26,8 @@ if TYPE_CHECKING:
 
     from vertex_claude_magic.models.catalog import Catalog
     from vertex_claude_magic.prompts.template import Scope
-    from vertex_claude_magic.session.claude import Claude
-    from vertex_claude_magic.settings.options import AskOptions
+    from vertex_claude_magic.session.session import Session
+    from vertex_claude_magic.settings.target import Target
     from vertex_claude_magic.vertex.request import Request
 
 __all__ = ["Estimate", "estimate", "show_dry_run"]
@@ -46,20 +45,20 @@ class Estimate:
 
 def show_dry_run(
     magics: Any,
-    client: Claude,
+    session: Session,
     prompt: str,
-    options: AskOptions,
+    target: Target,
     *,
     scope: Scope | None = None,
     notes: Sequence[str] = (),
 ) -> None:
     """Show the request of a question without asking it; `notes` say how its prompt was read."""
-    request = client.unsent(prompt, options, scope=scope)
-    tokens, exact = client.count_or_bound(request, options)
-    summary = _summary(estimate(request, client.catalog(options), tokens, exact=exact), request)
+    request = session.request(prompt, target, scope=scope)
+    tokens, exact = session.count_or_bound(request, target)
+    summary = _summary(estimate(request, target.catalog, tokens, exact=exact), request)
     rows = block_rows(request.body)
-    said = [summary, *notes, *_recorded(request, options), *request.notices]
-    markdown, plain = _request_page(request, options)
+    said = [summary, *notes, *_recorded(request, target), *request.notices]
+    markdown, plain = _request_page(request, target)
     heading = ["**Dry run**, nothing was asked.", *map(as_text, said), blocks_html(rows)]
     bundle = {
         "text/markdown": "\n\n".join([*heading, markdown]),
@@ -68,14 +67,14 @@ def show_dry_run(
     magics.shell.display_pub.publish(data=bundle, metadata={})
 
 
-def _recorded(request: Request, options: AskOptions) -> list[str]:
+def _recorded(request: Request, target: Target) -> list[str]:
     try:
-        found = memory_of(options).look(request)
+        found = memory_of(target).look(request)
     except errors.JournalError as error:
         return [str(error)]
     if found is None:
         return []
-    kept, asks = found.kept, find_setting("replay", options).value in {"off", "refresh"}
+    kept, asks = found.kept, target.replay in {"off", "refresh"}
     how = "with --replay auto it would be given again" if asks else "it would be given again"
     return [f"An answer of {kept.recorded[:10]} is kept: {how}, free of charge."]
 
@@ -83,14 +82,14 @@ def _recorded(request: Request, options: AskOptions) -> list[str]:
 _TITLE = "Dry run, nothing was asked."
 
 
-def _request_page(request: Request, options: AskOptions) -> tuple[str, str]:
+def _request_page(request: Request, target: Target) -> tuple[str, str]:
     head = [
         f"{request.method} {request.url}",
         *(f"{name}: {value}" for name, value in request.headers.items()),
     ]
     lines = "\n".join(head)
     body = json.dumps(shown_body(request.body), indent=2, ensure_ascii=False)
-    curl = curl_command(request, options.trusted_hosts or ())
+    curl = curl_command(request, target.trusted_hosts)
     hint = [] if "@request.json" not in curl else [_FILE]
     markdown = [
         _folded("The request as JSON", fenced(lines), fenced(body, "json"), opened=len(body) <= _SHORT),

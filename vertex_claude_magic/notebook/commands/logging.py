@@ -10,7 +10,6 @@ from vertex_claude_magic.notebook.commands.options import LOGGING_OPTIONS
 from vertex_claude_magic.notebook.display.live_page import LivePage
 from vertex_claude_magic.notebook.options import parse_words
 from vertex_claude_magic.notebook.pages import logging as pages
-from vertex_claude_magic.settings.options import merge
 from vertex_claude_magic.text import quote
 from vertex_claude_magic.transport.config_change import ConfigChange, change_logging
 from vertex_claude_magic.transport.logging_config import LoggingConfig, check_sample, check_table
@@ -38,10 +37,10 @@ def run_logging(magics: Any, line: str) -> None:
     parsed = parse_words(line, LOGGING_OPTIONS)
     options = dict(parsed.options)
     wanted = _wanted(parsed.prompt.strip().lower(), options.pop("table", None), options.pop("sample", None))
-    client = magics.client()
-    view, merged = LivePage(magics.shell), merge(client.options, options)
+    session = magics.session()
+    view, target = LivePage(magics.shell), session.target(options)
     try:
-        admin = client.admin(merged)
+        admin = session.admin(target)
         change = _done(admin, wanted, view)
     except (errors.ClaudeError, KeyboardInterrupt) as error:
         if wanted is not None:
@@ -49,7 +48,7 @@ def run_logging(magics: Any, line: str) -> None:
         if isinstance(error, errors.ClaudeError):
             raise
         raise errors.ClaudeInterrupt from None
-    row = client.catalog(merged).find(admin.place.model)
+    row = target.catalog.find(admin.place.model)
     status = logging_status(magics, admin, row, change, wanted)
     view.draw(lambda: (pages.html(status), pages.plain(status)), done=True)
 

@@ -27,7 +27,7 @@ def show_models(magics: Any, line: str) -> None:
         ClaudeError: Google cannot be asked.
     """
     parsed = parse_words(line, MODELS_OPTIONS)
-    catalog = magics.client().catalog()
+    catalog = magics.session().target().catalog
     family, locations = _family(parsed.prompt, catalog), places(parsed.options.get("region", ()))
     if parsed.options.keys() & {"check", "probe", "live"}:
         _ask_google(magics, parsed.options, locations, family)

@@ -4,43 +4,34 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from vertex_claude_magic.errors import OptionError
-from vertex_claude_magic.notebook.options import OPTIONS, Option
-from vertex_claude_magic.text import quote
+from vertex_claude_magic.settings.registry import OPTIONS, Option
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
 __all__ = ["DOCTOR_OPTIONS", "LOGGING_OPTIONS", "MODELS_OPTIONS", "places"]
 
-_SHARED = {option.long: option for option in OPTIONS}
-
-
-def _share(text: str) -> float:
-    try:
-        return float(text)
-    except ValueError:
-        raise OptionError(f"{quote(text, 40)!r} is no number.", cure="Write a number such as 0.1.") from None
-
+_REGION = OPTIONS["region"]
+_MODEL, _PROJECT, _HELP = OPTIONS["model"], OPTIONS["project"], OPTIONS["help"]
 
 MODELS_OPTIONS = (
-    Option(long="--region", short="-r", value="LOC", repeatable=True, help="a location, or several: us,eu"),
-    _SHARED["--project"],
-    Option(long="--check", help="ask which models this project may call there; free, no text of yours"),
-    Option(long="--probe", help="the same by one-token questions, which cost and prove more"),
-    Option(long="--live", help="hold the table against Google's own list of models"),
+    _REGION._replace(kind="texts", help="a location, or several: us,eu"),
+    _PROJECT,
+    Option("check", "flag", help="ask which models this project may call there; free, no text of yours"),
+    Option("probe", "flag", help="the same by one-token questions, which cost and prove more"),
+    Option("live", "flag", help="hold the table against Google's own list of models"),
 )
 LOGGING_OPTIONS = (
-    Option(long="--table", value="URI", help="the BigQuery table, bq://project.dataset.table"),
-    Option(long="--sample", value="RATE", read=_share, help="the share of calls, above 0 and at most 1"),
-    *(_SHARED[name] for name in ("--model", "--region", "--project")),
-)
+    Option("table", value="URI", help="the BigQuery table, bq://project.dataset.table"),
+    Option("sample", "number", value="RATE", help="the share of calls, above 0 and at most 1"),
+    _MODEL, _REGION, _PROJECT,
+)  # fmt: skip
 DOCTOR_OPTIONS = (
-    *(_SHARED[name] for name in ("--model", "--region", "--project", "--help")),
-    Option(long="--probe", help="also ask for one token, which costs a fraction of a cent"),
-    Option(long="--report", value="FILE", help="write the result to a text file without names"),
-    Option(long="--with-names", help="keep email, project and paths in the report"),
-)
+    _MODEL, _REGION, _PROJECT, _HELP,
+    Option("probe", "flag", help="also ask for one token, which costs a fraction of a cent"),
+    Option("report", value="FILE", help="write the result to a text file without names"),
+    Option("with_names", "flag", help="keep email, project and paths in the report"),
+)  # fmt: skip
 
 
 def places(given: Iterable[str]) -> tuple[str, ...]:

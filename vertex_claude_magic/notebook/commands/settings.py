@@ -8,25 +8,22 @@ from typing import TYPE_CHECKING, Any
 from vertex_claude_magic.errors import OptionError
 from vertex_claude_magic.notebook.pages import models as models_table
 from vertex_claude_magic.notebook.pages.show import show_page
-from vertex_claude_magic.settings.options import AskOptions, find_setting, merge
+from vertex_claude_magic.settings.registry import OPTIONS
 from vertex_claude_magic.text import quote, without_home
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from vertex_claude_magic.models.catalog import Catalog
-    from vertex_claude_magic.settings.options import Found
+    from vertex_claude_magic.settings.target import Target
 
 __all__ = ["settings_rows", "show_settings"]
 
 _DEMO = "%claude_demo"
-_SETTINGS = ("model", "region", "project", "max_tokens", "effort", "thinking", "system", "format", "timeout",
-             "anthropic_version", "base_url", "replay", "recording", "journal")  # fmt: skip
 
 
 def show_settings(magics: Any, options: Mapping[str, Any]) -> None:
     """Show what a question would be asked with now, and where each value comes from."""
-    rows = settings_rows(magics.options(), merge(AskOptions(), options), magics.client().catalog())
+    rows = settings_rows(magics.session().target(options))
     if magics.emulator is not None:
         rows = [
             (name, value, _DEMO if name in {"project", "base_url"} else origin)
@@ -50,41 +47,29 @@ def show_settings(magics: Any, options: Mapping[str, Any]) -> None:
     )
 
 
-def settings_rows(session: AskOptions, call: AskOptions, catalog: Catalog) -> list[tuple[str, str, str]]:
+def settings_rows(target: Target) -> list[tuple[str, str, str]]:
     """Return name, value and origin of the settings that matter, as text.
 
-    >>> from vertex_claude_magic.models.catalog import Catalog
-    >>> settings_rows(AskOptions(region="eu"), AskOptions(), Catalog.load())[1]
+    >>> from vertex_claude_magic.settings.options import AskOptions
+    >>> from vertex_claude_magic.settings.target import resolve
+    >>> settings_rows(resolve(AskOptions(region="eu")))[1]
     ('region', 'eu', 'setting')
     """
-    return [
-        (name, *_shown(name, find_setting(name, session, call), session, call, catalog)) for name in _SETTINGS
-    ]
+    rows = []
+    for name, row in OPTIONS.items():
+        if "page" not in row.places:
+            continue
+        value = getattr(target, name)
+        text = quote(str(value), 100) if value is not None else row.unset
+        if name == "model":
+            try:
+                meant = target.model_id
+            except OptionError as error:
+                meant = error.message
+            text = value if meant == value else f"{value} → {meant}"
+        elif name == "journal" and not value:
+            from vertex_claude_magic.records.journal.location import default_path
 
-
-def _shown(
-    name: str, found: Found, session: AskOptions, call: AskOptions, catalog: Catalog
-) -> tuple[str, str]:
-    if name == "model":
-        region = str(find_setting("region", session, call).value)
-        try:
-            resolved = catalog.resolve(str(found.value), region)
-        except OptionError as error:
-            resolved = error.message
-        value = str(found.value) if resolved == found.value else f"{found.value} → {resolved}"
-        return value, found.origin
-    if name == "journal" and not found.value:
-        from vertex_claude_magic.records.journal.location import default_path
-
-        return quote(without_home(str(default_path())), 100), found.origin
-    if found.value is None:
-        return _ABSENT.get(name, "not set"), "default"
-    return quote(str(found.value), 100), found.origin
-
-
-_ABSENT = {
-    "project": "what the Google credentials say",
-    "base_url": "Google's host for the region",
-    "max_tokens": "16,000, or the model's limit if lower",
-    "recording": "none",
-}
+            text = quote(without_home(str(default_path())), 100)
+        rows.append((name, text, target.origins[name]))
+    return rows

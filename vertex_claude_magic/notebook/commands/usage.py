@@ -84,7 +84,7 @@ def show_usage(magics: Any, line: str) -> UsageReport | None:
         show_help(magics, "claude_usage")
         return None
     usage = usage_of(
-        magics.options(),
+        magics.session().target(),
         magics.tallies(),
         today=datetime.now().astimezone().date(),
         days=asked.days,

@@ -14,7 +14,7 @@ from collections import deque
 from typing import TYPE_CHECKING, Any, Protocol
 from uuid import uuid4
 
-from vertex_claude_magic.answers.unfence import unfenced
+from vertex_claude_magic.answers.read import unfenced
 from vertex_claude_magic.markdown.sanitize import (
     Block,
     as_text,

@@ -9,28 +9,25 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from vertex_claude_magic.notebook.panel.jobs import Job
-from vertex_claude_magic.settings.options import AskOptions
+from vertex_claude_magic.settings.registry import EMPTY
+from vertex_claude_magic.vertex.request import RequestOptions
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from vertex_claude_magic.models.catalog import Catalog
     from vertex_claude_magic.prompts.template import Scope
-    from vertex_claude_magic.session.claude import Claude
+    from vertex_claude_magic.session.session import Session
+    from vertex_claude_magic.settings.target import Target
 
 __all__ = ["Count", "Counting", "countable"]
 
-# What decides where a count goes and what of it counts; other options may not fit every model.
-_KEPT = (
-    "region",
-    "project",
-    "system",
-    "base_url",
-    "anthropic_version",
-    "trusted_hosts",
-    "models_file",
-    "timeout",
-)
+# What is asked for beside the prompt: it may not fit every model, and but for the system text it counts nothing.
+_LEFT_OUT = {
+    name: EMPTY[name]
+    for name in (*RequestOptions.__dataclass_fields__, "attach", "as_", "cache", "prompt_tokens")
+    if name != "system"
+}
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -57,8 +54,8 @@ class Counting(Job):
     """Counts one model after the other; `counts` holds what is there by now, by model id.
 
     Args:
-        client: The session that asks.
-        options: Its options, merged.
+        session: The session that asks.
+        target: Its settings.
         prompt: The prompt.
         models: Model ids.
         scope: Where templates of the prompt are looked up.
@@ -67,8 +64,8 @@ class Counting(Job):
 
     def __init__(
         self,
-        client: Claude,
-        options: AskOptions,
+        session: Session,
+        target: Target,
         prompt: str,
         models: Sequence[str],
         *,
@@ -77,8 +74,8 @@ class Counting(Job):
     ) -> None:
         super().__init__(on_change)
         self.counts: Mapping[str, Count] = {}
-        self._client = client
-        self._kept = {name: getattr(options, name) for name in _KEPT}
+        self._session = session
+        self._target = target
         self._prompt = prompt
         self._scope = scope
         self._models = models
@@ -88,9 +85,9 @@ class Counting(Job):
         for model in self._models:
             if self.stopping():
                 return
-            options = AskOptions(model=model, **self._kept)
-            request = self._client.unsent(self._prompt, options, scope=self._scope)
-            tokens, exact = self._client.count_or_bound(request, options)
+            target = self._target.replace(**{**_LEFT_OUT, "model": model})
+            request = self._session.request(self._prompt, target, scope=self._scope)
+            tokens, exact = self._session.count_or_bound(request, target)
             # A new mapping each time, because other threads read it.
             self.counts = {**self.counts, model: Count(tokens=tokens, exact=exact)}
             self.changed()

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from vertex_claude_magic.errors import ClaudeError
 from vertex_claude_magic.health.check import Check
 from vertex_claude_magic.notebook.panel.jobs import Job
-from vertex_claude_magic.settings.options import AskOptions, find_setting, merge
+from vertex_claude_magic.settings.target import resolve
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -17,8 +17,9 @@ if TYPE_CHECKING:
     from vertex_claude_magic.models.observed import Sighting
     from vertex_claude_magic.notebook.pages.logging import Status
     from vertex_claude_magic.notebook.panel.state import PanelState
-    from vertex_claude_magic.session.claude import Claude
     from vertex_claude_magic.session.control_room import SpendRow
+    from vertex_claude_magic.session.session import Session
+    from vertex_claude_magic.settings.target import Target
 
 __all__ = ["Checking", "PanelHealth"]
 
@@ -30,16 +31,16 @@ class Checking(Job):
     """A check of the chosen location; `grid` holds what is known by now.
 
     Args:
-        client: The session that asks.
-        options: Its options, merged.
+        session: The session that asks.
+        target: Its settings.
         on_change: As for `Job`; also called while answers come in.
         clock: Seconds that never run backwards.
     """
 
     def __init__(
         self,
-        client: Claude,
-        options: AskOptions,
+        session: Session,
+        target: Target,
         *,
         on_change: Callable[[Job], None],
         clock: Callable[[], float] = time.monotonic,
@@ -47,15 +48,14 @@ class Checking(Job):
         super().__init__(on_change)
         self.grid: Grid | None = None
         self.progress = (0, 0)
-        self._client = client
-        self._options = options
+        self._session = session
+        self._target = target
         self._clock = clock
         self._drawn = float("-inf")
 
     def work(self) -> None:
         """Check."""
-        region = str(find_setting("region", self._options).value)
-        check = Check(self._client, self._options, locations=[region])
+        check = Check(self._session, self._target, locations=[self._target.region])
         try:
             check.run(lambda: self._look(check), self.stopping)
         finally:
@@ -71,20 +71,20 @@ class Checking(Job):
 class _Reading(Job):
     """Reads the state of Google's logging for the chosen model and location."""
 
-    def __init__(self, magics: Any, options: AskOptions, *, on_change: Callable[[Job], None]) -> None:
+    def __init__(self, magics: Any, target: Target, *, on_change: Callable[[Job], None]) -> None:
         super().__init__(on_change)
         self.status: Status | None = None
         self._magics = magics
         # Made here, because the magics belong to the thread of the button.
-        self._client = magics.client()
-        self._options = merge(options, {"timeout": min(_READING, options.timeout or _READING)})
+        self._session = magics.session()
+        self._target = target.replace(timeout=min(_READING, target.timeout))
 
     def work(self) -> None:
         from vertex_claude_magic.notebook.commands.logging import logging_status
         from vertex_claude_magic.transport.config_change import ConfigChange
 
-        admin = self._client.admin(self._options)
-        row = self._client.catalog(self._options).find(admin.place.model)
+        admin = self._session.admin(self._target)
+        row = self._target.catalog.find(admin.place.model)
         self.status = logging_status(self._magics, admin, row, ConfigChange(config=admin.config()), None)
 
 
@@ -139,7 +139,7 @@ class PanelHealth:
         """What the last check found for the chosen model in the chosen location."""
         look = self._state.look
         model = look.row.id if look.row is not None else look.model_id
-        project = find_setting("project", look.options).value
+        project = resolve(look.options).project
         return look.catalog.sightings().find(model, look.region, project)
 
     def spend(self) -> Sequence[SpendRow]:
@@ -148,8 +148,8 @@ class PanelHealth:
 
     def check(self) -> None:
         """Begin to ask which models the project may call in the chosen location."""
-        if not self.checking and (options := self._options("check_note")) is not None:
-            self._checking = Checking(self._magics.client(), options, on_change=self._checked)
+        if not self.checking and (target := self._target_or_note("check_note")) is not None:
+            self._checking = Checking(self._magics.session(), target, on_change=self._checked)
             self._checking.start()
 
     def stop(self) -> None:
@@ -160,17 +160,17 @@ class PanelHealth:
     def read_logging(self) -> None:
         """Begin to read the state of Google's logging for the chosen model and location."""
         busy = self._reading is not None and self._reading.state == "running"
-        if not busy and (options := self._options("logging_note")) is not None:
-            self._reading = _Reading(self._magics, options, on_change=self._read)
+        if not busy and (target := self._target_or_note("logging_note")) is not None:
+            self._reading = _Reading(self._magics, target, on_change=self._read)
             self._reading.start()
 
-    def _options(self, note: str) -> AskOptions | None:
+    def _target_or_note(self, note: str) -> Target | None:
         try:
-            options: AskOptions = self._magics.options()
+            target: Target = self._magics.session().target()
         except ClaudeError as error:
             self._say(note, str(error))
             return None
-        return options
+        return target
 
     def _checked(self, job: Job) -> None:
         done, of = self._checking.progress if self._checking is not None else (0, 0)

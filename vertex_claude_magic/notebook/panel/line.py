@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from vertex_claude_magic.notebook.options import OPTIONS
 from vertex_claude_magic.settings.options import find_setting
+from vertex_claude_magic.settings.registry import LINE_OPTIONS
 
 if TYPE_CHECKING:
     from vertex_claude_magic.settings.options import AskOptions
@@ -32,10 +33,10 @@ def magic_line(options: AskOptions, *, hide_system: bool = False) -> str:
     %%claude -m opus -r eu -s "Say \"hi\"." -n 500
     """
     words = ["%%claude"]
-    for option in OPTIONS:
-        name = option.short if option.key in _SHORT else option.long
-        value = _value(option.key, options)
-        if option.key == "system" and hide_system and value:
+    for option in dict.fromkeys(LINE_OPTIONS.values()):
+        name = option.short if option.name in _SHORT else option.long
+        value = _value(option.name, options)
+        if option.name == "system" and hide_system and value:
             words.append(f"{name} '… {len(str(value)):,} characters …'")
         elif value is True:
             words.append(name)
@@ -58,7 +59,7 @@ def _texts(value: Any) -> list[str]:
         return []
     if isinstance(value, (tuple, list)):
         return [str(each) for each in value]
-    if isinstance(value, dict):
+    if isinstance(value, Mapping):
         return [f"{key}={each}" for key, each in value.items()]
     return [str(value)]
 

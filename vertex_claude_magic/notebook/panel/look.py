@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from vertex_claude_magic.notebook.panel.line import magic_line
@@ -140,7 +140,7 @@ def _project_note(options: AskOptions, *, emulated: bool) -> str:
 
 def own_options(options: AskOptions, *, emulated: bool) -> AskOptions:
     """Return the settings without the project that the demo put in its place."""
-    return replace(options, project=None) if emulated else options
+    return options.replace(project=None) if emulated else options
 
 
 def _sampling(options: AskOptions, catalog: Catalog) -> dict[str, Any]:

@@ -81,7 +81,7 @@ class PanelState(HasTraits):  # type: ignore[misc]
         with self.lock:
             catalog, before = self.look.catalog, self.settings.options()
             empty = False if name == "show_thinking" else None
-            asked = replace(before, **{name: value if is_set(value) else empty})
+            asked = before.replace(**{name: value if is_set(value) else empty})
             wanted, dropped = settled(catalog, asked, keep=name)
             refused = refusal(catalog, wanted)
             if refused is None and is_set(value) and not is_set(getattr(wanted, name)):

@@ -101,22 +101,21 @@ class PanelWork(HasTraits):  # type: ignore[misc]
         try:
             if self.trying:
                 raise OptionError("An answer is on its way.", cure="Stop it first.")
-            client, options = magics.client(), magics.options()
+            session = magics.session()
+            target = session.target()
             view = LiveAnswer(
                 self._output,
                 clock=time.monotonic,
                 in_cell=False,
-                show_thinking=options.show_thinking,
+                show_thinking=target.show_thinking,
                 # Not `updates`: a button's callback sends no cell id, but the panel draws into an output of its own.
                 live=front_end(magics.shell).name != "spyder",
             )
-            emulated = magics.emulator is not None
             self._trial = Trial(
-                client,
-                options,
+                session,
+                target,
                 prompt,
                 view,
-                emulated=emulated,
                 scope=magics.scope(),
                 on_change=self._trial_changed,
             )
@@ -143,7 +142,8 @@ class PanelWork(HasTraits):  # type: ignore[misc]
             if self.counting:
                 raise OptionError("Tokens are being counted.", cure="Stop that first.")
             found = find_prompt(typed, magics.shell.user_ns)
-            client, options = magics.client(), magics.options()
+            session = magics.session()
+            target = session.target()
         except ClaudeError as error:
             self._note(count_note=str(error))
             return False
@@ -152,7 +152,7 @@ class PanelWork(HasTraits):  # type: ignore[misc]
             look=look, models=models, source=f"Counted: {found.origin}, {len(found.text):,} characters"
         )
         self._counting = Counting(
-            client, options, found.text, models, scope=magics.scope(), on_change=self._counting_changed
+            session, target, found.text, models, scope=magics.scope(), on_change=self._counting_changed
         )
         self._counting.start()
         return True

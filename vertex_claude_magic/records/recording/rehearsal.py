@@ -10,12 +10,11 @@ import os
 from typing import TYPE_CHECKING, Any
 
 from vertex_claude_magic.errors import ReplayMiss
-from vertex_claude_magic.settings.options import find_setting
 from vertex_claude_magic.settings.origin import current_origin
 
 if TYPE_CHECKING:
     from vertex_claude_magic.records.sources import Memory
-    from vertex_claude_magic.settings.options import AskOptions
+    from vertex_claude_magic.settings.target import Target
     from vertex_claude_magic.vertex.request import Request
 
 __all__ = ["REHEARSAL", "is_rehearsal", "note_question", "refusal", "replay_mode"]
@@ -28,9 +27,9 @@ def is_rehearsal() -> bool:
     return bool(os.environ.get(REHEARSAL))
 
 
-def replay_mode(options: AskOptions) -> str:
+def replay_mode(target: Target) -> str:
     """Return how a question is replayed; in a rehearsal `only`, whatever the settings are."""
-    return "only" if is_rehearsal() else str(find_setting("replay", options).value)
+    return "only" if is_rehearsal() else target.replay
 
 
 def note_question(request: Request, memory: Memory, *, found: bool) -> None:

@@ -1,0 +1,214 @@
+"""The public client: thin methods over a session."""
+
+from __future__ import annotations
+
+import copy
+import logging
+import time
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+from vertex_claude_magic.errors import ClaudeError, PickleRefused
+from vertex_claude_magic.prompts.template import Scope
+from vertex_claude_magic.records.session_records import missing_recording
+from vertex_claude_magic.session.copies import not_to_be_sent
+from vertex_claude_magic.session.exchange import Exchange
+from vertex_claude_magic.session.session import open_session
+from vertex_claude_magic.settings.loaded import loaded
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping, Sequence
+
+    from typing_extensions import Self
+
+    from vertex_claude_magic.settings.options import AskOptions
+    from vertex_claude_magic.transport.retry import RetryPolicy
+    from vertex_claude_magic.vertex.reply import Reply
+    from vertex_claude_magic.vertex.request import Request
+
+__all__ = ["Claude"]
+
+_log = logging.getLogger("vertex_claude_magic")
+# What a program hears of in its log; the rest is about one answer, and is on the Reply.
+_LOGGED = ("lifecycle", "records")
+
+
+class Claude:
+    """Ask Claude on Vertex AI.
+
+    Args:
+        credentials: A google-auth credentials object, or an `ApplicationDefault` with a transport of its
+            own; by default the application default credentials.
+        access_token: A ready access token instead of credentials.
+        policy: How patient to be with a service that is slow or refuses.
+        clock: Monotonic seconds; for tests.
+        options: Settings for all questions, under the names of `ask`: `project=`, `region=`, `model=` and so on.
+
+    What is not given comes from the settings that the loaded magics have now, from the environment
+    (`ANTHROPIC_VERTEX_PROJECT_ID`, `CLOUD_ML_REGION` and so on), then from the credentials.
+
+    Raises:
+        OptionError: a setting has a name that does not exist, or a value that it cannot take.
+
+    >>> from vertex_claude_magic.emulator import Emulator
+    >>> with Emulator() as emulator:
+    ...     emulator.answer("Four.")
+    ...     claude = Claude(project=emulator.project, base_url=emulator.base_url, access_token="emulator")
+    ...     claude.ask("What is 2 + 2?", model="haiku").text
+    'Four.'
+    """
+
+    def __init__(
+        self,
+        *,
+        credentials: Any = None,
+        access_token: str | None = None,
+        policy: RetryPolicy | None = None,
+        clock: Callable[[], float] = time.monotonic,
+        **options: Any,
+    ) -> None:
+        self._session = open_session(
+            credentials=credentials, access_token=access_token, retry_policy=policy, clock=clock, **options
+        )
+        # The magics have said it already of a recording that they name.
+        says = bool(options.get("recording")) or loaded() is None
+        if says and (notice := missing_recording(self._session.target())):
+            _log.warning("%s", notice)
+
+    def __repr__(self) -> str:
+        target = self._session.target()
+        return f"Claude(model={target.model!r}, region={target.region!r})"
+
+    def ask(
+        self, prompt: str | Sequence[Any], *, names: Mapping[str, Any] | None = None, **options: Any
+    ) -> Reply:
+        """Ask, wait for the whole answer, and return it.
+
+        Args:
+            prompt: A text; a list of texts, Python objects and content blocks; or a list of messages.
+            names: The values that `{{ name }}` in the prompt stands for; without it braces are only braces.
+            options: Long option names of the magic with `_`: `model=`, `region=`, `max_tokens=`,
+                `system=`, `effort=`, `attach=[frame, "report.pdf"]`, `set={"field": value}` and so on. `as_=`
+                asks for data: a type, a JSON schema or "df"; the reply's `data` holds them.
+
+        Raises:
+            AnswerInvalid: the answer is not the data that `as_` asks for, also after one repair.
+            ClaudeError: every error says what to do about it in `.cure`.
+            ClaudeInterrupt: the user stopped it; the partial answer is in `.reply`.
+        """
+        with _spelled_for_python(), self._exchange(prompt, names, options, None) as exchange:
+            try:
+                return exchange.reply
+            finally:
+                for notice in exchange.notices():
+                    if notice.kind in _LOGGED:
+                        _log.warning("%s", notice.text)
+
+    def stream(
+        self,
+        prompt: str | Sequence[Any],
+        *,
+        names: Mapping[str, Any] | None = None,
+        notify: Callable[[str], None] | None = None,
+        **options: Any,
+    ) -> Exchange:
+        """Ask, and return at once an object to iterate over the events of the answer; then `.reply` holds it.
+
+        Args:
+            prompt: As for `ask`.
+            names: As for `ask`.
+            notify: Called with what is being waited for (credentials, a retry), from the asking thread.
+            options: As for `ask`. Where the answer is not the data of `as_`, an event of the type "round" comes, and
+                then the events of the repair.
+        """
+        exchange = self._exchange(prompt, names, options, notify)
+        for notice in exchange.lifecycle():
+            _log.warning("%s", notice.text)
+        exchange.start()
+        return exchange
+
+    def count(
+        self, prompt: str | Sequence[Any], *, names: Mapping[str, Any] | None = None, **options: Any
+    ) -> int:
+        """Return the exact number of input tokens; the service counts them free of charge.
+
+        The prompt goes to the chosen region and nowhere else, so this raises `ModelNotFound` where the
+        region does not count tokens.
+        """
+        with _spelled_for_python():
+            target = self._session.target(options)
+            return self._session.count(self._session.request(prompt, target, scope=_scope(names)), target)
+
+    def request(
+        self,
+        prompt: str | Sequence[Any],
+        *,
+        names: Mapping[str, Any] | None = None,
+        notify: Callable[[str], None] | None = None,
+        **options: Any,
+    ) -> Request:
+        """Build the request that `ask` would send, and send nothing; `.headers` hold no token.
+
+        Raises:
+            OptionError: it cannot be sent as it stands.
+            ProjectNotFound: no project is named anywhere.
+        """
+        with _spelled_for_python():
+            target = self._session.target(options)
+            return self._session.request(prompt, target, scope=_scope(names), notify=notify)
+
+    def _exchange(
+        self,
+        prompt: str | Sequence[Any],
+        names: Mapping[str, Any] | None,
+        options: Mapping[str, Any],
+        notify: Callable[[str], None] | None,
+    ) -> Exchange:
+        target = self._session.target(options)
+        return Exchange(self._session, prompt, target, scope=_scope(names), notify=notify)
+
+    def __copy__(self) -> Self:
+        """Return a client of the same session: it shares login, settings, sums and notices, but no connection."""
+        twin = object.__new__(type(self))
+        twin._session = copy.copy(self._session)
+        twin._session.transport = self._session.transport.twin()
+        return twin
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Self:
+        """Return what `copy.copy` returns: settings are values, and there is one login."""
+        return copy.copy(self)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Return how another process makes this client: with the same settings, and a login and journal of its own.
+
+        Raises:
+            PickleRefused: a secret would travel, or what was handed over in code.
+        """
+        settings = self._session.settings()
+        held = not_to_be_sent(self._session.transport.authorizer, settings)
+        if held is not None:
+            raise PickleRefused(
+                f"A Claude with {held} is not sent to another process.",
+                cure="Make the client in the worker, or use threads (concurrent.futures.ThreadPoolExecutor).",
+            )
+        return _restore, (type(self), settings, self._session.retry_policy)
+
+
+def _restore(kind: type[Claude], settings: AskOptions, policy: RetryPolicy) -> Claude:
+    client = kind(policy=policy)
+    client._session.settings = lambda: settings  # noqa: SLF001 - of its own kind
+    return client
+
+
+@contextmanager
+def _spelled_for_python() -> Iterator[None]:
+    """While this is entered, an error that leaves it names options as the Python code that gets it does."""
+    try:
+        yield
+    except ClaudeError as error:
+        error.spell_for_python()
+        raise
+
+
+def _scope(names: Mapping[str, Any] | None) -> Scope | None:
+    return None if names is None else Scope(names=names)

@@ -1,0 +1,159 @@
+"""Drawing an exchange: the loop that a cell and the panel share."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any
+
+from vertex_claude_magic import errors
+from vertex_claude_magic.notebook.provenance import provenance
+from vertex_claude_magic.session.exchange import ROUND, Exchange
+
+if TYPE_CHECKING:
+    from vertex_claude_magic.notebook.display.live import Answer
+    from vertex_claude_magic.prompts.template import Scope
+    from vertex_claude_magic.session.session import Session
+    from vertex_claude_magic.settings.target import Target
+    from vertex_claude_magic.vertex.events import Event
+    from vertex_claude_magic.vertex.reply import Reply
+
+__all__ = ["Deliver", "draw_answer"]
+
+Deliver = Callable[["Reply"], "tuple[Reply, tuple[str, ...]]"]
+
+# How long (seconds) to wait for an event where nothing is due to be drawn.
+_IDLE = 0.25
+
+
+def draw_answer(
+    session: Session,
+    prompt: str | Sequence[Any],
+    target: Target,
+    view: Answer,
+    *,
+    scope: Scope | None = None,
+    source: str | None = None,
+    deliver: Deliver | None = None,
+    stopped: Callable[[], bool] = lambda: False,
+    quiet: bool = False,
+    notes: Sequence[str] = (),
+) -> Reply:
+    """Ask, and draw the answer while it comes; whatever happens, the page is left tidy.
+
+    Args:
+        session: The session that asks.
+        prompt: The prompt, to the letter.
+        target: Where it goes and how.
+        view: Where the answer is drawn, by the calling thread and no other.
+        scope: Where templates, attachments and types are looked up; without it braces are only braces.
+        source: The source of the cell, if the question is all that it holds.
+        deliver: What is done with a whole answer; it returns what to show of it, and notes.
+        stopped: Asked now and then; once it says yes, the answer ends as if it had been interrupted.
+        quiet: Leave the notices to a question that shows them.
+        notes: What to say below the answer about how the prompt was read.
+
+    Raises:
+        ClaudeError: as `Claude.ask`.
+        ClaudeInterrupt: it was stopped; the partial reply is in `.reply`.
+    """
+    drawing = _Drawing(target, view, stopped)
+    exchange: Exchange | None = None
+
+    def finish(reply: Reply, more: Sequence[str] = ()) -> None:
+        notices = exchange.notices() if exchange is not None and not quiet else ()
+        view.finish(
+            reply,
+            notes=(*notes, *more, *(notice.text for notice in notices)),
+            metadata=provenance(reply, source=source),
+        )
+
+    def leave(partial: Reply | None) -> None:
+        if partial is not None and partial.blocks and exchange is not None:
+            finish(partial)
+        elif drawing.started:
+            view.abandon()
+
+    try:
+        exchange = Exchange(session, prompt, target, scope=scope, notify=drawing.wait)
+        reply = drawing.follow(exchange)
+        shown, more = deliver(reply) if deliver is not None else (reply, ())
+        finish(shown, more)
+    except errors.ClaudeError as error:
+        leave(error.reply)
+        raise
+    except KeyboardInterrupt:
+        partial = exchange.partial() if exchange is not None else None
+        partial = partial if partial is not None and partial.blocks else None
+        try:
+            leave(partial)
+        except KeyboardInterrupt:
+            # Pressed twice: what there is is shown all the same.
+            leave(partial)
+        raise errors.ClaudeInterrupt(partial) from None
+    return reply
+
+
+class _Drawing:
+    """The view of one exchange while its events come."""
+
+    def __init__(self, target: Target, view: Answer, stopped: Callable[[], bool]) -> None:
+        self.started = False
+        self._target = target
+        self._view = view
+        self._stopped = stopped
+        self._label = f"{target.model_id} · {target.region}"
+
+    def start(self) -> None:
+        if not self.started:
+            self.started = True
+            self._view.start(self._label)
+
+    def wait(self, reason: str) -> None:
+        """Show what is being waited for; what follows may block, so it is drawn now."""
+        self._check_stopped()
+        self.start()
+        self._view.status(reason)
+        self._view.draw()
+
+    def follow(self, exchange: Exchange) -> Reply:
+        """Send the question, and draw its events until it is settled."""
+        view = self._view
+        # A replay that comes at once is drawn once, as what it will be.
+        at_once = exchange.replayed and self._target.replay_pace == "instant"
+        if exchange.replayed:
+            self._label = f"⟲ replayed · {self._label}"
+        if "requests" not in sys.modules and not at_once:
+            # The first question of a kernel loads the HTTP stack, which would hold the page up.
+            self.start()
+        self._check_stopped()
+        with exchange:
+            exchange.start()
+            # The request is on its way, and the page is drawn while it travels.
+            if not at_once:
+                self.start()
+            while not exchange.done:
+                self._check_stopped()
+                due = view.due_in()
+                for event in exchange.wait(_IDLE if due is None else min(due, _IDLE)):
+                    if event.type == ROUND:
+                        at_once = False
+                        self.start()
+                        view.again(f"The first answer {event.data['reason']}.")
+                    elif not (self._target.no_stream or at_once):
+                        self._draw(event)
+                if not exchange.done:
+                    view.draw()
+            return exchange.reply
+
+    def _draw(self, event: Event) -> None:
+        if text := event.text:
+            self._view.text(text)
+        elif thinking := event.thinking:
+            self._view.thinking(thinking)
+        elif self._target.wants_data and (partial_json := event.partial_json):
+            self._view.text(partial_json)
+
+    def _check_stopped(self) -> None:
+        if self._stopped():
+            raise errors.ClaudeInterrupt

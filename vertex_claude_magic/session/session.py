@@ -1,0 +1,248 @@
+"""The session of one user: settings, credentials, open connections and records."""
+
+from __future__ import annotations
+
+import time
+from contextlib import suppress
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from vertex_claude_magic import errors
+from vertex_claude_magic.records.budget import count_or_bound, read_count
+from vertex_claude_magic.records.recording.rehearsal import is_rehearsal, refusal
+from vertex_claude_magic.records.session_records import Keeping, journal_of, memory_of
+from vertex_claude_magic.session.control_room import ControlRoom, JournalNotes
+from vertex_claude_magic.session.question import NO_PROJECT, prepare
+from vertex_claude_magic.settings.loaded import settings_of
+from vertex_claude_magic.settings.target import resolve
+from vertex_claude_magic.transport.admin import Admin, Place
+from vertex_claude_magic.transport.auth import ApplicationDefault, FixedToken
+from vertex_claude_magic.transport.retry import RetryPolicy
+from vertex_claude_magic.transport.transport import Transport
+from vertex_claude_magic.transport.waiting import pause, wait_for
+from vertex_claude_magic.vertex.request import build_count_request, in_project
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from vertex_claude_magic.models.catalog import Catalog
+    from vertex_claude_magic.prompts.template import Scope
+    from vertex_claude_magic.settings.options import AskOptions
+    from vertex_claude_magic.settings.target import Target
+    from vertex_claude_magic.transport.auth import Authorizer
+    from vertex_claude_magic.transport.transport import PendingResponse
+    from vertex_claude_magic.vertex.request import Request
+
+__all__ = ["Session", "authorizer_of", "open_session"]
+
+
+class Session:
+    """What asks: one user's settings, transport and records.
+
+    Args:
+        settings: Returns the settings as they are now.
+        authorizer: Gives each request its token.
+        retry_policy: Retries, and how long to wait for a silent service.
+        control: What checks have found so far; errors and notices tell of it.
+        clock: Seconds that never run backwards.
+        emulated: Whether the demo's emulator answers, which the notices of each answer say.
+    """
+
+    def __init__(
+        self,
+        settings: Callable[[], AskOptions],
+        authorizer: Authorizer,
+        *,
+        retry_policy: RetryPolicy | None = None,
+        control: ControlRoom | None = None,
+        clock: Callable[[], float] = time.monotonic,
+        emulated: bool = False,
+    ) -> None:
+        self.settings = settings
+        self.retry_policy = retry_policy or RetryPolicy()
+        self.clock = clock
+        self.emulated = emulated
+        self.records = Keeping()
+        self.transport = Transport(authorizer=authorizer, policy=self.retry_policy, clock=clock)
+        self.control = control or ControlRoom(notes=JournalNotes(lambda: journal_of(self.target())))
+
+    def target(self, given: Mapping[str, Any] | None = None) -> Target:
+        """Resolve the settings, with the options of one question over them.
+
+        Args:
+            given: Options by name.
+
+        Raises:
+            OptionError: an option or a setting has a value that it cannot take.
+        """
+        return resolve(self.settings(), given or {})
+
+    def catalog(self, target: Target) -> Catalog:
+        """Return the model table of a target, with what was seen live."""
+        return target.catalog.with_sightings(self.control.sightings)
+
+    def request(
+        self,
+        prompt: str | Sequence[Any],
+        target: Target,
+        *,
+        scope: Scope | None = None,
+        notify: Callable[[str], None] | None = None,
+    ) -> Request:
+        """Build the request of a question as it would be sent, whatever is recorded, and send nothing.
+
+        Where a record answers it or nothing may be sent, and no project is named, nobody is asked for one.
+
+        Raises:
+            OptionError: it cannot be sent as it stands.
+            ProjectNotFound: no project is named anywhere.
+        """
+        memory = memory_of(target)
+        unnamed = memory.answers and target.project is None
+        question = prepare(
+            prompt,
+            target,
+            catalog=self.catalog(target),
+            project=lambda: NO_PROJECT if unnamed else self.project(target, notify),
+            scope=scope,
+        )
+        request = question.request
+        if request.project != NO_PROJECT or memory.mode == "only" or memory.look(request) is not None:
+            return request
+        with memory.missed_without_login():
+            return in_project(request, self.project(target, notify))
+
+    def send(
+        self, request: Request, target: Target, *, timeout: float | None = None, retry: bool = True
+    ) -> PendingResponse:
+        """Start sending a request, and return at once.
+
+        Args:
+            request: What is sent.
+            target: The settings that it was built with.
+            timeout: Seconds for the whole answer; None means that of the target.
+            retry: Whether it may be sent again if it fails.
+
+        Raises:
+            UntrustedHost: a token would go where it must not.
+            ReplayMiss: this process only rehearses.
+        """
+        if is_rehearsal():
+            raise refusal()
+        return self.transport.send(
+            request,
+            self.catalog(target),
+            timeout=target.timeout if timeout is None else timeout,
+            trusted_hosts=target.trusted_hosts,
+            retry=retry,
+        )
+
+    def count(self, request: Request, target: Target) -> int:
+        """Return the exact input tokens of a request; the service counts them free of charge.
+
+        Raises:
+            ReplayMiss: nothing may be sent, and the recording does not know the number.
+            ModelNotFound: the location counts no tokens.
+        """
+        memory = memory_of(target)
+        known = memory.counted(request)
+        if known is None:
+            with memory.missed_without_login():
+                known = read_count(self.send(build_count_request(request), target).whole())
+            self.records.keep_count(memory, request, known)
+        return known
+
+    def count_or_bound(self, request: Request, target: Target) -> tuple[int, bool]:
+        """Return the input tokens of a request and whether they are exact; an upper bound where none are counted."""
+        table = self.catalog(target)
+        with suppress(errors.ThreadUnavailable):
+            return count_or_bound(request, table, partial(self.count, target=target))
+        return count_or_bound(request, table, None)
+
+    def project(self, target: Target, notify: Callable[[str], None] | None = None) -> str:
+        """Return the project that pays: the target's, or the one that the credentials name.
+
+        Raises:
+            ProjectNotFound: none of them names one.
+            CredentialsNotFound: there are no credentials to ask.
+            ClaudeInterrupt: the user stopped the wait for them.
+        """
+        if target.project:
+            return target.project
+        if notify is not None:
+            notify("looking for Google credentials")
+        try:
+            project = wait_for(
+                self.transport.authorizer.project, seconds=self.retry_policy.credentials, clock=self.clock
+            )
+        except KeyboardInterrupt:
+            raise errors.ClaudeInterrupt from None
+        if not project:
+            raise errors.ProjectNotFound(
+                "No Google Cloud project is named, and the credentials name none.",
+                cure="Use --project ID, or set GOOGLE_CLOUD_PROJECT.",
+            )
+        self.control.project = project
+        return project
+
+    def admin(self, target: Target, notify: Callable[[str], None] | None = None) -> Admin:
+        """Return who asks and sets what belongs to the chosen model in the chosen location."""
+        place = Place(
+            project=self.project(target, notify),
+            region=target.region,
+            model=target.model_id,
+            base_url=target.base_url,
+        )
+
+        def call(request: Request, *, retry: bool = True) -> Any:
+            return self.send(request, target, retry=retry).whole()
+
+        return Admin(call, place, clock=self.clock, pause=pause)
+
+    def close(self) -> None:
+        """Close idle connections and the journal's file; the object stays usable."""
+        self.transport.close()
+        with suppress(errors.OptionError):
+            # A setting that cannot be taken names no journal.
+            journal = journal_of(self.target())
+            if journal is not None:
+                journal.close()
+
+
+def open_session(
+    *,
+    credentials: Any = None,
+    access_token: str | None = None,
+    retry_policy: RetryPolicy | None = None,
+    clock: Callable[[], float] = time.monotonic,
+    **options: Any,
+) -> Session:
+    """Return a session of its own; what is not given comes from the loaded magics, if there are any.
+
+    Args:
+        credentials: As for `authorizer_of`.
+        access_token: As for `authorizer_of`.
+        retry_policy: How patient to be with a service that is slow or refuses.
+        clock: Monotonic seconds.
+        options: Settings by name.
+
+    Raises:
+        OptionError: a setting has a name that does not exist, or a value that it cannot take.
+    """
+    settings, access_token = settings_of(options, credentials, access_token)
+    login = authorizer_of(credentials, access_token)
+    return Session(lambda: settings, login, retry_policy=retry_policy, clock=clock)
+
+
+def authorizer_of(credentials: Any, access_token: str | None) -> Authorizer:
+    """Return what gives requests their token.
+
+    Args:
+        credentials: A google-auth credentials object or an `ApplicationDefault`; None for those that google-auth finds.
+        access_token: A ready token, which is used instead.
+    """
+    if access_token is not None:
+        return FixedToken(access_token)
+    if isinstance(credentials, ApplicationDefault):
+        return credentials
+    return ApplicationDefault(credentials=credentials)

@@ -1,0 +1,248 @@
+"""The registry of options: one row for each, read by everything that knows options.
+
+A row feeds the parser of the magics, the traits behind `%config ClaudeMagics`, Tab completion, the help page, the
+environment, the settings page, the keywords of the Python interface and the checks of a value. A new option is a new
+row; what it does is written where its value is used.
+"""
+
+from __future__ import annotations
+
+import textwrap
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+__all__ = ["EMPTY", "LINE_OPTIONS", "OPTIONS", "Option", "help_lines", "long_name", "register", "unregister"]
+
+
+class Option(NamedTuple):
+    """One option of a question.
+
+    Args:
+        name: The keyword of the Python interface, such as `max_tokens`.
+        kind: What its value is: "text", "number", "integer", "flag", "texts", "fields" (a mapping that adds up),
+            "objects" (a list that adds up), "any", or "display" (a flag that says how the answer is shown, not what
+            is asked).
+        default: What holds where nothing is given anywhere; None where the service or the model decides.
+        variables: Environment variables that give a value; the first that is set holds.
+        words: The only values that are taken; empty for all.
+        least: The smallest value that is taken, None for no limit.
+        wanted: What to give instead of a value that is refused.
+        places: Where the option is offered: "line" (of the magics), "setting" (a trait), "page" (the settings page).
+        short: The short name on a line, such as `-n`.
+        value: What the value is called on the help page; empty for an option that takes none.
+        help: One line for the help page.
+        setting: The help text of the trait, if it says more than `help`.
+        candidates: What Tab completes behind it: "models", "regions", "efforts", "thinking", "words", "attachments",
+            "types"; empty for nothing.
+        unset: What the settings page says where nothing is set.
+        secret_free: Whether a value that looks like a secret is refused, because it was pasted there by mistake.
+    """
+
+    name: str
+    kind: str = "text"
+    default: Any = None
+    variables: tuple[str, ...] = ()
+    words: tuple[str, ...] = ()
+    least: float | None = None
+    wanted: str = ""
+    places: frozenset[str] = frozenset({"line", "setting"})
+    short: str = ""
+    value: str = ""
+    help: str = ""
+    setting: str = ""
+    candidates: str = ""
+    unset: str = "not set"
+    secret_free: bool = False
+
+    @property
+    def long(self) -> str:
+        """The name on the line of a magic, such as `--max-tokens`."""
+        return long_name(self.name)
+
+    @property
+    def empty(self) -> Any:
+        """The value that says nothing: it leaves the choice to the next place that may give one."""
+        return {"flag": False, "display": False, "texts": (), "objects": (), "fields": _NOTHING}.get(
+            self.kind
+        )
+
+    @property
+    def repeatable(self) -> bool:
+        """Whether the option may be given several times, and its values add up."""
+        return self.kind in {"texts", "objects", "fields"}
+
+
+_NOTHING = MappingProxyType[str, Any]({})
+
+
+def long_name(name: str) -> str:
+    """Return how an option is written on a line.
+
+    >>> long_name("max_tokens"), long_name("as_")
+    ('--max-tokens', '--as')
+    """
+    return f"--{name.rstrip('_').replace('_', '-')}"
+
+
+_LINE = frozenset({"line"})
+_SETTING = frozenset({"setting"})
+_SHOWN = frozenset({"line", "setting", "page"})
+_SHOWN_SETTING = frozenset({"setting", "page"})
+_USD = "a number of USD, such as 0.50"
+_TOKENS = "a number of tokens above 0"
+_SAMPLING = "for models that take sampling parameters"
+_SAMPLING_SETTING = "For models that take sampling parameters."
+
+_ROWS = (
+    Option("model", default="sonnet", places=_SHOWN, short="-m", value="ID", candidates="models", secret_free=True,
+           help="a model id, or an alias: sonnet, opus, haiku, sonnet-4.5 ...",
+           setting="Model id or alias (sonnet, opus, haiku, sonnet-4.5 ...); empty means sonnet."),
+    # Variables are named as the official SDK (anthropic 2.12.0) and gcloud name them; VERTEX_CLAUDE_* are ours.
+    Option("region", default="global", variables=("CLOUD_ML_REGION",), places=_SHOWN, short="-r", value="LOC",
+           candidates="regions", secret_free=True, help="global (default), us, eu, or a region such as us-east5",
+           setting="global, us, eu or a region; empty means CLOUD_ML_REGION, then global."),
+    Option("project", variables=("ANTHROPIC_VERTEX_PROJECT_ID", "GOOGLE_CLOUD_PROJECT"), places=_SHOWN, short="-p",
+           value="ID", secret_free=True, unset="what the Google credentials say",
+           help="the Google Cloud project that pays",
+           setting="Google Cloud project; empty means the environment, then what the credentials say."),
+    Option("system", "any", places=_SHOWN, short="-s", value="TEXT", help="the system prompt"),
+    Option("max_tokens", "integer", least=1, wanted="a number of tokens above 0", places=_SHOWN, short="-n", value="N",
+           unset="16,000, or the model's limit if lower", help="the longest answer, in tokens",
+           setting="Longest answer in tokens; None means 16,000, or the model's limit if lower."),
+    Option("stop", "texts", places=_LINE, value="TEXT", help="end the answer before this text"),
+    Option("effort", places=_SHOWN, value="LEVEL", candidates="efforts", secret_free=True,
+           help="low, medium, high, xhigh or max, as the model takes them"),
+    Option("thinking", "any", places=_SHOWN, value="KIND", candidates="thinking",
+           help="adaptive, off, between_tools, or a budget in tokens"),
+    Option("show_thinking", "flag", help="ask for a summary of the thinking and show it folded"),
+    Option("temperature", "number", short="-t", value="X", help=_SAMPLING, setting=_SAMPLING_SETTING),
+    Option("top_p", "number", value="X", help=_SAMPLING, setting=_SAMPLING_SETTING),
+    Option("top_k", "integer", value="N", help=_SAMPLING, setting=_SAMPLING_SETTING),
+    Option("set", "fields", places=_LINE, value="KEY=JSON", help="any other body field, sent unchecked"),
+    Option("beta", "texts", value="NAME", help="a beta feature",
+           setting="Beta features, sent as anthropic-beta header."),
+    Option("header", "fields", places=_LINE, value="'Name: value'", help="an extra HTTP header"),
+    Option("label", "fields", value="KEY=VALUE", help="a billing label",
+           setting="Billing labels, key to value."),
+    Option("attach", "objects", places=_LINE, short="-a", value="X", candidates="attachments",
+           help="a variable, or the path of an image, PDF or text file"),
+    Option("cache", "flag", places=_LINE, help="mark system prompt, tools and attachments for the prompt cache"),
+    Option("literal", "flag", places=_LINE, help="send the prompt as it stands, {{ }} included"),
+    Option("as_", "any", places=_LINE, value="TYPE", candidates="types",
+           help="the answer as data: a type, list[Type], a JSON schema, or df"),
+    Option("format", default="markdown", words=("markdown", "text", "json", "code"), places=_SHOWN, short="-f",
+           value="FORMAT", candidates="words", secret_free=True,
+           help="markdown (default), text, json, or code (into one new cell, not run)",
+           setting="How answers are shown; code also goes into a new cell."),
+    Option("no_stream", "flag", help="show the answer only when it is complete",
+           setting="Show answers only when they are complete."),
+    Option("quiet", "display", places=_LINE, short="-q", help="show nothing but errors"),
+    Option("timeout", "number", default=600.0, least=1e-3, wanted="seconds above 0, such as --timeout 120",
+           places=_SHOWN, value="S",
+           help="seconds for the whole answer (600)", setting="Seconds for a whole answer."),
+    Option("replay", default="off", variables=("VERTEX_CLAUDE_REPLAY",), words=("off", "auto", "only", "refresh"),
+           places=_SHOWN, value="MODE", candidates="words", secret_free=True,
+           help="give a kept answer again: off (default), auto (ask for what is not kept), only (send nothing), "
+           "refresh (ask, and keep the new answer)",
+           setting="Whether answers that are kept are given again: off, auto (ask for what is not kept), only (send "
+           "nothing) or refresh (ask, and keep the new answer); empty means VERTEX_CLAUDE_REPLAY, then off."),
+    Option("max_cost", "number", least=0, wanted=_USD, value="USD",
+           help="refuse a question that may cost more than this (an estimate)",
+           setting="Refuse a question that may cost more than this (USD, estimate)."),
+    Option("dry_run", "display", places=_LINE, help="show the request, its tokens and its price range; ask no model"),
+    Option("force", "flag", places=_LINE, help="send although the model table says that it would be refused"),
+    Option("allow_secrets", "flag", places=_LINE, help="send although the prompt seems to hold a key or a token"),
+    Option("help", "display", places=_LINE, short="-h", help="show this page"),
+    Option("anthropic_version", default="vertex-2023-10-16", places=_SHOWN_SETTING, secret_free=True,
+           setting="API version in the body; empty means vertex-2023-10-16."),
+    Option("base_url", variables=("ANTHROPIC_VERTEX_BASE_URL",), places=_SHOWN_SETTING, secret_free=True,
+           unset="Google's host for the region",
+           setting="Base URL that ends in /v1; empty means ANTHROPIC_VERTEX_BASE_URL, then Google's."),
+    Option("trusted_hosts", "texts", places=_SETTING,
+           setting="Hosts of https gateways that may see your Google token, beside Google's own."),
+    Option("recording", variables=("VERTEX_CLAUDE_RECORDING",), places=_SHOWN_SETTING, secret_free=True, unset="none",
+           setting="File that keeps the questions and answers of this notebook, to ship beside it; empty means "
+           "VERTEX_CLAUDE_RECORDING, then none."),
+    Option("replay_pace", default="instant", words=("instant", "recorded"), places=_SETTING, secret_free=True,
+           setting="Whether replayed answers come at once, or at the pace at which they came (for demonstrations)."),
+    Option("replay_errors", "flag", places=_SETTING, setting="Keep and replay errors of the service too."),
+    Option("journal", variables=("VERTEX_CLAUDE_JOURNAL",), places=_SHOWN_SETTING, secret_free=True,
+           setting="File that keeps all questions and answers on this machine, or off; empty means "
+           "VERTEX_CLAUDE_JOURNAL, then one in your data folder."),
+    # Anthropic advises to keep at least 30 rolling days of activity ("Claude on Google Cloud", Claude docs, 2026).
+    Option("journal_days", "integer", default=30, least=1, wanted="a number of days above 0", places=_SETTING,
+           setting="How many days the journal keeps."),
+    Option("journal_megabytes", "integer", default=500, least=1, wanted="a number of megabytes above 0",
+           places=_SETTING, setting="How many megabytes the journal takes at most."),
+    Option("max_session_cost", "number", least=0, wanted=_USD, places=_SETTING,
+           setting="Refuse a question with which this session may cost more (USD, estimate)."),
+    Option("max_daily_cost", "number", least=0, wanted=_USD, places=_SETTING,
+           setting="Refuse a question with which today's questions may cost more (USD, estimate)."),
+    Option("show_spend", "flag", places=_SETTING,
+           setting="Tell below each answer what session and day have cost so far."),
+    Option("value_tokens", "integer", default=4_000, least=1, wanted=_TOKENS, places=_SETTING,
+           setting="How many tokens of text one value in a prompt may take; the rest is left out, and said so."),
+    Option("prompt_tokens", "integer", least=1, wanted=_TOKENS, places=_SETTING,
+           setting="How many tokens of text a whole prompt may take; None for no limit."),
+    Option("models_file", places=_SETTING, secret_free=True,
+           setting="JSON file that adds or corrects rows of the model table."),
+)  # fmt: skip
+
+# By the keyword of the Python interface, by the names on a line, and the value of each option that says nothing.
+OPTIONS: dict[str, Option] = {}
+LINE_OPTIONS: dict[str, Option] = {}
+EMPTY: dict[str, Any] = {}
+
+
+def register(*rows: Option) -> None:
+    """Add options; one of the same name is replaced.
+
+    >>> register(Option("tone", value="WORD", help="how the answer sounds"))
+    >>> LINE_OPTIONS["--tone"].help
+    'how the answer sounds'
+    >>> unregister("tone")
+    """
+    for row in rows:
+        OPTIONS[row.name] = row
+        if row.kind != "display":
+            EMPTY[row.name] = row.empty
+        if "line" in row.places:
+            LINE_OPTIONS.update({name: row for name in (row.long, row.short) if name})
+
+
+def unregister(name: str) -> None:
+    """Take an option away again.
+
+    Raises:
+        KeyError: there is none of this name.
+    """
+    row = OPTIONS.pop(name)
+    EMPTY.pop(name, None)
+    for each in (row.long, row.short):
+        LINE_OPTIONS.pop(each, None)
+
+
+def help_lines(rows: Iterable[Option] | None = None) -> str:
+    """Return the part of a help page that lists options, one or more lines for each.
+
+    Args:
+        rows: The options; those of the line of `%%claude` if not given.
+
+    >>> print(help_lines([Option("stop", "texts", value="TEXT", help="end the answer before this text")]))
+    --stop TEXT              end the answer before this text (repeatable)
+    """
+    listed = dict.fromkeys(LINE_OPTIONS.values()) if rows is None else rows
+    lines = list[str]()
+    for row in listed:
+        names = ", ".join(name for name in (row.short, row.long) if name)
+        repeatable = " (repeatable)" if row.repeatable else ""
+        text = textwrap.wrap(f"{row.help}{repeatable}", 75)
+        head = f"{names} {row.value}".rstrip()
+        lines += [f"{head:<24} {text[0]}", *(f"{'':<24} {line}" for line in text[1:])]
+    return "\n".join(lines)
+
+
+register(*_ROWS)

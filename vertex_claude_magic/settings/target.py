@@ -1,0 +1,145 @@
+"""A question's settings, resolved once: `resolve` decides which place gives each value, and nobody asks again.
+
+Order: the question's own option; the session's setting (`%config`, the panel, or the arguments of `Claude`); the
+environment; the defaults of a policy; what Google credentials say (the project, asked for last); our default. What
+a policy locks holds over all of them.
+"""
+
+from __future__ import annotations
+
+import os
+from functools import cached_property
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any
+
+from vertex_claude_magic.models.catalog import Catalog
+from vertex_claude_magic.settings.environment import environment_notices, with_version
+from vertex_claude_magic.settings.options import AskOptions, merge
+from vertex_claude_magic.settings.pasted import refuse_pasted
+from vertex_claude_magic.settings.policy import OPEN
+from vertex_claude_magic.settings.registry import EMPTY, OPTIONS
+from vertex_claude_magic.text import trimmed
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from vertex_claude_magic.models.model import Model
+    from vertex_claude_magic.settings.policy import Policy
+
+__all__ = ["Target", "resolve"]
+
+_NOTHING = MappingProxyType[str, Any]({})
+
+
+class Target(AskOptions):
+    """Where a question goes and how it is asked: every option with the value that holds.
+
+    `model` is what was asked for, an id or an alias; `model_id` is what it means on Vertex AI. `project` is None while
+    only the Google credentials can tell it. `origins` names for each option the place that gave its value: "option",
+    "setting", an environment variable, "policy" or "default".
+    """
+
+    if TYPE_CHECKING:
+        model: str
+        region: str
+        anthropic_version: str
+        timeout: float
+        format: str
+        value_tokens: int
+        replay: str
+        replay_pace: str
+        journal_days: int
+        journal_megabytes: int
+        origins: Mapping[str, str]
+        overruled: tuple[str, ...]
+
+    def __init__(
+        self, *, origins: Mapping[str, str] = _NOTHING, overruled: tuple[str, ...] = (), **values: Any
+    ) -> None:
+        super().__init__(**values)
+        vars(self).update(origins=origins, overruled=overruled)
+
+    def replace(self, **changes: Any) -> Target:
+        """Return the same target with some values changed; their origins stay."""
+        return Target(origins=self.origins, overruled=self.overruled, **{**self._options(), **changes})
+
+    @cached_property
+    def catalog(self) -> Catalog:
+        """The model table, with the user's own file on top if `models_file` names one."""
+        return Catalog.load(self.models_file)
+
+    @cached_property
+    def model_id(self) -> str:
+        """The id on Vertex AI that the asked model means.
+
+        Raises:
+            OptionError: an alias means no model that the location serves.
+        """
+        return self.catalog.resolve(self.model, self.region)
+
+    @cached_property
+    def row(self) -> Model | None:
+        """The row of the model in the table, None if the table does not know it."""
+        return self.catalog.find(self.model_id)
+
+    @property
+    def notices(self) -> tuple[str, ...]:
+        """What to say of the environment, the base URL and what a policy overruled, a line each."""
+        base_url = self.origins.get("base_url as given")
+        return (
+            *environment_notices(base_url, region_is_default=self.origins["region"] == "default"),
+            *self.overruled,
+        )
+
+
+def resolve(
+    session: AskOptions,
+    given: Mapping[str, Any] = _NOTHING,
+    *,
+    environment: Mapping[str, str] | None = None,
+    policy: Policy = OPEN,
+) -> Target:
+    """Decide for every option which place gives its value; credentials are not asked.
+
+    Args:
+        session: The settings.
+        given: The options of one question, by name.
+        environment: The variables; those of this process if not given.
+        policy: What is locked, and defaults in place of ours.
+
+    Raises:
+        OptionError: a value cannot be taken, seems to be a pasted secret, or is locked.
+
+    >>> target = resolve(AskOptions(model="opus"), {"model": "haiku"}, environment={"CLOUD_ML_REGION": "eu"})
+    >>> target.model, target.region, target.timeout, target.origins["region"]
+    ('haiku', 'eu', 600.0, 'CLOUD_ML_REGION')
+    """
+    merged = merge(session, given) if given else session
+    known = os.environ if environment is None else environment
+    values: dict[str, Any] = {}
+    origins: dict[str, str] = {}
+    overruled: list[str] = []
+    for name, row in OPTIONS.items():
+        if name not in EMPTY:
+            continue
+        value, origin = getattr(merged, name), "option" if given.get(name) is not None else "setting"
+        if value is None or value == "" or value == EMPTY[name]:
+            value, origin = (
+                policy.defaults.get(name, row.default),
+                "policy" if name in policy.defaults else "default",
+            )
+            for variable in row.variables:
+                if (text := known.get(variable)) and (text := trimmed(text)):
+                    refuse_pasted(name, text, variable)
+                    value, origin = text, variable
+                    break
+            if value is None:
+                value = EMPTY[name]
+        if name in policy.locks:
+            value, notice = policy.locked(name, value, origin)
+            overruled += [notice] if notice else []
+        values[name], origins[name] = value, origin
+    if isinstance(values["base_url"], str):
+        origins["base_url as given"] = values["base_url"]
+        values["base_url"] = with_version(values["base_url"])
+    return Target(origins=origins, overruled=tuple(overruled), **values)
