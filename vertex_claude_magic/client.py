@@ -121,10 +121,11 @@ class Claude:
             options: As for `ask`. Where the answer is not the data of `as_`, an event of the type "round" comes, and
                 then the events of the repair.
         """
-        exchange = self._exchange(prompt, names, options, notify)
-        for notice in exchange.lifecycle():
-            _log.warning("%s", notice.text)
-        exchange.start()
+        with _spelled_for_python():
+            exchange = self._exchange(prompt, names, options, notify)
+            for notice in exchange.lifecycle():
+                _log.warning("%s", notice.text)
+            exchange.start()
         return exchange
 
     def count(

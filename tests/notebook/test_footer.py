@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from vertex_claude_magic.models.prices import usd_estimate
 from vertex_claude_magic.notebook.display.footer import (
-    dollars,
     ending,
     folded,
     footer,
@@ -70,7 +70,7 @@ STOPS = [
 @pytest.mark.parametrize(("cost", "shown"), COSTS)
 def test_a_cost_is_rounded_to_what_matters(cost, shown):
     """Below a dollar two significant digits, above it cents; unknown is said and never shown as zero."""
-    assert dollars(cost) == shown
+    assert usd_estimate(cost) == shown
 
 
 @pytest.mark.parametrize(("fields", "shown"), STOPS)

@@ -9,7 +9,8 @@ from markdown_it import MarkdownIt
 from nbconvert.filters import markdown2html
 
 from vertex_claude_magic.markdown.sanitize import safe_markdown
-from vertex_claude_magic.notebook.display.live import METADATA_KEY, LiveAnswer, Pace
+from vertex_claude_magic.notebook.display.live import METADATA_KEY, LiveAnswer
+from vertex_claude_magic.notebook.display.output import Pace
 from vertex_claude_magic.vertex.reply import Reply, Usage
 
 LABEL = "claude-sonnet-4-5 · global"

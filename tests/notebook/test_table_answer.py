@@ -13,7 +13,7 @@ import pytest
 from markdown_it import MarkdownIt
 
 from vertex_claude_magic.markdown.sanitize import safe_markdown
-from vertex_claude_magic.notebook.display.table_answer import Table, TableAnswer, table_of
+from vertex_claude_magic.notebook.display.table_answer import GrowingTable, TableAnswer, table_of
 from vertex_claude_magic.vertex.reply import Reply
 
 
@@ -105,7 +105,7 @@ def test_no_more_rows_than_anybody_reads_are_shown():
 
 def test_no_more_columns_than_a_page_holds_are_shown():
     """The first row decides which."""
-    first = Table().add({f"c{number}": number for number in range(500)}).splitlines()[0]
+    first = GrowingTable().add({f"c{number}": number for number in range(500)}).splitlines()[0]
     assert first.count("|") == 21
 
 

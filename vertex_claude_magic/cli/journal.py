@@ -15,9 +15,8 @@ from vertex_claude_magic.records.journal import review, upkeep
 from vertex_claude_magic.records.journal.location import file_bytes
 from vertex_claude_magic.records.session_records import journal_of
 from vertex_claude_magic.records.usage import size
-from vertex_claude_magic.settings.options import AskOptions
+from vertex_claude_magic.session.session import open_session
 from vertex_claude_magic.settings.registry import OPTIONS
-from vertex_claude_magic.settings.target import resolve
 from vertex_claude_magic.text import quote
 
 if TYPE_CHECKING:
@@ -42,7 +41,7 @@ def main(argv: Sequence[str]) -> int:
         ClaudeError: the journal or the recording is not there, is none, or cannot be used.
     """
     options = _parser().parse_args(argv)
-    journal = journal_of(resolve(AskOptions(journal=options.journal)))
+    journal = journal_of(open_session(journal=options.journal).target())
     if journal is None:
         raise JournalError(
             "The journal is off (VERTEX_CLAUDE_JOURNAL).", cure="Name its file with --journal PATH."

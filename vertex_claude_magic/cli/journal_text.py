@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from vertex_claude_magic.markdown.characters import safe_plain
 from vertex_claude_magic.models.prices import usd
+from vertex_claude_magic.notebook.pages.table import Column, Row, Table
 from vertex_claude_magic.records.journal.review import DAMAGED
 from vertex_claude_magic.records.usage import size
 from vertex_claude_magic.text import quote
@@ -44,16 +45,14 @@ def listing(entries: Sequence[Entry]) -> str:
     """
     if not entries:
         return "The journal holds no calls yet."
-    rows = [_HEADS]
+    rows = []
     for entry in entries:
         notebook, model = _short(entry.notebook, _NAME) or "-", _short(entry.model, 32)
         state, prompt = _short(entry.state, 12), _short(_prompt(entry.request), _PROMPT)
         when = _time(entry.at, "%Y-%m-%d %H:%M")
-        rows.append((str(entry.id), when, notebook, model, _tokens(entry), _usd(entry), state, prompt))
-    widths = [max(len(row[column]) for row in rows) for column in range(len(_HEADS))]
-    return "\n".join(
-        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows
-    )
+        cells = (str(entry.id), when, notebook, model, _tokens(entry), _usd(entry), state, prompt)
+        rows.append(Row(cells))
+    return Table(columns=list(map(Column, _HEADS)), rows=rows).plain()
 
 
 def _time(at: float, form: str) -> str:

@@ -37,9 +37,9 @@ class Catalog:
     returns what was last seen live; it is asked only where that would change what is said.
 
     >>> catalog = Catalog.load()
-    >>> catalog.resolve("sonnet", "global")
+    >>> catalog.model_id("sonnet", "global")
     'claude-sonnet-5-5'
-    >>> catalog.resolve("sonnet", "us-east5")
+    >>> catalog.model_id("sonnet", "us-east5")
     'claude-sonnet-4-6'
     """
 
@@ -83,7 +83,7 @@ class Catalog:
         key = _key(name)
         return self._spellings.get(key) or self._spellings.get(key.removesuffix("@default"))
 
-    def resolve(self, name: str, location: str) -> str:
+    def model_id(self, name: str, location: str) -> str:
         """Return the model id to send for what a user typed.
 
         A family (`sonnet`) means its newest active model that the location serves, or the newest of all

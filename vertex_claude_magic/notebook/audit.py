@@ -10,8 +10,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from vertex_claude_magic.markdown.characters import safe_plain
-from vertex_claude_magic.notebook.display.footer import dollars
-from vertex_claude_magic.notebook.provenance import answer_edited, find_provenance, prompt_edited
+from vertex_claude_magic.models.prices import usd_estimate
+from vertex_claude_magic.notebook.pages.table import Column, Row, Table
+from vertex_claude_magic.notebook.provenance import Json, answer_edited, find_provenance, prompt_edited
 from vertex_claude_magic.text import quote
 
 if TYPE_CHECKING:
@@ -97,18 +98,25 @@ def entries(notebook: Mapping[str, Any], seen: set[Any] | None = None) -> list[E
     return [
         _entry(number, cell, output, found, seen)
         for number, cell in enumerate(_items(notebook.get("cells")), 1)
+        if isinstance(cell, dict)
         for output, found in _answers(cell)
     ]
 
 
-def _answers(cell: Any) -> Iterator[tuple[Any, Mapping[str, Any]]]:
+def _answers(cell: Json) -> Iterator[tuple[Mapping[str, Json], Mapping[str, Json]]]:
     for output in _items(cell.get("outputs")) if isinstance(cell, dict) else ():
         found = find_provenance(output)
-        if found is not None:
+        if found is not None and isinstance(output, dict):
             yield output, found
 
 
-def _entry(number: int, cell: Any, output: Any, found: Mapping[str, Any], seen: set[Any]) -> Entry:
+def _entry(
+    number: int,
+    cell: Mapping[str, Json],
+    output: Mapping[str, Json],
+    found: Mapping[str, Json],
+    seen: set[Any],
+) -> Entry:
     taken, given = _tokens(found)
     return Entry(
         cell=number,
@@ -179,10 +187,10 @@ def total(found: Iterable[Entry]) -> Total:
 
 def table(found: Sequence[Entry]) -> str:
     """Return the answers as aligned text, with their total."""
-    rows = [_HEADS, *(_row(each) for each in found)] if found else []
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    lines = ["  ".join(map(str.ljust, row, widths)).rstrip() for row in rows]
-    return "\n".join([*lines, *_legend(found), total_line(total(found))])
+    rows = [Row(_row(each)) for each in found]
+    columns = [Column(head) for head in _HEADS]
+    table = [Table(columns=columns, rows=rows, notes=_legend(found)).plain()] if found else []
+    return "\n".join([*table, total_line(total(found))])
 
 
 def total_line(sums: Total) -> str:
@@ -195,7 +203,7 @@ def total_line(sums: Total) -> str:
     edited = f" Edited since: {sums.edited}." if sums.edited else ""
     answers = f"{sums.answers} answer{'' if sums.answers == 1 else 's'}"
     tokens = f"{sums.input_tokens:,} tokens in / {sums.output_tokens:,} out"
-    return f"Total: {answers}, {tokens}, {dollars(sums.cost_usd)} (estimate){unknown}.{edited}"
+    return f"Total: {answers}, {tokens}, {usd_estimate(sums.cost_usd)} (estimate){unknown}.{edited}"
 
 
 def _legend(found: Iterable[Entry]) -> list[str]:
@@ -206,7 +214,7 @@ def _legend(found: Iterable[Entry]) -> list[str]:
 
 def _row(entry: Entry) -> tuple[str, ...]:
     run = "" if entry.execution_count is None else f" [{entry.execution_count}]"
-    cost = "unknown" if entry.cost_usd is None else dollars(entry.cost_usd)
+    cost = "unknown" if entry.cost_usd is None else usd_estimate(entry.cost_usd)
     return (
         f"{entry.cell}{run}",
         entry.model or "unknown",
@@ -262,18 +270,18 @@ def stripped(notebook: Mapping[str, Any]) -> tuple[dict[str, Any], int]:
     return {**notebook, "cells": cells}, removed
 
 
-def _without_answers(cell: Any) -> Any:
-    if not any(_answers(cell)):
+def _without_answers(cell: Json) -> Json:
+    if not isinstance(cell, dict) or not any(_answers(cell)):
         return cell
     kept = [output for output in cell["outputs"] if find_provenance(output) is None]
     return {**cell, "outputs": kept} if kept else {**cell, "outputs": kept, "execution_count": None}
 
 
-def _items(value: Any) -> list[Any]:
+def _items(value: Json) -> list[Json]:
     return value if isinstance(value, list) else []
 
 
-def _text(value: Any) -> str:
+def _text(value: Json) -> str:
     if not isinstance(value, str):
         return ""
     # Code points that Unicode has not assigned yet are of no known width.
@@ -281,13 +289,15 @@ def _text(value: Any) -> str:
     return quote(known, _SHOWN)
 
 
-def _count(value: Any) -> int | None:
+def _count(value: Json) -> int | None:
     return value if type(value) is int and 0 <= value < _MOST_TOKENS else None
 
 
-def _amount(value: Any) -> float | None:
-    return float(value) if type(value) in {int, float} and 0 <= value < _MOST_USD else None
+def _amount(value: Json) -> float | None:
+    if not isinstance(value, (int, float)) or isinstance(value, bool):
+        return None
+    return float(value) if 0 <= value < _MOST_USD else None
 
 
-def _flag(value: Any) -> bool | None:
+def _flag(value: Json) -> bool | None:
     return value if isinstance(value, bool) else None

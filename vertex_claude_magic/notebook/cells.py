@@ -10,14 +10,15 @@ import itertools
 import re
 import threading
 from contextvars import ContextVar
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    from vertex_claude_magic.notebook.host import Shell
     from vertex_claude_magic.settings.origin import Origin
 
-__all__ = ["MARK", "CellWatch", "CellsMet", "cell_message", "cell_metadata"]
+__all__ = ["MARK", "CellInfo", "CellResult", "CellWatch", "CellsMet", "cell_message", "cell_metadata"]
 
 # The comment that inserted code carries: digits of the cell that asked, and of the code as it was.
 MARK = re.compile(r"^# Code from Claude \(id ([0-9a-f]{8})-([0-9a-f]{8})\)[ \t]*\n?", re.MULTILINE)
@@ -27,7 +28,7 @@ _RUNS = itertools.count(1)
 _LAST_LINE = re.compile(r"^[ \t]*%{1,2}claude(?!\S).*\Z", re.MULTILINE)
 
 
-def cell_metadata(shell: Any) -> Mapping[str, Any]:
+def cell_metadata(shell: Shell | None) -> Mapping[str, Any]:
     """Return what the front end sent with the cell that runs.
 
     JupyterLab and Notebook 7 send the `cellId`, and as `deletedCells` the ids of those that were deleted since
@@ -38,11 +39,23 @@ def cell_metadata(shell: Any) -> Mapping[str, Any]:
     return (parent or {}).get("metadata") or {}
 
 
-def cell_message(shell: Any) -> str:
+def cell_message(shell: Shell | None) -> str:
     """Return the id of the message that asks for the cell that runs; empty where there are no messages."""
     get_parent = getattr(shell, "get_parent", None)
     parent = get_parent() if get_parent is not None else None
     return str(((parent or {}).get("header") or {}).get("msg_id") or "")
+
+
+class CellInfo(Protocol):
+    """What IPython says of a run of a cell."""
+
+    raw_cell: str | None
+
+
+class CellResult(Protocol):
+    """What IPython says of a cell that has run."""
+
+    info: CellInfo | None
 
 
 class CellsMet:
@@ -76,7 +89,7 @@ class _Running(NamedTuple):
     source: str
     run: int
     process: str
-    info: Any = None
+    info: CellInfo | None = None
 
 
 # In the context and not in the thread, so that `asyncio.to_thread` and tasks ask for the cell that started them.
@@ -123,7 +136,7 @@ class CellWatch(threading.local):
         self._under_way: list[_Running] = []
         self._answered = ""
 
-    def load(self, info: Any) -> None:
+    def load(self, info: CellInfo | None) -> None:
         """Take the cell that loads the extension, which began before anybody watched.
 
         Args:
@@ -133,7 +146,7 @@ class CellWatch(threading.local):
         if info is not None:
             self._under_way = [_Running(info.raw_cell or "", 0, "", info)]
 
-    def begin(self, info: Any) -> None:
+    def begin(self, info: CellInfo) -> None:
         """Take the source from IPython's event `pre_run_cell`."""
         from vertex_claude_magic.process import process_id
         from vertex_claude_magic.settings.origin import set_origin
@@ -151,7 +164,7 @@ class CellWatch(threading.local):
         _running.set(cell)
         self._before()
 
-    def end(self, result: Any) -> None:
+    def end(self, result: CellResult) -> None:
         """Forget the cell of IPython's event `post_run_cell`; what it has started goes on with a context of its own."""
         info = getattr(result, "info", None)
         known = [each.info is info for each in self._under_way]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from vertex_claude_magic.errors import JournalError
 from vertex_claude_magic.records.journal import upkeep
@@ -18,22 +18,23 @@ from vertex_claude_magic.vertex.endpoint import is_loopback
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from vertex_claude_magic.notebook.host import Host
     from vertex_claude_magic.settings.target import Target
 
 __all__ = ["control_room"]
 
 
-def control_room(magics: Any) -> ControlRoom:
+def control_room(host: Host) -> ControlRoom:
     """Return the control room of the session whose settings the magics hold."""
     return ControlRoom(
-        notes=JournalNotes(lambda: journal_of(magics.session().target())),
-        journal=lambda: _facts(magics),
-        spend=lambda: _spend(magics),
+        notes=JournalNotes(lambda: journal_of(host.session().target())),
+        journal=lambda: _facts(host),
+        spend=lambda: _spend(host),
     )
 
 
-def _facts(magics: Any) -> JournalFacts | None:
-    target = magics.session().target()
+def _facts(host: Host) -> JournalFacts | None:
+    target = host.session().target()
     journal = journal_of(target)
     if journal is None:
         return None
@@ -44,10 +45,10 @@ def _facts(magics: Any) -> JournalFacts | None:
     return JournalFacts(days=target.journal_days, rows=rows, path=without_home(str(journal.path)))
 
 
-def _spend(magics: Any) -> Sequence[SpendRow]:
-    target = magics.session().target()
+def _spend(host: Host) -> Sequence[SpendRow]:
+    target = host.session().target()
     local = is_loopback(target.base_url or "")
-    session = sum(tally.spent(local=local) for tally in magics.tallies())
+    session = sum(tally.spent(local=local) for tally in host.tallies())
     return (
         SpendRow(name="this session", spent=session, limit=target.max_session_cost),
         SpendRow(name="today, all notebooks", spent=_today(target, local=local), limit=target.max_daily_cost),

@@ -13,6 +13,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
+    from types import FrameType
+
+    from IPython.core.interactiveshell import InteractiveShell
 
 __all__ = ["help_as_questions", "restore_help"]
 
@@ -28,7 +31,7 @@ class _Line(NamedTuple):
     asks: str
 
 
-def help_as_questions(shell: Any, translated: str, meant: str) -> None:
+def help_as_questions(shell: InteractiveShell, translated: str, meant: str) -> None:
     """Let the help calls of the running cell ask what their lines ask, until `restore_help`.
 
     Args:
@@ -51,7 +54,7 @@ def help_as_questions(shell: Any, translated: str, meant: str) -> None:
         known[name] = _question_or_help(shell, original, frame.f_code.co_filename, lines)
 
 
-def restore_help(shell: Any) -> None:
+def restore_help(shell: InteractiveShell) -> None:
     """Give the magics for help back; harmless if they are as they were."""
     known = shell.magics_manager.magics["line"]
     for name in _HELP:
@@ -60,7 +63,7 @@ def restore_help(shell: Any) -> None:
 
 
 def _question_or_help(
-    shell: Any, original: Callable[..., Any], file: str, lines: Mapping[int, _Line]
+    shell: InteractiveShell, original: Callable[..., Any], file: str, lines: Mapping[int, _Line]
 ) -> Callable[..., Any]:
     @functools.wraps(original)
     def help_or_ask(argument: str = "", *args: Any, **kwargs: Any) -> Any:
@@ -88,9 +91,9 @@ def _question_or_help(
     return help_or_ask
 
 
-def _user_frame(shell: Any, wanted: Callable[[Any], bool]) -> Any:
+def _user_frame(shell: InteractiveShell, wanted: Callable[[FrameType], bool]) -> FrameType | None:
     """Return the innermost frame of the user's code that is wanted, None if there is none."""
-    frame: Any = sys._getframe(1)  # noqa: SLF001 - IPython finds the scope of a magic in the same way
+    frame: FrameType | None = sys._getframe(1)  # noqa: SLF001 - IPython finds the scope of a magic in the same way
     while frame is not None and not (frame.f_globals is shell.user_global_ns and wanted(frame)):
         frame = frame.f_back
     return frame

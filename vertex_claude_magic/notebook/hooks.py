@@ -20,6 +20,16 @@ from vertex_claude_magic.notebook.cells import CellWatch
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from tokenize import TokenInfo
+    from types import SimpleNamespace
+
+    from IPython.core.completer import CompletionContext
+    from IPython.core.formatters import BaseFormatter
+    from IPython.core.interactiveshell import InteractiveShell
+    from IPython.lib.pretty import RepresentationPrinter
+
+    from vertex_claude_magic.notebook.host import Host, Report
+    from vertex_claude_magic.vertex.reply import Reply
 
 __all__ = ["PromptQuestion", "add_hooks", "keep_empty_body", "remove_hooks"]
 
@@ -53,7 +63,7 @@ class PromptQuestion(TokenTransformBase):  # type: ignore[misc]
         self.magic_line, self.magic_col = magic[0] - 1, magic[1]
 
     @classmethod
-    def find(cls, tokens_by_line: Any) -> PromptQuestion | None:
+    def find(cls, tokens_by_line: list[list[TokenInfo]]) -> PromptQuestion | None:
         """Find the first line that asks with `%claude` and ends in a question mark."""
         for line in tokens_by_line:
             tokens = [token for token in line if token.string.strip()]
@@ -88,7 +98,7 @@ def keep_empty_body(lines: list[str]) -> list[str]:
     return [f"{first}\n", "\n"] if asks and not "".join(lines[1:]).strip() else lines
 
 
-def add_hooks(shell: Any, magics: Any) -> None:
+def add_hooks(shell: InteractiveShell, magics: Host) -> None:
     """Add the hooks; `remove_hooks` takes them back."""
     # The cell that loads the extension; None if a configuration loads it.
     under_way = getattr(getattr(shell.displayhook, "exec_result", None), "info", None)
@@ -106,12 +116,12 @@ def add_hooks(shell: Any, magics: Any) -> None:
     shell.events.register("pre_run_cell", magics.cells.begin)
     shell.events.register("post_run_cell", magics.cells.end)
 
-    def show_once(value: Any) -> None:
+    def show_once(value: Reply | Report) -> None:
         # NotImplementedError makes IPython go on to the other representations.
         if not magics.was_shown(value):
             raise NotImplementedError
 
-    def markdown(reply: Any) -> tuple[str, dict[str, Any]]:
+    def markdown(reply: Reply) -> tuple[str, dict[str, Any]]:
         text = _markdown(reply)
         # As the shell shows it, whatever is set for plain text.
         plain = shell.display_formatter.formatters["text/plain"](reply)
@@ -124,7 +134,7 @@ def add_hooks(shell: Any, magics: Any) -> None:
     plain.for_type_by_name(*_REPLY, _pretty)
 
 
-def remove_hooks(shell: Any) -> None:
+def remove_hooks(shell: InteractiveShell) -> None:
     """Remove the hooks; harmless if they are not there."""
     guards = sys.modules.get("vertex_claude_magic.notebook.plain_errors")
     if guards is not None:
@@ -149,31 +159,31 @@ def remove_hooks(shell: Any) -> None:
             formatter.type_printers.pop(getattr(sys.modules.get(module), name, None), None)
 
 
-def _is_watch(callback: Any) -> bool:
+def _is_watch(callback: Callable[..., None]) -> bool:
     # By name, because importlib.reload makes a new class.
     return type(getattr(callback, "__self__", None)).__name__ == CellWatch.__name__
 
 
-def _formatters(shell: Any) -> tuple[Any, Any, Any]:
+def _formatters(shell: InteractiveShell) -> tuple[BaseFormatter, BaseFormatter, BaseFormatter]:
     formatter = shell.display_formatter
     kinds = formatter.formatters
     return formatter.ipython_display_formatter, kinds["text/markdown"], kinds["text/plain"]
 
 
-def _markdown(reply: Any) -> str:
+def _markdown(reply: Reply) -> str:
     from vertex_claude_magic.markdown.sanitize import safe_markdown
     from vertex_claude_magic.notebook.display.footer import ending
 
     return f"{safe_markdown(reply.text)}\n\n{ending(reply)}"
 
 
-def _provenance(reply: Any, markdown: str, plain: str) -> dict[str, Any]:
+def _provenance(reply: Reply, markdown: str, plain: str) -> dict[str, Any]:
     from vertex_claude_magic.notebook.provenance import provenance, stamped
 
     return stamped(provenance(reply), {"text/markdown": markdown, "text/plain": plain})
 
 
-def _pretty(reply: Any, printer: Any, cycle: bool) -> None:  # noqa: ARG001 - IPython's signature
+def _pretty(reply: Reply, printer: RepresentationPrinter, cycle: bool) -> None:  # noqa: ARG001 - IPython's signature
     from vertex_claude_magic.markdown.sanitize import safe_plain
     from vertex_claude_magic.notebook.display.footer import plain_ending
 
@@ -182,7 +192,7 @@ def _pretty(reply: Any, printer: Any, cycle: bool) -> None:  # noqa: ARG001 - IP
     printer.text(f"{safe_plain(reply.text)}\n\n{plain_ending(reply)}" if alone else repr(reply))
 
 
-def _add_completion(shell: Any) -> None:
+def _add_completion(shell: InteractiveShell) -> None:
     """Add a matcher where IPython has matchers (from 8.6 on), else the older hook."""
     matchers = _matchers(shell)
     if matchers is not None:
@@ -193,7 +203,7 @@ def _add_completion(shell: Any) -> None:
     shell.set_hook("complete_command", _complete, re_key=_TEMPLATE)
 
 
-def _remove_completion(shell: Any) -> None:
+def _remove_completion(shell: InteractiveShell) -> None:
     matchers = _matchers(shell)
     if matchers is not None:
         matchers[:] = [each for each in matchers if getattr(each, "matcher_identifier", "") != _MATCHER]
@@ -204,18 +214,18 @@ def _remove_completion(shell: Any) -> None:
         completers.regexs.pop(re.compile(_TEMPLATE), None)
 
 
-def _matchers(shell: Any) -> list[Any] | None:
+def _matchers(shell: InteractiveShell) -> list[Callable[..., dict[str, Any]]] | None:
     """Return IPython's list of matchers; None up to 8.5, whose list of that name takes functions of a text."""
     from IPython.core import completer
 
     return shell.Completer.custom_matchers if hasattr(completer, "SimpleCompletion") else None
 
 
-def _matcher(shell: Any) -> Callable[[Any], dict[str, Any]]:
+def _matcher(shell: InteractiveShell) -> Callable[[CompletionContext], dict[str, Any]]:
     """Return what IPython asks on Tab; it imports what it needs at the first Tab, not at `%load_ext`."""
 
     # A function, because IPython reads __qualname__ of a matcher (seen in 9.18).
-    def matcher(context: Any) -> dict[str, Any]:
+    def matcher(context: CompletionContext) -> dict[str, Any]:
         from vertex_claude_magic.notebook.completion import match
 
         return match(shell, context)
@@ -229,7 +239,7 @@ def _matcher(shell: Any) -> Callable[[Any], dict[str, Any]]:
     return matcher
 
 
-def _complete(shell: Any, event: Any) -> list[str]:
+def _complete(shell: InteractiveShell, event: SimpleNamespace) -> list[str]:
     from vertex_claude_magic.notebook.completion import complete
 
     return complete(shell, event)

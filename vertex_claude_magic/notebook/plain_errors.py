@@ -7,61 +7,85 @@ handler IPython asks first. So our errors are custom exceptions too, in front of
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from vertex_claude_magic.errors import ClaudeError, ClaudeInterrupt
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from types import TracebackType
+
+    from IPython.core.interactiveshell import InteractiveShell
 
 __all__ = ["guard_errors", "release_errors"]
 
 _OURS = (ClaudeError, ClaudeInterrupt)
+ExcInfo: TypeAlias = "tuple[type[BaseException], BaseException, TracebackType | None]"
 
 
 class _PlainErrors:
     """Stands where a shell's `showtraceback` was; shows our errors, and hands every other error on."""
 
-    def __init__(self, shell: Any, other: Any) -> None:
+    def __init__(self, shell: InteractiveShell, other: Callable[..., None]) -> None:
         self._shell = shell
         self.other = other
 
-    def __call__(self, exc_tuple: Any = None, *args: Any, **kwargs: Any) -> Any:
+    def __call__(self, exc_tuple: ExcInfo | None = None, *args: Any, **kwargs: Any) -> None:
         try:
             kind, error, _ = self._shell._get_exc_info(exc_tuple)  # noqa: SLF001 - IPython has no public name for it
         except ValueError:
             # There is no exception, and IPython says so in its own words.
-            return self.other(exc_tuple, *args, **kwargs)
-        if not isinstance(error, _OURS):
-            return self.other(exc_tuple, *args, **kwargs)
-        return _show(self._shell, kind, error)
+            self.other(exc_tuple, *args, **kwargs)
+            return
+        if isinstance(error, _OURS):
+            _show(self._shell, kind, error)
+        else:
+            self.other(exc_tuple, *args, **kwargs)
 
 
 class _PlainHandler:
     """Stands where a shell's custom handler was, with our errors among its exceptions."""
 
-    def __init__(self, shell: Any, other: Any, exceptions: tuple[type[BaseException], ...]) -> None:
+    def __init__(
+        self,
+        shell: InteractiveShell,
+        other: Callable[..., list[str] | None],
+        exceptions: tuple[type[BaseException], ...],
+    ) -> None:
         self._shell = shell
         self.other = other
         self.exceptions = exceptions
 
-    def __call__(self, kind: Any, error: Any, trace: Any, *args: Any, **kwargs: Any) -> Any:
+    def __call__(
+        self,
+        kind: type[BaseException],
+        error: BaseException,
+        trace: TracebackType | None,
+        *args: Any,
+        **kwargs: Any,
+    ) -> list[str] | None:
         if not isinstance(error, _OURS):
             return self.other(kind, error, trace, *args, **kwargs)
         # IPython notes here which error `%tb` and `%debug` are about.
         self._shell._get_exc_info()  # noqa: SLF001 - as above
-        return _show(self._shell, kind, error)
+        _show(self._shell, kind, error)
+        return None
 
 
 class _GuardedInstall:
     """Stands where a shell's `set_custom_exc` was, so that a tool's handler comes behind ours."""
 
-    def __init__(self, shell: Any) -> None:
+    def __init__(self, shell: InteractiveShell) -> None:
         self._shell = shell
 
-    def __call__(self, exc_tuple: Any, handler: Any) -> Any:
+    def __call__(
+        self, exc_tuple: tuple[type[BaseException], ...], handler: Callable[..., list[str] | None]
+    ) -> None:
         type(self._shell).set_custom_exc(self._shell, exc_tuple, handler)
         _guard_handler(self._shell)
 
 
-def _show(shell: Any, kind: Any, error: Any) -> None:
+def _show(shell: InteractiveShell, kind: type[BaseException], error: ClaudeError | ClaudeInterrupt) -> None:
     # The class's own method: a tool may have replaced that of the instance.
     show = type(shell)._showtraceback  # noqa: SLF001 - what subclasses of the shell override
     show(shell, kind, error, error._render_traceback_())
@@ -70,7 +94,7 @@ def _show(shell: Any, kind: Any, error: Any) -> None:
         shell.debugger(force=True)
 
 
-def guard_errors(shell: Any) -> None:
+def guard_errors(shell: InteractiveShell) -> None:
     """Put the guard in front of what shows errors now; harmless if it is there."""
     shown = getattr(shell, "showtraceback", None)
     if shown is not None and not _is(shown, _PlainErrors):
@@ -81,13 +105,15 @@ def guard_errors(shell: Any) -> None:
         shell.set_custom_exc = _GuardedInstall(shell)
 
 
-def _guard_handler(shell: Any) -> None:
+def _guard_handler(shell: InteractiveShell) -> None:
     exceptions = tuple(getattr(shell, "custom_exceptions", ()))
-    shell.CustomTB = _PlainHandler(shell, getattr(shell, "CustomTB", None), exceptions)
+    # None in shells that never had a handler; then IPython asks for our errors only.
+    former: Any = getattr(shell, "CustomTB", None)
+    shell.CustomTB = _PlainHandler(shell, former, exceptions)
     shell.custom_exceptions = (*_OURS, *exceptions)
 
 
-def release_errors(shell: Any) -> None:
+def release_errors(shell: InteractiveShell) -> None:
     """Take the guard away; where something was put in front of it since, that stays."""
     shown: Any = getattr(shell, "showtraceback", None)
     if _is(shown, _PlainErrors):
@@ -99,6 +125,6 @@ def release_errors(shell: Any) -> None:
         del shell.set_custom_exc
 
 
-def _is(thing: Any, kind: type) -> bool:
+def _is(thing: Callable[..., Any] | None, kind: type) -> bool:
     # By name, because importlib.reload makes a new class.
     return type(thing).__name__ == kind.__name__

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import hashlib
 import math
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from vertex_claude_magic.vertex.provenance import Lineage
 
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 __all__ = [
     "DRAFT",
     "METADATA_KEY",
+    "Json",
     "answer_edited",
     "find_provenance",
     "prompt_edited",
@@ -27,6 +28,8 @@ __all__ = [
     "text_hash",
 ]
 
+# A value of a notebook file, which may be anything at any place.
+Json: TypeAlias = "str | int | float | bool | Sequence[Json] | Mapping[str, Json] | None"
 METADATA_KEY = "vertex_claude_magic"
 # What an output says of itself while the answer comes: a kernel that is killed leaves it in the file.
 DRAFT: Mapping[str, Any] = {METADATA_KEY: {"state": "unfinished"}}
@@ -79,7 +82,7 @@ def stamped(metadata: Mapping[str, Any], bundle: Mapping[str, Any]) -> dict[str,
     return {METADATA_KEY: _storable({**metadata, "answer_hashes": hashes})}
 
 
-def find_provenance(output: Any) -> Mapping[str, Any] | None:
+def find_provenance(output: Json) -> Mapping[str, Json] | None:
     """Return what an output of a notebook says of its answer, or None if it is no answer of ours.
 
     It stands in the metadata of the output, or in those of its Markdown where a reply was shown by its
@@ -97,7 +100,7 @@ def find_provenance(output: Any) -> Mapping[str, Any] | None:
     return None
 
 
-def answer_edited(data: Any, hashes: Any) -> bool | None:
+def answer_edited(data: Json, hashes: Json) -> bool | None:
     """Tell whether the data of an output are not what was stored; None if the hashes do not tell.
 
     >>> answer_edited({"text/plain": ["Four.\\n"]}, {"text/plain": text_hash("Four.")})
@@ -112,12 +115,12 @@ def answer_edited(data: Any, hashes: Any) -> bool | None:
     return any(not isinstance(known, str) or text_hash(data[kind]) != known for kind, known in hashes.items())
 
 
-def prompt_edited(source: Any, known: Any) -> bool | None:
+def prompt_edited(source: Json, known: Json) -> bool | None:
     """Tell whether the source of a cell is not what was run; None if the hash does not tell."""
     return text_hash(source) != known if isinstance(known, str) else None
 
 
-def text_hash(text: Any) -> str | None:
+def text_hash(text: Json) -> str | None:
     r"""Return the SHA-256 of a text as 64 hexadecimal digits; None if it is no text.
 
     A notebook keeps a text whole or as a list of lines. Line ends, blanks at the end of a line and blank

@@ -19,7 +19,7 @@ from vertex_claude_magic.errors import OptionError
 from vertex_claude_magic.markdown.characters import hidden_characters
 from vertex_claude_magic.prompts.parts import Budget, Media, Part, Text, estimate_tokens
 from vertex_claude_magic.prompts.secrets import Place, searchable
-from vertex_claude_magic.prompts.template import Scope, is_path, parse_path, parse_template, resolve
+from vertex_claude_magic.prompts.template import Scope, is_path, parse_path, parse_template, value_of
 from vertex_claude_magic.prompts.values.convert import parts_of
 from vertex_claude_magic.text import quote
 
@@ -156,7 +156,7 @@ def _pieces(
                     continue
                 name, place = each.source, f"{{{{ {each.source} }}}}"
                 pieces += _named(
-                    name, place, parts_of(resolve(each, scope.names), replace(budget, name=name))
+                    name, place, parts_of(value_of(each, scope.names), replace(budget, name=name))
                 )
         elif isinstance(part, Mapping) and "type" in part:
             pieces.append(_Piece(part=Media(block=part, kind=""), place="a content block"))
@@ -195,7 +195,7 @@ def _found(name: str, scope: Scope) -> Any:
         and placeholder.name in scope.names
         and not (placeholder.steps and path.exists())
     ):
-        return resolve(placeholder, scope.names)
+        return value_of(placeholder, scope.names)
     if placeholder is not None and not path.exists():
         import difflib
 

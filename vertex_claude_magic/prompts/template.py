@@ -23,7 +23,16 @@ from typing import Any
 from vertex_claude_magic.errors import ClaudeError, OptionError
 from vertex_claude_magic.text import message_of, quote
 
-__all__ = ["Attribute", "Index", "Placeholder", "Scope", "is_path", "parse_path", "parse_template", "resolve"]
+__all__ = [
+    "Attribute",
+    "Index",
+    "Placeholder",
+    "Scope",
+    "is_path",
+    "parse_path",
+    "parse_template",
+    "value_of",
+]
 
 # Two braces and no third on either side, closed on the same line; quotes may hold braces.
 _BRACES = re.compile(
@@ -181,14 +190,14 @@ def _refused(text: str, why: str) -> OptionError:
     )
 
 
-def resolve(placeholder: Placeholder, names: Mapping[str, Any]) -> Any:
+def value_of(placeholder: Placeholder, names: Mapping[str, Any]) -> Any:
     """Look a path up, step by step.
 
     Raises:
         OptionError: a name, an attribute or an index is not there, a property failed, or the path ends at a
             method, whose result is meant.
 
-    >>> resolve(parse_path("cfg.title"), {"cfg": {"title": "Ada"}})
+    >>> value_of(parse_path("cfg.title"), {"cfg": {"title": "Ada"}})
     'Ada'
     """
     if placeholder.name not in names:

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from vertex_claude_magic.errors import ClaudeError, OptionError
 from vertex_claude_magic.models.lifecycle import list_mark, status
 from vertex_claude_magic.models.prices import rate
-from vertex_claude_magic.settings.options import find_setting
 from vertex_claude_magic.text import quote
 from vertex_claude_magic.vertex.allowed import (
     SAMPLING,
@@ -31,7 +30,7 @@ from vertex_claude_magic.vertex.request import build_request
 if TYPE_CHECKING:
     from vertex_claude_magic.models.catalog import Catalog
     from vertex_claude_magic.models.model import Model
-    from vertex_claude_magic.settings.options import AskOptions
+    from vertex_claude_magic.settings.target import Target
 
 __all__ = [
     "SAMPLING",
@@ -74,53 +73,55 @@ class Choice(NamedTuple):
     instead_of: str = ""
 
 
-def refusal(catalog: Catalog, options: AskOptions) -> ClaudeError | None:
+def refusal(catalog: Catalog, target: Target) -> ClaudeError | None:
     """Return why a question with these options would be refused before it is sent, or None.
 
     >>> from vertex_claude_magic.models.catalog import Catalog
     >>> from vertex_claude_magic.settings.options import AskOptions
-    >>> refusal(Catalog.load(), AskOptions(model="haiku", temperature=0.2)).message
+    >>> from vertex_claude_magic.settings.target import resolve
+    >>> refusal(Catalog.load(), resolve(AskOptions(model="haiku", temperature=0.2))).message
     'Claude Haiku 5.5 takes no temperature: it answers 400 to sampling parameters.'
     """
-    region = str(find_setting("region", options).value)
+    region = target.region
     try:
         build_request(
             [{"role": "user", "content": "?"}],
-            options.request_options,
-            model=catalog.resolve(str(find_setting("model", options).value), region),
-            project=str(find_setting("project", options).value or "project"),
+            target.request_options,
+            model=catalog.model_id(target.model, region),
+            project=target.project or "project",
             region=region,
             catalog=catalog,
-            base_url=find_setting("base_url", options).value,
-            anthropic_version=find_setting("anthropic_version", options).value,
+            base_url=target.base_url,
+            anthropic_version=target.anthropic_version,
         )
     except ClaudeError as error:
         return error
     return None
 
 
-def chosen_model(catalog: Catalog, options: AskOptions) -> tuple[str, Model | None]:
+def chosen_model(catalog: Catalog, target: Target) -> tuple[str, Model | None]:
     """Return the model id that a question would be sent with, and its row if the table knows it.
 
     >>> from vertex_claude_magic.models.catalog import Catalog
     >>> from vertex_claude_magic.settings.options import AskOptions
-    >>> chosen_model(Catalog.load(), AskOptions(model="opus", region="us-east5"))[0]
+    >>> from vertex_claude_magic.settings.target import resolve
+    >>> chosen_model(Catalog.load(), resolve(AskOptions(model="opus", region="us-east5")))[0]
     'claude-opus-4-6'
     """
-    name = str(find_setting("model", options).value)
+    name = target.model
     try:
-        name = catalog.resolve(name, str(find_setting("region", options).value))
+        name = catalog.model_id(name, target.region)
     except OptionError:
         return name, None
     return name, catalog.find(name)
 
 
-def model_choices(catalog: Catalog, options: AskOptions) -> tuple[Choice, ...]:
+def model_choices(catalog: Catalog, target: Target) -> tuple[Choice, ...]:
     """Return the models by family, the newest first; a retired one stands for its successor.
 
     A family's name comes before its models where the region serves it: it means the newest active one.
     """
-    region = str(find_setting("region", options).value)
+    region = target.region
     choices: list[Choice] = []
     for family in catalog.families():
         newest = catalog.newest(family, region if region in catalog.locations() else None)
@@ -130,19 +131,19 @@ def model_choices(catalog: Catalog, options: AskOptions) -> tuple[Choice, ...]:
         rows.sort(key=lambda row: row.released or "", reverse=True)
         rows.sort(key=lambda row: row.lifecycle == "retired")
         choices += [_model_choice(row, region) for row in rows if row.successor or row.lifecycle != "retired"]
-    name = str(find_setting("model", options).value)
+    name = target.model
     row = catalog.find(name)
     if row is not None and row.lifecycle == "retired":
         mark = status(row)
     else:
         known = row is not None or name in catalog.families()
         mark = "not served here" if known else "not in the table"
-    return _with_present(choices, model_value(catalog, options), f"{quote(name, 60)} · {mark}")
+    return _with_present(choices, model_value(catalog, target), f"{quote(name, 60)} · {mark}")
 
 
-def model_value(catalog: Catalog, options: AskOptions) -> str:
+def model_value(catalog: Catalog, target: Target) -> str:
     """Return the value of `model_choices` that the options stand for: a family, an id, or a name as typed."""
-    name = str(find_setting("model", options).value)
+    name = target.model
     row = None if name in catalog.families() else catalog.find(name)
     return row.id if row is not None else name
 
@@ -167,36 +168,37 @@ def _with_present(choices: list[Choice], present: str, label: str) -> tuple[Choi
     return (*choices, Choice(present, label))
 
 
-def region_choices(catalog: Catalog, options: AskOptions) -> tuple[Choice, ...]:
+def region_choices(catalog: Catalog, target: Target) -> tuple[Choice, ...]:
     """Return the locations that serve the chosen model or family, `global` first, each with what a check found.
 
     Where no source tells the locations of a model, the locations that are no single region are offered.
     """
-    served = allowed_locations(str(find_setting("model", options).value), catalog)
+    served = allowed_locations(target.model, catalog)
     kinds = catalog.location_kinds.items()
     wide = {place for kind, entry in kinds if kind != "region" for place in entry["members"]}
-    name, row = chosen_model(catalog, options)
-    project, model = find_setting("project", options).value, row.id if row is not None else name
+    name, row = chosen_model(catalog, target)
+    project, model = target.project, row.id if row is not None else name
     seen, choices = catalog.sightings(), []
     for place in served or [place for place in catalog.locations() if place in wide]:
         found = seen.find(model, place, project)
         choices.append(Choice(place, f"{place} · {found.state} {found.day}" if found is not None else place))
-    present = str(find_setting("region", options).value)
+    present = target.region
     reason = "not served here" if served else "not in the table"
     return _with_present(choices, present, f"{quote(present, 40)} · {reason}")
 
 
-def region_note(catalog: Catalog, options: AskOptions) -> str:
+def region_note(catalog: Catalog, target: Target) -> str:
     """Return one line on what the chosen location means for data, availability and this model's price.
 
     >>> from vertex_claude_magic.models.catalog import Catalog
     >>> from vertex_claude_magic.settings.options import AskOptions
-    >>> region_note(Catalog.load(), AskOptions(region="eu")).rpartition("; ")[2]
+    >>> from vertex_claude_magic.settings.target import resolve
+    >>> region_note(Catalog.load(), resolve(AskOptions(region="eu"))).rpartition("; ")[2]
     'Sonnet 5.5 costs 10 % more than at global.'
     """
-    region = str(find_setting("region", options).value)
+    region = target.region
     note = catalog.location_note(region)
-    name, row = chosen_model(catalog, options)
+    name, row = chosen_model(catalog, target)
     if row is None:
         return f"{note} The table does not know {quote(name, 60)}."
     if row.locations is None:
@@ -215,116 +217,118 @@ def region_note(catalog: Catalog, options: AskOptions) -> str:
     return f"{note.rstrip('.')}; {price}"
 
 
-def effort_choices(catalog: Catalog, options: AskOptions) -> tuple[Choice, ...]:
+def effort_choices(catalog: Catalog, target: Target) -> tuple[Choice, ...]:
     """Return the effort levels that the chosen model takes beside the other settings.
 
     >>> from vertex_claude_magic.models.catalog import Catalog
     >>> from vertex_claude_magic.settings.options import AskOptions
-    >>> [choice.value for choice in effort_choices(Catalog.load(), AskOptions(model="haiku-4.5"))]
+    >>> from vertex_claude_magic.settings.target import resolve
+    >>> [choice.value for choice in effort_choices(Catalog.load(), resolve(AskOptions(model="haiku-4.5")))]
     ['']
     """
-    _, row = chosen_model(catalog, options)
-    levels = _efforts(row, options)
+    _, row = chosen_model(catalog, target)
+    levels = _efforts(row, target)
     default = row.rules.default_effort if row else None
     label = f"default ({default})" if default else "default"
     choices = [Choice("", label if levels else "not taken by this model")]
     choices += [Choice(level, level) for level in levels]
-    return _with_present(choices, options.effort or "", f"{quote(options.effort or '', 20)} · not taken")
+    return _with_present(choices, target.effort or "", f"{quote(target.effort or '', 20)} · not taken")
 
 
-def thinking_choices(catalog: Catalog, options: AskOptions) -> tuple[Choice, ...]:
+def thinking_choices(catalog: Catalog, target: Target) -> tuple[Choice, ...]:
     """Return the kinds of thinking that the chosen model takes; "budget" stands for a number of tokens."""
-    _, row = chosen_model(catalog, options)
+    _, row = chosen_model(catalog, target)
     default = row.rules.thinking_default if row else "default"
     spoken = {"off": "default (off)", "adaptive": "default (adaptive)", "always": "default (always on)"}
     choices = [Choice("", spoken.get(default, "default"))]
     for kind, label in _THINKING_LABELS.items():
         least = row.rules.min_thinking_budget if row else 0
-        if _takes_thinking(row, options, least if kind == "budget" else kind):
+        if _takes_thinking(row, target, least if kind == "budget" else kind):
             choices.append(Choice(kind, label))
-    present = thinking_kind(options)
-    return _with_present(choices, present, f"{quote(str(options.thinking), 20)} · not taken")
+    present = thinking_kind(target)
+    return _with_present(choices, present, f"{quote(str(target.thinking), 20)} · not taken")
 
 
-def thinking_kind(options: AskOptions) -> str:
+def thinking_kind(target: Target) -> str:
     """Return the value of `thinking_choices` that the options stand for."""
-    said = str(options.thinking or "")
+    said = str(target.thinking or "")
     return "budget" if said.isdecimal() else said
 
 
-def thinking_budgets(catalog: Catalog, options: AskOptions) -> range:
+def thinking_budgets(catalog: Catalog, target: Target) -> range:
     """Return the thinking budgets in tokens that fit between the model's least and `max_tokens`."""
-    _, row = chosen_model(catalog, options)
-    budgets = allowed_budgets(row, _body_max_tokens(row, options))
+    _, row = chosen_model(catalog, target)
+    budgets = allowed_budgets(row, _body_max_tokens(row, target))
     # A slider needs one value, also where none fits.
     return budgets or range(budgets.start, budgets.start + 1)
 
 
-def default_max_tokens(catalog: Catalog, options: AskOptions) -> int:
+def default_max_tokens(catalog: Catalog, target: Target) -> int:
     """Return the `max_tokens` that a question would be sent with."""
-    return max_tokens_of(chosen_model(catalog, options)[1], options.max_tokens)
+    return max_tokens_of(chosen_model(catalog, target)[1], target.max_tokens)
 
 
-def max_tokens_range(catalog: Catalog, options: AskOptions) -> range:
+def max_tokens_range(catalog: Catalog, target: Target) -> range:
     """Return the values of `max_tokens` that the chosen model takes beside the other settings.
 
     >>> from vertex_claude_magic.models.catalog import Catalog
     >>> from vertex_claude_magic.settings.options import AskOptions
-    >>> max_tokens_range(Catalog.load(), AskOptions(model="sonnet-4.5", thinking=2000))
+    >>> from vertex_claude_magic.settings.target import resolve
+    >>> max_tokens_range(Catalog.load(), resolve(AskOptions(model="sonnet-4.5", thinking=2000)))
     range(2001, 64001)
     """
-    _, row = chosen_model(catalog, options)
+    _, row = chosen_model(catalog, target)
     every = allowed_max_tokens(row)
-    if row is None or not _holds(options, "max_tokens", "thinking") or "enabled" not in allowed_thinking(row):
+    if row is None or not _holds(target, "max_tokens", "thinking") or "enabled" not in allowed_thinking(row):
         return every
     budget = None
-    if thinking_type(options.thinking) == "enabled":
-        budget = int(options.thinking or 0)
-    elif options.show_thinking and not options.thinking and "adaptive" not in allowed_thinking(row):
+    if thinking_type(target.thinking) == "enabled":
+        budget = int(target.thinking or 0)
+    elif target.show_thinking and not target.thinking and "adaptive" not in allowed_thinking(row):
         budget = row.rules.min_thinking_budget
     return allowed_max_tokens(row, budget) if budget in allowed_budgets(row, every[-1]) else every
 
 
-def takes(catalog: Catalog, options: AskOptions, name: str) -> bool:
+def takes(catalog: Catalog, target: Target, name: str) -> bool:
     """Tell whether the chosen model takes a sampling parameter, or shows its thinking, beside the rest."""
-    _, row = chosen_model(catalog, options)
+    _, row = chosen_model(catalog, target)
     if name != "show_thinking":
-        version = str(find_setting("anthropic_version", options).value)
-        return not _holds(options, name) or takes_field(name, row, version, catalog)
+        version = target.anthropic_version
+        return not _holds(target, name) or takes_field(name, row, version, catalog)
     # What is said of thinking is judged by itself; its text can then be shown.
-    if options.thinking or not _holds(options, "thinking"):
+    if target.thinking or not _holds(target, "thinking"):
         return True
-    budget = default_budget(row, max_tokens_of(row, options.max_tokens))
-    return shows_thinking(row, budget, _body_max_tokens(row, options))
+    budget = default_budget(row, max_tokens_of(row, target.max_tokens))
+    return shows_thinking(row, budget, _body_max_tokens(row, target))
 
 
-def _body_max_tokens(row: Model | None, options: AskOptions) -> int:
+def _body_max_tokens(row: Model | None, target: Target) -> int:
     """Return the `max_tokens` that a budget must fit; what is set by hand may be no number, and then bounds nothing."""
-    by_hand = options.set.get("max_tokens", options.max_tokens)
+    by_hand = target.set.get("max_tokens", target.max_tokens)
     return max_tokens_of(
         row, by_hand if by_hand is None or isinstance(by_hand, int) else allowed_max_tokens(None)[-1]
     )
 
 
-def _holds(options: AskOptions, *fields: str) -> bool:
+def _holds(target: Target, *fields: str) -> bool:
     """Tell whether the rules of these body fields hold: not where they are set by hand, nor with `force`."""
-    return not options.force and not any(field in options.set for field in fields)
+    return not target.force and not any(field in target.set for field in fields)
 
 
-def _efforts(row: Model | None, options: AskOptions) -> tuple[str, ...]:
-    beside = _holds(options, "output_config", "thinking")
-    return allowed_efforts(row, thinking_type(options.thinking) if beside else None)
+def _efforts(row: Model | None, target: Target) -> tuple[str, ...]:
+    beside = _holds(target, "output_config", "thinking")
+    return allowed_efforts(row, thinking_type(target.thinking) if beside else None)
 
 
-def _takes_thinking(row: Model | None, options: AskOptions, thinking: str | int) -> bool:
+def _takes_thinking(row: Model | None, target: Target, thinking: str | int) -> bool:
     kind = thinking_type(thinking)
-    if row is None or not _holds(options, "thinking"):
+    if row is None or not _holds(target, "thinking"):
         return kind is not None
-    effort = options.effort if _holds(options, "output_config") else None
+    effort = target.effort if _holds(target, "output_config") else None
     if kind != "enabled":
         return kind in allowed_thinking(row, effort)
     return kind in allowed_thinking(row) and int(thinking) in allowed_budgets(
-        row, _body_max_tokens(row, options)
+        row, _body_max_tokens(row, target)
     )
 
 
@@ -333,7 +337,7 @@ def is_set(value: Any) -> bool:
     return value is not None and value is not False and value != ""
 
 
-def settled(catalog: Catalog, options: AskOptions, keep: str = "") -> tuple[AskOptions, tuple[str, ...]]:
+def settled(catalog: Catalog, target: Target, keep: str = "") -> tuple[Target, tuple[str, ...]]:
     """Return the options without what the chosen model would refuse, and the names of what was dropped.
 
     A `max_tokens` above the model's limit is lowered to it. `keep` names the setting that was just chosen:
@@ -341,15 +345,16 @@ def settled(catalog: Catalog, options: AskOptions, keep: str = "") -> tuple[AskO
 
     >>> from vertex_claude_magic.models.catalog import Catalog
     >>> from vertex_claude_magic.settings.options import AskOptions
-    >>> settled(Catalog.load(), AskOptions(model="haiku", effort="low", temperature=0.5))[1]
+    >>> from vertex_claude_magic.settings.target import resolve
+    >>> settled(Catalog.load(), resolve(AskOptions(model="haiku", effort="low", temperature=0.5)))[1]
     ('temperature',)
     """
-    if refusal(catalog, options) is None:
-        return options, ()
-    _, row = chosen_model(catalog, options)
-    wanted = {name: value for name in _DEPENDENT if is_set(value := getattr(options, name))}
+    if refusal(catalog, target) is None:
+        return target, ()
+    _, row = chosen_model(catalog, target)
+    wanted = {name: value for name in _DEPENDENT if is_set(value := getattr(target, name))}
     unset: dict[str, Any] = {name: False if name == "show_thinking" else None for name in wanted}
-    result = options.replace(**unset)
+    result = target.replace(**unset)
     dropped = []
     for name in sorted(wanted, key=lambda name: name != keep):
         value = wanted[name]

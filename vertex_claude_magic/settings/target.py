@@ -75,7 +75,7 @@ class Target(AskOptions):
         Raises:
             OptionError: an alias means no model that the location serves.
         """
-        return self.catalog.resolve(self.model, self.region)
+        return self.catalog.model_id(self.model, self.region)
 
     @cached_property
     def row(self) -> Model | None:

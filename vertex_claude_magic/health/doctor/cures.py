@@ -237,7 +237,7 @@ def _option(error: errors.ClaudeError, setup: Setup) -> str:
     except errors.OptionError:
         return f"Use: --region {catalog.nearest_location(setup.target.region) or 'global'}"
     try:
-        catalog.resolve(alias, setup.target.region)
+        catalog.model_id(alias, setup.target.region)
     except errors.OptionError:
         newest = catalog.newest(alias)
         served = newest.locations[0] if newest and newest.locations else None

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from html import escape
 from typing import TYPE_CHECKING, Any
 
 from vertex_claude_magic.errors import OptionError
@@ -11,6 +10,7 @@ from vertex_claude_magic.health.published import compare, note_list
 from vertex_claude_magic.models.lifecycle import status
 from vertex_claude_magic.notebook.display.live_page import LivePage
 from vertex_claude_magic.notebook.pages import availability as pages
+from vertex_claude_magic.notebook.pages.html import literal
 from vertex_claude_magic.notebook.pages.show import show_page
 from vertex_claude_magic.text import quote
 
@@ -19,17 +19,18 @@ if TYPE_CHECKING:
 
     from vertex_claude_magic.health.published import Comparison
     from vertex_claude_magic.models.catalog import Catalog
+    from vertex_claude_magic.notebook.host import Host
 
 __all__ = ["show_check", "show_live"]
 
 
 def show_check(
-    magics: Any, options: dict[str, Any], *, locations: Sequence[str], family: str | None, probe: bool
+    host: Host, options: dict[str, Any], *, locations: Sequence[str], family: str | None, probe: bool
 ) -> None:
     """Ask which models the project may call where, and show the grid; an interrupt keeps what is known.
 
     Args:
-        magics: The magics, for session and page.
+        host: Session and shell.
         options: Options of the line under their Python names.
         locations: Where to look; none means the chosen location and no other.
         family: Only this family of models.
@@ -39,11 +40,11 @@ def show_check(
         ClaudeError: something that concerns every model alike.
         ClaudeInterrupt: the user stopped it.
     """
-    session = magics.session()
+    session = host.session()
     target = session.target(options)
     wanted = locations or (target.region,)
     check = Check(session, target, locations=wanted, family=family, probe=probe)
-    catalog, view = session.catalog(target), LivePage(magics.shell)
+    catalog, view = session.catalog(target), LivePage(host.shell)
 
     def draw() -> None:
         grid = check.grid
@@ -55,7 +56,7 @@ def show_check(
         draw()
 
 
-def show_live(magics: Any, options: dict[str, Any], *, locations: Sequence[str]) -> None:
+def show_live(host: Host, options: dict[str, Any], *, locations: Sequence[str]) -> None:
     """Read Google's list from the chosen location's host, and show where the table differs from it.
 
     Raises:
@@ -64,13 +65,13 @@ def show_live(magics: Any, options: dict[str, Any], *, locations: Sequence[str])
     """
     if len(locations) > 1:
         raise OptionError("Google's list is read from one location.", cure="Give --region once.")
-    session = magics.session()
+    session = host.session()
     target = session.target({**options, **({"region": locations[0]} if locations else {})})
     catalog = session.catalog(target)
     listed = session.admin(target).models()
-    note_list(catalog, listed, magics.control.notes)
+    note_list(catalog, listed, host.control.notes)
     found = compare(catalog, listed)
-    show_page(magics.shell, _html(found, catalog), _plain(found, catalog))
+    show_page(host.shell, _html(found, catalog), _plain(found, catalog))
 
 
 def _groups(found: Comparison) -> list[tuple[str, list[tuple[str, str]]]]:
@@ -93,11 +94,11 @@ def _head(found: Comparison, catalog: Catalog) -> str:
 
 
 def _html(found: Comparison, catalog: Catalog) -> str:
-    parts = [f"<p>{escape(_head(found, catalog))}</p>"]
+    parts = [f"<p>{literal(_head(found, catalog))}</p>"]
     for title, names in _groups(found):
-        items = "".join(f"<li><code>{escape(name)}</code> {escape(word)}</li>" for name, word in names)
+        items = "".join(f"<li><code>{literal(name)}</code> {literal(word)}</li>" for name, word in names)
         items = items or "<li>none</li>"
-        parts.append(f"<p><b>{escape(title)}</b></p><ul>{items}</ul>")
+        parts.append(f"<p><b>{literal(title)}</b></p><ul>{items}</ul>")
     return "".join(parts)
 
 

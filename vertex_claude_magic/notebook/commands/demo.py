@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING
 
 from vertex_claude_magic.errors import OptionError
 from vertex_claude_magic.notebook.pages.show import show_page
 from vertex_claude_magic.text import quote
+
+if TYPE_CHECKING:
+    from vertex_claude_magic.notebook.host import Host
 
 __all__ = ["run_demo"]
 
@@ -14,7 +17,7 @@ __all__ = ["run_demo"]
 _PACE = 0.02
 
 
-def run_demo(magics: Any, line: str) -> None:
+def run_demo(host: Host, line: str) -> None:
     """Start the emulator and point the session at it, or stop it.
 
     Raises:
@@ -23,36 +26,36 @@ def run_demo(magics: Any, line: str) -> None:
     """
     word = line.strip()
     if word == "stop":
-        _stop(magics)
+        _stop(host)
     elif word:
         raise OptionError(
             f"%claude_demo does not know {quote(word, 40)!r}.", cure="Use %claude_demo or %claude_demo stop."
         )
-    elif magics.emulator is None:
-        _start(magics)
+    elif host.emulator is None:
+        _start(host)
     else:
-        _say(magics, f"The demo already runs at {magics.emulator.base_url}.")
+        _say(host, f"The demo already runs at {host.emulator.base_url}.")
 
 
-def _start(magics: Any) -> None:
+def _start(host: Host) -> None:
     from vertex_claude_magic.emulator import Emulator
 
-    magics.emulator = Emulator(pace=_PACE)
+    host.emulator = Emulator(pace=_PACE)
     _say(
-        magics,
+        host,
         "Demo: answers now come from an emulator in this kernel, not from Claude. It gets a fixed token; your Google "
         "credentials are not looked up. Ask with %%claude; %claude_demo stop goes back.",
     )
 
 
-def _stop(magics: Any) -> None:
-    if magics.emulator is None:
-        _say(magics, "The demo is not running.")
+def _stop(host: Host) -> None:
+    if host.emulator is None:
+        _say(host, "The demo is not running.")
         return
-    magics.emulator.close()
-    magics.emulator = None
-    _say(magics, "The demo is over; questions go to Vertex AI again.")
+    host.emulator.close()
+    host.emulator = None
+    _say(host, "The demo is over; questions go to Vertex AI again.")
 
 
-def _say(magics: Any, text: str) -> None:
-    show_page(magics.shell, f"<p>{text}</p>", text)
+def _say(host: Host, text: str) -> None:
+    show_page(host.shell, f"<p>{text}</p>", text)

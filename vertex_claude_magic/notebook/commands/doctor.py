@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from typing import TYPE_CHECKING, Any, Protocol
-from uuid import uuid4
 
 from vertex_claude_magic.errors import ClaudeInterrupt, OptionError
 from vertex_claude_magic.health.doctor.diagnosis import Diagnosis
@@ -14,7 +13,7 @@ from vertex_claude_magic.health.doctor.report import check_report, write_report
 from vertex_claude_magic.notebook.commands.help import show_help
 from vertex_claude_magic.notebook.commands.options import DOCTOR_OPTIONS
 from vertex_claude_magic.notebook.display.frontends import front_end
-from vertex_claude_magic.notebook.display.live import Pace
+from vertex_claude_magic.notebook.display.output import Output
 from vertex_claude_magic.notebook.display.screens import NotebookScreen
 from vertex_claude_magic.notebook.options import parse_options
 from vertex_claude_magic.notebook.pages import doctor as doctor_page
@@ -25,12 +24,12 @@ if TYPE_CHECKING:
 
     from vertex_claude_magic.health.doctor.examination import Patience
     from vertex_claude_magic.health.doctor.finding import Finding
-    from vertex_claude_magic.notebook.display.live import Screen
+    from vertex_claude_magic.notebook.display.output import Screen
+    from vertex_claude_magic.notebook.host import Host
 
 __all__ = ["LineView", "PageView", "check_doctor_options", "diagnose", "run_doctor"]
 
 _OF_THE_CALL = ("model", "region", "project")
-_INTERVAL = 1 / 12  # seconds between two draws
 
 
 class View(Protocol):
@@ -49,7 +48,7 @@ class View(Protocol):
         """Show all of it, for good."""
 
 
-def run_doctor(magics: Any, line: str, *, patience: Patience | None = None) -> None:
+def run_doctor(host: Host, line: str, *, patience: Patience | None = None) -> None:
     """Run `%claude_doctor [--probe] [-m MODEL] [-r REGION] [-p PROJECT] [--report FILE] [--with-names]`.
 
     Raises:
@@ -58,16 +57,16 @@ def run_doctor(magics: Any, line: str, *, patience: Patience | None = None) -> N
     """
     options = parse_options(line, DOCTOR_OPTIONS)
     if options.get("help"):
-        show_help(magics, "claude_doctor")
+        show_help(host, "claude_doctor")
         return
-    front = front_end(magics.shell)
+    front = front_end(host.shell)
     if front.kind == "terminal":
         view: View = LineView(print)
     else:
-        view = PageView(NotebookScreen(magics.shell.display_pub), updates=front.updates)
+        view = PageView(NotebookScreen(host.shell.display_pub), updates=front.updates)
     check_doctor_options(options)
     diagnosis = Diagnosis(
-        magics.session(),
+        host.session(),
         {name: options[name] for name in _OF_THE_CALL if name in options},
         front_end=front.name,
         spends=bool(options.get("probe")),
@@ -128,12 +127,9 @@ class PageView:
     def __init__(
         self, screen: Screen, *, clock: Callable[[], float] = time.monotonic, updates: bool = True
     ) -> None:
-        self._screen = screen
+        self._output = Output(screen, clock=clock, updates=updates)
         self._clock = clock
-        self._pace = Pace(clock)
-        self._id = f"claude-{uuid4().hex}" if updates else None
-        self._shown = False
-        self._drawn = -_INTERVAL
+        self._updates = updates
         self._findings: list[Finding] = []
         self._running = ""
         self._began = clock()
@@ -149,28 +145,17 @@ class PageView:
 
     def tick(self) -> None:
         """Draw what is known, unless that was done a moment ago."""
-        now = self._clock()
-        if self._id is not None and now >= max(self._drawn + _INTERVAL, self._pace.free_at(2)):
-            self._draw(self._findings, self._waiting(int(now - self._began)))
-
-    def _waiting(self, seconds: int) -> str:
-        return f"{self._running} · {seconds} s" if seconds else self._running
+        if self._updates and self._output.is_due():
+            seconds = int(self._clock() - self._began)
+            self._draw(self._findings, f"{self._running} · {seconds} s" if seconds else self._running)
 
     def finish(self, findings: Sequence[Finding]) -> None:
         """Show all of it, for good."""
         self._draw(findings, "")
 
     def _draw(self, findings: Sequence[Finding], running: str) -> None:
-        bundle = {
-            "text/html": doctor_page.html(findings, running),
-            "text/plain": doctor_page.plain(findings, running),
-        }
-        if self._shown and self._id is not None:
-            self._screen.update(bundle, {}, self._id)
-        else:
-            self._screen.show(bundle, {}, self._id)
-        self._shown, self._drawn = True, self._clock()
-        self._pace.count()
+        html, plain = doctor_page.html(findings, running), doctor_page.plain(findings, running)
+        self._output.draw({"text/html": html, "text/plain": plain})
 
 
 class LineView:

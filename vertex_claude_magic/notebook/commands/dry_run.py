@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from vertex_claude_magic import errors
 from vertex_claude_magic.markdown.sanitize import as_text, fenced, safe_plain
-from vertex_claude_magic.models.prices import cost
-from vertex_claude_magic.notebook.display.footer import dollars
+from vertex_claude_magic.models.prices import cost, usd_estimate
 from vertex_claude_magic.notebook.pages.request import (
     block_rows,
     blocks_html,
@@ -129,4 +128,4 @@ def _summary(result: Estimate, request: Request) -> str:
     limit = f"at most {int(request.body.get('max_tokens') or 0):,} output tokens"
     if result.least is None or result.most is None:
         return f"{counted}, {limit}; the price is unknown."
-    return f"{counted}, {limit}; between {dollars(result.least)} and {dollars(result.most)} (an estimate)."
+    return f"{counted}, {limit}; between {usd_estimate(result.least)} and {usd_estimate(result.most)} (an estimate)."

@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from vertex_claude_magic.classroom.failing_code import Source
     from vertex_claude_magic.classroom.failure import Failure
     from vertex_claude_magic.notebook.display.insert import Place
+    from vertex_claude_magic.notebook.host import Host, Shell
     from vertex_claude_magic.prompts.template import Scope
     from vertex_claude_magic.vertex.reply import Reply
 
@@ -44,7 +45,7 @@ _VALUE_TOKENS = 1_000
 _THERE = "The mended cell was put below when this cell ran before, so no cell was added."
 
 
-def fix_from_line(magics: Any, line: str) -> Reply | None:
+def fix_from_line(host: Host, line: str) -> Reply | None:
     """Run `%claude_fix [--explain] [options] [a hint]`.
 
     Raises:
@@ -57,11 +58,11 @@ def fix_from_line(magics: Any, line: str) -> Reply | None:
         line = line.replace(_EXPLAIN, "", 1)
     parsed = parse_prompt_line(line.strip())
     if parsed.options.get("help"):
-        show_help(magics, "claude_fix")
+        show_help(host, "claude_fix")
         return None
-    magics.unfixed = last_error(magics.unfixed)
-    failure = read_failure(magics.unfixed, lambda name: cell_source(magics.shell, name))
-    scope = replace(magics.scope(), names={**magics.shell.user_ns, **failure.values})
+    host.unfixed = last_error(host.unfixed)
+    failure = read_failure(host.unfixed, lambda name: cell_source(host.shell, name))
+    scope = replace(host.scope(), names={**host.shell.user_ns, **failure.values})
     asked = {
         "value_tokens": _VALUE_TOKENS,
         **parsed.options,
@@ -69,15 +70,15 @@ def fix_from_line(magics: Any, line: str) -> Reply | None:
         "attach": (*parsed.options.get("attach", ()), *_tellable(failure.values, scope)),
     }
     mends = bool(failure.cell or failure.sources) and not explain
-    deliver = _delivery(magics, failure) if mends else None
+    deliver = _delivery(host, failure) if mends else None
     reply = ask_prepared(
-        magics,
+        host,
         replace(parsed, options=asked),
         fix_prompt(failure, hint=parsed.prompt, explain=explain),
         scope=scope,
         deliver=deliver,
     )
-    magics.unfixed = None
+    host.unfixed = None
     return reply
 
 
@@ -103,7 +104,7 @@ def last_error(unfixed: BaseException | None = None) -> BaseException:
     return error
 
 
-def cell_source(shell: Any, filename: str) -> str | None:
+def cell_source(shell: Shell, filename: str) -> str | None:
     """Return the cell that was compiled under this name as it was written, None for any other file.
 
     IPython keeps cells in `linecache` under names of its own, in the form in which they were compiled; the
@@ -140,7 +141,7 @@ def _tellable(values: Mapping[str, Any], scope: Scope) -> list[str]:
     return told
 
 
-def _delivery(magics: Any, failure: Failure) -> Callable[[Reply], tuple[Reply, tuple[str, ...]]]:
+def _delivery(host: Host, failure: Failure) -> Callable[[Reply], tuple[Reply, tuple[str, ...]]]:
     """Return what is done with the answer: the mended cell goes below, and the page shows what changes."""
 
     def deliver(reply: Reply) -> tuple[Reply, tuple[str, ...]]:
@@ -156,7 +157,7 @@ def _delivery(magics: Any, failure: Failure) -> Callable[[Reply], tuple[Reply, t
         if source is not None:
             note = _elsewhere(source)
         else:
-            place = insert_once(magics, mended)
+            place = insert_once(host, mended)
             note = inserted_note(place, mended) if place else _THERE
         sure = place in {"cell", "scratch", None}
         shown = without_blocks(reply, find_blocks(reply.text)) if sure else reply

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from html import escape
-from typing import Any
+from typing import TYPE_CHECKING
 
+from vertex_claude_magic.notebook.pages.html import verbatim
 from vertex_claude_magic.notebook.pages.show import show_page
+
+if TYPE_CHECKING:
+    from vertex_claude_magic.notebook.host import Host
 
 __all__ = ["show_help"]
 
 
-def show_help(magics: Any, name: str = "claude") -> None:
+def show_help(host: Host, name: str = "claude") -> None:
     """Show the help page of a magic."""
     from inspect import getdoc
 
-    text = getdoc(getattr(type(magics), name)) or ""
-    show_page(magics.shell, f"<pre>{escape(text)}</pre>", text)
+    text = getdoc(getattr(type(host), name)) or ""
+    show_page(host.shell, f"<pre>{verbatim(text)}</pre>", text)

@@ -17,6 +17,7 @@ from vertex_claude_magic.transport.logging_config import LoggingConfig, check_sa
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from vertex_claude_magic.notebook.host import Host
     from vertex_claude_magic.transport.admin import Admin
 
 __all__ = ["logging_status", "run_logging"]
@@ -26,7 +27,7 @@ _UNFINISHED = "It did not come to its end; %claude_logging status shows what hol
 _USE = "Use %claude_logging status, on --table bq://project.dataset.table --sample 0.1, or off."
 
 
-def run_logging(magics: Any, line: str) -> None:
+def run_logging(host: Host, line: str) -> None:
     """Run `%claude_logging status|on|off [--table URI] [--sample RATE] [-m MODEL] [-r LOC] [-p PROJECT]`.
 
     Raises:
@@ -37,8 +38,8 @@ def run_logging(magics: Any, line: str) -> None:
     parsed = parse_words(line, LOGGING_OPTIONS)
     options = dict(parsed.options)
     wanted = _wanted(parsed.prompt.strip().lower(), options.pop("table", None), options.pop("sample", None))
-    session = magics.session()
-    view, target = LivePage(magics.shell), session.target(options)
+    session = host.session()
+    view, target = LivePage(host.shell), session.target(options)
     try:
         admin = session.admin(target)
         change = _done(admin, wanted, view)
@@ -49,7 +50,7 @@ def run_logging(magics: Any, line: str) -> None:
             raise
         raise errors.ClaudeInterrupt from None
     row = target.catalog.find(admin.place.model)
-    status = logging_status(magics, admin, row, change, wanted)
+    status = logging_status(host, admin, row, change, wanted)
     view.draw(lambda: (pages.html(status), pages.plain(status)), done=True)
 
 
@@ -79,7 +80,7 @@ def _done(admin: Admin, wanted: LoggingConfig | None, view: LivePage) -> ConfigC
 
 
 def logging_status(
-    magics: Any, admin: Admin, row: Any, change: ConfigChange, wanted: LoggingConfig | None
+    host: Host, admin: Admin, row: Any, change: ConfigChange, wanted: LoggingConfig | None
 ) -> pages.Status:
     """Return what is to be shown: Google's logging as read back, and what the journal keeps."""
     return pages.Status(
@@ -89,7 +90,7 @@ def logging_status(
         known=bool(change.config),
         others=_others(change.config),
         said=_outcome(change, wanted),
-        journal=magics.control.journal(),
+        journal=host.control.journal(),
     )
 
 

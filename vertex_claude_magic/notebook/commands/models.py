@@ -15,11 +15,12 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from vertex_claude_magic.models.catalog import Catalog
+    from vertex_claude_magic.notebook.host import Host
 
 __all__ = ["show_models"]
 
 
-def show_models(magics: Any, line: str) -> None:
+def show_models(host: Host, line: str) -> None:
     """Run `%claude_models [FAMILY] [--region LOC] [--check | --probe | --live]`.
 
     Raises:
@@ -27,10 +28,10 @@ def show_models(magics: Any, line: str) -> None:
         ClaudeError: Google cannot be asked.
     """
     parsed = parse_words(line, MODELS_OPTIONS)
-    catalog = magics.session().target().catalog
+    catalog = host.session().target().catalog
     family, locations = _family(parsed.prompt, catalog), places(parsed.options.get("region", ()))
     if parsed.options.keys() & {"check", "probe", "live"}:
-        _ask_google(magics, parsed.options, locations, family)
+        _ask_google(host, parsed.options, locations, family)
         return
     if len(locations) > 1 or "project" in parsed.options:
         raise OptionError(
@@ -39,7 +40,7 @@ def show_models(magics: Any, line: str) -> None:
         )
     location = next(iter(locations), None)
     show_page(
-        magics.shell,
+        host.shell,
         models_table.html(catalog, location=location, family=family),
         models_table.plain(catalog, location=location, family=family),
     )
@@ -56,18 +57,16 @@ def _family(said: str, catalog: Catalog) -> str | None:
     return family
 
 
-def _ask_google(
-    magics: Any, options: Mapping[str, Any], locations: Sequence[str], family: str | None
-) -> None:
+def _ask_google(host: Host, options: Mapping[str, Any], locations: Sequence[str], family: str | None) -> None:
     from vertex_claude_magic.notebook.commands.check import show_check, show_live
 
     asked = {name: value for name, value in options.items() if name == "project"}
     if not options.get("live"):
-        show_check(magics, asked, locations=locations, family=family, probe="probe" in options)
+        show_check(host, asked, locations=locations, family=family, probe="probe" in options)
         return
     if family is not None or options.keys() & {"check", "probe"}:
         raise OptionError(
             "--live shows the whole list, and does not check it.",
             cure="Use --live and --check one after the other.",
         )
-    show_live(magics, asked, locations=locations)
+    show_live(host, asked, locations=locations)

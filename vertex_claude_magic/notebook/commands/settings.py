@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from html import escape
 from typing import TYPE_CHECKING, Any
 
 from vertex_claude_magic.errors import OptionError
-from vertex_claude_magic.notebook.pages import models as models_table
 from vertex_claude_magic.notebook.pages.show import show_page
+from vertex_claude_magic.notebook.pages.table import Column, Row, Table
 from vertex_claude_magic.settings.registry import OPTIONS
 from vertex_claude_magic.text import quote, without_home
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from vertex_claude_magic.notebook.host import Host
     from vertex_claude_magic.settings.target import Target
 
 __all__ = ["settings_rows", "show_settings"]
@@ -21,10 +21,10 @@ __all__ = ["settings_rows", "show_settings"]
 _DEMO = "%claude_demo"
 
 
-def show_settings(magics: Any, options: Mapping[str, Any]) -> None:
+def show_settings(host: Host, options: Mapping[str, Any]) -> None:
     """Show what a question would be asked with now, and where each value comes from."""
-    rows = settings_rows(magics.session().target(options))
-    if magics.emulator is not None:
+    rows = settings_rows(host.session().target(options))
+    if host.emulator is not None:
         rows = [
             (name, value, _DEMO if name in {"project", "base_url"} else origin)
             for name, value, origin in rows
@@ -32,19 +32,12 @@ def show_settings(magics: Any, options: Mapping[str, Any]) -> None:
         rows.insert(0, ("answers from", "the emulator, not Claude", _DEMO))
     width = max(len(name) for name, _, _ in rows)
     plain = "\n".join(f"{name:<{width}}  {value}  ({origin})" for name, value, origin in rows)
-    left = models_table.LEFT
-    cells = "".join(
-        f'<tr><th scope="row" {left}>{escape(name)}</th>'
-        f"<td {left}>{escape(value)}</td><td {left}>{escape(origin)}</td></tr>"
-        for name, value, origin in rows
+    table = Table(
+        columns=(Column("setting"), Column("value"), Column("from")),
+        rows=list(map(Row, rows)),
+        caption="What %claude asks with now; change it with %config ClaudeMagics.NAME = VALUE",
     )
-    head = "".join(f'<th scope="col" {left}>{name}</th>' for name in ("setting", "value", "from"))
-    caption = (
-        "<caption>What %claude asks with now; change it with %config ClaudeMagics.NAME = VALUE</caption>"
-    )
-    show_page(
-        magics.shell, f"<table>{caption}<thead><tr>{head}</tr></thead><tbody>{cells}</tbody></table>", plain
-    )
+    show_page(host.shell, table.html(), plain)
 
 
 def settings_rows(target: Target) -> list[tuple[str, str, str]]:

@@ -17,6 +17,7 @@ from vertex_claude_magic.text import quote
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from vertex_claude_magic.notebook.host import Host
     from vertex_claude_magic.records.usage import Usage
 
 __all__ = ["USAGE_OPTIONS", "UsageReport", "show_usage"]
@@ -55,7 +56,7 @@ class UsageReport:
     def __repr__(self) -> str:
         paid = total((row for row in self.rows if not row.local), "")
         local = sum(row.calls + row.replayed for row in self.rows if row.local)
-        text = f"{paid.calls + paid.replayed:,} calls, {usage_page.usd(paid)} (estimate)"
+        text = f"{paid.calls + paid.replayed:,} calls, {usage_page.cost_text(paid)} (estimate)"
         return f"UsageReport({text}{f', {local:,} answered on this machine' if local else ''})"
 
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, str]:  # noqa: ARG002 - IPython's signature
@@ -73,7 +74,7 @@ class _Line:
     help: bool = False
 
 
-def show_usage(magics: Any, line: str) -> UsageReport | None:
+def show_usage(host: Host, line: str) -> UsageReport | None:
     """Run `%claude_usage [--days N] [--by day|model|notebook] [--session]`.
 
     Raises:
@@ -81,18 +82,18 @@ def show_usage(magics: Any, line: str) -> UsageReport | None:
     """
     asked = _parsed(line)
     if asked.help:
-        show_help(magics, "claude_usage")
+        show_help(host, "claude_usage")
         return None
     usage = usage_of(
-        magics.session().target(),
-        magics.tallies(),
+        host.session().target(),
+        host.tallies(),
         today=datetime.now().astimezone().date(),
         days=asked.days,
         this_session=asked.session,
     )
     report = UsageReport(usage=usage, by=asked.by)
-    show_page(magics.shell, usage_page.html(usage, asked.by), usage_page.plain(usage, asked.by))
-    magics.pass_over(report)
+    show_page(host.shell, usage_page.html(usage, asked.by), usage_page.plain(usage, asked.by))
+    host.pass_over(report)
     return report
 
 

@@ -7,17 +7,17 @@ The only HTML used here is details, summary, small and br.
 
 from __future__ import annotations
 
-import math
 from typing import TYPE_CHECKING
 
 from vertex_claude_magic.markdown.sanitize import as_text, safe_markdown, safe_plain
+from vertex_claude_magic.models.prices import usd_estimate
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from vertex_claude_magic.vertex.reply import Reply
 
-__all__ = ["dollars", "ending", "folded", "footer", "plain_ending", "small", "waiting", "warnings"]
+__all__ = ["ending", "folded", "footer", "plain_ending", "small", "waiting", "warnings"]
 
 _CURES = {
     "model_context_window_exceeded": "Cut off: the context window of the model is full. "
@@ -38,21 +38,6 @@ def waiting(label: str, status: str = "", seconds: int = 0) -> str:
     return "◌ " + " · ".join(part for part in parts if part)
 
 
-def dollars(cost: float | None) -> str:
-    """Return an estimated cost in USD with two significant digits below a dollar.
-
-    >>> dollars(0.00213), dollars(1.005), dollars(0.0), dollars(None)
-    ('≈ $0.0021', '≈ $1.00', '$0', 'cost unknown')
-    """
-    if cost is None or not math.isfinite(cost):
-        return "cost unknown"
-    if cost <= 0:
-        return "$0"
-    if cost >= 1:
-        return f"≈ ${cost:,.2f}"
-    return f"≈ ${cost:.{1 - math.floor(math.log10(cost))}f}"
-
-
 def footer(reply: Reply) -> str:
     """Return the quiet line below an answer: model, region, times in seconds, tokens and cost in USD.
 
@@ -69,7 +54,7 @@ def footer(reply: Reply) -> str:
         "" if first is None else f"first token {first:.1f} s",
         f"{reply.seconds:.1f} s",
         _tokens(reply),
-        "nothing was sent" if reply.replayed else dollars(reply.cost),
+        "nothing was sent" if reply.replayed else usd_estimate(reply.cost),
         _saving(reply),
     ]
     return _line(" · ".join(part for part in parts if part))
@@ -94,8 +79,8 @@ def _saving(reply: Reply) -> str:
         return ""
     saved = reply.uncached_cost - reply.cost
     if saved > 0:
-        return f"the cache saved {dollars(saved)}"
-    return f"filling the cache cost {dollars(-saved)} more" if saved < 0 else ""
+        return f"the cache saved {usd_estimate(saved)}"
+    return f"filling the cache cost {usd_estimate(-saved)} more" if saved < 0 else ""
 
 
 def _tokens(reply: Reply) -> str:

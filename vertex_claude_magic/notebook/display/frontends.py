@@ -10,13 +10,14 @@ import os
 import sys
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, TextIO
 
 from vertex_claude_magic.text import without_home
 
 if TYPE_CHECKING:
     from collections.abc import Container, Mapping
 
+    from vertex_claude_magic.notebook.host import Shell
 __all__ = ["FrontEnd", "front_end", "notebook_file", "notebook_name"]
 
 # IPython's own publisher prints text/plain, whatever the shell is called.
@@ -38,11 +39,11 @@ class FrontEnd:
 
 
 def front_end(
-    shell: Any,
+    shell: Shell | None,
     *,
     environ: Mapping[str, str] = os.environ,
     modules: Container[str] = sys.modules,
-    stdout: Any = None,
+    stdout: TextIO | None = None,
 ) -> FrontEnd:
     """Tell the front end from the IPython shell (None outside IPython), environment and loaded modules.
 
@@ -58,7 +59,7 @@ def front_end(
     return FrontEnd(kind="notebook", name=name, updates=name != "spyder" and _takes_updates(shell, name))
 
 
-def notebook_name(shell: Any, environ: Mapping[str, str] = os.environ) -> str:
+def notebook_name(shell: Shell | None, environ: Mapping[str, str] = os.environ) -> str:
     """Return the notebook that runs, as its front end names it; empty where none does.
 
     Jupyter Server says it in `JPY_SESSION_NAME`, VS Code in a variable of the user's.
@@ -69,18 +70,18 @@ def notebook_name(shell: Any, environ: Mapping[str, str] = os.environ) -> str:
     return without_home(_named(shell, environ))
 
 
-def notebook_file(shell: Any, environ: Mapping[str, str] = os.environ) -> Path | None:
+def notebook_file(shell: Shell | None, environ: Mapping[str, str] = os.environ) -> Path | None:
     """Return the file of the notebook that runs, where its front end names it; it may not be there."""
     named = _named(shell, environ)
     return Path(named) if named.endswith(".ipynb") else None
 
 
-def _named(shell: Any, environ: Mapping[str, str]) -> str:
+def _named(shell: Shell | None, environ: Mapping[str, str]) -> str:
     told = getattr(shell, "user_ns", {}).get("__vsc_ipynb_file__") or environ.get("JPY_SESSION_NAME")
     return str(told or "")
 
 
-def _takes_updates(shell: Any, name: str) -> bool:
+def _takes_updates(shell: Shell | None, name: str) -> bool:
     """Tell whether whoever reads the outputs of this cell can change one that is there."""
     if type(getattr(shell, "display_pub", None)).__name__ == "CapturingDisplayPublisher":
         return False
@@ -103,7 +104,7 @@ def _in_output_widget() -> bool:
     return any(getattr(widget, "msg_id", "") for widget in list(found.values()))
 
 
-def _has_page(shell: Any) -> bool:
+def _has_page(shell: Shell | None) -> bool:
     """Tell whether outputs leave the process as display messages."""
     if shell is None:
         return False
@@ -113,7 +114,7 @@ def _has_page(shell: Any) -> bool:
 
 
 def _name(
-    shell: Any, environ: Mapping[str, str], modules: Container[str]
+    shell: Shell | None, environ: Mapping[str, str], modules: Container[str]
 ) -> Literal["colab", "vscode", "spyder", "jupyter"]:
     if "google.colab" in modules or "COLAB_RELEASE_TAG" in environ:
         return "colab"
@@ -122,7 +123,7 @@ def _name(
     return "spyder" if "spyder_kernels" in modules else "jupyter"
 
 
-def _is_tty(stdout: Any, environ: Mapping[str, str]) -> bool:
+def _is_tty(stdout: TextIO, environ: Mapping[str, str]) -> bool:
     try:
         return bool(stdout.isatty()) and environ.get("TERM") != "dumb"
     except (AttributeError, ValueError):

@@ -6,7 +6,7 @@ import os
 import sys
 from dataclasses import replace
 from datetime import datetime, timezone
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
 
 from vertex_claude_magic.markdown.characters import hidden_characters, safe_plain
 from vertex_claude_magic.markdown.sanitize import fenced
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from vertex_claude_magic.notebook.display.code_blocks import Block
+    from vertex_claude_magic.notebook.host import Host, Shell
     from vertex_claude_magic.vertex.reply import Reply
 
 __all__ = [
@@ -55,7 +56,7 @@ def python_blocks(markdown: str) -> tuple[str, ...]:
     return tuple(block.code for block in find_blocks(markdown))
 
 
-def insert_code(shell: Any, text: str) -> Place:
+def insert_code(shell: Shell, text: str) -> Place:
     """Put code into one new cell below the one that runs; front ends take no more than one from each.
 
     Colab inserts what IPython hands it twice (googlecolab/colabtools issue 5176), so there it is a scratch cell.
@@ -79,7 +80,7 @@ def insert_code(shell: Any, text: str) -> Place:
     return "cell" if makes_cell else "unknown"
 
 
-def makes_cells(shell: Any, environ: Mapping[str, str] = os.environ) -> bool:
+def makes_cells(shell: Shell, environ: Mapping[str, str] = os.environ) -> bool:
     """Tell whether the front end makes a new cell of code that it is handed.
 
     JupyterLab and Notebook 7 send the id of the cell that runs. So does the code console of JupyterLab, which
@@ -104,7 +105,7 @@ def inserted_note(place: Place, code: str) -> str:
     return f"{_NOTES[place]}{warning}"
 
 
-def deliver_code(magics: Any, reply: Reply) -> tuple[Reply, tuple[str, ...]]:
+def deliver_code(host: Host, reply: Reply) -> tuple[Reply, tuple[str, ...]]:
     """Put the code of an answer into a new cell, unless the cell of an earlier run is still there.
 
     Where the new cell is sure to appear, its code is not shown twice; blocks that did not go in are shown.
@@ -115,8 +116,8 @@ def deliver_code(magics: Any, reply: Reply) -> tuple[Reply, tuple[str, ...]]:
     choice = choose_blocks(find_blocks(reply.text))
     if choice is None:
         return reply, (_NO_CODE,)
-    shell, code = magics.shell, safe_plain(choice.text)
-    known = _inserted_code(magics)
+    shell, code = host.shell, safe_plain(choice.text)
+    known = _inserted_code(host)
     if known is None:
         place = insert_code(shell, code)
     else:
@@ -131,21 +132,21 @@ def deliver_code(magics: Any, reply: Reply) -> tuple[Reply, tuple[str, ...]]:
     return (without_blocks(reply, choice.taken) if place in _SURE else shown_whole(reply)), notes
 
 
-def insert_once(magics: Any, text: str) -> Place | None:
+def insert_once(host: Host, text: str) -> Place | None:
     """Put code into a new cell as `insert_code` does; None if this very code is there from an earlier run."""
-    code, known = safe_plain(text), _inserted_code(magics)
+    code, known = safe_plain(text), _inserted_code(host)
     earlier = known.earlier(code) if known is not None else None
     if earlier is not None and earlier.holds(code) and not earlier.doubtful:
         return None
-    place = insert_code(magics.shell, code)
+    place = insert_code(host.shell, code)
     if known is not None:
         known.inserted(code)
     return place
 
 
-def _inserted_code(magics: Any) -> InsertedCode | None:
+def _inserted_code(host: Host) -> InsertedCode | None:
     """Return what is known of the cell below; None where there is none, or nobody could find it again."""
-    shell, cells = magics.shell, magics.cells
+    shell, cells = host.shell, host.cells
     front, cell = front_end(shell), str(cell_metadata(shell).get("cellId") or "")
     if front.kind != "notebook" or front.name == "colab" or not (cell or notebook_file(shell)):
         return None
@@ -155,7 +156,7 @@ def _inserted_code(magics: Any) -> InsertedCode | None:
     asker = Asker(cell=cell, source=cells.source or "", notebook=notebook_name(shell))
     return InsertedCode(
         asker,
-        notes=magics.control.notes,
+        notes=host.control.notes,
         file=lambda: read_notebook(notebook_file(shell)),
         met=cells.met.marked,
         deleted=cells.met.deleted,

@@ -291,5 +291,5 @@ def read_notebook(path: Path | None) -> File | None:
     return File(cells=found, saved=status.st_mtime)
 
 
-def _joined(source: Any) -> str:
+def _joined(source: list[str] | str) -> str:
     return "".join(map(str, source)) if isinstance(source, list) else str(source)

@@ -10,9 +10,7 @@ from __future__ import annotations
 import json
 import math
 import re
-from collections import deque
 from typing import TYPE_CHECKING, Any, Protocol
-from uuid import uuid4
 
 from vertex_claude_magic.answers.read import unfenced
 from vertex_claude_magic.markdown.sanitize import (
@@ -24,43 +22,31 @@ from vertex_claude_magic.markdown.sanitize import (
     safe_plain,
 )
 from vertex_claude_magic.notebook.display import footer as around
+from vertex_claude_magic.notebook.display.output import Output
 from vertex_claude_magic.notebook.display.segments import Body, Segments, cost
 from vertex_claude_magic.notebook.provenance import DRAFT, METADATA_KEY, stamped
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
+    from vertex_claude_magic.notebook.display.output import Screen
     from vertex_claude_magic.vertex.reply import Reply
 
-__all__ = ["METADATA_KEY", "Answer", "LiveAnswer", "Pace", "Screen", "json_answer"]
+__all__ = ["METADATA_KEY", "Answer", "LiveAnswer", "json_answer"]
 
 # JupyterLab 4.6.6 shows the first 50 outputs of a cell (settings schema, maxNumberOutputs).
 _OUTPUTS = 45
-# Seconds between two draws; one window draw is about half as large again as one ordinary draw.
+# Seconds between two draws; one draw of a window is about half as large again as an ordinary one.
 _INTERVAL = 1 / 12
 _WINDOW_INTERVAL = 1 / 8
 # Bytes a second for an answer that is one growing output: 2 kB of text are drawn 12 times a second.
 _GROWING_RATE = 48_000
-_MESSAGES_PER_SECOND = 14
 _STEPS = 12
 _THINKING_LINES = 6
 _THINKING_CHARACTERS = 500
 # A link reference definition may stand anywhere and changes blocks before it (CommonMark 0.31.2, 4.7).
 _DEFINITION = re.compile(r"^[ \t>*+\-0-9.)]*\[(?:[^\]\\]|\\.){1,999}\]:", re.MULTILINE | re.DOTALL)
 _JSON_FENCE = "~~~~~~~~~~json\n"
-
-
-class Screen(Protocol):
-    """Where outputs go: the three display messages of the Jupyter protocol."""
-
-    def show(self, bundle: Mapping[str, Any], metadata: Mapping[str, Any], display_id: str | None) -> None:
-        """Show a new output."""
-
-    def update(self, bundle: Mapping[str, Any], metadata: Mapping[str, Any], display_id: str) -> None:
-        """Show something else in an output that is there."""
-
-    def clear(self) -> None:
-        """Take away all outputs of the cell as soon as the next one comes."""
 
 
 class Answer(Protocol):
@@ -94,31 +80,6 @@ class Answer(Protocol):
         """Take away what is there, because an error will be shown instead."""
 
 
-class Pace:
-    """Counts messages so that no second ever holds more than `limit` of them.
-
-    >>> now = [0.0]
-    >>> pace = Pace(lambda: now[0], limit=2)
-    >>> pace.count(); pace.count()
-    >>> pace.free_at(1) > 1.0
-    True
-    """
-
-    def __init__(self, clock: Callable[[], float], *, limit: int = _MESSAGES_PER_SECOND) -> None:
-        self._clock = clock
-        self._limit = limit
-        self._sent: deque[float] = deque(maxlen=limit)
-
-    def count(self) -> None:
-        """Note that a message was sent now."""
-        self._sent.append(self._clock())
-
-    def free_at(self, messages: int) -> float:
-        """Return the time (of the clock, in seconds) from which so many messages may be sent."""
-        over = len(self._sent) + messages - self._limit
-        return self._sent[over - 1] + 1.001 if over > 0 else -math.inf
-
-
 class LiveAnswer:
     """One answer on a notebook page.
 
@@ -146,23 +107,18 @@ class LiveAnswer:
         live: bool = True,
         clears: Callable[[], int] = lambda: 0,
     ) -> None:
-        self._screen = screen
-        self._clears = clears
-        self._cleared = 0
+        self._output = Output(screen, clock=clock, clears=clears)
         self._clock = clock
         self._in_cell = in_cell
         self._format = format
         self._show_thinking = show_thinking
         self._quiet = quiet
         self._live = live and not quiet
-        self._pace = Pace(clock)
         parse = _literal if format == "text" else safe_blocks
         self._segments = Segments(parse, outputs=_OUTPUTS if in_cell else None)
         self._label = ""
         self._status = ""
         self._started = 0.0
-        self._drawn = -math.inf
-        self._display_id: str | None = None
         self._changed = False
         self._has_text = False
         self._urgent = False
@@ -173,7 +129,7 @@ class LiveAnswer:
         """Show at once what is asked."""
         self._label, self._started = label, self._clock()
         if self._live:
-            self._show(self._waiting())
+            self._output.begin(self._bundle(self._waiting()), DRAFT)
 
     def status(self, text: str) -> None:
         """Say what is being waited for; once there is text, that is enough."""
@@ -216,18 +172,16 @@ class LiveAnswer:
         return None if at is None else max(0.0, at - self._clock())
 
     def _due_at(self) -> float | None:
-        if not self._live or self._display_id is None:
+        if not self._live or not self._output.shown:
             return None
-        if self._changed:
+        if not self._changed:
+            return None if self._has_text else self._output.due_at(1.0)
+        if self._urgent:
             # Whoever reports a status may be about to block, and nobody should wait for the first text.
-            at = -math.inf if self._urgent else self._drawn + self._interval()
-            return max(self._pace.free_at(2), at)
-        return None if self._has_text else max(self._pace.free_at(2), self._drawn + 1.0)
-
-    def _interval(self) -> float:
+            return self._output.due_at(-math.inf)
         if self._in_cell:
-            return _WINDOW_INTERVAL if self._segments.windowed else _INTERVAL
-        return max(_INTERVAL, self._segments.size / _GROWING_RATE)
+            return self._output.due_at(_WINDOW_INTERVAL if self._segments.windowed else _INTERVAL)
+        return self._output.due_at(max(_INTERVAL, self._segments.size / _GROWING_RATE))
 
     def draw(self) -> None:
         """Draw what is new if it is time to."""
@@ -238,16 +192,16 @@ class LiveAnswer:
         if self._has_text:
             self._draw_text()
         else:
-            self._update(self._waiting())
+            self._output.draw(self._bundle(self._waiting()), DRAFT)
 
     def _draw_text(self) -> None:
         closed = self._advance()
         if closed is None:
-            self._update(self._growing())
+            self._output.draw(self._bundle(self._growing()), DRAFT)
             return
-        self._update(self._under_thinking(closed))
+        self._output.draw(self._bundle(self._under_thinking(closed)), DRAFT)
         self._above = ""
-        self._show(self._growing())
+        self._output.begin(self._bundle(self._growing()), DRAFT)
 
     def _advance(self) -> Body | None:
         """Take text in until it is all there, or an output is full, or it is enough for one draw."""
@@ -293,24 +247,12 @@ class LiveAnswer:
             return
         self._live = False
         bundle = self._bundle(self._final(reply, notes))
-        stored = stamped(metadata, bundle)
-        if self._display_id is not None and not self._in_cell and not self._is_gone():
-            self._screen.update(bundle, stored, self._display_id)
-            return
-        if self._display_id is not None and self._in_cell:
-            self._screen.clear()
-        self._screen.show(bundle, stored, None)
+        self._output.finish(bundle, stamped(metadata, bundle), alone=self._in_cell)
 
     def abandon(self) -> None:
         """Take away what is there, because an error will be shown instead."""
         self._live = False
-        if self._display_id is None:
-            return
-        if self._in_cell:
-            self._screen.clear()
-        else:
-            self._screen.update(self._bundle(Body(markdown="", plain="")), {}, self._display_id)
-        self._display_id = None
+        self._output.remove(self._bundle(Body(markdown="", plain="")), alone=self._in_cell)
 
     def _final(self, reply: Reply, notes: Sequence[str]) -> Body:
         body, more = self._answer(reply)
@@ -334,27 +276,6 @@ class LiveAnswer:
         if self._segments.source() == text and not ("]:" in text and _DEFINITION.search(text)):
             return self._segments.whole()
         return safe_markdown(text)
-
-    def _show(self, body: Body) -> None:
-        self._display_id = f"claude-{uuid4().hex}"
-        self._cleared = self._clears()
-        self._screen.show(self._bundle(body), DRAFT, self._display_id)
-        self._sent()
-
-    def _is_gone(self) -> bool:
-        """Tell whether the output was cleared since it was shown, so that no update reaches it."""
-        return self._clears() != self._cleared
-
-    def _update(self, body: Body) -> None:
-        if self._is_gone():
-            self._show(body)
-        elif self._display_id is not None:
-            self._screen.update(self._bundle(body), DRAFT, self._display_id)
-            self._sent()
-
-    def _sent(self) -> None:
-        self._pace.count()
-        self._drawn = self._clock()
 
     def _bundle(self, body: Body) -> dict[str, str]:
         plain = {"text/plain": safe_plain(body.plain)}

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import time
-from html import escape
-from typing import TYPE_CHECKING, Any
-from uuid import uuid4
+from typing import TYPE_CHECKING
 
 from vertex_claude_magic.notebook.display.frontends import front_end
+from vertex_claude_magic.notebook.display.output import Output
 from vertex_claude_magic.notebook.display.screens import NotebookScreen
+from vertex_claude_magic.notebook.pages.html import literal
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from vertex_claude_magic.notebook.host import Shell
 __all__ = ["LivePage"]
 
 _REDRAW = 0.25  # seconds between two drawings
@@ -26,14 +27,11 @@ class LivePage:
         clock: Seconds that never run backwards.
     """
 
-    def __init__(self, shell: Any, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, shell: Shell, clock: Callable[[], float] = time.monotonic) -> None:
         front = front_end(shell)
         self._prints = front.kind == "terminal"
         self._live = front.kind == "notebook" and front.updates
-        self._screen = NotebookScreen(shell.display_pub)
-        self._clock = clock
-        self._drawn: float | None = None
-        self._identity = f"claude-page-{uuid4().hex}"
+        self._output = Output(NotebookScreen(shell.display_pub), clock=clock, updates=self._live)
 
     def draw(self, page: Callable[[], tuple[str, str]], *, done: bool) -> None:
         """Draw the page, unless it was drawn just now.
@@ -42,21 +40,13 @@ class LivePage:
             page: Returns HTML and plain text; called only if it is drawn.
             done: Whether this is the end, which is always drawn.
         """
-        due = self._drawn is None or self._clock() - self._drawn >= _REDRAW
-        if done or (self._live and due):
-            self._put(*page())
+        if done or (self._live and self._output.is_due(_REDRAW)):
+            html, plain = page()
+            self._output.draw({"text/html": html, "text/plain": plain})
 
     def say(self, text: str) -> None:
         """Say at once what is being waited for: in place of the page, or in a line of the terminal."""
         if self._live:
-            self._put(f"<p>{escape(text)}</p>", text)
+            self._output.draw({"text/html": f"<p>{literal(text)}</p>", "text/plain": text})
         elif self._prints:
             print(text)
-
-    def _put(self, html: str, plain: str) -> None:
-        bundle = {"text/html": html, "text/plain": plain}
-        if self._drawn is None:
-            self._screen.show(bundle, {}, self._identity if self._live else None)
-        else:
-            self._screen.update(bundle, {}, self._identity)
-        self._drawn = self._clock()

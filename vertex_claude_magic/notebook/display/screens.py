@@ -15,7 +15,10 @@ from vertex_claude_magic.notebook.display.live import Answer, LiveAnswer
 from vertex_claude_magic.notebook.display.terminal import TerminalAnswer
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable
+
+    from vertex_claude_magic.notebook.display.output import Bundle, Metadata
+    from vertex_claude_magic.notebook.host import Publisher, Shell
 
 __all__ = ["NotebookScreen", "count_clears", "make_answer", "release_clears"]
 
@@ -27,15 +30,15 @@ class NotebookScreen:
         publisher: `display_pub` of an IPython shell.
     """
 
-    def __init__(self, publisher: Any) -> None:
+    def __init__(self, publisher: Publisher) -> None:
         self._publisher = publisher
 
-    def show(self, bundle: Mapping[str, Any], metadata: Mapping[str, Any], display_id: str | None) -> None:
+    def show(self, bundle: Bundle, metadata: Metadata, display_id: str | None) -> None:
         """Show a new output."""
         transient = {"display_id": display_id} if display_id else {}
         self._publisher.publish(data=dict(bundle), metadata=dict(metadata), transient=transient)
 
-    def update(self, bundle: Mapping[str, Any], metadata: Mapping[str, Any], display_id: str) -> None:
+    def update(self, bundle: Bundle, metadata: Metadata, display_id: str) -> None:
         """Show something else in an output that is there."""
         self._publisher.publish(
             data=dict(bundle), metadata=dict(metadata), transient={"display_id": display_id}, update=True
@@ -49,7 +52,7 @@ class NotebookScreen:
 class _CountedClear:
     """Stands where a publisher's `clear_output` was, and counts for which message it was called."""
 
-    def __init__(self, publisher: Any, clear: Callable[..., Any]) -> None:
+    def __init__(self, publisher: Publisher, clear: Callable[..., None]) -> None:
         self._publisher = publisher
         self.clear = clear
         self.counts: Counter[str] = Counter()
@@ -59,13 +62,13 @@ class _CountedClear:
         self.clear(wait)
 
 
-def count_clears(publisher: Any) -> Callable[[], int]:
+def count_clears(publisher: Publisher) -> Callable[[], int]:
     """Return what tells how often the outputs of the cell that runs were cleared since this kernel counts.
 
     A callback or a thread of the user's may clear them while an answer is drawn there. What the user clears
     in the front end no kernel hears of.
     """
-    counted = publisher.clear_output
+    counted: Any = publisher.clear_output
     # By name, because importlib.reload makes a new class.
     if type(counted).__name__ != _CountedClear.__name__:
         counted = publisher.clear_output = _CountedClear(publisher, counted)
@@ -73,21 +76,21 @@ def count_clears(publisher: Any) -> Callable[[], int]:
     return lambda: int(counted.counts[message])
 
 
-def release_clears(publisher: Any) -> None:
+def release_clears(publisher: Publisher) -> None:
     """Stop counting; harmless if nobody counts."""
     counted: Any = getattr(publisher, "clear_output", None)
     if type(counted).__name__ == _CountedClear.__name__:
         publisher.clear_output = counted.clear
 
 
-def _message(publisher: Any) -> str:
+def _message(publisher: Publisher) -> str:
     """Return the id of the message for which this thread draws; empty where there are no messages."""
     header = getattr(publisher, "parent_header", None) or {}
     return str(header.get("msg_id") or "")
 
 
 def make_answer(
-    shell: Any = None,
+    shell: Shell | None = None,
     *,
     in_cell: bool,
     format: str = "markdown",  # noqa: A002 - the name of the option that it comes from
@@ -109,7 +112,7 @@ def make_answer(
     """
     shell = shell if shell is not None else _running_shell()
     front = front or front_end(shell)
-    if front.kind == "terminal":
+    if shell is None or front.kind == "terminal":
         return TerminalAnswer(
             sys.stdout, clock=clock, format=format, show_thinking=show_thinking, quiet=quiet, tty=front.tty
         )
@@ -125,7 +128,7 @@ def make_answer(
     )
 
 
-def _running_shell() -> Any:
+def _running_shell() -> Shell | None:
     """Return IPython's shell if IPython is there and runs; never import it for this."""
     ipython = sys.modules.get("IPython")
     return ipython.get_ipython() if ipython is not None else None

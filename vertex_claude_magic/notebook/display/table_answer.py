@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from vertex_claude_magic.notebook.display.live import Answer
     from vertex_claude_magic.vertex.reply import Reply
 
-__all__ = ["Table", "TableAnswer", "table_of"]
+__all__ = ["GrowingTable", "TableAnswer", "table_of"]
 
 # So many rows are read at a glance; all of them are in the data.
 _ROWS = 50
@@ -30,10 +30,10 @@ _CELL = 120
 _MARKUP = re.compile(r"([\\`*\[\]<>|$~&!]|(?<!\w)_|_(?!\w))")
 
 
-class Table:
+class GrowingTable:
     r"""A growing Markdown table; the first row decides on the columns.
 
-    >>> table = Table()
+    >>> table = GrowingTable()
     >>> print(table.add({"city": "Oslo", "people": 700_000}), end="")
     | city | people |
     |---|---|
@@ -79,7 +79,7 @@ def table_of(data: Any) -> str:
     ('No rows.\\n', '| field | value |\\n|---|---|\\n| a | 1 |\\n')
     """
     columns, rows = _rows_of(data)
-    table = Table(columns)
+    table = GrowingTable(columns)
     return "".join([*(table.add(row) for row in rows), table.end()])
 
 
@@ -152,7 +152,7 @@ class TableAnswer:
     def __init__(self, view: Answer) -> None:
         self._view = view
         self._growing = Growing()
-        self._table: Table | None = None
+        self._table: GrowingTable | None = None
         self._lines: list[str] = []
 
     def start(self, label: str) -> None:
@@ -173,7 +173,7 @@ class TableAnswer:
         lines = []
         for name, value in self._growing.fields():
             if name == "columns" and isinstance(value, list):
-                self._table = Table(value)
+                self._table = GrowingTable(value)
             elif name != "rows":
                 lines.append(self._rows(("field", "value")).add([name, value]))
         lines += [self._rows(()).add(row) for row in self._growing.rows()]
@@ -188,9 +188,9 @@ class TableAnswer:
         self._lines = []
         self._view.again(why)
 
-    def _rows(self, columns: Sequence[str]) -> Table:
+    def _rows(self, columns: Sequence[str]) -> GrowingTable:
         if self._table is None:
-            self._table = Table(columns)
+            self._table = GrowingTable(columns)
         return self._table
 
     def draw(self) -> None:

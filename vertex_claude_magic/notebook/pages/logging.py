@@ -7,15 +7,15 @@ copies differ, that is said.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from html import escape
 from typing import TYPE_CHECKING
 
-from vertex_claude_magic.notebook.pages.models import LEFT
+from vertex_claude_magic.notebook.pages.html import literal, verbatim
+from vertex_claude_magic.notebook.pages.table import Column, Row, Table
 from vertex_claude_magic.text import quote
 from vertex_claude_magic.transport.logging_config import is_table
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator
 
     from vertex_claude_magic.models.model import Model
     from vertex_claude_magic.session.control_room import JournalFacts
@@ -26,7 +26,7 @@ __all__ = ["Status", "html", "limits", "plain"]
 
 _WIDE = frozenset({"global", "us", "eu"})
 _ARRIVED = "Whether rows arrive:"
-_HEADS = ("", "Google, request-response logging", "this machine, journal")
+_COLUMNS = (Column(), Column("Google, request-response logging"), Column("this machine, journal"))
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -54,18 +54,10 @@ class Status:
 
 def html(status: Status) -> str:
     """Return it as one HTML table and a list of what it does not promise."""
-    head = "".join(f'<th scope="col" {LEFT}>{escape(text)}</th>' for text in _HEADS)
-    rows = "".join(_html_row(name, cells) for name, *cells in _rows(status))
-    notes = "".join(f"<li>{escape(text)}</li>" for text in limits(status))
-    return (
-        f"<table><caption>{escape(_caption(status))}</caption><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>"
-        f"<ul>{notes}</ul>{_html_proof(status)}"
-    )
-
-
-def _html_row(name: str, cells: Sequence[str]) -> str:
-    shown = "".join(f"<td {LEFT}>{escape(cell)}</td>" for cell in cells)
-    return f'<tr><th scope="row" {LEFT}>{name}</th>{shown}</tr>'
+    table = Table(columns=_COLUMNS, rows=list(map(Row, _rows(status))), caption=_caption(status))
+    notes = "".join(f"<li>{literal(text)}</li>" for text in limits(status))
+    proof = "".join(f"<p>{_ARRIVED}</p><pre>{verbatim(query)}</pre>" for query in _queries(status))
+    return f"{table.html()}<ul>{notes}</ul>{proof}"
 
 
 def plain(status: Status) -> str:
@@ -136,7 +128,3 @@ def _queries(status: Status) -> list[str]:
     name = table.removeprefix("bq://").replace(":", ".", 1)
     query = f"SELECT logging_time, api_method FROM `{name}` ORDER BY logging_time DESC LIMIT 5"  # noqa: S608 - checked
     return [f"bq query --use_legacy_sql=false '{query}'"]
-
-
-def _html_proof(status: Status) -> str:
-    return "".join(f"<p>{_ARRIVED}</p><pre>{escape(query)}</pre>" for query in _queries(status))

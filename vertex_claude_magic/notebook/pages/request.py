@@ -7,11 +7,12 @@ import json
 import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from html import escape
 from typing import TYPE_CHECKING, Any
 
 from vertex_claude_magic.errors import ClaudeError
 from vertex_claude_magic.markdown.characters import safe_plain
+from vertex_claude_magic.notebook.pages.html import literal
+from vertex_claude_magic.notebook.pages.table import Cell, Column, Inline, Row, Table, span
 from vertex_claude_magic.vertex.endpoint import check_token_host, is_loopback
 
 if TYPE_CHECKING:
@@ -25,8 +26,7 @@ _MOST_ROWS = 100
 _BEGINNING = 100
 # A longer body would be no line that anybody pastes.
 _LONGEST_INLINE = 20_000
-_LEFT = 'style="text-align:left"'
-_HEAD = ("block", "type", "size", "begins with")
+_COLUMNS = (Column("block"), Column("type"), Column("size"), Column("begins with"))
 _GCLOUD = "$(gcloud auth application-default print-access-token)"
 
 
@@ -105,32 +105,27 @@ def _bytes(size: int) -> str:
 
 def blocks_html(rows: Sequence[BlockRow]) -> str:
     """Return the blocks as an HTML table, with small pictures of images."""
-    head = "".join(f'<th scope="col" {_LEFT}>{name}</th>' for name in _HEAD)
     left = _MOST_THUMBNAILS
-    lines = []
+    shown = []
     for row in rows[:_MOST_ROWS]:
-        picture = _picture(row) if left else ""
-        left -= bool(picture)
-        cells = (row.place, row.type, row.size)
-        shown = "".join(f"<td {_LEFT}>{escape(cell)}</td>" for cell in cells)
-        # In <code> no front end looks for formulas.
-        begins = picture or (f"<code>{escape(row.beginning)}</code>" if row.beginning else "")
-        lines.append(f"<tr>{shown}<td {_LEFT}>{begins}</td></tr>")
+        picture = _picture(row) if left else None
+        left -= picture is not None
+        begins: Cell = picture or (span("code", row.beginning) if row.beginning else "")
+        shown.append(Row((row.place, row.type, row.size, begins)))
     rest = _rest(rows)
-    note = f"<p>{rest}</p>" if rest else ""
-    return f"<table><thead><tr>{head}</tr></thead><tbody>{''.join(lines)}</tbody></table>{note}"
+    return f"{Table(columns=_COLUMNS, rows=shown).html()}{f'<p>{rest}</p>' if rest else ''}"
 
 
-def _picture(row: BlockRow) -> str:
+def _picture(row: BlockRow) -> Inline | None:
     if row.type != "image":
-        return ""
+        return None
     from vertex_claude_magic.prompts.values.images import thumbnail_png
 
     data = thumbnail_png(row.block, _THUMBNAIL)
     if data is None:
-        return ""
+        return None
     source = base64.b64encode(data).decode("ascii")
-    return f'<img alt="{escape(row.place)}" src="data:image/png;base64,{source}">'
+    return Inline(f'<img alt="{literal(row.place, formulas=True)}" src="data:image/png;base64,{source}">')
 
 
 def _rest(rows: Sequence[BlockRow]) -> str:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from vertex_claude_magic.notebook.host import Shell
 
 __all__ = ["show_page"]
 
 
-def show_page(shell: Any, html: str, plain: str) -> None:
+def show_page(shell: Shell, html: str, plain: str) -> None:
     """Show one static output that reads well with and without HTML."""
     shell.display_pub.publish(data={"text/html": html, "text/plain": plain}, metadata={})

@@ -6,25 +6,25 @@ block characters, which every front end and every terminal shows.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import replace
-from html import escape
 from typing import TYPE_CHECKING
 
 from vertex_claude_magic.markdown.characters import safe_plain
+from vertex_claude_magic.notebook.pages.html import literal
+from vertex_claude_magic.notebook.pages.table import Column, Row, Table
 from vertex_claude_magic.records.usage import GROUPS, amount, size, sums, total
 from vertex_claude_magic.text import quote, without_home
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from vertex_claude_magic.records.journal.ledger import UsageRow
     from vertex_claude_magic.records.usage import Sum, Usage
 
-__all__ = ["bar", "html", "plain", "usd"]
+__all__ = ["bar", "cost_text", "html", "plain"]
 
-_COSTS = ("USD (est.)", "Up to (est.)")
-_HEADS = ("Chart", "Saved (est.)", "Calls", "Failed", "Replayed", "Tokens in", "Cached", "Tokens out")
+_HEADS = ("USD (est.)", "Up to (est.)", "Chart", "Saved (est.)", "Calls", "Failed", "Replayed", "Tokens in", "Cached",
+          "Tokens out")  # fmt: skip
 _BAR = 10
 _EIGHTHS = "▏▎▍▌▋▊▉█"
 _LONGEST_NAME = 48
@@ -32,19 +32,13 @@ _UNNAMED = "(no name)"
 _LOCAL = (
     "Answered on this machine (demo, emulator): this cost nothing in fact, and these are the table's prices."
 )
-# Columns that begin at the left; numbers end at the right.
-_LEFT = frozenset({"Day", "Model", "Notebook", "Chart"})
-_SHORT_NAME = 24
-_NO_WRAP = "white-space: nowrap"
-
-Table = list[Sequence[str]]
 
 
-def usd(found: Sum) -> str:
+def cost_text(found: Sum) -> str:
     """Return the cost of a sum: what is known, what it may be at most, and how many calls have no price.
 
     >>> from vertex_claude_magic.records.usage import Sum
-    >>> usd(Sum(name="", calls=3, cost=0.01, open_cost=0.25, unknown=1))
+    >>> cost_text(Sum(name="", calls=3, cost=0.01, open_cost=0.25, unknown=1))
     '0.0100 USD, up to 0.2600 + 1 unknown'
     """
     most = _most(found)
@@ -92,7 +86,8 @@ def plain(usage: Usage, by: str | None = None) -> str:
     lines = [] if usage.problem else [_title(usage), ""]
     for caption, tables in _sections(usage, by):
         lines += [caption, ""] if caption else []
-        lines += _aligned(tables)
+        for table in tables:
+            lines += [table.plain(), ""]
     return "\n".join([*lines, *_remarks(usage)])
 
 
@@ -101,12 +96,12 @@ def html(usage: Usage, by: str | None = None) -> str:
 
     The arguments are those of `plain`.
     """
-    parts = [] if usage.problem else [f"<p>{_literal(_title(usage))}</p>"]
+    parts = [] if usage.problem else [f"<p>{literal(_title(usage))}</p>"]
     for caption, tables in _sections(usage, by):
-        parts += [f"<p>{_literal(caption)}</p>"] if caption else []
-        parts += [_table(table) for table in tables]
-    lines = "<br>\n".join(_literal(line) for line in _remarks(usage))
-    return "\n".join([*parts, f"<p><small>{lines}</small></p>"])
+        parts += [f"<p>{literal(caption)}</p>"] if caption else []
+        parts += [table.html() for table in tables]
+    remarks = "<br>\n".join(map(literal, _remarks(usage)))
+    return "\n".join([*parts, f"<p><small>{remarks}</small></p>"])
 
 
 def _title(usage: Usage) -> str:
@@ -122,84 +117,53 @@ def _sections(usage: Usage, by: str | None) -> Iterator[tuple[str, list[Table]]]
     if usage.problem:
         return
     if paid or not local:
-        caption = "" if paid else "No calls."
-        yield caption, [_cells(paid, each) for each in ((by,) if by else GROUPS) if paid]
+        yield "" if paid else "No calls.", _tables(paid, ((by,) if by else GROUPS) if paid else ())
     if local:
         # Beside what costs, one table says enough.
-        groups = (by,) if by else GROUPS if not paid else ("day",)
-        yield _LOCAL, [_cells(local, each) for each in groups]
+        yield _LOCAL, _tables(local, (by,) if by else GROUPS if not paid else ("day",))
 
 
-def _cells(rows: Sequence[UsageRow], by: str) -> Table:
-    found = [replace(each, name=_tail(each.name)) for each in sums(rows, by)]
-    costs = _COSTS if any(each.open_cost or each.unknown for each in found) else _COSTS[:1]
-    most = max((each.cost + each.open_cost for each in found), default=0.0)
-    table: Table = [(by.capitalize(), *costs, *_HEADS)]
-    table += [_row(each, bar(each.cost, each.open_cost, most), len(costs)) for each in found]
-    return table if len(found) == 1 else [*table, _row(total(rows, "Total"), "", len(costs))]
-
-
-def _row(found: Sum, chart: str, costs: int) -> Sequence[str]:
-    tokens = (found.input_tokens, found.cached_tokens, found.output_tokens)
-    counts = (found.calls, found.failed, found.replayed, *tokens)
-    usd = (_known(found), _most(found))[:costs]
-    return (_name(found.name), *usd, chart, amount(found.saved), *(f"{number:,}" for number in counts))
-
-
-def _tail(name: str) -> str:
-    """Return a notebook's file and folder, which are enough to know it by; the frame has the whole path.
-
-    >>> _tail("~/lessons/statistics/week-1.ipynb"), _tail("week-1.ipynb")
-    ('…/statistics/week-1.ipynb', 'week-1.ipynb')
-    """
-    parts = name.replace("\\", "/").split("/")
-    return f"…/{'/'.join(parts[-2:])}" if len(parts) > 3 else name
+def _tables(rows: Sequence[UsageRow], groups: Sequence[str]) -> list[Table]:
+    found = {by: [replace(each, name=_name(each.name)) for each in sums(rows, by)] for by in groups}
+    # In text the columns of all tables begin at the same place.
+    least = max((len(each.name) for sums_of in found.values() for each in sums_of), default=0)
+    tables = []
+    for by, group in found.items():
+        heads = _HEADS if any(each.open_cost or each.unknown for each in group) else _HEADS[:1] + _HEADS[2:]
+        most = max((each.cost + each.open_cost for each in group), default=0.0)
+        shown = [(each, bar(each.cost, each.open_cost, most)) for each in group]
+        if len(group) > 1:
+            shown.append((total(rows, "Total"), ""))
+        body = []
+        for each, chart in shown:
+            cells = {
+                "USD (est.)": _known(each),
+                "Up to (est.)": _most(each),
+                "Chart": chart,
+                "Saved (est.)": amount(each.saved),
+                "Calls": f"{each.calls:,}",
+                "Failed": f"{each.failed:,}",
+                "Replayed": f"{each.replayed:,}",
+                "Tokens in": f"{each.input_tokens:,}",
+                "Cached": f"{each.cached_tokens:,}",
+                "Tokens out": f"{each.output_tokens:,}",
+            }
+            body.append(Row((each.name, *(cells[head] for head in heads))))
+        columns = [Column(by.capitalize(), wrap="long", least=least)]
+        columns += [Column(head, "left" if head == "Chart" else "right", wrap="long") for head in heads]
+        tables.append(Table(columns=columns, rows=body))
+    return tables
 
 
 def _name(text: str) -> str:
-    return quote(safe_plain(text[:1_000]), _LONGEST_NAME) or _UNNAMED
+    """Return a name of a day, model or notebook; of a notebook file and folder, the frame has the whole path.
 
-
-def _aligned(tables: Sequence[Table]) -> Iterator[str]:
-    """Yield the lines of tables, names and bars one below the other, an empty line after each table."""
-    names = max((len(row[0]) for table in tables for row in table), default=0)
-    for table in tables:
-        heads = table[0]
-        widths = [names, *(max(len(row[at]) for row in table) for at in range(1, len(heads)))]
-        for row in table:
-            cells = (
-                cell.ljust(width) if head in _LEFT else cell.rjust(width)
-                for cell, head, width in zip(row, heads, widths, strict=True)
-            )
-            yield "  ".join(cells).rstrip()
-        yield ""
-
-
-def _table(table: Table) -> str:
-    heads, *rows = table
-    head = "".join(f'<th scope="col"{_style("", name)}>{_literal(name)}</th>' for name in heads)
-    body = "\n".join(_table_row(row, heads) for row in rows)
-    return f"<table>\n<thead>\n<tr>{head}</tr>\n</thead>\n<tbody>\n{body}\n</tbody>\n</table>"
-
-
-def _table_row(row: Sequence[str], heads: Sequence[str]) -> str:
-    pairs = list(zip(row, heads, strict=True))
-    cells = "".join(f"<td{_style(cell, head)}>{_literal(cell)}</td>" for cell, head in pairs[1:])
-    return f'<tr><th scope="row"{_style(*pairs[0])}>{_literal(row[0])}</th>{cells}</tr>'
-
-
-def _style(cell: str, head: str) -> str:
-    side = "text-align: left;" if head in _LEFT else ""
-    wrap = _NO_WRAP if 0 < len(cell) <= _SHORT_NAME else ""
-    return f' style="{side}{wrap}"' if side or wrap else ""
-
-
-def _literal(text: str) -> str:
-    """Escape for HTML, and keep dollars and backslashes apart, which would begin a formula."""
-    escaped = escape(text)
-    for mark in "$\\":
-        escaped = escaped.replace(mark, f"<span>{mark}</span>")
-    return escaped
+    >>> _name("~/lessons/statistics/week-1.ipynb"), _name("week-1.ipynb"), _name("")
+    ('…/statistics/week-1.ipynb', 'week-1.ipynb', '(no name)')
+    """
+    parts = text.replace("\\", "/").split("/")
+    short = f"…/{'/'.join(parts[-2:])}" if len(parts) > 3 else text
+    return quote(safe_plain(short[:1_000]), _LONGEST_NAME) or _UNNAMED
 
 
 def _remarks(usage: Usage) -> list[str]:

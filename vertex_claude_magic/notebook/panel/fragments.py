@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from html import escape
+from vertex_claude_magic.notebook.pages.html import literal, verbatim
 
 __all__ = ["note", "runnable", "said"]
 
@@ -16,16 +16,18 @@ def said(text: str) -> str:
     >>> said("Region is now <eu>.").partition(">")[2]
     'Region is now &lt;eu&gt;.</div>'
     """
-    return f'<div role="status" style="min-height: 1.4em; {_WRAP}">{escape(text)}</div>'
+    return f'<div role="status" style="min-height: 1.4em; {_WRAP}">{literal(text, formulas=True)}</div>'
 
 
 def note(text: str) -> str:
     """Return a remark on the control above it, in line with that; two lines are kept free, so that nothing jumps."""
-    return f'<div style="min-height: 2.8em; padding-left: 7.5em; {_WRAP}">{escape(text)}</div>'
+    return (
+        f'<div style="min-height: 2.8em; padding-left: 7.5em; {_WRAP}">{literal(text, formulas=True)}</div>'
+    )
 
 
 def runnable(line: str, remark: str = "") -> str:
     """Return a line of code to read, select and copy, and what is to be said about it."""
     block = "white-space: pre-wrap; user-select: all; padding: 6px 8px; border: 1px solid rgba(128, 128, 128, 0.4)"
-    more = f"<div>{escape(remark)}</div>" if remark else ""
-    return f'<div style="{_WRAP}"><code style="display: block; {block}">{escape(line)}</code>{more}</div>'
+    more = f"<div>{literal(remark, formulas=True)}</div>" if remark else ""
+    return f'<div style="{_WRAP}"><code style="display: block; {block}">{verbatim(line)}</code>{more}</div>'

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from html import escape
 from typing import TYPE_CHECKING
 
 from vertex_claude_magic.notebook.pages.availability import state_of
+from vertex_claude_magic.notebook.pages.table import BREAK, Column, Row, Table
 from vertex_claude_magic.notebook.panel.fragments import runnable, said
-from vertex_claude_magic.notebook.panel.tables import table
+from vertex_claude_magic.notebook.panel.tables import named
 from vertex_claude_magic.records.usage import amount
 from vertex_claude_magic.text import quote
 
@@ -78,26 +78,22 @@ def _last(look: Look, found: Sighting | None) -> str:
 
 def grid_table(grid: Grid, look: Look) -> str:
     """Return what a check of one location found, as HTML; retired models are left out."""
-    rows = [cell for cell in grid.cells.values() if cell.state != "retired" or cell.proof != "table"]
-    rows.sort(key=lambda cell: grid.models.index(cell.model))
-    places = ", ".join(grid.locations)
-    caption = f"What may be called in {places}. * by counting tokens, which proves neither terms nor quota."
+    found = [cell for cell in grid.cells.values() if cell.state != "retired" or cell.proof != "table"]
+    found.sort(key=lambda cell: grid.models.index(cell.model))
     chosen = look.row.id if look.row is not None else look.model_id
-    current = [cell.model == chosen for cell in rows]
-    body = [(_name(look, cell.model, current=now), _state(cell))
-            for cell, now in zip(rows, current, strict=True)]  # fmt: skip
-    return table(caption, ("Model", "State, and why"), body, current, numbers=False)
-
-
-def _name(look: Look, model: str, *, current: bool) -> str:
-    row = look.catalog.find(model)
-    name = escape(quote(row.name.removeprefix("Claude ") if row is not None else model, 60))
-    return f"● {name}" if current else name
-
-
-def _state(cell: Sighting) -> str:
-    shown = escape(state_of(cell))
-    return shown if cell.state == "usable" or not cell.reason else f"{shown}<br>{escape(quote(cell.reason))}"
+    rows = []
+    for cell in found:
+        row, current = look.catalog.find(cell.model), cell.model == chosen
+        name = row.name.removeprefix("Claude ") if row is not None else cell.model
+        state = state_of(cell)
+        why = () if cell.state == "usable" or not cell.reason else (BREAK, cell.reason)
+        rows.append(Row((named(name, current=current), (state, *why)), current=current))
+    return Table(
+        columns=(Column("Model"), Column("State, and why")),
+        rows=rows,
+        caption=f"What may be called in {', '.join(grid.locations)}. "
+        "* by counting tokens, which proves neither terms nor quota.",
+    ).html("panel")
 
 
 def _logging(status: Status | None, look: Look) -> str:
@@ -126,11 +122,9 @@ def spend_table(rows: Sequence[SpendRow]) -> str:
     """
     if not rows:
         return ""
-    body = [(escape(quote(row.name, 60)), amount(row.spent), _left(row)) for row in rows]
-    return table(
-        "Spent against limits, USD by estimate.", ("Limit", "Spent", "Of"), body, [False] * len(rows)
-    )
-
-
-def _left(row: SpendRow) -> str:
-    return "no limit" if row.limit is None else f"{row.limit:g}"
+    body = [
+        Row((row.name, amount(row.spent), "no limit" if row.limit is None else f"{row.limit:g}"))
+        for row in rows
+    ]
+    columns = (Column("Limit", wrap="anywhere"), Column("Spent", "right"), Column("Of", "right"))
+    return Table(columns=columns, rows=body, caption="Spent against limits, USD by estimate.").html("panel")

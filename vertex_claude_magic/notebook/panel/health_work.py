@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from vertex_claude_magic.errors import ClaudeError
 from vertex_claude_magic.health.check import Check
 from vertex_claude_magic.notebook.panel.jobs import Job
-from vertex_claude_magic.settings.target import resolve
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from vertex_claude_magic.health.check import Grid
     from vertex_claude_magic.models.observed import Sighting
+    from vertex_claude_magic.notebook.host import Host
     from vertex_claude_magic.notebook.pages.logging import Status
     from vertex_claude_magic.notebook.panel.state import PanelState
     from vertex_claude_magic.session.control_room import SpendRow
@@ -71,12 +71,12 @@ class Checking(Job):
 class _Reading(Job):
     """Reads the state of Google's logging for the chosen model and location."""
 
-    def __init__(self, magics: Any, target: Target, *, on_change: Callable[[Job], None]) -> None:
+    def __init__(self, host: Host, target: Target, *, on_change: Callable[[Job], None]) -> None:
         super().__init__(on_change)
         self.status: Status | None = None
-        self._magics = magics
-        # Made here, because the magics belong to the thread of the button.
-        self._session = magics.session()
+        self._host = host
+        # Made here, because the host belongs to the thread of the button.
+        self._session = host.session()
         self._target = target.replace(timeout=min(_READING, target.timeout))
 
     def work(self) -> None:
@@ -85,22 +85,22 @@ class _Reading(Job):
 
         admin = self._session.admin(self._target)
         row = self._target.catalog.find(admin.place.model)
-        self.status = logging_status(self._magics, admin, row, ConfigChange(config=admin.config()), None)
+        self.status = logging_status(self._host, admin, row, ConfigChange(config=admin.config()), None)
 
 
 class PanelHealth:
     """The check and the reading of one panel.
 
     Args:
-        magics: The object that holds settings, shell and client.
+        host: The object that holds settings, shell and client.
         state: The panel's state.
         changed: Has everything drawn again.
     """
 
-    def __init__(self, magics: Any, state: PanelState, changed: Callable[[], None]) -> None:
+    def __init__(self, host: Host, state: PanelState, changed: Callable[[], None]) -> None:
         self.check_note = ""
         self.logging_note = ""
-        self._magics = magics
+        self._host = host
         self._state = state
         self._changed = changed
         self._checking: Checking | None = None
@@ -139,17 +139,17 @@ class PanelHealth:
         """What the last check found for the chosen model in the chosen location."""
         look = self._state.look
         model = look.row.id if look.row is not None else look.model_id
-        project = resolve(look.options).project
+        project = look.target.project
         return look.catalog.sightings().find(model, look.region, project)
 
     def spend(self) -> Sequence[SpendRow]:
         """What was spent, one row a limit."""
-        return self._magics.control.spend()  # type: ignore[no-any-return]
+        return self._host.control.spend()
 
     def check(self) -> None:
         """Begin to ask which models the project may call in the chosen location."""
         if not self.checking and (target := self._target_or_note("check_note")) is not None:
-            self._checking = Checking(self._magics.session(), target, on_change=self._checked)
+            self._checking = Checking(self._host.session(), target, on_change=self._checked)
             self._checking.start()
 
     def stop(self) -> None:
@@ -161,12 +161,12 @@ class PanelHealth:
         """Begin to read the state of Google's logging for the chosen model and location."""
         busy = self._reading is not None and self._reading.state == "running"
         if not busy and (target := self._target_or_note("logging_note")) is not None:
-            self._reading = _Reading(self._magics, target, on_change=self._read)
+            self._reading = _Reading(self._host, target, on_change=self._read)
             self._reading.start()
 
     def _target_or_note(self, note: str) -> Target | None:
         try:
-            target: Target = self._magics.session().target()
+            target: Target = self._host.session().target()
         except ClaudeError as error:
             self._say(note, str(error))
             return None

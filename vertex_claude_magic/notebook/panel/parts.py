@@ -7,13 +7,13 @@ Works with ipywidgets 7.7.1 and 8.
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
 import ipywidgets
-from ipywidgets import Layout
+from ipywidgets import Layout, Widget
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from vertex_claude_magic.settings.choices import Choice
 
@@ -21,6 +21,9 @@ __all__ = ["PANEL_CLASS", "Parts", "Scripts", "fill", "keep_between", "show"]
 
 
 PANEL_CLASS = "vertex-claude-panel"
+# What a trait of a widget may be given here.
+Trait: TypeAlias = "str | int | bool | Widget | Mapping[str, str] | Sequence[Widget] | None"
+W = TypeVar("W", bound=Widget)
 # Wide enough for the longest label, narrow enough for 320 pixels.
 _LABELS = "7em"
 
@@ -37,8 +40,8 @@ class Parts:
         self._row = Layout(flex_flow="row wrap", grid_gap="8px", align_items="center", overflow="visible",
                            margin="0", min_width="0")  # fmt: skip
         self._hidden = Layout(display="none")
-        self._styles: dict[type, Any] = {}
-        self._made: list[Any] = []
+        self._styles: dict[type[Widget], Widget] = {}
+        self._made: list[Widget] = []
 
     def close(self) -> None:
         """Close every widget that was made here."""
@@ -57,39 +60,39 @@ class Parts:
             if widget.comm is not None:
                 vars(widget.comm).pop("_reply_subshell_id", None)
 
-    def dropdown(self, label: str) -> Any:
+    def dropdown(self, label: str) -> ipywidgets.Dropdown:
         """Make a list to choose one entry from."""
         return self._labelled(ipywidgets.Dropdown, label, self._field)
 
-    def number(self, label: str) -> Any:
+    def number(self, label: str) -> ipywidgets.BoundedIntText:
         """Make a field for a whole number that always has one."""
         return self._labelled(ipywidgets.BoundedIntText, label, self._field, continuous_update=False)
 
-    def text(self, label: str, hint: str = "") -> Any:
+    def text(self, label: str, hint: str = "") -> ipywidgets.Text:
         """Make a field of one line; it reports when it is left or Enter is pressed."""
         return self._labelled(ipywidgets.Text, label, self._field, continuous_update=False, placeholder=hint)
 
-    def area(self, label: str, hint: str = "", rows: int = 3) -> Any:
+    def area(self, label: str, hint: str = "", rows: int = 3) -> ipywidgets.Textarea:
         """Make a field of several lines; it reports when it is left."""
         return self._labelled(
             ipywidgets.Textarea, label, self._area, continuous_update=False, placeholder=hint, rows=rows
         )
 
-    def check(self, label: str) -> Any:
+    def check(self, label: str) -> ipywidgets.Checkbox:
         """Make a box to tick."""
         return self._labelled(ipywidgets.Checkbox, label, self._field)
 
-    def toggle(self, label: str, tooltip: str) -> Any:
+    def toggle(self, label: str, tooltip: str) -> ipywidgets.ToggleButton:
         """Make a button that stays down."""
         return self._make(ipywidgets.ToggleButton, description=label, tooltip=tooltip, layout=self._button)
 
-    def button(self, label: str, tooltip: str, press: Callable[[], None]) -> Any:
+    def button(self, label: str, tooltip: str, press: Callable[[], None]) -> ipywidgets.Button:
         """Make a button that calls `press`."""
         made = self._make(ipywidgets.Button, description=label, tooltip=tooltip, layout=self._button)
         made.on_click(lambda _: press())
         return made
 
-    def html(self) -> Any:
+    def html(self) -> ipywidgets.HTML:
         """Make a place for HTML of our own."""
         return self._make(ipywidgets.HTML, layout=self._text)
 
@@ -97,27 +100,27 @@ class Parts:
         """Make the place for what only a script can do."""
         return Scripts(self._make(ipywidgets.Output, layout=self._hidden), PANEL_CLASS)
 
-    def column(self, *children: Any) -> Any:
+    def column(self, *children: Widget) -> ipywidgets.VBox:
         """Put widgets below each other."""
         return self._make(ipywidgets.VBox, children=children, layout=self._column)
 
-    def row(self, *children: Any) -> Any:
+    def row(self, *children: Widget) -> ipywidgets.HBox:
         """Put widgets beside each other, as many as there is room for."""
         return self._make(ipywidgets.HBox, children=children, layout=self._row)
 
-    def grid(self, least: int, *children: Any) -> Any:
+    def grid(self, least: int, *children: Widget) -> ipywidgets.GridBox:
         """Put widgets into columns of at least so many pixels, or of all the width if that is less."""
         columns = f"repeat(auto-fit, minmax(min(100%, {least}px), 1fr))"
         layout = Layout(grid_template_columns=columns, grid_gap="8px 16px", width="100%", overflow="visible")
         return self._make(ipywidgets.GridBox, children=children, layout=layout)
 
-    def _labelled(self, kind: Any, label: str, layout: Any, **traits: Any) -> Any:
+    def _labelled(self, kind: type[W], label: str, layout: Layout, **traits: Trait) -> W:
         return self._make(kind, {"description_width": _LABELS}, description=label, layout=layout, **traits)
 
-    def _make(self, kind: Any, style: Any = None, **traits: Any) -> Any:
+    def _make(self, kind: type[W], style: Mapping[str, str] | None = None, **traits: Trait) -> W:
         if "style" in kind.class_trait_names():
             traits["style"] = self._styles.get(kind, style or {})
-        made = kind(**traits)
+        made: W = kind(**traits)
         if "style" in traits:
             self._styles[kind] = made.style
         self._made.append(made)
@@ -135,7 +138,7 @@ class Scripts:
         " keep(); setTimeout(keep, 500);"
     )
 
-    def __init__(self, output: Any, panel: str) -> None:
+    def __init__(self, output: ipywidgets.Output, panel: str) -> None:
         self.widget = output
         self._always = (_script(self._KEEP_KEYS.format(panel=panel)),)
         self.widget.outputs = self._always
@@ -154,7 +157,7 @@ def _script(code: str) -> dict[str, Any]:
     return {"output_type": "display_data", "data": data, "metadata": {}}
 
 
-def fill(dropdown: Any, offered: Sequence[Choice], value: str) -> None:
+def fill(dropdown: ipywidgets.Dropdown, offered: Sequence[Choice], value: str) -> None:
     """Put choices into a list and choose one; nothing is sent where nothing changed."""
     entries = tuple((choice.label, choice.value) for choice in offered)
     own = [each for each, choice in enumerate(offered) if choice.value == value and not choice.instead_of]
@@ -165,7 +168,7 @@ def fill(dropdown: Any, offered: Sequence[Choice], value: str) -> None:
             dropdown.index = own[0]
 
 
-def keep_between(field: Any, allowed: range, value: int) -> None:
+def keep_between(field: ipywidgets.BoundedIntText, allowed: range, value: int) -> None:
     """Give a number field its limits and its value, in an order that never contradicts itself."""
     with field.hold_sync():
         field.min = min(field.min, allowed[0], value)
@@ -174,7 +177,7 @@ def keep_between(field: Any, allowed: range, value: int) -> None:
         field.min = min(allowed[0], value)
 
 
-def show(box: Any, children: Sequence[Any]) -> None:
+def show(box: ipywidgets.Box, children: Sequence[Widget]) -> None:
     """Put children into a box; nothing is sent where nothing changed."""
     if list(box.children) != list(children):
         box.children = tuple(children)

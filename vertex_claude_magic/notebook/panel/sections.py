@@ -103,7 +103,7 @@ class SystemSection:
             self._state.tell("Nothing to use: write a system text first.")
 
     def _bring(self) -> None:
-        self._text.value = self._state.settings.system
+        self._text.value = self._state.system
 
     def _remove(self) -> None:
         self._text.value = ""
@@ -111,7 +111,7 @@ class SystemSection:
 
     def draw(self) -> None:
         """Show whether there is a text, never the text."""
-        length = len(self._state.settings.system)
+        length = len(self._state.system)
         self._edit.disabled = self._clear.disabled = not length
         self._note.value = said(
             f"In use: {length:,} characters, kept in the kernel and not in the saved notebook."

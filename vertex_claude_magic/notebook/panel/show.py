@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from vertex_claude_magic.errors import OptionError
 from vertex_claude_magic.notebook.display.frontends import front_end
 from vertex_claude_magic.text import quote
 
 if TYPE_CHECKING:
+    from vertex_claude_magic.notebook.host import Host, Shell
     from vertex_claude_magic.notebook.panel.view import Panel
 
 __all__ = ["show_panel"]
@@ -17,7 +18,7 @@ _LEAST = (7, 7)
 _VIEW = "application/vnd.jupyter.widget-view+json"
 
 
-def show_panel(magics: Any, line: str) -> None:
+def show_panel(host: Host, line: str) -> None:
     """Run `%claude_panel`: show the one panel of this session, or text where there are no widgets.
 
     Raises:
@@ -29,12 +30,12 @@ def show_panel(magics: Any, line: str) -> None:
             cure='Choose in the panel, or use %config ClaudeMagics.model = "opus".',
         )
     missing = _missing()
-    if missing or front_end(magics.shell).kind == "terminal":
-        _show_text(magics, missing)
+    if missing or front_end(host.shell).kind == "terminal":
+        _show_text(host, missing)
         return
-    panel = _panel(magics)
+    panel = _panel(host)
     # Before the widgets, so that a browser which cannot show them has it too.
-    _publish(magics.shell, panel)
+    _publish(host.shell, panel)
     panel.output.open(panel.state.look.summary)
 
 
@@ -47,37 +48,39 @@ def _missing() -> str:
     return "" if version >= _LEAST else f"ipywidgets {ipywidgets.__version__} is too old"
 
 
-def _panel(magics: Any) -> Panel:
+def _panel(host: Host) -> Panel:
+    from vertex_claude_magic.notebook.display.screens import NotebookScreen
     from vertex_claude_magic.notebook.panel.output import StaticOutput
     from vertex_claude_magic.notebook.panel.view import Panel
 
-    if magics.panel is not None and magics.panel.closed:
-        magics.panel.close()
-        magics.panel = None
-    if magics.panel is None:
-        magics.panel = Panel(magics, StaticOutput(magics.shell.display_pub))
-    panel: Panel = magics.panel
+    panel = host.panel
+    # ipywidgets itself closes widgets; and after a reload the class is another.
+    if panel is not None and (panel.closed or not isinstance(panel, Panel)):
+        panel.close()
+        panel = None
+    if panel is None:
+        panel = host.panel = Panel(host, StaticOutput(NotebookScreen(host.shell.display_pub)))
     return panel
 
 
-def _publish(shell: Any, panel: Panel) -> None:
+def _publish(shell: Shell, panel: Panel) -> None:
     view = {"version_major": 2, "version_minor": 0, "model_id": panel.widget.model_id}
     plain = "The Claude panel needs a running kernel; run this cell."
     shell.display_pub.publish(data={_VIEW: view, "text/plain": plain}, metadata={})
 
 
-def _show_text(magics: Any, missing: str) -> None:
+def _show_text(host: Host, missing: str) -> None:
     from vertex_claude_magic.notebook.commands.models import show_models
     from vertex_claude_magic.notebook.commands.settings import show_settings
 
-    show_models(magics, "")
-    show_settings(magics, {})
-    for line in _config_lines(magics):
+    show_models(host, "")
+    show_settings(host, {})
+    for line in _config_lines(host):
         print(line)
     if missing:
         print(f'No panel: {missing}. Install it with: pip install "ipywidgets>=7.7.1"')
 
 
-def _config_lines(magics: Any) -> list[str]:
+def _config_lines(host: Host) -> list[str]:
     shown = ("model", "region", "project", "max_tokens", "effort", "thinking", "system")
-    return [f"%config ClaudeMagics.{name} = {getattr(magics, name)!r}" for name in shown]
+    return [f"%config ClaudeMagics.{name} = {getattr(host, name)!r}" for name in shown]

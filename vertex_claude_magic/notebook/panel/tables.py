@@ -6,31 +6,21 @@ Both fit 320 pixels: few columns, short words, numbers to the right.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from html import escape
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from vertex_claude_magic.models.lifecycle import column_mark
 from vertex_claude_magic.models.model import short_count
-from vertex_claude_magic.models.prices import cost, rate
-from vertex_claude_magic.notebook.display.footer import dollars
-from vertex_claude_magic.notebook.panel.card import amount
-from vertex_claude_magic.text import quote
+from vertex_claude_magic.models.prices import cost, rate, usd
+from vertex_claude_magic.notebook.pages.table import BREAK, Column, Row, Table
 from vertex_claude_magic.vertex.reply import Usage
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from vertex_claude_magic.models.catalog import Catalog
-    from vertex_claude_magic.models.model import Model
+    from vertex_claude_magic.models.model import Model, Tier
 
-__all__ = ["ORDERS", "PriceRow", "models_table", "price_row", "price_table", "table"]
-
-_TABLE = 'rules="rows" cellpadding="3" style="width: 100%; border-collapse: collapse; margin: 0"'
-_LEFT = 'style="text-align: left; overflow-wrap: anywhere"'
-_RIGHT = 'style="text-align: right"'
-# Beside words a column keeps room for its longest one; beside numbers it may break anywhere.
-_WORDS = 'style="text-align: left; overflow-wrap: break-word"'
-_MARKS = {"deprecated": "deprecated", "retired": "retired", "limited": "by invitation"}
-_UNKNOWN = float("inf")
+__all__ = ["ORDERS", "PriceRow", "models_table", "named", "price_row", "price_table"]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -87,35 +77,37 @@ def price_table(
     rows: Sequence[PriceRow], *, location: str, chosen: str = "", answer_tokens: int = 1_000
 ) -> str:
     """Return the prices of one prompt side by side, as HTML."""
+
+    def shown(price: float | None, row: PriceRow) -> str:
+        return usd(price, "short", unknown="…" if row.input_tokens is None else "?")
+
+    def counted(row: PriceRow) -> str:
+        if row.input_tokens is None:
+            return "…"
+        return f"{row.input_tokens:,}" if row.exact else f"≤ {row.input_tokens:,}"
+
+    body = []
+    for row in rows:
+        costs = (shown(each, row) for each in (row.input_cost, row.answer_cost, row.most_cost))
+        current = row.id == chosen
+        body.append(Row((named(row.name, current=current), counted(row), *costs), current=current))
     caption = f"Estimates in USD at {location}: the prompt alone, with an answer of {answer_tokens:,} tokens, at most."
-    heads = ("Model", "Tokens", "Prompt", "Answer", "At most")
-    body = [
-        (
-            _name(row.name, "", current=row.id == chosen),
-            _counted(row),
-            *(_usd(each, row) for each in (row.input_cost, row.answer_cost, row.most_cost)),
-        )
-        for row in rows
-    ]
-    return table(caption, heads, body, [row.id == chosen for row in rows])
+    return Table(
+        columns=(_NAME, *(Column(head, "right") for head in ("Tokens", "Prompt", "Answer", "At most"))),
+        rows=body,
+        caption=caption,
+    ).html("panel")
 
 
-def _counted(row: PriceRow) -> str:
-    if row.input_tokens is None:
-        return "…"
-    return f"{row.input_tokens:,}" if row.exact else f"≤ {row.input_tokens:,}"
-
-
-def _usd(price: float | None, row: PriceRow) -> str:
-    if price is None:
-        return "…" if row.input_tokens is None else "?"
-    return dollars(price).removeprefix("≈ ").removeprefix("$")
-
-
-_ORDERS: Mapping[str, Callable[[Model, str], Any]] = {
-    "newest first": lambda model, _: _inverted(model.released or ""),
-    "input price": lambda model, place: _price(model, place, "input"),
-    "output price": lambda model, place: _price(model, place, "output"),
+# Beside numbers a name may break anywhere, so that the table fits 320 pixels.
+_NAME = Column("Model", wrap="anywhere")
+_MODEL_COLUMNS = (_NAME, *(Column(head, "right") for head in ("In", "Out", "Context", "Released")))
+# What is not known sorts last.
+_UNKNOWN = float("inf")
+_ORDERS: Mapping[str, Callable[[Model, Tier | None], float | str]] = {
+    "newest first": lambda model, _: model.released or "",
+    "input price": lambda _, price: _UNKNOWN if price is None or price.input is None else price.input,
+    "output price": lambda _, price: _UNKNOWN if price is None or price.output is None else price.output,
     "largest context": lambda model, _: -(model.context_tokens or 0),
     "name": lambda model, _: model.name,
 }
@@ -128,83 +120,38 @@ def models_table(catalog: Catalog, location: str, order: str, chosen: str = "") 
     Prices are USD per million tokens at the location, its premium included.
     """
     rank = _ORDERS[order]
-    rows = sorted(catalog.models, key=lambda model: (model.lifecycle == "retired", rank(model, location)))
-    caption = f"USD per million tokens in and out at {location}, premium included; context in tokens."
-    body = [
-        (
-            _name(model.name.removeprefix("Claude "), _mark(model, location), current=model.id == chosen),
-            amount(_known(model, location, "input")),
-            amount(_known(model, location, "output")),
-            short_count(model.context_tokens),
-            _escaped(model.released or "?"),
+    models = sorted(
+        catalog.models,
+        key=lambda model: rank(model, rate(model, location)),
+        # The empty text of a date that is not known sorts last so, too.
+        reverse=order == "newest first",
+    )
+    models.sort(key=lambda model: model.lifecycle == "retired")
+    body = []
+    for model in models:
+        elsewhere = model.locations is not None and not model.served_in(location)
+        mark = column_mark(model) or (f"not in {location}" if elsewhere else "")
+        current, here = model.id == chosen, rate(model, location)
+        name = named(model.name.removeprefix("Claude "), current=current)
+        prices = (
+            usd(price, "price", unknown="?")
+            for price in ((here.input, here.output) if here else (None, None))
         )
-        for model in rows
-    ]
-    return table(caption, ("Model", "In", "Out", "Context", "Released"), body, [m.id == chosen for m in rows])
+        cells = (
+            (name, BREAK, mark) if mark else name,
+            *prices,
+            short_count(model.context_tokens),
+            model.released or "?",
+        )
+        body.append(Row(cells, current=current))
+    caption = f"USD per million tokens in and out at {location}, premium included; context in tokens."
+    return Table(columns=_MODEL_COLUMNS, rows=body, caption=caption).html("panel")
 
 
-def _inverted(date: str) -> tuple[int, ...]:
-    # The newest first, an unknown date last, and 2025-05 before 2025.
-    return (*(-ord(letter) for letter in date), 0)
+def named(name: str, *, current: bool) -> str:
+    """Return the name of a row, with a mark if it is that of the chosen model.
 
-
-def _known(model: Model, location: str, name: str) -> float | None:
-    here = rate(model, location)
-    price: float | None = getattr(here, name, None)
-    return price
-
-
-def _price(model: Model, location: str, name: str) -> float:
-    price = _known(model, location, name)
-    return _UNKNOWN if price is None else price
-
-
-def _mark(model: Model, location: str) -> str:
-    if model.lifecycle in _MARKS:
-        return _MARKS[model.lifecycle]
-    known = model.locations is not None
-    return f"not in {location}" if known and not model.served_in(location) else ""
-
-
-def _name(name: str, mark: str, *, current: bool) -> str:
-    shown = f"● {_escaped(name)}" if current else _escaped(name)
-    return f"{shown}<br>{_escaped(mark)}" if mark else shown
-
-
-def table(
-    caption: str,
-    heads: Sequence[str],
-    body: Sequence[Sequence[str]],
-    current: Sequence[bool],
-    *,
-    numbers: bool = True,
-) -> str:
-    """Return a table as HTML.
-
-    Args:
-        caption: What it shows, as plain text.
-        heads: The heads of its columns, as HTML.
-        body: The cells of each row, as HTML.
-        current: For each row, whether it is that of the chosen model.
-        numbers: Whether the cells hold numbers, which stand to the right.
+    >>> named("Opus 5.5", current=True)
+    '● Opus 5.5'
     """
-    # What cells share is said once for the table, because the panel's state is saved with the notebook.
-    first, aligned = (_LEFT, _RIGHT) if numbers else (_WORDS, _WORDS)
-    head = "".join(
-        f'<th scope="col" {aligned if place else first}>{name}</th>' for place, name in enumerate(heads)
-    )
-    rows = "".join(_row(cells, first, current=now) for cells, now in zip(body, current, strict=True))
-    return (
-        f"<table {_TABLE}><caption {_LEFT}>{_escaped(caption)}</caption>"
-        f"<thead><tr>{head}</tr></thead><tbody {aligned}>{rows}</tbody></table>"
-    )
-
-
-def _row(cells: Sequence[str], style: str, *, current: bool) -> str:
-    now = ' aria-current="true"' if current else ""
-    values = "".join(f"<td>{cell}</td>" for cell in cells[1:])
-    return f'<tr{now}><th scope="row" {style}>{cells[0]}</th>{values}</tr>'
-
-
-def _escaped(text: str) -> str:
-    return escape(quote(text, 200))
+    return f"● {name}" if current else name

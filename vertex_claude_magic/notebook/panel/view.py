@@ -20,6 +20,7 @@ from vertex_claude_magic.notebook.panel.work import PanelWork
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from vertex_claude_magic.notebook.host import Host
     from vertex_claude_magic.notebook.panel.look import Look
     from vertex_claude_magic.notebook.panel.output import StaticOutput
 
@@ -40,14 +41,14 @@ class Panel:
     """One panel; shown in several places it is the same panel.
 
     Args:
-        magics: The object that holds settings, shell and client.
+        host: The object that holds settings, shell and client.
         output: The plain output below the controls.
     """
 
-    def __init__(self, magics: Any, output: StaticOutput) -> None:
-        self.state = PanelState(magics)
+    def __init__(self, host: Host, output: StaticOutput) -> None:
+        self.state = PanelState(host)
         self.output = output
-        self.work = PanelWork(magics, self.state, output)
+        self.work = PanelWork(host, self.state, output)
         self._parts = Parts()
         self._drawing = False
         self._make_controls()
@@ -165,7 +166,7 @@ class Panel:
         keep_between(self._max_tokens, look.max_tokens_range, look.max_tokens)
         keep_between(self._budget, look.budgets, look.budget)
         self._project.value = look.project
-        self._show_thinking.value = look.options.show_thinking
+        self._show_thinking.value = look.target.show_thinking
         for name, value in look.sampling.items():
             self._sampling[name].value = "" if value is None else f"{value:g}"
         optional = {self._budget: look.thinking == "budget", self._show_thinking: look.offers_show_thinking}

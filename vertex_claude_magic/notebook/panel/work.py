@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from traitlets import HasTraits, Int, Unicode
 
@@ -21,6 +21,7 @@ from vertex_claude_magic.notebook.panel.tables import PriceRow, price_row
 from vertex_claude_magic.notebook.panel.trial import Trial
 
 if TYPE_CHECKING:
+    from vertex_claude_magic.notebook.host import Host
     from vertex_claude_magic.notebook.panel.jobs import Job
     from vertex_claude_magic.notebook.panel.look import Look
     from vertex_claude_magic.notebook.panel.output import StaticOutput
@@ -46,7 +47,7 @@ class PanelWork(HasTraits):  # type: ignore[misc]
     Prompts stay in this object: no trait and no widget holds one.
 
     Args:
-        magics: The object that holds settings, shell and client.
+        host: The object that holds settings, shell and client.
         state: The panel's state.
         output: Where the answer streams.
     """
@@ -55,16 +56,16 @@ class PanelWork(HasTraits):  # type: ignore[misc]
     trial_note: str = Unicode("")
     count_note: str = Unicode("")
 
-    def __init__(self, magics: Any, state: PanelState, output: StaticOutput) -> None:
+    def __init__(self, host: Host, state: PanelState, output: StaticOutput) -> None:
         super().__init__()
-        self._magics = magics
+        self._host = host
         self._state = state
         self._output = output
         self._prompt = ""
         self._trial: Trial | None = None
         self._counting: Counting | None = None
         self._counted: _Asked | None = None
-        self.health = PanelHealth(magics, state, self._note)
+        self.health = PanelHealth(host, state, self._note)
 
     def close(self) -> None:
         """Stop what runs."""
@@ -97,11 +98,11 @@ class PanelWork(HasTraits):  # type: ignore[misc]
         Returns:
             Whether it was asked; if not, `trial_note` says why.
         """
-        magics, prompt = self._magics, typed.strip() or self._prompt or FIRST_PROMPT
+        host, prompt = self._host, typed.strip() or self._prompt or FIRST_PROMPT
         try:
             if self.trying:
                 raise OptionError("An answer is on its way.", cure="Stop it first.")
-            session = magics.session()
+            session = host.session()
             target = session.target()
             view = LiveAnswer(
                 self._output,
@@ -109,14 +110,14 @@ class PanelWork(HasTraits):  # type: ignore[misc]
                 in_cell=False,
                 show_thinking=target.show_thinking,
                 # Not `updates`: a button's callback sends no cell id, but the panel draws into an output of its own.
-                live=front_end(magics.shell).name != "spyder",
+                live=front_end(host.shell).name != "spyder",
             )
             self._trial = Trial(
                 session,
                 target,
                 prompt,
                 view,
-                scope=magics.scope(),
+                scope=host.scope(),
                 on_change=self._trial_changed,
             )
         except ClaudeError as error:
@@ -137,12 +138,12 @@ class PanelWork(HasTraits):  # type: ignore[misc]
         Returns:
             Whether counting began; if not, `count_note` says why.
         """
-        magics, look = self._magics, self._state.look
+        host, look = self._host, self._state.look
         try:
             if self.counting:
                 raise OptionError("Tokens are being counted.", cure="Stop that first.")
-            found = find_prompt(typed, magics.shell.user_ns)
-            session = magics.session()
+            found = find_prompt(typed, host.shell.user_ns)
+            session = host.session()
             target = session.target()
         except ClaudeError as error:
             self._note(count_note=str(error))
@@ -152,7 +153,7 @@ class PanelWork(HasTraits):  # type: ignore[misc]
             look=look, models=models, source=f"Counted: {found.origin}, {len(found.text):,} characters"
         )
         self._counting = Counting(
-            session, target, found.text, models, scope=magics.scope(), on_change=self._counting_changed
+            session, target, found.text, models, scope=host.scope(), on_change=self._counting_changed
         )
         self._counting.start()
         return True

@@ -1,0 +1,39 @@
+"""Foreign text made fit for HTML: the only place that escapes for the pages and the panel."""
+
+from __future__ import annotations
+
+import re
+from html import escape
+
+from vertex_claude_magic.markdown.characters import safe_plain
+from vertex_claude_magic.text import quote
+
+__all__ = ["literal", "verbatim"]
+
+_LONGEST = 1_000
+# JupyterLab looks for formulas in HTML outputs too; neither sign begins one in an element of its own.
+_FORMULA = re.compile(r"[$\\]")
+
+
+def literal(text: str, *, formulas: bool = False) -> str:
+    """Return foreign text as one line of at most 1,000 characters, all of it shown as it is.
+
+    Args:
+        text: Text from anywhere.
+        formulas: Whether what reads as a formula may stay one: in an attribute, in `<code>`, and in widgets,
+            where no front end looks for formulas.
+
+    >>> literal("<b>\\n&"), literal("$x$")
+    ('&lt;b&gt; &amp;', '<span>$</span>x<span>$</span>')
+    """
+    shown = escape(quote(safe_plain(text[: _LONGEST * 8]), _LONGEST))
+    return shown if formulas else _FORMULA.sub(r"<span>\g<0></span>", shown)
+
+
+def verbatim(text: str) -> str:
+    """Return text for `<pre>` or `<code>`, with its blanks and line ends.
+
+    >>> verbatim("a  <b>")
+    'a  &lt;b&gt;'
+    """
+    return escape(safe_plain(text))
