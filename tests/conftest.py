@@ -10,6 +10,7 @@ from __future__ import annotations
 import errno
 import itertools
 import os
+import shutil
 import signal
 import socket
 import sys
@@ -57,6 +58,7 @@ def pytest_configure(config: pytest.Config) -> None:
     patch.delenv("PYTHONDONTWRITEBYTECODE", raising=False)
     patch.setattr(sys, "dont_write_bytecode", False)
     _keep_browsers(patch)
+    _use_memory(patch)
     _scrub(patch, os.environ)
     _cut_network(patch)
 
@@ -66,6 +68,17 @@ def _keep_browsers(patch: pytest.MonkeyPatch) -> None:
     browsers = Path.home() / ".cache" / "ms-playwright"
     if "PLAYWRIGHT_BROWSERS_PATH" not in os.environ and browsers.is_dir():
         patch.setenv("PLAYWRIGHT_BROWSERS_PATH", str(browsers))
+
+
+def _use_memory(patch: pytest.MonkeyPatch) -> None:
+    # Each journal of a test waits for the disk several times; a file system in memory has none to wait for.
+    memory = Path("/dev/shm")
+    if (
+        "PYTEST_DEBUG_TEMPROOT" not in os.environ
+        and os.access(memory, os.W_OK)
+        and shutil.disk_usage(memory).free > 4e9
+    ):
+        patch.setenv("PYTEST_DEBUG_TEMPROOT", str(memory))
 
 
 def _scrub(patch: pytest.MonkeyPatch, environment: Mapping[str, str]) -> None:

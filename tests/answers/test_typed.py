@@ -114,7 +114,7 @@ def claude(claude_emulator):
         max_tokens=4_000,
     )
     yield session
-    session._session.close()
+    session.close()
 
 
 def content(way: str, data: Any) -> Any:

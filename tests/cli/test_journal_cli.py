@@ -20,10 +20,11 @@ from shells import run_python
 
 from vertex_claude_magic import Claude, errors
 from vertex_claude_magic.__main__ import main
-from vertex_claude_magic.records.journal.calls import ANSWER, Call, Ending, Kept, add, add_content, end, pack
+from vertex_claude_magic.records.journal.calls import ANSWER, Call, Ending, Kept, add, add_content, end
 from vertex_claude_magic.records.journal.importing import add_records
 from vertex_claude_magic.records.journal.journal import Journal, close_journals
 from vertex_claude_magic.records.journal.location import default_path
+from vertex_claude_magic.records.journal.parts import pack
 from vertex_claude_magic.records.recording.file_text import read_records, write_records
 from vertex_claude_magic.settings.origin import Origin
 
@@ -71,7 +72,7 @@ def asked(claude_emulator, tmp_path):
     claude_emulator.fail(400)
     with pytest.raises(errors.BadRequest):
         claude.ask("Does this fail?", model="opus")
-    claude._session.close()
+    claude.close()
     return claude_emulator
 
 
@@ -160,7 +161,7 @@ def test_an_answer_given_again_shows_its_question(asked, capsys):
     """Its content stands with the first call, and is not stored twice."""
     claude = Claude(project=asked.project, base_url=asked.base_url, access_token="emulator")
     claude.ask("What is 2 + 2?", model="haiku", system="Be brief.\nBe kind.", max_tokens=50, replay="auto")
-    claude._session.close()
+    claude.close()
     assert run(capsys, "show")[-1].endswith("replayed  What is 2 + 2?")
     text = "\n".join(run(capsys, "show", "4"))
     assert "given again saved" in text
@@ -206,7 +207,9 @@ def test_whatever_a_request_looks_like_it_is_shown(journal, capsys, canonical):
     """An entry may come from a file of somebody else."""
     keep(journal)
     journal.database.write(
-        lambda connection: connection.execute("UPDATE contents SET request = ?", (pack(canonical),))
+        lambda connection: connection.execute(
+            "UPDATE contents SET frame = NULL, request = ?", (pack(canonical),)
+        )
     )
     journal.close()
     assert len(run(capsys, "show")) == 2
@@ -219,7 +222,7 @@ def test_a_damaged_entry_does_not_hide_the_others(journal, capsys):
     keep(journal, text="two")
     journal.database.write(
         lambda connection: connection.execute(
-            "UPDATE contents SET request = x'00', answer = x'01' WHERE call = 1"
+            "UPDATE contents SET frame = NULL, request = x'00', answer = x'01' WHERE call = 1"
         )
     )
     journal.close()
@@ -446,7 +449,7 @@ def test_an_imported_answer_is_found_without_a_network(asked, capsys, tmp_path, 
     assert [(row.calls, row.replayed, row.cost) for row in journal.usage()] == [(0, 1, 0.0)]
     assert journal.spent(today, local=True).usd == 0.0
     journal.close()
-    claude._session.close()
+    claude.close()
 
 
 def test_importing_twice_adds_nothing(asked, capsys, tmp_path):

@@ -17,9 +17,9 @@ from journals import asked, client, offline, rows, told
 from vertex_claude_magic import Claude, errors
 from vertex_claude_magic.emulator import Emulator, Fault, Flood
 from vertex_claude_magic.models.catalog import Catalog
-from vertex_claude_magic.records.journal.calls import pack
 from vertex_claude_magic.records.journal.journal import close_journals
 from vertex_claude_magic.records.journal.location import default_path
+from vertex_claude_magic.records.journal.parts import pack
 from vertex_claude_magic.records.playback import Playback
 from vertex_claude_magic.records.recorded_reply import Tape, error_of, read_tape, tape_of
 from vertex_claude_magic.records.recording.recording import close_recordings

@@ -47,8 +47,8 @@ class Misfit(ValueError):
         count = max(count, len(problems))
         shown = problems[:_SHOWN_PROBLEMS]
         more = f"; and {count - len(shown)} more" if count > len(shown) else ""
-        room = (_LONGEST_PROBLEM - len(more)) // len(shown) - len("; ")
-        self.problem = "; ".join(quote(each, room) for each in shown) + more
+        length = (_LONGEST_PROBLEM - len(more)) // len(shown) - len("; ")
+        self.problem = "; ".join(quote(each, length) for each in shown) + more
         listed = "\n".join(f"- {quote(each, _LONGEST_PROBLEM)}" for each in problems[:_ADVISED_PROBLEMS])
         rest = count - _ADVISED_PROBLEMS
         self.advice = (

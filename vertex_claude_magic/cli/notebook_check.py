@@ -26,7 +26,7 @@ from vertex_claude_magic.records.recording.difference import differences
 from vertex_claude_magic.records.recording.file_text import read_records
 from vertex_claude_magic.records.recording.rehearsal import REHEARSAL
 from vertex_claude_magic.text import quote
-from vertex_claude_magic.vertex.digest import digest_of
+from vertex_claude_magic.vertex.digest import digest_of, former_digest_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -206,7 +206,8 @@ def _former(
 
     The cell's saved output names it; where the outputs were cleared, the most alike of those left over counts.
     """
-    named = [digest for digest in left if digest in saved]
+    # Outputs that a version before the chain of digests has saved name the former one.
+    named = [digest for digest in left if digest in saved or former_digest_of(left[digest]) in saved]
     if named:
         return named[0]
     prompt = _prompt(asked)

@@ -5,7 +5,7 @@ The magics import a command when it first runs, so a command cannot name their c
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
+from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
     from vertex_claude_magic.emulator import Emulator
     from vertex_claude_magic.notebook.cells import CellWatch
+    from vertex_claude_magic.notebook.shell import Change, Shell
     from vertex_claude_magic.prompts.template import Scope
     from vertex_claude_magic.records.budget import Tally
     from vertex_claude_magic.session.control_room import ControlRoom
@@ -20,47 +21,7 @@ if TYPE_CHECKING:
     from vertex_claude_magic.settings.options import AskOptions
     from vertex_claude_magic.vertex.reply import Reply
 
-__all__ = ["Change", "Host", "Publisher", "Report", "Shell"]
-
-
-# What traitlets say of a setting that changed.
-Change: TypeAlias = "Mapping[str, Any]"
-
-
-class Publisher(Protocol):
-    """`display_pub` of a shell, in IPython 7.34 and later."""
-
-    # Called with `wait`, it takes the outputs of the cell away as soon as the next one comes.
-    clear_output: Callable[..., None]
-
-    def publish(
-        self,
-        data: Mapping[str, Any],
-        metadata: Mapping[str, Any] | None = None,
-        *,
-        transient: Mapping[str, str] | None = None,
-        update: bool = False,
-    ) -> None:
-        """Send an output to the front end."""
-
-
-class History(Protocol):
-    """`history_manager` of a shell: the cells that ran, as they were compiled and as they were written."""
-
-    input_hist_parsed: Sequence[str]
-    input_hist_raw: Sequence[str]
-
-
-class Shell(Protocol):
-    """An IPython shell, in a kernel or a terminal."""
-
-    user_ns: dict[str, Any]
-    display_pub: Publisher
-    history_manager: History
-    execution_count: int
-
-    def set_next_input(self, s: str, replace: bool = False) -> None:
-        """Hand code to the front end, which makes a cell or the next prompt of it."""
+__all__ = ["Host", "OpenPanel", "Report"]
 
 
 class Report(Protocol):
@@ -79,6 +40,9 @@ class OpenPanel(Protocol):
     def close(self) -> None:
         """Take it away."""
 
+    def draw(self) -> None:
+        """Show what has changed."""
+
 
 class Host(Protocol):
     """The magics object: the settings of the session, its shell, and the session that asks."""
@@ -90,6 +54,7 @@ class Host(Protocol):
     # The error that a %claude_fix which failed itself was about.
     unfixed: BaseException | None
     models_file: str
+    format: str
     # The configuration of traitlets, from which a fresh session would start.
     config: Mapping[str, Any]
 

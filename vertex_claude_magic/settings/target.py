@@ -59,6 +59,10 @@ class Target(AskOptions):
         super().__init__(**values)
         vars(self).update(origins=origins, overruled=overruled)
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        restore, (kind, given) = super().__reduce__()
+        return restore, (kind, {**given, "origins": dict(self.origins), "overruled": self.overruled})
+
     def replace(self, **changes: Any) -> Target:
         """Return the same target with some values changed; their origins stay."""
         return Target(origins=self.origins, overruled=self.overruled, **{**self._options(), **changes})

@@ -126,7 +126,8 @@ class Reply:
     @property
     def citations(self) -> tuple[Mapping[str, Any], ...]:
         """All citations of the text blocks, in their order."""
-        return tuple(citation for block in self.blocks for citation in _list(block.get("citations")))
+        lists = (block.get("citations") for block in self.blocks)
+        return tuple(citation for cited in lists if isinstance(cited, list) for citation in cited)
 
     @property
     def code(self) -> tuple[str, ...]:
@@ -168,15 +169,8 @@ class Reply:
 
 
 def _joined(blocks: Iterable[Mapping[str, Any]], kind: str) -> str:
-    return "".join(_string(block.get(kind)) for block in blocks if block.get("type") == kind)
-
-
-def _string(value: Any) -> str:
-    return value if isinstance(value, str) else ""
-
-
-def _list(value: Any) -> list[Any]:
-    return value if isinstance(value, list) else []
+    texts = (block.get(kind) for block in blocks if block.get("type") == kind)
+    return "".join(text for text in texts if isinstance(text, str))
 
 
 def usage_from(raw: Mapping[str, Any]) -> Usage:

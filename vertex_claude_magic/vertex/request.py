@@ -22,7 +22,7 @@ from vertex_claude_magic.vertex.allowed import (
     max_tokens_of,
     thinking_type,
 )
-from vertex_claude_magic.vertex.digest import canonical, digest_of
+from vertex_claude_magic.vertex.digest import canonical, former_digest_of, parts_of
 from vertex_claude_magic.vertex.endpoint import base_url_of, check_location, model_path
 from vertex_claude_magic.vertex.headers import counting_headers, headers_of
 from vertex_claude_magic.vertex.rules import check_rules
@@ -30,6 +30,7 @@ from vertex_claude_magic.vertex.rules import check_rules
 if TYPE_CHECKING:
     from vertex_claude_magic.models.catalog import Catalog
     from vertex_claude_magic.models.model import Model
+    from vertex_claude_magic.vertex.digest import Parts
 
 __all__ = ["Request", "RequestOptions", "build_count_request", "build_request", "in_project"]
 
@@ -84,7 +85,7 @@ class Request:
     # Encoded once: with attachments a body has megabytes.
     payload: bytes = field(init=False, repr=False, compare=False)
     _canonical: Mapping[str, Any] | None = field(init=False, repr=False, compare=False, default=None)
-    _digest: str = field(init=False, repr=False, compare=False, default="")
+    _parts: Parts | None = field(init=False, repr=False, compare=False, default=None)
 
     def __post_init__(self) -> None:
         text = json.dumps(self.body, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
@@ -105,10 +106,19 @@ class Request:
 
     @property
     def digest(self) -> str:
-        """SHA-256 of `canonical`, as 64 hexadecimal digits; the same question has the same digest."""
-        if not self._digest:
-            object.__setattr__(self, "_digest", digest_of(self.canonical))
-        return self._digest
+        """The digest of `canonical`, 64 hexadecimal digits; the same question has the same digest."""
+        return self.parts.digest.hex()
+
+    @property
+    def parts(self) -> Parts:
+        """`canonical` in the parts that it shares with other requests."""
+        if self._parts is None:
+            object.__setattr__(self, "_parts", parts_of(self.canonical))
+        return self._parts or parts_of(self.canonical)
+
+    def former_digest(self) -> str:
+        """Return the digest under which records of versions before the chain have this question."""
+        return former_digest_of(canonical(self.model, self.headers, self.body, marks=True))
 
     def __hash__(self) -> int:
         return hash((self.url, self.digest))
@@ -171,7 +181,13 @@ def build_request(
     headers = headers_of(options.beta, options.header, options.label)
     request = Request(url=base + path, headers=headers, body=body, model=model, project=project,
                       region=region, notices=told)  # fmt: skip
-    _check_size(request, catalog)
+    limit, size = int(catalog.limits["request"]["bytes"]), len(request.payload)
+    if size > limit:
+        raise RequestTooLarge(
+            f"The request has {size / 1e6:.1f} MB, and Vertex AI takes {limit / 1e6:.0f} MB.",
+            cure="Attach fewer or smaller files.",
+            details={"bytes": size, "limit": limit},
+        )
     return request
 
 
@@ -247,7 +263,10 @@ def _body(
 def _clean(value: Any) -> Any:
     """Copy JSON; what JSON or UTF-8 cannot carry is an error (NaN) or replaced (lone surrogates)."""
     if isinstance(value, str):
-        return value if value.isascii() else _whole_text(value)
+        # Surrogate pairs are joined, and U+FFFD takes the place of lone ones.
+        return (
+            value if value.isascii() else value.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+        )
     if isinstance(value, Mapping):
         return {_clean(str(name)): _clean(part) for name, part in value.items()}
     if isinstance(value, (list, tuple)):
@@ -259,11 +278,6 @@ def _clean(value: Any) -> Any:
     raise OptionError(
         f"{quote(repr(value), 60)} cannot be sent as JSON.", cure="Give strings, numbers, lists or dicts."
     )
-
-
-def _whole_text(text: str) -> str:
-    """Join surrogate pairs, and put U+FFFD in the place of lone surrogates."""
-    return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
 
 
 def _thinking(options: RequestOptions, row: Model | None, max_tokens: int) -> dict[str, Any] | None:
@@ -311,14 +325,3 @@ def _notices(model: str, row: Model | None, region: str, catalog: Catalog, *, fo
             f"The model table does not list {row.name} in {region} (it lists {served}); sent all the same.",
         )
     return ()
-
-
-def _check_size(request: Request, catalog: Catalog) -> None:
-    limit = int(catalog.limits["request"]["bytes"])
-    size = len(request.payload)
-    if size > limit:
-        raise RequestTooLarge(
-            f"The request has {size / 1e6:.1f} MB, and Vertex AI takes {limit / 1e6:.0f} MB.",
-            cure="Attach fewer or smaller files.",
-            details={"bytes": size, "limit": limit},
-        )

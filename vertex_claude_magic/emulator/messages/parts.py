@@ -66,20 +66,13 @@ def limit(answer: Answer, *, max_tokens: int, stop_sequences: Sequence[str] = ()
     >>> limit(answer, max_tokens=1).stop_reason
     'max_tokens'
     """
-    return _cut_tokens(_cut_stops(answer, stop_sequences), max_tokens)
-
-
-def _cut_stops(answer: Answer, stops: Sequence[str]) -> Answer:
     for index, part in enumerate(answer.parts):
-        found = [(part.text.find(stop), stop) for stop in stops if stop in part.text]
+        found = [(part.text.find(stop), stop) for stop in stop_sequences if stop in part.text]
         if part.start.get("type") == "text" and found:
             place, stop = min(found)
             kept = (*answer.parts[:index], part._replace(text=part.text[:place], closing=()))
-            return Answer(parts=kept, stop_reason="stop_sequence", stop_sequence=stop)
-    return answer
-
-
-def _cut_tokens(answer: Answer, max_tokens: int) -> Answer:
+            answer = Answer(parts=kept, stop_reason="stop_sequence", stop_sequence=stop)
+            break
     left = max_tokens
     for index, part in enumerate(answer.parts):
         tokens = _tokens(part)

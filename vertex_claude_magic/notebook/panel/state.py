@@ -21,8 +21,9 @@ from vertex_claude_magic.settings.choices import SAMPLING, chosen_model, is_set,
 from vertex_claude_magic.text import quote
 
 if TYPE_CHECKING:
-    from vertex_claude_magic.notebook.host import Change, Host
+    from vertex_claude_magic.notebook.host import Host
     from vertex_claude_magic.notebook.panel.look import Look
+    from vertex_claude_magic.notebook.shell import Change
     from vertex_claude_magic.settings.target import Target
 
 __all__ = ["PanelState"]
