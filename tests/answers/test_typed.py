@@ -291,7 +291,7 @@ def test_what_was_cut_off_is_not_asked_for_again(claude, claude_emulator, way):
     claude_emulator.answer(Reply(content=GOOD[:-20], stop_reason="max_tokens"))
     with pytest.raises(errors.AnswerTruncated) as caught:
         claude.ask("Which?", as_=City, **WAYS[way])
-    assert "--max-tokens" in caught.value.cure
+    assert "max_tokens=" in caught.value.cure
     assert caught.value.reply.text == GOOD[:-20]
     assert len(bodies(claude_emulator)) == 1
 

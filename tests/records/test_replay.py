@@ -280,7 +280,7 @@ def test_a_miss_names_the_part_that_differs_from_the_nearest_record(
         live.ask(**{**usual, **changes, "replay": "only"})
     assert words in caught.value.message
     assert "recorded" in caught.value.message
-    assert "--replay auto" in caught.value.cure
+    assert 'replay="auto"' in caught.value.cure
     assert len(claude_emulator.requests) == sent
 
 

@@ -48,7 +48,7 @@ def test_python_gets_one_line_with_a_cure(claude_emulator, no_threads, ask):
     with pytest.raises(errors.ThreadUnavailable, match=SAYS) as caught:
         ask(claude)
     assert "only recorded answers can be given here" in str(caught.value)
-    assert "--replay only" in caught.value.cure
+    assert 'replay="only"' in caught.value.cure
     assert "\n" not in str(caught.value)
     assert caught.value.__cause__ is None
     assert claude._session.records.tally._held == {}

@@ -16,6 +16,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import Any
 
 from vertex_claude_magic.errors import OptionError
+from vertex_claude_magic.spelling import option, spelled
 from vertex_claude_magic.text import quote
 
 __all__ = ["TYPE_CURE", "adapted", "is_frame_type", "read_type", "type_name"]
@@ -96,7 +97,7 @@ def read_type(text: str, names: Mapping[str, Any]) -> Any:
 
 
 def _no_type(text: str) -> OptionError:
-    return OptionError(f"--as {quote(text, 60)} is no type of answer.", cure=TYPE_CURE)
+    return OptionError(spelled("{} {} is no type of answer.", option("as_"), quote(text, 60)), cure=TYPE_CURE)
 
 
 def is_frame_type(kind: Any) -> bool:
@@ -163,11 +164,15 @@ def _named(name: str, names: Mapping[str, Any]) -> Any:
     if name in _KNOWN:
         return _KNOWN[name]
     if name in names:
-        raise OptionError(f"--as names {quote(name, 40)!r}, which holds no type.", cure=TYPE_CURE)
+        raise OptionError(
+            spelled("{} names {}, which holds no type.", option("as_"), repr(quote(name, 40))), cure=TYPE_CURE
+        )
     public = [each for each in names if isinstance(each, str) and not each.startswith("_")]
     near = difflib.get_close_matches(name, [*public, *_KNOWN], n=1)
     hint = f"Did you mean {quote(near[0], 40)}?" if near else "Run the cell that defines it first."
-    raise OptionError(f"--as names {quote(name, 40)!r}, which is not defined.", cure=hint)
+    raise OptionError(
+        spelled("{} names {}, which is not defined.", option("as_"), repr(quote(name, 40))), cure=hint
+    )
 
 
 def _member(owner: Any, node: ast.Attribute) -> Any:
