@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from vertex_claude_magic.notebook.host import Shell
+    from vertex_claude_magic.notebook.shell import Shell
     from vertex_claude_magic.settings.origin import Origin
 
 __all__ = ["MARK", "CellInfo", "CellResult", "CellWatch", "CellsMet", "cell_message", "cell_metadata"]

@@ -1,6 +1,6 @@
-"""What commands, displays and the panel use of the object that holds the magics, and of its IPython shell.
+"""What commands, displays and the panel use of the object that holds the magics.
 
-The magics import a command when it first runs, so a command cannot name their class; it names these protocols.
+The magics import a command when it first runs, so a command cannot name their class; it names this protocol.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
     from vertex_claude_magic.emulator import Emulator
     from vertex_claude_magic.notebook.cells import CellWatch
+    from vertex_claude_magic.notebook.shell import Shell
     from vertex_claude_magic.prompts.template import Scope
     from vertex_claude_magic.records.budget import Tally
     from vertex_claude_magic.session.control_room import ControlRoom
@@ -20,47 +21,11 @@ if TYPE_CHECKING:
     from vertex_claude_magic.settings.options import AskOptions
     from vertex_claude_magic.vertex.reply import Reply
 
-__all__ = ["Change", "Host", "Publisher", "Report", "Shell"]
+__all__ = ["Change", "Host", "Report"]
 
 
 # What traitlets say of a setting that changed.
 Change: TypeAlias = "Mapping[str, Any]"
-
-
-class Publisher(Protocol):
-    """`display_pub` of a shell, in IPython 7.34 and later."""
-
-    # Called with `wait`, it takes the outputs of the cell away as soon as the next one comes.
-    clear_output: Callable[..., None]
-
-    def publish(
-        self,
-        data: Mapping[str, Any],
-        metadata: Mapping[str, Any] | None = None,
-        *,
-        transient: Mapping[str, str] | None = None,
-        update: bool = False,
-    ) -> None:
-        """Send an output to the front end."""
-
-
-class History(Protocol):
-    """`history_manager` of a shell: the cells that ran, as they were compiled and as they were written."""
-
-    input_hist_parsed: Sequence[str]
-    input_hist_raw: Sequence[str]
-
-
-class Shell(Protocol):
-    """An IPython shell, in a kernel or a terminal."""
-
-    user_ns: dict[str, Any]
-    display_pub: Publisher
-    history_manager: History
-    execution_count: int
-
-    def set_next_input(self, s: str, replace: bool = False) -> None:
-        """Hand code to the front end, which makes a cell or the next prompt of it."""
 
 
 class Report(Protocol):
@@ -76,6 +41,9 @@ class OpenPanel(Protocol):
     def closed(self) -> bool:
         """Whether its widgets are gone."""
 
+    def draw(self) -> None:
+        """Show the settings as they are now."""
+
     def close(self) -> None:
         """Take it away."""
 
@@ -90,6 +58,7 @@ class Host(Protocol):
     # The error that a %claude_fix which failed itself was about.
     unfixed: BaseException | None
     models_file: str
+    format: str
     # The configuration of traitlets, from which a fresh session would start.
     config: Mapping[str, Any]
 

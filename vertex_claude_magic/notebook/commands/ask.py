@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from vertex_claude_magic import errors
 from vertex_claude_magic.notebook.display.asking import draw_answer
@@ -12,6 +12,7 @@ from vertex_claude_magic.notebook.options import ParsedLine, parse_cell_line, pa
 if TYPE_CHECKING:
     from vertex_claude_magic.notebook.display.asking import Deliver
     from vertex_claude_magic.notebook.display.live import Answer
+    from vertex_claude_magic.notebook.host import Host
     from vertex_claude_magic.prompts.template import Scope
     from vertex_claude_magic.settings.target import Target
     from vertex_claude_magic.vertex.reply import Reply
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 __all__ = ["ask_from_cell", "ask_from_line", "ask_prepared", "make_view"]
 
 
-def ask_from_cell(magics: Any, line: str, cell: str) -> Reply | None:
+def ask_from_cell(magics: Host, line: str, cell: str) -> Reply | None:
     """Run `%%claude`: the options are on the line, the prompt is the body to the letter.
 
     Raises:
@@ -39,7 +40,7 @@ def ask_from_cell(magics: Any, line: str, cell: str) -> Reply | None:
     return _run(magics, parsed, body.prompt, in_cell=magics.cells.is_one_question(), notes=body.notes)
 
 
-def ask_from_line(magics: Any, line: str) -> Reply | None:
+def ask_from_line(magics: Host, line: str) -> Reply | None:
     """Run `%claude`: options, then the prompt; without a prompt, show the settings."""
     parsed = parse_prompt_line(line)
     if not parsed.prompt and not parsed.shows("help"):
@@ -54,7 +55,7 @@ def ask_from_line(magics: Any, line: str) -> Reply | None:
 
 
 def _run(
-    magics: Any, parsed: ParsedLine, prompt: str, *, in_cell: bool, notes: tuple[str, ...] = ()
+    magics: Host, parsed: ParsedLine, prompt: str, *, in_cell: bool, notes: tuple[str, ...] = ()
 ) -> Reply | None:
     if parsed.shows("help"):
         from vertex_claude_magic.notebook.commands.help import show_help
@@ -72,7 +73,7 @@ def _run(
 
 
 def ask_prepared(
-    magics: Any,
+    magics: Host,
     parsed: ParsedLine,
     prompt: str,
     *,
@@ -136,7 +137,7 @@ def ask_prepared(
     return reply
 
 
-def make_view(magics: Any, target: Target, *, in_cell: bool, quiet: bool) -> Answer:
+def make_view(magics: Host, target: Target, *, in_cell: bool, quiet: bool) -> Answer:
     """Return the view for an answer: data appear as a growing table, anything else as it comes."""
     from vertex_claude_magic.notebook.display.screens import make_answer
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from vertex_claude_magic import errors
 from vertex_claude_magic.markdown.sanitize import as_text, fenced, safe_plain
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from vertex_claude_magic.models.catalog import Catalog
+    from vertex_claude_magic.notebook.host import Host
     from vertex_claude_magic.prompts.template import Scope
     from vertex_claude_magic.session.session import Session
     from vertex_claude_magic.settings.target import Target
@@ -43,7 +44,7 @@ class Estimate:
 
 
 def show_dry_run(
-    magics: Any,
+    magics: Host,
     session: Session,
     prompt: str,
     target: Target,

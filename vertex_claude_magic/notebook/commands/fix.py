@@ -34,7 +34,8 @@ if TYPE_CHECKING:
     from vertex_claude_magic.classroom.failing_code import Source
     from vertex_claude_magic.classroom.failure import Failure
     from vertex_claude_magic.notebook.display.insert import Place
-    from vertex_claude_magic.notebook.host import Host, Shell
+    from vertex_claude_magic.notebook.host import Host
+    from vertex_claude_magic.notebook.shell import Shell
     from vertex_claude_magic.prompts.template import Scope
     from vertex_claude_magic.vertex.reply import Reply
 

@@ -17,7 +17,7 @@ from vertex_claude_magic.text import without_home
 if TYPE_CHECKING:
     from collections.abc import Container, Mapping
 
-    from vertex_claude_magic.notebook.host import Shell
+    from vertex_claude_magic.notebook.shell import Shell
 __all__ = ["FrontEnd", "front_end", "notebook_file", "notebook_name"]
 
 # IPython's own publisher prints text/plain, whatever the shell is called.

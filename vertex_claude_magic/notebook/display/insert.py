@@ -19,7 +19,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from vertex_claude_magic.notebook.display.code_blocks import Block
-    from vertex_claude_magic.notebook.host import Host, Shell
+    from vertex_claude_magic.notebook.host import Host
+    from vertex_claude_magic.notebook.shell import Shell
     from vertex_claude_magic.vertex.reply import Reply
 
 __all__ = [

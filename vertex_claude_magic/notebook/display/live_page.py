@@ -13,7 +13,7 @@ from vertex_claude_magic.notebook.pages.html import literal
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from vertex_claude_magic.notebook.host import Shell
+    from vertex_claude_magic.notebook.shell import Shell
 __all__ = ["LivePage"]
 
 _REDRAW = 0.25  # seconds between two drawings

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from vertex_claude_magic.notebook.display.output import Bundle, Metadata
-    from vertex_claude_magic.notebook.host import Publisher, Shell
+    from vertex_claude_magic.notebook.shell import Publisher, Shell
 
 __all__ = ["NotebookScreen", "count_clears", "make_answer", "release_clears"]
 

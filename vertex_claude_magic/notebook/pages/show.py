@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from vertex_claude_magic.notebook.host import Shell
+    from vertex_claude_magic.notebook.shell import Shell
 
 __all__ = ["show_page"]
 

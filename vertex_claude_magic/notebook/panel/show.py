@@ -9,8 +9,9 @@ from vertex_claude_magic.notebook.display.frontends import front_end
 from vertex_claude_magic.text import quote
 
 if TYPE_CHECKING:
-    from vertex_claude_magic.notebook.host import Host, Shell
+    from vertex_claude_magic.notebook.host import Host
     from vertex_claude_magic.notebook.panel.view import Panel
+    from vertex_claude_magic.notebook.shell import Shell
 
 __all__ = ["show_panel"]
 

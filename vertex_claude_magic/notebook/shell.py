@@ -1,0 +1,46 @@
+"""What the extension uses of an IPython shell, from IPython 7.34 on, in a kernel or a terminal."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+__all__ = ["History", "Publisher", "Shell"]
+
+
+class Publisher(Protocol):
+    """`display_pub` of a shell."""
+
+    # Called with `wait`, it takes the outputs of the cell away as soon as the next one comes.
+    clear_output: Callable[..., None]
+
+    def publish(
+        self,
+        data: Mapping[str, Any],
+        metadata: Mapping[str, Any] | None = None,
+        *,
+        transient: Mapping[str, str] | None = None,
+        update: bool = False,
+    ) -> None:
+        """Send an output to the front end."""
+
+
+class History(Protocol):
+    """`history_manager` of a shell: the cells that ran, as they were compiled and as they were written."""
+
+    input_hist_parsed: Sequence[str]
+    input_hist_raw: Sequence[str]
+
+
+class Shell(Protocol):
+    """A shell."""
+
+    user_ns: dict[str, Any]
+    display_pub: Publisher
+    history_manager: History
+    execution_count: int
+
+    def set_next_input(self, s: str, replace: bool = False) -> None:
+        """Hand code to the front end, which makes a cell or the next prompt of it."""
