@@ -10,8 +10,10 @@ from __future__ import annotations
 import errno
 import itertools
 import os
+import shutil
 import signal
 import socket
+import sys
 import threading
 from ipaddress import ip_address
 from pathlib import Path
@@ -52,7 +54,11 @@ def pytest_configure(config: pytest.Config) -> None:
         signal.signal(signal.SIGINT, signal.default_int_handler)
     patch = pytest.MonkeyPatch()
     config.add_cleanup(patch.undo)
+    # Else each of some 150 processes would compile the package anew, and pytest all tests (5 s in each worker).
+    patch.delenv("PYTHONDONTWRITEBYTECODE", raising=False)
+    patch.setattr(sys, "dont_write_bytecode", False)
     _keep_browsers(patch)
+    _use_memory(patch)
     _scrub(patch, os.environ)
     _cut_network(patch)
 
@@ -62,6 +68,17 @@ def _keep_browsers(patch: pytest.MonkeyPatch) -> None:
     browsers = Path.home() / ".cache" / "ms-playwright"
     if "PLAYWRIGHT_BROWSERS_PATH" not in os.environ and browsers.is_dir():
         patch.setenv("PLAYWRIGHT_BROWSERS_PATH", str(browsers))
+
+
+def _use_memory(patch: pytest.MonkeyPatch) -> None:
+    # Each journal of a test waits for the disk several times; a file system in memory has none to wait for.
+    memory = Path("/dev/shm")
+    if (
+        "PYTEST_DEBUG_TEMPROOT" not in os.environ
+        and os.access(memory, os.W_OK)
+        and shutil.disk_usage(memory).free > 4e9
+    ):
+        patch.setenv("PYTEST_DEBUG_TEMPROOT", str(memory))
 
 
 def _scrub(patch: pytest.MonkeyPatch, environment: Mapping[str, str]) -> None:
@@ -142,4 +159,4 @@ def shell(claude_emulator: Emulator, monkeypatch: pytest.MonkeyPatch) -> Iterato
     magics.close()
     for thread in threading.enumerate():
         if thread.name == "vertex-claude-panel":
-            thread.join(10)
+            thread.join(120)

@@ -87,7 +87,7 @@ class Kernel:
         code: str,
         *,
         during: Callable[[Message], None] | None = None,
-        timeout: float = 20,
+        timeout: float = 300,
         metadata: Mapping[str, Any] | None = None,
     ) -> Run:
         """Run a cell until it is over; `during` is called with each message as it arrives.
@@ -159,7 +159,7 @@ class Kernel:
         request = self._client.complete(code, len(code))
         while True:
             try:
-                reply = self._client.get_shell_msg(timeout=10)
+                reply = self._client.get_shell_msg(timeout=60)
             except Empty:
                 return []
             if reply["parent_header"]["msg_id"] == request:
@@ -197,7 +197,7 @@ def _started(folder: Path, environment: Mapping[str, str]) -> Iterator[Kernel]:
     client = manager.blocking_client()
     client.start_channels()
     try:
-        client.wait_for_ready(timeout=60)
+        client.wait_for_ready(timeout=300)
         yield Kernel(manager, client)
     finally:
         client.stop_channels()

@@ -152,6 +152,6 @@ def run_python(code: str, *flags: str, folder: Path = ROOT, **environment: str) 
     """Run code in a Python of its own that has the package of `folder`, and return what it prints."""
     command = [sys.executable, *flags, "-c", code]
     surroundings = {**os.environ, "PYTHONPATH": str(folder), **environment}
-    done = subprocess.run(command, env=surroundings, capture_output=True, text=True, timeout=60, check=False)
+    done = subprocess.run(command, env=surroundings, capture_output=True, text=True, timeout=600, check=False)
     assert done.returncode == 0, done.stderr
     return done.stdout

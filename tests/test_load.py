@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import shutil
 import sys
+from graphlib import TopologicalSorter
 from importlib import import_module, metadata
 from typing import TYPE_CHECKING
 
@@ -26,7 +27,7 @@ NAMES = ("claude", "claude_models", "claude_panel", "claude_fix", "claude_usage"
 
 # The layout, from the bottom up: a row imports from the rows above it in this list, for types and lazily too.
 ROWS = (
-    ("text",), ("errors",), ("process",), ("markdown",), ("frames",), ("models",), ("vertex",), ("prompts",), ("answers",),
+    ("text",), ("files",), ("spelling",), ("errors",), ("process",), ("markdown",), ("frames",), ("models",), ("vertex",), ("prompts",), ("answers",),
     ("settings",), ("transport",), ("records",), ("session",), ("health", "classroom"), ("client",), ("emulator",), ("notebook",), ("cli",),
 )  # fmt: skip
 RANK = {name: number for number, names in enumerate(ROWS) for name in names}
@@ -60,6 +61,20 @@ NAMED = {
     ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__"): path for path in MODULES
 }
 INSIDE = {name: {each for each in imported(path) if each in NAMED} for name, path in NAMED.items()}
+
+
+def test_no_modules_import_one_another_in_a_circle():
+    """Imports for types and lazy ones count, and so does a text that is the full dotted name of a module."""
+    # The name of the package alone is what %load_ext is given.
+    dotted = {name for name in NAMED if "." in name}
+    graph = {name: (INSIDE[name] | (texts(path) & dotted)) - {name} for name, path in NAMED.items()}
+    # It raises CycleError, which names the circle.
+    assert set(TopologicalSorter(graph).static_order()) == set(NAMED)
+
+
+def texts(path: Path) -> set[str]:
+    nodes = ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+    return {each.value for each in nodes if isinstance(each, ast.Constant) and isinstance(each.value, str)}
 
 
 @pytest.mark.parametrize("path", LAID_OUT, ids=named)

@@ -5,10 +5,10 @@ from __future__ import annotations
 import copy
 import logging
 import time
-from dataclasses import replace
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from vertex_claude_magic.errors import PickleRefused
+from vertex_claude_magic.errors import ClaudeError, PickleRefused
 from vertex_claude_magic.prompts.template import Scope
 from vertex_claude_magic.records.session_records import missing_recording
 from vertex_claude_magic.session.copies import not_to_be_sent
@@ -17,7 +17,7 @@ from vertex_claude_magic.session.session import open_session
 from vertex_claude_magic.settings.loaded import loaded
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from typing_extensions import Self
 
@@ -96,7 +96,7 @@ class Claude:
             ClaudeError: every error says what to do about it in `.cure`.
             ClaudeInterrupt: the user stopped it; the partial answer is in `.reply`.
         """
-        with self._exchange(prompt, names, options, None) as exchange:
+        with _spelled_for_python(), self._exchange(prompt, names, options, None) as exchange:
             try:
                 return exchange.reply
             finally:
@@ -121,10 +121,11 @@ class Claude:
             options: As for `ask`. Where the answer is not the data of `as_`, an event of the type "round" comes, and
                 then the events of the repair.
         """
-        exchange = self._exchange(prompt, names, options, notify)
-        for notice in exchange.lifecycle():
-            _log.warning("%s", notice.text)
-        exchange.start()
+        with _spelled_for_python():
+            exchange = self._exchange(prompt, names, options, notify)
+            for notice in exchange.lifecycle():
+                _log.warning("%s", notice.text)
+            exchange.start()
         return exchange
 
     def count(
@@ -135,8 +136,9 @@ class Claude:
         The prompt goes to the chosen region and nowhere else, so this raises `ModelNotFound` where the
         region does not count tokens.
         """
-        target = self._session.target(options)
-        return self._session.count(self._session.request(prompt, target, scope=_scope(names)), target)
+        with _spelled_for_python():
+            target = self._session.target(options)
+            return self._session.count(self._session.request(prompt, target, scope=_scope(names)), target)
 
     def request(
         self,
@@ -152,8 +154,9 @@ class Claude:
             OptionError: it cannot be sent as it stands.
             ProjectNotFound: no project is named anywhere.
         """
-        target = self._session.target(options)
-        return self._session.request(prompt, target, scope=_scope(names), notify=notify)
+        with _spelled_for_python():
+            target = self._session.target(options)
+            return self._session.request(prompt, target, scope=_scope(names), notify=notify)
 
     def _exchange(
         self,
@@ -169,7 +172,7 @@ class Claude:
         """Return a client of the same session: it shares login, settings, sums and notices, but no connection."""
         twin = object.__new__(type(self))
         twin._session = copy.copy(self._session)
-        twin._session.transport = replace(self._session.transport)
+        twin._session.transport = self._session.transport.twin()
         return twin
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Self:
@@ -196,6 +199,16 @@ def _restore(kind: type[Claude], settings: AskOptions, policy: RetryPolicy) -> C
     client = kind(policy=policy)
     client._session.settings = lambda: settings  # noqa: SLF001 - of its own kind
     return client
+
+
+@contextmanager
+def _spelled_for_python() -> Iterator[None]:
+    """While this is entered, an error that leaves it names options as the Python code that gets it does."""
+    try:
+        yield
+    except ClaudeError as error:
+        error.spell_for_python()
+        raise
 
 
 def _scope(names: Mapping[str, Any] | None) -> Scope | None:

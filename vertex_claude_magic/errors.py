@@ -14,7 +14,7 @@
     ├── NetworkError               no answer from the host
     │   ├── DeadlineExceeded
     │   └── TLSError
-    ├── APIError                   the service said no
+    ├── APIError                   the service refused
     │   ├── BadRequest
     │   │   └── PromptTooLong
     │   ├── AuthenticationFailed
@@ -52,6 +52,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from vertex_claude_magic.spelling import in_python
 from vertex_claude_magic.text import quote
 
 if TYPE_CHECKING:
@@ -139,6 +140,19 @@ class ClaudeError(Exception):
     def __str__(self) -> str:
         return f"{quote(self.message, _PART_LIMIT)} {quote(self.cure, _PART_LIMIT)}"
 
+    def spell_for_python(self) -> None:
+        """Name options as Python code does (`max_tokens=`), for an error that Python code gets.
+
+        >>> from vertex_claude_magic.spelling import option, spelled
+        >>> error = ClaudeError("It was cut off.", cure=spelled("Raise {}.", option("max_tokens")))
+        >>> error.cure
+        'Raise --max-tokens.'
+        >>> error.spell_for_python()
+        >>> str(error)
+        'It was cut off. Raise max_tokens=.'
+        """
+        self.message, self.cure = in_python(self.message), in_python(self.cure)
+
     def __reduce__(self) -> tuple[Any, ...]:
         return _restore, (type(self), self.message, self.cure, self.details, self.reply)
 
@@ -164,7 +178,7 @@ def _restore(
 
 
 class OptionError(ClaudeError, ValueError):
-    """An option, a setting or a prompt cannot be sent as it stands."""
+    """An option, a setting or a prompt cannot be sent as it is."""
 
 
 class ModelRuleError(OptionError):
@@ -220,7 +234,7 @@ class APIError(ClaudeError):
 
 
 class BadRequest(APIError):
-    """400: the request is not acceptable as it stands."""
+    """400: the request is not acceptable as it is."""
 
 
 class PromptTooLong(BadRequest):

@@ -20,10 +20,11 @@ from shells import run_python
 
 from vertex_claude_magic import Claude, errors
 from vertex_claude_magic.__main__ import main
-from vertex_claude_magic.records.journal.calls import ANSWER, Call, Ending, Kept, add, add_content, end, pack
+from vertex_claude_magic.records.journal.calls import ANSWER, Call, Ending, Kept, add, add_content, end
 from vertex_claude_magic.records.journal.importing import add_records
 from vertex_claude_magic.records.journal.journal import Journal, close_journals
 from vertex_claude_magic.records.journal.location import default_path
+from vertex_claude_magic.records.journal.parts import pack
 from vertex_claude_magic.records.recording.file_text import read_records, write_records
 from vertex_claude_magic.settings.origin import Origin
 
@@ -206,7 +207,9 @@ def test_whatever_a_request_looks_like_it_is_shown(journal, capsys, canonical):
     """An entry may come from a file of somebody else."""
     keep(journal)
     journal.database.write(
-        lambda connection: connection.execute("UPDATE contents SET request = ?", (pack(canonical),))
+        lambda connection: connection.execute(
+            "UPDATE contents SET frame = NULL, request = ?", (pack(canonical),)
+        )
     )
     journal.close()
     assert len(run(capsys, "show")) == 2
@@ -219,7 +222,7 @@ def test_a_damaged_entry_does_not_hide_the_others(journal, capsys):
     keep(journal, text="two")
     journal.database.write(
         lambda connection: connection.execute(
-            "UPDATE contents SET request = x'00', answer = x'01' WHERE call = 1"
+            "UPDATE contents SET frame = NULL, request = x'00', answer = x'01' WHERE call = 1"
         )
     )
     journal.close()

@@ -379,7 +379,7 @@ def executed(cells: list[str], folder: Path) -> Path:
     """Run cells in a real kernel and save the notebook."""
     notebook = new_notebook(cells=[new_code_cell(cell) for cell in cells])
     NotebookClient(
-        notebook, timeout=60, kernel_name="python3", resources={"metadata": {"path": str(folder)}}
+        notebook, timeout=600, kernel_name="python3", resources={"metadata": {"path": str(folder)}}
     ).execute(env=dict(os.environ))
     nbformat.write(notebook, folder / "ran.ipynb")
     return folder / "ran.ipynb"

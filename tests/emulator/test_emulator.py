@@ -46,7 +46,7 @@ def body(prompt: Any = "Hello", **more: Any) -> dict[str, Any]:
 
 
 def ask(emulator: Emulator, prompt: Any = "Hello", *, model: str = SONNET_45, **more: Any) -> dict[str, Any]:
-    response = requests.post(url(emulator, model), json=body(prompt, **more), headers=AUTHORIZED, timeout=10)
+    response = requests.post(url(emulator, model), json=body(prompt, **more), headers=AUTHORIZED, timeout=120)
     assert response.status_code == 200, response.text
     return response.json()
 
@@ -55,7 +55,7 @@ def stream(
     emulator: Emulator, prompt: Any = "Hello", *, model: str = SONNET_45, **more: Any
 ) -> list[dict[str, Any]]:
     target = url(emulator, model, "streamRawPredict")
-    response = requests.post(target, json=body(prompt, stream=True, **more), headers=AUTHORIZED, timeout=10)
+    response = requests.post(target, json=body(prompt, stream=True, **more), headers=AUTHORIZED, timeout=120)
     assert response.headers["Content-Type"] == "text/event-stream; charset=utf-8"
     return [
         json.loads(block.partition("data: ")[2]) for block in response.content.decode().strip().split("\n\n")
@@ -107,7 +107,7 @@ def test_ids_and_model_look_like_those_of_vertex(emulator):
 def test_a_stream_needs_the_verb_and_the_flag(emulator):
     for verb, flag in (("rawPredict", True), ("streamRawPredict", False)):
         response = requests.post(
-            url(emulator, verb=verb), json=body(stream=flag), headers=AUTHORIZED, timeout=10
+            url(emulator, verb=verb), json=body(stream=flag), headers=AUTHORIZED, timeout=120
         )
         assert response.json()["type"] == "message"
 
@@ -258,7 +258,7 @@ def ask_shape() -> dict[str, Any]:
 def test_raw_bytes_are_the_body_of_the_stream(emulator):
     emulator.answer(b": comment\r\n\r\ndata: {}\r\r")
     target = url(emulator, verb="streamRawPredict")
-    response = requests.post(target, json=body(stream=True), headers=AUTHORIZED, timeout=10)
+    response = requests.post(target, json=body(stream=True), headers=AUTHORIZED, timeout=120)
     assert response.content == b": comment\r\n\r\ndata: {}\r\r"
 
 
@@ -276,7 +276,7 @@ def test_a_script_answers_by_the_words_of_the_prompt_and_else_in_order(tmp_path)
             "first",
             "blue",
         ]
-        assert requests.post(url(emulator), json=body(), headers=AUTHORIZED, timeout=10).status_code == 529
+        assert requests.post(url(emulator), json=body(), headers=AUTHORIZED, timeout=120).status_code == 529
         assert "emulator" in text_of(ask(emulator))
 
 
@@ -313,17 +313,17 @@ def test_the_model_list_comes_in_pages(emulator):
     one = _get(emulator, "/v1/publishers/anthropic/models/claude-sonnet-4-5")
     assert (one["name"], one["versionId"]) == ("publishers/anthropic/models/claude-sonnet-4-5", "20250929")
     missing = requests.get(
-        f"{emulator.base_url}/publishers/anthropic/models/x", headers=AUTHORIZED, timeout=10
+        f"{emulator.base_url}/publishers/anthropic/models/x", headers=AUTHORIZED, timeout=120
     )
     assert missing.json()["error"]["status"] == "NOT_FOUND"
 
 
 def _get(emulator: Emulator, path: str) -> Any:
-    return requests.get(emulator.origin + path, headers=AUTHORIZED, timeout=10).json()
+    return requests.get(emulator.origin + path, headers=AUTHORIZED, timeout=120).json()
 
 
 def test_every_request_is_kept_for_inspection(emulator):
-    requests.post(url(emulator) + "?alt=json", json=body(), headers={**AUTHORIZED, "X-Odd": "1"}, timeout=10)
+    requests.post(url(emulator) + "?alt=json", json=body(), headers={**AUTHORIZED, "X-Odd": "1"}, timeout=120)
     seen = emulator.requests[0]
     assert (seen.method, seen.query, seen.headers["x-odd"]) == ("POST", {"alt": "json"}, "1")
     assert seen.path == url(emulator).removeprefix(emulator.origin)
@@ -335,14 +335,17 @@ def test_one_connection_serves_many_calls(emulator):
     with requests.Session() as session:
         for _ in range(3):
             session.post(
-                url(emulator, verb="streamRawPredict"), json=body(stream=True), headers=AUTHORIZED, timeout=10
+                url(emulator, verb="streamRawPredict"),
+                json=body(stream=True),
+                headers=AUTHORIZED,
+                timeout=120,
             )
         pools = session.get_adapter(emulator.origin).poolmanager.pools
         assert [pools[key].num_connections for key in pools.keys()] == [1]  # noqa: SIM118 - no mapping
 
 
 def test_an_unknown_address_is_an_html_page(emulator):
-    response = requests.get(emulator.origin + "/v1/messages", headers=AUTHORIZED, timeout=10)
+    response = requests.get(emulator.origin + "/v1/messages", headers=AUTHORIZED, timeout=120)
     assert (response.status_code, response.headers["Content-Type"]) == (404, "text/html; charset=utf-8")
 
 

@@ -38,7 +38,7 @@ def path(emulator: Emulator, verb: str = "streamRawPredict") -> str:
 def ask(emulator: Emulator, **options: Any) -> requests.Response:
     headers = {"Authorization": "Bearer emulator"}
     url = emulator.origin + path(emulator)
-    return requests.post(url, json=BODY, headers=headers, timeout=10, allow_redirects=False, **options)
+    return requests.post(url, json=BODY, headers=headers, timeout=120, allow_redirects=False, **options)
 
 
 def connect(emulator: Emulator) -> socket.socket:
@@ -48,7 +48,7 @@ def connect(emulator: Emulator) -> socket.socket:
         f"POST {path(emulator)} HTTP/1.1\r\nHost: {host}\r\nAuthorization: Bearer emulator\r\n"
         f"Content-Type: application/json\r\nContent-Length: {len(raw)}\r\nConnection: close\r\n\r\n"
     )
-    connection = socket.create_connection(("127.0.0.1", int(host.split(":")[1])), timeout=10)
+    connection = socket.create_connection(("127.0.0.1", int(host.split(":")[1])), timeout=120)
     connection.sendall(head.encode() + raw)
     return connection
 
@@ -230,7 +230,7 @@ def test_delays_come_before_the_headers_and_before_the_first_event(emulator):
         connection.settimeout(0.02)
         with pytest.raises(TimeoutError):
             connection.recv(65536)
-        connection.settimeout(10)
+        connection.settimeout(120)
         first = connection.recv(65536)
     assert first.startswith(b"HTTP/1.1 200 OK")
     assert first.endswith(b"\r\n\r\n")

@@ -49,7 +49,9 @@ def login(emulator: Emulator, kind: str, monkeypatch):
 
 def count(emulator: Emulator, token: str) -> int:
     url = f"{emulator.base_url}/projects/{emulator.project}/locations/global/publishers/anthropic/models/count-tokens:rawPredict"
-    return requests.post(url, json=BODY, headers={"Authorization": f"Bearer {token}"}, timeout=10).status_code
+    return requests.post(
+        url, json=BODY, headers={"Authorization": f"Bearer {token}"}, timeout=120
+    ).status_code
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -138,7 +140,7 @@ GRANTS = [
 
 @pytest.mark.parametrize(("path", "form", "status", "error"), GRANTS, ids=range(len(GRANTS)))
 def test_only_grants_that_were_given_are_honoured(emulator, path, form, status, error):
-    response = requests.post(emulator.origin + path, data=form, timeout=10)
+    response = requests.post(emulator.origin + path, data=form, timeout=120)
     assert (response.status_code, response.json().get("error")) == (status, error)
 
 
@@ -160,21 +162,21 @@ def test_an_assertion_must_be_addressed_here_and_be_fresh(emulator, change):
         "grant_type": "urn:ietf:params:oauth:grant-type:jwt-bearer",
         "assertion": jwt.encode(signer, claims).decode(),
     }
-    response = requests.post(emulator.origin + "/token", data=form, timeout=10)
+    response = requests.post(emulator.origin + "/token", data=form, timeout=120)
     assert response.json()["error"] == "invalid_grant"
 
 
 def test_impersonation_needs_a_token_of_the_emulator(emulator):
     url = f"{emulator.base_url}/projects/-/serviceAccounts/somebody@example.com:generateAccessToken"
     response = requests.post(
-        url, json={"scope": SCOPES}, headers={"Authorization": "Bearer foreign"}, timeout=10
+        url, json={"scope": SCOPES}, headers={"Authorization": "Bearer foreign"}, timeout=120
     )
     assert response.json()["error"]["status"] == "UNAUTHENTICATED"
 
 
 def test_the_account_may_be_used_anywhere(emulator):
     url = f"{emulator.base_url}/projects/-/serviceAccounts/somebody@example.com/allowedLocations"
-    assert requests.get(url, timeout=10).json()["encodedLocations"] == "0x0"
+    assert requests.get(url, timeout=120).json()["encodedLocations"] == "0x0"
 
 
 METADATA = [
@@ -190,14 +192,14 @@ METADATA = [
 @pytest.mark.parametrize(("path", "status", "text"), METADATA)
 def test_the_metadata_server_answers_by_path(emulator, path, status, text):
     response = requests.get(
-        f"{emulator.origin}/computeMetadata/v1/{path}", headers={"Metadata-Flavor": "Google"}, timeout=10
+        f"{emulator.origin}/computeMetadata/v1/{path}", headers={"Metadata-Flavor": "Google"}, timeout=120
     )
     assert (response.status_code, response.text) == (status, text)
     assert response.headers["Metadata-Flavor"] == "Google"
 
 
 def test_the_metadata_server_wants_its_header(emulator):
-    response = requests.get(f"{emulator.origin}/computeMetadata/v1/project/project-id", timeout=10)
+    response = requests.get(f"{emulator.origin}/computeMetadata/v1/project/project-id", timeout=120)
     assert response.status_code == 403
 
 

@@ -53,7 +53,7 @@ STRANGERS = [
 @pytest.mark.parametrize(("headers", "status"), STRANGERS)
 def test_foreign_hosts_and_other_origins_are_refused(emulator, headers, status):
     """Case 66."""
-    response = requests.post(url(emulator), json=BODY, headers={**AUTHORIZED, **headers}, timeout=10)
+    response = requests.post(url(emulator), json=BODY, headers={**AUTHORIZED, **headers}, timeout=120)
     assert response.status_code == status
 
 
@@ -63,7 +63,7 @@ def test_its_own_pages_and_localhost_are_welcome(emulator):
         "Origin": emulator.origin,
         "Host": emulator.origin.replace("127.0.0.1", "localhost")[7:],
     }
-    assert requests.post(url(emulator), json=BODY, headers=headers, timeout=10).status_code == 200
+    assert requests.post(url(emulator), json=BODY, headers=headers, timeout=120).status_code == 200
 
 
 def test_it_listens_on_loopback_only_and_on_a_port_of_its_own(emulator):
@@ -91,7 +91,7 @@ def test_close_frees_the_port_ends_the_thread_and_removes_the_key_and_may_be_rep
 
 def test_a_fault_of_its_own_is_an_error_and_not_a_silence(emulator):
     emulator.answer([{"text": "a block without a type"}, 3])
-    response = requests.post(url(emulator), json=BODY, headers=AUTHORIZED, timeout=10)
+    response = requests.post(url(emulator), json=BODY, headers=AUTHORIZED, timeout=120)
     assert response.status_code == 500
     assert "The emulator failed" in response.json()["error"]["message"]
 
@@ -115,7 +115,7 @@ def test_the_command_prints_the_address_and_the_environment_and_ends_at_a_signal
         assert "Claude" in lines[5]
         assert "Ctrl-C" in lines[5]
         process.send_signal(signal.SIGTERM)
-        assert process.wait(10) == 0
+        assert process.wait(120) == 0
     assert not Path(exported["GOOGLE_APPLICATION_CREDENTIALS"]).exists()
 
 

@@ -30,12 +30,12 @@ def url(
 
 
 def fetch(emulator: Emulator, **place: Any) -> requests.Response:
-    return requests.get(url(emulator, "fetch", **place), headers=AUTHORIZED, timeout=10)
+    return requests.get(url(emulator, "fetch", **place), headers=AUTHORIZED, timeout=120)
 
 
 def put(emulator: Emulator, config: Any, **place: Any) -> requests.Response:
     body = {"publisherModelConfig": config}
-    return requests.post(url(emulator, "set", **place), json=body, headers=AUTHORIZED, timeout=10)
+    return requests.post(url(emulator, "set", **place), json=body, headers=AUTHORIZED, timeout=120)
 
 
 def test_a_configuration_that_was_never_set_is_not_found(emulator):
@@ -63,7 +63,7 @@ def test_a_write_is_a_long_running_operation(emulator):
 
 
 def _look(emulator: Emulator, name: str) -> Any:
-    return requests.get(f"{emulator.origin}/v1beta1/{name}", headers=AUTHORIZED, timeout=10).json()
+    return requests.get(f"{emulator.origin}/v1beta1/{name}", headers=AUTHORIZED, timeout=120).json()
 
 
 def test_a_failure_writes_nothing(emulator):
@@ -95,8 +95,8 @@ def test_a_write_that_google_would_refuse_is_refused(emulator, change, status):
 def test_a_method_has_one_http_verb_and_one_version(emulator, verb):
     """v1 does not have it."""
     other = requests.post if verb == "fetch" else requests.get
-    assert other(url(emulator, verb), headers=AUTHORIZED, timeout=10).status_code == 404
-    assert requests.get(url(emulator, verb, version="v1"), headers=AUTHORIZED, timeout=10).status_code == 404
+    assert other(url(emulator, verb), headers=AUTHORIZED, timeout=120).status_code == 404
+    assert requests.get(url(emulator, verb, version="v1"), headers=AUTHORIZED, timeout=120).status_code == 404
 
 
 @pytest.mark.parametrize(
@@ -108,7 +108,7 @@ def test_a_missing_permission_is_a_403_of_google(emulator, place):
     address = (
         f"{emulator.origin}/v1beta1/{place}/publishers/anthropic/models/{MODEL}:fetchPublisherModelConfig"
     )
-    error = requests.get(address, headers=AUTHORIZED, timeout=10).json()["error"]
+    error = requests.get(address, headers=AUTHORIZED, timeout=120).json()["error"]
     assert (error["code"], error["details"][0]["reason"]) == (403, "IAM_PERMISSION_DENIED")
 
 
@@ -160,7 +160,7 @@ def _count(emulator: Emulator, location: str) -> int:
 def _call(emulator: Emulator, location: str, model: str, body: dict[str, Any]) -> int:
     place = f"projects/{emulator.project}/locations/{location}/publishers/anthropic/models/{model}:rawPredict"
     return requests.post(
-        f"{emulator.base_url}/{place}", json=body, headers=AUTHORIZED, timeout=10
+        f"{emulator.base_url}/{place}", json=body, headers=AUTHORIZED, timeout=120
     ).status_code
 
 
@@ -169,7 +169,7 @@ def test_the_list_can_have_more_and_fewer_models(emulator):
     emulator.list_model("claude-next-9", "PUBLIC_PREVIEW")
     emulator.list_model("claude-opus-5-5", None)
     address = f"{emulator.origin}/v1beta1/publishers/anthropic/models?pageSize=100"
-    listed = requests.get(address, headers=AUTHORIZED, timeout=10).json()["publisherModels"]
+    listed = requests.get(address, headers=AUTHORIZED, timeout=120).json()["publisherModels"]
     stages = {entry["name"].rpartition("/")[2]: entry["launchStage"] for entry in listed}
     assert stages["claude-next-9"] == "PUBLIC_PREVIEW"
     assert "claude-opus-5-5" not in stages

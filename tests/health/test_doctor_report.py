@@ -15,7 +15,7 @@ from vertex_claude_magic.cli.doctor import main
 from vertex_claude_magic.emulator import SICKNESSES, Fault
 from vertex_claude_magic.emulator.google.credentials import CLIENT_SECRET, EMAIL, REFRESH_TOKEN
 from vertex_claude_magic.errors import OptionError
-from vertex_claude_magic.health.doctor.probes import Patience
+from vertex_claude_magic.health.doctor.examination import Patience
 from vertex_claude_magic.health.doctor.report import public, report
 from vertex_claude_magic.transport.auth import ApplicationDefault
 

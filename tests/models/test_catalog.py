@@ -127,7 +127,7 @@ RULES = [
 def test_every_row_of_the_2025_page_is_there_by_its_exact_id(model, name):
     """The ten ids of the Vertex page of 2025 are found and are sent as typed."""
     assert ROWS[model].name == name
-    assert CATALOG.resolve(model, "us-east5") == model
+    assert CATALOG.model_id(model, "us-east5") == model
 
 
 @pytest.mark.parametrize(("model", "family"), NEWER.items())
@@ -219,13 +219,13 @@ def test_the_fields_that_an_api_version_refuses_are_in_the_table():
 @pytest.mark.parametrize(("family", "location", "expected"), FAMILY_BY_LOCATION)
 def test_a_family_means_its_newest_active_model_at_the_location(family, location, expected):
     """An unknown location gets the newest of all; the caller gives notice."""
-    assert CATALOG.resolve(family, location) == expected
+    assert CATALOG.model_id(family, location) == expected
 
 
 @pytest.mark.parametrize(("typed", "expected"), TYPED)
 def test_a_typed_name_becomes_an_id(typed, expected):
     """Short names and Claude API ids become Vertex ids; Vertex ids and unknown names are sent as typed."""
-    assert CATALOG.resolve(typed, "global") == expected
+    assert CATALOG.model_id(typed, "global") == expected
 
 
 @pytest.mark.parametrize(("typed", "expected"), SPELLINGS_FOUND)
@@ -245,14 +245,14 @@ def test_what_is_no_model_is_not_found(name):
 def test_a_family_that_a_location_does_not_serve_is_refused_with_the_locations_that_do():
     """No other location is chosen silently."""
     with pytest.raises(OptionError, match="fable is served in us-east5") as caught:
-        CATALOG.resolve("fable", "us-east5")
+        CATALOG.model_id("fable", "us-east5")
     assert "global, us, eu, asia-southeast1" in caught.value.cure
 
 
 def test_a_family_of_invited_models_asks_for_an_id():
     """A limited model is never chosen for the user."""
     with pytest.raises(OptionError) as caught:
-        CATALOG.resolve("mythos", "global")
+        CATALOG.model_id("mythos", "global")
     assert "claude-mythos-5-2" in caught.value.cure
 
 
@@ -300,7 +300,7 @@ def test_aliases_resolve_and_start_with_the_families():
     """What completion offers is understood."""
     aliases = CATALOG.aliases()
     assert set(aliases[:4]) == {"fable", "opus", "sonnet", "haiku"}
-    assert all(CATALOG.find(CATALOG.resolve(alias, "global")) for alias in aliases)
+    assert all(CATALOG.find(CATALOG.model_id(alias, "global")) for alias in aliases)
 
 
 @pytest.mark.parametrize(

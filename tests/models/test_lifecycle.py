@@ -164,7 +164,7 @@ def test_only_what_the_successor_refuses_is_called_lost(old, new):
 @pytest.mark.parametrize("day", ["2026", "2026-12", "soon", ""])
 def test_a_date_of_another_form_is_passed_over(day):
     """A table of the user's own may hold one."""
-    row = replace(CATALOG.find("claude-opus-4-8"), not_sooner_than=day, api_retired_on=day)
+    row = CATALOG.find("claude-opus-4-8")._replace(not_sooner_than=day, api_retired_on=day)
     table = replace(CATALOG, _spellings={row.id: row})
     assert lifecycle_notice(table, row.id, "global", TODAY) is None
 

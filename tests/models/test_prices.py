@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
 
 from vertex_claude_magic.models.catalog import Catalog
@@ -107,14 +105,14 @@ def test_a_sum_that_needs_an_unknown_price_is_unknown(model, usage):
 
 def test_an_unknown_batch_factor_makes_the_batch_price_unknown():
     """Without a known discount there is no known price."""
-    model = replace(row("claude-opus-5"), prices=Prices(tiers=(Tier(input=1.0, output=1.0),)))
+    model = row("claude-opus-5")._replace(prices=Prices(tiers=(Tier(input=1.0, output=1.0),)))
     assert cost(model, "global", use(inp=1 * M)) == 1.0
     assert cost(model, "global", use(inp=1 * M), batch=True) is None
 
 
 def test_an_unknown_search_fee_makes_only_answers_with_searches_unknown():
     """A price that is not needed may be unknown."""
-    model = replace(row("claude-opus-5"), prices=Prices(tiers=(Tier(input=1.0),)))
+    model = row("claude-opus-5")._replace(prices=Prices(tiers=(Tier(input=1.0),)))
     assert cost(model, "global", use(search=1)) is None
     assert cost(model, "global", use(inp=1 * M)) == 1.0
 
@@ -141,7 +139,7 @@ def test_rates_have_the_premium_in(model, location, tokens, expected):
 
 def test_a_model_without_prices_has_no_rate():
     """None, and not zero."""
-    assert rate(replace(row("claude-mythos-preview"), prices=Prices()), "global") is None
+    assert rate(row("claude-mythos-preview")._replace(prices=Prices()), "global") is None
 
 
 # USD in writing: a sum in a column, a figure in a text, a price of the table, an estimate with its sign.

@@ -69,8 +69,8 @@ def test_an_added_row_takes_part_in_families(load):
     """A newer active model becomes what its family means."""
     row = {"id": "claude-sonnet-9", "family": "sonnet", "released": "2027-01-01", "locations": ["us-west8"]}
     catalog = load({"models": [row]})
-    assert catalog.resolve("sonnet", "us-west8") == "claude-sonnet-9"
-    assert catalog.resolve("sonnet", "global") == "claude-sonnet-5-5"
+    assert catalog.model_id("sonnet", "us-west8") == "claude-sonnet-9"
+    assert catalog.model_id("sonnet", "global") == "claude-sonnet-5-5"
     assert catalog.locations()[-1] == "us-west8"
 
 
@@ -80,7 +80,7 @@ def test_a_row_with_a_known_id_overrides_the_fields_that_it_names(load):
     model = catalog.find("claude-fable-5-2")
     assert model.locations == ("global",)
     assert model.name == "Claude Fable 5.2"
-    assert catalog.resolve("fable", "global") == "claude-fable-5-2"
+    assert catalog.model_id("fable", "global") == "claude-fable-5-2"
 
 
 def test_prices_are_replaced_as_a_whole_and_tiers_may_stand_in_any_order(load):

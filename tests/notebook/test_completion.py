@@ -164,7 +164,7 @@ def test_only_ours_is_offered_in_our_order_with_types(shell, line, first):
 def test_a_model_is_offered_with_its_price(shell):
     """USD per million tokens in and out at global; an alias shows the price of what it stands for now."""
     found = dict(offered(shell, "%%claude -m "))
-    newest = Catalog.load().find(Catalog.load().resolve("sonnet", "global")).prices.tiers[0]
+    newest = Catalog.load().find(Catalog.load().model_id("sonnet", "global")).prices.tiers[0]
     assert found["sonnet"] == f"model ${newest.input:g} / ${newest.output:g}"
     assert found["claude-haiku-4-5@20251001"] == "model $1 / $5"
     assert next(iter(found)) == "sonnet"

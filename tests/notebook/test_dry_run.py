@@ -156,7 +156,7 @@ def test_the_curl_line_sends_the_very_request(shell):
         ["sh", "-c", f"{command} --silent"],
         env={**os.environ, "TOKEN": "emulator"},
         capture_output=True,
-        timeout=30,
+        timeout=300,
     )
     assert b"event: message_stop" in done.stdout
     (sent,) = shell.asked

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import time
-
 import pytest
 from page_html import QUIET_HTML, Elements
 from shells import Page
@@ -158,12 +156,11 @@ class StoppingPage(Page):
 
 
 def test_an_interrupt_ends_it_at_once(shell):
-    """In under a second, with a word on what may hold by now."""
+    """Though the operation never ends, with a word on what may hold by now."""
+    shell.emulator.configs.looks = 10**9
     page = shell.ip.display_pub = StoppingPage()
-    begun = time.monotonic()
     error = shell.ip.run_cell(ON).error_in_exec
     assert isinstance(error, ClaudeInterrupt)
-    assert time.monotonic() - begun < 1
     assert "%claude_logging status shows what holds" in page.text
 
 
@@ -173,10 +170,17 @@ def test_a_silent_server_is_left_by_an_interrupt(shell):
     import threading
 
     shell.emulator.fail(Fault(delay=3600))
-    timer = threading.Timer(0.3, _thread.interrupt_main)
-    timer.start()
+    asked = threading.Event()
+
+    def press() -> None:
+        while not shell.emulator.requests:
+            asked.wait(0.01)
+        _thread.interrupt_main()
+
+    thread = threading.Thread(target=press)
+    thread.start()
     error = shell.ip.run_cell("%claude_logging status").error_in_exec
-    timer.join()
+    thread.join()
     assert isinstance(error, ClaudeInterrupt)
 
 

@@ -124,7 +124,7 @@ def test_a_floor_is_not_shown_as_an_end():
 def test_unknown_facts_read_as_unknown():
     """Neither a blank nor a zero."""
     assert "not known" in line_of(plain(CATALOG), "claude-mythos-5-2")
-    bare = replace(CATALOG.find("claude-mythos-preview"), context_tokens=None, max_output_tokens=None)
+    bare = CATALOG.find("claude-mythos-preview")._replace(context_tokens=None, max_output_tokens=None)
     assert "?/?" in line_of(plain(replace(CATALOG, models=(bare,))), "claude-mythos-preview")
 
 

@@ -64,7 +64,7 @@ def offline(claude_emulator, monkeypatch, folder):
 def client(notebook: Any, folder: Path) -> NotebookClient:
     return NotebookClient(
         notebook,
-        timeout=120,
+        timeout=600,
         kernel_name="python3",
         record_timing=False,
         store_widget_state=False,

@@ -26,7 +26,7 @@ def wait(changed, ready):
         changed.clear()
         if ready():
             return
-        assert changed.wait(10), "it did not come to pass"
+        assert changed.wait(120), "it did not come to pass"
 
 
 def ended(shell):

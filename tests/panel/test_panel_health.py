@@ -29,7 +29,7 @@ def until(shell, ready):
     work, changed = shell.magics.panel.work, threading.Event()
     work.observe(lambda _: changed.set(), "revision")
     while not ready():
-        assert changed.wait(10), "it did not come to pass"
+        assert changed.wait(120), "it did not come to pass"
         changed.clear()
 
 

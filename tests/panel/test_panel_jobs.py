@@ -74,7 +74,7 @@ def trial(client, prompt="Hi", **options):
 
 
 def ended(job):
-    assert job.join(10), "the thread did not end"
+    assert job.join(120), "the thread did not end"
     return job
 
 
@@ -93,7 +93,7 @@ def test_stopped_in_the_middle_it_keeps_what_had_arrived(client, claude_emulator
     claude_emulator.answer("word " * 200)
     claude_emulator.fail(Fault(stall_after=900))
     job, view, states = trial(client, "Tell me a long story")
-    assert view.arrived.wait(10)
+    assert view.arrived.wait(120)
     job.stop()
     assert job.state == "stopped"
     ended(job)
@@ -110,13 +110,13 @@ def test_stopped_before_it_sent_it_sends_nothing(client, claude_emulator):
     class Slow(Session):
         def project(self, target, notify=None):
             waiting.set()
-            assert go.wait(10)
+            assert go.wait(120)
             return claude_emulator.project
 
     slow = Claude(base_url=claude_emulator.base_url, access_token="emulator")
     slow._session = Slow(slow._session.settings, slow._session.transport.authorizer)
     job, view, _ = trial(slow)
-    assert waiting.wait(10)
+    assert waiting.wait(120)
     job.stop()
     assert job.state == "stopped"
     go.set()

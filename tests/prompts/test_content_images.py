@@ -409,18 +409,18 @@ def test_a_preview_is_made_of_pictures_only_and_never_fails(block):
 
 
 MEASURED = """
-import pathlib, resource, sys, time
+import pathlib, resource, sys
 import PIL.Image
 from vertex_claude_magic.prompts.values.convert import parts_of
 from vertex_claude_magic.prompts.parts import Budget
 def peak(): return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (2**20 if sys.platform == "darwin" else 1024)
-before, started = peak(), time.perf_counter()
+before = peak()
 try:
     (part,) = parts_of(pathlib.Path({path!r}), Budget())
     said = part.about + "; " + part.cut
 except Exception as error:
     said = type(error).__name__ + ": " + str(error)
-print(said, "|", round(peak() - before), "|", round(time.perf_counter() - started, 2))
+print(said, "|", round(peak() - before))
 """
 
 
@@ -451,7 +451,7 @@ def png(path: pathlib.Path, side: int) -> None:
 def test_a_huge_picture_takes_the_memory_of_its_pixels_at_most(tmp_path, name, make, said, megabytes):
     """In a process of its own; the file itself is not held as well."""
     make(tmp_path / name)
-    told, grown, _ = run_python(MEASURED.format(path=str(tmp_path / name))).split(" | ")
+    told, grown = run_python(MEASURED.format(path=str(tmp_path / name))).split(" | ")
     assert said in told
     assert int(grown) < megabytes
 
@@ -572,7 +572,7 @@ def test_a_figure_is_drawn_without_pyplot_and_without_a_word():
     )
     environment = {**os.environ, "PYTHONPATH": str(pathlib.Path(__file__).parents[2])}
     done = subprocess.run(
-        [sys.executable, "-c", code], env=environment, capture_output=True, text=True, timeout=60, check=True
+        [sys.executable, "-c", code], env=environment, capture_output=True, text=True, timeout=600, check=True
     )
     assert (done.stdout, done.stderr) == ("False\n", "")
 

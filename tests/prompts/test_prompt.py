@@ -14,7 +14,7 @@ from shells import Shell, loaded_shell
 
 from vertex_claude_magic import Claude, errors
 from vertex_claude_magic.emulator import Emulator
-from vertex_claude_magic.prompts.template import Placeholder, is_path, parse_path, parse_template, resolve
+from vertex_claude_magic.prompts.template import Placeholder, is_path, parse_path, parse_template, value_of
 
 
 @pytest.fixture(scope="module")
@@ -265,7 +265,7 @@ def test_stop_passes_through_a_property():
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        resolve(parse_path("slow.value"), {"slow": Slow()})
+        value_of(parse_path("slow.value"), {"slow": Slow()})
 
 
 def test_nothing_is_evaluated(tmp_path):
@@ -281,9 +281,9 @@ def test_integers_find_rows_of_a_frame_by_position_where_there_is_no_such_column
     """`{{ df.price[0] }}` and `{{ df[0] }}` mean what one expects."""
     pandas = pytest.importorskip("pandas")
     frame = pandas.DataFrame({"price": [3, 4]}, index=["a", "b"])
-    assert resolve(parse_path("df.price[0]"), {"df": frame}) == 3
-    assert resolve(parse_path("df[1].price"), {"df": frame}) == 4
-    assert list(resolve(parse_path("df['price']"), {"df": frame})) == [3, 4]
+    assert value_of(parse_path("df.price[0]"), {"df": frame}) == 3
+    assert value_of(parse_path("df[1].price"), {"df": frame}) == 4
+    assert list(value_of(parse_path("df['price']"), {"df": frame})) == [3, 4]
 
 
 @pytest.mark.parametrize(

@@ -55,9 +55,12 @@ COLUMNS = {
     "calls": {
         "id", "at", "day", "session", "notebook", "cell", "run", "key", "state", "replayable", "source", "asked", "model",
         "region", "project", "input_tokens", "cache_write_tokens", "cache_read_tokens", "output_tokens", "cost",
-        "cost_most", "saved", "seconds", "stop_reason", "error", "message_id", "request_id",
+        "cost_most", "saved", "seconds", "stop_reason", "error", "message_id", "request_id", "run_id", "chained",
     },
-    "contents": {"call", "request", "answer"},
+    "contents": {"call", "request", "answer", "frame", "turn"},
+    "parts": {"id", "hash", "uses", "content"},
+    "turns": {"id", "digest", "parent", "part", "uses"},
+    "runs": {"id", "kind", "session", "notebook", "cell", "run", "process", "opened", "seen", "ended"},
     "attachments": {"hash", "content"},
     "call_attachments": {"hash", "call"},
     "notes": {"kind", "key", "value", "at"},
@@ -96,7 +99,11 @@ def test_a_question_is_one_row_with_all_that_is_known_of_it(claude_emulator):
     }  # fmt: skip
     assert {name: row[name] for name in expected} == expected
     [content] = rows("contents")
-    request = json.loads(zlib.decompress(content["request"]))
+    assert content["request"] == b""
+    message, frame = (json.loads(zlib.decompress(part["content"])) for part in rows("parts"))
+    assert message == {"role": "user", "content": "2 + 2?"}
+    assert set(frame) == {"request", "parts"}
+    request = frame["request"]
     assert set(request) == {"model", "body"}
     assert set(request["body"]) == {"anthropic_version", "max_tokens", "messages"}
     answer = json.loads(zlib.decompress(content["answer"]))
@@ -399,11 +406,11 @@ def test_a_fork_while_another_thread_writes_does_not_wait_for_that_thread(claude
     def hold() -> None:
         with journal.database._lock:
             holding.set()
-            done.wait(20)
+            done.wait(120)
 
     thread = threading.Thread(target=hold)
     thread.start()
-    holding.wait(20)
+    holding.wait(120)
     child = os.fork()
     if child == 0:
         import signal

@@ -274,7 +274,7 @@ def ask_elsewhere(path: Path, *command: str, count: int = 2) -> list[str]:
     surroundings = {**os.environ, "PYTHONPATH": f"{ROOT}:{ROOT / 'tests'}"}
     done = subprocess.run(
         [*command, sys.executable, "-c", ASK, str(path), str(count)],
-        env=surroundings, capture_output=True, text=True, timeout=60, check=False,
+        env=surroundings, capture_output=True, text=True, timeout=600, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     return done.stdout.splitlines()
@@ -305,7 +305,7 @@ def test_answers_are_found_in_a_file_that_cannot_be_written(path, claude_emulato
     mount = 'mount --bind "$0" "$0" && mount -o remount,ro,bind "$0" && exec "$@"'
     done = subprocess.run(
         ["unshare", "-m", "sh", "-c", mount, str(path.parent), sys.executable, "-c", code, str(path)],
-        env={**os.environ, "PYTHONPATH": f"{ROOT}:{ROOT / 'tests'}"}, capture_output=True, text=True, timeout=60, check=False,
+        env={**os.environ, "PYTHONPATH": f"{ROOT}:{ROOT / 'tests'}"}, capture_output=True, text=True, timeout=600, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     assert "emulator" in done.stdout

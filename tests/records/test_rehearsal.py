@@ -10,6 +10,7 @@ from journals import Untouchable, asked, client, offline, told
 
 from vertex_claude_magic import Claude, errors
 from vertex_claude_magic.settings.options import AskOptions
+from vertex_claude_magic.settings.target import resolve
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -17,9 +17,9 @@ from journals import asked, client, offline, rows, told
 from vertex_claude_magic import Claude, errors
 from vertex_claude_magic.emulator import Emulator, Fault, Flood
 from vertex_claude_magic.models.catalog import Catalog
-from vertex_claude_magic.records.journal.calls import pack
 from vertex_claude_magic.records.journal.journal import close_journals
 from vertex_claude_magic.records.journal.location import default_path
+from vertex_claude_magic.records.journal.parts import pack
 from vertex_claude_magic.records.playback import Playback
 from vertex_claude_magic.records.recorded_reply import Tape, error_of, read_tape, tape_of
 from vertex_claude_magic.records.recording.recording import close_recordings
@@ -525,6 +525,19 @@ def played(tape: Tape, *, paced: bool = True, pause=None, late: float = 0.0) -> 
     request = build_request([{"role": "user", "content": "Hi"}], RequestOptions(), model="claude-x", project="p",
                             region="global", catalog=CATALOG)  # fmt: skip
     return Stream(playback, StreamContext(request=request, catalog=CATALOG, clock=clock)), clock
+
+
+def test_a_reply_can_be_changed_and_its_record_stays():
+    """A reply belongs to its user."""
+    cited = {"type": "text", "text": "Hi", "citations": [{"cited_text": "a"}]}
+    tape = Tape(content=(cited,), usage={"cache_creation": {}}, other_events=({"type": "x", "of": []},))
+    for _ in range(2):
+        reply = played(tape)[0].reply
+        assert reply.blocks[0]["citations"] == [{"cited_text": "a"}]
+        assert (reply.usage.raw["cache_creation"], reply.other_events[0]["of"]) == ({}, [])
+        reply.blocks[0]["citations"].append("mine")
+        reply.usage.raw["cache_creation"]["mine"] = 1
+        reply.other_events[0]["of"].append("mine")
 
 
 def test_pieces_come_as_they_came_and_long_silences_are_cut_to_two_seconds():

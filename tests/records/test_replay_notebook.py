@@ -37,7 +37,7 @@ def run(folder: Path, *settings: str, command: list[str], **environment: str) ->
         **environment,
     }
     done = subprocess.run([*command, sys.executable, "-W", "error::ResourceWarning", str(SCRIPT), *settings],
-                          env=surroundings, cwd=folder, capture_output=True, text=True, timeout=120, check=False)  # fmt: skip
+                          env=surroundings, cwd=folder, capture_output=True, text=True, timeout=600, check=False)  # fmt: skip
     assert done.returncode == 0, done.stderr
     return json.loads(done.stdout.splitlines()[-1])
 

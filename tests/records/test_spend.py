@@ -205,7 +205,7 @@ def test_eight_threads_at_once_never_cross_a_session_limit(claude_emulator):
     streams = []
 
     def ask() -> None:
-        started.wait(20)
+        started.wait(120)
         try:
             streams.append(claude.stream("Hello", max_session_cost=most * 3.5))
         except errors.CostLimitExceeded as error:

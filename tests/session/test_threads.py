@@ -139,7 +139,7 @@ except ClaudeError as error:
         env=environment,
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=600,
         check=False,
     )
     assert done.stdout.split() == ["ThreadUnavailable"], done.stderr

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from vertex_claude_magic.models.catalog import Catalog
+from vertex_claude_magic.models.model import Rules
 from vertex_claude_magic.settings import choices
 from vertex_claude_magic.settings.options import AskOptions
+from vertex_claude_magic.settings.target import Target, resolve
 
 CATALOG = Catalog.load()
 LOCATIONS = (*CATALOG.locations(), "mars-north1")
@@ -14,7 +18,11 @@ NAMES = (*CATALOG.families(), *(model.id for model in CATALOG.models), "claude-u
 VERSIONS = tuple(CATALOG.api_versions)
 
 
-def refused(options: AskOptions) -> str:
+def target(**options):
+    return resolve(AskOptions(**options))
+
+
+def refused(options: Target) -> str:
     error = choices.refusal(CATALOG, options)
     return error.message if error else ""
 
@@ -22,15 +30,15 @@ def refused(options: AskOptions) -> str:
 @pytest.mark.parametrize("location", LOCATIONS)
 def test_every_model_that_is_offered_can_be_asked(location):
     """Retired ones are there, and stand for their successor."""
-    for choice in choices.model_choices(CATALOG, AskOptions(region=location)):
-        assert not refused(AskOptions(region=location, model=choice.value)), choice
+    for choice in choices.model_choices(CATALOG, target(region=location)):
+        assert not refused(target(region=location, model=choice.value)), choice
 
 
 @pytest.mark.parametrize("version", VERSIONS)
 @pytest.mark.parametrize("name", NAMES)
 def test_everything_that_is_offered_for_a_model_can_be_sent(name, version):
     """Each control by itself, at each location that is offered for the model."""
-    base = AskOptions(model=name, anthropic_version=version)
+    base = target(model=name, anthropic_version=version)
     for place in choices.region_choices(CATALOG, base):
         here = base.replace(region=place.value)
         if refused(here):
@@ -62,24 +70,96 @@ def offered(options):
             yield {name: value}
 
 
-@pytest.mark.parametrize("model", CATALOG.models, ids=lambda model: model.id)
-def test_the_regions_of_a_model_are_those_of_the_table(model):
-    """`global` first; where no source tells, the locations that are no single region."""
-    found = [
-        each.value for each in choices.region_choices(CATALOG, AskOptions(model=model.id, region="global"))
-    ]
-    if model.lifecycle == "retired" or not model.locations:
-        assert found == ["global", "us", "eu"]
-    else:
-        assert sorted(found) == sorted({*model.locations, "global"})
-    assert found[0] == "global"
+@pytest.mark.parametrize("version", VERSIONS)
+@pytest.mark.parametrize("name", NAMES)
+def test_what_is_not_offered_would_be_refused(name, version):
+    """With the location that is offered first; a model without a row is offered everything."""
+    base = target(model=name, anthropic_version=version)
+    base = base.replace(region=choices.region_choices(CATALOG, base)[0].value)
+    if not refused(base):
+        for changes in not_offered(base):
+            assert refused(base.replace(**changes)), changes
+
+
+def not_offered(options):
+    """Every change that the panel's controls could offer and do not, one at a time."""
+    if choices.chosen_model(CATALOG, options)[1] is not None:
+        yield {"max_tokens": choices.max_tokens_range(CATALOG, options)[-1] + 1}
+    efforts = {each.value for each in choices.effort_choices(CATALOG, options)}
+    yield from ({"effort": level} for level in Rules().effort if level not in efforts)
+    kinds = {each.value for each in choices.thinking_choices(CATALOG, options)}
+    yield from ({"thinking": kind} for kind in ("adaptive", "off", "between_tools") if kind not in kinds)
+    budgets = choices.thinking_budgets(CATALOG, options)
+    if "budget" not in kinds:
+        yield {"thinking": budgets[0]}
+    elif choices.chosen_model(CATALOG, options)[1] is not None:
+        yield from ({"thinking": budget} for budget in (budgets[0] - 1, budgets[-1] + 1))
+    for name, value in (("show_thinking", True), ("temperature", 0.0), ("top_p", 1.0), ("top_k", 3)):
+        if not choices.takes(CATALOG, options, name):
+            yield {name: value}
+
+
+ANYTHING = st.fixed_dictionaries({
+    "model": st.sampled_from(NAMES),
+    "region": st.sampled_from(LOCATIONS),
+    "anthropic_version": st.sampled_from(VERSIONS),
+    "effort": st.sampled_from([None, "low", "high", "max", "odd"]),
+    "thinking": st.sampled_from([None, "off", "adaptive", "between_tools", "2000", 500, 5000, "odd"]),
+    "max_tokens": st.sampled_from([None, 900, 3000, 64_000, 200_000]),
+    "show_thinking": st.booleans(),
+    "temperature": st.sampled_from([None, 0.0, 1.0]),
+    "top_k": st.sampled_from([None, 3]),
+    "force": st.booleans(),
+    "set": st.sampled_from([{}, {"thinking": {"type": "adaptive"}}, {"max_tokens": 5}, {"output_config": {}}]),
+})  # fmt: skip
+KEPT = st.sampled_from(["", "thinking", "max_tokens", "effort", "temperature"])
+
+
+@settings(max_examples=400, deadline=None)
+@given(fields=ANYTHING, keep=KEPT)
+def test_what_is_offered_can_be_sent_beside_whatever_is_set(fields, keep):
+    """Also with fields set by hand; what is refused can be settled, unless the bare question is refused too."""
+    options = target(**fields)
+    bare = target(**{name: fields[name] for name in ("model", "region", "anthropic_version", "set")})
+    if not refused(bare):
+        options, _ = choices.settled(CATALOG, options, keep=keep)
+        assert not refused(options)
+        for changes in offered(options):
+            # Going back to a default may contradict the rest; the panel then settles it.
+            if None not in changes.values():
+                assert not refused(options.replace(**changes)), (options, changes)
+
+
+# Where a model is served, as the pages of its sources tell; nothing of a retired one, and of one without a source.
+REGIONS = [
+    ("claude-opus-5-5", ["global", "us", "eu"]),
+    ("claude-haiku-4-5@20251001", ["global", "europe-west1", "us-east5"]),
+    ("claude-3-opus@20240229", ["global", "us", "eu"]),
+    ("claude-unheard-of", ["global", "us", "eu"]),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("model", "regions"), REGIONS)
+def test_the_regions_of_a_model_are_offered_with_global_first(model, regions):
+    """Where no source tells, the locations that are no single region."""
+    found = choices.region_choices(CATALOG, target(model=model, region="global"))
+    assert [each.value for each in found] == regions
+
+
+@pytest.mark.parametrize("model", [row.id for row in CATALOG.models if row.lifecycle == "active"])
+def test_a_region_that_is_not_offered_does_not_serve_the_model(model):
+    """The list and the note below it agree."""
+    regions = {each.value for each in choices.region_choices(CATALOG, target(model=model))}
+    for place in CATALOG.locations():
+        note = choices.region_note(CATALOG, target(model=model, region=place))
+        assert (place in regions) == ("not served here" not in note)
 
 
 def test_models_stand_by_family_the_newest_first_and_the_retired_last():
     """A family's own name opens its group."""
-    values = [each.value for each in choices.model_choices(CATALOG, AskOptions())]
+    values = [each.value for each in choices.model_choices(CATALOG, target())]
     assert values[:4] == ["sonnet", "claude-sonnet-5-5", "claude-sonnet-5", "claude-sonnet-4-6"]
-    labels = [each.label.strip() for each in choices.model_choices(CATALOG, AskOptions())]
+    labels = [each.label.strip() for each in choices.model_choices(CATALOG, target())]
     for family in ("Sonnet", "Haiku"):
         group = [label for label in labels if label.startswith(family)]
         states = ["retired" in label for label in group]
@@ -96,14 +176,14 @@ def test_models_stand_by_family_the_newest_first_and_the_retired_last():
 )
 def test_what_is_not_plainly_active_is_marked_with_date_and_successor(model, mark):
     """In the list itself, where it is chosen."""
-    labels = [each.label.strip() for each in choices.model_choices(CATALOG, AskOptions())]
+    labels = [each.label.strip() for each in choices.model_choices(CATALOG, target())]
     (label,) = (each for each in labels if f"{each} ".startswith(model))
     assert mark in label
 
 
 def test_a_setting_that_cannot_be_sent_stays_in_its_list_and_is_marked():
     """Hiding it would hide why cells are refused."""
-    options = AskOptions(model="haiku-4.5", effort="max", thinking="adaptive", region="mars-north1")
+    options = target(model="haiku-4.5", effort="max", thinking="adaptive", region="mars-north1")
     assert choices.effort_choices(CATALOG, options)[-1].label == "max · not taken"
     assert choices.thinking_choices(CATALOG, options)[-1].label == "adaptive · not taken"
     assert choices.region_choices(CATALOG, options)[-1].label == "mars-north1 · not served here"
@@ -122,32 +202,36 @@ def test_a_setting_that_cannot_be_sent_stays_in_its_list_and_is_marked():
 )
 def test_settling_drops_only_what_is_refused(options, dropped):
     """And what is left can be sent."""
-    result, lost = choices.settled(CATALOG, AskOptions(**options))
+    result, lost = choices.settled(CATALOG, target(**options))
     assert lost == dropped
     assert not refused(result)
 
 
 def test_settling_keeps_what_was_just_chosen():
     """The later choice wins over the earlier one that contradicts it."""
-    both = AskOptions(model="haiku-4.5", thinking="9000", max_tokens=2000)
+    both = target(model="haiku-4.5", thinking="9000", max_tokens=2000)
     assert choices.settled(CATALOG, both, keep="thinking")[0].thinking == "9000"
     assert choices.settled(CATALOG, both, keep="max_tokens")[0].max_tokens == 2000
 
 
-@pytest.mark.parametrize("location", CATALOG.locations())
-def test_the_note_on_a_region_tells_the_premium_of_this_model(location):
+NOTES = [
+    ("claude-opus-4-6", "global", "no premium"),
+    ("claude-opus-4-6", "us-east5", "; Opus 4.6 costs 10 % more than at global."),
+    ("claude-opus-4-6", "europe-west1", "; Opus 4.6 costs 10 % more than at global."),
+    ("claude-opus-4@20250514", "us-east5", "; Opus 4 costs the same as at global."),
+    ("claude-opus-5-5", "us-east5", "Opus 5.5 is not served here; choose another region or model."),
+    ("claude-opus-5-5", "mars-north1", "Opus 5.5 is not served here; choose another region or model."),
+    ("claude-unheard-of", "us", "The table does not know claude-unheard-of."),
+]
+
+
+@pytest.mark.parametrize(("model", "location", "said"), NOTES)
+def test_the_note_on_a_region_tells_the_premium_of_this_model(model, location, said):
     """Computed from the table's prices, for the model that is chosen."""
-    said = choices.region_note(CATALOG, AskOptions(model="claude-opus-4-6", region=location))
-    served = location in CATALOG.find("claude-opus-4-6").locations
-    if not served:
-        assert "not served here" in said
-    elif location == "global":
-        assert "no premium" in said
-    else:
-        assert "Opus 4.6 costs 10 % more than at global." in said
+    assert said in choices.region_note(CATALOG, target(model=model, region=location))
 
 
 def test_what_the_user_wrote_does_not_slow_the_search():
     """A long system text is left out of the probes."""
-    options = AskOptions(system="x" * 5_000_000)
+    options = target(system="x" * 5_000_000)
     assert choices.max_tokens_range(CATALOG, options)[-1] == 128_000

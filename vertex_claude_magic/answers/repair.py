@@ -6,7 +6,6 @@ takes one, and otherwise an instruction. Whatever the way, valid JSON is taken.
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal
@@ -16,18 +15,21 @@ from vertex_claude_magic.answers.shape import Misfit, Shape
 
 if TYPE_CHECKING:
     from vertex_claude_magic.models.model import Model
-    from vertex_claude_magic.vertex.reply import Reply, Usage
+    from vertex_claude_magic.vertex.reply import Reply
     from vertex_claude_magic.vertex.request import Request
 
 __all__ = [
     "CUT_OFF",
+    "Repair",
     "TypedQuestion",
     "Way",
     "choose_way",
     "fields_for",
     "fitted",
+    "fitted_or_repair",
     "repair_request",
     "settle",
+    "with_first",
 ]
 
 Way = Literal["format", "tool", "instruction"]
@@ -45,6 +47,14 @@ class TypedQuestion:
 
     shape: Shape
     way: Way
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Repair:
+    """The request that shows Claude its own answer and what is wrong with it, and why in a few words."""
+
+    request: Request
+    why: str
 
 
 def choose_way(model: Model | None, body: Mapping[str, Any], *, strict: bool = True) -> Way:
@@ -97,8 +107,15 @@ def fitted(reply: Reply, question: TypedQuestion) -> Reply:
             cure="Put the question differently, or ask another model.",
             reply=reply,
         )
+    # An answer by the tool is data already; one that was cut off is still text.
+    tools = [block for block in reply.blocks if block.get("type") == "tool_use"]
+    answer = next((block for block in tools if block.get("name") == _TOOL), None)
     try:
-        return replace(reply, data=_read(reply, question.shape))
+        if answer is None:
+            return replace(reply, data=question.shape.read(reply.text))
+        if partial := answer.get("partial_json"):
+            return replace(reply, data=question.shape.read(str(partial)))
+        return replace(reply, data=question.shape.take(answer.get("input")))
     except Misfit as misfit:
         if reply.stop_reason in CUT_OFF:
             raise errors.AnswerTruncated(
@@ -106,27 +123,52 @@ def fitted(reply: Reply, question: TypedQuestion) -> Reply:
                 cure="Ask again with a larger --max-tokens.",
                 reply=reply,
             ) from None
+        text = reply.text or "\n".join(
+            str(block.get("partial_json") or block.get("input")) for block in tools
+        )
         raise errors.AnswerInvalid(
             f"The answer is no {question.shape.name}: {misfit.problem}",
             cure="The raw text is in the error's reply. Ask again, or loosen the type.",
-            details={"problem": misfit.problem, "advice": misfit.advice, "text": _raw(reply)[:_SHOWN]},
+            details={"problem": misfit.problem, "advice": misfit.advice, "text": text[:_SHOWN]},
             reply=reply,
         ) from None
 
 
-def _read(reply: Reply, shape: Shape) -> Any:
-    for block in reply.blocks:
-        if block.get("type") == "tool_use" and block.get("name") == _TOOL:
-            if partial := block.get("partial_json"):
-                return shape.read(str(partial))
-            return shape.take(block.get("input"))
-    return shape.read(reply.text)
+def fitted_or_repair(reply: Reply, question: TypedQuestion, request: Request) -> Reply | Repair:
+    """Return the reply with its validated data, or what to send so that Claude gives them.
+
+    A caller that has asked for one repair takes `fitted(with_first(first, second), question)` of the second answer.
+
+    Args:
+        reply: The answer as it came.
+        question: What was asked for.
+        request: The request that `reply` answers.
+
+    Raises:
+        AnswerRefused: Claude declined.
+        AnswerTruncated: the answer was cut off before the data were whole.
+    """
+    try:
+        return fitted(reply, question)
+    except (errors.AnswerRefused, errors.AnswerTruncated):
+        raise
+    except errors.AnswerInvalid as error:
+        why = f"does not fit ({error.details['problem']}), asking once more"
+        return Repair(request=repair_request(request, reply, error.details["advice"]), why=why)
 
 
-def _raw(reply: Reply) -> str:
-    tools = [str(block.get("partial_json") or block.get("input")) for block in reply.blocks
-             if block.get("type") == "tool_use"]  # fmt: skip
-    return reply.text or "\n".join(tools)
+def with_first(first: Reply, second: Reply) -> Reply:
+    """Return the second of two answers to one question with the tokens, cost and seconds of both."""
+    counts = {name: getattr(first.usage, name) + getattr(second.usage, name) for name in _COUNTS}
+    known = first.cost is not None and second.cost is not None
+    return replace(
+        second,
+        usage=replace(second.usage, **counts, raw={**second.usage.raw, **counts}),
+        cost=(first.cost or 0.0) + (second.cost or 0.0) if known else None,
+        seconds=first.seconds + second.seconds,
+        first_token_seconds=first.first_token_seconds,
+        lineage=first.lineage,
+    )
 
 
 def settle(
@@ -146,56 +188,36 @@ def settle(
     Raises:
         AnswerInvalid: also the second answer does not fit; the error's reply holds it, with the cost of both.
     """
-    try:
-        return fitted(first, question)
-    except (errors.AnswerRefused, errors.AnswerTruncated):
-        raise
-    except errors.AnswerInvalid as error:
-        problem, advice = error.details["problem"], error.details["advice"]
-    again = resend(repair_request(request, first, advice), f"does not fit ({problem}), asking once more")
-    return fitted(_added(first, again), question)
+    found = fitted_or_repair(first, question, request)
+    if not isinstance(found, Repair):
+        return found
+    return fitted(with_first(first, resend(found.request, found.why)), question)
 
 
 def repair_request(request: Request, reply: Reply, advice: str) -> Request:
     """Build the request that shows Claude its own answer and what is wrong with it."""
-    said = [_as_sent(block) for block in reply.blocks if block.get("type") in _KEPT_BLOCKS]
-    said = [block for block in said if block.get("type") != "text" or str(block.get("text", "")).strip()]
-    tools = [block for block in said if block["type"] == "tool_use"]
+    # The fields of an answer that are none of a request are left out.
+    blocks: list[dict[str, Any]] = [
+        {
+            name: part
+            for name, part in block.items()
+            if part is not None and name not in {"partial_json", "citations"}
+        }
+        for block in reply.blocks
+        if block.get("type") in _KEPT_BLOCKS
+        # The service refuses a text block without anything to read.
+        and (block["type"] != "text" or str(block.get("text", "")).strip())
+    ]
+    messages = list(request.body["messages"])
+    if not any(block["type"] != "thinking" for block in blocks):
+        # Thinking alone is no answer that could be corrected.
+        messages.append({"role": "user", "content": advice})
+        return replace(request, body={**request.body, "messages": messages})
     results = [
         {"type": "tool_result", "tool_use_id": block.get("id"), "is_error": True, "content": advice}
-        for block in tools
+        for block in blocks
+        if block["type"] == "tool_use"
     ]
-    told: Any = results or advice
-    turns = (
-        [{"role": "assistant", "content": said}] if any(block["type"] != "thinking" for block in said) else []
-    )
-    messages = [*request.body["messages"], *turns, {"role": "user", "content": told}]
-    if not turns:
-        messages = [*request.body["messages"], {"role": "user", "content": advice}]
+    # Each call of a tool has to be answered by its result (Claude docs, "Tool use").
+    messages += [{"role": "assistant", "content": blocks}, {"role": "user", "content": results or advice}]
     return replace(request, body={**request.body, "messages": messages})
-
-
-def _as_sent(block: Mapping[str, Any]) -> dict[str, Any]:
-    return {
-        key: value
-        for key, value in block.items()
-        if value is not None and key not in {"partial_json", "citations"}
-    }
-
-
-def _added(first: Reply, second: Reply) -> Reply:
-    """Return the second reply with the tokens, cost and seconds of both."""
-    known = first.cost is not None and second.cost is not None
-    return replace(
-        second,
-        usage=_summed(first.usage, second.usage),
-        cost=(first.cost or 0.0) + (second.cost or 0.0) if known else None,
-        seconds=first.seconds + second.seconds,
-        first_token_seconds=first.first_token_seconds,
-        lineage=first.lineage,
-    )
-
-
-def _summed(first: Usage, second: Usage) -> Usage:
-    counts = {name: getattr(first, name) + getattr(second, name) for name in _COUNTS}
-    return dataclasses.replace(second, **counts, raw={**second.raw, **counts})

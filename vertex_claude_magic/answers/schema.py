@@ -18,7 +18,7 @@ _DEFINITIONS = ("$defs", "definitions")
 _SAMPLES = {"const", "default", "enum", "example", "examples"}
 
 
-def wire_schema(schema: Mapping[str, Any]) -> dict[str, Any]:
+def wire_schema(schema: Mapping[str, Any]) -> dict[str, Any]:  # noqa: C901, PLR0912 - a row for each keyword
     """Return a schema as structured outputs take it.
 
     Raises:
@@ -45,11 +45,24 @@ def wire_schema(schema: Mapping[str, Any]) -> dict[str, Any]:
     for name in ("description", "title"):
         if (text := rest.pop(name, None)) is not None:
             wire[name] = text
-    if kind in _PUT:
-        _PUT[kind](wire, rest)
+    if kind == "object":
+        wire["properties"] = {name: wire_schema(part) for name, part in rest.pop("properties", {}).items()}
+        rest.pop("additionalProperties", None)
+        wire["additionalProperties"] = False
+        if (required := rest.pop("required", None)) is not None:
+            wire["required"] = list(required)
+    elif kind == "string":
+        if form := rest.pop("format", None):
+            (wire if form in _FORMATS else rest)["format"] = form
+    elif kind == "array":
+        if (items := rest.pop("items", None)) is not None:
+            wire["items"] = wire_schema(items)
+        if (least := rest.pop("minItems", None)) is not None:
+            (wire if least in (0, 1) else rest)["minItems"] = least
     if rest:
-        said = "{" + ", ".join(f"{key}: {value}" for key, value in rest.items()) + "}"
-        wire["description"] = f"{wire['description']}\n\n{said}" if "description" in wire else said
+        # What structured outputs do not take is described in words.
+        words = "{" + ", ".join(f"{key}: {value}" for key, value in rest.items()) + "}"
+        wire["description"] = f"{wire['description']}\n\n{words}" if "description" in wire else words
     return wire
 
 
@@ -59,11 +72,9 @@ def _one_type_each(schema: Mapping[str, Any]) -> dict[str, Any]:
         return {name: part for name, part in schema.items() if name != "type"}
     about = {name: schema[name] for name in ("description", "title") if name in schema}
     rest = {name: part for name, part in schema.items() if name not in {"type", *about}}
-    return {**about, "anyOf": [{"type": kind, **_fitting(kind, rest)} for kind in schema["type"]]}
-
-
-def _fitting(kind: str, parts: Mapping[str, Any]) -> dict[str, Any]:
-    return {} if kind in {"null", "boolean"} else dict(parts)
+    # None of the keywords narrows null or a boolean.
+    choices = [{"type": kind, **({} if kind in {"null", "boolean"} else rest)} for kind in schema["type"]]
+    return {**about, "anyOf": choices}
 
 
 def _put_kind(wire: dict[str, Any], rest: dict[str, Any]) -> str | None:
@@ -87,30 +98,6 @@ def _put_kind(wire: dict[str, Any], rest: dict[str, Any]) -> str | None:
     return kind
 
 
-def _put_object(wire: dict[str, Any], rest: dict[str, Any]) -> None:
-    wire["properties"] = {name: wire_schema(part) for name, part in rest.pop("properties", {}).items()}
-    rest.pop("additionalProperties", None)
-    wire["additionalProperties"] = False
-    if (required := rest.pop("required", None)) is not None:
-        wire["required"] = list(required)
-
-
-def _put_string(wire: dict[str, Any], rest: dict[str, Any]) -> None:
-    form = rest.pop("format", None)
-    if form:
-        (wire if form in _FORMATS else rest)["format"] = form
-
-
-def _put_array(wire: dict[str, Any], rest: dict[str, Any]) -> None:
-    if (items := rest.pop("items", None)) is not None:
-        wire["items"] = wire_schema(items)
-    if (least := rest.pop("minItems", None)) is not None:
-        (wire if least in (0, 1) else rest)["minItems"] = least
-
-
-_PUT = {"object": _put_object, "string": _put_string, "array": _put_array}
-
-
 def _is_primitive(value: object) -> bool:
     return value is None or isinstance(value, (str, int, float, bool))
 
@@ -127,7 +114,9 @@ def is_closed(schema: Mapping[str, Any]) -> bool:
     return _closed(schema, schema.get("$defs", {}), {})
 
 
-def _closed(schema: Any, definitions: Mapping[str, Any], known: dict[str, bool]) -> bool:
+def _closed(  # noqa: PLR0911 - a row for each kind of schema
+    schema: Any, definitions: Mapping[str, Any], known: dict[str, bool]
+) -> bool:
     if not isinstance(schema, Mapping):
         return False
     if "$ref" in schema:
@@ -143,20 +132,18 @@ def _closed(schema: Any, definitions: Mapping[str, Any], known: dict[str, bool])
     if parts:
         return all(_closed(part, definitions, known) for part in parts)
     kinds = schema.get("type")
-    kinds = kinds if isinstance(kinds, list) else [kinds]
-    return all(_closed_type(kind, schema, definitions, known) for kind in kinds)
-
-
-def _closed_type(
-    kind: Any, schema: Mapping[str, Any], definitions: Mapping[str, Any], known: dict[str, bool]
-) -> bool:
-    if kind == "object":
-        open_ended = schema.get("additionalProperties", False) is not False or "patternProperties" in schema
-        parts = schema.get("properties", {}).values()
-        return bool(parts) and not open_ended and all(_closed(part, definitions, known) for part in parts)
-    if kind == "array":
-        return "prefixItems" not in schema and _closed(schema.get("items"), definitions, known)
-    return kind in _TYPES
+    for kind in kinds if isinstance(kinds, list) else [kinds]:
+        if kind == "object":
+            parts = schema.get("properties", {}).values()
+            names = schema.get("additionalProperties", False) is not False or "patternProperties" in schema
+            if not parts or names or not all(_closed(part, definitions, known) for part in parts):
+                return False
+        elif kind == "array":
+            if "prefixItems" in schema or not _closed(schema.get("items"), definitions, known):
+                return False
+        elif kind not in _TYPES:
+            return False
+    return True
 
 
 def rooted_schema(schema: Mapping[str, Any]) -> tuple[dict[str, Any], str]:
@@ -169,36 +156,26 @@ def rooted_schema(schema: Mapping[str, Any]) -> tuple[dict[str, Any], str]:
     ({'value': {'type': 'integer'}}, 'items')
     """
     plain = {name: part for name, part in schema.items() if name not in {"$schema", "$id"}}
-    target = _target(plain)
+    target = plain
+    where = str(plain.get("$ref", "")).split("/")
+    if len(where) == 3 and where[0] == "#" and where[1] in _DEFINITIONS:
+        found = plain.get(where[1], {}).get(where[2])
+        if isinstance(found, Mapping) and "$ref" not in found:
+            target = dict(found)
+    definitions = {name: plain[name] for name in _DEFINITIONS if name in plain}
     if target.get("type") == "object":
-        definitions = {name: plain[name] for name in _DEFINITIONS if name in plain}
         return (plain if target is plain else {**target, **definitions}), ""
     key = "items" if target.get("type") == "array" else "value"
-    return _under(key, plain), key
-
-
-def _target(schema: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Follow a reference at the root."""
-    where = str(schema.get("$ref", "")).split("/")
-    if len(where) == 3 and where[0] == "#" and where[1] in _DEFINITIONS:
-        target = schema.get(where[1], {}).get(where[2])
-        if isinstance(target, Mapping) and "$ref" not in target:
-            return target
-    return schema
-
-
-def _under(key: str, schema: Mapping[str, Any]) -> dict[str, Any]:
-    inner = {name: _moved(part, key) for name, part in schema.items() if name not in _DEFINITIONS}
-    definitions = {name: _moved(schema[name], key) for name in _DEFINITIONS if name in schema}
+    inner = {name: _moved(part, key) for name, part in plain.items() if name not in _DEFINITIONS}
     if "$ref" in inner:
         inner = _moved(inner, key)
     return {
-        **definitions,
+        **{name: _moved(part, key) for name, part in definitions.items()},
         "type": "object",
         "properties": {key: inner},
         "required": [key],
         "additionalProperties": False,
-    }
+    }, key
 
 
 def _moved(part: Any, key: str) -> Any:
@@ -209,11 +186,8 @@ def _moved(part: Any, key: str) -> Any:
         return part
     moved = {name: each if name in _SAMPLES else _moved(each, key) for name, each in part.items()}
     where = part.get("$ref")
-    if (
-        isinstance(where, str)
-        and where.startswith("#")
-        and where.split("/")[1:2] not in ([d] for d in _DEFINITIONS)
-    ):
+    # Definitions stay where they are.
+    if isinstance(where, str) and where.startswith("#") and not {*where.split("/")[1:2]} & {*_DEFINITIONS}:
         moved["$ref"] = f"#/properties/{key}{where[1:]}"
     return moved
 

@@ -9,16 +9,15 @@ from __future__ import annotations
 import dataclasses
 import inspect
 import json
-import re
 import warnings
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
-from typing import Any, NoReturn
+from typing import Any
 
+from vertex_claude_magic.answers.read import TOO_DEEP, json_values, missing_json
 from vertex_claude_magic.answers.schema import is_closed, references, rooted_schema, wire_schema
 from vertex_claude_magic.answers.types import TYPE_CURE, adapted, is_frame_type, type_name
-from vertex_claude_magic.answers.unfence import unfenced
 from vertex_claude_magic.errors import MissingExtra, OptionError
 from vertex_claude_magic.text import message_of, quote
 
@@ -29,12 +28,7 @@ _SHOWN_PROBLEMS = 3
 _ADVISED_PROBLEMS = 20
 _COUNTED_PROBLEMS = 1_000
 _LONGEST_QUOTE = 60
-_TOO_DEEP = "it is nested too deeply"
 _MOST_CANDIDATES = 50
-_MOST_OPENINGS = 1_000
-_FENCE = re.compile(r"[ ]{0,3}(`{3,}|~{3,})")
-_OPENING = re.compile(r"[\[{]")
-_OPENINGS = re.compile(r"[\[{\s]*")
 _KEYWORDS = {"$ref", "allOf", "anyOf", "const", "enum", "if", "items", "not", "oneOf", "pattern", "patternProperties",
              "prefixItems", "properties", "required", "additionalProperties", "type"}  # fmt: skip
 
@@ -53,8 +47,8 @@ class Misfit(ValueError):
         count = max(count, len(problems))
         shown = problems[:_SHOWN_PROBLEMS]
         more = f"; and {count - len(shown)} more" if count > len(shown) else ""
-        room = (_LONGEST_PROBLEM - len(more)) // len(shown) - len("; ")
-        self.problem = "; ".join(quote(each, room) for each in shown) + more
+        length = (_LONGEST_PROBLEM - len(more)) // len(shown) - len("; ")
+        self.problem = "; ".join(quote(each, length) for each in shown) + more
         listed = "\n".join(f"- {quote(each, _LONGEST_PROBLEM)}" for each in problems[:_ADVISED_PROBLEMS])
         rest = count - _ADVISED_PROBLEMS
         self.advice = (
@@ -105,13 +99,13 @@ class Shape:
             Misfit: there is no JSON in it that fits.
         """
         tried: list[tuple[int, Misfit]] = []
-        for size, value in islice(_candidates(text), _MOST_CANDIDATES):
+        for size, value in islice(json_values(text), _MOST_CANDIDATES):
             try:
                 return self.take(value)
             except Misfit as misfit:  # noqa: PERF203 - one try for each candidate
                 tried.append((size, misfit))
         if not tried:
-            raise Misfit([_no_json(text)])
+            raise Misfit([missing_json(text)])
         # The largest is the answer that was meant; a smaller one may be a bracket in the prose.
         raise max(tried, key=lambda pair: pair[0])[1]
 
@@ -119,80 +113,6 @@ class Shape:
         """Return what a model is told that can be asked in no other way."""
         schema = json.dumps(self.schema, ensure_ascii=False)
         return f"Answer with JSON alone, without a word before or after it, that fits this JSON schema:\n{schema}"
-
-
-def _no_constant(name: str) -> NoReturn:
-    raise ValueError(f"{name} is no value of JSON")
-
-
-_DECODER = json.JSONDecoder(parse_constant=_no_constant)
-
-
-def _candidates(text: str) -> Iterator[tuple[int, Any]]:
-    """Yield the JSON values that a text may mean, the likeliest first, each with its length."""
-    for each in dict.fromkeys(_whole_texts(text)):
-        try:
-            yield len(each), _DECODER.decode(each.strip())
-        except (ValueError, RecursionError):
-            continue
-        if each is text:
-            return
-    position = 0
-    for _ in range(_MOST_OPENINGS):
-        opening = _OPENING.search(text, position)
-        if opening is None:
-            return
-        start = opening.start()
-        try:
-            value, position = _DECODER.raw_decode(text, start)
-        except json.JSONDecodeError as error:
-            first = _OPENINGS.match(text, start).end()  # type: ignore[union-attr] # it can match nothing
-            if error.pos > first and text[first] == '"':
-                return  # Broken JSON: a value inside it is not the answer.
-            position = max(start + 1, error.pos)
-        except (ValueError, RecursionError):
-            return
-        else:
-            yield position - start, value
-
-
-def _whole_texts(text: str) -> Iterator[str]:
-    yield text
-    if not text.lstrip().startswith(("`" * 20, "~" * 20)):
-        yield unfenced(text)
-    yield from _fenced(text)
-
-
-def _fenced(text: str) -> Iterator[str]:
-    """Yield what stands in code fences, also where the last one was never closed."""
-    fence = ""
-    inside: list[str] = []
-    for line in text.splitlines(keepends=True) if "```" in text or "~~~" in text else ():
-        found = _FENCE.match(line)
-        if not fence and found:
-            fence, inside = found[1], []
-        elif fence and found and found[1].startswith(fence):
-            yield "".join(inside)
-            fence = ""
-        elif fence:
-            inside.append(line)
-    if fence:
-        yield "".join(inside)
-
-
-def _no_json(text: str) -> str:
-    if not text.strip():
-        return "there is no answer"
-    try:
-        _DECODER.decode(text.strip())
-    except RecursionError:
-        return _TOO_DEEP
-    except json.JSONDecodeError as error:
-        cut = error.pos >= len(text.strip()) or error.msg.startswith("Unterminated")
-        return f"{'the JSON ends too early' if cut else 'it is not JSON'}: {quote(text, _LONGEST_QUOTE)}"
-    except ValueError as error:
-        return str(error)
-    return "it is not JSON"
 
 
 def shape_of(kind: Any) -> Shape:
@@ -229,34 +149,37 @@ def _schema_shape(given: Mapping[str, Any]) -> Shape:
     import jsonschema
     from referencing import Registry
 
-    schema = _plain(given)
+    try:
+        schema: dict[str, Any] = json.loads(json.dumps(given, allow_nan=False))
+        foreign = [each for each in references(schema) if not each.startswith("#")]
+    except (TypeError, ValueError, RecursionError) as error:
+        raise _no_schema(str(error)) from error
+    if foreign:
+        raise _no_schema(f"{foreign[0]} is another document")
+    if not _KEYWORDS & schema.keys():
+        raise _no_schema("it says nothing of a type")
     kind: Any = jsonschema.validators.validator_for(schema, default=jsonschema.Draft202012Validator)
     try:
         kind.check_schema(schema)
     except (jsonschema.SchemaError, RecursionError) as error:
         where = _place(getattr(error, "absolute_path", ()))
-        raise _no_schema(f"{where}{getattr(error, 'message', _TOO_DEEP)}") from None
+        raise _no_schema(f"{where}{getattr(error, 'message', TOO_DEEP)}") from None
     # An empty registry: a reference to another host is never fetched.
     validator = kind(schema, registry=Registry())
     rooted, key = rooted_schema(schema)
 
     def validate(value: Any) -> Any:
         data = json.loads(_json_text(value))
-        if problems := _applied(validator, data, key):
-            raise Misfit(problems)
+        try:
+            found = list(islice(validator.iter_errors(data), _COUNTED_PROBLEMS))
+        except Exception as error:  # noqa: BLE001 - endless recursion of the user's schema
+            raise Misfit([f"the schema cannot be applied: {type(error).__name__}"]) from None
+        if found:
+            raise Misfit([_schema_problem(error, key) for error in found])
         return data
 
-    return _made(
-        quote(str(schema.get("title") or "JSON of the schema"), _LONGEST_QUOTE), rooted, key, validate
-    )
-
-
-def _applied(validator: Any, data: Any, key: str) -> list[str]:
-    try:
-        found = list(islice(validator.iter_errors(data), _COUNTED_PROBLEMS))
-    except Exception as error:  # noqa: BLE001 - endless recursion of the user's schema
-        return [f"the schema cannot be applied: {type(error).__name__}"]
-    return [_schema_problem(error, key) for error in found]
+    name = quote(str(schema.get("title") or "JSON of the schema"), _LONGEST_QUOTE)
+    return _made(name, rooted, key, validate)
 
 
 def _schema_problem(error: Any, key: str) -> str:
@@ -269,19 +192,6 @@ def _schema_problem(error: Any, key: str) -> str:
     return f"{place}{texts.get(error.validator, f'does not meet {error.validator} {wanted}')}{_but(error.instance)}"
 
 
-def _plain(schema: Mapping[str, Any]) -> dict[str, Any]:
-    try:
-        plain: dict[str, Any] = json.loads(json.dumps(schema, allow_nan=False))
-        foreign = [each for each in references(plain) if not each.startswith("#")]
-    except (TypeError, ValueError, RecursionError) as error:
-        raise _no_schema(str(error)) from error
-    if foreign:
-        raise _no_schema(f"{foreign[0]} is another document")
-    if not _KEYWORDS & plain.keys():
-        raise _no_schema("it says nothing of a type")
-    return plain
-
-
 def _no_schema(why: str) -> OptionError:
     return OptionError(
         f"The dict is no JSON schema that can be used: {quote(why, 120)}.",
@@ -291,14 +201,18 @@ def _no_schema(why: str) -> OptionError:
 
 def _type_shape(kind: Any) -> Shape:
     try:
-        from pydantic import TypeAdapter
+        from pydantic import TypeAdapter, ValidationError
         from pydantic.json_schema import PydanticJsonSchemaWarning
     except ImportError:
         raise MissingExtra(
             "Typed answers need pydantic.", cure='Run: pip install "vertex-claude-magic[data]"'
         ) from None
+    try:
+        name = quote(type_name(kind), _LONGEST_QUOTE)
+    except Exception:  # noqa: BLE001 - even a repr may fail
+        name = "that"
     if inspect.isroutine(kind) or isinstance(kind, str):
-        raise OptionError(f"{_named(kind)} is no type of answer.", cure=TYPE_CURE)
+        raise OptionError(f"{name} is no type of answer.", cure=TYPE_CURE)
     try:
         adapter: Any = TypeAdapter(adapted(kind))
         with warnings.catch_warnings():
@@ -306,34 +220,25 @@ def _type_shape(kind: Any) -> Shape:
             rooted, key = rooted_schema(adapter.json_schema())
     except Exception as error:
         why = quote(message_of(error).strip().partition("\n")[0].removesuffix("."), 120)
-        raise OptionError(f"{_named(kind)} has no JSON schema: {why}.", cure=TYPE_CURE) from error
+        raise OptionError(f"{name} has no JSON schema: {why}.", cure=TYPE_CURE) from error
     # Pydantic names a field that is an Iterable or Iterator so; its values come as they are iterated.
     lazy = "'type': 'generator'" in str(adapter.core_schema)
-    return _made(_named(kind), rooted, key, lambda value: _validated(adapter, value, key, lazy=lazy))
 
+    def validate(value: Any) -> Any:
+        text = _json_text(value)
+        try:
+            # JSON's own mode: a date is a text there, and a tuple a list, also for strict models.
+            data = adapter.validate_json(text)
+            return _iterated(data) if lazy else data
+        except ValidationError as error:
+            problems, count = _pydantic_problems(error, key), error.error_count()
+        except RecursionError:
+            problems, count = [TOO_DEEP], 1
+        except Exception as error:  # noqa: BLE001 - a validator of the user's own may raise anything
+            problems, count = [_check_failed(error)], 1
+        raise Misfit(problems, count)
 
-def _named(kind: Any) -> str:
-    try:
-        return quote(type_name(kind), _LONGEST_QUOTE)
-    except Exception:  # noqa: BLE001 - even a repr may fail
-        return "that"
-
-
-def _validated(adapter: Any, value: Any, key: str, *, lazy: bool) -> Any:
-    from pydantic import ValidationError
-
-    text = _json_text(value)
-    try:
-        # JSON's own mode: a date is a text there, and a tuple a list, also for strict models.
-        data = adapter.validate_json(text)
-        return _iterated(data) if lazy else data
-    except ValidationError as error:
-        problems, count = _pydantic_problems(error, key), error.error_count()
-    except RecursionError:
-        problems, count = [_TOO_DEEP], 1
-    except Exception as error:  # noqa: BLE001 - a validator of the user's own may raise anything
-        problems, count = [_check_failed(error)], 1
-    raise Misfit(problems, count)
+    return _made(name, rooted, key, validate)
 
 
 def _iterated(value: Any) -> Any:
@@ -362,12 +267,15 @@ def _pydantic_problems(error: Any, key: str) -> list[str]:
     except Exception as failure:  # noqa: BLE001 - the text of a user's error may fail
         return [_check_failed(failure)]
     if found[0]["type"] == "json_invalid":
-        return [_TOO_DEEP]
-    return [f"{_place((key, *each['loc']))}{_message(each['msg'])}{_but(each['input'])}" for each in found]
-
-
-def _message(text: str) -> str:
-    return text[:_LONGEST_PROBLEM].removeprefix("Value error, ").removeprefix("Assertion failed, ")
+        # The text is JSON in any case, and pydantic reads fewer levels than Python.
+        return [TOO_DEEP]
+    problems = []
+    for each in found:
+        message = (
+            each["msg"][:_LONGEST_PROBLEM].removeprefix("Value error, ").removeprefix("Assertion failed, ")
+        )
+        problems.append(f"{_place((key, *each['loc']))}{message}{_but(each['input'])}")
+    return problems
 
 
 def _check_failed(error: Exception) -> str:
@@ -375,7 +283,7 @@ def _check_failed(error: Exception) -> str:
 
 
 def _but(value: Any) -> str:
-    """Return what stands there, where it is short enough to be worth saying."""
+    """Name the value itself, where it is short enough to be worth saying."""
     if isinstance(value, (dict, list)):
         return ""
     shown = value[: _LONGEST_QUOTE * 2] if isinstance(value, str) else value
@@ -397,7 +305,7 @@ def _json_text(value: Any) -> str:
     try:
         text = json.dumps(value, ensure_ascii=False, allow_nan=False)
     except RecursionError:
-        raise Misfit([_TOO_DEEP]) from None
+        raise Misfit([TOO_DEEP]) from None
     except (TypeError, ValueError):
         raise Misfit(["it holds a value that JSON has not, such as NaN or an infinite number"]) from None
     try:

@@ -1,4 +1,4 @@
-"""The type that `--as` names, read by Python's own parser and looked up name by name; never evaluated."""
+"""The type that `--as` names, read by Python's own parser and looked up name by name."""
 
 from __future__ import annotations
 
@@ -84,7 +84,7 @@ def read_type(text: str, names: Mapping[str, Any]) -> Any:
     try:
         if text.startswith("{"):
             return _inline_schema(text)
-        kind = _Reader(names).read(ast.parse(text, mode="eval").body)
+        kind = _read(ast.parse(text, mode="eval").body, names)
     except OptionError:
         raise
     except Exception as error:
@@ -117,91 +117,74 @@ def _inline_schema(text: str) -> Any:
     return schema
 
 
-class _Reader:
-    def __init__(self, names: Mapping[str, Any]) -> None:
-        self._names = names
+def _read(node: ast.expr, names: Mapping[str, Any]) -> Any:  # noqa: PLR0911, PLR0912 - a row for each kind of node
+    """Return the type that a part of the expression stands for.
 
-    def read(self, node: ast.expr) -> Any:
-        """Return the type that a part of the expression stands for."""
-        if isinstance(node, ast.Name):
-            return self._named(node.id)
-        if isinstance(node, ast.Attribute):
-            return self._attribute(node)
-        if isinstance(node, ast.Subscript):
-            return self._subscripted(node)
-        if isinstance(node, ast.BinOp) and isinstance(node.op, ast.BitOr):
-            return typing.Union[self.read(node.left), self.read(node.right)]  # noqa: UP007 - works for any two
-        if isinstance(node, ast.Constant):
-            return self._constant(node)
-        raise _no_type(ast.unparse(node))
-
-    def _constant(self, node: ast.Constant) -> Any:
-        if node.value is None or node.value is ...:
+    It is looked up and not evaluated, although the line is the user's own: so a call or the attribute of an object
+    is refused before code of it runs, and a line that comes with a file from elsewhere is as harmless.
+    """
+    match node:
+        case ast.Name(name):
+            return _named(name, names)
+        case ast.Attribute(ast.Name(name), _) if name in _MODULES and not _is_type(names.get(name)):
+            return _member(_MODULES[name], node)
+        case ast.Attribute(owner, _):
+            return _member(_read(owner, names), node)
+        case ast.BinOp(left, ast.BitOr(), right):
+            return typing.Union[_read(left, names), _read(right, names)]  # noqa: UP007 - works for any two
+        case ast.Constant(None | types.EllipsisType()):
             return node.value
-        if isinstance(node.value, str):
-            return self.read(ast.parse(node.value.strip(), mode="eval").body)
-        raise _no_type(ast.unparse(node))
+        case ast.Constant(str(text)):
+            return _read(ast.parse(text.strip(), mode="eval").body, names)
+        case ast.Subscript(of, inside):
+            kind = _read(of, names)
+            parts = inside.elts if isinstance(inside, ast.Tuple) else [inside]
+            if isinstance(kind, Mapping):
+                if _is_type(found := kind[ast.literal_eval(inside)]):
+                    return found
+            elif kind is typing.Literal:
+                return kind[tuple(_literal(part, names) for part in parts)]
+            elif kind is typing.Annotated:
+                # A note may be any object that has a name.
+                noted = [_read(parts[0], names)]
+                for each in parts[1:]:
+                    variable = each.id if isinstance(each, ast.Name) else ""
+                    noted.append(names[variable] if variable in names else ast.literal_eval(each))
+                return kind[tuple(noted)]
+            else:
+                inner = tuple(_read(part, names) for part in parts)
+                return kind[inner if isinstance(inside, ast.Tuple) else inner[0]]
+    raise _no_type(ast.unparse(node))
 
-    def _named(self, name: str) -> Any:
-        mine = self._names.get(name)
-        if _is_type(mine):
-            return mine
-        if name in _KNOWN:
-            return _KNOWN[name]
-        if name in self._names:
-            raise OptionError(f"--as names {quote(name, 40)!r}, which holds no type.", cure=TYPE_CURE)
-        seen = [each for each in self._names if isinstance(each, str) and not each.startswith("_")]
-        near = difflib.get_close_matches(name, [*seen, *_KNOWN], n=1)
-        hint = f"Did you mean {quote(near[0], 40)}?" if near else "Run the cell that defines it first."
-        raise OptionError(f"--as names {quote(name, 40)!r}, which is not defined.", cure=hint)
 
-    def _attribute(self, node: ast.Attribute) -> Any:
-        owner = self._owner(node.value)
-        found = None
-        if isinstance(owner, (types.ModuleType, type)) and not node.attr.startswith("_"):
-            found = getattr(owner, node.attr, None)
-        if not _is_type(found):
-            raise OptionError(f"--as {quote(ast.unparse(node), 60)} is no type of answer.", cure=TYPE_CURE)
-        return found
+def _named(name: str, names: Mapping[str, Any]) -> Any:
+    if _is_type(mine := names.get(name)):
+        return mine
+    if name in _KNOWN:
+        return _KNOWN[name]
+    if name in names:
+        raise OptionError(f"--as names {quote(name, 40)!r}, which holds no type.", cure=TYPE_CURE)
+    public = [each for each in names if isinstance(each, str) and not each.startswith("_")]
+    near = difflib.get_close_matches(name, [*public, *_KNOWN], n=1)
+    hint = f"Did you mean {quote(near[0], 40)}?" if near else "Run the cell that defines it first."
+    raise OptionError(f"--as names {quote(name, 40)!r}, which is not defined.", cure=hint)
 
-    def _owner(self, node: ast.expr) -> Any:
-        if isinstance(node, ast.Name) and node.id in _MODULES and not _is_type(self._names.get(node.id)):
-            return _MODULES[node.id]
-        return self.read(node)
 
-    def _subscripted(self, node: ast.Subscript) -> Any:
-        kind = self.read(node.value)
-        parts = node.slice.elts if isinstance(node.slice, ast.Tuple) else [node.slice]
-        if isinstance(kind, Mapping):
-            found = kind[ast.literal_eval(node.slice)]
-            if not _is_type(found):
-                raise _no_type(ast.unparse(node))
+def _member(owner: Any, node: ast.Attribute) -> Any:
+    if isinstance(owner, (types.ModuleType, type)) and not node.attr.startswith("_"):
+        found = getattr(owner, node.attr, None)
+        if _is_type(found):
             return found
-        if _is_special(kind, "Literal"):
-            return kind[tuple(self._literal(part) for part in parts)]
-        if _is_special(kind, "Annotated"):
-            noted = (self.read(parts[0]), *(self._note(part) for part in parts[1:]))
-            return kind[noted]
-        inside = tuple(self.read(part) for part in parts)
-        return kind[inside if isinstance(node.slice, ast.Tuple) else inside[0]]
-
-    def _literal(self, node: ast.expr) -> Any:
-        """Return one value of a Literal: a constant or a member of an enum."""
-        if isinstance(node, ast.Attribute):
-            owner = self._owner(node.value)
-            if isinstance(owner, type) and issubclass(owner, enum.Enum):
-                return owner[node.attr]
-        return ast.literal_eval(node)
-
-    def _note(self, node: ast.expr) -> Any:
-        """Return a note of an Annotated, which may be any object that has a name."""
-        if isinstance(node, ast.Name) and node.id in self._names:
-            return self._names[node.id]
-        return ast.literal_eval(node)
+    raise _no_type(ast.unparse(node))
 
 
-def _is_special(kind: Any, name: str) -> bool:
-    return kind is not None and kind is getattr(typing, name)
+def _literal(node: ast.expr, names: Mapping[str, Any]) -> Any:
+    """Return one value of a Literal: a constant or a member of an enum."""
+    if isinstance(node, ast.Attribute):
+        owner = _read(node.value, names)
+        if isinstance(owner, type) and issubclass(owner, enum.Enum):
+            return owner[node.attr]
+    return ast.literal_eval(node)
 
 
 def _is_type(value: Any) -> bool:

@@ -40,7 +40,7 @@ class Place:
     Args:
         step: The step.
         kind: Where the code is.
-        text: The whole source as its user wrote it; empty if nobody knows it.
+        text: The whole source as its user wrote it; empty if it is not known.
         line: The line of `text` that was running, from 1; 0 if it is not known.
         parsed: The source that Python compiled, for the names in it, and the line there.
     """
@@ -57,7 +57,7 @@ class Source:
     """The part of a file or a string that failed.
 
     Args:
-        name: The file as it is told, or `a string`.
+        name: The file as it is named to Claude, or `string`.
         kind: What it is.
         function: The function that holds the line; empty at the top level.
         text: Its lines.
@@ -80,29 +80,23 @@ def places(traceback: TracebackType | None, cell_of: Callable[[str], str | None]
     """
     found: list[Place] = []
     before: FrameType | None = None
-    for step in _steps(traceback):
-        place = _place(step, cell_of, found, before)
-        before = step.tb_frame
+    step = traceback
+    while step is not None:
+        place = _place(step, cell_of, found[-1] if found else None, before)
         if place is not None:
             found.append(place)
+        before, step = step.tb_frame, step.tb_next
     return found
 
 
-def _steps(traceback: TracebackType | None) -> Iterator[TracebackType]:
-    while traceback is not None:
-        yield traceback
-        traceback = traceback.tb_next
-
-
 def _place(
-    step: TracebackType, cell_of: Callable[[str], str | None], found: list[Place], before: FrameType | None
+    step: TracebackType, cell_of: Callable[[str], str | None], last: Place | None, before: FrameType | None
 ) -> Place | None:
     frame, line = step.tb_frame, step.tb_lineno
     filename = frame.f_code.co_filename
     if filename in _TIMED:
         # A function that was made in an earlier cell of this kind cannot be found again.
-        timed = bool(found) and found[-1].kind == "cell" and _TIMING.search(_magic_line(found[-1]))
-        return _timed_place(step, found[-1]) if timed else None
+        return _timed_place(step, last) if last is not None and last.kind == "cell" else None
     cell = cell_of(filename)
     if cell is not None:
         parsed = "".join(linecache.getlines(filename)) or cell
@@ -112,42 +106,36 @@ def _place(
     if filename.startswith("<"):
         text = _string_source(frame, before)
         return Place(step=step, kind="string", text=text, line=line if text else 0, parsed=(text, line))
+    # The file may have changed since Python read it.
     linecache.checkcache(filename)
     text = "".join(linecache.getlines(filename, frame.f_globals))
     return Place(step=step, kind="file", text=text, line=line if text else 0, parsed=(text, line))
 
 
-def _magic_line(cell: Place) -> str:
-    """Return the line of a cell that calls its magic: the first of a `%%` cell, else the one that was running."""
-    whole = cell.text.lstrip()
-    return (
-        whole.partition("\n")[0]
-        if whole.startswith("%%")
-        else cell.text.split("\n")[cell.line - 1 : cell.line][0]
-    )
-
-
-def _timed_place(step: TracebackType, cell: Place) -> Place:
-    """Return the place in the cell: the body of `%%time` begins below its line, the code of `%time` on it."""
+def _timed_place(step: TracebackType, cell: Place) -> Place | None:
+    """Return the place in the cell of what `%time` or `%%time` ran; None if it holds neither."""
     lines = cell.text.split("\n")
-    below = cell.text.lstrip().startswith("%%")
-    first = (
-        next((number for number, line in enumerate(lines, 1) if line.strip()), 1) if below else cell.line - 1
-    )
-    line = min(first + step.tb_lineno, len(lines))
-    body = "\n".join(lines[first:]) if below else _after_options(lines[line - 1])
+    if cell.text.lstrip().startswith("%%"):
+        # The body begins below the line of the magic.
+        first = next((number for number, line in enumerate(lines, 1) if line.strip()), 1)
+        line, body, magic = (
+            min(first + step.tb_lineno, len(lines)),
+            "\n".join(lines[first:]),
+            lines[first - 1],
+        )
+    else:
+        line = min(cell.line - 1 + step.tb_lineno, len(lines))
+        body, magic = "", lines[cell.line - 1 : cell.line][0]
+        words = lines[line - 1].split(" ")
+        # The code is the longest end of the line that Python can read; before it are options.
+        for end in (" ".join(words[start:]).strip() for start in range(len(words))):
+            with suppress(SyntaxError, ValueError, MemoryError, RecursionError):
+                ast.parse(end)
+                body = end
+                break
+    if not _TIMING.search(magic):
+        return None
     return Place(step=step, kind="cell", text=cell.text, line=line, parsed=(body, step.tb_lineno))
-
-
-def _after_options(line: str) -> str:
-    """Return the code on the line of a magic: the longest end of the line that Python can read."""
-    words = line.split(" ")
-    for start in range(len(words)):
-        end = " ".join(words[start:]).strip()
-        with suppress(SyntaxError, ValueError, MemoryError, RecursionError):
-            ast.parse(end)
-            return end
-    return ""
 
 
 def _string_source(frame: FrameType, before: FrameType | None) -> str:
@@ -165,20 +153,16 @@ def _string_source(frame: FrameType, before: FrameType | None) -> str:
         value for value in (*code.co_consts, *named) if type(value) is str or isinstance(value, PurePath)
     ]
     for value in values[:_MOST_STRINGS]:
-        for text in (value, _read(value)):
-            if type(text) is str and len(text) <= _LONGEST_STRING and _compiles_to(text, frame.f_code):
+        texts = [value] if type(value) is str else []
+        if len(str(value)) <= _LONGEST_NAME:
+            # As in `exec(open(name).read())`.
+            with suppress(OSError, ValueError):
+                path = Path(value)
+                if path.is_file() and path.stat().st_size <= _LONGEST_STRING:
+                    texts.append(path.read_text(encoding="utf-8"))
+        for text in texts:
+            if len(text) <= _LONGEST_STRING and _compiles_to(text, frame.f_code):
                 return text
-    return ""
-
-
-def _read(name: str | PurePath) -> str:
-    """Return a file of code, as in `exec(open(name).read())`; empty if there is none of this name."""
-    if len(str(name)) > _LONGEST_NAME:
-        return ""
-    with suppress(OSError, ValueError):
-        path = Path(name)
-        if path.is_file() and path.stat().st_size <= _LONGEST_STRING:
-            return path.read_text(encoding="utf-8")
     return ""
 
 
@@ -220,34 +204,32 @@ def source_at(name: str, kind: str, text: str, line: int, *, changed: bool = Fal
     'lines 2 to 3, failed in line 3'
     """
     lines = text.split("\n")
-    function, first, last = _function_at(text, line) or ("", line - _AROUND, line + _AROUND)
+    function, first, last = "", line - _AROUND, line + _AROUND
+    nodes: list[ast.AST] = []
+    with warnings.catch_warnings(), suppress(SyntaxError, ValueError, MemoryError, RecursionError):
+        warnings.simplefilter("ignore")
+        nodes = list(ast.walk(ast.parse(text)))
+    # The outermost function around the line; a method is one of its own.
+    spans = [
+        (
+            min([each.lineno, *(mark.lineno for mark in each.decorator_list)]),
+            each.end_lineno or each.lineno,
+            each.name,
+        )
+        for each in nodes
+        if isinstance(each, (ast.FunctionDef, ast.AsyncFunctionDef))
+    ]
+    around = [span for span in spans if span[0] <= line <= span[1]]
+    if around:
+        first, last, function = min(around, key=lambda span: span[0])
     if last - first >= _MOST_LINES:
         first, last = max(first, line - _AROUND), min(last, line + _AROUND)
     first, last = max(first, 1), min(last, len(lines))
-    about = f"lines {first} to {last}, failed in line {line}" + (
-        ", changed since it was loaded" if changed else ""
+    about = f"lines {first} to {last}, failed in line {line}"
+    return Source(
+        name=name,
+        kind=f"Python {kind}" if kind == "file" else "code in a string",
+        function=function,
+        text="\n".join(lines[first - 1 : last]).strip("\n").rstrip(),
+        about=f"{about}, changed since it was loaded" if changed else about,
     )
-    body = "\n".join(lines[first - 1 : last]).strip("\n").rstrip()
-    whole = f"Python {kind}" if kind == "file" else "code in a string"
-    return Source(name=name, kind=whole, function=function, text=body, about=about)
-
-
-def _function_at(text: str, line: int) -> tuple[str, int, int] | None:
-    """Return name, first and last line of the outermost function around a line; a method is one of its own."""
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            nodes = ast.walk(ast.parse(text))
-            functions = [each for each in nodes if isinstance(each, (ast.FunctionDef, ast.AsyncFunctionDef))]
-    except (SyntaxError, ValueError, MemoryError, RecursionError):
-        return None
-    spans = [
-        (
-            each.name,
-            min([each.lineno, *(mark.lineno for mark in each.decorator_list)]),
-            each.end_lineno or each.lineno,
-        )
-        for each in functions
-    ]
-    around = [span for span in spans if span[1] <= line <= span[2]]
-    return min(around, key=lambda span: span[1]) if around else None

@@ -76,17 +76,16 @@ def read_failure(error: BaseException, cell_of: Callable[[str], str | None]) -> 
     cell = next((place for place in reversed(found) if place.kind == "cell"), None)
     if isinstance(error, SyntaxError) and (source := cell_of(str(error.filename))) is not None:
         return Failure(cell=source, line=error.lineno or 0, traceback=traceback_text(error, start=None))
-    inner = found[-1] if found else None
     sources = _sources(error, found, cell_of)
+    # The calls above the user's own code are those of IPython.
+    own = traceback_text(error, start=found[0].step, libraries=False) if found else traceback_text(error)
     return Failure(
         cell=cell.text if cell else "",
         line=cell.line if cell else 0,
-        traceback=traceback_text(error, start=found[0].step, libraries=False)
-        if found
-        else traceback_text(error),
-        values=_values(inner) if inner else {},
+        traceback=own,
+        values=_values(found[-1]) if found else {},
         sources=sources,
-        raised_in=_raised_in(error.__traceback__, inner) if sources else "",
+        raised_in=_raised_in(found[-1].step) if found and sources else "",
     )
 
 
@@ -101,73 +100,60 @@ def _sources(
         if text and error.lineno:
             name = short_name(error.filename)
             sources[name, ""] = source_at(name, "file", text, error.lineno)
-    chain = [found, *(places(each.__traceback__, cell_of) for each in _led_to(error))]
+    # The exceptions in a group and the causes of an exception, the nearest first.
+    known, waiting = [error], [error]
+    while waiting and len(known) <= _MOST_CAUSES:
+        each = waiting.pop(0)
+        inner = getattr(each, "exceptions", ())
+        cause = each.__cause__ or (None if each.__suppress_context__ else each.__context__)
+        for other in (*(inner if isinstance(inner, tuple) else ()), cause):
+            if isinstance(other, BaseException) and all(other is not one for one in known):
+                known.append(other)
+                waiting.append(other)
+    chain = [found, *(places(each.__traceback__, cell_of) for each in known[1:])]
     for source in (source_of(place) for steps in chain for place in reversed(steps)):
         if source is not None:
             sources.setdefault((source.name, source.function), source)
     return tuple(list(sources.values())[:_MOST_SOURCES])
 
 
-def _led_to(error: BaseException) -> list[BaseException]:
-    """Return the exceptions in a group and the causes of an exception, the nearest first."""
-    known, waiting = [error], [error]
-    while waiting and len(known) <= _MOST_CAUSES:
-        each = waiting.pop(0)
-        cause = each.__cause__ or (None if each.__suppress_context__ else each.__context__)
-        inner = getattr(each, "exceptions", ())
-        new = [*(inner if isinstance(inner, tuple) else ()), cause]
-        fresh = [
-            other
-            for other in new
-            if isinstance(other, BaseException) and all(other is not one for one in known)
-        ]
-        known += fresh
-        waiting += fresh
-    return known[1:]
-
-
-def _raised_in(traceback: TracebackType | None, inner: Place | None) -> str:
-    """Name the function that raised, if a library's did below the user's own code."""
-    last = traceback
-    while last is not None and last.tb_next is not None:
+def _raised_in(step: TracebackType) -> str:
+    """Name the function that raised, if a library's did below this step of the user's own code."""
+    last = step
+    while last.tb_next is not None:
         last = last.tb_next
-    if last is None or inner is None or last is inner.step:
+    module = last.tb_frame.f_globals.get("__name__")
+    if last is step or not isinstance(module, str):
         return ""
     code = last.tb_frame.f_code
-    module = last.tb_frame.f_globals.get("__name__")
-    return f"{module}.{getattr(code, 'co_qualname', code.co_name)}" if isinstance(module, str) else ""
+    # Code objects have had a qualified name since Python 3.11.
+    return f"{module}.{getattr(code, 'co_qualname', code.co_name)}"
 
 
 def _values(place: Place) -> dict[str, Any]:
     """Return the variables that the failing statement names, in the order in which it does."""
-    frame = place.step.tb_frame
-    found: dict[str, Any] = {}
-    for name in _names(*place.parsed):
-        value = frame.f_locals.get(name, frame.f_globals.get(name))
-        told_by_name = isinstance(value, ModuleType) or callable(value) or name in vars(builtins)
-        if value is not None and not told_by_name:
-            found[name] = value
-    return dict(list(found.items())[:_MOST_VALUES])
-
-
-def _names(source: str, line: int) -> list[str]:
+    source, line = place.parsed
     try:
-        tree = ast.parse(source)
+        nodes = list(ast.walk(ast.parse(source)))
     except (SyntaxError, ValueError, RecursionError):
-        return []
-    spans = [node for node in ast.walk(tree) if isinstance(node, ast.stmt) and _holds(node, line)]
-    if not spans:
-        return []
-    smallest = min(spans, key=lambda node: (node.end_lineno or node.lineno) - node.lineno)
-    return [
-        node.id
-        for node in ast.walk(smallest)
-        if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load)
+        return {}
+    spans = [
+        node
+        for node in nodes
+        if isinstance(node, ast.stmt) and node.lineno <= line <= (node.end_lineno or node.lineno)
     ]
-
-
-def _holds(node: ast.stmt, line: int) -> bool:
-    return node.lineno <= line <= (node.end_lineno or node.lineno)
+    if not spans:
+        return {}
+    smallest = min(spans, key=lambda node: (node.end_lineno or node.lineno) - node.lineno)
+    frame, found = place.step.tb_frame, {}
+    for node in ast.walk(smallest):
+        if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load):
+            value = frame.f_locals.get(node.id, frame.f_globals.get(node.id))
+            # Code says enough by its name.
+            is_code = isinstance(value, ModuleType) or callable(value) or node.id in vars(builtins)
+            if value is not None and not is_code:
+                found[node.id] = value
+    return dict(list(found.items())[:_MOST_VALUES])
 
 
 def fix_prompt(failure: Failure, *, hint: str = "", explain: bool = False) -> str:
@@ -182,20 +168,20 @@ def fix_prompt(failure: Failure, *, hint: str = "", explain: bool = False) -> st
     if len(traceback) > _TRACEBACK:
         traceback = f"{traceback[: _TRACEBACK // 2]}\n[…]\n{traceback[-_TRACEBACK // 2 :]}"
     raised = f"raised in {failure.raised_in}" if failure.raised_in else ""
+    if explain or not (failure.sources or failure.cell):
+        task = _EXPLAIN
+    elif failure.sources:
+        task = _MEND_SOURCE.format(either="either the whole cell, or " if failure.cell else "")
+    else:
+        task = _MEND
     parts = [
-        f"{_EXPLAIN if explain else _task(failure)} {_DATA}",
+        f"{task} {_DATA}",
         fenced_data(failure.cell, "cell", "notebook cell", about) if failure.cell else "",
         *(fenced_data(each.text, each.name, each.kind, each.about) for each in failure.sources),
         fenced_data(traceback, "traceback", "Python traceback", raised),
         hint,
     ]
     return "\n\n".join(part for part in parts if part)
-
-
-def _task(failure: Failure) -> str:
-    if failure.sources:
-        return _MEND_SOURCE.format(either="either the whole cell, or " if failure.cell else "")
-    return _MEND if failure.cell else _EXPLAIN
 
 
 def changed_source(failure: Failure, mended: str) -> Source | None:

@@ -1,1 +1,1 @@
-"""The command line `vertex-claude`; each command has a room of its own that is imported when it runs."""
+"""The command line `vertex-claude`; each command has a module of its own that is imported when it runs."""

@@ -21,6 +21,9 @@ from vertex_claude_magic.errors import MissingExtra, OptionError
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
+    from nbclient import NotebookClient
+    from nbformat import NotebookNode
+
 __all__ = ["main"]
 
 NOTEBOOK = "01-first-answer.ipynb"
@@ -43,17 +46,6 @@ def main(argv: Sequence[str]) -> int:
         MissingExtra: the packages of the extra `demo` are not installed.
         ClaudeError: with `--real`, no credentials or no project were found.
     """
-    options = _parser().parse_args(argv)
-    if options.lab:
-        _need("jupyterlab", extra="demo,lab")
-    _need("nbclient", "nbconvert", "ipykernel")
-    with _target(real=options.real) as environment:
-        if options.lab:
-            return _open_in_lab(environment, options.output)
-        return _execute(environment, options.output, real=options.real)
-
-
-def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="vertex-claude demo", allow_abbrev=False, description=__doc__)
     parser.add_argument(
         "--lab", action="store_true", help="open the notebook in JupyterLab instead of executing it"
@@ -68,7 +60,14 @@ def _parser() -> argparse.ArgumentParser:
         metavar="DIR",
         help="where the results are written",
     )
-    return parser
+    options = parser.parse_args(argv)
+    if options.lab:
+        _need("jupyterlab", extra="demo,lab")
+    _need("nbclient", "nbconvert", "ipykernel")
+    with _target(real=options.real) as environment:
+        if options.lab:
+            return _open_in_lab(environment, options.output)
+        return _execute(environment, options.output, real=options.real)
 
 
 def _need(*modules: str, extra: str = "demo") -> None:
@@ -98,8 +97,8 @@ def _target(*, real: bool) -> Iterator[Mapping[str, str]]:
     with Emulator(pace=_PACE) as emulator:
         print(f"The emulator answers at {emulator.base_url}")
         proxies = {"HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"}
-        kept = {name: value for name, value in os.environ.items() if name.upper() not in proxies}
-        yield {**kept, **emulator.environment}
+        own = {name: value for name, value in os.environ.items() if name.upper() not in proxies}
+        yield {**own, **emulator.environment}
 
 
 def find_notebook(name: str = NOTEBOOK) -> Path:
@@ -139,8 +138,15 @@ def _execute(environment: Mapping[str, str], output: Path, *, real: bool) -> int
             _watcher(notebook, kernel).execute(env=dict(environment))
         except CellExecutionError as error:
             failed = error
-    written = _write(notebook, output)
-    print("\nWritten:", *(f"  {path}" for path in written), sep="\n")
+    # Not before the cells ran, because it takes a second.
+    from nbconvert import HTMLExporter
+
+    output.mkdir(parents=True, exist_ok=True)
+    executed, page = output / NOTEBOOK, (output / NOTEBOOK).with_suffix(".html")
+    nbformat.write(notebook, executed)
+    html, _ = HTMLExporter().from_notebook_node(notebook)
+    page.write_text(html, encoding="utf-8")
+    print("\nWritten:", f"  {executed.resolve()}", f"  {page.resolve()}", sep="\n")
     if failed is not None:
         print(f"\nA cell failed: {failed.ename}: {failed.evalue}", file=sys.stderr)
         return 1
@@ -168,19 +174,19 @@ def _kernelspec() -> Iterator[str]:
                 os.environ["JUPYTER_PATH"] = before
 
 
-def _watcher(notebook: Any, kernel: str) -> Any:
+def _watcher(notebook: NotebookNode, kernel: str) -> NotebookClient:
     """Make a notebook client that prints what goes over the wire while the cells run."""
     from nbclient import NotebookClient
 
     class Watcher(NotebookClient):  # type: ignore[misc]
-        async def async_execute_cell(self, cell: Any, *args: Any, **kwargs: Any) -> Any:
+        async def async_execute_cell(self, cell: NotebookNode, *args: Any, **kwargs: Any) -> Any:
             if cell.cell_type == "code":
                 progress.cell(cell.source)
                 # This client draws updates, unlike others without a page: it says so as JupyterLab does.
                 self.kc.session.metadata = {"cellId": cell.get("id", "demo")}
             return await super().async_execute_cell(cell, *args, **kwargs)
 
-        def process_message(self, message: Any, cell: Any, cell_index: int) -> Any:
+        def process_message(self, message: Mapping[str, Any], cell: NotebookNode, cell_index: int) -> Any:
             progress.message(message)
             return super().process_message(message, cell, cell_index)
 
@@ -219,22 +225,11 @@ class _Progress:
         if self._drawn > 2 and not final and time.monotonic() - self._printed < _SECONDS_PER_LINE:
             return
         self._printed = time.monotonic()
-        print(f"  {time.monotonic() - self._started:5.2f} s  {self._line(text, final=final)}", flush=True)
-
-    def _line(self, text: str, *, final: bool) -> str:
-        if final:
-            return f"the answer is complete: {len(text):,} characters after {self._drawn} draws\n\n{text}"
         last = " ".join(text.split())
-        return f"{len(text):6,} characters  …{last[-60:]}" if len(last) > 60 else last
-
-
-def _write(notebook: Any, output: Path) -> tuple[Path, Path]:
-    import nbformat
-    from nbconvert import HTMLExporter
-
-    output.mkdir(parents=True, exist_ok=True)
-    executed, page = output / NOTEBOOK, (output / NOTEBOOK).with_suffix(".html")
-    nbformat.write(notebook, executed)
-    html, _ = HTMLExporter().from_notebook_node(notebook)
-    page.write_text(html, encoding="utf-8")
-    return executed.resolve(), page.resolve()
+        if final:
+            line = f"the answer is complete: {len(text):,} characters after {self._drawn} draws\n\n{text}"
+        elif len(last) > 60:
+            line = f"{len(text):6,} characters  …{last[-60:]}"
+        else:
+            line = last
+        print(f"  {time.monotonic() - self._started:5.2f} s  {line}", flush=True)

@@ -14,7 +14,7 @@ from vertex_claude_magic.session.session import Session, open_session
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from vertex_claude_magic.health.doctor.probes import Patience
+    from vertex_claude_magic.health.doctor.examination import Patience
 
 __all__ = ["main"]
 
@@ -30,20 +30,6 @@ def main(argv: Sequence[str], *, session: Session | None = None, patience: Patie
     Raises:
         OptionError: the report cannot be written.
     """
-    options = vars(_parser().parse_args(argv))
-    check_doctor_options(options)
-    diagnosis = Diagnosis(
-        session or open_session(),
-        {name: options[name] for name in ("model", "region", "project")},
-        spends=options["probe"],
-        patience=patience,
-    )
-    view = LineView(partial(print, flush=True))
-    diagnose(diagnosis, view, options["report"], with_names=options["with_names"])
-    return 1 if is_ill(diagnosis.findings) else 0
-
-
-def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="vertex-claude doctor",
         description="Find out why Claude on Vertex AI does not answer. No prompt is sent and nothing is changed.",
@@ -58,4 +44,14 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--with-names", action="store_true", help="keep email, project and paths in the report"
     )
-    return parser
+    options = vars(parser.parse_args(argv))
+    check_doctor_options(options)
+    diagnosis = Diagnosis(
+        session or open_session(),
+        {name: options[name] for name in ("model", "region", "project")},
+        spends=options["probe"],
+        patience=patience,
+    )
+    view = LineView(partial(print, flush=True))
+    diagnose(diagnosis, view, options["report"], with_names=options["with_names"])
+    return 1 if is_ill(diagnosis.findings) else 0

@@ -15,9 +15,8 @@ from vertex_claude_magic.records.journal import review, upkeep
 from vertex_claude_magic.records.journal.location import file_bytes
 from vertex_claude_magic.records.session_records import journal_of
 from vertex_claude_magic.records.usage import size
-from vertex_claude_magic.settings.options import AskOptions
+from vertex_claude_magic.session.session import open_session
 from vertex_claude_magic.settings.registry import OPTIONS
-from vertex_claude_magic.settings.target import resolve
 from vertex_claude_magic.text import quote
 
 if TYPE_CHECKING:
@@ -42,7 +41,7 @@ def main(argv: Sequence[str]) -> int:
         ClaudeError: the journal or the recording is not there, is none, or cannot be used.
     """
     options = _parser().parse_args(argv)
-    journal = journal_of(resolve(AskOptions(journal=options.journal)))
+    journal = journal_of(open_session(journal=options.journal).target())
     if journal is None:
         raise JournalError(
             "The journal is off (VERTEX_CLAUDE_JOURNAL).", cure="Name its file with --journal PATH."
@@ -73,41 +72,34 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="vertex-claude journal", allow_abbrev=False, description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True, metavar="command")
 
-    def command(name: str, run: Callable[[Journal, Any], None], text: str) -> argparse.ArgumentParser:
+    def command(
+        name: str, run: Callable[[Journal, argparse.Namespace], None], text: str
+    ) -> argparse.ArgumentParser:
         added = commands.add_parser(name, help=text, description=text, allow_abbrev=False)
         added.add_argument("--journal", metavar="PATH", help="the journal's file; else VERTEX_CLAUDE_JOURNAL, "
                            "else the one in your data folder")  # fmt: skip
         added.set_defaults(run=run)
         return added
 
-    _add_show(command("show", _show, "list the last calls, or show one whole"))
+    show = command("show", _show, "list the last calls, or show one whole")
+    show.add_argument("id", nargs="?", type=_number, metavar="ID", help="the number of a call")
+    show.add_argument("--last", type=_number, default=20, metavar="N", help="how many to list (20)")
+    show.add_argument("--attachments", type=Path, metavar="DIR", help="write the call's attachments there")
     command("stats", _stats, "say how large the journal is and what it holds")
-    _add_prune(command("prune", _prune, "drop old calls, or all, and shrink the file"))
-    _add_export(command("export", _export, "write answers into a recording"))
-    taken = command("import", _import, "add the answers of a recording, for --replay")
-    taken.add_argument("file", type=Path, metavar="FILE", help="the recording")
-    return parser
-
-
-def _add_show(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("id", nargs="?", type=_number, metavar="ID", help="the number of a call")
-    parser.add_argument("--last", type=_number, default=20, metavar="N", help="how many to list (20)")
-    parser.add_argument("--attachments", type=Path, metavar="DIR", help="write the call's attachments there")
-
-
-def _add_prune(parser: argparse.ArgumentParser) -> None:
-    what = parser.add_mutually_exclusive_group()
+    prune = command("prune", _prune, "drop old calls, or all, and shrink the file")
+    what = prune.add_mutually_exclusive_group()
     what.add_argument("--days", type=_number, default=OPTIONS["journal_days"].default, metavar="N",
                       help="drop what is older than so many days (30)")  # fmt: skip
     what.add_argument("--all", action="store_true", help="drop everything")
-
-
-def _add_export(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("file", type=Path, metavar="FILE", help="the recording to write")
-    parser.add_argument("--notebook", default="", metavar="NAME", help="only what this notebook asked")
-    parser.add_argument("--since", type=_day, metavar="DATE", help="only from this day on, YYYY-MM-DD")
-    parser.add_argument("--model", default="", metavar="ID", help="only what this model answered")
-    parser.add_argument("--force", action="store_true", help="overwrite the file")
+    export = command("export", _export, "write answers into a recording")
+    export.add_argument("file", type=Path, metavar="FILE", help="the recording to write")
+    export.add_argument("--notebook", default="", metavar="NAME", help="only what this notebook asked")
+    export.add_argument("--since", type=_day, metavar="DATE", help="only from this day on, YYYY-MM-DD")
+    export.add_argument("--model", default="", metavar="ID", help="only what this model answered")
+    export.add_argument("--force", action="store_true", help="overwrite the file")
+    taken = command("import", _import, "add the answers of a recording, for --replay")
+    taken.add_argument("file", type=Path, metavar="FILE", help="the recording")
+    return parser
 
 
 def _number(text: str) -> int:
@@ -124,7 +116,7 @@ def _day(text: str) -> str:
         raise argparse.ArgumentTypeError(f"{quote(text, 40)!r} is no day such as 2026-11-26") from None
 
 
-def _show(journal: Journal, options: Any) -> None:
+def _show(journal: Journal, options: argparse.Namespace) -> None:
     if options.id is None:
         if options.attachments is not None:
             raise OptionError("--attachments writes those of one call.", cure="Name it: journal show ID.")
@@ -182,11 +174,11 @@ def _write_new(path: Path, content: bytes) -> bool:
     return True
 
 
-def _stats(journal: Journal, options: Any) -> None:  # noqa: ARG001 - all commands are called alike
+def _stats(journal: Journal, options: argparse.Namespace) -> None:  # noqa: ARG001 - all commands are called alike
     print(journal_text.numbers(journal.path, journal.database.read(upkeep.stats)))
 
 
-def _prune(journal: Journal, options: Any) -> None:
+def _prune(journal: Journal, options: argparse.Namespace) -> None:
     before = file_bytes(journal.path)
     dropped = journal.database.write(review.clear) if options.all else _drop_old(journal, options.days)
     journal.database.shrink()
@@ -212,7 +204,7 @@ def _drop_old(journal: Journal, days: int) -> int:
     return dropped
 
 
-def _export(journal: Journal, options: Any) -> None:
+def _export(journal: Journal, options: argparse.Namespace) -> None:
     from vertex_claude_magic.records.recording.file_text import MOST_RECORDS
     from vertex_claude_magic.records.recording.recording import export_records
 
@@ -239,7 +231,7 @@ def _from_here(records: Sequence[Any]) -> str:
     return f"; {local:,} of them are from a server on this machine, not from Claude" if local else ""
 
 
-def _import(journal: Journal, options: Any) -> None:
+def _import(journal: Journal, options: argparse.Namespace) -> None:
     from vertex_claude_magic.records.journal.importing import add_records
     from vertex_claude_magic.records.recording.recording import Recording
 

@@ -45,20 +45,14 @@ def listing(entries: Sequence[Entry]) -> str:
     """
     if not entries:
         return "The journal holds no calls yet."
-    return Table(columns=list(map(Column, _HEADS)), rows=[Row(_cells(entry)) for entry in entries]).plain()
-
-
-def _cells(entry: Entry) -> tuple[str, ...]:
-    return (
-        str(entry.id),
-        _time(entry.at, "%Y-%m-%d %H:%M"),
-        _short(entry.notebook, _NAME) or "-",
-        _short(entry.model, 32),
-        _tokens(entry),
-        _usd(entry),
-        _short(entry.state, 12),
-        _short(_prompt(entry.request), _PROMPT),
-    )
+    rows = []
+    for entry in entries:
+        notebook, model = _short(entry.notebook, _NAME) or "-", _short(entry.model, 32)
+        state, prompt = _short(entry.state, 12), _short(_prompt(entry.request), _PROMPT)
+        when = _time(entry.at, "%Y-%m-%d %H:%M")
+        cells = (str(entry.id), when, notebook, model, _tokens(entry), _usd(entry), state, prompt)
+        rows.append(Row(cells))
+    return Table(columns=list(map(Column, _HEADS)), rows=rows).plain()
 
 
 def _time(at: float, form: str) -> str:
@@ -177,7 +171,10 @@ def _answer(entry: Entry) -> Iterator[str]:
 def _section(name: str, texts: Iterable[str]) -> Iterator[str]:
     yield f"--- {_short(name, 40)}"
     for text in texts:
-        yield _bounded(text)
+        more = len(text) - _MOST
+        shown = f"{safe_plain(text[:_MOST])}{f' ... ({more:,} more characters)' if more > 0 else ''}"
+        # Only what we write ourselves begins at the margin.
+        yield indent(shown, "  ")
 
 
 def _content(content: Any) -> Iterator[str]:
@@ -203,13 +200,6 @@ def _json(value: Any) -> str:
         return json.dumps(value, indent=1, ensure_ascii=False, default=str)
     except (RecursionError, ValueError):
         return "(nested too deeply to be shown)"
-
-
-def _bounded(text: str) -> str:
-    more = len(text) - _MOST
-    shown = f"{safe_plain(text[:_MOST])}{f' ... ({more:,} more characters)' if more > 0 else ''}"
-    # Only what we say begins at the margin.
-    return indent(shown, "  ")
 
 
 def numbers(path: Path, stats: Stats) -> str:

@@ -1,7 +1,7 @@
 """`vertex-claude notebook`: list the AI answers of notebook files, take them out, or rehearse a lesson.
 
-What an answer says of itself is in the metadata of its output. It is a note and no proof: whoever edits a
-file can edit that too. Only `check` runs a notebook.
+What an answer says of itself is in the metadata of its output. It is a note and no proof: an edit of the
+file can change it too. Only `check` runs a notebook.
 """
 
 from __future__ import annotations
@@ -30,15 +30,6 @@ def main(argv: Sequence[str]) -> int:
     Raises:
         OptionError: the file to strip cannot be read or written, or is no notebook.
     """
-    options = _parser().parse_args(argv)
-    if options.action == "check":
-        from vertex_claude_magic.cli.notebook_check import check_notebooks
-
-        return check_notebooks(options.file, recording=options.recording, as_json=options.json)
-    return _audit(options.file, as_json=options.json) if options.action == "audit" else _strip(options)
-
-
-def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="vertex-claude notebook", allow_abbrev=False, description=__doc__)
     actions = parser.add_subparsers(dest="action", required=True, metavar="audit|strip|check")
     audit = actions.add_parser(
@@ -60,42 +51,42 @@ def _parser() -> argparse.ArgumentParser:
         help="the recording; by default VERTEX_CLAUDE_RECORDING, then the file beside the notebook",
     )  # fmt: skip
     check.add_argument("--json", action="store_true", help="print JSON")
-    return parser
+    options = parser.parse_args(argv)
+    if options.action == "check":
+        from vertex_claude_magic.cli.notebook_check import check_notebooks
+
+        return check_notebooks(options.file, recording=options.recording, as_json=options.json)
+    return _audit(options.file, as_json=options.json) if options.action == "audit" else _strip(options)
 
 
 def _audit(files: Sequence[Path], *, as_json: bool) -> int:
     found: dict[Path, list[Entry]] = {}
     seen: set[Any] = set()
-    # Every file has its turn, also after one that cannot be read.
-    read = [_read_into(found, path, seen) for path in dict.fromkeys(files)]
-    if found:
-        print(_as_json(found) if as_json else _as_text(found))
-    return 0 if all(read) else 2
-
-
-def _read_into(found: dict[Path, list[Entry]], path: Path, seen: set[Any]) -> bool:
-    try:
-        found[path] = entries(read_notebook(path).content, seen)
-    except OptionError as error:
-        print(f"{type(error).__name__}: {error}", file=sys.stderr)
-        return False
-    return True
-
-
-def _as_text(found: dict[Path, list[Entry]]) -> str:
-    parts = [f"{_name(path)}\n{table(answers)}" for path, answers in found.items()]
+    readable = True
+    for path in dict.fromkeys(files):
+        try:
+            found[path] = entries(read_notebook(path).content, seen)
+        except OptionError as error:  # noqa: PERF203 - the other files are listed all the same
+            print(f"{type(error).__name__}: {error}", file=sys.stderr)
+            readable = False
     every = [answer for answers in found.values() for answer in answers]
-    whole = [f"All {len(found)} notebooks. {total_line(total(every))}"] if len(found) > 1 else []
-    return "\n\n".join([*parts, *whole])
-
-
-def _as_json(found: dict[Path, list[Entry]]) -> str:
-    every = [answer for answers in found.values() for answer in answers]
-    notebooks = [
-        {"file": _name(path), "answers": [asdict(each) for each in answers], "total": asdict(total(answers))}
-        for path, answers in found.items()
-    ]
-    return json.dumps({"notebooks": notebooks, "total": asdict(total(every))}, indent=1, allow_nan=False)
+    if found and as_json:
+        notebooks = [
+            {
+                "file": _name(path),
+                "answers": [asdict(each) for each in answers],
+                "total": asdict(total(answers)),
+            }
+            for path, answers in found.items()
+        ]
+        listed = {"notebooks": notebooks, "total": asdict(total(every))}
+        print(json.dumps(listed, indent=1, allow_nan=False))
+    elif found:
+        parts = [f"{_name(path)}\n{table(answers)}" for path, answers in found.items()]
+        if len(found) > 1:
+            parts.append(f"All {len(found)} notebooks. {total_line(total(every))}")
+        print("\n\n".join(parts))
+    return 0 if readable else 2
 
 
 def _strip(options: argparse.Namespace) -> int:

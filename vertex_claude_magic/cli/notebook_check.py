@@ -15,6 +15,7 @@ import tempfile
 from dataclasses import asdict, dataclass, replace
 from difflib import SequenceMatcher
 from hashlib import sha256
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -25,7 +26,7 @@ from vertex_claude_magic.records.recording.difference import differences
 from vertex_claude_magic.records.recording.file_text import read_records
 from vertex_claude_magic.records.recording.rehearsal import REHEARSAL
 from vertex_claude_magic.text import quote
-from vertex_claude_magic.vertex.digest import digest_of
+from vertex_claude_magic.vertex.digest import digest_of, former_digest_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -58,14 +59,17 @@ def check_notebooks(files: Sequence[Path], *, recording: Path | None, as_json: b
 
     Args:
         files: The notebooks.
-        recording: The recording, None for the one that is set or that stands beside a notebook.
+        recording: The recording, None for the one that is set or that lies beside a notebook.
         as_json: Whether JSON is printed.
 
     Raises:
         OptionError: a file cannot be read or is not a notebook, or the recording is not there.
         MissingExtra: what runs a notebook is not installed.
     """
-    _need()
+    if any(find_spec(module) is None for module in ("nbclient", "ipykernel")):
+        raise MissingExtra(
+            "Running a notebook needs Jupyter.", cure='Run: pip install "vertex-claude-magic[demo]"'
+        )
     if recording is not None and not recording.is_file():
         raise OptionError(f"There is no recording {quote(str(recording))}.", cure="Check the path.")
     notebooks = {path: read_notebook(path).content for path in dict.fromkeys(files)}
@@ -80,15 +84,6 @@ def check_notebooks(files: Sequence[Path], *, recording: Path | None, as_json: b
         print("\n\n".join(_text(path, *result) for path, result in found.items()))
     every = (each for questions, _ in found.values() for each in questions)
     return int(any(each.state != "recorded" and not each.expected for each in every))
-
-
-def _need() -> None:
-    from importlib.util import find_spec
-
-    if any(find_spec(module) is None for module in ("nbclient", "ipykernel")):
-        raise MissingExtra(
-            "Running a notebook needs Jupyter.", cure='Run: pip install "vertex-claude-magic[demo]"'
-        )
 
 
 def _text(path: Path, questions: Sequence[Asked], failed: Mapping[int, str]) -> str:
@@ -127,10 +122,22 @@ def _rehearsed(
         client.execute(env=_environment(Path(name), notes, path, recording))
         noted = [json.loads(line) for line in notes.read_text(encoding="utf-8").splitlines()]
     cells = [cell for cell in notebook.cells if cell.cell_type == "code"]
-    numbers = {_key(cell.source): number for number, cell in reversed(list(enumerate(cells, start=1)))}
-    digests = {number: _digests(outputs) for number, outputs in enumerate(saved, start=1)}
+    numbers: dict[str, int] = {}
+    for number, cell in enumerate(cells, start=1):
+        # As the kernel's own watch over its cells makes it.
+        key = sha256(cell.source.strip().encode("utf-8", "replace")).hexdigest()[:16]
+        numbers.setdefault(key, number)
+    hashes = [[(find_provenance(output) or {}).get("prompt_hash") for output in outputs] for outputs in saved]
+    digests = {
+        number: frozenset(each for each in named if isinstance(each, str))
+        for number, named in enumerate(hashes, start=1)
+    }
     questions = sort_questions(noted, numbers, digests, _records(noted))
-    meant = {number for number, cell in enumerate(cells, start=1) if _is_meant_to_fail(cell)}
+    meant = {
+        number
+        for number, cell in enumerate(cells, start=1)
+        if "raises-exception" in cell.get("metadata", {}).get("tags", ())
+    }
     questions = [
         replace(each, expected=True, why="its cell is meant to fail")
         if each.cell in meant and each.state != "recorded"
@@ -199,17 +206,17 @@ def _former(
 
     The cell's saved output names it; where the outputs were cleared, the most alike of those left over counts.
     """
-    named = [digest for digest in left if digest in saved]
+    # Outputs that a version before the chain of digests has saved name the former one.
+    named = [digest for digest in left if digest in saved or former_digest_of(left[digest]) in saved]
     if named:
         return named[0]
-    scored = [(_likeness(asked, request), digest) for digest, request in left.items()]
-    best = max(scored, default=(0.0, ""))
-    return best[1] if best[0] >= _ALIKE else None
-
-
-def _likeness(one: Mapping[str, Any], two: Mapping[str, Any]) -> float:
-    first, second = _prompt(one), _prompt(two)
-    return SequenceMatcher(None, first, second, autojunk=False).ratio()
+    prompt = _prompt(asked)
+    scored = [
+        (SequenceMatcher(None, prompt, _prompt(request), autojunk=False).ratio(), digest)
+        for digest, request in left.items()
+    ]
+    likeness, best = max(scored, default=(0.0, ""))
+    return best if likeness >= _ALIKE else None
 
 
 def _prompt(request: Mapping[str, Any]) -> str:
@@ -226,23 +233,9 @@ def _records(noted: Sequence[Mapping[str, Any]]) -> dict[str, Mapping[str, Any]]
     found: dict[str, Mapping[str, Any]] = {}
     for name in dict.fromkeys(note["recording"] for note in noted if note["recording"]):
         if Path(name).is_file():
-            for kept in read_records(Path(name).read_text(encoding="utf-8-sig")):
-                found[digest_of(kept.canonical)] = kept.canonical
+            for record in read_records(Path(name).read_text(encoding="utf-8-sig")):
+                found[digest_of(record.canonical)] = record.canonical
     return found
-
-
-def _digests(outputs: Sequence[Any]) -> frozenset[str]:
-    hashes = ((find_provenance(output) or {}).get("prompt_hash") for output in outputs)
-    return frozenset(each for each in hashes if isinstance(each, str))
-
-
-def _key(source: str) -> str:
-    # As the kernel's own watch over its cells makes it.
-    return sha256(source.strip().encode("utf-8", "replace")).hexdigest()[:16]
-
-
-def _is_meant_to_fail(cell: Any) -> bool:
-    return "raises-exception" in cell.get("metadata", {}).get("tags", ())
 
 
 def _error(cell: Any) -> str:
@@ -254,19 +247,19 @@ def _error(cell: Any) -> str:
 
 def _environment(folder: Path, notes: Path, notebook: Path, recording: Path | None) -> dict[str, str]:
     """Return the kernel's environment: no login, records only, and the recording."""
-    kept = {
+    environment = {
         name: value
         for name, value in os.environ.items()
         if not name.startswith(_LEFT_OUT) and not name.upper().endswith("_PROXY")
     }
-    kept |= {"VERTEX_CLAUDE_REPLAY": "only", REHEARSAL: str(notes), "NO_GCE_CHECK": "true",
+    environment |= {"VERTEX_CLAUDE_REPLAY": "only", REHEARSAL: str(notes), "NO_GCE_CHECK": "true",
              "CLOUDSDK_CONFIG": str(folder / "gcloud")}  # fmt: skip
     beside = notebook.resolve().with_suffix(".claude")
     if recording is not None:
-        kept["VERTEX_CLAUDE_RECORDING"] = str(recording.resolve())
-    elif not kept.get("VERTEX_CLAUDE_RECORDING") and beside.is_file():
-        kept["VERTEX_CLAUDE_RECORDING"] = str(beside)
-    return kept
+        environment["VERTEX_CLAUDE_RECORDING"] = str(recording.resolve())
+    elif not environment.get("VERTEX_CLAUDE_RECORDING") and beside.is_file():
+        environment["VERTEX_CLAUDE_RECORDING"] = str(beside)
+    return environment
 
 
 def _kernel(folder: Path) -> Any:

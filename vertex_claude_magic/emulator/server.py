@@ -71,7 +71,13 @@ class Emulator:
         script: str | os.PathLike[str] | None = None,
         pace: float | None = None,
     ) -> None:
-        _need_tornado()
+        try:
+            import tornado  # noqa: F401 - only looked for
+        except ImportError as error:
+            raise MissingExtra(
+                "The emulator needs tornado, which is not installed.",
+                cure='Run: pip install "vertex-claude-magic[demo]"',
+            ) from error
         loaded = Script() if script is None else load_script(script)
         self.project = project
         self._socket = socket.create_server((_LOOPBACK, port))
@@ -86,13 +92,6 @@ class Emulator:
         self._folder = Path(tempfile.mkdtemp(prefix="claude-emulator-"))
         self._remove_files = weakref.finalize(self, shutil.rmtree, self._folder, ignore_errors=True)
         at_fork(self, child=Emulator._leave_to_parent)
-        self._start()
-
-    def _leave_to_parent(self) -> None:
-        # The files are the parent's, also when the fork ends.
-        self._remove_files.detach()
-
-    def _start(self) -> None:
         self._ready = threading.Event()
         try:
             self._thread = start_thread(self._run, "claude-emulator")
@@ -101,6 +100,10 @@ class Emulator:
             self._remove_files()
             raise
         self._ready.wait()
+
+    def _leave_to_parent(self) -> None:
+        # The files are the parent's, also when the fork ends.
+        self._remove_files.detach()
 
     def _run(self) -> None:
         from vertex_claude_magic.emulator.http.wire import serve
@@ -237,13 +240,3 @@ class Emulator:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
-
-
-def _need_tornado() -> None:
-    try:
-        import tornado  # noqa: F401 - only looked for
-    except ImportError as error:
-        raise MissingExtra(
-            "The emulator needs tornado, which is not installed.",
-            cure='Run: pip install "vertex-claude-magic[demo]"',
-        ) from error

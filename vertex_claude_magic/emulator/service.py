@@ -12,7 +12,7 @@ import threading
 import time
 from collections import deque
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from vertex_claude_magic.emulator.google.barred import Places
 from vertex_claude_magic.emulator.google.listing import listing
@@ -109,23 +109,12 @@ class Service:
                 else self.configs.handle(received)
             )
             return answer, fault
-        return self._call(found, received, fault)
-
-    def _call(self, found: Route, received: Received, fault: Fault | None) -> Outcome:
-        ask = self._accepted(found, received)
-        if isinstance(ask, Problem):
-            return ask.response(streaming=found.streaming), fault
-        if found.counting:
-            return json_response({"input_tokens": input_tokens(ask.body)}), fault
-        scripted = self._scripted(ask)
-        own = scripted.fault if isinstance(scripted, Reply) else None
-        if own is not None and own.replaces_reply:
-            return fault_response(own), own
-        return respond(ask, scripted, frame=self._frame(ask), pace=self._pace), fault or own
+        return self._called(found, received, fault)
 
     def _accepted(self, found: Route, received: Received) -> Ask | Problem:
         """Return what is asked, or why it is refused."""
-        if (ill := self._ill(found, received)) is not None:
+        asked = received.body.get("model") if isinstance(received.body, dict) else None
+        if ill := self.sickness.refuse(found, str(asked or "") if found.counting else found.model):
             return ill
         ask = unservable(found, received, self.catalog, self.project)
         if isinstance(ask, Problem):
@@ -133,23 +122,24 @@ class Service:
         ask = replace(ask, history=self._history)
         return self.places.refusal(found, ask.model) or refusal(ask) or ask
 
-    def _ill(self, found: Route, received: Received) -> Problem | None:
-        asked = received.body.get("model") if isinstance(received.body, dict) else None
-        model = str(asked or "") if found.counting else found.model
-        return self.sickness.refuse(found, model)
-
-    def _scripted(self, ask: Ask) -> Scripted:
+    def _called(self, found: Route, received: Received, fault: Fault | None) -> Outcome:
+        ask = self._accepted(found, received)
+        if isinstance(ask, Problem):
+            return ask.response(streaming=found.streaming), fault
+        if found.counting:
+            return json_response({"input_tokens": input_tokens(ask.body)}), fault
+        matched = self._script.match(ask.prompt)
         with self._lock:
             if self._replies:
-                return self._replies.popleft()
-            if (matched := self._script.match(ask.prompt)) is not None:
-                return matched
-            return self._ordered.popleft() if self._ordered else _CANNED
-
-    def _frame(self, ask: Ask) -> dict[str, Any]:
-        scope = f"{ask.route.location}/{ask.model.id}"
+                scripted = self._replies.popleft()
+            else:
+                scripted = matched or (self._ordered.popleft() if self._ordered else _CANNED)
+        own = scripted.fault if isinstance(scripted, Reply) else None
+        if own is not None and own.replaces_reply:
+            return fault_response(own), own
         minimum = ask.model.min_cacheable_tokens or _UNKNOWN_MINIMUM
-        usage = self._cache.usage(ask.body, scope=scope, minimum=minimum)
+        usage = self._cache.usage(ask.body, scope=f"{ask.route.location}/{ask.model.id}", minimum=minimum)
         if ask.model.prices.fast_factor:
             usage["speed"] = ask.body.get("speed", "standard")
-        return {"message_id": "msg_vrtx_" + secrets.token_hex(12), "model": ask.model.api_id, "usage": usage}
+        frame = {"message_id": "msg_vrtx_" + secrets.token_hex(12), "model": ask.model.api_id, "usage": usage}
+        return respond(ask, scripted, frame=frame, pace=self._pace), fault or own

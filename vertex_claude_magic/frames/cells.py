@@ -6,6 +6,7 @@ address or on the order of a set, so that the next process writes the same text.
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import json
 import math
@@ -69,18 +70,17 @@ def cell_of(value: Any, limit: int, where: str) -> Cell:
     if isinstance(value, (bytes, bytearray, memoryview)):
         start = repr(bytes(value[:limit]))
         return Cell(start) if len(value) <= limit else Cell(start[:limit], f"{len(value):,} bytes")
-    if _is_structure(value):
-        return _nested(value, limit, where)
-    text = number_text(value) if isinstance(value, float) else _own_text(value, where)
-    return Cell(text) if len(text) <= limit else Cell(text[:limit], f"{len(text):,} characters")
-
-
-def _nested(value: Any, limit: int, where: str) -> Cell:
+    if not _is_structure(value):
+        text = number_text(value) if isinstance(value, float) else _own_text(value, where)
+        return Cell(text) if len(text) <= limit else Cell(text[:limit], f"{len(text):,} characters")
     writer = _JSON(limit, where)
     try:
         writer.write(value, 0)
     except _Full:
-        return Cell("".join(writer.written)[:limit], _length(value))
+        total = "more"
+        with contextlib.suppress(Exception):  # not everything has a length
+            total = f"{len(value):,} items"
+        return Cell("".join(writer.written)[:limit], total)
     except (ClaudeError, KeyboardInterrupt):
         raise
     except Exception as error:
@@ -109,13 +109,6 @@ def _is_structure(value: Any) -> bool:
         or (hasattr(kind, "columns") and (hasattr(kind, "itertuples") or hasattr(kind, "iter_rows")))
         or (hasattr(kind, "dtype") and hasattr(kind, "__iter__") and value.shape != ())
     )
-
-
-def _length(value: Any) -> str:
-    try:
-        return f"{len(value):,} items"
-    except Exception:  # noqa: BLE001 - not everything has a length
-        return "more"
 
 
 def _own_text(value: Any, where: str) -> str:
@@ -176,33 +169,25 @@ class _JSON:
     def write(self, value: Any, depth: int) -> None:
         if depth > _DEEPEST:
             self._put('"… nested too deeply"')
-        elif not _is_structure(value):
+            return
+        if not _is_structure(value):
             self._put(self._scalar(value))
-        else:
-            self._structure(value, depth)
-
-    def _structure(self, value: Any, depth: int) -> None:
+            return
         pairs = _pairs(value)
-        opening, closing = "[]" if pairs is None else "{}"
-        self._put(opening)
+        self._put("[" if pairs is None else "{")
         if pairs is not None:
             for number, (name, part) in enumerate(pairs):
                 text = name if isinstance(name, str) else cell_of(name, self._left + 1, self._where).text
                 self._put(f"{', ' if number else ''}{_quoted(text)}: ")
                 self.write(part, depth + 1)
         else:
-            for number, part in enumerate(self._elements(value)):
+            # A set by its texts, because its order is another one in the next process.
+            elements = sorted(value, key=self._sort_key) if isinstance(value, AbstractSet) else value
+            for number, part in enumerate(elements):
                 if number:
                     self._put(", ")
                 self.write(part, depth + 1)
-        self._put(closing)
-
-    def _elements(self, value: Any) -> Iterable[Any]:
-        if isinstance(value, AbstractSet):
-            # By their texts, because the order of a set is another one in the next process.
-            return sorted(value, key=self._sort_key)
-        elements: Iterable[Any] = value
-        return elements
+        self._put("]" if pairs is None else "}")
 
     def _sort_key(self, value: Any) -> tuple[bool, float, str]:
         number = isinstance(value, (int, float)) and value == value  # noqa: PLR0124 - the definition of NaN
@@ -216,21 +201,18 @@ class _JSON:
             cell = cell_of(value, self._left + 1, self._where)
             if isinstance(value, bool) or name in {"bool", "bool_"}:
                 return cell.text.lower()
+            plain = isinstance(value, (int, float)) and not isinstance(value, Enum)
+            is_number = plain or getattr(getattr(value, "dtype", None), "kind", "") in {"i", "u", "f"}
             # JSON has no form for NaN and infinity, and their names say more than null.
-            return cell.text if _NUMBER.fullmatch(cell.text) and _is_number(value) else _quoted(cell.text)
+            return cell.text if is_number and _NUMBER.fullmatch(cell.text) else _quoted(cell.text)
         return _quoted(value[: self._left + 1] if isinstance(value, str) else value.isoformat())
-
-
-def _is_number(value: Any) -> bool:
-    kind = getattr(getattr(value, "dtype", None), "kind", "")
-    return (isinstance(value, (int, float)) and not isinstance(value, Enum)) or kind in {"i", "u", "f"}
 
 
 def _quoted(text: str) -> str:
     return json.dumps(text, ensure_ascii=False)
 
 
-def _pairs(value: Any) -> Iterable[tuple[Any, Any]] | None:
+def _pairs(value: Any) -> Iterable[tuple[Any, Any]] | None:  # noqa: PLR0911 - a row for each kind
     """Return the names and parts of a structure that has names, else None; private fields are left out."""
     kind = type(value)
     if isinstance(value, Mapping):
@@ -242,25 +224,25 @@ def _pairs(value: Any) -> Iterable[tuple[Any, Any]] | None:
         return [(name, getattr(value, name)) for name in fields]
     if isinstance(value, tuple) and (names := getattr(kind, "_fields", getattr(kind, "__match_args__", ()))):
         return zip(names, value, strict=False)
-    return _frame_pairs(value) if hasattr(kind, "itertuples") or hasattr(kind, "iter_rows") else None
-
-
-def _frame_pairs(value: Any) -> Iterable[tuple[str, Any]]:
-    """Return a frame in a cell as its columns and its rows; an index goes before them."""
-    if not hasattr(type(value), "itertuples"):
+    if hasattr(kind, "itertuples"):
+        # A frame of pandas; its index goes before its columns.
+        levels = [
+            f"index{level or ''}" if name is None else name for level, name in enumerate(value.index.names)
+        ]
+        rows = (
+            (*(row[0] if isinstance(row[0], tuple) else row[:1]), *row[1:])
+            for row in value.itertuples(name=None)
+        )
+        return [("columns", [*levels, *value.columns]), ("rows", _Rows(rows))]
+    if hasattr(kind, "iter_rows"):
         return [("columns", list(value.columns)), ("rows", _Rows(value.iter_rows()))]
-    levels = [f"index{level or ''}" if name is None else name for level, name in enumerate(value.index.names)]
-    rows = ((*_level(row[0]), *row[1:]) for row in value.itertuples(name=None))
-    return [("columns", [*levels, *value.columns]), ("rows", _Rows(rows))]
-
-
-def _level(label: Any) -> tuple[Any, ...]:
-    return label if isinstance(label, tuple) else (label,)
+    return None
 
 
 class _Rows:
     """The rows of a frame in a cell, which are read only as far as they are written."""
 
+    # No data class, because those are written as their fields.
     def __init__(self, rows: Iterable[Any]) -> None:
         self._rows = rows
 

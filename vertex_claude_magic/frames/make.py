@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import fields, is_dataclass
 from datetime import date, datetime, timezone
 from enum import Enum
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from vertex_claude_magic.errors import MissingExtra
+
+if TYPE_CHECKING:
+    from types import ModuleType
+
+    import pandas as pd
 
 __all__ = ["FRAME_SCHEMA", "frame_of", "frame_of_json", "need_pandas", "text_frame"]
 
@@ -37,7 +42,7 @@ _ISO = re.compile(
 )
 
 
-def need_pandas() -> Any:
+def need_pandas() -> ModuleType:
     """Return pandas.
 
     Raises:
@@ -49,10 +54,11 @@ def need_pandas() -> Any:
         raise MissingExtra(
             "Data frames need pandas.", cure='Run: pip install "vertex-claude-magic[data]"'
         ) from None
-    return pd
+    module: ModuleType = pd
+    return module
 
 
-def frame_of(data: Any) -> Any:
+def frame_of(data: Any) -> pd.DataFrame:
     """Return data as a frame; a frame is returned as it is.
 
     Args:
@@ -69,14 +75,16 @@ def frame_of(data: Any) -> Any:
     pd = need_pandas()
     if isinstance(data, pd.DataFrame):
         return data
-    if _is_columns(data):
-        columns = [_column(pd, column) for column in data.values()]
-        return _joined(pd, list(data), columns, len(next(iter(data.values()))))
-    rows = list(data) if _is_list(data) else [data]
-    return _of_records(pd, [_record(row) for row in rows], _column)
+    if isinstance(data, Mapping) and data and all(isinstance(column, list) for column in data.values()):
+        sizes = {len(column) for column in data.values()}
+        if len(sizes) == 1:
+            return _joined(list(data), [_column(column) for column in data.values()], sizes.pop())
+    # A named tuple is a single row.
+    is_list = isinstance(data, (list, tuple, set, frozenset)) and not hasattr(data, "_fields")
+    return _of_records([_record(row) for row in (data if is_list else [data])], _column)
 
 
-def text_frame(columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> Any:
+def text_frame(columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> pd.DataFrame:
     """Return cells as JSON knows them as a frame; texts that are all ISO dates become dates.
 
     Raises:
@@ -86,17 +94,17 @@ def text_frame(columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> Any:
     >>> text_frame(["day", "n"], [["2026-01-31", 1], [None, None]]).dtypes["n"]
     Int64Dtype()
     """
-    pd = need_pandas()
+    need_pandas()
     rows = list(rows)
     for number, row in enumerate(rows):
         size = len(row) if isinstance(row, (list, tuple)) else "no"
         if size != len(columns):
             raise ValueError(f"rows[{number}] has {size} cells for {len(columns)} columns")
-    cells = [_json_column(pd, [row[at] for row in rows]) for at in range(len(columns))]
-    return _joined(pd, [str(name) for name in columns], cells, len(rows))
+    cells = [_json_column([row[at] for row in rows]) for at in range(len(columns))]
+    return _joined([str(name) for name in columns], cells, len(rows))
 
 
-def frame_of_json(value: Any) -> Any:
+def frame_of_json(value: Any) -> pd.DataFrame:
     """Return decoded JSON as a frame.
 
     Args:
@@ -110,58 +118,42 @@ def frame_of_json(value: Any) -> Any:
     >>> frame_of_json({"columns": ["day"], "rows": [["2026-01-31"], [None]]}).dtypes["day"].kind
     'M'
     """
-    pd = need_pandas()
+    need_pandas()
     if isinstance(value, Mapping) and len(value) == 1 and _holds_objects(value.get("items")):
         value = value["items"]
-    if isinstance(value, list):
-        if not _holds_objects(value):
-            raise ValueError(_NO_TABLE)
-        return _of_records(pd, value, _json_column)
+    if _holds_objects(value):
+        return _of_records(value, _json_column)
     if not isinstance(value, Mapping) or not value:
         raise ValueError(_NO_TABLE)
     names, rows = value.get("columns"), value.get("rows", value.get("data"))
     if isinstance(names, list) and isinstance(rows, list):
         return frame_of_json(rows) if rows and _holds_objects(rows) else text_frame(names, rows)
-    return _of_columns(pd, value)
+    if not all(isinstance(column, list) for column in value.values()):
+        raise ValueError(_NO_TABLE)
+    sizes = {len(column) for column in value.values()}
+    if len(sizes) > 1:
+        raise ValueError(f"the columns have different lengths: {', '.join(map(str, sorted(sizes)))}")
+    return _joined(list(value), [_json_column(column) for column in value.values()], sizes.pop())
 
 
 def _holds_objects(value: Any) -> bool:
     return isinstance(value, list) and all(isinstance(each, Mapping) for each in value)
 
 
-def _of_columns(pd: Any, columns: Mapping[str, Any]) -> Any:
-    if not all(isinstance(column, list) for column in columns.values()):
-        raise ValueError(_NO_TABLE)
-    sizes = {len(column) for column in columns.values()}
-    if len(sizes) > 1:
-        raise ValueError(f"the columns have different lengths: {', '.join(map(str, sorted(sizes)))}")
-    return _joined(pd, list(columns), [_json_column(pd, column) for column in columns.values()], sizes.pop())
-
-
-def _of_records(pd: Any, records: Sequence[Mapping[str, Any]], column: Any) -> Any:
+def _of_records(
+    records: Sequence[Mapping[str, Any]], column: Callable[[Sequence[Any]], pd.Series[Any]]
+) -> pd.DataFrame:
     names = list(dict.fromkeys(name for record in records for name in record))
-    columns = [column(pd, [record.get(name) for record in records]) for name in names]
-    return _joined(pd, names, columns, len(records))
+    return _joined(names, [column([record.get(name) for record in records]) for name in names], len(records))
 
 
-def _joined(pd: Any, names: Sequence[Any], columns: Sequence[Any], rows: int) -> Any:
+def _joined(names: Sequence[Any], columns: Sequence[pd.Series[Any]], rows: int) -> pd.DataFrame:
+    import pandas as pd
+
     # By position, because two columns may have one name.
     frame = pd.DataFrame(dict(enumerate(columns)), index=range(rows))
     frame.columns = list(names)
     return frame
-
-
-def _is_list(data: Any) -> bool:
-    return isinstance(data, (list, tuple, set, frozenset)) and not hasattr(data, "_fields")
-
-
-def _is_columns(data: Any) -> bool:
-    if not isinstance(data, Mapping) or not data:
-        return False
-    columns = list(data.values())
-    return (
-        all(isinstance(column, list) for column in columns) and len({len(column) for column in columns}) == 1
-    )
 
 
 def _record(row: Any) -> dict[str, Any]:
@@ -177,34 +169,35 @@ def _record(row: Any) -> dict[str, Any]:
     return {"value": row}
 
 
-def _column(pd: Any, values: Sequence[Any]) -> Any:
+def _column(values: Sequence[Any]) -> pd.Series[Any]:
     """Choose the dtype by what a column holds; None is a missing value."""
+    import pandas as pd
+
+    known = [value for value in values if value is not None]
+    kinds = {type(value) for value in known}
     try:
-        column = _typed(pd, values, [value for value in values if value is not None])
+        if kinds in ({bool}, {int}):
+            exact, nullable = ("bool", "boolean") if bool in kinds else ("int64", "Int64")
+            return pd.Series(values, dtype=exact if len(known) == len(values) else nullable)
+        if kinds and kinds <= {int, float}:
+            return pd.Series([None if value is None else float(value) for value in values], dtype="float64")
+        if known and all(isinstance(value, date) for value in known):
+            return _dates(values, known)
+        if known and all(isinstance(value, Enum) for value in known):
+            return pd.Series([None if value is None else value.value for value in values], dtype="category")
+        if kinds == {str}:
+            return pd.Series(values)
     except (ValueError, TypeError, OverflowError):
         # Numbers and years that no dtype can hold, values without a hash, texts with half a character.
-        column = None
-    return pd.Series(values, dtype="object") if column is None else column
+        pass
+    return pd.Series(values, dtype="object")
 
 
-def _typed(pd: Any, values: Sequence[Any], known: Sequence[Any]) -> Any:
-    whole = len(known) == len(values)
-    kinds = {type(value) for value in known}
-    if kinds in ({bool}, {int}):
-        exact, nullable = ("bool", "boolean") if bool in kinds else ("int64", "Int64")
-        return pd.Series(values, dtype=exact if whole else nullable)
-    if kinds and kinds <= {int, float}:
-        return pd.Series([None if value is None else float(value) for value in values], dtype="float64")
-    if known and all(isinstance(value, date) for value in known):
-        return _dates(pd, values, known)
-    if known and all(isinstance(value, Enum) for value in known):
-        return pd.Series([None if value is None else value.value for value in values], dtype="category")
-    return pd.Series(values) if kinds == {str} else None
+def _dates(values: Sequence[Any], known: Sequence[date]) -> pd.Series[Any]:
+    import pandas as pd
 
-
-def _dates(pd: Any, values: Sequence[Any], known: Sequence[date]) -> Any:
-    zones = {value.tzinfo if isinstance(value, datetime) else None for value in known}
     column = pd.Series(values, dtype="object")
+    zones = {value.tzinfo if isinstance(value, datetime) else None for value in known}
     if zones == {None}:
         try:
             return pd.Series(pd.to_datetime(column))
@@ -213,30 +206,28 @@ def _dates(pd: Any, values: Sequence[Any], known: Sequence[date]) -> Any:
             return column.astype("datetime64[us]")
     if None in zones:
         raise ValueError("some of the times have a time zone")
-    return _in_zone(pd.Series(pd.to_datetime(column, utc=True)), known)
+    times = pd.Series(pd.to_datetime(column, utc=True))
+    offsets: set[Any] = {value.utcoffset() for value in known if isinstance(value, datetime)}
+    zone = zones.pop()
+    if not zones and hasattr(zone, "key"):
+        return times.dt.tz_convert(zone)
+    # The offset from UTC that all of the times have; several stay in UTC.
+    return times.dt.tz_convert(timezone(offsets.pop())) if len(offsets) == 1 else times
 
 
-def _in_zone(column: Any, known: Sequence[Any]) -> Any:
-    """Keep the offset from UTC that all of the times have; several stay in UTC."""
-    zones = {value.tzinfo for value in known}
-    offsets = {value.utcoffset() for value in known}
-    if len(zones) == 1 and hasattr(known[0].tzinfo, "key"):
-        return column.dt.tz_convert(known[0].tzinfo)
-    return column.dt.tz_convert(timezone(offsets.pop())) if len(offsets) == 1 else column
+def _json_column(values: Sequence[Any]) -> pd.Series[Any]:
+    import pandas as pd
 
-
-def _json_column(pd: Any, values: Sequence[Any]) -> Any:
-    found = [
-        _ISO.fullmatch(value) if isinstance(value, str) else None for value in values if value is not None
-    ]
+    known = [value for value in values if value is not None]
+    found = [_ISO.fullmatch(value) if isinstance(value, str) else None for value in known]
     zones = [each[1] for each in found if each]
     if not zones or len(zones) != len(found) or len({bool(zone) for zone in zones}) > 1:
-        return _column(pd, values)
+        return _column(values)
     try:
         dates = pd.to_datetime(pd.Series(values, dtype="object"), format="ISO8601", utc=bool(zones[0]))
     except (ValueError, TypeError, OverflowError):
         # A day that no calendar has, or a year that the dtype cannot hold.
-        return _column(pd, values)
+        return _column(values)
     if not zones[0] or zones[0] == "Z" or len(set(zones)) > 1:
         return pd.Series(dates)
     return pd.Series(dates).dt.tz_convert(datetime.strptime(zones[0], "%z").tzinfo)

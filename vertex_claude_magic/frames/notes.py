@@ -24,17 +24,14 @@ def remark_of(native: Any, dtype: DType) -> str:
         if crs is None:
             return "no CRS"
         return f"CRS {crs.to_string()}" + (f" ({crs.name})" if crs.to_authority() else "")
-    if hasattr(native, "iloc"):
-        return _categories(native) if hasattr(native.dtype, "categories") else ""
-    if _NESTED_NANOSECONDS.search(repr(dtype)):
-        return "times inside to the microsecond"
-    return ""
-
-
-def _categories(native: Any) -> str:
+    if not hasattr(native, "iloc"):
+        return "times inside to the microsecond" if _NESTED_NANOSECONDS.search(repr(dtype)) else ""
+    if not hasattr(native.dtype, "categories"):
+        return ""
     ordered, names = native.cat.ordered, native.cat.categories
     used = native.cat.codes.nunique() - int(native.isna().any())
     if not ordered and used == len(names):
+        # The rows and the summary show them all.
         return ""
     shown = (" < " if ordered else ", ").join(
         cell_of(name, 1_000, "the categories").text for name in names[:_MOST_CATEGORIES]

@@ -58,20 +58,17 @@ def narrowing(dtype: DType) -> Callable[[Any], Any] | None:
         return inner and (lambda values: [None if each is None else inner(each) for each in values])
     if isinstance(dtype, nw.Struct):
         parts = {field.name: narrowing(_instance(field.dtype)) for field in dtype.fields}
-        if any(parts.values()):
-            return partial(_narrowed_struct, parts)
+        found = {name: convert for name, convert in parts.items() if convert is not None}
+        if found:
+            return lambda value: {
+                name: found[name](part) if name in found and part is not None else part
+                for name, part in value.items()
+            }
     return None
 
 
 def _instance(dtype: DType | type[DType]) -> DType:
     return dtype() if isinstance(dtype, type) else dtype
-
-
-def _narrowed_struct(parts: dict[str, Callable[[Any], Any] | None], value: dict[str, Any]) -> dict[str, Any]:
-    return {
-        name: part if part is None or (convert := parts.get(name)) is None else convert(part)
-        for name, part in value.items()
-    }
 
 
 def nanoseconds(series: nw.Series[Any]) -> list[Any] | None:
@@ -84,18 +81,16 @@ def nanoseconds(series: nw.Series[Any]) -> list[Any] | None:
         return [None if text is None else _ZEROS.sub(r"\1", text) for text in texts]
     if isinstance(dtype, nw.Duration) and dtype.time_unit == "ns":
         return [None if each is None else _duration(each) for each in series.dt.total_nanoseconds().to_list()]
-    if dtype == nw.Time and "32" not in str(getattr(series.to_native(), "type", "")):
-        unit = 1000 if "us" in str(getattr(series.to_native(), "type", "")) else 1
+    arrow_type = str(getattr(series.to_native(), "type", ""))
+    if dtype == nw.Time and "32" not in arrow_type:
+        unit = 1000 if "us" in arrow_type else 1
         return [None if each is None else _clock(each * unit) for each in series.cast(nw.Int64).to_list()]
     return None
 
 
 def _duration(count: int) -> str:
-    text = str(timedelta(microseconds=count // 1000))
-    rest = count % 1000
-    if not rest:
-        return text
-    return f"{text}{'' if '.' in text else '.000000'}{rest:03d}"
+    text, rest = str(timedelta(microseconds=count // 1000)), count % 1000
+    return f"{text}{'' if '.' in text else '.000000'}{rest:03d}" if rest else text
 
 
 def _clock(count: int) -> str:

@@ -8,6 +8,7 @@ their place, because two may have one name.
 from __future__ import annotations
 
 import importlib.util
+import math
 import sys
 from dataclasses import dataclass, replace
 from functools import partial
@@ -86,7 +87,13 @@ class Column:
             # Only the nullable floats of pandas can hold NaN beside a missing value.
             native = type(series.to_native().dtype).__module__.partition(".")[0] == "numpy"
             nan = native or not series.dtype.is_float()
-            values = [None if _is_missing(value, nan=nan) else value for value in values]
+            values = [
+                None
+                if type(value).__name__ in {"NAType", "NaTType"}
+                or (nan and isinstance(value, float) and math.isnan(value))
+                else value
+                for value in values
+            ]
         convert = partial(shortest_float, code=self.narrow) if self.narrow else narrowing(series.dtype)
         if convert is None:
             return values
@@ -128,7 +135,7 @@ class Table:
     lazy: bool = False
 
 
-def read_table(value: Any) -> Table:
+def read_table(value: Any) -> Table:  # noqa: PLR0911 - a row for each kind of table
     """Return a data frame, a series or an index as a table.
 
     Args:
@@ -151,12 +158,33 @@ def read_table(value: Any) -> Table:
     if kind == "duckdb.DuckDBPyRelation":
         return _of_relation(value, kind)
     if kind.startswith("pyarrow."):
-        return _of_arrow(value, kind)
+        # A program that has an object of pyarrow has loaded it.
+        pa: Any = sys.modules["pyarrow"]
+        if isinstance(value, (pa.Array, pa.ChunkedArray)):
+            return _of_series(pa.chunked_array([value]) if isinstance(value, pa.Array) else value, kind)
+        table = pa.Table.from_batches([value]) if isinstance(value, pa.RecordBatch) else value
+        return _of_columns(kind, table.column_names, table.num_rows, table.column, metadata_of(table.schema))
     if has("iloc") and has("columns"):
         return _of_pandas(value, kind)
     if has("iter_columns"):
         return _of_columns(kind, value.columns, value.height, value.to_series)
-    return _of_index(value, kind) if has("get_level_values") else _of_other(value, kind)
+    if has("get_level_values"):
+        names = [
+            name if name is not None else ("value" if value.nlevels == 1 else f"level {number}")
+            for number, name in enumerate(value.names)
+        ]
+        found = _of_columns(kind, names, len(value), lambda at: _level(value, at))
+        return found if value.nlevels == 1 else replace(found, fetched=min(len(value), _MOST_LEVELED))
+    try:
+        frame = nw.from_native(value, allow_series=True)
+    except TypeError:
+        raise OptionError(
+            f"A {quote(kind, 60)} cannot be read as a table.",
+            cure="Give a data frame of pandas or polars that is made of it (.compute(), .to_pandas(), .execute()).",
+        ) from None
+    if isinstance(frame, nw.Series):
+        return _of_series(value, kind)
+    return _of_lazy(frame, kind) if isinstance(frame, nw.LazyFrame) else read_table(frame.to_arrow())
 
 
 def lazy_schema(value: Any) -> Mapping[str, object] | None:
@@ -170,21 +198,6 @@ def lazy_schema(value: Any) -> Mapping[str, object] | None:
         return None
     schema: Mapping[str, object] = value.collect_schema()
     return schema
-
-
-def _of_other(value: Any, kind: str) -> Table:
-    import narwhals as nw
-
-    try:
-        frame = nw.from_native(value, allow_series=True)
-    except TypeError:
-        raise OptionError(
-            f"A {quote(kind, 60)} cannot be read as a table.",
-            cure="Give a data frame of pandas or polars that is made of it (.compute(), .to_pandas(), .execute()).",
-        ) from None
-    if isinstance(frame, nw.Series):
-        return _of_series(value, kind)
-    return _of_lazy(frame, kind) if isinstance(frame, nw.LazyFrame) else read_table(frame.to_arrow())
 
 
 def _narwhals() -> Any:
@@ -222,15 +235,6 @@ def _of_series(native: Any, kind: str) -> Table:
         notes=notes,
         fetched=len(column),
     )
-
-
-def _of_index(value: Any, kind: str) -> Table:
-    names = [
-        name if name is not None else ("value" if value.nlevels == 1 else f"level {number}")
-        for number, name in enumerate(value.names)
-    ]
-    table = _of_columns(kind, names, len(value), lambda at: _level(value, at))
-    return table if value.nlevels == 1 else replace(table, fetched=min(len(value), _MOST_LEVELED))
 
 
 def _level(index: Any, at: int) -> Any:
@@ -288,38 +292,23 @@ def _index_of(value: Any) -> tuple[tuple[Column, ...], tuple[str, ...]]:
     columns = tuple(_column(_level(index, level), name) for level, name in enumerate(names))
     freq = getattr(index, "freqstr", None)
     levels = [f"{column.label} ({column.dtype}{f', every {freq}' if freq else ''})" for column in columns]
-    return columns, (f"Index: {', '.join(levels)}.",) if _is_worth_a_line(index, columns) else ()
-
-
-def _is_worth_a_line(index: Any, columns: Sequence[Column]) -> bool:
     # The plain one, of texts or whole numbers and without a name, explains itself as the column `index`.
-    return index.nlevels > 1 or index.name is not None or columns[0].dtype not in {"int64", "str", "object"}
-
-
-def _of_arrow(value: Any, kind: str) -> Table:
-    # Whoever has an object of pyarrow has loaded it.
-    pa: Any = sys.modules["pyarrow"]
-    if isinstance(value, (pa.Array, pa.ChunkedArray)):
-        return _of_series(pa.chunked_array([value]) if isinstance(value, pa.Array) else value, kind)
-    table = pa.Table.from_batches([value]) if isinstance(value, pa.RecordBatch) else value
-    return _of_columns(kind, table.column_names, table.num_rows, table.column, metadata_of(table.schema))
+    plain = index.nlevels == 1 and index.name is None and columns[0].dtype in {"int64", "str", "object"}
+    return columns, () if plain else (f"Index: {', '.join(levels)}.",)
 
 
 def _of_relation(value: Any, kind: str) -> Table:
     """Compute a DuckDB relation; its names are its own, because Arrow's are made different where two are the same."""
     _need_arrow(kind)
     rows = value.limit(SAMPLE + 1).to_arrow_table()
-    count = rows.num_rows
-    if count > SAMPLE:
-        rows, count = rows.slice(0, SAMPLE), int(value.aggregate("count(*)").fetchall()[0][0])
-    table = _of_columns(kind, list(value.columns), count, rows.column)
-    types = [str(each) for each in value.types]
+    count = int(value.aggregate("count(*)").fetchall()[0][0]) if rows.num_rows > SAMPLE else rows.num_rows
+    names, types = list(value.columns), [str(each) for each in value.types]
     return Table(
         kind=kind,
         rows=count,
-        names=table.names,
-        column=lambda at: replace(table.column(at), dtype=types[at]),
-        fetched=rows.num_rows,
+        names=names,
+        column=lambda at: replace(_column(rows.slice(0, SAMPLE).column(at), names[at]), dtype=types[at]),
+        fetched=min(rows.num_rows, SAMPLE),
         lazy=True,
     )
 
@@ -329,18 +318,9 @@ def _of_lazy(frame: nw.LazyFrame[Any], kind: str) -> Table:
 
     _need_arrow(kind)
     rows = frame.head(SAMPLE + 1).collect("pyarrow").to_native()
-    count = rows.num_rows
-    if count > SAMPLE:
-        rows, count = rows.slice(0, SAMPLE), int(frame.select(nw.len()).collect("pyarrow").item())
-    names = list(rows.column_names)
-    return Table(
-        kind=kind,
-        rows=count,
-        names=names,
-        column=lambda at: _column(rows.column(at), names[at]),
-        fetched=rows.num_rows,
-        lazy=True,
-    )
+    count = int(frame.select(nw.len()).collect("pyarrow").item()) if rows.num_rows > SAMPLE else rows.num_rows
+    table = _of_columns(kind, rows.column_names, count, rows.slice(0, SAMPLE).column)
+    return replace(table, fetched=min(rows.num_rows, SAMPLE), lazy=True)
 
 
 def _need_arrow(kind: str) -> None:
@@ -349,12 +329,6 @@ def _need_arrow(kind: str) -> None:
             f"A {quote(kind, 60)} is computed as an Arrow table, and pyarrow is not installed.",
             cure="Run: pip install pyarrow",
         )
-
-
-def _is_missing(value: Any, *, nan: bool) -> bool:
-    if value is None or type(value).__name__ in {"NAType", "NaTType"}:
-        return True
-    return nan and isinstance(value, float) and value != value  # noqa: PLR0124 - the definition of NaN
 
 
 def _label(name: Hashable) -> str:

@@ -16,15 +16,13 @@ from vertex_claude_magic.frames.precision import shortest_float
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
 
-    import narwhals as nw
-    from narwhals.dtypes import DType
-
     from vertex_claude_magic.frames.read import Column
 
 __all__ = ["missing_of", "summary_of"]
 
 _DISTINCT = 3
 _LABEL = 40
+_EMPTY = '""'
 # Nested values are written to be counted, each up to here; whether two are the same beyond is not looked at.
 _COMPARED = 200
 _NESTED = 2_000
@@ -84,11 +82,20 @@ def _summary(column: Column) -> str:
         sample = sample.gather_every(len(sample) // _NESTED + 1)
         looked_at = f"of {len(sample):,} looked at, "
     at_least = ""
-    if _are_many_characters(sample, column):
+    is_text = type(dtype).__name__ == "String"
+    in_arrow = not column.like_pandas or getattr(sample.to_native().dtype, "storage", "") == "pyarrow"
+    if is_text and in_arrow and int(sample.str.len_chars().sum()) > _CHARACTERS:
         # Each text would become an object of Python; of long ones only the beginnings are compared.
         sample, at_least = sample.str.head(_COMPARED), "at least "
     values = column.known_values(sample)
-    kinds = _kinds_of(dtype, column) or Counter(map(type, values))
+    if dtype.is_integer():
+        kinds: Counter[type] = Counter([int])
+    elif dtype.is_float():
+        kinds = Counter([float])
+    elif not column.like_pandas and (dtype.is_decimal() or is_text):
+        kinds = Counter([str if is_text else Decimal])
+    else:
+        kinds = Counter(map(type, values))
     if bool in kinds and len(kinds) == 1:
         return f"{sum(values):,} true"
     if dtype.is_numeric() or all(map(_is_number, kinds)):
@@ -100,23 +107,6 @@ def _summary(column: Column) -> str:
         names = ", ".join(f"{count:,} {kind.__name__}" for kind, count in kinds.items())
         found = f"mixed types ({names}); {found}"
     return found
-
-
-def _are_many_characters(series: nw.Series[Any], column: Column) -> bool:
-    in_arrow = not column.like_pandas or getattr(series.to_native().dtype, "storage", "") == "pyarrow"
-    texts = type(series.dtype).__name__ == "String" and in_arrow
-    return texts and int(series.str.len_chars().sum()) > _CHARACTERS
-
-
-def _kinds_of(dtype: DType, column: Column) -> Counter[type]:
-    """Return the only kind that the values have; nothing where they may be of several."""
-    known = (
-        (dtype.is_integer(), int),
-        (dtype.is_float(), float),
-        (dtype.is_decimal() and not column.like_pandas, Decimal),
-        (type(dtype).__name__ == "String" and not column.like_pandas, str),
-    )
-    return Counter(kind for holds, kind in known if holds)
 
 
 def _is_number(kind: type) -> bool:
@@ -132,14 +122,11 @@ def _of_numbers(values: Sequence[Any], kinds: Collection[type], code: str) -> st
         if not known:
             return nan
         values, mean = known, _mean(known, kinds)
-    low, high = (_number(each, code) for each in (min(values), max(values)))
-    return "; ".join(filter(None, [f"{low} to {high}", f"mean {mean}", nan]))
-
-
-def _number(value: Any, code: str) -> str:
-    if isinstance(value, float):
-        return number_text(shortest_float(value, code) if code else value)
-    return str(value)
+    ends = []
+    for end in (min(values), max(values)):
+        exact = shortest_float(end, code) if code and isinstance(end, float) else end
+        ends.append(number_text(exact) if isinstance(exact, float) else str(exact))
+    return "; ".join(filter(None, [" to ".join(ends), f"mean {mean}", nan]))
 
 
 def _mean(values: Sequence[Any], kinds: Collection[type]) -> str:
@@ -170,11 +157,8 @@ def _frequent(values: Sequence[Any], kinds: Collection[type], column: Column) ->
         cells = [cell_of(value, _COMPARED, where) for value in values]
         beyond = "at least " if any(cell.total for cell in cells) else ""
         counts = Counter(f"{cell.text}{cell.total and '…'}" for cell in cells)
-    shown = [f"{_label(name)} ({count:,})" for name, count in counts.most_common(_DISTINCT)]
+    shown = []
+    for name, count in counts.most_common(_DISTINCT):
+        label = name if len(name) <= _LABEL else f"{name[: _LABEL - 1]}…"
+        shown.append(f"{label or _EMPTY} ({count:,})")
     return f"{looked_at}{beyond}{len(counts):,} different: {', '.join(shown)}"
-
-
-def _label(text: str) -> str:
-    if not text:
-        return '""'
-    return text if len(text) <= _LABEL else f"{text[: _LABEL - 1]}…"

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from itertools import accumulate
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from vertex_claude_magic.frames.cells import Cell, cell_of
 from vertex_claude_magic.frames.read import SAMPLE, Column, Table, lazy_schema, read_table
@@ -50,14 +50,14 @@ class TableText:
     cut: str = ""
 
 
-def frame_text(frame: object, room: int) -> TableText:
-    """Write a data frame, a series or an index as text of about `room` bytes of UTF-8.
+def frame_text(frame: Any, limit: int) -> TableText:
+    """Write a data frame, a series or an index as text of about `limit` bytes of UTF-8.
 
     A lazy frame of polars goes out as its schema and is not computed: its rows may be those of a whole disk.
 
     Args:
         frame: What `read_table` takes.
-        room: How much the text may take, a fifth of it for notes, three fifths for the lines about columns.
+        limit: How much the text may take, a fifth of it for notes, three fifths for the lines about columns.
 
     Raises:
         MissingExtra: narwhals is not installed.
@@ -83,9 +83,16 @@ def frame_text(frame: object, room: int) -> TableText:
     about = f"{_count(table.rows, 'row')} × {_count(width, 'column')}"
     if table.lazy:
         about += ", computed for this prompt"
-    short = _Shortener(max(_LEAST_NAME, room // 10))
-    columns, described = _described(table, int(room * _COLUMN_SHARE), short)
-    head = [about, *_sampled(table, len(columns))]
+    short = _Shortener(max(_LEAST_NAME, limit // 10))
+    columns, described = _described(table, int(limit * _COLUMN_SHARE), short)
+    head = [about]
+    if table.fetched < table.rows:
+        head.append(f"Missing values and summaries are from the first {table.fetched:,} rows.")
+    elif table.rows > SAMPLE:
+        head.append(f"Summaries are from every {table.rows // SAMPLE + 1:,}th row.")
+    if len(columns) < width:
+        verb = "is" if len(columns) == 1 else "are"
+        head.append(f"Only the first {_count(len(columns), 'column')} {verb} described.")
     if table.notes:
         head.append(short.cut("\n".join(table.notes), "notes", times=2))
     if not described:
@@ -95,7 +102,7 @@ def frame_text(frame: object, room: int) -> TableText:
     body = "\n".join([*head, "", lines.rstrip("\n")])
     shown = [*table.index, *columns]
     names = _line([short.cut(column.label, "names") for column in shown])
-    rows = _Rows.read(shown, table.fetched, room - _size(body) - _size(names) - _ABOUT_CUT)
+    rows = _Rows.read(shown, table.fetched, limit - _size(body) - _size(names) - _ABOUT_CUT)
     cut = _cut(table, len(rows.lines), len(columns), rows.shortened, short)
     if cut:
         body = f"{body}\n\nBelow: {cut}."
@@ -127,21 +134,8 @@ class _Shortener:
         return f"{text[:limit]}… (of {len(text):,} characters)"
 
 
-def _sampled(table: Table, described: int) -> list[str]:
-    """Say which rows and columns the summaries are about."""
-    lines = []
-    if table.fetched < table.rows:
-        lines.append(f"Missing values and summaries are from the first {table.fetched:,} rows.")
-    elif table.rows > SAMPLE:
-        lines.append(f"Summaries are from every {table.rows // SAMPLE + 1:,}th row.")
-    if described < len(table.names):
-        verb = "is" if described == 1 else "are"
-        lines.append(f"Only the first {_count(described, 'column')} {verb} described.")
-    return lines
-
-
 def _described(
-    table: Table, room: int, short: _Shortener
+    table: Table, space: int, short: _Shortener
 ) -> tuple[list[Column], list[tuple[str, str, str, str | None]]]:
     columns: list[Column] = []
     described: list[tuple[str, str, str, str | None]] = []
@@ -153,8 +147,8 @@ def _described(
             missing_of(column),
             short.cut(summary_of(column), "summaries") or None,
         )
-        room -= _size(_line(about))
-        if room < 0 and described:
+        space -= _size(_line(about))
+        if space < 0 and described:
             break
         columns.append(column)
         described.append(about)
@@ -212,22 +206,22 @@ class _Rows:
     shortened: int = 0
 
     @classmethod
-    def read(cls, columns: Sequence[Column], count: int, room: int) -> _Rows:
+    def read(cls, columns: Sequence[Column], count: int, space: int) -> _Rows:
         """Read rows until they would not fit even with short texts, and write as many as fit."""
         rows: list[_Row] = []
-        left = room
-        for row in _read_rows(columns, count, max(room, _SHORT)):
+        left = space
+        for row in _read_rows(columns, count, max(space, _SHORT)):
             left -= row.size_with(_SHORT)
             if left < 0 and rows:
                 break
             rows.append(row)
-        limit = _limit(rows, room, all_rows=len(rows) == count)
+        limit = _limit(rows, space, all_rows=len(rows) == count)
         lines, shortened, used = [], 0, 0
         for row in rows:
             texts = [None if cell is None else _shown(cell, limit) for cell in row.cells]
             line = _line(texts)
             used += _size(line)
-            if used > room:
+            if used > space:
                 break
             lines.append(line)
             shortened += sum(
@@ -255,12 +249,12 @@ def _read_rows(columns: Sequence[Column], count: int, longest: int) -> Iterator[
         start, step = stop, min(step * 2, _LONGEST_STEP)
 
 
-def _limit(rows: Sequence[_Row], room: int, *, all_rows: bool) -> int:
+def _limit(rows: Sequence[_Row], space: int, *, all_rows: bool) -> int:
     """Return the length that all long texts may have."""
     longest = max((size for row in rows for size in row.long), default=0)
 
     def fit(limit: int) -> int:
-        return sum(used <= room for used in accumulate(row.size_with(limit) for row in rows))
+        return sum(used <= space for used in accumulate(row.size_with(limit) for row in rows))
 
     most = fit(_SHORT)
     needed = len(rows) if all_rows and most == len(rows) else max(most // 4, min(_FEW, most // 2), 1)

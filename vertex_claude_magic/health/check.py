@@ -9,7 +9,6 @@ that it looks at the model's terms. A one-token question proves both, and costs.
 from __future__ import annotations
 
 import time
-from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timezone
@@ -18,26 +17,26 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from vertex_claude_magic import errors
 from vertex_claude_magic.models.lifecycle import status
 from vertex_claude_magic.models.observed import NOTE_KINDS, Sighting, State
+from vertex_claude_magic.session.pool import Landed, Pool
 from vertex_claude_magic.text import quote
 from vertex_claude_magic.vertex.endpoint import check_location
 from vertex_claude_magic.vertex.request import RequestOptions, build_count_request, build_request
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Sequence
 
     from vertex_claude_magic.models.catalog import Catalog
     from vertex_claude_magic.models.model import Model
     from vertex_claude_magic.session.session import Session
     from vertex_claude_magic.settings.target import Target
     from vertex_claude_magic.transport.transport import PendingResponse
-    from vertex_claude_magic.vertex.request import Request
 
 __all__ = ["MOST_CALLS", "Cell", "Check", "Grid", "plan", "verdict"]
 
 MOST_CALLS = 60
 _AT_ONCE = 8
-# Seconds: for the whole check, for one call, and between two looks at the calls under way.
-_WHOLE, _EACH, _TICK = 60.0, 20.0, 0.05
+# Seconds: for the whole check, and for one call.
+_WHOLE, _EACH = 60.0, 20.0
 _TEXT = "Hello."
 _REASON = 95
 
@@ -80,25 +79,25 @@ def plan(
         probe: Whether a model is asked, and not a count.
 
     >>> from vertex_claude_magic.models.catalog import Catalog
-    >>> ask, told = plan(Catalog.load(), ["us-east5"], family="haiku")
-    >>> [cell.model for cell in ask], told[Cell("claude-haiku-5-5", "us-east5")]
+    >>> ask, known = plan(Catalog.load(), ["us-east5"], family="haiku")
+    >>> [cell.model for cell in ask], known[Cell("claude-haiku-5-5", "us-east5")]
     (['claude-haiku-4-5@20251001'], ('not served', 'the table lists it in global, us, eu'))
     """
-    told: dict[Cell, Finding] = {}
+    known: dict[Cell, Finding] = {}
     ask: list[Cell] = []
     for location in locations:
         for row in _rows(catalog, family):
             finding = _from_table(catalog, row, location, probe=probe)
             if finding is not None:
-                told[Cell(row.id, location)] = finding
+                known[Cell(row.id, location)] = finding
             else:
                 ask.append(Cell(row.id, location))
     bound: Finding = (
         "not checked",
         f"a check makes {MOST_CALLS} calls at most; name a family or fewer locations",
     )
-    told.update(dict.fromkeys(ask[MOST_CALLS:], bound))
-    return ask[:MOST_CALLS], told
+    known.update(dict.fromkeys(ask[MOST_CALLS:], bound))
+    return ask[:MOST_CALLS], known
 
 
 def _rows(catalog: Catalog, family: str | None) -> list[Model]:
@@ -139,13 +138,9 @@ def verdict(error: errors.ClaudeError, row: Model | None, *, probe: bool) -> Fin
         return "not checked", "a web page answered in place of the service; look for a proxy or a login page"
     if isinstance(error, errors.ModelNotFound):
         return _not_found(error, row)
-    return "not checked", _reason(error)
-
-
-def _reason(error: errors.ClaudeError) -> str:
-    # What the service said comes behind; a cell has no room for it.
+    # The service's own words come behind; a cell of the table is too small for them.
     bare = error.message.partition(" Vertex AI said: ")[0].partition(" The answer: ")[0]
-    return quote(bare, _REASON)
+    return "not checked", quote(bare, _REASON)
 
 
 _VERDICTS: tuple[tuple[type[errors.ClaudeError], State, str], ...] = (
@@ -214,8 +209,8 @@ class Check:
         self._clock = clock
         self._project = session.project(target, notify)
         self._models = tuple(row.id for row in _rows(self._catalog, family))
-        self._ask, told = plan(self._catalog, self._locations, family=family, probe=probe)
-        self._found = {cell: self._sighting(cell, *finding, proof="table") for cell, finding in told.items()}
+        self._ask, known = plan(self._catalog, self._locations, family=family, probe=probe)
+        self._found = {cell: self._sighting(cell, *finding, proof="table") for cell, finding in known.items()}
         self._asked = 0
         self._going = False
 
@@ -250,63 +245,39 @@ class Check:
             ClaudeError: something that concerns every model alike, such as a missing login.
             ClaudeInterrupt: the user stopped it.
         """
-        waiting, flying = deque(self._ask), dict[Cell, "PendingResponse"]()
         end = self._clock() + _WHOLE
+        pool = Pool(self._send, at_once=_AT_ONCE, clock=self._clock)
         self._going = True
         try:
-            while (waiting or flying) and self._clock() < end and not stopped():
-                while waiting and len(flying) < _AT_ONCE and not stopped():
-                    flying[waiting[0]] = self._send(waiting[0])
-                    waiting.popleft()
-                for cell in self._landed(flying):
-                    self._take(cell, flying.pop(cell))
-                on_change()
-        except KeyboardInterrupt:
-            raise errors.ClaudeInterrupt from None
+            pool.run(
+                self._ask,
+                self._take,
+                tick=on_change,
+                stopped=lambda: stopped() or self._clock() >= end,
+            )
         finally:
             self._going = False
-            for exchange in flying.values():
-                exchange.cancel()
 
-    def _landed(self, flying: Mapping[Cell, PendingResponse]) -> Iterable[Cell]:
-        wait, landed = _TICK, []
-        for cell, exchange in flying.items():
-            try:
-                over = exchange.poll(wait)
-            except errors.DeadlineExceeded as error:
-                self._keep(cell, "not checked", _reason(error))
-                over = True
-            wait = 0.0
-            if over:
-                landed.append(cell)
-        return landed
-
-    def _take(self, cell: Cell, exchange: PendingResponse) -> None:
-        if cell in self._found:
-            return
+    def _take(self, landed: Landed[Cell, Any]) -> None:
+        cell, probe = landed.item, self._probe
         try:
-            answer = exchange.result()
-        except _FOR_ALL as error:
-            if not isinstance(error, errors.DataSharingRequired):
-                raise
-            self._keep(cell, *verdict(error, None, probe=self._probe))
+            state, reason = _proven(landed.result(), probe=probe)
         except errors.ClaudeError as error:
-            self._keep(cell, *verdict(error, self._catalog.find(cell.model), probe=self._probe))
-        else:
-            self._keep(cell, *_proven(answer, probe=self._probe))
-
-    def _keep(self, cell: Cell, state: State, reason: str) -> None:
-        found = self._sighting(cell, state, reason, proof="answer" if self._probe else "count")
+            # A consent that is missing is a 403 of one model alone.
+            if isinstance(error, _FOR_ALL) and not isinstance(error, errors.DataSharingRequired):
+                raise
+            state, reason = verdict(error, self._catalog.find(cell.model), probe=probe)
+        found = self._sighting(cell, state, reason, proof="answer" if probe else "count")
         self._found[cell] = found
-        if state != "not checked" and not self._knows_better(found):
-            self._session.control.notes.note(NOTE_KINDS[0], found.key, found.value)
-
-    def _knows_better(self, found: Sighting) -> bool:
-        """Tell whether a model answered, or was refused, today; a count does not say more than that."""
-        if found.proof != "count" or found.state != "usable":
-            return False
-        last = self._session.control.sightings().find(found.model, found.location, found.project)
-        return last is not None and last.proof == "answer" and last.day == found.day
+        if state == "not checked":
+            return
+        control = self._session.control
+        if state == "usable" and not probe:
+            # That tokens are counted says no more than an answer, or a refusal, of the model today.
+            last = control.sightings().find(found.model, found.location, found.project)
+            if last is not None and last.proof == "answer" and last.day == found.day:
+                return
+        control.notes.note(NOTE_KINDS[0], found.key, found.value)
 
     def _sighting(self, cell: Cell, state: State, reason: str, proof: str = "") -> Sighting:
         day = datetime.now(timezone.utc).strftime("%Y-%m-%d")
@@ -314,10 +285,6 @@ class Check:
                         reason=reason, proof=proof, day=day)  # fmt: skip
 
     def _send(self, cell: Cell) -> PendingResponse:
-        self._asked += 1
-        return self._session.send(self._request(cell), self._target, timeout=_EACH, retry=False)
-
-    def _request(self, cell: Cell) -> Request:
         request = build_request(
             [{"role": "user", "content": _TEXT}],
             RequestOptions(max_tokens=1, force=True),
@@ -329,4 +296,8 @@ class Check:
             base_url=self._base_url,
             anthropic_version=self._version,
         )
-        return request if self._probe else build_count_request(request)
+        if not self._probe:
+            request = build_count_request(request)
+        self._asked += 1
+        # A check says how things are now; a repeated call would hide that, and exceed the bound.
+        return self._session.send(request, self._target, timeout=_EACH, retry=False)

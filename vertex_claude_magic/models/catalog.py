@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass, field, replace
-from functools import cache, lru_cache
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from vertex_claude_magic.errors import OptionError
@@ -18,7 +18,7 @@ from vertex_claude_magic.models.observed import Sightings
 from vertex_claude_magic.models.table_file import FileStamp, bundled_table, file_stamp, with_user_table
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Mapping
 
 __all__ = ["Catalog"]
 
@@ -37,9 +37,9 @@ class Catalog:
     returns what was last seen live; it is asked only where that would change what is said.
 
     >>> catalog = Catalog.load()
-    >>> catalog.resolve("sonnet", "global")
+    >>> catalog.model_id("sonnet", "global")
     'claude-sonnet-5-5'
-    >>> catalog.resolve("sonnet", "us-east5")
+    >>> catalog.model_id("sonnet", "us-east5")
     'claude-sonnet-4-6'
     """
 
@@ -66,7 +66,7 @@ class Catalog:
         Raises:
             OptionError: The file cannot be read or used; the message names the file and the place in it.
         """
-        return _bundled() if extra is None else _extended(os.fspath(extra), file_stamp(extra))
+        return _load(None, None) if extra is None else _load(os.fspath(extra), file_stamp(extra))
 
     def with_sightings(self, read: Callable[[], Sightings]) -> Catalog:
         """Return the same table, beside which `read` tells what was last seen live."""
@@ -83,7 +83,7 @@ class Catalog:
         key = _key(name)
         return self._spellings.get(key) or self._spellings.get(key.removesuffix("@default"))
 
-    def resolve(self, name: str, location: str) -> str:
+    def model_id(self, name: str, location: str) -> str:
         """Return the model id to send for what a user typed.
 
         A family (`sonnet`) means its newest active model that the location serves, or the newest of all
@@ -94,7 +94,10 @@ class Catalog:
             OptionError: No active model of the family is served in the location.
         """
         if _key(name) in {model.family for model in self.models}:
-            return self._newest_or_refuse(_key(name), location).id
+            newest = self.newest(_key(name), location if location in self.locations() else None)
+            if newest is None:
+                raise self._unserved(_key(name), location)
+            return newest.id
         model = self.find(name)
         if model is None or name in (model.id, *model.other_ids) or name.endswith("@default"):
             return name
@@ -187,67 +190,53 @@ class Catalog:
     def _active_families(self) -> tuple[str, ...]:
         return tuple(dict.fromkeys(model.family for model in self.models if model.lifecycle == "active"))
 
-    def _newest_or_refuse(self, family: str, location: str) -> Model:
-        newest = self.newest(family, location if location in self.locations() else None)
-        if newest is not None:
-            return newest
+    def _unserved(self, family: str, location: str) -> OptionError:
         rows = [row for row in self.models if row.family == family]
         served = {place for row in rows if row.lifecycle == "active" for place in row.locations or ()}
-        places = [place for place in self.locations() if place in served]
-        cure = f"Choose a region that does: {', '.join(places)}; or name a model by its id."
+        places = ", ".join(place for place in self.locations() if place in served)
+        cure = f"Choose a region that does: {places}; or name a model by its id."
         if not places:
             cure = f"Name a model by its id, for example {rows[0].id}."
-        raise OptionError(f"No active model of the family {family} is served in {location}.", cure=cure)
+        return OptionError(f"No active model of the family {family} is served in {location}.", cure=cure)
 
 
 def _key(name: str) -> str:
     return name.strip().lower().replace("%40", "@").replace(".", "-")
 
 
-@cache
-def _bundled() -> Catalog:
-    return _build(bundled_table())
-
-
 # The cache of functools is bounded, safe between threads, and keeps no error: a bad file is read each time.
 @lru_cache(maxsize=8)
-def _extended(path: str, stamp: FileStamp) -> Catalog:  # noqa: ARG001 - the stamp is part of the key
-    return _build(with_user_table(bundled_table(), path))
-
-
-def _build(table: Mapping[str, Any]) -> Catalog:
+def _load(path: str | None, stamp: FileStamp | None) -> Catalog:  # noqa: ARG001 - the stamp is part of the key
+    table = bundled_table() if path is None else with_user_table(bundled_table(), path)
     rules = {name: Rules(**_tuples(fields)) for name, fields in table["rule_sets"].items()}
     search = table["services"].get("web_search", {}).get("usd_per_1000")
-    models = tuple(_model(row, rules, search) for row in table["models"])
+    models = []
+    for row in table["models"]:
+        prices = dict(row.get("prices") or {})
+        tiers = sorted(
+            (Tier(**tier) for tier in prices.get("tiers", ())), key=lambda tier: tier.over_input_tokens
+        )
+        more = {
+            "rules": rules[row["rules"]] if row.get("rules") else Rules(),
+            "prices": Prices(**{**prices, "tiers": tuple(tiers)}, web_search=search),
+        }
+        models.append(Model(**{**_tuples(row), **more}))
+    spellings = {_key(model.id): model for model in models}
+    for model in models:
+        for name in (*model.other_ids, *model.api_ids, *model.aliases):
+            spellings.setdefault(_key(name), model)
     return Catalog(
         as_of=table["as_of"],
-        models=models,
+        models=tuple(models),
         api_versions=table["api_versions"],
         limits=table["limits"],
         services=table["services"],
         sources=table["sources"],
         location_kinds=table["locations"],
-        _spellings=_spellings(models),
+        _spellings=spellings,
     )
 
 
-def _model(row: Mapping[str, Any], rules: Mapping[str, Rules], search: float | None) -> Model:
-    fields = _tuples(row)
-    fields["rules"] = rules[row["rules"]] if row.get("rules") else Rules()
-    prices = dict(row.get("prices") or {})
-    tiers = (Tier(**tier) for tier in prices.get("tiers", ()))
-    prices["tiers"] = tuple(sorted(tiers, key=lambda tier: tier.over_input_tokens))
-    fields["prices"] = Prices(**prices, web_search=search)
-    return Model(**fields)
-
-
 def _tuples(fields: Mapping[str, Any]) -> dict[str, Any]:
+    # Rows are shared and hashable, so nothing of them may be changed.
     return {name: tuple(value) if type(value) is list else value for name, value in fields.items()}
-
-
-def _spellings(models: Iterable[Model]) -> dict[str, Model]:
-    found = {_key(model.id): model for model in models}
-    for model in models:
-        for name in (*model.other_ids, *model.api_ids, *model.aliases):
-            found.setdefault(_key(name), model)
-    return found

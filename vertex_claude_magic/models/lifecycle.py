@@ -160,8 +160,15 @@ would take its place: thinking cannot be turned off, no forced tool call, same p
     if not ends:
         return None
     said = f"{quote(row.name, 80)} {' and '.join(ends)}."
-    successor = _successor(catalog, row, location)
-    return f"{said} {_change(row, successor, location)}" if successor is not None else said
+    named = catalog.find(row.successor) if row.successor else None
+    successor = named or catalog.newest(row.family, location if location in catalog.locations() else None)
+    if successor is None or successor.id == row.id or successor.lifecycle != "active":
+        return said
+    price = _price_change(rate(row, location), rate(successor, location), location)
+    changes = ", ".join(filter(None, (*losses(row, successor), price)))
+    served = ", ".join(successor.locations or ("?",))
+    where = "" if successor.served_in(location) else f" (served in {served})"
+    return f"{said} {quote(successor.name, 80)}{where} would take its place: {changes}."
 
 
 def _ends(row: Model, today: date) -> Iterator[str]:
@@ -185,20 +192,6 @@ def is_near_end(day: str | None, today: date) -> bool:
     except ValueError:
         # A month or a year in a table of the user's own.
         return False
-
-
-def _successor(catalog: Catalog, row: Model, location: str) -> Model | None:
-    named = catalog.find(row.successor) if row.successor else None
-    newest = named or catalog.newest(row.family, location if location in catalog.locations() else None)
-    return None if newest is None or newest.id == row.id or newest.lifecycle != "active" else newest
-
-
-def _change(row: Model, successor: Model, location: str) -> str:
-    changes = [*losses(row, successor), _price(rate(row, location), rate(successor, location), location)]
-    where = (
-        "" if successor.served_in(location) else f" (served in {', '.join(successor.locations or ('?',))})"
-    )
-    return f"{quote(successor.name, 80)}{where} would take its place: {', '.join(filter(None, changes))}."
 
 
 def losses(row: Model, successor: Model) -> Iterator[str]:
@@ -226,7 +219,7 @@ def losses(row: Model, successor: Model) -> Iterator[str]:
         yield "no forced tool call"
 
 
-def _price(old: Tier | None, new: Tier | None, location: str) -> str:
+def _price_change(old: Tier | None, new: Tier | None, location: str) -> str:
     if old is None or new is None or None in (old.input, old.output, new.input, new.output):
         return ""
     if (old.input, old.output) == (new.input, new.output):

@@ -7,9 +7,8 @@ advise: they add to the cure of an error and to the marks of a list, and change 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Literal, get_args
+from typing import Any, Literal, NamedTuple, get_args
 
 __all__ = ["NOTE_KINDS", "Sighting", "Sightings", "State"]
 
@@ -21,8 +20,7 @@ _AVAILABILITY, _LIST = NOTE_KINDS
 Noted = Mapping[str, tuple[Any, datetime]]
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Sighting:
+class Sighting(NamedTuple):
     """What a check found for one model in one location of one project; `day` is YYYY-MM-DD."""
 
     project: str
@@ -44,8 +42,7 @@ class Sighting:
         return {"state": self.state, "reason": self.reason, "proof": self.proof}
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Sightings:
+class Sightings(NamedTuple):
     """All that is known.
 
     Args:

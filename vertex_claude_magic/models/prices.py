@@ -8,13 +8,10 @@ prediction, and the fee of a web search. A price that the table does not know ma
 from __future__ import annotations
 
 import math
-from dataclasses import replace
-from typing import TYPE_CHECKING, Any, Literal, Protocol
+from typing import TYPE_CHECKING, Literal, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from vertex_claude_magic.models.model import Model, Prices, Tier
+    from vertex_claude_magic.models.model import Model, Tier
 
 __all__ = ["TokenUsage", "cost", "rate", "usd", "usd_estimate"]
 
@@ -91,8 +88,8 @@ def rate(model: Model, location: str, input_tokens: int = 0) -> Tier | None:
     if tier is None or location == "global" or not model.prices.endpoint_premium:
         return tier
     factor = 1 + model.prices.endpoint_premium
-    prices: dict[str, Any] = {name: _times(getattr(tier, name), factor) for name in _TOKEN_PRICES}
-    return replace(tier, **prices)
+    known = {name: price for name in _TOKEN_PRICES if (price := getattr(tier, name)) is not None}
+    return tier._replace(**{name: round(price * factor, 9) for name, price in known.items()})
 
 
 def cost(model: Model, location: str, usage: TokenUsage, *, batch: bool = False) -> float | None:
@@ -114,13 +111,27 @@ def cost(model: Model, location: str, usage: TokenUsage, *, batch: bool = False)
     >>> cost(sonnet, "global", Usage(input_tokens=1_000, output_tokens=500))
     0.007
     """
-    tokens = _tokens_cost(model, location, usage)
-    searches = _search_cost(model.prices, usage)
+    detail, tools = usage.cache_creation, usage.server_tool_use
+    one_hour = detail.ephemeral_1h_input_tokens if detail else 0
+    counts = {
+        "input": usage.input_tokens,
+        "output": usage.output_tokens,
+        # What the detail leaves unexplained was written for five minutes, the default of the API.
+        "cache_write_5m": max(usage.cache_creation_input_tokens - one_hour, 0),
+        "cache_write_1h": one_hour,
+        "cache_read": usage.cache_read_input_tokens,
+    }
+    prompt = usage.input_tokens + usage.cache_creation_input_tokens + usage.cache_read_input_tokens
+    tier = rate(model, location, prompt)
+    prices: dict[str, float | None] = {name: getattr(tier, name, None) for name in counts}
+    searches, fee = tools.web_search_requests if tools else 0, model.prices.web_search
     factor = model.prices.batch_factor if batch else 1.0
     pace = model.prices.fast_factor if usage.speed == "fast" else 1.0
-    if tokens is None or searches is None or factor is None or pace is None:
+    needed = [*(prices[name] for name, count in counts.items() if count), *([fee] if searches else ())]
+    if factor is None or pace is None or None in needed:
         return None
-    return round(tokens * factor * pace + searches, 12)
+    tokens = sum(count * (prices[name] or 0.0) for name, count in counts.items()) / _MILLION
+    return round(tokens * factor * pace + searches * (fee or 0.0) / 1_000, 12)
 
 
 def usd(
@@ -162,37 +173,3 @@ def usd_estimate(amount: float | None) -> str:
     """
     number = usd(amount, "short", unknown="")
     return "cost unknown" if not number else f"${number}" if number == "0" else f"≈ ${number}"
-
-
-def _tokens_cost(model: Model, location: str, usage: TokenUsage) -> float | None:
-    prompt = usage.input_tokens + usage.cache_creation_input_tokens + usage.cache_read_input_tokens
-    tier = rate(model, location, prompt)
-    total = 0.0
-    for name, tokens in _counts(usage):
-        price = getattr(tier, name, None)
-        if tokens and price is None:
-            return None
-        total += tokens * (price or 0.0)
-    return total / _MILLION
-
-
-def _counts(usage: TokenUsage) -> Iterator[tuple[str, int]]:
-    detail = usage.cache_creation
-    one_hour = detail.ephemeral_1h_input_tokens if detail else 0
-    yield "input", usage.input_tokens
-    yield "output", usage.output_tokens
-    # What the detail leaves unexplained was written for five minutes, the default of the API.
-    yield "cache_write_5m", max(usage.cache_creation_input_tokens - one_hour, 0)
-    yield "cache_write_1h", one_hour
-    yield "cache_read", usage.cache_read_input_tokens
-
-
-def _search_cost(prices: Prices, usage: TokenUsage) -> float | None:
-    searches = usage.server_tool_use.web_search_requests if usage.server_tool_use else 0
-    if not searches:
-        return 0.0
-    return None if prices.web_search is None else searches * prices.web_search / 1_000
-
-
-def _times(price: float | None, factor: float) -> float | None:
-    return None if price is None else round(price * factor, 9)

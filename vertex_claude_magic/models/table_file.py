@@ -65,31 +65,24 @@ def with_user_table(base: Mapping[str, Any], path: str | os.PathLike[str]) -> di
     # Only those who name a file of their own pay for the checks.
     from vertex_claude_magic.models.table_checks import table_problems
 
-    user = _read(path)
+    try:
+        user = json.loads(Path(path).expanduser().read_bytes())
+    except OSError as error:
+        raise _unusable(path, error.strerror or "it cannot be read") from error
+    except (ValueError, RecursionError) as error:
+        raise _unusable(path, f"it is not JSON: {error}") from error
     for problem in table_problems(user, base):
         raise _unusable(path, problem)
     sections = {name: _overlaid(base[name], user.get(name, {})) for name in _SECTIONS}
     base_rows = {row["id"]: row for row in base["models"]}
-    user_rows = {row["id"]: {**_unnamed(row["id"], base_rows), **row} for row in user.get("models", ())}
-    rows = _overlaid(base_rows, user_rows)
+    user_rows = {row["id"]: row for row in user.get("models", ())}
+    unnamed = {model: {"name": model, "family": "other"} for model in user_rows if model not in base_rows}
+    rows = _overlaid({**base_rows, **unnamed}, user_rows)
     return {"as_of": user.get("as_of", base["as_of"]), **sections, "models": list(rows.values())}
 
 
 def _overlaid(base: Mapping[str, Any], user: Mapping[str, Any]) -> dict[str, Any]:
     return {name: {**base.get(name, {}), **user.get(name, {})} for name in {**base, **user}}
-
-
-def _unnamed(model: str, known: Mapping[str, Any]) -> dict[str, str]:
-    return {} if model in known else {"name": model, "family": "other"}
-
-
-def _read(path: str | os.PathLike[str]) -> Any:
-    try:
-        return json.loads(Path(path).expanduser().read_bytes())
-    except OSError as error:
-        raise _unusable(path, error.strerror or "it cannot be read") from error
-    except (ValueError, RecursionError) as error:
-        raise _unusable(path, f"it is not JSON: {error}") from error
 
 
 def _unusable(path: str | os.PathLike[str], problem: str) -> OptionError:

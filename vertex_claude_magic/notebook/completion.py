@@ -16,6 +16,7 @@ from vertex_claude_magic.notebook.commands.options import DOCTOR_OPTIONS, LOGGIN
 from vertex_claude_magic.notebook.commands.usage import USAGE_OPTIONS
 from vertex_claude_magic.records.usage import GROUPS
 from vertex_claude_magic.settings.registry import LINE_OPTIONS, Option
+from vertex_claude_magic.vertex.allowed import THINKING_TYPES, allowed_efforts
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -222,12 +223,11 @@ def _regions() -> list[Candidate]:
 
 
 def _efforts() -> list[Candidate]:
-    levels = dict.fromkeys(level for model in Catalog.load().models for level in model.rules.effort)
-    return _typed("effort", levels)
+    return _typed("effort", allowed_efforts(None))
 
 
 def _thinking() -> list[Candidate]:
-    return _typed("thinking", ("adaptive", "off", "between_tools"))
+    return _typed("thinking", (word for word in THINKING_TYPES if word != "budget"))
 
 
 def _long(options: Iterable[Option]) -> tuple[str, ...]:

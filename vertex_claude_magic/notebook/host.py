@@ -1,11 +1,11 @@
-"""What commands, displays and the panel use of the object that holds the magics.
+"""What commands, displays and the panel use of the object that holds the magics, and of its IPython shell.
 
-The magics import a command when it first runs, so a command cannot name their class; it names this protocol.
+The magics import a command when it first runs, so a command cannot name their class; it names these protocols.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
+from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from vertex_claude_magic.emulator import Emulator
     from vertex_claude_magic.notebook.cells import CellWatch
-    from vertex_claude_magic.notebook.shell import Shell
+    from vertex_claude_magic.notebook.shell import Change, Shell
     from vertex_claude_magic.prompts.template import Scope
     from vertex_claude_magic.records.budget import Tally
     from vertex_claude_magic.session.control_room import ControlRoom
@@ -21,11 +21,7 @@ if TYPE_CHECKING:
     from vertex_claude_magic.settings.options import AskOptions
     from vertex_claude_magic.vertex.reply import Reply
 
-__all__ = ["Change", "Host", "Report"]
-
-
-# What traitlets say of a setting that changed.
-Change: TypeAlias = "Mapping[str, Any]"
+__all__ = ["Host", "OpenPanel", "Report"]
 
 
 class Report(Protocol):
@@ -41,11 +37,11 @@ class OpenPanel(Protocol):
     def closed(self) -> bool:
         """Whether its widgets are gone."""
 
-    def draw(self) -> None:
-        """Show the settings as they are now."""
-
     def close(self) -> None:
         """Take it away."""
+
+    def draw(self) -> None:
+        """Show what has changed."""
 
 
 class Host(Protocol):

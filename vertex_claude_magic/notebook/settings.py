@@ -9,6 +9,7 @@ from traitlets import Bool, Dict, Enum, Float, HasTraits, Int, List, TraitError,
 from vertex_claude_magic.settings.registry import OPTIONS, Option
 
 if TYPE_CHECKING:
+    from vertex_claude_magic.session.session import Session
     from vertex_claude_magic.settings.options import AskOptions
 
 __all__ = ["Settings", "trait_of"]
@@ -74,6 +75,10 @@ class Settings(HasTraits):
     # The body of a class is a namespace, so a new option in the registry is a new trait.
     locals().update({row.name: trait_of(row) for row in OPTIONS.values() if "setting" in row.places})
 
+    def session(self) -> Session:
+        """Return the session that asks with these settings."""
+        raise NotImplementedError
+
     def values(self) -> dict[str, Any]:
         """Return the settings that say something, under the option names of the Python interface."""
         found = {name: getattr(self, name) for name in Settings.class_trait_names(config=True)}
@@ -97,7 +102,6 @@ class Settings(HasTraits):
         if not (self.recording or os.environ.get("VERTEX_CLAUDE_RECORDING")):
             return
         from vertex_claude_magic.records.session_records import missing_recording
-        from vertex_claude_magic.settings.target import resolve
 
-        if line := missing_recording(resolve(self.options())):
+        if line := missing_recording(self.session().target()):
             print(line)

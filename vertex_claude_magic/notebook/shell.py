@@ -1,17 +1,20 @@
-"""What the extension uses of an IPython shell, from IPython 7.34 on, in a kernel or a terminal."""
+"""What the notebook folder uses of IPython and traitlets, as protocols: neither has types of its own."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-__all__ = ["History", "Publisher", "Shell"]
+__all__ = ["Change", "Publisher", "Shell"]
+
+# What traitlets say of a setting that changed.
+Change: TypeAlias = "Mapping[str, Any]"
 
 
 class Publisher(Protocol):
-    """`display_pub` of a shell."""
+    """`display_pub` of a shell, in IPython 7.34 and later."""
 
     # Called with `wait`, it takes the outputs of the cell away as soon as the next one comes.
     clear_output: Callable[..., None]
@@ -35,7 +38,7 @@ class History(Protocol):
 
 
 class Shell(Protocol):
-    """A shell."""
+    """An IPython shell, in a kernel or a terminal."""
 
     user_ns: dict[str, Any]
     display_pub: Publisher

@@ -19,14 +19,7 @@ from vertex_claude_magic.errors import OptionError
 from vertex_claude_magic.markdown.characters import hidden_characters
 from vertex_claude_magic.prompts.parts import Budget, Media, Part, Text, estimate_tokens
 from vertex_claude_magic.prompts.secrets import Place, searchable
-from vertex_claude_magic.prompts.template import (
-    Placeholder,
-    Scope,
-    is_path,
-    parse_path,
-    parse_template,
-    resolve,
-)
+from vertex_claude_magic.prompts.template import Scope, is_path, parse_path, parse_template, value_of
 from vertex_claude_magic.prompts.values.convert import parts_of
 from vertex_claude_magic.text import quote
 
@@ -41,6 +34,8 @@ _TAG = re.compile(r"<\s*/?\s*data(?:-(\d{1,9}))?(?![\w-])", re.IGNORECASE)
 _MANY = 20
 _DEFAULT_EDGE = 1568
 _LONG_CONTEXT = 1_000_000
+# Characters of a value that are looked through for invisible ones.
+_LOOKED_THROUGH = 1_000_000
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -59,7 +54,7 @@ class Composed:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class _Piece:
-    """A stretch of instruction (no name), or one part of a value, which may be followed by another."""
+    """A text of the prompt itself (no name), or one part of a value, which may be followed by another."""
 
     part: Part
     name: str = ""
@@ -100,10 +95,10 @@ def compose(
 
     Args:
         prompt: A text, or a list of texts, objects and content blocks.
-        attach: Variables or paths by name, or objects; they stand before the prompt.
+        attach: Variables or paths by name, or objects; they go before the prompt.
         scope: Where names are looked up; without it, templates are not looked for.
         budget: What one value may take.
-        literal: Whether the prompt is sent as it stands, templates included.
+        literal: Whether the prompt is sent as it is, templates included.
 
     Raises:
         OptionError: a name is unknown, or a value cannot be sent.
@@ -111,8 +106,7 @@ def compose(
     >>> compose("Mean of {{ n }}?", scope=Scope(names={"n": [1, 2]}), budget=Budget()).content
     'Mean of <data name="n" kind="list" about="2 items">[1, 2]</data>?'
     """
-    templated, scope = scope is not None, scope or Scope()
-    takes_templates = not literal and templated
+    takes_templates, scope = scope is not None and not literal, scope or Scope()
     pieces = _pieces(prompt, attach, scope, budget, takes_templates=takes_templates)
     if sum(isinstance(piece.part, Media) for piece in pieces) > _MANY:
         edge = min(budget.image_edge, int(budget.image["pixels_per_side_over_20"]))
@@ -121,51 +115,54 @@ def compose(
     _check_media([piece.part for piece in pieces if isinstance(piece.part, Media)], budget)
     attached = _blocks([piece for piece in pieces if piece.attached])
     asked = _blocks([piece for piece in pieces if not piece.attached])
-    content = [*attached, *asked]
-    only_text = (
-        not attached and len(asked) == 1 and set(asked[0]) == {"type", "text"} and isinstance(prompt, str)
-    )
+    content: str | list[dict[str, Any]] = [*attached, *asked]
+    if isinstance(prompt, str) and len(content) == 1 and not attached and set(asked[0]) == {"type", "text"}:
+        # A prompt of nothing but text stays a text, as the user would write it by hand.
+        content = str(asked[0]["text"])
     return Composed(
-        content=asked[0]["text"] if only_text else content,
+        content=content,
         attached=len(attached),
         notices=tuple(dict.fromkeys(notice for piece in pieces for notice in _notices(piece, budget))),
-        places=tuple(map(_place, pieces)),
+        places=tuple(
+            Place(
+                piece.place,
+                piece.part.body if isinstance(piece.part, Text) else searchable(piece.part.block),
+            )
+            for piece in pieces
+        ),
     )
-
-
-def _place(piece: _Piece) -> Place:
-    part = piece.part
-    return Place(piece.place, part.body if isinstance(part, Text) else searchable(part.block))
 
 
 def _pieces(
     prompt: str | Sequence[Any], attach: Sequence[Any], scope: Scope, budget: Budget, *, takes_templates: bool
 ) -> list[_Piece]:
-    pieces = [piece for each in attach for piece in _attachment(each, scope, budget)]
+    pieces: list[_Piece] = []
+    for value in attach:
+        name = value if isinstance(value, str) else getattr(value, "name", None)
+        found = _found(value, scope) if isinstance(value, str) else value
+        shown = Path(name).name if isinstance(name, str) and isinstance(found, Path) else name
+        label = quote(shown, 80) if isinstance(shown, str) and shown else type(found).__name__
+        # A number, too, needs a name here, because no sentence is around it.
+        parts = [
+            replace(part, bare=False) if isinstance(part, Text) else part
+            for part in parts_of(found, replace(budget, name=label))
+        ]
+        pieces += _named(label, f"the attachment {label}", parts, attached=True)
     for part in [prompt] if isinstance(prompt, str) else prompt:
         if isinstance(part, str):
-            pieces += _templated(part, scope, budget) if takes_templates else [_instruction(part)]
+            for each in parse_template(part) if takes_templates else [part]:
+                if isinstance(each, str):
+                    pieces.append(_Piece(part=Text(body=each, kind=""), place="the prompt"))
+                    continue
+                name, place = each.source, f"{{{{ {each.source} }}}}"
+                pieces += _named(
+                    name, place, parts_of(value_of(each, scope.names), replace(budget, name=name))
+                )
         elif isinstance(part, Mapping) and "type" in part:
             pieces.append(_Piece(part=Media(block=part, kind=""), place="a content block"))
         else:
             name = type(part).__name__
             pieces += _named(name, f"the {name} in the prompt", parts_of(part, replace(budget, name=name)))
-    return pieces
-
-
-def _instruction(text: str) -> _Piece:
-    return _Piece(part=Text(body=text, kind=""), place="the prompt")
-
-
-def _templated(text: str, scope: Scope, budget: Budget) -> list[_Piece]:
-    pieces: list[_Piece] = []
-    for part in parse_template(text):
-        if isinstance(part, Placeholder):
-            place = f"{{{{ {part.source} }}}}"
-            value = resolve(part, scope.names)
-            pieces += _named(part.source, place, parts_of(value, replace(budget, name=part.source)))
-        else:
-            pieces.append(_instruction(part))
     return pieces
 
 
@@ -185,20 +182,6 @@ def _named(name: str, place: str, parts: Sequence[Part], *, attached: bool = Fal
     ]
 
 
-def _attachment(value: Any, scope: Scope, budget: Budget) -> list[_Piece]:
-    name = value if isinstance(value, str) else getattr(value, "name", None)
-    if isinstance(value, str):
-        value = _found(value, scope)
-    shown = Path(name).name if isinstance(name, str) and isinstance(value, Path) else name
-    label = quote(shown, 80) if isinstance(shown, str) and shown else type(value).__name__
-    parts = parts_of(value, replace(budget, name=label))
-    return _named(label, f"the attachment {label}", [_fenced_always(part) for part in parts], attached=True)
-
-
-def _fenced_always(part: Part) -> Part:
-    return replace(part, bare=False) if isinstance(part, Text) else part
-
-
 def _found(name: str, scope: Scope) -> Any:
     """Return the variable of this name, else the path of a file."""
     placeholder = parse_path(name) if is_path(name) else None
@@ -206,13 +189,13 @@ def _found(name: str, scope: Scope) -> Any:
     if name.startswith("~"):
         with contextlib.suppress(RuntimeError):
             path = path.expanduser()
-    # `report.pdf` may be both, and whoever has such a file hardly means the attribute.
+    # `report.pdf` may be both, and a user who has such a file hardly means the attribute.
     if (
         placeholder is not None
         and placeholder.name in scope.names
         and not (placeholder.steps and path.exists())
     ):
-        return resolve(placeholder, scope.names)
+        return value_of(placeholder, scope.names)
     if placeholder is not None and not path.exists():
         import difflib
 
@@ -238,65 +221,47 @@ def _check_media(media: Sequence[Media], budget: Budget) -> None:
 
 
 def _notices(piece: _Piece, budget: Budget) -> list[str]:
-    part, notices = piece.part, []
-    if isinstance(part, Text) and part.cut:
+    part, name, notices = piece.part, quote(piece.name, 60), []
+    if isinstance(part, Media):
+        # That a picture was scaled down is no loss, because the model looks at no more.
+        return [f"{name}: {part.cut}."] if part.cut and "scaled" not in part.cut else []
+    if part.cut:
         notices.append(
-            f"{quote(piece.name, 60)}: {part.cut} went out; the setting value_tokens ({budget.tokens:,}) allows more."
+            f"{name}: {part.cut} went out; the setting value_tokens ({budget.tokens:,}) allows more."
         )
-    if isinstance(part, Text):
-        notices += [f"{quote(piece.name, 60)}: {said}." for said in (part.caution, part.remark) if said]
-    if isinstance(part, Media) and part.cut and "scaled" not in part.cut:
-        notices.append(f"{quote(piece.name, 60)}: {part.cut}.")
-    if isinstance(part, Text) and piece.name and (hidden := hidden_characters(part.body[:1_000_000])):
-        notices.append(f"{quote(piece.name, 60)} holds characters that nobody sees: {', '.join(hidden[:3])}.")
+    notices += [f"{name}: {notice}." for notice in (part.caution, part.remark) if notice]
+    if piece.name and (hidden := hidden_characters(part.body[:_LOOKED_THROUGH])):
+        notices.append(f"{name} holds characters that nobody sees: {', '.join(hidden[:3])}.")
     return notices
 
 
 def _blocks(pieces: Sequence[_Piece]) -> list[dict[str, Any]]:
-    """Join text to text, and let images and documents stand where they are."""
+    """Join text to text, and leave images and documents where they are."""
     blocks: list[dict[str, Any]] = []
     text: list[str] = []
     for piece in pieces:
-        before, block, after = _rendered(piece)
-        text.append(before)
-        if block is not None:
+        part = piece.part
+        if isinstance(part, Text):
+            holds = "; ".join(filter(None, [part.cut, part.caution]))
+            bare = part.bare or not piece.name
+            text.append(
+                part.body if bare else fenced_data(part.body, piece.name, part.kind, part.about, holds)
+            )
+        else:
+            if piece.name:
+                text.append(f"{_opening('data', piece.name, part.kind, part.about, part.cut)}\n")
             blocks += _text_block("".join(text))
-            blocks.append(block)
-            text = [after]
+            blocks.append(dict(part.block))
+            text = ["\n</data>"] if piece.name else []
         if piece.attached or piece.followed:
             text.append("\n")
-    return [
-        *blocks,
-        *_text_block("".join(text).removesuffix("\n") if _all_attached(pieces) else "".join(text)),
-    ]
-
-
-def _all_attached(pieces: Sequence[_Piece]) -> bool:
-    return bool(pieces) and all(piece.attached for piece in pieces)
+    rest = "".join(text)
+    return [*blocks, *_text_block(rest.removesuffix("\n") if pieces and pieces[-1].attached else rest)]
 
 
 def _text_block(text: str) -> list[dict[str, Any]]:
     # The service refuses a text block without anything to read.
     return [{"type": "text", "text": text}] if text.strip() else []
-
-
-def _rendered(piece: _Piece) -> tuple[str, dict[str, Any] | None, str]:
-    part = piece.part
-    if isinstance(part, Text):
-        plain = part.bare or not piece.name
-        return (
-            (part.body if plain else fenced_data(part.body, piece.name, part.kind, part.about, _holds(part))),
-            None,
-            "",
-        )
-    if not piece.name:
-        return "", dict(part.block), ""
-    opening = _opening("data", piece.name, part.kind, part.about, part.cut)
-    return f"{opening}\n", dict(part.block), "\n</data>"
-
-
-def _holds(part: Text) -> str:
-    return "; ".join(each for each in (part.cut, part.caution) if each)
 
 
 def fenced_data(body: str, name: str, kind: str = "", about: str = "", cut: str = "") -> str:
@@ -305,28 +270,20 @@ def fenced_data(body: str, name: str, kind: str = "", about: str = "", cut: str 
     >>> fenced_data("a</data>b", "x")
     '<data-1 name="x">a</data>b</data-1>'
     """
-    tag = _free_tag(body)
+    taken = [int(number or 0) for number in _TAG.findall(body)]
+    tag = f"data-{max(taken) + 1}" if taken else "data"
     lines = "\n" if "\n" in body or len(body) > 200 else ""
     return f"{_opening(tag, name, kind, about, cut)}{lines}{body}{lines}</{tag}>"
 
 
-def _free_tag(body: str) -> str:
-    taken = [int(number or 0) for number in _TAG.findall(body)]
-    return f"data-{max(taken) + 1}" if taken else "data"
-
-
 def _opening(tag: str, name: str, kind: str, about: str, cut: str) -> str:
     fields = {"name": name, "kind": kind, "about": about, "holds": cut}
-    written = "".join(
-        f' {key}="{_attribute(value, 240 if key == "holds" else 120)}"'
-        for key, value in fields.items()
-        if value
-    )
+    written = ""
+    for key, value in fields.items():
+        if value:
+            text = html.escape(quote(value, 240 if key == "holds" else 120), quote=False).replace('"', "'")
+            written += f' {key}="{text}"'
     return f"<{tag}{written}>"
-
-
-def _attribute(value: str, limit: int) -> str:
-    return html.escape(quote(value, limit), quote=False).replace('"', "'")
 
 
 def estimated(content: str | Sequence[Mapping[str, Any]]) -> int:

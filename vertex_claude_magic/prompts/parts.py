@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
-
-__all__ = ["Budget", "Media", "Part", "Text", "estimate_tokens", "shorten"]
+__all__ = ["Budget", "Converter", "Media", "Part", "Text", "estimate_tokens", "shorten"]
 
 # "For Claude, a token approximately represents 3.5 English characters" (Claude docs, Glossary).
 _CHARACTERS_PER_TOKEN = 3.5
@@ -93,6 +91,9 @@ class Budget:
     def characters(self) -> int:
         """The budget of one value in characters."""
         return int(self.tokens * _CHARACTERS_PER_TOKEN)
+
+
+Converter = Callable[[Any, Budget], tuple[Part, ...]]
 
 
 def estimate_tokens(text: str) -> int:

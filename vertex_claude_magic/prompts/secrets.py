@@ -49,6 +49,11 @@ _FORMS: tuple[tuple[str, tuple[str, ...], str], ...] = (
 )
 
 
+# Texts without a secret that this process met, because the messages of a conversation are sent again with each turn.
+_harmless: set[str] = set()
+_MOST_HARMLESS, _LONGEST_HARMLESS = 4_096, 4_000
+
+
 class Place(NamedTuple):
     """A text that would be sent, and what the user knows it by (`the prompt`, `{{ cfg }}`)."""
 
@@ -62,12 +67,18 @@ def find_secret(text: str) -> tuple[str, int] | None:
     >>> find_secret("hello\\nkey = AKIAIOSFODNN7EXAMPLE")
     ('an AWS access key', 2)
     """
+    if text in _harmless:
+        return None
     found = [
         (match.start(), kind)
         for kind, words, form in _FORMS
         if any(word in text for word in words) and (match := re.search(form, text))
     ]
     if not found:
+        if len(text) <= _LONGEST_HARMLESS:
+            if len(_harmless) >= _MOST_HARMLESS:
+                _harmless.clear()
+            _harmless.add(text)
         return None
     start, kind = min(found)
     return kind, text.count("\n", 0, start) + 1

@@ -10,6 +10,7 @@ like a path with a call or an operator in it is an error and not a surprise; `\{
 from __future__ import annotations
 
 import ast
+import contextlib
 import difflib
 import functools
 import re
@@ -22,7 +23,16 @@ from typing import Any
 from vertex_claude_magic.errors import ClaudeError, OptionError
 from vertex_claude_magic.text import message_of, quote
 
-__all__ = ["Attribute", "Index", "Placeholder", "Scope", "is_path", "parse_path", "parse_template", "resolve"]
+__all__ = [
+    "Attribute",
+    "Index",
+    "Placeholder",
+    "Scope",
+    "is_path",
+    "parse_path",
+    "parse_template",
+    "value_of",
+]
 
 # Two braces and no third on either side, closed on the same line; quotes may hold braces.
 _BRACES = re.compile(
@@ -33,6 +43,8 @@ _EXPRESSIONS = (ast.Call, ast.BinOp, ast.BoolOp, ast.Compare, ast.IfExp, ast.Sub
                 ast.NamedExpr)  # fmt: skip
 _QUOTED = re.compile(r"'[^']*'|\"[^\"]*\"")
 _LONGEST_PATH = 400
+# Keys that are looked through for one that was meant.
+_MOST_KEYS = 10_000
 # Methods that Cython and others compile.
 _COMPILED_METHODS = frozenset(
     {"cython_function_or_method", "fused_cython_function", "builtin_function_or_method"}
@@ -70,7 +82,7 @@ class Index:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Placeholder:
-    """A path as it stands in a prompt: its source text, the name it starts from, and the steps."""
+    """A path in a prompt: its source text, the name it starts from, and the steps."""
 
     source: str
     name: str
@@ -91,28 +103,21 @@ def parse_template(text: str) -> tuple[str | Placeholder, ...]:
     if "{{" not in text:
         return (text,) if text else ()
     parts: list[str | Placeholder] = []
-    plain: list[str] = []
-    position = 0
+    plain, position = "", 0
     for found in _BRACES.finditer(text):
-        placeholder = None if found["escape"] else parse_path(found["inner"].strip())
-        literal = _unescaped(found) if placeholder is None else ""
-        plain += [text[position : found.start()], literal]
+        plain += text[position : found.start()]
         position = found.end()
+        placeholder = None if found["escape"] else parse_path(found["inner"].strip())
         if placeholder is not None:
-            parts += [*_joined(plain), placeholder]
-            plain.clear()
-    return (*parts, *_joined([*plain, text[position:]]))
-
-
-def _joined(plain: list[str]) -> list[str]:
-    text = "".join(plain)
-    return [text] if text else []
-
-
-def _unescaped(found: re.Match[str]) -> str:
-    # In LaTeX `\{{x\}}` the backslash belongs to the brace; an escape of ours has none within.
-    escaped = found["escape"] and "\\" not in found["inner"]
-    return found.group()[1:] if escaped else found.group()
+            parts += [plain, placeholder] if plain else [placeholder]
+            plain = ""
+        elif found["escape"] and "\\" not in found["inner"]:
+            plain += found.group()[1:]
+        else:
+            # In LaTeX `\{{x\}}` the backslash belongs to the brace; an escape of ours has none within.
+            plain += found.group()
+    plain += text[position:]
+    return (*parts, plain) if plain else tuple(parts)
 
 
 def is_path(text: str) -> bool:
@@ -141,21 +146,11 @@ def parse_path(text: str) -> Placeholder | None:
             node: ast.expr = ast.parse(text, mode="eval").body
     except (SyntaxError, ValueError, MemoryError, RecursionError):
         return None
-    if not isinstance(node, (ast.Name, *_EXPRESSIONS)) or not _begins_with_name(node):
-        return None
-    placeholder = _placeholder(text, node)
-    # Go templates write `{{ range .Items }}`.
-    return None if re.search(r"\s", _QUOTED.sub("", text)) else placeholder
-
-
-def _begins_with_name(node: ast.expr) -> bool:
     first = min(
         ast.walk(node), key=lambda each: (getattr(each, "col_offset", 10**9), not isinstance(each, ast.Name))
     )
-    return isinstance(first, ast.Name)
-
-
-def _placeholder(text: str, node: ast.expr) -> Placeholder:
+    if not isinstance(node, (ast.Name, *_EXPRESSIONS)) or not isinstance(first, ast.Name):
+        return None
     steps: list[Attribute | Index] = []
     while not isinstance(node, ast.Name):
         if isinstance(node, ast.Attribute):
@@ -170,6 +165,9 @@ def _placeholder(text: str, node: ast.expr) -> Placeholder:
         node = node.value
     if node.id.startswith("__") and node.id.strip("_"):
         raise _refused(text, f"{quote(node.id, 40)!r} is private")
+    if re.search(r"\s", _QUOTED.sub("", text)):
+        # Go templates write `{{ range .Items }}`.
+        return None
     return Placeholder(source=text, name=node.id, steps=tuple(reversed(steps)))
 
 
@@ -192,25 +190,30 @@ def _refused(text: str, why: str) -> OptionError:
     )
 
 
-def resolve(placeholder: Placeholder, names: Mapping[str, Any]) -> Any:
+def value_of(placeholder: Placeholder, names: Mapping[str, Any]) -> Any:
     """Look a path up, step by step.
 
     Raises:
         OptionError: a name, an attribute or an index is not there, a property failed, or the path ends at a
             method, whose result is meant.
 
-    >>> resolve(parse_path("cfg.title"), {"cfg": {"title": "Ada"}})
+    >>> value_of(parse_path("cfg.title"), {"cfg": {"title": "Ada"}})
     'Ada'
     """
-    try:
-        value = names[placeholder.name]
-    except KeyError:
-        raise _unknown(placeholder, f"There is no variable {quote(placeholder.name, 60)!r}", _names(names),
-                       placeholder.name) from None  # fmt: skip
+    if placeholder.name not in names:
+        known = [name for name in names if not name.startswith("_")]
+        what = f"There is no variable {quote(placeholder.name, 60)!r}"
+        raise _unknown(placeholder, what, known, placeholder.name)
+    value = names[placeholder.name]
     for step in placeholder.steps:
         owner, value = value, _step(placeholder, value, step)
         if step is placeholder.steps[-1] and isinstance(step, Attribute) and _is_method(value, owner):
-            raise _method(placeholder)
+            path = quote(placeholder.source, 60)
+            raise OptionError(
+                f"{{{{ {path} }}}} is a method, and its result is not known before it is called.",
+                cure=f"Assign {path}() to a variable, and give that; "
+                f"to send its source, put {path} itself into a variable.",
+            )
     return value
 
 
@@ -227,81 +230,46 @@ def _is_method(value: Any, owner: Any) -> bool:
     return False
 
 
-def _method(placeholder: Placeholder) -> OptionError:
-    path = quote(placeholder.source, 60)
-    return OptionError(
-        f"{{{{ {path} }}}} is a method, and its result is not known before it is called.",
-        cure=f"Assign {path}() to a variable, and give that; to send its source, put {path} itself into a variable.",
-    )
-
-
 def _step(placeholder: Placeholder, value: Any, step: Attribute | Index) -> Any:
     try:
         if isinstance(step, Attribute):
             return value[step.name] if isinstance(value, Mapping) else getattr(value, step.name)
-        return _item(value, step.key)
+        if isinstance(step.key, int) and hasattr(type(value), "iloc") and step.key not in value:
+            # No such label, so an integer means a position; df[0] itself would look for a column.
+            return value.iloc[step.key]
+        return value[step.key]
     except ClaudeError:
         raise
     except (AttributeError, KeyError, IndexError, TypeError) as error:
-        if isinstance(step, Attribute) and not isinstance(value, Mapping) and _has(value, step.name):
-            raise _failed(placeholder, error) from error
-        raise _missing(placeholder, value, step) from None
-    except Exception as error:
-        raise _failed(placeholder, error) from error
-
-
-def _item(value: Any, key: int | str) -> Any:
-    if isinstance(key, int) and hasattr(type(value), "iloc") and key not in value:
-        # No such label, so an integer means a position; df[0] itself would look for a column.
-        return value.iloc[key]
-    return value[key]
-
-
-def _has(value: Any, name: str) -> bool:
-    """Tell whether the class defines the attribute, so that it is there and failed."""
-    return any(name in vars(each) for each in type(value).__mro__)
-
-
-def _failed(placeholder: Placeholder, error: Exception) -> OptionError:
-    return OptionError(
-        f"{{{{ {quote(placeholder.source, 60)} }}}} failed with {type(error).__name__}: "
-        f"{quote(message_of(error), 100)}.",
+        if isinstance(step, Index) or isinstance(value, Mapping):
+            raise _missing(placeholder, value, step) from None
+        if not any(step.name in vars(each) for each in type(value).__mro__):
+            raise _missing(placeholder, value, step) from None
+        # The class defines the attribute, so it is there and failed.
+        failure: Exception = error
+    except Exception as error:  # noqa: BLE001 - a property of the user's own may raise anything
+        failure = error
+    raise OptionError(
+        f"{{{{ {quote(placeholder.source, 60)} }}}} failed with {type(failure).__name__}: "
+        f"{quote(message_of(failure), 100)}.",
         cure="Look at it in a cell of its own.",
-    )
+    ) from failure
 
 
 def _missing(placeholder: Placeholder, value: Any, step: Attribute | Index) -> OptionError:
     kind = type(value).__name__
-    if isinstance(step, Attribute):
-        known = (
-            _keys(value) if isinstance(value, Mapping) else [name for name in dir(value) if name[0] != "_"]
-        )
-        word = "key" if isinstance(value, Mapping) else "attribute"
-        return _unknown(placeholder, f"This {kind} has no {word} {quote(step.name, 60)!r}", known, step.name)
-    known = _keys(value) if isinstance(step.key, str) else []
-    return _unknown(
-        placeholder,
-        f"This {kind} has nothing at {quote(repr(step.key), 60)}{_size(value)}",
-        known,
-        str(step.key),
-    )
-
-
-def _keys(value: Any) -> list[str]:
-    keys = getattr(value, "keys", None)
-    try:
-        found = list(keys()) if callable(keys) else []
-    except Exception:  # noqa: BLE001 - only a hint is lost
-        return []
-    return [key for key in found[:10_000] if isinstance(key, str)]
-
-
-def _size(value: Any) -> str:
-    return f" (it has {len(value):,})" if isinstance(value, Sequence) else ""
-
-
-def _names(names: Mapping[str, Any]) -> list[str]:
-    return [name for name in names if not name.startswith("_")]
+    keys: list[Any] = []
+    with contextlib.suppress(Exception):  # only a hint is lost
+        keys = list(value.keys()) if callable(getattr(value, "keys", None)) else []
+    known = [key for key in keys[:_MOST_KEYS] if isinstance(key, str)]
+    if isinstance(step, Index):
+        size = f" (it has {len(value):,})" if isinstance(value, Sequence) else ""
+        what = f"This {kind} has nothing at {quote(repr(step.key), 60)}{size}"
+        return _unknown(placeholder, what, known if isinstance(step.key, str) else [], str(step.key))
+    if isinstance(value, Mapping):
+        return _unknown(placeholder, f"This {kind} has no key {quote(step.name, 60)!r}", known, step.name)
+    names = [name for name in dir(value) if name[0] != "_"]
+    return _unknown(placeholder, f"This {kind} has no attribute {quote(step.name, 60)!r}", names, step.name)
 
 
 def _unknown(placeholder: Placeholder, what: str, known: list[str], wanted: str) -> OptionError:

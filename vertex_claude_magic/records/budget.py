@@ -47,13 +47,17 @@ def token_bound(request: Request, catalog: Catalog) -> int:
     A token of text has at least one byte; a picture has at most what the page "Vision" says, and a PDF
     may fill the context window (Claude docs, 2026), as may whatever the service fetches itself.
     """
-    text = len(json.dumps(request.canonical, ensure_ascii=False).encode("utf-8", "replace"))
+    attached = any(kind in request.payload for kind in (b'"base64"', b'"url"', b'"file"'))
+    content = (
+        json.dumps(request.canonical, ensure_ascii=False).encode("utf-8", "replace") if attached else b""
+    )
+    text = len(content or request.payload)
     row = catalog.find(request.model)
     window = (row.context_tokens if row is not None else None) or _largest_window(catalog)
     if any(beta.startswith("context-") for beta in request.canonical.get("beta", ())):
         window = _largest_window(catalog)
     bound = text + _SERVICE_TOKENS
-    for kind in _sources(request.canonical):
+    for kind in _sources(request.canonical) if attached else ():
         bound += int(catalog.limits["image"]["tokens"]) if kind.startswith("image/") else window
     return min(bound, window)
 

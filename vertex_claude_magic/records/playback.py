@@ -1,11 +1,10 @@
-"""A taped answer played as if it came over the wire, so that whoever draws it needs to know no difference.
+"""A taped answer played in the place of a `PendingResponse`: the same items in the same order, but nothing is sent.
 
-It stands in the place of an `PendingResponse`: the same items, in the same order, but nothing is sent.
+Where a response has the bytes of the body, this has their events.
 """
 
 from __future__ import annotations
 
-import json
 import threading
 import time
 from typing import TYPE_CHECKING
@@ -15,11 +14,11 @@ from vertex_claude_magic.records.recorded_reply import error_of, steps
 from vertex_claude_magic.transport.transport import Ended, Head
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
-    from typing import Any
+    from collections.abc import Callable, Iterator
 
     from vertex_claude_magic.records.recorded_reply import Tape
     from vertex_claude_magic.transport.transport import Item
+    from vertex_claude_magic.vertex.events import Event
 
 __all__ = ["Playback"]
 
@@ -54,12 +53,12 @@ class Playback:
         self._pause = pause or self._cancelled.wait
         self._items = _items(tape, message_id, request_id, paced=paced)
         self.started = self._due = clock()
-        self._next: Item | None = None
+        self._next: Item | Event | None = None
         self._advance()
 
     __reduce__ = stays_here("A Playback", "Ask in the other process.")
 
-    def get(self, seconds: float) -> Item | None:
+    def get(self, seconds: float) -> Item | Event | None:
         """Return the next item, or None if none is due within `seconds`."""
         wait = self._due - self._clock()
         if self._next is None or wait > seconds:
@@ -69,9 +68,9 @@ class Playback:
             self._pause(wait)
         return self._take()
 
-    def arrived(self) -> list[Item]:
+    def arrived(self) -> list[Item | Event]:
         """Return what is due already, without waiting."""
-        items: list[Item] = []
+        items: list[Item | Event] = []
         while self._next is not None and self._due <= self._clock():
             items += [item for item in [self._take()] if item is not None]
         return items
@@ -85,7 +84,7 @@ class Playback:
         """Play no further."""
         self.cancel()
 
-    def _take(self) -> Item | None:
+    def _take(self) -> Item | Event | None:
         item = self._next
         self._advance()
         return item
@@ -97,16 +96,10 @@ class Playback:
 
 def _items(
     tape: Tape, message_id: str | None, request_id: str | None, *, paced: bool
-) -> Iterator[tuple[float, Item]]:
+) -> Iterator[tuple[float, Item | Event]]:
     error = error_of(tape)
     if error is None or tape.content:
         yield 0.0, Head(content_type="text/event-stream", request_id=request_id)
         for wait, event in steps(tape, message_id):
-            yield (min(wait, _LONGEST_WAIT) if paced else 0.0), _sse(event)
+            yield (min(wait, _LONGEST_WAIT) if paced else 0.0), event
     yield 0.0, Ended(error)
-
-
-def _sse(event: Mapping[str, Any]) -> bytes:
-    data = json.dumps(event, separators=(",", ":"))
-    # No name beside the data: that of a stranger's event may be anything, and the type in the data decides.
-    return f"data: {data}\n\n".encode()

@@ -6,14 +6,16 @@ block the pieces that it arrived in (characters, milliseconds after the piece be
 
 from __future__ import annotations
 
-import json
 import math
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from copy import deepcopy
 from dataclasses import dataclass, field, fields
 from typing import TYPE_CHECKING, Any
 
 from vertex_claude_magic import errors
+from vertex_claude_magic.vertex.blocks import part_events, take_apart
+from vertex_claude_magic.vertex.events import Event
 
 if TYPE_CHECKING:
     from vertex_claude_magic.errors import ClaudeError
@@ -23,9 +25,8 @@ __all__ = ["Pace", "Tape", "error_fields", "error_of", "read_tape", "steps", "ta
 
 # For each block: characters, milliseconds, characters, milliseconds ...
 Pace = Sequence[Sequence[int]]
-Step = tuple[float, Mapping[str, Any]]
+Step = tuple[float, Event]
 
-_GROWING = {"text": ("text_delta", "text"), "thinking": ("thinking_delta", "thinking")}
 _MOST_BLOCKS = 10_000
 # Project numbers have ten digits and more ("Creating and managing projects", Google Cloud docs).
 _NUMBER = re.compile(r"\b\d{9,}\b")
@@ -184,42 +185,26 @@ def steps(tape: Tape, message_id: str | None = None) -> Iterator[Step]:
 
     They fold into the reply that was taped.
     """
+    # A copy, because a reply belongs to its user, and the tape may be stored again.
+    tape = deepcopy(tape)
     usage = dict(tape.usage)
     message = {"id": message_id, "type": "message", "role": "assistant", "model": tape.model}
-    yield 0.0, {"type": "message_start", "message": {**message, "content": [], "usage": usage}}
+    start: dict[str, Any] = {"message": {**message, "content": [], "usage": usage}}
+    yield 0.0, Event("message_start", {"type": "message_start", **start})
     for index, block in enumerate(tape.content):
-        yield from _block(index, block, tape.pace[index] if index < len(tape.pace) else ())
+        part = take_apart(block, closing=False)
+        cut = list(_cut(part.text, tape.pace[index] if index < len(tape.pace) else ()))
+        waits = iter([0.0, *(wait for wait, _ in cut)])
+        for data in part_events(index, part, [piece for _, piece in cut]):
+            # The first wait is that of the start, the others those of the pieces.
+            yield next(waits, 0.0), Event(data["type"], data)
     for event in tape.other_events:
-        yield 0.0, event
+        yield 0.0, Event(event["type"], dict(event))
     if tape.complete:
         delta = {"stop_reason": tape.stop_reason, "stop_sequence": tape.stop_sequence,
                  "stop_details": tape.stop_details}  # fmt: skip
-        yield 0.0, {"type": "message_delta", "delta": delta, "usage": usage}
-        yield 0.0, {"type": "message_stop"}
-
-
-def _block(index: int, block: Mapping[str, Any], pace: Sequence[int]) -> Iterator[Step]:
-    empty, kind, key, text = _opened(block)
-    yield 0.0, {"type": "content_block_start", "index": index, "content_block": empty}
-    for wait, piece in _cut(text, pace):
-        yield wait, {"type": "content_block_delta", "index": index, "delta": {"type": kind, key: piece}}
-    yield 0.0, {"type": "content_block_stop", "index": index}
-
-
-def _opened(block: Mapping[str, Any]) -> tuple[Mapping[str, Any], str, str, str]:
-    """Split a block into how it began and what grew: the kind of its deltas, their key, the whole text."""
-    kind, key = _GROWING.get(block["type"], ("", ""))
-    if key and isinstance(block.get(key), str):
-        return {**block, key: ""}, kind, key, block[key]
-    if isinstance(block.get("input"), Mapping):
-        whole = block.get("partial_json") or _json(block["input"])
-        rest = {name: part for name, part in block.items() if name != "partial_json"}
-        return {**rest, "input": {}}, "input_json_delta", "partial_json", str(whole)
-    return block, "", "", ""
-
-
-def _json(value: Mapping[str, Any]) -> str:
-    return json.dumps(value, ensure_ascii=False) if value else ""
+        yield 0.0, Event("message_delta", {"type": "message_delta", "delta": delta, "usage": usage})
+        yield 0.0, Event("message_stop", {"type": "message_stop"})
 
 
 def _cut(text: str, pace: Sequence[int]) -> Iterator[tuple[float, str]]:

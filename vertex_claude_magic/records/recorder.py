@@ -81,7 +81,12 @@ class Recorder:
             self._number = self.memory.journal.begin(self.call, day_limit=day_limit)
 
     def _leave_secrets_out(self) -> None:
-        found = _secret_in(self.call.canonical)
+        body = self.call.canonical["body"]
+        messages = body.get("messages")
+        each = messages if isinstance(messages, (list, tuple)) else ()
+        rest = {**body, "messages": None} if each else body
+        # One by one, because those of the turns before were looked at before.
+        found = next(filter(None, map(_secret_in, (*each, rest, self.call.canonical.get("beta")))), None)
         if found is not None:
             self.tell(f"Neither prompt nor answer is kept: the prompt seems to hold {found[0]}.", False)
             left_out = {"model": self.call.model, "body": {}}
@@ -211,7 +216,10 @@ def _replayable(ending: Ending, error: ClaudeError | None) -> int:
 
 
 def _secret_in(value: Any) -> tuple[str, int] | None:
-    return find_secret("\n".join(_strings(value)))
+    if isinstance(value, dict) and len(value) == 2 and value.get("role") in {"user", "assistant"}:
+        # A message of text, by the key under which it was looked at before it was sent.
+        value = value.get("content")
+    return find_secret(value if isinstance(value, str) else "\n".join(_strings(value)))
 
 
 def _strings(value: Any) -> list[str]:

@@ -224,8 +224,11 @@ class Keeping:
             session=session_id(),
             origin=current_origin(),
             key=request.digest,
+            former=request.former_digest,
             canonical=request.canonical,
-            attachments=attachments(request.body),
+            parts=request.parts,
+            # The payload tells faster than a search of all messages.
+            attachments=attachments(request.body) if b'"base64"' in request.payload else {},
             asked=target.model,
             model=request.model,
             region=request.region,

@@ -90,7 +90,9 @@ class Memory:
         # Whoever asks Google must not be given the answer of an emulator for Claude's.
         local = self.mode == "only" or is_loopback(request.url)
         try:
-            kept = self.journal.find(request.digest, errors=self.errors, local=local, take=take)
+            kept = self.journal.find(
+                request.digest, former=request.former_digest, errors=self.errors, local=local, take=take
+            )
             return None if kept is None else Found(kept=kept, tape=read_tape(kept.answer), recorded=False)
         except JournalError as error:
             if self.mode == "only":

@@ -15,7 +15,6 @@ from vertex_claude_magic.session.control_room import ControlRoom, JournalNotes
 from vertex_claude_magic.session.question import NO_PROJECT, prepare
 from vertex_claude_magic.settings.loaded import settings_of
 from vertex_claude_magic.settings.target import resolve
-from vertex_claude_magic.transport.admin import Admin, Place
 from vertex_claude_magic.transport.auth import ApplicationDefault, FixedToken
 from vertex_claude_magic.transport.retry import RetryPolicy
 from vertex_claude_magic.transport.transport import Transport
@@ -29,6 +28,7 @@ if TYPE_CHECKING:
     from vertex_claude_magic.prompts.template import Scope
     from vertex_claude_magic.settings.options import AskOptions
     from vertex_claude_magic.settings.target import Target
+    from vertex_claude_magic.transport.admin import Admin
     from vertex_claude_magic.transport.auth import Authorizer
     from vertex_claude_magic.transport.transport import PendingResponse
     from vertex_claude_magic.vertex.request import Request
@@ -63,19 +63,20 @@ class Session:
         self.clock = clock
         self.emulated = emulated
         self.records = Keeping()
-        self.transport = Transport(authorizer=authorizer, policy=self.retry_policy, clock=clock)
+        self.transport = Transport(authorizer, self.retry_policy, clock=clock)
         self.control = control or ControlRoom(notes=JournalNotes(lambda: journal_of(self.target())))
 
-    def target(self, given: Mapping[str, Any] | None = None) -> Target:
+    def target(self, given: Mapping[str, Any] | None = None, settings: AskOptions | None = None) -> Target:
         """Resolve the settings, with the options of one question over them.
 
         Args:
             given: Options by name.
+            settings: What to resolve in place of the present settings.
 
         Raises:
             OptionError: an option or a setting has a value that it cannot take.
         """
-        return resolve(self.settings(), given or {})
+        return resolve(self.settings() if settings is None else settings, given or {})
 
     def catalog(self, target: Target) -> Catalog:
         """Return the model table of a target, with what was seen live."""
@@ -187,6 +188,9 @@ class Session:
 
     def admin(self, target: Target, notify: Callable[[str], None] | None = None) -> Admin:
         """Return who asks and sets what belongs to the chosen model in the chosen location."""
+        # Questions do without it, and the first one should not wait for its import.
+        from vertex_claude_magic.transport.admin import Admin, Place
+
         place = Place(
             project=self.project(target, notify),
             region=target.region,

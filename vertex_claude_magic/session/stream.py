@@ -9,7 +9,7 @@ from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any
 
 from vertex_claude_magic import errors
-from vertex_claude_magic.answers.unfence import read_json_text
+from vertex_claude_magic.answers.read import read_json_text
 from vertex_claude_magic.process import stays_here
 from vertex_claude_magic.text import quote
 from vertex_claude_magic.transport.transport import Ended, Head, Item, Notice, PendingResponse
@@ -18,7 +18,7 @@ from vertex_claude_magic.vertex.provenance import lineage_of
 from vertex_claude_magic.vertex.reply_builder import ReplyBuilder
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
     from vertex_claude_magic.models.catalog import Catalog
     from vertex_claude_magic.records.playback import Playback
@@ -198,7 +198,7 @@ class Stream:
             self.stop()
             raise errors.ClaudeInterrupt(self.partial()) from None
 
-    def _next(self, seconds: float) -> Item | None:
+    def _next(self, seconds: float) -> Item | Event | None:
         recorder = self._context.recorder
         if recorder is None or recorder.begun:
             return self._exchange.get(seconds)
@@ -209,11 +209,13 @@ class Stream:
             item = self._exchange.get(seconds)
         return item
 
-    def _take(self, item: Item) -> list[Event]:
+    def _take(self, item: Item | Event) -> list[Event]:
         if self.done:
             return []
         if isinstance(item, bytes):
             return self._chunk(item)
+        if isinstance(item, Event):
+            return self._events((item,))
         if isinstance(item, Notice):
             if self._context.notify is not None:
                 self._context.notify(item.text)
@@ -227,8 +229,11 @@ class Stream:
         if not self._is_event_stream():
             self._collect(chunk)
             return []
+        return self._events(self._decoder.feed(chunk))
+
+    def _events(self, arrived: Iterable[Event]) -> list[Event]:
         events = []
-        for event in self._decoder.feed(chunk):
+        for event in arrived:
             if event.type == "error":
                 raise self._reported(event)
             if self._first is None and event.type == "content_block_delta":

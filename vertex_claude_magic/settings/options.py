@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from numbers import Integral, Real
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from vertex_claude_magic.errors import OptionError
 from vertex_claude_magic.settings.pasted import refuse_pasted
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from vertex_claude_magic.settings.registry import Option
 
-__all__ = ["AskOptions", "Found", "check_value", "find_setting", "merge", "notices_of"]
+__all__ = ["AskOptions", "check_value", "merge"]
 
 
 class AskOptions:
@@ -213,27 +213,3 @@ def _unknown(name: str) -> OptionError:
 
 def _unfit(name: str, value: Any, wanted: str) -> OptionError:
     return OptionError(f"{name} is {quote(repr(value), 60)}.", cure=f"Give {wanted}.")
-
-
-class Found(NamedTuple):
-    """A value and the place that gave it."""
-
-    value: Any
-    origin: str
-
-
-def find_setting(name: str, session: AskOptions, call: AskOptions | None = None) -> Found:
-    """Return the value that holds for one name, and where it comes from."""
-    from vertex_claude_magic.settings.target import resolve
-
-    given = {} if call is None else {key: value for key, value in vars(call).items() if value != EMPTY[key]}
-    target = resolve(session, given)
-    value = getattr(target, name)
-    return Found(None if value == EMPTY[name] else value, target.origins[name])
-
-
-def notices_of(options: AskOptions) -> tuple[str, ...]:
-    """Return what to say of the environment and the base URL that hold for these options, a line each."""
-    from vertex_claude_magic.settings.target import resolve
-
-    return resolve(options).notices

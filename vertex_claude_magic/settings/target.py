@@ -59,6 +59,10 @@ class Target(AskOptions):
         super().__init__(**values)
         vars(self).update(origins=origins, overruled=overruled)
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        restore, (kind, given) = super().__reduce__()
+        return restore, (kind, {**given, "origins": dict(self.origins), "overruled": self.overruled})
+
     def replace(self, **changes: Any) -> Target:
         """Return the same target with some values changed; their origins stay."""
         return Target(origins=self.origins, overruled=self.overruled, **{**self._options(), **changes})
@@ -75,7 +79,7 @@ class Target(AskOptions):
         Raises:
             OptionError: an alias means no model that the location serves.
         """
-        return self.catalog.resolve(self.model, self.region)
+        return self.catalog.model_id(self.model, self.region)
 
     @cached_property
     def row(self) -> Model | None:

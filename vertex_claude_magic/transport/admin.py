@@ -14,12 +14,13 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, NoReturn, Protocol
 
 from vertex_claude_magic import errors
+from vertex_claude_magic.spelling import option, spelled
 from vertex_claude_magic.text import quote
 from vertex_claude_magic.vertex.endpoint import base_url_of, check_location, model_path
 from vertex_claude_magic.vertex.request import Request
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
 
 __all__ = ["Admin", "Call", "ListedModel", "Place"]
 
@@ -112,7 +113,19 @@ class Admin:
         Raises:
             APIError: the host of the location has no such list, or the account may not read it.
         """
-        return [model for page in self._pages() for model in _listed(page)]
+        listed: list[ListedModel] = []
+        token = ""
+        for _ in range(_MOST_PAGES):
+            page = self._page(token)
+            entries = page.get("publisherModels")
+            for entry in entries if isinstance(entries, list) else ():
+                if isinstance(entry, Mapping) and (name := str(entry.get("name") or "").rpartition("/")[2]):
+                    version, stage = str(entry.get("versionId") or ""), str(entry.get("launchStage") or "")
+                    listed.append(ListedModel(name=name, version=version, stage=stage))
+            token = str(page.get("nextPageToken") or "")
+            if not token:
+                break
+        return listed
 
     def config(self) -> Config:
         """Return the model's configuration in this location, empty if none was ever set.
@@ -170,30 +183,26 @@ class Admin:
         if isinstance(failure := operation.get("error"), Mapping):
             raise _failed(failure, self.place)
 
-    def _pages(self) -> Iterator[Mapping[str, Any]]:
-        token = ""
-        for _ in range(_MOST_PAGES):
-            page = self._page(token)
-            yield page
-            token = str(page.get("nextPageToken") or "")
-            if not token:
-                return
-
     def _page(self, token: str) -> Mapping[str, Any]:
+        from urllib.parse import quote as percent_encode
         from urllib.parse import urlencode
 
         query = urlencode({"pageSize": _PAGE_SIZE, **({"pageToken": token} if token else {})})
         # The list has no project in its path, so Google would ask the one that the login belongs to.
-        payer = {"x-goog-user-project": _header(self.place.project)}
+        payer = {"x-goog-user-project": percent_encode(self.place.project, safe=":.-_")}
         request = self._request("GET", f"/publishers/anthropic/models?{query}", headers=payer)
         try:
             page = self._call(request)
         except errors.PermissionDenied as error:
             _refuse(error, "read the publisher's model list", "roles/serviceusage.serviceUsageConsumer")
         except errors.APIError as error:
-            if error.status in _NO_HOST_FOR_LISTS:
-                raise _no_list(error, self.place.region) from None
-            raise
+            if error.status not in _NO_HOST_FOR_LISTS:
+                raise
+            raise errors.APIError(
+                f"The host of {quote(self.place.region, 40)} has no list of models ({error.status}).",
+                cure=spelled("Use {}; the list holds no text of yours.", option("region", "global")),
+                details=error.details,
+            ) from None
         if not isinstance(page, Mapping):
             raise _odd("The model list")
         return page
@@ -221,20 +230,6 @@ class Admin:
         )
 
 
-def _header(project: str) -> str:
-    from urllib.parse import quote
-
-    return quote(project, safe=":.-_")
-
-
-def _listed(page: Mapping[str, Any]) -> Iterator[ListedModel]:
-    entries = page.get("publisherModels")
-    for entry in entries if isinstance(entries, list) else ():
-        if isinstance(entry, Mapping) and (name := str(entry.get("name") or "").rpartition("/")[2]):
-            version, stage = str(entry.get("versionId") or ""), str(entry.get("launchStage") or "")
-            yield ListedModel(name=name, version=version, stage=stage)
-
-
 def _is_over(operation: Any) -> bool:
     if not isinstance(operation, Mapping):
         raise _odd("The operation")
@@ -248,13 +243,13 @@ def _is_over(operation: Any) -> bool:
 
 
 def _failed(failure: Mapping[str, Any], place: Place) -> errors.ClaudeError:
-    said = quote(str(failure.get("message") or "no reason"))
+    reason = quote(str(failure.get("message") or "no reason"))
     kind = errors.PermissionDenied if failure.get("code") == _DENIED_CODE else errors.OperationFailed
     return kind(
-        f"Google could not change the configuration of {place.model} in {place.region}: {said!r}.",
+        f"Google could not change the configuration of {place.model} in {place.region}: {reason!r}.",
         cure="Check that the BigQuery data set exists and that you may write to it (roles/bigquery.dataEditor); "
         "%claude_logging status shows what holds.",
-        details={"code": failure.get("code"), "message": said},
+        details={"code": failure.get("code"), "message": reason},
     )
 
 
@@ -270,14 +265,6 @@ def _refuse(error: errors.PermissionDenied, what: str, role: str) -> NoReturn:
         f"--member=user:YOU --role={role}",
         details=error.details,
     ) from None
-
-
-def _no_list(error: errors.APIError, region: str) -> errors.APIError:
-    return errors.APIError(
-        f"The host of {quote(region, 40)} has no list of models ({error.status}).",
-        cure="Use --region global; the list holds no text of yours.",
-        details=error.details,
-    )
 
 
 def _odd(what: str) -> errors.ProtocolError:

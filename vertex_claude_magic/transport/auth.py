@@ -1,7 +1,7 @@
 """Google credentials: found late, looked up once, refreshed once for all threads, read again after a login.
 
 `google.auth.default()` may start gcloud and may wait for a metadata server that is not there, so
-nothing here runs before the first request, and whoever calls it does so in a thread that can be left.
+nothing here runs before the first request, and it is called in a thread that can be left.
 Tokens live in google-auth's objects and in the headers of one request; nowhere else.
 """
 
@@ -12,7 +12,7 @@ import threading
 import warnings
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NoReturn, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from vertex_claude_magic import errors
 from vertex_claude_magic.process import at_fork, stays_here
@@ -69,22 +69,22 @@ class FixedToken:
         return _checked({"authorization": f"Bearer {self._token}"})
 
     def renew(self, refused: Mapping[str, str]) -> bool:  # noqa: ARG002 - the protocol has it
-        """There is no other token."""
+        """Return False: there is no other token."""
         return False
 
     def project(self) -> str | None:
-        """A bare token names no project."""
+        """Return None: a bare token names no project."""
         return None
 
     def identity(self, *, renew: bool = False) -> Identity:  # noqa: ARG002 - the protocol has it
-        """A bare token tells nothing of its owner."""
+        """Return what there is to know; a bare token tells nothing of its owner."""
         from vertex_claude_magic.transport.identity import Identity
 
         self.headers()
         return Identity(kind="fixed token", source="handed over in code")
 
     def apart(self) -> FixedToken:
-        """There is no state."""
+        """Return this object: it has no state."""
         return self
 
 
@@ -95,7 +95,7 @@ class ApplicationDefault:
         credentials: A google-auth credentials object to use instead of looking for one.
         request: Makes the `google.auth.transport.Request` that refreshes tokens; for tests and proxies.
 
-    One lock guards all: a token is refreshed once, whoever asks. If a credentials file or the variable
+    One lock guards all: a token is refreshed once, however many threads ask. If a credentials file or the variable
     that names it changes, as it does after a new login, the credentials are read again.
     """
 
@@ -145,17 +145,15 @@ class ApplicationDefault:
         """Get a new token, unless another thread has already replaced the refused one."""
         with self._lock:
             self._load()
-            if f"Bearer {self._credentials.token}" == refused.get("authorization"):
-                self._renew()
+            if f"Bearer {self._credentials.token}" != refused.get("authorization"):
+                return True
+            if self._given is not None:
+                self._guarded(lambda: self._given.refresh(self._request()))
+            else:
+                # Read anew, not refreshed: credentials made from others keep the dead tokens of those.
+                self._credentials = None
+                self._load()
             return True
-
-    def _renew(self) -> None:
-        if self._given is not None:
-            self._guarded(lambda: self._given.refresh(self._request()))
-        else:
-            # Read anew, not refreshed: credentials that stand on others keep those others' dead tokens.
-            self._credentials = None
-            self._load()
 
     def project(self) -> str | None:
         """Return the project of the credentials, then their quota project, then None."""
@@ -185,7 +183,7 @@ class ApplicationDefault:
             return "handed over in code"
         if "compute_engine" in type(self._credentials).__module__:
             return "the metadata server of this machine"
-        file, _ = _credential_files()
+        file, _ = _credential_file()
         named = _explicit_file()
         return f"GOOGLE_APPLICATION_CREDENTIALS, {file}" if named else f"gcloud's login file, {file}"
 
@@ -203,7 +201,7 @@ class ApplicationDefault:
 
         if self._given is not None or self._make_request is not _google_request:
             return None
-        file, changed = _credential_files()
+        file, changed = _credential_file()
         if changed is None and not os.environ.get("GOOGLE_APPLICATION_CREDENTIALS"):
             return None if os.environ.get("NO_GCE_CHECK") == "true" else metadata_server()
         return external_token_url(Path(file))
@@ -213,7 +211,7 @@ class ApplicationDefault:
             self._credentials = self._given
             self._project = getattr(self._given, "project_id", None)
             return
-        stamp = (_credential_files(), whole or (self._read_from or ("", False))[1])
+        stamp = (_credential_file(), whole or (self._read_from or ("", False))[1])
         if self._credentials is None or stamp != self._read_from:
             self._credentials, self._project = self._guarded(lambda: self._find(whole=whole))
             self._read_from = stamp
@@ -223,17 +221,20 @@ class ApplicationDefault:
         import google.auth
         from google.auth import exceptions
 
-        if _explicit_file() and _credential_files()[1] is None:
+        named, (found_file, changed) = _explicit_file(), _credential_file()
+        if named and changed is None:
             # google-auth would write the value into its log, and it may be the key itself.
             raise exceptions.DefaultCredentialsError
-        file, how = _gcloud_login(), {"scopes": [SCOPE], "request": self._request()}
+        # The file of gcloud's login, if that is where google-auth would find credentials.
+        file = Path(found_file) if changed is not None and not named else None
+        how = {"scopes": [SCOPE], "request": self._request()}
         with warnings.catch_warnings():
             # Advice on quota projects comes as a cure if Google ever asks for one; the file is the user's own.
             warnings.filterwarnings("ignore", category=UserWarning, module="google.auth")
             warnings.filterwarnings("ignore", category=DeprecationWarning, module="google.auth")
             try:
-                blanks = _explicit_file() != os.environ.get("GOOGLE_APPLICATION_CREDENTIALS", "")
-                file = Path(_explicit_file()) if blanks else file
+                blanks = named != os.environ.get("GOOGLE_APPLICATION_CREDENTIALS", "")
+                file = Path(named) if blanks else file
                 if file is not None and (blanks or not whole):
                     quota = os.environ.get("GOOGLE_CLOUD_QUOTA_PROJECT")
                     found = google.auth.load_credentials_from_file(str(file), quota_project_id=quota, **how)
@@ -242,7 +243,9 @@ class ApplicationDefault:
             except exceptions.GoogleAuthError:
                 raise
             except Exception as failure:  # noqa: BLE001 - google-auth lets through what an odd file provokes
-                raise exceptions.DefaultCredentialsError(_reason(failure)) from None
+                # Its text could quote the file, and with it a key; the system's own words cannot.
+                why = failure.strerror if isinstance(failure, OSError) else None
+                raise exceptions.DefaultCredentialsError(why or type(failure).__name__) from None
         return found[0], found[1]
 
     def _request(self) -> Any:
@@ -267,11 +270,11 @@ class ApplicationDefault:
         try:
             return work()
         except exceptions.DefaultCredentialsError as failure:
-            file, changed = _credential_files()
+            file, changed = _credential_file()
             error = no_credentials(failure, Path(file), exists=changed is not None)
         except Exception as failure:  # noqa: BLE001 - google-auth lets through what an odd file or answer provokes
             answer = self._watched.last if self._watched else None
-            error = no_token(failure, self._credentials, answer, Path(_credential_files()[0]))
+            error = no_token(failure, self._credentials, answer, Path(_credential_file()[0]))
         # A later call reads the files anew; google-auth's exception may hold a response, so it is not chained.
         self._credentials = None
         raise error from None
@@ -283,8 +286,8 @@ def _google_request() -> Any:
     return Request()
 
 
-def _credential_files() -> tuple[str, int | None]:
-    """Name the file that google-auth reads, with its change time: what tells of a new login."""
+def _credential_file() -> tuple[str, int | None]:
+    """Return the path that google-auth reads and the time of its last change, by which a new login is noticed."""
     explicit = _explicit_file()
     configured = os.environ.get("CLOUDSDK_CONFIG")
     if configured:
@@ -295,7 +298,10 @@ def _credential_files() -> tuple[str, int | None]:
         # Without a home directory, expanduser of pathlib raises; google-auth reads below "~" then.
         folder = Path(os.path.expanduser("~"), ".config", "gcloud")  # noqa: PTH111
     file = Path(explicit) if explicit else folder / "application_default_credentials.json"
-    return str(file), _changed(file)
+    try:
+        return str(file), file.stat().st_mtime_ns
+    except OSError:
+        return str(file), None
 
 
 def _explicit_file() -> str:
@@ -303,32 +309,10 @@ def _explicit_file() -> str:
     return trimmed(os.environ.get("GOOGLE_APPLICATION_CREDENTIALS", ""))
 
 
-def _gcloud_login() -> Path | None:
-    """Return the file of gcloud's login if that is where google-auth would find credentials."""
-    file, changed = _credential_files()
-    return Path(file) if changed is not None and not _explicit_file() else None
-
-
-def _changed(file: Path) -> int | None:
-    try:
-        return file.stat().st_mtime_ns
-    except OSError:
-        return None
-
-
-def _reason(failure: Exception) -> str:
-    # The text could quote the file, and with it a key; the system's own words cannot.
-    return (failure.strerror if isinstance(failure, OSError) else None) or type(failure).__name__
-
-
 def _checked(headers: dict[str, str]) -> dict[str, str]:
     token = headers.get("authorization", "")
     if not (token.isascii() and token.isprintable() and len(token) > len("Bearer ")):
-        _unusable()
+        raise errors.CredentialsError(
+            "The access token is empty or holds characters that a header cannot carry.", cure=login_cure()
+        )
     return headers
-
-
-def _unusable() -> NoReturn:
-    raise errors.CredentialsError(
-        "The access token is empty or holds characters that a header cannot carry.", cure=login_cure()
-    )

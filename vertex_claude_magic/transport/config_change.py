@@ -3,7 +3,7 @@
 Google's method replaces the whole configuration and has no lock and no field mask, so what somebody else
 writes after ours can only be noticed afterwards, and what somebody writes between our reading and our writing
 is lost, as with every tool; nothing is done between the two. What is found is never undone: the switches of data
-sharing and of safety belong to whoever set them.
+sharing and of safety belong to those who set them.
 """
 
 from __future__ import annotations
@@ -69,20 +69,12 @@ def change_logging(
         written = True
         tell("reading it back")
         found = admin.config()
-        meanwhile |= _differing(meant, found)
-    if not wanted.holds_in(found):
-        raise _not_kept(admin)
-    return ConfigChange(config=found, written=written, changed_meanwhile=tuple(sorted(meanwhile)))
-
-
-def _differing(meant: Mapping[str, Any], found: Mapping[str, Any]) -> set[str]:
-    names = (meant.keys() | found.keys()) - _STAMPS - {"loggingConfig"}
-    return {name for name in names if (meant.get(name) or None) != (found.get(name) or None)}
-
-
-def _not_kept(admin: Admin) -> errors.ConfigChanged:
+        names = (meant.keys() | found.keys()) - _STAMPS - {"loggingConfig"}
+        meanwhile |= {name for name in names if (meant.get(name) or None) != (found.get(name) or None)}
+    if wanted.holds_in(found):
+        return ConfigChange(config=found, written=written, changed_meanwhile=tuple(sorted(meanwhile)))
     place = admin.place
-    return errors.ConfigChanged(
+    raise errors.ConfigChanged(
         f"Logging of {place.model} in {place.region} was set twice, and what was read back is something else: "
         "somebody changes it at the same time, or the location takes no such setting.",
         cure="Ask who else administers the project, and run %claude_logging status.",

@@ -22,10 +22,11 @@ from urllib3.connection import HTTPConnection, HTTPSConnection
 
 from vertex_claude_magic import errors
 from vertex_claude_magic.process import at_fork
+from vertex_claude_magic.spelling import option, spelled
 from vertex_claude_magic.text import quote
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
 __all__ = ["make_session", "may_send_again", "network_error", "reporting_sockets", "streamed_chunks"]
 
@@ -44,7 +45,7 @@ _listener = threading.local()
 class reporting_sockets:  # noqa: N801 - a context manager, used like a function
     """While this is entered, this thread reports the sockets it uses to `report`, and None when they go back."""
 
-    def __init__(self, report: Callable[[Any], None]) -> None:
+    def __init__(self, report: Callable[[socket.socket | None], None]) -> None:
         self._report = report
 
     def __enter__(self) -> None:
@@ -57,7 +58,7 @@ class reporting_sockets:  # noqa: N801 - a context manager, used like a function
 class _Reporting:
     """Mixed into a connection class: tells who sends which socket it uses, before anything is sent on it."""
 
-    sock: Any
+    sock: socket.socket
 
     def connect(self) -> None:
         super().connect()  # type: ignore[misc]
@@ -89,7 +90,7 @@ class _Returning:
         super()._put_conn(connection)  # type: ignore[misc]
 
 
-def _close_copy(sock: Any) -> None:
+def _close_copy(sock: socket.socket) -> None:
     """Close a fork's copy of a socket without a word to the server: the connection is the parent's."""
     with suppress(OSError):
         # Not `shutdown`, which ends the connection for both; nor `close`, which waits for readers to close too.
@@ -97,7 +98,7 @@ def _close_copy(sock: Any) -> None:
         os.close(sock.detach()) if hasattr(sock, "detach") else sock.close()
 
 
-def _report(sock: Any) -> None:
+def _report(sock: socket.socket | None) -> None:
     report = getattr(_listener, "report", None)
     if report is not None:
         report(sock)
@@ -145,7 +146,7 @@ def make_session(*, loopback: bool) -> requests.Session:
     return session
 
 
-def streamed_chunks(response: requests.Response) -> Any:
+def streamed_chunks(response: requests.Response) -> Iterator[bytes]:
     """Yield the body as it arrives, decompressed, whatever the framing (chunked, length, or until close).
 
     Raises:
@@ -219,5 +220,5 @@ _FAILURES: tuple[tuple[Any, type[errors.NetworkError], str, str], ...] = (
     (ConnectionRefusedError, errors.NetworkError, "{host} refused the connection.",
      "Check the base URL and the network."),
     (_TIMEOUTS, errors.DeadlineExceeded,
-     "{host} was silent for {seconds} seconds.", "Ask again, or raise --timeout."),
+     "{host} was silent for {seconds} seconds.", spelled("Ask again, or raise {}.", option("timeout"))),
 )  # fmt: skip

@@ -10,16 +10,16 @@ from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from email.utils import parsedate_to_datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 from urllib.parse import quote, urlsplit
 
 from vertex_claude_magic import errors
 from vertex_claude_magic.vertex.endpoint import is_loopback
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable
+    from socket import socket
 
-    import requests
 
 __all__ = ["Reached", "reach"]
 
@@ -76,72 +76,47 @@ def reach(base_url: str, model: str, *, seconds: float, now: Callable[[], dateti
         NetworkError: nobody answered; TLSError and DeadlineExceeded are kinds of it.
     """
     import requests
+    from requests.utils import select_proxy
 
-    from vertex_claude_magic.transport.connection import make_session
+    from vertex_claude_magic.transport.connection import make_session, network_error, reporting_sockets
 
     host = urlsplit(base_url).netloc.rpartition("@")[2]
     url = f"{base_url.rstrip('/')}/publishers/anthropic/models/{quote(model, safe='@')}"
-    seen: list[Any] = []
-    with make_session(loopback=is_loopback(base_url)) as session:
-        around = session.merge_environment_settings(url, {}, stream=True, verify=None, cert=None)
-        try:
-            response = _get(session, url, seconds, around, seen)
-        except (requests.exceptions.RequestException, OSError) as failure:
-            raise _named(failure, host, seconds, usable=bool(seen)) from None
-        with response:
-            return _reached(host, response, now(), _proxy(url, around["proxies"]), seen)
+    # What secures each connection that was used: the version of TLS, and who signed the certificate.
+    seen: list[tuple[str | None, str | None]] = []
 
-
-def _get(
-    session: requests.Session, url: str, seconds: float, around: Mapping[str, Any], seen: list[Any]
-) -> requests.Response:
-    """Send the question, and note in `seen` how the connection is secured, once there is one."""
-    import requests
-
-    from vertex_claude_magic.transport.connection import reporting_sockets
-
-    def note(sock: Any) -> None:
+    def note(sock: socket | None) -> None:
         if sock is not None:
             seen.append(_secured(sock))
 
-    request = requests.Request("GET", url, headers={"User-Agent": _USER_AGENT}).prepare()
-    with reporting_sockets(note):
-        return session.send(request, allow_redirects=False, timeout=seconds, **around)
-
-
-def _named(failure: Exception, host: str, seconds: float, *, usable: bool) -> errors.NetworkError:
-    from requests.exceptions import ReadTimeout
-
-    from vertex_claude_magic.transport.connection import network_error
-
-    if isinstance(failure, ReadTimeout) and not usable:
-        # A connection is noted when it can be used; this one was taken and never got so far.
-        return _no_tls(host, seconds)
-    return network_error(failure, host, seconds)
-
-
-def _no_tls(host: str, seconds: float) -> errors.TLSError:
-    return errors.TLSError(
-        f"{host} took the connection and did not speak TLS within {seconds:g} seconds.",
-        cure="Check the base URL, and whether a proxy stands between this machine and the host.",
-    )
-
-
-def _reached(
-    host: str, response: requests.Response, arrived: datetime, proxy: str | None, seen: list[Any]
-) -> Reached:
-    tls, issuer = next((each for each in reversed(seen) if each[0]), (None, None))
-    headers = response.headers
-    return Reached(
-        host=host,
-        status=response.status_code,
-        content_type=headers.get("content-type", "").lower(),
-        location=headers.get("location", ""),
-        ahead=_ahead(headers.get("date"), arrived),
-        proxy=proxy,
-        tls=tls,
-        issuer=issuer,
-    )
+    with make_session(loopback=is_loopback(base_url)) as session:
+        request = requests.Request("GET", url, headers={"User-Agent": _USER_AGENT}).prepare()
+        around = session.merge_environment_settings(url, {}, stream=True, verify=None, cert=None)
+        proxy = select_proxy(url, dict(around["proxies"]))
+        try:
+            with reporting_sockets(note):
+                response = session.send(request, allow_redirects=False, timeout=seconds, **around)
+        except (requests.exceptions.RequestException, OSError) as failure:
+            if not isinstance(failure, requests.exceptions.ReadTimeout) or seen:
+                raise network_error(failure, host, seconds) from None
+            # A connection is noted when it can be used; this one was taken and never got so far.
+            raise errors.TLSError(
+                f"{host} took the connection and did not speak TLS within {seconds:g} seconds.",
+                cure="Check the base URL, and whether a proxy stands between this machine and the host.",
+            ) from None
+        with response:
+            tls, issuer = next((each for each in reversed(seen) if each[0]), (None, None))
+            return Reached(
+                host=host,
+                status=response.status_code,
+                content_type=response.headers.get("content-type", "").lower(),
+                location=response.headers.get("location", ""),
+                ahead=_ahead(response.headers.get("date"), now()),
+                # Without user name and password.
+                proxy=urlsplit(proxy).netloc.rpartition("@")[2] if proxy else None,
+                tls=tls,
+                issuer=issuer,
+            )
 
 
 def _ahead(date: str | None, arrived: datetime) -> float | None:
@@ -153,17 +128,11 @@ def _ahead(date: str | None, arrived: datetime) -> float | None:
     return (aware - arrived).total_seconds()
 
 
-def _proxy(url: str, proxies: Mapping[str, str]) -> str | None:
-    from requests.utils import select_proxy
-
-    # Without user name and password.
-    found = select_proxy(url, dict(proxies))
-    return urlsplit(found).netloc.rpartition("@")[2] if found else None
-
-
-def _secured(sock: Any) -> tuple[str | None, str | None]:
+def _secured(sock: socket) -> tuple[str | None, str | None]:
     """Return the version of TLS and the organisation that signed the certificate."""
     with suppress(AttributeError, ValueError, OSError, TypeError):
-        names = dict(pair[0] for pair in sock.getpeercert()["issuer"])
-        return sock.version(), names.get("organizationName") or names.get("commonName")
+        # One in the clear has no such methods.
+        names = dict(pair[0] for pair in sock.getpeercert()["issuer"])  # type: ignore[attr-defined]
+        version: str | None = sock.version()  # type: ignore[attr-defined]
+        return version, names.get("organizationName") or names.get("commonName")
     return None, None

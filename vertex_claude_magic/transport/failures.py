@@ -1,6 +1,6 @@
 """Error responses to typed errors, through one table.
 
-The kind is told by HTTP status, Google `reason` or Anthropic `type`; by the text only where nothing
+The kind is known by HTTP status, Google `reason` or Anthropic `type`; by the text only where nothing
 else tells, and only here. Shapes: Google's error object (on streams wrapped in a one-element array),
 Anthropic's `{"type": "error"}` object, and whatever a proxy sends. Statuses and types are those of
 the page "Errors" (Claude docs) and of "Error messages" (Google Cloud API design guide).
@@ -14,6 +14,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from vertex_claude_magic import errors
+from vertex_claude_magic.spelling import Spelling, option, spelled
 from vertex_claude_magic.text import quote
 
 if TYPE_CHECKING:
@@ -84,7 +85,7 @@ def error_from_event(data: Mapping[str, Any], asked: Asked) -> errors.ClaudeErro
                           request_id=failure.request_id), asked)  # fmt: skip
 
 
-# HTTP status of each error type (page "Errors", Claude docs): what an error event stands for.
+# HTTP status of each error type (page "Errors", Claude docs): what an error event means.
 _STATUS_OF = {
     "invalid_request_error": 400, "authentication_error": 401, "billing_error": 402, "permission_error": 403,
     "not_found_error": 404, "request_too_large": 413, "rate_limit_error": 429, "api_error": 500,
@@ -138,6 +139,10 @@ def _google(error: Mapping[str, Any], status: int, text: str) -> Failure:
 
 
 Cure = Callable[[Failure, Asked], str]
+# Where more is to be seen, in a cell and in Python.
+_MODELS = Spelling("%claude_models", "%claude_models in a notebook, or vertex-claude models,")
+_REQUEST = Spelling("%%claude --dry-run", "Claude.request")
+_COUNT = Spelling("%%claude --dry-run", "Claude.count")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -152,21 +157,31 @@ class _Row:
 
 def _error(failure: Failure, asked: Asked) -> errors.ClaudeError:
     row = next(row for row in _TABLE if row.when(failure))
-    asked = _printable(asked)
+    # Names of the user's may be anything, and land in a text of one line.
+    asked = replace(
+        asked,
+        model=quote(asked.model, 80),
+        project=quote(asked.project, 80),
+        region=quote(asked.region, 40),
+    )
     what = row.what.format(
         model=asked.model, project=asked.project, region=asked.region, status=failure.status
     )
-    said = quote(failure.message)
+    text = quote(failure.message)
     who = "Vertex AI said" if failure.shape in {"object", "empty"} else "The answer"
-    message = f"{what} {who}: {said!r}." if said else what
+    message = f"{what} {who}: {text!r}." if text else what
     details = {
         "status": failure.status, "message": failure.message, "type": failure.kind, "code": failure.code,
         "reason": failure.reason, "request_id": failure.request_id, "body": failure.body, "shape": failure.shape,
         "model": asked.model, "project": asked.project, "region": asked.region,
     }  # fmt: skip
     cure = row.cure(failure, asked)
-    if row.error in _ELSEWHERE and failure.shape != "page" and (hint := _seen_elsewhere(asked, row.error)):
-        cure = f"{cure} {hint}"
+    if row.error in _ELSEWHERE and failure.shape != "page":
+        model = asked.catalog.find(asked.model)
+        name = model.id if model is not None else asked.model
+        answered = row.error is errors.QuotaExceeded
+        hint = asked.catalog.sightings().hint(name, asked.project, but=asked.region, answered=answered)
+        cure = spelled("{} {}", cure, hint) if hint else cure
     return row.error(message, cure=cure, details=details)
 
 
@@ -174,25 +189,8 @@ def _error(failure: Failure, asked: Asked) -> errors.ClaudeError:
 _ELSEWHERE = (errors.ModelNotFound, errors.ModelNotEnabled, errors.QuotaExceeded)
 
 
-def _seen_elsewhere(asked: Asked, kind: type[errors.APIError]) -> str:
-    row = asked.catalog.find(asked.model)
-    name = row.id if row is not None else asked.model
-    return asked.catalog.sightings().hint(
-        name, asked.project, but=asked.region, answered=kind is errors.QuotaExceeded
-    )
-
-
-def _printable(asked: Asked) -> Asked:
-    return replace(
-        asked,
-        model=quote(asked.model, 80),
-        project=quote(asked.project, 80),
-        region=quote(asked.region, 40),
-    )
-
-
-def _fixed(text: str) -> Cure:
-    return lambda _, asked: text.format(model=asked.model, project=asked.project, region=asked.region)
+def _fixed(text: str, *parts: Spelling) -> Cure:
+    return lambda _, asked: spelled(text, *parts, project=asked.project, region=asked.region)
 
 
 def _cure_api_disabled(failure: Failure, asked: Asked) -> str:
@@ -210,14 +208,17 @@ def _cure_location(_: Failure, asked: Asked) -> str:
     served = [place for place in (row.locations or () if row else ()) if place != asked.region]
     near = asked.catalog.nearest_location(asked.region)
     served.sort(key=lambda place: place != near)
-    return f"Use --region {' or '.join(served[:4])}." if served else "Use --region global, or another model."
+    if served:
+        return spelled("Use {}.", option("region", *served[:4]))
+    return spelled("Use {}, or another model.", option("region", "global"))
 
 
 def _cure_count(_: Failure, asked: Asked) -> str:
     places = asked.catalog.services["count_tokens"]["locations"]
-    return (
-        f"It is served in {', '.join(places)}; ask without counting, or choose such a --region (the prompt "
-        "goes there then)."
+    return spelled(
+        "It is served in {}; ask without counting, or choose such a {} (the prompt goes there then).",
+        ", ".join(places),
+        option("region"),
     )
 
 
@@ -227,16 +228,19 @@ def _cure_not_found(failure: Failure, asked: Asked) -> str:
         near = _near(asked.catalog.nearest(asked.model))
         places = asked.catalog.locations()
         place = "" if asked.region in places else _near([asked.catalog.nearest_location(asked.region)])
-        return f"Check the id{near} and the region{place}; %claude_models shows what there is."
+        return spelled("Check the id{} and the region{}; {} shows what there is.", near, place, _MODELS)
     if row.lifecycle == "retired":
         return f"{row.name} is retired; use {row.successor or 'a newer model'}."
     if row.locations and not row.served_in(asked.region):
         return _cure_location(failure, asked)
     if row.lifecycle == "deprecated":
         return f"{row.name} is deprecated; use {row.successor or 'a newer model'}."
-    return (
-        f"Enable {row.name} for project {asked.project} on its Model Garden card, or try --region global; "
-        "%claude_models shows what is served where."
+    return spelled(
+        "Enable {} for project {} on its Model Garden card, or try {}; {} shows what is served where.",
+        row.name,
+        asked.project,
+        option("region", "global"),
+        _MODELS,
     )
 
 
@@ -247,10 +251,13 @@ def _near(names: Iterable[str | None]) -> str:
 
 def _cure_quota(failure: Failure, asked: Asked) -> str:
     metric = quote(str(failure.metadata.get("quota_metric") or "").rpartition("/")[2], 80)
-    return (
-        f"Waiting does not help if the quota is 0, as it is on many new projects: ask for more"
-        f"{f' of {metric}' if metric else ''} under IAM & Admin, Quotas, for project {asked.project}, "
-        f"or try another model{'' if asked.region == 'global' else ' or --region global'}."
+    elsewhere = spelled(" or {}", option("region", "global"))
+    return spelled(
+        "Waiting does not help if the quota is 0, as it is on many new projects: ask for more{} under IAM & Admin, "
+        "Quotas, for project {}, or try another model{}.",
+        f" of {metric}" if metric else "",
+        asked.project,
+        "" if asked.region == "global" else elsewhere,
     )
 
 
@@ -258,23 +265,23 @@ def _cure_bad_request(failure: Failure, _: Asked) -> str:
     if failure.says("extra inputs are not permitted"):
         return "Leave that field out, or choose a model that takes it."
     if failure.says("max_tokens", "maximum allowed"):
-        return "Lower --max-tokens."
+        return spelled("Lower {}.", option("max_tokens"))
     if failure.says("anthropic-beta"):
-        return "Leave that --beta out; Vertex AI refuses betas that it does not know."
-    return "Change the request as the message says; %%claude --dry-run shows what is sent."
+        return spelled("Leave that {} out; Vertex AI refuses betas that it does not know.", option("beta"))
+    return spelled("Change the request as the message says; {} shows what is sent.", _REQUEST)
 
 
 _ENABLE = (
     "Open the model's card in the Model Garden of project {project}, press Enable and accept the terms "
     "(role roles/consumerprocurement.entitlementManager)."
 )
-_RETRY = _fixed("Ask again in a moment, or try another --region or model.")
+_RETRY = _fixed("Ask again in a moment, or try another {} or model.", option("region"))
 
 # What the service says with these statuses, it says in an object: a page is somebody else's. A page with 400 or 413
 # still tells of the request, and one with 429 or 5xx of a service, or of a proxy before it, that is busy or away.
 _PAGES_OF_OTHERS = frozenset({401, 403, 404, 405, 406, 410, 451, 511})
 
-# First match wins. Rows that look at the text stand before the general row of their status.
+# First match wins. Rows that look at the text come before the general row of their status.
 _TABLE: tuple[_Row, ...] = (
     _Row(when=lambda f: f.status == 407, error=errors.APIError,
          what="The proxy on the way to Vertex AI asks for a login (407).",
@@ -314,7 +321,7 @@ _TABLE: tuple[_Row, ...] = (
          cure=_fixed("Check the base URL: Claude is reached under publishers/anthropic with rawPredict.")),
     _Row(when=lambda f: f.status in {400, 413} and f.says("prompt is too long"), error=errors.PromptTooLong,
          what="The prompt does not fit into {model} ({status}).",
-         cure=_fixed("Shorten it, or take a model with a larger context window; %%claude --dry-run counts tokens.")),
+         cure=_fixed("Shorten it, or take a model with a larger context window; {} counts tokens.", _COUNT)),
     _Row(when=lambda f: f.status == 413 or f.kind == "request_too_large", error=errors.RequestTooLarge,
          what="The request is too large (413).", cure=_fixed("Attach fewer or smaller files.")),
     _Row(when=lambda f: f.status == 404 or f.kind == "not_found_error", error=errors.ModelNotFound,
@@ -331,5 +338,5 @@ _TABLE: tuple[_Row, ...] = (
     _Row(when=lambda f: f.status == 400 or f.kind == "invalid_request_error", error=errors.BadRequest,
          what="Vertex AI did not accept the request for {model} (400).", cure=_cure_bad_request),
     _Row(when=lambda _: True, error=errors.APIError, what="Vertex AI answered {status} for {model}.",
-         cure=_fixed("%%claude --dry-run shows what is sent; check the base URL.")),
+         cure=_fixed("{} shows what is sent; check the base URL.", _REQUEST)),
 )  # fmt: skip

@@ -40,8 +40,8 @@ class Identity:
         account: The email address of the account, or None where the credentials do not tell.
         quota_project: The project that quotas are counted against, if the credentials name one.
         expires: When the present token ends, with its time zone; None where there is none or it does not end.
-        renewed_at: The address that gives a new token; None if there is none or whoever made the
-            credentials saw to that.
+        renewed_at: The address that gives a new token; None if there is none, or if the code that made the
+            credentials sees to that.
     """
 
     kind: str
@@ -60,15 +60,26 @@ def identify(credentials: Any, source: str) -> Identity:
     >>> identify(Given(), "handed over in code").account
     'robot@p.iam.gserviceaccount.com'
     """
-    rooms = type(credentials).__module__.split(".")
-    kind = next((_KINDS[room] for room in reversed(rooms) if room in _KINDS), type(credentials).__name__)
+    modules = type(credentials).__module__.split(".")
+    kind = next((_KINDS[name] for name in reversed(modules) if name in _KINDS), type(credentials).__name__)
+    email = getattr(credentials, "service_account_email", None) or getattr(credentials, "account", None)
+    expiry = getattr(credentials, "expiry", None)
+    if "compute_engine" in modules:
+        renewed_at: str | None = metadata_server()
+    elif "impersonated_credentials" in modules:
+        renewed_at = _IAM
+    else:
+        found = (getattr(credentials, name, None) for name in ("token_uri", "_token_uri", "_token_url"))
+        renewed_at = next((address for address in found if isinstance(address, str)), None)
     return Identity(
         kind=kind,
         source=source,
-        account=_account(credentials),
+        # Until its first token, the account of a machine is only called "default".
+        account=str(email) if email and email != "default" else None,
         quota_project=getattr(credentials, "quota_project_id", None),
-        expires=_expiry(credentials),
-        renewed_at=_address(credentials, rooms),
+        # google-auth has naive times of UTC.
+        expires=expiry.replace(tzinfo=timezone.utc) if isinstance(expiry, datetime) else None,
+        renewed_at=renewed_at,
     )
 
 
@@ -85,25 +96,3 @@ def external_token_url(file: Path) -> str | None:
         return str(content["token_url"]) if external else None
     except (OSError, ValueError, LookupError, TypeError):
         return None
-
-
-def _account(credentials: Any) -> str | None:
-    email = getattr(credentials, "service_account_email", None) or getattr(credentials, "account", None)
-    # Until its first token, the account of a machine is only called "default".
-    return str(email) if email and email != "default" else None
-
-
-def _expiry(credentials: Any) -> datetime | None:
-    # google-auth keeps naive times of UTC.
-    moment = getattr(credentials, "expiry", None)
-    return moment.replace(tzinfo=timezone.utc) if isinstance(moment, datetime) else None
-
-
-def _address(credentials: Any, rooms: list[str]) -> str | None:
-    if "compute_engine" in rooms:
-        return metadata_server()
-    if "impersonated_credentials" in rooms:
-        return _IAM
-    names = ("token_uri", "_token_uri", "_token_url")
-    found = (getattr(credentials, name, None) for name in names)
-    return next((address for address in found if isinstance(address, str)), None)

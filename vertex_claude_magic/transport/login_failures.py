@@ -1,6 +1,6 @@
-"""Why there is no token, told by what came and not by the flag or the text of google-auth.
+"""Why there is no token, judged by what came and not by the flag or the text of google-auth.
 
-The value of a variable is quoted only where it is the path of a file: whoever pastes the key itself in its place
+The value of a variable is quoted only where it is the path of a file: a user who pastes the key itself in its place
 must not find it in an error, a log or a report.
 """
 
@@ -87,8 +87,8 @@ def no_credentials(failure: Exception, file: Path, *, exists: bool) -> errors.Cr
     if missing is not None:
         return missing
     # google-auth's text quotes the path, which may be the key itself, so it is used only where the file exists.
-    said = str(failure.args[0]) if failure.args and exists else ""
-    why = quote(" ".join(said.replace(str(file), "").split()), 90)
+    reason = str(failure.args[0]) if failure.args and exists else ""
+    why = quote(" ".join(reason.replace(str(file), "").split()), 90)
     value = os.environ.get(_VARIABLE)
     if value:
         odd = unlike_a_path(value)
@@ -134,10 +134,10 @@ def no_token(
         return missing
     from google.auth import exceptions
 
-    said = quote(str(failure.args[0]) if failure.args else type(failure).__name__, 120)
+    reason = quote(str(failure.args[0]) if failure.args else type(failure).__name__, 120)
     if isinstance(failure, exceptions.TransportError):
         return errors.NetworkError(
-            f"Google's token service could not be reached ({said}).",
+            f"Google's token service could not be reached ({reason}).",
             cure="Check the network and proxy settings (HTTPS_PROXY), and ask again.",
         )
     if not isinstance(failure, exceptions.GoogleAuthError):
@@ -145,7 +145,7 @@ def no_token(
         return errors.CredentialsError(
             f"The credentials could not be used ({type(failure).__name__}).", cure=login_cure()
         )
-    return _refused(said, credentials, content, failure)
+    return _refused(reason, credentials, content, failure)
 
 
 def _content(file: Path | None) -> dict[str, Any]:
@@ -156,7 +156,7 @@ def _content(file: Path | None) -> dict[str, Any]:
     return found if isinstance(found, dict) else {}
 
 
-def _rooms(credentials: Any, content: dict[str, Any]) -> set[str]:
+def _modules_of(credentials: Any, content: dict[str, Any]) -> set[str]:
     """Return what the module of a credentials class is called, also of one that the file would have become."""
     if credentials is None:
         return {_MODULE_OF.get(str(content.get("type")), "")}
@@ -169,17 +169,17 @@ def _by_answer(
     elsewhere = _not_the_service(answer)
     if elsewhere is not None:
         return elsewhere
-    said = quote(str(failure.args[0]) if failure.args else type(failure).__name__, 120)
-    rooms = _rooms(credentials, content)
-    if "impersonated_credentials" in rooms and answer.path.endswith(_ACTS_FOR):
-        return _not_impersonated(said, credentials, answer.status)
-    if answer.status == 404 and "compute_engine" not in rooms:
+    reason = quote(str(failure.args[0]) if failure.args else type(failure).__name__, 120)
+    modules = _modules_of(credentials, content)
+    if "impersonated_credentials" in modules and answer.path.endswith(_ACTS_FOR):
+        return _not_impersonated(reason, credentials, answer.status)
+    if answer.status == 404 and "compute_engine" not in modules:
         return errors.CredentialsError(
             f"{quote(answer.host, 80)} has no token service at {quote(answer.path, 80)} (404).",
             cure="Correct the token address in the credentials file, or log in again.",
             details={"host": answer.host, "status": answer.status},
         )
-    return _refused(said, credentials, content, failure)
+    return _refused(reason, credentials, content, failure)
 
 
 def _not_the_service(answer: TokenAnswer) -> errors.NetworkError | None:
@@ -212,16 +212,16 @@ def _not_the_service(answer: TokenAnswer) -> errors.NetworkError | None:
     return errors.NetworkError(what, cure=cure, details={"host": answer.host, "status": answer.status})
 
 
-def _not_impersonated(said: str, credentials: Any, status: int) -> errors.LoginExpired:
+def _not_impersonated(reason: str, credentials: Any, status: int) -> errors.LoginExpired:
     """Return the error for a login that got its own token and none for the account that it acts for."""
     account = quote(str(getattr(credentials, "service_account_email", "") or ""), 80) or "the service account"
     if status == 404:
         what, cure = f"{account} does not exist (404).", "Correct the account that is impersonated."
     elif status == 400:
-        what = f"Google did not accept the request to act for {account} ({said})."
+        what = f"Google did not accept the request to act for {account} ({reason})."
         cure = "Check the account and its scopes in the credentials."
     else:
-        what = f"The account may not act for the service account ({said})."
+        what = f"The account may not act for the service account ({reason})."
         cure = f"Have roles/iam.serviceAccountTokenCreator on it granted to the account, or run: {LOGIN}"
     return errors.LoginExpired(what, cure=cure, details={"kind": "impersonated service account"})
 
@@ -245,23 +245,25 @@ def _missing_source(source: Any) -> errors.CredentialsError | None:
     )
 
 
-def _refused(said: str, credentials: Any, content: dict[str, Any], failure: Exception) -> errors.LoginExpired:
+def _refused(
+    reason: str, credentials: Any, content: dict[str, Any], failure: Exception
+) -> errors.LoginExpired:
     from google.auth import exceptions
 
-    rooms = _rooms(credentials, content)
-    if "service_account" in rooms:
+    modules = _modules_of(credentials, content)
+    if "service_account" in modules:
         email = getattr(credentials, "service_account_email", "")
         return errors.LoginExpired(
-            f"Google refused the service account's key ({said}).",
+            f"Google refused the service account's key ({reason}).",
             cure=f"Check that {quote(email, 80) or 'the account'} and its key still exist, "
             "or name a new key file in GOOGLE_APPLICATION_CREDENTIALS.",
             details={"kind": "service account"},
         )
     for kinds, kind, what, cure in _NOT_PERSONS:
-        if rooms & kinds or (isinstance(failure, exceptions.OAuthError) and "identity_pool" in kinds):
-            return errors.LoginExpired(f"{what} ({said}).", cure=cure, details={"kind": kind})
+        if modules & kinds or (isinstance(failure, exceptions.OAuthError) and "identity_pool" in kinds):
+            return errors.LoginExpired(f"{what} ({reason}).", cure=cure, details={"kind": kind})
     return errors.LoginExpired(
-        f"Google asks for a new login ({said}).",
+        f"Google asks for a new login ({reason}).",
         cure=f"{login_cure()}, and ask again; no restart is needed.",
         details={"kind": "user login"},
     )

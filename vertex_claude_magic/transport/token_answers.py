@@ -6,8 +6,7 @@ flag `retryable` for some outages only. So each answer is looked at on its way t
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 from urllib.parse import urlsplit
 
 if TYPE_CHECKING:
@@ -27,8 +26,7 @@ class _Response(Protocol):
     def data(self) -> bytes: ...
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class TokenAnswer:
+class TokenAnswer(NamedTuple):
     """The last answer to a request for a token, or the lack of one.
 
     Args:

@@ -1,6 +1,6 @@
 """Sending: one thread a request, retries before the first byte, a deadline, and a stop that works at once.
 
-The thread reads; whoever asked waits on a queue. That way a kernel interrupt ends any wait (also a slow
+The thread reads; the caller waits on a queue. That way a kernel interrupt ends any wait (also a slow
 name look-up), the display can redraw while the server is silent, and a deadline holds against a drip.
 """
 
@@ -12,7 +12,6 @@ import socket
 import threading
 import time
 from contextlib import suppress
-from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -20,6 +19,7 @@ from urllib.parse import urlsplit
 
 from vertex_claude_magic import errors
 from vertex_claude_magic.process import at_fork, start_thread, stays_here
+from vertex_claude_magic.spelling import option, spelled
 from vertex_claude_magic.text import quote
 from vertex_claude_magic.transport.retry import RetryPolicy, asked_wait, backoff, may_retry
 from vertex_claude_magic.transport.waiting import bare, no_credentials_in, take
@@ -66,23 +66,31 @@ class Ended(NamedTuple):
 Item = Notice | Head | bytes | Ended
 
 
-@dataclass(kw_only=True)
 class Transport:
     """Sends requests with one authorizer; keeps connections open between them.
 
     Args:
         authorizer: Gives each request its token.
         policy: Retries and patience.
+        clock: Monotonic seconds.
+        chance: A random number from 0 to 1, by which the waits of several clients differ.
     """
 
-    authorizer: Authorizer
-    policy: RetryPolicy = field(default_factory=RetryPolicy)
-    clock: Callable[[], float] = time.monotonic
-    chance: Callable[[], float] = random.random
-    _sessions: dict[bool, requests.Session] = field(default_factory=dict, init=False, repr=False)
-    _lock: threading.Lock = field(default_factory=threading.Lock, init=False, repr=False)
-
-    def __post_init__(self) -> None:
+    def __init__(
+        self,
+        authorizer: Authorizer,
+        policy: RetryPolicy | None = None,
+        *,
+        clock: Callable[[], float] = time.monotonic,
+        chance: Callable[[], float] = random.random,
+    ) -> None:
+        self.authorizer = authorizer
+        self.policy = policy or RetryPolicy()
+        self.clock = clock
+        self.chance = chance
+        # By whether they are for loopback.
+        self._sessions: dict[bool, requests.Session] = {}
+        self._lock = threading.Lock()
         at_fork(self, child=Transport._begin_anew)
 
     def _begin_anew(self) -> None:
@@ -111,6 +119,14 @@ class Transport:
         return PendingResponse(
             self, request, catalog, timeout=timeout, retries=self.policy.retries if retry else 0
         )
+
+    def twin(self) -> Transport:
+        """Return a transport of the same login with connections of its own."""
+        return Transport(self.authorizer, self.policy, clock=self.clock, chance=self.chance)
+
+    def apart(self, policy: RetryPolicy, clock: Callable[[], float]) -> Transport:
+        """Return a transport whose login has a state of its own too, to be tried without touching this one."""
+        return Transport(self.authorizer.apart(), policy, clock=clock)
 
     def session(self, url: str) -> requests.Session:
         """Return the session for a URL; those on loopback have one of their own, without proxies."""
@@ -147,7 +163,7 @@ class PendingResponse:
         self._body = bytearray()
         self._ended: Ended | None = None
         self._cancelled = threading.Event()
-        self._socket: Any = None
+        self._socket: socket.socket | None = None
         self._socket_lock = threading.Lock()
         self._authorised = False
         at_fork(self, child=PendingResponse._leave_to_parent)
@@ -176,13 +192,22 @@ class PendingResponse:
             DeadlineExceeded: the time for the whole answer is over.
             CredentialsNotFound: looking for credentials took longer than the policy allows.
         """
-        clock, over = self._transport.clock, self.started + self._timeout
+        clock, patience = self._transport.clock, self._transport.policy.credentials
         end = clock() + seconds
         while True:
             # Before every item: a drip keeps its reader too busy to find the queue empty.
-            self._check_time()
+            passed = clock() - self.started
+            if passed >= self._timeout:
+                self.cancel()
+                raise errors.DeadlineExceeded(
+                    f"No complete answer within {self._timeout:g} seconds.",
+                    cure=spelled("Raise {}, ask for less, or lower {}.", option("timeout"), option("effort")),
+                )
+            if not self._authorised and passed >= patience:
+                self.cancel()
+                raise no_credentials_in(patience)
             with suppress(Empty):
-                return take(self._items, min(_SLICE, min(end, over) - clock()))
+                return take(self._items, min(_SLICE, min(end, self.started + self._timeout) - clock()))
             if clock() >= end:
                 return None
 
@@ -210,7 +235,7 @@ class PendingResponse:
         """Wait for the whole body and return it as JSON, None if it is not JSON; for short answers.
 
         Args:
-            tick: Called several times a second while nothing has come; for whoever shows the waiting.
+            tick: Called several times a second while nothing has come; to show that it is waited.
 
         Raises:
             ClaudeError: the service refused the request or could not be reached.
@@ -250,18 +275,6 @@ class PendingResponse:
         except (ValueError, RecursionError):
             return None
 
-    def _check_time(self) -> None:
-        passed = self._transport.clock() - self.started
-        if passed >= self._timeout:
-            self.cancel()
-            raise errors.DeadlineExceeded(
-                f"No complete answer within {self._timeout:g} seconds.",
-                cure="Raise --timeout, ask for less, or lower --effort.",
-            )
-        if not self._authorised and passed >= self._transport.policy.credentials:
-            self.cancel()
-            raise no_credentials_in(self._transport.policy.credentials)
-
     def _run(self) -> None:
         from vertex_claude_magic.transport.connection import reporting_sockets
 
@@ -275,7 +288,7 @@ class PendingResponse:
             ended = Ended(self._named(failure))
         self._items.put(ended)
 
-    def _use(self, sock: Any) -> None:
+    def _use(self, sock: socket.socket | None) -> None:
         with self._socket_lock:
             self._socket = sock
             if self._cancelled.is_set():
@@ -368,11 +381,19 @@ class PendingResponse:
                 cure="A proxy or a login page may stand between this machine and Google; check the base URL.",
                 details={"status": response.status_code},
             )
+        from vertex_claude_magic.transport.connection import streamed_chunks
         from vertex_claude_magic.transport.failures import Asked, error_from_response
 
+        body = bytearray()
+        # The status is known already; a body that breaks off changes nothing about that.
+        with suppress(Exception):
+            for chunk in streamed_chunks(response):
+                body += chunk
+                if len(body) >= _ERROR_BYTES:
+                    break
         return error_from_response(
             response.status_code,
-            _error_body(response),
+            bytes(body[:_ERROR_BYTES]),
             Asked.about(self._request, self._catalog),
             content_type=response.headers.get("content-type", ""),
         )
@@ -380,29 +401,22 @@ class PendingResponse:
     def _pause_or_raise(self, response: requests.Response, error: errors.ClaudeError, attempt: int) -> None:
         policy = self._transport.policy
         headers = {name.lower(): value for name, value in response.headers.items()}
-        if attempt >= self._retries or not may_retry(response.status_code, headers, error):
+        if not may_retry(response.status_code, headers, error):
             raise error
         asked = asked_wait(headers, datetime.now(timezone.utc))
+        if asked is not None:
+            error.details["retry_after"] = asked
+        if attempt >= self._retries:
+            raise error
         wait = backoff(attempt, policy, self._transport.chance) if asked is None else asked
         if wait > policy.longest_wait or wait > self._timeout - (self._transport.clock() - self.started):
             if asked is not None:
-                error.cure = f"The service asks to wait {asked:,.0f} seconds; ask again then. {error.cure}"
+                error.cure = spelled(
+                    "The service asks to wait {} seconds; ask again then. {}", f"{asked:,.0f}", error.cure
+                )
             raise error
         self._wait(wait, f"{type(error).__name__}, {response.status_code}")
 
     def _wait(self, seconds: float, reason: str) -> None:
         self._items.put(Notice(f"retrying in {seconds:.1f} s ({reason.rstrip('.')})"))
         self._cancelled.wait(seconds)
-
-
-def _error_body(response: requests.Response) -> bytes:
-    from vertex_claude_magic.transport.connection import streamed_chunks
-
-    body = bytearray()
-    # The status has been said; a body that breaks off changes nothing about that.
-    with suppress(Exception):
-        for chunk in streamed_chunks(response):
-            body += chunk
-            if len(body) >= _ERROR_BYTES:
-                break
-    return bytes(body[:_ERROR_BYTES])

@@ -1,9 +1,12 @@
 """What decides an answer: the part of a request that two questions must share to be the same question.
 
-It is model, betas and body. What only says how the answer travels (`stream`) or who pays and where
-(URL, project, location, labels, other headers) is not part of it. Attachments stand for their SHA-256,
-so that comparing, storing and reading a request does not need their bytes. The order of keys does not
-count; everything else does, white space included.
+It is model, betas and body. What only says how the answer travels (`stream`), what the service may cache on the way
+(`cache_control`) or who pays and where (URL, project, location, labels, other headers) is not part of it. Attachments
+are represented by their SHA-256, so that comparing, storing and reading a request does not need their bytes. The order
+of keys does not count; everything else does, white space included.
+
+The digest of a conversation is a chain: that of its first messages and the hash of the next one. So what a turn costs
+does not grow with all that was said before, and two conversations with the same beginning share it.
 """
 
 from __future__ import annotations
@@ -12,35 +15,179 @@ import base64
 import binascii
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
-__all__ = ["BETA_HEADER", "attachments", "canonical", "digest_of"]
+__all__ = [
+    "BETA_HEADER",
+    "Parts",
+    "attachments",
+    "canonical",
+    "digest_of",
+    "former_digest_of",
+    "parts_of",
+    "unmarked",
+]
 
 BETA_HEADER = "anthropic-beta"
 _HASH = "sha256"
+_MARK = "cache_control"
+# What a body shares with others, beside its messages.
+_SHARED = ("system", "tools")
+# Hashes of texts that this process met, so that a long conversation is not hashed again with each turn.
+_hashes: dict[Any, bytes] = {}
+_MOST_HASHES, _LONGEST_HASHED = 4_096, 4_000
 
 
-def canonical(model: str, headers: Mapping[str, str], body: Mapping[str, Any]) -> dict[str, Any]:
+def canonical(
+    model: str, headers: Mapping[str, str], body: Mapping[str, Any], *, marks: bool = False
+) -> dict[str, Any]:
     """Return model, betas and body of a request, with attachments as their hashes.
+
+    Args:
+        model: The model.
+        headers: The headers, of which only the betas count.
+        body: The body.
+        marks: Whether to leave the cache marks in, as versions before the chain did.
 
     >>> canonical("claude-haiku-5-5", {}, {"max_tokens": 9, "stream": True})
     {'model': 'claude-haiku-5-5', 'body': {'max_tokens': 9}}
     """
+    named = ",".join(value for name, value in headers.items() if name.lower() == BETA_HEADER)
+    betas = sorted({name.strip() for name in named.split(",")} - {""})
     kept = {name: _hashed(value) for name, value in body.items() if name != "stream"}
-    said = ",".join(value for name, value in headers.items() if name.lower() == BETA_HEADER)
-    betas = sorted({name.strip() for name in said.split(",")} - {""})
-    return {"model": model, **({"beta": betas} if betas else {}), "body": kept}
+    content = {"model": model, **({"beta": betas} if betas else {}), "body": kept}
+    return content if marks else dict(unmarked(content))
+
+
+def unmarked(content: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return a canonical request without cache marks, which change what an answer costs and never the answer.
+
+    >>> unmarked({"body": {"system": [{"type": "text", "text": "Hi", "cache_control": {"type": "ephemeral"}}]}})
+    {'body': {'system': [{'type': 'text', 'text': 'Hi'}]}}
+    """
+    body = content["body"]
+    kept = {name: _without_marks(body[name]) for name in ("messages", *_SHARED) if name in body}
+    if _MARK not in body and all(part is body[name] for name, part in kept.items()):
+        return content
+    return {**content, "body": {name: kept.get(name, part) for name, part in body.items() if name != _MARK}}
+
+
+def _without_marks(value: Any) -> Any:
+    """Return messages, blocks or tools without marks; the same object where there are none."""
+    if isinstance(value, (list, tuple)):
+        parts = [_without_marks(part) for part in value]
+        return value if all(one is two for one, two in zip(parts, value, strict=True)) else parts
+    if not isinstance(value, Mapping):
+        return value
+    # Not deeper than content goes: the input of a tool may have any names.
+    content = value.get("content")
+    inner = _without_marks(content) if isinstance(content, (list, tuple)) else content
+    if _MARK not in value and inner is content:
+        return value
+    return {name: inner if name == "content" else part for name, part in value.items() if name != _MARK}
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """A request in the parts that it shares with others, each with its SHA-256 (32 bytes).
+
+    Args:
+        content: The canonical request.
+        frame: The canonical request, with None in the place of what is below.
+        shared: The system text and each tool: name in the body, value and hash.
+        messages: The messages, None where the body has no list of them.
+        hashes: The hash of each message.
+        links: For each message the digest of the conversation up to it.
+        frame_hash: The hash of the frame with its shared parts.
+    """
+
+    content: Mapping[str, Any]
+    frame: Mapping[str, Any]
+    shared: tuple[tuple[str, Any, bytes], ...]
+    messages: Sequence[Any] | None
+    hashes: tuple[bytes, ...]
+    links: tuple[bytes, ...]
+    frame_hash: bytes
+
+    @property
+    def digest(self) -> bytes:
+        """The digest of the whole."""
+        return hashlib.sha256(self.frame_hash + (self.links[-1] if self.links else b"")).digest()
+
+
+def parts_of(content: Mapping[str, Any]) -> Parts:
+    """Return a canonical request in its parts.
+
+    >>> one, two = ({"role": "user", "content": text} for text in ("Hi", "And now?"))
+    >>> short, long = (parts_of({"model": "m", "body": {"messages": each}}) for each in ([one], [one, two]))
+    >>> short.links == long.links[:1]
+    True
+    """
+    plain = unmarked(content)
+    body, shared = dict(plain["body"]), []
+    messages = body.get("messages")
+    if isinstance(messages, (list, tuple)):
+        body["messages"] = None
+    else:
+        messages = None
+    for name in _SHARED:
+        value = body.get(name)
+        if value:
+            each = value if name == "tools" and isinstance(value, (list, tuple)) else [value]
+            shared += [(name, part, _hash(part)) for part in each]
+            # Whether it was a list has to come back, and to count.
+            body[name] = None if each is not value else []
+    frame = {**plain, "body": body}
+    named = [name.encode() + part for name, _, part in shared]
+    frame_hash = hashlib.sha256(b"".join([_hash(frame), *named])).digest()
+    hashes = tuple(_message_hash(message) for message in messages or ())
+    links: list[bytes] = []
+    for digest in hashes:
+        links.append(hashlib.sha256((links[-1] if links else b"") + digest).digest())
+    return Parts(content, frame, tuple(shared), messages, hashes, tuple(links), frame_hash)
+
+
+def _hash(value: Any) -> bytes:
+    return hashlib.sha256(json.dumps(value, sort_keys=True, separators=(",", ":")).encode("ascii")).digest()
+
+
+def _message_hash(message: Any) -> bytes:
+    content = message.get("content") if isinstance(message, Mapping) and len(message) == 2 else None
+    if type(content) is not str or len(content) > _LONGEST_HASHED:
+        return _hash(message)
+    # A text remembers its own hash, so that this costs less than to go through it.
+    key = (message.get("role"), content)
+    try:
+        found = _hashes.get(key)
+    except TypeError:
+        # A role that is none.
+        return _hash(message)
+    if found is None:
+        if len(_hashes) >= _MOST_HASHES:
+            _hashes.clear()
+        _hashes[key] = found = _hash(message)
+    return found
 
 
 def digest_of(content: Mapping[str, Any]) -> str:
-    """Return the SHA-256 of what `canonical` gives, as 64 hexadecimal digits.
+    """Return the digest of what `canonical` gives, as 64 hexadecimal digits.
 
-    >>> digest_of({"a": 1, "b": 2}) == digest_of({"b": 2, "a": 1})
+    >>> one = {"model": "m", "body": {"a": 1, "b": 2}}
+    >>> digest_of(one) == digest_of({"body": {"b": 2, "a": 1}, "model": "m"})
     True
     """
-    text = json.dumps(content, sort_keys=True, separators=(",", ":"))
-    return hashlib.sha256(text.encode("ascii")).hexdigest()
+    return parts_of(content).digest.hex()
+
+
+def former_digest_of(content: Mapping[str, Any]) -> str:
+    """Return the digest that versions before the chain gave: the SHA-256 of the whole content, cache marks included.
+
+    >>> former_digest_of({"a": 1, "b": 2}) == former_digest_of({"b": 2, "a": 1})
+    True
+    """
+    return _hash(content).hex()
 
 
 def attachments(value: Any) -> dict[str, bytes]:
@@ -65,11 +212,15 @@ def attachments(value: Any) -> dict[str, bytes]:
 
 
 def _hashed(value: Any) -> Any:
+    """Return a value with attachments as their hashes; the same object where it holds none."""
     if isinstance(value, Mapping):
         if _is_source(value):
             data = _content(value["data"])
             rest = {name: part for name, part in value.items() if name != "data"}
             return {**rest, _HASH: hashlib.sha256(data).hexdigest(), "bytes": len(data)}
+        if all(isinstance(part, str) for part in value.values()):
+            # Most messages; a request is never changed, so nothing has to be copied.
+            return value
         return {name: _hashed(part) for name, part in value.items()}
     if isinstance(value, (list, tuple)):
         return [_hashed(part) for part in value]

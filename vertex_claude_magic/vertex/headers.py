@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import re
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from vertex_claude_magic.errors import OptionError
 from vertex_claude_magic.models.table_file import bundled_table
@@ -19,10 +19,11 @@ __all__ = ["counting_headers", "headers_of"]
 
 _FIXED_HEADERS = {"authorization", "proxy-authorization", "host", "content-length", "transfer-encoding",
                   "content-type", "connection"}  # fmt: skip
-_HEADER_NAME = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
+# Patterns as texts: few questions have headers or labels of their own, and compiling takes time when imported.
+_HEADER_NAME = r"[A-Za-z0-9!#$%&'*+.^_`|~-]+"
 # "Add custom metadata labels" (Google Cloud docs, 2026): keys and values of billing labels.
-_LABEL_KEY = re.compile(r"[^\W\dA-Z_][^\WA-Z]{0,62}|[^\W\dA-Z_](?:[^\WA-Z]|-){0,62}")
-_LABEL_VALUE = re.compile(r"(?:[^\WA-Z]|-){0,63}")
+_LABEL_KEY = r"[^\W\dA-Z_][^\WA-Z]{0,62}|[^\W\dA-Z_](?:[^\WA-Z]|-){0,62}"
+_LABEL_VALUE = r"(?:[^\WA-Z]|-){0,63}"
 _MAX_LABELS = 32
 
 
@@ -51,7 +52,18 @@ def headers_of(betas: Sequence[str], header: Mapping[str, str], label: Mapping[s
         headers["X-Vertex-AI-Labels"] = _labels(label)
     headers.update(given)
     for name, value in headers.items():
-        _check_header(name, value, own=name not in header)
+        by_user = name in header
+        if by_user and name.strip().lower() in _FIXED_HEADERS:
+            raise OptionError(
+                f"The header {quote(name, 60)!r} is set by this package.", cure="Leave it out of --header."
+            )
+        plain = isinstance(value, str) and value.isascii() and value.isprintable() and value == value.strip()
+        if not plain or (by_user and not re.fullmatch(_HEADER_NAME, name)):
+            # The value may be a secret, so it is not quoted.
+            raise OptionError(
+                f"The header {quote(name, 60)!r} has a name or a value that HTTP cannot carry.",
+                cure="Use --header 'Name: value' in printable ASCII.",
+            )
     return headers
 
 
@@ -67,26 +79,9 @@ def counting_headers(headers: Mapping[str, str]) -> dict[str, str]:
     return {**kept, BETA_HEADER: ",".join(betas)} if betas else kept
 
 
-def _check_header(name: str, value: str, *, own: bool) -> None:
-    if not own and name.strip().lower() in _FIXED_HEADERS:
-        raise OptionError(
-            f"The header {quote(name, 60)!r} is set by this package.", cure="Leave it out of --header."
-        )
-    if not _HEADER_NAME.fullmatch(name) or not _is_header_value(value):
-        # The value may be a secret, so it is not quoted.
-        raise OptionError(
-            f"The header {quote(name, 60)!r} has a name or a value that HTTP cannot carry.",
-            cure="Use --header 'Name: value' in printable ASCII.",
-        )
-
-
-def _is_header_value(value: Any) -> bool:
-    return isinstance(value, str) and value.isascii() and value.isprintable() and value == value.strip()
-
-
 def _labels(labels: Mapping[str, str]) -> str:
     for key, value in labels.items():
-        if not _LABEL_KEY.fullmatch(key) or not _LABEL_VALUE.fullmatch(value):
+        if not re.fullmatch(_LABEL_KEY, key) or not re.fullmatch(_LABEL_VALUE, value):
             raise OptionError(
                 f"{quote(key, 40)}={quote(value, 40)} is no billing label.",
                 cure="Keys start with a lowercase letter; keys and values hold lowercase letters, digits, _ and -, "

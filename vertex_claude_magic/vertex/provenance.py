@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from vertex_claude_magic.vertex.endpoint import is_google, is_loopback
 
@@ -18,8 +17,7 @@ __all__ = ["EMULATOR_SERVER", "Lineage", "answered_by", "lineage_of"]
 EMULATOR_SERVER = "vertex-claude-emulator"
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Lineage:
+class Lineage(NamedTuple):
     """Which question a reply answers, when, and who answered.
 
     `requested_model` is the id that was asked for and `prompt_hash` the `Request.digest`; `date` is when it was

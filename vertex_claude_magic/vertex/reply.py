@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, fields, replace
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
     from vertex_claude_magic.vertex.provenance import Lineage
@@ -12,24 +12,21 @@ if TYPE_CHECKING:
 __all__ = ["CacheCreation", "OutputTokensDetails", "Reply", "ServerToolUse", "Usage", "usage_from"]
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class CacheCreation:
+class CacheCreation(NamedTuple):
     """Tokens written to the prompt cache, by the time that they live."""
 
     ephemeral_5m_input_tokens: int = 0
     ephemeral_1h_input_tokens: int = 0
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class ServerToolUse:
+class ServerToolUse(NamedTuple):
     """How often the service's own tools ran."""
 
     web_search_requests: int = 0
     web_fetch_requests: int = 0
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class OutputTokensDetails:
+class OutputTokensDetails(NamedTuple):
     """What the output tokens were spent on."""
 
     thinking_tokens: int = 0
@@ -129,7 +126,8 @@ class Reply:
     @property
     def citations(self) -> tuple[Mapping[str, Any], ...]:
         """All citations of the text blocks, in their order."""
-        return tuple(citation for block in self.blocks for citation in _list(block.get("citations")))
+        lists = (block.get("citations") for block in self.blocks)
+        return tuple(citation for cited in lists if isinstance(cited, list) for citation in cited)
 
     @property
     def code(self) -> tuple[str, ...]:
@@ -171,15 +169,8 @@ class Reply:
 
 
 def _joined(blocks: Iterable[Mapping[str, Any]], kind: str) -> str:
-    return "".join(_string(block.get(kind)) for block in blocks if block.get("type") == kind)
-
-
-def _string(value: Any) -> str:
-    return value if isinstance(value, str) else ""
-
-
-def _list(value: Any) -> list[Any]:
-    return value if isinstance(value, list) else []
+    texts = (block.get(kind) for block in blocks if block.get("type") == kind)
+    return "".join(text for text in texts if isinstance(text, str))
 
 
 def usage_from(raw: Mapping[str, Any]) -> Usage:
@@ -192,7 +183,7 @@ def usage_from(raw: Mapping[str, Any]) -> Usage:
     for name, kind in _NESTED.items():
         part = raw.get(name)
         if isinstance(part, Mapping):
-            values[name] = kind(**_counts(part, [entry.name for entry in fields(kind)]))
+            values[name] = kind(**_counts(part, kind._fields))
     for name in ("service_tier", "speed"):
         if isinstance(raw.get(name), str):
             values[name] = raw[name]

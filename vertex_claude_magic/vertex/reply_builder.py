@@ -40,10 +40,6 @@ def _string(value: Any) -> str:
     return value if isinstance(value, str) else ""
 
 
-def _list(value: Any) -> list[Any]:
-    return value if isinstance(value, list) else []
-
-
 class _Block:
     """One content block while it grows; pieces are joined only when somebody looks."""
 
@@ -182,18 +178,15 @@ class ReplyBuilder:
             kind, block = delta["type"], self._blocks.get(data["index"])
             key = _APPENDING.get(kind)
         except (KeyError, TypeError):
-            self._delta(self._legible(data, delta))
+            # A delta without an index belongs to the block that came last.
+            index = self._index(data, max(self._blocks, default=0))
+            self._delta({**data, "index": index, "delta": {**delta, "type": str(delta.get("type"))}})
             return
         if key is None:
             self._whole_delta(kind, delta, data)
         elif isinstance(piece := delta.get(key), str):
             (block or self._block_of(data, kind)).append(key, piece)
             self.appended += 1
-
-    def _legible(self, data: Mapping[str, Any], delta: Mapping[str, Any]) -> dict[str, Any]:
-        # A delta without an index belongs to the block that came last.
-        index = self._index(data, max(self._blocks, default=0))
-        return {**data, "index": index, "delta": {**delta, "type": str(delta.get("type"))}}
 
     def _block_of(self, data: Mapping[str, Any], kind: str) -> _Block:
         index = self._index(data, max(self._blocks, default=0))
@@ -212,7 +205,8 @@ class ReplyBuilder:
         elif kind == "compaction_delta":
             content.update({key: value for key, value in delta.items() if key != "type"})
         elif isinstance(citation := delta.get("citation"), Mapping):
-            content["citations"] = [*_list(content.get("citations")), citation]
+            former = content.get("citations")
+            content["citations"] = [*(former if isinstance(former, list) else ()), citation]
 
     def _message_delta(self, data: Mapping[str, Any]) -> None:
         delta = data.get("delta")

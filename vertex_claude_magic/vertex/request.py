@@ -15,18 +15,25 @@ from typing import TYPE_CHECKING, Any
 
 from vertex_claude_magic.errors import ModelRuleError, OptionError, RequestTooLarge
 from vertex_claude_magic.text import quote
-from vertex_claude_magic.vertex.digest import canonical, digest_of
+from vertex_claude_magic.vertex.allowed import (
+    allowed_thinking,
+    default_budget,
+    max_tokens_of,
+    thinking_type,
+)
+from vertex_claude_magic.vertex.digest import canonical, former_digest_of, parts_of
 from vertex_claude_magic.vertex.endpoint import base_url_of, check_location, model_path
 from vertex_claude_magic.vertex.headers import counting_headers, headers_of
 from vertex_claude_magic.vertex.rules import check_rules
 
 if TYPE_CHECKING:
     from vertex_claude_magic.models.catalog import Catalog
+    from vertex_claude_magic.models.model import Model
+    from vertex_claude_magic.vertex.digest import Parts
 
 __all__ = ["Request", "RequestOptions", "build_count_request", "build_request", "in_project"]
 
 DEFAULT_VERSION = "vertex-2023-10-16"
-DEFAULT_MAX_TOKENS = 16_000
 
 # Fields that the token-counting endpoint takes (anthropic 2.12.0, messages.count_tokens; the last four are beta).
 _COUNT_FIELDS = ("anthropic_version", "messages", "system", "tools", "tool_choice", "thinking", "output_config",
@@ -77,7 +84,7 @@ class Request:
     # Encoded once: with attachments a body has megabytes.
     payload: bytes = field(init=False, repr=False, compare=False)
     _canonical: Mapping[str, Any] | None = field(init=False, repr=False, compare=False, default=None)
-    _digest: str = field(init=False, repr=False, compare=False, default="")
+    _parts: Parts | None = field(init=False, repr=False, compare=False, default=None)
 
     def __post_init__(self) -> None:
         text = json.dumps(self.body, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
@@ -98,10 +105,19 @@ class Request:
 
     @property
     def digest(self) -> str:
-        """SHA-256 of `canonical`, as 64 hexadecimal digits; the same question has the same digest."""
-        if not self._digest:
-            object.__setattr__(self, "_digest", digest_of(self.canonical))
-        return self._digest
+        """The digest of `canonical`, 64 hexadecimal digits; the same question has the same digest."""
+        return self.parts.digest.hex()
+
+    @property
+    def parts(self) -> Parts:
+        """`canonical` in the parts that it shares with other requests."""
+        if self._parts is None:
+            object.__setattr__(self, "_parts", parts_of(self.canonical))
+        return self._parts or parts_of(self.canonical)
+
+    def former_digest(self) -> str:
+        """Return the digest under which records of versions before the chain have this question."""
+        return former_digest_of(canonical(self.model, self.headers, self.body, marks=True))
 
     def __hash__(self) -> int:
         return hash((self.url, self.digest))
@@ -149,9 +165,9 @@ def build_request(
     >>> sorted(request.body)
     ['anthropic_version', 'max_tokens', 'messages', 'stream']
     """
-    told = (*_notices(model, region, catalog, force=options.force), *notices)
-    body = _body(messages, options, fields or {}, model=model, catalog=catalog, version=anthropic_version)
     row = catalog.find(model)
+    told = (*_notices(model, row, region, catalog, force=options.force), *notices)
+    body = _body(messages, options, fields or {}, row, anthropic_version)
     if row is not None and not options.force:
         check_rules(body, model=row, region=region, catalog=catalog, given=options.set)
     if stream:
@@ -164,7 +180,13 @@ def build_request(
     headers = headers_of(options.beta, options.header, options.label)
     request = Request(url=base + path, headers=headers, body=body, model=model, project=project,
                       region=region, notices=told)  # fmt: skip
-    _check_size(request, catalog)
+    limit, size = int(catalog.limits["request"]["bytes"]), len(request.payload)
+    if size > limit:
+        raise RequestTooLarge(
+            f"The request has {size / 1e6:.1f} MB, and Vertex AI takes {limit / 1e6:.0f} MB.",
+            cure="Attach fewer or smaller files.",
+            details={"bytes": size, "limit": limit},
+        )
     return request
 
 
@@ -200,19 +222,19 @@ def _body(
     messages: Sequence[Mapping[str, Any]],
     options: RequestOptions,
     fields: Mapping[str, Any],
-    *,
-    model: str,
-    catalog: Catalog,
+    row: Model | None,
     version: str,
 ) -> dict[str, Any]:
-    thinking = _thinking(options, model, catalog)
+    max_tokens = max_tokens_of(row, options.max_tokens)
+    if max_tokens < 1:
+        raise OptionError(f"max_tokens is {max_tokens}.", cure="Use --max-tokens 1 or more.")
     named: dict[str, Any] = {
         "anthropic_version": version,
-        "max_tokens": _max_tokens(options, model, catalog),
+        "max_tokens": max_tokens,
         "messages": [dict(message) for message in messages],
         "system": options.system,
         "stop_sequences": list(options.stop) or None,
-        "thinking": thinking,
+        "thinking": _thinking(options, row, max_tokens),
         "output_config": {"effort": options.effort} if options.effort else {},
         "temperature": options.temperature,
         "top_p": options.top_p,
@@ -238,7 +260,10 @@ def _body(
 def _clean(value: Any) -> Any:
     """Copy JSON; what JSON or UTF-8 cannot carry is an error (NaN) or replaced (lone surrogates)."""
     if isinstance(value, str):
-        return value if value.isascii() else _whole_text(value)
+        # Surrogate pairs are joined, and U+FFFD takes the place of lone ones.
+        return (
+            value if value.isascii() else value.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+        )
     if isinstance(value, Mapping):
         return {_clean(str(name)): _clean(part) for name, part in value.items()}
     if isinstance(value, (list, tuple)):
@@ -252,60 +277,26 @@ def _clean(value: Any) -> Any:
     )
 
 
-def _whole_text(text: str) -> str:
-    """Join surrogate pairs, and put U+FFFD in the place of lone surrogates."""
-    return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
-
-
-def _max_tokens(options: RequestOptions, model: str, catalog: Catalog) -> int:
-    if options.max_tokens is None:
-        row = catalog.find(model)
-        limit = row.max_output_tokens if row is not None else None
-        return min(DEFAULT_MAX_TOKENS, limit or DEFAULT_MAX_TOKENS)
-    if options.max_tokens < 1:
-        raise OptionError(f"max_tokens is {options.max_tokens}.", cure="Use --max-tokens 1 or more.")
-    return options.max_tokens
-
-
-def _thinking(options: RequestOptions, model: str, catalog: Catalog) -> dict[str, Any] | None:
-    thinking = _thinking_kind(options.thinking)
-    if not options.show_thinking or (thinking or {}).get("type") == "disabled":
-        return thinking
-    if thinking is None:
-        row = catalog.find(model)
-        if row is not None and "adaptive" not in row.rules.thinking:
-            return _default_budget(options, model, catalog)
-        thinking = {"type": "adaptive"}
-    if thinking["type"] == "adaptive":
-        # Since 4.7 the service leaves the text of thinking out unless the summary is asked for.
-        thinking["display"] = "summarized"
-    return thinking
-
-
-def _thinking_kind(thinking: str | int | None) -> dict[str, Any] | None:
-    if thinking is None or thinking == "":
-        return None
-    if isinstance(thinking, int) or thinking.isdecimal():
-        return {"type": "enabled", "budget_tokens": int(thinking)}
-    kind = {"adaptive": "adaptive", "off": "disabled", "between_tools": "between_tools"}.get(thinking)
-    if kind is None:
+def _thinking(options: RequestOptions, row: Model | None, max_tokens: int) -> dict[str, Any] | None:
+    wanted, kind = options.thinking, thinking_type(options.thinking)
+    if wanted in (None, ""):
+        if not options.show_thinking:
+            return None
+        kind = "adaptive" if "adaptive" in allowed_thinking(row) else "enabled"
+        wanted = default_budget(row, max_tokens)
+    elif kind is None:
         raise OptionError(
-            f"{quote(thinking, 60)!r} is no kind of thinking.",
+            f"{quote(str(wanted), 60)!r} is no kind of thinking.",
             cure="Use adaptive, off, between_tools, or a budget in tokens.",
         )
-    return {"type": kind}
+    if kind == "enabled":
+        return {"type": kind, "budget_tokens": int(wanted or 0)}
+    # Since 4.7 the service leaves the text of thinking out unless the summary is asked for.
+    shown = {"display": "summarized"} if options.show_thinking and kind == "adaptive" else {}
+    return {"type": kind, **shown}
 
 
-def _default_budget(options: RequestOptions, model: str, catalog: Catalog) -> dict[str, Any]:
-    # Half of the answer at most, so that showing the thinking does not starve the text.
-    return {
-        "type": "enabled",
-        "budget_tokens": max(1024, min(8000, _max_tokens(options, model, catalog) // 2)),
-    }
-
-
-def _notices(model: str, region: str, catalog: Catalog, *, force: bool) -> tuple[str, ...]:
-    row = catalog.find(model)
+def _notices(model: str, row: Model | None, region: str, catalog: Catalog, *, force: bool) -> tuple[str, ...]:
     if row is None:
         alias = None if force else catalog.nearest_alias(model)
         if alias is not None:
@@ -329,14 +320,3 @@ def _notices(model: str, region: str, catalog: Catalog, *, force: bool) -> tuple
             f"The model table does not list {row.name} in {region} (it lists {served}); sent all the same.",
         )
     return ()
-
-
-def _check_size(request: Request, catalog: Catalog) -> None:
-    limit = int(catalog.limits["request"]["bytes"])
-    size = len(request.payload)
-    if size > limit:
-        raise RequestTooLarge(
-            f"The request has {size / 1e6:.1f} MB, and Vertex AI takes {limit / 1e6:.0f} MB.",
-            cure="Attach fewer or smaller files.",
-            details={"bytes": size, "limit": limit},
-        )

@@ -8,15 +8,12 @@ from vertex_claude_magic.emulator.messages.checks import not_found, not_servable
 from vertex_claude_magic.emulator.messages.problems import Problem
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from vertex_claude_magic.emulator.messages.ask import Route
     from vertex_claude_magic.models.model import Model
 
 __all__ = ["Barred", "Places"]
 
 Barred = Literal["not enabled", "no quota", "not served", "retired"]
-_EVERYWHERE = "*"
 _METRIC = "aiplatform.googleapis.com/online_prediction_requests_per_base_model"
 
 
@@ -34,29 +31,19 @@ class Places:
     def refusal(self, found: Route, model: Model) -> Problem | None:
         """Return why a call is refused, with Google's words, or None."""
         barred = self._barred
-        why = barred.get((model.id, found.location)) or barred.get((model.id, _EVERYWHERE))
+        why = barred.get((model.id, found.location)) or barred.get((model.id, "*"))
         if why is None or (why == "no quota" and found.counting):
             return None
-        return _PROBLEMS[why](found, model)
-
-
-def _not_enabled(found: Route, model: Model) -> Problem:
-    text = f"Project `{found.project}` is not allowed to use Publisher Model `{resource(found, model.id)}`"
-    return Problem(code=400, message=text, google=True, status="FAILED_PRECONDITION")
-
-
-def _no_quota(found: Route, model: Model) -> Problem:  # noqa: ARG001 - all refusals alike
-    base_model = f"anthropic-{model.id.partition('@')[0]}"
-    text = (
-        f"Quota exceeded for {_METRIC} with base model: {base_model}. Please submit a quota increase request."
-    )
-    metadata = {"quota_metric": _METRIC, "quota_limit_value": "0"}
-    return Problem(code=429, message=text, google=True, reason="RATE_LIMIT_EXCEEDED", metadata=metadata)
-
-
-_PROBLEMS: dict[Barred, Callable[[Route, Model], Problem]] = {
-    "not enabled": _not_enabled,
-    "no quota": _no_quota,
-    "not served": lambda found, model: not_servable(found, model.id),
-    "retired": lambda found, model: not_found(found, model.id),
-}
+        if why == "not served":
+            return not_servable(found, model.id)
+        if why == "retired":
+            return not_found(found, model.id)
+        if why == "not enabled":
+            text = f"Project `{found.project}` is not allowed to use Publisher Model `{resource(found, model.id)}`"
+            return Problem(code=400, message=text, google=True, status="FAILED_PRECONDITION")
+        base = f"anthropic-{model.id.partition('@')[0]}"
+        text = (
+            f"Quota exceeded for {_METRIC} with base model: {base}. Please submit a quota increase request."
+        )
+        metadata = {"quota_metric": _METRIC, "quota_limit_value": "0"}
+        return Problem(code=429, message=text, google=True, reason="RATE_LIMIT_EXCEEDED", metadata=metadata)

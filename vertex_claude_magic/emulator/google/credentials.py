@@ -6,7 +6,6 @@ private key is made on this machine, once a process, and opens nothing but the e
 
 from __future__ import annotations
 
-import functools
 import json
 import os
 import threading
@@ -34,26 +33,17 @@ _AUDIENCE = (
 
 
 _key_lock = threading.Lock()
+_keys: list[RSAPrivateKey] = []
 
 
 def _private_key() -> RSAPrivateKey:
-    # Emulators that start in several threads at once must agree on one key.
-    with _key_lock:
-        return _make_key()
-
-
-@functools.cache
-def _make_key() -> RSAPrivateKey:
     from cryptography.hazmat.primitives.asymmetric import rsa
 
-    return rsa.generate_private_key(public_exponent=65537, key_size=2048)
-
-
-def _private_pem() -> str:
-    from cryptography.hazmat.primitives import serialization as form
-
-    raw = _private_key().private_bytes(form.Encoding.PEM, form.PrivateFormat.PKCS8, form.NoEncryption())
-    return raw.decode()
+    # Emulators that start in several threads at once must agree on one key.
+    with _key_lock:
+        if not _keys:
+            _keys.append(rsa.generate_private_key(public_exponent=65537, key_size=2048))
+        return _keys[0]
 
 
 def public_key() -> str:
@@ -66,30 +56,9 @@ def public_key() -> str:
 
 def credential_info(kind: CredentialKind, *, origin: str, project: str, folder: Path) -> dict[str, Any]:
     """The content of a credential file; an external account reads its subject token from `folder`."""
-    builders = {
-        "service_account": lambda: _service_account(origin, project),
-        "authorized_user": lambda: _authorized_user(project),
-        "external_account": lambda: _external_account(origin, folder),
-        "impersonated_service_account": lambda: _impersonated(origin, project),
-    }
-    return builders[kind]()
+    from cryptography.hazmat.primitives import serialization as form
 
-
-def _service_account(origin: str, project: str) -> dict[str, Any]:
-    return {
-        "type": "service_account",
-        "project_id": project,
-        "private_key_id": "emulator",
-        "private_key": _private_pem(),
-        "client_email": EMAIL,
-        "client_id": "1",
-        "token_uri": f"{origin}/token",
-        "universe_domain": "googleapis.com",
-    }
-
-
-def _authorized_user(project: str) -> dict[str, Any]:
-    return {
+    user = {
         "type": "authorized_user",
         "client_id": CLIENT_ID,
         "client_secret": CLIENT_SECRET,
@@ -97,32 +66,38 @@ def _authorized_user(project: str) -> dict[str, Any]:
         "quota_project_id": project,
         "universe_domain": "googleapis.com",
     }
-
-
-def _external_account(origin: str, folder: Path) -> dict[str, Any]:
+    if kind == "authorized_user":
+        return user
+    if kind == "service_account":
+        key = _private_key().private_bytes(form.Encoding.PEM, form.PrivateFormat.PKCS8, form.NoEncryption())
+        return {
+            "type": kind,
+            "project_id": project,
+            "private_key_id": "emulator",
+            "private_key": key.decode(),
+            "client_email": EMAIL,
+            "client_id": "1",
+            "token_uri": f"{origin}/token",
+            "universe_domain": "googleapis.com",
+        }
+    impersonation = f"{origin}/v1/projects/-/serviceAccounts/{EMAIL}:generateAccessToken"
+    if kind == "external_account":
+        return {
+            "type": kind,
+            "audience": _AUDIENCE,
+            "subject_token_type": "urn:ietf:params:oauth:token-type:jwt",
+            "token_url": f"{origin}/v1/token",
+            "service_account_impersonation_url": impersonation,
+            "credential_source": {"file": str(folder / "subject-token")},
+            "universe_domain": "googleapis.com",
+        }
     return {
-        "type": "external_account",
-        "audience": _AUDIENCE,
-        "subject_token_type": "urn:ietf:params:oauth:token-type:jwt",
-        "token_url": f"{origin}/v1/token",
-        "service_account_impersonation_url": _impersonation_url(origin),
-        "credential_source": {"file": str(folder / "subject-token")},
-        "universe_domain": "googleapis.com",
-    }
-
-
-def _impersonated(origin: str, project: str) -> dict[str, Any]:
-    return {
-        "type": "impersonated_service_account",
-        "service_account_impersonation_url": _impersonation_url(origin),
-        "source_credentials": _authorized_user(project),
+        "type": kind,
+        "service_account_impersonation_url": impersonation,
+        "source_credentials": user,
         "delegates": [],
         "quota_project_id": project,
     }
-
-
-def _impersonation_url(origin: str) -> str:
-    return f"{origin}/v1/projects/-/serviceAccounts/{EMAIL}:generateAccessToken"
 
 
 def write_credentials(kind: CredentialKind, *, origin: str, project: str, folder: Path) -> Path:

@@ -12,7 +12,7 @@ import secrets
 import threading
 import time
 from datetime import datetime, timedelta, timezone
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 from urllib.parse import parse_qsl
 
 from vertex_claude_magic.emulator.google import credentials
@@ -36,6 +36,7 @@ _GOOGLE_AUDIENCE = "https://oauth2.googleapis.com/token"
 _PROJECT = re.compile(r"/v1/projects/[^/:]+")
 _JWT_GRANT = "urn:ietf:params:oauth:grant-type:jwt-bearer"
 _EXCHANGE_GRANT = "urn:ietf:params:oauth:grant-type:token-exchange"
+_ISSUED = "urn:ietf:params:oauth:token-type:access_token"
 _EXPECTED = "Expected OAuth 2 access token, login cookie or other valid authentication credential."
 _NO_TOKEN = Problem(
     code=401,
@@ -114,7 +115,10 @@ class Google:
         if path.startswith(_IAM):
             return self._iam(received)
         if _PROJECT.fullmatch(path):
-            return self._project(received)
+            # Where google-auth learns the project of an external account, by its number.
+            refused = self.unauthenticated(received)
+            known = {"projectNumber": "1", "projectId": self.project, "lifecycleState": "ACTIVE"}
+            return json_response(known) if refused is None else refused.response()
         if path == "/" or path.startswith(_METADATA):
             return self._metadata(received)
         return None
@@ -125,25 +129,31 @@ class Google:
             self._until[token] = self._clock() + self.token_lifetime
         return token, int(self.token_lifetime)
 
-    def _token(self, **more: Any) -> Response:
+    def _token(self, more: Mapping[str, str], headers: Mapping[str, str] | None = None) -> Response:
         token, seconds = self._issue()
-        return json_response({"access_token": token, "expires_in": seconds, "token_type": "Bearer", **more})
+        body = {"access_token": token, "expires_in": seconds, "token_type": "Bearer", **more}
+        return json_response(body, headers=headers)
 
     def _grant(self, form: Mapping[str, str]) -> Response:
         if self.denial in _DENIALS:
             return json_response(_DENIALS[self.denial], 400)
-        checks = {
-            _JWT_GRANT: self._check_jwt,
-            "refresh_token": _check_refresh,
-            _EXCHANGE_GRANT: _check_exchange,
-        }
-        check = checks.get(form.get("grant_type", ""))
-        if check is None:
-            return _refuse("unsupported_grant_type", "Invalid grant_type")
-        if (refused := check(form)) is not None:
-            return refused
-        issued = {"issued_token_type": "urn:ietf:params:oauth:token-type:access_token"}
-        return self._token(scope=_SCOPE, **(issued if form["grant_type"] == _EXCHANGE_GRANT else {}))
+        grant, refused = form.get("grant_type"), None
+        issued = {"scope": _SCOPE}
+        if grant == _JWT_GRANT:
+            refused = self._check_jwt(form)
+        elif grant == "refresh_token":
+            client = (form.get("client_id"), form.get("client_secret"))
+            if client != (credentials.CLIENT_ID, credentials.CLIENT_SECRET):
+                refused = _refuse("invalid_client", "The OAuth client was not found.", 401)
+            elif form.get("refresh_token") != credentials.REFRESH_TOKEN:
+                refused = _refuse("invalid_grant", "Bad Request")
+        elif grant == _EXCHANGE_GRANT:
+            issued["issued_token_type"] = _ISSUED
+            if form.get("subject_token") != credentials.SUBJECT_TOKEN:
+                refused = _refuse("invalid_grant", "The subject token is not one that the emulator wrote.")
+        else:
+            refused = _refuse("unsupported_grant_type", "Invalid grant_type")
+        return refused or self._token(issued)
 
     def _check_jwt(self, form: Mapping[str, str]) -> Response | None:
         from google.auth import jwt
@@ -173,12 +183,6 @@ class Google:
         expires = datetime.now(timezone.utc) + timedelta(seconds=seconds)
         return json_response({"accessToken": issued, "expireTime": expires.strftime("%Y-%m-%dT%H:%M:%SZ")})
 
-    def _project(self, received: Received) -> Response:
-        # Where google-auth learns the project of an external account, by its number.
-        if (refused := self.unauthenticated(received)) is not None:
-            return refused.response()
-        return json_response({"projectNumber": "1", "projectId": self.project, "lifecycleState": "ACTIVE"})
-
     def _metadata(self, received: Received) -> Response:
         if received.headers.get("metadata-flavor") != "Google":
             return _plain("Missing Metadata-Flavor:Google header.", 403)
@@ -200,34 +204,12 @@ class Google:
         account = {"aliases": ["default"], "email": credentials.EMAIL, "scopes": [_SCOPE]}
         if not name and recursive:
             return json_response(account, headers=_FLAVOR)
+        if name == "token" and self.denial in _DENIALS:
+            return _plain("Service account not enabled on this instance", 403)
         if name == "token":
-            return self._metadata_token()
+            return self._token({}, _FLAVOR)
         known = {"": "aliases\nemail\nscopes\ntoken\n", "email": credentials.EMAIL, "scopes": _SCOPE}
         return _plain(known[name]) if name in known else _plain("Not Found", 404)
-
-    def _metadata_token(self) -> Response:
-        if self.denial in _DENIALS:
-            return _plain("Service account not enabled on this instance", 403)
-        token, seconds = self._issue()
-        body = {"access_token": token, "expires_in": seconds, "token_type": "Bearer"}
-        return json_response(body, headers=_FLAVOR)
-
-
-def _check_refresh(form: Mapping[str, str]) -> Response | None:
-    if (form.get("client_id"), form.get("client_secret")) != (
-        credentials.CLIENT_ID,
-        credentials.CLIENT_SECRET,
-    ):
-        return _refuse("invalid_client", "The OAuth client was not found.", 401)
-    if form.get("refresh_token") != credentials.REFRESH_TOKEN:
-        return _refuse("invalid_grant", "Bad Request")
-    return None
-
-
-def _check_exchange(form: Mapping[str, str]) -> Response | None:
-    if form.get("subject_token") != credentials.SUBJECT_TOKEN:
-        return _refuse("invalid_grant", "The subject token is not one that the emulator wrote.")
-    return None
 
 
 def _refuse(error: str, description: str, status: int = 400) -> Response:

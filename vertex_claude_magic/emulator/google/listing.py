@@ -32,7 +32,13 @@ def listing(catalog: Catalog, received: Received, changes: Mapping[str, str | No
     stages = {**dict.fromkeys(living, "GA"), **changes}
     listed = {name: stage for name, stage in stages.items() if stage is not None}
     if received.path == _LIST:
-        return _page(listed, received)
+        size, start = received.query.get("pageSize", ""), received.query.get("pageToken", "0")
+        if not start.isdecimal() or (size and not size.isdecimal()):
+            return _problem(400, "Request contains an invalid argument.")
+        end = int(start) + (int(size or 0) or _PAGE)
+        entries = [_entry(*each) for each in list(listed.items())[int(start) : end]]
+        following = {"nextPageToken": str(end)} if end < len(listed) else {}
+        return json_response({"publisherModels": entries, **following})
     if not received.path.startswith(_GET):
         return _problem(404, "Method not found.")
     name = unquote(received.path.removeprefix(_GET))
@@ -41,16 +47,6 @@ def listing(catalog: Catalog, received: Received, changes: Mapping[str, str | No
     if known not in listed:
         return _problem(404, f"Publisher Model `publishers/anthropic/models/{name}` is not found.")
     return json_response(_entry(known, listed[known]))
-
-
-def _page(listed: Mapping[str, str], received: Received) -> Response:
-    size, start = received.query.get("pageSize", ""), received.query.get("pageToken", "0")
-    if not start.isdecimal() or (size and not size.isdecimal()):
-        return _problem(400, "Request contains an invalid argument.")
-    end = int(start) + (int(size) or _PAGE if size else _PAGE)
-    entries = [_entry(*each) for each in list(listed.items())[int(start) : end]]
-    following = {"nextPageToken": str(end)} if end < len(listed) else {}
-    return json_response({"publisherModels": entries, **following})
 
 
 def _entry(model: str, stage: str) -> dict[str, Any]:

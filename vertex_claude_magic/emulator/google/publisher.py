@@ -80,15 +80,18 @@ class PublisherConfigs:
         if found is None or received.method != ("GET" if found["verb"].startswith("fetch") else "POST"):
             return _problem(404, "Method not found.")
         if unquote(found["project"]) != self.project or found["verb"] in self.denied:
-            return _denied(found["verb"], received.path)
+            resource = received.path.removeprefix("/v1beta1/").partition(":")[0]
+            text = (
+                f"Permission 'aiplatform.endpoints.{found['verb']}' denied on resource "
+                f"'//aiplatform.googleapis.com/{resource}' (or it may not exist)."
+            )
+            return Problem(code=403, message=text, google=True, reason="IAM_PERMISSION_DENIED").response()
         key = (unquote(found["location"]), unquote(found["model"]))
-        return self._fetch(key) if received.method == "GET" else self._set(key, received)
-
-    def _fetch(self, key: Key) -> Response:
+        if received.method != "GET":
+            return self._set(key, received)
         config = self.get(*key)
-        return (
-            _problem(404, "Publisher model config is not found.") if config is None else json_response(config)
-        )
+        missing = "Publisher model config is not found."
+        return json_response(config) if config is not None else _problem(404, missing)
 
     def _set(self, key: Key, received: Received) -> Response:
         wanted = received.body.get("publisherModelConfig") if isinstance(received.body, dict) else None
@@ -121,12 +124,3 @@ class PublisherConfigs:
 
 def _problem(code: int, text: str) -> Response:
     return Problem(code=code, message=text, google=True).response()
-
-
-def _denied(verb: str, path: str) -> Response:
-    resource = path.removeprefix("/v1beta1/").partition(":")[0]
-    text = (
-        f"Permission 'aiplatform.endpoints.{verb}' denied on resource "
-        f"'//aiplatform.googleapis.com/{resource}' (or it may not exist)."
-    )
-    return Problem(code=403, message=text, google=True, reason="IAM_PERMISSION_DENIED").response()

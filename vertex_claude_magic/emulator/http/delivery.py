@@ -12,7 +12,7 @@ import zlib
 from dataclasses import dataclass
 from email.utils import formatdate
 from http import HTTPStatus
-from itertools import chain, islice
+from itertools import chain, islice, repeat
 from typing import TYPE_CHECKING, Literal
 
 from vertex_claude_magic.emulator.http.faults import Fault
@@ -28,7 +28,10 @@ __all__ = ["SERVER", "Delivery", "Step", "plan"]
 SERVER = "vertex-claude-emulator"
 Step = tuple[float, bytes]
 Framing = Literal["chunked", "length", "close"]
+Ending = Literal["keep", "close", "reset"]
 _NO_FAULT = Fault()
+# 529 is Anthropic's own.
+_PHRASES = {**{status.value: status.phrase for status in HTTPStatus}, 529: "Overloaded"}
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -41,7 +44,7 @@ class Delivery:
     delay: float
     head: bytes
     steps: Iterator[Step]
-    ending: Literal["keep", "close", "reset"]
+    ending: Ending
     batch: bool
 
 
@@ -57,34 +60,27 @@ def plan(response: Response, fault: Fault | None = None) -> Delivery:
     if fault.drop or fault.raw is not None:
         steps = iter([(0.0, fault.raw or b"")])
         return Delivery(delay=fault.delay, head=b"", steps=steps, ending="close", batch=False)
-    pieces, length = _body(response, fault)
-    framing = _framing(response, fault)
-    steps = _framed(_spoiled(pieces, response.interval, fault), framing, fault)
+    pieces: Iterable[bytes] = response.pieces
+    if fault.error_after is not None:
+        message = fault.message or "The emulator was told to fail here."
+        error = {"type": "error", "error": {"type": fault.error_type, "message": message}}
+        pieces = chain(islice(pieces, fault.error_after), [sse(error)])
+    if fault.gzip:
+        pieces = _compressed(pieces)
+    length = None
+    if not response.stream or fault.merge:
+        pieces = (b"".join(pieces),)
+        length = len(pieces[0])
+    framing: Framing = "close" if fault.http10 else "chunked" if response.stream else "length"
+    cut = fault.cut_after is not None and fault.ending != "end"
+    ending: Ending = "close" if cut or framing == "close" else "keep"
     return Delivery(
         delay=fault.delay,
         head=_head(response, fault, framing, length),
-        steps=steps,
-        ending=_ending(fault, framing),
+        steps=_framed(_spoiled(pieces, response.interval, fault), framing, fault),
+        ending="reset" if cut and fault.ending == "reset" else ending,
         batch=response.batch,
     )
-
-
-def _body(response: Response, fault: Fault) -> tuple[Iterable[bytes], int | None]:
-    pieces: Iterable[bytes] = response.pieces
-    if fault.error_after is not None:
-        pieces = _with_error(pieces, fault)
-    if fault.gzip:
-        pieces = _compressed(pieces)
-    if response.stream and not fault.merge:
-        return pieces, None
-    whole = b"".join(pieces)
-    return (whole,), len(whole)
-
-
-def _with_error(pieces: Iterable[bytes], fault: Fault) -> Iterator[bytes]:
-    message = fault.message or "The emulator was told to fail here."
-    error = {"type": "error", "error": {"type": fault.error_type, "message": message}}
-    return chain(islice(pieces, fault.error_after), [sse(error)])
 
 
 def _compressed(pieces: Iterable[bytes]) -> Iterator[bytes]:
@@ -92,12 +88,6 @@ def _compressed(pieces: Iterable[bytes]) -> Iterator[bytes]:
     for piece in pieces:
         yield packer.compress(piece) + packer.flush(zlib.Z_SYNC_FLUSH)
     yield packer.flush()
-
-
-def _framing(response: Response, fault: Fault) -> Framing:
-    if fault.http10:
-        return "close"
-    return "chunked" if response.stream else "length"
 
 
 def _head(response: Response, fault: Fault, framing: Framing, length: int | None) -> bytes:
@@ -117,34 +107,21 @@ def _head(response: Response, fault: Fault, framing: Framing, length: int | None
         headers["Content-Encoding"] = "gzip"
     # The same dictionary, so that a fault may replace a header as well as add one.
     headers.update({**response.headers, **fault.headers})
-    version = "HTTP/1.0" if fault.http10 else "HTTP/1.1"
-    lines = [f"{version} {response.status} {_phrase(response.status)}"]
+    phrase = _PHRASES.get(response.status, "Unknown")
+    lines = [f"HTTP/{'1.0' if fault.http10 else '1.1'} {response.status} {phrase}"]
     lines += [f"{name}: {value}" for name, value in headers.items()]
     return ("\r\n".join(lines) + "\r\n\r\n").encode("latin-1")
 
 
-def _phrase(status: int) -> str:
-    try:
-        return HTTPStatus(status).phrase
-    except ValueError:
-        return "Overloaded" if status == 529 else "Unknown"
-
-
 def _spoiled(pieces: Iterable[bytes], interval: float, fault: Fault) -> Iterator[Step]:
-    steps = _paced(pieces, interval, fault.first_event_delay)
+    waits = chain([fault.first_event_delay], repeat(interval))
+    steps: Iterator[Step] = zip(waits, pieces, strict=False)
     if fault.split is not None or fault.drip is not None:
         steps = _split(steps, fault.split or 1, fault.drip or 0.0)
     if fault.stall_after is not None:
         pause = math.inf if fault.stall_seconds is None else fault.stall_seconds
         steps = _stalled(steps, fault.stall_after, pause)
     return steps if fault.cut_after is None else _cut(steps, fault.cut_after)
-
-
-def _paced(pieces: Iterable[bytes], interval: float, first: float) -> Iterator[Step]:
-    wait = first
-    for piece in pieces:
-        yield wait, piece
-        wait = interval
 
 
 def _split(steps: Iterable[Step], size: int, drip: float) -> Iterator[Step]:
@@ -185,10 +162,3 @@ def _framed(steps: Iterator[Step], framing: Framing, fault: Fault) -> Iterator[S
         return chain(framed, [(0.0, b"0\r\n\r\n")])
     # A chunk that announces 4,096 bytes and never brings them.
     return chain(framed, [(0.0, b"1000\r\n")]) if fault.ending == "chunk" else framed
-
-
-def _ending(fault: Fault, framing: Framing) -> Literal["keep", "close", "reset"]:
-    if fault.cut_after is not None and fault.ending == "reset":
-        return "reset"
-    cut = fault.cut_after is not None and fault.ending != "end"
-    return "close" if cut or framing == "close" else "keep"

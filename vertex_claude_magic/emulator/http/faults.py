@@ -105,8 +105,10 @@ def as_fault(value: Fault | int | Mapping[str, Any]) -> Fault:
             f"A fault has no field named {', '.join(unknown)}.",
             cure=f"Its fields are {', '.join(sorted(known))}.",
         )
-    return Fault(**{name: _encoded(name, part) for name, part in value.items()})
-
-
-def _encoded(name: str, part: Any) -> Any:
-    return part.encode() if name in {"body", "raw"} and isinstance(part, str) else part
+    # JSON has no bytes.
+    encoded = {
+        name: part.encode()
+        for name, part in value.items()
+        if name in {"body", "raw"} and isinstance(part, str)
+    }
+    return Fault(**{**value, **encoded})

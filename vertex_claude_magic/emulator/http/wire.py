@@ -13,7 +13,7 @@ import math
 import socket
 import struct
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, cast
 from urllib.parse import parse_qsl
 
 from tornado.httpserver import HTTPServer
@@ -78,8 +78,10 @@ async def _answer(request: HTTPServerRequest, handler: Handler) -> None:
         await _deliver(stream, delivery, gone)
         if delivery.ending == "keep":
             connection.finish()
-        else:
-            _close(stream, reset=delivery.ending == "reset")
+            return
+        if delivery.ending == "reset" and not stream.closed():
+            stream.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _LINGER_ZERO)
+        stream.close()
     except StreamClosedError:
         stream.close()
     except BaseException:
@@ -88,21 +90,19 @@ async def _answer(request: HTTPServerRequest, handler: Handler) -> None:
 
 
 def _received(request: HTTPServerRequest) -> Received:
+    raw = request.body
+    try:
+        body = json.loads(raw) if raw[:1] in {b"{", b"["} else None
+    except ValueError:
+        body = None
     return Received(
         method=str(request.method),
         path=request.path,
         query=dict(parse_qsl(request.query, keep_blank_values=True)),
         headers={name.lower(): value for name, value in request.headers.get_all()},
-        raw=request.body,
-        body=_json(request.body),
+        raw=raw,
+        body=body,
     )
-
-
-def _json(raw: bytes) -> Any:
-    try:
-        return json.loads(raw) if raw[:1] in {b"{", b"["} else None
-    except ValueError:
-        return None
 
 
 async def _deliver(stream: IOStream, delivery: Delivery, gone: asyncio.Event) -> None:
@@ -137,9 +137,3 @@ async def _pause(seconds: float, gone: asyncio.Event) -> None:
     except asyncio.TimeoutError:
         return
     raise StreamClosedError
-
-
-def _close(stream: IOStream, *, reset: bool) -> None:
-    if reset and not stream.closed():
-        stream.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _LINGER_ZERO)
-    stream.close()

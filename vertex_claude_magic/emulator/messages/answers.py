@@ -47,7 +47,11 @@ def thinking_block(ask: Ask) -> dict[str, Any]:
 
 def _tool_calls(ask: Ask) -> list[dict[str, Any]]:
     tools = {str(tool["name"]): tool for tool in ask.tools}
-    blocks = [_tool_use(tools[name]) for name in _wanted_tools(ask, list(tools))]
+    blocks = []
+    for name in _wanted_tools(ask, list(tools)):
+        value, identity = sample(tools[name].get("input_schema")), "toolu_vrtx_" + secrets.token_hex(12)
+        made = value if isinstance(value, dict) else {}
+        blocks.append({"type": "tool_use", "id": identity, "name": tools[name]["name"], "input": made})
     if not blocks or ask.body.get("tool_choice", {}).get("type") in {"any", "tool"}:
         return blocks
     text = (
@@ -69,17 +73,6 @@ def _wanted_tools(ask: Ask, names: list[str]) -> list[str]:
     return named[:1] if choice.get("disable_parallel_tool_use") else named
 
 
-def _tool_use(tool: Mapping[str, Any]) -> dict[str, Any]:
-    value = sample(tool.get("input_schema"))
-    identity = "toolu_vrtx_" + secrets.token_hex(12)
-    return {
-        "type": "tool_use",
-        "id": identity,
-        "name": tool["name"],
-        "input": value if isinstance(value, dict) else {},
-    }
-
-
 def code(text: str, limit: int = _FIRST_WORDS) -> str:
     """Foreign text as a code span of Markdown, at most `limit` characters, safe in a table.
 
@@ -95,16 +88,21 @@ def code(text: str, limit: int = _FIRST_WORDS) -> str:
 
 def _markdown(ask: Ask) -> str:
     count = input_tokens(ask.body)
+    last = blocks_of(ask.messages[-1]) if ask.messages else []
+    what = "it describes the request that it received."
+    if any(block.get("type") == "tool_result" for block in last):
+        what = "it received a tool result and says what else came with it."
+    literal = json.dumps(_CONTROL.sub(" ", ask.prompt[:200])[:_FIRST_WORDS], ensure_ascii=False)
     blocks = [
         "## An answer from the emulator",
-        _opening(ask),
+        f"This is the emulator and not Claude: {what}",
         f"Your prompt begins with {code(ask.prompt)}; the request counts **{count:,} tokens** by estimate.",
         "What came in:",
         _table(ask),
         "What came along:",
         _bullets(ask),
         "The same request in a line of Python, so that there is some code to look at:",
-        f'```python\nquestion = {_literal(ask.prompt)}\nprint(f"{{len(question):,}} characters asked")\n```',
+        f'```python\nquestion = {literal}\nprint(f"{{len(question):,}} characters asked")\n```',
         "And a formula, the estimate of $t$ tokens for $n$ characters:",
         f"$$t = \\lceil n / 4 \\rceil = {count}$$",
         "> Nothing here was written by a model. Point the session at a real project to ask Claude.",
@@ -112,38 +110,18 @@ def _markdown(ask: Ask) -> str:
     return "\n\n".join(blocks) + "\n"
 
 
-def _opening(ask: Ask) -> str:
-    if any(block.get("type") == "tool_result" for block in _last_blocks(ask)):
-        return (
-            "This is the emulator and not Claude: it received a tool result and says what else came with it."
-        )
-    return "This is the emulator and not Claude: it describes the request that it received."
-
-
-def _last_blocks(ask: Ask) -> list[Mapping[str, Any]]:
-    return blocks_of(ask.messages[-1]) if ask.messages else []
-
-
-def _literal(text: str) -> str:
-    return json.dumps(_CONTROL.sub(" ", text[:200])[:_FIRST_WORDS], ensure_ascii=False)
-
-
 def _table(ask: Ask) -> str:
+    thinking = ask.body.get("thinking")
     rows = [
         ("model", ask.model.id),
         ("location", ask.route.location),
         ("max_tokens", ask.body.get("max_tokens")),
         ("effort", ask.effort or f"default ({ask.model.rules.default_effort or 'none'})"),
-        ("thinking", _thinking(ask)),
+        ("thinking", json.dumps(thinking) if thinking else f"default ({ask.model.rules.thinking_default})"),
         ("streamed", "yes" if ask.body.get("stream") else "no"),
     ]
     lines = ["| field | value |", "|---|---|", *(f"| {name} | {code(str(value))} |" for name, value in rows)]
     return "\n".join(lines)
-
-
-def _thinking(ask: Ask) -> str:
-    thinking = ask.body.get("thinking")
-    return json.dumps(thinking) if thinking else f"default ({ask.model.rules.thinking_default})"
 
 
 def _bullets(ask: Ask) -> str:

@@ -18,7 +18,6 @@ _ROUTE = re.compile(
     r"/v1/projects/(?P<project>[^/]+)/locations/(?P<location>[^/]+)"
     r"/publishers/(?P<publisher>[^/]+)/models/(?P<model>[^/]+):(?P<verb>\w+)"
 )
-_SUMMARIZED = "summarized"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -85,7 +84,8 @@ class Ask:
     @property
     def thinks(self) -> bool:
         """Whether the model thinks before it answers this request."""
-        kind = _kind(self.body.get("thinking"))
+        thinking = self.body.get("thinking")
+        kind = thinking.get("type") if isinstance(thinking, Mapping) else None
         return self.model.rules.thinking_default != "off" if kind is None else kind in {"enabled", "adaptive"}
 
     @property
@@ -97,7 +97,7 @@ class Ask:
         """
         thinking = self.body.get("thinking")
         display = thinking.get("display") if isinstance(thinking, Mapping) else None
-        return bool(display == _SUMMARIZED or (display is None and self.model.rules.sampling))
+        return bool(display == "summarized" or (display is None and self.model.rules.sampling))
 
     @property
     def effort(self) -> str | None:
@@ -131,10 +131,6 @@ class Ask:
         users = [entry for entry in self.messages if entry.get("role") == "user"]
         texts = blocks_of(users[-1]) if users else []
         return "\n".join(str(block.get("text", "")) for block in texts if block.get("type") == "text")
-
-
-def _kind(value: Any) -> Any:
-    return value.get("type") if isinstance(value, Mapping) else None
 
 
 def blocks_of(message: Mapping[str, Any]) -> list[Mapping[str, Any]]:

@@ -12,8 +12,7 @@ import hashlib
 import json
 import threading
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, NamedTuple
 
 from vertex_claude_magic.emulator.messages.tokens import input_parts
 
@@ -23,8 +22,7 @@ _SECONDS = {"5m": 300.0, "1h": 3600.0}
 _MOST_ENTRIES = 10_000
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class _Prefix:
+class _Prefix(NamedTuple):
     key: str
     tokens: int
     ttl: str | None
@@ -53,9 +51,19 @@ class PromptCache:
         total = prefixes[-1].tokens if prefixes else 0
         marks = [prefix for prefix in prefixes if prefix.ttl and prefix.tokens >= minimum]
         with self._lock:
-            read = self._read(prefixes) if marks else 0
-            self._store(marks)
-        written = _written(marks, read)
+            now, read = self._clock(), 0
+            if marks:
+                read = max(
+                    (part.tokens for part in prefixes if self._until.get(part.key, 0.0) > now), default=0
+                )
+            for mark in marks:
+                self._until[mark.key] = now + _SECONDS[mark.ttl or "5m"]
+            while len(self._until) > _MOST_ENTRIES:
+                self._until.pop(next(iter(self._until)))
+        written, start = {"5m": 0, "1h": 0}, read
+        for mark in marks:
+            written[mark.ttl or "5m"] += max(0, mark.tokens - start)
+            start = max(start, mark.tokens)
         return {
             "input_tokens": total - max(read, *(mark.tokens for mark in marks), 0) if marks else total,
             "cache_creation_input_tokens": sum(written.values()),
@@ -64,49 +72,25 @@ class PromptCache:
             "service_tier": "standard",
         }
 
-    def _read(self, prefixes: list[_Prefix]) -> int:
-        now = self._clock()
-        return max((part.tokens for part in prefixes if self._until.get(part.key, 0.0) > now), default=0)
-
-    def _store(self, marks: list[_Prefix]) -> None:
-        now = self._clock()
-        for mark in marks:
-            self._until[mark.key] = now + _SECONDS[mark.ttl or "5m"]
-        while len(self._until) > _MOST_ENTRIES:
-            self._until.pop(next(iter(self._until)))
-
 
 def _prefixes(body: Mapping[str, Any], scope: str) -> list[_Prefix]:
     digest = hashlib.sha256(scope.encode())
     tokens, found = 0, []
     for part, size in input_parts(body):
         tokens += size
-        digest.update(json.dumps(_unmarked(part), sort_keys=True).encode())
+        bare = (
+            {key: value for key, value in part.items() if key != "cache_control"}
+            if isinstance(part, dict)
+            else part
+        )
+        digest.update(json.dumps(bare, sort_keys=True).encode())
         found.append(_Prefix(key=digest.hexdigest(), tokens=tokens, ttl=_ttl(part)))
     if found and (ttl := _ttl(body)):
         # Automatic caching: a mark of the whole request stands at its last part.
-        found[-1] = replace(found[-1], ttl=found[-1].ttl or ttl)
+        found[-1] = found[-1]._replace(ttl=found[-1].ttl or ttl)
     return found
-
-
-def _unmarked(part: Any) -> Any:
-    return (
-        {key: value for key, value in part.items() if key != "cache_control"}
-        if isinstance(part, dict)
-        else part
-    )
 
 
 def _ttl(part: Any) -> str | None:
     mark = part.get("cache_control") if isinstance(part, dict) else None
     return str(mark.get("ttl") or "5m") if isinstance(mark, Mapping) else None
-
-
-def _written(marks: list[_Prefix], read: int) -> dict[str, int]:
-    written = {"5m": 0, "1h": 0}
-    start = read
-    for mark in marks:
-        if mark.tokens > start:
-            written[mark.ttl or "5m"] += mark.tokens - start
-            start = mark.tokens
-    return written

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
+from itertools import chain
 from typing import TYPE_CHECKING, Any
 
+from vertex_claude_magic.emulator.messages import content, rules, tools
 from vertex_claude_magic.emulator.messages.ask import Ask, Route
 from vertex_claude_magic.emulator.messages.problems import Problem, invalid
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from vertex_claude_magic.emulator.http.response import Received
     from vertex_claude_magic.models.catalog import Catalog
-    from vertex_claude_magic.models.model import Model
 
 __all__ = ["not_found", "not_servable", "refusal", "resource", "unservable"]
 
@@ -22,7 +21,11 @@ def unservable(found: Route, received: Received, catalog: Catalog, project: str)
     if received.method != "POST":
         return Problem(code=404, message="Method not found.", google=True)
     if found.project != project:
-        return _permission_denied(found)
+        text = (
+            "Permission 'aiplatform.endpoints.predict' denied on resource "
+            f"'//aiplatform.googleapis.com/{resource(found, found.model)}' (or it may not exist)."
+        )
+        return Problem(code=403, message=text, google=True, reason="IAM_PERMISSION_DENIED")
     if found.publisher != "anthropic" or found.verb not in {"rawPredict", "streamRawPredict"}:
         return not_found(found, found.model)
     if len(received.raw) > catalog.limits["request"]["bytes"]:
@@ -49,28 +52,16 @@ def _served(found: Route, received: Received, catalog: Catalog) -> Problem | Ask
         or model.lifecycle not in {"active", "deprecated"}
     ):
         return not_found(found, name)
-    if not _served_in(model, found.location, catalog):
+    # Where the table does not know a model's locations, any location that it knows will do.
+    if found.location not in (catalog.locations() if model.locations is None else model.locations):
         return not_servable(found, name)
     betas = [beta.strip() for beta in received.headers.get("anthropic-beta", "").split(",") if beta.strip()]
     return Ask(route=found, body=received.body, model=model, catalog=catalog, betas=tuple(betas))
 
 
-def _served_in(model: Model, location: str, catalog: Catalog) -> bool:
-    # Where the table does not know a model's locations, any location that it knows will do.
-    return location in catalog.locations() if model.locations is None else model.served_in(location)
-
-
 def resource(found: Route, name: Any) -> str:
     """Name a model as Google's errors do."""
     return f"projects/{found.project}/locations/{found.location}/publishers/{found.publisher}/models/{name}"
-
-
-def _permission_denied(found: Route) -> Problem:
-    text = (
-        "Permission 'aiplatform.endpoints.predict' denied on resource "
-        f"'//aiplatform.googleapis.com/{resource(found, found.model)}' (or it may not exist)."
-    )
-    return Problem(code=403, message=text, google=True, reason="IAM_PERMISSION_DENIED")
 
 
 def not_found(found: Route, name: Any) -> Problem:
@@ -94,12 +85,5 @@ def refusal(ask: Ask) -> Problem | None:
     if fast and ask.route.location not in ask.catalog.services["fast_mode"]["locations"]:
         text = f"Fast mode is not supported in region {ask.route.location}."
         return Problem(code=400, message=text, google=True, status="FAILED_PRECONDITION")
-    return next((invalid(text) for text in _texts(ask)), None)
-
-
-def _texts(ask: Ask) -> Iterator[str]:
-    from vertex_claude_magic.emulator.messages import content, rules, tools
-
-    yield from rules.broken(ask)
-    yield from tools.broken(ask)
-    yield from content.broken(ask)
+    broken = chain(rules.broken(ask), tools.broken(ask), content.broken(ask))
+    return next((invalid(text) for text in broken), None)

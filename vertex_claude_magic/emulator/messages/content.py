@@ -45,7 +45,6 @@ _ONLY_USER = {"image", "tool_result", "search_result"}
 _PAUSED = {"server_tool_use", "web_search_tool_result", "tool_search_tool_result", "compaction"}
 _COMPACTS = {"compact-2026-01-12", "compact-2026-09-04"}
 _SOURCES = {"image": ("base64",), "document": ("base64", "text", "content")}
-_TTLS = ("5m", "1h")
 _MOST_MARKS = 4
 _LONG_CONTEXT = 1_000_000
 _SIGNATURES = {
@@ -151,18 +150,11 @@ def _prefill(ask: Ask, message: Mapping[str, Any]) -> Iterator[str]:
         yield "messages: final assistant content cannot end with trailing whitespace"
 
 
-def _known(ask: Ask, kind: Any) -> str | None:
-    """Return the type of a block if it is one that the request may use."""
-    if not isinstance(kind, str) or kind not in _FIELDS:
-        return None
-    return None if kind == "compaction" and _COMPACTS.isdisjoint(ask.betas) else kind
-
-
 def _block(ask: Ask, block: Any, role: str, place: str) -> Iterator[str]:
-    given = block.get("type") if isinstance(block, dict) else None
-    kind = _known(ask, given)
-    if kind is None:
-        yield f"{place}: {unknown_tag(given)}"
+    kind = block.get("type") if isinstance(block, dict) else None
+    closed = kind == "compaction" and _COMPACTS.isdisjoint(ask.betas)
+    if not isinstance(kind, str) or kind not in _FIELDS or closed:
+        yield f"{place}: {unknown_tag(kind)}"
         return
     yield from extra(block, _FIELDS[kind], f"{place}.{kind}.")
     if kind in (_ONLY_ASSISTANT if role == "user" else _ONLY_USER):
@@ -209,25 +201,18 @@ def _base64(ask: Ask, kind: str, source: Mapping[str, Any], place: str) -> Itera
     media, data = source.get("media_type"), source.get("data")
     if media not in allowed:
         yield f"{place}.media_type: Input should be {' or '.join(repr(name) for name in allowed)}"
-    if not isinstance(data, str) or (raw := _decoded(data)) is None:
+    try:
+        raw = base64.b64decode(data, validate=True) if isinstance(data, str) else None
+    except (binascii.Error, ValueError):
+        raw = None
+    if raw is None:
         yield f"{place}.data: Invalid base64 data"
     elif kind == "image":
-        if len(data) > limits["base64_bytes"]:
-            yield f"{place}: image exceeds {limits['base64_bytes'] // 2**20} MB maximum: {len(data)} bytes"
-        yield from _mismatch(str(media), raw, place)
-
-
-def _decoded(data: str) -> bytes | None:
-    try:
-        return base64.b64decode(data, validate=True)
-    except (binascii.Error, ValueError):
-        return None
-
-
-def _mismatch(media: str, raw: bytes, place: str) -> Iterator[str]:
-    real = next((name for name, start in _SIGNATURES.items() if raw.startswith(start)), media)
-    if real != media:
-        yield f"{place}: The image was specified using the {media} media type, but {_APPEARS} {real} image"
+        if len(data or "") > limits["base64_bytes"]:
+            yield f"{place}: image exceeds {limits['base64_bytes'] // 2**20} MB maximum: {len(data or '')} bytes"
+        real = next((name for name, start in _SIGNATURES.items() if raw.startswith(start)), media)
+        if real != media:
+            yield f"{place}: The image was specified using the {media} media type, but {_APPEARS} {real} image"
 
 
 def _mark(mark: Any, place: str) -> Iterator[str]:
@@ -237,7 +222,7 @@ def _mark(mark: Any, place: str) -> Iterator[str]:
         yield f"{place}.type: Input should be 'ephemeral'"
         return
     yield from extra(mark, {"type", "ttl"}, f"{place}.ephemeral.")
-    if mark.get("ttl", "5m") not in _TTLS:
+    if mark.get("ttl", "5m") not in ("5m", "1h"):
         yield f"{place}.ephemeral.ttl: Input should be '5m' or '1h'"
 
 
@@ -276,12 +261,7 @@ def _counts(ask: Ask) -> Iterator[str]:
     images = sum(1 for block in blocks if block.get("type") == "image")
     if images > most:
         yield f"messages: Too many images and documents: {images} > {most}"
-    yield from _pages(ask, blocks, "pages_under_1m_context" if short else "pages")
-
-
-def _pages(ask: Ask, blocks: list[Mapping[str, Any]], limit: str) -> Iterator[str]:
-    most = ask.catalog.limits["pdf"][limit]
+    most = ask.catalog.limits["pdf"]["pages_under_1m_context" if short else "pages"]
     sources = [block["source"] for block in blocks if block.get("type") == "document"]
-    pages = sum(pdf_pages(source["data"]) for source in sources if source.get("type") == "base64")
-    if pages > most:
+    if sum(pdf_pages(source["data"]) for source in sources if source.get("type") == "base64") > most:
         yield f"messages: A maximum of {most} PDF pages may be provided."

@@ -12,8 +12,7 @@ import hashlib
 import json
 import threading
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from vertex_claude_magic.emulator.messages.ask import all_blocks, blocks_of
 
@@ -29,8 +28,7 @@ _MOST_ENTRIES = 10_000
 _MOST_ALIKE = 100  # answers under one signature, which scripts may repeat
 
 
-@dataclass(frozen=True, slots=True)
-class _Thought:
+class _Thought(NamedTuple):
     model: str
     text: str
     prefix: str
@@ -47,7 +45,13 @@ class History:
     def remember(self, ask: Ask, answer: Mapping[str, Any]) -> None:
         """Take note of an answer (a whole message) to a request."""
         content = blocks_of(answer)
-        thoughts = _after(ask, content) if any(block.get("type") in THINKING for block in content) else []
+        thoughts: list[tuple[Mapping[str, Any], str]] = []
+        if any(block.get("type") in THINKING for block in content):
+            prefix = _Prefix(ask)
+            for message in ask.messages:
+                # Walked for what it adds to the digest.
+                list(prefix.walk(str(message.get("role")), blocks_of(message)))
+            thoughts = list(prefix.walk("assistant", content))
         with self._lock:
             for block, digest in thoughts:
                 thought = _Thought(ask.model.id, str(block.get("thinking", "")), digest)
@@ -103,7 +107,9 @@ class _Prefix:
     """The digest of a conversation while it grows, block by block."""
 
     def __init__(self, ask: Ask) -> None:
-        self._hash = hashlib.sha256(_canonical([ask.body.get("tools") or [], _system(ask)]))
+        system = ask.body.get("system") or []
+        blocks = [{"type": "text", "text": system}] if isinstance(system, str) else system
+        self._hash = hashlib.sha256(_canonical([ask.body.get("tools") or [], blocks]))
 
     def walk(self, role: str, blocks: Iterable[Mapping[str, Any]]) -> Iterator[tuple[Mapping[str, Any], str]]:
         """Add the blocks of a message; yield each thinking block with the digest of what is before it."""
@@ -112,19 +118,6 @@ class _Prefix:
                 yield block, self._hash.hexdigest()
             else:
                 self._hash.update(_canonical([role, block]))
-
-
-def _after(ask: Ask, content: list[Mapping[str, Any]]) -> list[tuple[Mapping[str, Any], str]]:
-    """Return the thinking blocks of an answer, each with the digest of what is before it."""
-    prefix = _Prefix(ask)
-    for message in ask.messages:
-        list(prefix.walk(str(message.get("role")), blocks_of(message)))
-    return list(prefix.walk("assistant", content))
-
-
-def _system(ask: Ask) -> Any:
-    system = ask.body.get("system")
-    return [{"type": "text", "text": system}] if isinstance(system, str) and system else system or []
 
 
 def _proof(block: Mapping[str, Any]) -> str:

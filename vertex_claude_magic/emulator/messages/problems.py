@@ -21,7 +21,6 @@ if TYPE_CHECKING:
 
 __all__ = ["Problem", "fault_response", "invalid"]
 
-_DOMAIN = "googleapis.com"
 _GOOGLE_STATUS = {
     400: "INVALID_ARGUMENT",
     401: "UNAUTHENTICATED",
@@ -69,21 +68,20 @@ class Problem:
 
     def body(self) -> dict[str, Any]:
         """The error's JSON object."""
-        return self._google_body() if self.google else self._anthropic_body()
-
-    def _google_body(self) -> dict[str, Any]:
+        if not self.google:
+            kind = self.kind or _ANTHROPIC_TYPE.get(self.code, "api_error")
+            request_id = "req_vrtx_" + secrets.token_hex(12)
+            return {
+                "type": "error",
+                "error": {"type": kind, "message": self.message},
+                "request_id": request_id,
+            }
         status = self.status or _GOOGLE_STATUS.get(self.code, "UNKNOWN")
         error: dict[str, Any] = {"code": self.code, "message": self.message, "status": status}
         if self.reason:
-            kind = "type.googleapis.com/google.rpc.ErrorInfo"
-            info = {"reason": self.reason, "domain": _DOMAIN, "metadata": dict(self.metadata)}
-            error["details"] = [{"@type": kind, **info}]
+            info = {"reason": self.reason, "domain": "googleapis.com", "metadata": dict(self.metadata)}
+            error["details"] = [{"@type": "type.googleapis.com/google.rpc.ErrorInfo", **info}]
         return {"error": error}
-
-    def _anthropic_body(self) -> dict[str, Any]:
-        kind = self.kind or _ANTHROPIC_TYPE.get(self.code, "api_error")
-        request_id = "req_vrtx_" + secrets.token_hex(12)
-        return {"type": "error", "error": {"type": kind, "message": self.message}, "request_id": request_id}
 
     def response(self, *, streaming: bool = False) -> Response:
         """The refusal as a response; Google wraps its own in an array when a stream was asked for."""
@@ -105,26 +103,16 @@ def fault_response(fault: Fault) -> Response:
     code = fault.status or (302 if fault.location else 500)
     location = {"Location": fault.location} if fault.location else {}
     headers = {**location, **fault.headers}
+    text = fault.message or _MESSAGE.get(code) or f"The emulator was told to answer {code}."
+    page = f"<!DOCTYPE html><title>Error {code}</title><p>{text}</p>"
+    plain = {"html": ("text/html; charset=utf-8", page), "text": ("text/plain; charset=utf-8", text),
+             "empty": ("application/json", "")}  # fmt: skip
     if fault.body is not None:
         return Response(status=code, pieces=(fault.body,), headers=headers)
-    content_type, body = _plain_body(fault, code)
-    if body is not None:
-        return Response(status=code, pieces=(body,), content_type=content_type, headers=headers)
-    problem = _fault_problem(fault, code).body()
-    return json_response([problem] if fault.shape == "array" else problem, code, headers)
-
-
-def _plain_body(fault: Fault, code: int) -> tuple[str, bytes | None]:
-    text = fault.message or _MESSAGE.get(code) or f"The emulator was told to answer {code}."
-    if fault.shape == "html":
-        return "text/html; charset=utf-8", f"<!DOCTYPE html><title>Error {code}</title><p>{text}</p>".encode()
-    if fault.shape == "text":
-        return "text/plain; charset=utf-8", text.encode()
-    return "application/json", b"" if fault.shape == "empty" else None
-
-
-def _fault_problem(fault: Fault, code: int) -> Problem:
-    message = fault.message or _MESSAGE.get(code) or f"The emulator was told to answer {code}."
+    if fault.shape in plain:
+        media, body = plain[fault.shape]
+        return Response(status=code, pieces=(body.encode(),), content_type=media, headers=headers)
     google = fault.shape != "anthropic"
     reason, kind = (fault.reason, None) if google else (None, fault.reason)
-    return Problem(code=code, message=message, google=google, reason=reason, kind=kind)
+    problem = Problem(code=code, message=text, google=google, reason=reason, kind=kind).body()
+    return json_response([problem] if fault.shape == "array" else problem, code, headers)

@@ -31,7 +31,10 @@ def respond(ask: Ask, scripted: Scripted, *, frame: Frame, pace: float) -> Respo
     """
     streaming = ask.route.streaming and ask.body.get("stream") is True
     if isinstance(scripted, Flood):
-        return _flood(scripted, frame) if streaming else json_response(message(scripted.answer(), **frame))
+        if not streaming:
+            return json_response(message(scripted.answer(), **frame))
+        return Response(pieces=scripted.pieces(**frame), content_type=EVENT_STREAM, stream=True,
+                        interval=scripted.interval, batch=True)  # fmt: skip
     if isinstance(scripted.content, bytes):
         return Response(pieces=(scripted.content,), content_type=EVENT_STREAM, stream=True)
     if streaming and _is_events(scripted.content):
@@ -48,44 +51,28 @@ def _stream(stream: Iterator[dict[str, Any]], pace: float) -> Response:
     return Response(pieces=pieces, content_type=EVENT_STREAM, stream=True, interval=pace)
 
 
-def _flood(flood: Flood, frame: Frame) -> Response:
-    pieces = flood.pieces(**frame)
-    return Response(
-        pieces=pieces, content_type=EVENT_STREAM, stream=True, interval=flood.interval, batch=True
-    )
-
-
 def _written(ask: Ask, reply: Reply, frame: Frame) -> tuple[dict[str, Any], Iterator[dict[str, Any]]]:
     """Return an answer as a whole message and as the events of a stream."""
-    left_over = _left_over(ask)
     if _is_events(reply.content):
         return fold(reply.content), iter(reply.content)
-    if _is_message(reply.content):
-        whole = {**left_over, **_completed(reply.content, frame)}
-        return whole, _message_events(whole, frame, left_over)
-    answer = _answer(ask, reply)
-    return {**message(answer, **frame), **left_over}, _with(left_over, events(answer, **frame))
-
-
-def _left_over(ask: Ask) -> dict[str, Any]:
-    """Return the fields that the betas of a request add to its answer (anthropic 2.14.0, BetaMessage)."""
-    fields: dict[str, Any] = {}
+    # What the betas of a request add to its answer (anthropic 2.14.0, BetaMessage).
+    more: dict[str, Any] = {}
     if (ask.body.get("context_management") or {}).get("edits"):
-        fields["context_management"] = {"applied_edits": []}
+        more["context_management"] = {"applied_edits": []}
     if dropped := dropped_thinking(ask):
-        fields["input_transformations"] = dropped
-    return fields
-
-
-def _with(fields: Mapping[str, Any], stream: Iterator[dict[str, Any]]) -> Iterator[dict[str, Any]]:
-    for event in stream:
-        yield {**event, **fields} if event["type"] == "message_delta" else event
-
-
-def _answer(ask: Ask, reply: Reply) -> Answer:
+        more["input_transformations"] = dropped
+    if _is_message(reply.content):
+        given = reply.content["content"]
+        blocks = given if isinstance(given, list) else [{"type": "text", "text": given}]
+        usual = message(_scripted(blocks, None), **frame)
+        whole = {**more, **usual, **reply.content, "content": blocks}
+        return whole, _message_events(whole, frame, more)
     answer = canned(ask) if reply.content is None else _scripted(reply.content, reply.stop_reason)
     stops = ask.body.get("stop_sequences") or ()
-    return limit(answer, max_tokens=ask.body["max_tokens"], stop_sequences=stops)
+    answer = limit(answer, max_tokens=ask.body["max_tokens"], stop_sequences=stops)
+    stream = events(answer, **frame)
+    ends = ({**event, **more} if event["type"] == "message_delta" else event for event in stream)
+    return {**message(answer, **frame), **more}, ends
 
 
 def _scripted(content: Any, stop_reason: str | None) -> Answer:
@@ -106,12 +93,6 @@ def _is_events(content: Any) -> TypeGuard[list[dict[str, Any]]]:
         return False
     kind = str(content[0].get("type"))
     return kind in {"ping", "error"} or kind.startswith(("message_", "content_block_"))
-
-
-def _completed(given: Any, frame: Frame) -> dict[str, Any]:
-    text = given["content"]
-    blocks = text if isinstance(text, list) else [{"type": "text", "text": text}]
-    return {**message(_scripted(blocks, None), **frame), **given, "content": blocks}
 
 
 def _message_events(

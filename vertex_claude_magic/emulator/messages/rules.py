@@ -9,39 +9,20 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from vertex_claude_magic.emulator.messages.tokens import input_tokens
+from vertex_claude_magic.vertex.allowed import SAMPLING
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
     from vertex_claude_magic.emulator.messages.ask import Ask
 
 __all__ = ["broken", "is_count"]
 
-_COMMON = (
-    "anthropic_version",
-    "anthropic_beta",
-    "messages",
-    "system",
-    "thinking",
-    "tools",
-    "tool_choice",
-    "output_config",
-    "cache_control",
-)
-_MESSAGES = frozenset(
-    {
-        *_COMMON,
-        "max_tokens",
-        "metadata",
-        "service_tier",
-        "stop_sequences",
-        "stream",
-        "temperature",
-        "top_p",
-        "top_k",
-    }
-)
-_COUNTING = frozenset({*_COMMON, "model"})
+_COMMON = {"anthropic_version", "anthropic_beta", "messages", "system", "thinking", "tools", "tool_choice",
+           "output_config", "cache_control"}  # fmt: skip
+_MESSAGES = {*_COMMON, "max_tokens", "metadata", "service_tier", "stop_sequences", "stream", "temperature", "top_p",
+             "top_k"}  # fmt: skip
+_COUNTING = _COMMON | {"model"}
 # Fields that a beta of the header opens; any one of those named will do.
 _WITH_BETA = {
     "context_management": {"context-management-2025-06-27", "compact-2026-01-12"},
@@ -57,7 +38,6 @@ _LEAST_TRIGGER = 50_000  # tokens (anthropic 2.14.0, compact_20260112)
 _TASK_BUDGETS = "task-budgets-2026-03-13"
 _DISPLAY_UPDATES = "thinking-display-updates-2026-08-18"
 _BINDING = "thinking-binding-controls-2026-08-01"
-_SAMPLING = ("temperature", "top_p", "top_k")
 _EFFORTS = ("low", "medium", "high", "xhigh", "max")
 _THINKING_FIELDS = {
     "enabled": {"type", "budget_tokens", "display"},
@@ -72,7 +52,7 @@ _MOST_STOPS = 8191
 
 def broken(ask: Ask) -> Iterator[str]:
     """The rules that a body breaks, in the order in which the service looks."""
-    for check in _CHECKS:
+    for check in (_fields, _max_tokens, _simple_fields, _output_config, _thinking, _sampling, _context):
         yield from check(ask)
 
 
@@ -104,36 +84,27 @@ def extra(value: Mapping[str, Any], allowed: set[str] | frozenset[str], place: s
             yield f"{place}{key}: Extra inputs are not permitted"
 
 
-def _version(ask: Ask) -> Iterator[str]:
-    version = ask.body.get("anthropic_version")
-    if version is None:
-        if not ask.route.counting:
-            yield "anthropic_version: Field required"
-    elif version not in ask.catalog.api_versions:
-        yield f"anthropic_version: Input should be {_one_of(ask.catalog.api_versions)}"
-
-
-def _one_of(names: Any) -> str:
+def _one_of(names: Iterable[str]) -> str:
     *most, last = (f"'{name}'" for name in names)
     return f"{', '.join(most)} or {last}" if most else last
 
 
 def _fields(ask: Ask) -> Iterator[str]:
-    allowed = _COUNTING if ask.route.counting else _MESSAGES
+    version, counting = ask.body.get("anthropic_version"), ask.route.counting
+    if version is None and not counting:
+        yield "anthropic_version: Field required"
+    elif version is not None and version not in ask.catalog.api_versions:
+        yield f"anthropic_version: Input should be {_one_of(ask.catalog.api_versions)}"
+    known = ask.catalog.services["betas"]
+    refused = known["refused_in_count"] if counting else ()
+    unknown = [f"`{beta}`" for beta in ask.betas if beta not in known["accepted"] or beta in refused]
+    if unknown:
+        yield f"Unexpected value(s) {', '.join(unknown)} for the `anthropic-beta` header."
     with_beta = {name for name, betas in _WITH_BETA.items() if betas & set(ask.betas)}
     fast = {"speed"} if ask.model.prices.fast_factor else set()
-    yield from extra(ask.body, allowed | with_beta | fast)
+    yield from extra(ask.body, (_COUNTING if counting else _MESSAGES) | with_beta | fast)
     if fast and ask.body.get("speed", "standard") not in ("standard", "fast"):
         yield "speed: Input should be 'standard' or 'fast'"
-
-
-def _betas(ask: Ask) -> Iterator[str]:
-    known = ask.catalog.services["betas"]
-    refused = known["refused_in_count"] if ask.route.counting else ()
-    unknown = [beta for beta in ask.betas if beta not in known["accepted"] or beta in refused]
-    if unknown:
-        names = ", ".join(f"`{beta}`" for beta in unknown)
-        yield f"Unexpected value(s) {names} for the `anthropic-beta` header."
 
 
 def _max_tokens(ask: Ask) -> Iterator[str]:
@@ -159,22 +130,13 @@ def _simple_fields(ask: Ask) -> Iterator[str]:
         yield "stream: Input should be a valid boolean"
     if body.get("service_tier") not in (None, "auto", "standard_only"):
         yield "service_tier: Input should be 'auto' or 'standard_only'"
-    if "metadata" in body:
-        yield from _metadata(body["metadata"])
-    if "stop_sequences" in body:
-        yield from _stop_sequences(body["stop_sequences"])
-
-
-def _metadata(metadata: Any) -> Iterator[str]:
-    if not isinstance(metadata, dict):
+    if not isinstance(metadata := body.get("metadata", {}), dict):
         yield "metadata: Input should be an object"
-        return
-    yield from extra(metadata, {"user_id"}, "metadata.")
-    if not isinstance(metadata.get("user_id"), (str, type(None))):
-        yield "metadata.user_id: Input should be a valid string"
-
-
-def _stop_sequences(stops: Any) -> Iterator[str]:
+    else:
+        yield from extra(metadata, {"user_id"}, "metadata.")
+        if not isinstance(metadata.get("user_id"), (str, type(None))):
+            yield "metadata.user_id: Input should be a valid string"
+    stops = body.get("stop_sequences", [])
     if not isinstance(stops, list) or not all(isinstance(stop, str) for stop in stops):
         yield "stop_sequences: Input should be a valid list"
     elif len(stops) > _MOST_STOPS:
@@ -184,26 +146,23 @@ def _stop_sequences(stops: Any) -> Iterator[str]:
 
 
 def _sampling(ask: Ask) -> Iterator[str]:
-    given = [name for name in _SAMPLING if name in ask.body]
-    version = str(ask.body.get("anthropic_version"))
-    for name in given:
+    body, version = ask.body, str(ask.body.get("anthropic_version"))
+    for name in SAMPLING:
+        if name not in body:
+            continue
+        value = body[name]
         if name in ask.catalog.api_versions.get(version, {}).get("refuses", ()):
             yield f"{name}: not supported with API version {version}"
         if not ask.model.rules.sampling:
             yield f"`{name}` is not supported for this model."
-        yield from _sampling_value(name, ask.body[name])
-    if "top_k" in given and ask.thinks:
-        yield "`top_k` must be unset when thinking is enabled."
-    if "temperature" in given and ask.thinks and ask.body["temperature"] != 1:
-        yield "`temperature` may only be set to 1 when thinking is enabled."
-
-
-def _sampling_value(name: str, value: Any) -> Iterator[str]:
-    if name == "top_k":
-        if not is_count(value) or value < 0:
+        if name == "top_k" and (not is_count(value) or value < 0):
             yield "top_k: Input should be greater than or equal to 0"
-    elif isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 <= value <= 1:
-        yield f"{name}: range: 0..1"
+        elif name != "top_k" and not (type(value) in (int, float) and 0 <= value <= 1):
+            yield f"{name}: range: 0..1"
+    if "top_k" in body and ask.thinks:
+        yield "`top_k` must be unset when thinking is enabled."
+    if ask.thinks and body.get("temperature", 1) != 1:
+        yield "`temperature` may only be set to 1 when thinking is enabled."
 
 
 def _thinking(ask: Ask) -> Iterator[str]:
@@ -227,8 +186,10 @@ def _thinking(ask: Ask) -> Iterator[str]:
         yield from _block_binding(thinking.get("block_binding"), f"thinking.{kind}.block_binding")
     if kind == "enabled":
         yield from _budget(ask, thinking.get("budget_tokens"))
-    if kind in {"disabled", "between_tools"}:
-        yield from _disabled(ask, kind)
+    most = ask.model.rules.disabled_max_effort
+    limited = most and ask.effort in _EFFORTS and _EFFORTS.index(ask.effort) > _EFFORTS.index(most)
+    if limited and kind in {"disabled", "between_tools"}:
+        yield f'"thinking.type.{kind}" is not supported for this model above effort "{most}".'
 
 
 def _block_binding(binding: Any, place: str) -> Iterator[str]:
@@ -252,12 +213,6 @@ def _budget(ask: Ask, budget: Any) -> Iterator[str]:
         yield "`max_tokens` must be greater than `thinking.budget_tokens`."
 
 
-def _disabled(ask: Ask, kind: str) -> Iterator[str]:
-    most = ask.model.rules.disabled_max_effort
-    if most and ask.effort in _EFFORTS and _EFFORTS.index(ask.effort) > _EFFORTS.index(most):
-        yield f'"thinking.type.{kind}" is not supported for this model above effort "{most}".'
-
-
 def _output_config(ask: Ask) -> Iterator[str]:
     config = ask.body.get("output_config")
     if config is None:
@@ -267,21 +222,17 @@ def _output_config(ask: Ask) -> Iterator[str]:
         return
     budget = {"task_budget"} if _TASK_BUDGETS in ask.betas else set()
     yield from extra(config, {"effort", "format"} | budget, "output_config.")
-    if budget and (task := config.get("task_budget")) is not None:
-        yield from _task_budget(task)
+    task = config.get("task_budget") if budget else None
+    if task is not None and (not isinstance(task, dict) or task.get("type") != "tokens"):
+        yield "output_config.task_budget.type: Input should be 'tokens'"
+    elif task is not None:
+        yield from extra(task, {"type", "total", "remaining"}, "output_config.task_budget.")
+        if not is_count(task.get("total")) or task["total"] < 1:
+            yield "output_config.task_budget.total: Input should be a valid integer"
     if (effort := config.get("effort")) is not None:
         yield from effort_broken(ask, effort, "output_config")
     if (wanted := config.get("format")) is not None:
         yield from _format(ask, wanted)
-
-
-def _task_budget(task: Any) -> Iterator[str]:
-    if not isinstance(task, dict) or task.get("type") != "tokens":
-        yield "output_config.task_budget.type: Input should be 'tokens'"
-        return
-    yield from extra(task, {"type", "total", "remaining"}, "output_config.task_budget.")
-    if not is_count(task.get("total")) or task["total"] < 1:
-        yield "output_config.task_budget.total: Input should be a valid integer"
 
 
 def effort_broken(ask: Ask, effort: Any, place: str) -> Iterator[str]:
@@ -332,16 +283,3 @@ def _format(ask: Ask, wanted: Any) -> Iterator[str]:
         yield "output_config.format.schema: Field required"
     else:
         yield from extra(wanted, {"type", "schema"}, "output_config.format.")
-
-
-_CHECKS: tuple[Callable[[Ask], Iterator[str]], ...] = (
-    _version,
-    _betas,
-    _fields,
-    _max_tokens,
-    _simple_fields,
-    _output_config,
-    _thinking,
-    _sampling,
-    _context,
-)

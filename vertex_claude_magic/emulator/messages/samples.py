@@ -45,7 +45,10 @@ def _sample(schema: Any, root: Mapping[str, Any], depth: int) -> Any:
         return schema["enum"][0]
     if chosen := _choice(schema):
         return _sample(chosen, root, depth + 1)
-    make = _MAKERS.get(_kind(schema))
+    kind = schema.get("type") or ("object" if "properties" in schema else "string")
+    if isinstance(kind, list):
+        kind = next((one for one in kind if one != "null"), "null")
+    make = _MAKERS.get(str(kind))
     return make(schema, root, depth) if make else None
 
 
@@ -65,13 +68,6 @@ def _resolve(reference: str, root: Mapping[str, Any]) -> Any:
     return place
 
 
-def _kind(schema: Mapping[str, Any]) -> str:
-    kind = schema.get("type")
-    if isinstance(kind, list):
-        kind = next((one for one in kind if one != "null"), "null")
-    return str(kind or ("object" if "properties" in schema else "string"))
-
-
 def _object(schema: Mapping[str, Any], root: Mapping[str, Any], depth: int) -> dict[str, Any]:
     properties = schema.get("properties") or {}
     return {name: _sample(part, root, depth + 1) for name, part in properties.items()}
@@ -89,29 +85,17 @@ def _string(schema: Mapping[str, Any], _root: Mapping[str, Any], _depth: int) ->
     return text.ljust(int(schema.get("minLength") or 0), "x")[: schema.get("maxLength")]
 
 
-def _integer(schema: Mapping[str, Any], _root: Mapping[str, Any], _depth: int) -> int:
-    return int(_least(schema))
-
-
-def _number(schema: Mapping[str, Any], _root: Mapping[str, Any], _depth: int) -> float:
-    return float(_least(schema))
-
-
 def _least(schema: Mapping[str, Any]) -> Any:
     if "exclusiveMinimum" in schema:
         return schema["exclusiveMinimum"] + 1
     return schema.get("minimum", min(1, schema.get("maximum", 1)))
 
 
-def _boolean(_schema: Mapping[str, Any], _root: Mapping[str, Any], _depth: int) -> bool:
-    return True
-
-
 _MAKERS: dict[str, Callable[[Mapping[str, Any], Mapping[str, Any], int], Any]] = {
     "object": _object,
     "array": _array,
     "string": _string,
-    "integer": _integer,
-    "number": _number,
-    "boolean": _boolean,
+    "integer": lambda schema, *_: int(_least(schema)),
+    "number": lambda schema, *_: float(_least(schema)),
+    "boolean": lambda *_: True,
 }

@@ -68,19 +68,16 @@ class Flood:
 
     def pieces(self, message_id: str, model: str, usage: Mapping[str, Any]) -> Iterator[bytes]:
         """The events of the stream as bytes, the deltas encoded once for all."""
-        frame = self._frame(message_id, model, usage)
+        empty = Answer(parts=parts([{"type": "text", "text": ""}]))
+        whole = list(events(empty, message_id=message_id, model=model, usage=usage))
+        whole[-2]["usage"]["output_tokens"] = -(-len(self.text) * self.count // CHARACTERS_PER_TOKEN)
+        frame = [sse(event) for event in whole]
         delta = {
             "type": "content_block_delta",
             "index": 0,
             "delta": {"type": "text_delta", "text": self.text},
         }
         return chain(frame[:3], repeat(sse(delta), self.count), frame[3:])
-
-    def _frame(self, message_id: str, model: str, usage: Mapping[str, Any]) -> list[bytes]:
-        empty = Answer(parts=parts([{"type": "text", "text": ""}]))
-        frame = list(events(empty, message_id=message_id, model=model, usage=usage))
-        frame[-2]["usage"]["output_tokens"] = -(-len(self.text) * self.count // CHARACTERS_PER_TOKEN)
-        return [sse(event) for event in frame]
 
 
 Scripted = Reply | Flood

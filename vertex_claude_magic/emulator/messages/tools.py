@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from vertex_claude_magic.emulator.messages.rules import extra, unknown_tag
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator
 
     from vertex_claude_magic.emulator.messages.ask import Ask
 
@@ -34,45 +34,35 @@ _SERVER_TOOLS = ("web_search_20250305", "bash_", "text_editor_", "memory_", "com
 
 def broken(ask: Ask) -> Iterator[str]:
     """The rules that the tools of a request break, and the choice among them."""
-    yield from _tools(ask)
-    yield from _tool_choice(ask)
-
-
-def _tools(ask: Ask) -> Iterator[str]:
     tools = ask.body.get("tools")
-    if tools is None:
-        return
-    if not isinstance(tools, list):
+    if tools is not None and not isinstance(tools, list):
         yield "tools: Input should be a valid list"
         return
-    for index, tool in enumerate(tools):
+    for index, tool in enumerate(tools or ()):
         yield from _tool(ask, tool, f"tools.{index}.")
     # A toolset has no name.
-    names = [tool["name"] for tool in tools if isinstance(tool, dict) and "name" in tool]
+    names = [tool["name"] for tool in tools or () if isinstance(tool, dict) and "name" in tool]
     if len(set(names)) < len(names):
         yield "tools: Tool names must be unique."
+    yield from _tool_choice(ask)
 
 
 def _tool(ask: Ask, tool: Any, place: str) -> Iterator[str]:
     if not isinstance(tool, dict):
         yield f"{place.rstrip('.')}: Input should be an object"
         return
-    kind = tool.get("type", "custom")
+    kind, only = str(tool.get("type", "custom")), ask.model.rules.computer_tools
+    foreign = kind.startswith("computer_") and only is not None and kind not in only
     if kind == "custom":
         yield from _custom_tool(tool, f"{place}custom.")
-    elif not str(kind).startswith(_SERVER_TOOLS) or _refused_computer(ask, str(kind)):
-        yield f"{place.rstrip('.')}: {unknown_tag(kind)}"
-    elif "_toolset_" in str(kind):
+    elif not kind.startswith(_SERVER_TOOLS) or foreign:
+        yield f"{place.rstrip('.')}: {unknown_tag(tool['type'])}"
+    elif "_toolset_" in kind:
         # It is known by its type and takes no name of its own.
         if "name" in tool:
             yield f"{place}name: Extra inputs are not permitted"
     elif not isinstance(tool.get("name"), str):
         yield f"{place}name: Field required"
-
-
-def _refused_computer(ask: Ask, kind: str) -> bool:
-    only = ask.model.rules.computer_tools
-    return kind.startswith("computer_") and only is not None and kind not in only
 
 
 def _custom_tool(tool: dict[str, Any], place: str) -> Iterator[str]:
@@ -97,16 +87,13 @@ def _tool_choice(ask: Ask) -> Iterator[str]:
     yield from extra(choice, _CHOICE_FIELDS[kind], f"tool_choice.{kind}.")
     if not ask.body.get("tools"):
         yield "tool_choice may only be specified while providing tools."
-    if kind in {"any", "tool"}:
-        yield from _forced(ask, choice)
-
-
-def _forced(ask: Ask, choice: Mapping[str, Any]) -> Iterator[str]:
+    if kind not in {"any", "tool"}:
+        return
     if not ask.model.rules.forced_tool_choice:
         yield 'tool_choice: type "tool" and "any" are not supported for this model.'
     thinking = ask.body.get("thinking")
     if thinking and thinking["type"] == "enabled":
         yield "Thinking may not be enabled when tool_choice forces tool use."
     names = {tool.get("name") for tool in ask.body.get("tools") or ()}
-    if choice["type"] == "tool" and choice.get("name") not in names:
+    if kind == "tool" and choice.get("name") not in names:
         yield f"Tool '{choice.get('name')}' not found in provided tools"

@@ -1,40 +1,50 @@
-"""One diagnosis of a session: the settings of one call, the checks that run, what they found, the report."""
+"""One diagnosis of a session: which checks in which order, what they found, and the report."""
 
 from __future__ import annotations
 
-import sys
-import time
-from datetime import datetime, timezone
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass, field
+from functools import cached_property, partial
+from typing import TYPE_CHECKING
 
-from vertex_claude_magic.health.doctor.case import Case
-from vertex_claude_magic.health.doctor.checks import all_checks, cure_for
-from vertex_claude_magic.health.doctor.examination import Timer, examine, unfinished
-from vertex_claude_magic.health.doctor.probes import Patience, real_probes
+from vertex_claude_magic.health.doctor import service_checks, setup_checks
+from vertex_claude_magic.health.doctor.cures import cure_of
+from vertex_claude_magic.health.doctor.examination import Check, examine, unfinished
 from vertex_claude_magic.health.doctor.report import names_of, report
-from vertex_claude_magic.settings.options import AskOptions, merge
+from vertex_claude_magic.health.doctor.setup import Setup
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Iterator
 
     from vertex_claude_magic.health.doctor.finding import Finding
-    from vertex_claude_magic.session.session import Session
 
 __all__ = ["Diagnosis"]
 
+# What can be seen on this machine comes first, then the way to Google, then what the service says. The clock
+# comes before the token, because a token that is refused for it would be blamed on the login.
+_CHECKS: tuple[tuple[str, Callable[[Setup], Finding], tuple[str, ...]], ...] = (
+    ("versions", setup_checks.versions, ()),
+    ("runtime", setup_checks.runtime, ()),
+    ("settings", setup_checks.settings, ()),
+    ("credentials", setup_checks.credentials, ("runtime",)),
+    ("project", setup_checks.project, ()),
+    ("network", setup_checks.network, ("runtime", "settings")),
+    ("clock", setup_checks.clock, ("network",)),
+    ("token", setup_checks.token, ("credentials", "clock")),
+    ("service", service_checks.service, ("settings", "project", "token")),
+    ("API", service_checks.api, ("service",)),
+    ("permission", service_checks.permission, ("API",)),
+    ("lifecycle", service_checks.lifecycle, ("settings",)),
+    ("model", service_checks.model, ("permission", "lifecycle")),
+    ("quota", service_checks.quota, ("model",)),
+    ("one token", service_checks.one_token, ("quota",)),
+    ("widgets", setup_checks.widgets, ()),
+    ("journal", setup_checks.journal, ()),
+)
 
-class Diagnosis:
+
+@dataclass(kw_only=True, eq=False)
+class Diagnosis(Setup):
     """Examine a session with the settings of one call; nothing is sent before `run`.
-
-    Args:
-        session: The session.
-        call: The options of this call: `model`, `region`, `project`.
-        front_end: The name of who shows the result.
-        spends: Whether one token may be asked for.
-        patience: How long it may take.
-        tick: Called several times a second while something is waited for.
-        clock: Monotonic seconds.
-        now: The time of this machine, with its time zone.
 
     >>> from vertex_claude_magic.session.session import open_session
     >>> from vertex_claude_magic.emulator import Emulator
@@ -45,53 +55,29 @@ class Diagnosis:
     ('ok', 'ok', 'not checked')
     """
 
-    def __init__(
-        self,
-        session: Session,
-        call: Mapping[str, Any] | None = None,
-        *,
-        front_end: str = "terminal",
-        spends: bool = False,
-        patience: Patience | None = None,
-        tick: Callable[[], None] = lambda: None,
-        clock: Callable[[], float] = time.monotonic,
-        now: Callable[[], datetime] = lambda: datetime.now(timezone.utc),
-    ) -> None:
-        patience = patience or Patience()
-        asked = merge(AskOptions(), call or {})
-        self.findings: list[Finding] = []
-        self._now = now
-        self._timer = Timer(clock, patience.whole)
-        self._case = Case.of(
-            session.settings(),
-            asked,
-            session.catalog(session.target()),
-            front_end=front_end,
-            platform=sys.platform,
-            spends=spends,
+    findings: list[Finding] = field(default_factory=list, init=False)
+
+    @cached_property
+    def checks(self) -> tuple[Check, ...]:
+        """The checks in their order."""
+        # Only where nothing else names the project are the credentials asked for it.
+        more = {} if self.named_project.value else {"project": ("credentials",)}
+        return tuple(
+            Check(name=name, look=partial(look, self), needs=(*needs, *more.get(name, ())))
+            for name, look, needs in _CHECKS
         )
-        self._probes = real_probes(
-            self._case,
-            session.transport.authorizer.apart(),
-            timer=self._timer,
-            patience=patience,
-            tick=tick,
-            now=now,
-        )
-        self._checks = all_checks(self._case, self._probes)
 
     def run(self, begin: Callable[[str], None] = lambda _: None) -> Iterator[Finding]:
         """Run the checks and yield each finding as soon as it is known; `begin` hears of each check before."""
-        cure = cure_for(self._case, self._probes)
-        for finding in examine(self._checks, timer=self._timer, cure=cure, begin=begin):
+        cure = partial(cure_of, setup=self)
+        for finding in examine(self.checks, timer=self.timer, cure=cure, begin=begin):
             self.findings.append(finding)
             yield finding
 
     def stop(self) -> None:
         """Note that the user stopped it: what was not reached is not checked."""
-        self.findings += unfinished(self._checks, self.findings)
+        self.findings += unfinished(self.checks, self.findings)
 
     def report(self, *, with_names: bool = False) -> str:
         """Return the findings as a text to paste in public, unless `with_names`."""
-        names = None if with_names else names_of(self._case, self._probes)
-        return report(self.findings, when=self._now(), names=names)
+        return report(self.findings, when=self.now(), names=None if with_names else names_of(self))

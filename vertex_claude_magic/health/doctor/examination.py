@@ -1,4 +1,4 @@
-"""Running checks in order, within a time, each telling of one thing; what an illness makes pointless is skipped."""
+"""Running checks in order and within a time; a check whose cause is known from an earlier one is skipped."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from vertex_claude_magic.errors import ClaudeError
 from vertex_claude_magic.health.doctor.finding import Finding
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
-__all__ = ["Check", "NotLookedAt", "Timer", "examine", "unfinished"]
+__all__ = ["Check", "NotLookedAt", "Patience", "Timer", "examine", "unfinished"]
 
 
 class NotLookedAt(Exception):
@@ -23,7 +23,7 @@ class Check:
     """One check.
 
     Args:
-        name: What it is called on the page.
+        name: Its name on the page.
         look: Looks and returns a finding without name and time. A `ClaudeError` that it raises becomes a
             failure, `NotLookedAt` a finding that is skipped.
         needs: The checks before it without which it would only find their failure again.
@@ -32,6 +32,16 @@ class Check:
     name: str
     look: Callable[[], Finding]
     needs: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Patience:
+    """How long a diagnosis may take, in seconds: as a whole, and for a look-up, a host and an answer."""
+
+    whole: float = 14.0
+    credentials: float = 5.0
+    host: float = 4.0
+    answer: float = 5.0
 
 
 class Timer:
@@ -67,43 +77,38 @@ def examine(
         cure: Names the one cure of an error.
         begin: Called with the name of each check before it runs.
 
-    >>> checks = [Check(name="a", look=lambda: Finding(outcome="failure", seen="No.", cure="Run: x")),
-    ...     Check(name="b", look=lambda: Finding(outcome="ok", seen="Yes."), needs=("a",))]
+    >>> checks = [Check(name="a", look=lambda: Finding("failure", "No.", "Run: x")),
+    ...     Check(name="b", look=lambda: Finding("ok", "Yes."), needs=("a",))]
     >>> [found.outcome for found in examine(checks, timer=Timer(lambda: 0.0, 9), cure=str)]
     ['failure', 'skipped']
     """
-    roots: dict[str, str] = {}
+    # For each check that failed or was skipped, the first failure that it depends on.
+    causes: dict[str, str] = {}
     for check in checks:
         begin(check.name)
         started = timer.clock()
-        found = _blocked(check, roots) or _looked(check, timer, cure)
+        cause = next((causes[need] for need in check.needs if need in causes), None)
+        if cause is not None:
+            found = Finding("skipped", f"It depends on: {cause}.")
+        elif timer.left(1.0) <= 0:
+            found = Finding("not checked", f"The {timer.seconds:g} seconds of the diagnosis are over.")
+        else:
+            try:
+                found = check.look()
+            except NotLookedAt as reason:
+                found = Finding("skipped", str(reason))
+            except ClaudeError as error:
+                found = Finding("failure", error.message, cure(error))
+            except Exception as failure:  # noqa: BLE001 - a diagnosis goes on, whatever an odd machine provokes
+                seen = f"Looking at it failed: {type(failure).__name__}."
+                found = Finding("not checked", seen, crashed=True)
         if found.outcome in {"failure", "skipped"}:
-            roots[check.name] = next((roots[need] for need in check.needs if need in roots), check.name)
+            causes[check.name] = cause or check.name
         yield replace(found, name=check.name, seconds=timer.clock() - started)
 
 
 def unfinished(checks: Sequence[Check], findings: Sequence[Finding]) -> list[Finding]:
     """Return a finding for each check that was not reached, because the user stopped the diagnosis."""
-    names = [check.name for check in checks[len(findings) :]]
-    return [Finding(name=name, outcome="not checked", seen="Stopped before this.") for name in names]
-
-
-def _blocked(check: Check, roots: Mapping[str, str]) -> Finding | None:
-    root = next((roots[need] for need in check.needs if need in roots), None)
-    return None if root is None else Finding(outcome="skipped", seen=f"It depends on: {root}.")
-
-
-def _looked(check: Check, timer: Timer, cure: Callable[[ClaudeError], str]) -> Finding:
-    if timer.left(1.0) <= 0:
-        return Finding(
-            outcome="not checked", seen=f"The {timer.seconds:g} seconds of the diagnosis are over."
-        )
-    try:
-        return check.look()
-    except NotLookedAt as reason:
-        return Finding(outcome="skipped", seen=str(reason))
-    except ClaudeError as error:
-        return Finding(outcome="failure", seen=error.message, cure=cure(error))
-    except Exception as failure:  # noqa: BLE001 - a diagnosis goes on, whatever an odd machine provokes
-        seen = f"Looking at it failed: {type(failure).__name__}."
-        return Finding(outcome="not checked", seen=seen, crashed=True)
+    return [
+        Finding("not checked", "Stopped before this.", name=check.name) for check in checks[len(findings) :]
+    ]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
 from vertex_claude_magic.text import quote
@@ -19,7 +19,7 @@ _LONGEST = 400
 _NAME_WIDTH = 18
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
+@dataclass(frozen=True, slots=True)
 class Finding:
     """What one check found.
 
@@ -36,9 +36,9 @@ class Finding:
     outcome: Outcome
     seen: str
     cure: str = ""
-    name: str = ""
-    seconds: float = 0.0
-    crashed: bool = False
+    name: str = field(default="", kw_only=True)
+    seconds: float = field(default=0.0, kw_only=True)
+    crashed: bool = field(default=False, kw_only=True)
 
     @property
     def took(self) -> str:
@@ -49,7 +49,7 @@ class Finding:
 def is_ill(findings: Sequence[Finding]) -> bool:
     """Tell whether something is wrong, or a check broke down; warnings and what was not checked are not.
 
-    >>> is_ill([Finding(outcome="warning", seen="old"), Finding(outcome="not checked", seen="no")])
+    >>> is_ill([Finding("warning", "old"), Finding("not checked", "no")])
     False
     """
     return any(finding.outcome == "failure" or finding.crashed for finding in findings)
@@ -58,9 +58,9 @@ def is_ill(findings: Sequence[Finding]) -> bool:
 def verdict(findings: Sequence[Finding]) -> str:
     """Return the result in one line: what is wrong, or how much was looked at.
 
-    >>> verdict([Finding(outcome="failure", seen="No.", name="token"), Finding(outcome="ok", seen="Yes.")])
+    >>> verdict([Finding("failure", "No.", name="token"), Finding("ok", "Yes.")])
     'Wrong: token.'
-    >>> verdict([Finding(outcome="not checked", seen="Broke down.", name="token", crashed=True)])
+    >>> verdict([Finding("not checked", "Broke down.", name="token", crashed=True)])
     'No diagnosis: these checks broke down: token.'
     """
     wrong = [finding.name for finding in findings if finding.outcome == "failure"]
@@ -77,7 +77,7 @@ def verdict(findings: Sequence[Finding]) -> str:
 def line(finding: Finding) -> str:
     r"""Return a finding as plain text, its cure in a second line; nothing in it can move a cursor.
 
-    >>> print(line(Finding(name="clock", outcome="failure", seen="An hour slow.", cure="Run: x", seconds=0.04)))
+    >>> print(line(Finding("failure", "An hour slow.", "Run: x", name="clock", seconds=0.04)))
     ✗ clock             failure      An hour slow. (0.0 s)
                                      Run: x
     """

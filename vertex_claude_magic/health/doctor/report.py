@@ -13,11 +13,11 @@ from vertex_claude_magic.health.doctor.finding import line, verdict
 from vertex_claude_magic.text import quote
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Sequence
     from datetime import datetime
 
-    from vertex_claude_magic.health.doctor.case import Case, Probes
     from vertex_claude_magic.health.doctor.finding import Finding
+    from vertex_claude_magic.health.doctor.setup import Setup
 
 __all__ = ["check_report", "names_of", "public", "report", "write_report"]
 
@@ -35,31 +35,20 @@ _PATTERNS = (
 )  # fmt: skip
 
 
-def names_of(case: Case, probes: Probes) -> dict[str, str]:
-    """Return the names that tell who somebody is, each with what stands for it in public."""
-    identity = probes.renewed.known or probes.identity.known
-    named = probes.project.known or case.project
+def names_of(setup: Setup) -> dict[str, str]:
+    """Return the names that tell who somebody is, each with the word that replaces it in public."""
+    identity, reached = setup.known_identity, setup.known_reached
     quota = identity.quota_project if identity else None
-    account = identity.account if identity else None
-    names = {str(name): "[project]" for name in (named.value, case.project.value, quota) if name}
-    return {
-        **names,
-        **({account: "[email]"} if account else {}),
-        **dict.fromkeys(_hosts(case, probes), "[host]"),
-    }
-
-
-def _hosts(case: Case, probes: Probes) -> Iterable[str]:
-    """Yield the user's own gateway and proxy, each with and without its port."""
-    reached = probes.reached.known
-    for host in (case.host if case.base_url.value else None, reached.proxy if reached else None):
-        if host and not _is_public(host):
-            yield host
-            yield host.partition(":")[0]
-
-
-def _is_public(host: str) -> bool:
-    return _PUBLIC_HOSTS.fullmatch(host.partition(":")[0]) is not None
+    projects = (setup.known_project.value, setup.named_project.value, quota)
+    names = {str(name): "[project]" for name in projects if name}
+    if identity and identity.account:
+        names[identity.account] = "[email]"
+    # The user's own gateway and proxy, each with and without its port.
+    for host in (setup.host if setup.base_url.value else None, reached.proxy if reached else None):
+        bare = (host or "").partition(":")[0]
+        if host and not _PUBLIC_HOSTS.fullmatch(bare):
+            names |= {host: "[host]", bare: "[host]"}
+    return names
 
 
 def public(text: str, names: dict[str, str], *, home: str | None = None) -> str:
@@ -67,7 +56,7 @@ def public(text: str, names: dict[str, str], *, home: str | None = None) -> str:
 
     Args:
         text: The text.
-        names: The names that are known, each with what stands for it.
+        names: The names that are known, each with the word that replaces it.
         home: The home folder; paths below it are left out. By default the user's.
 
     >>> public("project p-1 of me@example.com, /home/me/key.json", {"p-1": "[project]"}, home="/home/me")
@@ -93,9 +82,10 @@ def report(findings: Sequence[Finding], *, when: datetime, names: dict[str, str]
         when: The time of the diagnosis, with its time zone.
         names: The names to leave out; None keeps all of them.
     """
-    lines = [f"{_TITLE}, {when:%Y-%m-%d %H:%M} UTC", verdict(findings), *map(line, findings)]
-    kept: Iterable[str] = lines if names is None else (public(each, names) for each in lines[1:])
-    return "\n".join([*([] if names is None else lines[:1]), *kept]) + "\n"
+    lines = [verdict(findings), *map(line, findings)]
+    if names is not None:
+        lines = [public(each, names) for each in lines]
+    return "\n".join([f"{_TITLE}, {when:%Y-%m-%d %H:%M} UTC", *lines]) + "\n"
 
 
 def check_report(path: str) -> None:

@@ -9,33 +9,28 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from vertex_claude_magic import errors
-from vertex_claude_magic.health.doctor.cures import Patient, cure_of, quotas
+from vertex_claude_magic.health.doctor.cures import cure_of, quotas
 from vertex_claude_magic.health.doctor.finding import Finding
 from vertex_claude_magic.models.lifecycle import status
 from vertex_claude_magic.models.prices import cost
 
 if TYPE_CHECKING:
-    from vertex_claude_magic.health.doctor.case import Case, Probes
+    from vertex_claude_magic.health.doctor.setup import Setup
 
 __all__ = ["api", "lifecycle", "model", "one_token", "permission", "quota", "service"]
 
 _OF_THE_MODEL = (errors.DataSharingRequired, errors.ModelNotEnabled, errors.ModelNotFound)
+_PROBE = "--probe asks for one token, for a fraction of a cent."
 
 
-def service(case: Case, probes: Probes) -> Finding:
-    """Make the authorised call, and look whether Vertex AI itself answered."""
-    error = probes.counted.failure()
-    if error is not None and _owner(error) == "service":
-        if not _is_page(error) or error.status != 404:
-            raise error
-        seen = f"{case.host} knows no such address ({error.status})."
-        cure = f"Set: {case.base_url.origin} to an address that ends in /v1" if case.base_url.value else ""
-        return Finding(outcome="failure", seen=seen, cure=cure or cure_of(error, Patient(case=case)))
-    return Finding(outcome="ok", seen=f"{case.host} answered an authorised call.")
+def _raise_if_of(check: str, setup: Setup) -> None:
+    """Raise the refusal of the free call if it belongs to this check."""
+    if isinstance(setup.counted, errors.ClaudeError) and _check_of(setup.counted) == check:
+        raise setup.counted
 
 
-def _owner(error: errors.ClaudeError) -> str:
-    """Name the check that an error belongs to."""
+def _check_of(error: errors.ClaudeError) -> str:
+    """Return the name of the check that an error belongs to."""
     if isinstance(error, errors.APIDisabled):
         return "API"
     if isinstance(error, _OF_THE_MODEL):
@@ -49,78 +44,78 @@ def _is_page(error: errors.ClaudeError) -> bool:
     return str(error.details.get("body") or "").lstrip().startswith("<")
 
 
-def api(case: Case, probes: Probes) -> Finding:  # noqa: ARG001 - all checks are called alike
+def service(setup: Setup) -> Finding:
+    """Make the authorised call, and look whether Vertex AI itself answered."""
+    error = setup.counted
+    if isinstance(error, errors.ClaudeError) and _is_page(error) and error.status == 404:
+        cure = cure_of(error, setup)
+        if setup.base_url.value:
+            cure = f"Set: {setup.base_url.origin} to an address that ends in /v1"
+        return Finding("failure", f"{setup.host} knows no such address ({error.status}).", cure)
+    _raise_if_of("service", setup)
+    return Finding("ok", f"{setup.host} answered an authorised call.")
+
+
+def api(setup: Setup) -> Finding:
     """Look whether the API is enabled in the project that pays."""
-    _raise_own(probes, "API")
-    return Finding(outcome="ok", seen=f"aiplatform.googleapis.com is enabled for {probes.project().value}.")
+    _raise_if_of("API", setup)
+    return Finding("ok", f"aiplatform.googleapis.com is enabled for {setup.project.value}.")
 
 
-def permission(case: Case, probes: Probes) -> Finding:  # noqa: ARG001
+def permission(setup: Setup) -> Finding:
     """Look whether the account may ask models in the project."""
-    _raise_own(probes, "permission")
-    return Finding(outcome="ok", seen=f"The account may ask models in {probes.project().value}.")
+    _raise_if_of("permission", setup)
+    return Finding("ok", f"The account may ask models in {setup.project.value}.")
 
 
-def _raise_own(probes: Probes, name: str) -> None:
-    error = probes.counted.failure()
-    if error is not None and _owner(error) == name:
-        raise error
-
-
-def lifecycle(case: Case, probes: Probes) -> Finding:  # noqa: ARG001
+def lifecycle(setup: Setup) -> Finding:
     """Look what the table says of the chosen model: in use, deprecated, retired, unknown, served here."""
-    row, told = case.row, f"as of {case.catalog.as_of}"
+    row, date = setup.row, f"as of {setup.catalog.as_of}"
     if row is None:
-        near = next(iter(case.catalog.nearest(case.model_id)), "sonnet")
-        seen = f"The model table does not know {case.model_id}, {told}."
-        return Finding(outcome="warning", seen=seen, cure=f"Use: --model {near}")
-    seen, successor = f"{row.name}: {status(row)}, {told}.", f"Use: --model {row.successor or row.family}"
+        near = next(iter(setup.catalog.nearest(setup.model_id)), "sonnet")
+        seen = f"The model table does not know {setup.model_id}, {date}."
+        return Finding("warning", seen, f"Use: --model {near}")
+    seen = f"{row.name}: {status(row)}, {date}."
+    successor = f"Use: --model {row.successor or row.family}"
     if row.lifecycle == "retired":
-        return Finding(outcome="failure", seen=seen, cure=successor)
-    if row.lifecycle == "deprecated":
-        return Finding(outcome="warning", seen=seen, cure=successor)
-    return Finding(outcome="ok", seen=seen)
+        return Finding("failure", seen, successor)
+    return Finding("warning", seen, successor) if row.lifecycle == "deprecated" else Finding("ok", seen)
 
 
-def model(case: Case, probes: Probes) -> Finding:
+def model(setup: Setup) -> Finding:
     """Look whether the chosen location serves the chosen model to this project."""
-    error = probes.counted.failure()
-    if error is None:
-        counted = f"{probes.counted()} tokens of a fixed text were counted, free of charge"
-        return Finding(outcome="ok", seen=f"{case.model_id} in {case.place}: {counted}.")
-    if _owner(error) == "quota" or _counts_nowhere(error):
-        why = "the quota for counting" if _owner(error) == "quota" else f"{case.place} counts no tokens"
-        return Finding(
-            outcome="not checked", seen=f"{case.model_id} in {case.place}: {why}; --probe asks it."
-        )
-    raise error
+    counted, what = setup.counted, f"{setup.model_id} in {setup.location}"
+    if not isinstance(counted, errors.ClaudeError):
+        return Finding("ok", f"{what}: {counted} tokens of a fixed text were counted, free of charge.")
+    if _check_of(counted) == "quota":
+        return Finding("not checked", f"{what}: the quota for counting; --probe asks it.")
+    # The service then says that it is the model of this name that it does not find.
+    if "models/count-tokens" in str(counted.details.get("message") or ""):
+        return Finding("not checked", f"{what}: {setup.location} counts no tokens; --probe asks it.")
+    raise counted
 
 
-def _counts_nowhere(error: errors.ClaudeError) -> bool:
-    return "models/count-tokens" in str(error.details.get("message") or "")
-
-
-def quota(case: Case, probes: Probes) -> Finding:
+def quota(setup: Setup) -> Finding:
     """Look whether requests are let through; only a real request shows it."""
-    _raise_own(probes, "quota")
-    if not case.spends:
-        patient = Patient(case=case, project=str(probes.project().value))
-        seen = "Only a real request shows it: --probe asks for one token, for a fraction of a cent."
-        return Finding(outcome="not checked", seen=seen, cure=quotas(patient))
-    error = probes.answered.failure()
+    _raise_if_of("quota", setup)
+    if not setup.spends:
+        return Finding("not checked", f"Only a real request shows it: {_PROBE}", quotas(setup))
+    error = setup.answered
     if isinstance(error, errors.QuotaExceeded):
         raise error
-    if error is not None:
-        return Finding(outcome="not checked", seen="The request was refused for another reason.")
-    return Finding(outcome="ok", seen=f"{case.place} let a request through.")
+    if isinstance(error, errors.ClaudeError):
+        return Finding("not checked", "The request was refused for another reason.")
+    return Finding("ok", f"{setup.location} let a request through.")
 
 
-def one_token(case: Case, probes: Probes) -> Finding:
+def one_token(setup: Setup) -> Finding:
     """Ask for one token, if the user wants that."""
-    if not case.spends:
-        return Finding(outcome="not checked", seen="--probe asks for one token, for a fraction of a cent.")
-    usage = probes.answered()
-    price = cost(case.row, case.place, usage) if case.row is not None else None
+    if not setup.spends:
+        return Finding("not checked", _PROBE)
+    usage = setup.answered
+    if isinstance(usage, errors.ClaudeError):
+        raise usage
+    price = cost(setup.row, setup.location, usage) if setup.row is not None else None
     paid = "at an unknown price" if price is None else f"for about {price:.6f} USD"
     taken, given = usage.input_tokens, usage.output_tokens
-    return Finding(outcome="ok", seen=f"{case.model_id} answered: {taken} tokens in, {given} out, {paid}.")
+    return Finding("ok", f"{setup.model_id} answered: {taken} tokens in, {given} out, {paid}.")

@@ -22,8 +22,8 @@ from vertex_claude_magic.vertex.endpoint import check_location
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
+    from vertex_claude_magic.health.doctor.examination import Patience
     from vertex_claude_magic.health.doctor.finding import Finding
-    from vertex_claude_magic.health.doctor.probes import Patience
     from vertex_claude_magic.notebook.display.output import Screen
     from vertex_claude_magic.notebook.host import Host
 

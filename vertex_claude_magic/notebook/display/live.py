@@ -12,7 +12,7 @@ import math
 import re
 from typing import TYPE_CHECKING, Any, Protocol
 
-from vertex_claude_magic.answers.unfence import unfenced
+from vertex_claude_magic.answers.read import unfenced
 from vertex_claude_magic.markdown.sanitize import (
     Block,
     as_text,

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 from vertex_claude_magic.errors import ClaudeError
 from vertex_claude_magic.health.check import Check
 from vertex_claude_magic.notebook.panel.jobs import Job
-from vertex_claude_magic.settings.target import resolve
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -140,7 +139,7 @@ class PanelHealth:
         """What the last check found for the chosen model in the chosen location."""
         look = self._state.look
         model = look.row.id if look.row is not None else look.model_id
-        project = resolve(look.options).project
+        project = look.target.project
         return look.catalog.sightings().find(model, look.region, project)
 
     def spend(self) -> Sequence[SpendRow]:

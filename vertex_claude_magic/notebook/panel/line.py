@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from vertex_claude_magic.settings.options import find_setting
 from vertex_claude_magic.settings.registry import LINE_OPTIONS
 
 if TYPE_CHECKING:
-    from vertex_claude_magic.settings.options import AskOptions
+    from vertex_claude_magic.settings.target import Target
 
 __all__ = ["magic_line"]
 
@@ -18,24 +17,25 @@ _SHORT = ("model", "region", "project", "system", "max_tokens")
 _ALWAYS = ("model", "region")
 
 
-def magic_line(options: AskOptions, *, hide_system: bool = False) -> str:
+def magic_line(target: Target, *, hide_system: bool = False) -> str:
     r"""Return the line of a `%%claude` cell that gives these options to a session without settings.
 
     A system text of several lines cannot stand on it and is left out. Settings that have no option
     (`base_url`, `anthropic_version`, `trusted_hosts`, `models_file`) stay settings.
 
     Args:
-        options: The settings of a session.
+        target: The settings of a session.
         hide_system: Show only how long the system text is; such a line cannot be run.
 
     >>> from vertex_claude_magic.settings.options import AskOptions
-    >>> print(magic_line(AskOptions(model="opus", region="eu", max_tokens=500, system='Say "hi".')))
+    >>> from vertex_claude_magic.settings.target import resolve
+    >>> print(magic_line(resolve(AskOptions(model="opus", region="eu", max_tokens=500, system='Say "hi".'))))
     %%claude -m opus -r eu -s "Say \"hi\"." -n 500
     """
     words = ["%%claude"]
     for option in dict.fromkeys(LINE_OPTIONS.values()):
         name = option.short if option.name in _SHORT else option.long
-        value = _value(option.name, options)
+        value = _value(option.name, target)
         if option.name == "system" and hide_system and value:
             words.append(f"{name} '… {len(str(value)):,} characters …'")
         elif value is True:
@@ -45,10 +45,10 @@ def magic_line(options: AskOptions, *, hide_system: bool = False) -> str:
     return " ".join(words)
 
 
-def _value(key: str, options: AskOptions) -> Any:
-    if key in _ALWAYS:
-        return find_setting(key, options).value
-    value = getattr(options, key, None)
+def _value(key: str, target: Target) -> Any:
+    if key not in _ALWAYS and target.origins.get(key) not in {"setting", "option"}:
+        return None
+    value = getattr(target, key)
     if key == "system" and (not isinstance(value, str) or len(value.splitlines()) > 1):
         return None
     return value

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 
 from vertex_claude_magic.notebook.panel.line import magic_line
 from vertex_claude_magic.settings import choices
-from vertex_claude_magic.settings.options import find_setting
 from vertex_claude_magic.text import quote
 
 if TYPE_CHECKING:
@@ -16,7 +15,7 @@ if TYPE_CHECKING:
     from vertex_claude_magic.models.catalog import Catalog
     from vertex_claude_magic.models.model import Model
     from vertex_claude_magic.settings.choices import Choice
-    from vertex_claude_magic.settings.options import AskOptions
+    from vertex_claude_magic.settings.target import Target
 
 __all__ = ["Look", "look_at", "own_options"]
 
@@ -29,7 +28,7 @@ class Look:
     `budget` are in tokens. `warning` says why a question would be refused as things stand.
     """
 
-    options: AskOptions
+    target: Target
     emulated: bool
     catalog: Catalog = field(repr=False)
     row: Model | None
@@ -61,7 +60,8 @@ class Look:
 
         >>> from vertex_claude_magic.models.catalog import Catalog
         >>> from vertex_claude_magic.settings.options import AskOptions
-        >>> look_at(AskOptions(model="opus", region="eu"), Catalog.load()).summary
+        >>> from vertex_claude_magic.settings.target import resolve
+        >>> look_at(resolve(AskOptions(model="opus", region="eu")), Catalog.load()).summary
         'model claude-opus-5-5, region eu, at most 16,000 tokens, effort default (medium), thinking default (always on)'
         """
         parts = [
@@ -72,8 +72,8 @@ class Look:
             f"thinking {_label(self.thinkings, self.thinking)}",
             *(f"{name} {value:g}" for name, value in self.sampling.items() if value is not None),
         ]
-        if self.options.system:
-            parts.append(f"a system text of {len(str(self.options.system)):,} characters")
+        if self.target.system:
+            parts.append(f"a system text of {len(str(self.target.system)):,} characters")
         return ", ".join(parts)
 
 
@@ -81,78 +81,77 @@ def _label(offered: tuple[Choice, ...], value: str) -> str:
     return next((choice.label for choice in offered if choice.value == value), value)
 
 
-def look_at(options: AskOptions, catalog: Catalog, *, emulated: bool = False) -> Look:
+def look_at(target: Target, catalog: Catalog, *, emulated: bool = False) -> Look:
     """Work out what the panel shows for the settings of a session.
 
     Args:
-        options: The settings.
+        target: The settings.
         catalog: The model table.
         emulated: Whether the demo's emulator answers.
     """
-    model_id, row = choices.chosen_model(catalog, options)
-    budgets = choices.thinking_budgets(catalog, options)
-    kind = choices.thinking_kind(options)
-    refused = choices.refusal(catalog, options)
+    model_id, row = choices.chosen_model(catalog, target)
+    budgets = choices.thinking_budgets(catalog, target)
+    kind = choices.thinking_kind(target)
+    refused = choices.refusal(catalog, target)
     return Look(
-        options=options,
+        target=target,
         emulated=emulated,
         catalog=catalog,
         row=row,
         model_id=model_id,
-        model=choices.model_value(catalog, options),
-        models=choices.model_choices(catalog, options),
-        region=str(find_setting("region", options).value),
-        regions=choices.region_choices(catalog, options),
-        region_note=_origin("region", options) + choices.region_note(catalog, options),
-        project="" if emulated else options.project or "",
-        project_note=_project_note(options, emulated=emulated),
-        max_tokens=choices.default_max_tokens(catalog, options),
-        max_tokens_range=choices.max_tokens_range(catalog, options),
-        effort=options.effort or "",
-        efforts=choices.effort_choices(catalog, options),
+        model=choices.model_value(catalog, target),
+        models=choices.model_choices(catalog, target),
+        region=target.region,
+        regions=choices.region_choices(catalog, target),
+        region_note=_origin("region", target) + choices.region_note(catalog, target),
+        project="" if emulated else target.project or "",
+        project_note=_project_note(target, emulated=emulated),
+        max_tokens=choices.default_max_tokens(catalog, target),
+        max_tokens_range=choices.max_tokens_range(catalog, target),
+        effort=target.effort or "",
+        efforts=choices.effort_choices(catalog, target),
         thinking=kind,
-        thinkings=choices.thinking_choices(catalog, options),
-        budget=int(options.thinking or 0) if kind == "budget" else budgets[0],
+        thinkings=choices.thinking_choices(catalog, target),
+        budget=int(target.thinking or 0) if kind == "budget" else budgets[0],
         budgets=budgets,
-        offers_show_thinking=options.show_thinking or choices.takes(catalog, options, "show_thinking"),
-        sampling=_sampling(options, catalog),
-        line=magic_line(own_options(options, emulated=emulated), hide_system=True),
-        line_note=_line_note(options),
+        offers_show_thinking=target.show_thinking or choices.takes(catalog, target, "show_thinking"),
+        sampling=_sampling(target, catalog),
+        line=magic_line(own_options(target, emulated=emulated), hide_system=True),
+        line_note=_line_note(target),
         warning=str(refused) if refused is not None else "",
     )
 
 
-def _origin(name: str, options: AskOptions) -> str:
-    origin = find_setting(name, options).origin
+def _origin(name: str, target: Target) -> str:
+    origin = target.origins[name]
     return "" if origin in {"setting", "default"} else f"From {origin}. "
 
 
-def _project_note(options: AskOptions, *, emulated: bool) -> str:
+def _project_note(target: Target, *, emulated: bool) -> str:
     if emulated:
         return "The demo's emulator answers, not Claude; it needs no project."
-    found = find_setting("project", options)
-    if found.origin == "setting":
+    if target.origins["project"] == "setting":
         return "Set for this session."
-    if found.value:
-        return f"{quote(str(found.value), 60)}, from {found.origin}."
+    if target.project:
+        return f"{quote(target.project, 60)}, from {target.origins['project']}."
     return "Named by the Google credentials when you ask; or write one here."
 
 
-def own_options(options: AskOptions, *, emulated: bool) -> AskOptions:
+def own_options(target: Target, *, emulated: bool) -> Target:
     """Return the settings without the project that the demo put in its place."""
-    return options.replace(project=None) if emulated else options
+    return target.replace(project=None) if emulated else target
 
 
-def _sampling(options: AskOptions, catalog: Catalog) -> dict[str, Any]:
-    values = {name: getattr(options, name) for name in choices.SAMPLING}
+def _sampling(target: Target, catalog: Catalog) -> dict[str, Any]:
+    values = {name: getattr(target, name) for name in choices.SAMPLING}
     return {
         name: value
         for name, value in values.items()
-        if value is not None or choices.takes(catalog, options, name)
+        if value is not None or choices.takes(catalog, target, name)
     }
 
 
-def _line_note(options: AskOptions) -> str:
-    if options.system and len(str(options.system).splitlines()) > 1:
+def _line_note(target: Target) -> str:
+    if target.system and len(str(target.system).splitlines()) > 1:
         return "The system text has several lines, which no %%claude line can hold: it stays a setting."
-    return "Copy takes the system text along." if options.system else ""
+    return "Copy takes the system text along." if target.system else ""

@@ -14,18 +14,17 @@ from traitlets import HasTraits, Int, Unicode
 from traitlets.config import Configurable
 
 from vertex_claude_magic.errors import ClaudeError
-from vertex_claude_magic.models.catalog import Catalog
 from vertex_claude_magic.notebook.panel.line import magic_line
 from vertex_claude_magic.notebook.panel.look import look_at, own_options
 from vertex_claude_magic.notebook.settings import Settings
 from vertex_claude_magic.settings.choices import SAMPLING, chosen_model, is_set, refusal, settled
-from vertex_claude_magic.settings.options import find_setting
 from vertex_claude_magic.text import quote
 
 if TYPE_CHECKING:
-    from vertex_claude_magic.notebook.host import Change, Host
+    from vertex_claude_magic.notebook.host import Host
     from vertex_claude_magic.notebook.panel.look import Look
-    from vertex_claude_magic.settings.options import AskOptions
+    from vertex_claude_magic.notebook.shell import Change
+    from vertex_claude_magic.settings.target import Target
 
 __all__ = ["PanelState"]
 
@@ -80,9 +79,10 @@ class PanelState(HasTraits):  # type: ignore[misc]
             value: The value; None or "" takes it back to what environment and default say.
         """
         with self.lock:
-            catalog, before = self.look.catalog, self.settings.options()
+            catalog, session = self.look.catalog, self.settings.session()
             empty = False if name == "show_thinking" else None
-            asked = before.replace(**{name: value if is_set(value) else empty})
+            changed = self.settings.options().replace(**{name: value if is_set(value) else empty})
+            before, asked = session.target(), session.target(settings=changed)
             wanted, dropped = settled(catalog, asked, keep=name)
             refused = refusal(catalog, wanted)
             if refused is None and is_set(value) and not is_set(getattr(wanted, name)):
@@ -90,8 +90,11 @@ class PanelState(HasTraits):  # type: ignore[misc]
             if refused is not None and refusal(catalog, before) is None:
                 self.tell(f"Not changed: {refused}")
                 return
-            self._write({each: getattr(wanted, each) for each in {name, *dropped}})
-            said = _said(name, wanted, dropped, chosen_model(catalog, wanted)[0])
+            values = {
+                each: getattr(wanted if each in dropped else changed, each) for each in {name, *dropped}
+            }
+            self._write(values)
+            said = _said(name, values[name], dropped, chosen_model(catalog, wanted)[0])
             self.tell(" ".join(filter(None, (said, self._reminder(wanted) if name == "model" else ""))))
 
     def choose_model(self, position: int) -> None:
@@ -134,18 +137,17 @@ class PanelState(HasTraits):  # type: ignore[misc]
     @property
     def system(self) -> str:
         """The system text of the session."""
-        return str(self.look.options.system or "")
+        return str(self.look.target.system or "")
 
     @property
     def line(self) -> str:
         """The `%%claude` line with everything on it, the system text included."""
-        return magic_line(own_options(self.look.options, emulated=self.look.emulated))
+        return magic_line(own_options(self.look.target, emulated=self.look.emulated))
 
-    def _reminder(self, options: AskOptions) -> str:
+    def _reminder(self, target: Target) -> str:
         catalog = self.look.catalog
-        name, row = chosen_model(catalog, options)
-        region = str(find_setting("region", options).value)
-        return self.settings.control.reminder.tell(catalog, row.id if row else name, region) or ""
+        name, row = chosen_model(catalog, target)
+        return self.settings.control.reminder.tell(catalog, row.id if row else name, target.region) or ""
 
     def _write(self, values: dict[str, Any]) -> None:
         self._writing = True
@@ -169,14 +171,15 @@ class PanelState(HasTraits):  # type: ignore[misc]
     def _look(self) -> Look:
         settings = self.settings
         try:
-            options, table = settings.options(), Catalog.load(settings.models_file or None)
+            session = settings.session()
+            target = session.target()
+            catalog = session.catalog(target)
         except ClaudeError as error:
             if self.look is None:
                 raise
             # A setting that cannot be read must not take the panel away; cells refuse to ask with it.
             return replace(self.look, warning=str(error))
-        catalog = table.with_sightings(settings.control.sightings)
-        return look_at(options, catalog, emulated=settings.emulator is not None)
+        return look_at(target, catalog, emulated=settings.emulator is not None)
 
 
 # "Create a Message" of the Messages API reference (Claude docs, 2026).
@@ -201,8 +204,7 @@ def _spoken(name: str) -> str:
     return _WORDS.get(name, name.replace("_", " "))
 
 
-def _said(name: str, options: AskOptions, dropped: tuple[str, ...], model_id: str) -> str:
-    value = getattr(options, name)
+def _said(name: str, value: Any, dropped: tuple[str, ...], model_id: str) -> str:
     shown = f"now {quote(str(value), 60)}" if is_set(value) else "back to its default"
     if name == "system" and value:
         shown = f"set: {len(value):,} characters"

@@ -22,9 +22,10 @@ if TYPE_CHECKING:
 
     from ipywidgets import Widget
 
-    from vertex_claude_magic.notebook.host import Change, Host
+    from vertex_claude_magic.notebook.host import Host
     from vertex_claude_magic.notebook.panel.look import Look
     from vertex_claude_magic.notebook.panel.output import StaticOutput
+    from vertex_claude_magic.notebook.shell import Change
 
 __all__ = ["Panel"]
 
@@ -168,7 +169,7 @@ class Panel:
         keep_between(self._max_tokens, look.max_tokens_range, look.max_tokens)
         keep_between(self._budget, look.budgets, look.budget)
         self._project.value = look.project
-        self._show_thinking.value = look.options.show_thinking
+        self._show_thinking.value = look.target.show_thinking
         for name, value in look.sampling.items():
             self._sampling[name].value = "" if value is None else f"{value:g}"
         optional = {self._budget: look.thinking == "budget", self._show_thinking: look.offers_show_thinking}

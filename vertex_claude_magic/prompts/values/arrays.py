@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from vertex_claude_magic.frames.cells import Cell, cell_of, number_text
-from vertex_claude_magic.prompts.parts import Budget, Media, Part, Text
+from vertex_claude_magic.prompts.parts import Budget, Part, Text
 from vertex_claude_magic.prompts.values.cells import short_text
 
 if TYPE_CHECKING:
@@ -36,50 +38,21 @@ def array_parts(value: Any, budget: Budget) -> tuple[Part, ...]:
     """
     import numpy as np
 
-    if isinstance(value, np.generic) or value.ndim == 0:
-        return _scalar(value, budget)
     about = f"shape {tuple(value.shape)}, dtype {short_text(str(value.dtype), 1_000)}"
     summary = _summary(value)
     body = f"{about}, {summary}" if summary else about
-    room = max(budget.characters - len(body), 40)
-    text, cut = _values(value, room)
-    if cut and _is_picture(value) and (image := _picture(value, budget)):
-        return image
-    return (Text(body=f"{body}\n\n{text}", kind=f"numpy.{type(value).__name__}", about=about, cut=cut),)
+    text, cut = _values(value, max(budget.characters - len(body), 40))
+    kind = f"numpy.{type(value).__name__}"
+    is_picture = value.dtype == "uint8" and value.ndim == 3 and value.shape[2] in {3, 4}
+    if cut and is_picture and min(value.shape[:2]) >= _LEAST_EDGE and not hasattr(value, "mask"):
+        with contextlib.suppress(ImportError):  # as text then
+            from PIL import Image
 
+            from vertex_claude_magic.prompts.values.images import image_parts
 
-def _scalar(value: Any, budget: Budget) -> tuple[Part, ...]:
-    from vertex_claude_magic.prompts.values.convert import parts_of
-
-    item = value.item()
-    if type(item).__module__ == "numpy":
-        return (Text(body=short_text(str(item)), kind="numpy scalar"),)
-    return parts_of(item, budget)
-
-
-def _is_picture(value: Any) -> bool:
-    return (
-        value.dtype == "uint8"
-        and value.ndim == 3
-        and value.shape[2] in {3, 4}
-        and min(value.shape[:2]) >= _LEAST_EDGE
-        and not hasattr(value, "mask")
-    )
-
-
-def _picture(value: Any, budget: Budget) -> tuple[Part, ...]:
-    try:
-        from PIL import Image
-    except ImportError:
-        return ()
-    import numpy as np
-
-    from vertex_claude_magic.prompts.values.images import image_parts
-
-    (part,) = image_parts(Image.fromarray(np.ascontiguousarray(value)), budget)
-    assert isinstance(part, Media)  # noqa: S101 - an image is never text
-    kind = f"numpy.{type(value).__name__} drawn as a picture"
-    return (Media(block=part.block, kind=kind, about=part.about, cut=part.cut),)
+            (part,) = image_parts(Image.fromarray(np.ascontiguousarray(value)), budget)
+            return (replace(part, kind=f"{kind} drawn as a picture"),)
+    return (Text(body=f"{body}\n\n{text}", kind=kind, about=about, cut=cut),)
 
 
 def _summary(value: Any) -> str:
@@ -89,9 +62,9 @@ def _summary(value: Any) -> str:
         return ""
     flat = value.reshape(-1) if value.flags.c_contiguous else value.flat[:_SAMPLE]
     sampled = flat[:: flat.size // _SAMPLE + 1] if flat.size > _SAMPLE else flat
-    kept: Any = np.ma.asarray(sampled).compressed()
-    missing = int(np.isnan(kept).sum()) if kept.dtype.kind == "f" else 0
-    known = kept[~np.isnan(kept)] if missing else kept
+    present: Any = np.ma.asarray(sampled).compressed()
+    missing = int(np.isnan(present).sum()) if present.dtype.kind == "f" else 0
+    known = present[~np.isnan(present)] if missing else present
     note = " (from a sample)" if value.size > _SAMPLE else ""
     nan = f", {missing:,} NaN" if missing else ""
     if not known.size:
@@ -108,20 +81,28 @@ def _number(value: Any) -> str:
     return str(value).removesuffix(".0") if value.dtype.kind == "f" else str(int(value))
 
 
-def _values(value: Any, room: int) -> tuple[str, str]:
+def _values(value: Any, limit: int) -> tuple[str, str]:
     """Return the values as text and what it holds of them: all, or a block from the first value on."""
-    most = room
+    shape, most = tuple(value.shape), limit
     for _ in range(_TRIES):
-        block = _block(value.shape, most)
+        block = _block(shape, most)
         shortened: list[Cell] = []
-        text = _written(value[tuple(slice(0, size) for size in block)], room, shortened)
-        if len(text) <= room or max(block, default=0) <= 1:
+        text = _written(value[tuple(slice(0, size) for size in block)], limit, shortened)
+        if len(text) <= limit or max(block, default=0) <= 1:
             break
         # Values of a kind take about the same.
-        most = min(math.prod(block) - 1, int(math.prod(block) * room / len(text) * 0.97))
-    cut = "" if block == tuple(value.shape) else _held(block, value.shape)
-    if len(text) > room:
-        text, cut = text[:room], f"the beginning of {cut or 'the values'}"
+        most = min(math.prod(block) - 1, int(math.prod(block) * limit / len(text) * 0.97))
+    if block == shape:
+        cut = ""
+    elif len(shape) == 1:
+        cut = f"the first {block[0]:,} of {shape[0]:,} values"
+    elif len(shape) == 2:
+        cut = f"the first {block[0]:,} of {shape[0]:,} rows and {block[1]:,} of {shape[1]:,} columns"
+    else:
+        held, whole = (" × ".join(f"{size:,}" for size in sizes) for sizes in (block, shape))
+        cut = f"the first {held} of {whole} values"
+    if len(text) > limit:
+        text, cut = text[:limit], f"the beginning of {cut or 'the values'}"
     if shortened:
         values = "value" if len(shortened) == 1 else "values"
         cut = f"{cut or 'all values'}, with {len(shortened):,} long {values} shortened"
@@ -144,20 +125,11 @@ def _block(shape: Sequence[int], most: int) -> tuple[int, ...]:
     return tuple(min(size, low) for size in shape)
 
 
-def _held(block: Sequence[int], shape: Sequence[int]) -> str:
-    if len(shape) == 1:
-        return f"the first {block[0]:,} of {shape[0]:,} values"
-    if len(shape) == 2:
-        return f"the first {block[0]:,} of {shape[0]:,} rows and {block[1]:,} of {shape[1]:,} columns"
-    held, whole = (" × ".join(f"{size:,}" for size in sizes) for sizes in (block, shape))
-    return f"the first {held} of {whole} values"
-
-
-def _written(block: Any, room: int, shortened: list[Cell]) -> str:
+def _written(block: Any, limit: int, shortened: list[Cell]) -> str:
     import numpy as np
 
     def element(value: Any) -> str:
-        cell = Cell("None") if value is None else cell_of(value, max(room // 4, 40), "the array")
+        cell = Cell("None") if value is None else cell_of(value, max(limit // 4, 40), "the array")
         text = repr(cell.text) if isinstance(value, str) else cell.text
         if not cell.total:
             return text

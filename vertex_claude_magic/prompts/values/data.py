@@ -4,24 +4,31 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
-from dataclasses import replace
-from datetime import date, datetime, time
+from dataclasses import dataclass, replace
+from datetime import date, time
 from enum import Enum
 from itertools import islice
 from typing import Any
 
 from vertex_claude_magic.errors import ClaudeError
-from vertex_claude_magic.prompts.parts import Budget, Part, Text, estimate_tokens, shorten
+from vertex_claude_magic.prompts.parts import Budget, Converter, Part, Text, estimate_tokens, shorten
 from vertex_claude_magic.prompts.values.cells import in_order, short_text
 from vertex_claude_magic.prompts.values.images import is_image
-from vertex_claude_magic.prompts.values.plain_text import ELIDED, Told, display_content, numbers_of, told
+from vertex_claude_magic.prompts.values.kinds import apart_key
+from vertex_claude_magic.prompts.values.plain_text import (
+    ELIDED,
+    ObjectText,
+    display_content,
+    numbers_of,
+    object_text,
+)
 from vertex_claude_magic.prompts.values.records import Record, fields_of, hides, loose_fields
 from vertex_claude_magic.prompts.values.refusals import is_refused, kind_name, refusal
 from vertex_claude_magic.text import quote
 
-__all__ = ["apart_key", "json_parts", "plain_parts", "text_or_fields", "text_parts"]
+__all__ = ["json_parts", "plain_parts", "text_or_fields", "text_parts"]
 
 _DEEPEST = 40
 # Frames and pictures of one structure that follow it as parts of their own.
@@ -36,6 +43,7 @@ _HEAD = 32
 _PANDAS_SCALARS = frozenset({"Timestamp", "Timedelta", "Period", "Interval"})
 _LONGEST_NUMBER = 4_000
 _LONGEST_TEXT = 10**6
+_MOST_BITS = 10_000
 _LINE = 100
 _SHORT = 30
 
@@ -64,7 +72,7 @@ def plain_parts(value: Any, budget: Budget) -> tuple[Part, ...]:
     return (Text(body=body, kind=type(value).__name__, bare=True),)
 
 
-def json_parts(value: Any, budget: Budget) -> tuple[Part, ...]:
+def json_parts(value: Any, budget: Budget, convert: Converter) -> tuple[Part, ...]:
     """Turn a dict, a list, a data class, a pydantic model or another structure into JSON text.
 
     Frames, figures and images in it, at any depth, follow as parts of their own, under their paths.
@@ -72,51 +80,40 @@ def json_parts(value: Any, budget: Budget) -> tuple[Part, ...]:
     Args:
         value: The structure; it is read only as far as the budget goes.
         budget: How much of it goes out.
+        convert: Turns what follows into parts.
 
     Raises:
         OptionError: it is an iterator, which reading would use up, or holds what does not tell itself.
 
-    >>> json_parts([1, {"a": float("nan")}], Budget())[0].body
+    >>> json_parts([1, {"a": float("nan")}], Budget(), text_parts)[0].body
     '[1, {"a": "NaN"}]'
     """
     if is_refused(value):
         raise refusal(value, budget.name)
     writer = _Writer(budget.characters, budget.name)
-    body = writer.written(value)
-    cut, caution = _cut(writer, value), "; ".join(writer.cautions)
-    text = Text(body=body, kind=_kind(value), about=_size(value), cut=cut, caution=caution)
-    return (text, *_apart(writer.apart.values(), budget, body))
-
-
-def _apart(found: Iterable[tuple[str, Any]], budget: Budget, body: str) -> Iterator[Part]:
-    """Convert what stands apart; what the text has left of the budget is shared out evenly."""
-    from vertex_claude_magic.prompts.values.convert import parts_of
-
-    found = list(found)
-    share = (budget.tokens - estimate_tokens(body)) // max(len(found), 1)
-    for path, value in found:
-        inner = replace(budget, tokens=max(share, _LEAST_SHARE), name=f"{budget.name}{path}")
-        for part in parts_of(value, inner):
-            yield replace(part, path=f"{path}{part.path}")
-
-
-def _kind(value: Any) -> str:
-    return quote(type(value).__qualname__, 60)
-
-
-def _size(value: Any) -> str:
+    body = writer.write(value, 0, "")
     try:
-        count = len(value)
+        count: int | None = len(value)
     except Exception:  # noqa: BLE001 - not everything has a length
-        return ""
-    return f"{count:,} item{'' if count == 1 else 's'}"
-
-
-def _cut(writer: _Writer, value: Any) -> str:
-    if not writer.full:
-        return ""
-    total = len(value) if _size(value) else writer.top
-    return f"the first {writer.top:,} of {total:,} items" if writer.top < total else "only the beginning"
+        count = None
+    cut = ""
+    if writer.full:
+        total = writer.top if count is None else count
+        cut = f"the first {writer.top:,} of {total:,} items" if writer.top < total else "only the beginning"
+    text = Text(
+        body=body,
+        kind=quote(type(value).__qualname__, 60),
+        about="" if count is None else f"{count:,} item{'' if count == 1 else 's'}",
+        cut=cut,
+        caution="; ".join(writer.cautions),
+    )
+    parts: list[Part] = [text]
+    # What the text has left of the budget is shared out evenly.
+    share = (budget.tokens - estimate_tokens(body)) // max(len(writer.apart), 1)
+    for path, each in writer.apart.values():
+        inner = replace(budget, tokens=max(share, _LEAST_SHARE), name=f"{budget.name}{path}")
+        parts += [replace(part, path=f"{path}{part.path}") for part in convert(each, inner)]
+    return tuple(parts)
 
 
 class _Writer:
@@ -127,48 +124,45 @@ class _Writer:
     """
 
     def __init__(self, space: int, name: str) -> None:
-        self._room = space
+        self._left = space
         self._name = name
         self._open: set[int] = set()
         self.full = False
+        # Elements of the outermost structure that were written.
         self.top = 0
         self.apart: dict[int, tuple[str, Any]] = {}
         self.cautions: dict[str, None] = {}
 
-    def written(self, value: Any) -> str:
-        return self._any(value, 0, "")
-
-    def _any(self, value: Any, depth: int, path: str) -> str:
+    def write(self, value: Any, depth: int, path: str) -> str:
         scalar = _scalar(value)
         if scalar is not None:
-            text = "null" if scalar is _Null else json.dumps(scalar, ensure_ascii=False)
             self.full = self.full or (isinstance(value, str) and len(value) >= _LONGEST_TEXT)
-            self._room -= len(text)
-            return text
+            self._left -= len(scalar)
+            return scalar
         if depth > _DEEPEST:
-            return self._any("… nested too deeply", depth, path)
+            return self.write("… nested too deeply", depth, path)
         if id(value) in self._open:
-            return self._any("… the same object again", depth, path)
+            return self.write("… the same object again", depth, path)
         if depth and (key := apart_key(value)) is not None:
-            return self._any(self._reference(key, value, path), depth, path)
+            if key not in self.apart and len(self.apart) >= _MOST_APART:
+                self.cautions["without some of the frames and pictures in it"] = None
+                return self.write(f"… a {kind_name(type(value))}, left out", depth, path)
+            first, _ = self.apart.setdefault(key, (path, value))
+            return self.write(f"see {quote(f'{self._name}{first}', 120)} below", depth, path)
         self._open.add(id(value))
         try:
             return self._structure(value, depth, path)
         finally:
             self._open.discard(id(value))
 
-    def _reference(self, key: int, value: Any, path: str) -> str:
-        if key not in self.apart and len(self.apart) >= _MOST_APART:
-            self.cautions["without some of the frames and pictures in it"] = None
-            return f"… a {kind_name(type(value))}, left out"
-        first, _ = self.apart.setdefault(key, (path, value))
-        return f"see {quote(f'{self._name}{first}', 120)} below"
-
     def _structure(self, value: Any, depth: int, path: str) -> str:
         if is_refused(value):
             raise refusal(value, f"{self._name}{path}")
         try:
-            pairs = _pairs(value)
+            # A record that hides all that it holds has its repr.
+            pairs = (
+                _Lazy(value.items(), len(value)) if isinstance(value, Mapping) else fields_of(value) or None
+            )
             if pairs is not None:
                 steps = "[{!r}]" if isinstance(value, Mapping) and not isinstance(value, Record) else ".{}"
                 return self._joined("{}", pairs, depth, path, steps)
@@ -178,88 +172,115 @@ class _Writer:
         except ClaudeError:
             raise
         except Exception as error:  # noqa: BLE001 - a structure of the user's own
-            text = _own_text(value)
-            if text is None or (isinstance(value, (Mapping, Sequence)) and not hasattr(value, "_asdict")):
+            try:
+                own = object_text(value)
+            except Exception:  # noqa: BLE001 - nor does it have a text of its own
+                own = None
+            if own is None or (isinstance(value, (Mapping, Sequence)) and not hasattr(value, "_asdict")):
                 text = f"<{type(value).__name__}, reading failed: {type(error).__name__}>"
-            return self._any(text, depth, path)
+                return self.write(text, depth, path)
+            return self.write(own.text, depth, path)
         return self._object(value, depth, path)
 
     def _object(self, value: Any, depth: int, path: str) -> str:
         """Write any other object: its own text where that is whole, else its public fields."""
         content = display_content(value)
         if content is not None and not isinstance(content, (str, bytes)):
-            return self._any(content, depth, path)
+            return self.write(content, depth, path)
         try:
             text, fields = text_or_fields(value)
         except Exception as error:  # noqa: BLE001 - a repr of the user's own
             name = quote(type(value).__name__, 40)
-            return self._any(f"<{name}, repr failed: {type(error).__name__}>", depth, path)
+            return self.write(f"<{name}, repr failed: {type(error).__name__}>", depth, path)
         if fields:
             return self._joined("{}", fields, depth, path, ".{}")
         if text is not None and text.caution == ELIDED and (array := numbers_of(value)) is not None:
-            return self._any(array, depth, path)
+            return self.write(array, depth, path)
         if text is None:
             raise refusal(value, f"{self._name}{path}")
         if text.caution:
             self.cautions[text.caution] = None
-        if len(text.text) > max(self._room, _LEAST_TEXT):
+        if len(text.text) > max(self._left, _LEAST_TEXT):
             self.full = True
-        return self._any(short_text(text.text, max(self._room, _LEAST_TEXT)), depth, path)
+        return self.write(short_text(text.text, max(self._left, _LEAST_TEXT)), depth, path)
 
     def _elements(self, value: Any, path: str) -> _Lazy | None:
+        """Return the elements of a set, a sequence or an array; None for anything else."""
         if isinstance(value, AbstractSet):
             # Each element takes a character at least, beside its comma and line end.
-            most, name = max(self._room, 0) // 4 + 2, f"an element of {self._name}{path}"
-            ordered = in_order(value, min(most, len(value)), lambda each: _Writer(1_000, name).written(each))
+            most, name = max(self._left, 0) // 4 + 2, f"an element of {self._name}{path}"
+            ordered = in_order(
+                value, min(most, len(value)), lambda each: _Writer(1_000, name).write(each, 0, "")
+            )
             return _Lazy(ordered, len(value))
-        return _elements(value)
+        kind = type(value)
+        if isinstance(value, Sequence) or kind.__name__ in {
+            "deque",
+            "dict_values",
+            "dict_keys",
+            "dict_items",
+        }:
+            return _Lazy(value, len(value))
+        if not kind.__module__.startswith(("numpy", "pandas", "polars")) or not hasattr(value, "__array__"):
+            return None
+        if getattr(getattr(value, "dtype", None), "kind", "") in {"m", "M"}:
+            # As a list, dates in nanoseconds would be whole numbers.
+            return _Lazy(
+                (each if getattr(each, "ndim", 0) else short_text(each) for each in value), len(value)
+            )
+        return _Lazy(value.tolist() if hasattr(value, "tolist") and value.size < 10**5 else value, len(value))
 
     def _joined(self, marks: str, entries: _Lazy | Sequence[Any], depth: int, path: str, steps: str) -> str:
         """Write elements, or keys and values; `steps` is how a path goes on from here to one of them."""
+        named = marks == "{}"
         parts: list[str] = []
         for number, each in enumerate(entries):
-            key, part = (None, each) if marks == "[]" else _entry(*each)
-            if self._room <= 0:
+            key, part = each if named else (number, each)
+            if named and not isinstance(key, str):
+                key = short_text(key)
+            if self._left <= 0:
                 self.full = True
-                rest = json.dumps(f"… {len(entries) - number:,} more", ensure_ascii=False)
-                parts.append(rest if key is None else f'"…": {rest}')
+                rest = _json(f"… {len(entries) - number:,} more")
+                parts.append(f'"…": {rest}' if named else rest)
                 break
-            name = "" if key is None else f"{json.dumps(key, ensure_ascii=False)}: "
+            name = f"{_json(key)}: " if named else ""
             # A comma and a line end, and an indent for each level.
-            self._room -= len(name) + 3 + depth
-            inner = f"{path}{steps.format(number if key is None else key)}"
-            parts.append(name + self._any(part, depth + 1, inner))
+            self._left -= len(name) + 3 + depth
+            parts.append(name + self.write(part, depth + 1, f"{path}{steps.format(key)}"))
             if depth == 0:
                 self.top = number + 1
-        short = sum(map(len, parts)) <= _LINE and not any("\n" in part for part in parts)
-        if short:
+        if sum(map(len, parts)) <= _LINE and not any("\n" in part for part in parts):
             return f"{marks[0]}{', '.join(parts)}{marks[1]}"
-        lines = ",\n".join(f" {part}".replace("\n", "\n ") for part in _filled(parts))
-        return f"{marks[0]}\n{lines}\n{marks[1]}"
+        if all(len(part) <= _SHORT and "\n" not in part for part in parts):
+            # Short elements stand side by side, as many as a line holds.
+            lines = [""]
+            for part in parts:
+                if lines[-1] and len(lines[-1]) + len(part) + 2 > _LINE:
+                    lines.append("")
+                lines[-1] = f"{lines[-1]}, {part}" if lines[-1] else part
+            parts = lines
+        body = ",\n".join(f" {part}".replace("\n", "\n ") for part in parts)
+        return f"{marks[0]}\n{body}\n{marks[1]}"
 
 
 def text_or_fields(
     value: Any, shown: Mapping[str, Any] | None = None
-) -> tuple[Told | None, list[tuple[str, Any]] | None]:
+) -> tuple[ObjectText | None, list[tuple[str, Any]] | None]:
     """Return the text of an object, and its public fields where the text does not tell enough.
+
+    Args:
+        value: The object.
+        shown: What IPython shows of it by MIME type.
 
     Raises:
         Exception: whatever a repr of the user's own raises.
     """
-    text, fields = told(value, shown), loose_fields(value)
+    text, fields = object_text(value, shown), loose_fields(value)
     if fields and (
         text is None or text.caution or hides(value) or any(_holds_apart(each) for _, each in fields)
     ):
         return text, fields
     return text, None
-
-
-def _own_text(value: Any) -> str | None:
-    try:
-        text = told(value)
-    except Exception:  # noqa: BLE001 - its fields have failed before
-        return None
-    return None if text is None else text.text
 
 
 def _holds_apart(value: Any, depth: int = 0) -> bool:
@@ -270,126 +291,49 @@ def _holds_apart(value: Any, depth: int = 0) -> bool:
     return depth < _LOOKED_INTO and any(_holds_apart(each, depth + 1) for each in islice(inner, _MOST_APART))
 
 
-def apart_key(value: Any) -> int | None:
-    """Return what tells apart the values that JSON has no form for, None for all others.
-
-    Everything that is drawn on one figure has the key of that figure.
-    """
-    from vertex_claude_magic.prompts.values.convert import stands_apart
-
-    if not stands_apart(value):
-        return None
-    figure = getattr(value, "figure", None)
-    return id(value if figure is None or callable(figure) else figure)
-
-
-def _filled(parts: list[str]) -> list[str]:
-    """Put short elements side by side, as many as a line holds."""
-    if any(len(part) > _SHORT or "\n" in part for part in parts):
-        return parts
-    lines = [""]
-    for part in parts:
-        if lines[-1] and len(lines[-1]) + len(part) + 2 > _LINE:
-            lines.append("")
-        lines[-1] = f"{lines[-1]}, {part}" if lines[-1] else part
-    return lines
-
-
-def _entry(key: Any, part: Any) -> tuple[str, Any]:
-    return (key if isinstance(key, str) else short_text(key)), part
-
-
-def _scalar(value: Any) -> Any:
-    """Return a value that JSON has a form for, `_Null` for null, None if it is a structure."""
+def _scalar(value: Any) -> str | None:  # noqa: PLR0911 - a row for each kind
+    """Return the JSON of a value that has no parts, None if it is a structure."""
     if value is None:
-        return _Null
+        return "null"
     if isinstance(value, Enum):
-        return value.value if isinstance(value.value, (str, int, float)) else short_text(value)
-    write = next((write for kinds, write in _WRITTEN if isinstance(value, kinds)), _library_scalar)
-    return write(value)
-
-
-def _whole(text: str) -> str:
-    return text if len(text) < _LONGEST_TEXT else short_text(text, _LONGEST_TEXT)
-
-
-def _integer(value: int) -> int | str:
-    return value if value.bit_length() < 10_000 else short_text(value)
-
-
-def _float(value: float) -> float | str:
-    # JSON has no form for these, and their names say more than null.
-    return value if math.isfinite(value) else {"nan": "NaN", "inf": "Infinity"}.get(str(value), "-Infinity")
-
-
-def _bytes(value: bytes | bytearray | memoryview) -> str | None:
-    return None if is_image(bytes(value[:_HEAD])) else short_text(value)
-
-
-_WRITTEN: tuple[tuple[Any, Callable[[Any], Any]], ...] = (
-    (bool, bool),
-    (str, _whole),
-    (int, _integer),
-    (float, _float),
-    ((datetime, date, time), lambda value: value.isoformat()),
-    ((bytes, bytearray, memoryview), _bytes),
-)
-
-
-def _library_scalar(value: Any) -> Any:
-    module = type(value).__module__.partition(".")[0]
-    if module == "numpy" and type(value).__name__ in {"datetime64", "timedelta64"}:
-        return short_text(value)
-    if module == "numpy" and getattr(value, "ndim", None) == 0:
+        return _json(value.value if isinstance(value.value, (str, int, float)) else short_text(value))
+    if isinstance(value, str):
+        return _json(value if len(value) < _LONGEST_TEXT else short_text(value, _LONGEST_TEXT))
+    if isinstance(value, int):
+        return _json(value if value.bit_length() < _MOST_BITS else short_text(value))
+    if isinstance(value, float):
+        # JSON has no form for NaN and infinity, and their names say more than null.
+        names = {"nan": "NaN", "inf": "Infinity", "-inf": "-Infinity"}
+        return _json(value if math.isfinite(value) else names[str(float(value))])
+    if isinstance(value, (date, time)):
+        return _json(value.isoformat())
+    if isinstance(value, (bytes, bytearray, memoryview)):
+        return None if is_image(bytes(value[:_HEAD])) else _json(short_text(value))
+    library, name = type(value).__module__.partition(".")[0], type(value).__name__
+    if library == "numpy" and name in {"datetime64", "timedelta64"}:
+        return _json(short_text(value))
+    if library == "numpy" and getattr(value, "ndim", None) == 0:
         return _scalar(value.item())
-    if module == "pandas" and type(value).__name__ in {"NAType", "NaTType"}:
-        return _Null
-    if module in {"decimal", "uuid", "fractions"} or (
-        module == "pandas" and type(value).__name__ in _PANDAS_SCALARS
-    ):
-        return short_text(value)
+    if library == "pandas" and name in {"NAType", "NaTType"}:
+        return "null"
+    if library in {"decimal", "uuid", "fractions"} or (library == "pandas" and name in _PANDAS_SCALARS):
+        return _json(short_text(value))
     return None
 
 
-class _NullType:
-    pass
+def _json(value: str | float) -> str:
+    return json.dumps(value, ensure_ascii=False)
 
 
-_Null = _NullType()
-
-
-def _pairs(value: Any) -> Sequence[tuple[Any, Any]] | _Lazy | None:
-    if isinstance(value, Mapping):
-        return _Lazy(value.items(), len(value))
-    # A record that hides all that it holds has its repr.
-    return fields_of(value) or None
-
-
-def _elements(value: Any) -> _Lazy | None:
-    if isinstance(value, Sequence) or type(value).__name__ in {
-        "deque",
-        "dict_values",
-        "dict_keys",
-        "dict_items",
-    }:
-        return _Lazy(value, len(value))
-    if type(value).__module__.startswith(("numpy", "pandas", "polars")) and hasattr(value, "__array__"):
-        if getattr(getattr(value, "dtype", None), "kind", "") in {"m", "M"}:
-            # As a list, dates in nanoseconds would be whole numbers.
-            return _Lazy(map(_library_scalar, value), len(value))
-        return _Lazy(value.tolist() if hasattr(value, "tolist") and value.size < 10**5 else value, len(value))
-    return None
-
-
+@dataclass(frozen=True, slots=True)
 class _Lazy:
     """Elements and their number, without a copy."""
 
-    def __init__(self, elements: Iterable[Any], count: int) -> None:
-        self._elements = elements
-        self._count = count
+    elements: Iterable[Any]
+    count: int
 
     def __iter__(self) -> Iterator[Any]:
-        return iter(self._elements)
+        return iter(self.elements)
 
     def __len__(self) -> int:
-        return self._count
+        return self.count

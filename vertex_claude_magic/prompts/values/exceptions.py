@@ -60,13 +60,13 @@ def traceback_text(
     Args:
         error: The exception, which stays as it is.
         start: The step to begin at, None for no steps; all of them if it is not given.
-        libraries: Whether steps inside of installed libraries are told.
+        libraries: Whether steps inside of installed libraries are named.
     """
     try:
         steps = error.__traceback__ if start is _WHOLE else start
-        told = traceback.TracebackException(type(error), error, steps, capture_locals=False)
-        _tidy(told, set(), libraries=libraries)
-        text = without_addresses("".join(told.format()).rstrip("\n"))
+        summary = traceback.TracebackException(type(error), error, steps, capture_locals=False)
+        _tidy(summary, set(), libraries=libraries)
+        text = without_addresses("".join(summary.format()).rstrip("\n"))
         return text if libraries else _CARETS.sub("", text)
     except Exception as failed:  # noqa: BLE001 - an exception of the user's own may fail to tell of itself
         return f"{quote(type(error).__name__, 60)} (telling of it failed: {type(failed).__name__})"
@@ -108,33 +108,31 @@ def short_name(filename: str) -> str:
     return without_home(named.removeprefix(standard).removeprefix(str(Path.cwd()) + os.sep))
 
 
-def _as_written(frame: traceback.FrameSummary) -> traceback.FrameSummary:
-    """Return a step with its line as the user wrote it, where IPython made a call of a magic."""
-    found = _MAGIC_CALL.search(frame.line or "")
-    if found is None:
-        return frame
-    mark = "%%" if found[1] == "cell" else "%"
-    line = f"{(frame.line or '')[: found.start()]}{mark}{found[2]} {found[3]}".rstrip()
-    return traceback.FrameSummary(frame.filename, frame.lineno, frame.name, lookup_line=False, line=line)
-
-
-def _tidy(told: Any, seen: set[int], *, libraries: bool) -> None:
-    """Keep the first and last frames of each exception in the chain, and name cells as such."""
-    if told is None or id(told) in seen:
+def _tidy(summary: traceback.TracebackException | None, seen: set[int], *, libraries: bool) -> None:
+    """Leave the first and last frames of each exception in the chain, and name cells as such."""
+    if summary is None or id(summary) in seen:
         return
-    seen.add(id(told))
+    seen.add(id(summary))
     unwanted = _RUNNERS.match if libraries else is_library_file
-    told.stack[:] = [frame for frame in told.stack if not unwanted(frame.filename)]
-    if len(told.stack) > _FRAMES:
+    summary.stack[:] = [frame for frame in summary.stack if not unwanted(frame.filename)]
+    if len(summary.stack) > _FRAMES:
         half = _FRAMES // 2
-        told.stack[half:-half] = []
-    told.stack[:] = [_as_written(frame) for frame in told.stack]
-    for frame in told.stack:
+        summary.stack[half:-half] = []
+    for number, frame in enumerate(summary.stack):
+        if found := _MAGIC_CALL.search(frame.line or ""):
+            # IPython made a call of the magic; the user wrote its line.
+            mark = "%%" if found[1] == "cell" else "%"
+            line = f"{(frame.line or '')[: found.start()]}{mark}{found[2]} {found[3]}".rstrip()
+            written = traceback.FrameSummary(
+                frame.filename, frame.lineno, frame.name, lookup_line=False, line=line
+            )
+            summary.stack[number] = frame = written  # noqa: PLW2901 - the rest is the same for both
         # Its lines are read by now.
         frame.filename = short_name(frame.filename)
         # IPython 8 puts `<cell line: 2>` for what others call the module.
         frame.name = "<module>" if frame.name.startswith("<cell line") else frame.name
-    if getattr(told, "filename", None):
-        told.filename = short_name(told.filename)
-    for other in (told.__cause__, told.__context__, *(getattr(told, "exceptions", None) or ())):
+    if filename := getattr(summary, "filename", None):
+        # That of a SyntaxError.
+        summary.filename = short_name(filename)
+    for other in (summary.__cause__, summary.__context__, *(getattr(summary, "exceptions", None) or ())):
         _tidy(other, seen, libraries=libraries)

@@ -56,51 +56,48 @@ def figure_parts(value: Any, budget: Budget) -> tuple[Part, ...]:
     except (OptionError, KeyboardInterrupt):
         raise
     except Exception as error:
-        raise _undrawn(library, error) from error
+        raise OptionError(
+            f"The {library} figure cannot be drawn: {type(error).__name__}: {quote(str(error), 100)}.",
+            cure="Show it in a cell of its own to see what is wrong.",
+        ) from error
     return image_bytes_parts(data, budget, kind=f"{library} figure")
-
-
-def _undrawn(library: str, error: Exception) -> OptionError:
-    return OptionError(
-        f"The {library} figure cannot be drawn: {type(error).__name__}: {quote(str(error), 100)}.",
-        cure="Show it in a cell of its own to see what is wrong.",
-    )
 
 
 def _matplotlib(value: Any, budget: Budget) -> bytes:
     from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.transforms import Bbox
 
     figure = _figure_of(value)
-    canvas, dpi, out = getattr(figure, "canvas", None), figure.dpi, io.BytesIO()
-    # What it misses (a font) was said when the figure was shown.
+    width, height = map(float, figure.get_size_inches())
+    # As large as the model looks at, and no larger than it is.
+    dpi = max(min(float(figure.dpi), _MOST_DPI, budget.image_edge / max(width, height, 1e-3)), _LEAST_DPI)
+    if width * height * dpi**2 > _MOST_PIXELS:
+        raise OptionError(
+            f"The matplotlib figure is {width:,.0f} × {height:,.0f} inches large.",
+            cure="Make it smaller (figsize), or give a part of it.",
+        )
+    canvas, former_dpi, out = getattr(figure, "canvas", None), figure.dpi, io.BytesIO()
+    # What it misses (a font) was logged when the figure was shown.
     fonts = logging.getLogger("matplotlib.font_manager")
     disabled, fonts.disabled = fonts.disabled, True
     try:
         # A canvas of our own: that of the figure may be gone, or belong to a window.
         own = FigureCanvasAgg(figure)
-        figure.dpi = _dpi(figure, budget)
-        own.print_figure(
-            out, format="png", dpi=figure.dpi, facecolor="auto", edgecolor="auto", bbox_inches=_frame(figure)
-        )
-    finally:
         figure.dpi = dpi
+        # The picture shows the figure, and what hangs over its edges, as in a notebook.
+        frame = whole = figure.bbox_inches
+        figure.draw_without_rendering()
+        drawn = figure.get_tightbbox()
+        if all(math.isfinite(each) for each in drawn.extents):
+            both = Bbox.union([whole, drawn])
+            grown = max(both.width / whole.width, both.height / whole.height)
+            frame = both if grown <= _MOST_GROWTH else whole
+        own.print_figure(out, format="png", dpi=dpi, facecolor="auto", edgecolor="auto", bbox_inches=frame)
+    finally:
+        figure.dpi = former_dpi
         figure.set_canvas(canvas)
         fonts.disabled = disabled
     return out.getvalue()
-
-
-def _frame(figure: Any) -> Any:
-    """Return what the picture shows, in inches: the figure, and what hangs over its edges, as in a notebook."""
-    from matplotlib.transforms import Bbox
-
-    whole = figure.bbox_inches
-    figure.draw_without_rendering()
-    drawn = figure.get_tightbbox()
-    if not all(math.isfinite(each) for each in drawn.extents):
-        return whole
-    frame = Bbox.union([whole, drawn])
-    grown = max(frame.width / whole.width, frame.height / whole.height)
-    return frame if grown <= _MOST_GROWTH else whole
 
 
 def _figure_of(value: Any) -> Any:
@@ -116,18 +113,6 @@ def _figure_of(value: Any) -> Any:
             cure="Give the figure, or an axes of it.",
         )
     return figure
-
-
-def _dpi(figure: Any, budget: Budget) -> float:
-    """As large as the model looks at, and no larger than it is."""
-    width, height = map(float, figure.get_size_inches())
-    dpi = max(min(float(figure.dpi), _MOST_DPI, budget.image_edge / max(width, height, 1e-3)), _LEAST_DPI)
-    if width * height * dpi**2 > _MOST_PIXELS:
-        raise OptionError(
-            f"The matplotlib figure is {width:,.0f} × {height:,.0f} inches large.",
-            cure="Make it smaller (figsize), or give a part of it.",
-        )
-    return dpi
 
 
 def _plotly(value: Any, _budget: Budget) -> bytes:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import codecs
+import contextlib
 import difflib
 import io
 import itertools
@@ -20,7 +21,6 @@ from vertex_claude_magic.text import quote
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import Iterator
 
 __all__ = ["bytes_parts", "path_parts"]
 
@@ -67,25 +67,13 @@ def path_parts(value: os.PathLike[str], budget: Budget) -> tuple[Part, ...]:
     Raises:
         OptionError: there is no such file, it cannot be read, or it is of a kind that cannot be sent.
     """
-    path = _expanded(Path(value))
-    size = _regular_size(path)
+    path = Path(value)
     try:
-        with path.open("rb") as file:
-            return _file_parts(file, size, path.name, budget)
-    except OSError as error:
-        raise _unreadable(path, error) from error
-
-
-def _expanded(path: Path) -> Path:
-    try:
-        return path.expanduser()
+        path = path.expanduser()
     except RuntimeError:
         raise OptionError(
             f"Nobody knows the home folder in {quote(str(path), 80)!r}.", cure="Write the path out."
         ) from None
-
-
-def _regular_size(path: Path) -> int:
     try:
         found = path.stat()
     except (OSError, ValueError) as error:
@@ -93,8 +81,13 @@ def _regular_size(path: Path) -> int:
     if stat.S_ISDIR(found.st_mode):
         raise OptionError(f"{quote(path.name or str(path), 80)} is a folder.", cure="Name a file in it.")
     if not stat.S_ISREG(found.st_mode):
+        # A pipe or a device may never end.
         raise OptionError(f"{quote(path.name, 80)} is no regular file.", cure=_CAN_BE_GIVEN)
-    return found.st_size
+    try:
+        with path.open("rb") as file:
+            return _file_parts(file, found.st_size, path.name, budget)
+    except OSError as error:
+        raise _unreadable(path, error) from error
 
 
 def _missing(path: Path, error: OSError | ValueError) -> OptionError:
@@ -105,15 +98,12 @@ def _missing(path: Path, error: OSError | ValueError) -> OptionError:
         )
     if isinstance(error, OSError) and not isinstance(error, FileNotFoundError):
         return _unreadable(path, error)
-    try:
+    names: list[str] = []
+    with contextlib.suppress(OSError, ValueError):
         names = [each.name for each in itertools.islice(path.parent.iterdir(), 10_000)]
-    except (OSError, ValueError):
-        names = []
     near = difflib.get_close_matches(path.name, names, n=1)
-    hint = (
-        f"Did you mean {quote(near[0], 80)}?" if near else "Paths start at the notebook's folder; see %pwd."
-    )
-    return OptionError(message, cure=hint)
+    hint = "Paths start at the notebook's folder; see %pwd."
+    return OptionError(message, cure=f"Did you mean {quote(near[0], 80)}?" if near else hint)
 
 
 def _unreadable(path: Path, error: OSError) -> OptionError:
@@ -139,32 +129,32 @@ def bytes_parts(value: Any, budget: Budget) -> tuple[Part, ...]:
     if isinstance(value, (bytes, bytearray, memoryview)):
         data = bytes(value)
         return _file_parts(io.BytesIO(data), len(data), "", budget)
-    place = value.tell() if value.seekable() else None
+    start = value.tell() if value.seekable() else None
     try:
-        if place is not None:
+        if start is not None:
             value.seek(0)
         return _open_file_parts(value, budget)
     finally:
-        if place is not None:
-            value.seek(place)
+        if start is not None:
+            value.seek(start)
 
 
 def _open_file_parts(file: Any, budget: Budget) -> tuple[Part, ...]:
     if isinstance(file, io.TextIOBase):
         text = file.read(_MOST_CHARACTERS)
         body, cut = shorten(text, budget)
-        whole = len(text) < _MOST_CHARACTERS
-        return (
-            Text(body=body, kind="text file", cut=cut if whole else f"the first {len(body):,} characters"),
-        )
+        if len(text) >= _MOST_CHARACTERS:
+            # How many there are in all is not known.
+            cut = f"the first {len(body):,} characters"
+        return (Text(body=body, kind="text file", cut=cut),)
     name = getattr(file, "name", None)
     name = Path(name).name if isinstance(name, str) else ""
+    # The size of what is unpacked or comes through a pipe is known only at its end.
+    size = None
     if isinstance(file, (io.BytesIO, io.BufferedReader, io.BufferedRandom, io.FileIO)) and file.seekable():
         size = file.seek(0, io.SEEK_END)
         file.seek(0)
-        return _file_parts(file, size, name, budget)
-    # The size of what is unpacked or comes through a pipe is known only at its end.
-    return _file_parts(file, None, name, budget)
+    return _file_parts(file, size, name, budget)
 
 
 def _file_parts(file: BinaryIO, size: int | None, name: str, budget: Budget) -> tuple[Part, ...]:
@@ -176,7 +166,11 @@ def _file_parts(file: BinaryIO, size: int | None, name: str, budget: Budget) -> 
     suffix = Path(name).suffix.lower()
     is_text = _is_text(start)
     if is_image(start) or (suffix in _IMAGES and not is_text):
-        return _image(file, start, size, name, budget)
+        if size is None:
+            data = _whole(file, start, size, name, _MOST_BYTES)
+            return image_file_parts(io.BytesIO(data), len(data), budget)
+        file.seek(0)
+        return image_file_parts(file, size, budget)
     if start.startswith(b"%PDF-") or (b"%PDF-" in start[:1024] and not is_text):
         check_pdf_size(size or 0, budget)
         return pdf_parts(_whole(file, start, size, name, _MOST_BYTES), budget, name=name)
@@ -192,35 +186,23 @@ def _file_parts(file: BinaryIO, size: int | None, name: str, budget: Budget) -> 
     return (_text(start + file.read(budget.characters * 4), name, budget, size),)
 
 
-def _image(file: BinaryIO, start: bytes, size: int | None, name: str, budget: Budget) -> tuple[Part, ...]:
-    if size is None:
-        data = _whole(file, start, size, name, _MOST_BYTES)
-        return image_file_parts(io.BytesIO(data), len(data), budget)
-    file.seek(0)
-    return image_file_parts(file, size, budget)
-
-
 def _whole(file: BinaryIO, start: bytes, size: int | None, name: str, most: int) -> bytes:
     """Read the rest of a file.
 
     Raises:
         OptionError: it is too large for that.
     """
-    data = b"" if size is not None and size > most else b"".join(_chunks(file, start, most))
-    if not data or len(data) > most:
+    chunks, left = [start], most + 1 - len(start)
+    # In chunks, because a file of unknown size (a pipe, an archive) may go on and on.
+    while (size is None or size <= most) and left > 0 and (chunk := file.read(min(left, 2**20))):
+        chunks.append(chunk)
+        left -= len(chunk)
+    if left <= 0 or (size is not None and size > most):
         what = f"The file {quote(name, 80)} has" if name else "The bytes have"
         raise OptionError(
             f"{what} more than {most / 1e6:,.0f} MB.", cure="Give a smaller file, or a part of it."
         )
-    return data
-
-
-def _chunks(file: BinaryIO, start: bytes, most: int) -> Iterator[bytes]:
-    yield start
-    left = most + 1 - len(start)
-    while left > 0 and (chunk := file.read(min(left, 2**20))):
-        left -= len(chunk)
-        yield chunk
+    return b"".join(chunks)
 
 
 def _is_text(start: bytes) -> bool:
@@ -258,31 +240,26 @@ def _decoded(data: bytes) -> tuple[str, str, str]:
     """
     for mark, encoding in _BOMS:
         if data.startswith(mark):
-            return _marked(data, encoding)
+            text = codecs.getincrementaldecoder(encoding)("replace").decode(data)
+            name, broken = encoding.upper().removesuffix("-SIG"), text.count("\ufffd")
+            read_as = f"read as {name}, as its"
+            if broken:
+                return text, f"{read_as} mark says, with {broken:,} characters shown as \ufffd", ""
+            return text, "", "" if name == "UTF-8" else f"{read_as} byte order mark says"
     try:
         return codecs.getincrementaldecoder("utf-8")().decode(data), "", ""
     except UnicodeDecodeError:
         text = data.decode("utf-8", "replace")
     broken = text.count("\ufffd")
     if sum(not character.isascii() for character in text) > 2 * broken:
+        # Most of what is not ASCII was UTF-8, so the rest is damage.
         return (
             text,
             f"{broken:,} {'bytes that are' if broken > 1 else 'byte that is'} not UTF-8 shown as \ufffd",
             "",
         )
     try:
-        text, called = data.decode("cp1252"), "Windows-1252"
+        text, name = data.decode("cp1252"), "Windows-1252"
     except UnicodeDecodeError:
-        text, called = data.decode("latin-1"), "ISO 8859-1"
-    return text, f"not UTF-8, read as {called}, which is a guess; save it as UTF-8 to be sure", ""
-
-
-def _marked(data: bytes, encoding: str) -> tuple[str, str, str]:
-    text = codecs.getincrementaldecoder(encoding)("replace").decode(data)
-    called = encoding.upper().removesuffix("-SIG")
-    broken = text.count("\ufffd")
-    caution = (
-        f"read as {called}, as its mark says, with {broken:,} characters shown as \ufffd" if broken else ""
-    )
-    remark = f"read as {called}, as its byte order mark says" if not broken and called != "UTF-8" else ""
-    return text, caution, remark
+        text, name = data.decode("latin-1"), "ISO 8859-1"
+    return text, f"not UTF-8, read as {name}, which is a guess; save it as UTF-8 to be sure", ""

@@ -8,46 +8,10 @@ from html.parser import HTMLParser
 __all__ = ["html_text"]
 
 _HIDDEN = frozenset({"script", "style", "head", "template", "noscript"})
-_BLOCKS = frozenset(
-    [
-        "address",
-        "article",
-        "aside",
-        "blockquote",
-        "br",
-        "caption",
-        "dd",
-        "details",
-        "div",
-        "dl",
-        "dt",
-        "figcaption",
-        "figure",
-        "footer",
-        "h1",
-        "h2",
-        "h3",
-        "h4",
-        "h5",
-        "h6",
-        "header",
-        "hr",
-        "li",
-        "main",
-        "nav",
-        "ol",
-        "p",
-        "pre",
-        "section",
-        "summary",
-        "table",
-        "tbody",
-        "tfoot",
-        "thead",
-        "tr",
-        "ul",
-    ]
-)
+_BLOCKS = frozenset({"address", "article", "aside", "blockquote", "br", "caption", "dd", "details", "div",
+                     "dl", "dt", "figcaption", "figure", "footer", "h1", "h2", "h3", "h4", "h5", "h6",
+                     "header", "hr", "li", "main", "nav", "ol", "p", "pre", "section", "summary", "table",
+                     "tbody", "tfoot", "thead", "tr", "ul"})  # fmt: skip
 _CELLS = frozenset({"td", "th"})
 _BLANKS = re.compile(r"[ \t\r\f\v]+")
 
@@ -72,11 +36,11 @@ class _Reader(HTMLParser):
         super().__init__(convert_charrefs=True)
         self.pieces: list[str] = []
         self._hidden = 0
-        self._kept = 0
+        self._preformatted = 0
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         self._hidden += tag in _HIDDEN
-        self._kept += tag == "pre"
+        self._preformatted += tag == "pre"
         if tag in _BLOCKS:
             self.pieces.append("\n")
         elif tag in _CELLS:
@@ -94,11 +58,11 @@ class _Reader(HTMLParser):
     def handle_endtag(self, tag: str) -> None:
         if tag in _HIDDEN:
             self._hidden = max(self._hidden - 1, 0)
-        self._kept = max(self._kept - (tag == "pre"), 0)
+        self._preformatted = max(self._preformatted - (tag == "pre"), 0)
         if tag in _BLOCKS:
             self.pieces.append("\n")
 
     def handle_data(self, data: str) -> None:
         if not self._hidden:
             # Only in `pre` a line end of the source is one on the page.
-            self.pieces.append(data if self._kept else data.replace("\n", " "))
+            self.pieces.append(data if self._preformatted else data.replace("\n", " "))

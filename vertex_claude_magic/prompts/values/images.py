@@ -113,12 +113,16 @@ def image_file_parts(file: BinaryIO, length: int, budget: Budget, *, kind: str =
                 return (_media(file.read(), str(media_type), image.size, kind),)
             return (_drawn(image, budget, kind=kind, ours=True),)
     except ImportError:
-        size = _png_size(start) if media_type == "image/png" else None
-        if size and _fits(size, length, budget):
-            data = file.read()
-            if not any(mark in data for mark in _NOTES):
-                return (_media(data, "image/png", size, kind),)
-        raise _no_pillow() from None
+        if media_type == "image/png" and len(start) >= 24:
+            # Bytes 16 to 24 of a PNG file are width and height (PNG specification, third edition, 11.2.1).
+            width, height = struct.unpack(">II", start[16:24])
+            if _fits((width, height), length, budget):
+                data = file.read()
+                if not any(mark in data for mark in _NOTES):
+                    return (_media(data, "image/png", (width, height), kind),)
+        raise MissingExtra(
+            "Images need pillow.", cure='Run: pip install "vertex-claude-magic[data]"'
+        ) from None
 
 
 def _frames(image: Any) -> str:
@@ -150,21 +154,9 @@ def _is_clean(image: Any) -> bool:
         raise _unreadable(error) from error
 
 
-def _no_pillow() -> MissingExtra:
-    return MissingExtra("Images need pillow.", cure='Run: pip install "vertex-claude-magic[data]"')
-
-
 def _fits(size: tuple[int, int], length: int, budget: Budget) -> bool:
     most = int(budget.image.get("base64_bytes", _DEFAULT_BYTES))
     return max(size) <= budget.image_edge and -(-length // 3) * 4 <= most
-
-
-def _png_size(data: bytes) -> tuple[int, int] | None:
-    # Bytes 16 to 24 of a PNG file are width and height (PNG specification, third edition, 11.2.1).
-    if len(data) < 24:
-        return None
-    width, height = struct.unpack(">II", data[16:24])
-    return width, height
 
 
 @contextmanager
@@ -230,8 +222,12 @@ def _scaled(image: Any, edge: int, *, ours: bool) -> Any:
         image.draft("RGB", (edge, edge))
     # Pillow turns a TIFF itself when it decodes it.
     image.load()
-    turn = _turn(image)
-    longest, plain = max(image.size), _plain(image)
+    turn, longest, plain = _turn(image), max(image.size), image
+    if image.mode == "P":
+        # The numbers of a palette have no mean.
+        plain = image.convert("RGBA" if "transparency" in image.info else "RGB")
+    elif mode := "I" if image.mode.startswith("I;16") else _MODES.get(image.mode):
+        plain = image.convert(mode)
     if longest > edge:
         size = tuple(max(1, round(side * edge / longest)) for side in image.size)
         smooth = Image.Resampling.LANCZOS if plain.mode not in _NUMBERS else Image.Resampling.BOX
@@ -242,29 +238,14 @@ def _scaled(image: Any, edge: int, *, ours: bool) -> Any:
     return small if turn is None else small.transpose(turn)
 
 
-def _plain(image: Any) -> Any:
-    """Return the image in a mode whose values can be averaged."""
-    if image.mode == "P":
-        return image.convert("RGBA" if "transparency" in image.info else "RGB")
-    mode = "I" if image.mode.startswith("I;16") else _MODES.get(image.mode)
-    return image if mode is None else image.convert(mode)
-
-
 def _turn(image: Any) -> Any:
     """Return how an image has to be turned to stand upright (Exif 2.32, tag 0x0112), None for not at all."""
     from PIL.Image import Transpose
 
-    turns = {
-        2: Transpose.FLIP_LEFT_RIGHT,
-        3: Transpose.ROTATE_180,
-        4: Transpose.FLIP_TOP_BOTTOM,
-        5: Transpose.TRANSPOSE,
-        6: Transpose.ROTATE_270,
-        7: Transpose.TRANSVERSE,
-        8: Transpose.ROTATE_90,
-    }
+    turns = (None, Transpose.FLIP_LEFT_RIGHT, Transpose.ROTATE_180, Transpose.FLIP_TOP_BOTTOM, Transpose.TRANSPOSE,
+             Transpose.ROTATE_270, Transpose.TRANSVERSE, Transpose.ROTATE_90)  # fmt: skip
     try:
-        return turns.get(image.getexif().get(0x0112))
+        return dict(enumerate(turns, 1)).get(image.getexif().get(0x0112))
     except Exception:  # noqa: BLE001 - notes that cannot be read turn nothing
         return None
 
@@ -282,26 +263,22 @@ def _flat(image: Any) -> Any:
     return image if image.mode in {"L", "RGB"} else image.convert("RGB")
 
 
-def _stretched(image: Any) -> Any:
+def _stretched(image: Image) -> Image:
     """Bring numbers of 16 or 32 bits into 8, from the least to the greatest that occur; NaN becomes black."""
+    from PIL import Image
+
     wide = image.convert("F")
     least, most = wide.getextrema()
     if not math.isfinite(least + most):
-        wide = _finite(wide)
+        numbers = array("f", wide.tobytes())
+        finite = [number for number in numbers if math.isfinite(number)]
+        least, most = (min(finite), max(finite)) if finite else (0.0, 0.0)
+        ends = {math.inf: most, -math.inf: least}
+        sound = array("f", (n if math.isfinite(n) else ends.get(n, least) for n in numbers))
+        wide = Image.frombytes("F", wide.size, sound.tobytes())
         least, most = wide.getextrema()
     scale = 255.0 / (most - least) if most > least else 1.0
     return wide.point(lambda value: value * scale + -least * scale).convert("L")
-
-
-def _finite(image: Any) -> Any:
-    from PIL import Image
-
-    numbers = array("f", image.tobytes())
-    finite = [number for number in numbers if math.isfinite(number)]
-    least, most = (min(finite), max(finite)) if finite else (0.0, 0.0)
-    ends = {math.inf: most, -math.inf: least}
-    sound = array("f", (n if math.isfinite(n) else ends.get(n, least) for n in numbers))
-    return Image.frombytes("F", image.size, sound.tobytes())
 
 
 def _encoded(image: Any, most: int) -> tuple[bytes, str]:

@@ -5,6 +5,7 @@ Their own text shows a few rounded values of each array, or none.
 
 from __future__ import annotations
 
+import contextlib
 import math
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
@@ -77,14 +78,11 @@ def _variable(word: str, name: str, value: Any) -> _Section:
 
 def _attributes(attributes: Any) -> tuple[str, ...]:
     return tuple(
-        f"  {short_text(name, 80)}: {short_text(_plain(each), _LONGEST_ATTRIBUTE)}"
+        # HDF5 has attributes as scalars and arrays of numpy.
+        f"  {short_text(name, 80)}: "
+        + short_text(each.tolist() if type(each).__module__ == "numpy" else each, _LONGEST_ATTRIBUTE)
         for name, each in list(attributes.items())[:_MOST_ARRAYS]
     )
-
-
-def _plain(value: Any) -> Any:
-    """Return the Python value of a scalar or array of numpy; HDF5 keeps attributes as such."""
-    return value.tolist() if type(value).__module__ == "numpy" and hasattr(value, "tolist") else value
 
 
 def hdf_parts(value: Any, budget: Budget) -> tuple[Part, ...]:
@@ -176,7 +174,7 @@ def _values(section: _Section, budget: Budget) -> tuple[str, str, str]:
     """Return the values of an array as text, what was cut, and what else is missing."""
     import numpy as np
 
-    from vertex_claude_magic.prompts.values.convert import parts_of
+    from vertex_claude_magic.prompts.values.arrays import array_parts
 
     value = section.values
     shape = value.shape
@@ -189,25 +187,19 @@ def _values(section: _Section, budget: Budget) -> tuple[str, str, str]:
     wanted = rows if whole else max(1, min(rows, _MOST_READ * rows // max(math.prod(shape), 1)))
     read = value if whole else value[:wanted]
     if getattr(getattr(value, "dtype", None), "kind", "") == "O" and hasattr(read, "asstr"):
-        # HDF5 gives texts as bytes.
-        read = _as_texts(read)
+        # HDF5 gives texts as bytes; an object that is no text stays.
+        with contextlib.suppress(TypeError):
+            read = read.asstr()
     array = np.asarray(getattr(read, "values", None) if hasattr(read, "values") else read[()])
     if not array.ndim:
         return f"dtype {array.dtype}: {short_text(array.item(), budget.characters)}", "", ""
-    part = parts_of(array, budget)[0]
+    part = array_parts(array, budget)[0]
     if not isinstance(part, Text):
         # A picture has no place among other arrays; as rows of numbers it is none.
-        part = parts_of(array.reshape(len(array), -1), budget)[0]
+        part = array_parts(array.reshape(len(array), -1), budget)[0]
     if not isinstance(part, Text):
         return "", "not the values", ""
     cut = part.cut
     if not whole:
         cut = f"{cut} of which {wanted:,} were read" if cut else f"the first {wanted:,} of {rows:,} rows"
     return part.body, cut, part.caution
-
-
-def _as_texts(value: Any) -> Any:
-    try:
-        return value.asstr()
-    except TypeError:
-        return value

@@ -39,7 +39,11 @@ def notebook_parts(data: bytes, budget: Budget, *, name: str = "") -> tuple[Part
     """
     try:
         notebook = json.loads(data)
-        cells = notebook["cells"] if "cells" in notebook else _old_cells(notebook)
+        if "cells" in notebook:
+            cells = notebook["cells"]
+        else:
+            # Before nbformat 4 (2014) cells were in worksheets.
+            cells = [cell for sheet in notebook["worksheets"] for cell in sheet["cells"]]
         texts = [_cell(number, cell) for number, cell in enumerate(cells, start=1)]
         shortened = sum(len(text) > most for cell in cells for text, most in _outputs(cell))
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
@@ -47,34 +51,23 @@ def notebook_parts(data: bytes, budget: Budget, *, name: str = "") -> tuple[Part
             f"{quote(name, 80) or 'The file'} is no notebook that can be read ({type(error).__name__}).",
             cure="Open it in Jupyter and save it.",
         ) from error
-    kept, short = _kept(texts, budget)
-    cuts = [f"the first {len(kept):,} of {len(texts):,} cells"] if len(kept) < len(texts) else []
+    shown: list[str] = []
+    left, short = budget.tokens, ""
+    for text in texts:
+        left -= estimate_tokens(text) + 1
+        if left < 0:
+            break
+        shown.append(text)
+    if texts and not shown:
+        first, short = shorten(texts[0], budget)
+        shown = [first]
+    cuts = [f"the first {len(shown):,} of {len(texts):,} cells"] if len(shown) < len(texts) else []
     if shortened:
         cuts.append(f"of {shortened:,} long output{'' if shortened == 1 else 's'} only the beginning")
     if short:
-        cuts.append(f"of cell {len(kept):,} {short}")
+        cuts.append(f"of cell {len(shown):,} {short}")
     about = f"{len(texts):,} cell{'' if len(texts) == 1 else 's'}"
-    return (Text(body="\n\n".join(kept), kind="Jupyter notebook", about=about, cut="; ".join(cuts)),)
-
-
-def _kept(texts: list[str], budget: Budget) -> tuple[list[str], str]:
-    """Return the cells that fit, and what was left out of the first if even that does not."""
-    kept: list[str] = []
-    room = budget.tokens
-    for text in texts:
-        room -= estimate_tokens(text) + 1
-        if room < 0:
-            break
-        kept.append(text)
-    if kept or not texts:
-        return kept, ""
-    first, short = shorten(texts[0], budget)
-    return [first], short
-
-
-def _old_cells(notebook: Mapping[str, Any]) -> list[Any]:
-    # Before nbformat 4 (2014) cells stood in worksheets.
-    return [cell for sheet in notebook["worksheets"] for cell in sheet["cells"]]
+    return (Text(body="\n\n".join(shown), kind="Jupyter notebook", about=about, cut="; ".join(cuts)),)
 
 
 def _cell(number: int, cell: Mapping[str, Any]) -> str:

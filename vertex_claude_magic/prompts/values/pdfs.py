@@ -7,15 +7,14 @@ import io
 import logging
 import re
 import warnings
-from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from vertex_claude_magic.errors import OptionError
 from vertex_claude_magic.prompts.parts import Budget, Media, Part
 from vertex_claude_magic.text import quote
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from pypdf import PdfReader
 
 __all__ = ["check_pdf_size", "pdf_parts"]
 
@@ -45,21 +44,12 @@ def pdf_parts(data: bytes, budget: Budget, *, name: str = "") -> tuple[Part, ...
             f"The PDF has {pages:,} pages, and the model takes {most:,} in one request.",
             cure="Give a part of it, such as one chapter.",
         )
-    source = {
-        "type": "base64",
-        "media_type": "application/pdf",
-        "data": base64.b64encode(data).decode("ascii"),
-    }
+    encoded = base64.b64encode(data).decode("ascii")
+    source = {"type": "base64", "media_type": "application/pdf", "data": encoded}
     title = {"title": quote(name, 120)} if name else {}
     about = f"{pages:,} page{'' if pages == 1 else 's'}" if pages else ""
-    return (
-        Media(
-            block={"type": "document", "source": source, **title},
-            kind="PDF",
-            about=about,
-            pages=max(pages, 1),
-        ),
-    )
+    block = {"type": "document", "source": source, **title}
+    return (Media(block=block, kind="PDF", about=about, pages=max(pages, 1)),)
 
 
 def check_pdf_size(size: int, budget: Budget) -> None:
@@ -82,10 +72,14 @@ def _pages(data: bytes) -> int:
         import pypdf
     except ImportError:
         return _counted(data)
+    logger, handler = logging.getLogger("pypdf"), logging.NullHandler()
+    propagate, logger.propagate = logger.propagate, False
+    logger.addHandler(handler)
     try:
-        with _quiet():
-            reader = pypdf.PdfReader(io.BytesIO(data), strict=False)
-            return _page_count(reader)
+        # pypdf would tell on stderr what it thinks of the file.
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            return _page_count(pypdf.PdfReader(io.BytesIO(data), strict=False))
     except OptionError:
         raise
     except Exception as error:
@@ -93,20 +87,8 @@ def _pages(data: bytes) -> int:
             f"The PDF cannot be read: {type(error).__name__}: {quote(str(error), 80)}.",
             cure="Open it in a viewer and save it anew.",
         ) from error
-
-
-@contextmanager
-def _quiet() -> Iterator[None]:
-    """Keep pypdf from telling on stderr what it thinks of a file."""
-    logger, nobody = logging.getLogger("pypdf"), logging.NullHandler()
-    propagate, logger.propagate = logger.propagate, False
-    logger.addHandler(nobody)
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            yield
     finally:
-        logger.removeHandler(nobody)
+        logger.removeHandler(handler)
         logger.propagate = propagate
 
 
@@ -125,7 +107,7 @@ def _counted(data: bytes) -> int:
     return len(pages)
 
 
-def _page_count(reader: Any) -> int:
+def _page_count(reader: PdfReader) -> int:
     """Walk through the page tree (ISO 32000-2, 7.7.3.2), because what it says of itself may be wrong."""
     if reader.is_encrypted:
         raise _locked()

@@ -1,4 +1,4 @@
-"""The text by which an object of any class tells itself: what IPython would show of it, or its repr."""
+"""The text of an object of any class: what IPython would show of it, or its repr."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from vertex_claude_magic.prompts.values.refusals import is_refused
 from vertex_claude_magic.prompts.values.steady import is_elided, is_name_only, named_only, steady
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Mapping
 
-__all__ = ["ELIDED", "Told", "display_content", "numbers_of", "told"]
+__all__ = ["ELIDED", "ObjectText", "display_content", "numbers_of", "object_text"]
 
 ELIDED = "its library's own text, which puts dots in the place of what it leaves out"
 # Text forms by MIME type, and the methods that make them, for where IPython is not there to ask.
@@ -38,14 +38,14 @@ _CODE = (
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
+class ObjectText:
     """A text, and what it does not show; `caution` is empty where it shows everything."""
 
     text: str
     caution: str = ""
 
 
-def told(value: Any, shown: Mapping[str, Any] | None = None) -> Told | None:
+def object_text(value: Any, shown: Mapping[str, Any] | None = None) -> ObjectText | None:
     """Return the text of an object, the same in every process; None if it does not tell what it holds.
 
     Args:
@@ -58,43 +58,39 @@ def told(value: Any, shown: Mapping[str, Any] | None = None) -> Told | None:
     if is_refused(value):
         return None
     if isinstance(value, types.ModuleType):
-        return Told(f"<module {value.__name__!r}>")
+        return ObjectText(f"<module {value.__name__!r}>")
     content = display_content(value)
     markdown = (shown or {}).get("text/markdown")
     for whole in (content, markdown):
         if isinstance(whole, str) and whole.strip():
-            return Told(whole)
+            return ObjectText(whole)
     plain = shown.get("text/plain") if shown is not None else repr(value)
     if isinstance(plain, str) and plain.strip() and (isinstance(value, _CODE) or not is_name_only(plain)):
         return _plain(value, plain)
     for mime, method in _FORMS:
-        text = shown.get(mime) if shown is not None else _asked(value, method)
+        make = getattr(type(value), method, None)
+        text = shown.get(mime) if shown is not None else make(value) if callable(make) else None
         text = html_text(text) if mime == "text/html" and isinstance(text, str) else text
         if isinstance(text, str) and text.strip():
-            return Told(steady(text))
+            return ObjectText(steady(text))
     return None
 
 
-def _plain(value: Any, text: str) -> Told:
+def _plain(value: Any, text: str) -> ObjectText:
     if type(value).__module__.startswith("statsmodels."):
         text = _CLOCK.sub(lambda found: re.sub(r"\S", "-", found.group()), text)
     names = named_only(text)
     elided = is_elided(text) and not is_own(type(value)) and type(value).__module__ != "builtins"
     whole = getattr(value, "wkt", None) if elided and type(value).__module__.startswith("shapely.") else None
     if isinstance(whole, str):
-        return Told(whole)
+        return ObjectText(whole)
     text = steady(text)
     for number in (hex(id(value)), str(id(value))):
         # An identity that the class writes in its own way.
         text = text.replace(number, "…")
     if names:
-        return Told(text, f"of {', '.join(names[:3])} no more than the name, not what it holds")
-    return Told(text, ELIDED if elided else "")
-
-
-def _asked(value: Any, method: str) -> Any:
-    make: Callable[[Any], Any] | None = getattr(type(value), method, None)
-    return make(value) if callable(make) else None
+        return ObjectText(text, f"of {', '.join(names[:3])} no more than the name, not what it holds")
+    return ObjectText(text, ELIDED if elided else "")
 
 
 def display_content(value: Any) -> Any:

@@ -18,45 +18,29 @@ _CAN_BE_GIVEN = (
 )
 # Library, classes, and what to give; {x} is how the user calls the value. Their reprs may look whole and tell nothing,
 # or hold what differs from process to process.
-_KINDS: tuple[tuple[str, frozenset[str], str], ...] = (
-    (
-        "requests",
-        frozenset({"Response"}),
-        "Give {{{{ {x}.text }}}}, or put {x}.json() into a variable and give that.",
-    ),
-    (
-        "httpx",
-        frozenset({"Response"}),
-        "Give {{{{ {x}.text }}}}, or put {x}.json() into a variable and give that.",
-    ),
-    ("urllib3", frozenset({"BaseHTTPResponse", "HTTPResponse"}), "Give {{{{ {x}.data }}}}."),
-    ("http", frozenset({"HTTPResponse"}), "Put {x}.read() into a variable and give that."),
-    ("pandas", frozenset({"Styler", "StylerRenderer"}), "Give {{{{ {x}.data }}}}, the frame that it shows."),
-    (
-        "pandas",
-        frozenset({"BaseGroupBy", "GroupBy"}),
-        "Give an aggregate of it, such as the result of {x}.mean().",
-    ),
-    ("IPython", frozenset({"DisplayHandle"}), "Give what it displays."),
-    ("IPython", frozenset({"Audio", "Video"}), "No model takes sound or films; give a text about it."),
-    ("IPython", frozenset({"IFrame"}), "Give {{{{ {x}.src }}}}, or the content of the page."),
-    ("threading", frozenset({"Thread"}), "Give what it works on."),
-    ("_thread", frozenset({"lock", "RLock"}), "Give the data that it guards."),
-    ("socket", frozenset({"socket"}), "Give what was received from it."),
-    (
-        "sqlite3",
-        frozenset({"Connection", "Cursor"}),
-        "Give the rows of a query, such as {x}.execute(...).fetchall().",
-    ),
+_KINDS: tuple[tuple[str, str, str], ...] = (
+    ("requests", "Response", "Give {{{{ {x}.text }}}}, or put {x}.json() into a variable and give that."),
+    ("httpx", "Response", "Give {{{{ {x}.text }}}}, or put {x}.json() into a variable and give that."),
+    ("urllib3", "BaseHTTPResponse HTTPResponse", "Give {{{{ {x}.data }}}}."),
+    ("http", "HTTPResponse", "Put {x}.read() into a variable and give that."),
+    ("pandas", "Styler StylerRenderer", "Give {{{{ {x}.data }}}}, the frame that it shows."),
+    ("pandas", "BaseGroupBy GroupBy", "Give an aggregate of it, such as the result of {x}.mean()."),
+    ("IPython", "DisplayHandle", "Give what it displays."),
+    ("IPython", "Audio Video", "No model takes sound or films; give a text about it."),
+    ("IPython", "IFrame", "Give {{{{ {x}.src }}}}, or the content of the page."),
+    ("threading", "Thread", "Give what it works on."),
+    ("_thread", "lock RLock", "Give the data that it guards."),
+    ("socket", "socket", "Give what was received from it."),
+    ("sqlite3", "Connection Cursor", "Give the rows of a query, such as {x}.execute(...).fetchall()."),
     (
         "networkx",
-        frozenset({"Graph"}),
+        "Graph",
         "Put networkx.node_link_data({x}) or list({x}.edges) into a variable and give that.",
     ),
-    ("concurrent", frozenset({"Future"}), "Put {x}.result() into a variable and give that."),
-    ("weakref", frozenset({"ReferenceType"}), "Put {x}() into a variable and give that."),
-    ("builtins", frozenset({"weakref", "ReferenceType"}), "Put {x}() into a variable and give that."),
-    ("unittest", frozenset({"NonCallableMock", "Base"}), "Give what it stands in for."),
+    ("concurrent", "Future", "Put {x}.result() into a variable and give that."),
+    ("weakref", "ReferenceType", "Put {x}() into a variable and give that."),
+    ("builtins", "weakref ReferenceType", "Put {x}() into a variable and give that."),
+    ("unittest", "NonCallableMock Base", "Give what it stands in for."),
 )
 # Ways in which objects of many libraries tell themselves, the best first: attributes, then methods.
 _ATTRIBUTES = ("figure_",)
@@ -88,7 +72,7 @@ def _way(value: Any) -> str:
     for each in type(value).__mro__:
         library = each.__module__.partition(".")[0]
         for name, classes, way in _KINDS:
-            if library == name and each.__name__ in classes:
+            if library == name and each.__name__ in classes.split():
                 return way
     return ""
 
@@ -115,9 +99,9 @@ def refusal(value: Any, place: str) -> OptionError:
         return OptionError(
             f"{place} is an iterator ({kind}), which reading would use up.", cure=f"Give list({place})."
         )
-    cure = way.format(x=place) or _cure(value, place)
     return OptionError(
-        f"{place} cannot be put into a prompt: a {name} does not tell what it holds.", cure=cure
+        f"{place} cannot be put into a prompt: a {name} does not tell what it holds.",
+        cure=way.format(x=place) or _cure(value, place),
     )
 
 
@@ -128,18 +112,13 @@ def _cure(value: Any, place: str) -> str:
         if name in getattr(value, "__dict__", {}):
             return f"Give {{{{ {place}.{name} }}}}."
     for name in _METHODS:
-        if callable(_found(kind, name)):
+        # Looked up in the class, so that no property runs.
+        method = next((vars(each)[name] for each in kind.__mro__ if name in vars(each)), None)
+        # statsmodels wraps its results, and the wrapper passes every name on.
+        wrapped = name == "summary" and kind.__module__.startswith("statsmodels.")
+        if callable(method) or (method is None and wrapped):
             return f"Put {place}.{name}() into a variable and give that. {_CAN_BE_GIVEN}."
     return f"{_CAN_BE_GIVEN}."
-
-
-def _found(kind: type, name: str) -> Any:
-    """Look a method up in a class, or in the class that it wraps, without running any property."""
-    for each in kind.__mro__:
-        if name in vars(each):
-            return vars(each)[name]
-    # statsmodels wraps its results, and the wrapper passes every name on.
-    return len if name == "summary" and kind.__module__.startswith("statsmodels.") else None
 
 
 def kind_name(kind: type) -> str:

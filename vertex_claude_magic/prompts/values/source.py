@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import functools
 import inspect
 import linecache
@@ -28,7 +29,13 @@ def source_parts(value: Any, budget: Budget) -> tuple[Part, ...]:
     """
     inner = value.func if isinstance(value, functools.partial) else value
     name = short_text(getattr(inner, "__qualname__", type(inner).__name__), 80)
-    source = _source(inspect.unwrap(inner)) or _described(name, inner)
+    unwrapped = inspect.unwrap(inner)
+    try:
+        source = textwrap.dedent(inspect.getsource(unwrapped)).rstrip("\n")
+    except (OSError, TypeError, IndentationError, SyntaxError):
+        source = _cell_source(unwrapped) if isinstance(unwrapped, type) else ""
+    if not source:
+        source = "\n\n".join(filter(None, [f"{name}{_signature(inner)}", _description(inner)]))
     if isinstance(value, functools.partial):
         source = f"# partial with {short_text(value.args)} and {short_text(value.keywords)}\n{source}"
     kind = "class" if isinstance(inner, type) else "function"
@@ -36,47 +43,23 @@ def source_parts(value: Any, budget: Budget) -> tuple[Part, ...]:
     return (Text(body=body, kind=f"Python {kind}", about=name, cut=cut),)
 
 
-def _source(value: Any) -> str:
-    try:
-        return textwrap.dedent(inspect.getsource(value)).rstrip("\n")
-    except (OSError, TypeError, IndentationError, SyntaxError):
-        return _cell_source(value) if isinstance(value, type) else ""
-
-
 def _cell_source(value: type) -> str:
     """Find a class that was defined in a notebook cell, which has no file for `inspect` to look into.
 
     Its methods know their cell, and the cell is in `linecache`.
     """
-    codes = [
-        inspect.unwrap(each).__code__
-        for each in vars(value).values()
-        if hasattr(inspect.unwrap(each), "__code__")
-    ]
-    for code in codes:
-        lines = linecache.getlines(code.co_filename)
-        block = _class_block(lines, value.__name__)
-        if block:
-            return block
+    for each in vars(value).values():
+        code = getattr(inspect.unwrap(each), "__code__", None)
+        lines = linecache.getlines(code.co_filename) if code is not None else []
+        try:
+            tree = ast.parse("".join(lines))
+        except (SyntaxError, ValueError, RecursionError):
+            continue
+        for node in ast.walk(tree):
+            if isinstance(node, ast.ClassDef) and node.name == value.__name__:
+                first = min([node.lineno, *(mark.lineno for mark in node.decorator_list)])
+                return textwrap.dedent("".join(lines[first - 1 : node.end_lineno])).rstrip("\n")
     return ""
-
-
-def _class_block(lines: list[str], name: str) -> str:
-    import ast
-
-    try:
-        tree = ast.parse("".join(lines))
-    except (SyntaxError, ValueError, RecursionError):
-        return ""
-    for node in ast.walk(tree):
-        if isinstance(node, ast.ClassDef) and node.name == name:
-            first = min([node.lineno, *(each.lineno for each in node.decorator_list)])
-            return textwrap.dedent("".join(lines[first - 1 : node.end_lineno])).rstrip("\n")
-    return ""
-
-
-def _described(name: str, value: Any) -> str:
-    return "\n\n".join(part for part in (f"{name}{_signature(value)}", _description(value)) if part)
 
 
 def _signature(value: Any) -> str:
@@ -97,21 +80,19 @@ def module_parts(value: ModuleType, budget: Budget) -> tuple[Part, ...]:
     """Turn a module into a short help: what it says of itself, and a line for each public name."""
     names = getattr(value, "__all__", None) or [name for name in dir(value) if not name.startswith("_")]
     names = [name for name in names if isinstance(name, str)]
-    lines = [_line(value, name) for name in names[:_MOST_NAMES]]
-    text = "\n".join([_description(value), "", *(line for line in lines if line)]).strip()
-    body, cut = shorten(text, budget)
+    lines = []
+    for name in names[:_MOST_NAMES]:
+        # Looked up without calling a module's own __getattr__, which may import half a library.
+        member = vars(value).get(name)
+        if member is None or isinstance(member, ModuleType):
+            continue
+        if callable(member):
+            signature = _signature(member) if not isinstance(member, type) else ""
+            first = _description(member).partition("\n")[0]
+            lines.append(short_text(f"{name}{signature}: {first}" if first else f"{name}{signature}", 160))
+        else:
+            lines.append(short_text(f"{name} = {short_text(member, 80)}", 120))
+    body, cut = shorten("\n".join([_description(value), "", *lines]).strip(), budget)
     if not cut and len(names) > _MOST_NAMES:
         cut = f"the first {_MOST_NAMES:,} of {len(names):,} names"
     return (Text(body=body, kind="Python module", about=short_text(value.__name__, 80), cut=cut),)
-
-
-def _line(module: ModuleType, name: str) -> str:
-    # Looked up without calling a module's own __getattr__, which may import half a library.
-    member = vars(module).get(name)
-    if member is None or isinstance(member, ModuleType):
-        return ""
-    if callable(member):
-        first = _description(member).partition("\n")[0]
-        signature = _signature(member) if not isinstance(member, type) else ""
-        return short_text(f"{name}{signature}: {first}" if first else f"{name}{signature}", 160)
-    return short_text(f"{name} = {short_text(member, 80)}", 120)

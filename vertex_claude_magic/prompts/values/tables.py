@@ -1,4 +1,4 @@
-"""Data frames, series and arrays as parts of a prompt."""
+"""Data frames and series as parts of a prompt."""
 
 from __future__ import annotations
 
@@ -6,9 +6,8 @@ from typing import Any
 
 from vertex_claude_magic.frames.text import frame_text
 from vertex_claude_magic.prompts.parts import Budget, Part, Text
-from vertex_claude_magic.prompts.values.arrays import array_parts
 
-__all__ = ["array_parts", "frame_parts", "series_parts"]
+__all__ = ["frame_parts"]
 
 
 def frame_parts(value: Any, budget: Budget) -> tuple[Part, ...]:
@@ -24,7 +23,3 @@ def frame_parts(value: Any, budget: Budget) -> tuple[Part, ...]:
     """
     found = frame_text(value, budget.characters)
     return (Text(body=found.body, kind=found.kind, about=found.about, cut=found.cut),)
-
-
-# A series is a table of one column; in a list it stays an element of the list, and does not stand for itself.
-series_parts = frame_parts

@@ -5,19 +5,21 @@ Functions take a connection inside of a transaction; `Database` provides it.
 
 from __future__ import annotations
 
-import json
-import zlib
 from dataclasses import dataclass, field, fields
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any
 
-from vertex_claude_magic.errors import JournalError
 from vertex_claude_magic.markdown.characters import replace_invalid
+from vertex_claude_magic.records.journal.parts import add_request, pack, read_request, unpack
+from vertex_claude_magic.records.repeats import Asker, is_repeat, of_last_session
 from vertex_claude_magic.settings.origin import Origin
+from vertex_claude_magic.vertex.digest import parts_of
 
 if TYPE_CHECKING:
     import sqlite3
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping
+
+    from vertex_claude_magic.vertex.digest import Parts
 
 __all__ = [
     "ANSWER",
@@ -32,12 +34,10 @@ __all__ = [
     "day_of",
     "end",
     "find",
-    "forget",
     "is_there",
-    "pack",
+    "keys_of",
     "recent",
     "same",
-    "unpack",
 ]
 
 # What `replayable` says: nothing may be given again, an answer may, an error may if it is asked for.
@@ -46,8 +46,8 @@ ANSWER, ERROR = 1, 2
 LOCAL = frozenset({"local", "emulator"})
 _MOST_REPEATS = 10_000
 _SELECT_KEPT = (
-    "SELECT contents.request, contents.answer, calls.at, calls.asked, calls.source, calls.message_id,"
-    " calls.request_id, calls.id FROM calls JOIN contents ON contents.call = calls.id"
+    "SELECT contents.request, contents.frame, contents.turn, contents.answer, calls.at, calls.asked, calls.source,"
+    " calls.message_id, calls.request_id, calls.id FROM calls JOIN contents ON contents.call = calls.id"
 )
 
 
@@ -60,9 +60,12 @@ class Call:
         key: The digest of the request, 64 hexadecimal digits.
         canonical: What decides the answer, attachments as hashes.
         attachments: The content of each attachment by its hash.
+        parts: The parts of `canonical`, where they are known already.
         asked: The model as the user wrote it.
         source: Who answers: "vertex", "gateway", "local" or "emulator".
         cost_most: The most that it may cost, in USD, where that was worked out.
+        run_id: The run of the journal that asks, None where no run was opened for it.
+        former: Works out the digest under which versions before the chain have the request.
     """
 
     at: float
@@ -71,12 +74,20 @@ class Call:
     key: str
     canonical: Mapping[str, Any]
     attachments: Mapping[str, bytes] = field(default_factory=dict)
+    parts: Parts | None = field(default=None, repr=False, compare=False)
     asked: str
     model: str
     region: str
     project: str
     source: str
     cost_most: float | None = None
+    run_id: int | None = None
+    former: Callable[[], str] | None = field(default=None, repr=False, compare=False)
+
+    @property
+    def asker(self) -> Asker:
+        """Who asks, for the rule of repeats."""
+        return Asker(self.session, self.origin.cell, self.origin.run)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -122,9 +133,9 @@ def add(connection: sqlite3.Connection, call: Call) -> int:
     """Add a call that is under way, and return its number."""
     origin = call.origin
     cursor = connection.execute(
-        "INSERT INTO calls (at, day, session, notebook, cell, run, key, state, source, asked, model, region,"
-        " project, cost_most) VALUES (?, ?, ?, ?, ?, ?, ?, 'sent', ?, ?, ?, ?, ?, ?)",
-        _storable(call.at, day_of(call.at), call.session, origin.notebook, origin.cell, origin.run,
+        "INSERT INTO calls (at, day, session, notebook, cell, run, run_id, key, chained, state, source, asked, model,"
+        " region, project, cost_most) VALUES (?, ?, ?, ?, ?, ?, ?, ?, 1, 'sent', ?, ?, ?, ?, ?, ?)",
+        _storable(call.at, day_of(call.at), call.session, origin.notebook, origin.cell, origin.run, call.run_id,
                   bytes.fromhex(call.key), call.source, call.asked, call.model, call.region, call.project,
                   call.cost_most),
     )  # fmt: skip
@@ -137,8 +148,13 @@ def _storable(*values: Any) -> tuple[Any, ...]:
 
 
 def add_content(connection: sqlite3.Connection, number: int, call: Call) -> None:
-    """Add what a call said; each attachment is stored once, however often it is sent."""
-    connection.execute("INSERT INTO contents (call, request) VALUES (?, ?)", (number, pack(call.canonical)))
+    """Add the request of a call; each of its parts and attachments is stored once, however often it is sent."""
+    known = call.parts is not None and call.parts.content is call.canonical
+    parts = call.parts if call.parts is not None and known else parts_of(call.canonical)
+    connection.execute(
+        "INSERT INTO contents (call, request, frame, turn) VALUES (?, x'', ?, ?)",
+        (number, *add_request(connection, parts)),
+    )
     for name, content in call.attachments.items():
         pair = (bytes.fromhex(name), content)
         connection.execute("INSERT OR IGNORE INTO attachments (hash, content) VALUES (?, ?)", pair)
@@ -147,14 +163,20 @@ def add_content(connection: sqlite3.Connection, number: int, call: Call) -> None
         )
 
 
-def end(connection: sqlite3.Connection, number: int, call: Call, ending: Ending) -> None:
-    """Say how a call ended; the same cell, run again, replaces what its last run was answered."""
+def end(
+    connection: sqlite3.Connection, number: int, call: Call, ending: Ending, *, replaces: bool = False
+) -> None:
+    """Say how a call ended; of the answers to the same request only those that are repeats may be given again.
+
+    Args:
+        connection: The journal.
+        number: The call's number.
+        call: The call.
+        ending: How it ended.
+        replaces: Whether its answer takes the place of all that were there, but for those of its own run.
+    """
     if ending.replayable:
-        connection.execute(
-            "UPDATE calls SET replayable = 0"
-            " WHERE key = ? AND replayable > 0 AND session = ? AND cell = ? AND run <> ?",
-            (bytes.fromhex(call.key), call.session, call.origin.cell, call.origin.run),
-        )
+        _replace(connection, call, replaces=replaces)
     names = [entry.name for entry in fields(Ending) if entry.name != "answer"]
     columns = ", ".join(f"{name} = ?" for name in names)
     values = _storable(*(getattr(ending, name) for name in names))
@@ -163,35 +185,75 @@ def end(connection: sqlite3.Connection, number: int, call: Call, ending: Ending)
         connection.execute("UPDATE contents SET answer = ? WHERE call = ?", (pack(ending.answer), number))
 
 
-def add_replay(connection: sqlite3.Connection, call: Call, answer: int | None, *, error: bool) -> None:
-    """Note that an answer was given again; it cost nothing, and `saved` what its first time had cost."""
-    saved = connection.execute("SELECT cost FROM calls WHERE id = ?", (answer,)).fetchone()
+def _replace(connection: sqlite3.Connection, call: Call, *, replaces: bool) -> None:
+    for key in keys_of(connection, call.key, call.former):
+        # By who asked, who are few, while the answers of one run may be many.
+        where = "WHERE key = ? AND replayable > 0"
+        distinct = f"SELECT DISTINCT session, cell, run FROM calls {where}"  # noqa: S608 - fixed texts
+        askers = connection.execute(distinct, (key,)).fetchall()
+        for asker in (Asker(*row) for row in askers):
+            # The answers of other sessions stay too: to look up only what Google answered may lead to them.
+            mine = replaces or asker.session == call.session
+            if mine and not is_repeat(asker, call.asker, replaces=replaces):
+                connection.execute(
+                    f"UPDATE calls SET replayable = 0 {where} AND session = ? AND cell = ? AND run = ?",  # noqa: S608
+                    (key, *asker),
+                )
+
+
+def add_replay(connection: sqlite3.Connection, call: Call, answer: int | None, *, error: bool) -> int:
+    """Note that an answer was given again (it cost nothing, and `saved` what its first time had), return the number."""
+    number = add(connection, call)
+    saved = connection.execute("SELECT cost, key, chained FROM calls WHERE id = ?", (answer,)).fetchone()
+    # With the key of its answer, which an older version may have stored, so that the question is found there.
     connection.execute(
-        "UPDATE calls SET state = 'replayed', cost = 0, cost_most = 0, saved = ?, error = ? WHERE id = ?",
-        (saved[0] if saved else None, "replayed" if error else None, add(connection, call)),
+        "UPDATE calls SET state = 'replayed', cost = 0, cost_most = 0, saved = ?, key = ?, chained = ?, error = ?"
+        " WHERE id = ?",
+        (*(saved or (None, bytes.fromhex(call.key), 1)), "replayed" if error else None, number),
     )
+    return number
 
 
-def find(connection: sqlite3.Connection, key: str, *, errors: bool, local: bool) -> list[int]:
+def keys_of(connection: sqlite3.Connection, key: str, former: Callable[[], str] | None = None) -> list[bytes]:
+    """Return the keys under which the answers to a request may be: its digest, and the former one.
+
+    The former one is worked out only while there are rows of a version that had it.
+    """
+    keys = [bytes.fromhex(key)]
+    if former is not None:
+        # Through an index of such rows alone.
+        query = "SELECT 1 FROM calls WHERE chained = 0 AND replayable > 0 LIMIT 1"
+        keys += [bytes.fromhex(former()) for _ in connection.execute(query).fetchall()]
+    return keys
+
+
+def find(
+    connection: sqlite3.Connection,
+    key: str,
+    *,
+    former: Callable[[], str] | None = None,
+    errors: bool,
+    local: bool,
+) -> list[int]:
     """Return the calls whose answers may be given again for a request, in the order in which they came.
-
-    These are the answers that the last session which asked got.
 
     Args:
         connection: The journal.
         key: The digest of the request.
+        former: Works out the digest under which versions before the chain have the request.
         errors: Whether an error counts as an answer.
         local: Whether answers of a server on this machine count.
     """
     most = ERROR if errors else ANSWER
+    keys = keys_of(connection, key, former)
     # The bound is part of the text, so that SQLite sees that the partial index will do.
     rows = connection.execute(
-        f"SELECT id, session, source FROM calls WHERE key = ? AND replayable > 0 AND replayable <= {most}"  # noqa: S608
-        " ORDER BY id DESC LIMIT ?",
-        (bytes.fromhex(key), _MOST_REPEATS),
+        f"SELECT id, session, source FROM calls WHERE key IN ({', '.join('?' * len(keys))})"  # noqa: S608
+        f" AND replayable > 0 AND replayable <= {most} ORDER BY id DESC LIMIT ?",
+        (*keys, _MOST_REPEATS),
     ).fetchall()
-    rows = [row for row in rows if local or row[2] not in LOCAL]
-    return [number for number, session, _ in reversed(rows) if session == rows[0][1]]
+    found = [(session, number) for number, session, source in reversed(rows) if local or source not in LOCAL]
+    return of_last_session(found)
 
 
 def same(connection: sqlite3.Connection, number: int) -> Kept | None:
@@ -211,45 +273,13 @@ def is_there(connection: sqlite3.Connection, number: int, call: Call) -> bool:
     return bool(row == (bytes.fromhex(call.key), call.session))
 
 
-def forget(connection: sqlite3.Connection, call: Call) -> None:
-    """Give no answer to this request again that is there now; the activity stays.
-
-    The answers of the same run of a cell stay too, because they are repeats.
-    """
-    connection.execute(
-        "UPDATE calls SET replayable = 0 WHERE key = ? AND replayable > 0"
-        " AND (run = '' OR NOT (session = ? AND cell = ? AND run = ?))",
-        (bytes.fromhex(call.key), call.session, call.origin.cell, call.origin.run),
-    )
-
-
 def _kept(connection: sqlite3.Connection, where: str, values: tuple[Any, ...]) -> Iterator[Kept]:
     rows = connection.execute(f"{_SELECT_KEPT} {where}", values)
-    for request, answer, at, asked, source, message_id, request_id, number in rows.fetchall():
+    for *request, answer, at, asked, source, message_id, request_id, number in rows.fetchall():
         if answer is not None:
-            yield Kept(canonical=unpack(request), answer=unpack(answer), recorded=_date(at), asked=asked, source=source,
-                       message_id=message_id, request_id=request_id, call=number)  # fmt: skip
-
-
-def pack(value: Any) -> bytes:
-    """Return JSON, compressed."""
-    return zlib.compress(
-        json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "replace"), 1
-    )
-
-
-def unpack(data: bytes) -> Any:
-    """Return what `pack` was given.
-
-    Raises:
-        JournalError: it was changed since.
-    """
-    try:
-        return json.loads(zlib.decompress(data))
-    except (ValueError, zlib.error, RecursionError, TypeError):
-        raise JournalError(
-            "An entry of the journal is damaged.", cure="Move the journal away; a new one is begun."
-        ) from None
+            yield Kept(canonical=read_request(connection, *request), answer=unpack(answer), recorded=_date(at),
+                       asked=asked, source=source, message_id=message_id, request_id=request_id,
+                       call=number)  # fmt: skip
 
 
 def day_of(at: float) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
@@ -17,11 +18,11 @@ from vertex_claude_magic.records.journal.calls import (
     add_content,
     day_of,
     end,
-    pack,
-    unpack,
+    keys_of,
 )
+from vertex_claude_magic.records.journal.parts import pack, unpack
 from vertex_claude_magic.text import quote
-from vertex_claude_magic.vertex.digest import digest_of
+from vertex_claude_magic.vertex.digest import digest_of, former_digest_of
 from vertex_claude_magic.vertex.reply import usage_from
 
 if TYPE_CHECKING:
@@ -69,10 +70,12 @@ def add_records(connection: sqlite3.Connection, records: Sequence[Kept], now: fl
 
 def _has(connection: sqlite3.Connection, key: str, found: Sequence[Kept]) -> bool:
     """Tell whether one session was answered just so."""
+    keys = keys_of(connection, key, partial(former_digest_of, found[0].canonical))
     rows = connection.execute(
-        "SELECT calls.session, contents.answer FROM calls JOIN contents ON contents.call = calls.id"
-        " WHERE calls.key = ? AND calls.replayable > 0 AND contents.answer IS NOT NULL ORDER BY calls.id",
-        (bytes.fromhex(key),),
+        "SELECT calls.session, contents.answer FROM calls JOIN contents ON contents.call = calls.id"  # noqa: S608
+        f" WHERE calls.key IN ({', '.join('?' * len(keys))}) AND calls.replayable > 0"
+        " AND contents.answer IS NOT NULL ORDER BY calls.id",
+        keys,
     ).fetchall()
     sessions: dict[str, list[Any]] = {}
     for session, answer in rows:

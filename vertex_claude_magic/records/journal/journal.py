@@ -9,23 +9,27 @@ from __future__ import annotations
 import atexit
 import threading
 import time
+from contextlib import contextmanager
+from dataclasses import replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from vertex_claude_magic.errors import CostLimitExceeded, JournalError
 from vertex_claude_magic.process import at_fork, stays_here
-from vertex_claude_magic.records.journal import calls, ledger, notes, upkeep
+from vertex_claude_magic.records.journal import calls, ledger, notes, runs, upkeep
 from vertex_claude_magic.records.journal.database import Database
 from vertex_claude_magic.records.journal.location import is_there
 
 if TYPE_CHECKING:
     import sqlite3
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
     from vertex_claude_magic.records.journal.calls import Call, Ending, Kept
     from vertex_claude_magic.records.journal.ledger import Spent, UsageRow
     from vertex_claude_magic.records.journal.upkeep import Keep
+    from vertex_claude_magic.records.repeats import Asker
+    from vertex_claude_magic.settings.origin import Origin
 
 __all__ = ["Journal", "close_journals", "journal_at"]
 
@@ -35,6 +39,7 @@ T = TypeVar("T")
 _UPKEEP_EVERY = 50
 _UPKEEP_STEP = 500
 _LARGE = 1_000_000
+_MOST_RUNS = 1_000
 _NEAR = 200
 
 
@@ -61,17 +66,58 @@ class Journal:
         self._said: set[str] = set()
         self._asked: dict[str, int] = {}
         self._ended = 0
+        # The runs of cells by who asked, and the one whose cell asked last.
+        self._cell_runs: dict[Asker, int] = {}
+        self._cell_run: int | None = None
         at_fork(self, child=Journal._begin_anew)
 
     __reduce__ = stays_here("A journal", "Make a Claude in the other process.")
 
     def _begin_anew(self) -> None:
-        # Notices and turns so far are the parent's.
+        # Notices, turns and runs so far are the parent's.
         self._lock, self._notices, self._asked = threading.Lock(), [], {}
+        self._cell_runs, self._cell_run = {}, None
 
     def close(self) -> None:
-        """Close the file; the next access opens it again."""
+        """End the run of the last cell and close the file; the next access opens it again."""
+        with self._lock:
+            last, self._cell_run = self._cell_run, None
+        if last is not None and is_there(self.path):
+            self.close_run(last)
         self.database.close()
+
+    def open_run(self, kind: str, *, session: str, origin: Origin) -> int | None:
+        """Begin a run, which keeps its calls from being pruned until `close_run`.
+
+        Args:
+            kind: "map", "batch" or "chat"; the runs of cells begin and end by themselves.
+            session: The session that asks.
+            origin: The notebook and cell that it belongs to.
+
+        Returns:
+            The run's number for `Call.run_id`, None where the journal does not work.
+        """
+        at = self._clock()
+        return self._try(
+            lambda: self.database.write(
+                lambda connection: runs.open_run(connection, kind, session, origin, at)
+            )
+        )
+
+    def close_run(self, number: int | None) -> None:
+        """End a run; does nothing for None."""
+        if number is not None:
+            at = self._clock()
+            self._try(lambda: self.database.write(lambda connection: runs.close_run(connection, number, at)))
+
+    @contextmanager
+    def run(self, kind: str, *, session: str, origin: Origin) -> Iterator[int | None]:
+        """Begin a run, give its number, and end it; arguments as for `open_run`."""
+        number = self.open_run(kind, session=session, origin=origin)
+        try:
+            yield number
+        finally:
+            self.close_run(number)
 
     def notices(self) -> tuple[str, ...]:
         """Return what the user should know and was not told yet."""
@@ -94,16 +140,45 @@ class Journal:
             JournalError: there is a limit, and the journal cannot tell what was spent.
         """
 
-        def work(connection: sqlite3.Connection) -> int:
+        def work(connection: sqlite3.Connection) -> tuple[int, int | None]:
             if day_limit is not None:
                 _check_day(connection, call, day_limit)
-            number = calls.add(connection, call)
-            calls.add_content(connection, number, call)
-            return number
+            return self._add(connection, call)
 
         if day_limit is not None:
-            return self.database.write(work)
-        return self._try(lambda: self.database.write(work))
+            return self._added(call, self.database.write(work))
+        return self._added(call, self._try(lambda: self.database.write(work)))
+
+    def _add(self, connection: sqlite3.Connection, call: Call) -> tuple[int, int | None]:
+        """Add a call, and return its number and that of its run."""
+        run = self._run_of(connection, call)
+        number = calls.add(connection, replace(call, run_id=run))
+        calls.add_content(connection, number, call)
+        return number, run
+
+    def _run_of(self, connection: sqlite3.Connection, call: Call) -> int | None:
+        """Return the run that owns a call; that of a cell begins with its first call and ends with the next cell's."""
+        known = call.run_id or self._cell_runs.get(call.asker)
+        if known is not None and not runs.keep_open(connection, known, call.session, call.at):
+            # The file was replaced, or emptied.
+            known = None
+        if call.run_id is not None or not call.origin.run:
+            return known
+        if self._cell_run not in {None, known}:
+            runs.close_run(connection, self._cell_run or 0, call.at)
+        return known or runs.open_run(connection, "cell", call.session, call.origin, call.at)
+
+    def _added(self, call: Call, added: tuple[int, int | None] | None) -> int | None:
+        if added is None:
+            return None
+        number, run = added
+        if run is not None and run != call.run_id:
+            # Only now, because nothing is there before the transaction has ended.
+            with self._lock:
+                if len(self._cell_runs) > _MOST_RUNS:
+                    self._cell_runs.clear()
+                self._cell_runs[call.asker] = self._cell_run = run
+        return number
 
     def end(
         self, number: int | None, call: Call, ending: Ending, keep: Keep, *, replaces: bool = False
@@ -119,13 +194,10 @@ class Journal:
         """
 
         def work(connection: sqlite3.Connection) -> None:
-            if replaces:
-                calls.forget(connection, call)
             known = number
             if known is None or not calls.is_there(connection, known, call):
-                known = calls.add(connection, call)
-                calls.add_content(connection, known, call)
-            calls.end(connection, known, call, ending)
+                known, _ = self._add(connection, call)
+            calls.end(connection, known, call, ending, replaces=replaces)
 
         self._try(lambda: self.database.write(work, hurry=ending.state == "stopped"))
         with self._lock:
@@ -136,13 +208,22 @@ class Journal:
         if due or sum(map(len, call.attachments.values())) > _LARGE:
             self._try(lambda: self._upkeep(keep))
 
-    def find(self, key: str, *, errors: bool = False, local: bool = True, take: bool = False) -> Kept | None:
+    def find(
+        self,
+        key: str,
+        *,
+        former: Callable[[], str] | None = None,
+        errors: bool = False,
+        local: bool = True,
+        take: bool = False,
+    ) -> Kept | None:
         """Return the answer to give again for a request, or None.
 
         The answers of the last session that asked come in their order, and then from the first again.
 
         Args:
             key: The digest of the request.
+            former: Works out the digest under which versions before the chain have the request.
             errors: Whether an error counts as an answer.
             local: Whether answers of a server on this machine count.
             take: Whether the next look-up gets the next answer.
@@ -152,14 +233,17 @@ class Journal:
         """
         if not is_there(self.path):
             return None
-        found = self.database.read(lambda connection: calls.find(connection, key, errors=errors, local=local))
-        if not found:
-            return None
         with self._lock:
             turn = self._asked.get(key, 0)
-            if take:
-                self._asked[key] = turn + 1
-        return self.database.read(lambda connection: calls.same(connection, found[turn % len(found)]))
+
+        def work(connection: sqlite3.Connection) -> tuple[bool, Kept | None]:
+            found = calls.find(connection, key, former=former, errors=errors, local=local)
+            return bool(found), calls.same(connection, found[turn % len(found)]) if found else None
+
+        known, kept = self.database.read(work)
+        if known and take:
+            self.count_turn(key)
+        return kept
 
     def count_turn(self, key: str) -> None:
         """Note that a request was asked of the service, so that its repeats get the next answers."""
@@ -168,11 +252,12 @@ class Journal:
 
     def replayed(self, call: Call, answer: int | None, *, error: bool) -> None:
         """Note that an answer was given again, from the journal (its number) or from elsewhere (None)."""
-        self._try(
-            lambda: self.database.write(
-                lambda connection: calls.add_replay(connection, call, answer, error=error)
-            )
-        )
+
+        def work(connection: sqlite3.Connection) -> tuple[int, int | None]:
+            run = self._run_of(connection, call)
+            return calls.add_replay(connection, replace(call, run_id=run), answer, error=error), run
+
+        self._added(call, self._try(lambda: self.database.write(work)))
 
     def recent(self, count: int = _NEAR) -> list[Kept]:
         """Return the last answers that may be given again, the newest first.
@@ -233,10 +318,17 @@ class Journal:
     def _upkeep(self, keep: Keep) -> None:
         today = datetime.fromtimestamp(self._clock()).astimezone().date()
         self.database.write(lambda connection: upkeep.drop_old(connection, today, keep, _UPKEEP_STEP))
-        dropped = self.database.write(lambda connection: upkeep.drop_oldest(connection, keep, _UPKEEP_STEP))
-        if dropped is not None:
+        dropped = self.database.write(
+            lambda connection: upkeep.drop_oldest(connection, today, keep, _UPKEEP_STEP)
+        )
+        if dropped.day is not None:
             self.tell(
-                f"The journal had reached {keep.megabytes:,} MB, so its calls up to {dropped} were dropped."
+                f"The journal had reached {keep.megabytes:,} MB, so its calls up to {dropped.day} were dropped."
+            )
+        if dropped.pinned:
+            self.tell(
+                f"The journal is larger than {keep.megabytes:,} MB, because what is under way keeps its calls until "
+                "it has ended."
             )
 
 

@@ -10,10 +10,12 @@ from typing import TYPE_CHECKING, Any
 
 from vertex_claude_magic.errors import JournalError
 from vertex_claude_magic.records.journal import calls
+from vertex_claude_magic.records.journal.parts import read_request, unpack
+from vertex_claude_magic.records.repeats import of_last_session
 
 if TYPE_CHECKING:
     import sqlite3
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from vertex_claude_magic.records.journal.calls import Kept
 
@@ -21,10 +23,9 @@ __all__ = ["DAMAGED", "Entry", "answers", "attachments", "clear", "entry", "last
 
 # Stands for a content that cannot be read any more.
 DAMAGED: Mapping[str, Any] = {"damaged": True}
-_OWN = "contents.request"
-# An answer that was given again has no content of its own; its question stands with the answer.
+# An answer that was given again has no content of its own; its question is that of the answer.
 _ANSWERED = (
-    "(SELECT other.request FROM contents AS other JOIN calls AS origin ON origin.id = other.call"
+    "(SELECT other.call FROM contents AS other JOIN calls AS origin ON origin.id = other.call"
     " WHERE origin.key = calls.key AND origin.replayable > 0 ORDER BY origin.id DESC LIMIT 1)"
 )
 
@@ -63,36 +64,38 @@ class Entry:
 
 _COLUMNS = [entry.name for entry in fields(Entry) if entry.name not in {"request", "answer"}]
 _SELECT = (
-    f"SELECT {', '.join(f'calls.{name}' for name in _COLUMNS)}, COALESCE({_OWN}, {_ANSWERED}), contents.answer"  # noqa: S608 - fixed names
-    " FROM calls LEFT JOIN contents ON contents.call = calls.id"
+    f"SELECT {', '.join(f'calls.{name}' for name in _COLUMNS)}, asked.request, asked.frame, asked.turn, contents.answer"  # noqa: S608 - fixed names
+    " FROM calls LEFT JOIN contents ON contents.call = calls.id LEFT JOIN contents AS asked"
+    f" ON asked.call = COALESCE(contents.call, {_ANSWERED})"
 )
 
 
 def last(connection: sqlite3.Connection, count: int) -> list[Entry]:
     """Return the last calls, the oldest of them first."""
     rows = connection.execute(f"{_SELECT} ORDER BY calls.id DESC LIMIT ?", (count,)).fetchall()
-    return [_entry(row) for row in reversed(rows)]
+    return [_entry(connection, row) for row in reversed(rows)]
 
 
 def entry(connection: sqlite3.Connection, number: int) -> Entry | None:
     """Return one call, None if there is none of this number."""
     row = connection.execute(f"{_SELECT} WHERE calls.id = ?", (number,)).fetchone()
-    return None if row is None else _entry(row)
+    return None if row is None else _entry(connection, row)
 
 
-def _entry(row: tuple[Any, ...]) -> Entry:
-    *values, request, answer = row
+def _entry(connection: sqlite3.Connection, row: tuple[Any, ...]) -> Entry:
+    *values, request, frame, turn, answer = row
     return Entry(
-        **dict(zip(_COLUMNS, values, strict=True)), request=_content(request), answer=_content(answer)
+        **dict(zip(_COLUMNS, values, strict=True)),
+        request=None if request is None else _read(lambda: read_request(connection, request, frame, turn)),
+        answer=None if answer is None else _read(lambda: unpack(answer)),
     )
 
 
-def _content(data: bytes | None) -> Mapping[str, Any] | None:
-    if data is None:
-        return None
+def _read(work: Callable[[], Any]) -> Mapping[str, Any]:
     try:
-        found = calls.unpack(data)
-    except JournalError:
+        found = work()
+    except (JournalError, KeyError, TypeError, AttributeError):
+        # Also what can be read, and is no longer what was written.
         return DAMAGED
     return found if isinstance(found, dict) else DAMAGED
 
@@ -129,10 +132,10 @@ def answers(
         " AND (? = '' OR model = ?) ORDER BY id",
         (calls.ANSWER, since, model, model),
     ).fetchall()
-    by_key: dict[bytes, list[tuple[int, str, str]]] = {}
+    by_key: dict[bytes, list[tuple[str, int, str]]] = {}
     for number, key, session, source, asked_by in rows:
         if _is_named(asked_by, notebook):
-            by_key.setdefault(key, []).append((number, session, source))
+            by_key.setdefault(key, []).append((session, number, source))
     chosen = [number for found in by_key.values() for number in _given_again(found)]
     kept = (calls.same(connection, number) for number in chosen[:most])
     return [each for each in kept if each is not None]
@@ -142,16 +145,14 @@ def _is_named(notebook: str, name: str) -> bool:
     return name in {"", notebook} or notebook.replace("\\", "/").endswith(f"/{name}")
 
 
-def _given_again(found: list[tuple[int, str, str]]) -> list[int]:
-    """Choose the answers of the last session that asked, as `calls.find` does."""
+def _given_again(found: list[tuple[str, int, str]]) -> list[int]:
     google = [each for each in found if each[2] not in calls.LOCAL]
-    chosen = google or found
-    return [number for number, session, _ in chosen if session == chosen[-1][1]]
+    return of_last_session([(session, number) for session, number, _ in google or found])
 
 
 def clear(connection: sqlite3.Connection) -> int:
     """Drop all calls and what belongs to them, and return how many there were."""
     count = int(connection.execute("SELECT COUNT(*) FROM calls").fetchone()[0])
-    for table in ("call_attachments", "attachments", "contents", "calls"):
+    for table in ("call_attachments", "attachments", "contents", "calls", "turns", "parts", "runs"):
         connection.execute(f"DELETE FROM {table}")  # noqa: S608 - fixed names
     return count

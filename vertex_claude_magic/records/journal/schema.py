@@ -60,7 +60,25 @@ CREATE TABLE notes (kind TEXT NOT NULL, key TEXT NOT NULL, value TEXT NOT NULL, 
                     PRIMARY KEY (kind, key)) WITHOUT ROWID
 """
 
-MIGRATIONS: tuple[str, ...] = (_CALLS, _NOTES)
+# What many requests share is stored once: messages, system texts, tools, and the frame of a request around them.
+# A conversation is a chain of turns, each with the digest of all up to it, so that a call has one number for it.
+# `uses` counts what refers to a row; at 0 it goes. Older tables keep their columns, so that a kernel which had the file
+# open with an older version goes on: its rows have their request whole, and a key of the whole (`chained` is 0).
+_PARTS = """
+CREATE TABLE parts (id INTEGER PRIMARY KEY, hash BLOB NOT NULL UNIQUE, uses INTEGER NOT NULL, content BLOB NOT NULL);
+CREATE TABLE turns (id INTEGER PRIMARY KEY, digest BLOB NOT NULL UNIQUE, parent INTEGER, part INTEGER NOT NULL,
+                    uses INTEGER NOT NULL);
+CREATE TABLE runs (id INTEGER PRIMARY KEY, kind TEXT NOT NULL, session TEXT NOT NULL, notebook TEXT NOT NULL,
+                   cell TEXT NOT NULL, run TEXT NOT NULL, process TEXT NOT NULL, opened REAL NOT NULL,
+                   seen REAL NOT NULL, ended REAL);
+ALTER TABLE contents ADD COLUMN frame INTEGER;
+ALTER TABLE contents ADD COLUMN turn INTEGER;
+ALTER TABLE calls ADD COLUMN run_id INTEGER;
+ALTER TABLE calls ADD COLUMN chained INTEGER NOT NULL DEFAULT 0;
+CREATE INDEX calls_former ON calls (id) WHERE chained = 0 AND replayable > 0
+"""
+
+MIGRATIONS: tuple[str, ...] = (_CALLS, _NOTES, _PARTS)
 
 
 def migrate(connection: sqlite3.Connection, steps: tuple[str, ...] = MIGRATIONS) -> None:

@@ -7,11 +7,13 @@ from datetime import date, datetime, time, timedelta
 from typing import TYPE_CHECKING
 
 from vertex_claude_magic.records.journal.notes import drop_notes
+from vertex_claude_magic.records.journal.parts import drop_request
+from vertex_claude_magic.records.journal.runs import drop_runs, pinned
 
 if TYPE_CHECKING:
     import sqlite3
 
-__all__ = ["Keep", "Stats", "drop_old", "drop_oldest", "give_back", "stats"]
+__all__ = ["Dropped", "Keep", "Stats", "drop_old", "drop_oldest", "give_back", "stats"]
 
 _FREED_PAGES = 2_000
 
@@ -39,32 +41,64 @@ class Stats:
     log: str
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Dropped:
+    """What made room: the day up to which calls were dropped, and whether the rest belongs to runs that go on."""
+
+    day: str | None = None
+    pinned: bool = False
+
+
 def drop_old(connection: sqlite3.Connection, today: date, keep: Keep, most: int) -> int:
-    """Drop up to `most` calls that are older than is kept, and such notes; return how many calls."""
+    """Drop up to `most` calls that are older than is kept, such notes and runs; return how many calls."""
     first = (today - timedelta(days=keep.days)).isoformat()
-    # In seconds, because the first day may lie before all that a clock knows.
-    drop_notes(connection, datetime.combine(today, time()).timestamp() - keep.days * 86_400.0)
-    chosen = connection.execute("SELECT id FROM calls WHERE day < ? LIMIT ?", (first, most)).fetchall()
+    since = _since(today, keep)
+    drop_notes(connection, since)
+    stay = pinned(connection, since)
+    chosen = connection.execute(
+        f"SELECT id FROM calls WHERE day < ? AND {_free(stay)} LIMIT ?",  # noqa: S608 - numbers
+        (first, most),
+    ).fetchall()
     dropped = _drop(connection, [number for (number,) in chosen])
+    drop_runs(connection, stay)
     give_back(connection, _FREED_PAGES)
     return dropped
 
 
-def drop_oldest(connection: sqlite3.Connection, keep: Keep, most: int) -> str | None:
+def drop_oldest(connection: sqlite3.Connection, today: date, keep: Keep, most: int) -> Dropped:
     """Drop up to `most` of the oldest calls while the file is too large, and never the last call of all.
 
-    Returns:
-        The day up to which calls were dropped, None if there was room.
+    The calls of runs that go on stay, and so the file may be larger meanwhile.
     """
-    dropped = None
-    oldest = connection.execute("SELECT id, day FROM calls ORDER BY id LIMIT ?", (most + 1,)).fetchall()
-    for number, day in oldest[:-1]:
-        if _used(connection) <= keep.megabytes * 1_000_000:
-            break
-        _drop(connection, [number])
-        dropped = str(day)
+    day, held, room = None, False, keep.megabytes * 1_000_000
+    if _used(connection) > room:
+        free = _free(pinned(connection, _since(today, keep)))
+        newest = connection.execute("SELECT MAX(id) FROM calls").fetchone()[0]
+        oldest = connection.execute(
+            f"SELECT id, day FROM calls WHERE {free} AND id < ? ORDER BY id LIMIT ?",  # noqa: S608 - numbers
+            (newest, most),
+        ).fetchall()
+        for number, asked in oldest:
+            _drop(connection, [number])
+            day = str(asked)
+            if _used(connection) <= room:
+                break
+        held = len(oldest) < most and free != _ALL and _used(connection) > room
     give_back(connection, _FREED_PAGES)
-    return dropped
+    return Dropped(day=day, pinned=held)
+
+
+_ALL = "1"
+
+
+def _free(stay: list[int]) -> str:
+    """Return the condition on calls that belong to none of these runs."""
+    return f"(run_id IS NULL OR run_id NOT IN ({', '.join(map(str, stay))}))" if stay else _ALL
+
+
+def _since(today: date, keep: Keep) -> float:
+    # In seconds, because the first day may lie before all that a clock knows.
+    return datetime.combine(today, time()).timestamp() - keep.days * 86_400.0
 
 
 def stats(connection: sqlite3.Connection) -> Stats:
@@ -109,6 +143,9 @@ def _drop(connection: sqlite3.Connection, numbers: list[int]) -> int:
                 " (SELECT 1 FROM call_attachments WHERE call_attachments.hash = attachments.hash)",
                 pair,
             )
+        content = connection.execute("SELECT frame, turn FROM contents WHERE call = ?", (number,)).fetchone()
+        if content is not None and content[0] is not None:
+            drop_request(connection, *content)
         connection.execute("DELETE FROM contents WHERE call = ?", (number,))
         connection.execute("DELETE FROM calls WHERE id = ?", (number,))
     return len(numbers)

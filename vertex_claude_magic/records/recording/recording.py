@@ -11,11 +11,10 @@ import threading
 import time
 from contextlib import contextmanager, suppress
 from dataclasses import replace
-from pathlib import Path
-from tempfile import NamedTemporaryFile
 from typing import TYPE_CHECKING
 
 from vertex_claude_magic.errors import JournalError, OptionError, RecordingInvalid
+from vertex_claude_magic.files import write_whole
 from vertex_claude_magic.process import at_fork, stays_here
 from vertex_claude_magic.records.journal.location import private_folder, refuse_link
 from vertex_claude_magic.records.recording.file_text import (
@@ -29,6 +28,7 @@ from vertex_claude_magic.vertex.digest import digest_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
+    from pathlib import Path
 
     from vertex_claude_magic.records.journal.calls import Kept
     from vertex_claude_magic.settings.origin import Origin
@@ -186,7 +186,7 @@ class Recording:
         try:
             text = self._text()
             refuse_link(self.path)
-            _replace(self.path, text)
+            write_whole(self.path, text.encode())
             state = self.path.stat()
         except (OSError, JournalError) as failure:
             # What is in the file counts, and not what could not be written to it.
@@ -267,28 +267,9 @@ def export_records(path: Path, records: Sequence[Kept], *, overwrite: bool) -> N
     refuse_link(path)
     try:
         private_folder(path.parent)
-        _replace(path, text)
+        write_whole(path, text.encode())
     except OSError as failure:
         raise _failed(path, "written", failure) from None
-
-
-def _replace(path: Path, text: str) -> None:
-    """Write a file whole or not at all; a new one is for its owner only, an old one keeps its mode."""
-    mode = path.stat().st_mode & 0o777 if path.exists() else 0o600
-    with NamedTemporaryFile("w", dir=path.parent, prefix=f".{path.name}.", encoding="utf-8", newline="\n",
-                            delete=False) as file:  # fmt: skip
-        try:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-            file.close()
-            Path(file.name).chmod(mode)
-            Path(file.name).replace(path)
-        except BaseException:
-            file.close()
-            with suppress(OSError):
-                Path(file.name).unlink()
-            raise
 
 
 @contextmanager

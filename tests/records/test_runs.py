@@ -1,0 +1,208 @@
+"""Runs own their calls: what is under way is not pruned, neither by days nor by size, until it ends or is given up."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from typing import TYPE_CHECKING
+
+import pytest
+from journals import DAY, NOON, a_call, an_ending, opened, rows
+from shells import ROOT
+
+from vertex_claude_magic.records.journal.runs import this_process
+from vertex_claude_magic.records.journal.upkeep import Keep
+from vertex_claude_magic.settings.origin import Origin
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from vertex_claude_magic.records.journal.journal import Journal
+
+CELL = Origin(notebook="lesson.ipynb", cell="c1", run="7")
+SMALL = Keep(megabytes=1)
+
+
+class Clock:
+    now = NOON
+
+    def __call__(self) -> float:
+        return self.now
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def journal(tmp_path, clock) -> Journal:
+    return opened(tmp_path / "journal.sqlite3", clock=clock)
+
+
+def keep(journal: Journal, text: str = "Hello", **changes) -> None:
+    call = a_call(text, at=journal._clock(), **changes)
+    journal.end(journal.begin(call), call, an_ending(os.urandom(20_000).hex()), Keep())
+
+
+def left(journal: Journal) -> int:
+    return len(rows(path=journal.path))
+
+
+def test_the_calls_of_a_run_are_not_dropped_while_it_is_open(journal):
+    """The file may be larger meanwhile, which is told once; and what belongs to no run makes room."""
+    keep(journal, "before")
+    with journal.run("map", session="s1", origin=CELL) as run:
+        for number in range(40):
+            keep(journal, str(number), run_id=run)
+        for _ in range(3):
+            journal._upkeep(SMALL)
+        assert left(journal) == 40
+        notices = journal.notices()
+        assert len(notices) == 2
+        assert "larger than 1 MB" in notices[1]
+    journal._upkeep(SMALL)
+    assert 0 < left(journal) < 40
+
+
+def test_the_days_do_not_count_for_a_run_that_is_open(journal, clock):
+    """A chat that goes on for months is whole."""
+    run = journal.open_run("chat", session="s1", origin=CELL)
+    keep(journal, run_id=run)
+    clock.now += 40 * DAY
+    keep(journal, "And now?", run_id=run)
+    journal._upkeep(Keep())
+    assert left(journal) == 2
+    journal.close_run(run)
+    journal._upkeep(Keep())
+    assert left(journal) == 1
+
+
+def test_a_run_of_a_cell_begins_with_its_first_question_and_ends_with_the_next_cells(journal):
+    """One row for each cell, and none for a script."""
+    for cell, run in (("c1", "1"), ("c1", "1"), ("c2", "2"), ("c1", "3"), ("", "")):
+        keep(journal, origin=Origin(notebook="n", cell=cell, run=run))
+    found = rows("runs", journal.path)
+    assert [(row["kind"], row["cell"], row["run"], row["ended"] is None) for row in found] == [
+        ("cell", "c1", "1", False), ("cell", "c2", "2", False), ("cell", "c1", "3", True),
+    ]  # fmt: skip
+    assert [row["run_id"] for row in rows(path=journal.path)] == [1, 1, 2, 3, None]
+    journal.close()
+    assert all(row["ended"] for row in rows("runs", journal.path))
+
+
+def test_a_cell_that_goes_on_in_the_background_has_one_run(journal):
+    """Its threads may ask while later cells do."""
+    for run in ("1", "2", "1", "2", "1"):
+        keep(journal, origin=Origin(cell="c", run=run))
+    assert len(rows("runs", journal.path)) == 2
+    assert [row["run_id"] for row in rows(path=journal.path)] == [1, 2, 1, 2, 1]
+
+
+def test_a_question_of_a_cell_costs_one_row_and_no_transaction_more(journal):
+    """Two transactions each, as outside of a cell."""
+    done: list[str] = []
+    keep(journal, "the first makes the file")
+    journal.database._connection.set_trace_callback(done.append)
+    for origin in (Origin(), CELL):
+        done.clear()
+        keep(journal, origin=origin)
+        assert done.count("COMMIT") == 2
+    assert sum(text.startswith("INSERT INTO runs") for text in done) == 1
+
+
+def test_a_run_whose_rows_are_gone_is_forgotten(journal, clock):
+    """Also one that never asked anything."""
+    with journal.run("map", session="s1", origin=CELL) as run:
+        keep(journal, run_id=run)
+    with journal.run("batch", session="s1", origin=CELL):
+        pass
+    clock.now += 31 * DAY
+    journal._upkeep(Keep())
+    assert (left(journal), rows("runs", journal.path)) == (0, [])
+
+
+def test_a_file_that_was_replaced_has_no_runs_of_the_former_one(journal):
+    """The run begins anew there."""
+    keep(journal, origin=CELL)
+    for file in journal.path.parent.iterdir():
+        file.unlink()
+    keep(journal, origin=CELL)
+    assert len(rows("runs", journal.path)) == 1
+    assert rows(path=journal.path)[0]["run_id"] == 1
+
+
+KILLED = """
+import os, signal, sys
+from pathlib import Path
+from journals import KEEP, NOON, a_call, an_ending
+from vertex_claude_magic.records.journal.journal import Journal
+from vertex_claude_magic.records.journal.upkeep import Keep
+from vertex_claude_magic.settings.origin import Origin
+
+journal = Journal(Path(sys.argv[1]), clock=lambda: NOON)
+run = journal.open_run("map", session="s1", origin=Origin())
+for number in range(int(sys.argv[2])):
+    call = a_call(str(number), run_id=run)
+    journal.end(journal.begin(call), call, an_ending(os.urandom(20_000).hex()), Keep(megabytes=1))
+os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+def killed(path: Path, count: int) -> None:
+    surroundings = {**os.environ, "PYTHONPATH": f"{ROOT}:{ROOT / 'tests'}"}
+    done = subprocess.run(
+        [sys.executable, "-c", KILLED, str(path), str(count)], env=surroundings, check=False
+    )
+    assert done.returncode == -signal.SIGKILL
+
+
+@pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="no such signal")
+def test_what_a_killed_process_had_asked_is_there_at_the_cap_and_for_as_many_days_as_anything(journal, clock):
+    """So that it can be resumed; then nobody holds it any more."""
+    killed(journal.path, 120)
+    journal._upkeep(SMALL)
+    assert left(journal) == 120
+    clock.now += 31 * DAY
+    keep(journal, "later")
+    journal._upkeep(SMALL)
+    assert left(journal) == 1
+    assert rows("runs", journal.path) == []
+
+
+def test_a_process_that_lives_keeps_its_run_however_long_it_pauses(journal, clock):
+    """As a kernel over the holidays."""
+    run = journal.open_run("chat", session="s1", origin=CELL)
+    keep(journal, run_id=run)
+    clock.now += 60 * DAY
+    keep(journal, "of another")
+    journal._upkeep(Keep())
+    assert left(journal) == 2
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system does not fork")
+@pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")
+def test_a_fork_does_not_go_on_with_the_runs_of_its_parent(journal):
+    """It is a process and a session of its own."""
+    keep(journal, origin=CELL)
+    child = os.fork()
+    if child == 0:
+        try:
+            keep(journal, origin=CELL, session="child")
+            os._exit(len(journal.notices()))
+        finally:
+            os._exit(99)
+    assert os.waitpid(child, 0)[1] == 0
+    parent, forked = rows("runs", journal.path)
+    assert parent["process"] == this_process() != forked["process"]
+    assert [row["run_id"] for row in rows(path=journal.path)] == [1, 2]
+
+
+def test_a_run_where_the_journal_does_not_work_is_none(tmp_path):
+    """Nothing stands in the way of the questions."""
+    journal = opened(tmp_path)
+    with journal.run("map", session="s1", origin=CELL) as run:
+        assert run is None
+    assert len(journal.notices()) == 1

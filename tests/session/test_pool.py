@@ -1,0 +1,399 @@
+"""Many calls at once: bounded, one pause for all, one stop for all; by a clock that only the tests move."""
+
+from __future__ import annotations
+
+import _thread
+import threading
+import time
+from typing import TYPE_CHECKING
+
+import pytest
+
+from vertex_claude_magic import Claude, ClaudeInterrupt, errors
+from vertex_claude_magic.emulator import Fault
+from vertex_claude_magic.session.pool import Landed, Pool, Workers, wait_before_repeat
+from vertex_claude_magic.settings.origin import Origin, asking_for, current_origin
+from vertex_claude_magic.transport.retry import RetryPolicy
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+
+class Clock:
+    """Seconds that pass when a pool waits."""
+
+    def __init__(self) -> None:
+        self.now = 0.0
+        self.slept = 0.0
+
+    def __call__(self) -> float:
+        return self.now
+
+    def sleep(self, seconds: float) -> None:
+        self.now += seconds
+        self.slept += seconds
+
+
+class FakeCall:
+    """A call that is over after so many seconds of the clock."""
+
+    def __init__(self, clock: Clock, seconds: float, ends: object) -> None:
+        self.clock, self.started, self.seconds, self.ends = clock, clock.now, seconds, ends
+        self.cancelled = False
+
+    def poll(self, seconds: float) -> bool:
+        if self.clock.now < self.started + self.seconds:
+            self.clock.now += seconds
+        return self.clock.now >= self.started + self.seconds
+
+    def result(self) -> object:
+        if isinstance(self.ends, BaseException):
+            raise self.ends
+        return self.ends
+
+    def cancel(self) -> None:
+        self.cancelled = True
+
+
+class Service:
+    """Starts calls, and keeps them with the time at which each started."""
+
+    def __init__(self, seconds: float | Callable[[int], float] = 1.0) -> None:
+        self.clock = Clock()
+        self.calls: list[FakeCall] = []
+        self.items: list[int] = []
+        self.refuse: dict[int, list[Exception]] = {}
+        self._seconds = seconds if callable(seconds) else lambda _: seconds
+
+    def start(self, item: int) -> FakeCall:
+        refused = self.refuse.get(item)
+        self.items.append(item)
+        self.calls.append(FakeCall(self.clock, self._seconds(item), refused.pop(0) if refused else item * 10))
+        return self.calls[-1]
+
+    def pool(self, at_once: int = 4, **options) -> Pool[int, object]:
+        return Pool(self.start, at_once=at_once, clock=self.clock, sleep=self.clock.sleep, **options)
+
+    def flying(self) -> int:
+        return sum(self.clock.now < call.started + call.seconds for call in self.calls)
+
+
+def run(pool: Pool, items, **options) -> list[Landed]:
+    found: list[Landed] = []
+    pool.run(items, found.append, **options)
+    return found
+
+
+def busy(seconds: float | None) -> errors.RateLimited:
+    details = {} if seconds is None else {"retry_after": seconds}
+    return errors.RateLimited("Too many requests.", cure="Wait.", details={"status": 429, **details})
+
+
+def as_asked(error: Exception, attempt: int) -> float | None:
+    return wait_before_repeat(error, attempt, RetryPolicy(retries=3), lambda: 0.0)
+
+
+def test_every_item_has_its_result_with_its_place():
+    """Calls end in any order; the index tells the place."""
+    service = Service(lambda item: 5 - item % 5)
+    found = run(service.pool(), range(20))
+    assert sorted((each.index, each.item, each.value) for each in found) == [
+        (number, number, number * 10) for number in range(20)
+    ]
+    assert [each.index for each in found] != list(range(20))
+
+
+def test_items_start_in_their_order():
+    """And each once."""
+    service = Service(lambda item: item % 3)
+    run(service.pool(), range(20))
+    assert service.items == list(range(20))
+
+
+def test_no_more_fly_than_the_bound():
+    """And as many as that, while there are items."""
+    service, most = Service(), []
+    run(service.pool(8), range(50), tick=lambda: most.append(service.flying()))
+    assert max(most) == 8
+
+
+def test_items_are_drawn_as_they_are_needed():
+    """A table of a hundred thousand rows is not held as a list of calls."""
+    service, drawn, ahead = Service(), [], []
+
+    def rows() -> Iterator[int]:
+        for number in range(1000):
+            drawn.append(number)
+            yield number
+
+    run(service.pool(8), rows(), tick=lambda: ahead.append(len(drawn) - len(service.items)))
+    assert len(drawn) == 1000
+    assert max(ahead) <= 8
+
+
+class Odd:
+    """As an array: comparing it is an error."""
+
+    def __eq__(self, other: object) -> bool:
+        raise ValueError("ambiguous")
+
+    __hash__ = None
+
+
+def test_items_need_not_be_comparable():
+    """Nor hashable."""
+    workers = Workers()
+    found = run(Pool(lambda _: workers.start(lambda: 1), at_once=4), [Odd() for _ in range(9)])
+    assert sorted(each.index for each in found) == list(range(9))
+
+
+def test_what_goes_wrong_with_one_hurts_only_it():
+    """Whatever it raises."""
+    service = Service()
+    service.refuse = {2: [errors.BadRequest("No.", cure="x")], 3: [ZeroDivisionError()]}
+    found = {each.item: each for each in run(service.pool(), range(6))}
+    assert isinstance(found[2].error, errors.BadRequest)
+    assert isinstance(found[3].error, ZeroDivisionError)
+    assert [found[item].value for item in (0, 1, 4, 5)] == [0, 10, 40, 50]
+    with pytest.raises(errors.BadRequest):
+        found[2].result()
+
+
+def test_a_refusal_with_a_wait_pauses_all_once():
+    """Four that flew together are refused together; nothing starts for seven seconds, and not for 28."""
+    service = Service()
+    service.refuse = {item: [busy(7.0)] for item in range(4)}
+    found = run(service.pool(again=as_asked), range(8))
+    assert sorted(each.value for each in found) == [number * 10 for number in range(8)]
+    starts = [call.started for call in service.calls]
+    assert starts[:4] == [0.0] * 4
+    assert 8.0 <= starts[4] < 8.5
+    assert len(starts) == 12
+    assert service.clock.now < 12
+
+
+def test_what_is_under_way_goes_on_during_a_pause():
+    """Only new calls wait."""
+    service = Service(lambda item: 1.0 if item == 0 else 3.0)
+    service.refuse = {0: [busy(10.0)]}
+    landed: list[tuple[float, int]] = []
+    service.pool(again=as_asked).run(range(4), lambda each: landed.append((service.clock.now, each.item)))
+    assert [item for _, item in landed] == [1, 2, 3, 0]
+    assert landed[2][0] < 4
+    assert landed[3][0] >= 12
+
+
+def test_the_longest_of_several_waits_holds():
+    """A second refusal never makes a pause shorter."""
+    service = Service()
+    service.refuse = {0: [busy(9.0)], 1: [busy(2.0)]}
+    run(service.pool(again=as_asked), range(3))
+    assert [call.started >= 10 for call in service.calls] == [False, False, False, True, True]
+
+
+def test_a_pause_can_be_shown():
+    """In seconds that are left."""
+    service, left = Service(), []
+    service.refuse = {0: [busy(5.0)]}
+    pool = service.pool(again=as_asked)
+    run(pool, range(2), tick=lambda: left.append(pool.pause))
+    assert 4.5 < max(left) <= 5.0
+    assert pool.pause == 0.0
+
+
+def test_a_refusal_is_repeated_as_often_as_the_policy_says():
+    """Then it is the result."""
+    service = Service()
+    service.refuse = {0: [busy(1.0)] * 10}
+    (found,) = run(service.pool(again=as_asked), [0])
+    assert isinstance(found.error, errors.RateLimited)
+    assert len(service.calls) == 4
+
+
+REPEATS = [
+    (busy(7.0), 0, 7.0),
+    (busy(None), 0, 0.5),
+    (busy(None), 2, 2.0),
+    (busy(7.0), 3, None),
+    (busy(61.0), 0, None),
+    (errors.Overloaded("Busy.", cure="x", details={"status": 529}), 0, 0.5),
+    (errors.ServerError("Failed.", cure="x", details={"retry_after": 0.0}), 0, 0.0),
+    (errors.QuotaExceeded("Used up.", cure="x"), 0, None),
+    (errors.QuotaExceeded("Used up.", cure="x", details={"retry_after": 3.0}), 0, 3.0),
+    (errors.BadRequest("No.", cure="x"), 0, None),
+    (errors.DeadlineExceeded("Late.", cure="x"), 0, None),
+    (ZeroDivisionError(), 0, None),
+]
+
+
+@pytest.mark.parametrize(("error", "attempt", "seconds"), REPEATS, ids=lambda each: type(each).__name__)
+def test_what_is_repeated_and_when(error, attempt, seconds):
+    """As the transport does it for one request."""
+    assert as_asked(error, attempt) == seconds
+
+
+def test_a_stop_ends_all():
+    """Nothing new starts, and what flies is cancelled."""
+    service = Service(100.0)
+    found = run(service.pool(8), range(50), stopped=lambda: len(service.calls) >= 8 and service.clock.now > 1)
+    assert found == []
+    assert len(service.calls) == 8
+    assert all(call.cancelled for call in service.calls)
+
+
+def test_a_stop_ends_a_pause():
+    """Within one tick."""
+    service = Service()
+    service.refuse = {0: [busy(50.0)]}
+    run(service.pool(again=as_asked), [0], stopped=lambda: service.clock.now >= 2)
+    assert service.clock.now < 2.2
+
+
+def test_what_the_caller_raises_ends_all():
+    """For an error that concerns every item."""
+    service = Service(lambda item: 1.0 if item == 2 else 100.0)
+
+    def take(landed: Landed) -> None:
+        raise errors.PermissionDenied("No.", cure="x")
+
+    with pytest.raises(errors.PermissionDenied):
+        service.pool().run(range(10), take)
+    assert [call.cancelled for call in service.calls] == [True, True, False, True]
+
+
+def test_what_cannot_start_ends_all():
+    """No thread is no thread for every item."""
+    service = Service(100.0)
+
+    def start(item: int) -> FakeCall:
+        if item == 2:
+            raise errors.ThreadUnavailable("None.", cure="x")
+        return service.start(item)
+
+    with pytest.raises(errors.ThreadUnavailable):
+        Pool(start, at_once=4, clock=service.clock).run(range(10), print)
+    assert [call.cancelled for call in service.calls] == [True, True]
+
+
+# With workers
+
+
+def test_workers_ask_for_the_cell_of_whoever_started_them():
+    """So that rows of a table belong to the cell and run that asked for them."""
+    workers = Workers()
+    pool = Pool(lambda _: workers.start(current_origin), at_once=3)
+    with asking_for(Origin(notebook="lesson.ipynb", cell="c1", run="7")):
+        found = run(pool, range(5))
+    assert {each.value.run for each in found} == {"7"}
+    assert {each.value.run for each in run(pool, range(2))} == {""}
+
+
+def test_a_worker_that_ends_is_noticed_while_another_blocks():
+    """Not only by the next look at its turn."""
+    workers, blocked = Workers(), threading.Event()
+    release = {0: blocked.wait, 1: lambda: "one", 2: lambda: "two"}
+    pool, seen = Pool(lambda item: workers.start(release[item], blocked.set), at_once=3), []
+
+    def take(landed: Landed) -> None:
+        seen.append(landed.item)
+        if set(seen) == {1, 2}:
+            blocked.set()
+
+    pool.run(range(3), take)
+    assert sorted(seen[:2]) == [1, 2]
+    assert seen[2] == 0
+
+
+def test_what_a_worker_raises_carries_no_frames_of_it():
+    """Its locals may hold a token."""
+
+    def fail() -> None:
+        token = "secret"  # noqa: F841
+        raise ValueError("no")
+
+    workers = Workers()
+    (landed,) = run(Pool(lambda _: workers.start(fail), at_once=1), [0])
+    assert isinstance(landed.error, ValueError)
+    frames, step = [], landed.error.__traceback__
+    while step is not None:
+        frames.append(step.tb_frame.f_code.co_name)
+        step = step.tb_next
+    assert "fail" not in frames
+
+
+def test_an_interrupt_cancels_the_workers_in_less_than_a_second():
+    """By a real signal, while all of them block."""
+    workers, cancelled = Workers(), [threading.Event() for _ in range(8)]
+    pool = Pool(lambda item: workers.start(cancelled[item].wait, cancelled[item].set), at_once=8)
+    pressed = []
+
+    def tick() -> None:
+        if not pressed:
+            pressed.append(time.monotonic())
+            _thread.interrupt_main()
+
+    with pytest.raises(ClaudeInterrupt):
+        run(pool, range(8), tick=tick)
+    assert time.monotonic() - pressed[0] < 1
+    assert all(each.is_set() for each in cancelled)
+
+
+# With the transport's own exchanges
+
+
+@pytest.fixture
+def client(claude_emulator):
+    return Claude(
+        project=claude_emulator.project,
+        base_url=claude_emulator.base_url,
+        access_token="emulator",
+        journal="off",
+    )
+
+
+def exchanges(client: Claude, at_once: int, **options) -> Pool[str, object]:
+    def start(prompt: str):
+        request = client.request(prompt, no_stream=True)
+        return client.exchange(request, client.options, retry=False)
+
+    return Pool(start, at_once=at_once, **options)
+
+
+def test_exchanges_are_polled_by_one_thread(client, claude_emulator):
+    """Each answer is whole, and each is that of its own question."""
+    found = run(exchanges(client, 4), [f"Question {number}" for number in range(12)])
+    assert len(found) == 12
+    for each in found:
+        assert each.item in str(each.value["content"])
+    assert not [thread for thread in threading.enumerate() if thread.name == "vertex-claude-work"]
+
+
+def test_the_wait_that_a_server_names_pauses_all_exchanges_once(client, claude_emulator):
+    """On the wire: the four under way are refused, one pause, then each question goes out again."""
+    claude_emulator.fail(*[Fault(status=429, headers={"Retry-After": "0.4"})] * 4)
+    pauses, before = [], time.monotonic()
+
+    def again(error: Exception, attempt: int) -> float | None:
+        pauses.append(as_asked(error, attempt))
+        return pauses[-1]
+
+    found = run(exchanges(client, 4, again=again), [f"Question {number}" for number in range(8)])
+    assert [each.error for each in found] == [None] * 8
+    assert pauses == [0.4] * 4
+    assert time.monotonic() - before >= 0.4
+    assert len([each for each in claude_emulator.requests if ":rawPredict" in each.path]) == 12
+
+
+def test_an_interrupt_cancels_exchanges_in_less_than_a_second(client, claude_emulator):
+    """A server that says nothing does not hold it up."""
+    claude_emulator.fail(*[Fault(delay=600)] * 4)
+    pressed = []
+
+    def tick() -> None:
+        if len(claude_emulator.requests) >= 4 and not pressed:
+            pressed.append(time.monotonic())
+            _thread.interrupt_main()
+
+    with pytest.raises(ClaudeInterrupt):
+        run(exchanges(client, 4), ["a", "b", "c", "d", "e"], tick=tick)
+    assert time.monotonic() - pressed[0] < 1

@@ -1,0 +1,259 @@
+"""The set-up that is examined: the settings with their origin, and what is seen when looking at it.
+
+Nothing here changes anything: a GET without token or body, a new token as every question gets one,
+and calls with a fixed text. No prompt of the user's is ever sent.
+"""
+
+from __future__ import annotations
+
+import sys
+import time
+from dataclasses import dataclass, field
+from datetime import datetime, timezone
+from functools import cached_property, partial
+from importlib import metadata
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
+from urllib.parse import urlsplit
+
+from vertex_claude_magic import errors
+from vertex_claude_magic.health.doctor.examination import NotLookedAt, Patience, Timer
+from vertex_claude_magic.process import start_thread
+from vertex_claude_magic.transport.auth import ApplicationDefault
+from vertex_claude_magic.transport.retry import RetryPolicy
+from vertex_claude_magic.transport.waiting import wait_for
+from vertex_claude_magic.vertex.endpoint import base_url_of, is_loopback
+from vertex_claude_magic.vertex.request import RequestOptions, build_count_request, build_request
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from vertex_claude_magic.models.model import Model
+    from vertex_claude_magic.session.session import Session
+    from vertex_claude_magic.transport.connectivity import Reached
+    from vertex_claude_magic.transport.identity import Identity
+    from vertex_claude_magic.vertex.reply import Usage
+    from vertex_claude_magic.vertex.request import Request
+
+__all__ = ["FIXED_TEXT", "Setup"]
+
+T = TypeVar("T")
+
+
+class Found(NamedTuple):
+    """The value of a setting, None where it has none, and the place that gave it."""
+
+    value: Any
+    origin: str
+
+
+FIXED_TEXT = "Is this working?"
+
+
+@dataclass(kw_only=True, eq=False)
+class Setup:
+    """A session with the settings of one call. Each cached property looks once, when a check first asks for it.
+
+    A cached property may block, and raises `ClaudeError` where it fails, or `NotLookedAt`.
+
+    Args:
+        session: The session.
+        call: The options of this call: `model`, `region`, `project`.
+        front_end: The name of the front end that shows the result.
+        spends: Whether one token may be asked for.
+        patience: How long it may take.
+        tick: Called several times a second while something is waited for.
+        clock: Monotonic seconds.
+        now: The time of this machine, with its time zone.
+        platform: As `sys.platform`.
+
+    >>> from vertex_claude_magic.session.session import open_session
+    >>> Setup(open_session(region="eu", access_token="t")).address
+    'https://aiplatform.eu.rep.googleapis.com/v1'
+    """
+
+    session: Session = field(kw_only=False)
+    call: Mapping[str, str | None] | None = field(default=None, kw_only=False)
+    front_end: str = "terminal"
+    spends: bool = False
+    patience: Patience | None = None
+    tick: Callable[[], None] = lambda: None
+    clock: Callable[[], float] = time.monotonic
+    now: Callable[[], datetime] = lambda: datetime.now(timezone.utc)
+    platform: str = sys.platform
+
+    def __post_init__(self) -> None:
+        self.target = self.session.target(self.call)
+        self.catalog = self.session.catalog(self.target)
+        # Read at once, so that a setting that cannot be used ends it before anything is looked at.
+        self.model, self.region = self.setting("model"), self.setting("region")
+        self.named_project, self.base_url = self.setting("project"), self.setting("base_url")
+        self._most = self.patience or Patience()
+        self.timer = Timer(self.clock, self._most.whole)
+        policy = RetryPolicy(
+            retries=0, connect=self._most.host, silence=self._most.answer, credentials=self._most.answer
+        )
+        self._transport = self.session.transport.apart(policy, self.clock)
+
+    def setting(self, name: str) -> Found:
+        """Return the value of a setting and the place that gave it."""
+        return Found(getattr(self.target, name) or None, self.target.origins[name])
+
+    @property
+    def location(self) -> str:
+        """The location."""
+        return str(self.region.value)
+
+    @property
+    def address(self) -> str:
+        """The base URL; raises OptionError where the location can be no part of a host name."""
+        return str(self.base_url.value or base_url_of(self.location)).rstrip("/")
+
+    @property
+    def host(self) -> str:
+        """The host of the base URL, without a user name."""
+        return urlsplit(self.address).netloc.rpartition("@")[2]
+
+    @property
+    def model_id(self) -> str:
+        """The id that is sent for the chosen model; raises OptionError where the location has none."""
+        return self.target.model_id
+
+    @property
+    def row(self) -> Model | None:
+        """The row of the chosen model, if the table has one."""
+        return self.catalog.find(self.model_id)
+
+    @property
+    def known_identity(self) -> Identity | None:
+        """Whose credentials were found, if a check has looked already; this does not look."""
+        # A cached property leaves its value under its own name in the object's dict.
+        return vars(self).get("renewed") or vars(self).get("identity")
+
+    @property
+    def known_project(self) -> Found:
+        """The project, as far as it is known without looking."""
+        seen: Found | None = vars(self).get("project")
+        return seen or self.named_project
+
+    @property
+    def known_reached(self) -> Reached | None:
+        """What answered at the base URL, if a check has looked already; this does not look."""
+        return vars(self).get("reached")
+
+    def installed(self, distribution: str) -> str | None:
+        """Return the version of a distribution in this Python, or None."""
+        try:
+            return metadata.version(distribution)
+        except metadata.PackageNotFoundError:
+            return None
+
+    @cached_property
+    def threads(self) -> bool:
+        """Whether a thread can start, which every question needs."""
+        try:
+            start_thread(lambda: None, "doctor").join()
+        except errors.ThreadUnavailable:
+            return False
+        return True
+
+    @cached_property
+    def identity(self) -> Identity:
+        """Whose credentials are found."""
+        login = self._transport.authorizer
+        if isinstance(login, ApplicationDefault):
+            self._stay_here(login.asked_on_the_way())
+        return self._wait(login.identity, self._most.credentials)
+
+    @cached_property
+    def project(self) -> Found:
+        """The project and the place that names it."""
+        if self.named_project.value:
+            return self.named_project
+        named = self._wait(self._transport.authorizer.project, self._most.credentials)
+        if not named:
+            raise errors.ProjectNotFound(
+                "No Google Cloud project is named, and the credentials name none.", cure=""
+            )
+        return Found(named, "the credentials")
+
+    @cached_property
+    def reached(self) -> Reached:
+        """What answers at the base URL, without a token."""
+        from vertex_claude_magic.transport.connectivity import reach
+
+        look = partial(reach, self.address, self.model_id, seconds=self._most.host, now=self.now)
+        # A little longer than the look itself, whose own error tells more.
+        return self._wait(look, self._most.host + 0.5, self.host)
+
+    @cached_property
+    def renewed(self) -> Identity:
+        """Whose credentials they are after getting a new token."""
+        login = self._transport.authorizer
+        self._stay_here(login.identity().renewed_at)
+        renew = partial(login.identity, renew=True)
+        return self._wait(renew, self._most.credentials, "Google's token service")
+
+    @cached_property
+    def counted(self) -> int | errors.ClaudeError:
+        """How many tokens the service counts in the fixed text, free of charge; or its refusal."""
+        try:
+            return self._send(build_count_request(self._request()), "input_tokens", int)
+        except errors.ClaudeError as error:
+            return error
+
+    @cached_property
+    def answered(self) -> Usage | errors.ClaudeError:
+        """What an answer of one token used, or the refusal; only asked for where the user wants it."""
+        from vertex_claude_magic.vertex.reply import usage_from
+
+        try:
+            return usage_from(self._send(self._request(), "usage", dict))
+        except errors.ClaudeError as error:
+            return error
+
+    def _wait(self, work: Callable[[], T], seconds: float, asked: str = "") -> T:
+        """Wait for what may block, within the time of the diagnosis; `asked` names who is slow if it is late."""
+
+        def late(seconds: float) -> errors.ClaudeError:
+            return errors.DeadlineExceeded(f"{asked} did not answer within {seconds:g} seconds.", cure="")
+
+        left = self.timer.left(seconds)
+        return wait_for(work, seconds=left, clock=self.clock, tick=self.tick, late=late if asked else None)
+
+    def _stay_here(self, address: str | None) -> None:
+        """Look no further if the base URL is on this machine and the next address is not."""
+        here = is_loopback(str(self.base_url.value or ""))
+        if here and address is not None and not is_loopback(address):
+            raise NotLookedAt(
+                "The base URL is on this machine, so nothing outside of it is asked; "
+                f"this would ask {urlsplit(address).netloc}."
+            )
+
+    def _request(self) -> Request:
+        # A model that the table calls retired is asked for all the same: the question is what the service says.
+        return build_request(
+            [{"role": "user", "content": FIXED_TEXT}],
+            RequestOptions(max_tokens=1, force=True),
+            model=self.model_id,
+            project=str(self.project.value),
+            region=self.location,
+            catalog=self.catalog,
+            stream=False,
+            base_url=self.base_url.value,
+            anthropic_version=self.setting("anthropic_version").value,
+        )
+
+    def _send(self, request: Request, name: str, kind: type[T]) -> T:
+        """Send a request and return one field of its answer."""
+        seconds = self.timer.left(self._most.answer)
+        exchange = self._transport.send(
+            request, self.catalog, timeout=seconds, trusted_hosts=self.target.trusted_hosts
+        )
+        try:
+            answer = exchange.whole(self.tick)
+        finally:
+            self._transport.close()
+        value = answer.get(name) if isinstance(answer, dict) else None
+        if not isinstance(value, kind):
+            raise errors.ProtocolError("What came back is not an answer of Vertex AI.", cure="")
+        return value

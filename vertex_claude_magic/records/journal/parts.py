@@ -1,0 +1,152 @@
+"""Requests in the parts that they share, each stored once by its hash.
+
+A request is a frame (model, betas and body, with the numbers of its system text and tools) and the last turn of its
+messages. A turn is a message below the turn before it, so that a conversation adds what is new in it.
+
+Functions take a connection inside of a transaction; `Database` provides it.
+"""
+
+from __future__ import annotations
+
+import json
+import zlib
+from typing import TYPE_CHECKING, Any
+
+from vertex_claude_magic.errors import JournalError
+
+if TYPE_CHECKING:
+    import sqlite3
+
+    from vertex_claude_magic.vertex.digest import Parts
+
+__all__ = ["add_request", "drop_request", "pack", "read_request", "unpack"]
+
+# The turn of a request whose list of messages is empty, which is another one than a request without a list.
+_EMPTY = 0
+_MESSAGES = """
+WITH RECURSIVE conversation(parent, part, place) AS (
+    SELECT parent, part, 0 FROM turns WHERE id = ?
+    UNION ALL
+    SELECT turns.parent, turns.part, place + 1 FROM turns JOIN conversation ON turns.id = conversation.parent
+)
+SELECT parts.content FROM conversation LEFT JOIN parts ON parts.id = conversation.part ORDER BY place DESC
+"""
+
+
+def add_request(connection: sqlite3.Connection, parts: Parts) -> tuple[int, int | None]:
+    """Store what is new of a request, and return the numbers of its frame and of its last turn."""
+    turn = None if parts.messages is None else _add_messages(connection, parts)
+    frame = _use("parts", connection, "hash", parts.frame_hash)
+    if frame is None:
+        shared: dict[str, list[int]] = {}
+        for name, value, digest in parts.shared:
+            shared.setdefault(name, []).append(_add_part(connection, digest, value))
+        frame = _insert(connection, parts.frame_hash, {"request": parts.frame, "parts": shared})
+    return frame, turn
+
+
+def _add_messages(connection: sqlite3.Connection, parts: Parts) -> int:
+    turn, known = None, len(parts.links)
+    # From the end, because a conversation has grown by a turn or two since it was last stored.
+    while known and (turn := _use("turns", connection, "digest", parts.links[known - 1])) is None:
+        known -= 1
+    for at in range(known, len(parts.links)):
+        part = _add_part(connection, parts.hashes[at], (parts.messages or ())[at])
+        row = (parts.links[at], turn, part)
+        turn = connection.execute(
+            "INSERT INTO turns (digest, parent, part, uses) VALUES (?, ?, ?, 1)", row
+        ).lastrowid
+    return turn or _EMPTY
+
+
+def _add_part(connection: sqlite3.Connection, digest: bytes, value: Any) -> int:
+    return _use("parts", connection, "hash", digest) or _insert(connection, digest, value)
+
+
+def _insert(connection: sqlite3.Connection, digest: bytes, value: Any) -> int:
+    cursor = connection.execute(
+        "INSERT INTO parts (hash, uses, content) VALUES (?, 1, ?)", (digest, pack(value))
+    )
+    return int(cursor.lastrowid or 0)
+
+
+def _use(table: str, connection: sqlite3.Connection, column: str, digest: bytes) -> int | None:
+    """Count one more use of a row, and return its number; None if there is no such row."""
+    row = connection.execute(f"SELECT id FROM {table} WHERE {column} = ?", (digest,)).fetchone()  # noqa: S608
+    if row is None:
+        return None
+    connection.execute(f"UPDATE {table} SET uses = uses + 1 WHERE id = ?", row)  # noqa: S608 - fixed names
+    return int(row[0])
+
+
+def drop_request(connection: sqlite3.Connection, frame: int, turn: int | None) -> None:
+    """Take one use from a frame and a turn; what nothing uses any more goes with all that only it used."""
+    while turn:
+        row = connection.execute("SELECT uses, parent, part FROM turns WHERE id = ?", (turn,)).fetchone()
+        if row is None or row[0] > 1:
+            connection.execute("UPDATE turns SET uses = uses - 1 WHERE id = ?", (turn,))
+            break
+        connection.execute("DELETE FROM turns WHERE id = ?", (turn,))
+        _drop_part(connection, row[2])
+        turn = row[1]
+    content = _drop_part(connection, frame)
+    if content is not None:
+        for number in (number for numbers in unpack(content)["parts"].values() for number in numbers):
+            _drop_part(connection, number)
+
+
+def _drop_part(connection: sqlite3.Connection, number: int) -> bytes | None:
+    """Take one use from a part, and return its content if it was the last one."""
+    row = connection.execute("SELECT uses, content FROM parts WHERE id = ?", (number,)).fetchone()
+    if row is None or row[0] > 1:
+        connection.execute("UPDATE parts SET uses = uses - 1 WHERE id = ?", (number,))
+        return None
+    connection.execute("DELETE FROM parts WHERE id = ?", (number,))
+    return bytes(row[1])
+
+
+def read_request(
+    connection: sqlite3.Connection, whole: bytes | None, frame: int | None, turn: int | None
+) -> Any:
+    """Return a canonical request; `whole` is what versions before the parts stored, and counts without a frame.
+
+    Raises:
+        JournalError: it was changed since.
+    """
+    if frame is None:
+        return unpack(whole or b"")
+    found = unpack(_content(connection, frame))
+    request = found["request"]
+    for name, numbers in found["parts"].items():
+        values = [unpack(_content(connection, number)) for number in numbers]
+        request["body"][name] = values[0] if request["body"][name] is None else values
+    if turn is not None:
+        rows = connection.execute(_MESSAGES, (turn,)).fetchall()
+        request["body"]["messages"] = [unpack(content) for (content,) in rows]
+    return request
+
+
+def _content(connection: sqlite3.Connection, number: int) -> bytes:
+    row = connection.execute("SELECT content FROM parts WHERE id = ?", (number,)).fetchone()
+    return b"" if row is None else bytes(row[0])
+
+
+def pack(value: Any) -> bytes:
+    """Return JSON, compressed."""
+    return zlib.compress(
+        json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "replace"), 1
+    )
+
+
+def unpack(data: bytes) -> Any:
+    """Return what `pack` was given.
+
+    Raises:
+        JournalError: it was changed since.
+    """
+    try:
+        return json.loads(zlib.decompress(data))
+    except (ValueError, zlib.error, RecursionError, TypeError):
+        raise JournalError(
+            "An entry of the journal is damaged.", cure="Move the journal away; a new one is begun."
+        ) from None

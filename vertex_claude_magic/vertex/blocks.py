@@ -1,0 +1,109 @@
+"""Content blocks to the stream events that spell them, and back: for answers played again and for the emulator.
+
+The events are those of the page "Streaming Messages" (Claude docs, 2026): a block starts without what grows,
+deltas spell that, and closing deltas bring the citations of a text or the signature of a thinking.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from vertex_claude_magic.vertex.events import Event
+from vertex_claude_magic.vertex.reply_builder import ReplyBuilder
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+__all__ = ["Part", "growing_field", "part_events", "read_blocks", "take_apart"]
+
+_GROWING = {"text": ("text_delta", "text"), "thinking": ("thinking_delta", "thinking")}
+
+
+class Part(NamedTuple):
+    """One content block: how it starts, the text that its deltas spell, and the deltas that close it."""
+
+    start: Mapping[str, Any]
+    text: str = ""
+    closing: tuple[Mapping[str, Any], ...] = ()
+
+
+def growing_field(block: Mapping[str, Any]) -> tuple[str, str] | None:
+    """Return the type of the deltas that a block grows by, and their key; None for a block that comes whole.
+
+    >>> growing_field({"type": "tool_use", "input": {}})
+    ('input_json_delta', 'partial_json')
+    """
+    if isinstance(block.get("input"), Mapping):
+        return "input_json_delta", "partial_json"
+    delta = _GROWING.get(str(block.get("type")))
+    return delta if delta is not None and isinstance(block.get(delta[1]), str) else None
+
+
+def take_apart(block: Mapping[str, Any], *, closing: bool = True) -> Part:
+    """Split a block into what its events bring one after another.
+
+    Args:
+        block: A content block.
+        closing: Whether citations and signature come as deltas of their own, as the service sends them, or
+            with the start, where only what is read piece by piece matters.
+
+    >>> take_apart({"type": "thinking", "thinking": "Well.", "signature": "s"}).closing
+    ({'type': 'signature_delta', 'signature': 's'},)
+    """
+    field = growing_field(block)
+    if field is None:
+        return Part(dict(block))
+    key = field[1]
+    if key == "partial_json":
+        # An input that was cut is stored as the text that had arrived.
+        whole = json.dumps(block["input"], ensure_ascii=False) if block["input"] else ""
+        start = {name: value for name, value in block.items() if name != "partial_json"}
+        return Part({**start, "input": {}}, str(block.get("partial_json") or whole))
+    start, cited = {**block, key: ""}, block.get("citations")
+    if closing and key == "thinking" and "signature" in block:
+        signed = {"type": "signature_delta", "signature": block["signature"]}
+        return Part({**start, "signature": ""}, block[key], (signed,))
+    if closing and cited and isinstance(cited, list) and all(isinstance(each, Mapping) for each in cited):
+        deltas = ({"type": "citations_delta", "citation": each} for each in cited)
+        return Part({**start, "citations": []}, block[key], tuple(deltas))
+    return Part(start, block[key])
+
+
+def part_events(index: int, part: Part, pieces: Iterable[str]) -> Iterator[dict[str, Any]]:
+    """Yield the events of one block.
+
+    Args:
+        index: The place of the block in the answer.
+        part: The block, taken apart.
+        pieces: Its text, cut as it shall come.
+
+    >>> [event["type"] for event in part_events(0, Part({"type": "text", "text": ""}, "Hi"), ["Hi"])]
+    ['content_block_start', 'content_block_delta', 'content_block_stop']
+    """
+    yield {"type": "content_block_start", "index": index, "content_block": dict(part.start)}
+    if (field := growing_field(part.start)) is not None:
+        kind, key = field
+        for piece in pieces:
+            yield {"type": "content_block_delta", "index": index, "delta": {"type": kind, key: piece}}
+    for delta in part.closing:
+        yield {"type": "content_block_delta", "index": index, "delta": dict(delta)}
+    yield {"type": "content_block_stop", "index": index}
+
+
+def read_blocks(events: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Return the blocks that the events of a stream spell, as a whole message has them.
+
+    >>> block = {"type": "tool_use", "id": "t", "name": "f", "input": {"a": 1}}
+    >>> read_blocks(part_events(0, take_apart(block), ['{"a"', ': 1}'])) == [block]
+    True
+    """
+    builder = ReplyBuilder()
+    for event in events:
+        builder.add(Event(str(event.get("type")), dict(event)))
+    # Half an input is none in a whole message.
+    return [
+        {name: value for name, value in block.items() if name != "partial_json"}
+        for block in builder.reply().blocks
+    ]
