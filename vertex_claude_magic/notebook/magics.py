@@ -17,6 +17,8 @@ from vertex_claude_magic.settings.loaded import set_loaded
 from vertex_claude_magic.settings.registry import help_lines
 
 if TYPE_CHECKING:
+    from IPython.core.interactiveshell import InteractiveShell
+
     from vertex_claude_magic.emulator import Emulator
     from vertex_claude_magic.notebook.commands.usage import UsageReport
     from vertex_claude_magic.notebook.panel.view import Panel
@@ -38,7 +40,7 @@ class ClaudeMagics(Magics, Settings):  # type: ignore[misc]
     # A trait, so that whoever shows the settings sees the demo begin and end.
     emulator: Emulator | None = AnyTrait(None, allow_none=True)
 
-    def __init__(self, shell: Any) -> None:
+    def __init__(self, shell: InteractiveShell) -> None:
         super().__init__(shell=shell)
         self.cells = CellWatch(
             self._notebook,
@@ -382,7 +384,7 @@ _NAMES = (
 )
 
 
-def load(shell: Any) -> None:
+def load(shell: InteractiveShell) -> None:
     """Register the magics, Tab completion and the `?` rule; loading again replaces what was there."""
     from vertex_claude_magic.notebook.hooks import add_hooks
 
@@ -394,7 +396,7 @@ def load(shell: Any) -> None:
     add_hooks(shell, magics)
 
 
-def unload(shell: Any) -> None:
+def unload(shell: InteractiveShell) -> None:
     """Take the magics and hooks away again; harmless if they are not there."""
     from vertex_claude_magic.notebook.hooks import remove_hooks
 
