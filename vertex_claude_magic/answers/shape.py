@@ -13,13 +13,17 @@ import warnings
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from vertex_claude_magic.answers.read import TOO_DEEP, json_values, missing_json
+from vertex_claude_magic.answers.read import TOO_DEEP, Json, json_values, missing_json
 from vertex_claude_magic.answers.schema import is_closed, references, rooted_schema, wire_schema
 from vertex_claude_magic.answers.types import TYPE_CURE, adapted, is_frame_type, type_name
 from vertex_claude_magic.errors import MissingExtra, OptionError
 from vertex_claude_magic.text import message_of, quote
+
+if TYPE_CHECKING:
+    from jsonschema import ValidationError as JsonSchemaError
+    from pydantic import ValidationError
 
 __all__ = ["Misfit", "Shape", "shape_of"]
 
@@ -74,9 +78,9 @@ class Shape:
     schema: Mapping[str, Any]
     strict: bool
     key: str = ""
-    validate: Callable[[Any], Any] = field(repr=False)
+    validate: Callable[[Json], Any] = field(repr=False)
 
-    def take(self, value: Any) -> Any:
+    def take(self, value: Json) -> Any:
         """Return the data of a decoded JSON value, whether it travels under its key or bare.
 
         Raises:
@@ -135,7 +139,7 @@ def _frame_shape() -> Shape:
 
     need_pandas()
 
-    def validate(value: Any) -> Any:
+    def validate(value: Json) -> Any:
         data = json.loads(_json_text(value))
         try:
             return frame_of_json(data)
@@ -168,7 +172,7 @@ def _schema_shape(given: Mapping[str, Any]) -> Shape:
     validator = kind(schema, registry=Registry())
     rooted, key = rooted_schema(schema)
 
-    def validate(value: Any) -> Any:
+    def validate(value: Json) -> Any:
         data = json.loads(_json_text(value))
         try:
             found = list(islice(validator.iter_errors(data), _COUNTED_PROBLEMS))
@@ -182,7 +186,7 @@ def _schema_shape(given: Mapping[str, Any]) -> Shape:
     return _made(name, rooted, key, validate)
 
 
-def _schema_problem(error: Any, key: str) -> str:
+def _schema_problem(error: JsonSchemaError, key: str) -> str:
     place = _place((key, *error.absolute_path))
     wanted = quote(json.dumps(error.validator_value, default=str)[:200], _LONGEST_QUOTE)
     if error.validator == "required":
@@ -224,7 +228,7 @@ def _type_shape(kind: Any) -> Shape:
     # Pydantic names a field that is an Iterable or Iterator so; its values come as they are iterated.
     lazy = "'type': 'generator'" in str(adapter.core_schema)
 
-    def validate(value: Any) -> Any:
+    def validate(value: Json) -> Any:
         text = _json_text(value)
         try:
             # JSON's own mode: a date is a text there, and a tuple a list, also for strict models.
@@ -261,7 +265,7 @@ def _iterated(value: Any) -> Any:
     return value
 
 
-def _pydantic_problems(error: Any, key: str) -> list[str]:
+def _pydantic_problems(error: ValidationError, key: str) -> list[str]:
     try:
         found = error.errors(include_url=False, include_context=False)[:_ADVISED_PROBLEMS]
     except Exception as failure:  # noqa: BLE001 - the text of a user's error may fail
@@ -282,7 +286,7 @@ def _check_failed(error: Exception) -> str:
     return f"a check of it failed: {quote(message_of(error), 200)} ({type(error).__name__})"
 
 
-def _but(value: Any) -> str:
+def _but(value: Json) -> str:
     """Name the value itself, where it is short enough to be worth saying."""
     if isinstance(value, (dict, list)):
         return ""
@@ -300,7 +304,7 @@ def _place(path: Iterable[Any]) -> str:
     return f"{quote(place, 120)}: " if place else ""
 
 
-def _json_text(value: Any) -> str:
+def _json_text(value: Json) -> str:
     """Return a value as JSON, without lone surrogates, which no text outside of Python can hold."""
     try:
         text = json.dumps(value, ensure_ascii=False, allow_nan=False)
@@ -315,7 +319,7 @@ def _json_text(value: Any) -> str:
     return text
 
 
-def _made(name: str, schema: Mapping[str, Any], key: str, validate: Callable[[Any], Any]) -> Shape:
+def _made(name: str, schema: Mapping[str, Any], key: str, validate: Callable[[Json], Any]) -> Shape:
     strict, wire = is_closed(schema), schema
     try:
         wire = wire_schema(schema) if strict else schema

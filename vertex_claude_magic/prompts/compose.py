@@ -125,8 +125,7 @@ def compose(
         notices=tuple(dict.fromkeys(notice for piece in pieces for notice in _notices(piece, budget))),
         places=tuple(
             Place(
-                piece.place,
-                piece.part.body if isinstance(piece.part, Text) else searchable(piece.part.block),
+                piece.place, piece.part.body if isinstance(piece.part, Text) else searchable(piece.part.block)
             )
             for piece in pieces
         ),
