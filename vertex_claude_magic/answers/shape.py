@@ -130,23 +130,19 @@ def shape_of(kind: Any) -> Shape:
     [1, 2]
     """
     if (isinstance(kind, str) and kind == "df") or is_frame_type(kind):
-        return _frame_shape()
+        from vertex_claude_magic.frames.make import FRAME_SCHEMA, frame_of_json, need_pandas
+
+        need_pandas()
+
+        def validate(value: Json) -> Any:
+            data = json.loads(_json_text(value))
+            try:
+                return frame_of_json(data)
+            except ValueError as error:
+                raise Misfit([str(error)]) from None
+
+        return Shape(name="data frame", schema=FRAME_SCHEMA, strict=True, validate=validate)
     return _schema_shape(kind) if isinstance(kind, Mapping) else _type_shape(kind)
-
-
-def _frame_shape() -> Shape:
-    from vertex_claude_magic.frames.make import FRAME_SCHEMA, frame_of_json, need_pandas
-
-    need_pandas()
-
-    def validate(value: Json) -> Any:
-        data = json.loads(_json_text(value))
-        try:
-            return frame_of_json(data)
-        except ValueError as error:
-            raise Misfit([str(error)]) from None
-
-    return Shape(name="data frame", schema=FRAME_SCHEMA, strict=True, validate=validate)
 
 
 def _schema_shape(given: Mapping[str, Any]) -> Shape:

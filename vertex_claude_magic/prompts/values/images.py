@@ -6,6 +6,7 @@ Limits and types come from the model table (Claude docs, "Vision").
 from __future__ import annotations
 
 import base64
+import contextlib
 import io
 import math
 import struct
@@ -21,7 +22,7 @@ from vertex_claude_magic.text import quote
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from PIL.Image import Image, Transpose
+    from PIL.Image import Image
 
 __all__ = ["image_bytes_parts", "image_file_parts", "image_parts", "image_type", "is_image", "thumbnail_png"]
 
@@ -209,13 +210,20 @@ def _drawn(image: Image, budget: Budget, *, kind: str, ours: bool = False) -> Me
 def _scaled(image: Image, edge: int, *, ours: bool) -> Image:
     """Return a copy that is small enough and upright; turned last, when there is little to turn."""
     from PIL import Image
+    from PIL.Image import Transpose
 
     if ours and image.format == "JPEG":
         # The decoder itself can leave out detail that would be scaled away; it changes the image, though.
         image.draft("RGB", (edge, edge))
     # Pillow turns a TIFF itself when it decodes it.
     image.load()
-    turn, longest, plain = _turn(image), max(image.size), image
+    # How it has to be turned to be upright (Exif 2.32, tag 0x0112).
+    turns = (None, Transpose.FLIP_LEFT_RIGHT, Transpose.ROTATE_180, Transpose.FLIP_TOP_BOTTOM, Transpose.TRANSPOSE,
+             Transpose.ROTATE_270, Transpose.TRANSVERSE, Transpose.ROTATE_90)  # fmt: skip
+    turn = None
+    with contextlib.suppress(Exception):  # notes that cannot be read turn nothing
+        turn = dict(enumerate(turns, 1)).get(image.getexif().get(0x0112))
+    longest, plain = max(image.size), image
     if image.mode == "P":
         # The numbers of a palette have no mean.
         plain = image.convert("RGBA" if "transparency" in image.info else "RGB")
@@ -231,47 +239,29 @@ def _scaled(image: Image, edge: int, *, ours: bool) -> Image:
     return small if turn is None else small.transpose(turn)
 
 
-def _turn(image: Image) -> Transpose | None:
-    """Return how an image has to be turned to stand upright (Exif 2.32, tag 0x0112), None for not at all."""
-    from PIL.Image import Transpose
-
-    turns = (None, Transpose.FLIP_LEFT_RIGHT, Transpose.ROTATE_180, Transpose.FLIP_TOP_BOTTOM, Transpose.TRANSPOSE,
-             Transpose.ROTATE_270, Transpose.TRANSVERSE, Transpose.ROTATE_90)  # fmt: skip
-    try:
-        return dict(enumerate(turns, 1)).get(image.getexif().get(0x0112))
-    except Exception:  # noqa: BLE001 - notes that cannot be read turn nothing
-        return None
-
-
 def _flat(image: Image) -> Image:
     """Return the image in grey or in colour; what is transparent becomes white, as on paper."""
     from PIL import Image
 
     if image.mode in _NUMBERS:
-        return _stretched(image)
+        # Numbers of 16 or 32 bits, from the least to the greatest that occur; NaN becomes black.
+        wide = image.convert("F")
+        least, most = wide.getextrema()
+        if not math.isfinite(least + most):
+            numbers = array("f", wide.tobytes())
+            finite = [number for number in numbers if math.isfinite(number)]
+            least, most = (min(finite), max(finite)) if finite else (0.0, 0.0)
+            ends = {math.inf: most, -math.inf: least}
+            sound = array("f", (n if math.isfinite(n) else ends.get(n, least) for n in numbers))
+            wide = Image.frombytes("F", wide.size, sound.tobytes())
+            least, most = wide.getextrema()
+        scale = 255.0 / (most - least) if most > least else 1.0
+        return wide.point(lambda value: value * scale + -least * scale).convert("L")
     if image.mode in _TRANSPARENT or "transparency" in image.info:
         coloured = image.convert("RGBA")
         white = Image.new("RGBA", coloured.size, "white")
         return Image.alpha_composite(white, coloured).convert("RGB")
     return image if image.mode in {"L", "RGB"} else image.convert("RGB")
-
-
-def _stretched(image: Image) -> Image:
-    """Bring numbers of 16 or 32 bits into 8, from the least to the greatest that occur; NaN becomes black."""
-    from PIL import Image
-
-    wide = image.convert("F")
-    least, most = wide.getextrema()
-    if not math.isfinite(least + most):
-        numbers = array("f", wide.tobytes())
-        finite = [number for number in numbers if math.isfinite(number)]
-        least, most = (min(finite), max(finite)) if finite else (0.0, 0.0)
-        ends = {math.inf: most, -math.inf: least}
-        sound = array("f", (n if math.isfinite(n) else ends.get(n, least) for n in numbers))
-        wide = Image.frombytes("F", wide.size, sound.tobytes())
-        least, most = wide.getextrema()
-    scale = 255.0 / (most - least) if most > least else 1.0
-    return wide.point(lambda value: value * scale + -least * scale).convert("L")
 
 
 def _encoded(image: Image, most: int) -> tuple[bytes, str]:
