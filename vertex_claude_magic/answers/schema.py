@@ -39,7 +39,7 @@ def wire_schema(schema: Mapping[str, Any]) -> dict[str, Any]:  # noqa: C901, PLR
     if (reference := rest.pop("$ref", None)) is not None:
         if not rest.get("description"):
             return {**wire, "$ref": reference}
-        # The SDK's transform drops what stands beside a reference (anthropic 2.14.0), and with it what a
+        # The SDK's transform drops what is beside a reference (anthropic 2.14.0), and with it what a
         # `Field(description=)` says of this one use of the class. A choice of one carries it.
         return {**wire, "anyOf": [{"$ref": reference}], "description": rest["description"]}
     if isinstance(rest.get("type"), list):
@@ -150,7 +150,7 @@ def _closed(  # noqa: C901, PLR0911 - a row for each kind of schema
 
 
 def rooted_schema(schema: Mapping[str, Any]) -> tuple[dict[str, Any], str]:
-    """Return a schema with an object at its root, and the key that the value then stands under.
+    """Return a schema with an object at its root, and the key that the value is then under.
 
     A tool's input must be an object, so a list goes under the key `items` and any other value that is no
     object under `value`. The key is empty where the value is an object itself.

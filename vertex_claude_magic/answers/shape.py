@@ -40,8 +40,8 @@ _KEYWORDS = {"$ref", "allOf", "anyOf", "const", "enum", "if", "items", "not", "o
 class Misfit(ValueError):
     """A value is not what was asked for.
 
-    `problem` is one line for people, at most 300 characters; `advice` is what the model is told, so that it
-    can give the answer again. There may be more problems (`count`) than are told.
+    `problem` is one line for people, at most 300 characters; `advice` is what the model gets, so that it
+    can give the answer again. There may be more problems (`count`) than are listed.
 
     >>> Misfit(["items[2].population: Field required"]).problem
     'items[2].population: Field required'
@@ -114,7 +114,7 @@ class Shape:
         raise max(tried, key=lambda pair: pair[0])[1]
 
     def instruction(self) -> str:
-        """Return what a model is told that can be asked in no other way."""
+        """Return the instruction for a model that can be asked in no other way."""
         schema = json.dumps(self.schema, ensure_ascii=False)
         return f"Answer with JSON alone, without a word before or after it, that fits this JSON schema:\n{schema}"
 

@@ -96,7 +96,7 @@ def is_frame_type(kind: Any) -> bool:
 
 
 def _read(node: ast.expr, names: Mapping[str, Any]) -> Any:  # noqa: C901, PLR0911, PLR0912 - a row for each kind of node
-    """Return the type that a part of the expression stands for.
+    """Return the type that a part of the expression names.
 
     It is looked up and not evaluated, although the line is the user's own: so a call or the attribute of an object
     is refused before code of it runs, and a line that comes with a file from elsewhere is as harmless.
@@ -167,7 +167,7 @@ def _literal(node: ast.expr, names: Mapping[str, Any]) -> Any:
 
 
 def _is_type(value: Any) -> bool:
-    """Tell whether a value can stand in a type: no function, because pydantic would call it."""
+    """Tell whether a value can be part of a type: no function, because pydantic would call it."""
     if isinstance(value, (type, types.ModuleType, types.GenericAlias, types.UnionType, dict)):
         return True
     return type(value).__module__ in {"typing", "typing_extensions"}

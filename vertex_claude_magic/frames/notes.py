@@ -52,7 +52,7 @@ def attributes_of(value: Any) -> tuple[str, ...]:
 
 
 def metadata_of(schema: Any) -> tuple[str, ...]:
-    """Return the metadata of an Arrow schema and of its fields; what pandas keeps there is for pandas."""
+    """Return the metadata of an Arrow schema and of its fields; what pandas writes there is for pandas."""
     found = {"": schema.metadata, **{field.name: field.metadata for field in schema}}
     lines = []
     for name, metadata in found.items():

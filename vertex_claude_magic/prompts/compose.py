@@ -1,6 +1,6 @@
 """A prompt with templates and attachments as the messages of a request.
 
-Every value stands between tags that name it, so that the model can tell data from instruction; the
+Every value is between tags that name it, so that the model can tell data from instruction; the
 tag gets a number where the data hold such a tag themselves, so they cannot close it ("Use XML tags to
 structure your prompts", Claude docs, 2026).
 """

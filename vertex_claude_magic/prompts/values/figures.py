@@ -28,7 +28,7 @@ _MOST_DPI = 200
 # Below this no letter can be read, and most cannot even be drawn.
 _LEAST_DPI = 10
 _MOST_PIXELS = 25_000_000
-# A legend may stand outside of its figure; what is further away than this stays out of the picture.
+# A legend may be outside of its figure; what is further away than this is left out of the picture.
 _MOST_GROWTH = 2.0
 # Seconds; a browser that is started for the first time takes some.
 _PATIENCE = 60

@@ -20,7 +20,7 @@ __all__ = ["notebook_parts"]
 # Characters of what a cell printed, and of what it showed as HTML or Markdown, such as an answer.
 _OUTPUT = 500
 _RICH_OUTPUT = 4_000
-# In nbformat 3 the images of an output stand beside its text.
+# In nbformat 3 the images of an output are beside its text.
 _OLD_IMAGES = frozenset({"png", "jpeg", "svg"})
 # What IPython, matplotlib, pandas and widgets print where the output itself is of another kind.
 _PLACEHOLDER = re.compile(
