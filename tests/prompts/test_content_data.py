@@ -130,6 +130,19 @@ def test_what_the_user_has_is_not_changed():
     assert pd.describe_option("display", _print_desc=False) == options
 
 
+@pytest.mark.parametrize(
+    ("value", "inside"),
+    [
+        (np.array([["2026-01-01", "NaT"]], dtype="datetime64[D]"), '[["2026-01-01", "NaT"]]'),
+        (pd.DatetimeIndex(["2026-01-01", None]), '["2026-01-01 00:00:00", "NaT"]'),
+    ],
+    ids=["rows of an array", "a missing one of an index"],
+)
+def test_dates_in_a_structure_are_whole(value, inside):
+    """As whole numbers of nanoseconds nobody could read them."""
+    assert f'{{"x": {inside}}}' in text_of({"x": value})
+
+
 def test_a_dict_costs_no_import_of_pandas():
     """Nor of numpy or pillow; whoever asks about a dict may not even have them."""
     code = (
