@@ -15,6 +15,7 @@ from vertex_claude_magic.session.control_room import ControlRoom, JournalNotes
 from vertex_claude_magic.session.question import NO_PROJECT, prepare
 from vertex_claude_magic.settings.loaded import settings_of
 from vertex_claude_magic.settings.target import resolve
+from vertex_claude_magic.spelling import Spelling, spelled
 from vertex_claude_magic.transport.auth import ApplicationDefault, FixedToken
 from vertex_claude_magic.transport.retry import RetryPolicy
 from vertex_claude_magic.transport.transport import Transport
@@ -177,7 +178,7 @@ class Session:
         if not project:
             raise errors.ProjectNotFound(
                 "No Google Cloud project is named, and the credentials name none.",
-                cure="Use --project ID, or set GOOGLE_CLOUD_PROJECT.",
+                cure=spelled("Use {}, or set GOOGLE_CLOUD_PROJECT.", Spelling("--project ID", "project=")),
             )
         self.control.project = project
         return project

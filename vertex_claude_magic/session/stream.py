@@ -12,6 +12,7 @@ from vertex_claude_magic import errors
 from vertex_claude_magic.answers.read import read_json_text
 from vertex_claude_magic.models.observed import Sightings
 from vertex_claude_magic.process import stays_here
+from vertex_claude_magic.spelling import option, spelled
 from vertex_claude_magic.text import quote
 from vertex_claude_magic.transport.transport import Ended, Head, Item, Notice, PendingResponse
 from vertex_claude_magic.vertex.events import Event, MessageDecoder
@@ -264,7 +265,9 @@ class Stream:
         if len(self._whole) < limit:
             self._whole += chunk[: limit - len(self._whole)]
         elif not self.request.streamed:
-            raise errors.ProtocolError("The answer is larger than 64 MiB.", cure="Lower --max-tokens.")
+            raise errors.ProtocolError(
+                "The answer is larger than 64 MiB.", cure=spelled("Lower {}.", option("max_tokens"))
+            )
 
     def _end(self, ended: Ended) -> None:
         if ended.error is not None:

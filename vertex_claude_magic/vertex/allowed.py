@@ -10,6 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from vertex_claude_magic.models.model import Rules
+from vertex_claude_magic.spelling import option, spelled
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -166,7 +167,12 @@ def field_refusals(model: Model | None, version: str, catalog: Catalog) -> Itera
         yield Refusal(tuple(refused), f"API version {version}", "", cure)
     if not model.rules.sampling:
         why = ": it answers 400 to sampling parameters"
-        yield Refusal(SAMPLING, model.name, why, "Leave it out and steer with the prompt or --effort")
+        yield Refusal(
+            SAMPLING,
+            model.name,
+            why,
+            spelled("Leave it out and steer with the prompt or {}", option("effort")),
+        )
 
 
 def takes_field(name: str, model: Model | None, version: str, catalog: Catalog) -> bool:

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from vertex_claude_magic.errors import ModelRuleError, OptionError, RequestTooLarge
 from vertex_claude_magic.models.observed import Sightings
+from vertex_claude_magic.spelling import flag, option, spelled
 from vertex_claude_magic.text import quote
 from vertex_claude_magic.vertex.allowed import (
     allowed_thinking,
@@ -234,7 +235,9 @@ def _body(
 ) -> dict[str, Any]:
     max_tokens = max_tokens_of(row, options.max_tokens)
     if max_tokens < 1:
-        raise OptionError(f"max_tokens is {max_tokens}.", cure="Use --max-tokens 1 or more.")
+        raise OptionError(
+            f"max_tokens is {max_tokens}.", cure=spelled("Use {} or more.", option("max_tokens", 1))
+        )
     named: dict[str, Any] = {
         "anthropic_version": version,
         "max_tokens": max_tokens,
@@ -315,7 +318,7 @@ def _notices(
         if alias is not None:
             raise OptionError(
                 f"There is no model {quote(model, 60)!r}.",
-                cure=f"Did you mean {alias}? With --force the name is sent as it is.",
+                cure=spelled("Did you mean {}? With {} the name is sent as it is.", alias, flag("force")),
             )
         near = ", ".join(catalog.nearest(model))
         return (f"The model table does not know {quote(model, 60)}; it is sent as it stands. Near: {near}.",)
@@ -326,7 +329,9 @@ def _notices(
         date = f" since {row.retired_on}" if row.retired_on else ""
         raise ModelRuleError(
             f"{row.name} is retired{date} and no longer answers.",
-            cure=f"Use {row.successor or 'a newer model'}, or add --force to send it all the same.",
+            cure=spelled(
+                "Use {}, or add {} to send it all the same.", row.successor or "a newer model", flag("force")
+            ),
         )
     # Only a notice: locations change more often than the table.
     if row.locations and not row.served_in(region):
