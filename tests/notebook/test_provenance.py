@@ -287,6 +287,7 @@ def test_an_answer_that_broke_off_has_its_provenance(shell):
 def test_the_demo_says_that_it_is_the_emulator(shell):
     """Also when the reply is shown by its name."""
     shell.ok("%claude_demo")
+    shell.magics.emulator.answer("Short.")
     reply = shell.ok("%%claude answer\nHello")
     assert (stored(shell)["emulated"], stored(shell)["answered_by"]) == (True, "emulator")
     _, metadata = shell.ip.display_formatter.format(reply)

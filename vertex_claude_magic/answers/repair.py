@@ -173,10 +173,7 @@ def with_first(first: Reply, second: Reply) -> Reply:
 
 
 def settle(
-    first: Reply,
-    question: TypedQuestion,
-    request: Request,
-    resend: Callable[[Request, str], Reply],
+    first: Reply, question: TypedQuestion, request: Request, resend: Callable[[Request, str], Reply]
 ) -> Reply:
     """Return the reply with its data, after one repair round if the first answer does not fit.
 

@@ -200,7 +200,7 @@ class Check:
     ) -> None:
         self._session = session
         self._target = target
-        self._catalog = session.catalog(target)
+        self._catalog = target.catalog
         self._locations = tuple(dict.fromkeys(map(check_location, locations)))
         self._probe = probe
         self._clock = clock

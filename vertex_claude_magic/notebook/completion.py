@@ -20,6 +20,10 @@ from vertex_claude_magic.vertex.allowed import THINKING_TYPES, allowed_efforts
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
+    from types import SimpleNamespace
+
+    from IPython.core.completer import CompletionContext
+    from IPython.core.interactiveshell import InteractiveShell
 
     from vertex_claude_magic.models.model import Model
 
@@ -39,7 +43,7 @@ class Candidate(NamedTuple):
     type: str
 
 
-def match(shell: Any, context: Any) -> dict[str, Any]:
+def match(shell: InteractiveShell, context: CompletionContext) -> dict[str, Any]:
     """Answer IPython's matcher interface (API v2); where we offer something, all other matchers are silent.
 
     Args:
@@ -66,7 +70,7 @@ def match(shell: Any, context: Any) -> dict[str, Any]:
     }
 
 
-def complete(shell: Any, event: Any) -> list[str]:
+def complete(shell: InteractiveShell, event: SimpleNamespace) -> list[str]:
     """Answer IPython's older completion hook.
 
     IPython's `event.symbol` is only the part after the last `@` or `=`, so what stands before it in the

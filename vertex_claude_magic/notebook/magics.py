@@ -11,12 +11,14 @@ from typing import TYPE_CHECKING, Any
 from IPython.core.magic import Magics, line_cell_magic, line_magic, magics_class, no_var_expand
 from traitlets import Any as AnyTrait
 
-from vertex_claude_magic.notebook.cells import CellsMet, CellWatch, cell_message, cell_metadata
+from vertex_claude_magic.notebook.cells import CellsMet, CellThreads, CellWatch, cell_message, cell_metadata
 from vertex_claude_magic.notebook.settings import Settings
 from vertex_claude_magic.settings.loaded import set_loaded
 from vertex_claude_magic.settings.registry import help_lines
 
 if TYPE_CHECKING:
+    from IPython.core.interactiveshell import InteractiveShell
+
     from vertex_claude_magic.emulator import Emulator
     from vertex_claude_magic.notebook.commands.usage import UsageReport
     from vertex_claude_magic.notebook.panel.view import Panel
@@ -38,14 +40,15 @@ class ClaudeMagics(Magics, Settings):  # type: ignore[misc]
     # A trait, so that whoever shows the settings sees the demo begin and end.
     emulator: Emulator | None = AnyTrait(None, allow_none=True)
 
-    def __init__(self, shell: Any) -> None:
+    def __init__(self, shell: InteractiveShell) -> None:
         super().__init__(shell=shell)
         self.cells = CellWatch(
             self._notebook,
             lambda: cell_metadata(shell),
             CellsMet(self._note_cell),
             lambda: cell_message(shell),
-            self._guard,
+            before=self._guard,
+            threads=CellThreads(),
         )
         self.panel: Panel | None = None
         # The error that a %claude_fix which failed itself was about.
@@ -382,7 +385,7 @@ _NAMES = (
 )
 
 
-def load(shell: Any) -> None:
+def load(shell: InteractiveShell) -> None:
     """Register the magics, Tab completion and the `?` rule; loading again replaces what was there."""
     from vertex_claude_magic.notebook.hooks import add_hooks
 
@@ -394,7 +397,7 @@ def load(shell: Any) -> None:
     add_hooks(shell, magics)
 
 
-def unload(shell: Any) -> None:
+def unload(shell: InteractiveShell) -> None:
     """Take the magics and hooks away again; harmless if they are not there."""
     from vertex_claude_magic.notebook.hooks import remove_hooks
 

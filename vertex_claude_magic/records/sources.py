@@ -110,7 +110,7 @@ class Memory:
         known = None
         if self.answers:
             if self.recording is not None:
-                known = self.recording.counted(request.digest)
+                known = self.recording.counted(request.digest, former=request.former_digest)
             if known is None:
                 found = self.look(request)
                 known = _input_tokens(found.tape) if found is not None else None

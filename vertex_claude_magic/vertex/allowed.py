@@ -45,6 +45,7 @@ THINKING_TYPES: Mapping[str, str] = {
 _DEFAULT_MAX_TOKENS = 16_000
 # Where the table has no limit; no model writes as much.
 _UNLIMITED = 1_000_000
+# Enough to show how a model thinks; a question may name more.
 _LARGEST_DEFAULT_BUDGET = 8_000
 _UNKNOWN = Rules()
 
@@ -109,6 +110,7 @@ def allowed_efforts(model: Model | None, thinking: str | None = None) -> tuple[s
     """
     rules = _rules(model)
     levels, limit = rules.effort, rules.disabled_max_effort
+    # Above that level the service refuses to work without thinking.
     if thinking in {"disabled", "between_tools"} and limit in levels:
         return levels[: levels.index(limit) + 1]
     return levels

@@ -79,8 +79,8 @@ def counting_headers(headers: Mapping[str, str]) -> dict[str, str]:
     """Return the headers with which the same request is counted: without the betas that are refused there."""
     refused = bundled_table()["services"]["betas"]["refused_in_count"]
     betas = [name for name in _beta_names(headers.get(BETA_HEADER, "")) if name not in refused]
-    kept = {name: value for name, value in headers.items() if name != BETA_HEADER}
-    return {**kept, BETA_HEADER: ",".join(betas)} if betas else kept
+    others = {name: value for name, value in headers.items() if name != BETA_HEADER}
+    return {**others, BETA_HEADER: ",".join(betas)} if betas else others
 
 
 def _labels(labels: Mapping[str, str]) -> str:

@@ -1,4 +1,4 @@
-"""What the model table and the API version forbid, said before anything is sent.
+"""What the model table and the API version forbid, refused before anything is sent.
 
 Whether a value is taken is asked of `allowed`, as the panel does, so that nothing is offered that is refused here.
 """

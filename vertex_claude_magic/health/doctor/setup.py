@@ -73,7 +73,7 @@ class Setup:
 
     def __post_init__(self) -> None:
         self.target = self.session.target(self.call or {})
-        self.catalog = self.session.catalog(self.target)
+        self.catalog = self.target.catalog
         self._most = self.patience or Patience()
         self.timer = Timer(self.clock, self._most.whole)
         policy = RetryPolicy(
@@ -214,7 +214,11 @@ class Setup:
         """Send a request and return one field of its answer."""
         seconds = self.timer.left(self._most.answer)
         exchange = self._transport.send(
-            request, self.catalog, timeout=seconds, trusted_hosts=self.target.trusted_hosts
+            request,
+            self.catalog,
+            timeout=seconds,
+            trusted_hosts=self.target.trusted_hosts,
+            seen=self.session.control.sightings,
         )
         try:
             answer = exchange.whole(self.tick)

@@ -17,6 +17,7 @@ from vertex_claude_magic.transport.logging_config import LoggingConfig, check_sa
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from vertex_claude_magic.models.model import Model
     from vertex_claude_magic.notebook.host import Host
     from vertex_claude_magic.transport.admin import Admin
 
@@ -80,7 +81,7 @@ def _done(admin: Admin, wanted: LoggingConfig | None, view: LivePage) -> ConfigC
 
 
 def logging_status(
-    host: Host, admin: Admin, row: Any, change: ConfigChange, wanted: LoggingConfig | None
+    host: Host, admin: Admin, row: Model | None, change: ConfigChange, wanted: LoggingConfig | None
 ) -> pages.Status:
     """Return what is to be shown: Google's logging as read back, and what the journal keeps."""
     return pages.Status(

@@ -15,7 +15,9 @@ from vertex_claude_magic.records.usage import GROUPS, total, usage_of
 from vertex_claude_magic.text import quote
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Container, Sequence
+
+    import pandas as pd
 
     from vertex_claude_magic.notebook.host import Host
     from vertex_claude_magic.records.usage import Usage
@@ -42,7 +44,7 @@ class UsageReport:
         return self.usage.rows
 
     @property
-    def df(self) -> Any:
+    def df(self) -> pd.DataFrame:
         """The rows as a pandas frame.
 
         Raises:
@@ -59,7 +61,8 @@ class UsageReport:
         text = f"{paid.calls + paid.replayed:,} calls, {usage_page.cost_text(paid)} (estimate)"
         return f"UsageReport({text}{f', {local:,} answered on this machine' if local else ''})"
 
-    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, str]:  # noqa: ARG002 - IPython's signature
+    def _repr_mimebundle_(self, **_only: Container[str] | None) -> dict[str, str]:
+        # IPython passes `include` and `exclude`, and leaves out itself what is not wanted.
         return {
             "text/html": usage_page.html(self.usage, self.by),
             "text/plain": usage_page.plain(self.usage, self.by),

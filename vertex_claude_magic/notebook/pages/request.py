@@ -64,11 +64,11 @@ def _blocks(body: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, Any]]]:
             yield f"message {number}, {message.get('role')}", block
 
 
-def _marked(block: Any) -> dict[str, Any]:
+def _marked(block: Mapping[str, Any]) -> dict[str, Any]:
     return {"cache_control": block["cache_control"]} if "cache_control" in block else {}
 
 
-def _listed(content: Any) -> Sequence[Mapping[str, Any]]:
+def _listed(content: str | Sequence[Mapping[str, Any]] | None) -> Sequence[Mapping[str, Any]]:
     if isinstance(content, str):
         return [{"type": "text", "text": content}]
     return [block for block in content or () if isinstance(block, Mapping)]

@@ -20,9 +20,12 @@ from vertex_claude_magic.notebook.panel.work import PanelWork
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from ipywidgets import Widget
+
     from vertex_claude_magic.notebook.host import Host
     from vertex_claude_magic.notebook.panel.look import Look
     from vertex_claude_magic.notebook.panel.output import StaticOutput
+    from vertex_claude_magic.notebook.shell import Change
 
 __all__ = ["Panel"]
 
@@ -95,7 +98,7 @@ class Panel:
         self._opened: dict[type, Any] = {}
         self._toggles = {kind: self._parts.toggle(kind.title, kind.hint) for kind in _SECTIONS}
 
-    def _arranged(self) -> Any:
+    def _arranged(self) -> Widget:
         parts = self._parts
         self._settings = parts.grid(220)
         self._below = parts.column()
@@ -135,8 +138,8 @@ class Panel:
             "show_thinking": self._show_thinking,
         }
 
-    def _on(self, widget: Any, trait: str, act: Callable[[Any], None]) -> None:
-        def changed(change: Any) -> None:
+    def _on(self, widget: Widget, trait: str, act: Callable[[Any], None]) -> None:
+        def changed(change: Change) -> None:
             with self.state.lock:
                 # What the panel itself puts into a control is no choice of the user's.
                 if not self._drawing:
