@@ -158,6 +158,10 @@ class Claude:
             target = self._session.target(options)
             return self._session.request(prompt, target, scope=_scope(names), notify=notify)
 
+    def close(self) -> None:
+        """Close idle connections and the journal's file; the object stays usable."""
+        self._session.close()
+
     def _exchange(
         self,
         prompt: str | Sequence[Any],

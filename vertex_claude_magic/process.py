@@ -14,6 +14,7 @@ import weakref
 from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
 from vertex_claude_magic.errors import PickleRefused, ThreadUnavailable
+from vertex_claude_magic.spelling import option, spelled
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -82,8 +83,11 @@ def start_thread(run: Callable[[], object], name: str) -> threading.Thread:
         # The one error of `start` for a new thread ("threading", Python docs): Pyodide has none, a system may be full.
         raise ThreadUnavailable(
             "No thread can be started here, so nothing can be sent; only recorded answers can be given here.",
-            cure="Use --replay only with a recording, or ask from a Python that has threads "
-            "(Pyodide has none; a limit on processes may be reached).",
+            cure=spelled(
+                "Use {} with a recording, or ask from a Python that has threads (Pyodide has none; a limit on "
+                "processes may be reached).",
+                option("replay", "only"),
+            ),
         ) from None
     return thread
 

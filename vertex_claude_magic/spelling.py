@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-__all__ = ["Spelled", "Spelling", "in_python", "option", "spelled"]
+__all__ = ["Spelled", "Spelling", "flag", "in_python", "option", "spelled"]
 
 
 class Spelling(NamedTuple):
@@ -28,12 +28,12 @@ class Spelled(str):
     python: str
 
 
-def option(name: str, *values: str) -> Spelling:
+def option(name: str, *values: str | int) -> Spelling:
     """Return how an option is written, alone or with the values to choose from.
 
     Args:
         name: Its name in Python, such as `max_tokens`.
-        values: Its values, each as text.
+        values: The values to choose from, if there are any.
 
     >>> option("max_tokens")
     Spelling(cell='--max-tokens', python='max_tokens=')
@@ -41,8 +41,17 @@ def option(name: str, *values: str) -> Spelling:
     Spelling(cell='--region eu or us', python='region="eu" or "us"')
     """
     cell = f"--{name.rstrip('_').replace('_', '-')}"
-    quoted = (f'"{value}"' for value in values)
-    return Spelling(f"{cell} {' or '.join(values)}".rstrip(), f"{name}={' or '.join(quoted)}")
+    python = " or ".join(str(value) if isinstance(value, int) else f'"{value}"' for value in values)
+    return Spelling(f"{cell} {' or '.join(map(str, values))}".rstrip(), f"{name}={python}")
+
+
+def flag(name: str) -> Spelling:
+    """Return how an option is switched on that takes no value.
+
+    >>> flag("force")
+    Spelling(cell='--force', python='force=True')
+    """
+    return Spelling(option(name).cell, f"{name}=True")
 
 
 def spelled(template: str, *parts: str | Spelling, **named: str | Spelling) -> Spelled:

@@ -107,6 +107,8 @@ def test_a_word_of_the_schema_in_sample_data_is_no_reference():
         ({"type": "array", "items": {"anyOf": [{"type": "integer"}, {"$ref": "#"}]}}, [1, [2]], ["a"]),
         ({"type": "array", "items": {"$ref": "#/$defs/A"}, "$defs": {"A": {"$ref": "#/$defs/B"}, "B": {"type": "null"}}}, [None], [1]),
         ({"prefixItems": [{"type": "integer"}, {"$ref": "#/prefixItems/0"}], "type": "array"}, [1, 2], [1, "a"]),
+        # A reference beside the others, at the root itself.
+        ({"$ref": "#/$defs/A", "prefixItems": [{"type": "integer"}, {"$ref": "#/prefixItems/0"}], "$defs": {"A": {"type": "array"}}}, [1, 2], [1, "a"]),
     ],
 )  # fmt: skip
 def test_references_still_lead_to_their_place_when_a_value_travels_under_a_key(schema, good, bad):

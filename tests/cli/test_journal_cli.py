@@ -72,7 +72,7 @@ def asked(claude_emulator, tmp_path):
     claude_emulator.fail(400)
     with pytest.raises(errors.BadRequest):
         claude.ask("Does this fail?", model="opus")
-    claude._session.close()
+    claude.close()
     return claude_emulator
 
 
@@ -161,7 +161,7 @@ def test_an_answer_given_again_shows_its_question(asked, capsys):
     """Its content stands with the first call, and is not stored twice."""
     claude = Claude(project=asked.project, base_url=asked.base_url, access_token="emulator")
     claude.ask("What is 2 + 2?", model="haiku", system="Be brief.\nBe kind.", max_tokens=50, replay="auto")
-    claude._session.close()
+    claude.close()
     assert run(capsys, "show")[-1].endswith("replayed  What is 2 + 2?")
     text = "\n".join(run(capsys, "show", "4"))
     assert "given again saved" in text
@@ -449,7 +449,7 @@ def test_an_imported_answer_is_found_without_a_network(asked, capsys, tmp_path, 
     assert [(row.calls, row.replayed, row.cost) for row in journal.usage()] == [(0, 1, 0.0)]
     assert journal.spent(today, local=True).usd == 0.0
     journal.close()
-    claude._session.close()
+    claude.close()
 
 
 def test_importing_twice_adds_nothing(asked, capsys, tmp_path):

@@ -395,7 +395,7 @@ def test_a_notebook_that_a_kernel_ran_is_audited_edited_and_stripped(
         monkeypatch.setenv(name, value)
     claude_emulator.answer("**Four.**\n\nTwo and two.", "Five.")
     cells = ["%load_ext vertex_claude_magic", QUESTION, "answer", "display(answer)", "print(0)\n%claude hi\nprint(1)",
-             "%claude_demo", "%%claude\nWho are you?"]  # fmt: skip
+             "%claude_demo", "%%claude --no-stream\nWho are you?"]  # fmt: skip
     with own_loop():
         path = executed(cells, tmp_path)
     nbformat.validate(nbformat.read(path, as_version=4))

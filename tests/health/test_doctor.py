@@ -30,8 +30,9 @@ from vertex_claude_magic.health.doctor.examination import (
 from vertex_claude_magic.health.doctor.finding import MARKS, Finding, is_ill, verdict
 from vertex_claude_magic.health.doctor.setup import FIXED_TEXT, Setup
 from vertex_claude_magic.records.journal.schema import MIGRATIONS, migrate
+from vertex_claude_magic.session.session import Session, open_session
 from vertex_claude_magic.settings.options import AskOptions
-from vertex_claude_magic.transport.auth import ApplicationDefault
+from vertex_claude_magic.transport.auth import ApplicationDefault, FixedToken
 from vertex_claude_magic.transport.connectivity import Reached
 from vertex_claude_magic.transport.identity import Identity
 
@@ -434,7 +435,8 @@ def seen_by(
     check: str, *, options: AskOptions | None = None, front: str = "jupyter", **probes: Any
 ) -> Finding:
     """What one check says of what these probes see."""
-    setup = Setup(Claude(settings=options or AskOptions(), access_token="t"), front_end=front)
+    session = Session(lambda: options or AskOptions(), FixedToken("t"))
+    setup = Setup(session, front_end=front)
     vars(setup).update(probes)
     return getattr(setup_checks, check)(setup)
 
@@ -504,7 +506,7 @@ PAYING = [
 @pytest.mark.parametrize(("consumer", "quota", "project", "command"), PAYING)
 def test_the_api_is_enabled_where_quotas_are_counted(consumer, quota, project, command):
     """The error may name a number; the quota project of the login is then the one that is meant."""
-    setup = Setup(Claude(project=project, access_token="t"))
+    setup = Setup(open_session(project=project, access_token="t"))
     vars(setup)["identity"] = Identity(kind="user login", source="a file", quota_project=quota)
     cure = cure_of(disabled(consumer), setup)
     assert cure == f"Run: gcloud {command}"

@@ -15,6 +15,7 @@ from vertex_claude_magic.records.journal.journal import close_journals
 from vertex_claude_magic.session.control_room import ControlRoom, MemoryNotes
 from vertex_claude_magic.settings.choices import region_choices
 from vertex_claude_magic.settings.options import AskOptions
+from vertex_claude_magic.settings.target import resolve
 from vertex_claude_magic.transport.admin import ListedModel
 
 
@@ -146,22 +147,22 @@ def test_the_region_list_is_marked_and_never_changed(client, claude_emulator):
     control = noted(
         ("p", "eu", "claude-opus-5", "no quota", "answer"), ("q", "us", "claude-opus-5", "usable", "answer")
     )
-    catalog = CATALOG.with_sightings(control.sightings)
-    options = AskOptions(model="claude-opus-5", project="p")
-    labels = {choice.value: choice.label for choice in region_choices(catalog, options)}
+    target = resolve(AskOptions(model="claude-opus-5", project="p"))
+    labels = {choice.value: choice.label for choice in region_choices(CATALOG, target, control.sightings())}
     assert labels["eu"] == "eu · no quota 2026-11-20"
     assert labels["us"] == "us"
-    assert list(labels) == [choice.value for choice in region_choices(CATALOG, options)]
+    assert list(labels) == [choice.value for choice in region_choices(CATALOG, target)]
 
 
 def test_without_a_project_the_one_of_the_credentials_is_meant():
     """And never that of the demo, or of any other session."""
     control = noted(("emulator-project", "eu", "claude-opus-5", "usable", "answer"))
-    catalog, options = CATALOG.with_sightings(control.sightings), AskOptions(model="claude-opus-5")
-    labels = [choice.label for choice in region_choices(catalog, options)]
+    target = resolve(AskOptions(model="claude-opus-5"))
+    labels = [choice.label for choice in region_choices(CATALOG, target, control.sightings())]
     assert "eu" in labels
     control.project = "emulator-project"
-    assert "eu · usable 2026-11-20" in [choice.label for choice in region_choices(catalog, options)]
+    labels = [choice.label for choice in region_choices(CATALOG, target, control.sightings())]
+    assert "eu · usable 2026-11-20" in labels
 
 
 def test_the_project_of_the_credentials_is_remembered(claude_emulator, monkeypatch):

@@ -15,6 +15,7 @@ from make_notebooks import versions
 from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError
 
+from vertex_claude_magic.emulator import Emulator
 from vertex_claude_magic.records.recording.file_text import read_records
 
 if TYPE_CHECKING:
@@ -46,8 +47,7 @@ KERNEL = {"PYTHONPATH": str(ROOT), "PYDEVD_DISABLE_FILE_VALIDATION": "1"}
 @pytest.fixture
 def folder(monkeypatch, tmp_path):
     """A folder in which a kernel runs that imports this checkout."""
-    own = {"IPYTHONDIR": str(tmp_path), "JUPYTER_RUNTIME_DIR": str(tmp_path)}
-    for name, value in {**KERNEL, **own}.items():
+    for name, value in surroundings(tmp_path).items():
         monkeypatch.setenv(name, value)
     with own_loop():
         yield tmp_path
@@ -59,6 +59,21 @@ def offline(claude_emulator, monkeypatch, folder):
     for name, value in claude_emulator.environment.items():
         monkeypatch.setenv(name, value)
     return folder
+
+
+def surroundings(folder: Path) -> dict[str, str]:
+    return {**KERNEL, "IPYTHONDIR": str(folder), "JUPYTER_RUNTIME_DIR": str(folder)}
+
+
+@pytest.fixture(scope="module", params=NOTEBOOKS, ids=lambda path: path.stem)
+def ran(request, tmp_path_factory) -> tuple[Path, Any, Any]:
+    """A notebook, and what it is after each of two runs offline, each in a kernel of its own."""
+    folder = tmp_path_factory.mktemp("offline")
+    with pytest.MonkeyPatch.context() as patch, Emulator() as emulator, own_loop():
+        own = {"HOME": str(folder), **surroundings(folder), **emulator.environment}
+        for name, value in own.items():
+            patch.setenv(name, value)
+        return request.param, executed(request.param, folder), executed(request.param, folder)
 
 
 def client(notebook: Any, folder: Path) -> NotebookClient:
@@ -112,12 +127,11 @@ def test_there_are_notebooks():
     assert NOTEBOOKS
 
 
-@pytest.mark.parametrize("path", NOTEBOOKS, ids=names)
-def test_a_notebook_runs_twice_with_the_outputs_that_it_shows(path, offline):
+def test_a_notebook_runs_twice_with_the_outputs_that_it_shows(ran):
     """Case 90: offline, valid before and after, with the same answers, metadata included."""
+    path, first, second = ran
     stored = nbformat.read(path, as_version=4)
     nbformat.validate(stored)
-    first, second = executed(path, offline), executed(path, offline)
     assert lasting(first) == lasting(second)
     # What is read on the web is what runs.
     assert lasting(stored) == lasting(first)
@@ -156,10 +170,9 @@ def test_a_recording_is_marked_as_made_by_the_emulator(path):
     )
 
 
-@pytest.mark.parametrize("path", NOTEBOOKS, ids=names)
-def test_every_answer_is_one_static_output(path, offline):
+def test_every_answer_is_one_static_output(ran):
     """Case 71: nothing of the streaming is left in the file, and no project or secret."""
-    saved = nbformat.writes(executed(path, offline))
+    saved = nbformat.writes(ran[1])
     questions = [
         cell for cell in json.loads(saved)["cells"] if "".join(cell["source"]).startswith("%%claude")
     ]

@@ -258,7 +258,7 @@ def test_a_reply_from_python_knows_its_lineage_too(claude_emulator):
     found = provenance(reply)
     assert found["prompt_hash"] == claude.request("What is 2 + 2?", model="haiku", as_=int).digest
     assert DATE.fullmatch(found["date"])
-    claude._session.close()
+    claude.close()
 
 
 def test_a_replayed_reply_says_when_it_first_came_and_who_gave_it_then(claude_emulator):
@@ -267,7 +267,7 @@ def test_a_replayed_reply_says_when_it_first_came_and_who_gave_it_then(claude_em
         project=claude_emulator.project, base_url=claude_emulator.base_url, access_token="emulator"
     )
     first, again = (claude.ask("What is 2 + 2?", replay="auto", replay_pace="instant") for _ in range(2))
-    claude._session.close()
+    claude.close()
     found = provenance(again)
     assert (found["replayed"], found["date"], found["answered_by"]) == (True, again.recorded_at, "emulator")
     assert DATE.fullmatch(found["date"])
@@ -287,6 +287,7 @@ def test_an_answer_that_broke_off_has_its_provenance(shell):
 def test_the_demo_says_that_it_is_the_emulator(shell):
     """Also when the reply is shown by its name."""
     shell.ok("%claude_demo")
+    shell.magics.emulator.answer("Short.")
     reply = shell.ok("%%claude answer\nHello")
     assert (stored(shell)["emulated"], stored(shell)["answered_by"]) == (True, "emulator")
     _, metadata = shell.ip.display_formatter.format(reply)

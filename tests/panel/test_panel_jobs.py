@@ -61,7 +61,7 @@ def client(claude_emulator):
         project=claude_emulator.project, base_url=claude_emulator.base_url, access_token="emulator"
     )
     yield with_token
-    with_token._session.close()
+    with_token.close()
 
 
 def trial(client, prompt="Hi", **options):

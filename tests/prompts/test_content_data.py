@@ -5,6 +5,7 @@ from __future__ import annotations
 import collections
 import dataclasses
 import functools
+import importlib
 import json
 import sys
 import threading
@@ -130,6 +131,19 @@ def test_what_the_user_has_is_not_changed():
     assert pd.describe_option("display", _print_desc=False) == options
 
 
+@pytest.mark.parametrize(
+    ("value", "inside"),
+    [
+        (np.array([["2026-01-01", "NaT"]], dtype="datetime64[D]"), '[["2026-01-01", "NaT"]]'),
+        (pd.DatetimeIndex(["2026-01-01", None]), '["2026-01-01 00:00:00", "NaT"]'),
+    ],
+    ids=["rows of an array", "a missing one of an index"],
+)
+def test_dates_in_a_structure_are_whole(value, inside):
+    """As whole numbers of nanoseconds nobody could read them."""
+    assert f'{{"x": {inside}}}' in text_of({"x": value})
+
+
 def test_a_dict_costs_no_import_of_pandas():
     """Nor of numpy or pillow; whoever asks about a dict may not even have them."""
     code = (
@@ -183,7 +197,7 @@ def test_ten_million_rows_are_told_in_bounded_memory(library):
     """Shape, types and a summary from a sample, then the first rows; what was cut is said."""
     rows = 10_000_000
     columns = {"i": np.arange(rows), "f": np.linspace(0, 1, rows), "s": ["abc", "def"] * (rows // 2)}
-    module = pytest.importorskip(library)
+    module = importlib.import_module(library)
     frame = module.DataFrame(columns)
     text, megabytes = peak(frame)
     assert text.startswith("10,000,000 rows × 3 columns\nSummaries are from every 101th row.")

@@ -85,7 +85,8 @@ def halves(size=(4, 2)) -> Image.Image:
 def in_mode(mode: str, size: tuple[int, int]) -> Image.Image:
     colours = halves(size)
     if mode == "LAB":
-        image_cms = pytest.importorskip("PIL.ImageCms")
+        from PIL import ImageCms as image_cms
+
         profiles = image_cms.createProfile("sRGB"), image_cms.createProfile("LAB")
         return image_cms.profileToProfile(colours, *profiles, outputMode="LAB")
     if mode == "PA":
@@ -620,8 +621,8 @@ def test_a_chart_that_fails_is_one_clear_line(kaleido):
 @pytest.mark.skipif(not pathlib.Path("/bin/false").exists(), reason="a program that ends at once is needed")
 def test_without_chrome_the_cure_names_the_command_that_installs_it(monkeypatch, browser):
     """None, or one that does not start."""
-    go = pytest.importorskip("plotly.graph_objects")
-    pytest.importorskip("kaleido")
+    from plotly import graph_objects as go
+
     monkeypatch.setenv("BROWSER_PATH", browser)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
@@ -632,10 +633,10 @@ def test_without_chrome_the_cure_names_the_command_that_installs_it(monkeypatch,
 
 
 def image_chart(url: str) -> object:
-    altair = pytest.importorskip("altair")
-    pytest.importorskip("vl_convert")
-    data = altair.Data(values=[{"url": url}])
-    return altair.Chart(data).mark_image(width=50, height=50).encode(url="url:N")
+    import altair as alt
+
+    data = alt.Data(values=[{"url": url}])
+    return alt.Chart(data).mark_image(width=50, height=50).encode(url="url:N")
 
 
 def red(image: Image.Image) -> int:
@@ -678,8 +679,6 @@ for chart in (mark, altair.Chart(address).mark_point().encode(x="a:Q")):
 @pytest.mark.slow
 def test_a_chart_fetches_neither_data_nor_pictures():
     """Nothing calls; the data of a URL are a clear line."""
-    pytest.importorskip("altair")
-    pytest.importorskip("vl_convert")
     first, second = run_python(LISTENER).splitlines()
     assert first == "drawn"
     assert "takes its data from a URL" in second
@@ -688,9 +687,9 @@ def test_a_chart_fetches_neither_data_nor_pictures():
 @pytest.mark.slow
 def test_a_huge_chart_is_drawn_no_larger_than_the_model_looks():
     """Its pixels in full would take gigabytes."""
-    altair = pytest.importorskip("altair")
-    pytest.importorskip("vl_convert")
-    data = altair.Data(values=[{"a": 1, "b": 2}])
-    chart = altair.Chart(data).mark_point().encode(x="a:Q").properties(width=40_000, height=100)
+    import altair as alt
+
+    data = alt.Data(values=[{"a": 1, "b": 2}])
+    chart = alt.Chart(data).mark_point().encode(x="a:Q").properties(width=40_000, height=100)
     told = part(chart, replace(BUDGET, image_edge=500))
     assert max(decoded(told.block).size) <= 501

@@ -22,7 +22,8 @@ def sent(value: object, tokens: int = 4_000) -> tuple[str, tuple[str, ...]]:
 
 def dataset():
     """A Dataset with everything in it."""
-    xr = pytest.importorskip("xarray")
+    import xarray as xr
+
     return xr.Dataset(
         {"t2m": (("time", "lat"), [[271.25, 272.5], [273.75, 274.5], [275.25, 276.5]], {"units": "K"}),
          "rain": ("time", [0.0, 1.0, 2.0])},
@@ -33,7 +34,8 @@ def dataset():
 
 def shapes() -> dict[str, object]:
     """What a Dataset may come as."""
-    xr = pytest.importorskip("xarray")
+    import xarray as xr
+
     data = dataset()
     return {
         "dataset": data,
@@ -67,7 +69,8 @@ def test_an_array_and_its_parts_go_out_with_their_values():
 
 def test_what_of_a_dataset_does_not_fit_is_said():
     """In the tag and below the answer, and each array has its share."""
-    xr = pytest.importorskip("xarray")
+    import xarray as xr
+
     data = xr.Dataset({name: (("n", "m"), np.zeros((500, 5))) for name in "abc"})
     text, notices = sent(data, tokens=600)
     assert "of a the first " in text.partition(">")[0]
@@ -79,14 +82,16 @@ def test_what_of_a_dataset_does_not_fit_is_said():
 
 def test_an_array_of_many_values_is_whole_or_its_cut_is_said():
     """Its library would show six of them."""
-    xr = pytest.importorskip("xarray")
+    import xarray as xr
+
     text, notices = sent(xr.DataArray(np.arange(1_000), dims="t"))
     assert (" 500 " in text and " 501 " in text) or ("holds=" in text and notices)
 
 
 def test_more_arrays_than_fit_are_counted():
     """The first are told."""
-    xr = pytest.importorskip("xarray")
+    import xarray as xr
+
     text, notices = sent(xr.Dataset({f"v{n}": ("x", [n]) for n in range(500)}), tokens=300)
     assert "variable v0" in text
     assert re.search(r"the first \d+ of 501 arrays and groups", notices[0])
@@ -96,7 +101,8 @@ def test_more_arrays_than_fit_are_counted():
 @pytest.fixture
 def file():
     """An HDF5 file in memory."""
-    h5py = pytest.importorskip("h5py")
+    import h5py
+
     with h5py.File(io.BytesIO(), "w") as made:
         made.attrs["title"] = "Station"
         group = made.create_group("day")
@@ -134,7 +140,8 @@ def test_a_closed_hdf5_file_is_one_clear_line(file):
 @pytest.mark.parametrize("form", ["csr", "csc", "coo", "lil", "dok", "bsr", "dia"])
 def test_a_sparse_matrix_goes_out_by_what_it_stores(form):
     """Its own text says no more than how many that are."""
-    sparse = pytest.importorskip("scipy.sparse")
+    from scipy import sparse
+
     matrix = sparse.coo_matrix(([0.125, 2.5], ([0, 3], [1, 2])), shape=(4, 4)).asformat(form)
     for value in (matrix, [matrix], {"m": matrix}):
         text, notices = sent(value)

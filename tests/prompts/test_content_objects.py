@@ -8,6 +8,7 @@ import concurrent.futures
 import csv
 import dataclasses
 import functools
+import importlib
 import io
 import itertools
 import json
@@ -188,8 +189,9 @@ def test_the_pixels_of_a_picture_stand_apart():
 
 def test_series_of_any_library_are_lists_inside_structures():
     """Whole, unless they have an index."""
-    polars = pytest.importorskip("polars")
-    series = {"a": pd.Series([1, None]), "b": polars.Series([1, None]), "c": pd.Categorical(["x", "y"])}
+    import polars as pl
+
+    series = {"a": pd.Series([1, None]), "b": pl.Series([1, None]), "c": pd.Categorical(["x", "y"])}
     text = text_of({**series, "d": pd.Index([1, 2]), "e": np.array([[0.1, 0.2]])})
     assert '{"a": [1.0, "NaN"], "b": [1, null], "c": ["x", "y"], "d": [1, 2], "e": [[0.1, 0.2]]}' in text
 
@@ -245,18 +247,20 @@ Library.__module__ = "json"
 def odd(name: str) -> object:
     """An object of each kind that has no text of its own."""
     if name == "statsmodels":
-        sm = pytest.importorskip("statsmodels.api")
+        from statsmodels import api as sm
+
         return sm.OLS([1.0, 2.0, 3.5], sm.add_constant([1.0, 2.0, 3.0])).fit()
     if name == "scikit-learn display":
-        metrics = pytest.importorskip("sklearn.metrics")
+        from sklearn import metrics
+
         return metrics.ConfusionMatrixDisplay(np.eye(2)).plot(ax=Figure().subplots())
     if name == "networkx":
-        return pytest.importorskip("networkx").path_graph(3)
+        return importlib.import_module("networkx").path_graph(3)
     if name == "response":
-        requests = pytest.importorskip("requests")
+        import requests
+
         return requests.Response()
     if name == "styler":
-        pytest.importorskip("jinja2")
         return FRAME.style
     made = {
         "groups": lambda: FRAME.groupby("city"),
@@ -430,7 +434,8 @@ def test_private_fields_never_go_out(value, wrap):
 
 def test_attrs_classes_keep_their_own_text_unless_it_shows_what_is_private():
     """Or hides what is a picture."""
-    attrs = pytest.importorskip("attrs")
+    import attrs
+
     shown = attrs.make_class("Shown", ["a", "of"])
     private = attrs.make_class("Private", ["a", "_b"])
     assert "Shown(a=1, of=2)" in text_of(shown(1, 2))
@@ -443,7 +448,8 @@ def test_attrs_classes_keep_their_own_text_unless_it_shows_what_is_private():
 )
 def test_results_of_statistics_show_statistic_and_p_value(call):
     """And nothing that only scipy needs."""
-    stats = pytest.importorskip("scipy.stats")
+    from scipy import stats
+
     result = getattr(stats, call)([1.0, 2.0, 4.0, 5.0], [2.0, 2.5, 4.5, 9.0])
     for value in (result, {"test": result}):
         text = text_of(value)
@@ -496,7 +502,8 @@ def test_a_tensor_whose_text_is_shortened_goes_out_by_its_values(wrap):
 
 def test_a_long_geometry_is_whole():
     """Its own text has eighty characters."""
-    shapely = pytest.importorskip("shapely")
+    import shapely
+
     line = shapely.LineString([(n, n) for n in range(100)])
     for value in (line, [line]):
         text, notices = sent(value)

@@ -9,6 +9,7 @@ import datetime as dt
 import decimal
 import enum
 import functools
+import importlib
 import io
 import math
 import pathlib
@@ -19,6 +20,7 @@ from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
+import polars as pl
 import pydantic
 import pypdf
 import pytest
@@ -28,8 +30,6 @@ from shells import Shell, loaded_shell
 
 from vertex_claude_magic import errors
 from vertex_claude_magic.emulator import Emulator
-
-pl = pytest.importorskip("polars")
 
 
 @pytest.fixture(scope="module")
@@ -225,8 +225,8 @@ def test_a_picture_stands_between_tags_in_its_place(shell, value, kind, size):
 @pytest.mark.slow
 def test_a_plotly_figure_is_drawn(shell):
     """By kaleido, which starts a browser for it."""
-    go = pytest.importorskip("plotly.graph_objects")
-    pytest.importorskip("kaleido")
+    from plotly import graph_objects as go
+
     before, image, _ = blocks(shell, go.Figure(go.Bar(y=[1, 2])))
     assert 'kind="plotly figure" about="700 × 500 pixels"' in before["text"]
     assert image["source"]["media_type"] == "image/png"
@@ -241,7 +241,7 @@ def test_a_plotly_figure_is_drawn(shell):
 )
 def test_a_chart_whose_painter_is_missing_says_what_to_install(shell, monkeypatch, library, needed, make):
     """Before anything is sent."""
-    value = make(pytest.importorskip(library))
+    value = make(importlib.import_module(library))
     monkeypatch.setitem(sys.modules, needed, None)
     shell.ip.user_ns["value"] = value
     error = shell.error("%%claude -q\nLook at {{ value }}.")
@@ -251,9 +251,9 @@ def test_a_chart_whose_painter_is_missing_says_what_to_install(shell, monkeypatc
 
 def test_an_altair_chart_is_drawn(shell):
     """By vl-convert, which needs no browser."""
-    altair = pytest.importorskip("altair")
-    pytest.importorskip("vl_convert")
-    chart = altair.Chart(pd.DataFrame({"a": [1, 2]})).mark_point().encode(x="a:Q").properties(width=100)
+    import altair as alt
+
+    chart = alt.Chart(pd.DataFrame({"a": [1, 2]})).mark_point().encode(x="a:Q").properties(width=100)
     before, image, _ = blocks(shell, chart)
     assert "altair figure" in before["text"]
     assert image["source"]["media_type"] == "image/png"

@@ -279,8 +279,9 @@ def test_nothing_is_evaluated(tmp_path):
 
 def test_integers_find_rows_of_a_frame_by_position_where_there_is_no_such_column():
     """`{{ df.price[0] }}` and `{{ df[0] }}` mean what one expects."""
-    pandas = pytest.importorskip("pandas")
-    frame = pandas.DataFrame({"price": [3, 4]}, index=["a", "b"])
+    import pandas as pd
+
+    frame = pd.DataFrame({"price": [3, 4]}, index=["a", "b"])
     assert value_of(parse_path("df.price[0]"), {"df": frame}) == 3
     assert value_of(parse_path("df[1].price"), {"df": frame}) == 4
     assert list(value_of(parse_path("df['price']"), {"df": frame})) == [3, 4]

@@ -97,9 +97,10 @@ PLACES = [
 @pytest.mark.parametrize(("cell", "place"), PLACES, ids=[row[1] for row in PLACES])
 def test_the_line_says_where_and_not_what(shell, tmp_path, cell, place):
     """Nothing is sent, and the secret is not written into the notebook once more."""
-    pandas = pytest.importorskip("pandas")
+    import pandas as pd
+
     (tmp_path / ".env").write_text(f"A=1\nKEY={KEY}\n")
-    shell.ip.user_ns.update(cfg={"key": KEY}, frame=pandas.DataFrame({"key": [KEY]}))
+    shell.ip.user_ns.update(cfg={"key": KEY}, frame=pd.DataFrame({"key": [KEY]}))
     shell.ok(f"def function():\n    return '{KEY}'")
     error = shell.error(cell.format(key=KEY))
     assert isinstance(error, errors.SecretFound)

@@ -429,7 +429,7 @@ def test_two_clients_share_one_file(claude_emulator):
     """In one kernel: what one was answered, the other may give again; closing one does not end the other."""
     one, two = client(claude_emulator), client(claude_emulator)
     first = one.ask("Hello")
-    one._session.close()
+    one.close()
     assert two.ask("Hello", replay="auto").text == first.text
     assert len(claude_emulator.requests) == 1
     assert len(rows()) == 2

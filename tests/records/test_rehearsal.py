@@ -74,6 +74,7 @@ def test_without_the_extension_nothing_is_taken_over(shell):
 def test_the_demo_answers_claude_too_and_gets_no_token_of_the_user(shell):
     """Unless an argument says who is asked."""
     shell.ok("%claude_demo")
+    shell.magics.emulator.answer("Short.")
     try:
         mine, demo = Claude(credentials=Untouchable()), Claude()
         assert demo._session.settings().base_url == shell.magics.emulator.base_url

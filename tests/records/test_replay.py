@@ -26,6 +26,7 @@ from vertex_claude_magic.records.recording.recording import close_recordings
 from vertex_claude_magic.session.stream import Stream, StreamContext
 from vertex_claude_magic.settings.options import AskOptions
 from vertex_claude_magic.settings.origin import Origin, set_origin
+from vertex_claude_magic.transport.retry import RetryPolicy
 from vertex_claude_magic.vertex.request import RequestOptions, build_request
 
 STREAMS = {
@@ -280,7 +281,7 @@ def test_a_miss_names_the_part_that_differs_from_the_nearest_record(
         live.ask(**{**usual, **changes, "replay": "only"})
     assert words in caught.value.message
     assert "recorded" in caught.value.message
-    assert "--replay auto" in caught.value.cure
+    assert 'replay="auto"' in caught.value.cure
     assert len(claude_emulator.requests) == sent
 
 
@@ -375,7 +376,7 @@ def test_half_an_answer_is_never_given_again(claude_emulator, how):
     """Whoever or whatever ended it, and also for those who want errors."""
     claude_emulator.answer("word " * 100)
     claude_emulator.fail(Fault(stall_after=900) if how != "cut" else Fault(cut_after=900, ending="reset"))
-    claude = client(claude_emulator, timeout=1 if how == "silent" else None, replay_errors=True)
+    claude = client(claude_emulator, timeout=0.2 if how == "silent" else None, replay_errors=True)
     with claude.stream("Hello") as stream:
         if how == "stopped":
             next(event for event in stream if event.text)
@@ -413,7 +414,13 @@ def test_an_answer_that_is_given_again_equals_the_first_one(claude_emulator, tmp
 def test_an_emulators_answer_is_not_given_for_one_of_googles(claude_emulator):
     """With auto and a base URL that is not loopback it is asked, which fails here, because there is no network."""
     client(claude_emulator).ask("Hello")
-    elsewhere = Claude(project="p", access_token="t", model="haiku", replay_pace="instant")
+    elsewhere = Claude(
+        project="p",
+        access_token="t",
+        model="haiku",
+        replay_pace="instant",
+        policy=RetryPolicy(first_wait=0.001),
+    )
     with pytest.raises(errors.NetworkError):
         elsewhere.ask("Hello", replay="auto")
     # Who sends nothing can only mean what is there, and is told where it came from.

@@ -127,7 +127,7 @@ def test_no_secret_is_in_an_export(claude_emulator, recording, tmp_path, capsys)
     asking = claude(claude_emulator, recording)
     asking.ask("Hello")
     asking.ask(f"Is {IN_PROMPT} a key?")
-    asking._session.close()
+    asking.close()
     assert main(["journal", "export", str(tmp_path / "export.claude")]) == 0
     exported = (tmp_path / "export.claude").read_text(encoding="utf-8")
     found = [

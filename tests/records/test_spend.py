@@ -119,7 +119,7 @@ def test_a_call_that_could_cross_a_limit_is_refused_before_it_is_sent(claude_emu
     assert paths(claude_emulator) == ["count-tokens:rawPredict"]
     assert "$0.0010" in str(caught.value)
     assert "estimate" in str(caught.value)
-    assert "max-tokens" in caught.value.cure
+    assert "max_tokens=" in caught.value.cure
     assert claude._session.records.tally.spent(local=True) == 0
     # 1,000 tokens at 0.50 a million, and the prompt.
     assert claude.ask("Hello", max_tokens=1 * K, **{limit: 0.00051}).complete

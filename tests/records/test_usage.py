@@ -381,7 +381,8 @@ def test_its_repr_is_one_line(history):
 
 def test_its_rows_come_as_a_frame(history):
     """With numbers as numbers and days as dates."""
-    pd = pytest.importorskip("pandas")
+    import pandas as pd
+
     frame = UsageReport(usage=ask_usage()).df
     assert list(frame.columns) == [entry.name for entry in fields(UsageRow)]
     assert frame.groupby("local")["cost"].sum().tolist() == [1.75, 8.0]

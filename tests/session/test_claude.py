@@ -262,7 +262,7 @@ def test_a_closed_object_can_be_used_again(claude_emulator):
     """It drops idle connections and nothing else."""
     claude = client(claude_emulator)
     claude.ask("Hello")
-    claude._session.close()
+    claude.close()
     assert claude.ask("Hello").complete
 
 

@@ -94,7 +94,7 @@ def test_a_copy_in_the_same_process_asks_and_shares_login_and_sums(login, how, t
     again.ask("Hello")
     assert claude._session.records.tally.spent(local=True) > 0
     assert again._session.transport.authorizer is claude._session.transport.authorizer
-    claude._session.close()
+    claude.close()
     assert again.ask("Hello").complete
 
 

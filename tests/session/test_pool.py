@@ -354,7 +354,7 @@ def client(claude_emulator):
 def exchanges(client: Claude, at_once: int, **options) -> Pool[str, object]:
     def start(prompt: str):
         request = client.request(prompt, no_stream=True)
-        return client.exchange(request, client.options, retry=False)
+        return client._session.send(request, client._session.target(), retry=False)
 
     return Pool(start, at_once=at_once, **options)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextvars
+import importlib
 import os
 import subprocess
 import sys
@@ -48,7 +49,7 @@ def test_python_gets_one_line_with_a_cure(claude_emulator, no_threads, ask):
     with pytest.raises(errors.ThreadUnavailable, match=SAYS) as caught:
         ask(claude)
     assert "only recorded answers can be given here" in str(caught.value)
-    assert "--replay only" in caught.value.cure
+    assert 'replay="only"' in caught.value.cure
     assert "\n" not in str(caught.value)
     assert caught.value.__cause__ is None
     assert claude._session.records.tally._held == {}
@@ -107,7 +108,7 @@ def test_a_cell_gets_its_recorded_answer(shell, no_threads):
 
 
 def test_a_figure_is_drawn_for_a_recorded_answer(claude_emulator, no_threads):
-    figure = pytest.importorskip("matplotlib.figure").Figure()
+    figure = importlib.import_module("matplotlib.figure").Figure()
     figure.subplots().plot([1, 2])
     client(claude_emulator).ask(["What is it?", figure])
     claude = client(claude_emulator, replay="only")
@@ -177,6 +178,64 @@ def test_a_thread_that_runs_in_the_cells_context_asks_for_the_cell(shell):
     (row,) = rows()
     assert row["cell"]
     assert row["run"]
+
+
+POOL = """
+from concurrent.futures import ThreadPoolExecutor
+from vertex_claude_magic import Claude
+with ThreadPoolExecutor(4) as pool:
+    list(pool.map(Claude().ask, ["one", "two", "three", "four", "five"]))
+"""
+
+
+def cells(found=None) -> list[tuple[str, str]]:
+    return [(row["cell"], row["run"]) for row in found or rows()]
+
+
+def test_a_pool_that_a_cell_starts_asks_for_the_cell(shell):
+    shell.run(POOL)
+    shell.run("Claude().ask('Hello')")
+    *pool, later = cells()
+    assert len(set(pool)) == 1
+    assert all(pool[0])
+    assert later not in pool
+    assert {row["run_id"] for row in rows()[:5]} == {1}
+
+
+def test_a_pool_that_lives_asks_for_the_cell_that_uses_it(shell):
+    shell.run("from concurrent.futures import ThreadPoolExecutor\nfrom vertex_claude_magic import Claude")
+    shell.run("pool = ThreadPoolExecutor(1)\nreply = pool.submit(Claude().ask, 'one').result()")
+    shell.run("reply = pool.submit(Claude().ask, 'two').result()\nClaude().ask('three')")
+    first, second, third = cells()
+    assert first != second == third
+    shell.run("pool.shutdown()")
+
+
+def test_a_thread_that_outlives_its_cell_asks_for_it(shell):
+    shell.run(
+        "import threading\nfrom vertex_claude_magic import Claude\nclaude, go = Claude(), threading.Event()\n"
+        "def work():\n    go.wait()\n    claude.ask('late')\n"
+        "thread = threading.Thread(target=work)\nthread.start()\nclaude.ask('Hello')"
+    )
+    shell.ip.user_ns["go"].set()
+    shell.ip.user_ns["thread"].join()
+    assert len(set(cells())) == 1
+
+
+def test_a_thread_that_no_cell_started_asks_for_none(shell):
+    go, begun = threading.Event(), threading.Event()
+
+    def work() -> None:
+        begun.set()
+        go.wait()
+        shell.ip.user_ns["claude"].ask("Hello")
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    begun.wait()
+    shell.ip.user_ns.update(go=go, thread=thread)
+    shell.run("from vertex_claude_magic import Claude\nclaude = Claude()\ngo.set()\nthread.join()")
+    assert cells() == [("", "")]
 
 
 def test_what_runs_after_a_cell_does_not_ask_for_it(shell):

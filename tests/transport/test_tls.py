@@ -79,7 +79,7 @@ def test_a_company_proxy_with_its_own_certificate_is_passed_and_the_netrc_file_i
         monkeypatch.setenv("HTTPS_PROXY", f"http://127.0.0.1:{port}")
         claude = client(access_token="ours")
         assert claude.ask("Hello").text == "yes"
-        claude._session.close()
+        claude.close()
     tunnel, request = seen
     assert tunnel.startswith(f"CONNECT {GOOGLE}:443".encode())
     assert b"ours" not in tunnel

@@ -137,7 +137,7 @@ def test_twenty_questions_share_one_connection():
         claude = client(server.base_url)
         assert [claude.ask("Hello").text for _ in range(20)] == ["yes"] * 20
         assert len(server.connections) == 1
-        claude._session.close()
+        claude.close()
 
 
 def test_a_refused_request_gives_its_connection_back_whole():
@@ -148,7 +148,7 @@ def test_a_refused_request_gives_its_connection_back_whole():
             with pytest.raises(errors.BadRequest):
                 claude.ask("Hello")
         assert len(server.connections) == 1
-        claude._session.close()
+        claude.close()
 
 
 def test_no_thread_is_left_when_the_answer_is_there(claude_emulator):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from vertex_claude_magic.text import quote
@@ -11,7 +12,10 @@ from vertex_claude_magic.text import quote
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-__all__ = ["DECODER", "TOO_DEEP", "json_values", "missing_json", "read_json_text", "unfenced"]
+__all__ = ["DECODER", "TOO_DEEP", "Json", "json_values", "missing_json", "read_json_text", "unfenced"]
+
+# A value as JSON has it, decoded.
+Json = Mapping[str, Any] | list[Any] | str | int | float | bool | None
 
 TOO_DEEP = "it is nested too deeply"
 _LONGEST_QUOTE = 60
@@ -40,19 +44,20 @@ def unfenced(text: str) -> str:
     return fence[2] if fence else text
 
 
-def read_json_text(text: str) -> Any:
+def read_json_text(text: str) -> Json:
     """Return the value of an answer that should be JSON, None if it is not.
 
     >>> read_json_text('~~~\\n[1, 2]\\n~~~')
     [1, 2]
     """
     try:
-        return json.loads(unfenced(text))
+        value: Json = json.loads(unfenced(text))
     except (ValueError, RecursionError):
         return None
+    return value
 
 
-def json_values(text: str) -> Iterator[tuple[int, Any]]:
+def json_values(text: str) -> Iterator[tuple[int, Json]]:
     """Yield the JSON values that a text may mean, the likeliest first, each with its length in characters.
 
     >>> list(json_values('Here [sic] it is: {"a": 1}.'))

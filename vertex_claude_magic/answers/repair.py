@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from vertex_claude_magic import errors
 from vertex_claude_magic.answers.shape import Misfit, Shape
+from vertex_claude_magic.spelling import option, spelled
 
 if TYPE_CHECKING:
     from vertex_claude_magic.models.model import Model
@@ -120,7 +121,7 @@ def fitted(reply: Reply, question: TypedQuestion) -> Reply:
         if reply.stop_reason in CUT_OFF:
             raise errors.AnswerTruncated(
                 f"The answer was cut off after {reply.usage.output_tokens:,} output tokens, so the data are not whole.",
-                cure="Ask again with a larger --max-tokens.",
+                cure=spelled("Ask again with a larger {}.", option("max_tokens")),
                 reply=reply,
             ) from None
         text = reply.text or "\n".join(
@@ -172,10 +173,7 @@ def with_first(first: Reply, second: Reply) -> Reply:
 
 
 def settle(
-    first: Reply,
-    question: TypedQuestion,
-    request: Request,
-    resend: Callable[[Request, str], Reply],
+    first: Reply, question: TypedQuestion, request: Request, resend: Callable[[Request, str], Reply]
 ) -> Reply:
     """Return the reply with its data, after one repair round if the first answer does not fit.
 

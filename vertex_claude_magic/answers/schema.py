@@ -7,7 +7,10 @@ the same whichever client sends it. One differs: a description beside a referenc
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from vertex_claude_magic.answers.read import Json
 
 __all__ = ["is_closed", "references", "rooted_schema", "wire_schema"]
 
@@ -36,7 +39,7 @@ def wire_schema(schema: Mapping[str, Any]) -> dict[str, Any]:  # noqa: C901, PLR
     if (reference := rest.pop("$ref", None)) is not None:
         if not rest.get("description"):
             return {**wire, "$ref": reference}
-        # The SDK's transform drops what stands beside a reference (anthropic 2.14.0), and with it what a
+        # The SDK's transform drops what is beside a reference (anthropic 2.14.0), and with it what a
         # `Field(description=)` says of this one use of the class. A choice of one carries it.
         return {**wire, "anyOf": [{"$ref": reference}], "description": rest["description"]}
     if isinstance(rest.get("type"), list):
@@ -98,7 +101,7 @@ def _put_kind(wire: dict[str, Any], rest: dict[str, Any]) -> str | None:
     return kind
 
 
-def _is_primitive(value: object) -> bool:
+def _is_primitive(value: Json) -> bool:
     return value is None or isinstance(value, (str, int, float, bool))
 
 
@@ -115,7 +118,7 @@ def is_closed(schema: Mapping[str, Any]) -> bool:
 
 
 def _closed(  # noqa: PLR0911 - a row for each kind of schema
-    schema: Any, definitions: Mapping[str, Any], known: dict[str, bool]
+    schema: Json, definitions: Mapping[str, Any], known: dict[str, bool]
 ) -> bool:
     if not isinstance(schema, Mapping):
         return False
@@ -147,7 +150,7 @@ def _closed(  # noqa: PLR0911 - a row for each kind of schema
 
 
 def rooted_schema(schema: Mapping[str, Any]) -> tuple[dict[str, Any], str]:
-    """Return a schema with an object at its root, and the key that the value then stands under.
+    """Return a schema with an object at its root, and the key that the value is then under.
 
     A tool's input must be an object, so a list goes under the key `items` and any other value that is no
     object under `value`. The key is empty where the value is an object itself.
@@ -166,9 +169,7 @@ def rooted_schema(schema: Mapping[str, Any]) -> tuple[dict[str, Any], str]:
     if target.get("type") == "object":
         return (plain if target is plain else {**target, **definitions}), ""
     key = "items" if target.get("type") == "array" else "value"
-    inner = {name: _moved(part, key) for name, part in plain.items() if name not in _DEFINITIONS}
-    if "$ref" in inner:
-        inner = _moved(inner, key)
+    inner = _moved({name: part for name, part in plain.items() if name not in _DEFINITIONS}, key)
     return {
         **{name: _moved(part, key) for name, part in definitions.items()},
         "type": "object",
@@ -178,7 +179,7 @@ def rooted_schema(schema: Mapping[str, Any]) -> tuple[dict[str, Any], str]:
     }, key
 
 
-def _moved(part: Any, key: str) -> Any:
+def _moved(part: Json, key: str) -> Json:
     """Let references to the former root point to where it now is."""
     if isinstance(part, list):
         return [_moved(each, key) for each in part]
@@ -192,7 +193,7 @@ def _moved(part: Any, key: str) -> Any:
     return moved
 
 
-def references(schema: Any) -> Iterator[str]:
+def references(schema: Json) -> Iterator[str]:
     """Yield every reference in a schema, in its order.
 
     >>> list(references({"items": {"$ref": "#/$defs/City"}}))

@@ -13,13 +13,17 @@ import warnings
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from vertex_claude_magic.answers.read import TOO_DEEP, json_values, missing_json
+from vertex_claude_magic.answers.read import TOO_DEEP, Json, json_values, missing_json
 from vertex_claude_magic.answers.schema import is_closed, references, rooted_schema, wire_schema
 from vertex_claude_magic.answers.types import TYPE_CURE, adapted, is_frame_type, type_name
 from vertex_claude_magic.errors import MissingExtra, OptionError
 from vertex_claude_magic.text import message_of, quote
+
+if TYPE_CHECKING:
+    from jsonschema import ValidationError as JsonSchemaError
+    from pydantic import ValidationError
 
 __all__ = ["Misfit", "Shape", "shape_of"]
 
@@ -36,8 +40,8 @@ _KEYWORDS = {"$ref", "allOf", "anyOf", "const", "enum", "if", "items", "not", "o
 class Misfit(ValueError):
     """A value is not what was asked for.
 
-    `problem` is one line for people, at most 300 characters; `advice` is what the model is told, so that it
-    can give the answer again. There may be more problems (`count`) than are told.
+    `problem` is one line for people, at most 300 characters; `advice` is what the model gets, so that it
+    can give the answer again. There may be more problems (`count`) than are listed.
 
     >>> Misfit(["items[2].population: Field required"]).problem
     'items[2].population: Field required'
@@ -74,9 +78,9 @@ class Shape:
     schema: Mapping[str, Any]
     strict: bool
     key: str = ""
-    validate: Callable[[Any], Any] = field(repr=False)
+    validate: Callable[[Json], Any] = field(repr=False)
 
-    def take(self, value: Any) -> Any:
+    def take(self, value: Json) -> Any:
         """Return the data of a decoded JSON value, whether it travels under its key or bare.
 
         Raises:
@@ -110,7 +114,7 @@ class Shape:
         raise max(tried, key=lambda pair: pair[0])[1]
 
     def instruction(self) -> str:
-        """Return what a model is told that can be asked in no other way."""
+        """Return the instruction for a model that can be asked in no other way."""
         schema = json.dumps(self.schema, ensure_ascii=False)
         return f"Answer with JSON alone, without a word before or after it, that fits this JSON schema:\n{schema}"
 
@@ -126,23 +130,19 @@ def shape_of(kind: Any) -> Shape:
     [1, 2]
     """
     if (isinstance(kind, str) and kind == "df") or is_frame_type(kind):
-        return _frame_shape()
+        from vertex_claude_magic.frames.make import FRAME_SCHEMA, frame_of_json, need_pandas
+
+        need_pandas()
+
+        def validate(value: Json) -> Any:
+            data = json.loads(_json_text(value))
+            try:
+                return frame_of_json(data)
+            except ValueError as error:
+                raise Misfit([str(error)]) from None
+
+        return Shape(name="data frame", schema=FRAME_SCHEMA, strict=True, validate=validate)
     return _schema_shape(kind) if isinstance(kind, Mapping) else _type_shape(kind)
-
-
-def _frame_shape() -> Shape:
-    from vertex_claude_magic.frames.make import FRAME_SCHEMA, frame_of_json, need_pandas
-
-    need_pandas()
-
-    def validate(value: Any) -> Any:
-        data = json.loads(_json_text(value))
-        try:
-            return frame_of_json(data)
-        except ValueError as error:
-            raise Misfit([str(error)]) from None
-
-    return Shape(name="data frame", schema=FRAME_SCHEMA, strict=True, validate=validate)
 
 
 def _schema_shape(given: Mapping[str, Any]) -> Shape:
@@ -168,7 +168,7 @@ def _schema_shape(given: Mapping[str, Any]) -> Shape:
     validator = kind(schema, registry=Registry())
     rooted, key = rooted_schema(schema)
 
-    def validate(value: Any) -> Any:
+    def validate(value: Json) -> Any:
         data = json.loads(_json_text(value))
         try:
             found = list(islice(validator.iter_errors(data), _COUNTED_PROBLEMS))
@@ -182,7 +182,7 @@ def _schema_shape(given: Mapping[str, Any]) -> Shape:
     return _made(name, rooted, key, validate)
 
 
-def _schema_problem(error: Any, key: str) -> str:
+def _schema_problem(error: JsonSchemaError, key: str) -> str:
     place = _place((key, *error.absolute_path))
     wanted = quote(json.dumps(error.validator_value, default=str)[:200], _LONGEST_QUOTE)
     if error.validator == "required":
@@ -224,7 +224,7 @@ def _type_shape(kind: Any) -> Shape:
     # Pydantic names a field that is an Iterable or Iterator so; its values come as they are iterated.
     lazy = "'type': 'generator'" in str(adapter.core_schema)
 
-    def validate(value: Any) -> Any:
+    def validate(value: Json) -> Any:
         text = _json_text(value)
         try:
             # JSON's own mode: a date is a text there, and a tuple a list, also for strict models.
@@ -261,7 +261,7 @@ def _iterated(value: Any) -> Any:
     return value
 
 
-def _pydantic_problems(error: Any, key: str) -> list[str]:
+def _pydantic_problems(error: ValidationError, key: str) -> list[str]:
     try:
         found = error.errors(include_url=False, include_context=False)[:_ADVISED_PROBLEMS]
     except Exception as failure:  # noqa: BLE001 - the text of a user's error may fail
@@ -282,7 +282,7 @@ def _check_failed(error: Exception) -> str:
     return f"a check of it failed: {quote(message_of(error), 200)} ({type(error).__name__})"
 
 
-def _but(value: Any) -> str:
+def _but(value: Json) -> str:
     """Name the value itself, where it is short enough to be worth saying."""
     if isinstance(value, (dict, list)):
         return ""
@@ -300,7 +300,7 @@ def _place(path: Iterable[Any]) -> str:
     return f"{quote(place, 120)}: " if place else ""
 
 
-def _json_text(value: Any) -> str:
+def _json_text(value: Json) -> str:
     """Return a value as JSON, without lone surrogates, which no text outside of Python can hold."""
     try:
         text = json.dumps(value, ensure_ascii=False, allow_nan=False)
@@ -315,7 +315,7 @@ def _json_text(value: Any) -> str:
     return text
 
 
-def _made(name: str, schema: Mapping[str, Any], key: str, validate: Callable[[Any], Any]) -> Shape:
+def _made(name: str, schema: Mapping[str, Any], key: str, validate: Callable[[Json], Any]) -> Shape:
     strict, wire = is_closed(schema), schema
     try:
         wire = wire_schema(schema) if strict else schema

@@ -16,30 +16,14 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import Any
 
 from vertex_claude_magic.errors import OptionError
+from vertex_claude_magic.spelling import option, spelled
 from vertex_claude_magic.text import quote
 
 __all__ = ["TYPE_CURE", "adapted", "is_frame_type", "read_type", "type_name"]
 
 _BUILTINS = (list, dict, tuple, set, frozenset, str, int, float, bool)
-_TYPING = (
-    "Any",
-    "Literal",
-    "Optional",
-    "Union",
-    "Annotated",
-    "List",
-    "Dict",
-    "Tuple",
-    "Set",
-    "Sequence",
-    "Mapping",
-    "Collection",
-    "Iterable",
-    "Iterator",
-)
 _KNOWN: Mapping[str, Any] = {
     **{kind.__name__: kind for kind in _BUILTINS},
-    **{name: getattr(typing, name) for name in _TYPING},
     "date": dt.date,
     "datetime": dt.datetime,
     "time": dt.time,
@@ -83,7 +67,13 @@ def read_type(text: str, names: Mapping[str, Any]) -> Any:
         raise _no_type(text)
     try:
         if text.startswith("{"):
-            return _inline_schema(text)
+            try:
+                schema = json.loads(text)
+            except ValueError:
+                # As Python writes it: `False` in place of `false`.
+                schema = ast.literal_eval(text)
+            if isinstance(schema, dict):
+                return schema
         kind = _read(ast.parse(text, mode="eval").body, names)
     except OptionError:
         raise
@@ -96,7 +86,7 @@ def read_type(text: str, names: Mapping[str, Any]) -> Any:
 
 
 def _no_type(text: str) -> OptionError:
-    return OptionError(f"--as {quote(text, 60)} is no type of answer.", cure=TYPE_CURE)
+    return OptionError(spelled("{} {} is no type of answer.", option("as_"), quote(text, 60)), cure=TYPE_CURE)
 
 
 def is_frame_type(kind: Any) -> bool:
@@ -106,19 +96,8 @@ def is_frame_type(kind: Any) -> bool:
     )
 
 
-def _inline_schema(text: str) -> Any:
-    """Read a schema as JSON writes it (`false`), or as Python does (`False`)."""
-    try:
-        schema = json.loads(text)
-    except ValueError:
-        schema = ast.literal_eval(text)
-    if not isinstance(schema, dict):
-        raise TypeError("a set")
-    return schema
-
-
 def _read(node: ast.expr, names: Mapping[str, Any]) -> Any:  # noqa: PLR0911, PLR0912 - a row for each kind of node
-    """Return the type that a part of the expression stands for.
+    """Return the type that a part of the expression names.
 
     It is looked up and not evaluated, although the line is the user's own: so a call or the attribute of an object
     is refused before code of it runs, and a line that comes with a file from elsewhere is as harmless.
@@ -160,14 +139,19 @@ def _read(node: ast.expr, names: Mapping[str, Any]) -> Any:  # noqa: PLR0911, PL
 def _named(name: str, names: Mapping[str, Any]) -> Any:
     if _is_type(mine := names.get(name)):
         return mine
-    if name in _KNOWN:
-        return _KNOWN[name]
+    known = getattr(typing, name) if name in typing.__all__ else _KNOWN.get(name)
+    if _is_type(known):
+        return known
     if name in names:
-        raise OptionError(f"--as names {quote(name, 40)!r}, which holds no type.", cure=TYPE_CURE)
+        raise OptionError(
+            spelled("{} names {}, which holds no type.", option("as_"), repr(quote(name, 40))), cure=TYPE_CURE
+        )
     public = [each for each in names if isinstance(each, str) and not each.startswith("_")]
-    near = difflib.get_close_matches(name, [*public, *_KNOWN], n=1)
+    near = difflib.get_close_matches(name, [*public, *_KNOWN, *typing.__all__], n=1)
     hint = f"Did you mean {quote(near[0], 40)}?" if near else "Run the cell that defines it first."
-    raise OptionError(f"--as names {quote(name, 40)!r}, which is not defined.", cure=hint)
+    raise OptionError(
+        spelled("{} names {}, which is not defined.", option("as_"), repr(quote(name, 40))), cure=hint
+    )
 
 
 def _member(owner: Any, node: ast.Attribute) -> Any:
@@ -188,7 +172,7 @@ def _literal(node: ast.expr, names: Mapping[str, Any]) -> Any:
 
 
 def _is_type(value: Any) -> bool:
-    """Tell whether a value can stand in a type: no function, because pydantic would call it."""
+    """Tell whether a value can be part of a type: no function, because pydantic would call it."""
     if isinstance(value, (type, types.ModuleType, types.GenericAlias, types.UnionType, dict)):
         return True
     return type(value).__module__ in {"typing", "typing_extensions"}

@@ -16,7 +16,6 @@ from vertex_claude_magic.prompts.values.exceptions import is_library_file, short
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
-    from types import TracebackType
 
     from vertex_claude_magic.classroom.failing_code import Place, Source
 
@@ -77,6 +76,15 @@ def read_failure(error: BaseException, cell_of: Callable[[str], str | None]) -> 
     if isinstance(error, SyntaxError) and (source := cell_of(str(error.filename))) is not None:
         return Failure(cell=source, line=error.lineno or 0, traceback=traceback_text(error, start=None))
     sources = _sources(error, found, cell_of)
+    raised_in = ""
+    if found and sources:
+        last = found[-1].step
+        while last.tb_next is not None:
+            last = last.tb_next
+        code, module = last.tb_frame.f_code, last.tb_frame.f_globals.get("__name__")
+        if last is not found[-1].step and isinstance(module, str):
+            # Code objects have had a qualified name since Python 3.11.
+            raised_in = f"{module}.{getattr(code, 'co_qualname', code.co_name)}"
     # The calls above the user's own code are those of IPython.
     own = traceback_text(error, start=found[0].step, libraries=False) if found else traceback_text(error)
     return Failure(
@@ -85,7 +93,7 @@ def read_failure(error: BaseException, cell_of: Callable[[str], str | None]) -> 
         traceback=own,
         values=_values(found[-1]) if found else {},
         sources=sources,
-        raised_in=_raised_in(found[-1].step) if found and sources else "",
+        raised_in=raised_in,
     )
 
 
@@ -115,19 +123,6 @@ def _sources(
         if source is not None:
             sources.setdefault((source.name, source.function), source)
     return tuple(list(sources.values())[:_MOST_SOURCES])
-
-
-def _raised_in(step: TracebackType) -> str:
-    """Name the function that raised, if a library's did below this step of the user's own code."""
-    last = step
-    while last.tb_next is not None:
-        last = last.tb_next
-    module = last.tb_frame.f_globals.get("__name__")
-    if last is step or not isinstance(module, str):
-        return ""
-    code = last.tb_frame.f_code
-    # Code objects have had a qualified name since Python 3.11.
-    return f"{module}.{getattr(code, 'co_qualname', code.co_name)}"
 
 
 def _values(place: Place) -> dict[str, Any]:

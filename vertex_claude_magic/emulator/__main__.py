@@ -78,7 +78,7 @@ def _on_signals(stop: Callable[[], None]) -> Callable[[], None]:
     def on_signal(_number: int, _frame: FrameType | None) -> None:
         stop()
 
-    # Handlers can be set in the main thread only; elsewhere whoever runs that thread stops it.
+    # Handlers can be set in the main thread only; elsewhere the owner of that thread stops it.
     if threading.current_thread() is not threading.main_thread():
         return lambda: None
     former: dict[int, Any] = {

@@ -88,7 +88,7 @@ class Emulator:
         self._service = Service(project=project, google=self.google, script=loaded, pace=pace)
         self._lock = threading.Lock()
         self._requests: list[Received] = []
-        # Also at the end of the process, for whoever forgets to close.
+        # Also at the end of the process, where `close` was forgotten.
         self._folder = Path(tempfile.mkdtemp(prefix="claude-emulator-"))
         self._remove_files = weakref.finalize(self, shutil.rmtree, self._folder, ignore_errors=True)
         at_fork(self, child=Emulator._leave_to_parent)

@@ -1,6 +1,6 @@
-"""The service behind the wire: takes a `Received` and says what to answer and what goes wrong.
+"""The service behind the HTTP server: from a `Received` to a response and a fault.
 
-It keeps what a service keeps (queued replies, the prompt cache, issued tokens) under one lock, and
+It holds what a service holds (queued replies, the prompt cache, issued tokens) under one lock, and
 knows no sockets.
 """
 

@@ -8,7 +8,10 @@ from typing import TYPE_CHECKING, Any
 from vertex_claude_magic.frames.cells import cell_of
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from narwhals.dtypes import DType
+    from narwhals.typing import IntoSeries
 
 __all__ = ["attributes_of", "metadata_of", "remark_of"]
 
@@ -17,7 +20,7 @@ _MOST_CATEGORIES = 40
 _NESTED_NANOSECONDS = re.compile(r"(?:List|Array|Struct)\(.*(?:time_unit='ns'|\bTime\b)")
 
 
-def remark_of(native: Any, dtype: DType) -> str:
+def remark_of(native: IntoSeries, dtype: DType) -> str:
     """Say what a type does not: the coordinate system of geometries, the categories that are not used, precision."""
     if type(native).__module__.startswith("geopandas"):
         crs = native.crs
@@ -49,7 +52,7 @@ def attributes_of(value: Any) -> tuple[str, ...]:
 
 
 def metadata_of(schema: Any) -> tuple[str, ...]:
-    """Return the metadata of an Arrow schema and of its fields; what pandas keeps there is for pandas."""
+    """Return the metadata of an Arrow schema and of its fields; what pandas writes there is for pandas."""
     found = {"": schema.metadata, **{field.name: field.metadata for field in schema}}
     lines = []
     for name, metadata in found.items():
@@ -59,7 +62,7 @@ def metadata_of(schema: Any) -> tuple[str, ...]:
     return tuple(lines)
 
 
-def _json(value: Any) -> str:
+def _json(value: Mapping[Any, Any]) -> str:
     cell = cell_of(dict(value), 100_000, "the attributes")
     return cell.text if not cell.total else f"{cell.text}… (of {cell.total})"
 

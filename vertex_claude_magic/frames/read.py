@@ -22,8 +22,11 @@ from vertex_claude_magic.text import quote
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable, Mapping, Sequence
+    from types import ModuleType
 
     import narwhals as nw
+    import pandas as pd
+    from narwhals.typing import IntoSeries
 
 __all__ = ["SAMPLE", "Column", "Table", "lazy_schema", "read_table"]
 
@@ -200,17 +203,18 @@ def lazy_schema(value: Any) -> Mapping[str, object] | None:
     return schema
 
 
-def _narwhals() -> Any:
+def _narwhals() -> ModuleType:
     try:
         import narwhals as nw
     except ImportError:
         raise MissingExtra(
             "A data frame in a prompt needs narwhals.", cure='Run: pip install "vertex-claude-magic[data]"'
         ) from None
-    return nw
+    module: ModuleType = nw
+    return module
 
 
-def _column(native: Any, name: Hashable) -> Column:
+def _column(native: IntoSeries, name: Hashable) -> Column:
     import narwhals as nw
 
     series = nw.from_native(native, series_only=True)
@@ -221,7 +225,7 @@ def _column(native: Any, name: Hashable) -> Column:
     )
 
 
-def _of_series(native: Any, kind: str) -> Table:
+def _of_series(native: IntoSeries, kind: str) -> Table:
     name = getattr(native, "name", None)
     column = _column(native, "value" if name is None or name == "" else name)
     index, notes = _index_of(native) if column.like_pandas else ((), ())
@@ -237,7 +241,7 @@ def _of_series(native: Any, kind: str) -> Table:
     )
 
 
-def _level(index: Any, at: int) -> Any:
+def _level(index: pd.Index[Any], at: int) -> pd.Series[Any]:
     # Of several levels the values are written out, and no prompt takes more rows than these.
     level = index.get_level_values(at) if index.nlevels == 1 else index[:_MOST_LEVELED].get_level_values(at)
     pandas = sys.modules.get("pandas")
@@ -247,7 +251,11 @@ def _level(index: Any, at: int) -> Any:
 
 
 def _of_columns(
-    kind: str, names: Sequence[Hashable], rows: int, native: Callable[[int], Any], notes: tuple[str, ...] = ()
+    kind: str,
+    names: Sequence[Hashable],
+    rows: int,
+    native: Callable[[int], IntoSeries],
+    notes: tuple[str, ...] = (),
 ) -> Table:
     return Table(
         kind=kind,
@@ -259,7 +267,7 @@ def _of_columns(
     )
 
 
-def _of_pandas(value: Any, kind: str) -> Table:
+def _of_pandas(value: pd.DataFrame, kind: str) -> Table:
     index, notes = _index_of(value)
     names = list(value.columns)
     levels = list(value.columns.names)
@@ -282,7 +290,7 @@ def _of_pandas(value: Any, kind: str) -> Table:
     )
 
 
-def _index_of(value: Any) -> tuple[tuple[Column, ...], tuple[str, ...]]:
+def _index_of(value: pd.DataFrame | pd.Series[Any]) -> tuple[tuple[Column, ...], tuple[str, ...]]:
     """Return the levels of an index as columns, and a line about it; nothing for one that only counts the rows."""
     index = value.index
     counts = type(index).__name__ == "RangeIndex" and (index.start, index.step) == (0, 1)

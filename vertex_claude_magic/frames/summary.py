@@ -32,6 +32,7 @@ _CHARACTERS = 20_000_000
 _PRECISE = Context(prec=100)
 _SCALARS = frozenset({bool, bytes, complex, date, datetime, float, int, str, time, Decimal, UUID})
 _NUMBERS = frozenset({int, float, Decimal})
+_NUMPY_NUMBERS = frozenset({("numpy", "integer"), ("numpy", "floating")})
 
 
 def summary_of(column: Column) -> str:
@@ -98,7 +99,13 @@ def _summary(column: Column) -> str:
         kinds = Counter(map(type, values))
     if bool in kinds and len(kinds) == 1:
         return f"{sum(values):,} true"
-    if dtype.is_numeric() or all(map(_is_number, kinds)):
+    # A column of objects may hold numbers of numpy.
+    numbers = {
+        kind
+        for kind in kinds
+        if kind in _NUMBERS or _NUMPY_NUMBERS & {(each.__module__, each.__name__) for each in kind.__mro__}
+    }
+    if dtype.is_numeric() or len(numbers) == len(kinds):
         return _of_numbers(values, kinds, column.narrow)
     if len(kinds) == 1 and issubclass(next(iter(kinds)), (date, timedelta)):
         return f"{min(values)} to {max(values)}"
@@ -107,11 +114,6 @@ def _summary(column: Column) -> str:
         names = ", ".join(f"{count:,} {kind.__name__}" for kind, count in kinds.items())
         found = f"mixed types ({names}); {found}"
     return found
-
-
-def _is_number(kind: type) -> bool:
-    numpy = (each.__name__ for each in kind.__mro__ if each.__module__ == "numpy")
-    return kind in _NUMBERS or any(name in {"integer", "floating"} for name in numpy)
 
 
 def _of_numbers(values: Sequence[Any], kinds: Collection[type], code: str) -> str:

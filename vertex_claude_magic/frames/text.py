@@ -84,7 +84,22 @@ def frame_text(frame: Any, limit: int) -> TableText:
     if table.lazy:
         about += ", computed for this prompt"
     short = _Shortener(max(_LEAST_NAME, limit // 10))
-    columns, described = _described(table, int(limit * _COLUMN_SHARE), short)
+    columns: list[Column] = []
+    described: list[tuple[str, str, str, str | None]] = []
+    space = int(limit * _COLUMN_SHARE)
+    for at in range(width):
+        column = table.column(at)
+        line = (
+            short.cut(column.label, "names"),
+            short.cut(column.dtype, "types"),
+            missing_of(column),
+            short.cut(summary_of(column), "summaries") or None,
+        )
+        space -= _size(_line(line))
+        if space < 0 and described:
+            break
+        columns.append(column)
+        described.append(line)
     head = [about]
     if table.fetched < table.rows:
         head.append(f"Missing values and summaries are from the first {table.fetched:,} rows.")
@@ -132,27 +147,6 @@ class _Shortener:
             return text
         self.cuts[f"long {what} shortened"] = None
         return f"{text[:limit]}… (of {len(text):,} characters)"
-
-
-def _described(
-    table: Table, space: int, short: _Shortener
-) -> tuple[list[Column], list[tuple[str, str, str, str | None]]]:
-    columns: list[Column] = []
-    described: list[tuple[str, str, str, str | None]] = []
-    for at in range(len(table.names)):
-        column = table.column(at)
-        about = (
-            short.cut(column.label, "names"),
-            short.cut(column.dtype, "types"),
-            missing_of(column),
-            short.cut(summary_of(column), "summaries") or None,
-        )
-        space -= _size(_line(about))
-        if space < 0 and described:
-            break
-        columns.append(column)
-        described.append(about)
-    return columns, described
 
 
 def _cut(table: Table, rows: int, columns: int, shortened: int, short: _Shortener) -> str:

@@ -200,10 +200,7 @@ class Check:
     ) -> None:
         self._session = session
         self._target = target
-        # Looked up once, so that a check does not change its target on the way.
-        self._base_url = target.base_url
-        self._version = target.anthropic_version
-        self._catalog = session.catalog(target)
+        self._catalog = target.catalog
         self._locations = tuple(dict.fromkeys(map(check_location, locations)))
         self._probe = probe
         self._clock = clock
@@ -293,8 +290,8 @@ class Check:
             region=cell.location,
             catalog=self._catalog,
             stream=False,
-            base_url=self._base_url,
-            anthropic_version=self._version,
+            base_url=self._target.base_url,
+            anthropic_version=self._target.anthropic_version,
         )
         if not self._probe:
             request = build_count_request(request)

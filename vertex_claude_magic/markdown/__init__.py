@@ -1,1 +1,1 @@
-"""Safe text: model text made fit for a page or a terminal; knows nothing of the floors above."""
+"""Safe text: model text made fit for a page or a terminal; imports nothing of the other folders."""

@@ -22,14 +22,18 @@ if TYPE_CHECKING:
 
 __all__ = ["canonical", "fenced", "top_level"]
 
+# Longer content would make the cache of 1,024 lines large.
 _LONGEST_KNOWN = 2000
 _BACKTICKS = re.compile("`{3,}")
 _LANGUAGE = re.compile(r"[A-Za-z0-9_+#.-]{1,40}")
+# What JupyterLab 4.6 looks for, and the placeholders (@@0@@) that it puts in the place of formulas.
 _DOLLAR_SEARCH = re.compile(r"\$|\\begin\{|\\\\[(\[]|@@\d")
 _PLACEHOLDER = re.compile(r"@@\d+@@")
 _BLANK_LINE = re.compile(r"\n\s*\n")
 _REWRITTEN = (("\\\\(", "\\\\)"), ("\\\\[", "\\\\]"))
+# ASCII punctuation and the tab, as CommonMark 0.31.2 defines it.
 _SIGN = re.compile(r"[!-/:-@\[-`{-~\t]")
+# GitHub Flavored Markdown draws a form element for these.
 _TASK = {"[ ] ": "\u2610 ", "[x] ": "\u2611 ", "[X] ": "\u2611 "}
 
 # Info strings that a front end draws instead of showing the code: JupyterLab 4.6, GitHub ("Creating
@@ -86,6 +90,7 @@ def fenced(content: str, info: str = "") -> str:
     """
     if _rewritten(content):
         return _preformatted(content)
+    # A fence is closed only by one that is at least as long.
     longest = max(map(len, _BACKTICKS.findall(content)), default=2)
     fence = "`" * (longest + 1)
     body = content if not content or content.endswith("\n") else content + "\n"
@@ -116,6 +121,7 @@ def _single_line(lines: Sequence[str], line_break: str) -> str:
 
 def _heading(token: Token, content: Token) -> str:
     text = _single_line(_lines(content), " ")
+    # Signs at the end of a heading would be taken for its closing sequence.
     if text.endswith("#"):
         text = text[:-1] + "\\#"
     return f"{token.markup if token.markup[0] == '#' else '#' * int(token.tag[1])} {text}".rstrip()
@@ -206,6 +212,7 @@ def _list(tokens: Sequence[Token]) -> list[_Piece]:
 def _code(tokens: Sequence[Token]) -> list[_Piece]:
     """Write a code block; one that would be searched for formulas when indented goes to the margin."""
     token = tokens[0]
+    # JupyterLab looks for formulas in indented fences too, and one could swallow the closing fence.
     searched = bool(_DOLLAR_SEARCH.search(token.content))
     return [_Piece(fenced(token.content, token.info if token.type == "fence" else ""), at_margin=searched)]
 
@@ -225,6 +232,7 @@ _WRITERS: dict[str, Callable[[Sequence[Token]], list[_Piece]]] = {
     "blockquote_open": _quote,
     "table_open": lambda tokens: [_Piece(_table(tokens))],
     "math_block": lambda tokens: [_Piece(formula(tokens[0].content, tokens[0].markup, display=True))],
+    # Not "---", which below a line of text makes a heading.
     "hr": lambda _tokens: [_Piece("___")],
 }
 

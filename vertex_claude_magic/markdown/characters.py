@@ -1,7 +1,7 @@
 """Characters that a reader cannot see, and what becomes of them.
 
 A model, or the data it was given, can carry control sequences that drive a terminal, marks that turn the
-direction of reading, and characters with no width at all that hide text from a human. This room names
+direction of reading, and characters with no width at all that hide text from a human. This module names
 them, takes them out of prose, and makes text safe to print.
 """
 
@@ -17,9 +17,11 @@ _INVISIBLE = (
     "\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u202a-\u202e\u2060-\u206f\u3164"
     "\ufe00-\ufe0f\ufeff\uffa0\ufff0-\ufffb\U0001bca0-\U0001bca3\U0001d173-\U0001d17a\U000e0000-\U000e0fff"
 )
+# C0 and C1 without tab and line feed, which shape plain text.
 _CONTROLS = "\x00-\x08\x0b-\x1f\x7f-\x9f"
 _HIDDEN = re.compile(f"[{_CONTROLS}{_INVISIBLE}\u2028\u2029]")
 _INVALID = re.compile("[\x00\ud800-\udfff]")
+# Most text is plain ASCII: one quick search spares the sets above.
 _NOT_ASCII_TEXT = re.compile(r"[^\n\t\x20-\x7e]")
 
 # Escape sequences of ECMA-48 (5th edition, 1991): CSI; OSC, DCS, SOS, PM and APC strings with their
@@ -56,6 +58,7 @@ def _wanted(text: str, at: int) -> bool:
     """Say whether the hidden character at this place shapes what is seen (scripts and emoji need some)."""
     char = text[at]
     before = text[at - 1] if at else ""
+    # A family or a flag of several pictographs is one character to the reader only with its joiners.
     if char == _ZWJ and _one_of(_PICTURES).match(before):
         return True
     if char in {_ZWJ, _ZWNJ}:
@@ -92,11 +95,13 @@ def safe_plain(text: str) -> str:
     """
     if not _NOT_ASCII_TEXT.search(text):
         return text
+    # A lone CR would let later text overwrite what stands before it on the line.
     lines = text.replace("\r\n", "\n").replace("\r", "\n")
     return replace_invalid(visible(_SEQUENCE.sub("", lines)))
 
 
 def _name(char: str) -> str:
+    # Unicode gives control characters no names.
     control = {"\x1b": "ESCAPE", "\x00": "NULL", "\x07": "BELL", "\x08": "BACKSPACE", "\x7f": "DELETE"}
     name = unicodedata.name(char, "") or control.get(char, "CONTROL CHARACTER")
     return f"{name} (U+{ord(char):04X})"

@@ -11,6 +11,7 @@ import re
 
 __all__ = ["ENVIRONMENTS", "canonical_formula", "dollar_formula_end"]
 
+# Formulas are typeset in the browser, where long or deep ones take seconds.
 LONGEST = 4000
 DEEPEST = 40
 
@@ -31,10 +32,12 @@ _ACTING = re.compile(
     r"|refeq|\w*tagform|autoload|texthtml|Declare\w*|New\w+|Renew\w+|Provide\w+|mathtoolsset|newsymbol|definecolor|usepackage"
     r"|setOptions|begingroupReset|begingroupSandbox|breakAlign)(?![A-Za-z])"
 )
+# Lengths of three digits, by which a formula would cover the rest of the page.
 _HUGE = re.compile(
     r"(?:\\(?:hspace|vspace|[hvm]skip|m?kern|[rR]ule|raise|lower|move(?:left|right)|mspace|above|Space|genfrac)"
     r"(?![A-Za-z])|\\\\ *\[)[^\\$]{0,40}\d{3}"
 )
+# What could end the formula for one of the readers, or be read as an address or a script by a browser.
 _FORBIDDEN = re.compile(
     r"[`@\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029]|(?:java|vb)script:|://|url *\(|cancel(?:to)? *\["
 )
@@ -89,6 +92,7 @@ def _paired(tex: str) -> bool:
 
 def _one_line(tex: str) -> str:
     """Drop comments and line ends, and part what another reader would take for HTML, a link or a brace."""
+    # A comment would hide the rest of the line once all lines are one.
     joined = " ".join(_COMMENT.sub(r"\1", tex).split())
     spaced = _BEFORE_TAG.sub("< ", joined).replace('"', "''")
     spaced = spaced.replace("](", "] (").replace("][", "] [").replace("]:", "] :")
@@ -105,9 +109,11 @@ def canonical_formula(tex: str, *, in_table: bool = False) -> str | None:
     if len(tex) > LONGEST or _FORBIDDEN.search(tex) or _ACTING.search(tex) or _HUGE.search(tex):
         return None
     line = _one_line(tex)
+    # A line break at the end would escape the closing dollar.
     while line.endswith("\\\\"):
         line = line[:-2].rstrip()
     if in_table:
+        # A bar ends the cell before the formula is looked at.
         line = line.replace("\\|", r"\Vert ").replace("|", r"\vert ").rstrip()
     bare_dollar = any(found[0] == "$" for found in _DOLLAR.finditer(line))
     if not line or line.endswith("\\") or bare_dollar or not _balanced(line) or not _paired(line):

@@ -23,11 +23,15 @@ if TYPE_CHECKING:
 
 __all__ = ["code_span", "escape_text", "formula", "guard_line", "inline_lines", "safe_url"]
 
+# JupyterLab 4.6.6 looks for formulas before it parses Markdown and again in the page, so that two prices on one
+# line become a formula, also with a backslash before each; neither pass crosses an element of its own.
 LITERAL_DOLLAR = r"<span>\$</span>"
 _LITERAL_BACKSLASH = "<span>&#92;</span>"
 
 _INDEX = r"(?<=[A-Za-z0-9 ])\[[A-Za-z0-9]{1,20}\](?=[ .,;)])"
 _MARKUP = re.compile(rf"{_INDEX}|[<&`\\*_~\[\]$]|:(?=//)|(?<=www)\.", re.IGNORECASE)
+# Written as explicit links: JupyterLab takes everything up to a space into a bare address, quotes and angle
+# brackets included. So an address here ends before any sign that could be read differently.
 _BARE_ADDRESS = re.compile(
     r"(?<!\w)https?://\w(?:[\w.-]*\w)?(?::\d+)?(?![\w@\\]|[.:-]+[\w@\\])"
     r"(?:[/?#](?:[\w./?#&=%+,;:@!-]*[\w/#&=%+-])?)?",
@@ -36,16 +40,19 @@ _BARE_ADDRESS = re.compile(
 _ASCII_WORD = re.compile(r"[A-Za-z0-9]")
 _REFERENCE = re.compile(r"[#A-Za-z0-9]|\Z")
 _TEX_WORD = re.compile(r"(?:begin|end|ref|eqref)(?![A-Za-z])")
+# Two formulas, a formula and a digit, or two code spans that touch would be read as one.
 _TOUCHING = re.compile(r"\$[$`\d]|``")
 _BREAKS = {"softbreak": "\n", "hardbreak": "\0\n"}
 _BREAK = re.compile(r"<br *\t*/?>", re.IGNORECASE)
 _LINE_START = re.compile(r"[#=>|]|[+-](?= |$)|-(?=[-:|=])|:(?=[ :|-]|$)|\d{1,9}(?=[.)](?: |$))")
 
+# No user information, which is written to deceive: https://google.com@evil.example.
 _ADDRESS = re.compile(r"(https?)://([^\s/?#\\@:\[\]]+)(:\d{1,5})?(?=[/?#]|\Z)(.*)", re.IGNORECASE)
 _HOST = re.compile(r"[A-Za-z0-9_](?:[A-Za-z0-9._-]{0,252})")
 _MAIL = re.compile(r"mailto:[A-Za-z0-9._+-]{1,64}@[A-Za-z0-9.-]{1,253}", re.IGNORECASE)
 _URL_SAFE = "/?#&=:@!+,;._-%"
 _LONGEST_URL = 4000
+# JupyterLab takes these for formulas even inside backticks.
 _MATH_IN_CODE = re.compile(r"\$\$|\\begin|\\end|\\\\[()\[\]]|@@\d")
 _BACKTICKS = re.compile("`+")
 
@@ -59,6 +66,7 @@ def _escaped_backslash(text: str, after: int) -> str:
 def _keeps(text: str, at: int) -> bool:
     """Say whether this asterisk or underscore or ampersand cannot be markup where it stands."""
     before, after = text[at - 1 : at], text[at + 1 : at + 2]
+    # Within a word an underscore never emphasises (CommonMark 0.31.2, 6.2); between blanks an asterisk does not.
     if text[at] == "_":
         return bool(_ASCII_WORD.match(before) and _ASCII_WORD.match(after))
     if text[at] == "*":
@@ -140,6 +148,7 @@ def formula(tex: str, source: str, *, display: bool, in_table: bool = False) -> 
 
 def _host(name: str) -> str:
     try:
+        # Letters of other scripts may look like those of a well-known host; Punycode shows the difference.
         ascii_name = name if name.isascii() else name.encode("idna").decode("ascii")
     except UnicodeError:
         return ""
@@ -154,6 +163,7 @@ def safe_url(target: str) -> tuple[str, str]:
     >>> safe_url("https://example.org/a b?x=1"), safe_url("javascript:alert(1)")
     (('https://example.org/a%20b?x=1', 'example.org'), ('', ''))
     """
+    # Longer addresses are data, and browsers cut them at different lengths.
     if len(target) > _LONGEST_URL or visible(target) != target:
         return "", ""
     if _MAIL.fullmatch(target):
@@ -219,6 +229,7 @@ class _Writer:
         if url:
             self.literal("" if shown else target)
             self.parts.append(f"](<{url}>)")
+        # A link that may not lead anywhere shows its target, once.
         elif target and shown == self.escaped(target):
             del self.parts[start:]
             self.code(target)

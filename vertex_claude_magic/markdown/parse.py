@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 __all__ = ["DEEPEST", "parse_blocks", "parse_inline"]
 
+# Deeper nesting makes the parser slow and its recursion deep.
 DEEPEST = 40
 
 _CLOSERS = {"$$": "$$", r"\(": r"\)", r"\[": r"\]"}
@@ -53,6 +54,7 @@ def _dollars(state: StateInline, silent: bool) -> int:
     if src.startswith("$$", pos):
         return _delimited(state, "$$", silent)
     end = dollar_formula_end(src, pos, state.posMax)
+    # A backtick begins code, which no formula may reach into.
     if end < 0 or "`" in src[pos:end]:
         return -1
     if not silent:
@@ -166,10 +168,12 @@ def _parser() -> MarkdownIt:
 
     parser = MarkdownIt("commonmark", {"html": False, "linkify": False, "maxNesting": DEEPEST})
     parser.enable(["table", "strikethrough"]).disable(["text_join", "html_block", "html_inline"])
+    # Inline content is parsed when it is written, and what did not change is not parsed again.
     parser.core.ruler.disable("inline")
     parser.inline.ruler.before("escape", "math", _inline_rule)
     interrupts = ["paragraph", "reference", "blockquote", "list"]
     parser.block.ruler.before("table", "math", _block_rule, {"alt": interrupts})
+    # Which addresses are links is decided in `inline.safe_url`, and as it was written.
     accept_all = {"validateLink": lambda _url: True, "normalizeLink": str, "normalizeLinkText": str}
     for name, function in accept_all.items():
         setattr(parser, name, function)

@@ -1,4 +1,4 @@
-"""The gate between text that a model wrote and every display.
+"""Every text that a model wrote passes here before it is displayed.
 
 Front ends disagree about Markdown, and JupyterLab trusts what a cell has just shown. So model text is
 parsed, and what is shown is written anew from the parse, in a form that leaves nothing to disagree about:
@@ -22,14 +22,18 @@ if TYPE_CHECKING:
 
 __all__ = ["Block", "as_text", "fenced", "hidden_characters", "safe_blocks", "safe_markdown", "safe_plain"]
 
+# Beyond these parsing takes seconds, while an answer is drawn several times a second.
 LONGEST_TEXT = 1_000_000
 MOST_MARKUP = 120_000
 
 _LINE_END = re.compile(r"\r\n?|\n")
+# What no parser can take for markup, so that plain prose needs none: signs of prose inside lines that begin with
+# a letter, a quote or a bracket, no double blanks (a hard break), no blank before a line end.
 _START = "(?:[^\\W\\d_]|[\"'(\u201c\u2018])"
 _PROSE_SIGNS = "[.,;:'\"()?!%\u2013\u2014\u2018\u2019\u201c\u201d\u2022\u2026]"
 _HYPHEN = r"(?<=[^\W_])-(?=[^\W_])"
 _PROSE = re.compile(rf"{_START}(?:[^\W_]|{_PROSE_SIGNS}|{_HYPHEN}| (?![ \n]|\Z)|\n+(?={_START}))*[ \n]*")
+# The same for one line that is shown literally.
 _LITERAL = re.compile(r"(?:[A-Za-z]|[^\x00-\x7f])(?:[A-Za-z0-9 ,;()-]|[^\x00-\x7f]|\.(?=\d))*")
 _GAP = re.compile(r"\n\n+")
 
@@ -67,6 +71,7 @@ def _too_much(text: str) -> bool:
 
 
 def _too_deep(tokens: Sequence[Token], deepest: int) -> bool:
+    # The parser drops what is nested more deeply than it may, without a word.
     return any(token.level >= deepest - 3 for token in tokens)
 
 
@@ -74,6 +79,7 @@ def _parsed_blocks(text: str, starts: Sequence[int]) -> Iterator[tuple[Block, st
     """Yield each top-level block with the kind of its first token; one nested too deeply is shown as code."""
     from vertex_claude_magic.markdown import canonical, parse
 
+    # One kind of line end, because parsers disagree about a lone CR.
     source = replace_invalid(_LINE_END.sub("\n", text))
     lines = source.split("\n")
     for tokens in canonical.top_level(parse.parse_blocks(source)):
@@ -151,6 +157,7 @@ def as_text(text: str) -> str:
     from vertex_claude_magic.markdown.inline import escape_text, guard_line
 
     line = guard_line(escape_text(line, in_table=True))
+    # What the caller appends may begin with a bracket, and "![" would be an image.
     return line[:-1] + "&#33;" if line.endswith("!") else line
 
 

@@ -1,6 +1,6 @@
 """The model table: which Claude models Vertex AI serves, where, at what price and under which rules.
 
-The facts stand in `models.json` beside this module, because facts age and code should not. A user may
+The facts are in `models.json` beside this module, because facts age and code should not. A user may
 name a file of the same layout that adds rows or corrects them. The table advises: what it does not know
 is sent all the same, with a notice.
 """
@@ -8,22 +8,22 @@ is sent all the same, with a notice.
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from vertex_claude_magic.errors import OptionError
 from vertex_claude_magic.models.model import Model, Prices, Rules, Tier
-from vertex_claude_magic.models.observed import Sightings
 from vertex_claude_magic.models.table_file import FileStamp, bundled_table, file_stamp, with_user_table
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Mapping
 
 __all__ = ["Catalog"]
 
 # Names are compared up to this many characters, because comparing takes quadratic time.
 _LONGEST = 80
+# The order in which lists show them; other families follow in the order of the table.
 _MOST_USED = ("sonnet", "opus", "haiku")
 
 
@@ -33,8 +33,7 @@ class Catalog:
 
     `as_of` is the day on which the facts were gathered (YYYY-MM-DD). `api_versions` tells for each
     `anthropic_version` which fields it `refuses`. `limits` and `services` hold the limits of a request
-    and the facts about web search and token counting; `sources` maps keys to titles and dates. `sightings`
-    returns what was last seen live; it is asked only where that would change what is said.
+    and the facts about web search and token counting; `sources` maps keys to titles and dates.
 
     >>> catalog = Catalog.load()
     >>> catalog.model_id("sonnet", "global")
@@ -51,7 +50,6 @@ class Catalog:
     sources: Mapping[str, Mapping[str, str]]
     location_kinds: Mapping[str, Mapping[str, Any]]
     _spellings: Mapping[str, Model] = field(repr=False)
-    sightings: Callable[[], Sightings] = field(default=Sightings, repr=False)
 
     @classmethod
     def load(cls, extra: str | os.PathLike[str] | None = None) -> Catalog:
@@ -67,10 +65,6 @@ class Catalog:
             OptionError: The file cannot be read or used; the message names the file and the place in it.
         """
         return _load(None, None) if extra is None else _load(os.fspath(extra), file_stamp(extra))
-
-    def with_sightings(self, read: Callable[[], Sightings]) -> Catalog:
-        """Return the same table, beside which `read` tells what was last seen live."""
-        return replace(self, sightings=read)
 
     def find(self, name: str) -> Model | None:
         """Return the row of a model by any spelling of its id or by its short name, or None.
@@ -99,6 +93,7 @@ class Catalog:
                 raise self._unserved(_key(name), location)
             return newest.id
         model = self.find(name)
+        # What is an id of Vertex AI in any spelling is sent as the user wrote it.
         if model is None or name in (model.id, *model.other_ids) or name.endswith("@default"):
             return name
         return model.id
@@ -109,6 +104,7 @@ class Catalog:
         A model whose locations no source tells is never chosen.
         """
         rows = [row for row in self.models if row.family == family and row.lifecycle == "active"]
+        # Without a source for its locations nobody knows whether it answers.
         served = [row for row in rows if row.locations and (location is None or row.served_in(location))]
         return max(served, key=lambda row: row.released or "", default=None)
 
@@ -124,6 +120,7 @@ class Catalog:
 
         known = {key: model.id for key, model in self._spellings.items()}
         known |= {family: family for family in self._active_families()}
+        # More than are wanted, because retired models among them go to the end.
         close = difflib.get_close_matches(_key(name)[:_LONGEST], known, n=count * 4, cutoff=0.6)
         names = dict.fromkeys(known[key] for key in close)
         retired = {model.id for model in self.models if model.lifecycle == "retired"}
@@ -179,6 +176,7 @@ class Catalog:
 
         wanted = location.strip().lower()[:_LONGEST]
         close = difflib.get_close_matches(wanted, self.locations(), n=1, cutoff=0.75)
+        # Where no name is alike, a location nearby keeps the data on its continent.
         continent = wanted.partition("-")[0]
         same = [place for place in self.locations() if continent == place.partition("-")[0]]
         return next(iter(close + sorted(same, key=len, reverse=True)), None)
@@ -209,6 +207,7 @@ def _key(name: str) -> str:
 def _load(path: str | None, stamp: FileStamp | None) -> Catalog:  # noqa: ARG001 - the stamp is part of the key
     table = bundled_table() if path is None else with_user_table(bundled_table(), path)
     rules = {name: Rules(**_tuples(fields)) for name, fields in table["rule_sets"].items()}
+    # One fee for all models; it is stored with each, so that prices of a model are whole.
     search = table["services"].get("web_search", {}).get("usd_per_1000")
     models = []
     for row in table["models"]:
@@ -224,6 +223,7 @@ def _load(path: str | None, stamp: FileStamp | None) -> Catalog:  # noqa: ARG001
     spellings = {_key(model.id): model for model in models}
     for model in models:
         for name in (*model.other_ids, *model.api_ids, *model.aliases):
+            # The id of a model wins over an alias of another.
             spellings.setdefault(_key(name), model)
     return Catalog(
         as_of=table["as_of"],

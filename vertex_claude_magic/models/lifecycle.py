@@ -154,6 +154,7 @@ def lifecycle_notice(catalog: Catalog, model: str, location: str, today: date) -
 would take its place: thinking cannot be turned off, no forced tool call, same price.
     """
     row = catalog.find(model)
+    # What is retired is refused with its successor, so that a notice has nothing to add.
     if row is None or row.lifecycle == "retired":
         return None
     ends = list(_ends(row, today))
@@ -161,6 +162,7 @@ would take its place: thinking cannot be turned off, no forced tool call, same p
         return None
     said = f"{quote(row.name, 80)} {' and '.join(ends)}."
     named = catalog.find(row.successor) if row.successor else None
+    # A user's table may name a successor that it does not have.
     successor = named or catalog.newest(row.family, location if location in catalog.locations() else None)
     if successor is None or successor.id == row.id or successor.lifecycle != "active":
         return said
@@ -178,6 +180,7 @@ def _ends(row: Model, today: date) -> Iterator[str]:
         yield f"may end on Vertex AI from {row.not_sooner_than} on (a floor, no date is set)"
     if is_near_end(row.api_retired_on, today):
         tense = "ended" if date.fromisoformat(row.api_retired_on or "") <= today else "ends"
+        # The Claude API and Vertex AI end models on days of their own.
         yield f"{tense} on the Claude API on {row.api_retired_on} (Google sets its own date)"
 
 

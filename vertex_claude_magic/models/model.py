@@ -119,6 +119,7 @@ class Model(NamedTuple):
     @property
     def api_id(self) -> str:
         """The id that replies of the service carry, such as `claude-sonnet-4-5-20250929`."""
+        # The service answers with a hyphen where Vertex AI has an at sign.
         return self.api_ids[0] if self.api_ids else self.id.replace("@", "-")
 
     def served_in(self, location: str) -> bool:

@@ -6,11 +6,11 @@ advise: they add to the cure of an error and to the marks of a list, and change 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any, Literal, NamedTuple, get_args
 
-__all__ = ["NOTE_KINDS", "Sighting", "Sightings", "State"]
+__all__ = ["NOTE_KINDS", "Seen", "Sighting", "Sightings", "State"]
 
 State = Literal["usable", "not enabled", "no quota", "not served", "retired", "not checked"]
 # The kinds of notes that sightings are kept under: one a cell of the grid, and one for Google's list.
@@ -87,6 +87,7 @@ class Sightings(NamedTuple):
         """
         found = [cell for cell in self.usable(model, project) if cell.location != but]
         proofs = {cell.proof for cell in found}
+        # What answered proves more than what was counted: access and quota.
         if "answer" in proofs or answered:
             found = [cell for cell in found if cell.proof == "answer"]
         if not found:
@@ -97,12 +98,18 @@ class Sightings(NamedTuple):
 
     def speak_against(self, retired: str) -> bool:
         """Tell whether a live source knows a model that the table calls retired."""
+        # Google lists some models with their version and some without.
         listed = self.listed is not None and not self.listed.isdisjoint({retired, retired.partition("@")[0]})
         return listed or any(cell.model == retired and cell.state == "usable" for cell in self.cells)
 
     def _of(self, model: str, project: str | None) -> list[Sighting]:
+        # A check of another project says nothing of this one.
         meant = project or self.project
         return [cell for cell in self.cells if cell.model == model and cell.project == meant]
+
+
+# Returns what was last seen live; asked only where that changes what a user reads, because it may read the journal.
+Seen = Callable[[], Sightings]
 
 
 def _cell(key: str, value: Any, when: datetime) -> Sighting | None:

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 __all__ = ["TokenUsage", "cost", "rate", "usd", "usd_estimate"]
 
 _MILLION = 1_000_000
+# Those to which the premium applies.
 _TOKEN_PRICES = ("input", "output", "cache_write_5m", "cache_write_1h", "cache_read")
 
 
@@ -83,6 +84,7 @@ def rate(model: Model, location: str, input_tokens: int = 0) -> Tier | None:
     >>> rate(haiku, "global").input, rate(haiku, "eu").input, rate(haiku, "eu", 100_001).input
     (0.1, 0.11, 0.55)
     """
+    # All tokens of a prompt pay the price of the tier that it reaches, not only those above its limit.
     reached = [tier for tier in model.prices.tiers if input_tokens > tier.over_input_tokens]
     tier = reached[-1] if reached else next(iter(model.prices.tiers), None)
     if tier is None or location == "global" or not model.prices.endpoint_premium:
@@ -127,10 +129,12 @@ def cost(model: Model, location: str, usage: TokenUsage, *, batch: bool = False)
     searches, fee = tools.web_search_requests if tools else 0, model.prices.web_search
     factor = model.prices.batch_factor if batch else 1.0
     pace = model.prices.fast_factor if usage.speed == "fast" else 1.0
+    # A price that is not needed may be unknown.
     needed = [*(prices[name] for name, count in counts.items() if count), *([fee] if searches else ())]
     if factor is None or pace is None or None in needed:
         return None
     tokens = sum(count * (prices[name] or 0.0) for name, count in counts.items()) / _MILLION
+    # Twelve decimals take the noise of binary fractions away and keep a token of the cheapest model exact.
     return round(tokens * factor * pace + searches * (fee or 0.0) / 1_000, 12)
 
 

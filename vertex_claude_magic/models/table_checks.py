@@ -36,17 +36,19 @@ def table_problems(table: Any, base: Mapping[str, Any] | None = None) -> Iterato
         for name, entry in _object(table.get(section)).items():
             needed = () if name in known else _REQUIRED.get(section, ())
             yield from _check(entry, kinds, f"{section}[{_shown(name)}]", needed)
+    # A row may name a rule set of the same file or one of the package.
     rules = {*base.get("rule_sets", ()), *_object(table.get("rule_sets"))}
     for index, row in enumerate(_list(table.get("models"))):
         yield from _check_row(row, rules, f"models[{index}]")
 
 
 class _Kind(NamedTuple):
-    says: str
+    wanted: str
     holds: Callable[[Any], bool]
 
 
 def _is_number(value: Any) -> bool:
+    # True and False are ints in Python; NaN and infinity pass json.loads.
     return type(value) in (int, float) and 0 <= value < float("inf")
 
 
@@ -57,6 +59,7 @@ def _is_texts(value: Any) -> bool:
 def _is_date(value: Any) -> bool:
     from datetime import date
 
+    # date.fromisoformat of Python 3.11 takes more forms than 3.10.
     if not isinstance(value, str) or len(value) not in (4, 7, 10):
         return False
     try:
@@ -66,7 +69,7 @@ def _is_date(value: Any) -> bool:
 
 
 def _or_null(kind: _Kind) -> _Kind:
-    return _Kind(f"{kind.says} or null", lambda value: value is None or kind.holds(value))
+    return _Kind(f"{kind.wanted} or null", lambda value: value is None or kind.holds(value))
 
 
 def _one_of(*words: str) -> _Kind:
@@ -165,7 +168,7 @@ def _check(value: Any, kinds: Mapping[str, _Kind], place: str, needed: Iterable[
         if kind is None:
             yield f"{place} has a field {_shown(name)}, which is not one of {', '.join(kinds)}"
         elif not kind.holds(item):
-            yield f"{prefix}{name} must be {kind.says}, not {_shown(item)}"
+            yield f"{prefix}{name} must be {kind.wanted}, not {_shown(item)}"
     for name in needed:
         if name not in value:
             yield f"{place} needs the field {name}"

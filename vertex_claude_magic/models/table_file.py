@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 __all__ = ["FileStamp", "bundled_table", "file_stamp", "with_user_table"]
 
+# The parts of the file that map names to objects, beside the rows of models.
 _SECTIONS = ("sources", "locations", "api_versions", "limits", "services", "rule_sets")
 _BUNDLED = Path(__file__).with_name("models.json")
 
@@ -47,6 +48,7 @@ def file_stamp(path: str | os.PathLike[str]) -> FileStamp:
         OptionError: There is no such file.
     """
     try:
+        # Asked for every question, so one system call and no reading.
         found = Path(path).expanduser().stat()
     except (OSError, ValueError) as error:
         raise _unusable(path, getattr(error, "strerror", None) or "it cannot be read") from error

@@ -9,6 +9,7 @@ from __future__ import annotations
 import itertools
 import re
 import threading
+import weakref
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
@@ -18,7 +19,16 @@ if TYPE_CHECKING:
     from vertex_claude_magic.notebook.shell import Shell
     from vertex_claude_magic.settings.origin import Origin
 
-__all__ = ["MARK", "CellInfo", "CellResult", "CellWatch", "CellsMet", "cell_message", "cell_metadata"]
+__all__ = [
+    "MARK",
+    "CellInfo",
+    "CellResult",
+    "CellThreads",
+    "CellWatch",
+    "CellsMet",
+    "cell_message",
+    "cell_metadata",
+]
 
 # The comment that inserted code carries: digits of the cell that asked, and of the code as it was.
 MARK = re.compile(r"^# Code from Claude \(id ([0-9a-f]{8})-([0-9a-f]{8})\)[ \t]*\n?", re.MULTILINE)
@@ -96,6 +106,51 @@ class _Running(NamedTuple):
 _running: ContextVar[_Running | None] = ContextVar("vertex_claude_cell", default=None)
 
 
+class CellThreads:
+    """The cells that run now, and which of them started a thread that has no context of its own.
+
+    A thread of `concurrent.futures` begins with an empty context (up to Python 3.14, where an interpreter option may
+    hand it on), so its cell is told by when it was first seen: after the cell began, and before it ended.
+    """
+
+    def __init__(self) -> None:
+        # The innermost cell of each thread that runs one, by the thread's number.
+        self._running: dict[int, _Running] = {}
+        self._started: weakref.WeakKeyDictionary[threading.Thread, _Running | None] = (
+            weakref.WeakKeyDictionary()
+        )
+
+    def change(self, cell: _Running | None) -> None:
+        """Note which cell runs in this thread from now on, None for none."""
+        # What lives by now was started by the cell that has run till now.
+        only = self._only()
+        for thread in threading.enumerate():
+            if thread not in self._started:
+                self._started[thread] = only
+        number = threading.get_ident()
+        if cell is None:
+            self._running.pop(number, None)
+        else:
+            self._running[number] = cell
+
+    def cell_of(self, thread: threading.Thread) -> _Running | None:
+        """Return the cell that a thread works for, None where that cannot be told."""
+        if thread.name.startswith("vertex-claude"):
+            return None
+        if thread not in self._started:
+            self._started[thread] = self._only()
+        cell = self._started[thread]
+        if cell is None or cell in self._running.values():
+            return cell
+        # The thread of a pool works for later cells too: for the one that runs.
+        return self._only() or cell
+
+    def _only(self) -> _Running | None:
+        """Return the cell that runs, None where none does or, in subshells, several do."""
+        running = list(self._running.values())
+        return running[0] if len(running) == 1 else None
+
+
 class CellWatch(threading.local):
     """The cells that run in this thread, the outermost first; code of a cell may run another one.
 
@@ -107,6 +162,7 @@ class CellWatch(threading.local):
         met: What is known of the cells of the notebook.
         message: Returns the id of the message that asks for the cell; empty where there are no messages.
         before: Called when a cell begins.
+        threads: Which cell started which thread; one for all threads.
 
     >>> from types import SimpleNamespace
     >>> watch = CellWatch()
@@ -124,7 +180,9 @@ class CellWatch(threading.local):
         metadata: Callable[[], Mapping[str, Any]] = dict,
         met: CellsMet | None = None,
         message: Callable[[], str] = lambda: "",
+        *,
         before: Callable[[], None] = lambda: None,
+        threads: CellThreads | None = None,
     ) -> None:
         # Called once in each thread that looks; what was met is for all of them.
         super().__init__()
@@ -132,6 +190,7 @@ class CellWatch(threading.local):
         self.metadata = metadata
         self.met = met or CellsMet()
         self._message = message
+        self._threads = threads or CellThreads()
         self._before = before
         self._under_way: list[_Running] = []
         self._answered = ""
@@ -145,6 +204,7 @@ class CellWatch(threading.local):
         self._answered = self._message()
         if info is not None:
             self._under_way = [_Running(info.raw_cell or "", 0, "", info)]
+            self._threads.change(self._under_way[0])
 
     def begin(self, info: CellInfo) -> None:
         """Take the source from IPython's event `pre_run_cell`."""
@@ -162,6 +222,7 @@ class CellWatch(threading.local):
         if len(self._under_way) == 1:
             self.met.add(cell.source, self.metadata())
         _running.set(cell)
+        self._threads.change(cell)
         self._before()
 
     def end(self, result: CellResult) -> None:
@@ -173,7 +234,9 @@ class CellWatch(threading.local):
         elif info is None or (info.raw_cell or "").strip():
             # IPython reports the end of an empty cell and not its beginning.
             del self._under_way[-1:]
-        _running.set(self._under_way[-1] if self._under_way else None)
+        cell = self._under_way[-1] if self._under_way else None
+        _running.set(cell)
+        self._threads.change(cell)
 
     @property
     def source(self) -> str | None:
@@ -191,9 +254,12 @@ class CellWatch(threading.local):
         from vertex_claude_magic.settings.origin import Origin
 
         running = _running.get()
-        if running is None and self._under_way:
-            # The cell that loaded the extension.
-            running = self._under_way[-1]._replace(process=process_id())
+        if running is None:
+            # The cell that loaded the extension, or a thread that a cell started.
+            found = (
+                self._under_way[-1] if self._under_way else self._threads.cell_of(threading.current_thread())
+            )
+            running = found._replace(process=found.process or process_id()) if found is not None else None
         if running is None or running.process != process_id():
             return Origin(notebook=self._notebook())
         cell = sha256(running.source.strip().encode("utf-8", "replace")).hexdigest()[:16]

@@ -1,6 +1,6 @@
 """A prompt with templates and attachments as the messages of a request.
 
-Every value stands between tags that name it, so that the model can tell data from instruction; the
+Every value is between tags that name it, so that the model can tell data from instruction; the
 tag gets a number where the data hold such a tag themselves, so they cannot close it ("Use XML tags to
 structure your prompts", Claude docs, 2026).
 """
@@ -112,7 +112,17 @@ def compose(
         edge = min(budget.image_edge, int(budget.image["pixels_per_side_over_20"]))
         smaller = replace(budget, image_edge=edge)
         pieces = _pieces(prompt, attach, scope, smaller, takes_templates=takes_templates)
-    _check_media([piece.part for piece in pieces if isinstance(piece.part, Media)], budget)
+    media = [piece.part for piece in pieces if isinstance(piece.part, Media)]
+    suffix = "" if budget.long_context else "_under_1m_context"
+    for count, most, what in (
+        (sum(part.pages == 0 for part in media), budget.image.get(f"count{suffix}"), "images"),
+        (sum(part.pages for part in media), budget.pdf.get(f"pages{suffix}"), "pages of PDF"),
+    ):
+        if most is not None and count > most:
+            raise OptionError(
+                f"The prompt holds {count:,} {what}, and the model takes {most:,} in one request.",
+                cure="Give fewer, or ask in several cells.",
+            )
     attached = _blocks([piece for piece in pieces if piece.attached])
     asked = _blocks([piece for piece in pieces if not piece.attached])
     content: str | list[dict[str, Any]] = [*attached, *asked]
@@ -125,8 +135,7 @@ def compose(
         notices=tuple(dict.fromkeys(notice for piece in pieces for notice in _notices(piece, budget))),
         places=tuple(
             Place(
-                piece.place,
-                piece.part.body if isinstance(piece.part, Text) else searchable(piece.part.block),
+                piece.place, piece.part.body if isinstance(piece.part, Text) else searchable(piece.part.block)
             )
             for piece in pieces
         ),
@@ -204,20 +213,6 @@ def _found(name: str, scope: Scope) -> Any:
         hint = f"Did you mean {near[0]}?" if near else "Give a variable, or the path of a file."
         raise OptionError(f"There is neither a variable nor a file {quote(name, 60)!r}.", cure=hint)
     return path
-
-
-def _check_media(media: Sequence[Media], budget: Budget) -> None:
-    suffix = "" if budget.long_context else "_under_1m_context"
-    images, pages = sum(part.pages == 0 for part in media), sum(part.pages for part in media)
-    for count, limit, what in (
-        (images, budget.image.get(f"count{suffix}"), "images"),
-        (pages, budget.pdf.get(f"pages{suffix}"), "pages of PDF"),
-    ):
-        if limit is not None and count > limit:
-            raise OptionError(
-                f"The prompt holds {count:,} {what}, and the model takes {limit:,} in one request.",
-                cure="Give fewer, or ask in several cells.",
-            )
 
 
 def _notices(piece: _Piece, budget: Budget) -> list[str]:

@@ -22,7 +22,7 @@ class Text:
         kind: What the value is, such as `pandas.DataFrame` or `Python function`.
         about: Its measure in a few words, such as `1,000 rows × 3 columns`.
         cut: What was left out, as a short clause such as `the first 40 of 1,000,000 rows`; empty if nothing.
-        bare: Whether it stands in the sentence without a fence, as a number does.
+        bare: Whether it is written into the sentence without a fence, as a number is.
         caution: What the text does not show or may show wrongly, whatever the budget, such as `read as
             Windows-1252, which is a guess`; it goes into the tag and below the answer.
         remark: What the user should know and the model need not; it goes below the answer.

@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from vertex_claude_magic.errors import SecretFound
+from vertex_claude_magic.spelling import flag, spelled
 from vertex_claude_magic.text import quote
 
 __all__ = ["Place", "check_secrets", "find_secret", "searchable"]
@@ -111,6 +112,6 @@ def check_secrets(places: list[Place]) -> None:
             kind, line = found
             raise SecretFound(
                 f"Line {line} of {quote(name, 80)} looks like {kind}, so nothing was sent.",
-                cure="Take it out, or add --allow-secrets to send it all the same.",
+                cure=spelled("Take it out, or add {} to send it all the same.", flag("allow_secrets")),
                 details={"kind": kind, "line": line},
             )

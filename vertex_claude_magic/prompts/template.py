@@ -1,4 +1,4 @@
-r"""Prompt templates: `{{ path }}` stands for a value, and everything else stays byte for byte.
+r"""Prompt templates: `{{ path }}` is replaced by a value, and everything else stays byte for byte.
 
 A path is a name followed by attributes and by integer or quoted-string indexes, as in `{{ df }}`,
 `{{ cfg.title }}`, `{{ rows[0] }}` or `{{ cfg['a b'] }}`. Paths are read by Python's own parser and

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from vertex_claude_magic import errors
 from vertex_claude_magic.models.prices import cost
 from vertex_claude_magic.process import at_fork
+from vertex_claude_magic.spelling import option, spelled
 from vertex_claude_magic.vertex.reply import CacheCreation, Usage
 
 if TYPE_CHECKING:
@@ -236,5 +237,5 @@ def _over(spent: float, most: float | None, limit: float) -> errors.CostLimitExc
     return errors.CostLimitExceeded(
         f"This session has cost about ${spent:.4f}, and this question may cost up to ${most:.4f}: together more than "
         f"its limit of ${limit:g} (estimates).",
-        cure="Lower --max-tokens, or raise max_session_cost.",
+        cure=spelled("Lower {}, or raise max_session_cost.", option("max_tokens")),
     )

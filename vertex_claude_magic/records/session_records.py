@@ -22,6 +22,7 @@ from vertex_claude_magic.records.recording.recording import recording_at
 from vertex_claude_magic.records.recording.rehearsal import replay_mode
 from vertex_claude_magic.records.sources import Memory
 from vertex_claude_magic.settings.origin import current_origin, session_id
+from vertex_claude_magic.spelling import option, spelled
 from vertex_claude_magic.text import quote_path
 from vertex_claude_magic.vertex.digest import attachments
 from vertex_claude_magic.vertex.provenance import answered_by
@@ -249,10 +250,14 @@ def _check_call(most: float | None, limit: float | None) -> None:
         raise errors.CostLimitExceeded(
             "What this question may cost is not known (no price in the table, or tools that the service runs itself), "
             "so it may cross --max-cost.",
-            cure="Add prices with models_file, ask without such tools, or leave --max-cost out.",
+            cure=spelled(
+                "Add prices with models_file, ask without such tools, or leave {} out.", option("max_cost")
+            ),
         )
     if most > limit:
         raise errors.CostLimitExceeded(
             f"This question may cost up to ${most:.4f} (an estimate), more than --max-cost {limit:g}.",
-            cure="Lower --max-tokens, shorten the prompt, or raise --max-cost.",
+            cure=spelled(
+                "Lower {}, shorten the prompt, or raise {}.", option("max_tokens"), option("max_cost")
+            ),
         )

@@ -10,6 +10,7 @@ from vertex_claude_magic.errors import CredentialsNotFound, JournalError, Option
 from vertex_claude_magic.records.recorded_reply import read_tape
 from vertex_claude_magic.records.recording.difference import differences, nearest
 from vertex_claude_magic.settings.registry import OPTIONS
+from vertex_claude_magic.spelling import option, spelled
 from vertex_claude_magic.text import quote, quote_path
 from vertex_claude_magic.vertex.endpoint import is_loopback
 
@@ -109,7 +110,7 @@ class Memory:
         known = None
         if self.answers:
             if self.recording is not None:
-                known = self.recording.counted(request.digest)
+                known = self.recording.counted(request.digest, former=request.former_digest)
             if known is None:
                 found = self.look(request)
                 known = _input_tokens(found.tape) if found is not None else None
@@ -190,4 +191,4 @@ _INPUT = ("input_tokens", "cache_creation_input_tokens", "cache_read_input_token
 _SENDS_NOTHING = ", and --replay only sends nothing"
 
 
-_CURE = "Ask with --replay auto to send it and keep the answer, or change it back."
+_CURE = spelled("Ask with {} to send it and keep the answer, or change it back.", option("replay", "auto"))

@@ -86,7 +86,7 @@ class Exchange:
         self._session = session
         self._notify = notify
         self._memory = memory_of(target)
-        self._catalog = session.catalog(target)
+        self._catalog = target.catalog
         self._stream: Stream | None = None
         self._rounds: list[Reply] = []
         self._reasons: list[str] = []
@@ -94,7 +94,7 @@ class Exchange:
         self._error: errors.ClaudeError | None = None
 
         def build(variant: Target, project: Callable[[], str]) -> Question:
-            return prepare(prompt, variant, catalog=self._catalog, project=project, scope=scope)
+            return prepare(prompt, variant, project=project, scope=scope, seen=session.control.sightings)
 
         if self._memory.answers:
             # Whether anything is recorded is known before anybody asks for credentials.
@@ -243,6 +243,7 @@ class Exchange:
         context = StreamContext(
             request=request,
             catalog=self._catalog,
+            seen=session.control.sightings,
             format=target.format,
             clock=session.clock,
             notify=self._notify,

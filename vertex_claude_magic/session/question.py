@@ -7,13 +7,14 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from vertex_claude_magic import errors
+from vertex_claude_magic.models.observed import Sightings
 from vertex_claude_magic.records.recording.rehearsal import note_question
 from vertex_claude_magic.text import quote
 from vertex_claude_magic.vertex.request import Request, build_request
 
 if TYPE_CHECKING:
     from vertex_claude_magic.answers.repair import TypedQuestion
-    from vertex_claude_magic.models.catalog import Catalog
+    from vertex_claude_magic.models.observed import Seen
     from vertex_claude_magic.prompts.compose import Composed
     from vertex_claude_magic.prompts.template import Scope
     from vertex_claude_magic.records.sources import Found, Memory
@@ -38,18 +39,18 @@ def prepare(
     prompt: str | Sequence[Any],
     target: Target,
     *,
-    catalog: Catalog,
     project: Callable[[], str],
     scope: Scope | None = None,
+    seen: Seen = Sightings,
 ) -> Question:
     """Build the request of a question; the project is asked for last, because it may take a while.
 
     Args:
         prompt: A text; a list of texts, Python objects and content blocks; or a list of messages.
         target: Where it goes and how.
-        catalog: The model table.
         project: Returns the project that pays.
         scope: Where templates, attachments and types are looked up.
+        seen: Returns what was last seen live.
 
     Raises:
         OptionError: it cannot be sent as it stands, or names what is not there.
@@ -76,12 +77,13 @@ def prepare(
         model=target.model_id,
         project=project(),
         region=target.region,
-        catalog=catalog,
+        catalog=target.catalog,
         stream=_streams(target),
         base_url=target.base_url,
         anthropic_version=target.anthropic_version,
         fields=fields,
         notices=notices,
+        seen=seen,
     )
     return Question(request, typed)
 

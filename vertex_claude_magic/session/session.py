@@ -15,6 +15,7 @@ from vertex_claude_magic.session.control_room import ControlRoom, JournalNotes
 from vertex_claude_magic.session.question import NO_PROJECT, prepare
 from vertex_claude_magic.settings.loaded import settings_of
 from vertex_claude_magic.settings.target import resolve
+from vertex_claude_magic.spelling import Spelling, spelled
 from vertex_claude_magic.transport.auth import ApplicationDefault, FixedToken
 from vertex_claude_magic.transport.retry import RetryPolicy
 from vertex_claude_magic.transport.transport import Transport
@@ -24,7 +25,6 @@ from vertex_claude_magic.vertex.request import build_count_request, in_project
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from vertex_claude_magic.models.catalog import Catalog
     from vertex_claude_magic.prompts.template import Scope
     from vertex_claude_magic.settings.options import AskOptions
     from vertex_claude_magic.settings.target import Target
@@ -78,10 +78,6 @@ class Session:
         """
         return resolve(self.settings() if settings is None else settings, given or {})
 
-    def catalog(self, target: Target) -> Catalog:
-        """Return the model table of a target, with what was seen live."""
-        return target.catalog.with_sightings(self.control.sightings)
-
     def request(
         self,
         prompt: str | Sequence[Any],
@@ -103,7 +99,7 @@ class Session:
         question = prepare(
             prompt,
             target,
-            catalog=self.catalog(target),
+            seen=self.control.sightings,
             project=lambda: NO_PROJECT if unnamed else self.project(target, notify),
             scope=scope,
         )
@@ -132,10 +128,11 @@ class Session:
             raise refusal()
         return self.transport.send(
             request,
-            self.catalog(target),
+            target.catalog,
             timeout=target.timeout if timeout is None else timeout,
             trusted_hosts=target.trusted_hosts,
             retry=retry,
+            seen=self.control.sightings,
         )
 
     def count(self, request: Request, target: Target) -> int:
@@ -155,7 +152,7 @@ class Session:
 
     def count_or_bound(self, request: Request, target: Target) -> tuple[int, bool]:
         """Return the input tokens of a request and whether they are exact; an upper bound where none are counted."""
-        table = self.catalog(target)
+        table = target.catalog
         with suppress(errors.ThreadUnavailable):
             return count_or_bound(request, table, partial(self.count, target=target))
         return count_or_bound(request, table, None)
@@ -181,7 +178,7 @@ class Session:
         if not project:
             raise errors.ProjectNotFound(
                 "No Google Cloud project is named, and the credentials name none.",
-                cure="Use --project ID, or set GOOGLE_CLOUD_PROJECT.",
+                cure=spelled("Use {}, or set GOOGLE_CLOUD_PROJECT.", Spelling("--project ID", "project=")),
             )
         self.control.project = project
         return project

@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 from vertex_claude_magic import errors
 from vertex_claude_magic.answers.read import read_json_text
+from vertex_claude_magic.models.observed import Sightings
 from vertex_claude_magic.process import stays_here
+from vertex_claude_magic.spelling import option, spelled
 from vertex_claude_magic.text import quote
 from vertex_claude_magic.transport.transport import Ended, Head, Item, Notice, PendingResponse
 from vertex_claude_magic.vertex.events import Event, MessageDecoder
@@ -21,6 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
     from vertex_claude_magic.models.catalog import Catalog
+    from vertex_claude_magic.models.observed import Seen
     from vertex_claude_magic.records.playback import Playback
     from vertex_claude_magic.records.recorded_reply import Pace
     from vertex_claude_magic.records.recorder import Recorder
@@ -49,6 +52,7 @@ class StreamContext:
 
     request: Request
     catalog: Catalog
+    seen: Seen = Sightings
     format: str = "markdown"
     clock: Callable[[], float] = time.monotonic
     notify: Callable[[str], None] | None = None
@@ -249,7 +253,9 @@ class Stream:
     def _reported(self, event: Event) -> errors.ClaudeError:
         from vertex_claude_magic.transport.failures import Asked, error_from_event
 
-        return error_from_event(event.data, Asked.about(self.request, self._context.catalog))
+        return error_from_event(
+            event.data, Asked.about(self.request, self._context.catalog, self._context.seen)
+        )
 
     def _is_event_stream(self) -> bool:
         return self._head is not None and "event-stream" in self._head.content_type.lower()
@@ -259,7 +265,9 @@ class Stream:
         if len(self._whole) < limit:
             self._whole += chunk[: limit - len(self._whole)]
         elif not self.request.streamed:
-            raise errors.ProtocolError("The answer is larger than 64 MiB.", cure="Lower --max-tokens.")
+            raise errors.ProtocolError(
+                "The answer is larger than 64 MiB.", cure=spelled("Lower {}.", option("max_tokens"))
+            )
 
     def _end(self, ended: Ended) -> None:
         if ended.error is not None:

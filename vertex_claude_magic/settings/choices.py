@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from vertex_claude_magic.errors import ClaudeError, OptionError
 from vertex_claude_magic.models.lifecycle import list_mark, status
+from vertex_claude_magic.models.observed import Sightings
 from vertex_claude_magic.models.prices import rate
 from vertex_claude_magic.text import quote
 from vertex_claude_magic.vertex.allowed import (
@@ -30,6 +31,7 @@ from vertex_claude_magic.vertex.request import build_request
 if TYPE_CHECKING:
     from vertex_claude_magic.models.catalog import Catalog
     from vertex_claude_magic.models.model import Model
+    from vertex_claude_magic.models.observed import Seen
     from vertex_claude_magic.settings.target import Target
 
 __all__ = [
@@ -54,6 +56,7 @@ __all__ = [
 
 # What a new model may not take, in the order in which it is kept if two of them contradict each other.
 _DEPENDENT = ("max_tokens", "effort", "thinking", "show_thinking", *SAMPLING)
+_UNSEEN = Sightings()
 _THINKING_LABELS = {
     "adaptive": "adaptive: the model decides",
     "off": "off",
@@ -73,7 +76,7 @@ class Choice(NamedTuple):
     instead_of: str = ""
 
 
-def refusal(catalog: Catalog, target: Target) -> ClaudeError | None:
+def refusal(catalog: Catalog, target: Target, seen: Seen = Sightings) -> ClaudeError | None:
     """Return why a question with these options would be refused before it is sent, or None.
 
     >>> from vertex_claude_magic.models.catalog import Catalog
@@ -93,6 +96,7 @@ def refusal(catalog: Catalog, target: Target) -> ClaudeError | None:
             catalog=catalog,
             base_url=target.base_url,
             anthropic_version=target.anthropic_version,
+            seen=seen,
         )
     except ClaudeError as error:
         return error
@@ -168,7 +172,7 @@ def _with_present(choices: list[Choice], present: str, label: str) -> tuple[Choi
     return (*choices, Choice(present, label))
 
 
-def region_choices(catalog: Catalog, target: Target) -> tuple[Choice, ...]:
+def region_choices(catalog: Catalog, target: Target, seen: Sightings = _UNSEEN) -> tuple[Choice, ...]:
     """Return the locations that serve the chosen model or family, `global` first, each with what a check found.
 
     Where no source tells the locations of a model, the locations that are no single region are offered.
@@ -178,7 +182,7 @@ def region_choices(catalog: Catalog, target: Target) -> tuple[Choice, ...]:
     wide = {place for kind, entry in kinds if kind != "region" for place in entry["members"]}
     name, row = chosen_model(catalog, target)
     project, model = target.project, row.id if row is not None else name
-    seen, choices = catalog.sightings(), []
+    choices = []
     for place in served or [place for place in catalog.locations() if place in wide]:
         found = seen.find(model, place, project)
         choices.append(Choice(place, f"{place} · {found.state} {found.day}" if found is not None else place))
@@ -337,7 +341,9 @@ def is_set(value: Any) -> bool:
     return value is not None and value is not False and value != ""
 
 
-def settled(catalog: Catalog, target: Target, keep: str = "") -> tuple[Target, tuple[str, ...]]:
+def settled(
+    catalog: Catalog, target: Target, keep: str = "", seen: Seen = Sightings
+) -> tuple[Target, tuple[str, ...]]:
     """Return the options without what the chosen model would refuse, and the names of what was dropped.
 
     A `max_tokens` above the model's limit is lowered to it. `keep` names the setting that was just chosen:
@@ -349,7 +355,7 @@ def settled(catalog: Catalog, target: Target, keep: str = "") -> tuple[Target, t
     >>> settled(Catalog.load(), resolve(AskOptions(model="haiku", effort="low", temperature=0.5)))[1]
     ('temperature',)
     """
-    if refusal(catalog, target) is None:
+    if refusal(catalog, target, seen) is None:
         return target, ()
     _, row = chosen_model(catalog, target)
     wanted = {name: value for name in _DEPENDENT if is_set(value := getattr(target, name))}

@@ -14,11 +14,13 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from vertex_claude_magic import errors
+from vertex_claude_magic.models.observed import Sightings
 from vertex_claude_magic.spelling import Spelling, option, spelled
 from vertex_claude_magic.text import quote
 
 if TYPE_CHECKING:
     from vertex_claude_magic.models.catalog import Catalog
+    from vertex_claude_magic.models.observed import Seen
     from vertex_claude_magic.vertex.request import Request
 
 __all__ = ["Asked", "Failure", "error_from_event", "error_from_response", "read_failure"]
@@ -32,11 +34,14 @@ class Asked:
     project: str
     region: str
     catalog: Catalog
+    seen: Seen = Sightings
 
     @classmethod
-    def about(cls, request: Request, catalog: Catalog) -> Asked:
+    def about(cls, request: Request, catalog: Catalog, seen: Seen = Sightings) -> Asked:
         """Return what a request asks for."""
-        return cls(model=request.model, project=request.project, region=request.region, catalog=catalog)
+        return cls(
+            model=request.model, project=request.project, region=request.region, catalog=catalog, seen=seen
+        )
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -180,7 +185,7 @@ def _error(failure: Failure, asked: Asked) -> errors.ClaudeError:
         model = asked.catalog.find(asked.model)
         name = model.id if model is not None else asked.model
         answered = row.error is errors.QuotaExceeded
-        hint = asked.catalog.sightings().hint(name, asked.project, but=asked.region, answered=answered)
+        hint = asked.seen().hint(name, asked.project, but=asked.region, answered=answered)
         cure = spelled("{} {}", cure, hint) if hint else cure
     return row.error(message, cure=cure, details=details)
 

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import urlsplit
 
 from vertex_claude_magic import errors
+from vertex_claude_magic.models.observed import Sightings
 from vertex_claude_magic.process import at_fork, start_thread, stays_here
 from vertex_claude_magic.spelling import option, spelled
 from vertex_claude_magic.text import quote
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     import requests
 
     from vertex_claude_magic.models.catalog import Catalog
+    from vertex_claude_magic.models.observed import Seen
     from vertex_claude_magic.transport.auth import Authorizer
     from vertex_claude_magic.vertex.request import Request
 
@@ -100,7 +102,7 @@ class Transport:
 
     def send(
         self, request: Request, catalog: Catalog, *, timeout: float, trusted_hosts: Collection[str] = (),
-        retry: bool = True,
+        retry: bool = True, seen: Seen = Sightings,
     ) -> PendingResponse:  # fmt: skip
         """Start sending and return at once.
 
@@ -110,6 +112,7 @@ class Transport:
             timeout: Seconds for the whole answer, retries included.
             trusted_hosts: Hosts beside Google's that may see a token (the user's gateways).
             retry: Whether the policy's retries hold; a refused token is renewed once in any case.
+            seen: Returns what was last seen live, for the same cures; called in the sending thread.
 
         Raises:
             UntrustedHost: a token would go where it must not.
@@ -117,7 +120,7 @@ class Transport:
         """
         check_token_host(request.url, trusted_hosts)
         return PendingResponse(
-            self, request, catalog, timeout=timeout, retries=self.policy.retries if retry else 0
+            self, request, catalog, timeout=timeout, retries=self.policy.retries if retry else 0, seen=seen
         )
 
     def twin(self) -> Transport:
@@ -150,12 +153,13 @@ class PendingResponse:
     """One request on its way since `started`: `get` what arrives, `cancel` at any time from any thread."""
 
     def __init__(
-        self, transport: Transport, request: Request, catalog: Catalog, *, timeout: float, retries: int
-    ) -> None:
+        self, transport: Transport, request: Request, catalog: Catalog, *, timeout: float, retries: int,
+        seen: Seen = Sightings,
+    ) -> None:  # fmt: skip
         self._transport = transport
         self._retries = retries
         self._request = request
-        self._catalog = catalog
+        self._catalog, self._seen = catalog, seen
         self._timeout = timeout
         self.started = transport.clock()
         self._host = quote(urlsplit(request.url).netloc, 100)
@@ -394,7 +398,7 @@ class PendingResponse:
         return error_from_response(
             response.status_code,
             bytes(body[:_ERROR_BYTES]),
-            Asked.about(self._request, self._catalog),
+            Asked.about(self._request, self._catalog, self._seen),
             content_type=response.headers.get("content-type", ""),
         )
 

@@ -1,1 +1,1 @@
-"""The Vertex AI floor: requests, hosts, credentials, transport, events and replies; nothing of notebooks."""
+"""Requests, replies and the events of a stream as Vertex AI has them: nothing is sent here."""

@@ -10,6 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from vertex_claude_magic.models.model import Rules
+from vertex_claude_magic.spelling import option, spelled
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -44,6 +45,7 @@ THINKING_TYPES: Mapping[str, str] = {
 _DEFAULT_MAX_TOKENS = 16_000
 # Where the table has no limit; no model writes as much.
 _UNLIMITED = 1_000_000
+# Enough to show how a model thinks; a question may name more.
 _LARGEST_DEFAULT_BUDGET = 8_000
 _UNKNOWN = Rules()
 
@@ -108,6 +110,7 @@ def allowed_efforts(model: Model | None, thinking: str | None = None) -> tuple[s
     """
     rules = _rules(model)
     levels, limit = rules.effort, rules.disabled_max_effort
+    # Above that level the service refuses to work without thinking.
     if thinking in {"disabled", "between_tools"} and limit in levels:
         return levels[: levels.index(limit) + 1]
     return levels
@@ -164,7 +167,12 @@ def field_refusals(model: Model | None, version: str, catalog: Catalog) -> Itera
         yield Refusal(tuple(refused), f"API version {version}", "", cure)
     if not model.rules.sampling:
         why = ": it answers 400 to sampling parameters"
-        yield Refusal(SAMPLING, model.name, why, "Leave it out and steer with the prompt or --effort")
+        yield Refusal(
+            SAMPLING,
+            model.name,
+            why,
+            spelled("Leave it out and steer with the prompt or {}", option("effort")),
+        )
 
 
 def takes_field(name: str, model: Model | None, version: str, catalog: Catalog) -> bool:

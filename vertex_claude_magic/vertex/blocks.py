@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Part", "growing_field", "part_events", "read_blocks", "take_apart"]
 
+# Blocks with an `input` grow too, whatever their type: tools of the client and of the service.
 _GROWING = {"text": ("text_delta", "text"), "thinking": ("thinking_delta", "thinking")}
 
 

@@ -83,6 +83,7 @@ def model_path(*, project: str, location: str, model: str, verb: str) -> str:
 
 
 def _segment(name: str, value: str) -> str:
+    # Dots, also encoded ones, are taken out of a path by clients and servers (RFC 3986, 5.2.4).
     bare = value.partition(";")[0].lower().replace("%2e", ".")
     if not value.strip() or bare in {"", ".", ".."} or len(value) > 500:
         raise errors.OptionError(
@@ -117,6 +118,7 @@ def is_google(url: str) -> bool:
         host = urlsplit(url).hostname or ""
     except ValueError:
         return False
+    # With the dot: evilgoogleapis.com is another domain.
     return host == "googleapis.com" or host.endswith(".googleapis.com")
 
 
@@ -149,6 +151,7 @@ def check_token_host(url: str, trusted_hosts: Collection[str] = ()) -> None:
 
 
 def _may_see_token(parts: SplitResult, host: str, trusted_hosts: Collection[str]) -> bool:
+    # Nothing leaves this machine, so TLS is not asked for.
     if is_loopback(f"//{parts.netloc}"):
         return parts.scheme in {"http", "https"}
     if "[" in parts.netloc:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from vertex_claude_magic.errors import OptionError
 from vertex_claude_magic.models.table_file import bundled_table
+from vertex_claude_magic.spelling import Spelling, option, spelled
 from vertex_claude_magic.text import quote
 from vertex_claude_magic.vertex.digest import BETA_HEADER
 
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
 __all__ = ["counting_headers", "headers_of"]
+
+_HEADER = Spelling("--header 'Name: value'", 'header={"Name": "value"}')
 
 _FIXED_HEADERS = {"authorization", "proxy-authorization", "host", "content-length", "transfer-encoding",
                   "content-type", "connection"}  # fmt: skip
@@ -55,14 +58,15 @@ def headers_of(betas: Sequence[str], header: Mapping[str, str], label: Mapping[s
         by_user = name in header
         if by_user and name.strip().lower() in _FIXED_HEADERS:
             raise OptionError(
-                f"The header {quote(name, 60)!r} is set by this package.", cure="Leave it out of --header."
+                f"The header {quote(name, 60)!r} is set by this package.",
+                cure=spelled("Leave it out of {}.", option("header")),
             )
         plain = isinstance(value, str) and value.isascii() and value.isprintable() and value == value.strip()
         if not plain or (by_user and not re.fullmatch(_HEADER_NAME, name)):
             # The value may be a secret, so it is not quoted.
             raise OptionError(
                 f"The header {quote(name, 60)!r} has a name or a value that HTTP cannot carry.",
-                cure="Use --header 'Name: value' in printable ASCII.",
+                cure=spelled("Use {} in printable ASCII.", _HEADER),
             )
     return headers
 
@@ -75,8 +79,8 @@ def counting_headers(headers: Mapping[str, str]) -> dict[str, str]:
     """Return the headers with which the same request is counted: without the betas that are refused there."""
     refused = bundled_table()["services"]["betas"]["refused_in_count"]
     betas = [name for name in _beta_names(headers.get(BETA_HEADER, "")) if name not in refused]
-    kept = {name: value for name, value in headers.items() if name != BETA_HEADER}
-    return {**kept, BETA_HEADER: ",".join(betas)} if betas else kept
+    others = {name: value for name, value in headers.items() if name != BETA_HEADER}
+    return {**others, BETA_HEADER: ",".join(betas)} if betas else others
 
 
 def _labels(labels: Mapping[str, str]) -> str:

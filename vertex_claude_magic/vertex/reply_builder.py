@@ -33,6 +33,7 @@ _START_KIND = {
 }
 # Fields of a whole message that `Reply` has no place of its own for.
 _EXTRAS = ("context_management", "input_transformations", "container", "diagnostics")
+# Unknown events of a long stream must not fill the memory.
 _MAX_OTHER_EVENTS = 1000
 
 

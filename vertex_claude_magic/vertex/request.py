@@ -14,6 +14,8 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from vertex_claude_magic.errors import ModelRuleError, OptionError, RequestTooLarge
+from vertex_claude_magic.models.observed import Sightings
+from vertex_claude_magic.spelling import flag, option, spelled
 from vertex_claude_magic.text import quote
 from vertex_claude_magic.vertex.allowed import (
     allowed_thinking,
@@ -29,10 +31,13 @@ from vertex_claude_magic.vertex.rules import check_rules
 if TYPE_CHECKING:
     from vertex_claude_magic.models.catalog import Catalog
     from vertex_claude_magic.models.model import Model
+    from vertex_claude_magic.models.observed import Seen
     from vertex_claude_magic.vertex.digest import Parts
 
 __all__ = ["Request", "RequestOptions", "build_count_request", "build_request", "in_project"]
 
+# The value in every sample of Google, and the only one that leaves sampling parameters to the models that
+# take them.
 DEFAULT_VERSION = "vertex-2023-10-16"
 
 # Fields that the token-counting endpoint takes (anthropic 2.12.0, messages.count_tokens; the last four are beta).
@@ -136,6 +141,7 @@ def build_request(
     anthropic_version: str = DEFAULT_VERSION,
     fields: Mapping[str, Any] | None = None,
     notices: Sequence[str] = (),
+    seen: Seen = Sightings,
 ) -> Request:
     """Build a request for one answer.
 
@@ -151,6 +157,7 @@ def build_request(
         anthropic_version: The API version in the body.
         fields: Further body fields, checked like those of the options.
         notices: What the user should know about the request.
+        seen: Returns what was last seen live, which may speak against a model that the table calls retired.
 
     Raises:
         ModelRuleError: the table says that the model or the API version refuses it (`force` lifts this).
@@ -166,8 +173,9 @@ def build_request(
     ['anthropic_version', 'max_tokens', 'messages', 'stream']
     """
     row = catalog.find(model)
-    told = (*_notices(model, row, region, catalog, force=options.force), *notices)
+    all_notices = (*_notices(model, row, region, catalog, seen, force=options.force), *notices)
     body = _body(messages, options, fields or {}, row, anthropic_version)
+    # What the table does not know has no rules, and is sent with a notice.
     if row is not None and not options.force:
         check_rules(body, model=row, region=region, catalog=catalog, given=options.set)
     if stream:
@@ -179,7 +187,7 @@ def build_request(
     path = model_path(project=project, location=check_location(region), model=model, verb=verb)
     headers = headers_of(options.beta, options.header, options.label)
     request = Request(url=base + path, headers=headers, body=body, model=model, project=project,
-                      region=region, notices=told)  # fmt: skip
+                      region=region, notices=all_notices)  # fmt: skip
     limit, size = int(catalog.limits["request"]["bytes"]), len(request.payload)
     if size > limit:
         raise RequestTooLarge(
@@ -227,7 +235,9 @@ def _body(
 ) -> dict[str, Any]:
     max_tokens = max_tokens_of(row, options.max_tokens)
     if max_tokens < 1:
-        raise OptionError(f"max_tokens is {max_tokens}.", cure="Use --max-tokens 1 or more.")
+        raise OptionError(
+            f"max_tokens is {max_tokens}.", cure=spelled("Use {} or more.", option("max_tokens", 1))
+        )
     named: dict[str, Any] = {
         "anthropic_version": version,
         "max_tokens": max_tokens,
@@ -246,7 +256,10 @@ def _body(
         joined = {**(named["output_config"] or {}), **config} if isinstance(config, Mapping) else config
         named.update({**given, **({"output_config": joined} if "output_config" in given else {})})
     body = {
-        name: value for name, value in named.items() if name in options.set or value not in (None, "", {})
+        # What was set by hand is sent as it is, null included.
+        name: value
+        for name, value in named.items()
+        if name in options.set or value not in (None, "", {})
     }
     try:
         cleaned: dict[str, Any] = _clean(body)
@@ -296,24 +309,31 @@ def _thinking(options: RequestOptions, row: Model | None, max_tokens: int) -> di
     return {"type": kind, **shown}
 
 
-def _notices(model: str, row: Model | None, region: str, catalog: Catalog, *, force: bool) -> tuple[str, ...]:
+def _notices(
+    model: str, row: Model | None, region: str, catalog: Catalog, seen: Seen, *, force: bool
+) -> tuple[str, ...]:
     if row is None:
+        # An id that the table does not know may be newer than the table; a word that is no id is a slip.
         alias = None if force else catalog.nearest_alias(model)
         if alias is not None:
             raise OptionError(
                 f"There is no model {quote(model, 60)!r}.",
-                cure=f"Did you mean {alias}? With --force the name is sent as it is.",
+                cure=spelled("Did you mean {}? With {} the name is sent as it is.", alias, flag("force")),
             )
         near = ", ".join(catalog.nearest(model))
         return (f"The model table does not know {quote(model, 60)}; it is sent as it stands. Near: {near}.",)
     if row.lifecycle == "retired" and not force:
-        if catalog.sightings().speak_against(row.id):
+        # Google's list or a check knows it: then the table is wrong or old, and the service decides.
+        if seen().speak_against(row.id):
             return (f"The model table calls {row.name} retired, but it was seen since; sent all the same.",)
         date = f" since {row.retired_on}" if row.retired_on else ""
         raise ModelRuleError(
             f"{row.name} is retired{date} and no longer answers.",
-            cure=f"Use {row.successor or 'a newer model'}, or add --force to send it all the same.",
+            cure=spelled(
+                "Use {}, or add {} to send it all the same.", row.successor or "a newer model", flag("force")
+            ),
         )
+    # Only a notice: locations change more often than the table.
     if row.locations and not row.served_in(region):
         served = ", ".join(row.locations)
         return (

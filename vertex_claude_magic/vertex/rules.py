@@ -1,4 +1,4 @@
-"""What the model table and the API version forbid, said before anything is sent.
+"""What the model table and the API version forbid, refused before anything is sent.
 
 Whether a value is taken is asked of `allowed`, as the panel does, so that nothing is offered that is refused here.
 """
@@ -10,6 +10,7 @@ from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 from vertex_claude_magic.errors import ModelRuleError
+from vertex_claude_magic.spelling import Spelling, flag, option, spelled
 from vertex_claude_magic.vertex.allowed import (
     THINKING_TYPES,
     allowed_budgets,
@@ -60,7 +61,9 @@ def check_rules(
         _speed(checked, model, region, catalog),
     )
     for message, cure in broken:
-        raise ModelRuleError(message, cure=f"{cure}, or add --force to send it all the same.")
+        raise ModelRuleError(
+            message, cure=spelled("{}, or add {} to send it all the same.", cure, flag("force"))
+        )
 
 
 # Each of these yields what is wrong and what to do instead; only the first is raised, the others are not looked for.
@@ -73,7 +76,7 @@ def _fields(
     if model.max_output_tokens is not None and wanted > most:
         yield (
             f"{model.name} writes at most {most:,} tokens, and max_tokens is {wanted:,}.",
-            f"Use --max-tokens {most} or less",
+            spelled("Use {} or less", option("max_tokens", most)),
         )
     for refusal in field_refusals(model, version, catalog):
         if given := [name for name in refusal.fields if name in body]:
@@ -87,7 +90,7 @@ def _effort(body: Mapping[str, Any], model: Model) -> Iterator[tuple[str, str]]:
     if levels:
         yield f"{model.name} has no effort level {effort!r}.", f"Use one of {', '.join(levels)}"
     else:
-        yield f"{model.name} takes no effort level.", "Leave --effort out"
+        yield f"{model.name} takes no effort level.", spelled("Leave {} out", option("effort"))
 
 
 def _effort_of(body: Mapping[str, Any]) -> str | None:
@@ -100,10 +103,16 @@ def _thinking(checked: Mapping[str, Any], body: Mapping[str, Any], model: Model)
     if not isinstance(thinking, Mapping):
         return
     kind, effort = str(thinking.get("type")), _effort_of(checked)
-    option = f"--thinking {'with ' if kind == 'enabled' else ''}{_WORDS.get(kind, kind)}"
+    word = _WORDS.get(kind, kind)
+    chosen: str | Spelling = option("thinking", word)
+    if kind == "enabled":
+        chosen = spelled("{} with {}", option("thinking"), word)
     if kind not in (kinds := allowed_thinking(model)):
         words = " or ".join(_WORDS.get(each, each) for each in kinds)
-        yield f"{model.name} does not take {option}.", f"Use --thinking with {words}"
+        yield (
+            spelled("{} does not take {}.", model.name, chosen),
+            spelled("Use {} with {}", option("thinking"), words),
+        )
     if kind == "enabled":
         yield from _budget(thinking.get("budget_tokens", 0), body.get("max_tokens"), model)
     elif kind not in allowed_thinking(model, effort):
@@ -111,7 +120,7 @@ def _thinking(checked: Mapping[str, Any], body: Mapping[str, Any], model: Model)
         limit = allowed_efforts(model, kind)[-1]
         yield (
             f"{model.name} cannot work at effort {effort!r} {how}.",
-            f"Use --effort {limit} or lower, or leave {option} out",
+            spelled("Use {} or lower, or leave {} out", option("effort", limit), chosen),
         )
 
 
@@ -120,13 +129,13 @@ def _budget(budget: int, max_tokens: Any, model: Model) -> Iterator[tuple[str, s
     if budget < least:
         yield (
             f"A thinking budget has at least {least:,} tokens, not {budget:,}.",
-            f"Use --thinking {least} or more",
+            spelled("Use {} or more", option("thinking", least)),
         )
     # A max_tokens that is set by hand may be no number.
     elif isinstance(max_tokens, int) and budget not in allowed_budgets(model, max_tokens):
         yield (
             f"The thinking budget of {budget:,} tokens leaves nothing of max_tokens, which is {max_tokens:,}.",
-            f"Raise --max-tokens above {budget}",
+            spelled("Raise {} above {}", option("max_tokens"), str(budget)),
         )
 
 
@@ -144,7 +153,10 @@ def _messages(checked: Mapping[str, Any], body: Mapping[str, Any], model: Model)
     if not model.rules.forced_tool_choice:
         yield f"{model.name} cannot be forced to call a tool.", "Set tool_choice to auto"
     if isinstance(thinking, Mapping) and thinking.get("type") == "enabled":
-        yield "A forced tool and a thinking budget exclude one another.", "Leave --thinking out"
+        yield (
+            "A forced tool and a thinking budget exclude one another.",
+            spelled("Leave {} out", option("thinking")),
+        )
 
 
 def _tools(body: Mapping[str, Any], model: Model, catalog: Catalog) -> Iterator[tuple[str, str]]:
@@ -172,4 +184,4 @@ def _speed(body: Mapping[str, Any], model: Model, region: str, catalog: Catalog)
     if model.prices.fast_factor is None:
         yield f"{model.name} has no fast mode on Vertex AI.", "Leave speed out"
     elif region not in places:
-        yield f"Fast mode is not served in {region}.", f"Use --region {' or '.join(places)}"
+        yield f"Fast mode is not served in {region}.", spelled("Use {}", option("region", *places))

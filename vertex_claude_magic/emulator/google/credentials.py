@@ -56,8 +56,6 @@ def public_key() -> str:
 
 def credential_info(kind: CredentialKind, *, origin: str, project: str, folder: Path) -> dict[str, Any]:
     """The content of a credential file; an external account reads its subject token from `folder`."""
-    from cryptography.hazmat.primitives import serialization as form
-
     user = {
         "type": "authorized_user",
         "client_id": CLIENT_ID,
@@ -69,6 +67,9 @@ def credential_info(kind: CredentialKind, *, origin: str, project: str, folder: 
     if kind == "authorized_user":
         return user
     if kind == "service_account":
+        # Only this kind has a key, and only keys need cryptography.
+        from cryptography.hazmat.primitives import serialization as form
+
         key = _private_key().private_bytes(form.Encoding.PEM, form.PrivateFormat.PKCS8, form.NoEncryption())
         return {
             "type": kind,
@@ -109,6 +110,7 @@ def write_credentials(kind: CredentialKind, *, origin: str, project: str, folder
 
 
 def _write(file: Path, text: str) -> Path:
+    # Made for this user only from the start: a change of mode afterwards would leave a moment.
     handle = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
     with os.fdopen(handle, "w", encoding="utf-8") as stream:
         stream.write(text)
@@ -125,6 +127,7 @@ def google_request(origin: str) -> Request:
 
     from google.auth.transport import requests as transport
 
+    # google-auth takes the address from itself and not from the credential file.
     class LoopbackRequest(transport.Request):  # type: ignore[misc]
         def __call__(self, url: str, *args: Any, **options: Any) -> Any:
             parts = urlsplit(url)

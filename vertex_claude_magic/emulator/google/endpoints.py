@@ -29,6 +29,7 @@ __all__ = ["FIXED_TOKEN", "Google"]
 FIXED_TOKEN = "emulator"  # noqa: S105 - a word that opens nothing but the emulator
 _IAM = "/v1/projects/-/serviceAccounts/"
 _METADATA = "/computeMetadata/v1/"
+# google-auth takes an answer without this header for one of a strange server.
 _FLAVOR = {"Metadata-Flavor": "Google", "Server": "Metadata Server for VM"}
 _SCOPE = "https://www.googleapis.com/auth/cloud-platform"
 # google-auth signs assertions for this audience, whatever token_uri the key file names (2.62.2).
@@ -50,6 +51,7 @@ _REFUSED_TOKEN = Problem(
     google=True,
     reason="ACCESS_TOKEN_TYPE_UNSUPPORTED",
 )
+# The answers of the token endpoint as users reported them (2025 and 2026).
 _DENIALS = {
     "revoked": {"error": "invalid_grant", "error_description": "Token has been expired or revoked."},
     "reauth": {
@@ -107,6 +109,7 @@ class Google:
     def handle(self, received: Received) -> Response | None:
         """Answer a request that is for Google, or return None."""
         path, posted = received.path, received.method == "POST"
+        # The token endpoint of OAuth, and that of the Security Token Service.
         if path in {"/token", "/v1/token"} and posted:
             return self._grant(dict(parse_qsl(received.raw.decode("latin-1"))))
         if path.endswith("/allowedLocations"):
@@ -124,6 +127,7 @@ class Google:
         return None
 
     def _issue(self) -> tuple[str, int]:
+        # Tokens of Google begin so; tools that look for secrets know them by it.
         token = "ya29.emulator-" + secrets.token_urlsafe(24) + ("\n" if self.denial == "malformed" else "")
         with self._lock:
             self._until[token] = self._clock() + self.token_lifetime

@@ -65,6 +65,7 @@ class PublisherConfigs:
     def get(self, location: str, model: str) -> Config | None:
         """Return a configuration, None if none was ever set; a copy."""
         with self._lock:
+            # A copy, so that nothing changes here without a write.
             return copy.deepcopy(self._configs.get((location, model)))
 
     def meanwhile(self, *changes: Callable[[Config], Config]) -> None:
@@ -100,6 +101,7 @@ class PublisherConfigs:
         with self._lock:
             if self.failure is None and not self.ignores_writes:
                 self._configs[key] = copy.deepcopy(wanted)
+            # As a colleague in the console would do between a write and the look at it.
             if self._others:
                 self._configs[key] = self._others.popleft()(self._configs.get(key, {}))
             number = str(1_000 + len(self._operations))

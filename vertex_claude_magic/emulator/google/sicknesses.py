@@ -94,8 +94,8 @@ class Sickness:
             file.write_text(self.key_file, encoding="utf-8")
         elif self.without:
             content = json.loads(file.read_text(encoding="utf-8"))
-            kept = {name: value for name, value in content.items() if name not in self.without}
-            file.write_text(json.dumps(kept), encoding="utf-8")
+            left = {name: value for name, value in content.items() if name not in self.without}
+            file.write_text(json.dumps(left), encoding="utf-8")
 
 
 def sickness(name: str) -> Sickness:

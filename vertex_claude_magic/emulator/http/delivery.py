@@ -86,6 +86,7 @@ def plan(response: Response, fault: Fault | None = None) -> Delivery:
 def _compressed(pieces: Iterable[bytes]) -> Iterator[bytes]:
     packer = zlib.compressobj(wbits=31)
     for piece in pieces:
+        # Flushed after each piece, so that a client can decode what has arrived.
         yield packer.compress(piece) + packer.flush(zlib.Z_SYNC_FLUSH)
     yield packer.flush()
 
@@ -93,7 +94,7 @@ def _compressed(pieces: Iterable[bytes]) -> Iterator[bytes]:
 def _head(response: Response, fault: Fault, framing: Framing, length: int | None) -> bytes:
     headers = {
         "Date": formatdate(usegmt=True),
-        # So that whoever keeps an answer can tell it from Claude's.
+        # So that records can tell its answers from Claude's.
         "Server": SERVER,
         "Content-Type": fault.content_type or response.content_type,
     }

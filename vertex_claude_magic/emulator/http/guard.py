@@ -19,6 +19,7 @@ def stranger(received: Received, origin: str) -> Response | None:
     Both keep a web page in the user's browser from using the emulator, the first one by a host name
     that its owner points at the loopback address (DNS rebinding).
     """
+    # A browser sends the name that the page used, so a foreign name is a page of somebody else.
     port = urlsplit(origin).port
     own = {f"127.0.0.1:{port}", f"localhost:{port}"}
     if received.host.lower() not in own:

@@ -1,4 +1,4 @@
-"""What a call was (`Received`) and what is said to it (`Response`), before any byte is on the wire."""
+"""A request as it was received and a response before any byte of it is on the wire."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The edge: tornado's HTTP server on a loopback socket, and the writing of deliveries.
+"""Tornado's HTTP server on a loopback socket, and the writing of deliveries.
 
 Tornado reads the requests. Responses are written to its stream byte by byte as the delivery says,
 so that a broken one is broken in exactly the way that was asked for; a good one ends with
@@ -28,9 +28,11 @@ if TYPE_CHECKING:
 
 __all__ = ["end_all", "serve"]
 
+# Above the limit of the service, so that the refusal of too large a request is its own.
 _LARGEST_BODY = 256 * 1024 * 1024
 _BATCH = 64 * 1024
 _TICK = 0.001  # seconds; pieces due within one tick leave together
+# SO_LINGER with a time of zero: closing sends RST in place of FIN.
 _LINGER_ZERO = struct.pack("ii", 1, 0)
 
 Handler = Callable[[Received], Delivery]
@@ -40,6 +42,7 @@ async def serve(
     sock: socket.socket, handler: Handler, ready: Callable[[], None], stop: asyncio.Event
 ) -> None:
     """Answer requests on a listening socket until `stop` is set, then close every connection."""
+    # The loop holds tasks weakly, so somebody must hold them.
     calls: set[asyncio.Task[None]] = set()
 
     def on_request(request: HTTPServerRequest) -> None:
@@ -72,6 +75,7 @@ async def _answer(request: HTTPServerRequest, handler: Handler) -> None:
     stream = connection.stream
     gone = asyncio.Event()
     connection.set_close_callback(gone.set)
+    # Small pieces leave at once, as those of the service do.
     stream.set_nodelay(True)
     try:
         delivery = handler(_received(request))

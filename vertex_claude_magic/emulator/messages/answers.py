@@ -1,4 +1,4 @@
-"""What the emulator says when nobody has told it what to say.
+"""The answer of the emulator where no reply was scripted.
 
 An honest text: its first sentence says that no Claude wrote it, the rest describes the request
 that came in, in enough kinds of Markdown to see them drawn. Tool calls and structured outputs are

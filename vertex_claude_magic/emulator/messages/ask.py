@@ -122,6 +122,7 @@ class Ask:
     @property
     def tools(self) -> list[Mapping[str, Any]]:
         """The tools that the client runs itself."""
+        # Tools of the service have a type of their own.
         tools = self.body.get("tools") or []
         return [tool for tool in tools if tool.get("type", "custom") == "custom"]
 

@@ -58,6 +58,7 @@ class PromptCache:
                 )
             for mark in marks:
                 self._until[mark.key] = now + _SECONDS[mark.ttl or "5m"]
+            # Oldest first: dictionaries keep the order of insertion.
             while len(self._until) > _MOST_ENTRIES:
                 self._until.pop(next(iter(self._until)))
         written, start = {"5m": 0, "1h": 0}, read
@@ -83,6 +84,7 @@ def _prefixes(body: Mapping[str, Any], scope: str) -> list[_Prefix]:
             if isinstance(part, dict)
             else part
         )
+        # Marks move from request to request and are no part of what is stored.
         digest.update(json.dumps(bare, sort_keys=True).encode())
         found.append(_Prefix(key=digest.hexdigest(), tokens=tokens, ttl=_ttl(part)))
     if found and (ttl := _ttl(body)):

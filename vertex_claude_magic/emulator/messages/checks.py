@@ -20,6 +20,7 @@ def unservable(found: Route, received: Received, catalog: Catalog, project: str)
     """Tell why a call cannot be served at all, or return what it asks."""
     if received.method != "POST":
         return Problem(code=404, message="Method not found.", google=True)
+    # Google does not tell a project that is not there from one that is closed.
     if found.project != project:
         text = (
             "Permission 'aiplatform.endpoints.predict' denied on resource "
@@ -41,6 +42,7 @@ def _served(found: Route, received: Received, catalog: Catalog) -> Problem | Ask
         name = received.body.get("model")
         if not isinstance(name, str):
             return invalid("model: Field required")
+        # "Count tokens for Claude models" (Google Cloud docs, 2026): ids without their version.
         if "@" in name:
             return invalid(f"{name} is not supported for token counting")
         if found.location not in catalog.services["count_tokens"]["locations"]:

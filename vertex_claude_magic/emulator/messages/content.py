@@ -42,9 +42,11 @@ _FIELDS: dict[str, set[str]] = {
 }
 _ONLY_ASSISTANT = {"thinking", "redacted_thinking", "tool_use", "server_tool_use", "web_search_tool_result"}
 _ONLY_USER = {"image", "tool_result", "search_result"}
+# Blocks that only the service can end a turn with.
 _PAUSED = {"server_tool_use", "web_search_tool_result", "tool_search_tool_result", "compaction"}
 _COMPACTS = {"compact-2026-01-12", "compact-2026-09-04"}
 _SOURCES = {"image": ("base64",), "document": ("base64", "text", "content")}
+# "Prompt caching" (Claude docs, 2026).
 _MOST_MARKS = 4
 _LONG_CONTEXT = 1_000_000
 _SIGNATURES = {
@@ -62,6 +64,7 @@ _APPEARS = "the image appears to be a"
 _STRAY_RESULT = "unexpected `tool_use_id` found in `tool_result` blocks"
 _NO_USE = "Each `tool_result` block must have a corresponding `tool_use` block in the previous message."
 _NO_RESULT = "`tool_use` ids were found without `tool_result` blocks immediately after"
+# The version of the API from which on these are refused (see api_versions of the table).
 _NEW_VERSION = "2026-10-21"
 
 

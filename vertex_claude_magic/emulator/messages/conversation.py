@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 __all__ = ["dropped_thinking", "system_message", "thinking_block", "thinking_history"]
 
+# Betas that open fields of system messages.
 _CLEAR_AT = "mid-conversation-system-clear-at-2026-08-21"
 _OUTPUT_CONFIG = "mid-conversation-output-config-2026-07-01"
 _BINDING = "thinking-binding-controls-2026-08-01"

@@ -24,6 +24,7 @@ __all__ = ["PAUSES", "THINKING", "History"]
 PAUSES = frozenset({"pause_turn", "compaction"})
 # The field that proves where a block comes from, by the type of the block.
 THINKING = {"thinking": "signature", "redacted_thinking": "data"}
+# An emulator of a lesson runs for days.
 _MOST_ENTRIES = 10_000
 _MOST_ALIKE = 100  # answers under one signature, which scripts may repeat
 

@@ -70,8 +70,8 @@ def limit(answer: Answer, *, max_tokens: int, stop_sequences: Sequence[str] = ()
         found = [(part.text.find(stop), stop) for stop in stop_sequences if stop in part.text]
         if part.start.get("type") == "text" and found:
             place, stop = min(found)
-            kept = (*answer.parts[:index], part._replace(text=part.text[:place], closing=()))
-            answer = Answer(parts=kept, stop_reason="stop_sequence", stop_sequence=stop)
+            begun = (*answer.parts[:index], part._replace(text=part.text[:place], closing=()))
+            answer = Answer(parts=begun, stop_reason="stop_sequence", stop_sequence=stop)
             break
     left = max_tokens
     for index, part in enumerate(answer.parts):

@@ -11,6 +11,7 @@ from typing import Any
 
 __all__ = ["sample"]
 
+# Schemas may refer to themselves.
 _DEEPEST = 12
 _FORMATS = {
     "date": "2026-01-31",

@@ -126,6 +126,7 @@ def load_script(path: str | os.PathLike[str]) -> Script:
     file = Path(path)
     try:
         data = file.read_bytes()
+        # A recorded stream is played as it is, whatever it holds.
         if file.suffix == ".sse":
             return Script(matching=(Reply(match="", content=data),))
         return _script(json.loads(data))

@@ -19,7 +19,9 @@ __all__ = ["count_text", "count_value", "input_parts", "input_tokens"]
 CHARACTERS_PER_TOKEN = 4
 IMAGE_TOKENS = 1568  # the most that an image takes on models before Opus 4.7, by the page "Vision"
 PAGE_TOKENS = 1500  # the lower end of what the page "PDF support" states for the text of a page
+# Tokens for what surrounds a message or a tool.
 _FRAME = 3
+# Counts the page objects; those in compressed object streams are not seen.
 _PDF_PAGE = re.compile(rb"/Type\s*/Page\b")
 
 

@@ -28,6 +28,7 @@ _TOOL_FIELDS = {
     "type", "name", "description", "input_schema", "strict", "cache_control", "defer_loading",
     "eager_input_streaming", "input_examples", "allowed_callers",
 }  # fmt: skip
+# Beginnings of types, because versions follow.
 _SERVER_TOOLS = ("web_search_20250305", "bash_", "text_editor_", "memory_", "computer_", "tool_search_tool_",
                  "browser_toolset_")  # fmt: skip
 

@@ -41,9 +41,9 @@ _OF_A_PORTAL = {401, 403, 404, 405, 406, 410, 451, 511}
 def cure_of(error: errors.ClaudeError, setup: Setup) -> str:
     """Return the one thing to do about an error, with what is known of the set-up by now.
 
-    >>> from vertex_claude_magic import Claude
     >>> from vertex_claude_magic.health.doctor.setup import Setup
-    >>> cure_of(errors.APIDisabled("no", cure=""), Setup(Claude(project="my-project", access_token="t")))
+    >>> from vertex_claude_magic.session.session import open_session
+    >>> cure_of(errors.APIDisabled("no", cure=""), Setup(open_session(project="my-project", access_token="t")))
     'Run: gcloud services enable aiplatform.googleapis.com --project my-project'
     """
     return next(cure(error, setup) for kinds, cure in _CURES if isinstance(error, kinds))
@@ -52,21 +52,21 @@ def cure_of(error: errors.ClaudeError, setup: Setup) -> str:
 def quotas(setup: Setup, metric: str = "") -> str:
     """Return the link to the project's quotas."""
     row = _row(setup)
-    name = row.id if row else setup.model.value
+    name = row.id if row else setup.target.model
     what = f"ask for more {metric} for {name}" if metric else "look for base_model anthropic-claude"
     return _console("iam-admin/quotas", setup, what)
 
 
 def _console(path: str, setup: Setup, what: str) -> str:
     """Return a link into the console of the user's project, and what to do there."""
-    query = urlencode({"project": setup.known_project.value or _YOUR_PROJECT}, safe=":")
+    query = urlencode({"project": setup.known_project or _YOUR_PROJECT}, safe=":")
     return f"Open: {CONSOLE}/{path}?{query} ({what})"
 
 
 def _model_card(setup: Setup, what: str) -> str:
     """Return the link to the chosen model's card in the Model Garden."""
     row = _row(setup)
-    name = (row.id if row else str(setup.model.value)).partition("@")[0]
+    name = (row.id if row else setup.target.model).partition("@")[0]
     # It may be anything that the user wrote.
     path = percent_encode(name, safe="")
     return _console(f"agent-platform/publishers/anthropic/model-garden/{path}", setup, what)
@@ -75,7 +75,7 @@ def _model_card(setup: Setup, what: str) -> str:
 def _row(setup: Setup) -> Model | None:
     """Return the row of the chosen model, None also where the choice itself is wrong."""
     try:
-        return setup.row
+        return setup.target.row
     except errors.OptionError:
         return None
 
@@ -83,17 +83,17 @@ def _row(setup: Setup) -> Model | None:
 def _other_location(setup: Setup) -> str | None:
     """Return another location that serves the chosen model, on the same continent if there is one."""
     row = _row(setup)
-    others = [place for place in (row.locations or () if row else ()) if place != setup.location]
+    others = [place for place in (row.locations or () if row else ()) if place != setup.target.region]
     # Two letters tell eu and europe-west1 from us and us-east5.
-    others.sort(key=lambda place: (place[:2] != setup.location[:2], place != "global"))
+    others.sort(key=lambda place: (place[:2] != setup.target.region[:2], place != "global"))
     return others[0] if others else None
 
 
 def _without_base_url(setup: Setup) -> str | None:
     """Return how to go back to Google's own address, or None where nothing else is set."""
-    value, origin = setup.base_url
-    if not value:
+    if not setup.target.base_url:
         return None
+    origin = setup.target.origins["base_url"]
     if origin in {"setting", "option"}:
         return 'Run: %config ClaudeMagics.base_url = ""'
     return f"Set: {origin} to nothing, to reach Google's own address."
@@ -101,7 +101,7 @@ def _without_base_url(setup: Setup) -> str | None:
 
 def _project_word(setup: Setup) -> str:
     """Return the project as a word of a shell command."""
-    return shlex.quote(str(setup.known_project.value or _YOUR_PROJECT))
+    return shlex.quote(setup.known_project or _YOUR_PROJECT)
 
 
 def _paying_word(setup: Setup) -> str:
@@ -118,7 +118,7 @@ def _google_fact(error: errors.ClaudeError, name: str) -> str:
 
 def _login(error: errors.ClaudeError, setup: Setup) -> str:
     if isinstance(error, errors.UntrustedHost):
-        host, origin = error.details.get("host", "it"), setup.base_url.origin
+        host, origin = error.details.get("host", "it"), setup.target.origins["base_url"]
         place = "ClaudeMagics.base_url" if origin in {"setting", "option"} else origin
         return f"Set: {place} to nothing, unless {host} is your own https gateway; then name it in trusted_hosts."
     if isinstance(error, errors.ProjectNotFound):
@@ -159,8 +159,8 @@ def _network(error: errors.ClaudeError, setup: Setup) -> str:
     if "ProxyError" in causes:
         return _SET_PROXY
     # The location is part of Google's host name, so an unknown one may be a slip of spelling.
-    slip = not setup.base_url.value and setup.location not in setup.catalog.locations()
-    if slip and (near := setup.catalog.nearest_location(setup.location)):
+    slip = not setup.target.base_url and setup.target.region not in setup.catalog.locations()
+    if slip and (near := setup.catalog.nearest_location(setup.target.region)):
         return f"Use: --region {near}"
     look = f"Run: curl -v https://{setup.host}/ (does the network let it through?)"
     return _without_base_url(setup) or look
@@ -172,7 +172,7 @@ def _permission(error: errors.ClaudeError, setup: Setup) -> str:
         consumer = _google_fact(error, "consumer").rpartition("/")[2]
         if consumer in _GOOGLES_OWN:
             return f"Run: gcloud auth application-default set-quota-project {_project_word(setup)}"
-        pays = _project_word(setup) if consumer == setup.known_project.value else _paying_word(setup)
+        pays = _project_word(setup) if consumer == setup.known_project else _paying_word(setup)
         return f"Run: gcloud services enable aiplatform.googleapis.com --project {pays}"
     reason = error.details.get("reason")
     if reason == "BILLING_DISABLED":
@@ -197,10 +197,10 @@ def _model(error: errors.ClaudeError, setup: Setup) -> str:
     if error.status == 400:
         return f"Use: --region {other}" if other else "Use: --model sonnet"
     if row is None:
-        return f"Use: --model {next(iter(setup.catalog.nearest(str(setup.model.value))), 'sonnet')}"
+        return f"Use: --model {next(iter(setup.catalog.nearest(setup.target.model)), 'sonnet')}"
     if row.lifecycle == "retired":
         return f"Use: --model {row.successor or row.family}"
-    if row.locations and not row.served_in(setup.location) and other:
+    if row.locations and not row.served_in(setup.target.region) and other:
         return f"Use: --region {other}"
     return _model_card(setup, "is it enabled, and still served?")
 
@@ -209,7 +209,7 @@ def _busy(error: errors.ClaudeError, setup: Setup) -> str:
     other = _other_location(setup)
     if not isinstance(error, errors.QuotaExceeded):
         return f"Use: --region {other} (other capacity)" if other else _STATUS
-    if other and setup.location != "global":
+    if other and setup.target.region != "global":
         return f"Use: --region {other} (another quota)"
     return quotas(setup, quote(_google_fact(error, "quota_metric").rpartition("/")[2], 80))
 
@@ -222,7 +222,7 @@ def _journal(error: errors.ClaudeError, setup: Setup) -> str:
         return f"Run: mv {path} {path}.old (a new one is begun; kept answers are lost to it)"
     if trouble == "has no room: the disk is full":
         return "Run: vertex-claude journal prune --days 7"
-    by_setting = setup.setting("journal").origin == "setting"
+    by_setting = setup.target.origins["journal"] == "setting"
     place = "ClaudeMagics.journal" if by_setting else "VERTEX_CLAUDE_JOURNAL"
     return f"Set: {place} to another file that you may write to, or to off."
 
@@ -231,13 +231,13 @@ def _option(error: errors.ClaudeError, setup: Setup) -> str:
     """Tell which of the settings is to be changed: the location, the model, or else the project."""
     if "wanted" in error.details:
         return f"Set: {error.details['setting']} to {error.details['wanted']}"
-    catalog, alias = setup.catalog, str(setup.model.value)
+    catalog, alias = setup.catalog, setup.target.model
     try:
-        check_location(setup.location)
+        check_location(setup.target.region)
     except errors.OptionError:
-        return f"Use: --region {catalog.nearest_location(setup.location) or 'global'}"
+        return f"Use: --region {catalog.nearest_location(setup.target.region) or 'global'}"
     try:
-        catalog.model_id(alias, setup.location)
+        catalog.model_id(alias, setup.target.region)
     except errors.OptionError:
         newest = catalog.newest(alias)
         served = newest.locations[0] if newest and newest.locations else None

@@ -61,7 +61,7 @@ class Diagnosis(Setup):
     def checks(self) -> tuple[Check, ...]:
         """The checks in their order."""
         # Only where nothing else names the project are the credentials asked for it.
-        more = {} if self.named_project.value else {"project": ("credentials",)}
+        more = {} if self.target.project else {"project": ("credentials",)}
         return tuple(
             Check(name=name, look=partial(look, self), needs=(*needs, *more.get(name, ())))
             for name, look, needs in _CHECKS

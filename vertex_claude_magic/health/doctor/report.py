@@ -39,12 +39,12 @@ def names_of(setup: Setup) -> dict[str, str]:
     """Return the names that tell who somebody is, each with the word that replaces it in public."""
     identity, reached = setup.known_identity, setup.known_reached
     quota = identity.quota_project if identity else None
-    projects = (setup.known_project.value, setup.named_project.value, quota)
+    projects = (setup.known_project, setup.target.project, quota)
     names = {str(name): "[project]" for name in projects if name}
     if identity and identity.account:
         names[identity.account] = "[email]"
     # The user's own gateway and proxy, each with and without its port.
-    for host in (setup.host if setup.base_url.value else None, reached.proxy if reached else None):
+    for host in (setup.host if setup.target.base_url else None, reached.proxy if reached else None):
         bare = (host or "").partition(":")[0]
         if host and not _PUBLIC_HOSTS.fullmatch(bare):
             names |= {host: "[host]", bare: "[host]"}

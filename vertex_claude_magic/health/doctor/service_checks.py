@@ -49,8 +49,8 @@ def service(setup: Setup) -> Finding:
     error = setup.counted
     if isinstance(error, errors.ClaudeError) and _is_page(error) and error.status == 404:
         cure = cure_of(error, setup)
-        if setup.base_url.value:
-            cure = f"Set: {setup.base_url.origin} to an address that ends in /v1"
+        if setup.target.base_url:
+            cure = f"Set: {setup.target.origins['base_url']} to an address that ends in /v1"
         return Finding("failure", f"{setup.host} knows no such address ({error.status}).", cure)
     _raise_if_of("service", setup)
     return Finding("ok", f"{setup.host} answered an authorised call.")
@@ -59,21 +59,21 @@ def service(setup: Setup) -> Finding:
 def api(setup: Setup) -> Finding:
     """Look whether the API is enabled in the project that pays."""
     _raise_if_of("API", setup)
-    return Finding("ok", f"aiplatform.googleapis.com is enabled for {setup.project.value}.")
+    return Finding("ok", f"aiplatform.googleapis.com is enabled for {setup.project}.")
 
 
 def permission(setup: Setup) -> Finding:
     """Look whether the account may ask models in the project."""
     _raise_if_of("permission", setup)
-    return Finding("ok", f"The account may ask models in {setup.project.value}.")
+    return Finding("ok", f"The account may ask models in {setup.project}.")
 
 
 def lifecycle(setup: Setup) -> Finding:
     """Look what the table says of the chosen model: in use, deprecated, retired, unknown, served here."""
-    row, date = setup.row, f"as of {setup.catalog.as_of}"
+    row, date = setup.target.row, f"as of {setup.catalog.as_of}"
     if row is None:
-        near = next(iter(setup.catalog.nearest(setup.model_id)), "sonnet")
-        seen = f"The model table does not know {setup.model_id}, {date}."
+        near = next(iter(setup.catalog.nearest(setup.target.model_id)), "sonnet")
+        seen = f"The model table does not know {setup.target.model_id}, {date}."
         return Finding("warning", seen, f"Use: --model {near}")
     seen = f"{row.name}: {status(row)}, {date}."
     successor = f"Use: --model {row.successor or row.family}"
@@ -84,14 +84,14 @@ def lifecycle(setup: Setup) -> Finding:
 
 def model(setup: Setup) -> Finding:
     """Look whether the chosen location serves the chosen model to this project."""
-    counted, what = setup.counted, f"{setup.model_id} in {setup.location}"
+    counted, what = setup.counted, f"{setup.target.model_id} in {setup.target.region}"
     if not isinstance(counted, errors.ClaudeError):
         return Finding("ok", f"{what}: {counted} tokens of a fixed text were counted, free of charge.")
     if _check_of(counted) == "quota":
         return Finding("not checked", f"{what}: the quota for counting; --probe asks it.")
     # The service then says that it is the model of this name that it does not find.
     if "models/count-tokens" in str(counted.details.get("message") or ""):
-        return Finding("not checked", f"{what}: {setup.location} counts no tokens; --probe asks it.")
+        return Finding("not checked", f"{what}: {setup.target.region} counts no tokens; --probe asks it.")
     raise counted
 
 
@@ -105,7 +105,7 @@ def quota(setup: Setup) -> Finding:
         raise error
     if isinstance(error, errors.ClaudeError):
         return Finding("not checked", "The request was refused for another reason.")
-    return Finding("ok", f"{setup.location} let a request through.")
+    return Finding("ok", f"{setup.target.region} let a request through.")
 
 
 def one_token(setup: Setup) -> Finding:
@@ -115,7 +115,7 @@ def one_token(setup: Setup) -> Finding:
     usage = setup.answered
     if isinstance(usage, errors.ClaudeError):
         raise usage
-    price = cost(setup.row, setup.location, usage) if setup.row is not None else None
+    price = cost(setup.target.row, setup.target.region, usage) if setup.target.row is not None else None
     paid = "at an unknown price" if price is None else f"for about {price:.6f} USD"
     taken, given = usage.input_tokens, usage.output_tokens
-    return Finding("ok", f"{setup.model_id} answered: {taken} tokens in, {given} out, {paid}.")
+    return Finding("ok", f"{setup.target.model_id} answered: {taken} tokens in, {given} out, {paid}.")

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from functools import cached_property, partial
 from importlib import metadata
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, TypeVar
 from urllib.parse import urlsplit
 
 from vertex_claude_magic import errors
@@ -27,7 +27,6 @@ from vertex_claude_magic.vertex.request import RequestOptions, build_count_reque
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from vertex_claude_magic.models.model import Model
     from vertex_claude_magic.session.session import Session
     from vertex_claude_magic.transport.connectivity import Reached
     from vertex_claude_magic.transport.identity import Identity
@@ -37,15 +36,6 @@ if TYPE_CHECKING:
 __all__ = ["FIXED_TEXT", "Setup"]
 
 T = TypeVar("T")
-
-
-class Found(NamedTuple):
-    """The value of a setting, None where it has none, and the place that gave it."""
-
-    value: Any
-    origin: str
-
-
 FIXED_TEXT = "Is this working?"
 
 
@@ -82,11 +72,8 @@ class Setup:
     platform: str = sys.platform
 
     def __post_init__(self) -> None:
-        self.target = self.session.target(self.call)
-        self.catalog = self.session.catalog(self.target)
-        # Read at once, so that a setting that cannot be used ends it before anything is looked at.
-        self.model, self.region = self.setting("model"), self.setting("region")
-        self.named_project, self.base_url = self.setting("project"), self.setting("base_url")
+        self.target = self.session.target(self.call or {})
+        self.catalog = self.target.catalog
         self._most = self.patience or Patience()
         self.timer = Timer(self.clock, self._most.whole)
         policy = RetryPolicy(
@@ -94,34 +81,15 @@ class Setup:
         )
         self._transport = self.session.transport.apart(policy, self.clock)
 
-    def setting(self, name: str) -> Found:
-        """Return the value of a setting and the place that gave it."""
-        return Found(getattr(self.target, name) or None, self.target.origins[name])
-
-    @property
-    def location(self) -> str:
-        """The location."""
-        return str(self.region.value)
-
     @property
     def address(self) -> str:
         """The base URL; raises OptionError where the location can be no part of a host name."""
-        return str(self.base_url.value or base_url_of(self.location)).rstrip("/")
+        return (self.target.base_url or base_url_of(self.target.region)).rstrip("/")
 
     @property
     def host(self) -> str:
         """The host of the base URL, without a user name."""
         return urlsplit(self.address).netloc.rpartition("@")[2]
-
-    @property
-    def model_id(self) -> str:
-        """The id that is sent for the chosen model; raises OptionError where the location has none."""
-        return self.target.model_id
-
-    @property
-    def row(self) -> Model | None:
-        """The row of the chosen model, if the table has one."""
-        return self.catalog.find(self.model_id)
 
     @property
     def known_identity(self) -> Identity | None:
@@ -130,10 +98,9 @@ class Setup:
         return vars(self).get("renewed") or vars(self).get("identity")
 
     @property
-    def known_project(self) -> Found:
+    def known_project(self) -> str | None:
         """The project, as far as it is known without looking."""
-        seen: Found | None = vars(self).get("project")
-        return seen or self.named_project
+        return vars(self).get("project") or self.target.project
 
     @property
     def known_reached(self) -> Reached | None:
@@ -165,23 +132,23 @@ class Setup:
         return self._wait(login.identity, self._most.credentials)
 
     @cached_property
-    def project(self) -> Found:
-        """The project and the place that names it."""
-        if self.named_project.value:
-            return self.named_project
+    def project(self) -> str:
+        """The project that is asked; the credentials name it where nothing else does."""
+        if self.target.project:
+            return self.target.project
         named = self._wait(self._transport.authorizer.project, self._most.credentials)
         if not named:
             raise errors.ProjectNotFound(
                 "No Google Cloud project is named, and the credentials name none.", cure=""
             )
-        return Found(named, "the credentials")
+        return named
 
     @cached_property
     def reached(self) -> Reached:
         """What answers at the base URL, without a token."""
         from vertex_claude_magic.transport.connectivity import reach
 
-        look = partial(reach, self.address, self.model_id, seconds=self._most.host, now=self.now)
+        look = partial(reach, self.address, self.target.model_id, seconds=self._most.host, now=self.now)
         # A little longer than the look itself, whose own error tells more.
         return self._wait(look, self._most.host + 0.5, self.host)
 
@@ -222,7 +189,7 @@ class Setup:
 
     def _stay_here(self, address: str | None) -> None:
         """Look no further if the base URL is on this machine and the next address is not."""
-        here = is_loopback(str(self.base_url.value or ""))
+        here = is_loopback(self.target.base_url or "")
         if here and address is not None and not is_loopback(address):
             raise NotLookedAt(
                 "The base URL is on this machine, so nothing outside of it is asked; "
@@ -234,20 +201,24 @@ class Setup:
         return build_request(
             [{"role": "user", "content": FIXED_TEXT}],
             RequestOptions(max_tokens=1, force=True),
-            model=self.model_id,
-            project=str(self.project.value),
-            region=self.location,
+            model=self.target.model_id,
+            project=self.project,
+            region=self.target.region,
             catalog=self.catalog,
             stream=False,
-            base_url=self.base_url.value,
-            anthropic_version=self.setting("anthropic_version").value,
+            base_url=self.target.base_url,
+            anthropic_version=self.target.anthropic_version,
         )
 
     def _send(self, request: Request, name: str, kind: type[T]) -> T:
         """Send a request and return one field of its answer."""
         seconds = self.timer.left(self._most.answer)
         exchange = self._transport.send(
-            request, self.catalog, timeout=seconds, trusted_hosts=self.target.trusted_hosts
+            request,
+            self.catalog,
+            timeout=seconds,
+            trusted_hosts=self.target.trusted_hosts,
+            seen=self.session.control.sightings,
         )
         try:
             answer = exchange.whole(self.tick)

@@ -89,22 +89,16 @@ def runtime(setup: Setup) -> Finding:
 
 def settings(setup: Setup) -> Finding:
     """Look at model, region and address, and at the place that each comes from."""
-    check_location(setup.location)
-    check_token_host(setup.address, setup.target.trusted_hosts)
-    alias = f"{setup.model.value}, " if setup.model_id != setup.model.value else ""
-    model = f"{setup.model_id} ({alias}{_from(setup.model.origin)})"
-    base_url = f"; base URL of {setup.host} ({_from(setup.base_url.origin)})" if setup.base_url.value else ""
-    seen = f"{model} in {setup.location} ({_from(setup.region.origin)}){base_url}."
-    # That variable is only of interest where nothing else chooses the location.
-    by_default = setup.region.origin == "default"
-    notices = [
-        notice
-        for notice in setup.target.notices
-        if by_default or not notice.startswith("GOOGLE_CLOUD_LOCATION")
-    ]
-    if notices:
+    target, origins = setup.target, setup.target.origins
+    check_location(target.region)
+    check_token_host(setup.address, target.trusted_hosts)
+    alias = f"{target.model}, " if target.model_id != target.model else ""
+    model = f"{target.model_id} ({alias}{_from(origins['model'])})"
+    base_url = f"; base URL of {setup.host} ({_from(origins['base_url'])})" if target.base_url else ""
+    seen = f"{model} in {target.region} ({_from(origins['region'])}){base_url}."
+    if target.notices:
         cure = "Correct the setting, or leave it as it is if that is meant."
-        return Finding("warning", " ".join([seen, *notices]), cure)
+        return Finding("warning", " ".join([seen, *target.notices]), cure)
     return Finding("ok", seen)
 
 
@@ -125,13 +119,14 @@ def credentials(setup: Setup) -> Finding:
 
 def project(setup: Setup) -> Finding:
     """Look which project is asked and which one pays, and where each came from."""
-    name = str(setup.project.value)
+    name = setup.project
     # Raises OptionError for a name that can be no part of a path.
-    model_path(project=name, location=setup.location, model="m", verb="v")
+    model_path(project=name, location=setup.target.region, model="m", verb="v")
     identity = setup.known_identity
     quota = identity.quota_project if identity else None
     paid = f"quota project {quota} (from the credentials)" if quota else "no quota project in the credentials"
-    seen = f"{name} ({_from(setup.project.origin)}); {paid}."
+    origin = setup.target.origins["project"] if setup.target.project else "the credentials"
+    seen = f"{name} ({_from(origin)}); {paid}."
     if identity is not None and identity.kind == "user login" and not quota:
         cure = f"Run: gcloud auth application-default set-quota-project {shlex.quote(name)}"
         return Finding("warning", seen, cure)
@@ -205,7 +200,7 @@ def journal(setup: Setup) -> Finding:
     """Look whether questions and answers can be stored; nothing is made or written for it."""
     used = journal_of(setup.target)
     if used is None:
-        origin = _from(setup.setting("journal").origin)
+        origin = _from(setup.target.origins["journal"])
         return Finding("not checked", f"The journal is off ({origin}), so nothing is kept.")
     found = examine(used.path)
     where = without_home(str(used.path))

@@ -44,7 +44,7 @@ def show_check(
     target = session.target(options)
     wanted = locations or (target.region,)
     check = Check(session, target, locations=wanted, family=family, probe=probe)
-    catalog, view = session.catalog(target), LivePage(host.shell)
+    catalog, view = target.catalog, LivePage(host.shell)
 
     def draw() -> None:
         grid = check.grid
@@ -67,7 +67,7 @@ def show_live(host: Host, options: dict[str, Any], *, locations: Sequence[str]) 
         raise OptionError("Google's list is read from one location.", cure="Give --region once.")
     session = host.session()
     target = session.target({**options, **({"region": locations[0]} if locations else {})})
-    catalog = session.catalog(target)
+    catalog = target.catalog
     listed = session.admin(target).models()
     note_list(catalog, listed, host.control.notes)
     found = compare(catalog, listed)

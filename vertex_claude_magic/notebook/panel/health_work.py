@@ -140,7 +140,7 @@ class PanelHealth:
         look = self._state.look
         model = look.row.id if look.row is not None else look.model_id
         project = look.target.project
-        return look.catalog.sightings().find(model, look.region, project)
+        return look.seen().find(model, look.region, project)
 
     def spend(self) -> Sequence[SpendRow]:
         """What was spent, one row a limit."""

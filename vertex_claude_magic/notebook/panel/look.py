@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from vertex_claude_magic.models.observed import Sightings
 from vertex_claude_magic.notebook.panel.line import magic_line
 from vertex_claude_magic.settings import choices
 from vertex_claude_magic.text import quote
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
 
     from vertex_claude_magic.models.catalog import Catalog
     from vertex_claude_magic.models.model import Model
+    from vertex_claude_magic.models.observed import Seen
     from vertex_claude_magic.settings.choices import Choice
     from vertex_claude_magic.settings.target import Target
 
@@ -31,6 +33,7 @@ class Look:
     target: Target
     emulated: bool
     catalog: Catalog = field(repr=False)
+    seen: Seen = field(repr=False)
     row: Model | None
     model_id: str
     model: str
@@ -81,28 +84,30 @@ def _label(offered: tuple[Choice, ...], value: str) -> str:
     return next((choice.label for choice in offered if choice.value == value), value)
 
 
-def look_at(target: Target, catalog: Catalog, *, emulated: bool = False) -> Look:
+def look_at(target: Target, catalog: Catalog, seen: Seen = Sightings, *, emulated: bool = False) -> Look:
     """Work out what the panel shows for the settings of a session.
 
     Args:
         target: The settings.
         catalog: The model table.
+        seen: Returns what was last seen live.
         emulated: Whether the demo's emulator answers.
     """
     model_id, row = choices.chosen_model(catalog, target)
     budgets = choices.thinking_budgets(catalog, target)
     kind = choices.thinking_kind(target)
-    refused = choices.refusal(catalog, target)
+    refused = choices.refusal(catalog, target, seen)
     return Look(
         target=target,
         emulated=emulated,
         catalog=catalog,
+        seen=seen,
         row=row,
         model_id=model_id,
         model=choices.model_value(catalog, target),
         models=choices.model_choices(catalog, target),
         region=target.region,
-        regions=choices.region_choices(catalog, target),
+        regions=choices.region_choices(catalog, target, seen()),
         region_note=_origin("region", target) + choices.region_note(catalog, target),
         project="" if emulated else target.project or "",
         project_note=_project_note(target, emulated=emulated),

@@ -83,11 +83,11 @@ class PanelState(HasTraits):  # type: ignore[misc]
             empty = False if name == "show_thinking" else None
             changed = self.settings.options().replace(**{name: value if is_set(value) else empty})
             before, asked = session.target(), session.target(settings=changed)
-            wanted, dropped = settled(catalog, asked, keep=name)
-            refused = refusal(catalog, wanted)
+            wanted, dropped = settled(catalog, asked, keep=name, seen=self.look.seen)
+            refused = refusal(catalog, wanted, self.look.seen)
             if refused is None and is_set(value) and not is_set(getattr(wanted, name)):
-                refused = refusal(catalog, asked)
-            if refused is not None and refusal(catalog, before) is None:
+                refused = refusal(catalog, asked, self.look.seen)
+            if refused is not None and refusal(catalog, before, self.look.seen) is None:
                 self.tell(f"Not changed: {refused}")
                 return
             values = {
@@ -173,13 +173,13 @@ class PanelState(HasTraits):  # type: ignore[misc]
         try:
             session = settings.session()
             target = session.target()
-            catalog = session.catalog(target)
+            catalog, seen = target.catalog, session.control.sightings
         except ClaudeError as error:
             if self.look is None:
                 raise
             # A setting that cannot be read must not take the panel away; cells refuse to ask with it.
             return replace(self.look, warning=str(error))
-        return look_at(target, catalog, emulated=settings.emulator is not None)
+        return look_at(target, catalog, seen, emulated=settings.emulator is not None)
 
 
 # "Create a Message" of the Messages API reference (Claude docs, 2026).

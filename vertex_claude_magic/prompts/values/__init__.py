@@ -1,1 +1,1 @@
-"""One module for each kind of value that can stand in a prompt."""
+"""One module for each kind of value that can be put into a prompt."""

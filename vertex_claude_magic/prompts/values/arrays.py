@@ -14,6 +14,9 @@ from vertex_claude_magic.prompts.values.cells import short_text
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    import numpy as np
+    from numpy.typing import NDArray
+
 __all__ = ["array_parts"]
 
 # Values up to which all of them are looked at for the range and the mean.
@@ -22,7 +25,7 @@ _LEAST_EDGE = 16
 _TRIES = 8
 
 
-def array_parts(value: Any, budget: Budget) -> tuple[Part, ...]:
+def array_parts(value: NDArray[Any], budget: Budget) -> tuple[Part, ...]:
     """Turn a numpy array into text: shape, dtype, its range, and the values as far as they go.
 
     Bytes in the shape of a picture (height, width, 3 or 4 channels) that are too many for a text become an
@@ -55,7 +58,7 @@ def array_parts(value: Any, budget: Budget) -> tuple[Part, ...]:
     return (Text(body=f"{body}\n\n{text}", kind=kind, about=about, cut=cut),)
 
 
-def _summary(value: Any) -> str:
+def _summary(value: NDArray[Any]) -> str:
     import numpy as np
 
     if value.dtype.kind not in "iufb" or not value.size:
@@ -77,11 +80,11 @@ def _summary(value: Any) -> str:
     return f"{_number(known.min())} to {_number(known.max())}; mean {mean}{nan}{note}"
 
 
-def _number(value: Any) -> str:
+def _number(value: np.generic) -> str:
     return str(value).removesuffix(".0") if value.dtype.kind == "f" else str(int(value))
 
 
-def _values(value: Any, limit: int) -> tuple[str, str]:
+def _values(value: NDArray[Any], limit: int) -> tuple[str, str]:
     """Return the values as text and what it holds of them: all, or a block from the first value on."""
     shape, most = tuple(value.shape), limit
     for _ in range(_TRIES):
@@ -125,7 +128,7 @@ def _block(shape: Sequence[int], most: int) -> tuple[int, ...]:
     return tuple(min(size, low) for size in shape)
 
 
-def _written(block: Any, limit: int, shortened: list[Cell]) -> str:
+def _written(block: NDArray[Any], limit: int, shortened: list[Cell]) -> str:
     import numpy as np
 
     def element(value: Any) -> str:

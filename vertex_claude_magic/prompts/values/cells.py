@@ -28,7 +28,7 @@ _MARKS: Mapping[type, Sequence[str]] = {
 
 
 def short_text(value: Any, limit: int = _LIMIT) -> str:
-    """Return a value as text of at most `limit` characters; a repr that fails is said.
+    """Return a value as text of at most `limit` characters; a repr that fails is named as such.
 
     The text is the same in every process: it holds no memory address, and sets are in order.
 

@@ -82,7 +82,7 @@ def _failed(value: Any, error: Exception) -> OptionError:
     )
 
 
-def _converter(kind: Kind) -> Converter:  # noqa: C901, PLR0911, PLR0912 - a table of imports
+def _converter(kind: Kind) -> Converter:  # noqa: PLR0911 - a table of imports
     """Return what converts values of a kind; its module is imported only when such a value is there."""
     match kind:
         case "text":
@@ -95,22 +95,14 @@ def _converter(kind: Kind) -> Converter:  # noqa: C901, PLR0911, PLR0912 - a tab
             from vertex_claude_magic.prompts.values.exceptions import failure_parts
 
             return failure_parts
-        case "bytes":
-            from vertex_claude_magic.prompts.values.files import bytes_parts
+        case "bytes" | "path":
+            from vertex_claude_magic.prompts.values.files import bytes_parts, path_parts
 
-            return bytes_parts
-        case "path":
-            from vertex_claude_magic.prompts.values.files import path_parts
+            return bytes_parts if kind == "bytes" else path_parts
+        case "module" | "source":
+            from vertex_claude_magic.prompts.values.source import module_parts, source_parts
 
-            return path_parts
-        case "module":
-            from vertex_claude_magic.prompts.values.source import module_parts
-
-            return module_parts
-        case "source":
-            from vertex_claude_magic.prompts.values.source import source_parts
-
-            return source_parts
+            return module_parts if kind == "module" else source_parts
         case "frame" | "series":
             from vertex_claude_magic.prompts.values.tables import frame_parts
 
@@ -123,18 +115,14 @@ def _converter(kind: Kind) -> Converter:  # noqa: C901, PLR0911, PLR0912 - a tab
             return figure_parts
         case "image":
             return image_parts
-        case "xarray":
-            from vertex_claude_magic.prompts.values.labelled import xarray_parts
+        case "xarray" | "hdf" | "sparse":
+            from vertex_claude_magic.prompts.values import labelled
 
-            return xarray_parts
-        case "hdf":
-            from vertex_claude_magic.prompts.values.labelled import hdf_parts
-
-            return hdf_parts
-        case "sparse":
-            from vertex_claude_magic.prompts.values.labelled import sparse_parts
-
-            return sparse_parts
+            return {
+                "xarray": labelled.xarray_parts,
+                "hdf": labelled.hdf_parts,
+                "sparse": labelled.sparse_parts,
+            }[kind]
 
 
 def _array_parts(value: Any, budget: Budget) -> tuple[Part, ...]:

@@ -83,7 +83,7 @@ def json_parts(value: Any, budget: Budget, convert: Converter) -> tuple[Part, ..
         convert: Turns what follows into parts.
 
     Raises:
-        OptionError: it is an iterator, which reading would use up, or holds what does not tell itself.
+        OptionError: it is an iterator, which reading would use up, or holds an object that has no text.
 
     >>> json_parts([1, {"a": float("nan")}], Budget(), text_parts)[0].body
     '[1, {"a": "NaN"}]'
@@ -252,7 +252,7 @@ class _Writer:
         if sum(map(len, parts)) <= _LINE and not any("\n" in part for part in parts):
             return f"{marks[0]}{', '.join(parts)}{marks[1]}"
         if all(len(part) <= _SHORT and "\n" not in part for part in parts):
-            # Short elements stand side by side, as many as a line holds.
+            # Short elements are put side by side, as many as a line holds.
             lines = [""]
             for part in parts:
                 if lines[-1] and len(lines[-1]) + len(part) + 2 > _LINE:

@@ -99,7 +99,7 @@ def is_library_file(filename: str) -> bool:
 
 
 def short_name(filename: str) -> str:
-    """Name a cell as such, since nobody can look into its temporary file, and a file from its library's folder on."""
+    """Name a cell as such, since its temporary file says nothing, and a file from its library's folder on."""
     if is_cell_file(filename):
         return _CELL
     named = _INSTALLED.sub("", filename)

@@ -18,6 +18,8 @@ from vertex_claude_magic.text import quote
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from matplotlib.figure import Figure
+
     from vertex_claude_magic.prompts.parts import Budget, Part
 
 __all__ = ["figure_parts"]
@@ -26,7 +28,7 @@ _MOST_DPI = 200
 # Below this no letter can be read, and most cannot even be drawn.
 _LEAST_DPI = 10
 _MOST_PIXELS = 25_000_000
-# A legend may stand outside of its figure; what is further away than this stays out of the picture.
+# A legend may be outside of its figure; what is further away than this is left out of the picture.
 _MOST_GROWTH = 2.0
 # Seconds; a browser that is started for the first time takes some.
 _PATIENCE = 60
@@ -76,7 +78,9 @@ def _matplotlib(value: Any, budget: Budget) -> bytes:
             f"The matplotlib figure is {width:,.0f} × {height:,.0f} inches large.",
             cure="Make it smaller (figsize), or give a part of it.",
         )
-    canvas, former_dpi, out = getattr(figure, "canvas", None), figure.dpi, io.BytesIO()
+    # A figure may have lost its canvas.
+    canvas: Any = getattr(figure, "canvas", None)
+    former_dpi, out = figure.dpi, io.BytesIO()
     # What it misses (a font) was logged when the figure was shown.
     fonts = logging.getLogger("matplotlib.font_manager")
     disabled, fonts.disabled = fonts.disabled, True
@@ -100,7 +104,7 @@ def _matplotlib(value: Any, budget: Budget) -> bytes:
     return out.getvalue()
 
 
-def _figure_of(value: Any) -> Any:
+def _figure_of(value: Any) -> Figure:
     """Return the whole figure that something belongs to: an axes, an array of them, a grid, a line."""
     if hasattr(value, "flat") and not hasattr(value, "figure"):
         value = next(iter(value.flat))
@@ -112,7 +116,8 @@ def _figure_of(value: Any) -> Any:
             f"This {quote(type(value).__name__, 40)} belongs to no figure.",
             cure="Give the figure, or an axes of it.",
         )
-    return figure
+    whole: Figure = figure
+    return whole
 
 
 def _plotly(value: Any, _budget: Budget) -> bytes:

@@ -45,6 +45,7 @@ _CURES = {
 _TEXTS = {".csv", ".tsv", ".txt", ".md", ".json", ".jsonl", ".log", ".py", ".html", ".xml", ".yaml", ".yml"}
 _NOT_UTF8 = "If it is text, save it as UTF-8, or give path.read_text(encoding=...) by way of a variable."
 _CAN_BE_GIVEN = "Give a png, jpg, gif or webp image, a PDF, a notebook, or a text file."
+_SIZED = (io.BytesIO, io.BufferedReader, io.BufferedRandom, io.FileIO)
 # UTF-32 first, because its mark begins as that of UTF-16 does.
 _BOMS = (
     (codecs.BOM_UTF8, "utf-8-sig"),
@@ -133,28 +134,24 @@ def bytes_parts(value: Any, budget: Budget) -> tuple[Part, ...]:
     try:
         if start is not None:
             value.seek(0)
-        return _open_file_parts(value, budget)
+        if isinstance(value, io.TextIOBase):
+            text = value.read(_MOST_CHARACTERS)
+            body, cut = shorten(text, budget)
+            if len(text) >= _MOST_CHARACTERS:
+                # How many there are in all is not known.
+                cut = f"the first {len(body):,} characters"
+            return (Text(body=body, kind="text file", cut=cut),)
+        name = getattr(value, "name", None)
+        name = Path(name).name if isinstance(name, str) else ""
+        # The size of what is unpacked or comes through a pipe is known only at its end.
+        size = None
+        if isinstance(value, _SIZED) and value.seekable():
+            size = value.seek(0, io.SEEK_END)
+            value.seek(0)
+        return _file_parts(value, size, name, budget)
     finally:
         if start is not None:
             value.seek(start)
-
-
-def _open_file_parts(file: Any, budget: Budget) -> tuple[Part, ...]:
-    if isinstance(file, io.TextIOBase):
-        text = file.read(_MOST_CHARACTERS)
-        body, cut = shorten(text, budget)
-        if len(text) >= _MOST_CHARACTERS:
-            # How many there are in all is not known.
-            cut = f"the first {len(body):,} characters"
-        return (Text(body=body, kind="text file", cut=cut),)
-    name = getattr(file, "name", None)
-    name = Path(name).name if isinstance(name, str) else ""
-    # The size of what is unpacked or comes through a pipe is known only at its end.
-    size = None
-    if isinstance(file, (io.BytesIO, io.BufferedReader, io.BufferedRandom, io.FileIO)) and file.seekable():
-        size = file.seek(0, io.SEEK_END)
-        file.seek(0)
-    return _file_parts(file, size, name, budget)
 
 
 def _file_parts(file: BinaryIO, size: int | None, name: str, budget: Budget) -> tuple[Part, ...]:

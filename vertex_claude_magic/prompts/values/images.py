@@ -6,6 +6,7 @@ Limits and types come from the model table (Claude docs, "Vision").
 from __future__ import annotations
 
 import base64
+import contextlib
 import io
 import math
 import struct
@@ -19,18 +20,11 @@ from vertex_claude_magic.prompts.parts import Budget, Media, Part
 from vertex_claude_magic.text import quote
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     from PIL.Image import Image
 
-__all__ = [
-    "image_bytes_parts",
-    "image_file_parts",
-    "image_parts",
-    "image_type",
-    "is_image",
-    "thumbnail_png",
-]
+__all__ = ["image_bytes_parts", "image_file_parts", "image_parts", "image_type", "is_image", "thumbnail_png"]
 
 # A decoded image takes three or four bytes a pixel; beyond this it is refused and not decoded.
 _MOST_PIXELS = 400_000_000
@@ -125,7 +119,7 @@ def image_file_parts(file: BinaryIO, length: int, budget: Budget, *, kind: str =
         ) from None
 
 
-def _frames(image: Any) -> str:
+def _frames(image: Image) -> str:
     """Tell which of several frames an image file shows; nothing if there is but one."""
     counted = "n_frames" in vars(image)
     # The second picture of a telephone's JPEG (MPO) is no other moment.
@@ -140,7 +134,7 @@ def _frames(image: Any) -> str:
     return f"{shown} of several frames" if here > 1 or {"loop", "duration"} & set(image.info) else ""
 
 
-def _is_clean(image: Any) -> bool:
+def _is_clean(image: Image) -> bool:
     """Tell whether a file holds no notes of a camera; it is read to its end, so it is whole then.
 
     Raises:
@@ -160,7 +154,7 @@ def _fits(size: tuple[int, int], length: int, budget: Budget) -> bool:
 
 
 @contextmanager
-def _pillow(file: BinaryIO) -> Iterator[Any]:
+def _pillow(file: BinaryIO) -> Iterator[Image]:
     """Open an image, whatever its size claims to be, without decoding it yet."""
     from PIL import Image
 
@@ -190,7 +184,7 @@ def _unreadable(error: Exception) -> OptionError:
     )
 
 
-def _drawn(image: Any, budget: Budget, *, kind: str, ours: bool = False) -> Media:
+def _drawn(image: Image, budget: Budget, *, kind: str, ours: bool = False) -> Media:
     """Draw an image anew as PNG or JPEG, scaled down to what the model looks at."""
     width, height = image.size
     if not width or not height:
@@ -213,16 +207,23 @@ def _drawn(image: Any, budget: Budget, *, kind: str, ours: bool = False) -> Medi
     return _media(data, media_type, small.size, kind, cut="; ".join(part for part in (frame, scaled) if part))
 
 
-def _scaled(image: Any, edge: int, *, ours: bool) -> Any:
+def _scaled(image: Image, edge: int, *, ours: bool) -> Image:
     """Return a copy that is small enough and upright; turned last, when there is little to turn."""
     from PIL import Image
+    from PIL.Image import Transpose
 
     if ours and image.format == "JPEG":
         # The decoder itself can leave out detail that would be scaled away; it changes the image, though.
         image.draft("RGB", (edge, edge))
     # Pillow turns a TIFF itself when it decodes it.
     image.load()
-    turn, longest, plain = _turn(image), max(image.size), image
+    # How it has to be turned to be upright (Exif 2.32, tag 0x0112).
+    turns = (None, Transpose.FLIP_LEFT_RIGHT, Transpose.ROTATE_180, Transpose.FLIP_TOP_BOTTOM, Transpose.TRANSPOSE,
+             Transpose.ROTATE_270, Transpose.TRANSVERSE, Transpose.ROTATE_90)  # fmt: skip
+    turn = None
+    with contextlib.suppress(Exception):  # notes that cannot be read turn nothing
+        turn = dict(enumerate(turns, 1)).get(image.getexif().get(0x0112))
+    longest, plain = max(image.size), image
     if image.mode == "P":
         # The numbers of a palette have no mean.
         plain = image.convert("RGBA" if "transparency" in image.info else "RGB")
@@ -238,24 +239,24 @@ def _scaled(image: Any, edge: int, *, ours: bool) -> Any:
     return small if turn is None else small.transpose(turn)
 
 
-def _turn(image: Any) -> Any:
-    """Return how an image has to be turned to stand upright (Exif 2.32, tag 0x0112), None for not at all."""
-    from PIL.Image import Transpose
-
-    turns = (None, Transpose.FLIP_LEFT_RIGHT, Transpose.ROTATE_180, Transpose.FLIP_TOP_BOTTOM, Transpose.TRANSPOSE,
-             Transpose.ROTATE_270, Transpose.TRANSVERSE, Transpose.ROTATE_90)  # fmt: skip
-    try:
-        return dict(enumerate(turns, 1)).get(image.getexif().get(0x0112))
-    except Exception:  # noqa: BLE001 - notes that cannot be read turn nothing
-        return None
-
-
-def _flat(image: Any) -> Any:
+def _flat(image: Image) -> Image:
     """Return the image in grey or in colour; what is transparent becomes white, as on paper."""
     from PIL import Image
 
     if image.mode in _NUMBERS:
-        return _stretched(image)
+        # Numbers of 16 or 32 bits, from the least to the greatest that occur; NaN becomes black.
+        wide = image.convert("F")
+        least, most = wide.getextrema()
+        if not math.isfinite(least + most):
+            numbers = array("f", wide.tobytes())
+            finite = [number for number in numbers if math.isfinite(number)]
+            least, most = (min(finite), max(finite)) if finite else (0.0, 0.0)
+            ends = {math.inf: most, -math.inf: least}
+            sound = array("f", (n if math.isfinite(n) else ends.get(n, least) for n in numbers))
+            wide = Image.frombytes("F", wide.size, sound.tobytes())
+            least, most = wide.getextrema()
+        scale = 255.0 / (most - least) if most > least else 1.0
+        return wide.point(lambda value: value * scale + -least * scale).convert("L")
     if image.mode in _TRANSPARENT or "transparency" in image.info:
         coloured = image.convert("RGBA")
         white = Image.new("RGBA", coloured.size, "white")
@@ -263,25 +264,7 @@ def _flat(image: Any) -> Any:
     return image if image.mode in {"L", "RGB"} else image.convert("RGB")
 
 
-def _stretched(image: Image) -> Image:
-    """Bring numbers of 16 or 32 bits into 8, from the least to the greatest that occur; NaN becomes black."""
-    from PIL import Image
-
-    wide = image.convert("F")
-    least, most = wide.getextrema()
-    if not math.isfinite(least + most):
-        numbers = array("f", wide.tobytes())
-        finite = [number for number in numbers if math.isfinite(number)]
-        least, most = (min(finite), max(finite)) if finite else (0.0, 0.0)
-        ends = {math.inf: most, -math.inf: least}
-        sound = array("f", (n if math.isfinite(n) else ends.get(n, least) for n in numbers))
-        wide = Image.frombytes("F", wide.size, sound.tobytes())
-        least, most = wide.getextrema()
-    scale = 255.0 / (most - least) if most > least else 1.0
-    return wide.point(lambda value: value * scale + -least * scale).convert("L")
-
-
-def _encoded(image: Any, most: int) -> tuple[bytes, str]:
+def _encoded(image: Image, most: int) -> tuple[bytes, str]:
     """Return PNG, which is exact, where it is small enough; else JPEG of falling quality."""
     data = _saved(image, format="PNG", optimize=False)
     if _base64_size(data) <= min(most, 1_500_000):
@@ -297,20 +280,20 @@ def _base64_size(data: bytes) -> int:
     return -(-len(data) // 3) * 4
 
 
-def _saved(image: Any, **options: Any) -> bytes:
+def _saved(image: Image, **options: str | int) -> bytes:
     out = io.BytesIO()
     image.info = {}
     image.save(out, **options)
     return out.getvalue()
 
 
-def _media(data: bytes, media_type: str, size: Any, kind: str, cut: str = "") -> Media:
+def _media(data: bytes, media_type: str, size: tuple[int, int], kind: str, cut: str = "") -> Media:
     source = {"type": "base64", "media_type": media_type, "data": base64.b64encode(data).decode("ascii")}
     about = f"{size[0]:,} × {size[1]:,} pixels"
     return Media(block={"type": "image", "source": source}, kind=kind, about=about, cut=cut)
 
 
-def thumbnail_png(block: Any, edge: int) -> bytes | None:
+def thumbnail_png(block: Mapping[str, Any], edge: int) -> bytes | None:
     """Return a small PNG of an image block, None if it is no image or pillow is not installed.
 
     Args:

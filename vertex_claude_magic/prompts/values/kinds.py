@@ -126,22 +126,20 @@ def apart_key(value: Any) -> int | None:
     Everything that is drawn on one figure has the key of that figure. None for what is written as JSON, as arrays
     are, and series without an index.
     """
-    if not _stands_apart(value):
-        return None
-    figure = getattr(value, "figure", None)
-    return id(value if figure is None or callable(figure) else figure)
-
-
-def _stands_apart(value: Any) -> bool:
-    if isinstance(value, (bytes, bytearray, memoryview)):
-        return is_image(bytes(value[:_HEAD]))
     kind = library_kind(value)
-    if kind == "series":
+    if isinstance(value, (bytes, bytearray, memoryview)):
+        apart = is_image(bytes(value[:_HEAD]))
+    elif kind == "series":
         index = getattr(value, "index", None)
-        return index is not None and not callable(index) and type(index).__name__ != "RangeIndex"
-    if kind == "array":
+        apart = index is not None and not callable(index) and type(index).__name__ != "RangeIndex"
+    elif kind == "array":
         # In the shape of a picture, and too long to be read as a list.
         shape: tuple[int, ...] = value.shape
         is_picture = len(shape) == 3 and shape[2] in {3, 4} and str(value.dtype) == "uint8"
-        return is_picture and value.size > _LONGEST_LIST
-    return kind is not None or isinstance(display_content(value), bytes)
+        apart = is_picture and value.size > _LONGEST_LIST
+    else:
+        apart = kind is not None or isinstance(display_content(value), bytes)
+    if not apart:
+        return None
+    figure = getattr(value, "figure", None)
+    return id(value if figure is None or callable(figure) else figure)

@@ -8,7 +8,7 @@ from __future__ import annotations
 import contextlib
 import math
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from vertex_claude_magic.errors import OptionError
 from vertex_claude_magic.prompts.parts import Budget, Part, Text, estimate_tokens
@@ -16,7 +16,7 @@ from vertex_claude_magic.prompts.values.cells import short_text
 from vertex_claude_magic.prompts.values.refusals import kind_name
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Hashable, Iterator, Mapping, Sequence
 
 __all__ = ["hdf_parts", "sparse_parts", "xarray_parts"]
 
@@ -25,6 +25,33 @@ _LONGEST_ATTRIBUTE = 2_000
 _MOST_ARRAYS = 1_000
 # Of an array that is still in its file, rows of no more than this many elements are read.
 _MOST_READ = 1_000_000
+
+
+class _Named(Protocol):
+    """What arrays and groups of xarray and of HDF5 have in common."""
+
+    @property
+    def attrs(self) -> Mapping[Any, Any]: ...
+
+
+class _Variable(_Named, Protocol):
+    """An array of xarray."""
+
+    @property
+    def dims(self) -> Sequence[Hashable]: ...
+    @property
+    def shape(self) -> tuple[int, ...]: ...
+
+
+class _Dataset(_Named, Protocol):
+    """Several arrays of xarray."""
+
+    @property
+    def sizes(self) -> Mapping[Hashable, int]: ...
+    @property
+    def coords(self) -> Mapping[Hashable, _Variable]: ...
+    @property
+    def data_vars(self) -> Mapping[Hashable, _Variable]: ...
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -58,7 +85,7 @@ def xarray_parts(value: Any, budget: Budget) -> tuple[Part, ...]:
     return _text(f"xarray.{kind}", sections, about, budget)
 
 
-def _dataset(value: Any, title: str) -> Iterator[_Section]:
+def _dataset(value: _Dataset, title: str) -> Iterator[_Section]:
     dimensions = ", ".join(f"{short_text(name)} {size:,}" for name, size in value.sizes.items())
     yield _Section(title=f"{title}, dimensions: {dimensions or 'none'}", lines=_attributes(value.attrs))
     for name, each in value.coords.items():
@@ -67,7 +94,7 @@ def _dataset(value: Any, title: str) -> Iterator[_Section]:
         yield _variable("variable", short_text(name), each)
 
 
-def _variable(word: str, name: str, value: Any) -> _Section:
+def _variable(word: str, name: str, value: _Variable) -> _Section:
     dimensions = ", ".join(
         f"{short_text(each)} {size:,}" for each, size in zip(value.dims, value.shape, strict=True)
     )
@@ -76,7 +103,7 @@ def _variable(word: str, name: str, value: Any) -> _Section:
     )
 
 
-def _attributes(attributes: Any) -> tuple[str, ...]:
+def _attributes(attributes: Mapping[Any, Any]) -> tuple[str, ...]:
     return tuple(
         # HDF5 has attributes as scalars and arrays of numpy.
         f"  {short_text(name, 80)}: "
@@ -100,7 +127,7 @@ def hdf_parts(value: Any, budget: Budget) -> tuple[Part, ...]:
     else:
         found: list[_Section] = [_hdf_section(value.name or "/", value)]
 
-        def visit(name: str, each: Any) -> bool | None:
+        def visit(name: str, each: _Named) -> bool | None:
             found.append(_hdf_section(name, each))
             # Anything but None ends the walk.
             return True if len(found) > _MOST_ARRAYS else None
@@ -110,7 +137,7 @@ def hdf_parts(value: Any, budget: Budget) -> tuple[Part, ...]:
     return _text(kind_name(type(value)), sections, "", budget)
 
 
-def _hdf_section(name: str, value: Any) -> _Section:
+def _hdf_section(name: str, value: _Named) -> _Section:
     name = short_text(name)
     if not hasattr(value, "shape"):
         return _Section(title=f"group {name}", lines=_attributes(value.attrs))

@@ -20,7 +20,7 @@ __all__ = ["notebook_parts"]
 # Characters of what a cell printed, and of what it showed as HTML or Markdown, such as an answer.
 _OUTPUT = 500
 _RICH_OUTPUT = 4_000
-# In nbformat 3 the images of an output stand beside its text.
+# In nbformat 3 the images of an output are beside its text.
 _OLD_IMAGES = frozenset({"png", "jpeg", "svg"})
 # What IPython, matplotlib, pandas and widgets print where the output itself is of another kind.
 _PLACEHOLDER = re.compile(
@@ -95,27 +95,21 @@ def _output(output: Mapping[str, Any]) -> tuple[str, int]:
         text = _joined(output.get("text") or data.get("text/plain") or "")
     text = without_addresses(_COLOURS.sub("", text).strip())
     if data and (not text or _PLACEHOLDER.fullmatch(text)):
-        if richer := _richer(data):
-            return richer, _RICH_OUTPUT
+        # What a reader saw of an output whose plain text is only the name of an object.
+        for mime in ("text/markdown", "text/latex", "application/json", "text/html"):
+            content = data.get(mime)
+            if content is None:
+                continue
+            if mime == "application/json":
+                return json.dumps(content, ensure_ascii=False), _RICH_OUTPUT
+            joined = _joined(content)
+            if richer := (html_text(joined) if mime == "text/html" else joined).strip():
+                return richer, _RICH_OUTPUT
         kinds = ", ".join(sorted(set(map(str, data)) - {"text/plain"}))
         return " ".join(
             each for each in (text.strip("<>"), kinds and f"({kinds})", "left out") if each
         ), _OUTPUT
     return text, _OUTPUT
-
-
-def _richer(data: Mapping[str, Any]) -> str:
-    """Return what a reader saw of an output whose plain text is only the name of an object."""
-    for mime in ("text/markdown", "text/latex", "application/json", "text/html"):
-        content = data.get(mime)
-        if content is None:
-            continue
-        if mime == "application/json":
-            return json.dumps(content, ensure_ascii=False)
-        text = _joined(content)
-        if text := (html_text(text) if mime == "text/html" else text).strip():
-            return text
-    return ""
 
 
 def _joined(source: Any) -> str:

@@ -21,7 +21,7 @@ __all__ = ["check_pdf_size", "pdf_parts"]
 _PAGE = re.compile(rb"/Type\s*/Page(?![a-zA-Z])")
 _OBJECT = re.compile(rb"(\d{1,10})\s+\d{1,5}\s+obj\b")
 _LOCK = re.compile(rb"/Encrypt\s*(?:\d{1,10}\s+\d{1,5}\s+R\b|<<)")
-# Further than that nobody counts by hand.
+# No model takes more pages, so they are not counted further.
 _MOST_COUNTED = 3_000
 
 
@@ -93,7 +93,7 @@ def _pages(data: bytes) -> int:
 
 
 def _counted(data: bytes) -> int:
-    """Count the page objects; one that was changed stands in the file more than once, under the same number."""
+    """Count the page objects; one that was changed is in the file more than once, under the same number."""
     if _LOCK.search(data):
         raise _locked()
     pages: set[bytes | int] = set()

@@ -21,11 +21,7 @@ __all__ = ["ELIDED", "ObjectText", "display_content", "numbers_of", "object_text
 
 ELIDED = "its library's own text, which puts dots in the place of what it leaves out"
 # Text forms by MIME type, and the methods that make them, for where IPython is not there to ask.
-_FORMS = (
-    ("text/latex", "_repr_latex_"),
-    ("image/svg+xml", "_repr_svg_"),
-    ("text/html", "_repr_html_"),
-)
+_FORMS = (("text/latex", "_repr_latex_"), ("image/svg+xml", "_repr_svg_"), ("text/html", "_repr_html_"))
 _DISPLAY = ("IPython.core.display", "IPython.lib.display")
 # statsmodels notes in a summary when it was made; its width stays.
 _CLOCK = re.compile(

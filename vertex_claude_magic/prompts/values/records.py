@@ -47,7 +47,7 @@ def fields_of(value: Any) -> Fields | None:
 def loose_fields(value: Any) -> Fields | None:
     """Return the public fields of an attrs class, a namespace, or an object of a class that the user wrote.
 
-    Such an object goes by its repr where that tells enough. None where there are no fields that could be told:
+    Such an object is sent as its repr where that shows enough. None where there are no fields to show:
     objects of libraries hold connections and locks rather than data.
     """
     kind = type(value)

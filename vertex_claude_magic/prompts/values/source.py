@@ -8,11 +8,14 @@ import inspect
 import linecache
 import textwrap
 from types import ModuleType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from vertex_claude_magic.prompts.parts import Budget, Part, Text, shorten
 from vertex_claude_magic.prompts.values.cells import short_text
 from vertex_claude_magic.prompts.values.steady import steady
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 __all__ = ["module_parts", "source_parts"]
 
@@ -62,7 +65,7 @@ def _cell_source(value: type) -> str:
     return ""
 
 
-def _signature(value: Any) -> str:
+def _signature(value: Callable[..., Any]) -> str:
     try:
         return steady(str(inspect.signature(value)))
     except (ValueError, TypeError):

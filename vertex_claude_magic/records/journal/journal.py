@@ -19,6 +19,7 @@ from vertex_claude_magic.process import at_fork, stays_here
 from vertex_claude_magic.records.journal import calls, ledger, notes, runs, upkeep
 from vertex_claude_magic.records.journal.database import Database
 from vertex_claude_magic.records.journal.location import is_there
+from vertex_claude_magic.spelling import option, spelled
 
 if TYPE_CHECKING:
     import sqlite3
@@ -346,7 +347,7 @@ def _check_day(connection: sqlite3.Connection, call: Call, limit: float) -> None
         raise CostLimitExceeded(
             f"Today's questions cost about ${spent.usd:.4f}, and this one up to ${most:.4f}: together more than the "
             f"daily limit of ${limit:g} (estimates).",
-            cure="Lower --max-tokens, wait for tomorrow, or raise max_daily_cost.",
+            cure=spelled("Lower {}, wait for tomorrow, or raise max_daily_cost.", option("max_tokens")),
         )
 
 

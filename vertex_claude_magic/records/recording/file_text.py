@@ -18,7 +18,7 @@ from vertex_claude_magic.records.journal.calls import Kept
 from vertex_claude_magic.records.recorded_reply import read_tape
 from vertex_claude_magic.text import quote
 
-__all__ = ["MOST_RECORDS", "read_counts", "read_records", "write_records"]
+__all__ = ["MOST_RECORDS", "read_counts", "read_records", "write_end", "write_record", "write_records"]
 
 _FORMAT = "vertex_claude_magic recording"
 _VERSION = 1
@@ -44,24 +44,45 @@ def write_records(records: list[Kept], counts: Mapping[str, int] | None = None) 
     >>> read_records(text)[0].recorded
     '2026-11-26T20:00:00Z'
     """
-    listed = [
-        {
-            "recorded": kept.recorded,
-            "from": kept.source,
-            "asked": kept.asked,
-            "request": _lines(kept.canonical),
-            "answer": _lines(kept.answer),
-        }
-        for kept in records
-    ]
     whole = {
         "format": _FORMAT,
         "version": _VERSION,
         "about": _ABOUT,
-        "records": listed,
+        "records": [_listed(kept) for kept in records],
         "counts": dict(counts or {}),
     }
-    text = json.dumps(whole, ensure_ascii=False, allow_nan=False, indent=1) + "\n"
+    return _written(whole) + "\n"
+
+
+def write_record(kept: Kept) -> str:
+    """Return the text of one record, as it is in the text of a recording.
+
+    >>> kept = Kept(canonical={"model": "m", "body": {}}, answer={}, asked="m", source="vertex",
+    ...     recorded="2026-11-26T20:00:00Z")
+    >>> write_record(kept) + write_end({"00": 7}) in write_records([kept], {"00": 7})
+    True
+    """
+    return "  " + _written(_listed(kept)).replace("\n", "\n  ")
+
+
+def write_end(counts: Mapping[str, int]) -> str:
+    """Return the text of a recording behind its last record."""
+    indented = _written(dict(counts)).replace("\n", "\n ")
+    return f'\n ],\n "counts": {indented}\n}}\n'
+
+
+def _listed(kept: Kept) -> dict[str, Any]:
+    return {
+        "recorded": kept.recorded,
+        "from": kept.source,
+        "asked": kept.asked,
+        "request": _lines(kept.canonical),
+        "answer": _lines(kept.answer),
+    }
+
+
+def _written(value: Mapping[str, Any]) -> str:
+    text = json.dumps(value, ensure_ascii=False, allow_nan=False, indent=1)
     return _SURROGATE.sub(lambda found: f"\\u{ord(found[0]):04x}", _PACE.sub(_one_line, text))
 
 

@@ -1,7 +1,11 @@
 """A recording: the questions and answers of a notebook in one file that the user names and ships beside it.
 
-It is the journal's little sister: found again by the same key and under the same rule for repeats, but
-never pruned, and without anything that belongs to its user or to one call.
+Like the journal it finds answers by the digest of the request and has the same rule for repeats; it is never pruned,
+and holds nothing that belongs to its user or to one call.
+
+An answer that takes nobody's place is written over the end of the file, so that its cost does not grow with the file;
+all else writes the file anew. While the end is written, a small file beside it (`.NAME.undo`) holds where the end began
+and what it was, so that a recording which a crash has broken in that moment is read with its former end.
 """
 
 from __future__ import annotations
@@ -21,13 +25,17 @@ from vertex_claude_magic.records.recording.file_text import (
     MOST_RECORDS,
     read_counts,
     read_records,
+    write_end,
+    write_record,
     write_records,
 )
+from vertex_claude_magic.records.repeats import Asker, is_repeat
 from vertex_claude_magic.text import quote
 from vertex_claude_magic.vertex.digest import digest_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
+    from io import FileIO
     from pathlib import Path
 
     from vertex_claude_magic.records.journal.calls import Kept
@@ -40,6 +48,8 @@ _MOST_BYTES = 64 * 1024 * 1024
 _MOST_MEANINGS = 10
 # Two seconds in all: another recorder needs milliseconds.
 _TRIES, _TRY_SECONDS = 100, 0.02
+# What the last record ends with.
+_LAST = b"\n  }"
 
 
 class Recording:
@@ -61,7 +71,7 @@ class Recording:
         self._records: dict[str, list[Kept]] = {}
         self._counts: dict[str, int] = {}
         # Who asked for each answer of this session, in the order of the records.
-        self._mine: dict[str, list[Origin]] = {}
+        self._mine: dict[str, list[Asker]] = {}
         self._asked: dict[str, int] = {}
         at_fork(self, child=Recording._begin_anew)
 
@@ -72,14 +82,16 @@ class Recording:
         self._lock = threading.RLock()
         self._forget()
 
-    def find(self, key: str, *, errors: bool = False, take: bool = False) -> Kept | None:
-        """Return the answer to give again for a request, or None; repeats as in the journal.
-
-        Args:
-            key: The digest of the request.
-            errors: Whether an error counts as an answer.
-            take: Whether the next look-up gets the next answer.
-        """
+    def find(
+        self,
+        key: str,
+        *,
+        former: Callable[[], str] | None = None,  # noqa: ARG002 - requests are read, and hashed as they are now
+        errors: bool = False,
+        local: bool = True,  # noqa: ARG002 - who names a recording wants what it holds
+        take: bool = False,
+    ) -> Kept | None:
+        """Return the answer to give again for a request, or None; as `Store.find`."""
         with self._lock:
             self._load()
             found = [kept for kept in self._records.get(key, ()) if errors or not kept.answer.get("error")]
@@ -108,34 +120,26 @@ class Recording:
             origin: Who asked.
             replaces: Whether it takes the place of all answers that were there, but for those of its own run.
         """
+        asker = Asker("", origin.cell, origin.run)
+        kept = replace(kept, message_id=None, request_id=None, call=None)
         with self._lock, self._alone():
             self._load()
-            before, mine = self._kept_beside(key, origin, only_run=replaces)
-            self._mine[key] = [*mine, origin]
-            self._asked[key] = 0 if replaces else len(before) + 1
-            self._records[key] = [*before, replace(kept, message_id=None, request_id=None, call=None)]
-            self._save()
+            records, mine = self._records.get(key, []), self._mine.get(key, [])
+            # What was there before this session belongs to another one, which this one replaces.
+            known = zip(records, mine, strict=True) if len(records) == len(mine) else ()
+            repeats = [pair for pair in known if is_repeat(pair[1], asker, replaces=replaces)]
+            self._mine[key] = [*(each for _, each in repeats), asker]
+            self._asked[key] = 0 if replaces else len(repeats) + 1
+            self._records[key] = [*(record for record, _ in repeats), kept]
+            if len(repeats) < len(records) or not self._append(kept):
+                self._save()
 
-    def _kept_beside(self, key: str, origin: Origin, *, only_run: bool) -> tuple[list[Kept], list[Origin]]:
-        """Return the answers that a new one joins: those of this session, but for earlier runs of its cell."""
-        records, mine = self._records.get(key, []), self._mine.get(key, [])
-        pairs = zip(records, mine, strict=True) if len(records) == len(mine) else ()
-        kept = [
-            (record, each)
-            for record, each in pairs
-            if (
-                origin.run and each == origin
-                if only_run
-                else each.cell != origin.cell or each.run == origin.run
-            )
-        ]
-        return [record for record, _ in kept], [each for _, each in kept]
-
-    def counted(self, key: str) -> int | None:
-        """Return the input tokens of a request, None if they were not counted."""
+    def counted(self, key: str, *, former: Callable[[], str] | None = None) -> int | None:
+        """Return the input tokens of a request, None if they were not counted; arguments as for `find`."""
         with self._lock:
             self._load()
-            return self._counts.get(key)
+            # A file of a version before the chain of digests names the former ones.
+            return self._counts.get(key, self._counts.get(former()) if former and self._counts else None)
 
     def add_count(self, key: str, tokens: int) -> None:
         """Keep the input tokens of a request."""
@@ -168,8 +172,14 @@ class Recording:
                 cure="Take the file from where it came, or record it again in smaller parts.",
             )
         try:
-            text = self.path.read_text(encoding="utf-8-sig")
-            records, counts = read_records(text), read_counts(text)
+            data = self.path.read_bytes()
+            try:
+                records, counts = _parsed(data)
+            except (RecordingInvalid, UnicodeDecodeError):
+                former = self._former_text(data)
+                if not former:
+                    raise
+                records, counts = _parsed(former)
         except (OSError, UnicodeDecodeError) as failure:
             raise self._failed("read", failure) from None
         except RecordingInvalid as error:
@@ -182,11 +192,68 @@ class Recording:
             found.setdefault(digest_of(kept.canonical), []).append(kept)
         return found, counts
 
+    def _former_text(self, data: bytes) -> bytes:
+        """Return a file that is broken with the end that it had before the last record; empty if that is not known."""
+        with suppress(OSError):
+            at, _, end = self._undo.read_bytes().partition(b"\n")
+            if at.isdigit() and len(at) < 12 and data[: int(at)].endswith(_LAST):
+                return data[: int(at)] + end
+        return b""
+
+    def _append(self, kept: Kept) -> bool:
+        """Write one more record over the end of the file; False if that cannot be done, and nothing was."""
+        try:
+            end, record = write_end(self._counts).encode(), f",\n{write_record(kept)}".encode()
+            handle = os.open(self.path, os.O_RDWR | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0))
+        except (OSError, ValueError, RecursionError):
+            # To write it whole says what is wrong, or gets around it.
+            return False
+        with os.fdopen(handle, "r+b", buffering=0) as file:
+            state = os.fstat(handle)
+            at = state.st_size - len(end)
+            many = sum(map(len, self._records.values())) > MOST_RECORDS
+            if at <= 0 or many or state.st_size + len(record) > _MOST_BYTES:
+                return False
+            file.seek(at - len(_LAST))
+            # Not as it is written here, such as after an edit; or under two names, and only this one is to change.
+            if file.read() != _LAST + end or state.st_nlink > 1:
+                return False
+            try:
+                self._write_end(file, at, record + end, end)
+            except OSError as failure:
+                self._forget()
+                raise self._failed("written", failure) from None
+            state = os.fstat(handle)
+        self._seen = (state.st_mtime_ns, state.st_size, state.st_ino)
+        return True
+
+    def _write_end(self, file: FileIO, at: int, data: bytes, former: bytes) -> None:
+        """Write data where the former end begins; if that is interrupted, the former end is there again."""
+        self._undo.unlink(missing_ok=True)
+        handle = os.open(self._undo, os.O_CREAT | os.O_EXCL | os.O_WRONLY | getattr(os, "O_BINARY", 0), 0o600)
+        with os.fdopen(handle, "wb") as undo:
+            undo.write(f"{at}\n".encode() + former)
+        try:
+            _write_at(file, at, data)
+            os.fsync(file.fileno())
+        except BaseException:
+            self._forget()
+            _write_at(file, at, former)
+            file.truncate()
+            self._undo.unlink()
+            raise
+        self._undo.unlink()
+
+    @property
+    def _undo(self) -> Path:
+        return self.path.with_name(f".{self.path.name}.undo")
+
     def _save(self) -> None:
         try:
             text = self._text()
             refuse_link(self.path)
             write_whole(self.path, text.encode())
+            self._undo.unlink(missing_ok=True)
             state = self.path.stat()
         except (OSError, JournalError) as failure:
             # What is in the file counts, and not what could not be written to it.
@@ -241,6 +308,18 @@ def _failed(path: Path, what: str, failure: Exception) -> JournalError:
         f"The recording {quote(str(path), 120)} cannot be {what} ({why}).",
         cure="Look at the file's rights, or name another file for the recording.",
     )
+
+
+def _parsed(data: bytes) -> tuple[list[Kept], dict[str, int]]:
+    text = data.decode("utf-8-sig")
+    return read_records(text), read_counts(text)
+
+
+def _write_at(file: FileIO, at: int, data: bytes) -> None:
+    file.seek(at)
+    left = memoryview(data)
+    while left:
+        left = left[file.write(left) :]
 
 
 def export_records(path: Path, records: Sequence[Kept], *, overwrite: bool) -> None:
