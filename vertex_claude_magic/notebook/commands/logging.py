@@ -15,7 +15,6 @@ from vertex_claude_magic.transport.config_change import ConfigChange, change_log
 from vertex_claude_magic.transport.logging_config import LoggingConfig, check_sample, check_table
 
 if TYPE_CHECKING:
-
     from vertex_claude_magic.models.model import Model
     from vertex_claude_magic.notebook.host import Host
     from vertex_claude_magic.transport.admin import Admin
