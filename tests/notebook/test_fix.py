@@ -84,6 +84,15 @@ def test_explain_only_explains(shell):
     assert "new cell" not in shell.page.text
 
 
+def test_a_hint_may_name_the_option(shell):
+    """Behind the first word of the hint everything is hint, to the letter."""
+    shell.emulator.answer(ANSWER)
+    shell.error(BROKEN)
+    shell.ok("%claude_fix what does --explain do here")
+    assert prompt(shell).endswith("what does --explain do here")
+    assert "whole cell" in prompt(shell)
+
+
 def test_options_and_a_hint_are_taken(shell):
     """As `%claude` takes them."""
     shell.emulator.answer(ANSWER)

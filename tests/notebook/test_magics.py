@@ -10,11 +10,21 @@ from shells import Shell, run_python
 
 from vertex_claude_magic import errors
 from vertex_claude_magic.emulator import Fault, Reply
+from vertex_claude_magic.notebook.commands.options import COMMANDS
 
 METADATA_FIELDS = {
     "model", "requested_model", "region", "usage", "cost_usd", "seconds", "stop_reason", "complete",
     "message_id", "request_id", "prompt_hash", "emulated", "answered_by", "replayed", "date", "source_hash", "answer_hashes",
 }  # fmt: skip
+
+
+def test_the_list_of_commands_is_that_of_the_magics(shell):
+    """Completion, hooks and parsers read the list, IPython the methods."""
+    magics = shell.ip.magics_manager.magics
+    for kind, mark in (("line", "%"), ("cell", "%%")):
+        named = {f"{mark}{name}" for name in magics[kind] if name.startswith("claude")}
+        listed = {written for command in COMMANDS.values() for written in command.written}
+        assert named == {each for each in listed if each.count("%") == len(mark)}
 
 
 def test_a_cell_asks_and_its_variable_gets_the_reply(shell):

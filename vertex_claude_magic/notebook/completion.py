@@ -12,14 +12,11 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from vertex_claude_magic.models.catalog import Catalog
-from vertex_claude_magic.notebook.commands.options import DOCTOR_OPTIONS, LOGGING_OPTIONS, MODELS_OPTIONS
-from vertex_claude_magic.notebook.commands.usage import USAGE_OPTIONS
-from vertex_claude_magic.records.usage import GROUPS
-from vertex_claude_magic.settings.registry import LINE_OPTIONS, Option
+from vertex_claude_magic.notebook.commands.options import COMMANDS, Command
 from vertex_claude_magic.vertex.allowed import THINKING_TYPES, allowed_efforts
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping
     from types import SimpleNamespace
 
     from IPython.core.completer import CompletionContext
@@ -111,23 +108,23 @@ def candidates(before: str, word: str, names: Mapping[str, Any] = MappingProxyTy
     words = before.split()
     command, last = (words[0], words[-1]) if words else ("", "")
     offered: Iterable[Candidate] = ()
-    row = LINE_OPTIONS.get(last) if command != "%claude_usage" else None
-    if command in _WORDS and not word.startswith("-") and (row is None or row.candidates not in _VALUES):
-        own = tuple(_WORDS[command]())
-        offered = () if {each.text for each in own} & set(words) else own
-    elif row is not None and row.candidates == "attachments":
+    known = COMMANDS.get(command.lstrip("%"), _UNKNOWN)
+    row = known.by_name.get(last)
+    takes = row.candidates if row is not None else ""
+    if row is not None and takes == "words":
+        offered = _typed(row.name, row.words)
+    elif takes == "attachments":
         offered = (*_variables(names), *_files(word))
-    elif row is not None and row.candidates == "types":
+    elif takes == "types":
         types = [each for each in _variables(names) if isinstance(names[each.text], type)]
         offered = (Candidate("df", "type"), *(Candidate(each.text, "type") for each in types))
-    elif command == "%claude_usage" and last == "--by":
-        offered = _typed("group", GROUPS)
-    elif row is not None and row.candidates == "words":
-        offered = _typed(row.name, row.words)
-    elif row is not None and row.candidates in _VALUES:
-        offered = _VALUES[row.candidates]()
-    elif word.startswith("-") and command.lstrip("%").startswith("claude"):
-        offered = _typed("option", _OPTIONS.get(command) or _long(LINE_OPTIONS.values()))
+    elif takes:
+        offered = _VALUES[takes]()
+    elif word.startswith("-"):
+        offered = _typed("option", dict.fromkeys(each.long for each in known.by_name.values()))
+    elif known.words:
+        own = _families() if known.words == ("families",) else _typed("command", known.words)
+        offered = () if {each.text for each in own} & set(words) else own
     return [each for each in offered if each.text.startswith(word)]
 
 
@@ -230,22 +227,8 @@ def _thinking() -> list[Candidate]:
     return _typed("thinking", (word for word in THINKING_TYPES if word != "budget"))
 
 
-def _long(options: Iterable[Option]) -> tuple[str, ...]:
-    return tuple(dict.fromkeys(option.long for option in options))
-
-
-_OPTIONS: Mapping[str, Sequence[str]] = {
-    "%claude_models": _long(MODELS_OPTIONS),
-    "%claude_logging": _long(LOGGING_OPTIONS),
-    "%claude_doctor": _long(DOCTOR_OPTIONS),
-    "%claude_usage": USAGE_OPTIONS,
-    "%claude_demo": (),
-}
-_WORDS: Mapping[str, Callable[[], Iterable[Candidate]]] = {
-    "%claude_demo": lambda: _typed("command", ("stop",)),
-    "%claude_models": _families,
-    "%claude_logging": lambda: _typed("command", ("status", "on", "off")),
-}
+# A line that is none of ours offers nothing.
+_UNKNOWN = Command("")
 _VALUES: Mapping[str, Callable[[], list[Candidate]]] = {
     "models": _models,
     "regions": _regions,

@@ -33,18 +33,6 @@ if TYPE_CHECKING:
 
 __all__ = ["PromptQuestion", "add_hooks", "keep_empty_body", "remove_hooks"]
 
-_COMMANDS = (
-    "%%claude",
-    "%claude",
-    "%claude_models",
-    "%claude_panel",
-    "%%claude_fix",
-    "%claude_fix",
-    "%claude_usage",
-    "%claude_logging",
-    "%claude_doctor",
-    "%claude_demo",
-)
 _MATCHER = "vertex_claude_magic"
 _TEMPLATE = r".*\{\{[^}]*$"
 _REPLY = ("vertex_claude_magic.vertex.reply", "Reply")
@@ -94,7 +82,7 @@ def _magic_at(words: list[str]) -> int | None:
 def keep_empty_body(lines: list[str]) -> list[str]:
     """Give a `%%claude` cell without a body an empty line, so that the magic answers and not IPython's usage error."""
     first = lines[0].strip() if lines else ""
-    asks = first.partition(" ")[0] in {"%%claude", "%%claude_fix"} and not first.endswith("?")
+    asks = first.startswith("%%claude") and first.partition(" ")[0] in _commands() and not first.endswith("?")
     return [f"{first}\n", "\n"] if asks and not "".join(lines[1:]).strip() else lines
 
 
@@ -159,6 +147,13 @@ def remove_hooks(shell: InteractiveShell) -> None:
             formatter.type_printers.pop(getattr(sys.modules.get(module), name, None), None)
 
 
+def _commands() -> list[str]:
+    """Return the ways to write our magics; imported when they are asked for, not at `%load_ext`."""
+    from vertex_claude_magic.notebook.commands.options import COMMANDS
+
+    return [written for command in COMMANDS.values() for written in command.written]
+
+
 def _is_watch(callback: Callable[..., None]) -> bool:
     # By name, because importlib.reload makes a new class.
     return type(getattr(callback, "__self__", None)).__name__ == CellWatch.__name__
@@ -198,7 +193,7 @@ def _add_completion(shell: InteractiveShell) -> None:
     if matchers is not None:
         matchers.append(_matcher(shell))
         return
-    for command in _COMMANDS:
+    for command in _commands():
         shell.set_hook("complete_command", _complete, str_key=command)
     shell.set_hook("complete_command", _complete, re_key=_TEMPLATE)
 
@@ -209,8 +204,8 @@ def _remove_completion(shell: InteractiveShell) -> None:
         matchers[:] = [each for each in matchers if getattr(each, "matcher_identifier", "") != _MATCHER]
     completers = shell.strdispatchers.get("complete_command")
     if completers is not None:
-        for command in _COMMANDS:
-            completers.strs.pop(command, None)
+        for written in [each for each in completers.strs if each.lstrip("%").startswith("claude")]:
+            completers.strs.pop(written)
         completers.regexs.pop(re.compile(_TEMPLATE), None)
 
 

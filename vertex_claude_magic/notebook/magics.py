@@ -373,17 +373,6 @@ class ClaudeMagics(Magics, Settings):  # type: ignore[misc]
 _DOC = ClaudeMagics.claude.__doc__ or ""
 ClaudeMagics.claude.__doc__ = _DOC.replace("{options}", help_lines().replace("\n", "\n            "))
 
-_NAMES = (
-    "claude",
-    "claude_models",
-    "claude_panel",
-    "claude_fix",
-    "claude_usage",
-    "claude_logging",
-    "claude_doctor",
-    "claude_demo",
-)
-
 
 def load(shell: InteractiveShell) -> None:
     """Register the magics, Tab completion and the `?` rule; loading again replaces what was there."""
@@ -408,6 +397,7 @@ def unload(shell: InteractiveShell) -> None:
         old.close()
         set_loaded(None)
     for kind in ("line", "cell"):
-        for name in _NAMES:
+        # IPython keeps the names of the methods that are magics.
+        for name in ClaudeMagics.magics[kind]:
             shell.magics_manager.magics[kind].pop(name, None)
     remove_hooks(shell)

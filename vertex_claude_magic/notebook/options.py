@@ -137,15 +137,19 @@ def parse_cell_line(line: str) -> ParsedLine:
     return ParsedLine(name=name, options=options)
 
 
-def parse_prompt_line(line: str) -> ParsedLine:
+def parse_prompt_line(line: str, options: Mapping[str, Option] = LINE_OPTIONS) -> ParsedLine:
     """Read the line of `%claude`: options, then the prompt to the letter.
+
+    Args:
+        line: The line.
+        options: The options that it takes, by name.
 
     >>> parse_prompt_line("-m haiku What's {x} in $5?").prompt
     "What's {x} in $5?"
     """
-    options, rest = _options(_words(line, lenient=True))
+    found, rest = _options(_words(line, lenient=True), options)
     prompt = line[rest[0].start :].rstrip() if rest else ""
-    return ParsedLine(options=options, prompt=prompt)
+    return ParsedLine(options=found, prompt=prompt)
 
 
 def parse_words(line: str, options: Sequence[Option]) -> ParsedLine:
@@ -232,7 +236,7 @@ def _refuse(name: str, known: Mapping[str, Option]) -> Option:
     what = f"{quote(name, 40)!r} is an abbreviation" if longer else f"There is no option {quote(name, 40)!r}"
     own = (
         "%%claude? lists all options; -- ends them."
-        if known is LINE_OPTIONS
+        if LINE_OPTIONS.keys() <= known.keys()
         else f"Known are {', '.join(known)}."
     )
     cure = f"Did you mean {' or '.join(near)}?" if near else own

@@ -17,8 +17,6 @@ from vertex_claude_magic.text import quote
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from vertex_claude_magic.health.published import Comparison
-    from vertex_claude_magic.models.catalog import Catalog
     from vertex_claude_magic.notebook.host import Host
 
 __all__ = ["show_check", "show_live"]
@@ -71,40 +69,20 @@ def show_live(host: Host, options: dict[str, Any], *, locations: Sequence[str]) 
     listed = session.admin(target).models()
     note_list(catalog, listed, host.control.notes)
     found = compare(catalog, listed)
-    show_page(host.shell, _html(found, catalog), _plain(found, catalog))
-
-
-def _groups(found: Comparison) -> list[tuple[str, list[tuple[str, str]]]]:
-    """Return each kind of difference with its ids and a word on each."""
-    lacking = [(quote(model.id, 80), quote(model.stage, 40) or "no stage") for model in found.lacking]
-    unlisted = [(row.id, status(row)) for row in found.unlisted]
-    returned = [(row.id, status(row)) for row in found.returned]
-    return [
-        ("Google lists them, the table lacks them", lacking),
-        ("The table has them, Google does not list them", unlisted),
-        ("The table calls them retired, Google lists them", returned),
-    ]
-
-
-def _head(found: Comparison, catalog: Catalog) -> str:
-    return (
+    head = (
         f"Google lists {found.listed} models of Anthropic; the table is of {catalog.as_of}. The list names models, "
         "not what your project may call (that is --check)."
     )
-
-
-def _html(found: Comparison, catalog: Catalog) -> str:
-    parts = [f"<p>{literal(_head(found, catalog))}</p>"]
-    for title, names in _groups(found):
+    lacking = [(quote(model.id, 80), quote(model.stage, 40) or "no stage") for model in found.lacking]
+    groups = {
+        "Google lists them, the table lacks them": lacking,
+        "The table has them, Google does not list them": [(row.id, status(row)) for row in found.unlisted],
+        "The table calls them retired, Google lists them": [(row.id, status(row)) for row in found.returned],
+    }
+    html, plain = [f"<p>{literal(head)}</p>"], [head]
+    for title, names in groups.items():
         items = "".join(f"<li><code>{literal(name)}</code> {literal(word)}</li>" for name, word in names)
-        items = items or "<li>none</li>"
-        parts.append(f"<p><b>{literal(title)}</b></p><ul>{items}</ul>")
-    return "".join(parts)
-
-
-def _plain(found: Comparison, catalog: Catalog) -> str:
-    lines = [_head(found, catalog)]
-    for title, names in _groups(found):
-        lines += [f"{title}:", *(f"  {name} ({word})" for name, word in names)]
-        lines += [] if names else ["  none"]
-    return "\n".join(lines)
+        html.append(f"<p><b>{literal(title)}</b></p><ul>{items or '<li>none</li>'}</ul>")
+        plain += [f"{title}:", *(f"  {name} ({word})" for name, word in names)]
+        plain += [] if names else ["  none"]
+    show_page(host.shell, "".join(html), "\n".join(plain))

@@ -24,38 +24,25 @@ def run_demo(host: Host, line: str) -> None:
         OptionError: the word on the line is not `stop`.
         MissingExtra: tornado is not installed.
     """
-    word = line.strip()
-    if word == "stop":
-        _stop(host)
-    elif word:
+    word, emulator = line.strip(), host.emulator
+    if word not in {"", "stop"}:
         raise OptionError(
             f"%claude_demo does not know {quote(word, 40)!r}.", cure="Use %claude_demo or %claude_demo stop."
         )
-    elif host.emulator is None:
-        _start(host)
+    if word == "stop" and emulator is None:
+        text = "The demo is not running."
+    elif word == "stop" and emulator is not None:
+        emulator.close()
+        host.emulator = None
+        text = "The demo is over; questions go to Vertex AI again."
+    elif emulator is not None:
+        text = f"The demo already runs at {emulator.base_url}."
     else:
-        _say(host, f"The demo already runs at {host.emulator.base_url}.")
+        from vertex_claude_magic.emulator import Emulator
 
-
-def _start(host: Host) -> None:
-    from vertex_claude_magic.emulator import Emulator
-
-    host.emulator = Emulator(pace=_PACE)
-    _say(
-        host,
-        "Demo: answers now come from an emulator in this kernel, not from Claude. It gets a fixed token; your Google "
-        "credentials are not looked up. Ask with %%claude; %claude_demo stop goes back.",
-    )
-
-
-def _stop(host: Host) -> None:
-    if host.emulator is None:
-        _say(host, "The demo is not running.")
-        return
-    host.emulator.close()
-    host.emulator = None
-    _say(host, "The demo is over; questions go to Vertex AI again.")
-
-
-def _say(host: Host, text: str) -> None:
+        host.emulator = Emulator(pace=_PACE)
+        text = (
+            "Demo: answers now come from an emulator in this kernel, not from Claude. It gets a fixed token; your "
+            "Google credentials are not looked up. Ask with %%claude; %claude_demo stop goes back."
+        )
     show_page(host.shell, f"<p>{text}</p>", text)

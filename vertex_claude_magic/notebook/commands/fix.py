@@ -18,6 +18,7 @@ from vertex_claude_magic.errors import ClaudeError, ClaudeInterrupt, OptionError
 from vertex_claude_magic.markdown.sanitize import fenced
 from vertex_claude_magic.notebook.commands.ask import ask_prepared
 from vertex_claude_magic.notebook.commands.help import show_help
+from vertex_claude_magic.notebook.commands.options import COMMANDS
 from vertex_claude_magic.notebook.display.code_blocks import find_blocks
 from vertex_claude_magic.notebook.display.insert import (
     insert_once,
@@ -41,7 +42,6 @@ if TYPE_CHECKING:
 
 __all__ = ["cell_source", "fix_from_line", "last_error"]
 
-_EXPLAIN = "--explain"
 _VALUE_TOKENS = 1_000
 _THERE = "The mended cell was put below when this cell ran before, so no cell was added."
 
@@ -53,12 +53,10 @@ def fix_from_line(host: Host, line: str) -> Reply | None:
         OptionError: there is no error to look at, or it is one of ours.
         ClaudeError: as `Claude.ask`.
     """
-    words = line.split()
-    explain = _EXPLAIN in words
-    if explain:
-        line = line.replace(_EXPLAIN, "", 1)
-    parsed = parse_prompt_line(line.strip())
-    if parsed.options.get("help"):
+    parsed = parse_prompt_line(line.strip(), COMMANDS["claude_fix"].by_name)
+    options = dict(parsed.options)
+    explain = options.pop("explain", False)
+    if options.get("help"):
         show_help(host, "claude_fix")
         return None
     host.unfixed = last_error(host.unfixed)
@@ -66,9 +64,9 @@ def fix_from_line(host: Host, line: str) -> Reply | None:
     scope = replace(host.scope(), names={**host.shell.user_ns, **failure.values})
     asked = {
         "value_tokens": _VALUE_TOKENS,
-        **parsed.options,
+        **options,
         "literal": True,
-        "attach": (*parsed.options.get("attach", ()), *_tellable(failure.values, scope)),
+        "attach": (*options.get("attach", ()), *_tellable(failure.values, scope)),
     }
     mends = bool(failure.cell or failure.sources) and not explain
     deliver = _delivery(host, failure) if mends else None

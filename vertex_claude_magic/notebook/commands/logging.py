@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from vertex_claude_magic import errors
 from vertex_claude_magic.errors import OptionError
@@ -15,8 +15,6 @@ from vertex_claude_magic.transport.config_change import ConfigChange, change_log
 from vertex_claude_magic.transport.logging_config import LoggingConfig, check_sample, check_table
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from vertex_claude_magic.models.model import Model
     from vertex_claude_magic.notebook.host import Host
     from vertex_claude_magic.transport.admin import Admin
@@ -43,7 +41,14 @@ def run_logging(host: Host, line: str) -> None:
     view, target = LivePage(host.shell), session.target(options)
     try:
         admin = session.admin(target)
-        change = _done(admin, wanted, view)
+        place = f"{admin.place.model} in {admin.place.region}"
+        change = (
+            ConfigChange(config=admin.config())
+            if wanted is None
+            else change_logging(
+                admin, wanted, seconds=_PATIENCE, tell=lambda text: view.say(f"{place}: {text} …")
+            )
+        )
     except (errors.ClaudeError, KeyboardInterrupt) as error:
         if wanted is not None:
             view.say(_UNFINISHED)
@@ -70,16 +75,6 @@ def _wanted(word: str, table: str | None, sample: float | None) -> LoggingConfig
     return LoggingConfig(enabled=False) if word == "off" else None
 
 
-def _done(admin: Admin, wanted: LoggingConfig | None, view: LivePage) -> ConfigChange:
-    if wanted is None:
-        return ConfigChange(config=admin.config())
-
-    def tell(text: str) -> None:
-        view.say(f"{admin.place.model} in {admin.place.region}: {text} …")
-
-    return change_logging(admin, wanted, seconds=_PATIENCE, tell=tell)
-
-
 def logging_status(
     host: Host, admin: Admin, row: Model | None, change: ConfigChange, wanted: LoggingConfig | None
 ) -> pages.Status:
@@ -89,14 +84,10 @@ def logging_status(
         row=row,
         logging=LoggingConfig.of(change.config),
         known=bool(change.config),
-        others=_others(change.config),
+        others=tuple(sorted(name for name in change.config if name != "loggingConfig")),
         said=_outcome(change, wanted),
         journal=host.control.journal(),
     )
-
-
-def _others(config: Mapping[str, Any]) -> tuple[str, ...]:
-    return tuple(sorted(name for name in config if name != "loggingConfig"))
 
 
 def _outcome(change: ConfigChange, wanted: LoggingConfig | None) -> str:

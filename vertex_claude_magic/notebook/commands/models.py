@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from vertex_claude_magic.errors import OptionError
 from vertex_claude_magic.notebook.commands.options import MODELS_OPTIONS, places
@@ -12,9 +12,7 @@ from vertex_claude_magic.notebook.pages.show import show_page
 from vertex_claude_magic.text import quote
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
 
-    from vertex_claude_magic.models.catalog import Catalog
     from vertex_claude_magic.notebook.host import Host
 
 __all__ = ["show_models"]
@@ -29,44 +27,38 @@ def show_models(host: Host, line: str) -> None:
     """
     parsed = parse_words(line, MODELS_OPTIONS)
     catalog = host.session().target().catalog
-    family, locations = _family(parsed.prompt, catalog), places(parsed.options.get("region", ()))
-    if parsed.options.keys() & {"check", "probe", "live"}:
-        _ask_google(host, parsed.options, locations, family)
-        return
-    if len(locations) > 1 or "project" in parsed.options:
-        raise OptionError(
-            "The table shows the prices of one location, and of no project.",
-            cure="Give --region once, or add --check to ask what a project may call where.",
-        )
-    location = next(iter(locations), None)
-    show_page(
-        host.shell,
-        models_table.html(catalog, location=location, family=family),
-        models_table.plain(catalog, location=location, family=family),
-    )
-
-
-def _family(said: str, catalog: Catalog) -> str | None:
     families = sorted({model.family for model in catalog.models})
-    family = said.strip().lower() or None
+    family = parsed.prompt.strip().lower() or None
     if family is not None and family not in families:
         raise OptionError(
             f"%claude_models cannot show {quote(family, 40)!r}.",
             cure=f"Use one of {', '.join(families)}, and --region LOC for the prices of a location.",
         )
-    return family
-
-
-def _ask_google(host: Host, options: Mapping[str, Any], locations: Sequence[str], family: str | None) -> None:
-    from vertex_claude_magic.notebook.commands.check import show_check, show_live
-
+    options = parsed.options
+    locations = places(options.get("region", ()))
     asked = {name: value for name, value in options.items() if name == "project"}
-    if not options.get("live"):
+    if "live" in options:
+        if family is not None or options.keys() & {"check", "probe"}:
+            raise OptionError(
+                "--live shows the whole list, and does not check it.",
+                cure="Use --live and --check one after the other.",
+            )
+        from vertex_claude_magic.notebook.commands.check import show_live
+
+        show_live(host, asked, locations=locations)
+        return
+    if options.keys() & {"check", "probe"}:
+        from vertex_claude_magic.notebook.commands.check import show_check
+
         show_check(host, asked, locations=locations, family=family, probe="probe" in options)
         return
-    if family is not None or options.keys() & {"check", "probe"}:
+    if len(locations) > 1 or asked:
         raise OptionError(
-            "--live shows the whole list, and does not check it.",
-            cure="Use --live and --check one after the other.",
+            "The table shows the prices of one location, and of no project.",
+            cure="Give --region once, or add --check to ask what a project may call where.",
         )
-    show_live(host, asked, locations=locations)
+    location = next(iter(locations), None)
+    html, plain = (
+        show(catalog, location=location, family=family) for show in (models_table.html, models_table.plain)
+    )
+    show_page(host.shell, html, plain)

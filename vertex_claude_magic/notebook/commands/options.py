@@ -1,15 +1,27 @@
-"""The options of the magics that ask no question; parser, Tab completion and help read them here."""
+"""The magics by name, with their options and words: read by parser, Tab completion, hooks and unloading.
+
+A new magic is a row of `COMMANDS`, a file beside this one, and its method with the help page.
+"""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
-from vertex_claude_magic.settings.registry import OPTIONS, Option
+from vertex_claude_magic.settings.registry import LINE_OPTIONS, OPTIONS, Option
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping, Sequence
 
-__all__ = ["DOCTOR_OPTIONS", "LOGGING_OPTIONS", "MODELS_OPTIONS", "places"]
+__all__ = [
+    "COMMANDS",
+    "DOCTOR_OPTIONS",
+    "EXPLAIN",
+    "LOGGING_OPTIONS",
+    "MODELS_OPTIONS",
+    "USAGE_OPTIONS",
+    "Command",
+    "places",
+]
 
 _REGION = OPTIONS["region"]
 _MODEL, _PROJECT, _HELP = OPTIONS["model"], OPTIONS["project"], OPTIONS["help"]
@@ -32,6 +44,61 @@ DOCTOR_OPTIONS = (
     Option("report", value="FILE", help="write the result to a text file without names"),
     Option("with_names", "flag", help="keep email, project and paths in the report"),
 )  # fmt: skip
+USAGE_OPTIONS = (
+    Option("days", "integer", least=1, wanted="a number of days above 0", value="N", help="only the last N days"),
+    Option("by", words=("day", "model", "notebook"), value="GROUP", candidates="words",
+           help="one table: by day, model or notebook"),
+    Option("session", "flag", help="only what this kernel asked"),
+    _HELP,
+)  # fmt: skip
+EXPLAIN = Option("explain", "flag", help="only explain the error; no mended cell")
+
+
+class Command(NamedTuple):
+    """A magic.
+
+    Args:
+        name: Its name without percent signs.
+        options: Options of its own.
+        words: What else its line takes; "families" stands for the families of the model table.
+        asks: Whether it asks a question: it takes the options of a question too, and is also a cell magic.
+    """
+
+    name: str
+    options: Sequence[Option] = ()
+    words: tuple[str, ...] = ()
+    asks: bool = False
+
+    @property
+    def by_name(self) -> Mapping[str, Option]:
+        """All options that its line takes, by their long and short names.
+
+        >>> COMMANDS["claude_usage"].by_name["--days"].value, "-m" in COMMANDS["claude_fix"].by_name
+        ('N', True)
+        """
+        own = {name: row for row in self.options for name in (row.long, row.short) if name}
+        # Read at each use, because an option may be registered later.
+        return {**LINE_OPTIONS, **own} if self.asks else own
+
+    @property
+    def written(self) -> tuple[str, ...]:
+        """The ways to write it, such as `%%claude` and `%claude`."""
+        return (f"%%{self.name}", f"%{self.name}") if self.asks else (f"%{self.name}",)
+
+
+COMMANDS = {
+    command.name: command
+    for command in (
+        Command("claude", asks=True),
+        Command("claude_models", MODELS_OPTIONS, words=("families",)),
+        Command("claude_panel"),
+        Command("claude_fix", (EXPLAIN,), asks=True),
+        Command("claude_usage", USAGE_OPTIONS),
+        Command("claude_logging", LOGGING_OPTIONS, words=("status", "on", "off")),
+        Command("claude_doctor", DOCTOR_OPTIONS),
+        Command("claude_demo", words=("stop",)),
+    )
+}
 
 
 def places(given: Iterable[str]) -> tuple[str, ...]:

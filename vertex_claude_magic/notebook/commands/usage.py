@@ -8,23 +8,24 @@ from typing import TYPE_CHECKING, Any
 
 from vertex_claude_magic.errors import OptionError
 from vertex_claude_magic.notebook.commands.help import show_help
+from vertex_claude_magic.notebook.commands.options import USAGE_OPTIONS
+from vertex_claude_magic.notebook.options import parse_options
 from vertex_claude_magic.notebook.pages import usage as usage_page
 from vertex_claude_magic.notebook.pages.show import show_page
 from vertex_claude_magic.records.journal.ledger import UsageRow
 from vertex_claude_magic.records.usage import GROUPS, total, usage_of
-from vertex_claude_magic.text import quote
+from vertex_claude_magic.settings.options import check_value
 
 if TYPE_CHECKING:
-    from collections.abc import Container, Sequence
+    from collections.abc import Container, Mapping, Sequence
 
     import pandas as pd
 
     from vertex_claude_magic.notebook.host import Host
     from vertex_claude_magic.records.usage import Usage
 
-__all__ = ["USAGE_OPTIONS", "UsageReport", "show_usage"]
+__all__ = ["UsageReport", "show_usage"]
 
-USAGE_OPTIONS = ("--by", "--days", "--session")
 _MOST_DAYS = 1_000_000
 
 
@@ -69,68 +70,40 @@ class UsageReport:
         }
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class _Line:
-    days: int | None = None
-    by: str | None = None
-    session: bool = False
-    help: bool = False
-
-
 def show_usage(host: Host, line: str) -> UsageReport | None:
     """Run `%claude_usage [--days N] [--by day|model|notebook] [--session]`.
 
     Raises:
         OptionError: the line holds anything else.
     """
-    asked = _parsed(line)
-    if asked.help:
+    options = _options(line)
+    if options.get("help"):
         show_help(host, "claude_usage")
         return None
     usage = usage_of(
         host.session().target(),
         host.tallies(),
         today=datetime.now().astimezone().date(),
-        days=asked.days,
-        this_session=asked.session,
+        days=options.get("days"),
+        this_session="session" in options,
     )
-    report = UsageReport(usage=usage, by=asked.by)
-    show_page(host.shell, usage_page.html(usage, asked.by), usage_page.plain(usage, asked.by))
+    report = UsageReport(usage=usage, by=options.get("by"))
+    html, plain = usage_page.html(usage, report.by), usage_page.plain(usage, report.by)
+    show_page(host.shell, html, plain)
     host.pass_over(report)
     return report
 
 
-def _parsed(line: str) -> _Line:
-    """Read the line.
-
-    >>> _parsed("--days 7 --by=model").by
-    'model'
-    """
-    words = line.replace("=", " ").split()
-    found: dict[str, Any] = {}
-    while words:
-        word = words.pop(0)
-        if word == "--session":
-            found["session"] = True
-        elif word in {"-h", "--help"}:
-            found["help"] = True
-        elif word == "--days" and words:
-            found["days"] = _days(words.pop(0))
-        elif word == "--by" and words and words[0] in GROUPS:
-            found["by"] = words.pop(0)
-        else:
-            raise _refusal(f"{word} {words[0]}" if words and word == "--by" else word)
-    return _Line(**found)
-
-
-def _days(text: str) -> int:
-    if not (text.isascii() and text.isdecimal() and 0 < int(text[:9]) <= _MOST_DAYS):
-        raise _refusal(f"--days {text}")
-    return int(text[:9])
-
-
-def _refusal(said: str) -> OptionError:
-    return OptionError(
-        f"%claude_usage does not know {quote(said, 60)!r}.",
-        cure=f"It takes --days N, --by {', '.join(GROUPS[:-1])} or {GROUPS[-1]}, and --session.",
-    )
+def _options(line: str) -> Mapping[str, Any]:
+    """Read the line; whatever is wrong with it, the cure names all that it takes."""
+    cure = f"It takes --days N, --by {', '.join(GROUPS[:-1])} or {GROUPS[-1]}, and --session."
+    try:
+        found = parse_options(line, USAGE_OPTIONS)
+        for row in USAGE_OPTIONS:
+            if row.name in found:
+                check_value(row, found[row.name])
+    except OptionError as error:
+        raise OptionError(error.message, cure=cure) from None
+    if found.get("days", 0) > _MOST_DAYS:
+        raise OptionError(f"{found['days']} days are more than a calendar has.", cure=cure)
+    return found

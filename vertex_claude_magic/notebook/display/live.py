@@ -141,17 +141,14 @@ class LiveAnswer:
         if not self._live or not delta:
             return
         if not self._has_text:
-            self._begin(delta)
+            self._has_text = self._urgent = True
+            if self._format == "json" and not delta.lstrip().startswith(("`", "~")):
+                self._segments.open_with(_JSON_FENCE)
+            if self._thinking:
+                self._above = around.folded(self._thinking_tail())
+                self._segments.reserve(cost(self._above))
         self._segments.append(delta)
         self._changed = True
-
-    def _begin(self, delta: str) -> None:
-        self._has_text = self._urgent = True
-        if self._format == "json" and not delta.lstrip().startswith(("`", "~")):
-            self._segments.open_with(_JSON_FENCE)
-        if self._thinking:
-            self._above = around.folded(self._thinking_tail())
-            self._segments.reserve(cost(self._above))
 
     def thinking(self, delta: str) -> None:
         """Take thinking in; costs next to nothing."""
@@ -189,28 +186,21 @@ class LiveAnswer:
         if at is None or at > self._clock():
             return
         self._changed = self._urgent = False
-        if self._has_text:
-            self._draw_text()
-        else:
+        if not self._has_text:
             self._output.draw(self._bundle(self._waiting()), DRAFT)
-
-    def _draw_text(self) -> None:
-        closed = self._advance()
+            return
+        # Text is taken in until it is all there, or an output is full, or it is enough for one draw.
+        closed = None
+        for _ in range(_STEPS):
+            if closed is None and self._segments.pending:
+                closed = self._segments.step()
+        self._changed = self._segments.pending
         if closed is None:
             self._output.draw(self._bundle(self._growing()), DRAFT)
             return
         self._output.draw(self._bundle(self._under_thinking(closed)), DRAFT)
         self._above = ""
         self._output.begin(self._bundle(self._growing()), DRAFT)
-
-    def _advance(self) -> Body | None:
-        """Take text in until it is all there, or an output is full, or it is enough for one draw."""
-        closed = None
-        for _ in range(_STEPS):
-            if closed is None and self._segments.pending:
-                closed = self._segments.step()
-        self._changed = self._segments.pending
-        return closed
 
     def _growing(self) -> Body:
         """Return the present output: thinking, text, and the line that says that more will come."""
@@ -246,36 +236,30 @@ class LiveAnswer:
         if self._quiet:
             return
         self._live = False
-        bundle = self._bundle(self._final(reply, notes))
+        text, lines = reply.text, list(notes)
+        if self._format == "text":
+            body = Body(markdown="", plain=text)
+        elif self._format == "json" and text.strip():
+            body, more = json_answer(text)
+            lines += more
+        elif self._segments.source() == text and not ("]:" in text and _DEFINITION.search(text)):
+            # What was parsed on the way is right, so it need not be parsed again.
+            body = Body(markdown=self._segments.whole(), plain=text)
+        else:
+            body = Body(markdown=safe_markdown(text), plain=text)
+        above = around.folded(reply.thinking) if self._show_thinking and reply.thinking.strip() else ""
+        bundle = self._bundle(
+            Body(
+                markdown=_paragraphs(above, body.markdown, around.ending(reply, lines)),
+                plain=_paragraphs(body.plain, around.plain_ending(reply, lines)),
+            )
+        )
         self._output.finish(bundle, stamped(metadata, bundle), alone=self._in_cell)
 
     def abandon(self) -> None:
         """Take away what is there, because an error will be shown instead."""
         self._live = False
         self._output.remove(self._bundle(Body(markdown="", plain="")), alone=self._in_cell)
-
-    def _final(self, reply: Reply, notes: Sequence[str]) -> Body:
-        body, more = self._answer(reply)
-        lines = [*notes, *more]
-        above = around.folded(reply.thinking) if self._show_thinking and reply.thinking.strip() else ""
-        return Body(
-            markdown=_paragraphs(above, body.markdown, around.ending(reply, lines)),
-            plain=_paragraphs(body.plain, around.plain_ending(reply, lines)),
-        )
-
-    def _answer(self, reply: Reply) -> tuple[Body, tuple[str, ...]]:
-        """Return the answer's body, and what has to be said about it."""
-        if self._format == "text":
-            return Body(markdown="", plain=reply.text), ()
-        if self._format == "json" and reply.text.strip():
-            return json_answer(reply.text)
-        return Body(markdown=self._whole(reply.text), plain=reply.text), ()
-
-    def _whole(self, text: str) -> str:
-        """Return the safe Markdown of all the text, from what was parsed on the way where that is right."""
-        if self._segments.source() == text and not ("]:" in text and _DEFINITION.search(text)):
-            return self._segments.whole()
-        return safe_markdown(text)
 
     def _bundle(self, body: Body) -> dict[str, str]:
         plain = {"text/plain": safe_plain(body.plain)}

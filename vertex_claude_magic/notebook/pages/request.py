@@ -53,7 +53,8 @@ def block_rows(body: Mapping[str, Any]) -> tuple[BlockRow, ...]:
 
 def _blocks(body: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, Any]]]:
     for tool in body.get("tools") or ():
-        yield "tool", {"type": "tool", "text": json.dumps(tool, ensure_ascii=False), **_marked(tool)}
+        marked = {"cache_control": tool["cache_control"]} if "cache_control" in tool else {}
+        yield "tool", {"type": "tool", "text": json.dumps(tool, ensure_ascii=False), **marked}
     output_format = (body.get("output_config") or {}).get("format")
     if output_format:
         yield "format", {"type": "schema", "text": json.dumps(output_format, ensure_ascii=False)}
@@ -62,10 +63,6 @@ def _blocks(body: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, Any]]]:
     for number, message in enumerate(body.get("messages") or (), start=1):
         for block in _listed(message.get("content")):
             yield f"message {number}, {message.get('role')}", block
-
-
-def _marked(block: Mapping[str, Any]) -> dict[str, Any]:
-    return {"cache_control": block["cache_control"]} if "cache_control" in block else {}
 
 
 def _listed(content: str | Sequence[Mapping[str, Any]] | None) -> Sequence[Mapping[str, Any]]:

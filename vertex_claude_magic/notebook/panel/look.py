@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from vertex_claude_magic.models.observed import Sightings
 from vertex_claude_magic.notebook.panel.line import magic_line
@@ -97,6 +97,18 @@ def look_at(target: Target, catalog: Catalog, seen: Seen = Sightings, *, emulate
     budgets = choices.thinking_budgets(catalog, target)
     kind = choices.thinking_kind(target)
     refused = choices.refusal(catalog, target, seen)
+    origin = target.origins["region"]
+    if emulated:
+        project_note = "The demo's emulator answers, not Claude; it needs no project."
+    elif target.origins["project"] == "setting":
+        project_note = "Set for this session."
+    elif target.project:
+        project_note = f"{quote(target.project, 60)}, from {target.origins['project']}."
+    else:
+        project_note = "Named by the Google credentials when you ask; or write one here."
+    line_note = "Copy takes the system text along." if target.system else ""
+    if len(str(target.system or "").splitlines()) > 1:
+        line_note = "The system text has several lines, which no %%claude line can hold: it stays a setting."
     return Look(
         target=target,
         emulated=emulated,
@@ -108,9 +120,10 @@ def look_at(target: Target, catalog: Catalog, seen: Seen = Sightings, *, emulate
         models=choices.model_choices(catalog, target),
         region=target.region,
         regions=choices.region_choices(catalog, target, seen()),
-        region_note=_origin("region", target) + choices.region_note(catalog, target),
+        region_note=("" if origin in {"setting", "default"} else f"From {origin}. ")
+        + choices.region_note(catalog, target),
         project="" if emulated else target.project or "",
-        project_note=_project_note(target, emulated=emulated),
+        project_note=project_note,
         max_tokens=choices.default_max_tokens(catalog, target),
         max_tokens_range=choices.max_tokens_range(catalog, target),
         effort=target.effort or "",
@@ -120,43 +133,17 @@ def look_at(target: Target, catalog: Catalog, seen: Seen = Sightings, *, emulate
         budget=int(target.thinking or 0) if kind == "budget" else budgets[0],
         budgets=budgets,
         offers_show_thinking=target.show_thinking or choices.takes(catalog, target, "show_thinking"),
-        sampling=_sampling(target, catalog),
+        sampling={
+            name: value
+            for name in choices.SAMPLING
+            if (value := getattr(target, name)) is not None or choices.takes(catalog, target, name)
+        },
         line=magic_line(own_options(target, emulated=emulated), hide_system=True),
-        line_note=_line_note(target),
+        line_note=line_note,
         warning=str(refused) if refused is not None else "",
     )
-
-
-def _origin(name: str, target: Target) -> str:
-    origin = target.origins[name]
-    return "" if origin in {"setting", "default"} else f"From {origin}. "
-
-
-def _project_note(target: Target, *, emulated: bool) -> str:
-    if emulated:
-        return "The demo's emulator answers, not Claude; it needs no project."
-    if target.origins["project"] == "setting":
-        return "Set for this session."
-    if target.project:
-        return f"{quote(target.project, 60)}, from {target.origins['project']}."
-    return "Named by the Google credentials when you ask; or write one here."
 
 
 def own_options(target: Target, *, emulated: bool) -> Target:
     """Return the settings without the project that the demo put in its place."""
     return target.replace(project=None) if emulated else target
-
-
-def _sampling(target: Target, catalog: Catalog) -> dict[str, Any]:
-    values = {name: getattr(target, name) for name in choices.SAMPLING}
-    return {
-        name: value
-        for name, value in values.items()
-        if value is not None or choices.takes(catalog, target, name)
-    }
-
-
-def _line_note(target: Target) -> str:
-    if target.system and len(str(target.system).splitlines()) > 1:
-        return "The system text has several lines, which no %%claude line can hold: it stays a setting."
-    return "Copy takes the system text along." if target.system else ""

@@ -5,6 +5,7 @@ The settings themselves stay where `%config` has them, so that every panel and e
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 from threading import RLock
 from typing import TYPE_CHECKING, Any
@@ -113,9 +114,13 @@ class PanelState(HasTraits):  # type: ignore[misc]
 
     def choose_number(self, name: str, typed: str) -> None:
         """Choose a sampling parameter from what was typed; an empty text means that it is not sent."""
+        text = typed.strip().replace(",", ".")
         try:
-            value = _number(name, typed)
+            value = None if not text else int(text) if name == "top_k" else float(text)
         except ValueError:
+            value = -1
+        # "Create a Message" of the Messages API reference (Claude docs, 2026). A NaN is in no range.
+        if value is not None and not 0 <= value <= (math.inf if name == "top_k" else 1):
             self.tell(f"Not changed: {quote(typed, 40)!r} does not fit {_spoken(name)}; {_RANGES[name]}.")
             return
         self.choose(name, value)
@@ -123,7 +128,9 @@ class PanelState(HasTraits):  # type: ignore[misc]
     def reset(self) -> None:
         """Take what the panel shows back to what `%config`, the config file and the environment say."""
         with self.lock:
-            configured = _configured(self.settings)
+            # As a fresh session would have them; configuration finds its section by the name of the class.
+            fresh = type(type(self.settings).__name__, (Configurable, Settings), {})
+            configured = fresh(config=self.settings.config)
             self._write({name: getattr(configured, name) for name in _SHOWN})
             self.tell("Back to what %config and the environment say.")
 
@@ -153,13 +160,9 @@ class PanelState(HasTraits):  # type: ignore[misc]
         self._writing = True
         try:
             with self.settings.hold_trait_notifications():
-                for name, value in values.items():
-                    empty = self.settings.trait_defaults(name)
-                    setattr(
-                        self.settings,
-                        name,
-                        empty if value is None else str(value) if name == "thinking" else value,
-                    )
+                for name, given in values.items():
+                    value = self.settings.trait_defaults(name) if given is None else given
+                    setattr(self.settings, name, str(value) if name == "thinking" else value)
         finally:
             self._writing = False
 
@@ -182,18 +185,7 @@ class PanelState(HasTraits):  # type: ignore[misc]
         return look_at(target, catalog, seen, emulated=settings.emulator is not None)
 
 
-# "Create a Message" of the Messages API reference (Claude docs, 2026).
 _RANGES = {"temperature": "give 0 to 1", "top_p": "give 0 to 1", "top_k": "give a whole number from 0 on"}
-
-
-def _number(name: str, typed: str) -> float | None:
-    text = typed.strip().replace(",", ".")
-    if not text:
-        return None
-    value = int(text) if name == "top_k" else float(text)
-    if value < 0 or (name != "top_k" and not value <= 1):
-        raise ValueError(name)
-    return value
 
 
 def _watched() -> list[str]:
@@ -214,10 +206,3 @@ def _said(name: str, value: Any, dropped: tuple[str, ...], model_id: str) -> str
     said = f"{_spoken(name).capitalize()} is {shown}{lowered}, for this session."
     lost = ", ".join(_spoken(each) for each in dropped if each != name)
     return f"{said} Dropped, because the model does not take it: {lost}." if lost else said
-
-
-def _configured(settings: Host) -> Any:
-    """Return settings as a fresh session would have them under the same configuration."""
-    # Configuration finds its section by the name of the class.
-    fresh = type(type(settings).__name__, (Configurable, Settings), {})
-    return fresh(config=settings.config)

@@ -182,7 +182,8 @@ class Panel:
         self._project_note.value = note(look.project_note)
         self._card.value = card(look.catalog, look.row, look.model_id, look.region)
         self._line.value = runnable(look.line, look.line_note)
-        self._message.value = said(" ".join(filter(None, (self.state.message, _careful(look.warning)))))
+        warning = f"As it stands, a question would be refused: {look.warning}" if look.warning else ""
+        self._message.value = said(" ".join(filter(None, (self.state.message, warning))))
 
     def _draw_sections(self) -> None:
         wanted = [kind for kind, toggle in self._toggles.items() if toggle.value]
@@ -204,7 +205,3 @@ class Panel:
     def _copy_model_id(self) -> None:
         self._scripts.copy(self.state.look.model_id)
         self.state.tell("Copied the id.")
-
-
-def _careful(warning: str) -> str:
-    return f"As it stands, a question would be refused: {warning}" if warning else ""

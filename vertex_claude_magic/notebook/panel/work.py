@@ -14,7 +14,7 @@ from traitlets import HasTraits, Int, Unicode
 from vertex_claude_magic.errors import ClaudeError, OptionError
 from vertex_claude_magic.notebook.display.frontends import front_end
 from vertex_claude_magic.notebook.display.live import LiveAnswer
-from vertex_claude_magic.notebook.panel.counting import Count, Counting, countable
+from vertex_claude_magic.notebook.panel.counting import Counting, countable
 from vertex_claude_magic.notebook.panel.health_work import PanelHealth
 from vertex_claude_magic.notebook.panel.prompts import find_prompt
 from vertex_claude_magic.notebook.panel.tables import PriceRow, price_row
@@ -167,10 +167,15 @@ class PanelWork(HasTraits):  # type: ignore[misc]
         """Return one row a model of what was counted last, the chosen model first."""
         if self._counted is None or self._counting is None:
             return []
-        counts = self._counting.counts
-        return [
-            self._price_row(self._counted.look, model, counts.get(model)) for model in self._counted.models
-        ]
+        look, counts = self._counted.look, self._counting.counts
+        rows = []
+        for model in self._counted.models:
+            count = counts.get(model)
+            tokens, exact = (count.tokens, count.exact) if count else (None, True)
+            rows.append(
+                price_row(look.catalog, model, look.region, tokens, exact=exact, max_tokens=look.max_tokens)
+            )
+        return rows
 
     @property
     def counted_at(self) -> str:
@@ -181,10 +186,6 @@ class PanelWork(HasTraits):  # type: ignore[misc]
     def counted_for(self) -> str:
         """The model that was chosen when the rows were counted."""
         return self._counted.look.model_id if self._counted else ""
-
-    def _price_row(self, look: Look, model: str, count: Count | None) -> PriceRow:
-        tokens, exact = (count.tokens, count.exact) if count else (None, True)
-        return price_row(look.catalog, model, look.region, tokens, exact=exact, max_tokens=look.max_tokens)
 
     def _trial_changed(self, trial: Job) -> None:
         notes = {
