@@ -117,7 +117,7 @@ def is_closed(schema: Mapping[str, Any]) -> bool:
     return _closed(schema, schema.get("$defs", {}), {})
 
 
-def _closed(  # noqa: C901, PLR0911 - a row for each kind of schema
+def _closed(  # noqa: PLR0911 - a row for each kind of schema
     schema: Json, definitions: Mapping[str, Any], known: dict[str, bool]
 ) -> bool:
     if not isinstance(schema, Mapping):

@@ -50,7 +50,7 @@ class TableText:
     cut: str = ""
 
 
-def frame_text(frame: Any, limit: int) -> TableText:  # noqa: C901 - from top to bottom of the text
+def frame_text(frame: Any, limit: int) -> TableText:
     """Write a data frame, a series or an index as text of about `limit` bytes of UTF-8.
 
     A lazy frame of polars goes out as its schema and is not computed: its rows may be those of a whole disk.

@@ -82,7 +82,7 @@ def _failed(value: Any, error: Exception) -> OptionError:
     )
 
 
-def _converter(kind: Kind) -> Converter:  # noqa: C901, PLR0911 - a table of imports
+def _converter(kind: Kind) -> Converter:  # noqa: PLR0911 - a table of imports
     """Return what converts values of a kind; its module is imported only when such a value is there."""
     match kind:
         case "text":

@@ -99,7 +99,7 @@ def is_library_file(filename: str) -> bool:
 
 
 def short_name(filename: str) -> str:
-    """Name a cell as such, since its temporary file is of no use to a reader, and a file from its library's folder on."""
+    """Name a cell as such, since its temporary file says nothing, and a file from its library's folder on."""
     if is_cell_file(filename):
         return _CELL
     named = _INSTALLED.sub("", filename)
