@@ -17,7 +17,7 @@ from vertex_claude_magic.notebook.commands.usage import UsageReport
 from vertex_claude_magic.notebook.pages.usage import bar, html, plain
 from vertex_claude_magic.records.budget import Tally
 from vertex_claude_magic.records.journal.calls import Call, Ending, add, add_replay, end
-from vertex_claude_magic.records.journal.journal import Journal, journal_at
+from vertex_claude_magic.records.journal.journal import Journal
 from vertex_claude_magic.records.journal.ledger import UsageRow
 from vertex_claude_magic.records.journal.location import default_path
 from vertex_claude_magic.records.usage import Sum, Usage, sums, total, usage_of
@@ -70,7 +70,7 @@ def ask_usage(options=None, tallies=(), *, days=None, this_session=False, today=
 @pytest.fixture
 def journal() -> Journal:
     """The journal of an empty home: the one that every setting left alone names."""
-    return journal_at(default_path())
+    return Journal(default_path())
 
 
 @pytest.fixture

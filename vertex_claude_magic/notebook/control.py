@@ -19,13 +19,16 @@ from vertex_claude_magic.vertex.endpoint import is_loopback
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from vertex_claude_magic.records.stores import Stores
+    from vertex_claude_magic.settings.options import AskOptions
+
 __all__ = ["control_room"]
 
 
 def control_room(magics: Any) -> ControlRoom:
     """Return the control room of the session whose settings the magics hold."""
     return ControlRoom(
-        notes=JournalNotes(lambda: journal_of(magics.options())),
+        notes=JournalNotes(lambda: journal_of(magics.options(), magics.stores)),
         journal=lambda: _facts(magics),
         spend=lambda: _spend(magics),
     )
@@ -33,7 +36,7 @@ def control_room(magics: Any) -> ControlRoom:
 
 def _facts(magics: Any) -> JournalFacts | None:
     options = magics.options()
-    journal = journal_of(options)
+    journal = journal_of(options, magics.stores)
     if journal is None:
         return None
     try:
@@ -52,13 +55,15 @@ def _spend(magics: Any) -> Sequence[SpendRow]:
     return (
         SpendRow(name="this session", spent=session, limit=options.max_session_cost),
         SpendRow(
-            name="today, all notebooks", spent=_today(options, local=local), limit=options.max_daily_cost
+            name="today, all notebooks",
+            spent=_today(options, magics.stores, local=local),
+            limit=options.max_daily_cost,
         ),
     )
 
 
-def _today(options: Any, *, local: bool) -> float:
-    journal = journal_of(options)
+def _today(options: AskOptions, stores: Stores, *, local: bool) -> float:
+    journal = journal_of(options, stores)
     if journal is None:
         return math.inf
     try:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from traitlets import Bool, Dict, Enum, Float, HasTraits, Int, List, TraitError, Unicode, observe, validate
 
 if TYPE_CHECKING:
+    from vertex_claude_magic.records.stores import Stores
     from vertex_claude_magic.settings.options import AskOptions
 
 __all__ = ["Settings"]
@@ -18,6 +19,9 @@ class Settings(HasTraits):
     An empty text or None means that the environment, the Google credentials or the default decide.
     No secret is ever kept here.
     """
+
+    # Not of one object, because a configuration file may name a recording while it is made.
+    _stores: Stores | None = None
 
     model = Unicode(
         "", help="Model id or alias (sonnet, opus, haiku, sonnet-4.5 ...); empty means sonnet."
@@ -120,6 +124,15 @@ class Settings(HasTraits):
 
         return merge(AskOptions(), self.values())
 
+    @property
+    def stores(self) -> Stores:
+        """The journals and recordings that all sessions of this kernel have open."""
+        if self._stores is None:
+            from vertex_claude_magic.records.stores import Stores
+
+            self._stores = Stores()
+        return self._stores
+
     @observe("recording", "replay")
     def _check_recording(self, change: Any) -> None:
         if change["new"]:
@@ -133,7 +146,7 @@ class Settings(HasTraits):
             return
         from vertex_claude_magic.records.session_records import missing_recording
 
-        if line := missing_recording(self.options()):
+        if line := missing_recording(self.options(), self.stores):
             print(line)
 
     @validate("max_tokens")

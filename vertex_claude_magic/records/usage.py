@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from vertex_claude_magic.records.budget import Tally
     from vertex_claude_magic.records.journal.journal import Journal
     from vertex_claude_magic.records.journal.ledger import UsageRow
+    from vertex_claude_magic.records.stores import Stores
 
 __all__ = ["GROUPS", "JournalState", "Sum", "Usage", "amount", "size", "sums", "total", "usage_of"]
 
@@ -158,7 +159,13 @@ def sums(rows: Iterable[UsageRow], by: str, most: int = 31) -> list[Sum]:
 
 
 def usage_of(
-    options: AskOptions, tallies: Iterable[Tally], *, today: date, days: int | None, this_session: bool
+    options: AskOptions,
+    tallies: Iterable[Tally],
+    *,
+    today: date,
+    days: int | None,
+    this_session: bool,
+    stores: Stores | None = None,
 ) -> Usage:
     """Return the usage of the last days, or of this session; a journal that cannot tell is no error.
 
@@ -168,6 +175,7 @@ def usage_of(
         today: The day on the user's own clock.
         days: How many days, today included; None for as many as the journal keeps.
         this_session: Whether only this session counts.
+        stores: The open files of this session.
     """
     kept = int(find_setting("journal_days", options).value)
     tallies = list(tallies)
@@ -180,7 +188,7 @@ def usage_of(
         session_limit=options.max_session_cost,
         today_limit=options.max_daily_cost,
     )
-    journal = journal_of(options)
+    journal = journal_of(options, stores)
     return replace(usage, problem=_off(options)) if journal is None else _with_journal(usage, journal, kept)
 
 

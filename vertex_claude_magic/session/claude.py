@@ -20,7 +20,7 @@ from vertex_claude_magic.session.control_room import ControlRoom, JournalNotes
 from vertex_claude_magic.session.copies import CopiedAsSettings
 from vertex_claude_magic.session.question import Prepared, prepare
 from vertex_claude_magic.session.recall import NO_PROJECT, recall, unrecorded
-from vertex_claude_magic.session.start import authorizer_of, start_notice, taken_over
+from vertex_claude_magic.session.start import authorizer_of, shared_stores, start_notice, taken_over
 from vertex_claude_magic.session.stream import Stream, StreamContext
 from vertex_claude_magic.settings.options import AskOptions, find_setting, merge
 from vertex_claude_magic.transport.admin import Admin, Place
@@ -91,11 +91,13 @@ class Claude(CopiedAsSettings):
         if notice := start_notice(settings, given):
             _log.warning("%s", notice)
         self._clock = clock
-        self.keeping = Keeping()
+        self.keeping = Keeping(stores=shared_stores())
         self._policy = policy or RetryPolicy()
         login = authorizer_of(credentials, access_token)
         self._transport = Transport(authorizer=login, policy=self._policy, clock=clock)
-        self.control = control or ControlRoom(notes=JournalNotes(lambda: journal_of(self.options)))
+        self.control = control or ControlRoom(
+            notes=JournalNotes(lambda: journal_of(self.options, self.keeping.stores))
+        )
 
     def __repr__(self) -> str:
         region, model = find_setting("region", self.options).value, find_setting("model", self.options).value
@@ -166,7 +168,7 @@ class Claude(CopiedAsSettings):
             scope: Where templates, attachments and types are looked up.
             notify: Called with what is being waited for.
         """
-        memory = memory_of(options)
+        memory = memory_of(options, self.keeping.stores)
         if not memory.answers:
             return self._prepared(prompt, options, scope, lambda: self.project(options, notify))
         # Whether anything is recorded is known before anybody asks for credentials.
@@ -192,7 +194,7 @@ class Claude(CopiedAsSettings):
             CostLimitExceeded: it could cross a limit that the user set.
             ReplayMiss: it may not be sent, and nothing is recorded.
         """
-        memory = memory_of(options)
+        memory = memory_of(options, self.keeping.stores)
         found = memory.look(request, take=True) if memory.answers else None
         note_question(request, memory, found=found is not None)
         context = StreamContext(
@@ -217,7 +219,7 @@ class Claude(CopiedAsSettings):
 
     def is_kept(self, request: Request, options: AskOptions) -> bool:
         """Tell whether `send` would give an answer again that is kept."""
-        memory = memory_of(options)
+        memory = memory_of(options, self.keeping.stores)
         return memory.answers and memory.look(request) is not None
 
     def _sent(self, context: StreamContext, options: AskOptions, memory: Memory) -> Stream:
@@ -272,7 +274,7 @@ class Claude(CopiedAsSettings):
         """
         sent = unrecorded(options)
         request = self._prepared(prompt, sent, scope, lambda: self.project(sent, notify)).request
-        memory = memory_of(options)
+        memory = memory_of(options, self.keeping.stores)
         if request.project != NO_PROJECT or memory.mode == "only" or memory.look(request) is not None:
             return request
         with memory.missed_without_login():
@@ -293,7 +295,7 @@ class Claude(CopiedAsSettings):
         Raises:
             ReplayMiss: nothing may be sent, and the recording does not know the number.
         """
-        memory = memory_of(options)
+        memory = memory_of(options, self.keeping.stores)
         known = memory.counted(request)
         if known is None:
             with memory.missed_without_login():
@@ -378,7 +380,7 @@ class Claude(CopiedAsSettings):
     def close(self) -> None:
         """Close idle connections and the journal's file; the object stays usable."""
         self._transport.close()
-        journal = journal_of(self.options)
+        journal = journal_of(self.options, self.keeping.stores)
         if journal is not None:
             journal.close()
 

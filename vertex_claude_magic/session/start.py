@@ -6,6 +6,7 @@ from dataclasses import fields, replace
 from typing import TYPE_CHECKING, Any
 
 from vertex_claude_magic.records.session_records import missing_recording
+from vertex_claude_magic.records.stores import Stores
 from vertex_claude_magic.settings.loaded import loaded
 from vertex_claude_magic.settings.options import AskOptions, merge
 from vertex_claude_magic.transport.auth import ApplicationDefault, Authorizer, FixedToken
@@ -13,7 +14,7 @@ from vertex_claude_magic.transport.auth import ApplicationDefault, Authorizer, F
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["authorizer_of", "start_notice", "taken_over"]
+__all__ = ["authorizer_of", "shared_stores", "start_notice", "taken_over"]
 
 
 def taken_over(
@@ -52,6 +53,12 @@ def laid_over(settings: AskOptions, given: Mapping[str, Any]) -> AskOptions:
 def start_notice(options: AskOptions, given: Mapping[str, Any]) -> str:
     """Return what is to be said of a recording that is not there, unless the magics have said it already."""
     return missing_recording(options) if given.get("recording") or loaded() is None else ""
+
+
+def shared_stores() -> Stores:
+    """Return the open files of the loaded magics, or new ones where none are loaded."""
+    known = loaded()
+    return known.stores if known is not None and isinstance(known.stores, Stores) else Stores()
 
 
 def authorizer_of(credentials: Any, access_token: str | None) -> Authorizer:

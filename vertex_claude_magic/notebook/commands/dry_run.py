@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
     from vertex_claude_magic.models.catalog import Catalog
     from vertex_claude_magic.prompts.template import Scope
+    from vertex_claude_magic.records.stores import Stores
     from vertex_claude_magic.session.claude import Claude
     from vertex_claude_magic.settings.options import AskOptions
     from vertex_claude_magic.vertex.request import Request
@@ -58,7 +59,7 @@ def show_dry_run(
     tokens, exact = client.count_or_bound(request, options)
     summary = _summary(estimate(request, client.catalog(options), tokens, exact=exact), request)
     rows = block_rows(request.body)
-    said = [summary, *notes, *_recorded(request, options), *request.notices]
+    said = [summary, *notes, *_recorded(request, options, client.keeping.stores), *request.notices]
     markdown, plain = _request_page(request, options)
     heading = ["**Dry run**, nothing was asked.", *map(as_text, said), blocks_html(rows)]
     bundle = {
@@ -68,9 +69,9 @@ def show_dry_run(
     magics.shell.display_pub.publish(data=bundle, metadata={})
 
 
-def _recorded(request: Request, options: AskOptions) -> list[str]:
+def _recorded(request: Request, options: AskOptions, stores: Stores) -> list[str]:
     try:
-        found = memory_of(options).look(request)
+        found = memory_of(options, stores).look(request)
     except errors.JournalError as error:
         return [str(error)]
     if found is None:

@@ -89,6 +89,7 @@ def show_usage(magics: Any, line: str) -> UsageReport | None:
         today=datetime.now().astimezone().date(),
         days=asked.days,
         this_session=asked.session,
+        stores=magics.stores,
     )
     report = UsageReport(usage=usage, by=asked.by)
     show_page(magics.shell, usage_page.html(usage, asked.by), usage_page.plain(usage, asked.by))
