@@ -72,7 +72,7 @@ class Claude:
         )
         # The magics have said it already of a recording that they name.
         says = bool(options.get("recording")) or loaded() is None
-        if says and (notice := missing_recording(self._session.target())):
+        if says and (notice := missing_recording(self._session.target(), self._session.records.stores)):
             _log.warning("%s", notice)
 
     def __repr__(self) -> str:

@@ -16,9 +16,10 @@ from vertex_claude_magic.notebook.commands.usage import UsageReport
 from vertex_claude_magic.notebook.pages.usage import bar, html, plain
 from vertex_claude_magic.records.budget import Tally
 from vertex_claude_magic.records.journal.calls import Call, Ending, add, add_replay, end
-from vertex_claude_magic.records.journal.journal import Journal, journal_at
+from vertex_claude_magic.records.journal.journal import Journal
 from vertex_claude_magic.records.journal.ledger import UsageRow
 from vertex_claude_magic.records.journal.location import default_path
+from vertex_claude_magic.records.stores import Stores
 from vertex_claude_magic.records.usage import Sum, Usage, sums, total, usage_of
 from vertex_claude_magic.settings.options import AskOptions
 from vertex_claude_magic.settings.origin import Origin, session_id
@@ -65,14 +66,19 @@ def keep(journal: Journal, day: date, *, notebook="lesson.ipynb", model="claude-
 
 def ask_usage(options=None, tallies=(), *, days=None, this_session=False, today=TODAY) -> Usage:
     return usage_of(
-        resolve(options or AskOptions()), tallies, today=today, days=days, this_session=this_session
+        resolve(options or AskOptions()),
+        tallies,
+        today=today,
+        days=days,
+        this_session=this_session,
+        stores=Stores(),
     )
 
 
 @pytest.fixture
 def journal() -> Journal:
     """The journal of an empty home: the one that every setting left alone names."""
-    return journal_at(default_path())
+    return Journal(default_path())
 
 
 @pytest.fixture

@@ -295,7 +295,11 @@ class ClaudeMagics(Magics, Settings):  # type: ignore[misc]
         if session is None:
             token = "emulator" if emulated else None
             session = self._sessions[emulated] = Session(
-                self.options, authorizer_of(None, token), control=self.control, emulated=emulated
+                self.options,
+                authorizer_of(None, token),
+                control=self.control,
+                emulated=emulated,
+                stores=self.stores,
             )
         return session
 
@@ -322,8 +326,9 @@ class ClaudeMagics(Magics, Settings):  # type: ignore[misc]
         # A `Claude()` of the cell that loaded the extension may fail before any magic has run.
         self._guard()
         if self.emulator is None:
-            return Loaded(options=self.options())
-        return Loaded(options=super().options(), demo=self.options(), token="emulator")  # noqa: S106 - the fixed one
+            return Loaded(options=self.options(), stores=self.stores)
+        own = super().options()
+        return Loaded(options=own, demo=self.options(), token="emulator", stores=self.stores)  # noqa: S106 - the fixed one
 
     def scope(self) -> Scope:
         """Return where prompts find their values: the user's variables, and how IPython shows an object."""

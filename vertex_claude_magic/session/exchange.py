@@ -85,7 +85,7 @@ class Exchange:
         self.done = False
         self._session = session
         self._notify = notify
-        self._memory = memory_of(target)
+        self._memory = memory_of(target, session.records.stores)
         self._catalog = target.catalog
         self._stream: Stream | None = None
         self._rounds: list[Reply] = []

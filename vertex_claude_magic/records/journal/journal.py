@@ -9,6 +9,7 @@ from __future__ import annotations
 import atexit
 import threading
 import time
+import weakref
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import datetime
@@ -32,7 +33,7 @@ if TYPE_CHECKING:
     from vertex_claude_magic.records.repeats import Asker
     from vertex_claude_magic.settings.origin import Origin
 
-__all__ = ["Journal", "close_journals", "journal_at"]
+__all__ = ["Journal"]
 
 T = TypeVar("T")
 
@@ -71,6 +72,7 @@ class Journal:
         self._cell_runs: dict[Asker, int] = {}
         self._cell_run: int | None = None
         at_fork(self, child=Journal._begin_anew)
+        _open.add(self)
 
     __reduce__ = stays_here("A journal", "Make a Claude in the other process.")
 
@@ -351,33 +353,11 @@ def _check_day(connection: sqlite3.Connection, call: Call, limit: float) -> None
         )
 
 
-class _Registry:
-    """The journals of this process."""
-
-    def __init__(self) -> None:
-        self.lock = threading.Lock()
-        self.journals: dict[Path, Journal] = {}
-        at_fork(self, child=_Registry._begin_anew)
-
-    def _begin_anew(self) -> None:
-        self.lock = threading.Lock()
+# Written back and closed where the interpreter ends in order; it keeps none of them alive.
+_open: weakref.WeakSet[Journal] = weakref.WeakSet()
 
 
-_registry = _Registry()
-
-
-def journal_at(path: Path) -> Journal:
-    """Return the one journal of this process for a file."""
-    with _registry.lock:
-        return _registry.journals.setdefault(path.absolute(), Journal(path.absolute()))
-
-
-def close_journals() -> None:
-    """Close all journal files of this process, and forget what was asked of them."""
-    with _registry.lock:
-        for journal in _registry.journals.values():
-            journal.close()
-        _registry.journals.clear()
-
-
-atexit.register(close_journals)
+@atexit.register
+def _close_all() -> None:
+    for journal in list(_open):
+        journal.close()

@@ -41,7 +41,7 @@ if TYPE_CHECKING:
     from vertex_claude_magic.records.journal.calls import Kept
     from vertex_claude_magic.settings.origin import Origin
 
-__all__ = ["Recording", "close_recordings", "export_records", "recording_at"]
+__all__ = ["Recording", "export_records"]
 
 _MOST_BYTES = 64 * 1024 * 1024
 # A question is made ready once for each model that its alias may have meant.
@@ -377,30 +377,3 @@ def _locked(folder: Path, pause: Callable[[float], None]) -> Iterator[None]:
         with suppress(OSError):
             fcntl.flock(handle, fcntl.LOCK_UN)
         os.close(handle)
-
-
-class _Registry:
-    """The recordings of this process."""
-
-    def __init__(self) -> None:
-        self.lock = threading.Lock()
-        self.recordings: dict[Path, Recording] = {}
-        at_fork(self, child=_Registry._begin_anew)
-
-    def _begin_anew(self) -> None:
-        self.lock = threading.Lock()
-
-
-_registry = _Registry()
-
-
-def recording_at(path: Path) -> Recording:
-    """Return the one recording of this process for a file."""
-    with _registry.lock:
-        return _registry.recordings.setdefault(path.absolute(), Recording(path.absolute()))
-
-
-def close_recordings() -> None:
-    """Forget all recordings of this process, and what was asked of them."""
-    with _registry.lock:
-        _registry.recordings.clear()
