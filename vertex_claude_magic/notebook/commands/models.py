@@ -12,7 +12,6 @@ from vertex_claude_magic.notebook.pages.show import show_page
 from vertex_claude_magic.text import quote
 
 if TYPE_CHECKING:
-
     from vertex_claude_magic.notebook.host import Host
 
 __all__ = ["show_models"]

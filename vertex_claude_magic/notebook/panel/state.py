@@ -16,14 +16,14 @@ from traitlets.config import Configurable
 
 from vertex_claude_magic.errors import ClaudeError
 from vertex_claude_magic.notebook.panel.line import magic_line
-from vertex_claude_magic.notebook.panel.look import look_at, own_options
+from vertex_claude_magic.notebook.panel.model import own_options, panel_model
 from vertex_claude_magic.notebook.settings import Settings
 from vertex_claude_magic.settings.choices import SAMPLING, chosen_model, is_set, refusal, settled
 from vertex_claude_magic.text import quote
 
 if TYPE_CHECKING:
     from vertex_claude_magic.notebook.host import Host
-    from vertex_claude_magic.notebook.panel.look import Look
+    from vertex_claude_magic.notebook.panel.model import PanelModel
     from vertex_claude_magic.notebook.shell import Change
     from vertex_claude_magic.settings.target import Target
 
@@ -56,7 +56,7 @@ class PanelState(HasTraits):  # type: ignore[misc]
         OptionError: the settings name a model table that cannot be read.
     """
 
-    look: Look = AnyTrait()
+    look: PanelModel = AnyTrait()
     message: str = Unicode("")
     revision: int = Int(0)
 
@@ -171,7 +171,7 @@ class PanelState(HasTraits):  # type: ignore[misc]
             if not self._writing:
                 self.tell(f"Changed outside the panel: {_spoken(str(change['name']))}.")
 
-    def _look(self) -> Look:
+    def _look(self) -> PanelModel:
         settings = self.settings
         try:
             session = settings.session()
@@ -182,7 +182,7 @@ class PanelState(HasTraits):  # type: ignore[misc]
                 raise
             # A setting that cannot be read must not take the panel away; cells refuse to ask with it.
             return replace(self.look, warning=str(error))
-        return look_at(target, catalog, seen, emulated=settings.emulator is not None)
+        return panel_model(target, catalog, seen, emulated=settings.emulator is not None)
 
 
 _RANGES = {"temperature": "give 0 to 1", "top_p": "give 0 to 1", "top_k": "give a whole number from 0 on"}

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from vertex_claude_magic.settings.choices import Choice
 
-__all__ = ["PANEL_CLASS", "Parts", "Scripts", "fill", "keep_between", "show"]
+__all__ = ["PANEL_CLASS", "Scripts", "WidgetFactory", "fill", "keep_between", "show"]
 
 
 PANEL_CLASS = "vertex-claude-panel"
@@ -28,7 +28,7 @@ W = TypeVar("W", bound=Widget)
 _LABELS = "7em"
 
 
-class Parts:
+class WidgetFactory:
     """Makes widgets that share their layouts and styles."""
 
     def __init__(self) -> None:
