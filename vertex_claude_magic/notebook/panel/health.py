@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from vertex_claude_magic.notebook.pages.availability import state_of
 from vertex_claude_magic.notebook.pages.table import BREAK, Column, Row, Table
-from vertex_claude_magic.notebook.panel.fragments import runnable, said
+from vertex_claude_magic.notebook.panel.fragments import runnable, status_line
 from vertex_claude_magic.notebook.panel.tables import named
 from vertex_claude_magic.records.usage import amount
 from vertex_claude_magic.text import quote
@@ -61,10 +61,10 @@ class HealthSection:
         health, look = self._health, self._state.look
         # Check stays as it is while it works: a button that is taken away takes the keyboard's focus along.
         self._stop.disabled = not health.checking
-        self._last.value = said(_last(look, health.last_check))
-        self._note.value = said(health.check_note)
+        self._last.value = status_line(_last(look, health.last_check))
+        self._note.value = status_line(health.check_note)
         self._grid.value = grid_table(health.grid, look) if health.grid is not None else ""
-        self._logging_note.value = said(health.logging_note)
+        self._logging_note.value = status_line(health.logging_note)
         self._logging.value = _logging(health.status, look)
         self._spend.value = spend_table(health.spend())
 

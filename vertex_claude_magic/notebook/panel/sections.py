@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from vertex_claude_magic.notebook.panel.fragments import said
+from vertex_claude_magic.notebook.panel.fragments import status_line
 from vertex_claude_magic.notebook.panel.tables import ORDERS, models_table, price_table
 
 if TYPE_CHECKING:
@@ -42,7 +42,7 @@ class TrySection:
         """Show how far the answer is."""
         self._prompt.placeholder = self._actions.next_prompt
         self._stop.disabled = not self._actions.trying
-        self._note.value = said(self._actions.trial_note)
+        self._note.value = status_line(self._actions.trial_note)
 
 
 class CostSection:
@@ -72,7 +72,7 @@ class CostSection:
         """Show what has been counted so far."""
         actions = self._actions
         self._stop.disabled = not actions.counting
-        self._note.value = said(actions.count_note)
+        self._note.value = status_line(actions.count_note)
         rows = actions.price_rows()
         self._table.value = (
             price_table(rows, location=actions.counted_at, chosen=actions.counted_for) if rows else ""
@@ -113,7 +113,7 @@ class SystemSection:
         """Show whether there is a text, never the text."""
         length = len(self._state.system)
         self._edit.disabled = self._clear.disabled = not length
-        self._note.value = said(
+        self._note.value = status_line(
             f"In use: {length:,} characters, kept in the kernel and not in the saved notebook."
             if length
             else "None is in use."

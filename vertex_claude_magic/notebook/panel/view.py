@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from vertex_claude_magic.notebook.panel.actions import PanelActions
 from vertex_claude_magic.notebook.panel.card import card
-from vertex_claude_magic.notebook.panel.fragments import note, runnable, said
+from vertex_claude_magic.notebook.panel.fragments import note, runnable, status_line
 from vertex_claude_magic.notebook.panel.health import HealthSection
 from vertex_claude_magic.notebook.panel.sections import CostSection, ModelsSection, SystemSection, TrySection
 from vertex_claude_magic.notebook.panel.state import PanelState
@@ -183,7 +183,7 @@ class Panel:
         self._card.value = card(look.catalog, look.row, look.model_id, look.region)
         self._line.value = runnable(look.line, look.line_note)
         warning = f"As it stands, a question would be refused: {look.warning}" if look.warning else ""
-        self._message.value = said(" ".join(filter(None, (self.state.message, warning))))
+        self._message.value = status_line(" ".join(filter(None, (self.state.message, warning))))
 
     def _draw_sections(self) -> None:
         wanted = [kind for kind, toggle in self._toggles.items() if toggle.value]

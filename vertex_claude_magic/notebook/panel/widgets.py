@@ -144,7 +144,7 @@ class Scripts:
         self.widget.outputs = self._always
 
     def copy(self, text: str) -> None:
-        """Put a text into the clipboard of whoever pressed a button; a kernel does not learn if the browser refuses."""
+        """Put a text into the clipboard of the user; a kernel does not learn if the browser refuses."""
         # In JSON "</script>" and line separators could end the script in a page that writes it out.
         literal = json.dumps(text).replace("<", "\\u003c")
         self.widget.outputs = (*self._always, _script(f"navigator.clipboard.writeText({literal})"))
