@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import _thread
 import atexit
 import os
 import subprocess
 import sys
 import threading
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,6 +18,8 @@ from IPython.core.interactiveshell import InteractiveShell
 from traitlets.config import Config
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from vertex_claude_magic.emulator import Emulator, Received
 
 EXTENSION = "vertex_claude_magic"
@@ -146,6 +150,33 @@ def loaded_shell(emulator: Emulator | None = None) -> Shell:
     shell = Shell(ip=bare_shell(), emulator=emulator)
     shell.ip.run_line_magic("load_ext", EXTENSION)
     return shell
+
+
+@contextmanager
+def interrupt_while_waiting(emulator: Emulator) -> Iterator[None]:
+    """Press stop as soon as the emulator has a request and the main thread waits for its answer."""
+    over = threading.Event()
+
+    def press() -> None:
+        while not over.wait(0.01):
+            if emulator.requests and _waits():
+                _thread.interrupt_main()
+                return
+
+    thread = threading.Thread(target=press)
+    thread.start()
+    try:
+        yield
+    finally:
+        over.set()
+        thread.join()
+
+
+def _waits() -> bool:
+    frame = sys._current_frames()[threading.main_thread().ident]
+    while frame is not None and Path(frame.f_code.co_filename).name != "waiting.py":
+        frame = frame.f_back
+    return frame is not None
 
 
 def run_python(code: str, *flags: str, folder: Path = ROOT, **environment: str) -> str:

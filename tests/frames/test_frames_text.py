@@ -255,7 +255,8 @@ def test_what_is_said_of_rows_columns_and_cells_is_what_went_out(table, tokens):
     if not held:
         assert names not in parsed[columns:]
         return
-    start = max(at for at, line in enumerate(parsed) if line == names)
+    # The first, because a row may hold the same as the names, such as the only cell `0` of the column `0`.
+    start = min(at for at, line in enumerate(parsed) if line == names)
     # A missing value in the only column is an empty line, which the reader of the standard library leaves out.
     lines = [line or [""] for line in parsed[start + 1 :]]
     lines += [[""]] * (held - len(lines) if columns == 1 and held - len(lines) == 1 else 0)

@@ -7,12 +7,12 @@ import io
 import json
 import os
 import re
-import signal
 import subprocess
 
 import pytest
 from markdown_it import MarkdownIt
 from PIL import Image
+from shells import interrupt_while_waiting
 
 from vertex_claude_magic.client import Claude
 from vertex_claude_magic.emulator import Fault
@@ -109,17 +109,11 @@ def test_the_price_of_an_unknown_model_is_unknown(shell):
     assert estimate(request, Catalog.load(), 100, exact=True).most is None
 
 
-@pytest.mark.skipif(not hasattr(signal, "setitimer"), reason="this system has no timer signal")
 def test_an_interrupt_while_counting_is_one_line(shell, capsys):
     """The same as everywhere."""
-    shell.emulator.fail(Fault(delay=30))
-    old = signal.signal(signal.SIGALRM, signal.default_int_handler)
-    signal.setitimer(signal.ITIMER_REAL, 0.3)
-    try:
+    shell.emulator.fail(Fault(delay=3600))
+    with interrupt_while_waiting(shell.emulator):
         assert isinstance(shell.error("%%claude --dry-run\nhi"), ClaudeInterrupt)
-    finally:
-        signal.setitimer(signal.ITIMER_REAL, 0)
-        signal.signal(signal.SIGALRM, old)
     assert len(capsys.readouterr().out.splitlines()) == 1
 
 

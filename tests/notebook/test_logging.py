@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 from page_html import QUIET_HTML, Elements
-from shells import Page
+from shells import Page, interrupt_while_waiting
 
 from vertex_claude_magic import ClaudeInterrupt, errors
 from vertex_claude_magic.emulator import Fault
@@ -166,21 +166,9 @@ def test_an_interrupt_ends_it_at_once(shell):
 
 def test_a_silent_server_is_left_by_an_interrupt(shell):
     """While an answer is awaited, as with questions."""
-    import _thread
-    import threading
-
     shell.emulator.fail(Fault(delay=3600))
-    asked = threading.Event()
-
-    def press() -> None:
-        while not shell.emulator.requests:
-            asked.wait(0.01)
-        _thread.interrupt_main()
-
-    thread = threading.Thread(target=press)
-    thread.start()
-    error = shell.ip.run_cell("%claude_logging status").error_in_exec
-    thread.join()
+    with interrupt_while_waiting(shell.emulator):
+        error = shell.ip.run_cell("%claude_logging status").error_in_exec
     assert isinstance(error, ClaudeInterrupt)
 
 

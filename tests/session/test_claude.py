@@ -7,6 +7,7 @@ import itertools
 import json
 import socket
 import threading
+import time
 
 import pytest
 
@@ -29,6 +30,7 @@ def body(emulator: Emulator) -> dict:
 def test_a_reply_knows_what_was_asked_and_what_it_took(claude_emulator):
     """Text, model, region, tokens, cost and times."""
     claude_emulator.answer("Four.")
+    before = time.monotonic()
     reply = client(claude_emulator).ask("What is 2 + 2?")
     assert isinstance(reply, Reply)
     assert (reply.text, str(reply), reply.complete, reply.stop_reason) == ("Four.", "Four.", True, "end_turn")
@@ -36,7 +38,7 @@ def test_a_reply_knows_what_was_asked_and_what_it_took(claude_emulator):
     assert reply.usage.input_tokens > 0
     assert reply.usage.output_tokens > 0
     assert reply.cost == pytest.approx((reply.usage.input_tokens * 3 + reply.usage.output_tokens * 15) / 1e6)
-    assert 0 < reply.first_token_seconds <= reply.seconds < 10
+    assert 0 < reply.first_token_seconds <= reply.seconds <= time.monotonic() - before
 
 
 @pytest.mark.parametrize("prompt", [

@@ -103,9 +103,8 @@ def test_notices_are_values_that_say_what_they_are_about(session, claude_emulato
         assert asked.reply.text == "Yes."
     notices = asked.notices()
     assert {notice.kind for notice in notices} <= {"answer", "request", "lifecycle", "spend", "records"}
-    assert any(
-        "The model table does not know" in notice.text for notice in notices if notice.kind == "request"
-    )
+    assert any("was not cached" in notice.text for notice in notices if notice.kind == "answer")
+    assert not [notice for notice in asked.notices() if notice.kind in {"lifecycle", "records"}]
 
 
 def test_an_exchange_that_failed_fails_again_when_its_reply_is_read_again(session, claude_emulator):

@@ -220,7 +220,7 @@ def test_credentials_without_a_project_ask_for_one(claude_emulator, login, kind,
     del content[field]
     file.write_text(json.dumps(content))
     error = refused(claude, errors.ProjectNotFound)
-    assert "--project" in error.cure
+    assert "project=" in error.cure
     assert calls(claude_emulator) == []
 
 

@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from vertex_claude_magic.transport.retry import RetryPolicy
+
 if TYPE_CHECKING:
     from pathlib import Path
 
@@ -105,8 +107,10 @@ def test_off_cloud_the_user_is_told_in_less_than_15_seconds(claude_emulator, hom
     """Case 35, with the patience that users have."""
     with socket.create_server(("127.0.0.1", 0)) as silent:
         answer = ask(claude_emulator, home, f"127.0.0.1:{silent.getsockname()[1]}")
-    assert answer["said"][0][0] == "CredentialsNotFound"
-    assert answer["seconds"] < 15
+    kind, text = answer["said"][0]
+    assert kind == "CredentialsNotFound"
+    assert "within 12 seconds" in text
+    assert RetryPolicy().credentials == 12 < 15
 
 
 def test_importing_and_building_a_request_use_no_network_and_load_no_http(home):

@@ -46,26 +46,21 @@ def main(argv: Sequence[str]) -> int:
         raise JournalError(
             "The journal is off (VERTEX_CLAUDE_JOURNAL).", cure="Name its file with --journal PATH."
         )
-    if options.command != "import":
-        _check_there(journal.path)
+    try:
+        missing = options.command != "import" and not journal.path.exists()
+    except OSError:
+        # A folder that may not be entered: opening the file says what is wrong.
+        missing = False
+    if missing:
+        raise JournalError(
+            f"There is no journal at {quote(str(journal.path), 200)}.",
+            cure="Ask something first, or name another file with --journal PATH.",
+        )
     try:
         options.run(journal, options)
     finally:
         journal.close()
     return 0
-
-
-def _check_there(path: Path) -> None:
-    try:
-        there = path.exists()
-    except OSError:
-        # A folder that may not be entered: opening the file says what is wrong.
-        return
-    if not there:
-        raise JournalError(
-            f"There is no journal at {quote(str(path), 200)}.",
-            cure="Ask something first, or name another file with --journal PATH.",
-        )
 
 
 def _parser() -> argparse.ArgumentParser:

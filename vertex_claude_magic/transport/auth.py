@@ -23,6 +23,9 @@ from vertex_claude_magic.transport.token_answers import WatchedRequest
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    from google.auth.credentials import Credentials
+    from google.auth.transport import Request
+
     from vertex_claude_magic.transport.identity import Identity
 
 __all__ = ["ApplicationDefault", "Authorizer", "FixedToken"]
@@ -99,7 +102,9 @@ class ApplicationDefault:
     that names it changes, as it does after a new login, the credentials are read again.
     """
 
-    def __init__(self, *, credentials: Any = None, request: Callable[[], Any] | None = None) -> None:
+    def __init__(
+        self, *, credentials: Credentials | None = None, request: Callable[[], Request] | None = None
+    ) -> None:
         self._given = credentials
         self._make_request = request or _google_request
         self._watched: WatchedRequest | None = None
@@ -148,7 +153,8 @@ class ApplicationDefault:
             if f"Bearer {self._credentials.token}" != refused.get("authorization"):
                 return True
             if self._given is not None:
-                self._guarded(lambda: self._given.refresh(self._request()))
+                given = self._given
+                self._guarded(lambda: given.refresh(self._request()))
             else:
                 # Read anew, not refreshed: credentials made from others keep the dead tokens of those.
                 self._credentials = None
@@ -280,10 +286,10 @@ class ApplicationDefault:
         raise error from None
 
 
-def _google_request() -> Any:
-    from google.auth.transport.requests import Request
+def _google_request() -> Request:
+    from google.auth.transport import requests
 
-    return Request()
+    return requests.Request()
 
 
 def _credential_file() -> tuple[str, int | None]:

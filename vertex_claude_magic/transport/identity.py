@@ -9,10 +9,12 @@ import json
 import os
 from dataclasses import dataclass
 from datetime import datetime, timezone
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from google.auth.credentials import Credentials
 
 __all__ = ["Identity", "external_token_url", "identify", "metadata_server"]
 
@@ -52,7 +54,7 @@ class Identity:
     renewed_at: str | None = None
 
 
-def identify(credentials: Any, source: str) -> Identity:
+def identify(credentials: Credentials, source: str) -> Identity:
     """Read off a google-auth credentials object what may be shown of it.
 
     >>> class Given:

@@ -18,6 +18,8 @@ from vertex_claude_magic import errors
 from vertex_claude_magic.text import quote, quote_path, trimmed, without_home
 
 if TYPE_CHECKING:
+    from google.auth.credentials import Credentials
+
     from vertex_claude_magic.transport.token_answers import TokenAnswer
 
 __all__ = ["LOGIN", "login_cure", "no_credentials", "no_token", "unlike_a_path"]
@@ -114,7 +116,7 @@ def no_credentials(failure: Exception, file: Path, *, exists: bool) -> errors.Cr
 
 
 def no_token(
-    failure: Exception, credentials: Any, answer: TokenAnswer | None, file: Path | None = None
+    failure: Exception, credentials: Credentials | None, answer: TokenAnswer | None, file: Path | None = None
 ) -> errors.ClaudeError:
     """Return the error for credentials that gave no token.
 
@@ -156,7 +158,7 @@ def _content(file: Path | None) -> dict[str, Any]:
     return found if isinstance(found, dict) else {}
 
 
-def _modules_of(credentials: Any, content: dict[str, Any]) -> set[str]:
+def _modules_of(credentials: Credentials | None, content: dict[str, Any]) -> set[str]:
     """Return what the module of a credentials class is called, also of one that the file would have become."""
     if credentials is None:
         return {_MODULE_OF.get(str(content.get("type")), "")}
@@ -164,7 +166,7 @@ def _modules_of(credentials: Any, content: dict[str, Any]) -> set[str]:
 
 
 def _by_answer(
-    failure: Exception, credentials: Any, answer: TokenAnswer, content: dict[str, Any]
+    failure: Exception, credentials: Credentials | None, answer: TokenAnswer, content: dict[str, Any]
 ) -> errors.ClaudeError:
     elsewhere = _not_the_service(answer)
     if elsewhere is not None:
@@ -212,7 +214,7 @@ def _not_the_service(answer: TokenAnswer) -> errors.NetworkError | None:
     return errors.NetworkError(what, cure=cure, details={"host": answer.host, "status": answer.status})
 
 
-def _not_impersonated(reason: str, credentials: Any, status: int) -> errors.LoginExpired:
+def _not_impersonated(reason: str, credentials: Credentials | None, status: int) -> errors.LoginExpired:
     """Return the error for a login that got its own token and none for the account that it acts for."""
     account = quote(str(getattr(credentials, "service_account_email", "") or ""), 80) or "the service account"
     if status == 404:
@@ -246,7 +248,7 @@ def _missing_source(source: Any) -> errors.CredentialsError | None:
 
 
 def _refused(
-    reason: str, credentials: Any, content: dict[str, Any], failure: Exception
+    reason: str, credentials: Credentials | None, content: dict[str, Any], failure: Exception
 ) -> errors.LoginExpired:
     from google.auth import exceptions
 

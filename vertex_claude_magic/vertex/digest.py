@@ -16,8 +16,7 @@ import binascii
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 __all__ = [
     "BETA_HEADER",
@@ -89,8 +88,7 @@ def _without_marks(value: Any) -> Any:
     return {name: inner if name == "content" else part for name, part in value.items() if name != _MARK}
 
 
-@dataclass(frozen=True, slots=True)
-class Parts:
+class Parts(NamedTuple):
     """A request in the parts that it shares with others, each with its SHA-256 (32 bytes).
 
     Args:

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import parse_qsl
 
 from vertex_claude_magic.emulator.google import credentials
-from vertex_claude_magic.emulator.http.response import Received, Response, json_response
+from vertex_claude_magic.emulator.http.response import Json, Received, Response, json_response
 from vertex_claude_magic.emulator.messages.problems import Problem
 
 if TYPE_CHECKING:
@@ -135,7 +135,7 @@ class Google:
 
     def _token(self, more: Mapping[str, str], headers: Mapping[str, str] | None = None) -> Response:
         token, seconds = self._issue()
-        body = {"access_token": token, "expires_in": seconds, "token_type": "Bearer", **more}
+        body: dict[str, Json] = {"access_token": token, "expires_in": seconds, "token_type": "Bearer", **more}
         return json_response(body, headers=headers)
 
     def _grant(self, form: Mapping[str, str]) -> Response:

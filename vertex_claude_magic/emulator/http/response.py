@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Mapping, Sequence
 
-__all__ = ["EVENT_STREAM", "Received", "Response", "json_response"]
+__all__ = ["EVENT_STREAM", "Json", "Received", "Response", "json_response"]
+
+# What `json.loads` returns of a stranger's text: anything of this may be anywhere.
+Json: TypeAlias = "str | int | float | bool | Sequence[Json] | Mapping[str, Json] | None"
 
 EVENT_STREAM = "text/event-stream; charset=utf-8"
 JSON = "application/json; charset=utf-8"
@@ -55,7 +58,7 @@ class Response:
     batch: bool = False
 
 
-def json_response(value: Any, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
+def json_response(value: Json, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
     """A JSON body with a status.
 
     >>> json_response({"input_tokens": 3}).pieces

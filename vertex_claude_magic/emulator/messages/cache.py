@@ -12,9 +12,12 @@ import hashlib
 import json
 import threading
 from collections.abc import Callable, Mapping
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from vertex_claude_magic.emulator.messages.tokens import input_parts
+
+if TYPE_CHECKING:
+    from vertex_claude_magic.emulator.http.response import Json
 
 __all__ = ["PromptCache"]
 
@@ -93,6 +96,6 @@ def _prefixes(body: Mapping[str, Any], scope: str) -> list[_Prefix]:
     return found
 
 
-def _ttl(part: Any) -> str | None:
+def _ttl(part: Json) -> str | None:
     mark = part.get("cache_control") if isinstance(part, dict) else None
     return str(mark.get("ttl") or "5m") if isinstance(mark, Mapping) else None

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from itertools import chain
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from vertex_claude_magic.emulator.messages import content, rules, tools
 from vertex_claude_magic.emulator.messages.ask import Ask, Route
 from vertex_claude_magic.emulator.messages.problems import Problem, invalid
 
 if TYPE_CHECKING:
-    from vertex_claude_magic.emulator.http.response import Received
+    from vertex_claude_magic.emulator.http.response import Json, Received
     from vertex_claude_magic.models.catalog import Catalog
 
 __all__ = ["not_found", "not_servable", "refusal", "resource", "unservable"]
@@ -61,12 +61,12 @@ def _served(found: Route, received: Received, catalog: Catalog) -> Problem | Ask
     return Ask(route=found, body=received.body, model=model, catalog=catalog, betas=tuple(betas))
 
 
-def resource(found: Route, name: Any) -> str:
+def resource(found: Route, name: Json) -> str:
     """Name a model as Google's errors do."""
     return f"projects/{found.project}/locations/{found.location}/publishers/{found.publisher}/models/{name}"
 
 
-def not_found(found: Route, name: Any) -> Problem:
+def not_found(found: Route, name: Json) -> Problem:
     """Say that the project cannot see a model."""
     text = (
         f"Publisher Model `{resource(found, name)}` was not found or your project does not have "

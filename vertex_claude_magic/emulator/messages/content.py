@@ -23,6 +23,8 @@ from vertex_claude_magic.emulator.messages.tokens import pdf_pages
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
+    from vertex_claude_magic.emulator.http.response import Json
+
 __all__ = ["broken"]
 
 _CACHE = "cache_control"
@@ -112,7 +114,7 @@ def _messages(ask: Ask) -> Iterator[str]:
     yield from _prefill(ask, messages[-1])
 
 
-def _message(ask: Ask, message: Any, index: int, *, last: bool) -> Iterator[str]:
+def _message(ask: Ask, message: Json, index: int, *, last: bool) -> Iterator[str]:
     place = f"messages.{index}"
     if not isinstance(message, dict):
         yield f"{place}: Input should be an object"
@@ -153,10 +155,10 @@ def _prefill(ask: Ask, message: Mapping[str, Any]) -> Iterator[str]:
         yield "messages: final assistant content cannot end with trailing whitespace"
 
 
-def _block(ask: Ask, block: Any, role: str, place: str) -> Iterator[str]:
+def _block(ask: Ask, block: Json, role: str, place: str) -> Iterator[str]:
     kind = block.get("type") if isinstance(block, dict) else None
     closed = kind == "compaction" and _COMPACTS.isdisjoint(ask.betas)
-    if not isinstance(kind, str) or kind not in _FIELDS or closed:
+    if not isinstance(block, dict) or not isinstance(kind, str) or kind not in _FIELDS or closed:
         yield f"{place}: {unknown_tag(kind)}"
         return
     yield from extra(block, _FIELDS[kind], f"{place}.{kind}.")
@@ -218,7 +220,7 @@ def _base64(ask: Ask, kind: str, source: Mapping[str, Any], place: str) -> Itera
             yield f"{place}: The image was specified using the {media} media type, but {_APPEARS} {real} image"
 
 
-def _mark(mark: Any, place: str) -> Iterator[str]:
+def _mark(mark: Json, place: str) -> Iterator[str]:
     if mark is None:
         return
     if not isinstance(mark, dict) or mark.get("type") != "ephemeral":

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from vertex_claude_magic.emulator.messages.ask import all_blocks, blocks_of
 
 if TYPE_CHECKING:
+    from vertex_claude_magic.emulator.http.response import Json
     from vertex_claude_magic.emulator.messages.ask import Ask
 
 __all__ = ["PAUSES", "THINKING", "History"]
@@ -125,15 +126,15 @@ def _proof(block: Mapping[str, Any]) -> str:
     return str(block.get(THINKING[str(block["type"])]))
 
 
-def _digest(content: Any) -> str:
+def _digest(content: Json) -> str:
     return hashlib.sha256(_canonical(content)).hexdigest()
 
 
-def _canonical(value: Any) -> bytes:
+def _canonical(value: Json) -> bytes:
     return json.dumps(_plain(value), sort_keys=True).encode()
 
 
-def _plain(value: Any) -> Any:
+def _plain(value: Json) -> Any:
     """Return a JSON value without cache marks and nulls, which SDKs add and leave out as they like."""
     if isinstance(value, Mapping):
         return {

@@ -6,7 +6,7 @@ users have reported them. Each function yields the texts of the rules that are b
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeGuard
 
 from vertex_claude_magic.emulator.messages.tokens import input_tokens
 from vertex_claude_magic.vertex.allowed import SAMPLING
@@ -14,6 +14,7 @@ from vertex_claude_magic.vertex.allowed import SAMPLING
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
+    from vertex_claude_magic.emulator.http.response import Json
     from vertex_claude_magic.emulator.messages.ask import Ask
 
 __all__ = ["broken", "is_count"]
@@ -63,7 +64,7 @@ def too_long(ask: Ask) -> Iterator[str]:
         yield f"prompt is too long: {count} tokens > {most} maximum"
 
 
-def is_count(value: Any) -> bool:
+def is_count(value: Json) -> TypeGuard[int]:
     """Whether a JSON value is a whole number.
 
     >>> is_count(3), is_count(True), is_count("3")
@@ -72,7 +73,7 @@ def is_count(value: Any) -> bool:
     return isinstance(value, int) and not isinstance(value, bool)
 
 
-def unknown_tag(kind: Any) -> str:
+def unknown_tag(kind: Json) -> str:
     """The refusal of a `type` that is not known in its place."""
     return f"Input tag {kind!r} found using 'type' does not match any of the expected tags"
 
@@ -192,7 +193,7 @@ def _thinking(ask: Ask) -> Iterator[str]:
         yield f'"thinking.type.{kind}" is not supported for this model above effort "{most}".'
 
 
-def _block_binding(binding: Any, place: str) -> Iterator[str]:
+def _block_binding(binding: Json, place: str) -> Iterator[str]:
     if binding is None:
         return
     if not isinstance(binding, dict):
@@ -203,14 +204,15 @@ def _block_binding(binding: Any, place: str) -> Iterator[str]:
         yield f"{place}.prefix_mismatch_behavior: Input should be {_one_of(_MISMATCHES)}"
 
 
-def _budget(ask: Ask, budget: Any) -> Iterator[str]:
+def _budget(ask: Ask, budget: Json) -> Iterator[str]:
     least = ask.model.rules.min_thinking_budget
     if budget is None:
         yield "thinking.enabled.budget_tokens: Field required"
-    elif not is_count(budget) or budget < least:
+    elif is_count(budget) and budget >= least:
+        if not ask.route.counting and budget >= ask.body["max_tokens"]:
+            yield "`max_tokens` must be greater than `thinking.budget_tokens`."
+    else:
         yield f"thinking.enabled.budget_tokens: Input should be greater than or equal to {least}"
-    elif not ask.route.counting and budget >= ask.body["max_tokens"]:
-        yield "`max_tokens` must be greater than `thinking.budget_tokens`."
 
 
 def _output_config(ask: Ask) -> Iterator[str]:
@@ -235,7 +237,7 @@ def _output_config(ask: Ask) -> Iterator[str]:
         yield from _format(ask, wanted)
 
 
-def effort_broken(ask: Ask, effort: Any, place: str) -> Iterator[str]:
+def effort_broken(ask: Ask, effort: Json, place: str) -> Iterator[str]:
     """Whether the model has a level of effort; `place` names the `output_config` that asks for it."""
     levels = ask.model.rules.effort
     if not levels:
@@ -264,9 +266,9 @@ def _context(ask: Ask) -> Iterator[str]:
             yield "compaction.type: Input should be 'summarize'"
 
 
-def _edit(ask: Ask, edit: Any, place: str) -> Iterator[str]:
+def _edit(ask: Ask, edit: Json, place: str) -> Iterator[str]:
     kind = edit.get("type") if isinstance(edit, dict) else None
-    if not isinstance(kind, str) or _EDITS.get(kind) not in ask.betas:
+    if not isinstance(edit, dict) or not isinstance(kind, str) or _EDITS.get(kind) not in ask.betas:
         yield f"{place}: {unknown_tag(kind)}"
     elif kind.startswith("compact_") and (trigger := edit.get("trigger")) is not None:
         value: Any = trigger.get("value") if isinstance(trigger, dict) else None
@@ -274,7 +276,7 @@ def _edit(ask: Ask, edit: Any, place: str) -> Iterator[str]:
             yield f"{place}.trigger.value: Input should be greater than or equal to {_LEAST_TRIGGER}"
 
 
-def _format(ask: Ask, wanted: Any) -> Iterator[str]:
+def _format(ask: Ask, wanted: Json) -> Iterator[str]:
     if ask.model.rules.structured_outputs is False:
         yield "output_config.format: Extra inputs are not permitted"
     elif not isinstance(wanted, dict) or wanted.get("type") != "json_schema":

@@ -7,7 +7,10 @@ such schemas use; of what it does not know it makes the simplest value of the ty
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from vertex_claude_magic.emulator.http.response import Json
 
 __all__ = ["sample"]
 
@@ -23,7 +26,7 @@ _FORMATS = {
 }
 
 
-def sample(schema: Any) -> Any:
+def sample(schema: Json) -> Any:
     """Make a value of a JSON schema.
 
     >>> sample({"type": "object", "properties": {"city": {"type": "string"}, "days": {"type": "integer"}}})

@@ -22,6 +22,8 @@ from vertex_claude_magic.errors import OptionError
 if TYPE_CHECKING:
     import os
 
+    from vertex_claude_magic.emulator.http.response import Json
+
 __all__ = ["Flood", "Reply", "Script", "as_reply", "load_script"]
 
 Content = str | bytes | dict[str, Any] | list[dict[str, Any]] | None
@@ -99,7 +101,7 @@ class Script:
         return next((reply for reply in self.matching if (reply.match or "") in prompt), None)
 
 
-def as_reply(value: Any) -> Scripted:
+def as_reply(value: Json) -> Scripted:
     """Read a reply from what `Emulator.answer` takes.
 
     >>> as_reply("Hello").content
@@ -137,7 +139,7 @@ def load_script(path: str | os.PathLike[str]) -> Script:
 _SCRIPT_CURE = 'Write a JSON list such as [{"match": "words of the prompt", "reply": "the answer"}].'
 
 
-def _script(entries: Any) -> Script:
+def _script(entries: Json) -> Script:
     if not isinstance(entries, list):
         raise TypeError("it is not a list")
     replies = [_entry(entry) for entry in entries]

@@ -11,8 +11,11 @@ import base64
 import binascii
 import json
 import re
-from collections.abc import Iterator, Mapping
-from typing import Any
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from vertex_claude_magic.emulator.http.response import Json
 
 __all__ = ["count_text", "count_value", "input_parts", "input_tokens"]
 
@@ -34,7 +37,7 @@ def count_text(text: str) -> int:
     return -(-len(text) // CHARACTERS_PER_TOKEN)
 
 
-def count_value(value: Any) -> int:
+def count_value(value: Json) -> int:
     """Tokens of a content block, a list of them, or any other JSON value.
 
     >>> count_value([{"type": "text", "text": "hello"}])
@@ -93,7 +96,7 @@ def input_parts(body: Mapping[str, Any]) -> Iterator[tuple[Any, int]]:
         yield from _blocks(message.get("content"), _FRAME)
 
 
-def _blocks(content: Any, frame: int) -> Iterator[tuple[Any, int]]:
+def _blocks(content: str | Sequence[Any] | None, frame: int) -> Iterator[tuple[Any, int]]:
     if isinstance(content, str):
         yield content, frame + count_text(content)
     else:

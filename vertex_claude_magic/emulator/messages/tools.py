@@ -13,6 +13,7 @@ from vertex_claude_magic.emulator.messages.rules import extra, unknown_tag
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from vertex_claude_magic.emulator.http.response import Json
     from vertex_claude_magic.emulator.messages.ask import Ask
 
 __all__ = ["broken"]
@@ -48,7 +49,7 @@ def broken(ask: Ask) -> Iterator[str]:
     yield from _tool_choice(ask)
 
 
-def _tool(ask: Ask, tool: Any, place: str) -> Iterator[str]:
+def _tool(ask: Ask, tool: Json, place: str) -> Iterator[str]:
     if not isinstance(tool, dict):
         yield f"{place.rstrip('.')}: Input should be an object"
         return
