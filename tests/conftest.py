@@ -149,7 +149,7 @@ def shell(claude_emulator: Emulator, monkeypatch: pytest.MonkeyPatch) -> Iterato
     magics = shell.magics
     yield shell
     if magics.panel is not None:
-        magics.panel.work.close()
+        magics.panel.actions.close()
     magics.close()
     for thread in threading.enumerate():
         if thread.name == "vertex-claude-panel":

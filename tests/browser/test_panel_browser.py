@@ -53,7 +53,7 @@ def front(request, lab_server) -> Iterator[LabPage]:
 def anew(front):
     """Every test begins with the settings of a fresh session and closed sections."""
     front.execute(
-        "magics.config.pop('ClaudeMagics', None)\nmagics.panel.state.reset()\nmagics.panel.work.close()\n"
+        "magics.config.pop('ClaudeMagics', None)\nmagics.panel.state.reset()\nmagics.panel.actions.close()\n"
         "emulator.configs.put('global', 'claude-sonnet-5-5', {})"
     )
     toggles = [button(front, name) for name in SECTIONS]

@@ -243,7 +243,7 @@ def test_foreign_words_are_text_and_no_command_names_them():
     """A table that somebody else set may be called anything; the page is to be copied from."""
     place = Place(project=HOSTILE, region="global", model=HOSTILE)
     odd = Status(place=place, row=None, logging=LoggingConfig(enabled=True, sample=float("nan"), table=HOSTILE),
-                 others=(HOSTILE,), said=HOSTILE, journal=JournalFacts(1, 2, HOSTILE))  # fmt: skip
+                 others=(HOSTILE,), outcome=HOSTILE, journal=JournalFacts(1, 2, HOSTILE))  # fmt: skip
     page, text = html(odd), plain(odd)
     assert Elements(page).elements <= QUIET_HTML
     assert "<img" not in page

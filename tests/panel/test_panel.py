@@ -31,7 +31,7 @@ def wait(changed, ready):
 
 def ended(shell):
     """Wait until the panel neither tries nor counts."""
-    work, changed = shell.magics.panel.work, threading.Event()
+    work, changed = shell.magics.panel.actions, threading.Event()
     work.observe(lambda _: changed.set(), "revision")
     wait(changed, lambda: not work.trying and not work.counting)
 
@@ -238,8 +238,8 @@ def test_an_error_of_a_try_is_one_line_with_its_cure(shell, front):
     front.click("Try it")
     front.click("Try")
     ended(shell)
-    assert "claude-unheard-of" in shell.magics.panel.work.trial_note
-    assert len(shell.magics.panel.work.trial_note.splitlines()) == 1
+    assert "claude-unheard-of" in shell.magics.panel.actions.trial_note
+    assert len(shell.magics.panel.actions.trial_note.splitlines()) == 1
 
 
 # Counting

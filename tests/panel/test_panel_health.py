@@ -26,7 +26,7 @@ def front(shell):
 
 def until(shell, ready):
     """Wait until something is so; the panel says whenever it may have become so."""
-    work, changed = shell.magics.panel.work, threading.Event()
+    work, changed = shell.magics.panel.actions, threading.Event()
     work.observe(lambda _: changed.set(), "revision")
     while not ready():
         assert changed.wait(120), "it did not come to pass"
@@ -36,14 +36,14 @@ def until(shell, ready):
 def checked(shell, front):
     """Press Check and wait for the end."""
     front.click("Check")
-    health = shell.magics.panel.work.health
+    health = shell.magics.panel.actions.health
     until(shell, lambda: not health.checking and " of " not in health.check_note)
 
 
 def read(shell, front):
     """Press Read logging and wait for the end."""
     front.click("Read logging")
-    until(shell, lambda: "Reading" not in shell.magics.panel.work.health.logging_note)
+    until(shell, lambda: "Reading" not in shell.magics.panel.actions.health.logging_note)
 
 
 def model_calls(shell):

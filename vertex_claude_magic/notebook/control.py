@@ -1,4 +1,4 @@
-"""The control room of a notebook session: its notes in the journal, and what journal and limits tell."""
+"""What a notebook session notes in the journal, and what journal and limits say."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """Where an answer in a notebook came from: what its output says of it, and whether it was edited since.
 
-The writer (the cell that asks) and the reader (`vertex-claude notebook audit`) share this room. What it says
-is a note and no proof: whoever edits a file can edit its metadata too.
+The writer (the cell that asks) and the reader (`vertex-claude notebook audit`) share this module. What it says
+is a note and no proof: the metadata of a file can be edited too.
 """
 
 from __future__ import annotations

@@ -124,20 +124,20 @@ def cell_source(shell: Shell, filename: str) -> str | None:
 
 
 def _tellable(values: Mapping[str, Any], scope: Scope) -> list[str]:
-    """Return the names of the values that can be told as text."""
+    """Return the names of the values that can be written as text."""
     from vertex_claude_magic.prompts.parts import Budget, Text
     from vertex_claude_magic.prompts.values.convert import parts_of
 
     budget = Budget(tokens=_VALUE_TOKENS, present=scope.present)
-    told = []
+    shown = []
     for name, value in values.items():
         try:
             parts = parts_of(value, budget)
         except ClaudeError:
             continue
         if parts and all(isinstance(part, Text) for part in parts):
-            told.append(name)
-    return told
+            shown.append(name)
+    return shown
 
 
 def _delivery(host: Host, failure: Failure) -> Callable[[Reply], tuple[Reply, tuple[str, ...]]]:
@@ -162,8 +162,8 @@ def _delivery(host: Host, failure: Failure) -> Callable[[Reply], tuple[Reply, tu
         shown = without_blocks(reply, find_blocks(reply.text)) if sure else reply
         text = f"{shown.text.rstrip()}\n\nWhat changes:\n\n{fenced(changes, 'diff')}"
         others = [block for block in reply.blocks if block.get("type") != "text"]
-        told = replace(reply, blocks=(*others, {"type": "text", "text": text}))
-        return told, (note,)
+        answer = replace(reply, blocks=(*others, {"type": "text", "text": text}))
+        return answer, (note,)
 
     return deliver
 

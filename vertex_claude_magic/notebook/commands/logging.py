@@ -85,7 +85,7 @@ def logging_status(
         logging=LoggingConfig.of(change.config),
         known=bool(change.config),
         others=tuple(sorted(name for name in change.config if name != "loggingConfig")),
-        said=_outcome(change, wanted),
+        outcome=_outcome(change, wanted),
         journal=host.control.journal(),
     )
 
@@ -94,10 +94,10 @@ def _outcome(change: ConfigChange, wanted: LoggingConfig | None) -> str:
     if wanted is None:
         return ""
     state = "on" if wanted.enabled else "off"
-    said = (
+    text = (
         f"Logging is {state}, read back from Google." if change.written else f"Logging was {state} already."
     )
     if change.changed_meanwhile:
         names = ", ".join(quote(name, 60) for name in change.changed_meanwhile)
-        said += f" Somebody else changed {names} at the same time; that was left as found."
-    return said
+        text += f" Somebody else changed {names} at the same time; that was left as found."
+    return text

@@ -96,7 +96,7 @@ def find_blocks(markdown: str) -> list[Block]:
         if token.type == "fence" and token.map is not None
     ]
     # Code may hold fences in its texts; a session with fences around it is read below.
-    whole = _code(markdown, said=False, before="", session=not fences)
+    whole = _code(markdown, declared=False, before="", session=not fences)
     if whole is not None:
         return [_block(whole, (0, len(lines)), "")]
     blocks, end = list[Block](), 0
@@ -107,7 +107,7 @@ def find_blocks(markdown: str) -> list[Block]:
         language = found[1].lower() if found else ""
         if language and language not in _PYTHON:
             continue
-        code = _code(content, said=bool(language), before=before)
+        code = _code(content, declared=bool(language), before=before)
         if code is not None:
             blocks.append(_block(code, place, before))
     return blocks
@@ -186,12 +186,12 @@ def _commented(code: str, heading: str) -> str:
     return "\n".join([f"# --- {heading} ---", *(f"# {line}".rstrip() for line in code.splitlines())])
 
 
-def _code(text: str, *, said: bool, before: str, session: bool = True) -> str | None:
+def _code(text: str, *, declared: bool, before: str, session: bool = True) -> str | None:
     """Return a text as code; None if it is not Python.
 
     Args:
         text: What a fence holds, or the whole answer.
-        said: Whether the fence says that it is Python.
+        declared: Whether the fence says that it is Python.
         before: The text before the fence.
         session: Whether it may be a session, whose prompts and results go.
     """
@@ -204,7 +204,7 @@ def _code(text: str, *, said: bool, before: str, session: bool = True) -> str | 
     if typed and (typed[0] == "In" or _problem(code, prompts=True)):
         code = _without_prompts(code)
         return code or None
-    if said:
+    if declared:
         return code
     try:
         return code if _does_something(code, before) else None
@@ -271,8 +271,8 @@ def _does_something(code: str, before: str) -> bool:
         body = ast.parse(text).body
     if any(map(_is_foreign, body)) or not any(map(_acts, body)):
         return False
-    said = before.rstrip().rpartition("\n")[2]
-    return _calls(body) or not _OUTPUT.search(said)
+    line = before.rstrip().rpartition("\n")[2]
+    return _calls(body) or not _OUTPUT.search(line)
 
 
 def _acts(statement: ast.stmt) -> bool:

@@ -1,6 +1,6 @@
 """What differs between front ends: a notebook or a terminal, and which.
 
-A kernel never learns for certain who shows its outputs; what is told here is what its own process
+A kernel never learns for certain who shows its outputs; what this module says is what its own process
 and environment give away. Everything that is looked at can be handed in.
 """
 
@@ -77,8 +77,8 @@ def notebook_file(shell: Shell | None, environ: Mapping[str, str] = os.environ) 
 
 
 def _named(shell: Shell | None, environ: Mapping[str, str]) -> str:
-    told = getattr(shell, "user_ns", {}).get("__vsc_ipynb_file__") or environ.get("JPY_SESSION_NAME")
-    return str(told or "")
+    name = getattr(shell, "user_ns", {}).get("__vsc_ipynb_file__") or environ.get("JPY_SESSION_NAME")
+    return str(name or "")
 
 
 def _takes_updates(shell: Shell | None, name: str) -> bool:

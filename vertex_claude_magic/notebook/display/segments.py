@@ -3,7 +3,7 @@
 An answer becomes a row of outputs. Blocks that are over are kept as finished Markdown and never
 parsed again; only the open block at the end is. An output that is full is frozen and the text goes on
 in the next one, cut between two blocks where possible, otherwise inside the open block at a line end.
-The room is pure: text goes in, bodies of outputs come out, and nothing here knows of displays.
+This module is pure: text goes in, bodies of outputs come out, and nothing here knows of displays.
 """
 
 from __future__ import annotations

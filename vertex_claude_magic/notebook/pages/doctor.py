@@ -1,6 +1,6 @@
 """The diagnosis as a page: one static table, and the same as text.
 
-What stands in it may quote a server, so everything is made literal: no markup, no control characters, no
+It may quote a server, so every text is literal: no markup, no control characters, no
 formula. The only links are those of the cures, into Google's own console.
 """
 
@@ -58,16 +58,16 @@ def plain(findings: Sequence[Finding], running: str = "") -> str:
 def _row(finding: Finding) -> Row:
     outcome = f"{MARKS[finding.outcome]} {finding.outcome}"
     result: Cell = span("strong", outcome) if finding.outcome == "failure" else outcome
-    told: tuple[Part, ...] = (finding.seen,)
+    text: tuple[Part, ...] = (finding.seen,)
     if finding.cure:
         word, colon, rest = finding.cure.partition(": ")
         console = _CONSOLE.fullmatch(rest) if word == "Open" else None
-        told += (BREAK, span("strong", f"{word}{colon.rstrip()}"))
+        text += (BREAK, span("strong", f"{word}{colon.rstrip()}"))
         if console is not None:
             address = literal(console[1])
-            told += (" ", Inline(f'<a href="{literal(console[1], formulas=True)}">{address}</a>'), console[2])
+            text += (" ", Inline(f'<a href="{literal(console[1], formulas=True)}">{address}</a>'), console[2])
         elif word == "Run" and colon:
-            told += (" ", span("code", rest))
+            text += (" ", span("code", rest))
         else:
-            told += (" " if colon else "", rest)
-    return Row((finding.name, result, told, finding.took))
+            text += (" " if colon else "", rest)
+    return Row((finding.name, result, text, finding.took))

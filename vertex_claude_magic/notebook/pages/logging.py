@@ -1,7 +1,7 @@
 """What `%claude_logging` shows: Google's logging and the local journal side by side, and the limits of the former.
 
 The limits are those of the page "Log requests and responses" (Google Cloud docs, copies of 2026); where its
-copies differ, that is said.
+copies differ, the page says so.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ class Status:
         logging: Google's logging, as read back.
         known: Whether Google has a configuration of this model here at all.
         others: Names of the other settings of the same configuration.
-        said: What was done, if anything.
+        outcome: What was done, if anything.
         journal: What the local journal keeps, None if there is none.
     """
 
@@ -48,7 +48,7 @@ class Status:
     logging: LoggingConfig
     known: bool = True
     others: tuple[str, ...] = ()
-    said: str = ""
+    outcome: str = ""
     journal: JournalFacts | None = None
 
 
@@ -72,7 +72,7 @@ def plain(status: Status) -> str:
 def _caption(status: Status) -> str:
     place = status.place
     where = f"{quote(place.model, 80)} in {quote(place.region, 40)}, project {quote(place.project, 60)}."
-    return f"{status.said} {where}".strip()
+    return f"{status.outcome} {where}".strip()
 
 
 def _rows(status: Status) -> Iterator[tuple[str, str, str]]:
@@ -101,17 +101,17 @@ def limits(status: Status) -> list[str]:
     'It holds for claude-opus-4-6 in us-east5 alone; calls through other locations are not logged.'
     """
     place, row = status.place, status.row
-    said = [(f"It holds for {quote(place.model, 80)} in {quote(place.region, 40)} alone; calls through other locations "
-            "are not logged.")]  # fmt: skip
+    where = f"{quote(place.model, 80)} in {quote(place.region, 40)}"
+    found = [f"It holds for {where} alone; calls through other locations are not logged."]
     if row is None:
-        said.append(f"The model table does not know {quote(place.model, 80)}; a misspelt id reads as off.")
+        found.append(f"The model table does not know {quote(place.model, 80)}; a misspelt id reads as off.")
     if place.region in _WIDE:
-        said.append("Copies of Google's page differ on whether Claude is logged at global, us and eu; "
+        found.append("Copies of Google's page differ on whether Claude is logged at global, us and eu; "
                     "older ones say regional endpoints only.")  # fmt: skip
     if row is not None and row.locations and not set(row.locations) - _WIDE:
-        said.append(f"{row.name} has no regional endpoint, so it may not be logged at all.")
+        found.append(f"{row.name} has no regional endpoint, so it may not be logged at all.")
     return [
-        *said,
+        *found,
         "The feature is in Preview; a change takes minutes to hold, and rows arrive minutes after their call.",
         "A request and its response of more than 10 MB together are not logged (BigQuery's limit for a row).",
         "Rows hold prompts and answers in full. BigQuery has no location called global.",

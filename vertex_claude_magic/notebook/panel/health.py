@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from vertex_claude_magic.notebook.pages.availability import state_of
 from vertex_claude_magic.notebook.pages.table import BREAK, Column, Row, Table
-from vertex_claude_magic.notebook.panel.fragments import runnable, said
+from vertex_claude_magic.notebook.panel.fragments import runnable, status_line
 from vertex_claude_magic.notebook.panel.tables import named
 from vertex_claude_magic.records.usage import amount
 from vertex_claude_magic.text import quote
@@ -17,10 +17,10 @@ if TYPE_CHECKING:
     from vertex_claude_magic.health.check import Grid
     from vertex_claude_magic.models.observed import Sighting
     from vertex_claude_magic.notebook.pages.logging import Status
-    from vertex_claude_magic.notebook.panel.look import Look
-    from vertex_claude_magic.notebook.panel.parts import Parts
+    from vertex_claude_magic.notebook.panel.actions import PanelActions
+    from vertex_claude_magic.notebook.panel.model import PanelModel
     from vertex_claude_magic.notebook.panel.state import PanelState
-    from vertex_claude_magic.notebook.panel.work import PanelWork
+    from vertex_claude_magic.notebook.panel.widgets import WidgetFactory
     from vertex_claude_magic.session.control_room import SpendRow
 
 __all__ = ["HealthSection", "grid_table", "spend_table"]
@@ -32,9 +32,9 @@ class HealthSection:
     title = "Health"
     hint = "What this project may call, what Google logs, what was spent"
 
-    def __init__(self, parts: Parts, state: PanelState, work: PanelWork) -> None:
+    def __init__(self, parts: WidgetFactory, state: PanelState, actions: PanelActions) -> None:
         self._state = state
-        self._health = health = work.health
+        self._health = health = actions.health
         self._last, self._note, self._grid = parts.html(), parts.html(), parts.html()
         self._check = parts.button(
             "Check", "Ask which models this project may call here, free of charge", health.check
@@ -61,22 +61,22 @@ class HealthSection:
         health, look = self._health, self._state.look
         # Check stays as it is while it works: a button that is taken away takes the keyboard's focus along.
         self._stop.disabled = not health.checking
-        self._last.value = said(_last(look, health.last_check))
-        self._note.value = said(health.check_note)
+        self._last.value = status_line(_last(look, health.last_check))
+        self._note.value = status_line(health.check_note)
         self._grid.value = grid_table(health.grid, look) if health.grid is not None else ""
-        self._logging_note.value = said(health.logging_note)
+        self._logging_note.value = status_line(health.logging_note)
         self._logging.value = _logging(health.status, look)
         self._spend.value = spend_table(health.spend())
 
 
-def _last(look: Look, found: Sighting | None) -> str:
+def _last(look: PanelModel, found: Sighting | None) -> str:
     what = f"{quote(look.model_id, 60)} in {quote(look.region, 40)}"
     if found is None:
         return f"{what} was not checked yet."
     return f"{what}: {found.state} when last checked, {found.day} ({quote(found.reason)})."
 
 
-def grid_table(grid: Grid, look: Look) -> str:
+def grid_table(grid: Grid, look: PanelModel) -> str:
     """Return what a check of one location found, as HTML; retired models are left out."""
     found = [cell for cell in grid.cells.values() if cell.state != "retired" or cell.proof != "table"]
     found.sort(key=lambda cell: grid.models.index(cell.model))
@@ -96,7 +96,7 @@ def grid_table(grid: Grid, look: Look) -> str:
     ).html("panel")
 
 
-def _logging(status: Status | None, look: Look) -> str:
+def _logging(status: Status | None, look: PanelModel) -> str:
     model, region = quote(look.model_id, 60), quote(look.region, 40)
     line = f"%claude_logging on --table bq://project.dataset.table --sample 0.1 -m {model} -r {region}"
     if status is None:

@@ -1,6 +1,6 @@
 """The panel's plain output below its controls: the settings in words, and the answer of a first try.
 
-A widget cannot be shown without a kernel, so whoever opens the saved notebook reads this instead. It is
+A widget cannot be shown without a kernel, so readers of the saved notebook see this instead. It is
 one output with a display id, because a try may end long after the cell that opened the panel.
 """
 
@@ -68,9 +68,9 @@ class StaticOutput:
             self._output.draw(self._bundle(), self._metadata)
 
     def _bundle(self) -> Bundle:
-        said = f"{_ABOUT}: {self._summary}. {_AGAIN}"
-        markdown = [f"<small>{as_text(said)}</small>", self._answer.get("text/markdown", "")]
-        plain = [safe_plain(said), self._answer.get("text/plain", "")]
+        text = f"{_ABOUT}: {self._summary}. {_AGAIN}"
+        markdown = [f"<small>{as_text(text)}</small>", self._answer.get("text/markdown", "")]
+        plain = [safe_plain(text), self._answer.get("text/plain", "")]
         return {
             "text/markdown": "\n\n".join(part for part in markdown if part),
             "text/plain": "\n\n".join(part for part in plain if part),

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from vertex_claude_magic.notebook.panel.fragments import said
+from vertex_claude_magic.notebook.panel.fragments import status_line
 from vertex_claude_magic.notebook.panel.tables import ORDERS, models_table, price_table
 
 if TYPE_CHECKING:
-    from vertex_claude_magic.notebook.panel.parts import Parts
+    from vertex_claude_magic.notebook.panel.actions import PanelActions
     from vertex_claude_magic.notebook.panel.state import PanelState
-    from vertex_claude_magic.notebook.panel.work import PanelWork
+    from vertex_claude_magic.notebook.panel.widgets import WidgetFactory
 
 __all__ = ["CostSection", "ModelsSection", "SystemSection", "TrySection"]
 
@@ -25,24 +25,24 @@ class TrySection:
     title = "Try it"
     hint = "Send a short prompt with these settings"
 
-    def __init__(self, parts: Parts, state: PanelState, work: PanelWork) -> None:  # noqa: ARG002 - all sections alike
-        self._work = work
+    def __init__(self, parts: WidgetFactory, state: PanelState, actions: PanelActions) -> None:  # noqa: ARG002 - all sections alike
+        self._actions = actions
         self._prompt = parts.area("Prompt", rows=2)
         self._send = parts.button("Try", "Send the prompt; the answer comes below the panel", self._try)
-        self._stop = parts.button("Stop", "Stop the answer and keep what has arrived", work.stop_trial)
+        self._stop = parts.button("Stop", "Stop the answer and keep what has arrived", actions.stop_trial)
         self._note = parts.html()
         self.widget = parts.column(self._prompt, parts.row(self._send, self._stop), self._note)
         self.draw()
 
     def _try(self) -> None:
-        if self._work.try_prompt(self._prompt.value):
+        if self._actions.try_prompt(self._prompt.value):
             self._prompt.value = ""
 
     def draw(self) -> None:
         """Show how far the answer is."""
-        self._prompt.placeholder = self._work.next_prompt
-        self._stop.disabled = not self._work.trying
-        self._note.value = said(self._work.trial_note)
+        self._prompt.placeholder = self._actions.next_prompt
+        self._stop.disabled = not self._actions.trying
+        self._note.value = status_line(self._actions.trial_note)
 
 
 class CostSection:
@@ -51,31 +51,31 @@ class CostSection:
     title = "What would it cost?"
     hint = "Count a prompt's tokens, free of charge, and compare prices"
 
-    def __init__(self, parts: Parts, state: PanelState, work: PanelWork) -> None:  # noqa: ARG002 - all sections alike
-        self._work = work
+    def __init__(self, parts: WidgetFactory, state: PanelState, actions: PanelActions) -> None:  # noqa: ARG002 - all sections alike
+        self._actions = actions
         self._prompt = parts.area(
             "Count what", "A prompt, the name of a variable, or a cell such as In[3]", rows=3
         )
         self._count = parts.button("Count tokens", "Sends the text to the chosen region to be counted, free of charge",
                                    self._start)  # fmt: skip
-        self._stop = parts.button("Stop", "Stop counting", work.stop_count)
+        self._stop = parts.button("Stop", "Stop counting", actions.stop_count)
         self._note = parts.html()
         self._table = parts.html()
         self.widget = parts.column(self._prompt, parts.row(self._count, self._stop), self._note, self._table)
         self.draw()
 
     def _start(self) -> None:
-        if self._work.count(self._prompt.value):
+        if self._actions.count(self._prompt.value):
             self._prompt.value = ""
 
     def draw(self) -> None:
         """Show what has been counted so far."""
-        work = self._work
-        self._stop.disabled = not work.counting
-        self._note.value = said(work.count_note)
-        rows = work.price_rows()
+        actions = self._actions
+        self._stop.disabled = not actions.counting
+        self._note.value = status_line(actions.count_note)
+        rows = actions.price_rows()
         self._table.value = (
-            price_table(rows, location=work.counted_at, chosen=work.counted_for) if rows else ""
+            price_table(rows, location=actions.counted_at, chosen=actions.counted_for) if rows else ""
         )
 
 
@@ -85,7 +85,7 @@ class SystemSection:
     title = "System text"
     hint = "Tell Claude who it is and how to answer, for every question"
 
-    def __init__(self, parts: Parts, state: PanelState, work: PanelWork) -> None:  # noqa: ARG002 - all sections alike
+    def __init__(self, parts: WidgetFactory, state: PanelState, actions: PanelActions) -> None:  # noqa: ARG002 - all sections alike
         self._state = state
         self._text = parts.area("Instructions", "You are a patient teacher. Answer in two sentences.", rows=4)
         self._use = parts.button("Use it", "Send this text with every question of the session", self._set)
@@ -113,7 +113,7 @@ class SystemSection:
         """Show whether there is a text, never the text."""
         length = len(self._state.system)
         self._edit.disabled = self._clear.disabled = not length
-        self._note.value = said(
+        self._note.value = status_line(
             f"In use: {length:,} characters, kept in the kernel and not in the saved notebook."
             if length
             else "None is in use."
@@ -126,7 +126,7 @@ class ModelsSection:
     title = "All models"
     hint = "Compare all models by price, context and date"
 
-    def __init__(self, parts: Parts, state: PanelState, work: PanelWork) -> None:  # noqa: ARG002 - all sections alike
+    def __init__(self, parts: WidgetFactory, state: PanelState, actions: PanelActions) -> None:  # noqa: ARG002 - all sections alike
         self._state = state
         self._order = parts.dropdown("Sort by")
         self._order.options = ORDERS

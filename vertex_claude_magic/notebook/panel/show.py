@@ -23,7 +23,7 @@ def show_panel(host: Host, line: str) -> None:
     """Run `%claude_panel`: show the one panel of this session, or text where there are no widgets.
 
     Raises:
-        OptionError: something stands on the line, or the settings name a model table that cannot be read.
+        OptionError: the line is not empty, or the settings name a model table that cannot be read.
     """
     if line.strip():
         raise OptionError(

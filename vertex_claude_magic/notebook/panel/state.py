@@ -1,4 +1,4 @@
-"""What the panel knows and does, without widgets: the session's settings, and what is said about them.
+"""What the panel knows and does, without widgets: the session's settings, and messages about them.
 
 The settings themselves stay where `%config` has them, so that every panel and every cell sees the same.
 """
@@ -16,14 +16,14 @@ from traitlets.config import Configurable
 
 from vertex_claude_magic.errors import ClaudeError
 from vertex_claude_magic.notebook.panel.line import magic_line
-from vertex_claude_magic.notebook.panel.look import look_at, own_options
+from vertex_claude_magic.notebook.panel.model import own_options, panel_model
 from vertex_claude_magic.notebook.settings import Settings
 from vertex_claude_magic.settings.choices import SAMPLING, chosen_model, is_set, refusal, settled
 from vertex_claude_magic.text import quote
 
 if TYPE_CHECKING:
     from vertex_claude_magic.notebook.host import Host
-    from vertex_claude_magic.notebook.panel.look import Look
+    from vertex_claude_magic.notebook.panel.model import PanelModel
     from vertex_claude_magic.notebook.shell import Change
     from vertex_claude_magic.settings.target import Target
 
@@ -56,7 +56,7 @@ class PanelState(HasTraits):  # type: ignore[misc]
         OptionError: the settings name a model table that cannot be read.
     """
 
-    look: Look = AnyTrait()
+    look: PanelModel = AnyTrait()
     message: str = Unicode("")
     revision: int = Int(0)
 
@@ -73,7 +73,7 @@ class PanelState(HasTraits):  # type: ignore[misc]
         self.settings.unobserve(self._changed_elsewhere, names=_watched())
 
     def choose(self, name: str, value: Any) -> None:
-        """Set one setting for the session; what the chosen model would refuse beside it is dropped, and said.
+        """Set one setting for the session; what the model would refuse beside it is dropped, and the message names it.
 
         Args:
             name: A setting of `%config ClaudeMagics`.
@@ -95,8 +95,8 @@ class PanelState(HasTraits):  # type: ignore[misc]
                 each: getattr(wanted if each in dropped else changed, each) for each in {name, *dropped}
             }
             self._write(values)
-            said = _said(name, values[name], dropped, chosen_model(catalog, wanted)[0])
-            self.tell(" ".join(filter(None, (said, self._reminder(wanted) if name == "model" else ""))))
+            text = _change_text(name, values[name], dropped, chosen_model(catalog, wanted)[0])
+            self.tell(" ".join(filter(None, (text, self._reminder(wanted) if name == "model" else ""))))
 
     def choose_model(self, position: int) -> None:
         """Choose from `look.models` by position; a retired model's place stands for its successor."""
@@ -171,7 +171,7 @@ class PanelState(HasTraits):  # type: ignore[misc]
             if not self._writing:
                 self.tell(f"Changed outside the panel: {_spoken(str(change['name']))}.")
 
-    def _look(self) -> Look:
+    def _look(self) -> PanelModel:
         settings = self.settings
         try:
             session = settings.session()
@@ -182,7 +182,7 @@ class PanelState(HasTraits):  # type: ignore[misc]
                 raise
             # A setting that cannot be read must not take the panel away; cells refuse to ask with it.
             return replace(self.look, warning=str(error))
-        return look_at(target, catalog, seen, emulated=settings.emulator is not None)
+        return panel_model(target, catalog, seen, emulated=settings.emulator is not None)
 
 
 _RANGES = {"temperature": "give 0 to 1", "top_p": "give 0 to 1", "top_k": "give a whole number from 0 on"}
@@ -196,13 +196,13 @@ def _spoken(name: str) -> str:
     return _WORDS.get(name, name.replace("_", " "))
 
 
-def _said(name: str, value: Any, dropped: tuple[str, ...], model_id: str) -> str:
+def _change_text(name: str, value: Any, dropped: tuple[str, ...], model_id: str) -> str:
     shown = f"now {quote(str(value), 60)}" if is_set(value) else "back to its default"
     if name == "system" and value:
         shown = f"set: {len(value):,} characters"
     if name == "model" and value != model_id:
         shown += f", which means {quote(model_id, 60)}"
     lowered = ", the most that this model writes" if name in dropped else ""
-    said = f"{_spoken(name).capitalize()} is {shown}{lowered}, for this session."
+    text = f"{_spoken(name).capitalize()} is {shown}{lowered}, for this session."
     lost = ", ".join(_spoken(each) for each in dropped if each != name)
-    return f"{said} Dropped, because the model does not take it: {lost}." if lost else said
+    return f"{text} Dropped, because the model does not take it: {lost}." if lost else text

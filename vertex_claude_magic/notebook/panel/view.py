@@ -9,13 +9,13 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from vertex_claude_magic.notebook.panel.actions import PanelActions
 from vertex_claude_magic.notebook.panel.card import card
-from vertex_claude_magic.notebook.panel.fragments import note, runnable, said
+from vertex_claude_magic.notebook.panel.fragments import note, runnable, status_line
 from vertex_claude_magic.notebook.panel.health import HealthSection
-from vertex_claude_magic.notebook.panel.parts import PANEL_CLASS, Parts, fill, keep_between, show
 from vertex_claude_magic.notebook.panel.sections import CostSection, ModelsSection, SystemSection, TrySection
 from vertex_claude_magic.notebook.panel.state import PanelState
-from vertex_claude_magic.notebook.panel.work import PanelWork
+from vertex_claude_magic.notebook.panel.widgets import PANEL_CLASS, WidgetFactory, fill, keep_between, show
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from ipywidgets import Widget
 
     from vertex_claude_magic.notebook.host import Host
-    from vertex_claude_magic.notebook.panel.look import Look
+    from vertex_claude_magic.notebook.panel.model import PanelModel
     from vertex_claude_magic.notebook.panel.output import StaticOutput
     from vertex_claude_magic.notebook.shell import Change
 
@@ -51,8 +51,8 @@ class Panel:
     def __init__(self, host: Host, output: StaticOutput) -> None:
         self.state = PanelState(host)
         self.output = output
-        self.work = PanelWork(host, self.state, output)
-        self._parts = Parts()
+        self.actions = PanelActions(host, self.state, output)
+        self._parts = WidgetFactory()
         self._drawing = False
         self._make_controls()
         self._make_sections()
@@ -64,8 +64,8 @@ class Panel:
     def close(self) -> None:
         """Take the panel away wherever it is shown, and stop what it does."""
         self.state.unobserve_all()
-        self.work.unobserve_all()
-        self.work.close()
+        self.actions.unobserve_all()
+        self.actions.close()
         self.state.close()
         self._parts.close()
 
@@ -126,7 +126,7 @@ class Panel:
         for toggle in self._toggles.values():
             self._on(toggle, "value", lambda _: self._draw_sections())
         state.observe(lambda _: self.draw(), "revision")
-        self.work.observe(lambda _: self._draw_work(), "revision")
+        self.actions.observe(lambda _: self._draw_work(), "revision")
 
     def _plain_controls(self) -> dict[str, Any]:
         return {
@@ -161,7 +161,7 @@ class Panel:
             self._parts.listen_beside_cells()
             self.output.summarize(self.state.look.summary)
 
-    def _draw_controls(self, look: Look) -> None:
+    def _draw_controls(self, look: PanelModel) -> None:
         fill(self._model, look.models, look.model)
         fill(self._region, look.regions, look.region)
         fill(self._effort, look.efforts, look.effort)
@@ -177,19 +177,19 @@ class Panel:
         always = (self._max_tokens, self._effort, self._thinking)
         show(self._settings, [*always, *(field for field, wanted in optional.items() if wanted)])
 
-    def _draw_texts(self, look: Look) -> None:
+    def _draw_texts(self, look: PanelModel) -> None:
         self._region_note.value = note(look.region_note)
         self._project_note.value = note(look.project_note)
         self._card.value = card(look.catalog, look.row, look.model_id, look.region)
         self._line.value = runnable(look.line, look.line_note)
         warning = f"As it stands, a question would be refused: {look.warning}" if look.warning else ""
-        self._message.value = said(" ".join(filter(None, (self.state.message, warning))))
+        self._message.value = status_line(" ".join(filter(None, (self.state.message, warning))))
 
     def _draw_sections(self) -> None:
         wanted = [kind for kind, toggle in self._toggles.items() if toggle.value]
         for kind in wanted:
             if kind not in self._opened:
-                self._opened[kind] = kind(self._parts, self.state, self.work)
+                self._opened[kind] = kind(self._parts, self.state, self.actions)
         show(self._below, [self._opened[kind].widget for kind in wanted])
 
     def _draw_work(self) -> None:

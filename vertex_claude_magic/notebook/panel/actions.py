@@ -15,7 +15,7 @@ from vertex_claude_magic.errors import ClaudeError, OptionError
 from vertex_claude_magic.notebook.display.frontends import front_end
 from vertex_claude_magic.notebook.display.live import LiveAnswer
 from vertex_claude_magic.notebook.panel.counting import Counting, countable
-from vertex_claude_magic.notebook.panel.health_work import PanelHealth
+from vertex_claude_magic.notebook.panel.health_actions import PanelHealth
 from vertex_claude_magic.notebook.panel.prompts import find_prompt
 from vertex_claude_magic.notebook.panel.tables import PriceRow, price_row
 from vertex_claude_magic.notebook.panel.trial import Trial
@@ -23,11 +23,11 @@ from vertex_claude_magic.notebook.panel.trial import Trial
 if TYPE_CHECKING:
     from vertex_claude_magic.notebook.host import Host
     from vertex_claude_magic.notebook.panel.jobs import Job
-    from vertex_claude_magic.notebook.panel.look import Look
+    from vertex_claude_magic.notebook.panel.model import PanelModel
     from vertex_claude_magic.notebook.panel.output import StaticOutput
     from vertex_claude_magic.notebook.panel.state import PanelState
 
-__all__ = ["FIRST_PROMPT", "PanelWork"]
+__all__ = ["FIRST_PROMPT", "PanelActions"]
 
 FIRST_PROMPT = "Say hello in one sentence, and name the model that you are."
 
@@ -36,12 +36,12 @@ FIRST_PROMPT = "Say hello in one sentence, and name the model that you are."
 class _Asked:
     """What was counted: the panel's look at that time, the ids, and where the text came from."""
 
-    look: Look
+    look: PanelModel
     models: tuple[str, ...]
     source: str
 
 
-class PanelWork(HasTraits):  # type: ignore[misc]
+class PanelActions(HasTraits):  # type: ignore[misc]
     """The try and the count of one panel; `revision` grows whenever something is to be drawn again.
 
     Prompts stay in this object: no trait and no widget holds one.

@@ -19,11 +19,11 @@ if TYPE_CHECKING:
     from vertex_claude_magic.settings.choices import Choice
     from vertex_claude_magic.settings.target import Target
 
-__all__ = ["Look", "look_at", "own_options"]
+__all__ = ["PanelModel", "own_options", "panel_model"]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Look:
+class PanelModel:
     """Everything that the controls show; lists hold only what a question could be sent with.
 
     `sampling` holds the parameters that the model takes, None where one is not set. `max_tokens` and
@@ -64,7 +64,7 @@ class Look:
         >>> from vertex_claude_magic.models.catalog import Catalog
         >>> from vertex_claude_magic.settings.options import AskOptions
         >>> from vertex_claude_magic.settings.target import resolve
-        >>> look_at(resolve(AskOptions(model="opus", region="eu")), Catalog.load()).summary
+        >>> panel_model(resolve(AskOptions(model="opus", region="eu")), Catalog.load()).summary
         'model claude-opus-5-5, region eu, at most 16,000 tokens, effort default (medium), thinking default (always on)'
         """
         parts = [
@@ -84,7 +84,9 @@ def _label(offered: tuple[Choice, ...], value: str) -> str:
     return next((choice.label for choice in offered if choice.value == value), value)
 
 
-def look_at(target: Target, catalog: Catalog, seen: Seen = Sightings, *, emulated: bool = False) -> Look:
+def panel_model(
+    target: Target, catalog: Catalog, seen: Seen = Sightings, *, emulated: bool = False
+) -> PanelModel:
     """Work out what the panel shows for the settings of a session.
 
     Args:
@@ -109,7 +111,7 @@ def look_at(target: Target, catalog: Catalog, seen: Seen = Sightings, *, emulate
     line_note = "Copy takes the system text along." if target.system else ""
     if len(str(target.system or "").splitlines()) > 1:
         line_note = "The system text has several lines, which no %%claude line can hold: it stays a setting."
-    return Look(
+    return PanelModel(
         target=target,
         emulated=emulated,
         catalog=catalog,

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from vertex_claude_magic.settings.choices import Choice
 
-__all__ = ["PANEL_CLASS", "Parts", "Scripts", "fill", "keep_between", "show"]
+__all__ = ["PANEL_CLASS", "Scripts", "WidgetFactory", "fill", "keep_between", "show"]
 
 
 PANEL_CLASS = "vertex-claude-panel"
@@ -28,7 +28,7 @@ W = TypeVar("W", bound=Widget)
 _LABELS = "7em"
 
 
-class Parts:
+class WidgetFactory:
     """Makes widgets that share their layouts and styles."""
 
     def __init__(self) -> None:
@@ -144,7 +144,7 @@ class Scripts:
         self.widget.outputs = self._always
 
     def copy(self, text: str) -> None:
-        """Put a text into the clipboard of whoever pressed a button; a kernel does not learn if the browser refuses."""
+        """Put a text into the clipboard of the user; a kernel does not learn if the browser refuses."""
         # In JSON "</script>" and line separators could end the script in a page that writes it out.
         literal = json.dumps(text).replace("<", "\\u003c")
         self.widget.outputs = (*self._always, _script(f"navigator.clipboard.writeText({literal})"))
