@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
@@ -28,6 +29,7 @@ __all__ = ["Request", "RequestOptions", "build_count_request", "build_request", 
 
 DEFAULT_VERSION = "vertex-2023-10-16"
 DEFAULT_MAX_TOKENS = 16_000
+_TEXT_MESSAGE = {"role", "content"}
 
 # Fields that the token-counting endpoint takes (anthropic 2.12.0, messages.count_tokens; the last four are beta).
 _COUNT_FIELDS = ("anthropic_version", "messages", "system", "tools", "tool_choice", "thinking", "output_config",
@@ -250,6 +252,11 @@ def _clean(value: Any) -> Any:
     if isinstance(value, str):
         return value if value.isascii() else _whole_text(value)
     if isinstance(value, Mapping):
+        if value.keys() == _TEXT_MESSAGE and all(
+            type(part) is str and part.isascii() for part in value.values()
+        ):
+            # Most messages of a long conversation.
+            return dict(value)
         return {_clean(str(name)): _clean(part) for name, part in value.items()}
     if isinstance(value, (list, tuple)):
         return [_clean(part) for part in value]
@@ -264,6 +271,9 @@ def _clean(value: Any) -> Any:
 
 def _whole_text(text: str) -> str:
     """Join surrogate pairs, and put U+FFFD in the place of lone surrogates."""
+    with suppress(UnicodeEncodeError):
+        text.encode()
+        return text
     return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
 
 
