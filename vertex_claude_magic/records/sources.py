@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from vertex_claude_magic.records.journal.journal import Journal
     from vertex_claude_magic.records.recorded_reply import Tape
     from vertex_claude_magic.records.recording.recording import Recording
+    from vertex_claude_magic.records.store import Store
     from vertex_claude_magic.vertex.request import Request
 
 __all__ = ["Found", "Memory"]
@@ -72,6 +73,12 @@ class Memory:
     def _recording_alone(self) -> bool:
         # What the journal of this machine knows would hide what the recording lacks on every other one.
         return self.mode == "only" and self.recording is not None
+
+    @property
+    def _stores(self) -> list[Store]:
+        """Where an answer may be, in the order in which it is looked for."""
+        journal = None if self._recording_alone else self.journal
+        return [store for store in (self.recording, journal) if store is not None]
 
     def look(self, request: Request, *, take: bool = False) -> Found | None:
         """Return the answer to give again, or None; `take` turns to the next repeat.
@@ -146,10 +153,7 @@ class Memory:
 
     def miss(self, request: Request) -> ReplayMiss:
         """Return the error that says that nothing is recorded for a request, and how the nearest record differs."""
-        candidates = self.recording.all() if self.recording is not None else []
-        if self.journal is not None and not self._recording_alone:
-            candidates += self.journal.recent()
-        kept = nearest(request.canonical, candidates)
+        kept = nearest(request.canonical, [kept for store in self._stores for kept in store.recent()])
         if kept is None:
             return ReplayMiss(f"Nothing is recorded {self._where()}{_SENDS_NOTHING}.", cure=_CURE)
         parts = differences(request.canonical, kept.canonical)
@@ -167,11 +171,11 @@ class Memory:
         )
 
     def _where(self) -> str:
-        places = [f"in {quote_path(str(self.recording.path))}"] if self.recording is not None else []
-        return " or ".join([*places, *self._also()]) or "anywhere"
-
-    def _also(self) -> list[str]:
-        return ["in the journal"] if self.journal is not None and not self._recording_alone else []
+        named = (
+            "in the journal" if store is self.journal else f"in {quote_path(str(store.path))}"
+            for store in self._stores
+        )
+        return " or ".join(named) or "anywhere"
 
 
 def _input_tokens(tape: Tape) -> int | None:

@@ -76,6 +76,8 @@ def unmarked(content: Mapping[str, Any]) -> Mapping[str, Any]:
 def _without_marks(value: Any) -> Any:
     """Return messages, blocks or tools without marks; the same object where there are none."""
     if isinstance(value, (list, tuple)):
+        if all(map(_is_text, value)):
+            return value
         parts = [_without_marks(part) for part in value]
         return value if all(one is two for one, two in zip(parts, value, strict=True)) else parts
     if not isinstance(value, Mapping):
@@ -86,6 +88,11 @@ def _without_marks(value: Any) -> Any:
     if _MARK not in value and inner is content:
         return value
     return {name: inner if name == "content" else part for name, part in value.items() if name != _MARK}
+
+
+def _is_text(message: Any) -> bool:
+    """Tell whether a message is a plain text, as most are; in a long conversation nothing else may take time."""
+    return type(message) is dict and len(message) == 2 and type(message.get("content")) is str
 
 
 class Parts(NamedTuple):
@@ -152,11 +159,10 @@ def _hash(value: Any) -> bytes:
 
 
 def _message_hash(message: Any) -> bytes:
-    content = message.get("content") if isinstance(message, Mapping) and len(message) == 2 else None
-    if type(content) is not str or len(content) > _LONGEST_HASHED:
+    if not _is_text(message) or len(message["content"]) > _LONGEST_HASHED:
         return _hash(message)
     # A text remembers its own hash, so that this costs less than to go through it.
-    key = (message.get("role"), content)
+    key = (message.get("role"), message["content"])
     try:
         found = _hashes.get(key)
     except TypeError:
@@ -210,18 +216,15 @@ def attachments(value: Any) -> dict[str, bytes]:
 
 
 def _hashed(value: Any) -> Any:
-    """Return a value with attachments as their hashes; the same object where it holds none."""
+    """Return a value with attachments as their hashes; texts are not copied, since a request is never changed."""
     if isinstance(value, Mapping):
         if _is_source(value):
             data = _content(value["data"])
             rest = {name: part for name, part in value.items() if name != "data"}
             return {**rest, _HASH: hashlib.sha256(data).hexdigest(), "bytes": len(data)}
-        if all(isinstance(part, str) for part in value.values()):
-            # Most messages; a request is never changed, so nothing has to be copied.
-            return value
         return {name: _hashed(part) for name, part in value.items()}
     if isinstance(value, (list, tuple)):
-        return [_hashed(part) for part in value]
+        return [part if _is_text(part) else _hashed(part) for part in value]
     return value
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
@@ -39,6 +40,7 @@ __all__ = ["Request", "RequestOptions", "build_count_request", "build_request", 
 # The value in every sample of Google, and the only one that leaves sampling parameters to the models that
 # take them.
 DEFAULT_VERSION = "vertex-2023-10-16"
+_TEXT_MESSAGE = {"role", "content"}
 
 # Fields that the token-counting endpoint takes (anthropic 2.12.0, messages.count_tokens; the last four are beta).
 _COUNT_FIELDS = ("anthropic_version", "messages", "system", "tools", "tool_choice", "thinking", "output_config",
@@ -273,11 +275,19 @@ def _body(
 def _clean(value: Any) -> Any:
     """Copy JSON; what JSON or UTF-8 cannot carry is an error (NaN) or replaced (lone surrogates)."""
     if isinstance(value, str):
+        if value.isascii():
+            return value
+        with suppress(UnicodeEncodeError):
+            value.encode()
+            return value
         # Surrogate pairs are joined, and U+FFFD takes the place of lone ones.
-        return (
-            value if value.isascii() else value.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
-        )
+        return value.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
     if isinstance(value, Mapping):
+        if value.keys() == _TEXT_MESSAGE and all(
+            type(part) is str and part.isascii() for part in value.values()
+        ):
+            # Most messages of a long conversation.
+            return dict(value)
         return {_clean(str(name)): _clean(part) for name, part in value.items()}
     if isinstance(value, (list, tuple)):
         return [_clean(part) for part in value]
