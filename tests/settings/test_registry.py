@@ -75,7 +75,9 @@ def test_every_row_is_whole(row):
     assert ("setting" in row.places) == (row.name in Settings.class_trait_names(config=True))
 
 
-@pytest.mark.parametrize("row", [row for row in OPTIONS.values() if row.least is not None], ids=lambda row: row.name)
+@pytest.mark.parametrize(
+    "row", [row for row in OPTIONS.values() if row.least is not None], ids=lambda row: row.name
+)
 def test_a_number_below_the_least_is_refused_wherever_it_is_given(row):
     """As an option, by Python and by %config, with one wording of what is wanted."""
     below = row.least - 1

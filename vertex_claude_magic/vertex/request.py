@@ -112,7 +112,7 @@ class Request:
     def parts(self) -> Parts:
         """`canonical` in the parts that it shares with other requests."""
         if self._parts is None:
-            object.__setattr__(self, "_parts", parts_of(self.canonical))
+            object.__setattr__(self, "_parts", parts_of(self.canonical, marks=False))
         return self._parts or parts_of(self.canonical)
 
     def former_digest(self) -> str:
@@ -257,6 +257,10 @@ def _body(
     return cleaned
 
 
+# What is sent as it is, whatever its value.
+_SAME = (bool, int, type(None))
+
+
 def _clean(value: Any) -> Any:
     """Copy JSON; what JSON or UTF-8 cannot carry is an error (NaN) or replaced (lone surrogates)."""
     if isinstance(value, str):
@@ -265,7 +269,13 @@ def _clean(value: Any) -> Any:
             value if value.isascii() else value.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
         )
     if isinstance(value, Mapping):
-        return {_clean(str(name)): _clean(part) for name, part in value.items()}
+        cleaned: dict[str, Any] = {}
+        for name, part in value.items():
+            # Most are such, and a call for each would be half of the work on a small body.
+            same = part.isascii() if type(part) is str else type(part) in _SAME
+            key = name if type(name) is str and name.isascii() else _clean(str(name))
+            cleaned[key] = part if same else _clean(part)
+        return cleaned
     if isinstance(value, (list, tuple)):
         return [_clean(part) for part in value]
     if value is None or isinstance(value, (bool, int)):

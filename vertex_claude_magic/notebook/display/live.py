@@ -207,8 +207,9 @@ class LiveAnswer:
         """Take text in until it is all there, or an output is full, or it is enough for one draw."""
         closed = None
         for _ in range(_STEPS):
-            if closed is None and self._segments.pending:
-                closed = self._segments.step()
+            if closed is not None or not self._segments.pending:
+                break
+            closed = self._segments.step()
         self._changed = self._segments.pending
         return closed
 
@@ -258,18 +259,19 @@ class LiveAnswer:
         body, more = self._answer(reply)
         lines = [*notes, *more]
         above = around.folded(reply.thinking) if self._show_thinking and reply.thinking.strip() else ""
+        markdown, plain = around.endings(reply, lines)
         return Body(
-            markdown=_paragraphs(above, body.markdown, around.ending(reply, lines)),
-            plain=_paragraphs(body.plain, around.plain_ending(reply, lines)),
+            markdown=_paragraphs(above, body.markdown, markdown), plain=_paragraphs(body.plain, plain)
         )
 
     def _answer(self, reply: Reply) -> tuple[Body, tuple[str, ...]]:
         """Return the answer's body, and what has to be said about it."""
+        text = reply.text
         if self._format == "text":
-            return Body(markdown="", plain=reply.text), ()
-        if self._format == "json" and reply.text.strip():
-            return json_answer(reply.text)
-        return Body(markdown=self._whole(reply.text), plain=reply.text), ()
+            return Body(markdown="", plain=text), ()
+        if self._format == "json" and text.strip():
+            return json_answer(text)
+        return Body(markdown=self._whole(text), plain=text), ()
 
     def _whole(self, text: str) -> str:
         """Return the safe Markdown of all the text, from what was parsed on the way where that is right."""
@@ -306,4 +308,4 @@ def _literal(text: str) -> tuple[Block, ...]:
 
 
 def _paragraphs(*parts: str) -> str:
-    return "\n\n".join(part for part in parts if part)
+    return "\n\n".join([part for part in parts if part])
