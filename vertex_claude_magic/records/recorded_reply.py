@@ -57,12 +57,9 @@ class Tape:
     def as_json(self) -> dict[str, Any]:
         """Return it as a JSON object, times to the millisecond, without what is as usual."""
         usual = Tape()
-        said = {entry.name: _short(getattr(self, entry.name)) for entry in fields(self)}
+        values = [(entry.name, getattr(self, entry.name)) for entry in fields(self)]
+        said = {name: round(value, 3) if isinstance(value, float) else value for name, value in values}
         return {name: value for name, value in said.items() if value != getattr(usual, name)}
-
-
-def _short(value: Any) -> Any:
-    return round(value, 3) if isinstance(value, float) else value
 
 
 def tape_of(reply: Reply, pace: Pace = (), error: Mapping[str, Any] | None = None) -> Tape:

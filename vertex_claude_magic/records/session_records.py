@@ -233,7 +233,7 @@ class Keeping:
 
 
 def _sum(costs: Sequence[float | None]) -> float | None:
-    return None if None in costs else sum(cost or 0.0 for cost in costs)
+    return None if None in costs else sum([cost or 0.0 for cost in costs])
 
 
 def _check_call(most: float | None, limit: float | None) -> None:

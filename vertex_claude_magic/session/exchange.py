@@ -105,6 +105,7 @@ class Exchange:
         else:
             self._question = build(target, lambda: session.project(target, notify))
         self.request = self._question.request
+        self._row = self._catalog.find(self.request.model)
 
     __reduce__ = stays_here("An answer on its way", "Iterate it here, and send its reply.")
 
@@ -198,8 +199,8 @@ class Exchange:
 
     def lifecycle(self) -> list[Notice]:
         """Return what to say of a model that is near its end, once a session."""
-        row, request = self._catalog.find(self.request.model), self.request
-        name = row.id if row is not None else request.model
+        request = self.request
+        name = self._row.id if self._row is not None else request.model
         notice = self._session.control.reminder.tell(self._catalog, name, request.region)
         return [Notice("lifecycle", notice)] if notice else []
 
@@ -207,7 +208,7 @@ class Exchange:
         """Return what the user should know of question, answer and records and was not told yet."""
         reply, request, session = self.partial(), self.request, self._session
         found = [Notice("answer", f"The first answer {reason}.") for reason in self._reasons]
-        row = self._catalog.find(request.model)
+        row = self._row
         whole = reply is not None and reply.complete and not reply.usage.cached
         if whole and self.target.cache and b'"cache_control"' in request.payload:
             # The service ignores a mark behind a prompt that is too short without a word.
@@ -234,7 +235,7 @@ class Exchange:
             spent, today = records.tally.spent(local=local), records.spent_today(self.target, local=local)
             text = f"Session {usd_estimate(spent)} · today {usd_estimate(today)} (estimates)."
             found.append(Notice("spend", text))
-        return [*found, *(Notice("records", text) for text in session.records.notices(self.target))]
+        return [*found, *[Notice("records", text) for text in session.records.notices(self.target)]]
 
     def _open(self, request: Request, found: Found | None) -> Stream:
         """Begin a round: play its record, or send its request."""

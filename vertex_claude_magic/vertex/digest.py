@@ -16,6 +16,7 @@ import binascii
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
+from operator import is_not
 from typing import Any, NamedTuple
 
 __all__ = [
@@ -53,9 +54,13 @@ def canonical(
     >>> canonical("claude-haiku-5-5", {}, {"max_tokens": 9, "stream": True})
     {'model': 'claude-haiku-5-5', 'body': {'max_tokens': 9}}
     """
-    named = ",".join(value for name, value in headers.items() if name.lower() == BETA_HEADER)
+    named = ",".join([value for name, value in headers.items() if name.lower() == BETA_HEADER])
     betas = sorted({name.strip() for name in named.split(",")} - {""})
-    kept = {name: _hashed(value) for name, value in body.items() if name != "stream"}
+    kept = {
+        name: _hashed(value) if isinstance(value, (Mapping, list, tuple)) else value
+        for name, value in body.items()
+        if name != "stream"
+    }
     content = {"model": model, **({"beta": betas} if betas else {}), "body": kept}
     return content if marks else dict(unmarked(content))
 
@@ -68,7 +73,7 @@ def unmarked(content: Mapping[str, Any]) -> Mapping[str, Any]:
     """
     body = content["body"]
     kept = {name: _without_marks(body[name]) for name in ("messages", *_SHARED) if name in body}
-    if _MARK not in body and all(part is body[name] for name, part in kept.items()):
+    if _MARK not in body and not [name for name, part in kept.items() if part is not body[name]]:
         return content
     return {**content, "body": {name: kept.get(name, part) for name, part in body.items() if name != _MARK}}
 
@@ -79,7 +84,7 @@ def _without_marks(value: Any) -> Any:
         if all(map(_is_text, value)):
             return value
         parts = [_without_marks(part) for part in value]
-        return value if all(one is two for one, two in zip(parts, value, strict=True)) else parts
+        return parts if any(map(is_not, parts, value)) else value
     if not isinstance(value, Mapping):
         return value
     # Not deeper than content goes: the input of a tool may have any names.
@@ -122,15 +127,19 @@ class Parts(NamedTuple):
         return hashlib.sha256(self.frame_hash + (self.links[-1] if self.links else b"")).digest()
 
 
-def parts_of(content: Mapping[str, Any]) -> Parts:
+def parts_of(content: Mapping[str, Any], *, marks: bool = True) -> Parts:
     """Return a canonical request in its parts.
+
+    Args:
+        content: What `canonical` gives.
+        marks: Whether it may hold cache marks.
 
     >>> one, two = ({"role": "user", "content": text} for text in ("Hi", "And now?"))
     >>> short, long = (parts_of({"model": "m", "body": {"messages": each}}) for each in ([one], [one, two]))
     >>> short.links == long.links[:1]
     True
     """
-    plain = unmarked(content)
+    plain = unmarked(content) if marks else content
     body, shared = dict(plain["body"]), []
     messages = body.get("messages")
     if isinstance(messages, (list, tuple)):
@@ -147,7 +156,7 @@ def parts_of(content: Mapping[str, Any]) -> Parts:
     frame = {**plain, "body": body}
     named = [name.encode() + part for name, _, part in shared]
     frame_hash = hashlib.sha256(b"".join([_hash(frame), *named])).digest()
-    hashes = tuple(_message_hash(message) for message in messages or ())
+    hashes = tuple(map(_message_hash, messages or ()))
     links: list[bytes] = []
     for digest in hashes:
         links.append(hashlib.sha256((links[-1] if links else b"") + digest).digest())

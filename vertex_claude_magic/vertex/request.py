@@ -119,7 +119,7 @@ class Request:
     def parts(self) -> Parts:
         """`canonical` in the parts that it shares with other requests."""
         if self._parts is None:
-            object.__setattr__(self, "_parts", parts_of(self.canonical))
+            object.__setattr__(self, "_parts", parts_of(self.canonical, marks=False))
         return self._parts or parts_of(self.canonical)
 
     def former_digest(self) -> str:
@@ -272,6 +272,10 @@ def _body(
     return cleaned
 
 
+# What is sent as it is, whatever its value.
+_SAME = (bool, int, type(None))
+
+
 def _clean(value: Any) -> Any:
     """Copy JSON; what JSON or UTF-8 cannot carry is an error (NaN) or replaced (lone surrogates)."""
     if isinstance(value, str):
@@ -283,12 +287,13 @@ def _clean(value: Any) -> Any:
         # Surrogate pairs are joined, and U+FFFD takes the place of lone ones.
         return value.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
     if isinstance(value, Mapping):
-        if value.keys() == _TEXT_MESSAGE and all(
-            type(part) is str and part.isascii() for part in value.values()
-        ):
-            # Most messages of a long conversation.
-            return dict(value)
-        return {_clean(str(name)): _clean(part) for name, part in value.items()}
+        cleaned: dict[str, Any] = {}
+        for name, part in value.items():
+            # Most are such, and a call for each would be half of the work on a small body.
+            same = part.isascii() if type(part) is str else type(part) in _SAME
+            key = name if type(name) is str and name.isascii() else _clean(str(name))
+            cleaned[key] = part if same else _clean(part)
+        return cleaned
     if isinstance(value, (list, tuple)):
         return [_clean(part) for part in value]
     if value is None or isinstance(value, (bool, int)):

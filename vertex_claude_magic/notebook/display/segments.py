@@ -230,7 +230,7 @@ class Segments:
         return "\n\n".join([*parts, self._render(rest)] if rest.strip() else parts)
 
     def _render(self, text: str) -> str:
-        return "\n\n".join(block.markdown for block in self._parse(text))
+        return "\n\n".join([block.markdown for block in self._parse(text)])
 
     def _take(self) -> str:
         if self._at >= len(self._ready):
@@ -320,6 +320,6 @@ class Segments:
     @staticmethod
     def _joined(bodies: Sequence[Body]) -> Body:
         return Body(
-            markdown="\n\n".join(body.markdown for body in bodies if body.markdown),
-            plain="\n\n".join(body.plain for body in bodies if body.plain),
+            markdown="\n\n".join([body.markdown for body in bodies if body.markdown]),
+            plain="\n\n".join([body.plain for body in bodies if body.plain]),
         )

@@ -11,7 +11,6 @@ import threading
 import time
 import weakref
 from contextlib import contextmanager
-from dataclasses import replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -152,11 +151,13 @@ class Journal:
             return self._added(call, self.database.write(work))
         return self._added(call, self._try(lambda: self.database.write(work)))
 
-    def _add(self, connection: sqlite3.Connection, call: Call) -> tuple[int, int | None]:
+    def _add(
+        self, connection: sqlite3.Connection, call: Call, ending: Ending | None = None
+    ) -> tuple[int, int | None]:
         """Add a call, and return its number and that of its run."""
         run = self._run_of(connection, call)
-        number = calls.add(connection, replace(call, run_id=run))
-        calls.add_content(connection, number, call)
+        number = calls.add(connection, call, run=run, ending=ending)
+        calls.add_content(connection, number, call, ending.answer if ending is not None else None)
         return number, run
 
     def _run_of(self, connection: sqlite3.Connection, call: Call) -> int | None:
@@ -196,13 +197,15 @@ class Journal:
             replaces: Whether its answer takes the place of all that were there, but for those of its own run.
         """
 
-        def work(connection: sqlite3.Connection) -> None:
-            known = number
-            if known is None or not calls.is_there(connection, known, call):
-                known, _ = self._add(connection, call)
-            calls.end(connection, known, call, ending, replaces=replaces)
+        def work(connection: sqlite3.Connection) -> tuple[int, int | None]:
+            if number is not None and calls.is_there(connection, number, call):
+                calls.end(connection, number, call, ending, replaces=replaces)
+                return number, None
+            if ending.replayable:
+                calls.make_way(connection, call, replaces=replaces)
+            return self._add(connection, call, ending)
 
-        self._try(lambda: self.database.write(work, hurry=ending.state == "stopped"))
+        self._added(call, self._try(lambda: self.database.write(work, hurry=ending.state == "stopped")))
         with self._lock:
             if replaces:
                 self._asked.pop(call.key, None)
@@ -245,7 +248,7 @@ class Journal:
 
         def work(connection: sqlite3.Connection) -> tuple[int, int | None]:
             run = self._run_of(connection, call)
-            return calls.add_replay(connection, replace(call, run_id=run), answer, error=error), run
+            return calls.add_replay(connection, call, answer, error=error, run=run), run
 
         self._added(call, self._try(lambda: self.database.write(work)))
 
