@@ -35,7 +35,10 @@ def magic_line(target: Target, *, hide_system: bool = False) -> str:
     words = ["%%claude"]
     for option in dict.fromkeys(LINE_OPTIONS.values()):
         name = option.short if option.name in _SHORT else option.long
-        value = _value(option.name, target)
+        given = option.name in _ALWAYS or target.origins.get(option.name) in {"setting", "option"}
+        value = getattr(target, option.name) if given else None
+        if option.name == "system" and (not isinstance(value, str) or len(value.splitlines()) > 1):
+            value = None
         if option.name == "system" and hide_system and value:
             words.append(f"{name} '… {len(str(value)):,} characters …'")
         elif value is True:
@@ -43,15 +46,6 @@ def magic_line(target: Target, *, hide_system: bool = False) -> str:
         else:
             words += [f"{name} {_quoted(text)}" for text in _texts(value)]
     return " ".join(words)
-
-
-def _value(key: str, target: Target) -> Any:
-    if key not in _ALWAYS and target.origins.get(key) not in {"setting", "option"}:
-        return None
-    value = getattr(target, key)
-    if key == "system" and (not isinstance(value, str) or len(value.splitlines()) > 1):
-        return None
-    return value
 
 
 def _texts(value: Any) -> list[str]:

@@ -46,7 +46,13 @@ def find_prompt(typed: str, namespace: Mapping[str, Any]) -> FoundPrompt:
             "There is nothing to count.", cure="Write a prompt, a variable's name, or a cell such as In[3]."
         )
     if cell := _CELL.fullmatch(text):
-        return FoundPrompt(text=_prompt_of(_cell(int(cell[1]), namespace)), origin=f"the cell {text}")
+        number, cells = int(cell[1]), namespace.get("In")
+        source = cells[number] if isinstance(cells, list) and -len(cells) <= number < len(cells) else None
+        if not isinstance(source, str) or not source.strip():
+            raise OptionError(
+                f"There is no cell In[{number}].", cure="Use the number before a cell that has run."
+            )
+        return FoundPrompt(text=_prompt_of(source), origin=f"the cell {text}")
     if text in namespace:
         return FoundPrompt(text=_variable(text, namespace[text]), origin=f"the variable {text}")
     return FoundPrompt(text=typed, origin="the text as typed")
@@ -62,16 +68,6 @@ def _variable(name: str, value: Any) -> str:
     raise OptionError(
         f"{quote(name, 40)} holds {what}.", cure="Name a variable that holds a text, or type the prompt."
     )
-
-
-def _cell(number: int, namespace: Mapping[str, Any]) -> str:
-    cells = namespace.get("In")
-    source = cells[number] if isinstance(cells, list) and -len(cells) <= number < len(cells) else None
-    if not isinstance(source, str) or not source.strip():
-        raise OptionError(
-            f"There is no cell In[{number}].", cure="Use the number before a cell that has run."
-        )
-    return source
 
 
 def _prompt_of(source: str) -> str:

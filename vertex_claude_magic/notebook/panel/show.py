@@ -11,7 +11,6 @@ from vertex_claude_magic.text import quote
 if TYPE_CHECKING:
     from vertex_claude_magic.notebook.host import Host
     from vertex_claude_magic.notebook.panel.view import Panel
-    from vertex_claude_magic.notebook.shell import Shell
 
 __all__ = ["show_panel"]
 
@@ -35,8 +34,10 @@ def show_panel(host: Host, line: str) -> None:
         _show_text(host, missing)
         return
     panel = _panel(host)
-    # Before the widgets, so that a browser which cannot show them has it too.
-    _publish(host.shell, panel)
+    # The text comes with the widgets, so that a browser which cannot show them has it too.
+    view = {"version_major": 2, "version_minor": 0, "model_id": panel.widget.model_id}
+    plain = "The Claude panel needs a running kernel; run this cell."
+    host.shell.display_pub.publish(data={_VIEW: view, "text/plain": plain}, metadata={})
     panel.output.open(panel.state.look.summary)
 
 
@@ -64,24 +65,13 @@ def _panel(host: Host) -> Panel:
     return panel
 
 
-def _publish(shell: Shell, panel: Panel) -> None:
-    view = {"version_major": 2, "version_minor": 0, "model_id": panel.widget.model_id}
-    plain = "The Claude panel needs a running kernel; run this cell."
-    shell.display_pub.publish(data={_VIEW: view, "text/plain": plain}, metadata={})
-
-
 def _show_text(host: Host, missing: str) -> None:
     from vertex_claude_magic.notebook.commands.models import show_models
     from vertex_claude_magic.notebook.commands.settings import show_settings
 
     show_models(host, "")
     show_settings(host, {})
-    for line in _config_lines(host):
-        print(line)
+    for name in ("model", "region", "project", "max_tokens", "effort", "thinking", "system"):
+        print(f"%config ClaudeMagics.{name} = {getattr(host, name)!r}")
     if missing:
         print(f'No panel: {missing}. Install it with: pip install "ipywidgets>=7.7.1"')
-
-
-def _config_lines(host: Host) -> list[str]:
-    shown = ("model", "region", "project", "max_tokens", "effort", "thinking", "system")
-    return [f"%config ClaudeMagics.{name} = {getattr(host, name)!r}" for name in shown]

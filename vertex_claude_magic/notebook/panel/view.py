@@ -55,7 +55,8 @@ class Panel:
         self._parts = WidgetFactory()
         self._drawing = False
         self._make_controls()
-        self._make_sections()
+        self._opened: dict[type, Any] = {}
+        self._toggles = {kind: self._parts.toggle(kind.title, kind.hint) for kind in _SECTIONS}
         self.widget = self._arranged()
         self.widget.add_class(PANEL_CLASS)
         self._listen()
@@ -94,10 +95,6 @@ class Panel:
         self._reset = parts.button("Reset", "Back to what %config and the environment say", self.state.reset)
         self._scripts = parts.scripts()
 
-    def _make_sections(self) -> None:
-        self._opened: dict[type, Any] = {}
-        self._toggles = {kind: self._parts.toggle(kind.title, kind.hint) for kind in _SECTIONS}
-
     def _arranged(self) -> Widget:
         parts = self._parts
         self._settings = parts.grid(220)
@@ -118,7 +115,15 @@ class Panel:
     def _listen(self) -> None:
         state = self.state
         self._on(self._model, "index", state.choose_model)
-        for name, control in self._plain_controls().items():
+        plain = {
+            "region": self._region,
+            "project": self._project,
+            "max_tokens": self._max_tokens,
+            "effort": self._effort,
+            "thinking": self._budget,
+            "show_thinking": self._show_thinking,
+        }
+        for name, control in plain.items():
             self._on(control, "value", partial(state.choose, name))
         self._on(self._thinking, "value", state.choose_thinking)
         for name, field in self._sampling.items():
@@ -127,16 +132,6 @@ class Panel:
             self._on(toggle, "value", lambda _: self._draw_sections())
         state.observe(lambda _: self.draw(), "revision")
         self.actions.observe(lambda _: self._draw_work(), "revision")
-
-    def _plain_controls(self) -> dict[str, Any]:
-        return {
-            "region": self._region,
-            "project": self._project,
-            "max_tokens": self._max_tokens,
-            "effort": self._effort,
-            "thinking": self._budget,
-            "show_thinking": self._show_thinking,
-        }
 
     def _on(self, widget: Widget, trait: str, act: Callable[[Any], None]) -> None:
         def changed(change: Change) -> None:
