@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from vertex_claude_magic.errors import CredentialsNotFound, JournalError, OptionError, ReplayMiss
 from vertex_claude_magic.records.recorded_reply import read_tape
-from vertex_claude_magic.records.recording.difference import differences, nearest
 from vertex_claude_magic.settings.registry import OPTIONS
 from vertex_claude_magic.text import quote, quote_path
 from vertex_claude_magic.vertex.endpoint import is_loopback
@@ -27,8 +26,7 @@ __all__ = ["Found", "Memory"]
 _SHOWN_PARTS = 4
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Found:
+class Found(NamedTuple):
     """An answer that was given before: the record, its tape, and whether it stands in a recording."""
 
     kept: Kept
@@ -145,6 +143,8 @@ class Memory:
 
     def miss(self, request: Request) -> ReplayMiss:
         """Return the error that says that nothing is recorded for a request, and how the nearest record differs."""
+        from vertex_claude_magic.records.recording.difference import differences, nearest
+
         candidates = self.recording.all() if self.recording is not None else []
         if self.journal is not None and not self._recording_alone:
             candidates += self.journal.recent()

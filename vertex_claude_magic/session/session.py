@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from vertex_claude_magic.models.catalog import Catalog
-    from vertex_claude_magic.prompts.template import Scope
+    from vertex_claude_magic.prompts.scope import Scope
     from vertex_claude_magic.settings.options import AskOptions
     from vertex_claude_magic.settings.target import Target
     from vertex_claude_magic.transport.admin import Admin

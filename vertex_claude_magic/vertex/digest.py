@@ -16,9 +16,8 @@ import binascii
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from operator import is_not
-from typing import Any
+from typing import Any, NamedTuple
 
 __all__ = [
     "BETA_HEADER",
@@ -94,8 +93,7 @@ def _without_marks(value: Any) -> Any:
     return {name: inner if name == "content" else part for name, part in value.items() if name != _MARK}
 
 
-@dataclass(frozen=True, slots=True)
-class Parts:
+class Parts(NamedTuple):
     """A request in the parts that it shares with others, each with its SHA-256 (32 bytes).
 
     Args:

@@ -10,7 +10,6 @@ import os
 import threading
 import time
 from contextlib import contextmanager, suppress
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from vertex_claude_magic.errors import JournalError, OptionError, RecordingInvalid
@@ -113,7 +112,7 @@ class Recording:
             before, mine = self._kept_beside(key, origin, only_run=replaces)
             self._mine[key] = [*mine, origin]
             self._asked[key] = 0 if replaces else len(before) + 1
-            self._records[key] = [*before, replace(kept, message_id=None, request_id=None, call=None)]
+            self._records[key] = [*before, kept._replace(message_id=None, request_id=None, call=None)]
             self._save()
 
     def _kept_beside(self, key: str, origin: Origin, *, only_run: bool) -> tuple[list[Kept], list[Origin]]:
