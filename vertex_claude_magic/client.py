@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from vertex_claude_magic.errors import ClaudeError, PickleRefused
-from vertex_claude_magic.prompts.template import Scope
+from vertex_claude_magic.prompts.scope import Scope
 from vertex_claude_magic.records.session_records import missing_recording
 from vertex_claude_magic.session.copies import not_to_be_sent
 from vertex_claude_magic.session.exchange import Exchange

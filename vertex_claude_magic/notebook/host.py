@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from vertex_claude_magic.emulator import Emulator
     from vertex_claude_magic.notebook.cells import CellWatch
     from vertex_claude_magic.notebook.shell import Change, Shell
-    from vertex_claude_magic.prompts.template import Scope
+    from vertex_claude_magic.prompts.scope import Scope
     from vertex_claude_magic.records.budget import Tally
     from vertex_claude_magic.records.stores import Stores
     from vertex_claude_magic.session.control_room import ControlRoom

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from vertex_claude_magic.emulator import Emulator
     from vertex_claude_magic.notebook.commands.usage import UsageReport
     from vertex_claude_magic.notebook.panel.view import Panel
-    from vertex_claude_magic.prompts.template import Scope
+    from vertex_claude_magic.prompts.scope import Scope
     from vertex_claude_magic.records.budget import Tally
     from vertex_claude_magic.session.control_room import ControlRoom
     from vertex_claude_magic.session.session import Session
@@ -332,7 +332,7 @@ class ClaudeMagics(Magics, Settings):  # type: ignore[misc]
 
     def scope(self) -> Scope:
         """Return where prompts find their values: the user's variables, and how IPython shows an object."""
-        from vertex_claude_magic.prompts.template import Scope
+        from vertex_claude_magic.prompts.scope import Scope
 
         def present(value: Any) -> dict[str, Any]:
             data: dict[str, Any] = self.shell.display_formatter.format(value)[0]

@@ -9,8 +9,7 @@ from __future__ import annotations
 import json
 import math
 import threading
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from vertex_claude_magic import errors
 from vertex_claude_magic.models.prices import cost
@@ -30,8 +29,7 @@ __all__ = ["Limits", "Tally", "asked_speed", "count_or_bound", "read_count", "to
 _SERVICE_TOKENS = 2_000
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Limits:
+class Limits(NamedTuple):
     """Limits in USD for one call, for a session and for a day of all notebooks; None for no limit."""
 
     call: float | None = None

@@ -91,7 +91,7 @@ class Recorder:
         if found is not None:
             self.tell(f"Neither prompt nor answer is kept: the prompt seems to hold {found[0]}.", False)
             left_out = {"model": self.call.model, "body": {}}
-            self.call = replace(self.call, canonical=left_out, attachments={})
+            self.call = self.call._replace(canonical=left_out, attachments={})
 
     def end(
         self,
@@ -152,7 +152,7 @@ class Recorder:
         if found is not None:
             self.tell(f"The answer is not kept: it seems to hold {found[0]}.", False)
             return ending
-        return replace(ending, answer=answer, replayable=_replayable(ending, error))
+        return ending._replace(answer=answer, replayable=_replayable(ending, error))
 
     def _ending(self, reply: Reply, error: ClaudeError | None, *, stopped: bool, source: str) -> Ending:
         usage = reply.usage

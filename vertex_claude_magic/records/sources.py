@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from vertex_claude_magic.errors import CredentialsNotFound, JournalError, OptionError, ReplayMiss
 from vertex_claude_magic.records.recorded_reply import read_tape
-from vertex_claude_magic.records.recording.difference import differences, nearest
 from vertex_claude_magic.settings.registry import OPTIONS
 from vertex_claude_magic.spelling import option, spelled
 from vertex_claude_magic.text import quote, quote_path
@@ -29,8 +28,7 @@ __all__ = ["Found", "Memory"]
 _SHOWN_PARTS = 4
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Found:
+class Found(NamedTuple):
     """An answer that was given before: the record, its tape, and whether it stands in a recording."""
 
     kept: Kept
@@ -153,6 +151,8 @@ class Memory:
 
     def miss(self, request: Request) -> ReplayMiss:
         """Return the error that says that nothing is recorded for a request, and how the nearest record differs."""
+        from vertex_claude_magic.records.recording.difference import differences, nearest
+
         kept = nearest(request.canonical, [kept for store in self._stores for kept in store.recent()])
         if kept is None:
             return ReplayMiss(f"Nothing is recorded {self._where()}{_SENDS_NOTHING}.", cure=_CURE)

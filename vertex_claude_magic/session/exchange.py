@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
     from typing_extensions import Self
 
-    from vertex_claude_magic.prompts.template import Scope
+    from vertex_claude_magic.prompts.scope import Scope
     from vertex_claude_magic.records.sources import Found
     from vertex_claude_magic.session.session import Session
     from vertex_claude_magic.settings.target import Target
@@ -255,11 +255,11 @@ class Exchange:
         if memory.mode == "only":
             raise memory.miss(request)
         if memory.answers:
-            context = replace(context, without_login=partial(memory.miss_without_login, request))
+            context = context._replace(without_login=partial(memory.miss_without_login, request))
         if request.project == NO_PROJECT:
             with memory.missed_without_login(request):
                 request = in_project(request, session.project(target, self._notify))
-            context = replace(context, request=request)
+            context = context._replace(request=request)
 
         def recorder() -> Any:
             count = partial(session.count, target=target)
@@ -270,7 +270,7 @@ class Exchange:
         checked = recorder() if limits_of(target) else None
         response = session.send(request, target)
         try:
-            return Stream(response, replace(context, recorder=checked or recorder()))
+            return Stream(response, context._replace(recorder=checked or recorder()))
         except BaseException:
             response.cancel()
             raise

@@ -26,7 +26,7 @@ from vertex_claude_magic.vertex.request import build_count_request, in_project
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from vertex_claude_magic.prompts.template import Scope
+    from vertex_claude_magic.prompts.scope import Scope
     from vertex_claude_magic.settings.options import AskOptions
     from vertex_claude_magic.settings.target import Target
     from vertex_claude_magic.transport.admin import Admin

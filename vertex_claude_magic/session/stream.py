@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import json
 import time
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime, timezone
 from itertools import groupby
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 from vertex_claude_magic import errors
 from vertex_claude_magic.answers.read import read_json_text
@@ -47,8 +47,7 @@ def _utc_now() -> datetime:
     return datetime.now(timezone.utc)
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class StreamContext:
+class StreamContext(NamedTuple):
     """What a stream needs to know beside its exchange."""
 
     request: Request

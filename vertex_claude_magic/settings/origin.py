@@ -10,9 +10,8 @@ import sys
 import weakref
 from contextlib import contextmanager
 from contextvars import ContextVar
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from vertex_claude_magic.process import process_id
 
@@ -22,8 +21,7 @@ if TYPE_CHECKING:
 __all__ = ["Origin", "asking_for", "current_origin", "session_id", "set_origin"]
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Origin:
+class Origin(NamedTuple):
     """Where a question comes from.
 
     Args:

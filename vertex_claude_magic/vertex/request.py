@@ -12,7 +12,8 @@ import math
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from vertex_claude_magic.errors import ModelRuleError, OptionError, RequestTooLarge
 from vertex_claude_magic.models.observed import Sightings
@@ -47,8 +48,10 @@ _COUNT_FIELDS = ("anthropic_version", "messages", "system", "tools", "tool_choic
                  "cache_control", "compaction", "context_management", "mcp_servers", "speed")  # fmt: skip
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class RequestOptions:
+_NONE: Mapping[str, Any] = MappingProxyType({})
+
+
+class RequestOptions(NamedTuple):
     """What a request asks for beside its messages; None means: leave it to the service.
 
     `thinking` is "adaptive", "off", "between_tools" or a budget in tokens; `set` holds further body
@@ -64,10 +67,10 @@ class RequestOptions:
     temperature: float | None = None
     top_p: float | None = None
     top_k: int | None = None
-    set: Mapping[str, Any] = field(default_factory=dict)
+    set: Mapping[str, Any] = _NONE
     beta: Sequence[str] = ()
-    header: Mapping[str, str] = field(default_factory=dict)
-    label: Mapping[str, str] = field(default_factory=dict)
+    header: Mapping[str, str] = _NONE
+    label: Mapping[str, str] = _NONE
     force: bool = False
 
 

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from vertex_claude_magic.models.catalog import Catalog
     from vertex_claude_magic.notebook.host import Host
-    from vertex_claude_magic.prompts.template import Scope
+    from vertex_claude_magic.prompts.scope import Scope
     from vertex_claude_magic.records.stores import Stores
     from vertex_claude_magic.session.session import Session
     from vertex_claude_magic.settings.target import Target

@@ -11,9 +11,8 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from itertools import pairwise
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 __all__ = ["Body", "Cut", "Segments", "cost", "cut"]
 
@@ -50,16 +49,14 @@ class _Block(Protocol):
 Parse = Callable[[str], Sequence[_Block]]
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Body:
+class Body(NamedTuple):
     """What one output says, as safe Markdown and as the source it came from."""
 
     markdown: str
     plain: str
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Cut:
+class Cut(NamedTuple):
     """Where an open block is cut, and what the next output repeats so that the rest reads the same."""
 
     at: int

@@ -5,9 +5,9 @@ Functions take a connection inside of a transaction; `Database` provides it.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, fields
 from datetime import datetime, timezone
-from typing import TYPE_CHECKING, Any
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from vertex_claude_magic.markdown.characters import replace_invalid
 from vertex_claude_magic.records.journal.parts import add_request, pack, read_request, unpack
@@ -52,8 +52,7 @@ _SELECT_KEPT = (
 )
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Call:
+class Call(NamedTuple):
     """One request as it goes out.
 
     Args:
@@ -71,19 +70,19 @@ class Call:
 
     at: float
     session: str
-    origin: Origin = field(default_factory=Origin)
     key: str
     canonical: Mapping[str, Any]
-    attachments: Mapping[str, bytes] = field(default_factory=dict)
-    parts: Parts | None = field(default=None, repr=False, compare=False)
     asked: str
     model: str
     region: str
     project: str
     source: str
+    origin: Origin = Origin()
+    attachments: Mapping[str, bytes] = MappingProxyType({})
+    parts: Parts | None = None
     cost_most: float | None = None
     run_id: int | None = None
-    former: Callable[[], str] | None = field(default=None, repr=False, compare=False)
+    former: Callable[[], str] | None = None
 
     @property
     def asker(self) -> Asker:
@@ -91,8 +90,7 @@ class Call:
         return Asker(self.session, self.origin.cell, self.origin.run)
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Ending:
+class Ending(NamedTuple):
     """How a call ended; tokens, USD and seconds as in `Reply`.
 
     `answer` is a tape or the record of an error; None where it is not kept. `state` is "done", "failed"
@@ -116,8 +114,7 @@ class Ending:
     request_id: str | None = None
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Kept:
+class Kept(NamedTuple):
     """A request and its answer as they are kept; `recorded` is UTC, ISO 8601."""
 
     canonical: Mapping[str, Any]
@@ -131,7 +128,7 @@ class Kept:
 
 
 # The columns that say how a call ended.
-_ENDED = tuple(entry.name for entry in fields(Ending) if entry.name != "answer")
+_ENDED = tuple(name for name in Ending._fields if name != "answer")
 _END = f"UPDATE calls SET {', '.join(f'{name} = ?' for name in _ENDED)} WHERE id = ?"  # noqa: S608 - fixed names
 
 

@@ -14,7 +14,6 @@ import os
 import threading
 import time
 from contextlib import contextmanager, suppress
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from vertex_claude_magic.errors import JournalError, OptionError, RecordingInvalid
@@ -125,7 +124,7 @@ class Recording:
             replaces: Whether it takes the place of all answers that were there, but for those of its own run.
         """
         asker = Asker("", origin.cell, origin.run)
-        kept = replace(kept, message_id=None, request_id=None, call=None)
+        kept = kept._replace(message_id=None, request_id=None, call=None)
         with self._lock, self._alone():
             self._load()
             records, mine = self._records.get(key, []), self._mine.get(key, [])
