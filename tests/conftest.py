@@ -22,10 +22,7 @@ from typing import TYPE_CHECKING, Any
 import hypothesis
 import pytest
 
-from vertex_claude_magic.records.journal.journal import close_journals
-from vertex_claude_magic.records.recording.recording import close_recordings
 from vertex_claude_magic.settings.loaded import set_loaded
-from vertex_claude_magic.settings.origin import set_origin
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -137,9 +134,6 @@ def home(monkeypatch: pytest.MonkeyPatch, homes: Iterator[Path]) -> Iterator[Pat
     for name in ("HOME", "USERPROFILE", "APPDATA", "LOCALAPPDATA"):
         monkeypatch.setenv(name, str(folder))
     yield folder
-    close_journals()
-    close_recordings()
-    set_origin(None)
     set_loaded(None)
 
 

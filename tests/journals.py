@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from vertex_claude_magic import Claude
 from vertex_claude_magic.records.journal.calls import ANSWER, Call, Ending
-from vertex_claude_magic.records.journal.journal import Journal, _registry
+from vertex_claude_magic.records.journal.journal import Journal
 from vertex_claude_magic.records.journal.location import default_path
 from vertex_claude_magic.records.journal.upkeep import Keep
 from vertex_claude_magic.transport.retry import RetryPolicy
@@ -52,10 +52,8 @@ def told(claude: Claude, prompt: Any = "Hello", **options: Any) -> tuple[Reply, 
 
 
 def opened(path: Path, **options: Any) -> Journal:
-    """A journal of its own, which is closed when the test is over, as those of the package are."""
-    journal = Journal(path, **options)
-    _registry.journals[path / str(id(journal))] = journal
-    return journal
+    """A journal of its own, which is closed when nobody has it any more, as those of the package are."""
+    return Journal(path, **options)
 
 
 def asked(emulator: Emulator) -> list[Received]:

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from vertex_claude_magic.errors import ClaudeError, PickleRefused
-from vertex_claude_magic.prompts.template import Scope
+from vertex_claude_magic.prompts.scope import Scope
 from vertex_claude_magic.records.session_records import missing_recording
 from vertex_claude_magic.session.copies import not_to_be_sent
 from vertex_claude_magic.session.exchange import Exchange
@@ -72,7 +72,7 @@ class Claude:
         )
         # The magics have said it already of a recording that they name.
         says = bool(options.get("recording")) or loaded() is None
-        if says and (notice := missing_recording(self._session.target())):
+        if says and (notice := missing_recording(self._session.target(), self._session.records.stores)):
             _log.warning("%s", notice)
 
     def __repr__(self) -> str:

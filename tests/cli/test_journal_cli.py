@@ -22,7 +22,7 @@ from vertex_claude_magic import Claude, errors
 from vertex_claude_magic.__main__ import main
 from vertex_claude_magic.records.journal.calls import ANSWER, Call, Ending, Kept, add, add_content, end
 from vertex_claude_magic.records.journal.importing import add_records
-from vertex_claude_magic.records.journal.journal import Journal, close_journals
+from vertex_claude_magic.records.journal.journal import Journal
 from vertex_claude_magic.records.journal.location import default_path
 from vertex_claude_magic.records.journal.parts import pack
 from vertex_claude_magic.records.recording.file_text import read_records, write_records
@@ -433,7 +433,6 @@ def test_nothing_to_export_is_said_and_writes_nothing(journal, capsys, tmp_path)
 def test_an_imported_answer_is_found_without_a_network(asked, capsys, tmp_path, monkeypatch):
     """From one machine to another: export, import, `--replay only` with no login; it costs nothing."""
     run(capsys, "export", str(tmp_path / "lesson.claude"))
-    close_journals()
     monkeypatch.setenv("VERTEX_CLAUDE_JOURNAL", str(tmp_path / "other"))
     assert run(capsys, "import", str(tmp_path / "lesson.claude"))[0].startswith(
         "2 answers were added, 0 were"

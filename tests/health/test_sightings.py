@@ -11,7 +11,6 @@ from test_availability import CATALOG, calls, checked
 from vertex_claude_magic import Claude, errors
 from vertex_claude_magic.health.published import compare
 from vertex_claude_magic.models.observed import Sighting, Sightings
-from vertex_claude_magic.records.journal.journal import close_journals
 from vertex_claude_magic.session.control_room import ControlRoom, MemoryNotes
 from vertex_claude_magic.settings.choices import region_choices
 from vertex_claude_magic.settings.options import AskOptions
@@ -201,7 +200,7 @@ def test_what_was_seen_is_known_to_the_next_kernel(claude_emulator, home):
     first = Claude(**options)
     first._session.control.notes.note("availability", f"{claude_emulator.project}/us/claude-sonnet-5-5",
                              {"state": "usable", "reason": "it answered one token", "proof": "answer"})  # fmt: skip
-    close_journals()
+    first.close()
     claude_emulator.bar("claude-sonnet-5-5", "global", "not enabled")
     with pytest.raises(errors.ModelNotEnabled) as caught:
         Claude(**options).ask("hi")

@@ -14,7 +14,7 @@ from vertex_claude_magic.notebook.panel.counting import Counting, countable
 from vertex_claude_magic.notebook.panel.jobs import Job
 from vertex_claude_magic.notebook.panel.prompts import find_prompt
 from vertex_claude_magic.notebook.panel.trial import Trial
-from vertex_claude_magic.prompts.template import Scope
+from vertex_claude_magic.prompts.scope import Scope
 from vertex_claude_magic.session.session import Session
 from vertex_claude_magic.settings.options import merge
 from vertex_claude_magic.vertex.reply import Reply

@@ -19,8 +19,7 @@ from vertex_claude_magic import errors
 from vertex_claude_magic.emulator import Fault
 from vertex_claude_magic.records.journal.location import default_path
 from vertex_claude_magic.records.journal.upkeep import Keep
-from vertex_claude_magic.records.recording.recording import close_recordings
-from vertex_claude_magic.settings.origin import Origin, set_origin
+from vertex_claude_magic.settings.origin import Origin, asking_for
 
 if TYPE_CHECKING:
     from vertex_claude_magic.records.journal.journal import Journal
@@ -83,10 +82,10 @@ def test_the_file_has_the_columns_of_this_list_and_no_other(journal):
 def test_a_question_is_one_row_with_all_that_is_known_of_it(claude_emulator):
     """Read back past all of our code."""
     claude_emulator.answer("Four.")
-    set_origin(lambda: Origin(notebook="lesson.ipynb", cell="c1", run="r1"))
-    reply, notices = told(
-        client(claude_emulator, header={"X-Team": "the-header"}, label={"team": "the-label"}), "2 + 2?"
-    )
+    with asking_for(Origin(notebook="lesson.ipynb", cell="c1", run="r1")):
+        reply, notices = told(
+            client(claude_emulator, header={"X-Team": "the-header"}, label={"team": "the-label"}), "2 + 2?"
+        )
     assert notices == ()
     [row] = rows()
     usage = reply.usage
@@ -243,7 +242,7 @@ def test_an_answer_that_is_odd_comes_all_the_same(claude_emulator, tmp_path, mes
     assert told(claude, "And now?")[1] == ()
     assert rows()[-1]["state"] == "done"
     if recorded:
-        close_recordings()
+        claude._session.records.stores.close()
         assert told(claude, "And now?", replay="only")[0].recorded_from == "emulator"
 
 
@@ -397,9 +396,7 @@ def test_a_fork_writes_through_a_connection_of_its_own(journal):
 @pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")
 def test_a_fork_while_another_thread_writes_does_not_wait_for_that_thread(claude_emulator):
     """As when a pool of processes starts while an answer comes in; the lock of the other thread is never released."""
-    from vertex_claude_magic.records.journal.journal import journal_at
-
-    journal = journal_at(default_path())
+    journal = opened(default_path())
     kept(journal, "parent")
     holding, done = threading.Event(), threading.Event()
 
@@ -416,7 +413,7 @@ def test_a_fork_while_another_thread_writes_does_not_wait_for_that_thread(claude
         import signal
 
         signal.alarm(5)
-        kept(journal_at(default_path()), "child")
+        kept(journal, "child")
         os._exit(0)
     status = os.waitpid(child, 0)[1]
     done.set()

@@ -19,7 +19,6 @@ from shells import ROOT
 
 from vertex_claude_magic import errors
 from vertex_claude_magic.records.journal.database import Database, journal_error
-from vertex_claude_magic.records.journal.journal import close_journals, journal_at
 from vertex_claude_magic.records.journal.location import shares_memory
 from vertex_claude_magic.records.journal.schema import MIGRATIONS, migrate
 
@@ -205,7 +204,7 @@ def test_the_answer_comes_while_the_file_is_locked(claude_emulator, path):
     """One line, and the next answers are kept when the lock is gone."""
     filled(path, 1)
     claude = client(claude_emulator, journal=str(path))
-    journal_at(path).database._tries = 1
+    claude._session.records.stores.journal(str(path)).database._tries = 1
     with closing(sqlite3.connect(path, isolation_level=None)) as other:
         other.execute("BEGIN EXCLUSIVE")
         reply, notices = told(claude)
@@ -301,7 +300,7 @@ def test_answers_are_found_in_a_file_that_cannot_be_written(path, claude_emulato
     """A file with a write-ahead log needs shared memory to be read, unless nobody can write there."""
     claude = client(claude_emulator, journal=str(path))
     told(claude)
-    close_journals()
+    claude.close()
     code = (
         "import sys; from journals import offline, told\n"
         "reply, notices = told(offline(journal=sys.argv[1]), replay='only'); print(reply.text); print(notices)"

@@ -17,15 +17,13 @@ from journals import asked, client, offline, rows, told
 from vertex_claude_magic import Claude, errors
 from vertex_claude_magic.emulator import Emulator, Fault, Flood
 from vertex_claude_magic.models.catalog import Catalog
-from vertex_claude_magic.records.journal.journal import close_journals
 from vertex_claude_magic.records.journal.location import default_path
 from vertex_claude_magic.records.journal.parts import pack
 from vertex_claude_magic.records.playback import Playback
 from vertex_claude_magic.records.recorded_reply import Tape, error_of, read_tape, tape_of
-from vertex_claude_magic.records.recording.recording import close_recordings
 from vertex_claude_magic.session.stream import Stream, StreamContext
 from vertex_claude_magic.settings.options import AskOptions
-from vertex_claude_magic.settings.origin import Origin, set_origin
+from vertex_claude_magic.settings.origin import Origin, asking_for
 from vertex_claude_magic.transport.retry import RetryPolicy
 from vertex_claude_magic.vertex.request import RequestOptions, build_request
 
@@ -44,10 +42,9 @@ def picture(data: bytes = PIXEL) -> dict:
     return {"type": "image", "source": source}
 
 
-def new_kernel() -> None:
+def new_kernel(claude: Claude) -> None:
     """Forget what a restarted kernel would not know."""
-    close_journals()
-    close_recordings()
+    claude._session.records.stores.close()
 
 
 MODES = [
@@ -98,21 +95,21 @@ def test_refresh_asks_and_replaces_what_was_recorded(claude_emulator, tmp_path):
         claude.ask("Hello")
         claude.ask("Hello")
         claude.ask("Hello", replay="refresh")
-        new_kernel()
+        new_kernel(claude)
         assert [claude.ask("Hello", replay="only").text for _ in range(3)] == ["C", "C", "C"]
 
 
 def test_repeats_that_are_asked_anew_keep_their_order(claude_emulator, tmp_path):
     """Three draws of one cell stay three draws, though each asks with refresh."""
     claude = client(claude_emulator, recording=str(tmp_path / "r.claude"))
-    set_origin(lambda: Origin(notebook="n", cell="c", run="1"))
     claude_emulator.answer("old 1", "old 2", "new 1", "new 2", "new 3")
-    for _ in range(2):
-        claude.ask("Draw")
-    set_origin(lambda: Origin(notebook="n", cell="c", run="2"))
-    for _ in range(3):
-        claude.ask("Draw", replay="refresh")
-    new_kernel()
+    with asking_for(Origin(notebook="n", cell="c", run="1")):
+        for _ in range(2):
+            claude.ask("Draw")
+    with asking_for(Origin(notebook="n", cell="c", run="2")):
+        for _ in range(3):
+            claude.ask("Draw", replay="refresh")
+    new_kernel(claude)
     for options in ({}, {"recording": None}):
         claude = client(claude_emulator, **{"recording": str(tmp_path / "r.claude"), **options})
         assert [claude.ask("Draw", replay="only").text for _ in range(4)] == [
@@ -224,7 +221,7 @@ def test_a_lesson_runs_without_network_credentials_and_project(claude_emulator, 
     live = client(claude_emulator, recording=recording)
     first = [live.ask(prompt, **options) for prompt, options in questions]
     claude_emulator.close()
-    new_kernel()
+    new_kernel(live)
 
     def refuse(*_, **__):
         raise AssertionError("a socket was opened")
@@ -312,13 +309,13 @@ def test_a_cell_that_runs_again_gets_what_it_got_and_repeats_their_order(claude_
         claude = client(claude_emulator, replay="auto", **options)
 
         def run(cell: str, number: int, claude: Claude = claude) -> list[str]:
-            set_origin(lambda: Origin(notebook="n", cell=cell, run=f"{cell}{number}"))
-            return [claude.ask("Draw a card").text for _ in range(3)]
+            with asking_for(Origin(notebook="n", cell=cell, run=f"{cell}{number}")):
+                return [claude.ask("Draw a card").text for _ in range(3)]
 
         # The first asks; what it was answered is there for the next ones.
         assert run("c1", 1) == ["A", "A", "A"]
         assert run("c1", 2) == ["A", "A", "A"]
-        new_kernel()
+        new_kernel(claude)
         assert run("c1", 1) == ["A", "A", "A"]
 
 
@@ -328,10 +325,10 @@ def test_repeats_that_were_asked_are_given_again_in_their_order(claude_emulator,
         claude_emulator.answer("A", "B", "C", "D")
         claude = client(claude_emulator, **options)
         for cell in ("c1", "c1", "c1", "c2"):
-            set_origin(lambda cell=cell: Origin(notebook="n", cell=cell, run=cell))
-            claude.ask("Draw")
+            with asking_for(Origin(notebook="n", cell=cell, run=cell)):
+                claude.ask("Draw")
         for _ in range(2):
-            new_kernel()
+            new_kernel(claude)
             assert [claude.ask("Draw", replay="only").text for _ in range(5)] == list("ABCDA")
 
 
@@ -434,7 +431,7 @@ def test_an_answer_from_the_journal_joins_the_recording(claude_emulator, tmp_pat
     claude.ask("Hello")
     claude.ask("Hello", recording=str(recording))
     assert len(claude_emulator.requests) == 1
-    new_kernel()
+    new_kernel(claude)
     reply = offline(replay="only", journal="off", recording=str(recording)).ask("Hello")
     assert (reply.recorded_from, reply.message_id) == ("emulator", None)
 
@@ -617,7 +614,6 @@ def test_every_kind_of_stream_survives_being_kept(claude_emulator, tmp_path, nam
     with client(claude_emulator, recording=recording).stream("Hello") as stream:
         events = list(stream)
         first = stream.reply
-    new_kernel()
     for places in ({"journal": None}, {"recording": recording, "journal": "off"}):
         with offline(**places).stream("Hello", replay="only") as stream:
             again_events = list(stream)

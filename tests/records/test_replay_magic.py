@@ -30,7 +30,7 @@ def shell(shell) -> Shell:
 
 def rows(shell: Shell, columns: str) -> list[tuple]:
     """Rows of the journal, read past our own code."""
-    with sqlite3.connect(journal_of(shell.magics.options()).path) as connection:
+    with sqlite3.connect(journal_of(shell.magics.session().target(), shell.magics.stores).path) as connection:
         found = connection.execute(f"SELECT {columns} FROM calls ORDER BY id").fetchall()
     connection.close()
     return found

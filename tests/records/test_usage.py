@@ -16,9 +16,10 @@ from vertex_claude_magic.notebook.commands.usage import UsageReport
 from vertex_claude_magic.notebook.pages.usage import bar, html, plain
 from vertex_claude_magic.records.budget import Tally
 from vertex_claude_magic.records.journal.calls import Call, Ending, add, add_replay, end
-from vertex_claude_magic.records.journal.journal import Journal, journal_at
+from vertex_claude_magic.records.journal.journal import Journal
 from vertex_claude_magic.records.journal.ledger import UsageRow
 from vertex_claude_magic.records.journal.location import default_path
+from vertex_claude_magic.records.stores import Stores
 from vertex_claude_magic.records.usage import Sum, Usage, sums, total, usage_of
 from vertex_claude_magic.settings.options import AskOptions
 from vertex_claude_magic.settings.origin import Origin, session_id
@@ -63,16 +64,21 @@ def keep(journal: Journal, day: date, *, notebook="lesson.ipynb", model="claude-
     journal.database.write(work)
 
 
-def ask_usage(options=None, tallies=(), *, days=None, this_session=False, today=TODAY) -> Usage:
+def ask_usage(options=None, tallies=(), *, days=None, this_session=False, today=TODAY, stores=None) -> Usage:
     return usage_of(
-        resolve(options or AskOptions()), tallies, today=today, days=days, this_session=this_session
+        resolve(options or AskOptions()),
+        tallies,
+        today=today,
+        days=days,
+        this_session=this_session,
+        stores=stores or Stores(),
     )
 
 
 @pytest.fixture
 def journal() -> Journal:
     """The journal of an empty home: the one that every setting left alone names."""
-    return journal_at(default_path())
+    return Journal(default_path())
 
 
 @pytest.fixture
@@ -424,9 +430,10 @@ def test_its_help_has_examples(shell):
     assert shell.run("%claude_usage?").success
 
 
-def test_it_is_quick_over_many_calls(journal):
+def test_it_is_quick_over_many_calls():
     """20,000 calls are read once and summed by SQLite, in a few hundred of its steps each."""
-    steps = [0]
+    stores, steps = Stores(), [0]
+    journal = stores.journal(str(default_path()))
 
     def count():
         steps[0] += 1000
@@ -439,7 +446,7 @@ def test_it_is_quick_over_many_calls(journal):
 
     journal.database.write(work)
     journal.database.read(lambda connection: connection.set_progress_handler(count, 1000))
-    usage = ask_usage()
+    usage = ask_usage(stores=stores)
     assert len(usage.rows) == 1
     assert total(usage.rows, "").calls == 20_000
     assert 0 < steps[0] < 20_000 * 400

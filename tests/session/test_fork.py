@@ -11,14 +11,13 @@ import threading
 from contextlib import ExitStack, closing
 
 import pytest
-from journals import KEEP, a_call, an_ending, client, rows
+from journals import KEEP, a_call, an_ending, client, opened, rows
 from processes import forked, living_fork, needs_fork
 
 from vertex_claude_magic import Claude, ClaudeError
 from vertex_claude_magic.process import process_id
-from vertex_claude_magic.records.journal.journal import journal_at
 from vertex_claude_magic.records.journal.location import default_path
-from vertex_claude_magic.records.recording.recording import recording_at
+from vertex_claude_magic.records.recording.recording import Recording
 from vertex_claude_magic.settings.origin import Origin, asking_for, current_origin, session_id
 from vertex_claude_magic.transport.auth import ApplicationDefault
 
@@ -142,14 +141,14 @@ def test_a_lock_that_another_thread_holds_at_the_fork_is_not_the_childs(claude_e
     claude = client(claude_emulator, recording=str(tmp_path / "lesson.json"))
     claude_emulator.answer("parent", "child", "parent again")
     claude.ask("one")
-    journal = journal_at(default_path())
+    journal = claude._session.records.stores.journal(str(default_path()))
     lock = {
         "session": claude._session.transport._lock,
         "authorizer": threading.Lock(),
         "tally": claude._session.records.tally._lock,
         "notices": claude._session.records._lock,
         "journal": journal._lock,
-        "recording": recording_at(tmp_path / "lesson.json")._lock,
+        "recording": claude._session.records.stores.recording(str(tmp_path / "lesson.json"))._lock,
         "reminder": claude._session.control.reminder._lock,
     }[part]
     if part == "authorizer":
@@ -228,7 +227,7 @@ def test_a_transaction_under_way_at_the_fork_is_neither_rolled_back_nor_committe
     claude_emulator,
 ):
     """The child closes its journal and frees what it can."""
-    journal = journal_at(default_path())
+    journal = opened(default_path())
     call = a_call("parent")
     number = journal.begin(call)
 
@@ -257,7 +256,7 @@ def test_a_transaction_under_way_at_the_fork_is_neither_rolled_back_nor_committe
 
 def test_no_connection_to_the_journal_is_open_on_both_sides(claude_emulator):
     """SQLite's own locks hold for a process, so a file that is open at a fork is not safe on either side."""
-    journal = journal_at(default_path())
+    journal = opened(default_path())
 
     def keep(text: str) -> None:
         call = a_call(text)
@@ -315,7 +314,7 @@ def test_a_recordings_lock_that_the_parent_gives_back_is_not_kept_by_a_child(tmp
     """A lock on a folder belongs to the open file, which a fork shares."""
     import fcntl
 
-    holding = recording_at(tmp_path / "lesson.json")._alone()
+    holding = Recording(tmp_path / "lesson.json")._alone()
     with ExitStack() as stack:
         with holding:
             stack.enter_context(living_fork())

@@ -11,9 +11,9 @@ import pytest
 from journals import QUICK, client, rows
 
 from vertex_claude_magic import Claude, ClaudeError, errors
-from vertex_claude_magic.records.journal.journal import journal_at
+from vertex_claude_magic.records.journal.journal import Journal
 from vertex_claude_magic.records.journal.location import default_path
-from vertex_claude_magic.records.recording.recording import recording_at
+from vertex_claude_magic.records.recording.recording import Recording
 from vertex_claude_magic.transport.auth import ApplicationDefault, FixedToken
 
 SECRET = "ya29.only-for-this-test"
@@ -115,8 +115,8 @@ def test_a_live_object_says_in_one_line_what_to_do_instead(claude_emulator, how,
             claude._session.transport,
             FixedToken(SECRET),
             ApplicationDefault(),
-            journal_at(default_path()),
-            recording_at(tmp_path / "lesson.json"),
+            Journal(default_path()),
+            Recording(tmp_path / "lesson.json"),
         ]
         for value in live:
             with pytest.raises(ClaudeError, match="cannot be copied or sent to another process") as caught:

@@ -21,7 +21,7 @@ _DEFINITIONS = ("$defs", "definitions")
 _SAMPLES = {"const", "default", "enum", "example", "examples"}
 
 
-def wire_schema(schema: Mapping[str, Any]) -> dict[str, Any]:  # noqa: C901, PLR0912 - a row for each keyword
+def wire_schema(schema: Mapping[str, Any]) -> dict[str, Any]:  # noqa: C901 - a row for each keyword
     """Return a schema as structured outputs take it.
 
     Raises:
@@ -117,9 +117,7 @@ def is_closed(schema: Mapping[str, Any]) -> bool:
     return _closed(schema, schema.get("$defs", {}), {})
 
 
-def _closed(  # noqa: PLR0911 - a row for each kind of schema
-    schema: Json, definitions: Mapping[str, Any], known: dict[str, bool]
-) -> bool:
+def _closed(schema: Json, definitions: Mapping[str, Any], known: dict[str, bool]) -> bool:
     if not isinstance(schema, Mapping):
         return False
     if "$ref" in schema:

@@ -96,7 +96,7 @@ def is_frame_type(kind: Any) -> bool:
     )
 
 
-def _read(node: ast.expr, names: Mapping[str, Any]) -> Any:  # noqa: PLR0911, PLR0912 - a row for each kind of node
+def _read(node: ast.expr, names: Mapping[str, Any]) -> Any:
     """Return the type that a part of the expression names.
 
     It is looked up and not evaluated, although the line is the user's own: so a call or the attribute of an object

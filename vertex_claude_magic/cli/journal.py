@@ -41,7 +41,8 @@ def main(argv: Sequence[str]) -> int:
         ClaudeError: the journal or the recording is not there, is none, or cannot be used.
     """
     options = _parser().parse_args(argv)
-    journal = journal_of(open_session(journal=options.journal).target())
+    session = open_session(journal=options.journal)
+    journal = journal_of(session.target(), session.records.stores)
     if journal is None:
         raise JournalError(
             "The journal is off (VERTEX_CLAUDE_JOURNAL).", cure="Name its file with --journal PATH."

@@ -212,7 +212,7 @@ def _quoted(text: str) -> str:
     return json.dumps(text, ensure_ascii=False)
 
 
-def _pairs(value: Any) -> Iterable[tuple[Any, Any]] | None:  # noqa: PLR0911 - a row for each kind
+def _pairs(value: Any) -> Iterable[tuple[Any, Any]] | None:
     """Return the names and parts of a structure that has names, else None; private fields are left out."""
     kind = type(value)
     if isinstance(value, Mapping):

@@ -138,7 +138,7 @@ class Table:
     lazy: bool = False
 
 
-def read_table(value: Any) -> Table:  # noqa: PLR0911 - a row for each kind of table
+def read_table(value: Any) -> Table:
     """Return a data frame, a series or an index as a table.
 
     Args:

@@ -15,21 +15,15 @@ from urllib.parse import quote
 
 from vertex_claude_magic.markdown.characters import visible
 from vertex_claude_magic.markdown.formulas import canonical_formula
+from vertex_claude_magic.markdown.literal import LITERAL_DOLLAR, escape_text, guard_line
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from markdown_it.token import Token
 
-__all__ = ["code_span", "escape_text", "formula", "guard_line", "inline_lines", "safe_url"]
+__all__ = ["code_span", "formula", "inline_lines", "safe_url"]
 
-# JupyterLab 4.6.6 looks for formulas before it parses Markdown and again in the page, so that two prices on one
-# line become a formula, also with a backslash before each; neither pass crosses an element of its own.
-LITERAL_DOLLAR = r"<span>\$</span>"
-_LITERAL_BACKSLASH = "<span>&#92;</span>"
-
-_INDEX = r"(?<=[A-Za-z0-9 ])\[[A-Za-z0-9]{1,20}\](?=[ .,;)])"
-_MARKUP = re.compile(rf"{_INDEX}|[<&`\\*_~\[\]$]|:(?=//)|(?<=www)\.", re.IGNORECASE)
 # Written as explicit links: JupyterLab takes everything up to a space into a bare address, quotes and angle
 # brackets included. So an address here ends before any sign that could be read differently.
 _BARE_ADDRESS = re.compile(
@@ -37,14 +31,10 @@ _BARE_ADDRESS = re.compile(
     r"(?:[/?#](?:[\w./?#&=%+,;:@!-]*[\w/#&=%+-])?)?",
     re.IGNORECASE,
 )
-_ASCII_WORD = re.compile(r"[A-Za-z0-9]")
-_REFERENCE = re.compile(r"[#A-Za-z0-9]|\Z")
-_TEX_WORD = re.compile(r"(?:begin|end|ref|eqref)(?![A-Za-z])")
 # Two formulas, a formula and a digit, or two code spans that touch would be read as one.
 _TOUCHING = re.compile(r"\$[$`\d]|``")
 _BREAKS = {"softbreak": "\n", "hardbreak": "\0\n"}
 _BREAK = re.compile(r"<br *\t*/?>", re.IGNORECASE)
-_LINE_START = re.compile(r"[#=>|]|[+-](?= |$)|-(?=[-:|=])|:(?=[ :|-]|$)|\d{1,9}(?=[.)](?: |$))")
 
 # No user information, which is written to deceive: https://google.com@evil.example.
 _ADDRESS = re.compile(r"(https?)://([^\s/?#\\@:\[\]]+)(:\d{1,5})?(?=[/?#]|\Z)(.*)", re.IGNORECASE)
@@ -55,62 +45,6 @@ _LONGEST_URL = 4000
 # JupyterLab takes these for formulas even inside backticks.
 _MATH_IN_CODE = re.compile(r"\$\$|\\begin|\\end|\\\\[()\[\]]|@@\d")
 _BACKTICKS = re.compile("`+")
-
-
-def _escaped_backslash(text: str, after: int) -> str:
-    r"""Keep a backslash before a letter (``C:\data``); part the others from what MathJax might see."""
-    before_word = text[after : after + 1].isalnum() and not _TEX_WORD.match(text, after)
-    return "\\" if before_word else _LITERAL_BACKSLASH
-
-
-def _keeps(text: str, at: int) -> bool:
-    """Say whether this asterisk or underscore or ampersand cannot be markup where it stands."""
-    before, after = text[at - 1 : at], text[at + 1 : at + 2]
-    # Within a word an underscore never emphasises (CommonMark 0.31.2, 6.2); between blanks an asterisk does not.
-    if text[at] == "_":
-        return bool(_ASCII_WORD.match(before) and _ASCII_WORD.match(after))
-    if text[at] == "*":
-        return before == after == " "
-    return text[at] == "&" and not _REFERENCE.match(text, at + 1)
-
-
-def _escape_one(found: re.Match[str], dollar: str) -> str:
-    char, text, at = found[0], found.string, found.start()
-    if len(char) > 1 or _keeps(text, at):
-        return char
-    if char == "\\":
-        return _escaped_backslash(text, at + 1)
-    if char in "*_~":
-        return "\\" + char
-    return {"<": "&lt;", "&": "&amp;", "$": dollar}.get(char) or f"&#{ord(char)};"
-
-
-def escape_text(text: str, *, dollar: str = LITERAL_DOLLAR, in_table: bool = False) -> str:
-    r"""Escape what could become markup in literal text; line ends become spaces.
-
-    Bare addresses are broken up as well: readers that make links of them take in everything up to the
-    next space, the backtick of a code span included.
-
-    >>> print(escape_text("a_b, 2 * 3, x[0], <b> & `code` *not bold*"))
-    a_b, 2 * 3, x[0], &lt;b> & &#96;code&#96; \*not bold\*
-    """
-    flat = visible(text).replace("\t", " ").replace("\n", " ")
-    escaped = _MARKUP.sub(lambda found: _escape_one(found, dollar), flat)
-    return escaped.replace("|", "&#124;") if in_table else escaped
-
-
-def guard_line(line: str) -> str:
-    """Strip the line and escape what would start a block at its beginning.
-
-    >>> print(guard_line("  1. not a list"), guard_line("# not a heading"))
-    1\\. not a list \\# not a heading
-    """
-    line = line.strip(" \t")
-    found = _LINE_START.match(line)
-    if found is None:
-        return line
-    cut = found.end() if found[0].isdigit() else 0
-    return f"{line[:cut]}\\{line[cut:]}"
 
 
 def _references(text: str) -> str:

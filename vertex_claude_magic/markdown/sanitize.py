@@ -10,8 +10,7 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_right
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from vertex_claude_magic.markdown.characters import hidden_characters, replace_invalid, safe_plain, visible
 
@@ -38,8 +37,7 @@ _LITERAL = re.compile(r"(?:[A-Za-z]|[^\x00-\x7f])(?:[A-Za-z0-9 ,;()-]|[^\x00-\x7
 _GAP = re.compile(r"\n\n+")
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Block:
+class Block(NamedTuple):
     """A top-level block: its span of characters in the source, and the safe Markdown for it."""
 
     start: int
@@ -154,7 +152,7 @@ def as_text(text: str) -> str:
     line = visible(replace_invalid(" ".join(text.split())))
     if _LITERAL.fullmatch(line):
         return line
-    from vertex_claude_magic.markdown.inline import escape_text, guard_line
+    from vertex_claude_magic.markdown.literal import escape_text, guard_line
 
     line = guard_line(escape_text(line, in_table=True))
     # What the caller appends may begin with a bracket, and "![" would be an image.

@@ -130,10 +130,10 @@ def cost(model: Model, location: str, usage: TokenUsage, *, batch: bool = False)
     factor = model.prices.batch_factor if batch else 1.0
     pace = model.prices.fast_factor if usage.speed == "fast" else 1.0
     # A price that is not needed may be unknown.
-    needed = [*(prices[name] for name, count in counts.items() if count), *([fee] if searches else ())]
+    needed = [*[prices[name] for name, count in counts.items() if count], *([fee] if searches else ())]
     if factor is None or pace is None or None in needed:
         return None
-    tokens = sum(count * (prices[name] or 0.0) for name, count in counts.items()) / _MILLION
+    tokens = sum([count * (prices[name] or 0.0) for name, count in counts.items()]) / _MILLION
     # Twelve decimals take the noise of binary fractions away and keep a token of the cheapest model exact.
     return round(tokens * factor * pace + searches * (fee or 0.0) / 1_000, 12)
 

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from vertex_claude_magic.notebook.host import Host
+    from vertex_claude_magic.records.stores import Stores
     from vertex_claude_magic.settings.target import Target
 
 __all__ = ["control_room"]
@@ -27,7 +28,7 @@ __all__ = ["control_room"]
 def control_room(host: Host) -> ControlRoom:
     """Return the control room of the session whose settings the magics hold."""
     return ControlRoom(
-        notes=JournalNotes(lambda: journal_of(host.session().target())),
+        notes=JournalNotes(lambda: journal_of(host.session().target(), host.stores)),
         journal=lambda: _facts(host),
         spend=lambda: _spend(host),
     )
@@ -35,7 +36,7 @@ def control_room(host: Host) -> ControlRoom:
 
 def _facts(host: Host) -> JournalFacts | None:
     target = host.session().target()
-    journal = journal_of(target)
+    journal = journal_of(target, host.stores)
     if journal is None:
         return None
     try:
@@ -51,12 +52,16 @@ def _spend(host: Host) -> Sequence[SpendRow]:
     session = sum(tally.spent(local=local) for tally in host.tallies())
     return (
         SpendRow(name="this session", spent=session, limit=target.max_session_cost),
-        SpendRow(name="today, all notebooks", spent=_today(target, local=local), limit=target.max_daily_cost),
+        SpendRow(
+            name="today, all notebooks",
+            spent=_today(target, host.stores, local=local),
+            limit=target.max_daily_cost,
+        ),
     )
 
 
-def _today(target: Target, *, local: bool) -> float:
-    journal = journal_of(target)
+def _today(target: Target, stores: Stores, *, local: bool) -> float:
+    journal = journal_of(target, stores)
     if journal is None:
         return math.inf
     try:

@@ -55,7 +55,9 @@ class PromptQuestion(TokenTransformBase):  # type: ignore[misc]
         """Find the first line that asks with `%claude` and ends in a question mark."""
         for line in tokens_by_line:
             tokens = [token for token in line if token.string.strip()]
-            at = _magic_at([token.string for token in tokens])
+            words = [token.string for token in tokens]
+            # Looked for in every cell that runs, and hardly any has it.
+            at = _magic_at(words) if "claude" in words else None
             if at is None or len(tokens) < at + 4 or tokens[-1].string != "?":
                 continue
             if tokens[at + 2].start != tokens[at + 1].end:
@@ -75,7 +77,7 @@ class PromptQuestion(TokenTransformBase):  # type: ignore[misc]
 
 def _magic_at(words: list[str]) -> int | None:
     """Return where `%claude` stands: first on the line, or right after the `=` of an assignment."""
-    places = [0, *(at + 1 for at, word in enumerate(words) if word == "=")]
+    places = [0, *[at + 1 for at, word in enumerate(words) if word == "="]]
     return next((at for at in places[:2] if words[at : at + 2] == ["%", "claude"]), None)
 
 

@@ -14,8 +14,9 @@ if TYPE_CHECKING:
     from vertex_claude_magic.emulator import Emulator
     from vertex_claude_magic.notebook.cells import CellWatch
     from vertex_claude_magic.notebook.shell import Change, Shell
-    from vertex_claude_magic.prompts.template import Scope
+    from vertex_claude_magic.prompts.scope import Scope
     from vertex_claude_magic.records.budget import Tally
+    from vertex_claude_magic.records.stores import Stores
     from vertex_claude_magic.session.control_room import ControlRoom
     from vertex_claude_magic.session.session import Session
     from vertex_claude_magic.settings.options import AskOptions
@@ -54,6 +55,7 @@ class Host(Protocol):
     # The error that a %claude_fix which failed itself was about.
     unfixed: BaseException | None
     models_file: str
+    stores: Stores
     format: str
     # The configuration of traitlets, from which a fresh session would start.
     config: Mapping[str, Any]

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from vertex_claude_magic.emulator import Emulator
     from vertex_claude_magic.notebook.commands.usage import UsageReport
     from vertex_claude_magic.notebook.panel.view import Panel
-    from vertex_claude_magic.prompts.template import Scope
+    from vertex_claude_magic.prompts.scope import Scope
     from vertex_claude_magic.records.budget import Tally
     from vertex_claude_magic.session.control_room import ControlRoom
     from vertex_claude_magic.session.session import Session
@@ -295,7 +295,11 @@ class ClaudeMagics(Magics, Settings):  # type: ignore[misc]
         if session is None:
             token = "emulator" if emulated else None
             session = self._sessions[emulated] = Session(
-                self.options, authorizer_of(None, token), control=self.control, emulated=emulated
+                self.options,
+                authorizer_of(None, token),
+                control=self.control,
+                emulated=emulated,
+                stores=self.stores,
             )
         return session
 
@@ -322,12 +326,13 @@ class ClaudeMagics(Magics, Settings):  # type: ignore[misc]
         # A `Claude()` of the cell that loaded the extension may fail before any magic has run.
         self._guard()
         if self.emulator is None:
-            return Loaded(options=self.options())
-        return Loaded(options=super().options(), demo=self.options(), token="emulator")  # noqa: S106 - the fixed one
+            return Loaded(options=self.options(), stores=self.stores)
+        own = super().options()
+        return Loaded(options=own, demo=self.options(), token="emulator", stores=self.stores)  # noqa: S106 - the fixed one
 
     def scope(self) -> Scope:
         """Return where prompts find their values: the user's variables, and how IPython shows an object."""
-        from vertex_claude_magic.prompts.template import Scope
+        from vertex_claude_magic.prompts.scope import Scope
 
         def present(value: Any) -> dict[str, Any]:
             data: dict[str, Any] = self.shell.display_formatter.format(value)[0]

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import keyword
-from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from vertex_claude_magic.errors import OptionError
@@ -28,12 +28,11 @@ __all__ = [
 ]
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class ParsedLine:
+class ParsedLine(NamedTuple):
     """What stood on the line: the variable for the reply, the options by key, and for `%claude` the prompt."""
 
     name: str | None = None
-    options: Mapping[str, Any] = field(default_factory=dict)
+    options: Mapping[str, Any] = MappingProxyType({})
     prompt: str = ""
 
     @property

@@ -97,11 +97,15 @@ def _show(shell: InteractiveShell, kind: type[BaseException], error: ClaudeError
 def guard_errors(shell: InteractiveShell) -> None:
     """Put the guard in front of what shows errors now; harmless if it is there."""
     shown = getattr(shell, "showtraceback", None)
-    if shown is not None and not _is(shown, _PlainErrors):
+    # By name, because importlib.reload makes a new class.
+    there = [
+        type(getattr(shell, name, None)).__name__ for name in ("showtraceback", "CustomTB", "set_custom_exc")
+    ]
+    if shown is not None and there[0] != _PlainErrors.__name__:
         shell.showtraceback = _PlainErrors(shell, shown)
-    if not _is(getattr(shell, "CustomTB", None), _PlainHandler):
+    if there[1] != _PlainHandler.__name__:
         _guard_handler(shell)
-    if not _is(getattr(shell, "set_custom_exc", None), _GuardedInstall):
+    if there[2] != _GuardedInstall.__name__:
         shell.set_custom_exc = _GuardedInstall(shell)
 
 

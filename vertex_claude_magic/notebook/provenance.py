@@ -7,6 +7,7 @@ is a note and no proof: the metadata of a file can be edited too.
 from __future__ import annotations
 
 import hashlib
+import json
 import math
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TypeAlias
@@ -134,18 +135,28 @@ def text_hash(text: Json) -> str | None:
     if not isinstance(text, str):
         return None
     lines = text.replace("\r\n", "\n").replace("\r", "\n").split("\n")
-    kept = "\n".join(line.rstrip(" \t") for line in lines).rstrip("\n")
+    kept = "\n".join([line.rstrip(" \t") for line in lines]).rstrip("\n")
     return hashlib.sha256(kept.encode("utf-8", "replace")).hexdigest()
 
 
 def _storable(value: Any) -> Any:
     """Return a value that any Jupyter message can carry: no lone surrogates, no NaN, no other types."""
+    try:
+        # Nearly always it is such JSON; copied that way it costs 2 calls, and below it costs 60.
+        text = json.dumps(value, ensure_ascii=False, allow_nan=False)
+        text.encode("utf-8")
+    except (TypeError, ValueError):
+        return _replaced(value)
+    return json.loads(text)
+
+
+def _replaced(value: Any) -> Any:
     if isinstance(value, str):
         return value.encode("utf-8", "replace").decode("utf-8")
     if isinstance(value, float):
         return value if math.isfinite(value) else None
     if isinstance(value, Mapping):
-        return {_storable(str(key)): _storable(item) for key, item in value.items()}
+        return {_replaced(str(key)): _replaced(item) for key, item in value.items()}
     if isinstance(value, (list, tuple)):
-        return [_storable(item) for item in value]
+        return [_replaced(item) for item in value]
     return value

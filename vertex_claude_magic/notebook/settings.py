@@ -9,7 +9,7 @@ from traitlets import Bool, Dict, Enum, Float, HasTraits, Int, List, TraitError,
 from vertex_claude_magic.settings.registry import OPTIONS, Option
 
 if TYPE_CHECKING:
-    from vertex_claude_magic.session.session import Session
+    from vertex_claude_magic.records.stores import Stores
     from vertex_claude_magic.settings.options import AskOptions
 
 __all__ = ["Settings", "trait_of"]
@@ -72,12 +72,11 @@ class Settings(HasTraits):
     No secret is ever kept here.
     """
 
+    # Not of one object, because a configuration file may name a recording while it is made.
+    _stores: Stores | None = None
+
     # The body of a class is a namespace, so a new option in the registry is a new trait.
     locals().update({row.name: trait_of(row) for row in OPTIONS.values() if "setting" in row.places})
-
-    def session(self) -> Session:
-        """Return the session that asks with these settings."""
-        raise NotImplementedError
 
     def values(self) -> dict[str, Any]:
         """Return the settings that say something, under the option names of the Python interface."""
@@ -89,6 +88,15 @@ class Settings(HasTraits):
         from vertex_claude_magic.settings.options import AskOptions, merge
 
         return merge(AskOptions(), self.values())
+
+    @property
+    def stores(self) -> Stores:
+        """The journals and recordings that all sessions of this kernel have open."""
+        if self._stores is None:
+            from vertex_claude_magic.records.stores import Stores
+
+            self._stores = Stores()
+        return self._stores
 
     @observe("recording", "replay")
     def _check_recording(self, change: Any) -> None:
@@ -102,6 +110,7 @@ class Settings(HasTraits):
         if not (self.recording or os.environ.get("VERTEX_CLAUDE_RECORDING")):
             return
         from vertex_claude_magic.records.session_records import missing_recording
+        from vertex_claude_magic.settings.target import resolve
 
-        if line := missing_recording(self.session().target()):
+        if line := missing_recording(resolve(self.options()), self.stores):
             print(line)

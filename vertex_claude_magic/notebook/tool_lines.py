@@ -10,8 +10,7 @@ does a Markdown heading or a hashtag, because each pattern asks for the mark of 
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -36,8 +35,7 @@ _FORM_FIELD = re.compile(r"(?P<name>[^\W\d]\w*)[ \t]*=(?!=).*\#[ \t]?@param\b")
 _LINE_VARIABLE = re.compile(r"(?<!\{)\{([^\W\d]\w*)\}(?!\})|\$([^\W\d]\w*)|\$\{([^\W\d]\w*)\}")
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Body:
+class Body(NamedTuple):
     """The lines below a cell magic: the prompt, the lines of other tools above it, and what to say of them."""
 
     prompt: str

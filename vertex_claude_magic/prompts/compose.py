@@ -18,8 +18,9 @@ from typing import TYPE_CHECKING, Any
 from vertex_claude_magic.errors import OptionError
 from vertex_claude_magic.markdown.characters import hidden_characters
 from vertex_claude_magic.prompts.parts import Budget, Media, Part, Text, estimate_tokens
+from vertex_claude_magic.prompts.scope import Scope
 from vertex_claude_magic.prompts.secrets import Place, searchable
-from vertex_claude_magic.prompts.template import Scope, is_path, parse_path, parse_template, value_of
+from vertex_claude_magic.prompts.template import is_path, parse_path, parse_template, value_of
 from vertex_claude_magic.prompts.values.convert import parts_of
 from vertex_claude_magic.text import quote
 

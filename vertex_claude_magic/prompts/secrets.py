@@ -70,11 +70,13 @@ def find_secret(text: str) -> tuple[str, int] | None:
     """
     if text in _harmless:
         return None
-    found = [
-        (match.start(), kind)
-        for kind, words, form in _FORMS
-        if any(word in text for word in words) and (match := re.search(form, text))
-    ]
+    found: list[tuple[int, str]] = []
+    for kind, words, form in _FORMS:
+        for word in words:
+            if word in text:
+                match = re.search(form, text)
+                found += [(match.start(), kind)] if match else []
+                break
     if not found:
         if len(text) <= _LONGEST_HARMLESS:
             if len(_harmless) >= _MOST_HARMLESS:

@@ -16,8 +16,8 @@ import functools
 import re
 import types
 import warnings
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from vertex_claude_magic.errors import ClaudeError, OptionError
@@ -27,7 +27,6 @@ __all__ = [
     "Attribute",
     "Index",
     "Placeholder",
-    "Scope",
     "is_path",
     "parse_path",
     "parse_template",
@@ -51,19 +50,6 @@ _COMPILED_METHODS = frozenset(
 )
 _LITERALLY = r"\{{ keeps the braces, and --literal sends the whole body as it stands"
 _MAY_HOLD = "A path is a name with .attributes and [indexes], such as {{ df }} or {{ rows[0].name }}"
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Scope:
-    """Where the values of a prompt come from.
-
-    Args:
-        names: The variables that templates and attachments may name.
-        present: Gives the display representations of an object by MIME type.
-    """
-
-    names: Mapping[str, Any] = field(default_factory=dict)
-    present: Callable[[Any], Mapping[str, Any]] | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,8 +9,7 @@ from __future__ import annotations
 import json
 import math
 import threading
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from vertex_claude_magic import errors
 from vertex_claude_magic.models.prices import cost
@@ -30,8 +29,7 @@ __all__ = ["Limits", "Tally", "asked_speed", "count_or_bound", "read_count", "to
 _SERVICE_TOKENS = 2_000
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Limits:
+class Limits(NamedTuple):
     """Limits in USD for one call, for a session and for a day of all notebooks; None for no limit."""
 
     call: float | None = None
@@ -48,14 +46,14 @@ def token_bound(request: Request, catalog: Catalog) -> int:
     A token of text has at least one byte; a picture has at most what the page "Vision" says, and a PDF
     may fill the context window (Claude docs, 2026), as may whatever the service fetches itself.
     """
-    attached = any(kind in request.payload for kind in (b'"base64"', b'"url"', b'"file"'))
+    attached = [kind for kind in (b'"base64"', b'"url"', b'"file"') if kind in request.payload]
     content = (
         json.dumps(request.canonical, ensure_ascii=False).encode("utf-8", "replace") if attached else b""
     )
     text = len(content or request.payload)
     row = catalog.find(request.model)
     window = (row.context_tokens if row is not None else None) or _largest_window(catalog)
-    if any(beta.startswith("context-") for beta in request.canonical.get("beta", ())):
+    if [beta for beta in request.canonical.get("beta", ()) if beta.startswith("context-")]:
         window = _largest_window(catalog)
     bound = text + _SERVICE_TOKENS
     for kind in _sources(request.canonical) if attached else ():
@@ -148,9 +146,8 @@ def _serves_itself(body: Mapping[str, Any]) -> bool:
     """Tell whether the service runs tools, which read what they find and cost fees of their own."""
     tools = body.get("tools")
     kinds = [tool.get("type") for tool in tools if isinstance(tool, dict)] if isinstance(tools, list) else []
-    return bool(body.get("mcp_servers")) or any(
-        kind is not None and not str(kind).startswith(_USERS_TOOLS) for kind in kinds
-    )
+    foreign = [kind for kind in kinds if kind is not None and not str(kind).startswith(_USERS_TOOLS)]
+    return bool(body.get("mcp_servers") or foreign)
 
 
 def asked_speed(request: Request) -> str | None:
@@ -205,7 +202,7 @@ class Tally:
             CostLimitExceeded: with it the session could cross its limit.
         """
         with self._lock:
-            spent = self._sums[local] + sum(usd for kind, usd in self._held.values() if kind is local)
+            spent = self._sums[local] + sum([usd for kind, usd in self._held.values() if kind is local])
             if limit is not None and not spent + _known(most) <= limit:
                 raise _over(spent, most, limit)
             self._next += 1

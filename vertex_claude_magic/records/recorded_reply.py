@@ -9,12 +9,10 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from copy import deepcopy
-from dataclasses import dataclass, field, fields
-from typing import TYPE_CHECKING, Any
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from vertex_claude_magic import errors
-from vertex_claude_magic.vertex.blocks import part_events, take_apart
 from vertex_claude_magic.vertex.events import Event
 
 if TYPE_CHECKING:
@@ -33,8 +31,7 @@ _NUMBER = re.compile(r"\b\d{9,}\b")
 _LONGEST_WAIT = 24 * 3600.0
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Tape:
+class Tape(NamedTuple):
     """What is kept of a reply; names and values are those of the Messages API, times are seconds.
 
     `error` has the type, message, cure and status of an error that ended it.
@@ -46,7 +43,7 @@ class Tape:
     stop_reason: str | None = None
     stop_sequence: str | None = None
     stop_details: Mapping[str, Any] | None = None
-    usage: Mapping[str, Any] = field(default_factory=dict)
+    usage: Mapping[str, Any] = MappingProxyType({})
     other_events: Sequence[Mapping[str, Any]] = ()
     complete: bool = True
     seconds: float = 0.0
@@ -56,13 +53,11 @@ class Tape:
 
     def as_json(self) -> dict[str, Any]:
         """Return it as a JSON object, times to the millisecond, without what is as usual."""
-        usual = Tape()
-        said = {entry.name: _short(getattr(self, entry.name)) for entry in fields(self)}
-        return {name: value for name, value in said.items() if value != getattr(usual, name)}
-
-
-def _short(value: Any) -> Any:
-    return round(value, 3) if isinstance(value, float) else value
+        said = {
+            name: round(value, 3) if isinstance(value, float) else value
+            for name, value in self._asdict().items()
+        }
+        return {name: value for name, value in said.items() if value != self._field_defaults[name]}
 
 
 def tape_of(reply: Reply, pace: Pace = (), error: Mapping[str, Any] | None = None) -> Tape:
@@ -126,8 +121,7 @@ def read_tape(value: Any) -> Tape:
     """
     if not isinstance(value, Mapping):
         raise _unfit("answer", "an object")
-    known = {entry.name for entry in fields(Tape)}
-    found = {name: _checked(name, part) for name, part in value.items() if name in known}
+    found = {name: _checked(name, part) for name, part in value.items() if name in Tape._fields}
     return Tape(**found)
 
 
@@ -185,6 +179,10 @@ def steps(tape: Tape, message_id: str | None = None) -> Iterator[Step]:
 
     They fold into the reply that was taped.
     """
+    from copy import deepcopy
+
+    from vertex_claude_magic.vertex.blocks import part_events, take_apart
+
     # A copy, because a reply belongs to its user, and the tape may be stored again.
     tape = deepcopy(tape)
     usage = dict(tape.usage)

@@ -86,11 +86,12 @@ class Recorder:
         each = messages if isinstance(messages, (list, tuple)) else ()
         rest = {**body, "messages": None} if each else body
         # One by one, because those of the turns before were looked at before.
-        found = next(filter(None, map(_secret_in, (*each, rest, self.call.canonical.get("beta")))), None)
+        looked_at = filter(None, (*each, rest, self.call.canonical.get("beta")))
+        found = next(filter(None, map(_secret_in, looked_at)), None)
         if found is not None:
             self.tell(f"Neither prompt nor answer is kept: the prompt seems to hold {found[0]}.", False)
             left_out = {"model": self.call.model, "body": {}}
-            self.call = replace(self.call, canonical=left_out, attachments={})
+            self.call = self.call._replace(canonical=left_out, attachments={})
 
     def end(
         self,
@@ -112,13 +113,17 @@ class Recorder:
         """
         if self.ended:
             return
+        stored = self.memory.journal is not None or self.memory.recording is not None
         if not self.begun:
-            self.begin()
+            # It goes into the journal with its end: one transaction in place of two.
+            self.begun = True
+            if stored:
+                self._leave_secrets_out()
         self.ended = True
         source = "emulator" if self.call.source == "local" and server == EMULATOR_SERVER else self.call.source
         ending = self._ending(reply, error, stopped=stopped, source=source)
         self.tally.settle(self.held, ending.cost_most if ending.cost is None else ending.cost)
-        if self.call.canonical["body"]:
+        if stored and self.call.canonical["body"]:
             ending = self._with_answer(ending, reply, error, pace)
         self._keep(ending)
 
@@ -147,7 +152,7 @@ class Recorder:
         if found is not None:
             self.tell(f"The answer is not kept: it seems to hold {found[0]}.", False)
             return ending
-        return replace(ending, answer=answer, replayable=_replayable(ending, error))
+        return ending._replace(answer=answer, replayable=_replayable(ending, error))
 
     def _ending(self, reply: Reply, error: ClaudeError | None, *, stopped: bool, source: str) -> Ending:
         usage = reply.usage

@@ -2,25 +2,22 @@
 
 from __future__ import annotations
 
-import os
 import threading
 import time
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from vertex_claude_magic import errors
 from vertex_claude_magic.process import at_fork
 from vertex_claude_magic.records.budget import Limits, Tally, asked_speed, count_or_bound, worst_case
 from vertex_claude_magic.records.journal.calls import LOCAL, Call, day_of
-from vertex_claude_magic.records.journal.journal import journal_at
 from vertex_claude_magic.records.journal.location import OFF, default_path, is_there
 from vertex_claude_magic.records.journal.upkeep import Keep
 from vertex_claude_magic.records.playback import Playback
 from vertex_claude_magic.records.recorder import Recorder, attempt
-from vertex_claude_magic.records.recording.recording import recording_at
 from vertex_claude_magic.records.recording.rehearsal import replay_mode
 from vertex_claude_magic.records.sources import Memory
+from vertex_claude_magic.records.stores import Stores
 from vertex_claude_magic.settings.origin import current_origin, session_id
 from vertex_claude_magic.spelling import option, spelled
 from vertex_claude_magic.text import quote_path
@@ -40,39 +37,33 @@ if TYPE_CHECKING:
 __all__ = ["Keeping", "journal_of", "limits_of", "memory_of", "missing_recording"]
 
 
-def journal_of(target: Target) -> Journal | None:
+def journal_of(target: Target, stores: Stores) -> Journal | None:
     """Return the journal that the settings name, None where it is off."""
     named = target.journal or ""
     if named.strip().lower() == OFF:
         return None
-    return journal_at(_path(named) if named else default_path())
+    return stores.journal(named or str(default_path()))
 
 
-def _path(named: str) -> Path:
-    # Where nobody has such a home, the tilde is a name like any other.
-    return Path(os.path.expanduser(named))  # noqa: PTH111 - the other way raises
-
-
-def memory_of(target: Target) -> Memory:
+def memory_of(target: Target, stores: Stores) -> Memory:
     """Return where a question with these options may find its answer, and where it is kept.
 
     Raises:
         OptionError: there is no such way to replay.
     """
-    recording = target.recording
     return Memory(
         mode=replay_mode(target),
-        journal=journal_of(target),
-        recording=recording_at(_path(recording)) if recording else None,
+        journal=journal_of(target, stores),
+        recording=stores.recording(target.recording) if target.recording else None,
         errors=target.replay_errors,
     )
 
 
-def missing_recording(target: Target) -> str:
+def missing_recording(target: Target, stores: Stores) -> str:
     """Return one line that says that the recording which is set is not there, empty if it is or none is set."""
     if not target.recording:
         return ""
-    path = _path(target.recording).absolute()
+    path = stores.path(target.recording)
     if path.is_file():
         return ""
     origin = target.origins["recording"]
@@ -95,10 +86,12 @@ class Keeping:
 
     Args:
         clock: Seconds since 1970 (UTC).
+        stores: The open files, where another session shares them.
     """
 
-    def __init__(self, clock: Callable[[], float] = time.time) -> None:
+    def __init__(self, clock: Callable[[], float] = time.time, stores: Stores | None = None) -> None:
         self.tally = Tally()
+        self.stores = stores or Stores()
         self._clock = clock
         self._lock = threading.Lock()
         self._notices: list[str] = []
@@ -118,7 +111,7 @@ class Keeping:
         """Return what the user should know of settings, journal and recording and was not told yet."""
         for notice in target.notices:
             self._tell(notice, once=True)
-        journal = journal_of(target)
+        journal = journal_of(target, self.stores)
         with self._lock:
             told, self._notices = self._notices, []
         return (*told, *(journal.notices() if journal is not None else ()))
@@ -196,7 +189,7 @@ class Keeping:
 
     def spent_today(self, target: Target, *, local: bool) -> float | None:
         """Return what today's calls of all notebooks came to in USD, None where the journal cannot tell."""
-        journal = journal_of(target)
+        journal = journal_of(target, self.stores)
         if journal is None or not is_there(journal.path):
             return None
         try:
@@ -240,7 +233,7 @@ class Keeping:
 
 
 def _sum(costs: Sequence[float | None]) -> float | None:
-    return None if None in costs else sum(cost or 0.0 for cost in costs)
+    return None if None in costs else sum([cost or 0.0 for cost in costs])
 
 
 def _check_call(most: float | None, limit: float | None) -> None:

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from vertex_claude_magic.errors import CredentialsNotFound, JournalError, OptionError, ReplayMiss
 from vertex_claude_magic.records.recorded_reply import read_tape
-from vertex_claude_magic.records.recording.difference import differences, nearest
 from vertex_claude_magic.settings.registry import OPTIONS
 from vertex_claude_magic.spelling import option, spelled
 from vertex_claude_magic.text import quote, quote_path
@@ -21,6 +20,7 @@ if TYPE_CHECKING:
     from vertex_claude_magic.records.journal.journal import Journal
     from vertex_claude_magic.records.recorded_reply import Tape
     from vertex_claude_magic.records.recording.recording import Recording
+    from vertex_claude_magic.records.store import Store
     from vertex_claude_magic.vertex.request import Request
 
 __all__ = ["Found", "Memory"]
@@ -28,8 +28,7 @@ __all__ = ["Found", "Memory"]
 _SHOWN_PARTS = 4
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Found:
+class Found(NamedTuple):
     """An answer that was given before: the record, its tape, and whether it stands in a recording."""
 
     kept: Kept
@@ -72,6 +71,12 @@ class Memory:
     def _recording_alone(self) -> bool:
         # What the journal of this machine knows would hide what the recording lacks on every other one.
         return self.mode == "only" and self.recording is not None
+
+    @property
+    def _stores(self) -> list[Store]:
+        """Where an answer may be, in the order in which it is looked for."""
+        journal = None if self._recording_alone else self.journal
+        return [store for store in (self.recording, journal) if store is not None]
 
     def look(self, request: Request, *, take: bool = False) -> Found | None:
         """Return the answer to give again, or None; `take` turns to the next repeat.
@@ -146,10 +151,9 @@ class Memory:
 
     def miss(self, request: Request) -> ReplayMiss:
         """Return the error that says that nothing is recorded for a request, and how the nearest record differs."""
-        candidates = self.recording.all() if self.recording is not None else []
-        if self.journal is not None and not self._recording_alone:
-            candidates += self.journal.recent()
-        kept = nearest(request.canonical, candidates)
+        from vertex_claude_magic.records.recording.difference import differences, nearest
+
+        kept = nearest(request.canonical, [kept for store in self._stores for kept in store.recent()])
         if kept is None:
             return ReplayMiss(f"Nothing is recorded {self._where()}{_SENDS_NOTHING}.", cure=_CURE)
         parts = differences(request.canonical, kept.canonical)
@@ -167,11 +171,11 @@ class Memory:
         )
 
     def _where(self) -> str:
-        places = [f"in {quote_path(str(self.recording.path))}"] if self.recording is not None else []
-        return " or ".join([*places, *self._also()]) or "anywhere"
-
-    def _also(self) -> list[str]:
-        return ["in the journal"] if self.journal is not None and not self._recording_alone else []
+        named = (
+            "in the journal" if store is self.journal else f"in {quote_path(str(store.path))}"
+            for store in self._stores
+        )
+        return " or ".join(named) or "anywhere"
 
 
 def _input_tokens(tape: Tape) -> int | None:

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from vertex_claude_magic.records.budget import Tally
     from vertex_claude_magic.records.journal.journal import Journal
     from vertex_claude_magic.records.journal.ledger import UsageRow
+    from vertex_claude_magic.records.stores import Stores
     from vertex_claude_magic.settings.target import Target
 
 __all__ = ["GROUPS", "JournalState", "Sum", "Usage", "amount", "size", "sums", "total", "usage_of"]
@@ -149,7 +150,13 @@ def sums(rows: Iterable[UsageRow], by: str, most: int = 31) -> list[Sum]:
 
 
 def usage_of(
-    target: Target, tallies: Iterable[Tally], *, today: date, days: int | None, this_session: bool
+    target: Target,
+    tallies: Iterable[Tally],
+    *,
+    today: date,
+    days: int | None,
+    this_session: bool,
+    stores: Stores,
 ) -> Usage:
     """Return the usage of the last days, or of this session; a journal that cannot tell is no error.
 
@@ -159,6 +166,7 @@ def usage_of(
         today: The day on the user's own clock.
         days: How many days, today included; None for as many as the journal keeps.
         this_session: Whether only this session counts.
+        stores: The open files of this session.
     """
     kept = target.journal_days
     tallies = list(tallies)
@@ -171,7 +179,7 @@ def usage_of(
         session_limit=target.max_session_cost,
         today_limit=target.max_daily_cost,
     )
-    journal = journal_of(target)
+    journal = journal_of(target, stores)
     return replace(usage, problem=_off(target)) if journal is None else _with_journal(usage, journal, kept)
 
 

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
     from typing_extensions import Self
 
-    from vertex_claude_magic.prompts.template import Scope
+    from vertex_claude_magic.prompts.scope import Scope
     from vertex_claude_magic.records.sources import Found
     from vertex_claude_magic.session.session import Session
     from vertex_claude_magic.settings.target import Target
@@ -85,7 +85,7 @@ class Exchange:
         self.done = False
         self._session = session
         self._notify = notify
-        self._memory = memory_of(target)
+        self._memory = memory_of(target, session.records.stores)
         self._catalog = target.catalog
         self._stream: Stream | None = None
         self._rounds: list[Reply] = []
@@ -105,6 +105,7 @@ class Exchange:
         else:
             self._question = build(target, lambda: session.project(target, notify))
         self.request = self._question.request
+        self._row = self._catalog.find(self.request.model)
 
     __reduce__ = stays_here("An answer on its way", "Iterate it here, and send its reply.")
 
@@ -198,8 +199,8 @@ class Exchange:
 
     def lifecycle(self) -> list[Notice]:
         """Return what to say of a model that is near its end, once a session."""
-        row, request = self._catalog.find(self.request.model), self.request
-        name = row.id if row is not None else request.model
+        request = self.request
+        name = self._row.id if self._row is not None else request.model
         notice = self._session.control.reminder.tell(self._catalog, name, request.region)
         return [Notice("lifecycle", notice)] if notice else []
 
@@ -207,7 +208,7 @@ class Exchange:
         """Return what the user should know of question, answer and records and was not told yet."""
         reply, request, session = self.partial(), self.request, self._session
         found = [Notice("answer", f"The first answer {reason}.") for reason in self._reasons]
-        row = self._catalog.find(request.model)
+        row = self._row
         whole = reply is not None and reply.complete and not reply.usage.cached
         if whole and self.target.cache and b'"cache_control"' in request.payload:
             # The service ignores a mark behind a prompt that is too short without a word.
@@ -234,7 +235,7 @@ class Exchange:
             spent, today = records.tally.spent(local=local), records.spent_today(self.target, local=local)
             text = f"Session {usd_estimate(spent)} · today {usd_estimate(today)} (estimates)."
             found.append(Notice("spend", text))
-        return [*found, *(Notice("records", text) for text in session.records.notices(self.target))]
+        return [*found, *[Notice("records", text) for text in session.records.notices(self.target)]]
 
     def _open(self, request: Request, found: Found | None) -> Stream:
         """Begin a round: play its record, or send its request."""
@@ -254,11 +255,11 @@ class Exchange:
         if memory.mode == "only":
             raise memory.miss(request)
         if memory.answers:
-            context = replace(context, without_login=partial(memory.miss_without_login, request))
+            context = context._replace(without_login=partial(memory.miss_without_login, request))
         if request.project == NO_PROJECT:
             with memory.missed_without_login(request):
                 request = in_project(request, session.project(target, self._notify))
-            context = replace(context, request=request)
+            context = context._replace(request=request)
 
         def recorder() -> Any:
             count = partial(session.count, target=target)
@@ -269,7 +270,7 @@ class Exchange:
         checked = recorder() if limits_of(target) else None
         response = session.send(request, target)
         try:
-            return Stream(response, replace(context, recorder=checked or recorder()))
+            return Stream(response, context._replace(recorder=checked or recorder()))
         except BaseException:
             response.cancel()
             raise

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from vertex_claude_magic.answers.repair import TypedQuestion
     from vertex_claude_magic.models.observed import Seen
     from vertex_claude_magic.prompts.compose import Composed
-    from vertex_claude_magic.prompts.template import Scope
+    from vertex_claude_magic.prompts.scope import Scope
     from vertex_claude_magic.records.sources import Found, Memory
     from vertex_claude_magic.settings.target import Target
 

@@ -11,9 +11,10 @@ from vertex_claude_magic import errors
 from vertex_claude_magic.records.budget import count_or_bound, read_count
 from vertex_claude_magic.records.recording.rehearsal import is_rehearsal, refusal
 from vertex_claude_magic.records.session_records import Keeping, journal_of, memory_of
+from vertex_claude_magic.records.stores import Stores
 from vertex_claude_magic.session.control_room import ControlRoom, JournalNotes
 from vertex_claude_magic.session.question import NO_PROJECT, prepare
-from vertex_claude_magic.settings.loaded import settings_of
+from vertex_claude_magic.settings.loaded import loaded, settings_of
 from vertex_claude_magic.settings.target import resolve
 from vertex_claude_magic.spelling import Spelling, spelled
 from vertex_claude_magic.transport.auth import ApplicationDefault, FixedToken
@@ -25,7 +26,7 @@ from vertex_claude_magic.vertex.request import build_count_request, in_project
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from vertex_claude_magic.prompts.template import Scope
+    from vertex_claude_magic.prompts.scope import Scope
     from vertex_claude_magic.settings.options import AskOptions
     from vertex_claude_magic.settings.target import Target
     from vertex_claude_magic.transport.admin import Admin
@@ -46,6 +47,7 @@ class Session:
         control: What checks have found so far; errors and notices tell of it.
         clock: Seconds that never run backwards.
         emulated: Whether the demo's emulator answers, which the notices of each answer say.
+        stores: The open journals and recordings, where other sessions share them.
     """
 
     def __init__(
@@ -57,14 +59,17 @@ class Session:
         control: ControlRoom | None = None,
         clock: Callable[[], float] = time.monotonic,
         emulated: bool = False,
+        stores: Stores | None = None,
     ) -> None:
         self.settings = settings
         self.retry_policy = retry_policy or RetryPolicy()
         self.clock = clock
         self.emulated = emulated
-        self.records = Keeping()
+        self.records = Keeping(stores=stores)
         self.transport = Transport(authorizer, self.retry_policy, clock=clock)
-        self.control = control or ControlRoom(notes=JournalNotes(lambda: journal_of(self.target())))
+        self.control = control or ControlRoom(
+            notes=JournalNotes(lambda: journal_of(self.target(), self.records.stores))
+        )
 
     def target(self, given: Mapping[str, Any] | None = None, settings: AskOptions | None = None) -> Target:
         """Resolve the settings, with the options of one question over them.
@@ -94,7 +99,7 @@ class Session:
             OptionError: it cannot be sent as it stands.
             ProjectNotFound: no project is named anywhere.
         """
-        memory = memory_of(target)
+        memory = memory_of(target, self.records.stores)
         unnamed = memory.answers and target.project is None
         question = prepare(
             prompt,
@@ -142,7 +147,7 @@ class Session:
             ReplayMiss: nothing may be sent, and the recording does not know the number.
             ModelNotFound: the location counts no tokens.
         """
-        memory = memory_of(target)
+        memory = memory_of(target, self.records.stores)
         known = memory.counted(request)
         if known is None:
             with memory.missed_without_login():
@@ -205,7 +210,7 @@ class Session:
         self.transport.close()
         with suppress(errors.OptionError):
             # A setting that cannot be taken names no journal.
-            journal = journal_of(self.target())
+            journal = journal_of(self.target(), self.records.stores)
             if journal is not None:
                 journal.close()
 
@@ -232,7 +237,10 @@ def open_session(
     """
     settings, access_token = settings_of(options, credentials, access_token)
     login = authorizer_of(credentials, access_token)
-    return Session(lambda: settings, login, retry_policy=retry_policy, clock=clock)
+    known = loaded()
+    # All clients of a kernel share its open files, so that repeats come in one order and a notice comes once.
+    stores = known.stores if known is not None and isinstance(known.stores, Stores) else Stores()
+    return Session(lambda: settings, login, retry_policy=retry_policy, clock=clock, stores=stores)
 
 
 def authorizer_of(credentials: Any, access_token: str | None) -> Authorizer:

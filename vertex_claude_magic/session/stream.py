@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import json
 import time
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime, timezone
-from typing import TYPE_CHECKING, Any
+from itertools import groupby
+from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 from vertex_claude_magic import errors
 from vertex_claude_magic.answers.read import read_json_text
@@ -46,8 +47,7 @@ def _utc_now() -> datetime:
     return datetime.now(timezone.utc)
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class StreamContext:
+class StreamContext(NamedTuple):
     """What a stream needs to know beside its exchange."""
 
     request: Request
@@ -79,12 +79,16 @@ class Stream:
         self._decoder = MessageDecoder()
         self._builder = ReplyBuilder()
         self._head: Head | None = None
+        self._is_event_stream = False
         self._whole = bytearray()
         self._date = context.now()
         self._started = exchange.started
         self._first: float | None = None
         self._seconds: float | None = None
         self._error: errors.ClaudeError | None = None
+        self._closed = False
+        # The whole reply, which nothing changes any more.
+        self._settled: Reply | None = None
         # When how many pieces had arrived.
         self._arrivals: list[tuple[float, int]] = []
 
@@ -100,8 +104,10 @@ class Stream:
 
     def close(self) -> None:
         """Close the connection, unless its answer is over and it can serve the next question; keep what came."""
-        self._record()
-        self._hang_up(_SETTLE)
+        if not self._closed:
+            self._record()
+            self._hang_up(_SETTLE)
+            self._closed = True
 
     def _hang_up(self, patience: float) -> None:
         if self._builder.complete:
@@ -146,6 +152,8 @@ class Stream:
             ClaudeError: the answer did not end well, or was closed too early; the error's own `reply`
                 holds what had arrived.
         """
+        if self._settled is not None:
+            return self._settled
         for _ in self:
             pass
         if self._error is None and not self._builder.complete:
@@ -156,6 +164,8 @@ class Stream:
 
     def partial(self) -> Reply:
         """The answer as far as it has arrived; `complete` tells whether that is all."""
+        if self._settled is not None:
+            return self._settled
         request, clock = self.request, self._context.clock
         bare = self._builder.reply()
         data = read_json_text(bare.text) if self._context.format == "json" and bare.complete else None
@@ -171,7 +181,11 @@ class Stream:
             data=data,
             lineage=lineage_of(request, date=self._date, server=self._server()),
         )
-        return reply if self._context.found is None else _replayed(reply, self._context.found)
+        if self._context.found is not None:
+            reply = _replayed(reply, self._context.found)
+        if reply.complete and self._seconds is not None:
+            self._settled = reply
+        return reply
 
     def _price(self, reply: Reply, usage: Usage) -> float | None:
         # Output tokens are counted at the end, so what a stopped answer cost is not known.
@@ -195,12 +209,24 @@ class Stream:
         try:
             first = self._next(seconds)
             items = [] if first is None else [first, *self._exchange.arrived()]
-            return [event for item in items for event in self._take(item)]
+            events: list[Event] = []
+            # What arrived together is read together, which halves the calls of a short answer.
+            for kind, group in groupby(items, type):
+                if self.done:
+                    break
+                if kind is bytes:
+                    events += self._chunk(b"".join(cast("Iterator[bytes]", group)))
+                elif kind is Event:
+                    events += self._events(cast("Iterator[Event]", group))
+                else:
+                    for item in group:
+                        self._note(item)
         except errors.ClaudeError as error:
             raise self._failed(error) from None
         except KeyboardInterrupt:
             self.stop()
             raise errors.ClaudeInterrupt(self.partial()) from None
+        return events
 
     def _next(self, seconds: float) -> Item | Event | None:
         recorder = self._context.recorder
@@ -213,27 +239,26 @@ class Stream:
             item = self._exchange.get(seconds)
         return item
 
-    def _take(self, item: Item | Event) -> list[Event]:
-        if self.done:
-            return []
-        if isinstance(item, bytes):
-            return self._chunk(item)
-        if isinstance(item, Event):
-            return self._events((item,))
+    def _note(self, item: Item | Event) -> None:
         if isinstance(item, Notice):
             if self._context.notify is not None:
                 self._context.notify(item.text)
         elif isinstance(item, Head):
-            self._head = item
-        else:
+            self._head, self._is_event_stream = item, "event-stream" in item.content_type.lower()
+        elif isinstance(item, Ended):
             self._end(item)
-        return []
 
     def _chunk(self, chunk: bytes) -> list[Event]:
-        if not self._is_event_stream():
-            self._collect(chunk)
-            return []
-        return self._events(self._decoder.feed(chunk))
+        if self._is_event_stream:
+            return self._events(self._decoder.feed(chunk))
+        limit = _MAX_STRANGE_BYTES if self.request.streamed else _MAX_WHOLE_BYTES
+        if len(self._whole) < limit:
+            self._whole += chunk[: limit - len(self._whole)]
+        elif not self.request.streamed:
+            raise errors.ProtocolError(
+                "The answer is larger than 64 MiB.", cure=spelled("Lower {}.", option("max_tokens"))
+            )
+        return []
 
     def _events(self, arrived: Iterable[Event]) -> list[Event]:
         events = []
@@ -257,22 +282,10 @@ class Stream:
             event.data, Asked.about(self.request, self._context.catalog, self._context.seen)
         )
 
-    def _is_event_stream(self) -> bool:
-        return self._head is not None and "event-stream" in self._head.content_type.lower()
-
-    def _collect(self, chunk: bytes) -> None:
-        limit = _MAX_STRANGE_BYTES if self.request.streamed else _MAX_WHOLE_BYTES
-        if len(self._whole) < limit:
-            self._whole += chunk[: limit - len(self._whole)]
-        elif not self.request.streamed:
-            raise errors.ProtocolError(
-                "The answer is larger than 64 MiB.", cure=spelled("Lower {}.", option("max_tokens"))
-            )
-
     def _end(self, ended: Ended) -> None:
         if ended.error is not None:
             raise ended.error
-        if self._is_event_stream():
+        if self._is_event_stream:
             raise _interrupted("the connection was closed before the answer was complete")
         message = _message(bytes(self._whole)) if not self.request.streamed else None
         if message is None:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 import re
-import unicodedata
+from functools import lru_cache
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
@@ -60,12 +60,21 @@ def environment_notices(
     ('CLOUD_ML_REGION has a line feed around its value; it was left out.',)
     """
     known = os.environ if environment is None else environment
+    values = tuple([known.get(name, "") for name in _READ])
+    return _notices(base_url, region_is_default, known.get("GOOGLE_CLOUD_LOCATION", ""), values)
+
+
+# Asked after every answer, and what is set has hardly ever changed.
+@lru_cache(maxsize=8)
+def _notices(
+    base_url: str | None, region_is_default: bool, named: str, values: tuple[str, ...]
+) -> tuple[str, ...]:
     notices = [
-        f"{name} has a {_named(known[name])} around its value; it was left out."
-        for name in _READ
-        if known.get(name) and trimmed(known[name]) != known[name]
+        f"{name} has a {_named(value)} around its value; it was left out."
+        for name, value in zip(_READ, values, strict=True)
+        if value and trimmed(value) != value
     ]
-    location = trimmed(known.get("GOOGLE_CLOUD_LOCATION", ""))
+    location = trimmed(named)
     if region_is_default and location not in {"", "global"}:
         shown = f" ({location})" if _LOCATION.fullmatch(location) else ""
         notices.append(
@@ -84,5 +93,7 @@ def _named(value: str) -> str:
     """Return the name of the first character that does not belong to a value."""
     whole = trimmed(value)
     odd = next(letter for letter in value.replace(whole, "", 1))
+    import unicodedata
+
     name = {"\n": "line feed", "\r": "carriage return", "\t": "tab", " ": "blank"}.get(odd)
     return name or unicodedata.name(odd, f"character U+{ord(odd):04X}").lower()

@@ -5,26 +5,34 @@ The notebook layer knows them and hands them in through `set_loaded`; a script h
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from vertex_claude_magic.settings.options import AskOptions
 
-__all__ = ["Loaded", "loaded", "set_loaded", "settings_of"]
+__all__ = ["Loaded", "OpenFiles", "loaded", "set_loaded", "settings_of"]
+
+
+class OpenFiles(Protocol):
+    """The journals and recordings that the magics have open (`records.stores.Stores`)."""
+
+    def close(self) -> None:
+        """Close them."""
 
 
 class Loaded(NamedTuple):
     """What the loaded magics ask with.
 
     `demo` holds the same settings pointed at the demo's emulator, None while no demo runs; the emulator
-    takes the fixed `token` and no other.
+    takes the fixed `token` and no other. `stores` are the files that all sessions of the kernel share.
     """
 
     options: AskOptions
     demo: AskOptions | None = None
     token: str | None = None
+    stores: OpenFiles | None = None
 
 
 _finders: list[Callable[[], Loaded]] = []

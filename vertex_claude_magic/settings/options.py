@@ -119,7 +119,7 @@ class AskOptions:
     @property
     def request_options(self) -> RequestOptions:
         """What the request builder wants to know beside messages, model and location."""
-        return RequestOptions(**{name: getattr(self, name) for name in RequestOptions.__dataclass_fields__})
+        return RequestOptions(**{name: getattr(self, name) for name in RequestOptions._fields})
 
     def replace(self, **changes: Any) -> Self:
         """Return the same options with some of them changed.

@@ -7,11 +7,11 @@ started by hand is handed the origin with `asking_for`; `asyncio.to_thread` and 
 from __future__ import annotations
 
 import sys
+import weakref
 from contextlib import contextmanager
 from contextvars import ContextVar
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from vertex_claude_magic.process import process_id
 
@@ -21,8 +21,7 @@ if TYPE_CHECKING:
 __all__ = ["Origin", "asking_for", "current_origin", "session_id", "set_origin"]
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Origin:
+class Origin(NamedTuple):
     """Where a question comes from.
 
     Args:
@@ -38,7 +37,8 @@ class Origin:
 
 # With the process that it was handed in.
 _handed: ContextVar[tuple[str, Origin] | None] = ContextVar("vertex_claude_origin", default=None)
-_finders: list[Callable[[], Origin]] = []
+# Whoever knows the cells that run; not kept alive by this, so that it goes with the shell that it belongs to.
+_finders: list[weakref.WeakMethod[Callable[[], Origin]]] = []
 
 
 def session_id() -> str:
@@ -51,8 +51,8 @@ def session_id() -> str:
 
 
 def set_origin(finder: Callable[[], Origin] | None) -> None:
-    """Say who knows the notebook and cell that run now; None takes it back."""
-    _finders[:] = [] if finder is None else [finder]
+    """Say whose method knows the notebook and cell that run now; None takes it back."""
+    _finders[:] = [] if finder is None else [weakref.WeakMethod(finder)]
 
 
 @contextmanager
@@ -76,7 +76,7 @@ def current_origin() -> Origin:
     # A fork has the parent's context, and belongs to none of its cells.
     if handed is not None and handed[0] == process_id():
         return handed[1]
-    for finder in _finders:
+    for finder in filter(None, (reference() for reference in _finders)):
         return finder()
     script = sys.argv[0] if sys.argv else ""
     return Origin(notebook=Path(script).name if script not in {"", "-c", "-m"} else "")

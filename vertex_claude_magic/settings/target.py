@@ -8,7 +8,7 @@ a policy locks holds over all of them.
 from __future__ import annotations
 
 import os
-from functools import cached_property
+from functools import cached_property, lru_cache
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
@@ -96,6 +96,16 @@ class Target(AskOptions):
         )
 
 
+# The variables hold the same for one question as for the next, and the forms of a secret are many.
+@lru_cache(maxsize=64)
+def _as_meant(name: str, text: str, variable: str) -> str:
+    """Return the value of a variable without what is around it; refuse one that seems to be a secret."""
+    value = trimmed(text)
+    if value:
+        refuse_pasted(name, value, variable)
+    return value
+
+
 def resolve(
     session: AskOptions,
     given: Mapping[str, Any] = _NOTHING,
@@ -133,8 +143,7 @@ def resolve(
                 "policy" if name in policy.defaults else "default",
             )
             for variable in row.variables:
-                if (text := known.get(variable)) and (text := trimmed(text)):
-                    refuse_pasted(name, text, variable)
+                if (text := known.get(variable)) and (text := _as_meant(name, text, variable)):
                     value, origin = text, variable
                     break
             if value is None:

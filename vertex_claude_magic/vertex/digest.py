@@ -16,6 +16,7 @@ import binascii
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
+from operator import is_not
 from typing import Any, NamedTuple
 
 __all__ = [
@@ -53,9 +54,13 @@ def canonical(
     >>> canonical("claude-haiku-5-5", {}, {"max_tokens": 9, "stream": True})
     {'model': 'claude-haiku-5-5', 'body': {'max_tokens': 9}}
     """
-    named = ",".join(value for name, value in headers.items() if name.lower() == BETA_HEADER)
+    named = ",".join([value for name, value in headers.items() if name.lower() == BETA_HEADER])
     betas = sorted({name.strip() for name in named.split(",")} - {""})
-    kept = {name: _hashed(value) for name, value in body.items() if name != "stream"}
+    kept = {
+        name: _hashed(value) if isinstance(value, (Mapping, list, tuple)) else value
+        for name, value in body.items()
+        if name != "stream"
+    }
     content = {"model": model, **({"beta": betas} if betas else {}), "body": kept}
     return content if marks else dict(unmarked(content))
 
@@ -68,7 +73,7 @@ def unmarked(content: Mapping[str, Any]) -> Mapping[str, Any]:
     """
     body = content["body"]
     kept = {name: _without_marks(body[name]) for name in ("messages", *_SHARED) if name in body}
-    if _MARK not in body and all(part is body[name] for name, part in kept.items()):
+    if _MARK not in body and not [name for name, part in kept.items() if part is not body[name]]:
         return content
     return {**content, "body": {name: kept.get(name, part) for name, part in body.items() if name != _MARK}}
 
@@ -76,8 +81,10 @@ def unmarked(content: Mapping[str, Any]) -> Mapping[str, Any]:
 def _without_marks(value: Any) -> Any:
     """Return messages, blocks or tools without marks; the same object where there are none."""
     if isinstance(value, (list, tuple)):
+        if all(map(_is_text, value)):
+            return value
         parts = [_without_marks(part) for part in value]
-        return value if all(one is two for one, two in zip(parts, value, strict=True)) else parts
+        return parts if any(map(is_not, parts, value)) else value
     if not isinstance(value, Mapping):
         return value
     # Not deeper than content goes: the input of a tool may have any names.
@@ -86,6 +93,11 @@ def _without_marks(value: Any) -> Any:
     if _MARK not in value and inner is content:
         return value
     return {name: inner if name == "content" else part for name, part in value.items() if name != _MARK}
+
+
+def _is_text(message: Any) -> bool:
+    """Tell whether a message is a plain text, as most are; in a long conversation nothing else may take time."""
+    return type(message) is dict and len(message) == 2 and type(message.get("content")) is str
 
 
 class Parts(NamedTuple):
@@ -115,15 +127,19 @@ class Parts(NamedTuple):
         return hashlib.sha256(self.frame_hash + (self.links[-1] if self.links else b"")).digest()
 
 
-def parts_of(content: Mapping[str, Any]) -> Parts:
+def parts_of(content: Mapping[str, Any], *, marks: bool = True) -> Parts:
     """Return a canonical request in its parts.
+
+    Args:
+        content: What `canonical` gives.
+        marks: Whether it may hold cache marks.
 
     >>> one, two = ({"role": "user", "content": text} for text in ("Hi", "And now?"))
     >>> short, long = (parts_of({"model": "m", "body": {"messages": each}}) for each in ([one], [one, two]))
     >>> short.links == long.links[:1]
     True
     """
-    plain = unmarked(content)
+    plain = unmarked(content) if marks else content
     body, shared = dict(plain["body"]), []
     messages = body.get("messages")
     if isinstance(messages, (list, tuple)):
@@ -140,7 +156,7 @@ def parts_of(content: Mapping[str, Any]) -> Parts:
     frame = {**plain, "body": body}
     named = [name.encode() + part for name, _, part in shared]
     frame_hash = hashlib.sha256(b"".join([_hash(frame), *named])).digest()
-    hashes = tuple(_message_hash(message) for message in messages or ())
+    hashes = tuple(map(_message_hash, messages or ()))
     links: list[bytes] = []
     for digest in hashes:
         links.append(hashlib.sha256((links[-1] if links else b"") + digest).digest())
@@ -152,11 +168,10 @@ def _hash(value: Any) -> bytes:
 
 
 def _message_hash(message: Any) -> bytes:
-    content = message.get("content") if isinstance(message, Mapping) and len(message) == 2 else None
-    if type(content) is not str or len(content) > _LONGEST_HASHED:
+    if not _is_text(message) or len(message["content"]) > _LONGEST_HASHED:
         return _hash(message)
     # A text remembers its own hash, so that this costs less than to go through it.
-    key = (message.get("role"), content)
+    key = (message.get("role"), message["content"])
     try:
         found = _hashes.get(key)
     except TypeError:
@@ -210,18 +225,15 @@ def attachments(value: Any) -> dict[str, bytes]:
 
 
 def _hashed(value: Any) -> Any:
-    """Return a value with attachments as their hashes; the same object where it holds none."""
+    """Return a value with attachments as their hashes; texts are not copied, since a request is never changed."""
     if isinstance(value, Mapping):
         if _is_source(value):
             data = _content(value["data"])
             rest = {name: part for name, part in value.items() if name != "data"}
             return {**rest, _HASH: hashlib.sha256(data).hexdigest(), "bytes": len(data)}
-        if all(isinstance(part, str) for part in value.values()):
-            # Most messages; a request is never changed, so nothing has to be copied.
-            return value
         return {name: _hashed(part) for name, part in value.items()}
     if isinstance(value, (list, tuple)):
-        return [_hashed(part) for part in value]
+        return [part if _is_text(part) else _hashed(part) for part in value]
     return value
 
 

@@ -7,6 +7,7 @@ official SDK's Vertex client (anthropic 2.12.0).
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from ipaddress import ip_address
 from typing import TYPE_CHECKING
 from urllib.parse import SplitResult, urlsplit
@@ -65,6 +66,7 @@ def base_url_of(location: str) -> str:
     return f"https://{location}-aiplatform.googleapis.com/v1"
 
 
+@lru_cache(maxsize=64)
 def model_path(*, project: str, location: str, model: str, verb: str) -> str:
     """Return the path of a model's verb below the base URL; every part is percent-encoded.
 
@@ -95,6 +97,8 @@ def _segment(name: str, value: str) -> str:
     return percent_encode(value.encode("utf-8", "replace"), safe=safe)
 
 
+# Asked several times of the URL of each question; reading it takes 10 microseconds.
+@lru_cache(maxsize=64)
 def is_loopback(url: str) -> bool:
     """Tell whether a URL points at this machine (127.0.0.0/8, ::1, localhost).
 

@@ -27,6 +27,10 @@ _BOM = b"\xef\xbb\xbf"
 _CURE = "Ask again; if it happens again, look for a proxy between this machine and Google."
 
 
+# The types of deltas that add a text to their block, and the key of that text.
+_PIECES = {"text_delta": "text", "thinking_delta": "thinking", "input_json_delta": "partial_json"}
+
+
 class ServerSentEvent(NamedTuple):
     """One dispatched event: its name (empty if none was sent) and its data, both still encoded."""
 
@@ -45,28 +49,31 @@ class Event(NamedTuple):
     data: dict[str, Any]
 
     @property
+    def piece(self) -> tuple[str, str]:
+        """What this event adds to its block: the type of the delta and the text; both empty for other events."""
+        delta = self.data.get("delta") if self.type == "content_block_delta" else None
+        kind = delta.get("type") if isinstance(delta, dict) else None
+        key = _PIECES.get(kind) if isinstance(kind, str) else None
+        value = delta.get(key) if isinstance(delta, dict) and key is not None else None
+        return (kind, value) if isinstance(kind, str) and isinstance(value, str) else ("", "")
+
+    @property
     def text(self) -> str:
         """The text that this event adds to the answer; empty for every other kind of event."""
-        return self._delta("text_delta", "text")
+        kind, piece = self.piece
+        return piece if kind == "text_delta" else ""
 
     @property
     def thinking(self) -> str:
         """The thinking that this event adds; empty for every other kind of event."""
-        return self._delta("thinking_delta", "thinking")
+        kind, piece = self.piece
+        return piece if kind == "thinking_delta" else ""
 
     @property
     def partial_json(self) -> str:
         """The JSON that this event adds to the input of a tool; empty for every other kind of event."""
-        return self._delta("input_json_delta", "partial_json")
-
-    def _delta(self, kind: str, key: str) -> str:
-        if self.type != "content_block_delta":
-            return ""
-        delta = self.data.get("delta")
-        if not isinstance(delta, dict) or delta.get("type") != kind:
-            return ""
-        value = delta.get(key)
-        return value if isinstance(value, str) else ""
+        kind, piece = self.piece
+        return piece if kind == "input_json_delta" else ""
 
 
 def _too_large() -> ProtocolError:
@@ -183,13 +190,11 @@ class EventDecoder:
                     self._size = 0
                 self._name = b""
         if data:
-            self._grow(sum(map(len, lines)))
+            # Lines of events that are over count for nothing.
+            self._size += sum(map(len, data if events else lines))
+            if self._size > MAX_EVENT_BYTES:
+                raise _too_large()
         return events
-
-    def _grow(self, size: int) -> None:
-        self._size += size
-        if self._size > MAX_EVENT_BYTES:
-            raise _too_large()
 
     def _field(self, line: bytes) -> None:
         field, _, value = line.partition(b":")

@@ -169,8 +169,8 @@ class Reply:
 
 
 def _joined(blocks: Iterable[Mapping[str, Any]], kind: str) -> str:
-    texts = (block.get(kind) for block in blocks if block.get("type") == kind)
-    return "".join(text for text in texts if isinstance(text, str))
+    texts = [block.get(kind) for block in blocks if block.get("type") == kind]
+    return "".join([text for text in texts if isinstance(text, str)])
 
 
 def usage_from(raw: Mapping[str, Any]) -> Usage:

@@ -50,12 +50,6 @@ class _Block:
         self.content = content
         self.pieces: dict[str, list[str]] = {}
 
-    def append(self, key: str, piece: str) -> None:
-        try:
-            self.pieces[key].append(piece)
-        except KeyError:
-            self.pieces[key] = [piece]
-
     def snapshot(self) -> dict[str, Any]:
         block = dict(self.content)
         for key, pieces in self.pieces.items():
@@ -127,10 +121,11 @@ class ReplyBuilder:
         details = message.get("stop_details")
         extras = {name: message[name] for name in _EXTRAS if message.get(name) is not None}
         # An answer that is played again brings the event that was made here the first time.
-        made = any(event.get("type") == "message" for event in self._others)
+        made = "message" in [event.get("type") for event in self._others]
         rest = ({"type": "message", **extras},) if extras and not made else ()
+        blocks = [block.snapshot() for _, block in sorted(self._order, key=itemgetter(0))]
         return Reply(
-            blocks=tuple(block.snapshot() for _, block in sorted(self._order, key=itemgetter(0))),
+            blocks=tuple(blocks),
             stop_reason=_string(message.get("stop_reason")) or None,
             stop_sequence=_string(message.get("stop_sequence")) or None,
             stop_details=details if isinstance(details, Mapping) else None,
@@ -141,12 +136,10 @@ class ReplyBuilder:
             **{"model": str(message.get("model") or ""), **known},
         )
 
-    def pieces(self) -> tuple[tuple[int, ...], ...]:
+    def pieces(self) -> list[list[int]]:
         """How long the pieces were that each block arrived in, in characters."""
-        blocks = (block for _, block in sorted(self._order, key=itemgetter(0)))
-        return tuple(
-            tuple(len(piece) for pieces in block.pieces.values() for piece in pieces) for block in blocks
-        )
+        blocks = [block for _, block in sorted(self._order, key=itemgetter(0))]
+        return [[len(piece) for pieces in block.pieces.values() for piece in pieces] for block in blocks]
 
     def _open(self, message: Any) -> None:
         if not isinstance(message, Mapping):
@@ -186,7 +179,7 @@ class ReplyBuilder:
         if key is None:
             self._whole_delta(kind, delta, data)
         elif isinstance(piece := delta.get(key), str):
-            (block or self._block_of(data, kind)).append(key, piece)
+            (block or self._block_of(data, kind)).pieces.setdefault(key, []).append(piece)
             self.appended += 1
 
     def _block_of(self, data: Mapping[str, Any], kind: str) -> _Block:

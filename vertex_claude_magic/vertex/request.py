@@ -10,8 +10,10 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from vertex_claude_magic.errors import ModelRuleError, OptionError, RequestTooLarge
 from vertex_claude_magic.models.observed import Sightings
@@ -39,14 +41,17 @@ __all__ = ["Request", "RequestOptions", "build_count_request", "build_request", 
 # The value in every sample of Google, and the only one that leaves sampling parameters to the models that
 # take them.
 DEFAULT_VERSION = "vertex-2023-10-16"
+_TEXT_MESSAGE = {"role", "content"}
 
 # Fields that the token-counting endpoint takes (anthropic 2.12.0, messages.count_tokens; the last four are beta).
 _COUNT_FIELDS = ("anthropic_version", "messages", "system", "tools", "tool_choice", "thinking", "output_config",
                  "cache_control", "compaction", "context_management", "mcp_servers", "speed")  # fmt: skip
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class RequestOptions:
+_NONE: Mapping[str, Any] = MappingProxyType({})
+
+
+class RequestOptions(NamedTuple):
     """What a request asks for beside its messages; None means: leave it to the service.
 
     `thinking` is "adaptive", "off", "between_tools" or a budget in tokens; `set` holds further body
@@ -62,10 +67,10 @@ class RequestOptions:
     temperature: float | None = None
     top_p: float | None = None
     top_k: int | None = None
-    set: Mapping[str, Any] = field(default_factory=dict)
+    set: Mapping[str, Any] = _NONE
     beta: Sequence[str] = ()
-    header: Mapping[str, str] = field(default_factory=dict)
-    label: Mapping[str, str] = field(default_factory=dict)
+    header: Mapping[str, str] = _NONE
+    label: Mapping[str, str] = _NONE
     force: bool = False
 
 
@@ -117,7 +122,7 @@ class Request:
     def parts(self) -> Parts:
         """`canonical` in the parts that it shares with other requests."""
         if self._parts is None:
-            object.__setattr__(self, "_parts", parts_of(self.canonical))
+            object.__setattr__(self, "_parts", parts_of(self.canonical, marks=False))
         return self._parts or parts_of(self.canonical)
 
     def former_digest(self) -> str:
@@ -270,15 +275,28 @@ def _body(
     return cleaned
 
 
+# What is sent as it is, whatever its value.
+_SAME = (bool, int, type(None))
+
+
 def _clean(value: Any) -> Any:
     """Copy JSON; what JSON or UTF-8 cannot carry is an error (NaN) or replaced (lone surrogates)."""
     if isinstance(value, str):
+        if value.isascii():
+            return value
+        with suppress(UnicodeEncodeError):
+            value.encode()
+            return value
         # Surrogate pairs are joined, and U+FFFD takes the place of lone ones.
-        return (
-            value if value.isascii() else value.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
-        )
+        return value.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
     if isinstance(value, Mapping):
-        return {_clean(str(name)): _clean(part) for name, part in value.items()}
+        cleaned: dict[str, Any] = {}
+        for name, part in value.items():
+            # Most are such, and a call for each would be half of the work on a small body.
+            same = part.isascii() if type(part) is str else type(part) in _SAME
+            key = name if type(name) is str and name.isascii() else _clean(str(name))
+            cleaned[key] = part if same else _clean(part)
+        return cleaned
     if isinstance(value, (list, tuple)):
         return [_clean(part) for part in value]
     if value is None or isinstance(value, (bool, int)):

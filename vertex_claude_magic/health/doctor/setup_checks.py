@@ -198,7 +198,7 @@ def widgets(setup: Setup) -> Finding:
 
 def journal(setup: Setup) -> Finding:
     """Look whether questions and answers can be stored; nothing is made or written for it."""
-    used = journal_of(setup.target)
+    used = journal_of(setup.target, setup.session.records.stores)
     if used is None:
         origin = _from(setup.target.origins["journal"])
         return Finding("not checked", f"The journal is off ({origin}), so nothing is kept.")

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from vertex_claude_magic.notebook.display.asking import Deliver
     from vertex_claude_magic.notebook.display.live import Answer
     from vertex_claude_magic.notebook.host import Host
-    from vertex_claude_magic.prompts.template import Scope
+    from vertex_claude_magic.prompts.scope import Scope
     from vertex_claude_magic.settings.target import Target
     from vertex_claude_magic.vertex.reply import Reply
 

@@ -25,7 +25,8 @@ if TYPE_CHECKING:
 
     from vertex_claude_magic.models.catalog import Catalog
     from vertex_claude_magic.notebook.host import Host
-    from vertex_claude_magic.prompts.template import Scope
+    from vertex_claude_magic.prompts.scope import Scope
+    from vertex_claude_magic.records.stores import Stores
     from vertex_claude_magic.session.session import Session
     from vertex_claude_magic.settings.target import Target
     from vertex_claude_magic.vertex.request import Request
@@ -57,7 +58,7 @@ def show_dry_run(
     tokens, exact = session.count_or_bound(request, target)
     summary = _summary(estimate(request, target.catalog, tokens, exact=exact), request)
     rows = block_rows(request.body)
-    said = [summary, *notes, *_recorded(request, target), *request.notices]
+    said = [summary, *notes, *_recorded(request, target, session.records.stores), *request.notices]
     markdown, plain = _request_page(request, target)
     heading = ["**Dry run**, nothing was asked.", *map(as_text, said), blocks_html(rows)]
     bundle = {
@@ -67,9 +68,9 @@ def show_dry_run(
     magics.shell.display_pub.publish(data=bundle, metadata={})
 
 
-def _recorded(request: Request, target: Target) -> list[str]:
+def _recorded(request: Request, target: Target, stores: Stores) -> list[str]:
     try:
-        found = memory_of(target).look(request)
+        found = memory_of(target, stores).look(request)
     except errors.JournalError as error:
         return [str(error)]
     if found is None:

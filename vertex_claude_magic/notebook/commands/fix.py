@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from vertex_claude_magic.notebook.display.insert import Place
     from vertex_claude_magic.notebook.host import Host
     from vertex_claude_magic.notebook.shell import Shell
-    from vertex_claude_magic.prompts.template import Scope
+    from vertex_claude_magic.prompts.scope import Scope
     from vertex_claude_magic.vertex.reply import Reply
 
 __all__ = ["cell_source", "fix_from_line", "last_error"]
@@ -61,7 +61,7 @@ def fix_from_line(host: Host, line: str) -> Reply | None:
         return None
     host.unfixed = last_error(host.unfixed)
     failure = read_failure(host.unfixed, lambda name: cell_source(host.shell, name))
-    scope = replace(host.scope(), names={**host.shell.user_ns, **failure.values})
+    scope = host.scope()._replace(names={**host.shell.user_ns, **failure.values})
     asked = {
         "value_tokens": _VALUE_TOKENS,
         **options,
@@ -72,7 +72,7 @@ def fix_from_line(host: Host, line: str) -> Reply | None:
     deliver = _delivery(host, failure) if mends else None
     reply = ask_prepared(
         host,
-        replace(parsed, options=asked),
+        parsed._replace(options=asked),
         fix_prompt(failure, hint=parsed.prompt, explain=explain),
         scope=scope,
         deliver=deliver,

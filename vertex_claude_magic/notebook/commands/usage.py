@@ -86,6 +86,7 @@ def show_usage(host: Host, line: str) -> UsageReport | None:
         today=datetime.now().astimezone().date(),
         days=options.get("days"),
         this_session="session" in options,
+        stores=host.stores,
     )
     report = UsageReport(usage=usage, by=options.get("by"))
     html, plain = usage_page.html(usage, report.by), usage_page.plain(usage, report.by)

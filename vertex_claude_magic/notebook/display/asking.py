@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Sequence
+from itertools import groupby
+from operator import itemgetter
 from typing import TYPE_CHECKING, Any
 
 from vertex_claude_magic import errors
@@ -12,7 +14,7 @@ from vertex_claude_magic.session.exchange import ROUND, Exchange
 
 if TYPE_CHECKING:
     from vertex_claude_magic.notebook.display.live import Answer
-    from vertex_claude_magic.prompts.template import Scope
+    from vertex_claude_magic.prompts.scope import Scope
     from vertex_claude_magic.session.session import Session
     from vertex_claude_magic.settings.target import Target
     from vertex_claude_magic.vertex.events import Event
@@ -35,7 +37,7 @@ def draw_answer(
     scope: Scope | None = None,
     source: str | None = None,
     deliver: Deliver | None = None,
-    stopped: Callable[[], bool] = lambda: False,
+    stopped: Callable[[], bool] | None = None,
     quiet: bool = False,
     notes: Sequence[str] = (),
 ) -> Reply:
@@ -64,7 +66,7 @@ def draw_answer(
         notices = exchange.notices() if exchange is not None and not quiet else ()
         view.finish(
             reply,
-            notes=(*notes, *more, *(notice.text for notice in notices)),
+            notes=(*notes, *more, *[notice.text for notice in notices]),
             metadata=provenance(reply, source=source),
         )
 
@@ -97,7 +99,7 @@ def draw_answer(
 class _Drawing:
     """The view of one exchange while its events come."""
 
-    def __init__(self, target: Target, view: Answer, stopped: Callable[[], bool]) -> None:
+    def __init__(self, target: Target, view: Answer, stopped: Callable[[], bool] | None) -> None:
         self.started = False
         self._target = target
         self._view = view
@@ -135,25 +137,27 @@ class _Drawing:
             while not exchange.done:
                 self._check_stopped()
                 due = view.due_in()
-                for event in exchange.wait(_IDLE if due is None else min(due, _IDLE)):
-                    if event.type == ROUND:
-                        at_once = False
-                        self.start()
-                        view.again(f"The first answer {event.data['reason']}.")
-                    elif not (self._target.no_stream or at_once):
-                        self._draw(event)
+                events = exchange.wait(_IDLE if due is None else min(due, _IDLE))
+                if not (self._target.no_stream or at_once):
+                    self._add(events)
+                if events and events[-1].type == ROUND:
+                    at_once = False
+                    self.start()
+                    view.again(f"The first answer {events[-1].data['reason']}.")
                 if not exchange.done:
                     view.draw()
             return exchange.reply
 
-    def _draw(self, event: Event) -> None:
-        if text := event.text:
-            self._view.text(text)
-        elif thinking := event.thinking:
-            self._view.thinking(thinking)
-        elif self._target.wants_data and (partial_json := event.partial_json):
-            self._view.text(partial_json)
+    def _add(self, events: Sequence[Event]) -> None:
+        """Hand the view what events add to the answer, pieces of a kind that came together as one."""
+        pieces = [event.piece for event in events if event.type == "content_block_delta"]
+        for kind, group in groupby(pieces, itemgetter(0)):
+            text = "".join([piece for _, piece in group])
+            if kind == "text_delta" or (kind == "input_json_delta" and self._target.wants_data):
+                self._view.text(text)
+            elif kind == "thinking_delta":
+                self._view.thinking(text)
 
     def _check_stopped(self) -> None:
-        if self._stopped():
+        if self._stopped is not None and self._stopped():
             raise errors.ClaudeInterrupt

@@ -7,6 +7,7 @@ The only HTML used here is details, summary, small and br.
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from vertex_claude_magic.markdown.sanitize import as_text, safe_markdown, safe_plain
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 
     from vertex_claude_magic.vertex.reply import Reply
 
-__all__ = ["ending", "folded", "footer", "plain_ending", "small", "waiting", "warnings"]
+__all__ = ["ending", "endings", "folded", "footer", "plain_ending", "small", "waiting", "warnings"]
 
 _CURES = {
     "model_context_window_exceeded": "Cut off: the context window of the model is full. "
@@ -35,7 +36,7 @@ def waiting(label: str, status: str = "", seconds: int = 0) -> str:
     '◌ claude-opus-4-1 · global · looking for Google credentials · 3 s'
     """
     parts = [label, status, f"{seconds} s" if seconds else ""]
-    return "◌ " + " · ".join(part for part in parts if part)
+    return "◌ " + " · ".join([part for part in parts if part])
 
 
 def footer(reply: Reply) -> str:
@@ -57,7 +58,7 @@ def footer(reply: Reply) -> str:
         "nothing was sent" if reply.replayed else usd_estimate(reply.cost),
         _saving(reply),
     ]
-    return _line(" · ".join(part for part in parts if part))
+    return _line(" · ".join([part for part in parts if part]))
 
 
 def _badge(reply: Reply) -> str:
@@ -138,16 +139,21 @@ def _tool_names(reply: Reply) -> str:
     return f"the tool {', '.join(names)}" if names else "a tool"
 
 
+def endings(reply: Reply, notes: Sequence[str] = ()) -> tuple[str, str]:
+    """Return warnings, footer and notes as Markdown, and as plain lines."""
+    marks, line = warnings(reply), footer(reply)
+    markdown = "\n\n".join([*[f"⚠ {_literally(mark)}" for mark in marks], small(line, *notes)])
+    return markdown, "\n".join([_line(each) for each in (*[f"⚠ {mark}" for mark in marks], line, *notes)])
+
+
 def ending(reply: Reply, notes: Sequence[str] = ()) -> str:
     """Return warnings, footer and notes as Markdown."""
-    marks = [f"⚠ {_literally(warning)}" for warning in warnings(reply)]
-    return "\n\n".join([*marks, small(footer(reply), *notes)])
+    return endings(reply, notes)[0]
 
 
 def plain_ending(reply: Reply, notes: Sequence[str] = ()) -> str:
     """Return warnings, footer and notes as plain lines."""
-    lines = [*(f"⚠ {warning}" for warning in warnings(reply)), footer(reply), *notes]
-    return "\n".join(_line(line) for line in lines)
+    return endings(reply, notes)[1]
 
 
 def small(*lines: str) -> str:
@@ -156,7 +162,7 @@ def small(*lines: str) -> str:
     >>> small("claude-opus-4-1", "a note")
     '<small>claude-opus-4-1<br>a note</small>'
     """
-    return f"<small>{'<br>'.join(_literally(line) for line in lines)}</small>"
+    return f"<small>{'<br>'.join([_literally(line) for line in lines])}</small>"
 
 
 def folded(thinking: str, *, opened: bool = False) -> str:
@@ -172,9 +178,12 @@ def folded(thinking: str, *, opened: bool = False) -> str:
     return f"{tag}<summary>Thinking</summary>\n\n{safe_markdown(thinking)}\n\n</details>"
 
 
+# The line of what is waited for is drawn again and again, and each line of an ending is shown in two forms.
+@lru_cache(maxsize=64)
 def _line(text: str) -> str:
     return safe_plain(" ".join(text.split()))
 
 
+@lru_cache(maxsize=64)
 def _literally(text: str) -> str:
     return as_text(_line(text))

@@ -8,9 +8,8 @@ from __future__ import annotations
 
 import os
 import sys
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, TextIO
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TextIO
 
 from vertex_claude_magic.text import without_home
 
@@ -24,8 +23,7 @@ __all__ = ["FrontEnd", "front_end", "notebook_file", "notebook_name"]
 _PRINTING_PUBLISHERS = frozenset({"DisplayPublisher", "CapturingDisplayPublisher"})
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class FrontEnd:
+class FrontEnd(NamedTuple):
     """Who shows the outputs.
 
     `updates` is False where an output that is there cannot be changed; `tty` says whether a terminal

@@ -290,4 +290,4 @@ def _literal(text: str) -> tuple[Block, ...]:
 
 
 def _paragraphs(*parts: str) -> str:
-    return "\n\n".join(part for part in parts if part)
+    return "\n\n".join([part for part in parts if part])

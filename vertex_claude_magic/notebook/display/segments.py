@@ -11,9 +11,8 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from itertools import pairwise
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 __all__ = ["Body", "Cut", "Segments", "cost", "cut"]
 
@@ -50,16 +49,14 @@ class _Block(Protocol):
 Parse = Callable[[str], Sequence[_Block]]
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Body:
+class Body(NamedTuple):
     """What one output says, as safe Markdown and as the source it came from."""
 
     markdown: str
     plain: str
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Cut:
+class Cut(NamedTuple):
     """Where an open block is cut, and what the next output repeats so that the rest reads the same."""
 
     at: int
@@ -230,7 +227,7 @@ class Segments:
         return "\n\n".join([*parts, self._render(rest)] if rest.strip() else parts)
 
     def _render(self, text: str) -> str:
-        return "\n\n".join(block.markdown for block in self._parse(text))
+        return "\n\n".join([block.markdown for block in self._parse(text)])
 
     def _take(self) -> str:
         if self._at >= len(self._ready):
@@ -320,6 +317,6 @@ class Segments:
     @staticmethod
     def _joined(bodies: Sequence[Body]) -> Body:
         return Body(
-            markdown="\n\n".join(body.markdown for body in bodies if body.markdown),
-            plain="\n\n".join(body.plain for body in bodies if body.plain),
+            markdown="\n\n".join([body.markdown for body in bodies if body.markdown]),
+            plain="\n\n".join([body.plain for body in bodies if body.plain]),
         )

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from vertex_claude_magic.models.catalog import Catalog
-    from vertex_claude_magic.prompts.template import Scope
+    from vertex_claude_magic.prompts.scope import Scope
     from vertex_claude_magic.session.session import Session
     from vertex_claude_magic.settings.target import Target
 
@@ -25,7 +25,7 @@ __all__ = ["Count", "Counting", "countable"]
 # What is asked for beside the prompt: it may not fit every model, and but for the system text it counts nothing.
 _LEFT_OUT = {
     name: EMPTY[name]
-    for name in (*RequestOptions.__dataclass_fields__, "attach", "as_", "cache", "prompt_tokens")
+    for name in (*RequestOptions._fields, "attach", "as_", "cache", "prompt_tokens")
     if name != "system"
 }
 

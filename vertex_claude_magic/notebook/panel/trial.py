@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from vertex_claude_magic.notebook.display.live import Answer
-    from vertex_claude_magic.prompts.template import Scope
+    from vertex_claude_magic.prompts.scope import Scope
     from vertex_claude_magic.session.session import Session
     from vertex_claude_magic.settings.target import Target
     from vertex_claude_magic.vertex.reply import Reply

@@ -5,9 +5,9 @@ Functions take a connection inside of a transaction; `Database` provides it.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, fields
 from datetime import datetime, timezone
-from typing import TYPE_CHECKING, Any
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from vertex_claude_magic.markdown.characters import replace_invalid
 from vertex_claude_magic.records.journal.parts import add_request, pack, read_request, unpack
@@ -36,6 +36,7 @@ __all__ = [
     "find",
     "is_there",
     "keys_of",
+    "make_way",
     "recent",
     "same",
 ]
@@ -51,8 +52,7 @@ _SELECT_KEPT = (
 )
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Call:
+class Call(NamedTuple):
     """One request as it goes out.
 
     Args:
@@ -70,19 +70,19 @@ class Call:
 
     at: float
     session: str
-    origin: Origin = field(default_factory=Origin)
     key: str
     canonical: Mapping[str, Any]
-    attachments: Mapping[str, bytes] = field(default_factory=dict)
-    parts: Parts | None = field(default=None, repr=False, compare=False)
     asked: str
     model: str
     region: str
     project: str
     source: str
+    origin: Origin = Origin()
+    attachments: Mapping[str, bytes] = MappingProxyType({})
+    parts: Parts | None = None
     cost_most: float | None = None
     run_id: int | None = None
-    former: Callable[[], str] | None = field(default=None, repr=False, compare=False)
+    former: Callable[[], str] | None = None
 
     @property
     def asker(self) -> Asker:
@@ -90,8 +90,7 @@ class Call:
         return Asker(self.session, self.origin.cell, self.origin.run)
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Ending:
+class Ending(NamedTuple):
     """How a call ended; tokens, USD and seconds as in `Reply`.
 
     `answer` is a tape or the record of an error; None where it is not kept. `state` is "done", "failed"
@@ -115,8 +114,7 @@ class Ending:
     request_id: str | None = None
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Kept:
+class Kept(NamedTuple):
     """A request and its answer as they are kept; `recorded` is UTC, ISO 8601."""
 
     canonical: Mapping[str, Any]
@@ -129,31 +127,69 @@ class Kept:
     call: int | None = None
 
 
-def add(connection: sqlite3.Connection, call: Call) -> int:
-    """Add a call that is under way, and return its number."""
+# The columns that say how a call ended.
+_ENDED = tuple(name for name in Ending._fields if name != "answer")
+_END = f"UPDATE calls SET {', '.join(f'{name} = ?' for name in _ENDED)} WHERE id = ?"  # noqa: S608 - fixed names
+
+
+def add(
+    connection: sqlite3.Connection, call: Call, *, run: int | None = None, ending: Ending | None = None
+) -> int:
+    """Add a call that is under way, or has ended, and return its number.
+
+    Args:
+        connection: The journal.
+        call: The call.
+        run: The run that owns it.
+        ending: How it ended; None while it is under way.
+    """
     origin = call.origin
-    cursor = connection.execute(
-        "INSERT INTO calls (at, day, session, notebook, cell, run, run_id, key, chained, state, source, asked, model,"
-        " region, project, cost_most) VALUES (?, ?, ?, ?, ?, ?, ?, ?, 1, 'sent', ?, ?, ?, ?, ?, ?)",
-        _storable(call.at, day_of(call.at), call.session, origin.notebook, origin.cell, origin.run, call.run_id,
-                  bytes.fromhex(call.key), call.source, call.asked, call.model, call.region, call.project,
-                  call.cost_most),
-    )  # fmt: skip
-    return int(cursor.lastrowid or 0)
+    row = {
+        "at": call.at,
+        "day": day_of(call.at),
+        "session": call.session,
+        "notebook": origin.notebook,
+        "cell": origin.cell,
+        "run": origin.run,
+        "run_id": run,
+        "key": bytes.fromhex(call.key),
+        "chained": 1,
+        "state": "sent",
+        "source": call.source,
+        "asked": call.asked,
+        "model": call.model,
+        "region": call.region,
+        "project": call.project,
+        "cost_most": call.cost_most,
+    }
+    if ending is not None:
+        row |= {name: getattr(ending, name) for name in _ENDED}
+    marks = ", ".join("?" * len(row))
+    insert = f"INSERT INTO calls ({', '.join(row)}) VALUES ({marks})"  # noqa: S608 - fixed names
+    return int(connection.execute(insert, _storable(*row.values())).lastrowid or 0)
 
 
-def _storable(*values: Any) -> tuple[Any, ...]:
-    # A name of a file may hold half a character, which SQLite takes no more than any other UTF-8 does.
-    return tuple(replace_invalid(value) if isinstance(value, str) else value for value in values)
+def _storable(*values: Any) -> list[Any]:
+    # A name of a file may hold half a character, which SQLite takes no more than any other UTF-8 does; neither
+    # that nor NUL is printable.
+    return [
+        replace_invalid(value) if isinstance(value, str) and not value.isprintable() else value
+        for value in values
+    ]
 
 
-def add_content(connection: sqlite3.Connection, number: int, call: Call) -> None:
-    """Add the request of a call; each of its parts and attachments is stored once, however often it is sent."""
+def add_content(
+    connection: sqlite3.Connection, number: int, call: Call, answer: Mapping[str, Any] | None = None
+) -> None:
+    """Add the request of a call, and its answer if there is one.
+
+    Each of its parts and attachments is stored once, however often it is sent.
+    """
     known = call.parts is not None and call.parts.content is call.canonical
     parts = call.parts if call.parts is not None and known else parts_of(call.canonical)
     connection.execute(
-        "INSERT INTO contents (call, request, frame, turn) VALUES (?, x'', ?, ?)",
-        (number, *add_request(connection, parts)),
+        "INSERT INTO contents (call, request, frame, turn, answer) VALUES (?, x'', ?, ?, ?)",
+        (number, *add_request(connection, parts), None if answer is None else pack(answer)),
     )
     for name, content in call.attachments.items():
         pair = (bytes.fromhex(name), content)
@@ -166,32 +202,29 @@ def add_content(connection: sqlite3.Connection, number: int, call: Call) -> None
 def end(
     connection: sqlite3.Connection, number: int, call: Call, ending: Ending, *, replaces: bool = False
 ) -> None:
-    """Say how a call ended; of the answers to the same request only those that are repeats may be given again.
-
-    Args:
-        connection: The journal.
-        number: The call's number.
-        call: The call.
-        ending: How it ended.
-        replaces: Whether its answer takes the place of all that were there, but for those of its own run.
-    """
+    """Say how a call ended that was added while it was under way; arguments as for `make_way`."""
     if ending.replayable:
-        _replace(connection, call, replaces=replaces)
-    names = [entry.name for entry in fields(Ending) if entry.name != "answer"]
-    columns = ", ".join(f"{name} = ?" for name in names)
-    values = _storable(*(getattr(ending, name) for name in names))
-    connection.execute(f"UPDATE calls SET {columns} WHERE id = ?", (*values, number))  # noqa: S608 - fixed names
+        make_way(connection, call, replaces=replaces)
+    values = _storable(*[getattr(ending, name) for name in _ENDED])
+    connection.execute(_END, (*values, number))
     if ending.answer is not None:
         connection.execute("UPDATE contents SET answer = ? WHERE call = ?", (pack(ending.answer), number))
 
 
-def _replace(connection: sqlite3.Connection, call: Call, *, replaces: bool) -> None:
+def make_way(connection: sqlite3.Connection, call: Call, *, replaces: bool = False) -> None:
+    """Of the answers to the same request let only those be given again that are repeats of the one that comes.
+
+    Args:
+        connection: The journal.
+        call: The call of the answer that comes.
+        replaces: Whether it takes the place of all that were there, but for those of its own run.
+    """
     for key in keys_of(connection, call.key, call.former):
         # By who asked, who are few, while the answers of one run may be many.
         where = "WHERE key = ? AND replayable > 0"
         distinct = f"SELECT DISTINCT session, cell, run FROM calls {where}"  # noqa: S608 - fixed texts
         askers = connection.execute(distinct, (key,)).fetchall()
-        for asker in (Asker(*row) for row in askers):
+        for asker in [Asker(*row) for row in askers]:
             # The answers of other sessions stay too: to look up only what Google answered may lead to them.
             mine = replaces or asker.session == call.session
             if mine and not is_repeat(asker, call.asker, replaces=replaces):
@@ -201,9 +234,11 @@ def _replace(connection: sqlite3.Connection, call: Call, *, replaces: bool) -> N
                 )
 
 
-def add_replay(connection: sqlite3.Connection, call: Call, answer: int | None, *, error: bool) -> int:
+def add_replay(
+    connection: sqlite3.Connection, call: Call, answer: int | None, *, error: bool, run: int | None = None
+) -> int:
     """Note that an answer was given again (it cost nothing, and `saved` what its first time had), return the number."""
-    number = add(connection, call)
+    number = add(connection, call, run=run)
     saved = connection.execute("SELECT cost, key, chained FROM calls WHERE id = ?", (answer,)).fetchone()
     # With the key of its answer, which an older version may have stored, so that the question is found there.
     connection.execute(

@@ -144,6 +144,13 @@ class Database:
                     self._connection.close()
             self._connection = None
 
+    def __del__(self) -> None:
+        # Nobody else has it any more, so no lock is needed; and a connection that is only dropped is warned of.
+        connection = getattr(self, "_connection", None)
+        if connection is not None:
+            with suppress(sqlite3.Error):
+                connection.close()
+
     def _run(self, work: Callable[[sqlite3.Connection], T], begin: str, *, tries: int) -> T:
         with self._lock:
             for left in reversed(range(min(tries, self._tries))):

@@ -9,8 +9,8 @@ from __future__ import annotations
 import atexit
 import threading
 import time
+import weakref
 from contextlib import contextmanager
-from dataclasses import replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from vertex_claude_magic.records.repeats import Asker
     from vertex_claude_magic.settings.origin import Origin
 
-__all__ = ["Journal", "close_journals", "journal_at"]
+__all__ = ["Journal"]
 
 T = TypeVar("T")
 
@@ -71,6 +71,7 @@ class Journal:
         self._cell_runs: dict[Asker, int] = {}
         self._cell_run: int | None = None
         at_fork(self, child=Journal._begin_anew)
+        _open.add(self)
 
     __reduce__ = stays_here("A journal", "Make a Claude in the other process.")
 
@@ -150,11 +151,13 @@ class Journal:
             return self._added(call, self.database.write(work))
         return self._added(call, self._try(lambda: self.database.write(work)))
 
-    def _add(self, connection: sqlite3.Connection, call: Call) -> tuple[int, int | None]:
+    def _add(
+        self, connection: sqlite3.Connection, call: Call, ending: Ending | None = None
+    ) -> tuple[int, int | None]:
         """Add a call, and return its number and that of its run."""
         run = self._run_of(connection, call)
-        number = calls.add(connection, replace(call, run_id=run))
-        calls.add_content(connection, number, call)
+        number = calls.add(connection, call, run=run, ending=ending)
+        calls.add_content(connection, number, call, ending.answer if ending is not None else None)
         return number, run
 
     def _run_of(self, connection: sqlite3.Connection, call: Call) -> int | None:
@@ -194,13 +197,15 @@ class Journal:
             replaces: Whether its answer takes the place of all that were there, but for those of its own run.
         """
 
-        def work(connection: sqlite3.Connection) -> None:
-            known = number
-            if known is None or not calls.is_there(connection, known, call):
-                known, _ = self._add(connection, call)
-            calls.end(connection, known, call, ending, replaces=replaces)
+        def work(connection: sqlite3.Connection) -> tuple[int, int | None]:
+            if number is not None and calls.is_there(connection, number, call):
+                calls.end(connection, number, call, ending, replaces=replaces)
+                return number, None
+            if ending.replayable:
+                calls.make_way(connection, call, replaces=replaces)
+            return self._add(connection, call, ending)
 
-        self._try(lambda: self.database.write(work, hurry=ending.state == "stopped"))
+        self._added(call, self._try(lambda: self.database.write(work, hurry=ending.state == "stopped")))
         with self._lock:
             if replaces:
                 self._asked.pop(call.key, None)
@@ -218,20 +223,7 @@ class Journal:
         local: bool = True,
         take: bool = False,
     ) -> Kept | None:
-        """Return the answer to give again for a request, or None.
-
-        The answers of the last session that asked come in their order, and then from the first again.
-
-        Args:
-            key: The digest of the request.
-            former: Works out the digest under which versions before the chain have the request.
-            errors: Whether an error counts as an answer.
-            local: Whether answers of a server on this machine count.
-            take: Whether the next look-up gets the next answer.
-
-        Raises:
-            JournalError: the journal cannot be read.
-        """
+        """Return the answer to give again for a request, or None; as `Store.find`."""
         if not is_there(self.path):
             return None
         with self._lock:
@@ -256,7 +248,7 @@ class Journal:
 
         def work(connection: sqlite3.Connection) -> tuple[int, int | None]:
             run = self._run_of(connection, call)
-            return calls.add_replay(connection, replace(call, run_id=run), answer, error=error), run
+            return calls.add_replay(connection, call, answer, error=error, run=run), run
 
         self._added(call, self._try(lambda: self.database.write(work)))
 
@@ -351,33 +343,11 @@ def _check_day(connection: sqlite3.Connection, call: Call, limit: float) -> None
         )
 
 
-class _Registry:
-    """The journals of this process."""
-
-    def __init__(self) -> None:
-        self.lock = threading.Lock()
-        self.journals: dict[Path, Journal] = {}
-        at_fork(self, child=_Registry._begin_anew)
-
-    def _begin_anew(self) -> None:
-        self.lock = threading.Lock()
+# Written back and closed where the interpreter ends in order; it keeps none of them alive.
+_open: weakref.WeakSet[Journal] = weakref.WeakSet()
 
 
-_registry = _Registry()
-
-
-def journal_at(path: Path) -> Journal:
-    """Return the one journal of this process for a file."""
-    with _registry.lock:
-        return _registry.journals.setdefault(path.absolute(), Journal(path.absolute()))
-
-
-def close_journals() -> None:
-    """Close all journal files of this process, and forget what was asked of them."""
-    with _registry.lock:
-        for journal in _registry.journals.values():
-            journal.close()
-        _registry.journals.clear()
-
-
-atexit.register(close_journals)
+@atexit.register
+def _close_all() -> None:
+    for journal in list(_open):
+        journal.close()

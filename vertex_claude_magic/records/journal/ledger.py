@@ -6,7 +6,7 @@ Every sum in USD is an estimate from the price table; the bill is Google's.
 from __future__ import annotations
 
 from dataclasses import dataclass, fields
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from vertex_claude_magic.records.journal.calls import LOCAL
 
@@ -22,8 +22,7 @@ _PLACES = ", ".join(f"'{name}'" for name in sorted(LOCAL))
 _LIVE = "state NOT IN ('replayed', 'imported')"
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Spent:
+class Spent(NamedTuple):
     """A sum in USD (an estimate, unfinished calls at their worst case), and how many calls have no known price."""
 
     usd: float = 0.0

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from vertex_claude_magic.records.journal.notes import drop_notes
 from vertex_claude_magic.records.journal.parts import drop_request
@@ -18,16 +17,14 @@ __all__ = ["Dropped", "Keep", "Stats", "drop_old", "drop_oldest", "give_back", "
 _FREED_PAGES = 2_000
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Keep:
+class Keep(NamedTuple):
     """How much the journal keeps: days, and megabytes (10^6 bytes) of file."""
 
     days: int = 30
     megabytes: int = 500
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Stats:
+class Stats(NamedTuple):
     """The journal in numbers; `size` and `attachment_bytes` are bytes, days are YYYY-MM-DD."""
 
     calls: int
@@ -41,8 +38,7 @@ class Stats:
     log: str
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Dropped:
+class Dropped(NamedTuple):
     """What made room: the day up to which calls were dropped, and whether the rest belongs to runs that go on."""
 
     day: str | None = None

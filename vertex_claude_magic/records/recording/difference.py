@@ -8,6 +8,7 @@ from difflib import SequenceMatcher
 from typing import TYPE_CHECKING, Any
 
 from vertex_claude_magic.text import quote
+from vertex_claude_magic.vertex.digest import unmarked
 
 if TYPE_CHECKING:
     from vertex_claude_magic.records.journal.calls import Kept
@@ -44,10 +45,11 @@ def differences(asked: Mapping[str, Any], recorded: Mapping[str, Any]) -> list[s
         for name in ("model", "beta")
         if asked.get(name) != recorded.get(name)
     ]
-    one, two = asked.get("body", {}), recorded.get("body", {})
+    # Cache marks, which former versions recorded, make no other question.
+    one, two = unmarked(asked)["body"], unmarked(recorded)["body"]
     names = [name for name in {**one, **two} if name != "messages"]
     found += [_named(name, one.get(name), two.get(name)) for name in names if one.get(name) != two.get(name)]
-    return found + _messages_differ(_messages(asked), _messages(recorded))
+    return found + _messages_differ(_messages({"body": one}), _messages({"body": two}))
 
 
 def _messages(canonical: Mapping[str, Any]) -> Sequence[Any]:

@@ -14,7 +14,6 @@ import os
 import threading
 import time
 from contextlib import contextmanager, suppress
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from vertex_claude_magic.errors import JournalError, OptionError, RecordingInvalid
@@ -41,7 +40,7 @@ if TYPE_CHECKING:
     from vertex_claude_magic.records.journal.calls import Kept
     from vertex_claude_magic.settings.origin import Origin
 
-__all__ = ["Recording", "close_recordings", "export_records", "recording_at"]
+__all__ = ["Recording", "export_records"]
 
 _MOST_BYTES = 64 * 1024 * 1024
 # A question is made ready once for each model that its alias may have meant.
@@ -106,6 +105,10 @@ class Recording:
             self._load()
             return [kept for records in self._records.values() for kept in records]
 
+    def recent(self) -> list[Kept]:
+        """Return all records; there are none that are too old."""
+        return self.all()
+
     def meant(self, alias: str) -> tuple[str, ...]:
         """Return the models that an alias meant when it was recorded."""
         asked = (kept.canonical["model"] for kept in self.all() if kept.asked == alias)
@@ -121,7 +124,7 @@ class Recording:
             replaces: Whether it takes the place of all answers that were there, but for those of its own run.
         """
         asker = Asker("", origin.cell, origin.run)
-        kept = replace(kept, message_id=None, request_id=None, call=None)
+        kept = kept._replace(message_id=None, request_id=None, call=None)
         with self._lock, self._alone():
             self._load()
             records, mine = self._records.get(key, []), self._mine.get(key, [])
@@ -377,30 +380,3 @@ def _locked(folder: Path, pause: Callable[[float], None]) -> Iterator[None]:
         with suppress(OSError):
             fcntl.flock(handle, fcntl.LOCK_UN)
         os.close(handle)
-
-
-class _Registry:
-    """The recordings of this process."""
-
-    def __init__(self) -> None:
-        self.lock = threading.Lock()
-        self.recordings: dict[Path, Recording] = {}
-        at_fork(self, child=_Registry._begin_anew)
-
-    def _begin_anew(self) -> None:
-        self.lock = threading.Lock()
-
-
-_registry = _Registry()
-
-
-def recording_at(path: Path) -> Recording:
-    """Return the one recording of this process for a file."""
-    with _registry.lock:
-        return _registry.recordings.setdefault(path.absolute(), Recording(path.absolute()))
-
-
-def close_recordings() -> None:
-    """Forget all recordings of this process, and what was asked of them."""
-    with _registry.lock:
-        _registry.recordings.clear()

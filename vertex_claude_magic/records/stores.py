@@ -1,0 +1,65 @@
+"""The journals and recordings that a session has open, one object for each file."""
+
+from __future__ import annotations
+
+import os
+import threading
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from vertex_claude_magic.process import at_fork
+from vertex_claude_magic.records.journal.journal import Journal
+
+if TYPE_CHECKING:
+    from vertex_claude_magic.records.recording.recording import Recording
+
+__all__ = ["Stores"]
+
+
+class Stores:
+    """The open files of a session; sessions that share them give repeats in one order, and say a notice once.
+
+    A relative path counts from the folder in which it was first used, so that a cell which changes the folder does not
+    change the file.
+
+    >>> stores = Stores()
+    >>> stores.recording("lesson.claude") is stores.recording("lesson.claude")
+    True
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._paths: dict[str, Path] = {}
+        self._journals: dict[Path, Journal] = {}
+        self._recordings: dict[Path, Recording] = {}
+        at_fork(self, child=Stores._begin_anew)
+
+    def _begin_anew(self) -> None:
+        self._lock = threading.Lock()
+
+    def path(self, named: str) -> Path:
+        """Return the file that a setting names."""
+        # Where nobody has such a home, the tilde is a name like any other; pathlib's way raises.
+        return self._paths.setdefault(named, Path(os.path.expanduser(named)).absolute())  # noqa: PTH111
+
+    def journal(self, named: str) -> Journal:
+        """Return the journal in a file."""
+        path = self.path(named)
+        with self._lock:
+            return self._journals.get(path) or self._journals.setdefault(path, Journal(path))
+
+    def recording(self, named: str) -> Recording:
+        """Return the recording in a file."""
+        from vertex_claude_magic.records.recording.recording import Recording
+
+        path = self.path(named)
+        with self._lock:
+            return self._recordings.get(path) or self._recordings.setdefault(path, Recording(path))
+
+    def close(self) -> None:
+        """Close all files, and forget what was asked of them; the object stays usable."""
+        with self._lock:
+            for journal in self._journals.values():
+                journal.close()
+            self._journals.clear()
+            self._recordings.clear()
