@@ -20,7 +20,7 @@ from shells import run_python
 
 from vertex_claude_magic import Claude, errors
 from vertex_claude_magic.__main__ import main
-from vertex_claude_magic.records.journal.calls import ANSWER, Call, Ending, Kept, add, add_content, end
+from vertex_claude_magic.records.journal.calls import ANSWER, Call, Ending, StoredCall, add, add_content, end
 from vertex_claude_magic.records.journal.importing import add_records
 from vertex_claude_magic.records.journal.journal import Journal
 from vertex_claude_magic.records.journal.location import default_path
@@ -84,8 +84,8 @@ def keep(journal, *, at=None, text="Hi", answer="Hello", notebook="lesson.ipynb"
                 key=hashlib.sha256(text.encode("utf-8", "replace")).hexdigest(), canonical={"model": model, "body": body},
                 attachments=attachments or {}, asked=model, model=model, region="global", project="secret-project",
                 source=source)  # fmt: skip
-    tape = {"content": [{"type": "text", "text": answer}], "model": model, "region": "global"}
-    done = Ending(state="done", source=source, answer=tape, replayable=ANSWER, message_id="msg_secret",
+    recorded = {"content": [{"type": "text", "text": answer}], "model": model, "region": "global"}
+    done = Ending(state="done", source=source, answer=recorded, replayable=ANSWER, message_id="msg_secret",
                   request_id="req_secret", cost=0.01, cost_most=0.01, **ending)  # fmt: skip
 
     def work(connection):
@@ -474,7 +474,7 @@ def test_a_damaged_entry_does_not_keep_answers_from_being_imported(asked, capsys
 
 def test_what_is_imported_is_kept_from_that_day_on(journal):
     """With the date of its recording in the answer, and the days of the journal counted from now."""
-    kept = Kept(canonical={"model": "m", "body": {}}, answer={"content": []}, recorded="2020-01-31T12:00:00Z", asked="m",
+    kept = StoredCall(canonical={"model": "m", "body": {}}, answer={"content": []}, recorded="2020-01-31T12:00:00Z", asked="m",
                 source="vertex")  # fmt: skip
     now = datetime(2026, 11, 26, 12).astimezone().timestamp()
     journal.database.write(lambda connection: add_records(connection, [kept], now))
@@ -682,7 +682,7 @@ def test_it_needs_neither_ipython_nor_a_network_library(journal):
 
 def test_a_recording_says_the_same_after_journal_and_back(tmp_path):
     """Import and export lose nothing of a request or an answer."""
-    kept = Kept(canonical={"model": "m", "beta": ["b"], "body": {"system": "a\nb", "messages": [{"$lines": ["x"]}]}},
+    kept = StoredCall(canonical={"model": "m", "beta": ["b"], "body": {"system": "a\nb", "messages": [{"$lines": ["x"]}]}},
                 answer={"content": [{"type": "text", "text": "c\nd"}], "model": "m", "usage": {"output_tokens": 3},
                         "seconds": 1.5, "pace": [[1, 20, 2, 5]]},
                 recorded="2026-11-26T20:00:00Z", asked="haiku", source="gateway")  # fmt: skip

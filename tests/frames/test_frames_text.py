@@ -36,14 +36,14 @@ from vertex_claude_magic import errors
 from vertex_claude_magic.client import Claude
 from vertex_claude_magic.frames.read import SAMPLE
 from vertex_claude_magic.frames.text import frame_text
-from vertex_claude_magic.prompts.parts import Budget, Text, estimate_tokens
+from vertex_claude_magic.prompts.parts import Text, ValueLimits, estimate_tokens
 from vertex_claude_magic.prompts.values.convert import parts_of
 
 REQUEST = Claude(project="p")
 
 
 def part(value: object, tokens: int = 4_000) -> Text:
-    (only,) = parts_of(value, Budget(tokens=tokens))
+    (only,) = parts_of(value, ValueLimits(tokens=tokens))
     return only
 
 
@@ -334,7 +334,7 @@ def test_a_middle_row_is_there_where_a_library_would_elide_it(value):
 
 def test_a_table_in_a_list_stands_for_itself():
     """As a data frame of pandas does."""
-    assert [each.kind for each in parts_of([SMALL, duckdb.sql("select 1 as a")], Budget())] == [
+    assert [each.kind for each in parts_of([SMALL, duckdb.sql("select 1 as a")], ValueLimits())] == [
         "pyarrow.Table",
         "duckdb.DuckDBPyRelation",
     ]
@@ -646,7 +646,7 @@ def test_what_an_array_holds_is_true_for_each_of_its_axes(value, cut):
 @pytest.mark.parametrize("size", [(400, 640), (64, 2_000)])
 def test_bytes_in_the_shape_of_a_picture_are_a_picture(size, channels):
     """The tag says that they were drawn; so many numbers would be of no use."""
-    (image,) = parts_of(np.full((*size, channels), 200, dtype="uint8"), Budget())
+    (image,) = parts_of(np.full((*size, channels), 200, dtype="uint8"), ValueLimits())
     assert image.block["type"] == "image"
     assert image.kind == "numpy.ndarray drawn as a picture"
     assert "pixels" in image.about

@@ -281,7 +281,7 @@ def test_a_good_status_alone_proves_nothing(client, claude_emulator, body, probe
     claude_emulator.fail(*[Fault(status=200, body=body)] * 10)
     grid = checked(client, family="haiku", probe=probe)
     assert state(grid, "claude-haiku-5-5") == "not checked"
-    assert client._session.control.notes.notes("availability") == {}
+    assert client._session.status.notes.notes("availability") == {}
 
 
 # How it is shown
@@ -352,7 +352,7 @@ def test_an_interrupt_keeps_what_is_known(shell, claude_emulator):
     assert isinstance(error, ClaudeInterrupt)
     assert "the check ended before its answer" in page.text
     assert page.text.count("✓ usable*") > 10
-    assert len(shell.magics.control.notes.notes("availability")) > 10
+    assert len(shell.magics.status.notes.notes("availability")) > 10
 
 
 REFUSED = ["%claude_models gemini --check", "%claude_models --check --regi eu", "%claude_models --live --check",

@@ -11,7 +11,7 @@ from test_availability import CATALOG, calls, checked
 from vertex_claude_magic import Claude, errors
 from vertex_claude_magic.health.published import compare
 from vertex_claude_magic.models.observed import Sighting, Sightings
-from vertex_claude_magic.session.control_room import ControlRoom, MemoryNotes
+from vertex_claude_magic.session.status import MemoryNotes, SessionStatus
 from vertex_claude_magic.settings.choices import region_choices
 from vertex_claude_magic.settings.options import AskOptions
 from vertex_claude_magic.settings.target import resolve
@@ -76,12 +76,12 @@ def test_hostile_names_of_the_list_are_text(shell, claude_emulator):
 
 
 def noted(*cells, when=datetime(2026, 11, 20, tzinfo=timezone.utc)):
-    """A control room that remembers these."""
+    """A session status that remembers these."""
     notes = MemoryNotes(now=lambda: when)
     for project, location, model, found, proof in cells:
         cell = Sighting(project=project, location=location, model=model, state=found, proof=proof)
         notes.note("availability", cell.key, cell.value)
-    return ControlRoom(notes=notes)
+    return SessionStatus(notes=notes)
 
 
 USABLE_IN_EU = ("emulator-project", "eu", "claude-opus-5", "usable", "answer")
@@ -98,7 +98,7 @@ def test_errors_name_where_the_model_was_usable_with_the_date(claude_emulator, w
     claude = Claude(
         project=claude_emulator.project, base_url=claude_emulator.base_url, access_token="emulator"
     )
-    claude._session.control = control
+    claude._session.status = control
     with pytest.raises(kind) as refused:
         claude.ask("Hi", model="claude-opus-5")
     assert refused.value.cure.endswith("It was usable in eu when last checked (2026-11-20).")
@@ -111,7 +111,7 @@ def test_a_count_gives_no_hint_about_quota(claude_emulator):
     claude = Claude(
         project=claude_emulator.project, base_url=claude_emulator.base_url, access_token="emulator"
     )
-    claude._session.control = control
+    claude._session.status = control
     with pytest.raises(errors.QuotaExceeded) as refused:
         claude.ask("Hi", model="claude-opus-5")
     assert "when last checked" not in refused.value.cure
@@ -130,7 +130,7 @@ def test_a_count_does_not_replace_what_an_answer_proved_that_day(client, claude_
     claude_emulator.bar("claude-sonnet-5", "global", "no quota")
     checked(client, family="sonnet", probe=True)
     checked(client, family="sonnet")
-    found = client._session.control.sightings().find("claude-sonnet-5", "global", claude_emulator.project)
+    found = client._session.status.sightings().find("claude-sonnet-5", "global", claude_emulator.project)
     assert (found.state, found.proof) == ("no quota", "answer")
 
 
@@ -138,7 +138,7 @@ def test_only_verdicts_are_kept(client, claude_emulator):
     """What was not checked, and what the table said, is nothing to remember."""
     claude_emulator.fail(*[503] * 100)
     checked(client, "global", "eu")
-    assert client._session.control.notes.notes("availability") == {}
+    assert client._session.status.notes.notes("availability") == {}
 
 
 def test_the_region_list_is_marked_and_never_changed(client, claude_emulator):
@@ -170,7 +170,7 @@ def test_the_project_of_the_credentials_is_remembered(claude_emulator, monkeypat
     client = Claude(base_url=claude_emulator.base_url)
     checked(client, family="haiku")
     assert (
-        client._session.control.sightings().find("claude-haiku-5-5", "global").project
+        client._session.status.sightings().find("claude-haiku-5-5", "global").project
         == claude_emulator.project
     )
 
@@ -198,7 +198,7 @@ def test_what_was_seen_is_known_to_the_next_kernel(claude_emulator, home):
         "access_token": "emulator",
     }
     first = Claude(**options)
-    first._session.control.notes.note("availability", f"{claude_emulator.project}/us/claude-sonnet-5-5",
+    first._session.status.notes.note("availability", f"{claude_emulator.project}/us/claude-sonnet-5-5",
                              {"state": "usable", "reason": "it answered one token", "proof": "answer"})  # fmt: skip
     first.close()
     claude_emulator.bar("claude-sonnet-5-5", "global", "not enabled")
@@ -210,7 +210,7 @@ def test_what_was_seen_is_known_to_the_next_kernel(claude_emulator, home):
 def test_without_a_journal_what_was_seen_lasts_as_long_as_the_session():
     """Nothing is written, and the session knows it all the same."""
     claude = Claude(project="p", access_token="t", journal="off")
-    claude._session.control.notes.note("availability", "p/us/m", {"state": "usable"})
-    assert claude._session.control.sightings().find("m", "us", "p").state == "usable"
+    claude._session.status.notes.note("availability", "p/us/m", {"state": "usable"})
+    assert claude._session.status.sightings().find("m", "us", "p").state == "usable"
     other = Claude(project="p", access_token="t", journal="off")
-    assert other._session.control.sightings().find("m", "us", "p") is None
+    assert other._session.status.sightings().find("m", "us", "p") is None

@@ -24,7 +24,7 @@ from vertex_claude_magic.models.lifecycle import (
     status_lines,
 )
 from vertex_claude_magic.models.model import Model
-from vertex_claude_magic.session.control_room import ControlRoom
+from vertex_claude_magic.session.status import SessionStatus
 
 CATALOG = Catalog.load()
 TODAY = date(2026, 11, 26)
@@ -34,7 +34,7 @@ RETIRED = "claude-3-5-haiku@20241022"
 @pytest.fixture
 def shell(shell):
     """A session against the emulator, on a fixed day."""
-    shell.magics.control.reminder = Reminder(today=lambda: TODAY)
+    shell.magics.status.reminder = Reminder(today=lambda: TODAY)
     return shell
 
 
@@ -214,7 +214,7 @@ def test_choosing_something_else_says_nothing_of_the_model(shell):
 def test_python_code_hears_of_it_in_the_log(claude_emulator, caplog):
     """Once a session, whether it asks or streams; Python prints such a warning where no logging is set up."""
     asker = claude(claude_emulator)
-    asker._session.control = ControlRoom(reminder=Reminder(today=lambda: TODAY))
+    asker._session.status = SessionStatus(reminder=Reminder(today=lambda: TODAY))
     for _ in range(2):
         asker.ask("Hi", model="sonnet-4.5")
         with asker.stream("Hi", model="haiku-4.5") as stream:
@@ -243,7 +243,7 @@ def test_a_retired_id_is_refused_on_the_word_of_the_table_while_no_other_is_know
 def test_a_list_that_does_not_have_it_either_agrees(claude_emulator):
     """Both sources say so."""
     asker = claude(claude_emulator)
-    asker._session.control.notes.note("publisher models", "listed", ["claude-haiku-5-5"])
+    asker._session.status.notes.note("publisher models", "listed", ["claude-haiku-5-5"])
     with pytest.raises(errors.ModelRuleError):
         asker.ask("Hi", model=RETIRED)
 
@@ -259,7 +259,7 @@ AGAINST = [
 def test_a_live_source_that_knows_it_lets_it_through_with_a_notice(claude_emulator, kind, key, value):
     """The table may be wrong; the service decides, and its error has the cure."""
     asker = claude(claude_emulator)
-    asker._session.control.notes.note(kind, key, value)
+    asker._session.status.notes.note(kind, key, value)
     assert "it was seen since" in asker.request("Hi", model=RETIRED).notices[0]
     with pytest.raises(errors.ModelNotFound, match="not found"):
         asker.ask("Hi", model=RETIRED)
@@ -279,7 +279,7 @@ def test_force_gets_through_whatever_is_known(claude_emulator, seen):
     """The user's word is the last."""
     asker = claude(claude_emulator)
     if seen is not None:
-        asker._session.control.notes.note("publisher models", "listed", seen)
+        asker._session.status.notes.note("publisher models", "listed", seen)
     with pytest.raises(errors.ModelNotFound):
         asker.ask("Hi", model=RETIRED, force=True)
     assert len(claude_emulator.requests) == 1
@@ -306,6 +306,6 @@ def test_sightings_are_read_only_where_they_matter(claude_emulator):
             return {}
 
     asker = claude(claude_emulator)
-    asker._session.control = ControlRoom(notes=Watching())
+    asker._session.status = SessionStatus(notes=Watching())
     asker.ask("Hi", model="haiku")
     assert looked == []

@@ -21,7 +21,7 @@ from vertex_claude_magic.notebook.display.inserted import (
     read_notebook,
     unmarked,
 )
-from vertex_claude_magic.session.control_room import MemoryNotes
+from vertex_claude_magic.session.status import MemoryNotes
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -10,7 +10,7 @@ from vertex_claude_magic import ClaudeInterrupt, errors
 from vertex_claude_magic.emulator import Fault
 from vertex_claude_magic.models.catalog import Catalog
 from vertex_claude_magic.notebook.pages.logging import Status, html, limits, plain
-from vertex_claude_magic.session.control_room import JournalFacts
+from vertex_claude_magic.session.status import JournalFacts
 from vertex_claude_magic.transport.admin import Place
 from vertex_claude_magic.transport.logging_config import LoggingConfig
 
@@ -177,7 +177,7 @@ def test_a_silent_server_is_left_by_an_interrupt(shell):
 
 def test_google_and_the_journal_stand_side_by_side(shell):
     """What each keeps, how long, and where."""
-    shell.magics.control.journal = lambda: JournalFacts(days=30, rows=1_234, path="/home/me/journal.db")
+    shell.magics.status.journal = lambda: JournalFacts(days=30, rows=1_234, path="/home/me/journal.db")
     shell.ok(ON)
     lines = shell.page.text.splitlines()
     at = lines.index("how long:")

@@ -10,7 +10,7 @@ import pytest
 from front import Front, living
 
 from vertex_claude_magic.emulator import Fault
-from vertex_claude_magic.session.control_room import SpendRow
+from vertex_claude_magic.session.status import SpendRow
 
 MODEL = "claude-sonnet-5-5"
 SECRET = "sesame-4711"
@@ -76,7 +76,7 @@ def test_the_region_list_hears_of_it_and_stays_where_it_is(shell, front):
     checked(shell, front)
     marked = [entry for entry in front.options("Region") if "usable 20" in entry]
     assert [entry.split(" · ")[0] for entry in marked] == ["global"]
-    assert front.control("Region").value == "global"
+    assert front.status("Region").value == "global"
     assert shell.magics.region == ""
 
 
@@ -98,7 +98,7 @@ def test_stop_keeps_what_is_known(shell, front):
     front.click("Stop")
     assert "Stopped; what is known stays." in front.text()
     assert "✓ usable*" in front.text()
-    assert not front.control("Check").disabled
+    assert not front.status("Check").disabled
 
 
 def test_what_concerns_every_model_is_one_line_with_its_cure(shell, front):
@@ -152,7 +152,7 @@ def test_a_refused_reading_names_the_role(shell, front):
 
 def test_spend_stands_against_its_limits(shell, front):
     """As the callable says it at every drawing."""
-    shell.magics.control.spend = lambda: [
+    shell.magics.status.spend = lambda: [
         SpendRow("this <session>", 0.0412, 1.0),
         SpendRow("today", 0.31, None),
     ]

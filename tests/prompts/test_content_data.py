@@ -20,7 +20,7 @@ from shells import run_python
 
 from vertex_claude_magic import errors
 from vertex_claude_magic.client import Claude
-from vertex_claude_magic.prompts.parts import Budget, Text, estimate_tokens
+from vertex_claude_magic.prompts.parts import Text, ValueLimits, estimate_tokens
 from vertex_claude_magic.prompts.values.convert import parts_of
 
 MEGABYTE = 2**20
@@ -34,7 +34,7 @@ def text_of(value: object, tokens: int = 4_000) -> str:
 
 
 def part(value: object, **budget) -> Text:
-    (only,) = parts_of(value, Budget(**budget))
+    (only,) = parts_of(value, ValueLimits(**budget))
     return only
 
 

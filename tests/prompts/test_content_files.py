@@ -21,15 +21,15 @@ from PIL import Image
 
 from vertex_claude_magic import errors
 from vertex_claude_magic.models.catalog import Catalog
-from vertex_claude_magic.prompts.parts import Budget, Text
+from vertex_claude_magic.prompts.parts import Text, ValueLimits
 from vertex_claude_magic.prompts.values.convert import parts_of
 
 if TYPE_CHECKING:
     from shells import Shell
 
 LIMITS = Catalog.load().limits
-BUDGET = Budget(image=LIMITS["image"], pdf=LIMITS["pdf"])
-SMALL = Budget(tokens=20)
+BUDGET = ValueLimits(image=LIMITS["image"], pdf=LIMITS["pdf"])
+SMALL = ValueLimits(tokens=20)
 POSIX = pytest.mark.skipif(os.name != "posix", reason="devices, pipes and links are of POSIX")
 
 
@@ -39,12 +39,12 @@ def shell(shell, monkeypatch, tmp_path) -> Shell:
     return shell
 
 
-def part(value: object, budget: Budget = BUDGET):
+def part(value: object, budget: ValueLimits = BUDGET):
     (only,) = parts_of(value, budget)
     return only
 
 
-def refused(value: object, budget: Budget = BUDGET) -> errors.OptionError:
+def refused(value: object, budget: ValueLimits = BUDGET) -> errors.OptionError:
     with pytest.raises(errors.OptionError) as caught:
         parts_of(value, budget)
     assert caught.value.cure
@@ -409,7 +409,7 @@ def test_a_broken_notebook_is_one_clear_line(tmp_path, data):
 @pytest.mark.parametrize("letter", ["x", "日"])
 def test_a_notebook_keeps_to_the_budget_and_says_what_it_left_out(letter):
     """In tokens, which other scripts take more of; the first cell is cut where nothing else would be left."""
-    few = part(notebook(*[code(letter * 20)] * 10), Budget(tokens=60))
+    few = part(notebook(*[code(letter * 20)] * 10), ValueLimits(tokens=60))
     kept = few.body.count("# cell")
     assert few.cut == f"the first {kept} of 10 cells"
     assert 0 < kept < 10

@@ -21,7 +21,7 @@ from shells import Shell, run_python
 
 from vertex_claude_magic import errors
 from vertex_claude_magic.models.catalog import Catalog
-from vertex_claude_magic.prompts.parts import Budget, Media
+from vertex_claude_magic.prompts.parts import Media, ValueLimits
 from vertex_claude_magic.prompts.values import figures
 from vertex_claude_magic.prompts.values.convert import parts_of
 from vertex_claude_magic.prompts.values.images import thumbnail_png
@@ -33,7 +33,7 @@ with warnings.catch_warnings():
     from PIL import Image, ImageChops, ImageDraw, ImageOps, ImageStat, PngImagePlugin
 
 LIMITS = Catalog.load().limits
-BUDGET = Budget(image=LIMITS["image"], pdf=LIMITS["pdf"])
+BUDGET = ValueLimits(image=LIMITS["image"], pdf=LIMITS["pdf"])
 RED, BLUE = (255, 0, 0), (0, 0, 255)
 
 
@@ -43,7 +43,7 @@ def shell(shell, monkeypatch, tmp_path) -> Shell:
     return shell
 
 
-def part(value: object, budget: Budget = BUDGET) -> Media:
+def part(value: object, budget: ValueLimits = BUDGET) -> Media:
     (only,) = parts_of(value, budget)
     assert isinstance(only, Media)
     return only
@@ -55,7 +55,7 @@ def decoded(block) -> Image.Image:
         return image.convert("RGB")
 
 
-def drawn(value: object, budget: Budget = BUDGET) -> Image.Image:
+def drawn(value: object, budget: ValueLimits = BUDGET) -> Image.Image:
     return decoded(part(value, budget).block)
 
 
@@ -65,7 +65,7 @@ def saved(image: Image.Image, kind: str, **options) -> bytes:
     return out.getvalue()
 
 
-def refused(value: object, budget: Budget = BUDGET) -> errors.OptionError:
+def refused(value: object, budget: ValueLimits = BUDGET) -> errors.OptionError:
     with pytest.raises(errors.OptionError) as caught:
         parts_of(value, budget)
     assert caught.value.cure
@@ -413,11 +413,11 @@ MEASURED = """
 import pathlib, resource, sys
 import PIL.Image
 from vertex_claude_magic.prompts.values.convert import parts_of
-from vertex_claude_magic.prompts.parts import Budget
+from vertex_claude_magic.prompts.parts import ValueLimits
 def peak(): return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (2**20 if sys.platform == "darwin" else 1024)
 before = peak()
 try:
-    (part,) = parts_of(pathlib.Path({path!r}), Budget())
+    (part,) = parts_of(pathlib.Path({path!r}), ValueLimits())
     said = part.about + "; " + part.cut
 except Exception as error:
     said = type(error).__name__ + ": " + str(error)
@@ -566,9 +566,9 @@ def test_a_figure_is_drawn_without_pyplot_and_without_a_word():
         "    warnings.simplefilter('ignore')\n"
         "    from matplotlib.figure import Figure\n"
         "from vertex_claude_magic.prompts.values.convert import parts_of\n"
-        "from vertex_claude_magic.prompts.parts import Budget\n"
+        "from vertex_claude_magic.prompts.parts import ValueLimits\n"
         "made = Figure(); made.subplots().set_title('日本', fontfamily='No such font')\n"
-        "parts_of(made, Budget())\n"
+        "parts_of(made, ValueLimits())\n"
         "print('matplotlib.pyplot' in sys.modules)"
     )
     environment = {**os.environ, "PYTHONPATH": str(pathlib.Path(__file__).parents[2])}
@@ -656,7 +656,7 @@ def test_the_data_of_a_chart_cannot_draw_a_file_into_it(tmp_path):
 LISTENER = """
 import socket
 from vertex_claude_magic.prompts.values.convert import parts_of
-from vertex_claude_magic.prompts.parts import Budget
+from vertex_claude_magic.prompts.parts import ValueLimits
 import altair
 server = socket.create_server(("127.0.0.1", 0))
 server.setblocking(False)
@@ -664,7 +664,7 @@ address = "http://127.0.0.1:%d/x.png" % server.getsockname()[1]
 mark = altair.Chart(altair.Data(values=[{"url": address}])).mark_image().encode(url="url:N")
 for chart in (mark, altair.Chart(address).mark_point().encode(x="a:Q")):
     try:
-        parts_of(chart, Budget())
+        parts_of(chart, ValueLimits())
         print("drawn")
     except Exception as error:
         print(error)

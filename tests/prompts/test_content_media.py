@@ -19,19 +19,19 @@ from PIL import Image
 from vertex_claude_magic import errors
 from vertex_claude_magic.client import Claude
 from vertex_claude_magic.models.catalog import Catalog
-from vertex_claude_magic.prompts.parts import Budget
+from vertex_claude_magic.prompts.parts import ValueLimits
 from vertex_claude_magic.prompts.values.convert import parts_of
 
 LIMITS = Catalog.load().limits
-BUDGET = Budget(image=LIMITS["image"], pdf=LIMITS["pdf"])
+BUDGET = ValueLimits(image=LIMITS["image"], pdf=LIMITS["pdf"])
 
 
-def media(value: object, budget: Budget = BUDGET):
+def media(value: object, budget: ValueLimits = BUDGET):
     (only,) = parts_of(value, budget)
     return only
 
 
-def drawn(value: object, budget: Budget = BUDGET) -> Image.Image:
+def drawn(value: object, budget: ValueLimits = BUDGET) -> Image.Image:
     """The picture that goes out, decoded."""
     block = media(value, budget).block
     image = Image.open(io.BytesIO(base64.b64decode(block["source"]["data"])))
@@ -46,7 +46,7 @@ def saved(image: Image.Image, kind: str = "PNG", **options) -> bytes:
     return out.getvalue()
 
 
-def refused(value: object, budget: Budget = BUDGET) -> errors.ClaudeError:
+def refused(value: object, budget: ValueLimits = BUDGET) -> errors.ClaudeError:
     with pytest.raises(errors.ClaudeError) as caught:
         parts_of(value, budget)
     assert caught.value.cure

@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from vertex_claude_magic.prompts.parts import Budget, Text
+from vertex_claude_magic.prompts.parts import Text, ValueLimits
 from vertex_claude_magic.prompts.values.convert import parts_of
 from vertex_claude_magic.prompts.values.html_text import html_text
 
@@ -15,7 +15,7 @@ def told(*outputs: dict, tokens: int = 4_000) -> Text:
     """A notebook of one cell with these outputs, as it goes out."""
     cells = [{"cell_type": "code", "source": "show()", "outputs": list(outputs)}]
     data = json.dumps({"metadata": {}, "nbformat": 4, "nbformat_minor": 5, "cells": cells}).encode()
-    (part,) = parts_of(data, Budget(tokens=tokens))
+    (part,) = parts_of(data, ValueLimits(tokens=tokens))
     return part
 
 

@@ -24,7 +24,7 @@ from shells import ROOT, loaded_shell
 
 from vertex_claude_magic import errors
 from vertex_claude_magic.emulator import Fault
-from vertex_claude_magic.records.journal.calls import Kept
+from vertex_claude_magic.records.journal.calls import StoredCall
 from vertex_claude_magic.records.recording.file_text import read_records, write_records
 from vertex_claude_magic.records.recording.recording import Recording
 from vertex_claude_magic.settings.origin import Origin
@@ -181,7 +181,7 @@ CHECKOUTS = [
 def test_what_editors_and_git_do_to_a_file_does_not_matter(path, change, encoding, text):
     """Case 87."""
     kept = [
-        Kept(
+        StoredCall(
             canonical=RECORD["request"],
             answer=RECORD["answer"],
             asked="haiku",
@@ -339,7 +339,7 @@ def test_a_recording_does_not_grow_beyond_what_can_be_read(claude_emulator, path
 WRITER = """
 import os, sys
 from pathlib import Path
-from vertex_claude_magic.records.journal.calls import Kept
+from vertex_claude_magic.records.journal.calls import StoredCall
 from vertex_claude_magic.settings.origin import Origin
 from vertex_claude_magic.records.recording.recording import Recording
 from vertex_claude_magic.vertex.digest import digest_of
@@ -348,7 +348,7 @@ def write(path, name, count):
     recording = Recording(Path(path))
     for number in range(count):
         request = {"model": "m", "body": {"messages": [{"role": "user", "content": f"{name} {number}"}]}}
-        kept = Kept(canonical=request, answer={"content": [{"type": "text", "text": "word " * 50}]}, asked="m",
+        kept = StoredCall(canonical=request, answer={"content": [{"type": "text", "text": "word " * 50}]}, asked="m",
                     source="vertex", recorded="2026-11-26T20:31:05Z")
         recording.add(digest_of(request), kept, Origin())
         os.write(1, b".")
@@ -482,7 +482,11 @@ def test_any_request_comes_back_as_it_was(value):
     """Lines, dollars, pace and all; so its key is the same on every machine."""
     request = {"model": "m", "body": {"x": value}}
     text = write_records(
-        [Kept(canonical=request, answer={}, asked="m", source="vertex", recorded="2026-11-26T20:31:05Z")]
+        [
+            StoredCall(
+                canonical=request, answer={}, asked="m", source="vertex", recorded="2026-11-26T20:31:05Z"
+            )
+        ]
     )
     for read in (text, text.replace("\n", "\r\n")):
         [kept] = read_records(read)

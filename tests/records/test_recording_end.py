@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from vertex_claude_magic import errors
-from vertex_claude_magic.records.journal.calls import Kept
+from vertex_claude_magic.records.journal.calls import StoredCall
 from vertex_claude_magic.records.recording.file_text import read_records, write_records
 from vertex_claude_magic.records.recording.recording import Recording
 from vertex_claude_magic.settings.origin import Origin
@@ -24,9 +24,9 @@ def path(tmp_path) -> Path:
     return tmp_path / "lesson.claude"
 
 
-def a_record(text: str, answer: str = "Größe 🙂\nin cm") -> Kept:
+def a_record(text: str, answer: str = "Größe 🙂\nin cm") -> StoredCall:
     request = {"model": "m", "body": {"messages": [{"role": "user", "content": text}]}}
-    return Kept(canonical=request, answer={"content": [{"type": "text", "text": answer}], "pace": [[1, 2, 3]]}, asked="m",
+    return StoredCall(canonical=request, answer={"content": [{"type": "text", "text": answer}], "pace": [[1, 2, 3]]}, asked="m",
                 source="vertex", recorded="2026-11-26T20:31:05Z")  # fmt: skip
 
 

@@ -20,7 +20,12 @@ from vertex_claude_magic.models.catalog import Catalog
 from vertex_claude_magic.records.journal.location import default_path
 from vertex_claude_magic.records.journal.parts import pack
 from vertex_claude_magic.records.playback import Playback
-from vertex_claude_magic.records.recorded_reply import Tape, error_of, read_tape, tape_of
+from vertex_claude_magic.records.recorded_reply import (
+    RecordedReply,
+    error_of,
+    read_recorded_reply,
+    recorded_reply,
+)
 from vertex_claude_magic.session.stream import Stream, StreamContext
 from vertex_claude_magic.settings.options import AskOptions
 from vertex_claude_magic.settings.origin import Origin, asking_for
@@ -515,16 +520,18 @@ class Time:
         self.now += seconds
 
 
-PACED = Tape(
+PACED = RecordedReply(
     content=[{"type": "thinking", "thinking": "Hm.", "signature": "s"}, {"type": "text", "text": "One, two, three."}],
     model="claude-x", usage={"input_tokens": 3, "output_tokens": 9}, stop_reason="end_turn",
     pace=[[1, 30_000, 2, 40], [5, 500, 5, 0, 6, 1999]], seconds=40.0,
 )  # fmt: skip
 
 
-def played(tape: Tape, *, paced: bool = True, pause=None, late: float = 0.0) -> tuple[Stream, Time]:
+def played(
+    recorded: RecordedReply, *, paced: bool = True, pause=None, late: float = 0.0
+) -> tuple[Stream, Time]:
     clock = Time()
-    playback = Playback(tape, paced=paced, clock=clock, pause=pause or clock.wait)
+    playback = Playback(recorded, paced=paced, clock=clock, pause=pause or clock.wait)
     clock.now += late
     request = build_request([{"role": "user", "content": "Hi"}], RequestOptions(), model="claude-x", project="p",
                             region="global", catalog=CATALOG)  # fmt: skip
@@ -534,9 +541,11 @@ def played(tape: Tape, *, paced: bool = True, pause=None, late: float = 0.0) -> 
 def test_a_reply_can_be_changed_and_its_record_stays():
     """A reply belongs to its user."""
     cited = {"type": "text", "text": "Hi", "citations": [{"cited_text": "a"}]}
-    tape = Tape(content=(cited,), usage={"cache_creation": {}}, other_events=({"type": "x", "of": []},))
+    recorded = RecordedReply(
+        content=(cited,), usage={"cache_creation": {}}, other_events=({"type": "x", "of": []},)
+    )
     for _ in range(2):
-        reply = played(tape)[0].reply
+        reply = played(recorded)[0].reply
         assert reply.blocks[0]["citations"] == [{"cited_text": "a"}]
         assert (reply.usage.raw["cache_creation"], reply.other_events[0]["of"]) == ({}, [])
         reply.blocks[0]["citations"].append("mine")
@@ -646,18 +655,18 @@ def pieces(events) -> list[str]:
 @pytest.mark.parametrize("seconds", [0.0, 0.0004, 0.0006, 12.3456])
 def test_a_tape_that_was_read_is_written_as_it_was(seconds):
     """An answer faster than half a millisecond too, or an import would take it for another one."""
-    written = Tape(seconds=seconds, first_token_seconds=seconds).as_json()
-    assert read_tape(written).as_json() == written
+    written = RecordedReply(seconds=seconds, first_token_seconds=seconds).as_json()
+    assert read_recorded_reply(written).as_json() == written
 
 
 @pytest.mark.parametrize("kind", [name for name in errors.__all__ if name != "quote"])
 def test_every_error_comes_back_as_its_own_kind(kind):
     """And one that is none of ours as an error of the service."""
     cls = getattr(errors, kind)
-    tape = read_tape(
+    recorded = read_recorded_reply(
         {"error": {"type": kind, "message": "m\x1b[31m", "cure": "c", "status": 429}, "complete": False}
     )
-    error = error_of(tape)
+    error = error_of(recorded)
     if issubclass(cls, errors.ClaudeError):
         assert type(error) is cls
     else:
@@ -678,7 +687,7 @@ ODD_ERRORS = [
 @pytest.mark.parametrize("error", ODD_ERRORS, ids=str)
 def test_a_strangers_error_is_an_error_of_the_service(error):
     """Nothing but a class of ours is ever made by its name."""
-    assert type(error_of(read_tape({"error": error}))) is errors.APIError
+    assert type(error_of(read_recorded_reply({"error": error}))) is errors.APIError
 
 
 def test_a_tape_that_was_edited_still_holds_the_whole_text():
@@ -691,7 +700,7 @@ def test_a_tape_that_was_edited_still_holds_the_whole_text():
 def test_a_tape_keeps_no_id_of_the_request(claude_emulator):
     """Ids of requests and messages stand in the journal's row, for support cases, and in no recording."""
     reply = client(claude_emulator).ask("Hello")
-    text = json.dumps(tape_of(reply).as_json())
+    text = json.dumps(recorded_reply(reply).as_json())
     assert reply.message_id not in text
 
 

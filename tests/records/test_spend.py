@@ -17,7 +17,7 @@ from shells import ROOT
 from vertex_claude_magic import Claude, errors
 from vertex_claude_magic.emulator import Fault
 from vertex_claude_magic.models.catalog import Catalog
-from vertex_claude_magic.records.budget import Tally, token_bound, worst_case
+from vertex_claude_magic.records.budget import Budget, token_bound, worst_case
 from vertex_claude_magic.records.journal.location import default_path
 from vertex_claude_magic.vertex.request import RequestOptions, build_request
 
@@ -120,7 +120,7 @@ def test_a_call_that_could_cross_a_limit_is_refused_before_it_is_sent(claude_emu
     assert "$0.0010" in str(caught.value)
     assert "estimate" in str(caught.value)
     assert "max_tokens=" in caught.value.cure
-    assert claude._session.records.tally.spent(local=True) == 0
+    assert claude._session.records.budget.spent(local=True) == 0
     # 1,000 tokens at 0.50 a million, and the prompt.
     assert claude.ask("Hello", max_tokens=1 * K, **{limit: 0.00051}).complete
 
@@ -220,7 +220,7 @@ def test_eight_threads_at_once_never_cross_a_session_limit(claude_emulator):
     for stream in streams:
         assert stream.reply.complete
     # What they did not use is free again.
-    assert claude._session.records.tally.spent(local=True) == pytest.approx(
+    assert claude._session.records.budget.spent(local=True) == pytest.approx(
         sum(stream.reply.cost for stream in streams)
     )
     assert claude.ask("Hello", max_session_cost=most * 1.5).complete
@@ -291,7 +291,7 @@ def test_without_a_journal_a_daily_limit_refuses(claude_emulator, tmp_path):
     with pytest.raises(errors.CostLimitExceeded, match="is no journal"):
         client(claude_emulator, journal=str(tmp_path / "j")).ask("Hello", max_daily_cost=1)
     assert asked(claude_emulator) == []
-    assert claude._session.records.tally.spent(local=True) == 0
+    assert claude._session.records.budget.spent(local=True) == 0
     assert claude.ask("Hello", max_cost=1, max_session_cost=1).complete
 
 
@@ -319,7 +319,7 @@ def test_every_ending_counts_for_what_it_may_have_cost(claude_emulator, fault, c
     with contextlib.nullcontext() if fault is None else pytest.raises(errors.ClaudeError):
         reply = claude.ask("Hello")
     [row] = rows()
-    spent = claude._session.records.tally.spent(local=True)
+    spent = claude._session.records.budget.spent(local=True)
     if counts == "worst":
         # 10,000 tokens at 10 a million, and the prompt, counted or bounded.
         assert 0.1 < spent < 0.106
@@ -346,7 +346,7 @@ def test_what_reached_nobody_costs_nothing(settings):
         with pytest.raises(errors.ClaudeError):
             claude.ask("Hello")
     for local in (False, True):
-        assert claude._session.records.tally.spent(local=local) == 0
+        assert claude._session.records.budget.spent(local=local) == 0
     assert {row["cost_most"] for row in rows()} == {0.0}
 
 
@@ -354,10 +354,10 @@ def test_what_is_given_again_costs_nothing_and_meets_no_limit(claude_emulator):
     """Nothing is counted either."""
     claude = client(claude_emulator)
     claude.ask("Hello")
-    spent = claude._session.records.tally.spent(local=True)
+    spent = claude._session.records.budget.spent(local=True)
     limits = dict.fromkeys(LIMITS, 0)
     assert claude.ask("Hello", replay="auto", **limits).replayed
-    assert claude._session.records.tally.spent(local=True) == spent
+    assert claude._session.records.budget.spent(local=True) == spent
     assert len(claude_emulator.requests) == 1
 
 
@@ -373,13 +373,13 @@ def test_answers_of_this_machine_and_of_google_are_summed_apart(claude_emulator)
 @given(st.lists(st.tuples(st.floats(0, 10), st.floats(0, 1) | st.none()), max_size=30), st.floats(0, 20))
 def test_a_tally_never_holds_more_than_its_limit(calls, limit):
     """Whatever is asked and however it ends, as long as no call costs more than its worst case."""
-    tally, held = Tally(), []
+    budget, held = Budget(), []
     for number, (most, share) in enumerate(calls):
         try:
-            held.append((tally.hold(most, local=False, limit=limit), most, share))
+            held.append((budget.reserve(most, local=False, limit=limit), most, share))
         except errors.CostLimitExceeded:
             continue
         if number % 2:
             key, worst, part = held.pop(0)
-            tally.settle(key, None if part is None else part * worst)
-        assert tally.spent(local=False) <= limit + 1e-9
+            budget.commit(key, None if part is None else part * worst)
+        assert budget.spent(local=False) <= limit + 1e-9

@@ -14,7 +14,7 @@ import pytest
 from vertex_claude_magic import errors
 from vertex_claude_magic.notebook.commands.usage import UsageReport
 from vertex_claude_magic.notebook.pages.usage import bar, html, plain
-from vertex_claude_magic.records.budget import Tally
+from vertex_claude_magic.records.budget import Budget
 from vertex_claude_magic.records.journal.calls import Call, Ending, add, add_replay, end
 from vertex_claude_magic.records.journal.journal import Journal
 from vertex_claude_magic.records.journal.ledger import UsageRow
@@ -64,10 +64,10 @@ def keep(journal: Journal, day: date, *, notebook="lesson.ipynb", model="claude-
     journal.database.write(work)
 
 
-def ask_usage(options=None, tallies=(), *, days=None, this_session=False, today=TODAY, stores=None) -> Usage:
+def ask_usage(options=None, budgets=(), *, days=None, this_session=False, today=TODAY, stores=None) -> Usage:
     return usage_of(
         resolve(options or AskOptions()),
-        tallies,
+        budgets,
         today=today,
         days=days,
         this_session=this_session,
@@ -199,10 +199,10 @@ def test_this_session_is_what_this_process_asked(history, journal):
 
 def test_sums_stand_against_the_limits(history):
     """What the session spent by its own sums, and today by the journal: 0.25 + 0.5 + 0.125."""
-    tallies = [Tally(), Tally()]
-    for tally, usd in zip(tallies, (0.25, 0.5), strict=True):
-        tally.settle(tally.hold(usd, local=False), usd)
-    text = plain(ask_usage(AskOptions(max_session_cost=2.5, max_daily_cost=5), tallies))
+    budgets = [Budget(), Budget()]
+    for budget, usd in zip(budgets, (0.25, 0.5), strict=True):
+        budget.commit(budget.reserve(usd, local=False), usd)
+    text = plain(ask_usage(AskOptions(max_session_cost=2.5, max_daily_cost=5), budgets))
     assert "This session: about 0.7500 USD of 2.5 USD (max_session_cost) (estimate" in text
     assert "Today, all notebooks: about 0.8750 USD of 5 USD (max_daily_cost) (estimate)" in text
     assert "max_session_cost" not in plain(ask_usage())
@@ -210,9 +210,9 @@ def test_sums_stand_against_the_limits(history):
 
 def test_a_session_with_an_unknown_price_is_not_a_sum_of_zero():
     """It says that it does not know."""
-    tally = Tally()
-    tally.settle(tally.hold(None, local=False), None)
-    usage = ask_usage(tallies=[tally])
+    budget = Budget()
+    budget.commit(budget.reserve(None, local=False), None)
+    usage = ask_usage(budgets=[budget])
     assert math.isinf(usage.session)
     assert "This session: not known, as a price is unknown" in plain(usage)
 
@@ -253,9 +253,9 @@ def test_a_journal_that_cannot_tell_is_one_line_with_a_cure(tmp_path, named, mak
     """And the session's own sums are there all the same."""
     path = tmp_path / "journal"
     make(path)
-    tally = Tally()
-    tally.settle(tally.hold(0.25, local=False), 0.25)
-    usage = ask_usage(AskOptions(journal=named or str(path), max_daily_cost=1), [tally])
+    budget = Budget()
+    budget.commit(budget.reserve(0.25, local=False), 0.25)
+    usage = ask_usage(AskOptions(journal=named or str(path), max_daily_cost=1), [budget])
     first, second, third = plain(usage).splitlines()
     assert cure in first
     assert "0.2500 USD" in second

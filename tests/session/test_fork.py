@@ -145,11 +145,11 @@ def test_a_lock_that_another_thread_holds_at_the_fork_is_not_the_childs(claude_e
     lock = {
         "session": claude._session.transport._lock,
         "authorizer": threading.Lock(),
-        "tally": claude._session.records.tally._lock,
+        "tally": claude._session.records.budget._lock,
         "notices": claude._session.records._lock,
         "journal": journal._lock,
         "recording": claude._session.records.stores.recording(str(tmp_path / "lesson.json"))._lock,
-        "reminder": claude._session.control.reminder._lock,
+        "reminder": claude._session.status.reminder._lock,
     }[part]
     if part == "authorizer":
         login = ApplicationDefault()
@@ -292,11 +292,11 @@ def test_a_child_is_a_session_of_its_own_in_the_journal_and_belongs_to_no_cell(c
 def test_a_child_reserves_nothing_of_the_parents_session_limit(claude_emulator):
     """What the parent holds back for a question under way is the parent's."""
     claude = client(claude_emulator)
-    tally = claude._session.records.tally
-    tally.hold(5.0, local=True)
-    tally.settle(tally.hold(1.0, local=True), 0.5)
-    assert forked(lambda: [tally.spent(local=True), tally.hold(6.0, local=True, limit=6.0)])[0] == 0.0
-    assert tally.spent(local=True) == 0.5
+    budget = claude._session.records.budget
+    budget.reserve(5.0, local=True)
+    budget.commit(budget.reserve(1.0, local=True), 0.5)
+    assert forked(lambda: [budget.spent(local=True), budget.reserve(6.0, local=True, limit=6.0)])[0] == 0.0
+    assert budget.spent(local=True) == 0.5
 
 
 def test_what_a_child_spends_counts_for_the_day_of_the_parent(claude_emulator):

@@ -92,7 +92,7 @@ def test_a_copy_in_the_same_process_asks_and_shares_login_and_sums(login, how, t
     claude = Claude(model="haiku", access_token=token, max_session_cost=100.0)
     again = how(claude)
     again.ask("Hello")
-    assert claude._session.records.tally.spent(local=True) > 0
+    assert claude._session.records.budget.spent(local=True) > 0
     assert again._session.transport.authorizer is claude._session.transport.authorizer
     claude.close()
     assert again.ask("Hello").complete

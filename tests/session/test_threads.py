@@ -52,7 +52,7 @@ def test_python_gets_one_line_with_a_cure(claude_emulator, no_threads, ask):
     assert 'replay="only"' in caught.value.cure
     assert "\n" not in str(caught.value)
     assert caught.value.__cause__ is None
-    assert claude._session.records.tally._held == {}
+    assert claude._session.records.budget._held == {}
     assert claude_emulator.requests == []
 
 

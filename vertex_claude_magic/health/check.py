@@ -268,7 +268,7 @@ class Check:
         self._found[cell] = found
         if state == "not checked":
             return
-        control = self._session.control
+        control = self._session.status
         if state == "usable" and not probe:
             # That tokens are counted says no more than an answer, or a refusal, of the model today.
             last = control.sightings().find(found.model, found.location, found.project)

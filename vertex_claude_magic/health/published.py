@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
     from vertex_claude_magic.models.catalog import Catalog
     from vertex_claude_magic.models.model import Model
-    from vertex_claude_magic.session.control_room import Notes
+    from vertex_claude_magic.session.status import Notes
     from vertex_claude_magic.transport.admin import ListedModel
 
 __all__ = ["Comparison", "compare", "note_list"]

@@ -15,10 +15,10 @@ if TYPE_CHECKING:
     from vertex_claude_magic.notebook.cells import CellWatch
     from vertex_claude_magic.notebook.shell import Change, Shell
     from vertex_claude_magic.prompts.scope import Scope
-    from vertex_claude_magic.records.budget import Tally
+    from vertex_claude_magic.records.budget import Budget
     from vertex_claude_magic.records.stores import Stores
-    from vertex_claude_magic.session.control_room import ControlRoom
     from vertex_claude_magic.session.session import Session
+    from vertex_claude_magic.session.status import SessionStatus
     from vertex_claude_magic.settings.options import AskOptions
     from vertex_claude_magic.vertex.reply import Reply
 
@@ -61,7 +61,7 @@ class Host(Protocol):
     config: Mapping[str, Any]
 
     @property
-    def control(self) -> ControlRoom:
+    def status(self) -> SessionStatus:
         """What checks have found, and what journal and limits tell."""
 
     def session(self) -> Session:
@@ -73,7 +73,7 @@ class Host(Protocol):
     def scope(self) -> Scope:
         """Return where prompts find their values."""
 
-    def tallies(self) -> list[Tally]:
+    def budgets(self) -> list[Budget]:
         """Return the sums of this session, those of the demo beside those of Vertex AI."""
 
     def pass_over(self, value: Reply | Report) -> None:

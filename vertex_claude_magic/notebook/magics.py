@@ -23,9 +23,9 @@ if TYPE_CHECKING:
     from vertex_claude_magic.notebook.commands.usage import UsageReport
     from vertex_claude_magic.notebook.panel.view import Panel
     from vertex_claude_magic.prompts.scope import Scope
-    from vertex_claude_magic.records.budget import Tally
-    from vertex_claude_magic.session.control_room import ControlRoom
+    from vertex_claude_magic.records.budget import Budget
     from vertex_claude_magic.session.session import Session
+    from vertex_claude_magic.session.status import SessionStatus
     from vertex_claude_magic.settings.loaded import Loaded
     from vertex_claude_magic.settings.options import AskOptions
     from vertex_claude_magic.vertex.reply import Reply
@@ -54,7 +54,7 @@ class ClaudeMagics(Magics, Settings):  # type: ignore[misc]
         # The error that a %claude_fix which failed itself was about.
         self.unfixed: BaseException | None = None
         self._sessions: dict[bool, Session] = {}
-        self._control: ControlRoom | None = None
+        self._status: SessionStatus | None = None
         self._shown: tuple[int, Any] | None = None
 
     @no_var_expand
@@ -297,20 +297,20 @@ class ClaudeMagics(Magics, Settings):  # type: ignore[misc]
             session = self._sessions[emulated] = Session(
                 self.options,
                 authorizer_of(None, token),
-                control=self.control,
+                status=self.status,
                 emulated=emulated,
                 stores=self.stores,
             )
         return session
 
     @property
-    def control(self) -> ControlRoom:
+    def status(self) -> SessionStatus:
         """What checks have found, and what journal and limits tell."""
-        if self._control is None:
-            from vertex_claude_magic.notebook.control import control_room
+        if self._status is None:
+            from vertex_claude_magic.notebook.session_status import session_status
 
-            self._control = control_room(self)
-        return self._control
+            self._status = session_status(self)
+        return self._status
 
     def options(self) -> AskOptions:
         """Return the settings as options; while the demo runs, they point at its emulator."""
@@ -343,11 +343,11 @@ class ClaudeMagics(Magics, Settings):  # type: ignore[misc]
     def _note_cell(self, key: str, cell: str) -> None:
         from vertex_claude_magic.notebook.display.inserted import note_cell
 
-        note_cell(self.control.notes, key, cell)
+        note_cell(self.status.notes, key, cell)
 
-    def tallies(self) -> list[Tally]:
+    def budgets(self) -> list[Budget]:
         """Return the sums of this session, those of the demo beside those of Vertex AI."""
-        return [session.records.tally for session in self._sessions.values()]
+        return [session.records.budget for session in self._sessions.values()]
 
     def pass_over(self, value: Reply | UsageReport) -> None:
         """Keep the displayhook from showing a second time what a magic is about to return."""

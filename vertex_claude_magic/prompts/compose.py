@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from vertex_claude_magic.errors import OptionError
 from vertex_claude_magic.markdown.characters import hidden_characters
-from vertex_claude_magic.prompts.parts import Budget, Media, Part, Text, estimate_tokens
+from vertex_claude_magic.prompts.parts import Media, Part, Text, ValueLimits, estimate_tokens
 from vertex_claude_magic.prompts.scope import Scope
 from vertex_claude_magic.prompts.secrets import Place, searchable
 from vertex_claude_magic.prompts.template import is_path, parse_path, parse_template, value_of
@@ -70,10 +70,10 @@ def budget_of(
     *,
     tokens: int,
     present: Callable[[Any], Mapping[str, Any]] | None = None,
-) -> Budget:
+) -> ValueLimits:
     """Return what one value may take in a prompt for this model, from the model table."""
     window = model.context_tokens if model is not None else None
-    return Budget(
+    return ValueLimits(
         tokens=tokens,
         image=catalog.limits["image"],
         pdf=catalog.limits["pdf"],
@@ -89,7 +89,7 @@ def compose(
     *,
     attach: Sequence[Any] = (),
     scope: Scope | None = None,
-    budget: Budget,
+    budget: ValueLimits,
     literal: bool = False,
 ) -> Composed:
     """Put the values into a prompt.
@@ -104,7 +104,7 @@ def compose(
     Raises:
         OptionError: a name is unknown, or a value cannot be sent.
 
-    >>> compose("Mean of {{ n }}?", scope=Scope(names={"n": [1, 2]}), budget=Budget()).content
+    >>> compose("Mean of {{ n }}?", scope=Scope(names={"n": [1, 2]}), budget=ValueLimits()).content
     'Mean of <data name="n" kind="list" about="2 items">[1, 2]</data>?'
     """
     takes_templates, scope = scope is not None and not literal, scope or Scope()
@@ -144,7 +144,12 @@ def compose(
 
 
 def _pieces(
-    prompt: str | Sequence[Any], attach: Sequence[Any], scope: Scope, budget: Budget, *, takes_templates: bool
+    prompt: str | Sequence[Any],
+    attach: Sequence[Any],
+    scope: Scope,
+    budget: ValueLimits,
+    *,
+    takes_templates: bool,
 ) -> list[_Piece]:
     pieces: list[_Piece] = []
     for value in attach:
@@ -216,7 +221,7 @@ def _found(name: str, scope: Scope) -> Any:
     return path
 
 
-def _notices(piece: _Piece, budget: Budget) -> list[str]:
+def _notices(piece: _Piece, budget: ValueLimits) -> list[str]:
     part, name, notices = piece.part, quote(piece.name, 60), []
     if isinstance(part, Media):
         # That a picture was scaled down is no loss, because the model looks at no more.

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-__all__ = ["Budget", "Converter", "Media", "Part", "Text", "estimate_tokens", "shorten"]
+__all__ = ["Converter", "Media", "Part", "Text", "ValueLimits", "estimate_tokens", "shorten"]
 
 # "For Claude, a token approximately represents 3.5 English characters" (Claude docs, Glossary).
 _CHARACTERS_PER_TOKEN = 3.5
@@ -64,7 +64,7 @@ Part = Text | Media
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Budget:
+class ValueLimits:
     """What one value may take, and what else a conversion needs to know.
 
     Args:
@@ -93,7 +93,7 @@ class Budget:
         return int(self.tokens * _CHARACTERS_PER_TOKEN)
 
 
-Converter = Callable[[Any, Budget], tuple[Part, ...]]
+Converter = Callable[[Any, ValueLimits], tuple[Part, ...]]
 
 
 def estimate_tokens(text: str) -> int:
@@ -106,12 +106,12 @@ def estimate_tokens(text: str) -> int:
     return math.ceil(size / _CHARACTERS_PER_TOKEN)
 
 
-def shorten(text: str, budget: Budget) -> tuple[str, str]:
+def shorten(text: str, budget: ValueLimits) -> tuple[str, str]:
     """Cut a text to the budget at a line end where there is one near; return it and what was left out.
 
-    >>> shorten("short", Budget())
+    >>> shorten("short", ValueLimits())
     ('short', '')
-    >>> shorten("word " * 100, Budget(tokens=10))
+    >>> shorten("word " * 100, ValueLimits(tokens=10))
     ('word word word word word word word', 'the first 34 of 500 characters')
     """
     most = budget.characters

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from vertex_claude_magic.models.catalog import Catalog
     from vertex_claude_magic.vertex.request import Request
 
-__all__ = ["Limits", "Tally", "asked_speed", "count_or_bound", "read_count", "token_bound", "worst_case"]
+__all__ = ["Budget", "Limits", "asked_speed", "count_or_bound", "read_count", "token_bound", "worst_case"]
 
 # What the service may put before a model by itself, for tools and formats; generous.
 _SERVICE_TOKENS = 2_000
@@ -171,23 +171,23 @@ def _dearest(request: Request, tokens: int, output: int) -> list[Usage]:
     return usages
 
 
-class Tally:
+class Budget:
     """What one session has spent and may still spend on calls under way; safe under threads.
 
     A fork is a session of its own and begins at zero; a limit for the day counts all processes, from the journal.
 
     Answers of a server on this machine are summed apart, because they cost nothing in fact.
 
-    >>> tally = Tally()
-    >>> held = tally.hold(0.25, local=False, limit=1.0)
-    >>> tally.settle(held, 0.10)
-    >>> tally.spent(local=False)
+    >>> budget = Budget()
+    >>> held = budget.reserve(0.25, local=False, limit=1.0)
+    >>> budget.commit(held, 0.10)
+    >>> budget.spent(local=False)
     0.1
     """
 
     def __init__(self) -> None:
         self._begin_anew()
-        at_fork(self, child=Tally._begin_anew)
+        at_fork(self, child=Budget._begin_anew)
 
     def _begin_anew(self) -> None:
         self._lock = threading.Lock()
@@ -195,8 +195,8 @@ class Tally:
         self._held: dict[int, tuple[bool, float]] = {}
         self._next = 0
 
-    def hold(self, most: float | None, *, local: bool, limit: float | None = None) -> int:
-        """Set aside the worst case of a call (USD) while it is under way; return what `settle` wants.
+    def reserve(self, most: float | None, *, local: bool, limit: float | None = None) -> int:
+        """Set aside the worst case of a call (USD) while it is under way; return what `commit` wants.
 
         Raises:
             CostLimitExceeded: with it the session could cross its limit.
@@ -209,7 +209,7 @@ class Tally:
             self._held[self._next] = (local, _known(most))
             return self._next
 
-    def settle(self, held: int, usd: float | None) -> None:
+    def commit(self, held: int, usd: float | None) -> None:
         """Replace what was set aside by what the call cost in USD; None keeps the worst case."""
         with self._lock:
             local, most = self._held.pop(held)

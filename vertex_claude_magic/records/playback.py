@@ -16,7 +16,7 @@ from vertex_claude_magic.transport.transport import Ended, Head
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from vertex_claude_magic.records.recorded_reply import Tape
+    from vertex_claude_magic.records.recorded_reply import RecordedReply
     from vertex_claude_magic.transport.transport import Item
     from vertex_claude_magic.vertex.events import Event
 
@@ -30,7 +30,7 @@ class Playback:
     """One taped answer on its way since `started`.
 
     Args:
-        tape: The answer.
+        recorded: The answer.
         paced: Whether pieces come at the times at which they came, or all at once.
         message_id: The id of the message, if it is kept.
         request_id: The id of the request, if it is kept.
@@ -40,7 +40,7 @@ class Playback:
 
     def __init__(
         self,
-        tape: Tape,
+        recorded: RecordedReply,
         *,
         paced: bool,
         message_id: str | None = None,
@@ -51,7 +51,7 @@ class Playback:
         self._clock = clock
         self._cancelled = threading.Event()
         self._pause = pause or self._cancelled.wait
-        self._items = _items(tape, message_id, request_id, paced=paced)
+        self._items = _items(recorded, message_id, request_id, paced=paced)
         self.started = self._due = clock()
         self._next: Item | Event | None = None
         self._advance()
@@ -95,11 +95,11 @@ class Playback:
 
 
 def _items(
-    tape: Tape, message_id: str | None, request_id: str | None, *, paced: bool
+    recorded: RecordedReply, message_id: str | None, request_id: str | None, *, paced: bool
 ) -> Iterator[tuple[float, Item | Event]]:
-    error = error_of(tape)
-    if error is None or tape.content:
+    error = error_of(recorded)
+    if error is None or recorded.content:
         yield 0.0, Head(content_type="text/event-stream", request_id=request_id)
-        for wait, event in steps(tape, message_id):
+        for wait, event in steps(recorded, message_id):
             yield (min(wait, _LONGEST_WAIT) if paced else 0.0), event
     yield 0.0, Ended(error)

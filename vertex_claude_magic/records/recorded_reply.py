@@ -19,7 +19,15 @@ if TYPE_CHECKING:
     from vertex_claude_magic.errors import ClaudeError
     from vertex_claude_magic.vertex.reply import Reply
 
-__all__ = ["Pace", "Tape", "error_fields", "error_of", "read_tape", "steps", "tape_of"]
+__all__ = [
+    "Pace",
+    "RecordedReply",
+    "error_fields",
+    "error_of",
+    "read_recorded_reply",
+    "recorded_reply",
+    "steps",
+]
 
 # For each block: characters, milliseconds, characters, milliseconds ...
 Pace = Sequence[Sequence[int]]
@@ -31,7 +39,7 @@ _NUMBER = re.compile(r"\b\d{9,}\b")
 _LONGEST_WAIT = 24 * 3600.0
 
 
-class Tape(NamedTuple):
+class RecordedReply(NamedTuple):
     """What is kept of a reply; names and values are those of the Messages API, times are seconds.
 
     `error` has the type, message, cure and status of an error that ended it.
@@ -60,14 +68,14 @@ class Tape(NamedTuple):
         return {name: value for name, value in said.items() if value != self._field_defaults[name]}
 
 
-def tape_of(reply: Reply, pace: Pace = (), error: Mapping[str, Any] | None = None) -> Tape:
+def recorded_reply(reply: Reply, pace: Pace = (), error: Mapping[str, Any] | None = None) -> RecordedReply:
     """Return what is kept of a reply; ids of requests and messages are not.
 
     >>> from vertex_claude_magic.vertex.reply import Reply
-    >>> tape_of(Reply(blocks=({"type": "text", "text": "Hi"},), complete=True)).as_json()
+    >>> recorded_reply(Reply(blocks=({"type": "text", "text": "Hi"},), complete=True)).as_json()
     {'content': ({'type': 'text', 'text': 'Hi'},)}
     """
-    return Tape(
+    return RecordedReply(
         content=reply.blocks,
         model=reply.model,
         region=reply.region,
@@ -96,33 +104,33 @@ def error_fields(error: ClaudeError, project: str) -> dict[str, Any]:
     return {"type": type(error).__name__, **told, **({"status": error.status} if error.status else {})}
 
 
-def error_of(tape: Tape) -> ClaudeError | None:
+def error_of(recorded: RecordedReply) -> ClaudeError | None:
     """Return the error that ended the answer, None if it ended well."""
-    if tape.error is None:
+    if recorded.error is None:
         return None
-    kind = getattr(errors, str(tape.error.get("type")), errors.APIError)
+    kind = getattr(errors, str(recorded.error.get("type")), errors.APIError)
     known = isinstance(kind, type) and issubclass(kind, errors.ClaudeError)
-    status = tape.error.get("status")
+    status = recorded.error.get("status")
     return (kind if known else errors.APIError)(
-        str(tape.error.get("message")),
-        cure=str(tape.error.get("cure")),
+        str(recorded.error.get("message")),
+        cure=str(recorded.error.get("cure")),
         details={"status": status} if isinstance(status, int) else {},
     )
 
 
-def read_tape(value: Any) -> Tape:
-    """Read a tape from JSON that may come from anybody.
+def read_recorded_reply(value: Any) -> RecordedReply:
+    """Read a recorded reply from JSON that may come from anybody.
 
     Raises:
         RecordingInvalid: it is no answer; the message names the field.
 
-    >>> read_tape({"content": [{"type": "text", "text": "Hi"}], "seconds": 1.5}).seconds
+    >>> read_recorded_reply({"content": [{"type": "text", "text": "Hi"}], "seconds": 1.5}).seconds
     1.5
     """
     if not isinstance(value, Mapping):
         raise _unfit("answer", "an object")
-    found = {name: _checked(name, part) for name, part in value.items() if name in Tape._fields}
-    return Tape(**found)
+    found = {name: _checked(name, part) for name, part in value.items() if name in RecordedReply._fields}
+    return RecordedReply(**found)
 
 
 def _checked(name: str, value: Any) -> Any:
@@ -174,7 +182,7 @@ def _unfit(name: str, wanted: str) -> errors.RecordingInvalid:
     )
 
 
-def steps(tape: Tape, message_id: str | None = None) -> Iterator[Step]:
+def steps(recorded: RecordedReply, message_id: str | None = None) -> Iterator[Step]:
     """Return the events of the answer, each with the seconds to wait before it.
 
     They fold into the reply that was taped.
@@ -183,24 +191,24 @@ def steps(tape: Tape, message_id: str | None = None) -> Iterator[Step]:
 
     from vertex_claude_magic.vertex.blocks import part_events, take_apart
 
-    # A copy, because a reply belongs to its user, and the tape may be stored again.
-    tape = deepcopy(tape)
-    usage = dict(tape.usage)
-    message = {"id": message_id, "type": "message", "role": "assistant", "model": tape.model}
+    # A copy, because a reply belongs to its user, and the recorded reply may be stored again.
+    recorded = deepcopy(recorded)
+    usage = dict(recorded.usage)
+    message = {"id": message_id, "type": "message", "role": "assistant", "model": recorded.model}
     start: dict[str, Any] = {"message": {**message, "content": [], "usage": usage}}
     yield 0.0, Event("message_start", {"type": "message_start", **start})
-    for index, block in enumerate(tape.content):
+    for index, block in enumerate(recorded.content):
         part = take_apart(block, closing=False)
-        cut = list(_cut(part.text, tape.pace[index] if index < len(tape.pace) else ()))
+        cut = list(_cut(part.text, recorded.pace[index] if index < len(recorded.pace) else ()))
         waits = iter([0.0, *(wait for wait, _ in cut)])
         for data in part_events(index, part, [piece for _, piece in cut]):
             # The first wait is that of the start, the others those of the pieces.
             yield next(waits, 0.0), Event(data["type"], data)
-    for event in tape.other_events:
+    for event in recorded.other_events:
         yield 0.0, Event(event["type"], dict(event))
-    if tape.complete:
-        delta = {"stop_reason": tape.stop_reason, "stop_sequence": tape.stop_sequence,
-                 "stop_details": tape.stop_details}  # fmt: skip
+    if recorded.complete:
+        delta = {"stop_reason": recorded.stop_reason, "stop_sequence": recorded.stop_sequence,
+                 "stop_details": recorded.stop_details}  # fmt: skip
         yield 0.0, Event("message_delta", {"type": "message_delta", "delta": delta, "usage": usage})
         yield 0.0, Event("message_stop", {"type": "message_stop"})
 

@@ -1,4 +1,4 @@
-"""What is kept of one call: its row in the journal, its pair in a recording, its sum in the session's tally."""
+"""What is kept of one call: its row in the journal, its pair in a recording, its sum in the session's budget."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from vertex_claude_magic.errors import APIError, CredentialsError, JournalError,
 from vertex_claude_magic.models.prices import cost
 from vertex_claude_magic.process import at_fork
 from vertex_claude_magic.prompts.secrets import find_secret
-from vertex_claude_magic.records.journal.calls import ANSWER, ERROR, Call, Ending, Kept
+from vertex_claude_magic.records.journal.calls import ANSWER, ERROR, Call, Ending, StoredCall
 from vertex_claude_magic.records.journal.upkeep import Keep
-from vertex_claude_magic.records.recorded_reply import error_fields, tape_of
+from vertex_claude_magic.records.recorded_reply import error_fields, recorded_reply
 from vertex_claude_magic.vertex.provenance import EMULATOR_SERVER
 
 if TYPE_CHECKING:
@@ -22,23 +22,23 @@ if TYPE_CHECKING:
 
     from vertex_claude_magic.errors import ClaudeError
     from vertex_claude_magic.models.catalog import Catalog
-    from vertex_claude_magic.records.budget import Tally
+    from vertex_claude_magic.records.budget import Budget
     from vertex_claude_magic.records.recorded_reply import Pace
-    from vertex_claude_magic.records.sources import Memory
+    from vertex_claude_magic.records.sources import ReplaySources
     from vertex_claude_magic.vertex.reply import Reply
 
-__all__ = ["Recorder", "attempt"]
+__all__ = ["CallRecorder", "attempt"]
 
 
 @dataclass(kw_only=True)
-class Recorder:
+class CallRecorder:
     """Keeps one call; `begin` while it is under way, `end` when it is over.
 
     Args:
         call: The call.
-        memory: Where it is kept.
-        tally: The session's sums.
-        held: What the tally holds for this call.
+        sources: Where it is kept.
+        budget: The session's sums.
+        held: What the budget reserves for this call.
         catalog: The model table, for the worst case of a call that was stopped.
         max_tokens: The longest answer, in tokens.
         speed: The speed that was asked for, where the service does not say how fast it answered.
@@ -48,8 +48,8 @@ class Recorder:
     """
 
     call: Call
-    memory: Memory
-    tally: Tally
+    sources: ReplaySources
+    budget: Budget
     held: int
     catalog: Catalog
     max_tokens: int
@@ -62,7 +62,7 @@ class Recorder:
     _number: int | None = None
 
     def __post_init__(self) -> None:
-        at_fork(self, child=Recorder._leave_to_parent)
+        at_fork(self, child=CallRecorder._leave_to_parent)
 
     def _leave_to_parent(self) -> None:
         # The row and the sum are the parent's, which says how its call ended.
@@ -77,8 +77,8 @@ class Recorder:
         """
         self.begun = True
         self._leave_secrets_out()
-        if self.memory.journal is not None:
-            self._number = self.memory.journal.begin(self.call, day_limit=day_limit)
+        if self.sources.journal is not None:
+            self._number = self.sources.journal.begin(self.call, day_limit=day_limit)
 
     def _leave_secrets_out(self) -> None:
         body = self.call.canonical["body"]
@@ -113,7 +113,7 @@ class Recorder:
         """
         if self.ended:
             return
-        stored = self.memory.journal is not None or self.memory.recording is not None
+        stored = self.sources.journal is not None or self.sources.recording is not None
         if not self.begun:
             # It goes into the journal with its end: one transaction in place of two.
             self.begun = True
@@ -122,32 +122,37 @@ class Recorder:
         self.ended = True
         source = "emulator" if self.call.source == "local" and server == EMULATOR_SERVER else self.call.source
         ending = self._ending(reply, error, stopped=stopped, source=source)
-        self.tally.settle(self.held, ending.cost_most if ending.cost is None else ending.cost)
+        self.budget.commit(self.held, ending.cost_most if ending.cost is None else ending.cost)
         if stored and self.call.canonical["body"]:
             ending = self._with_answer(ending, reply, error, pace)
         self._keep(ending)
 
     def _keep(self, ending: Ending) -> None:
-        journal, recording = self.memory.journal, self.memory.recording
+        journal, recording = self.sources.journal, self.sources.recording
         # Only a good answer that is kept: a question that failed takes nothing away.
-        replaces = ending.replayable == ANSWER and self.memory.mode == "refresh"
+        replaces = ending.replayable == ANSWER and self.sources.mode == "refresh"
         if journal is not None:
             journal.end(self._number, self.call, ending, self.keep, replaces=replaces)
             if ending.replayable and not replaces:
                 journal.count_turn(self.call.key)
-        wanted = ending.replayable == ANSWER or (ending.replayable == ERROR and self.memory.errors)
+        wanted = ending.replayable == ANSWER or (ending.replayable == ERROR and self.sources.errors)
         if recording is not None and wanted and ending.answer is not None:
             kept = partial(recording.add, self.call.key, self._kept(ending), self.call.origin)
             attempt(partial(kept, replaces=replaces), self.tell)
 
-    def _kept(self, ending: Ending) -> Kept:
+    def _kept(self, ending: Ending) -> StoredCall:
         recorded = datetime.fromtimestamp(self.clock(), timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
-        return Kept(canonical=self.call.canonical, answer=ending.answer or {}, recorded=recorded, asked=self.call.asked,
-                    source=ending.source)  # fmt: skip
+        return StoredCall(
+            canonical=self.call.canonical,
+            answer=ending.answer or {},
+            recorded=recorded,
+            asked=self.call.asked,
+            source=ending.source,
+        )
 
     def _with_answer(self, ending: Ending, reply: Reply, error: ClaudeError | None, pace: Pace) -> Ending:
         failed = error_fields(error, self.call.project) if error is not None else None
-        answer = tape_of(reply, pace, failed).as_json()
+        answer = recorded_reply(reply, pace, failed).as_json()
         found = _secret_in(answer)
         if found is not None:
             self.tell(f"The answer is not kept: it seems to hold {found[0]}.", False)

@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING
 
 from vertex_claude_magic import errors
 from vertex_claude_magic.process import at_fork
-from vertex_claude_magic.records.budget import Limits, Tally, asked_speed, count_or_bound, worst_case
+from vertex_claude_magic.records.budget import Budget, Limits, asked_speed, count_or_bound, worst_case
 from vertex_claude_magic.records.journal.calls import LOCAL, Call, day_of
 from vertex_claude_magic.records.journal.location import OFF, default_path, is_there
 from vertex_claude_magic.records.journal.upkeep import Keep
 from vertex_claude_magic.records.playback import Playback
-from vertex_claude_magic.records.recorder import Recorder, attempt
+from vertex_claude_magic.records.recorder import CallRecorder, attempt
 from vertex_claude_magic.records.recording.rehearsal import replay_mode
-from vertex_claude_magic.records.sources import Memory
+from vertex_claude_magic.records.sources import ReplaySources
 from vertex_claude_magic.records.stores import Stores
 from vertex_claude_magic.settings.origin import current_origin, session_id
 from vertex_claude_magic.spelling import option, spelled
@@ -30,11 +30,11 @@ if TYPE_CHECKING:
     from vertex_claude_magic.models.catalog import Catalog
     from vertex_claude_magic.records.journal.journal import Journal
     from vertex_claude_magic.records.recording.recording import Recording
-    from vertex_claude_magic.records.sources import Found
+    from vertex_claude_magic.records.sources import RecordedAnswer
     from vertex_claude_magic.settings.target import Target
     from vertex_claude_magic.vertex.request import Request
 
-__all__ = ["Keeping", "journal_of", "limits_of", "memory_of", "missing_recording"]
+__all__ = ["SessionRecords", "journal_of", "limits_of", "missing_recording", "sources_of"]
 
 
 def journal_of(target: Target, stores: Stores) -> Journal | None:
@@ -45,13 +45,13 @@ def journal_of(target: Target, stores: Stores) -> Journal | None:
     return stores.journal(named or str(default_path()))
 
 
-def memory_of(target: Target, stores: Stores) -> Memory:
+def sources_of(target: Target, stores: Stores) -> ReplaySources:
     """Return where a question with these options may find its answer, and where it is kept.
 
     Raises:
         OptionError: there is no such way to replay.
     """
-    return Memory(
+    return ReplaySources(
         mode=replay_mode(target),
         journal=journal_of(target, stores),
         recording=stores.recording(target.recording) if target.recording else None,
@@ -81,7 +81,7 @@ def limits_of(target: Target) -> Limits:
     return Limits(call=target.max_cost, session=target.max_session_cost, day=target.max_daily_cost)
 
 
-class Keeping:
+class SessionRecords:
     """The records and sums of one session.
 
     Args:
@@ -90,13 +90,13 @@ class Keeping:
     """
 
     def __init__(self, clock: Callable[[], float] = time.time, stores: Stores | None = None) -> None:
-        self.tally = Tally()
+        self.budget = Budget()
         self.stores = stores or Stores()
         self._clock = clock
         self._lock = threading.Lock()
         self._notices: list[str] = []
         self._said: set[str] = set()
-        at_fork(self, child=Keeping._begin_anew)
+        at_fork(self, child=SessionRecords._begin_anew)
 
     def _begin_anew(self) -> None:
         self._lock, self._notices = threading.Lock(), []
@@ -117,20 +117,25 @@ class Keeping:
         return (*told, *(journal.notices() if journal is not None else ()))
 
     def play(
-        self, request: Request, target: Target, memory: Memory, found: Found, clock: Callable[[], float]
+        self,
+        request: Request,
+        target: Target,
+        sources: ReplaySources,
+        found: RecordedAnswer,
+        clock: Callable[[], float],
     ) -> Playback:
         """Note that a recorded answer is given again, and return it as something that arrives."""
         call = self._call(request, target, most=0.0)
-        if memory.journal is not None:
-            memory.journal.replayed(call, found.kept.call, error=found.tape.error is not None)
-        if memory.recording is not None and not found.recorded:
+        if sources.journal is not None:
+            sources.journal.replayed(call, found.kept.call, error=found.recorded.error is not None)
+        if sources.recording is not None and not found.in_recording:
             # What the journal knew belongs to the notebook all the same.
-            attempt(partial(self._take_over, memory.recording, call, found), self._tell)
+            attempt(partial(self._take_over, sources.recording, call, found), self._tell)
         paced = target.replay_pace != "instant"
-        return Playback(found.tape, paced=paced, message_id=found.kept.message_id,
+        return Playback(found.recorded, paced=paced, message_id=found.kept.message_id,
                         request_id=found.kept.request_id, clock=clock)  # fmt: skip
 
-    def _take_over(self, recording: Recording, call: Call, found: Found) -> None:
+    def _take_over(self, recording: Recording, call: Call, found: RecordedAnswer) -> None:
         recording.add(call.key, found.kept, call.origin)
         where = quote_path(str(recording.path))
         self._tell(f"This answer was in the journal; it is now in the recording {where} too.", False)
@@ -139,18 +144,18 @@ class Keeping:
         self,
         request: Request,
         target: Target,
-        memory: Memory,
+        sources: ReplaySources,
         catalog: Catalog,
         count: Callable[[Request], int],
         *,
         spent: Sequence[float | None] = (),
-    ) -> Recorder:
+    ) -> CallRecorder:
         """Check the limits of a question that is about to be sent, and return what keeps it.
 
         Args:
             request: The request.
             target: Its settings.
-            memory: Where it is kept.
+            sources: Where it is kept.
             catalog: The model table.
             count: Counts its input tokens; called only where there is a limit.
             spent: What the earlier rounds of the same question cost, in USD; None where that is not known.
@@ -163,13 +168,13 @@ class Keeping:
         most = worst_case(request, catalog, tokens)
         _check_call(_sum([*spent, most]), limits.call)
         call = self._call(request, target, most=most)
-        held = self.tally.hold(most, local=call.source in LOCAL, limit=limits.session)
+        held = self.budget.reserve(most, local=call.source in LOCAL, limit=limits.session)
         output = request.body.get("max_tokens")
         keep = Keep(days=target.journal_days, megabytes=target.journal_megabytes)
-        recorder = Recorder(
+        recorder = CallRecorder(
             call=call,
-            memory=memory,
-            tally=self.tally,
+            sources=sources,
+            budget=self.budget,
             held=held,
             catalog=catalog,
             max_tokens=output if isinstance(output, int) else 0,
@@ -182,10 +187,10 @@ class Keeping:
             self._reserve_day(recorder, limits.day)
         return recorder
 
-    def keep_count(self, memory: Memory, request: Request, tokens: int) -> None:
+    def keep_count(self, sources: ReplaySources, request: Request, tokens: int) -> None:
         """Keep the exact input tokens of a request in the recording, for whoever replays it without a network."""
-        if memory.recording is not None:
-            attempt(partial(memory.recording.add_count, request.digest, tokens), self._tell)
+        if sources.recording is not None:
+            attempt(partial(sources.recording.add_count, request.digest, tokens), self._tell)
 
     def spent_today(self, target: Target, *, local: bool) -> float | None:
         """Return what today's calls of all notebooks came to in USD, None where the journal cannot tell."""
@@ -198,18 +203,18 @@ class Keeping:
             return None
         return None if spent.unknown else spent.usd
 
-    def _reserve_day(self, recorder: Recorder, limit: float) -> None:
+    def _reserve_day(self, recorder: CallRecorder, limit: float) -> None:
         try:
-            if recorder.memory.journal is not None:
+            if recorder.sources.journal is not None:
                 recorder.begin(day_limit=limit)
                 return
             why, cure = "the journal is off.", "Switch the journal on, or lift max_daily_cost."
         except errors.JournalError as error:
             why, cure = error.message, f"{error.cure} Or lift max_daily_cost."
         except BaseException:
-            self.tally.settle(recorder.held, 0.0)
+            self.budget.commit(recorder.held, 0.0)
             raise
-        self.tally.settle(recorder.held, 0.0)
+        self.budget.commit(recorder.held, 0.0)
         raise errors.CostLimitExceeded(f"What was spent today cannot be told: {why}", cure=cure)
 
     def _call(self, request: Request, target: Target, *, most: float | None) -> Call:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
 from vertex_claude_magic.errors import CredentialsNotFound, JournalError, OptionError, ReplayMiss
-from vertex_claude_magic.records.recorded_reply import read_tape
+from vertex_claude_magic.records.recorded_reply import read_recorded_reply
 from vertex_claude_magic.settings.registry import OPTIONS
 from vertex_claude_magic.spelling import option, spelled
 from vertex_claude_magic.text import quote, quote_path
@@ -16,28 +16,28 @@ from vertex_claude_magic.vertex.endpoint import is_loopback
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from vertex_claude_magic.records.journal.calls import Kept
+    from vertex_claude_magic.records.journal.calls import StoredCall
     from vertex_claude_magic.records.journal.journal import Journal
-    from vertex_claude_magic.records.recorded_reply import Tape
+    from vertex_claude_magic.records.recorded_reply import RecordedReply
     from vertex_claude_magic.records.recording.recording import Recording
     from vertex_claude_magic.records.store import Store
     from vertex_claude_magic.vertex.request import Request
 
-__all__ = ["Found", "Memory"]
+__all__ = ["RecordedAnswer", "ReplaySources"]
 
 _SHOWN_PARTS = 4
 
 
-class Found(NamedTuple):
-    """An answer that was given before: the record, its tape, and whether it stands in a recording."""
+class RecordedAnswer(NamedTuple):
+    """An answer that was given before: the record, the reply in it, and whether it is in a recording."""
 
-    kept: Kept
-    tape: Tape
-    recorded: bool
+    kept: StoredCall
+    recorded: RecordedReply
+    in_recording: bool
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Memory:
+class ReplaySources:
     """The records that one question may be answered from.
 
     Args:
@@ -78,7 +78,7 @@ class Memory:
         journal = None if self._recording_alone else self.journal
         return [store for store in (self.recording, journal) if store is not None]
 
-    def look(self, request: Request, *, take: bool = False) -> Found | None:
+    def look(self, request: Request, *, take: bool = False) -> RecordedAnswer | None:
         """Return the answer to give again, or None; `take` turns to the next repeat.
 
         Raises:
@@ -87,10 +87,10 @@ class Memory:
         if self.recording is not None:
             kept = self.recording.find(request.digest, errors=self.errors, take=take)
             if kept is not None:
-                return Found(kept=kept, tape=read_tape(kept.answer), recorded=True)
+                return RecordedAnswer(kept=kept, recorded=read_recorded_reply(kept.answer), in_recording=True)
         return self._in_journal(request, take=take)
 
-    def _in_journal(self, request: Request, *, take: bool) -> Found | None:
+    def _in_journal(self, request: Request, *, take: bool) -> RecordedAnswer | None:
         if self.journal is None or self._recording_alone:
             return None
         # Whoever asks Google must not be given the answer of an emulator for Claude's.
@@ -99,7 +99,11 @@ class Memory:
             kept = self.journal.find(
                 request.digest, former=request.former_digest, errors=self.errors, local=local, take=take
             )
-            return None if kept is None else Found(kept=kept, tape=read_tape(kept.answer), recorded=False)
+            return (
+                None
+                if kept is None
+                else RecordedAnswer(kept=kept, recorded=read_recorded_reply(kept.answer), in_recording=False)
+            )
         except JournalError as error:
             if self.mode == "only":
                 raise
@@ -118,7 +122,7 @@ class Memory:
                 known = self.recording.counted(request.digest, former=request.former_digest)
             if known is None:
                 found = self.look(request)
-                known = _input_tokens(found.tape) if found is not None else None
+                known = _input_tokens(found.recorded) if found is not None else None
         if known is None and self.mode == "only":
             raise ReplayMiss(
                 "How many tokens this has is not recorded, and --replay only sends nothing.", cure=_CURE
@@ -178,15 +182,15 @@ class Memory:
         return " or ".join(named) or "anywhere"
 
 
-def _input_tokens(tape: Tape) -> int | None:
+def _input_tokens(recorded: RecordedReply) -> int | None:
     """Return the input tokens that the service counted for an answer, None where it did not say.
 
     The input is what was read anew, written to the cache and read from it ("Prompt caching", Claude docs, 2026).
     Where the service ran tools itself, its figure includes their results and is no count of the request.
     """
-    if any(block.get("type") == "server_tool_use" for block in tape.content):
+    if any(block.get("type") == "server_tool_use" for block in recorded.content):
         return None
-    parts = [tape.usage.get(name) for name in _INPUT]
+    parts = [recorded.usage.get(name) for name in _INPUT]
     counted = [part for part in parts if type(part) is int and part >= 0]
     return sum(counted) or None
 

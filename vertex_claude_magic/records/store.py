@@ -8,7 +8,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from pathlib import Path
 
-    from vertex_claude_magic.records.journal.calls import Kept
+    from vertex_claude_magic.records.journal.calls import StoredCall
 
 __all__ = ["Store"]
 
@@ -26,7 +26,7 @@ class Store(Protocol):
         errors: bool = False,
         local: bool = True,
         take: bool = False,
-    ) -> Kept | None:
+    ) -> StoredCall | None:
         """Return the answer to give again for a request, or None.
 
         The answers of the last session that asked come in their order, and then from the first again.
@@ -42,7 +42,7 @@ class Store(Protocol):
             JournalError: the file cannot be read.
         """
 
-    def recent(self) -> Sequence[Kept]:
+    def recent(self) -> Sequence[StoredCall]:
         """Return what a question that is not there may be compared with.
 
         Raises:

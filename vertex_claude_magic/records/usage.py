@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
     from datetime import date
 
-    from vertex_claude_magic.records.budget import Tally
+    from vertex_claude_magic.records.budget import Budget
     from vertex_claude_magic.records.journal.journal import Journal
     from vertex_claude_magic.records.journal.ledger import UsageRow
     from vertex_claude_magic.records.stores import Stores
@@ -151,7 +151,7 @@ def sums(rows: Iterable[UsageRow], by: str, most: int = 31) -> list[Sum]:
 
 def usage_of(
     target: Target,
-    tallies: Iterable[Tally],
+    budgets: Iterable[Budget],
     *,
     today: date,
     days: int | None,
@@ -162,20 +162,20 @@ def usage_of(
 
     Args:
         target: The settings.
-        tallies: The sums of this session.
+        budgets: The sums of this session.
         today: The day on the user's own clock.
         days: How many days, today included; None for as many as the journal keeps.
         this_session: Whether only this session counts.
         stores: The open files of this session.
     """
     kept = target.journal_days
-    tallies = list(tallies)
+    budgets = list(budgets)
     usage = Usage(
         since="" if this_session and days is None else _first_day(today, days or kept),
         until=today.isoformat(),
         this_session=this_session,
-        session=sum(tally.spent(local=False) for tally in tallies),
-        session_local=sum(tally.spent(local=True) for tally in tallies),
+        session=sum(budget.spent(local=False) for budget in budgets),
+        session_local=sum(budget.spent(local=True) for budget in budgets),
         session_limit=target.max_session_cost,
         today_limit=target.max_daily_cost,
     )

@@ -15,7 +15,7 @@ from vertex_claude_magic import errors
 from vertex_claude_magic.models.prices import usd_estimate
 from vertex_claude_magic.process import stays_here
 from vertex_claude_magic.records.recording.rehearsal import note_question
-from vertex_claude_magic.records.session_records import limits_of, memory_of
+from vertex_claude_magic.records.session_records import limits_of, sources_of
 from vertex_claude_magic.session.question import NO_PROJECT, Question, prepare, prepare_recorded
 from vertex_claude_magic.session.stream import Stream, StreamContext
 from vertex_claude_magic.vertex.endpoint import is_loopback
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from typing_extensions import Self
 
     from vertex_claude_magic.prompts.scope import Scope
-    from vertex_claude_magic.records.sources import Found
+    from vertex_claude_magic.records.sources import RecordedAnswer
     from vertex_claude_magic.session.session import Session
     from vertex_claude_magic.settings.target import Target
     from vertex_claude_magic.vertex.reply import Reply
@@ -85,7 +85,7 @@ class Exchange:
         self.done = False
         self._session = session
         self._notify = notify
-        self._memory = memory_of(target, session.records.stores)
+        self._sources = sources_of(target, session.records.stores)
         self._catalog = target.catalog
         self._stream: Stream | None = None
         self._rounds: list[Reply] = []
@@ -94,13 +94,13 @@ class Exchange:
         self._error: errors.ClaudeError | None = None
 
         def build(variant: Target, project: Callable[[], str]) -> Question:
-            return prepare(prompt, variant, project=project, scope=scope, seen=session.control.sightings)
+            return prepare(prompt, variant, project=project, scope=scope, seen=session.status.sightings)
 
-        if self._memory.answers:
+        if self._sources.answers:
             # Whether anything is recorded is known before anybody asks for credentials.
             named = target.project or NO_PROJECT
             self._question = prepare_recorded(
-                self._memory, target, lambda variant: build(variant, lambda: named)
+                self._sources, target, lambda variant: build(variant, lambda: named)
             )
         else:
             self._question = build(target, lambda: session.project(target, notify))
@@ -201,7 +201,7 @@ class Exchange:
         """Return what to say of a model that is near its end, once a session."""
         request = self.request
         name = self._row.id if self._row is not None else request.model
-        notice = self._session.control.reminder.tell(self._catalog, name, request.region)
+        notice = self._session.status.reminder.tell(self._catalog, name, request.region)
         return [Notice("lifecycle", notice)] if notice else []
 
     def notices(self) -> list[Notice]:
@@ -232,39 +232,39 @@ class Exchange:
             found.append(Notice("answer", text))
         if self.target.show_spend:
             local, records = is_loopback(request.url), session.records
-            spent, today = records.tally.spent(local=local), records.spent_today(self.target, local=local)
+            spent, today = records.budget.spent(local=local), records.spent_today(self.target, local=local)
             text = f"Session {usd_estimate(spent)} · today {usd_estimate(today)} (estimates)."
             found.append(Notice("spend", text))
         return [*found, *[Notice("records", text) for text in session.records.notices(self.target)]]
 
-    def _open(self, request: Request, found: Found | None) -> Stream:
+    def _open(self, request: Request, found: RecordedAnswer | None) -> Stream:
         """Begin a round: play its record, or send its request."""
-        session, target, memory = self._session, self.target, self._memory
-        note_question(request, memory, found=found is not None)
+        session, target, sources = self._session, self.target, self._sources
+        note_question(request, sources, found=found is not None)
         context = StreamContext(
             request=request,
             catalog=self._catalog,
-            seen=session.control.sightings,
+            seen=session.status.sightings,
             format=target.format,
             clock=session.clock,
             notify=self._notify,
             found=found,
         )
         if found is not None:
-            return Stream(session.records.play(request, target, memory, found, session.clock), context)
-        if memory.mode == "only":
-            raise memory.miss(request)
-        if memory.answers:
-            context = context._replace(without_login=partial(memory.miss_without_login, request))
+            return Stream(session.records.play(request, target, sources, found, session.clock), context)
+        if sources.mode == "only":
+            raise sources.miss(request)
+        if sources.answers:
+            context = context._replace(without_login=partial(sources.miss_without_login, request))
         if request.project == NO_PROJECT:
-            with memory.missed_without_login(request):
+            with sources.missed_without_login(request):
                 request = in_project(request, session.project(target, self._notify))
             context = context._replace(request=request)
 
         def recorder() -> Any:
             count = partial(session.count, target=target)
             spent = [reply.cost for reply in self._rounds]
-            return session.records.recorder(request, target, memory, self._catalog, count, spent=spent)
+            return session.records.recorder(request, target, sources, self._catalog, count, spent=spent)
 
         # Without a limit nothing needs to be known before, and the request travels meanwhile.
         checked = recorder() if limits_of(target) else None
@@ -294,7 +294,7 @@ class Exchange:
                 self._rounds.append(reply)
                 self._reasons.append(f"does not fit ({problem}), asking once more")
                 again = repair_request(stream.request, reply, advice)
-                found = self._memory.look(again, take=True) if self._memory.answers else None
+                found = self._sources.look(again, take=True) if self._sources.answers else None
                 self._stream = self._open(again, found)
                 return [Event(ROUND, {"type": ROUND, "reason": self._reasons[-1]})]
         else:

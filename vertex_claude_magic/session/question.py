@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from vertex_claude_magic.models.observed import Seen
     from vertex_claude_magic.prompts.compose import Composed
     from vertex_claude_magic.prompts.scope import Scope
-    from vertex_claude_magic.records.sources import Found, Memory
+    from vertex_claude_magic.records.sources import RecordedAnswer, ReplaySources
     from vertex_claude_magic.settings.target import Target
 
 __all__ = ["NO_PROJECT", "Question", "prepare", "prepare_recorded"]
@@ -32,7 +32,7 @@ class Question(NamedTuple):
 
     request: Request
     typed: TypedQuestion | None = None
-    found: Found | None = None
+    found: RecordedAnswer | None = None
 
 
 def prepare(
@@ -88,14 +88,14 @@ def prepare(
     return Question(request, typed)
 
 
-def prepare_recorded(memory: Memory, target: Target, build: Callable[[Target], Question]) -> Question:
+def prepare_recorded(sources: ReplaySources, target: Target, build: Callable[[Target], Question]) -> Question:
     """Make a question ready in the way in which it is recorded, if it is; its record comes with it.
 
     What a record answers is not sent, so the table's rules do not stand in its way: a model may have been
     retired since, and an alias may mean another one by now.
 
     Args:
-        memory: The records that may answer.
+        sources: The records that may answer.
         target: Where it would go.
         build: Builds the question for a target, without asking for credentials.
 
@@ -104,7 +104,7 @@ def prepare_recorded(memory: Memory, target: Target, build: Callable[[Target], Q
         ReplayMiss: nothing is recorded for it, and it may not be sent.
     """
     forced = target.replace(force=True)
-    meanings = ((forced.replace(model=model), model) for model in memory.meant(target.model))
+    meanings = ((forced.replace(model=model), model) for model in sources.meant(target.model))
     first: Question | errors.OptionError | None = None
     for variant, meaning in ((target, ""), (forced, ""), *meanings):
         if isinstance(first, Question) and variant is forced:
@@ -115,7 +115,7 @@ def prepare_recorded(memory: Memory, target: Target, build: Callable[[Target], Q
         except errors.OptionError as error:
             first = first or error
             continue
-        found = memory.look(question.request, take=True)
+        found = sources.look(question.request, take=True)
         if found is not None:
             request = question.request
             if meaning:
@@ -126,9 +126,9 @@ def prepare_recorded(memory: Memory, target: Target, build: Callable[[Target], Q
         first = first or question
     if not isinstance(first, Question):
         raise first or errors.OptionError("There is no question.", cure="Write one.")
-    if memory.mode == "only":
-        note_question(first.request, memory, found=False)
-        raise memory.miss(first.request)
+    if sources.mode == "only":
+        note_question(first.request, sources, found=False)
+        raise sources.miss(first.request)
     return first
 
 

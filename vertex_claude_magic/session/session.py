@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any
 from vertex_claude_magic import errors
 from vertex_claude_magic.records.budget import count_or_bound, read_count
 from vertex_claude_magic.records.recording.rehearsal import is_rehearsal, refusal
-from vertex_claude_magic.records.session_records import Keeping, journal_of, memory_of
+from vertex_claude_magic.records.session_records import SessionRecords, journal_of, sources_of
 from vertex_claude_magic.records.stores import Stores
-from vertex_claude_magic.session.control_room import ControlRoom, JournalNotes
 from vertex_claude_magic.session.question import NO_PROJECT, prepare
+from vertex_claude_magic.session.status import JournalNotes, SessionStatus
 from vertex_claude_magic.settings.loaded import loaded, settings_of
 from vertex_claude_magic.settings.target import resolve
 from vertex_claude_magic.spelling import Spelling, spelled
@@ -44,7 +44,7 @@ class Session:
         settings: Returns the settings as they are now.
         authorizer: Gives each request its token.
         retry_policy: Retries, and how long to wait for a silent service.
-        control: What checks have found so far; errors and notices tell of it.
+        status: What checks have found so far; errors and notices tell of it.
         clock: Seconds that never run backwards.
         emulated: Whether the demo's emulator answers, which the notices of each answer say.
         stores: The open journals and recordings, where other sessions share them.
@@ -56,7 +56,7 @@ class Session:
         authorizer: Authorizer,
         *,
         retry_policy: RetryPolicy | None = None,
-        control: ControlRoom | None = None,
+        status: SessionStatus | None = None,
         clock: Callable[[], float] = time.monotonic,
         emulated: bool = False,
         stores: Stores | None = None,
@@ -65,9 +65,9 @@ class Session:
         self.retry_policy = retry_policy or RetryPolicy()
         self.clock = clock
         self.emulated = emulated
-        self.records = Keeping(stores=stores)
+        self.records = SessionRecords(stores=stores)
         self.transport = Transport(authorizer, self.retry_policy, clock=clock)
-        self.control = control or ControlRoom(
+        self.status = status or SessionStatus(
             notes=JournalNotes(lambda: journal_of(self.target(), self.records.stores))
         )
 
@@ -99,19 +99,19 @@ class Session:
             OptionError: it cannot be sent as it stands.
             ProjectNotFound: no project is named anywhere.
         """
-        memory = memory_of(target, self.records.stores)
-        unnamed = memory.answers and target.project is None
+        sources = sources_of(target, self.records.stores)
+        unnamed = sources.answers and target.project is None
         question = prepare(
             prompt,
             target,
-            seen=self.control.sightings,
+            seen=self.status.sightings,
             project=lambda: NO_PROJECT if unnamed else self.project(target, notify),
             scope=scope,
         )
         request = question.request
-        if request.project != NO_PROJECT or memory.mode == "only" or memory.look(request) is not None:
+        if request.project != NO_PROJECT or sources.mode == "only" or sources.look(request) is not None:
             return request
-        with memory.missed_without_login():
+        with sources.missed_without_login():
             return in_project(request, self.project(target, notify))
 
     def send(
@@ -137,7 +137,7 @@ class Session:
             timeout=target.timeout if timeout is None else timeout,
             trusted_hosts=target.trusted_hosts,
             retry=retry,
-            seen=self.control.sightings,
+            seen=self.status.sightings,
         )
 
     def count(self, request: Request, target: Target) -> int:
@@ -147,12 +147,12 @@ class Session:
             ReplayMiss: nothing may be sent, and the recording does not know the number.
             ModelNotFound: the location counts no tokens.
         """
-        memory = memory_of(target, self.records.stores)
-        known = memory.counted(request)
+        sources = sources_of(target, self.records.stores)
+        known = sources.counted(request)
         if known is None:
-            with memory.missed_without_login():
+            with sources.missed_without_login():
                 known = read_count(self.send(build_count_request(request), target).whole())
-            self.records.keep_count(memory, request, known)
+            self.records.keep_count(sources, request, known)
         return known
 
     def count_or_bound(self, request: Request, target: Target) -> tuple[int, bool]:
@@ -185,7 +185,7 @@ class Session:
                 "No Google Cloud project is named, and the credentials name none.",
                 cure=spelled("Use {}, or set GOOGLE_CLOUD_PROJECT.", Spelling("--project ID", "project=")),
             )
-        self.control.project = project
+        self.status.project = project
         return project
 
     def admin(self, target: Target, notify: Callable[[str], None] | None = None) -> Admin:

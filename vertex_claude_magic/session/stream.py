@@ -27,8 +27,8 @@ if TYPE_CHECKING:
     from vertex_claude_magic.models.observed import Seen
     from vertex_claude_magic.records.playback import Playback
     from vertex_claude_magic.records.recorded_reply import Pace
-    from vertex_claude_magic.records.recorder import Recorder
-    from vertex_claude_magic.records.sources import Found
+    from vertex_claude_magic.records.recorder import CallRecorder
+    from vertex_claude_magic.records.sources import RecordedAnswer
     from vertex_claude_magic.vertex.reply import Reply, Usage
     from vertex_claude_magic.vertex.request import Request
 
@@ -56,8 +56,8 @@ class StreamContext(NamedTuple):
     format: str = "markdown"
     clock: Callable[[], float] = time.monotonic
     notify: Callable[[str], None] | None = None
-    recorder: Recorder | None = None
-    found: Found | None = None
+    recorder: CallRecorder | None = None
+    found: RecordedAnswer | None = None
     # The error where there are no credentials; None leaves the login's own.
     without_login: Callable[[], errors.ClaudeError] | None = None
     now: Callable[[], datetime] = _utc_now
@@ -329,21 +329,21 @@ class Stream:
         self.done = True
 
 
-def _replayed(reply: Reply, found: Found) -> Reply:
+def _replayed(reply: Reply, found: RecordedAnswer) -> Reply:
     """Return a reply as one that was given again: free of charge, with the tokens and times of the first time."""
-    tape = found.tape
+    recorded = found.recorded
     again = replace(
         reply,
         replayed=True,
         recorded_at=found.kept.recorded,
         recorded_from=found.kept.source,
-        region=tape.region or reply.region,
+        region=recorded.region or reply.region,
         cost=0.0,
         uncached_cost=None,
     )
     if not reply.complete:
         return again
-    return replace(again, seconds=tape.seconds, first_token_seconds=tape.first_token_seconds)
+    return replace(again, seconds=recorded.seconds, first_token_seconds=recorded.first_token_seconds)
 
 
 def _interrupted(why: str, details: dict[str, Any] | None = None) -> errors.StreamInterrupted:

@@ -218,7 +218,7 @@ class Setup:
             self.catalog,
             timeout=seconds,
             trusted_hosts=self.target.trusted_hosts,
-            seen=self.session.control.sightings,
+            seen=self.session.status.sightings,
         )
         try:
             answer = exchange.whole(self.tick)

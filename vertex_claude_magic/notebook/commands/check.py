@@ -67,7 +67,7 @@ def show_live(host: Host, options: dict[str, Any], *, locations: Sequence[str]) 
     target = session.target({**options, **({"region": locations[0]} if locations else {})})
     catalog = target.catalog
     listed = session.admin(target).models()
-    note_list(catalog, listed, host.control.notes)
+    note_list(catalog, listed, host.status.notes)
     found = compare(catalog, listed)
     head = (
         f"Google lists {found.listed} models of Anthropic; the table is of {catalog.as_of}. The list names models, "

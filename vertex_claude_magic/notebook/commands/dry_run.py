@@ -17,7 +17,7 @@ from vertex_claude_magic.notebook.pages.request import (
     shown_body,
 )
 from vertex_claude_magic.records.budget import worst_case
-from vertex_claude_magic.records.session_records import memory_of
+from vertex_claude_magic.records.session_records import sources_of
 from vertex_claude_magic.vertex.reply import Usage
 
 if TYPE_CHECKING:
@@ -70,7 +70,7 @@ def show_dry_run(
 
 def _recorded(request: Request, target: Target, stores: Stores) -> list[str]:
     try:
-        found = memory_of(target, stores).look(request)
+        found = sources_of(target, stores).look(request)
     except errors.JournalError as error:
         return [str(error)]
     if found is None:

@@ -125,10 +125,10 @@ def cell_source(shell: Shell, filename: str) -> str | None:
 
 def _tellable(values: Mapping[str, Any], scope: Scope) -> list[str]:
     """Return the names of the values that can be written as text."""
-    from vertex_claude_magic.prompts.parts import Budget, Text
+    from vertex_claude_magic.prompts.parts import Text, ValueLimits
     from vertex_claude_magic.prompts.values.convert import parts_of
 
-    budget = Budget(tokens=_VALUE_TOKENS, present=scope.present)
+    budget = ValueLimits(tokens=_VALUE_TOKENS, present=scope.present)
     shown = []
     for name, value in values.items():
         try:

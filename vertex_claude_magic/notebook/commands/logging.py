@@ -86,7 +86,7 @@ def logging_status(
         known=bool(change.config),
         others=tuple(sorted(name for name in change.config if name != "loggingConfig")),
         outcome=_outcome(change, wanted),
-        journal=host.control.journal(),
+        journal=host.status.journal(),
     )
 
 

@@ -82,7 +82,7 @@ def show_usage(host: Host, line: str) -> UsageReport | None:
         return None
     usage = usage_of(
         host.session().target(),
-        host.tallies(),
+        host.budgets(),
         today=datetime.now().astimezone().date(),
         days=options.get("days"),
         this_session="session" in options,

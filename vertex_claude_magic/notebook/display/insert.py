@@ -157,7 +157,7 @@ def _inserted_code(host: Host) -> InsertedCode | None:
     asker = Asker(cell=cell, source=cells.source or "", notebook=notebook_name(shell))
     return InsertedCode(
         asker,
-        notes=host.control.notes,
+        notes=host.status.notes,
         file=lambda: read_notebook(notebook_file(shell)),
         met=cells.met.marked,
         deleted=cells.met.deleted,

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from datetime import datetime
     from pathlib import Path
 
-    from vertex_claude_magic.session.control_room import Notes
+    from vertex_claude_magic.session.status import Notes
 
 __all__ = [
     "Asker",

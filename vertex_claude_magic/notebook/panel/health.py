@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from vertex_claude_magic.notebook.panel.model import PanelModel
     from vertex_claude_magic.notebook.panel.state import PanelState
     from vertex_claude_magic.notebook.panel.widgets import WidgetFactory
-    from vertex_claude_magic.session.control_room import SpendRow
+    from vertex_claude_magic.session.status import SpendRow
 
 __all__ = ["HealthSection", "grid_table", "spend_table"]
 

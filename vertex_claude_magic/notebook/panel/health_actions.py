@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from vertex_claude_magic.notebook.host import Host
     from vertex_claude_magic.notebook.pages.logging import Status
     from vertex_claude_magic.notebook.panel.state import PanelState
-    from vertex_claude_magic.session.control_room import SpendRow
     from vertex_claude_magic.session.session import Session
+    from vertex_claude_magic.session.status import SpendRow
     from vertex_claude_magic.settings.target import Target
 
 __all__ = ["Checking", "PanelHealth"]
@@ -144,7 +144,7 @@ class PanelHealth:
 
     def spend(self) -> Sequence[SpendRow]:
         """What was spent, one row a limit."""
-        return self._host.control.spend()
+        return self._host.status.spend()
 
     def check(self) -> None:
         """Begin to ask which models the project may call in the chosen location."""

@@ -154,7 +154,7 @@ class PanelState(HasTraits):  # type: ignore[misc]
     def _reminder(self, target: Target) -> str:
         catalog = self.look.catalog
         name, row = chosen_model(catalog, target)
-        return self.settings.control.reminder.tell(catalog, row.id if row else name, target.region) or ""
+        return self.settings.status.reminder.tell(catalog, row.id if row else name, target.region) or ""
 
     def _write(self, values: dict[str, Any]) -> None:
         self._writing = True
@@ -176,7 +176,7 @@ class PanelState(HasTraits):  # type: ignore[misc]
         try:
             session = settings.session()
             target = session.target()
-            catalog, seen = target.catalog, session.control.sightings
+            catalog, seen = target.catalog, session.status.sightings
         except ClaudeError as error:
             if self.look is None:
                 raise

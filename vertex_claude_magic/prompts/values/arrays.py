@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from vertex_claude_magic.frames.cells import Cell, cell_of, number_text
-from vertex_claude_magic.prompts.parts import Budget, Part, Text
+from vertex_claude_magic.prompts.parts import Part, Text, ValueLimits
 from vertex_claude_magic.prompts.values.cells import short_text
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ _LEAST_EDGE = 16
 _TRIES = 8
 
 
-def array_parts(value: NDArray[Any], budget: Budget) -> tuple[Part, ...]:
+def array_parts(value: NDArray[Any], budget: ValueLimits) -> tuple[Part, ...]:
     """Turn a numpy array into text: shape, dtype, its range, and the values as far as they go.
 
     Bytes in the shape of a picture (height, width, 3 or 4 channels) that are too many for a text become an
@@ -36,7 +36,7 @@ def array_parts(value: NDArray[Any], budget: Budget) -> tuple[Part, ...]:
         OptionError: an element has no text of its own.
 
     >>> import numpy as np
-    >>> array_parts(np.arange(3), Budget())[0].body
+    >>> array_parts(np.arange(3), ValueLimits())[0].body
     'shape (3,), dtype int64, 0 to 2; mean 1\\n\\n[0 1 2]'
     """
     import numpy as np

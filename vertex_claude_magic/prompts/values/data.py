@@ -13,7 +13,7 @@ from itertools import islice
 from typing import Any
 
 from vertex_claude_magic.errors import ClaudeError
-from vertex_claude_magic.prompts.parts import Budget, Converter, Part, Text, estimate_tokens, shorten
+from vertex_claude_magic.prompts.parts import Converter, Part, Text, ValueLimits, estimate_tokens, shorten
 from vertex_claude_magic.prompts.values.cells import in_order, short_text
 from vertex_claude_magic.prompts.values.images import is_image
 from vertex_claude_magic.prompts.values.kinds import apart_key
@@ -48,16 +48,16 @@ _LINE = 100
 _SHORT = 30
 
 
-def text_parts(value: str, budget: Budget) -> tuple[Part, ...]:
+def text_parts(value: str, budget: ValueLimits) -> tuple[Part, ...]:
     """Turn a string into text: as it is, up to the budget."""
     body, cut = shorten(str(value), budget)
     return (Text(body=body, kind="text", about=f"{len(value):,} characters" if cut else "", cut=cut),)
 
 
-def plain_parts(value: Any, budget: Budget) -> tuple[Part, ...]:
+def plain_parts(value: Any, budget: ValueLimits) -> tuple[Part, ...]:
     """Turn a number, a date or the like into text that needs no fence; a text of an enumeration needs one.
 
-    >>> plain_parts(3.5, Budget())[0].body
+    >>> plain_parts(3.5, ValueLimits())[0].body
     '3.5'
     """
     if isinstance(value, Enum):
@@ -72,7 +72,7 @@ def plain_parts(value: Any, budget: Budget) -> tuple[Part, ...]:
     return (Text(body=body, kind=type(value).__name__, bare=True),)
 
 
-def json_parts(value: Any, budget: Budget, convert: Converter) -> tuple[Part, ...]:
+def json_parts(value: Any, budget: ValueLimits, convert: Converter) -> tuple[Part, ...]:
     """Turn a dict, a list, a data class, a pydantic model or another structure into JSON text.
 
     Frames, figures and images in it, at any depth, follow as parts of their own, under their paths.
@@ -85,7 +85,7 @@ def json_parts(value: Any, budget: Budget, convert: Converter) -> tuple[Part, ..
     Raises:
         OptionError: it is an iterator, which reading would use up, or holds an object that has no text.
 
-    >>> json_parts([1, {"a": float("nan")}], Budget(), text_parts)[0].body
+    >>> json_parts([1, {"a": float("nan")}], ValueLimits(), text_parts)[0].body
     '[1, {"a": "NaN"}]'
     """
     if is_refused(value):

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from matplotlib.figure import Figure
 
-    from vertex_claude_magic.prompts.parts import Budget, Part
+    from vertex_claude_magic.prompts.parts import Part, ValueLimits
 
 __all__ = ["figure_parts"]
 
@@ -39,7 +39,7 @@ _OUTSIDE = re.compile(r'\bhref="(?!data:image/(?:png|jpeg|gif|webp)[;,]|#)[^"]*"
 _SIZE = re.compile(r'<svg\b[^>]*?\bwidth="([\d.]+)"[^>]*?\bheight="([\d.]+)"')
 
 
-def figure_parts(value: Any, budget: Budget) -> tuple[Part, ...]:
+def figure_parts(value: Any, budget: ValueLimits) -> tuple[Part, ...]:
     """Turn a figure, or anything that belongs to one, into an image block.
 
     Raises:
@@ -65,7 +65,7 @@ def figure_parts(value: Any, budget: Budget) -> tuple[Part, ...]:
     return image_bytes_parts(data, budget, kind=f"{library} figure")
 
 
-def _matplotlib(value: Any, budget: Budget) -> bytes:
+def _matplotlib(value: Any, budget: ValueLimits) -> bytes:
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.transforms import Bbox
 
@@ -120,7 +120,7 @@ def _figure_of(value: Any) -> Figure:
     return whole
 
 
-def _plotly(value: Any, _budget: Budget) -> bytes:
+def _plotly(value: Any, _budget: ValueLimits) -> bytes:
     try:
         import kaleido  # noqa: F401 - plotly draws with it
     except ImportError:
@@ -167,7 +167,7 @@ def _within(seconds: float, draw: Callable[[], bytes]) -> bytes:
     return results[0]
 
 
-def _altair(value: Any, budget: Budget) -> bytes:
+def _altair(value: Any, budget: ValueLimits) -> bytes:
     try:
         import vl_convert
     except ImportError:

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from vertex_claude_magic.errors import OptionError
-from vertex_claude_magic.prompts.parts import Budget, Part, Text, shorten
+from vertex_claude_magic.prompts.parts import Part, Text, ValueLimits, shorten
 from vertex_claude_magic.prompts.values.images import image_file_parts, is_image
 from vertex_claude_magic.prompts.values.notebook_files import notebook_parts
 from vertex_claude_magic.prompts.values.pdfs import check_pdf_size, pdf_parts
@@ -62,7 +62,7 @@ _NOTEBOOK = re.compile(
 _ADDRESS = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:/")
 
 
-def path_parts(value: os.PathLike[str], budget: Budget) -> tuple[Part, ...]:
+def path_parts(value: os.PathLike[str], budget: ValueLimits) -> tuple[Part, ...]:
     """Turn a file into parts of a prompt, by its content first and its name second.
 
     Raises:
@@ -116,7 +116,7 @@ def _unreadable(path: Path, error: OSError) -> OptionError:
     )
 
 
-def bytes_parts(value: Any, budget: Budget) -> tuple[Part, ...]:
+def bytes_parts(value: Any, budget: ValueLimits) -> tuple[Part, ...]:
     """Turn bytes, or an open file, into parts of a prompt by what they hold.
 
     An open file is read from its beginning and left at its place where it can be.
@@ -124,7 +124,7 @@ def bytes_parts(value: Any, budget: Budget) -> tuple[Part, ...]:
     Raises:
         OptionError: they are of a kind that cannot be sent.
 
-    >>> bytes_parts("é".encode(), Budget())[0].body
+    >>> bytes_parts("é".encode(), ValueLimits())[0].body
     'é'
     """
     if isinstance(value, (bytes, bytearray, memoryview)):
@@ -154,7 +154,7 @@ def bytes_parts(value: Any, budget: Budget) -> tuple[Part, ...]:
             value.seek(start)
 
 
-def _file_parts(file: BinaryIO, size: int | None, name: str, budget: Budget) -> tuple[Part, ...]:
+def _file_parts(file: BinaryIO, size: int | None, name: str, budget: ValueLimits) -> tuple[Part, ...]:
     """Turn a file, open at its beginning, into parts; of a text no more is read than goes out."""
     start = file.read(_LOOKED_AT)
     if not start:
@@ -219,7 +219,7 @@ def _is_text(start: bytes) -> bool:
     return controls <= len(start) // 100
 
 
-def _text(data: bytes, name: str, budget: Budget, size: int | None) -> Text:
+def _text(data: bytes, name: str, budget: ValueLimits, size: int | None) -> Text:
     decoded, caution, remark = _decoded(data)
     body, cut = shorten(decoded, budget)
     if cut or (size is not None and len(data) < size):

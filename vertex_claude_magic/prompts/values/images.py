@@ -16,7 +16,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from vertex_claude_magic.errors import MissingExtra, OptionError
-from vertex_claude_magic.prompts.parts import Budget, Media, Part
+from vertex_claude_magic.prompts.parts import Media, Part, ValueLimits
 from vertex_claude_magic.text import quote
 
 if TYPE_CHECKING:
@@ -70,17 +70,19 @@ def is_image(data: bytes) -> bool:
     return bitmap or box or data.startswith(_OTHERS) or image_type(data) is not None
 
 
-def image_parts(value: Image, budget: Budget) -> tuple[Part, ...]:
+def image_parts(value: Image, budget: ValueLimits) -> tuple[Part, ...]:
     """Turn a PIL image into an image block; the image itself is not changed."""
     return (_drawn(value, budget, kind="image"),)
 
 
-def image_bytes_parts(data: bytes, budget: Budget, *, kind: str = "image") -> tuple[Part, ...]:
+def image_bytes_parts(data: bytes, budget: ValueLimits, *, kind: str = "image") -> tuple[Part, ...]:
     """Turn the bytes of an image file into an image block; the rest as `image_file_parts`."""
     return image_file_parts(io.BytesIO(data), len(data), budget, kind=kind)
 
 
-def image_file_parts(file: BinaryIO, length: int, budget: Budget, *, kind: str = "image") -> tuple[Part, ...]:
+def image_file_parts(
+    file: BinaryIO, length: int, budget: ValueLimits, *, kind: str = "image"
+) -> tuple[Part, ...]:
     """Turn an image file into an image block.
 
     A PNG, GIF or WebP file that fits goes as it is; anything else is drawn anew, which also takes out what a
@@ -148,7 +150,7 @@ def _is_clean(image: Image) -> bool:
         raise _unreadable(error) from error
 
 
-def _fits(size: tuple[int, int], length: int, budget: Budget) -> bool:
+def _fits(size: tuple[int, int], length: int, budget: ValueLimits) -> bool:
     most = int(budget.image.get("base64_bytes", _DEFAULT_BYTES))
     return max(size) <= budget.image_edge and -(-length // 3) * 4 <= most
 
@@ -184,7 +186,7 @@ def _unreadable(error: Exception) -> OptionError:
     )
 
 
-def _drawn(image: Image, budget: Budget, *, kind: str, ours: bool = False) -> Media:
+def _drawn(image: Image, budget: ValueLimits, *, kind: str, ours: bool = False) -> Media:
     """Draw an image anew as PNG or JPEG, scaled down to what the model looks at."""
     width, height = image.size
     if not width or not height:

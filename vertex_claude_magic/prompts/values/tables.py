@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 from vertex_claude_magic.frames.text import frame_text
-from vertex_claude_magic.prompts.parts import Budget, Part, Text
+from vertex_claude_magic.prompts.parts import Part, Text, ValueLimits
 
 __all__ = ["frame_parts"]
 
 
-def frame_parts(value: Any, budget: Budget) -> tuple[Part, ...]:
+def frame_parts(value: Any, budget: ValueLimits) -> tuple[Part, ...]:
     """Turn a data frame, a series or an index of any library into text.
 
     Raises:
@@ -18,7 +18,7 @@ def frame_parts(value: Any, budget: Budget) -> tuple[Part, ...]:
         OptionError: a column holds objects that have no text of their own.
 
     >>> import pandas as pd
-    >>> frame_parts(pd.DataFrame({"n": [1, 2]}), Budget())[0].about
+    >>> frame_parts(pd.DataFrame({"n": [1, 2]}), ValueLimits())[0].about
     '2 rows × 1 column'
     """
     found = frame_text(value, budget.characters)

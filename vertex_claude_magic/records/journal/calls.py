@@ -27,7 +27,7 @@ __all__ = [
     "LOCAL",
     "Call",
     "Ending",
-    "Kept",
+    "StoredCall",
     "add",
     "add_content",
     "add_replay",
@@ -93,7 +93,7 @@ class Call(NamedTuple):
 class Ending(NamedTuple):
     """How a call ended; tokens, USD and seconds as in `Reply`.
 
-    `answer` is a tape or the record of an error; None where it is not kept. `state` is "done", "failed"
+    `answer` is a recorded reply or the record of an error; None where it is not kept. `state` is "done", "failed"
     or "stopped".
     """
 
@@ -114,7 +114,7 @@ class Ending(NamedTuple):
     request_id: str | None = None
 
 
-class Kept(NamedTuple):
+class StoredCall(NamedTuple):
     """A request and its answer as they are kept; `recorded` is UTC, ISO 8601."""
 
     canonical: Mapping[str, Any]
@@ -291,12 +291,12 @@ def find(
     return of_last_session(found)
 
 
-def same(connection: sqlite3.Connection, number: int) -> Kept | None:
+def same(connection: sqlite3.Connection, number: int) -> StoredCall | None:
     """Return what is kept of a call, None if its content is not there."""
     return next(_kept(connection, "WHERE calls.id = ?", (number,)), None)
 
 
-def recent(connection: sqlite3.Connection, count: int) -> list[Kept]:
+def recent(connection: sqlite3.Connection, count: int) -> list[StoredCall]:
     """Return the last answers that may be given again, the newest first."""
     where = "WHERE calls.replayable > 0 ORDER BY calls.id DESC LIMIT ?"
     return list(_kept(connection, where, (count,)))
@@ -308,11 +308,11 @@ def is_there(connection: sqlite3.Connection, number: int, call: Call) -> bool:
     return bool(row == (bytes.fromhex(call.key), call.session))
 
 
-def _kept(connection: sqlite3.Connection, where: str, values: tuple[Any, ...]) -> Iterator[Kept]:
+def _kept(connection: sqlite3.Connection, where: str, values: tuple[Any, ...]) -> Iterator[StoredCall]:
     rows = connection.execute(f"{_SELECT_KEPT} {where}", values)
     for *request, answer, at, asked, source, message_id, request_id, number in rows.fetchall():
         if answer is not None:
-            yield Kept(canonical=read_request(connection, *request), answer=unpack(answer), recorded=_date(at),
+            yield StoredCall(canonical=read_request(connection, *request), answer=unpack(answer), recorded=_date(at),
                        asked=asked, source=source, message_id=message_id, request_id=request_id,
                        call=number)  # fmt: skip
 

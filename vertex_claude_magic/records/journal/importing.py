@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     import sqlite3
     from collections.abc import Mapping, Sequence
 
-    from vertex_claude_magic.records.journal.calls import Kept
+    from vertex_claude_magic.records.journal.calls import StoredCall
 
 __all__ = ["Imported", "add_records"]
 
@@ -45,7 +45,7 @@ class Imported:
     known: int
 
 
-def add_records(connection: sqlite3.Connection, records: Sequence[Kept], now: float) -> Imported:
+def add_records(connection: sqlite3.Connection, records: Sequence[StoredCall], now: float) -> Imported:
     """Add the answers of a recording; what is there already in the same order is not added again.
 
     Raises:
@@ -56,7 +56,7 @@ def add_records(connection: sqlite3.Connection, records: Sequence[Kept], now: fl
         records: The answers, in the order of the recording.
         now: Seconds since 1970 (UTC); from this day on the journal counts the days that it keeps them.
     """
-    by_key: dict[str, list[Kept]] = {}
+    by_key: dict[str, list[StoredCall]] = {}
     for kept in records:
         by_key.setdefault(digest_of(kept.canonical), []).append(kept)
     session, added = uuid4().hex, 0
@@ -68,7 +68,7 @@ def add_records(connection: sqlite3.Connection, records: Sequence[Kept], now: fl
     return Imported(added=added, known=len(records) - added)
 
 
-def _has(connection: sqlite3.Connection, key: str, found: Sequence[Kept]) -> bool:
+def _has(connection: sqlite3.Connection, key: str, found: Sequence[StoredCall]) -> bool:
     """Tell whether one session was answered just so."""
     keys = keys_of(connection, key, partial(former_digest_of, found[0].canonical))
     rows = connection.execute(
@@ -93,7 +93,7 @@ def _read(answer: bytes) -> Any:
         return None
 
 
-def _add(connection: sqlite3.Connection, key: str, kept: Kept, session: str, now: float) -> None:
+def _add(connection: sqlite3.Connection, key: str, kept: StoredCall, session: str, now: float) -> None:
     region = kept.answer.get("region")
     call = Call(
         at=_moment(kept.recorded),
@@ -123,7 +123,7 @@ def _moment(recorded: str) -> float:
         ) from None
 
 
-def _ending(kept: Kept) -> Ending:
+def _ending(kept: StoredCall) -> Ending:
     usage: Mapping[str, Any] = kept.answer.get("usage") or {}
     counted = usage_from(usage)
     failed = kept.answer.get("error")

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
-    from vertex_claude_magic.records.journal.calls import Call, Ending, Kept
+    from vertex_claude_magic.records.journal.calls import Call, Ending, StoredCall
     from vertex_claude_magic.records.journal.ledger import Spent, UsageRow
     from vertex_claude_magic.records.journal.upkeep import Keep
     from vertex_claude_magic.records.repeats import Asker
@@ -222,14 +222,14 @@ class Journal:
         errors: bool = False,
         local: bool = True,
         take: bool = False,
-    ) -> Kept | None:
+    ) -> StoredCall | None:
         """Return the answer to give again for a request, or None; as `Store.find`."""
         if not is_there(self.path):
             return None
         with self._lock:
             turn = self._asked.get(key, 0)
 
-        def work(connection: sqlite3.Connection) -> tuple[bool, Kept | None]:
+        def work(connection: sqlite3.Connection) -> tuple[bool, StoredCall | None]:
             found = calls.find(connection, key, former=former, errors=errors, local=local)
             return bool(found), calls.same(connection, found[turn % len(found)]) if found else None
 
@@ -252,7 +252,7 @@ class Journal:
 
         self._added(call, self._try(lambda: self.database.write(work)))
 
-    def recent(self, count: int = _NEAR) -> list[Kept]:
+    def recent(self, count: int = _NEAR) -> list[StoredCall]:
         """Return the last answers that may be given again, the newest first.
 
         Raises:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     import sqlite3
     from collections.abc import Callable, Mapping
 
-    from vertex_claude_magic.records.journal.calls import Kept
+    from vertex_claude_magic.records.journal.calls import StoredCall
 
 __all__ = ["DAMAGED", "Entry", "answers", "attachments", "clear", "entry", "last"]
 
@@ -34,7 +34,7 @@ _ANSWERED = (
 class Entry:
     """One call as the journal has it; columns that were not known are None.
 
-    `at` is seconds since 1970 (UTC), costs are USD. `request` is what decides the answer, `answer` a tape;
+    `at` is seconds since 1970 (UTC), costs are USD. `request` is what decides the answer, `answer` a recorded reply;
     None where they are not kept, `DAMAGED` where they cannot be read.
     """
 
@@ -117,7 +117,7 @@ def answers(
     since: str = "",
     model: str = "",
     most: int = 100_000,
-) -> list[Kept]:
+) -> list[StoredCall]:
     """Return the answers that would be given again, those of the service before those of this machine.
 
     Args:

@@ -11,7 +11,7 @@ from vertex_claude_magic.text import quote
 from vertex_claude_magic.vertex.digest import unmarked
 
 if TYPE_CHECKING:
-    from vertex_claude_magic.records.journal.calls import Kept
+    from vertex_claude_magic.records.journal.calls import StoredCall
 
 __all__ = ["differences", "nearest"]
 
@@ -20,7 +20,7 @@ _SHOWN = 40
 _PARTS = 3
 
 
-def nearest(canonical: Mapping[str, Any], candidates: Iterable[Kept]) -> Kept | None:
+def nearest(canonical: Mapping[str, Any], candidates: Iterable[StoredCall]) -> StoredCall | None:
     """Return the record whose request is most like this one, None if there are no records."""
     return max(candidates, key=lambda kept: _likeness(canonical, kept.canonical), default=None)
 

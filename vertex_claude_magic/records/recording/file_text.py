@@ -14,8 +14,8 @@ from datetime import datetime
 from typing import Any
 
 from vertex_claude_magic.errors import RecordingInvalid
-from vertex_claude_magic.records.journal.calls import Kept
-from vertex_claude_magic.records.recorded_reply import read_tape
+from vertex_claude_magic.records.journal.calls import StoredCall
+from vertex_claude_magic.records.recorded_reply import read_recorded_reply
 from vertex_claude_magic.text import quote
 
 __all__ = ["MOST_RECORDS", "read_counts", "read_records", "write_end", "write_record", "write_records"]
@@ -36,10 +36,10 @@ _ESCAPED = re.compile(r"\$+lines")
 _SURROGATE = re.compile("[\ud800-\udfff]")
 
 
-def write_records(records: list[Kept], counts: Mapping[str, int] | None = None) -> str:
+def write_records(records: list[StoredCall], counts: Mapping[str, int] | None = None) -> str:
     r"""Return the text of a recording: answers, and input tokens by the digest of the request that they belong to.
 
-    >>> text = write_records([Kept(canonical={"model": "m", "body": {}}, answer={}, asked="m", source="vertex",
+    >>> text = write_records([StoredCall(canonical={"model": "m", "body": {}}, answer={}, asked="m", source="vertex",
     ...     recorded="2026-11-26T20:00:00Z")])
     >>> read_records(text)[0].recorded
     '2026-11-26T20:00:00Z'
@@ -54,10 +54,10 @@ def write_records(records: list[Kept], counts: Mapping[str, int] | None = None) 
     return _written(whole) + "\n"
 
 
-def write_record(kept: Kept) -> str:
+def write_record(kept: StoredCall) -> str:
     """Return the text of one record, as it is in the text of a recording.
 
-    >>> kept = Kept(canonical={"model": "m", "body": {}}, answer={}, asked="m", source="vertex",
+    >>> kept = StoredCall(canonical={"model": "m", "body": {}}, answer={}, asked="m", source="vertex",
     ...     recorded="2026-11-26T20:00:00Z")
     >>> write_record(kept) + write_end({"00": 7}) in write_records([kept], {"00": 7})
     True
@@ -71,7 +71,7 @@ def write_end(counts: Mapping[str, int]) -> str:
     return f'\n ],\n "counts": {indented}\n}}\n'
 
 
-def _listed(kept: Kept) -> dict[str, Any]:
+def _listed(kept: StoredCall) -> dict[str, Any]:
     return {
         "recorded": kept.recorded,
         "from": kept.source,
@@ -94,7 +94,7 @@ def _one_line(found: re.Match[str]) -> str:
     return "".join(found[0].split()).replace(":", ": ", 1)
 
 
-def read_records(text: str) -> list[Kept]:
+def read_records(text: str) -> list[StoredCall]:
     """Read the text of a recording.
 
     Raises:
@@ -152,7 +152,7 @@ def _invalid(why: str) -> RecordingInvalid:
     )
 
 
-def _record(number: int, record: Any) -> Kept:
+def _record(number: int, record: Any) -> StoredCall:
     try:
         plain = _joined(record)
         request = plain["request"]
@@ -170,11 +170,11 @@ def _record(number: int, record: Any) -> Kept:
             f"has a record (number {number}) without a request, a model, a date or a source that is known"
         )
     try:
-        answer = read_tape(plain.get("answer")).as_json()
+        answer = read_recorded_reply(plain.get("answer")).as_json()
     except RecordingInvalid as error:
         raise _invalid(f"has a record (number {number}) that is no answer: {error.message}") from None
     kept = {name: request[name] for name in ("model", "beta", "body") if name in request}
-    return Kept(canonical=kept, answer=answer, recorded=plain["recorded"], asked=plain["asked"],
+    return StoredCall(canonical=kept, answer=answer, recorded=plain["recorded"], asked=plain["asked"],
                 source=plain["from"])  # fmt: skip
 
 

@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from io import FileIO
     from pathlib import Path
 
-    from vertex_claude_magic.records.journal.calls import Kept
+    from vertex_claude_magic.records.journal.calls import StoredCall
     from vertex_claude_magic.settings.origin import Origin
 
 __all__ = ["Recording", "export_records"]
@@ -67,7 +67,7 @@ class Recording:
         self._pause = pause
         self._lock = threading.RLock()
         self._seen: tuple[int, ...] | None = None
-        self._records: dict[str, list[Kept]] = {}
+        self._records: dict[str, list[StoredCall]] = {}
         self._counts: dict[str, int] = {}
         # Who asked for each answer of this session, in the order of the records.
         self._mine: dict[str, list[Asker]] = {}
@@ -89,7 +89,7 @@ class Recording:
         errors: bool = False,
         local: bool = True,  # noqa: ARG002 - who names a recording wants what it holds
         take: bool = False,
-    ) -> Kept | None:
+    ) -> StoredCall | None:
         """Return the answer to give again for a request, or None; as `Store.find`."""
         with self._lock:
             self._load()
@@ -99,13 +99,13 @@ class Recording:
                 self._asked[key] = turn + 1
             return found[turn % len(found)] if found else None
 
-    def all(self) -> list[Kept]:
+    def all(self) -> list[StoredCall]:
         """Return all records, in the order of the file."""
         with self._lock:
             self._load()
             return [kept for records in self._records.values() for kept in records]
 
-    def recent(self) -> list[Kept]:
+    def recent(self) -> list[StoredCall]:
         """Return all records; there are none that are too old."""
         return self.all()
 
@@ -114,7 +114,7 @@ class Recording:
         asked = (kept.canonical["model"] for kept in self.all() if kept.asked == alias)
         return tuple(dict.fromkeys(model for model in asked if model != alias))[:_MOST_MEANINGS]
 
-    def add(self, key: str, kept: Kept, origin: Origin, *, replaces: bool = False) -> None:
+    def add(self, key: str, kept: StoredCall, origin: Origin, *, replaces: bool = False) -> None:
         """Add an answer and write the file; it replaces what an earlier session or run of the cell was answered.
 
         Args:
@@ -167,7 +167,7 @@ class Recording:
             self._records, self._counts = self._read(state.st_size)
             self._seen = seen
 
-    def _read(self, size: int) -> tuple[dict[str, list[Kept]], dict[str, int]]:
+    def _read(self, size: int) -> tuple[dict[str, list[StoredCall]], dict[str, int]]:
         if size > _MOST_BYTES:
             where, most = quote(str(self.path), 100), _MOST_BYTES / 1e6
             raise RecordingInvalid(
@@ -190,7 +190,7 @@ class Recording:
                 "The recording", f"The recording {quote(str(self.path), 100)}", 1
             )
             raise
-        found: dict[str, list[Kept]] = {}
+        found: dict[str, list[StoredCall]] = {}
         for kept in records:
             found.setdefault(digest_of(kept.canonical), []).append(kept)
         return found, counts
@@ -203,7 +203,7 @@ class Recording:
                 return data[: int(at)] + end
         return b""
 
-    def _append(self, kept: Kept) -> bool:
+    def _append(self, kept: StoredCall) -> bool:
         """Write one more record over the end of the file; False if that cannot be done, and nothing was."""
         try:
             end, record = write_end(self._counts).encode(), f",\n{write_record(kept)}".encode()
@@ -313,7 +313,7 @@ def _failed(path: Path, what: str, failure: Exception) -> JournalError:
     )
 
 
-def _parsed(data: bytes) -> tuple[list[Kept], dict[str, int]]:
+def _parsed(data: bytes) -> tuple[list[StoredCall], dict[str, int]]:
     text = data.decode("utf-8-sig")
     return read_records(text), read_counts(text)
 
@@ -325,7 +325,7 @@ def _write_at(file: FileIO, at: int, data: bytes) -> None:
         left = left[file.write(left) :]
 
 
-def export_records(path: Path, records: Sequence[Kept], *, overwrite: bool) -> None:
+def export_records(path: Path, records: Sequence[StoredCall], *, overwrite: bool) -> None:
     """Write a new recording whole or not at all, without anything that belongs to its user or to one call.
 
     Args:

@@ -13,7 +13,7 @@ from vertex_claude_magic.errors import ReplayMiss
 from vertex_claude_magic.settings.origin import current_origin
 
 if TYPE_CHECKING:
-    from vertex_claude_magic.records.sources import Memory
+    from vertex_claude_magic.records.sources import ReplaySources
     from vertex_claude_magic.settings.target import Target
     from vertex_claude_magic.vertex.request import Request
 
@@ -32,7 +32,7 @@ def replay_mode(target: Target) -> str:
     return "only" if is_rehearsal() else target.replay
 
 
-def note_question(request: Request, memory: Memory, *, found: bool) -> None:
+def note_question(request: Request, sources: ReplaySources, *, found: bool) -> None:
     """Note a question, one JSON object a line; does nothing outside a rehearsal."""
     path = os.environ.get(REHEARSAL)
     if not path:
@@ -41,7 +41,7 @@ def note_question(request: Request, memory: Memory, *, found: bool) -> None:
         "cell": current_origin().cell,
         "digest": request.digest,
         "found": found,
-        "recording": str(memory.recording.path) if memory.recording is not None else "",
+        "recording": str(sources.recording.path) if sources.recording is not None else "",
     }
     if not found:
         noted["canonical"] = request.canonical

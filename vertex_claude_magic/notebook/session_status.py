@@ -11,7 +11,7 @@ from vertex_claude_magic.records.journal import upkeep
 from vertex_claude_magic.records.journal.calls import day_of
 from vertex_claude_magic.records.journal.location import is_there
 from vertex_claude_magic.records.session_records import journal_of
-from vertex_claude_magic.session.control_room import ControlRoom, JournalFacts, JournalNotes, SpendRow
+from vertex_claude_magic.session.status import JournalFacts, JournalNotes, SessionStatus, SpendRow
 from vertex_claude_magic.text import without_home
 from vertex_claude_magic.vertex.endpoint import is_loopback
 
@@ -22,12 +22,12 @@ if TYPE_CHECKING:
     from vertex_claude_magic.records.stores import Stores
     from vertex_claude_magic.settings.target import Target
 
-__all__ = ["control_room"]
+__all__ = ["session_status"]
 
 
-def control_room(host: Host) -> ControlRoom:
-    """Return the control room of the session whose settings the magics hold."""
-    return ControlRoom(
+def session_status(host: Host) -> SessionStatus:
+    """Return what is known beside the settings of the session whose settings the magics hold."""
+    return SessionStatus(
         notes=JournalNotes(lambda: journal_of(host.session().target(), host.stores)),
         journal=lambda: _facts(host),
         spend=lambda: _spend(host),
@@ -49,7 +49,7 @@ def _facts(host: Host) -> JournalFacts | None:
 def _spend(host: Host) -> Sequence[SpendRow]:
     target = host.session().target()
     local = is_loopback(target.base_url or "")
-    session = sum(tally.spent(local=local) for tally in host.tallies())
+    session = sum(tally.spent(local=local) for tally in host.budgets())
     return (
         SpendRow(name="this session", spent=session, limit=target.max_session_cost),
         SpendRow(

@@ -1,4 +1,4 @@
-"""What the control room takes from others: notes that last, what the journal keeps, what was spent.
+"""What is known beside the settings of a session: notes that last, what the journal keeps, what was spent.
 
 Each comes in as a small protocol or a callable, so that whoever keeps a journal can stand in for the
 defaults here: notes in memory, no journal, no limits.
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from vertex_claude_magic.records.journal.journal import Journal
 
-__all__ = ["ControlRoom", "JournalFacts", "JournalNotes", "MemoryNotes", "Notes", "SpendRow"]
+__all__ = ["JournalFacts", "JournalNotes", "MemoryNotes", "Notes", "SessionStatus", "SpendRow"]
 
 
 def _now() -> datetime:
@@ -75,11 +75,11 @@ class JournalNotes:
 
     def __init__(self, journal: Callable[[], Journal | None]) -> None:
         self._journal = journal
-        self._memory = MemoryNotes()
+        self._sources = MemoryNotes()
 
     def note(self, kind: str, key: str, value: Any) -> None:
         """Note a value with the present moment."""
-        self._memory.note(kind, key, value)
+        self._sources.note(kind, key, value)
         journal = self._journal()
         if journal is not None:
             journal.note(kind, key, value)
@@ -88,7 +88,7 @@ class JournalNotes:
         """Return all values of a kind; where the journal could not keep one, what this process knows."""
         journal = self._journal()
         found = journal.notes(kind) if journal is not None else {}
-        own = self._memory.notes(kind)
+        own = self._sources.notes(kind)
         return {
             **own,
             **{key: kept for key, kept in found.items() if key not in own or kept[1] >= own[key][1]},
@@ -112,7 +112,7 @@ class SpendRow(NamedTuple):
 
 
 @dataclass(kw_only=True)
-class ControlRoom:
+class SessionStatus:
     """What is known beside the settings.
 
     Args:
