@@ -264,11 +264,10 @@ def _kernel(folder: Path) -> Any:
     program = shutil.which("unshare") if sys.platform.startswith("linux") else None
     for flags in (["--net"], ["--net", "--map-root-user"]) if program else ():
         without = [str(program), *flags]
-        if (
-            not closed
-            and subprocess.run([*without, "true"], capture_output=True, check=False).returncode == 0
-        ):  # noqa: S603
+        tried = subprocess.run([*without, "true"], capture_output=True, check=False)  # noqa: S603
+        if tried.returncode == 0:
             closed = without
+            break
     command = [*closed, *make_ipkernel_cmd(extra_arguments=["--log-level=ERROR"])]
     name = "vertex-claude-check"
     write_kernel_spec(str(folder / "kernels" / name), overrides={"argv": command})
