@@ -1,7 +1,7 @@
-"""The journal as the rest of the house sees it: it never stands in the way of an answer.
+"""The journal as the rest of the package uses it: its trouble never costs an answer.
 
 Whatever is wrong with its file (full, read-only, locked, damaged, newer) becomes a notice of one line,
-said once; the question is asked and answered all the same.
+given once; the question is asked and answered all the same.
 """
 
 from __future__ import annotations
@@ -64,7 +64,7 @@ class Journal:
         self.database = Database(path)
         self._lock = threading.Lock()
         self._notices: list[str] = []
-        self._said: set[str] = set()
+        self._given: set[str] = set()
         self._asked: dict[str, int] = {}
         self._ended = 0
         # The runs of cells by who asked, and the one whose cell asked last.
@@ -122,7 +122,7 @@ class Journal:
             self.close_run(number)
 
     def notices(self) -> tuple[str, ...]:
-        """Return what the user should know and was not told yet."""
+        """Return the notices that were not returned before."""
         with self._lock:
             new, self._notices = tuple(self._notices), []
             return new
@@ -302,10 +302,10 @@ class Journal:
             return None
 
     def tell(self, text: str) -> None:
-        """Keep a notice for the user, unless it was said before."""
+        """Add a notice for the user, unless the same was given before."""
         with self._lock:
-            if text not in self._said:
-                self._said.add(text)
+            if text not in self._given:
+                self._given.add(text)
                 self._notices.append(text)
 
     def _upkeep(self, keep: Keep) -> None:

@@ -82,16 +82,15 @@ def _listed(kept: StoredCall) -> dict[str, Any]:
 
 
 def _written(value: Mapping[str, Any]) -> str:
+    def on_one_line(pace: re.Match[str]) -> str:
+        return "".join(pace[0].split()).replace(":", ": ", 1)
+
     text = json.dumps(value, ensure_ascii=False, allow_nan=False, indent=1)
-    return _SURROGATE.sub(lambda found: f"\\u{ord(found[0]):04x}", _PACE.sub(_one_line, text))
+    return _SURROGATE.sub(lambda found: f"\\u{ord(found[0]):04x}", _PACE.sub(on_one_line, text))
 
 
 # Hundreds of numbers, which nobody reads one below the other.
 _PACE = re.compile(r'"pace": \[[\s\d,\[\]]*\]')
-
-
-def _one_line(found: re.Match[str]) -> str:
-    return "".join(found[0].split()).replace(":", ": ", 1)
 
 
 def read_records(text: str) -> list[StoredCall]:
@@ -121,8 +120,18 @@ def read_counts(text: str) -> dict[str, int]:
 
 
 def _whole(text: str) -> Mapping[str, Any]:
+    def no_number(constant: str) -> None:
+        raise ValueError(f"{constant} is no JSON number")
+
+    def unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        # Of two values under one name a reviewer may read the one that does not count.
+        names = dict(pairs)
+        if len(names) < len(pairs):
+            raise ValueError("a name stands twice in one object")
+        return names
+
     try:
-        whole = json.loads(text, parse_constant=_no_number, object_pairs_hook=_unique)
+        whole = json.loads(text, parse_constant=no_number, object_pairs_hook=unique)
     except (ValueError, RecursionError) as failure:
         raise _invalid(f"is not JSON ({quote(str(failure), 80)})") from None
     if not isinstance(whole, Mapping) or whole.get("format") != _FORMAT:
@@ -132,18 +141,6 @@ def _whole(text: str) -> Mapping[str, Any]:
             f"has the version {quote(repr(whole.get('version')), 40)}, and this package reads {_VERSION}"
         )
     return whole
-
-
-def _no_number(text: str) -> None:
-    raise ValueError(f"{text} is no JSON number")
-
-
-def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    # Of two values under one name a reviewer may read the one that does not count.
-    found = dict(pairs)
-    if len(found) < len(pairs):
-        raise ValueError("a name stands twice in one object")
-    return found
 
 
 def _invalid(why: str) -> RecordingInvalid:

@@ -179,10 +179,14 @@ class Recording:
             try:
                 records, counts = _parsed(data)
             except (RecordingInvalid, UnicodeDecodeError):
-                former = self._former_text(data)
-                if not former:
+                # A crash may have broken the end; with the former end the file is as it was before.
+                try:
+                    at, _, end = self._undo.read_bytes().partition(b"\n")
+                except OSError:
+                    at = end = b""
+                if not (at.isdigit() and len(at) < 12 and data[: int(at)].endswith(_LAST)):
                     raise
-                records, counts = _parsed(former)
+                records, counts = _parsed(data[: int(at)] + end)
         except (OSError, UnicodeDecodeError) as failure:
             raise self._failed("read", failure) from None
         except RecordingInvalid as error:
@@ -194,14 +198,6 @@ class Recording:
         for kept in records:
             found.setdefault(digest_of(kept.canonical), []).append(kept)
         return found, counts
-
-    def _former_text(self, data: bytes) -> bytes:
-        """Return a file that is broken with the end that it had before the last record; empty if that is not known."""
-        with suppress(OSError):
-            at, _, end = self._undo.read_bytes().partition(b"\n")
-            if at.isdigit() and len(at) < 12 and data[: int(at)].endswith(_LAST):
-                return data[: int(at)] + end
-        return b""
 
     def _append(self, kept: StoredCall) -> bool:
         """Write one more record over the end of the file; False if that cannot be done, and nothing was."""
@@ -253,7 +249,20 @@ class Recording:
 
     def _save(self) -> None:
         try:
-            text = self._text()
+            records = [kept for records in self._records.values() for kept in records]
+            why = f"it has {MOST_RECORDS:,} answers already" if len(records) > MOST_RECORDS else ""
+            text = ""
+            try:
+                text = write_records(records, self._counts)
+            except (ValueError, RecursionError):
+                why = "it holds what JSON cannot hold"
+            if len(text.encode()) > _MOST_BYTES:
+                why = f"it would have more than {_MOST_BYTES / 1e6:.0f} MB"
+            if why:
+                raise JournalError(  # noqa: TRY301 - what is stored here has to be forgotten
+                    f"The answer is not kept in the recording {quote(str(self.path), 100)}: {why}.",
+                    cure="Name another file in the setting recording, or let it be.",
+                )
             refuse_link(self.path)
             write_whole(self.path, text.encode())
             self._undo.unlink(missing_ok=True)
@@ -263,23 +272,6 @@ class Recording:
             self._forget()
             raise failure if isinstance(failure, JournalError) else self._failed("written", failure) from None
         self._seen = (state.st_mtime_ns, state.st_size, state.st_ino)
-
-    def _text(self) -> str:
-        records = [kept for records in self._records.values() for kept in records]
-        why = f"it has {MOST_RECORDS:,} answers already" if len(records) > MOST_RECORDS else ""
-        text = ""
-        try:
-            text = write_records(records, self._counts)
-        except (ValueError, RecursionError):
-            why = "it holds what JSON cannot hold"
-        if len(text.encode()) > _MOST_BYTES:
-            why = f"it would have more than {_MOST_BYTES / 1e6:.0f} MB"
-        if why:
-            raise JournalError(
-                f"The answer is not kept in the recording {quote(str(self.path), 100)}: {why}.",
-                cure="Name another file in the setting recording, or let it be.",
-            )
-        return text
 
     def _forget(self) -> None:
         self._seen = None
