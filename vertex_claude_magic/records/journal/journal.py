@@ -193,7 +193,7 @@ class Journal:
             number: The call's number, None if it was not added.
             call: The call.
             ending: How it ended.
-            keep: How much is kept.
+            keep: How much the journal stores.
             replaces: Whether its answer takes the place of all that were there, but for those of its own run.
         """
 
@@ -233,10 +233,10 @@ class Journal:
             found = calls.find(connection, key, former=former, errors=errors, local=local)
             return bool(found), calls.same(connection, found[turn % len(found)]) if found else None
 
-        known, kept = self.database.read(work)
+        known, stored = self.database.read(work)
         if known and take:
             self.count_turn(key)
-        return kept
+        return stored
 
     def count_turn(self, key: str) -> None:
         """Note that a request was asked of the service, so that its repeats get the next answers."""

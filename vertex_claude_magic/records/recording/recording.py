@@ -93,7 +93,9 @@ class Recording:
         """Return the answer to give again for a request, or None; as `Store.find`."""
         with self._lock:
             self._load()
-            found = [kept for kept in self._records.get(key, ()) if errors or not kept.answer.get("error")]
+            found = [
+                stored for stored in self._records.get(key, ()) if errors or not stored.answer.get("error")
+            ]
             turn = self._asked.get(key, 0)
             if found and take:
                 self._asked[key] = turn + 1
@@ -103,7 +105,7 @@ class Recording:
         """Return all records, in the order of the file."""
         with self._lock:
             self._load()
-            return [kept for records in self._records.values() for kept in records]
+            return [stored for records in self._records.values() for stored in records]
 
     def recent(self) -> list[StoredCall]:
         """Return all records; there are none that are too old."""
@@ -111,20 +113,20 @@ class Recording:
 
     def meant(self, alias: str) -> tuple[str, ...]:
         """Return the models that an alias meant when it was recorded."""
-        asked = (kept.canonical["model"] for kept in self.all() if kept.asked == alias)
+        asked = (stored.canonical["model"] for stored in self.all() if stored.asked == alias)
         return tuple(dict.fromkeys(model for model in asked if model != alias))[:_MOST_MEANINGS]
 
-    def add(self, key: str, kept: StoredCall, origin: Origin, *, replaces: bool = False) -> None:
+    def add(self, key: str, stored: StoredCall, origin: Origin, *, replaces: bool = False) -> None:
         """Add an answer and write the file; it replaces what an earlier session or run of the cell was answered.
 
         Args:
             key: The digest of the request.
-            kept: The answer.
+            stored: The answer.
             origin: Who asked.
             replaces: Whether it takes the place of all answers that were there, but for those of its own run.
         """
         asker = Asker("", origin.cell, origin.run)
-        kept = kept._replace(message_id=None, request_id=None, call=None)
+        stored = stored._replace(message_id=None, request_id=None, call=None)
         with self._lock, self._alone():
             self._load()
             records, mine = self._records.get(key, []), self._mine.get(key, [])
@@ -133,8 +135,8 @@ class Recording:
             repeats = [pair for pair in known if is_repeat(pair[1], asker, replaces=replaces)]
             self._mine[key] = [*(each for _, each in repeats), asker]
             self._asked[key] = 0 if replaces else len(repeats) + 1
-            self._records[key] = [*(record for record, _ in repeats), kept]
-            if len(repeats) < len(records) or not self._append(kept):
+            self._records[key] = [*(record for record, _ in repeats), stored]
+            if len(repeats) < len(records) or not self._append(stored):
                 self._save()
 
     def counted(self, key: str, *, former: Callable[[], str] | None = None) -> int | None:
@@ -145,7 +147,7 @@ class Recording:
             return self._counts.get(key, self._counts.get(former()) if former and self._counts else None)
 
     def add_count(self, key: str, tokens: int) -> None:
-        """Keep the input tokens of a request."""
+        """Store the input tokens of a request."""
         with self._lock, self._alone():
             self._load()
             if self._counts.get(key) != tokens:
@@ -195,14 +197,14 @@ class Recording:
             )
             raise
         found: dict[str, list[StoredCall]] = {}
-        for kept in records:
-            found.setdefault(digest_of(kept.canonical), []).append(kept)
+        for stored in records:
+            found.setdefault(digest_of(stored.canonical), []).append(stored)
         return found, counts
 
-    def _append(self, kept: StoredCall) -> bool:
+    def _append(self, stored: StoredCall) -> bool:
         """Write one more record over the end of the file; False if that cannot be done, and nothing was."""
         try:
-            end, record = write_end(self._counts).encode(), f",\n{write_record(kept)}".encode()
+            end, record = write_end(self._counts).encode(), f",\n{write_record(stored)}".encode()
             handle = os.open(self.path, os.O_RDWR | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0))
         except (OSError, ValueError, RecursionError):
             # To write it whole says what is wrong, or gets around it.
@@ -249,7 +251,7 @@ class Recording:
 
     def _save(self) -> None:
         try:
-            records = [kept for records in self._records.values() for kept in records]
+            records = [stored for records in self._records.values() for stored in records]
             why = f"it has {MOST_RECORDS:,} answers already" if len(records) > MOST_RECORDS else ""
             text = ""
             try:
@@ -275,8 +277,8 @@ class Recording:
 
     def _forget(self) -> None:
         self._seen = None
-        for kept in (self._records, self._counts, self._mine, self._asked):
-            kept.clear()
+        for known in (self._records, self._counts, self._mine, self._asked):
+            known.clear()
 
     @contextmanager
     def _alone(self) -> Iterator[None]:
