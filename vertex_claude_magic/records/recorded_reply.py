@@ -145,7 +145,7 @@ def _checked(name: str, value: Json) -> Any:
             raise _unfit("pace", "lists of whole numbers")
         return tuple(counts)
     if name == "seconds" or (name == "first_token_seconds" and value is not None):
-        # `bool` is a number of Python and none of JSON; not a number (NaN) is in no range.
+        # A `bool` is an `int` of Python; a NaN is in no range.
         if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 <= value <= _LONGEST_WAIT:
             raise _unfit(name, "a number of seconds")
         return float(value)

@@ -110,19 +110,12 @@ def _add(connection: sqlite3.Connection, key: str, stored: StoredCall, session: 
         project="",
         source=stored.source,
     )
-    number = add(connection, call)
-    add_content(connection, number, call)
-    end(connection, number, call, _ending(stored))
-    # It was answered long ago, and is stored for as many days as if it had been answered now.
-    connection.execute("UPDATE calls SET day = ? WHERE id = ?", (day_of(now), number))
-
-
-def _ending(stored: StoredCall) -> Ending:
     usage: Mapping[str, Any] = stored.answer.get("usage") or {}
     counted = usage_from(usage)
     failed = stored.answer.get("error")
     reason = stored.answer.get("stop_reason")
-    return Ending(
+    # It costs nothing here: it was paid for where it was recorded.
+    ending = Ending(
         state="imported",
         source=stored.source,
         answer=stored.answer,
@@ -137,6 +130,11 @@ def _ending(stored: StoredCall) -> Ending:
         stop_reason=reason if isinstance(reason, str) else None,
         error=str(failed.get("type")) if failed else None,
     )
+    number = add(connection, call)
+    add_content(connection, number, call)
+    end(connection, number, call, ending)
+    # It was answered long ago, and is stored for as many days as if it had been answered now.
+    connection.execute("UPDATE calls SET day = ? WHERE id = ?", (day_of(now), number))
 
 
 def _bounded(tokens: int) -> int:
