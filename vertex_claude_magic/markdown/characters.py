@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import functools
 import re
-import unicodedata
 
 __all__ = ["hidden_characters", "replace_invalid", "safe_plain", "visible"]
 
@@ -101,6 +100,8 @@ def safe_plain(text: str) -> str:
 
 
 def _name(char: str) -> str:
+    import unicodedata
+
     # Unicode gives control characters no names.
     control = {"\x1b": "ESCAPE", "\x00": "NULL", "\x07": "BELL", "\x08": "BACKSPACE", "\x7f": "DELETE"}
     name = unicodedata.name(char, "") or control.get(char, "CONTROL CHARACTER")

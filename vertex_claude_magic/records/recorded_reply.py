@@ -9,7 +9,6 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from vertex_claude_magic import errors
@@ -39,6 +38,10 @@ _NUMBER = re.compile(r"\b\d{9,}\b")
 _LONGEST_WAIT = 24 * 3600.0
 
 
+# Nobody changes it, and a tape is copied, which a MappingProxyType does not allow.
+_NO_USAGE: Mapping[str, Any] = {}
+
+
 class RecordedReply(NamedTuple):
     """What is kept of a reply; names and values are those of the Messages API, times are seconds.
 
@@ -51,7 +54,7 @@ class RecordedReply(NamedTuple):
     stop_reason: str | None = None
     stop_sequence: str | None = None
     stop_details: Mapping[str, Any] | None = None
-    usage: Mapping[str, Any] = MappingProxyType({})
+    usage: Mapping[str, Any] = _NO_USAGE
     other_events: Sequence[Mapping[str, Any]] = ()
     complete: bool = True
     seconds: float = 0.0
@@ -191,8 +194,8 @@ def steps(recorded: RecordedReply, message_id: str | None = None) -> Iterator[St
 
     from vertex_claude_magic.vertex.blocks import part_events, take_apart
 
-    # A copy, because a reply belongs to its user, and the recorded reply may be stored again.
-    recorded = deepcopy(recorded)
+    # A copy, because a reply belongs to its user, and the recorded reply may be stored again; the pace stays here.
+    recorded = deepcopy(recorded._replace(pace=()))._replace(pace=recorded.pace)
     usage = dict(recorded.usage)
     message = {"id": message_id, "type": "message", "role": "assistant", "model": recorded.model}
     start: dict[str, Any] = {"message": {**message, "content": [], "usage": usage}}

@@ -13,7 +13,6 @@ from vertex_claude_magic.records.budget import Budget, Limits, asked_speed, coun
 from vertex_claude_magic.records.journal.calls import LOCAL, Call, day_of
 from vertex_claude_magic.records.journal.location import OFF, default_path, is_there
 from vertex_claude_magic.records.journal.upkeep import Keep
-from vertex_claude_magic.records.playback import Playback
 from vertex_claude_magic.records.recorder import CallRecorder, attempt
 from vertex_claude_magic.records.recording.rehearsal import replay_mode
 from vertex_claude_magic.records.sources import ReplaySources
@@ -29,6 +28,7 @@ if TYPE_CHECKING:
 
     from vertex_claude_magic.models.catalog import Catalog
     from vertex_claude_magic.records.journal.journal import Journal
+    from vertex_claude_magic.records.playback import Playback
     from vertex_claude_magic.records.recording.recording import Recording
     from vertex_claude_magic.records.sources import RecordedAnswer
     from vertex_claude_magic.settings.target import Target
@@ -125,6 +125,8 @@ class SessionRecords:
         clock: Callable[[], float],
     ) -> Playback:
         """Note that a recorded answer is given again, and return it as something that arrives."""
+        from vertex_claude_magic.records.playback import Playback
+
         call = self._call(request, target, most=0.0)
         if sources.journal is not None:
             sources.journal.replayed(call, found.kept.call, error=found.recorded.error is not None)

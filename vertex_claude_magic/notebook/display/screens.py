@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any
 
 from vertex_claude_magic.notebook.display.frontends import FrontEnd, front_end
 from vertex_claude_magic.notebook.display.live import Answer, LiveAnswer
-from vertex_claude_magic.notebook.display.terminal import TerminalAnswer
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -113,6 +112,8 @@ def make_answer(
     shell = shell if shell is not None else _running_shell()
     front = front or front_end(shell)
     if shell is None or front.kind == "terminal":
+        from vertex_claude_magic.notebook.display.terminal import TerminalAnswer
+
         return TerminalAnswer(
             sys.stdout, clock=clock, format=format, show_thinking=show_thinking, quiet=quiet, tty=front.tty
         )
