@@ -80,6 +80,7 @@ class Emulator:
             ) from error
         loaded = Script() if script is None else load_script(script)
         self.project = project
+        # Bound here and not in the thread, so that the address is known when the constructor returns.
         self._socket = socket.create_server((_LOOPBACK, port))
         self._socket.setblocking(False)
         self.origin = f"http://{_LOOPBACK}:{self._socket.getsockname()[1]}"
@@ -116,6 +117,7 @@ class Emulator:
             self._loop.run_until_complete(serve(self._socket, self._handle, self._ready.set, self._stop))
             self._loop.run_until_complete(self._loop.shutdown_asyncgens())
         finally:
+            # Also after a failure, because the constructor waits for it.
             self._ready.set()
             asyncio.set_event_loop(None)
             self._loop.close()
@@ -158,7 +160,7 @@ class Emulator:
         return file
 
     def google_request(self) -> Request:
-        """A google-auth transport that sends here what is meant for Google, for kinds with fixed hosts."""
+        """A google-auth transport that sends requests for Google here, for kinds with fixed hosts."""
         return google_request(self.origin)
 
     def answer(self, *replies: Any) -> None:

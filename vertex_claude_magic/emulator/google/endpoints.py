@@ -17,12 +17,13 @@ from urllib.parse import parse_qsl
 
 from vertex_claude_magic.emulator.google import credentials
 from vertex_claude_magic.emulator.http.response import Received, Response, json_response
-from vertex_claude_magic.emulator.messages.problems import Problem
+from vertex_claude_magic.emulator.messages.problems import google_error
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from vertex_claude_magic.emulator.google.sicknesses import Denial
+    from vertex_claude_magic.emulator.messages.problems import Problem
     from vertex_claude_magic.json_types import Json
 
 __all__ = ["FIXED_TOKEN", "Google"]
@@ -40,16 +41,14 @@ _JWT_GRANT = "urn:ietf:params:oauth:grant-type:jwt-bearer"
 _EXCHANGE_GRANT = "urn:ietf:params:oauth:grant-type:token-exchange"
 _ISSUED = "urn:ietf:params:oauth:token-type:access_token"
 _EXPECTED = "Expected OAuth 2 access token, login cookie or other valid authentication credential."
-_NO_TOKEN = Problem(
-    code=401,
-    message=f"Request is missing required authentication credential. {_EXPECTED}",
-    google=True,
+_NO_TOKEN = google_error(
+    401,
+    f"Request is missing required authentication credential. {_EXPECTED}",
     reason="CREDENTIALS_MISSING",
 )
-_REFUSED_TOKEN = Problem(
-    code=401,
-    message=f"Request had invalid authentication credentials. {_EXPECTED}",
-    google=True,
+_REFUSED_TOKEN = google_error(
+    401,
+    f"Request had invalid authentication credentials. {_EXPECTED}",
     reason="ACCESS_TOKEN_TYPE_UNSUPPORTED",
 )
 # The answers of the token endpoint as users reported them (2025 and 2026).
@@ -178,12 +177,12 @@ class Google:
     def _iam(self, received: Received) -> Response:
         verb = received.path.rpartition(":")[2]
         if verb != "generateAccessToken" or received.method != "POST":
-            return Problem(code=404, message="Method not found.", google=True).response()
+            return google_error(404, "Method not found.").response()
         if (refused := self.unauthenticated(received)) is not None:
             return refused.response()
         if self.denial in _DENIALS:
             text = "Permission 'iam.serviceAccounts.getAccessToken' denied on resource (or it may not exist)."
-            return Problem(code=403, message=text, google=True, reason="IAM_PERMISSION_DENIED").response()
+            return google_error(403, text, reason="IAM_PERMISSION_DENIED").response()
         issued, seconds = self._issue()
         expires = datetime.now(timezone.utc) + timedelta(seconds=seconds)
         return json_response({"accessToken": issued, "expireTime": expires.strftime("%Y-%m-%dT%H:%M:%SZ")})
@@ -194,7 +193,15 @@ class Google:
         name = received.path.removeprefix(_METADATA).rstrip("/")
         account, _, rest = name.removeprefix("instance/service-accounts/").partition("/")
         if name.startswith("instance/service-accounts/") and account in {"default", credentials.EMAIL}:
-            return self._account(rest, recursive="recursive" in received.query)
+            if not rest and "recursive" in received.query:
+                info = {"aliases": ["default"], "email": credentials.EMAIL, "scopes": [_SCOPE]}
+                return json_response(info, headers=_FLAVOR)
+            if rest == "token" and self.denial in _DENIALS:
+                return _plain("Service account not enabled on this instance", 403)
+            if rest == "token":
+                return self._token({}, _FLAVOR)
+            known = {"": "aliases\nemail\nscopes\ntoken\n", "email": credentials.EMAIL, "scopes": _SCOPE}
+            return _plain(known[rest]) if rest in known else _plain("Not Found", 404)
         known = {
             "": "computeMetadata/",
             "/": "computeMetadata/",
@@ -203,17 +210,6 @@ class Google:
             "instance/zone": "projects/1/zones/us-east5-a",
             "universe/universe-domain": "googleapis.com",
         }
-        return _plain(known[name]) if name in known else _plain("Not Found", 404)
-
-    def _account(self, name: str, *, recursive: bool) -> Response:
-        account = {"aliases": ["default"], "email": credentials.EMAIL, "scopes": [_SCOPE]}
-        if not name and recursive:
-            return json_response(account, headers=_FLAVOR)
-        if name == "token" and self.denial in _DENIALS:
-            return _plain("Service account not enabled on this instance", 403)
-        if name == "token":
-            return self._token({}, _FLAVOR)
-        known = {"": "aliases\nemail\nscopes\ntoken\n", "email": credentials.EMAIL, "scopes": _SCOPE}
         return _plain(known[name]) if name in known else _plain("Not Found", 404)
 
 

@@ -90,6 +90,7 @@ class History:
                     yield place, reason
 
     def _mismatch(self, ask: Ask, block: Mapping[str, Any], digest: str) -> str | None:
+        # From the strongest reason to the weakest: a block with another text is one whatever the model is.
         with self._lock:
             known = self._thoughts.get(_proof(block), ())
         if not known:

@@ -1,7 +1,7 @@
 """From a scripted reply, or none, to a response: unary or streamed, limited as the request asks.
 
 Texts and content blocks obey the request's stop sequences and `max_tokens`; a whole message, a
-list of events and raw bytes are sent as they were given.
+list of events and raw bytes are sent unchanged.
 """
 
 from __future__ import annotations
@@ -61,13 +61,14 @@ def _written(ask: Ask, reply: Reply, frame: Frame) -> tuple[dict[str, Any], Iter
         more["context_management"] = {"applied_edits": []}
     if dropped := dropped_thinking(ask):
         more["input_transformations"] = dropped
-    if _is_message(reply.content):
-        given = reply.content["content"]
-        blocks = given if isinstance(given, list) else [{"type": "text", "text": given}]
+    content = reply.content
+    if isinstance(content, dict) and "content" in content and content.get("type", "message") == "message":
+        inner = content["content"]
+        blocks = inner if isinstance(inner, list) else [{"type": "text", "text": inner}]
         usual = message(_scripted(blocks, None), **frame)
-        whole = {**more, **usual, **reply.content, "content": blocks}
+        whole = {**more, **usual, **content, "content": blocks}
         return whole, _message_events(whole, frame, more)
-    answer = canned(ask) if reply.content is None else _scripted(reply.content, reply.stop_reason)
+    answer = canned(ask) if content is None else _scripted(content, reply.stop_reason)
     stops = ask.body.get("stop_sequences") or ()
     answer = limit(answer, max_tokens=ask.body["max_tokens"], stop_sequences=stops)
     stream = events(answer, **frame)
@@ -82,12 +83,6 @@ def _scripted(content: Any, stop_reason: str | None) -> Answer:
     return Answer(parts=parts(blocks), stop_reason=stop_reason or ("tool_use" if used else "end_turn"))
 
 
-def _is_message(content: Any) -> TypeGuard[dict[str, Any]]:
-    return (
-        isinstance(content, Mapping) and "content" in content and content.get("type", "message") == "message"
-    )
-
-
 def _is_events(content: Any) -> TypeGuard[list[dict[str, Any]]]:
     if not isinstance(content, list) or not content:
         return False
@@ -96,14 +91,15 @@ def _is_events(content: Any) -> TypeGuard[list[dict[str, Any]]]:
 
 
 def _message_events(
-    given: Mapping[str, Any], frame: Frame, left_over: Mapping[str, Any]
+    whole: Mapping[str, Any], frame: Frame, more: Mapping[str, Any]
 ) -> Iterator[dict[str, Any]]:
-    stops = {key: given[key] for key in ("stop_reason", "stop_sequence", "stop_details") if key in given}
-    for event in events(_scripted(given["content"], None), **frame):
+    stops = {key: whole[key] for key in ("stop_reason", "stop_sequence", "stop_details") if key in whole}
+    for event in events(_scripted(whole["content"], None), **frame):
         if event["type"] == "message_start":
-            begun = {name: value for name, value in given.items() if name not in left_over}
-            yield {**event, "message": {**begun, "content": [], "stop_reason": None, "stop_sequence": None}}
+            # What the betas add comes with `message_delta`, as in a stream of blocks.
+            start = {name: value for name, value in whole.items() if name not in more}
+            yield {**event, "message": {**start, "content": [], "stop_reason": None, "stop_sequence": None}}
         elif event["type"] == "message_delta":
-            yield {**event, "delta": stops, "usage": given["usage"], **left_over}
+            yield {**event, "delta": stops, "usage": whole["usage"], **more}
         else:
             yield event

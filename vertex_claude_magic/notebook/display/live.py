@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from typing import TYPE_CHECKING, Any, Protocol
 
 from vertex_claude_magic.markdown.sanitize import (
