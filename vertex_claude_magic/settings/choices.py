@@ -134,13 +134,21 @@ def model_choices(catalog: Catalog, target: Target) -> tuple[Choice, ...]:
         rows = [row for row in catalog.models if row.family == family]
         rows.sort(key=lambda row: row.released or "", reverse=True)
         rows.sort(key=lambda row: row.lifecycle == "retired")
-        choices += [_model_choice(row, region) for row in rows if row.successor or row.lifecycle != "retired"]
+        for row in rows:
+            away = row.lifecycle != "retired" and row.locations is not None and not row.served_in(region)
+            parts = (_short(row), list_mark(row), f"not in {region}" if away else "")
+            # A family's name is listed above its models, which are indented.
+            label = "\N{NO-BREAK SPACE}" * 2 + quote(" · ".join(part for part in parts if part), 120)
+            if row.lifecycle != "retired":
+                choices.append(Choice(row.id, label))
+            elif row.successor:
+                choices.append(Choice(row.successor, label, f"{quote(row.name, 60)} is {status(row)}"))
     name = target.model
-    row = catalog.find(name)
-    if row is not None and row.lifecycle == "retired":
-        mark = status(row)
+    chosen = catalog.find(name)
+    if chosen is not None and chosen.lifecycle == "retired":
+        mark = status(chosen)
     else:
-        known = row is not None or name in catalog.families()
+        known = chosen is not None or name in catalog.families()
         mark = "not served here" if known else "not in the table"
     return _with_present(choices, model_value(catalog, target), f"{quote(name, 60)} · {mark}")
 
@@ -150,16 +158,6 @@ def model_value(catalog: Catalog, target: Target) -> str:
     name = target.model
     row = None if name in catalog.families() else catalog.find(name)
     return row.id if row is not None else name
-
-
-def _model_choice(row: Model, region: str) -> Choice:
-    away = row.lifecycle != "retired" and row.locations is not None and not row.served_in(region)
-    parts = (_short(row), list_mark(row), f"not in {region}" if away else "")
-    # A family's name stands above its models, which are set in.
-    label = "\N{NO-BREAK SPACE}" * 2 + quote(" · ".join(part for part in parts if part), 120)
-    if row.lifecycle == "retired" and row.successor:
-        return Choice(row.successor, label, f"{quote(row.name, 60)} is {status(row)}")
-    return Choice(row.id, label)
 
 
 def _short(row: Model) -> str:

@@ -69,11 +69,16 @@ def environment_notices(
 def _notices(
     base_url: str | None, region_is_default: bool, named: str, values: tuple[str, ...]
 ) -> tuple[str, ...]:
-    notices = [
-        f"{name} has a {_named(value)} around its value; it was left out."
-        for name, value in zip(_READ, values, strict=True)
-        if value and trimmed(value) != value
-    ]
+    notices = []
+    for name, value in zip(_READ, values, strict=True):
+        if value and (whole := trimmed(value)) != value:
+            # The first character that does not belong to the value.
+            odd = value.replace(whole, "", 1)[0]
+            import unicodedata
+
+            common = {"\n": "line feed", "\r": "carriage return", "\t": "tab", " ": "blank"}.get(odd)
+            what = common or unicodedata.name(odd, f"character U+{ord(odd):04X}").lower()
+            notices.append(f"{name} has a {what} around its value; it was left out.")
     location = trimmed(named)
     if region_is_default and location not in {"", "global"}:
         shown = f" ({location})" if _LOCATION.fullmatch(location) else ""
@@ -87,13 +92,3 @@ def _notices(
         elif not base_url.rstrip("/").endswith("/v1"):
             notices.append("The base URL does not end in /v1; most gateways need it.")
     return tuple(notices)
-
-
-def _named(value: str) -> str:
-    """Return the name of the first character that does not belong to a value."""
-    whole = trimmed(value)
-    odd = next(letter for letter in value.replace(whole, "", 1))
-    import unicodedata
-
-    name = {"\n": "line feed", "\r": "carriage return", "\t": "tab", " ": "blank"}.get(odd)
-    return name or unicodedata.name(odd, f"character U+{ord(odd):04X}").lower()

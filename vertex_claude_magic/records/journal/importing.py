@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
@@ -54,7 +55,7 @@ def add_records(connection: sqlite3.Connection, records: Sequence[StoredCall], n
     Args:
         connection: The journal, in a transaction.
         records: The answers, in the order of the recording.
-        now: Seconds since 1970 (UTC); from this day on the journal counts the days that it keeps them.
+        now: Seconds since 1970 (UTC); from this day on the days count for which the journal stores them.
     """
     by_key: dict[str, list[StoredCall]] = {}
     for kept in records:
@@ -79,24 +80,27 @@ def _has(connection: sqlite3.Connection, key: str, found: Sequence[StoredCall]) 
     ).fetchall()
     sessions: dict[str, list[Any]] = {}
     for session, answer in rows:
-        sessions.setdefault(session, []).append(_read(answer))
+        stored = None
+        # What is damaged is not the same as anything.
+        with suppress(JournalError):
+            stored = unpack(answer)
+        sessions.setdefault(session, []).append(stored)
     # As they come back from the journal, lists and not tuples.
     wanted = [unpack(pack(kept.answer)) for kept in found]
     return wanted in sessions.values()
 
 
-def _read(answer: bytes) -> Any:
-    try:
-        return unpack(answer)
-    except JournalError:
-        # What is damaged is not the same as anything.
-        return None
-
-
 def _add(connection: sqlite3.Connection, key: str, kept: StoredCall, session: str, now: float) -> None:
+    try:
+        recorded = datetime.strptime(kept.recorded, "%Y-%m-%dT%H:%M:%S%z").timestamp()
+    except ValueError:
+        raise RecordingInvalid(
+            f"The recording has a record of {quote(kept.recorded, 40)}, which is no date.",
+            cure="Take the file from where it came, or record it again.",
+        ) from None
     region = kept.answer.get("region")
     call = Call(
-        at=_moment(kept.recorded),
+        at=recorded,
         session=session,
         key=key,
         canonical=kept.canonical,
@@ -109,18 +113,8 @@ def _add(connection: sqlite3.Connection, key: str, kept: StoredCall, session: st
     number = add(connection, call)
     add_content(connection, number, call)
     end(connection, number, call, _ending(kept))
-    # It was answered long ago, and is kept for as many days as if it had been answered now.
+    # It was answered long ago, and is stored for as many days as if it had been answered now.
     connection.execute("UPDATE calls SET day = ? WHERE id = ?", (day_of(now), number))
-
-
-def _moment(recorded: str) -> float:
-    try:
-        return datetime.strptime(recorded, "%Y-%m-%dT%H:%M:%S%z").timestamp()
-    except ValueError:
-        raise RecordingInvalid(
-            f"The recording has a record of {quote(recorded, 40)}, which is no date.",
-            cure="Take the file from where it came, or record it again.",
-        ) from None
 
 
 def _ending(kept: StoredCall) -> Ending:

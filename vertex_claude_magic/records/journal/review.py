@@ -134,20 +134,15 @@ def answers(
     ).fetchall()
     by_key: dict[bytes, list[tuple[str, int, str]]] = {}
     for number, key, session, source, asked_by in rows:
-        if _is_named(asked_by, notebook):
+        if notebook in {"", asked_by} or asked_by.replace("\\", "/").endswith(f"/{notebook}"):
             by_key.setdefault(key, []).append((session, number, source))
-    chosen = [number for found in by_key.values() for number in _given_again(found)]
-    kept = (calls.same(connection, number) for number in chosen[:most])
-    return [each for each in kept if each is not None]
-
-
-def _is_named(notebook: str, name: str) -> bool:
-    return name in {"", notebook} or notebook.replace("\\", "/").endswith(f"/{name}")
-
-
-def _given_again(found: list[tuple[str, int, str]]) -> list[int]:
-    google = [each for each in found if each[2] not in calls.LOCAL]
-    return of_last_session([(session, number) for session, number, _ in google or found])
+    chosen: list[int] = []
+    for found in by_key.values():
+        # An answer of an emulator counts only where the service gave none.
+        google = [each for each in found if each[2] not in calls.LOCAL]
+        chosen += of_last_session([(session, number) for session, number, _ in google or found])
+    stored = (calls.same(connection, number) for number in chosen[:most])
+    return [each for each in stored if each is not None]
 
 
 def clear(connection: sqlite3.Connection) -> int:
