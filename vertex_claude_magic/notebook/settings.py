@@ -69,7 +69,7 @@ class Settings(HasTraits):
     """What holds for every question of this session, unless its own line says otherwise.
 
     An empty text or None means that the environment, the Google credentials or the default decide.
-    No secret is ever kept here.
+    No secret is ever stored here.
     """
 
     # Not of one object, because a configuration file may name a recording while it is made.

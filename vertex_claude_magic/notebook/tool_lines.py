@@ -44,7 +44,7 @@ class Body(NamedTuple):
 def read_body(text: str) -> Body:
     r"""Divide what is below a cell magic into lines of other tools and the prompt.
 
-    The prompt is kept to the letter; blank lines between tool lines and prompt go with the tool lines.
+    The prompt stays as it is; blank lines between tool lines and prompt go with the tool lines.
 
     >>> read_body("#| echo: false\n#| label: a\n\nWhy?\n#| b").prompt
     'Why?\n#| b'
@@ -64,15 +64,14 @@ def read_body(text: str) -> Body:
     tool_lines = tuple(line.rstrip("\r\n") for line in lines[:count])
     while count < len(lines) and not lines[count].strip():
         count += 1
-    notes = (_field_note(fields),) if fields else ()
-    return Body(prompt="".join(lines[count:]), tool_lines=tool_lines, notes=notes)
-
-
-def _field_note(fields: list[str]) -> str:
-    return (
+    prompt = "".join(lines[count:])
+    if not fields:
+        return Body(prompt=prompt, tool_lines=tool_lines)
+    note = (
         f"The form field {', '.join(fields)} was not sent and sets no variable here. Set it in a cell of its own"
         f" and write {{{{ {fields[0]} }}}} in the prompt, or use --literal."
     )
+    return Body(prompt=prompt, tool_lines=tool_lines, notes=(note,))
 
 
 def unfilled_notes(prompt: str, names: Mapping[str, Any]) -> tuple[str, ...]:

@@ -116,7 +116,7 @@ def diagnose(diagnosis: Diagnosis, view: View, file: str | None = None, *, with_
 
 
 class PageView:
-    """A diagnosis on a notebook page: one output that is drawn again, and at the end stands still.
+    """A diagnosis on a notebook page: one output that is drawn again, and no longer at the end.
 
     Args:
         screen: Where the output goes.

@@ -149,10 +149,10 @@ class InsertedCode:
 
     Args:
         asker: The cell.
-        notes: Where it is kept which cells have put code below.
+        notes: Where the cells that have put code below are stored.
         file: Reads the notebook's file; None where nobody names one.
         met: The id of each marked cell that ran in this kernel, by the key of its mark.
-        deleted: The ids of cells that were deleted, as far as the front end said.
+        deleted: The ids of cells that were deleted, as far as the front end tells.
         now: Seconds since 1970.
     """
 
@@ -188,19 +188,23 @@ class InsertedCode:
             if cell is not None:
                 mark = MARK.search(cell.source)
                 inserted = mark[2] if mark else (record or {}).get("code", "")
-                self._keep({**(record or {}), "code": inserted, "cell": cell.id})
+                self._store({**(record or {}), "code": inserted, "cell": cell.id})
                 return Earlier(text=unmarked(cell.source), code=inserted)
         if record is None or (file is not None and file.saved > record["at"] + _DELAY):
             return None
-        self._keep({**record, "cell": known})
+        self._store({**record, "cell": known})
         return Earlier(text=None, code=record["code"], doubtful=not known and bool(self._deleted))
 
     def inserted(self, code: str) -> None:
-        """Keep that the code was put below now."""
+        """Store that the code was put below now."""
         file = self._file()
         place = self._place(file) if file is not None else None
-        below = None if file is None or place is None else _id_at(file, place + 1)
-        self._keep({"code": _digits(code), "cell": "", "below": below, "at": self._now().timestamp()})
+        below = (
+            None
+            if file is None or place is None
+            else "".join(cell.id for cell in file.cells[place + 1 : place + 2])
+        )
+        self._store({"code": _digits(code), "cell": "", "below": below, "at": self._now().timestamp()})
 
     def _in_file(
         self, file: File, record: Mapping[str, Any] | None, known: str | None, code: str
@@ -249,7 +253,7 @@ class InsertedCode:
             return None
         return {"code": "", "cell": "", "below": None, **value}
 
-    def _keep(self, record: Mapping[str, Any]) -> None:
+    def _store(self, record: Mapping[str, Any]) -> None:
         if self._asker.cell:
             full = {"below": None, "at": self._now().timestamp(), **record, "notebook": self._asker.notebook}
             self._notes.note(NOTE_KIND, self._asker.key, full)
@@ -259,17 +263,13 @@ def note_cell(notes: Notes, key: str, cell: str) -> None:
     """Keep the id of a cell with inserted code, by which its deletion is known in a later kernel.
 
     Args:
-        notes: Where it is kept.
+        notes: Where it is stored.
         key: The digits of the cell that asked, from the mark.
         cell: The id of the cell with the code.
     """
     value, _ = notes.notes(NOTE_KIND).get(key, (None, None))
     if isinstance(value, Mapping) and value.get("cell") != cell:
         notes.note(NOTE_KIND, key, {**value, "cell": cell})
-
-
-def _id_at(file: File, place: int) -> str:
-    return file.cells[place].id if place < len(file.cells) else ""
 
 
 def read_notebook(path: Path | None) -> File | None:
@@ -282,14 +282,13 @@ def read_notebook(path: Path | None) -> File | None:
             return None
         cells = json.loads(path.read_bytes())["cells"]
         found = [
-            Cell(id=str(cell.get("id", "")), source=_joined(cell["source"]))
+            Cell(
+                id=str(cell.get("id", "")),
+                source="".join(map(str, lines)) if isinstance(lines := cell["source"], list) else str(lines),
+            )
             for cell in cells
             if cell["cell_type"] == "code"
         ]
     except (OSError, ValueError, TypeError, KeyError, AttributeError, RecursionError):
         return None
     return File(cells=found, saved=status.st_mtime)
-
-
-def _joined(source: list[str] | str) -> str:
-    return "".join(map(str, source)) if isinstance(source, list) else str(source)

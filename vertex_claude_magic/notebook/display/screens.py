@@ -109,7 +109,9 @@ def make_answer(
         clock: Seconds that never run backwards.
         front: The front end, if it is known already.
     """
-    shell = shell if shell is not None else _running_shell()
+    if shell is None and (ipython := sys.modules.get("IPython")) is not None:
+        # Looked for and never imported, because a plain script has no use for IPython.
+        shell = ipython.get_ipython()
     front = front or front_end(shell)
     if shell is None or front.kind == "terminal":
         from vertex_claude_magic.notebook.display.terminal import TerminalAnswer
@@ -127,9 +129,3 @@ def make_answer(
         live=front.updates,
         clears=count_clears(shell.display_pub),
     )
-
-
-def _running_shell() -> Shell | None:
-    """Return IPython's shell if IPython is there and runs; never import it for this."""
-    ipython = sys.modules.get("IPython")
-    return ipython.get_ipython() if ipython is not None else None

@@ -48,8 +48,8 @@ def plain(catalog: Catalog, location: str | None = None, family: str | None = No
     for model in models:
         prices = [
             line
-            for above, taken, given in _prices(model, location or "global")
-            for line in (above, f"{taken} / {given}")
+            for above, input_price, output_price in _prices(model, location or "global")
+            for line in (above, f"{input_price} / {output_price}")
             if line
         ]
         cells: tuple[Cell, ...] = (
@@ -157,6 +157,6 @@ def _prices(model: Model, location: str) -> list[tuple[str, str, str]]:
         here = rate(model, location, tier.over_input_tokens + 1)
         above = f"over {short_count(tier.over_input_tokens)}" if tier.over_input_tokens else ""
         if here is not None:
-            taken, given = (usd(price, "price", unknown="?") for price in (here.input, here.output))
-            tiers.append((above, taken, given))
+            prices = [usd(price, "price", unknown="?") for price in (here.input, here.output)]
+            tiers.append((above, prices[0], prices[1]))
     return tiers

@@ -204,7 +204,7 @@ class PanelActions(HasTraits):  # type: ignore[misc]
         self._note(count_note=str(counting.error) if counting.error else f"{asked.source}. {progress}")
 
     def _note(self, **notes: str) -> None:
-        # Under the state's lock, because the panel draws what it is told.
+        # Under the state's lock, because the panel draws from it.
         with self._state.lock:
             for name, text in notes.items():
                 setattr(self, name, text)

@@ -185,7 +185,7 @@ class PanelHealth:
         self._say("logging_note", notes.get(job.state, "Read just now."))
 
     def _say(self, note: str, text: str) -> None:
-        # Under the state's lock, because the panel draws what it is told.
+        # Under the state's lock, because the panel draws from it.
         with self._state.lock:
             setattr(self, note, text)
             self._changed()

@@ -1,6 +1,6 @@
 """Work in a thread of its own, so that a button can begin and stop it while cells go on.
 
-A thread gets no KeyboardInterrupt, so it is told to stop and looks now and then whether it was.
+A thread gets no KeyboardInterrupt, so a flag asks it to stop, and it looks at that now and then.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ State = Literal["running", "done", "stopped", "failed"]
 
 
 class Job:
-    """Something that runs in a thread, can be told to stop, and says when its state changes.
+    """Something that runs in a thread, can be stopped, and reports each change of its state.
 
     `error` tells why it failed. A job that is stopped counts as stopped at once, also where its thread
     still waits for something that cannot be cut short; what comes after that is thrown away.
@@ -90,7 +90,7 @@ class Job:
 
 
 def unexpected(error: Exception) -> ClaudeError:
-    """Return an error for what should not happen; only its kind is told, because its text may hold anything.
+    """Return an error for what should not happen; only its kind is shown, because its text may hold anything.
 
     >>> unexpected(ZeroDivisionError("secret")).message
     'Something unexpected happened: ZeroDivisionError.'

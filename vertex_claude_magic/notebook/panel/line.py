@@ -13,14 +13,14 @@ if TYPE_CHECKING:
 __all__ = ["magic_line"]
 
 _SHORT = ("model", "region", "project", "system", "max_tokens")
-# These stand on the line even where they are the default, because a colleague's environment may say otherwise.
+# These are on the line even where they are the default, because a colleague's environment may say otherwise.
 _ALWAYS = ("model", "region")
 
 
 def magic_line(target: Target, *, hide_system: bool = False) -> str:
     r"""Return the line of a `%%claude` cell that gives these options to a session without settings.
 
-    A system text of several lines cannot stand on it and is left out. Settings that have no option
+    A system text of several lines does not fit on it and is left out. Settings that have no option
     (`base_url`, `anthropic_version`, `trusted_hosts`, `models_file`) stay settings.
 
     Args:

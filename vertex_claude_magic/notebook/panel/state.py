@@ -25,7 +25,6 @@ if TYPE_CHECKING:
     from vertex_claude_magic.notebook.host import Host
     from vertex_claude_magic.notebook.panel.model import PanelModel
     from vertex_claude_magic.notebook.shell import Change
-    from vertex_claude_magic.settings.target import Target
 
 __all__ = ["PanelState"]
 
@@ -96,10 +95,14 @@ class PanelState(HasTraits):  # type: ignore[misc]
             }
             self._write(values)
             text = _change_text(name, values[name], dropped, chosen_model(catalog, wanted)[0])
-            self.tell(" ".join(filter(None, (text, self._reminder(wanted) if name == "model" else ""))))
+            if name == "model":
+                model_id, row = chosen_model(catalog, wanted)
+                known = row.id if row else model_id
+                text += f" {self.settings.status.reminder.tell(catalog, known, wanted.region) or ''}".rstrip()
+            self.tell(text)
 
     def choose_model(self, position: int) -> None:
-        """Choose from `look.models` by position; a retired model's place stands for its successor."""
+        """Choose from `look.models` by position; a retired model's place means its successor."""
         with self.lock:
             choice = self.look.models[position]
             self.choose("model", choice.value)
@@ -151,18 +154,13 @@ class PanelState(HasTraits):  # type: ignore[misc]
         """The `%%claude` line with everything on it, the system text included."""
         return magic_line(own_options(self.look.target, emulated=self.look.emulated))
 
-    def _reminder(self, target: Target) -> str:
-        catalog = self.look.catalog
-        name, row = chosen_model(catalog, target)
-        return self.settings.status.reminder.tell(catalog, row.id if row else name, target.region) or ""
-
     def _write(self, values: dict[str, Any]) -> None:
         self._writing = True
         try:
             with self.settings.hold_trait_notifications():
-                for name, given in values.items():
-                    value = self.settings.trait_defaults(name) if given is None else given
-                    setattr(self.settings, name, str(value) if name == "thinking" else value)
+                for name, value in values.items():
+                    new = self.settings.trait_defaults(name) if value is None else value
+                    setattr(self.settings, name, str(new) if name == "thinking" else new)
         finally:
             self._writing = False
 

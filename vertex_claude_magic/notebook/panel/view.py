@@ -148,7 +148,6 @@ class Panel:
             self._drawing = True
             try:
                 self._draw_controls(self.state.look)
-                self._draw_texts(self.state.look)
                 for section in self._opened.values():
                     section.draw()
             finally:
@@ -171,8 +170,6 @@ class Panel:
         optional |= {field: name in look.sampling for name, field in self._sampling.items()}
         always = (self._max_tokens, self._effort, self._thinking)
         show(self._settings, [*always, *(field for field, wanted in optional.items() if wanted)])
-
-    def _draw_texts(self, look: PanelModel) -> None:
         self._region_note.value = note(look.region_note)
         self._project_note.value = note(look.project_note)
         self._card.value = card(look.catalog, look.row, look.model_id, look.region)

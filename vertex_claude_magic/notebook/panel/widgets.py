@@ -21,7 +21,7 @@ __all__ = ["PANEL_CLASS", "Scripts", "WidgetFactory", "fill", "keep_between", "s
 
 
 PANEL_CLASS = "vertex-claude-panel"
-# What a trait of a widget may be given here.
+# The values that traits of widgets get here.
 Trait: TypeAlias = "str | int | bool | Widget | Mapping[str, str] | Sequence[Widget] | None"
 W = TypeVar("W", bound=Widget)
 # Wide enough for the longest label, narrow enough for 320 pixels.
