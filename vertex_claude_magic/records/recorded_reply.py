@@ -34,7 +34,7 @@ Step = tuple[float, Event]
 
 _MOST_BLOCKS = 10_000
 # Project numbers have ten digits and more ("Creating and managing projects", Google Cloud docs).
-_NUMBER = re.compile(r"\b\d{9,}\b")
+_NUMBER = r"\b\d{9,}\b"
 _LONGEST_WAIT = 24 * 3600.0
 
 
@@ -103,7 +103,7 @@ def error_fields(error: ClaudeError, project: str) -> dict[str, Any]:
     {'type': 'PermissionDenied', 'message': 'Not in projects/your-project.', 'cure': 'Ask.', 'status': 403}
     """
     said = {"message": error.message, "cure": error.cure}
-    told = {name: _NUMBER.sub("0", text.replace(project, "your-project")) for name, text in said.items()}
+    told = {name: re.sub(_NUMBER, "0", text.replace(project, "your-project")) for name, text in said.items()}
     return {"type": type(error).__name__, **told, **({"status": error.status} if error.status else {})}
 
 
