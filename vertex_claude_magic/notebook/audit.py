@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from vertex_claude_magic.json_types import Json
 from vertex_claude_magic.markdown.characters import safe_plain
 from vertex_claude_magic.models.prices import usd_estimate
 from vertex_claude_magic.notebook.pages.table import Column, Row, Table
@@ -18,7 +19,6 @@ from vertex_claude_magic.text import quote
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-    from vertex_claude_magic.json_types import Json
 
 __all__ = ["Entry", "Total", "entries", "stripped", "table", "total", "total_line"]
 

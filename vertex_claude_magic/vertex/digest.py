@@ -223,7 +223,11 @@ def attachments(value: Any) -> dict[str, bytes]:
 
 
 def _hashed(value: Any) -> Any:
-    """Return a value with attachments as their hashes; texts are not copied, since a request is never changed."""
+    """Return a value with attachments as their hashes; texts are not copied, since a request is never changed.
+
+    This is what journal and recordings store of an attachment in a request, and part of the digest: a change here makes
+    every answer to a question with an attachment a new question.
+    """
     if isinstance(value, Mapping):
         if _is_source(value):
             data = _content(value["data"])
