@@ -110,11 +110,6 @@ def _blocks(content: Json) -> list[Mapping[str, Any]]:
 
 def whole(entry: Entry) -> str:
     """Return all that the journal has of one call, up to two million characters."""
-    text = "\n".join([*_facts(entry), "", *_request(entry), "", *_answer(entry)])
-    return text if len(text) <= _MOST_WHOLE else f"{text[:_MOST_WHOLE]}\n... (the rest is left out)"
-
-
-def _facts(entry: Entry) -> Iterator[str]:
     reused = "" if entry.saved is None else f", an answer given again saved {usd(entry.saved)}"
     facts = (
         ("call", str(entry.id)),
@@ -135,7 +130,9 @@ def _facts(entry: Entry) -> Iterator[str]:
         ("message id", entry.message_id or ""),
         ("request id", entry.request_id or ""),
     )
-    return (f"{name:<12}{_short(text, 200)}" for name, text in facts if text)
+    lines = [f"{name:<12}{_short(text, 200)}" for name, text in facts if text]
+    text = "\n".join([*lines, "", *_request(entry), "", *_answer(entry)])
+    return text if len(text) <= _MOST_WHOLE else f"{text[:_MOST_WHOLE]}\n... (the rest is left out)"
 
 
 def _request(entry: Entry) -> Iterator[str]:

@@ -156,13 +156,7 @@ def _rehearsed(
             if output.get("output_type") == "error":
                 # The first error is the one that stopped the cell.
                 failed.setdefault(number, quote(f"{output.get('ename')}: {output.get('evalue')}", 160))
-    return _with_unasked(cells, questions, failed)
-
-
-def _with_unasked(
-    cells: Sequence[Any], questions: Sequence[Asked], failed: Mapping[int, str]
-) -> tuple[list[Asked], dict[int, str]]:
-    """Count a cell that failed before it could ask as missing: nobody can say that it is recorded."""
+    # A cell that failed before it could ask counts as missing: nobody can tell that it is recorded.
     asked = {each.cell for each in questions}
     unasked = [
         Asked(cell=number, state="missing", why=f"not asked: {why}")

@@ -1,4 +1,4 @@
-"""A taped answer played in the place of a `PendingResponse`: the same items in the same order, but nothing is sent.
+"""A recorded answer played in the place of a `PendingResponse`: the same items in the same order, but nothing is sent.
 
 Where a response has the bytes of the body, this has their events.
 """
@@ -27,13 +27,13 @@ _LONGEST_WAIT = 2.0
 
 
 class Playback:
-    """One taped answer on its way since `started`.
+    """One recorded answer on its way since `started`.
 
     Args:
         recorded: The answer.
         paced: Whether pieces come at the times at which they came, or all at once.
-        message_id: The id of the message, if it is kept.
-        request_id: The id of the request, if it is kept.
+        message_id: The id of the message, if it is stored.
+        request_id: The id of the request, if it is stored.
         clock: Seconds that never run backwards.
         pause: Waits so many seconds; by default until `cancel` at most.
     """

@@ -54,7 +54,7 @@ __all__ = [
     "thinking_kind",
 ]
 
-# What a new model may not take, in the order in which it is kept if two of them contradict each other.
+# What a new model may not take, in the order in which it stays if two of them contradict each other.
 _DEPENDENT = ("max_tokens", "effort", "thinking", "show_thinking", *SAMPLING)
 _UNSEEN = Sightings()
 _THINKING_LABELS = {
@@ -121,7 +121,7 @@ def chosen_model(catalog: Catalog, target: Target) -> tuple[str, Model | None]:
 
 
 def model_choices(catalog: Catalog, target: Target) -> tuple[Choice, ...]:
-    """Return the models by family, the newest first; a retired one stands for its successor.
+    """Return the models by family, the newest first; a retired one has its successor's value.
 
     A family's name comes before its models where the region serves it: it means the newest active one.
     """
@@ -238,7 +238,7 @@ def effort_choices(catalog: Catalog, target: Target) -> tuple[Choice, ...]:
 
 
 def thinking_choices(catalog: Catalog, target: Target) -> tuple[Choice, ...]:
-    """Return the kinds of thinking that the chosen model takes; "budget" stands for a number of tokens."""
+    """Return the kinds of thinking that the chosen model takes; "budget" is a number of tokens."""
     _, row = chosen_model(catalog, target)
     default = row.rules.thinking_default if row else "default"
     spoken = {"off": "default (off)", "adaptive": "default (adaptive)", "always": "default (always on)"}
@@ -253,8 +253,8 @@ def thinking_choices(catalog: Catalog, target: Target) -> tuple[Choice, ...]:
 
 def thinking_kind(target: Target) -> str:
     """Return the value of `thinking_choices` that the options stand for."""
-    said = str(target.thinking or "")
-    return "budget" if said.isdecimal() else said
+    given = str(target.thinking or "")
+    return "budget" if given.isdecimal() else given
 
 
 def thinking_budgets(catalog: Catalog, target: Target) -> range:
@@ -297,7 +297,7 @@ def takes(catalog: Catalog, target: Target, name: str) -> bool:
     if name != "show_thinking":
         version = target.anthropic_version
         return not _holds(target, name) or takes_field(name, row, version, catalog)
-    # What is said of thinking is judged by itself; its text can then be shown.
+    # Thinking is judged by itself; its text can then be shown.
     if target.thinking or not _holds(target, "thinking"):
         return True
     budget = default_budget(row, max_tokens_of(row, target.max_tokens))

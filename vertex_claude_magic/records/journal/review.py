@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 __all__ = ["DAMAGED", "Entry", "answers", "attachments", "clear", "entry", "last"]
 
-# Stands for a content that cannot be read any more.
+# In place of a content that cannot be read any more.
 DAMAGED: Mapping[str, Any] = {"damaged": True}
 # An answer that was given again has no content of its own; its question is that of the answer.
 _ANSWERED = (
@@ -35,7 +35,7 @@ class Entry:
     """One call as the journal has it; columns that were not known are None.
 
     `at` is seconds since 1970 (UTC), costs are USD. `request` is what decides the answer, `answer` a recorded reply;
-    None where they are not kept, `DAMAGED` where they cannot be read.
+    None where they are not stored, `DAMAGED` where they cannot be read.
     """
 
     id: int
