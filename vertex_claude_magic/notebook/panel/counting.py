@@ -73,6 +73,7 @@ class Counting(Job):
     def work(self) -> None:
         """Count."""
         for model in self.models:
+            # A count that is under way cannot be cut short; the next one is not begun.
             if self.stopping():
                 return
             target = self.target.replace(**{**_LEFT_OUT, "model": model})
