@@ -9,7 +9,7 @@ import tempfile
 import threading
 import weakref
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from vertex_claude_magic.emulator.google.credentials import CredentialKind, google_request, write_credentials
 from vertex_claude_magic.emulator.google.endpoints import Google
@@ -18,7 +18,7 @@ from vertex_claude_magic.emulator.http.delivery import Delivery, plan
 from vertex_claude_magic.emulator.http.faults import Fault, as_fault
 from vertex_claude_magic.emulator.http.guard import stranger
 from vertex_claude_magic.emulator.messages.problems import Problem
-from vertex_claude_magic.emulator.messages.script import Script, as_reply, load_script
+from vertex_claude_magic.emulator.messages.script import Answerable, Script, as_reply, load_script
 from vertex_claude_magic.emulator.service import Service
 from vertex_claude_magic.errors import MissingExtra, OptionError, ThreadUnavailable
 from vertex_claude_magic.process import at_fork, start_thread
@@ -163,7 +163,7 @@ class Emulator:
         """A google-auth transport that sends requests for Google here, for kinds with fixed hosts."""
         return google_request(self.origin)
 
-    def answer(self, *replies: Any) -> None:
+    def answer(self, *replies: Answerable) -> None:
         """Queue replies for the next messages calls, one each.
 
         A reply is a text, content blocks, a whole message, a list of stream events, the raw bytes of a

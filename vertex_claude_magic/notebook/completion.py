@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 __all__ = ["Candidate", "candidates", "complete", "match", "template_candidates"]
 
 _OF_IPYTHON = frozenset({"In", "Out", "exit", "quit", "get_ipython", "open"})
+# In a larger folder Tab would take long, and nobody reads so many names.
 _MOST_FILES = 1_000
 # `{{`, not `{{{` and not escaped, then a path as far as it was typed.
 _OPEN_TEMPLATE = re.compile(r"(?<![{\\])\{\{[ \t]*(?P<path>(?:\w+(?:\.\w+)*\.?)?)$")

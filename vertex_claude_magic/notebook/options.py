@@ -186,6 +186,7 @@ def _options(
     position = 0
     while position < len(words):
         word = words[position]
+        # As in shells: behind it a prompt may begin with a dash.
         if word.text == "--" and not word.quoted:
             return found, words[position + 1 :]
         if word.quoted or not word.text.startswith("-") or len(word.text) < 2:
@@ -209,6 +210,7 @@ def _options(
             if option.name in found:
                 raise OptionError(f"{option.long} is given twice.", cure="Give it once.")
             found[option.name] = read
+        # Options that may come several times add up.
         elif isinstance(read, dict):
             found[option.name] = {**found.get(option.name, {}), **read}
         else:

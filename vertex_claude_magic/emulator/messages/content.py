@@ -161,7 +161,12 @@ def _block(ask: Ask, block: Json, role: str, place: str) -> Iterator[str]:
     if kind in (_ONLY_ASSISTANT if role == "user" else _ONLY_USER):
         yield f"{place}: `{kind}` blocks are not allowed in {role} messages"
     if kind == "text":
-        yield from _text(block, place)
+        if not isinstance(block.get("text"), str):
+            yield f"{place}.text.text: Field required"
+        elif not block["text"]:
+            yield "messages: text content blocks must be non-empty"
+        elif not block["text"].strip():
+            yield "messages: text content blocks must contain non-whitespace text"
     if kind in THINKING:
         yield from thinking_block(block, f"{place}.{kind}")
     if kind in _SOURCES:
@@ -173,15 +178,6 @@ def _block(ask: Ask, block: Json, role: str, place: str) -> Iterator[str]:
         yield from _mark(block[_CACHE], f"{place}.{kind}.{_CACHE}")
     if ask.body.get("anthropic_version") == _NEW_VERSION:
         yield from _new_version(block, role, place)
-
-
-def _text(block: Mapping[str, Any], place: str) -> Iterator[str]:
-    if not isinstance(block.get("text"), str):
-        yield f"{place}.text.text: Field required"
-    elif not block["text"]:
-        yield "messages: text content blocks must be non-empty"
-    elif not block["text"].strip():
-        yield "messages: text content blocks must contain non-whitespace text"
 
 
 def _source(ask: Ask, block: Mapping[str, Any], place: str) -> Iterator[str]:

@@ -135,7 +135,7 @@ def _canonical(value: Json) -> bytes:
     return json.dumps(_plain(value), sort_keys=True).encode()
 
 
-def _plain(value: Json) -> Any:
+def _plain(value: Json) -> Json:
     """Return a JSON value without cache marks and nulls, which SDKs add and leave out as they like."""
     if isinstance(value, Mapping):
         return {

@@ -6,14 +6,14 @@ list of events and raw bytes are sent unchanged.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TypeGuard
 
 from vertex_claude_magic.emulator.http.response import EVENT_STREAM, Response, json_response
 from vertex_claude_magic.emulator.messages.answers import canned
 from vertex_claude_magic.emulator.messages.conversation import dropped_thinking
 from vertex_claude_magic.emulator.messages.parts import Answer, events, fold, limit, message, parts, sse
-from vertex_claude_magic.emulator.messages.script import Flood, Reply, Scripted
+from vertex_claude_magic.emulator.messages.script import Content, Flood, Reply, Scripted
 
 if TYPE_CHECKING:
     from vertex_claude_magic.emulator.messages.ask import Ask
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 __all__ = ["respond"]
 
 Frame = Mapping[str, Any]
+Blocks = Mapping[str, Any] | Sequence[Mapping[str, Any]]
 
 
 def respond(ask: Ask, scripted: Scripted, *, frame: Frame, pace: float) -> Response:
@@ -61,7 +62,8 @@ def _written(ask: Ask, reply: Reply, frame: Frame) -> tuple[dict[str, Any], Iter
         more["context_management"] = {"applied_edits": []}
     if dropped := dropped_thinking(ask):
         more["input_transformations"] = dropped
-    content = reply.content
+    # Bytes are on their way already; for the type checker they are none here.
+    content = None if isinstance(reply.content, bytes) else reply.content
     if isinstance(content, dict) and "content" in content and content.get("type", "message") == "message":
         inner = content["content"]
         blocks = inner if isinstance(inner, list) else [{"type": "text", "text": inner}]
@@ -76,14 +78,14 @@ def _written(ask: Ask, reply: Reply, frame: Frame) -> tuple[dict[str, Any], Iter
     return {**message(answer, **frame), **more}, ends
 
 
-def _scripted(content: Any, stop_reason: str | None) -> Answer:
+def _scripted(content: str | Blocks, stop_reason: str | None) -> Answer:
     blocks = [{"type": "text", "text": content}] if isinstance(content, str) else content
     blocks = [blocks] if isinstance(blocks, Mapping) else blocks
     used = any(block.get("type") == "tool_use" for block in blocks)
     return Answer(parts=parts(blocks), stop_reason=stop_reason or ("tool_use" if used else "end_turn"))
 
 
-def _is_events(content: Any) -> TypeGuard[list[dict[str, Any]]]:
+def _is_events(content: Content) -> TypeGuard[list[dict[str, Any]]]:
     if not isinstance(content, list) or not content:
         return False
     kind = str(content[0].get("type"))

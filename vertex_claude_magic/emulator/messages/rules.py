@@ -186,7 +186,13 @@ def _thinking(ask: Ask) -> Iterator[str]:
     if binding:
         yield from _block_binding(thinking.get("block_binding"), f"thinking.{kind}.block_binding")
     if kind == "enabled":
-        yield from _budget(ask, thinking.get("budget_tokens"))
+        budget, least = thinking.get("budget_tokens"), ask.model.rules.min_thinking_budget
+        if budget is None:
+            yield "thinking.enabled.budget_tokens: Field required"
+        elif not is_count(budget) or budget < least:
+            yield f"thinking.enabled.budget_tokens: Input should be greater than or equal to {least}"
+        elif not ask.route.counting and budget >= ask.body["max_tokens"]:
+            yield "`max_tokens` must be greater than `thinking.budget_tokens`."
     most = ask.model.rules.disabled_max_effort
     limited = most and ask.effort in _EFFORTS and _EFFORTS.index(ask.effort) > _EFFORTS.index(most)
     if limited and kind in {"disabled", "between_tools"}:
@@ -202,17 +208,6 @@ def _block_binding(binding: Json, place: str) -> Iterator[str]:
     yield from extra(binding, {"prefix_mismatch_behavior"}, f"{place}.")
     if binding.get("prefix_mismatch_behavior") not in (None, *_MISMATCHES):
         yield f"{place}.prefix_mismatch_behavior: Input should be {_one_of(_MISMATCHES)}"
-
-
-def _budget(ask: Ask, budget: Json) -> Iterator[str]:
-    least = ask.model.rules.min_thinking_budget
-    if budget is None:
-        yield "thinking.enabled.budget_tokens: Field required"
-    elif is_count(budget) and budget >= least:
-        if not ask.route.counting and budget >= ask.body["max_tokens"]:
-            yield "`max_tokens` must be greater than `thinking.budget_tokens`."
-    else:
-        yield f"thinking.enabled.budget_tokens: Input should be greater than or equal to {least}"
 
 
 def _output_config(ask: Ask) -> Iterator[str]:

@@ -26,7 +26,7 @@ _FORMATS = {
 }
 
 
-def sample(schema: Json) -> Any:
+def sample(schema: Json) -> Json:
     """Make a value of a JSON schema.
 
     >>> sample({"type": "object", "properties": {"city": {"type": "string"}, "days": {"type": "integer"}}})
@@ -37,31 +37,31 @@ def sample(schema: Json) -> Any:
     return _sample(schema, schema if isinstance(schema, Mapping) else {}, 0)
 
 
-def _sample(schema: Any, root: Mapping[str, Any], depth: int) -> Any:
+def _sample(schema: Json, root: Mapping[str, Any], depth: int) -> Json:
     if not isinstance(schema, Mapping) or depth > _DEEPEST:
         return None
-    if "$ref" in schema:
+    known: Mapping[str, Any] = schema
+    if "$ref" in known:
         place: Any = root
-        for name in str(schema["$ref"]).removeprefix("#").strip("/").split("/"):
+        for name in str(known["$ref"]).removeprefix("#").strip("/").split("/"):
             place = place.get(name) if isinstance(place, Mapping) and name else place
         return _sample(place, root, depth + 1)
-    for key in ("const", "default"):
-        if key in schema:
-            return schema[key]
-    if schema.get("enum"):
-        return schema["enum"][0]
-    if parts := schema.get("allOf"):
-        rest = {key: part for key, part in schema.items() if key != "allOf"}
+    named = [known[key] for key in ("const", "default") if key in known]
+    if values := named or known.get("enum"):
+        first: Json = values[0]
+        return first
+    if parts := known.get("allOf"):
+        rest = {key: part for key, part in known.items() if key != "allOf"}
         return _sample(
             {key: value for part in (rest, *parts) for key, value in part.items()}, root, depth + 1
         )
     for key in ("anyOf", "oneOf"):
-        if schema.get(key):
-            return _sample(schema[key][0], root, depth + 1)
-    kind = schema.get("type") or ("object" if "properties" in schema else "string")
+        if known.get(key):
+            return _sample(known[key][0], root, depth + 1)
+    kind = known.get("type") or ("object" if "properties" in known else "string")
     if isinstance(kind, list):
         kind = next((one for one in kind if one != "null"), "null")
-    return _of_type(str(kind), schema, root, depth)
+    return _of_type(str(kind), known, root, depth)
 
 
 def _of_type(kind: str, schema: Mapping[str, Any], root: Mapping[str, Any], depth: int) -> Json:

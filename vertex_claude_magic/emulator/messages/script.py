@@ -83,6 +83,8 @@ class Flood:
 
 
 Scripted = Reply | Flood
+# What `Emulator.answer` takes.
+Answerable = Scripted | Fault | Content
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -101,7 +103,7 @@ class Script:
         return next((reply for reply in self.matching if (reply.match or "") in prompt), None)
 
 
-def as_reply(value: Json) -> Scripted:
+def as_reply(value: Answerable) -> Scripted:
     """Read a reply from what `Emulator.answer` takes.
 
     >>> as_reply("Hello").content

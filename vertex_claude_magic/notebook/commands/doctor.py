@@ -109,6 +109,7 @@ def diagnose(diagnosis: Diagnosis, view: View, file: str | None = None, *, with_
         # Pressed again, or at the last moment: the page shows the end all the same.
         stopped = True
         view.finish(diagnosis.findings)
+    # Also when it was stopped: what was found is what somebody else shall look at.
     if file is not None:
         write_report(file, diagnosis.report(with_names=with_names))
     if stopped:

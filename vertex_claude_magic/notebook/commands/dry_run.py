@@ -70,6 +70,7 @@ def show_dry_run(
 
 def _recorded(request: Request, target: Target, stores: Stores) -> list[str]:
     try:
+        # Only looked up, because a dry run records nothing.
         found = sources_of(target, stores).look(request)
     except errors.JournalError as error:
         return [str(error)]

@@ -64,6 +64,7 @@ def fix_from_line(host: Host, line: str) -> Reply | None:
     asked = {
         "value_tokens": _VALUE_TOKENS,
         **options,
+        # Code and error messages hold braces that are no templates.
         "literal": True,
         "attach": (*options.get("attach", ()), *_written_values(failure.values, scope)),
     }
@@ -76,6 +77,7 @@ def fix_from_line(host: Host, line: str) -> Reply | None:
         scope=scope,
         deliver=deliver,
     )
+    # Explained now; after a failure it is still there, so that the command can be run again.
     host.unfixed = None
     return reply
 

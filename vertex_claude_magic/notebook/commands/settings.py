@@ -58,6 +58,7 @@ def settings_rows(target: Target) -> list[tuple[str, str, str]]:
             try:
                 model_id = target.model_id
             except OptionError as error:
+                # This page is where a wrong setting is found, so it shows the message and does not fail.
                 model_id = error.message
             text = value if model_id == value else f"{value} → {model_id}"
         elif name == "journal" and not value:

@@ -239,6 +239,7 @@ class InsertedCode:
             for number, cell in enumerate(file.cells)
             if _digits(cell.source) == _digits(self._asker.source)
         ]
+        # Which of two cells with one source asks, nobody knows.
         return same[0] if len(same) == 1 else None
 
     def _record(self) -> dict[str, Any] | None:

@@ -132,6 +132,7 @@ def _tables(rows: Sequence[UsageRow], groups: Sequence[str]) -> list[Table]:
         heads = _HEADS if any(each.open_cost or each.unknown for each in group) else _HEADS[:1] + _HEADS[2:]
         most = max((each.cost + each.open_cost for each in group), default=0.0)
         shown = [(each, bar(each.cost, each.open_cost, most)) for each in group]
+        # The total of one row would be that row again.
         if len(group) > 1:
             shown.append((total(rows, "Total"), ""))
         body = []

@@ -123,6 +123,7 @@ class PanelActions(HasTraits):  # type: ignore[misc]
         except ClaudeError as error:
             self._note(trial_note=str(error))
             return False
+        # Only now: a prompt that could not be asked is still in its field.
         self._prompt = prompt
         self._trial.start()
         return True

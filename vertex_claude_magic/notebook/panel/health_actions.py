@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from vertex_claude_magic.errors import ClaudeError
@@ -27,6 +28,7 @@ __all__ = ["Checking", "PanelHealth"]
 _REDRAW, _READING = 0.25, 30.0
 
 
+@dataclass(eq=False, repr=False)
 class Checking(Job):
     """A check of the chosen location; `grid` holds what is known by now.
 
@@ -37,55 +39,44 @@ class Checking(Job):
         clock: Seconds that never run backwards.
     """
 
-    def __init__(
-        self,
-        session: Session,
-        target: Target,
-        *,
-        on_change: Callable[[Job], None],
-        clock: Callable[[], float] = time.monotonic,
-    ) -> None:
-        super().__init__(on_change)
-        self.grid: Grid | None = None
-        self.progress = (0, 0)
-        self._session = session
-        self._target = target
-        self._clock = clock
-        self._drawn = float("-inf")
+    session: Session
+    target: Target
+    clock: Callable[[], float] = field(default=time.monotonic, kw_only=True)
+    grid: Grid | None = field(default=None, init=False)
+    progress: tuple[int, int] = field(default=(0, 0), init=False)
+    _drawn: float = field(default=float("-inf"), init=False)
 
     def work(self) -> None:
         """Check."""
-        check = Check(self._session, self._target, locations=[self._target.region])
+        check = Check(self.session, self.target, locations=[self.target.region])
         try:
             check.run(lambda: self._look(check), self.stopping)
         finally:
             self.grid, self.progress = check.grid, check.progress
 
     def _look(self, check: Check) -> None:
-        if check.progress != self.progress and self._clock() - self._drawn >= _REDRAW:
-            self._drawn = self._clock()
+        if check.progress != self.progress and self.clock() - self._drawn >= _REDRAW:
+            self._drawn = self.clock()
             self.grid, self.progress = check.grid, check.progress
             self.changed()
 
 
+@dataclass(eq=False, repr=False)
 class _Reading(Job):
     """Reads the state of Google's logging for the chosen model and location."""
 
-    def __init__(self, host: Host, target: Target, *, on_change: Callable[[Job], None]) -> None:
-        super().__init__(on_change)
-        self.status: Status | None = None
-        self._host = host
-        # Made here, because the host belongs to the thread of the button.
-        self._session = host.session()
-        self._target = target.replace(timeout=min(_READING, target.timeout))
+    host: Host
+    session: Session
+    target: Target
+    status: Status | None = field(default=None, init=False)
 
     def work(self) -> None:
         from vertex_claude_magic.notebook.commands.logging import logging_status
         from vertex_claude_magic.transport.config_change import ConfigChange
 
-        admin = self._session.admin(self._target)
-        row = self._target.catalog.find(admin.place.model)
-        self.status = logging_status(self._host, admin, row, ConfigChange(config=admin.config()), None)
+        admin = self.session.admin(self.target)
+        row = self.target.catalog.find(admin.place.model)
+        self.status = logging_status(self.host, admin, row, ConfigChange(config=admin.config()), None)
 
 
 class PanelHealth:
@@ -161,7 +152,9 @@ class PanelHealth:
         """Begin to read the state of Google's logging for the chosen model and location."""
         busy = self._reading is not None and self._reading.state == "running"
         if not busy and (target := self._target_or_note("logging_note")) is not None:
-            self._reading = _Reading(self._host, target, on_change=self._read)
+            # The session is made here, because the host belongs to the thread of the button.
+            session, quick = self._host.session(), target.replace(timeout=min(_READING, target.timeout))
+            self._reading = _Reading(self._host, session, quick, on_change=self._read)
             self._reading.start()
 
     def _target_or_note(self, note: str) -> Target | None:

@@ -62,5 +62,6 @@ def _quoted(text: str) -> str:
     plain = text and not any(letter.isspace() or letter in "'\"" for letter in text) and text[0] != "-"
     if plain:
         return text
+    # Inside double quotes the reader of the line takes a backslash before a quote or a backslash away.
     escaped = text.replace("\\", "\\\\").replace('"', '\\"')
     return f'"{escaped}"'

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 __all__ = ["FoundPrompt", "find_prompt"]
 
+# IPython counts cells from 1, and takes negative numbers from the end.
 _CELL = re.compile(r"In\[(-?\d{1,6})\]")
 
 

@@ -87,6 +87,7 @@ class PanelState(HasTraits):  # type: ignore[misc]
             refused = refusal(catalog, wanted, self.look.seen)
             if refused is None and is_set(value) and not is_set(getattr(wanted, name)):
                 refused = refusal(catalog, asked, self.look.seen)
+            # Settings that are refused already may be put right one by one.
             if refused is not None and refusal(catalog, before, self.look.seen) is None:
                 self.tell(f"Not changed: {refused}")
                 return
@@ -155,6 +156,7 @@ class PanelState(HasTraits):  # type: ignore[misc]
         return magic_line(own_options(self.look.target, emulated=self.look.emulated))
 
     def _write(self, values: dict[str, Any]) -> None:
+        # Else our own change would be reported as one from outside.
         self._writing = True
         try:
             with self.settings.hold_trait_notifications():

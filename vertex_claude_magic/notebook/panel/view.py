@@ -64,6 +64,7 @@ class Panel:
 
     def close(self) -> None:
         """Take the panel away wherever it is shown, and stop what it does."""
+        # First, so that nothing is drawn into widgets that are closed already.
         self.state.unobserve_all()
         self.actions.unobserve_all()
         self.actions.close()
@@ -180,6 +181,7 @@ class Panel:
     def _draw_sections(self) -> None:
         wanted = [kind for kind, toggle in self._toggles.items() if toggle.value]
         for kind in wanted:
+            # Made when it is first opened, because each widget is a model that is sent and saved.
             if kind not in self._opened:
                 self._opened[kind] = kind(self._parts, self.state, self.actions)
         show(self._below, [self._opened[kind].widget for kind in wanted])

@@ -45,6 +45,7 @@ class WidgetFactory:
 
     def close(self) -> None:
         """Close every widget that was made here."""
+        # Layouts and styles are models too, and would stay in the page.
         shared = [value for value in vars(self).values() if isinstance(value, Layout)]
         own = [widget.layout for widget in self._made]
         for model in (*self._made, *own, *shared, *self._styles.values()):
