@@ -150,7 +150,7 @@ def fitted_or_repair(reply: Reply, question: TypedQuestion, request: Request) ->
     except (errors.AnswerRefused, errors.AnswerTruncated):
         raise
     except errors.AnswerInvalid as error:
-        why = f"does not fit ({error.details['problem']}), asking once more"
+        why = f"did not fit ({error.details['problem']}), so it was asked for once more"
         return Repair(request=repair_request(request, reply, error.details["advice"]), why=why)
 
 

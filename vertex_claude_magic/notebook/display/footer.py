@@ -18,7 +18,17 @@ if TYPE_CHECKING:
 
     from vertex_claude_magic.vertex.reply import Reply
 
-__all__ = ["ending", "endings", "folded", "footer", "plain_ending", "small", "waiting", "warnings"]
+__all__ = [
+    "answered_notes",
+    "ending",
+    "endings",
+    "folded",
+    "footer",
+    "plain_ending",
+    "small",
+    "waiting",
+    "warnings",
+]
 
 _CURES = {
     "model_context_window_exceeded": "Cut off: the context window of the model is full. "
@@ -129,6 +139,21 @@ def _stopped(reply: Reply) -> str:
         asked = f"the tool {', '.join(names)}" if names else "a tool"
         return f"Claude asked for {asked}, which was not run. Send its result, or ask without tools."
     return _CURES.get(reason, f"Stopped for an unknown reason ({reason}). The answer may not be whole.")
+
+
+def answered_notes(reply: Reply) -> list[str]:
+    """Return who answered, where it was not Claude on Vertex AI; for a reply that is shown without its cell.
+
+    >>> from vertex_claude_magic.vertex.provenance import Lineage
+    >>> from vertex_claude_magic.vertex.reply import Reply
+    >>> answered_notes(Reply(lineage=Lineage(answered_by="emulator")))
+    ['Answered by the emulator, not by Claude.']
+    """
+    by = reply.recorded_from or (reply.lineage.answered_by if reply.lineage is not None else None)
+    who = {"emulator": "the emulator, not by Claude", "local": "a server on a machine, not by Google"}.get(
+        by or ""
+    )
+    return [f"Answered by {who}."] if who else []
 
 
 def endings(reply: Reply, notes: Sequence[str] = ()) -> tuple[str, str]:
