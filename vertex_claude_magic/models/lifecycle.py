@@ -7,6 +7,7 @@ Google sets its own.
 from __future__ import annotations
 
 from datetime import date, datetime, timedelta, timezone
+from functools import lru_cache
 from threading import Lock
 from typing import TYPE_CHECKING
 
@@ -158,6 +159,8 @@ class Reminder:
         return notice
 
 
+# Asked after every answer, and the same all day.
+@lru_cache(maxsize=64)
 def lifecycle_notice(catalog: Catalog, model: str, location: str, today: date) -> str | None:
     """Return one or two sentences on a model that is deprecated or within 60 days of a date, or None.
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import chain
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from vertex_claude_magic import errors
@@ -144,10 +145,10 @@ def _checked(name: str, value: Any) -> Any:
     if name == "pace":
         blocks = value if isinstance(value, (list, tuple)) else ()
         counts = [tuple(each) if isinstance(each, (list, tuple)) else () for each in blocks]
-        for each in counts:
-            # Without a step of Python for each of them: a long answer came in hundreds of pieces.
-            if set(map(type, each)) - {int} or (each and not 0 <= min(each) <= max(each) <= 10**9):
-                raise _unfit("pace", "lists of whole numbers")
+        numbers = list(chain.from_iterable(counts))
+        # Without a step of Python for each of them: a long answer came in hundreds of pieces.
+        if set(map(type, numbers)) - {int} or (numbers and not 0 <= min(numbers) <= max(numbers) <= 10**9):
+            raise _unfit("pace", "lists of whole numbers")
         return tuple(counts)
     if name == "seconds" or (name == "first_token_seconds" and value is not None):
         if type(value) not in (int, float) or not 0 <= value <= _LONGEST_WAIT or not math.isfinite(value):
