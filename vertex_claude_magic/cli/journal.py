@@ -57,7 +57,11 @@ def main(argv: Sequence[str]) -> int:
     show.add_argument("id", nargs="?", type=_number, metavar="ID", help="the number of a call")
     show.add_argument("--last", type=_number, default=20, metavar="N", help="how many to list (20)")
     show.add_argument("--attachments", type=Path, metavar="DIR", help="write the call's attachments there")
-    command("stats", _stats, "say how large the journal is and what it holds")
+    command(
+        "stats",
+        lambda journal, _: print(journal_text.numbers(journal.path, journal.database.read(upkeep.stats))),
+        "say how large the journal is and what it holds",
+    )
     prune = command("prune", _prune, "drop old calls, or all, and shrink the file")
     what = prune.add_mutually_exclusive_group()
     what.add_argument("--days", type=_number, default=OPTIONS["journal_days"].default, metavar="N",
@@ -155,10 +159,6 @@ def _show(journal: Journal, options: argparse.Namespace) -> None:
             f"Attachments cannot be written to {quote(str(folder), 120)} ({quote(str(failure), 80)}).",
             cure="Name another folder.",
         ) from None
-
-
-def _stats(journal: Journal, options: argparse.Namespace) -> None:  # noqa: ARG001 - all commands are called alike
-    print(journal_text.numbers(journal.path, journal.database.read(upkeep.stats)))
 
 
 def _prune(journal: Journal, options: argparse.Namespace) -> None:

@@ -6,7 +6,6 @@ block the pieces that it arrived in (characters, milliseconds after the piece be
 
 from __future__ import annotations
 
-import math
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import chain
@@ -17,6 +16,7 @@ from vertex_claude_magic.vertex.events import Event
 
 if TYPE_CHECKING:
     from vertex_claude_magic.errors import ClaudeError
+    from vertex_claude_magic.json_types import Json
     from vertex_claude_magic.vertex.reply import Reply
 
 __all__ = [
@@ -124,7 +124,7 @@ def error_of(recorded: RecordedReply) -> ClaudeError | None:
     )
 
 
-def read_recorded_reply(value: Any) -> RecordedReply:
+def read_recorded_reply(value: Json) -> RecordedReply:
     """Read a recorded reply from JSON that may come from anybody.
 
     Raises:
@@ -139,7 +139,7 @@ def read_recorded_reply(value: Any) -> RecordedReply:
     return RecordedReply(**found)
 
 
-def _checked(name: str, value: Any) -> Any:
+def _checked(name: str, value: Json) -> Any:
     if name in {"content", "other_events"}:
         return _objects(name, value)
     if name == "pace":
@@ -151,7 +151,8 @@ def _checked(name: str, value: Any) -> Any:
             raise _unfit("pace", "lists of whole numbers")
         return tuple(counts)
     if name == "seconds" or (name == "first_token_seconds" and value is not None):
-        if type(value) not in (int, float) or not 0 <= value <= _LONGEST_WAIT or not math.isfinite(value):
+        # `bool` is a number of Python and none of JSON; not a number (NaN) is in no range.
+        if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 <= value <= _LONGEST_WAIT:
             raise _unfit(name, "a number of seconds")
         return float(value)
     kinds: dict[str, tuple[type, ...]] = {"usage": (Mapping,), "complete": (bool,), "model": (str,), "region": (str,),
@@ -162,7 +163,7 @@ def _checked(name: str, value: Any) -> Any:
     return value
 
 
-def _objects(name: str, value: Any) -> tuple[Mapping[str, Any], ...]:
+def _objects(name: str, value: Json) -> tuple[Mapping[str, Any], ...]:
     if not isinstance(value, (list, tuple)) or len(value) > _MOST_BLOCKS:
         raise _unfit(name, f"a list of at most {_MOST_BLOCKS:,} objects")
     for part in value:

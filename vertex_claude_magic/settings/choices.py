@@ -87,6 +87,7 @@ def refusal(catalog: Catalog, target: Target, seen: Seen = Sightings) -> ClaudeE
     """
     region = target.region
     try:
+        # The builder itself decides, so that a list never offers what a question would be refused for.
         build_request(
             [{"role": "user", "content": "?"}],
             target.request_options,
@@ -133,6 +134,7 @@ def model_choices(catalog: Catalog, target: Target) -> tuple[Choice, ...]:
             choices.append(Choice(family, f"{family}: the newest, now {_short(newest)}"))
         rows = [row for row in catalog.models if row.family == family]
         rows.sort(key=lambda row: row.released or "", reverse=True)
+        # Sorting is stable: the retired ones come last, each group the newest first.
         rows.sort(key=lambda row: row.lifecycle == "retired")
         for row in rows:
             away = row.lifecycle != "retired" and row.locations is not None and not row.served_in(region)
@@ -154,7 +156,7 @@ def model_choices(catalog: Catalog, target: Target) -> tuple[Choice, ...]:
 
 
 def model_value(catalog: Catalog, target: Target) -> str:
-    """Return the value of `model_choices` that the options stand for: a family, an id, or a name as typed."""
+    """Return the value of `model_choices` for the options: a family, an id, or a name as typed."""
     name = target.model
     row = None if name in catalog.families() else catalog.find(name)
     return row.id if row is not None else name
@@ -241,8 +243,8 @@ def thinking_choices(catalog: Catalog, target: Target) -> tuple[Choice, ...]:
     """Return the kinds of thinking that the chosen model takes; "budget" is a number of tokens."""
     _, row = chosen_model(catalog, target)
     default = row.rules.thinking_default if row else "default"
-    spoken = {"off": "default (off)", "adaptive": "default (adaptive)", "always": "default (always on)"}
-    choices = [Choice("", spoken.get(default, "default"))]
+    labels = {"off": "default (off)", "adaptive": "default (adaptive)", "always": "default (always on)"}
+    choices = [Choice("", labels.get(default, "default"))]
     for kind, label in _THINKING_LABELS.items():
         least = row.rules.min_thinking_budget if row else 0
         if _takes_thinking(row, target, least if kind == "budget" else kind):
@@ -252,7 +254,7 @@ def thinking_choices(catalog: Catalog, target: Target) -> tuple[Choice, ...]:
 
 
 def thinking_kind(target: Target) -> str:
-    """Return the value of `thinking_choices` that the options stand for."""
+    """Return the value of `thinking_choices` for the options."""
     given = str(target.thinking or "")
     return "budget" if given.isdecimal() else given
 

@@ -85,6 +85,7 @@ class AskOptions:
         show_spend: bool
 
     def __init__(self, **given: Any) -> None:
+        # As Python itself refuses a keyword that no parameter has.
         if unknown := given.keys() - EMPTY.keys():
             raise TypeError(f"there is no option {min(unknown)!r}")
         vars(self).update(EMPTY, **given)
@@ -96,6 +97,7 @@ class AskOptions:
         return type(other) is type(self) and self._options() == other._options()
 
     def __hash__(self) -> int:
+        # Mappings and lists among the values have no hash of their own.
         return hash(repr(self))
 
     def __repr__(self) -> str:

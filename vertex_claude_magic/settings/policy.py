@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from vertex_claude_magic.errors import OptionError
 from vertex_claude_magic.text import quote
@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
 __all__ = ["OPEN", "Policy"]
 
+T = TypeVar("T")
 _NONE = MappingProxyType[str, Any]({})
 
 
@@ -33,7 +34,7 @@ class Policy(NamedTuple):
     defaults: Mapping[str, Any] = _NONE
     origin: str = "a policy"
 
-    def locked(self, name: str, value: Any, origin: str) -> tuple[Any, str]:
+    def locked(self, name: str, value: T, origin: str) -> tuple[T, str]:
         """Return the value of a locked option that holds, and what to say of one that was overruled.
 
         Args:

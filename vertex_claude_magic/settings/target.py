@@ -135,7 +135,9 @@ def resolve(
     overruled: list[str] = []
     for name, row in OPTIONS.items():
         if name not in EMPTY:
+            # An option of how an answer is displayed decides nothing about the question.
             continue
+        # An empty value is not given: it leaves the choice to the next place.
         value, origin = getattr(merged, name), "option" if given.get(name) is not None else "setting"
         if value is None or value == "" or value == EMPTY[name]:
             value, origin = (
@@ -153,6 +155,7 @@ def resolve(
             overruled += [notice] if notice else []
         values[name], origins[name] = value, origin
     if isinstance(values["base_url"], str):
+        # The notices compare the two, to tell the user what was added.
         origins["base_url as given"] = values["base_url"]
         values["base_url"] = with_version(values["base_url"])
     return Target(origins=origins, overruled=tuple(overruled), **values)

@@ -103,6 +103,7 @@ def examine(
                 seen = f"Looking at it failed: {type(failure).__name__}."
                 found = Finding("not checked", seen, crashed=True)
         if found.outcome in {"failure", "skipped"}:
+            # The first cause, so that a row of skipped checks names the one failure to mend.
             causes[check.name] = cause or check.name
         yield replace(found, name=check.name, seconds=timer.clock() - started)
 

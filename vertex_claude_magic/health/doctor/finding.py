@@ -63,6 +63,7 @@ def verdict(findings: Sequence[Finding]) -> str:
     >>> verdict([Finding("not checked", "Broke down.", name="token", crashed=True)])
     'No diagnosis: these checks broke down: token.'
     """
+    # A failure has a cure, so it comes before a check that broke down.
     wrong = [finding.name for finding in findings if finding.outcome == "failure"]
     if wrong:
         return f"Wrong: {', '.join(wrong)}."

@@ -41,6 +41,7 @@ def _check_of(error: errors.ClaudeError) -> str:
 
 
 def _is_page(error: errors.ClaudeError) -> bool:
+    # Google's errors are JSON; a page is of a proxy, or of a base URL that leads elsewhere.
     return str(error.details.get("body") or "").lstrip().startswith("<")
 
 
@@ -104,6 +105,7 @@ def quota(setup: Setup) -> Finding:
     if isinstance(error, errors.QuotaExceeded):
         raise error
     if isinstance(error, errors.ClaudeError):
+        # The check "one token" shows that reason.
         return Finding("not checked", "The request was refused for another reason.")
     return Finding("ok", f"{setup.target.region} let a request through.")
 

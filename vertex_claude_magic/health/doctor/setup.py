@@ -79,6 +79,7 @@ class Setup:
         policy = RetryPolicy(
             retries=0, connect=self._most.host, silence=self._most.answer, credentials=self._most.answer
         )
+        # Without retries and with short waits, so that a diagnosis ends before its reader gives up.
         self._transport = self.session.transport.apart(policy, self.clock)
 
     @property

@@ -41,12 +41,15 @@ __all__ = [
     "same",
 ]
 
+# What a column of SQLite holds (sqlite.org/datatype3.html).
+_Storable = str | bytes | float | None
+
 # What `replayable` says: nothing may be given again, an answer may, an error may if it is asked for.
 ANSWER, ERROR = 1, 2
 # Sources on this machine, whose answers are not Claude's.
 LOCAL = frozenset({"local", "emulator"})
 _MOST_REPEATS = 10_000
-_SELECT_KEPT = (
+_SELECT_STORED = (
     "SELECT contents.request, contents.frame, contents.turn, contents.answer, calls.at, calls.asked, calls.source,"
     " calls.message_id, calls.request_id, calls.id FROM calls JOIN contents ON contents.call = calls.id"
 )
@@ -144,7 +147,7 @@ def add(
         ending: How it ended; None while it is under way.
     """
     origin = call.origin
-    row = {
+    row: dict[str, _Storable] = {
         "at": call.at,
         "day": day_of(call.at),
         "session": call.session,
@@ -169,7 +172,7 @@ def add(
     return int(connection.execute(insert, _storable(*row.values())).lastrowid or 0)
 
 
-def _storable(*values: Any) -> list[Any]:
+def _storable(*values: _Storable) -> list[_Storable]:
     # A name of a file may hold half a character, which SQLite takes no more than any other UTF-8 does; neither
     # that nor NUL is printable.
     return [
@@ -293,13 +296,13 @@ def find(
 
 def same(connection: sqlite3.Connection, number: int) -> StoredCall | None:
     """Return what is stored of a call, None if its content is not there."""
-    return next(_kept(connection, "WHERE calls.id = ?", (number,)), None)
+    return next(_stored(connection, "WHERE calls.id = ?", (number,)), None)
 
 
 def recent(connection: sqlite3.Connection, count: int) -> list[StoredCall]:
     """Return the last answers that may be given again, the newest first."""
     where = "WHERE calls.replayable > 0 ORDER BY calls.id DESC LIMIT ?"
-    return list(_kept(connection, where, (count,)))
+    return list(_stored(connection, where, (count,)))
 
 
 def is_there(connection: sqlite3.Connection, number: int, call: Call) -> bool:
@@ -308,19 +311,24 @@ def is_there(connection: sqlite3.Connection, number: int, call: Call) -> bool:
     return bool(row == (bytes.fromhex(call.key), call.session))
 
 
-def _kept(connection: sqlite3.Connection, where: str, values: tuple[Any, ...]) -> Iterator[StoredCall]:
-    rows = connection.execute(f"{_SELECT_KEPT} {where}", values)
+def _stored(connection: sqlite3.Connection, where: str, values: tuple[Any, ...]) -> Iterator[StoredCall]:
+    rows = connection.execute(f"{_SELECT_STORED} {where}", values)
     for *request, answer, at, asked, source, message_id, request_id, number in rows.fetchall():
         if answer is not None:
-            yield StoredCall(canonical=read_request(connection, *request), answer=unpack(answer), recorded=_date(at),
-                       asked=asked, source=source, message_id=message_id, request_id=request_id,
-                       call=number)  # fmt: skip
+            when = datetime.fromtimestamp(at, timezone.utc)
+            yield StoredCall(
+                canonical=read_request(connection, *request),
+                answer=unpack(answer),
+                # As a recording has it, which takes no other form of UTC.
+                recorded=when.isoformat(timespec="seconds").replace("+00:00", "Z"),
+                asked=asked,
+                source=source,
+                message_id=message_id,
+                request_id=request_id,
+                call=number,
+            )
 
 
 def day_of(at: float) -> str:
     """Return the day of a moment (seconds since 1970) on the user's own clock, YYYY-MM-DD."""
     return datetime.fromtimestamp(at).astimezone().date().isoformat()
-
-
-def _date(at: float) -> str:
-    return datetime.fromtimestamp(at, timezone.utc).isoformat(timespec="seconds").replace("+00:00", "Z")

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
+    from vertex_claude_magic.json_types import Json
     from vertex_claude_magic.records.journal.calls import Call, Ending, StoredCall
     from vertex_claude_magic.records.journal.ledger import Spent, UsageRow
     from vertex_claude_magic.records.journal.upkeep import Keep
@@ -284,7 +285,7 @@ class Journal:
 
         return self.database.read(lambda connection: ledger.rows(connection, since, session))
 
-    def note(self, kind: str, key: str, value: Any) -> None:
+    def note(self, kind: str, key: str, value: Json) -> None:
         """Note a small fact, a JSON value, in the place of the former one."""
         from vertex_claude_magic.records.journal import notes
 

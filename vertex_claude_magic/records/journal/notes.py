@@ -10,10 +10,12 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     import sqlite3
 
+    from vertex_claude_magic.json_types import Json
+
 __all__ = ["drop_notes", "note", "notes"]
 
 
-def note(connection: sqlite3.Connection, kind: str, key: str, value: Any, at: float) -> None:
+def note(connection: sqlite3.Connection, kind: str, key: str, value: Json, at: float) -> None:
     """Note a JSON value in the place of the former one; `at` is seconds since 1970 (UTC)."""
     row = (kind, key, json.dumps(value), at)
     connection.execute("INSERT OR REPLACE INTO notes (kind, key, value, at) VALUES (?, ?, ?, ?)", row)

@@ -17,6 +17,7 @@ from vertex_claude_magic.errors import JournalError
 if TYPE_CHECKING:
     import sqlite3
 
+    from vertex_claude_magic.json_types import Json
     from vertex_claude_magic.vertex.digest import Parts
 
 __all__ = ["add_request", "drop_request", "pack", "read_request", "unpack"]
@@ -63,11 +64,11 @@ def _add_messages(connection: sqlite3.Connection, parts: Parts) -> int:
     return turn or _EMPTY
 
 
-def _add_part(connection: sqlite3.Connection, digest: bytes, value: Any) -> int:
+def _add_part(connection: sqlite3.Connection, digest: bytes, value: Json) -> int:
     return _use("parts", connection, "hash", digest) or _insert(connection, digest, value)
 
 
-def _insert(connection: sqlite3.Connection, digest: bytes, value: Any) -> int:
+def _insert(connection: sqlite3.Connection, digest: bytes, value: Json) -> int:
     cursor = connection.execute(
         "INSERT INTO parts (hash, uses, content) VALUES (?, 1, ?)", (digest[:_STORED], pack(value))
     )
@@ -136,7 +137,7 @@ def _content(connection: sqlite3.Connection, number: int) -> bytes:
     return b"" if row is None else bytes(row[0])
 
 
-def pack(value: Any) -> bytes:
+def pack(value: Json) -> bytes:
     """Return JSON, compressed."""
     data = json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "replace")
     if len(data) > _WINDOW:

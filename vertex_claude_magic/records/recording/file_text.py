@@ -11,12 +11,15 @@ import json
 import re
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from vertex_claude_magic.errors import RecordingInvalid
 from vertex_claude_magic.records.journal.calls import StoredCall
 from vertex_claude_magic.records.recorded_reply import read_recorded_reply
 from vertex_claude_magic.text import quote
+
+if TYPE_CHECKING:
+    from vertex_claude_magic.json_types import Json
 
 __all__ = ["MOST_RECORDS", "read_counts", "read_records", "write_end", "write_record", "write_records"]
 
@@ -149,7 +152,7 @@ def _invalid(why: str) -> RecordingInvalid:
     )
 
 
-def _record(number: int, record: Any) -> StoredCall:
+def _record(number: int, record: Json) -> StoredCall:
     try:
         plain = _joined(record)
         request = plain["request"]
@@ -175,7 +178,7 @@ def _record(number: int, record: Any) -> StoredCall:
                 source=plain["from"])  # fmt: skip
 
 
-def _lines(value: Any, depth: int = 0) -> Any:
+def _lines(value: Json, depth: int = 0) -> Json:
     """Put texts of several lines into lists of lines; keys that look like our own get one more dollar."""
     _check_depth(depth)
     if isinstance(value, str):
