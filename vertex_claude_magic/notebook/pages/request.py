@@ -16,6 +16,7 @@ from vertex_claude_magic.notebook.pages.table import Cell, Column, Inline, Row, 
 from vertex_claude_magic.vertex.endpoint import check_token_host, is_loopback
 
 if TYPE_CHECKING:
+    from vertex_claude_magic.answers.read import Json
     from vertex_claude_magic.vertex.request import Request
 
 __all__ = ["BlockRow", "block_rows", "blocks_html", "blocks_plain", "curl_command", "shown_body"]
@@ -134,7 +135,7 @@ def blocks_plain(rows: Sequence[BlockRow]) -> str:
     return "\n".join(line for line in [*lines, _rest(rows)] if line)
 
 
-def shown_body(body: Any) -> Any:
+def shown_body(body: Json) -> Json:
     """Return the body with the data of images and documents left out, since nobody reads those.
 
     >>> shown_body({"source": {"type": "base64", "data": "iVBORw0KGgoAAAANSUhEUg=="}})
