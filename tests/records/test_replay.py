@@ -8,7 +8,6 @@ import json
 import socket
 import sqlite3
 from contextlib import closing
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -693,7 +692,7 @@ def test_a_strangers_error_is_an_error_of_the_service(error):
 def test_a_tape_that_was_edited_still_holds_the_whole_text():
     """Its pieces no longer fit; the rest comes in one piece."""
     for pace in ([], [[]], [[3, 1], [4, 1]], [[0, 5, 400, 5]], [[1]], [[1, 1, 1]]):
-        stream, _ = played(replace(PACED, content=PACED.content[1:], pace=pace), paced=False)
+        stream, _ = played(PACED._replace(content=PACED.content[1:], pace=pace), paced=False)
         assert stream.reply.text == "One, two, three."
 
 

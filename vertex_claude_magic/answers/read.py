@@ -4,18 +4,16 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
 from vertex_claude_magic.text import quote
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-__all__ = ["DECODER", "TOO_DEEP", "Json", "json_values", "missing_json", "read_json_text", "unfenced"]
+    from vertex_claude_magic.json_types import Json
 
-# A value as JSON has it, decoded.
-Json = Mapping[str, Any] | list[Any] | str | int | float | bool | None
+__all__ = ["DECODER", "TOO_DEEP", "json_values", "missing_json", "read_json_text", "unfenced"]
 
 TOO_DEEP = "it is nested too deeply"
 _LONGEST_QUOTE = 60

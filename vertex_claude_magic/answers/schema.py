@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from vertex_claude_magic.answers.read import Json
+    from vertex_claude_magic.json_types import Json
 
 __all__ = ["is_closed", "references", "rooted_schema", "wire_schema"]
 
@@ -117,7 +117,7 @@ def is_closed(schema: Mapping[str, Any]) -> bool:
     return _closed(schema, schema.get("$defs", {}), {})
 
 
-def _closed(schema: Json, definitions: Mapping[str, Any], known: dict[str, bool]) -> bool:
+def _closed(schema: Mapping[str, Any] | None, definitions: Mapping[str, Any], known: dict[str, bool]) -> bool:
     if not isinstance(schema, Mapping):
         return False
     if "$ref" in schema:
@@ -201,7 +201,8 @@ def references(schema: Json) -> Iterator[str]:
         for part in schema:
             yield from references(part)
     elif isinstance(schema, Mapping):
-        yield from (schema[word] for word in ("$ref", "$dynamicRef") if isinstance(schema.get(word), str))
+        found = (schema.get(word) for word in ("$ref", "$dynamicRef"))
+        yield from (where for where in found if isinstance(where, str))
         for name, part in schema.items():
             if name not in _SAMPLES:
                 yield from references(part)

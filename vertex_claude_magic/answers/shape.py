@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
-from vertex_claude_magic.answers.read import TOO_DEEP, Json, json_values, missing_json
+from vertex_claude_magic.answers.read import TOO_DEEP, json_values, missing_json
 from vertex_claude_magic.answers.schema import is_closed, references, rooted_schema, wire_schema
 from vertex_claude_magic.answers.types import TYPE_CURE, adapted, is_frame_type, type_name
 from vertex_claude_magic.errors import MissingExtra, OptionError
@@ -24,6 +24,8 @@ from vertex_claude_magic.text import message_of, quote
 if TYPE_CHECKING:
     from jsonschema import ValidationError as JsonSchemaError
     from pydantic import ValidationError
+
+    from vertex_claude_magic.json_types import Json
 
 __all__ = ["Misfit", "Shape", "shape_of"]
 

@@ -82,34 +82,28 @@ def places(traceback: TracebackType | None, cell_of: Callable[[str], str | None]
     before: FrameType | None = None
     step = traceback
     while step is not None:
-        place = _place(step, cell_of, found[-1] if found else None, before)
-        if place is not None:
-            found.append(place)
-        before, step = step.tb_frame, step.tb_next
+        frame, line = step.tb_frame, step.tb_lineno
+        filename = frame.f_code.co_filename
+        if filename in _TIMED:
+            # A function that was made in an earlier cell of this kind cannot be found again.
+            timed = _timed_place(step, found[-1]) if found and found[-1].kind == "cell" else None
+            found += [timed] if timed is not None else []
+        elif (cell := cell_of(filename)) is not None:
+            parsed = "".join(linecache.getlines(filename)) or cell
+            found.append(Place(step=step, kind="cell", text=cell, line=line, parsed=(parsed, line)))
+        elif not is_library_file(filename):
+            kind: Literal["file", "string"] = "string" if filename.startswith("<") else "file"
+            if kind == "string":
+                text = _string_source(frame, before)
+            else:
+                # The file may have changed since Python read it.
+                linecache.checkcache(filename)
+                text = "".join(linecache.getlines(filename, frame.f_globals))
+            found.append(
+                Place(step=step, kind=kind, text=text, line=line if text else 0, parsed=(text, line))
+            )
+        before, step = frame, step.tb_next
     return found
-
-
-def _place(
-    step: TracebackType, cell_of: Callable[[str], str | None], last: Place | None, before: FrameType | None
-) -> Place | None:
-    frame, line = step.tb_frame, step.tb_lineno
-    filename = frame.f_code.co_filename
-    if filename in _TIMED:
-        # A function that was made in an earlier cell of this kind cannot be found again.
-        return _timed_place(step, last) if last is not None and last.kind == "cell" else None
-    cell = cell_of(filename)
-    if cell is not None:
-        parsed = "".join(linecache.getlines(filename)) or cell
-        return Place(step=step, kind="cell", text=cell, line=line, parsed=(parsed, line))
-    if is_library_file(filename):
-        return None
-    if filename.startswith("<"):
-        text = _string_source(frame, before)
-        return Place(step=step, kind="string", text=text, line=line if text else 0, parsed=(text, line))
-    # The file may have changed since Python read it.
-    linecache.checkcache(filename)
-    text = "".join(linecache.getlines(filename, frame.f_globals))
-    return Place(step=step, kind="file", text=text, line=line if text else 0, parsed=(text, line))
 
 
 def _timed_place(step: TracebackType, cell: Place) -> Place | None:

@@ -65,9 +65,16 @@ def main(argv: Sequence[str]) -> int:
         _need("jupyterlab", extra="demo,lab")
     _need("nbclient", "nbconvert", "ipykernel")
     with _target(real=options.real) as environment:
-        if options.lab:
-            return _open_in_lab(environment, options.output)
-        return _execute(environment, options.output, real=options.real)
+        if not options.lab:
+            return _execute(environment, options.output, real=options.real)
+        options.output.mkdir(parents=True, exist_ok=True)
+        copy = options.output / NOTEBOOK
+        copy.write_bytes(find_notebook().read_bytes())
+        print(f"JupyterLab opens {copy}; press Ctrl-C here to end it.", flush=True)
+        # In a container one is root; Jupyter would stop there and ask for this flag.
+        root = ["--allow-root"] if hasattr(os, "geteuid") and os.geteuid() == 0 else []
+        command = [sys.executable, "-m", "jupyterlab", *root, str(copy)]
+        return subprocess.call(command, env=dict(environment))  # noqa: S603 - our own words and the user's folder
 
 
 def _need(*modules: str, extra: str = "demo") -> None:
@@ -114,17 +121,6 @@ def find_notebook(name: str = NOTEBOOK) -> Path:
     raise OptionError(
         f"The notebook {name} is not installed.", cure="Install the package again, or use a checkout."
     )
-
-
-def _open_in_lab(environment: Mapping[str, str], output: Path) -> int:
-    output.mkdir(parents=True, exist_ok=True)
-    copy = output / NOTEBOOK
-    copy.write_bytes(find_notebook().read_bytes())
-    print(f"JupyterLab opens {copy}; press Ctrl-C here to end it.", flush=True)
-    # In a container one is root; Jupyter would stop there and ask for this flag.
-    root = ["--allow-root"] if hasattr(os, "geteuid") and os.geteuid() == 0 else []
-    command = [sys.executable, "-m", "jupyterlab", *root, str(copy)]
-    return subprocess.call(command, env=dict(environment))  # noqa: S603 - our own words and the user's folder
 
 
 def _execute(environment: Mapping[str, str], output: Path, *, real: bool) -> int:

@@ -7,7 +7,7 @@ import os
 import time
 from datetime import date, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from vertex_claude_magic.cli import journal_text
 from vertex_claude_magic.errors import JournalError, OptionError
@@ -20,9 +20,10 @@ from vertex_claude_magic.settings.registry import OPTIONS
 from vertex_claude_magic.text import quote
 
 if TYPE_CHECKING:
-    import sqlite3
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Sequence
 
+    from vertex_claude_magic.json_types import Json
+    from vertex_claude_magic.records.journal.calls import StoredCall
     from vertex_claude_magic.records.journal.journal import Journal
 
 __all__ = ["main"]
@@ -40,31 +41,6 @@ def main(argv: Sequence[str]) -> int:
     Raises:
         ClaudeError: the journal or the recording is not there, is none, or cannot be used.
     """
-    options = _parser().parse_args(argv)
-    session = open_session(journal=options.journal)
-    journal = journal_of(session.target(), session.records.stores)
-    if journal is None:
-        raise JournalError(
-            "The journal is off (VERTEX_CLAUDE_JOURNAL).", cure="Name its file with --journal PATH."
-        )
-    try:
-        missing = options.command != "import" and not journal.path.exists()
-    except OSError:
-        # A folder that may not be entered: opening the file says what is wrong.
-        missing = False
-    if missing:
-        raise JournalError(
-            f"There is no journal at {quote(str(journal.path), 200)}.",
-            cure="Ask something first, or name another file with --journal PATH.",
-        )
-    try:
-        options.run(journal, options)
-    finally:
-        journal.close()
-    return 0
-
-
-def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="vertex-claude journal", allow_abbrev=False, description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True, metavar="command")
 
@@ -93,9 +69,30 @@ def _parser() -> argparse.ArgumentParser:
     export.add_argument("--since", type=_day, metavar="DATE", help="only from this day on, YYYY-MM-DD")
     export.add_argument("--model", default="", metavar="ID", help="only what this model answered")
     export.add_argument("--force", action="store_true", help="overwrite the file")
-    taken = command("import", _import, "add the answers of a recording, for --replay")
-    taken.add_argument("file", type=Path, metavar="FILE", help="the recording")
-    return parser
+    imports = command("import", _import, "add the answers of a recording, for --replay")
+    imports.add_argument("file", type=Path, metavar="FILE", help="the recording")
+    options = parser.parse_args(argv)
+    session = open_session(journal=options.journal)
+    journal = journal_of(session.target(), session.records.stores)
+    if journal is None:
+        raise JournalError(
+            "The journal is off (VERTEX_CLAUDE_JOURNAL).", cure="Name its file with --journal PATH."
+        )
+    try:
+        missing = options.command != "import" and not journal.path.exists()
+    except OSError:
+        # A folder that may not be entered: opening the file says what is wrong.
+        missing = False
+    if missing:
+        raise JournalError(
+            f"There is no journal at {quote(str(journal.path), 200)}.",
+            cure="Ask something first, or name another file with --journal PATH.",
+        )
+    try:
+        options.run(journal, options)
+    finally:
+        journal.close()
+    return 0
 
 
 def _number(text: str) -> int:
@@ -125,49 +122,39 @@ def _show(journal: Journal, options: argparse.Namespace) -> None:
             f"The journal holds no call {options.id}.", cure="List the last ones: vertex-claude journal show"
         )
     print(journal_text.whole(entry))
-    if options.attachments is not None:
-        _write_attachments(journal, entry, options.attachments)
-
-
-def _write_attachments(journal: Journal, entry: review.Entry, folder: Path) -> None:
+    if options.attachments is None:
+        return
+    folder: Path = options.attachments
     found = journal.database.read(lambda connection: review.attachments(connection, entry.id))
     print(f"--- attachments: {len(found)}")
-    kinds = dict(_media(entry.request))
+    media: dict[str, str] = {}
+    waiting: list[Json] = [entry.request]
+    while waiting:
+        part = waiting.pop()
+        if isinstance(part, dict):
+            if part.get("type") == "base64":
+                media[str(part.get("sha256"))] = str(part.get("media_type"))
+            waiting += part.values()
+        elif isinstance(part, list):
+            waiting += part
+    # A file that is there already is left as it is, and the new ones are their user's alone.
+    new = os.O_CREAT | os.O_EXCL | os.O_WRONLY | getattr(os, "O_BINARY", 0)
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         for name, content in found.items():
-            path = folder / f"{name}{_ENDS.get(kinds.get(name, ''), '.bin')}"
-            print(
-                f"{quote(str(path), 400)}{'' if _write_new(path, content) else ' (was there already, left as it is)'}"
-            )
+            path = folder / f"{name}{_ENDS.get(media.get(name, ''), '.bin')}"
+            note = ""
+            try:
+                with os.fdopen(os.open(path, new, 0o600), "wb") as file:
+                    file.write(content)
+            except FileExistsError:
+                note = " (was there already, left as it is)"
+            print(f"{quote(str(path), 400)}{note}")
     except OSError as failure:
         raise OptionError(
             f"Attachments cannot be written to {quote(str(folder), 120)} ({quote(str(failure), 80)}).",
             cure="Name another folder.",
         ) from None
-
-
-def _media(value: Any) -> Iterator[tuple[str, str]]:
-    """Yield hash and media type of each attachment that a request names."""
-    waiting = [value]
-    while waiting:
-        part = waiting.pop()
-        if isinstance(part, dict):
-            if part.get("type") == "base64":
-                yield str(part.get("sha256")), str(part.get("media_type"))
-            waiting += part.values()
-        elif isinstance(part, list):
-            waiting += part
-
-
-def _write_new(path: Path, content: bytes) -> bool:
-    try:
-        number = os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY | getattr(os, "O_BINARY", 0), 0o600)
-    except FileExistsError:
-        return False
-    with os.fdopen(number, "wb") as file:
-        file.write(content)
-    return True
 
 
 def _stats(journal: Journal, options: argparse.Namespace) -> None:  # noqa: ARG001 - all commands are called alike
@@ -176,7 +163,18 @@ def _stats(journal: Journal, options: argparse.Namespace) -> None:  # noqa: ARG0
 
 def _prune(journal: Journal, options: argparse.Namespace) -> None:
     before = file_bytes(journal.path)
-    dropped = journal.database.write(review.clear) if options.all else _drop_old(journal, options.days)
+    if options.all:
+        dropped = journal.database.write(review.clear)
+    else:
+        today = datetime.now().astimezone().date()
+        # No older day can be written down.
+        keep = upkeep.Keep(days=min(options.days, today.toordinal() - 1))
+        dropped = 0
+        # In steps, so that a kernel which asks meanwhile does not wait for the whole.
+        while step := journal.database.write(
+            lambda connection: upkeep.drop_old(connection, today, keep, _STEP)
+        ):
+            dropped += step
     journal.database.shrink()
     # The last one to close the file writes its log back.
     journal.close()
@@ -184,20 +182,6 @@ def _prune(journal: Journal, options: argparse.Namespace) -> None:
     what = "calls" if options.all else f"calls older than {options.days} days"
     print(f"{dropped:,} {what} were dropped.")
     print(f"The file had {size(before)} and has {size(after)}.")
-
-
-def _drop_old(journal: Journal, days: int) -> int:
-    today = datetime.now().astimezone().date()
-    # No older day can be written down.
-    keep = upkeep.Keep(days=min(days, today.toordinal() - 1))
-
-    def drop(connection: sqlite3.Connection) -> int:
-        return upkeep.drop_old(connection, today, keep, _STEP)
-
-    dropped = 0
-    while step := journal.database.write(drop):
-        dropped += step
-    return dropped
 
 
 def _export(journal: Journal, options: argparse.Namespace) -> None:
@@ -222,8 +206,8 @@ def _export(journal: Journal, options: argparse.Namespace) -> None:
     print(f"{len(records):,} answers were written to {quote(str(options.file), 200)}{_from_here(records)}.")
 
 
-def _from_here(records: Sequence[Any]) -> str:
-    local = sum(kept.source in {"local", "emulator"} for kept in records)
+def _from_here(records: Sequence[StoredCall]) -> str:
+    local = sum(record.source in {"local", "emulator"} for record in records)
     return f"; {local:,} of them are from a server on this machine, not from Claude" if local else ""
 
 

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
     from pathlib import Path
 
+    from vertex_claude_magic.json_types import Json
     from vertex_claude_magic.records.journal.review import Entry
     from vertex_claude_magic.records.journal.upkeep import Stats
 
@@ -97,7 +98,7 @@ def _prompt(request: Mapping[str, Any] | None) -> str:
     return ""
 
 
-def _blocks(content: Any) -> list[Mapping[str, Any]]:
+def _blocks(content: Json) -> list[Mapping[str, Any]]:
     if isinstance(content, str):
         return [{"type": "text", "text": content}]
     return (
@@ -109,11 +110,6 @@ def _blocks(content: Any) -> list[Mapping[str, Any]]:
 
 def whole(entry: Entry) -> str:
     """Return all that the journal has of one call, up to two million characters."""
-    text = "\n".join([*_facts(entry), "", *_request(entry), "", *_answer(entry)])
-    return text if len(text) <= _MOST_WHOLE else f"{text[:_MOST_WHOLE]}\n... (the rest is left out)"
-
-
-def _facts(entry: Entry) -> Iterator[str]:
     reused = "" if entry.saved is None else f", an answer given again saved {usd(entry.saved)}"
     facts = (
         ("call", str(entry.id)),
@@ -134,7 +130,9 @@ def _facts(entry: Entry) -> Iterator[str]:
         ("message id", entry.message_id or ""),
         ("request id", entry.request_id or ""),
     )
-    return (f"{name:<12}{_short(text, 200)}" for name, text in facts if text)
+    lines = [f"{name:<12}{_short(text, 200)}" for name, text in facts if text]
+    text = "\n".join([*lines, "", *_request(entry), "", *_answer(entry)])
+    return text if len(text) <= _MOST_WHOLE else f"{text[:_MOST_WHOLE]}\n... (the rest is left out)"
 
 
 def _request(entry: Entry) -> Iterator[str]:
@@ -177,25 +175,22 @@ def _section(name: str, texts: Iterable[str]) -> Iterator[str]:
         yield indent(shown, "  ")
 
 
-def _content(content: Any) -> Iterator[str]:
+def _content(content: Json) -> Iterator[str]:
     for block in _blocks(content):
-        yield _block(block)
+        kind, source = block.get("type"), block.get("source")
+        if isinstance(block.get("text"), str):
+            yield str(block["text"])
+        elif isinstance(block.get("thinking"), str):
+            yield f"[thinking]\n{block['thinking']}"
+        elif isinstance(source, Mapping) and "sha256" in source:
+            yield (
+                f"[{kind}: {source.get('media_type')}, {source.get('bytes')} bytes, SHA-256 {source['sha256']}]"
+            )
+        else:
+            yield f"[{kind}] {_json(block)}"
 
 
-def _block(block: Mapping[str, Any]) -> str:
-    kind, source = block.get("type"), block.get("source")
-    if isinstance(block.get("text"), str):
-        return str(block["text"])
-    if isinstance(block.get("thinking"), str):
-        return f"[thinking]\n{block['thinking']}"
-    if isinstance(source, Mapping) and "sha256" in source:
-        return (
-            f"[{kind}: {source.get('media_type')}, {source.get('bytes')} bytes, SHA-256 {source['sha256']}]"
-        )
-    return f"[{kind}] {_json(block)}"
-
-
-def _json(value: Any) -> str:
+def _json(value: Json) -> str:
     try:
         return json.dumps(value, indent=1, ensure_ascii=False, default=str)
     except (RecursionError, ValueError):

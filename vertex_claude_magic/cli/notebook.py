@@ -56,7 +56,18 @@ def main(argv: Sequence[str]) -> int:
         from vertex_claude_magic.cli.notebook_check import check_notebooks
 
         return check_notebooks(options.file, recording=options.recording, as_json=options.json)
-    return _audit(options.file, as_json=options.json) if options.action == "audit" else _strip(options)
+    if options.action == "audit":
+        return _audit(options.file, as_json=options.json)
+    source = read_notebook(options.file, exact=True)
+    check_notebook(source.content, options.file)
+    content, removed = stripped(source.content)
+    # What was taken out must not leave a file that Jupyter does not open.
+    check_notebook(content, options.file)
+    if removed or options.output is not None:
+        write_notebook(content if removed else source.content, source, options.output)
+    place = "" if options.output is None else f", written to {_name(options.output)}"
+    print(f"{_name(options.file)}: {removed or 'no'} answer{'' if removed == 1 else 's'} removed{place}.")
+    return 0
 
 
 def _audit(files: Sequence[Path], *, as_json: bool) -> int:
@@ -87,18 +98,6 @@ def _audit(files: Sequence[Path], *, as_json: bool) -> int:
             parts.append(f"All {len(found)} notebooks. {total_line(total(every))}")
         print("\n\n".join(parts))
     return 0 if readable else 2
-
-
-def _strip(options: argparse.Namespace) -> int:
-    source = read_notebook(options.file, exact=True)
-    check_notebook(source.content, options.file)
-    content, removed = stripped(source.content)
-    check_notebook(content, options.file)
-    if removed or options.output is not None:
-        write_notebook(content if removed else source.content, source, options.output)
-    place = "" if options.output is None else f", written to {_name(options.output)}"
-    print(f"{_name(options.file)}: {removed or 'no'} answer{'' if removed == 1 else 's'} removed{place}.")
-    return 0
 
 
 def _name(path: Path) -> str:

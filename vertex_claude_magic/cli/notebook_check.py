@@ -36,6 +36,7 @@ __all__ = ["Asked", "check_notebooks", "sort_questions"]
 _CELL_SECONDS = 300
 # How alike two prompts are (0 to 1) before one counts as the other, edited.
 _ALIKE = 0.6
+_STATES = ("recorded", "missing", "stale")
 # What a login or another place to ask may come from.
 _LEFT_OUT = ("ANTHROPIC_", "GOOGLE_", "GCLOUD_", "CLOUDSDK_", "GCE_")
 
@@ -81,20 +82,20 @@ def check_notebooks(files: Sequence[Path], *, recording: Path | None, as_json: b
         ]
         print(json.dumps({"notebooks": listed}, indent=1))
     else:
-        print("\n\n".join(_text(path, *result) for path, result in found.items()))
+        texts = []
+        for path, (questions, failed) in found.items():
+            lines = [quote(str(path))]
+            lines += [
+                f"  cell {each.cell}: {each.state}{f' ({each.why})' if each.why else ''}"
+                for each in questions
+            ]
+            lines += [f"  cell {number} failed: {why}" for number, why in failed.items()]
+            states = [each.state for each in questions]
+            lines.append("  " + ", ".join(f"{states.count(state)} {state}" for state in _STATES))
+            texts.append("\n".join(lines))
+        print("\n\n".join(texts))
     every = (each for questions, _ in found.values() for each in questions)
     return int(any(each.state != "recorded" and not each.expected for each in every))
-
-
-def _text(path: Path, questions: Sequence[Asked], failed: Mapping[int, str]) -> str:
-    lines = [quote(str(path))]
-    lines += [f"  cell {each.cell}: {each.state}{f' ({each.why})' if each.why else ''}" for each in questions]
-    lines += [f"  cell {number} failed: {why}" for number, why in failed.items()]
-    counts = {state: sum(each.state == state for each in questions) for state in _STATES}
-    return "\n".join([*lines, "  " + ", ".join(f"{count} {state}" for state, count in counts.items())])
-
-
-_STATES = ("recorded", "missing", "stale")
 
 
 def _rehearsed(
@@ -132,7 +133,12 @@ def _rehearsed(
         number: frozenset(each for each in named if isinstance(each, str))
         for number, named in enumerate(hashes, start=1)
     }
-    questions = sort_questions(noted, numbers, digests, _records(noted))
+    records: dict[str, Mapping[str, Any]] = {}
+    for recorded in dict.fromkeys(note["recording"] for note in noted if note["recording"]):
+        if Path(recorded).is_file():
+            for record in read_records(Path(recorded).read_text(encoding="utf-8-sig")):
+                records[digest_of(record.canonical)] = record.canonical
+    questions = sort_questions(noted, numbers, digests, records)
     meant = {
         number
         for number, cell in enumerate(cells, start=1)
@@ -144,18 +150,13 @@ def _rehearsed(
         else each
         for each in questions
     ]
-    failed = {
-        number: why
-        for number, cell in enumerate(cells, start=1)
-        if number not in meant and (why := _error(cell))
-    }
-    return _with_unasked(cells, questions, failed)
-
-
-def _with_unasked(
-    cells: Sequence[Any], questions: Sequence[Asked], failed: Mapping[int, str]
-) -> tuple[list[Asked], dict[int, str]]:
-    """Count a cell that failed before it could ask as missing: nobody can say that it is recorded."""
+    failed: dict[int, str] = {}
+    for number, cell in enumerate(cells, start=1):
+        for output in cell.get("outputs", ()) if number not in meant else ():
+            if output.get("output_type") == "error":
+                # The first error is the one that stopped the cell.
+                failed.setdefault(number, quote(f"{output.get('ename')}: {output.get('evalue')}", 160))
+    # A cell that failed before it could ask counts as missing: nobody can tell that it is recorded.
     asked = {each.cell for each in questions}
     unasked = [
         Asked(cell=number, state="missing", why=f"not asked: {why}")
@@ -229,22 +230,6 @@ def _prompt(request: Mapping[str, Any]) -> str:
     return "\n".join(texts)[-2_000:]
 
 
-def _records(noted: Sequence[Mapping[str, Any]]) -> dict[str, Mapping[str, Any]]:
-    found: dict[str, Mapping[str, Any]] = {}
-    for name in dict.fromkeys(note["recording"] for note in noted if note["recording"]):
-        if Path(name).is_file():
-            for record in read_records(Path(name).read_text(encoding="utf-8-sig")):
-                found[digest_of(record.canonical)] = record.canonical
-    return found
-
-
-def _error(cell: Any) -> str:
-    for output in cell.get("outputs", ()):
-        if output.get("output_type") == "error":
-            return quote(f"{output.get('ename')}: {output.get('evalue')}", 160)
-    return ""
-
-
 def _environment(folder: Path, notes: Path, notebook: Path, recording: Path | None) -> dict[str, str]:
     """Return the kernel's environment: no login, records only, and the recording."""
     environment = {
@@ -268,7 +253,15 @@ def _kernel(folder: Path) -> Any:
     from jupyter_client.kernelspec import KernelSpecManager
     from jupyter_client.manager import AsyncKernelManager
 
-    closed = _closed_network()
+    # Where the system does not permit it, the kernel still has no credentials and sends nothing.
+    closed: list[str] = []
+    program = shutil.which("unshare") if sys.platform.startswith("linux") else None
+    for flags in (["--net"], ["--net", "--map-root-user"]) if program else ():
+        without = [str(program), *flags]
+        tried = subprocess.run([*without, "true"], capture_output=True, check=False)  # noqa: S603
+        if tried.returncode == 0:
+            closed = without
+            break
     command = [*closed, *make_ipkernel_cmd(extra_arguments=["--log-level=ERROR"])]
     name = "vertex-claude-check"
     write_kernel_spec(str(folder / "kernels" / name), overrides={"argv": command})
@@ -280,18 +273,3 @@ def _kernel(folder: Path) -> Any:
         connection_file=str(folder / "connection.json"),
         **files,
     )
-
-
-def _closed_network() -> list[str]:
-    """Return the command that runs another one without a network, empty where the system does not permit it.
-
-    There the kernel still has no credentials and sends nothing.
-    """
-    program = shutil.which("unshare")
-    if program is None or not sys.platform.startswith("linux"):
-        return []
-    for flags in (["--net"], ["--net", "--map-root-user"]):
-        command = [program, *flags]
-        if subprocess.run([*command, "true"], capture_output=True, check=False).returncode == 0:  # noqa: S603
-            return command
-    return []

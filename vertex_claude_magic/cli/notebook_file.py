@@ -63,7 +63,13 @@ def read_notebook(path: Path, *, exact: bool = False) -> NotebookFile:
             return int(digits) if len(digits) < _PLAIN_DIGITS and digits != "-0" else mark + digits
         return int(digits) if len(digits) <= _DIGITS else math.inf
 
-    how: dict[str, Any] = {"parse_float": mark.__add__, "object_pairs_hook": _once} if exact else {}
+    def unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        names = dict(pairs)
+        if len(names) < len(pairs):
+            raise ValueError("a key of it stands twice in one place")
+        return names
+
+    how: dict[str, Any] = {"parse_float": mark.__add__, "object_pairs_hook": unique} if exact else {}
     try:
         content = json.loads(text, parse_int=whole_number, **how)
     except RecursionError:
@@ -71,7 +77,19 @@ def read_notebook(path: Path, *, exact: bool = False) -> NotebookFile:
     except ValueError as error:
         why = f"line {error.lineno}: {error.msg}" if isinstance(error, json.JSONDecodeError) else str(error)
         raise _not_a_notebook(path, why) from None
-    _check_format(content, path)
+    major = content.get("nbformat") if isinstance(content, dict) else None
+    if type(major) is not int or major < 1:
+        raise _not_a_notebook(path, "it says no nbformat")
+    if major > 4:
+        what = f"{_named(path)} has a notebook format that is not known here."
+        raise OptionError(what, cure="Install a newer release.")
+    if major < 4:
+        raise OptionError(
+            f"{_named(path)} has notebook format {major}, and only 4 is read.",
+            cure="Open it in Jupyter and save it, or run: jupyter nbconvert --to notebook --inplace FILE",
+        )
+    if not isinstance(content.get("cells"), list):
+        raise _not_a_notebook(path, "it has no list of cells")
     return NotebookFile(path=found, content=content, text=text, status=status, mark=mark)
 
 
@@ -100,35 +118,11 @@ def _read_text(path: Path) -> tuple[Path, os.stat_result, str]:
         raise OptionError(what, cure="Save it as UTF-8.") from None
 
 
-def _check_format(content: object, path: Path) -> None:
-    """Check that JSON is a notebook of format 4, as far as its cells can be found."""
-    major = content.get("nbformat") if isinstance(content, dict) else None
-    if type(major) is not int or major < 1:
-        raise _not_a_notebook(path, "it says no nbformat")
-    if major > 4:
-        what = f"{_named(path)} has a notebook format that is not known here."
-        raise OptionError(what, cure="Install a newer release.")
-    if major < 4:
-        raise OptionError(
-            f"{_named(path)} has notebook format {major}, and only 4 is read.",
-            cure="Open it in Jupyter and save it, or run: jupyter nbconvert --to notebook --inplace FILE",
-        )
-    if not (isinstance(content, dict) and isinstance(content.get("cells"), list)):
-        raise _not_a_notebook(path, "it has no list of cells")
-
-
 def _not_a_notebook(path: Path, why: str) -> OptionError:
     return OptionError(
         f"{_named(path)} is not a Jupyter notebook ({why}).",
         cure="Open it in Jupyter to see what is wrong, or take an older copy.",
     )
-
-
-def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found = dict(pairs)
-    if len(found) < len(pairs):
-        raise ValueError("a key of it stands twice in one place")
-    return found
 
 
 def check_notebook(content: dict[str, Any], path: Path) -> None:

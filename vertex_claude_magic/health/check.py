@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from vertex_claude_magic import errors
 from vertex_claude_magic.models.lifecycle import status
 from vertex_claude_magic.models.observed import NOTE_KINDS, Sighting, State
-from vertex_claude_magic.session.pool import Landed, Pool
+from vertex_claude_magic.session.pool import Finished, Pool
 from vertex_claude_magic.text import quote
 from vertex_claude_magic.vertex.endpoint import check_location
 from vertex_claude_magic.vertex.request import RequestOptions, build_count_request, build_request
@@ -85,13 +85,21 @@ def plan(
     """
     known: dict[Cell, Finding] = {}
     ask: list[Cell] = []
+    count = catalog.services["count_tokens"]
+    counted = {*count["locations"], *count.get("older_locations", ())}
     for location in locations:
         for row in _rows(catalog, family):
-            finding = _from_table(catalog, row, location, probe=probe)
-            if finding is not None:
-                known[Cell(row.id, location)] = finding
+            cell = Cell(row.id, location)
+            if row.lifecycle == "retired":
+                known[cell] = "retired", status(row).removeprefix("retired").lstrip(" ,")
+            elif (
+                location in catalog.locations() and row.locations is not None and not row.served_in(location)
+            ):
+                known[cell] = "not served", f"the table lists it in {', '.join(row.locations)}"
+            elif not probe and location not in counted:
+                known[cell] = "not checked", "tokens are not counted here; --probe asks the model"
             else:
-                ask.append(Cell(row.id, location))
+                ask.append(cell)
     bound: Finding = (
         "not checked",
         f"a check makes {MOST_CALLS} calls at most; name a family or fewer locations",
@@ -105,17 +113,6 @@ def _rows(catalog: Catalog, family: str | None) -> list[Model]:
     rows.sort(key=lambda row: row.released or "", reverse=True)
     families = catalog.families()
     return sorted(rows, key=lambda row: (row.lifecycle == "retired", families.index(row.family)))
-
-
-def _from_table(catalog: Catalog, row: Model, location: str, *, probe: bool) -> Finding | None:
-    if row.lifecycle == "retired":
-        return "retired", status(row).removeprefix("retired").lstrip(" ,")
-    if location in catalog.locations() and row.locations is not None and not row.served_in(location):
-        return "not served", f"the table lists it in {', '.join(row.locations)}"
-    count = catalog.services["count_tokens"]
-    if not probe and location not in (*count["locations"], *count.get("older_locations", ())):
-        return "not checked", "tokens are not counted here; --probe asks the model"
-    return None
 
 
 def verdict(error: errors.ClaudeError, row: Model | None, *, probe: bool) -> Finding:
@@ -137,7 +134,12 @@ def verdict(error: errors.ClaudeError, row: Model | None, *, probe: bool) -> Fin
     if error.details.get("shape") == "page":
         return "not checked", "a web page answered in place of the service; look for a proxy or a login page"
     if isinstance(error, errors.ModelNotFound):
-        return _not_found(error, row)
+        if error.status != 404:
+            return "not served", "Google does not serve it here"
+        if row is not None and row.lifecycle == "deprecated":
+            return "retired", f"not found any more; {status(row)}"
+        invited = "; invited customers only" if row is not None and row.lifecycle == "limited" else ""
+        return "not enabled", f"not found for this project: not enabled, or not here{invited}"
     # The service's own words come behind; a cell of the table is too small for them.
     bare = error.message.partition(" Vertex AI said: ")[0].partition(" The answer: ")[0]
     return "not checked", quote(bare, _REASON)
@@ -151,23 +153,6 @@ _VERDICTS: tuple[tuple[type[errors.ClaudeError], State, str], ...] = (
 )
 # What concerns every cell alike: the first one ends the check.
 _FOR_ALL = (errors.CredentialsError, errors.AuthenticationFailed, errors.PermissionDenied)
-
-
-def _not_found(error: errors.ModelNotFound, row: Model | None) -> Finding:
-    if error.status != 404:
-        return "not served", "Google does not serve it here"
-    if row is not None and row.lifecycle == "deprecated":
-        return "retired", f"not found any more; {status(row)}"
-    invited = "; invited customers only" if row is not None and row.lifecycle == "limited" else ""
-    return "not enabled", f"not found for this project: not enabled, or not here{invited}"
-
-
-def _proven(answer: Any, *, probe: bool) -> Finding:
-    """Return what a good status says: a login page of a proxy has one too."""
-    field, kind = ("content", list) if probe else ("input_tokens", int)
-    if not isinstance(answer, Mapping) or not isinstance(answer.get(field), kind):
-        return "not checked", "the answer is none of Claude's; look for a proxy or a login page"
-    return "usable", "it answered one token" if probe else "its tokens were counted"
 
 
 class Check:
@@ -255,15 +240,23 @@ class Check:
         finally:
             self._going = False
 
-    def _take(self, landed: Landed[Cell, Any]) -> None:
-        cell, probe = landed.item, self._probe
+    def _take(self, finished: Finished[Cell, Any]) -> None:
+        cell, probe = finished.item, self._probe
         try:
-            state, reason = _proven(landed.result(), probe=probe)
+            answer = finished.result()
         except errors.ClaudeError as error:
             # A consent that is missing is a 403 of one model alone.
             if isinstance(error, _FOR_ALL) and not isinstance(error, errors.DataSharingRequired):
                 raise
             state, reason = verdict(error, self._catalog.find(cell.model), probe=probe)
+        else:
+            # A login page of a proxy comes with a good status too.
+            field, kind = ("content", list) if probe else ("input_tokens", int)
+            if isinstance(answer, Mapping) and isinstance(answer.get(field), kind):
+                state, reason = "usable", "it answered one token" if probe else "its tokens were counted"
+            else:
+                state = "not checked"
+                reason = "the answer is none of Claude's; look for a proxy or a login page"
         found = self._sighting(cell, state, reason, proof="answer" if probe else "count")
         self._found[cell] = found
         if state == "not checked":

@@ -9,14 +9,16 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from vertex_claude_magic.json_types import Json
 from vertex_claude_magic.markdown.characters import safe_plain
 from vertex_claude_magic.models.prices import usd_estimate
 from vertex_claude_magic.notebook.pages.table import Column, Row, Table
-from vertex_claude_magic.notebook.provenance import Json, answer_edited, find_provenance, prompt_edited
+from vertex_claude_magic.notebook.provenance import answer_edited, find_provenance, prompt_edited
 from vertex_claude_magic.text import quote
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
+
 
 __all__ = ["Entry", "Total", "entries", "stripped", "table", "total", "total_line"]
 

@@ -58,8 +58,12 @@ def match(shell: InteractiveShell, context: CompletionContext) -> dict[str, Any]
         found = candidates(start, fragment, shell.user_ns)
     if not found and context.full_text.lstrip().startswith("%%claude") and context.cursor_line > 0:
         fragment, found = template_candidates(before, shell.user_ns)
+    # JupyterLab breaks a type at its spaces, and then prints its lines over those of the rows around.
+    types = [each.type.replace(" ", "\u00a0") for each in found]
     return {
-        "completions": [SimpleCompletion(each.text, type=each.type) for each in found],
+        "completions": [
+            SimpleCompletion(each.text, type=kind) for each, kind in zip(found, types, strict=True)
+        ],
         "matched_fragment": fragment,
         "ordered": True,
         "suppress": bool(found),

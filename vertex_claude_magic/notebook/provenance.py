@@ -9,18 +9,18 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, TypeAlias
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
 
 from vertex_claude_magic.vertex.provenance import Lineage
 
 if TYPE_CHECKING:
+    from vertex_claude_magic.json_types import Json
     from vertex_claude_magic.vertex.reply import Reply
 
 __all__ = [
     "DRAFT",
     "METADATA_KEY",
-    "Json",
     "answer_edited",
     "find_provenance",
     "prompt_edited",
@@ -29,8 +29,6 @@ __all__ = [
     "text_hash",
 ]
 
-# A value of a notebook file, which may be anything at any place.
-Json: TypeAlias = "str | int | float | bool | Sequence[Json] | Mapping[str, Json] | None"
 METADATA_KEY = "vertex_claude_magic"
 # What an output says of itself while the answer comes: a kernel that is killed leaves it in the file.
 DRAFT: Mapping[str, Any] = {METADATA_KEY: {"state": "unfinished"}}

@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Body", "read_body", "unfilled_notes"]
 
-_TOOL_LINE = re.compile(
-    r"""
+# Texts, which are compiled where a line has their mark.
+_TOOL_LINE = r"""(?x)
     \#[ \t]?\|                                     # Quarto and nbdev: `#| label: x`; formatters write `# |`
     | \#[ \t]?@(?:title|markdown|param)\b          # Colab: the title, text and fields of a form
     | \#[ \t]*(?:NBVAL_[A-Z_]+|PYTEST_VALIDATE_IGNORE_OUTPUT)\b    # nbval
@@ -26,13 +26,11 @@ _TOOL_LINE = re.compile(
     | \#[ \t]*(?:<codecell>|In\[[ \d]*\]:?)[ \t]*$ # the same marks as older versions and nbconvert write them
     | \#[ \t]*[+-][ \t]*$                          # jupytext: `# +` begins a cell and `# -` ends it
     | \#[ \t]*\+[ \t]+(?:[\w.-]+=|[{\[]).*$        # jupytext: `# + tags=["a"]`, `# + {"tags": []}`
-    """,
-    re.VERBOSE,
-)
+    """
 # Colab writes the value of a form field into an assignment: `topic = "t-tests" # @param {type:"string"}`.
-_FORM_FIELD = re.compile(r"(?P<name>[^\W\d]\w*)[ \t]*=(?!=).*\#[ \t]?@param\b")
+_FORM_FIELD = r"(?P<name>[^\W\d]\w*)[ \t]*=(?!=).*\#[ \t]?@param\b"
 # {name}, $name and ${name}, as IPython fills them in on the lines of other magics; not {{ name }}.
-_LINE_VARIABLE = re.compile(r"(?<!\{)\{([^\W\d]\w*)\}(?!\})|\$([^\W\d]\w*)|\$\{([^\W\d]\w*)\}")
+_LINE_VARIABLE = r"(?<!\{)\{([^\W\d]\w*)\}(?!\})|\$([^\W\d]\w*)|\$\{([^\W\d]\w*)\}"
 
 
 class Body(NamedTuple):
@@ -56,8 +54,8 @@ def read_body(text: str) -> Body:
     lines = text.splitlines(keepends=True)
     count, fields = 0, list[str]()
     for line in lines:
-        field = _FORM_FIELD.match(line)
-        if field is None and not _TOOL_LINE.match(line.rstrip("\r\n")):
+        field = re.match(_FORM_FIELD, line) if "@param" in line else None
+        if field is None and not (line.startswith("#") and re.match(_TOOL_LINE, line.rstrip("\r\n"))):
             break
         fields += [field["name"]] if field else []
         count += 1
@@ -78,7 +76,7 @@ def read_body(text: str) -> Body:
 
 def unfilled_notes(prompt: str, names: Mapping[str, Any]) -> tuple[str, ...]:
     """Tell which variables a line names in the way of IPython's other line magics, which fill them in."""
-    written = {found[0]: next(filter(None, found.groups())) for found in _LINE_VARIABLE.finditer(prompt)}
+    written = {found[0]: next(filter(None, found.groups())) for found in re.finditer(_LINE_VARIABLE, prompt)}
     own = {text: name for text, name in written.items() if name in names and not name.startswith("_")}
     if not own:
         return ()

@@ -1,1 +1,1 @@
-"""What is kept of questions and answers: journal, recordings, budget and usage."""
+"""What is stored of questions and answers: journal, recordings, budget and usage."""

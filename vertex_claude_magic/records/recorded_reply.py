@@ -1,6 +1,6 @@
 """A reply, or an error, as plain JSON that can be stored, read in review and played again as a stream.
 
-It keeps what the answer says and how it came: the content blocks of the Messages API, and for each
+It holds what the answer says and how it came: the content blocks of the Messages API, and for each
 block the pieces that it arrived in (characters, milliseconds after the piece before).
 """
 
@@ -9,7 +9,6 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from vertex_claude_magic import errors
@@ -35,12 +34,16 @@ Step = tuple[float, Event]
 
 _MOST_BLOCKS = 10_000
 # Project numbers have ten digits and more ("Creating and managing projects", Google Cloud docs).
-_NUMBER = re.compile(r"\b\d{9,}\b")
+_NUMBER = r"\b\d{9,}\b"
 _LONGEST_WAIT = 24 * 3600.0
 
 
+# Nobody changes it, and a recorded reply is copied, which a MappingProxyType does not allow.
+_NO_USAGE: Mapping[str, Any] = {}
+
+
 class RecordedReply(NamedTuple):
-    """What is kept of a reply; names and values are those of the Messages API, times are seconds.
+    """What is stored of a reply; names and values are those of the Messages API, times are seconds.
 
     `error` has the type, message, cure and status of an error that ended it.
     """
@@ -51,7 +54,7 @@ class RecordedReply(NamedTuple):
     stop_reason: str | None = None
     stop_sequence: str | None = None
     stop_details: Mapping[str, Any] | None = None
-    usage: Mapping[str, Any] = MappingProxyType({})
+    usage: Mapping[str, Any] = _NO_USAGE
     other_events: Sequence[Mapping[str, Any]] = ()
     complete: bool = True
     seconds: float = 0.0
@@ -61,15 +64,15 @@ class RecordedReply(NamedTuple):
 
     def as_json(self) -> dict[str, Any]:
         """Return it as a JSON object, times to the millisecond, without what is as usual."""
-        said = {
+        rounded = {
             name: round(value, 3) if isinstance(value, float) else value
             for name, value in self._asdict().items()
         }
-        return {name: value for name, value in said.items() if value != self._field_defaults[name]}
+        return {name: value for name, value in rounded.items() if value != self._field_defaults[name]}
 
 
 def recorded_reply(reply: Reply, pace: Pace = (), error: Mapping[str, Any] | None = None) -> RecordedReply:
-    """Return what is kept of a reply; ids of requests and messages are not.
+    """Return what is stored of a reply; ids of requests and messages are not.
 
     >>> from vertex_claude_magic.vertex.reply import Reply
     >>> recorded_reply(Reply(blocks=({"type": "text", "text": "Hi"},), complete=True)).as_json()
@@ -93,15 +96,17 @@ def recorded_reply(reply: Reply, pace: Pace = (), error: Mapping[str, Any] | Non
 
 
 def error_fields(error: ClaudeError, project: str) -> dict[str, Any]:
-    """Return what is kept of an error: no detail of the server's, and no project.
+    """Return what is stored of an error: no detail of the server's, and no project.
 
     >>> from vertex_claude_magic.errors import PermissionDenied
     >>> error_fields(PermissionDenied("Not in projects/p-1.", cure="Ask.", details={"status": 403}), "p-1")
     {'type': 'PermissionDenied', 'message': 'Not in projects/your-project.', 'cure': 'Ask.', 'status': 403}
     """
-    said = {"message": error.message, "cure": error.cure}
-    told = {name: _NUMBER.sub("0", text.replace(project, "your-project")) for name, text in said.items()}
-    return {"type": type(error).__name__, **told, **({"status": error.status} if error.status else {})}
+    texts = {"message": error.message, "cure": error.cure}
+    anonymous = {
+        name: re.sub(_NUMBER, "0", text.replace(project, "your-project")) for name, text in texts.items()
+    }
+    return {"type": type(error).__name__, **anonymous, **({"status": error.status} if error.status else {})}
 
 
 def error_of(recorded: RecordedReply) -> ClaudeError | None:
@@ -137,9 +142,17 @@ def _checked(name: str, value: Any) -> Any:
     if name in {"content", "other_events"}:
         return _objects(name, value)
     if name == "pace":
-        return tuple(_pieces(piece) for piece in value) if isinstance(value, (list, tuple)) else ()
-    if name in {"seconds", "first_token_seconds"}:
-        return _seconds(name, value)
+        blocks = value if isinstance(value, (list, tuple)) else ()
+        counts = [tuple(each) if isinstance(each, (list, tuple)) else () for each in blocks]
+        for each in counts:
+            # Without a step of Python for each of them: a long answer came in hundreds of pieces.
+            if set(map(type, each)) - {int} or (each and not 0 <= min(each) <= max(each) <= 10**9):
+                raise _unfit("pace", "lists of whole numbers")
+        return tuple(counts)
+    if name == "seconds" or (name == "first_token_seconds" and value is not None):
+        if type(value) not in (int, float) or not 0 <= value <= _LONGEST_WAIT or not math.isfinite(value):
+            raise _unfit(name, "a number of seconds")
+        return float(value)
     kinds: dict[str, tuple[type, ...]] = {"usage": (Mapping,), "complete": (bool,), "model": (str,), "region": (str,),
                                           "stop_details": (Mapping, type(None)),
                                           "error": (Mapping, type(None))}  # fmt: skip
@@ -160,21 +173,6 @@ def _objects(name: str, value: Any) -> tuple[Mapping[str, Any], ...]:
     return tuple(value)
 
 
-def _pieces(value: Any) -> tuple[int, ...]:
-    counts = value if isinstance(value, (list, tuple)) else ()
-    if not all(type(count) is int and 0 <= count <= 10**9 for count in counts):
-        raise _unfit("pace", "lists of whole numbers")
-    return tuple(counts)
-
-
-def _seconds(name: str, value: Any) -> float | None:
-    if value is None and name == "first_token_seconds":
-        return None
-    if type(value) not in (int, float) or not 0 <= value <= _LONGEST_WAIT or not math.isfinite(value):
-        raise _unfit(name, "a number of seconds")
-    return float(value)
-
-
 def _unfit(name: str, wanted: str) -> errors.RecordingInvalid:
     return errors.RecordingInvalid(
         f"The field {name!r} of an answer is not {wanted}.",
@@ -185,14 +183,15 @@ def _unfit(name: str, wanted: str) -> errors.RecordingInvalid:
 def steps(recorded: RecordedReply, message_id: str | None = None) -> Iterator[Step]:
     """Return the events of the answer, each with the seconds to wait before it.
 
-    They fold into the reply that was taped.
+    They add up to the reply that was recorded.
     """
     from copy import deepcopy
 
     from vertex_claude_magic.vertex.blocks import part_events, take_apart
 
-    # A copy, because a reply belongs to its user, and the recorded reply may be stored again.
-    recorded = deepcopy(recorded)
+    # A copy, because a reply belongs to its user, and the recorded reply may be stored again; the pace stays here.
+    # The default usage is a mapping proxy, which `deepcopy` does not take.
+    recorded = deepcopy(recorded._replace(pace=(), usage=dict(recorded.usage)))._replace(pace=recorded.pace)
     usage = dict(recorded.usage)
     message = {"id": message_id, "type": "message", "role": "assistant", "model": recorded.model}
     start: dict[str, Any] = {"message": {**message, "content": [], "usage": usage}}
@@ -214,7 +213,7 @@ def steps(recorded: RecordedReply, message_id: str | None = None) -> Iterator[St
 
 
 def _cut(text: str, pace: Sequence[int]) -> Iterator[tuple[float, str]]:
-    """Cut a text where it was cut before; whoever has edited it by hand gets the rest in one piece."""
+    """Cut a text where it was cut before; after an edit by hand the rest comes in one piece."""
     start = 0
     for length, wait in zip(pace[::2], pace[1::2], strict=False):
         if start < len(text) and length:

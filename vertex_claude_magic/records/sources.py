@@ -36,7 +36,8 @@ class RecordedAnswer(NamedTuple):
     in_recording: bool
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
+# Without what nobody needs of it, because every first question waits for a data class to be built.
+@dataclass(kw_only=True, eq=False, repr=False)
 class ReplaySources:
     """The records that one question may be answered from.
 
@@ -85,25 +86,20 @@ class ReplaySources:
             JournalError: the recording cannot be read, or in the mode "only" the journal.
         """
         if self.recording is not None:
-            kept = self.recording.find(request.digest, errors=self.errors, take=take)
-            if kept is not None:
-                return RecordedAnswer(kept=kept, recorded=read_recorded_reply(kept.answer), in_recording=True)
-        return self._in_journal(request, take=take)
-
-    def _in_journal(self, request: Request, *, take: bool) -> RecordedAnswer | None:
+            stored = self.recording.find(request.digest, errors=self.errors, take=take)
+            if stored is not None:
+                return RecordedAnswer(stored, read_recorded_reply(stored.answer), in_recording=True)
         if self.journal is None or self._recording_alone:
             return None
-        # Whoever asks Google must not be given the answer of an emulator for Claude's.
+        # A question to Google must not get the answer of an emulator as Claude's.
         local = self.mode == "only" or is_loopback(request.url)
         try:
-            kept = self.journal.find(
+            stored = self.journal.find(
                 request.digest, former=request.former_digest, errors=self.errors, local=local, take=take
             )
-            return (
-                None
-                if kept is None
-                else RecordedAnswer(kept=kept, recorded=read_recorded_reply(kept.answer), in_recording=False)
-            )
+            if stored is None:
+                return None
+            return RecordedAnswer(stored, read_recorded_reply(stored.answer), in_recording=False)
         except JournalError as error:
             if self.mode == "only":
                 raise
@@ -157,10 +153,15 @@ class ReplaySources:
         """Return the error that says that nothing is recorded for a request, and how the nearest record differs."""
         from vertex_claude_magic.records.recording.difference import differences, nearest
 
-        kept = nearest(request.canonical, [kept for store in self._stores for kept in store.recent()])
-        if kept is None:
-            return ReplayMiss(f"Nothing is recorded {self._where()}{_SENDS_NOTHING}.", cure=_CURE)
-        parts = differences(request.canonical, kept.canonical)
+        stored = nearest(request.canonical, [call for store in self._stores for call in store.recent()])
+        if stored is None:
+            searched = [
+                "in the journal" if store is self.journal else f"in {quote_path(str(store.path))}"
+                for store in self._stores
+            ]
+            where = " or ".join(searched) or "anywhere"
+            return ReplayMiss(f"Nothing is recorded {where}{_SENDS_NOTHING}.", cure=_CURE)
+        parts = differences(request.canonical, stored.canonical)
         if not parts:
             # The same request, answered by an error or by a server on this machine.
             return ReplayMiss(
@@ -169,17 +170,10 @@ class ReplaySources:
         more = f" and {len(parts) - _SHOWN_PARTS} more" if len(parts) > _SHOWN_PARTS else ""
         listed = "; ".join(parts[:_SHOWN_PARTS])
         return ReplayMiss(
-            f"Nothing is recorded for this request. The nearest ({kept.recorded[:10]}) differs in {listed}{more}.",
+            f"Nothing is recorded for this request. The nearest ({stored.recorded[:10]}) differs in {listed}{more}.",
             cure=_CURE,
-            details={"differences": parts, "recorded": kept.recorded},
+            details={"differences": parts, "recorded": stored.recorded},
         )
-
-    def _where(self) -> str:
-        named = (
-            "in the journal" if store is self.journal else f"in {quote_path(str(store.path))}"
-            for store in self._stores
-        )
-        return " or ".join(named) or "anywhere"
 
 
 def _input_tokens(recorded: RecordedReply) -> int | None:

@@ -1,4 +1,4 @@
-"""What the journal and a recording offer alike to whoever looks for an answer that was given before."""
+"""What the journal and a recording have in common for a look-up of an answer that was given before."""
 
 from __future__ import annotations
 

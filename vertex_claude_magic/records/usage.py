@@ -1,4 +1,4 @@
-"""What was asked and what it came to: the rows of the journal summed for people, and the session's own sums.
+"""Usage and costs: the rows of the journal summed for people, and the session's own sums.
 
 Every sum in USD is an estimate from the price table; the bill is Google's.
 """
@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     from datetime import date
 
     from vertex_claude_magic.records.budget import Budget
-    from vertex_claude_magic.records.journal.journal import Journal
     from vertex_claude_magic.records.journal.ledger import UsageRow
     from vertex_claude_magic.records.stores import Stores
     from vertex_claude_magic.settings.target import Target
@@ -57,7 +56,7 @@ class Sum:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class JournalState:
-    """Where the journal is, its size in bytes, and how many days it keeps."""
+    """The path of the journal, its size in bytes, and for how many days it stores calls."""
 
     path: str
     size: int
@@ -66,7 +65,7 @@ class JournalState:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Usage:
-    """The usage of some days, and what has been spent in USD where a limit may stand against it.
+    """The usage of some days, and the costs in USD that a limit may be set for.
 
     `since` and `until` are days (YYYY-MM-DD), `since` empty for the whole session.
     `problem` says why the journal could not tell. `session` is what this session's questions came to by
@@ -164,14 +163,15 @@ def usage_of(
         target: The settings.
         budgets: The sums of this session.
         today: The day on the user's own clock.
-        days: How many days, today included; None for as many as the journal keeps.
+        days: How many days, today included; None for as many as the journal stores.
         this_session: Whether only this session counts.
         stores: The open files of this session.
     """
-    kept = target.journal_days
     budgets = list(budgets)
+    # No day is before the year 1.
+    back = min(days or target.journal_days, today.toordinal()) - 1
     usage = Usage(
-        since="" if this_session and days is None else _first_day(today, days or kept),
+        since="" if this_session and days is None else (today - timedelta(days=back)).isoformat(),
         until=today.isoformat(),
         this_session=this_session,
         session=sum(budget.spent(local=False) for budget in budgets),
@@ -180,33 +180,20 @@ def usage_of(
         today_limit=target.max_daily_cost,
     )
     journal = journal_of(target, stores)
-    return replace(usage, problem=_off(target)) if journal is None else _with_journal(usage, journal, kept)
-
-
-def _first_day(today: date, days: int) -> str:
-    # No day is before the year 1.
-    return (today - timedelta(days=min(days, today.toordinal()) - 1)).isoformat()
-
-
-def _off(target: Target) -> str:
-    place = target.origins["journal"]
-    cure = "Take it out of %config ClaudeMagics.journal." if place == "setting" else f"Unset {place}."
-    return f"The journal is off, so only this session's own sums are known. {cure}"
-
-
-def _with_journal(usage: Usage, journal: Journal, kept: int) -> Usage:
-    state = JournalState(path=str(journal.path), size=file_bytes(journal.path), days=kept)
+    if journal is None:
+        place = target.origins["journal"]
+        cure = "Take it out of %config ClaudeMagics.journal." if place == "setting" else f"Unset {place}."
+        return replace(
+            usage, problem=f"The journal is off, so only this session's own sums are known. {cure}"
+        )
+    state = JournalState(path=str(journal.path), size=file_bytes(journal.path), days=target.journal_days)
+    rows: list[UsageRow] = []
+    spent = Spent()
     try:
-        rows, today = _read(journal, usage)
+        # The file is made when the first question is asked; until then nothing was spent.
+        if journal.path.exists():
+            rows = journal.usage(since=usage.since, session=session_id() if this_session else "")
+            spent = journal.spent(usage.until, local=False)
     except (JournalError, OSError) as error:
         return replace(usage, problem=str(journal_error(journal.path, error)))
-    return replace(usage, rows=tuple(rows), today=today, journal=state)
-
-
-def _read(journal: Journal, usage: Usage) -> tuple[list[UsageRow], Spent]:
-    if not journal.path.exists():
-        # It is made when the first question is asked.
-        return [], Spent()
-    session = session_id() if usage.this_session else ""
-    rows = journal.usage(since=usage.since, session=session)
-    return rows, journal.spent(usage.until, local=False)
+    return replace(usage, rows=tuple(rows), today=spent, journal=state)

@@ -54,7 +54,7 @@ __all__ = [
     "thinking_kind",
 ]
 
-# What a new model may not take, in the order in which it is kept if two of them contradict each other.
+# What a new model may not take, in the order in which it stays if two of them contradict each other.
 _DEPENDENT = ("max_tokens", "effort", "thinking", "show_thinking", *SAMPLING)
 _UNSEEN = Sightings()
 _THINKING_LABELS = {
@@ -121,7 +121,7 @@ def chosen_model(catalog: Catalog, target: Target) -> tuple[str, Model | None]:
 
 
 def model_choices(catalog: Catalog, target: Target) -> tuple[Choice, ...]:
-    """Return the models by family, the newest first; a retired one stands for its successor.
+    """Return the models by family, the newest first; a retired one has its successor's value.
 
     A family's name comes before its models where the region serves it: it means the newest active one.
     """
@@ -134,13 +134,21 @@ def model_choices(catalog: Catalog, target: Target) -> tuple[Choice, ...]:
         rows = [row for row in catalog.models if row.family == family]
         rows.sort(key=lambda row: row.released or "", reverse=True)
         rows.sort(key=lambda row: row.lifecycle == "retired")
-        choices += [_model_choice(row, region) for row in rows if row.successor or row.lifecycle != "retired"]
+        for row in rows:
+            away = row.lifecycle != "retired" and row.locations is not None and not row.served_in(region)
+            parts = (_short(row), list_mark(row), f"not in {region}" if away else "")
+            # A family's name is listed above its models, which are indented.
+            label = "\N{NO-BREAK SPACE}" * 2 + quote(" · ".join(part for part in parts if part), 120)
+            if row.lifecycle != "retired":
+                choices.append(Choice(row.id, label))
+            elif row.successor:
+                choices.append(Choice(row.successor, label, f"{quote(row.name, 60)} is {status(row)}"))
     name = target.model
-    row = catalog.find(name)
-    if row is not None and row.lifecycle == "retired":
-        mark = status(row)
+    chosen = catalog.find(name)
+    if chosen is not None and chosen.lifecycle == "retired":
+        mark = status(chosen)
     else:
-        known = row is not None or name in catalog.families()
+        known = chosen is not None or name in catalog.families()
         mark = "not served here" if known else "not in the table"
     return _with_present(choices, model_value(catalog, target), f"{quote(name, 60)} · {mark}")
 
@@ -150,16 +158,6 @@ def model_value(catalog: Catalog, target: Target) -> str:
     name = target.model
     row = None if name in catalog.families() else catalog.find(name)
     return row.id if row is not None else name
-
-
-def _model_choice(row: Model, region: str) -> Choice:
-    away = row.lifecycle != "retired" and row.locations is not None and not row.served_in(region)
-    parts = (_short(row), list_mark(row), f"not in {region}" if away else "")
-    # A family's name stands above its models, which are set in.
-    label = "\N{NO-BREAK SPACE}" * 2 + quote(" · ".join(part for part in parts if part), 120)
-    if row.lifecycle == "retired" and row.successor:
-        return Choice(row.successor, label, f"{quote(row.name, 60)} is {status(row)}")
-    return Choice(row.id, label)
 
 
 def _short(row: Model) -> str:
@@ -240,7 +238,7 @@ def effort_choices(catalog: Catalog, target: Target) -> tuple[Choice, ...]:
 
 
 def thinking_choices(catalog: Catalog, target: Target) -> tuple[Choice, ...]:
-    """Return the kinds of thinking that the chosen model takes; "budget" stands for a number of tokens."""
+    """Return the kinds of thinking that the chosen model takes; "budget" is a number of tokens."""
     _, row = chosen_model(catalog, target)
     default = row.rules.thinking_default if row else "default"
     spoken = {"off": "default (off)", "adaptive": "default (adaptive)", "always": "default (always on)"}
@@ -255,8 +253,8 @@ def thinking_choices(catalog: Catalog, target: Target) -> tuple[Choice, ...]:
 
 def thinking_kind(target: Target) -> str:
     """Return the value of `thinking_choices` that the options stand for."""
-    said = str(target.thinking or "")
-    return "budget" if said.isdecimal() else said
+    given = str(target.thinking or "")
+    return "budget" if given.isdecimal() else given
 
 
 def thinking_budgets(catalog: Catalog, target: Target) -> range:
@@ -299,7 +297,7 @@ def takes(catalog: Catalog, target: Target, name: str) -> bool:
     if name != "show_thinking":
         version = target.anthropic_version
         return not _holds(target, name) or takes_field(name, row, version, catalog)
-    # What is said of thinking is judged by itself; its text can then be shown.
+    # Thinking is judged by itself; its text can then be shown.
     if target.thinking or not _holds(target, "thinking"):
         return True
     budget = default_budget(row, max_tokens_of(row, target.max_tokens))

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 __all__ = ["environment_notices", "with_version"]
 
-_LOCATION = re.compile(r"[a-z][a-z0-9-]{1,30}")
+_LOCATION = r"[a-z][a-z0-9-]{1,30}"
 _READ = (
     "ANTHROPIC_VERTEX_PROJECT_ID",
     "GOOGLE_CLOUD_PROJECT",
@@ -69,14 +69,19 @@ def environment_notices(
 def _notices(
     base_url: str | None, region_is_default: bool, named: str, values: tuple[str, ...]
 ) -> tuple[str, ...]:
-    notices = [
-        f"{name} has a {_named(value)} around its value; it was left out."
-        for name, value in zip(_READ, values, strict=True)
-        if value and trimmed(value) != value
-    ]
+    notices = []
+    for name, value in zip(_READ, values, strict=True):
+        if value and (whole := trimmed(value)) != value:
+            # The first character that does not belong to the value.
+            odd = value.replace(whole, "", 1)[0]
+            import unicodedata
+
+            common = {"\n": "line feed", "\r": "carriage return", "\t": "tab", " ": "blank"}.get(odd)
+            what = common or unicodedata.name(odd, f"character U+{ord(odd):04X}").lower()
+            notices.append(f"{name} has a {what} around its value; it was left out.")
     location = trimmed(named)
     if region_is_default and location not in {"", "global"}:
-        shown = f" ({location})" if _LOCATION.fullmatch(location) else ""
+        shown = f" ({location})" if re.fullmatch(_LOCATION, location) else ""
         notices.append(
             f"GOOGLE_CLOUD_LOCATION{shown} is not used: the location is global. "
             "To ask there, set CLOUD_ML_REGION or --region."
@@ -87,13 +92,3 @@ def _notices(
         elif not base_url.rstrip("/").endswith("/v1"):
             notices.append("The base URL does not end in /v1; most gateways need it.")
     return tuple(notices)
-
-
-def _named(value: str) -> str:
-    """Return the name of the first character that does not belong to a value."""
-    whole = trimmed(value)
-    odd = next(letter for letter in value.replace(whole, "", 1))
-    import unicodedata
-
-    name = {"\n": "line feed", "\r": "carriage return", "\t": "tab", " ": "blank"}.get(odd)
-    return name or unicodedata.name(odd, f"character U+{ord(odd):04X}").lower()

@@ -25,9 +25,9 @@ __all__ = ["AskOptions", "check_value", "merge"]
 
 
 class AskOptions:
-    """Options of a question as attributes, under the names of the registry; an empty value says nothing.
+    """Options of a question as attributes, under the names of the registry; an empty value is not given.
 
-    A value: it cannot be changed, and two that say the same are equal. `timeout` is in seconds, for the whole
+    A value: it cannot be changed, and two with the same options are equal. `timeout` is in seconds, for the whole
     answer; `value_tokens` and `prompt_tokens` are tokens, for one value in a prompt and for all of its text;
     `journal_megabytes` counts 10^6 bytes; `max_cost`, `max_session_cost` and `max_daily_cost` are USD.
 
@@ -99,8 +99,8 @@ class AskOptions:
         return hash(repr(self))
 
     def __repr__(self) -> str:
-        said = [f"{name}={value!r}" for name, value in self._options().items() if value != EMPTY[name]]
-        return f"{type(self).__name__}({', '.join(said)})"
+        given = [f"{name}={value!r}" for name, value in self._options().items() if value != EMPTY[name]]
+        return f"{type(self).__name__}({', '.join(given)})"
 
     def __reduce__(self) -> tuple[Any, ...]:
         return _restore, (
@@ -139,7 +139,7 @@ def merge(session: AskOptions, given: Mapping[str, Any]) -> AskOptions:
 
     Args:
         session: What holds for every question.
-        given: Options by name; None leaves what the session says.
+        given: Options by name; None leaves the session's value.
 
     Raises:
         OptionError: an option has a name that does not exist, or a value that it cannot take.
@@ -152,7 +152,12 @@ def merge(session: AskOptions, given: Mapping[str, Any]) -> AskOptions:
         # `as` is the option's name and a keyword of Python.
         name = "as_" if name == "as" else name  # noqa: PLW2901
         if name not in EMPTY:
-            raise _unknown(name)
+            # Imported only here, because it takes time that no other question needs.
+            import difflib
+
+            near = difflib.get_close_matches(name, EMPTY, n=1)
+            cure = f"Did you mean {near[0]}?" if near else f"Known are {', '.join(sorted(EMPTY))}."
+            raise OptionError(f"There is no option {quote(name, 40)!r}.", cure=cure)
         if value is not None:
             changes[name] = _joined(getattr(session, name), value, OPTIONS[name])
             check_value(OPTIONS[name], changes[name])
@@ -201,14 +206,6 @@ def check_value(row: Option, value: Any) -> None:
     if row.words and value not in row.words:
         what = "format" if row.name == "format" else f"value of {row.name}"
         raise OptionError(f"{quote(str(value), 40)!r} is no {what}.", cure=f"Use {', '.join(row.words)}.")
-
-
-def _unknown(name: str) -> OptionError:
-    import difflib
-
-    near = difflib.get_close_matches(name, EMPTY, n=1)
-    cure = f"Did you mean {near[0]}?" if near else f"Known are {', '.join(sorted(EMPTY))}."
-    return OptionError(f"There is no option {quote(name, 40)!r}.", cure=cure)
 
 
 def _unfit(name: str, value: Any, wanted: str) -> OptionError:

@@ -1,4 +1,4 @@
-"""Who asks: the session of this process, and the notebook and cell that the question stands in.
+"""Who asks: the session of this process, and the notebook and cell of the question.
 
 The notebook's part knows them and says so through `set_origin`; a script is known by its file. A thread that is
 started by hand is handed the origin with `asking_for`; `asyncio.to_thread` and tasks carry it by themselves.
@@ -10,6 +10,7 @@ import sys
 import weakref
 from contextlib import contextmanager
 from contextvars import ContextVar
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -37,7 +38,7 @@ class Origin(NamedTuple):
 
 # With the process that it was handed in.
 _handed: ContextVar[tuple[str, Origin] | None] = ContextVar("vertex_claude_origin", default=None)
-# Whoever knows the cells that run; not kept alive by this, so that it goes with the shell that it belongs to.
+# What knows the cells that run; a weak reference, so that it ends with the shell that it belongs to.
 _finders: list[weakref.WeakMethod[Callable[[], Origin]]] = []
 
 
@@ -78,5 +79,9 @@ def current_origin() -> Origin:
         return handed[1]
     for finder in filter(None, (reference() for reference in _finders)):
         return finder()
-    script = sys.argv[0] if sys.argv else ""
+    return _of_script(sys.argv[0] if sys.argv else "")
+
+
+@lru_cache(maxsize=8)
+def _of_script(script: str) -> Origin:
     return Origin(notebook=Path(script).name if script not in {"", "-c", "-m"} else "")

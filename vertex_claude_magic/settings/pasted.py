@@ -52,25 +52,18 @@ def refuse_pasted(name: str, value: object, origin: str = "") -> None:
     """
     if not isinstance(value, str) or name in _FREE_TEXT:
         return
-    held = _held(value.strip(_AROUND), is_path=name in _PATHS)
-    if held is not None:
+    bare = value.strip(_AROUND)
+    held = next((what for start, what in _BEGINNINGS.items() if bare.startswith(start)), "")
+    if not held and (found := find_secret(bare)) is not None:
+        held = found[0]
+    if not held and name not in _PATHS and "\n" in bare:
+        held = "something else, with line ends"
+    if not held and name not in _PATHS and len(bare) > _LONGEST:
+        held = f"something else, of {len(bare)} characters"
+    if held:
         setting, wanted = origin or name, _WANTED.get(name, "one of its values")
         raise OptionError(
             f"{setting} seems to hold {held}.",
             cure=f"Set it to {wanted}; what it holds now is not shown.",
             details={"setting": setting, "wanted": wanted},
         )
-
-
-def _held(bare: str, *, is_path: bool) -> str | None:
-    begins = next((what for start, what in _BEGINNINGS.items() if bare.startswith(start)), None)
-    if begins is not None:
-        return begins
-    found = find_secret(bare)
-    if found is not None:
-        return found[0]
-    if not is_path and (len(bare) > _LONGEST or "\n" in bare):
-        return (
-            "something else, with line ends" if "\n" in bare else f"something else, of {len(bare)} characters"
-        )
-    return None

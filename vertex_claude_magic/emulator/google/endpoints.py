@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import parse_qsl
 
 from vertex_claude_magic.emulator.google import credentials
-from vertex_claude_magic.emulator.http.response import Json, Received, Response, json_response
+from vertex_claude_magic.emulator.http.response import Received, Response, json_response
 from vertex_claude_magic.emulator.messages.problems import google_error
 
 if TYPE_CHECKING:
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
     from vertex_claude_magic.emulator.google.sicknesses import Denial
     from vertex_claude_magic.emulator.messages.problems import Problem
+    from vertex_claude_magic.json_types import Json
 
 __all__ = ["FIXED_TOKEN", "Google"]
 

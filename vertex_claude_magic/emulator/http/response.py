@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Mapping
 
-__all__ = ["EVENT_STREAM", "Json", "Received", "Response", "json_response"]
+    from vertex_claude_magic.json_types import Json
 
-# What `json.loads` returns of a stranger's text: anything of this may be anywhere.
-Json: TypeAlias = "str | int | float | bool | Sequence[Json] | Mapping[str, Json] | None"
+__all__ = ["EVENT_STREAM", "Received", "Response", "json_response"]
 
 EVENT_STREAM = "text/event-stream; charset=utf-8"
 JSON = "application/json; charset=utf-8"

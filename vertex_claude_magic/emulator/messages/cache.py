@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from vertex_claude_magic.emulator.messages.tokens import input_parts
 
 if TYPE_CHECKING:
-    from vertex_claude_magic.emulator.http.response import Json
+    from vertex_claude_magic.json_types import Json
 
 __all__ = ["PromptCache"]
 

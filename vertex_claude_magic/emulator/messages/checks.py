@@ -10,7 +10,8 @@ from vertex_claude_magic.emulator.messages.ask import Ask, Route
 from vertex_claude_magic.emulator.messages.problems import Problem, google_error, invalid
 
 if TYPE_CHECKING:
-    from vertex_claude_magic.emulator.http.response import Json, Received
+    from vertex_claude_magic.emulator.http.response import Received
+    from vertex_claude_magic.json_types import Json
     from vertex_claude_magic.models.catalog import Catalog
 
 __all__ = ["not_found", "not_servable", "refusal", "resource", "unservable"]

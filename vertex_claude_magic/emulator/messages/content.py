@@ -23,7 +23,7 @@ from vertex_claude_magic.emulator.messages.tokens import pdf_pages
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from vertex_claude_magic.emulator.http.response import Json
+    from vertex_claude_magic.json_types import Json
 
 __all__ = ["broken"]
 

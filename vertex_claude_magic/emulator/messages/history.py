@@ -17,8 +17,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from vertex_claude_magic.emulator.messages.ask import all_blocks, blocks_of
 
 if TYPE_CHECKING:
-    from vertex_claude_magic.emulator.http.response import Json
     from vertex_claude_magic.emulator.messages.ask import Ask
+    from vertex_claude_magic.json_types import Json
 
 __all__ = ["PAUSES", "THINKING", "History"]
 

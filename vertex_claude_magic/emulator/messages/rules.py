@@ -14,8 +14,8 @@ from vertex_claude_magic.vertex.allowed import SAMPLING
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
-    from vertex_claude_magic.emulator.http.response import Json
     from vertex_claude_magic.emulator.messages.ask import Ask
+    from vertex_claude_magic.json_types import Json
 
 __all__ = ["broken", "is_count"]
 

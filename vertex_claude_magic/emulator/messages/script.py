@@ -22,7 +22,7 @@ from vertex_claude_magic.errors import OptionError
 if TYPE_CHECKING:
     import os
 
-    from vertex_claude_magic.emulator.http.response import Json
+    from vertex_claude_magic.json_types import Json
 
 __all__ = ["Flood", "Reply", "Script", "as_reply", "load_script"]
 

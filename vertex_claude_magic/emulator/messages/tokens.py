@@ -15,7 +15,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from vertex_claude_magic.emulator.http.response import Json
+    from vertex_claude_magic.json_types import Json
 
 __all__ = ["count_text", "count_value", "input_parts", "input_tokens"]
 

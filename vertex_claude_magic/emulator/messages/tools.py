@@ -13,8 +13,8 @@ from vertex_claude_magic.emulator.messages.rules import extra, unknown_tag
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from vertex_claude_magic.emulator.http.response import Json
     from vertex_claude_magic.emulator.messages.ask import Ask
+    from vertex_claude_magic.json_types import Json
 
 __all__ = ["broken"]
 

@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any
 
 from vertex_claude_magic.notebook.display.frontends import FrontEnd, front_end
 from vertex_claude_magic.notebook.display.live import Answer, LiveAnswer
-from vertex_claude_magic.notebook.display.terminal import TerminalAnswer
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -115,6 +114,8 @@ def make_answer(
         shell = ipython.get_ipython()
     front = front or front_end(shell)
     if shell is None or front.kind == "terminal":
+        from vertex_claude_magic.notebook.display.terminal import TerminalAnswer
+
         return TerminalAnswer(
             sys.stdout, clock=clock, format=format, show_thinking=show_thinking, quiet=quiet, tty=front.tty
         )

@@ -26,6 +26,7 @@ __all__ = ["html", "plain"]
 
 _PLACES_WIDTH = 16
 _PLAIN_HEADS = ("Model", "Id", "Released", "Status", "Limits", "In / out", "Locations")
+_UNBROKEN = frozenset({"Model", "Id", "Released"})
 _HTML_HEADS = (*_PLAIN_HEADS[:4], "Context", "Max output", "Input", "Output", "Locations")
 
 
@@ -126,7 +127,8 @@ def _table(
     if any(model.disagreements for model in models):
         notes.append("* The sources differ on this model.")
     return Table(
-        columns=[Column(head) for head in heads],
+        # A browser also breaks at hyphens, and a date or an id in two pieces is hard to read.
+        columns=[Column(head, wrap="long" if head in _UNBROKEN else "") for head in heads],
         rows=rows,
         caption=f"Claude models {where}, as of {catalog.as_of}. "
         f"Prices are USD per million tokens at {location or 'global'}.",

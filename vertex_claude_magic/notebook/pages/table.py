@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 __all__ = ["BREAK", "Cell", "Column", "Inline", "Row", "Table", "lines", "span"]
 
 _LONGEST = 1_000
-# A cell up to this length stays on one line in a column whose `wrap` is "long".
-_SHORT = 24
+# A cell up to this length, that of a dated model id, stays on one line in a column whose `wrap` is "long".
+_SHORT = len("claude-sonnet-4-5@20250929")
 # A blank between tags and not in one, where every ">" of a text is escaped.
 _BLANK = re.compile(r" (?![^<>]*>)")
 

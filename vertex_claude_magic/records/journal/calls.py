@@ -93,7 +93,7 @@ class Call(NamedTuple):
 class Ending(NamedTuple):
     """How a call ended; tokens, USD and seconds as in `Reply`.
 
-    `answer` is a recorded reply or the record of an error; None where it is not kept. `state` is "done", "failed"
+    `answer` is a recorded reply or the record of an error; None where it is not stored. `state` is "done", "failed"
     or "stopped".
     """
 
@@ -115,7 +115,7 @@ class Ending(NamedTuple):
 
 
 class StoredCall(NamedTuple):
-    """A request and its answer as they are kept; `recorded` is UTC, ISO 8601."""
+    """A request and its answer as they are stored; `recorded` is UTC, ISO 8601."""
 
     canonical: Mapping[str, Any]
     answer: Mapping[str, Any]
@@ -292,7 +292,7 @@ def find(
 
 
 def same(connection: sqlite3.Connection, number: int) -> StoredCall | None:
-    """Return what is kept of a call, None if its content is not there."""
+    """Return what is stored of a call, None if its content is not there."""
     return next(_kept(connection, "WHERE calls.id = ?", (number,)), None)
 
 

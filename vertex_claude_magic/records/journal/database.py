@@ -11,14 +11,13 @@ import sqlite3
 import threading
 import time
 from contextlib import suppress
-from typing import TYPE_CHECKING, NoReturn, TypeVar
+from typing import TYPE_CHECKING, TypeVar
 from urllib.parse import quote as url_quote
 
 from vertex_claude_magic.errors import CostLimitExceeded, JournalError
 from vertex_claude_magic.process import at_fork, never_free, stays_here
 from vertex_claude_magic.records.journal.location import make_private_file, refuse_link, shares_memory
 from vertex_claude_magic.records.journal.schema import is_foreign, migrate
-from vertex_claude_magic.records.journal.upkeep import give_back
 from vertex_claude_magic.text import quote
 
 if TYPE_CHECKING:
@@ -54,7 +53,7 @@ _CAUSES: tuple[tuple[str, str, str], ...] = (
 
 
 def journal_error(path: Path, failure: BaseException) -> JournalError:
-    """Return the one error for whatever a file system or SQLite said.
+    """Return the one error for every exception of a file system or of SQLite.
 
     >>> from pathlib import Path
     >>> print(journal_error(Path("j"), sqlite3.OperationalError("database is locked")).message)
@@ -123,11 +122,13 @@ class Database:
         return self._run(work, "BEGIN", tries=self._patience)
 
     def shrink(self) -> None:
-        """Give the room of what was dropped back to the file system, as far as other programs allow it now.
+        """Return the space of what was dropped to the file system, as far as other programs allow it now.
 
         Raises:
             JournalError: the file cannot be written to.
         """
+        from vertex_claude_magic.records.journal.upkeep import give_back
+
         self.write(give_back)
         try:
             with self._lock:
@@ -155,13 +156,21 @@ class Database:
         with self._lock:
             for left in reversed(range(min(tries, self._tries))):
                 try:
-                    result = self._attempt(work, begin)
+                    connection = self._opened()
+                    try:
+                        connection.execute(begin)
+                        result = work(connection)
+                        connection.execute("COMMIT")
+                    except BaseException:
+                        if connection.in_transaction:
+                            connection.execute("ROLLBACK")
+                        raise
                 except CostLimitExceeded:
                     # The answer to a question that was put to the file, and no trouble with it.
                     raise
                 except _FAILURES as failure:
                     if not _may_pass(failure) or not left:
-                        # Whoever has waited in vain once is not made to wait again.
+                        # A user who has waited in vain once does not wait again.
                         self._tries = 1 if _may_pass(failure) else self._patience
                         if not _may_pass(failure):
                             # Opened anew, in case that the trouble is over by then.
@@ -172,18 +181,6 @@ class Database:
                     return result
                 self._pause(0.01)
         raise AssertionError  # pragma: no cover - the last try returns or raises
-
-    def _attempt(self, work: Callable[[sqlite3.Connection], T], begin: str) -> T:
-        connection = self._opened()
-        try:
-            connection.execute(begin)
-            result = work(connection)
-            connection.execute("COMMIT")
-        except BaseException:
-            if connection.in_transaction:
-                connection.execute("ROLLBACK")
-            raise
-        return result
 
     def _opened(self) -> sqlite3.Connection:
         if self._connection is not None and self._file != _identity(self.path):
@@ -241,9 +238,15 @@ def _open(path: Path, shares: Callable[[Path], bool]) -> sqlite3.Connection:
     connection = _connect(path, "mode=rw")
     try:
         if is_foreign(connection):
-            _refuse(path)
+            raise foreign(path)  # noqa: TRY301 - the connection is closed below
         migrate(connection)
-        _choose_log(connection, shares=shares(path))
+        wanted = "wal" if shares(path) else "delete"
+        if connection.execute("PRAGMA journal_mode").fetchone()[0] != wanted:
+            connection.execute(f"PRAGMA journal_mode = {wanted}")
+        # With a write-ahead log a power cut may take the last answers, and never the file (sqlite.org/pragma.html).
+        # A large answer makes a large log, which would stay as large as it was once.
+        connection.execute(f"PRAGMA journal_size_limit = {_LOG_BYTES}")
+        connection.execute(f"PRAGMA synchronous = {'NORMAL' if wanted == 'wal' else 'FULL'}")
     except BaseException:
         connection.close()
         raise
@@ -258,10 +261,6 @@ def foreign(path: Path) -> JournalError:
     )
 
 
-def _refuse(path: Path) -> NoReturn:
-    raise foreign(path)
-
-
 def _connect(path: Path, mode: str) -> sqlite3.Connection:
     uri = f"file:{url_quote(str(path.absolute()))}?{mode}"
     return sqlite3.connect(
@@ -272,13 +271,3 @@ def _connect(path: Path, mode: str) -> sqlite3.Connection:
         check_same_thread=False,
         cached_statements=64,
     )
-
-
-def _choose_log(connection: sqlite3.Connection, *, shares: bool) -> None:
-    wanted = "wal" if shares else "delete"
-    if connection.execute("PRAGMA journal_mode").fetchone()[0] != wanted:
-        connection.execute(f"PRAGMA journal_mode = {wanted}")
-    # With a write-ahead log a power cut may take the last answers, and never the file (sqlite.org/pragma.html).
-    # A large answer makes a large log, which would stay as large as it was once.
-    connection.execute(f"PRAGMA journal_size_limit = {_LOG_BYTES}")
-    connection.execute(f"PRAGMA synchronous = {'NORMAL' if wanted == 'wal' else 'FULL'}")

@@ -43,30 +43,25 @@ def examine(path: Path) -> JournalHealth:
     try:
         refuse_link(path)
         if not is_there(path):
-            return _unbegun(path)
+            folder = next((each for each in path.parents if each.exists()), path.parent)
+            if not folder.is_dir() or not os.access(folder, os.W_OK | os.X_OK):
+                # In SQLite's own words, so that the causes of `journal_error` fit.
+                raise sqlite3.OperationalError("unable to open database file")
+            return JournalHealth()
         if not os.access(path, os.W_OK):
             raise sqlite3.OperationalError("attempt to write a readonly database")
-        return _begun(path)
+        uri = f"file:{url_quote(str(path.absolute()))}?mode=rw"
+        with closing(
+            sqlite3.connect(uri, uri=True, timeout=_LOCK_SECONDS, isolation_level=None)
+        ) as connection:
+            schema = version_of(connection)
+            if schema > len(MIGRATIONS):
+                raise newer(schema)
+            if is_foreign(connection):
+                raise foreign(path)
+            # The write lock shows that writing is possible; nothing is written.
+            connection.execute("BEGIN IMMEDIATE")
+            connection.execute("ROLLBACK")
+        return JournalHealth(size=file_bytes(path), schema=schema)
     except (sqlite3.Error, OSError, ValueError) as failure:
         raise journal_error(path, failure) from None
-
-
-def _unbegun(path: Path) -> JournalHealth:
-    folder = next((each for each in path.parents if each.exists()), path.parent)
-    if not folder.is_dir() or not os.access(folder, os.W_OK | os.X_OK):
-        raise sqlite3.OperationalError("unable to open database file")
-    return JournalHealth()
-
-
-def _begun(path: Path) -> JournalHealth:
-    uri = f"file:{url_quote(str(path.absolute()))}?mode=rw"
-    with closing(sqlite3.connect(uri, uri=True, timeout=_LOCK_SECONDS, isolation_level=None)) as connection:
-        schema = version_of(connection)
-        if schema > len(MIGRATIONS):
-            raise newer(schema)
-        if is_foreign(connection):
-            raise foreign(path)
-        # Whoever gets the write lock may write; nothing is.
-        connection.execute("BEGIN IMMEDIATE")
-        connection.execute("ROLLBACK")
-    return JournalHealth(size=file_bytes(path), schema=schema)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
@@ -54,16 +55,16 @@ def add_records(connection: sqlite3.Connection, records: Sequence[StoredCall], n
     Args:
         connection: The journal, in a transaction.
         records: The answers, in the order of the recording.
-        now: Seconds since 1970 (UTC); from this day on the journal counts the days that it keeps them.
+        now: Seconds since 1970 (UTC); from this day on the days count for which the journal stores them.
     """
     by_key: dict[str, list[StoredCall]] = {}
-    for kept in records:
-        by_key.setdefault(digest_of(kept.canonical), []).append(kept)
+    for stored in records:
+        by_key.setdefault(digest_of(stored.canonical), []).append(stored)
     session, added = uuid4().hex, 0
     for key, found in by_key.items():
         if not _has(connection, key, found):
-            for kept in found:
-                _add(connection, key, kept, session, now)
+            for stored in found:
+                _add(connection, key, stored, session, now)
             added += len(found)
     return Imported(added=added, known=len(records) - added)
 
@@ -79,59 +80,52 @@ def _has(connection: sqlite3.Connection, key: str, found: Sequence[StoredCall]) 
     ).fetchall()
     sessions: dict[str, list[Any]] = {}
     for session, answer in rows:
-        sessions.setdefault(session, []).append(_read(answer))
+        content = None
+        # What is damaged is not the same as anything.
+        with suppress(JournalError):
+            content = unpack(answer)
+        sessions.setdefault(session, []).append(content)
     # As they come back from the journal, lists and not tuples.
-    wanted = [unpack(pack(kept.answer)) for kept in found]
+    wanted = [unpack(pack(stored.answer)) for stored in found]
     return wanted in sessions.values()
 
 
-def _read(answer: bytes) -> Any:
+def _add(connection: sqlite3.Connection, key: str, stored: StoredCall, session: str, now: float) -> None:
     try:
-        return unpack(answer)
-    except JournalError:
-        # What is damaged is not the same as anything.
-        return None
-
-
-def _add(connection: sqlite3.Connection, key: str, kept: StoredCall, session: str, now: float) -> None:
-    region = kept.answer.get("region")
+        recorded = datetime.strptime(stored.recorded, "%Y-%m-%dT%H:%M:%S%z").timestamp()
+    except ValueError:
+        raise RecordingInvalid(
+            f"The recording has a record of {quote(stored.recorded, 40)}, which is no date.",
+            cure="Take the file from where it came, or record it again.",
+        ) from None
+    region = stored.answer.get("region")
     call = Call(
-        at=_moment(kept.recorded),
+        at=recorded,
         session=session,
         key=key,
-        canonical=kept.canonical,
-        asked=kept.asked,
-        model=str(kept.canonical["model"]),
+        canonical=stored.canonical,
+        asked=stored.asked,
+        model=str(stored.canonical["model"]),
         region=region if isinstance(region, str) else "",
         project="",
-        source=kept.source,
+        source=stored.source,
     )
     number = add(connection, call)
     add_content(connection, number, call)
-    end(connection, number, call, _ending(kept))
-    # It was answered long ago, and is kept for as many days as if it had been answered now.
+    end(connection, number, call, _ending(stored))
+    # It was answered long ago, and is stored for as many days as if it had been answered now.
     connection.execute("UPDATE calls SET day = ? WHERE id = ?", (day_of(now), number))
 
 
-def _moment(recorded: str) -> float:
-    try:
-        return datetime.strptime(recorded, "%Y-%m-%dT%H:%M:%S%z").timestamp()
-    except ValueError:
-        raise RecordingInvalid(
-            f"The recording has a record of {quote(recorded, 40)}, which is no date.",
-            cure="Take the file from where it came, or record it again.",
-        ) from None
-
-
-def _ending(kept: StoredCall) -> Ending:
-    usage: Mapping[str, Any] = kept.answer.get("usage") or {}
+def _ending(stored: StoredCall) -> Ending:
+    usage: Mapping[str, Any] = stored.answer.get("usage") or {}
     counted = usage_from(usage)
-    failed = kept.answer.get("error")
-    reason = kept.answer.get("stop_reason")
+    failed = stored.answer.get("error")
+    reason = stored.answer.get("stop_reason")
     return Ending(
         state="imported",
-        source=kept.source,
-        answer=kept.answer,
+        source=stored.source,
+        answer=stored.answer,
         replayable=ERROR if failed else ANSWER,
         input_tokens=_bounded(counted.input_tokens),
         cache_write_tokens=_bounded(counted.cache_creation_input_tokens),
@@ -139,7 +133,7 @@ def _ending(kept: StoredCall) -> Ending:
         output_tokens=_bounded(counted.output_tokens),
         cost=0.0,
         cost_most=0.0,
-        seconds=kept.answer.get("seconds"),
+        seconds=stored.answer.get("seconds"),
         stop_reason=reason if isinstance(reason, str) else None,
         error=str(failed.get("type")) if failed else None,
     )

@@ -1,7 +1,7 @@
-"""The journal as the rest of the house sees it: it never stands in the way of an answer.
+"""The journal as the rest of the package uses it: its trouble never costs an answer.
 
 Whatever is wrong with its file (full, read-only, locked, damaged, newer) becomes a notice of one line,
-said once; the question is asked and answered all the same.
+given once; the question is asked and answered all the same.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from vertex_claude_magic.errors import CostLimitExceeded, JournalError
 from vertex_claude_magic.process import at_fork, stays_here
-from vertex_claude_magic.records.journal import calls, ledger, notes, runs, upkeep
+from vertex_claude_magic.records.journal import calls, runs
 from vertex_claude_magic.records.journal.database import Database
 from vertex_claude_magic.records.journal.location import is_there
 from vertex_claude_magic.spelling import option, spelled
@@ -64,7 +64,7 @@ class Journal:
         self.database = Database(path)
         self._lock = threading.Lock()
         self._notices: list[str] = []
-        self._said: set[str] = set()
+        self._given: set[str] = set()
         self._asked: dict[str, int] = {}
         self._ended = 0
         # The runs of cells by who asked, and the one whose cell asked last.
@@ -122,7 +122,7 @@ class Journal:
             self.close_run(number)
 
     def notices(self) -> tuple[str, ...]:
-        """Return what the user should know and was not told yet."""
+        """Return the notices that were not returned before."""
         with self._lock:
             new, self._notices = tuple(self._notices), []
             return new
@@ -193,7 +193,7 @@ class Journal:
             number: The call's number, None if it was not added.
             call: The call.
             ending: How it ended.
-            keep: How much is kept.
+            keep: How much the journal stores.
             replaces: Whether its answer takes the place of all that were there, but for those of its own run.
         """
 
@@ -233,10 +233,10 @@ class Journal:
             found = calls.find(connection, key, former=former, errors=errors, local=local)
             return bool(found), calls.same(connection, found[turn % len(found)]) if found else None
 
-        known, kept = self.database.read(work)
+        known, stored = self.database.read(work)
         if known and take:
             self.count_turn(key)
-        return kept
+        return stored
 
     def count_turn(self, key: str) -> None:
         """Note that a request was asked of the service, so that its repeats get the next answers."""
@@ -270,6 +270,8 @@ class Journal:
         Raises:
             JournalError: the journal cannot be read.
         """
+        from vertex_claude_magic.records.journal import ledger
+
         return self.database.read(lambda connection: ledger.spent(connection, day, local=local))
 
     def usage(self, *, since: str = "", session: str = "") -> list[UsageRow]:
@@ -278,10 +280,14 @@ class Journal:
         Raises:
             JournalError: the journal cannot be read.
         """
+        from vertex_claude_magic.records.journal import ledger
+
         return self.database.read(lambda connection: ledger.rows(connection, since, session))
 
     def note(self, kind: str, key: str, value: Any) -> None:
         """Note a small fact, a JSON value, in the place of the former one."""
+        from vertex_claude_magic.records.journal import notes
+
         at = self._clock()
         self._try(
             lambda: self.database.write(lambda connection: notes.note(connection, kind, key, value, at))
@@ -289,6 +295,8 @@ class Journal:
 
     def notes(self, kind: str) -> dict[str, tuple[Any, datetime]]:
         """Return all facts of a kind, each with the moment when it was noted."""
+        from vertex_claude_magic.records.journal import notes
+
         if not is_there(self.path):
             return {}
         found = self._try(lambda: self.database.read(lambda connection: notes.notes(connection, kind)))
@@ -302,13 +310,15 @@ class Journal:
             return None
 
     def tell(self, text: str) -> None:
-        """Keep a notice for the user, unless it was said before."""
+        """Add a notice for the user, unless the same was given before."""
         with self._lock:
-            if text not in self._said:
-                self._said.add(text)
+            if text not in self._given:
+                self._given.add(text)
                 self._notices.append(text)
 
     def _upkeep(self, keep: Keep) -> None:
+        from vertex_claude_magic.records.journal import upkeep
+
         today = datetime.fromtimestamp(self._clock()).astimezone().date()
         self.database.write(lambda connection: upkeep.drop_old(connection, today, keep, _UPKEEP_STEP))
         dropped = self.database.write(
@@ -326,6 +336,8 @@ class Journal:
 
 
 def _check_day(connection: sqlite3.Connection, call: Call, limit: float) -> None:
+    from vertex_claude_magic.records.journal import ledger
+
     today = calls.day_of(call.at)
     spent = ledger.spent(connection, today, local=call.source in calls.LOCAL)
     most = call.cost_most

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 __all__ = ["DAMAGED", "Entry", "answers", "attachments", "clear", "entry", "last"]
 
-# Stands for a content that cannot be read any more.
+# In place of a content that cannot be read any more.
 DAMAGED: Mapping[str, Any] = {"damaged": True}
 # An answer that was given again has no content of its own; its question is that of the answer.
 _ANSWERED = (
@@ -35,7 +35,7 @@ class Entry:
     """One call as the journal has it; columns that were not known are None.
 
     `at` is seconds since 1970 (UTC), costs are USD. `request` is what decides the answer, `answer` a recorded reply;
-    None where they are not kept, `DAMAGED` where they cannot be read.
+    None where they are not stored, `DAMAGED` where they cannot be read.
     """
 
     id: int
@@ -134,20 +134,15 @@ def answers(
     ).fetchall()
     by_key: dict[bytes, list[tuple[str, int, str]]] = {}
     for number, key, session, source, asked_by in rows:
-        if _is_named(asked_by, notebook):
+        if notebook in {"", asked_by} or asked_by.replace("\\", "/").endswith(f"/{notebook}"):
             by_key.setdefault(key, []).append((session, number, source))
-    chosen = [number for found in by_key.values() for number in _given_again(found)]
-    kept = (calls.same(connection, number) for number in chosen[:most])
-    return [each for each in kept if each is not None]
-
-
-def _is_named(notebook: str, name: str) -> bool:
-    return name in {"", notebook} or notebook.replace("\\", "/").endswith(f"/{name}")
-
-
-def _given_again(found: list[tuple[str, int, str]]) -> list[int]:
-    google = [each for each in found if each[2] not in calls.LOCAL]
-    return of_last_session([(session, number) for session, number, _ in google or found])
+    chosen: list[int] = []
+    for found in by_key.values():
+        # An answer of an emulator counts only where the service gave none.
+        google = [each for each in found if each[2] not in calls.LOCAL]
+        chosen += of_last_session([(session, number) for session, number, _ in google or found])
+    stored = (calls.same(connection, number) for number in chosen[:most])
+    return [each for each in stored if each is not None]
 
 
 def clear(connection: sqlite3.Connection) -> int:

@@ -64,10 +64,15 @@ def pinned(connection: sqlite3.Connection, since: float) -> list[int]:
 
     Args:
         connection: The journal.
-        since: Seconds since 1970 (UTC): what is older is not kept by `journal_days`.
+        since: Seconds since 1970 (UTC): what is older is dropped after `journal_days`.
     """
     rows = connection.execute("SELECT id, seen, process FROM runs WHERE ended IS NULL").fetchall()
-    return [number for number, seen, process in rows if seen >= since or _lives(process)]
+    stay = []
+    for number, seen, process in rows:
+        pid = process.rsplit(":", maxsplit=1)[-1]
+        if seen >= since or (pid.isdecimal() and _process(int(pid)) == process):
+            stay.append(number)
+    return stay
 
 
 def drop_runs(connection: sqlite3.Connection, stay: list[int]) -> None:
@@ -83,11 +88,6 @@ def drop_runs(connection: sqlite3.Connection, stay: list[int]) -> None:
 def this_process() -> str:
     """Return what tells this process from those that had its number before, on this machine."""
     return _process(os.getpid())
-
-
-def _lives(process: str) -> bool:
-    number = process.rsplit(":", maxsplit=1)[-1]
-    return number.isdecimal() and _process(int(number)) == process
 
 
 def _process(number: int) -> str:

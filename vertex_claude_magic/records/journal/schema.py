@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 __all__ = ["MIGRATIONS", "is_foreign", "migrate", "newer", "version_of"]
 
-# The content of a call stands in a table of its own, so that sums over years of calls read narrow rows only.
+# The content of a call is in a table of its own, so that sums over years of calls read narrow rows only.
 _CALLS = """
 CREATE TABLE calls (
     id INTEGER PRIMARY KEY,
@@ -88,7 +88,7 @@ def migrate(connection: sqlite3.Connection, steps: tuple[str, ...] = MIGRATIONS)
         JournalError: the file was written by a newer version of this package.
     """
     if version_of(connection) == 0:
-        # Keeps the file bounded without ever rewriting it whole; it has to be said before the first table.
+        # Keeps the file bounded without ever rewriting it whole; it has to be set before the first table.
         connection.execute("PRAGMA auto_vacuum = INCREMENTAL")
     if version_of(connection) == len(steps):
         return

@@ -46,7 +46,7 @@ class Dropped(NamedTuple):
 
 
 def drop_old(connection: sqlite3.Connection, today: date, keep: Keep, most: int) -> int:
-    """Drop up to `most` calls that are older than is kept, such notes and runs; return how many calls."""
+    """Drop up to `most` calls older than `keep.days`, and such notes and runs; return how many calls."""
     first = (today - timedelta(days=keep.days)).isoformat()
     since = _since(today, keep)
     drop_notes(connection, since)

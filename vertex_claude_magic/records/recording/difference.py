@@ -11,6 +11,7 @@ from vertex_claude_magic.text import quote
 from vertex_claude_magic.vertex.digest import unmarked
 
 if TYPE_CHECKING:
+    from vertex_claude_magic.json_types import Json
     from vertex_claude_magic.records.journal.calls import StoredCall
 
 __all__ = ["differences", "nearest"]
@@ -22,16 +23,15 @@ _PARTS = 3
 
 def nearest(canonical: Mapping[str, Any], candidates: Iterable[StoredCall]) -> StoredCall | None:
     """Return the record whose request is most like this one, None if there are no records."""
-    return max(candidates, key=lambda kept: _likeness(canonical, kept.canonical), default=None)
+    asked = _text(_messages(canonical))[-_COMPARED:]
 
+    def likeness(stored: StoredCall) -> float:
+        recorded = _text(_messages(stored.canonical))[-_COMPARED:]
+        same = SequenceMatcher(None, asked, recorded, autojunk=False).quick_ratio()
+        # The prompt is what people know a question by; the parts beside it only decide between equals.
+        return same - 0.01 * len(differences(canonical, stored.canonical))
 
-def _likeness(one: Mapping[str, Any], two: Mapping[str, Any]) -> float:
-    matcher = SequenceMatcher(
-        None, _text(_messages(one))[-_COMPARED:], _text(_messages(two))[-_COMPARED:], autojunk=False
-    )
-    same = matcher.quick_ratio()
-    # The prompt is what people know a question by; the parts beside it only decide between equals.
-    return same - 0.01 * len(differences(one, two))
+    return max(candidates, key=likeness, default=None)
 
 
 def differences(asked: Mapping[str, Any], recorded: Mapping[str, Any]) -> list[str]:
@@ -49,15 +49,27 @@ def differences(asked: Mapping[str, Any], recorded: Mapping[str, Any]) -> list[s
     one, two = unmarked(asked)["body"], unmarked(recorded)["body"]
     names = [name for name in {**one, **two} if name != "messages"]
     found += [_named(name, one.get(name), two.get(name)) for name in names if one.get(name) != two.get(name)]
-    return found + _messages_differ(_messages({"body": one}), _messages({"body": two}))
+    mine, theirs = _messages({"body": one}), _messages({"body": two})
+    if len(mine) != len(theirs):
+        return [*found, f"the number of messages ({len(mine)}, recorded {len(theirs)})"]
+    for number, (message, former) in enumerate(zip(mine, theirs, strict=True), start=1):
+        if message != former:
+            # Only the first one: those behind it often differ because of it.
+            where = "the prompt" if number == len(mine) else f"message {number}"
+            text, before = _text(message), _text(former)
+            if text != before:
+                return [*found, f"{where} ({_place(text, before)})"]
+            what = "an attachment" if _hashes(message) != _hashes(former) else "the form"
+            return [*found, f"{what} of {where}"]
+    return found
 
 
-def _messages(canonical: Mapping[str, Any]) -> Sequence[Any]:
+def _messages(canonical: Mapping[str, Any]) -> Sequence[Json]:
     messages = canonical.get("body", {}).get("messages")
     return messages if isinstance(messages, (list, tuple)) else ()
 
 
-def _named(name: str, one: Any, two: Any) -> str:
+def _named(name: str, one: Json, two: Json) -> str:
     label = {"system": "the system prompt", "tools": "the tools", "beta": "the betas"}.get(name, name)
     long = isinstance(one, str) and isinstance(two, str) and max(len(one), len(two)) > _SHOWN
     if isinstance(one, str) and isinstance(two, str) and (long or _shown(one) == _shown(two)):
@@ -67,27 +79,10 @@ def _named(name: str, one: Any, two: Any) -> str:
     return f"{label} ({_shown(one)}, recorded {_shown(two)})"
 
 
-def _shown(value: Any) -> str:
+def _shown(value: Json) -> str:
     if value is None:
         return "not given"
     return quote(value if isinstance(value, str) else json.dumps(value, ensure_ascii=False), _SHOWN)
-
-
-def _messages_differ(one: Sequence[Any], two: Sequence[Any]) -> list[str]:
-    if len(one) != len(two):
-        return [f"the number of messages ({len(one)}, recorded {len(two)})"]
-    for number, (mine, theirs) in enumerate(zip(one, two, strict=True), start=1):
-        if mine != theirs:
-            where = "the prompt" if number == len(one) else f"message {number}"
-            return [_content(where, mine, theirs)]
-    return []
-
-
-def _content(where: str, one: Any, two: Any) -> str:
-    mine, theirs = _text(one), _text(two)
-    if mine == theirs:
-        return f"an attachment of {where}" if _hashes(one) != _hashes(two) else f"the form of {where}"
-    return f"{where} ({_place(mine, theirs)})"
 
 
 def _place(one: str, two: str) -> str:
@@ -108,21 +103,21 @@ def _cut(text: str, begin: int) -> str:
     return f"{'…' if begin else ''}{piece}{'…' if begin + _SHOWN < len(text) else ''}"
 
 
-def _text(value: Any) -> str:
-    """Return all text of messages, without what stands for attachments."""
+def _text(value: Json) -> str:
+    """Return all text of messages, without the hashes of attachments."""
     if isinstance(value, str):
         return value
     if isinstance(value, Mapping):
-        kept = (
+        parts = (
             part
             for name, part in value.items()
             if name not in {"type", "role", "sha256", "media_type", "bytes"}
         )
-        return "\n".join(filter(None, map(_text, kept)))
+        return "\n".join(filter(None, map(_text, parts)))
     return "\n".join(filter(None, map(_text, value))) if isinstance(value, (list, tuple)) else ""
 
 
-def _hashes(value: Any) -> list[str]:
+def _hashes(value: Json) -> list[str]:
     if isinstance(value, Mapping):
         own = [str(value["sha256"])] if "sha256" in value else []
         return own + [name for part in value.values() for name in _hashes(part)]

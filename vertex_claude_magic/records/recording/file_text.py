@@ -1,7 +1,7 @@
 """The text of a recording: questions and answers as JSON that is made to be read in review.
 
-A text of several lines stands in `$lines`, one line each;
-attachments stand for their SHA-256; there is no header, project, credential or id of a request. Nothing
+A text of several lines is a list under `$lines`, one line each;
+an attachment is replaced by its SHA-256; there is no header, project, credential or id of a request. Nothing
 in it is trusted: it is data only, checked and bounded when it is read, and shown like any answer.
 """
 
@@ -48,21 +48,21 @@ def write_records(records: list[StoredCall], counts: Mapping[str, int] | None = 
         "format": _FORMAT,
         "version": _VERSION,
         "about": _ABOUT,
-        "records": [_listed(kept) for kept in records],
+        "records": [_listed(stored) for stored in records],
         "counts": dict(counts or {}),
     }
     return _written(whole) + "\n"
 
 
-def write_record(kept: StoredCall) -> str:
+def write_record(stored: StoredCall) -> str:
     """Return the text of one record, as it is in the text of a recording.
 
-    >>> kept = StoredCall(canonical={"model": "m", "body": {}}, answer={}, asked="m", source="vertex",
+    >>> stored = StoredCall(canonical={"model": "m", "body": {}}, answer={}, asked="m", source="vertex",
     ...     recorded="2026-11-26T20:00:00Z")
-    >>> write_record(kept) + write_end({"00": 7}) in write_records([kept], {"00": 7})
+    >>> write_record(stored) + write_end({"00": 7}) in write_records([stored], {"00": 7})
     True
     """
-    return "  " + _written(_listed(kept)).replace("\n", "\n  ")
+    return "  " + _written(_listed(stored)).replace("\n", "\n  ")
 
 
 def write_end(counts: Mapping[str, int]) -> str:
@@ -71,27 +71,26 @@ def write_end(counts: Mapping[str, int]) -> str:
     return f'\n ],\n "counts": {indented}\n}}\n'
 
 
-def _listed(kept: StoredCall) -> dict[str, Any]:
+def _listed(stored: StoredCall) -> dict[str, Any]:
     return {
-        "recorded": kept.recorded,
-        "from": kept.source,
-        "asked": kept.asked,
-        "request": _lines(kept.canonical),
-        "answer": _lines(kept.answer),
+        "recorded": stored.recorded,
+        "from": stored.source,
+        "asked": stored.asked,
+        "request": _lines(stored.canonical),
+        "answer": _lines(stored.answer),
     }
 
 
 def _written(value: Mapping[str, Any]) -> str:
+    def on_one_line(pace: re.Match[str]) -> str:
+        return "".join(pace[0].split()).replace(":", ": ", 1)
+
     text = json.dumps(value, ensure_ascii=False, allow_nan=False, indent=1)
-    return _SURROGATE.sub(lambda found: f"\\u{ord(found[0]):04x}", _PACE.sub(_one_line, text))
+    return _SURROGATE.sub(lambda found: f"\\u{ord(found[0]):04x}", _PACE.sub(on_one_line, text))
 
 
 # Hundreds of numbers, which nobody reads one below the other.
 _PACE = re.compile(r'"pace": \[[\s\d,\[\]]*\]')
-
-
-def _one_line(found: re.Match[str]) -> str:
-    return "".join(found[0].split()).replace(":", ": ", 1)
 
 
 def read_records(text: str) -> list[StoredCall]:
@@ -121,8 +120,18 @@ def read_counts(text: str) -> dict[str, int]:
 
 
 def _whole(text: str) -> Mapping[str, Any]:
+    def no_number(constant: str) -> None:
+        raise ValueError(f"{constant} is no JSON number")
+
+    def unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        # Of two values under one name a reviewer may read the one that does not count.
+        names = dict(pairs)
+        if len(names) < len(pairs):
+            raise ValueError("a name stands twice in one object")
+        return names
+
     try:
-        whole = json.loads(text, parse_constant=_no_number, object_pairs_hook=_unique)
+        whole = json.loads(text, parse_constant=no_number, object_pairs_hook=unique)
     except (ValueError, RecursionError) as failure:
         raise _invalid(f"is not JSON ({quote(str(failure), 80)})") from None
     if not isinstance(whole, Mapping) or whole.get("format") != _FORMAT:
@@ -132,18 +141,6 @@ def _whole(text: str) -> Mapping[str, Any]:
             f"has the version {quote(repr(whole.get('version')), 40)}, and this package reads {_VERSION}"
         )
     return whole
-
-
-def _no_number(text: str) -> None:
-    raise ValueError(f"{text} is no JSON number")
-
-
-def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    # Of two values under one name a reviewer may read the one that does not count.
-    found = dict(pairs)
-    if len(found) < len(pairs):
-        raise ValueError("a name stands twice in one object")
-    return found
 
 
 def _invalid(why: str) -> RecordingInvalid:
@@ -173,8 +170,8 @@ def _record(number: int, record: Any) -> StoredCall:
         answer = read_recorded_reply(plain.get("answer")).as_json()
     except RecordingInvalid as error:
         raise _invalid(f"has a record (number {number}) that is no answer: {error.message}") from None
-    kept = {name: request[name] for name in ("model", "beta", "body") if name in request}
-    return StoredCall(canonical=kept, answer=answer, recorded=plain["recorded"], asked=plain["asked"],
+    canonical = {name: request[name] for name in ("model", "beta", "body") if name in request}
+    return StoredCall(canonical=canonical, answer=answer, recorded=plain["recorded"], asked=plain["asked"],
                 source=plain["from"])  # fmt: skip
 
 

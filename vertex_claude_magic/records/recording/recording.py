@@ -93,7 +93,9 @@ class Recording:
         """Return the answer to give again for a request, or None; as `Store.find`."""
         with self._lock:
             self._load()
-            found = [kept for kept in self._records.get(key, ()) if errors or not kept.answer.get("error")]
+            found = [
+                stored for stored in self._records.get(key, ()) if errors or not stored.answer.get("error")
+            ]
             turn = self._asked.get(key, 0)
             if found and take:
                 self._asked[key] = turn + 1
@@ -103,7 +105,7 @@ class Recording:
         """Return all records, in the order of the file."""
         with self._lock:
             self._load()
-            return [kept for records in self._records.values() for kept in records]
+            return [stored for records in self._records.values() for stored in records]
 
     def recent(self) -> list[StoredCall]:
         """Return all records; there are none that are too old."""
@@ -111,20 +113,20 @@ class Recording:
 
     def meant(self, alias: str) -> tuple[str, ...]:
         """Return the models that an alias meant when it was recorded."""
-        asked = (kept.canonical["model"] for kept in self.all() if kept.asked == alias)
+        asked = (stored.canonical["model"] for stored in self.all() if stored.asked == alias)
         return tuple(dict.fromkeys(model for model in asked if model != alias))[:_MOST_MEANINGS]
 
-    def add(self, key: str, kept: StoredCall, origin: Origin, *, replaces: bool = False) -> None:
+    def add(self, key: str, stored: StoredCall, origin: Origin, *, replaces: bool = False) -> None:
         """Add an answer and write the file; it replaces what an earlier session or run of the cell was answered.
 
         Args:
             key: The digest of the request.
-            kept: The answer.
+            stored: The answer.
             origin: Who asked.
             replaces: Whether it takes the place of all answers that were there, but for those of its own run.
         """
         asker = Asker("", origin.cell, origin.run)
-        kept = kept._replace(message_id=None, request_id=None, call=None)
+        stored = stored._replace(message_id=None, request_id=None, call=None)
         with self._lock, self._alone():
             self._load()
             records, mine = self._records.get(key, []), self._mine.get(key, [])
@@ -133,8 +135,8 @@ class Recording:
             repeats = [pair for pair in known if is_repeat(pair[1], asker, replaces=replaces)]
             self._mine[key] = [*(each for _, each in repeats), asker]
             self._asked[key] = 0 if replaces else len(repeats) + 1
-            self._records[key] = [*(record for record, _ in repeats), kept]
-            if len(repeats) < len(records) or not self._append(kept):
+            self._records[key] = [*(record for record, _ in repeats), stored]
+            if len(repeats) < len(records) or not self._append(stored):
                 self._save()
 
     def counted(self, key: str, *, former: Callable[[], str] | None = None) -> int | None:
@@ -145,7 +147,7 @@ class Recording:
             return self._counts.get(key, self._counts.get(former()) if former and self._counts else None)
 
     def add_count(self, key: str, tokens: int) -> None:
-        """Keep the input tokens of a request."""
+        """Store the input tokens of a request."""
         with self._lock, self._alone():
             self._load()
             if self._counts.get(key) != tokens:
@@ -179,10 +181,14 @@ class Recording:
             try:
                 records, counts = _parsed(data)
             except (RecordingInvalid, UnicodeDecodeError):
-                former = self._former_text(data)
-                if not former:
+                # A crash may have broken the end; with the former end the file is as it was before.
+                try:
+                    at, _, end = self._undo.read_bytes().partition(b"\n")
+                except OSError:
+                    at = end = b""
+                if not (at.isdigit() and len(at) < 12 and data[: int(at)].endswith(_LAST)):
                     raise
-                records, counts = _parsed(former)
+                records, counts = _parsed(data[: int(at)] + end)
         except (OSError, UnicodeDecodeError) as failure:
             raise self._failed("read", failure) from None
         except RecordingInvalid as error:
@@ -191,22 +197,14 @@ class Recording:
             )
             raise
         found: dict[str, list[StoredCall]] = {}
-        for kept in records:
-            found.setdefault(digest_of(kept.canonical), []).append(kept)
+        for stored in records:
+            found.setdefault(digest_of(stored.canonical), []).append(stored)
         return found, counts
 
-    def _former_text(self, data: bytes) -> bytes:
-        """Return a file that is broken with the end that it had before the last record; empty if that is not known."""
-        with suppress(OSError):
-            at, _, end = self._undo.read_bytes().partition(b"\n")
-            if at.isdigit() and len(at) < 12 and data[: int(at)].endswith(_LAST):
-                return data[: int(at)] + end
-        return b""
-
-    def _append(self, kept: StoredCall) -> bool:
+    def _append(self, stored: StoredCall) -> bool:
         """Write one more record over the end of the file; False if that cannot be done, and nothing was."""
         try:
-            end, record = write_end(self._counts).encode(), f",\n{write_record(kept)}".encode()
+            end, record = write_end(self._counts).encode(), f",\n{write_record(stored)}".encode()
             handle = os.open(self.path, os.O_RDWR | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0))
         except (OSError, ValueError, RecursionError):
             # To write it whole says what is wrong, or gets around it.
@@ -253,7 +251,20 @@ class Recording:
 
     def _save(self) -> None:
         try:
-            text = self._text()
+            records = [stored for records in self._records.values() for stored in records]
+            why = f"it has {MOST_RECORDS:,} answers already" if len(records) > MOST_RECORDS else ""
+            text = ""
+            try:
+                text = write_records(records, self._counts)
+            except (ValueError, RecursionError):
+                why = "it holds what JSON cannot hold"
+            if len(text.encode()) > _MOST_BYTES:
+                why = f"it would have more than {_MOST_BYTES / 1e6:.0f} MB"
+            if why:
+                raise JournalError(  # noqa: TRY301 - what is stored here has to be forgotten
+                    f"The answer is not kept in the recording {quote(str(self.path), 100)}: {why}.",
+                    cure="Name another file in the setting recording, or let it be.",
+                )
             refuse_link(self.path)
             write_whole(self.path, text.encode())
             self._undo.unlink(missing_ok=True)
@@ -264,27 +275,10 @@ class Recording:
             raise failure if isinstance(failure, JournalError) else self._failed("written", failure) from None
         self._seen = (state.st_mtime_ns, state.st_size, state.st_ino)
 
-    def _text(self) -> str:
-        records = [kept for records in self._records.values() for kept in records]
-        why = f"it has {MOST_RECORDS:,} answers already" if len(records) > MOST_RECORDS else ""
-        text = ""
-        try:
-            text = write_records(records, self._counts)
-        except (ValueError, RecursionError):
-            why = "it holds what JSON cannot hold"
-        if len(text.encode()) > _MOST_BYTES:
-            why = f"it would have more than {_MOST_BYTES / 1e6:.0f} MB"
-        if why:
-            raise JournalError(
-                f"The answer is not kept in the recording {quote(str(self.path), 100)}: {why}.",
-                cure="Name another file in the setting recording, or let it be.",
-            )
-        return text
-
     def _forget(self) -> None:
         self._seen = None
-        for kept in (self._records, self._counts, self._mine, self._asked):
-            kept.clear()
+        for known in (self._records, self._counts, self._mine, self._asked):
+            known.clear()
 
     @contextmanager
     def _alone(self) -> Iterator[None]:
