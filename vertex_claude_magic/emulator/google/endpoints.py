@@ -11,6 +11,7 @@ import re
 import secrets
 import threading
 import time
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta, timezone
 from typing import TYPE_CHECKING
 from urllib.parse import parse_qsl
@@ -67,23 +68,26 @@ _DENIALS = {
 }
 
 
+@dataclass(kw_only=True, eq=False)
 class Google:
     """Issues tokens and knows which of them are good.
 
-    Attributes:
+    Args:
+        origin: The emulator's own scheme, host and port.
+        project: The only project that it knows.
+        clock: Seconds that never run backwards.
         token_lifetime: Seconds that a token issued from now on is good for.
         denial: `revoked`, `reauth` or `clock` to refuse every new token the way Google does, `malformed`
             to give tokens that no header can carry, or None.
     """
 
-    def __init__(self, *, origin: str, project: str, clock: Callable[[], float] = time.monotonic) -> None:
-        self.origin = origin
-        self.project = project
-        self.token_lifetime = 3600.0
-        self.denial: Denial | None = None
-        self._clock = clock
-        self._until: dict[str, float] = {}
-        self._lock = threading.Lock()
+    origin: str
+    project: str
+    clock: Callable[[], float] = time.monotonic
+    token_lifetime: float = 3600.0
+    denial: Denial | None = None
+    _until: dict[str, float] = field(default_factory=dict, init=False, repr=False)
+    _lock: threading.Lock = field(default_factory=threading.Lock, init=False, repr=False)
 
     def accepts(self, token: str) -> bool:
         """Whether a bearer token is the fixed one or one that was issued here and has not expired.
@@ -92,7 +96,7 @@ class Google:
         True
         """
         with self._lock:
-            return token == FIXED_TOKEN or self._until.get(token, 0.0) > self._clock()
+            return token == FIXED_TOKEN or self._until.get(token, 0.0) > self.clock()
 
     def unauthenticated(self, received: Received) -> Problem | None:
         """Tell why the bearer token of a request is no good, or return None."""
@@ -130,7 +134,7 @@ class Google:
         # Tokens of Google begin so; tools that look for secrets know them by it.
         token = "ya29.emulator-" + secrets.token_urlsafe(24) + ("\n" if self.denial == "malformed" else "")
         with self._lock:
-            self._until[token] = self._clock() + self.token_lifetime
+            self._until[token] = self.clock() + self.token_lifetime
         return token, int(self.token_lifetime)
 
     def _token(self, more: Mapping[str, str], headers: Mapping[str, str] | None = None) -> Response:

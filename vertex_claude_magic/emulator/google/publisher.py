@@ -10,6 +10,7 @@ import copy
 import re
 import threading
 from collections import deque
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote
 
@@ -36,26 +37,27 @@ def is_config_path(path: str) -> bool:
     return bool(_CONFIG.fullmatch(path) or _OPERATION.fullmatch(path))
 
 
+@dataclass(kw_only=True, eq=False)
 class PublisherConfigs:
     """The stored configurations, and what shall go wrong with them in a test or a lesson.
 
-    Attributes:
+    Args:
+        project: The only project that it knows.
         denied: Verbs that the account has no permission for, such as `setPublisherModelConfig`.
         polls: How often an operation is polled before it is done.
         failure: The `google.rpc.Status` that operations end with from now on, or None; nothing is written then.
         ignores_writes: Whether operations end well and change nothing.
     """
 
-    def __init__(self, *, project: str) -> None:
-        self.project = project
-        self.denied: frozenset[str] = frozenset()
-        self.polls = 0
-        self.failure: Mapping[str, Any] | None = None
-        self.ignores_writes = False
-        self._configs: dict[Key, Config] = {}
-        self._operations: dict[str, int] = {}
-        self._others: deque[Callable[[Config], Config]] = deque()
-        self._lock = threading.Lock()
+    project: str
+    denied: frozenset[str] = frozenset()
+    polls: int = 0
+    failure: Mapping[str, Any] | None = None
+    ignores_writes: bool = False
+    _configs: dict[Key, Config] = field(default_factory=dict, init=False, repr=False)
+    _operations: dict[str, int] = field(default_factory=dict, init=False, repr=False)
+    _others: deque[Callable[[Config], Config]] = field(default_factory=deque, init=False, repr=False)
+    _lock: threading.Lock = field(default_factory=threading.Lock, init=False, repr=False)
 
     def put(self, location: str, model: str, config: Mapping[str, Any]) -> None:
         """Set a configuration as if somebody had done so before."""

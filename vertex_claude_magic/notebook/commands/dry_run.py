@@ -45,7 +45,7 @@ class Estimate:
 
 
 def show_dry_run(
-    magics: Host,
+    host: Host,
     session: Session,
     prompt: str,
     target: Target,
@@ -65,7 +65,7 @@ def show_dry_run(
         "text/markdown": "\n\n".join([*heading, markdown]),
         "text/plain": safe_plain("\n".join([_TITLE, *lines, blocks_plain(rows), plain])),
     }
-    magics.shell.display_pub.publish(data=bundle, metadata={})
+    host.shell.display_pub.publish(data=bundle, metadata={})
 
 
 def _recorded(request: Request, target: Target, stores: Stores) -> list[str]:

@@ -16,6 +16,7 @@ from vertex_claude_magic.notebook.pages.table import Cell, Column, Inline, Row, 
 from vertex_claude_magic.vertex.endpoint import check_token_host, is_loopback
 
 if TYPE_CHECKING:
+    from vertex_claude_magic.json_types import Json
     from vertex_claude_magic.vertex.request import Request
 
 __all__ = ["BlockRow", "block_rows", "blocks_html", "blocks_plain", "curl_command", "shown_body"]
@@ -134,15 +135,15 @@ def blocks_plain(rows: Sequence[BlockRow]) -> str:
     return "\n".join(line for line in [*lines, _rest(rows)] if line)
 
 
-def shown_body(body: Any) -> Any:
+def shown_body(body: Json) -> Json:
     """Return the body with the data of images and documents left out, since nobody reads those.
 
     >>> shown_body({"source": {"type": "base64", "data": "iVBORw0KGgoAAAANSUhEUg=="}})
     {'source': {'type': 'base64', 'data': 'iVBORw0KGgoA… (24 characters of base64)'}}
     """
     if isinstance(body, Mapping):
-        if body.get("type") == "base64" and isinstance(body.get("data"), str):
-            data = body["data"]
+        data = body.get("data")
+        if body.get("type") == "base64" and isinstance(data, str):
             return {**body, "data": f"{data[:12]}… ({len(data):,} characters of base64)"}
         return {key: shown_body(value) for key, value in body.items()}
     if isinstance(body, (list, tuple)):

@@ -79,6 +79,7 @@ class _Reading(Job):
         self.status = logging_status(self.host, admin, row, ConfigChange(config=admin.config()), None)
 
 
+@dataclass(eq=False, repr=False)
 class PanelHealth:
     """The check and the reading of one panel.
 
@@ -88,14 +89,13 @@ class PanelHealth:
         changed: Has everything drawn again.
     """
 
-    def __init__(self, host: Host, state: PanelState, changed: Callable[[], None]) -> None:
-        self.check_note = ""
-        self.logging_note = ""
-        self._host = host
-        self._state = state
-        self._changed = changed
-        self._checking: Checking | None = None
-        self._reading: _Reading | None = None
+    host: Host
+    state: PanelState
+    changed: Callable[[], None]
+    check_note: str = field(default="", init=False)
+    logging_note: str = field(default="", init=False)
+    _checking: Checking | None = field(default=None, init=False)
+    _reading: _Reading | None = field(default=None, init=False)
 
     def close(self) -> None:
         """Stop what runs, and forget what came of it; the notes of the session keep what a check found."""
@@ -118,7 +118,7 @@ class PanelHealth:
     @property
     def status(self) -> Status | None:
         """Google's logging as it was read last, unless another model or location is chosen by now."""
-        status, look = self._reading.status if self._reading is not None else None, self._state.look
+        status, look = self._reading.status if self._reading is not None else None, self.state.look
         fits = status is not None and (status.place.model, status.place.region) == (
             look.model_id,
             look.region,
@@ -128,19 +128,19 @@ class PanelHealth:
     @property
     def last_check(self) -> Sighting | None:
         """What the last check found for the chosen model in the chosen location."""
-        look = self._state.look
+        look = self.state.look
         model = look.row.id if look.row is not None else look.model_id
         project = look.target.project
         return look.seen().find(model, look.region, project)
 
     def spend(self) -> Sequence[SpendRow]:
         """What was spent, one row a limit."""
-        return self._host.status.spend()
+        return self.host.status.spend()
 
     def check(self) -> None:
         """Begin to ask which models the project may call in the chosen location."""
         if not self.checking and (target := self._target_or_note("check_note")) is not None:
-            self._checking = Checking(self._host.session(), target, on_change=self._checked)
+            self._checking = Checking(self.host.session(), target, on_change=self._checked)
             self._checking.start()
 
     def stop(self) -> None:
@@ -153,13 +153,13 @@ class PanelHealth:
         busy = self._reading is not None and self._reading.state == "running"
         if not busy and (target := self._target_or_note("logging_note")) is not None:
             # The session is made here, because the host belongs to the thread of the button.
-            session, quick = self._host.session(), target.replace(timeout=min(_READING, target.timeout))
-            self._reading = _Reading(self._host, session, quick, on_change=self._read)
+            session, quick = self.host.session(), target.replace(timeout=min(_READING, target.timeout))
+            self._reading = _Reading(self.host, session, quick, on_change=self._read)
             self._reading.start()
 
     def _target_or_note(self, note: str) -> Target | None:
         try:
-            target: Target = self._host.session().target()
+            target: Target = self.host.session().target()
         except ClaudeError as error:
             self._say(note, str(error))
             return None
@@ -170,7 +170,7 @@ class PanelHealth:
         ended = {"done": "Checked.", "stopped": "Stopped; what is known stays.", "failed": str(job.error)}
         if job.state != "running":
             # The region list shows what was found, before anybody reads that the check is over.
-            self._state.tell(self._state.message)
+            self.state.tell(self.state.message)
         self._say("check_note", ended.get(job.state) or f"{done} of {of or '…'} answers …")
 
     def _read(self, job: Job) -> None:
@@ -179,6 +179,6 @@ class PanelHealth:
 
     def _say(self, note: str, text: str) -> None:
         # Under the state's lock, because the panel draws from it.
-        with self._state.lock:
+        with self.state.lock:
             setattr(self, note, text)
-            self._changed()
+            self.changed()

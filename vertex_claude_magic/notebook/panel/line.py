@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from vertex_claude_magic.settings.registry import LINE_OPTIONS
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from vertex_claude_magic.settings.target import Target
 
 __all__ = ["magic_line"]
@@ -48,7 +50,7 @@ def magic_line(target: Target, *, hide_system: bool = False) -> str:
     return " ".join(words)
 
 
-def _texts(value: Any) -> list[str]:
+def _texts(value: str | float | Sequence[str] | Mapping[str, str] | None) -> list[str]:
     if value is None or value is False or value == "":
         return []
     if isinstance(value, (tuple, list)):

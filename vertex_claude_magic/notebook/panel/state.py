@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 from dataclasses import replace
 from threading import RLock
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from traitlets import Any as AnyTrait
 from traitlets import HasTraits, Int, Unicode
@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 
 __all__ = ["PanelState"]
 
+# What one of the settings below may be.
+Setting: TypeAlias = str | float | bool | None
 # The settings that the panel shows and Reset takes back.
 _SHOWN = (
     "model",
@@ -71,7 +73,7 @@ class PanelState(HasTraits):  # type: ignore[misc]
         """Look at the settings no longer."""
         self.settings.unobserve(self._changed_elsewhere, names=_watched())
 
-    def choose(self, name: str, value: Any) -> None:
+    def choose(self, name: str, value: Setting) -> None:
         """Set one setting for the session; what the model would refuse beside it is dropped, and the message names it.
 
         Args:
@@ -196,9 +198,9 @@ def _spoken(name: str) -> str:
     return _WORDS.get(name, name.replace("_", " "))
 
 
-def _change_text(name: str, value: Any, dropped: tuple[str, ...], model_id: str) -> str:
+def _change_text(name: str, value: Setting, dropped: tuple[str, ...], model_id: str) -> str:
     shown = f"now {quote(str(value), 60)}" if is_set(value) else "back to its default"
-    if name == "system" and value:
+    if name == "system" and isinstance(value, str) and value:
         shown = f"set: {len(value):,} characters"
     if name == "model" and value != model_id:
         shown += f", which means {quote(model_id, 60)}"
