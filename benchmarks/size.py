@@ -1,4 +1,4 @@
-"""How large the package is: lines of code by room, installed size, and the distributions that it brings along."""
+"""How large the package is: lines of code by folder, installed size, and the distributions that it brings along."""
 
 from __future__ import annotations
 
@@ -77,25 +77,25 @@ def main() -> None:
     argparse.ArgumentParser(description=__doc__).parse_args()
     print(environment())
     print()
-    print(_rooms())
+    print(_folders())
     print()
     print(_distributions())
 
 
-def _rooms() -> str:
+def _folders() -> str:
     counted = {file: lines(file) for file in sorted(PACKAGE.rglob("*.py"))}
-    floors: dict[str, list[Path]] = {}
+    folders: dict[str, list[Path]] = {}
     for file in counted:
-        floors.setdefault(str(file.relative_to(PACKAGE).parent), []).append(file)
+        folders.setdefault(str(file.relative_to(PACKAGE).parent), []).append(file)
     rows: list[list[object]] = []
-    for floor, files in floors.items():
+    for folder, files in folders.items():
         total, code = (sum(counted[file][at] for file in files) for at in (0, 1))
-        rows.append([f"**{'root' if floor == '.' else floor}**", f"**{total:,}**", f"**{code:,}**"])
+        rows.append([f"**{'root' if folder == '.' else folder}**", f"**{total:,}**", f"**{code:,}**"])
         rows += [[file.stem, *counted[file]] for file in files if counted[file][1]]
     rows.append(["**all**", *(f"**{sum(pair[at] for pair in counted.values()):,}**" for at in (0, 1))])
     tests = [lines(file) for file in TESTS.rglob("*.py")]
     rows.append(["tests", *(f"{sum(pair[at] for pair in tests):,}" for at in (0, 1))])
-    return markdown(["room", "lines", "of code"], rows)
+    return markdown(["folder", "lines", "of code"], rows)
 
 
 def _distributions() -> str:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from vertex_claude_magic.answers.repair import Repair, TypedQuestion, fitted_or_repair, with_first
+from vertex_claude_magic.answers.repair import Repair, TypedQuestion, fitted_or_repair
 from vertex_claude_magic.answers.shape import shape_of
 from vertex_claude_magic.errors import AnswerRefused, AnswerTruncated
-from vertex_claude_magic.vertex.reply import Reply, Usage
+from vertex_claude_magic.vertex.reply import Reply
 from vertex_claude_magic.vertex.request import Request
 
 QUESTION = TypedQuestion(shape=shape_of(list[int]), way="format")
@@ -35,7 +35,7 @@ def test_an_answer_that_does_not_fit_is_shown_to_claude():
     asked, answer, advice = repair.request.body["messages"]
     assert (asked, answer["content"]) == (REQUEST.body["messages"][0], [{"type": "text", "text": '["a"]'}])
     assert "items[0]" in advice["content"]
-    assert repair.why.startswith("does not fit (items[0]")
+    assert repair.why.startswith("did not fit (items[0]")
     assert len(REQUEST.body["messages"]) == 1
 
 
@@ -65,14 +65,3 @@ def test_an_answer_without_anything_to_show_is_only_asked_for_again(blocks):
 def test_what_asking_again_would_not_mend_is_an_error(reason, error):
     with pytest.raises(error):
         fitted_or_repair(text("[1,", stop_reason=reason), QUESTION, REQUEST)
-
-
-def test_both_answers_are_paid_for():
-    first = text(
-        "x", usage=Usage(input_tokens=3, output_tokens=2), cost=0.1, seconds=1.0, first_token_seconds=0.5
-    )
-    second = text("[1]", usage=Usage(input_tokens=5, output_tokens=1), cost=0.2, seconds=2.0)
-    both = with_first(first, second)
-    assert (both.usage.input_tokens, both.usage.output_tokens, both.text) == (8, 3, "[1]")
-    assert (both.cost, both.seconds, both.first_token_seconds) == (pytest.approx(0.3), 3.0, 0.5)
-    assert with_first(first, text("[1]")).cost is None

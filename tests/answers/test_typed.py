@@ -380,7 +380,7 @@ def test_a_stream_repairs_as_ask_does(claude, claude_emulator):
         events = list(stream)
         assert stream.reply.data.name == "Oslo"
     (at,) = [number for number, event in enumerate(events) if event.type == "round"]
-    assert events[at].data["reason"].startswith("does not fit")
+    assert events[at].data["reason"].startswith("did not fit")
     assert "".join(event.text for event in events[:at]) == "no"
     assert "".join(event.text for event in events[at:]) == GOOD
     assert stream.reply.usage.output_tokens > 0
@@ -460,7 +460,7 @@ def test_a_repair_is_shown(shell):
     shell.emulator.answer('{"name": "Oslo"}', GOOD)
     shell.ok("%%claude answer --as City\nWhich?")
     assert "The first answer does not fit" in shell.page.text
-    assert "asking once more" in shell.page.text
+    assert "asked for once more" in shell.page.text
     assert "| people | 7 |" in shell.page.text
 
 

@@ -39,6 +39,13 @@ WATCH = """() => {
     };
     look();
 }"""
+# JupyterLab loads its Markdown renderer with the first output in Markdown, and on a loaded machine takes
+# longer for it than the emulator for its first token; then the line before the answer is never painted.
+LOAD_RENDERER = """async () => {
+    const rendermime = window.jupyterapp.shell.currentWidget.content.rendermime;
+    const model = rendermime.createModel({data: {'text/markdown': 'A **word**.'}});
+    await rendermime.createRenderer('text/markdown').renderModel(model);
+}"""
 SCREEN = """index => {
     const cells = window.jupyterapp.shell.currentWidget.content.widgets.filter(cell => cell.model.type === 'code');
     cells[index].node.scrollIntoView({block: 'start'});
@@ -63,6 +70,7 @@ def shown(lab: LabPage, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sh
     """The notebook, run once while a watcher looks at the answer, and saved."""
     path = write_notebook(lab.server.root / "answer.ipynb", CELLS)
     lab.open(path)
+    lab.page.evaluate(LOAD_RENDERER)
     lab.page.evaluate(WATCH)
     lab.run_all(timeout=90)
     states, heights = lab.page.evaluate("() => [window.states, window.heights]")

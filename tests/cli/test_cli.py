@@ -88,6 +88,12 @@ def test_the_demo_shows_how_the_answers_stream_and_names_what_it_wrote(capsys, t
     assert "It is not Claude" in printed
     assert "vertex-claude demo --real" in printed
     cells = nbformat.read(notebook, as_version=4).cells
+    outputs = [output for cell in cells for output in cell.get("outputs", [])]
+    errors = [f"{each.ename}: {each.evalue}" for each in outputs if each.output_type == "error"]
+    results = [each.data["text/plain"] for each in outputs if each.output_type == "execute_result"]
+    assert errors
+    assert results
+    assert not [text for text in [*errors, *results] if text not in printed]
     assert any(
         "vertex_claude_magic" in output.get("metadata", {})
         for cell in cells

@@ -55,7 +55,7 @@ def test_a_write_replaces_everything_of_one_model_in_one_location(emulator):
 
 def test_a_write_is_a_long_running_operation(emulator):
     """Looked at as often as it was told, then done."""
-    emulator.configs.looks = 2
+    emulator.configs.polls = 2
     operation = put(emulator, CONFIG).json()
     assert operation["done"] is False
     states = [_look(emulator, operation["name"])["done"] for _ in range(3)]

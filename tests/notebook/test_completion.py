@@ -165,9 +165,21 @@ def test_a_model_is_offered_with_its_price(shell):
     """USD per million tokens in and out at global; an alias shows the price of what it stands for now."""
     found = dict(offered(shell, "%%claude -m "))
     newest = Catalog.load().find(Catalog.load().model_id("sonnet", "global")).prices.tiers[0]
-    assert found["sonnet"] == f"model ${newest.input:g} / ${newest.output:g}"
-    assert found["claude-haiku-4-5@20251001"] == "model $1 / $5"
+    assert found["sonnet"] == f"model\u00a0${newest.input:g}\u00a0/\u00a0${newest.output:g}"
+    assert found["claude-haiku-4-5@20251001"] == "model\u00a0$1\u00a0/\u00a0$5"
     assert next(iter(found)) == "sonnet"
+
+
+@matchers
+@pytest.mark.parametrize(
+    "line", ["%%claude -m ", "%%claude -r ", "%%claude -", "%%claude -c ", "%%claude\n{{ odd"]
+)
+def test_a_type_is_one_line_in_the_list_of_a_front_end(shell, line):
+    """JupyterLab breaks a type at a space and prints its lines over one another."""
+    shell.ip.user_ns["odd"] = type("Odd name", (), {})()
+    found = offered(shell, line)
+    assert found
+    assert not [kind for _, kind in found if " " in kind]
 
 
 @matchers

@@ -157,7 +157,7 @@ class StoppingPage(Page):
 
 def test_an_interrupt_ends_it_at_once(shell):
     """Though the operation never ends, with a word on what may hold by now."""
-    shell.emulator.configs.looks = 10**9
+    shell.emulator.configs.polls = 10**9
     page = shell.ip.display_pub = StoppingPage()
     error = shell.ip.run_cell(ON).error_in_exec
     assert isinstance(error, ClaudeInterrupt)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import replace
 from html.parser import HTMLParser
 
@@ -149,6 +150,20 @@ def test_the_html_is_a_plain_table(location, family):
     page = Page(html(CATALOG, location, family))
     assert set(page.tags) <= ALLOWED
     assert {name for name, _ in page.attributes} <= {"scope", "style", "title"}
+
+
+def test_names_dates_and_ids_of_models_in_use_are_not_broken():
+    """A browser breaks at hyphens too, so that a date reads as two numbers."""
+    rows = re.findall("<tr>(.*?)</tr>", html(CATALOG))[1:]
+    cells = [re.findall(r"<t[hd]([^>]*)>([^<]*)</t[hd]>", row)[:3] for row in rows]
+    used = {model.id for model in CATALOG.models if model.lifecycle != "retired"}
+    assert {row[1][1] for row in cells} >= used
+    broken = [
+        [text for style, text in row if "white-space: nowrap" not in style]
+        for row in cells
+        if row[1][1] in used
+    ]
+    assert not any(broken)
 
 
 def test_a_hostile_table_of_a_user_stays_text(tmp_path):

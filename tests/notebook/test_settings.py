@@ -172,6 +172,14 @@ def test_the_demo_answers_without_looking_for_credentials(demo):
     assert {each.headers["authorization"] for each in emulator.requests} == {"Bearer emulator"}
 
 
+def test_a_reply_of_the_demo_says_so_wherever_it_is_shown(demo):
+    """By its name in a later cell too: a picture of that output must not pass for an answer of Claude."""
+    demo.ok("%%claude answer\nhi")
+    data, _ = demo.ip.display_formatter.format(demo.ip.user_ns["answer"])
+    assert "Answered by the emulator, not by Claude." in data["text/markdown"]
+    assert "Answered by the emulator, not by Claude." in data["text/plain"]
+
+
 def test_the_demo_overrides_where_questions_go_but_not_what_is_asked(demo):
     """Base URL and project are the emulator's; the other settings hold."""
     demo.ok('%config ClaudeMagics.base_url = "https://example.com/v1"')

@@ -76,7 +76,7 @@ def test_the_region_list_hears_of_it_and_stays_where_it_is(shell, front):
     checked(shell, front)
     marked = [entry for entry in front.options("Region") if "usable 20" in entry]
     assert [entry.split(" · ")[0] for entry in marked] == ["global"]
-    assert front.status("Region").value == "global"
+    assert front.control("Region").value == "global"
     assert shell.magics.region == ""
 
 
@@ -98,7 +98,7 @@ def test_stop_keeps_what_is_known(shell, front):
     front.click("Stop")
     assert "Stopped; what is known stays." in front.text()
     assert "✓ usable*" in front.text()
-    assert not front.status("Check").disabled
+    assert not front.control("Check").disabled
 
 
 def test_what_concerns_every_model_is_one_line_with_its_cure(shell, front):

@@ -141,7 +141,7 @@ def test_what_should_not_happen_tells_its_kind_and_nothing_else():
         def work(self):
             raise RuntimeError("ya29.secret")
 
-    job = Broken(lambda _: None)
+    job = Broken(on_change=lambda _: None)
     job.start()
     assert "RuntimeError" in str(ended(job).error)
     assert "ya29" not in str(job.error)

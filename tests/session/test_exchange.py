@@ -8,7 +8,9 @@ import pytest
 
 from vertex_claude_magic import Claude, errors
 from vertex_claude_magic.emulator import Emulator, Fault, Reply
-from vertex_claude_magic.session.exchange import ROUND, Exchange
+from vertex_claude_magic.session.exchange import ROUND, Exchange, sum_of_rounds
+from vertex_claude_magic.vertex.reply import Reply as PlainReply
+from vertex_claude_magic.vertex.reply import Usage
 
 GOOD = '{"name": "Oslo", "people": 700000}'
 
@@ -73,7 +75,7 @@ def test_a_second_round_is_an_event_and_the_sums_are_those_of_both(session, clau
     assert asked.reply.usage.input_tokens == sum(inputs)
     assert asked.reply.usage.output_tokens == sum(outputs)
     assert asked.reply.cost > 0
-    assert "The first answer does not fit" in texts(asked.notices())[0]
+    assert "The first answer did not fit" in texts(asked.notices())[0]
 
 
 def test_a_limit_holds_for_a_question_with_all_its_rounds(session, claude_emulator):
@@ -122,3 +124,16 @@ def test_an_exchange_that_was_closed_unsent_has_no_reply(session, claude_emulato
     with pytest.raises(errors.StreamInterrupted, match="before it was sent"):
         _ = asked.reply
     assert claude_emulator.requests == []
+
+
+def test_all_rounds_are_paid_for():
+    """What one of them cost may be unknown; then the sum is."""
+    first = PlainReply(
+        usage=Usage(input_tokens=3, output_tokens=2), cost=0.1, seconds=1.0, first_token_seconds=0.5
+    )
+    second = PlainReply(usage=Usage(input_tokens=5, output_tokens=1), cost=0.2, seconds=2.0)
+    both = sum_of_rounds([first], second)
+    assert (both.usage.input_tokens, both.usage.output_tokens) == (8, 3)
+    assert (both.cost, both.seconds, both.first_token_seconds) == (pytest.approx(0.3), 3.0, 0.5)
+    assert sum_of_rounds([first], PlainReply()).cost is None
+    assert sum_of_rounds([], second) is second

@@ -11,7 +11,7 @@ import pytest
 
 from vertex_claude_magic import Claude, ClaudeInterrupt, errors
 from vertex_claude_magic.emulator import Fault
-from vertex_claude_magic.session.pool import Landed, Pool, Workers, wait_before_repeat
+from vertex_claude_magic.session.pool import Finished, Pool, Workers, retry_delay
 from vertex_claude_magic.settings.origin import Origin, asking_for, current_origin
 from vertex_claude_magic.transport.retry import RetryPolicy
 
@@ -74,12 +74,12 @@ class Service:
     def pool(self, at_once: int = 4, **options) -> Pool[int, object]:
         return Pool(self.start, at_once=at_once, clock=self.clock, sleep=self.clock.sleep, **options)
 
-    def flying(self) -> int:
+    def running(self) -> int:
         return sum(self.clock.now < call.started + call.seconds for call in self.calls)
 
 
-def run(pool: Pool, items, **options) -> list[Landed]:
-    found: list[Landed] = []
+def run(pool: Pool, items, **options) -> list[Finished]:
+    found: list[Finished] = []
     pool.run(items, found.append, **options)
     return found
 
@@ -90,7 +90,7 @@ def busy(seconds: float | None) -> errors.RateLimited:
 
 
 def as_asked(error: Exception, attempt: int) -> float | None:
-    return wait_before_repeat(error, attempt, RetryPolicy(retries=3), lambda: 0.0)
+    return retry_delay(error, attempt, RetryPolicy(retries=3), lambda: 0.0)
 
 
 def test_every_item_has_its_result_with_its_place():
@@ -113,7 +113,7 @@ def test_items_start_in_their_order():
 def test_no_more_fly_than_the_bound():
     """And as many as that, while there are items."""
     service, most = Service(), []
-    run(service.pool(8), range(50), tick=lambda: most.append(service.flying()))
+    run(service.pool(8), range(50), tick=lambda: most.append(service.running()))
     assert max(most) == 8
 
 
@@ -176,11 +176,11 @@ def test_what_is_under_way_goes_on_during_a_pause():
     """Only new calls wait."""
     service = Service(lambda item: 1.0 if item == 0 else 3.0)
     service.refuse = {0: [busy(10.0)]}
-    landed: list[tuple[float, int]] = []
-    service.pool(again=as_asked).run(range(4), lambda each: landed.append((service.clock.now, each.item)))
-    assert [item for _, item in landed] == [1, 2, 3, 0]
-    assert landed[2][0] < 4
-    assert landed[3][0] >= 12
+    finished: list[tuple[float, int]] = []
+    service.pool(again=as_asked).run(range(4), lambda each: finished.append((service.clock.now, each.item)))
+    assert [item for _, item in finished] == [1, 2, 3, 0]
+    assert finished[2][0] < 4
+    assert finished[3][0] >= 12
 
 
 def test_the_longest_of_several_waits_holds():
@@ -253,7 +253,7 @@ def test_what_the_caller_raises_ends_all():
     """For an error that concerns every item."""
     service = Service(lambda item: 1.0 if item == 2 else 100.0)
 
-    def take(landed: Landed) -> None:
+    def take(finished: Finished) -> None:
         raise errors.PermissionDenied("No.", cure="x")
 
     with pytest.raises(errors.PermissionDenied):
@@ -294,8 +294,8 @@ def test_a_worker_that_ends_is_noticed_while_another_blocks():
     release = {0: blocked.wait, 1: lambda: "one", 2: lambda: "two"}
     pool, seen = Pool(lambda item: workers.start(release[item], blocked.set), at_once=3), []
 
-    def take(landed: Landed) -> None:
-        seen.append(landed.item)
+    def take(finished: Finished) -> None:
+        seen.append(finished.item)
         if set(seen) == {1, 2}:
             blocked.set()
 
@@ -312,9 +312,9 @@ def test_what_a_worker_raises_carries_no_frames_of_it():
         raise ValueError("no")
 
     workers = Workers()
-    (landed,) = run(Pool(lambda _: workers.start(fail), at_once=1), [0])
-    assert isinstance(landed.error, ValueError)
-    frames, step = [], landed.error.__traceback__
+    (finished,) = run(Pool(lambda _: workers.start(fail), at_once=1), [0])
+    assert isinstance(finished.error, ValueError)
+    frames, step = [], finished.error.__traceback__
     while step is not None:
         frames.append(step.tb_frame.f_code.co_name)
         step = step.tb_next

@@ -294,7 +294,7 @@ def test_a_disabled_api_keeps_its_own_cure(admin, claude_emulator):
 
 def test_an_operation_is_followed_to_its_end(admin, claude_emulator, clock):
     """At its own address, less and less often."""
-    claude_emulator.configs.looks = 8
+    claude_emulator.configs.polls = 8
     change(admin, ON)
     looks = [each for each in claude_emulator.requests if "/operations/" in each.path]
     assert len(looks) == 8
@@ -307,7 +307,7 @@ def test_an_operation_is_followed_to_its_end(admin, claude_emulator, clock):
 
 def test_an_operation_that_does_not_end_is_left_at_its_deadline(admin, claude_emulator, clock):
     """It goes on at Google, and the error says so."""
-    claude_emulator.configs.looks = 10_000
+    claude_emulator.configs.polls = 10_000
     with pytest.raises(errors.DeadlineExceeded, match="not over yet") as late:
         change(admin, ON)
     assert clock.now <= 60
@@ -327,7 +327,7 @@ FAILURES = [
 def test_a_failed_operation_is_an_error_with_googles_words(admin, claude_emulator, failure, kind, looks):
     """At once or later; nothing is read as success, and nothing was lost."""
     claude_emulator.configs.put(REGION, MODEL, SIBLINGS)
-    claude_emulator.configs.failure, claude_emulator.configs.looks = failure, looks
+    claude_emulator.configs.failure, claude_emulator.configs.polls = failure, looks
     with pytest.raises(kind) as failed:
         change(admin, ON)
     assert failure.get("message", "no reason") in str(failed.value)
@@ -367,7 +367,7 @@ def test_the_name_of_an_operation_cannot_lead_elsewhere(operation):
 
 def test_an_interrupt_ends_the_following(claude_emulator, clock):
     """As the pause raises it; the operation goes on at Google."""
-    claude_emulator.configs.looks = 5
+    claude_emulator.configs.polls = 5
     admin = admin_of(claude_emulator, clock)
 
     def interrupted(seconds):

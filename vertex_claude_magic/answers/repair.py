@@ -6,7 +6,7 @@ takes one, and otherwise an instruction. Whatever the way, valid JSON is taken.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 __all__ = [
     "CUT_OFF",
     "Repair",
+    "RepairOnce",
     "TypedQuestion",
     "Way",
     "choose_way",
@@ -29,8 +30,6 @@ __all__ = [
     "fitted",
     "fitted_or_repair",
     "repair_request",
-    "settle",
-    "with_first",
 ]
 
 Way = Literal["format", "tool", "instruction"]
@@ -38,7 +37,6 @@ Way = Literal["format", "tool", "instruction"]
 _TOOL = "answer"
 _KEPT_BLOCKS = {"text", "thinking", "redacted_thinking", "tool_use"}
 CUT_OFF = {"max_tokens", "model_context_window_exceeded"}
-_COUNTS = ("input_tokens", "output_tokens", "cache_creation_input_tokens", "cache_read_input_tokens")
 _SHOWN = 4_000
 
 
@@ -138,8 +136,6 @@ def fitted(reply: Reply, question: TypedQuestion) -> Reply:
 def fitted_or_repair(reply: Reply, question: TypedQuestion, request: Request) -> Reply | Repair:
     """Return the reply with its validated data, or what to send so that Claude gives them.
 
-    A caller that has asked for one repair takes `fitted(with_first(first, second), question)` of the second answer.
-
     Args:
         reply: The answer as it came.
         question: What was asked for.
@@ -154,42 +150,35 @@ def fitted_or_repair(reply: Reply, question: TypedQuestion, request: Request) ->
     except (errors.AnswerRefused, errors.AnswerTruncated):
         raise
     except errors.AnswerInvalid as error:
-        why = f"does not fit ({error.details['problem']}), asking once more"
+        why = f"did not fit ({error.details['problem']}), so it was asked for once more"
         return Repair(request=repair_request(request, reply, error.details["advice"]), why=why)
 
 
-def with_first(first: Reply, second: Reply) -> Reply:
-    """Return the second of two answers to one question with the tokens, cost and seconds of both."""
-    counts = {name: getattr(first.usage, name) + getattr(second.usage, name) for name in _COUNTS}
-    known = first.cost is not None and second.cost is not None
-    return replace(
-        second,
-        usage=replace(second.usage, **counts, raw={**second.usage.raw, **counts}),
-        cost=(first.cost or 0.0) + (second.cost or 0.0) if known else None,
-        seconds=first.seconds + second.seconds,
-        first_token_seconds=first.first_token_seconds,
-        lineage=first.lineage,
-    )
+class RepairOnce:
+    """A step of a question that asks for data: it reads them, and asks once more where they do not fit.
 
-
-def settle(
-    first: Reply, question: TypedQuestion, request: Request, resend: Callable[[Request, str], Reply]
-) -> Reply:
-    """Return the reply with its data, after one repair round if the first answer does not fit.
-
-    Args:
-        first: The answer as it came.
-        question: What was asked for.
-        request: The request that `first` answers.
-        resend: Sends the repairing request; its second argument says why, in a few words.
-
-    Raises:
-        AnswerInvalid: also the second answer does not fit; the error's reply holds it, with the cost of both.
+    >>> from vertex_claude_magic.answers.shape import shape_of
+    >>> from vertex_claude_magic.vertex.reply import Reply
+    >>> step = RepairOnce(TypedQuestion(shape=shape_of(list[int]), way="format"))
+    >>> step(Reply(blocks=({"type": "text", "text": "[1]"},), complete=True), None).data
+    [1]
     """
-    found = fitted_or_repair(first, question, request)
-    if not isinstance(found, Repair):
+
+    def __init__(self, question: TypedQuestion) -> None:
+        self._question = question
+        self._repaired = False
+
+    def __call__(self, reply: Reply, request: Request) -> Reply | Repair:
+        """Return the reply with its data, or the repair.
+
+        Raises:
+            AnswerInvalid: the answer after the repair does not fit either, Claude declined, or it was cut off.
+        """
+        if self._repaired:
+            return fitted(reply, self._question)
+        found = fitted_or_repair(reply, self._question, request)
+        self._repaired = isinstance(found, Repair)
         return found
-    return fitted(with_first(first, resend(found.request, found.why)), question)
 
 
 def repair_request(request: Request, reply: Reply, advice: str) -> Request:

@@ -112,7 +112,7 @@ class Shape:
                 tried.append((size, misfit))
         if not tried:
             raise Misfit([missing_json(text)])
-        # The largest is the answer that was meant; a smaller one may be a bracket in the prose.
+        # The largest is taken for the answer; a smaller one may be a bracket in the prose.
         raise max(tried, key=lambda pair: pair[0])[1]
 
     def instruction(self) -> str:

@@ -210,9 +210,15 @@ class _Progress:
 
     def message(self, message: Mapping[str, Any]) -> None:
         """A message came from the kernel; only what is shown counts."""
-        if message["msg_type"] not in {"display_data", "update_display_data", "stream"}:
-            return
         content = message["content"]
+        if message["msg_type"] == "error":
+            print(
+                f"  {time.monotonic() - self._started:5.2f} s  {content['ename']}: {content['evalue']}",
+                flush=True,
+            )
+            return
+        if message["msg_type"] not in {"display_data", "update_display_data", "stream", "execute_result"}:
+            return
         text = content.get("text") or content.get("data", {}).get("text/plain", "")
         self._drawn += 1
         # Every draft carries the mark too, and says that it is one.

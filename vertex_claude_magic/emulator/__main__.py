@@ -36,7 +36,22 @@ def banner(base_url: str, environment: dict[str, str]) -> str:
 
 def main(argv: Sequence[str] | None = None, *, out: TextIO | None = None) -> int:
     """Run the emulator until Ctrl-C or SIGTERM; 0 after a good end, 2 if it could not start."""
-    options = _parser().parse_args(argv)
+    parser = argparse.ArgumentParser(
+        prog="vertex-claude emulator",
+        description="Run a look-alike of Claude on Vertex AI on a loopback port of this machine.",
+        allow_abbrev=False,
+    )
+    parser.add_argument("--port", type=int, default=0, help="the port to listen on (default: a free one)")
+    parser.add_argument(
+        "--script", metavar="FILE", help="replies: a JSON list of {match, reply}, or one .sse stream"
+    )
+    parser.add_argument("--pace", type=float, metavar="S", help="seconds between two pieces of an answer")
+    parser.add_argument(
+        "--ill",
+        metavar="NAME",
+        help=f"what is wrong with the set-up, to be found out: {', '.join(SICKNESSES)}",
+    )
+    options = parser.parse_args(argv)
     stopped = threading.Event()
     restore = _on_signals(stopped.set)
     try:
@@ -53,25 +68,6 @@ def main(argv: Sequence[str] | None = None, *, out: TextIO | None = None) -> int
     finally:
         restore()
     return 0
-
-
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="vertex-claude emulator",
-        description="Run a look-alike of Claude on Vertex AI on a loopback port of this machine.",
-        allow_abbrev=False,
-    )
-    parser.add_argument("--port", type=int, default=0, help="the port to listen on (default: a free one)")
-    parser.add_argument(
-        "--script", metavar="FILE", help="replies: a JSON list of {match, reply}, or one .sse stream"
-    )
-    parser.add_argument("--pace", type=float, metavar="S", help="seconds between two pieces of an answer")
-    parser.add_argument(
-        "--ill",
-        metavar="NAME",
-        help=f"what is wrong with the set-up, to be found out: {', '.join(SICKNESSES)}",
-    )
-    return parser
 
 
 def _on_signals(stop: Callable[[], None]) -> Callable[[], None]:

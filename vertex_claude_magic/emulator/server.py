@@ -9,7 +9,7 @@ import tempfile
 import threading
 import weakref
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from vertex_claude_magic.emulator.google.credentials import CredentialKind, google_request, write_credentials
 from vertex_claude_magic.emulator.google.endpoints import Google
@@ -18,7 +18,7 @@ from vertex_claude_magic.emulator.http.delivery import Delivery, plan
 from vertex_claude_magic.emulator.http.faults import Fault, as_fault
 from vertex_claude_magic.emulator.http.guard import stranger
 from vertex_claude_magic.emulator.messages.problems import Problem
-from vertex_claude_magic.emulator.messages.script import Script, as_reply, load_script
+from vertex_claude_magic.emulator.messages.script import Answerable, Script, as_reply, load_script
 from vertex_claude_magic.emulator.service import Service
 from vertex_claude_magic.errors import MissingExtra, OptionError, ThreadUnavailable
 from vertex_claude_magic.process import at_fork, start_thread
@@ -80,6 +80,7 @@ class Emulator:
             ) from error
         loaded = Script() if script is None else load_script(script)
         self.project = project
+        # Bound here and not in the thread, so that the address is known when the constructor returns.
         self._socket = socket.create_server((_LOOPBACK, port))
         self._socket.setblocking(False)
         self.origin = f"http://{_LOOPBACK}:{self._socket.getsockname()[1]}"
@@ -116,6 +117,7 @@ class Emulator:
             self._loop.run_until_complete(serve(self._socket, self._handle, self._ready.set, self._stop))
             self._loop.run_until_complete(self._loop.shutdown_asyncgens())
         finally:
+            # Also after a failure, because the constructor waits for it.
             self._ready.set()
             asyncio.set_event_loop(None)
             self._loop.close()
@@ -158,10 +160,10 @@ class Emulator:
         return file
 
     def google_request(self) -> Request:
-        """A google-auth transport that sends here what is meant for Google, for kinds with fixed hosts."""
+        """A google-auth transport that sends requests for Google here, for kinds with fixed hosts."""
         return google_request(self.origin)
 
-    def answer(self, *replies: Any) -> None:
+    def answer(self, *replies: Answerable) -> None:
         """Queue replies for the next messages calls, one each.
 
         A reply is a text, content blocks, a whole message, a list of stream events, the raw bytes of a

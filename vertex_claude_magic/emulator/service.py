@@ -111,23 +111,18 @@ class Service:
             return answer, fault
         return self._called(found, received, fault)
 
-    def _accepted(self, found: Route, received: Received) -> Ask | Problem:
-        """Return what is asked, or why it is refused."""
-        asked = received.body.get("model") if isinstance(received.body, dict) else None
-        if ill := self.sickness.refuse(found, str(asked or "") if found.counting else found.model):
-            return ill
-        ask = unservable(found, received, self.catalog, self.project)
-        if isinstance(ask, Problem):
-            return ask
-        ask = replace(ask, history=self._history)
-        return self.places.refusal(found, ask.model) or refusal(ask) or ask
-
     def _called(self, found: Route, received: Received, fault: Fault | None) -> Outcome:
-        ask = self._accepted(found, received)
+        asked = received.body.get("model") if isinstance(received.body, dict) else None
+        named = str(asked or "") if found.counting else found.model
+        ask = self.sickness.refuse(found, named) or unservable(found, received, self.catalog, self.project)
+        if isinstance(ask, Ask):
+            ask = replace(ask, history=self._history)
+            ask = self.places.refusal(found, ask.model) or refusal(ask) or ask
         if isinstance(ask, Problem):
             return ask.response(streaming=found.streaming), fault
         if found.counting:
             return json_response({"input_tokens": input_tokens(ask.body)}), fault
+        # Queued replies come before those of the script file, so that a test can override one.
         matched = self._script.match(ask.prompt)
         with self._lock:
             if self._replies:

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from vertex_claude_magic import errors
 from vertex_claude_magic.models.lifecycle import status
 from vertex_claude_magic.models.observed import NOTE_KINDS, Sighting, State
-from vertex_claude_magic.session.pool import Landed, Pool
+from vertex_claude_magic.session.pool import Finished, Pool
 from vertex_claude_magic.text import quote
 from vertex_claude_magic.vertex.endpoint import check_location
 from vertex_claude_magic.vertex.request import RequestOptions, build_count_request, build_request
@@ -240,10 +240,10 @@ class Check:
         finally:
             self._going = False
 
-    def _take(self, landed: Landed[Cell, Any]) -> None:
-        cell, probe = landed.item, self._probe
+    def _take(self, finished: Finished[Cell, Any]) -> None:
+        cell, probe = finished.item, self._probe
         try:
-            answer = landed.result()
+            answer = finished.result()
         except errors.ClaudeError as error:
             # A consent that is missing is a 403 of one model alone.
             if isinstance(error, _FOR_ALL) and not isinstance(error, errors.DataSharingRequired):

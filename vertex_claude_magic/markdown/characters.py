@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import functools
 import re
-import unicodedata
 
 __all__ = ["hidden_characters", "replace_invalid", "safe_plain", "visible"]
 
@@ -26,7 +25,8 @@ _NOT_ASCII_TEXT = re.compile(r"[^\n\t\x20-\x7e]")
 
 # Escape sequences of ECMA-48 (5th edition, 1991): CSI; OSC, DCS, SOS, PM and APC strings with their
 # terminator; then any other two-character escape. A string without its end loses only its introducer.
-_SEQUENCE = re.compile(
+# A text, compiled by the first that is met.
+_SEQUENCE = (
     r"(?:\x1b\[|\x9b)[0-?]*[ -/]*[@-~]"
     r"|(?:\x1b[\]PX^_]|[\x9d\x90\x98\x9e\x9f])[^\x07\x1b\x80-\x9f\n]{0,4096}(?:\x07|\x1b\\|\x9c)"
     r"|\x1b[ -/]*[0-~]"
@@ -97,10 +97,15 @@ def safe_plain(text: str) -> str:
         return text
     # A lone CR would let later text overwrite what stands before it on the line.
     lines = text.replace("\r\n", "\n").replace("\r", "\n")
-    return replace_invalid(visible(_SEQUENCE.sub("", lines)))
+    if _HIDDEN.search(lines):
+        # Each sequence begins with a character that is hidden.
+        lines = visible(re.sub(_SEQUENCE, "", lines))
+    return replace_invalid(lines)
 
 
 def _name(char: str) -> str:
+    import unicodedata
+
     # Unicode gives control characters no names.
     control = {"\x1b": "ESCAPE", "\x00": "NULL", "\x07": "BELL", "\x08": "BACKSPACE", "\x7f": "DELETE"}
     name = unicodedata.name(char, "") or control.get(char, "CONTROL CHARACTER")

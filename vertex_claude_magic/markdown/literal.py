@@ -15,27 +15,26 @@ _LITERAL_BACKSLASH = "<span>&#92;</span>"
 
 _INDEX = r"(?<=[A-Za-z0-9 ])\[[A-Za-z0-9]{1,20}\](?=[ .,;)])"
 _MARKUP = re.compile(rf"{_INDEX}|[<&`\\*_~\[\]$]|:(?=//)|(?<=www)\.", re.IGNORECASE)
-_ASCII_WORD = re.compile(r"[A-Za-z0-9]")
-_REFERENCE = re.compile(r"[#A-Za-z0-9]|\Z")
-_TEX_WORD = re.compile(r"(?:begin|end|ref|eqref)(?![A-Za-z])")
+_TEX_WORD = r"(?:begin|end|ref|eqref)(?![A-Za-z])"
 _LINE_START = re.compile(r"[#=>|]|[+-](?= |$)|-(?=[-:|=])|:(?=[ :|-]|$)|\d{1,9}(?=[.)](?: |$))")
 
 
 def _escaped_backslash(text: str, after: int) -> str:
     r"""Keep a backslash before a letter (``C:\data``); part the others from what MathJax might see."""
-    before_word = text[after : after + 1].isalnum() and not _TEX_WORD.match(text, after)
+    before_word = text[after : after + 1].isalnum() and not re.match(_TEX_WORD, text[after : after + 6])
     return "\\" if before_word else _LITERAL_BACKSLASH
 
 
 def _keeps(text: str, at: int) -> bool:
     """Say whether this asterisk or underscore or ampersand cannot be markup where it stands."""
     before, after = text[at - 1 : at], text[at + 1 : at + 2]
+    in_word = after.isascii() and after.isalnum()
     # Within a word an underscore never emphasises (CommonMark 0.31.2, 6.2); between blanks an asterisk does not.
     if text[at] == "_":
-        return bool(_ASCII_WORD.match(before) and _ASCII_WORD.match(after))
+        return in_word and before.isascii() and before.isalnum()
     if text[at] == "*":
         return before == after == " "
-    return text[at] == "&" and not _REFERENCE.match(text, at + 1)
+    return text[at] == "&" and bool(after) and after != "#" and not in_word
 
 
 def _escape_one(found: re.Match[str], dollar: str) -> str:

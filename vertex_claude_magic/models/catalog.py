@@ -8,7 +8,7 @@ is sent all the same, with a notice.
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
@@ -27,7 +27,7 @@ _LONGEST = 80
 _MOST_USED = ("sonnet", "opus", "haiku")
 
 
-@dataclass(frozen=True, kw_only=True, slots=True, eq=False)
+@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
 class Catalog:
     """The whole table, and the questions that are asked of it.
 
@@ -49,7 +49,7 @@ class Catalog:
     services: Mapping[str, Mapping[str, Any]]
     sources: Mapping[str, Mapping[str, str]]
     location_kinds: Mapping[str, Mapping[str, Any]]
-    _spellings: Mapping[str, Model] = field(repr=False)
+    _spellings: Mapping[str, Model]
 
     @classmethod
     def load(cls, extra: str | os.PathLike[str] | None = None) -> Catalog:

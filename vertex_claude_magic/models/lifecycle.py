@@ -7,6 +7,7 @@ Google sets its own.
 from __future__ import annotations
 
 from datetime import date, datetime, timedelta, timezone
+from functools import lru_cache
 from threading import Lock
 from typing import TYPE_CHECKING
 
@@ -30,14 +31,25 @@ __all__ = [
     "status",
     "status_details",
     "status_lines",
+    "word_of",
 ]
 
 # A notice begins so long before a date.
 _NEAR = timedelta(days=60)
+# How each lifecycle of the table is worded, in lists, cards, notices and errors alike.
+_WORDS = {"active": "active", "deprecated": "deprecated", "retired": "retired", "limited": "limited"}
 # Access to these needs an invitation, which no date and no other word of the table says.
 _INVITED = "invited customers only"
-# An active model needs no mark.
-_COLUMN_MARKS = {"deprecated": "deprecated", "retired": "retired", "limited": "by invitation"}
+
+
+def word_of(model: Model) -> str:
+    """Return the one word for a model's lifecycle, such as "deprecated".
+
+    >>> from vertex_claude_magic.models.catalog import Catalog
+    >>> word_of(Catalog.load().find("claude-sonnet-5-5"))
+    'active'
+    """
+    return _WORDS.get(model.lifecycle, model.lifecycle)
 
 
 def status(model: Model) -> str:
@@ -49,7 +61,7 @@ def status(model: Model) -> str:
     ('retired 2026-07-05, use claude-haiku-5-5', 'active, no end before 2027-09-28')
     """
     floor = model.not_sooner_than if model.lifecycle == "active" else None
-    return ", ".join(_parts(model, model.lifecycle, floor and f"no end before {floor}"))
+    return ", ".join(_parts(model, word_of(model), floor and f"no end before {floor}"))
 
 
 def status_lines(model: Model) -> tuple[str, ...]:
@@ -60,7 +72,7 @@ def status_lines(model: Model) -> tuple[str, ...]:
     ('active', 'not before 2027-09-28')
     """
     floor = model.not_sooner_than if model.lifecycle != "retired" else None
-    return _parts(model, model.lifecycle, floor and f"not before {floor}")
+    return _parts(model, word_of(model), floor and f"not before {floor}")
 
 
 def status_details(model: Model) -> str:
@@ -71,7 +83,7 @@ def status_details(model: Model) -> str:
     >>> status_details(table.find("claude-sonnet-5-5")), status_details(table.find("claude-mythos-5-2"))
     ('active, not retired before 2027-09-28', 'invited customers only')
     """
-    word = _INVITED if model.lifecycle == "limited" else model.lifecycle
+    word = _INVITED if model.lifecycle == "limited" else word_of(model)
     floor = model.not_sooner_than if model.lifecycle != "retired" else None
     api = model.api_retired_on if model.lifecycle != "active" and not _date(model) else None
     known = (floor and f"not retired before {floor}", api and f"on the Claude API {api}")
@@ -100,7 +112,9 @@ def column_mark(model: Model) -> str:
     >>> column_mark(Catalog.load().find("claude-mythos-5-2"))
     'by invitation'
     """
-    return _COLUMN_MARKS.get(model.lifecycle, "")
+    if model.lifecycle == "active":
+        return ""
+    return "by invitation" if model.lifecycle == "limited" else word_of(model)
 
 
 def _parts(model: Model, word: str, *known: str | None) -> tuple[str, ...]:
@@ -145,6 +159,8 @@ class Reminder:
         return notice
 
 
+# Asked after every answer, and the same all day.
+@lru_cache(maxsize=64)
 def lifecycle_notice(catalog: Catalog, model: str, location: str, today: date) -> str | None:
     """Return one or two sentences on a model that is deprecated or within 60 days of a date, or None.
 
@@ -175,7 +191,8 @@ would take its place: thinking cannot be turned off, no forced tool call, same p
 
 def _ends(row: Model, today: date) -> Iterator[str]:
     if row.lifecycle == "deprecated":
-        yield f"is deprecated since {row.deprecated_on}" if row.deprecated_on else "is deprecated"
+        since = f" since {row.deprecated_on}" if row.deprecated_on else ""
+        yield f"is {word_of(row)}{since}"
     if is_near_end(row.not_sooner_than, today):
         yield f"may end on Vertex AI from {row.not_sooner_than} on (a floor, no date is set)"
     if is_near_end(row.api_retired_on, today):

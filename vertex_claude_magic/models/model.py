@@ -47,7 +47,8 @@ class Rules(NamedTuple):
     `thinking` holds the accepted types. `thinking_default` says what happens without the field: "off",
     "adaptive" (the model decides) or "always" (it cannot be turned off). `disabled_max_effort` is the
     highest effort at which thinking may be disabled (or limited to the time
-    between tools), None for no limit. `sampling` covers temperature,
+    between tools), None for no limit. `default_effort` is what the service takes without the field; it is shown
+    and never sent. `sampling` covers temperature,
     top_p and top_k. An empty `effort` means that the field is refused. `structured_outputs` is None
     where no source tells. `min_thinking_budget` is in tokens. `image_edge` is the longest edge in pixels
     that the model looks at; the service scales larger images down. `system_messages` says what becomes of a

@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from vertex_claude_magic.json_types import Json
 from vertex_claude_magic.markdown.characters import safe_plain
 from vertex_claude_magic.models.prices import usd_estimate
 from vertex_claude_magic.notebook.pages.table import Column, Row, Table
@@ -18,7 +19,6 @@ from vertex_claude_magic.text import quote
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-    from vertex_claude_magic.json_types import Json
 
 __all__ = ["Entry", "Total", "entries", "stripped", "table", "total", "total_line"]
 
@@ -40,11 +40,11 @@ _ONLY_ANSWER = "* The cell holds more than the question, so an edit of the promp
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Entry:
-    """One AI answer, as its metadata tell; None and an empty text stand for what they do not tell.
+    """One AI answer, as its metadata tell; None and an empty text are for what they do not tell.
 
     `cell` counts all cells from 1. Tokens are whole counts, `input_tokens` with those of the cache; `cost_usd` is
     the estimate of then. `answered_by` is "vertex", "gateway", "local" (this machine) or "emulator". `again` tells
-    that the same answer stands further up, `unfinished` that this is a draft whose answer never ended.
+    that the same answer is further up, `unfinished` that this is a draft whose answer never ended.
     """
 
     cell: int
@@ -90,7 +90,7 @@ def entries(notebook: Mapping[str, Any], seen: set[Any] | None = None) -> list[E
 
     Args:
         notebook: The notebook; only its `cells` are looked at.
-        seen: Answers that were met in other notebooks; it grows.
+        seen: Answers that were seen in other notebooks; it grows.
 
     >>> output = {"data": {}, "metadata": {"vertex_claude_magic": {"model": "claude-opus-4-1"}}}
     >>> [(each.cell, each.model) for each in entries({"cells": [{"outputs": [output]}]})]
@@ -119,53 +119,40 @@ def _entry(
     found: Mapping[str, Json],
     seen: set[Any],
 ) -> Entry:
-    taken, given = _tokens(found)
+    usage = found.get("usage")
+    counts = usage if isinstance(usage, dict) else {}
+    uncached = _count(counts.get("input_tokens"))
+    cached = [_count(counts.get(f"cache_{kind}_input_tokens")) or 0 for kind in ("creation", "read")]
+    complete, by = _flag(found.get("complete")), _text(found.get("answered_by"))
     return Entry(
         cell=number,
         execution_count=_count(cell.get("execution_count")),
         model=_text(found.get("model")),
         region=_text(found.get("region")),
         date=_text(found.get("date")),
-        input_tokens=taken,
-        output_tokens=given,
+        input_tokens=None if uncached is None else uncached + sum(cached),
+        # The count of a stopped answer is no count: it comes with the last events.
+        output_tokens=None if complete is False else _count(counts.get("output_tokens")),
         cost_usd=_amount(found.get("cost_usd")),
-        complete=_flag(found.get("complete")),
+        complete=complete,
         stop_reason=_text(found.get("stop_reason")),
         replayed=_flag(found.get("replayed")),
-        answered_by=_who(found),
+        answered_by="emulator" if found.get("emulated") is True else by if by in _BY else "",
         answer_edited=answer_edited(output.get("data"), found.get("answer_hashes")),
         prompt_edited=prompt_edited(cell.get("source"), found.get("source_hash")),
-        again=_met(found, seen),
+        again=_seen_before(found, seen),
         unfinished=found.get("state") == "unfinished",
     )
 
 
-def _met(found: Mapping[str, Any], seen: set[Any]) -> bool:
-    """Tell whether this answer was met before; a replayed one is not the one that it repeats."""
+def _seen_before(found: Mapping[str, Any], seen: set[Any]) -> bool:
+    """Tell whether this answer was seen before; a replayed one is not the one that it repeats."""
     identity = (found.get("message_id"), found.get("date"), _flag(found.get("replayed")))
     if not identity[0] or not all(isinstance(part, (str, bool, type(None))) for part in identity):
         return False
     known = identity in seen
     seen.add(identity)
     return known
-
-
-def _who(found: Mapping[str, Any]) -> str:
-    if found.get("emulated") is True:
-        return "emulator"
-    by = _text(found.get("answered_by"))
-    return by if by in _BY else ""
-
-
-def _tokens(found: Mapping[str, Any]) -> tuple[int | None, int | None]:
-    usage = found.get("usage")
-    if not isinstance(usage, dict):
-        return None, None
-    fresh = _count(usage.get("input_tokens"))
-    cached = [_count(usage.get(f"cache_{kind}_input_tokens")) or 0 for kind in ("creation", "read")]
-    # The count of a stopped answer is no count: it comes with the last events.
-    given = None if found.get("complete") is False else _count(usage.get("output_tokens"))
-    return None if fresh is None else fresh + sum(cached), given
 
 
 def total(found: Iterable[Entry]) -> Total:
@@ -191,7 +178,9 @@ def table(found: Sequence[Entry]) -> str:
     """Return the answers as aligned text, with their total."""
     rows = [Row(_row(each)) for each in found]
     columns = [Column(head) for head in _HEADS]
-    table = [Table(columns=columns, rows=rows, notes=_legend(found)).plain()] if found else []
+    notes = [] if all(each.billed for each in found) else [_NOT_BILLED]
+    notes += [_ONLY_ANSWER] if any(_edited(each) == "no*" for each in found) else []
+    table = [Table(columns=columns, rows=rows, notes=notes).plain()] if found else []
     return "\n".join([*table, total_line(total(found))])
 
 
@@ -208,14 +197,9 @@ def total_line(sums: Total) -> str:
     return f"Total: {answers}, {tokens}, {usd_estimate(sums.cost_usd)} (estimate){unknown}.{edited}"
 
 
-def _legend(found: Iterable[Entry]) -> list[str]:
-    every = list(found)
-    legend = [] if all(each.billed for each in every) else [_NOT_BILLED]
-    return [*legend, _ONLY_ANSWER] if any(_edited(each) == "no*" for each in every) else legend
-
-
 def _row(entry: Entry) -> tuple[str, ...]:
     run = "" if entry.execution_count is None else f" [{entry.execution_count}]"
+    by = _BY.get(entry.answered_by, "not said")
     cost = "unknown" if entry.cost_usd is None else usd_estimate(entry.cost_usd)
     return (
         f"{entry.cell}{run}",
@@ -224,7 +208,7 @@ def _row(entry: Entry) -> tuple[str, ...]:
         _shown_count(entry.input_tokens),
         _shown_count(entry.output_tokens),
         cost if entry.billed else f"({cost})",
-        _answered_by(entry),
+        f"{by}, replayed" if entry.replayed else by,
         _state(entry),
         _edited(entry),
     )
@@ -232,11 +216,6 @@ def _row(entry: Entry) -> tuple[str, ...]:
 
 def _shown_count(count: int | None) -> str:
     return "unknown" if count is None else f"{count:,}"
-
-
-def _answered_by(entry: Entry) -> str:
-    by = _BY.get(entry.answered_by, "not said")
-    return f"{by}, replayed" if entry.replayed else by
 
 
 def _state(entry: Entry) -> str:
@@ -267,16 +246,15 @@ def stripped(notebook: Mapping[str, Any]) -> tuple[dict[str, Any], int]:
     >>> stripped({"cells": [{"execution_count": 3, "outputs": [output]}]})
     ({'cells': [{'execution_count': None, 'outputs': []}]}, 1)
     """
-    cells = [_without_answers(cell) for cell in _items(notebook.get("cells"))]
-    removed = sum(1 for cell in _items(notebook.get("cells")) for _ in _answers(cell))
+    cells, removed = list[Json](), 0
+    for cell in _items(notebook.get("cells")):
+        if isinstance(cell, dict) and (answers := sum(1 for _ in _answers(cell))):
+            removed += answers
+            left = [output for output in cell["outputs"] if find_provenance(output) is None]
+            cells.append({**cell, "outputs": left, **({} if left else {"execution_count": None})})
+        else:
+            cells.append(cell)
     return {**notebook, "cells": cells}, removed
-
-
-def _without_answers(cell: Json) -> Json:
-    if not isinstance(cell, dict) or not any(_answers(cell)):
-        return cell
-    kept = [output for output in cell["outputs"] if find_provenance(output) is None]
-    return {**cell, "outputs": kept} if kept else {**cell, "outputs": kept, "execution_count": None}
 
 
 def _items(value: Json) -> list[Json]:

@@ -42,7 +42,7 @@ def cell_metadata(shell: Shell | None) -> Mapping[str, Any]:
     """Return what the front end sent with the cell that runs.
 
     JupyterLab and Notebook 7 send the `cellId`, and as `deletedCells` the ids of those that were deleted since
-    the last cell ran (JupyterLab 4.6); whoever only executes notebooks (nbclient) sends neither.
+    the last cell ran (JupyterLab 4.6); a program that only executes notebooks (nbclient) sends neither.
     """
     get_parent = getattr(shell, "get_parent", None)
     parent = get_parent() if get_parent is not None else None
@@ -110,7 +110,7 @@ class CellThreads:
     """The cells that run now, and which of them started a thread that has no context of its own.
 
     A thread of `concurrent.futures` begins with an empty context (up to Python 3.14, where an interpreter option may
-    hand it on), so its cell is told by when it was first seen: after the cell began, and before it ended.
+    hand it on), so its cell is found by when it was first seen: after the cell began, and before it ended.
     """
 
     def __init__(self) -> None:
@@ -134,7 +134,7 @@ class CellThreads:
             self._running[number] = cell
 
     def cell_of(self, thread: threading.Thread) -> _Running | None:
-        """Return the cell that a thread works for, None where that cannot be told."""
+        """Return the cell that a thread works for, None where that is not known."""
         if thread.name.startswith("vertex-claude"):
             return None
         if thread not in self._started:

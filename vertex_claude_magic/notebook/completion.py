@@ -22,11 +22,10 @@ if TYPE_CHECKING:
     from IPython.core.completer import CompletionContext
     from IPython.core.interactiveshell import InteractiveShell
 
-    from vertex_claude_magic.models.model import Model
-
 __all__ = ["Candidate", "candidates", "complete", "match", "template_candidates"]
 
 _OF_IPYTHON = frozenset({"In", "Out", "exit", "quit", "get_ipython", "open"})
+# In a larger folder Tab would take long, and nobody reads so many names.
 _MOST_FILES = 1_000
 # `{{`, not `{{{` and not escaped, then a path as far as it was typed.
 _OPEN_TEMPLATE = re.compile(r"(?<![{\\])\{\{[ \t]*(?P<path>(?:\w+(?:\.\w+)*\.?)?)$")
@@ -59,8 +58,12 @@ def match(shell: InteractiveShell, context: CompletionContext) -> dict[str, Any]
         found = candidates(start, fragment, shell.user_ns)
     if not found and context.full_text.lstrip().startswith("%%claude") and context.cursor_line > 0:
         fragment, found = template_candidates(before, shell.user_ns)
+    # JupyterLab breaks a type at its spaces, and then prints its lines over those of the rows around.
+    types = [each.type.replace(" ", "\u00a0") for each in found]
     return {
-        "completions": [SimpleCompletion(each.text, type=each.type) for each in found],
+        "completions": [
+            SimpleCompletion(each.text, type=kind) for each, kind in zip(found, types, strict=True)
+        ],
         "matched_fragment": fragment,
         "ordered": True,
         "suppress": bool(found),
@@ -70,7 +73,7 @@ def match(shell: InteractiveShell, context: CompletionContext) -> dict[str, Any]
 def complete(shell: InteractiveShell, event: SimpleNamespace) -> list[str]:
     """Answer IPython's older completion hook.
 
-    IPython's `event.symbol` is only the part after the last `@` or `=`, so what stands before it in the
+    IPython's `event.symbol` is only the part after the last `@` or `=`, so the part before it in the
     word is matched here and not repeated.
     """
     before, word = _split(event.text_until_cursor)
@@ -91,7 +94,7 @@ def _split(line: str) -> tuple[str, str]:
 
 
 def candidates(before: str, word: str, names: Mapping[str, Any] = MappingProxyType({})) -> list[Candidate]:
-    """Return what may stand at the end of the line of a magic.
+    """Return what may come next on the line of a magic.
 
     Args:
         before: The line up to the word that is being typed.
@@ -123,13 +126,16 @@ def candidates(before: str, word: str, names: Mapping[str, Any] = MappingProxyTy
     elif word.startswith("-"):
         offered = _typed("option", dict.fromkeys(each.long for each in known.by_name.values()))
     elif known.words:
-        own = _families() if known.words == ("families",) else _typed("command", known.words)
+        if known.words == ("families",):
+            own = _typed("family", dict.fromkeys(model.family for model in Catalog.load().models))
+        else:
+            own = _typed("command", known.words)
         offered = () if {each.text for each in own} & set(words) else own
     return [each for each in offered if each.text.startswith(word)]
 
 
 def template_candidates(before: str, names: Mapping[str, Any]) -> tuple[str, list[Candidate]]:
-    """Return the path that is being typed behind `{{`, and what may stand in its place.
+    """Return the path that is being typed behind `{{`, and what may take its place.
 
     A name is completed from the user's variables; behind a dot, from the keys of a mapping or from the
     public attributes that are no methods, because nothing is called in a template.
@@ -201,37 +207,21 @@ def _models() -> list[Candidate]:
     by_alias = {alias: catalog.newest(alias) for alias in aliases}
     by_alias |= {alias: catalog.find(alias) for alias in catalog.aliases() if alias not in by_alias}
     by_id = {model.id: model for model in catalog.models if model.lifecycle != "retired"}
-    return [Candidate(text, _model_type(model)) for text, model in {**by_alias, **by_id}.items()]
-
-
-def _model_type(model: Model | None) -> str:
-    tier = next(iter(model.prices.tiers), None) if model is not None else None
-    if tier is None or tier.input is None or tier.output is None:
-        return "model"
-    return f"model ${tier.input:g} / ${tier.output:g}"
-
-
-def _families() -> list[Candidate]:
-    return _typed("family", dict.fromkeys(model.family for model in Catalog.load().models))
-
-
-def _regions() -> list[Candidate]:
-    return _typed("region", Catalog.load().locations())
-
-
-def _efforts() -> list[Candidate]:
-    return _typed("effort", allowed_efforts(None))
-
-
-def _thinking() -> list[Candidate]:
-    return _typed("thinking", (word for word in THINKING_TYPES if word != "budget"))
+    found = []
+    for text, model in {**by_alias, **by_id}.items():
+        tier = next(iter(model.prices.tiers), None) if model is not None else None
+        if tier is None or tier.input is None or tier.output is None:
+            found.append(Candidate(text, "model"))
+        else:
+            found.append(Candidate(text, f"model ${tier.input:g} / ${tier.output:g}"))
+    return found
 
 
 # A line that is none of ours offers nothing.
 _UNKNOWN = Command("")
 _VALUES: Mapping[str, Callable[[], list[Candidate]]] = {
     "models": _models,
-    "regions": _regions,
-    "efforts": _efforts,
-    "thinking": _thinking,
+    "regions": lambda: _typed("region", Catalog.load().locations()),
+    "efforts": lambda: _typed("effort", allowed_efforts(None)),
+    "thinking": lambda: _typed("thinking", (word for word in THINKING_TYPES if word != "budget")),
 }

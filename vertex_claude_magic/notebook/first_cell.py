@@ -31,15 +31,15 @@ class _Line(NamedTuple):
     asks: str
 
 
-def help_as_questions(shell: InteractiveShell, translated: str, meant: str) -> None:
+def help_as_questions(shell: InteractiveShell, translated: str, intended: str) -> None:
     """Let the help calls of the running cell ask what their lines ask, until `restore_help`.
 
     Args:
         shell: The IPython shell, in which the cell runs that loads the extension.
         translated: What IPython made of that cell.
-        meant: What it makes of it now.
+        intended: What it makes of it now.
     """
-    before, after = translated.splitlines(), meant.splitlines()
+    before, after = translated.splitlines(), intended.splitlines()
     if len(before) != len(after):
         return
     pairs = enumerate(zip(before, after, strict=True), start=1)

@@ -169,9 +169,9 @@ def _formatters(shell: InteractiveShell) -> tuple[BaseFormatter, BaseFormatter, 
 
 def _markdown(reply: Reply) -> str:
     from vertex_claude_magic.markdown.sanitize import safe_markdown
-    from vertex_claude_magic.notebook.display.footer import ending
+    from vertex_claude_magic.notebook.display.footer import answered_notes, ending
 
-    return f"{safe_markdown(reply.text)}\n\n{ending(reply)}"
+    return f"{safe_markdown(reply.text)}\n\n{ending(reply, answered_notes(reply))}"
 
 
 def _provenance(reply: Reply, markdown: str, plain: str) -> dict[str, Any]:
@@ -182,11 +182,13 @@ def _provenance(reply: Reply, markdown: str, plain: str) -> dict[str, Any]:
 
 def _pretty(reply: Reply, printer: RepresentationPrinter, cycle: bool) -> None:  # noqa: ARG001 - IPython's signature
     from vertex_claude_magic.markdown.sanitize import safe_plain
-    from vertex_claude_magic.notebook.display.footer import plain_ending
+    from vertex_claude_magic.notebook.display.footer import answered_notes, plain_ending
 
     # Inside a list, a reply is one of many: there its fields say more than its text.
     alone = len(printer.stack) <= 1
-    printer.text(f"{safe_plain(reply.text)}\n\n{plain_ending(reply)}" if alone else repr(reply))
+    printer.text(
+        f"{safe_plain(reply.text)}\n\n{plain_ending(reply, answered_notes(reply))}" if alone else repr(reply)
+    )
 
 
 def _add_completion(shell: InteractiveShell) -> None:

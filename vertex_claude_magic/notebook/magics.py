@@ -1,6 +1,6 @@
 """The magics, thin: each reads its line, calls one thing, and hands the result back.
 
-This room is all that `%load_ext` imports, so it imports nothing heavy; what a magic needs is imported
+This module is all that `%load_ext` imports, so it imports nothing heavy; what a magic needs is imported
 when it first runs.
 """
 

@@ -29,7 +29,7 @@ __all__ = [
 
 
 class ParsedLine(NamedTuple):
-    """What stood on the line: the variable for the reply, the options by key, and for `%claude` the prompt."""
+    """A line as it was read: the variable for the reply, the options by key, and for `%claude` the prompt."""
 
     name: str | None = None
     options: Mapping[str, Any] = MappingProxyType({})
@@ -109,10 +109,6 @@ _READERS: Mapping[str, Callable[[str], Any]] = {
 }
 
 
-def _by_name(options: Sequence[Option]) -> Mapping[str, Option]:
-    return {name: row for row in options for name in (row.long, row.short) if name}
-
-
 def parse_cell_line(line: str) -> ParsedLine:
     """Read the line of a `%%claude` cell: an optional variable name, then options, and nothing else.
 
@@ -157,13 +153,14 @@ def parse_words(line: str, options: Sequence[Option]) -> ParsedLine:
     >>> parse_words("on --force", [Option("force", "flag")])
     ParsedLine(name=None, options={'force': True}, prompt='on')
     """
-    known, found, said = _by_name(options), dict[str, Any](), list[str]()
+    known = {name: row for row in options for name in (row.long, row.short) if name}
+    found, typed = dict[str, Any](), list[str]()
     words = _words(line)
     while words:
         _, words = _options(words, known, found)
-        said += [word.text for word in words[:1]]
+        typed += [word.text for word in words[:1]]
         words = words[1:]
-    return ParsedLine(options=found, prompt=" ".join(said))
+    return ParsedLine(options=found, prompt=" ".join(typed))
 
 
 def parse_options(line: str, options: Sequence[Option]) -> dict[str, Any]:
@@ -177,8 +174,8 @@ def parse_options(line: str, options: Sequence[Option]) -> dict[str, Any]:
     """
     parsed = parse_words(line, options)
     if parsed.prompt:
-        said = quote(parsed.prompt.partition(" ")[0], 40)
-        raise OptionError(f"{said!r} is no option.", cure="Quote values with spaces, and leave it out.")
+        word = quote(parsed.prompt.partition(" ")[0], 40)
+        raise OptionError(f"{word!r} is no option.", cure="Quote values with spaces, and leave it out.")
     return dict(parsed.options)
 
 
@@ -189,6 +186,7 @@ def _options(
     position = 0
     while position < len(words):
         word = words[position]
+        # As in shells: behind it a prompt may begin with a dash.
         if word.text == "--" and not word.quoted:
             return found, words[position + 1 :]
         if word.quoted or not word.text.startswith("-") or len(word.text) < 2:
@@ -202,29 +200,22 @@ def _options(
             found[option.name] = True
             continue
         if not assigned:
-            value = _value(words, position, option, known)
+            following = words[position] if position < len(words) else None
+            if following is None or (not following.quoted and following.text.partition("=")[0] in known):
+                raise OptionError(f"{option.long} has no value.", cure=f"Write {option.long} {option.value}.")
+            value = following.text
             position += 1
-        _put(found, option, value)
+        read = _READERS.get(option.value if option.kind == "fields" else option.kind, str)(value)
+        if not option.repeatable:
+            if option.name in found:
+                raise OptionError(f"{option.long} is given twice.", cure="Give it once.")
+            found[option.name] = read
+        # Options that may come several times add up.
+        elif isinstance(read, dict):
+            found[option.name] = {**found.get(option.name, {}), **read}
+        else:
+            found[option.name] = (*found.get(option.name, ()), read)
     return found, words[position:]
-
-
-def _value(words: list[_Word], position: int, option: Option, known: Mapping[str, Option]) -> str:
-    missing = position >= len(words)
-    if missing or (not words[position].quoted and words[position].text.partition("=")[0] in known):
-        raise OptionError(f"{option.long} has no value.", cure=f"Write {option.long} {option.value}.")
-    return words[position].text
-
-
-def _put(found: dict[str, Any], option: Option, text: str) -> None:
-    value = _READERS.get(option.value if option.kind == "fields" else option.kind, str)(text)
-    if not option.repeatable:
-        if option.name in found:
-            raise OptionError(f"{option.long} is given twice.", cure="Give it once.")
-        found[option.name] = value
-    elif isinstance(value, dict):
-        found[option.name] = {**found.get(option.name, {}), **value}
-    else:
-        found[option.name] = (*found.get(option.name, ()), value)
 
 
 def _refuse(name: str, known: Mapping[str, Option]) -> Option:
@@ -280,15 +271,12 @@ def _word(line: str, start: int, *, lenient: bool) -> _Word:
     while end < len(line) and not line[end].isspace():
         if line[end] in "'\"" and line[end - 1] == "=" and end > start:
             value, stop = _quoted(line, end, lenient=lenient)
-            return _Word(line[start:end] + _kept(line, start, end, stop, value), start, stop, quoted=False)
+            of_option = line[start] == "-" and "=" not in line[start : end - 1]
+            # In KEY="text" the quotes stay, because JSON needs them.
+            text = value if of_option or line[end] == "'" else line[end:stop]
+            return _Word(line[start:end] + text, start, stop, quoted=False)
         end += 1
     return _Word(line[start:end], start, end, quoted=False)
-
-
-def _kept(line: str, start: int, end: int, stop: int, value: str) -> str:
-    """Return the value after an equals sign; in KEY="text" the quotes stay, because JSON needs them."""
-    option_value = line[start] == "-" and "=" not in line[start : end - 1]
-    return value if option_value or line[end] == "'" else line[end:stop]
 
 
 def _quoted(line: str, start: int, *, lenient: bool) -> tuple[str, int]:

@@ -63,6 +63,7 @@ def _spend(host: Host) -> Sequence[SpendRow]:
 def _today(target: Target, stores: Stores, *, local: bool) -> float:
     journal = journal_of(target, stores)
     if journal is None:
+        # Not known, which a limit must not take for nothing.
         return math.inf
     try:
         spent = journal.spent(day_of(time.time()), local=local) if is_there(journal.path) else None

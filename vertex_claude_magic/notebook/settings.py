@@ -9,6 +9,7 @@ from traitlets import Bool, Dict, Enum, Float, HasTraits, Int, List, TraitError,
 from vertex_claude_magic.settings.registry import OPTIONS, Option
 
 if TYPE_CHECKING:
+    from vertex_claude_magic.notebook.shell import Change
     from vertex_claude_magic.records.stores import Stores
     from vertex_claude_magic.settings.options import AskOptions
 
@@ -46,12 +47,12 @@ def trait_of(row: Option) -> TraitType:
 class _InRange:
     """The check of a number that has a least value."""
 
-    def validate(self, owner: Any, value: Any) -> Any:
-        value = super().validate(owner, value)  # type: ignore[misc]
+    def validate(self, owner: HasTraits, value: float | None) -> float | None:
+        checked: float | None = super().validate(owner, value)  # type: ignore[misc]
         row: Option = self.metadata["option"]  # type: ignore[attr-defined]
-        if value is not None and row.least is not None and not value >= row.least:
-            raise TraitError(f"{row.name} takes {row.wanted}{_OR_NONE[row.default is None]}, not {value}.")
-        return value
+        if checked is not None and row.least is not None and not checked >= row.least:
+            raise TraitError(f"{row.name} takes {row.wanted}{_OR_NONE[row.default is None]}, not {checked}.")
+        return checked
 
 
 class _Number(_InRange, Float):  # type: ignore[misc]
@@ -69,7 +70,7 @@ class Settings(HasTraits):
     """What holds for every question of this session, unless its own line says otherwise.
 
     An empty text or None means that the environment, the Google credentials or the default decide.
-    No secret is ever kept here.
+    No secret is ever stored here.
     """
 
     # Not of one object, because a configuration file may name a recording while it is made.
@@ -99,7 +100,7 @@ class Settings(HasTraits):
         return self._stores
 
     @observe("recording", "replay")
-    def _check_recording(self, change: Any) -> None:
+    def _check_recording(self, change: Change) -> None:
         if change["new"]:
             self.tell_missing_recording()
 

@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Body", "read_body", "unfilled_notes"]
 
-_TOOL_LINE = re.compile(
-    r"""
+# Texts, which are compiled where a line has their mark.
+_TOOL_LINE = r"""(?x)
     \#[ \t]?\|                                     # Quarto and nbdev: `#| label: x`; formatters write `# |`
     | \#[ \t]?@(?:title|markdown|param)\b          # Colab: the title, text and fields of a form
     | \#[ \t]*(?:NBVAL_[A-Z_]+|PYTEST_VALIDATE_IGNORE_OUTPUT)\b    # nbval
@@ -26,13 +26,11 @@ _TOOL_LINE = re.compile(
     | \#[ \t]*(?:<codecell>|In\[[ \d]*\]:?)[ \t]*$ # the same marks as older versions and nbconvert write them
     | \#[ \t]*[+-][ \t]*$                          # jupytext: `# +` begins a cell and `# -` ends it
     | \#[ \t]*\+[ \t]+(?:[\w.-]+=|[{\[]).*$        # jupytext: `# + tags=["a"]`, `# + {"tags": []}`
-    """,
-    re.VERBOSE,
-)
+    """
 # Colab writes the value of a form field into an assignment: `topic = "t-tests" # @param {type:"string"}`.
-_FORM_FIELD = re.compile(r"(?P<name>[^\W\d]\w*)[ \t]*=(?!=).*\#[ \t]?@param\b")
+_FORM_FIELD = r"(?P<name>[^\W\d]\w*)[ \t]*=(?!=).*\#[ \t]?@param\b"
 # {name}, $name and ${name}, as IPython fills them in on the lines of other magics; not {{ name }}.
-_LINE_VARIABLE = re.compile(r"(?<!\{)\{([^\W\d]\w*)\}(?!\})|\$([^\W\d]\w*)|\$\{([^\W\d]\w*)\}")
+_LINE_VARIABLE = r"(?<!\{)\{([^\W\d]\w*)\}(?!\})|\$([^\W\d]\w*)|\$\{([^\W\d]\w*)\}"
 
 
 class Body(NamedTuple):
@@ -46,7 +44,7 @@ class Body(NamedTuple):
 def read_body(text: str) -> Body:
     r"""Divide what is below a cell magic into lines of other tools and the prompt.
 
-    The prompt is kept to the letter; blank lines between tool lines and prompt go with the tool lines.
+    The prompt stays as it is; blank lines between tool lines and prompt go with the tool lines.
 
     >>> read_body("#| echo: false\n#| label: a\n\nWhy?\n#| b").prompt
     'Why?\n#| b'
@@ -56,8 +54,8 @@ def read_body(text: str) -> Body:
     lines = text.splitlines(keepends=True)
     count, fields = 0, list[str]()
     for line in lines:
-        field = _FORM_FIELD.match(line)
-        if field is None and not _TOOL_LINE.match(line.rstrip("\r\n")):
+        field = re.match(_FORM_FIELD, line) if "@param" in line else None
+        if field is None and not (line.startswith("#") and re.match(_TOOL_LINE, line.rstrip("\r\n"))):
             break
         fields += [field["name"]] if field else []
         count += 1
@@ -66,20 +64,19 @@ def read_body(text: str) -> Body:
     tool_lines = tuple(line.rstrip("\r\n") for line in lines[:count])
     while count < len(lines) and not lines[count].strip():
         count += 1
-    notes = (_field_note(fields),) if fields else ()
-    return Body(prompt="".join(lines[count:]), tool_lines=tool_lines, notes=notes)
-
-
-def _field_note(fields: list[str]) -> str:
-    return (
+    prompt = "".join(lines[count:])
+    if not fields:
+        return Body(prompt=prompt, tool_lines=tool_lines)
+    note = (
         f"The form field {', '.join(fields)} was not sent and sets no variable here. Set it in a cell of its own"
         f" and write {{{{ {fields[0]} }}}} in the prompt, or use --literal."
     )
+    return Body(prompt=prompt, tool_lines=tool_lines, notes=(note,))
 
 
 def unfilled_notes(prompt: str, names: Mapping[str, Any]) -> tuple[str, ...]:
     """Tell which variables a line names in the way of IPython's other line magics, which fill them in."""
-    written = {found[0]: next(filter(None, found.groups())) for found in _LINE_VARIABLE.finditer(prompt)}
+    written = {found[0]: next(filter(None, found.groups())) for found in re.finditer(_LINE_VARIABLE, prompt)}
     own = {text: name for text, name in written.items() if name in names and not name.startswith("_")}
     if not own:
         return ()

@@ -50,7 +50,7 @@ _FORMS: tuple[tuple[str, tuple[str, ...], str], ...] = (
 )
 
 
-# Texts without a secret that this process met, because the messages of a conversation are sent again with each turn.
+# Texts in which no secret was found, because the messages of a conversation are sent again with each turn.
 _harmless: set[str] = set()
 _MOST_HARMLESS, _LONGEST_HARMLESS = 4_096, 4_000
 

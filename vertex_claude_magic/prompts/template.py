@@ -42,7 +42,7 @@ _EXPRESSIONS = (ast.Call, ast.BinOp, ast.BoolOp, ast.Compare, ast.IfExp, ast.Sub
                 ast.NamedExpr)  # fmt: skip
 _QUOTED = re.compile(r"'[^']*'|\"[^\"]*\"")
 _LONGEST_PATH = 400
-# Keys that are looked through for one that was meant.
+# Keys that are looked through for one that is spelt like the wrong one.
 _MOST_KEYS = 10_000
 # Methods that Cython and others compile.
 _COMPILED_METHODS = frozenset(
@@ -181,7 +181,7 @@ def value_of(placeholder: Placeholder, names: Mapping[str, Any]) -> Any:
 
     Raises:
         OptionError: a name, an attribute or an index is not there, a property failed, or the path ends at a
-            method, whose result is meant.
+            method, which is not called.
 
     >>> value_of(parse_path("cfg.title"), {"cfg": {"title": "Ada"}})
     'Ada'

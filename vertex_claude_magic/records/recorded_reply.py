@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from types import MappingProxyType
+from itertools import chain
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from vertex_claude_magic import errors
@@ -35,8 +35,12 @@ Step = tuple[float, Event]
 
 _MOST_BLOCKS = 10_000
 # Project numbers have ten digits and more ("Creating and managing projects", Google Cloud docs).
-_NUMBER = re.compile(r"\b\d{9,}\b")
+_NUMBER = r"\b\d{9,}\b"
 _LONGEST_WAIT = 24 * 3600.0
+
+
+# Nobody changes it, and a recorded reply is copied, which a MappingProxyType does not allow.
+_NO_USAGE: Mapping[str, Any] = {}
 
 
 class RecordedReply(NamedTuple):
@@ -51,7 +55,7 @@ class RecordedReply(NamedTuple):
     stop_reason: str | None = None
     stop_sequence: str | None = None
     stop_details: Mapping[str, Any] | None = None
-    usage: Mapping[str, Any] = MappingProxyType({})
+    usage: Mapping[str, Any] = _NO_USAGE
     other_events: Sequence[Mapping[str, Any]] = ()
     complete: bool = True
     seconds: float = 0.0
@@ -101,7 +105,7 @@ def error_fields(error: ClaudeError, project: str) -> dict[str, Any]:
     """
     texts = {"message": error.message, "cure": error.cure}
     anonymous = {
-        name: _NUMBER.sub("0", text.replace(project, "your-project")) for name, text in texts.items()
+        name: re.sub(_NUMBER, "0", text.replace(project, "your-project")) for name, text in texts.items()
     }
     return {"type": type(error).__name__, **anonymous, **({"status": error.status} if error.status else {})}
 
@@ -141,7 +145,9 @@ def _checked(name: str, value: Json) -> Any:
     if name == "pace":
         blocks = value if isinstance(value, (list, tuple)) else ()
         counts = [tuple(each) if isinstance(each, (list, tuple)) else () for each in blocks]
-        if not all(type(count) is int and 0 <= count <= 10**9 for each in counts for count in each):
+        numbers = list(chain.from_iterable(counts))
+        # Without a step of Python for each of them: a long answer came in hundreds of pieces.
+        if set(map(type, numbers)) - {int} or (numbers and not 0 <= min(numbers) <= max(numbers) <= 10**9):
             raise _unfit("pace", "lists of whole numbers")
         return tuple(counts)
     if name == "seconds" or (name == "first_token_seconds" and value is not None):
@@ -185,9 +191,9 @@ def steps(recorded: RecordedReply, message_id: str | None = None) -> Iterator[St
 
     from vertex_claude_magic.vertex.blocks import part_events, take_apart
 
-    # A copy, because a reply belongs to its user, and the recorded reply may be stored again.
+    # A copy, because a reply belongs to its user, and the recorded reply may be stored again; the pace stays here.
     # The default usage is a mapping proxy, which `deepcopy` does not take.
-    recorded = deepcopy(recorded._replace(usage=dict(recorded.usage)))
+    recorded = deepcopy(recorded._replace(pace=(), usage=dict(recorded.usage)))._replace(pace=recorded.pace)
     usage = dict(recorded.usage)
     message = {"id": message_id, "type": "message", "role": "assistant", "model": recorded.model}
     start: dict[str, Any] = {"message": {**message, "content": [], "usage": usage}}

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 __all__ = ["CallRecorder", "attempt"]
 
 
-@dataclass(kw_only=True)
+@dataclass(kw_only=True, eq=False, repr=False)
 class CallRecorder:
     """Keeps one call; `begin` while it is under way, `end` when it is over.
 

@@ -13,7 +13,6 @@ from vertex_claude_magic.records.budget import Budget, Limits, asked_speed, coun
 from vertex_claude_magic.records.journal.calls import LOCAL, Call, day_of
 from vertex_claude_magic.records.journal.location import OFF, default_path, is_there
 from vertex_claude_magic.records.journal.upkeep import Keep
-from vertex_claude_magic.records.playback import Playback
 from vertex_claude_magic.records.recorder import CallRecorder, attempt
 from vertex_claude_magic.records.recording.rehearsal import replay_mode
 from vertex_claude_magic.records.sources import ReplaySources
@@ -29,6 +28,7 @@ if TYPE_CHECKING:
 
     from vertex_claude_magic.models.catalog import Catalog
     from vertex_claude_magic.records.journal.journal import Journal
+    from vertex_claude_magic.records.playback import Playback
     from vertex_claude_magic.records.recording.recording import Recording
     from vertex_claude_magic.records.sources import RecordedAnswer
     from vertex_claude_magic.settings.target import Target
@@ -125,6 +125,8 @@ class SessionRecords:
         clock: Callable[[], float],
     ) -> Playback:
         """Note that a recorded answer is given again, and return it as something that arrives."""
+        from vertex_claude_magic.records.playback import Playback
+
         call = self._call(request, target, most=0.0)
         if sources.journal is not None:
             sources.journal.replayed(call, found.kept.call, error=found.recorded.error is not None)
@@ -166,7 +168,8 @@ class SessionRecords:
         limits = limits_of(target)
         tokens, _ = count_or_bound(request, catalog, count if limits else None)
         most = worst_case(request, catalog, tokens)
-        _check_call(_sum([*spent, most]), limits.call)
+        if limits.call is not None:
+            _check_call(_sum([*spent, most]), limits.call)
         call = self._call(request, target, most=most)
         held = self.budget.reserve(most, local=call.source in LOCAL, limit=limits.session)
         output = request.body.get("max_tokens")
@@ -218,14 +221,15 @@ class SessionRecords:
         raise errors.CostLimitExceeded(f"What was spent today cannot be told: {why}", cure=cure)
 
     def _call(self, request: Request, target: Target, *, most: float | None) -> Call:
+        parts = request.parts
         return Call(
             at=self._clock(),
             session=session_id(),
             origin=current_origin(),
-            key=request.digest,
+            key=parts.digest.hex(),
             former=request.former_digest,
-            canonical=request.canonical,
-            parts=request.parts,
+            canonical=parts.content,
+            parts=parts,
             # The payload tells faster than a search of all messages.
             attachments=attachments(request.body) if b'"base64"' in request.payload else {},
             asked=target.model,
@@ -241,9 +245,7 @@ def _sum(costs: Sequence[float | None]) -> float | None:
     return None if None in costs else sum([cost or 0.0 for cost in costs])
 
 
-def _check_call(most: float | None, limit: float | None) -> None:
-    if limit is None:
-        return
+def _check_call(most: float | None, limit: float) -> None:
     if most is None:
         raise errors.CostLimitExceeded(
             "What this question may cost is not known (no price in the table, or tools that the service runs itself), "

@@ -36,7 +36,8 @@ class RecordedAnswer(NamedTuple):
     in_recording: bool
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
+# Without what nobody needs of it, because every first question waits for a data class to be built.
+@dataclass(kw_only=True, eq=False, repr=False)
 class ReplaySources:
     """The records that one question may be answered from.
 

@@ -1,1 +1,1 @@
-"""The session floor: the object that asks, its options, and what an answer cost; nothing of notebooks."""
+"""What asks: the session of one user, a question until it is settled, and many calls at once."""

@@ -7,9 +7,10 @@ loop over `wait`, or over the exchange itself, and only what it draws differs.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from vertex_claude_magic import errors
 from vertex_claude_magic.models.prices import usd_estimate
@@ -20,10 +21,11 @@ from vertex_claude_magic.session.question import NO_PROJECT, Question, prepare, 
 from vertex_claude_magic.session.stream import Stream, StreamContext
 from vertex_claude_magic.vertex.endpoint import is_loopback
 from vertex_claude_magic.vertex.events import Event
+from vertex_claude_magic.vertex.reply import Reply
 from vertex_claude_magic.vertex.request import in_project
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Iterator, Sequence
 
     from typing_extensions import Self
 
@@ -31,10 +33,9 @@ if TYPE_CHECKING:
     from vertex_claude_magic.records.sources import RecordedAnswer
     from vertex_claude_magic.session.session import Session
     from vertex_claude_magic.settings.target import Target
-    from vertex_claude_magic.vertex.reply import Reply
     from vertex_claude_magic.vertex.request import Request
 
-__all__ = ["ROUND", "Exchange", "Notice"]
+__all__ = ["ROUND", "Exchange", "NextRound", "Notice", "Step", "sum_of_rounds"]
 
 # The type of the event that begins another round; its data say why.
 ROUND = "round"
@@ -51,6 +52,22 @@ class Notice(NamedTuple):
 
     kind: str
     text: str
+
+
+class NextRound(Protocol):
+    """Another request of the same question, and why, as the end of "The first answer ..."."""
+
+    @property
+    def request(self) -> Request:
+        """The request."""
+
+    @property
+    def why(self) -> str:
+        """The reason, in a few words."""
+
+
+# Called with the sum of the rounds so far and the last request: the reply, or what to send next.
+Step = Callable[["Reply", "Request"], "Reply | NextRound"]
 
 
 class Exchange:
@@ -105,6 +122,11 @@ class Exchange:
         else:
             self._question = build(target, lambda: session.project(target, notify))
         self.request = self._question.request
+        self._steps: list[Step] = []
+        if self._question.typed is not None:
+            from vertex_claude_magic.answers.repair import RepairOnce
+
+            self._steps.append(RepairOnce(self._question.typed))
         self._row = self._catalog.find(self.request.model)
 
     __reduce__ = stays_here("An answer on its way", "Iterate it here, and send its reply.")
@@ -278,27 +300,19 @@ class Exchange:
     def _end_round(self, stream: Stream) -> list[Event]:
         """End a round: settle the question, or begin the round that a step asks for."""
         stream.close()
-        reply = stream.reply
-        typed = self._question.typed
-        if typed is not None:
-            from vertex_claude_magic.answers.repair import fitted, repair_request
-
-            try:
-                self._reply = fitted(_added(self._rounds, reply), typed)
-            except (errors.AnswerRefused, errors.AnswerTruncated):
-                raise
-            except errors.AnswerInvalid as error:
-                if self._rounds:
-                    raise
-                problem, advice = error.details["problem"], error.details["advice"]
-                self._rounds.append(reply)
-                self._reasons.append(f"does not fit ({problem}), asking once more")
-                again = repair_request(stream.request, reply, advice)
-                found = self._sources.look(again, take=True) if self._sources.answers else None
-                self._stream = self._open(again, found)
-                return [Event(ROUND, {"type": ROUND, "reason": self._reasons[-1]})]
-        else:
-            self._reply = reply
+        last = stream.reply
+        reply = sum_of_rounds(self._rounds, last)
+        for step in self._steps:
+            found = step(reply, stream.request)
+            if isinstance(found, Reply):
+                reply = found
+                continue
+            self._rounds.append(last)
+            self._reasons.append(found.why)
+            recorded = self._sources.look(found.request, take=True) if self._sources.answers else None
+            self._stream = self._open(found.request, recorded)
+            return [Event(ROUND, {"type": ROUND, "reason": found.why})]
+        self._reply = reply
         self.done = True
         return []
 
@@ -306,8 +320,15 @@ class Exchange:
 _COUNTS = ("input_tokens", "output_tokens", "cache_creation_input_tokens", "cache_read_input_tokens")
 
 
-def _added(rounds: Sequence[Reply], last: Reply) -> Reply:
-    """Return the last reply with the tokens, cost and seconds of all rounds, and the question of the first."""
+def sum_of_rounds(rounds: Sequence[Reply], last: Reply) -> Reply:
+    """Return the last reply with the tokens, cost and seconds of all rounds, and the question of the first.
+
+    >>> from vertex_claude_magic.vertex.reply import Usage
+    >>> first, last = (Reply(usage=Usage(output_tokens=count), cost=usd) for count, usd in ((3, 0.25), (4, 0.5)))
+    >>> both = sum_of_rounds([first], last)
+    >>> both.usage.output_tokens, both.cost
+    (7, 0.75)
+    """
     if not rounds:
         return last
     every = [*rounds, last]

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from vertex_claude_magic.transport.retry import RetryPolicy
 
-__all__ = ["Call", "Landed", "Pool", "Workers", "wait_before_repeat"]
+__all__ = ["Call", "Finished", "Pool", "Workers", "retry_delay"]
 
 I = TypeVar("I")  # noqa: E741 - an item
 T = TypeVar("T")
@@ -46,7 +46,7 @@ class Call(Protocol[T_co]):
 
 
 @dataclass(frozen=True, eq=False, slots=True)
-class Landed(Generic[I, T]):
+class Finished(Generic[I, T]):
     """A call that is over.
 
     Args:
@@ -91,7 +91,7 @@ class Pool(Generic[I, T]):
     >>> workers = Workers()
     >>> pool = Pool(lambda number: workers.start(lambda: number * number), at_once=2)
     >>> squares = {}
-    >>> pool.run([3, 4], lambda landed: squares.update({landed.item: landed.result()}))
+    >>> pool.run([3, 4], lambda finished: squares.update({finished.item: finished.result()}))
     >>> squares == {3: 9, 4: 16}
     True
     """
@@ -120,7 +120,7 @@ class Pool(Generic[I, T]):
     def run(
         self,
         items: Iterable[I],
-        take: Callable[[Landed[I, T]], None],
+        take: Callable[[Finished[I, T]], None],
         *,
         tick: Callable[[], None] = lambda: None,
         stopped: Callable[[], bool] = lambda: False,
@@ -140,21 +140,21 @@ class Pool(Generic[I, T]):
         fresh = ((index, item, 0) for index, item in enumerate(items))
         # Place, item, and how often it was repeated.
         queue: deque[tuple[int, I, int]] = deque()
-        flying: list[_Turn[I, T]] = []
+        running: list[_Turn[I, T]] = []
         try:
             while not stopped():
                 queue.extend(islice(fresh, max(0, self._at_once - len(queue))))
-                if not queue and not flying:
+                if not queue and not running:
                     break
-                while queue and len(flying) < self._at_once and not self.pause:
+                while queue and len(running) < self._at_once and not self.pause:
                     index, item, attempt = queue.popleft()
-                    flying.append(_Turn(index, item, attempt, self._start(item)))
-                if not flying:
+                    running.append(_Turn(index, item, attempt, self._start(item)))
+                if not running:
                     self._sleep(min(_TICK, self.pause))
-                for turn, landed in self._landed(flying):
-                    pause = None if landed.error is None else self._again(landed.error, turn.attempt)
+                for turn, finished in self._finished(running):
+                    pause = None if finished.error is None else self._again(finished.error, turn.attempt)
                     if pause is None:
-                        take(landed)
+                        take(finished)
                         continue
                     # The longest wait holds, not the sum: calls that were under way together are refused together.
                     self._free_at = max(self._free_at, self._clock() + pause)
@@ -163,27 +163,27 @@ class Pool(Generic[I, T]):
         except KeyboardInterrupt:
             raise errors.ClaudeInterrupt from None
         finally:
-            for turn in flying:
+            for turn in running:
                 turn.call.cancel()
 
-    def _landed(self, flying: list[_Turn[I, T]]) -> Iterator[tuple[_Turn[I, T], Landed[I, T]]]:
-        """Take the calls that are over out of `flying`."""
+    def _finished(self, running: list[_Turn[I, T]]) -> Iterator[tuple[_Turn[I, T], Finished[I, T]]]:
+        """Take the calls that are over out of `running`."""
         # Only the first look waits, so that a round of looks takes one tick however many are under way.
         wait = _TICK
-        for turn in list(flying):
+        for turn in list(running):
             try:
                 if not turn.call.poll(wait):
                     continue
-                landed = Landed(turn.index, turn.item, turn.call.result())
+                finished = Finished(turn.index, turn.item, turn.call.result())
             except Exception as error:  # noqa: BLE001 - whatever it is, it concerns this item only
-                landed = Landed(turn.index, turn.item, error=error)
+                finished = Finished(turn.index, turn.item, error=error)
             finally:
                 wait = 0.0
-            flying.remove(turn)
-            yield turn, landed
+            running.remove(turn)
+            yield turn, finished
 
 
-def wait_before_repeat(
+def retry_delay(
     error: Exception, attempt: int, policy: RetryPolicy, chance: Callable[[], float]
 ) -> float | None:
     """Return how long to wait before a refused call is sent again, in seconds; None if it is not.
@@ -196,7 +196,7 @@ def wait_before_repeat(
 
     >>> from vertex_claude_magic.transport.retry import RetryPolicy
     >>> asked = errors.RateLimited("Too many.", cure="Wait.", details={"retry_after": 7.0})
-    >>> [wait_before_repeat(asked, attempt, RetryPolicy(retries=1), lambda: 0.0) for attempt in (0, 1)]
+    >>> [retry_delay(asked, attempt, RetryPolicy(retries=1), lambda: 0.0) for attempt in (0, 1)]
     [7.0, None]
     """
     if attempt >= policy.retries or not isinstance(error, (errors.RateLimited, errors.ServerError)):

@@ -111,7 +111,7 @@ class SpendRow(NamedTuple):
     limit: float | None
 
 
-@dataclass(kw_only=True)
+@dataclass(kw_only=True, eq=False, repr=False)
 class SessionStatus:
     """What is known beside the settings.
 

@@ -10,7 +10,6 @@ from itertools import groupby
 from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 from vertex_claude_magic import errors
-from vertex_claude_magic.answers.read import read_json_text
 from vertex_claude_magic.models.observed import Sightings
 from vertex_claude_magic.process import stays_here
 from vertex_claude_magic.spelling import option, spelled
@@ -168,7 +167,11 @@ class Stream:
             return self._settled
         request, clock = self.request, self._context.clock
         bare = self._builder.reply()
-        data = read_json_text(bare.text) if self._context.format == "json" and bare.complete else None
+        data = None
+        if self._context.format == "json" and bare.complete:
+            from vertex_claude_magic.answers.read import read_json_text
+
+            data = read_json_text(bare.text)
         reply = replace(
             bare,
             model=bare.model or request.model,

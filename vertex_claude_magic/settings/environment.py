@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 __all__ = ["environment_notices", "with_version"]
 
-_LOCATION = re.compile(r"[a-z][a-z0-9-]{1,30}")
+_LOCATION = r"[a-z][a-z0-9-]{1,30}"
 _READ = (
     "ANTHROPIC_VERTEX_PROJECT_ID",
     "GOOGLE_CLOUD_PROJECT",
@@ -81,7 +81,7 @@ def _notices(
             notices.append(f"{name} has a {what} around its value; it was left out.")
     location = trimmed(named)
     if region_is_default and location not in {"", "global"}:
-        shown = f" ({location})" if _LOCATION.fullmatch(location) else ""
+        shown = f" ({location})" if re.fullmatch(_LOCATION, location) else ""
         notices.append(
             f"GOOGLE_CLOUD_LOCATION{shown} is not used: the location is global. "
             "To ask there, set CLOUD_ML_REGION or --region."

@@ -10,6 +10,7 @@ import sys
 import weakref
 from contextlib import contextmanager
 from contextvars import ContextVar
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -78,5 +79,9 @@ def current_origin() -> Origin:
         return handed[1]
     for finder in filter(None, (reference() for reference in _finders)):
         return finder()
-    script = sys.argv[0] if sys.argv else ""
+    return _of_script(sys.argv[0] if sys.argv else "")
+
+
+@lru_cache(maxsize=8)
+def _of_script(script: str) -> Origin:
     return Origin(notebook=Path(script).name if script not in {"", "-c", "-m"} else "")

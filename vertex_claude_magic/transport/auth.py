@@ -17,8 +17,6 @@ from typing import TYPE_CHECKING, Any, Protocol
 from vertex_claude_magic import errors
 from vertex_claude_magic.process import at_fork, stays_here
 from vertex_claude_magic.text import trimmed
-from vertex_claude_magic.transport.login_failures import login_cure, no_credentials, no_token
-from vertex_claude_magic.transport.token_answers import WatchedRequest
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -27,6 +25,7 @@ if TYPE_CHECKING:
     from google.auth.transport import Request
 
     from vertex_claude_magic.transport.identity import Identity
+    from vertex_claude_magic.transport.token_answers import WatchedRequest
 
 __all__ = ["ApplicationDefault", "Authorizer", "FixedToken"]
 
@@ -255,6 +254,8 @@ class ApplicationDefault:
         return found[0], found[1]
 
     def _request(self) -> Any:
+        from vertex_claude_magic.transport.token_answers import WatchedRequest
+
         made = self._make_request()
         # Tests and callers may hand over a way to Google of their own, also none.
         self._watched = WatchedRequest(made) if callable(made) else None
@@ -276,9 +277,13 @@ class ApplicationDefault:
         try:
             return work()
         except exceptions.DefaultCredentialsError as failure:
+            from vertex_claude_magic.transport.login_failures import no_credentials
+
             file, changed = _credential_file()
             error = no_credentials(failure, Path(file), exists=changed is not None)
         except Exception as failure:  # noqa: BLE001 - google-auth lets through what an odd file or answer provokes
+            from vertex_claude_magic.transport.login_failures import no_token
+
             answer = self._watched.last if self._watched else None
             error = no_token(failure, self._credentials, answer, Path(_credential_file()[0]))
         # A later call reads the files anew; google-auth's exception may hold a response, so it is not chained.
@@ -318,6 +323,8 @@ def _explicit_file() -> str:
 def _checked(headers: dict[str, str]) -> dict[str, str]:
     token = headers.get("authorization", "")
     if not (token.isascii() and token.isprintable() and len(token) > len("Bearer ")):
+        from vertex_claude_magic.transport.login_failures import login_cure
+
         raise errors.CredentialsError(
             "The access token is empty or holds characters that a header cannot carry.", cure=login_cure()
         )

@@ -11,6 +11,7 @@ import socket
 import ssl
 import threading
 from contextlib import suppress
+from functools import lru_cache
 from queue import LifoQueue
 from typing import TYPE_CHECKING, Any
 
@@ -26,9 +27,16 @@ from vertex_claude_magic.spelling import option, spelled
 from vertex_claude_magic.text import quote
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Mapping
 
-__all__ = ["make_session", "may_send_again", "network_error", "reporting_sockets", "streamed_chunks"]
+__all__ = [
+    "make_session",
+    "may_send_again",
+    "network_error",
+    "prepared",
+    "reporting_sockets",
+    "streamed_chunks",
+]
 
 # The keepalive of the official SDK (anthropic 2.12.0): a silent NAT forgets a connection sooner than a model thinks.
 _KEEPALIVE = [(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)]
@@ -144,6 +152,26 @@ def make_session(*, loopback: bool) -> requests.Session:
     session.mount("https://", adapter)
     session.mount("http://", adapter)
     return session
+
+
+# To take a URL apart, put it together and quote it anew costs 0.1 to 0.2 ms, a tenth of a short answer.
+@lru_cache(maxsize=64)
+def _template(method: str, url: str) -> requests.PreparedRequest:
+    return requests.Request(method, url).prepare()
+
+
+def prepared(
+    method: str, url: str, headers: Mapping[str, str], payload: bytes | None
+) -> requests.PreparedRequest:
+    """Return a request that is ready to be sent.
+
+    Raises:
+        requests exceptions: the URL or a header cannot be sent.
+    """
+    ready = _template(method, url).copy()
+    ready.prepare_headers(headers)
+    ready.prepare_body(payload, None)
+    return ready
 
 
 def streamed_chunks(response: requests.Response) -> Iterator[bytes]:

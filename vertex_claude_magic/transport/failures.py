@@ -14,6 +14,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from vertex_claude_magic import errors
+from vertex_claude_magic.models.lifecycle import word_of
 from vertex_claude_magic.models.observed import Sightings
 from vertex_claude_magic.spelling import Spelling, option, spelled
 from vertex_claude_magic.text import quote
@@ -235,11 +236,11 @@ def _cure_not_found(failure: Failure, asked: Asked) -> str:
         place = "" if asked.region in places else _near([asked.catalog.nearest_location(asked.region)])
         return spelled("Check the id{} and the region{}; {} shows what there is.", near, place, _MODELS)
     if row.lifecycle == "retired":
-        return f"{row.name} is retired; use {row.successor or 'a newer model'}."
+        return f"{row.name} is {word_of(row)}; use {row.successor or 'a newer model'}."
     if row.locations and not row.served_in(asked.region):
         return _cure_location(failure, asked)
     if row.lifecycle == "deprecated":
-        return f"{row.name} is deprecated; use {row.successor or 'a newer model'}."
+        return f"{row.name} is {word_of(row)}; use {row.successor or 'a newer model'}."
     return spelled(
         "Enable {} for project {} on its Model Garden card, or try {}; {} shows what is served where.",
         row.name,

@@ -353,17 +353,17 @@ class PendingResponse:
         return None
 
     def _post(self, headers: Mapping[str, str]) -> requests.Response:
-        import requests
+        from vertex_claude_magic.transport.connection import prepared
 
         url, policy = self._request.url, self._transport.policy
         session = self._transport.session(url)
         own = {**self._request.headers, "User-Agent": _USER_AGENT, "Accept-Encoding": "identity", **headers}
         method, payload = self._request.method, self._request.payload or None
-        prepared = requests.Request(method, url, headers=own, data=payload).prepare()
+        ready = prepared(method, url, own, payload)
         # Prepared here and not by the session, so that a .netrc entry cannot replace the token.
         around = session.merge_environment_settings(url, {}, stream=True, verify=None, cert=None)
         patience = (policy.connect, self._patience())
-        return session.send(prepared, allow_redirects=False, timeout=patience, **around)
+        return session.send(ready, allow_redirects=False, timeout=patience, **around)
 
     def _deliver(self, response: requests.Response) -> None:
         from vertex_claude_magic.transport.connection import streamed_chunks

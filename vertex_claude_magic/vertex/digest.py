@@ -111,6 +111,7 @@ class Parts(NamedTuple):
         hashes: The hash of each message.
         links: For each message the digest of the conversation up to it.
         frame_hash: The hash of the frame with its shared parts.
+        digest: The digest of the whole.
     """
 
     content: Mapping[str, Any]
@@ -120,11 +121,7 @@ class Parts(NamedTuple):
     hashes: tuple[bytes, ...]
     links: tuple[bytes, ...]
     frame_hash: bytes
-
-    @property
-    def digest(self) -> bytes:
-        """The digest of the whole."""
-        return hashlib.sha256(self.frame_hash + (self.links[-1] if self.links else b"")).digest()
+    digest: bytes
 
 
 def parts_of(content: Mapping[str, Any], *, marks: bool = True) -> Parts:
@@ -160,7 +157,8 @@ def parts_of(content: Mapping[str, Any], *, marks: bool = True) -> Parts:
     links: list[bytes] = []
     for digest in hashes:
         links.append(hashlib.sha256((links[-1] if links else b"") + digest).digest())
-    return Parts(content, frame, tuple(shared), messages, hashes, tuple(links), frame_hash)
+    whole = hashlib.sha256(frame_hash + (links[-1] if links else b"")).digest()
+    return Parts(content, frame, tuple(shared), messages, hashes, tuple(links), frame_hash, whole)
 
 
 def _hash(value: Any) -> bytes:
@@ -225,7 +223,11 @@ def attachments(value: Any) -> dict[str, bytes]:
 
 
 def _hashed(value: Any) -> Any:
-    """Return a value with attachments as their hashes; texts are not copied, since a request is never changed."""
+    """Return a value with attachments as their hashes; texts are not copied, since a request is never changed.
+
+    This is what journal and recordings store of an attachment in a request, and part of the digest: a change here makes
+    every answer to a question with an attachment a new question.
+    """
     if isinstance(value, Mapping):
         if _is_source(value):
             data = _content(value["data"])

@@ -49,7 +49,7 @@ def headers_of(betas: Sequence[str], header: Mapping[str, str], label: Mapping[s
     headers = {"Content-Type": "application/json"}
     given = {name: value for name, value in header.items() if name.lower() != BETA_HEADER}
     by_hand = [str(value) for name, value in header.items() if name not in given]
-    if names := _beta_names(",".join((*betas, *by_hand))):
+    if (joined := ",".join((*betas, *by_hand))) and (names := _beta_names(joined)):
         headers[BETA_HEADER] = ",".join(names)
     if label:
         headers["X-Vertex-AI-Labels"] = _labels(label)

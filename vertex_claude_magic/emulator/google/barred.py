@@ -5,10 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Literal
 
 from vertex_claude_magic.emulator.messages.checks import not_found, not_servable, resource
-from vertex_claude_magic.emulator.messages.problems import Problem
+from vertex_claude_magic.emulator.messages.problems import google_error
 
 if TYPE_CHECKING:
     from vertex_claude_magic.emulator.messages.ask import Route
+    from vertex_claude_magic.emulator.messages.problems import Problem
     from vertex_claude_magic.models.model import Model
 
 __all__ = ["Barred", "Places"]
@@ -40,10 +41,11 @@ class Places:
             return not_found(found, model.id)
         if why == "not enabled":
             text = f"Project `{found.project}` is not allowed to use Publisher Model `{resource(found, model.id)}`"
-            return Problem(code=400, message=text, google=True, status="FAILED_PRECONDITION")
+            return google_error(400, text, "FAILED_PRECONDITION")
         base = f"anthropic-{model.id.partition('@')[0]}"
         text = (
             f"Quota exceeded for {_METRIC} with base model: {base}. Please submit a quota increase request."
         )
-        metadata = {"quota_metric": _METRIC, "quota_limit_value": "0"}
-        return Problem(code=429, message=text, google=True, reason="RATE_LIMIT_EXCEEDED", metadata=metadata)
+        return google_error(
+            429, text, reason="RATE_LIMIT_EXCEEDED", quota_metric=_METRIC, quota_limit_value="0"
+        )

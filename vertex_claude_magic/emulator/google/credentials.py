@@ -23,6 +23,7 @@ CredentialKind = Literal[
     "service_account", "authorized_user", "external_account", "impersonated_service_account"
 ]
 EMAIL = "emulator@emulator-project.iam.gserviceaccount.com"
+# Made up, and the same in the files and at the endpoints: a request with anything else is refused.
 CLIENT_ID = "emulator.apps.googleusercontent.com"
 CLIENT_SECRET = "emulator-client-secret"  # noqa: S105 - opens nothing but the emulator
 REFRESH_TOKEN = "emulator-refresh-token"  # noqa: S105 - opens nothing but the emulator
@@ -118,7 +119,7 @@ def _write(file: Path, text: str) -> Path:
 
 
 def google_request(origin: str) -> Request:
-    """A google-auth transport that sends what is meant for Google to the emulator.
+    """A google-auth transport that sends requests for Google to the emulator.
 
     User credentials and impersonation have Google's addresses fixed in google-auth; with this
     transport they can be tried all the same. Nothing that goes through it reaches Google.

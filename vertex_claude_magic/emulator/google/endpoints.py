@@ -11,18 +11,20 @@ import re
 import secrets
 import threading
 import time
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta, timezone
 from typing import TYPE_CHECKING
 from urllib.parse import parse_qsl
 
 from vertex_claude_magic.emulator.google import credentials
 from vertex_claude_magic.emulator.http.response import Received, Response, json_response
-from vertex_claude_magic.emulator.messages.problems import Problem
+from vertex_claude_magic.emulator.messages.problems import google_error
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from vertex_claude_magic.emulator.google.sicknesses import Denial
+    from vertex_claude_magic.emulator.messages.problems import Problem
     from vertex_claude_magic.json_types import Json
 
 __all__ = ["FIXED_TOKEN", "Google"]
@@ -40,16 +42,14 @@ _JWT_GRANT = "urn:ietf:params:oauth:grant-type:jwt-bearer"
 _EXCHANGE_GRANT = "urn:ietf:params:oauth:grant-type:token-exchange"
 _ISSUED = "urn:ietf:params:oauth:token-type:access_token"
 _EXPECTED = "Expected OAuth 2 access token, login cookie or other valid authentication credential."
-_NO_TOKEN = Problem(
-    code=401,
-    message=f"Request is missing required authentication credential. {_EXPECTED}",
-    google=True,
+_NO_TOKEN = google_error(
+    401,
+    f"Request is missing required authentication credential. {_EXPECTED}",
     reason="CREDENTIALS_MISSING",
 )
-_REFUSED_TOKEN = Problem(
-    code=401,
-    message=f"Request had invalid authentication credentials. {_EXPECTED}",
-    google=True,
+_REFUSED_TOKEN = google_error(
+    401,
+    f"Request had invalid authentication credentials. {_EXPECTED}",
     reason="ACCESS_TOKEN_TYPE_UNSUPPORTED",
 )
 # The answers of the token endpoint as users reported them (2025 and 2026).
@@ -68,23 +68,26 @@ _DENIALS = {
 }
 
 
+@dataclass(kw_only=True, eq=False)
 class Google:
     """Issues tokens and knows which of them are good.
 
-    Attributes:
+    Args:
+        origin: The emulator's own scheme, host and port.
+        project: The only project that it knows.
+        clock: Seconds that never run backwards.
         token_lifetime: Seconds that a token issued from now on is good for.
         denial: `revoked`, `reauth` or `clock` to refuse every new token the way Google does, `malformed`
             to give tokens that no header can carry, or None.
     """
 
-    def __init__(self, *, origin: str, project: str, clock: Callable[[], float] = time.monotonic) -> None:
-        self.origin = origin
-        self.project = project
-        self.token_lifetime = 3600.0
-        self.denial: Denial | None = None
-        self._clock = clock
-        self._until: dict[str, float] = {}
-        self._lock = threading.Lock()
+    origin: str
+    project: str
+    clock: Callable[[], float] = time.monotonic
+    token_lifetime: float = 3600.0
+    denial: Denial | None = None
+    _until: dict[str, float] = field(default_factory=dict, init=False, repr=False)
+    _lock: threading.Lock = field(default_factory=threading.Lock, init=False, repr=False)
 
     def accepts(self, token: str) -> bool:
         """Whether a bearer token is the fixed one or one that was issued here and has not expired.
@@ -93,7 +96,7 @@ class Google:
         True
         """
         with self._lock:
-            return token == FIXED_TOKEN or self._until.get(token, 0.0) > self._clock()
+            return token == FIXED_TOKEN or self._until.get(token, 0.0) > self.clock()
 
     def unauthenticated(self, received: Received) -> Problem | None:
         """Tell why the bearer token of a request is no good, or return None."""
@@ -131,7 +134,7 @@ class Google:
         # Tokens of Google begin so; tools that look for secrets know them by it.
         token = "ya29.emulator-" + secrets.token_urlsafe(24) + ("\n" if self.denial == "malformed" else "")
         with self._lock:
-            self._until[token] = self._clock() + self.token_lifetime
+            self._until[token] = self.clock() + self.token_lifetime
         return token, int(self.token_lifetime)
 
     def _token(self, more: Mapping[str, str], headers: Mapping[str, str] | None = None) -> Response:
@@ -178,12 +181,12 @@ class Google:
     def _iam(self, received: Received) -> Response:
         verb = received.path.rpartition(":")[2]
         if verb != "generateAccessToken" or received.method != "POST":
-            return Problem(code=404, message="Method not found.", google=True).response()
+            return google_error(404, "Method not found.").response()
         if (refused := self.unauthenticated(received)) is not None:
             return refused.response()
         if self.denial in _DENIALS:
             text = "Permission 'iam.serviceAccounts.getAccessToken' denied on resource (or it may not exist)."
-            return Problem(code=403, message=text, google=True, reason="IAM_PERMISSION_DENIED").response()
+            return google_error(403, text, reason="IAM_PERMISSION_DENIED").response()
         issued, seconds = self._issue()
         expires = datetime.now(timezone.utc) + timedelta(seconds=seconds)
         return json_response({"accessToken": issued, "expireTime": expires.strftime("%Y-%m-%dT%H:%M:%SZ")})
@@ -194,7 +197,15 @@ class Google:
         name = received.path.removeprefix(_METADATA).rstrip("/")
         account, _, rest = name.removeprefix("instance/service-accounts/").partition("/")
         if name.startswith("instance/service-accounts/") and account in {"default", credentials.EMAIL}:
-            return self._account(rest, recursive="recursive" in received.query)
+            if not rest and "recursive" in received.query:
+                info = {"aliases": ["default"], "email": credentials.EMAIL, "scopes": [_SCOPE]}
+                return json_response(info, headers=_FLAVOR)
+            if rest == "token" and self.denial in _DENIALS:
+                return _plain("Service account not enabled on this instance", 403)
+            if rest == "token":
+                return self._token({}, _FLAVOR)
+            known = {"": "aliases\nemail\nscopes\ntoken\n", "email": credentials.EMAIL, "scopes": _SCOPE}
+            return _plain(known[rest]) if rest in known else _plain("Not Found", 404)
         known = {
             "": "computeMetadata/",
             "/": "computeMetadata/",
@@ -203,17 +214,6 @@ class Google:
             "instance/zone": "projects/1/zones/us-east5-a",
             "universe/universe-domain": "googleapis.com",
         }
-        return _plain(known[name]) if name in known else _plain("Not Found", 404)
-
-    def _account(self, name: str, *, recursive: bool) -> Response:
-        account = {"aliases": ["default"], "email": credentials.EMAIL, "scopes": [_SCOPE]}
-        if not name and recursive:
-            return json_response(account, headers=_FLAVOR)
-        if name == "token" and self.denial in _DENIALS:
-            return _plain("Service account not enabled on this instance", 403)
-        if name == "token":
-            return self._token({}, _FLAVOR)
-        known = {"": "aliases\nemail\nscopes\ntoken\n", "email": credentials.EMAIL, "scopes": _SCOPE}
         return _plain(known[name]) if name in known else _plain("Not Found", 404)
 
 

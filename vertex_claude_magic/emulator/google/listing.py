@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote
 
 from vertex_claude_magic.emulator.http.response import Received, Response, json_response
-from vertex_claude_magic.emulator.messages.problems import Problem
+from vertex_claude_magic.emulator.messages.problems import google_error
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -34,18 +34,19 @@ def listing(catalog: Catalog, received: Received, changes: Mapping[str, str | No
     if received.path == _LIST:
         size, start = received.query.get("pageSize", ""), received.query.get("pageToken", "0")
         if not start.isdecimal() or (size and not size.isdecimal()):
-            return _problem(400, "Request contains an invalid argument.")
+            return google_error(400, "Request contains an invalid argument.").response()
         end = int(start) + (int(size or 0) or _PAGE)
         entries = [_entry(*each) for each in list(listed.items())[int(start) : end]]
         following = {"nextPageToken": str(end)} if end < len(listed) else {}
         return json_response({"publisherModels": entries, **following})
     if not received.path.startswith(_GET):
-        return _problem(404, "Method not found.")
+        return google_error(404, "Method not found.").response()
     name = unquote(received.path.removeprefix(_GET))
     found = catalog.find(name)
     known = found.id if found is not None else name
     if known not in listed:
-        return _problem(404, f"Publisher Model `publishers/anthropic/models/{name}` is not found.")
+        text = f"Publisher Model `publishers/anthropic/models/{name}` is not found."
+        return google_error(404, text).response()
     return json_response(_entry(known, listed[known]))
 
 
@@ -57,7 +58,3 @@ def _entry(model: str, stage: str) -> dict[str, Any]:
         "launchStage": stage,
         "versionState": "VERSION_STATE_STABLE",
     }
-
-
-def _problem(code: int, text: str) -> Response:
-    return Problem(code=code, message=text, google=True).response()

@@ -10,11 +10,12 @@ import copy
 import re
 import threading
 from collections import deque
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote
 
 from vertex_claude_magic.emulator.http.response import Received, Response, json_response
-from vertex_claude_magic.emulator.messages.problems import Problem
+from vertex_claude_magic.emulator.messages.problems import google_error
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -36,26 +37,27 @@ def is_config_path(path: str) -> bool:
     return bool(_CONFIG.fullmatch(path) or _OPERATION.fullmatch(path))
 
 
+@dataclass(kw_only=True, eq=False)
 class PublisherConfigs:
-    """Keeps configurations, and does what a test or a lesson tells it to do wrong.
+    """The stored configurations, and what shall go wrong with them in a test or a lesson.
 
-    Attributes:
+    Args:
+        project: The only project that it knows.
         denied: Verbs that the account has no permission for, such as `setPublisherModelConfig`.
-        looks: How often an operation is looked at before it is over.
+        polls: How often an operation is polled before it is done.
         failure: The `google.rpc.Status` that operations end with from now on, or None; nothing is written then.
         ignores_writes: Whether operations end well and change nothing.
     """
 
-    def __init__(self, *, project: str) -> None:
-        self.project = project
-        self.denied: frozenset[str] = frozenset()
-        self.looks = 0
-        self.failure: Mapping[str, Any] | None = None
-        self.ignores_writes = False
-        self._configs: dict[Key, Config] = {}
-        self._operations: dict[str, int] = {}
-        self._others: deque[Callable[[Config], Config]] = deque()
-        self._lock = threading.Lock()
+    project: str
+    denied: frozenset[str] = frozenset()
+    polls: int = 0
+    failure: Mapping[str, Any] | None = None
+    ignores_writes: bool = False
+    _configs: dict[Key, Config] = field(default_factory=dict, init=False, repr=False)
+    _operations: dict[str, int] = field(default_factory=dict, init=False, repr=False)
+    _others: deque[Callable[[Config], Config]] = field(default_factory=deque, init=False, repr=False)
+    _lock: threading.Lock = field(default_factory=threading.Lock, init=False, repr=False)
 
     def put(self, location: str, model: str, config: Mapping[str, Any]) -> None:
         """Set a configuration as if somebody had done so before."""
@@ -76,28 +78,34 @@ class PublisherConfigs:
     def handle(self, received: Received) -> Response:
         """Answer one of the methods."""
         if found := _OPERATION.fullmatch(received.path):
-            return self._look(found["operation"], received)
+            number = found["operation"]
+            with self._lock:
+                if number not in self._operations or received.method != "GET":
+                    return google_error(404, f"Operation {number} is not found.").response()
+                self._operations[number] -= 1
+            return self._operation(number, unquote(found["location"]))
         found = _CONFIG.fullmatch(received.path)
         if found is None or received.method != ("GET" if found["verb"].startswith("fetch") else "POST"):
-            return _problem(404, "Method not found.")
+            return google_error(404, "Method not found.").response()
         if unquote(found["project"]) != self.project or found["verb"] in self.denied:
             resource = received.path.removeprefix("/v1beta1/").partition(":")[0]
             text = (
                 f"Permission 'aiplatform.endpoints.{found['verb']}' denied on resource "
                 f"'//aiplatform.googleapis.com/{resource}' (or it may not exist)."
             )
-            return Problem(code=403, message=text, google=True, reason="IAM_PERMISSION_DENIED").response()
+            return google_error(403, text, reason="IAM_PERMISSION_DENIED").response()
         key = (unquote(found["location"]), unquote(found["model"]))
         if received.method != "GET":
             return self._set(key, received)
         config = self.get(*key)
-        missing = "Publisher model config is not found."
-        return json_response(config) if config is not None else _problem(404, missing)
+        if config is None:
+            return google_error(404, "Publisher model config is not found.").response()
+        return json_response(config)
 
     def _set(self, key: Key, received: Received) -> Response:
         wanted = received.body.get("publisherModelConfig") if isinstance(received.body, dict) else None
         if not isinstance(wanted, dict):
-            return _problem(400, "Required field publisher_model_config is not set.")
+            return google_error(400, "Required field publisher_model_config is not set.").response()
         with self._lock:
             if self.failure is None and not self.ignores_writes:
                 self._configs[key] = copy.deepcopy(wanted)
@@ -105,16 +113,8 @@ class PublisherConfigs:
             if self._others:
                 self._configs[key] = self._others.popleft()(self._configs.get(key, {}))
             number = str(1_000 + len(self._operations))
-            self._operations[number] = self.looks
+            self._operations[number] = self.polls
         return self._operation(number, key[0])
-
-    def _look(self, number: str, received: Received) -> Response:
-        location = unquote(received.path.split("/")[5])
-        with self._lock:
-            if number not in self._operations or received.method != "GET":
-                return _problem(404, f"Operation {number} is not found.")
-            self._operations[number] -= 1
-        return self._operation(number, location)
 
     def _operation(self, number: str, location: str) -> Response:
         name = f"projects/{self.project}/locations/{location}/operations/{number}"
@@ -122,7 +122,3 @@ class PublisherConfigs:
             return json_response({"name": name, "done": False})
         outcome = {"error": dict(self.failure)} if self.failure is not None else {"response": {}}
         return json_response({"name": name, "done": True, **outcome})
-
-
-def _problem(code: int, text: str) -> Response:
-    return Problem(code=code, message=text, google=True).response()

@@ -14,7 +14,7 @@ from email.utils import formatdate
 from typing import TYPE_CHECKING, Literal
 
 from vertex_claude_magic.emulator.http.faults import Fault
-from vertex_claude_magic.emulator.messages.problems import Problem
+from vertex_claude_magic.emulator.messages.problems import Problem, google_error
 from vertex_claude_magic.errors import OptionError
 from vertex_claude_magic.text import quote
 
@@ -38,17 +38,17 @@ class Sickness:
 
     Args:
         about: What is wrong, in a line.
-        refusal: What authorised calls are told; `{project}`, `{location}` and `{model}` in its message
-            stand for those of the call.
+        refusal: The error that authorised calls get; `{project}`, `{location}` and `{model}` in its message
+            are replaced by those of the call.
         counts: Whether counting tokens is refused too, and not only asking.
         location: The only location where it is refused; None for all.
-        front: What happens to every call to the service, whoever makes it.
+        front: What happens to every call to the service, with or without a token.
         skew: Seconds by which the service's clock is ahead of this machine's.
         metadata: What happens to every call to the metadata server.
         denial: Why Google gives no token, or none that is any good.
         environment: Variables that the environment of the emulator gets instead, None to leave one out;
-            `{origin}` and `{host}` stand for the emulator's.
-        key_file: What stands in credential files instead.
+            `{origin}` and `{host}` are replaced by the emulator's.
+        key_file: The whole content of credential files, in place of the right one.
         without: Fields that are left out of credential files.
     """
 
@@ -71,7 +71,7 @@ class Sickness:
         return self.front
 
     def refuse(self, found: Route, model: str) -> Problem | None:
-        """Return what an authorised call is told instead of an answer, or None."""
+        """Return the error that an authorised call gets instead of an answer, or None."""
         elsewhere = self.location is not None and found.location != self.location
         if self.refusal is None or elsewhere or (found.counting and not self.counts):
             return None
@@ -115,14 +115,8 @@ def sickness(name: str) -> Sickness:
     return SICKNESSES[name]
 
 
-def _google(
-    code: int, message: str, status: str | None = None, reason: str | None = None, **facts: str
-) -> Problem:
-    return Problem(code=code, message=message, google=True, status=status, reason=reason, metadata=facts)
-
-
 def _quota(metric: str) -> Problem:
-    return _google(
+    return google_error(
         429,
         f"Quota exceeded for aiplatform.googleapis.com/{metric} with base model: anthropic-{{model}}. "
         "Please submit a quota increase request. https://cloud.google.com/vertex-ai/docs/quotas.",
@@ -133,7 +127,7 @@ def _quota(metric: str) -> Problem:
 
 
 def _disabled(consumer: str) -> Problem:
-    return _google(
+    return google_error(
         403,
         f"Vertex AI API has not been used in project {consumer} before or it is disabled. Enable it by visiting "
         f"https://console.developers.google.com/apis/api/aiplatform.googleapis.com/overview?project={consumer} then "
@@ -149,6 +143,7 @@ def _base_url(url: str) -> dict[str, str | None]:
 
 
 HEALTHY = Sickness(about="nothing is wrong")
+# A project that does not exist and one that is closed get the same words from Google.
 _PREDICT = "Permission 'aiplatform.endpoints.predict' denied on resource '//aiplatform.googleapis.com/"
 _PORTAL = b"<!DOCTYPE html><title>Welcome</title><p>Accept the terms of this network to go on.</p>"
 _ACCESS = "was not found or your project does not have access to it. Please ensure you are using a valid model version."
@@ -164,9 +159,9 @@ SICKNESSES: Mapping[str, Sickness] = {
     "reauth_needed": Sickness(about="the organisation asks for a new login", denial="reauth"),
     "token_malformed": Sickness(about="tokens hold a line break", denial="malformed"),
     "token_refused": Sickness(about="the service refuses every token",
-        refusal=_google(401, "Request had invalid authentication credentials. Expected OAuth 2 access token, login "
-                             "cookie or other valid authentication credential.",
-                        reason="ACCESS_TOKEN_TYPE_UNSUPPORTED")),
+        refusal=google_error(401, "Request had invalid authentication credentials. Expected OAuth 2 access token, "
+                                  "login cookie or other valid authentication credential.",
+                             reason="ACCESS_TOKEN_TYPE_UNSUPPORTED")),
     "metadata_slow": Sickness(about="the metadata server of the machine does not answer in time",
         metadata=Fault(delay=_NEVER), environment={"GOOGLE_APPLICATION_CREDENTIALS": None,
         "GCE_METADATA_HOST": "{host}", "GCE_METADATA_IP": "{host}"}),
@@ -179,40 +174,42 @@ SICKNESSES: Mapping[str, Sickness] = {
         refusal=_disabled("764086051850")),
     "api_disabled": Sickness(about="the Vertex AI API is not enabled", refusal=_disabled("{project}")),
     "billing_disabled": Sickness(about="the project has no billing account",
-        refusal=_google(403, "This API method requires billing to be enabled. Please enable billing on project "
-                             "#{project}.", reason="BILLING_DISABLED", consumer="projects/{project}")),
+        refusal=google_error(403, "This API method requires billing to be enabled. Please enable billing on project "
+                                  "#{project}.", reason="BILLING_DISABLED", consumer="projects/{project}")),
     "permission_denied": Sickness(about="the account may not ask models in the project",
-        refusal=_google(403, _PREDICT + _RESOURCE + "' (or it may not exist).", reason="IAM_PERMISSION_DENIED")),
+        refusal=google_error(403, _PREDICT + _RESOURCE + "' (or it may not exist).", reason="IAM_PERMISSION_DENIED")),
     "quota_project_denied": Sickness(about="the account may not use the project that pays",
-        refusal=_google(403, "Caller does not have required permission to use project {project}. Grant the caller the "
-                             "roles/serviceusage.serviceUsageConsumer role, or a custom role with the "
-                             "serviceusage.services.use permission.", reason="USER_PROJECT_DENIED",
-                        consumer="projects/{project}")),
+        refusal=google_error(403, "Caller does not have required permission to use project {project}. Grant the caller "
+                                  "the roles/serviceusage.serviceUsageConsumer role, or a custom role with the "
+                                  "serviceusage.services.use permission.", reason="USER_PROJECT_DENIED",
+                             consumer="projects/{project}")),
     "perimeter_closed": Sickness(about="a service perimeter keeps the request out",
-        refusal=_google(403, "Request is prohibited by organization's policy. vpcServiceControlsUniqueIdentifier: "
-                             "Qe4mulator", reason="SECURITY_POLICY_VIOLATED", service="aiplatform.googleapis.com")),
+        refusal=google_error(403, "Request is prohibited by organization's policy. vpcServiceControlsUniqueIdentifier: "
+                                  "Qe4mulator", reason="SECURITY_POLICY_VIOLATED",
+                             service="aiplatform.googleapis.com")),
     # A model that is not to be had.
     "data_sharing_required": Sickness(about="the model needs a consent to data sharing",
-        refusal=_google(403, "Access to this model requires data sharing to be enabled for publisher 'anthropic'. "
-                             "Use setPublisherModelConfig to enable it.")),
+        refusal=google_error(403, "Access to this model requires data sharing to be enabled for publisher 'anthropic'. "
+                                  "Use setPublisherModelConfig to enable it.")),
     "model_not_enabled": Sickness(about="the terms of the model have not been accepted",
-        refusal=_google(400, f"Project {{project}} is not allowed to use Publisher Model `{_RESOURCE}`.",
-                        "FAILED_PRECONDITION")),
+        refusal=google_error(400, f"Project {{project}} is not allowed to use Publisher Model `{_RESOURCE}`.",
+                             "FAILED_PRECONDITION")),
     "model_ended": Sickness(about="the service serves the model no more, and the table does not know",
-        refusal=_google(404, f"Publisher Model `{_RESOURCE}` {_ACCESS}")),
+        refusal=google_error(404, f"Publisher Model `{_RESOURCE}` {_ACCESS}")),
     "region_wrong": Sickness(about="the location does not serve the model",
-        refusal=_google(400, f"Publisher Model `{_RESOURCE}` is not servable in region {{location}}.",
-                        "FAILED_PRECONDITION")),
+        refusal=google_error(400, f"Publisher Model `{_RESOURCE}` is not servable in region {{location}}.",
+                             "FAILED_PRECONDITION")),
     "verb_wrong": Sickness(about="the address is that of Gemini's models",
-        refusal=_google(400, "{model} is not supported in the generateContent API.", "FAILED_PRECONDITION")),
+        refusal=google_error(400, "{model} is not supported in the generateContent API.", "FAILED_PRECONDITION")),
     # Too much, or too much at the moment.
     "quota_zero": Sickness(about="the quota for the model is 0, as on many new projects", counts=False,
         refusal=_quota("global_online_prediction_requests_per_base_model")),
     "quota_zero_in_region": Sickness(about="the quota is 0 in us-east5 and not elsewhere", counts=False,
         location="us-east5", refusal=_quota("online_prediction_input_tokens_per_minute_per_base_model")),
     "capacity_shared": Sickness(about="the shared capacity is used up at the moment",
-        refusal=_google(429, "Resource exhausted. Please try again later. Please refer to "
-                             "https://cloud.google.com/vertex-ai/generative-ai/docs/error-code-429 for more details.")),
+        refusal=google_error(429, "Resource exhausted. Please try again later. Please refer to "
+                                  "https://cloud.google.com/vertex-ai/generative-ai/docs/error-code-429 for more "
+                                  "details.")),
     "overloaded": Sickness(about="the model is overloaded", refusal=Problem(code=529, message="Overloaded")),
     "server_error": Sickness(about="the service fails", refusal=Problem(code=500, message="Internal server error")),
     "unavailable": Sickness(about="the service is away",

@@ -58,8 +58,8 @@ def plan(response: Response, fault: Fault | None = None) -> Delivery:
     """
     fault = fault or _NO_FAULT
     if fault.drop or fault.raw is not None:
-        steps = iter([(0.0, fault.raw or b"")])
-        return Delivery(delay=fault.delay, head=b"", steps=steps, ending="close", batch=False)
+        alone = iter([(0.0, fault.raw or b"")])
+        return Delivery(delay=fault.delay, head=b"", steps=alone, ending="close", batch=False)
     pieces: Iterable[bytes] = response.pieces
     if fault.error_after is not None:
         message = fault.message or "The emulator was told to fail here."
@@ -71,13 +71,23 @@ def plan(response: Response, fault: Fault | None = None) -> Delivery:
     if not response.stream or fault.merge:
         pieces = (b"".join(pieces),)
         length = len(pieces[0])
+    # The faults of time and of place, each on what the one before it left.
+    waits = chain([fault.first_event_delay], repeat(response.interval))
+    steps: Iterator[Step] = zip(waits, pieces, strict=False)
+    if fault.split is not None or fault.drip is not None:
+        steps = _split(steps, fault.split or 1, fault.drip or 0.0)
+    if fault.stall_after is not None:
+        pause = math.inf if fault.stall_seconds is None else fault.stall_seconds
+        steps = _stalled(steps, fault.stall_after, pause)
+    if fault.cut_after is not None:
+        steps = _cut(steps, fault.cut_after)
     framing: Framing = "close" if fault.http10 else "chunked" if response.stream else "length"
     cut = fault.cut_after is not None and fault.ending != "end"
     ending: Ending = "close" if cut or framing == "close" else "keep"
     return Delivery(
         delay=fault.delay,
         head=_head(response, fault, framing, length),
-        steps=_framed(_spoiled(pieces, response.interval, fault), framing, fault),
+        steps=_chunks(steps, fault) if framing == "chunked" else steps,
         ending="reset" if cut and fault.ending == "reset" else ending,
         batch=response.batch,
     )
@@ -114,17 +124,6 @@ def _head(response: Response, fault: Fault, framing: Framing, length: int | None
     return ("\r\n".join(lines) + "\r\n\r\n").encode("latin-1")
 
 
-def _spoiled(pieces: Iterable[bytes], interval: float, fault: Fault) -> Iterator[Step]:
-    waits = chain([fault.first_event_delay], repeat(interval))
-    steps: Iterator[Step] = zip(waits, pieces, strict=False)
-    if fault.split is not None or fault.drip is not None:
-        steps = _split(steps, fault.split or 1, fault.drip or 0.0)
-    if fault.stall_after is not None:
-        pause = math.inf if fault.stall_seconds is None else fault.stall_seconds
-        steps = _stalled(steps, fault.stall_after, pause)
-    return steps if fault.cut_after is None else _cut(steps, fault.cut_after)
-
-
 def _split(steps: Iterable[Step], size: int, drip: float) -> Iterator[Step]:
     for wait, piece in steps:
         for start in range(0, len(piece), size):
@@ -154,9 +153,7 @@ def _cut(steps: Iterable[Step], after: int) -> Iterator[Step]:
         left -= len(piece)
 
 
-def _framed(steps: Iterator[Step], framing: Framing, fault: Fault) -> Iterator[Step]:
-    if framing != "chunked":
-        return steps
+def _chunks(steps: Iterator[Step], fault: Fault) -> Iterator[Step]:
     # An empty chunk would end the body.
     framed = ((wait, b"%x\r\n%b\r\n" % (len(piece), piece) if piece else b"") for wait, piece in steps)
     if fault.cut_after is None or fault.ending == "end":

@@ -89,6 +89,7 @@ async def _answer(request: HTTPServerRequest, handler: Handler) -> None:
     except StreamClosedError:
         stream.close()
     except BaseException:
+        # Also when the task is cancelled: a client must not wait for the rest.
         stream.close()
         raise
 

@@ -11,7 +11,7 @@ import base64
 import json
 import re
 import secrets
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from vertex_claude_magic.emulator.messages.ask import Ask, all_blocks, blocks_of
@@ -92,15 +92,25 @@ def _markdown(ask: Ask) -> str:
     what = "it describes the request that it received."
     if any(block.get("type") == "tool_result" for block in last):
         what = "it received a tool result and says what else came with it."
+    thinking, rules = ask.body.get("thinking"), ask.model.rules
+    rows = [
+        ("model", ask.model.id),
+        ("location", ask.route.location),
+        ("max_tokens", ask.body.get("max_tokens")),
+        ("effort", ask.effort or f"default ({rules.default_effort or 'none'})"),
+        ("thinking", json.dumps(thinking) if thinking else f"default ({rules.thinking_default})"),
+        ("streamed", "yes" if ask.body.get("stream") else "no"),
+    ]
+    table = ["| field | value |", "|---|---|", *(f"| {name} | {code(str(value))} |" for name, value in rows)]
     literal = json.dumps(_CONTROL.sub(" ", ask.prompt[:200])[:_FIRST_WORDS], ensure_ascii=False)
     blocks = [
         "## An answer from the emulator",
         f"This is the emulator and not Claude: {what}",
         f"Your prompt begins with {code(ask.prompt)}; the request counts **{count:,} tokens** by estimate.",
         "What came in:",
-        _table(ask),
+        "\n".join(table),
         "What came along:",
-        _bullets(ask),
+        "\n".join(f"- {line}" for line in _came_along(ask)),
         "The same request in a line of Python, so that there is some code to look at:",
         f'```python\nquestion = {literal}\nprint(f"{{len(question):,}} characters asked")\n```',
         "And a formula, the estimate of $t$ tokens for $n$ characters:",
@@ -110,39 +120,19 @@ def _markdown(ask: Ask) -> str:
     return "\n\n".join(blocks) + "\n"
 
 
-def _table(ask: Ask) -> str:
-    thinking = ask.body.get("thinking")
-    rows = [
-        ("model", ask.model.id),
-        ("location", ask.route.location),
-        ("max_tokens", ask.body.get("max_tokens")),
-        ("effort", ask.effort or f"default ({ask.model.rules.default_effort or 'none'})"),
-        ("thinking", json.dumps(thinking) if thinking else f"default ({ask.model.rules.thinking_default})"),
-        ("streamed", "yes" if ask.body.get("stream") else "no"),
-    ]
-    lines = ["| field | value |", "|---|---|", *(f"| {name} | {code(str(value))} |" for name, value in rows)]
-    return "\n".join(lines)
-
-
-def _bullets(ask: Ask) -> str:
-    lines = [f"- messages: {len(ask.messages)}"]
+def _came_along(ask: Ask) -> Iterator[str]:
+    yield f"messages: {len(ask.messages)}"
     if system := ask.body.get("system"):
         text = system if isinstance(system, str) else " ".join(str(block.get("text", "")) for block in system)
-        lines.append(f"- system prompt: {code(text)}")
-    lines += [
-        f"- tool: {code(str(tool.get('name', tool.get('type'))))}" for tool in ask.body.get("tools") or ()
-    ]
-    lines += [f"- {line}" for line in map(_attachment, all_blocks(ask.messages)) if line]
-    return "\n".join(lines)
-
-
-def _attachment(block: Mapping[str, Any]) -> str | None:
-    kind = str(block.get("type"))
-    if kind == "tool_result":
-        return f"tool result: {code(json.dumps(block.get('content', ''), ensure_ascii=False))}"
-    source = block.get("source")
-    if kind not in {"image", "document"} or not isinstance(source, Mapping):
-        return None
-    data = str(source.get("data") or json.dumps(source.get("content", "")))
-    size = len(data) * 3 // 4 if source.get("type") == "base64" else len(data)
-    return f"{kind}: {code(str(source.get('media_type', source.get('type'))))}, {size:,} bytes"
+        yield f"system prompt: {code(text)}"
+    for tool in ask.body.get("tools") or ():
+        yield f"tool: {code(str(tool.get('name', tool.get('type'))))}"
+    for block in all_blocks(ask.messages):
+        kind, source = str(block.get("type")), block.get("source")
+        if kind == "tool_result":
+            yield f"tool result: {code(json.dumps(block.get('content', ''), ensure_ascii=False))}"
+        elif kind in {"image", "document"} and isinstance(source, Mapping):
+            data = str(source.get("data") or json.dumps(source.get("content", "")))
+            # Base64 has four characters for three bytes.
+            size = len(data) * 3 // 4 if source.get("type") == "base64" else len(data)
+            yield f"{kind}: {code(str(source.get('media_type', source.get('type'))))}, {size:,} bytes"

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from urllib.parse import unquote
 
 if TYPE_CHECKING:
+    from vertex_claude_magic.json_types import Json
     from vertex_claude_magic.models.catalog import Catalog
     from vertex_claude_magic.models.model import Model
 
@@ -113,7 +114,7 @@ class Ask:
         return isinstance(binding, Mapping) and binding.get("prefix_mismatch_behavior") == "drop_block"
 
     @property
-    def schema(self) -> Any:
+    def schema(self) -> Json:
         """The JSON schema that the answer must have, or None."""
         config = self.body.get("output_config")
         wanted = config.get("format") if isinstance(config, Mapping) else None

@@ -55,6 +55,7 @@ class PromptCache:
         marks = [prefix for prefix in prefixes if prefix.ttl and prefix.tokens >= minimum]
         with self._lock:
             now, read = self._clock(), 0
+            # A request without marks neither reads nor writes the cache.
             if marks:
                 read = max(
                     (part.tokens for part in prefixes if self._until.get(part.key, 0.0) > now), default=0
@@ -91,7 +92,7 @@ def _prefixes(body: Mapping[str, Any], scope: str) -> list[_Prefix]:
         digest.update(json.dumps(bare, sort_keys=True).encode())
         found.append(_Prefix(key=digest.hexdigest(), tokens=tokens, ttl=_ttl(part)))
     if found and (ttl := _ttl(body)):
-        # Automatic caching: a mark of the whole request stands at its last part.
+        # Automatic caching: a mark of the whole request holds at its last part.
         found[-1] = found[-1]._replace(ttl=found[-1].ttl or ttl)
     return found
 

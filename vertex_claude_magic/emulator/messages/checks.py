@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from vertex_claude_magic.emulator.messages import content, rules, tools
 from vertex_claude_magic.emulator.messages.ask import Ask, Route
-from vertex_claude_magic.emulator.messages.problems import Problem, invalid
+from vertex_claude_magic.emulator.messages.problems import Problem, google_error, invalid
 
 if TYPE_CHECKING:
     from vertex_claude_magic.emulator.http.response import Received
@@ -20,20 +20,20 @@ __all__ = ["not_found", "not_servable", "refusal", "resource", "unservable"]
 def unservable(found: Route, received: Received, catalog: Catalog, project: str) -> Problem | Ask:
     """Tell why a call cannot be served at all, or return what it asks."""
     if received.method != "POST":
-        return Problem(code=404, message="Method not found.", google=True)
+        return google_error(404, "Method not found.")
     # Google does not tell a project that is not there from one that is closed.
     if found.project != project:
         text = (
             "Permission 'aiplatform.endpoints.predict' denied on resource "
             f"'//aiplatform.googleapis.com/{resource(found, found.model)}' (or it may not exist)."
         )
-        return Problem(code=403, message=text, google=True, reason="IAM_PERMISSION_DENIED")
+        return google_error(403, text, reason="IAM_PERMISSION_DENIED")
     if found.publisher != "anthropic" or found.verb not in {"rawPredict", "streamRawPredict"}:
         return not_found(found, found.model)
     if len(received.raw) > catalog.limits["request"]["bytes"]:
         return Problem(code=413, message="Request exceeds the maximum size")
     if not isinstance(received.body, dict):
-        return Problem(code=400, message="Invalid JSON payload received.", google=True)
+        return google_error(400, "Invalid JSON payload received.")
     return _served(found, received, catalog)
 
 
@@ -73,13 +73,13 @@ def not_found(found: Route, name: Json) -> Problem:
         f"Publisher Model `{resource(found, name)}` was not found or your project does not have "
         "access to it. Please ensure you are using a valid model version."
     )
-    return Problem(code=404, message=text, google=True)
+    return google_error(404, text)
 
 
 def not_servable(found: Route, name: str) -> Problem:
     """Say that a location does not serve a model."""
     text = f"Publisher Model `{resource(found, name)}` is not servable in region {found.location}."
-    return Problem(code=400, message=text, google=True, status="FAILED_PRECONDITION")
+    return google_error(400, text, "FAILED_PRECONDITION")
 
 
 def refusal(ask: Ask) -> Problem | None:
@@ -87,6 +87,6 @@ def refusal(ask: Ask) -> Problem | None:
     fast = ask.body.get("speed") == "fast" and ask.model.prices.fast_factor
     if fast and ask.route.location not in ask.catalog.services["fast_mode"]["locations"]:
         text = f"Fast mode is not supported in region {ask.route.location}."
-        return Problem(code=400, message=text, google=True, status="FAILED_PRECONDITION")
+        return google_error(400, text, "FAILED_PRECONDITION")
     broken = chain(rules.broken(ask), tools.broken(ask), content.broken(ask))
     return next((invalid(text) for text in broken), None)

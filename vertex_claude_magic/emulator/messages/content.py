@@ -111,7 +111,19 @@ def _messages(ask: Ask) -> Iterator[str]:
     compacted = [block.get("type") for block in blocks_of(first)[:1]] == ["compaction"]
     if first.get("role") != "user" and not (compacted and first.get("role") == "assistant"):
         yield 'messages: first message must use the "user" role'
-    yield from _prefill(ask, messages[-1])
+    if messages[-1].get("role") != "assistant":
+        return
+    # A turn that the service paused goes on when it is sent back: it is the one that was sent, or it ends
+    # with the call or the result of a server tool.
+    blocks = blocks_of(messages[-1])
+    paused = bool(blocks) and str(blocks[-1].get("type")) in _PAUSED
+    if paused or (ask.history is not None and ask.history.paused(messages[-1])):
+        return
+    if not ask.model.rules.prefill:
+        yield _NO_PREFILL
+    text = str(blocks[-1].get("text", "")) if blocks else ""
+    if text != text.rstrip():
+        yield "messages: final assistant content cannot end with trailing whitespace"
 
 
 def _message(ask: Ask, message: Json, index: int, *, last: bool) -> Iterator[str]:
@@ -139,22 +151,6 @@ def _message(ask: Ask, message: Json, index: int, *, last: bool) -> Iterator[str
             yield from _block(ask, block, role, f"{place}.content.{number}")
 
 
-def _prefill(ask: Ask, message: Mapping[str, Any]) -> Iterator[str]:
-    if message.get("role") != "assistant":
-        return
-    blocks = blocks_of(message)
-    # A turn that the service paused goes on when it is sent back: it is the one that was sent, or it ends
-    # with the call or the result of a server tool.
-    paused = bool(blocks) and str(blocks[-1].get("type")) in _PAUSED
-    if paused or (ask.history is not None and ask.history.paused(message)):
-        return
-    if not ask.model.rules.prefill:
-        yield _NO_PREFILL
-    text = str(blocks[-1].get("text", "")) if blocks else ""
-    if text != text.rstrip():
-        yield "messages: final assistant content cannot end with trailing whitespace"
-
-
 def _block(ask: Ask, block: Json, role: str, place: str) -> Iterator[str]:
     kind = block.get("type") if isinstance(block, dict) else None
     closed = kind == "compaction" and _COMPACTS.isdisjoint(ask.betas)
@@ -165,7 +161,12 @@ def _block(ask: Ask, block: Json, role: str, place: str) -> Iterator[str]:
     if kind in (_ONLY_ASSISTANT if role == "user" else _ONLY_USER):
         yield f"{place}: `{kind}` blocks are not allowed in {role} messages"
     if kind == "text":
-        yield from _text(block, place)
+        if not isinstance(block.get("text"), str):
+            yield f"{place}.text.text: Field required"
+        elif not block["text"]:
+            yield "messages: text content blocks must be non-empty"
+        elif not block["text"].strip():
+            yield "messages: text content blocks must contain non-whitespace text"
     if kind in THINKING:
         yield from thinking_block(block, f"{place}.{kind}")
     if kind in _SOURCES:
@@ -179,15 +180,6 @@ def _block(ask: Ask, block: Json, role: str, place: str) -> Iterator[str]:
         yield from _new_version(block, role, place)
 
 
-def _text(block: Mapping[str, Any], place: str) -> Iterator[str]:
-    if not isinstance(block.get("text"), str):
-        yield f"{place}.text.text: Field required"
-    elif not block["text"]:
-        yield "messages: text content blocks must be non-empty"
-    elif not block["text"].strip():
-        yield "messages: text content blocks must contain non-whitespace text"
-
-
 def _source(ask: Ask, block: Mapping[str, Any], place: str) -> Iterator[str]:
     kind, source = block["type"], block.get("source")
     tag = source.get("type") if isinstance(source, dict) else None
@@ -195,29 +187,27 @@ def _source(ask: Ask, block: Mapping[str, Any], place: str) -> Iterator[str]:
         expected = ", ".join(f"'{name}'" for name in _SOURCES[kind])
         yield f"{place}: {unknown_tag(tag)}: {expected}"
     elif tag == "base64":
-        yield from _base64(ask, kind, source, f"{place}.base64")
+        limits = ask.catalog.limits["image"]
+        allowed = limits["types"] if kind == "image" else ["application/pdf"]
+        media, data = source.get("media_type"), source.get("data")
+        if media not in allowed:
+            yield f"{place}.base64.media_type: Input should be {' or '.join(repr(name) for name in allowed)}"
+        try:
+            raw = base64.b64decode(data, validate=True) if isinstance(data, str) else None
+        except (binascii.Error, ValueError):
+            raw = None
+        if raw is None:
+            yield f"{place}.base64.data: Invalid base64 data"
+        elif kind == "image":
+            if (size := len(data or "")) > limits["base64_bytes"]:
+                most = limits["base64_bytes"] // 2**20
+                yield f"{place}.base64: image exceeds {most} MB maximum: {size} bytes"
+            real = next((name for name, start in _SIGNATURES.items() if raw.startswith(start)), media)
+            if real != media:
+                wrong = f"The image was specified using the {media} media type, but {_APPEARS} {real} image"
+                yield f"{place}.base64: {wrong}"
     elif tag == "text" and source.get("media_type") != "text/plain":
         yield f"{place}.text.media_type: Input should be 'text/plain'"
-
-
-def _base64(ask: Ask, kind: str, source: Mapping[str, Any], place: str) -> Iterator[str]:
-    limits = ask.catalog.limits["image"]
-    allowed = limits["types"] if kind == "image" else ["application/pdf"]
-    media, data = source.get("media_type"), source.get("data")
-    if media not in allowed:
-        yield f"{place}.media_type: Input should be {' or '.join(repr(name) for name in allowed)}"
-    try:
-        raw = base64.b64decode(data, validate=True) if isinstance(data, str) else None
-    except (binascii.Error, ValueError):
-        raw = None
-    if raw is None:
-        yield f"{place}.data: Invalid base64 data"
-    elif kind == "image":
-        if len(data or "") > limits["base64_bytes"]:
-            yield f"{place}: image exceeds {limits['base64_bytes'] // 2**20} MB maximum: {len(data or '')} bytes"
-        real = next((name for name, start in _SIGNATURES.items() if raw.startswith(start)), media)
-        if real != media:
-            yield f"{place}: The image was specified using the {media} media type, but {_APPEARS} {real} image"
 
 
 def _mark(mark: Json, place: str) -> Iterator[str]:

@@ -41,7 +41,12 @@ def system_message(ask: Ask, message: Mapping[str, Any], place: str) -> Iterator
     if config is not None and not isinstance(config, dict):
         yield f"{place}.output_config: Input should be an object"
     elif config is not None:
-        yield from _own_effort(ask, config, f"{place}.output_config")
+        yield from extra(config, {"effort"}, f"{place}.output_config.")
+        if (effort := config.get("effort")) is not None:
+            yield from effort_broken(ask, effort, f"{place}.output_config")
+        thinking = ask.body.get("thinking")
+        if isinstance(thinking, dict) and thinking.get("type") == "between_tools":
+            yield f'{place}.output_config: not supported together with "thinking.type.between_tools".'
     content = message.get("content")
     if content is None and not config:
         yield f"{place}.content: Field required"
@@ -52,15 +57,6 @@ def system_message(ask: Ask, message: Mapping[str, Any], place: str) -> Iterator
     for number, block in enumerate(content if isinstance(content, list) else ()):
         if not isinstance(block, dict) or block.get("type") != "text":
             yield f"{place}.content.{number}.type: Input should be 'text'"
-
-
-def _own_effort(ask: Ask, config: Mapping[str, Any], place: str) -> Iterator[str]:
-    yield from extra(config, {"effort"}, f"{place}.")
-    if (effort := config.get("effort")) is not None:
-        yield from effort_broken(ask, effort, place)
-    thinking = ask.body.get("thinking")
-    if isinstance(thinking, dict) and thinking.get("type") == "between_tools":
-        yield f'{place}: not supported together with "thinking.type.between_tools".'
 
 
 def thinking_block(block: Mapping[str, Any], place: str) -> Iterator[str]:
@@ -95,6 +91,7 @@ def dropped_thinking(ask: Ask) -> list[dict[str, str]]:
     found = dict(ask.history.mismatches(ask))
     dropped: dict[str, str] = {}
     for index, message in enumerate(ask.messages):
+        # Why the block before was dropped: the rest of its run goes with it.
         before: str | None = None
         content = message.get("content")
         for number, block in enumerate(content if isinstance(content, list) else ()):

@@ -90,6 +90,7 @@ class History:
                     yield place, reason
 
     def _mismatch(self, ask: Ask, block: Mapping[str, Any], digest: str) -> str | None:
+        # From the strongest reason to the weakest: a block with another text is one whatever the model is.
         with self._lock:
             known = self._thoughts.get(_proof(block), ())
         if not known:
@@ -134,7 +135,7 @@ def _canonical(value: Json) -> bytes:
     return json.dumps(_plain(value), sort_keys=True).encode()
 
 
-def _plain(value: Json) -> Any:
+def _plain(value: Json) -> Json:
     """Return a JSON value without cache marks and nulls, which SDKs add and leave out as they like."""
     if isinstance(value, Mapping):
         return {

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from vertex_claude_magic.emulator.http.faults import Fault
 
-__all__ = ["Problem", "fault_response", "invalid"]
+__all__ = ["Problem", "fault_response", "google_error", "invalid"]
 
 _GOOGLE_STATUS = {
     400: "INVALID_ARGUMENT",
@@ -96,6 +96,17 @@ def invalid(message: str) -> Problem:
     'invalid_request_error'
     """
     return Problem(code=400, message=message)
+
+
+def google_error(
+    code: int, message: str, status: str | None = None, reason: str | None = None, **metadata: str
+) -> Problem:
+    """An error of Google's front end; `metadata` are the facts of its `ErrorInfo`.
+
+    >>> google_error(404, "Method not found.").body()["error"]["status"]
+    'NOT_FOUND'
+    """
+    return Problem(code=code, message=message, google=True, status=status, reason=reason, metadata=metadata)
 
 
 def fault_response(fault: Fault) -> Response:

@@ -1,19 +1,19 @@
 """From a scripted reply, or none, to a response: unary or streamed, limited as the request asks.
 
 Texts and content blocks obey the request's stop sequences and `max_tokens`; a whole message, a
-list of events and raw bytes are sent as they were given.
+list of events and raw bytes are sent unchanged.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TypeGuard
 
 from vertex_claude_magic.emulator.http.response import EVENT_STREAM, Response, json_response
 from vertex_claude_magic.emulator.messages.answers import canned
 from vertex_claude_magic.emulator.messages.conversation import dropped_thinking
 from vertex_claude_magic.emulator.messages.parts import Answer, events, fold, limit, message, parts, sse
-from vertex_claude_magic.emulator.messages.script import Flood, Reply, Scripted
+from vertex_claude_magic.emulator.messages.script import Content, Flood, Reply, Scripted
 
 if TYPE_CHECKING:
     from vertex_claude_magic.emulator.messages.ask import Ask
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 __all__ = ["respond"]
 
 Frame = Mapping[str, Any]
+Blocks = Mapping[str, Any] | Sequence[Mapping[str, Any]]
 
 
 def respond(ask: Ask, scripted: Scripted, *, frame: Frame, pace: float) -> Response:
@@ -61,13 +62,15 @@ def _written(ask: Ask, reply: Reply, frame: Frame) -> tuple[dict[str, Any], Iter
         more["context_management"] = {"applied_edits": []}
     if dropped := dropped_thinking(ask):
         more["input_transformations"] = dropped
-    if _is_message(reply.content):
-        given = reply.content["content"]
-        blocks = given if isinstance(given, list) else [{"type": "text", "text": given}]
+    # Bytes are on their way already; for the type checker they are none here.
+    content = None if isinstance(reply.content, bytes) else reply.content
+    if isinstance(content, dict) and "content" in content and content.get("type", "message") == "message":
+        inner = content["content"]
+        blocks = inner if isinstance(inner, list) else [{"type": "text", "text": inner}]
         usual = message(_scripted(blocks, None), **frame)
-        whole = {**more, **usual, **reply.content, "content": blocks}
+        whole = {**more, **usual, **content, "content": blocks}
         return whole, _message_events(whole, frame, more)
-    answer = canned(ask) if reply.content is None else _scripted(reply.content, reply.stop_reason)
+    answer = canned(ask) if content is None else _scripted(content, reply.stop_reason)
     stops = ask.body.get("stop_sequences") or ()
     answer = limit(answer, max_tokens=ask.body["max_tokens"], stop_sequences=stops)
     stream = events(answer, **frame)
@@ -75,20 +78,14 @@ def _written(ask: Ask, reply: Reply, frame: Frame) -> tuple[dict[str, Any], Iter
     return {**message(answer, **frame), **more}, ends
 
 
-def _scripted(content: Any, stop_reason: str | None) -> Answer:
+def _scripted(content: str | Blocks, stop_reason: str | None) -> Answer:
     blocks = [{"type": "text", "text": content}] if isinstance(content, str) else content
     blocks = [blocks] if isinstance(blocks, Mapping) else blocks
     used = any(block.get("type") == "tool_use" for block in blocks)
     return Answer(parts=parts(blocks), stop_reason=stop_reason or ("tool_use" if used else "end_turn"))
 
 
-def _is_message(content: Any) -> TypeGuard[dict[str, Any]]:
-    return (
-        isinstance(content, Mapping) and "content" in content and content.get("type", "message") == "message"
-    )
-
-
-def _is_events(content: Any) -> TypeGuard[list[dict[str, Any]]]:
+def _is_events(content: Content) -> TypeGuard[list[dict[str, Any]]]:
     if not isinstance(content, list) or not content:
         return False
     kind = str(content[0].get("type"))
@@ -96,14 +93,15 @@ def _is_events(content: Any) -> TypeGuard[list[dict[str, Any]]]:
 
 
 def _message_events(
-    given: Mapping[str, Any], frame: Frame, left_over: Mapping[str, Any]
+    whole: Mapping[str, Any], frame: Frame, more: Mapping[str, Any]
 ) -> Iterator[dict[str, Any]]:
-    stops = {key: given[key] for key in ("stop_reason", "stop_sequence", "stop_details") if key in given}
-    for event in events(_scripted(given["content"], None), **frame):
+    stops = {key: whole[key] for key in ("stop_reason", "stop_sequence", "stop_details") if key in whole}
+    for event in events(_scripted(whole["content"], None), **frame):
         if event["type"] == "message_start":
-            begun = {name: value for name, value in given.items() if name not in left_over}
-            yield {**event, "message": {**begun, "content": [], "stop_reason": None, "stop_sequence": None}}
+            # What the betas add comes with `message_delta`, as in a stream of blocks.
+            start = {name: value for name, value in whole.items() if name not in more}
+            yield {**event, "message": {**start, "content": [], "stop_reason": None, "stop_sequence": None}}
         elif event["type"] == "message_delta":
-            yield {**event, "delta": stops, "usage": given["usage"], **left_over}
+            yield {**event, "delta": stops, "usage": whole["usage"], **more}
         else:
             yield event

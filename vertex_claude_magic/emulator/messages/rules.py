@@ -186,7 +186,13 @@ def _thinking(ask: Ask) -> Iterator[str]:
     if binding:
         yield from _block_binding(thinking.get("block_binding"), f"thinking.{kind}.block_binding")
     if kind == "enabled":
-        yield from _budget(ask, thinking.get("budget_tokens"))
+        budget, least = thinking.get("budget_tokens"), ask.model.rules.min_thinking_budget
+        if budget is None:
+            yield "thinking.enabled.budget_tokens: Field required"
+        elif not is_count(budget) or budget < least:
+            yield f"thinking.enabled.budget_tokens: Input should be greater than or equal to {least}"
+        elif not ask.route.counting and budget >= ask.body["max_tokens"]:
+            yield "`max_tokens` must be greater than `thinking.budget_tokens`."
     most = ask.model.rules.disabled_max_effort
     limited = most and ask.effort in _EFFORTS and _EFFORTS.index(ask.effort) > _EFFORTS.index(most)
     if limited and kind in {"disabled", "between_tools"}:
@@ -202,17 +208,6 @@ def _block_binding(binding: Json, place: str) -> Iterator[str]:
     yield from extra(binding, {"prefix_mismatch_behavior"}, f"{place}.")
     if binding.get("prefix_mismatch_behavior") not in (None, *_MISMATCHES):
         yield f"{place}.prefix_mismatch_behavior: Input should be {_one_of(_MISMATCHES)}"
-
-
-def _budget(ask: Ask, budget: Json) -> Iterator[str]:
-    least = ask.model.rules.min_thinking_budget
-    if budget is None:
-        yield "thinking.enabled.budget_tokens: Field required"
-    elif is_count(budget) and budget >= least:
-        if not ask.route.counting and budget >= ask.body["max_tokens"]:
-            yield "`max_tokens` must be greater than `thinking.budget_tokens`."
-    else:
-        yield f"thinking.enabled.budget_tokens: Input should be greater than or equal to {least}"
 
 
 def _output_config(ask: Ask) -> Iterator[str]:
@@ -234,7 +229,14 @@ def _output_config(ask: Ask) -> Iterator[str]:
     if (effort := config.get("effort")) is not None:
         yield from effort_broken(ask, effort, "output_config")
     if (wanted := config.get("format")) is not None:
-        yield from _format(ask, wanted)
+        if ask.model.rules.structured_outputs is False:
+            yield "output_config.format: Extra inputs are not permitted"
+        elif not isinstance(wanted, dict) or wanted.get("type") != "json_schema":
+            yield "output_config.format.type: Input should be 'json_schema'"
+        elif not isinstance(wanted.get("schema"), dict):
+            yield "output_config.format.schema: Field required"
+        else:
+            yield from extra(wanted, {"type", "schema"}, "output_config.format.")
 
 
 def effort_broken(ask: Ask, effort: Json, place: str) -> Iterator[str]:
@@ -256,7 +258,14 @@ def _context(ask: Ask) -> Iterator[str]:
         if edits is not None and not isinstance(edits, list):
             yield "context_management.edits: Input should be a valid list"
         for index, edit in enumerate(edits if isinstance(edits, list) else ()):
-            yield from _edit(ask, edit, f"context_management.edits.{index}")
+            place = f"context_management.edits.{index}"
+            kind = edit.get("type") if isinstance(edit, dict) else None
+            if not isinstance(kind, str) or _EDITS.get(kind) not in ask.betas:
+                yield f"{place}: {unknown_tag(kind)}"
+            elif kind.startswith("compact_") and (trigger := edit.get("trigger")) is not None:
+                value = trigger.get("value") if isinstance(trigger, dict) else None
+                if not is_count(value) or value < _LEAST_TRIGGER:
+                    yield f"{place}.trigger.value: Input should be greater than or equal to {_LEAST_TRIGGER}"
     compaction = ask.body.get("compaction")
     if compaction is not None and not isinstance(compaction, dict):
         yield "compaction: Input should be an object"
@@ -264,24 +273,3 @@ def _context(ask: Ask) -> Iterator[str]:
         yield from extra(compaction, {"type", "instructions"}, "compaction.")
         if compaction.get("type", "summarize") != "summarize":
             yield "compaction.type: Input should be 'summarize'"
-
-
-def _edit(ask: Ask, edit: Json, place: str) -> Iterator[str]:
-    kind = edit.get("type") if isinstance(edit, dict) else None
-    if not isinstance(edit, dict) or not isinstance(kind, str) or _EDITS.get(kind) not in ask.betas:
-        yield f"{place}: {unknown_tag(kind)}"
-    elif kind.startswith("compact_") and (trigger := edit.get("trigger")) is not None:
-        value: Any = trigger.get("value") if isinstance(trigger, dict) else None
-        if not is_count(value) or value < _LEAST_TRIGGER:
-            yield f"{place}.trigger.value: Input should be greater than or equal to {_LEAST_TRIGGER}"
-
-
-def _format(ask: Ask, wanted: Json) -> Iterator[str]:
-    if ask.model.rules.structured_outputs is False:
-        yield "output_config.format: Extra inputs are not permitted"
-    elif not isinstance(wanted, dict) or wanted.get("type") != "json_schema":
-        yield "output_config.format.type: Input should be 'json_schema'"
-    elif not isinstance(wanted.get("schema"), dict):
-        yield "output_config.format.schema: Field required"
-    else:
-        yield from extra(wanted, {"type", "schema"}, "output_config.format.")

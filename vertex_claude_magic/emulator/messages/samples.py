@@ -6,7 +6,7 @@ such schemas use; of what it does not know it makes the simplest value of the ty
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ _FORMATS = {
 }
 
 
-def sample(schema: Json) -> Any:
+def sample(schema: Json) -> Json:
     """Make a value of a JSON schema.
 
     >>> sample({"type": "object", "properties": {"city": {"type": "string"}, "days": {"type": "integer"}}})
@@ -37,69 +37,48 @@ def sample(schema: Json) -> Any:
     return _sample(schema, schema if isinstance(schema, Mapping) else {}, 0)
 
 
-def _sample(schema: Any, root: Mapping[str, Any], depth: int) -> Any:
+def _sample(schema: Json, root: Mapping[str, Any], depth: int) -> Json:
     if not isinstance(schema, Mapping) or depth > _DEEPEST:
         return None
-    if "$ref" in schema:
-        return _sample(_resolve(str(schema["$ref"]), root), root, depth + 1)
-    for key in ("const", "default"):
-        if key in schema:
-            return schema[key]
-    if schema.get("enum"):
-        return schema["enum"][0]
-    if chosen := _choice(schema):
-        return _sample(chosen, root, depth + 1)
-    kind = schema.get("type") or ("object" if "properties" in schema else "string")
+    known: Mapping[str, Any] = schema
+    if "$ref" in known:
+        place: Any = root
+        for name in str(known["$ref"]).removeprefix("#").strip("/").split("/"):
+            place = place.get(name) if isinstance(place, Mapping) and name else place
+        return _sample(place, root, depth + 1)
+    named = [known[key] for key in ("const", "default") if key in known]
+    if values := named or known.get("enum"):
+        first: Json = values[0]
+        return first
+    if parts := known.get("allOf"):
+        rest = {key: part for key, part in known.items() if key != "allOf"}
+        return _sample(
+            {key: value for part in (rest, *parts) for key, value in part.items()}, root, depth + 1
+        )
+    for key in ("anyOf", "oneOf"):
+        if known.get(key):
+            return _sample(known[key][0], root, depth + 1)
+    kind = known.get("type") or ("object" if "properties" in known else "string")
     if isinstance(kind, list):
         kind = next((one for one in kind if one != "null"), "null")
-    make = _MAKERS.get(str(kind))
-    return make(schema, root, depth) if make else None
+    return _of_type(str(kind), known, root, depth)
 
 
-def _choice(schema: Mapping[str, Any]) -> Any:
-    if schema.get("allOf"):
-        merged: dict[str, Any] = {key: part for key, part in schema.items() if key != "allOf"}
-        for part in schema["allOf"]:
-            merged.update(part)
-        return merged
-    return next((schema[key][0] for key in ("anyOf", "oneOf") if schema.get(key)), None)
-
-
-def _resolve(reference: str, root: Mapping[str, Any]) -> Any:
-    place: Any = root
-    for name in reference.removeprefix("#").strip("/").split("/"):
-        place = place.get(name) if isinstance(place, Mapping) and name else place
-    return place
-
-
-def _object(schema: Mapping[str, Any], root: Mapping[str, Any], depth: int) -> dict[str, Any]:
-    properties = schema.get("properties") or {}
-    return {name: _sample(part, root, depth + 1) for name, part in properties.items()}
-
-
-def _array(schema: Mapping[str, Any], root: Mapping[str, Any], depth: int) -> list[Any]:
-    count = max(1, int(schema.get("minItems") or 0))
-    if depth >= _DEEPEST // 2 and not schema.get("minItems"):
-        return []
-    return [_sample(schema.get("items") or {"type": "string"}, root, depth + 1) for _ in range(count)]
-
-
-def _string(schema: Mapping[str, Any], _root: Mapping[str, Any], _depth: int) -> str:
-    text = _FORMATS.get(str(schema.get("format")), "example")
-    return text.ljust(int(schema.get("minLength") or 0), "x")[: schema.get("maxLength")]
-
-
-def _least(schema: Mapping[str, Any]) -> Any:
-    if "exclusiveMinimum" in schema:
-        return schema["exclusiveMinimum"] + 1
-    return schema.get("minimum", min(1, schema.get("maximum", 1)))
-
-
-_MAKERS: dict[str, Callable[[Mapping[str, Any], Mapping[str, Any], int], Any]] = {
-    "object": _object,
-    "array": _array,
-    "string": _string,
-    "integer": lambda schema, *_: int(_least(schema)),
-    "number": lambda schema, *_: float(_least(schema)),
-    "boolean": lambda *_: True,
-}
+def _of_type(kind: str, schema: Mapping[str, Any], root: Mapping[str, Any], depth: int) -> Json:
+    if kind == "object":
+        properties = schema.get("properties") or {}
+        return {name: _sample(part, root, depth + 1) for name, part in properties.items()}
+    if kind == "array":
+        least = int(schema.get("minItems") or 0)
+        # Half way to the limit an array may end a schema that refers to itself.
+        if depth >= _DEEPEST // 2 and not least:
+            return []
+        return [_sample(schema.get("items") or {"type": "string"}, root, depth + 1)] * max(1, least)
+    if kind == "string":
+        text = _FORMATS.get(str(schema.get("format")), "example")
+        return text.ljust(int(schema.get("minLength") or 0), "x")[: schema.get("maxLength")]
+    if kind in {"integer", "number"}:
+        least = schema.get("minimum", min(1, schema.get("maximum", 1)))
+        number = schema["exclusiveMinimum"] + 1 if "exclusiveMinimum" in schema else least
+        return int(number) if kind == "integer" else float(number)
+    return True if kind == "boolean" else None

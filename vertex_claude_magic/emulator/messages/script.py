@@ -83,6 +83,8 @@ class Flood:
 
 
 Scripted = Reply | Flood
+# What `Emulator.answer` takes.
+Answerable = Scripted | Fault | Content
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -101,7 +103,7 @@ class Script:
         return next((reply for reply in self.matching if (reply.match or "") in prompt), None)
 
 
-def as_reply(value: Json) -> Scripted:
+def as_reply(value: Answerable) -> Scripted:
     """Read a reply from what `Emulator.answer` takes.
 
     >>> as_reply("Hello").content
@@ -142,22 +144,20 @@ _SCRIPT_CURE = 'Write a JSON list such as [{"match": "words of the prompt", "rep
 def _script(entries: Json) -> Script:
     if not isinstance(entries, list):
         raise TypeError("it is not a list")
-    replies = [_entry(entry) for entry in entries]
+    replies = []
+    for entry in entries:
+        if not isinstance(entry, Mapping) or not {"reply", "fault"} & set(entry):
+            raise TypeError("an entry has neither reply nor fault")
+        if unknown := set(entry) - {"match", "reply", "fault", "stop_reason"}:
+            raise ValueError(f"an entry has an unknown field {min(unknown)}")
+        reply = Reply(
+            match=entry.get("match"),
+            content=entry.get("reply"),
+            fault=as_fault(entry["fault"]) if "fault" in entry else None,
+            stop_reason=entry.get("stop_reason"),
+        )
+        replies.append(reply)
     return Script(
         matching=tuple(reply for reply in replies if reply.match is not None),
         ordered=tuple(reply for reply in replies if reply.match is None),
-    )
-
-
-def _entry(entry: Any) -> Reply:
-    if not isinstance(entry, Mapping) or not {"reply", "fault"} & set(entry):
-        raise TypeError("an entry has neither reply nor fault")
-    if unknown := set(entry) - {"match", "reply", "fault", "stop_reason"}:
-        raise ValueError(f"an entry has an unknown field {min(unknown)}")
-    fault = as_fault(entry["fault"]) if "fault" in entry else None
-    return Reply(
-        match=entry.get("match"),
-        content=entry.get("reply"),
-        fault=fault,
-        stop_reason=entry.get("stop_reason"),
     )

@@ -57,21 +57,17 @@ def _count_block(block: Mapping[str, Any]) -> int:
     if kind == "image":
         return IMAGE_TOKENS
     if kind == "document":
-        return _count_document(block)
+        source = block.get("source")
+        if not isinstance(source, Mapping):
+            return 0
+        if source.get("type") == "base64":
+            return PAGE_TOKENS * pdf_pages(str(source.get("data", "")))
+        return count_value(source.get("data") or source.get("content") or "")
     if kind == "text":
         return count_text(str(block.get("text", "")))
     if kind == "tool_result":
         return _FRAME + count_value(block.get("content", ""))
     return count_text(json.dumps({key: part for key, part in block.items() if key != "cache_control"}))
-
-
-def _count_document(block: Mapping[str, Any]) -> int:
-    source = block.get("source")
-    if not isinstance(source, Mapping):
-        return 0
-    if source.get("type") == "base64":
-        return PAGE_TOKENS * pdf_pages(str(source.get("data", "")))
-    return count_value(source.get("data") or source.get("content") or "")
 
 
 def pdf_pages(data: str) -> int:

@@ -6,7 +6,7 @@ Each function yields the texts of the rules that are broken.
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from vertex_claude_magic.emulator.messages.rules import extra, unknown_tag
 
@@ -56,7 +56,14 @@ def _tool(ask: Ask, tool: Json, place: str) -> Iterator[str]:
     kind, only = str(tool.get("type", "custom")), ask.model.rules.computer_tools
     foreign = kind.startswith("computer_") and only is not None and kind not in only
     if kind == "custom":
-        yield from _custom_tool(tool, f"{place}custom.")
+        yield from extra(tool, _TOOL_FIELDS, f"{place}custom.")
+        if not _TOOL_NAME.fullmatch(str(tool.get("name", ""))):
+            yield f"{place}custom.name: String should match pattern '^[a-zA-Z0-9_-]{{1,128}}$'"
+        schema = tool.get("input_schema")
+        if not isinstance(schema, dict):
+            yield f"{place}custom.input_schema: Field required"
+        elif schema.get("type") != "object":
+            yield f"{place}custom.input_schema.type: Input should be 'object'"
     elif not kind.startswith(_SERVER_TOOLS) or foreign:
         yield f"{place.rstrip('.')}: {unknown_tag(tool['type'])}"
     elif "_toolset_" in kind:
@@ -65,17 +72,6 @@ def _tool(ask: Ask, tool: Json, place: str) -> Iterator[str]:
             yield f"{place}name: Extra inputs are not permitted"
     elif not isinstance(tool.get("name"), str):
         yield f"{place}name: Field required"
-
-
-def _custom_tool(tool: dict[str, Any], place: str) -> Iterator[str]:
-    yield from extra(tool, _TOOL_FIELDS, place)
-    if not _TOOL_NAME.fullmatch(str(tool.get("name", ""))):
-        yield f"{place}name: String should match pattern '^[a-zA-Z0-9_-]{{1,128}}$'"
-    schema = tool.get("input_schema")
-    if not isinstance(schema, dict):
-        yield f"{place}input_schema: Field required"
-    elif schema.get("type") != "object":
-        yield f"{place}input_schema.type: Input should be 'object'"
 
 
 def _tool_choice(ask: Ask) -> Iterator[str]:

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 __all__ = ["ask_from_cell", "ask_from_line", "ask_prepared", "make_view"]
 
 
-def ask_from_cell(magics: Host, line: str, cell: str) -> Reply | None:
+def ask_from_cell(host: Host, line: str, cell: str) -> Reply | None:
     """Run `%%claude`: the options are on the line, the prompt is the body to the letter.
 
     Raises:
@@ -37,43 +37,43 @@ def ask_from_cell(magics: Host, line: str, cell: str) -> Reply | None:
             "The prompt is empty: the lines below the magic are for other tools.",
             cure="Write a question below them, or send them with --literal.",
         )
-    return _run(magics, parsed, body.prompt, in_cell=magics.cells.is_one_question(), notes=body.notes)
+    return _run(host, parsed, body.prompt, in_cell=host.cells.is_one_question(), notes=body.notes)
 
 
-def ask_from_line(magics: Host, line: str) -> Reply | None:
+def ask_from_line(host: Host, line: str) -> Reply | None:
     """Run `%claude`: options, then the prompt; without a prompt, show the settings."""
     parsed = parse_prompt_line(line)
     if not parsed.prompt and not parsed.shows("help"):
         from vertex_claude_magic.notebook.commands.settings import show_settings
 
-        show_settings(magics, parsed.asked)
+        show_settings(host, parsed.asked)
         return None
     from vertex_claude_magic.notebook.tool_lines import unfilled_notes
 
-    notes = unfilled_notes(parsed.prompt, magics.shell.user_ns)
-    return _run(magics, parsed, parsed.prompt, in_cell=False, notes=notes)
+    notes = unfilled_notes(parsed.prompt, host.shell.user_ns)
+    return _run(host, parsed, parsed.prompt, in_cell=False, notes=notes)
 
 
 def _run(
-    magics: Host, parsed: ParsedLine, prompt: str, *, in_cell: bool, notes: tuple[str, ...] = ()
+    host: Host, parsed: ParsedLine, prompt: str, *, in_cell: bool, notes: tuple[str, ...] = ()
 ) -> Reply | None:
     if parsed.shows("help"):
         from vertex_claude_magic.notebook.commands.help import show_help
 
-        show_help(magics)
+        show_help(host)
         return None
     deliver = None
-    if parsed.options.get("format", magics.format) == "code":
+    if parsed.options.get("format", host.format) == "code":
         from vertex_claude_magic.notebook.display.insert import deliver_code
 
-        deliver = partial(deliver_code, magics)
+        deliver = partial(deliver_code, host)
     return ask_prepared(
-        magics, parsed, prompt, scope=magics.scope(), deliver=deliver, in_cell=in_cell, notes=notes
+        host, parsed, prompt, scope=host.scope(), deliver=deliver, in_cell=in_cell, notes=notes
     )
 
 
 def ask_prepared(
-    magics: Host,
+    host: Host,
     parsed: ParsedLine,
     prompt: str,
     *,
@@ -85,7 +85,7 @@ def ask_prepared(
     """Ask with the options of a line, and hand the reply over.
 
     Args:
-        magics: The magics, for the session and the page.
+        host: The magics, for the session and the page.
         parsed: The line.
         prompt: The prompt, to the letter.
         scope: Where names are looked up.
@@ -96,29 +96,29 @@ def ask_prepared(
     Raises:
         ClaudeError: as `Claude.ask`.
     """
-    session = magics.session()
+    session = host.session()
     target = session.target(parsed.asked)
     if parsed.shows("dry_run"):
         from vertex_claude_magic.notebook.commands.dry_run import show_dry_run
 
-        show_dry_run(magics, session, prompt, target, scope=scope, notes=notes)
+        show_dry_run(host, session, prompt, target, scope=scope, notes=notes)
         return None
     quiet = parsed.shows("quiet")
-    if not quiet and not magics.cells.may_draw():
+    if not quiet and not host.cells.may_draw():
         # What a thread of the user's own draws would land in whichever cell runs by then.
         raise errors.OptionError(
             "This thread runs no cell, so its answer would appear in the wrong place.",
             cure="In threads use --quiet, or Claude().ask(prompt) of vertex_claude_magic.",
         )
-    names, name = magics.shell.user_ns, parsed.name
+    names, name = host.shell.user_ns, parsed.name
     try:
         reply = draw_answer(
             session,
             prompt,
             target,
-            make_view(magics, target, in_cell=in_cell, quiet=quiet),
+            make_view(host, target, in_cell=in_cell, quiet=quiet),
             scope=scope,
-            source=magics.cells.source if in_cell else None,
+            source=host.cells.source if in_cell else None,
             deliver=deliver,
             quiet=quiet,
             notes=notes,
@@ -129,21 +129,21 @@ def ask_prepared(
         raise
     if name:
         names[name] = reply
-    if magics.panel is not None:
+    if host.panel is not None:
         # It shows what was spent.
-        magics.panel.draw()
-    if not quiet or magics.cells.ends_in_question():
-        magics.pass_over(reply)
+        host.panel.draw()
+    if not quiet or host.cells.ends_in_question():
+        host.pass_over(reply)
     return reply
 
 
-def make_view(magics: Host, target: Target, *, in_cell: bool, quiet: bool) -> Answer:
+def make_view(host: Host, target: Target, *, in_cell: bool, quiet: bool) -> Answer:
     """Return the view for an answer: data appear as a growing table, anything else as it comes."""
     from vertex_claude_magic.notebook.display.screens import make_answer
 
     typed = target.wants_data
     view = make_answer(
-        magics.shell,
+        host.shell,
         in_cell=in_cell,
         format="markdown" if typed else target.format,
         show_thinking=target.show_thinking,

@@ -40,6 +40,7 @@ def run_demo(host: Host, line: str) -> None:
     else:
         from vertex_claude_magic.emulator import Emulator
 
+        # On the host, so that it ends with the extension and every command knows of it.
         host.emulator = Emulator(pace=_PACE)
         text = (
             "Demo: answers now come from an emulator in this kernel, not from Claude. It gets a fixed token; your "

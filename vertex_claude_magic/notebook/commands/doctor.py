@@ -109,6 +109,7 @@ def diagnose(diagnosis: Diagnosis, view: View, file: str | None = None, *, with_
         # Pressed again, or at the last moment: the page shows the end all the same.
         stopped = True
         view.finish(diagnosis.findings)
+    # Also when it was stopped: what was found is what somebody else shall look at.
     if file is not None:
         write_report(file, diagnosis.report(with_names=with_names))
     if stopped:
@@ -116,7 +117,7 @@ def diagnose(diagnosis: Diagnosis, view: View, file: str | None = None, *, with_
 
 
 class PageView:
-    """A diagnosis on a notebook page: one output that is drawn again, and at the end stands still.
+    """A diagnosis on a notebook page: one output that is drawn again, and no longer at the end.
 
     Args:
         screen: Where the output goes.

@@ -45,7 +45,7 @@ class Estimate:
 
 
 def show_dry_run(
-    magics: Host,
+    host: Host,
     session: Session,
     prompt: str,
     target: Target,
@@ -58,37 +58,35 @@ def show_dry_run(
     tokens, exact = session.count_or_bound(request, target)
     summary = _summary(estimate(request, target.catalog, tokens, exact=exact), request)
     rows = block_rows(request.body)
-    said = [summary, *notes, *_recorded(request, target, session.records.stores), *request.notices]
+    lines = [summary, *notes, *_recorded(request, target, session.records.stores), *request.notices]
     markdown, plain = _request_page(request, target)
-    heading = ["**Dry run**, nothing was asked.", *map(as_text, said), blocks_html(rows)]
+    heading = ["**Dry run**, nothing was asked.", *map(as_text, lines), blocks_html(rows)]
     bundle = {
         "text/markdown": "\n\n".join([*heading, markdown]),
-        "text/plain": safe_plain("\n".join([_TITLE, *said, blocks_plain(rows), plain])),
+        "text/plain": safe_plain("\n".join([_TITLE, *lines, blocks_plain(rows), plain])),
     }
-    magics.shell.display_pub.publish(data=bundle, metadata={})
+    host.shell.display_pub.publish(data=bundle, metadata={})
 
 
 def _recorded(request: Request, target: Target, stores: Stores) -> list[str]:
     try:
+        # Only looked up, because a dry run records nothing.
         found = sources_of(target, stores).look(request)
     except errors.JournalError as error:
         return [str(error)]
     if found is None:
         return []
-    kept, asks = found.kept, target.replay in {"off", "refresh"}
+    asks = target.replay in {"off", "refresh"}
     how = "with --replay auto it would be given again" if asks else "it would be given again"
-    return [f"An answer of {kept.recorded[:10]} is kept: {how}, free of charge."]
+    return [f"An answer of {found.kept.recorded[:10]} is kept: {how}, free of charge."]
 
 
 _TITLE = "Dry run, nothing was asked."
 
 
 def _request_page(request: Request, target: Target) -> tuple[str, str]:
-    head = [
-        f"{request.method} {request.url}",
-        *(f"{name}: {value}" for name, value in request.headers.items()),
-    ]
-    lines = "\n".join(head)
+    headers = [f"{name}: {value}" for name, value in request.headers.items()]
+    lines = "\n".join([f"{request.method} {request.url}", *headers])
     body = json.dumps(shown_body(request.body), indent=2, ensure_ascii=False)
     curl = curl_command(request, target.trusted_hosts)
     hint = [] if "@request.json" not in curl else [_FILE]

@@ -32,7 +32,6 @@ from vertex_claude_magic.prompts.values.exceptions import is_cell_file
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from vertex_claude_magic.classroom.failing_code import Source
     from vertex_claude_magic.classroom.failure import Failure
     from vertex_claude_magic.notebook.display.insert import Place
     from vertex_claude_magic.notebook.host import Host
@@ -65,8 +64,9 @@ def fix_from_line(host: Host, line: str) -> Reply | None:
     asked = {
         "value_tokens": _VALUE_TOKENS,
         **options,
+        # Code and error messages hold braces that are no templates.
         "literal": True,
-        "attach": (*options.get("attach", ()), *_tellable(failure.values, scope)),
+        "attach": (*options.get("attach", ()), *_written_values(failure.values, scope)),
     }
     mends = bool(failure.cell or failure.sources) and not explain
     deliver = _delivery(host, failure) if mends else None
@@ -77,6 +77,7 @@ def fix_from_line(host: Host, line: str) -> Reply | None:
         scope=scope,
         deliver=deliver,
     )
+    # Explained now; after a failure it is still there, so that the command can be run again.
     host.unfixed = None
     return reply
 
@@ -123,7 +124,7 @@ def cell_source(shell: Shell, filename: str) -> str | None:
     return compiled.rstrip("\n")
 
 
-def _tellable(values: Mapping[str, Any], scope: Scope) -> list[str]:
+def _written_values(values: Mapping[str, Any], scope: Scope) -> list[str]:
     """Return the names of the values that can be written as text."""
     from vertex_claude_magic.prompts.parts import Text, ValueLimits
     from vertex_claude_magic.prompts.values.convert import parts_of
@@ -154,7 +155,13 @@ def _delivery(host: Host, failure: Failure) -> Callable[[Reply], tuple[Reply, tu
             return reply, (f"The mended code is the same as {what}, so there is no new cell.",)
         place: Place | None = "unknown"
         if source is not None:
-            note = _elsewhere(source)
+            where = f"{source.name}{f' ({source.function})' if source.function else ''}"
+            note = (
+                f"The change belongs in {where}, so there is no new cell. "
+                "Edit the file, then restart the kernel or reload it."
+                if source.kind == "Python file"
+                else "The code that failed is in a string, so there is no new cell."
+            )
         else:
             place = insert_once(host, mended)
             note = inserted_note(place, mended) if place else _THERE
@@ -166,13 +173,3 @@ def _delivery(host: Host, failure: Failure) -> Callable[[Reply], tuple[Reply, tu
         return answer, (note,)
 
     return deliver
-
-
-def _elsewhere(source: Source) -> str:
-    where = f"{source.name}{f' ({source.function})' if source.function else ''}"
-    if source.kind != "Python file":
-        return "The code that failed is in a string, so there is no new cell."
-    return (
-        f"The change belongs in {where}, so there is no new cell. "
-        "Edit the file, then restart the kernel or reload it."
-    )

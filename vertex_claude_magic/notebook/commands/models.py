@@ -36,6 +36,7 @@ def show_models(host: Host, line: str) -> None:
     options = parsed.options
     locations = places(options.get("region", ()))
     asked = {name: value for name, value in options.items() if name == "project"}
+    # Each of these asks Google, so the table alone needs neither credentials nor requests.
     if "live" in options:
         if family is not None or options.keys() & {"check", "probe"}:
             raise OptionError(

@@ -60,7 +60,7 @@ class Command(NamedTuple):
     Args:
         name: Its name without percent signs.
         options: Options of its own.
-        words: What else its line takes; "families" stands for the families of the model table.
+        words: What else its line takes; "families" means the families of the model table.
         asks: Whether it asks a question: it takes the options of a question too, and is also a cell magic.
     """
 
@@ -101,11 +101,11 @@ COMMANDS = {
 }
 
 
-def places(given: Iterable[str]) -> tuple[str, ...]:
-    """Return the locations that were named, each once; several may stand in one value.
+def places(values: Iterable[str]) -> tuple[str, ...]:
+    """Return the locations that were named, each once; one value may have several.
 
     >>> places(["us,eu", "us"])
     ('us', 'eu')
     """
-    named = (place.strip() for value in given for place in value.split(","))
+    named = (place.strip() for value in values for place in value.split(","))
     return tuple(dict.fromkeys(place for place in named if place))

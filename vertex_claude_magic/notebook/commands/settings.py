@@ -56,10 +56,11 @@ def settings_rows(target: Target) -> list[tuple[str, str, str]]:
         text = quote(str(value), 100) if value is not None else row.unset
         if name == "model":
             try:
-                meant = target.model_id
+                model_id = target.model_id
             except OptionError as error:
-                meant = error.message
-            text = value if meant == value else f"{value} → {meant}"
+                # This page is where a wrong setting is found, so it shows the message and does not fail.
+                model_id = error.message
+            text = value if model_id == value else f"{value} → {model_id}"
         elif name == "journal" and not value:
             from vertex_claude_magic.records.journal.location import default_path
 

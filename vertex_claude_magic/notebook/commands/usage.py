@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 __all__ = ["UsageReport", "show_usage"]
 
+# A date so far back is before the year 1, where Python's calendar begins.
 _MOST_DAYS = 1_000_000
 
 

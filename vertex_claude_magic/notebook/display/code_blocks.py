@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Sequence
 
 __all__ = ["Block", "Choice", "choose_blocks", "find_blocks"]
 
@@ -38,6 +38,7 @@ _OUTPUT = re.compile(
 )
 _OF_VALUES = (ast.Attribute, ast.Tuple, ast.List, ast.Dict, ast.Set, ast.UnaryOp, ast.BinOp, ast.BoolOp, ast.Compare,
               ast.Starred)  # fmt: skip
+_CALLS = (ast.Call, ast.Import, ast.ImportFrom, ast.FunctionDef, ast.ClassDef, ast.For, ast.While, ast.With)
 _KINDS = "option|approach|method|variant|version|solution|way|possibility"
 _ALTERNATIVE = re.compile(
     r"\balternative(?:ly|s)?\b|\binstead\b|\bequivalent(?:ly)?\b|\byou (?:prefer|would rather)\b"
@@ -272,7 +273,9 @@ def _does_something(code: str, before: str) -> bool:
     if any(map(_is_foreign, body)) or not any(map(_acts, body)):
         return False
     line = before.rstrip().rpartition("\n")[2]
-    return _calls(body) or not _OUTPUT.search(line)
+    # What calls, imports or defines is no printed result, whatever the line before announces.
+    calls = any(isinstance(node, _CALLS) for statement in body for node in ast.walk(statement))
+    return calls or not _OUTPUT.search(line)
 
 
 def _acts(statement: ast.stmt) -> bool:
@@ -307,18 +310,3 @@ def _is_foreign(statement: ast.stmt) -> bool:
     return (
         isinstance(value.ops[0], ast.Lt) and isinstance(right, ast.UnaryOp) and isinstance(right.op, ast.USub)
     )
-
-
-def _calls(body: Iterable[ast.stmt]) -> bool:
-    """Tell whether code calls, imports or defines; a printed result does not."""
-    kinds = (
-        ast.Call,
-        ast.Import,
-        ast.ImportFrom,
-        ast.FunctionDef,
-        ast.ClassDef,
-        ast.For,
-        ast.While,
-        ast.With,
-    )
-    return any(isinstance(node, kinds) for statement in body for node in ast.walk(statement))

@@ -1,4 +1,4 @@
-"""What stands around an answer: the waiting line, the folded thinking, warnings, notes and the footer.
+"""The lines around an answer: the waiting line, the folded thinking, warnings, notes and the footer.
 
 Everything is first a plain line; the Markdown is that line shown literally in small print, so that
 no name or message of a service can become markup and a price never becomes a formula.
@@ -18,7 +18,17 @@ if TYPE_CHECKING:
 
     from vertex_claude_magic.vertex.reply import Reply
 
-__all__ = ["ending", "endings", "folded", "footer", "plain_ending", "small", "waiting", "warnings"]
+__all__ = [
+    "answered_notes",
+    "ending",
+    "endings",
+    "folded",
+    "footer",
+    "plain_ending",
+    "small",
+    "waiting",
+    "warnings",
+]
 
 _CURES = {
     "model_context_window_exceeded": "Cut off: the context window of the model is full. "
@@ -62,7 +72,7 @@ def footer(reply: Reply) -> str:
 
 
 def _badge(reply: Reply) -> str:
-    """Say that an answer was given before, and when; its times and tokens are those of the first time.
+    """Return the mark of a replayed answer, with its date; its times and tokens are those of the first time.
 
     >>> from vertex_claude_magic.vertex.reply import Reply
     >>> _badge(Reply(replayed=True, recorded_at="2026-11-26T20:31:05Z"))
@@ -117,26 +127,33 @@ def warnings(reply: Reply) -> tuple[str, ...]:
 def _stopped(reply: Reply) -> str:
     reason = reply.stop_reason or ""
     if reason == "refusal":
-        return _refused(reply)
+        details = reply.stop_details or {}
+        category = f" ({details['category']})" if details.get("category") else ""
+        why = f": {str(details['explanation']).rstrip('. ')}" if details.get("explanation") else ""
+        return f"Claude declined to go on{category}{why}. Put the question differently, or ask another model."
     if reason == "max_tokens":
         tokens = f"{reply.usage.output_tokens:,} output tokens" if reply.usage.output_tokens else "max_tokens"
         return f"Cut off at {tokens}. Ask again with a larger --max-tokens, or ask Claude to continue."
     if reason == "tool_use":
-        asked = _tool_names(reply)
+        names = [str(block.get("name")) for block in reply.blocks if block.get("type") == "tool_use"]
+        asked = f"the tool {', '.join(names)}" if names else "a tool"
         return f"Claude asked for {asked}, which was not run. Send its result, or ask without tools."
     return _CURES.get(reason, f"Stopped for an unknown reason ({reason}). The answer may not be whole.")
 
 
-def _refused(reply: Reply) -> str:
-    details = reply.stop_details or {}
-    category = f" ({details['category']})" if details.get("category") else ""
-    why = f": {str(details['explanation']).rstrip('. ')}" if details.get("explanation") else ""
-    return f"Claude declined to go on{category}{why}. Put the question differently, or ask another model."
+def answered_notes(reply: Reply) -> list[str]:
+    """Return who answered, where it was not Claude on Vertex AI; for a reply that is shown without its cell.
 
-
-def _tool_names(reply: Reply) -> str:
-    names = [str(block.get("name")) for block in reply.blocks if block.get("type") == "tool_use"]
-    return f"the tool {', '.join(names)}" if names else "a tool"
+    >>> from vertex_claude_magic.vertex.provenance import Lineage
+    >>> from vertex_claude_magic.vertex.reply import Reply
+    >>> answered_notes(Reply(lineage=Lineage(answered_by="emulator")))
+    ['Answered by the emulator, not by Claude.']
+    """
+    by = reply.recorded_from or (reply.lineage.answered_by if reply.lineage is not None else None)
+    who = {"emulator": "the emulator, not by Claude", "local": "a server on a machine, not by Google"}.get(
+        by or ""
+    )
+    return [f"Answered by {who}."] if who else []
 
 
 def endings(reply: Reply, notes: Sequence[str] = ()) -> tuple[str, str]:

@@ -80,7 +80,7 @@ def _named(shell: Shell | None, environ: Mapping[str, str]) -> str:
 
 
 def _takes_updates(shell: Shell | None, name: str) -> bool:
-    """Tell whether whoever reads the outputs of this cell can change one that is there."""
+    """Tell whether the front end of this cell can change an output that is there."""
     if type(getattr(shell, "display_pub", None)).__name__ == "CapturingDisplayPublisher":
         return False
     if _in_output_widget():

@@ -168,8 +168,8 @@ def _inserted_code(host: Host) -> InsertedCode | None:
 def without_blocks(reply: Reply, blocks: Sequence[Block]) -> Reply:
     """Return the answer without these blocks."""
     taken = {line for block in blocks for line in range(*block.lines)}
-    kept = [line for number, line in enumerate(reply.text.split("\n")) if number not in taken]
-    return _with_text(reply, "\n".join(kept).strip() or "Here is the code.")
+    left = [line for number, line in enumerate(reply.text.split("\n")) if number not in taken]
+    return _with_text(reply, "\n".join(left).strip() or "Here is the code.")
 
 
 def shown_whole(reply: Reply) -> Reply:

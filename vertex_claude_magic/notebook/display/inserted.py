@@ -144,78 +144,73 @@ def unmarked(source: str) -> str:
     return MARK.sub("", source, count=1)
 
 
+@dataclass(frozen=True, slots=True)
 class InsertedCode:
     """What one cell knows of the code that it put below.
 
     Args:
         asker: The cell.
-        notes: Where it is kept which cells have put code below.
+        notes: Where the cells that have put code below are stored.
         file: Reads the notebook's file; None where nobody names one.
         met: The id of each marked cell that ran in this kernel, by the key of its mark.
-        deleted: The ids of cells that were deleted, as far as the front end said.
+        deleted: The ids of cells that were deleted, as far as the front end tells.
         now: Seconds since 1970.
     """
 
-    def __init__(
-        self,
-        asker: Asker,
-        *,
-        notes: Notes,
-        file: Callable[[], File | None],
-        met: Mapping[str, str],
-        deleted: Collection[str],
-        now: Callable[[], datetime],
-    ) -> None:
-        self._asker = asker
-        self._notes = notes
-        self._file = file
-        self._met = met
-        self._deleted = deleted
-        self._now = now
+    asker: Asker
+    notes: Notes
+    file: Callable[[], File | None]
+    met: Mapping[str, str]
+    deleted: Collection[str]
+    now: Callable[[], datetime]
 
     def mark(self, code: str) -> str:
         """Return the code as it goes into the new cell."""
-        return marked(code, self._asker.key)
+        return marked(code, self.asker.key)
 
     def earlier(self, code: str) -> Earlier | None:
         """Return what is known of the cell that holds the code of an earlier run; None if there is none."""
-        record, file = self._record(), self._file()
-        known = (record or {}).get("cell") or self._met.get(self._asker.key, "")
-        if known and known in self._deleted:
+        record, file = self._record(), self.file()
+        known = (record or {}).get("cell") or self.met.get(self.asker.key, "")
+        if known and known in self.deleted:
             record = known = None
         if file is not None:
             cell = self._in_file(file, record, known, code)
             if cell is not None:
                 mark = MARK.search(cell.source)
                 inserted = mark[2] if mark else (record or {}).get("code", "")
-                self._keep({**(record or {}), "code": inserted, "cell": cell.id})
+                self._store({**(record or {}), "code": inserted, "cell": cell.id})
                 return Earlier(text=unmarked(cell.source), code=inserted)
         if record is None or (file is not None and file.saved > record["at"] + _DELAY):
             return None
-        self._keep({**record, "cell": known})
-        return Earlier(text=None, code=record["code"], doubtful=not known and bool(self._deleted))
+        self._store({**record, "cell": known})
+        return Earlier(text=None, code=record["code"], doubtful=not known and bool(self.deleted))
 
     def inserted(self, code: str) -> None:
-        """Keep that the code was put below now."""
-        file = self._file()
+        """Store that the code was put below now."""
+        file = self.file()
         place = self._place(file) if file is not None else None
-        below = None if file is None or place is None else _id_at(file, place + 1)
-        self._keep({"code": _digits(code), "cell": "", "below": below, "at": self._now().timestamp()})
+        below = (
+            None
+            if file is None or place is None
+            else "".join(cell.id for cell in file.cells[place + 1 : place + 2])
+        )
+        self._store({"code": _digits(code), "cell": "", "below": below, "at": self.now().timestamp()})
 
     def _in_file(
         self, file: File, record: Mapping[str, Any] | None, known: str | None, code: str
     ) -> Cell | None:
-        cells = [cell for cell in file.cells if not cell.id or cell.id not in self._deleted]
+        cells = [cell for cell in file.cells if not cell.id or cell.id not in self.deleted]
         for cell in cells:
             mark = MARK.search(cell.source)
-            if (mark and mark[1] == self._asker.key) or (known and cell.id == known):
+            if (mark and mark[1] == self.asker.key) or (known and cell.id == known):
                 return cell
         place = self._place(file)
         below = file.cells[place + 1] if place is not None and place + 1 < len(file.cells) else None
         if below is None or below not in cells:
             return None
         # An id that the front end makes anew each time is not that of the mark.
-        by_source = bool(MARK.search(below.source)) and self._asker.cell not in {cell.id for cell in cells}
+        by_source = bool(MARK.search(below.source)) and self.asker.cell not in {cell.id for cell in cells}
         as_it_was = _digits(unmarked(below.source)) in {_digits(code), (record or {}).get("code")}
         new = (
             record is not None
@@ -228,48 +223,45 @@ class InsertedCode:
     def _place(self, file: File) -> int | None:
         """Return where the cell that asks is in the file, by its id or else by its source."""
         for number, cell in enumerate(file.cells):
-            if self._asker.cell and cell.id == self._asker.cell:
+            if self.asker.cell and cell.id == self.asker.cell:
                 return number
         same = [
             number
             for number, cell in enumerate(file.cells)
-            if _digits(cell.source) == _digits(self._asker.source)
+            if _digits(cell.source) == _digits(self.asker.source)
         ]
+        # Which of two cells with one source asks, nobody knows.
         return same[0] if len(same) == 1 else None
 
     def _record(self) -> dict[str, Any] | None:
-        if not self._asker.cell:
+        if not self.asker.cell:
             return None
-        value, _ = self._notes.notes(NOTE_KIND).get(self._asker.key, (None, None))
+        value, _ = self.notes.notes(NOTE_KIND).get(self.asker.key, (None, None))
         # A note may be of another version.
         if not isinstance(value, Mapping) or not isinstance(value.get("at"), (int, float)):
             return None
         notebook = value.get("notebook", "")
-        if notebook and self._asker.notebook and notebook != self._asker.notebook:
+        if notebook and self.asker.notebook and notebook != self.asker.notebook:
             return None
         return {"code": "", "cell": "", "below": None, **value}
 
-    def _keep(self, record: Mapping[str, Any]) -> None:
-        if self._asker.cell:
-            full = {"below": None, "at": self._now().timestamp(), **record, "notebook": self._asker.notebook}
-            self._notes.note(NOTE_KIND, self._asker.key, full)
+    def _store(self, record: Mapping[str, Any]) -> None:
+        if self.asker.cell:
+            full = {"below": None, "at": self.now().timestamp(), **record, "notebook": self.asker.notebook}
+            self.notes.note(NOTE_KIND, self.asker.key, full)
 
 
 def note_cell(notes: Notes, key: str, cell: str) -> None:
     """Keep the id of a cell with inserted code, by which its deletion is known in a later kernel.
 
     Args:
-        notes: Where it is kept.
+        notes: Where it is stored.
         key: The digits of the cell that asked, from the mark.
         cell: The id of the cell with the code.
     """
     value, _ = notes.notes(NOTE_KIND).get(key, (None, None))
     if isinstance(value, Mapping) and value.get("cell") != cell:
         notes.note(NOTE_KIND, key, {**value, "cell": cell})
-
-
-def _id_at(file: File, place: int) -> str:
-    return file.cells[place].id if place < len(file.cells) else ""
 
 
 def read_notebook(path: Path | None) -> File | None:
@@ -282,14 +274,13 @@ def read_notebook(path: Path | None) -> File | None:
             return None
         cells = json.loads(path.read_bytes())["cells"]
         found = [
-            Cell(id=str(cell.get("id", "")), source=_joined(cell["source"]))
+            Cell(
+                id=str(cell.get("id", "")),
+                source="".join(map(str, lines)) if isinstance(lines := cell["source"], list) else str(lines),
+            )
             for cell in cells
             if cell["cell_type"] == "code"
         ]
     except (OSError, ValueError, TypeError, KeyError, AttributeError, RecursionError):
         return None
     return File(cells=found, saved=status.st_mtime)
-
-
-def _joined(source: list[str] | str) -> str:
-    return "".join(map(str, source)) if isinstance(source, list) else str(source)

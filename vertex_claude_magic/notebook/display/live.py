@@ -12,7 +12,6 @@ import math
 import re
 from typing import TYPE_CHECKING, Any, Protocol
 
-from vertex_claude_magic.answers.read import unfenced
 from vertex_claude_magic.markdown.sanitize import (
     Block,
     as_text,
@@ -45,7 +44,7 @@ _STEPS = 12
 _THINKING_LINES = 6
 _THINKING_CHARACTERS = 500
 # A link reference definition may stand anywhere and changes blocks before it (CommonMark 0.31.2, 4.7).
-_DEFINITION = re.compile(r"^[ \t>*+\-0-9.)]*\[(?:[^\]\\]|\\.){1,999}\]:", re.MULTILINE | re.DOTALL)
+_DEFINITION = r"(?ms)^[ \t>*+\-0-9.)]*\[(?:[^\]\\]|\\.){1,999}\]:"
 _JSON_FENCE = "~~~~~~~~~~json\n"
 
 
@@ -242,7 +241,7 @@ class LiveAnswer:
         elif self._format == "json" and text.strip():
             body, more = json_answer(text)
             lines += more
-        elif self._segments.source() == text and not ("]:" in text and _DEFINITION.search(text)):
+        elif self._segments.source() == text and not ("]:" in text and re.search(_DEFINITION, text)):
             # What was parsed on the way is right, so it need not be parsed again.
             body = Body(markdown=self._segments.whole(), plain=text)
         else:
@@ -274,6 +273,8 @@ def json_answer(text: str) -> tuple[Body, tuple[str, ...]]:
     >>> json_answer('{"a": [1]}')[0].plain
     '{\n  "a": [\n    1\n  ]\n}'
     """
+    from vertex_claude_magic.answers.read import unfenced
+
     try:
         value = json.loads(unfenced(text))
         pretty = json.dumps(value, indent=2, ensure_ascii=False)

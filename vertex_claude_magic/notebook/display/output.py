@@ -43,7 +43,8 @@ class Pace:
 
     >>> now = [0.0]
     >>> pace = Pace(lambda: now[0], limit=2)
-    >>> pace.count(); pace.count()
+    >>> pace.count(), pace.count()
+    (0.0, 0.0)
     >>> pace.free_at(1) > 1.0
     True
     """
@@ -53,9 +54,11 @@ class Pace:
         self._limit = limit
         self._sent: deque[float] = deque(maxlen=limit)
 
-    def count(self) -> None:
-        """Note that a message was sent now."""
-        self._sent.append(self._clock())
+    def count(self) -> float:
+        """Note that a message was sent now, and return that time."""
+        now = self._clock()
+        self._sent.append(now)
+        return now
 
     def free_at(self, messages: int) -> float:
         """Return the time (of the clock, in seconds) from which so many messages may be sent."""
@@ -116,7 +119,7 @@ class Output:
             self._id = f"claude-{uuid4().hex}"
         self._cleared = self._clears()
         self._screen.show(bundle, metadata or {}, self._id)
-        self._count()
+        self._drawn = self._pace.count()
 
     def draw(self, bundle: Bundle, metadata: Metadata | None = None) -> None:
         """Draw it in its place, or show it if it is not there or no more."""
@@ -124,7 +127,7 @@ class Output:
             self.begin(bundle, metadata)
         else:
             self._screen.update(bundle, metadata or {}, self._id)
-            self._count()
+            self._drawn = self._pace.count()
 
     def finish(self, bundle: Bundle, metadata: Metadata, *, alone: bool) -> None:
         """Show the end, for good.
@@ -154,7 +157,3 @@ class Output:
 
     def _is_gone(self) -> bool:
         return self._clears() != self._cleared
-
-    def _count(self) -> None:
-        self._pace.count()
-        self._drawn = self._clock()

@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any
 
 from vertex_claude_magic.notebook.display.frontends import FrontEnd, front_end
 from vertex_claude_magic.notebook.display.live import Answer, LiveAnswer
-from vertex_claude_magic.notebook.display.terminal import TerminalAnswer
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -110,9 +109,13 @@ def make_answer(
         clock: Seconds that never run backwards.
         front: The front end, if it is known already.
     """
-    shell = shell if shell is not None else _running_shell()
+    if shell is None and (ipython := sys.modules.get("IPython")) is not None:
+        # Looked for and never imported, because a plain script has no use for IPython.
+        shell = ipython.get_ipython()
     front = front or front_end(shell)
     if shell is None or front.kind == "terminal":
+        from vertex_claude_magic.notebook.display.terminal import TerminalAnswer
+
         return TerminalAnswer(
             sys.stdout, clock=clock, format=format, show_thinking=show_thinking, quiet=quiet, tty=front.tty
         )
@@ -126,9 +129,3 @@ def make_answer(
         live=front.updates,
         clears=count_clears(shell.display_pub),
     )
-
-
-def _running_shell() -> Shell | None:
-    """Return IPython's shell if IPython is there and runs; never import it for this."""
-    ipython = sys.modules.get("IPython")
-    return ipython.get_ipython() if ipython is not None else None

@@ -1,6 +1,6 @@
 """Data while they come: rows of a table in place of raw JSON, and the whole table at the end.
 
-The view stands in front of another one: JSON goes in, the Markdown of a table comes out, and drawing it is
+The view passes on to another one: JSON goes in, the Markdown of a table comes out, and drawing it is
 left to the view behind.
 """
 
@@ -65,7 +65,7 @@ class GrowingTable:
         return head + _line([named.get(column, "") for column in self._columns])
 
     def end(self) -> str:
-        """Return what stands below the table."""
+        """Return the lines below the table."""
         if not self.rows:
             return "No rows.\n"
         more = self.rows - _ROWS
@@ -108,13 +108,9 @@ def _cells(row: Any) -> dict[str, Any]:
 
 
 def _line(values: Iterable[Any]) -> str:
-    return "| " + " | ".join(_cell(value) for value in values) + " |\n"
-
-
-def _cell(value: Any) -> str:
-    text = " ".join(_text(value).split())
-    short = text if len(text) <= _CELL else text[: _CELL - 1] + "…"
-    return _MARKUP.sub(_literal, short)
+    texts = (" ".join(_text(value).split()) for value in values)
+    short = (text if len(text) <= _CELL else text[: _CELL - 1] + "…" for text in texts)
+    return "| " + " | ".join(_MARKUP.sub(_literal, text) for text in short) + " |\n"
 
 
 def _literal(found: re.Match[str]) -> str:
@@ -214,13 +210,10 @@ class TableAnswer:
 
 def _shown(reply: Reply, rows: str) -> Reply:
     thinking = [block for block in reply.blocks if block.get("type") == "thinking"]
-    text = table_of(reply.data) if reply.data is not None else rows or _raw(reply)
-    stop = "end_turn" if reply.data is not None and reply.stop_reason == "tool_use" else reply.stop_reason
-    return replace(reply, blocks=(*thinking, {"type": "text", "text": text}), stop_reason=stop)
-
-
-def _raw(reply: Reply) -> str:
     inputs = [block.get("partial_json") or block.get("input") for block in reply.blocks
               if block.get("type") == "tool_use"]  # fmt: skip
     texts = [text if isinstance(text, str) else json.dumps(text, ensure_ascii=False) for text in inputs]
-    return reply.text or "\n".join(texts)
+    raw = reply.text or "\n".join(texts)
+    text = table_of(reply.data) if reply.data is not None else rows or raw
+    stop = "end_turn" if reply.data is not None and reply.stop_reason == "tool_use" else reply.stop_reason
+    return replace(reply, blocks=(*thinking, {"type": "text", "text": text}), stop_reason=stop)

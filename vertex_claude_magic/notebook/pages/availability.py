@@ -70,9 +70,14 @@ def _table(grid: Grid, catalog: Catalog) -> Table:
     for model in grid.models:
         found = [grid.cells[Cell(model, place)] for place in grid.locations]
         if all(cell.state == "retired" and cell.proof == "table" for cell in found):
-            # No location brings it back, so it is said once.
+            # No location brings it back, so one cell is enough.
             found = found[:1]
-        rows.append(Row((_name(catalog, model), *map(_state_and_reason, found))))
+        cells: list[tuple[str | Inline, ...]] = []
+        for cell in found:
+            reason = "" if cell.state == "usable" or not cell.reason else literal(cell.reason)
+            why = (Inline(f"{BREAK.html}<small>{reason}</small>"),) if reason else ()
+            cells.append((state_of(cell), *why))
+        rows.append(Row((_name(catalog, model), *cells)))
     proofs = {cell.proof for cell in grid.cells.values() if cell.state == "usable"}
     return Table(
         columns=(Column("Model"), *map(Column, grid.locations)),
@@ -80,13 +85,6 @@ def _table(grid: Grid, catalog: Catalog) -> Table:
         caption=_caption(grid, catalog),
         notes=[text for proof, text in _LEGEND.items() if proof in proofs],
     )
-
-
-def _state_and_reason(cell: Sighting) -> tuple[str | Inline, ...]:
-    state = state_of(cell)
-    if cell.state == "usable" or not cell.reason:
-        return (state,)
-    return (state, Inline(f"{BREAK.html}<small>{literal(cell.reason)}</small>"))
 
 
 def _caption(grid: Grid, catalog: Catalog) -> str:

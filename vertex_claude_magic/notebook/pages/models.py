@@ -26,6 +26,7 @@ __all__ = ["html", "plain"]
 
 _PLACES_WIDTH = 16
 _PLAIN_HEADS = ("Model", "Id", "Released", "Status", "Limits", "In / out", "Locations")
+_UNBROKEN = frozenset({"Model", "Id", "Released"})
 _HTML_HEADS = (*_PLAIN_HEADS[:4], "Context", "Max output", "Input", "Output", "Locations")
 
 
@@ -48,8 +49,8 @@ def plain(catalog: Catalog, location: str | None = None, family: str | None = No
     for model in models:
         prices = [
             line
-            for above, taken, given in _prices(model, location or "global")
-            for line in (above, f"{taken} / {given}")
+            for above, input_price, output_price in _prices(model, location or "global")
+            for line in (above, f"{input_price} / {output_price}")
             if line
         ]
         cells: tuple[Cell, ...] = (
@@ -126,7 +127,8 @@ def _table(
     if any(model.disagreements for model in models):
         notes.append("* The sources differ on this model.")
     return Table(
-        columns=[Column(head) for head in heads],
+        # A browser also breaks at hyphens, and a date or an id in two pieces is hard to read.
+        columns=[Column(head, wrap="long" if head in _UNBROKEN else "") for head in heads],
         rows=rows,
         caption=f"Claude models {where}, as of {catalog.as_of}. "
         f"Prices are USD per million tokens at {location or 'global'}.",
@@ -157,6 +159,6 @@ def _prices(model: Model, location: str) -> list[tuple[str, str, str]]:
         here = rate(model, location, tier.over_input_tokens + 1)
         above = f"over {short_count(tier.over_input_tokens)}" if tier.over_input_tokens else ""
         if here is not None:
-            taken, given = (usd(price, "price", unknown="?") for price in (here.input, here.output))
-            tiers.append((above, taken, given))
+            prices = [usd(price, "price", unknown="?") for price in (here.input, here.output)]
+            tiers.append((above, prices[0], prices[1]))
     return tiers

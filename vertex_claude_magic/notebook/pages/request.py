@@ -16,6 +16,7 @@ from vertex_claude_magic.notebook.pages.table import Cell, Column, Inline, Row, 
 from vertex_claude_magic.vertex.endpoint import check_token_host, is_loopback
 
 if TYPE_CHECKING:
+    from vertex_claude_magic.json_types import Json
     from vertex_claude_magic.vertex.request import Request
 
 __all__ = ["BlockRow", "block_rows", "blocks_html", "blocks_plain", "curl_command", "shown_body"]
@@ -32,7 +33,7 @@ _GCLOUD = "$(gcloud auth application-default print-access-token)"
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class BlockRow:
-    """One block of a request: where it stands, what it is, how large, and how it begins."""
+    """One block of a request: its place, what it is, how large, and how it begins."""
 
     place: str
     type: str
@@ -77,7 +78,10 @@ def _row(place: str, block: Mapping[str, Any]) -> BlockRow:
     if isinstance(text, str):
         size, beginning = _text_size(text), text[:_BEGINNING]
     elif isinstance(source, Mapping) and source.get("type") == "base64":
-        size = f"{_bytes(len(str(source.get('data', ''))) * 3 // 4)}, {source.get('media_type')}"
+        # Base64 has four characters for three bytes.
+        count = len(str(source.get("data", ""))) * 3 // 4
+        size = f"{count:,} bytes" if count < 10_000 else f"{count / 1000:,.0f} kB"
+        size += f", {source.get('media_type')}"
         beginning = str(block.get("title") or "")
     else:
         text = json.dumps({key: value for key, value in block.items() if key != "type"}, ensure_ascii=False)
@@ -94,10 +98,6 @@ def _text_size(text: str) -> str:
 
     tokens = estimate_tokens(text)
     return f"{len(text):,} characters, ≈ {tokens:,} token{'' if tokens == 1 else 's'}"
-
-
-def _bytes(size: int) -> str:
-    return f"{size:,} bytes" if size < 10_000 else f"{size / 1000:,.0f} kB"
 
 
 def blocks_html(rows: Sequence[BlockRow]) -> str:
@@ -135,15 +135,15 @@ def blocks_plain(rows: Sequence[BlockRow]) -> str:
     return "\n".join(line for line in [*lines, _rest(rows)] if line)
 
 
-def shown_body(body: Any) -> Any:
+def shown_body(body: Json) -> Json:
     """Return the body with the data of images and documents left out, since nobody reads those.
 
     >>> shown_body({"source": {"type": "base64", "data": "iVBORw0KGgoAAAANSUhEUg=="}})
     {'source': {'type': 'base64', 'data': 'iVBORw0KGgoA… (24 characters of base64)'}}
     """
     if isinstance(body, Mapping):
-        if body.get("type") == "base64" and isinstance(body.get("data"), str):
-            data = body["data"]
+        data = body.get("data")
+        if body.get("type") == "base64" and isinstance(data, str):
             return {**body, "data": f"{data[:12]}… ({len(data):,} characters of base64)"}
         return {key: shown_body(value) for key, value in body.items()}
     if isinstance(body, (list, tuple)):
@@ -154,25 +154,22 @@ def shown_body(body: Any) -> Any:
 def curl_command(request: Request, trusted_hosts: Sequence[str] = ()) -> str:
     """Return a shell command that sends the request; it asks gcloud for a token and holds none.
 
-    For a host that gets no Google token the variable `$TOKEN` stands in its place. A long body is read from
+    For a host that gets no Google token the variable `$TOKEN` takes its place. A long body is read from
     the file `request.json`.
     """
     token = _GCLOUD if _takes_google_token(request.url, trusted_hosts) else "$TOKEN"
+    data = "--data-binary @request.json"
+    if len(request.payload) <= _LONGEST_INLINE:
+        # In ASCII, so that what is pasted is what goes out.
+        data = f"-d {shlex.quote(json.dumps(json.loads(request.payload), separators=(',', ':')))}"
     headers = {name: value for name, value in request.headers.items() if name.lower() != "user-agent"}
     lines = [
         f"curl -N -X {request.method} {shlex.quote(request.url)}",
         f'-H "Authorization: Bearer {token}"',
         *(f"-H {shlex.quote(f'{name}: {value}')}" for name, value in headers.items()),
-        _curl_body(request.payload),
+        data,
     ]
     return " \\\n  ".join(lines)
-
-
-def _curl_body(payload: bytes) -> str:
-    if len(payload) > _LONGEST_INLINE:
-        return "--data-binary @request.json"
-    # In ASCII, so that what is pasted is what was meant.
-    return f"-d {shlex.quote(json.dumps(json.loads(payload), separators=(',', ':')))}"
 
 
 def _takes_google_token(url: str, trusted_hosts: Sequence[str]) -> bool:

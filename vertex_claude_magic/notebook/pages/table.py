@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 __all__ = ["BREAK", "Cell", "Column", "Inline", "Row", "Table", "lines", "span"]
 
 _LONGEST = 1_000
-# A cell up to this length stays on one line in a column whose `wrap` is "long".
-_SHORT = 24
+# A cell up to this length, that of a dated model id, stays on one line in a column whose `wrap` is "long".
+_SHORT = len("claude-sonnet-4-5@20250929")
 # A blank between tags and not in one, where every ">" of a text is escaped.
 _BLANK = re.compile(r" (?![^<>]*>)")
 
@@ -50,7 +50,7 @@ class Column:
         head: Its head; a table without heads has none in any column.
         align: Where its cells begin or end.
         wrap: Where a cell may break: at blanks, "anywhere", "never", or at blanks if it is "long".
-        least: The least width in text, for tables that stand below each other.
+        least: The least width in text, for tables one below the other.
     """
 
     head: str = ""
@@ -161,13 +161,24 @@ class Table:
         return "\n\n".join(part for part in paragraphs if part)
 
     def plain(self) -> str:
-        """Return the table as aligned text; the lines of a cell stand below each other."""
+        """Return the table as aligned text; the lines of a cell go below each other."""
         heads = [column.head for column in self.columns]
         rows = [[_plain(cell).split("\n") for cell in row.cells] for row in self.rows]
         if any(heads):
             rows.insert(0, [[head] for head in heads])
         widths = [
-            max([column.least, *(len(line) for row in rows if _fills(row, at, heads) for line in row[at])])
+            # A cell that spans the rest of its row makes no column wider.
+            max(
+                [
+                    column.least,
+                    *(
+                        len(line)
+                        for row in rows
+                        if at < len(row) - 1 or len(row) == len(heads)
+                        for line in row[at]
+                    ),
+                ]
+            )
             for at, column in enumerate(self.columns)
         ]
         lines = [
@@ -254,8 +265,3 @@ def _plain(cell: Cell) -> str:
         part.plain if isinstance(part, Inline) else _spaced(part, quote(safe_plain(part), _LONGEST))
         for part in _parts(cell)
     )
-
-
-def _fills(row: Sequence[object], at: int, columns: Sequence[object]) -> bool:
-    """Tell whether a row has a cell of its own in a column; one that spans the rest makes no column wider."""
-    return at < len(row) - 1 or len(row) == len(columns)

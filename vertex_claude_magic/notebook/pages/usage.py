@@ -132,6 +132,7 @@ def _tables(rows: Sequence[UsageRow], groups: Sequence[str]) -> list[Table]:
         heads = _HEADS if any(each.open_cost or each.unknown for each in group) else _HEADS[:1] + _HEADS[2:]
         most = max((each.cost + each.open_cost for each in group), default=0.0)
         shown = [(each, bar(each.cost, each.open_cost, most)) for each in group]
+        # The total of one row would be that row again.
         if len(group) > 1:
             shown.append((total(rows, "Total"), ""))
         body = []
@@ -167,7 +168,11 @@ def _name(text: str) -> str:
 
 
 def _remarks(usage: Usage) -> list[str]:
-    lines = [_session_line(usage), _today_line(usage), *_legend(usage)]
+    lines = [_session_line(usage), _today_line(usage)]
+    if any(row.open_cost for row in usage.rows):
+        lines.append('"Up to" counts answers that were stopped or have not ended, at their worst case.')
+    if any(row.unknown for row in usage.rows):
+        lines.append('"unknown" are calls whose price the table does not know; models_file adds prices.')
     if usage.problem:
         lines.insert(0, usage.problem)
     if usage.journal is not None:
@@ -204,10 +209,3 @@ def _today_line(usage: Usage) -> str:
     unknown = f" and {usage.today.unknown:,} calls without a known price" if usage.today.unknown else ""
     against = "" if limit is None else f" of {limit:g} USD (max_daily_cost)"
     return f"Today, all notebooks: about {amount(usage.today.usd)} USD{unknown}{against} (estimate)."
-
-
-def _legend(usage: Usage) -> Iterator[str]:
-    if any(row.open_cost for row in usage.rows):
-        yield '"Up to" counts answers that were stopped or have not ended, at their worst case.'
-    if any(row.unknown for row in usage.rows):
-        yield '"unknown" are calls whose price the table does not know; models_file adds prices.'

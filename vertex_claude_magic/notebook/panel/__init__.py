@@ -1,1 +1,1 @@
-"""The panel: choose a model by looking; the rooms behind `%claude_panel`."""
+"""The panel: choose a model by looking; the modules behind `%claude_panel`."""

@@ -123,6 +123,7 @@ class PanelActions(HasTraits):  # type: ignore[misc]
         except ClaudeError as error:
             self._note(trial_note=str(error))
             return False
+        # Only now: a prompt that could not be asked is still in its field.
         self._prompt = prompt
         self._trial.start()
         return True
@@ -204,7 +205,7 @@ class PanelActions(HasTraits):  # type: ignore[misc]
         self._note(count_note=str(counting.error) if counting.error else f"{asked.source}. {progress}")
 
     def _note(self, **notes: str) -> None:
-        # Under the state's lock, because the panel draws what it is told.
+        # Under the state's lock, because the panel draws from it.
         with self._state.lock:
             for name, text in notes.items():
                 setattr(self, name, text)

@@ -46,11 +46,24 @@ def card(catalog: Catalog, model: Model | None, name: str, location: str) -> str
             f"is sent as it stands.<br>Like it: {_text(near)}."
         )
     else:
+        limits = [
+            "?" if count is None else f"{count:,} tokens"
+            for count in (model.context_tokens, model.max_output_tokens)
+        ]
+        facts = _facts(
+            model.name,
+            [
+                ("Limits", [f"{limits[0]} in, {limits[1]} out"]),
+                ("Prices", _prices(model, location)),
+                ("Cache", _cache(model, location)),
+                ("Can do", [", ".join(word.replace("_", " ") for word in model.capabilities)]),
+            ],
+        )
         more = _facts("More", _details(catalog, model))
         body = (
             f"<strong>{_text(model.name)}</strong> · {_text(status_details(model))}"
             f'<br><code style="overflow-wrap: anywhere">{_text(name)}</code>'
-            f"{_facts(model.name, _main_facts(model, location))}"
+            f"{facts}"
             f"<details><summary>More about it</summary>{more}</details>"
         )
     return f'<div style="{_BOX}">{body}</div>'
@@ -59,14 +72,6 @@ def card(catalog: Catalog, model: Model | None, name: str, location: str) -> str
 def _facts(label: str, facts: Iterable[tuple[str, Iterable[str]]]) -> str:
     rows = [Row((term, lines(texts))) for term, values in facts if (texts := [*values])]
     return Table(columns=(Column(wrap="never"), Column()), rows=rows, caption=label).html("facts")
-
-
-def _main_facts(model: Model, location: str) -> Iterator[tuple[str, Iterable[str]]]:
-    limits = ("?" if n is None else f"{n:,} tokens" for n in (model.context_tokens, model.max_output_tokens))
-    yield "Limits", ["{} in, {} out".format(*limits)]
-    yield "Prices", _prices(model, location)
-    yield "Cache", _cache(model, location)
-    yield "Can do", [", ".join(word.replace("_", " ") for word in model.capabilities)]
 
 
 def _details(catalog: Catalog, model: Model) -> Iterator[tuple[str, Iterable[str]]]:

@@ -5,7 +5,7 @@ Models count differently, so each is asked. The prompt goes to the chosen locati
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from vertex_claude_magic.notebook.panel.jobs import Job
@@ -13,7 +13,7 @@ from vertex_claude_magic.settings.registry import EMPTY
 from vertex_claude_magic.vertex.request import RequestOptions
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
     from vertex_claude_magic.models.catalog import Catalog
     from vertex_claude_magic.prompts.scope import Scope
@@ -50,6 +50,7 @@ def countable(catalog: Catalog, location: str, chosen: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys((chosen, *(row.id for row in served))))
 
 
+@dataclass(eq=False, repr=False)
 class Counting(Job):
     """Counts one model after the other; `counts` holds what is there by now, by model id.
 
@@ -62,32 +63,22 @@ class Counting(Job):
         on_change: As for `Job`; also called after each model.
     """
 
-    def __init__(
-        self,
-        session: Session,
-        target: Target,
-        prompt: str,
-        models: Sequence[str],
-        *,
-        scope: Scope,
-        on_change: Callable[[Job], None],
-    ) -> None:
-        super().__init__(on_change)
-        self.counts: Mapping[str, Count] = {}
-        self._session = session
-        self._target = target
-        self._prompt = prompt
-        self._scope = scope
-        self._models = models
+    session: Session
+    target: Target
+    prompt: str
+    models: Sequence[str]
+    scope: Scope = field(kw_only=True)
+    counts: Mapping[str, Count] = field(default_factory=dict, init=False)
 
     def work(self) -> None:
         """Count."""
-        for model in self._models:
+        for model in self.models:
+            # A count that is under way cannot be cut short; the next one is not begun.
             if self.stopping():
                 return
-            target = self._target.replace(**{**_LEFT_OUT, "model": model})
-            request = self._session.request(self._prompt, target, scope=self._scope)
-            tokens, exact = self._session.count_or_bound(request, target)
+            target = self.target.replace(**{**_LEFT_OUT, "model": model})
+            request = self.session.request(self.prompt, target, scope=self.scope)
+            tokens, exact = self.session.count_or_bound(request, target)
             # A new mapping each time, because other threads read it.
             self.counts = {**self.counts, model: Count(tokens=tokens, exact=exact)}
             self.changed()

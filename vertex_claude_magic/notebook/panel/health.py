@@ -115,7 +115,7 @@ def _logging(status: Status | None, look: PanelModel) -> str:
 
 
 def spend_table(rows: Sequence[SpendRow]) -> str:
-    """Return what was spent against each limit, as HTML; empty where nothing is kept.
+    """Return what was spent against each limit, as HTML; empty where nothing is stored.
 
     >>> spend_table([])
     ''

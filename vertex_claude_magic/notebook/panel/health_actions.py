@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from vertex_claude_magic.errors import ClaudeError
@@ -27,6 +28,7 @@ __all__ = ["Checking", "PanelHealth"]
 _REDRAW, _READING = 0.25, 30.0
 
 
+@dataclass(eq=False, repr=False)
 class Checking(Job):
     """A check of the chosen location; `grid` holds what is known by now.
 
@@ -37,57 +39,47 @@ class Checking(Job):
         clock: Seconds that never run backwards.
     """
 
-    def __init__(
-        self,
-        session: Session,
-        target: Target,
-        *,
-        on_change: Callable[[Job], None],
-        clock: Callable[[], float] = time.monotonic,
-    ) -> None:
-        super().__init__(on_change)
-        self.grid: Grid | None = None
-        self.progress = (0, 0)
-        self._session = session
-        self._target = target
-        self._clock = clock
-        self._drawn = float("-inf")
+    session: Session
+    target: Target
+    clock: Callable[[], float] = field(default=time.monotonic, kw_only=True)
+    grid: Grid | None = field(default=None, init=False)
+    progress: tuple[int, int] = field(default=(0, 0), init=False)
+    _drawn: float = field(default=float("-inf"), init=False)
 
     def work(self) -> None:
         """Check."""
-        check = Check(self._session, self._target, locations=[self._target.region])
+        check = Check(self.session, self.target, locations=[self.target.region])
         try:
             check.run(lambda: self._look(check), self.stopping)
         finally:
             self.grid, self.progress = check.grid, check.progress
 
     def _look(self, check: Check) -> None:
-        if check.progress != self.progress and self._clock() - self._drawn >= _REDRAW:
-            self._drawn = self._clock()
+        if check.progress != self.progress and self.clock() - self._drawn >= _REDRAW:
+            self._drawn = self.clock()
             self.grid, self.progress = check.grid, check.progress
             self.changed()
 
 
+@dataclass(eq=False, repr=False)
 class _Reading(Job):
     """Reads the state of Google's logging for the chosen model and location."""
 
-    def __init__(self, host: Host, target: Target, *, on_change: Callable[[Job], None]) -> None:
-        super().__init__(on_change)
-        self.status: Status | None = None
-        self._host = host
-        # Made here, because the host belongs to the thread of the button.
-        self._session = host.session()
-        self._target = target.replace(timeout=min(_READING, target.timeout))
+    host: Host
+    session: Session
+    target: Target
+    status: Status | None = field(default=None, init=False)
 
     def work(self) -> None:
         from vertex_claude_magic.notebook.commands.logging import logging_status
         from vertex_claude_magic.transport.config_change import ConfigChange
 
-        admin = self._session.admin(self._target)
-        row = self._target.catalog.find(admin.place.model)
-        self.status = logging_status(self._host, admin, row, ConfigChange(config=admin.config()), None)
+        admin = self.session.admin(self.target)
+        row = self.target.catalog.find(admin.place.model)
+        self.status = logging_status(self.host, admin, row, ConfigChange(config=admin.config()), None)
 
 
+@dataclass(eq=False, repr=False)
 class PanelHealth:
     """The check and the reading of one panel.
 
@@ -97,14 +89,13 @@ class PanelHealth:
         changed: Has everything drawn again.
     """
 
-    def __init__(self, host: Host, state: PanelState, changed: Callable[[], None]) -> None:
-        self.check_note = ""
-        self.logging_note = ""
-        self._host = host
-        self._state = state
-        self._changed = changed
-        self._checking: Checking | None = None
-        self._reading: _Reading | None = None
+    host: Host
+    state: PanelState
+    changed: Callable[[], None]
+    check_note: str = field(default="", init=False)
+    logging_note: str = field(default="", init=False)
+    _checking: Checking | None = field(default=None, init=False)
+    _reading: _Reading | None = field(default=None, init=False)
 
     def close(self) -> None:
         """Stop what runs, and forget what came of it; the notes of the session keep what a check found."""
@@ -127,7 +118,7 @@ class PanelHealth:
     @property
     def status(self) -> Status | None:
         """Google's logging as it was read last, unless another model or location is chosen by now."""
-        status, look = self._reading.status if self._reading is not None else None, self._state.look
+        status, look = self._reading.status if self._reading is not None else None, self.state.look
         fits = status is not None and (status.place.model, status.place.region) == (
             look.model_id,
             look.region,
@@ -137,19 +128,19 @@ class PanelHealth:
     @property
     def last_check(self) -> Sighting | None:
         """What the last check found for the chosen model in the chosen location."""
-        look = self._state.look
+        look = self.state.look
         model = look.row.id if look.row is not None else look.model_id
         project = look.target.project
         return look.seen().find(model, look.region, project)
 
     def spend(self) -> Sequence[SpendRow]:
         """What was spent, one row a limit."""
-        return self._host.status.spend()
+        return self.host.status.spend()
 
     def check(self) -> None:
         """Begin to ask which models the project may call in the chosen location."""
         if not self.checking and (target := self._target_or_note("check_note")) is not None:
-            self._checking = Checking(self._host.session(), target, on_change=self._checked)
+            self._checking = Checking(self.host.session(), target, on_change=self._checked)
             self._checking.start()
 
     def stop(self) -> None:
@@ -161,12 +152,14 @@ class PanelHealth:
         """Begin to read the state of Google's logging for the chosen model and location."""
         busy = self._reading is not None and self._reading.state == "running"
         if not busy and (target := self._target_or_note("logging_note")) is not None:
-            self._reading = _Reading(self._host, target, on_change=self._read)
+            # The session is made here, because the host belongs to the thread of the button.
+            session, quick = self.host.session(), target.replace(timeout=min(_READING, target.timeout))
+            self._reading = _Reading(self.host, session, quick, on_change=self._read)
             self._reading.start()
 
     def _target_or_note(self, note: str) -> Target | None:
         try:
-            target: Target = self._host.session().target()
+            target: Target = self.host.session().target()
         except ClaudeError as error:
             self._say(note, str(error))
             return None
@@ -177,7 +170,7 @@ class PanelHealth:
         ended = {"done": "Checked.", "stopped": "Stopped; what is known stays.", "failed": str(job.error)}
         if job.state != "running":
             # The region list shows what was found, before anybody reads that the check is over.
-            self._state.tell(self._state.message)
+            self.state.tell(self.state.message)
         self._say("check_note", ended.get(job.state) or f"{done} of {of or '…'} answers …")
 
     def _read(self, job: Job) -> None:
@@ -185,7 +178,7 @@ class PanelHealth:
         self._say("logging_note", notes.get(job.state, "Read just now."))
 
     def _say(self, note: str, text: str) -> None:
-        # Under the state's lock, because the panel draws what it is told.
-        with self._state.lock:
+        # Under the state's lock, because the panel draws from it.
+        with self.state.lock:
             setattr(self, note, text)
-            self._changed()
+            self.changed()

@@ -1,11 +1,12 @@
 """Work in a thread of its own, so that a button can begin and stop it while cells go on.
 
-A thread gets no KeyboardInterrupt, so it is told to stop and looks now and then whether it was.
+A thread gets no KeyboardInterrupt, so a flag asks it to stop, and it looks at that now and then.
 """
 
 from __future__ import annotations
 
 import threading
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
 from vertex_claude_magic.errors import ClaudeError, ClaudeInterrupt, ThreadUnavailable
@@ -19,8 +20,9 @@ __all__ = ["Job", "unexpected"]
 State = Literal["running", "done", "stopped", "failed"]
 
 
+@dataclass(eq=False, repr=False)
 class Job:
-    """Something that runs in a thread, can be told to stop, and says when its state changes.
+    """Something that runs in a thread, can be stopped, and reports each change of its state.
 
     `error` tells why it failed. A job that is stopped counts as stopped at once, also where its thread
     still waits for something that cannot be cut short; what comes after that is thrown away.
@@ -29,17 +31,17 @@ class Job:
         on_change: Called with the job, in the thread that changed its state.
     """
 
-    def __init__(self, on_change: Callable[[Job], None]) -> None:
-        self.state: State = "running"
-        self.error: ClaudeError | None = None
-        self._on_change = on_change
-        self._stop = threading.Event()
-        self._lock = threading.Lock()
-        self._thread: threading.Thread | None = None
+    on_change: Callable[[Job], None] = field(kw_only=True)
+    state: State = field(default="running", init=False)
+    error: ClaudeError | None = field(default=None, init=False)
+    _stop: threading.Event = field(default_factory=threading.Event, init=False)
+    _lock: threading.Lock = field(default_factory=threading.Lock, init=False)
+    _thread: threading.Thread | None = field(default=None, init=False)
 
     def start(self) -> None:
         """Begin, and return at once; where no thread can start, it has failed."""
-        self._on_change(self)
+        # Before the thread, whose first report must not come before this one.
+        self.on_change(self)
         try:
             self._thread = start_thread(self._run, "vertex-claude-panel")
         except ThreadUnavailable as error:
@@ -67,7 +69,7 @@ class Job:
     def changed(self) -> None:
         """Say that there is something new, unless it was stopped."""
         if self.state == "running":
-            self._on_change(self)
+            self.on_change(self)
 
     def _run(self) -> None:
         try:
@@ -86,11 +88,11 @@ class Job:
             if self.state != "running":
                 return
             self.state, self.error = state, error
-        self._on_change(self)
+        self.on_change(self)
 
 
 def unexpected(error: Exception) -> ClaudeError:
-    """Return an error for what should not happen; only its kind is told, because its text may hold anything.
+    """Return an error for what should not happen; only its kind is shown, because its text may hold anything.
 
     >>> unexpected(ZeroDivisionError("secret")).message
     'Something unexpected happened: ZeroDivisionError.'

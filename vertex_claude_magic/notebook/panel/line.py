@@ -3,24 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from vertex_claude_magic.settings.registry import LINE_OPTIONS
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from vertex_claude_magic.settings.target import Target
 
 __all__ = ["magic_line"]
 
 _SHORT = ("model", "region", "project", "system", "max_tokens")
-# These stand on the line even where they are the default, because a colleague's environment may say otherwise.
+# These are on the line even where they are the default, because a colleague's environment may say otherwise.
 _ALWAYS = ("model", "region")
 
 
 def magic_line(target: Target, *, hide_system: bool = False) -> str:
     r"""Return the line of a `%%claude` cell that gives these options to a session without settings.
 
-    A system text of several lines cannot stand on it and is left out. Settings that have no option
+    A system text of several lines does not fit on it and is left out. Settings that have no option
     (`base_url`, `anthropic_version`, `trusted_hosts`, `models_file`) stay settings.
 
     Args:
@@ -48,7 +50,7 @@ def magic_line(target: Target, *, hide_system: bool = False) -> str:
     return " ".join(words)
 
 
-def _texts(value: Any) -> list[str]:
+def _texts(value: str | float | Sequence[str] | Mapping[str, str] | None) -> list[str]:
     if value is None or value is False or value == "":
         return []
     if isinstance(value, (tuple, list)):
@@ -62,5 +64,6 @@ def _quoted(text: str) -> str:
     plain = text and not any(letter.isspace() or letter in "'\"" for letter in text) and text[0] != "-"
     if plain:
         return text
+    # Inside double quotes the reader of the line takes a backslash before a quote or a backslash away.
     escaped = text.replace("\\", "\\\\").replace('"', '\\"')
     return f'"{escaped}"'

@@ -27,7 +27,7 @@ class PanelModel:
     """Everything that the controls show; lists hold only what a question could be sent with.
 
     `sampling` holds the parameters that the model takes, None where one is not set. `max_tokens` and
-    `budget` are in tokens. `warning` says why a question would be refused as things stand.
+    `budget` are in tokens. `warning` says why a question would be refused now.
     """
 
     target: Target

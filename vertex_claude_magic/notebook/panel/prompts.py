@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 __all__ = ["FoundPrompt", "find_prompt"]
 
+# IPython counts cells from 1, and takes negative numbers from the end.
 _CELL = re.compile(r"In\[(-?\d{1,6})\]")
 
 
@@ -28,7 +29,7 @@ class FoundPrompt:
 
 
 def find_prompt(typed: str, namespace: Mapping[str, Any]) -> FoundPrompt:
-    """Return the prompt that was meant.
+    """Return the prompt for what was typed.
 
     A name that the namespace has gives that variable, `In[3]` that cell's prompt, everything else is text.
 
@@ -54,20 +55,16 @@ def find_prompt(typed: str, namespace: Mapping[str, Any]) -> FoundPrompt:
             )
         return FoundPrompt(text=_prompt_of(source), origin=f"the cell {text}")
     if text in namespace:
-        return FoundPrompt(text=_variable(text, namespace[text]), origin=f"the variable {text}")
+        value = namespace[text]
+        # Only these two are read, because anything else could run code of its own.
+        if type(value) is Reply or (isinstance(value, str) and value.strip()):
+            held = value.text if type(value) is Reply else str(value)
+            return FoundPrompt(text=held, origin=f"the variable {text}")
+        what = "an empty text" if isinstance(value, str) else f"a {quote(type(value).__name__, 40)}"
+        raise OptionError(
+            f"{quote(text, 40)} holds {what}.", cure="Name a variable that holds a text, or type the prompt."
+        )
     return FoundPrompt(text=typed, origin="the text as typed")
-
-
-def _variable(name: str, value: Any) -> str:
-    # Only these two are read, because anything else could run code of its own.
-    if type(value) is Reply:
-        return value.text
-    if isinstance(value, str) and value.strip():
-        return str(value)
-    what = "an empty text" if isinstance(value, str) else f"a {quote(type(value).__name__, 40)}"
-    raise OptionError(
-        f"{quote(name, 40)} holds {what}.", cure="Name a variable that holds a text, or type the prompt."
-    )
 
 
 def _prompt_of(source: str) -> str:

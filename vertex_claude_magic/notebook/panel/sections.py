@@ -80,7 +80,7 @@ class CostSection:
 
 
 class SystemSection:
-    """The system text of the session, kept in the kernel."""
+    """The system text of the session, stored in the kernel."""
 
     title = "System text"
     hint = "Tell Claude who it is and how to answer, for every question"

@@ -29,7 +29,13 @@ def show_panel(host: Host, line: str) -> None:
             f"%claude_panel takes nothing, not {quote(line.strip(), 40)!r}.",
             cure='Choose in the panel, or use %config ClaudeMagics.model = "opus".',
         )
-    missing = _missing()
+    try:
+        import ipywidgets
+
+        version = tuple(int(part) for part in ipywidgets.__version__.split(".")[:2])
+        missing = "" if version >= _LEAST else f"ipywidgets {ipywidgets.__version__} is too old"
+    except ImportError:
+        missing = "ipywidgets is not installed"
     if missing or front_end(host.shell).kind == "terminal":
         _show_text(host, missing)
         return
@@ -39,15 +45,6 @@ def show_panel(host: Host, line: str) -> None:
     plain = "The Claude panel needs a running kernel; run this cell."
     host.shell.display_pub.publish(data={_VIEW: view, "text/plain": plain}, metadata={})
     panel.output.open(panel.state.look.summary)
-
-
-def _missing() -> str:
-    try:
-        import ipywidgets
-    except ImportError:
-        return "ipywidgets is not installed"
-    version = tuple(int(part) for part in ipywidgets.__version__.split(".")[:2])
-    return "" if version >= _LEAST else f"ipywidgets {ipywidgets.__version__} is too old"
 
 
 def _panel(host: Host) -> Panel:

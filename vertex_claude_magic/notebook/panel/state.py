@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 from dataclasses import replace
 from threading import RLock
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from traitlets import Any as AnyTrait
 from traitlets import HasTraits, Int, Unicode
@@ -25,10 +25,11 @@ if TYPE_CHECKING:
     from vertex_claude_magic.notebook.host import Host
     from vertex_claude_magic.notebook.panel.model import PanelModel
     from vertex_claude_magic.notebook.shell import Change
-    from vertex_claude_magic.settings.target import Target
 
 __all__ = ["PanelState"]
 
+# What one of the settings below may be.
+Setting: TypeAlias = str | float | bool | None
 # The settings that the panel shows and Reset takes back.
 _SHOWN = (
     "model",
@@ -72,7 +73,7 @@ class PanelState(HasTraits):  # type: ignore[misc]
         """Look at the settings no longer."""
         self.settings.unobserve(self._changed_elsewhere, names=_watched())
 
-    def choose(self, name: str, value: Any) -> None:
+    def choose(self, name: str, value: Setting) -> None:
         """Set one setting for the session; what the model would refuse beside it is dropped, and the message names it.
 
         Args:
@@ -88,6 +89,7 @@ class PanelState(HasTraits):  # type: ignore[misc]
             refused = refusal(catalog, wanted, self.look.seen)
             if refused is None and is_set(value) and not is_set(getattr(wanted, name)):
                 refused = refusal(catalog, asked, self.look.seen)
+            # Settings that are refused already may be put right one by one.
             if refused is not None and refusal(catalog, before, self.look.seen) is None:
                 self.tell(f"Not changed: {refused}")
                 return
@@ -96,10 +98,14 @@ class PanelState(HasTraits):  # type: ignore[misc]
             }
             self._write(values)
             text = _change_text(name, values[name], dropped, chosen_model(catalog, wanted)[0])
-            self.tell(" ".join(filter(None, (text, self._reminder(wanted) if name == "model" else ""))))
+            if name == "model":
+                model_id, row = chosen_model(catalog, wanted)
+                known = row.id if row else model_id
+                text += f" {self.settings.status.reminder.tell(catalog, known, wanted.region) or ''}".rstrip()
+            self.tell(text)
 
     def choose_model(self, position: int) -> None:
-        """Choose from `look.models` by position; a retired model's place stands for its successor."""
+        """Choose from `look.models` by position; a retired model's place means its successor."""
         with self.lock:
             choice = self.look.models[position]
             self.choose("model", choice.value)
@@ -151,18 +157,14 @@ class PanelState(HasTraits):  # type: ignore[misc]
         """The `%%claude` line with everything on it, the system text included."""
         return magic_line(own_options(self.look.target, emulated=self.look.emulated))
 
-    def _reminder(self, target: Target) -> str:
-        catalog = self.look.catalog
-        name, row = chosen_model(catalog, target)
-        return self.settings.status.reminder.tell(catalog, row.id if row else name, target.region) or ""
-
     def _write(self, values: dict[str, Any]) -> None:
+        # Else our own change would be reported as one from outside.
         self._writing = True
         try:
             with self.settings.hold_trait_notifications():
-                for name, given in values.items():
-                    value = self.settings.trait_defaults(name) if given is None else given
-                    setattr(self.settings, name, str(value) if name == "thinking" else value)
+                for name, value in values.items():
+                    new = self.settings.trait_defaults(name) if value is None else value
+                    setattr(self.settings, name, str(new) if name == "thinking" else new)
         finally:
             self._writing = False
 
@@ -196,9 +198,9 @@ def _spoken(name: str) -> str:
     return _WORDS.get(name, name.replace("_", " "))
 
 
-def _change_text(name: str, value: Any, dropped: tuple[str, ...], model_id: str) -> str:
+def _change_text(name: str, value: Setting, dropped: tuple[str, ...], model_id: str) -> str:
     shown = f"now {quote(str(value), 60)}" if is_set(value) else "back to its default"
-    if name == "system" and value:
+    if name == "system" and isinstance(value, str) and value:
         shown = f"set: {len(value):,} characters"
     if name == "model" and value != model_id:
         shown += f", which means {quote(model_id, 60)}"

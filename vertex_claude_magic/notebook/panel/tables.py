@@ -25,7 +25,7 @@ __all__ = ["ORDERS", "PriceRow", "models_table", "named", "price_row", "price_ta
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class PriceRow:
-    """What one prompt costs with one model, in USD; None stands for what is not known or not counted yet.
+    """What one prompt costs with one model, in USD; None for what is not known or not counted yet.
 
     `input_cost` is the prompt alone, `answer_cost` the prompt with an answer of usual length, `most_cost`
     with the longest answer that may come. `exact` is False where `input_tokens` is an upper bound.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from vertex_claude_magic.errors import ClaudeError, ClaudeInterrupt
@@ -9,8 +10,6 @@ from vertex_claude_magic.notebook.display.asking import draw_answer
 from vertex_claude_magic.notebook.panel.jobs import Job
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from vertex_claude_magic.notebook.display.live import Answer
     from vertex_claude_magic.prompts.scope import Scope
     from vertex_claude_magic.session.session import Session
@@ -20,6 +19,7 @@ if TYPE_CHECKING:
 __all__ = ["Trial"]
 
 
+@dataclass(eq=False, repr=False)
 class Trial(Job):
     """A prompt that is asked with the options of this moment; a later change of settings does not touch it.
 
@@ -32,33 +32,22 @@ class Trial(Job):
         on_change: As for `Job`.
     """
 
-    def __init__(
-        self,
-        session: Session,
-        target: Target,
-        prompt: str,
-        view: Answer,
-        *,
-        scope: Scope,
-        on_change: Callable[[Job], None],
-    ) -> None:
-        super().__init__(on_change)
-        self.reply: Reply | None = None
-        self._session = session
-        self._target = target
-        self._prompt = prompt
-        self._view = view
-        self._scope = scope
+    session: Session
+    target: Target
+    prompt: str
+    view: Answer
+    scope: Scope = field(kw_only=True)
+    reply: Reply | None = field(default=None, init=False)
 
     def work(self) -> None:
         """Ask and draw."""
         try:
             self.reply = draw_answer(
-                self._session,
-                self._prompt,
-                self._target,
-                self._view,
-                scope=self._scope,
+                self.session,
+                self.prompt,
+                self.target,
+                self.view,
+                scope=self.scope,
                 stopped=self.stopping,
             )
         except (ClaudeError, ClaudeInterrupt) as ended:

@@ -64,6 +64,7 @@ class Panel:
 
     def close(self) -> None:
         """Take the panel away wherever it is shown, and stop what it does."""
+        # First, so that nothing is drawn into widgets that are closed already.
         self.state.unobserve_all()
         self.actions.unobserve_all()
         self.actions.close()
@@ -148,7 +149,6 @@ class Panel:
             self._drawing = True
             try:
                 self._draw_controls(self.state.look)
-                self._draw_texts(self.state.look)
                 for section in self._opened.values():
                     section.draw()
             finally:
@@ -171,8 +171,6 @@ class Panel:
         optional |= {field: name in look.sampling for name, field in self._sampling.items()}
         always = (self._max_tokens, self._effort, self._thinking)
         show(self._settings, [*always, *(field for field, wanted in optional.items() if wanted)])
-
-    def _draw_texts(self, look: PanelModel) -> None:
         self._region_note.value = note(look.region_note)
         self._project_note.value = note(look.project_note)
         self._card.value = card(look.catalog, look.row, look.model_id, look.region)
@@ -183,6 +181,7 @@ class Panel:
     def _draw_sections(self) -> None:
         wanted = [kind for kind, toggle in self._toggles.items() if toggle.value]
         for kind in wanted:
+            # Made when it is first opened, because each widget is a model that is sent and saved.
             if kind not in self._opened:
                 self._opened[kind] = kind(self._parts, self.state, self.actions)
         show(self._below, [self._opened[kind].widget for kind in wanted])

@@ -21,7 +21,7 @@ __all__ = ["PANEL_CLASS", "Scripts", "WidgetFactory", "fill", "keep_between", "s
 
 
 PANEL_CLASS = "vertex-claude-panel"
-# What a trait of a widget may be given here.
+# The values that traits of widgets get here.
 Trait: TypeAlias = "str | int | bool | Widget | Mapping[str, str] | Sequence[Widget] | None"
 W = TypeVar("W", bound=Widget)
 # Wide enough for the longest label, narrow enough for 320 pixels.
@@ -45,6 +45,7 @@ class WidgetFactory:
 
     def close(self) -> None:
         """Close every widget that was made here."""
+        # Layouts and styles are models too, and would stay in the page.
         shared = [value for value in vars(self).values() if isinstance(value, Layout)]
         own = [widget.layout for widget in self._made]
         for model in (*self._made, *own, *shared, *self._styles.values()):

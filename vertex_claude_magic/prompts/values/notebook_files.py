@@ -44,39 +44,38 @@ def notebook_parts(data: bytes, budget: ValueLimits, *, name: str = "") -> tuple
         else:
             # Before nbformat 4 (2014) cells were in worksheets.
             cells = [cell for sheet in notebook["worksheets"] for cell in sheet["cells"]]
-        texts = [_cell(number, cell) for number, cell in enumerate(cells, start=1)]
-        shortened = sum(len(text) > most for cell in cells for text, most in _outputs(cell))
+        texts, shortened = list[str](), 0
+        for number, cell in enumerate(cells, start=1):
+            lines = [f"# cell {number} ({cell.get('cell_type', 'cell')})"]
+            lines.append(_joined(cell.get("source", cell.get("input", ""))))
+            for text, most in _outputs(cell):
+                shown = text if len(text) <= most else f"{text[:most]}…"
+                shortened += len(text) > most
+                # As comments, so that a cell with its outputs still reads as code.
+                lines.append("# output: " + shown.replace("\n", "\n# "))
+            texts.append("\n".join(lines))
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
         raise OptionError(
             f"{quote(name, 80) or 'The file'} is no notebook that can be read ({type(error).__name__}).",
             cure="Open it in Jupyter and save it.",
         ) from error
-    shown: list[str] = []
+    fitting: list[str] = []
     left, short = budget.tokens, ""
     for text in texts:
         left -= estimate_tokens(text) + 1
         if left < 0:
             break
-        shown.append(text)
-    if texts and not shown:
+        fitting.append(text)
+    if texts and not fitting:
         first, short = shorten(texts[0], budget)
-        shown = [first]
-    cuts = [f"the first {len(shown):,} of {len(texts):,} cells"] if len(shown) < len(texts) else []
+        fitting = [first]
+    cuts = [f"the first {len(fitting):,} of {len(texts):,} cells"] if len(fitting) < len(texts) else []
     if shortened:
         cuts.append(f"of {shortened:,} long output{'' if shortened == 1 else 's'} only the beginning")
     if short:
-        cuts.append(f"of cell {len(shown):,} {short}")
+        cuts.append(f"of cell {len(fitting):,} {short}")
     about = f"{len(texts):,} cell{'' if len(texts) == 1 else 's'}"
-    return (Text(body="\n\n".join(shown), kind="Jupyter notebook", about=about, cut="; ".join(cuts)),)
-
-
-def _cell(number: int, cell: Mapping[str, Any]) -> str:
-    source = _joined(cell.get("source", cell.get("input", "")))
-    outputs = [
-        "# output: " + (text if len(text) <= most else f"{text[:most]}…").replace("\n", "\n# ")
-        for text, most in _outputs(cell)
-    ]
-    return "\n".join([f"# cell {number} ({cell.get('cell_type', 'cell')})", source, *outputs])
+    return (Text(body="\n\n".join(fitting), kind="Jupyter notebook", about=about, cut="; ".join(cuts)),)
 
 
 def _outputs(cell: Mapping[str, Any]) -> list[tuple[str, int]]:

@@ -18,7 +18,6 @@ from vertex_claude_magic.errors import CostLimitExceeded, JournalError
 from vertex_claude_magic.process import at_fork, never_free, stays_here
 from vertex_claude_magic.records.journal.location import make_private_file, refuse_link, shares_memory
 from vertex_claude_magic.records.journal.schema import is_foreign, migrate
-from vertex_claude_magic.records.journal.upkeep import give_back
 from vertex_claude_magic.text import quote
 
 if TYPE_CHECKING:
@@ -128,6 +127,8 @@ class Database:
         Raises:
             JournalError: the file cannot be written to.
         """
+        from vertex_claude_magic.records.journal.upkeep import give_back
+
         self.write(give_back)
         try:
             with self._lock:

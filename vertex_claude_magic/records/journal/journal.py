@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from vertex_claude_magic.errors import CostLimitExceeded, JournalError
 from vertex_claude_magic.process import at_fork, stays_here
-from vertex_claude_magic.records.journal import calls, ledger, notes, runs, upkeep
+from vertex_claude_magic.records.journal import calls, runs
 from vertex_claude_magic.records.journal.database import Database
 from vertex_claude_magic.records.journal.location import is_there
 from vertex_claude_magic.spelling import option, spelled
@@ -271,6 +271,8 @@ class Journal:
         Raises:
             JournalError: the journal cannot be read.
         """
+        from vertex_claude_magic.records.journal import ledger
+
         return self.database.read(lambda connection: ledger.spent(connection, day, local=local))
 
     def usage(self, *, since: str = "", session: str = "") -> list[UsageRow]:
@@ -279,10 +281,14 @@ class Journal:
         Raises:
             JournalError: the journal cannot be read.
         """
+        from vertex_claude_magic.records.journal import ledger
+
         return self.database.read(lambda connection: ledger.rows(connection, since, session))
 
     def note(self, kind: str, key: str, value: Json) -> None:
         """Note a small fact, a JSON value, in the place of the former one."""
+        from vertex_claude_magic.records.journal import notes
+
         at = self._clock()
         self._try(
             lambda: self.database.write(lambda connection: notes.note(connection, kind, key, value, at))
@@ -290,6 +296,8 @@ class Journal:
 
     def notes(self, kind: str) -> dict[str, tuple[Any, datetime]]:
         """Return all facts of a kind, each with the moment when it was noted."""
+        from vertex_claude_magic.records.journal import notes
+
         if not is_there(self.path):
             return {}
         found = self._try(lambda: self.database.read(lambda connection: notes.notes(connection, kind)))
@@ -310,6 +318,8 @@ class Journal:
                 self._notices.append(text)
 
     def _upkeep(self, keep: Keep) -> None:
+        from vertex_claude_magic.records.journal import upkeep
+
         today = datetime.fromtimestamp(self._clock()).astimezone().date()
         self.database.write(lambda connection: upkeep.drop_old(connection, today, keep, _UPKEEP_STEP))
         dropped = self.database.write(
@@ -327,6 +337,8 @@ class Journal:
 
 
 def _check_day(connection: sqlite3.Connection, call: Call, limit: float) -> None:
+    from vertex_claude_magic.records.journal import ledger
+
     today = calls.day_of(call.at)
     spent = ledger.spent(connection, today, local=call.source in calls.LOCAL)
     most = call.cost_most

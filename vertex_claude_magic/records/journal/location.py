@@ -31,7 +31,7 @@ _LOCAL = frozenset({
     "apfs", "bcachefs", "btrfs", "ext2", "ext3", "ext4", "exfat", "f2fs", "hfs", "hfsplus", "jfs", "ntfs", "ntfs3",
     "overlay", "ramfs", "reiserfs", "tmpfs", "ufs", "vfat", "xfs", "zfs",
 })  # fmt: skip
-_OCTAL = re.compile(r"\\([0-7]{3})")
+_OCTAL = r"\\([0-7]{3})"
 
 
 def default_path() -> Path:
@@ -124,7 +124,7 @@ def _kind(path: str, table: str) -> str:
         fields, kind = before.split(" "), after.partition(" ")[0]
         if len(fields) < 5 or not kind:
             continue
-        point = _OCTAL.sub(lambda octal: chr(int(octal[1], 8)), fields[4]).rstrip("/")
+        point = re.sub(_OCTAL, lambda octal: chr(int(octal[1], 8)), fields[4]).rstrip("/")
         if (path == point or path.startswith(f"{point}/")) and len(point) >= longest:
             found, longest = kind, len(point)
     return found
