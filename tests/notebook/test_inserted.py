@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 from kernel import running_kernel
 
-from vertex_claude_magic.notebook.cells import CellsMet
+from vertex_claude_magic.notebook.cells import SeenCells
 from vertex_claude_magic.notebook.display.inserted import (
     Asker,
     Cell,
@@ -40,14 +40,14 @@ class Notebook:
         self.named = named
         self.now = START
         self.notes = MemoryNotes()
-        self.met = CellsMet(lambda key, cell: note_cell(self.notes, key, cell))
+        self.seen = SeenCells(lambda key, cell: note_cell(self.notes, key, cell))
         self.file: File | None = None
         self.cells = [Cell(id=cell or "file-id", source=SOURCE), Cell(id="b0", source="print('below')")]
         self.number = 0
 
     def restart(self) -> None:
         """A new kernel knows the journal and the file, and nothing else."""
-        self.met = CellsMet(lambda key, cell: note_cell(self.notes, key, cell))
+        self.seen = SeenCells(lambda key, cell: note_cell(self.notes, key, cell))
 
     def save(self) -> None:
         self.now += timedelta(minutes=1)
@@ -65,11 +65,11 @@ class Notebook:
         (cell,) = self.below()
         self.cells.remove(cell)
         if said:
-            self.met.add("", {"cellId": "zz", "deletedCells": [cell.id]})
+            self.seen.add("", {"cellId": "zz", "deletedCells": [cell.id]})
 
     def run_below(self) -> None:
         (cell,) = self.below()
-        self.met.add(cell.source, {"cellId": cell.id})
+        self.seen.add(cell.source, {"cellId": cell.id})
 
     def run(self, code: str = CODE) -> str:
         """Ask with this answer; return the note, or "inserted"."""
@@ -79,8 +79,8 @@ class Notebook:
             asker,
             notes=self.notes,
             file=lambda: self.file,
-            met=self.met.marked,
-            deleted=self.met.deleted,
+            marked=self.seen.marked,
+            deleted=self.seen.deleted,
             now=lambda: self.now,
         )
         earlier = known.earlier(code)
@@ -224,18 +224,18 @@ def test_a_note_of_another_version_is_passed_over(value):
     """It costs one cell at most."""
     notebook = Notebook()
     notebook.notes.note("inserted code", Asker(cell="a1", source="").key, value)
-    notebook.met.add(marked("x", Asker(cell="a1", source="").key), {"cellId": "b"})
+    notebook.seen.add(marked("x", Asker(cell="a1", source="").key), {"cellId": "b"})
     assert notebook.run() == "inserted"
 
 
 @pytest.mark.parametrize("undone", [True, False])
 def test_a_deletion_that_is_undone_is_none(undone):
     """JupyterLab says which cells were deleted with the next one that runs."""
-    met = CellsMet()
-    met.add("", {"cellId": "c", "deletedCells": ["b"]})
+    seen = SeenCells()
+    seen.add("", {"cellId": "c", "deletedCells": ["b"]})
     if undone:
-        met.add("x", {"cellId": "b"})
-    assert ("b" in met.deleted) is not undone
+        seen.add("x", {"cellId": "b"})
+    assert ("b" in seen.deleted) is not undone
 
 
 # The mark

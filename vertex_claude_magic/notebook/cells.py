@@ -25,7 +25,7 @@ __all__ = [
     "CellResult",
     "CellThreads",
     "CellWatch",
-    "CellsMet",
+    "SeenCells",
     "cell_message",
     "cell_metadata",
 ]
@@ -68,7 +68,7 @@ class CellResult(Protocol):
     info: CellInfo | None
 
 
-class CellsMet:
+class SeenCells:
     """The cells with inserted code that ran in this kernel, by the digits of who asked, and the deleted ones.
 
     Args:
@@ -159,7 +159,7 @@ class CellWatch(threading.local):
     Args:
         notebook: Returns the name of the notebook.
         metadata: Returns what the front end sent with the cell.
-        met: What is known of the cells of the notebook.
+        seen: What is known of the cells of the notebook.
         message: Returns the id of the message that asks for the cell; empty where there are no messages.
         before: Called when a cell begins.
         threads: Which cell started which thread; one for all threads.
@@ -178,17 +178,17 @@ class CellWatch(threading.local):
         self,
         notebook: Callable[[], str] = lambda: "",
         metadata: Callable[[], Mapping[str, Any]] = dict,
-        met: CellsMet | None = None,
+        seen: SeenCells | None = None,
         message: Callable[[], str] = lambda: "",
         *,
         before: Callable[[], None] = lambda: None,
         threads: CellThreads | None = None,
     ) -> None:
-        # Called once in each thread that looks; what was met is for all of them.
+        # Called once in each thread that looks; what was seen is for all of them.
         super().__init__()
         self._notebook = notebook
         self.metadata = metadata
-        self.met = met or CellsMet()
+        self.seen = seen or SeenCells()
         self._message = message
         self._threads = threads or CellThreads()
         self._before = before
@@ -220,7 +220,7 @@ class CellWatch(threading.local):
         cell = _Running(info.raw_cell or "", next(_RUNS), process_id(), info)
         self._under_way.append(cell)
         if len(self._under_way) == 1:
-            self.met.add(cell.source, self.metadata())
+            self.seen.add(cell.source, self.metadata())
         _running.set(cell)
         self._threads.change(cell)
         self._before()

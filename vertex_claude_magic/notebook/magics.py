@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from IPython.core.magic import Magics, line_cell_magic, line_magic, magics_class, no_var_expand
 from traitlets import Any as AnyTrait
 
-from vertex_claude_magic.notebook.cells import CellsMet, CellThreads, CellWatch, cell_message, cell_metadata
+from vertex_claude_magic.notebook.cells import CellThreads, CellWatch, SeenCells, cell_message, cell_metadata
 from vertex_claude_magic.notebook.settings import Settings
 from vertex_claude_magic.settings.loaded import set_loaded
 from vertex_claude_magic.settings.registry import help_lines
@@ -45,7 +45,7 @@ class ClaudeMagics(Magics, Settings):  # type: ignore[misc]
         self.cells = CellWatch(
             self._notebook,
             lambda: cell_metadata(shell),
-            CellsMet(self._note_cell),
+            SeenCells(self._note_cell),
             lambda: cell_message(shell),
             before=self._guard,
             threads=CellThreads(),

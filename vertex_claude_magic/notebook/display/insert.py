@@ -159,8 +159,8 @@ def _inserted_code(host: Host) -> InsertedCode | None:
         asker,
         notes=host.status.notes,
         file=lambda: read_notebook(notebook_file(shell)),
-        met=cells.met.marked,
-        deleted=cells.met.deleted,
+        marked=cells.seen.marked,
+        deleted=cells.seen.deleted,
         now=lambda: datetime.now(timezone.utc),
     )
 

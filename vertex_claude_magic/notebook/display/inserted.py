@@ -152,7 +152,7 @@ class InsertedCode:
         asker: The cell.
         notes: Where the cells that have put code below are stored.
         file: Reads the notebook's file; None where nobody names one.
-        met: The id of each marked cell that ran in this kernel, by the key of its mark.
+        marked: The id of each marked cell that ran in this kernel, by the key of its mark.
         deleted: The ids of cells that were deleted, as far as the front end tells.
         now: Seconds since 1970.
     """
@@ -160,7 +160,7 @@ class InsertedCode:
     asker: Asker
     notes: Notes
     file: Callable[[], File | None]
-    met: Mapping[str, str]
+    marked: Mapping[str, str]
     deleted: Collection[str]
     now: Callable[[], datetime]
 
@@ -171,7 +171,7 @@ class InsertedCode:
     def earlier(self, code: str) -> Earlier | None:
         """Return what is known of the cell that holds the code of an earlier run; None if there is none."""
         record, file = self._record(), self.file()
-        known = (record or {}).get("cell") or self.met.get(self.asker.key, "")
+        known = (record or {}).get("cell") or self.marked.get(self.asker.key, "")
         if known and known in self.deleted:
             record = known = None
         if file is not None:
