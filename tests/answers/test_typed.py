@@ -459,7 +459,7 @@ def test_a_repair_is_shown(shell):
     """What was wrong with the first answer stands below the second, whose cost counts both."""
     shell.emulator.answer('{"name": "Oslo"}', GOOD)
     shell.ok("%%claude answer --as City\nWhich?")
-    assert "The first answer does not fit" in shell.page.text
+    assert "The first answer did not fit" in shell.page.text
     assert "asked for once more" in shell.page.text
     assert "| people | 7 |" in shell.page.text
 
