@@ -193,11 +193,13 @@ def traces(ip) -> dict[str, list]:
 
 
 def _completers(ip) -> list[str]:
-    """What answers Tab: a matcher from IPython 8.6 on, before it a hook for each magic and one for templates."""
+    """What answers Tab: a matcher from IPython 8.6 on, before it a hook for our lines and one for templates."""
     matchers = ip.Completer.custom_matchers if IPython.version_info >= (8, 6) else []
     hooks = ip.strdispatchers["complete_command"]
-    templates = [f"claude {each.pattern}" for each in hooks.regexs if "{" in each.pattern]
-    return [*(each.matcher_identifier for each in matchers), *hooks.strs, *templates]
+    patterns = [
+        f"claude {each.pattern}" for each in hooks.regexs if "claude" in each.pattern or "{" in each.pattern
+    ]
+    return [*(each.matcher_identifier for each in matchers), *hooks.strs, *patterns]
 
 
 def _ours(thing) -> bool:
@@ -209,7 +211,7 @@ ONCE = {
     "configurables": 1,
     "transformers": 2,
     "events": 2,
-    "completers": 1 if IPython.version_info >= (8, 6) else 11,
+    "completers": 1 if IPython.version_info >= (8, 6) else 2,
     "printers": 4,
     "registry": 1,
 }

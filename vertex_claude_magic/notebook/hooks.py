@@ -34,6 +34,8 @@ if TYPE_CHECKING:
 __all__ = ["PromptQuestion", "add_hooks", "keep_empty_body", "remove_hooks"]
 
 _MATCHER = "vertex_claude_magic"
+# The line of one of our magics; and a template, wherever it is.
+_LINE = r"\s*%%?claude(?:_\w+)?\s"
 _TEMPLATE = r".*\{\{[^}]*$"
 _REPLY = ("vertex_claude_magic.vertex.reply", "Reply")
 # What a magic shows and then returns.
@@ -197,9 +199,8 @@ def _add_completion(shell: InteractiveShell) -> None:
     if matchers is not None:
         matchers.append(_matcher(shell))
         return
-    for command in _commands():
-        shell.set_hook("complete_command", _complete, str_key=command)
-    shell.set_hook("complete_command", _complete, re_key=_TEMPLATE)
+    for pattern in (_LINE, _TEMPLATE):
+        shell.set_hook("complete_command", _complete, re_key=pattern)
 
 
 def _remove_completion(shell: InteractiveShell) -> None:
@@ -208,9 +209,8 @@ def _remove_completion(shell: InteractiveShell) -> None:
         matchers[:] = [each for each in matchers if getattr(each, "matcher_identifier", "") != _MATCHER]
     completers = shell.strdispatchers.get("complete_command")
     if completers is not None:
-        for written in [each for each in completers.strs if each.lstrip("%").startswith("claude")]:
-            completers.strs.pop(written)
-        completers.regexs.pop(re.compile(_TEMPLATE), None)
+        for pattern in (_LINE, _TEMPLATE):
+            completers.regexs.pop(re.compile(pattern), None)
 
 
 def _matchers(shell: InteractiveShell) -> list[Callable[..., dict[str, Any]]] | None:
