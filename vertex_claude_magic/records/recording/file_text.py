@@ -21,7 +21,7 @@ from vertex_claude_magic.text import quote
 if TYPE_CHECKING:
     from vertex_claude_magic.json_types import Json
 
-__all__ = ["MOST_RECORDS", "read_counts", "read_records", "write_end", "write_record", "write_records"]
+__all__ = ["MOST_RECORDS", "read_recording", "read_records", "write_end", "write_record", "write_records"]
 
 _FORMAT = "vertex_claude_magic recording"
 _VERSION = 1
@@ -102,20 +102,28 @@ def read_records(text: str) -> list[StoredCall]:
     Raises:
         RecordingInvalid: it is none; the message names the record and the field.
     """
+    return _records(_whole(text))
+
+
+def read_recording(text: str) -> tuple[list[StoredCall], dict[str, int]]:
+    """Read the text of a recording: its answers, and input tokens by the digest of the request.
+
+    Raises:
+        RecordingInvalid: it is none, or a number of tokens is none.
+    """
     whole = _whole(text)
+    return _records(whole), _counts(whole)
+
+
+def _records(whole: Mapping[str, Any]) -> list[StoredCall]:
     records = whole.get("records")
     if not isinstance(records, list) or len(records) > MOST_RECORDS:
         raise _invalid(f"holds no list of at most {MOST_RECORDS:,} records")
     return [_record(number, record) for number, record in enumerate(records, start=1)]
 
 
-def read_counts(text: str) -> dict[str, int]:
-    """Read the input tokens that a recording knows, by the digest of the request.
-
-    Raises:
-        RecordingInvalid: it is no recording, or a number is none.
-    """
-    counts = _whole(text).get("counts", {})
+def _counts(whole: Mapping[str, Any]) -> dict[str, int]:
+    counts = whole.get("counts", {})
     fits = isinstance(counts, Mapping) and len(counts) <= MOST_RECORDS
     if not fits or not all(_DIGEST.fullmatch(key) and type(n) is int and n >= 0 for key, n in counts.items()):
         raise _invalid("has counts that are not whole numbers by digests")

@@ -22,8 +22,7 @@ from vertex_claude_magic.process import at_fork, stays_here
 from vertex_claude_magic.records.journal.location import private_folder, refuse_link
 from vertex_claude_magic.records.recording.file_text import (
     MOST_RECORDS,
-    read_counts,
-    read_records,
+    read_recording,
     write_end,
     write_record,
     write_records,
@@ -179,7 +178,7 @@ class Recording:
         try:
             data = self.path.read_bytes()
             try:
-                records, counts = _parsed(data)
+                records, counts = read_recording(data.decode("utf-8-sig"))
             except (RecordingInvalid, UnicodeDecodeError):
                 # A crash may have broken the end; with the former end the file is as it was before.
                 try:
@@ -188,7 +187,7 @@ class Recording:
                     at = end = b""
                 if not (at.isdigit() and len(at) < 12 and data[: int(at)].endswith(_LAST)):
                     raise
-                records, counts = _parsed(data[: int(at)] + end)
+                records, counts = read_recording((data[: int(at)] + end).decode("utf-8-sig"))
         except (OSError, UnicodeDecodeError) as failure:
             raise self._failed("read", failure) from None
         except RecordingInvalid as error:
@@ -305,11 +304,6 @@ def _failed(path: Path, what: str, failure: Exception) -> JournalError:
         f"The recording {quote(str(path), 120)} cannot be {what} ({why}).",
         cure="Look at the file's rights, or name another file for the recording.",
     )
-
-
-def _parsed(data: bytes) -> tuple[list[StoredCall], dict[str, int]]:
-    text = data.decode("utf-8-sig")
-    return read_records(text), read_counts(text)
 
 
 def _write_at(file: FileIO, at: int, data: bytes) -> None:
