@@ -85,7 +85,7 @@ class Playback:
         self._cancelled.set()
         self._next = None
 
-    def settle(self, seconds: float) -> None:  # noqa: ARG002 - as an exchange has it; here no connection is left open
+    def settle(self, seconds: float) -> None:  # noqa: ARG002 - as a response has it; here no connection is left open
         """Play no further."""
         self.cancel()
 

@@ -47,7 +47,7 @@ def _utc_now() -> datetime:
 
 
 class StreamContext(NamedTuple):
-    """What a stream needs to know beside its exchange."""
+    """What a stream needs to know beside its response."""
 
     request: Request
     catalog: Catalog
@@ -70,10 +70,10 @@ class Stream:
     keeps what had arrived. Leaving the `with` block closes the connection too.
     """
 
-    def __init__(self, exchange: PendingResponse | Playback, context: StreamContext) -> None:
+    def __init__(self, response: PendingResponse | Playback, context: StreamContext) -> None:
         self.request = context.request
         self.done = False
-        self._exchange = exchange
+        self._response = response
         self._context = context
         self._decoder = MessageDecoder()
         self._builder = ReplyBuilder()
@@ -81,7 +81,7 @@ class Stream:
         self._is_event_stream = False
         self._whole = bytearray()
         self._date = context.now()
-        self._started = exchange.started
+        self._started = response.started
         self._first: float | None = None
         self._seconds: float | None = None
         self._error: errors.ClaudeError | None = None
@@ -110,9 +110,9 @@ class Stream:
 
     def _hang_up(self, patience: float) -> None:
         if self._builder.complete:
-            self._exchange.settle(patience)
+            self._response.settle(patience)
         elif not self.done:
-            self._exchange.cancel()
+            self._response.cancel()
         self.done = True
 
     def _record(self) -> None:
@@ -211,7 +211,7 @@ class Stream:
             return []
         try:
             first = self._next(seconds)
-            items = [] if first is None else [first, *self._exchange.arrived()]
+            items = [] if first is None else [first, *self._response.arrived()]
             events: list[Event] = []
             # What arrived together is read together, which halves the calls of a short answer.
             for kind, group in groupby(items, type):
@@ -234,12 +234,12 @@ class Stream:
     def _next(self, seconds: float) -> Item | Event | None:
         recorder = self._context.recorder
         if recorder is None or recorder.begun:
-            return self._exchange.get(seconds)
-        item = self._exchange.get(min(seconds, _IDLE))
+            return self._response.get(seconds)
+        item = self._response.get(min(seconds, _IDLE))
         if item is None:
             # Nothing to do but to wait, so the journal costs nobody any time.
             recorder.begin()
-            item = self._exchange.get(seconds)
+            item = self._response.get(seconds)
         return item
 
     def _note(self, item: Item | Event) -> None:
