@@ -192,8 +192,7 @@ def steps(recorded: RecordedReply, message_id: str | None = None) -> Iterator[St
     from vertex_claude_magic.vertex.blocks import part_events, take_apart
 
     # A copy, because a reply belongs to its user, and the recorded reply may be stored again; the pace stays here.
-    # The default usage is a mapping proxy, which `deepcopy` does not take.
-    recorded = deepcopy(recorded._replace(pace=(), usage=dict(recorded.usage)))._replace(pace=recorded.pace)
+    recorded = deepcopy(recorded._replace(pace=()))._replace(pace=recorded.pace)
     usage = dict(recorded.usage)
     message = {"id": message_id, "type": "message", "role": "assistant", "model": recorded.model}
     start: dict[str, Any] = {"message": {**message, "content": [], "usage": usage}}

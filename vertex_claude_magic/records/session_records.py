@@ -129,16 +129,16 @@ class SessionRecords:
 
         call = self._call(request, target, most=0.0)
         if sources.journal is not None:
-            sources.journal.replayed(call, found.kept.call, error=found.recorded.error is not None)
+            sources.journal.replayed(call, found.stored.call, error=found.recorded.error is not None)
         if sources.recording is not None and not found.in_recording:
             # What the journal knew belongs to the notebook all the same.
             attempt(partial(self._take_over, sources.recording, call, found), self._tell)
         paced = target.replay_pace != "instant"
-        return Playback(found.recorded, paced=paced, message_id=found.kept.message_id,
-                        request_id=found.kept.request_id, clock=clock)  # fmt: skip
+        return Playback(found.recorded, paced=paced, message_id=found.stored.message_id,
+                        request_id=found.stored.request_id, clock=clock)  # fmt: skip
 
     def _take_over(self, recording: Recording, call: Call, found: RecordedAnswer) -> None:
-        recording.add(call.key, found.kept, call.origin)
+        recording.add(call.key, found.stored, call.origin)
         where = quote_path(str(recording.path))
         self._tell(f"This answer was in the journal; it is now in the recording {where} too.", False)
 

@@ -31,7 +31,7 @@ _SHOWN_PARTS = 4
 class RecordedAnswer(NamedTuple):
     """An answer that was given before: the record, the reply in it, and whether it is in a recording."""
 
-    kept: StoredCall
+    stored: StoredCall
     recorded: RecordedReply
     in_recording: bool
 

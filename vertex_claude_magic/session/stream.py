@@ -338,8 +338,8 @@ def _replayed(reply: Reply, found: RecordedAnswer) -> Reply:
     again = replace(
         reply,
         replayed=True,
-        recorded_at=found.kept.recorded,
-        recorded_from=found.kept.source,
+        recorded_at=found.stored.recorded,
+        recorded_from=found.stored.source,
         region=recorded.region or reply.region,
         cost=0.0,
         uncached_cost=None,

@@ -78,7 +78,7 @@ def _recorded(request: Request, target: Target, stores: Stores) -> list[str]:
         return []
     asks = target.replay in {"off", "refresh"}
     how = "with --replay auto it would be given again" if asks else "it would be given again"
-    return [f"An answer of {found.kept.recorded[:10]} is kept: {how}, free of charge."]
+    return [f"An answer of {found.stored.recorded[:10]} is kept: {how}, free of charge."]
 
 
 _TITLE = "Dry run, nothing was asked."
