@@ -11,9 +11,11 @@ import math
 from typing import TYPE_CHECKING, Literal, Protocol
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from vertex_claude_magic.models.model import Model, Tier
 
-__all__ = ["TokenUsage", "cost", "rate", "usd", "usd_estimate"]
+__all__ = ["TokenUsage", "cost", "rate", "sum_of_costs", "usd", "usd_estimate"]
 
 _MILLION = 1_000_000
 # Those to which the premium applies.
@@ -136,6 +138,20 @@ def cost(model: Model, location: str, usage: TokenUsage, *, batch: bool = False)
     tokens = sum([count * (prices[name] or 0.0) for name, count in counts.items()]) / _MILLION
     # Twelve decimals take the noise of binary fractions away and keep a token of the cheapest model exact.
     return round(tokens * factor * pace + searches * (fee or 0.0) / 1_000, 12)
+
+
+def sum_of_costs(costs: Iterable[float | None]) -> float | None:
+    """Return the sum of costs in USD, None where one of them is not known.
+
+    >>> sum_of_costs([0.25, 0.5]), sum_of_costs([0.25, None]), sum_of_costs([])
+    (0.75, None, 0.0)
+    """
+    total = 0.0
+    for each in costs:
+        if each is None:
+            return None
+        total += each
+    return total
 
 
 def usd(

@@ -8,6 +8,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from vertex_claude_magic import errors
+from vertex_claude_magic.models.prices import sum_of_costs
 from vertex_claude_magic.process import at_fork
 from vertex_claude_magic.records.budget import Budget, Limits, asked_speed, count_or_bound, worst_case
 from vertex_claude_magic.records.journal.calls import LOCAL, Call, day_of
@@ -169,7 +170,7 @@ class SessionRecords:
         tokens, _ = count_or_bound(request, catalog, count if limits else None)
         most = worst_case(request, catalog, tokens)
         if limits.call is not None:
-            _check_call(_sum([*spent, most]), limits.call)
+            _check_call(sum_of_costs([*spent, most]), limits.call)
         call = self._call(request, target, most=most)
         held = self.budget.reserve(most, local=call.source in LOCAL, limit=limits.session)
         output = request.body.get("max_tokens")
@@ -239,10 +240,6 @@ class SessionRecords:
             source=answered_by(request.url),
             cost_most=most,
         )
-
-
-def _sum(costs: Sequence[float | None]) -> float | None:
-    return None if None in costs else sum([cost or 0.0 for cost in costs])
 
 
 def _check_call(most: float | None, limit: float) -> None:

@@ -13,7 +13,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from vertex_claude_magic import errors
-from vertex_claude_magic.models.prices import usd_estimate
+from vertex_claude_magic.models.prices import sum_of_costs, usd_estimate
 from vertex_claude_magic.process import stays_here
 from vertex_claude_magic.records.recording.rehearsal import note_question
 from vertex_claude_magic.records.session_records import limits_of, sources_of
@@ -332,12 +332,11 @@ def sum_of_rounds(rounds: Sequence[Reply], last: Reply) -> Reply:
     if not rounds:
         return last
     every = [*rounds, last]
-    costs = [reply.cost for reply in every]
     counts = {name: sum(getattr(reply.usage, name) for reply in every) for name in _COUNTS}
     return replace(
         last,
         usage=replace(last.usage, **counts, raw={**last.usage.raw, **counts}),
-        cost=None if None in costs else sum(cost or 0.0 for cost in costs),
+        cost=sum_of_costs(reply.cost for reply in every),
         seconds=sum(reply.seconds for reply in every),
         first_token_seconds=rounds[0].first_token_seconds,
         lineage=rounds[0].lineage,
