@@ -11,7 +11,8 @@ import pytest
 from shells import bare_shell
 
 from vertex_claude_magic.emulator import Fault, Reply
-from vertex_claude_magic.notebook.display.insert import insert_code, makes_cells, python_blocks
+from vertex_claude_magic.notebook.display.code_blocks import find_blocks
+from vertex_claude_magic.notebook.display.insert import insert_code, makes_cells
 
 ANSWER = """Two steps.
 
@@ -110,7 +111,7 @@ def test_in_a_terminal_it_stands_at_the_next_prompt_and_on_the_screen(shell, cap
 )
 def test_python_is_what_says_so_or_says_nothing(markdown, blocks):
     """Shell commands, tables and HTML stay in the answer."""
-    assert python_blocks(markdown) == blocks
+    assert tuple(block.code for block in find_blocks(markdown)) == blocks
 
 
 def test_an_answer_without_code_says_so(shell):

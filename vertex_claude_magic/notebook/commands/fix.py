@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import linecache
 import sys
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from vertex_claude_magic.classroom.failure import (
@@ -23,7 +22,7 @@ from vertex_claude_magic.notebook.display.code_blocks import find_blocks
 from vertex_claude_magic.notebook.display.insert import (
     insert_once,
     inserted_note,
-    python_blocks,
+    with_text,
     without_blocks,
 )
 from vertex_claude_magic.notebook.options import parse_prompt_line
@@ -145,7 +144,8 @@ def _delivery(host: Host, failure: Failure) -> Callable[[Reply], tuple[Reply, tu
     """Return what is done with the answer: the mended cell goes below, and the page shows what changes."""
 
     def deliver(reply: Reply) -> tuple[Reply, tuple[str, ...]]:
-        mended = mended_cell(python_blocks(reply.text))
+        blocks = find_blocks(reply.text)
+        mended = mended_cell(tuple(block.code for block in blocks))
         if mended is None:
             return reply, ("The answer holds no mended cell.",)
         source = changed_source(failure, mended)
@@ -166,10 +166,8 @@ def _delivery(host: Host, failure: Failure) -> Callable[[Reply], tuple[Reply, tu
             place = insert_once(host, mended)
             note = inserted_note(place, mended) if place else _THERE
         sure = place in {"cell", "scratch", None}
-        shown = without_blocks(reply, find_blocks(reply.text)) if sure else reply
+        shown = without_blocks(reply, blocks) if sure else reply
         text = f"{shown.text.rstrip()}\n\nWhat changes:\n\n{fenced(changes, 'diff')}"
-        others = [block for block in reply.blocks if block.get("type") != "text"]
-        answer = replace(reply, blocks=(*others, {"type": "text", "text": text}))
-        return answer, (note,)
+        return with_text(reply, text), (note,)
 
     return deliver

@@ -6,6 +6,7 @@ import os
 import sys
 from dataclasses import replace
 from datetime import datetime, timezone
+from functools import cache
 from typing import TYPE_CHECKING, Literal
 
 from vertex_claude_magic.markdown.characters import hidden_characters, safe_plain
@@ -30,7 +31,7 @@ __all__ = [
     "insert_once",
     "inserted_note",
     "makes_cells",
-    "python_blocks",
+    "with_text",
     "without_blocks",
 ]
 
@@ -46,15 +47,6 @@ _NOTES: Mapping[Place, str] = {
     "unknown": "The code was not run.",
 }
 _NO_CODE = "The answer holds no Python code, so there is no new cell."
-
-
-def python_blocks(markdown: str) -> tuple[str, ...]:
-    r"""Return the blocks of an answer that are Python.
-
-    >>> python_blocks("So:\n```python\nx = 1\n```\n\n```bash\nls\n```")
-    ('x = 1',)
-    """
-    return tuple(block.code for block in find_blocks(markdown))
 
 
 def insert_code(shell: Shell, text: str) -> Place:
@@ -114,7 +106,8 @@ def deliver_code(host: Host, reply: Reply) -> tuple[Reply, tuple[str, ...]]:
     Returns:
         What to show of the answer, and notes.
     """
-    choice = choose_blocks(find_blocks(reply.text))
+    blocks = find_blocks(reply.text)
+    choice = choose_blocks(blocks)
     if choice is None:
         return reply, (_NO_CODE,)
     shell, code = host.shell, safe_plain(choice.text)
@@ -125,12 +118,12 @@ def deliver_code(host: Host, reply: Reply) -> tuple[Reply, tuple[str, ...]]:
         earlier = known.earlier(code)
         if earlier is not None:
             note, shown = earlier.notes(code)
-            page = shown_whole(reply) if shown else without_blocks(reply, choice.taken)
+            page = _shown_whole(reply, blocks) if shown else without_blocks(reply, choice.taken)
             return page, (note, *choice.notes)
         place = insert_code(shell, known.mark(code))
         known.inserted(code)
     notes = (inserted_note(place, choice.text), *choice.notes)
-    return (without_blocks(reply, choice.taken) if place in _SURE else shown_whole(reply)), notes
+    return (without_blocks(reply, choice.taken) if place in _SURE else _shown_whole(reply, blocks)), notes
 
 
 def insert_once(host: Host, text: str) -> Place | None:
@@ -158,7 +151,8 @@ def _inserted_code(host: Host) -> InsertedCode | None:
     return InsertedCode(
         asker,
         notes=host.status.notes,
-        file=lambda: read_notebook(notebook_file(shell)),
+        # Read once for one answer, though it is asked for before and after: the file may have tens of megabytes.
+        file=cache(lambda: read_notebook(notebook_file(shell))),
         marked=cells.seen.marked,
         deleted=cells.seen.deleted,
         now=lambda: datetime.now(timezone.utc),
@@ -169,16 +163,16 @@ def without_blocks(reply: Reply, blocks: Sequence[Block]) -> Reply:
     """Return the answer without these blocks."""
     taken = {line for block in blocks for line in range(*block.lines)}
     left = [line for number, line in enumerate(reply.text.split("\n")) if number not in taken]
-    return _with_text(reply, "\n".join(left).strip() or "Here is the code.")
+    return with_text(reply, "\n".join(left).strip() or "Here is the code.")
 
 
-def shown_whole(reply: Reply) -> Reply:
+def _shown_whole(reply: Reply, blocks: Sequence[Block]) -> Reply:
     """Return the answer; one that is nothing but code gets a fence, so that it is not read as Markdown."""
-    blocks = find_blocks(reply.text)
     unfenced = len(blocks) == 1 and blocks[0].lines == (0, reply.text.count("\n") + 1)
-    return _with_text(reply, fenced(blocks[0].code, "python")) if unfenced else reply
+    return with_text(reply, fenced(blocks[0].code, "python")) if unfenced else reply
 
 
-def _with_text(reply: Reply, text: str) -> Reply:
+def with_text(reply: Reply, text: str) -> Reply:
+    """Return the answer with another text, and all its blocks of other types before it."""
     others = [block for block in reply.blocks if block.get("type") != "text"]
     return replace(reply, blocks=(*others, {"type": "text", "text": text}))
