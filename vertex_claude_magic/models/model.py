@@ -123,6 +123,11 @@ class Model(NamedTuple):
         # The service answers with a hyphen where Vertex AI has an at sign.
         return self.api_ids[0] if self.api_ids else self.id.replace("@", "-")
 
+    @property
+    def short_name(self) -> str:
+        """The name without the word that all of them share, such as "Sonnet 5.5"."""
+        return self.name.removeprefix("Claude ")
+
     def served_in(self, location: str) -> bool:
         """Tell whether the table knows that a location serves this model."""
         return location in (self.locations or ())

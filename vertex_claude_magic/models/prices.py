@@ -11,11 +11,11 @@ import math
 from typing import TYPE_CHECKING, Literal, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
 
     from vertex_claude_magic.models.model import Model, Tier
 
-__all__ = ["TokenUsage", "cost", "rate", "sum_of_costs", "usd", "usd_estimate"]
+__all__ = ["TokenUsage", "cost", "rate", "rates", "sum_of_costs", "usd", "usd_estimate"]
 
 _MILLION = 1_000_000
 # Those to which the premium applies.
@@ -94,6 +94,19 @@ def rate(model: Model, location: str, input_tokens: int = 0) -> Tier | None:
     factor = 1 + model.prices.endpoint_premium
     known = {name: price for name in _TOKEN_PRICES if (price := getattr(tier, name)) is not None}
     return tier._replace(**{name: round(price * factor, 9) for name, price in known.items()})
+
+
+def rates(model: Model, location: str) -> Iterator[tuple[int, Tier]]:
+    """Return the prices of each tier at a location, with the tokens that a prompt of it has more of.
+
+    >>> from vertex_claude_magic.models.catalog import Catalog
+    >>> [(over, prices.input) for over, prices in rates(Catalog.load().find("claude-haiku-5-5"), "eu")]
+    [(0, 0.11), (100000, 0.55)]
+    """
+    for tier in model.prices.tiers:
+        here = rate(model, location, tier.over_input_tokens + 1)
+        if here is not None:
+            yield tier.over_input_tokens, here
 
 
 def cost(model: Model, location: str, usage: TokenUsage, *, batch: bool = False) -> float | None:

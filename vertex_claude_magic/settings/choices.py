@@ -131,14 +131,14 @@ def model_choices(catalog: Catalog, target: Target) -> tuple[Choice, ...]:
     for family in catalog.families():
         newest = catalog.newest(family, region if region in catalog.locations() else None)
         if newest is not None:
-            choices.append(Choice(family, f"{family}: the newest, now {_short(newest)}"))
+            choices.append(Choice(family, f"{family}: the newest, now {newest.short_name}"))
         rows = [row for row in catalog.models if row.family == family]
         rows.sort(key=lambda row: row.released or "", reverse=True)
         # Sorting is stable: the retired ones come last, each group the newest first.
         rows.sort(key=lambda row: row.lifecycle == "retired")
         for row in rows:
             away = row.lifecycle != "retired" and row.locations is not None and not row.served_in(region)
-            parts = (_short(row), list_mark(row), f"not in {region}" if away else "")
+            parts = (row.short_name, list_mark(row), f"not in {region}" if away else "")
             # A family's name is listed above its models, which are indented.
             label = "\N{NO-BREAK SPACE}" * 2 + quote(" · ".join(part for part in parts if part), 120)
             if row.lifecycle != "retired":
@@ -160,10 +160,6 @@ def model_value(catalog: Catalog, target: Target) -> str:
     name = target.model
     row = None if name in catalog.families() else catalog.find(name)
     return row.id if row is not None else name
-
-
-def _short(row: Model) -> str:
-    return row.name.removeprefix("Claude ")
 
 
 def _with_present(choices: list[Choice], present: str, label: str) -> tuple[Choice, ...]:
@@ -206,18 +202,18 @@ def region_note(catalog: Catalog, target: Target) -> str:
     if row is None:
         return f"{note} The table does not know {quote(name, 60)}."
     if row.locations is None:
-        return f"{note} No source tells where {_short(row)} is served."
+        return f"{note} No source tells where {row.short_name} is served."
     if not row.served_in(region):
-        return f"{_short(row)} is not served here; choose another region or model. {note}"
+        return f"{row.short_name} is not served here; choose another region or model. {note}"
     if region == "global":
         return note
     here, there = rate(row, region), rate(row, "global")
     if here is None or there is None or not here.input or not there.input:
-        price = f"the table has no price for {_short(row)}."
+        price = f"the table has no price for {row.short_name}."
     else:
         share = round((here.input / there.input - 1) * 100, 1)
         more = f"{share:g} % more than" if share else "the same as"
-        price = f"{_short(row)} costs {more} at global."
+        price = f"{row.short_name} costs {more} at global."
     return f"{note.rstrip('.')}; {price}"
 
 

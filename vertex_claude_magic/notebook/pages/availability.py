@@ -105,4 +105,4 @@ def _caption(grid: Grid, catalog: Catalog) -> str:
 
 def _name(catalog: Catalog, model: str) -> str:
     row = catalog.find(model)
-    return quote(row.name.removeprefix("Claude ") if row is not None else model, 60)
+    return quote(row.short_name if row is not None else model, 60)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from vertex_claude_magic.models.lifecycle import status_lines
 from vertex_claude_magic.models.model import short_count
-from vertex_claude_magic.models.prices import rate, usd
+from vertex_claude_magic.models.prices import rates, usd
 from vertex_claude_magic.notebook.pages.table import Cell, Column, Row, Table, lines
 from vertex_claude_magic.text import quote
 
@@ -144,7 +144,7 @@ def _nothing(catalog: Catalog, location: str | None, family: str | None) -> str:
 
 
 def _name(model: Model) -> str:
-    short = quote(model.name.removeprefix("Claude "))
+    short = quote(model.short_name)
     return f"{short}*" if model.disagreements else short
 
 
@@ -154,11 +154,11 @@ def _places(model: Model) -> tuple[str, ...]:
 
 def _prices(model: Model, location: str) -> list[tuple[str, str, str]]:
     """Return for each price tier from which prompt on it holds, its input and its output price."""
-    tiers = []
-    for tier in model.prices.tiers:
-        here = rate(model, location, tier.over_input_tokens + 1)
-        above = f"over {short_count(tier.over_input_tokens)}" if tier.over_input_tokens else ""
-        if here is not None:
-            prices = [usd(price, "price", unknown="?") for price in (here.input, here.output)]
-            tiers.append((above, prices[0], prices[1]))
-    return tiers
+    return [
+        (
+            f"over {short_count(over)}" if over else "",
+            usd(here.input, "price", unknown="?"),
+            usd(here.output, "price", unknown="?"),
+        )
+        for over, here in rates(model, location)
+    ]

@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from vertex_claude_magic.models.lifecycle import status_details
-from vertex_claude_magic.models.prices import rate, usd
+from vertex_claude_magic.models.prices import rates, usd
 from vertex_claude_magic.notebook.pages.html import literal
 from vertex_claude_magic.notebook.pages.table import Column, Row, Table, lines
 
@@ -107,11 +107,8 @@ def _cache(model: Model, location: str) -> Iterator[str]:
 
 
 def _tiers(model: Model, location: str) -> Iterator[tuple[str, Tier]]:
-    for tier in model.prices.tiers:
-        here = rate(model, location, tier.over_input_tokens + 1)
-        if here is not None:
-            above = f", prompts over {tier.over_input_tokens:,} tokens" if tier.over_input_tokens else ""
-            yield above, here
+    for over, here in rates(model, location):
+        yield f", prompts over {over:,} tokens" if over else "", here
 
 
 def _amount(price: float | None) -> str:

@@ -84,7 +84,7 @@ def grid_table(grid: Grid, look: PanelModel) -> str:
     rows = []
     for cell in found:
         row, current = look.catalog.find(cell.model), cell.model == chosen
-        name = row.name.removeprefix("Claude ") if row is not None else cell.model
+        name = row.short_name if row is not None else cell.model
         state = state_of(cell)
         why = () if cell.state == "usable" or not cell.reason else (BREAK, cell.reason)
         rows.append(Row((named(name, current=current), (state, *why)), current=current))

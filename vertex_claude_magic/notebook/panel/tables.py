@@ -61,7 +61,7 @@ def price_row(
     (0.00011, 0.00066)
     """
     row = catalog.find(model)
-    name = row.name.removeprefix("Claude ") if row else model
+    name = row.short_name if row else model
     if row is None or input_tokens is None:
         return PriceRow(name=name, id=model, input_tokens=input_tokens, exact=exact)
     longest = min(max_tokens, row.max_output_tokens or max_tokens)
@@ -132,7 +132,7 @@ def models_table(catalog: Catalog, location: str, order: str, chosen: str = "") 
         elsewhere = model.locations is not None and not model.served_in(location)
         mark = column_mark(model) or (f"not in {location}" if elsewhere else "")
         current, here = model.id == chosen, rate(model, location)
-        name = named(model.name.removeprefix("Claude "), current=current)
+        name = named(model.short_name, current=current)
         prices = (
             usd(price, "price", unknown="?")
             for price in ((here.input, here.output) if here else (None, None))
