@@ -44,16 +44,18 @@ def cell_metadata(shell: Shell | None) -> Mapping[str, Any]:
     JupyterLab and Notebook 7 send the `cellId`, and as `deletedCells` the ids of those that were deleted since
     the last cell ran (JupyterLab 4.6); a program that only executes notebooks (nbclient) sends neither.
     """
-    get_parent = getattr(shell, "get_parent", None)
-    parent = get_parent() if get_parent is not None else None
-    return (parent or {}).get("metadata") or {}
+    return _parent(shell).get("metadata") or {}
 
 
 def cell_message(shell: Shell | None) -> str:
     """Return the id of the message that asks for the cell that runs; empty where there are no messages."""
+    return str((_parent(shell).get("header") or {}).get("msg_id") or "")
+
+
+def _parent(shell: Shell | None) -> Mapping[str, Any]:
+    """Return the message that asks for the cell that runs; empty in a shell that gets none."""
     get_parent = getattr(shell, "get_parent", None)
-    parent = get_parent() if get_parent is not None else None
-    return str(((parent or {}).get("header") or {}).get("msg_id") or "")
+    return (get_parent() if get_parent is not None else None) or {}
 
 
 class CellInfo(Protocol):

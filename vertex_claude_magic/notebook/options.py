@@ -13,7 +13,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from vertex_claude_magic.errors import OptionError
-from vertex_claude_magic.settings.registry import EMPTY, LINE_OPTIONS, Option
+from vertex_claude_magic.settings.registry import EMPTY, LINE_OPTIONS, Option, by_name
 from vertex_claude_magic.text import quote
 
 if TYPE_CHECKING:
@@ -153,7 +153,7 @@ def parse_words(line: str, options: Sequence[Option]) -> ParsedLine:
     >>> parse_words("on --force", [Option("force", "flag")])
     ParsedLine(name=None, options={'force': True}, prompt='on')
     """
-    known = {name: row for row in options for name in (row.long, row.short) if name}
+    known = by_name(options)
     found, typed = dict[str, Any](), list[str]()
     words = _words(line)
     while words:

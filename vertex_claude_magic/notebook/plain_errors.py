@@ -97,15 +97,11 @@ def _show(shell: InteractiveShell, kind: type[BaseException], error: ClaudeError
 def guard_errors(shell: InteractiveShell) -> None:
     """Put the guard in front of what shows errors now; harmless if it is there."""
     shown = getattr(shell, "showtraceback", None)
-    # By name, because importlib.reload makes a new class.
-    there = [
-        type(getattr(shell, name, None)).__name__ for name in ("showtraceback", "CustomTB", "set_custom_exc")
-    ]
-    if shown is not None and there[0] != _PlainErrors.__name__:
+    if shown is not None and not _is(shown, _PlainErrors):
         shell.showtraceback = _PlainErrors(shell, shown)
-    if there[1] != _PlainHandler.__name__:
+    if not _is(getattr(shell, "CustomTB", None), _PlainHandler):
         _guard_handler(shell)
-    if there[2] != _GuardedInstall.__name__:
+    if not _is(getattr(shell, "set_custom_exc", None), _GuardedInstall):
         shell.set_custom_exc = _GuardedInstall(shell)
 
 

@@ -14,7 +14,17 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-__all__ = ["EMPTY", "LINE_OPTIONS", "OPTIONS", "Option", "help_lines", "long_name", "register", "unregister"]
+__all__ = [
+    "EMPTY",
+    "LINE_OPTIONS",
+    "OPTIONS",
+    "Option",
+    "by_name",
+    "help_lines",
+    "long_name",
+    "register",
+    "unregister",
+]
 
 
 class Option(NamedTuple):
@@ -197,6 +207,15 @@ LINE_OPTIONS: dict[str, Option] = {}
 EMPTY: dict[str, Any] = {}
 
 
+def by_name(rows: Iterable[Option]) -> dict[str, Option]:
+    """Return options by their long and short names.
+
+    >>> list(by_name([Option("tone", value="WORD", help="how the answer sounds", short="-x")]))
+    ['--tone', '-x']
+    """
+    return {name: row for row in rows for name in (row.long, row.short) if name}
+
+
 def register(*rows: Option) -> None:
     """Add options; one of the same name is replaced.
 
@@ -210,7 +229,7 @@ def register(*rows: Option) -> None:
         if row.kind != "display":
             EMPTY[row.name] = row.empty
         if "line" in row.places:
-            LINE_OPTIONS.update({name: row for name in (row.long, row.short) if name})
+            LINE_OPTIONS.update(by_name([row]))
 
 
 def unregister(name: str) -> None:

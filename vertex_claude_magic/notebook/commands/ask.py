@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from vertex_claude_magic.settings.target import Target
     from vertex_claude_magic.vertex.reply import Reply
 
-__all__ = ["ask_from_cell", "ask_from_line", "ask_prepared", "make_view"]
+__all__ = ["ask_from_cell", "ask_from_line", "ask_prepared"]
 
 
 def ask_from_cell(host: Host, line: str, cell: str) -> Reply | None:
@@ -116,7 +116,7 @@ def ask_prepared(
             session,
             prompt,
             target,
-            make_view(host, target, in_cell=in_cell, quiet=quiet),
+            _make_view(host, target, in_cell=in_cell, quiet=quiet),
             scope=scope,
             source=host.cells.source if in_cell else None,
             deliver=deliver,
@@ -137,7 +137,7 @@ def ask_prepared(
     return reply
 
 
-def make_view(host: Host, target: Target, *, in_cell: bool, quiet: bool) -> Answer:
+def _make_view(host: Host, target: Target, *, in_cell: bool, quiet: bool) -> Answer:
     """Return the view for an answer: data appear as a growing table, anything else as it comes."""
     from vertex_claude_magic.notebook.display.screens import make_answer
 

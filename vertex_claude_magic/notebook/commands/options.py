@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from vertex_claude_magic.settings.registry import LINE_OPTIONS, OPTIONS, Option
+from vertex_claude_magic.settings.registry import LINE_OPTIONS, OPTIONS, Option, by_name
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -15,7 +15,6 @@ if TYPE_CHECKING:
 __all__ = [
     "COMMANDS",
     "DOCTOR_OPTIONS",
-    "EXPLAIN",
     "LOGGING_OPTIONS",
     "MODELS_OPTIONS",
     "USAGE_OPTIONS",
@@ -51,7 +50,7 @@ USAGE_OPTIONS = (
     Option("session", "flag", help="only what this kernel asked"),
     _HELP,
 )  # fmt: skip
-EXPLAIN = Option("explain", "flag", help="only explain the error; no mended cell")
+_EXPLAIN = Option("explain", "flag", help="only explain the error; no mended cell")
 
 
 class Command(NamedTuple):
@@ -76,7 +75,7 @@ class Command(NamedTuple):
         >>> COMMANDS["claude_usage"].by_name["--days"].value, "-m" in COMMANDS["claude_fix"].by_name
         ('N', True)
         """
-        own = {name: row for row in self.options for name in (row.long, row.short) if name}
+        own = by_name(self.options)
         # Read at each use, because an option may be registered later.
         return {**LINE_OPTIONS, **own} if self.asks else own
 
@@ -92,7 +91,7 @@ COMMANDS = {
         Command("claude", asks=True),
         Command("claude_models", MODELS_OPTIONS, words=("families",)),
         Command("claude_panel"),
-        Command("claude_fix", (EXPLAIN,), asks=True),
+        Command("claude_fix", (_EXPLAIN,), asks=True),
         Command("claude_usage", USAGE_OPTIONS),
         Command("claude_logging", LOGGING_OPTIONS, words=("status", "on", "off")),
         Command("claude_doctor", DOCTOR_OPTIONS),

@@ -247,10 +247,11 @@ class LiveAnswer:
         else:
             body = Body(markdown=safe_markdown(text), plain=text)
         above = around.folded(reply.thinking) if self._show_thinking and reply.thinking.strip() else ""
+        ending, plain_ending = around.endings(reply, lines)
         bundle = self._bundle(
             Body(
-                markdown=_paragraphs(above, body.markdown, around.ending(reply, lines)),
-                plain=_paragraphs(body.plain, around.plain_ending(reply, lines)),
+                markdown=_paragraphs(above, body.markdown, ending),
+                plain=_paragraphs(body.plain, plain_ending),
             )
         )
         self._output.finish(bundle, stamped(metadata, bundle), alone=self._in_cell)

@@ -41,8 +41,7 @@ class PriceRow:
 
 
 def price_row(
-    catalog: Catalog, model: str, location: str, input_tokens: int | None, *, exact: bool, max_tokens: int,
-    answer_tokens: int = 1_000,
+    catalog: Catalog, model: str, location: str, input_tokens: int | None, *, exact: bool, max_tokens: int
 ) -> PriceRow:  # fmt: skip
     """Price one prompt with one model.
 
@@ -53,7 +52,6 @@ def price_row(
         input_tokens: The length of the prompt in tokens, None while it is not counted.
         exact: Whether that is a count and no upper bound.
         max_tokens: The longest answer in tokens.
-        answer_tokens: The length of a usual answer in tokens.
 
     >>> from vertex_claude_magic.models.catalog import Catalog
     >>> row = price_row(Catalog.load(), "claude-haiku-5-5", "eu", 1_000, exact=True, max_tokens=8_000)
@@ -67,15 +65,13 @@ def price_row(
     longest = min(max_tokens, row.max_output_tokens or max_tokens)
     costs = [
         cost(row, location, Usage(input_tokens=input_tokens, output_tokens=written))
-        for written in (0, min(answer_tokens, longest), longest)
+        for written in (0, min(_USUAL_ANSWER, longest), longest)
     ]
     return PriceRow(name=name, id=model, input_tokens=input_tokens, exact=exact,
                     input_cost=costs[0], answer_cost=costs[1], most_cost=costs[2])  # fmt: skip
 
 
-def price_table(
-    rows: Sequence[PriceRow], *, location: str, chosen: str = "", answer_tokens: int = 1_000
-) -> str:
+def price_table(rows: Sequence[PriceRow], *, location: str, chosen: str = "") -> str:
     """Return the prices of one prompt side by side, as HTML."""
 
     def shown(price: float | None, row: PriceRow) -> str:
@@ -91,7 +87,7 @@ def price_table(
         costs = (shown(each, row) for each in (row.input_cost, row.answer_cost, row.most_cost))
         current = row.id == chosen
         body.append(Row((named(row.name, current=current), counted(row), *costs), current=current))
-    caption = f"Estimates in USD at {location}: the prompt alone, with an answer of {answer_tokens:,} tokens, at most."
+    caption = f"Estimates in USD at {location}: the prompt alone, with an answer of {_USUAL_ANSWER:,} tokens, at most."
     return Table(
         columns=(_NAME, *(Column(head, "right") for head in ("Tokens", "Prompt", "Answer", "At most"))),
         rows=body,
@@ -100,6 +96,8 @@ def price_table(
 
 
 # Beside numbers a name may break anywhere, so that the table fits 320 pixels.
+# The length of a usual answer, in tokens.
+_USUAL_ANSWER = 1_000
 _NAME = Column("Model", wrap="anywhere")
 _MODEL_COLUMNS = (_NAME, *(Column(head, "right") for head in ("In", "Out", "Context", "Released")))
 # What is not known sorts last.
