@@ -191,7 +191,8 @@ def running_kernel(folder: Path, **environment: str) -> Iterator[Kernel]:
 @contextmanager
 def _started(folder: Path, environment: Mapping[str, str]) -> Iterator[Kernel]:
     places = {name: str(folder) for name in ("HOME", "IPYTHONDIR", "JUPYTER_RUNTIME_DIR")}
-    manager = KernelManager(kernel_name="python3")
+    # Sockets in the folder: a port is chosen before the kernel takes it, and another process may be faster.
+    manager = KernelManager(kernel_name="python3", transport="ipc", ip=str(folder / "k"))
     surroundings = {**os.environ, "PYTHONPATH": str(ROOT), "PYDEVD_DISABLE_FILE_VALIDATION": "1", **places}
     manager.start_kernel(env={**surroundings, **environment}, cwd=str(folder))
     client = manager.blocking_client()

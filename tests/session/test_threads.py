@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 from journals import client, rows
+from kernel import own_loop
 
 from vertex_claude_magic import Claude, errors
 from vertex_claude_magic.settings.origin import Origin, asking_for, current_origin
@@ -273,4 +274,6 @@ def test_an_origin_goes_with_tasks_to_thread_and_copied_contexts_and_with_nothin
             found = [await asyncio.to_thread(current_origin)]
         return [each.run for each in (*found, await begun, copied.run(current_origin), current_origin())]
 
-    assert asyncio.run(main()) == ["7", "7", "7", ""]
+    # Old ipykernels patch `asyncio.run`, which then takes the present loop, whoever has closed it (nest_asyncio 1.6).
+    with own_loop():
+        assert asyncio.run(main()) == ["7", "7", "7", ""]
