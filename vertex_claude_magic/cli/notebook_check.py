@@ -14,7 +14,6 @@ import sys
 import tempfile
 from dataclasses import asdict, dataclass, replace
 from difflib import SequenceMatcher
-from hashlib import sha256
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -25,6 +24,7 @@ from vertex_claude_magic.notebook.provenance import find_provenance
 from vertex_claude_magic.records.recording.difference import differences
 from vertex_claude_magic.records.recording.file_text import read_records
 from vertex_claude_magic.records.recording.rehearsal import REHEARSAL
+from vertex_claude_magic.settings.origin import cell_key
 from vertex_claude_magic.text import quote
 from vertex_claude_magic.vertex.digest import digest_of, former_digest_of
 
@@ -125,9 +125,7 @@ def _rehearsed(
     cells = [cell for cell in notebook.cells if cell.cell_type == "code"]
     numbers: dict[str, int] = {}
     for number, cell in enumerate(cells, start=1):
-        # As the kernel's own watch over its cells makes it.
-        key = sha256(cell.source.strip().encode("utf-8", "replace")).hexdigest()[:16]
-        numbers.setdefault(key, number)
+        numbers.setdefault(cell_key(cell.source), number)
     hashes = [[(find_provenance(output) or {}).get("prompt_hash") for output in outputs] for outputs in saved]
     digests = {
         number: frozenset(each for each in named if isinstance(each, str))

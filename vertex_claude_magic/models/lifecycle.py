@@ -36,20 +36,18 @@ __all__ = [
 
 # A notice begins so long before a date.
 _NEAR = timedelta(days=60)
-# How each lifecycle of the table is worded, in lists, cards, notices and errors alike.
-_WORDS = {"active": "active", "deprecated": "deprecated", "retired": "retired", "limited": "limited"}
 # Access to these needs an invitation, which no date and no other word of the table says.
 _INVITED = "invited customers only"
 
 
 def word_of(model: Model) -> str:
-    """Return the one word for a model's lifecycle, such as "deprecated".
+    """Return the one word for a model's lifecycle, such as "deprecated", in lists, cards, notices and errors alike.
 
     >>> from vertex_claude_magic.models.catalog import Catalog
     >>> word_of(Catalog.load().find("claude-sonnet-5-5"))
     'active'
     """
-    return _WORDS.get(model.lifecycle, model.lifecycle)
+    return model.lifecycle
 
 
 def status(model: Model) -> str:

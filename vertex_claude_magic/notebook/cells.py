@@ -250,10 +250,8 @@ class CellWatch(threading.local):
 
         A process that a cell has forked belongs to no cell.
         """
-        from hashlib import sha256
-
         from vertex_claude_magic.process import process_id
-        from vertex_claude_magic.settings.origin import Origin
+        from vertex_claude_magic.settings.origin import Origin, cell_key
 
         running = _running.get()
         if running is None:
@@ -264,8 +262,7 @@ class CellWatch(threading.local):
             running = found._replace(process=found.process or process_id()) if found is not None else None
         if running is None or running.process != process_id():
             return Origin(notebook=self._notebook())
-        cell = sha256(running.source.strip().encode("utf-8", "replace")).hexdigest()[:16]
-        return Origin(notebook=self._notebook(), cell=cell, run=str(running.run))
+        return Origin(notebook=self._notebook(), cell=cell_key(running.source), run=str(running.run))
 
     def is_one_question(self) -> bool:
         """Tell whether the cell that the user ran is a `%%claude` cell, with nothing else in it.

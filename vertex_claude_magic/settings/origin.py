@@ -19,7 +19,7 @@ from vertex_claude_magic.process import process_id
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-__all__ = ["Origin", "asking_for", "current_origin", "session_id", "set_origin"]
+__all__ = ["Origin", "asking_for", "cell_key", "current_origin", "session_id", "set_origin"]
 
 
 class Origin(NamedTuple):
@@ -34,6 +34,17 @@ class Origin(NamedTuple):
     notebook: str = ""
     cell: str = ""
     run: str = ""
+
+
+def cell_key(source: str) -> str:
+    r"""Return what identifies a cell by its source; white space around it does not count.
+
+    >>> cell_key("%%claude\nHello\n") == cell_key("%%claude\nHello")
+    True
+    """
+    from hashlib import sha256
+
+    return sha256(source.strip().encode("utf-8", "replace")).hexdigest()[:16]
 
 
 # With the process that it was handed in.

@@ -152,8 +152,7 @@ class ApplicationDefault:
             if f"Bearer {self._credentials.token}" != refused.get("authorization"):
                 return True
             if self._given is not None:
-                given = self._given
-                self._guarded(lambda: given.refresh(self._request()))
+                self._refresh()
             else:
                 # Read anew, not refreshed: credentials made from others keep the dead tokens of those.
                 self._credentials = None
@@ -177,7 +176,7 @@ class ApplicationDefault:
         with self._lock:
             self._load()
             if renew:
-                self._guarded(lambda: self._credentials.refresh(self._request()))
+                self._refresh()
                 _checked(self._apply())
             found = identify(self._credentials, self._source())
             # Who brings a way to Google of their own knows where it leads.
@@ -204,7 +203,7 @@ class ApplicationDefault:
         """
         from vertex_claude_magic.transport.identity import external_token_url, metadata_server
 
-        if self._given is not None or self._make_request is not _google_request:
+        if not self.found_by_itself:
             return None
         file, changed = _credential_file()
         if changed is None and not os.environ.get("GOOGLE_APPLICATION_CREDENTIALS"):
@@ -264,10 +263,13 @@ class ApplicationDefault:
     def _apply(self) -> dict[str, str]:
         # Not before_request: toward some hosts it starts a look-up of its own in the background.
         if not self._credentials.valid:
-            self._guarded(lambda: self._credentials.refresh(self._request()))
+            self._refresh()
         headers: dict[str, str] = {}
         self._credentials.apply(headers)
         return headers
+
+    def _refresh(self) -> None:
+        self._guarded(lambda: self._credentials.refresh(self._request()))
 
     def _guarded(self, work: Callable[[], Any]) -> Any:
         from google.auth import exceptions

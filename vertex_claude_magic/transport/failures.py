@@ -283,9 +283,10 @@ _ENABLE = (
 )
 _RETRY = _fixed("Ask again in a moment, or try another {} or model.", option("region"))
 
-# What the service says with these statuses, it says in an object: a page is somebody else's. A page with 400 or 413
+# What the service says with these statuses, it says in an object: a page is a proxy's or a portal's (RFC 9110; 451 is
+# RFC 7725, 511 is RFC 6585). A page with 400 or 413
 # still tells of the request, and one with 429 or 5xx of a service, or of a proxy before it, that is busy or away.
-_PAGES_OF_OTHERS = frozenset({401, 403, 404, 405, 406, 410, 451, 511})
+PAGES_OF_OTHERS = frozenset({401, 403, 404, 405, 406, 410, 451, 511})
 
 # First match wins. Rows that look at the text come before the general row of their status.
 _TABLE: tuple[_Row, ...] = (
@@ -296,7 +297,7 @@ _TABLE: tuple[_Row, ...] = (
          what="A web page answered in place of Vertex AI (404), so the address is wrong or a proxy answered.",
          cure=_fixed("Check the base URL (it ends in /v1) and the spelling of the region {region}; behind a proxy, "
                      "also HTTPS_PROXY.")),
-    _Row(when=lambda f: f.status == 511 or (f.shape == "page" and f.status in _PAGES_OF_OTHERS), error=errors.APIError,
+    _Row(when=lambda f: f.status == 511 or (f.shape == "page" and f.status in PAGES_OF_OTHERS), error=errors.APIError,
          what="A web page answered in place of Vertex AI ({status}), so the request did not reach it.",
          cure=_fixed("Sign in to the network in a web browser, or have the proxy let the host through.")),
     _Row(when=lambda f: f.shape == "text" and f.status == 403, error=errors.APIError,

@@ -23,7 +23,7 @@ from vertex_claude_magic.process import at_fork, start_thread, stays_here
 from vertex_claude_magic.spelling import option, spelled
 from vertex_claude_magic.text import quote
 from vertex_claude_magic.transport.retry import RetryPolicy, asked_wait, backoff, may_retry
-from vertex_claude_magic.transport.waiting import bare, no_credentials_in, take
+from vertex_claude_magic.transport.waiting import SLICE, bare, no_credentials_in, take
 from vertex_claude_magic.vertex.endpoint import check_token_host, is_loopback
 
 if TYPE_CHECKING:
@@ -40,8 +40,6 @@ __all__ = ["Ended", "Head", "Notice", "PendingResponse", "Transport"]
 
 _USER_AGENT = "vertex-claude-magic"
 _ERROR_BYTES = 64 * 1024
-# An interrupt is seen between two waits on systems whose locks cannot be interrupted (Windows).
-_SLICE = 0.25
 _QUEUED_CHUNKS = 512
 
 
@@ -211,7 +209,7 @@ class PendingResponse:
                 self.cancel()
                 raise no_credentials_in(patience)
             with suppress(Empty):
-                return take(self._items, min(_SLICE, min(end, self.started + self._timeout) - clock()))
+                return take(self._items, min(SLICE, min(end, self.started + self._timeout) - clock()))
             if clock() >= end:
                 return None
 
@@ -246,7 +244,7 @@ class PendingResponse:
             ClaudeInterrupt: the user stopped it.
         """
         try:
-            while not self.poll(_SLICE):
+            while not self.poll(SLICE):
                 tick()
         except KeyboardInterrupt:
             self.cancel()

@@ -14,10 +14,10 @@ from vertex_claude_magic.process import start_thread
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["bare", "no_credentials_in", "pause", "take", "wait_for"]
+__all__ = ["SLICE", "bare", "no_credentials_in", "pause", "take", "wait_for"]
 
 # An interrupt is seen between two waits on systems whose locks cannot be interrupted (Windows).
-_SLICE = 0.25
+SLICE = 0.25
 
 T = TypeVar("T")
 E = TypeVar("E", bound=BaseException)
@@ -51,7 +51,7 @@ def wait_for(
     end = clock() + seconds
     while clock() < end:
         with suppress(Empty):
-            value, failure = take(results, min(_SLICE, end - clock()))
+            value, failure = take(results, min(SLICE, end - clock()))
             if failure is not None:
                 raise bare(failure)
             return value  # type: ignore[return-value]
@@ -88,7 +88,7 @@ def pause(seconds: float) -> None:
     never, end = threading.Event(), time.monotonic() + seconds
     try:
         while (left := end - time.monotonic()) > 0:
-            never.wait(min(_SLICE, left))
+            never.wait(min(SLICE, left))
     except KeyboardInterrupt:
         raise errors.ClaudeInterrupt from None
 

@@ -18,17 +18,15 @@ from vertex_claude_magic.text import quote
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-__all__ = ["Event", "EventDecoder", "LineDecoder", "MessageDecoder", "ServerSentEvent"]
+__all__ = ["PIECES", "Event", "EventDecoder", "LineDecoder", "MessageDecoder", "ServerSentEvent"]
 
 # A single event may carry a whole search result, but not fill the memory.
 MAX_EVENT_BYTES = 32 * 1024 * 1024
 
 _BOM = b"\xef\xbb\xbf"
 _CURE = "Ask again; if it happens again, look for a proxy between this machine and Google."
-
-
-# The types of deltas that add a text to their block, and the key of that text.
-_PIECES = {"text_delta": "text", "thinking_delta": "thinking", "input_json_delta": "partial_json"}
+# The types of deltas that add a text to their block, and the key of that text in the delta and in the block.
+PIECES = {"text_delta": "text", "thinking_delta": "thinking", "input_json_delta": "partial_json"}
 
 
 class ServerSentEvent(NamedTuple):
@@ -53,7 +51,7 @@ class Event(NamedTuple):
         """What this event adds to its block: the type of the delta and the text; both empty for other events."""
         delta = self.data.get("delta") if self.type == "content_block_delta" else None
         kind = delta.get("type") if isinstance(delta, dict) else None
-        key = _PIECES.get(kind) if isinstance(kind, str) else None
+        key = PIECES.get(kind) if isinstance(kind, str) else None
         value = delta.get(key) if isinstance(delta, dict) and key is not None else None
         return (kind, value) if isinstance(kind, str) and isinstance(value, str) else ("", "")
 

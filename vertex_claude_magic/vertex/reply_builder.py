@@ -13,6 +13,7 @@ from collections.abc import Mapping
 from operator import itemgetter
 from typing import TYPE_CHECKING, Any
 
+from vertex_claude_magic.vertex.events import PIECES
 from vertex_claude_magic.vertex.reply import Reply, usage_from
 
 if TYPE_CHECKING:
@@ -20,8 +21,6 @@ if TYPE_CHECKING:
 
 __all__ = ["ReplyBuilder"]
 
-# Deltas that append to a string of their block: the key in the delta, which is also the key in the block.
-_APPENDING = {"text_delta": "text", "thinking_delta": "thinking", "input_json_delta": "partial_json"}
 # What a block must have been whose start never came, by the first delta that did.
 _START_KIND = {
     "text_delta": "text",
@@ -170,7 +169,7 @@ class ReplyBuilder:
             return
         try:
             kind, block = delta["type"], self._blocks.get(data["index"])
-            key = _APPENDING.get(kind)
+            key = PIECES.get(kind)
         except (KeyError, TypeError):
             # A delta without an index belongs to the block that came last.
             index = self._index(data, max(self._blocks, default=0))

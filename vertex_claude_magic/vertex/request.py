@@ -41,7 +41,6 @@ __all__ = ["Request", "RequestOptions", "build_count_request", "build_request", 
 # The value in every sample of Google, and the only one that leaves sampling parameters to the models that
 # take them.
 DEFAULT_VERSION = "vertex-2023-10-16"
-_TEXT_MESSAGE = {"role", "content"}
 
 # Fields that the token-counting endpoint takes (anthropic 2.12.0, messages.count_tokens; the last four are beta).
 _COUNT_FIELDS = ("anthropic_version", "messages", "system", "tools", "tool_choice", "thinking", "output_config",

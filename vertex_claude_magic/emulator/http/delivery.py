@@ -17,15 +17,15 @@ from typing import TYPE_CHECKING, Literal
 
 from vertex_claude_magic.emulator.http.faults import Fault
 from vertex_claude_magic.emulator.messages.parts import sse
+from vertex_claude_magic.vertex.provenance import EMULATOR_SERVER
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from vertex_claude_magic.emulator.http.response import Response
 
-__all__ = ["SERVER", "Delivery", "Step", "plan"]
+__all__ = ["Delivery", "Step", "plan"]
 
-SERVER = "vertex-claude-emulator"
 Step = tuple[float, bytes]
 Framing = Literal["chunked", "length", "close"]
 Ending = Literal["keep", "close", "reset"]
@@ -105,7 +105,7 @@ def _head(response: Response, fault: Fault, framing: Framing, length: int | None
     headers = {
         "Date": formatdate(usegmt=True),
         # So that records can tell its answers from Claude's.
-        "Server": SERVER,
+        "Server": EMULATOR_SERVER,
         "Content-Type": fault.content_type or response.content_type,
     }
     if framing == "chunked":

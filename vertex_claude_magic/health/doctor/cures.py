@@ -13,7 +13,7 @@ from urllib.parse import urlencode
 
 from vertex_claude_magic import errors
 from vertex_claude_magic.text import quote
-from vertex_claude_magic.transport.failures import read_failure
+from vertex_claude_magic.transport.failures import PAGES_OF_OTHERS, read_failure
 from vertex_claude_magic.transport.login_failures import login_cure
 from vertex_claude_magic.vertex.endpoint import check_location
 
@@ -34,8 +34,6 @@ _SET_PROXY = "Set: HTTPS_PROXY to the address of your proxy (with its user name 
 _UNKNOWN_ACCOUNT = "user:YOUR-EMAIL"
 # The projects that gcloud's own logins belong to: for them no quota project is set.
 _GOOGLES_OWN = {"764086051850", "32555940559"}
-# With these a proxy or a portal answers in place of the service (RFC 9110; 451 is RFC 7725, 511 is RFC 6585).
-_OF_A_PORTAL = {401, 403, 404, 405, 406, 410, 451, 511}
 
 
 def cure_of(error: errors.ClaudeError, setup: Setup) -> str:
@@ -248,7 +246,7 @@ def _option(error: errors.ClaudeError, setup: Setup) -> str:
 def _refused(error: errors.ClaudeError, setup: Setup) -> str:
     if error.status == 407:
         return _SET_PROXY
-    if error.details.get("shape") in {"page", "text"} and error.status in _OF_A_PORTAL:
+    if error.details.get("shape") in {"page", "text"} and error.status in PAGES_OF_OTHERS:
         return _without_base_url(setup) or SIGN_IN
     return _without_base_url(setup) or "Use: --model haiku, to see whether it is this model only"
 
