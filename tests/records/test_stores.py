@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import gc
+import sqlite3
+import sys
 import weakref
 from pathlib import Path
 
@@ -10,6 +12,7 @@ import pytest
 from journals import asked, client, offline, rows
 
 from vertex_claude_magic import Claude
+from vertex_claude_magic.records.journal.database import Database
 from vertex_claude_magic.records.stores import Stores
 from vertex_claude_magic.settings.origin import Origin, asking_for, current_origin, set_origin
 
@@ -68,6 +71,32 @@ def test_what_nobody_has_any_more_is_closed(claude_emulator):
     del claude, journal
     gc.collect()
     assert connection() is None
+
+
+def test_a_journal_that_is_garbage_closes_its_file(tmp_path):
+    """Also where it is part of a circle, which only the garbage collector frees."""
+    database = Database(tmp_path / "j")
+    database.itself = database
+    connection = database.read(lambda connection: connection)
+    del database
+    gc.collect()
+    with pytest.raises(sqlite3.ProgrammingError, match="closed"):
+        connection.execute("SELECT 1")
+
+
+@pytest.mark.parametrize("collected", [(), (0,), (0, 1), (0, 1, 2)])
+def test_a_journal_and_its_connection_are_freed_in_any_order(tmp_path, monkeypatch, collected):
+    """Since Python 3.13, sqlite3 warns of a connection that is freed before it was closed."""
+    warned = []
+    monkeypatch.setattr(sys, "unraisablehook", lambda raised: warned.append(raised.exc_value))
+    database = Database(tmp_path / "j")
+    database.itself = database
+    for generation in collected:
+        gc.collect(generation)
+    database.read(lambda _: None)
+    del database
+    gc.collect()
+    assert warned == []
 
 
 def test_closed_files_are_opened_again(claude_emulator, tmp_path):

@@ -10,6 +10,7 @@ import os
 import sqlite3
 import threading
 import time
+import weakref
 from contextlib import suppress
 from typing import TYPE_CHECKING, TypeVar
 from urllib.parse import quote as url_quote
@@ -93,6 +94,7 @@ class Database:
         self._shares = shares
         self._lock = threading.RLock()
         self._connection: sqlite3.Connection | None = None
+        self._close_connection: weakref.finalize[..., Database] | None = None
         self._file: tuple[int, int] | None = None
         self._patience = self._tries = tries
         # The thread that forks and holds the lock meanwhile.
@@ -140,17 +142,9 @@ class Database:
     def close(self) -> None:
         """Close the file; the next access opens it again."""
         with self._lock:
-            if self._connection is not None:
-                with suppress(sqlite3.Error):
-                    self._connection.close()
-            self._connection = None
-
-    def __del__(self) -> None:
-        # Nobody else has it any more, so no lock is needed; and a connection that is only dropped is warned of.
-        connection = getattr(self, "_connection", None)
-        if connection is not None:
-            with suppress(sqlite3.Error):
-                connection.close()
+            if self._close_connection is not None:
+                self._close_connection()
+            self._connection = self._close_connection = None
 
     def _run(self, work: Callable[[sqlite3.Connection], T], begin: str, *, tries: int) -> T:
         with self._lock:
@@ -188,6 +182,10 @@ class Database:
             self.close()
         if self._connection is None:
             self._connection = _open(self.path, self._shares)
+            # Where both are garbage, Python 3.13 may free the connection, and warn of it, before any `__del__` runs.
+            self._close_connection = weakref.finalize(self, _close, self._connection)
+            # Journals are closed in order when the interpreter ends.
+            self._close_connection.atexit = False
             self._file = _identity(self.path)
         return self._connection
 
@@ -205,8 +203,9 @@ class Database:
             self._lock.release()
 
     def _begin_anew(self) -> None:
-        if self._connection is not None:
+        if self._close_connection is not None:
             # Somebody was writing. To close this, or to free it, would roll back what the parent is writing.
+            self._close_connection.detach()
             never_free(self._connection)
         self._lock, self._connection, self._file = threading.RLock(), None, None
         self._forking, self._tries = None, self._patience
@@ -223,6 +222,11 @@ def _identity(path: Path) -> tuple[int, int] | None:
 def _may_pass(failure: BaseException) -> bool:
     text = str(failure).lower()
     return isinstance(failure, sqlite3.OperationalError) and ("locked" in text or "busy" in text)
+
+
+def _close(connection: sqlite3.Connection) -> None:
+    with suppress(sqlite3.Error):
+        connection.close()
 
 
 def _open(path: Path, shares: Callable[[Path], bool]) -> sqlite3.Connection:
