@@ -16,7 +16,7 @@ from vertex_claude_magic.markdown.inline import formula, inline_lines
 from vertex_claude_magic.markdown.parse import parse_inline
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Iterator, Sequence
 
     from markdown_it.token import Token
 
@@ -64,20 +64,6 @@ def _language(info: str, content: str) -> str:
     return word if _LANGUAGE.fullmatch(word) and not harmful else "text"
 
 
-def _rewritten(content: str) -> bool:
-    """Say whether JupyterLab would take backslashes out of the code, which it does even inside a fence."""
-    if "\\\\" not in content:
-        return False
-    parts = _BLANK_LINE.split(content)
-    return any(0 <= part.find(start) < part.rfind(end) for part in parts for start, end in _REWRITTEN)
-
-
-def _preformatted(content: str) -> str:
-    """Write code as an HTML element without attributes, each sign as a character reference."""
-    body = _SIGN.sub(lambda found: f"&#{ord(found[0])};", content.removesuffix("\n"))
-    return f"<pre><code>{body}\n</code></pre>"
-
-
 def fenced(content: str, info: str = "") -> str:
     """Return a code block whose fence the content cannot close; the content ends in a line end or is empty.
 
@@ -88,8 +74,11 @@ def fenced(content: str, info: str = "") -> str:
     x = 1
     ```
     """
-    if _rewritten(content):
-        return _preformatted(content)
+    # JupyterLab takes these backslashes out even inside a fence; no sign of the element is left to it.
+    parts = _BLANK_LINE.split(content) if "\\\\" in content else ()
+    if any(0 <= part.find(start) < part.rfind(end) for part in parts for start, end in _REWRITTEN):
+        body = _SIGN.sub(lambda found: f"&#{ord(found[0])};", content.removesuffix("\n"))
+        return f"<pre><code>{body}\n</code></pre>"
     # A fence is closed only by one that is at least as long.
     longest = max(map(len, _BACKTICKS.findall(content)), default=2)
     fence = "`" * (longest + 1)
@@ -110,44 +99,25 @@ def _lines(token: Token, *, in_table: bool = False) -> Sequence[str]:
     return _known_lines(token.content, in_table=in_table)
 
 
-def _paragraph(lines: Sequence[str]) -> str:
-    joined = "\n".join(lines).rstrip("\0")
-    return joined.replace("\0", "\\")
-
-
 def _single_line(lines: Sequence[str], line_break: str) -> str:
     return "".join(line[:-1] + line_break if line.endswith("\0") else line + " " for line in lines).strip()
 
 
-def _heading(token: Token, content: Token) -> str:
-    text = _single_line(_lines(content), " ")
-    # Signs at the end of a heading would be taken for its closing sequence.
-    if text.endswith("#"):
-        text = text[:-1] + "\\#"
-    return f"{token.markup if token.markup[0] == '#' else '#' * int(token.tag[1])} {text}".rstrip()
-
-
-def _cell(content: Token) -> str:
-    text = _single_line(_lines(content, in_table=True), "<br>")
-    while text.endswith("<br>"):
-        text = text[:-4].rstrip()
-    return text
-
-
-def _rule(token: Token) -> str:
-    style = str(token.attrs.get("style", ""))
-    left, right = ("left" in style or "center" in style), ("right" in style or "center" in style)
-    return f"{':' if left else ''}---{':' if right else ''}"
-
-
 def _table(tokens: Sequence[Token]) -> str:
     rows: list[list[str]] = []
-    rules = [_rule(token) for token in tokens if token.type == "th_open"]
+    rules: list[str] = []
     for token in tokens:
         if token.type == "tr_open":
             rows.append([])
+        elif token.type == "th_open":
+            style = str(token.attrs.get("style", ""))
+            left, right = ("left" in style or "center" in style), ("right" in style or "center" in style)
+            rules.append(f"{':' if left else ''}---{':' if right else ''}")
         elif token.type == "inline":
-            rows[-1].append(_cell(token))
+            text = _single_line(_lines(token, in_table=True), "<br>")
+            while text.endswith("<br>"):
+                text = text[:-4].rstrip()
+            rows[-1].append(text)
     lines = [f"| {' | '.join(row)} |" for row in rows]
     return "\n".join([lines[0], f"| {' | '.join(rules)} |", *lines[1:]])
 
@@ -173,68 +143,61 @@ def _groups(pieces: Sequence[_Piece], separator: str) -> Iterator[_Piece]:
         yield _Piece(separator.join(inside))
 
 
-def _quote(tokens: Sequence[Token]) -> list[_Piece]:
-    groups = _groups(_pieces(tokens[1:-1]), "\n\n")
-    return [
-        group if group.at_margin else _Piece(_indented(group.markdown, "> ", "> ")) for group in groups
-    ] or [_Piece(">")]
-
-
-def _task(tokens: Sequence[Token]) -> None:
-    """Show the box of a task as a character, so that no input element arises."""
-    if len(tokens) > 2 and tokens[1].type == "inline" and tokens[1].content[:4] in _TASK:
-        tokens[1].content = _TASK[tokens[1].content[:4]] + tokens[1].content[4:]
-
-
-def _item(tokens: Sequence[Token], marker: str, *, tight: bool) -> list[_Piece]:
-    """Write one item; what follows code that was moved out stands at the margin as well."""
-    _task(tokens[1:-1])
-    groups = list(_groups(_pieces(tokens[1:-1]), "\n" if tight else "\n\n"))
-    if not groups or groups[0].at_margin:
-        groups.insert(0, _Piece(""))
-    first = _Piece(_indented(groups[0].markdown, marker + " ", " " * (len(marker) + 1)))
-    return [first, *(_Piece(group.markdown, at_margin=True) for group in groups[1:])]
-
-
 def _list(tokens: Sequence[Token]) -> list[_Piece]:
     opening = tokens[0]
     level = opening.level + 2
-    tight = not any(t.type == "paragraph_open" and t.level == level and not t.hidden for t in tokens)
+    loose = any(t.type == "paragraph_open" and t.level == level and not t.hidden for t in tokens)
+    separator = "\n\n" if loose else "\n"
     ordered = opening.type == "ordered_list_open"
     number = int(opening.attrs.get("start", 1))
     pieces: list[_Piece] = []
     for offset, item in enumerate(_blocks(tokens[1:-1])):
+        content = item[1:-1]
+        # The box of a task is shown as a character, so that no input element arises.
+        if len(content) > 2 and content[1].type == "inline" and content[1].content[:4] in _TASK:
+            content[1].content = _TASK[content[1].content[:4]] + content[1].content[4:]
+        groups = list(_groups(_pieces(content), separator))
+        if not groups or groups[0].at_margin:
+            groups.insert(0, _Piece(""))
         marker = f"{number + offset}{opening.markup}" if ordered else opening.markup
-        pieces += _item(item, marker, tight=tight)
-    return list(_groups(pieces, "\n" if tight else "\n\n"))
+        pieces.append(_Piece(_indented(groups[0].markdown, marker + " ", " " * (len(marker) + 1))))
+        # What follows code that was moved out goes to the margin as well.
+        pieces += [_Piece(group.markdown, at_margin=True) for group in groups[1:]]
+    return list(_groups(pieces, separator))
 
 
-def _code(tokens: Sequence[Token]) -> list[_Piece]:
-    """Write a code block; one that would be searched for formulas when indented goes to the margin."""
+def _written(tokens: Sequence[Token]) -> list[_Piece]:
+    """Write one block with all its tokens; an empty list if nothing of it is shown."""
     token = tokens[0]
-    # JupyterLab looks for formulas in indented fences too, and one could swallow the closing fence.
-    searched = bool(_DOLLAR_SEARCH.search(token.content))
-    return [_Piece(fenced(token.content, token.info if token.type == "fence" else ""), at_margin=searched)]
-
-
-def _plain_paragraph(tokens: Sequence[Token]) -> list[_Piece]:
-    text = _paragraph(_lines(tokens[1]))
-    return [_Piece(text)] if text else []
-
-
-_WRITERS: dict[str, Callable[[Sequence[Token]], list[_Piece]]] = {
-    "paragraph_open": _plain_paragraph,
-    "heading_open": lambda tokens: [_Piece(_heading(tokens[0], tokens[1]))],
-    "fence": _code,
-    "code_block": _code,
-    "bullet_list_open": _list,
-    "ordered_list_open": _list,
-    "blockquote_open": _quote,
-    "table_open": lambda tokens: [_Piece(_table(tokens))],
-    "math_block": lambda tokens: [_Piece(formula(tokens[0].content, tokens[0].markup, display=True))],
-    # Not "---", which below a line of text makes a heading.
-    "hr": lambda _tokens: [_Piece("___")],
-}
+    if token.type in {"bullet_list_open", "ordered_list_open"}:
+        return _list(tokens)
+    if token.type == "blockquote_open":
+        groups = _groups(_pieces(tokens[1:-1]), "\n\n")
+        return [
+            group if group.at_margin else _Piece(_indented(group.markdown, "> ", "> ")) for group in groups
+        ] or [_Piece(">")]
+    if token.type in {"fence", "code_block"}:
+        # JupyterLab looks for formulas in indented fences too, and one could swallow the closing fence.
+        searched = bool(_DOLLAR_SEARCH.search(token.content))
+        return [
+            _Piece(fenced(token.content, token.info if token.type == "fence" else ""), at_margin=searched)
+        ]
+    if token.type == "paragraph_open":
+        text = "\n".join(_lines(tokens[1])).rstrip("\0").replace("\0", "\\")
+        return [_Piece(text)] if text else []
+    if token.type == "heading_open":
+        text = _single_line(_lines(tokens[1]), " ")
+        # Signs at the end of a heading would be taken for its closing sequence.
+        if text.endswith("#"):
+            text = text[:-1] + "\\#"
+        signs = token.markup if token.markup[0] == "#" else "#" * int(token.tag[1])
+        return [_Piece(f"{signs} {text}".rstrip())]
+    if token.type == "table_open":
+        return [_Piece(_table(tokens))]
+    if token.type == "math_block":
+        return [_Piece(formula(token.content, token.markup, display=True))]
+    # The parser makes no other block than a rule. Not "---", which below a line of text makes a heading.
+    return [_Piece("___")]
 
 
 def _blocks(tokens: Sequence[Token]) -> Iterator[Sequence[Token]]:
@@ -248,7 +211,7 @@ def _blocks(tokens: Sequence[Token]) -> Iterator[Sequence[Token]]:
 
 
 def _pieces(tokens: Sequence[Token]) -> list[_Piece]:
-    return [piece for block in _blocks(tokens) for piece in _WRITERS[block[0].type](block)]
+    return [piece for block in _blocks(tokens) for piece in _written(block)]
 
 
 def top_level(tokens: Sequence[Token]) -> Iterator[Sequence[Token]]:
@@ -258,4 +221,4 @@ def top_level(tokens: Sequence[Token]) -> Iterator[Sequence[Token]]:
 
 def canonical(tokens: Sequence[Token]) -> str:
     """Return the Markdown of one top-level block, "" if nothing of it is shown."""
-    return "\n\n".join(piece.markdown for piece in _WRITERS[tokens[0].type](tokens))
+    return "\n\n".join(piece.markdown for piece in _written(tokens))

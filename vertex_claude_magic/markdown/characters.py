@@ -103,15 +103,6 @@ def safe_plain(text: str) -> str:
     return replace_invalid(lines)
 
 
-def _name(char: str) -> str:
-    import unicodedata
-
-    # Unicode gives control characters no names.
-    control = {"\x1b": "ESCAPE", "\x00": "NULL", "\x07": "BELL", "\x08": "BACKSPACE", "\x7f": "DELETE"}
-    name = unicodedata.name(char, "") or control.get(char, "CONTROL CHARACTER")
-    return f"{name} (U+{ord(char):04X})"
-
-
 def hidden_characters(text: str) -> tuple[str, ...]:
     """Name the characters in the text that a reader cannot see, each once, in order of first appearance.
 
@@ -123,5 +114,14 @@ def hidden_characters(text: str) -> tuple[str, ...]:
     if not _NOT_ASCII_TEXT.search(text):
         return ()
     lines = text.replace("\r\n", "\n")
-    found = (m[0] for m in _HIDDEN.finditer(lines) if not _wanted(lines, m.start()))
-    return tuple(_name(char) for char in dict.fromkeys(found))
+    found = dict.fromkeys(m[0] for m in _HIDDEN.finditer(lines) if not _wanted(lines, m.start()))
+    if not found:
+        return ()
+    import unicodedata
+
+    # Unicode gives control characters no names.
+    control = {"\x1b": "ESCAPE", "\x00": "NULL", "\x07": "BELL", "\x08": "BACKSPACE", "\x7f": "DELETE"}
+    return tuple(
+        f"{unicodedata.name(char, '') or control.get(char, 'CONTROL CHARACTER')} (U+{ord(char):04X})"
+        for char in found
+    )

@@ -90,15 +90,6 @@ def _paired(tex: str) -> bool:
     return not open_names and "\\begin" not in _ENVIRONMENT.sub("", tex)
 
 
-def _one_line(tex: str) -> str:
-    """Drop comments and line ends, and part what another reader would take for HTML, a link or a brace."""
-    # A comment would hide the rest of the line once all lines are one.
-    joined = " ".join(_COMMENT.sub(r"\1", tex).split())
-    spaced = _BEFORE_TAG.sub("< ", joined).replace('"', "''")
-    spaced = spaced.replace("](", "] (").replace("][", "] [").replace("]:", "] :")
-    return re.sub(r"(?<!\\)((?:\\\\)+)(?=[{}$])", r"\1 ", spaced)
-
-
 def canonical_formula(tex: str, *, in_table: bool = False) -> str | None:
     r"""Return the formula on one line, safe between dollars everywhere, or None if it must not be typeset.
 
@@ -108,7 +99,12 @@ def canonical_formula(tex: str, *, in_table: bool = False) -> str | None:
     tex = _LABEL.sub("", tex)
     if len(tex) > LONGEST or _FORBIDDEN.search(tex) or _ACTING.search(tex) or _HUGE.search(tex):
         return None
-    line = _one_line(tex)
+    # A comment would hide the rest of the line once all lines are one.
+    line = " ".join(_COMMENT.sub(r"\1", tex).split())
+    # Spaces part what another reader would take for HTML, a link or a brace.
+    line = _BEFORE_TAG.sub("< ", line).replace('"', "''")
+    line = line.replace("](", "] (").replace("][", "] [").replace("]:", "] :")
+    line = re.sub(r"(?<!\\)((?:\\\\)+)(?=[{}$])", r"\1 ", line)
     # A line break at the end would escape the closing dollar.
     while line.endswith("\\\\"):
         line = line[:-2].rstrip()

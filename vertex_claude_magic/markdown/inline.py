@@ -45,11 +45,7 @@ _LONGEST_URL = 4000
 # JupyterLab takes these for formulas even inside backticks.
 _MATH_IN_CODE = re.compile(r"\$\$|\\begin|\\end|\\\\[()\[\]]|@@\d")
 _BACKTICKS = re.compile("`+")
-
-
-def _references(text: str) -> str:
-    """Write all ASCII punctuation of the text as character references."""
-    return re.sub(r"[^\w\s]", lambda found: f"&#{ord(found[0])};" if found[0].isascii() else found[0], text)
+_ASCII_SIGN = re.compile(r"(?![\w\s])[\x00-\x7f]")
 
 
 def code_span(content: str, *, in_table: bool = False) -> str:
@@ -65,7 +61,7 @@ def code_span(content: str, *, in_table: bool = False) -> str:
     if not flat.strip():
         return ""
     if _MATH_IN_CODE.search(flat) or (in_table and "|" in flat):
-        return f"<code>{_references(flat)}</code>"
+        return f"<code>{_ASCII_SIGN.sub(lambda found: f'&#{ord(found[0])};', flat)}</code>"
     longest = max(map(len, _BACKTICKS.findall(flat)), default=0)
     ticks = "`" * (longest + 1)
     pad = " " if flat[0] in "` " or flat[-1] in "` " else ""
@@ -78,15 +74,6 @@ def formula(tex: str, source: str, *, display: bool, in_table: bool = False) -> 
     if safe is None:
         return code_span(source, in_table=in_table)
     return f"$${safe}$$" if display and not in_table else f"${safe}$"
-
-
-def _host(name: str) -> str:
-    try:
-        # Letters of other scripts may look like those of a well-known host; Punycode shows the difference.
-        ascii_name = name if name.isascii() else name.encode("idna").decode("ascii")
-    except UnicodeError:
-        return ""
-    return ascii_name if _HOST.fullmatch(ascii_name) else ""
 
 
 def safe_url(target: str) -> tuple[str, str]:
@@ -103,8 +90,14 @@ def safe_url(target: str) -> tuple[str, str]:
     if _MAIL.fullmatch(target):
         return target, target[7:]
     found = _ADDRESS.fullmatch(target)
-    host = _host(found[2]) if found else ""
-    if not found or not host:
+    if not found:
+        return "", ""
+    try:
+        # Letters of other scripts may look like those of a well-known host; Punycode shows the difference.
+        host = found[2] if found[2].isascii() else found[2].encode("idna").decode("ascii")
+    except UnicodeError:
+        return "", ""
+    if not _HOST.fullmatch(host):
         return "", ""
     rest = quote(found[4], safe=_URL_SAFE).replace("@@", "%40%40").replace("~", "%7E").replace("&", "&amp;")
     return f"{found[1].lower()}://{host}{found[3] or ''}{rest}", host
@@ -131,17 +124,14 @@ class _Writer:
         """Write literal text, in which a NUL marks a line break and bare addresses become links."""
         for number, piece in enumerate(text.split("\0\n")):
             self.add("\0\n" if number else "")
-            self._addresses(piece)
-
-    def _addresses(self, text: str) -> None:
-        end = 0
-        for found in _BARE_ADDRESS.finditer(text) if "://" in text and not self.links else ():
-            url = safe_url(found[0])[0]
-            if url:
-                self.literal(text[end : found.start()])
-                self.add(f"[{self.escaped(found[0])}](<{url}>)")
-                end = found.end()
-        self.literal(text[end:])
+            end = 0
+            for found in _BARE_ADDRESS.finditer(piece) if "://" in piece and not self.links else ():
+                url = safe_url(found[0])[0]
+                if url:
+                    self.literal(piece[end : found.start()])
+                    self.add(f"[{self.escaped(found[0])}](<{url}>)")
+                    end = found.end()
+            self.literal(piece[end:])
 
     def escaped(self, text: str) -> str:
         return escape_text(text, dollar=self.dollar, in_table=self.in_table)
@@ -221,16 +211,12 @@ def _joined(tokens: Sequence[Token]) -> Iterator[Token | str]:
     yield "".join(text)
 
 
-def _dollar(tokens: Sequence[Token]) -> str:
-    """Choose how a literal dollar is written: alone in its paragraph it needs no more than a backslash."""
-    signs = sum(t.content.count("$") for t in tokens if t.type in {"text", "text_special"})
-    formulas = sum(t.type in {"math_inline", "math_display"} for t in tokens)
-    return r"\$" if signs + formulas < 2 else LITERAL_DOLLAR
-
-
 def inline_lines(tokens: Sequence[Token], *, in_table: bool = False) -> list[str]:
     """Return the lines of a paragraph, a heading or a table cell; a hard break ends in a NUL."""
-    writer = _Writer(in_table=in_table, dollar=_dollar(tokens))
+    # A dollar that is alone in its paragraph needs no more than a backslash.
+    dollars = sum(t.content.count("$") for t in tokens if t.type in {"text", "text_special"})
+    dollars += sum(t.type in {"math_inline", "math_display"} for t in tokens)
+    writer = _Writer(in_table=in_table, dollar=r"\$" if dollars < 2 else LITERAL_DOLLAR)
     for item in _joined(tokens):
         if isinstance(item, str):
             writer.text(item)

@@ -19,12 +19,6 @@ _TEX_WORD = r"(?:begin|end|ref|eqref)(?![A-Za-z])"
 _LINE_START = re.compile(r"[#=>|]|[+-](?= |$)|-(?=[-:|=])|:(?=[ :|-]|$)|\d{1,9}(?=[.)](?: |$))")
 
 
-def _escaped_backslash(text: str, after: int) -> str:
-    r"""Keep a backslash before a letter (``C:\data``); part the others from what MathJax might see."""
-    before_word = text[after : after + 1].isalnum() and not re.match(_TEX_WORD, text[after : after + 6])
-    return "\\" if before_word else _LITERAL_BACKSLASH
-
-
 def _keeps(text: str, at: int) -> bool:
     """Say whether this asterisk or underscore or ampersand cannot be markup where it stands."""
     before, after = text[at - 1 : at], text[at + 1 : at + 2]
@@ -42,7 +36,10 @@ def _escape_one(found: re.Match[str], dollar: str) -> str:
     if len(char) > 1 or _keeps(text, at):
         return char
     if char == "\\":
-        return _escaped_backslash(text, at + 1)
+        # Before a letter it stays (C:\data); the others are parted from what MathJax might see.
+        after = text[at + 1 : at + 7]
+        before_word = after[:1].isalnum() and not re.match(_TEX_WORD, after[:6])
+        return char if before_word else _LITERAL_BACKSLASH
     if char in "*_~":
         return "\\" + char
     return {"<": "&lt;", "&": "&amp;", "$": dollar}.get(char) or f"&#{ord(char)};"

@@ -145,21 +145,16 @@ def _block_rule(state: StateBlock, start: int, end: int, silent: bool) -> bool:
     after, closed = _last_line(state, start, end, closer)
     source = state.getLines(start, after, state.blkIndent, False).strip()
     state.line = after
-    (_push_formula if closed else _push_paragraph)(state, source, [start, after])
+    if closed:
+        formula = state.push("math_block", "", 0)
+        formula.content = source if source.startswith("\\begin") else source[2:-2]
+        formula.markup, formula.map = source, [start, after]
+    else:
+        state.push("paragraph_open", "p", 1).map = [start, after]
+        inline = state.push("inline", "", 0)
+        inline.content, inline.map, inline.children = source, [start, after], []
+        state.push("paragraph_close", "p", -1)
     return True
-
-
-def _push_formula(state: StateBlock, source: str, lines: list[int]) -> None:
-    token = state.push("math_block", "", 0)
-    token.content = source if source.startswith("\\begin") else source[2:-2]
-    token.markup, token.map = source, lines
-
-
-def _push_paragraph(state: StateBlock, source: str, lines: list[int]) -> None:
-    state.push("paragraph_open", "p", 1).map = lines
-    inline = state.push("inline", "", 0)
-    inline.content, inline.map, inline.children = source, lines, []
-    state.push("paragraph_close", "p", -1)
 
 
 @functools.cache

@@ -17,8 +17,6 @@ from vertex_claude_magic.markdown.characters import hidden_characters, replace_i
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from markdown_it.token import Token
-
 __all__ = ["Block", "as_text", "fenced", "hidden_characters", "safe_blocks", "safe_markdown", "safe_plain"]
 
 # Beyond these parsing takes seconds, while an answer is drawn several times a second.
@@ -68,11 +66,6 @@ def _too_much(text: str) -> bool:
     return len(text) > LONGEST_TEXT or steps > MOST_MARKUP
 
 
-def _too_deep(tokens: Sequence[Token], deepest: int) -> bool:
-    # The parser drops what is nested more deeply than it may, without a word.
-    return any(token.level >= deepest - 3 for token in tokens)
-
-
 def _parsed_blocks(text: str, starts: Sequence[int]) -> Iterator[tuple[Block, str]]:
     """Yield each top-level block with the kind of its first token; one nested too deeply is shown as code."""
     from vertex_claude_magic.markdown import canonical, parse
@@ -82,10 +75,11 @@ def _parsed_blocks(text: str, starts: Sequence[int]) -> Iterator[tuple[Block, st
     lines = source.split("\n")
     for tokens in canonical.top_level(parse.parse_blocks(source)):
         first, after = tokens[0].map or [0, len(lines)]
-        raw = "\n".join(lines[first:after])
-        shown = (
-            canonical.fenced(raw, "text") if _too_deep(tokens, parse.DEEPEST) else canonical.canonical(tokens)
-        )
+        # The parser drops what is nested more deeply than it may, without a word.
+        if any(token.level >= parse.DEEPEST - 3 for token in tokens):
+            shown = canonical.fenced("\n".join(lines[first:after]), "text")
+        else:
+            shown = canonical.canonical(tokens)
         end = starts[after] if after < len(starts) else len(text)
         if shown:
             yield Block(start=starts[first], end=end, markdown=shown), tokens[0].type
