@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import argparse
 import sys
+from importlib import import_module
+from importlib.metadata import version
 from typing import TYPE_CHECKING
 
 from vertex_claude_magic.errors import ClaudeError
@@ -14,49 +16,23 @@ if TYPE_CHECKING:
 __all__ = ["main"]
 
 
-def _demo(argv: Sequence[str]) -> int:
-    from vertex_claude_magic.cli.demo import main as run
-
-    return run(argv)
-
-
-def _doctor(argv: Sequence[str]) -> int:
-    from vertex_claude_magic.cli.doctor import main as run
-
-    return run(argv)
-
-
-def _models(argv: Sequence[str]) -> int:
-    from vertex_claude_magic.cli.models import main as run
-
-    return run(argv)
-
-
-def _notebook(argv: Sequence[str]) -> int:
-    from vertex_claude_magic.cli.notebook import main as run
-
-    return run(argv)
-
-
-def _emulator(argv: Sequence[str]) -> int:
-    from vertex_claude_magic.emulator.__main__ import main as run
-
-    return run(argv)
-
-
-def _journal(argv: Sequence[str]) -> int:
-    from vertex_claude_magic.cli.journal import main as run
-
-    return run(argv)
-
-
-_COMMANDS: dict[str, tuple[Callable[[Sequence[str]], int], str]] = {
-    "demo": (_demo, "run the example notebook against an emulator on this machine"),
-    "doctor": (_doctor, "find out why Claude on Vertex AI does not answer"),
-    "models": (_models, "print the model table"),
-    "notebook": (_notebook, "list the AI answers of notebook files, take them out, or rehearse a lesson"),
-    "emulator": (_emulator, "run the emulator by itself"),
-    "journal": (_journal, "look into the journal, shrink it, export and import answers"),
+# The module whose `main` runs a command, imported when it is chosen.
+_COMMANDS = {
+    "demo": (
+        "vertex_claude_magic.cli.demo",
+        "run the example notebook against an emulator on this machine",
+    ),
+    "doctor": ("vertex_claude_magic.cli.doctor", "find out why Claude on Vertex AI does not answer"),
+    "models": ("vertex_claude_magic.cli.models", "print the model table"),
+    "notebook": (
+        "vertex_claude_magic.cli.notebook",
+        "list the AI answers of notebook files, take them out, or rehearse a lesson",
+    ),
+    "emulator": ("vertex_claude_magic.emulator.__main__", "run the emulator by itself"),
+    "journal": (
+        "vertex_claude_magic.cli.journal",
+        "look into the journal, shrink it, export and import answers",
+    ),
 }
 
 
@@ -71,31 +47,24 @@ def main(argv: Sequence[str] | None = None) -> int:
     listing = "\n".join(f"  {name:<10}{text}" for name, (_, text) in _COMMANDS.items())
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
     parser.epilog = f"commands:\n{listing}\n\nvertex-claude COMMAND --help tells more."
-    parser.add_argument("--version", action="version", version=_version())
+    parser.add_argument(
+        "--version", action="version", version=f"vertex-claude {version('vertex-claude-magic')}"
+    )
     parser.add_argument("command", choices=list(_COMMANDS), metavar="command")
     parser.add_argument("arguments", nargs=argparse.REMAINDER, help=argparse.SUPPRESS)
     options = parser.parse_args(argv)
-    _print_anything()
+    # A Windows console with code page 1252 must not stop a command at an arrow.
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="replace")
+    run: Callable[[Sequence[str]], int] = import_module(_COMMANDS[options.command][0]).main
     try:
-        return _COMMANDS[options.command][0](options.arguments)
+        return run(options.arguments)
     except ClaudeError as error:
         print(f"{type(error).__name__}: {error}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
         return 130
-
-
-def _print_anything() -> None:
-    # A Windows console with code page 1252 must not stop a command at an arrow.
-    for stream in (sys.stdout, sys.stderr):
-        if hasattr(stream, "reconfigure"):
-            stream.reconfigure(errors="replace")
-
-
-def _version() -> str:
-    from importlib.metadata import version
-
-    return f"vertex-claude {version('vertex-claude-magic')}"
 
 
 if __name__ == "__main__":

@@ -20,7 +20,7 @@ from vertex_claude_magic.emulator.google.publisher import PublisherConfigs, is_c
 from vertex_claude_magic.emulator.google.sicknesses import HEALTHY
 from vertex_claude_magic.emulator.http.faults import Fault
 from vertex_claude_magic.emulator.http.response import Received, Response, json_response
-from vertex_claude_magic.emulator.messages.ask import Ask, Route, route
+from vertex_claude_magic.emulator.messages.ask import Ask, route
 from vertex_claude_magic.emulator.messages.cache import PromptCache
 from vertex_claude_magic.emulator.messages.checks import refusal, unservable
 from vertex_claude_magic.emulator.messages.history import History
@@ -109,12 +109,9 @@ class Service:
                 else self.configs.handle(received)
             )
             return answer, fault
-        return self._called(found, received, fault)
-
-    def _called(self, found: Route, received: Received, fault: Fault | None) -> Outcome:
         asked = received.body.get("model") if isinstance(received.body, dict) else None
         named = str(asked or "") if found.counting else found.model
-        ask = self.sickness.refuse(found, named) or unservable(found, received, self.catalog, self.project)
+        ask = sick.refuse(found, named) or unservable(found, received, self.catalog, self.project)
         if isinstance(ask, Ask):
             ask = replace(ask, history=self._history)
             ask = self.places.refusal(found, ask.model) or refusal(ask) or ask

@@ -120,7 +120,18 @@ class Google:
             # Newer google-auth asks where an account may be used; 0x0 means anywhere.
             return json_response({"locations": [], "encodedLocations": "0x0"})
         if path.startswith(_IAM):
-            return self._iam(received)
+            if not path.endswith(":generateAccessToken") or not posted:
+                return google_error(404, "Method not found.").response()
+            if (refused := self.unauthenticated(received)) is not None:
+                return refused.response()
+            if self.denial in _DENIALS:
+                text = "Permission 'iam.serviceAccounts.getAccessToken' denied on resource (or it may not exist)."
+                return google_error(403, text, reason="IAM_PERMISSION_DENIED").response()
+            issued, seconds = self._issue()
+            expires = datetime.now(timezone.utc) + timedelta(seconds=seconds)
+            return json_response(
+                {"accessToken": issued, "expireTime": expires.strftime("%Y-%m-%dT%H:%M:%SZ")}
+            )
         if _PROJECT.fullmatch(path):
             # Where google-auth learns the project of an external account, by its number.
             refused = self.unauthenticated(received)
@@ -148,7 +159,15 @@ class Google:
         grant, refused = form.get("grant_type"), None
         issued = {"scope": _SCOPE}
         if grant == _JWT_GRANT:
-            refused = self._check_jwt(form)
+            from google.auth import jwt
+
+            key, audience = credentials.public_key(), [f"{self.origin}/token", _GOOGLE_AUDIENCE]
+            try:
+                claims = jwt.decode(form.get("assertion", ""), certs=key, audience=audience)
+            except ValueError:
+                return _refuse("invalid_grant", "Invalid JWT Signature.")
+            if claims.get("iss") != credentials.EMAIL:
+                refused = _refuse("invalid_grant", "Invalid grant: account not found")
         elif grant == "refresh_token":
             client = (form.get("client_id"), form.get("client_secret"))
             if client != (credentials.CLIENT_ID, credentials.CLIENT_SECRET):
@@ -162,34 +181,6 @@ class Google:
         else:
             refused = _refuse("unsupported_grant_type", "Invalid grant_type")
         return refused or self._token(issued)
-
-    def _check_jwt(self, form: Mapping[str, str]) -> Response | None:
-        from google.auth import jwt
-
-        try:
-            claims = jwt.decode(
-                form.get("assertion", ""),
-                certs=credentials.public_key(),
-                audience=[f"{self.origin}/token", _GOOGLE_AUDIENCE],
-            )
-        except ValueError:
-            return _refuse("invalid_grant", "Invalid JWT Signature.")
-        if claims.get("iss") != credentials.EMAIL:
-            return _refuse("invalid_grant", "Invalid grant: account not found")
-        return None
-
-    def _iam(self, received: Received) -> Response:
-        verb = received.path.rpartition(":")[2]
-        if verb != "generateAccessToken" or received.method != "POST":
-            return google_error(404, "Method not found.").response()
-        if (refused := self.unauthenticated(received)) is not None:
-            return refused.response()
-        if self.denial in _DENIALS:
-            text = "Permission 'iam.serviceAccounts.getAccessToken' denied on resource (or it may not exist)."
-            return google_error(403, text, reason="IAM_PERMISSION_DENIED").response()
-        issued, seconds = self._issue()
-        expires = datetime.now(timezone.utc) + timedelta(seconds=seconds)
-        return json_response({"accessToken": issued, "expireTime": expires.strftime("%Y-%m-%dT%H:%M:%SZ")})
 
     def _metadata(self, received: Received) -> Response:
         if received.headers.get("metadata-flavor") != "Google":

@@ -95,14 +95,11 @@ class PublisherConfigs:
             )
             return google_error(403, text, reason="IAM_PERMISSION_DENIED").response()
         key = (unquote(found["location"]), unquote(found["model"]))
-        if received.method != "GET":
-            return self._set(key, received)
-        config = self.get(*key)
-        if config is None:
-            return google_error(404, "Publisher model config is not found.").response()
-        return json_response(config)
-
-    def _set(self, key: Key, received: Received) -> Response:
+        if received.method == "GET":
+            config = self.get(*key)
+            if config is None:
+                return google_error(404, "Publisher model config is not found.").response()
+            return json_response(config)
         wanted = received.body.get("publisherModelConfig") if isinstance(received.body, dict) else None
         if not isinstance(wanted, dict):
             return google_error(400, "Required field publisher_model_config is not set.").response()

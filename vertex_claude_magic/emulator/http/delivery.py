@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 __all__ = ["Delivery", "Step", "plan"]
 
 Step = tuple[float, bytes]
-Framing = Literal["chunked", "length", "close"]
+
 Ending = Literal["keep", "close", "reset"]
 _NO_FAULT = Fault()
 # 529 is Anthropic's own.
@@ -81,13 +81,19 @@ def plan(response: Response, fault: Fault | None = None) -> Delivery:
         steps = _stalled(steps, fault.stall_after, pause)
     if fault.cut_after is not None:
         steps = _cut(steps, fault.cut_after)
-    framing: Framing = "close" if fault.http10 else "chunked" if response.stream else "length"
+    framing = "close" if fault.http10 else "chunked" if response.stream else "length"
     cut = fault.cut_after is not None and fault.ending != "end"
+    if framing == "chunked":
+        # An empty chunk would end the body.
+        chunks = ((wait, b"%x\r\n%b\r\n" % (len(piece), piece) if piece else b"") for wait, piece in steps)
+        # A body that is cut in a chunk announces 4,096 bytes and never brings them.
+        last = (b"1000\r\n" if fault.ending == "chunk" else b"") if cut else b"0\r\n\r\n"
+        steps = chain(chunks, [(0.0, last)] if last else [])
     ending: Ending = "close" if cut or framing == "close" else "keep"
     return Delivery(
         delay=fault.delay,
         head=_head(response, fault, framing, length),
-        steps=_chunks(steps, fault) if framing == "chunked" else steps,
+        steps=steps,
         ending="reset" if cut and fault.ending == "reset" else ending,
         batch=response.batch,
     )
@@ -101,7 +107,7 @@ def _compressed(pieces: Iterable[bytes]) -> Iterator[bytes]:
     yield packer.flush()
 
 
-def _head(response: Response, fault: Fault, framing: Framing, length: int | None) -> bytes:
+def _head(response: Response, fault: Fault, framing: str, length: int | None) -> bytes:
     headers = {
         "Date": formatdate(usegmt=True),
         # So that records can tell its answers from Claude's.
@@ -151,12 +157,3 @@ def _cut(steps: Iterable[Step], after: int) -> Iterator[Step]:
             return
         yield wait, piece[:left]
         left -= len(piece)
-
-
-def _chunks(steps: Iterator[Step], fault: Fault) -> Iterator[Step]:
-    # An empty chunk would end the body.
-    framed = ((wait, b"%x\r\n%b\r\n" % (len(piece), piece) if piece else b"") for wait, piece in steps)
-    if fault.cut_after is None or fault.ending == "end":
-        return chain(framed, [(0.0, b"0\r\n\r\n")])
-    # A chunk that announces 4,096 bytes and never brings them.
-    return chain(framed, [(0.0, b"1000\r\n")]) if fault.ending == "chunk" else framed

@@ -78,7 +78,20 @@ async def _answer(request: HTTPServerRequest, handler: Handler) -> None:
     # Small pieces leave at once, as those of the service do.
     stream.set_nodelay(True)
     try:
-        delivery = handler(_received(request))
+        raw = request.body
+        try:
+            body = json.loads(raw) if raw[:1] in {b"{", b"["} else None
+        except ValueError:
+            body = None
+        received = Received(
+            method=str(request.method),
+            path=request.path,
+            query=dict(parse_qsl(request.query, keep_blank_values=True)),
+            headers={name.lower(): value for name, value in request.headers.get_all()},
+            raw=raw,
+            body=body,
+        )
+        delivery = handler(received)
         await _deliver(stream, delivery, gone)
         if delivery.ending == "keep":
             connection.finish()
@@ -92,22 +105,6 @@ async def _answer(request: HTTPServerRequest, handler: Handler) -> None:
         # Also when the task is cancelled: a client must not wait for the rest.
         stream.close()
         raise
-
-
-def _received(request: HTTPServerRequest) -> Received:
-    raw = request.body
-    try:
-        body = json.loads(raw) if raw[:1] in {b"{", b"["} else None
-    except ValueError:
-        body = None
-    return Received(
-        method=str(request.method),
-        path=request.path,
-        query=dict(parse_qsl(request.query, keep_blank_values=True)),
-        headers={name.lower(): value for name, value in request.headers.get_all()},
-        raw=raw,
-        body=body,
-    )
 
 
 async def _deliver(stream: IOStream, delivery: Delivery, gone: asyncio.Event) -> None:

@@ -46,31 +46,28 @@ def thinking_block(ask: Ask) -> dict[str, Any]:
 
 
 def _tool_calls(ask: Ask) -> list[dict[str, Any]]:
+    """Return the calls of the tools that the request forces, or that its prompt names."""
     tools = {str(tool["name"]): tool for tool in ask.tools}
+    choice = ask.body.get("tool_choice") or {}
+    kind = choice.get("type")
+    if kind == "tool":
+        names = [choice["name"]]
+    elif kind == "any":
+        names = list(tools)[:1]
+    else:
+        names = [] if kind == "none" else list(dict.fromkeys(_WANTED_TOOL.findall(ask.prompt)))
+    names = [name for name in names if name in tools]
     blocks = []
-    for name in _wanted_tools(ask, list(tools)):
+    for name in names[:1] if choice.get("disable_parallel_tool_use") else names:
         value, identity = sample(tools[name].get("input_schema")), "toolu_vrtx_" + secrets.token_hex(12)
         made = value if isinstance(value, dict) else {}
         blocks.append({"type": "tool_use", "id": identity, "name": tools[name]["name"], "input": made})
-    if not blocks or ask.body.get("tool_choice", {}).get("type") in {"any", "tool"}:
+    if not blocks or kind in {"any", "tool"}:
         return blocks
     text = (
         "This is the emulator and not Claude: it calls the tool that the prompt names, with a made-up input."
     )
     return [{"type": "text", "text": text}, *blocks]
-
-
-def _wanted_tools(ask: Ask, names: list[str]) -> list[str]:
-    choice = ask.body.get("tool_choice") or {}
-    kind = choice.get("type")
-    if kind == "tool":
-        return [choice["name"]] if choice["name"] in names else []
-    if kind == "any":
-        return names[:1]
-    if kind == "none":
-        return []
-    named = [name for name in dict.fromkeys(_WANTED_TOOL.findall(ask.prompt)) if name in names]
-    return named[:1] if choice.get("disable_parallel_tool_use") else named
 
 
 def code(text: str, limit: int = _FIRST_WORDS) -> str:

@@ -53,7 +53,7 @@ _MOST_STOPS = 8191
 
 def broken(ask: Ask) -> Iterator[str]:
     """The rules that a body breaks, in the order in which the service looks."""
-    for check in (_fields, _max_tokens, _simple_fields, _output_config, _thinking, _sampling, _context):
+    for check in (_fields, _simple_fields, _output_config, _thinking, _sampling, _context):
         yield from check(ask)
 
 
@@ -91,7 +91,8 @@ def _one_of(names: Iterable[str]) -> str:
 
 
 def _fields(ask: Ask) -> Iterator[str]:
-    version, counting = ask.body.get("anthropic_version"), ask.route.counting
+    body, counting = ask.body, ask.route.counting
+    version = body.get("anthropic_version")
     if version is None and not counting:
         yield "anthropic_version: Field required"
     elif version is not None and version not in ask.catalog.api_versions:
@@ -103,15 +104,12 @@ def _fields(ask: Ask) -> Iterator[str]:
         yield f"Unexpected value(s) {', '.join(unknown)} for the `anthropic-beta` header."
     with_beta = {name for name, betas in _WITH_BETA.items() if betas & set(ask.betas)}
     fast = {"speed"} if ask.model.prices.fast_factor else set()
-    yield from extra(ask.body, (_COUNTING if counting else _MESSAGES) | with_beta | fast)
-    if fast and ask.body.get("speed", "standard") not in ("standard", "fast"):
+    yield from extra(body, (_COUNTING if counting else _MESSAGES) | with_beta | fast)
+    if fast and body.get("speed", "standard") not in ("standard", "fast"):
         yield "speed: Input should be 'standard' or 'fast'"
-
-
-def _max_tokens(ask: Ask) -> Iterator[str]:
-    if ask.route.counting:
+    if counting:
         return
-    value, most = ask.body.get("max_tokens"), ask.model.max_output_tokens
+    value, most = body.get("max_tokens"), ask.model.max_output_tokens
     if value is None:
         yield "max_tokens: Field required"
     elif not is_count(value):
@@ -119,10 +117,8 @@ def _max_tokens(ask: Ask) -> Iterator[str]:
     elif value < 1:
         yield "max_tokens: Input should be greater than or equal to 1"
     elif most is not None and value > most:
-        yield (
-            f"max_tokens: {value} > {most}, which is the maximum allowed number of output tokens "
-            f"for {ask.model.api_id}"
-        )
+        wrong = f"max_tokens: {value} > {most}, which is the maximum allowed number of output tokens"
+        yield f"{wrong} for {ask.model.api_id}"
 
 
 def _simple_fields(ask: Ask) -> Iterator[str]:
@@ -183,8 +179,14 @@ def _thinking(ask: Ask) -> Iterator[str]:
     displays = (*_DISPLAYS, "updates") if _DISPLAY_UPDATES in ask.betas else _DISPLAYS
     if thinking.get("display") not in (None, *displays):
         yield f"thinking.{kind}.display: Input should be {_one_of(displays)}"
-    if binding:
-        yield from _block_binding(thinking.get("block_binding"), f"thinking.{kind}.block_binding")
+    if binding and (wanted := thinking.get("block_binding")) is not None:
+        place = f"thinking.{kind}.block_binding"
+        if isinstance(wanted, dict):
+            yield from extra(wanted, {"prefix_mismatch_behavior"}, f"{place}.")
+            if wanted.get("prefix_mismatch_behavior") not in (None, *_MISMATCHES):
+                yield f"{place}.prefix_mismatch_behavior: Input should be {_one_of(_MISMATCHES)}"
+        else:
+            yield f"{place}: Input should be an object"
     if kind == "enabled":
         budget, least = thinking.get("budget_tokens"), ask.model.rules.min_thinking_budget
         if budget is None:
@@ -197,17 +199,6 @@ def _thinking(ask: Ask) -> Iterator[str]:
     limited = most and ask.effort in _EFFORTS and _EFFORTS.index(ask.effort) > _EFFORTS.index(most)
     if limited and kind in {"disabled", "between_tools"}:
         yield f'"thinking.type.{kind}" is not supported for this model above effort "{most}".'
-
-
-def _block_binding(binding: Json, place: str) -> Iterator[str]:
-    if binding is None:
-        return
-    if not isinstance(binding, dict):
-        yield f"{place}: Input should be an object"
-        return
-    yield from extra(binding, {"prefix_mismatch_behavior"}, f"{place}.")
-    if binding.get("prefix_mismatch_behavior") not in (None, *_MISMATCHES):
-        yield f"{place}.prefix_mismatch_behavior: Input should be {_one_of(_MISMATCHES)}"
 
 
 def _output_config(ask: Ask) -> Iterator[str]:

@@ -61,24 +61,20 @@ def _sample(schema: Json, root: Mapping[str, Any], depth: int) -> Json:
     kind = known.get("type") or ("object" if "properties" in known else "string")
     if isinstance(kind, list):
         kind = next((one for one in kind if one != "null"), "null")
-    return _of_type(str(kind), known, root, depth)
-
-
-def _of_type(kind: str, schema: Mapping[str, Any], root: Mapping[str, Any], depth: int) -> Json:
     if kind == "object":
-        properties = schema.get("properties") or {}
+        properties = known.get("properties") or {}
         return {name: _sample(part, root, depth + 1) for name, part in properties.items()}
     if kind == "array":
-        least = int(schema.get("minItems") or 0)
+        least = int(known.get("minItems") or 0)
         # Half way to the limit an array may end a schema that refers to itself.
-        if depth >= _DEEPEST // 2 and not least:
-            return []
-        return [_sample(schema.get("items") or {"type": "string"}, root, depth + 1)] * max(1, least)
+        ends = depth >= _DEEPEST // 2 and not least
+        items = known.get("items") or {"type": "string"}
+        return [] if ends else [_sample(items, root, depth + 1)] * max(1, least)
     if kind == "string":
-        text = _FORMATS.get(str(schema.get("format")), "example")
-        return text.ljust(int(schema.get("minLength") or 0), "x")[: schema.get("maxLength")]
+        text = _FORMATS.get(str(known.get("format")), "example")
+        return text.ljust(int(known.get("minLength") or 0), "x")[: known.get("maxLength")]
     if kind in {"integer", "number"}:
-        least = schema.get("minimum", min(1, schema.get("maximum", 1)))
-        number = schema["exclusiveMinimum"] + 1 if "exclusiveMinimum" in schema else least
+        least = known.get("minimum", min(1, known.get("maximum", 1)))
+        number = known["exclusiveMinimum"] + 1 if "exclusiveMinimum" in known else least
         return int(number) if kind == "integer" else float(number)
     return True if kind == "boolean" else None

@@ -47,27 +47,23 @@ def count_value(value: Json) -> int:
         return count_text(value)
     if isinstance(value, list):
         return sum(count_value(item) for item in value)
-    if isinstance(value, Mapping):
-        return _count_block(value)
-    return count_text(json.dumps(value))
-
-
-def _count_block(block: Mapping[str, Any]) -> int:
-    kind = block.get("type")
+    if not isinstance(value, Mapping):
+        return count_text(json.dumps(value))
+    kind = value.get("type")
     if kind == "image":
         return IMAGE_TOKENS
     if kind == "document":
-        source = block.get("source")
+        source = value.get("source")
         if not isinstance(source, Mapping):
             return 0
         if source.get("type") == "base64":
             return PAGE_TOKENS * pdf_pages(str(source.get("data", "")))
         return count_value(source.get("data") or source.get("content") or "")
     if kind == "text":
-        return count_text(str(block.get("text", "")))
+        return count_text(str(value.get("text", "")))
     if kind == "tool_result":
-        return _FRAME + count_value(block.get("content", ""))
-    return count_text(json.dumps({key: part for key, part in block.items() if key != "cache_control"}))
+        return _FRAME + count_value(value.get("content", ""))
+    return count_text(json.dumps({key: part for key, part in value.items() if key != "cache_control"}))
 
 
 def pdf_pages(data: str) -> int:

@@ -46,7 +46,25 @@ def broken(ask: Ask) -> Iterator[str]:
     names = [tool["name"] for tool in tools or () if isinstance(tool, dict) and "name" in tool]
     if len(set(names)) < len(names):
         yield "tools: Tool names must be unique."
-    yield from _tool_choice(ask)
+    choice = ask.body.get("tool_choice")
+    if choice is None:
+        return
+    kind = choice.get("type") if isinstance(choice, dict) else None
+    if not isinstance(kind, str) or kind not in _CHOICE_FIELDS:
+        yield f"tool_choice: {unknown_tag(kind)}"
+        return
+    yield from extra(choice, _CHOICE_FIELDS[kind], f"tool_choice.{kind}.")
+    if not tools:
+        yield "tool_choice may only be specified while providing tools."
+    if kind not in {"any", "tool"}:
+        return
+    if not ask.model.rules.forced_tool_choice:
+        yield 'tool_choice: type "tool" and "any" are not supported for this model.'
+    thinking = ask.body.get("thinking")
+    if thinking and thinking["type"] == "enabled":
+        yield "Thinking may not be enabled when tool_choice forces tool use."
+    if kind == "tool" and choice.get("name") not in names:
+        yield f"Tool '{choice.get('name')}' not found in provided tools"
 
 
 def _tool(ask: Ask, tool: Json, place: str) -> Iterator[str]:
@@ -72,26 +90,3 @@ def _tool(ask: Ask, tool: Json, place: str) -> Iterator[str]:
             yield f"{place}name: Extra inputs are not permitted"
     elif not isinstance(tool.get("name"), str):
         yield f"{place}name: Field required"
-
-
-def _tool_choice(ask: Ask) -> Iterator[str]:
-    choice = ask.body.get("tool_choice")
-    if choice is None:
-        return
-    kind = choice.get("type") if isinstance(choice, dict) else None
-    if not isinstance(kind, str) or kind not in _CHOICE_FIELDS:
-        yield f"tool_choice: {unknown_tag(kind)}"
-        return
-    yield from extra(choice, _CHOICE_FIELDS[kind], f"tool_choice.{kind}.")
-    if not ask.body.get("tools"):
-        yield "tool_choice may only be specified while providing tools."
-    if kind not in {"any", "tool"}:
-        return
-    if not ask.model.rules.forced_tool_choice:
-        yield 'tool_choice: type "tool" and "any" are not supported for this model.'
-    thinking = ask.body.get("thinking")
-    if thinking and thinking["type"] == "enabled":
-        yield "Thinking may not be enabled when tool_choice forces tool use."
-    names = {tool.get("name") for tool in ask.body.get("tools") or ()}
-    if kind == "tool" and choice.get("name") not in names:
-        yield f"Tool '{choice.get('name')}' not found in provided tools"
