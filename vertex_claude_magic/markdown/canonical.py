@@ -54,16 +54,6 @@ class _Piece:
     at_margin: bool = False
 
 
-def _language(info: str, content: str) -> str:
-    """Reduce the info string to one harmless word; "text" where drawing or colouring would harm the code."""
-    word = next(iter(info.split(maxsplit=1)), "")
-    if not word:
-        return ""
-    environment = "\\begin{" in content and "\\end{" in content
-    harmful = _DRAWN.match(word) or environment or _PLACEHOLDER.search(content)
-    return word if _LANGUAGE.fullmatch(word) and not harmful else "text"
-
-
 def fenced(content: str, info: str = "") -> str:
     """Return a code block whose fence the content cannot close; the content ends in a line end or is empty.
 
@@ -79,11 +69,17 @@ def fenced(content: str, info: str = "") -> str:
     if any(0 <= part.find(start) < part.rfind(end) for part in parts for start, end in _REWRITTEN):
         body = _SIGN.sub(lambda found: f"&#{ord(found[0])};", content.removesuffix("\n"))
         return f"<pre><code>{body}\n</code></pre>"
+    # Of the info string one harmless word is left; "text" where drawing or colouring would harm the code.
+    word = next(iter(info.split(maxsplit=1)), "")
+    if word:
+        environment = "\\begin{" in content and "\\end{" in content
+        harmful = _DRAWN.match(word) or environment or _PLACEHOLDER.search(content)
+        word = "text" if harmful or not _LANGUAGE.fullmatch(word) else word
     # A fence is closed only by one that is at least as long.
     longest = max(map(len, _BACKTICKS.findall(content)), default=2)
     fence = "`" * (longest + 1)
     body = content if not content or content.endswith("\n") else content + "\n"
-    return f"{fence}{_language(info, content)}\n{body}{fence}"
+    return f"{fence}{word}\n{body}{fence}"
 
 
 @functools.lru_cache(maxsize=1024)

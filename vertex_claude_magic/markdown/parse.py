@@ -29,11 +29,6 @@ _BEGIN = re.compile(r"\\begin\{([A-Za-z]+\*?)\}")
 _BLOCK_START = re.compile(r"\$\$|\\\[|\\begin\{([A-Za-z]+\*?)\}")
 
 
-def _push(state: StateInline, tex: str, source: str, *, display: bool) -> None:
-    token = state.push("math_display" if display else "math_inline", "", 0)
-    token.content, token.markup = tex, source
-
-
 def _find(state: StateInline, closer: str, start: int) -> int:
     """Find the closer in this paragraph; what was searched in vain is not searched again."""
     memory: tuple[str, dict[str, tuple[int, int]]] = state.env.get("formula_search", ("", {}))
@@ -48,58 +43,34 @@ def _find(state: StateInline, closer: str, start: int) -> int:
     return found
 
 
-def _dollars(state: StateInline, silent: bool) -> int:
-    """Read a formula between dollars; return the place after it, or -1."""
-    src, pos = state.src, state.pos
-    if src.startswith("$$", pos):
-        return _delimited(state, "$$", silent)
-    end = dollar_formula_end(src, pos, state.posMax)
-    # A backtick begins code, which no formula may reach into.
-    if end < 0 or "`" in src[pos:end]:
-        return -1
-    if not silent:
-        _push(state, src[pos + 1 : end], src[pos : end + 1], display=False)
-    return end + 1
-
-
-def _delimited(state: StateInline, opener: str, silent: bool) -> int:
-    start = state.pos + len(opener)
-    end = _find(state, _CLOSERS[opener], start)
-    if end < 0 or "`" in state.src[start:end] or not state.src[start:end].strip():
-        return -1
-    after = end + len(_CLOSERS[opener])
-    if not silent:
-        _push(state, state.src[start:end], state.src[state.pos : after], display=opener != r"\(")
-    return after
-
-
-def _environment(state: StateInline, silent: bool) -> int:
-    name = _BEGIN.match(state.src, state.pos)
-    if name is None or name[1] not in ENVIRONMENTS:
-        return -1
-    closer = f"\\end{{{name[1]}}}"
-    end = _find(state, closer, name.end())
-    if end < 0:
-        return -1
-    after = end + len(closer)
-    if not silent:
-        source = state.src[state.pos : after]
-        _push(state, source, source, display=True)
-    return after
-
-
 def _inline_rule(state: StateInline, silent: bool) -> bool:
-    char = state.src[state.pos]
-    if char == "$":
-        after = _dollars(state, silent)
-    elif char == "\\" and state.src[state.pos : state.pos + 2] in _CLOSERS:
-        after = _delimited(state, state.src[state.pos : state.pos + 2], silent)
-    elif char == "\\":
-        after = _environment(state, silent)
+    """Read a formula between dollars or TeX's brackets, or an environment, whose tags belong to the formula."""
+    src, pos = state.src, state.pos
+    opener = src[pos : pos + 2]
+    name = None
+    if opener in _CLOSERS:
+        closer = _CLOSERS[opener]
+        end = _find(state, closer, pos + 2)
+    elif src[pos] == "$":
+        opener = closer = "$"
+        end = dollar_formula_end(src, pos, state.posMax)
     else:
+        name = _BEGIN.match(src, pos)
+        if name is None or name[1] not in ENVIRONMENTS:
+            return False
+        closer = f"\\end{{{name[1]}}}"
+        end = _find(state, closer, name.end())
+    after = end + len(closer)
+    if end < 0 or after > state.posMax:
         return False
-    if after < 0 or after > state.posMax:
+    source = src[pos:after]
+    tex = src[pos + len(opener) : end] if name is None else source
+    # A backtick begins code, which no formula between delimiters may reach into.
+    if name is None and ("`" in tex or (opener != "$" and not tex.strip())):
         return False
+    if not silent:
+        token = state.push("math_inline" if opener in {"$", r"\("} else "math_display", "", 0)
+        token.content, token.markup = tex, source
     state.pos = after
     return True
 

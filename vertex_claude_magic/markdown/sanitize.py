@@ -43,17 +43,6 @@ class Block(NamedTuple):
     markdown: str
 
 
-def _prose_blocks(text: str) -> Iterator[Block]:
-    """Cut text without any markup into its paragraphs."""
-    start = 0
-    gaps = [(gap.start() + 1, gap.end()) for gap in _GAP.finditer(text)]
-    for end, following in [*gaps, (len(text), len(text))]:
-        paragraph = text[start:end].strip()
-        if paragraph:
-            yield Block(start=start, end=end, markdown=paragraph)
-        start = following
-
-
 def _too_much(text: str) -> bool:
     """Say whether parsing could take more than about two seconds.
 
@@ -113,7 +102,14 @@ def safe_blocks(text: str) -> tuple[Block, ...]:
     [(0, 5, 'One.'), (6, 11, '* two')]
     """
     if _PROSE.fullmatch(text) and (text.isascii() or visible(text) == text):
-        return tuple(_prose_blocks(text))
+        # Without any markup there are only paragraphs.
+        borders = [(gap.start() + 1, gap.end()) for gap in _GAP.finditer(text)]
+        start, paragraphs = 0, []
+        for end, following in [*borders, (len(text), len(text))]:
+            if paragraph := text[start:end].strip():
+                paragraphs.append(Block(start=start, end=end, markdown=paragraph))
+            start = following
+        return tuple(paragraphs)
     if _too_much(text):
         return (Block(start=0, end=len(text), markdown=fenced(text, "text")),)
     starts = [0, *(end.end() for end in _LINE_END.finditer(text))]

@@ -24,13 +24,31 @@ __all__ = ["canned", "code", "thinking_block"]
 _WANTED_TOOL = re.compile(r"use the tools? [`'\"]?([\w-]+)", re.IGNORECASE)
 _CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff\ud800-\udfff|]+")
 _FIRST_WORDS = 60
+_CALLS = "This is the emulator and not Claude: it calls the tool that the prompt names, with a made-up input."
 
 
 def canned(ask: Ask) -> Answer:
     """The answer to a request for which no reply was scripted."""
     thinking = [thinking_block(ask)] if ask.thinks else []
-    if calls := _tool_calls(ask):
-        return Answer(parts=parts([*thinking, *calls]), stop_reason="tool_use")
+    # The tools that the request forces, or that its prompt names.
+    tools = {str(tool["name"]): tool for tool in ask.tools}
+    choice = ask.body.get("tool_choice") or {}
+    kind = choice.get("type")
+    if kind == "tool":
+        names = [choice["name"]]
+    elif kind == "any":
+        names = list(tools)[:1]
+    else:
+        names = [] if kind == "none" else list(dict.fromkeys(_WANTED_TOOL.findall(ask.prompt)))
+    names = [name for name in names if name in tools]
+    calls = []
+    for name in names[:1] if choice.get("disable_parallel_tool_use") else names:
+        value, identity = sample(tools[name].get("input_schema")), "toolu_vrtx_" + secrets.token_hex(12)
+        made = value if isinstance(value, dict) else {}
+        calls.append({"type": "tool_use", "id": identity, "name": tools[name]["name"], "input": made})
+    if calls:
+        notice = [] if kind in {"any", "tool"} else [{"type": "text", "text": _CALLS}]
+        return Answer(parts=parts([*thinking, *notice, *calls]), stop_reason="tool_use")
     text = json.dumps(sample(ask.schema)) if ask.schema is not None else _markdown(ask)
     return Answer(parts=parts([*thinking, {"type": "text", "text": text}]))
 
@@ -43,31 +61,6 @@ def thinking_block(ask: Ask) -> dict[str, Any]:
     )
     signature = base64.b64encode(b"emulator:" + secrets.token_bytes(24)).decode()
     return {"type": "thinking", "thinking": text if ask.shows_thinking else "", "signature": signature}
-
-
-def _tool_calls(ask: Ask) -> list[dict[str, Any]]:
-    """Return the calls of the tools that the request forces, or that its prompt names."""
-    tools = {str(tool["name"]): tool for tool in ask.tools}
-    choice = ask.body.get("tool_choice") or {}
-    kind = choice.get("type")
-    if kind == "tool":
-        names = [choice["name"]]
-    elif kind == "any":
-        names = list(tools)[:1]
-    else:
-        names = [] if kind == "none" else list(dict.fromkeys(_WANTED_TOOL.findall(ask.prompt)))
-    names = [name for name in names if name in tools]
-    blocks = []
-    for name in names[:1] if choice.get("disable_parallel_tool_use") else names:
-        value, identity = sample(tools[name].get("input_schema")), "toolu_vrtx_" + secrets.token_hex(12)
-        made = value if isinstance(value, dict) else {}
-        blocks.append({"type": "tool_use", "id": identity, "name": tools[name]["name"], "input": made})
-    if not blocks or kind in {"any", "tool"}:
-        return blocks
-    text = (
-        "This is the emulator and not Claude: it calls the tool that the prompt names, with a made-up input."
-    )
-    return [{"type": "text", "text": text}, *blocks]
 
 
 def code(text: str, limit: int = _FIRST_WORDS) -> str:

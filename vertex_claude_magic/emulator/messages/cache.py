@@ -50,8 +50,19 @@ class PromptCache:
 
     def usage(self, body: Mapping[str, Any], *, scope: str, minimum: int) -> dict[str, Any]:
         """The input half of a usage object, in tokens; stores what the request asks to be stored."""
-        prefixes = _prefixes(body, scope)
-        total = prefixes[-1].tokens if prefixes else 0
+        digest, total = hashlib.sha256(scope.encode()), 0
+        prefixes: list[_Prefix] = []
+        for part, size in input_parts(body):
+            total += size
+            bare = part
+            if isinstance(part, dict):
+                # Marks move from request to request and are no part of what is stored.
+                bare = {key: value for key, value in part.items() if key != "cache_control"}
+            digest.update(json.dumps(bare, sort_keys=True).encode())
+            prefixes.append(_Prefix(key=digest.hexdigest(), tokens=total, ttl=_ttl(part)))
+        if prefixes and (ttl := _ttl(body)):
+            # Automatic caching: a mark of the whole request holds at its last part.
+            prefixes[-1] = prefixes[-1]._replace(ttl=prefixes[-1].ttl or ttl)
         marks = [prefix for prefix in prefixes if prefix.ttl and prefix.tokens >= minimum]
         with self._lock:
             now, read = self._clock(), 0
@@ -76,25 +87,6 @@ class PromptCache:
             "cache_creation": {f"ephemeral_{ttl}_input_tokens": tokens for ttl, tokens in written.items()},
             "service_tier": "standard",
         }
-
-
-def _prefixes(body: Mapping[str, Any], scope: str) -> list[_Prefix]:
-    digest = hashlib.sha256(scope.encode())
-    tokens, found = 0, []
-    for part, size in input_parts(body):
-        tokens += size
-        bare = (
-            {key: value for key, value in part.items() if key != "cache_control"}
-            if isinstance(part, dict)
-            else part
-        )
-        # Marks move from request to request and are no part of what is stored.
-        digest.update(json.dumps(bare, sort_keys=True).encode())
-        found.append(_Prefix(key=digest.hexdigest(), tokens=tokens, ttl=_ttl(part)))
-    if found and (ttl := _ttl(body)):
-        # Automatic caching: a mark of the whole request holds at its last part.
-        found[-1] = found[-1]._replace(ttl=found[-1].ttl or ttl)
-    return found
 
 
 def _ttl(part: Json) -> str | None:
