@@ -44,7 +44,7 @@ _SHOWN = 4_000
 class TypedQuestion:
     """What the answer must look like, and the way it is asked for."""
 
-    shape: Shape
+    shape: Shape[Any]
     way: Way
 
 

@@ -13,17 +13,19 @@ import warnings
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Generic
 
 from vertex_claude_magic.answers.read import TOO_DEEP, json_values, missing_json
 from vertex_claude_magic.answers.schema import is_closed, references, rooted_schema, wire_schema
-from vertex_claude_magic.answers.types import TYPE_CURE, adapted, is_frame_type, type_name
+from vertex_claude_magic.answers.types import TYPE_CURE, AnswerType, Data, adapted, is_frame_type, type_name
 from vertex_claude_magic.errors import MissingExtra, OptionError
 from vertex_claude_magic.text import message_of, quote
 
 if TYPE_CHECKING:
+    import pandas as pd
     from jsonschema import ValidationError as JsonSchemaError
     from pydantic import ValidationError
+    from typing_extensions import TypeForm
 
     from vertex_claude_magic.json_types import Json
 
@@ -65,8 +67,8 @@ class Misfit(ValueError):
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Shape:
-    """What an answer must look like.
+class Shape(Generic[Data]):
+    """What an answer must look like, and what data are made of it.
 
     Args:
         name: What it is for people, such as `list[City]`.
@@ -80,9 +82,9 @@ class Shape:
     schema: Mapping[str, Any]
     strict: bool
     key: str = ""
-    validate: Callable[[Json], Any] = field(repr=False)
+    validate: Callable[[Json], Data] = field(repr=False)
 
-    def take(self, value: Json) -> Any:
+    def take(self, value: Json) -> Data:
         """Return the data of a decoded JSON value, whether it travels under its key or bare.
 
         Raises:
@@ -98,7 +100,7 @@ class Shape:
             except Misfit:
                 raise misfit from None
 
-    def read(self, text: str) -> Any:
+    def read(self, text: str) -> Data:
         """Return the data in the text of an answer: bare JSON, fenced, or with prose around it.
 
         Raises:
@@ -121,7 +123,7 @@ class Shape:
         return f"Answer with JSON alone, without a word before or after it, that fits this JSON schema:\n{schema}"
 
 
-def shape_of(kind: Any) -> Shape:
+def shape_of(kind: AnswerType) -> Shape[Any]:
     """Return the shape of a type, of a JSON schema (a dict), or of "df" (a data frame).
 
     Raises:
@@ -136,7 +138,7 @@ def shape_of(kind: Any) -> Shape:
 
         need_pandas()
 
-        def validate(value: Json) -> Any:
+        def validate(value: Json) -> pd.DataFrame:
             data = json.loads(_json_text(value))
             try:
                 return frame_of_json(data)
@@ -147,7 +149,7 @@ def shape_of(kind: Any) -> Shape:
     return _schema_shape(kind) if isinstance(kind, Mapping) else _type_shape(kind)
 
 
-def _schema_shape(given: Mapping[str, Any]) -> Shape:
+def _schema_shape(given: Mapping[str, Any]) -> Shape[Json]:
     import jsonschema
     from referencing import Registry
 
@@ -170,8 +172,8 @@ def _schema_shape(given: Mapping[str, Any]) -> Shape:
     validator = kind(schema, registry=Registry())
     rooted, key = rooted_schema(schema)
 
-    def validate(value: Json) -> Any:
-        data = json.loads(_json_text(value))
+    def validate(value: Json) -> Json:
+        data: Json = json.loads(_json_text(value))
         try:
             found = list(islice(validator.iter_errors(data), _COUNTED_PROBLEMS))
         except Exception as error:  # noqa: BLE001 - endless recursion of the user's schema
@@ -201,7 +203,7 @@ def _no_schema(why: str) -> OptionError:
     )
 
 
-def _type_shape(kind: Any) -> Shape:
+def _type_shape(kind: TypeForm[Data]) -> Shape[Data]:
     try:
         from pydantic import TypeAdapter, ValidationError
         from pydantic.json_schema import PydanticJsonSchemaWarning
@@ -216,7 +218,7 @@ def _type_shape(kind: Any) -> Shape:
     if inspect.isroutine(kind) or isinstance(kind, str):
         raise OptionError(f"{name} is no type of answer.", cure=TYPE_CURE)
     try:
-        adapter: Any = TypeAdapter(adapted(kind))
+        adapter = TypeAdapter(adapted(kind))
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", PydanticJsonSchemaWarning)
             rooted, key = rooted_schema(adapter.json_schema())
@@ -226,7 +228,7 @@ def _type_shape(kind: Any) -> Shape:
     # Pydantic names a field that is an Iterable or Iterator so; its values come as they are iterated.
     lazy = "'type': 'generator'" in str(adapter.core_schema)
 
-    def validate(value: Json) -> Any:
+    def validate(value: Json) -> Data:
         text = _json_text(value)
         try:
             # JSON's own mode: a date is a text there, and a tuple a list, also for strict models.
@@ -317,7 +319,7 @@ def _json_text(value: Json) -> str:
     return text
 
 
-def _made(name: str, schema: Mapping[str, Any], key: str, validate: Callable[[Json], Any]) -> Shape:
+def _made(name: str, schema: Mapping[str, Any], key: str, validate: Callable[[Json], Data]) -> Shape[Data]:
     strict, wire = is_closed(schema), schema
     try:
         wire = wire_schema(schema) if strict else schema

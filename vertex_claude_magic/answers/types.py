@@ -13,13 +13,21 @@ import types
 import typing
 import uuid
 from collections.abc import Collection, Iterable, Iterator, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar, cast
 
 from vertex_claude_magic.errors import OptionError
 from vertex_claude_magic.spelling import option, spelled
 from vertex_claude_magic.text import quote
 
-__all__ = ["TYPE_CURE", "adapted", "is_frame_type", "read_type", "type_name"]
+if TYPE_CHECKING:
+    from typing_extensions import TypeForm
+
+__all__ = ["TYPE_CURE", "AnswerType", "Data", "adapted", "is_frame_type", "read_type", "type_name"]
+
+# What `as_` takes: a type of any form (PEP 747), a JSON schema, or "df".
+AnswerType: TypeAlias = "TypeForm[Any] | Mapping[str, Any] | typing.Literal['df']"
+Data = TypeVar("Data")
+_FRAME: typing.Literal["df"] = "df"
 
 _BUILTINS = (list, dict, tuple, set, frozenset, str, int, float, bool)
 _KNOWN: Mapping[str, Any] = {
@@ -47,7 +55,7 @@ _LAZY = (Iterable, Iterator, Collection)
 _UNION = (typing.Union, types.UnionType)
 
 
-def read_type(text: str, names: Mapping[str, Any]) -> Any:
+def read_type(text: str, names: Mapping[str, Any]) -> AnswerType:
     """Return the type, the JSON schema (a dict) or "df" that a text names.
 
     Args:
@@ -62,7 +70,7 @@ def read_type(text: str, names: Mapping[str, Any]) -> Any:
     """
     text = text.strip()
     if text in _FRAME_NAMES:
-        return "df"
+        return _FRAME
     if len(text) > _LONGEST:
         raise _no_type(text)
     try:
@@ -82,14 +90,14 @@ def read_type(text: str, names: Mapping[str, Any]) -> Any:
         raise _no_type(text) from error
     if isinstance(kind, types.ModuleType) or kind is None or kind is ...:
         raise _no_type(text)
-    return "df" if is_frame_type(kind) else kind
+    return _FRAME if is_frame_type(kind) else kind
 
 
 def _no_type(text: str) -> OptionError:
     return OptionError(spelled("{} {} is no type of answer.", option("as_"), quote(text, 60)), cure=TYPE_CURE)
 
 
-def is_frame_type(kind: Any) -> bool:
+def is_frame_type(kind: AnswerType) -> bool:
     """Tell whether a type is a data frame's class."""
     return (
         isinstance(kind, type) and kind.__name__ == "DataFrame" and str(kind.__module__).startswith("pandas")
@@ -178,7 +186,7 @@ def _is_type(value: Any) -> bool:
     return type(value).__module__ in {"typing", "typing_extensions"}
 
 
-def type_name(kind: Any) -> str:
+def type_name(kind: TypeForm[Any]) -> str:
     """Return the name of a type for people, without modules.
 
     >>> type_name(dict[str, float | None])
@@ -198,7 +206,7 @@ def type_name(kind: Any) -> str:
     return str(getattr(kind, "__name__", kind))
 
 
-def adapted(kind: Any) -> Any:
+def adapted(kind: TypeForm[Data]) -> TypeForm[Data]:
     """Return a type that pydantic takes and checks.
 
     Before Python 3.12 it refuses the TypedDict of `typing`; of an Iterable or Iterator it checks nothing until
@@ -216,26 +224,25 @@ def adapted(kind: Any) -> Any:
         return kind
 
 
-def _adapted(kind: Any) -> Any:
+def _adapted(kind: TypeForm[Data]) -> TypeForm[Data]:
     if isinstance(kind, type) and typing.is_typeddict(kind) and sys.version_info < (3, 12):
         return _rebuilt(kind) if type(kind).__module__ == "typing" else kind
-    origin, args = typing.get_origin(kind), typing.get_args(kind)
+    origin: Any = typing.get_origin(kind)
+    args = typing.get_args(kind)
+    inner = args if origin is typing.Literal else tuple(map(_adapted, args))
+    # A type that is made at run time is none that a checker knows.
+    made: Any = kind
     if (origin or kind) in _LAZY:
-        return list[_adapted(args[0])] if args else list  # type: ignore[misc] # a type made at run time
-    if not args or origin is typing.Literal:
-        return kind
-    inner = tuple(map(_adapted, args))
-    if inner == args:
-        return kind
-    if origin in _UNION:
-        return typing.Union[inner]  # noqa: UP007 - as many as there are
-    return typing.Annotated[inner] if origin is typing.Annotated else origin[inner]
+        made = list[inner] if args else list  # type: ignore[valid-type]
+    elif inner != args:
+        made = (typing.Union if origin in _UNION else origin)[inner]
+    return cast("TypeForm[Data]", made)
 
 
-def _rebuilt(kind: Any) -> Any:
+def _rebuilt(kind: type[Data]) -> type[Data]:
     import typing_extensions as more
 
-    required = kind.__required_keys__
+    required: frozenset[str] = vars(kind)["__required_keys__"]
     fields: dict[str, Any] = {}
     typed_dict: Any = more.TypedDict
     marks: tuple[Any, ...] = (more.Required, more.NotRequired)
@@ -245,6 +252,6 @@ def _rebuilt(kind: Any) -> Any:
         needed = origin is marks[0] if marked else name in required
         inner = _adapted(more.get_args(hint)[0] if marked else hint)
         fields[name] = inner if needed else more.NotRequired[inner]
-    rebuilt = typed_dict(kind.__name__, fields)
+    rebuilt: type[Data] = typed_dict(kind.__name__, fields)
     rebuilt.__doc__ = kind.__doc__
     return rebuilt
