@@ -31,6 +31,8 @@ from vertex_claude_magic.vertex.digest import digest_of, former_digest_of
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from jupyter_client.manager import AsyncKernelManager
+
 __all__ = ["Asked", "check_notebooks", "sort_questions"]
 
 _CELL_SECONDS = 300
@@ -245,7 +247,7 @@ def _environment(folder: Path, notes: Path, notebook: Path, recording: Path | No
     return environment
 
 
-def _kernel(folder: Path) -> Any:
+def _kernel(folder: Path) -> AsyncKernelManager:
     """Return the manager of a kernel of this very interpreter, in a network of its own where that is permitted."""
     from ipykernel.kernelspec import make_ipkernel_cmd, write_kernel_spec
     from jupyter_client.kernelspec import KernelSpecManager

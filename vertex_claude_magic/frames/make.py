@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import fields, is_dataclass
 from datetime import date, datetime, timezone
 from enum import Enum
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeGuard
 
 from vertex_claude_magic.errors import MissingExtra
 
@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from types import ModuleType
 
     import pandas as pd
+
+    from vertex_claude_magic.json_types import Json
 
 __all__ = ["FRAME_SCHEMA", "frame_of", "frame_of_json", "need_pandas", "text_frame"]
 
@@ -104,7 +106,7 @@ def text_frame(columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> pd.Data
     return _joined([str(name) for name in columns], cells, len(rows))
 
 
-def frame_of_json(value: Any) -> pd.DataFrame:
+def frame_of_json(value: Json) -> pd.DataFrame:
     """Return decoded JSON as a frame.
 
     Args:
@@ -128,15 +130,16 @@ def frame_of_json(value: Any) -> pd.DataFrame:
     names, rows = value.get("columns"), value.get("rows", value.get("data"))
     if isinstance(names, list) and isinstance(rows, list):
         return frame_of_json(rows) if rows and _holds_objects(rows) else text_frame(names, rows)
-    if not all(isinstance(column, list) for column in value.values()):
+    columns = [column for column in value.values() if isinstance(column, list)]
+    if len(columns) < len(value):
         raise ValueError(_NO_TABLE)
-    sizes = {len(column) for column in value.values()}
+    sizes = set(map(len, columns))
     if len(sizes) > 1:
         raise ValueError(f"the columns have different lengths: {', '.join(map(str, sorted(sizes)))}")
-    return _joined(list(value), [_json_column(column) for column in value.values()], sizes.pop())
+    return _joined(list(value), list(map(_json_column, columns)), sizes.pop())
 
 
-def _holds_objects(value: Any) -> bool:
+def _holds_objects(value: Json) -> TypeGuard[list[Mapping[str, Json]]]:
     return isinstance(value, list) and all(isinstance(each, Mapping) for each in value)
 
 

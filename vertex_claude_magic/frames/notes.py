@@ -10,6 +10,7 @@ from vertex_claude_magic.frames.cells import cell_of
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    import pandas as pd
     from narwhals.dtypes import DType
     from narwhals.typing import IntoSeries
 
@@ -43,12 +44,10 @@ def remark_of(native: IntoSeries, dtype: DType) -> str:
     return f"{'categories in order' if ordered else 'categories'}: {shown}{more}"
 
 
-def attributes_of(value: Any) -> tuple[str, ...]:
+def attributes_of(value: pd.DataFrame | pd.Series[Any]) -> tuple[str, ...]:
     """Return a line about the attributes that a frame or series of pandas carries (`attrs`), if there are any."""
     attributes = getattr(value, "attrs", None)
-    if not attributes:
-        return ()
-    return (f"Attributes: {_json(attributes)}",)
+    return (f"Attributes: {_json(attributes)}",) if attributes else ()
 
 
 def metadata_of(schema: Any) -> tuple[str, ...]:

@@ -12,7 +12,7 @@ import math
 import sys
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from vertex_claude_magic.errors import MissingExtra, OptionError
 from vertex_claude_magic.frames.cells import cell_of
@@ -26,10 +26,12 @@ if TYPE_CHECKING:
 
     import narwhals as nw
     import pandas as pd
-    from narwhals.typing import IntoSeries
+    from narwhals.typing import IntoFrame, IntoLazyFrame, IntoSeries
 
-__all__ = ["SAMPLE", "Column", "Table", "lazy_schema", "read_table"]
+__all__ = ["SAMPLE", "Column", "IntoTable", "Table", "lazy_schema", "read_table"]
 
+# Also the arrays and batches of pyarrow, which narwhals does not name.
+IntoTable: TypeAlias = "IntoFrame | IntoLazyFrame | IntoSeries"
 # Rows up to which every value of a column is looked at, and the most that is fetched of a lazy table.
 SAMPLE = 100_000
 _MOST_LEVELED = 2_000_000
@@ -138,7 +140,7 @@ class Table:
     lazy: bool = False
 
 
-def read_table(value: Any) -> Table:
+def read_table(value: IntoTable) -> Table:
     """Return a data frame, a series or an index as a table.
 
     Args:
@@ -190,7 +192,7 @@ def read_table(value: Any) -> Table:
     return _of_lazy(frame, kind) if isinstance(frame, nw.LazyFrame) else read_table(frame.to_arrow())
 
 
-def lazy_schema(value: Any) -> Mapping[str, object] | None:
+def lazy_schema(value: IntoTable) -> Mapping[str, object] | None:
     """Return the names and types of a lazy frame of polars, None of anything else.
 
     Raises:
@@ -305,7 +307,7 @@ def _index_of(value: pd.DataFrame | pd.Series[Any]) -> tuple[tuple[Column, ...],
     return columns, () if plain else (f"Index: {', '.join(levels)}.",)
 
 
-def _of_relation(value: Any, kind: str) -> Table:
+def _of_relation(value: IntoLazyFrame, kind: str) -> Table:
     """Compute a DuckDB relation; its names are its own, because Arrow's are made different where two are the same."""
     _need_arrow(kind)
     rows = value.limit(SAMPLE + 1).to_arrow_table()

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from itertools import accumulate
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from vertex_claude_magic.frames.cells import Cell, cell_of
 from vertex_claude_magic.frames.read import SAMPLE, Column, Table, lazy_schema, read_table
@@ -18,6 +18,8 @@ from vertex_claude_magic.frames.summary import missing_of, summary_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
+
+    from vertex_claude_magic.frames.read import IntoTable
 
 __all__ = ["TableText", "frame_text"]
 
@@ -50,7 +52,7 @@ class TableText:
     cut: str = ""
 
 
-def frame_text(frame: Any, limit: int) -> TableText:
+def frame_text(frame: IntoTable, limit: int) -> TableText:
     """Write a data frame, a series or an index as text of about `limit` bytes of UTF-8.
 
     A lazy frame of polars goes out as its schema and is not computed: its rows may be those of a whole disk.
