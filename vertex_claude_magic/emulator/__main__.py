@@ -14,8 +14,7 @@ from vertex_claude_magic.emulator.server import Emulator
 from vertex_claude_magic.errors import ClaudeError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
-    from types import FrameType
+    from collections.abc import Sequence
 
 __all__ = ["banner", "main"]
 
@@ -53,7 +52,11 @@ def main(argv: Sequence[str] | None = None, *, out: TextIO | None = None) -> int
     )
     options = parser.parse_args(argv)
     stopped = threading.Event()
-    restore = _on_signals(stopped.set)
+    former: dict[int, Any] = {}
+    # Handlers can be set in the main thread only; elsewhere the owner of that thread stops it.
+    if threading.current_thread() is threading.main_thread():
+        for ending in (signal.SIGINT, signal.SIGTERM):
+            former[ending] = signal.signal(ending, lambda *_: stopped.set())
     try:
         with Emulator(port=options.port, script=options.script, pace=options.pace) as emulator:
             if options.ill is not None:
@@ -66,26 +69,9 @@ def main(argv: Sequence[str] | None = None, *, out: TextIO | None = None) -> int
         print(error, file=sys.stderr)
         return 2
     finally:
-        restore()
-    return 0
-
-
-def _on_signals(stop: Callable[[], None]) -> Callable[[], None]:
-    def on_signal(_number: int, _frame: FrameType | None) -> None:
-        stop()
-
-    # Handlers can be set in the main thread only; elsewhere the owner of that thread stops it.
-    if threading.current_thread() is not threading.main_thread():
-        return lambda: None
-    former: dict[int, Any] = {
-        number: signal.signal(number, on_signal) for number in (signal.SIGINT, signal.SIGTERM)
-    }
-
-    def restore() -> None:
         for number, handler in former.items():
             signal.signal(number, handler)
-
-    return restore
+    return 0
 
 
 if __name__ == "__main__":

@@ -18,7 +18,7 @@ from vertex_claude_magic.markdown.formulas import canonical_formula
 from vertex_claude_magic.markdown.literal import LITERAL_DOLLAR, escape_text, guard_line
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Sequence
 
     from markdown_it.token import Token
 
@@ -196,32 +196,25 @@ class _Writer:
             self.add(_BREAKS.get(kind, token.markup))
 
 
-def _joined(tokens: Sequence[Token]) -> Iterator[Token | str]:
-    """Join neighbouring text, in which a ``br`` element is the one piece of HTML that is understood."""
-    text: list[str] = []
-    for token in tokens:
-        if token.type == "text":
-            text.append(_BREAK.sub("\0\n", token.content) if "<" in token.content else token.content)
-        elif token.type == "text_special":
-            text.append(token.content.replace("\n", " "))
-        else:
-            yield "".join(text)
-            text = []
-            yield token
-    yield "".join(text)
-
-
 def inline_lines(tokens: Sequence[Token], *, in_table: bool = False) -> list[str]:
     """Return the lines of a paragraph, a heading or a table cell; a hard break ends in a NUL."""
     # A dollar that is alone in its paragraph needs no more than a backslash.
     dollars = sum(t.content.count("$") for t in tokens if t.type in {"text", "text_special"})
     dollars += sum(t.type in {"math_inline", "math_display"} for t in tokens)
     writer = _Writer(in_table=in_table, dollar=r"\$" if dollars < 2 else LITERAL_DOLLAR)
-    for item in _joined(tokens):
-        if isinstance(item, str):
-            writer.text(item)
+    # Neighbouring texts are joined, because the parser cuts at every sign that could be markup.
+    text = ""
+    for token in tokens:
+        if token.type == "text":
+            # The one piece of HTML that is understood is a line break.
+            text += _BREAK.sub("\0\n", token.content) if "<" in token.content else token.content
+        elif token.type == "text_special":
+            text += token.content.replace("\n", " ")
         else:
-            writer.write(item)
+            writer.text(text)
+            writer.write(token)
+            text = ""
+    writer.text(text)
     lines: list[str] = []
     for raw in "".join(writer.parts).split("\n"):
         hard = raw.endswith("\0")

@@ -19,26 +19,24 @@ _TEX_WORD = r"(?:begin|end|ref|eqref)(?![A-Za-z])"
 _LINE_START = re.compile(r"[#=>|]|[+-](?= |$)|-(?=[-:|=])|:(?=[ :|-]|$)|\d{1,9}(?=[.)](?: |$))")
 
 
-def _keeps(text: str, at: int) -> bool:
-    """Say whether this asterisk or underscore or ampersand cannot be markup where it stands."""
+def _escape_one(found: re.Match[str], dollar: str) -> str:
+    char, text, at = found[0], found.string, found.start()
     before, after = text[at - 1 : at], text[at + 1 : at + 2]
     in_word = after.isascii() and after.isalnum()
     # Within a word an underscore never emphasises (CommonMark 0.31.2, 6.2); between blanks an asterisk does not.
-    if text[at] == "_":
-        return in_word and before.isascii() and before.isalnum()
-    if text[at] == "*":
-        return before == after == " "
-    return text[at] == "&" and bool(after) and after != "#" and not in_word
-
-
-def _escape_one(found: re.Match[str], dollar: str) -> str:
-    char, text, at = found[0], found.string, found.start()
-    if len(char) > 1 or _keeps(text, at):
+    if char == "_":
+        harmless = in_word and before.isascii() and before.isalnum()
+    elif char == "*":
+        harmless = before == after == " "
+    elif char == "&":
+        harmless = bool(after) and after != "#" and not in_word
+    else:
+        harmless = len(char) > 1
+    if harmless:
         return char
     if char == "\\":
         # Before a letter it stays (C:\data); the others are parted from what MathJax might see.
-        after = text[at + 1 : at + 7]
-        before_word = after[:1].isalnum() and not re.match(_TEX_WORD, after[:6])
+        before_word = after.isalnum() and not re.match(_TEX_WORD, text[at + 1 : at + 7])
         return char if before_word else _LITERAL_BACKSLASH
     if char in "*_~":
         return "\\" + char

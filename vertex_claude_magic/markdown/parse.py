@@ -79,28 +79,6 @@ def _line(state: StateBlock, number: int) -> str:
     return state.src[state.bMarks[number] + state.tShift[number] : state.eMarks[number]].rstrip()
 
 
-def _block_closer(first: str) -> str:
-    """Return what closes the display formula that this line opens; "" if it opens none of its own."""
-    opener = _BLOCK_START.match(first)
-    if opener is None or (opener[1] and opener[1] not in ENVIRONMENTS):
-        return ""
-    closer = f"\\end{{{opener[1]}}}" if opener[1] else _CLOSERS[opener[0]]
-    inside = first.find(closer, opener.end())
-    return closer if inside < 0 or inside + len(closer) == len(first) else ""
-
-
-def _last_line(state: StateBlock, start: int, end: int, closer: str) -> tuple[int, bool]:
-    """Return the line after the formula and whether it was closed; a blank line, a dedent or a fence ends it."""
-    for number in range(start, end):
-        line = _line(state, number)
-        if not line or line.startswith(("```", "~~~")) or state.sCount[number] < state.blkIndent:
-            return number, False
-        opened_here = number == start and line.find(closer, 2) < 0
-        if line.endswith(closer) and not opened_here:
-            return number + 1, True
-    return end, False
-
-
 def _block_rule(state: StateBlock, start: int, end: int, silent: bool) -> bool:
     """Take display formulas out of the reach of the other block rules; an unclosed one is a paragraph.
 
@@ -108,12 +86,28 @@ def _block_rule(state: StateBlock, start: int, end: int, silent: bool) -> bool:
     """
     if state.is_code_block(start):
         return False
-    closer = _block_closer(_line(state, start))
-    if not closer:
+    first = _line(state, start)
+    opener = _BLOCK_START.match(first)
+    if opener is None or (opener[1] and opener[1] not in ENVIRONMENTS):
+        return False
+    closer = f"\\end{{{opener[1]}}}" if opener[1] else _CLOSERS[opener[0]]
+    inside = first.find(closer, opener.end())
+    # A formula that ends within its first line is part of a paragraph.
+    if 0 <= inside < len(first) - len(closer):
         return False
     if silent:
         return True
-    after, closed = _last_line(state, start, end, closer)
+    after, closed = end, False
+    for number in range(start, end):
+        line = _line(state, number)
+        # A blank line, a fence or a dedent ends it too.
+        if not line or line.startswith(("```", "~~~")) or state.sCount[number] < state.blkIndent:
+            after = number
+            break
+        opened_here = number == start and line.find(closer, 2) < 0
+        if line.endswith(closer) and not opened_here:
+            after, closed = number + 1, True
+            break
     source = state.getLines(start, after, state.blkIndent, False).strip()
     state.line = after
     if closed:

@@ -43,18 +43,6 @@ class Block(NamedTuple):
     markdown: str
 
 
-def _too_much(text: str) -> bool:
-    """Say whether parsing could take more than about two seconds.
-
-    Measured in steps of some 10 microseconds: a sign takes one, a line three, the start of an image five.
-    """
-    if len(text) < MOST_MARKUP // 3:
-        return False
-    signs = sum(map(text.count, "*_`[]!<>$\\~&|"))
-    steps = signs + 3 * (text.count("\n") + text.count("!["))
-    return len(text) > LONGEST_TEXT or steps > MOST_MARKUP
-
-
 def _parsed_blocks(text: str, starts: Sequence[int]) -> Iterator[tuple[Block, str]]:
     """Yield each top-level block with the kind of its first token; one nested too deeply is shown as code."""
     from vertex_claude_magic.markdown import canonical, parse
@@ -110,7 +98,12 @@ def safe_blocks(text: str) -> tuple[Block, ...]:
                 paragraphs.append(Block(start=start, end=end, markdown=paragraph))
             start = following
         return tuple(paragraphs)
-    if _too_much(text):
+    steps = 0
+    if len(text) > MOST_MARKUP // 3:
+        # Of some 10 microseconds each: a sign takes one, a line three, the start of an image five.
+        signs = sum(map(text.count, "*_`[]!<>$\\~&|"))
+        steps = signs + 3 * (text.count("\n") + text.count("!["))
+    if len(text) > LONGEST_TEXT or steps > MOST_MARKUP:
         return (Block(start=0, end=len(text), markdown=fenced(text, "text")),)
     starts = [0, *(end.end() for end in _LINE_END.finditer(text))]
     return _joined(list(_parsed_blocks(text, starts)), text, starts)
