@@ -191,33 +191,25 @@ def sort_questions(
         if note["found"]:
             questions.append(Asked(cell=number, state="recorded"))
             continue
-        former = _former(note["canonical"], saved.get(number, frozenset()), left)
+        # The cell's saved output names the question that it asked before it was changed; outputs that a version before
+        # the chain of digests has saved name its former digest.
+        named = saved.get(number, frozenset())
+        former = next((each for each in left if each in named or former_digest_of(left[each]) in named), None)
+        if former is None:
+            # Where the outputs were cleared, the most alike of those left over counts.
+            prompt = _prompt(note["canonical"])
+            scored = [
+                (SequenceMatcher(None, prompt, _prompt(request), autojunk=False).ratio(), digest)
+                for digest, request in left.items()
+            ]
+            likeness, best = max(scored, default=(0.0, ""))
+            former = best if likeness >= _ALIKE else None
         if former is None:
             questions.append(Asked(cell=number, state="missing"))
             continue
         differ = "; ".join(differences(note["canonical"], left.pop(former))[:4])
         questions.append(Asked(cell=number, state="stale", why=f"differs from the recorded one in {differ}"))
     return questions
-
-
-def _former(
-    asked: Mapping[str, Any], saved: frozenset[str], left: Mapping[str, Mapping[str, Any]]
-) -> str | None:
-    """Return the digest of the recorded question that a cell asked before it was changed, None if there is none.
-
-    The cell's saved output names it; where the outputs were cleared, the most alike of those left over counts.
-    """
-    # Outputs that a version before the chain of digests has saved name the former one.
-    named = [digest for digest in left if digest in saved or former_digest_of(left[digest]) in saved]
-    if named:
-        return named[0]
-    prompt = _prompt(asked)
-    scored = [
-        (SequenceMatcher(None, prompt, _prompt(request), autojunk=False).ratio(), digest)
-        for digest, request in left.items()
-    ]
-    likeness, best = max(scored, default=(0.0, ""))
-    return best if likeness >= _ALIKE else None
 
 
 def _prompt(request: Mapping[str, Any]) -> str:
