@@ -8,6 +8,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from IPython.core.interactiveshell import InteractiveShell
+
     from vertex_claude_magic.client import Claude
     from vertex_claude_magic.errors import ClaudeError, ClaudeInterrupt
     from vertex_claude_magic.session.exchange import Exchange
@@ -54,14 +56,14 @@ def __dir__() -> list[str]:
     return sorted({*globals(), *__all__, "__version__"})
 
 
-def load_ipython_extension(shell: Any) -> None:
+def load_ipython_extension(shell: InteractiveShell) -> None:
     """Register the magics; IPython calls this for `%load_ext vertex_claude_magic`."""
     from vertex_claude_magic.notebook.magics import load
 
     load(shell)
 
 
-def unload_ipython_extension(shell: Any) -> None:
+def unload_ipython_extension(shell: InteractiveShell) -> None:
     """Take everything back that `load_ipython_extension` added; IPython calls this for `%unload_ext`."""
     from vertex_claude_magic.notebook.magics import unload
 

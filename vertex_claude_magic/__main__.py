@@ -16,23 +16,17 @@ if TYPE_CHECKING:
 __all__ = ["main"]
 
 
-# The module whose `main` runs a command, imported when it is chosen.
+# The module below this package whose `main` runs a command, and what it does.
 _COMMANDS = {
-    "demo": (
-        "vertex_claude_magic.cli.demo",
-        "run the example notebook against an emulator on this machine",
-    ),
-    "doctor": ("vertex_claude_magic.cli.doctor", "find out why Claude on Vertex AI does not answer"),
-    "models": ("vertex_claude_magic.cli.models", "print the model table"),
+    "demo": ("cli.demo", "run the example notebook against an emulator on this machine"),
+    "doctor": ("cli.doctor", "find out why Claude on Vertex AI does not answer"),
+    "models": ("cli.models", "print the model table"),
     "notebook": (
-        "vertex_claude_magic.cli.notebook",
+        "cli.notebook",
         "list the AI answers of notebook files, take them out, or rehearse a lesson",
     ),
-    "emulator": ("vertex_claude_magic.emulator.__main__", "run the emulator by itself"),
-    "journal": (
-        "vertex_claude_magic.cli.journal",
-        "look into the journal, shrink it, export and import answers",
-    ),
+    "emulator": ("emulator.__main__", "run the emulator by itself"),
+    "journal": ("cli.journal", "look into the journal, shrink it, export and import answers"),
 }
 
 
@@ -57,8 +51,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="replace")
-    run: Callable[[Sequence[str]], int] = import_module(_COMMANDS[options.command][0]).main
     try:
+        module = import_module(f"vertex_claude_magic.{_COMMANDS[options.command][0]}")
+        run: Callable[[Sequence[str]], int] = module.main
         return run(options.arguments)
     except ClaudeError as error:
         print(f"{type(error).__name__}: {error}", file=sys.stderr)

@@ -19,9 +19,11 @@ from vertex_claude_magic.settings.loaded import loaded
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
+    from google.auth.credentials import Credentials
     from typing_extensions import Self
 
     from vertex_claude_magic.settings.options import AskOptions
+    from vertex_claude_magic.transport.auth import ApplicationDefault
     from vertex_claude_magic.transport.retry import RetryPolicy
     from vertex_claude_magic.vertex.reply import Reply
     from vertex_claude_magic.vertex.request import Request
@@ -61,7 +63,7 @@ class Claude:
     def __init__(
         self,
         *,
-        credentials: Any = None,
+        credentials: Credentials | ApplicationDefault | None = None,
         access_token: str | None = None,
         policy: RetryPolicy | None = None,
         clock: Callable[[], float] = time.monotonic,
