@@ -182,15 +182,6 @@ class Catalog:
     def _active_families(self) -> tuple[str, ...]:
         return tuple(dict.fromkeys(model.family for model in self.models if model.lifecycle == "active"))
 
-    def _unserved(self, family: str, location: str) -> OptionError:
-        rows = [row for row in self.models if row.family == family]
-        served = {place for row in rows if row.lifecycle == "active" for place in row.locations or ()}
-        places = ", ".join(place for place in self.locations() if place in served)
-        cure = f"Choose a region that does: {places}; or name a model by its id."
-        if not places:
-            cure = f"Name a model by its id, for example {rows[0].id}."
-        return OptionError(f"No active model of the family {family} is served in {location}.", cure=cure)
-
 
 def _key(name: str) -> str:
     return name.strip().lower().replace("%40", "@").replace(".", "-")
@@ -203,11 +194,17 @@ def _key(name: str) -> str:
 @lru_cache(maxsize=64)
 def _model_id(catalog: Catalog, name: str, location: str) -> str:
     key = _key(name)
-    if key in {model.family for model in catalog.models}:
+    rows = [row for row in catalog.models if row.family == key]
+    if rows:
         newest = catalog.newest(key, location if location in catalog.locations() else None)
-        if newest is None:
-            raise catalog._unserved(key, location)  # noqa: SLF001 - of this module
-        return newest.id
+        if newest is not None:
+            return newest.id
+        served = {place for row in rows if row.lifecycle == "active" for place in row.locations or ()}
+        places = ", ".join(place for place in catalog.locations() if place in served)
+        cure = f"Choose a region that does: {places}; or name a model by its id."
+        if not places:
+            cure = f"Name a model by its id, for example {rows[0].id}."
+        raise OptionError(f"No active model of the family {key} is served in {location}.", cure=cure)
     model = catalog.find(name)
     if model is None or name in (model.id, *model.other_ids) or name.endswith("@default"):
         return name

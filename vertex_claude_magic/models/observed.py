@@ -62,10 +62,18 @@ class Sightings(NamedTuple):
     @classmethod
     def of(cls, availability: Noted, lists: Noted, project: str | None = None) -> Sightings:
         """Read sightings from notes; a note that is not understood is left out, because notes outlive versions."""
-        cells = (_cell(key, value, day) for key, (value, day) in availability.items())
+        cells = []
+        for key, (value, when) in availability.items():
+            # Neither a model nor a location holds a slash.
+            checked, _, rest = key.partition("/")
+            location, _, model = rest.partition("/")
+            if isinstance(value, Mapping) and value.get("state") in get_args(State) and model:
+                reason, proof = str(value.get("reason") or ""), str(value.get("proof") or "")
+                day = f"{when:%Y-%m-%d}"
+                cells.append(Sighting(checked, location, model, value["state"], reason, proof, day))
         (found, _) = lists.get("listed", (None, None))
         ids = frozenset(str(each) for each in found) if isinstance(found, list) else None
-        return cls(cells=tuple(cell for cell in cells if cell is not None), listed=ids, project=project)
+        return cls(cells=tuple(cells), listed=ids, project=project)
 
     def find(self, model: str, location: str, project: str | None = None) -> Sighting | None:
         """Return what was found for a model in a location, or None."""
@@ -110,14 +118,3 @@ class Sightings(NamedTuple):
 
 # Returns what was last seen live; asked only where that changes what a user reads, because it may read the journal.
 Seen = Callable[[], Sightings]
-
-
-def _cell(key: str, value: Any, when: datetime) -> Sighting | None:
-    # Neither a model nor a location holds a slash.
-    project, _, rest = key.partition("/")
-    location, _, model = rest.partition("/")
-    if not isinstance(value, Mapping) or value.get("state") not in get_args(State) or not model:
-        return None
-    reason, proof = str(value.get("reason") or ""), str(value.get("proof") or "")
-    return Sighting(project=project, location=location, model=model, state=value["state"], reason=reason,
-                    proof=proof, day=f"{when:%Y-%m-%d}")  # fmt: skip

@@ -7,17 +7,20 @@ a user's own table file when it is read, and over the package's file in the test
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any, NamedTuple
+import math
+from typing import TYPE_CHECKING, NamedTuple
 
 from vertex_claude_magic.text import quote
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+
+    from vertex_claude_magic.json_types import Json
 
 __all__ = ["table_problems"]
 
 
-def table_problems(table: Any, base: Mapping[str, Any] | None = None) -> Iterator[str]:
+def table_problems(table: Json, base: Mapping[str, Mapping[str, Json]] | None = None) -> Iterator[str]:
     """Say what is wrong with a parsed table, place by place; nothing for a sound one.
 
     Args:
@@ -38,25 +41,29 @@ def table_problems(table: Any, base: Mapping[str, Any] | None = None) -> Iterato
             yield from _check(entry, kinds, f"{section}[{_shown(name)}]", needed)
     # A row may name a rule set of the same file or one of the package.
     rules = {*base.get("rule_sets", ()), *_object(table.get("rule_sets"))}
-    for index, row in enumerate(_list(table.get("models"))):
-        yield from _check_row(row, rules, f"models[{index}]")
+    for number, row in enumerate(_list(table.get("models"))):
+        place = f"models[{number}]"
+        yield from _check(row, _ROW, place, ("id",))
+        fields = _object(row)
+        named = fields.get("rules")
+        if isinstance(named, str) and named not in rules:
+            yield f"{place}.rules names {_shown(named)}, which is not a rule set"
+        prices = _object(fields.get("prices"))
+        yield from _check(prices, _PRICES, f"{place}.prices")
+        for index, tier in enumerate(_list(prices.get("tiers"))):
+            yield from _check(tier, _TIER, f"{place}.prices.tiers[{index}]")
 
 
 class _Kind(NamedTuple):
     wanted: str
-    holds: Callable[[Any], bool]
+    holds: Callable[[Json], bool]
 
 
-def _is_number(value: Any) -> bool:
-    # True and False are ints in Python; NaN and infinity pass json.loads.
-    return type(value) in (int, float) and 0 <= value < float("inf")
-
-
-def _is_texts(value: Any) -> bool:
+def _is_texts(value: Json) -> bool:
     return isinstance(value, list) and all(isinstance(item, str) and item for item in value)
 
 
-def _is_date(value: Any) -> bool:
+def _is_date(value: Json) -> bool:
     from datetime import date
 
     # date.fromisoformat of Python 3.11 takes more forms than 3.10.
@@ -77,7 +84,9 @@ def _one_of(*words: str) -> _Kind:
 
 
 def _list_of(*words: str) -> _Kind:
-    return _Kind(f"a list out of {', '.join(words)}", lambda value: _is_texts(value) and {*value} <= {*words})
+    return _Kind(
+        f"a list out of {', '.join(words)}", lambda value: _is_texts(value) and {*_list(value)} <= {*words}
+    )
 
 
 _TEXT = _Kind("a text", lambda value: isinstance(value, str) and bool(value))
@@ -89,7 +98,11 @@ _COUNTS = _Kind(
     lambda value: isinstance(value, dict) and all(_COUNT.holds(item) for item in value.values()),
 )
 _FLOOR = _Kind("a whole number", lambda value: type(value) is int and value >= 0)
-_NUMBER = _Kind("a number, 0 or more", _is_number)
+_NUMBER = _Kind(
+    "a number, 0 or more",
+    # True and False are ints in Python; NaN and infinity pass json.loads.
+    lambda value: isinstance(value, (int, float)) and not isinstance(value, bool) and 0 <= value < math.inf,
+)
 _DATE = _Kind("a date (YYYY, YYYY-MM or YYYY-MM-DD)", _is_date)
 _OBJECT = _Kind("an object", lambda value: isinstance(value, dict))
 _LIST = _Kind("a list", lambda value: isinstance(value, list))
@@ -158,7 +171,7 @@ _TABLE = {"as_of": _DATE, "models": _LIST, **dict.fromkeys(_SECTIONS, _OBJECT)}
 _REQUIRED = {"sources": ("title", "date"), "locations": ("members", "note"), "api_versions": ("refuses",)}
 
 
-def _check(value: Any, kinds: Mapping[str, _Kind], place: str, needed: Iterable[str] = ()) -> Iterator[str]:
+def _check(value: Json, kinds: Mapping[str, _Kind], place: str, needed: Iterable[str] = ()) -> Iterator[str]:
     if not isinstance(value, dict):
         yield f"{place} must be an object, not {_shown(value)}"
         return
@@ -174,24 +187,13 @@ def _check(value: Any, kinds: Mapping[str, _Kind], place: str, needed: Iterable[
             yield f"{place} needs the field {name}"
 
 
-def _check_row(row: Any, rules: set[str], place: str) -> Iterator[str]:
-    yield from _check(row, _ROW, place, ("id",))
-    fields = _object(row)
-    if isinstance(fields.get("rules"), str) and fields["rules"] not in rules:
-        yield f"{place}.rules names {_shown(fields['rules'])}, which is not a rule set"
-    prices = _object(fields.get("prices"))
-    yield from _check(prices, _PRICES, f"{place}.prices")
-    for index, tier in enumerate(_list(prices.get("tiers"))):
-        yield from _check(tier, _TIER, f"{place}.prices.tiers[{index}]")
-
-
-def _object(value: Any) -> dict[str, Any]:
+def _object(value: Json) -> Mapping[str, Json]:
     return value if isinstance(value, dict) else {}
 
 
-def _list(value: Any) -> list[Any]:
+def _list(value: Json) -> Sequence[Json]:
     return value if isinstance(value, list) else []
 
 
-def _shown(value: Any) -> str:
+def _shown(value: Json) -> str:
     return quote(json.dumps(value, ensure_ascii=False), 40)
