@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import math
 import threading
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from vertex_claude_magic import errors
 from vertex_claude_magic.models.prices import cost
@@ -18,13 +18,16 @@ from vertex_claude_magic.spelling import option, spelled
 from vertex_claude_magic.vertex.reply import CacheCreation, Usage
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Iterator
 
+    from vertex_claude_magic.json_types import Json
     from vertex_claude_magic.models.catalog import Catalog
     from vertex_claude_magic.vertex.request import Request
 
 __all__ = ["Budget", "Limits", "asked_speed", "count_or_bound", "read_count", "token_bound", "worst_case"]
 
+# Tools that run where the user is; of others nobody here knows what they cost (Claude docs, "Tool use", 2026).
+_USERS_TOOLS = ("custom", "bash_", "computer_", "memory_", "text_editor_")
 # What the service may put before a model by itself, for tools and formats; generous.
 _SERVICE_TOKENS = 2_000
 
@@ -65,7 +68,7 @@ def _largest_window(catalog: Catalog) -> int:
     return max(row.context_tokens or 0 for row in catalog.models)
 
 
-def _sources(value: Any) -> Iterator[str]:
+def _sources(value: Json) -> Iterator[str]:
     """Return the kind of each attachment whose tokens cannot be told from its text."""
     parts = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
     if isinstance(value, dict) and value.get("type") == "base64":
@@ -98,7 +101,7 @@ def count_or_bound(
     return token_bound(request, catalog), False
 
 
-def read_count(answer: Any) -> int:
+def read_count(answer: Json) -> int:
     """Return the tokens that the service has counted.
 
     Raises:
@@ -131,23 +134,24 @@ def worst_case(request: Request, catalog: Catalog, input_tokens: int) -> float |
     """
     row = catalog.find(request.model)
     output = request.body.get("max_tokens")
-    if row is None or type(output) is not int or output < 0 or _serves_itself(request.body):
-        return None
-    prices = [cost(row, request.region, usage) for usage in _dearest(request, input_tokens, output)]
-    known = [price for price in prices if price is not None]
-    return max(known) if len(known) == len(prices) else None
-
-
-# Tools that run where the user is; of others nobody here knows what they cost (Claude docs, "Tool use", 2026).
-_USERS_TOOLS = ("custom", "bash_", "computer_", "memory_", "text_editor_")
-
-
-def _serves_itself(body: Mapping[str, Any]) -> bool:
-    """Tell whether the service runs tools, which read what they find and cost fees of their own."""
-    tools = body.get("tools")
+    tools = request.body.get("tools")
     kinds = [tool.get("type") for tool in tools if isinstance(tool, dict)] if isinstance(tools, list) else []
     foreign = [kind for kind in kinds if kind is not None and not str(kind).startswith(_USERS_TOOLS)]
-    return bool(body.get("mcp_servers") or foreign)
+    if row is None or type(output) is not int or output < 0 or foreign or request.body.get("mcp_servers"):
+        return None
+    # The input is read as it is, or written to the cache for as long as was asked.
+    speed = asked_speed(request)
+    usages = [Usage(input_tokens=input_tokens, output_tokens=output, speed=speed)]
+    if b'"cache_control"' in request.payload:
+        hour = input_tokens if b'"1h"' in request.payload else 0
+        written = CacheCreation(ephemeral_5m_input_tokens=input_tokens - hour, ephemeral_1h_input_tokens=hour)
+        usages.append(
+            Usage(cache_creation_input_tokens=input_tokens, output_tokens=output, speed=speed,
+                  cache_creation=written)
+        )  # fmt: skip
+    prices = [cost(row, request.region, usage) for usage in usages]
+    known = [price for price in prices if price is not None]
+    return max(known) if len(known) == len(prices) else None
 
 
 def asked_speed(request: Request) -> str | None:
@@ -156,19 +160,6 @@ def asked_speed(request: Request) -> str | None:
     What is asked for may be served at the ordinary pace; the worst case is that it is served as asked.
     """
     return "fast" if request.body.get("speed") == "fast" else None
-
-
-def _dearest(request: Request, tokens: int, output: int) -> list[Usage]:
-    """Return what the tokens may be counted as: read as they are, or written to the cache for as long as asked."""
-    speed = asked_speed(request)
-    usages = [Usage(input_tokens=tokens, output_tokens=output, speed=speed)]
-    if b'"cache_control"' in request.payload:
-        hour = tokens if b'"1h"' in request.payload else 0
-        usages.append(
-            Usage(cache_creation_input_tokens=tokens, output_tokens=output, speed=speed,
-                  cache_creation=CacheCreation(ephemeral_5m_input_tokens=tokens - hour, ephemeral_1h_input_tokens=hour))
-        )  # fmt: skip
-    return usages
 
 
 class Budget:
@@ -203,10 +194,21 @@ class Budget:
         """
         with self._lock:
             spent = self._sums[local] + sum([usd for kind, usd in self._held.values() if kind is local])
-            if limit is not None and not spent + _known(most) <= limit:
-                raise _over(spent, most, limit)
+            # What is not known crosses every limit.
+            held = math.inf if most is None else most
+            if limit is not None and not spent + held <= limit:
+                if math.isinf(spent + held):
+                    raise errors.CostLimitExceeded(
+                        "What this session costs is not known, so it may cross its limit.",
+                        cure="Add the model's prices with models_file, or lift max_session_cost.",
+                    )
+                raise errors.CostLimitExceeded(
+                    f"This session has cost about ${spent:.4f}, and this question may cost up to ${held:.4f}: "
+                    f"together more than its limit of ${limit:g} (estimates).",
+                    cure=spelled("Lower {}, or raise max_session_cost.", option("max_tokens")),
+                )
             self._next += 1
-            self._held[self._next] = (local, _known(most))
+            self._held[self._next] = (local, held)
             return self._next
 
     def commit(self, held: int, usd: float | None) -> None:
@@ -219,20 +221,3 @@ class Budget:
         """Return what the session has spent, in USD; infinite where the price of a call is not known."""
         with self._lock:
             return self._sums[local]
-
-
-def _known(most: float | None) -> float:
-    return math.inf if most is None else most
-
-
-def _over(spent: float, most: float | None, limit: float) -> errors.CostLimitExceeded:
-    if most is None or math.isinf(spent):
-        return errors.CostLimitExceeded(
-            "What this session costs is not known, so it may cross its limit.",
-            cure="Add the model's prices with models_file, or lift max_session_cost.",
-        )
-    return errors.CostLimitExceeded(
-        f"This session has cost about ${spent:.4f}, and this question may cost up to ${most:.4f}: together more than "
-        f"its limit of ${limit:g} (estimates).",
-        cure=spelled("Lower {}, or raise max_session_cost.", option("max_tokens")),
-    )

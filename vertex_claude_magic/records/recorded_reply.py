@@ -135,32 +135,33 @@ def read_recorded_reply(value: Json) -> RecordedReply:
     """
     if not isinstance(value, Mapping):
         raise _unfit("answer", "an object")
-    found = {name: _checked(name, part) for name, part in value.items() if name in RecordedReply._fields}
-    return RecordedReply(**found)
-
-
-def _checked(name: str, value: Json) -> Any:
-    if name in {"content", "other_events"}:
-        return _objects(name, value)
-    if name == "pace":
-        blocks = value if isinstance(value, (list, tuple)) else ()
-        counts = [tuple(each) if isinstance(each, (list, tuple)) else () for each in blocks]
-        numbers = list(chain.from_iterable(counts))
-        # Without a step of Python for each of them: a long answer came in hundreds of pieces.
-        if set(map(type, numbers)) - {int} or (numbers and not 0 <= min(numbers) <= max(numbers) <= 10**9):
-            raise _unfit("pace", "lists of whole numbers")
-        return tuple(counts)
-    if name == "seconds" or (name == "first_token_seconds" and value is not None):
-        # A `bool` is an `int` of Python; a NaN is in no range.
-        if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 <= value <= _LONGEST_WAIT:
-            raise _unfit(name, "a number of seconds")
-        return float(value)
     kinds: dict[str, tuple[type, ...]] = {"usage": (Mapping,), "complete": (bool,), "model": (str,), "region": (str,),
                                           "stop_details": (Mapping, type(None)),
                                           "error": (Mapping, type(None))}  # fmt: skip
-    if not isinstance(value, kinds.get(name, (str, type(None)))):
-        raise _unfit(name, "of another kind")
-    return value
+    found: dict[str, Any] = {}
+    for name, part in value.items():
+        if name in {"content", "other_events"}:
+            found[name] = _objects(name, part)
+        elif name == "pace":
+            blocks = part if isinstance(part, (list, tuple)) else ()
+            counts = [tuple(each) if isinstance(each, (list, tuple)) else () for each in blocks]
+            numbers = list(chain.from_iterable(counts))
+            # Without a step of Python for each of them: a long answer came in hundreds of pieces.
+            if set(map(type, numbers)) - {int} or (
+                numbers and not 0 <= min(numbers) <= max(numbers) <= 10**9
+            ):
+                raise _unfit("pace", "lists of whole numbers")
+            found[name] = tuple(counts)
+        elif name == "seconds" or (name == "first_token_seconds" and part is not None):
+            # A `bool` is an `int` of Python; a NaN is in no range.
+            if isinstance(part, bool) or not isinstance(part, (int, float)) or not 0 <= part <= _LONGEST_WAIT:
+                raise _unfit(name, "a number of seconds")
+            found[name] = float(part)
+        elif name in RecordedReply._fields:
+            if not isinstance(part, kinds.get(name, (str, type(None)))):
+                raise _unfit(name, "of another kind")
+            found[name] = part
+    return RecordedReply(**found)
 
 
 def _objects(name: str, value: Json) -> tuple[Mapping[str, Any], ...]:

@@ -6,7 +6,7 @@ import time
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timezone
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from vertex_claude_magic.errors import APIError, CredentialsError, JournalError, NetworkError, OptionError
 from vertex_claude_magic.models.prices import cost
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from vertex_claude_magic.errors import ClaudeError
+    from vertex_claude_magic.json_types import Json
     from vertex_claude_magic.models.catalog import Catalog
     from vertex_claude_magic.records.budget import Budget
     from vertex_claude_magic.records.recorded_reply import Pace
@@ -124,10 +125,20 @@ class CallRecorder:
         ending = self._ending(reply, error, stopped=stopped, source=source)
         self.budget.commit(self.held, ending.cost_most if ending.cost is None else ending.cost)
         if stored and self.call.canonical["body"]:
-            ending = self._with_answer(ending, reply, error, pace)
+            failed = error_fields(error, self.call.project) if error is not None else None
+            answer = recorded_reply(reply, pace, failed).as_json()
+            found = _secret_in(answer)
+            if found is not None:
+                self.tell(f"The answer is not kept: it seems to hold {found[0]}.", False)
+            else:
+                # Only what the service said is an answer; what the network did to it is none.
+                answered_by_error = ending.state == "failed" and isinstance(error, APIError)
+                replayable = ANSWER if ending.state == "done" else ERROR if answered_by_error else 0
+                ending = ending._replace(answer=answer, replayable=replayable)
         self._keep(ending)
 
     def _keep(self, ending: Ending) -> None:
+        """Write the call into the journal, and what may be given again into the recording."""
         journal, recording = self.sources.journal, self.sources.recording
         # Only a good answer that is kept: a question that failed takes nothing away.
         replaces = ending.replayable == ANSWER and self.sources.mode == "refresh"
@@ -137,27 +148,15 @@ class CallRecorder:
                 journal.count_turn(self.call.key)
         wanted = ending.replayable == ANSWER or (ending.replayable == ERROR and self.sources.errors)
         if recording is not None and wanted and ending.answer is not None:
-            kept = partial(recording.add, self.call.key, self._kept(ending), self.call.origin)
-            attempt(partial(kept, replaces=replaces), self.tell)
-
-    def _kept(self, ending: Ending) -> StoredCall:
-        recorded = datetime.fromtimestamp(self.clock(), timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
-        return StoredCall(
-            canonical=self.call.canonical,
-            answer=ending.answer or {},
-            recorded=recorded,
-            asked=self.call.asked,
-            source=ending.source,
-        )
-
-    def _with_answer(self, ending: Ending, reply: Reply, error: ClaudeError | None, pace: Pace) -> Ending:
-        failed = error_fields(error, self.call.project) if error is not None else None
-        answer = recorded_reply(reply, pace, failed).as_json()
-        found = _secret_in(answer)
-        if found is not None:
-            self.tell(f"The answer is not kept: it seems to hold {found[0]}.", False)
-            return ending
-        return ending._replace(answer=answer, replayable=_replayable(ending, error))
+            kept = StoredCall(
+                canonical=self.call.canonical,
+                answer=ending.answer,
+                recorded=datetime.fromtimestamp(self.clock(), timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ"),
+                asked=self.call.asked,
+                source=ending.source,
+            )
+            add = partial(recording.add, self.call.key, kept, self.call.origin, replaces=replaces)
+            attempt(add, self.tell)
 
     def _ending(self, reply: Reply, error: ClaudeError | None, *, stopped: bool, source: str) -> Ending:
         usage = reply.usage
@@ -184,7 +183,10 @@ class CallRecorder:
         """Return what the call cost and what it may have cost at most, in USD."""
         if reply.complete:
             return reply.cost, reply.cost
-        if not reply.blocks and (isinstance(error, APIError) or _never_sent(error)):
+        unreached = isinstance(error, NetworkError) and str(error.details.get("cause", "")).startswith(
+            _UNREACHED
+        )
+        if not reply.blocks and (unreached or isinstance(error, (APIError, CredentialsError, OptionError))):
             # What the service refuses, or never saw, it does not bill.
             return 0.0, 0.0
         row = self.catalog.find(self.call.model)
@@ -194,48 +196,38 @@ class CallRecorder:
         return None, cost(row, self.call.region, usage)
 
 
-def attempt(work: Callable[[], None], tell: Callable[[str, bool], None]) -> None:
-    """Keep something; what stands in the way costs the user a notice, said once, and nothing else.
+def attempt(work: Callable[[], None], tell: Callable[[str, bool], None]) -> bool:
+    """Keep something, and tell whether that worked; if not, the user gets a notice, once, and that is all.
 
     >>> def full() -> None:
     ...     raise JournalError("The disk is full.", cure="Make room.")
     >>> attempt(full, lambda notice, once: print(notice, once))
     The disk is full. Make room. True
+    False
     """
     try:
         work()
     except JournalError as error:
         tell(str(error), True)
+        return False
+    return True
 
 
 # How the causes begin of which nobody can have read the request.
 _UNREACHED = ("ConnectionRefusedError", "gaierror", "SSLCertVerificationError", "SSLError")
 
 
-def _never_sent(error: ClaudeError | None) -> bool:
-    if isinstance(error, (CredentialsError, OptionError)):
-        return True
-    return isinstance(error, NetworkError) and str(error.details.get("cause", "")).startswith(_UNREACHED)
-
-
-def _replayable(ending: Ending, error: ClaudeError | None) -> int:
-    if ending.state == "done":
-        return ANSWER
-    # Only what the service said is an answer; what the network did to it is none.
-    return ERROR if ending.state == "failed" and isinstance(error, APIError) else 0
-
-
-def _secret_in(value: Any) -> tuple[str, int] | None:
+def _secret_in(value: Json) -> tuple[str, int] | None:
     if isinstance(value, dict) and len(value) == 2 and value.get("role") in {"user", "assistant"}:
         # A message of text, by the key under which it was looked at before it was sent.
         value = value.get("content")
     return find_secret(value if isinstance(value, str) else "\n".join(_strings(value)))
 
 
-def _strings(value: Any) -> list[str]:
+def _strings(value: Json) -> list[str]:
     """Return all strings of a JSON value, keys included."""
     found: list[str] = []
-    waiting: list[Any] = [value]
+    waiting = [value]
     while waiting:
         part = waiting.pop()
         if isinstance(part, str):

@@ -30,7 +30,6 @@ if TYPE_CHECKING:
     from vertex_claude_magic.models.catalog import Catalog
     from vertex_claude_magic.records.journal.journal import Journal
     from vertex_claude_magic.records.playback import Playback
-    from vertex_claude_magic.records.recording.recording import Recording
     from vertex_claude_magic.records.sources import RecordedAnswer
     from vertex_claude_magic.settings.target import Target
     from vertex_claude_magic.vertex.request import Request
@@ -94,13 +93,14 @@ class SessionRecords:
         self.budget = Budget()
         self.stores = stores or Stores()
         self._clock = clock
-        self._lock = threading.Lock()
-        self._notices: list[str] = []
         self._said: set[str] = set()
+        self._begin_anew()
         at_fork(self, child=SessionRecords._begin_anew)
 
     def _begin_anew(self) -> None:
-        self._lock, self._notices = threading.Lock(), []
+        self._lock = threading.Lock()
+        # Those that were not given yet are the parent's.
+        self._notices: list[str] = []
 
     def _tell(self, notice: str, once: bool) -> None:
         with self._lock:
@@ -133,15 +133,12 @@ class SessionRecords:
             sources.journal.replayed(call, found.stored.call, error=found.recorded.error is not None)
         if sources.recording is not None and not found.in_recording:
             # What the journal knew belongs to the notebook all the same.
-            attempt(partial(self._take_over, sources.recording, call, found), self._tell)
+            where = quote_path(str(sources.recording.path))
+            if attempt(partial(sources.recording.add, call.key, found.stored, call.origin), self._tell):
+                self._tell(f"This answer was in the journal; it is now in the recording {where} too.", False)
         paced = target.replay_pace != "instant"
         return Playback(found.recorded, paced=paced, message_id=found.stored.message_id,
                         request_id=found.stored.request_id, clock=clock)  # fmt: skip
-
-    def _take_over(self, recording: Recording, call: Call, found: RecordedAnswer) -> None:
-        recording.add(call.key, found.stored, call.origin)
-        where = quote_path(str(recording.path))
-        self._tell(f"This answer was in the journal; it is now in the recording {where} too.", False)
 
     def recorder(
         self,

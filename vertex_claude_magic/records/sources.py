@@ -26,6 +26,10 @@ if TYPE_CHECKING:
 __all__ = ["RecordedAnswer", "ReplaySources"]
 
 _SHOWN_PARTS = 4
+# What was read anew, written to the cache and read from it ("Prompt caching", Claude docs, 2026).
+_INPUT = ("input_tokens", "cache_creation_input_tokens", "cache_read_input_tokens")
+_SENDS_NOTHING = ", and --replay only sends nothing"
+_CURE = spelled("Ask with {} to send it and keep the answer, or change it back.", option("replay", "auto"))
 
 
 class RecordedAnswer(NamedTuple):
@@ -113,12 +117,13 @@ class ReplaySources:
             ReplayMiss: they are not known, and nothing may be sent.
         """
         known = None
-        if self.answers:
-            if self.recording is not None:
-                known = self.recording.counted(request.digest, former=request.former_digest)
-            if known is None:
-                found = self.look(request)
-                known = _input_tokens(found.recorded) if found is not None else None
+        if self.answers and self.recording is not None:
+            known = self.recording.counted(request.digest, former=request.former_digest)
+        found = self.look(request) if self.answers and known is None else None
+        # Where the service ran tools itself, its figure includes their results and is no count of the request.
+        if found is not None and all(b.get("type") != "server_tool_use" for b in found.recorded.content):
+            parts = [found.recorded.usage.get(name) for name in _INPUT]
+            known = sum(part for part in parts if type(part) is int and part >= 0) or None
         if known is None and self.mode == "only":
             raise ReplayMiss(
                 "How many tokens this has is not recorded, and --replay only sends nothing.", cure=_CURE
@@ -174,23 +179,3 @@ class ReplaySources:
             cure=_CURE,
             details={"differences": parts, "recorded": stored.recorded},
         )
-
-
-def _input_tokens(recorded: RecordedReply) -> int | None:
-    """Return the input tokens that the service counted for an answer, None where it did not say.
-
-    The input is what was read anew, written to the cache and read from it ("Prompt caching", Claude docs, 2026).
-    Where the service ran tools itself, its figure includes their results and is no count of the request.
-    """
-    if any(block.get("type") == "server_tool_use" for block in recorded.content):
-        return None
-    parts = [recorded.usage.get(name) for name in _INPUT]
-    counted = [part for part in parts if type(part) is int and part >= 0]
-    return sum(counted) or None
-
-
-_INPUT = ("input_tokens", "cache_creation_input_tokens", "cache_read_input_tokens")
-_SENDS_NOTHING = ", and --replay only sends nothing"
-
-
-_CURE = spelled("Ask with {} to send it and keep the answer, or change it back.", option("replay", "auto"))

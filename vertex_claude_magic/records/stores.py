@@ -28,13 +28,13 @@ class Stores:
     """
 
     def __init__(self) -> None:
-        self._lock = threading.Lock()
+        self._renew_lock()
         self._paths: dict[str, Path] = {}
         self._journals: dict[Path, Journal] = {}
         self._recordings: dict[Path, Recording] = {}
-        at_fork(self, child=Stores._begin_anew)
+        at_fork(self, child=Stores._renew_lock)
 
-    def _begin_anew(self) -> None:
+    def _renew_lock(self) -> None:
         self._lock = threading.Lock()
 
     def path(self, named: str) -> Path:

@@ -18,7 +18,6 @@ from vertex_claude_magic.records.journal.calls import (
     add,
     add_content,
     day_of,
-    end,
     keys_of,
 )
 from vertex_claude_magic.records.journal.parts import pack, unpack
@@ -130,9 +129,9 @@ def _add(connection: sqlite3.Connection, key: str, stored: StoredCall, session: 
         stop_reason=reason if isinstance(reason, str) else None,
         error=str(failed.get("type")) if failed else None,
     )
-    number = add(connection, call)
-    add_content(connection, number, call)
-    end(connection, number, call, ending)
+    # It takes the place of none: the session is new, and outside of a cell all its answers are repeats.
+    number = add(connection, call, ending=ending)
+    add_content(connection, number, call, stored.answer)
     # It was answered long ago, and is stored for as many days as if it had been answered now.
     connection.execute("UPDATE calls SET day = ? WHERE id = ?", (day_of(now), number))
 

@@ -112,7 +112,11 @@ def read_recording(text: str) -> tuple[list[StoredCall], dict[str, int]]:
         RecordingInvalid: it is none, or a number of tokens is none.
     """
     whole = _whole(text)
-    return _records(whole), _counts(whole)
+    records, counts = _records(whole), whole.get("counts", {})
+    fits = isinstance(counts, Mapping) and len(counts) <= MOST_RECORDS
+    if not fits or not all(_DIGEST.fullmatch(key) and type(n) is int and n >= 0 for key, n in counts.items()):
+        raise _invalid("has counts that are not whole numbers by digests")
+    return records, dict(counts)
 
 
 def _records(whole: Mapping[str, Any]) -> list[StoredCall]:
@@ -120,14 +124,6 @@ def _records(whole: Mapping[str, Any]) -> list[StoredCall]:
     if not isinstance(records, list) or len(records) > MOST_RECORDS:
         raise _invalid(f"holds no list of at most {MOST_RECORDS:,} records")
     return [_record(number, record) for number, record in enumerate(records, start=1)]
-
-
-def _counts(whole: Mapping[str, Any]) -> dict[str, int]:
-    counts = whole.get("counts", {})
-    fits = isinstance(counts, Mapping) and len(counts) <= MOST_RECORDS
-    if not fits or not all(_DIGEST.fullmatch(key) and type(n) is int and n >= 0 for key, n in counts.items()):
-        raise _invalid("has counts that are not whole numbers by digests")
-    return dict(counts)
 
 
 def _whole(text: str) -> Mapping[str, Any]:

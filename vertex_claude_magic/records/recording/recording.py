@@ -64,13 +64,13 @@ class Recording:
     def __init__(self, path: Path, *, pause: Callable[[float], None] = time.sleep) -> None:
         self.path = path
         self._pause = pause
-        self._lock = threading.RLock()
         self._seen: tuple[int, ...] | None = None
         self._records: dict[str, list[StoredCall]] = {}
         self._counts: dict[str, int] = {}
         # Who asked for each answer of this session, in the order of the records.
         self._mine: dict[str, list[Asker]] = {}
         self._asked: dict[str, int] = {}
+        self._begin_anew()
         at_fork(self, child=Recording._begin_anew)
 
     __reduce__ = stays_here("A Recording", "Make a Claude in the other process.")
@@ -288,8 +288,30 @@ class Recording:
         """
         try:
             private_folder(self.path.parent)
-            with _locked(self.path.parent, self._pause):
+            try:
+                import fcntl
+            except ImportError:
                 yield
+                return
+            handle = os.open(self.path.parent, os.O_RDONLY)
+            try:
+                for left in reversed(range(_TRIES)):
+                    try:
+                        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                        break
+                    except BlockingIOError:
+                        if not left:
+                            raise
+                        self._pause(_TRY_SECONDS)
+                    except OSError:
+                        # A file system without locks.
+                        break
+                yield
+            finally:
+                # Not left to `close`: a process that was forked meanwhile has the handle too, and would keep the lock.
+                with suppress(OSError):
+                    fcntl.flock(handle, fcntl.LOCK_UN)
+                os.close(handle)
         except (OSError, ValueError) as failure:
             raise self._failed("written", failure) from None
 
@@ -340,31 +362,3 @@ def export_records(path: Path, records: Sequence[StoredCall], *, overwrite: bool
         write_whole(path, text.encode())
     except OSError as failure:
         raise _failed(path, "written", failure) from None
-
-
-@contextmanager
-def _locked(folder: Path, pause: Callable[[float], None]) -> Iterator[None]:
-    try:
-        import fcntl
-    except ImportError:
-        yield
-        return
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        for left in reversed(range(_TRIES)):
-            try:
-                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                break
-            except BlockingIOError:
-                if not left:
-                    raise
-                pause(_TRY_SECONDS)
-            except OSError:
-                # A file system without locks.
-                break
-        yield
-    finally:
-        # Not left to `close`: a process that was forked meanwhile has the handle too, and would keep the lock.
-        with suppress(OSError):
-            fcntl.flock(handle, fcntl.LOCK_UN)
-        os.close(handle)
