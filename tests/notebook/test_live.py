@@ -9,8 +9,9 @@ from markdown_it import MarkdownIt
 from nbconvert.filters import markdown2html
 
 from vertex_claude_magic.markdown.sanitize import safe_markdown
-from vertex_claude_magic.notebook.display.live import METADATA_KEY, LiveAnswer
+from vertex_claude_magic.notebook.display.live import LiveAnswer
 from vertex_claude_magic.notebook.display.output import Pace
+from vertex_claude_magic.notebook.provenance import METADATA_KEY
 from vertex_claude_magic.vertex.reply import Reply, Usage
 
 LABEL = "claude-sonnet-4-5 · global"

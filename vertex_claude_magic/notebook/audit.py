@@ -124,6 +124,12 @@ def _entry(
     uncached = _count(counts.get("input_tokens"))
     cached = [_count(counts.get(f"cache_{kind}_input_tokens")) or 0 for kind in ("creation", "read")]
     complete, by = _flag(found.get("complete")), _text(found.get("answered_by"))
+    # A replayed answer is not the one that it repeats.
+    identity = (found.get("message_id"), found.get("date"), _flag(found.get("replayed")))
+    identified = bool(identity[0]) and all(isinstance(part, (str, bool, type(None))) for part in identity)
+    again = identified and identity in seen
+    if identified:
+        seen.add(identity)
     return Entry(
         cell=number,
         execution_count=_count(cell.get("execution_count")),
@@ -140,19 +146,9 @@ def _entry(
         answered_by="emulator" if found.get("emulated") is True else by if by in _BY else "",
         answer_edited=answer_edited(output.get("data"), found.get("answer_hashes")),
         prompt_edited=prompt_edited(cell.get("source"), found.get("source_hash")),
-        again=_seen_before(found, seen),
+        again=again,
         unfinished=found.get("state") == "unfinished",
     )
-
-
-def _seen_before(found: Mapping[str, Any], seen: set[Any]) -> bool:
-    """Tell whether this answer was seen before; a replayed one is not the one that it repeats."""
-    identity = (found.get("message_id"), found.get("date"), _flag(found.get("replayed")))
-    if not identity[0] or not all(isinstance(part, (str, bool, type(None))) for part in identity):
-        return False
-    known = identity in seen
-    seen.add(identity)
-    return known
 
 
 def total(found: Iterable[Entry]) -> Total:
@@ -176,7 +172,23 @@ def total(found: Iterable[Entry]) -> Total:
 
 def table(found: Sequence[Entry]) -> str:
     """Return the answers as aligned text, with their total."""
-    rows = [Row(_row(each)) for each in found]
+    rows = []
+    for each in found:
+        run = "" if each.execution_count is None else f" [{each.execution_count}]"
+        by = _BY.get(each.answered_by, "not said")
+        cost = "unknown" if each.cost_usd is None else usd_estimate(each.cost_usd)
+        cells = (
+            f"{each.cell}{run}",
+            each.model or "unknown",
+            each.date or "unknown",
+            _shown_count(each.input_tokens),
+            _shown_count(each.output_tokens),
+            cost if each.billed else f"({cost})",
+            f"{by}, replayed" if each.replayed else by,
+            _state(each),
+            _edited(each),
+        )
+        rows.append(Row(cells))
     columns = [Column(head) for head in _HEADS]
     notes = [] if all(each.billed for each in found) else [_NOT_BILLED]
     notes += [_ONLY_ANSWER] if any(_edited(each) == "no*" for each in found) else []
@@ -195,23 +207,6 @@ def total_line(sums: Total) -> str:
     answers = f"{sums.answers} answer{'' if sums.answers == 1 else 's'}"
     tokens = f"{sums.input_tokens:,} tokens in / {sums.output_tokens:,} out"
     return f"Total: {answers}, {tokens}, {usd_estimate(sums.cost_usd)} (estimate){unknown}.{edited}"
-
-
-def _row(entry: Entry) -> tuple[str, ...]:
-    run = "" if entry.execution_count is None else f" [{entry.execution_count}]"
-    by = _BY.get(entry.answered_by, "not said")
-    cost = "unknown" if entry.cost_usd is None else usd_estimate(entry.cost_usd)
-    return (
-        f"{entry.cell}{run}",
-        entry.model or "unknown",
-        entry.date or "unknown",
-        _shown_count(entry.input_tokens),
-        _shown_count(entry.output_tokens),
-        cost if entry.billed else f"({cost})",
-        f"{by}, replayed" if entry.replayed else by,
-        _state(entry),
-        _edited(entry),
-    )
 
 
 def _shown_count(count: int | None) -> str:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import functools
 import sys
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Concatenate, NamedTuple, ParamSpec, TypeVar
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -17,7 +17,12 @@ if TYPE_CHECKING:
 
     from IPython.core.interactiveshell import InteractiveShell
 
+    from vertex_claude_magic.vertex.reply import Reply
+
 __all__ = ["help_as_questions", "restore_help"]
+
+P = ParamSpec("P")
+T = TypeVar("T")
 
 # What IPython calls for `name?`, `name??` and `name*?`.
 _HELP = ("pinfo", "pinfo2", "psearch")
@@ -63,10 +68,10 @@ def restore_help(shell: InteractiveShell) -> None:
 
 
 def _question_or_help(
-    shell: InteractiveShell, original: Callable[..., Any], file: str, lines: Mapping[int, _Line]
-) -> Callable[..., Any]:
+    shell: InteractiveShell, original: Callable[Concatenate[str, P], T], file: str, lines: Mapping[int, _Line]
+) -> Callable[Concatenate[str, P], T | Reply | None]:
     @functools.wraps(original)
-    def help_or_ask(argument: str = "", *args: Any, **kwargs: Any) -> Any:
+    def help_or_ask(argument: str = "", /, *args: P.args, **kwargs: P.kwargs) -> T | Reply | None:
         frame = _user_frame(shell, lambda each: each.f_code.co_filename == file)
         line = lines.get(frame.f_lineno) if frame is not None else None
         if frame is None or line is None or repr(argument) not in line.runs:
@@ -85,7 +90,8 @@ def _question_or_help(
                 ) from None
             exec(compile(code, file, "exec"), frame.f_globals, frame.f_locals)  # noqa: S102 - the user's own line
             return None
-        return eval(expression, frame.f_globals, frame.f_locals)  # noqa: S307 - as above
+        reply: Reply | None = eval(expression, frame.f_globals, frame.f_locals)  # noqa: S307 - as above
+        return reply
 
     setattr(help_or_ask, _MARK, original)
     return help_or_ask

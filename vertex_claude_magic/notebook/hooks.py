@@ -58,8 +58,12 @@ class PromptQuestion(TokenTransformBase):  # type: ignore[misc]
         for line in tokens_by_line:
             tokens = [token for token in line if token.string.strip()]
             words = [token.string for token in tokens]
-            # Looked for in every cell that runs, and hardly any has it.
-            at = _magic_at(words) if "claude" in words else None
+            # Every cell that runs is looked through, and hardly any has it.
+            if "claude" not in words:
+                continue
+            # It is first on the line, or right after the `=` of an assignment.
+            places = [0, *[at + 1 for at, word in enumerate(words) if word == "="]]
+            at = next((at for at in places[:2] if words[at : at + 2] == ["%", "claude"]), None)
             if at is None or len(tokens) < at + 4 or tokens[-1].string != "?":
                 continue
             if tokens[at + 2].start != tokens[at + 1].end:
@@ -77,17 +81,16 @@ class PromptQuestion(TokenTransformBase):  # type: ignore[misc]
         return [*lines[: self.magic_line], call, *lines[last + 1 :]]
 
 
-def _magic_at(words: list[str]) -> int | None:
-    """Return where `%claude` stands: first on the line, or right after the `=` of an assignment."""
-    places = [0, *[at + 1 for at, word in enumerate(words) if word == "="]]
-    return next((at for at in places[:2] if words[at : at + 2] == ["%", "claude"]), None)
-
-
 def keep_empty_body(lines: list[str]) -> list[str]:
     """Give a `%%claude` cell without a body an empty line, so that the magic answers and not IPython's usage error."""
     first = lines[0].strip() if lines else ""
-    asks = first.startswith("%%claude") and first.partition(" ")[0] in _commands() and not first.endswith("?")
-    return [f"{first}\n", "\n"] if asks and not "".join(lines[1:]).strip() else lines
+    if not first.startswith("%%claude") or first.endswith("?") or "".join(lines[1:]).strip():
+        return lines
+    # Imported when such a cell runs, not at `%load_ext`.
+    from vertex_claude_magic.notebook.commands.options import COMMANDS
+
+    ours = any(first.partition(" ")[0] in command.written for command in COMMANDS.values())
+    return [f"{first}\n", "\n"] if ours else lines
 
 
 def add_hooks(shell: InteractiveShell, magics: Host) -> None:
@@ -114,10 +117,14 @@ def add_hooks(shell: InteractiveShell, magics: Host) -> None:
             raise NotImplementedError
 
     def markdown(reply: Reply) -> tuple[str, dict[str, Any]]:
-        text = _markdown(reply)
+        from vertex_claude_magic.markdown.sanitize import safe_markdown
+        from vertex_claude_magic.notebook.display.footer import answered_notes, ending
+        from vertex_claude_magic.notebook.provenance import provenance, stamped
+
+        text = f"{safe_markdown(reply.text)}\n\n{ending(reply, answered_notes(reply))}"
         # As the shell shows it, whatever is set for plain text.
         plain = shell.display_formatter.formatters["text/plain"](reply)
-        return text, _provenance(reply, text, plain)
+        return text, stamped(provenance(reply), {"text/markdown": text, "text/plain": plain})
 
     once, plain = _formatters(shell)[::2]
     for kind in _SHOWN:
@@ -141,45 +148,29 @@ def remove_hooks(shell: InteractiveShell) -> None:
     transformers[:] = [each for each in transformers if each.__name__ != PromptQuestion.__name__]
     cleanups = shell.input_transformers_cleanup
     cleanups[:] = [each for each in cleanups if getattr(each, "__name__", "") != keep_empty_body.__name__]
-    _remove_completion(shell)
+    matchers = _matchers(shell)
+    if matchers is not None:
+        matchers[:] = [each for each in matchers if getattr(each, "matcher_identifier", "") != _MATCHER]
+    completers = shell.strdispatchers.get("complete_command")
+    if completers is not None:
+        for pattern in (_LINE, _TEMPLATE):
+            completers.regexs.pop(re.compile(pattern), None)
     for event in ("pre_run_cell", "post_run_cell"):
         callbacks = shell.events.callbacks[event]
-        callbacks[:] = [each for each in callbacks if not _is_watch(each)]
+        # By name, because importlib.reload makes a new class.
+        callbacks[:] = [
+            each for each in callbacks if type(getattr(each, "__self__", None)).__name__ != CellWatch.__name__
+        ]
     for formatter in _formatters(shell):
         for module, name in _SHOWN:
             formatter.deferred_printers.pop((module, name), None)
             formatter.type_printers.pop(getattr(sys.modules.get(module), name, None), None)
 
 
-def _commands() -> list[str]:
-    """Return the ways to write our magics; imported when they are asked for, not at `%load_ext`."""
-    from vertex_claude_magic.notebook.commands.options import COMMANDS
-
-    return [written for command in COMMANDS.values() for written in command.written]
-
-
-def _is_watch(callback: Callable[..., None]) -> bool:
-    # By name, because importlib.reload makes a new class.
-    return type(getattr(callback, "__self__", None)).__name__ == CellWatch.__name__
-
-
 def _formatters(shell: InteractiveShell) -> tuple[BaseFormatter, BaseFormatter, BaseFormatter]:
     formatter = shell.display_formatter
     kinds = formatter.formatters
     return formatter.ipython_display_formatter, kinds["text/markdown"], kinds["text/plain"]
-
-
-def _markdown(reply: Reply) -> str:
-    from vertex_claude_magic.markdown.sanitize import safe_markdown
-    from vertex_claude_magic.notebook.display.footer import answered_notes, ending
-
-    return f"{safe_markdown(reply.text)}\n\n{ending(reply, answered_notes(reply))}"
-
-
-def _provenance(reply: Reply, markdown: str, plain: str) -> dict[str, Any]:
-    from vertex_claude_magic.notebook.provenance import provenance, stamped
-
-    return stamped(provenance(reply), {"text/markdown": markdown, "text/plain": plain})
 
 
 def _pretty(reply: Reply, printer: RepresentationPrinter, cycle: bool) -> None:  # noqa: ARG001 - IPython's signature
@@ -196,34 +187,13 @@ def _pretty(reply: Reply, printer: RepresentationPrinter, cycle: bool) -> None: 
 def _add_completion(shell: InteractiveShell) -> None:
     """Add a matcher where IPython has matchers (from 8.6 on), else the older hook."""
     matchers = _matchers(shell)
-    if matchers is not None:
-        matchers.append(_matcher(shell))
-        return
-    for pattern in (_LINE, _TEMPLATE):
-        shell.set_hook("complete_command", _complete, re_key=pattern)
-
-
-def _remove_completion(shell: InteractiveShell) -> None:
-    matchers = _matchers(shell)
-    if matchers is not None:
-        matchers[:] = [each for each in matchers if getattr(each, "matcher_identifier", "") != _MATCHER]
-    completers = shell.strdispatchers.get("complete_command")
-    if completers is not None:
+    if matchers is None:
         for pattern in (_LINE, _TEMPLATE):
-            completers.regexs.pop(re.compile(pattern), None)
+            shell.set_hook("complete_command", _complete, re_key=pattern)
+        return
 
-
-def _matchers(shell: InteractiveShell) -> list[Callable[..., dict[str, Any]]] | None:
-    """Return IPython's list of matchers; None up to 8.5, whose list of that name takes functions of a text."""
-    from IPython.core import completer
-
-    return shell.Completer.custom_matchers if hasattr(completer, "SimpleCompletion") else None
-
-
-def _matcher(shell: InteractiveShell) -> Callable[[CompletionContext], dict[str, Any]]:
-    """Return what IPython asks on Tab; it imports what it needs at the first Tab, not at `%load_ext`."""
-
-    # A function, because IPython reads __qualname__ of a matcher (seen in 9.18).
+    # A function, because IPython reads __qualname__ of a matcher (seen in 9.18). What it needs is imported at the
+    # first Tab, not at `%load_ext`.
     def matcher(context: CompletionContext) -> dict[str, Any]:
         from vertex_claude_magic.notebook.completion import match
 
@@ -235,7 +205,14 @@ def _matcher(shell: InteractiveShell) -> Callable[[CompletionContext], dict[str,
         # Before Jedi, whose first call in a kernel takes longer than JupyterLab waits for an answer.
         matcher_priority=1_000,
     )
-    return matcher
+    matchers.append(matcher)
+
+
+def _matchers(shell: InteractiveShell) -> list[Callable[..., dict[str, Any]]] | None:
+    """Return IPython's list of matchers; None up to 8.5, whose list of that name takes functions of a text."""
+    from IPython.core import completer
+
+    return shell.Completer.custom_matchers if hasattr(completer, "SimpleCompletion") else None
 
 
 def _complete(shell: InteractiveShell, event: SimpleNamespace) -> list[str]:

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from contextlib import AbstractContextManager
 
     from vertex_claude_magic.emulator import Emulator
+    from vertex_claude_magic.json_types import Json
     from vertex_claude_magic.notebook.cells import CellWatch
     from vertex_claude_magic.notebook.shell import Change, Shell
     from vertex_claude_magic.prompts.scope import Scope
@@ -91,5 +92,5 @@ class Host(Protocol):
     def hold_trait_notifications(self) -> AbstractContextManager[None]:
         """Check several settings together, and report them after."""
 
-    def trait_defaults(self, name: str) -> Any:
+    def trait_defaults(self, name: str) -> Json:
         """Return the value that a setting has if nobody sets it."""

@@ -121,7 +121,18 @@ def parse_cell_line(line: str) -> ParsedLine:
     words = _words(line)
     name = None
     if words and not words[0].quoted and not words[0].text.startswith("-"):
-        name = _variable(words[0].text)
+        import builtins
+
+        name = words[0].text
+        if not name.isidentifier():
+            raise OptionError(
+                f"{quote(name, 40)!r} cannot be a variable.",
+                cure="The first word names the variable for the reply; the prompt goes into the lines below.",
+            )
+        if keyword.iskeyword(name) or hasattr(builtins, name) or name in {"In", "Out", "_", "__", "___"}:
+            raise OptionError(
+                f"{name!r} is a name of Python or IPython.", cure="Choose another variable for the reply."
+            )
         words = words[1:]
     options, rest = _options(words)
     if rest:
@@ -231,22 +242,6 @@ def _refuse(name: str, known: Mapping[str, Option]) -> Option:
     )
     cure = f"Did you mean {' or '.join(near)}?" if near else own
     raise OptionError(f"{what}.", cure=cure)
-
-
-def _variable(name: str) -> str:
-    import builtins
-
-    if not name.isidentifier():
-        raise OptionError(
-            f"{quote(name, 40)!r} cannot be a variable.",
-            cure="The first word names the variable for the reply; the prompt goes into the lines below.",
-        )
-    reserved = keyword.iskeyword(name) or hasattr(builtins, name) or name in {"In", "Out", "_", "__", "___"}
-    if reserved:
-        raise OptionError(
-            f"{name!r} is a name of Python or IPython.", cure="Choose another variable for the reply."
-        )
-    return name
 
 
 def _words(line: str, *, lenient: bool = False) -> list[_Word]:

@@ -77,8 +77,17 @@ def stamped(metadata: Mapping[str, Any], bundle: Mapping[str, Any]) -> dict[str,
     >>> stamped({"cost_usd": float("nan")}, {})
     {'vertex_claude_magic': {'cost_usd': None, 'answer_hashes': {}}}
     """
-    hashes = {kind: text_hash(bundle[kind]) for kind in _STORED if kind in bundle}
-    return {METADATA_KEY: _storable({**metadata, "answer_hashes": hashes})}
+    stored = {
+        **metadata,
+        "answer_hashes": {kind: text_hash(bundle[kind]) for kind in _STORED if kind in bundle},
+    }
+    try:
+        # Nearly always it is such JSON; copied that way it costs 2 calls, and below it costs 60.
+        text = json.dumps(stored, ensure_ascii=False, allow_nan=False)
+        text.encode("utf-8")
+    except (TypeError, ValueError):
+        return {METADATA_KEY: _replaced(stored)}
+    return {METADATA_KEY: json.loads(text)}
 
 
 def find_provenance(output: Json) -> Mapping[str, Json] | None:
@@ -137,24 +146,14 @@ def text_hash(text: Json) -> str | None:
     return hashlib.sha256(kept.encode("utf-8", "replace")).hexdigest()
 
 
-def _storable(value: Any) -> Any:
-    """Return a value that any Jupyter message can carry: no lone surrogates, no NaN, no other types."""
-    try:
-        # Nearly always it is such JSON; copied that way it costs 2 calls, and below it costs 60.
-        text = json.dumps(value, ensure_ascii=False, allow_nan=False)
-        text.encode("utf-8")
-    except (TypeError, ValueError):
-        return _replaced(value)
-    return json.loads(text)
-
-
-def _replaced(value: Any) -> Any:
+def _replaced(value: Json) -> Json:
+    """Return a value that any Jupyter message can carry: no lone surrogates, and no NaN."""
     if isinstance(value, str):
         return value.encode("utf-8", "replace").decode("utf-8")
     if isinstance(value, float):
         return value if math.isfinite(value) else None
     if isinstance(value, Mapping):
-        return {_replaced(str(key)): _replaced(item) for key, item in value.items()}
+        return {str(_replaced(str(key))): _replaced(item) for key, item in value.items()}
     if isinstance(value, (list, tuple)):
         return [_replaced(item) for item in value]
     return value

@@ -156,9 +156,10 @@ def choose_blocks(blocks: Sequence[Block]) -> Choice | None:
             )
             blocked = True
             notes.append(f"Block {number} {why} and needs a cell of its own.")
-            later.append(
-                _commented(block.code, f"block {number} of {len(blocks)} {why} and needs a cell of its own")
-            )
+            heading = f"# --- block {number} of {len(blocks)} {why} and needs a cell of its own ---"
+            # All that may end a line, since what follows a carriage return is code to Python.
+            comments = [f"# {line}".rstrip() for line in block.code.splitlines()]
+            later.append("\n".join([heading, *comments]))
         else:
             taken.append(block)
     if not taken:
@@ -167,24 +168,15 @@ def choose_blocks(blocks: Sequence[Block]) -> Choice | None:
         notes = [f"It cannot run as it stands: {block.problem}." for block in taken] or notes
     if not taken:
         return None
-    text = _joined(taken, blocks)
+    text = taken[0].code
+    if len(taken) > 1:
+        numbers = {id(block): number for number, block in enumerate(blocks, 1)}
+        text = "\n\n".join(
+            f"# --- block {numbers[id(block)]} of {len(blocks)} ---\n{block.code}" for block in taken
+        )
     if later and not taken[0].magic:
         text = "\n\n".join([text, *later])
     return Choice(text=text, taken=tuple(taken), notes=tuple(notes))
-
-
-def _joined(taken: Sequence[Block], blocks: Sequence[Block]) -> str:
-    if len(taken) == 1:
-        return taken[0].code
-    numbers = {id(block): number for number, block in enumerate(blocks, 1)}
-    return "\n\n".join(
-        f"# --- block {numbers[id(block)]} of {len(blocks)} ---\n{block.code}" for block in taken
-    )
-
-
-def _commented(code: str, heading: str) -> str:
-    # All that may end a line, since what follows a carriage return is code to Python.
-    return "\n".join([f"# --- {heading} ---", *(f"# {line}".rstrip() for line in code.splitlines())])
 
 
 def _code(text: str, *, declared: bool, before: str, session: bool = True) -> str | None:

@@ -57,31 +57,32 @@ def footer(reply: Reply) -> str:
     >>> footer(Reply(model="claude-opus-4-1", region="global", usage=usage, seconds=2.06, cost=0.0262, complete=True))
     'claude-opus-4-1 · global · 2.1 s · 12 tokens in / 345 out · ≈ $0.026'
     """
-    first = reply.first_token_seconds
+    first, usage = reply.first_token_seconds, reply.usage
+    badge = ""
+    if reply.replayed:
+        # Its times and tokens are those of the first time.
+        date = (reply.recorded_at or "")[:16].replace("T", " ")
+        badge = f"⟲ replayed from {date} UTC" if date else "⟲ replayed"
+    tokens = []
+    if usage.total_input_tokens or usage.output_tokens:
+        # The count of output tokens comes with the last events, so an answer that was stopped has none.
+        out = f"{usage.output_tokens:,} out" if reply.complete else "output not counted"
+        tokens = [f"{usage.total_input_tokens:,} tokens in", out]
+    if usage.cache_read_input_tokens:
+        tokens.append(f"{usage.cache_read_input_tokens:,} cached")
+    if usage.cache_creation_input_tokens:
+        tokens.append(f"{usage.cache_creation_input_tokens:,} written to cache")
     parts = [
-        _badge(reply),
+        badge,
         reply.model,
         reply.region,
         "" if first is None else f"first token {first:.1f} s",
         f"{reply.seconds:.1f} s",
-        _tokens(reply),
+        " / ".join(tokens),
         "nothing was sent" if reply.replayed else usd_estimate(reply.cost),
         _saving(reply),
     ]
     return _line(" · ".join([part for part in parts if part]))
-
-
-def _badge(reply: Reply) -> str:
-    """Return the mark of a replayed answer, with its date; its times and tokens are those of the first time.
-
-    >>> from vertex_claude_magic.vertex.reply import Reply
-    >>> _badge(Reply(replayed=True, recorded_at="2026-11-26T20:31:05Z"))
-    '⟲ replayed from 2026-11-26 20:31 UTC'
-    """
-    if not reply.replayed:
-        return ""
-    date = (reply.recorded_at or "")[:16].replace("T", " ")
-    return f"⟲ replayed from {date} UTC" if date else "⟲ replayed"
 
 
 def _saving(reply: Reply) -> str:
@@ -92,20 +93,6 @@ def _saving(reply: Reply) -> str:
     if saved > 0:
         return f"the cache saved {usd_estimate(saved)}"
     return f"filling the cache cost {usd_estimate(-saved)} more" if saved < 0 else ""
-
-
-def _tokens(reply: Reply) -> str:
-    usage = reply.usage
-    if not usage.total_input_tokens and not usage.output_tokens:
-        return ""
-    # The count of output tokens comes with the last events, so an answer that was stopped has none.
-    out = f"{usage.output_tokens:,} out" if reply.complete else "output not counted"
-    parts = [f"{usage.total_input_tokens:,} tokens in", out]
-    if usage.cache_read_input_tokens:
-        parts.append(f"{usage.cache_read_input_tokens:,} cached")
-    if usage.cache_creation_input_tokens:
-        parts.append(f"{usage.cache_creation_input_tokens:,} written to cache")
-    return " / ".join(parts)
 
 
 def warnings(reply: Reply) -> tuple[str, ...]:

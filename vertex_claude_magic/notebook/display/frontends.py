@@ -52,7 +52,13 @@ def front_end(
         return FrontEnd(
             kind="terminal", name="terminal", updates=False, tty=_is_tty(stdout or sys.stdout, environ)
         )
-    name = _name(shell, environ, modules)
+    name: Literal["colab", "vscode", "spyder", "jupyter"] = "jupyter"
+    if "google.colab" in modules or "COLAB_RELEASE_TAG" in environ:
+        name = "colab"
+    elif "__vsc_ipynb_file__" in getattr(shell, "user_ns", {}) or "VSCODE_PID" in environ:
+        name = "vscode"
+    elif "spyder_kernels" in modules:
+        name = "spyder"
     # Spyder's console is a qtconsole, and that handles no update_display_data (qtconsole 5.7.2).
     return FrontEnd(kind="notebook", name=name, updates=name != "spyder" and _takes_updates(shell, name))
 
@@ -83,23 +89,19 @@ def _takes_updates(shell: Shell | None, name: str) -> bool:
     """Tell whether the front end of this cell can change an output that is there."""
     if type(getattr(shell, "display_pub", None)).__name__ == "CapturingDisplayPublisher":
         return False
-    if _in_output_widget():
+    # An Output of ipywidgets may take the outputs, and its front end handles no update. ipywidgets 8 has its widgets
+    # in the module, ipywidgets 7 in the class.
+    module = sys.modules.get("ipywidgets.widgets.widget")
+    widgets = getattr(module, "_instances", None)
+    if widgets is None:
+        widgets = getattr(getattr(module, "Widget", None), "widgets", {})
+    if any(getattr(widget, "msg_id", "") for widget in list(widgets.values())):
         return False
     parent: Any = getattr(shell, "get_parent", dict)()
     # JupyterLab sends the cell's id; consoles, runners and the callbacks of widgets do not.
     if name != "jupyter" or not isinstance(parent, dict) or "header" not in parent:
         return True
     return bool((parent.get("metadata") or {}).get("cellId"))
-
-
-def _in_output_widget() -> bool:
-    """Tell whether an Output of ipywidgets takes the outputs; its front end handles no update."""
-    # ipywidgets 8 has its widgets in the module, ipywidgets 7 in the class.
-    module = sys.modules.get("ipywidgets.widgets.widget")
-    found = getattr(module, "_instances", None)
-    if found is None:
-        found = getattr(getattr(module, "Widget", None), "widgets", {})
-    return any(getattr(widget, "msg_id", "") for widget in list(found.values()))
 
 
 def _has_page(shell: Shell | None) -> bool:
@@ -109,16 +111,6 @@ def _has_page(shell: Shell | None) -> bool:
     if getattr(shell, "kernel", None) is not None:
         return True
     return type(getattr(shell, "display_pub", None)).__name__ not in {*_PRINTING_PUBLISHERS, "NoneType"}
-
-
-def _name(
-    shell: Shell | None, environ: Mapping[str, str], modules: Container[str]
-) -> Literal["colab", "vscode", "spyder", "jupyter"]:
-    if "google.colab" in modules or "COLAB_RELEASE_TAG" in environ:
-        return "colab"
-    if "__vsc_ipynb_file__" in getattr(shell, "user_ns", {}) or "VSCODE_PID" in environ:
-        return "vscode"
-    return "spyder" if "spyder_kernels" in modules else "jupyter"
 
 
 def _is_tty(stdout: TextIO, environ: Mapping[str, str]) -> bool:

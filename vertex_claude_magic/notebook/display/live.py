@@ -23,7 +23,7 @@ from vertex_claude_magic.markdown.sanitize import (
 from vertex_claude_magic.notebook.display import footer as around
 from vertex_claude_magic.notebook.display.output import Output
 from vertex_claude_magic.notebook.display.segments import Body, Segments, cost
-from vertex_claude_magic.notebook.provenance import DRAFT, METADATA_KEY, stamped
+from vertex_claude_magic.notebook.provenance import DRAFT, stamped
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from vertex_claude_magic.notebook.display.output import Screen
     from vertex_claude_magic.vertex.reply import Reply
 
-__all__ = ["METADATA_KEY", "Answer", "LiveAnswer", "json_answer"]
+__all__ = ["Answer", "LiveAnswer", "json_answer"]
 
 # JupyterLab 4.6.6 shows the first 50 outputs of a cell (settings schema, maxNumberOutputs).
 _OUTPUTS = 45
@@ -231,7 +231,7 @@ class LiveAnswer:
         return "\n".join(tail.splitlines()[-_THINKING_LINES:])
 
     def finish(self, reply: Reply, *, notes: Sequence[str] = (), metadata: Mapping[str, Any]) -> None:
-        """Show the whole reply as one static output; `metadata` is stored under `METADATA_KEY`."""
+        """Show the whole reply as one static output; `metadata` is stored beside it (`stamped`)."""
         if self._quiet:
             return
         self._live = False

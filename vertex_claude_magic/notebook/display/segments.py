@@ -208,8 +208,15 @@ class Segments:
         if self._outputs is None or not self._fill():
             return None
         if self._outputs > 1:
-            return self._close()
-        self._slide()
+            closed = self._joined(self._kept)
+            self._kept, self._kept_cost = [], 0
+            self._outputs -= 1
+            return closed
+        # The oldest blocks of the window go until it is half empty.
+        while self._kept and self._kept_cost > _FORCE // 2:
+            gone = self._kept.pop(0)
+            self._kept_cost -= cost(gone.markdown) + cost(gone.plain)
+            self.hidden += len(gone.plain)
         return None
 
     def body(self) -> Body:
@@ -235,16 +242,14 @@ class Segments:
             self._ready, self._at = "".join(self._chunks), 0
             self._source.append(self._ready)
             self._chunks.clear()
-        piece = self._ready[self._at : self._at + self._stride()]
+        stride = _STRIDE
+        if self._outputs is not None:
+            # So many characters fit for certain: one costs up to 8 bytes, ASCII about 2.
+            room = max(_FORCE - self.size, 256)
+            stride = room // 4 if self._ready[self._at : self._at + room // 4].isascii() else room // 8
+        piece = self._ready[self._at : self._at + stride]
         self._at += len(piece)
         return piece
-
-    def _stride(self) -> int:
-        """Return how many characters fit for certain: a character costs up to 8 bytes, ASCII about 2."""
-        if self._outputs is None:
-            return _STRIDE
-        room = max(_FORCE - self.size, 256)
-        return room // 4 if self._ready[self._at : self._at + room // 4].isascii() else room // 8
 
     def _settle(self) -> None:
         """Parse the open text; blocks that are over are kept, and the last one stays open."""
@@ -254,7 +259,10 @@ class Segments:
             self._finish(block.markdown, source[max(block.start, self._repeated) : following.start])
             self._repeated = 0
         if blocks:
-            self._drop(blocks[-1].start)
+            over = blocks[-1].start
+            self._open = source[over:]
+            self._seen = max(0, self._seen - over)
+            self._repeated = max(0, self._repeated - over)
         self._set_tail(blocks[-1].markdown if blocks else "")
 
     def _finish(self, markdown: str, source: str) -> None:
@@ -272,11 +280,6 @@ class Segments:
         self._kept.append(body)
         self._kept_cost += cost(body.markdown) + cost(body.plain)
 
-    def _drop(self, count: int) -> None:
-        self._open = self._open[count:]
-        self._seen = max(0, self._seen - count)
-        self._repeated = max(0, self._repeated - count)
-
     def _set_tail(self, markdown: str) -> None:
         self._tail = Body(markdown=markdown, plain=self._open[self._repeated :].strip("\n"))
         self._tail_cost = cost(self._tail.markdown) + cost(self._tail.plain)
@@ -289,11 +292,8 @@ class Segments:
             return False
         after = max(self._seen, self._repeated + 1)
         place = cut(self._open, after, forced=self.size >= _FORCE)
-        if place is not None:
-            self._split(place)
-        return place is not None
-
-    def _split(self, place: Cut) -> None:
+        if place is None:
+            return False
         head = self._open[: place.at]
         self._keep(self._render(head), head[self._repeated :])
         self._cut_off.append(head[self._repeated :])
@@ -301,19 +301,7 @@ class Segments:
         self._repeated = len(place.reopen)
         self._seen = 0
         self._set_tail(self._render(self._open))
-
-    def _close(self) -> Body:
-        closed = self._joined(self._kept)
-        self._kept, self._kept_cost = [], 0
-        self._outputs = None if self._outputs is None else self._outputs - 1
-        return closed
-
-    def _slide(self) -> None:
-        """Let the oldest blocks of the window go until it is half empty."""
-        while self._kept and self._kept_cost > _FORCE // 2:
-            gone = self._kept.pop(0)
-            self._kept_cost -= cost(gone.markdown) + cost(gone.plain)
-            self.hidden += len(gone.plain)
+        return True
 
     @staticmethod
     def _joined(bodies: Sequence[Body]) -> Body:

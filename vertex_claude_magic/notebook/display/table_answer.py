@@ -78,18 +78,17 @@ def table_of(data: Any) -> str:
     >>> table_of([]), table_of({"a": 1})
     ('No rows.\\n', '| field | value |\\n|---|---|\\n| a | 1 |\\n')
     """
-    columns, rows = _rows_of(data)
-    table = GrowingTable(columns)
-    return "".join([*(table.add(row) for row in rows), table.end()])
-
-
-def _rows_of(data: Any) -> tuple[Sequence[str], Iterable[Any]]:
+    rows: Iterable[Any]
     if hasattr(data, "columns") and hasattr(data, "itertuples"):
-        return [str(column) for column in data.columns], data.itertuples(index=False, name=None)
-    if isinstance(data, (list, tuple, set, frozenset)) and not hasattr(data, "_fields"):
-        return (), data
-    cells = _cells(data)
-    return ("field", "value"), [list(pair) for pair in cells.items()]
+        table, rows = (
+            GrowingTable([str(name) for name in data.columns]),
+            data.itertuples(index=False, name=None),
+        )
+    elif isinstance(data, (list, tuple, set, frozenset)) and not hasattr(data, "_fields"):
+        table, rows = GrowingTable(), data
+    else:
+        table, rows = GrowingTable(("field", "value")), [list(pair) for pair in _cells(data).items()]
+    return "".join([*(table.add(row) for row in rows), table.end()])
 
 
 def _cells(row: Any) -> dict[str, Any]:
@@ -200,20 +199,18 @@ class TableAnswer:
     def finish(self, reply: Reply, *, notes: Sequence[str] = (), metadata: Mapping[str, Any]) -> None:
         """Show the whole table, the rows that came of one that was cut off, or the answer where it holds no data."""
         cut_off = not reply.complete or reply.stop_reason in CUT_OFF
-        rows = "".join(self._lines) if cut_off and reply.data is None else ""
-        self._view.finish(_shown(reply, rows), notes=notes, metadata=metadata)
+        thinking = [block for block in reply.blocks if block.get("type") == "thinking"]
+        inputs = [block.get("partial_json") or block.get("input") for block in reply.blocks
+                  if block.get("type") == "tool_use"]  # fmt: skip
+        raw = [text if isinstance(text, str) else json.dumps(text, ensure_ascii=False) for text in inputs]
+        text, stop = reply.text or "\n".join(raw), reply.stop_reason
+        if reply.data is not None:
+            text, stop = table_of(reply.data), "end_turn" if stop == "tool_use" else stop
+        elif cut_off and self._lines:
+            text = "".join(self._lines)
+        shown = replace(reply, blocks=(*thinking, {"type": "text", "text": text}), stop_reason=stop)
+        self._view.finish(shown, notes=notes, metadata=metadata)
 
     def abandon(self) -> None:
         """Take away what is there, because an error will be shown instead."""
         self._view.abandon()
-
-
-def _shown(reply: Reply, rows: str) -> Reply:
-    thinking = [block for block in reply.blocks if block.get("type") == "thinking"]
-    inputs = [block.get("partial_json") or block.get("input") for block in reply.blocks
-              if block.get("type") == "tool_use"]  # fmt: skip
-    texts = [text if isinstance(text, str) else json.dumps(text, ensure_ascii=False) for text in inputs]
-    raw = reply.text or "\n".join(texts)
-    text = table_of(reply.data) if reply.data is not None else rows or raw
-    stop = "end_turn" if reply.data is not None and reply.stop_reason == "tool_use" else reply.stop_reason
-    return replace(reply, blocks=(*thinking, {"type": "text", "text": text}), stop_reason=stop)
