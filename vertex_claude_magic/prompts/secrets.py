@@ -9,11 +9,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from vertex_claude_magic.errors import SecretFound
 from vertex_claude_magic.spelling import flag, spelled
 from vertex_claude_magic.text import quote
+
+if TYPE_CHECKING:
+    from vertex_claude_magic.json_types import Json
 
 __all__ = ["Place", "check_secrets", "find_secret", "searchable"]
 
@@ -87,7 +90,7 @@ def find_secret(text: str) -> tuple[str, int] | None:
     return kind, text.count("\n", 0, start) + 1
 
 
-def searchable(content: Any) -> str:
+def searchable(content: Json) -> str:
     """Return the text of content blocks, whatever they are; the data of pictures hold any letters by chance.
 
     >>> searchable([{"type": "text", "text": "a"}, {"source": {"type": "base64", "data": "b"}}]).split()

@@ -144,7 +144,12 @@ def parse_path(text: str) -> Placeholder | None:
                 raise _refused(text, f"{quote(node.attr, 40)!r} is private")
             steps.append(Attribute(node.attr))
         elif isinstance(node, ast.Subscript):
-            steps.append(Index(_key(text, node.slice)))
+            key = None
+            with contextlib.suppress(ValueError, TypeError):
+                key = ast.literal_eval(node.slice)
+            if isinstance(key, bool) or not isinstance(key, (int, str)):
+                raise _refused(text, "an index is a whole number or a quoted text")
+            steps.append(Index(key))
         else:
             what = "a call" if isinstance(node, ast.Call) else "an operator"
             raise _refused(text, f"it holds {what}, and nothing is evaluated")
@@ -155,18 +160,6 @@ def parse_path(text: str) -> Placeholder | None:
         # Go templates write `{{ range .Items }}`.
         return None
     return Placeholder(source=text, name=node.id, steps=tuple(reversed(steps)))
-
-
-def _key(text: str, node: ast.expr) -> int | str:
-    sign = 1
-    if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub):
-        sign, node = -1, node.operand
-    value = node.value if isinstance(node, ast.Constant) else None
-    if isinstance(value, str) and sign == 1:
-        return value
-    if type(value) is int:
-        return sign * value
-    raise _refused(text, "an index is a whole number or a quoted text")
 
 
 def _refused(text: str, why: str) -> OptionError:

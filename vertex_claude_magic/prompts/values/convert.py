@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from collections.abc import Set as AbstractSet
 from dataclasses import replace
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from vertex_claude_magic.errors import ClaudeError, OptionError
 from vertex_claude_magic.prompts.parts import Converter, Part, Text, ValueLimits, shorten
@@ -20,6 +20,10 @@ from vertex_claude_magic.prompts.values.plain_text import ELIDED, display_conten
 from vertex_claude_magic.prompts.values.records import Record
 from vertex_claude_magic.prompts.values.refusals import is_listed, is_refused, kind_name, refusal
 from vertex_claude_magic.text import message_of, quote
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
 
 __all__ = ["parts_of"]
 
@@ -125,7 +129,7 @@ def _converter(kind: Kind) -> Converter:  # noqa: PLR0911 - a table of imports
             }[kind]
 
 
-def _array_parts(value: Any, budget: ValueLimits) -> tuple[Part, ...]:
+def _array_parts(value: NDArray[Any] | np.generic, budget: ValueLimits) -> tuple[Part, ...]:
     from vertex_claude_magic.prompts.values.arrays import array_parts
 
     if value.ndim:

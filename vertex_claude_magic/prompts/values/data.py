@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from datetime import date, time
 from enum import Enum
 from itertools import islice
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from vertex_claude_magic.errors import ClaudeError
 from vertex_claude_magic.prompts.parts import Converter, Part, Text, ValueLimits, estimate_tokens, shorten
@@ -27,6 +27,15 @@ from vertex_claude_magic.prompts.values.plain_text import (
 from vertex_claude_magic.prompts.values.records import Record, fields_of, hides, loose_fields
 from vertex_claude_magic.prompts.values.refusals import is_refused, kind_name, refusal
 from vertex_claude_magic.text import quote
+
+if TYPE_CHECKING:
+    from datetime import timedelta
+    from decimal import Decimal
+    from fractions import Fraction
+    from uuid import UUID
+
+    # The kind "number".
+    Scalar = Enum | complex | Decimal | Fraction | date | time | timedelta | UUID | None
 
 __all__ = ["json_parts", "plain_parts", "text_or_fields", "text_parts"]
 
@@ -54,7 +63,7 @@ def text_parts(value: str, budget: ValueLimits) -> tuple[Part, ...]:
     return (Text(body=body, kind="text", about=f"{len(value):,} characters" if cut else "", cut=cut),)
 
 
-def plain_parts(value: Any, budget: ValueLimits) -> tuple[Part, ...]:
+def plain_parts(value: Scalar, budget: ValueLimits) -> tuple[Part, ...]:
     """Turn a number, a date or the like into text that needs no fence; a text of an enumeration needs one.
 
     >>> plain_parts(3.5, ValueLimits())[0].body

@@ -8,7 +8,7 @@ import logging
 import math
 import re
 import warnings
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from vertex_claude_magic.errors import MissingExtra, OptionError, ThreadUnavailable
 from vertex_claude_magic.process import start_thread
@@ -16,10 +16,13 @@ from vertex_claude_magic.prompts.values.images import image_bytes_parts
 from vertex_claude_magic.text import quote
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
+    from matplotlib.artist import Artist
     from matplotlib.figure import Figure
+    from numpy.typing import NDArray
 
+    from vertex_claude_magic.json_types import Json
     from vertex_claude_magic.prompts.parts import Part, ValueLimits
 
 __all__ = ["figure_parts"]
@@ -39,7 +42,26 @@ _OUTSIDE = re.compile(r'\bhref="(?!data:image/(?:png|jpeg|gif|webp)[;,]|#)[^"]*"
 _SIZE = re.compile(r'<svg\b[^>]*?\bwidth="([\d.]+)"[^>]*?\bheight="([\d.]+)"')
 
 
-def figure_parts(value: Any, budget: ValueLimits) -> tuple[Part, ...]:
+class _Grid(Protocol):
+    """A grid of seaborn."""
+
+    @property
+    def figure(self) -> Figure: ...
+
+
+class _PlotlyFigure(Protocol):
+    def to_image(self, *, format: str) -> bytes: ...  # noqa: A002 - plotly's own name
+
+
+class _Chart(Protocol):
+    """A chart of altair."""
+
+    def to_dict(self) -> dict[str, Json]: ...
+
+
+def figure_parts(
+    value: Artist | NDArray[Any] | _Grid | _PlotlyFigure | _Chart, budget: ValueLimits
+) -> tuple[Part, ...]:
     """Turn a figure, or anything that belongs to one, into an image block.
 
     Raises:
@@ -65,7 +87,7 @@ def figure_parts(value: Any, budget: ValueLimits) -> tuple[Part, ...]:
     return image_bytes_parts(data, budget, kind=f"{library} figure")
 
 
-def _matplotlib(value: Any, budget: ValueLimits) -> bytes:
+def _matplotlib(value: Artist | NDArray[Any] | _Grid, budget: ValueLimits) -> bytes:
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.transforms import Bbox
 
@@ -104,11 +126,11 @@ def _matplotlib(value: Any, budget: ValueLimits) -> bytes:
     return out.getvalue()
 
 
-def _figure_of(value: Any) -> Figure:
+def _figure_of(value: Artist | NDArray[Any] | _Grid) -> Figure:
     """Return the whole figure that something belongs to: an axes, an array of them, a grid, a line."""
     if hasattr(value, "flat") and not hasattr(value, "figure"):
         value = next(iter(value.flat))
-    figure = getattr(value, "figure", None) or value
+    figure: Any = getattr(value, "figure", None) or value
     while getattr(figure, "figure", figure) is not figure:
         figure = figure.figure
     if not hasattr(figure, "savefig"):
@@ -120,7 +142,7 @@ def _figure_of(value: Any) -> Figure:
     return whole
 
 
-def _plotly(value: Any, _budget: ValueLimits) -> bytes:
+def _plotly(value: _PlotlyFigure, _budget: ValueLimits) -> bytes:
     try:
         import kaleido  # noqa: F401 - plotly draws with it
     except ImportError:
@@ -128,7 +150,7 @@ def _plotly(value: Any, _budget: ValueLimits) -> bytes:
             "An image of a plotly figure needs kaleido.", cure="Run: pip install kaleido"
         ) from None
     try:
-        data: bytes = _within(_PATIENCE, lambda: value.to_image(format="png"))
+        return _within(_PATIENCE, lambda: value.to_image(format="png"))
     except Exception as error:
         # Plotly says it in an error of its own, which Kaleido's lies behind.
         if _CHROME & {type(each).__name__ for each in (error, error.__context__)}:
@@ -137,7 +159,6 @@ def _plotly(value: Any, _budget: ValueLimits) -> bytes:
                 cure="Run: plotly_get_chrome",
             ) from error
         raise
-    return data
 
 
 def _within(seconds: float, draw: Callable[[], bytes]) -> bytes:
@@ -167,7 +188,7 @@ def _within(seconds: float, draw: Callable[[], bytes]) -> bytes:
     return results[0]
 
 
-def _altair(value: Any, budget: ValueLimits) -> bytes:
+def _altair(value: _Chart, budget: ValueLimits) -> bytes:
     try:
         import vl_convert
     except ImportError:
@@ -192,9 +213,9 @@ def _altair(value: Any, budget: ValueLimits) -> bytes:
     return data
 
 
-def _has_url(spec: Any) -> bool:
+def _has_url(spec: Json) -> bool:
     """Tell whether a chart, or one that it is made of, names a URL for its data."""
-    found = [spec]
+    found: list[Json] = [spec]
     while found:
         each = found.pop()
         if isinstance(each, dict):
@@ -206,4 +227,8 @@ def _has_url(spec: Any) -> bool:
     return False
 
 
-_DRAW = {"matplotlib": _matplotlib, "plotly": _plotly, "altair": _altair}
+_DRAW: Mapping[str, Callable[[Any, ValueLimits], bytes]] = {
+    "matplotlib": _matplotlib,
+    "plotly": _plotly,
+    "altair": _altair,
+}

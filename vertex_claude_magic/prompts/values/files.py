@@ -10,7 +10,7 @@ import itertools
 import re
 import stat
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO
+from typing import TYPE_CHECKING, BinaryIO
 
 from vertex_claude_magic.errors import OptionError
 from vertex_claude_magic.prompts.parts import Part, Text, ValueLimits, shorten
@@ -116,7 +116,9 @@ def _unreadable(path: Path, error: OSError) -> OptionError:
     )
 
 
-def bytes_parts(value: Any, budget: ValueLimits) -> tuple[Part, ...]:
+def bytes_parts(
+    value: bytes | bytearray | memoryview | BinaryIO | io.TextIOBase, budget: ValueLimits
+) -> tuple[Part, ...]:
     """Turn bytes, or an open file, into parts of a prompt by what they hold.
 
     An open file is read from its beginning and left at its place where it can be.

@@ -15,6 +15,8 @@ from vertex_claude_magic.text import quote
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from vertex_claude_magic.json_types import Json
+
 __all__ = ["notebook_parts"]
 
 # Characters of what a cell printed, and of what it showed as HTML or Markdown, such as an answer.
@@ -48,7 +50,10 @@ def notebook_parts(data: bytes, budget: ValueLimits, *, name: str = "") -> tuple
         for number, cell in enumerate(cells, start=1):
             lines = [f"# cell {number} ({cell.get('cell_type', 'cell')})"]
             lines.append(_joined(cell.get("source", cell.get("input", ""))))
-            for text, most in _outputs(cell):
+            for output in cell.get("outputs") or ():
+                text, most = _output(output)
+                if not text:
+                    continue
                 shown = text if len(text) <= most else f"{text[:most]}…"
                 shortened += len(text) > most
                 # As comments, so that a cell with its outputs still reads as code.
@@ -78,13 +83,8 @@ def notebook_parts(data: bytes, budget: ValueLimits, *, name: str = "") -> tuple
     return (Text(body="\n\n".join(fitting), kind="Jupyter notebook", about=about, cut="; ".join(cuts)),)
 
 
-def _outputs(cell: Mapping[str, Any]) -> list[tuple[str, int]]:
-    """Return the text of each output of a cell, and how many characters of it go out."""
-    found = [_output(output) for output in cell.get("outputs") or ()]
-    return [(text, most) for text, most in found if text]
-
-
 def _output(output: Mapping[str, Any]) -> tuple[str, int]:
+    """Return the text of an output, which may be empty, and how many characters of it go out."""
     data = output.get("data") or {}
     if any(str(mime).startswith("image/") for mime in data) or _OLD_IMAGES & set(output):
         return "an image, left out", _OUTPUT
@@ -111,5 +111,5 @@ def _output(output: Mapping[str, Any]) -> tuple[str, int]:
     return text, _OUTPUT
 
 
-def _joined(source: Any) -> str:
+def _joined(source: Json) -> str:
     return "".join(map(str, source)) if isinstance(source, list) else str(source)

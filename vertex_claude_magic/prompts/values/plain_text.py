@@ -17,6 +17,10 @@ from vertex_claude_magic.prompts.values.steady import is_elided, is_name_only, n
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from numpy.typing import NDArray
+
+    from vertex_claude_magic.json_types import Json
+
 __all__ = ["ELIDED", "ObjectText", "display_content", "numbers_of", "object_text"]
 
 ELIDED = "its library's own text, which puts dots in the place of what it leaves out"
@@ -62,7 +66,21 @@ def object_text(value: Any, shown: Mapping[str, Any] | None = None) -> ObjectTex
             return ObjectText(whole)
     plain = shown.get("text/plain") if shown is not None else repr(value)
     if isinstance(plain, str) and plain.strip() and (isinstance(value, _CODE) or not is_name_only(plain)):
-        return _plain(value, plain)
+        library = type(value).__module__
+        if library.startswith("statsmodels."):
+            plain = _CLOCK.sub(lambda found: re.sub(r"\S", "-", found.group()), plain)
+        names = named_only(plain)
+        elided = is_elided(plain) and not is_own(type(value)) and library != "builtins"
+        geometry = getattr(value, "wkt", None) if elided and library.startswith("shapely.") else None
+        if isinstance(geometry, str):
+            return ObjectText(geometry)
+        plain = steady(plain)
+        for number in (hex(id(value)), str(id(value))):
+            # An identity that the class writes in its own way.
+            plain = plain.replace(number, "…")
+        if names:
+            return ObjectText(plain, f"of {', '.join(names[:3])} no more than the name, not what it holds")
+        return ObjectText(plain, ELIDED if elided else "")
     for mime, method in _FORMS:
         make = getattr(type(value), method, None)
         text = shown.get(mime) if shown is not None else make(value) if callable(make) else None
@@ -72,38 +90,21 @@ def object_text(value: Any, shown: Mapping[str, Any] | None = None) -> ObjectTex
     return None
 
 
-def _plain(value: Any, text: str) -> ObjectText:
-    if type(value).__module__.startswith("statsmodels."):
-        text = _CLOCK.sub(lambda found: re.sub(r"\S", "-", found.group()), text)
-    names = named_only(text)
-    elided = is_elided(text) and not is_own(type(value)) and type(value).__module__ != "builtins"
-    whole = getattr(value, "wkt", None) if elided and type(value).__module__.startswith("shapely.") else None
-    if isinstance(whole, str):
-        return ObjectText(whole)
-    text = steady(text)
-    for number in (hex(id(value)), str(id(value))):
-        # An identity that the class writes in its own way.
-        text = text.replace(number, "…")
-    if names:
-        return ObjectText(text, f"of {', '.join(names[:3])} no more than the name, not what it holds")
-    return ObjectText(text, ELIDED if elided else "")
-
-
-def display_content(value: Any) -> Any:
+def display_content(value: Any) -> Json | bytes:
     """Return what a display object of IPython (HTML, Latex, JSON, Image ...) was made of; None for anything else."""
     if not type(value).__module__.startswith(_DISPLAY):
         return None
-    data = getattr(value, "data", None)
+    data: Json | bytes = getattr(value, "data", None)
     return data if data is not None else getattr(value, "url", None)
 
 
-def numbers_of(value: Any) -> Any:
+def numbers_of(value: Any) -> NDArray[Any] | None:
     """Return a tensor, or whatever else gives its values to numpy, as an array; None if it does not."""
     numpy = sys.modules.get("numpy")
     if numpy is None or not hasattr(type(value), "__array__"):
         return None
     try:
-        array = numpy.asarray(value)
+        array: NDArray[Any] = numpy.asarray(value)
     except Exception:  # noqa: BLE001 - a tensor on another device, or one that is still to be computed
         return None
     return array if array.ndim else None

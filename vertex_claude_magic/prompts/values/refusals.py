@@ -99,26 +99,21 @@ def refusal(value: Any, place: str) -> OptionError:
         return OptionError(
             f"{place} is an iterator ({kind}), which reading would use up.", cure=f"Give list({place})."
         )
+    cures = [way.format(x=place)] if way else []
+    # These are made when the object draws, and are no attributes of its class.
+    made = [each for each in _ATTRIBUTES if each in getattr(value, "__dict__", {})]
+    cures += [f"Give {{{{ {place}.{each} }}}}." for each in made]
+    for each in _METHODS:
+        # Looked up in the class, so that no property runs.
+        method = next((vars(base)[each] for base in type(value).__mro__ if each in vars(base)), None)
+        # statsmodels wraps its results, and the wrapper passes every name on.
+        wrapped = each == "summary" and type(value).__module__.startswith("statsmodels.")
+        if callable(method) or (method is None and wrapped):
+            cures.append(f"Put {place}.{each}() into a variable and give that. {_CAN_BE_GIVEN}.")
     return OptionError(
         f"{place} cannot be put into a prompt: a {name} does not tell what it holds.",
-        cure=way.format(x=place) or _cure(value, place),
+        cure=cures[0] if cures else f"{_CAN_BE_GIVEN}.",
     )
-
-
-def _cure(value: Any, place: str) -> str:
-    kind = type(value)
-    for name in _ATTRIBUTES:
-        # These are made when the object draws, and are no attributes of its class.
-        if name in getattr(value, "__dict__", {}):
-            return f"Give {{{{ {place}.{name} }}}}."
-    for name in _METHODS:
-        # Looked up in the class, so that no property runs.
-        method = next((vars(each)[name] for each in kind.__mro__ if name in vars(each)), None)
-        # statsmodels wraps its results, and the wrapper passes every name on.
-        wrapped = name == "summary" and kind.__module__.startswith("statsmodels.")
-        if callable(method) or (method is None and wrapped):
-            return f"Put {place}.{name}() into a variable and give that. {_CAN_BE_GIVEN}."
-    return f"{_CAN_BE_GIVEN}."
 
 
 def kind_name(kind: type) -> str:

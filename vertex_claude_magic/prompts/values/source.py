@@ -22,7 +22,7 @@ __all__ = ["module_parts", "source_parts"]
 _MOST_NAMES = 300
 
 
-def source_parts(value: Any, budget: ValueLimits) -> tuple[Part, ...]:
+def source_parts(value: Callable[..., Any], budget: ValueLimits) -> tuple[Part, ...]:
     """Turn a function or class into its source; one without source into its signature and description.
 
     >>> print(source_parts(len, ValueLimits())[0].body)
@@ -72,7 +72,7 @@ def _signature(value: Callable[..., Any]) -> str:
         return "(...)"
 
 
-def _description(value: Any) -> str:
+def _description(value: Callable[..., Any] | ModuleType) -> str:
     try:
         return inspect.getdoc(value) or ""
     except Exception:  # noqa: BLE001 - a property of the user's own

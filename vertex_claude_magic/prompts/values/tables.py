@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from vertex_claude_magic.frames.text import frame_text
 from vertex_claude_magic.prompts.parts import Part, Text, ValueLimits
 
+if TYPE_CHECKING:
+    import pandas as pd
+    from narwhals.typing import IntoFrame, IntoSeries
+
 __all__ = ["frame_parts"]
 
 
-def frame_parts(value: Any, budget: ValueLimits) -> tuple[Part, ...]:
+def frame_parts(value: IntoFrame | IntoSeries | pd.Index[Any], budget: ValueLimits) -> tuple[Part, ...]:
     """Turn a data frame, a series or an index of any library into text.
 
     Raises:
