@@ -152,26 +152,23 @@ def template_candidates(before: str, names: Mapping[str, Any]) -> tuple[str, lis
     parent, dot, start = path.rpartition(".")
     if not dot:
         return path, [each for each in _variables(names) if each.text.startswith(start)]
-    return path, [
-        Candidate(f"{parent}.{name}", type(value).__name__)
-        for name, value in _members(parent, names).items()
-        if name.startswith(start) and not name.startswith("_")
-    ]
-
-
-def _members(path: str, names: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what may follow a path and a dot; reading stops at the first property that fails or is computed."""
     import inspect
 
-    first, *rest = path.split(".")
+    first, *rest = parent.split(".")
     value = names.get(first)
     for name in rest:
+        # Static, because Tab must not run the code of a property; what one returns is not known here.
         value = value.get(name) if isinstance(value, dict) else inspect.getattr_static(value, name, None)
     if isinstance(value, dict):
-        return {key: each for key, each in value.items() if isinstance(key, str) and key.isidentifier()}
-    # Static, because Tab must not run the code of a property.
-    found = {name: inspect.getattr_static(value, name, None) for name in dir(value)}
-    return {name: each for name, each in sorted(found.items()) if not callable(each)}
+        members = {key: each for key, each in value.items() if isinstance(key, str) and key.isidentifier()}
+    else:
+        found = {name: inspect.getattr_static(value, name, None) for name in dir(value)}
+        members = {name: each for name, each in sorted(found.items()) if not callable(each)}
+    return path, [
+        Candidate(f"{parent}.{name}", type(each).__name__)
+        for name, each in members.items()
+        if name.startswith(start) and not name.startswith("_")
+    ]
 
 
 def _typed(kind: str, texts: Iterable[str]) -> list[Candidate]:

@@ -185,7 +185,31 @@ def value_of(placeholder: Placeholder, names: Mapping[str, Any]) -> Any:
         raise _unknown(placeholder, what, known, placeholder.name)
     value = names[placeholder.name]
     for step in placeholder.steps:
-        owner, value = value, _step(placeholder, value, step)
+        owner = value
+        try:
+            if isinstance(step, Attribute):
+                value = owner[step.name] if isinstance(owner, Mapping) else getattr(owner, step.name)
+            elif isinstance(step.key, int) and hasattr(type(owner), "iloc") and step.key not in owner:
+                # No such label, so an integer means a position; df[0] itself would look for a column.
+                value = owner.iloc[step.key]
+            else:
+                value = owner[step.key]
+        except ClaudeError:
+            raise
+        except Exception as error:
+            # An attribute that the class defines is there, and failed.
+            failed = (
+                isinstance(step, Attribute)
+                and not isinstance(owner, Mapping)
+                and any(step.name in vars(each) for each in type(owner).__mro__)
+            )
+            if isinstance(error, (AttributeError, KeyError, IndexError, TypeError)) and not failed:
+                raise _missing(placeholder, owner, step) from None
+            raise OptionError(
+                f"{{{{ {quote(placeholder.source, 60)} }}}} failed with {type(error).__name__}: "
+                f"{quote(message_of(error), 100)}.",
+                cure="Look at it in a cell of its own.",
+            ) from error
         if step is placeholder.steps[-1] and isinstance(step, Attribute) and _is_method(value, owner):
             path = quote(placeholder.source, 60)
             raise OptionError(
@@ -207,32 +231,6 @@ def _is_method(value: Any, owner: Any) -> bool:
     if isinstance(value, callables) or type(value).__name__ in _COMPILED_METHODS:
         return bound is not None and not isinstance(bound, types.ModuleType)
     return False
-
-
-def _step(placeholder: Placeholder, value: Any, step: Attribute | Index) -> Any:
-    try:
-        if isinstance(step, Attribute):
-            return value[step.name] if isinstance(value, Mapping) else getattr(value, step.name)
-        if isinstance(step.key, int) and hasattr(type(value), "iloc") and step.key not in value:
-            # No such label, so an integer means a position; df[0] itself would look for a column.
-            return value.iloc[step.key]
-        return value[step.key]
-    except ClaudeError:
-        raise
-    except (AttributeError, KeyError, IndexError, TypeError) as error:
-        if isinstance(step, Index) or isinstance(value, Mapping):
-            raise _missing(placeholder, value, step) from None
-        if not any(step.name in vars(each) for each in type(value).__mro__):
-            raise _missing(placeholder, value, step) from None
-        # The class defines the attribute, so it is there and failed.
-        failure: Exception = error
-    except Exception as error:  # noqa: BLE001 - a property of the user's own may raise anything
-        failure = error
-    raise OptionError(
-        f"{{{{ {quote(placeholder.source, 60)} }}}} failed with {type(failure).__name__}: "
-        f"{quote(message_of(failure), 100)}.",
-        cure="Look at it in a cell of its own.",
-    ) from failure
 
 
 def _missing(placeholder: Placeholder, value: Any, step: Attribute | Index) -> OptionError:

@@ -200,11 +200,20 @@ def steps(recorded: RecordedReply, message_id: str | None = None) -> Iterator[St
     yield 0.0, Event("message_start", {"type": "message_start", **start})
     for index, block in enumerate(recorded.content):
         part = take_apart(block, closing=False)
-        cut = list(_cut(part.text, recorded.pace[index] if index < len(recorded.pace) else ()))
-        waits = iter([0.0, *(wait for wait, _ in cut)])
-        for data in part_events(index, part, [piece for _, piece in cut]):
-            # The first wait is that of the start, the others those of the pieces.
-            yield next(waits, 0.0), Event(data["type"], data)
+        pace = recorded.pace[index] if index < len(recorded.pace) else ()
+        # The first wait is that of the start, the others those of the pieces.
+        pieces, waits, at = list[str](), [0.0], 0
+        for length, milliseconds in zip(pace[::2], pace[1::2], strict=False):
+            if at < len(part.text) and length:
+                pieces.append(part.text[at : at + length])
+                waits.append(milliseconds / 1000)
+                at += length
+        if at < len(part.text):
+            # After an edit by hand the rest comes in one piece.
+            pieces.append(part.text[at:])
+        left = iter(waits)
+        for data in part_events(index, part, pieces):
+            yield next(left, 0.0), Event(data["type"], data)
     for event in recorded.other_events:
         yield 0.0, Event(event["type"], dict(event))
     if recorded.complete:
@@ -212,14 +221,3 @@ def steps(recorded: RecordedReply, message_id: str | None = None) -> Iterator[St
                  "stop_details": recorded.stop_details}  # fmt: skip
         yield 0.0, Event("message_delta", {"type": "message_delta", "delta": delta, "usage": usage})
         yield 0.0, Event("message_stop", {"type": "message_stop"})
-
-
-def _cut(text: str, pace: Sequence[int]) -> Iterator[tuple[float, str]]:
-    """Cut a text where it was cut before; after an edit by hand the rest comes in one piece."""
-    start = 0
-    for length, wait in zip(pace[::2], pace[1::2], strict=False):
-        if start < len(text) and length:
-            yield wait / 1000, text[start : start + length]
-            start += length
-    if start < len(text):
-        yield 0.0, text[start:]

@@ -162,7 +162,20 @@ class CallRecorder:
         usage = reply.usage
         counted = bool(usage.raw)
         state = "done" if reply.complete else "stopped" if stopped else "failed"
-        usd, most = self._costs(reply, error)
+        row = self.catalog.find(self.call.model)
+        unreached = isinstance(error, NetworkError) and str(error.details.get("cause", "")).startswith(
+            _UNREACHED
+        )
+        # In USD: what the call cost, and what it may have cost at most.
+        usd, most = None, self.call.cost_most
+        if reply.complete:
+            usd = most = reply.cost
+        elif not reply.blocks and (unreached or isinstance(error, (APIError, CredentialsError, OptionError))):
+            # What the service refuses, or never saw, it does not bill.
+            usd = most = 0.0
+        elif counted and row is not None:
+            longest = replace(usage, output_tokens=self.max_tokens, speed=usage.speed or self.speed)
+            most = cost(row, self.call.region, longest)
         return Ending(
             state=state,
             source=source,
@@ -178,22 +191,6 @@ class CallRecorder:
             message_id=reply.message_id,
             request_id=reply.request_id or (error.request_id if error is not None else None),
         )
-
-    def _costs(self, reply: Reply, error: ClaudeError | None) -> tuple[float | None, float | None]:
-        """Return what the call cost and what it may have cost at most, in USD."""
-        if reply.complete:
-            return reply.cost, reply.cost
-        unreached = isinstance(error, NetworkError) and str(error.details.get("cause", "")).startswith(
-            _UNREACHED
-        )
-        if not reply.blocks and (unreached or isinstance(error, (APIError, CredentialsError, OptionError))):
-            # What the service refuses, or never saw, it does not bill.
-            return 0.0, 0.0
-        row = self.catalog.find(self.call.model)
-        if not reply.usage.raw or row is None:
-            return None, self.call.cost_most
-        usage = replace(reply.usage, output_tokens=self.max_tokens, speed=reply.usage.speed or self.speed)
-        return None, cost(row, self.call.region, usage)
 
 
 def attempt(work: Callable[[], None], tell: Callable[[str, bool], None]) -> bool:
@@ -221,11 +218,9 @@ def _secret_in(value: Json) -> tuple[str, int] | None:
     if isinstance(value, dict) and len(value) == 2 and value.get("role") in {"user", "assistant"}:
         # A message of text, by the key under which it was looked at before it was sent.
         value = value.get("content")
-    return find_secret(value if isinstance(value, str) else "\n".join(_strings(value)))
-
-
-def _strings(value: Json) -> list[str]:
-    """Return all strings of a JSON value, keys included."""
+    if isinstance(value, str):
+        return find_secret(value)
+    # All strings, keys included.
     found: list[str] = []
     waiting = [value]
     while waiting:
@@ -236,4 +231,4 @@ def _strings(value: Json) -> list[str]:
             waiting += [*part.keys(), *part.values()]
         elif isinstance(part, (list, tuple)):
             waiting += part
-    return found
+    return find_secret("\n".join(found))

@@ -167,7 +167,23 @@ class SessionRecords:
         tokens, _ = count_or_bound(request, catalog, count if limits else None)
         most = worst_case(request, catalog, tokens)
         if limits.call is not None:
-            _check_call(sum_of_costs([*spent, most]), limits.call)
+            whole = sum_of_costs([*spent, most])
+            if whole is None:
+                raise errors.CostLimitExceeded(
+                    "What this question may cost is not known (no price in the table, or tools that the service runs "
+                    "itself), so it may cross --max-cost.",
+                    cure=spelled(
+                        "Add prices with models_file, ask without such tools, or leave {} out.",
+                        option("max_cost"),
+                    ),
+                )
+            if whole > limits.call:
+                raise errors.CostLimitExceeded(
+                    f"This question may cost up to ${whole:.4f} (an estimate), more than --max-cost {limits.call:g}.",
+                    cure=spelled(
+                        "Lower {}, shorten the prompt, or raise {}.", option("max_tokens"), option("max_cost")
+                    ),
+                )
         call = self._call(request, target, most=most)
         held = self.budget.reserve(most, local=call.source in LOCAL, limit=limits.session)
         output = request.body.get("max_tokens")
@@ -236,22 +252,4 @@ class SessionRecords:
             project=request.project,
             source=answered_by(request.url),
             cost_most=most,
-        )
-
-
-def _check_call(most: float | None, limit: float) -> None:
-    if most is None:
-        raise errors.CostLimitExceeded(
-            "What this question may cost is not known (no price in the table, or tools that the service runs itself), "
-            "so it may cross --max-cost.",
-            cure=spelled(
-                "Add prices with models_file, ask without such tools, or leave {} out.", option("max_cost")
-            ),
-        )
-    if most > limit:
-        raise errors.CostLimitExceeded(
-            f"This question may cost up to ${most:.4f} (an estimate), more than --max-cost {limit:g}.",
-            cure=spelled(
-                "Lower {}, shorten the prompt, or raise {}.", option("max_tokens"), option("max_cost")
-            ),
         )

@@ -36,7 +36,7 @@ _CURES = {
     "pause_turn": "Paused by the service in the middle of a long turn. Ask Claude to continue.",
     "compaction": "Stopped to compact a long conversation. Ask Claude to continue.",
 }
-_ENDS = frozenset({None, "end_turn", "stop_sequence"})
+_ENDS = frozenset({"end_turn", "stop_sequence"})
 
 
 def waiting(label: str, status: str = "", seconds: int = 0) -> str:
@@ -106,26 +106,28 @@ def warnings(reply: Reply) -> tuple[str, ...]:
     """
     if not reply.complete:
         return ("Stopped here. Run the cell again for the whole answer.",)
-    if reply.stop_reason not in _ENDS:
-        return (_line(_stopped(reply)),)
-    return () if reply.text.strip() else ("The answer is empty. Ask again, or put the question differently.",)
-
-
-def _stopped(reply: Reply) -> str:
-    reason = reply.stop_reason or ""
+    reason = reply.stop_reason
+    if reason is None or reason in _ENDS:
+        return (
+            ()
+            if reply.text.strip()
+            else ("The answer is empty. Ask again, or put the question differently.",)
+        )
     if reason == "refusal":
         details = reply.stop_details or {}
         category = f" ({details['category']})" if details.get("category") else ""
         why = f": {str(details['explanation']).rstrip('. ')}" if details.get("explanation") else ""
-        return f"Claude declined to go on{category}{why}. Put the question differently, or ask another model."
-    if reason == "max_tokens":
+        line = f"Claude declined to go on{category}{why}. Put the question differently, or ask another model."
+    elif reason == "max_tokens":
         tokens = f"{reply.usage.output_tokens:,} output tokens" if reply.usage.output_tokens else "max_tokens"
-        return f"Cut off at {tokens}. Ask again with a larger --max-tokens, or ask Claude to continue."
-    if reason == "tool_use":
+        line = f"Cut off at {tokens}. Ask again with a larger --max-tokens, or ask Claude to continue."
+    elif reason == "tool_use":
         names = [str(block.get("name")) for block in reply.blocks if block.get("type") == "tool_use"]
         asked = f"the tool {', '.join(names)}" if names else "a tool"
-        return f"Claude asked for {asked}, which was not run. Send its result, or ask without tools."
-    return _CURES.get(reason, f"Stopped for an unknown reason ({reason}). The answer may not be whole.")
+        line = f"Claude asked for {asked}, which was not run. Send its result, or ask without tools."
+    else:
+        line = _CURES.get(reason, f"Stopped for an unknown reason ({reason}). The answer may not be whole.")
+    return (_line(line),)
 
 
 def answered_notes(reply: Reply) -> list[str]:

@@ -256,24 +256,22 @@ class Segments:
         blocks = self._parse(self._open)
         source = self._open
         for block, following in pairwise(blocks):
-            self._finish(block.markdown, source[max(block.start, self._repeated) : following.start])
+            over = source[max(block.start, self._repeated) : following.start]
+            self._keep(block.markdown, over)
             self._repeated = 0
+            if self._cut_off:
+                undivided = "".join([*self._cut_off, over])
+                small = len(undivided) <= _PARSED_AT_ONCE
+                self._over.append((self._render(undivided) if small else undivided, small))
+                self._cut_off.clear()
+            else:
+                self._over.append((block.markdown, True))
         if blocks:
-            over = blocks[-1].start
-            self._open = source[over:]
-            self._seen = max(0, self._seen - over)
-            self._repeated = max(0, self._repeated - over)
+            start = blocks[-1].start
+            self._open = source[start:]
+            self._seen = max(0, self._seen - start)
+            self._repeated = max(0, self._repeated - start)
         self._set_tail(blocks[-1].markdown if blocks else "")
-
-    def _finish(self, markdown: str, source: str) -> None:
-        self._keep(markdown, source)
-        if not self._cut_off:
-            self._over.append((markdown, True))
-            return
-        undivided = "".join([*self._cut_off, source])
-        small = len(undivided) <= _PARSED_AT_ONCE
-        self._over.append((self._render(undivided) if small else undivided, small))
-        self._cut_off.clear()
 
     def _keep(self, markdown: str, source: str) -> None:
         body = Body(markdown=markdown, plain=source.strip("\n"))

@@ -76,12 +76,12 @@ def _converted(kind: Kind, value: Any, budget: ValueLimits) -> tuple[Part, ...]:
     except (ClaudeError, KeyboardInterrupt):
         raise
     except Exception as error:
-        raise _failed(value, error) from error
+        raise _failed(kind_name(type(value)), error) from error
 
 
-def _failed(value: Any, error: Exception) -> OptionError:
+def _failed(name: str, error: Exception) -> OptionError:
     return OptionError(
-        f"A {kind_name(type(value))} could not be read: {type(error).__name__}: {quote(message_of(error), 100)}.",
+        f"A {name} could not be read: {type(error).__name__}: {quote(message_of(error), 100)}.",
         cure="Look at it in a cell of its own, or give its str().",
     )
 
@@ -152,7 +152,7 @@ def _by_display(value: Any, budget: ValueLimits) -> tuple[Part, ...]:
     try:
         shown: Mapping[str, Any] | None = budget.present(value) if budget.present is not None else None
     except Exception as error:
-        raise _failed(value, error) from error
+        raise _failed(kind, error) from error
     image = (shown or {}).get("image/png") or (shown or {}).get("image/jpeg")
     if image := image or (content if isinstance(content, bytes) else None):
         data = base64.b64decode(image) if isinstance(image, str) else bytes(image)
@@ -160,7 +160,7 @@ def _by_display(value: Any, budget: ValueLimits) -> tuple[Part, ...]:
     try:
         text, fields = text_or_fields(value, shown)
     except Exception as error:
-        raise _failed(value, error) from error
+        raise _failed(kind, error) from error
     if fields:
         return tuple(
             replace(part, kind=kind, about="") if not part.path else part

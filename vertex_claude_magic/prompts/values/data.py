@@ -286,7 +286,7 @@ def text_or_fields(
     """
     text, fields = object_text(value, shown), loose_fields(value)
     if fields and (
-        text is None or text.caution or hides(value) or any(_holds_apart(each) for _, each in fields)
+        text is None or text.caution or hides(type(value)) or any(_holds_apart(each) for _, each in fields)
     ):
         return text, fields
     return text, None

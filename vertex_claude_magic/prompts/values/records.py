@@ -65,9 +65,9 @@ def loose_fields(value: Any) -> Fields | None:
     return [*found, *_public(own.items())] or None
 
 
-def hides(value: Any) -> bool:
+def hides(kind: type) -> bool:
     """Tell whether an attrs class has private fields, which its repr shows."""
-    attributes = getattr(type(value), "__attrs_attrs__", None)
+    attributes = getattr(kind, "__attrs_attrs__", None)
     return isinstance(attributes, tuple) and any(each.name.startswith("_") for each in attributes)
 
 

@@ -65,11 +65,11 @@ def is_refused(value: Any) -> bool:
 
 def is_listed(value: Any) -> bool:
     """Tell whether a value is of a kind that is refused although it may pass as another: a mock is a path as well."""
-    return bool(_way(value))
+    return bool(_way(type(value)))
 
 
-def _way(value: Any) -> str:
-    for each in type(value).__mro__:
+def _way(kind: type) -> str:
+    for each in kind.__mro__:
         library = each.__module__.partition(".")[0]
         for name, classes, way in _KINDS:
             if library == name and each.__name__ in classes.split():
@@ -84,7 +84,7 @@ def refusal(value: Any, place: str) -> OptionError:
         value: The value.
         place: How the user calls it, such as `cfg['lock']`.
     """
-    name, place, way = kind_name(type(value)), quote(place, 80), _way(value)
+    name, place, way = kind_name(type(value)), quote(place, 80), _way(type(value))
     if not way and isinstance(value, io.IOBase):
         return OptionError(
             f"{place} is an open file ({name}).",

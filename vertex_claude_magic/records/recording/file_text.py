@@ -158,7 +158,7 @@ def _invalid(why: str) -> RecordingInvalid:
 
 def _record(number: int, record: Json) -> StoredCall:
     try:
-        plain = _joined(record)
+        plain: Any = _joined(record)
         request = plain["request"]
         fits = (
             isinstance(request["body"], Mapping)
@@ -197,12 +197,12 @@ def _lines(value: Json, depth: int = 0) -> Json:
     return value
 
 
-def _joined(value: Any, depth: int = 0) -> Any:
+def _joined(value: Json, depth: int = 0) -> Json:
     _check_depth(depth)
     if isinstance(value, dict):
         if "$lines" in value:
-            (lines,) = value.values()
-            if not isinstance(lines, list):
+            lines: Any = value["$lines"]
+            if len(value) > 1 or not isinstance(lines, list):
                 raise TypeError
             return "\n".join(lines)
         return {
