@@ -55,7 +55,7 @@ def table_problems(table: Json, base: Mapping[str, Mapping[str, Json]] | None = 
 
 
 class _Kind(NamedTuple):
-    wanted: str
+    expected: str
     holds: Callable[[Json], bool]
 
 
@@ -76,7 +76,7 @@ def _is_date(value: Json) -> bool:
 
 
 def _or_null(kind: _Kind) -> _Kind:
-    return _Kind(f"{kind.wanted} or null", lambda value: value is None or kind.holds(value))
+    return _Kind(f"{kind.expected} or null", lambda value: value is None or kind.holds(value))
 
 
 def _one_of(*words: str) -> _Kind:
@@ -181,7 +181,7 @@ def _check(value: Json, kinds: Mapping[str, _Kind], place: str, needed: Iterable
         if kind is None:
             yield f"{place} has a field {_shown(name)}, which is not one of {', '.join(kinds)}"
         elif not kind.holds(item):
-            yield f"{prefix}{name} must be {kind.wanted}, not {_shown(item)}"
+            yield f"{prefix}{name} must be {kind.expected}, not {_shown(item)}"
     for name in needed:
         if name not in value:
             yield f"{place} needs the field {name}"

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from typing import Any
 
-from vertex_claude_magic.prompts.values.steady import steady
+from vertex_claude_magic.prompts.values.stable_text import stable_text
 from vertex_claude_magic.text import quote
 
 __all__ = ["in_order", "short_text"]
@@ -43,7 +43,7 @@ def short_text(value: Any, limit: int = _LIMIT) -> str:
         try:
             # Scalars as they print; anything that may hold much only as far as a line goes.
             plain = type(value).__module__.partition(".")[0] in _PLAIN or isinstance(value, float)
-            text = steady(str(value)) if plain else _Written(limit).of(value)
+            text = stable_text(str(value)) if plain else _Written(limit).of(value)
         except Exception as error:  # noqa: BLE001 - a repr of the user's own
             return f"<{quote(type(value).__name__, 40)}, repr failed: {type(error).__name__}>"
     return text if len(text) <= limit else text[: limit - 1] + "…"
@@ -89,7 +89,7 @@ def _leaf(value: Any, limit: int) -> str:
         text = repr(value)
     except Exception as error:  # noqa: BLE001 - a repr of the user's own
         return f"<{quote(type(value).__name__, 40)}, repr failed: {type(error).__name__}>"
-    return steady(text[: max(limit, _LIMIT) * 50])
+    return stable_text(text[: max(limit, _LIMIT) * 50])
 
 
 def in_order(values: AbstractSet[Any], most: int, text: Callable[[Any], str] | None = None) -> list[Any]:

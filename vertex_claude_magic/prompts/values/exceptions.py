@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from vertex_claude_magic.prompts.parts import Part, Text, ValueLimits
-from vertex_claude_magic.prompts.values.steady import without_addresses
+from vertex_claude_magic.prompts.values.stable_text import without_addresses
 from vertex_claude_magic.text import quote, without_home
 
 if TYPE_CHECKING:

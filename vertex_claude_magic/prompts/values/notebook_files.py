@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from vertex_claude_magic.errors import OptionError
 from vertex_claude_magic.prompts.parts import Part, Text, ValueLimits, estimate_tokens, shorten
 from vertex_claude_magic.prompts.values.html_text import html_text
-from vertex_claude_magic.prompts.values.steady import without_addresses
+from vertex_claude_magic.prompts.values.stable_text import without_addresses
 from vertex_claude_magic.text import quote
 
 if TYPE_CHECKING:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from vertex_claude_magic.prompts.values.html_text import html_text
 from vertex_claude_magic.prompts.values.records import is_own
 from vertex_claude_magic.prompts.values.refusals import is_refused
-from vertex_claude_magic.prompts.values.steady import is_elided, is_name_only, named_only, steady
+from vertex_claude_magic.prompts.values.stable_text import is_elided, is_name_only, named_only, stable_text
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -74,7 +74,7 @@ def object_text(value: Any, shown: Mapping[str, Any] | None = None) -> ObjectTex
         geometry = getattr(value, "wkt", None) if elided and library.startswith("shapely.") else None
         if isinstance(geometry, str):
             return ObjectText(geometry)
-        plain = steady(plain)
+        plain = stable_text(plain)
         for number in (hex(id(value)), str(id(value))):
             # An identity that the class writes in its own way.
             plain = plain.replace(number, "…")
@@ -86,7 +86,7 @@ def object_text(value: Any, shown: Mapping[str, Any] | None = None) -> ObjectTex
         text = shown.get(mime) if shown is not None else make(value) if callable(make) else None
         text = html_text(text) if mime == "text/html" and isinstance(text, str) else text
         if isinstance(text, str) and text.strip():
-            return ObjectText(steady(text))
+            return ObjectText(stable_text(text))
     return None
 
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from vertex_claude_magic.prompts.parts import Part, Text, ValueLimits, shorten
 from vertex_claude_magic.prompts.values.cells import short_text
-from vertex_claude_magic.prompts.values.steady import steady
+from vertex_claude_magic.prompts.values.stable_text import stable_text
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -67,7 +67,7 @@ def _cell_source(value: type) -> str:
 
 def _signature(value: Callable[..., Any]) -> str:
     try:
-        return steady(str(inspect.signature(value)))
+        return stable_text(str(inspect.signature(value)))
     except (ValueError, TypeError):
         return "(...)"
 

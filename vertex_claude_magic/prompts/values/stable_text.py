@@ -10,7 +10,7 @@ import ast
 import itertools
 import re
 
-__all__ = ["is_elided", "is_name_only", "named_only", "steady", "without_addresses"]
+__all__ = ["is_elided", "is_name_only", "named_only", "stable_text", "without_addresses"]
 
 # Either ` at 0x...`, or a bare number of this kind within angle brackets.
 _ADDRESS = re.compile(
@@ -30,10 +30,10 @@ _LONGEST_SET = 20_000
 _MOST_LOOKED_AT = 1_000_000
 
 
-def steady(text: str) -> str:
+def stable_text(text: str) -> str:
     """Return the repr of an object without memory addresses, the elements of sets in order.
 
-    >>> steady("Step(func=<function clean at 0x7f22f8408a40>, words={'b', 'a'})")
+    >>> stable_text("Step(func=<function clean at 0x7f22f8408a40>, words={'b', 'a'})")
     "Step(func=<function clean>, words={'a', 'b'})"
     """
     text = without_addresses(text)

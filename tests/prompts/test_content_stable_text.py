@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from shells import run_python
 
-from vertex_claude_magic.prompts.values.steady import is_elided, is_name_only, named_only, steady
+from vertex_claude_magic.prompts.values.stable_text import is_elided, is_name_only, named_only, stable_text
 
 # Code that makes `x`; the libraries that it needs are imported on its first line.
 KINDS = {
@@ -124,20 +124,20 @@ UNCHANGED = [
 @pytest.mark.parametrize(("text", "expected"), STEADY)
 def test_addresses_go_and_sets_are_in_order(text, expected):
     """Whatever library made the text; and once is enough."""
-    assert steady(text) == expected
-    assert steady(expected) == expected
+    assert stable_text(text) == expected
+    assert stable_text(expected) == expected
 
 
 @pytest.mark.parametrize("text", UNCHANGED)
 def test_what_does_not_differ_between_processes_stays(text):
     """Numbers are in the same order everywhere, and other braces are no sets."""
-    assert steady(text) == text
+    assert stable_text(text) == text
 
 
 def test_what_looks_like_a_huge_set_takes_no_time():
     """Nothing that long is taken apart."""
     text = "{" + ", ".join(f"'{n}'" for n in range(300_000)) + "}"
-    assert steady(text) == text
+    assert stable_text(text) == text
 
 
 @pytest.mark.parametrize(
