@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from vertex_claude_magic.errors import OptionError
 from vertex_claude_magic.markdown.characters import hidden_characters
-from vertex_claude_magic.prompts.parts import Media, Part, Text, ValueLimits, estimate_tokens
+from vertex_claude_magic.prompts.parts import Media, PromptPart, Text, ValueLimits, estimate_tokens
 from vertex_claude_magic.prompts.scope import Scope
 from vertex_claude_magic.prompts.secrets import Place, searchable
 from vertex_claude_magic.prompts.template import is_path, parse_path, parse_template, value_of
@@ -57,7 +57,7 @@ class Composed:
 class _Piece:
     """A text of the prompt itself (no name), or one part of a value, which may be followed by another."""
 
-    part: Part
+    part: PromptPart
     name: str = ""
     place: str = ""
     attached: bool = False
@@ -181,7 +181,7 @@ def _pieces(
     return pieces
 
 
-def _named(name: str, place: str, parts: Sequence[Part], *, attached: bool = False) -> list[_Piece]:
+def _named(name: str, place: str, parts: Sequence[PromptPart], *, attached: bool = False) -> list[_Piece]:
     several = len(parts) > 1
     # Inside a structure each part has its own path; the parts of one value are numbered.
     by_path = several and any(part.path for part in parts)

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-__all__ = ["Converter", "Media", "Part", "Text", "ValueLimits", "estimate_tokens", "shorten"]
+__all__ = ["Converter", "Media", "PromptPart", "Text", "ValueLimits", "estimate_tokens", "shorten"]
 
 # "For Claude, a token approximately represents 3.5 English characters" (Claude docs, Glossary).
 _CHARACTERS_PER_TOKEN = 3.5
@@ -60,7 +60,7 @@ class Media:
     path: str = ""
 
 
-Part = Text | Media
+PromptPart = Text | Media
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -93,7 +93,7 @@ class ValueLimits:
         return int(self.tokens * _CHARACTERS_PER_TOKEN)
 
 
-Converter = Callable[[Any, ValueLimits], tuple[Part, ...]]
+Converter = Callable[[Any, ValueLimits], tuple[PromptPart, ...]]
 
 
 def estimate_tokens(text: str) -> int:

@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from vertex_claude_magic.frames.cells import Cell, cell_of, number_text
-from vertex_claude_magic.prompts.parts import Part, Text, ValueLimits
+from vertex_claude_magic.prompts.parts import PromptPart, Text, ValueLimits
 from vertex_claude_magic.prompts.values.cells import short_text
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ _LEAST_EDGE = 16
 _TRIES = 8
 
 
-def array_parts(value: NDArray[Any], budget: ValueLimits) -> tuple[Part, ...]:
+def array_parts(value: NDArray[Any], budget: ValueLimits) -> tuple[PromptPart, ...]:
     """Turn a numpy array into text: shape, dtype, its range, and the values as far as they go.
 
     Bytes in the shape of a picture (height, width, 3 or 4 channels) that are too many for a text become an

@@ -11,7 +11,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from vertex_claude_magic.errors import ClaudeError, OptionError
-from vertex_claude_magic.prompts.parts import Converter, Part, Text, ValueLimits, shorten
+from vertex_claude_magic.prompts.parts import Converter, PromptPart, Text, ValueLimits, shorten
 from vertex_claude_magic.prompts.values.cells import in_order, short_text
 from vertex_claude_magic.prompts.values.data import json_parts, plain_parts, text_or_fields, text_parts
 from vertex_claude_magic.prompts.values.images import image_bytes_parts, image_parts
@@ -30,7 +30,7 @@ __all__ = ["parts_of"]
 _DEEPEST = 5
 
 
-def parts_of(value: Any, budget: ValueLimits) -> tuple[Part, ...]:
+def parts_of(value: Any, budget: ValueLimits) -> tuple[PromptPart, ...]:
     """Turn a live object into parts of a prompt, by its kind.
 
     Args:
@@ -47,7 +47,7 @@ def parts_of(value: Any, budget: ValueLimits) -> tuple[Part, ...]:
     return tuple(_parts(value, budget, depth=0))
 
 
-def _parts(value: Any, budget: ValueLimits, *, depth: int) -> Iterator[Part]:
+def _parts(value: Any, budget: ValueLimits, *, depth: int) -> Iterator[PromptPart]:
     if depth < _DEEPEST and is_mixed(value):
         elements: Iterable[Any] = in_order(value, len(value)) if isinstance(value, AbstractSet) else value
         figures: set[int] = set()
@@ -67,7 +67,7 @@ def _parts(value: Any, budget: ValueLimits, *, depth: int) -> Iterator[Part]:
     yield from _by_display(value, budget) if kind is None else _converted(kind, value, budget)
 
 
-def _converted(kind: Kind, value: Any, budget: ValueLimits) -> tuple[Part, ...]:
+def _converted(kind: Kind, value: Any, budget: ValueLimits) -> tuple[PromptPart, ...]:
     try:
         with warnings.catch_warnings():
             # What a library says about its own ways is no matter of the prompt.
@@ -129,7 +129,7 @@ def _converter(kind: Kind) -> Converter:  # noqa: PLR0911 - a table of imports
             }[kind]
 
 
-def _array_parts(value: NDArray[Any] | np.generic, budget: ValueLimits) -> tuple[Part, ...]:
+def _array_parts(value: NDArray[Any] | np.generic, budget: ValueLimits) -> tuple[PromptPart, ...]:
     from vertex_claude_magic.prompts.values.arrays import array_parts
 
     if value.ndim:
@@ -141,7 +141,7 @@ def _array_parts(value: NDArray[Any] | np.generic, budget: ValueLimits) -> tuple
     return parts_of(item, budget)
 
 
-def _by_display(value: Any, budget: ValueLimits) -> tuple[Part, ...]:
+def _by_display(value: Any, budget: ValueLimits) -> tuple[PromptPart, ...]:
     """Turn any other object into what IPython would show of it: an image, a text, or its public fields."""
     kind = kind_name(type(value))
     if is_refused(value):

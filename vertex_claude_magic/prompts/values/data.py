@@ -13,7 +13,14 @@ from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from vertex_claude_magic.errors import ClaudeError
-from vertex_claude_magic.prompts.parts import Converter, Part, Text, ValueLimits, estimate_tokens, shorten
+from vertex_claude_magic.prompts.parts import (
+    Converter,
+    PromptPart,
+    Text,
+    ValueLimits,
+    estimate_tokens,
+    shorten,
+)
 from vertex_claude_magic.prompts.values.cells import in_order, short_text
 from vertex_claude_magic.prompts.values.images import is_image
 from vertex_claude_magic.prompts.values.kinds import apart_key
@@ -57,13 +64,13 @@ _LINE = 100
 _SHORT = 30
 
 
-def text_parts(value: str, budget: ValueLimits) -> tuple[Part, ...]:
+def text_parts(value: str, budget: ValueLimits) -> tuple[PromptPart, ...]:
     """Turn a string into text: as it is, up to the budget."""
     body, cut = shorten(str(value), budget)
     return (Text(body=body, kind="text", about=f"{len(value):,} characters" if cut else "", cut=cut),)
 
 
-def plain_parts(value: Scalar, budget: ValueLimits) -> tuple[Part, ...]:
+def plain_parts(value: Scalar, budget: ValueLimits) -> tuple[PromptPart, ...]:
     """Turn a number, a date or the like into text that needs no fence; a text of an enumeration needs one.
 
     >>> plain_parts(3.5, ValueLimits())[0].body
@@ -81,7 +88,7 @@ def plain_parts(value: Scalar, budget: ValueLimits) -> tuple[Part, ...]:
     return (Text(body=body, kind=type(value).__name__, bare=True),)
 
 
-def json_parts(value: Any, budget: ValueLimits, convert: Converter) -> tuple[Part, ...]:
+def json_parts(value: Any, budget: ValueLimits, convert: Converter) -> tuple[PromptPart, ...]:
     """Turn a dict, a list, a data class, a pydantic model or another structure into JSON text.
 
     Frames, figures and images in it, at any depth, follow as parts of their own, under their paths.
@@ -116,7 +123,7 @@ def json_parts(value: Any, budget: ValueLimits, convert: Converter) -> tuple[Par
         cut=cut,
         caution="; ".join(writer.cautions),
     )
-    parts: list[Part] = [text]
+    parts: list[PromptPart] = [text]
     # What the text has left of the budget is shared out evenly.
     share = (budget.tokens - estimate_tokens(body)) // max(len(writer.apart), 1)
     for path, each in writer.apart.values():

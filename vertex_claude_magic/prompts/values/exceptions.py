@@ -9,7 +9,7 @@ import traceback
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from vertex_claude_magic.prompts.parts import Part, Text, ValueLimits
+from vertex_claude_magic.prompts.parts import PromptPart, Text, ValueLimits
 from vertex_claude_magic.prompts.values.stable_text import without_addresses
 from vertex_claude_magic.text import quote, without_home
 
@@ -34,7 +34,7 @@ _MAGIC_CALL = re.compile(r"get_ipython\(\)\.run_(cell|line)_magic\(u?'(\w+)', u?
 _CARETS = re.compile(r"\n *[~^]+(?=\n|$)")
 
 
-def failure_parts(value: BaseException, budget: ValueLimits) -> tuple[Part, ...]:
+def failure_parts(value: BaseException, budget: ValueLimits) -> tuple[PromptPart, ...]:
     """Turn an exception into its traceback.
 
     >>> failure_parts(ValueError("no"), ValueLimits())[0].body

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from vertex_claude_magic.json_types import Json
-    from vertex_claude_magic.prompts.parts import Part, ValueLimits
+    from vertex_claude_magic.prompts.parts import PromptPart, ValueLimits
 
 __all__ = ["figure_parts"]
 
@@ -61,7 +61,7 @@ class _Chart(Protocol):
 
 def figure_parts(
     value: Artist | NDArray[Any] | _Grid | _PlotlyFigure | _Chart, budget: ValueLimits
-) -> tuple[Part, ...]:
+) -> tuple[PromptPart, ...]:
     """Turn a figure, or anything that belongs to one, into an image block.
 
     Raises:

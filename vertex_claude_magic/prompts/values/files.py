@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
 from vertex_claude_magic.errors import OptionError
-from vertex_claude_magic.prompts.parts import Part, Text, ValueLimits, shorten
+from vertex_claude_magic.prompts.parts import PromptPart, Text, ValueLimits, shorten
 from vertex_claude_magic.prompts.values.images import image_file_parts, is_image
 from vertex_claude_magic.prompts.values.notebook_files import notebook_parts
 from vertex_claude_magic.prompts.values.pdfs import check_pdf_size, pdf_parts
@@ -62,7 +62,7 @@ _NOTEBOOK = re.compile(
 _ADDRESS = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:/")
 
 
-def path_parts(value: os.PathLike[str], budget: ValueLimits) -> tuple[Part, ...]:
+def path_parts(value: os.PathLike[str], budget: ValueLimits) -> tuple[PromptPart, ...]:
     """Turn a file into parts of a prompt, by its content first and its name second.
 
     Raises:
@@ -118,7 +118,7 @@ def _unreadable(path: Path, error: OSError) -> OptionError:
 
 def bytes_parts(
     value: bytes | bytearray | memoryview | BinaryIO | io.TextIOBase, budget: ValueLimits
-) -> tuple[Part, ...]:
+) -> tuple[PromptPart, ...]:
     """Turn bytes, or an open file, into parts of a prompt by what they hold.
 
     An open file is read from its beginning and left at its place where it can be.
@@ -156,7 +156,7 @@ def bytes_parts(
             value.seek(start)
 
 
-def _file_parts(file: BinaryIO, size: int | None, name: str, budget: ValueLimits) -> tuple[Part, ...]:
+def _file_parts(file: BinaryIO, size: int | None, name: str, budget: ValueLimits) -> tuple[PromptPart, ...]:
     """Turn a file, open at its beginning, into parts; of a text no more is read than goes out."""
     start = file.read(_LOOKED_AT)
     if not start:

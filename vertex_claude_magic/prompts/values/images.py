@@ -16,7 +16,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from vertex_claude_magic.errors import MissingExtra, OptionError
-from vertex_claude_magic.prompts.parts import Media, Part, ValueLimits
+from vertex_claude_magic.prompts.parts import Media, PromptPart, ValueLimits
 from vertex_claude_magic.text import quote
 
 if TYPE_CHECKING:
@@ -70,19 +70,19 @@ def is_image(data: bytes) -> bool:
     return bitmap or box or data.startswith(_OTHERS) or image_type(data) is not None
 
 
-def image_parts(value: Image, budget: ValueLimits) -> tuple[Part, ...]:
+def image_parts(value: Image, budget: ValueLimits) -> tuple[PromptPart, ...]:
     """Turn a PIL image into an image block; the image itself is not changed."""
     return (_drawn(value, budget, kind="image"),)
 
 
-def image_bytes_parts(data: bytes, budget: ValueLimits, *, kind: str = "image") -> tuple[Part, ...]:
+def image_bytes_parts(data: bytes, budget: ValueLimits, *, kind: str = "image") -> tuple[PromptPart, ...]:
     """Turn the bytes of an image file into an image block; the rest as `image_file_parts`."""
     return image_file_parts(io.BytesIO(data), len(data), budget, kind=kind)
 
 
 def image_file_parts(
     file: BinaryIO, length: int, budget: ValueLimits, *, kind: str = "image"
-) -> tuple[Part, ...]:
+) -> tuple[PromptPart, ...]:
     """Turn an image file into an image block.
 
     A PNG, GIF or WebP file that fits goes as it is; anything else is drawn anew, which also takes out what a

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Protocol
 
 from vertex_claude_magic.errors import OptionError
-from vertex_claude_magic.prompts.parts import Part, Text, ValueLimits, estimate_tokens
+from vertex_claude_magic.prompts.parts import PromptPart, Text, ValueLimits, estimate_tokens
 from vertex_claude_magic.prompts.values.cells import short_text
 from vertex_claude_magic.prompts.values.refusals import kind_name
 
@@ -64,7 +64,7 @@ class _Section:
     name: str = ""
 
 
-def xarray_parts(value: Any, budget: ValueLimits) -> tuple[Part, ...]:
+def xarray_parts(value: Any, budget: ValueLimits) -> tuple[PromptPart, ...]:
     """Turn a Dataset, DataArray, DataTree or Variable of xarray into text."""
     kind = type(value).__name__
     if hasattr(value, "subtree"):
@@ -112,7 +112,7 @@ def _attributes(attributes: Mapping[Any, Any]) -> tuple[str, ...]:
     )
 
 
-def hdf_parts(value: Any, budget: ValueLimits) -> tuple[Part, ...]:
+def hdf_parts(value: Any, budget: ValueLimits) -> tuple[PromptPart, ...]:
     """Turn an open HDF5 file, group or dataset into text.
 
     Raises:
@@ -144,7 +144,7 @@ def _hdf_section(name: str, value: _Named) -> _Section:
     return _Section(title=f"dataset {name}", lines=_attributes(value.attrs), values=value, name=name)
 
 
-def sparse_parts(value: Any, budget: ValueLimits) -> tuple[Part, ...]:
+def sparse_parts(value: Any, budget: ValueLimits) -> tuple[PromptPart, ...]:
     """Turn a sparse matrix or array of scipy into text: the place and value of each element that is stored."""
     stored = value.tocoo()
     coordinates = getattr(stored, "coords", None) or (stored.row, stored.col)
@@ -166,7 +166,7 @@ def sparse_parts(value: Any, budget: ValueLimits) -> tuple[Part, ...]:
     return (Text(body="\n".join(lines), kind=kind_name(type(value)), about=about, cut=cut),)
 
 
-def _text(kind: str, sections: Sequence[_Section], about: str, budget: ValueLimits) -> tuple[Part, ...]:
+def _text(kind: str, sections: Sequence[_Section], about: str, budget: ValueLimits) -> tuple[PromptPart, ...]:
     """Write the sections one below the other; what their titles leave of the budget is shared out evenly."""
     heads = ["\n".join([each.title, *each.lines]) for each in sections]
     left = budget.tokens - sum(estimate_tokens(head) + 4 for head in heads)

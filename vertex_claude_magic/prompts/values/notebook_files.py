@@ -7,7 +7,7 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from vertex_claude_magic.errors import OptionError
-from vertex_claude_magic.prompts.parts import Part, Text, ValueLimits, estimate_tokens, shorten
+from vertex_claude_magic.prompts.parts import PromptPart, Text, ValueLimits, estimate_tokens, shorten
 from vertex_claude_magic.prompts.values.html_text import html_text
 from vertex_claude_magic.prompts.values.stable_text import without_addresses
 from vertex_claude_magic.text import quote
@@ -33,7 +33,7 @@ _PLACEHOLDER = re.compile(
 _COLOURS = re.compile(r"\x1b\[[0-9;]*m")
 
 
-def notebook_parts(data: bytes, budget: ValueLimits, *, name: str = "") -> tuple[Part, ...]:
+def notebook_parts(data: bytes, budget: ValueLimits, *, name: str = "") -> tuple[PromptPart, ...]:
     """Turn a notebook file into text: each cell with its kind, and what it printed, shortened.
 
     Raises:

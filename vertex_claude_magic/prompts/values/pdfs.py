@@ -10,7 +10,7 @@ import warnings
 from typing import TYPE_CHECKING
 
 from vertex_claude_magic.errors import OptionError
-from vertex_claude_magic.prompts.parts import Media, Part, ValueLimits
+from vertex_claude_magic.prompts.parts import Media, PromptPart, ValueLimits
 from vertex_claude_magic.text import quote
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ _LOCK = re.compile(rb"/Encrypt\s*(?:\d{1,10}\s+\d{1,5}\s+R\b|<<)")
 _MOST_COUNTED = 3_000
 
 
-def pdf_parts(data: bytes, budget: ValueLimits, *, name: str = "") -> tuple[Part, ...]:
+def pdf_parts(data: bytes, budget: ValueLimits, *, name: str = "") -> tuple[PromptPart, ...]:
     """Turn the bytes of a PDF file into a document block.
 
     Args:

@@ -10,7 +10,7 @@ import textwrap
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
-from vertex_claude_magic.prompts.parts import Part, Text, ValueLimits, shorten
+from vertex_claude_magic.prompts.parts import PromptPart, Text, ValueLimits, shorten
 from vertex_claude_magic.prompts.values.cells import short_text
 from vertex_claude_magic.prompts.values.stable_text import stable_text
 
@@ -22,7 +22,7 @@ __all__ = ["module_parts", "source_parts"]
 _MOST_NAMES = 300
 
 
-def source_parts(value: Callable[..., Any], budget: ValueLimits) -> tuple[Part, ...]:
+def source_parts(value: Callable[..., Any], budget: ValueLimits) -> tuple[PromptPart, ...]:
     """Turn a function or class into its source; one without source into its signature and description.
 
     >>> print(source_parts(len, ValueLimits())[0].body)
@@ -79,7 +79,7 @@ def _description(value: Callable[..., Any] | ModuleType) -> str:
         return ""
 
 
-def module_parts(value: ModuleType, budget: ValueLimits) -> tuple[Part, ...]:
+def module_parts(value: ModuleType, budget: ValueLimits) -> tuple[PromptPart, ...]:
     """Turn a module into a short help: what it says of itself, and a line for each public name."""
     names = getattr(value, "__all__", None) or [name for name in dir(value) if not name.startswith("_")]
     names = [name for name in names if isinstance(name, str)]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from vertex_claude_magic.frames.text import frame_text
-from vertex_claude_magic.prompts.parts import Part, Text, ValueLimits
+from vertex_claude_magic.prompts.parts import PromptPart, Text, ValueLimits
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 __all__ = ["frame_parts"]
 
 
-def frame_parts(value: IntoFrame | IntoSeries | pd.Index[Any], budget: ValueLimits) -> tuple[Part, ...]:
+def frame_parts(value: IntoFrame | IntoSeries | pd.Index[Any], budget: ValueLimits) -> tuple[PromptPart, ...]:
     """Turn a data frame, a series or an index of any library into text.
 
     Raises:
