@@ -16,13 +16,13 @@ from vertex_claude_magic.vertex.reply_builder import ReplyBuilder
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-__all__ = ["Part", "growing_field", "part_events", "read_blocks", "take_apart"]
+__all__ = ["StreamedBlock", "growing_field", "part_events", "read_blocks", "take_apart"]
 
 # Blocks with an `input` grow too, whatever their type: tools of the client and of the service.
 _GROWING = {"text": ("text_delta", "text"), "thinking": ("thinking_delta", "thinking")}
 
 
-class Part(NamedTuple):
+class StreamedBlock(NamedTuple):
     """One content block: how it starts, the text that its deltas spell, and the deltas that close it."""
 
     start: Mapping[str, Any]
@@ -42,7 +42,7 @@ def growing_field(block: Mapping[str, Any]) -> tuple[str, str] | None:
     return delta if delta is not None and isinstance(block.get(delta[1]), str) else None
 
 
-def take_apart(block: Mapping[str, Any], *, closing: bool = True) -> Part:
+def take_apart(block: Mapping[str, Any], *, closing: bool = True) -> StreamedBlock:
     """Split a block into what its events bring one after another.
 
     Args:
@@ -55,24 +55,24 @@ def take_apart(block: Mapping[str, Any], *, closing: bool = True) -> Part:
     """
     field = growing_field(block)
     if field is None:
-        return Part(dict(block))
+        return StreamedBlock(dict(block))
     key = field[1]
     if key == "partial_json":
         # An input that was cut is stored as the text that had arrived.
         whole = json.dumps(block["input"], ensure_ascii=False) if block["input"] else ""
         start = {name: value for name, value in block.items() if name != "partial_json"}
-        return Part({**start, "input": {}}, str(block.get("partial_json") or whole))
+        return StreamedBlock({**start, "input": {}}, str(block.get("partial_json") or whole))
     start, cited = {**block, key: ""}, block.get("citations")
     if closing and key == "thinking" and "signature" in block:
         signed = {"type": "signature_delta", "signature": block["signature"]}
-        return Part({**start, "signature": ""}, block[key], (signed,))
+        return StreamedBlock({**start, "signature": ""}, block[key], (signed,))
     if closing and cited and isinstance(cited, list) and all(isinstance(each, Mapping) for each in cited):
         deltas = ({"type": "citations_delta", "citation": each} for each in cited)
-        return Part({**start, "citations": []}, block[key], tuple(deltas))
-    return Part(start, block[key])
+        return StreamedBlock({**start, "citations": []}, block[key], tuple(deltas))
+    return StreamedBlock(start, block[key])
 
 
-def part_events(index: int, part: Part, pieces: Iterable[str]) -> Iterator[dict[str, Any]]:
+def part_events(index: int, part: StreamedBlock, pieces: Iterable[str]) -> Iterator[dict[str, Any]]:
     """Yield the events of one block.
 
     Args:
@@ -80,7 +80,7 @@ def part_events(index: int, part: Part, pieces: Iterable[str]) -> Iterator[dict[
         part: The block, taken apart.
         pieces: Its text, cut as it shall come.
 
-    >>> [event["type"] for event in part_events(0, Part({"type": "text", "text": ""}, "Hi"), ["Hi"])]
+    >>> [event["type"] for event in part_events(0, StreamedBlock({"type": "text", "text": ""}, "Hi"), ["Hi"])]
     ['content_block_start', 'content_block_delta', 'content_block_stop']
     """
     yield {"type": "content_block_start", "index": index, "content_block": dict(part.start)}

@@ -12,7 +12,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from vertex_claude_magic.emulator.messages.tokens import CHARACTERS_PER_TOKEN, count_text
-from vertex_claude_magic.vertex.blocks import Part, growing_field, part_events, read_blocks, take_apart
+from vertex_claude_magic.vertex.blocks import (
+    StreamedBlock,
+    growing_field,
+    part_events,
+    read_blocks,
+    take_apart,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -27,7 +33,7 @@ _PIECE = re.compile(r"\S{1,16}\s?|\s{1,16}")
 class Answer:
     """A whole answer: its parts and why it ends."""
 
-    parts: tuple[Part, ...]
+    parts: tuple[StreamedBlock, ...]
     stop_reason: str = "end_turn"
     stop_sequence: str | None = None
 
@@ -42,11 +48,11 @@ class Answer:
         return sum(_tokens(part) for part in self.parts if part.start.get("type") == "thinking")
 
 
-def _tokens(part: Part) -> int:
+def _tokens(part: StreamedBlock) -> int:
     return count_text(part.text if growing_field(part.start) else json.dumps(dict(part.start)))
 
 
-def parts(blocks: Iterable[Mapping[str, Any]]) -> tuple[Part, ...]:
+def parts(blocks: Iterable[Mapping[str, Any]]) -> tuple[StreamedBlock, ...]:
     """Take content blocks apart.
 
     >>> parts([{"type": "text", "text": "Hi"}])[0].text
