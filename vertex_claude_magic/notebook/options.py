@@ -17,7 +17,9 @@ from vertex_claude_magic.settings.registry import EMPTY, LINE_OPTIONS, Option, b
 from vertex_claude_magic.text import quote
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
+
+    from vertex_claude_magic.json_types import Json
 
 __all__ = [
     "ParsedLine",
@@ -50,63 +52,6 @@ class _Word(NamedTuple):
     start: int
     end: int
     quoted: bool
-
-
-def _integer(text: str) -> int:
-    try:
-        return int(text.replace("_", "").replace(",", ""))
-    except ValueError:
-        raise OptionError(
-            f"{quote(text, 40)!r} is no whole number.", cure="Write a number such as 1000."
-        ) from None
-
-
-def _number(text: str) -> float:
-    try:
-        return float(text)
-    except ValueError:
-        raise OptionError(f"{quote(text, 40)!r} is no number.", cure="Write a number such as 0.5.") from None
-
-
-def _json_field(text: str) -> dict[str, Any]:
-    key, separator, value = text.partition("=")
-    if not separator or not key.strip():
-        raise OptionError(
-            f"{quote(text, 60)!r} is not KEY=JSON.", cure='Write --set \'metadata={"user_id": "u1"}\'.'
-        )
-    try:
-        return {key.strip(): json.loads(value)}
-    except ValueError:
-        raise OptionError(
-            f"The value of {quote(key, 40)!r} is not JSON: {quote(value, 60)!r}.",
-            cure=f"Text needs quotes: --set '{quote(key, 40)}=\"text\"'.",
-        ) from None
-
-
-def _header_field(text: str) -> dict[str, str]:
-    name, separator, value = text.partition(":")
-    if not separator:
-        raise OptionError("A header needs a colon.", cure="Write --header 'Name: value'.")
-    return {name.strip(): value.strip()}
-
-
-def _label(text: str) -> dict[str, str]:
-    key, separator, value = text.partition("=")
-    if not separator:
-        raise OptionError(f"{quote(text, 40)!r} is not KEY=VALUE.", cure="Write --label team=research.")
-    value = value.strip()
-    quoted = len(value) > 1 and value[0] == value[-1] == '"'
-    return {key.strip(): value[1:-1] if quoted else value}
-
-
-# How the text of a value is read, by the kind of the option; fields by what their value is called.
-_READERS: Mapping[str, Callable[[str], Any]] = {
-    "integer": _integer,
-    "number": _number,
-    "KEY=JSON": _json_field,
-    "'Name: value'": _header_field,
-    "KEY=VALUE": _label,
-}
 
 
 def parse_cell_line(line: str) -> ParsedLine:
@@ -216,7 +161,7 @@ def _options(
                 raise OptionError(f"{option.long} has no value.", cure=f"Write {option.long} {option.value}.")
             value = following.text
             position += 1
-        read = _READERS.get(option.value if option.kind == "fields" else option.kind, str)(value)
+        read = _value(option, value)
         if not option.repeatable:
             if option.name in found:
                 raise OptionError(f"{option.long} is given twice.", cure="Give it once.")
@@ -227,6 +172,54 @@ def _options(
         else:
             found[option.name] = (*found.get(option.name, ()), read)
     return found, words[position:]
+
+
+def _value(option: Option, text: str) -> str | float | dict[str, Json]:
+    """Read the text of a value, by the kind of the option; fields by what their value is called."""
+    match option.value if option.kind == "fields" else option.kind:
+        case "integer":
+            try:
+                return int(text.replace("_", "").replace(",", ""))
+            except ValueError:
+                raise OptionError(
+                    f"{quote(text, 40)!r} is no whole number.", cure="Write a number such as 1000."
+                ) from None
+        case "number":
+            try:
+                return float(text)
+            except ValueError:
+                raise OptionError(
+                    f"{quote(text, 40)!r} is no number.", cure="Write a number such as 0.5."
+                ) from None
+        case "KEY=JSON":
+            key, separator, value = text.partition("=")
+            if not separator or not key.strip():
+                raise OptionError(
+                    f"{quote(text, 60)!r} is not KEY=JSON.",
+                    cure='Write --set \'metadata={"user_id": "u1"}\'.',
+                )
+            try:
+                return {key.strip(): json.loads(value)}
+            except ValueError:
+                raise OptionError(
+                    f"The value of {quote(key, 40)!r} is not JSON: {quote(value, 60)!r}.",
+                    cure=f"Text needs quotes: --set '{quote(key, 40)}=\"text\"'.",
+                ) from None
+        case "'Name: value'":
+            name, separator, value = text.partition(":")
+            if not separator:
+                raise OptionError("A header needs a colon.", cure="Write --header 'Name: value'.")
+            return {name.strip(): value.strip()}
+        case "KEY=VALUE":
+            key, separator, value = text.partition("=")
+            if not separator:
+                raise OptionError(
+                    f"{quote(text, 40)!r} is not KEY=VALUE.", cure="Write --label team=research."
+                )
+            value = value.strip()
+            quoted = len(value) > 1 and value[0] == value[-1] == '"'
+            return {key.strip(): value[1:-1] if quoted else value}
+    return text
 
 
 def _refuse(name: str, known: Mapping[str, Option]) -> Option:

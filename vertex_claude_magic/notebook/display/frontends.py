@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import sys
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TextIO
 
@@ -48,10 +49,13 @@ def front_end(
     >>> front_end(None, environ={}, modules=()).kind
     'terminal'
     """
-    if not _has_page(shell):
-        return FrontEnd(
-            kind="terminal", name="terminal", updates=False, tty=_is_tty(stdout or sys.stdout, environ)
-        )
+    publisher = type(getattr(shell, "display_pub", None)).__name__
+    has_kernel = getattr(shell, "kernel", None) is not None
+    if not has_kernel and publisher in {*_PRINTING_PUBLISHERS, "NoneType"}:
+        tty = False
+        with suppress(AttributeError, ValueError):
+            tty = bool((stdout or sys.stdout).isatty()) and environ.get("TERM") != "dumb"
+        return FrontEnd(kind="terminal", name="terminal", updates=False, tty=tty)
     name: Literal["colab", "vscode", "spyder", "jupyter"] = "jupyter"
     if "google.colab" in modules or "COLAB_RELEASE_TAG" in environ:
         name = "colab"
@@ -102,19 +106,3 @@ def _takes_updates(shell: Shell | None, name: str) -> bool:
     if name != "jupyter" or not isinstance(parent, dict) or "header" not in parent:
         return True
     return bool((parent.get("metadata") or {}).get("cellId"))
-
-
-def _has_page(shell: Shell | None) -> bool:
-    """Tell whether outputs leave the process as display messages."""
-    if shell is None:
-        return False
-    if getattr(shell, "kernel", None) is not None:
-        return True
-    return type(getattr(shell, "display_pub", None)).__name__ not in {*_PRINTING_PUBLISHERS, "NoneType"}
-
-
-def _is_tty(stdout: TextIO, environ: Mapping[str, str]) -> bool:
-    try:
-        return bool(stdout.isatty()) and environ.get("TERM") != "dumb"
-    except (AttributeError, ValueError):
-        return False

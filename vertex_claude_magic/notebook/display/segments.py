@@ -203,7 +203,18 @@ class Segments:
 
     def step(self) -> Body | None:
         """Take the next piece of text in; return the present output's last body if that is now full."""
-        self._open += self._take()
+        if self._at >= len(self._ready):
+            self._ready, self._at = "".join(self._chunks), 0
+            self._source.append(self._ready)
+            self._chunks.clear()
+        stride = _STRIDE
+        if self._outputs is not None:
+            # So many characters fit for certain: one costs up to 8 bytes, ASCII about 2.
+            room = max(_FORCE - self.size, 256)
+            stride = room // 4 if self._ready[self._at : self._at + room // 4].isascii() else room // 8
+        piece = self._ready[self._at : self._at + stride]
+        self._at += len(piece)
+        self._open += piece
         self._settle()
         if self._outputs is None or not self._fill():
             return None
@@ -236,20 +247,6 @@ class Segments:
 
     def _render(self, text: str) -> str:
         return "\n\n".join([block.markdown for block in self._parse(text)])
-
-    def _take(self) -> str:
-        if self._at >= len(self._ready):
-            self._ready, self._at = "".join(self._chunks), 0
-            self._source.append(self._ready)
-            self._chunks.clear()
-        stride = _STRIDE
-        if self._outputs is not None:
-            # So many characters fit for certain: one costs up to 8 bytes, ASCII about 2.
-            room = max(_FORCE - self.size, 256)
-            stride = room // 4 if self._ready[self._at : self._at + room // 4].isascii() else room // 8
-        piece = self._ready[self._at : self._at + stride]
-        self._at += len(piece)
-        return piece
 
     def _settle(self) -> None:
         """Parse the open text; blocks that are over are kept, and the last one stays open."""

@@ -61,7 +61,7 @@ def _parts(value: Any, budget: ValueLimits, *, depth: int) -> Iterator[PromptPar
             for part in _parts(each, inner, depth=depth + 1):
                 yield replace(part, path=f"[{number}]{part.path}")
         return
-    if is_listed(value):
+    if is_listed(type(value)):
         raise refusal(value, budget.name)
     kind = kind_of(value)
     yield from _by_display(value, budget) if kind is None else _converted(kind, value, budget)

@@ -116,7 +116,7 @@ def is_mixed(value: Any) -> TypeGuard[Several]:
         isinstance(each, (bytes, bytearray, memoryview, os.PathLike))
         or library_kind(each) not in {None, "array", "series"}
         for each in value
-        if not is_listed(each)
+        if not is_listed(type(each))
     )
 
 

@@ -60,12 +60,12 @@ _METHODS = (
 def is_refused(value: Any) -> bool:
     """Tell whether a value is of a kind that never goes out from inside a structure, whatever its repr says."""
     kinds = (Iterator, Awaitable, AsyncIterable, io.IOBase, types.FrameType)
-    return isinstance(value, kinds) or is_listed(value)
+    return isinstance(value, kinds) or is_listed(type(value))
 
 
-def is_listed(value: Any) -> bool:
-    """Tell whether a value is of a kind that is refused although it may pass as another: a mock is a path as well."""
-    return bool(_way(type(value)))
+def is_listed(kind: type) -> bool:
+    """Tell whether values of a class are refused although they may pass as another kind: a mock is a path as well."""
+    return bool(_way(kind))
 
 
 def _way(kind: type) -> str:
