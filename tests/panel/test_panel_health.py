@@ -170,8 +170,38 @@ def test_spend_follows_the_questions_of_the_session(shell, front):
     assert "this session 0 2" in " ".join(front.text().split())
     cost = shell.ok("%%claude -q\nhi").cost
     text = " ".join(front.text().split())
-    assert f"this session {cost:.4f} 2" in text
-    assert f"today, all notebooks {cost:.4f} no limit" in text
+    # What the emulator answers costs nothing, so it stands apart.
+    assert "this session 0 2" in text
+    assert "today, all notebooks 0 no limit" in text
+    assert f"{cost:.4f} USD this session, {cost:.4f} USD today." in text
+
+
+def paid_session(shell, usd):
+    """Spend USD as a question to Google would."""
+    budget = shell.magics.session().records.budget
+    budget.commit(budget.reserve(usd, local=False), usd)
+
+
+def test_panel_usage_page_and_the_line_below_an_answer_agree(shell, front):
+    """One sum of the session, whether it was spent before, in, or after the demo."""
+    shell.ok("%config ClaudeMagics.show_spend = True")
+    paid_session(shell, 0.25)
+    shell.ok("%claude_demo")
+    shell.ok("%%claude\nhi")
+    below = next(line for line in shell.page.text.splitlines() if line.startswith("Session"))
+    assert below.startswith("Session ≈ $0.25 · today $0 (estimates). ")
+    local = below.partition("(estimates). ")[2]
+    assert "cost nothing" in local
+    text = " ".join(front.text().split())
+    assert "this session 0.2500 no limit" in text
+    assert "today, all notebooks 0 no limit" in text
+    assert local in text
+    shell.ok("%claude_usage")
+    assert "This session: about 0.2500 USD (estimate" in shell.page.text
+    assert "Today, all notebooks: about 0 USD (estimate" in shell.page.text
+    assert local in shell.page.text
+    shell.ok("%claude_demo stop")
+    assert "this session 0.2500 no limit" in " ".join(front.text().split())
 
 
 def test_the_saved_state_stays_small_and_holds_no_secret(shell, front):

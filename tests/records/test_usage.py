@@ -19,6 +19,8 @@ from vertex_claude_magic.records.journal.calls import Call, Ending, add, add_rep
 from vertex_claude_magic.records.journal.journal import Journal
 from vertex_claude_magic.records.journal.ledger import UsageRow
 from vertex_claude_magic.records.journal.location import default_path
+from vertex_claude_magic.records.session_records import SessionRecords
+from vertex_claude_magic.records.spending import Spending
 from vertex_claude_magic.records.stores import Stores
 from vertex_claude_magic.records.usage import Sum, Usage, sums, total, usage_of
 from vertex_claude_magic.settings.options import AskOptions
@@ -64,14 +66,16 @@ def keep(journal: Journal, day: date, *, notebook="lesson.ipynb", model="claude-
     journal.database.write(work)
 
 
-def ask_usage(options=None, budgets=(), *, days=None, this_session=False, today=TODAY, stores=None) -> Usage:
+def ask_usage(options=None, budget=None, *, days=None, this_session=False, today=TODAY, stores=None) -> Usage:
+    target, stores = resolve(options or AskOptions()), stores or Stores()
+    records = SessionRecords(lambda: moment(today), stores, budget)
     return usage_of(
-        resolve(options or AskOptions()),
-        budgets,
+        target,
+        records.spending(target),
         today=today,
         days=days,
         this_session=this_session,
-        stores=stores or Stores(),
+        stores=stores,
     )
 
 
@@ -199,21 +203,37 @@ def test_this_session_is_what_this_process_asked(history, journal):
 
 def test_sums_stand_against_the_limits(history):
     """What the session spent by its own sums, and today by the journal: 0.25 + 0.5 + 0.125."""
-    budgets = [Budget(), Budget()]
-    for budget, usd in zip(budgets, (0.25, 0.5), strict=True):
+    budget = Budget()
+    for usd in (0.25, 0.5):
         budget.commit(budget.reserve(usd, local=False), usd)
-    text = plain(ask_usage(AskOptions(max_session_cost=2.5, max_daily_cost=5), budgets))
+    text = plain(ask_usage(AskOptions(max_session_cost=2.5, max_daily_cost=5), budget))
     assert "This session: about 0.7500 USD of 2.5 USD (max_session_cost) (estimate" in text
     assert "Today, all notebooks: about 0.8750 USD of 5 USD (max_daily_cost) (estimate)" in text
     assert "max_session_cost" not in plain(ask_usage())
+
+
+def test_a_column_of_nothing_but_zeros_is_left_out(journal):
+    """And so is a chart of one bar; what the page has room for it can show."""
+    keep(journal, TODAY, cost=0.25, input_tokens=10, output_tokens=5)
+    keep(journal, TODAY, cost=0.25, model="claude-opus-5-5", input_tokens=10, output_tokens=5)
+    for show in (plain, html):
+        day, model = show(ask_usage(), "day"), show(ask_usage(), "model")
+        for head in ("Saved", "Failed", "Replayed", "Cached", "Up to"):
+            assert head not in model
+        assert "Chart" not in day
+        assert "█" not in day
+        assert "Chart" in model
+        assert "Tokens out" in day
+    keep(journal, TODAY, state="failed", cost=0.0)
+    assert "Failed" in plain(ask_usage(), "day")
 
 
 def test_a_session_with_an_unknown_price_is_not_a_sum_of_zero():
     """It says that it does not know."""
     budget = Budget()
     budget.commit(budget.reserve(None, local=False), None)
-    usage = ask_usage(budgets=[budget])
-    assert math.isinf(usage.session)
+    usage = ask_usage(budget=budget)
+    assert math.isinf(usage.spending.session)
     assert "This session: not known, as a price is unknown" in plain(usage)
 
 
@@ -255,7 +275,7 @@ def test_a_journal_that_cannot_tell_is_one_line_with_a_cure(tmp_path, named, mak
     make(path)
     budget = Budget()
     budget.commit(budget.reserve(0.25, local=False), 0.25)
-    usage = ask_usage(AskOptions(journal=named or str(path), max_daily_cost=1), [budget])
+    usage = ask_usage(AskOptions(journal=named or str(path), max_daily_cost=1), budget)
     first, second, third = plain(usage).splitlines()
     assert cure in first
     assert "0.2500 USD" in second
@@ -289,7 +309,7 @@ class Elements(HTMLParser):
 
 def usage_named(name: str) -> Usage:
     return Usage(rows=(row(notebook=name, model=name, day=name, calls=1),), since="", until="", this_session=False,
-                 session=0.0, session_local=0.0, session_limit=None, today_limit=None)  # fmt: skip
+                 spending=Spending(), session_limit=None, today_limit=None)  # fmt: skip
 
 
 @pytest.mark.parametrize("name", HOSTILE)
@@ -340,7 +360,7 @@ def test_questions_of_a_notebook_are_counted(shell, monkeypatch):
         "claude-opus-5-5": (1, 0, 0),
     }
     assert all(each.local for each in report.rows)
-    assert "which cost nothing" in shell.page.text
+    assert "cost nothing" in shell.page.text
     assert "This session: about 0 USD" in shell.page.text
 
 

@@ -304,9 +304,9 @@ def test_what_a_child_spends_counts_for_the_day_of_the_parent(claude_emulator):
     before = claude.ask("parent").cost
     assert before
     cost = forked(lambda: claude.ask("child").cost)
-    assert claude._session.records.spent_today(claude._session.target(), local=True) == pytest.approx(
-        before + cost
-    )
+    today = claude._session.records.spending(claude._session.target()).today_local
+    assert today is not None
+    assert today.usd == pytest.approx(before + cost)
     assert "today" in error_of(lambda: claude.ask("parent", max_daily_cost=before + cost)).lower()
 
 

@@ -16,7 +16,6 @@ if TYPE_CHECKING:
     from vertex_claude_magic.notebook.cells import CellWatch
     from vertex_claude_magic.notebook.shell import Change, Shell
     from vertex_claude_magic.prompts.scope import Scope
-    from vertex_claude_magic.records.budget import Budget
     from vertex_claude_magic.records.stores import Stores
     from vertex_claude_magic.session.session import Session
     from vertex_claude_magic.session.status import SessionStatus
@@ -73,9 +72,6 @@ class Host(Protocol):
 
     def scope(self) -> Scope:
         """Return where prompts find their values."""
-
-    def budgets(self) -> list[Budget]:
-        """Return the sums of this session, those of the demo beside those of Vertex AI."""
 
     def pass_over(self, value: Reply | Report) -> None:
         """Keep the displayhook from showing a second time what a magic is about to return."""

@@ -23,7 +23,6 @@ if TYPE_CHECKING:
     from vertex_claude_magic.notebook.commands.usage import UsageReport
     from vertex_claude_magic.notebook.panel.view import Panel
     from vertex_claude_magic.prompts.scope import Scope
-    from vertex_claude_magic.records.budget import Budget
     from vertex_claude_magic.session.session import Session
     from vertex_claude_magic.session.status import SessionStatus
     from vertex_claude_magic.settings.loaded import Loaded
@@ -294,12 +293,15 @@ class ClaudeMagics(Magics, Settings):  # type: ignore[misc]
         session = self._sessions.get(emulated)
         if session is None:
             token = "emulator" if emulated else None
+            other = self._sessions.get(not emulated)
             session = self._sessions[emulated] = Session(
                 self.options,
                 authorizer_of(None, token),
                 status=self.status,
                 emulated=emulated,
                 stores=self.stores,
+                # For a user who starts and stops the demo it is one session with one sum.
+                budget=other.records.budget if other is not None else None,
             )
         return session
 
@@ -344,10 +346,6 @@ class ClaudeMagics(Magics, Settings):  # type: ignore[misc]
         from vertex_claude_magic.notebook.display.inserted import note_cell
 
         note_cell(self.status.notes, key, cell)
-
-    def budgets(self) -> list[Budget]:
-        """Return the sums of this session, those of the demo beside those of Vertex AI."""
-        return [session.records.budget for session in self._sessions.values()]
 
     def pass_over(self, value: Reply | UsageReport) -> None:
         """Keep the displayhook from showing a second time what a magic is about to return."""

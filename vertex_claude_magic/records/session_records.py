@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from vertex_claude_magic.records.journal.journal import Journal
     from vertex_claude_magic.records.playback import Playback
     from vertex_claude_magic.records.sources import RecordedAnswer
+    from vertex_claude_magic.records.spending import Spending
     from vertex_claude_magic.settings.target import Target
     from vertex_claude_magic.vertex.request import Request
 
@@ -87,10 +88,16 @@ class SessionRecords:
     Args:
         clock: Seconds since 1970 (UTC).
         stores: The open files, where another session shares them.
+        budget: The sums, where another session adds to the same.
     """
 
-    def __init__(self, clock: Callable[[], float] = time.time, stores: Stores | None = None) -> None:
-        self.budget = Budget()
+    def __init__(
+        self,
+        clock: Callable[[], float] = time.time,
+        stores: Stores | None = None,
+        budget: Budget | None = None,
+    ) -> None:
+        self.budget = budget or Budget()
         self.stores = stores or Stores()
         self._clock = clock
         self._said: set[str] = set()
@@ -209,16 +216,26 @@ class SessionRecords:
         if sources.recording is not None:
             attempt(partial(sources.recording.add_count, request.digest, tokens), self._tell)
 
-    def spent_today(self, target: Target, *, local: bool) -> float | None:
-        """Return what today's calls of all notebooks came to in USD, None where the journal cannot tell."""
+    def spending(self, target: Target) -> Spending:
+        """Return what this session and today's calls of all notebooks came to."""
+        # Nothing of a first answer needs it.
+        from vertex_claude_magic.records.journal.ledger import Spent
+        from vertex_claude_magic.records.spending import Spending
+
+        found = Spending(session=self.budget.spent(local=False), session_local=self.budget.spent(local=True))
         journal = journal_of(target, self.stores)
-        if journal is None or not is_there(journal.path):
-            return None
+        if journal is None:
+            return found
         try:
-            spent = journal.spent(day_of(self._clock()), local=local)
+            if not is_there(journal.path):
+                # The file is made when the first question is asked.
+                return found._replace(today=Spent(), today_local=Spent())
+            day = day_of(self._clock())
+            return found._replace(
+                today=journal.spent(day, local=False), today_local=journal.spent(day, local=True)
+            )
         except errors.JournalError:
-            return None
-        return None if spent.unknown else spent.usd
+            return found
 
     def _reserve_day(self, recorder: CallRecorder, limit: float) -> None:
         try:

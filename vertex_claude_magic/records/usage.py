@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING
 from vertex_claude_magic.errors import JournalError
 from vertex_claude_magic.models.prices import usd
 from vertex_claude_magic.records.journal.database import journal_error
-from vertex_claude_magic.records.journal.ledger import Spent
 from vertex_claude_magic.records.journal.location import file_bytes
 from vertex_claude_magic.records.session_records import journal_of
 from vertex_claude_magic.settings.origin import session_id
@@ -21,8 +20,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
     from datetime import date
 
-    from vertex_claude_magic.records.budget import Budget
     from vertex_claude_magic.records.journal.ledger import UsageRow
+    from vertex_claude_magic.records.spending import Spending
     from vertex_claude_magic.records.stores import Stores
     from vertex_claude_magic.settings.target import Target
 
@@ -68,19 +67,15 @@ class Usage:
     """The usage of some days, and the costs in USD that a limit may be set for.
 
     `since` and `until` are days (YYYY-MM-DD), `since` empty for the whole session.
-    `problem` says why the journal could not tell. `session` is what this session's questions came to by
-    its own sums, stopped ones at their worst case, infinite where a price is not known; `session_local` is
-    what a server on this machine answered. `today` comes from the journal, for all notebooks.
+    `problem` says why the journal could not tell.
     """
 
     rows: Sequence[UsageRow] = ()
     since: str
     until: str
     this_session: bool
-    session: float
-    session_local: float
+    spending: Spending
     session_limit: float | None
-    today: Spent | None = None
     today_limit: float | None
     journal: JournalState | None = None
     problem: str = ""
@@ -150,7 +145,7 @@ def sums(rows: Iterable[UsageRow], by: str, most: int = 31) -> list[Sum]:
 
 def usage_of(
     target: Target,
-    budgets: Iterable[Budget],
+    spending: Spending,
     *,
     today: date,
     days: int | None,
@@ -161,21 +156,19 @@ def usage_of(
 
     Args:
         target: The settings.
-        budgets: The sums of this session.
+        spending: What this session and today came to.
         today: The day on the user's own clock.
         days: How many days, today included; None for as many as the journal stores.
         this_session: Whether only this session counts.
         stores: The open files of this session.
     """
-    budgets = list(budgets)
     # No day is before the year 1.
     back = min(days or target.journal_days, today.toordinal()) - 1
     usage = Usage(
         since="" if this_session and days is None else (today - timedelta(days=back)).isoformat(),
         until=today.isoformat(),
         this_session=this_session,
-        session=sum(budget.spent(local=False) for budget in budgets),
-        session_local=sum(budget.spent(local=True) for budget in budgets),
+        spending=spending,
         session_limit=target.max_session_cost,
         today_limit=target.max_daily_cost,
     )
@@ -188,12 +181,10 @@ def usage_of(
         )
     state = JournalState(path=str(journal.path), size=file_bytes(journal.path), days=target.journal_days)
     rows: list[UsageRow] = []
-    spent = Spent()
     try:
-        # The file is made when the first question is asked; until then nothing was spent.
+        # The file is made when the first question is asked.
         if journal.path.exists():
             rows = journal.usage(since=usage.since, session=session_id() if this_session else "")
-            spent = journal.spent(usage.until, local=False)
     except (JournalError, OSError) as error:
         return replace(usage, problem=str(journal_error(journal.path, error)))
-    return replace(usage, rows=tuple(rows), today=spent, journal=state)
+    return replace(usage, rows=tuple(rows), journal=state)

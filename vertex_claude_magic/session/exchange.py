@@ -253,10 +253,11 @@ class Exchange:
             text = "Answered by a server on this machine, not by Google (see base_url)."
             found.append(Notice("answer", text))
         if self.target.show_spend:
-            local, records = is_loopback(request.url), session.records
-            spent, today = records.budget.spent(local=local), records.spent_today(self.target, local=local)
-            text = f"Session {usd_estimate(spent)} · today {usd_estimate(today)} (estimates)."
-            found.append(Notice("spend", text))
+            spent = session.records.spending(self.target)
+            sums = (
+                f"Session {usd_estimate(spent.session)} · today {usd_estimate(spent.today_usd)} (estimates)."
+            )
+            found.append(Notice("spend", f"{sums} {spent.local_line}".rstrip()))
         return [*found, *[Notice("records", text) for text in session.records.notices(self.target)]]
 
     def _open(self, request: Request, found: RecordedAnswer | None) -> Stream:

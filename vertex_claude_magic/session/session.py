@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from vertex_claude_magic.prompts.scope import Scope
+    from vertex_claude_magic.records.budget import Budget
     from vertex_claude_magic.settings.options import AskOptions
     from vertex_claude_magic.settings.target import Target
     from vertex_claude_magic.transport.admin import Admin
@@ -48,6 +49,7 @@ class Session:
         clock: Seconds that never run backwards.
         emulated: Whether the demo's emulator answers, which the notices of each answer say.
         stores: The open journals and recordings, where other sessions share them.
+        budget: The sums of what was spent, where another session adds to the same.
     """
 
     def __init__(
@@ -60,12 +62,13 @@ class Session:
         clock: Callable[[], float] = time.monotonic,
         emulated: bool = False,
         stores: Stores | None = None,
+        budget: Budget | None = None,
     ) -> None:
         self.settings = settings
         self.retry_policy = retry_policy or RetryPolicy()
         self.clock = clock
         self.emulated = emulated
-        self.records = SessionRecords(stores=stores)
+        self.records = SessionRecords(stores=stores, budget=budget)
         self.transport = Transport(authorizer, self.retry_policy, clock=clock)
         self.status = status or SessionStatus(
             notes=JournalNotes(lambda: journal_of(self.target(), self.records.stores))

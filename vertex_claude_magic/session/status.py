@@ -119,6 +119,7 @@ class SessionStatus:
         notes: Where results are kept with their date.
         journal: Returns what the local journal keeps, None if there is none.
         spend: Returns what was spent, one row a limit.
+        spend_note: Returns one line on what this machine answered, which is in no row; empty for nothing.
         reminder: Tells of models that are near their end, once a session.
         project: The project that the credentials named last; what is found for it holds where none is set.
     """
@@ -126,6 +127,7 @@ class SessionStatus:
     notes: Notes = field(default_factory=MemoryNotes)
     journal: Callable[[], JournalFacts | None] = lambda: None
     spend: Callable[[], Sequence[SpendRow]] = lambda: ()
+    spend_note: Callable[[], str] = lambda: ""
     reminder: Reminder = field(default_factory=Reminder)
     project: str | None = None
 

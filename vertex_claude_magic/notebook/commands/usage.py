@@ -81,9 +81,11 @@ def show_usage(host: Host, line: str) -> UsageReport | None:
     if options.get("help"):
         show_help(host, "claude_usage")
         return None
+    session = host.session()
+    target = session.target()
     usage = usage_of(
-        host.session().target(),
-        host.budgets(),
+        target,
+        session.records.spending(target),
         today=datetime.now().astimezone().date(),
         days=options.get("days"),
         this_session="session" in options,

@@ -127,20 +127,27 @@ def _tables(rows: Sequence[UsageRow], groups: Sequence[str]) -> list[Table]:
     found = {by: [replace(each, name=_name(each.name)) for each in sums(rows, by)] for by in groups}
     # In text the columns of all tables begin at the same place.
     least = max((len(each.name) for sums_of in found.values() for each in sums_of), default=0)
+    whole = total(rows, "Total")
+    shown = {
+        "Up to (est.)": whole.open_cost or whole.unknown,
+        "Saved (est.)": whole.saved,
+        "Failed": whole.failed,
+        "Replayed": whole.replayed,
+        "Cached": whole.cached_tokens,
+    }
     tables = []
     for by, group in found.items():
-        heads = _HEADS if any(each.open_cost or each.unknown for each in group) else _HEADS[:1] + _HEADS[2:]
+        several = len(group) > 1
         most = max((each.cost + each.open_cost for each in group), default=0.0)
-        shown = [(each, bar(each.cost, each.open_cost, most)) for each in group]
-        # The total of one row would be that row again.
-        if len(group) > 1:
-            shown.append((total(rows, "Total"), ""))
+        # A bar says something only beside another one.
+        heads = [head for head in _HEADS if shown.get(head, True) and (several or head != "Chart")]
         body = []
-        for each, chart in shown:
+        # The total of one row would be that row again.
+        for each in (*group, *([whole] if several else [])):
             cells = {
                 "USD (est.)": _known(each),
                 "Up to (est.)": _most(each),
-                "Chart": chart,
+                "Chart": bar(each.cost, each.open_cost, most) if each is not whole else "",
                 "Saved (est.)": amount(each.saved),
                 "Calls": f"{each.calls:,}",
                 "Failed": f"{each.failed:,}",
@@ -151,7 +158,8 @@ def _tables(rows: Sequence[UsageRow], groups: Sequence[str]) -> list[Table]:
             }
             body.append(Row((each.name, *(cells[head] for head in heads))))
         columns = [Column(by.capitalize(), wrap="long", least=least)]
-        columns += [Column(head, "left" if head == "Chart" else "right", wrap="long") for head in heads]
+        # Heads of two words may take two lines, so that a page holds all columns.
+        columns += [Column(head, "left" if head == "Chart" else "right") for head in heads]
         tables.append(Table(columns=columns, rows=body))
     return tables
 
@@ -168,7 +176,7 @@ def _name(text: str) -> str:
 
 
 def _remarks(usage: Usage) -> list[str]:
-    lines = [_session_line(usage), _today_line(usage)]
+    lines = [_session_line(usage), _today_line(usage), usage.spending.local_line]
     if any(row.open_cost for row in usage.rows):
         lines.append('"Up to" counts answers that were stopped or have not ended, at their worst case.')
     if any(row.unknown for row in usage.rows):
@@ -185,27 +193,23 @@ def _remarks(usage: Usage) -> list[str]:
 
 
 def _session_line(usage: Usage) -> str:
-    limit = usage.session_limit
+    limit, spent = usage.session_limit, usage.spending.session
     against = "" if limit is None else f" of {limit:g} USD (max_session_cost)"
-    local = (
-        f"; on this machine {amount(usage.session_local)}, which cost nothing" if usage.session_local else ""
-    )
-    known = (
-        f"about {amount(usage.session)} USD"
-        if usage.session < float("inf")
-        else "not known, as a price is unknown"
-    )
-    return f"This session: {known}{against} (estimate, stopped answers at their worst case{local})."
+    known = f"about {amount(spent)} USD" if spent < float("inf") else "not known, as a price is unknown"
+    # Without rows nobody knows whether an answer was stopped.
+    stopped = bool(usage.problem) or any(row.open_cost and not row.local for row in usage.rows)
+    worst = ", stopped answers at their worst case" if stopped and spent else ""
+    return f"This session: {known}{against} (estimate{worst})."
 
 
 def _today_line(usage: Usage) -> str:
-    limit = usage.today_limit
-    if usage.today is None:
+    limit, today = usage.today_limit, usage.spending.today
+    if today is None:
         return (
             ""
             if limit is None
             else "Today: not known without the journal, so max_daily_cost refuses questions."
         )
-    unknown = f" and {usage.today.unknown:,} calls without a known price" if usage.today.unknown else ""
+    unknown = f" and {today.unknown:,} calls without a known price" if today.unknown else ""
     against = "" if limit is None else f" of {limit:g} USD (max_daily_cost)"
-    return f"Today, all notebooks: about {amount(usage.today.usd)} USD{unknown}{against} (estimate)."
+    return f"Today, all notebooks: about {amount(today.usd)} USD{unknown}{against} (estimate)."

@@ -66,7 +66,7 @@ class HealthSection:
         self._grid.value = grid_table(health.grid, look) if health.grid is not None else ""
         self._logging_note.value = status_line(health.logging_note)
         self._logging.value = _logging(health.status, look)
-        self._spend.value = spend_table(health.spend())
+        self._spend.value = spend_table(health.spend(), health.spend_note())
 
 
 def _last(look: PanelModel, found: Sighting | None) -> str:
@@ -114,8 +114,12 @@ def _logging(status: Status | None, look: PanelModel) -> str:
     )
 
 
-def spend_table(rows: Sequence[SpendRow]) -> str:
+def spend_table(rows: Sequence[SpendRow], note: str = "") -> str:
     """Return what was spent against each limit, as HTML; empty where nothing is stored.
+
+    Args:
+        rows: A row for each limit.
+        note: What is in no row.
 
     >>> spend_table([])
     ''
@@ -127,4 +131,5 @@ def spend_table(rows: Sequence[SpendRow]) -> str:
         for row in rows
     ]
     columns = (Column("Limit", wrap="anywhere"), Column("Spent", "right"), Column("Of", "right"))
-    return Table(columns=columns, rows=body, caption="Spent against limits, USD by estimate.").html("panel")
+    caption = "Spent against limits, USD by estimate."
+    return Table(columns=columns, rows=body, caption=caption, notes=[note] if note else ()).html("panel")

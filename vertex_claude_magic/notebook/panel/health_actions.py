@@ -137,6 +137,10 @@ class PanelHealth:
         """What was spent, one row a limit."""
         return self.host.status.spend()
 
+    def spend_note(self) -> str:
+        """What this machine answered, which is in no row."""
+        return self.host.status.spend_note()
+
     def check(self) -> None:
         """Begin to ask which models the project may call in the chosen location."""
         if not self.checking and (target := self._target_or_note("check_note")) is not None:
