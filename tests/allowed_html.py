@@ -17,6 +17,8 @@ ATTRIBUTES = {
     "a": {"href"},
 }
 ADDRESS = re.compile(r"(?:https?://|mailto:)[^\s\"]+\Z", re.IGNORECASE)
+# What a page of the product adds to hold a date together; model text may not.
+UNBROKEN = "white-space: nowrap"
 ALIGNED = re.compile(r"text-align: ?(?:left|right|center);?\Z")
 
 
@@ -34,7 +36,8 @@ class _Checker(HTMLParser):
         values = dict(attrs)
         if "href" in values and not ADDRESS.match(values["href"] or "") and "class" not in values:
             self.found.append(f"address {values['href']}")
-        if "style" in values and not ALIGNED.match(values["style"] or ""):
+        held = "style" in self.extra.get(tag, set()) and values.get("style") == UNBROKEN
+        if "style" in values and not held and not ALIGNED.match(values["style"] or ""):
             self.found.append(f"style {values['style']}")
 
     handle_startendtag = handle_starttag

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import json
 import typing
+from datetime import date
 
 import pytest
 
@@ -329,7 +330,7 @@ def test_the_default_effort_is_in_the_table(model, effort):
 
 def test_a_floor_is_worded_as_a_floor():
     """A promise to stay never reads like a retirement date."""
-    assert status(ROWS["claude-sonnet-5"]) == "active, no end before 2026-12-24"
+    assert status(ROWS["claude-sonnet-5"], date(2026, 11, 26)) == "active, no end before 2026-12-24"
     assert status(ROWS["claude-opus-4@20250514"]) == "deprecated, use claude-opus-5-5"
 
 

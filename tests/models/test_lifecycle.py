@@ -54,6 +54,8 @@ RETIRED_ON = {
     "not_sooner_than": "2026-01-01",
     "successor": "new",
 }
+# Until then it was to stay, and on that day nobody knows when it ends.
+PAST = {"lifecycle": "active", "not_sooner_than": "2026-11-26", "successor": "new"}
 LIMITED = {"lifecycle": "limited"}
 # Beside each: one line, the lines of a cell, all dates, the mark of a list, that of a column.
 WORDS = [
@@ -65,6 +67,8 @@ WORDS = [
      "deprecated, use new (on the Claude API 2026-06-15)", "deprecated"),
     (RETIRED_ON, "retired 2026-07-05, use new", "retired 2026-07-05|use new", "retired 2026-07-05, use new",
      "retired 2026-07-05, use new", "retired"),
+    (PAST, "active, may end any day since 2026-11-26, use new", "active|may end any day|use new",
+     "active, may end any day since 2026-11-26, use new", "", ""),
     (LIMITED, "limited", "limited", "invited customers only", "invited customers only", "by invitation"),
 ]  # fmt: skip
 
@@ -73,7 +77,8 @@ WORDS = [
 def test_a_lifecycle_is_put_into_words(fields, line, lines, details, in_list, in_column):
     """The date of a state, a floor as a floor, and the date of the Claude API only where no other is known."""
     model = Model(id="m", name="M", family="m", **fields)
-    assert (status(model), "|".join(status_lines(model)), status_details(model)) == (line, lines, details)
+    words = (status(model, TODAY), "|".join(status_lines(model, TODAY)), status_details(model, TODAY))
+    assert words == (line, lines, details)
     assert (list_mark(model), column_mark(model)) == (in_list, in_column)
 
 
@@ -95,7 +100,11 @@ NOTICES = [
         "is deprecated and ended on the Claude API on 2026-08-05",
         "Claude Opus 5.5",
     ),
-    ("claude-haiku-4-5@20251001", "may end on Vertex AI from 2026-10-15 on", "Claude Haiku 5.5"),
+    (
+        "claude-haiku-4-5@20251001",
+        "may end on Vertex AI any day since 2026-10-15 (no date is set)",
+        "Claude Haiku 5.5",
+    ),
     ("claude-mythos-preview", "ended on the Claude API on 2026-06-30", None),
 ]
 
@@ -197,10 +206,10 @@ def test_the_panel_says_it_when_the_model_is_chosen_and_a_cell_then_not(shell):
     front.choose("Model", "Sonnet 4.5")
     assert "Claude Sonnet 4.5 may end on Vertex AI" in front.text()
     shell.ok("%%claude\nHi")
-    assert "may end" not in shell.page.text
+    assert "may end on Vertex AI" not in shell.page.text
     front.choose("Model", "Opus 5.5")
     front.choose("Model", "Sonnet 4.5")
-    assert "may end" not in front.text()
+    assert "may end on Vertex AI" not in front.text()
 
 
 def test_choosing_something_else_says_nothing_of_the_model(shell):
@@ -208,7 +217,7 @@ def test_choosing_something_else_says_nothing_of_the_model(shell):
     shell.ok("%config ClaudeMagics.model = 'sonnet-4.5'")
     front = Front.open(shell)
     front.enter("Max tokens", 500)
-    assert "may end" not in front.text()
+    assert "may end on Vertex AI" not in front.text()
 
 
 def test_python_code_hears_of_it_in_the_log(claude_emulator, caplog):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from dataclasses import replace
+from datetime import date
 from html.parser import HTMLParser
 
 import pytest
@@ -14,7 +15,8 @@ from vertex_claude_magic.notebook.pages.models import html, plain
 
 CATALOG = Catalog.load()
 HOSTILE = "<img src=x onerror=alert(1)>\"'&\x1b[31m\u202e"
-ALLOWED = {"table", "caption", "thead", "tbody", "tr", "th", "td"}
+ALLOWED = {"table", "caption", "thead", "tbody", "tr", "th", "td", "br", "small", "span"}
+TODAY = date(2026, 11, 26)
 VIEWS = [
     (None, None),
     ("global", None),
@@ -39,10 +41,19 @@ class Page(HTMLParser):
         self.attributes += attrs
         if tag in ("td", "th"):
             self.cells.append("")
+        elif tag == "br":
+            self.cells[-1] += "\n"
 
     def handle_data(self, data):
         if self.cells:
             self.cells[-1] += data.strip()
+
+    @property
+    def ids(self):
+        """The second line of each row's head."""
+        return [
+            cell.partition("\n")[2] for cell in self.cells if cell.partition("\n")[2].startswith("claude-")
+        ]
 
 
 def line_of(text, model):
@@ -60,16 +71,15 @@ def test_the_text_fits_a_terminal(location, family):
 
 def test_every_model_is_in_both_tables():
     """Without a filter nothing is left out."""
-    text, cells = plain(CATALOG), Page(html(CATALOG)).cells
+    text, ids = plain(CATALOG), Page(html(CATALOG)).ids
     for model in CATALOG.models:
         assert f" {model.id} " in text
-        assert model.id in cells
+        assert model.id in ids
 
 
 def test_both_tables_have_the_same_order_with_retired_models_last():
     """Families stand together, the newest first, and what is over comes at the end."""
-    cells = Page(html(CATALOG)).cells
-    order = [cell for cell in cells if CATALOG.find(cell) and cell.startswith("claude-")]
+    order = [each for each in Page(html(CATALOG)).ids if CATALOG.find(each)]
     text = plain(CATALOG)
     assert order == sorted(order, key=lambda model: text.index(f" {model} "))
     retired = [CATALOG.find(model).lifecycle == "retired" for model in order]
@@ -96,8 +106,9 @@ def test_a_second_price_tier_is_shown():
     """The price of long prompts stands under that of short ones."""
     assert "over 200K" in plain(CATALOG, "us-east5")
     assert "6.6 / 24.75" in plain(CATALOG, "us-east5")
-    assert "2.2; over 100K" not in html(CATALOG, "eu")
-    assert "0.11; over 100K 0.55" in html(CATALOG, "eu")
+    cells = Page(html(CATALOG, "eu")).cells
+    assert "0.11 / 0.55\nover 100K\n0.55 / 2.75" in cells
+    assert sum("over 100K" in cell for cell in cells) == 1
 
 
 def test_a_location_shows_only_what_it_serves():
@@ -115,11 +126,28 @@ def test_a_family_shows_only_its_models_and_what_the_sources_differ_on():
 
 def test_a_floor_is_not_shown_as_an_end():
     """The words not before stand beside active models, with their explanation."""
-    text = plain(CATALOG)
+    text = plain(CATALOG, today=TODAY)
     assert "not before 2026-12-24" in text
     assert "no retirement date is set" in text
     assert "retired 2026-07-05" in text
     assert "use claude-haiku-5-5" in text
+
+
+@pytest.mark.parametrize("show", [plain, html])
+def test_a_floor_that_is_past_says_what_it_means(show):
+    """Sonnet 4.5 was to stay until 2026-09-29; a reader of November must not take that for a promise."""
+    text = show(CATALOG, family="sonnet", today=TODAY)
+    assert "may end any day" in text
+    assert "that date is past" in text
+    assert "2026-09-29" not in re.sub(r'title="[^"]*"', "", text).partition("Where the sources differ")[0]
+    assert "that date is past" not in show(CATALOG, family="sonnet", today=date(2026, 9, 28))
+
+
+@pytest.mark.parametrize("show", [plain, html])
+def test_no_mark_is_on_every_row(show):
+    """A star on each says nothing; what the sources differ on is told where there is room for it."""
+    assert "*" not in show(CATALOG)
+    assert "Where the sources differ:" in plain(CATALOG, family="sonnet")
 
 
 def test_unknown_facts_read_as_unknown():
@@ -153,17 +181,22 @@ def test_the_html_is_a_plain_table(location, family):
 
 
 def test_names_dates_and_ids_of_models_in_use_are_not_broken():
-    """A browser breaks at hyphens too, so that a date reads as two numbers."""
+    """A browser breaks at hyphens too, so that a date reads as two numbers, and a word of a place as another place."""
     rows = re.findall("<tr>(.*?)</tr>", html(CATALOG))[1:]
-    cells = [re.findall(r"<t[hd]([^>]*)>([^<]*)</t[hd]>", row)[:3] for row in rows]
+    cells = [re.findall(r"<t[hd]([^>]*)>(.*?)</t[hd]>", row) for row in rows]
     used = {model.id for model in CATALOG.models if model.lifecycle != "retired"}
-    assert {row[1][1] for row in cells} >= used
-    broken = [
-        [text for style, text in row if "white-space: nowrap" not in style]
-        for row in cells
-        if row[1][1] in used
-    ]
-    assert not any(broken)
+    in_use = [row for row in cells if any(f">{model}<" in row[0][1] for model in used)]
+    assert len(in_use) == len(used)
+    assert not [text for row in in_use for style, text in row if "white-space: nowrap" not in style]
+
+
+def test_the_html_fits_beside_a_file_browser():
+    """JupyterLab leaves 750 pixels there, which hold some 115 letters of a table with its margins."""
+    rows = re.findall("<tr>(.*?)</tr>", html(CATALOG))
+    cells = [re.findall(r"<t[hd][^>]*>(.*?)</t[hd]>", row) for row in rows]
+    lines = [[re.sub("<[^>]*>", "\n", cell).split("\n") for cell in row] for row in cells]
+    widths = [max(len(line) for row in lines for line in row[at]) for at in range(len(lines[0]))]
+    assert sum(widths) + 2 * len(widths) <= 115
 
 
 def test_a_hostile_table_of_a_user_stays_text(tmp_path):

@@ -1,7 +1,7 @@
 """The only place that puts a lifecycle into words: for tables, lists, cards, and as a notice near a model's date.
 
-A floor ("not sooner than") is called a floor and never an end. Dates of the Claude API are said as such, because
-Google sets its own.
+A floor ("not sooner than") is called a floor and never an end; a floor that is past means that the model may end any
+day. Dates of the Claude API are said as such, because Google sets its own.
 """
 
 from __future__ import annotations
@@ -25,6 +25,7 @@ __all__ = [
     "Reminder",
     "column_mark",
     "is_near_end",
+    "is_past_floor",
     "lifecycle_notice",
     "list_mark",
     "losses",
@@ -50,42 +51,76 @@ def word_of(model: Model) -> str:
     return model.lifecycle
 
 
-def status(model: Model) -> str:
+def status(model: Model, today: date | None = None) -> str:
     """Return the lifecycle in one line, with its date and the successor.
 
+    Args:
+        model: A row of the table.
+        today: The day on which it is read; None for the present one.
+
     >>> from vertex_claude_magic.models.catalog import Catalog
-    >>> table = Catalog.load()
-    >>> status(table.find("claude-3-5-haiku@20241022")), status(table.find("claude-sonnet-5-5"))
+    >>> table, day = Catalog.load(), date(2026, 11, 26)
+    >>> status(table.find("claude-3-5-haiku@20241022")), status(table.find("claude-sonnet-5-5"), day)
     ('retired 2026-07-05, use claude-haiku-5-5', 'active, no end before 2027-09-28')
+    >>> status(table.find("claude-haiku-4-5@20251001"), day)
+    'active, may end any day since 2026-10-15, use claude-haiku-5-5'
     """
-    floor = model.not_sooner_than if model.lifecycle == "active" else None
-    return ", ".join(_parts(model, word_of(model), floor and f"no end before {floor}"))
+    floor = _floor(model, "no end before", today) if model.lifecycle == "active" else None
+    return ", ".join(_parts(model, word_of(model), floor))
 
 
-def status_lines(model: Model) -> tuple[str, ...]:
-    """Return the lifecycle as the short lines of a table's cell.
+def status_lines(model: Model, today: date | None = None) -> tuple[str, ...]:
+    """Return the lifecycle as the short lines of a table's cell; the arguments are those of `status`.
 
     >>> from vertex_claude_magic.models.catalog import Catalog
-    >>> status_lines(Catalog.load().find("claude-sonnet-5-5"))
+    >>> status_lines(Catalog.load().find("claude-sonnet-5-5"), date(2026, 11, 26))
     ('active', 'not before 2027-09-28')
     """
-    floor = model.not_sooner_than if model.lifecycle != "retired" else None
-    return _parts(model, word_of(model), floor and f"not before {floor}")
+    past = is_past_floor(model, today)
+    return _parts(model, word_of(model), "may end any day" if past else _floor(model, "not before", today))
 
 
-def status_details(model: Model) -> str:
+def status_details(model: Model, today: date | None = None) -> str:
     """Return the lifecycle in one line with every date that is known, also that of the Claude API.
 
+    The arguments are those of `status`.
+
     >>> from vertex_claude_magic.models.catalog import Catalog
-    >>> table = Catalog.load()
-    >>> status_details(table.find("claude-sonnet-5-5")), status_details(table.find("claude-mythos-5-2"))
+    >>> table, day = Catalog.load(), date(2026, 11, 26)
+    >>> status_details(table.find("claude-sonnet-5-5"), day), status_details(table.find("claude-mythos-5-2"), day)
     ('active, not retired before 2027-09-28', 'invited customers only')
     """
     word = _INVITED if model.lifecycle == "limited" else word_of(model)
-    floor = model.not_sooner_than if model.lifecycle != "retired" else None
     api = model.api_retired_on if model.lifecycle != "active" and not _date(model) else None
-    known = (floor and f"not retired before {floor}", api and f"on the Claude API {api}")
+    known = (_floor(model, "not retired before", today), api and f"on the Claude API {api}")
     return ", ".join(_parts(model, word, *known))
+
+
+def is_past_floor(model: Model, today: date | None = None) -> bool:
+    """Tell whether the day before which a model was not to end has come; the arguments are those of `status`.
+
+    >>> from vertex_claude_magic.models.catalog import Catalog
+    >>> is_past_floor(Catalog.load().find("claude-haiku-4-5@20251001"), date(2026, 10, 15))
+    True
+    """
+    if model.lifecycle == "retired" or not model.not_sooner_than:
+        return False
+    try:
+        return date.fromisoformat(model.not_sooner_than) <= (today or _today())
+    except ValueError:
+        # A month or a year in a table of the user's own.
+        return False
+
+
+def _floor(model: Model, words: str, today: date | None) -> str | None:
+    if model.lifecycle == "retired" or not model.not_sooner_than:
+        return None
+    words = "may end any day since" if is_past_floor(model, today) else words
+    return f"{words} {model.not_sooner_than}"
+
+
+def _today() -> date:
+    return datetime.now(timezone.utc).date()
 
 
 def list_mark(model: Model) -> str:
@@ -116,8 +151,8 @@ def column_mark(model: Model) -> str:
 
 
 def _parts(model: Model, word: str, *known: str | None) -> tuple[str, ...]:
-    date = _date(model)
-    parts = (f"{word} {date}" if date else word, *known, model.successor and f"use {model.successor}")
+    since = _date(model)
+    parts = (f"{word} {since}" if since else word, *known, model.successor and f"use {model.successor}")
     return tuple(part for part in parts if part)
 
 
@@ -138,7 +173,7 @@ class Reminder:
     True
     """
 
-    def __init__(self, today: Callable[[], date] = lambda: datetime.now(timezone.utc).date()) -> None:
+    def __init__(self, today: Callable[[], date] = _today) -> None:
         self._today = today
         self._told: set[str] = set()
         self._lock = Lock()
@@ -191,7 +226,9 @@ def _ends(row: Model, today: date) -> Iterator[str]:
     if row.lifecycle == "deprecated":
         since = f" since {row.deprecated_on}" if row.deprecated_on else ""
         yield f"is {word_of(row)}{since}"
-    if is_near_end(row.not_sooner_than, today):
+    if is_past_floor(row, today):
+        yield f"may end on Vertex AI any day since {row.not_sooner_than} (no date is set)"
+    elif is_near_end(row.not_sooner_than, today):
         yield f"may end on Vertex AI from {row.not_sooner_than} on (a floor, no date is set)"
     if is_near_end(row.api_retired_on, today):
         tense = "ended" if date.fromisoformat(row.api_retired_on or "") <= today else "ends"

@@ -8,11 +8,12 @@ from html import escape
 from vertex_claude_magic.markdown.characters import safe_plain
 from vertex_claude_magic.text import quote
 
-__all__ = ["literal", "verbatim"]
+__all__ = ["literal", "unbroken", "verbatim"]
 
 _LONGEST = 1_000
 # JupyterLab looks for formulas in HTML outputs too; neither sign begins one in an element of its own.
 _FORMULA = re.compile(r"[$\\]")
+_DATE = re.compile(r"\b\d{4}-\d\d-\d\d\b")
 
 
 def literal(text: str, *, formulas: bool = False) -> str:
@@ -28,6 +29,15 @@ def literal(text: str, *, formulas: bool = False) -> str:
     """
     shown = escape(quote(safe_plain(text[: _LONGEST * 8]), _LONGEST))
     return shown if formulas else _FORMULA.sub(r"<span>\g<0></span>", shown)
+
+
+def unbroken(text: str, *, formulas: bool = False) -> str:
+    """Return foreign text as `literal` does, its dates in one piece: a browser breaks lines at their hyphens too.
+
+    >>> unbroken("as of 2026-11-28")
+    'as of <span style="white-space: nowrap">2026-11-28</span>'
+    """
+    return _DATE.sub(r'<span style="white-space: nowrap">\g<0></span>', literal(text, formulas=formulas))
 
 
 def verbatim(text: str) -> str:

@@ -12,16 +12,16 @@ from itertools import zip_longest
 from typing import TYPE_CHECKING, Literal
 
 from vertex_claude_magic.markdown.characters import safe_plain
-from vertex_claude_magic.notebook.pages.html import literal
+from vertex_claude_magic.notebook.pages.html import literal, unbroken
 from vertex_claude_magic.text import quote
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-__all__ = ["BREAK", "Cell", "Column", "Inline", "Row", "Table", "lines", "span"]
+__all__ = ["BREAK", "Cell", "Column", "Inline", "Row", "Table", "lines", "parts", "span"]
 
 _LONGEST = 1_000
-# A cell up to this length, that of a dated model id, stays on one line in a column whose `wrap` is "long".
+# Lines up to this length, that of a dated model id, are not broken in a column whose `wrap` is "long".
 _SHORT = len("claude-sonnet-4-5@20250929")
 # A blank between tags and not in one, where every ">" of a text is escaped.
 _BLANK = re.compile(r" (?![^<>]*>)")
@@ -104,9 +104,10 @@ class Table:
         table, caption_style = _TABLES[look]
         # JupyterLab shows outputs with its own alignment, which only the style of a cell overrides.
         shared = "" if look == "page" else _style(self.columns[-1], "", look)
-        caption = _html((*_parts(self.caption), *(f" {note}" for note in self.notes)), look)
+        caption = _html((*parts(self.caption), *(f" {note}" for note in self.notes)), look)
         if look == "facts":
-            table, caption = f'{table} aria-label="{caption}"', ""
+            label = literal(_plain(self.caption), formulas=True)
+            table, caption = f'{table} aria-label="{label}"', ""
         head = ""
         if any(column.head for column in self.columns):
             cells = (
@@ -136,7 +137,7 @@ class Table:
                 )
             elif at == len(row.cells) - 1 < len(self.columns) - 1:
                 attributes += f' colspan="{len(self.columns) - at}"'
-            cells.append(f"<{tag}{attributes}>{_html(_parts(cell), look, column.wrap)}</{tag}>")
+            cells.append(f"<{tag}{attributes}>{_html(parts(cell), look, column.wrap)}</{tag}>")
         current = _attribute("aria-current", "true" if row.current else "")
         return f"<tr{current}>{''.join(cells)}</tr>"
 
@@ -231,7 +232,7 @@ def _style(column: Column, text: str, look: Look) -> str:
     if look == "panel" and column.align == "left" and not column.wrap:
         # Room for the longest word, and no more, because a panel may have 320 pixels.
         styles.append("overflow-wrap: break-word")
-    if column.wrap == "long" and 0 < len(text) <= _SHORT:
+    if column.wrap == "long" and 0 < max(map(len, text.split("\n"))) <= _SHORT:
         styles.append("white-space: nowrap")
     if look == "facts" and column.wrap == "never":
         styles += ["white-space: nowrap", "padding-right: 10px"]
@@ -242,14 +243,17 @@ def _attribute(name: str, value: str) -> str:
     return f' {name}="{value}"' if value else ""
 
 
-def _parts(cell: Cell) -> tuple[Part, ...]:
+def parts(cell: Cell) -> tuple[Part, ...]:
+    """Return the pieces of a cell, to put more beside them."""
     return cell if isinstance(cell, tuple) else (cell,)
 
 
-def _html(parts: Sequence[Part], look: Look, wrap: str = "") -> str:
+def _html(pieces: Sequence[Part], look: Look, wrap: str = "") -> str:
+    # The panel may have 320 pixels; and what is not broken at all needs nothing to hold its dates together.
+    shown_as = unbroken if look == "page" and wrap not in {"long", "never"} else literal
     shown = "".join(
-        part.html if isinstance(part, Inline) else _spaced(part, literal(part, formulas=look != "page"))
-        for part in parts
+        piece.html if isinstance(piece, Inline) else _spaced(piece, shown_as(piece, formulas=look != "page"))
+        for piece in pieces
     )
     return _BLANK.sub("\N{NO-BREAK SPACE}", shown) if wrap == "never" and look == "page" else shown
 
@@ -263,5 +267,5 @@ def _spaced(text: str, shown: str) -> str:
 def _plain(cell: Cell) -> str:
     return "".join(
         part.plain if isinstance(part, Inline) else _spaced(part, quote(safe_plain(part), _LONGEST))
-        for part in _parts(cell)
+        for part in parts(cell)
     )

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from vertex_claude_magic.models.lifecycle import status_details
 from vertex_claude_magic.models.prices import rates, usd
-from vertex_claude_magic.notebook.pages.html import literal
+from vertex_claude_magic.notebook.pages.html import literal, unbroken
 from vertex_claude_magic.notebook.pages.table import Column, Row, Table, lines
 
 if TYPE_CHECKING:
@@ -61,7 +61,7 @@ def card(catalog: Catalog, model: Model | None, name: str, location: str) -> str
         )
         more = _facts("More", _details(catalog, model))
         body = (
-            f"<strong>{_text(model.name)}</strong> · {_text(status_details(model))}"
+            f"<strong>{_text(model.name)}</strong> · {unbroken(status_details(model), formulas=True)}"
             f'<br><code style="overflow-wrap: anywhere">{_text(name)}</code>'
             f"{facts}"
             f"<details><summary>More about it</summary>{more}</details>"
