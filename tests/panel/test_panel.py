@@ -347,3 +347,39 @@ def test_something_on_the_line_is_refused_with_a_cure(shell):
     """There is nothing to say there."""
     error = shell.error("%claude_panel opus")
     assert "%config ClaudeMagics.model" in error.cure
+
+
+def test_what_was_done_is_said_until_a_section_is_opened(shell):
+    """It has nothing to do with what comes then; why a question would be refused stays."""
+    front = Front.open(shell)
+    front.choose("Region", "eu")
+    assert "Region is now eu, for this session." in front.text()
+    front.click("All models")
+    assert "Region is now" not in front.text()
+    front.choose("Region", "us")
+    front.click("All models")
+    assert "Region is now" not in front.text()
+
+
+def test_the_text_below_the_panel_is_true_beside_a_working_panel(shell):
+    """Every front end shows it; only the bundle of the widget tells what to do where there is no widget."""
+    Front.open(shell)
+    (panel, below) = shell.page.outputs
+    assert "running kernel" in panel["text/plain"]
+    assert "text/markdown" not in panel
+    assert "Set for this session: model" in below["text/plain"]
+    assert "kernel" not in below["text/plain"] + below["text/markdown"]
+
+
+def test_the_arrows_of_lists_are_seen_in_every_theme(shell):
+    """Ipywidgets draws them black; the variable that it offers for that is set on the panel alone."""
+    Front.open(shell)
+    scripts = "".join(
+        output["data"]["application/javascript"]
+        for widget in living().values()
+        if isinstance(widget, ipywidgets.Output)
+        for output in widget.outputs
+    )
+    assert "querySelectorAll('.vertex-claude-panel')" in scripts
+    assert "'--jp-widgets-dropdown-arrow'" in scripts
+    assert "http" not in scripts.replace("http://www.w3.org/2000/svg", "")

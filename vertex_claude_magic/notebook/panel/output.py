@@ -1,7 +1,9 @@
 """The panel's plain output below its controls: the settings in words, and the answer of a first try.
 
-A widget cannot be shown without a kernel, so readers of the saved notebook see this instead. It is
-one output with a display id, because a try may end long after the cell that opened the panel.
+A widget cannot be shown without a kernel, so readers of the saved notebook have this to read. Every front end shows it,
+below the panel too, so it says nothing that is true of one of them alone; what replaces the widget where there are none
+is the text in the widget's own bundle. It is one output with a display id, because a try may end long after the cell
+that opened the panel.
 """
 
 from __future__ import annotations
@@ -18,7 +20,6 @@ if TYPE_CHECKING:
 __all__ = ["StaticOutput"]
 
 _ABOUT = "Set for this session"
-_AGAIN = "The controls need a running kernel: run this cell."
 
 
 class StaticOutput:
@@ -68,7 +69,7 @@ class StaticOutput:
             self._output.draw(self._bundle(), self._metadata)
 
     def _bundle(self) -> Bundle:
-        text = f"{_ABOUT}: {self._summary}. {_AGAIN}"
+        text = f"{_ABOUT}: {self._summary}."
         markdown = [f"<small>{as_text(text)}</small>", self._answer.get("text/markdown", "")]
         plain = [safe_plain(text), self._answer.get("text/plain", "")]
         return {

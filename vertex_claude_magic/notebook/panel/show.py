@@ -40,9 +40,9 @@ def show_panel(host: Host, line: str) -> None:
         _show_text(host, missing)
         return
     panel = _panel(host)
-    # The text comes with the widgets, so that a browser which cannot show them has it too.
+    # A front end shows the richest form of a bundle that it can, so this text stands only where the widgets do not.
     view = {"version_major": 2, "version_minor": 0, "model_id": panel.widget.model_id}
-    plain = "The Claude panel needs a running kernel; run this cell."
+    plain = "The controls of the Claude panel need a running kernel: run this cell, or reload the page if one runs."
     host.shell.display_pub.publish(data={_VIEW: view, "text/plain": plain}, metadata={})
     panel.output.open(panel.state.look.summary)
 

@@ -130,7 +130,7 @@ class Panel:
         for name, field in self._sampling.items():
             self._on(field, "value", partial(state.choose_number, name))
         for toggle in self._toggles.values():
-            self._on(toggle, "value", lambda _: self._draw_sections())
+            self._on(toggle, "value", lambda _: self._toggled())
         state.observe(lambda _: self.draw(), "revision")
         self.actions.observe(lambda _: self._draw_work(), "revision")
 
@@ -177,6 +177,12 @@ class Panel:
         self._line.value = runnable(look.line, look.line_note)
         warning = f"As it stands, a question would be refused: {look.warning}" if look.warning else ""
         self._message.value = status_line(" ".join(filter(None, (self.state.message, warning))))
+
+    def _toggled(self) -> None:
+        self._draw_sections()
+        # What was done before has nothing to do with the section that is opened now.
+        if self.state.message:
+            self.state.tell("")
 
     def _draw_sections(self) -> None:
         wanted = [kind for kind, toggle in self._toggles.items() if toggle.value]

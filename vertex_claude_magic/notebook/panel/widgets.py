@@ -129,7 +129,7 @@ class WidgetFactory:
 
 
 class Scripts:
-    """The two things that a panel cannot do without a script in the page; nothing that anybody wrote is code here."""
+    """The few things that a panel cannot do without a script in the page; nothing that anybody wrote is code here."""
 
     # JupyterLab takes arrows and letters typed in a list for commands on cells ("m" makes Markdown of one).
     # Lumino leaves the keys of an element alone that has this attribute (@lumino/commands 2).
@@ -138,10 +138,19 @@ class Scripts:
         "'focusin', event => event.target.setAttribute('data-lm-suppress-shortcuts', 'true')));"
         " keep(); setTimeout(keep, 500);"
     )
+    # The arrow of ipywidgets' lists is a black picture, which a dark theme hides; this variable is how ipywidgets lets
+    # others draw it (ipywidgets pull request 1251). Grey is seen on black and on white.
+    _SHOW_ARROWS = (
+        "const arrows = () => document.querySelectorAll('.{panel}').forEach(panel => panel.style.setProperty("
+        "'--jp-widgets-dropdown-arrow', `url(\"data:image/svg+xml,%3Csvg xmlns='http://www.w3.org/2000/svg' "
+        "viewBox='0 0 18 18' fill='none' stroke='%23808080' stroke-width='2'%3E%3Cpath d='M5 7l4 4 4-4'/%3E%3C/svg%3E"
+        '")`));'
+        " arrows(); setTimeout(arrows, 500);"
+    )
 
     def __init__(self, output: ipywidgets.Output, panel: str) -> None:
         self.widget = output
-        self._always = (_script(self._KEEP_KEYS.format(panel=panel)),)
+        self._always = (_script((self._KEEP_KEYS + self._SHOW_ARROWS).replace("{panel}", panel)),)
         self.widget.outputs = self._always
 
     def copy(self, text: str) -> None:
