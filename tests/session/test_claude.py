@@ -241,6 +241,19 @@ def test_what_is_being_waited_for_is_told(claude_emulator):
     ]
 
 
+@pytest.mark.parametrize("wrong", [{"model": "sonet"}, {"model": "claude-3-5-haiku@20241022"}, {"region": "e u"},
+                                   {"max_tokens": 0}], ids=str)  # fmt: skip
+def test_what_is_certainly_wrong_is_said_before_credentials_are_looked_for(claude_emulator, wrong):
+    """Whoever has neither login nor the right name is told of the name, which is mended at once."""
+    said: list[str] = []
+    claude = client(claude_emulator, project=None)
+    with pytest.raises(errors.OptionError):
+        claude.stream("Hello", notify=said.append, **wrong)
+    with pytest.raises(errors.OptionError):
+        claude.request("Hello", **wrong)
+    assert said == []
+
+
 def test_many_threads_may_ask_one_object(claude_emulator):
     """Each gets its own answer."""
     claude = client(claude_emulator)

@@ -10,7 +10,7 @@ from vertex_claude_magic import errors
 from vertex_claude_magic.models.observed import Sightings
 from vertex_claude_magic.records.recording.rehearsal import note_question
 from vertex_claude_magic.text import quote
-from vertex_claude_magic.vertex.request import Request, build_request
+from vertex_claude_magic.vertex.request import Request, build_request, in_project
 
 if TYPE_CHECKING:
     from vertex_claude_magic.answers.repair import TypedQuestion
@@ -75,7 +75,7 @@ def prepare(
         messages,
         target.request_options,
         model=target.model_id,
-        project=project(),
+        project=target.project or NO_PROJECT,
         region=target.region,
         catalog=target.catalog,
         stream=_streams(target),
@@ -85,6 +85,9 @@ def prepare(
         notices=notices,
         seen=seen,
     )
+    # Only now: asking may take a while and fail, and what is wrong with the question itself is certain at once.
+    if not target.project:
+        request = in_project(request, project())
     return Question(request, typed)
 
 
