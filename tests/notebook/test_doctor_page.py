@@ -5,6 +5,7 @@ from __future__ import annotations
 import _thread
 import itertools
 import threading
+from html import unescape
 
 import pytest
 from allowed_html import violations
@@ -254,3 +255,32 @@ def test_in_a_terminal_the_lines_are_printed(claude_emulator, monkeypatch, capsy
     lines = capsys.readouterr().out.splitlines()
     assert lines[0].startswith("✓ versions")
     assert lines[-1].startswith("Nothing wrong was found: 16 ok")
+
+
+def test_in_the_demo_the_page_says_who_answers(shell):
+    """Neither Google nor Claude; nothing is said of credentials that nobody looked at, nor of a project of Google's."""
+    shell.ok("%claude_doctor")
+    (data,) = shell.page.outputs
+    text = data["text/plain"]
+    assert text.splitlines()[-1].endswith(
+        "The demo's emulator answers, not Google and not Claude; %claude_demo stop goes back."
+    )
+    assert "emulator answers, not Google" in unescape(data["text/html"].partition("</caption>")[0])
+    assert "A fixed token of the demo; your Google credentials were not looked up." in text
+    assert "emulator-project (from %claude_demo)." in text
+    assert "is enabled for emulator-project, says the demo's emulator." in text
+    assert "console.cloud.google.com" not in text
+    shell.magics.base_url, shell.magics.emulator = shell.magics.emulator.base_url, None
+    shell.ok("%claude_doctor -p emulator-project")
+    assert "A server on this machine answers, not Google (see base_url)." in shell.page.text
+    assert "emulator-project (option); no quota project" in shell.page.text
+    assert "%claude_demo" not in shell.page.text.replace("%claude_demo needs none", "")
+
+
+def test_a_time_that_reads_as_nothing_is_left_out():
+    """And its column where all of them are; a check that took long has it."""
+    quick, slow = Finding("ok", "Yes.", name="a", seconds=0.04), Finding("ok", "Yes.", name="b", seconds=0.26)
+    assert "0.0 s" not in doctor_page.plain([quick, slow]) + doctor_page.html([quick, slow])
+    assert "(0.3 s)" in doctor_page.plain([quick, slow])
+    assert "Time" in doctor_page.html([quick, slow])
+    assert "Time" not in doctor_page.html([quick])

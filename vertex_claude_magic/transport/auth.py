@@ -83,7 +83,7 @@ class FixedToken:
         from vertex_claude_magic.transport.identity import Identity
 
         self.headers()
-        return Identity(kind="fixed token", source="handed over in code")
+        return Identity(kind="fixed token", source="given as access_token")
 
     def apart(self) -> FixedToken:
         """Return this object: it has no state."""

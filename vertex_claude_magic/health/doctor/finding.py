@@ -16,6 +16,8 @@ __all__ = ["MARKS", "Finding", "Outcome", "is_ill", "line", "verdict"]
 Outcome = Literal["ok", "warning", "failure", "not checked", "skipped"]
 MARKS: dict[Outcome, str] = {"ok": "✓", "warning": "!", "failure": "✗", "not checked": "○", "skipped": "·"}
 _LONGEST = 400
+# Seconds; what took less was at once.
+_SHORTEST = 0.05
 _NAME_WIDTH = 18
 
 
@@ -31,6 +33,7 @@ class Finding:
         name: The check.
         seconds: How long it took.
         crashed: Whether the check itself broke down, so that nothing is known of what it looks at.
+        about: What holds for the whole diagnosis, in one sentence; the verdict ends with it.
     """
 
     outcome: Outcome
@@ -39,11 +42,13 @@ class Finding:
     name: str = field(default="", kw_only=True)
     seconds: float = field(default=0.0, kw_only=True)
     crashed: bool = field(default=False, kw_only=True)
+    about: str = field(default="", kw_only=True)
 
     @property
     def took(self) -> str:
-        """How long it took, as text; nothing where nobody looked."""
-        return f"{self.seconds:.1f} s" if self.outcome in {"ok", "warning", "failure"} else ""
+        """How long it took, as text; nothing where nobody looked, or where it would read as 0.0 s."""
+        looked = self.outcome in {"ok", "warning", "failure"}
+        return f"{self.seconds:.1f} s" if looked and self.seconds >= _SHORTEST else ""
 
 
 def is_ill(findings: Sequence[Finding]) -> bool:
@@ -63,6 +68,11 @@ def verdict(findings: Sequence[Finding]) -> str:
     >>> verdict([Finding("not checked", "Broke down.", name="token", crashed=True)])
     'No diagnosis: these checks broke down: token.'
     """
+    about = [finding.about for finding in findings if finding.about]
+    return " ".join([_result(findings), *about])
+
+
+def _result(findings: Sequence[Finding]) -> str:
     # A failure has a cure, so it comes before a check that broke down.
     wrong = [finding.name for finding in findings if finding.outcome == "failure"]
     if wrong:
@@ -78,8 +88,8 @@ def verdict(findings: Sequence[Finding]) -> str:
 def line(finding: Finding) -> str:
     r"""Return a finding as plain text, its cure in a second line; nothing in it can move a cursor.
 
-    >>> print(line(Finding("failure", "An hour slow.", "Run: x", name="clock", seconds=0.04)))
-    ✗ clock             failure      An hour slow. (0.0 s)
+    >>> print(line(Finding("failure", "An hour slow.", "Run: x", name="clock", seconds=0.4)))
+    ✗ clock             failure      An hour slow. (0.4 s)
                                      Run: x
     """
     head = f"{MARKS[finding.outcome]} {finding.name:<{_NAME_WIDTH}}{finding.outcome:<13}"

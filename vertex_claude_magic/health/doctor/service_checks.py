@@ -57,16 +57,21 @@ def service(setup: Setup) -> Finding:
     return Finding("ok", f"{setup.host} answered an authorised call.")
 
 
+def _by(setup: Setup) -> str:
+    """Return whose word it is, where it is not Google's."""
+    return f", says {setup.answered_by}" if setup.answered_by else ""
+
+
 def api(setup: Setup) -> Finding:
     """Look whether the API is enabled in the project that pays."""
     _raise_if_of("API", setup)
-    return Finding("ok", f"aiplatform.googleapis.com is enabled for {setup.project}.")
+    return Finding("ok", f"aiplatform.googleapis.com is enabled for {setup.project}{_by(setup)}.")
 
 
 def permission(setup: Setup) -> Finding:
     """Look whether the account may ask models in the project."""
     _raise_if_of("permission", setup)
-    return Finding("ok", f"The account may ask models in {setup.project}.")
+    return Finding("ok", f"The account may ask models in {setup.project}{_by(setup)}.")
 
 
 def lifecycle(setup: Setup) -> Finding:
@@ -100,7 +105,9 @@ def quota(setup: Setup) -> Finding:
     """Look whether requests are let through; only a real request shows it."""
     _raise_if_of("quota", setup)
     if not setup.spends:
-        return Finding("not checked", f"Only a real request shows it: {_PROBE}", quotas(setup))
+        # The demo's project has no page in Google's console.
+        where = "" if setup.session.emulated else quotas(setup)
+        return Finding("not checked", f"Only a real request shows it: {_PROBE}", where)
     error = setup.answered
     if isinstance(error, errors.QuotaExceeded):
         raise error

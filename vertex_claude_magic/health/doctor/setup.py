@@ -93,6 +93,13 @@ class Setup:
         return urlsplit(self.address).netloc.rpartition("@")[2]
 
     @property
+    def answered_by(self) -> str:
+        """What answers in the place of Google, on this machine; empty where Google or a gateway does."""
+        if self.session.emulated:
+            return "the demo's emulator"
+        return f"a server on this machine ({self.host})" if is_loopback(self.address) else ""
+
+    @property
     def known_identity(self) -> Identity | None:
         """Whose credentials were found, if a check has looked already; this does not look."""
         # A cached property leaves its value under its own name in the object's dict.

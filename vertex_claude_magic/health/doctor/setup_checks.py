@@ -94,12 +94,17 @@ def settings(setup: Setup) -> Finding:
     check_token_host(setup.address, target.trusted_hosts)
     alias = f"{target.model}, " if target.model_id != target.model else ""
     model = f"{target.model_id} ({alias}{_from(origins['model'])})"
-    base_url = f"; base URL of {setup.host} ({_from(origins['base_url'])})" if target.base_url else ""
+    base_url = f"; base URL of {setup.host} ({_set_by_demo(setup, 'base_url')})" if target.base_url else ""
     seen = f"{model} in {target.region} ({_from(origins['region'])}){base_url}."
+    about = ""
+    if setup.session.emulated:
+        about = "The demo's emulator answers, not Google and not Claude; %claude_demo stop goes back."
+    elif setup.answered_by:
+        about = "A server on this machine answers, not Google (see base_url)."
     if target.notices:
         cure = "Correct the setting, or leave it as it is if that is meant."
-        return Finding("warning", " ".join([seen, *target.notices]), cure)
-    return Finding("ok", seen)
+        return Finding("warning", " ".join([seen, *target.notices]), cure, about=about)
+    return Finding("ok", seen, about=about)
 
 
 def _from(origin: str) -> str:
@@ -108,9 +113,17 @@ def _from(origin: str) -> str:
     return f"from {'a setting' if origin == 'setting' else origin}"
 
 
+def _set_by_demo(setup: Setup, name: str) -> str:
+    """Return where a setting comes from that the demo puts its own value in the place of."""
+    origin = setup.target.origins[name]
+    return "from %claude_demo" if setup.session.emulated and origin == "setting" else _from(origin)
+
+
 def credentials(setup: Setup) -> Finding:
     """Look where the credentials come from and whose they are."""
     found = setup.identity
+    if setup.session.emulated:
+        return Finding("ok", "A fixed token of the demo; your Google credentials were not looked up.")
     if found.kind == _FIXED:
         return Finding("ok", f"A {_FIXED}, {found.source}.")
     whose = f" of {found.account}" if found.account else " of an account that it does not name"
@@ -125,8 +138,8 @@ def project(setup: Setup) -> Finding:
     identity = setup.known_identity
     quota = identity.quota_project if identity else None
     paid = f"quota project {quota} (from the credentials)" if quota else "no quota project in the credentials"
-    origin = setup.target.origins["project"] if setup.target.project else "the credentials"
-    seen = f"{name} ({_from(origin)}); {paid}."
+    origin = _set_by_demo(setup, "project") if setup.target.project else "from the credentials"
+    seen = f"{name} ({origin}){'' if setup.session.emulated else f'; {paid}'}."
     if identity is not None and identity.kind == "user login" and not quota:
         cure = f"Run: gcloud auth application-default set-quota-project {shlex.quote(name)}"
         return Finding("warning", seen, cure)

@@ -164,7 +164,7 @@ class LineView:
 
     >>> from vertex_claude_magic.health.doctor.finding import Finding
     >>> LineView(print).finish([Finding(name="clock", outcome="ok", seen="Right.")])
-    ✓ clock             ok           Right. (0.0 s)
+    ✓ clock             ok           Right.
     Nothing wrong was found: 1 ok.
     """
 

@@ -46,7 +46,9 @@ def html(findings: Sequence[Finding], running: str = "") -> str:
     if running:
         rows.append(Row((running, "…", "", "")))
     caption = span("strong", f"Looking: {running}" if running else verdict(findings))
-    return Table(columns=_COLUMNS, rows=rows, caption=caption).html()
+    # Most checks are over at once, and a column of nothing is no column.
+    timed = any(finding.took for finding in findings)
+    return Table(columns=_COLUMNS if timed else _COLUMNS[:-1], rows=rows, caption=caption).html()
 
 
 def plain(findings: Sequence[Finding], running: str = "") -> str:
