@@ -73,7 +73,7 @@ def test_settings_name_their_origin(monkeypatch):
     assert origins["max_tokens"] == ("5", "option")
     assert origins["effort"] == ("low", "setting")
     assert origins["region"] == ("eu", "CLOUD_ML_REGION")
-    assert origins["timeout"] == ("600.0", "default")
+    assert origins["timeout"] == ("600 s", "default")
     assert origins["model"][0].startswith("sonnet → claude-sonnet")
 
 

@@ -339,3 +339,11 @@ def test_the_wire_carries_what_the_request_says_and_our_name(claude_emulator):
     assert received.headers["user-agent"].startswith("vertex-claude-magic")
     assert received.headers["accept-encoding"] == "identity"
     assert "cookie" not in received.headers
+
+
+def test_below_an_answer_the_emulator_is_called_by_its_name(claude_emulator):
+    """It says who it is; another server on this machine is only that."""
+    stream = client(claude_emulator).stream("Hello")
+    assert stream.reply.complete
+    told = [notice.text for notice in stream.notices()]
+    assert "Answered by the emulator, not by Claude (see base_url)." in told

@@ -229,7 +229,7 @@ class _Progress:
         self._printed = time.monotonic()
         last = " ".join(text.split())
         if final:
-            line = f"the answer is complete: {len(text):,} characters after {self._drawn} draws\n\n{text}"
+            line = f"the answer is complete: {len(text):,} characters\n\n{text}"
         elif len(last) > 60:
             line = f"{len(text):6,} characters  …{last[-60:]}"
         else:

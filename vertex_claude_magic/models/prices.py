@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 __all__ = ["TokenUsage", "cost", "rate", "rates", "sum_of_costs", "usd", "usd_estimate"]
 
 _MILLION = 1_000_000
+# USD; smaller sums are not written out.
+_LEAST = 0.00001
 # Those to which the premium applies.
 _TOKEN_PRICES = ("input", "output", "cache_write_5m", "cache_write_1h", "cache_read")
 
@@ -174,13 +176,16 @@ def usd(
 
     Args:
         amount: USD, None or infinite where it is not known.
-        form: "column" has four decimals, so that sums align, and more where those would show nothing; "short"
-            has two significant digits below a dollar, for one figure in a text; "price" has the digits of the
-            price table.
+        form: "column" has four decimals, so that sums align, and two significant digits where those would show
+            nothing; "short" has two significant digits below a dollar, for one figure in a text; "price" has the
+            digits of the price table. A sum below a thousandth of a cent is only called that, because a row of
+            zeros is misread.
         unknown: What is written where the amount is not known.
 
     >>> usd(1234.5), usd(0.0), usd(0.000097), usd(None)
     ('1,234.5000', '0', '0.000097', 'unknown')
+    >>> usd(0.00000066), usd(0.00000066, "short")
+    ('<0.00001', '<0.00001')
     >>> usd(0.00213, "short"), usd(1.005, "short"), usd(0.0, "short")
     ('0.0021', '1.00', '0')
     >>> usd(0.11, "price"), usd(10.0, "price"), usd(None, "price", unknown="?")
@@ -192,10 +197,12 @@ def usd(
         return f"{amount:g}"
     if amount <= 0:
         return "0"
+    if amount < _LEAST:
+        return f"<{_LEAST:.5f}"
     two_digits = 1 - math.floor(math.log10(amount))
     if form == "short":
         return f"{amount:,.{two_digits if amount < 1 else 2}f}"
-    return "<0.0000001" if amount < 1e-7 else f"{amount:,.{4 if amount >= 0.0001 else two_digits}f}"
+    return f"{amount:,.{4 if amount >= 0.0001 else two_digits}f}"
 
 
 def usd_estimate(amount: float | None) -> str:
@@ -205,4 +212,8 @@ def usd_estimate(amount: float | None) -> str:
     ('≈ $0.0021', '≈ $1.00', '$0', 'cost unknown')
     """
     number = usd(amount, "short", unknown="")
-    return "cost unknown" if not number else f"${number}" if number == "0" else f"≈ ${number}"
+    if not number:
+        return "cost unknown"
+    if number.startswith("<"):
+        return f"< ${number[1:]}"
+    return "$0" if number == "0" else f"≈ ${number}"

@@ -250,8 +250,14 @@ class Exchange:
             text = "Answered by the emulator, not by Claude; %claude_demo stop goes back."
             found.append(Notice("answer", text))
         elif is_loopback(request.url):
-            text = "Answered by a server on this machine, not by Google (see base_url)."
-            found.append(Notice("answer", text))
+            # Only on this machine is a server believed what it calls itself.
+            by = reply.lineage.answered_by if reply is not None and reply.lineage is not None else None
+            who = (
+                "the emulator, not by Claude"
+                if by == "emulator"
+                else "a server on this machine, not by Google"
+            )
+            found.append(Notice("answer", f"Answered by {who} (see base_url)."))
         if self.target.show_spend:
             spent = session.records.spending(self.target)
             sums = (

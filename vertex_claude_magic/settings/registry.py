@@ -48,6 +48,7 @@ class Option(NamedTuple):
         candidates: What Tab completes behind it: "models", "regions", "efforts", "thinking", "words", "attachments",
             "types"; empty for nothing.
         unset: What the settings page says where nothing is set.
+        unit: What the settings page writes behind a number.
         secret_free: Whether a value that looks like a secret is refused, because it was pasted there by mistake.
     """
 
@@ -65,6 +66,7 @@ class Option(NamedTuple):
     setting: str = ""
     candidates: str = ""
     unset: str = "not set"
+    unit: str = ""
     secret_free: bool = False
 
     @property
@@ -151,7 +153,7 @@ _ROWS = (
            setting="Show answers only when they are complete."),
     Option("quiet", "display", places=_LINE, short="-q", help="show nothing but errors"),
     Option("timeout", "number", default=600.0, least=1e-3, wanted="seconds above 0, such as --timeout 120",
-           places=_SHOWN, value="S",
+           places=_SHOWN, value="S", unit="s",
            help="seconds for the whole answer (600)", setting="Seconds for a whole answer."),
     Option("replay", default="off", variables=("VERTEX_CLAUDE_REPLAY",), words=("off", "auto", "only", "refresh"),
            places=_SHOWN, value="MODE", candidates="words", secret_free=True,

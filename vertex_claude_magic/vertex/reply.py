@@ -37,7 +37,9 @@ class Usage:
     """Tokens of one reply, under the names that the Messages API uses.
 
     `input_tokens` counts only what was neither read from nor written to the prompt cache;
-    `total_input_tokens` is the sum of the three. `raw` is the usage object as it arrived.
+    `total_input_tokens` is the sum of the three. `raw` is the usage object as it arrived. The service counts
+    `output_tokens` at the end: in the reply of an answer that was stopped it is what came with the first event,
+    mostly 1, and no count of what was written.
 
     >>> Usage(input_tokens=3, cache_read_input_tokens=4).total_input_tokens
     7

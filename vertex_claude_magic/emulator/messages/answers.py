@@ -83,12 +83,14 @@ def _markdown(ask: Ask) -> str:
     if any(block.get("type") == "tool_result" for block in last):
         what = "it received a tool result and says what else came with it."
     thinking, rules = ask.body.get("thinking"), ask.model.rules
+    # As the panel calls it.
+    default = "always on" if rules.thinking_default == "always" else rules.thinking_default
     rows = [
         ("model", ask.model.id),
         ("location", ask.route.location),
         ("max_tokens", ask.body.get("max_tokens")),
         ("effort", ask.effort or f"default ({rules.default_effort or 'none'})"),
-        ("thinking", json.dumps(thinking) if thinking else f"default ({rules.thinking_default})"),
+        ("thinking", json.dumps(thinking) if thinking else f"default ({default})"),
         ("streamed", "yes" if ask.body.get("stream") else "no"),
     ]
     table = ["| field | value |", "|---|---|", *(f"| {name} | {code(str(value))} |" for name, value in rows)]

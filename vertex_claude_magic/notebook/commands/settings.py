@@ -54,6 +54,8 @@ def settings_rows(target: Target) -> list[tuple[str, str, str]]:
             continue
         value = getattr(target, name)
         text = quote(str(value), 100) if value is not None else row.unset
+        if row.unit and value is not None:
+            text = f"{value:g} {row.unit}"
         if name == "model":
             try:
                 model_id = target.model_id
