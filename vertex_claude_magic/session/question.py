@@ -7,7 +7,6 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from vertex_claude_magic import errors
-from vertex_claude_magic.models.observed import Sightings
 from vertex_claude_magic.records.recording.rehearsal import note_question
 from vertex_claude_magic.text import quote
 from vertex_claude_magic.vertex.request import Request, build_request, in_project
@@ -41,7 +40,7 @@ def prepare(
     *,
     project: Callable[[], str],
     scope: Scope | None = None,
-    seen: Seen = Sightings,
+    seen: Seen | None = None,
 ) -> Question:
     """Build the request of a question; the project is asked for last, because it may take a while.
 
@@ -50,7 +49,7 @@ def prepare(
         target: Where it goes and how.
         project: Returns the project that pays.
         scope: Where templates, attachments and types are looked up.
-        seen: Returns what was last seen live.
+        seen: Returns what was last seen live; None if nothing was.
 
     Raises:
         OptionError: it cannot be sent as it stands, or names what is not there.

@@ -6,18 +6,17 @@ defaults here: notes in memory, no journal, no limits.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from threading import Lock
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from vertex_claude_magic.models.lifecycle import Reminder
-from vertex_claude_magic.models.observed import NOTE_KINDS, Sightings
 from vertex_claude_magic.process import at_fork
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from vertex_claude_magic.models.observed import Sightings
     from vertex_claude_magic.records.journal.journal import Journal
 
 __all__ = ["JournalFacts", "JournalNotes", "MemoryNotes", "Notes", "SessionStatus", "SpendRow"]
@@ -111,7 +110,6 @@ class SpendRow(NamedTuple):
     limit: float | None
 
 
-@dataclass(kw_only=True, eq=False, repr=False)
 class SessionStatus:
     """What is known beside the settings.
 
@@ -124,14 +122,27 @@ class SessionStatus:
         project: The project that the credentials named last; what is found for it holds where none is set.
     """
 
-    notes: Notes = field(default_factory=MemoryNotes)
-    journal: Callable[[], JournalFacts | None] = lambda: None
-    spend: Callable[[], Sequence[SpendRow]] = lambda: ()
-    spend_note: Callable[[], str] = lambda: ""
-    reminder: Reminder = field(default_factory=Reminder)
-    project: str | None = None
+    def __init__(
+        self,
+        *,
+        notes: Notes | None = None,
+        journal: Callable[[], JournalFacts | None] = lambda: None,
+        spend: Callable[[], Sequence[SpendRow]] = lambda: (),
+        spend_note: Callable[[], str] = lambda: "",
+        reminder: Reminder | None = None,
+        project: str | None = None,
+    ) -> None:
+        self.notes = notes if notes is not None else MemoryNotes()
+        self.journal = journal
+        self.spend = spend
+        self.spend_note = spend_note
+        self.reminder = reminder or Reminder()
+        self.project = project
 
     def sightings(self) -> Sightings:
         """Return what checks and Google's list have shown so far."""
+        # Only a model that is retired, or an error, asks for them.
+        from vertex_claude_magic.models.observed import NOTE_KINDS, Sightings
+
         availability, lists = (self.notes.notes(kind) for kind in NOTE_KINDS)
         return Sightings.of(availability, lists, self.project)

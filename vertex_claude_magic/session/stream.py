@@ -10,7 +10,6 @@ from itertools import groupby
 from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 from vertex_claude_magic import errors
-from vertex_claude_magic.models.observed import Sightings
 from vertex_claude_magic.process import stays_here
 from vertex_claude_magic.spelling import option, spelled
 from vertex_claude_magic.text import quote
@@ -51,7 +50,7 @@ class StreamContext(NamedTuple):
 
     request: Request
     catalog: Catalog
-    seen: Seen = Sightings
+    seen: Seen | None = None
     format: str = "markdown"
     clock: Callable[[], float] = time.monotonic
     notify: Callable[[str], None] | None = None

@@ -38,10 +38,14 @@ class Asked:
     seen: Seen = Sightings
 
     @classmethod
-    def about(cls, request: Request, catalog: Catalog, seen: Seen = Sightings) -> Asked:
+    def about(cls, request: Request, catalog: Catalog, seen: Seen | None = None) -> Asked:
         """Return what a request asks for."""
         return cls(
-            model=request.model, project=request.project, region=request.region, catalog=catalog, seen=seen
+            model=request.model,
+            project=request.project,
+            region=request.region,
+            catalog=catalog,
+            seen=seen or Sightings,
         )
 
 

@@ -18,7 +18,6 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import urlsplit
 
 from vertex_claude_magic import errors
-from vertex_claude_magic.models.observed import Sightings
 from vertex_claude_magic.process import at_fork, start_thread, stays_here
 from vertex_claude_magic.spelling import option, spelled
 from vertex_claude_magic.text import quote
@@ -100,7 +99,7 @@ class Transport:
 
     def send(
         self, request: Request, catalog: Catalog, *, timeout: float, trusted_hosts: Collection[str] = (),
-        retry: bool = True, seen: Seen = Sightings,
+        retry: bool = True, seen: Seen | None = None,
     ) -> PendingResponse:  # fmt: skip
         """Start sending and return at once.
 
@@ -110,7 +109,8 @@ class Transport:
             timeout: Seconds for the whole answer, retries included.
             trusted_hosts: Hosts beside Google's that may see a token (the user's gateways).
             retry: Whether the policy's retries hold; a refused token is renewed once in any case.
-            seen: Returns what was last seen live, for the same cures; called in the sending thread.
+            seen: Returns what was last seen live, for the same cures, None if nothing was; called in the sending
+                thread.
 
         Raises:
             UntrustedHost: a token would go where it must not.
@@ -152,7 +152,7 @@ class PendingResponse:
 
     def __init__(
         self, transport: Transport, request: Request, catalog: Catalog, *, timeout: float, retries: int,
-        seen: Seen = Sightings,
+        seen: Seen | None = None,
     ) -> None:  # fmt: skip
         self._transport = transport
         self._retries = retries
@@ -160,7 +160,6 @@ class PendingResponse:
         self._catalog, self._seen = catalog, seen
         self._timeout = timeout
         self.started = transport.clock()
-        self._host = quote(urlsplit(request.url).netloc, 100)
         self._items: SimpleQueue[Item] = SimpleQueue()
         self._body = bytearray()
         self._ended: Ended | None = None
@@ -300,6 +299,10 @@ class PendingResponse:
         if self._socket is not None:
             with suppress(OSError):
                 self._socket.shutdown(socket.SHUT_RDWR)
+
+    @property
+    def _host(self) -> str:
+        return quote(urlsplit(self._request.url).netloc, 100)
 
     def _named(self, failure: BaseException) -> errors.ClaudeError:
         from vertex_claude_magic.transport.connection import network_error

@@ -16,7 +16,6 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from vertex_claude_magic.errors import ModelRuleError, OptionError, RequestTooLarge
-from vertex_claude_magic.models.observed import Sightings
 from vertex_claude_magic.spelling import flag, option, spelled
 from vertex_claude_magic.text import quote
 from vertex_claude_magic.vertex.allowed import (
@@ -145,7 +144,7 @@ def build_request(
     anthropic_version: str = DEFAULT_VERSION,
     fields: Mapping[str, Any] | None = None,
     notices: Sequence[str] = (),
-    seen: Seen = Sightings,
+    seen: Seen | None = None,
 ) -> Request:
     """Build a request for one answer.
 
@@ -161,7 +160,8 @@ def build_request(
         anthropic_version: The API version in the body.
         fields: Further body fields, checked like those of the options.
         notices: What the user should know about the request.
-        seen: Returns what was last seen live, which may speak against a model that the table calls retired.
+        seen: Returns what was last seen live, which may speak against a model that the table calls retired; None if
+            nothing was.
 
     Raises:
         ModelRuleError: the table says that the model or the API version refuses it (`force` lifts this).
@@ -327,7 +327,7 @@ def _thinking(options: RequestOptions, row: Model | None, max_tokens: int) -> di
 
 
 def _notices(
-    model: str, row: Model | None, region: str, catalog: Catalog, seen: Seen, *, force: bool
+    model: str, row: Model | None, region: str, catalog: Catalog, seen: Seen | None, *, force: bool
 ) -> tuple[str, ...]:
     if row is None:
         # An id that the table does not know may be newer than the table; a word that is no id is a slip.
@@ -341,7 +341,7 @@ def _notices(
         return (f"The model table does not know {quote(model, 60)}; it is sent as it stands. Near: {near}.",)
     if row.lifecycle == "retired" and not force:
         # Google's list or a check knows it: then the table is wrong or old, and the service decides.
-        if seen().speak_against(row.id):
+        if seen is not None and seen().speak_against(row.id):
             return (f"The model table calls {row.name} retired, but it was seen since; sent all the same.",)
         date = f" since {row.retired_on}" if row.retired_on else ""
         raise ModelRuleError(
