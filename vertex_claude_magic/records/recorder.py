@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import time
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from datetime import datetime, timezone
 from functools import partial
 from typing import TYPE_CHECKING
@@ -13,7 +12,6 @@ from vertex_claude_magic.models.prices import cost
 from vertex_claude_magic.process import at_fork
 from vertex_claude_magic.prompts.secrets import find_secret
 from vertex_claude_magic.records.journal.calls import ANSWER, ERROR, Call, Ending, StoredCall
-from vertex_claude_magic.records.journal.upkeep import Keep
 from vertex_claude_magic.records.recorded_reply import error_fields, recorded_reply
 from vertex_claude_magic.vertex.provenance import EMULATOR_SERVER
 
@@ -24,6 +22,7 @@ if TYPE_CHECKING:
     from vertex_claude_magic.json_types import Json
     from vertex_claude_magic.models.catalog import Catalog
     from vertex_claude_magic.records.budget import Budget
+    from vertex_claude_magic.records.journal.upkeep import Keep
     from vertex_claude_magic.records.recorded_reply import Pace
     from vertex_claude_magic.records.sources import ReplaySources
     from vertex_claude_magic.vertex.reply import Reply
@@ -31,7 +30,6 @@ if TYPE_CHECKING:
 __all__ = ["CallRecorder", "attempt"]
 
 
-@dataclass(kw_only=True, eq=False, repr=False)
 class CallRecorder:
     """Keeps one call; `begin` while it is under way, `end` when it is over.
 
@@ -48,21 +46,32 @@ class CallRecorder:
         clock: Seconds since 1970 (UTC).
     """
 
-    call: Call
-    sources: ReplaySources
-    budget: Budget
-    held: int
-    catalog: Catalog
-    max_tokens: int
-    speed: str | None = None
-    keep: Keep = field(default_factory=Keep)
-    tell: Callable[[str, bool], None]
-    clock: Callable[[], float] = time.time
-    begun: bool = False
-    ended: bool = False
-    _number: int | None = None
-
-    def __post_init__(self) -> None:
+    def __init__(
+        self,
+        *,
+        call: Call,
+        sources: ReplaySources,
+        budget: Budget,
+        held: int,
+        catalog: Catalog,
+        max_tokens: int,
+        speed: str | None,
+        keep: Keep,
+        tell: Callable[[str, bool], None],
+        clock: Callable[[], float],
+    ) -> None:
+        self.call = call
+        self.sources = sources
+        self.budget = budget
+        self.held = held
+        self.catalog = catalog
+        self.max_tokens = max_tokens
+        self.speed = speed
+        self.keep = keep
+        self.tell = tell
+        self.clock = clock
+        self.begun = self.ended = False
+        self._number: int | None = None
         at_fork(self, child=CallRecorder._leave_to_parent)
 
     def _leave_to_parent(self) -> None:

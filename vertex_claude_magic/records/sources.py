@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
 from vertex_claude_magic.errors import CredentialsNotFound, JournalError, OptionError, ReplayMiss
@@ -40,8 +39,6 @@ class RecordedAnswer(NamedTuple):
     in_recording: bool
 
 
-# Without what nobody needs of it, because every first question waits for a data class to be built.
-@dataclass(kw_only=True, eq=False, repr=False)
 class ReplaySources:
     """The records that one question may be answered from.
 
@@ -55,17 +52,21 @@ class ReplaySources:
         OptionError: the mode is none of these.
     """
 
-    mode: str = "off"
-    journal: Journal | None = None
-    recording: Recording | None = None
-    errors: bool = False
-
-    def __post_init__(self) -> None:
+    def __init__(
+        self,
+        *,
+        mode: str = "off",
+        journal: Journal | None = None,
+        recording: Recording | None = None,
+        errors: bool = False,
+    ) -> None:
+        self.mode = mode
+        self.journal = journal
+        self.recording = recording
+        self.errors = errors
         modes = OPTIONS["replay"].words
-        if self.mode not in modes:
-            raise OptionError(
-                f"{quote(self.mode, 40)!r} is no way to replay.", cure=f"Use {', '.join(modes)}."
-            )
+        if mode not in modes:
+            raise OptionError(f"{quote(mode, 40)!r} is no way to replay.", cure=f"Use {', '.join(modes)}.")
 
     @property
     def answers(self) -> bool:
