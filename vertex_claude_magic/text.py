@@ -10,8 +10,9 @@ __all__ = ["message_of", "quote", "quote_path", "trimmed", "without_home"]
 # What editors and web pages leave around a value and nobody sees: marks of order, joiners, directions.
 _INVISIBLE = "\ufeff\u200b\u200c\u200d\u200e\u200f\u2060\u00ad"
 _QUOTE_LIMIT = 200
-# Anything that could move the cursor, hide text or reverse it: C0, C1, zero width, bidi, tags, surrogates.
-_UNPRINTABLE = re.compile(
+# Anything that could move the cursor, hide text or reverse it: C0, C1, zero width, bidi, tags, surrogates. Not
+# compiled here, because what is quoted is mostly an error.
+_UNPRINTABLE = (
     "[\x00-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff\ud800-\udfff\U000e0000-\U000e007f]+"
 )
 
@@ -24,7 +25,7 @@ def quote(text: str, limit: int = _QUOTE_LIMIT) -> str:
     >>> quote("x" * 300)[-3:]
     'xx…'
     """
-    flat = " ".join(_UNPRINTABLE.sub(" ", text[: limit * 8]).split())
+    flat = " ".join(re.sub(_UNPRINTABLE, " ", text[: limit * 8]).split())
     return flat if len(flat) <= limit else flat[: limit - 1] + "…"
 
 

@@ -14,7 +14,7 @@ LITERAL_DOLLAR = r"<span>\$</span>"
 _LITERAL_BACKSLASH = "<span>&#92;</span>"
 
 _INDEX = r"(?<=[A-Za-z0-9 ])\[[A-Za-z0-9]{1,20}\](?=[ .,;)])"
-_MARKUP = re.compile(rf"{_INDEX}|[<&`\\*_~\[\]$]|:(?=//)|(?<=www)\.", re.IGNORECASE)
+_MARKUP = re.compile(rf"{_INDEX}|[<&`\\*_~\[\]$]|:(?=//)|(?<=[Ww][Ww][Ww])\.")
 _TEX_WORD = r"(?:begin|end|ref|eqref)(?![A-Za-z])"
 _LINE_START = re.compile(r"[#=>|]|[+-](?= |$)|-(?=[-:|=])|:(?=[ :|-]|$)|\d{1,9}(?=[.)](?: |$))")
 
