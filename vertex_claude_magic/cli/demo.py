@@ -175,7 +175,7 @@ def _watcher(notebook: NotebookNode, kernel: str) -> NotebookClient:
     from nbclient import NotebookClient
 
     class Watcher(NotebookClient):  # type: ignore[misc]
-        async def async_execute_cell(self, cell: NotebookNode, *args: Any, **kwargs: Any) -> Any:
+        async def async_execute_cell(self, cell: NotebookNode, *args: Any, **kwargs: Any) -> NotebookNode:
             if cell.cell_type == "code":
                 progress.cell(cell.source)
                 # This client draws updates, unlike others without a page: it says so as JupyterLab does.

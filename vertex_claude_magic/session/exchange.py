@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from typing_extensions import Self
 
     from vertex_claude_magic.prompts.scope import Scope
+    from vertex_claude_magic.records.recorder import CallRecorder
     from vertex_claude_magic.records.sources import RecordedAnswer
     from vertex_claude_magic.session.session import Session
     from vertex_claude_magic.settings.target import Target
@@ -290,7 +291,7 @@ class Exchange:
                 request = in_project(request, session.project(target, self._notify))
             context = context._replace(request=request)
 
-        def recorder() -> Any:
+        def recorder() -> CallRecorder:
             count = partial(session.count, target=target)
             spent = [reply.cost for reply in self._rounds]
             return session.records.recorder(request, target, sources, self._catalog, count, spent=spent)

@@ -26,6 +26,9 @@ from vertex_claude_magic.vertex.request import build_count_request, in_project
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
+    from google.auth.credentials import Credentials
+
+    from vertex_claude_magic.json_types import Json
     from vertex_claude_magic.prompts.scope import Scope
     from vertex_claude_magic.records.budget import Budget
     from vertex_claude_magic.settings.options import AskOptions
@@ -203,7 +206,7 @@ class Session:
             base_url=target.base_url,
         )
 
-        def call(request: Request, *, retry: bool = True) -> Any:
+        def call(request: Request, *, retry: bool = True) -> Json:
             return self.send(request, target, retry=retry).whole()
 
         return Admin(call, place, clock=self.clock, pause=pause)
@@ -220,7 +223,7 @@ class Session:
 
 def open_session(
     *,
-    credentials: Any = None,
+    credentials: Credentials | ApplicationDefault | None = None,
     access_token: str | None = None,
     retry_policy: RetryPolicy | None = None,
     clock: Callable[[], float] = time.monotonic,
@@ -246,7 +249,9 @@ def open_session(
     return Session(lambda: settings, login, retry_policy=retry_policy, clock=clock, stores=stores)
 
 
-def authorizer_of(credentials: Any, access_token: str | None) -> Authorizer:
+def authorizer_of(
+    credentials: Credentials | ApplicationDefault | None, access_token: str | None
+) -> Authorizer:
     """Return what gives requests their token.
 
     Args:

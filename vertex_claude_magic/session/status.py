@@ -16,6 +16,7 @@ from vertex_claude_magic.process import at_fork
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from vertex_claude_magic.json_types import Json
     from vertex_claude_magic.models.observed import Sightings
     from vertex_claude_magic.records.journal.journal import Journal
 
@@ -29,7 +30,7 @@ def _now() -> datetime:
 class Notes(Protocol):
     """Small facts that last: a JSON value for each kind and key, with the moment when it was noted."""
 
-    def note(self, kind: str, key: str, value: Any) -> None:
+    def note(self, kind: str, key: str, value: Json) -> None:
         """Note a value in the place of the former one; callable from any thread."""
 
     def notes(self, kind: str) -> dict[str, tuple[Any, datetime]]:
@@ -54,7 +55,7 @@ class MemoryNotes:
     def _begin_anew(self) -> None:
         self._lock = Lock()
 
-    def note(self, kind: str, key: str, value: Any) -> None:
+    def note(self, kind: str, key: str, value: Json) -> None:
         """Note a value with the present moment."""
         with self._lock:
             self._kept.setdefault(kind, {})[key] = (value, self._now())
@@ -76,7 +77,7 @@ class JournalNotes:
         self._journal = journal
         self._sources = MemoryNotes()
 
-    def note(self, kind: str, key: str, value: Any) -> None:
+    def note(self, kind: str, key: str, value: Json) -> None:
         """Note a value with the present moment."""
         self._sources.note(kind, key, value)
         journal = self._journal()

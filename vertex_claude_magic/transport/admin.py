@@ -22,6 +22,8 @@ from vertex_claude_magic.vertex.request import Request
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from vertex_claude_magic.json_types import Json
+
 __all__ = ["Admin", "Call", "ListedModel", "Place"]
 
 Config = Mapping[str, Any]
@@ -230,7 +232,7 @@ class Admin:
         )
 
 
-def _is_over(operation: Any) -> bool:
+def _is_over(operation: Json) -> bool:
     if not isinstance(operation, Mapping):
         raise _odd("The operation")
     if operation.get("done") is True:

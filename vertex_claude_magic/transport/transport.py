@@ -14,7 +14,7 @@ import time
 from contextlib import suppress
 from datetime import datetime, timezone
 from queue import Empty, SimpleQueue
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import urlsplit
 
 from vertex_claude_magic import errors
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
     import requests
 
+    from vertex_claude_magic.json_types import Json
     from vertex_claude_magic.models.catalog import Catalog
     from vertex_claude_magic.models.observed import Seen
     from vertex_claude_magic.transport.auth import Authorizer
@@ -232,7 +233,7 @@ class PendingResponse:
         if self._thread.is_alive():
             self.cancel()
 
-    def whole(self, tick: Callable[[], None] = lambda: None) -> Any:
+    def whole(self, tick: Callable[[], None] = lambda: None) -> Json:
         """Wait for the whole body and return it as JSON, None if it is not JSON; for short answers.
 
         Args:
@@ -263,7 +264,7 @@ class PendingResponse:
         self._ended = item or self._ended
         return self._ended is not None
 
-    def result(self) -> Any:
+    def result(self) -> Json:
         """Return the body as JSON, None if it is not JSON; once `poll` says that it is whole.
 
         Raises:
@@ -272,9 +273,10 @@ class PendingResponse:
         if self._ended is not None and self._ended.error is not None:
             raise self._ended.error
         try:
-            return json.loads(self._body)
+            body: Json = json.loads(self._body)
         except (ValueError, RecursionError):
             return None
+        return body
 
     def _run(self) -> None:
         from vertex_claude_magic.transport.connection import reporting_sockets

@@ -17,7 +17,12 @@ import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from operator import is_not
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+if TYPE_CHECKING:
+    from typing import TypeGuard
+
+    from vertex_claude_magic.json_types import Json
 
 __all__ = [
     "BETA_HEADER",
@@ -78,7 +83,7 @@ def unmarked(content: Mapping[str, Any]) -> Mapping[str, Any]:
     return {**content, "body": {name: kept.get(name, part) for name, part in body.items() if name != _MARK}}
 
 
-def _without_marks(value: Any) -> Any:
+def _without_marks(value: Json) -> Json:
     """Return messages, blocks or tools without marks; the same object where there are none."""
     if isinstance(value, (list, tuple)):
         if all(map(_is_text, value)):
@@ -95,7 +100,7 @@ def _without_marks(value: Any) -> Any:
     return {name: inner if name == "content" else part for name, part in value.items() if name != _MARK}
 
 
-def _is_text(message: Any) -> bool:
+def _is_text(message: Json) -> TypeGuard[dict[str, Any]]:
     """Tell whether a message is a plain text, as most are; in a long conversation nothing else may take time."""
     return type(message) is dict and len(message) == 2 and type(message.get("content")) is str
 
@@ -161,11 +166,11 @@ def parts_of(content: Mapping[str, Any], *, marks: bool = True) -> Parts:
     return Parts(content, frame, tuple(shared), messages, hashes, tuple(links), frame_hash, whole)
 
 
-def _hash(value: Any) -> bytes:
+def _hash(value: Json) -> bytes:
     return hashlib.sha256(json.dumps(value, sort_keys=True, separators=(",", ":")).encode("ascii")).digest()
 
 
-def _message_hash(message: Any) -> bytes:
+def _message_hash(message: Json) -> bytes:
     if not _is_text(message) or len(message["content"]) > _LONGEST_HASHED:
         return _hash(message)
     # A text remembers its own hash, so that this costs less than to go through it.
@@ -201,7 +206,7 @@ def former_digest_of(content: Mapping[str, Any]) -> str:
     return _hash(content).hex()
 
 
-def attachments(value: Any) -> dict[str, bytes]:
+def attachments(value: Json) -> dict[str, bytes]:
     """Return the attachments of a body by their hash: what base64 sources of content blocks hold.
 
     >>> list(attachments({"type": "base64", "media_type": "image/png", "data": "aGk="}).values())
@@ -222,7 +227,7 @@ def attachments(value: Any) -> dict[str, bytes]:
     return found
 
 
-def _hashed(value: Any) -> Any:
+def _hashed(value: Json) -> Json:
     """Return a value with attachments as their hashes; texts are not copied, since a request is never changed.
 
     This is what journal and recordings store of an attachment in a request, and part of the digest: a change here makes
@@ -239,7 +244,7 @@ def _hashed(value: Any) -> Any:
     return value
 
 
-def _is_source(value: Mapping[str, Any]) -> bool:
+def _is_source(value: Mapping[str, Json]) -> TypeGuard[Mapping[str, Any]]:
     # "Vision" and "PDF support" (Claude docs, 2026): sources of images and documents.
     return value.get("type") == "base64" and isinstance(value.get("data"), str)
 

@@ -17,6 +17,7 @@ from vertex_claude_magic.vertex.events import PIECES
 from vertex_claude_magic.vertex.reply import Reply, usage_from
 
 if TYPE_CHECKING:
+    from vertex_claude_magic.json_types import Json
     from vertex_claude_magic.vertex.events import Event
 
 __all__ = ["ReplyBuilder"]
@@ -36,7 +37,7 @@ _EXTRAS = ("context_management", "input_transformations", "container", "diagnost
 _MAX_OTHER_EVENTS = 1000
 
 
-def _string(value: Any) -> str:
+def _string(value: Json) -> str:
     return value if isinstance(value, str) else ""
 
 
@@ -140,7 +141,7 @@ class ReplyBuilder:
         blocks = [block for _, block in sorted(self._order, key=itemgetter(0))]
         return [[len(piece) for pieces in block.pieces.values() for piece in pieces] for block in blocks]
 
-    def _open(self, message: Any) -> None:
+    def _open(self, message: Json) -> None:
         if not isinstance(message, Mapping):
             return
         self._message.update(message)
@@ -209,7 +210,7 @@ class ReplyBuilder:
         if set(data) - {"type", "delta", "usage"}:
             self._keep(data)
 
-    def _merge_usage(self, usage: Any) -> None:
+    def _merge_usage(self, usage: Json) -> None:
         # Later values are cumulative; a null or missing one keeps what was said before.
         if isinstance(usage, Mapping):
             self._usage.update({key: value for key, value in usage.items() if value is not None})

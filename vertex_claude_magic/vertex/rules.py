@@ -23,6 +23,7 @@ from vertex_claude_magic.vertex.allowed import (
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from vertex_claude_magic.json_types import Json
     from vertex_claude_magic.models.catalog import Catalog
     from vertex_claude_magic.models.model import Model
 
@@ -124,7 +125,7 @@ def _thinking(checked: Mapping[str, Any], body: Mapping[str, Any], model: Model)
         )
 
 
-def _budget(budget: int, max_tokens: Any, model: Model) -> Iterator[tuple[str, str]]:
+def _budget(budget: int, max_tokens: Json, model: Model) -> Iterator[tuple[str, str]]:
     least = model.rules.min_thinking_budget
     if budget < least:
         yield (
