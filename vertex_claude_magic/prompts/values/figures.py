@@ -91,7 +91,17 @@ def _matplotlib(value: Artist | NDArray[Any] | _Grid, budget: ValueLimits) -> by
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.transforms import Bbox
 
-    figure = _figure_of(value)
+    # The whole figure that something belongs to: an axes, an array of them, a grid, a line.
+    if hasattr(value, "flat") and not hasattr(value, "figure"):
+        value = next(iter(value.flat))
+    figure: Any = getattr(value, "figure", None) or value
+    while getattr(figure, "figure", figure) is not figure:
+        figure = figure.figure
+    if not hasattr(figure, "savefig"):
+        raise OptionError(
+            f"This {quote(type(value).__name__, 40)} belongs to no figure.",
+            cure="Give the figure, or an axes of it.",
+        )
     width, height = map(float, figure.get_size_inches())
     # As large as the model looks at, and no larger than it is.
     dpi = max(min(float(figure.dpi), _MOST_DPI, budget.image_edge / max(width, height, 1e-3)), _LEAST_DPI)
@@ -124,22 +134,6 @@ def _matplotlib(value: Artist | NDArray[Any] | _Grid, budget: ValueLimits) -> by
         figure.set_canvas(canvas)
         fonts.disabled = disabled
     return out.getvalue()
-
-
-def _figure_of(value: Artist | NDArray[Any] | _Grid) -> Figure:
-    """Return the whole figure that something belongs to: an axes, an array of them, a grid, a line."""
-    if hasattr(value, "flat") and not hasattr(value, "figure"):
-        value = next(iter(value.flat))
-    figure: Any = getattr(value, "figure", None) or value
-    while getattr(figure, "figure", figure) is not figure:
-        figure = figure.figure
-    if not hasattr(figure, "savefig"):
-        raise OptionError(
-            f"This {quote(type(value).__name__, 40)} belongs to no figure.",
-            cure="Give the figure, or an axes of it.",
-        )
-    whole: Figure = figure
-    return whole
 
 
 def _plotly(value: _PlotlyFigure, _budget: ValueLimits) -> bytes:
