@@ -17,7 +17,7 @@ Outcome = Literal["ok", "warning", "failure", "not checked", "skipped"]
 MARKS: dict[Outcome, str] = {"ok": "✓", "warning": "!", "failure": "✗", "not checked": "○", "skipped": "·"}
 _LONGEST = 400
 # Seconds; what took less was at once.
-_SHORTEST = 0.05
+_SHORTEST = 0.15
 _NAME_WIDTH = 18
 
 

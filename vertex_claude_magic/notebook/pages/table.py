@@ -217,7 +217,7 @@ def span(element: Literal["code", "small", "strong"], text: str) -> Inline:
 _TABLES: dict[Look, tuple[str, str]] = {
     "page": ("", "text-align: left"),
     "panel": (
-        ' rules="rows" cellpadding="3" style="width: 100%; border-collapse: collapse; margin: 0"',
+        ' rules="rows" cellpadding="3" style="width: 100%; border-collapse: collapse; margin: 0; line-height: 1.4"',
         "text-align: left; overflow-wrap: anywhere",
     ),
     "facts": (' style="width: 100%; border-collapse: collapse; border: 0; margin: 4px 0 0 0"', ""),

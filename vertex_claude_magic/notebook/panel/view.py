@@ -98,7 +98,8 @@ class Panel:
 
     def _arranged(self) -> Widget:
         parts = self._parts
-        self._settings = parts.grid(220)
+        # Room for a label, the longest default and its arrow.
+        self._settings = parts.grid(260)
         self._below = parts.column()
         left = parts.column(
             self._model, self._region, self._region_note, self._project, self._project_note, self._settings

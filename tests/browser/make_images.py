@@ -1,0 +1,146 @@
+"""Make pictures of `docs/images` anew: JupyterLab in Chromium, in front of the demo's emulator.
+
+    python tests/browser/make_images.py [NAME ...]
+
+Look at each of them before it is committed; the names are the keys of `PICTURES`.
+"""
+
+from __future__ import annotations
+
+import sys
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from conftest import chromium
+from lab import CHROMIUM_FLAGS, LabPage, LabServer, write_notebook
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from playwright.sync_api import Locator
+
+IMAGES = Path(__file__).resolve().parents[2] / "docs" / "images"
+DEMO = "%load_ext vertex_claude_magic\n%claude_demo"
+MAGICS = "magics = get_ipython().find_line_magic('claude').__self__"
+THEMES = {"light": "JupyterLab Light", "dark": "JupyterLab Dark"}
+
+
+class Server(LabServer):
+    """A server whose kernels have the journal of a home of their own, as users have."""
+
+    def environment(self) -> dict[str, str]:
+        return {
+            name: value
+            for name, value in super().environment().items()
+            if name != "VERTEX_CLAUDE_JOURNAL" and not name.startswith("XDG_")
+        }
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Picture:
+    """One cell as it is shown.
+
+    Args:
+        cell: Its source.
+        width: The width of the window in pixels.
+        themes: The endings of its files' names; "" for a light one without an ending.
+        before: Cells that run before it.
+        prepare: Code that the kernel runs before all of that.
+        act: What is done with the panel that it shows.
+    """
+
+    cell: str
+    width: int = 1200
+    themes: tuple[str, ...] = ("light", "dark")
+    before: tuple[str, ...] = ()
+    prepare: str = ""
+    act: Callable[[LabPage, Locator], None] = lambda page, panel: None
+
+
+def press(panel: Locator, name: str) -> None:
+    panel.get_by_role("button", name=name, exact=True).click()
+
+
+def count(page: LabPage, panel: Locator) -> None:
+    """Open the comparison of prices, and count a prompt."""
+    press(panel, "What would it cost?")
+    panel.get_by_label("Count what", exact=True).fill("Why is the sky blue?")
+    press(panel, "Count tokens")
+    page.page.wait_for_function("() => /(\\d+) of \\1 models counted/.test(document.body.innerText)")
+
+
+def check(page: LabPage, panel: Locator) -> None:
+    """Open the health section, check, and read the logging."""
+    press(panel, "Health")
+    press(panel, "Check")
+    panel.get_by_text("Checked.").first.wait_for()
+    press(panel, "Read logging")
+    panel.get_by_text("Read just now.").first.wait_for()
+
+
+PICTURES = {
+    "doctor": Picture(
+        cell="%claude_doctor", prepare="magics.emulator.bar('claude-sonnet-5-5', 'global', 'not enabled')"
+    ),
+    "usage": Picture(
+        cell="%claude_usage",
+        before=(
+            "%claude -q Why is the sky blue?",
+            "%claude -q -m opus Design an experiment that tells two explanations apart.",
+            "%claude -q -m haiku What is a p-value?",
+        ),
+    ),
+    "panel": Picture(cell="%claude_panel", width=900),
+    "panel-narrow": Picture(cell="%claude_panel", width=460, themes=("",), act=count),
+    "panel-wide": Picture(cell="%claude_panel", width=1620, themes=("",), act=count),
+    "panel-health": Picture(
+        cell="%claude_panel",
+        prepare="magics.emulator.bar('claude-opus-5', 'global', 'not enabled')",
+        act=check,
+    ),
+}
+
+
+def make(name: str, picture: Picture, page: LabPage) -> None:
+    """Show a cell, and save what it looks like in each theme."""
+    cells = [DEMO, *picture.before, picture.cell]
+    # High enough that nothing has to be scrolled.
+    page.page.set_viewport_size({"width": picture.width, "height": 2600})
+    # Each in a folder of its own, because a notebook that is opened again finds its kernel as it was left.
+    folder = page.server.root / name
+    folder.mkdir()
+    page.open(write_notebook(folder / "lesson.ipynb", cells))
+    page.page.evaluate("() => window.jupyterapp.shell.collapseLeft()")
+    page.execute(f"get_ipython().run_cell({DEMO!r})\n{MAGICS}\n{picture.prepare}")
+    page.run_all()
+    picture.act(page, page.page.locator(".vertex-claude-panel").first)
+    for theme in picture.themes:
+        page.theme(THEMES[theme or "light"])
+        page.page.evaluate("() => document.activeElement.blur()")
+        page.settle()
+        file = IMAGES / f"{name}{theme and '-'}{theme}.png"
+        page.page.locator(".jp-Notebook .jp-Cell").nth(len(cells) - 1).screenshot(path=str(file))
+        print("made", file.name)
+    page.close()
+
+
+def main() -> None:
+    """Make the named pictures, or all."""
+    from playwright.sync_api import sync_playwright
+
+    with tempfile.TemporaryDirectory() as home, sync_playwright() as playwright:
+        server = Server(home=Path(home)).start()
+        browser = playwright.chromium.launch(executable_path=chromium(), args=CHROMIUM_FLAGS)
+        try:
+            page = LabPage(page=browser.new_page(), server=server).start()
+            for name in sys.argv[1:] or PICTURES:
+                make(name, PICTURES[name], page)
+        finally:
+            browser.close()
+            server.stop()
+
+
+if __name__ == "__main__":
+    main()
