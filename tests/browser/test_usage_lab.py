@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 NAME = "<img src=x onerror=alert(1)> $x$ and $y$ \\(z\\)"
 CELLS = [
     '%load_ext vertex_claude_magic\n%config ClaudeMagics.journal = "journal.sqlite3"\n%claude_demo',
-    f"__vsc_ipynb_file__ = {NAME!r}\nreply = %claude -q -m haiku Hello",
+    f"__vsc_ipynb_file__ = {NAME!r}\nreply = %claude -q -m haiku Hello\nother = %claude -q -m opus Hello",
     "%claude_usage",
 ]
 
