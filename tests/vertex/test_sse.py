@@ -245,6 +245,19 @@ def test_the_type_in_the_JSON_wins_over_the_name(name, data, kind):
     assert parse_event(ServerSentEvent(name, data)).type == kind
 
 
+@pytest.mark.parametrize("around", [b"%s ", b" %s", b"\t%s\r", b" %s\n\n"], ids=repr)
+def test_white_space_around_the_JSON_is_none_of_it(around):
+    """As JSON has it (RFC 8259, section 2)."""
+    assert parse_event(ServerSentEvent(b"", around % b'{"type": "ping"}')) == Event("ping", {"type": "ping"})
+
+
+@pytest.mark.parametrize("second", [b"{}", b" {}", b"x", b"\x00", b","], ids=repr)
+def test_what_follows_the_object_makes_it_no_JSON(second):
+    """One event holds one object."""
+    with pytest.raises(ProtocolError, match="not a JSON object"):
+        parse_event(ServerSentEvent(b"", b'{"type": "ping"}' + second))
+
+
 @pytest.mark.parametrize("name", [b"", b"ping", b"message_stop"])
 def test_an_event_with_empty_data_carries_nothing(name):
     """Case 7: it is dispatched, but it neither fails the answer nor ends it."""

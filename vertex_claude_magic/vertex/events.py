@@ -214,8 +214,12 @@ def parse_event(event: ServerSentEvent) -> Event:
     >>> parse_event(ServerSentEvent(b"ping", b'{"type": "ping"}'))
     Event(type='ping', data={'type': 'ping'})
     """
+    data: Any
     try:
-        data = _decode_json(event.data.decode())
+        text = event.data.decode()
+        data, end = _first_json(text) if text[:1] == "{" else (None, 0)
+        if end != len(text):
+            data = _whole_json(text)
         kind = data["type"]
     except (ValueError, RecursionError):
         data = None
@@ -229,8 +233,9 @@ def parse_event(event: ServerSentEvent) -> Event:
     return Event(kind if isinstance(kind, str) else event.name.decode("utf-8", "replace"), data)
 
 
-# json.loads looks at its seven keyword arguments on every call; with one call a word, that shows.
-_decode_json = json.JSONDecoder().decode
+# json.loads looks at its seven keyword arguments on every call, and looks for white space before and behind: with one
+# call a word, that shows. So white space is looked for only where there is something else than one object.
+_first_json, _whole_json = json.JSONDecoder().raw_decode, json.JSONDecoder().decode
 
 
 class MessageDecoder:
