@@ -202,8 +202,10 @@ class Budget:
                         "What this session costs is not known, so it may cross its limit.",
                         cure="Add the model's prices with models_file, or lift max_session_cost.",
                     )
+                # What this machine answers has cost nothing; a limit can be tried with it all the same.
+                cost = "At Google this session would have cost" if local else "This session has cost"
                 raise errors.CostLimitExceeded(
-                    f"This session has cost about ${spent:.4f}, and this question may cost up to ${held:.4f}: "
+                    f"{cost} about ${spent:.4f}, and this question may cost up to ${held:.4f}: "
                     f"together more than its limit of ${limit:g} (estimates).",
                     cure=spelled("Lower {}, or raise max_session_cost.", option("max_tokens")),
                 )

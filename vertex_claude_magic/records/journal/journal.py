@@ -340,7 +340,8 @@ def _check_day(connection: sqlite3.Connection, call: Call, limit: float) -> None
     from vertex_claude_magic.records.journal import ledger
 
     today = calls.day_of(call.at)
-    spent = ledger.spent(connection, today, local=call.source in calls.LOCAL)
+    local = call.source in calls.LOCAL
+    spent = ledger.spent(connection, today, local=local)
     most = call.cost_most
     if most is None or spent.unknown:
         what = "this question costs" if most is None else "was asked today costs"
@@ -349,8 +350,10 @@ def _check_day(connection: sqlite3.Connection, call: Call, limit: float) -> None
             cure="Add the model's prices with models_file, or lift max_daily_cost.",
         )
     if spent.usd + most > limit:
+        # What this machine answers costs nothing; a limit can be tried with it all the same.
+        cost = "At Google today's questions would cost" if local else "Today's questions cost"
         raise CostLimitExceeded(
-            f"Today's questions cost about ${spent.usd:.4f}, and this one up to ${most:.4f}: together more than the "
+            f"{cost} about ${spent.usd:.4f}, and this one up to ${most:.4f}: together more than the "
             f"daily limit of ${limit:g} (estimates).",
             cure=spelled("Lower {}, wait for tomorrow, or raise max_daily_cost.", option("max_tokens")),
         )
