@@ -14,7 +14,7 @@ from vertex_claude_magic.models.observed import Sighting, Sightings
 from vertex_claude_magic.session.status import MemoryNotes, SessionStatus
 from vertex_claude_magic.settings.choices import region_choices
 from vertex_claude_magic.settings.options import AskOptions
-from vertex_claude_magic.settings.target import resolve
+from vertex_claude_magic.settings.target import resolve_target
 from vertex_claude_magic.transport.admin import ListedModel
 
 
@@ -146,7 +146,7 @@ def test_the_region_list_is_marked_and_never_changed(client, claude_emulator):
     control = noted(
         ("p", "eu", "claude-opus-5", "no quota", "answer"), ("q", "us", "claude-opus-5", "usable", "answer")
     )
-    target = resolve(AskOptions(model="claude-opus-5", project="p"))
+    target = resolve_target(AskOptions(model="claude-opus-5", project="p"))
     labels = {choice.value: choice.label for choice in region_choices(CATALOG, target, control.sightings())}
     assert labels["eu"] == "eu · no quota 2026-11-20"
     assert labels["us"] == "us"
@@ -156,7 +156,7 @@ def test_the_region_list_is_marked_and_never_changed(client, claude_emulator):
 def test_without_a_project_the_one_of_the_credentials_is_meant():
     """And never that of the demo, or of any other session."""
     control = noted(("emulator-project", "eu", "claude-opus-5", "usable", "answer"))
-    target = resolve(AskOptions(model="claude-opus-5"))
+    target = resolve_target(AskOptions(model="claude-opus-5"))
     labels = [choice.label for choice in region_choices(CATALOG, target, control.sightings())]
     assert "eu" in labels
     control.project = "emulator-project"

@@ -11,7 +11,7 @@ from shells import loaded_shell
 from vertex_claude_magic.models.catalog import Catalog
 from vertex_claude_magic.notebook.commands.settings import settings_rows
 from vertex_claude_magic.settings.options import AskOptions
-from vertex_claude_magic.settings.target import resolve
+from vertex_claude_magic.settings.target import resolve_target
 
 
 @pytest.fixture
@@ -68,7 +68,7 @@ def test_a_table_file_of_the_user_shows_in_the_list(shell, tmp_path):
 def test_settings_name_their_origin(monkeypatch):
     """The call's own option, the session's setting, the variable, the default."""
     monkeypatch.setenv("CLOUD_ML_REGION", "eu")
-    rows = settings_rows(resolve(AskOptions(effort="low"), {"max_tokens": 5}))
+    rows = settings_rows(resolve_target(AskOptions(effort="low"), {"max_tokens": 5}))
     origins = {name: (value, origin) for name, value, origin in rows}
     assert origins["max_tokens"] == ("5", "option")
     assert origins["effort"] == ("low", "setting")

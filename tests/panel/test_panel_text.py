@@ -11,7 +11,7 @@ from vertex_claude_magic.notebook.options import parse_cell_line
 from vertex_claude_magic.notebook.panel.line import magic_line
 from vertex_claude_magic.notebook.panel.state import PanelState
 from vertex_claude_magic.settings.options import AskOptions
-from vertex_claude_magic.settings.target import resolve
+from vertex_claude_magic.settings.target import resolve_target
 
 WITHOUT = """
 import sys
@@ -79,7 +79,7 @@ def test_the_line_gives_exactly_the_options_that_it_was_made_from(
     """Quotes, backslashes and spaces survive the way through the parser."""
     options = AskOptions(model="opus", region="eu", system=system or None, project=project or None, max_tokens=5,
                          temperature=temperature, label=label, beta=tuple(beta), no_stream=quiet)  # fmt: skip
-    parsed = dict(parse_cell_line(magic_line(resolve(options)).removeprefix("%%claude")).options)
+    parsed = dict(parse_cell_line(magic_line(resolve_target(options)).removeprefix("%%claude")).options)
     wanted = {"model": "opus", "region": "eu", "max_tokens": 5, "system": system, "project": project,
               "temperature": temperature, "label": label, "beta": tuple(beta), "no_stream": quiet}  # fmt: skip
     assert parsed == {
@@ -91,7 +91,7 @@ def test_the_line_gives_exactly_the_options_that_it_was_made_from(
 
 def test_a_system_text_of_several_lines_cannot_stand_on_it():
     """The panel says so beside the line."""
-    assert "-s" not in magic_line(resolve(AskOptions(system="one\ntwo")))
+    assert "-s" not in magic_line(resolve_target(AskOptions(system="one\ntwo")))
     shell = loaded_shell()
     shell.magics.system = "one\ntwo"
     assert "several lines" in PanelState(shell.magics).look.line_note

@@ -10,7 +10,7 @@ from journals import Untouchable, asked, client, offline, told
 
 from vertex_claude_magic import Claude, errors
 from vertex_claude_magic.settings.options import AskOptions
-from vertex_claude_magic.settings.target import resolve
+from vertex_claude_magic.settings.target import resolve_target
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -191,8 +191,8 @@ def test_a_missing_recording_of_an_argument_is_reported_at_once(caplog, tmp_path
 
 def test_a_replay_comes_at_once_unless_its_pace_is_asked_for():
     """The default; `recorded` is a choice."""
-    assert resolve(AskOptions()).replay_pace == "instant"
-    assert resolve(AskOptions(replay_pace="recorded")).replay_pace == "recorded"
+    assert resolve_target(AskOptions()).replay_pace == "instant"
+    assert resolve_target(AskOptions(replay_pace="recorded")).replay_pace == "recorded"
 
 
 def test_what_is_recorded_is_not_asked_of_anybody(claude_emulator, recorded):

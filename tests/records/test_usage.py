@@ -25,7 +25,7 @@ from vertex_claude_magic.records.stores import Stores
 from vertex_claude_magic.records.usage import Sum, Usage, sums, total, usage_of
 from vertex_claude_magic.settings.options import AskOptions
 from vertex_claude_magic.settings.origin import Origin, session_id
-from vertex_claude_magic.settings.target import resolve
+from vertex_claude_magic.settings.target import resolve_target
 
 TODAY = date(2026, 11, 26)
 QUIET_HTML = {"p", "small", "br", "span", "table", "thead", "tbody", "tr", "th", "td"}
@@ -67,7 +67,7 @@ def keep(journal: Journal, day: date, *, notebook="lesson.ipynb", model="claude-
 
 
 def ask_usage(options=None, budget=None, *, days=None, this_session=False, today=TODAY, stores=None) -> Usage:
-    target, stores = resolve(options or AskOptions()), stores or Stores()
+    target, stores = resolve_target(options or AskOptions()), stores or Stores()
     records = SessionRecords(lambda: moment(today), stores, budget)
     return usage_of(
         target,

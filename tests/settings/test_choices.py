@@ -10,7 +10,7 @@ from vertex_claude_magic.models.catalog import Catalog
 from vertex_claude_magic.models.model import Rules
 from vertex_claude_magic.settings import choices
 from vertex_claude_magic.settings.options import AskOptions
-from vertex_claude_magic.settings.target import Target, resolve
+from vertex_claude_magic.settings.target import Target, resolve_target
 
 CATALOG = Catalog.load()
 LOCATIONS = (*CATALOG.locations(), "mars-north1")
@@ -19,7 +19,7 @@ VERSIONS = tuple(CATALOG.api_versions)
 
 
 def target(**options):
-    return resolve(AskOptions(**options))
+    return resolve_target(AskOptions(**options))
 
 
 def refused(options: Target) -> str:

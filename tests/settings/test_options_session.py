@@ -11,7 +11,7 @@ import pytest
 
 from vertex_claude_magic import Claude, errors
 from vertex_claude_magic.settings.options import AskOptions, merge
-from vertex_claude_magic.settings.target import resolve
+from vertex_claude_magic.settings.target import resolve_target
 
 MERGED = [
     ({}, {}, "model", None),
@@ -120,7 +120,7 @@ def test_the_option_beats_the_setting_beats_the_environment_beats_the_default(
     """And the place that gave the value is told."""
     for variable, value in environment.items():
         monkeypatch.setenv(variable, value)
-    target = resolve(AskOptions(**session), call)
+    target = resolve_target(AskOptions(**session), call)
     assert (getattr(target, name), target.origins[name]) == found
 
 

@@ -13,7 +13,7 @@ from vertex_claude_magic.__main__ import main
 from vertex_claude_magic.settings.options import AskOptions
 from vertex_claude_magic.settings.pasted import refuse_pasted
 from vertex_claude_magic.settings.registry import OPTIONS
-from vertex_claude_magic.settings.target import resolve
+from vertex_claude_magic.settings.target import resolve_target
 
 # Invented, in the shapes of what Google and others issue; put together here so that no scanner takes them for real.
 LETTERS = "Zq7Kd3wRt9Lp2Xv"
@@ -65,7 +65,7 @@ def test_a_secret_in_a_variable_is_named_by_its_variable(monkeypatch, name, vari
     """Whoever reads it looks for the variable, not for a setting of ours."""
     monkeypatch.setenv(variable, secret)
     with pytest.raises(errors.OptionError, match=f"^{variable} seems to hold") as caught:
-        resolve(AskOptions())
+        resolve_target(AskOptions())
     assert not is_shown(everything_about(caught.value))
 
 
@@ -113,4 +113,4 @@ def test_a_usual_value_and_a_slip_of_the_hand_are_not_taken_for_a_secret(name, v
 @pytest.mark.parametrize("text", ["x" * 2_000, "Line one.\nLine two.", '{"role": "a reviewer"}'])
 def test_a_system_prompt_is_free_text(text):
     """It is long, has lines and may be JSON; what it holds is looked through before it is sent."""
-    assert resolve(AskOptions(system=text)).system == text
+    assert resolve_target(AskOptions(system=text)).system == text

@@ -13,7 +13,7 @@ from vertex_claude_magic.notebook.options import parse_cell_line
 from vertex_claude_magic.notebook.settings import Settings, trait_of
 from vertex_claude_magic.settings.options import AskOptions, merge
 from vertex_claude_magic.settings.registry import OPTIONS, Option, help_lines, register, unregister
-from vertex_claude_magic.settings.target import resolve
+from vertex_claude_magic.settings.target import resolve_target
 
 TONE = Option(
     "tone",
@@ -48,7 +48,7 @@ def test_a_new_option_is_one_row():
     shell.ok("%claude --tone formal")
     assert any(line.split() == ["tone", "formal", "(option)"] for line in shell.page.text.splitlines())
     assert merge(AskOptions(), {"tone": "formal"}).tone == "formal"
-    assert resolve(AskOptions(), environment={"CLAUDE_TONE": "cheerful"}).tone == "cheerful"
+    assert resolve_target(AskOptions(), environment={"CLAUDE_TONE": "cheerful"}).tone == "cheerful"
     assert "tone='formal'" in repr(Claude(tone="formal", project="p")._session.target())
     with pytest.raises(OptionError, match="'shrill' is no value of tone"):
         Claude(tone="shrill")

@@ -10,14 +10,16 @@ from vertex_claude_magic.errors import OptionError
 from vertex_claude_magic.settings.options import AskOptions
 from vertex_claude_magic.settings.policy import Policy
 from vertex_claude_magic.settings.registry import EMPTY, OPTIONS
-from vertex_claude_magic.settings.target import resolve
+from vertex_claude_magic.settings.target import resolve_target
 
 NOTHING: dict[str, str] = {}
 
 
 def test_a_target_names_for_every_option_the_place_of_its_value():
     """No option is left to be looked up later."""
-    target = resolve(AskOptions(effort="low"), {"max_tokens": 5}, environment={"CLOUD_ML_REGION": "eu"})
+    target = resolve_target(
+        AskOptions(effort="low"), {"max_tokens": 5}, environment={"CLOUD_ML_REGION": "eu"}
+    )
     assert {name: target.origins[name] for name in ("effort", "max_tokens", "region", "timeout")} == {
         "effort": "setting",
         "max_tokens": "option",
@@ -29,7 +31,7 @@ def test_a_target_names_for_every_option_the_place_of_its_value():
 
 def test_a_target_is_a_value():
     """It prints what it holds, equals its like, can be hashed and pickled, and cannot be changed."""
-    one, two = (resolve(AskOptions(model="opus"), environment=NOTHING) for _ in range(2))
+    one, two = (resolve_target(AskOptions(model="opus"), environment=NOTHING) for _ in range(2))
     assert one == two
     assert hash(one) == hash(two)
     assert "model='opus'" in repr(one)
@@ -42,14 +44,14 @@ def test_a_target_is_a_value():
 
 def test_a_target_that_is_changed_means_another_model():
     """What was worked out for the former one does not stay."""
-    target = resolve(AskOptions(model="opus"), environment=NOTHING)
+    target = resolve_target(AskOptions(model="opus"), environment=NOTHING)
     assert target.model_id.startswith("claude-opus")
     assert target.replace(model="haiku").model_id.startswith("claude-haiku")
     assert target.replace(model="haiku").row.family == "haiku"
 
 
 def test_the_base_url_has_its_version_and_the_notices_say_so():
-    target = resolve(AskOptions(base_url="http://127.0.0.1:1"), environment=NOTHING)
+    target = resolve_target(AskOptions(base_url="http://127.0.0.1:1"), environment=NOTHING)
     assert target.base_url == "http://127.0.0.1:1/v1"
     assert target.notices == ("The base URL has no /v1 at its end; it was added.",)
 
@@ -57,7 +59,7 @@ def test_the_base_url_has_its_version_and_the_notices_say_so():
 @pytest.mark.parametrize("name", sorted(EMPTY))
 def test_an_empty_value_says_nothing(name):
     """Whatever the option: the next place is asked."""
-    target = resolve(AskOptions(**{name: OPTIONS[name].empty}), environment=NOTHING)
+    target = resolve_target(AskOptions(**{name: OPTIONS[name].empty}), environment=NOTHING)
     assert target.origins[name] == "default"
 
 
@@ -75,14 +77,16 @@ LOCKED = [
 def test_what_a_policy_locks_holds_over_default_and_environment(locks, setting, option, environment, found):
     """The first allowed value, unless an allowed one is given."""
     (name,) = locks
-    target = resolve(AskOptions(**setting), option, environment=environment, policy=Policy(locks=locks))
+    target = resolve_target(
+        AskOptions(**setting), option, environment=environment, policy=Policy(locks=locks)
+    )
     assert (getattr(target, name), target.origins[name]) == found
 
 
 def test_a_variable_that_a_policy_overrules_is_named_and_its_value_is_not():
     """It may hold anything."""
     policy = Policy(locks={"region": ("eu",)}, origin="claude-policy.toml")
-    target = resolve(AskOptions(), environment={"CLOUD_ML_REGION": "us-east5"}, policy=policy)
+    target = resolve_target(AskOptions(), environment={"CLOUD_ML_REGION": "us-east5"}, policy=policy)
     assert target.notices == ("CLOUD_ML_REGION is overruled: region is locked to eu by claude-policy.toml.",)
 
 
@@ -90,12 +94,12 @@ def test_a_variable_that_a_policy_overrules_is_named_and_its_value_is_not():
 def test_an_option_or_a_setting_that_a_policy_forbids_is_refused(setting, option):
     """With who locked it."""
     with pytest.raises(OptionError, match=r"^model is locked to haiku by the course\."):
-        resolve(AskOptions(**setting), option, environment=NOTHING,
+        resolve_target(AskOptions(**setting), option, environment=NOTHING,
                 policy=Policy(locks={"model": ("haiku",)}, origin="the course"))  # fmt: skip
 
 
 def test_the_defaults_of_a_policy_hold_where_nobody_says_anything():
     """Below the environment, above ours."""
     policy = Policy(defaults={"region": "eu", "max_tokens": 300})
-    target = resolve(AskOptions(), environment={"CLOUD_ML_REGION": "us"}, policy=policy)
+    target = resolve_target(AskOptions(), environment={"CLOUD_ML_REGION": "us"}, policy=policy)
     assert (target.region, target.max_tokens, target.origins["max_tokens"]) == ("us", 300, "policy")

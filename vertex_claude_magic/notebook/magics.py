@@ -55,6 +55,8 @@ class ClaudeMagics(Magics, Settings):  # type: ignore[misc]
         self._sessions: dict[bool, Session] = {}
         self._status: SessionStatus | None = None
         self._shown: tuple[int, Any] | None = None
+        # Not before: a configuration file sets traits while the object is being made, and `load` looks then.
+        self.observe(lambda _: self.tell_missing_recording(), ["recording", "replay"])
 
     @no_var_expand
     @line_cell_magic
@@ -355,6 +357,17 @@ class ClaudeMagics(Magics, Settings):  # type: ignore[misc]
         """Tell once whether this value was just shown by the magic that returned it."""
         shown, self._shown = self._shown, None
         return shown is not None and shown[1] is value and shown[0] == self.shell.execution_count
+
+    def tell_missing_recording(self) -> None:
+        """Print one line if the recording that is set, here or in the environment, is not there."""
+        import os
+
+        if not (self.recording or os.environ.get("VERTEX_CLAUDE_RECORDING")):
+            return
+        from vertex_claude_magic.records.session_records import missing_recording
+
+        if line := missing_recording(self.session().target(), self.stores):
+            print(line)
 
     def close(self) -> None:
         """Close the panel and idle connections, and stop the emulator if it runs."""

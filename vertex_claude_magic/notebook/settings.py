@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from traitlets import Bool, Dict, Enum, Float, HasTraits, Int, List, TraitError, TraitType, Unicode, observe
+from traitlets import Bool, Dict, Enum, Float, HasTraits, Int, List, TraitError, TraitType, Unicode
 
 from vertex_claude_magic.settings.registry import OPTIONS, Option
 
 if TYPE_CHECKING:
-    from vertex_claude_magic.notebook.shell import Change
     from vertex_claude_magic.records.stores import Stores
     from vertex_claude_magic.settings.options import AskOptions
 
@@ -73,7 +72,6 @@ class Settings(HasTraits):
     No secret is ever stored here.
     """
 
-    # Not of one object, because a configuration file may name a recording while it is made.
     _stores: Stores | None = None
 
     # The body of a class is a namespace, so a new option in the registry is a new trait.
@@ -98,20 +96,3 @@ class Settings(HasTraits):
 
             self._stores = Stores()
         return self._stores
-
-    @observe("recording", "replay")
-    def _check_recording(self, change: Change) -> None:
-        if change["new"]:
-            self.tell_missing_recording()
-
-    def tell_missing_recording(self) -> None:
-        """Print one line if the recording that is set, here or in the environment, is not there."""
-        import os
-
-        if not (self.recording or os.environ.get("VERTEX_CLAUDE_RECORDING")):
-            return
-        from vertex_claude_magic.records.session_records import missing_recording
-        from vertex_claude_magic.settings.target import resolve
-
-        if line := missing_recording(resolve(self.options()), self.stores):
-            print(line)

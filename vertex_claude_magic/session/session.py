@@ -15,7 +15,7 @@ from vertex_claude_magic.records.stores import Stores
 from vertex_claude_magic.session.question import NO_PROJECT, prepare
 from vertex_claude_magic.session.status import JournalNotes, SessionStatus
 from vertex_claude_magic.settings.loaded import loaded, settings_of
-from vertex_claude_magic.settings.target import resolve
+from vertex_claude_magic.settings.target import resolve_target
 from vertex_claude_magic.spelling import Spelling, spelled
 from vertex_claude_magic.transport.auth import ApplicationDefault, FixedToken
 from vertex_claude_magic.transport.retry import RetryPolicy
@@ -87,7 +87,7 @@ class Session:
         Raises:
             OptionError: an option or a setting has a value that it cannot take.
         """
-        return resolve(self.settings() if settings is None else settings, given or {})
+        return resolve_target(self.settings() if settings is None else settings, given or {})
 
     def request(
         self,

@@ -81,8 +81,8 @@ def refusal(catalog: Catalog, target: Target, seen: Seen = Sightings) -> ClaudeE
 
     >>> from vertex_claude_magic.models.catalog import Catalog
     >>> from vertex_claude_magic.settings.options import AskOptions
-    >>> from vertex_claude_magic.settings.target import resolve
-    >>> refusal(Catalog.load(), resolve(AskOptions(model="haiku", temperature=0.2))).message
+    >>> from vertex_claude_magic.settings.target import resolve_target
+    >>> refusal(Catalog.load(), resolve_target(AskOptions(model="haiku", temperature=0.2))).message
     'Claude Haiku 5.5 takes no temperature: it answers 400 to sampling parameters.'
     """
     region = target.region
@@ -109,8 +109,8 @@ def chosen_model(catalog: Catalog, target: Target) -> tuple[str, Model | None]:
 
     >>> from vertex_claude_magic.models.catalog import Catalog
     >>> from vertex_claude_magic.settings.options import AskOptions
-    >>> from vertex_claude_magic.settings.target import resolve
-    >>> chosen_model(Catalog.load(), resolve(AskOptions(model="opus", region="us-east5")))[0]
+    >>> from vertex_claude_magic.settings.target import resolve_target
+    >>> chosen_model(Catalog.load(), resolve_target(AskOptions(model="opus", region="us-east5")))[0]
     'claude-opus-4-6'
     """
     name = target.model
@@ -192,8 +192,8 @@ def region_note(catalog: Catalog, target: Target) -> str:
 
     >>> from vertex_claude_magic.models.catalog import Catalog
     >>> from vertex_claude_magic.settings.options import AskOptions
-    >>> from vertex_claude_magic.settings.target import resolve
-    >>> region_note(Catalog.load(), resolve(AskOptions(region="eu"))).rpartition("; ")[2]
+    >>> from vertex_claude_magic.settings.target import resolve_target
+    >>> region_note(Catalog.load(), resolve_target(AskOptions(region="eu"))).rpartition("; ")[2]
     'Sonnet 5.5 costs 10 % more than at global.'
     """
     region = target.region
@@ -222,8 +222,8 @@ def effort_choices(catalog: Catalog, target: Target) -> tuple[Choice, ...]:
 
     >>> from vertex_claude_magic.models.catalog import Catalog
     >>> from vertex_claude_magic.settings.options import AskOptions
-    >>> from vertex_claude_magic.settings.target import resolve
-    >>> [choice.value for choice in effort_choices(Catalog.load(), resolve(AskOptions(model="haiku-4.5")))]
+    >>> from vertex_claude_magic.settings.target import resolve_target
+    >>> [choice.value for choice in effort_choices(Catalog.load(), resolve_target(AskOptions(model="haiku-4.5")))]
     ['']
     """
     _, row = chosen_model(catalog, target)
@@ -273,8 +273,8 @@ def max_tokens_range(catalog: Catalog, target: Target) -> range:
 
     >>> from vertex_claude_magic.models.catalog import Catalog
     >>> from vertex_claude_magic.settings.options import AskOptions
-    >>> from vertex_claude_magic.settings.target import resolve
-    >>> max_tokens_range(Catalog.load(), resolve(AskOptions(model="sonnet-4.5", thinking=2000)))
+    >>> from vertex_claude_magic.settings.target import resolve_target
+    >>> max_tokens_range(Catalog.load(), resolve_target(AskOptions(model="sonnet-4.5", thinking=2000)))
     range(2001, 64001)
     """
     _, row = chosen_model(catalog, target)
@@ -347,8 +347,8 @@ def settled(
 
     >>> from vertex_claude_magic.models.catalog import Catalog
     >>> from vertex_claude_magic.settings.options import AskOptions
-    >>> from vertex_claude_magic.settings.target import resolve
-    >>> settled(Catalog.load(), resolve(AskOptions(model="haiku", effort="low", temperature=0.5)))[1]
+    >>> from vertex_claude_magic.settings.target import resolve_target
+    >>> settled(Catalog.load(), resolve_target(AskOptions(model="haiku", effort="low", temperature=0.5)))[1]
     ('temperature',)
     """
     if refusal(catalog, target, seen) is None:

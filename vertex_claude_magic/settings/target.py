@@ -1,4 +1,4 @@
-"""A question's settings, resolved once: `resolve` decides which place gives each value, and nobody asks again.
+"""A question's settings, resolved once: `resolve_target` decides which place gives each value, and nobody asks again.
 
 Order: the question's own option; the session's setting (`%config`, the panel, or the arguments of `Claude`); the
 environment; the defaults of a policy; what Google credentials say (the project, asked for last); our default. What
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from vertex_claude_magic.models.model import Model
     from vertex_claude_magic.settings.policy import Policy
 
-__all__ = ["Target", "resolve"]
+__all__ = ["Target", "resolve_target"]
 
 _NOTHING = MappingProxyType[str, Any]({})
 
@@ -106,7 +106,7 @@ def _as_meant(name: str, text: str, variable: str) -> str:
     return value
 
 
-def resolve(
+def resolve_target(
     session: AskOptions,
     given: Mapping[str, Any] = _NOTHING,
     *,
@@ -124,7 +124,7 @@ def resolve(
     Raises:
         OptionError: a value cannot be taken, seems to be a pasted secret, or is locked.
 
-    >>> target = resolve(AskOptions(model="opus"), {"model": "haiku"}, environment={"CLOUD_ML_REGION": "eu"})
+    >>> target = resolve_target(AskOptions(model="opus"), {"model": "haiku"}, environment={"CLOUD_ML_REGION": "eu"})
     >>> target.model, target.region, target.timeout, target.origins["region"]
     ('haiku', 'eu', 600.0, 'CLOUD_ML_REGION')
     """

@@ -44,8 +44,8 @@ def settings_rows(target: Target) -> list[tuple[str, str, str]]:
     """Return name, value and origin of the settings that matter, as text.
 
     >>> from vertex_claude_magic.settings.options import AskOptions
-    >>> from vertex_claude_magic.settings.target import resolve
-    >>> settings_rows(resolve(AskOptions(region="eu")))[1]
+    >>> from vertex_claude_magic.settings.target import resolve_target
+    >>> settings_rows(resolve_target(AskOptions(region="eu")))[1]
     ('region', 'eu', 'setting')
     """
     rows = []

@@ -30,8 +30,8 @@ def magic_line(target: Target, *, hide_system: bool = False) -> str:
         hide_system: Show only how long the system text is; such a line cannot be run.
 
     >>> from vertex_claude_magic.settings.options import AskOptions
-    >>> from vertex_claude_magic.settings.target import resolve
-    >>> print(magic_line(resolve(AskOptions(model="opus", region="eu", max_tokens=500, system='Say "hi".'))))
+    >>> from vertex_claude_magic.settings.target import resolve_target
+    >>> print(magic_line(resolve_target(AskOptions(model="opus", region="eu", max_tokens=500, system='Say "hi".'))))
     %%claude -m opus -r eu -s "Say \"hi\"." -n 500
     """
     words = ["%%claude"]

@@ -63,8 +63,8 @@ class PanelModel:
 
         >>> from vertex_claude_magic.models.catalog import Catalog
         >>> from vertex_claude_magic.settings.options import AskOptions
-        >>> from vertex_claude_magic.settings.target import resolve
-        >>> panel_model(resolve(AskOptions(model="opus", region="eu")), Catalog.load()).summary
+        >>> from vertex_claude_magic.settings.target import resolve_target
+        >>> panel_model(resolve_target(AskOptions(model="opus", region="eu")), Catalog.load()).summary
         'model claude-opus-5-5, region eu, at most 16,000 tokens, effort default (medium), thinking default (always on)'
         """
         parts = [
