@@ -15,10 +15,10 @@ from vertex_claude_magic import Claude, errors
 from vertex_claude_magic.models.catalog import Catalog
 from vertex_claude_magic.models.lifecycle import (
     Reminder,
-    column_mark,
     lifecycle_notice,
-    list_mark,
-    losses,
+    list_label,
+    lost_features,
+    panel_label,
     status,
     status_details,
     status_lines,
@@ -79,7 +79,7 @@ def test_a_lifecycle_is_put_into_words(fields, line, lines, details, in_list, in
     model = Model(id="m", name="M", family="m", **fields)
     words = (status(model, TODAY), "|".join(status_lines(model, TODAY)), status_details(model, TODAY))
     assert words == (line, lines, details)
-    assert (list_mark(model), column_mark(model)) == (in_list, in_column)
+    assert (list_label(model), panel_label(model)) == (in_list, in_column)
 
 
 # A model near its end
@@ -162,12 +162,12 @@ def test_it_says_what_would_change(model, location, said):
 @given(old=st.sampled_from(CATALOG.models), new=st.sampled_from(CATALOG.models))
 def test_only_what_the_successor_refuses_is_called_lost(old, new):
     """By the same rules that refuse a request."""
-    said = list(losses(old, new))
+    said = list(lost_features(old, new))
     assert ("no temperature, top_p or top_k" in said) == (old.rules.sampling and not new.rules.sampling)
     assert ("no forced tool call" in said) == (
         old.rules.forced_tool_choice and not new.rules.forced_tool_choice
     )
-    assert not list(losses(new, new))
+    assert not list(lost_features(new, new))
 
 
 @pytest.mark.parametrize("day", ["2026", "2026-12", "soon", ""])

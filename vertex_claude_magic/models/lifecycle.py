@@ -23,12 +23,12 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Reminder",
-    "column_mark",
     "is_near_end",
     "is_past_floor",
     "lifecycle_notice",
-    "list_mark",
-    "losses",
+    "list_label",
+    "lost_features",
+    "panel_label",
     "status",
     "status_details",
     "status_lines",
@@ -123,11 +123,11 @@ def _today() -> date:
     return datetime.now(timezone.utc).date()
 
 
-def list_mark(model: Model) -> str:
+def list_label(model: Model) -> str:
     """Return what a list says beside a model that is not plainly active, with date and successor; else nothing.
 
     >>> from vertex_claude_magic.models.catalog import Catalog
-    >>> list_mark(Catalog.load().find("claude-sonnet-4@20250514"))
+    >>> list_label(Catalog.load().find("claude-sonnet-4@20250514"))
     'deprecated, use claude-sonnet-5-5 (on the Claude API 2026-06-15)'
     """
     if model.lifecycle == "active":
@@ -138,11 +138,11 @@ def list_mark(model: Model) -> str:
     return f"{status(model)} (on the Claude API {api})" if api else status(model)
 
 
-def column_mark(model: Model) -> str:
+def panel_label(model: Model) -> str:
     """Return one or two words for a narrow column; nothing for an active model.
 
     >>> from vertex_claude_magic.models.catalog import Catalog
-    >>> column_mark(Catalog.load().find("claude-mythos-5-2"))
+    >>> panel_label(Catalog.load().find("claude-mythos-5-2"))
     'by invitation'
     """
     if model.lifecycle == "active":
@@ -176,10 +176,10 @@ class Reminder:
     def __init__(self, today: Callable[[], date] = _today) -> None:
         self._today = today
         self._told: set[str] = set()
-        self._lock = Lock()
-        at_fork(self, child=Reminder._begin_anew)
+        self._renew_lock()
+        at_fork(self, child=Reminder._renew_lock)
 
-    def _begin_anew(self) -> None:
+    def _renew_lock(self) -> None:
         self._lock = Lock()
 
     def tell(self, catalog: Catalog, model: str, location: str) -> str | None:
@@ -206,7 +206,18 @@ would take its place: thinking cannot be turned off, no forced tool call, same p
     # What is retired is refused with its successor, so that a notice has nothing to add.
     if row is None or row.lifecycle == "retired":
         return None
-    ends = list(_ends(row, today))
+    ends = []
+    if row.lifecycle == "deprecated":
+        since = f" since {row.deprecated_on}" if row.deprecated_on else ""
+        ends.append(f"is {word_of(row)}{since}")
+    if is_past_floor(row, today):
+        ends.append(f"may end on Vertex AI any day since {row.not_sooner_than} (no date is set)")
+    elif is_near_end(row.not_sooner_than, today):
+        ends.append(f"may end on Vertex AI from {row.not_sooner_than} on (a floor, no date is set)")
+    if is_near_end(row.api_retired_on, today):
+        tense = "ended" if date.fromisoformat(row.api_retired_on or "") <= today else "ends"
+        # The Claude API and Vertex AI end models on days of their own.
+        ends.append(f"{tense} on the Claude API on {row.api_retired_on} (Google sets its own date)")
     if not ends:
         return None
     said = f"{quote(row.name, 80)} {' and '.join(ends)}."
@@ -216,24 +227,10 @@ would take its place: thinking cannot be turned off, no forced tool call, same p
     if successor is None or successor.id == row.id or successor.lifecycle != "active":
         return said
     price = _price_change(rate(row, location), rate(successor, location), location)
-    changes = ", ".join(filter(None, (*losses(row, successor), price)))
+    changes = ", ".join(filter(None, (*lost_features(row, successor), price)))
     served = ", ".join(successor.locations or ("?",))
     where = "" if successor.served_in(location) else f" (served in {served})"
     return f"{said} {quote(successor.name, 80)}{where} would take its place: {changes}."
-
-
-def _ends(row: Model, today: date) -> Iterator[str]:
-    if row.lifecycle == "deprecated":
-        since = f" since {row.deprecated_on}" if row.deprecated_on else ""
-        yield f"is {word_of(row)}{since}"
-    if is_past_floor(row, today):
-        yield f"may end on Vertex AI any day since {row.not_sooner_than} (no date is set)"
-    elif is_near_end(row.not_sooner_than, today):
-        yield f"may end on Vertex AI from {row.not_sooner_than} on (a floor, no date is set)"
-    if is_near_end(row.api_retired_on, today):
-        tense = "ended" if date.fromisoformat(row.api_retired_on or "") <= today else "ends"
-        # The Claude API and Vertex AI end models on days of their own.
-        yield f"{tense} on the Claude API on {row.api_retired_on} (Google sets its own date)"
 
 
 def is_near_end(day: str | None, today: date) -> bool:
@@ -249,12 +246,12 @@ def is_near_end(day: str | None, today: date) -> bool:
         return False
 
 
-def losses(row: Model, successor: Model) -> Iterator[str]:
+def lost_features(row: Model, successor: Model) -> Iterator[str]:
     """Yield what requests to a model may hold and its successor refuses, in a few words each.
 
     >>> from vertex_claude_magic.models.catalog import Catalog
     >>> catalog = Catalog.load()
-    >>> list(losses(catalog.find("haiku-4.5"), catalog.find("haiku-5.5")))
+    >>> list(lost_features(catalog.find("haiku-4.5"), catalog.find("haiku-5.5")))
     ['no temperature, top_p or top_k', 'no thinking budget', 'no answer that you begin']
     """
     old, new = row.rules, successor.rules

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from vertex_claude_magic.errors import ClaudeError, OptionError
-from vertex_claude_magic.models.lifecycle import list_mark, status
+from vertex_claude_magic.models.lifecycle import list_label, status
 from vertex_claude_magic.models.observed import Sightings
 from vertex_claude_magic.models.prices import rate
 from vertex_claude_magic.text import quote
@@ -138,7 +138,7 @@ def model_choices(catalog: Catalog, target: Target) -> tuple[Choice, ...]:
         rows.sort(key=lambda row: row.lifecycle == "retired")
         for row in rows:
             away = row.lifecycle != "retired" and row.locations is not None and not row.served_in(region)
-            parts = (row.short_name, list_mark(row), f"not in {region}" if away else "")
+            parts = (row.short_name, list_label(row), f"not in {region}" if away else "")
             # A family's name is listed above its models, which are indented.
             label = "\N{NO-BREAK SPACE}" * 2 + quote(" · ".join(part for part in parts if part), 120)
             if row.lifecycle != "retired":

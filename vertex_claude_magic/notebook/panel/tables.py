@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from vertex_claude_magic.models.lifecycle import column_mark
+from vertex_claude_magic.models.lifecycle import panel_label
 from vertex_claude_magic.models.model import short_count
 from vertex_claude_magic.models.prices import cost, rate, usd
 from vertex_claude_magic.notebook.pages.table import BREAK, Column, Row, Table
@@ -128,7 +128,7 @@ def models_table(catalog: Catalog, location: str, order: str, chosen: str = "") 
     body = []
     for model in models:
         elsewhere = model.locations is not None and not model.served_in(location)
-        mark = column_mark(model) or (f"not in {location}" if elsewhere else "")
+        mark = panel_label(model) or (f"not in {location}" if elsewhere else "")
         current, here = model.id == chosen, rate(model, location)
         name = named(model.short_name, current=current)
         prices = (
