@@ -90,8 +90,9 @@ def _cells(model: Model, location: str, today: date | None) -> tuple[Cell, ...]:
         for line in (above, f"{input_price} / {output_price}")
         if line
     ]
+    served = ("not known",) if model.locations is None else model.locations or ("none",)
     # One word a line where two are too wide.
-    places = wrap(" ".join(_places(model)), _PLACES_WIDTH, break_long_words=False, break_on_hyphens=False)
+    places = wrap(" ".join(served), _PLACES_WIDTH, break_long_words=False, break_on_hyphens=False)
     return (
         quote(model.short_name),
         span("small", model.id),
@@ -145,10 +146,6 @@ def _nothing(catalog: Catalog, location: str | None, family: str | None) -> str:
     nearest = catalog.nearest_location(location) if location else None
     hint = f" The nearest location in it is {nearest}." if nearest not in (None, location) else ""
     return quote(f"The table knows no {what} in {location or 'any location'}.{hint}")
-
-
-def _places(model: Model) -> tuple[str, ...]:
-    return ("not known",) if model.locations is None else model.locations or ("none",)
 
 
 def _prices(model: Model, location: str) -> list[tuple[str, str, str]]:
