@@ -49,10 +49,10 @@ class MemoryNotes:
     def __init__(self, now: Callable[[], datetime] = _now) -> None:
         self._now = now
         self._kept: dict[str, dict[str, tuple[Any, datetime]]] = {}
-        self._lock = Lock()
-        at_fork(self, child=MemoryNotes._begin_anew)
+        self._renew_lock()
+        at_fork(self, child=MemoryNotes._renew_lock)
 
-    def _begin_anew(self) -> None:
+    def _renew_lock(self) -> None:
         self._lock = Lock()
 
     def note(self, kind: str, key: str, value: Json) -> None:

@@ -107,10 +107,8 @@ class ApplicationDefault:
         self._given = credentials
         self._make_request = request or _google_request
         self._watched: WatchedRequest | None = None
-        self._lock = threading.Lock()
-        self._credentials: Any = None
         self._project: str | None = None
-        self._read_from: tuple[Any, ...] | None = None
+        self._begin_anew()
         at_fork(self, child=ApplicationDefault._begin_anew)
 
     __reduce__ = stays_here("An ApplicationDefault", "Make a Claude in the other process.")
@@ -123,7 +121,9 @@ class ApplicationDefault:
     def _begin_anew(self) -> None:
         # Read anew: the parent may refresh its token, or end it, at any time. An object that was handed over in code
         # cannot be read anew, and refreshes its token itself.
-        self._lock, self._credentials, self._read_from = threading.Lock(), None, None
+        self._lock = threading.Lock()
+        self._credentials: Any = None
+        self._read_from: tuple[Any, ...] | None = None
 
     def __repr__(self) -> str:
         kind = (

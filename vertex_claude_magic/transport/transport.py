@@ -88,13 +88,13 @@ class Transport:
         self.policy = policy or RetryPolicy()
         self.clock = clock
         self.chance = chance
-        # By whether they are for loopback.
-        self._sessions: dict[bool, requests.Session] = {}
-        self._lock = threading.Lock()
+        self._begin_anew()
         at_fork(self, child=Transport._begin_anew)
 
     def _begin_anew(self) -> None:
-        self._lock, self._sessions = threading.Lock(), {}
+        self._lock = threading.Lock()
+        # By whether they are for loopback.
+        self._sessions: dict[bool, requests.Session] = {}
 
     __reduce__ = stays_here("A Transport", "Make a Claude in the other process.")
 

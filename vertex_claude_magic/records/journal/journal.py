@@ -63,14 +63,9 @@ class Journal:
         self.path = path
         self._clock = clock
         self.database = Database(path)
-        self._lock = threading.Lock()
-        self._notices: list[str] = []
         self._given: set[str] = set()
-        self._asked: dict[str, int] = {}
         self._ended = 0
-        # The runs of cells by who asked, and the one whose cell asked last.
-        self._cell_runs: dict[Asker, int] = {}
-        self._cell_run: int | None = None
+        self._begin_anew()
         at_fork(self, child=Journal._begin_anew)
         _open.add(self)
 
@@ -78,8 +73,12 @@ class Journal:
 
     def _begin_anew(self) -> None:
         # Notices, turns and runs so far are the parent's.
-        self._lock, self._notices, self._asked = threading.Lock(), [], {}
-        self._cell_runs, self._cell_run = {}, None
+        self._lock = threading.Lock()
+        self._notices: list[str] = []
+        self._asked: dict[str, int] = {}
+        # The runs of cells by who asked, and the one whose cell asked last.
+        self._cell_runs: dict[Asker, int] = {}
+        self._cell_run: int | None = None
 
     def close(self) -> None:
         """End the run of the last cell and close the file; the next access opens it again."""
