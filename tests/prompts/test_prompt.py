@@ -237,6 +237,8 @@ REFUSED = [
     ("{{ rows[1.5] }}", "an index is a whole number or a quoted text", ""),
     ("{{ rows[True] }}", "an index is a whole number or a quoted text", ""),
     ("{{ rows[-'a'] }}", "an index is a whole number or a quoted text", ""),
+    ("{{ rows[+1] }}", "an index is a whole number or a quoted text", ""),
+    ("{{ rows[0, 1] }}", "an index is a whole number or a quoted text", ""),
     ("{{ n.real.x }}", "This int has no attribute 'x'", ""),
     ("{{ n[0] }}", "This int has nothing at 0", ""),
 ]

@@ -145,8 +145,10 @@ def parse_path(text: str) -> Placeholder | None:
             steps.append(Attribute(node.attr))
         elif isinstance(node, ast.Subscript):
             key = None
-            with contextlib.suppress(ValueError, TypeError):
-                key = ast.literal_eval(node.slice)
+            # Python's reader of literals takes `+1` too, which nobody writes for a place.
+            if not (isinstance(node.slice, ast.UnaryOp) and isinstance(node.slice.op, ast.UAdd)):
+                with contextlib.suppress(ValueError, TypeError):
+                    key = ast.literal_eval(node.slice)
             if isinstance(key, bool) or not isinstance(key, (int, str)):
                 raise _refused(text, "an index is a whole number or a quoted text")
             steps.append(Index(key))
