@@ -14,7 +14,7 @@ import pytest
 from vertex_claude_magic import errors
 from vertex_claude_magic.notebook.commands.usage import UsageReport
 from vertex_claude_magic.notebook.pages.usage import bar, html, plain
-from vertex_claude_magic.records.budget import Budget
+from vertex_claude_magic.records.budget import Budget, Limits
 from vertex_claude_magic.records.journal.calls import Call, Ending, add, add_replay, end
 from vertex_claude_magic.records.journal.journal import Journal
 from vertex_claude_magic.records.journal.ledger import UsageRow
@@ -309,7 +309,7 @@ class Elements(HTMLParser):
 
 def usage_named(name: str) -> Usage:
     return Usage(rows=(row(notebook=name, model=name, day=name, calls=1),), since="", until="", this_session=False,
-                 spending=Spending(), session_limit=None, today_limit=None)  # fmt: skip
+                 spending=Spending(), limits=Limits())  # fmt: skip
 
 
 @pytest.mark.parametrize("name", HOSTILE)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from vertex_claude_magic.errors import JournalError
 from vertex_claude_magic.records.journal import upkeep
 from vertex_claude_magic.records.journal.location import is_there
-from vertex_claude_magic.records.session_records import journal_of
+from vertex_claude_magic.records.session_records import journal_of, limits_of
 from vertex_claude_magic.session.status import JournalFacts, JournalNotes, SessionStatus, SpendRow
 from vertex_claude_magic.text import without_home
 
@@ -49,10 +49,10 @@ def _spending(host: Host) -> Spending:
 
 
 def _spend(host: Host) -> Sequence[SpendRow]:
-    target, spending = host.session().target(), _spending(host)
+    limits, spending = limits_of(host.session().target()), _spending(host)
     # Where it is not known, a limit must not take it for nothing.
     today = math.inf if spending.today_usd is None else spending.today_usd
     return (
-        SpendRow(name="this session", spent=spending.session, limit=target.max_session_cost),
-        SpendRow(name="today, all notebooks", spent=today, limit=target.max_daily_cost),
+        SpendRow(name="this session", spent=spending.session, limit=limits.session),
+        SpendRow(name="today, all notebooks", spent=today, limit=limits.day),
     )

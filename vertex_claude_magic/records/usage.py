@@ -13,13 +13,14 @@ from vertex_claude_magic.errors import JournalError
 from vertex_claude_magic.models.prices import usd
 from vertex_claude_magic.records.journal.database import journal_error
 from vertex_claude_magic.records.journal.location import file_bytes
-from vertex_claude_magic.records.session_records import journal_of
+from vertex_claude_magic.records.session_records import journal_of, limits_of
 from vertex_claude_magic.settings.origin import session_id
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
     from datetime import date
 
+    from vertex_claude_magic.records.budget import Limits
     from vertex_claude_magic.records.journal.ledger import UsageRow
     from vertex_claude_magic.records.spending import Spending
     from vertex_claude_magic.records.stores import Stores
@@ -75,8 +76,7 @@ class Usage:
     until: str
     this_session: bool
     spending: Spending
-    session_limit: float | None
-    today_limit: float | None
+    limits: Limits
     journal: JournalState | None = None
     problem: str = ""
 
@@ -169,8 +169,7 @@ def usage_of(
         until=today.isoformat(),
         this_session=this_session,
         spending=spending,
-        session_limit=target.max_session_cost,
-        today_limit=target.max_daily_cost,
+        limits=limits_of(target),
     )
     journal = journal_of(target, stores)
     if journal is None:

@@ -193,7 +193,7 @@ def _remarks(usage: Usage) -> list[str]:
 
 
 def _session_line(usage: Usage) -> str:
-    limit, spent = usage.session_limit, usage.spending.session
+    limit, spent = usage.limits.session, usage.spending.session
     against = "" if limit is None else f" of {limit:g} USD (max_session_cost)"
     known = f"about {amount(spent)} USD" if spent < float("inf") else "not known, as a price is unknown"
     # Without rows nobody knows whether an answer was stopped.
@@ -203,7 +203,7 @@ def _session_line(usage: Usage) -> str:
 
 
 def _today_line(usage: Usage) -> str:
-    limit, today = usage.today_limit, usage.spending.today
+    limit, today = usage.limits.day, usage.spending.today
     if today is None:
         return (
             ""
