@@ -13,6 +13,7 @@ from bisect import bisect_left
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
+from itertools import count
 from typing import TYPE_CHECKING, Any
 
 from jupyter_client.kernelspec import KernelSpecManager
@@ -106,6 +107,7 @@ class Kernel:
         self._client.start_channels(stdin=False, hb=False)
         self._client.wait_for_ready(timeout=60)
         self._socket = self._client.iopub_channel.socket
+        self._cells = count()
 
     def run(self, code: str) -> Cell:
         """Execute code and return what it showed.
@@ -113,6 +115,8 @@ class Kernel:
         Raises:
             RuntimeError: the cell failed, or did not end in time.
         """
+        # As JupyterLab does: where no cell is named, an answer is drawn once, at its end.
+        self._client.session.metadata = {"cellId": f"cell-{next(self._cells)}"}
         sent = time.perf_counter()
         identity = self._client.execute(code, allow_stdin=False)
         messages = tuple(self._until_idle(identity))
