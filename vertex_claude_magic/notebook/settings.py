@@ -50,7 +50,8 @@ class _InRange:
         checked: float | None = super().validate(owner, value)  # type: ignore[misc]
         row: Option = self.metadata["option"]  # type: ignore[attr-defined]
         if checked is not None and row.least is not None and not checked >= row.least:
-            raise TraitError(f"{row.name} takes {row.wanted}{_OR_NONE[row.default is None]}, not {checked}.")
+            none = ", or None" if row.default is None else ""
+            raise TraitError(f"{row.name} takes {row.wanted}{none}, not {checked}.")
         return checked
 
 
@@ -60,9 +61,6 @@ class _Number(_InRange, Float):  # type: ignore[misc]
 
 class _Integer(_InRange, Int):  # type: ignore[misc]
     pass
-
-
-_OR_NONE = {True: ", or None", False: ""}
 
 
 class Settings(HasTraits):

@@ -51,21 +51,21 @@ class Target(AskOptions):
         journal_days: int
         journal_megabytes: int
         origins: Mapping[str, str]
-        overruled: tuple[str, ...]
+        notices: tuple[str, ...]
 
     def __init__(
-        self, *, origins: Mapping[str, str] = _NOTHING, overruled: tuple[str, ...] = (), **values: Any
+        self, *, origins: Mapping[str, str] = _NOTHING, notices: tuple[str, ...] = (), **values: Any
     ) -> None:
         super().__init__(**values)
-        vars(self).update(origins=origins, overruled=overruled)
+        vars(self).update(origins=origins, notices=notices)
 
     def __reduce__(self) -> tuple[Any, ...]:
         restore, (kind, given) = super().__reduce__()
-        return restore, (kind, {**given, "origins": dict(self.origins), "overruled": self.overruled})
+        return restore, (kind, {**given, "origins": dict(self.origins), "notices": self.notices})
 
     def replace(self, **changes: Any) -> Target:
         """Return the same target with some values changed; their origins stay."""
-        return Target(origins=self.origins, overruled=self.overruled, **{**self._options(), **changes})
+        return Target(origins=self.origins, notices=self.notices, **{**self._options(), **changes})
 
     @cached_property
     def catalog(self) -> Catalog:
@@ -85,15 +85,6 @@ class Target(AskOptions):
     def row(self) -> Model | None:
         """The row of the model in the table, None if the table does not know it."""
         return self.catalog.find(self.model_id)
-
-    @property
-    def notices(self) -> tuple[str, ...]:
-        """What to say of the environment, the base URL and what a policy overruled, a line each."""
-        base_url = self.origins.get("base_url as given")
-        return (
-            *environment_notices(base_url, region_is_default=self.origins["region"] == "default"),
-            *self.overruled,
-        )
 
 
 # The variables hold the same for one question as for the next, and the forms of a secret are many.
@@ -134,8 +125,8 @@ def resolve_target(
     origins: dict[str, str] = {}
     overruled: list[str] = []
     for name, row in OPTIONS.items():
-        if name not in EMPTY:
-            # An option of how an answer is displayed decides nothing about the question.
+        if row.kind == "display":
+            # How an answer is displayed decides nothing about the question.
             continue
         # An empty value is not given: it leaves the choice to the next place.
         value, origin = getattr(merged, name), "option" if given.get(name) is not None else "setting"
@@ -154,8 +145,10 @@ def resolve_target(
             value, notice = policy.locked(name, value, origin)
             overruled += [notice] if notice else []
         values[name], origins[name] = value, origin
-    if isinstance(values["base_url"], str):
-        # The notices compare the two, to tell the user what was added.
-        origins["base_url as given"] = values["base_url"]
-        values["base_url"] = with_version(values["base_url"])
-    return Target(origins=origins, overruled=tuple(overruled), **values)
+    given_url = values["base_url"] or None
+    notices = environment_notices(
+        given_url, region_is_default=origins["region"] == "default", environment=known
+    )
+    if given_url is not None:
+        values["base_url"] = with_version(given_url)
+    return Target(origins=origins, notices=(*notices, *overruled), **values)

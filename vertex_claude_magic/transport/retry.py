@@ -1,7 +1,8 @@
 """When a refused request is tried again, and after how long. Pure: the headers and a random number come in.
 
 The rules are those of the official SDK (anthropic 2.12.0): 408, 409, 429 and 5xx are tried again, the
-header `x-should-retry` decides first, `retry-after-ms` and `retry-after` name the wait.
+header `x-should-retry` decides first, `retry-after-ms` and `retry-after` name the wait. Other than there, a
+`retry-after` of 0 means at once (RFC 9110, 10.2.3).
 """
 
 from __future__ import annotations
@@ -22,8 +23,14 @@ __all__ = ["RetryPolicy", "asked_wait", "backoff", "may_retry"]
 class RetryPolicy(NamedTuple):
     """How patient the transport is; all times in seconds.
 
-    `silence` is the longest time without a byte, `longest_wait` the longest wait that is sat out
-    without asking the user.
+    Args:
+        retries: How often a request is sent again at most.
+        first_wait: The wait before the first of them, where the server names none.
+        longest_backoff: The longest such wait; it doubles each time.
+        longest_wait: The longest wait that the server may ask for; a longer one is an error that names it.
+        connect: For a connection.
+        silence: Without a byte.
+        credentials: For a token.
     """
 
     retries: int = 2

@@ -46,7 +46,7 @@ _MOST_HASHES, _LONGEST_HASHED = 4_096, 4_000
 
 
 def canonical(
-    model: str, headers: Mapping[str, str], body: Mapping[str, Any], *, marks: bool = False
+    model: str, headers: Mapping[str, str], body: Mapping[str, Any], *, keep_marks: bool = False
 ) -> dict[str, Any]:
     """Return model, betas and body of a request, with attachments as their hashes.
 
@@ -54,7 +54,7 @@ def canonical(
         model: The model.
         headers: The headers, of which only the betas count.
         body: The body.
-        marks: Whether to leave the cache marks in, as versions before the chain did.
+        keep_marks: Whether to leave the cache marks in, as versions before the chain did.
 
     >>> canonical("claude-haiku-5-5", {}, {"max_tokens": 9, "stream": True})
     {'model': 'claude-haiku-5-5', 'body': {'max_tokens': 9}}
@@ -67,7 +67,7 @@ def canonical(
         if name != "stream"
     }
     content = {"model": model, **({"beta": betas} if betas else {}), "body": kept}
-    return content if marks else dict(unmarked(content))
+    return content if keep_marks else dict(unmarked(content))
 
 
 def unmarked(content: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -86,7 +86,7 @@ def unmarked(content: Mapping[str, Any]) -> Mapping[str, Any]:
 def _without_marks(value: Json) -> Json:
     """Return messages, blocks or tools without marks; the same object where there are none."""
     if isinstance(value, (list, tuple)):
-        if all(map(_is_text, value)):
+        if all(map(_is_plain_message, value)):
             return value
         parts = [_without_marks(part) for part in value]
         return parts if any(map(is_not, parts, value)) else value
@@ -100,7 +100,7 @@ def _without_marks(value: Json) -> Json:
     return {name: inner if name == "content" else part for name, part in value.items() if name != _MARK}
 
 
-def _is_text(message: Json) -> TypeGuard[dict[str, Any]]:
+def _is_plain_message(message: Json) -> TypeGuard[dict[str, Any]]:
     """Tell whether a message is a plain text, as most are; in a long conversation nothing else may take time."""
     return type(message) is dict and len(message) == 2 and type(message.get("content")) is str
 
@@ -129,19 +129,19 @@ class Parts(NamedTuple):
     digest: bytes
 
 
-def parts_of(content: Mapping[str, Any], *, marks: bool = True) -> Parts:
+def parts_of(content: Mapping[str, Any], *, may_have_marks: bool = True) -> Parts:
     """Return a canonical request in its parts.
 
     Args:
         content: What `canonical` gives.
-        marks: Whether it may hold cache marks.
+        may_have_marks: Whether it may hold cache marks.
 
     >>> one, two = ({"role": "user", "content": text} for text in ("Hi", "And now?"))
     >>> short, long = (parts_of({"model": "m", "body": {"messages": each}}) for each in ([one], [one, two]))
     >>> short.links == long.links[:1]
     True
     """
-    plain = unmarked(content) if marks else content
+    plain = unmarked(content) if may_have_marks else content
     body, shared = dict(plain["body"]), []
     messages = body.get("messages")
     if isinstance(messages, (list, tuple)):
@@ -171,7 +171,7 @@ def _hash(value: Json) -> bytes:
 
 
 def _message_hash(message: Json) -> bytes:
-    if not _is_text(message) or len(message["content"]) > _LONGEST_HASHED:
+    if not _is_plain_message(message) or len(message["content"]) > _LONGEST_HASHED:
         return _hash(message)
     # A text remembers its own hash, so that this costs less than to go through it.
     key = (message.get("role"), message["content"])
@@ -240,7 +240,7 @@ def _hashed(value: Json) -> Json:
             return {**rest, _HASH: hashlib.sha256(data).hexdigest(), "bytes": len(data)}
         return {name: _hashed(part) for name, part in value.items()}
     if isinstance(value, (list, tuple)):
-        return [part if _is_text(part) else _hashed(part) for part in value]
+        return [part if _is_plain_message(part) else _hashed(part) for part in value]
     return value
 
 

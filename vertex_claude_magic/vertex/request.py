@@ -120,12 +120,12 @@ class Request:
     def parts(self) -> Parts:
         """`canonical` in the parts that it shares with other requests."""
         if self._parts is None:
-            object.__setattr__(self, "_parts", parts_of(self.canonical, marks=False))
+            object.__setattr__(self, "_parts", parts_of(self.canonical, may_have_marks=False))
         return self._parts or parts_of(self.canonical)
 
     def former_digest(self) -> str:
         """Return the digest under which records of versions before the chain have this question."""
-        return former_digest_of(canonical(self.model, self.headers, self.body, marks=True))
+        return former_digest_of(canonical(self.model, self.headers, self.body, keep_marks=True))
 
     def __hash__(self) -> int:
         return hash((self.url, self.digest))

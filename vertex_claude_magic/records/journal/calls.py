@@ -38,7 +38,7 @@ __all__ = [
     "keys_of",
     "make_way",
     "recent",
-    "same",
+    "stored_call",
 ]
 
 # What a column of SQLite holds (sqlite.org/datatype3.html).
@@ -294,7 +294,7 @@ def find(
     return of_last_session(found)
 
 
-def same(connection: sqlite3.Connection, number: int) -> StoredCall | None:
+def stored_call(connection: sqlite3.Connection, number: int) -> StoredCall | None:
     """Return what is stored of a call, None if its content is not there."""
     return next(_stored(connection, "WHERE calls.id = ?", (number,)), None)
 

@@ -231,7 +231,7 @@ class Journal:
 
         def work(connection: sqlite3.Connection) -> tuple[bool, StoredCall | None]:
             found = calls.find(connection, key, former=former, errors=errors, local=local)
-            return bool(found), calls.same(connection, found[turn % len(found)]) if found else None
+            return bool(found), calls.stored_call(connection, found[turn % len(found)]) if found else None
 
         known, stored = self.database.read(work)
         if known and take:

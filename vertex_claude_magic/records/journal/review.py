@@ -141,7 +141,7 @@ def answers(
         # An answer of an emulator counts only where the service gave none.
         google = [each for each in found if each[2] not in calls.LOCAL]
         chosen += of_last_session([(session, number) for session, number, _ in google or found])
-    stored = (calls.same(connection, number) for number in chosen[:most])
+    stored = (calls.stored_call(connection, number) for number in chosen[:most])
     return [each for each in stored if each is not None]
 
 

@@ -1,0 +1,39 @@
+"""CONTRIBUTING.md sends a reader to files and names that are there."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from shells import ROOT
+
+PACKAGE = ROOT / "vertex_claude_magic"
+TEXT = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
+# Rows of the table "Where is ...": files have a slash, all else in code is a name that one of these files holds.
+ROWS = [line for line in TEXT.partition("## Where is")[2].partition("\n## ")[0].splitlines() if "/" in line]
+
+
+def in_code(text: str) -> list[str]:
+    return re.findall(r"(?<!`)`([^`\n]+)`(?!`)", text)
+
+
+def test_there_are_rows():
+    """Or the next test says nothing."""
+    assert len(ROWS) >= 5
+
+
+@pytest.mark.parametrize("row", ROWS, ids=[row.split("|")[1].strip() for row in ROWS])
+def test_a_place_is_where_the_table_says(row):
+    """Each file exists, and each name is defined or used in one of the files of its row."""
+    words = in_code(row.split("|")[2])
+    texts = [(PACKAGE / word).read_text(encoding="utf-8") for word in words if "/" in word]
+    for name in (word for word in words if "/" not in word):
+        assert any(re.search(rf"\b{re.escape(name)}\b", text) for text in texts), name
+
+
+@pytest.mark.parametrize(
+    "path", sorted({word for word in in_code(TEXT) if re.fullmatch(r"[\w/.]+/[\w.]*", word)})
+)
+def test_every_path_is_there(path):
+    """Of the repository or of the package."""
+    assert (ROOT / path).exists() or (PACKAGE / path).exists()
