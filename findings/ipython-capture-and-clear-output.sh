@@ -8,7 +8,7 @@
 #
 # Happens, within `with capture_output() as captured:`
 # - `clear_output(wait=True)` drops the captured displays at once. A loop that ends with it leaves none.
-# - what was printed before stays in `captured.stdout`, so old and new lines stand there together.
+# - what was printed before stays in `captured.stdout`, so old and new lines are there together.
 # - each call adds the code that erases a line in a terminal, ESC [2K and a carriage return, to `captured.stdout`, and
 #   twice, because the one for stderr goes there too. A test that compares the text, or a file that it is written to,
 #   has them in it.

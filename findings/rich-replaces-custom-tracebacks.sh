@@ -6,7 +6,7 @@
 # documentation of IPython says so ("Integrating with IPython", custom exception tracebacks), and rich hooks into
 # IPython behind the place where the method is called, so that the lines are at hand.
 #
-# Happens: IPython calls the method and hands its lines on; rich takes no notice of them and draws the traceback of
+# Happens: IPython calls the method and hands its lines on; rich ignores them and draws the traceback of
 # the exception. In a notebook it does so as a display and not as an error output, so that the saved cell has no
 # output of the kind "error" either.
 #
