@@ -94,7 +94,7 @@ class Database:
         self._shares = shares
         self._lock = threading.RLock()
         self._connection: sqlite3.Connection | None = None
-        self._close_connection: weakref.finalize[..., Database] | None = None
+        self._finalizer: weakref.finalize[..., Database] | None = None
         self._file: tuple[int, int] | None = None
         self._patience = self._tries = tries
         # The thread that forks and holds the lock meanwhile.
@@ -142,9 +142,18 @@ class Database:
     def close(self) -> None:
         """Close the file; the next access opens it again."""
         with self._lock:
-            if self._close_connection is not None:
-                self._close_connection()
-            self._connection = self._close_connection = None
+            if self._finalizer is not None:
+                # Not by calling it: once the interpreter ends, a finalizer does nothing any more.
+                self._finalizer.detach()
+            if self._connection is not None:
+                _close(self._connection)
+            self._connection = self._finalizer = None
+
+    def __del__(self) -> None:
+        # When the interpreter ends; before that, the finalizer comes first.
+        connection = getattr(self, "_connection", None)
+        if connection is not None:
+            _close(connection)
 
     def _run(self, work: Callable[[sqlite3.Connection], T], begin: str, *, tries: int) -> T:
         with self._lock:
@@ -183,9 +192,9 @@ class Database:
         if self._connection is None:
             self._connection = _open(self.path, self._shares)
             # Where both are garbage, Python 3.13 may free the connection, and warn of it, before any `__del__` runs.
-            self._close_connection = weakref.finalize(self, _close, self._connection)
+            self._finalizer = weakref.finalize(self, _close, self._connection)
             # Journals are closed in order when the interpreter ends.
-            self._close_connection.atexit = False
+            self._finalizer.atexit = False
             self._file = _identity(self.path)
         return self._connection
 
@@ -203,11 +212,12 @@ class Database:
             self._lock.release()
 
     def _begin_anew(self) -> None:
-        if self._close_connection is not None:
+        if self._finalizer is not None:
+            self._finalizer.detach()
+        if self._connection is not None:
             # Somebody was writing. To close this, or to free it, would roll back what the parent is writing.
-            self._close_connection.detach()
             never_free(self._connection)
-        self._lock, self._connection, self._file = threading.RLock(), None, None
+        self._lock, self._connection, self._finalizer, self._file = threading.RLock(), None, None, None
         self._forking, self._tries = None, self._patience
 
 
