@@ -130,8 +130,9 @@ def leave(front, control: Locator, text: str) -> None:
 def with_health(front) -> None:
     """Fill the open health section: a whole grid, logging that is on, spend and its limits."""
     front.execute(
-        "from vertex_claude_magic.session.status import SpendRow\n"
-        "magics.status.spend = lambda: [SpendRow('this session', 0.0412, 1.0), SpendRow('today', 0.31, None)]\n"
+        "from vertex_claude_magic.session.status import Spend, SpendRow\n"
+        "rows = [SpendRow('this session', 0.0412, 1.0), SpendRow('today', 0.31, None)]\n"
+        "magics.status.spend = lambda: Spend(rows)\n"
         "table = 'bq://a-very-long-project-id.a_data_set_of_many_words.requests_and_responses'\n"
         "logging = {'enabled': True, 'samplingRate': 0.1, 'bigqueryDestination': {'outputUri': table}}\n"
         "look = magics.panel.state.look\n"

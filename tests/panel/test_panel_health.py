@@ -10,7 +10,7 @@ import pytest
 from front import Front, living
 
 from vertex_claude_magic.emulator import Fault
-from vertex_claude_magic.session.status import SpendRow
+from vertex_claude_magic.session.status import Spend, SpendRow
 
 MODEL = "claude-sonnet-5-5"
 SECRET = "sesame-4711"
@@ -152,10 +152,8 @@ def test_a_refused_reading_names_the_role(shell, front):
 
 def test_spend_stands_against_its_limits(shell, front):
     """As the callable says it at every drawing."""
-    shell.magics.status.spend = lambda: [
-        SpendRow("this <session>", 0.0412, 1.0),
-        SpendRow("today", 0.31, None),
-    ]
+    rows = [SpendRow("this <session>", 0.0412, 1.0), SpendRow("today", 0.31, None)]
+    shell.magics.status.spend = lambda: Spend(rows)
     front.choose("Region", "eu")
     text = " ".join(front.text().split())
     assert "this <session> 0.0412 1" in text

@@ -9,14 +9,11 @@ from vertex_claude_magic.errors import JournalError
 from vertex_claude_magic.records.journal import upkeep
 from vertex_claude_magic.records.journal.location import is_there
 from vertex_claude_magic.records.session_records import journal_of, limits_of
-from vertex_claude_magic.session.status import JournalFacts, JournalNotes, SessionStatus, SpendRow
+from vertex_claude_magic.session.status import JournalFacts, JournalNotes, SessionStatus, Spend, SpendRow
 from vertex_claude_magic.text import without_home
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from vertex_claude_magic.notebook.host import Host
-    from vertex_claude_magic.records.spending import Spending
 
 __all__ = ["session_status"]
 
@@ -27,7 +24,6 @@ def session_status(host: Host) -> SessionStatus:
         notes=JournalNotes(lambda: journal_of(host.session().target(), host.stores)),
         journal=lambda: _facts(host),
         spend=lambda: _spend(host),
-        spend_note=lambda: _spending(host).local_line,
     )
 
 
@@ -43,16 +39,14 @@ def _facts(host: Host) -> JournalFacts | None:
     return JournalFacts(days=target.journal_days, rows=rows, path=without_home(str(journal.path)))
 
 
-def _spending(host: Host) -> Spending:
+def _spend(host: Host) -> Spend:
     session = host.session()
-    return session.records.spending(session.target())
-
-
-def _spend(host: Host) -> Sequence[SpendRow]:
-    limits, spending = limits_of(host.session().target()), _spending(host)
+    target = session.target()
+    limits, spending = limits_of(target), session.records.spending(target)
     # Where it is not known, a limit must not take it for nothing.
     today = math.inf if spending.today_usd is None else spending.today_usd
-    return (
+    rows = (
         SpendRow(name="this session", spent=spending.session, limit=limits.session),
         SpendRow(name="today, all notebooks", spent=today, limit=limits.day),
     )
+    return Spend(rows, spending.local_line)

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from vertex_claude_magic.models.observed import Sightings
     from vertex_claude_magic.records.journal.journal import Journal
 
-__all__ = ["JournalFacts", "JournalNotes", "MemoryNotes", "Notes", "SessionStatus", "SpendRow"]
+__all__ = ["JournalFacts", "JournalNotes", "MemoryNotes", "Notes", "SessionStatus", "Spend", "SpendRow"]
 
 
 def _now() -> datetime:
@@ -111,14 +111,20 @@ class SpendRow(NamedTuple):
     limit: float | None
 
 
+class Spend(NamedTuple):
+    """What was spent, one row a limit, and one line on what this machine answered, which is in no row."""
+
+    rows: Sequence[SpendRow] = ()
+    note: str = ""
+
+
 class SessionStatus:
     """What is known beside the settings.
 
     Args:
         notes: Where results are kept with their date.
         journal: Returns what the local journal keeps, None if there is none.
-        spend: Returns what was spent, one row a limit.
-        spend_note: Returns one line on what this machine answered, which is in no row; empty for nothing.
+        spend: Returns what was spent.
         reminder: Tells of models that are near their end, once a session.
         project: The project that the credentials named last; what is found for it holds where none is set.
     """
@@ -128,15 +134,13 @@ class SessionStatus:
         *,
         notes: Notes | None = None,
         journal: Callable[[], JournalFacts | None] = lambda: None,
-        spend: Callable[[], Sequence[SpendRow]] = lambda: (),
-        spend_note: Callable[[], str] = lambda: "",
+        spend: Callable[[], Spend] = Spend,
         reminder: Reminder | None = None,
         project: str | None = None,
     ) -> None:
         self.notes = notes if notes is not None else MemoryNotes()
         self.journal = journal
         self.spend = spend
-        self.spend_note = spend_note
         self.reminder = reminder or Reminder()
         self.project = project
 

@@ -12,8 +12,6 @@ from vertex_claude_magic.records.usage import amount
 from vertex_claude_magic.text import quote
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from vertex_claude_magic.health.check import Grid
     from vertex_claude_magic.models.observed import Sighting
     from vertex_claude_magic.notebook.pages.logging import Status
@@ -21,7 +19,7 @@ if TYPE_CHECKING:
     from vertex_claude_magic.notebook.panel.model import PanelModel
     from vertex_claude_magic.notebook.panel.state import PanelState
     from vertex_claude_magic.notebook.panel.widgets import WidgetFactory
-    from vertex_claude_magic.session.status import SpendRow
+    from vertex_claude_magic.session.status import Spend
 
 __all__ = ["HealthSection", "grid_table", "spend_table"]
 
@@ -66,7 +64,7 @@ class HealthSection:
         self._grid.value = grid_table(health.grid, look) if health.grid is not None else ""
         self._logging_note.value = status_line(health.logging_note)
         self._logging.value = _logging(health.status, look)
-        self._spend.value = spend_table(health.spend(), health.spend_note())
+        self._spend.value = spend_table(health.spend())
 
 
 def _last(look: PanelModel, found: Sighting | None) -> str:
@@ -114,22 +112,21 @@ def _logging(status: Status | None, look: PanelModel) -> str:
     )
 
 
-def spend_table(rows: Sequence[SpendRow], note: str = "") -> str:
+def spend_table(spend: Spend) -> str:
     """Return what was spent against each limit, as HTML; empty where nothing is stored.
 
-    Args:
-        rows: A row for each limit.
-        note: What is in no row.
-
-    >>> spend_table([])
+    >>> from vertex_claude_magic.session.status import Spend
+    >>> spend_table(Spend())
     ''
     """
-    if not rows:
+    if not spend.rows:
         return ""
     body = [
         Row((row.name, amount(row.spent), "no limit" if row.limit is None else f"{row.limit:g}"))
-        for row in rows
+        for row in spend.rows
     ]
     columns = (Column("Limit", wrap="anywhere"), Column("Spent", "right"), Column("Of", "right"))
     caption = "Spent against limits, USD by estimate."
-    return Table(columns=columns, rows=body, caption=caption, notes=[note] if note else ()).html("panel")
+    return Table(columns=columns, rows=body, caption=caption, notes=[spend.note] if spend.note else ()).html(
+        "panel"
+    )

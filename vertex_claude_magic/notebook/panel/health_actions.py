@@ -11,7 +11,7 @@ from vertex_claude_magic.health.check import Check
 from vertex_claude_magic.notebook.panel.jobs import Job
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable
 
     from vertex_claude_magic.health.check import Grid
     from vertex_claude_magic.models.observed import Sighting
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from vertex_claude_magic.notebook.pages.logging import Status
     from vertex_claude_magic.notebook.panel.state import PanelState
     from vertex_claude_magic.session.session import Session
-    from vertex_claude_magic.session.status import SpendRow
+    from vertex_claude_magic.session.status import Spend
     from vertex_claude_magic.settings.target import Target
 
 __all__ = ["Checking", "PanelHealth"]
@@ -133,13 +133,9 @@ class PanelHealth:
         project = look.target.project
         return look.seen().find(model, look.region, project)
 
-    def spend(self) -> Sequence[SpendRow]:
-        """What was spent, one row a limit."""
+    def spend(self) -> Spend:
+        """What was spent, against each limit."""
         return self.host.status.spend()
-
-    def spend_note(self) -> str:
-        """What this machine answered, which is in no row."""
-        return self.host.status.spend_note()
 
     def check(self) -> None:
         """Begin to ask which models the project may call in the chosen location."""
