@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
 
+    from vertex_claude_magic.chats.chat import Chat
     from vertex_claude_magic.client import Claude
     from vertex_claude_magic.errors import ClaudeError, ClaudeInterrupt
     from vertex_claude_magic.session.exchange import Exchange
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from vertex_claude_magic.vertex.request import Request
 
 __all__ = [
+    "Chat",
     "Claude",
     "ClaudeError",
     "ClaudeInterrupt",
@@ -31,6 +33,7 @@ __all__ = [
 ]
 
 _HOME = {
+    "Chat": "chats.chat",
     "Claude": "client",
     "ClaudeError": "errors",
     "ClaudeInterrupt": "errors",

@@ -5,24 +5,26 @@ from __future__ import annotations
 import copy
 import logging
 import time
-from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from vertex_claude_magic.errors import ClaudeError, PickleRefused
+from vertex_claude_magic.errors import PickleRefused
 from vertex_claude_magic.prompts.scope import Scope
 from vertex_claude_magic.records.session_records import missing_recording
+from vertex_claude_magic.session.asking import answer_of, log_notices, spelled_for_python
 from vertex_claude_magic.session.copies import not_to_be_sent
 from vertex_claude_magic.session.exchange import Exchange
 from vertex_claude_magic.session.session import open_session
 from vertex_claude_magic.settings.loaded import loaded
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from google.auth.credentials import Credentials
     from typing_extensions import Self
 
+    from vertex_claude_magic.chats.chat import Chat
     from vertex_claude_magic.settings.options import AskOptions
+    from vertex_claude_magic.settings.target import Target
     from vertex_claude_magic.transport.auth import ApplicationDefault
     from vertex_claude_magic.transport.retry import RetryPolicy
     from vertex_claude_magic.vertex.reply import Reply
@@ -31,8 +33,6 @@ if TYPE_CHECKING:
 __all__ = ["Claude"]
 
 _log = logging.getLogger("vertex_claude_magic")
-# What a program hears of in its log; the rest is about one answer, and is on the Reply.
-_LOGGED = ("lifecycle", "records")
 
 
 class Claude:
@@ -98,13 +98,8 @@ class Claude:
             ClaudeError: every error says what to do about it in `.cure`.
             ClaudeInterrupt: the user stopped it; the partial answer is in `.reply`.
         """
-        with _spelled_for_python(), self._exchange(prompt, names, options, None) as exchange:
-            try:
-                return exchange.reply
-            finally:
-                for notice in exchange.notices():
-                    if notice.kind in _LOGGED:
-                        _log.warning("%s", notice.text)
+        with spelled_for_python():
+            return answer_of(self._exchange(prompt, names, options, None))
 
     def stream(
         self,
@@ -123,10 +118,9 @@ class Claude:
             options: As for `ask`. Where the answer is not the data of `as_`, an event of the type "round" comes, and
                 then the events of the repair.
         """
-        with _spelled_for_python():
+        with spelled_for_python():
             exchange = self._exchange(prompt, names, options, notify)
-            for notice in exchange.lifecycle():
-                _log.warning("%s", notice.text)
+            log_notices(exchange.lifecycle())
             exchange.start()
         return exchange
 
@@ -138,9 +132,9 @@ class Claude:
         The prompt goes to the chosen region and nowhere else, so this raises `ModelNotFound` where the
         region does not count tokens.
         """
-        with _spelled_for_python():
+        with spelled_for_python():
             target = self._session.target(options)
-            return self._session.count(self._session.request(prompt, target, scope=_scope(names)), target)
+            return self._session.count(self._request(prompt, target, names), target)
 
     def request(
         self,
@@ -156,9 +150,29 @@ class Claude:
             OptionError: it cannot be sent as it stands.
             ProjectNotFound: no project is named anywhere.
         """
-        with _spelled_for_python():
+        with spelled_for_python():
             target = self._session.target(options)
-            return self._session.request(prompt, target, scope=_scope(names), notify=notify)
+            return self._request(prompt, target, names, notify)
+
+    def chat(self, name: str) -> Chat:
+        """Return the conversation of this name, with its turns if it has any; it belongs to the notebook or folder.
+
+        Args:
+            name: A word, such as "stats".
+
+        >>> from vertex_claude_magic.emulator import Emulator
+        >>> with Emulator() as emulator:
+        ...     emulator.answer("Four.", "Eight.")
+        ...     claude = Claude(project=emulator.project, base_url=emulator.base_url, access_token="emulator")
+        ...     chat = claude.chat("sums")
+        ...     first, second = chat.ask("What is 2 + 2?"), chat.ask("And twice that?")
+        >>> second.text, second.turn, [turn.prompt for turn in chat.turns]
+        ('Eight.', 2, ['What is 2 + 2?', 'And twice that?'])
+        """
+        from vertex_claude_magic.chats.chat import Chat
+
+        with spelled_for_python():
+            return Chat(self._session, name)
 
     def close(self) -> None:
         """Close idle connections and the journal's file; the object stays usable."""
@@ -172,7 +186,28 @@ class Claude:
         notify: Callable[[str], None] | None,
     ) -> Exchange:
         target = self._session.target(options)
-        return Exchange(self._session, prompt, target, scope=_scope(names), notify=notify)
+        conversation = None
+        if target.chat or target.new or target.after is not None:
+            from vertex_claude_magic.chats.conversation import conversation_of
+
+            conversation = conversation_of(self._session, target, prompt, names)
+        return Exchange(
+            self._session, prompt, target, scope=_scope(names), notify=notify, conversation=conversation
+        )
+
+    def _request(
+        self,
+        prompt: str | Sequence[Any],
+        target: Target,
+        names: Mapping[str, Any] | None,
+        notify: Callable[[str], None] | None = None,
+    ) -> Request:
+        if not (target.chat or target.new or target.after is not None):
+            return self._session.request(prompt, target, scope=_scope(names), notify=notify)
+        from vertex_claude_magic.chats.conversation import look_at
+
+        target, history = look_at(self._session, target, prompt, names)
+        return self._session.request(prompt, target, scope=_scope(names), notify=notify, history=history)
 
     def __copy__(self) -> Self:
         """Return a client of the same session: it shares login, settings, sums and notices, but no connection."""
@@ -205,16 +240,6 @@ def _restore(kind: type[Claude], settings: AskOptions, policy: RetryPolicy) -> C
     client = kind(policy=policy)
     client._session.settings = lambda: settings  # noqa: SLF001 - of its own kind
     return client
-
-
-@contextmanager
-def _spelled_for_python() -> Iterator[None]:
-    """While this is entered, an error that leaves it names options as the Python code that gets it does."""
-    try:
-        yield
-    except ClaudeError as error:
-        error.spell_for_python()
-        raise
 
 
 def _scope(names: Mapping[str, Any] | None) -> Scope | None:

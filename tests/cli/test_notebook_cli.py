@@ -20,7 +20,7 @@ from vertex_claude_magic.__main__ import main
 from vertex_claude_magic.emulator import Fault
 from vertex_claude_magic.emulator import Reply as Script
 from vertex_claude_magic.notebook.audit import Entry, entries, stripped, table, total
-from vertex_claude_magic.notebook.provenance import METADATA_KEY
+from vertex_claude_magic.records.provenance import METADATA_KEY
 
 if TYPE_CHECKING:
     from pathlib import Path

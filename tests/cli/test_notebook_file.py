@@ -16,7 +16,7 @@ from vertex_claude_magic.__main__ import main
 from vertex_claude_magic.cli.notebook_file import read_notebook, write_notebook
 from vertex_claude_magic.errors import OptionError
 from vertex_claude_magic.notebook.audit import entries
-from vertex_claude_magic.notebook.provenance import METADATA_KEY
+from vertex_claude_magic.records.provenance import METADATA_KEY
 
 
 @pytest.fixture

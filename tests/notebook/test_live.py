@@ -11,7 +11,7 @@ from nbconvert.filters import markdown2html
 from vertex_claude_magic.markdown.sanitize import safe_markdown
 from vertex_claude_magic.notebook.display.live import LiveAnswer
 from vertex_claude_magic.notebook.display.output import Pace
-from vertex_claude_magic.notebook.provenance import METADATA_KEY
+from vertex_claude_magic.records.provenance import METADATA_KEY
 from vertex_claude_magic.vertex.reply import Reply, Usage
 
 LABEL = "claude-sonnet-4-5 · global"

@@ -10,7 +10,7 @@ from shells import bare_shell, loaded_shell
 
 from vertex_claude_magic.notebook import audit
 from vertex_claude_magic.notebook.display.frontends import front_end
-from vertex_claude_magic.notebook.provenance import DRAFT
+from vertex_claude_magic.records.provenance import DRAFT
 
 RICH = "from rich import traceback\ntraceback.install(show_locals=True)"
 HANDLER = "def handler(self, kind, error, trace, tb_offset=None):\n    print('REPORT', kind)\n    return ['REPORT']\n"

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from vertex_claude_magic import Claude
 from vertex_claude_magic.emulator import Fault
 from vertex_claude_magic.emulator import Reply as Script
-from vertex_claude_magic.notebook.provenance import (
+from vertex_claude_magic.records.provenance import (
     METADATA_KEY,
     answer_edited,
     find_provenance,

@@ -54,7 +54,7 @@ UNKNOWN = [
     ("max-tokens", "Did you mean max_tokens?"),
     ("temprature", "Did you mean temperature?"),
     ("systen", "Did you mean system?"),
-    ("zzz", "Known are allow_secrets, anthropic_version,"),
+    ("zzz", "Known are after, allow_secrets, anthropic_version,"),
     ("__class__", "Known are"),
     ("x" * 500, "Known are"),
 ]

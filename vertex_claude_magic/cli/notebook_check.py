@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 
 from vertex_claude_magic.cli.notebook_file import read_notebook
 from vertex_claude_magic.errors import MissingExtra, OptionError
-from vertex_claude_magic.notebook.provenance import find_provenance
+from vertex_claude_magic.records.provenance import find_provenance
 from vertex_claude_magic.records.recording.difference import differences
 from vertex_claude_magic.records.recording.file_text import read_records
 from vertex_claude_magic.records.recording.rehearsal import REHEARSAL

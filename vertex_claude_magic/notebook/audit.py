@@ -13,7 +13,7 @@ from vertex_claude_magic.json_types import Json
 from vertex_claude_magic.markdown.characters import safe_plain
 from vertex_claude_magic.models.prices import usd_estimate
 from vertex_claude_magic.notebook.pages.table import Column, Row, Table
-from vertex_claude_magic.notebook.provenance import answer_edited, find_provenance, prompt_edited
+from vertex_claude_magic.records.provenance import answer_edited, find_provenance, prompt_edited
 from vertex_claude_magic.text import quote
 
 if TYPE_CHECKING:

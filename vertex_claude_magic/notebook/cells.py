@@ -34,6 +34,8 @@ __all__ = [
 MARK = re.compile(r"^# Code from Claude \(id ([0-9a-f]{8})-([0-9a-f]{8})\)[ \t]*\n?", re.MULTILINE)
 
 _ONE_QUESTION = re.compile(r"\s*%%claude(?!\S)")
+# A front end's ids have 8 to 64 characters; in VS Code they are URIs.
+_LONGEST_ID = 400
 _RUNS = itertools.count(1)
 _LAST_LINE = re.compile(r"^[ \t]*%{1,2}claude(?!\S).*\Z", re.MULTILINE)
 
@@ -45,6 +47,13 @@ def cell_metadata(shell: Shell | None) -> Mapping[str, Any]:
     the last cell ran (JupyterLab 4.6); a program that only executes notebooks (nbclient) sends neither.
     """
     return _parent(shell).get("metadata") or {}
+
+
+def _cell_id(metadata: Mapping[str, Any]) -> str:
+    """Return the id of a cell in what the front end sent with it; Colab has it in a part of its own."""
+    colab = metadata.get("colab")
+    found = metadata.get("cellId") or (colab.get("cell_id") if isinstance(colab, dict) else None)
+    return found[:_LONGEST_ID] if isinstance(found, str) else ""
 
 
 def cell_message(shell: Shell | None) -> str:
@@ -102,6 +111,7 @@ class _Running(NamedTuple):
     run: int
     process: str
     info: CellInfo | None = None
+    cell_id: str = ""
 
 
 # In the context and not in the thread, so that `asyncio.to_thread` and tasks ask for the cell that started them.
@@ -205,7 +215,7 @@ class CellWatch(threading.local):
         """
         self._answered = self._message()
         if info is not None:
-            self._under_way = [_Running(info.raw_cell or "", 0, "", info)]
+            self._under_way = [_Running(info.raw_cell or "", 0, "", info, _cell_id(self.metadata()))]
             self._threads.change(self._under_way[0])
 
     def begin(self, info: CellInfo) -> None:
@@ -219,7 +229,7 @@ class CellWatch(threading.local):
         if message != self._answered:
             # Another message asks for this cell, so what ran before it is over, whatever IPython reported.
             self._under_way, self._answered = [], message
-        cell = _Running(info.raw_cell or "", next(_RUNS), process_id(), info)
+        cell = _Running(info.raw_cell or "", next(_RUNS), process_id(), info, _cell_id(self.metadata()))
         self._under_way.append(cell)
         if len(self._under_way) == 1:
             self.seen.add(cell.source, self.metadata())
@@ -262,7 +272,12 @@ class CellWatch(threading.local):
             running = found._replace(process=found.process or process_id()) if found is not None else None
         if running is None or running.process != process_id():
             return Origin(notebook=self._notebook())
-        return Origin(notebook=self._notebook(), cell=cell_key(running.source), run=str(running.run))
+        return Origin(
+            notebook=self._notebook(),
+            cell=cell_key(running.source),
+            run=str(running.run),
+            cell_id=running.cell_id,
+        )
 
     def is_one_question(self) -> bool:
         """Tell whether the cell that the user ran is a `%%claude` cell, with nothing else in it.

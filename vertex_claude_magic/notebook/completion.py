@@ -118,6 +118,10 @@ def candidates(before: str, word: str, names: Mapping[str, Any] = MappingProxyTy
         offered = _typed(row.name, row.words)
     elif takes == "attachments":
         offered = (*_variables(names), *_files(word))
+    elif takes == "replies":
+        offered = [each for each in _variables(names) if each.type == "Reply"]
+    elif takes == "files":
+        offered = _files(word)
     elif takes == "types":
         types = [each for each in _variables(names) if isinstance(names[each.text], type)]
         offered = (Candidate("df", "type"), *(Candidate(each.text, "type") for each in types))
@@ -128,6 +132,8 @@ def candidates(before: str, word: str, names: Mapping[str, Any] = MappingProxyTy
     elif known.words:
         if known.words == ("families",):
             own = _typed("family", dict.fromkeys(model.family for model in Catalog.load().models))
+        elif known.words == ("chats",):
+            own = _chats()
         else:
             own = _typed("command", known.words)
         offered = () if {each.text for each in own} & set(words) else own
@@ -214,11 +220,18 @@ def _models() -> list[Candidate]:
     return found
 
 
+def _chats() -> list[Candidate]:
+    from vertex_claude_magic.chats.names import chat_names
+
+    return _typed("conversation", chat_names())
+
+
 # A line that is none of ours offers nothing.
 _UNKNOWN = Command("")
 _VALUES: Mapping[str, Callable[[], list[Candidate]]] = {
     "models": _models,
     "regions": lambda: _typed("region", Catalog.load().locations()),
     "efforts": lambda: _typed("effort", allowed_efforts(None)),
+    "chats": _chats,
     "thinking": lambda: _typed("thinking", (word for word in THINKING_TYPES if word != "budget")),
 }

@@ -119,7 +119,7 @@ def add_hooks(shell: InteractiveShell, magics: Host) -> None:
     def markdown(reply: Reply) -> tuple[str, dict[str, Any]]:
         from vertex_claude_magic.markdown.sanitize import safe_markdown
         from vertex_claude_magic.notebook.display.footer import answered_notes, ending
-        from vertex_claude_magic.notebook.provenance import provenance, stamped
+        from vertex_claude_magic.records.provenance import provenance, stamped
 
         text = f"{safe_markdown(reply.text)}\n\n{ending(reply, answered_notes(reply))}"
         # As the shell shows it, whatever is set for plain text.

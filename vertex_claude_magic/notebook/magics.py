@@ -166,6 +166,40 @@ class ClaudeMagics(Magics, Settings):  # type: ignore[misc]
         show_panel(self, line)
 
     @no_var_expand
+    @line_magic
+    def claude_chat(self, line: str) -> None:
+        """List, show and change the conversations of this notebook, which `%%claude -c NAME` begins.
+
+        Examples::
+
+            %claude_chat                        (all of this notebook; --all for all notebooks)
+            %claude_chat stats                  (its turns)
+            %claude_chat stats --remove 2
+            %claude_chat stats --fork shorter --summary
+            %claude_chat stats --save stats.ipynb
+
+        Options::
+
+            --all                    list those of all notebooks
+            --rename NEW             give the conversation another name
+            --fork NEW               begin a new one with the same turns
+            --summary                with --fork: begin it with a summary, which is asked for
+            --clear                  take all turns out
+            --remove N               take turn N out; those behind it move up, and are stale
+            --keep N                 send the interrupted turn N too, as far as its answer had come
+            --save FILE.ipynb        write a notebook, each turn a cell that runs
+            --load FILE.ipynb        make it of a notebook with answers
+            --export FILE            write Markdown (.md) or a page (.html)
+
+        A turn belongs to the cell that asked it: running the cell again puts the new answer in the place of the
+        former one, and later turns are stale until their cells run again. A turn that fails leaves no trace; one that
+        was interrupted is stored, and not sent. Conversations are in the journal, and are not dropped with old calls.
+        """
+        from vertex_claude_magic.notebook.commands.chat import run_chat
+
+        run_chat(self, line)
+
+    @no_var_expand
     @line_cell_magic
     def claude_fix(self, line: str, cell: str = "") -> Reply | None:
         """Explain the last error and put the mended cell below; it is not run.

@@ -115,6 +115,10 @@ class SessionRecords:
                 self._notices.append(notice)
             self._said.add(notice)
 
+    def tell(self, notice: str) -> None:
+        """Have the next answer say something, once a session."""
+        self._tell(notice, once=True)
+
     def notices(self, target: Target) -> tuple[str, ...]:
         """Return what the user should know of settings, journal and recording and was not told yet."""
         for notice in target.notices:

@@ -11,6 +11,7 @@ from vertex_claude_magic.process import at_fork
 from vertex_claude_magic.records.journal.journal import Journal
 
 if TYPE_CHECKING:
+    from vertex_claude_magic.records.journal.chats import StoredChat
     from vertex_claude_magic.records.recording.recording import Recording
 
 __all__ = ["Stores"]
@@ -32,6 +33,8 @@ class Stores:
         self._paths: dict[str, Path] = {}
         self._journals: dict[Path, Journal] = {}
         self._recordings: dict[Path, Recording] = {}
+        # Conversations as they were last read, and those that no journal has.
+        self.chats: dict[tuple[str, str, str], StoredChat] = {}
         at_fork(self, child=Stores._renew_lock)
 
     def _renew_lock(self) -> None:

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from vertex_claude_magic.prompts.scope import Scope
     from vertex_claude_magic.records.recorder import CallRecorder
     from vertex_claude_magic.records.sources import RecordedAnswer
+    from vertex_claude_magic.session.history import Conversation
     from vertex_claude_magic.session.session import Session
     from vertex_claude_magic.settings.target import Target
     from vertex_claude_magic.vertex.request import Request
@@ -49,7 +50,10 @@ _ANSWERED_BY = {
 
 
 class Notice(NamedTuple):
-    """One line for the user, and what it is about: "answer", "request", "lifecycle", "spend" or "records"."""
+    """One line for the user, and what it is about.
+
+    `kind` is "answer", "conversation", "request", "lifecycle", "spend" or "records".
+    """
 
     kind: str
     text: str
@@ -84,6 +88,7 @@ class Exchange:
         target: Where it goes and how.
         scope: Where templates, attachments and types are looked up; without it braces are only braces.
         notify: Called with what is being waited for (credentials, a retry), from the asking thread.
+        conversation: What the question is a turn of, None for a question that stands alone.
 
     Raises:
         OptionError: it cannot be sent as it stands.
@@ -98,8 +103,8 @@ class Exchange:
         *,
         scope: Scope | None = None,
         notify: Callable[[str], None] | None = None,
+        conversation: Conversation | None = None,
     ) -> None:
-        self.target = target
         self.done = False
         self._session = session
         self._notify = notify
@@ -110,18 +115,30 @@ class Exchange:
         self._reasons: list[str] = []
         self._reply: Reply | None = None
         self._error: errors.ClaudeError | None = None
+        self._conversation = conversation
+        # What had arrived when it was stopped, with its place in the conversation.
+        self._left: Reply | None = None
+        if conversation is not None:
+            target = conversation.begin(target, notify)
+        self.target = target
 
         def build(variant: Target, project: Callable[[], str]) -> Question:
-            return prepare(prompt, variant, project=project, scope=scope, seen=session.status.sightings)
+            history = conversation.history(variant) if conversation is not None else None
+            sightings = session.status.sightings
+            return prepare(prompt, variant, project=project, scope=scope, seen=sightings, history=history)
 
-        if self._sources.answers:
-            # Whether anything is recorded is known before anybody asks for credentials.
-            named = target.project or NO_PROJECT
-            self._question = prepare_recorded(
-                self._sources, target, lambda variant: build(variant, lambda: named)
-            )
-        else:
-            self._question = build(target, lambda: session.project(target, notify))
+        try:
+            if self._sources.answers:
+                # Whether anything is recorded is known before anybody asks for credentials.
+                named = target.project or NO_PROJECT
+                self._question = prepare_recorded(
+                    self._sources, target, lambda variant: build(variant, lambda: named)
+                )
+            else:
+                self._question = build(target, lambda: session.project(target, notify))
+        except BaseException:
+            self._leave(None)
+            raise
         self.request = self._question.request
         self._steps: list[Step] = []
         if self._question.typed is not None:
@@ -181,12 +198,17 @@ class Exchange:
             except errors.AnswerInvalid as error:
                 # What came is drawn first; `reply` raises.
                 self.done, self._error = True, error
+                self._leave(None)
                 return events
         except errors.ClaudeError as error:
             self.done, self._error = True, error
+            self._leave(None)
             raise
         except KeyboardInterrupt:
             self.done = True
+            self._leave(self.partial())
+            if self._left is not None:
+                raise errors.ClaudeInterrupt(self._left) from None
             raise
 
     @property
@@ -210,8 +232,8 @@ class Exchange:
 
     def partial(self) -> Reply | None:
         """Return the answer as far as it has arrived; None before it was sent."""
-        if self._reply is not None:
-            return self._reply
+        if self._reply is not None or self._left is not None:
+            return self._reply or self._left
         return self._stream.partial() if self._stream is not None else None
 
     def close(self) -> None:
@@ -219,6 +241,13 @@ class Exchange:
         if self._stream is not None:
             self._stream.stop()
         self.done = True
+        self._leave(self.partial())
+
+    def _leave(self, partial: Reply | None) -> None:
+        """Tell the conversation that its question was not settled; once it was, this does nothing."""
+        if self._conversation is not None and self._reply is None:
+            request = self._stream.request if self._stream is not None else None
+            self._left = self._conversation.leave(partial, request) or self._left
 
     def lifecycle(self) -> list[Notice]:
         """Return what to say of a model that is near its end, once a session."""
@@ -238,6 +267,8 @@ class Exchange:
             least = row.min_cacheable_tokens if row is not None else None
             why = f": {request.model} caches from {least:,} tokens on" if least else ""
             found.append(Notice("answer", f"The prompt was not cached{why}."))
+        if self._conversation is not None:
+            found += [Notice("conversation", text) for text in self._conversation.notices()]
         found += self.lifecycle()
         found += [Notice("request", text) for text in request.notices]
         unknown = sorted({str(data.get("type")) for data in reply.other_events}) if reply is not None else []
@@ -320,7 +351,9 @@ class Exchange:
             recorded = self._sources.look(found.request, take=True) if self._sources.answers else None
             self._stream = self._open(found.request, recorded)
             return [Event(ROUND, {"type": ROUND, "reason": found.why})]
-        self._reply = reply
+        self._reply = (
+            reply if self._conversation is None else self._conversation.settle(reply, stream.request)
+        )
         self.done = True
         return []
 

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from vertex_claude_magic.prompts.compose import Composed
     from vertex_claude_magic.prompts.scope import Scope
     from vertex_claude_magic.records.sources import RecordedAnswer, ReplaySources
+    from vertex_claude_magic.session.history import History
     from vertex_claude_magic.settings.target import Target
 
 __all__ = ["NO_PROJECT", "Question", "prepare", "prepare_recorded"]
@@ -41,6 +42,7 @@ def prepare(
     project: Callable[[], str],
     scope: Scope | None = None,
     seen: Seen | None = None,
+    history: History | None = None,
 ) -> Question:
     """Build the request of a question; the project is asked for last, because it may take a while.
 
@@ -50,6 +52,7 @@ def prepare(
         project: Returns the project that pays.
         scope: Where templates, attachments and types are looked up.
         seen: Returns what was last seen live; None if nothing was.
+        history: What goes before the prompt; None where it stands alone.
 
     Raises:
         OptionError: it cannot be sent as it stands, or names what is not there.
@@ -70,6 +73,8 @@ def prepare(
         messages, fields = _marked(messages, fields, target, composed)
         if not (fields.get("system") or fields.get("tools") or (composed is not None and composed.attached)):
             notices.append("--cache had nothing to mark: it marks a system prompt, tools and attachments.")
+    if history is not None:
+        messages, fields = _with_history(messages, fields, history, target)
     request = build_request(
         messages,
         target.request_options,
@@ -197,6 +202,28 @@ def _messages(
     if not target.allow_secrets:
         _check_secrets(target, composed.places)
     return [{"role": "user", "content": composed.content}], composed
+
+
+def _with_history(
+    messages: list[Mapping[str, Any]], fields: dict[str, Any], history: History, target: Target
+) -> tuple[list[Mapping[str, Any]], dict[str, Any]]:
+    from vertex_claude_magic.session.history import messages_before, with_cache_marks
+
+    tools = target.set.get("tools") or fields.get("tools")
+    if not tools and history.tools:
+        # The service wants to know the tools whose calls it reads; this question may not call them.
+        tools = list(history.tools)
+        fields = {**fields, "tools": tools, "tool_choice": {"type": "none"}}
+    frame = {"system": fields.get("system", target.system), "tools": tools}
+    # A mark needs a block. With it or without, now and in later turns, the prompt has to be the same message.
+    blocks = [
+        {**each, "content": [{"type": "text", "text": each["content"]}]}
+        if each.get("role") == "user" and isinstance(each.get("content"), str)
+        else each
+        for each in messages
+    ]
+    messages = [*messages_before(history, frame), *blocks]
+    return list(with_cache_marks(messages, history, frame, target.row)), fields
 
 
 def _empty() -> errors.OptionError:

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from vertex_claude_magic.json_types import Json
     from vertex_claude_magic.prompts.scope import Scope
     from vertex_claude_magic.records.budget import Budget
+    from vertex_claude_magic.session.history import History
     from vertex_claude_magic.settings.options import AskOptions
     from vertex_claude_magic.settings.target import Target
     from vertex_claude_magic.transport.admin import Admin
@@ -96,6 +97,7 @@ class Session:
         *,
         scope: Scope | None = None,
         notify: Callable[[str], None] | None = None,
+        history: History | None = None,
     ) -> Request:
         """Build the request of a question as it would be sent, whatever is recorded, and send nothing.
 
@@ -113,6 +115,7 @@ class Session:
             seen=self.status.sightings,
             project=lambda: NO_PROJECT if unnamed else self.project(target, notify),
             scope=scope,
+            history=history,
         )
         request = question.request
         if request.project != NO_PROJECT or sources.mode == "only" or sources.look(request) is not None:

@@ -182,6 +182,7 @@ class Stream:
             uncached_cost=self._price(bare, bare.usage.uncached) if bare.usage.cached else None,
             data=data,
             lineage=lineage_of(request, date=self._date, server=self._server()),
+            question=request.body,
         )
         if self._context.found is not None:
             reply = _replayed(reply, self._context.found)

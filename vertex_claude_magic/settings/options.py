@@ -68,6 +68,9 @@ class AskOptions:
         attach: Sequence[Any]
         as_: Any
         cache: bool
+        chat: str | None
+        new: bool
+        after: Any
         literal: bool
         allow_secrets: bool
         value_tokens: int | None

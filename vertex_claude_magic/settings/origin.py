@@ -29,11 +29,13 @@ class Origin(NamedTuple):
         notebook: The notebook or script, as its user would name it; empty where nobody knows.
         cell: What identifies the cell by its content; empty outside of one.
         run: Which run of the cell this is; the same for all questions of one run.
+        cell_id: The id by which the front end knows the cell, whatever it holds; empty where it tells none.
     """
 
     notebook: str = ""
     cell: str = ""
     run: str = ""
+    cell_id: str = ""
 
 
 def cell_key(source: str) -> str:

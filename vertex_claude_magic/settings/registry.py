@@ -46,7 +46,7 @@ class Option(NamedTuple):
         help: One line for the help page.
         setting: The help text of the trait, if it says more than `help`.
         candidates: What Tab completes behind it: "models", "regions", "efforts", "thinking", "words", "attachments",
-            "types"; empty for nothing.
+            "types", "chats", "replies"; empty for nothing.
         unset: What the settings page says where nothing is set.
         unit: What the settings page writes behind a number.
         secret_free: Whether a value that looks like a secret is refused, because it was pasted there by mistake.
@@ -144,6 +144,11 @@ _ROWS = (
     Option("attach", "objects", places=_LINE, short="-a", value="X", candidates="attachments",
            help="a variable, or the path of an image, PDF or text file"),
     Option("cache", "flag", places=_LINE, help="mark system prompt, tools and attachments for the prompt cache"),
+    Option("chat", places=_LINE, short="-c", value="NAME", candidates="chats", secret_free=True,
+           help="ask as a turn of this conversation; %claude_chat lists them"),
+    Option("new", "flag", places=_LINE, help="with -c: begin the conversation anew"),
+    Option("after", "any", places=_LINE, value="NAME", candidates="replies",
+           help="a follow-up: NAME holds a Reply, and what led to it goes before this prompt"),
     Option("literal", "flag", places=_LINE, help="send the prompt as it stands, {{ }} included"),
     Option("as_", "any", places=_LINE, value="TYPE", candidates="types",
            help="the answer as data: a type, list[Type], a JSON schema, or df"),

@@ -90,7 +90,9 @@ class Reply:
     cut or stopped. `model` is the model that the service says it used. A `replayed` answer came from a
     record: nothing was sent and it cost nothing, its tokens and times are those of the first time, and
     `recorded_at` says when that was (UTC, ISO 8601) and `recorded_from` who answered: "vertex", "gateway",
-    "local" (a server on a machine) or "emulator". `lineage` tells which question it answers.
+    "local" (a server on a machine) or "emulator". `lineage` tells which question it answers, and `question` is the
+    body of the request that it answers, for a follow-up. In a conversation `chat` is its name and `turn` the number
+    of this turn, from 1; `follows` says what a follow-up (`--after`) follows.
     """
 
     blocks: tuple[Mapping[str, Any], ...] = ()
@@ -114,6 +116,10 @@ class Reply:
     data: Any = field(default=None, compare=False)
     lineage: Lineage | None = field(default=None, repr=False, compare=False)
     other_events: tuple[Mapping[str, Any], ...] = field(default=(), repr=False)
+    chat: str | None = field(default=None, compare=False)
+    turn: int | None = field(default=None, compare=False)
+    follows: str | None = field(default=None, repr=False, compare=False)
+    question: Mapping[str, Any] | None = field(default=None, repr=False, compare=False)
 
     @property
     def text(self) -> str:

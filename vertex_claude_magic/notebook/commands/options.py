@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
 __all__ = [
+    "CHAT_OPTIONS",
     "COMMANDS",
     "DOCTOR_OPTIONS",
     "LOGGING_OPTIONS",
@@ -48,6 +49,20 @@ USAGE_OPTIONS = (
     Option("by", words=("day", "model", "notebook"), value="GROUP", candidates="words",
            help="one table: by day, model or notebook"),
     Option("session", "flag", help="only what this kernel asked"),
+    _HELP,
+)  # fmt: skip
+CHAT_OPTIONS = (
+    Option("all", "flag", help="list those of all notebooks"),
+    Option("rename", value="NEW", help="give the conversation another name"),
+    Option("fork", value="NEW", help="begin a new one with the same turns"),
+    Option("summary", "flag", help="with --fork: begin it with a summary, which is asked for"),
+    Option("clear", "flag", help="take all turns out"),
+    Option("remove", "integer", least=1, wanted="the number of a turn", value="N", help="take turn N out"),
+    Option("keep", "integer", least=1, wanted="the number of a turn", value="N",
+           help="send the interrupted turn N too"),
+    Option("save", value="FILE", candidates="files", help="write a notebook, each turn a cell"),
+    Option("load", value="FILE", candidates="files", help="make it of a notebook with answers"),
+    Option("export", value="FILE", candidates="files", help="write Markdown (.md) or a page (.html)"),
     _HELP,
 )  # fmt: skip
 _EXPLAIN = Option("explain", "flag", help="only explain the error; no mended cell")
@@ -91,6 +106,7 @@ COMMANDS = {
         Command("claude", asks=True),
         Command("claude_models", MODELS_OPTIONS, words=("families",)),
         Command("claude_panel"),
+        Command("claude_chat", CHAT_OPTIONS, words=("chats",)),
         Command("claude_fix", (_EXPLAIN,), asks=True),
         Command("claude_usage", USAGE_OPTIONS),
         Command("claude_logging", LOGGING_OPTIONS, words=("status", "on", "off")),

@@ -9,7 +9,7 @@ from operator import itemgetter
 from typing import TYPE_CHECKING, Any
 
 from vertex_claude_magic import errors
-from vertex_claude_magic.notebook.provenance import provenance
+from vertex_claude_magic.records.provenance import provenance
 from vertex_claude_magic.session.exchange import ROUND, Exchange
 
 if TYPE_CHECKING:
@@ -77,7 +77,16 @@ def draw_answer(
             view.abandon()
 
     try:
-        exchange = Exchange(session, prompt, target, scope=scope, notify=drawing.wait)
+        conversation = None
+        if target.chat or target.new or target.after is not None:
+            from vertex_claude_magic.chats.conversation import conversation_of
+
+            conversation = conversation_of(
+                session, target, prompt, scope.names if scope is not None else None
+            )
+        exchange = Exchange(
+            session, prompt, target, scope=scope, notify=drawing.wait, conversation=conversation
+        )
         reply = drawing.follow(exchange)
         shown, more = deliver(reply) if deliver is not None else (reply, ())
         finish(shown, more)

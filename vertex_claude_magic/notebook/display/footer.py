@@ -72,8 +72,10 @@ def footer(reply: Reply) -> str:
         tokens.append(f"{usage.cache_read_input_tokens:,} cached")
     if usage.cache_creation_input_tokens:
         tokens.append(f"{usage.cache_creation_input_tokens:,} written to cache")
+    place = f"follows {reply.follows}" if reply.follows else ""
     parts = [
         badge,
+        f"{reply.chat}, turn {reply.turn}" if reply.chat else place,
         reply.model,
         reply.region,
         "" if first is None else f"first token {first:.1f} s",

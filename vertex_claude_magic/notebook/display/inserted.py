@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from vertex_claude_magic.notebook.cells import MARK
-from vertex_claude_magic.notebook.provenance import text_hash
+from vertex_claude_magic.records.provenance import text_hash
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Sequence

@@ -23,7 +23,7 @@ from vertex_claude_magic.markdown.sanitize import (
 from vertex_claude_magic.notebook.display import footer as around
 from vertex_claude_magic.notebook.display.output import Output
 from vertex_claude_magic.notebook.display.segments import Body, Segments, cost
-from vertex_claude_magic.notebook.provenance import DRAFT, stamped
+from vertex_claude_magic.records.provenance import DRAFT, stamped
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence

@@ -20,7 +20,16 @@ if TYPE_CHECKING:
     from vertex_claude_magic.json_types import Json
     from vertex_claude_magic.vertex.digest import Parts
 
-__all__ = ["add_request", "drop_request", "pack", "read_request", "unpack"]
+__all__ = [
+    "add_part",
+    "add_request",
+    "drop_part",
+    "drop_request",
+    "pack",
+    "read_part",
+    "read_request",
+    "unpack",
+]
 
 # Bytes of a digest that are stored: 128 bits do not meet by chance, and take half of the room (they are indexed too).
 _STORED = 16
@@ -45,7 +54,7 @@ def add_request(connection: sqlite3.Connection, parts: Parts) -> tuple[int, int 
     if frame is None:
         shared: dict[str, list[int]] = {}
         for name, value, digest in parts.shared:
-            shared.setdefault(name, []).append(_add_part(connection, digest, value))
+            shared.setdefault(name, []).append(add_part(connection, digest, value))
         frame = _insert(connection, parts.frame_hash, {"request": parts.frame, "parts": shared})
     return frame, turn
 
@@ -56,7 +65,7 @@ def _add_messages(connection: sqlite3.Connection, parts: Parts) -> int:
     while known and (turn := _use("turns", connection, "digest", parts.links[known - 1])) is None:
         known -= 1
     for at in range(known, len(parts.links)):
-        part = _add_part(connection, parts.hashes[at], (parts.messages or ())[at])
+        part = add_part(connection, parts.hashes[at], (parts.messages or ())[at])
         row = (parts.links[at][:_STORED], turn, part)
         turn = connection.execute(
             "INSERT INTO turns (digest, parent, part, uses) VALUES (?, ?, ?, 1)", row
@@ -64,7 +73,8 @@ def _add_messages(connection: sqlite3.Connection, parts: Parts) -> int:
     return turn or _EMPTY
 
 
-def _add_part(connection: sqlite3.Connection, digest: bytes, value: Json) -> int:
+def add_part(connection: sqlite3.Connection, digest: bytes, value: Json) -> int:
+    """Store a part, or count one more use of it, and return its number; `digest` is its SHA-256."""
     return _use("parts", connection, "hash", digest) or _insert(connection, digest, value)
 
 
@@ -93,15 +103,15 @@ def drop_request(connection: sqlite3.Connection, frame: int, turn: int | None) -
             connection.execute("UPDATE turns SET uses = uses - 1 WHERE id = ?", (turn,))
             break
         connection.execute("DELETE FROM turns WHERE id = ?", (turn,))
-        _drop_part(connection, row[2])
+        drop_part(connection, row[2])
         turn = row[1]
-    content = _drop_part(connection, frame)
+    content = drop_part(connection, frame)
     if content is not None:
         for number in (number for numbers in unpack(content)["parts"].values() for number in numbers):
-            _drop_part(connection, number)
+            drop_part(connection, number)
 
 
-def _drop_part(connection: sqlite3.Connection, number: int) -> bytes | None:
+def drop_part(connection: sqlite3.Connection, number: int) -> bytes | None:
     """Take one use from a part, and return its content if it was the last one."""
     row = connection.execute("SELECT uses, content FROM parts WHERE id = ?", (number,)).fetchone()
     if row is None or row[0] > 1:
@@ -130,6 +140,15 @@ def read_request(
         rows = connection.execute(_MESSAGES, (turn,)).fetchall()
         request["body"]["messages"] = [unpack(content) for (content,) in rows]
     return request
+
+
+def read_part(connection: sqlite3.Connection, number: int) -> Any:
+    """Return a part.
+
+    Raises:
+        JournalError: it was changed since, or is not there.
+    """
+    return unpack(_content(connection, number))
 
 
 def _content(connection: sqlite3.Connection, number: int) -> bytes:

@@ -146,8 +146,9 @@ def answers(
 
 
 def clear(connection: sqlite3.Connection) -> int:
-    """Drop all calls and what belongs to them, and return how many there were."""
+    """Drop all calls, all conversations and what belongs to them, and return how many calls there were."""
     count = int(connection.execute("SELECT COUNT(*) FROM calls").fetchone()[0])
-    for table in ("call_attachments", "attachments", "contents", "calls", "turns", "parts", "runs"):
+    calls_of = ("call_attachments", "attachments", "contents", "calls", "turns", "parts", "runs")
+    for table in (*calls_of, "chats", "chat_turns", "chat_attachments"):
         connection.execute(f"DELETE FROM {table}")  # noqa: S608 - fixed names
     return count

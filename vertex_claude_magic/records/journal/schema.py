@@ -78,7 +78,19 @@ ALTER TABLE calls ADD COLUMN chained INTEGER NOT NULL DEFAULT 0;
 CREATE INDEX calls_former ON calls (id) WHERE chained = 0 AND replayable > 0
 """
 
-MIGRATIONS: tuple[str, ...] = (_CALLS, _NOTES, _PARTS)
+# Conversations, each with its turns in their order. What was said is in `parts`, which the calls of the turns share, so
+# that it stays when those calls are pruned. `holder` is the process that asks now; `revision` changes with each change.
+_CHATS = """
+CREATE TABLE chats (id INTEGER PRIMARY KEY, notebook TEXT NOT NULL, name TEXT NOT NULL, revision TEXT NOT NULL,
+                    changed REAL NOT NULL, holder TEXT NOT NULL DEFAULT '', UNIQUE (notebook, name));
+CREATE TABLE chat_turns (id INTEGER PRIMARY KEY, chat INTEGER NOT NULL, number INTEGER NOT NULL, state TEXT NOT NULL,
+                         content BLOB NOT NULL);
+CREATE INDEX chat_turns_by_chat ON chat_turns (chat, number);
+CREATE TABLE chat_attachments (hash BLOB, turn INTEGER, PRIMARY KEY (hash, turn)) WITHOUT ROWID;
+CREATE INDEX chat_attachments_by_turn ON chat_attachments (turn)
+"""
+
+MIGRATIONS: tuple[str, ...] = (_CALLS, _NOTES, _PARTS, _CHATS)
 
 
 def migrate(connection: sqlite3.Connection, steps: tuple[str, ...] = MIGRATIONS) -> None:

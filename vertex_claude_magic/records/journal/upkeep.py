@@ -136,7 +136,8 @@ def _drop(connection: sqlite3.Connection, numbers: list[int]) -> int:
         for pair in hashes:
             connection.execute(
                 "DELETE FROM attachments WHERE hash = ? AND NOT EXISTS"
-                " (SELECT 1 FROM call_attachments WHERE call_attachments.hash = attachments.hash)",
+                " (SELECT 1 FROM call_attachments WHERE call_attachments.hash = attachments.hash)"
+                " AND NOT EXISTS (SELECT 1 FROM chat_attachments WHERE chat_attachments.hash = attachments.hash)",
                 pair,
             )
         content = connection.execute("SELECT frame, turn FROM contents WHERE call = ?", (number,)).fetchone()

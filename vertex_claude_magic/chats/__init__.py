@@ -1,0 +1,1 @@
+"""Conversations: turns that belong to their cells, and what of them is sent."""

@@ -1,0 +1,247 @@
+"""`Chat`: a conversation with a name, to ask in, look at, change, save and load."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from vertex_claude_magic.chats.conversation import NamedChat, check_name, home, store_of
+from vertex_claude_magic.chats.entry import Entry, entry_of, is_sent, stored_turn, turns_of
+from vertex_claude_magic.chats.locks import take
+from vertex_claude_magic.chats.sending import closing
+from vertex_claude_magic.errors import OptionError
+from vertex_claude_magic.prompts.scope import Scope
+from vertex_claude_magic.session.asking import answer_of, log_notices, spelled_for_python
+from vertex_claude_magic.session.exchange import Exchange
+from vertex_claude_magic.session.session import open_session
+from vertex_claude_magic.text import quote
+
+if TYPE_CHECKING:
+    import os
+    from collections.abc import Callable, Mapping, Sequence
+
+    from typing_extensions import Self
+
+    from vertex_claude_magic.chats.entry import Turn
+    from vertex_claude_magic.session.session import Session
+    from vertex_claude_magic.vertex.reply import Reply
+
+__all__ = ["Chat"]
+
+
+class Chat:
+    """A conversation of this notebook, or of this folder where no notebook is known; made by `Claude.chat`.
+
+    Args:
+        session: The session that asks.
+        name: Its name.
+
+    Raises:
+        OptionError: it cannot be a name.
+    """
+
+    def __init__(self, session: Session, name: str) -> None:
+        self.name = check_name(name)
+        self._session = session
+        self._home = home()
+
+    def __repr__(self) -> str:
+        return f"Chat({self.name!r}, turns={len(self._entries())})"
+
+    def ask(
+        self, prompt: str | Sequence[Any], *, names: Mapping[str, Any] | None = None, **options: Any
+    ) -> Reply:
+        """Ask as the next turn, or in the place of the one that this cell asked before; arguments as `Claude.ask`.
+
+        Raises:
+            ClaudeError: as `Claude.ask`; a turn that fails leaves no trace.
+            ClaudeInterrupt: the user stopped it; a first answer that was stopped is stored, and not sent.
+        """
+        with spelled_for_python():
+            return answer_of(self._exchange(prompt, names, options))
+
+    def stream(
+        self,
+        prompt: str | Sequence[Any],
+        *,
+        names: Mapping[str, Any] | None = None,
+        notify: Callable[[str], None] | None = None,
+        **options: Any,
+    ) -> Exchange:
+        """Ask as `ask` does, and return at once what to iterate over, as `Claude.stream`."""
+        with spelled_for_python():
+            exchange = self._exchange(prompt, names, options, notify)
+            log_notices(exchange.lifecycle())
+            exchange.start()
+        return exchange
+
+    def _exchange(
+        self,
+        prompt: str | Sequence[Any],
+        names: Mapping[str, Any] | None,
+        options: Mapping[str, Any],
+        notify: Callable[[str], None] | None = None,
+    ) -> Exchange:
+        if options.get("after") is not None or options.get("chat") is not None:
+            raise OptionError(
+                "A conversation says itself what goes before the prompt.", cure="Leave after= and chat= out."
+            )
+        target = self._session.target(options)
+        conversation = NamedChat(self._session, self.name, prompt, new=target.new)
+        scope = None if names is None else Scope(names=names)
+        return Exchange(self._session, prompt, target, scope=scope, notify=notify, conversation=conversation)
+
+    @property
+    def turns(self) -> list[Turn]:
+        """The turns in their order; each is a value with number, cell, prompt, reply and state."""
+        return turns_of(self.name, self._entries())
+
+    def messages(self) -> list[dict[str, Any]]:
+        """Return what goes before the next prompt, as messages of the Messages API."""
+        sent = [entry for entry in self._entries() if is_sent(entry)]
+        return [dict(message) for entry in sent for message in (*entry.messages, *closing(entry.messages))]
+
+    def fork(self, name: str) -> Chat:
+        """Return a new conversation of this name with the same turns; both go on by themselves.
+
+        Its turns belong to no cell, so that a cell which runs again changes the conversation that it names.
+
+        Raises:
+            OptionError: the name is taken, or there is nothing to fork.
+        """
+        forked = Chat(self._session, name)
+        entries = self._entries()
+        if not entries:
+            raise OptionError(f"There is no conversation {quote(self.name, 40)!r}.", cure="Ask in it first.")
+        forked.begin_with([unseated(entry) for entry in entries])
+        return forked
+
+    def begin_with(self, entries: Sequence[Entry]) -> None:
+        """Fill this conversation, which must be empty.
+
+        Raises:
+            OptionError: it has turns.
+        """
+
+        def work(present: list[Entry]) -> list[Entry]:
+            if present:
+                raise OptionError(
+                    f"There is a conversation {quote(self.name, 40)!r} already.",
+                    cure="Choose another name, or clear that one first.",
+                )
+            return list(entries)
+
+        self._change(work)
+
+    def rename(self, name: str) -> None:
+        """Give the conversation another name; cells that name the old one begin a new conversation.
+
+        Raises:
+            OptionError: the name is taken, or there is nothing to rename.
+        """
+        new, store = check_name(name), store_of(self._session, self._session.target())
+        with_turns = bool(self._entries())
+        if not with_turns or Chat(self._session, new)._entries():  # noqa: SLF001 - of its own kind
+            raise OptionError(
+                f"There is a conversation {quote(new, 40)!r} already."
+                if with_turns
+                else f"There is no conversation {quote(self.name, 40)!r}.",
+                cure="%claude_chat lists those of this notebook.",
+            )
+        hold = take(store, self._home, self.name)
+        try:
+            store.rename(self._home, self.name, new)
+        finally:
+            hold.release()
+        self.name = new
+
+    def remove(self, number: int) -> None:
+        """Take a turn out; those behind it move up, and are stale.
+
+        Raises:
+            OptionError: there is no such turn.
+        """
+
+        def work(entries: list[Entry]) -> list[Entry]:
+            self._check(number, entries)
+            return [entry for at, entry in enumerate(entries, start=1) if at != number]
+
+        self._change(work)
+
+    def keep(self, number: int) -> None:
+        """Send an interrupted turn too, as far as its answer had come.
+
+        Raises:
+            OptionError: there is no such turn, or it was not interrupted.
+        """
+
+        def work(entries: list[Entry]) -> list[Entry]:
+            self._check(number, entries)
+            if entries[number - 1].state == "ok":
+                raise OptionError(f"Turn {number} was not interrupted.", cure="It is sent as it is.")
+            return [
+                entry._replace(state="sent") if at == number else entry
+                for at, entry in enumerate(entries, start=1)
+            ]
+
+        self._change(work)
+
+    def clear(self) -> None:
+        """Take all turns out."""
+        self._change(lambda _: [])
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write a notebook in which each turn is a `%%claude -c NAME` cell with its answer.
+
+        Raises:
+            OptionError: the name does not end in .ipynb, or the file cannot be written.
+        """
+        from vertex_claude_magic.chats.notebook_file import notebook_of, write_notebook
+
+        write_notebook(Path(path), notebook_of(self.name, self._entries()))
+
+    @classmethod
+    def load(cls, path: str | os.PathLike[str], *, session: Session | None = None) -> Self:
+        """Make a conversation of a notebook that `save` wrote, or of any with our answers, under the file's name.
+
+        Only prompts and answers are taken. No option, system text or tool of the file holds for the next question.
+
+        Args:
+            path: The notebook.
+            session: The session that asks; by default one with the settings of the loaded magics.
+
+        Raises:
+            OptionError: it cannot be read, holds no answer, or a conversation of this name is there.
+        """
+        from vertex_claude_magic.chats.notebook_file import read_notebook
+
+        file = Path(path)
+        chat = cls(session if session is not None else open_session(), file.stem)
+        chat.begin_with(read_notebook(file))
+        return chat
+
+    def _entries(self) -> list[Entry]:
+        store = store_of(self._session, self._session.target())
+        return [entry_of(turn) for turn in store.read(self._home, self.name).turns]
+
+    def _change(self, work: Callable[[list[Entry]], list[Entry]]) -> None:
+        store = store_of(self._session, self._session.target())
+        hold = take(store, self._home, self.name)
+        try:
+            entries = [entry_of(turn) for turn in store.read(self._home, self.name).turns]
+            store.write(self._home, self.name, [stored_turn(entry) for entry in work(entries)])
+        finally:
+            hold.release()
+
+    def _check(self, number: int, entries: Sequence[Entry]) -> None:
+        if not 1 <= number <= len(entries):
+            many = f"{len(entries)} turn{'' if len(entries) == 1 else 's'}"
+            raise OptionError(
+                f"{quote(self.name, 40)} has no turn {number}.",
+                cure=f"It has {many}; %claude_chat {self.name} lists them.",
+            )
+
+
+def unseated(entry: Entry) -> Entry:
+    """Return a turn that belongs to no cell."""
+    return entry._replace(seat="", run="", place=0, stored=None)

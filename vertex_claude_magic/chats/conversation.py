@@ -1,0 +1,409 @@
+"""What a question is a turn of: a named conversation, or what led to the reply that it follows.
+
+An `Exchange` asks the object made here what goes before the prompt, and tells it how the question ended.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any
+
+from vertex_claude_magic import errors
+from vertex_claude_magic.chats.entry import Entry, answer_message, chain, entry_of, is_sent, stored_turn
+from vertex_claude_magic.chats.locks import take
+from vertex_claude_magic.chats.seating import placed, seat_of, without_leftovers
+from vertex_claude_magic.chats.sending import history_after, history_of, questions_of, unmarked_message
+from vertex_claude_magic.markdown.characters import safe_plain
+from vertex_claude_magic.records.chats import ChatStore
+from vertex_claude_magic.records.session_records import journal_of
+from vertex_claude_magic.session.history import History, frame_of
+from vertex_claude_magic.settings.origin import current_origin, session_id
+from vertex_claude_magic.spelling import option, spelled
+from vertex_claude_magic.text import quote, without_home
+from vertex_claude_magic.vertex.reply import Reply
+
+if TYPE_CHECKING:
+    from vertex_claude_magic.chats.locks import Hold
+    from vertex_claude_magic.chats.seating import Seat
+    from vertex_claude_magic.session.history import Conversation
+    from vertex_claude_magic.session.session import Session
+    from vertex_claude_magic.settings.target import Target
+    from vertex_claude_magic.vertex.request import Request
+
+__all__ = [
+    "Following",
+    "NamedChat",
+    "check_name",
+    "conversation_of",
+    "home",
+    "joined_numbers",
+    "look_at",
+    "store_of",
+    "written",
+]
+
+_LONGEST_NAME = 80
+# The share of a model's window from which on the user is warned.
+_NEAR = 0.8
+
+
+def conversation_of(
+    session: Session, target: Target, prompt: str | Sequence[Any], names: Mapping[str, Any] | None = None
+) -> Conversation | None:
+    """Return what a question is a turn of, None for one that stands alone.
+
+    Args:
+        session: The session that asks.
+        target: The settings of the question.
+        prompt: Its prompt.
+        names: Where `after` is looked up if it is a name.
+
+    Raises:
+        OptionError: the options do not go together, or name what is not there.
+    """
+    named, after = target.chat, target.after
+    if after is not None and named:
+        raise errors.OptionError(
+            spelled("{} and {} exclude one another.", option("after"), option("chat")),
+            cure="Use --after for one follow-up, -c for a conversation with a name.",
+        )
+    if target.new and not named:
+        raise errors.OptionError(
+            spelled("{} needs a conversation.", option("new")),
+            cure=spelled("Name it with {}.", option("chat")),
+        )
+    if after is not None:
+        return Following(*_reply_of(after, names or {}))
+    return NamedChat(session, check_name(named), prompt, new=target.new) if named else None
+
+
+def look_at(
+    session: Session, target: Target, prompt: str | Sequence[Any], names: Mapping[str, Any] | None = None
+) -> tuple[Target, History]:
+    """Return what would go before a prompt, and its target with what belongs to the conversation; nothing is asked.
+
+    Arguments and errors are those of `conversation_of`.
+    """
+    conversation = conversation_of(session, target, prompt, names)
+    if isinstance(conversation, NamedChat):
+        target = conversation.look(target)
+    elif conversation is not None:
+        target = conversation.begin(target, None)
+    return target, conversation.history(target) if conversation is not None else History()
+
+
+def check_name(name: str) -> str:
+    """Return the name of a conversation, if it can be one.
+
+    Raises:
+        OptionError: it is empty, too long, or holds what nobody sees.
+
+    >>> check_name("stats")
+    'stats'
+    """
+    if not isinstance(name, str) or not name.strip() or len(name) > _LONGEST_NAME or quote(name, 200) != name:
+        raise errors.OptionError(
+            f"{quote(str(name), 40)!r} cannot be the name of a conversation.",
+            cure=f"Use a word of at most {_LONGEST_NAME} characters, such as stats.",
+        )
+    return safe_plain(name)
+
+
+def _reply_of(after: Any, names: Mapping[str, Any]) -> tuple[str, Reply]:
+    if isinstance(after, Reply):
+        return after.chat or "a reply", after
+    if not isinstance(after, str) or after not in names:
+        import difflib
+
+        known = [
+            name for name, value in names.items() if isinstance(value, Reply) and not name.startswith("_")
+        ]
+        near = difflib.get_close_matches(str(after), known, n=1) or known[-1:]
+        cure = (
+            f"Did you mean {near[0]}?"
+            if near
+            else "Ask with %%claude NAME first, then follow with --after NAME."
+        )
+        raise errors.OptionError(f"No variable named {quote(str(after), 40)!r}.", cure=cure)
+    if not isinstance(names[after], Reply):
+        raise errors.OptionError(
+            f"{quote(after, 40)} is a {type(names[after]).__name__} and not a Reply.",
+            cure="Name a variable that %%claude NAME has filled.",
+        )
+    return after, names[after]
+
+
+def store_of(session: Session, target: Target) -> ChatStore:
+    """Return where the conversations of a session are."""
+    records = session.records
+    return ChatStore(journal_of(target, records.stores), records.stores, records.tell)
+
+
+def home() -> str:
+    """Return whose conversations those of this process are: the notebook's, else those of the working folder."""
+    notebook = current_origin().notebook
+    # A script is known by its name alone, and so is one of the same name in another folder.
+    return notebook if notebook and not notebook.endswith(".py") else _folder()
+
+
+@lru_cache(maxsize=1)
+def _folder() -> str:
+    # Once: a cell that changes the folder does not change whose the conversations are.
+    return without_home(os.getcwd())  # noqa: PTH109 - a text is what is stored
+
+
+class Following:
+    """A question that follows one reply; nothing is stored of it.
+
+    Args:
+        name: What the user calls the reply.
+        reply: The reply.
+    """
+
+    def __init__(self, name: str, reply: Reply) -> None:
+        self._name = name
+        self._reply = reply
+        self._turns = questions_of((reply.question or {}).get("messages") or ())
+
+    def begin(self, target: Target, notify: Callable[[str], None] | None) -> Target:  # noqa: ARG002 - as of all
+        """Take nothing: model and options are those of the new question."""
+        _refuse_messages(target)
+        return target
+
+    def history(self, target: Target) -> History:
+        """Return what led to the reply, and the reply."""
+        return history_after(self._name, self._reply, target.model_id)
+
+    def settle(self, reply: Reply, request: Request) -> Reply:  # noqa: ARG002 - as of all
+        """Say in the answer what it follows."""
+        turns = f"{self._turns} turn{'' if self._turns == 1 else 's'}"
+        return replace(reply, follows=f"{quote(self._name, 40)}, {turns}")
+
+    def leave(self, partial: Reply | None = None, request: Request | None = None) -> Reply | None:  # noqa: ARG002
+        """Return what had arrived."""
+        return partial
+
+    def notices(self) -> list[str]:
+        """Return nothing."""
+        return []
+
+
+class NamedChat:
+    """A question of a conversation that has a name.
+
+    Args:
+        session: The session that asks.
+        name: The name.
+        prompt: The prompt.
+        new: Whether the conversation begins anew with it.
+    """
+
+    def __init__(
+        self, session: Session, name: str, prompt: str | Sequence[Any], *, new: bool = False
+    ) -> None:
+        origin = current_origin()
+        self._session = session
+        self._name = name
+        self._home = home()
+        self._prompt = written(prompt)
+        self._new = new
+        self._cell = origin.cell_id
+        self._run = f"{session_id()}:{origin.run}"
+        self._hold: Hold | None = None
+        self._store: ChatStore | None = None
+        self._entries: list[Entry] = []
+        self._before: list[Entry] = []
+        self._seat: Seat | None = None
+        self._target: Target | None = None
+        self._notices: list[str] = []
+
+    def begin(self, target: Target, notify: Callable[[str], None] | None) -> Target:
+        """Wait until the conversation is free, and return the target with its system text.
+
+        Raises:
+            OptionError: this thread asks in it already, or the options give messages of their own.
+            ClaudeInterrupt: the user stopped the wait.
+        """
+        _refuse_messages(target)
+        self._store = store_of(self._session, target)
+        self._hold = take(self._store, self._home, self._name, notify)
+        try:
+            return self._begun(target)
+        except BaseException:
+            self.leave()
+            raise
+
+    def look(self, target: Target) -> Target:
+        """Return the target as `begin` does, without waiting: for a look at what would be sent."""
+        _refuse_messages(target)
+        self._store = store_of(self._session, target)
+        return self._begun(target)
+
+    def _begun(self, target: Target) -> Target:
+        assert self._store is not None  # noqa: S101 - set by both callers
+        stored = [entry_of(turn) for turn in self._store.read(self._home, self._name).turns]
+        entries = without_leftovers(stored, self._cell, self._run)
+        seat = seat_of(entries, self._cell, self._run, self._prompt)
+        if self._new:
+            # What its own cell wrote before is replaced, and the rest is dropped with the answer.
+            entries = [entry for entry in entries if entry.seat == seat.seat]
+            seat = seat_of(entries, self._cell, self._run, self._prompt)
+        self._entries, self._seat = entries, seat
+        self._before = entries[: seat.at]
+        if self._before and target.origins.get("system") != "option":
+            # It belongs to the conversation; a later turn that names another replaces it from there on.
+            target = target.replace(system=self._before[-1].system)
+        self._target = target
+        return target
+
+    def history(self, target: Target) -> History:
+        """Return the turns before this one, as a model may take them."""
+        return history_of(self._before, target.model_id)
+
+    def settle(self, reply: Reply, request: Request) -> Reply:
+        """Put the turn in its place, and return the answer with its number; the next one may ask."""
+        try:
+            return self._settled(reply, request, "ok")
+        finally:
+            self._free()
+
+    def leave(self, partial: Reply | None = None, request: Request | None = None) -> Reply | None:
+        """Let the next one ask. A first answer that was stopped is stored, marked; a former answer stays."""
+        seat = self._seat
+        try:
+            if self._hold is None or seat is None or partial is None or request is None:
+                return None
+            former = self._entries[seat.at] if seat.replaces else None
+            left = former is None or former.state == "interrupted"
+            if left and answer_message(partial, text_only=True) is not None:
+                return self._settled(partial, request, "interrupted")
+            return None
+        finally:
+            self._free()
+
+    def _free(self) -> None:
+        hold, self._hold = self._hold, None
+        if hold is not None:
+            hold.release()
+
+    def _settled(self, reply: Reply, request: Request, state: str) -> Reply:
+        seat, target, store = self._seat, self._target, self._store
+        assert seat is not None and target is not None and store is not None  # noqa: S101, PT018 - `begin` came before
+        body = request.body
+        typed = body.get("tool_choice") == {"type": "tool", "name": "answer"}
+        answer = answer_message(reply, text_only=state != "ok")
+        if typed:
+            # A tool that only gives the answer its form: the answer is what it was called with.
+            calls = [block["input"] for block in reply.blocks if block.get("type") == "tool_use"]
+            answer = (
+                {"role": "assistant", "content": json.dumps(calls[-1], ensure_ascii=False)}
+                if calls
+                else answer
+            )
+        number = seat.at + 1
+        if answer is None:
+            self._notices.append("The answer has no text, so it is no turn of the conversation.")
+            return reply
+        sent = history_of(self._before, request.model)
+        first = sum(len(turn.bare) for turn in sent.turns)
+        own = list(body.get("messages") or ())[first:]
+        own = own[:1] if typed else own
+        *_, before = chain(self._before)
+        entry = Entry(
+            seat=seat.seat,
+            place=seat.place,
+            run=self._run,
+            prompt=self._prompt,
+            messages=(*map(unmarked_message, own), answer),
+            reply=reply,
+            state=state,
+            before=before,
+            model=request.model,
+            frame=frame_of(body),
+            system=target.system,
+            tools=() if typed else tuple(map(_unmarked, body.get("tools") or ())),
+        )
+        entries = placed(self._entries, seat, entry)
+        store.write(self._home, self._name, [stored_turn(each) for each in entries])
+        self._tell(entries, number, reply)
+        return replace(reply, chat=self._name, turn=number)
+
+    def _tell(self, entries: Sequence[Entry], number: int, reply: Reply) -> None:
+        seat, name = self._seat, quote(self._name, 40)
+        assert seat is not None  # noqa: S101 - it was placed
+        if seat.replaces and seat.seat.startswith("text:"):
+            self._notices.append(
+                f"Turn {number} of {name} had the same prompt, so this answer takes its place; this front end gives "
+                "cells no id."
+            )
+        states = zip(entries, chain(entries), strict=False)
+        stale = [
+            at
+            for at, (entry, before) in enumerate(states, start=1)
+            if at > number and entry.state == "ok" and entry.before != before
+        ]
+        if stale:
+            what = "turn" if len(stale) == 1 else "turns"
+            verb = "is" if len(stale) == 1 else "are"
+            self._notices.append(
+                f"{what.capitalize()} {joined_numbers(stale)} of {name} {verb} stale: what goes before has changed. "
+                "Run the cells again."
+            )
+        usage = reply.usage
+        used = usage.total_input_tokens + usage.output_tokens
+        row = self._target.row if self._target is not None else None
+        window = row.context_tokens if row is not None else None
+        if window and used > _NEAR * window and all(map(is_sent, entries[-1:])):
+            self._notices.append(
+                f"{name} has {used:,} tokens of the {window:,} that the model takes. "
+                f"%claude_chat {self._name} --fork NEW --summary begins a new one with a summary."
+            )
+
+    def notices(self) -> list[str]:
+        """Return what was replaced, what is stale, and how full the model's window is."""
+        told, self._notices = self._notices, []
+        return told
+
+
+def _refuse_messages(target: Target) -> None:
+    if "messages" in target.set:
+        raise errors.OptionError(
+            "A conversation sends its own messages, and --set messages gives others.",
+            cure="Leave one of them out.",
+        )
+
+
+def _unmarked(tool: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: part for name, part in tool.items() if name != "cache_control"}
+
+
+def joined_numbers(numbers: Sequence[int]) -> str:
+    """Return numbers as people list them.
+
+    >>> joined_numbers([2]), joined_numbers([2, 3, 5])
+    ('2', '2, 3 and 5')
+    """
+    *first, last = map(str, numbers)
+    return f"{', '.join(first)} and {last}" if first else last
+
+
+def written(prompt: str | Sequence[Any]) -> str:
+    """Return a prompt as one text, with a word for each part that is none.
+
+    >>> written("Hi"), written(["Look:", 3.5])
+    ('Hi', 'Look:\\n<float>')
+    """
+    if isinstance(prompt, str):
+        return prompt
+    texts = list[str]()
+    for part in prompt:
+        content = part.get("content") if isinstance(part, Mapping) else None
+        text = part.get("text") if isinstance(part, Mapping) else part
+        texts.append(
+            next((each for each in (text, content) if isinstance(each, str)), f"<{type(part).__name__}>")
+        )
+    return "\n".join(texts)

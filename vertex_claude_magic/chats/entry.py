@@ -1,0 +1,305 @@
+"""A turn of a conversation as it is kept, and what of it is sent. Values and pure functions only.
+
+A turn is sent unless the user interrupted it; whether it is stale follows from what is before it now and what was when
+it was asked, so that nothing has to be marked, and a conversation that is rebuilt as it was is not stale.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+
+from vertex_claude_magic.records.journal.chats import StoredTurn
+from vertex_claude_magic.records.recorded_reply import read_recorded_reply, recorded_reply
+from vertex_claude_magic.vertex.provenance import Lineage
+from vertex_claude_magic.vertex.reply import Reply, usage_from
+
+if TYPE_CHECKING:
+    from vertex_claude_magic.json_types import Json
+
+__all__ = ["Entry", "Sendable", "Turn", "answer_blocks", "answer_message", "chain", "entry_of", "is_sent", "own_hash",
+           "ready", "stored_turn", "turns_of"]  # fmt: skip
+
+_THINKING = frozenset({"thinking", "redacted_thinking"})
+# What an answer may hold that is sent back ("Messages API", Claude docs, 2026; the blocks of anthropic 2.14.0).
+_SENT = frozenset({"text", "tool_use", "server_tool_use", "compaction", *_THINKING})
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Turn:
+    """One question and its answer.
+
+    Args:
+        number: Its place in the conversation, from 1.
+        cell: The id by which the front end knows the cell that asked; empty where it tells none.
+        prompt: The prompt as it was written.
+        reply: The answer.
+        state: "ok"; "stale" where what is before it has changed since; or "interrupted": then it is not sent, unless it
+            was kept (`--keep`).
+    """
+
+    number: int
+    cell: str
+    prompt: str
+    reply: Reply
+    state: Literal["ok", "stale", "interrupted"] = "ok"
+    kept: bool = field(default=False, repr=False)
+
+
+class Entry(NamedTuple):
+    """A turn with all that is needed to send it again.
+
+    Args:
+        seat: What identifies its cell: the front end's id, or "text:" and a hash where there is none.
+        place: Which question of this run of the cell it is, from 0.
+        run: Which run of the cell asked.
+        prompt: The prompt as it was written.
+        messages: What it adds to the conversation, the answer last.
+        reply: The answer.
+        state: "ok", "interrupted", or "sent" (interrupted, and sent all the same).
+        before: The digest of the conversation before it when it was asked.
+        model: The model that was asked.
+        frame: The digest of system text and tools of its request.
+        system: The system text of its request.
+        tools: The tools of its request.
+        stored: What the journal has of it, None where that is nothing yet.
+    """
+
+    seat: str
+    place: int
+    run: str
+    prompt: str
+    messages: tuple[Mapping[str, Any], ...]
+    reply: Reply
+    state: str = "ok"
+    before: str = ""
+    model: str = ""
+    frame: str = ""
+    system: str | Sequence[Mapping[str, Any]] | None = None
+    tools: tuple[Mapping[str, Any], ...] = ()
+    stored: StoredTurn | None = None
+
+    @property
+    def cell(self) -> str:
+        """The front end's id of its cell, empty where there is none."""
+        return "" if self.seat.startswith("text:") else self.seat
+
+
+def answer_message(reply: Reply, *, text_only: bool = False) -> dict[str, Any] | None:
+    """Return an answer as a message that can be sent back, None if nothing of it can.
+
+    Args:
+        reply: The answer.
+        text_only: Whether it was stopped: then neither thinking nor calls of tools are whole.
+
+    >>> answer_message(Reply(blocks=({"type": "text", "text": "Four."},)))
+    {'role': 'assistant', 'content': 'Four.'}
+    """
+    blocks = [_sendable(block) for block in reply.blocks if _may_be_sent(block, text_only=text_only)]
+    while blocks and blocks[-1]["type"] in _THINKING:
+        # A message may not end in thinking; one that was cut there has no answer behind it.
+        blocks.pop()
+    if not any(block["type"] not in _THINKING for block in blocks):
+        return None
+    if len(blocks) == 1 and set(blocks[0]) == {"type", "text"}:
+        # The same message, and what hashes and copies a long conversation takes it as it is.
+        return {"role": "assistant", "content": blocks[0]["text"]}
+    return {"role": "assistant", "content": blocks}
+
+
+def _may_be_sent(block: Mapping[str, Any], *, text_only: bool) -> bool:
+    kind = str(block.get("type"))
+    if kind == "text":
+        # The service refuses a text without anything to read.
+        return isinstance(block.get("text"), str) and bool(block["text"].strip())
+    if text_only or "partial_json" in block:
+        return False
+    if kind in _THINKING:
+        return isinstance(block.get("signature" if kind == "thinking" else "data"), str)
+    return kind in _SENT or (kind.endswith("_tool_result") and "tool_use_id" in block)
+
+
+def _sendable(value: Json) -> Any:
+    """Return a block without nulls, which answers have and requests do not take; the input of a tool stays as it is."""
+    if isinstance(value, Mapping):
+        return {
+            name: part if name == "input" else _sendable(part)
+            for name, part in value.items()
+            if part is not None
+        }
+    return [_sendable(part) for part in value] if isinstance(value, (list, tuple)) else value
+
+
+def is_sent(entry: Entry) -> bool:
+    """Tell whether a turn goes before the next prompt."""
+    return entry.state != "interrupted"
+
+
+def own_hash(messages: Sequence[Mapping[str, Any]]) -> str:
+    """Return the digest of messages as the binding of thinking sees them: without thinking and cache marks."""
+    plain = json.dumps([_bound(message) for message in messages], sort_keys=True, default=str)
+    return hashlib.sha256(plain.encode("utf-8", "replace")).hexdigest()
+
+
+def _bound(message: Mapping[str, Any]) -> list[Any]:
+    content = message.get("content")
+    blocks = [{"type": "text", "text": content}] if isinstance(content, str) else content or ()
+    plain = [
+        {name: part for name, part in block.items() if name != "cache_control"}
+        for block in blocks
+        if isinstance(block, Mapping) and block.get("type") not in _THINKING
+    ]
+    return [message.get("role"), plain]
+
+
+class Sendable(NamedTuple):
+    """The messages of a turn made ready: `own` is their digest, `bare` are they without thinking."""
+
+    messages: tuple[Mapping[str, Any], ...]
+    own: str
+    bare: tuple[Mapping[str, Any], ...]
+    calls: bool
+
+
+# What was made ready before, because each turn of a long conversation asks for all before it.
+_ready: dict[int, Sendable] = {}
+_entries: dict[int, tuple[StoredTurn, Entry]] = {}
+_MOST_READY = 4_096
+
+
+def chain(entries: Sequence[Entry]) -> Iterator[str]:
+    """Yield for each turn the digest of what is sent before it, and in the end that of the whole conversation."""
+    digest = ""
+    for entry in entries:
+        yield digest
+        if is_sent(entry):
+            digest = hashlib.sha256((digest + ready(entry.messages).own).encode()).hexdigest()
+    yield digest
+
+
+def ready(messages: tuple[Mapping[str, Any], ...]) -> Sendable:
+    """Return the messages of a turn with their digest, and without thinking."""
+    known = _ready.get(id(messages))
+    # The messages themselves are held, so that no other tuple can have their number meanwhile.
+    if known is None or known.messages is not messages:
+        if len(_ready) >= _MOST_READY:
+            _ready.clear()
+        bare = tuple(map(_without_thinking, messages))
+        calls = any(
+            block.get("type") in _CALLS
+            for message in messages
+            if not isinstance(message.get("content"), str)
+            for block in message.get("content") or ()
+        )
+        known = _ready[id(messages)] = Sendable(messages, own_hash(messages), bare, calls)
+    return known
+
+
+_CALLS = frozenset({"tool_use", "tool_result"})
+
+
+def _without_thinking(message: Mapping[str, Any]) -> Mapping[str, Any]:
+    content = message.get("content")
+    if isinstance(content, str) or message.get("role") != "assistant":
+        return message
+    blocks = [block for block in content or () if block.get("type") not in _THINKING]
+    return message if len(blocks) == len(content or ()) else {**message, "content": blocks}
+
+
+def turns_of(name: str, entries: Sequence[Entry]) -> list[Turn]:
+    """Return the turns of a conversation, each with what led to it in its reply."""
+    turns, before = list[Turn](), list[Mapping[str, Any]]()
+    for number, (entry, digest) in enumerate(zip(entries, chain(entries), strict=False), start=1):
+        question = {
+            "system": entry.system,
+            "tools": list(entry.tools),
+            "messages": [*before, *entry.messages[:-1]],
+        }
+        asked = {part: value for part, value in question.items() if value}
+        reply = replace(entry.reply, chat=name, turn=number, question=asked)
+        state: Literal["ok", "stale", "interrupted"] = "interrupted"
+        if entry.state == "ok":
+            state = "ok" if entry.before == digest else "stale"
+        kept = entry.state == "sent"
+        turns.append(
+            Turn(number=number, cell=entry.cell, prompt=entry.prompt, reply=reply, state=state, kept=kept)
+        )
+        before += entry.messages if is_sent(entry) else ()
+    return turns
+
+
+def stored_turn(entry: Entry) -> StoredTurn:
+    """Return a turn as the journal has it."""
+    if entry.stored is not None:
+        return entry.stored if entry.stored.state == entry.state else entry.stored._replace(state=entry.state)
+    about = entry._asdict()
+    for name in ("messages", "reply", "state", "stored"):
+        del about[name]
+    recorded = recorded_reply(entry.reply).as_json()
+    if answer_blocks(entry.messages) == list(recorded.get("content", ())):
+        # Else what was answered is not what is sent back of it.
+        del recorded["content"]
+    answered, lineage = entry.reply, entry.reply.lineage
+    facts = {
+        "cost": answered.cost,
+        "by": answered.recorded_from or (lineage.answered_by if lineage is not None else None),
+        "date": answered.recorded_at or (lineage.date if lineage is not None else None),
+        "replayed": answered.replayed or None,
+    }
+    about |= {"reply": recorded, **{name: value for name, value in facts.items() if value is not None}}
+    about = {name: value for name, value in about.items() if value not in (None, "", 0, (), {})}
+    return StoredTurn(entry.state, entry.messages, about)
+
+
+def answer_blocks(messages: Sequence[Mapping[str, Any]]) -> list[Any]:
+    """Return the blocks of the last message, if that is an answer.
+
+    >>> answer_blocks([{"role": "assistant", "content": "Hi"}])
+    [{'type': 'text', 'text': 'Hi'}]
+    """
+    if not messages or messages[-1].get("role") != "assistant":
+        return []
+    content = messages[-1].get("content")
+    return [{"type": "text", "text": content}] if isinstance(content, str) else list(content or ())
+
+
+def entry_of(stored: StoredTurn) -> Entry:
+    """Return a turn that the journal has.
+
+    Raises:
+        RecordingInvalid: it was changed by another program.
+    """
+    known = _entries.get(id(stored))
+    if known is not None and known[0] is stored:
+        return known[1]
+    about = dict(stored.about)
+    facts = {name: about.pop(name, None) for name in ("cost", "by", "date", "replayed")}
+    recorded = read_recorded_reply({"content": answer_blocks(stored.messages), **about.pop("reply", {})})
+    reply = Reply(
+        blocks=tuple(recorded.content),
+        stop_reason=recorded.stop_reason,
+        stop_sequence=recorded.stop_sequence,
+        stop_details=recorded.stop_details,
+        usage=usage_from(recorded.usage),
+        cost=facts["cost"],
+        model=recorded.model,
+        region=recorded.region,
+        seconds=recorded.seconds,
+        first_token_seconds=recorded.first_token_seconds,
+        replayed=facts["replayed"] is True,
+        recorded_from=facts["by"],
+        recorded_at=facts["date"] if facts["replayed"] else None,
+        complete=recorded.complete,
+        lineage=Lineage(requested_model=about.get("model", ""), date=facts["date"], answered_by=facts["by"]),
+    )
+    missing = {"place": 0, "run": "", "prompt": "", "seat": ""}
+    values = {name: value for name, value in {**missing, **about}.items() if name in Entry._fields}
+    values["tools"] = tuple(about.get("tools", ()))
+    entry = Entry(messages=stored.messages, reply=reply, state=stored.state, stored=stored, **values)
+    if len(_entries) >= _MOST_READY:
+        _entries.clear()
+    _entries[id(stored)] = stored, entry
+    return entry

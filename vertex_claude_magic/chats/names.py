@@ -1,0 +1,27 @@
+"""The names of the conversations of this notebook, for Tab and the panel."""
+
+from __future__ import annotations
+
+from vertex_claude_magic.chats.conversation import home
+from vertex_claude_magic.errors import ClaudeError
+from vertex_claude_magic.records.chats import ChatStore
+from vertex_claude_magic.records.session_records import journal_of
+from vertex_claude_magic.records.stores import Stores
+from vertex_claude_magic.settings.loaded import loaded
+from vertex_claude_magic.settings.target import resolve_target
+
+__all__ = ["chat_names"]
+
+
+def chat_names() -> list[str]:
+    """Return the names, that of the one which changed last first; none where no magics are loaded."""
+    known = loaded()
+    if known is None or not isinstance(known.stores, Stores):
+        return []
+    try:
+        target = resolve_target(known.options)
+        rows = ChatStore(journal_of(target, known.stores), known.stores).listed(home())
+    except ClaudeError:
+        # Tab is no place for an error; the question says what is wrong.
+        return []
+    return [row.name for row in rows]

@@ -1,0 +1,287 @@
+"""A conversation as a notebook that runs, and a notebook with answers as a conversation.
+
+A notebook comes from anybody. Of one that is loaded, prompts and answers are taken, and no option, tool, system text or
+thinking: nothing in it decides where the next question goes or what it may do.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from vertex_claude_magic.chats.entry import Entry, answer_blocks, answer_message, chain
+from vertex_claude_magic.errors import MissingExtra, OptionError
+from vertex_claude_magic.files import write_whole
+from vertex_claude_magic.markdown.characters import safe_plain
+from vertex_claude_magic.markdown.sanitize import safe_markdown
+from vertex_claude_magic.records.provenance import (
+    METADATA_KEY,
+    find_provenance,
+    provenance,
+    stamped,
+    text_hash,
+)
+from vertex_claude_magic.text import quote, quote_path
+from vertex_claude_magic.vertex.provenance import Lineage
+from vertex_claude_magic.vertex.reply import Reply
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from vertex_claude_magic.json_types import Json
+
+__all__ = ["cell_source", "notebook_of", "read_notebook", "write_notebook"]
+
+_MOST_BYTES = 200_000_000
+_MOST_CELLS = 10_000
+# A name that a line needs no quotes for.
+_PLAIN_NAME = re.compile(r"[\w.@-]+")
+_QUESTION = re.compile(r"\s*%%claude(?!\S)[^\n]*\n?")
+_THINKING = re.compile(r"\A<details(?: open)?><summary>Thinking</summary>.*?</details>\s*", re.DOTALL)
+# What a cell shows below an answer: warnings, then the footer.
+_BELOW = re.compile(r"(?:\n\n⚠ [^\n]*)*\n\n<small>[^\n]*</small>\s*\Z")
+_DATA_KINDS = frozenset({"image/png", "image/jpeg", "image/gif", "image/webp", "application/pdf"})
+
+
+def cell_source(name: str, entry: Entry) -> str:
+    """Return the cell that asks a turn again."""
+    named = name if _PLAIN_NAME.fullmatch(name) else json.dumps(name, ensure_ascii=False)
+    model = f" -m {entry.model}" if _PLAIN_NAME.fullmatch(entry.model) else ""
+    return f"%%claude -c {named}{model}\n{entry.prompt}"
+
+
+def notebook_of(name: str, entries: Sequence[Entry]) -> dict[str, Any]:
+    """Return a conversation as the JSON of a notebook, each turn a cell with its answer and where that came from.
+
+    Raises:
+        OptionError: there are no turns.
+    """
+    if not entries:
+        raise OptionError(f"There is no conversation {quote(name, 40)!r}.", cure="Ask in it first.")
+    load: dict[str, Any] = {
+        "cell_type": "code", "id": "load", "metadata": {}, "execution_count": None, "outputs": [],
+        "source": "%load_ext vertex_claude_magic",
+    }  # fmt: skip
+    cells = [load]
+    for number, entry in enumerate(entries, start=1):
+        source = cell_source(name, entry)
+        bundle = {
+            "text/markdown": safe_markdown(entry.reply.text),
+            "text/plain": safe_plain(entry.reply.text),
+        }
+        shown = {
+            "output_type": "display_data",
+            "data": bundle,
+            "metadata": stamped(provenance(entry.reply, source=source), bundle),
+        }
+        cells.append(
+            {
+                "cell_type": "code",
+                "id": f"turn-{number}",
+                "metadata": {METADATA_KEY: {"messages": _plain(entry)}},
+                "execution_count": None,
+                "outputs": [shown],
+                "source": source,
+            }
+        )
+    kernel = {"name": "python3", "display_name": "Python 3", "language": "python"}
+    metadata = {"kernelspec": kernel, METADATA_KEY: {"chat": name}}
+    return {"nbformat": 4, "nbformat_minor": 5, "metadata": metadata, "cells": cells}
+
+
+def _plain(entry: Entry) -> list[Mapping[str, Any]]:
+    """Return prompt and answer as they are sent, without thinking and tools."""
+    asked = [
+        message
+        for message in entry.messages[:-1]
+        if message.get("role") == "user" and _kind(message) == "plain"
+    ]
+    texts = [block for block in answer_blocks(entry.messages) if block.get("type") == "text"]
+    answer = answer_message(Reply(blocks=tuple(texts)), text_only=True)
+    return [*asked[:1], answer] if asked and answer is not None else []
+
+
+def write_notebook(path: Path, notebook: Mapping[str, Any]) -> None:
+    """Write a notebook, in place of an earlier one of the same conversation.
+
+    Raises:
+        OptionError: the name does not end in .ipynb, another file is there, or it cannot be written.
+    """
+    if path.suffix != ".ipynb":
+        raise OptionError(f"{quote_path(str(path))} is no name of a notebook.", cure="End it in .ipynb.")
+    if (
+        path.exists()
+        and _read(path).get("metadata", {}).get(METADATA_KEY) != notebook["metadata"][METADATA_KEY]
+    ):
+        raise OptionError(
+            f"{quote_path(str(path))} is there, and holds something else.", cure="Choose another name."
+        )
+    text = json.dumps(notebook, ensure_ascii=False, indent=1)
+    try:
+        write_whole(path, f"{text}\n".encode("utf-8", "replace"))
+    except OSError as error:
+        raise OptionError(
+            f"{quote_path(str(path))} cannot be written: {error.strerror}.",
+            cure="Name a file in a folder of yours.",
+        ) from None
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        if path.stat().st_size > _MOST_BYTES:
+            raise OptionError(
+                f"{quote_path(str(path))} is larger than 200 MB.", cure="Load a smaller notebook."
+            )
+        found = json.loads(path.read_bytes())
+    except OSError as error:
+        raise OptionError(
+            f"{quote_path(str(path))} cannot be read: {error.strerror}.", cure="Check the path."
+        ) from None
+    except (ValueError, RecursionError):
+        found = None
+    if not isinstance(found, dict) or not isinstance(found.get("cells"), list):
+        raise OptionError(f"{quote_path(str(path))} is no notebook of format 4.", cure="Load an .ipynb file.")
+    return found
+
+
+def read_notebook(path: Path) -> list[Entry]:
+    """Return the turns that a notebook holds: its answers of ours, each with its prompt.
+
+    Raises:
+        OptionError: it cannot be read, or holds no such answer.
+        MissingExtra: nbformat is not installed.
+    """
+    try:
+        import nbformat
+    except ImportError as error:
+        raise MissingExtra(
+            "Loading needs nbformat, which is not installed.", cure="Run: pip install nbformat"
+        ) from error
+    content = _read(path)
+    try:
+        nbformat.validate(content)
+    except (nbformat.ValidationError, RecursionError):
+        raise OptionError(
+            f"{quote_path(str(path))} is no valid notebook.",
+            cure="Open and save it in Jupyter, then load it again.",
+        ) from None
+    entries: list[Entry] = []
+    for cell in content["cells"][:_MOST_CELLS]:
+        for output in cell.get("outputs") or ():
+            found = find_provenance(output)
+            text = _answer_text(output)
+            if found is not None and text.strip():
+                *_, before = chain(entries)
+                entries.append(_entry(_text(cell.get("source")), text, found, cell)._replace(before=before))
+    if not entries:
+        raise OptionError(
+            f"{quote_path(str(path))} holds no answer of Claude.", cure="Load a notebook that has some."
+        )
+    return entries
+
+
+def _entry(source: str, text: str, found: Mapping[str, Json], cell: Mapping[str, Json]) -> Entry:
+    body = _QUESTION.match(source)
+    prompt = source[body.end() :] if body is not None else source
+    complete = found.get("complete") is not False
+    named = {
+        name: quote(value, 100)
+        for name in ("model", "region", "date")
+        if isinstance(value := found.get(name), str)
+    }
+    by = found.get("answered_by")
+    reply = Reply(
+        blocks=({"type": "text", "text": text},),
+        model=named.get("model", ""),
+        region=named.get("region", ""),
+        complete=complete,
+        stop_reason="end_turn" if complete else None,
+        lineage=Lineage(
+            date=named.get("date"),
+            answered_by=by if by in {"vertex", "gateway", "local", "emulator"} else None,
+        ),
+    )
+    metadata = cell.get("metadata")
+    ours = metadata.get(METADATA_KEY) if isinstance(metadata, Mapping) else None
+    whole = _checked(ours.get("messages")) if isinstance(ours, Mapping) else None
+    if whole is not None and text_hash(source) == found.get("source_hash"):
+        # Neither prompt nor answer was edited: what was sent holds data that the text of the cell only names.
+        answer = "".join(block["text"] for block in answer_blocks(whole))
+        reply = replace(reply, blocks=({"type": "text", "text": answer},))
+        messages = whole
+    else:
+        messages = (
+            {"role": "user", "content": prompt if prompt.strip() else "(no prompt)"},
+            {"role": "assistant", "content": text},
+        )
+    return Entry(
+        seat="",
+        place=0,
+        run="",
+        prompt=prompt,
+        messages=messages,
+        reply=reply,
+        state="ok" if complete else "interrupted",
+    )
+
+
+def _answer_text(output: Mapping[str, Json]) -> str:
+    data = output.get("data")
+    if not isinstance(data, Mapping):
+        return ""
+    text = _text(data.get("text/markdown") or data.get("text/plain"))
+    return _BELOW.sub("", _THINKING.sub("", text))
+
+
+def _text(value: Json) -> str:
+    if isinstance(value, list):
+        value = "".join(part for part in value if isinstance(part, str))
+    return value if isinstance(value, str) else ""
+
+
+def _kind(message: Mapping[str, Any]) -> str:
+    content = message.get("content")
+    blocks = [{"type": "text", "text": content}] if isinstance(content, str) else content
+    if not isinstance(blocks, list) or not blocks:
+        return ""
+    return "plain" if all(map(_is_plain, blocks)) else ""
+
+
+def _is_plain(block: Json) -> bool:
+    """Tell whether a block is a text, or data that come along: nothing that is fetched or called."""
+    if not isinstance(block, Mapping):
+        return False
+    if block.get("type") == "text":
+        return (
+            set(block) == {"type", "text"} and isinstance(block["text"], str) and bool(block["text"].strip())
+        )
+    source = block.get("source")
+    titles = {name: value for name, value in block.items() if name in {"title", "context"}}
+    return (
+        block.get("type") in {"image", "document"}
+        and set(block) - {"title", "context"} == {"type", "source"}
+        and all(isinstance(value, str) for value in titles.values())
+        and isinstance(source, Mapping)
+        and set(source) == {"type", "media_type", "data"}
+        and source["type"] == "base64"
+        and source["media_type"] in _DATA_KINDS
+        and isinstance(source["data"], str)
+    )
+
+
+def _checked(value: Json) -> tuple[Mapping[str, Any], ...] | None:
+    """Return a prompt and an answer from a file, None unless they are just that."""
+    if not isinstance(value, list) or len(value) != 2:
+        return None
+    roles = [
+        message.get("role")
+        for message in value
+        if isinstance(message, Mapping) and set(message) == {"role", "content"}
+    ]
+    if roles != ["user", "assistant"] or not all(_kind(message) for message in value):
+        return None
+    texts = all(block.get("type") == "text" for block in answer_blocks(value))
+    return tuple(value) if texts else None

@@ -1,0 +1,79 @@
+"""Where a turn has its place: which earlier one it replaces, and what goes before it. Pure functions.
+
+A turn belongs to its cell and to its place in a run of the cell. Where the front end gives the cell no id, the text of
+the prompt stands for it.
+"""
+
+from __future__ import annotations
+
+from hashlib import sha256
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from vertex_claude_magic.chats.entry import Entry
+
+__all__ = ["Seat", "placed", "seat_of", "without_leftovers"]
+
+
+class Seat(NamedTuple):
+    """The place of a question.
+
+    Args:
+        seat: As in `Entry`.
+        run: As in `Entry`.
+        place: As in `Entry`.
+        at: Where in the conversation it goes, from 0.
+        replaces: Whether a turn is there that it takes the place of.
+    """
+
+    seat: str
+    run: str
+    place: int
+    at: int
+    replaces: bool
+
+
+def without_leftovers(entries: Sequence[Entry], cell: str, run: str) -> list[Entry]:
+    """Return the turns without those that an earlier run of a cell had more of than its last one.
+
+    The turns of a cell are replaced together. Those of the cell that asks now stay, because its run goes on.
+
+    Args:
+        entries: The turns.
+        cell: The front end's id of the cell that asks.
+        run: Its run.
+    """
+    # The last run of a cell is that of its first question.
+    last = {entry.cell: entry.run for entry in entries if entry.place == 0}
+    under_way = cell if last.get(cell) == run else None
+    return [
+        entry
+        for entry in entries
+        if not entry.cell or entry.cell == under_way or entry.run == last.get(entry.cell, entry.run)
+    ]
+
+
+def seat_of(entries: Sequence[Entry], cell: str, run: str, prompt: str) -> Seat:
+    """Return the place of the next question of a cell.
+
+    Args:
+        entries: The turns.
+        cell: The front end's id of the cell, empty where it gives none.
+        run: Which run of the cell asks; the same for all of its questions.
+        prompt: The prompt.
+    """
+    seat = cell or f"text:{sha256(prompt.strip().encode('utf-8', 'replace')).hexdigest()[:16]}"
+    place = sum(entry.seat == seat and entry.run == run for entry in entries)
+    for index, entry in enumerate(entries):
+        if (entry.seat, entry.place) == (seat, place):
+            return Seat(seat, run, place, index, replaces=True)
+    # Behind what the same run asked before, else at the end.
+    last = max((index for index, entry in enumerate(entries) if entry.run == run), default=len(entries) - 1)
+    return Seat(seat, run, place, last + 1, replaces=False)
+
+
+def placed(entries: Sequence[Entry], seat: Seat, entry: Entry) -> list[Entry]:
+    """Return the turns with one more, or with one in the place of another."""
+    return [*entries[: seat.at], entry, *entries[seat.at + seat.replaces :]]

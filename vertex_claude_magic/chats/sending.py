@@ -1,0 +1,119 @@
+"""What of a conversation goes before the next prompt. Pure functions.
+
+A turn is sent whole: its prompt, the calls and results of its tools, its answer. Thinking goes with it while nothing
+before it has changed and the model is the one that thought it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from vertex_claude_magic.chats.entry import answer_blocks, answer_message, chain, is_sent, ready
+from vertex_claude_magic.errors import OptionError
+from vertex_claude_magic.session.history import History, SentTurn, frame_of
+
+if TYPE_CHECKING:
+    from vertex_claude_magic.chats.entry import Entry
+    from vertex_claude_magic.vertex.reply import Reply
+
+__all__ = ["closing", "history_after", "history_of", "questions_of", "unmarked_message"]
+
+Messages = tuple[Mapping[str, Any], ...]
+
+_NOT_RUN = "This call was not run."
+
+
+def history_of(entries: Sequence[Entry], model: str) -> History:
+    """Return what goes before a prompt that is asked of a model.
+
+    >>> history_of([], "claude-opus-5-5")
+    History(turns=(), tools=(), tokens=0)
+    """
+    turns, tools = list[SentTurn](), Messages()
+    for entry, before in zip(entries, chain(entries), strict=False):
+        if not is_sent(entry):
+            continue
+        made = ready(entry.messages)
+        end = closing(entry.messages) if made.calls else ()
+        # Without these two as they were, the service would take the thinking for that of another conversation.
+        bound = entry.model == model and entry.before == before
+        turns.append(SentTurn((*entry.messages, *end), (*made.bare, *end), entry.frame if bound else ""))
+        tools = entry.tools if made.calls and entry.tools else tools
+    usage = entries[-1].reply.usage if entries else None
+    tokens = usage.total_input_tokens + usage.output_tokens if usage is not None else 0
+    return History(tuple(turns), tools, tokens)
+
+
+def closing(messages: Messages) -> Messages:
+    """Return the message that answers the calls of tools at the end of a turn, none where there are none.
+
+    The service wants a result right behind each call (Claude docs, "Tool use", 2026). A turn ends in calls where they
+    were not run, such as after the last round that was allowed.
+
+    >>> call = {"type": "tool_use", "id": "t", "name": "f", "input": {}}
+    >>> closing(({"role": "assistant", "content": [call]},))[0]["content"][0]["content"]
+    'This call was not run.'
+    """
+    results = [
+        {"type": "tool_result", "tool_use_id": block.get("id"), "is_error": True, "content": _NOT_RUN}
+        for block in answer_blocks(messages)
+        if block.get("type") == "tool_use"
+    ]
+    return ({"role": "user", "content": results},) if results else ()
+
+
+def history_after(name: str, reply: Reply, model: str) -> History:
+    """Return what goes before a prompt that follows a reply: what led to it, and the reply.
+
+    Args:
+        name: What the user calls the reply.
+        reply: The reply.
+        model: The model that is asked now.
+
+    Raises:
+        OptionError: the reply does not tell its question, or has no text.
+    """
+    question = reply.question or {}
+    asked = question.get("messages")
+    answer = answer_message(reply, text_only=not reply.complete)
+    if not asked or answer is None:
+        what = "has no text" if asked else "does not hold the question that it answers"
+        raise OptionError(f"{name} {what}, so nothing can follow it.", cure="Ask the question again first.")
+    whole = (*map(unmarked_message, asked), answer)
+    made = ready(whole)
+    end = closing(whole) if made.calls else ()
+    lineage = reply.lineage
+    frame = frame_of(question) if lineage is not None and lineage.requested_model == model else ""
+    tools = tuple(question.get("tools") or ()) if made.calls else ()
+    turn = SentTurn((*whole, *end), (*made.bare, *end), frame)
+    return History((turn,), tools, reply.usage.total_input_tokens + reply.usage.output_tokens)
+
+
+def unmarked_message(message: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return a message without cache marks, the attachments as they are.
+
+    >>> unmarked_message({"role": "user", "content": [{"type": "text", "text": "Hi", "cache_control": {}}]})
+    {'role': 'user', 'content': [{'type': 'text', 'text': 'Hi'}]}
+    """
+    content = message.get("content")
+    if isinstance(content, str):
+        return message
+    blocks = [
+        {name: part for name, part in block.items() if name != "cache_control"} for block in content or ()
+    ]
+    return {**message, "content": blocks}
+
+
+def questions_of(messages: Sequence[Mapping[str, Any]]) -> int:
+    """Return how many questions messages hold; results of tools are none.
+
+    >>> questions_of([{"role": "user", "content": "Hi"}, {"role": "assistant", "content": "Hello"}])
+    1
+    """
+    return sum(message.get("role") == "user" and not _is_result(message) for message in messages)
+
+
+def _is_result(message: Mapping[str, Any]) -> bool:
+    content = message.get("content")
+    return isinstance(content, (list, tuple)) and all(block.get("type") == "tool_result" for block in content)

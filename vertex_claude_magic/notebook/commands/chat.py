@@ -1,0 +1,168 @@
+"""`%claude_chat`: list, show and change the conversations of this notebook; save, load and export them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from vertex_claude_magic.chats.chat import Chat, unseated
+from vertex_claude_magic.chats.conversation import home, store_of
+from vertex_claude_magic.errors import OptionError
+from vertex_claude_magic.files import write_whole
+from vertex_claude_magic.notebook.commands.help import show_help
+from vertex_claude_magic.notebook.commands.options import CHAT_OPTIONS
+from vertex_claude_magic.notebook.options import parse_words
+from vertex_claude_magic.notebook.pages import chat as pages
+from vertex_claude_magic.notebook.pages.show import show_page
+from vertex_claude_magic.text import quote, quote_path
+
+if TYPE_CHECKING:
+    from vertex_claude_magic.notebook.host import Host
+
+__all__ = ["SUMMARY", "run_chat"]
+
+# What is asked of a conversation that shall go on with a summary of itself.
+SUMMARY = (
+    "Summarise our conversation so far, so that we can go on from your summary alone: the aim, what was found, with "
+    "its numbers, what was decided and why, and what is open."
+)
+# Which of these are given at once says what to do; each does one thing.
+_ACTIONS = ("rename", "fork", "clear", "remove", "keep", "save", "load", "export")
+
+
+def run_chat(host: Host, line: str) -> None:
+    """Run `%claude_chat [NAME] [one action]`.
+
+    Raises:
+        OptionError: the line does not say what to do, or it cannot be done; nothing was changed.
+        ClaudeError: the summary was not answered.
+    """
+    parsed = parse_words(line, CHAT_OPTIONS)
+    options, name = dict(parsed.options), parsed.prompt.strip()
+    if options.pop("help", None):
+        show_help(host, "claude_chat")
+        return
+    actions = [action for action in _ACTIONS if options.get(action) not in (None, False)]
+    if len(actions) > 1:
+        raise OptionError(
+            f"--{actions[0]} and --{actions[1]} are two things.",
+            cure="Do one of them in a line, then the other.",
+        )
+    if options.get("summary") and actions != ["fork"]:
+        raise OptionError("--summary goes with --fork.", cure="Use %claude_chat NAME --fork NEW --summary.")
+    if not name:
+        if actions:
+            raise OptionError(
+                f"--{actions[0]} needs the name of a conversation.",
+                cure=f"Use %claude_chat NAME --{actions[0]}.",
+            )
+        _list(host, every=bool(options.get("all")))
+        return
+    if options.get("all"):
+        raise OptionError("--all lists, and takes no name.", cure="Use %claude_chat --all.")
+    chat = Chat(host.session(), name)
+    if actions:
+        _say(host, _do(host, chat, actions[0], options[actions[0]], summary=bool(options.get("summary"))))
+        return
+    turns = chat.turns
+    if not turns:
+        raise _nothing(host, name)
+    show_page(host.shell, pages.turns_table(name, turns).html(), pages.turns_table(name, turns).plain())
+
+
+def _nothing(host: Host, name: str) -> OptionError:
+    import difflib
+
+    session = host.session()
+    known = [row.name for row in store_of(session, session.target()).listed(home())]
+    near = difflib.get_close_matches(name, known, n=1)
+    cure = f"Did you mean {near[0]}?" if near else f"%%claude -c {name} begins one."
+    return OptionError(f"There is no conversation {quote(name, 40)!r} in this notebook.", cure=cure)
+
+
+def _list(host: Host, *, every: bool) -> None:
+    session = host.session()
+    rows = store_of(session, session.target()).listed(None if every else home())
+    table = pages.chats_table(rows, every=every)
+    show_page(host.shell, table.html(), table.plain())
+
+
+def _do(host: Host, chat: Chat, action: str, value: Any, *, summary: bool) -> str:
+    name = quote(chat.name, 40)
+    if action == "load":
+        from vertex_claude_magic.chats.notebook_file import read_notebook
+
+        chat.begin_with(read_notebook(Path(value)))
+        return f"{name} has {_many(chat)} of {quote_path(str(value))}."
+    if not chat.turns:
+        raise _nothing(host, chat.name)
+    if action == "rename":
+        chat.rename(value)
+        return f"{name} is now {quote(value, 40)}. Cells that name {name} begin a new conversation."
+    if action == "fork" and summary:
+        return _fork_with_summary(host, chat, value)
+    if action == "fork":
+        return f"{quote(value, 40)} has {_many(chat.fork(value))} of {name}."
+    if action == "clear":
+        many = _many(chat)
+        chat.clear()
+        return f"{name} is cleared; it had {many}."
+    if action == "remove":
+        chat.remove(value)
+        stale = [turn.number for turn in chat.turns if turn.state == "stale"]
+        return f"Turn {value} of {name} is removed{pages.stale_text(stale)}."
+    if action == "keep":
+        chat.keep(value)
+        return f"Turn {value} of {name} is sent from now on, as far as its answer had come."
+    if action == "save":
+        chat.save(value)
+        return f"{name} is in {quote_path(str(value))}: {_many(chat)}, each a cell that runs."
+    path = Path(value)
+    if path.suffix not in {".md", ".html"}:
+        raise OptionError(
+            f"{quote_path(value)} is neither .md nor .html.", cure="End the name in one of them."
+        )
+    text = (
+        pages.exported_html(chat.name, chat.turns)
+        if path.suffix == ".html"
+        else pages.exported_markdown(chat.name, chat.turns)
+    )
+    try:
+        write_whole(path, text.encode("utf-8", "replace"))
+    except OSError as error:
+        raise OptionError(
+            f"{quote_path(value)} cannot be written: {error.strerror}.",
+            cure="Name a file in a folder of yours.",
+        ) from None
+    return f"{name} is in {quote_path(value)}."
+
+
+def _fork_with_summary(host: Host, chat: Chat, new: str) -> str:
+    from vertex_claude_magic.notebook.commands.ask import ask_prepared
+    from vertex_claude_magic.notebook.options import ParsedLine
+
+    fork = Chat(host.session(), new)
+    if fork.turns:
+        raise OptionError(
+            f"There is a conversation {quote(new, 40)!r} already.",
+            cure="Choose another name, or clear that one first.",
+        )
+    # Asked after the last turn, and no turn of the old conversation.
+    last = chat.turns[-1].reply
+    reply = ask_prepared(
+        host, ParsedLine(options={"after": last, "literal": True}), SUMMARY, scope=host.scope()
+    )
+    if reply is not None:
+        fork.begin_with([unseated(pages.summary_entry(SUMMARY, reply))])
+    return f"{quote(new, 40)} begins with this summary."
+
+
+def _many(chat: Chat) -> str:
+    many = len(chat.turns)
+    return f"{many} turn{'' if many == 1 else 's'}"
+
+
+def _say(host: Host, text: str) -> None:
+    from vertex_claude_magic.notebook.pages.html import literal
+
+    show_page(host.shell, f"<p>{literal(text)}</p>", text)

@@ -1,0 +1,161 @@
+"""The pages of `%claude_chat`: the list, the turns of a conversation, and a conversation to pass on."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from html import escape
+from typing import TYPE_CHECKING
+
+from vertex_claude_magic.chats.entry import Entry, answer_message
+from vertex_claude_magic.markdown.characters import safe_plain
+from vertex_claude_magic.markdown.sanitize import fenced, safe_markdown
+from vertex_claude_magic.notebook.display.footer import answered_notes, endings
+from vertex_claude_magic.notebook.pages.html import verbatim
+from vertex_claude_magic.notebook.pages.table import Column, Row, Table
+from vertex_claude_magic.text import quote
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from vertex_claude_magic.chats.entry import Turn
+    from vertex_claude_magic.records.journal.chats import ChatRow
+    from vertex_claude_magic.vertex.reply import Reply
+
+__all__ = ["chats_table", "exported_html", "exported_markdown", "stale_text", "summary_entry", "turns_table"]
+
+_SHOWN = 100
+_STATES = {
+    "ok": "",
+    "stale": "stale: what goes before it has changed",
+    "interrupted": "interrupted, not sent",
+}
+
+
+def chats_table(rows: Sequence[ChatRow], *, every: bool) -> Table:
+    """Return the list of conversations."""
+    columns = [Column("Conversation"), Column("Turns", "right"), Column("Last change")]
+    columns += [Column("Notebook or folder", wrap="anywhere")] if every else []
+    found = [
+        Row(
+            (
+                quote(row.name, 80),
+                f"{row.turns:,}",
+                f"{datetime.fromtimestamp(row.changed).astimezone():%Y-%m-%d %H:%M}",
+                *((quote(row.notebook, 120),) if every else ()),
+            )
+        )
+        for row in rows
+    ]
+    where = "all notebooks" if every else "this notebook"
+    if not found:
+        more = "" if every else " %claude_chat --all lists those of others."
+        return Table(
+            columns=columns,
+            rows=[],
+            caption=f"No conversations in {where}. %%claude -c NAME begins one.{more}",
+        )
+    return Table(columns=columns, rows=found, caption=f"Conversations of {where}.")
+
+
+def turns_table(name: str, turns: Sequence[Turn]) -> Table:
+    """Return the turns of a conversation, each with the beginning of its prompt and answer."""
+    columns = [Column("Turn", "right"), Column("Prompt"), Column("Answer"), Column("Model"), Column("State")]
+    rows = []
+    for turn in turns:
+        state = "interrupted, sent (--keep)" if turn.kept else _STATES[turn.state]
+        rows.append(
+            Row(
+                (
+                    str(turn.number),
+                    quote(turn.prompt, _SHOWN),
+                    quote(turn.reply.text, _SHOWN),
+                    quote(turn.reply.model, 60),
+                    state,
+                )
+            )
+        )
+    many = f"{len(turns)} turn{'' if len(turns) == 1 else 's'}"
+    notes = (
+        ["Run the cells of stale turns again to ask them anew."]
+        if any(t.state == "stale" for t in turns)
+        else []
+    )
+    notes += (
+        [f"%claude_chat {name} --keep N sends an interrupted turn too."]
+        if any(t.state == "interrupted" and not t.kept for t in turns)
+        else []
+    )
+    return Table(columns=columns, rows=rows, caption=f"{quote(name, 80)}, {many}.", notes=notes)
+
+
+def stale_text(numbers: Sequence[int]) -> str:
+    """Return what to add about stale turns.
+
+    >>> stale_text([]), stale_text([2, 3])
+    ('', '; turns 2 and 3 are stale')
+    """
+    if not numbers:
+        return ""
+    from vertex_claude_magic.chats.conversation import joined_numbers
+
+    what, verb = ("turn", "is") if len(numbers) == 1 else ("turns", "are")
+    return f"; {what} {joined_numbers(numbers)} {verb} stale"
+
+
+def summary_entry(prompt: str, reply: Reply) -> Entry:
+    """Return a turn that holds a summary of another conversation."""
+    answer = answer_message(reply) or {"role": "assistant", "content": "(no text)"}
+    return Entry(
+        seat="",
+        place=0,
+        run="",
+        prompt=prompt,
+        messages=({"role": "user", "content": prompt}, {**answer, "content": reply.text or "(no text)"}),
+        reply=reply,
+    )
+
+
+def exported_markdown(name: str, turns: Sequence[Turn]) -> str:
+    """Return a conversation as Markdown; what the model wrote is made safe, prompts are shown literally."""
+    parts = [f"# {_heading(name)}"]
+    for turn in turns:
+        parts += [
+            f"## Turn {turn.number}{_mark(turn)}",
+            fenced(safe_plain(turn.prompt)),
+            safe_markdown(turn.reply.text),
+            endings(turn.reply, answered_notes(turn.reply))[0],
+        ]
+    return "\n\n".join(parts) + "\n"
+
+
+def exported_html(name: str, turns: Sequence[Turn]) -> str:
+    """Return a conversation as one page of HTML that loads nothing and runs nothing."""
+    from markdown_it import MarkdownIt
+
+    # Raw HTML off; the sanitizer has left no image, and no link that is more than its text.
+    markdown = MarkdownIt("commonmark", {"html": False}).enable(["table", "strikethrough"])
+    parts = [f"<h1>{escape(safe_plain(name))}</h1>"]
+    for turn in turns:
+        plain = endings(turn.reply, answered_notes(turn.reply))[1]
+        parts += [
+            f"<h2>Turn {turn.number}{escape(_mark(turn))}</h2>",
+            f"<pre>{verbatim(turn.prompt)}</pre>",
+            markdown.render(safe_markdown(turn.reply.text)).strip(),
+            f"<p><small>{'<br>'.join(escape(line) for line in plain.splitlines())}</small></p>",
+        ]
+    body = "\n".join(parts)
+    title = f"<title>{escape(safe_plain(name))}</title>"
+    return (
+        f'<!DOCTYPE html>\n<html lang="en">\n<head><meta charset="utf-8">{title}</head>\n'
+        f'<body style="max-width: 50em; margin: 2em auto; font-family: sans-serif">\n{body}\n</body>\n</html>\n'
+    )
+
+
+def _mark(turn: Turn) -> str:
+    return "" if turn.state == "ok" else f" ({turn.state})"
+
+
+def _heading(name: str) -> str:
+    from vertex_claude_magic.markdown.sanitize import as_text
+
+    return as_text(name)
