@@ -186,14 +186,11 @@ class Claude:
         notify: Callable[[str], None] | None,
     ) -> Exchange:
         target = self._session.target(options)
-        conversation = None
-        if target.chat or target.new or target.after is not None:
-            from vertex_claude_magic.chats.conversation import conversation_of
+        if target.stands_alone:
+            return Exchange(self._session, prompt, target, scope=_scope(names), notify=notify)
+        from vertex_claude_magic.chats.opening import open_exchange
 
-            conversation = conversation_of(self._session, target, prompt, names)
-        return Exchange(
-            self._session, prompt, target, scope=_scope(names), notify=notify, conversation=conversation
-        )
+        return open_exchange(self._session, prompt, target, scope=_scope(names), notify=notify)
 
     def _request(
         self,
@@ -202,12 +199,11 @@ class Claude:
         names: Mapping[str, Any] | None,
         notify: Callable[[str], None] | None = None,
     ) -> Request:
-        if not (target.chat or target.new or target.after is not None):
+        if target.stands_alone:
             return self._session.request(prompt, target, scope=_scope(names), notify=notify)
-        from vertex_claude_magic.chats.conversation import look_at
+        from vertex_claude_magic.chats.opening import request_of
 
-        target, history = look_at(self._session, target, prompt, names)
-        return self._session.request(prompt, target, scope=_scope(names), notify=notify, history=history)
+        return request_of(self._session, prompt, target, scope=_scope(names), notify=notify)[1]
 
     def __copy__(self) -> Self:
         """Return a client of the same session: it shares login, settings, sums and notices, but no connection."""

@@ -113,13 +113,13 @@ class View:
     """A view that only remembers."""
 
     def __init__(self):
-        self.texts, self.finished, self.again_why = [], None, None
+        self.texts, self.finished, self.line = [], None, None
 
     def text(self, delta):
         self.texts.append(delta)
 
-    def again(self, why):
-        self.again_why = why
+    def between(self, line):
+        self.line = line
 
     def finish(self, reply, *, notes=(), metadata):
         self.finished = reply
@@ -181,7 +181,7 @@ def test_a_second_round_is_a_table_of_its_own():
     view = View()
     answer = TableAnswer(view)
     answer.text('{"items": [{"x": 1}, ')
-    answer.again("asked once more")
+    answer.between("asked once more")
     answer.text('{"items": [{"z": 2}]}')
-    assert view.again_why == "asked once more"
+    assert view.line == "asked once more"
     assert view.texts == ["| x |\n|---|\n| 1 |\n", "| z |\n|---|\n| 2 |\n"]

@@ -70,7 +70,7 @@ def test_every_row_is_whole(row):
     """It explains itself where it is offered, and its default is a value that it takes."""
     assert row.places <= {"line", "setting", "page"}
     assert row.help or "line" not in row.places
-    assert row.value or row.kind in {"flag", "display"} or "line" not in row.places
+    assert row.value or row.kind in {"flag", "display", "confirm"} or "line" not in row.places
     assert row.default is None or not row.words or row.default in row.words
     assert ("setting" in row.places) == (row.name in Settings.class_trait_names(config=True))
 

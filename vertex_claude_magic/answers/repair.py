@@ -16,7 +16,7 @@ from vertex_claude_magic.spelling import option, spelled
 
 if TYPE_CHECKING:
     from vertex_claude_magic.models.model import Model
-    from vertex_claude_magic.vertex.reply import Reply
+    from vertex_claude_magic.vertex.reply import Reply, ToolCall
     from vertex_claude_magic.vertex.request import Request
 
 __all__ = [
@@ -54,6 +54,8 @@ class Repair:
 
     request: Request
     why: str
+    replaces: bool = True
+    tool_calls: tuple[ToolCall, ...] = ()
 
 
 def choose_way(model: Model | None, body: Mapping[str, Any], *, strict: bool = True) -> Way:

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any
 from vertex_claude_magic.chats.conversation import NamedChat, check_name, home, store_of
 from vertex_claude_magic.chats.entry import Entry, entry_of, is_sent, stored_turn, turns_of
 from vertex_claude_magic.chats.locks import take
+from vertex_claude_magic.chats.opening import open_exchange
 from vertex_claude_magic.chats.sending import closing
 from vertex_claude_magic.errors import OptionError
 from vertex_claude_magic.prompts.scope import Scope
 from vertex_claude_magic.session.asking import answer_of, log_notices, spelled_for_python
-from vertex_claude_magic.session.exchange import Exchange
 from vertex_claude_magic.session.session import open_session
 from vertex_claude_magic.text import quote
 
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from typing_extensions import Self
 
     from vertex_claude_magic.chats.entry import Turn
+    from vertex_claude_magic.session.exchange import Exchange
     from vertex_claude_magic.session.session import Session
     from vertex_claude_magic.vertex.reply import Reply
 
@@ -89,7 +90,9 @@ class Chat:
         target = self._session.target(options)
         conversation = NamedChat(self._session, self.name, prompt, new=target.new)
         scope = None if names is None else Scope(names=names)
-        return Exchange(self._session, prompt, target, scope=scope, notify=notify, conversation=conversation)
+        return open_exchange(
+            self._session, prompt, target, scope=scope, notify=notify, conversation=conversation
+        )
 
     @property
     def turns(self) -> list[Turn]:

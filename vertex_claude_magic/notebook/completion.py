@@ -118,6 +118,8 @@ def candidates(before: str, word: str, names: Mapping[str, Any] = MappingProxyTy
         offered = _typed(row.name, row.words)
     elif takes == "attachments":
         offered = (*_variables(names), *_files(word))
+    elif takes == "tools":
+        offered = _tools(word, names)
     elif takes == "replies":
         offered = [each for each in _variables(names) if each.type == "Reply"]
     elif takes == "files":
@@ -218,6 +220,18 @@ def _models() -> list[Candidate]:
         else:
             found.append(Candidate(text, f"model ${tier.input:g} / ${tier.output:g}"))
     return found
+
+
+def _tools(word: str, names: Mapping[str, Any]) -> list[Candidate]:
+    """Return the functions of the user, behind those that the word has already."""
+    before = word[: word.rfind(",") + 1]
+    own = [
+        each.text
+        for each in _variables(names)
+        if callable(names[each.text]) and not isinstance(names[each.text], type)
+    ]
+    taken = before.split(",")
+    return [Candidate(f"{before}{name}", "tool") for name in (*own, "web_search") if name not in taken]
 
 
 def _chats() -> list[Candidate]:

@@ -150,7 +150,7 @@ def _options(
         name, assigned, value = word.text.partition("=")
         option = known.get(name) or _refuse(name, known)
         position += 1
-        if option.kind in {"flag", "display"}:
+        if option.kind in {"flag", "display", "confirm"}:
             if assigned:
                 raise OptionError(f"{option.long} takes no value.", cure=f"Write {option.long} alone.")
             found[option.name] = True

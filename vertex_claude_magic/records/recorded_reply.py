@@ -17,7 +17,7 @@ from vertex_claude_magic.vertex.events import Event
 if TYPE_CHECKING:
     from vertex_claude_magic.errors import ClaudeError
     from vertex_claude_magic.json_types import Json
-    from vertex_claude_magic.vertex.reply import Reply
+    from vertex_claude_magic.vertex.reply import Reply, ToolCall
 
 __all__ = [
     "Pace",
@@ -27,6 +27,7 @@ __all__ = [
     "read_recorded_reply",
     "recorded_reply",
     "steps",
+    "tool_calls_of",
 ]
 
 # For each block: characters, milliseconds, characters, milliseconds ...
@@ -46,7 +47,8 @@ _NO_USAGE: Mapping[str, Any] = {}
 class RecordedReply(NamedTuple):
     """What is stored of a reply; names and values are those of the Messages API, times are seconds.
 
-    `error` has the type, message, cure and status of an error that ended it.
+    `error` has the type, message, cure and status of an error that ended it. `tool_results` are the `tool_result`
+    blocks with which the calls in it were answered, each with the `seconds` that the function ran.
     """
 
     content: Sequence[Mapping[str, Any]] = ()
@@ -62,6 +64,7 @@ class RecordedReply(NamedTuple):
     first_token_seconds: float | None = None
     pace: Pace = ()
     error: Mapping[str, Any] | None = None
+    tool_results: Sequence[Mapping[str, Any]] = ()
 
     def as_json(self) -> dict[str, Any]:
         """Return it as a JSON object, times to the millisecond, without what is as usual."""
@@ -93,7 +96,40 @@ def recorded_reply(reply: Reply, pace: Pace = (), error: Mapping[str, Any] | Non
         first_token_seconds=reply.first_token_seconds,
         pace=pace,
         error=error,
+        tool_results=tuple({**call.block, "seconds": round(call.seconds, 3)} for call in reply.tool_calls),
     )
+
+
+def tool_calls_of(recorded: RecordedReply) -> tuple[ToolCall, ...]:
+    """Return the calls of functions in a recorded reply, with what they were answered with.
+
+    >>> use = {"type": "tool_use", "id": "t1", "name": "f", "input": {"x": 2}}
+    >>> result = {"type": "tool_result", "tool_use_id": "t1", "content": "4"}
+    >>> [call.result for call in tool_calls_of(RecordedReply(content=[use], tool_results=[result]))]
+    ['4']
+    """
+    from vertex_claude_magic.vertex.reply import ToolCall
+
+    uses = {block.get("id"): block for block in recorded.content if block.get("type") == "tool_use"}
+    found = list[ToolCall]()
+    for result in recorded.tool_results:
+        use = uses.get(result.get("tool_use_id"))
+        if use is None:
+            continue
+        seconds, content, given = result.get("seconds"), result.get("content"), use.get("input")
+        content = content if isinstance(content, (str, list, tuple)) else ""
+        found.append(
+            ToolCall(
+                id=str(use["id"]),
+                name=str(use.get("name")),
+                arguments=given if isinstance(given, Mapping) else {},
+                result=content,
+                is_error=result.get("is_error") is True,
+                seconds=float(seconds) if isinstance(seconds, (int, float)) else 0.0,
+                content=content,
+            )
+        )
+    return tuple(found)
 
 
 def error_fields(error: ClaudeError, project: str) -> dict[str, Any]:
@@ -140,7 +176,7 @@ def read_recorded_reply(value: Json) -> RecordedReply:
                                           "error": (Mapping, type(None))}  # fmt: skip
     found: dict[str, Any] = {}
     for name, part in value.items():
-        if name in {"content", "other_events"}:
+        if name in {"content", "other_events", "tool_results"}:
             found[name] = _objects(name, part)
         elif name == "pace":
             blocks = part if isinstance(part, (list, tuple)) else ()

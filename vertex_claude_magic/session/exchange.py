@@ -1,16 +1,17 @@
 """One question until it is settled: its events, its rounds, and in the end a Reply and its notices.
 
-A round is one request of the question. At the end of each, the steps of the question may ask for another one: today
-the repair of an answer that is not the data that were asked for. Whatever asks (a cell, the panel, Python code) is a
-loop over `wait`, or over the exchange itself, and only what it draws differs.
+A round is one request of the question. At the end of each, the steps of the question may ask for another one: with the
+results of the functions that the answer calls, to go on after a pause of the service, or to repair an answer that is
+not the data that were asked for. Whatever asks (a cell, the panel, Python code) is a loop over `wait`, or over the
+exchange itself, and only what it draws differs.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, Union
 
 from vertex_claude_magic import errors
 from vertex_claude_magic.models.prices import sum_of_costs, usd_estimate
@@ -25,7 +26,7 @@ from vertex_claude_magic.vertex.reply import Reply
 from vertex_claude_magic.vertex.request import in_project
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator
 
     from typing_extensions import Self
 
@@ -35,12 +36,16 @@ if TYPE_CHECKING:
     from vertex_claude_magic.session.history import Conversation
     from vertex_claude_magic.session.session import Session
     from vertex_claude_magic.settings.target import Target
+    from vertex_claude_magic.vertex.reply import ToolCall
     from vertex_claude_magic.vertex.request import Request
 
-__all__ = ["ROUND", "Exchange", "NextRound", "Notice", "Step", "sum_of_rounds"]
+__all__ = ["ROUND", "TOOL_CALL", "TOOL_RESULT", "Exchange", "NextRound", "Notice", "Step", "sum_of_rounds"]
 
 # The type of the event that begins another round; its data say why.
 ROUND = "round"
+# The types of the events before and after a function is called; `data["call"]` is a `ToolCall`, with its result in the
+# second.
+TOOL_CALL, TOOL_RESULT = "tool_call", "tool_result"
 # Longer than any answer takes (seconds): the deadline of the answer ends the wait.
 _PATIENCE = 3600.0
 _ANSWERED_BY = {
@@ -70,9 +75,33 @@ class NextRound(Protocol):
     def why(self) -> str:
         """The reason, in a few words."""
 
+    @property
+    def replaces(self) -> bool:
+        """Whether its answer takes the place of the one before, as that of a repair does."""
 
-# Called with the sum of the rounds so far and the last request: the reply, or what to send next.
-Step = Callable[["Reply", "Request"], "Reply | NextRound"]
+    @property
+    def tool_calls(self) -> tuple[ToolCall, ...]:
+        """The calls in the answer before that were run, with their results."""
+
+
+Settled = Union["Reply", NextRound]
+# Called with the sum of the rounds so far and the last request: the reply, or what to send next. A step that takes its
+# time is a generator of events with that value; the user may stop it between two of them.
+Step = Callable[["Reply", "Request"], "Settled | Generator[Event, None, Settled]"]
+
+
+class Tools(Protocol):
+    """What the model may call in a question, and the step that calls it."""
+
+    @property
+    def definitions(self) -> Sequence[Mapping[str, Any]]:
+        """The field `tools` of the request."""
+
+    def __call__(self, reply: Reply, request: Request) -> Settled | Generator[Event, None, Settled]:
+        """Run what the answer calls, as a `Step`."""
+
+    def notices(self) -> list[str]:
+        """Return what the user should know of the calls and was not told yet."""
 
 
 class Exchange:
@@ -89,6 +118,7 @@ class Exchange:
         scope: Where templates, attachments and types are looked up; without it braces are only braces.
         notify: Called with what is being waited for (credentials, a retry), from the asking thread.
         conversation: What the question is a turn of, None for a question that stands alone.
+        tools: What the model may call, None for nothing.
 
     Raises:
         OptionError: it cannot be sent as it stands.
@@ -104,6 +134,7 @@ class Exchange:
         scope: Scope | None = None,
         notify: Callable[[str], None] | None = None,
         conversation: Conversation | None = None,
+        tools: Tools | None = None,
     ) -> None:
         self.done = False
         self._session = session
@@ -116,6 +147,9 @@ class Exchange:
         self._reply: Reply | None = None
         self._error: errors.ClaudeError | None = None
         self._conversation = conversation
+        self._tools = tools
+        # What happens between the end of an answer and the next request.
+        self._ending: Iterator[Event] | None = None
         # What had arrived when it was stopped, with its place in the conversation.
         self._left: Reply | None = None
         if conversation is not None:
@@ -124,8 +158,15 @@ class Exchange:
 
         def build(variant: Target, project: Callable[[], str]) -> Question:
             history = conversation.history(variant) if conversation is not None else None
-            sightings = session.status.sightings
-            return prepare(prompt, variant, project=project, scope=scope, seen=sightings, history=history)
+            return prepare(
+                prompt,
+                variant,
+                project=project,
+                scope=scope,
+                seen=session.status.sightings,
+                history=history,
+                tools=tools.definitions if tools is not None else (),
+            )
 
         try:
             if self._sources.answers:
@@ -140,7 +181,7 @@ class Exchange:
             self._leave(None)
             raise
         self.request = self._question.request
-        self._steps: list[Step] = []
+        self._steps: list[Step] = [] if tools is None else [tools]
         if self._question.typed is not None:
             from vertex_claude_magic.answers.repair import RepairOnce
 
@@ -190,14 +231,21 @@ class Exchange:
         try:
             self.start()
             assert self._stream is not None  # noqa: S101 - started above
-            events = self._stream.wait(seconds)
-            if not self._stream.done:
-                return events
+            events: list[Event] = []
+            if self._ending is None:
+                events = self._stream.wait(seconds)
+                if not self._stream.done:
+                    return events
+                self._ending = self._end_round(self._stream)
             try:
-                return [*events, *self._end_round(self._stream)]
+                for event in self._ending:
+                    # One at a time, so that each is drawn before what it announces begins.
+                    return [*events, event]
+                self._ending = None
+                return events  # noqa: TRY300 - the loop ends here if nothing more happens
             except errors.AnswerInvalid as error:
                 # What came is drawn first; `reply` raises.
-                self.done, self._error = True, error
+                self.done, self._error, self._ending = True, error, None
                 self._leave(None)
                 return events
         except errors.ClaudeError as error:
@@ -234,14 +282,21 @@ class Exchange:
         """Return the answer as far as it has arrived; None before it was sent."""
         if self._reply is not None or self._left is not None:
             return self._reply or self._left
-        return self._stream.partial() if self._stream is not None else None
+        if self._stream is None:
+            return None
+        reply = sum_of_rounds(self._rounds, self._stream.partial())
+        # Functions that it calls may be running, so it is not the whole answer.
+        return replace(reply, complete=False) if self._ending is not None else reply
 
     def close(self) -> None:
         """Close the connection, unless its answer is over and it can serve the next question; keep what came."""
+        partial = self.partial()
+        if isinstance(self._ending, Generator):
+            self._ending.close()
         if self._stream is not None:
             self._stream.stop()
         self.done = True
-        self._leave(self.partial())
+        self._leave(partial)
 
     def _leave(self, partial: Reply | None) -> None:
         """Tell the conversation that its question was not settled; once it was, this does nothing."""
@@ -267,6 +322,8 @@ class Exchange:
             least = row.min_cacheable_tokens if row is not None else None
             why = f": {request.model} caches from {least:,} tokens on" if least else ""
             found.append(Notice("answer", f"The prompt was not cached{why}."))
+        if self._tools is not None:
+            found += [Notice("tools", text) for text in self._tools.notices()]
         if self._conversation is not None:
             found += [Notice("conversation", text) for text in self._conversation.notices()]
         found += self.lifecycle()
@@ -336,26 +393,35 @@ class Exchange:
             response.cancel()
             raise
 
-    def _end_round(self, stream: Stream) -> list[Event]:
-        """End a round: settle the question, or begin the round that a step asks for."""
-        stream.close()
-        last = stream.reply
-        reply = sum_of_rounds(self._rounds, last)
-        for step in self._steps:
-            found = step(reply, stream.request)
-            if isinstance(found, Reply):
-                reply = found
-                continue
-            self._rounds.append(last)
-            self._reasons.append(found.why)
-            recorded = self._sources.look(found.request, take=True) if self._sources.answers else None
-            self._stream = self._open(found.request, recorded)
-            return [Event(ROUND, {"type": ROUND, "reason": found.why})]
-        self._reply = (
-            reply if self._conversation is None else self._conversation.settle(reply, stream.request)
-        )
+    def _end_round(self, stream: Stream) -> Generator[Event, None, None]:
+        """End a round: settle the question, or begin the round that a step asks for; yields what the steps report."""
+        last = stream.partial()
+        try:
+            reply = sum_of_rounds(self._rounds, last)
+            for step in self._steps:
+                found = step(reply, stream.request)
+                if isinstance(found, Generator):
+                    stream.hold()
+                    found = yield from found
+                if isinstance(found, Reply):
+                    reply = found
+                    continue
+                if found.tool_calls:
+                    stream.add_tool_calls(found.tool_calls)
+                self._rounds.append(stream.partial())
+                self._reasons += [found.why] if found.replaces else []
+                recorded = self._sources.look(found.request, take=True) if self._sources.answers else None
+                # The record of this round comes before that of the next.
+                stream.close()
+                self._stream = self._open(found.request, recorded)
+                yield Event(ROUND, {"type": ROUND, "reason": found.why, "replaces": found.replaces})
+                return
+        finally:
+            stream.close()
+        if self._conversation is not None:
+            reply = self._conversation.settle(reply, stream.request)
+        self._reply = reply
         self.done = True
-        return []
 
 
 _COUNTS = ("input_tokens", "output_tokens", "cache_creation_input_tokens", "cache_read_input_tokens")
@@ -381,4 +447,6 @@ def sum_of_rounds(rounds: Sequence[Reply], last: Reply) -> Reply:
         seconds=sum(reply.seconds for reply in every),
         first_token_seconds=rounds[0].first_token_seconds,
         lineage=rounds[0].lineage,
+        tool_calls=tuple(call for reply in every for call in reply.tool_calls),
+        parts=tuple(every),
     )

@@ -43,6 +43,7 @@ def prepare(
     scope: Scope | None = None,
     seen: Seen | None = None,
     history: History | None = None,
+    tools: Sequence[Mapping[str, Any]] = (),
 ) -> Question:
     """Build the request of a question; the project is asked for last, because it may take a while.
 
@@ -53,6 +54,7 @@ def prepare(
         scope: Where templates, attachments and types are looked up.
         seen: Returns what was last seen live; None if nothing was.
         history: What goes before the prompt; None where it stands alone.
+        tools: The definitions of what the model may call.
 
     Raises:
         OptionError: it cannot be sent as it stands, or names what is not there.
@@ -60,12 +62,12 @@ def prepare(
         ProjectNotFound: no project is named anywhere.
     """
     messages, composed = _messages(prompt, target, scope)
-    typed = _typed(target, scope)
-    fields: dict[str, Any] = {}
+    typed = _typed(target, scope, forced=not tools)
+    fields: dict[str, Any] = {"tools": list(tools)} if tools else {}
     if typed is not None:
         from vertex_claude_magic.answers.repair import fields_for
 
-        fields = fields_for(typed)
+        fields |= fields_for(typed)
         if typed.way == "instruction":
             messages = _with_instruction(messages, typed.shape.instruction())
     notices = [*composed.notices] if composed else []
@@ -139,7 +141,8 @@ def prepare_recorded(sources: ReplaySources, target: Target, build: Callable[[Ta
     return first
 
 
-def _typed(target: Target, scope: Scope | None) -> TypedQuestion | None:
+def _typed(target: Target, scope: Scope | None, *, forced: bool) -> TypedQuestion | None:
+    """Return what the answer must look like; `forced` tells whether a tool may be forced for it."""
     if not target.wants_data:
         return None
     kind = target.as_
@@ -151,7 +154,9 @@ def _typed(target: Target, scope: Scope | None) -> TypedQuestion | None:
         kind = read_type(kind, scope.names if scope is not None else {})
     thinking = {"type": "enabled"} if target.thinking not in (None, "", "off") else target.set.get("thinking")
     shape = shape_of(kind)
-    return TypedQuestion(shape=shape, way=choose_way(target.row, {"thinking": thinking}, strict=shape.strict))
+    way = choose_way(target.row, {"thinking": thinking}, strict=shape.strict)
+    # A forced tool would be the only one that is called.
+    return TypedQuestion(shape=shape, way="instruction" if way == "tool" and not forced else way)
 
 
 def _messages(

@@ -98,6 +98,7 @@ class Session:
         scope: Scope | None = None,
         notify: Callable[[str], None] | None = None,
         history: History | None = None,
+        tools: Sequence[Mapping[str, Any]] = (),
     ) -> Request:
         """Build the request of a question as it would be sent, whatever is recorded, and send nothing.
 
@@ -116,6 +117,7 @@ class Session:
             project=lambda: NO_PROJECT if unnamed else self.project(target, notify),
             scope=scope,
             history=history,
+            tools=tools,
         )
         request = question.request
         if request.project != NO_PROJECT or sources.mode == "only" or sources.look(request) is not None:

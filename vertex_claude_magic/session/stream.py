@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 from vertex_claude_magic import errors
 from vertex_claude_magic.process import stays_here
+from vertex_claude_magic.records.recorded_reply import tool_calls_of
 from vertex_claude_magic.spelling import option, spelled
 from vertex_claude_magic.text import quote
 from vertex_claude_magic.transport.transport import Ended, Head, Item, Notice, PendingResponse
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
     from vertex_claude_magic.records.recorded_reply import Pace
     from vertex_claude_magic.records.recorder import CallRecorder
     from vertex_claude_magic.records.sources import RecordedAnswer
-    from vertex_claude_magic.vertex.reply import Reply, Usage
+    from vertex_claude_magic.vertex.reply import Reply, ToolCall, Usage
     from vertex_claude_magic.vertex.request import Request
 
 __all__ = ["Stream"]
@@ -99,6 +100,18 @@ class Stream:
         while not self.done:
             yield from self.wait(_PATIENCE)
         self.close()
+
+    def hold(self) -> None:
+        """Let the connection go, and leave the record of the answer to `close`: functions run that it calls."""
+        recorder = self._context.recorder
+        if recorder is not None and not recorder.begun:
+            # The call was billed, whatever becomes of this process meanwhile.
+            recorder.begin()
+        self._hang_up(_SETTLE)
+
+    def add_tool_calls(self, calls: tuple[ToolCall, ...]) -> None:
+        """Take the calls of the answer, with their results, into its reply and its record."""
+        self._settled = replace(self.partial(), tool_calls=calls)
 
     def close(self) -> None:
         """Close the connection, unless its answer is over and it can serve the next question; keep what came."""
@@ -343,6 +356,7 @@ def _replayed(reply: Reply, found: RecordedAnswer) -> Reply:
         region=recorded.region or reply.region,
         cost=0.0,
         uncached_cost=None,
+        tool_calls=tool_calls_of(recorded) if recorded.tool_results else (),
     )
     if not reply.complete:
         return again

@@ -6,7 +6,7 @@ decides which of all places holds.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from numbers import Integral, Real
 from typing import TYPE_CHECKING, Any
 
@@ -71,6 +71,9 @@ class AskOptions:
         chat: str | None
         new: bool
         after: Any
+        tools: Sequence[Any]
+        confirm: bool | Callable[[str, Mapping[str, Any]], object]
+        max_rounds: int | None
         literal: bool
         allow_secrets: bool
         value_tokens: int | None
@@ -203,6 +206,8 @@ def check_value(row: Option, value: Any) -> None:
     """
     if row.secret_free:
         refuse_pasted(row.name, value)
+    if row.kind == "confirm" and not isinstance(value, bool) and not callable(value):
+        raise _unfit(row.name, value, "True, False, or a function (name, arguments) -> bool")
     kind, wanted = _TYPES.get(row.kind, (object, ""))
     if (isinstance(value, bool) and wanted) or not isinstance(value, kind):
         raise _unfit(row.name, value, wanted)

@@ -34,7 +34,7 @@ class Option(NamedTuple):
         name: The keyword of the Python interface, such as `max_tokens`.
         kind: What its value is: "text", "number", "integer", "flag", "texts", "fields" (a mapping that adds up),
             "objects" (a list that adds up), "any", or "display" (a flag that says how the answer is shown, not what
-            is asked).
+            is asked), or "confirm" (a flag on a line; in Python also a function that decides).
         default: What holds where nothing is given anywhere; None where the service or the model decides.
         variables: Environment variables that give a value; the first that is set holds.
         words: The only values that are taken; empty for all.
@@ -46,7 +46,7 @@ class Option(NamedTuple):
         help: One line for the help page.
         setting: The help text of the trait, if it says more than `help`.
         candidates: What Tab completes behind it: "models", "regions", "efforts", "thinking", "words", "attachments",
-            "types", "chats", "replies"; empty for nothing.
+            "types", "chats", "replies", "tools"; empty for nothing.
         unset: What the settings page says where nothing is set.
         unit: What the settings page writes behind a number.
         secret_free: Whether a value that looks like a secret is refused, because it was pasted there by mistake.
@@ -77,9 +77,14 @@ class Option(NamedTuple):
     @property
     def empty(self) -> Any:
         """The value that says nothing: it leaves the choice to the next place that may give one."""
-        return {"flag": False, "display": False, "texts": (), "objects": (), "fields": _NOTHING}.get(
-            self.kind
-        )
+        return {
+            "flag": False,
+            "display": False,
+            "confirm": False,
+            "texts": (),
+            "objects": (),
+            "fields": _NOTHING,
+        }.get(self.kind)
 
     @property
     def repeatable(self) -> bool:
@@ -149,6 +154,11 @@ _ROWS = (
     Option("new", "flag", places=_LINE, help="with -c: begin the conversation anew"),
     Option("after", "any", places=_LINE, value="NAME", candidates="replies",
            help="a follow-up: NAME holds a Reply, and what led to it goes before this prompt"),
+    Option("tools", "objects", places=_LINE, value="NAMES", candidates="tools",
+           help="functions that Claude may call, such as load,plot; or web_search"),
+    Option("confirm", "confirm", places=_LINE, help="ask before each call of a function"),
+    Option("max_rounds", "integer", default=10, least=1, wanted="a number of requests above 0", places=_LINE, value="N",
+           help="the most requests of one question with tools (10)"),
     Option("literal", "flag", places=_LINE, help="send the prompt as it stands, {{ }} included"),
     Option("as_", "any", places=_LINE, value="TYPE", candidates="types",
            help="the answer as data: a type, list[Type], a JSON schema, or df"),

@@ -50,6 +50,7 @@ class Target(AskOptions):
         replay_pace: str
         journal_days: int
         journal_megabytes: int
+        max_rounds: int
         origins: Mapping[str, str]
         notices: tuple[str, ...]
 
@@ -66,6 +67,11 @@ class Target(AskOptions):
     def replace(self, **changes: Any) -> Target:
         """Return the same target with some values changed; their origins stay."""
         return Target(origins=self.origins, notices=self.notices, **{**self._options(), **changes})
+
+    @property
+    def stands_alone(self) -> bool:
+        """Whether the question is neither a turn of a conversation nor has tools."""
+        return not (self.chat or self.new or self.tools or self.after is not None)
 
     @cached_property
     def catalog(self) -> Catalog:

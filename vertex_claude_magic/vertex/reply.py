@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
     from vertex_claude_magic.vertex.provenance import Lineage
 
-__all__ = ["CacheCreation", "OutputTokensDetails", "Reply", "ServerToolUse", "Usage", "usage_from"]
+__all__ = [
+    "CacheCreation",
+    "OutputTokensDetails",
+    "Reply",
+    "ServerToolUse",
+    "ToolCall",
+    "Usage",
+    "usage_from",
+]
 
 
 class CacheCreation(NamedTuple):
@@ -79,6 +87,36 @@ class Usage:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class ToolCall:
+    """One call of a Python function by the model.
+
+    `arguments` are those that the model gave, `result` is what the function returned, or the error text where
+    `is_error`; of a call from a record it is what was sent back. `content` is what was sent back: a text, or content
+    blocks. `seconds` is how long the function ran, `printed` what it printed meanwhile in a cell.
+    """
+
+    id: str
+    name: str
+    arguments: Mapping[str, Any] = field(default_factory=dict)
+    # Results may be frames and arrays, which have no plain equality.
+    result: Any = field(default=None, compare=False)
+    is_error: bool = False
+    seconds: float = 0.0
+    content: str | Sequence[Mapping[str, Any]] = field(default="", repr=False)
+    printed: str = field(default="", repr=False, compare=False)
+
+    @property
+    def block(self) -> dict[str, Any]:
+        """The `tool_result` block that answers the call.
+
+        >>> ToolCall(id="t1", name="f", content="4").block
+        {'type': 'tool_result', 'tool_use_id': 't1', 'content': '4'}
+        """
+        block = {"type": "tool_result", "tool_use_id": self.id, "content": self.content}
+        return {**block, "is_error": True} if self.is_error else block
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Reply:
     """One answer.
 
@@ -92,7 +130,8 @@ class Reply:
     `recorded_at` says when that was (UTC, ISO 8601) and `recorded_from` who answered: "vertex", "gateway",
     "local" (a server on a machine) or "emulator". `lineage` tells which question it answers, and `question` is the
     body of the request that it answers, for a follow-up. In a conversation `chat` is its name and `turn` the number
-    of this turn, from 1; `follows` says what a follow-up (`--after`) follows.
+    of this turn, from 1; `follows` says what a follow-up (`--after`) follows. `tool_calls` are the calls of Python
+    functions in all rounds, in their order.
     """
 
     blocks: tuple[Mapping[str, Any], ...] = ()
@@ -120,6 +159,20 @@ class Reply:
     turn: int | None = field(default=None, compare=False)
     follows: str | None = field(default=None, repr=False, compare=False)
     question: Mapping[str, Any] | None = field(default=None, repr=False, compare=False)
+    tool_calls: tuple[ToolCall, ...] = ()
+    # Of an answer in several rounds: the reply of each, the last one included.
+    parts: tuple[Reply, ...] = field(default=(), repr=False, compare=False)
+
+    @property
+    def rounds(self) -> tuple[Reply, ...]:
+        """The replies of one question, one for each request, the last one included.
+
+        `usage`, `cost` and `seconds` of this reply are their sums; a plain answer has one round.
+
+        >>> [each.text for each in Reply(blocks=({"type": "text", "text": "Hi"},)).rounds]
+        ['Hi']
+        """
+        return self.parts or (self,)
 
     @property
     def text(self) -> str:

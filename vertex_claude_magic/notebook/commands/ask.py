@@ -111,6 +111,11 @@ def ask_prepared(
             cure="In threads use --quiet, or Claude().ask(prompt) of vertex_claude_magic.",
         )
     names, name = host.shell.user_ns, parsed.name
+    outputs = None
+    if target.tools and not quiet:
+        from vertex_claude_magic.notebook.display.tool_calls import CallOutputs
+
+        outputs = CallOutputs(host.shell.display_pub)
     try:
         reply = draw_answer(
             session,
@@ -122,11 +127,15 @@ def ask_prepared(
             deliver=deliver,
             quiet=quiet,
             notes=notes,
+            outputs=outputs,
         )
     except errors.ClaudeInterrupt as interrupt:
         if name and interrupt.reply is not None and interrupt.reply.blocks:
             names[name] = interrupt.reply
         raise
+    finally:
+        if outputs is not None:
+            outputs.show()
     if name:
         names[name] = reply
     if host.panel is not None:

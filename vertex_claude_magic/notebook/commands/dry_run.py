@@ -54,12 +54,12 @@ def show_dry_run(
     notes: Sequence[str] = (),
 ) -> None:
     """Show the request of a question without asking it; `notes` say how its prompt was read."""
-    history = None
-    if target.chat or target.new or target.after is not None:
-        from vertex_claude_magic.chats.conversation import look_at
+    if target.stands_alone:
+        request = session.request(prompt, target, scope=scope)
+    else:
+        from vertex_claude_magic.chats.opening import request_of
 
-        target, history = look_at(session, target, prompt, scope.names if scope is not None else None)
-    request = session.request(prompt, target, scope=scope, history=history)
+        target, request = request_of(session, prompt, target, scope=scope)
     tokens, exact = session.count_or_bound(request, target)
     summary = _summary(estimate(request, target.catalog, tokens, exact=exact), request)
     rows = block_rows(request.body)

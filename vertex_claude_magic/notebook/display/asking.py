@@ -4,21 +4,23 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from itertools import groupby
 from operator import itemgetter
 from typing import TYPE_CHECKING, Any
 
 from vertex_claude_magic import errors
 from vertex_claude_magic.records.provenance import provenance
-from vertex_claude_magic.session.exchange import ROUND, Exchange
+from vertex_claude_magic.session.exchange import ROUND, TOOL_CALL, TOOL_RESULT, Exchange
 
 if TYPE_CHECKING:
     from vertex_claude_magic.notebook.display.live import Answer
+    from vertex_claude_magic.notebook.display.tool_calls import CallOutputs
     from vertex_claude_magic.prompts.scope import Scope
     from vertex_claude_magic.session.session import Session
     from vertex_claude_magic.settings.target import Target
     from vertex_claude_magic.vertex.events import Event
-    from vertex_claude_magic.vertex.reply import Reply
+    from vertex_claude_magic.vertex.reply import Reply, ToolCall
 
 __all__ = ["Deliver", "draw_answer"]
 
@@ -40,6 +42,7 @@ def draw_answer(
     stopped: Callable[[], bool] | None = None,
     quiet: bool = False,
     notes: Sequence[str] = (),
+    outputs: CallOutputs | None = None,
 ) -> Reply:
     """Ask, and draw the answer while it comes; whatever happens, the page is left tidy.
 
@@ -54,12 +57,13 @@ def draw_answer(
         stopped: Asked now and then; once it says yes, the answer ends as if it had been interrupted.
         quiet: Leave the notices to a question that shows them.
         notes: What to say below the answer about how the prompt was read.
+        outputs: Takes what functions print and display while the answer is drawn.
 
     Raises:
         ClaudeError: as `Claude.ask`.
         ClaudeInterrupt: it was stopped; the partial reply is in `.reply`.
     """
-    drawing = _Drawing(target, view, stopped)
+    drawing = _Drawing(target, view, stopped, outputs)
     exchange: Exchange | None = None
 
     def finish(reply: Reply, more: Sequence[str] = ()) -> None:
@@ -77,16 +81,13 @@ def draw_answer(
             view.abandon()
 
     try:
-        conversation = None
-        if target.chat or target.new or target.after is not None:
-            from vertex_claude_magic.chats.conversation import conversation_of
+        if target.stands_alone:
+            exchange = Exchange(session, prompt, target, scope=scope, notify=drawing.wait)
+        else:
+            from vertex_claude_magic.chats.opening import open_exchange
 
-            conversation = conversation_of(
-                session, target, prompt, scope.names if scope is not None else None
-            )
-        exchange = Exchange(
-            session, prompt, target, scope=scope, notify=drawing.wait, conversation=conversation
-        )
+            around = outputs.capture if outputs is not None else nullcontext
+            exchange = open_exchange(session, prompt, target, scope=scope, notify=drawing.wait, around=around)
         reply = drawing.follow(exchange)
         shown, more = deliver(reply) if deliver is not None else (reply, ())
         finish(shown, more)
@@ -108,11 +109,14 @@ def draw_answer(
 class _Drawing:
     """The view of one exchange while its events come."""
 
-    def __init__(self, target: Target, view: Answer, stopped: Callable[[], bool] | None) -> None:
+    def __init__(
+        self, target: Target, view: Answer, stopped: Callable[[], bool] | None, outputs: CallOutputs | None
+    ) -> None:
         self.started = False
         self._target = target
         self._view = view
         self._stopped = stopped
+        self._outputs = outputs
         self._label = f"{target.model_id} · {target.region}"
 
     def start(self) -> None:
@@ -149,13 +153,26 @@ class _Drawing:
                 events = exchange.wait(_IDLE if due is None else min(due, _IDLE))
                 if not (self._target.no_stream or at_once):
                     self._add(events)
-                if events and events[-1].type == ROUND:
+                if events and events[-1].type == ROUND and events[-1].data["replaces"]:
                     at_once = False
                     self.start()
-                    view.again(f"The first answer {events[-1].data['reason']}.")
+                    view.between(f"The first answer {events[-1].data['reason']}.")
+                for event in events:
+                    if event.type == TOOL_CALL:
+                        self._announce(event.data["call"])
+                    elif event.type == TOOL_RESULT and self._outputs is not None:
+                        self._outputs.take(event.data["call"])
                 if not exchange.done:
                     view.draw()
             return exchange.reply
+
+    def _announce(self, call: ToolCall) -> None:
+        """Show which function runs; it may take long, so it is drawn now."""
+        from vertex_claude_magic.chats.tools.wording import call_text
+
+        self.start()
+        self._view.between(f"Running {call_text(call.name, call.arguments)}")
+        self._view.draw()
 
     def _add(self, events: Sequence[Event]) -> None:
         """Hand the view what events add to the answer, pieces of a kind that came together as one."""

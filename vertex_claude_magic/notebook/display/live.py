@@ -63,8 +63,8 @@ class Answer(Protocol):
     def thinking(self, delta: str) -> None:
         """Take thinking in."""
 
-    def again(self, why: str) -> None:
-        """Say that the question is asked once more, and take in the next answer."""
+    def between(self, line: str) -> None:
+        """Say in one line what happens between two rounds, and take in the next."""
 
     def draw(self) -> None:
         """Draw if something is due."""
@@ -158,9 +158,9 @@ class LiveAnswer:
             self._changed = self._changed or not self._has_text
         self.status("thinking")
 
-    def again(self, why: str) -> None:
-        """Say below what has come that the question is asked once more."""
-        self.text(f"\n\n{as_text(why)}\n\n")
+    def between(self, line: str) -> None:
+        """Say below what has come what happens before the next round."""
+        self.text(f"\n\n{as_text(line)}\n\n")
 
     def due_in(self) -> float | None:
         """Return the seconds until `draw` would do something, or None if nothing is waiting."""
@@ -246,6 +246,10 @@ class LiveAnswer:
             body = Body(markdown=self._segments.whole(), plain=text)
         else:
             body = Body(markdown=safe_markdown(text), plain=text)
+        if reply.parts:
+            from vertex_claude_magic.notebook.display.tool_calls import with_calls
+
+            body = with_calls(reply, body)
         above = around.folded(reply.thinking) if self._show_thinking and reply.thinking.strip() else ""
         ending, plain_ending = around.endings(reply, lines)
         bundle = self._bundle(

@@ -176,12 +176,12 @@ class TableAnswer:
             self._lines += lines
             self._view.text("".join(lines))
 
-    def again(self, why: str) -> None:
-        """Say that the question is asked once more; the next rows are a table of their own."""
+    def between(self, line: str) -> None:
+        """Say what happens before the next round; its rows are a table of their own."""
         self._growing = Growing()
         self._table = None
         self._lines = []
-        self._view.again(why)
+        self._view.between(line)
 
     def _rows(self, columns: Sequence[str]) -> GrowingTable:
         if self._table is None:

@@ -88,9 +88,9 @@ class TerminalAnswer:
         self._text.append(delta)
         self._length += len(delta)
 
-    def again(self, why: str) -> None:
-        """Say below what has come that the question is asked once more."""
-        self.text(f"\n\n{why}\n\n")
+    def between(self, line: str) -> None:
+        """Say below what has come what happens before the next round."""
+        self.text(f"\n\n{line}\n\n")
 
     def thinking(self, delta: str) -> None:
         """Take thinking in."""

@@ -1,0 +1,224 @@
+"""A Python function as a tool: its name, description and schema, and how arguments reach it."""
+
+from __future__ import annotations
+
+import datetime as dt
+import enum
+import functools
+import math
+from dataclasses import dataclass
+from typing import Annotated, Any, Literal, TypedDict
+
+import pandas as pd
+import pytest
+from pydantic import Field
+from typing_extensions import Unpack
+
+from vertex_claude_magic.chats.tools.function import ArgumentsInvalid, function_tool
+from vertex_claude_magic.errors import OptionError
+
+
+class Unit(enum.Enum):
+    GRAM = "g"
+    KILO = "kg"
+
+
+@dataclass
+class Range:
+    low: float
+    high: float = 1.0
+    title: str = ""
+
+
+class Options(TypedDict, total=False):
+    digits: int
+    sort: bool
+
+
+class Table:
+    """A table of the user's."""
+
+    def column(self, name: str) -> str:
+        """One column."""
+        return name
+
+    @classmethod
+    def of(cls, size: int) -> int:
+        """A table of a size."""
+        return size
+
+    @staticmethod
+    def area(size: float) -> float:
+        """Its area."""
+        return size
+
+    def __call__(self, row: int) -> int:
+        """One row."""
+        return row
+
+
+def numpy_style(column: str, n: int = 5):
+    """Mean of a column.
+
+    Rows without a value do not count.
+
+    Parameters
+    ----------
+    column : str
+        Its name.
+    n
+        How many rows.
+    """
+
+
+def google_style(column: str, n: int = 5):
+    """Mean of a column.
+
+    Rows without a value do not count.
+
+    Args:
+        column: Its name.
+        n: How many rows.
+
+    Returns:
+        The mean.
+    """
+
+
+def rest_style(column: str, n: int = 5):
+    """Mean of a column.
+
+    Rows without a value do not count.
+
+    :param column: Its name.
+    :param n: How many rows.
+    """
+
+
+@pytest.mark.parametrize("function", [numpy_style, google_style, rest_style])
+def test_a_docstring_of_any_common_style_describes_the_tool_and_its_arguments(function):
+    definition = function_tool("f", function).definition
+    assert definition == {
+        "name": function.__name__,
+        "description": "Mean of a column.\n\nRows without a value do not count.",
+        "input_schema": {
+            "type": "object",
+            "properties": {
+                "column": {"type": "string", "description": "Its name."},
+                "n": {"type": "integer", "default": 5, "description": "How many rows."},
+            },
+            "required": ["column"],
+            "additionalProperties": False,
+        },
+    }
+
+
+def unit(unit: Unit = Unit.GRAM): ...
+def choice(kind: Literal["mean", "median"]): ...
+def union(when: dt.date | None = None): ...
+def described(n: Annotated[int, "How many."], x: Annotated[float, Field(description="Where.", ge=0)]): ...
+def nested(span: Range): ...
+def untyped(x, y=3): ...
+def several(*values: float): ...
+def keywords(**values: int): ...
+def unpacked(**options: Unpack[Options]): ...
+def no_json_default(frame=pd.DataFrame()): ...  # noqa: B008 - the kind of default that is tested
+
+
+@pytest.mark.parametrize(
+    ("function", "properties"),
+    [
+        (choice, {"kind": {"enum": ["mean", "median"], "type": "string"}}),
+        (
+            union,
+            {"when": {"anyOf": [{"format": "date", "type": "string"}, {"type": "null"}], "default": None}},
+        ),
+        (
+            described,
+            {
+                "n": {"type": "integer", "description": "How many."},
+                "x": {"type": "number", "description": "Where.", "minimum": 0},
+            },
+        ),
+        (untyped, {"x": {}, "y": {"default": 3}}),
+        (several, {"values": {"type": "array", "items": {"type": "number"}, "default": []}}),
+        (no_json_default, {"frame": {}}),
+        (Table().column, {"name": {"type": "string"}}),
+        (Table.of, {"size": {"type": "integer"}}),
+        (Table.area, {"size": {"type": "number"}}),
+        (Table(), {"row": {"type": "integer"}}),
+        (functools.partial(google_style, "mass"), {"n": {"type": "integer", "default": 5,
+                                                         "description": "How many rows."}}),
+        (math.sqrt, {"x": {}}),
+    ],
+    ids=lambda each: getattr(each, "__name__", type(each).__name__) if callable(each) else "",
+)  # fmt: skip
+def test_the_signature_decides_on_the_properties(function, properties):
+    assert function_tool("tool", function).schema["properties"] == properties
+
+
+def test_an_enum_goes_out_by_its_values_and_comes_back_as_a_member():
+    tool = function_tool("unit", unit)
+    assert tool.schema["$defs"]["Unit"] == {"enum": ["g", "kg"], "type": "string"}
+    assert tool.bind({"unit": "kg"}) == ([Unit.KILO], {})
+
+
+def test_a_property_called_title_stays():
+    """Only the titles that pydantic makes of names are left out."""
+    assert set(function_tool("nested", nested).schema["$defs"]["Range"]["properties"]) == {
+        "low",
+        "high",
+        "title",
+    }
+
+
+@pytest.mark.parametrize(
+    ("function", "arguments", "bound"),
+    [
+        (google_style, {"column": "mass"}, (["mass", 5], {})),
+        (google_style, {"column": "mass", "n": "7"}, (["mass", 7], {})),
+        (union, {"when": "2026-11-29"}, ([dt.date(2026, 11, 29)], {})),
+        (nested, {"span": {"low": 1}}, ([Range(1.0)], {})),
+        (several, {"values": [1, 2.5]}, ([1.0, 2.5], {})),
+        (keywords, {"a": 1, "b": "2"}, ([], {"a": 1, "b": 2})),
+        (unpacked, {"digits": 2}, ([], {"digits": 2})),
+        (unpacked, {}, ([], {})),
+    ],
+)
+def test_arguments_reach_the_function_as_its_types_say(function, arguments, bound):
+    assert function_tool("tool", function).bind(arguments) == bound
+
+
+@pytest.mark.parametrize(
+    ("function", "arguments", "said"),
+    [
+        (google_style, {}, "column: Field required"),
+        (google_style, {"column": "mass", "n": "many"}, "n: Input should be a valid integer"),
+        (google_style, {"column": "mass", "rows": 3}, "rows: Extra inputs are not permitted"),
+        (choice, {"kind": "mode"}, "kind: Input should be 'mean' or 'median'"),
+        (nested, {"span": {"low": "x"}}, "span.low: Input should be a valid number"),
+        (keywords, {"a": "x"}, "a: Input should be a valid integer"),
+    ],
+)
+def test_a_wrong_argument_is_said_by_its_name(function, arguments, said):
+    with pytest.raises(ArgumentsInvalid) as caught:
+        function_tool("tool", function).bind(arguments)
+    assert said in str(caught.value)
+
+
+def takes_a_frame(frame: pd.DataFrame): ...
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        (lambda x: x, "is a lambda"),
+        (takes_a_frame, "cannot be sent as JSON"),
+        (Table, "is not a function"),
+        (3, "is not a function"),
+    ],
+)
+def test_what_a_model_cannot_call_is_refused_with_a_cure(given: Any, said: str):
+    with pytest.raises(OptionError, match=said) as caught:
+        function_tool("tool", given)
+    assert caught.value.cure

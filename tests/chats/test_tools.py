@@ -1,0 +1,396 @@
+"""Functions that Claude calls: what goes over the wire, what runs, and what comes back to the user."""
+
+from __future__ import annotations
+
+import json
+import warnings
+from typing import Any
+
+import anthropic
+import pandas as pd
+import pytest
+
+from vertex_claude_magic import Claude, errors
+from vertex_claude_magic.emulator import Emulator, Reply
+from vertex_claude_magic.models.catalog import Catalog
+from vertex_claude_magic.records.budget import worst_case
+
+TEXT = {"type": "text", "text": "Let me look."}
+
+
+def use(number: int, name: str, **arguments: Any) -> dict[str, Any]:
+    """A call as the model writes it."""
+    return {"type": "tool_use", "id": f"toolu_{number}", "name": name, "input": arguments}
+
+
+@pytest.fixture
+def claude(claude_emulator: Emulator, tmp_path):
+    client = Claude(
+        project=claude_emulator.project,
+        base_url=claude_emulator.base_url,
+        access_token="emulator",
+        model="haiku",
+        journal=str(tmp_path / "journal.sqlite"),
+    )
+    yield client
+    client.close()
+
+
+class Weather:
+    """Functions that remember their calls."""
+
+    def __init__(self) -> None:
+        self.calls: list[tuple[str, Any]] = []
+
+    def temperature(self, city: str) -> float:
+        """Temperature of a city.
+
+        Args:
+            city: Its name.
+        """
+        self.calls.append(("temperature", city))
+        if city == "Atlantis":
+            raise KeyError(city)
+        return {"Oslo": -3.5, "Bergen": 4.0}.get(city, 10.0)
+
+    async def rain(self, city: str) -> dict[str, float]:
+        """Rain of a city."""
+        self.calls.append(("rain", city))
+        return {"mm": 2.5}
+
+
+@pytest.fixture
+def weather() -> Weather:
+    return Weather()
+
+
+def results(emulator: Emulator, request: int) -> list[dict[str, Any]]:
+    """The last message of a request."""
+    return emulator.requests[request].body["messages"][-1]["content"]
+
+
+def test_calls_of_one_answer_go_back_in_one_message(claude, claude_emulator, weather):
+    """In their order, errors marked; the answer goes back as it came."""
+    calls = [
+        use(1, "temperature", city="Oslo"),
+        use(2, "rain", city="Oslo"),
+        use(3, "temperature", city="Atlantis"),
+    ]
+    claude_emulator.answer([TEXT, *calls], "It is cold.")
+    reply = claude.ask("Weather?", tools=[weather.temperature, weather.rain])
+    assert reply.text == "It is cold."
+    assert claude_emulator.requests[1].body["messages"] == [
+        {"role": "user", "content": "Weather?"},
+        {"role": "assistant", "content": [TEXT, *calls]},
+        {
+            "role": "user",
+            "content": [
+                {"type": "tool_result", "tool_use_id": "toolu_1", "content": "-3.5"},
+                {"type": "tool_result", "tool_use_id": "toolu_2", "content": '{"mm": 2.5}'},
+                {
+                    "type": "tool_result",
+                    "tool_use_id": "toolu_3",
+                    "content": "KeyError: 'Atlantis'",
+                    "is_error": True,
+                },
+            ],
+        },
+    ]
+
+
+def test_a_reply_tells_its_calls_and_sums_its_rounds(claude, claude_emulator, weather):
+    claude_emulator.answer([use(1, "temperature", city="Oslo")], "Cold.")
+    reply = claude.ask("Weather?", tools=[weather.temperature])
+    (call,) = reply.tool_calls
+    assert (call.name, dict(call.arguments), call.result, call.is_error) == (
+        "temperature",
+        {"city": "Oslo"},
+        -3.5,
+        False,
+    )
+    first, last = reply.rounds
+    assert (first.stop_reason, last.stop_reason) == ("tool_use", "end_turn")
+    assert reply.usage.output_tokens == first.usage.output_tokens + last.usage.output_tokens
+    assert reply.cost == pytest.approx(first.cost + last.cost)
+    assert first.tool_calls == reply.tool_calls
+    assert last.tool_calls == ()
+
+
+def test_a_plain_answer_has_one_round(claude, claude_emulator):
+    claude_emulator.answer("Four.")
+    reply = claude.ask("2 + 2?")
+    assert reply.rounds == (reply,)
+    assert reply.tool_calls == ()
+
+
+def test_events_name_each_call_before_and_after_it_runs(claude, claude_emulator, weather):
+    """A program that stops the loop at a call has run no further function."""
+    claude_emulator.answer(
+        [use(1, "temperature", city="Oslo"), use(2, "temperature", city="Bergen")], "Cold."
+    )
+    seen = []
+    with claude.stream("Weather?", tools=[weather.temperature]) as stream:
+        for event in stream:
+            if event.type in {"tool_call", "tool_result"}:
+                seen.append((event.type, event.data["call"].arguments["city"], len(weather.calls)))
+            if len(seen) == 3:
+                break
+    assert seen == [("tool_call", "Oslo", 0), ("tool_result", "Oslo", 1), ("tool_call", "Bergen", 1)]
+    assert weather.calls == [("temperature", "Oslo")]
+    assert len(claude_emulator.requests) == 1
+
+
+def test_wrong_arguments_go_back_and_the_function_does_not_run(claude, claude_emulator, weather):
+    claude_emulator.answer([use(1, "temperature", town="Oslo"), use(2, "nosuch")], "Sorry.")
+    reply = claude.ask("Weather?", tools=[weather.temperature])
+    said = [result["content"] for result in results(claude_emulator, 1)]
+    assert said == [
+        "Invalid arguments. city: Field required; town: Extra inputs are not permitted",
+        "There is no tool 'nosuch'.",
+    ]
+    assert weather.calls == []
+    assert [call.is_error for call in reply.tool_calls] == [True, True]
+
+
+@pytest.mark.parametrize("rounds", [1, 2])
+def test_the_last_allowed_request_ends_the_question_and_its_calls_do_not_run(
+    claude, claude_emulator, weather, rounds
+):
+    claude_emulator.answer(*[[use(number, "temperature", city="Oslo")] for number in range(3)])
+    with claude.stream("Weather?", tools=[weather.temperature], max_rounds=rounds) as stream:
+        reply = stream.reply
+        told = [notice.text for notice in stream.notices()]
+    assert len(claude_emulator.requests) == rounds
+    assert reply.stop_reason == "tool_use"
+    assert len(weather.calls) == rounds - 1
+    assert any("the last calls were not run. Raise --max-rounds." in text for text in told)
+
+
+def test_a_call_that_was_cut_off_is_not_run(claude, claude_emulator, weather):
+    claude_emulator.answer(Reply(content=[use(1, "temperature", city="Os")], stop_reason="max_tokens"))
+    reply = claude.ask("Weather?", tools=[weather.temperature])
+    assert reply.stop_reason == "max_tokens"
+    assert weather.calls == []
+    assert len(claude_emulator.requests) == 1
+
+
+def test_a_pause_of_the_service_is_continued_as_a_round(claude, claude_emulator):
+    """The answer is sent back as it came."""
+    claude_emulator.answer(Reply(content=[TEXT], stop_reason="pause_turn"), "Found it.")
+    reply = claude.ask("Search.", tools=["web_search"])
+    assert reply.text == "Found it."
+    assert claude_emulator.requests[1].body["messages"][-1] == {"role": "assistant", "content": [TEXT]}
+    assert len(reply.rounds) == 2
+
+
+@pytest.mark.parametrize("answer", [False, None, "yes", 1, "no"])
+def test_only_true_confirms_a_call(claude, claude_emulator, weather, answer):
+    claude_emulator.answer([use(1, "temperature", city="Oslo")], "As you like.")
+    asked = []
+
+    def confirm(name, arguments):
+        asked.append((name, dict(arguments)))
+        return answer
+
+    claude.ask("Weather?", tools=[weather.temperature], confirm=confirm)
+    assert asked == [("temperature", {"city": "Oslo"})]
+    assert weather.calls == []
+    assert results(claude_emulator, 1)[0]["is_error"] is True
+
+
+@pytest.mark.parametrize(("typed", "ran"), [("yes", 1), ("y", 0), ("Yes", 0), ("", 0), (EOFError(), 0)])
+def test_an_exact_yes_is_typed_to_confirm(claude, claude_emulator, weather, monkeypatch, typed, ran):
+    """Where nobody can type, it is no."""
+
+    def answer(prompt: str) -> str:
+        assert 'temperature(city="Oslo")' in prompt
+        if isinstance(typed, Exception):
+            raise typed
+        return typed
+
+    monkeypatch.setattr("builtins.input", answer)
+    claude_emulator.answer([use(1, "temperature", city="Oslo")], "Well.")
+    claude.ask("Weather?", tools=[weather.temperature], confirm=True)
+    assert len(weather.calls) == ran
+
+
+def test_the_limit_of_costs_holds_over_all_rounds(claude, claude_emulator, weather):
+    """The second request would cross it, so it is not sent; what the first said is in the error."""
+    claude_emulator.answer([use(1, "temperature", city="Oslo")], "Cold.")
+    options = {"tools": [weather.temperature], "max_tokens": 1_000}
+    request = claude.request("Weather?", **options)
+    most = worst_case(request, Catalog.load(), claude.count("Weather?", **options))
+    sent = len(claude_emulator.requests)
+    with pytest.raises(errors.CostLimitExceeded):
+        # Enough for the first request alone.
+        claude.ask("Weather?", **options, max_cost=most * 1.001)
+    assert sum("count-tokens" not in each.path for each in claude_emulator.requests[sent:]) == 1
+
+
+def large() -> str:
+    """A long text."""
+    return "word " * 10_000
+
+
+def frame() -> pd.DataFrame:
+    """A table."""
+    return pd.DataFrame({"city": ["Oslo", "Bergen"], "mass": [1.5, None]})
+
+
+def figure():
+    """A picture."""
+    from matplotlib.figure import Figure
+
+    drawn = Figure(figsize=(1, 1))
+    drawn.subplots().plot([1, 2])
+    return drawn
+
+
+def nothing() -> None:
+    """Nothing."""
+
+
+def secret() -> str:
+    """A key."""
+    return "sk-ant-" + "a1B2" * 10
+
+
+@pytest.mark.parametrize(
+    ("function", "kinds", "holds"),
+    [
+        (large, "text", "[cut: the first"),
+        (frame, "text", "Bergen"),
+        (figure, "image", ""),
+        (nothing, "text", "null"),
+        (secret, "text", "seems to hold an Anthropic key"),
+    ],
+)
+def test_a_result_goes_back_as_what_it_is(claude, claude_emulator, function, kinds, holds):
+    claude_emulator.answer([use(1, function.__name__)], "Thanks.")
+    with claude.stream("Go.", tools=[function]) as stream:
+        _ = stream.reply
+        told = " ".join(notice.text for notice in stream.notices())
+    (result,) = results(claude_emulator, 1)
+    content = result["content"]
+    if kinds == "image":
+        assert "image" in [block["type"] for block in content]
+    else:
+        assert holds in (content if isinstance(content, str) else json.dumps(content))
+    if function is large:
+        assert "large returned more than value_tokens (4,000) allows" in told
+    if function is secret:
+        assert "sk-ant-" not in json.dumps(claude_emulator.requests[1].body)
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        (["nosuch"], "No function named 'nosuch'."),
+        (["temperatur"], "Did you mean temperature?"),
+        (["web_fetch"], "Vertex AI does not serve web_fetch"),
+        (["code_execution"], "Vertex AI does not serve code_execution"),
+        (["temperature,temperature"], "Two tools have the name 'temperature'."),
+        (["a.b"], "is not a name"),
+    ],
+)
+def test_a_tool_that_is_not_there_is_refused_before_anything_is_sent(
+    claude, claude_emulator, weather, given, said
+):
+    with pytest.raises(errors.OptionError) as caught:
+        claude.ask("x", tools=given, names={"temperature": weather.temperature})
+    assert said in str(caught.value)
+    assert claude_emulator.requests == []
+
+
+def test_web_search_is_asked_for_in_the_version_that_vertex_serves(claude):
+    assert claude.request("x", tools=["web_search"]).body["tools"] == [
+        {"type": "web_search_20250305", "name": "web_search"}
+    ]
+
+
+@pytest.mark.parametrize("store", ["journal", "recording"])
+def test_a_replay_calls_no_function_again(claude, claude_emulator, weather, tmp_path, store):
+    """All rounds come from the record, and the results with them."""
+    kept = str(tmp_path / "lesson.claude")
+    options = {"recording": kept} if store == "recording" else {}
+    claude_emulator.answer([use(1, "temperature", city="Oslo")], "Cold.")
+    with warnings.catch_warnings():
+        first = claude.ask("Weather?", tools=[weather.temperature], **options)
+    sent, weather.calls = len(claude_emulator.requests), []
+    if store == "recording":
+        options["journal"] = "off"
+    again = claude.ask("Weather?", tools=[weather.temperature], replay="only", **options)
+    assert (again.text, again.replayed, again.cost) == ("Cold.", True, 0.0)
+    assert [call.content for call in again.tool_calls] == [call.content for call in first.tool_calls]
+    assert weather.calls == []
+    assert len(claude_emulator.requests) == sent
+
+
+def test_refresh_calls_the_functions_again(claude, claude_emulator, weather):
+    claude_emulator.answer([use(1, "temperature", city="Oslo")], "Cold.")
+    claude.ask("Weather?", tools=[weather.temperature])
+    claude_emulator.answer([use(1, "temperature", city="Oslo")], "Colder.")
+    assert claude.ask("Weather?", tools=[weather.temperature], replay="refresh").text == "Colder."
+    assert len(weather.calls) == 2
+
+
+def test_the_loop_sends_what_the_official_runner_sends(claude, claude_emulator, weather):
+    """The same messages for the same functions and answers.
+
+    Three differences, each of them better: the schema forbids unknown arguments, which the function cannot take; an
+    error is its type and message and no repr; any JSON is a result, where the runner takes texts and blocks only.
+    """
+    script = [[TEXT, use(1, "temperature", city="Oslo")], [use(2, "temperature", city="Bergen")], "Cold."]
+    claude_emulator.answer(*script)
+    claude.ask("Weather?", tools=[weather.temperature])
+    ours = [received.body for received in claude_emulator.requests]
+
+    @anthropic.beta_tool
+    def temperature(city: str) -> str:
+        """Temperature of a city.
+
+        Args:
+            city: Its name.
+        """
+        return json.dumps(weather.temperature(city))
+
+    claude_emulator.answer(*script)
+    with anthropic.AnthropicVertex(
+        region="global",
+        project_id=claude_emulator.project,
+        base_url=claude_emulator.base_url,
+        access_token="emulator",
+    ) as client:
+        runner = client.beta.messages.tool_runner(
+            model=claude.request("x").model,
+            max_tokens=16_000,
+            tools=[temperature],
+            messages=[{"role": "user", "content": "Weather?"}],
+        )
+        assert runner.until_done().content[0].text == "Cold."
+    theirs = [received.body for received in claude_emulator.requests[len(ours) :]]
+    assert len(ours) == len(theirs) == 3
+    for own, other in zip(ours, theirs, strict=True):
+        assert [plain(each) for each in own["messages"]] == [plain(each) for each in other["messages"]]
+    (own,), (other,) = ours[0]["tools"], theirs[0]["tools"]
+    assert own["name"] == other["name"]
+    assert own["description"] == other["description"]
+    assert own["input_schema"]["required"] == other["input_schema"]["required"]
+    described = {
+        name: {key: value for key, value in part.items() if key != "title"}
+        for name, part in other["input_schema"]["properties"].items()
+    }
+    assert own["input_schema"]["properties"] == described
+
+
+def plain(message: dict[str, Any]) -> dict[str, Any]:
+    """A message without the nulls and answer-only fields that the runner sends along."""
+    content = message["content"]
+    if isinstance(content, str):
+        return message
+    left_out = {"citations", "caller"}
+    blocks = [
+        {key: value for key, value in block.items() if value is not None and key not in left_out}
+        for block in content
+    ]
+    return {**message, "content": blocks}

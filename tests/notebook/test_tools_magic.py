@@ -1,0 +1,131 @@
+"""`%%claude --tools`: calls in the cell, what functions print and draw, and stopping between two calls."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from markdown_it import MarkdownIt
+
+from vertex_claude_magic.errors import ClaudeInterrupt
+from vertex_claude_magic.notebook.completion import candidates
+
+if TYPE_CHECKING:
+    from shells import Shell
+
+SOURCE = '''
+def mean(column: str) -> float:
+    """Mean of a column."""
+    print("reading", column)
+    return 2.5
+
+def stop(column: str) -> float:
+    """Stopped by the user."""
+    raise KeyboardInterrupt
+
+def hostile(column: str) -> str:
+    """Text that somebody else wrote."""
+    return "</details><script>alert(1)</script>\\n```\\n<img src=x onerror=alert(1)>"
+
+def figure(column: str):
+    """A histogram."""
+    from matplotlib.figure import Figure
+    drawn = Figure(figsize=(1, 1))
+    drawn.subplots().plot([1, 2])
+    return drawn
+'''
+
+
+def use(number: int, name: str, **arguments: Any) -> dict[str, Any]:
+    return {"type": "tool_use", "id": f"toolu_{number}", "name": name, "input": arguments}
+
+
+@pytest.fixture
+def cell(shell: Shell):
+    """Run one cell with the functions above it."""
+    assert shell.run(SOURCE).success
+    return shell.run
+
+
+def test_a_call_is_a_folded_line_between_the_texts(shell, cell, capsys):
+    """With arguments, time, result and what it printed; the text of each round stays."""
+    first = {"type": "text", "text": "Let me look."}
+    shell.emulator.answer([first, use(1, "mean", column="mass")], "It is **2.5**.")
+    capsys.readouterr()
+    assert cell("%%claude answer --tools mean\nMean?").success
+    (output,) = shell.page.outputs
+    markdown = output["text/markdown"]
+    assert markdown.index("Let me look.") < markdown.index("<details>") < markdown.index("It is **2.5**.")
+    assert "<summary>mean(column=&quot;mass&quot;) · " in markdown
+    assert "reading mass" in markdown
+    assert "reading" not in capsys.readouterr().out
+    assert '[mean(column="mass") · ' in output["text/plain"]
+    assert shell.ip.user_ns["answer"].tool_calls[0].result == 2.5
+
+
+def test_what_a_function_returns_cannot_leave_its_fence(shell, cell):
+    """Nothing of it is HTML."""
+    shell.emulator.answer([use(1, "hostile", column="x")], "Done.")
+    assert cell("%%claude --tools hostile\nGo").success
+    (output,) = shell.page.outputs
+    markdown = output["text/markdown"]
+    tokens = MarkdownIt("commonmark").parse(markdown)
+    html = "".join(token.content for token in tokens if token.type == "html_block")
+    assert re.findall(r"</?\w+", html) == ["<details", "<summary", "</summary", "</details"]
+    (fence,) = [token.content for token in tokens if token.type == "fence"]
+    assert "<script>alert(1)</script>" in fence
+
+
+def test_arguments_in_the_line_are_escaped(shell, cell):
+    shell.emulator.answer([use(1, "mean", column="</summary><b>&")], "Done.")
+    assert cell("%%claude --tools mean\nGo").success
+    (output,) = shell.page.outputs
+    assert "mean(column=&quot;&lt;/summary&gt;&lt;b&gt;&amp;&quot;)" in output["text/markdown"]
+
+
+def test_a_figure_that_a_function_returns_is_shown_below(shell, cell):
+    shell.emulator.answer([use(1, "figure", column="x")], "Done.")
+    assert cell("%%claude --tools figure\nGo").success
+    answer, picture = shell.page.outputs
+    assert "Done." in answer["text/markdown"]
+    assert "image/png" in picture
+
+
+def test_an_interrupt_inside_a_function_ends_the_cell_and_runs_nothing_more(shell, cell):
+    """What had arrived stays, marked, and the next question works."""
+    first = {"type": "text", "text": "Let me look."}
+    shell.emulator.answer([first, use(1, "stop", column="a"), use(2, "mean", column="b")], "no")
+    result = cell("%%claude answer --tools stop,mean\nGo")
+    assert isinstance(result.error_in_exec, ClaudeInterrupt)
+    assert shell.ip.user_ns["answer"].text == "Let me look."
+    assert shell.ip.user_ns["answer"].complete is False
+    assert "Stopped" in shell.page.text
+    assert sum("RawPredict" in each.path for each in shell.emulator.requests) == 1
+    assert cell("%%claude answer\nAgain").success
+    assert shell.ip.user_ns["answer"].complete
+
+
+def test_without_a_line_to_type_on_a_confirmation_is_no(shell, cell, monkeypatch):
+    def no_input(prompt: str = "") -> str:
+        raise EOFError
+
+    monkeypatch.setattr("builtins.input", no_input)
+    shell.emulator.answer([use(1, "mean", column="a")], "As you like.")
+    assert cell("%%claude answer --tools mean --confirm\nGo").success
+    (call,) = shell.ip.user_ns["answer"].tool_calls
+    assert (call.is_error, call.result) == (True, "The user did not allow this call.")
+
+
+def test_a_replay_says_that_nothing_was_called_again(shell, cell):
+    shell.emulator.answer([use(1, "mean", column="mass")], "It is 2.5.")
+    assert cell("%%claude --tools mean\nMean?").success
+    assert cell("%%claude --tools mean --replay only\nMean?").success
+    assert "not called again" in shell.page.outputs[-1]["text/markdown"]
+
+
+def test_tab_completes_functions_also_behind_a_comma():
+    names = {"mean": len, "table": 3, "_hidden": len, "Kind": int}
+    offered = [each.text for each in candidates("%%claude --tools", "", names)]
+    assert offered == ["mean", "web_search"]
+    assert [each.text for each in candidates("%%claude --tools", "mean,we", names)] == ["mean,web_search"]

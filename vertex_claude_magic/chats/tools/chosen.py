@@ -1,0 +1,130 @@
+"""Which tools a question has: the names of `--tools` looked up, or the functions given in Python."""
+
+from __future__ import annotations
+
+from contextlib import nullcontext
+from typing import TYPE_CHECKING, Any
+
+from vertex_claude_magic.chats.tools.function import function_tool
+from vertex_claude_magic.chats.tools.loop import FunctionTools
+from vertex_claude_magic.errors import OptionError
+from vertex_claude_magic.prompts.compose import budget_of
+from vertex_claude_magic.text import quote
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from vertex_claude_magic.chats.tools.function import FunctionTool
+    from vertex_claude_magic.chats.tools.loop import Around, Confirm
+    from vertex_claude_magic.prompts.scope import Scope
+    from vertex_claude_magic.settings.target import Target
+
+__all__ = ["WEB_SEARCH", "tools_of"]
+
+WEB_SEARCH = "web_search"
+
+
+def tools_of(
+    target: Target,
+    scope: Scope | None,
+    *,
+    ask: Confirm | None = None,
+    around: Around = nullcontext,
+) -> FunctionTools:
+    """Return the tools that the settings of a question name, as the step that runs them.
+
+    Args:
+        target: The settings.
+        scope: Where names are looked up.
+        ask: Asks the user before a call, for `confirm=True`; by default one line is read from the standard input.
+        around: What each call runs inside of.
+
+    Raises:
+        OptionError: a name is unknown, given twice, or is no function that a model can call.
+        MissingExtra: what describes functions is not installed.
+    """
+    names: Mapping[str, Any] = scope.names if scope is not None else {}
+    functions: dict[str, FunctionTool] = {}
+    services: dict[str, dict[str, Any]] = {}
+    for given in _each(target.tools):
+        if isinstance(given, str) and given not in names:
+            name, definition = given, _service(given, target, names)
+            taken = name in services
+            services[name] = definition
+        else:
+            tool = (
+                function_tool(given, names[given]) if isinstance(given, str) else function_tool("tool", given)
+            )
+            name, taken = tool.name, tool.name in functions
+            functions[name] = tool
+        if taken or (name in services and name in functions):
+            raise OptionError(f"Two tools have the name {quote(name, 40)!r}.", cure="Give each once.")
+    if "tools" in target.set:
+        raise OptionError("Tools are given twice.", cure="Leave --tools or --set tools out.")
+    confirm = target.confirm
+    return FunctionTools(
+        list(functions.values()),
+        services=list(services.values()),
+        limits=budget_of(
+            target.catalog,
+            target.row,
+            tokens=target.value_tokens,
+            present=scope.present if scope is not None else None,
+        ),
+        max_rounds=target.max_rounds,
+        confirm=(ask or _ask_on_the_line) if confirm is True else confirm or None,
+        target=target,
+        around=around,
+    )
+
+
+def _each(given: Any) -> list[Any]:
+    """Return tools one by one; a text may name several, with commas."""
+    each: list[Any] = []
+    for tool in given:
+        if isinstance(tool, str):
+            each += [word.strip() for word in tool.split(",") if word.strip()]
+        else:
+            each.append(tool)
+    return each
+
+
+def _service(name: str, target: Target, names: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the definition of a tool that the service runs itself.
+
+    Raises:
+        OptionError: there is none of this name, or Vertex AI does not serve it.
+    """
+    services = target.catalog.services
+    if name == WEB_SEARCH:
+        row = target.row
+        if row is not None and row.capabilities and WEB_SEARCH not in row.capabilities:
+            raise OptionError(f"{row.name} has no web search on Vertex AI.", cure="Choose another model.")
+        return {"type": services[WEB_SEARCH]["tool"], "name": WEB_SEARCH}
+    if any(name.startswith(start.rstrip("_")) for start in services["tools_not_served"]["refused_tools"]):
+        raise OptionError(
+            f"Vertex AI does not serve {quote(name, 40)}, which only Anthropic's own API has.",
+            cure="Write a function that does it, or use web_search.",
+        )
+    if not name.isidentifier():
+        raise OptionError(
+            f"{quote(name, 40)!r} is not a name.", cure="Give names of functions: --tools load,plot"
+        )
+    from difflib import get_close_matches
+
+    callables = [each for each, value in names.items() if callable(value) and not each.startswith("_")]
+    near = get_close_matches(name, [*callables, WEB_SEARCH], n=1)
+    raise OptionError(
+        f"No function named {name!r}.",
+        cure=f"Did you mean {near[0]}?" if near else "Define it in a cell above, or use web_search.",
+    )
+
+
+def _ask_on_the_line(name: str, arguments: Mapping[str, Any]) -> bool:
+    """Ask for an exact yes; where nobody can answer, it is no."""
+    from vertex_claude_magic.chats.tools.wording import call_text
+
+    try:
+        return input(f"Run {call_text(name, arguments)}? Type yes to run it: ") == "yes"
+    except Exception:  # noqa: BLE001 - a front end without input raises an error of its own, a script EOFError
+        return False

@@ -1,0 +1,275 @@
+"""A Python function as a tool of the Messages API: its name, description and schema, and its arguments checked.
+
+The schema comes from the signature by pydantic, the descriptions from the docstring (numpy, Google, reST or plain) or
+from `Annotated`. The fields of a tool are those of the page "Tool use" (Claude docs, 2026).
+"""
+
+from __future__ import annotations
+
+import functools
+import inspect
+import re
+import typing
+from types import GenericAlias
+from typing import TYPE_CHECKING, Annotated, Any, NamedTuple, cast
+
+from vertex_claude_magic.errors import MissingExtra, OptionError
+from vertex_claude_magic.text import quote
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from pydantic import BaseModel, TypeAdapter, ValidationError
+    from pydantic.json_schema import GenerateJsonSchema
+
+__all__ = ["ArgumentsInvalid", "FunctionTool", "function_tool"]
+
+_NAME = re.compile(r"[a-zA-Z0-9_-]{1,128}")
+
+
+class ArgumentsInvalid(Exception):
+    """The model gave arguments that a function cannot take; the message is for the model."""
+
+
+class _Parameter(NamedTuple):
+    """How one argument of the model reaches the function."""
+
+    name: str
+    kind: inspect._ParameterKind
+    default: Any
+
+
+class FunctionTool(NamedTuple):
+    """A function that the model may call.
+
+    Args:
+        name: The name under which it is called.
+        description: What the docstring says of it; empty if nothing.
+        schema: The JSON schema of its arguments, an object.
+        function: The function.
+        model: Checks arguments; its fields are `p0`, `p1` ... with the names of the parameters as aliases.
+        parameters: The parameters in the order of the signature.
+        others: Checks the arguments of `**kwargs`; None where there is none.
+    """
+
+    name: str
+    description: str
+    schema: Mapping[str, Any]
+    function: Callable[..., Any]
+    model: type[BaseModel]
+    parameters: tuple[_Parameter, ...]
+    others: TypeAdapter[dict[str, Any]] | None = None
+
+    @property
+    def definition(self) -> dict[str, Any]:
+        """The entry of the field `tools`."""
+        return {"name": self.name, "description": self.description, "input_schema": dict(self.schema)}
+
+    def bind(self, arguments: Mapping[str, Any]) -> tuple[list[Any], dict[str, Any]]:
+        """Check the arguments of a call, and return them as the function takes them.
+
+        Raises:
+            ArgumentsInvalid: it cannot take them; the message says which argument is wrong.
+
+        >>> def half(x: float) -> float:
+        ...     return x / 2
+        >>> function_tool("half", half).bind({"x": "3"})
+        ([3.0], {})
+        """
+        from pydantic import ValidationError
+
+        try:
+            checked = self.model.model_validate(dict(arguments))
+            more = self.others.validate_python(checked.model_extra) if self.others is not None else {}
+        except ValidationError as error:
+            raise ArgumentsInvalid(_told(error)) from None
+        positional, named = list[Any](), dict[str, Any](more)
+        for index, (name, kind, default) in enumerate(self.parameters):
+            field = f"p{index}"
+            given = field in checked.model_fields_set
+            if kind is inspect.Parameter.VAR_POSITIONAL:
+                positional += getattr(checked, field)
+            elif kind is not inspect.Parameter.KEYWORD_ONLY:
+                # The default as the function has it, which may be any object.
+                positional.append(getattr(checked, field) if given else default)
+            elif given:
+                named[name] = getattr(checked, field)
+        return positional, named
+
+
+def function_tool(name: str, function: Callable[..., Any]) -> FunctionTool:
+    """Describe a function for the model.
+
+    Args:
+        name: The name under which the user has it.
+        function: A function, coroutine function, bound method, partial or object with `__call__`.
+
+    Raises:
+        OptionError: it cannot be called by a model: it has no name, or a parameter takes no JSON.
+        MissingExtra: pydantic or docstring_parser is not installed.
+
+    >>> from typing import Literal
+    >>> def mean(column: str, kind: Literal["mean", "median"] = "mean") -> float:
+    ...     '''Centre of a column.
+    ...
+    ...     Args:
+    ...         column: its name
+    ...     '''
+    >>> tool = function_tool("mean", mean)
+    >>> tool.description, tool.schema["required"], tool.schema["properties"]["column"]
+    ('Centre of a column.', ['column'], {'description': 'its name', 'type': 'string'})
+    """
+    plain = _unwrapped(name, function)
+    own = getattr(plain, "__name__", "") or name
+    try:
+        from docstring_parser import parse
+        from pydantic import ConfigDict, TypeAdapter, create_model
+        from pydantic.errors import PydanticUserError
+    except ImportError:
+        raise MissingExtra(
+            "Functions as tools need pydantic and docstring_parser.",
+            cure='Run: pip install "vertex-claude-magic[data]"',
+        ) from None
+    # An object with `__call__` is described there, unless only its class says something.
+    documented = plain if inspect.isroutine(plain) else type(plain).__call__
+    doc = parse(inspect.getdoc(documented) or inspect.getdoc(plain) or "")
+    about = {each.arg_name.lstrip("*"): each.description or "" for each in doc.params}
+    try:
+        fields, parameters, others = _parameters(function, _hints(documented), about)
+        config = ConfigDict(extra="forbid" if others is None else "allow")
+        model = create_model("Arguments", __config__=config, **fields)
+        schema = model.model_json_schema(schema_generator=_generator())
+        more: TypeAdapter[Any] | None = None
+        if others is not None:
+            more = TypeAdapter(cast("Any", GenericAlias(dict, (str, others))))
+            schema["additionalProperties"] = TypeAdapter(others).json_schema() or True
+    except (PydanticUserError, TypeError, ValueError) as error:
+        why = quote(str(error).partition("\n")[0].rstrip("."), 160)
+        raise OptionError(
+            f"A parameter of {own} cannot be sent as JSON: {why}.",
+            cure="Give it a type such as str, int, list[float], Literal or a dataclass.",
+        ) from None
+    return FunctionTool(
+        name=own,
+        description=(doc.description or "").strip(),
+        schema=_untitled(schema),
+        function=function,
+        model=model,
+        parameters=tuple(parameters),
+        others=more,
+    )
+
+
+def _unwrapped(name: str, function: Callable[..., Any]) -> Callable[..., Any]:
+    """Return the function inside of partials.
+
+    Raises:
+        OptionError: a model cannot call it.
+    """
+    plain = function
+    while isinstance(plain, functools.partial):
+        plain = plain.func
+    own = getattr(plain, "__name__", "") or name
+    if not callable(function) or inspect.isclass(function):
+        raise OptionError(f"{quote(name, 40)} is not a function.", cure="Give a function of the namespace.")
+    if own == "<lambda>":
+        raise OptionError(
+            f"{quote(name, 40)} is a lambda, which has no name, docstring or types.",
+            cure="Write it as a function with def.",
+        )
+    if not _NAME.fullmatch(own):
+        raise OptionError(
+            f"{quote(own, 40)!r} cannot be the name of a tool.",
+            cure="Use letters, digits, _ and - (at most 128).",
+        )
+    return plain
+
+
+def _parameters(
+    function: Callable[..., Any], hints: Mapping[str, Any], about: Mapping[str, str]
+) -> tuple[dict[str, Any], list[_Parameter], Any]:
+    """Return pydantic's fields for the parameters, the parameters, and the type of `**kwargs` (None for none)."""
+    from pydantic import Field
+    from typing_extensions import Unpack
+
+    fields: dict[str, Any] = {}
+    parameters = list[_Parameter]()
+    others: Any = None
+
+    def add(parameter: str, kind: inspect._ParameterKind, hint: object, default: object) -> None:
+        described = _description(hint) or about.get(parameter)
+        fields[f"p{len(parameters)}"] = (hint, Field(default=default, alias=parameter, description=described))
+        parameters.append(_Parameter(parameter, kind, default))
+
+    for parameter, entry in inspect.signature(function).parameters.items():
+        hint = hints.get(parameter, Any)
+        if entry.kind is entry.VAR_POSITIONAL:
+            add(parameter, entry.kind, GenericAlias(list, (hint,)), ())
+        elif entry.kind is not entry.VAR_KEYWORD:
+            add(parameter, entry.kind, hint, ... if entry.default is entry.empty else entry.default)
+        elif typing.get_origin(hint) is Unpack:
+            # PEP 692: the keys of the dictionary are the named arguments.
+            (keys,) = typing.get_args(hint)
+            for key, each in typing.get_type_hints(keys, include_extras=True).items():
+                add(key, entry.KEYWORD_ONLY, each, None if key in keys.__optional_keys__ else ...)
+        else:
+            others = hint
+    return fields, parameters, others
+
+
+def _hints(function: Callable[..., Any]) -> dict[str, Any]:
+    """Return the types of the parameters; a builtin has none."""
+    try:
+        return typing.get_type_hints(function, include_extras=True)
+    except NameError as error:
+        raise OptionError(
+            f"A type of {getattr(function, '__name__', 'the function')} is not defined: {error}.",
+            cure="Run the cell that defines it, or leave the type out.",
+        ) from None
+    except TypeError:
+        return {}
+
+
+def _description(hint: Any) -> str | None:
+    """Return what an annotation says of a parameter: `Annotated[int, "how many"]`, `Field` or `Doc` (PEP 727)."""
+    for each in getattr(hint, "__metadata__", ()) if typing.get_origin(hint) is Annotated else ():
+        said = (
+            each
+            if isinstance(each, str)
+            else getattr(each, "description", getattr(each, "documentation", None))
+        )
+        if said:
+            return str(said)
+    return None
+
+
+def _generator() -> type[GenerateJsonSchema]:
+    from pydantic.json_schema import GenerateJsonSchema
+
+    class Quiet(GenerateJsonSchema):
+        # A default that is no JSON, such as a frame, is left out; the function has it.
+        ignored_warning_kinds = {"skipped-choice", "non-serializable-default"}  # noqa: RUF012
+
+    return Quiet
+
+
+def _untitled(schema: Any, *, names: bool = False) -> Any:
+    """Return a schema without the titles that pydantic makes of names; a property may itself be called "title"."""
+    if isinstance(schema, list):
+        return [_untitled(each) for each in schema]
+    if not isinstance(schema, dict):
+        return schema
+    return {
+        key: _untitled(part, names=not names and key in {"properties", "$defs"})
+        for key, part in schema.items()
+        if names or key != "title" or not isinstance(part, str)
+    }
+
+
+def _told(error: ValidationError) -> str:
+    """Return what is wrong with each argument, without the values, which the model knows."""
+    lines = []
+    for each in error.errors(include_url=False, include_context=False):
+        place = ".".join(str(part) for part in each["loc"])
+        lines.append(f"{place}: {each['msg']}" if place else each["msg"])
+    return "Invalid arguments. " + "; ".join(lines)

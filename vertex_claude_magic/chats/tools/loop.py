@@ -1,0 +1,250 @@
+"""The loop of tools: what an answer calls is run, and the results go back until the model has what it needs.
+
+A step of an `Exchange`. Functions run one after another in the thread of the caller, and only when their arguments
+arrived whole; each call is announced before it runs, and its result is told before the next.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+import time
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, Literal, Protocol
+
+from vertex_claude_magic import errors
+from vertex_claude_magic.chats.tools.function import ArgumentsInvalid
+from vertex_claude_magic.chats.tools.results import Result, result_of
+from vertex_claude_magic.session.exchange import TOOL_CALL, TOOL_RESULT
+from vertex_claude_magic.spelling import option, spelled
+from vertex_claude_magic.text import quote
+from vertex_claude_magic.vertex.events import Event
+from vertex_claude_magic.vertex.reply import ToolCall
+
+if TYPE_CHECKING:
+    from collections.abc import Generator
+
+    from vertex_claude_magic.chats.tools.function import FunctionTool
+    from vertex_claude_magic.prompts.parts import ValueLimits
+    from vertex_claude_magic.settings.target import Target
+    from vertex_claude_magic.vertex.reply import Reply
+    from vertex_claude_magic.vertex.request import Request
+
+__all__ = ["Around", "Confirm", "FunctionTools", "NextTurn"]
+
+# Given the name and the arguments of a call, tells whether it may run; only True does.
+Confirm = Callable[[str, Mapping[str, Any]], object]
+
+
+class Captured(Protocol):
+    """What a call printed, known once the call is over."""
+
+    @property
+    def printed(self) -> str:
+        """The text."""
+
+
+# What a call runs inside of.
+Around = Callable[[], AbstractContextManager[Captured | None]]
+
+_REFUSED = "The user did not allow this call."
+_LONGEST_ERROR = 1_000
+# Seconds between two looks for an interrupt while a coroutine runs.
+_TICK = 0.2
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class NextTurn:
+    """The request with the results of calls, or with the answer itself where the service had paused."""
+
+    request: Request
+    why: str
+    tool_calls: tuple[ToolCall, ...] = ()
+    replaces: Literal[False] = False
+
+
+class FunctionTools:
+    """What the model may call in one question, and the loop that calls it.
+
+    Args:
+        functions: The functions.
+        services: Definitions of tools that the service runs itself.
+        limits: What one result may take.
+        max_rounds: The most requests of the question.
+        confirm: Asked before each call; None runs them all.
+        target: The settings of the question.
+        around: What a call runs inside of, such as a capture of what it prints.
+        clock: Seconds that never run backwards.
+    """
+
+    def __init__(
+        self,
+        functions: Sequence[FunctionTool],
+        *,
+        services: Sequence[Mapping[str, Any]] = (),
+        limits: ValueLimits,
+        max_rounds: int,
+        confirm: Confirm | None,
+        target: Target,
+        around: Around = nullcontext,
+        clock: Callable[[], float] = time.perf_counter,
+    ) -> None:
+        self.definitions = [*(tool.definition for tool in functions), *services]
+        self._functions = {tool.name: tool for tool in functions}
+        self._limits = limits
+        self._max_rounds = max_rounds
+        self._confirm = confirm
+        self._target = target
+        self._around = around
+        self._clock = clock
+        self._notices: list[str] = []
+
+    def notices(self) -> list[str]:
+        """Return what was left out of results, and whether calls were not run."""
+        told, self._notices = self._notices, []
+        return list(dict.fromkeys(told))
+
+    def __call__(self, reply: Reply, request: Request) -> Reply | NextTurn | Generator[Event, None, NextTurn]:
+        """Return the reply where it calls nothing; else run the calls, and give what to send next.
+
+        Raises:
+            AnswerTruncated: data were asked for, and the last round that is allowed ended in calls.
+            ReplayMiss: the answer is from a record without results, and nothing may be sent.
+        """
+        last = reply.rounds[-1]
+        calls = [block for block in last.blocks if block.get("type") == "tool_use"]
+        paused = last.stop_reason == "pause_turn"
+        # Cut off by max_tokens, a call has half an input: it is not run, and asking again would cut it again.
+        if not paused and (last.stop_reason != "tool_use" or not calls):
+            return reply
+        if len(reply.rounds) >= self._max_rounds:
+            return self._stopped(reply)
+        if paused:
+            # The service goes on where the answer is sent back to it ("Handling stop reasons", Claude docs, 2026).
+            return NextTurn(request=_going_on(request, last), why="was paused by the service")
+        return self._called(last, calls, request)
+
+    def _stopped(self, reply: Reply) -> Reply:
+        rounds = f"{self._max_rounds} request{'' if self._max_rounds == 1 else 's'}"
+        if self._target.wants_data:
+            raise errors.AnswerTruncated(
+                f"After {rounds} Claude still called tools, so there is no data.",
+                cure=spelled("Raise {}.", option("max_rounds")),
+                reply=reply,
+            )
+        self._notices.append(f"Stopped after {rounds}; the last calls were not run. Raise --max-rounds.")
+        return reply
+
+    def _called(
+        self, last: Reply, calls: Sequence[Mapping[str, Any]], request: Request
+    ) -> Generator[Event, None, NextTurn]:
+        recorded = {call.id: call for call in last.tool_calls}
+        if last.replayed and not recorded and self._target.replay == "only":
+            raise errors.ReplayMiss(
+                "The results of the tools are not recorded, and --replay only sends nothing.",
+                cure=spelled("Ask with {}.", option("replay", "auto")),
+            )
+        done = list[ToolCall]()
+        for block in calls:
+            given = block.get("input")
+            call = ToolCall(
+                id=str(block.get("id")),
+                name=str(block.get("name")),
+                arguments=given if isinstance(given, Mapping) else {},
+            )
+            if (known := recorded.get(call.id)) is not None:
+                done.append(known)
+                yield Event(TOOL_RESULT, {"type": TOOL_RESULT, "call": known})
+                continue
+            yield Event(TOOL_CALL, {"type": TOOL_CALL, "call": call})
+            done.append(self._run(call))
+            yield Event(TOOL_RESULT, {"type": TOOL_RESULT, "call": done[-1]})
+        answered: list[dict[str, Any]] = [call.block for call in done]
+        names = ", ".join(dict.fromkeys(call.name for call in done))
+        following = _going_on(request, last, {"role": "user", "content": answered})
+        return NextTurn(request=following, why=f"called {quote(names, 80)}", tool_calls=tuple(done))
+
+    def _run(self, call: ToolCall) -> ToolCall:
+        """Run one call, and return it with its result; only an interrupt leaves it."""
+        tool = self._functions.get(call.name)
+        if tool is None:
+            return _failed(call, f"There is no tool {quote(call.name, 60)!r}.")
+        try:
+            positional, named = tool.bind(call.arguments)
+        except ArgumentsInvalid as error:
+            return _failed(call, str(error))
+        if self._confirm is not None and self._confirm(call.name, call.arguments) is not True:
+            return _failed(call, _REFUSED)
+        started = self._clock()
+        try:
+            with self._around() as captured:
+                value = tool.function(*positional, **named)
+                if inspect.isawaitable(value):
+                    value = _awaited(value)
+            result = result_of(value, call.name, self._limits, allow_secrets=self._target.allow_secrets)
+        except (Exception, SystemExit) as error:  # noqa: BLE001 - whatever it is, the model is told
+            text = f"{type(error).__name__}: {error}"[:_LONGEST_ERROR]
+            secret = result_of(text, call.name, self._limits)
+            return replace(_failed(call, str(secret.content)), seconds=self._clock() - started)
+        self._notices += result.notices
+        printed = captured.printed if captured is not None else ""
+        return _with(replace(call, result=value, seconds=self._clock() - started, printed=printed), result)
+
+
+def _with(call: ToolCall, result: Result) -> ToolCall:
+    called = replace(call, content=result.content, is_error=result.is_error)
+    return replace(called, result=result.content) if result.is_error else called
+
+
+def _failed(call: ToolCall, text: str) -> ToolCall:
+    return replace(call, result=text, content=text, is_error=True)
+
+
+def _going_on(request: Request, last: Reply, *more: Mapping[str, Any]) -> Request:
+    """Return the request that continues an answer: the answer as it came, thinking and its signatures included."""
+    # Fields that only answers have are null in them and refused in a request.
+    blocks = [
+        {name: part for name, part in block.items() if part is not None or name == "input"}
+        for block in last.blocks
+        # The service refuses a text block without anything to read.
+        if block.get("type") != "text" or str(block.get("text", "")).strip()
+    ]
+    messages = [*request.body["messages"], {"role": "assistant", "content": blocks}, *more]
+    return replace(request, body={**request.body, "messages": messages})
+
+
+def _awaited(value: Any) -> Any:
+    """Return the result of a coroutine; where a loop runs in this thread, as in a notebook, in a loop of its own."""
+
+    async def whole() -> Any:
+        return await value
+
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return asyncio.run(whole())
+    from vertex_claude_magic.session.pool import Workers
+
+    loop = asyncio.new_event_loop()
+    task = loop.create_task(whole())
+
+    def run() -> Any:
+        try:
+            return loop.run_until_complete(task)
+        finally:
+            loop.run_until_complete(loop.shutdown_asyncgens())
+            loop.close()
+
+    def cancel() -> None:
+        loop.call_soon_threadsafe(task.cancel)
+
+    work = Workers().start(run, cancel)
+    try:
+        while not work.poll(_TICK):
+            pass
+    except BaseException:
+        work.cancel()
+        raise
+    return work.result()

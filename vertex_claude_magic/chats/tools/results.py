@@ -1,0 +1,94 @@
+"""What a function returned, as the `tool_result` of the Messages API: a text, or blocks of text and images.
+
+The values of prompts and the results of functions are converted by the same code, so budgets and notices are the same.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from vertex_claude_magic.prompts.compose import compose
+from vertex_claude_magic.prompts.parts import shorten
+from vertex_claude_magic.prompts.secrets import find_secret, searchable
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from vertex_claude_magic.prompts.parts import ValueLimits
+
+__all__ = ["Result", "result_of"]
+
+# What a result may hold (Claude docs, "Tool use", 2026); a PDF is text for this purpose, and none is made here.
+_BLOCKS = {"text", "image", "document", "search_result"}
+
+
+class Result(NamedTuple):
+    """What goes back to the model, and what the user should know of it.
+
+    Args:
+        content: A text, or content blocks.
+        notices: What was left out, one line each.
+        is_error: Whether it says why there is no result.
+    """
+
+    content: str | list[dict[str, Any]]
+    notices: tuple[str, ...] = ()
+    is_error: bool = False
+
+
+def result_of(value: Any, name: str, limits: ValueLimits, *, allow_secrets: bool = False) -> Result:
+    """Convert what a function returned.
+
+    Args:
+        value: Text, JSON, a frame, an array, a figure, an image, or content blocks.
+        name: The name of the function, for notices.
+        limits: What one value may take.
+        allow_secrets: Whether it goes out although it seems to hold a key.
+
+    Raises:
+        OptionError: it cannot be sent.
+
+    >>> from vertex_claude_magic.prompts.parts import ValueLimits
+    >>> result_of({"mean": 2.5, "n": 4}, "mean", ValueLimits()).content
+    '{"mean": 2.5, "n": 4}'
+    """
+    notices: tuple[str, ...] = ()
+    content: str | list[dict[str, Any]]
+    if _are_blocks(value):
+        content = [dict(block) for block in value]
+    elif (text := value if isinstance(value, str) else _json(value)) is not None:
+        content, cut = shorten(text, limits)
+        if cut:
+            content = f"{content}\n[cut: {cut}]"
+            notices = (f"{name} returned more than value_tokens ({limits.tokens:,}) allows: sent {cut}.",)
+    else:
+        composed = compose([value], budget=limits)
+        content = composed.content if isinstance(composed.content, str) else list(composed.content)
+        if isinstance(content, list) and len(content) == 1 and set(content[0]) == {"type", "text"}:
+            content = str(content[0]["text"])
+        notices = tuple(f"{name}: {notice}" for notice in composed.notices)
+    found = None if allow_secrets else find_secret(searchable(content))
+    if found is not None:
+        return Result(
+            f"The result seems to hold {found[0]}, so it was not sent.",
+            (f"The result of {name} seems to hold {found[0]} and was not sent.",),
+            is_error=True,
+        )
+    return Result(content, notices)
+
+
+def _json(value: Any) -> str | None:
+    """Return a value as JSON text, None where it is none to the last part."""
+    try:
+        return json.dumps(value, ensure_ascii=False, allow_nan=False)
+    except (TypeError, ValueError, RecursionError):
+        return None
+
+
+def _are_blocks(value: Any) -> bool:
+    def is_block(each: Mapping[str, Any] | Any) -> bool:
+        return isinstance(each, dict) and each.get("type") in _BLOCKS and len(each) > 1
+
+    blocks: Sequence[Any] = value if isinstance(value, (list, tuple)) else ()
+    return bool(blocks) and all(map(is_block, blocks))

@@ -1,0 +1,131 @@
+"""The calls of functions in an answer, as folded lines between the texts of its rounds."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from contextlib import contextmanager
+from html import escape
+from typing import TYPE_CHECKING
+
+from vertex_claude_magic.chats.tools.wording import call_text
+from vertex_claude_magic.markdown.sanitize import fenced, safe_markdown, safe_plain
+from vertex_claude_magic.notebook.display.segments import Body
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from IPython.core.displaypub import DisplayPublisher
+    from IPython.utils.capture import RichOutput
+
+    from vertex_claude_magic.vertex.reply import Reply, ToolCall
+
+__all__ = ["CallOutputs", "call_line", "with_calls"]
+
+_SHOWN = 2_000
+
+
+def call_line(call: ToolCall, *, replayed: bool = False) -> str:
+    """Return one call on one line: name, arguments, and how it went.
+
+    >>> from vertex_claude_magic.vertex.reply import ToolCall
+    >>> call_line(ToolCall(id="t", name="mean", arguments={"column": "mass"}, seconds=0.21))
+    'mean(column="mass") · 0.2 s'
+    """
+    how = "not called again" if replayed else f"{call.seconds:.1f} s"
+    return " · ".join(
+        filter(None, (call_text(call.name, call.arguments), "error" if call.is_error else "", how))
+    )
+
+
+def with_calls(reply: Reply, last: Body) -> Body:
+    """Return an answer of several rounds: the texts, and below each the calls in it, folded.
+
+    Args:
+        reply: The whole reply.
+        last: The text of the last round, as it is shown.
+    """
+    markdown, plain = list[str](), list[str]()
+    for each in reply.rounds[:-1]:
+        # The answer before a repair is replaced by the next; only what calls and pauses end is a part of the whole.
+        if not each.tool_calls and each.stop_reason != "pause_turn":
+            continue
+        markdown += [safe_markdown(each.text), *(_folded(call, each.replayed) for call in each.tool_calls)]
+        plain += [each.text.strip(), *(_line(call, each.replayed) for call in each.tool_calls)]
+    return Body(
+        markdown="\n\n".join(filter(None, (*markdown, last.markdown))),
+        plain="\n\n".join(filter(None, (*plain, last.plain))),
+    )
+
+
+def _line(call: ToolCall, replayed: bool) -> str:
+    return f"[{call_line(call, replayed=replayed)}]"
+
+
+def _folded(call: ToolCall, replayed: bool) -> str:
+    """Return a call that is folded away; its line is escaped, its result is in a fence that nothing in it can close."""
+    parts = [f"<details><summary>{escape(safe_plain(call_line(call, replayed=replayed)))}</summary>"]
+    parts += [fenced(_cut(text)) for text in (_result_text(call), call.printed) if text.strip()]
+    return "\n\n".join([*parts, "</details>"])
+
+
+def _result_text(call: ToolCall) -> str:
+    if isinstance(call.content, str):
+        return call.content
+    blocks = (str(block.get("text") or f"[{block.get('type')}]") for block in call.content)
+    return "\n".join(blocks)
+
+
+def _cut(text: str) -> str:
+    left = len(text) - _SHOWN
+    return text if left <= 0 else f"{text[:_SHOWN]}\n… {left:,} characters more"
+
+
+# What front ends show without running anything in it; SVG is not among them.
+_IMAGES = frozenset({"image/png", "image/jpeg", "image/gif", "image/webp"})
+
+
+class Captured:
+    """What one call printed, and what it displayed, which is displayed again below the answer."""
+
+    def __init__(self) -> None:
+        self.printed = ""
+
+
+class CallOutputs:
+    """Takes what functions print, display and draw out of the way of the answer, which is drawn at the same place.
+
+    Args:
+        publisher: Where displays go.
+    """
+
+    def __init__(self, publisher: DisplayPublisher) -> None:
+        self._publisher = publisher
+        self._displays: list[RichOutput] = []
+        self._images: list[tuple[str, str]] = []
+
+    @contextmanager
+    def capture(self) -> Iterator[Captured]:
+        """While this is entered, what is printed or displayed is collected."""
+        from IPython.utils.capture import capture_output
+
+        call = Captured()
+        with capture_output() as captured:
+            yield call
+        call.printed = captured.stdout + captured.stderr
+        self._displays += captured.outputs
+
+    def take(self, call: ToolCall) -> None:
+        """Remember the images that a call returned."""
+        for block in call.content if not isinstance(call.content, str) else ():
+            source = block.get("source") if block.get("type") == "image" else None
+            if isinstance(source, Mapping) and source.get("media_type") in _IMAGES:
+                self._images.append((source["media_type"], str(source.get("data"))))
+
+    def show(self) -> None:
+        """Show below the answer what functions displayed and returned as images."""
+        displays, self._displays = self._displays, []
+        images, self._images = self._images, []
+        for each in displays:
+            each.display()
+        for kind, data in images:
+            self._publisher.publish(data={kind: data, "text/plain": "<image>"}, metadata={})
