@@ -136,7 +136,7 @@ def with_cache_marks(
         if history.tokens + len(json.dumps(new, default=str)) / _CHARACTERS < least:
             # The service ignores a mark behind a prompt that is too short, without a word.
             return messages
-    free = _MOST_MARKS - _marks(list(messages)) - _marks([body.get("system"), body.get("tools")])
+    free = _MOST_MARKS - _marks(list(messages[before:])) - _marks([body.get("system"), body.get("tools")])
     marked = list(messages)
     last = len(marked) - 1
     former = next((at for at in range(before - 1, -1, -1) if marked[at].get("role") == "user"), None)
