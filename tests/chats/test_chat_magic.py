@@ -181,7 +181,7 @@ def test_the_prompt_cache_moves_along_and_the_footer_tells(shell):
     marked = [each for each in shell.body["messages"] if "cache_control" in json.dumps(each)]
     assert marked == shell.body["messages"][-1:]
     assert reply.usage.cache_read_input_tokens > 3_000
-    assert "cached" in shell.page.text
+    assert "cached (94%)" in shell.page.text
     assert "the cache saved" in shell.page.text
 
 

@@ -344,7 +344,7 @@ class NamedChat:
     def _tell(self, entries: Sequence[Entry], number: int, reply: Reply) -> None:
         seat, name = self._seat, quote(self._name, 40)
         assert seat is not None  # noqa: S101 - it was placed
-        if seat.replaces and seat.seat.startswith("text:"):
+        if seat.replaces and seat.seat.startswith("text:") and not self._new:
             self._notices.append(
                 f"Turn {number} of {name} had the same prompt, so this answer takes its place; this front end gives "
                 "cells no id."

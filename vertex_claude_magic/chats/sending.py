@@ -92,7 +92,8 @@ def history_after(name: str, reply: Reply, model: str) -> History:
     frame = frame_of(question) if lineage is not None and lineage.requested_model == model else ""
     tools = tuple(question.get("tools") or ()) if made.calls else ()
     turn = SentTurn((*whole, *end), (*made.bare, *end), frame)
-    return History((turn,), tools, reply.usage.total_input_tokens + reply.usage.output_tokens)
+    # Filling the cache costs a quarter more, and one follow-up may be all.
+    return History((turn,), tools, goes_on=False)
 
 
 def unmarked_message(message: Mapping[str, Any]) -> Mapping[str, Any]:
