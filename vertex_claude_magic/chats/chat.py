@@ -88,7 +88,7 @@ class Chat:
                 "A conversation says itself what goes before the prompt.", cure="Leave after= and chat= out."
             )
         target = self._session.target(options)
-        conversation = NamedChat(self._session, self.name, prompt, new=target.new)
+        conversation = NamedChat(self._session, self.name, prompt, new=target.new, owner=self._home)
         scope = None if names is None else Scope(names=names)
         return open_exchange(
             self._session, prompt, target, scope=scope, notify=notify, conversation=conversation

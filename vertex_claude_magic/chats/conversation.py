@@ -200,15 +200,22 @@ class NamedChat:
         name: The name.
         prompt: The prompt.
         new: Whether the conversation begins anew with it.
+        owner: Whose it is; that of `home` if not given.
     """
 
     def __init__(
-        self, session: Session, name: str, prompt: str | Sequence[Any], *, new: bool = False
+        self,
+        session: Session,
+        name: str,
+        prompt: str | Sequence[Any],
+        *,
+        new: bool = False,
+        owner: str = "",
     ) -> None:
         origin = current_origin()
         self._session = session
         self._name = name
-        self._home = home()
+        self._home = owner or home()
         self._prompt = written(prompt)
         self._new = new
         self._cell = origin.cell_id
@@ -217,6 +224,9 @@ class NamedChat:
         self._store: ChatStore | None = None
         self._entries: list[Entry] = []
         self._before: list[Entry] = []
+        # What is sent before each turn, and before the next one.
+        self._digests: list[str] = []
+        self._sent = 0
         self._seat: Seat | None = None
         self._target: Target | None = None
         self._notices: list[str] = []
@@ -253,7 +263,7 @@ class NamedChat:
             entries = [entry for entry in entries if entry.seat == seat.seat]
             seat = seat_of(entries, self._cell, self._run, self._prompt)
         self._entries, self._seat = entries, seat
-        self._before = entries[: seat.at]
+        self._before, self._digests = entries[: seat.at], list(chain(entries))
         if self._before and target.origins.get("system") != "option":
             # It belongs to the conversation; a later turn that names another replaces it from there on.
             target = target.replace(system=self._before[-1].system)
@@ -262,7 +272,9 @@ class NamedChat:
 
     def history(self, target: Target) -> History:
         """Return the turns before this one, as a model may take them."""
-        return history_of(self._before, target.model_id)
+        history = history_of(self._before, target.model_id, self._digests)
+        self._sent = sum(len(turn.bare) for turn in history.turns)
+        return history
 
     def settle(self, reply: Reply, request: Request) -> Reply:
         """Put the turn in its place, and return the answer with its number; the next one may ask."""
@@ -308,11 +320,8 @@ class NamedChat:
         if answer is None:
             self._notices.append("The answer has no text, so it is no turn of the conversation.")
             return reply
-        sent = history_of(self._before, request.model)
-        first = sum(len(turn.bare) for turn in sent.turns)
-        own = list(body.get("messages") or ())[first:]
+        own = list(body.get("messages") or ())[self._sent :]
         own = own[:1] if typed else own
-        *_, before = chain(self._before)
         entry = Entry(
             seat=seat.seat,
             place=seat.place,
@@ -321,7 +330,7 @@ class NamedChat:
             messages=(*map(unmarked_message, own), answer),
             reply=reply,
             state=state,
-            before=before,
+            before=self._digests[seat.at],
             model=request.model,
             frame=frame_of(body),
             system=target.system,
@@ -335,17 +344,19 @@ class NamedChat:
     def _tell(self, entries: Sequence[Entry], number: int, reply: Reply) -> None:
         seat, name = self._seat, quote(self._name, 40)
         assert seat is not None  # noqa: S101 - it was placed
-        if seat.replaces and seat.seat.startswith("text:"):
+        if seat.replaces and seat.seat.startswith("text:") and not self._new:
             self._notices.append(
                 f"Turn {number} of {name} had the same prompt, so this answer takes its place; this front end gives "
                 "cells no id."
             )
-        states = zip(entries, chain(entries), strict=False)
-        stale = [
-            at
-            for at, (entry, before) in enumerate(states, start=1)
-            if at > number and entry.state == "ok" and entry.before != before
-        ]
+        stale = []
+        if number < len(entries):
+            states = zip(entries, chain(entries), strict=False)
+            stale = [
+                at
+                for at, (entry, before) in enumerate(states, start=1)
+                if at > number and entry.state == "ok" and entry.before != before
+            ]
         if stale:
             what = "turn" if len(stale) == 1 else "turns"
             verb = "is" if len(stale) == 1 else "are"

@@ -10,6 +10,7 @@ import hashlib
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from operator import is_not
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from vertex_claude_magic.records.journal.chats import StoredTurn
@@ -156,12 +157,16 @@ def _bound(message: Mapping[str, Any]) -> list[Any]:
 
 
 class Sendable(NamedTuple):
-    """The messages of a turn made ready: `own` is their digest, `bare` are they without thinking."""
+    """The messages of a turn made ready: `own` is their digest, `bare` are they without thinking.
+
+    `calls` tells whether they hold calls of tools, `thinks` whether they hold thinking.
+    """
 
     messages: tuple[Mapping[str, Any], ...]
     own: str
     bare: tuple[Mapping[str, Any], ...]
     calls: bool
+    thinks: bool
 
 
 # What was made ready before, because each turn of a long conversation asks for all before it.
@@ -194,7 +199,9 @@ def ready(messages: tuple[Mapping[str, Any], ...]) -> Sendable:
             if not isinstance(message.get("content"), str)
             for block in message.get("content") or ()
         )
-        known = _ready[id(messages)] = Sendable(messages, own_hash(messages), bare, calls)
+        known = _ready[id(messages)] = Sendable(
+            messages, own_hash(messages), bare, calls, thinks=any(map(is_not, messages, bare))
+        )
     return known
 
 

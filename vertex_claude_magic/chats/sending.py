@@ -24,20 +24,25 @@ Messages = tuple[Mapping[str, Any], ...]
 _NOT_RUN = "This call was not run."
 
 
-def history_of(entries: Sequence[Entry], model: str) -> History:
+def history_of(entries: Sequence[Entry], model: str, digests: Sequence[str] | None = None) -> History:
     """Return what goes before a prompt that is asked of a model.
+
+    Args:
+        entries: The turns.
+        model: The model.
+        digests: What `chain` gives for them, where that is known already.
 
     >>> history_of([], "claude-opus-5-5")
     History(turns=(), tools=(), tokens=0)
     """
     turns, tools = list[SentTurn](), Messages()
-    for entry, before in zip(entries, chain(entries), strict=False):
+    for entry, before in zip(entries, digests or chain(entries), strict=False):
         if not is_sent(entry):
             continue
         made = ready(entry.messages)
         end = closing(entry.messages) if made.calls else ()
         # Without these two as they were, the service would take the thinking for that of another conversation.
-        bound = entry.model == model and entry.before == before
+        bound = made.thinks and entry.model == model and entry.before == before
         turns.append(SentTurn((*entry.messages, *end), (*made.bare, *end), entry.frame if bound else ""))
         tools = entry.tools if made.calls and entry.tools else tools
     usage = entries[-1].reply.usage if entries else None
@@ -87,7 +92,8 @@ def history_after(name: str, reply: Reply, model: str) -> History:
     frame = frame_of(question) if lineage is not None and lineage.requested_model == model else ""
     tools = tuple(question.get("tools") or ()) if made.calls else ()
     turn = SentTurn((*whole, *end), (*made.bare, *end), frame)
-    return History((turn,), tools, reply.usage.total_input_tokens + reply.usage.output_tokens)
+    # Filling the cache costs a quarter more, and one follow-up may be all.
+    return History((turn,), tools, goes_on=False)
 
 
 def unmarked_message(message: Mapping[str, Any]) -> Mapping[str, Any]:

@@ -1,6 +1,7 @@
 """Where the conversations of a session are: in the journal, or in the kernel where there is none.
 
-The trouble of a journal never costs a turn: it is said once, and the conversation goes on in the kernel.
+Where a journal cannot be written to, that is said once, and the conversation goes on in the kernel. Where it cannot be
+read, the question is not asked: without what was said before, the answer would be to another question.
 """
 
 from __future__ import annotations

@@ -227,6 +227,8 @@ def _secret_in(value: Json) -> tuple[str, int] | None:
     if isinstance(value, dict) and len(value) == 2 and value.get("role") in {"user", "assistant"}:
         # A message of text, by the key under which it was looked at before it was sent.
         value = value.get("content")
+        if isinstance(value, list) and len(value) == 1 and value[0].keys() == {"type", "text"}:
+            value = value[0]["text"]
     if isinstance(value, str):
         return find_secret(value)
     # All strings, keys included.

@@ -55,11 +55,13 @@ class History(NamedTuple):
         turns: The turns.
         tools: The tools that the turns have called, which the service wants to know even if none may be called again.
         tokens: How many tokens the service has counted in the turns, 0 where it has not.
+        goes_on: Whether another turn will follow, so that it pays to fill the prompt cache.
     """
 
     turns: tuple[SentTurn, ...] = ()
     tools: tuple[Mapping[str, Any], ...] = ()
     tokens: int = 0
+    goes_on: bool = True
 
 
 class Conversation(Protocol):
@@ -129,6 +131,8 @@ def with_cache_marks(
         body: The tools and the system text of the request.
         row: The model, None for one that the table does not know.
     """
+    if not history.goes_on:
+        return messages
     least = (row.min_cacheable_tokens if row is not None else None) or _LEAST
     before = sum(len(turn.bare) for turn in history.turns)
     if history.tokens < least:
@@ -136,7 +140,7 @@ def with_cache_marks(
         if history.tokens + len(json.dumps(new, default=str)) / _CHARACTERS < least:
             # The service ignores a mark behind a prompt that is too short, without a word.
             return messages
-    free = _MOST_MARKS - _marks(list(messages)) - _marks([body.get("system"), body.get("tools")])
+    free = _MOST_MARKS - _marks(list(messages[before:])) - _marks([body.get("system"), body.get("tools")])
     marked = list(messages)
     last = len(marked) - 1
     former = next((at for at in range(before - 1, -1, -1) if marked[at].get("role") == "user"), None)

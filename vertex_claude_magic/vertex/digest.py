@@ -88,7 +88,7 @@ def _without_marks(value: Json) -> Json:
     if isinstance(value, (list, tuple)):
         if all(map(_is_plain_message, value)):
             return value
-        parts = [_without_marks(part) for part in value]
+        parts = [part if _is_plain_message(part) else _without_marks(part) for part in value]
         return parts if any(map(is_not, parts, value)) else value
     if not isinstance(value, Mapping):
         return value
@@ -101,8 +101,16 @@ def _without_marks(value: Json) -> Json:
 
 
 def _is_plain_message(message: Json) -> TypeGuard[dict[str, Any]]:
-    """Tell whether a message is a plain text, as most are; in a long conversation nothing else may take time."""
-    return type(message) is dict and len(message) == 2 and type(message.get("content")) is str
+    """Tell whether a message is one text, as most are; in a long conversation nothing else may take time."""
+    return type(message) is dict and len(message) == 2 and _text_of(message.get("content")) is not None
+
+
+def _text_of(content: Any) -> str | None:
+    """Return the text of a content that is one text or one block of it and no more, None for any other."""
+    if type(content) is list and len(content) == 1 and type(content[0]) is dict:
+        block = content[0]
+        content = block.get("text") if len(block) == 2 and block.get("type") == "text" else None
+    return content if type(content) is str else None
 
 
 class Parts(NamedTuple):
@@ -171,10 +179,11 @@ def _hash(value: Json) -> bytes:
 
 
 def _message_hash(message: Json) -> bytes:
-    if not _is_plain_message(message) or len(message["content"]) > _LONGEST_HASHED:
+    text = _text_of(message["content"]) if _is_plain_message(message) else None
+    if text is None or len(text) > _LONGEST_HASHED or not isinstance(message, Mapping):
         return _hash(message)
     # A text remembers its own hash, so that this costs less than to go through it.
-    key = (message.get("role"), message["content"])
+    key = (message.get("role"), text, text is message["content"])
     try:
         found = _hashes.get(key)
     except TypeError:

@@ -66,6 +66,8 @@ _APPEARS = "the image appears to be a"
 _STRAY_RESULT = "unexpected `tool_use_id` found in `tool_result` blocks"
 _NO_USE = "Each `tool_result` block must have a corresponding `tool_use` block in the previous message."
 _NO_RESULT = "`tool_use` ids were found without `tool_result` blocks immediately after"
+_RESULTS_FIRST = "`tool_result` blocks must come first in the content of a message; text goes behind them."
+_SAME_ID = "`tool_use` ids must be unique"
 # The version of the API from which on these are refused (see api_versions of the table).
 _NEW_VERSION = "2026-10-21"
 
@@ -233,9 +235,16 @@ def _new_version(block: Mapping[str, Any], role: str, place: str) -> Iterator[st
 
 
 def _tool_results(ask: Ask) -> Iterator[str]:
+    """The rules that tie calls of tools to their results ("Handle tool calls", Claude docs, 2026)."""
     before: set[Any] = set()
     for index, message in enumerate(ask.messages):
         blocks = blocks_of(message)
+        kinds = [block.get("type") for block in blocks]
+        if "tool_result" in kinds and kinds.index("tool_result") > 0:
+            yield f"messages.{index}: {_RESULTS_FIRST}"
+        ids = [block.get("id") for block in blocks if block.get("type") == "tool_use"]
+        if len(set(ids)) < len(ids):
+            yield f"messages.{index}: {_SAME_ID}"
         results = {block.get("tool_use_id") for block in blocks if block.get("type") == "tool_result"}
         for identity in sorted(results - before, key=str):
             yield f"messages.{index}: {_STRAY_RESULT}: {identity}. {_NO_USE}"

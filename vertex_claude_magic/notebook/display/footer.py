@@ -69,7 +69,8 @@ def footer(reply: Reply) -> str:
         out = f"{usage.output_tokens:,} out" if reply.complete else "output not counted"
         tokens = [f"{usage.total_input_tokens:,} tokens in", out]
     if usage.cache_read_input_tokens:
-        tokens.append(f"{usage.cache_read_input_tokens:,} cached")
+        share = f" ({usage.cache_read_input_tokens / usage.total_input_tokens:.0%})" if reply.chat else ""
+        tokens.append(f"{usage.cache_read_input_tokens:,} cached{share}")
     if usage.cache_creation_input_tokens:
         tokens.append(f"{usage.cache_creation_input_tokens:,} written to cache")
     place = f"follows {reply.follows}" if reply.follows else ""

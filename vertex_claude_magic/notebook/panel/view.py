@@ -9,6 +9,7 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from vertex_claude_magic.chats.names import chats_line
 from vertex_claude_magic.notebook.panel.actions import PanelActions
 from vertex_claude_magic.notebook.panel.card import card
 from vertex_claude_magic.notebook.panel.fragments import note, runnable, status_line
@@ -177,7 +178,7 @@ class Panel:
         self._card.value = card(look.catalog, look.row, look.model_id, look.region)
         self._line.value = runnable(look.line, look.line_note)
         warning = f"As it stands, a question would be refused: {look.warning}" if look.warning else ""
-        self._message.value = status_line(" ".join(filter(None, (self.state.message, warning))))
+        self._message.value = status_line(" ".join(filter(None, (self.state.message, warning, chats_line()))))
 
     def _toggled(self) -> None:
         self._draw_sections()

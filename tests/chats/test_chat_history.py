@@ -1,0 +1,225 @@
+"""What of a conversation goes before the next prompt, seen on the wire."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from journals import client
+
+from vertex_claude_magic import Reply, errors
+from vertex_claude_magic.chats.entry import answer_message
+from vertex_claude_magic.chats.seating import seat_of
+from vertex_claude_magic.emulator.messages.script import Reply as Scripted
+from vertex_claude_magic.session.history import History, SentTurn, with_cache_marks
+
+OPUS, FABLE = "claude-opus-5-5", "claude-fable-5-2"
+THINKING = {"type": "thinking", "thinking": "Well.", "signature": "sig"}
+TEXT = {"type": "text", "text": "Four."}
+CALL = {"type": "tool_use", "id": "toolu_1", "name": "look", "input": {"at": None}}
+TOOL = {"name": "look", "description": "Look.", "input_schema": {"type": "object"}}
+
+
+@pytest.fixture
+def claude(claude_emulator):
+    claude = client(claude_emulator, model=OPUS)
+    yield claude
+    claude.close()
+
+
+def sent(emulator) -> list:
+    return emulator.requests[-1].body["messages"]
+
+
+def thinking_in(messages) -> list[str]:
+    blocks = [block for each in messages if isinstance(each["content"], list) for block in each["content"]]
+    return [block["signature"] for block in blocks if block["type"] == "thinking"]
+
+
+def test_thinking_goes_back_unchanged_while_nothing_before_it_has_changed(claude, claude_emulator):
+    """With its signature, to the model that thought it."""
+    chat = claude.chat("talk")
+    claude_emulator.answer([THINKING, TEXT], "5")
+    chat.ask("One")
+    chat.ask("Two")
+    assert sent(claude_emulator)[1] == {"role": "assistant", "content": [THINKING, TEXT]}
+
+
+CHANGES = {
+    "another model": lambda chat: chat.ask("Two", model=FABLE),
+    "another system text": lambda chat: chat.ask("Two", system="Be brief."),
+    "a tool": lambda chat: chat.ask("Two", set={"tools": [TOOL]}),
+}
+
+
+@pytest.mark.parametrize("change", CHANGES.values(), ids=CHANGES.keys())
+def test_thinking_is_left_out_where_something_before_it_has_changed(claude, claude_emulator, change):
+    """The text of the answer stays."""
+    chat = claude.chat("talk")
+    claude_emulator.answer([THINKING, TEXT], "5")
+    chat.ask("One")
+    change(chat)
+    assert sent(claude_emulator)[1] == {"role": "assistant", "content": [TEXT]}
+
+
+def test_thinking_behind_a_removed_turn_is_left_out(claude, claude_emulator):
+    """Its conversation was another one."""
+    chat = claude.chat("talk")
+    claude_emulator.answer("1", [THINKING, TEXT], "3")
+    for text in ("One", "Two"):
+        chat.ask(text)
+    chat.remove(1)
+    chat.ask("Three")
+    assert thinking_in(sent(claude_emulator)) == []
+
+
+def test_a_follow_up_takes_thinking_along_for_the_same_model_only(claude, claude_emulator):
+    """`after=`, too."""
+    claude_emulator.answer([THINKING, TEXT], "5", "6")
+    first = claude.ask("One")
+    claude.ask("Two", after=first)
+    assert thinking_in(sent(claude_emulator)) == ["sig"]
+    claude.ask("Two", after=first, model=FABLE)
+    assert thinking_in(sent(claude_emulator)) == []
+
+
+def test_a_call_that_was_not_run_is_answered_before_the_next_prompt(claude, claude_emulator):
+    """The pair is whole, and the tool is named to the service without being offered."""
+    chat = claude.chat("talk")
+    claude_emulator.answer([CALL], "Then not.")
+    chat.ask("One", set={"tools": [TOOL]})
+    chat.ask("Two")
+    body = claude_emulator.requests[-1].body
+    assert body["messages"][1]["content"] == [CALL]
+    (result,) = body["messages"][2]["content"]
+    assert (result["tool_use_id"], result["is_error"]) == ("toolu_1", True)
+    assert (body["tools"], body["tool_choice"]) == ([TOOL], {"type": "none"})
+
+
+def test_a_call_that_was_cut_is_not_sent_back(claude, claude_emulator):
+    """Case 17: half an input is no call; the text before it stays."""
+    cut = {"type": "tool_use", "id": "t", "name": "look", "input": {}, "partial_json": '{"a'}
+    assert answer_message(Reply(blocks=(TEXT, cut))) == {"role": "assistant", "content": "Four."}
+    assert answer_message(Reply(blocks=(cut,))) is None
+
+
+NOT_SENT = {
+    "thinking alone": (THINKING,),
+    "thinking without a signature": ({"type": "thinking", "thinking": "Well."},),
+    "an empty text": ({"type": "text", "text": " \n"},),
+    "nothing": (),
+    "a block nobody knows": ({"type": "advisor_tool", "x": 1},),
+}
+
+
+@pytest.mark.parametrize("blocks", NOT_SENT.values(), ids=NOT_SENT.keys())
+def test_what_the_service_would_refuse_is_no_answer_to_send_back(blocks):
+    """A turn without text leaves no trace."""
+    assert answer_message(Reply(blocks=blocks)) is None
+
+
+def test_an_answer_without_text_is_no_turn(claude, claude_emulator):
+    """And the next question is asked as if it had not been there."""
+    chat = claude.chat("talk")
+    claude_emulator.answer(Scripted(content=[THINKING], stop_reason="max_tokens"), "2")
+    assert chat.ask("One").turn is None
+    assert chat.ask("Two").turn == 1
+    assert len(sent(claude_emulator)) == 1
+
+
+def test_nulls_of_an_answer_are_left_out_and_those_of_a_tools_input_are_not():
+    """Requests take no nulls; what a tool is called with is the user's."""
+    text = {
+        "type": "text",
+        "text": "See.",
+        "citations": [{"type": "char_location", "file_id": None, "cited_text": "x"}],
+    }
+    message = answer_message(Reply(blocks=(text, CALL)))
+    assert message["content"][0]["citations"] == [{"type": "char_location", "cited_text": "x"}]
+    assert message["content"][1]["input"] == {"at": None}
+
+
+def test_data_are_a_turn_as_json(claude, claude_emulator):
+    """Whatever way they were asked for, what is sent back is no call of a tool that is not there."""
+    chat = claude.chat("talk")
+    claude_emulator.answer({"type": "tool_use", "id": "t", "name": "answer", "input": {"items": [1, 2]}}, "3")
+    reply = chat.ask("Count", model="claude-sonnet-4@20250514", as_=list[int])
+    assert (reply.data, reply.turn) == ([1, 2], 1)
+    chat.ask("And then?", model="claude-sonnet-4@20250514")
+    body = claude_emulator.requests[-1].body
+    assert "tools" not in body
+    assert "tool_use" not in json.dumps(body["messages"])
+
+
+def test_an_attachment_is_there_in_later_turns_and_after_a_restart(claude, claude_emulator, tmp_path):
+    """Byte for byte, from the journal."""
+    picture = tmp_path / "dot.gif"
+    picture.write_bytes(
+        b"GIF89a\x01\x00\x01\x00\x80\x00\x00\xff\xff\xff\x00\x00\x00,\x00\x00\x00\x00\x01\x00\x01\x00\x00\x02\x02D\x01\x00;"
+    )
+    claude.chat("talk").ask("What is it?", attach=[str(picture)])
+    first = sent(claude_emulator)[0]["content"]
+    other = client(claude_emulator, model=OPUS)
+    other.chat("talk").ask("And why?")
+    again = sent(claude_emulator)[0]["content"]
+    assert [block.get("source") for block in again] == [block.get("source") for block in first]
+    other.close()
+
+
+def test_one_follow_up_does_not_fill_the_cache(claude, claude_emulator):
+    """That costs more, and nothing may follow."""
+    first = claude.ask("word " * 3_000)
+    claude.ask("And?", after=first)
+    assert "cache_control" not in json.dumps(claude_emulator.requests[-1].body)
+
+
+def message(text: str, role: str = "user") -> dict:
+    return {"role": role, "content": [{"type": "text", "text": text}]}
+
+
+def marks(messages) -> list[int]:
+    return [at for at, each in enumerate(messages) if "cache_control" in json.dumps(each)]
+
+
+def test_the_former_mark_stays_where_the_service_would_not_find_it():
+    """It looks back 20 blocks: behind a turn of many blocks both ends are marked."""
+    long = {"role": "user", "content": [{"type": "text", "text": f"{n}"} for n in range(25)]}
+    turn = (message("a"), message("b", "assistant"))
+    history = History((SentTurn(turn, turn),), tokens=9_000)
+    assert marks(
+        with_cache_marks([message("a"), message("b", "assistant"), message("c")], history, {}, None)
+    ) == [2]
+    assert marks(with_cache_marks([message("a"), message("b", "assistant"), long], history, {}, None)) == [
+        0,
+        2,
+    ]
+
+
+@pytest.mark.parametrize(("taken", "left"), [(0, 1), (3, 1), (4, 0)])
+def test_never_more_than_four_marks(taken, left):
+    """Those that the user or --cache made count."""
+    system = [{"type": "text", "text": "x", "cache_control": {"type": "ephemeral"}}] * taken
+    found = with_cache_marks([message("x" * 9_000)], History(), {"system": system}, None)
+    assert len(marks(found)) == left
+
+
+def test_a_seat_is_found_by_cell_and_place():
+    """An empty conversation has one at its end."""
+    assert seat_of([], "a", "r", "Hi")[2:] == (0, 0, False)
+    assert seat_of([], "", "r", "Hi").seat.startswith("text:")
+
+
+def test_asking_from_inside_of_a_question_is_refused_and_does_not_wait_for_itself(claude, claude_emulator):
+    """In one thread; it would wait for ever."""
+    chat = claude.chat("talk")
+    with chat.stream("One"), pytest.raises(errors.OptionError, match="not over yet in this thread"):
+        chat.ask("Two")
+    assert chat.ask("Three").turn is not None
+
+
+def test_a_stream_that_is_forgotten_holds_nobody_up(claude):
+    """Its lock goes with it."""
+    chat = claude.chat("talk")
+    stream = chat.stream("One")
+    del stream
+    assert chat.ask("Two").turn
