@@ -14,8 +14,14 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+# Not the demo: this emulator describes the request, in every kind of Markdown.
+START = """%load_ext vertex_claude_magic
+import os
+from vertex_claude_magic.emulator import Emulator
+emulator = Emulator(pace=0.02)
+os.environ.update(emulator.environment)"""
 CELLS = [
-    "%load_ext vertex_claude_magic\n%claude_demo",
+    START,
     "%%claude answer -m haiku\nWhat does this emulator do? Prices such as $5 and $10 stay prices.",
     "%%claude --thinking adaptive --show-thinking\nThink first.",
     "for word in ('one', 'two'):\n    %claude -m haiku -n 40 Is it a word?",

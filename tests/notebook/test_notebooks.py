@@ -69,7 +69,7 @@ def surroundings(folder: Path) -> dict[str, str]:
 def ran(request, tmp_path_factory) -> tuple[Path, Any, Any]:
     """A notebook, and what it is after each of two runs offline, each in a kernel of its own."""
     folder = tmp_path_factory.mktemp("offline")
-    with pytest.MonkeyPatch.context() as patch, Emulator() as emulator, own_loop():
+    with pytest.MonkeyPatch.context() as patch, Emulator(demo=True) as emulator, own_loop():
         own = {"HOME": str(folder), **surroundings(folder), **emulator.environment}
         for name, value in own.items():
             patch.setenv(name, value)
