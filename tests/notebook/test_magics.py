@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import inspect
 import json
+import re
 import threading
 
 import pytest
@@ -11,6 +13,7 @@ from shells import Shell, run_python
 from vertex_claude_magic import errors
 from vertex_claude_magic.emulator import Fault, Reply
 from vertex_claude_magic.notebook.commands.options import COMMANDS
+from vertex_claude_magic.settings.registry import LINE_OPTIONS, MOST_USED, OPTIONS
 
 METADATA_FIELDS = {
     "model", "requested_model", "region", "usage", "cost_usd", "seconds", "stop_reason", "complete",
@@ -179,6 +182,37 @@ def test_help_is_shown_and_nothing_is_asked(shell, cell, capsys):
     """`%claude?` stays a request for help."""
     shell.ok(cell)
     assert "--max-tokens" in shell.page.text + capsys.readouterr().out
+    assert not shell.emulator.requests
+
+
+@pytest.mark.parametrize("cell", ["%claude?", "%claude -h", "%%claude -h\nx", "%%claude --help\n"])
+def test_the_help_page_is_short_and_names_the_long_one(shell, cell, capsys):
+    """At most 30 lines, which are on the screen at once."""
+    shell.ok(cell)
+    page = inspect.getdoc(type(shell.magics).claude)
+    assert 15 < len(page.splitlines()) <= 30
+    assert max(map(len, page.splitlines())) <= 110
+    assert "%%claude --help all" in shell.page.text + capsys.readouterr().out
+    assert all(f"{OPTIONS[name].long} " in page for name in MOST_USED)
+
+
+@pytest.mark.parametrize(
+    "cell", ["%claude --help all", "%%claude -h all\n", "%%claude --help all\nx", "%%claude answer -h all\nx"]
+)
+def test_all_options_are_on_a_page_of_their_own(shell, cell):
+    """In groups, each option once."""
+    shell.ok(cell)
+    listed = re.findall(r"^  (?:-\w, )?(--[\w-]+)", shell.page.text, re.MULTILINE)
+    assert sorted(listed) == sorted({row.long for row in LINE_OPTIONS.values()})
+    assert "Cost and re-runs" in shell.page.text
+    assert "{{ name }}" in shell.page.text
+    assert not shell.emulator.requests
+
+
+@pytest.mark.parametrize("cell", ["%%claude all\nHi", "%%claude -q all\nHi", "%%claude --help al\nHi"])
+def test_all_is_a_word_behind_help_only(shell, cell):
+    """Elsewhere it is a variable, or a word too many."""
+    assert "'al" in str(shell.error(cell))
     assert not shell.emulator.requests
 
 

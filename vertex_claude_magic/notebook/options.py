@@ -80,6 +80,8 @@ def parse_cell_line(line: str) -> ParsedLine:
             )
         words = words[1:]
     options, rest = _options(words)
+    if options.get("help") and [word.text for word in rest] == ["all"]:
+        return ParsedLine(name=name, options=options, prompt="all")
     if rest:
         raise OptionError(
             f"{quote(rest[0].text, 40)!r} is no option.",

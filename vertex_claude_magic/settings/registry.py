@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 __all__ = [
     "EMPTY",
     "LINE_OPTIONS",
+    "MOST_USED",
     "OPTIONS",
     "Option",
     "by_name",
@@ -204,6 +205,20 @@ _ROWS = (
     Option("models_file", places=_SETTING, secret_free=True,
            setting="JSON file that adds or corrects rows of the model table."),
 )  # fmt: skip
+
+# Those on the short help page, which has room for no more.
+MOST_USED = (
+    "model",
+    "region",
+    "system",
+    "max_tokens",
+    "effort",
+    "attach",
+    "as_",
+    "format",
+    "max_cost",
+    "dry_run",
+)
 
 # By the keyword of the Python interface, by the names on a line, and the value of each option that says nothing.
 OPTIONS: dict[str, Option] = {}
