@@ -66,10 +66,10 @@ def test_a_replayed_answer_streams_as_it_came(replayed):
 
 
 def test_it_wears_a_badge_and_says_who_answered(replayed):
-    """The date of the first time, that nothing was sent, and that it is not Claude's."""
+    """The date of the first time, that no request was sent, and that it is not Claude's."""
     text = replayed.lab.texts(".jp-RenderedMarkdown")[0]
     assert "⟲ replayed from 20" in text
-    assert "nothing was sent" in text
+    assert "no request sent" in text
     assert "The emulator gave this answer, not Claude." in text
     assert not replayed.lab.strangers()
 

@@ -122,7 +122,7 @@ def test_stop_in_the_middle_keeps_what_had_arrived(kernel, emulator):
     assert_stopped(run, pressed)
     answer, error = run.outputs
     assert answer.text.startswith("A first sentence.")
-    assert "Stopped here" in answer.text
+    assert "Stopped. This is a partial answer" in answer.text
     assert error.kind == "error"
     assert kernel.value("answer.complete, answer.text[:7]") == "False A first"
 

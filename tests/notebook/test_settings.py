@@ -168,7 +168,7 @@ def test_the_demo_answers_without_looking_for_credentials(demo):
     reply = demo.ok("%%claude\nhi")
     assert reply.text == "From the demo."
     assert "emulator, not by Claude" in demo.page.text
-    assert demo.page.metadata[0]["vertex_claude_magic"]["emulated"] is True
+    assert demo.page.metadata[0]["vertex_claude_magic"]["answered_by"] == "emulator"
     assert {each.headers["authorization"] for each in emulator.requests} == {"Bearer emulator"}
 
 
