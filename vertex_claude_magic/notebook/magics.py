@@ -94,6 +94,7 @@ class ClaudeMagics(Magics, Settings):  # type: ignore[misc]
             %claude_models
             %claude_models sonnet
             %claude_models -r eu
+            %claude_models --all
 
         What this project may call, asked now::
 
@@ -106,6 +107,7 @@ class ClaudeMagics(Magics, Settings):  # type: ignore[misc]
 
             -r, --region LOC         a location, or several: us,eu (repeatable)
             -p, --project ID         the project to check
+            --all                    also deprecated and retired models, and those by invitation
             --check                  count the tokens of a fixed word with every model: free, at most 60
                                      calls, eight at a time, no text of yours
             --probe                  ask each model for one token instead; it costs, and shows quota too
