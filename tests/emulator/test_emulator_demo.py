@@ -51,7 +51,8 @@ def test_a_prompt_of_the_examples_has_a_written_answer(claude, prompt):
 
 def test_the_prompts_of_the_readme_have_written_answers():
     """But for those that ask about variables of the reader."""
-    blocks = re.findall(r"```\n(.*?)```", (ROOT / "README.md").read_text(encoding="utf-8"), re.DOTALL)
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    blocks = re.findall(r"^```\w*\n(.*?)^```", text, re.DOTALL | re.MULTILINE)
     asked = [block.partition("\n")[2] for block in blocks if block.startswith("%%claude")]
     asked = [prompt for prompt in asked if prompt.strip() and "{{" not in prompt]
     assert asked
