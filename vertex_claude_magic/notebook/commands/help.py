@@ -12,8 +12,9 @@ from vertex_claude_magic.settings.registry import LINE_OPTIONS, help_lines
 
 if TYPE_CHECKING:
     from vertex_claude_magic.notebook.host import Host
+    from vertex_claude_magic.settings.registry import Option
 
-__all__ = ["all_options", "full_page", "show_help"]
+__all__ = ["all_options", "full_page", "groups", "show_help"]
 
 # Every option of the line that is in none of them comes last.
 _GROUPS = (
@@ -91,8 +92,16 @@ def all_options() -> str:
     >>> all_options().splitlines()[:2]
     ['Model and location', '  -m, --model ID           a model id, or an alias: sonnet, opus, haiku, sonnet-4.5 ...']
     """
+    parts = [f"{title}\n{textwrap.indent(help_lines(listed), '  ')}" for title, listed in groups()]
+    return "\n\n".join(parts)
+
+
+def groups() -> list[tuple[str, list[Option]]]:
+    """Return the options of a line as they belong together, each group with its title.
+
+    >>> [title for title, _ in groups()][:2]
+    ['Model and location', 'What is sent']
+    """
     rows = {row.name: row for row in LINE_OPTIONS.values()}
     grouped = [(title, [rows.pop(name) for name in names if name in rows]) for title, names in _GROUPS]
-    grouped.append((_REST, list(rows.values())))
-    parts = [f"{title}\n{textwrap.indent(help_lines(listed), '  ')}" for title, listed in grouped if listed]
-    return "\n\n".join(parts)
+    return [(title, listed) for title, listed in [*grouped, (_REST, list(rows.values()))] if listed]
