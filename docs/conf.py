@@ -34,6 +34,8 @@ source_suffix = {".md": "myst-nb", ".ipynb": "myst-nb"}
 root_doc = "index"
 
 nb_execution_mode = "off"
+# With formulas, as front ends show them.
+nb_render_markdown_format = "myst"
 # A widget needs a kernel; what stands in for it in the notebook stands in for it here.
 nb_mime_priority_overrides = [("html", "application/vnd.jupyter.widget-view+json", None)]
 myst_enable_extensions = ["colon_fence", "deflist", "dollarmath"]
@@ -50,7 +52,8 @@ napoleon_numpy_docstring = False
 html_theme = "pydata_sphinx_theme"
 html_title = project
 html_show_sourcelink = False
-html_static_path = list[str]()
+html_static_path = ["_static"]
+html_css_files = ["wrap.css"]
 html_theme_options = {
     "navbar_align": "left",
     "navigation_with_keys": False,

@@ -63,7 +63,7 @@ def options() -> Iterator[str]:
             (
                 (
                     ", ".join(code(f"{name} {row.value}".strip()) for name in (row.short, row.long) if name),
-                    text(row.help) + (" Repeatable." if row.repeatable else ""),
+                    text(row.help) + (" (repeatable)" if row.repeatable else ""),
                     "" if row.kind == "display" else code(f"{row.name}="),
                 )
                 for row in rows
