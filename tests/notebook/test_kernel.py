@@ -162,7 +162,7 @@ def test_a_thread_is_refused_clearly(kernel):
         "    except Exception as error:\n        caught.append(str(error))\n"
         "thread = threading.Thread(target=ask); thread.start(); thread.join()"
     )
-    assert "wrong place" in kernel.value("caught[0]")
+    assert "background thread" in kernel.value("caught[0]")
 
 
 def test_tab_completes_in_the_kernel(kernel):

@@ -365,7 +365,7 @@ def test_a_thread_is_told_that_it_cannot_draw(shell):
         thread = threading.Thread(target=shell.ip.user_ns[name])
         thread.start()
         thread.join(120)
-    assert "wrong place" in str(caught[0])
+    assert "background thread" in str(caught[0])
     assert caught[1].text == "Said quietly."
 
 

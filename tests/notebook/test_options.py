@@ -129,8 +129,8 @@ REFUSED = [
     ("answer more", ("'more'", "lines below")),
     ("1st", ("1st", "variable")),
     ("a.b", ("a.b", "variable")),
-    ("'answer'", ("answer", "no option")),
-    ("x -- y", ("'y'", "no option")),
+    ("'answer'", ("answer", "not an option")),
+    ("x -- y", ("'y'", "not an option")),
 ]
 
 

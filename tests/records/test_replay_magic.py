@@ -174,7 +174,7 @@ def test_a_dry_run_tells_whether_the_answer_is_kept(shell):
     assert "is kept" not in shell.page.text
     shell.ok("%%claude -q\nKept?")
     shell.ok("%%claude --dry-run\nKept?")
-    assert "is kept: with --replay auto it would be given again, free of charge" in shell.page.text
+    assert "exists: --replay auto would use it, free of charge" in shell.page.text
     assert len(shell.asked) == 1
 
 

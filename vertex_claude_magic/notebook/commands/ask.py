@@ -109,7 +109,7 @@ def ask_prepared(
     if not quiet and not host.cells.may_draw():
         # What a thread of the user's own draws would land in whichever cell runs by then.
         raise errors.OptionError(
-            "This thread runs no cell, so its answer would appear in the wrong place.",
+            "%%claude cannot show output from a background thread.",
             cure="In threads use --quiet, or Claude().ask(prompt) of vertex_claude_magic.",
         )
     names, name = host.shell.user_ns, parsed.name

@@ -171,9 +171,7 @@ def answered_notes(reply: Reply) -> list[str]:
     ['Answered by the emulator, not by Claude.']
     """
     by = reply.recorded_from or (reply.lineage.answered_by if reply.lineage is not None else None)
-    who = {"emulator": "the emulator, not by Claude", "local": "a server on a machine, not by Google"}.get(
-        by or ""
-    )
+    who = {"emulator": "the emulator, not by Claude", "local": "a local server, not Google"}.get(by or "")
     return [f"Answered by {who}."] if who else []
 
 
