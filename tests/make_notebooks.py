@@ -31,7 +31,7 @@ def make(path: Path) -> None:
     """Run one notebook, and write its recording and its outputs."""
     recording = path.with_suffix(".claude")
     recording.unlink(missing_ok=True)
-    with Emulator(pace=0.004) as emulator, tempfile.TemporaryDirectory() as home:
+    with Emulator(pace=0.004, demo=True) as emulator, tempfile.TemporaryDirectory() as home:
         surroundings = {**os.environ, **emulator.environment, "HOME": home}
         executed(path, {**surroundings, "VERTEX_CLAUDE_RECORDING": recording.name})
         notebook = executed(path, surroundings)

@@ -113,7 +113,7 @@ def test_a_frame_and_a_figure_are_asked_about_and_the_code_lands_in_one_new_cell
         assert drawn.size == (400, 300)
     assert last["text"].endswith(" shows.")
     assert "First the mean." in shown
-    assert "The code is in a new cell below." in shown
+    assert "Code added in a new cell below." in shown
     assert "mean = frame" not in shown
     new = [source for source in notebook.sources if source not in before]
     assert len(notebook.sources) == len(before) + 1

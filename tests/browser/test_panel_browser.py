@@ -326,7 +326,7 @@ def test_a_try_streams_while_a_cell_is_busy_and_stops(front):
     below = front.page.locator(".jp-OutputArea-output").filter(has_text="Set for this session").first
     below.filter(has_text="An answer from the emulator").wait_for()
     button(front, "Stop").click()
-    below.filter(has_text="Stopped here").wait_for()
+    below.filter(has_text="Stopped. This is a partial answer").wait_for()
     assert "Stopped." in views(front)[0].inner_text()
     emptied(front, prompt)
     front.page.evaluate(

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-QUESTION = "%%claude answer -m haiku -n 400{option}\nWhat is a standard error?"
+QUESTION = "%%claude answer -m haiku -n 400{option}\nWhy is the sample variance divided by n - 1?"
 RECORD = [
     '%load_ext vertex_claude_magic\n%claude_demo\n%config ClaudeMagics.recording = "lesson.claude"',
     QUESTION.format(option=""),
@@ -21,7 +21,7 @@ RECORD = [
 REPLAY = [
     '%load_ext vertex_claude_magic\n%config ClaudeMagics.recording = "lesson.claude"\n%config ClaudeMagics.replay_pace = "recorded"',
     QUESTION.format(option=" --replay only"),
-    "%%claude -m haiku -n 400 --replay only\nWhat is a standard deviation?",
+    "%%claude -m haiku -n 400 --replay only\nWhy is the sample variance divided by n?",
 ]
 WATCH = """() => {
     window.states = [];
@@ -60,16 +60,16 @@ def replayed(lab: LabPage) -> Iterator[Replayed]:
 
 def test_a_replayed_answer_streams_as_it_came(replayed):
     """It grows on the page; it does not appear at once."""
-    growing = [state for state in replayed.states if "An answer from the emulator" in state]
+    growing = [state for state in replayed.states if "Bessel" in state]
     assert len({len(state) for state in growing}) >= 5
     assert replayed.states[0].startswith("◌ ⟲ replayed · claude-haiku")
 
 
 def test_it_wears_a_badge_and_says_who_answered(replayed):
-    """The date of the first time, that nothing was sent, and that it is not Claude's."""
+    """The date of the first time, that no request was sent, and that it is not Claude's."""
     text = replayed.lab.texts(".jp-RenderedMarkdown")[0]
     assert "⟲ replayed from 20" in text
-    assert "nothing was sent" in text
+    assert "no request sent" in text
     assert "The emulator gave this answer, not Claude." in text
     assert not replayed.lab.strangers()
 

@@ -57,7 +57,7 @@ def test_run_all_twice_leaves_as_many_cells(lesson):
     first = lesson.restart_and_run_all()
     assert len(first) == 4
     assert first[2].startswith("# Code from Claude (id ")
-    assert "The code is in a new cell below." in lesson.answer()
+    assert "Code added in a new cell below." in lesson.answer()
     for _ in range(2):
         assert lesson.restart_and_run_all() == first
         assert "no cell was added" in lesson.answer()
@@ -73,4 +73,4 @@ def test_run_all_twice_leaves_as_many_cells(lesson):
     lesson.lab.page.evaluate(SELECT, 2)
     lesson.lab.command("notebook:delete-cell")
     assert len(lesson.restart_and_run_all()) == 4
-    assert "The code is in a new cell below." in lesson.answer()
+    assert "Code added in a new cell below." in lesson.answer()

@@ -99,4 +99,4 @@ def test_the_demo_shows_how_the_answers_stream_and_names_what_it_wrote(capsys, t
         for cell in cells
         for output in cell.get("outputs", [])
     )
-    assert "An answer from the emulator" in page.read_text(encoding="utf-8")
+    assert "Answered by the emulator, not by Claude" in page.read_text(encoding="utf-8")

@@ -220,10 +220,10 @@ def test_a_cut_is_named_in_the_tag_the_notice_and_the_dry_run(shell):
     frame = pd.DataFrame({"a": ["x" * 30_000, "y" * 30_000]})
     shell.ip.user_ns["frame"] = frame
     shell.ok("%%claude --dry-run\nLook at {{ frame }}")
-    assert "frame: all 2 rows, with 2 long cells shortened went out" in shell.page.text
+    assert "frame: sent all 2 rows, with 2 long cells shortened" in shell.page.text
     request = REQUEST.request("{{ frame }}", names={"frame": frame})
     assert 'holds="all 2 rows, with 2 long cells shortened"' in request.body["messages"][0]["content"]
-    assert request.notices[0].startswith("frame: all 2 rows, with 2 long cells shortened went out;")
+    assert request.notices[0].startswith("frame: sent all 2 rows, with 2 long cells shortened. Raise")
 
 
 CELLS = st.one_of(

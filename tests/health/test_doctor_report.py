@@ -50,7 +50,7 @@ def test_the_exit_code_is_0_where_nothing_is_wrong(surroundings, capsys):
     assert vertex_claude(["doctor"]) == 0
     printed = capsys.readouterr().out.splitlines()
     assert len([line for line in printed if line[:1] in "✓!✗○·"]) == 17
-    assert printed[-1].startswith("Nothing wrong was found")
+    assert printed[-1].startswith("No problems found")
 
 
 def test_the_exit_code_is_1_where_something_is_wrong(surroundings, capsys):

@@ -71,7 +71,7 @@ def test_a_magic_in_a_thread_of_the_user_s_says_why_it_draws_nothing(code, kerne
     run = kernel.run(code)
     assert run.status == "error"
     (line,) = run.traceback
-    assert "This thread runs no cell" in line
+    assert "cannot show output from a background thread" in line
     assert "--quiet" in line
     assert not run.displays
     assert not claude_emulator.requests

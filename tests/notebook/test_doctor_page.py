@@ -47,8 +47,8 @@ def test_the_page_that_stays_is_one_static_table_with_a_text(shell):
     assert sorted(output) == ["text/html", "text/plain"]
     assert allowed(output["text/html"]) == []
     assert output["text/html"].count("<tr>") == 18
-    assert "Nothing wrong was found" in output["text/html"]
-    assert output["text/plain"].splitlines()[-1].startswith("Nothing wrong was found")
+    assert "No problems found" in output["text/html"]
+    assert output["text/plain"].splitlines()[-1].startswith("No problems found")
 
 
 def test_it_is_one_display_that_is_updated(shell):
@@ -254,7 +254,7 @@ def test_in_a_terminal_the_lines_are_printed(claude_emulator, monkeypatch, capsy
     run_doctor(shell.magics, "--probe", patience=Patience())
     lines = capsys.readouterr().out.splitlines()
     assert lines[0].startswith("✓ versions")
-    assert lines[-1].startswith("Nothing wrong was found: 16 ok")
+    assert lines[-1].startswith("No problems found (16 passed")
 
 
 def test_in_the_demo_the_page_says_who_answers(shell):

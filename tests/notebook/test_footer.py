@@ -6,6 +6,8 @@ import pytest
 
 from vertex_claude_magic.models.prices import usd_estimate
 from vertex_claude_magic.notebook.display.footer import (
+    Repeated,
+    details,
     ending,
     folded,
     footer,
@@ -61,8 +63,8 @@ STOPS = [
         "declined to go on. Put",
     ),
     ({"stop_reason": "tea_time"}, "tea_time"),
-    ({"complete": False, "stop_reason": None}, "Stopped here"),
-    ({"complete": False, "stop_reason": "max_tokens"}, "Stopped here"),
+    ({"complete": False, "stop_reason": None}, "Stopped. This is a partial answer"),
+    ({"complete": False, "stop_reason": "max_tokens"}, "Stopped. This is a partial answer"),
     ({"blocks": ()}, "The answer is empty."),
 ]
 
@@ -81,8 +83,8 @@ def test_an_answer_that_is_not_whole_says_why_and_what_to_do(fields, shown):
     assert all(shown in line and "\n" not in line for line in lines)
 
 
-def test_the_footer_has_model_region_times_tokens_and_cost():
-    """In this order, and only what is known."""
+def test_the_footer_is_one_quiet_line_with_the_rest_in_a_fold():
+    """Model by its name, seconds, all tokens, and about what it cost; the fold has the exact figures."""
     usage = Usage(
         input_tokens=20, output_tokens=3456, cache_read_input_tokens=1000, cache_creation_input_tokens=5
     )
@@ -95,22 +97,48 @@ def test_the_footer_has_model_region_times_tokens_and_cost():
         cost=0.2718,
         complete=True,
     )
-    assert footer(reply) == (
-        "claude-opus-4-1 · us-east5 · first token 0.5 s · 12.3 s · "
+    assert footer(reply) == "Opus 4.1 · us-east5 · 12.3 s · 4,481 tokens · about 27 ¢"
+    assert details(reply) == (
+        "claude-opus-4-1 · us-east5 · first token 0.5 s · "
         "1,025 tokens in / 3,456 out / 1,000 cached / 5 written to cache · ≈ $0.27"
     )
+    summary, _, fold = ending(reply).partition("</summary>")
+    assert "4,481 tokens" in summary
+    assert "first token" not in summary
+    assert "first token" in fold
+    assert plain_ending(reply).splitlines()[-1] == footer(reply)
+
+
+@pytest.mark.parametrize(
+    ("region", "shown"),
+    [("global", "Haiku 5.5 · 1.0 s"), ("eu", "Haiku 5.5 · eu · 1.0 s"), ("", "Haiku 5.5 · 1.0 s")],
+)
+def test_a_location_is_named_where_it_was_chosen(region, shown):
+    """`global` is the default; where else a prompt went is in sight."""
+    assert footer(Reply(model="claude-haiku-5-5", region=region, seconds=1.0)).startswith(shown)
+
+
+def test_a_repeated_note_goes_into_the_fold():
+    """It was read the first time."""
+    reply = Reply(**WHOLE, model="m")
+    first, again = ending(reply, ["a note"]), ending(reply, [Repeated("a note")])
+    assert first.endswith("</details>\n\n<small>a note</small>")
+    assert again.endswith("a note</small>\n\n</details>")
+    assert "a note" not in plain_ending(reply, [Repeated("a note")])
 
 
 def test_a_stopped_answer_does_not_pretend_to_know_its_output():
     """The service counts output tokens in its last events; the first event's count of 1 is no count."""
     reply = Reply(model="m", usage=Usage(input_tokens=20, output_tokens=1), seconds=1.0, complete=False)
-    assert footer(reply) == "m · 1.0 s · 20 tokens in / output not counted · cost unknown"
+    assert footer(reply) == "m · 1.0 s · over 20 tokens · cost unknown"
+    assert details(reply) == "m · 20 tokens in / output not counted · cost unknown"
 
 
-def test_a_replayed_answer_wears_a_badge_with_its_date_and_cost_nothing():
+def test_a_replayed_answer_is_marked_with_its_date_and_cost_nothing():
     """What the answer cost when it was recorded is not what it costs now."""
     reply = Reply(model="m", replayed=True, recorded_at="2026-11-26T20:31:05Z", cost=0.5)
-    assert footer(reply) == "⟲ replayed from 2026-11-26 20:31 UTC · m · 0.0 s · nothing was sent"
+    assert footer(reply) == "⟲ replayed from 2026-11-26 20:31 UTC · m · 0.0 s · no request sent"
+    assert "0.5" not in ending(reply)
 
 
 def test_unknown_usage_is_left_out():
@@ -127,13 +155,15 @@ def test_names_and_notes_are_shown_literally(name):
     html = MarkdownIt("commonmark", {"html": True}).render(ending(reply, [name]))
     for element in ("<script", "<img", "<a ", "<em>", "<code>"):
         assert element not in html
-    assert html.count("<small>") == html.count("</small>") == 1
+    assert html.count("<small>") == html.count("</small>") == 3
 
 
 def test_a_price_is_no_formula():
     """Case 55: every dollar sign of the footer is escaped as JupyterLab needs it."""
-    markdown = ending(Reply(**WHOLE, cost=0.02), ["paid $5 and $10"])
-    assert markdown.count("$") == markdown.count(r"\$") == 3
+    markdown = ending(Reply(**WHOLE, cost=0.02, model="a$b", region="c$d"), ["paid $5 and $10"])
+    assert markdown.count("$") == markdown.count(r"\$") == 5
+    # In the summary, an HTML block, where a backslash would be shown.
+    assert markdown.count("<span>&#36;</span>") == 2
 
 
 def test_warnings_footer_and_notes_come_in_this_order():

@@ -39,7 +39,7 @@ def test_all_blocks_go_into_one_new_cell(kernel, claude_emulator):
     assert MARK.fullmatch(mark)
     (output,) = run.outputs
     assert "Two steps." in output.text
-    assert "The code is in a new cell below." in output.text
+    assert "Code added in a new cell below." in output.text
     assert "x = 1" not in output.text
     assert kernel.value("answer.code") == str(("x = 1\n", 'raise SystemExit("never run")\n'))
     assert kernel.value("'x' in globals()") == "False"
@@ -83,7 +83,7 @@ def test_a_key_error_is_explained_and_the_mended_cell_is_put_below(kernel, claud
     output = run.displays[-1]
     assert output.text.startswith("The column is called `price`.")
     assert '-total = table["prcie"] * 2\n+total = table["price"] * 2\n print(total)' in output.text
-    assert "The code is in a new cell below." in output.text
+    assert "Code added in a new cell below." in output.text
     assert kernel.value("'total' in globals()") == "False"
     assert kernel.ok(run.payload[0]["text"]).printed == "6\n"
     sent = "\n".join(block["text"] for block in claude_emulator.requests[-1].body["messages"][0]["content"])

@@ -27,7 +27,7 @@ def test_an_interrupt_while_the_answer_is_drawn_keeps_what_had_arrived(shell, ca
     assert shell.ip.user_ns["answer"].text.startswith("One.")
     assert shell.ip.user_ns["answer"].complete is False
     assert page.text.startswith("One.")
-    assert "Stopped here" in page.text
+    assert "Stopped. This is a partial answer" in page.text
     assert capsys.readouterr().out.splitlines() == ["KeyboardInterrupt: The answer up to here is kept."]
 
 
@@ -50,7 +50,7 @@ def test_a_second_interrupt_while_the_page_is_tidied_loses_nothing(shell, second
     assert isinstance(error, ClaudeInterrupt)
     assert shell.ip.user_ns["answer"].text.startswith("One.")
     assert page.text.startswith("One.")
-    assert "Stopped here" in page.text
+    assert "Stopped. This is a partial answer" in page.text
 
 
 def test_an_interrupt_while_the_finished_answer_is_drawn_keeps_all_of_it(shell):

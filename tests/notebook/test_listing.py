@@ -36,7 +36,7 @@ def test_each_page_reads_well_with_and_without_html(shell, cell):
 
 def test_the_models_of_one_family_are_shown(shell):
     """All rows of the table that belong to it, and no other."""
-    shell.ok("%claude_models haiku")
+    shell.ok("%claude_models haiku --all")
     models = Catalog.load().models
     assert all((model.id in shell.page.text) == (model.family == "haiku") for model in models)
 

@@ -11,7 +11,7 @@ from nbconvert.filters import markdown2html
 from vertex_claude_magic.markdown.sanitize import safe_markdown
 from vertex_claude_magic.notebook.display.live import LiveAnswer
 from vertex_claude_magic.notebook.display.output import Pace
-from vertex_claude_magic.records.provenance import METADATA_KEY
+from vertex_claude_magic.records.provenance import METADATA_KEY, answer_edited
 from vertex_claude_magic.vertex.reply import Reply, Usage
 
 LABEL = "claude-sonnet-4-5 · global"
@@ -161,11 +161,11 @@ def test_the_finished_answer_is_one_static_output(build, screen):
     answer.finish(reply("**Hi** there"), notes=["Answered by the emulator."], metadata={"model": "m"})
     assert screen.kinds[-2:] == ["clear", "show"]
     _, bundle, metadata, display_id = screen.log[-1]
-    assert bundle["text/markdown"].startswith("**Hi** there\n\n<small>")
+    assert bundle["text/markdown"].startswith("**Hi** there\n\n<details><summary><small>")
     assert "emulator" in bundle["text/markdown"]
-    assert bundle["text/plain"].startswith("**Hi** there\n\nclaude-sonnet-4-5 · global")
+    assert bundle["text/plain"].startswith("**Hi** there\n\nSonnet 4.5 · ")
     assert (metadata[METADATA_KEY]["model"], display_id) == ("m", None)
-    assert set(metadata[METADATA_KEY]["answer_hashes"]) == set(bundle)
+    assert answer_edited(bundle, metadata[METADATA_KEY]["answer_hash"]) is False
     assert answer.due_in() is None
 
 
@@ -205,8 +205,8 @@ def test_a_partial_answer_is_marked(build, screen):
     answer = build()
     answer.text("As far as it")
     answer.finish(reply("As far as it", complete=False, stop_reason=None), metadata={})
-    assert screen.last["text/plain"].startswith("As far as it\n\n⚠ Stopped here")
-    assert "⚠ Stopped here" in screen.last["text/markdown"]
+    assert screen.last["text/plain"].startswith("As far as it\n\n⚠ Stopped. This is a partial answer")
+    assert "⚠ Stopped. This is a partial answer" in screen.last["text/markdown"]
 
 
 def test_quiet_shows_nothing(build, screen):
@@ -280,7 +280,7 @@ def test_thinking_cannot_leave_its_fold(build, screen, render):
     inside, _, outside = html.partition("</details>")
     assert "unclosed" in inside
     assert "<script" not in html
-    assert html.count("</details>") == html.count("<details>") == html.count("<summary>") == 1
+    assert html.count("</details>") == html.count("<details>") == html.count("<summary>") == 2
     assert "<em>answer</em>" in outside
 
 

@@ -222,4 +222,4 @@ def test_the_finished_answer_is_that_of_the_undivided_text():
         answer.draw()
         screen.now += 0.1
     answer.finish(Reply(blocks=({"type": "text", "text": text},), complete=True), metadata={})
-    assert bundles[-1]["text/markdown"].startswith(safe_markdown(text) + "\n\n<small>")
+    assert bundles[-1]["text/markdown"].startswith(safe_markdown(text) + "\n\n<details><summary><small>")

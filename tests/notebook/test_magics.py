@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import inspect
 import json
+import re
 import threading
 
 import pytest
@@ -11,10 +13,11 @@ from shells import Shell, run_python
 from vertex_claude_magic import errors
 from vertex_claude_magic.emulator import Fault, Reply
 from vertex_claude_magic.notebook.commands.options import COMMANDS
+from vertex_claude_magic.settings.registry import LINE_OPTIONS, MOST_USED, OPTIONS
 
 METADATA_FIELDS = {
-    "model", "requested_model", "region", "usage", "cost_usd", "seconds", "stop_reason", "complete",
-    "message_id", "request_id", "prompt_hash", "emulated", "answered_by", "replayed", "date", "source_hash", "answer_hashes",
+    "model", "region", "usage", "cost_usd", "seconds", "complete",
+    "message_id", "prompt_hash", "answered_by", "date", "source_hash", "answer_hash",
 }  # fmt: skip
 
 
@@ -182,6 +185,37 @@ def test_help_is_shown_and_nothing_is_asked(shell, cell, capsys):
     assert not shell.emulator.requests
 
 
+@pytest.mark.parametrize("cell", ["%claude?", "%claude -h", "%%claude -h\nx", "%%claude --help\n"])
+def test_the_help_page_is_short_and_names_the_long_one(shell, cell, capsys):
+    """At most 30 lines, which are on the screen at once."""
+    shell.ok(cell)
+    page = inspect.getdoc(type(shell.magics).claude)
+    assert 15 < len(page.splitlines()) <= 30
+    assert max(map(len, page.splitlines())) <= 110
+    assert "%%claude --help all" in shell.page.text + capsys.readouterr().out
+    assert all(f"{OPTIONS[name].long} " in page for name in MOST_USED)
+
+
+@pytest.mark.parametrize(
+    "cell", ["%claude --help all", "%%claude -h all\n", "%%claude --help all\nx", "%%claude answer -h all\nx"]
+)
+def test_all_options_are_on_a_page_of_their_own(shell, cell):
+    """In groups, each option once."""
+    shell.ok(cell)
+    listed = re.findall(r"^  (?:-\w, )?(--[\w-]+)", shell.page.text, re.MULTILINE)
+    assert sorted(listed) == sorted({row.long for row in LINE_OPTIONS.values()})
+    assert "Cost and re-runs" in shell.page.text
+    assert "{{ name }}" in shell.page.text
+    assert not shell.emulator.requests
+
+
+@pytest.mark.parametrize("cell", ["%%claude all\nHi", "%%claude -q all\nHi", "%%claude --help al\nHi"])
+def test_all_is_a_word_behind_help_only(shell, cell):
+    """Elsewhere it is a variable, or a word too many."""
+    assert "'al" in str(shell.error(cell))
+    assert not shell.emulator.requests
+
+
 def test_a_magic_in_a_string_is_a_string(shell):
     """The rule looks at tokens and not at lines."""
     shell.ok('text = """\n%claude Is it late?\n"""')
@@ -245,7 +279,7 @@ def test_what_had_arrived_stays_on_the_page_when_an_answer_breaks_off(shell):
     assert error.reply.text.startswith("One. ")
     assert not error.reply.complete
     assert shell.page.text.startswith("One. ")
-    assert "Stopped here" in shell.page.text
+    assert "Stopped. This is a partial answer" in shell.page.text
 
 
 @pytest.mark.parametrize("store", [True, False])
@@ -295,7 +329,7 @@ def test_thinking_is_folded_away_above_the_answer(shell):
     shell.ok("%%claude --thinking adaptive --show-thinking\nhi")
     assert shell.page.outputs[0]["text/markdown"].startswith("<details><summary>Thinking</summary>")
     shell.ok("%%claude --thinking adaptive\nhi")
-    assert "<details>" not in shell.page.outputs[0]["text/markdown"]
+    assert "Thinking" not in shell.page.outputs[0]["text/markdown"]
 
 
 def test_a_loop_keeps_every_answer(shell):
@@ -331,7 +365,7 @@ def test_a_thread_is_told_that_it_cannot_draw(shell):
         thread = threading.Thread(target=shell.ip.user_ns[name])
         thread.start()
         thread.join(120)
-    assert "wrong place" in str(caught[0])
+    assert "background thread" in str(caught[0])
     assert caught[1].text == "Said quietly."
 
 

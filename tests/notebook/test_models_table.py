@@ -15,7 +15,22 @@ from vertex_claude_magic.notebook.pages.models import html, plain
 
 CATALOG = Catalog.load()
 HOSTILE = "<img src=x onerror=alert(1)>\"'&\x1b[31m\u202e"
-ALLOWED = {"table", "caption", "thead", "tbody", "tr", "th", "td", "br", "small", "span"}
+ALLOWED = {
+    "table",
+    "caption",
+    "thead",
+    "tbody",
+    "tr",
+    "th",
+    "td",
+    "br",
+    "small",
+    "span",
+    "details",
+    "summary",
+    "ul",
+    "li",
+}
 TODAY = date(2026, 11, 26)
 VIEWS = [
     (None, None),
@@ -57,14 +72,15 @@ class Page(HTMLParser):
 
 
 def line_of(text, model):
-    return next(line for line in text.splitlines() if f" {model} " in line)
+    return next(line for line in text.splitlines() if line.startswith(f"{model} "))
 
 
 @pytest.mark.parametrize(("location", "family"), VIEWS)
 def test_the_text_fits_a_terminal(location, family):
-    """No line is longer than 120 columns, none ends in spaces, no control character is in it."""
-    for line in plain(CATALOG, location, family).splitlines():
-        assert len(line) <= 120
+    """No line is longer than 100 columns, none ends in spaces, no control character is in it."""
+    every = [plain(CATALOG, location, family, current=current) for current in (True, False)]
+    for line in (line for text in every for line in text.splitlines()):
+        assert len(line) <= 100
         assert line == line.rstrip()
         assert line.isprintable()
 
@@ -73,15 +89,35 @@ def test_every_model_is_in_both_tables():
     """Without a filter nothing is left out."""
     text, ids = plain(CATALOG), Page(html(CATALOG)).ids
     for model in CATALOG.models:
-        assert f" {model.id} " in text
+        assert f"\n{model.id} " in text
         assert model.id in ids
+
+
+@pytest.mark.parametrize("show", [plain, html])
+def test_current_models_are_active_ones_and_the_rest_is_counted(show):
+    """A newcomer chooses among these; nothing about sources is in sight."""
+    text = show(CATALOG, current=True)
+    for model in CATALOG.models:
+        shown = bool(re.search(rf"(^|>){re.escape(model.id)}[ <]", text, re.MULTILINE))
+        assert shown == (model.lifecycle == "active")
+    hidden = sum(model.lifecycle != "active" for model in CATALOG.models)
+    assert f"{hidden} more are deprecated, retired or by invitation: --all shows them." in text
+    assert "--all shows" not in show(CATALOG)
+    assert "active" not in show(CATALOG, family="haiku", current=True)
+
+
+def test_what_the_sources_differ_on_is_folded():
+    """Below the table, and in text only where everything is asked for."""
+    page = html(CATALOG, family="haiku", current=True)
+    assert "<details><summary>Where the sources differ</summary><ul><li>Haiku 5.5: " in page
+    assert "sources differ" not in plain(CATALOG, family="haiku", current=True)
 
 
 def test_both_tables_have_the_same_order_with_retired_models_last():
     """Families stand together, the newest first, and what is over comes at the end."""
     order = [each for each in Page(html(CATALOG)).ids if CATALOG.find(each)]
     text = plain(CATALOG)
-    assert order == sorted(order, key=lambda model: text.index(f" {model} "))
+    assert order == sorted(order, key=lambda model: text.index(f"\n{model} "))
     retired = [CATALOG.find(model).lifecycle == "retired" for model in order]
     assert retired == sorted(retired)
     assert order[:2] == ["claude-sonnet-5-5", "claude-sonnet-5"]
@@ -128,7 +164,7 @@ def test_a_floor_is_not_shown_as_an_end():
     """The words not before stand beside active models, with their explanation."""
     text = plain(CATALOG, today=TODAY)
     assert "not before 2026-12-24" in text
-    assert "no retirement date is set" in text
+    assert "the earliest possible one" in text
     assert "retired 2026-07-05" in text
     assert "use claude-haiku-5-5" in text
 
@@ -154,7 +190,7 @@ def test_unknown_facts_read_as_unknown():
     """Neither a blank nor a zero."""
     assert "not known" in line_of(plain(CATALOG), "claude-mythos-5-2")
     bare = CATALOG.find("claude-mythos-preview")._replace(context_tokens=None, max_output_tokens=None)
-    assert "?/?" in line_of(plain(replace(CATALOG, models=(bare,))), "claude-mythos-preview")
+    assert "? / ?" in line_of(plain(replace(CATALOG, models=(bare,))), "claude-mythos-preview")
 
 
 @pytest.mark.parametrize("show", [plain, html])

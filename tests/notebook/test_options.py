@@ -8,7 +8,7 @@ import keyword
 import pytest
 
 from vertex_claude_magic.errors import OptionError
-from vertex_claude_magic.notebook.magics import ClaudeMagics
+from vertex_claude_magic.notebook.commands.help import full_page
 from vertex_claude_magic.notebook.options import ParsedLine, parse_cell_line, parse_prompt_line
 from vertex_claude_magic.settings.options import AskOptions, merge
 from vertex_claude_magic.settings.registry import LINE_OPTIONS
@@ -129,8 +129,8 @@ REFUSED = [
     ("answer more", ("'more'", "lines below")),
     ("1st", ("1st", "variable")),
     ("a.b", ("a.b", "variable")),
-    ("'answer'", ("answer", "no option")),
-    ("x -- y", ("'y'", "no option")),
+    ("'answer'", ("answer", "not an option")),
+    ("x -- y", ("'y'", "not an option")),
 ]
 
 
@@ -187,8 +187,8 @@ def test_a_refusal_quotes_foreign_text_on_one_short_line(name):
 
 @pytest.mark.parametrize("option", ON_THE_LINE, ids=lambda option: option.long)
 def test_every_option_stands_on_the_help_page(option):
-    """The page of `%%claude?` and the parser do not drift apart."""
-    page = ClaudeMagics.claude.__doc__
+    """The page of `%%claude --help all` and the parser do not drift apart."""
+    page = full_page()
     assert option.long in page
     assert f"{option.short}, {option.long}" in page or not option.short
 

@@ -24,7 +24,8 @@ from vertex_claude_magic.records.provenance import (
     stamped,
     text_hash,
 )
-from vertex_claude_magic.vertex.reply import Reply
+from vertex_claude_magic.vertex.provenance import Lineage
+from vertex_claude_magic.vertex.reply import Reply, usage_from
 
 if TYPE_CHECKING:
     from shells import Shell
@@ -110,14 +111,14 @@ def test_any_texts_survive_a_notebook_file(markdown, plain, source):
     for raw in (nbformat.writes(nbformat.v4.new_notebook(cells=[cell])), json.dumps({"cells": [cell]})):
         (read,) = json.loads(raw)["cells"]
         found = find_provenance(read["outputs"][0])
-        assert answer_edited(read["outputs"][0]["data"], found["answer_hashes"]) is False
+        assert answer_edited(read["outputs"][0]["data"], found["answer_hash"]) is False
         assert prompt_edited(read["source"], found["source_hash"]) is False
 
 
 def test_the_order_of_keys_does_not_count():
     """JSON objects have none."""
     data = {"text/plain": "a", "text/markdown": "b"}
-    hashes = stamped({}, data)[METADATA_KEY]["answer_hashes"]
+    hashes = stamped({}, data)[METADATA_KEY]["answer_hash"]
     assert answer_edited(dict(reversed(data.items())), hashes) is False
 
 
@@ -136,11 +137,57 @@ EDITS = {
 }
 
 
+FOUR = {"text/markdown": "**Four.**", "text/plain": "Four."}
+KNOWN = {
+    "now": stamped({}, FOUR)[METADATA_KEY]["answer_hash"],
+    "up to 0.1": {kind: text_hash(text) for kind, text in FOUR.items()},
+}
+
+
+@pytest.mark.parametrize("known", KNOWN.values(), ids=KNOWN.keys())
 @pytest.mark.parametrize("data", EDITS.values(), ids=EDITS.keys())
-def test_every_form_of_an_answer_counts(data):
+def test_every_form_of_an_answer_counts(data, known):
     """Which of them is shown is for the front end to say."""
-    hashes = stamped({}, {"text/markdown": "**Four.**", "text/plain": "Four."})[METADATA_KEY]["answer_hashes"]
-    assert answer_edited(data, hashes) is True
+    assert answer_edited(data, known) is True
+    assert answer_edited(FOUR, known) is False
+
+
+def test_a_prompt_is_compared_with_the_hashes_of_both_releases():
+    """Up to 0.1 they had 64 digits; no other beginning of one fits."""
+    whole = text_hash("%%claude\nHi")
+    assert [prompt_edited("%%claude\nHi", whole[:digits]) for digits in (64, 32, 31, 1, 0)] == [
+        False,
+        False,
+        True,
+        True,
+        True,
+    ]
+    assert prompt_edited("%%claude\nHo", whole[:32]) is True
+    assert prompt_edited(None, whole) is True
+
+
+def test_the_metadata_of_an_answer_have_half_of_the_bytes_that_they_had(shell):
+    """Up to 0.1 they had 870 bytes: zeros, three hashes of 64 digits, and everything twice that was as usual."""
+    shell.emulator.answer("**Four.**")
+    shell.ok("%%claude -m haiku\nWhat is 2 + 2?")
+    assert len(json.dumps(stored(shell), separators=(",", ":"))) < 435
+
+
+def test_what_is_not_as_usual_is_stored():
+    """A model that another one answered for, a stop reason, tokens of the cache, a request id."""
+    usage = usage_from({"input_tokens": 0, "output_tokens": 0, "cache_read_input_tokens": 7, "service_tier": "priority",
+                        "cache_creation": {"ephemeral_1h_input_tokens": 0}})  # fmt: skip
+    reply = Reply(model="m", stop_reason="max_tokens", request_id="r", usage=usage, replayed=True,
+                  lineage=Lineage(requested_model="n"))  # fmt: skip
+    found = provenance(reply)
+    assert found["usage"] == {
+        "input_tokens": 0,
+        "output_tokens": 0,
+        "cache_read_input_tokens": 7,
+        "service_tier": "priority",
+    }
+    assert (found["requested_model"], found["stop_reason"], found["request_id"]) == ("n", "max_tokens", "r")
+    assert found["replayed"] is True
 
 
 @pytest.mark.parametrize("hashes", [None, {}, "x", 7, [], ["text/plain"]], ids=repr)
@@ -182,9 +229,9 @@ def test_a_cell_stores_when_it_asked_and_hashes_of_answer_and_source(shell):
     found = stored(shell)
     date = datetime.strptime(found["date"], "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=timezone.utc)
     assert before <= date <= datetime.now(timezone.utc)
-    assert answer_edited(shell.page.outputs[0], found["answer_hashes"]) is False
+    assert answer_edited(shell.page.outputs[0], found["answer_hash"]) is False
     assert prompt_edited(cell, found["source_hash"]) is False
-    assert (found["answered_by"], found["emulated"], found["replayed"]) == ("emulator", True, False)
+    assert (found["answered_by"], "replayed" in found) == ("emulator", False)
 
 
 MIXED_CELLS = {
@@ -201,8 +248,8 @@ def test_the_source_is_hashed_only_where_the_cell_is_one_question(cell, shell):
     shell.emulator.answer("Hello.")
     shell.ok(cell)
     found = stored(shell)
-    assert found["source_hash"] is None
-    assert answer_edited(shell.page.outputs[0], found["answer_hashes"]) is False
+    assert "source_hash" not in found
+    assert answer_edited(shell.page.outputs[0], found["answer_hash"]) is False
 
 
 @pytest.mark.parametrize("options", ["", "-f text", "-f json", "--show-thinking", "--no-stream", "--as int"])
@@ -210,7 +257,7 @@ def test_the_hashes_fit_however_the_answer_is_shown(options, shell):
     """They are made of the very texts that the output gets."""
     shell.emulator.answer('{"value": 4}' if options == "--as int" else "[4, 5]")
     shell.ok(f"%%claude {options}\nWhat is 2 + 2?")
-    assert answer_edited(shell.page.outputs[0], stored(shell)["answer_hashes"]) is False
+    assert answer_edited(shell.page.outputs[0], stored(shell)["answer_hash"]) is False
 
 
 def test_a_reply_shown_by_its_name_says_the_same_of_itself(shell):
@@ -220,8 +267,8 @@ def test_a_reply_shown_by_its_name_says_the_same_of_itself(shell):
     asked = stored(shell)
     data, metadata = shell.ip.display_formatter.format(reply)
     shown = find_provenance({"metadata": metadata})
-    assert {**shown, "answer_hashes": 0} == {**asked, "answer_hashes": 0, "source_hash": None}
-    assert answer_edited(data, shown["answer_hashes"]) is False
+    assert {**shown, "answer_hash": 0, "source_hash": asked["source_hash"]} == {**asked, "answer_hash": 0}
+    assert answer_edited(data, shown["answer_hash"]) is False
     assert list(metadata) == ["text/markdown"]
 
 
@@ -238,7 +285,7 @@ def test_such_a_reply_makes_a_valid_output(cell, shell):
     )
     output = nbformat.from_dict({**kind, "data": data, "metadata": metadata})
     nbformat.validate(nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(cell, outputs=[output])]))
-    assert answer_edited(data, find_provenance(output)["answer_hashes"]) is False
+    assert answer_edited(data, find_provenance(output)["answer_hash"]) is False
 
 
 def test_in_a_terminal_nothing_is_added(shell):
@@ -281,7 +328,7 @@ def test_an_answer_that_broke_off_has_its_provenance(shell):
     shell.error("%%claude\nHello")
     found = stored(shell)
     assert (found["complete"], found["cost_usd"]) == (False, None)
-    assert answer_edited(shell.page.outputs[0], found["answer_hashes"]) is False
+    assert answer_edited(shell.page.outputs[0], found["answer_hash"]) is False
 
 
 def test_the_demo_says_that_it_is_the_emulator(shell):
@@ -289,9 +336,9 @@ def test_the_demo_says_that_it_is_the_emulator(shell):
     shell.ok("%claude_demo")
     shell.magics.emulator.answer("Short.")
     reply = shell.ok("%%claude answer\nHello")
-    assert (stored(shell)["emulated"], stored(shell)["answered_by"]) == (True, "emulator")
+    assert stored(shell)["answered_by"] == "emulator"
     _, metadata = shell.ip.display_formatter.format(reply)
-    assert find_provenance({"metadata": metadata})["emulated"] is True
+    assert find_provenance({"metadata": metadata})["answered_by"] == "emulator"
     shell.ok("%claude_demo stop")
 
 

@@ -62,7 +62,9 @@ def test_a_notebook_gets_a_live_answer(shell):
     answer.finish(REPLY, metadata={"model": "m"})
     assert isinstance(answer, LiveAnswer)
     assert len(shell.display_pub.outputs) == 1
-    assert shell.display_pub.outputs[0]["data"]["text/markdown"].startswith("**Hi**\n\n<small>")
+    assert shell.display_pub.outputs[0]["data"]["text/markdown"].startswith(
+        "**Hi**\n\n<details><summary><small>"
+    )
 
 
 def test_a_front_end_without_updates_gets_one_output(shell):

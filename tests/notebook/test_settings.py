@@ -168,7 +168,7 @@ def test_the_demo_answers_without_looking_for_credentials(demo):
     reply = demo.ok("%%claude\nhi")
     assert reply.text == "From the demo."
     assert "emulator, not by Claude" in demo.page.text
-    assert demo.page.metadata[0]["vertex_claude_magic"]["emulated"] is True
+    assert demo.page.metadata[0]["vertex_claude_magic"]["answered_by"] == "emulator"
     assert {each.headers["authorization"] for each in emulator.requests} == {"Bearer emulator"}
 
 
@@ -191,17 +191,17 @@ def test_the_demo_overrides_where_questions_go_but_not_what_is_asked(demo):
 def test_the_demo_says_where_it_stands(demo):
     """Started twice, stopped twice, asked for something else."""
     demo.ok("%claude_demo")
-    assert "already runs" in demo.page.text
+    assert "already on" in demo.page.text
     demo.ok("%claude")
     assert "emulator, not Claude" in demo.page.text
     assert demo.page.text.count("(%claude_demo)") == 3
     assert "stop" in str(demo.error("%claude_demo now"))
     emulator = demo.magics.emulator
     demo.ok("%claude_demo stop")
-    assert "over" in demo.page.text
+    assert "is off" in demo.page.text
     assert not emulator._thread.is_alive()
     demo.ok("%claude_demo stop")
-    assert "not running" in demo.page.text
+    assert "not on" in demo.page.text
 
 
 def test_after_the_demo_questions_go_to_vertex_again(demo):

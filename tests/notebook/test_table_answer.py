@@ -185,3 +185,21 @@ def test_a_second_round_is_a_table_of_its_own():
     answer.text('{"items": [{"z": 2}]}')
     assert view.line == "asked once more"
     assert view.texts == ["| x |\n|---|\n| 1 |\n", "| z |\n|---|\n| 2 |\n"]
+
+
+@pytest.mark.parametrize("option", ["list[str]", "df", "int", "'dict[str, int]'"])
+def test_a_typed_answer_that_is_shown_again_is_the_table_that_was_shown(shell, option):
+    """Not the JSON that came; as Markdown and as text."""
+    given = {
+        "list[str]": '{"items": ["a", "b"]}',
+        "df": '{"columns": ["x"], "rows": [[1]]}',
+        "int": '{"value": 4}',
+    }
+    shell.emulator.answer(given.get(option, '{"a": 1}'))
+    reply = shell.ok(f"%%claude answer --as {option}\nWhat?")
+    (first,) = shell.page.outputs
+    data, _ = shell.ip.display_formatter.format(reply)
+    table = first["text/markdown"].partition("\n\n")[0]
+    assert table.startswith("| ")
+    assert data["text/markdown"].startswith(table)
+    assert data["text/plain"].startswith(first["text/plain"].partition("\n\n")[0])

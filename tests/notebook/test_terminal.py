@@ -170,7 +170,7 @@ def test_an_answer_that_was_not_streamed_is_written_whole(build, out):
     answer.text("All ")
     answer.finish(reply("All at once", complete=False), notes=["a note"], metadata={})
     assert out.getvalue().splitlines()[0] == "All at once"
-    assert "⚠ Stopped here" in out.getvalue()
+    assert "⚠ Stopped. This is a partial answer" in out.getvalue()
     assert out.getvalue().endswith("\na note\n")
 
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from vertex_claude_magic.notebook.display.footer import footer
+from vertex_claude_magic.notebook.display.footer import details
 from vertex_claude_magic.vertex.reply import Reply, Usage
 
 if TYPE_CHECKING:
@@ -57,10 +57,11 @@ def test_the_footer_tells_what_filling_costs_and_what_reading_saves(shell):
     """Against the same question without a cache, in USD."""
     shell.ok("%config ClaudeMagics.value_tokens = 50000")
     shell.ok("%%claude first --cache -a LONG\nOne?")
-    assert "written to cache" in shell.page.text
-    assert "filling the cache cost ≈ $" in shell.page.text
+    (page,) = [each["text/markdown"] for each in shell.page.outputs]
+    assert "written to cache" in page
+    assert "filling the cache cost ≈ " in page
     shell.ok("%%claude second --cache -a LONG\nTwo?")
-    assert "the cache saved ≈ $" in shell.page.text
+    assert "the cache saved ≈ " in shell.page.outputs[0]["text/markdown"]
     first, second = shell.ip.user_ns["first"], shell.ip.user_ns["second"]
     assert second.usage.cache_read_input_tokens == first.usage.cache_creation_input_tokens > 0
     assert second.cost < second.uncached_cost
@@ -86,5 +87,7 @@ def test_what_is_too_short_to_be_cached_is_said(shell):
 def test_the_footer_says_no_more_than_is_known(cost, without, shown):
     """An estimate, like the cost itself."""
     usage = Usage(input_tokens=1, output_tokens=1)
-    line = footer(Reply(model="m", usage=usage, seconds=1.0, complete=True, cost=cost, uncached_cost=without))
+    line = details(
+        Reply(model="m", usage=usage, seconds=1.0, complete=True, cost=cost, uncached_cost=without)
+    )
     assert line.partition(" out")[2].partition(" · ")[2].partition(" · ")[2] == shown.removeprefix(" · ")

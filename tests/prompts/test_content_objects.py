@@ -168,7 +168,7 @@ def test_the_budget_is_shared_among_the_frames_of_a_structure():
     text, notices = sent(frames, tokens=1_000)
     assert len(text) / 3.5 < 1_300
     assert len(notices) == 3
-    assert all(f"x['{name}']: the first " in notice for name, notice in zip("abc", notices, strict=True))
+    assert all(f" rows of x['{name}']. " in notice for name, notice in zip("abc", notices, strict=True))
 
 
 def test_more_frames_than_can_follow_are_said_to_be_missing():

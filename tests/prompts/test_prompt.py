@@ -210,9 +210,9 @@ class Trouble:
 
 
 REFUSED = [
-    ("{{ tabel }}", "There is no variable 'tabel'", "Did you mean table?"),
-    ("{{ TABLE }}", "There is no variable 'TABLE'", "Did you mean table?"),
-    ("{{ zzzz }}", "There is no variable 'zzzz'", "--literal"),
+    ("{{ tabel }}", "No variable named 'tabel'", "Did you mean table?"),
+    ("{{ TABLE }}", "No variable named 'TABLE'", "Did you mean table?"),
+    ("{{ zzzz }}", "No variable named 'zzzz'", "--literal"),
     ("{{ table.prise }}", "This dict has no key 'prise'", "Did you mean price?"),
     ("{{ table['prise'] }}", "This dict has nothing at 'prise'", "Did you mean price?"),
     ("{{ rows[9] }}", "This list has nothing at 9 (it has 2)", ""),

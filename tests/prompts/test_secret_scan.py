@@ -105,7 +105,7 @@ def test_the_line_says_where_and_not_what(shell, tmp_path, cell, place):
     error = shell.error(cell.format(key=KEY))
     assert isinstance(error, errors.SecretFound)
     assert place in str(error)
-    assert "looks like an AWS access key, so nothing was sent." in str(error)
+    assert "looks like an AWS access key, so no request was sent." in str(error)
     assert "--allow-secrets" in error.cure
     assert KEY not in str(error) + repr(error) + str(error.details)
     assert not shell.emulator.requests

@@ -44,10 +44,14 @@ def test_an_answer_that_is_kept_is_given_again_and_wears_a_badge(shell):
     assert (again.text, again.replayed, again.cost) == ("Four.", True, 0.0)
     assert len(shell.asked) == 1
     assert BADGE.search(shell.page.text)
-    assert "nothing was sent" in shell.page.text
+    assert "no request sent" in shell.page.text
     assert "emulator gave this answer, not Claude" in shell.page.text
     (stored,) = (each["vertex_claude_magic"] for each in shell.page.metadata)
-    assert (stored["replayed"], stored["emulated"], stored["date"]) == (True, True, again.recorded_at)
+    assert (stored["replayed"], stored["answered_by"], stored["date"]) == (
+        True,
+        "emulator",
+        again.recorded_at,
+    )
     assert (again.usage, again.seconds) == (first.usage, pytest.approx(first.seconds, abs=0.001))
 
 
@@ -170,7 +174,7 @@ def test_a_dry_run_tells_whether_the_answer_is_kept(shell):
     assert "is kept" not in shell.page.text
     shell.ok("%%claude -q\nKept?")
     shell.ok("%%claude --dry-run\nKept?")
-    assert "is kept: with --replay auto it would be given again, free of charge" in shell.page.text
+    assert "exists: --replay auto would use it, free of charge" in shell.page.text
     assert len(shell.asked) == 1
 
 

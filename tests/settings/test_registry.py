@@ -43,7 +43,7 @@ def test_a_new_option_is_one_row():
     assert [each.text for each in candidates("%%claude --tone", "")] == ["plain", "formal", "cheerful"]
     assert "--tone WORD              how the answer sounds" in help_lines()
     shell = loaded_shell()
-    shell.ok("%claude -h")
+    shell.ok("%claude -h all")
     assert "--tone WORD" in shell.page.text
     shell.ok("%claude --tone formal")
     assert any(line.split() == ["tone", "formal", "(option)"] for line in shell.page.text.splitlines())

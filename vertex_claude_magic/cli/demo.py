@@ -32,7 +32,7 @@ _CELL_SECONDS = 300
 _SECONDS_PER_LINE = 0.5
 
 _NOT_CLAUDE = """\
-These answers come from the emulator on this machine. It is not Claude: it describes the request it got.
+These answers come from the emulator on this machine and were written by hand. The emulator is not Claude.
 To ask Claude, with a Google Cloud project that has Claude enabled in its Model Garden:
   gcloud auth application-default login
   export ANTHROPIC_VERTEX_PROJECT_ID=your-project
@@ -101,7 +101,7 @@ def _target(*, real: bool) -> Iterator[Mapping[str, str]]:
         return
     from vertex_claude_magic.emulator import Emulator
 
-    with Emulator(pace=_PACE) as emulator:
+    with Emulator(pace=_PACE, demo=True) as emulator:
         print(f"The emulator answers at {emulator.base_url}")
         proxies = {"HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"}
         own = {name: value for name, value in os.environ.items() if name.upper() not in proxies}

@@ -52,6 +52,7 @@ class Emulator:
         project: The only project that it knows.
         script: A file of replies, see `vertex_claude_magic.emulator.messages.script`.
         pace: Seconds between two deltas of a streamed answer; None sends them at once.
+        demo: Give the prompts of the examples their written answers, and describe no request.
 
     Raises:
         MissingExtra: tornado is not installed.
@@ -70,6 +71,7 @@ class Emulator:
         project: str = "emulator-project",
         script: str | os.PathLike[str] | None = None,
         pace: float | None = None,
+        demo: bool = False,
     ) -> None:
         try:
             import tornado  # noqa: F401 - only looked for
@@ -86,7 +88,7 @@ class Emulator:
         self.origin = f"http://{_LOOPBACK}:{self._socket.getsockname()[1]}"
         self.base_url = f"{self.origin}/v1"
         self.google = Google(origin=self.origin, project=project)
-        self._service = Service(project=project, google=self.google, script=loaded, pace=pace)
+        self._service = Service(project=project, google=self.google, script=loaded, pace=pace, demo=demo)
         self._lock = threading.Lock()
         self._requests: list[Received] = []
         # Also at the end of the process, where `close` was forgotten.

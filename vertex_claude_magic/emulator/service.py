@@ -49,7 +49,7 @@ Outcome = tuple[Response, Fault | None]
 
 
 class Service:
-    """Answers calls; `pace` is the number of seconds between the deltas of a streamed answer."""
+    """Answers calls; `pace` is the number of seconds between the deltas of a streamed answer, `demo` as in `Ask`."""
 
     def __init__(
         self,
@@ -58,6 +58,7 @@ class Service:
         google: Google,
         script: Script,
         pace: float | None,
+        demo: bool = False,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.project = project
@@ -69,6 +70,7 @@ class Service:
         self.catalog = Catalog.load()
         self._script = script
         self._pace = pace or 0.0
+        self._demo = demo
         self._lock = threading.Lock()
         self._replies: deque[Scripted] = deque()
         self._faults: deque[Fault] = deque()
@@ -113,7 +115,7 @@ class Service:
         named = str(asked or "") if found.counting else found.model
         ask = sick.refuse(found, named) or unservable(found, received, self.catalog, self.project)
         if isinstance(ask, Ask):
-            ask = replace(ask, history=self._history)
+            ask = replace(ask, history=self._history, demo=self._demo)
             ask = self.places.refusal(found, ask.model) or refusal(ask) or ask
         if isinstance(ask, Problem):
             return ask.response(streaming=found.streaming), fault

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from vertex_claude_magic.models.model import Model, Tier
 
-__all__ = ["TokenUsage", "cost", "rate", "rates", "sum_of_costs", "usd", "usd_estimate"]
+__all__ = ["TokenUsage", "cost", "rate", "rates", "sum_of_costs", "usd", "usd_estimate", "usd_words"]
 
 _MILLION = 1_000_000
 # USD; smaller sums are not written out.
@@ -217,3 +217,18 @@ def usd_estimate(amount: float | None) -> str:
     if number.startswith("<"):
         return f"< ${number[1:]}"
     return "$0" if number == "0" else f"≈ ${number}"
+
+
+def usd_words(amount: float | None) -> str:
+    """Write about what something cost, for a line that is glanced at; no dollar sign, so it is no formula.
+
+    >>> usd_words(0.0035), usd_words(0.034), usd_words(2.351), usd_words(0.0), usd_words(None)
+    ('under 1 ¢', 'about 3 ¢', 'about 2.35 USD', 'free', 'cost unknown')
+    """
+    if amount is None or not math.isfinite(amount):
+        return "cost unknown"
+    if amount <= 0:
+        return "free"
+    if amount < 0.01:
+        return "under 1 ¢"
+    return f"about {amount * 100:.0f} ¢" if amount < 0.995 else f"about {amount:,.2f} USD"

@@ -142,9 +142,10 @@ def _entry(
         cost_usd=_amount(found.get("cost_usd")),
         complete=complete,
         stop_reason=_text(found.get("stop_reason")),
-        replayed=_flag(found.get("replayed")),
+        # Since there is one hash an answer, what is as usual is left out.
+        replayed=_flag(found.get("replayed", False if "answer_hash" in found else None)),
         answered_by="emulator" if found.get("emulated") is True else by if by in _BY else "",
-        answer_edited=answer_edited(output.get("data"), found.get("answer_hashes")),
+        answer_edited=answer_edited(output.get("data"), found.get("answer_hash", found.get("answer_hashes"))),
         prompt_edited=prompt_edited(cell.get("source"), found.get("source_hash")),
         again=again,
         unfinished=found.get("state") == "unfinished",

@@ -14,7 +14,7 @@ from traitlets import Any as AnyTrait
 from vertex_claude_magic.notebook.cells import CellThreads, CellWatch, SeenCells, cell_message, cell_metadata
 from vertex_claude_magic.notebook.settings import Settings
 from vertex_claude_magic.settings.loaded import set_loaded
-from vertex_claude_magic.settings.registry import help_lines
+from vertex_claude_magic.settings.registry import MOST_USED, OPTIONS, help_lines
 
 if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
@@ -63,56 +63,20 @@ class ClaudeMagics(Magics, Settings):  # type: ignore[misc]
     def claude(self, line: str, cell: str | None = None) -> Reply | None:
         """Ask a Claude model on Google Vertex AI; the answer streams in below as Markdown.
 
-        In a cell of its own, the prompt in the lines below::
+        The prompt is in the lines below, and `answer`, if given, is the variable that gets the reply::
 
-            %%claude
-            Explain the central limit theorem to a biologist.
+            %%claude answer -m opus -r eu --max-tokens 2000
+            Which columns of {{ df }} have outliers? Look at {{ figure }} too.
 
-            %%claude answer -m opus -r eu --effort high
-            Which assumptions does this test make?
+        `answer.text`, `.code`, `.data`, `.usage`, `.cost` (USD, an estimate). `{{ name }}` is replaced by
+        a variable. In one line: `%claude -m haiku What's the capital of Mongolia?`
 
-        Afterwards `answer` holds the reply: `answer.text`, `answer.usage`, `answer.cost` (USD, an
-        estimate), `answer.code`. In one line, options first, the rest of the line is the prompt::
-
-            %claude -m haiku What's the capital of Mongolia?
-            %claude                           (shows the present settings)
-
-        Options::
+        The most used options::
 
             {options}
 
-        In the prompt `{{ name }}` stands for a variable: a data frame, an array, a figure, an image, a
-        dict, a function, an exception, a file (`pathlib.Path`). `{{ cfg.title }}`, `{{ rows[0] }}` and
-        `{{ In[3] }}` work too; nothing is evaluated, and all other braces stay as they are.
-
-        Examples::
-
-            %%claude
-            Which columns of {{ df }} have outliers? Look at {{ fig }} too.
-
-            %%claude cities --as list[City]
-            The five largest cities of Norway.        (then `cities.data` and `cities.df`)
-
-            %%claude -f code --attach report.pdf
-            Write a cell that plots the table on page 3.
-
-        More lines to begin with::
-
-            %%claude notes -s "You are a patient teacher." --max-tokens 800
-            %%claude -m claude-sonnet-4-5@20250929 -r us-east5 --temperature 0.2
-            %%claude -m sonnet --thinking adaptive --show-thinking
-            %%claude --set 'metadata={"user_id": "class-7"}' --label course=stats
-            %%claude --replay auto --max-cost 0.25
-            %%claude --dry-run
-
-        Questions and answers are kept on this machine for 30 days (`%claude` shows where); that is what
-        `--replay` gives again, free of charge. `%config ClaudeMagics.journal = "off"` keeps nothing, and
-        `%config ClaudeMagics.recording = "lesson.claude"` keeps those of a notebook in a file of its own.
-
-        Interrupting the kernel stops the answer and keeps what had arrived, on the page and in the
-        variable. Defaults for the session: `%claude_panel` to choose by looking, or
-        `%config ClaudeMagics.model = "opus"`; `%config ClaudeMagics` lists all settings.
-        No account at hand? `%claude_demo` answers from an emulator.
+        `%claude` alone shows the current settings, `%claude_panel` changes them. No account? `%claude_demo`.
+        All options and more examples: `%%claude --help all`
         """
         # Before the line is parsed, which may fail too.
         self._guard()
@@ -130,6 +94,7 @@ class ClaudeMagics(Magics, Settings):  # type: ignore[misc]
             %claude_models
             %claude_models sonnet
             %claude_models -r eu
+            %claude_models --all
 
         What this project may call, asked now::
 
@@ -142,6 +107,7 @@ class ClaudeMagics(Magics, Settings):  # type: ignore[misc]
 
             -r, --region LOC         a location, or several: us,eu (repeatable)
             -p, --project ID         the project to check
+            --all                    also deprecated and retired models, and those by invitation
             --check                  count the tokens of a fixed word with every model: free, at most 60
                                      calls, eight at a time, no text of yours
             --probe                  ask each model for one token instead; it costs, and shows quota too
@@ -421,7 +387,8 @@ class ClaudeMagics(Magics, Settings):  # type: ignore[misc]
 
 # `%%claude?` shows the docstring, so the options of the registry are written into it.
 _DOC = ClaudeMagics.claude.__doc__ or ""
-ClaudeMagics.claude.__doc__ = _DOC.replace("{options}", help_lines().replace("\n", "\n            "))
+_USED = help_lines(OPTIONS[name] for name in MOST_USED)
+ClaudeMagics.claude.__doc__ = _DOC.replace("{options}", _USED.replace("\n", "\n            "))
 
 
 def load(shell: InteractiveShell) -> None:

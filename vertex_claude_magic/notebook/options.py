@@ -80,9 +80,11 @@ def parse_cell_line(line: str) -> ParsedLine:
             )
         words = words[1:]
     options, rest = _options(words)
+    if options.get("help") and [word.text for word in rest] == ["all"]:
+        return ParsedLine(name=name, options=options, prompt="all")
     if rest:
         raise OptionError(
-            f"{quote(rest[0].text, 40)!r} is no option.",
+            f"{quote(rest[0].text, 40)!r} is not an option.",
             cure="The prompt goes into the lines below; quote values with spaces.",
         )
     return ParsedLine(name=name, options=options)
@@ -131,7 +133,7 @@ def parse_options(line: str, options: Sequence[Option]) -> dict[str, Any]:
     parsed = parse_words(line, options)
     if parsed.prompt:
         word = quote(parsed.prompt.partition(" ")[0], 40)
-        raise OptionError(f"{word!r} is no option.", cure="Quote values with spaces, and leave it out.")
+        raise OptionError(f"{word!r} is not an option.", cure="Quote values with spaces, and leave it out.")
     return dict(parsed.options)
 
 
@@ -182,14 +184,14 @@ def _value(option: Option, text: str) -> str | float | dict[str, Json]:
                 return int(text.replace("_", "").replace(",", ""))
             except ValueError:
                 raise OptionError(
-                    f"{quote(text, 40)!r} is no whole number.", cure="Write a number such as 1000."
+                    f"{quote(text, 40)!r} is not a whole number.", cure="Write a number such as 1000."
                 ) from None
         case "number":
             try:
                 return float(text)
             except ValueError:
                 raise OptionError(
-                    f"{quote(text, 40)!r} is no number.", cure="Write a number such as 0.5."
+                    f"{quote(text, 40)!r} is not a number.", cure="Write a number such as 0.5."
                 ) from None
         case "KEY=JSON":
             key, separator, value = text.partition("=")

@@ -227,9 +227,9 @@ def _notices(piece: _Piece, budget: ValueLimits) -> list[str]:
         # That a picture was scaled down is no loss, because the model looks at no more.
         return [f"{name}: {part.cut}."] if part.cut and "scaled" not in part.cut else []
     if part.cut:
-        notices.append(
-            f"{name}: {part.cut} went out; the setting value_tokens ({budget.tokens:,}) allows more."
-        )
+        rows = part.cut.startswith("the first ") and part.cut.endswith(" rows")
+        sent = f"Sent {part.cut.removeprefix('the first ')} of {name}" if rows else f"{name}: sent {part.cut}"
+        notices.append(f"{sent}. Raise value_tokens ({budget.tokens:,}) to send more.")
     notices += [f"{name}: {notice}." for notice in (part.caution, part.remark) if notice]
     if piece.name and (hidden := hidden_characters(part.body[:_LOOKED_THROUGH])):
         notices.append(f"{name} holds characters that nobody sees: {', '.join(hidden[:3])}.")

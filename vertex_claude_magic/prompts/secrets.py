@@ -116,7 +116,7 @@ def check_secrets(places: list[Place]) -> None:
         if found is not None:
             kind, line = found
             raise SecretFound(
-                f"Line {line} of {quote(name, 80)} looks like {kind}, so nothing was sent.",
+                f"Line {line} of {quote(name, 80)} looks like {kind}, so no request was sent.",
                 cure=spelled("Take it out, or add {} to send it all the same.", flag("allow_secrets")),
                 details={"kind": kind, "line": line},
             )

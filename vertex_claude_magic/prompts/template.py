@@ -183,7 +183,7 @@ def value_of(placeholder: Placeholder, names: Mapping[str, Any]) -> Any:
     """
     if placeholder.name not in names:
         known = [name for name in names if not name.startswith("_")]
-        what = f"There is no variable {quote(placeholder.name, 60)!r}"
+        what = f"No variable named {quote(placeholder.name, 60)!r}"
         raise _unknown(placeholder, what, known, placeholder.name)
     value = names[placeholder.name]
     for step in placeholder.steps:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import math
+import re
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -33,6 +34,7 @@ METADATA_KEY = "vertex_claude_magic"
 # What an output says of itself while the answer comes: a kernel that is killed leaves it in the file.
 DRAFT: Mapping[str, Any] = {METADATA_KEY: {"state": "unfinished"}}
 
+_HASH = re.compile("[0-9a-f]{32}")
 _MARKDOWN = "text/markdown"
 # All that a finished answer is stored as.
 _STORED = (_MARKDOWN, "text/plain")
@@ -46,41 +48,52 @@ def provenance(reply: Reply, *, source: str | None = None) -> dict[str, Any]:
         source: The source of the cell that asked, if the question was all that it held.
 
     >>> from vertex_claude_magic.vertex.reply import Reply
-    >>> provenance(Reply(model="claude-opus-4-1", complete=True))["date"] is None
-    True
+    >>> provenance(Reply(model="claude-opus-4-1", complete=True))
+    {'model': 'claude-opus-4-1', 'region': '', 'usage': {}, 'cost_usd': None, 'seconds': 0.0, 'complete': True}
     """
     lineage = reply.lineage or Lineage()
-    by = reply.recorded_from or lineage.answered_by
-    return {
-        "model": reply.model,
-        "requested_model": lineage.requested_model,
-        "region": reply.region,
-        "usage": dict(reply.usage.raw),
-        "cost_usd": reply.cost,
-        "seconds": round(reply.seconds, 3),
-        "stop_reason": reply.stop_reason,
-        "complete": reply.complete,
+    requested = lineage.requested_model
+    usual = {
+        "requested_model": None if requested == reply.model else requested,
+        "stop_reason": None if reply.stop_reason == "end_turn" else reply.stop_reason,
         "message_id": reply.message_id,
         "request_id": reply.request_id,
         "prompt_hash": lineage.prompt_hash,
-        "emulated": by == "emulator",
-        "answered_by": by,
+        "answered_by": reply.recorded_from or lineage.answered_by,
         "replayed": reply.replayed,
         "date": reply.recorded_at or lineage.date,
-        "source_hash": None if source is None else text_hash(source),
+        "source_hash": None if source is None else _short(text_hash(source)),
     }
+    return {
+        "model": reply.model,
+        "region": reply.region,
+        "usage": _counted(reply.usage.raw),
+        "cost_usd": reply.cost,
+        "seconds": round(reply.seconds, 3),
+        "complete": reply.complete,
+        **{name: value for name, value in usual.items() if value},
+    }
+
+
+def _counted(usage: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a usage object without the zeros that most of it consists of; both sums always stay."""
+    sums = {name: usage[name] for name in ("input_tokens", "output_tokens") if name in usage}
+    rest = {
+        name: _counted(value) if isinstance(value, Mapping) else value
+        for name, value in usage.items()
+        if value and not (name == "service_tier" and value == "standard")
+    }
+    return {**sums, **{name: value for name, value in rest.items() if value}}
 
 
 def stamped(metadata: Mapping[str, Any], bundle: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the metadata of an output: provenance, and hashes of the texts with which it is stored.
+    """Return the metadata of an output: provenance, and one hash of the texts with which it is stored.
 
     >>> stamped({"cost_usd": float("nan")}, {})
-    {'vertex_claude_magic': {'cost_usd': None, 'answer_hashes': {}}}
+    {'vertex_claude_magic': {'cost_usd': None}}
     """
-    stored = {
-        **metadata,
-        "answer_hashes": {kind: text_hash(bundle[kind]) for kind in _STORED if kind in bundle},
-    }
+    texts = {kind: bundle[kind] for kind in _STORED if kind in bundle}
+    stored = {**metadata, **({"answer_hash": _answer_hash(texts)} if texts else {})}
     try:
         # Nearly always it is such JSON; copied that way it costs 2 calls, and below it costs 60.
         text = json.dumps(stored, ensure_ascii=False, allow_nan=False)
@@ -108,24 +121,47 @@ def find_provenance(output: Json) -> Mapping[str, Json] | None:
     return None
 
 
-def answer_edited(data: Json, hashes: Json) -> bool | None:
-    """Tell whether the data of an output are not what was stored; None if the hashes do not tell.
+def answer_edited(data: Json, known: Json) -> bool | None:
+    """Tell whether the data of an output are not what was stored; None if the hash does not tell.
+
+    Args:
+        data: The data of the output.
+        known: The hash of all its texts, or, as up to release 0.1, a hash for each.
 
     >>> answer_edited({"text/plain": ["Four.\\n"]}, {"text/plain": text_hash("Four.")})
     False
-    >>> answer_edited({"text/plain": "Five."}, {"text/plain": text_hash("Four.")})
+    >>> output = stamped({}, {"text/plain": "Four."})["vertex_claude_magic"]
+    >>> answer_edited({"text/plain": "Four."}, output["answer_hash"])
+    False
+    >>> answer_edited({"text/plain": "Five."}, output["answer_hash"])
     True
     """
-    if not isinstance(hashes, Mapping) or not hashes:
+    if isinstance(known, str) and _HASH.fullmatch(known):
+        return not isinstance(data, Mapping) or _answer_hash(data) != known
+    if not isinstance(known, Mapping) or not known:
         return None
-    if not isinstance(data, Mapping) or set(data) != set(hashes):
+    if not isinstance(data, Mapping) or set(data) != set(known):
         return True
-    return any(not isinstance(known, str) or text_hash(data[kind]) != known for kind, known in hashes.items())
+    return any(not isinstance(each, str) or text_hash(data[kind]) != each for kind, each in known.items())
 
 
 def prompt_edited(source: Json, known: Json) -> bool | None:
     """Tell whether the source of a cell is not what was run; None if the hash does not tell."""
-    return text_hash(source) != known if isinstance(known, str) else None
+    whole = text_hash(source)
+    return known not in {whole, _short(whole)} if isinstance(known, str) else None
+
+
+def _answer_hash(data: Mapping[str, Any]) -> str | None:
+    """Return one hash of all forms of an answer; None if one of them is no text."""
+    hashes = [(kind, text_hash(data[kind])) for kind in sorted(data)]
+    if any(found is None for _, found in hashes):
+        return None
+    return _short(text_hash("\n".join(f"{kind} {found}" for kind, found in hashes)))
+
+
+def _short(digest: str | None) -> str | None:
+    # 128 bits tell two texts apart as well as 256, and a notebook has three hashes an answer.
+    return digest and digest[:32]
 
 
 def text_hash(text: Json) -> str | None:

@@ -341,11 +341,7 @@ class Exchange:
         elif is_loopback(request.url):
             # Only on this machine is a server believed what it calls itself.
             by = reply.lineage.answered_by if reply is not None and reply.lineage is not None else None
-            who = (
-                "the emulator, not by Claude"
-                if by == "emulator"
-                else "a server on this machine, not by Google"
-            )
+            who = "the emulator, not by Claude" if by == "emulator" else "a local server, not Google"
             found.append(Notice("answer", f"Answered by {who} (see base_url)."))
         if self.target.show_spend:
             spent = session.records.spending(self.target)

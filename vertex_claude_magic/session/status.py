@@ -143,6 +143,18 @@ class SessionStatus:
         self.spend = spend
         self.reminder = reminder or Reminder()
         self.project = project
+        self._shown: dict[str, object] = {}
+
+    def first_time(self, note: str) -> bool:
+        """Tell whether a note was not shown in this session before, and remember that it is now.
+
+        >>> status = SessionStatus()
+        >>> status.first_time("Cut."), status.first_time("Cut.")
+        (True, False)
+        """
+        # One call, which no other thread can come between.
+        mine = object()
+        return self._shown.setdefault(note, mine) is mine
 
     def sightings(self) -> Sightings:
         """Return what checks and Google's list have shown so far."""

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 __all__ = [
     "EMPTY",
     "LINE_OPTIONS",
+    "MOST_USED",
     "OPTIONS",
     "Option",
     "by_name",
@@ -129,9 +130,9 @@ _ROWS = (
            setting="Google Cloud project; empty means the environment, then what the credentials say."),
     Option("system", "any", places=_SHOWN, short="-s", value="TEXT", help="the system prompt"),
     Option("max_tokens", "integer", least=1, wanted="a number of tokens above 0", places=_SHOWN, short="-n", value="N",
-           unset="16,000, or the model's limit if lower", help="the longest answer, in tokens",
-           setting="Longest answer in tokens; None means 16,000, or the model's limit if lower."),
-    Option("stop", "texts", places=_LINE, value="TEXT", help="end the answer before this text"),
+           unset="16,000, or the model's limit if lower", help="maximum answer length in tokens",
+           setting="Maximum answer length in tokens; None means 16,000, or the model's limit if lower."),
+    Option("stop", "texts", places=_LINE, value="TEXT", help="stop sequence: the answer ends before this text"),
     Option("effort", places=_SHOWN, value="LEVEL", candidates="efforts", secret_free=True,
            help="low, medium, high, xhigh or max, as the model takes them"),
     Option("thinking", "any", places=_SHOWN, value="KIND", candidates="thinking",
@@ -159,7 +160,7 @@ _ROWS = (
     Option("confirm", "confirm", places=_LINE, help="ask before each call of a function"),
     Option("max_rounds", "integer", default=10, least=1, wanted="a number of requests above 0", places=_LINE, value="N",
            help="the most requests of one question with tools (10)"),
-    Option("literal", "flag", places=_LINE, help="send the prompt as it stands, {{ }} included"),
+    Option("literal", "flag", places=_LINE, help="send the prompt unchanged, {{ }} included"),
     Option("as_", "any", places=_LINE, value="TYPE", candidates="types",
            help="the answer as data: a type, list[Type], a JSON schema, or df"),
     Option("format", default="markdown", words=("markdown", "text", "json", "code"), places=_SHOWN, short="-f",
@@ -174,16 +175,16 @@ _ROWS = (
            help="seconds for the whole answer (600)", setting="Seconds for a whole answer."),
     Option("replay", default="off", variables=("VERTEX_CLAUDE_REPLAY",), words=("off", "auto", "only", "refresh"),
            places=_SHOWN, value="MODE", candidates="words", secret_free=True,
-           help="give a kept answer again: off (default), auto (ask for what is not kept), only (send nothing), "
-           "refresh (ask, and keep the new answer)",
-           setting="Whether answers that are kept are given again: off, auto (ask for what is not kept), only (send "
-           "nothing) or refresh (ask, and keep the new answer); empty means VERTEX_CLAUDE_REPLAY, then off."),
+           help="use saved answers: off (default), auto (send what is not saved), only (send nothing), "
+           "refresh (send, and save the new answer)",
+           setting="Whether saved answers are used: off, auto (send what is not saved), only (send nothing) or refresh "
+           "(send, and save the new answer); empty means VERTEX_CLAUDE_REPLAY, then off."),
     Option("max_cost", "number", least=0, wanted=_USD, value="USD",
            help="refuse a question that may cost more than this (an estimate)",
            setting="Refuse a question that may cost more than this (USD, estimate)."),
     Option("dry_run", "display", places=_LINE, help="show the request, its tokens and its price range; ask no model"),
-    Option("force", "flag", places=_LINE, help="send although the model table says that it would be refused"),
-    Option("allow_secrets", "flag", places=_LINE, help="send although the prompt seems to hold a key or a token"),
+    Option("force", "flag", places=_LINE, help="send even if the model table says that it will be rejected"),
+    Option("allow_secrets", "flag", places=_LINE, help="send even if the prompt seems to hold a key or a token"),
     Option("help", "display", places=_LINE, short="-h", help="show this page"),
     Option("anthropic_version", default="vertex-2023-10-16", places=_SHOWN_SETTING, secret_free=True,
            setting="API version in the body; empty means vertex-2023-10-16."),
@@ -193,32 +194,46 @@ _ROWS = (
     Option("trusted_hosts", "texts", places=_SETTING,
            setting="Hosts of https gateways that may see your Google token, beside Google's own."),
     Option("recording", variables=("VERTEX_CLAUDE_RECORDING",), places=_SHOWN_SETTING, secret_free=True, unset="none",
-           setting="File that keeps the questions and answers of this notebook, to ship beside it; empty means "
+           setting="File for the questions and answers of this notebook, to ship beside it; empty means "
            "VERTEX_CLAUDE_RECORDING, then none."),
     Option("replay_pace", default="instant", words=("instant", "recorded"), places=_SETTING, secret_free=True,
            setting="Whether replayed answers come at once, or at the pace at which they came (for demonstrations)."),
-    Option("replay_errors", "flag", places=_SETTING, setting="Keep and replay errors of the service too."),
+    Option("replay_errors", "flag", places=_SETTING, setting="Save and replay errors of the service too."),
     Option("journal", variables=("VERTEX_CLAUDE_JOURNAL",), places=_SHOWN_SETTING, secret_free=True,
-           setting="File that keeps all questions and answers on this machine, or off; empty means "
+           setting="File for all questions and answers on this machine, or off; empty means "
            "VERTEX_CLAUDE_JOURNAL, then one in your data folder."),
     # Anthropic advises to keep at least 30 rolling days of activity ("Claude on Google Cloud", Claude docs, 2026).
     Option("journal_days", "integer", default=30, least=1, wanted="a number of days above 0", places=_SETTING,
-           setting="How many days the journal keeps."),
+           setting="Days after which the journal deletes an answer."),
     Option("journal_megabytes", "integer", default=500, least=1, wanted="a number of megabytes above 0",
-           places=_SETTING, setting="How many megabytes the journal takes at most."),
+           places=_SETTING, setting="Maximum size of the journal in megabytes."),
     Option("max_session_cost", "number", least=0, wanted=_USD, places=_SETTING,
            setting="Refuse a question with which this session may cost more (USD, estimate)."),
     Option("max_daily_cost", "number", least=0, wanted=_USD, places=_SETTING,
            setting="Refuse a question with which today's questions may cost more (USD, estimate)."),
     Option("show_spend", "flag", places=_SETTING,
-           setting="Tell below each answer what session and day have cost so far."),
+           setting="Show below each answer what session and day have cost so far."),
     Option("value_tokens", "integer", default=4_000, least=1, wanted=_TOKENS, places=_SETTING,
-           setting="How many tokens of text one value in a prompt may take; the rest is left out, and said so."),
+           setting="Maximum tokens of text for one value in a prompt; the rest is left out, with a note."),
     Option("prompt_tokens", "integer", least=1, wanted=_TOKENS, places=_SETTING,
-           setting="How many tokens of text a whole prompt may take; None for no limit."),
+           setting="Maximum tokens of text for a whole prompt; None for no limit."),
     Option("models_file", places=_SETTING, secret_free=True,
            setting="JSON file that adds or corrects rows of the model table."),
 )  # fmt: skip
+
+# Those on the short help page, which has room for no more.
+MOST_USED = (
+    "model",
+    "region",
+    "system",
+    "max_tokens",
+    "effort",
+    "attach",
+    "as_",
+    "format",
+    "max_cost",
+    "dry_run",
+)
 
 # By the keyword of the Python interface, by the names on a line, and the value of each option that says nothing.
 OPTIONS: dict[str, Option] = {}

@@ -1,8 +1,8 @@
 """The answer of the emulator where no reply was scripted.
 
 An honest text: its first sentence says that no Claude wrote it, the rest describes the request
-that came in, in enough kinds of Markdown to see them drawn. Tool calls and structured outputs are
-made from their schemas.
+that came in, in enough kinds of Markdown to see them drawn. In demo mode the texts of `demo.md` take
+its place. Tool calls and structured outputs are made from their schemas.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from vertex_claude_magic.emulator.messages.ask import Ask, all_blocks, blocks_of
+from vertex_claude_magic.emulator.messages.demo import demo_data, demo_text
 from vertex_claude_magic.emulator.messages.parts import Answer, parts
 from vertex_claude_magic.emulator.messages.samples import sample
 from vertex_claude_magic.emulator.messages.tokens import input_tokens
@@ -49,7 +50,10 @@ def canned(ask: Ask) -> Answer:
     if calls:
         notice = [] if kind in {"any", "tool"} else [{"type": "text", "text": _CALLS}]
         return Answer(parts=parts([*thinking, *notice, *calls]), stop_reason="tool_use")
-    text = json.dumps(sample(ask.schema)) if ask.schema is not None else _markdown(ask)
+    if ask.schema is not None:
+        text = json.dumps(demo_data(ask.prompt, ask.schema) if ask.demo else sample(ask.schema))
+    else:
+        text = demo_text(ask.prompt, input_tokens(ask.body)) if ask.demo else _markdown(ask)
     return Answer(parts=parts([*thinking, {"type": "text", "text": text}]))
 
 

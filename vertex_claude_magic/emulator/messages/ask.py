@@ -67,7 +67,10 @@ class History(Protocol):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Ask:
-    """A call with its body, the model it is for, the betas of its header, and what was answered before."""
+    """A call with its body, the model it is for, the betas of its header, and what was answered before.
+
+    `demo` asks for the written answers of the demo where no reply was scripted.
+    """
 
     route: Route
     body: Mapping[str, Any]
@@ -75,6 +78,7 @@ class Ask:
     catalog: Catalog
     betas: tuple[str, ...] = field(default=())
     history: History | None = field(default=None, compare=False)
+    demo: bool = False
 
     @property
     def messages(self) -> list[Any]:

@@ -81,8 +81,9 @@ def _result(findings: Sequence[Finding]) -> str:
     if crashed:
         return f"No diagnosis: these checks broke down: {', '.join(crashed)}."
     counts = Counter(finding.outcome for finding in findings)
-    parts = [f"{counts[outcome]} {outcome}" for outcome in MARKS if counts[outcome]]
-    return f"Nothing wrong was found: {', '.join(parts)}."
+    words = {"ok": "passed"}
+    parts = [f"{counts[outcome]} {words.get(outcome, outcome)}" for outcome in MARKS if counts[outcome]]
+    return f"No problems found ({', '.join(parts)})."
 
 
 def line(finding: Finding) -> str:

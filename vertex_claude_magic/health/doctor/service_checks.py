@@ -54,7 +54,7 @@ def service(setup: Setup) -> Finding:
             cure = f"Set: {setup.target.origins['base_url']} to an address that ends in /v1"
         return Finding("failure", f"{setup.host} knows no such address ({error.status}).", cure)
     _raise_if_of("service", setup)
-    return Finding("ok", f"{setup.host} answered an authorised call.")
+    return Finding("ok", f"The service accepted the credentials ({setup.host}).")
 
 
 def _by(setup: Setup) -> str:

@@ -30,6 +30,8 @@ def ask_from_cell(host: Host, line: str, cell: str) -> Reply | None:
     from vertex_claude_magic.notebook.tool_lines import Body, read_body
 
     parsed = parse_cell_line(line)
+    if parsed.shows("help"):
+        return _run(host, parsed, parsed.prompt, in_cell=False)
     text = cell.removesuffix("\n")
     body = Body(prompt=text) if parsed.options.get("literal") else read_body(text)
     if body.tool_lines and not body.prompt.strip() and "messages" not in parsed.options.get("set", {}):
@@ -60,7 +62,7 @@ def _run(
     if parsed.shows("help"):
         from vertex_claude_magic.notebook.commands.help import show_help
 
-        show_help(host)
+        show_help(host, whole=prompt.strip() == "all")
         return None
     deliver = None
     if parsed.options.get("format", host.format) == "code":
@@ -107,7 +109,7 @@ def ask_prepared(
     if not quiet and not host.cells.may_draw():
         # What a thread of the user's own draws would land in whichever cell runs by then.
         raise errors.OptionError(
-            "This thread runs no cell, so its answer would appear in the wrong place.",
+            "%%claude cannot show output from a background thread.",
             cure="In threads use --quiet, or Claude().ask(prompt) of vertex_claude_magic.",
         )
     names, name = host.shell.user_ns, parsed.name

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from vertex_claude_magic.errors import OptionError
+from vertex_claude_magic.notebook.pages.html import verbatim
 from vertex_claude_magic.notebook.pages.show import show_page
 from vertex_claude_magic.text import quote
 
@@ -25,25 +26,34 @@ def run_demo(host: Host, line: str) -> None:
         MissingExtra: tornado is not installed.
     """
     word, emulator = line.strip(), host.emulator
+    prompts: tuple[str, ...] = ()
     if word not in {"", "stop"}:
         raise OptionError(
             f"%claude_demo does not know {quote(word, 40)!r}.", cure="Use %claude_demo or %claude_demo stop."
         )
     if word == "stop" and emulator is None:
-        text = "The demo is not running."
+        text = "Demo mode is not on."
     elif word == "stop" and emulator is not None:
         emulator.close()
         host.emulator = None
-        text = "The demo is over; questions go to Vertex AI again."
+        text = "Demo mode is off: questions go to Vertex AI again."
     elif emulator is not None:
-        text = f"The demo already runs at {emulator.base_url}."
+        text = f"Demo mode is already on, at {emulator.base_url}."
     else:
         from vertex_claude_magic.emulator import Emulator
+        from vertex_claude_magic.emulator.messages.demo import PROMPTS
 
         # On the host, so that it ends with the extension and every command knows of it.
-        host.emulator = Emulator(pace=_PACE)
+        host.emulator = Emulator(pace=_PACE, demo=True)
         text = (
-            "Demo: answers now come from an emulator in this kernel, not from Claude. It gets a fixed token; your "
-            "Google credentials are not looked up. Ask with %%claude; %claude_demo stop goes back."
+            "Demo mode is on: answers are simulated, nothing leaves this machine. "
+            "Ask with %%claude; leave with %claude_demo stop."
         )
-    show_page(host.shell, f"<p>{text}</p>", text)
+        prompts = PROMPTS
+    html = "".join(f"<li>{verbatim(prompt)}</li>" for prompt in prompts)
+    plain = "".join(f"\n  {prompt}" for prompt in prompts)
+    show_page(
+        host.shell,
+        f"<p>{text}</p>" + (f"<p>Prompts to try:</p><ul>{html}</ul>" if prompts else ""),
+        text + (f"\nPrompts to try:{plain}" if prompts else ""),
+    )

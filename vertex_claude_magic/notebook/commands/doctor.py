@@ -165,7 +165,7 @@ class LineView:
     >>> from vertex_claude_magic.health.doctor.finding import Finding
     >>> LineView(print).finish([Finding(name="clock", outcome="ok", seen="Right.")])
     ✓ clock             ok           Right.
-    Nothing wrong was found: 1 ok.
+    No problems found (1 passed).
     """
 
     def __init__(self, write: Callable[[str], None]) -> None:

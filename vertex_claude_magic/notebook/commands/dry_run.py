@@ -65,7 +65,7 @@ def show_dry_run(
     rows = block_rows(request.body)
     lines = [summary, *notes, *_recorded(request, target, session.records.stores), *request.notices]
     markdown, plain = _request_page(request, target)
-    heading = ["**Dry run**, nothing was asked.", *map(as_text, lines), blocks_html(rows)]
+    heading = ["**Dry run**: no model was called.", *map(as_text, lines), blocks_html(rows)]
     bundle = {
         "text/markdown": "\n\n".join([*heading, markdown]),
         "text/plain": safe_plain("\n".join([_TITLE, *lines, blocks_plain(rows), plain])),
@@ -82,11 +82,11 @@ def _recorded(request: Request, target: Target, stores: Stores) -> list[str]:
     if found is None:
         return []
     asks = target.replay in {"off", "refresh"}
-    how = "with --replay auto it would be given again" if asks else "it would be given again"
-    return [f"An answer of {found.stored.recorded[:10]} is kept: {how}, free of charge."]
+    how = "--replay auto would use it" if asks else "it would be used"
+    return [f"A saved answer from {found.stored.recorded[:10]} exists: {how}, free of charge."]
 
 
-_TITLE = "Dry run, nothing was asked."
+_TITLE = "Dry run: no model was called."
 
 
 def _request_page(request: Request, target: Target) -> tuple[str, str]:

@@ -18,7 +18,7 @@ __all__ = ["show_models"]
 
 
 def show_models(host: Host, line: str) -> None:
-    """Run `%claude_models [FAMILY] [--region LOC] [--check | --probe | --live]`.
+    """Run `%claude_models [FAMILY] [--region LOC] [--all] [--check | --probe | --live]`.
 
     Raises:
         OptionError: the family is not in the table, or the options do not go together.
@@ -59,6 +59,7 @@ def show_models(host: Host, line: str) -> None:
         )
     location = next(iter(locations), None)
     html, plain = (
-        show(catalog, location=location, family=family) for show in (models_table.html, models_table.plain)
+        show(catalog, location=location, family=family, current="all" not in options)
+        for show in (models_table.html, models_table.plain)
     )
     show_page(host.shell, html, plain)

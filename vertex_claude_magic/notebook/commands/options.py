@@ -29,6 +29,7 @@ _MODEL, _PROJECT, _HELP = OPTIONS["model"], OPTIONS["project"], OPTIONS["help"]
 MODELS_OPTIONS = (
     _REGION._replace(kind="texts", help="a location, or several: us,eu"),
     _PROJECT,
+    Option("all", "flag", help="also deprecated and retired models, and those by invitation"),
     Option("check", "flag", help="ask which models this project may call there; free, no text of yours"),
     Option("probe", "flag", help="the same by one-token questions, which cost and prove more"),
     Option("live", "flag", help="hold the table against Google's own list of models"),

@@ -35,7 +35,7 @@ def show_settings(host: Host, options: Mapping[str, Any]) -> None:
     table = Table(
         columns=(Column("setting"), Column("value"), Column("from")),
         rows=list(map(Row, rows)),
-        caption="What %claude asks with now; change it with %config ClaudeMagics.NAME = VALUE",
+        caption="Current settings. Change one with %config ClaudeMagics.NAME = VALUE",
     )
     show_page(host.shell, table.html(), plain)
 

@@ -10,6 +10,7 @@ from operator import itemgetter
 from typing import TYPE_CHECKING, Any
 
 from vertex_claude_magic import errors
+from vertex_claude_magic.notebook.display.footer import Repeated
 from vertex_claude_magic.records.provenance import provenance
 from vertex_claude_magic.session.exchange import ROUND, TOOL_CALL, TOOL_RESULT, Exchange
 
@@ -26,6 +27,7 @@ __all__ = ["Deliver", "draw_answer"]
 
 Deliver = Callable[["Reply"], "tuple[Reply, tuple[str, ...]]"]
 
+_ALWAYS = frozenset({"answer", "spend"})
 # How long (seconds) to wait for an event where nothing is due to be drawn.
 _IDLE = 0.25
 
@@ -68,9 +70,18 @@ def draw_answer(
 
     def finish(reply: Reply, more: Sequence[str] = ()) -> None:
         notices = exchange.notices() if exchange is not None and not quiet else ()
+        first = session.status.first_time
         view.finish(
             reply,
-            notes=(*notes, *more, *[notice.text for notice in notices]),
+            notes=(
+                *notes,
+                *more,
+                # What concerns this very answer is always in sight; the rest was read the first time.
+                *[
+                    notice.text if notice.kind in _ALWAYS or first(notice.text) else Repeated(notice.text)
+                    for notice in notices
+                ],
+            ),
             metadata=provenance(reply, source=source),
         )
 

@@ -2,7 +2,7 @@
 
 Everything is first a plain line; the Markdown is that line shown literally in small print, so that
 no name or message of a service can become markup and a price never becomes a formula.
-The only HTML used here is details, summary, small and br.
+The only HTML used here is details, summary, small, span and br.
 """
 
 from __future__ import annotations
@@ -11,7 +11,8 @@ from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from vertex_claude_magic.markdown.sanitize import as_text, safe_markdown, safe_plain
-from vertex_claude_magic.models.prices import usd_estimate
+from vertex_claude_magic.models.catalog import Catalog
+from vertex_claude_magic.models.prices import usd_estimate, usd_words
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -19,7 +20,9 @@ if TYPE_CHECKING:
     from vertex_claude_magic.vertex.reply import Reply
 
 __all__ = [
+    "Repeated",
     "answered_notes",
+    "details",
     "ending",
     "endings",
     "folded",
@@ -36,6 +39,8 @@ _CURES = {
     "pause_turn": "Paused by the service in the middle of a long turn. Ask Claude to continue.",
     "compaction": "Stopped to compact a long conversation. Ask Claude to continue.",
 }
+# Punctuation that begins nothing in HTML, Markdown or a formula.
+_PLAIN = frozenset(" .,:;-/()%+")
 _ENDS = frozenset({"end_turn", "stop_sequence"})
 
 
@@ -49,23 +54,54 @@ def waiting(label: str, status: str = "", seconds: int = 0) -> str:
     return "◌ " + " · ".join([part for part in parts if part])
 
 
+class Repeated(str):
+    """A note that this session has shown before; it goes into the fold."""
+
+    __slots__ = ()
+
+
 def footer(reply: Reply) -> str:
-    """Return the quiet line below an answer: model, region, times in seconds, tokens and cost in USD.
+    """Return the quiet line below an answer: model, seconds, tokens and about what it cost.
 
     >>> from vertex_claude_magic.vertex.reply import Reply, Usage
     >>> usage = Usage(input_tokens=12, output_tokens=345)
-    >>> footer(Reply(model="claude-opus-4-1", region="global", usage=usage, seconds=2.06, cost=0.0262, complete=True))
-    'claude-opus-4-1 · global · 2.1 s · 12 tokens in / 345 out · ≈ $0.026'
+    >>> footer(Reply(model="claude-sonnet-5-5", region="global", usage=usage, seconds=2.06, cost=0.0035, complete=True))
+    'Sonnet 5.5 · 2.1 s · 357 tokens · under 1 ¢'
     """
-    first, usage = reply.first_token_seconds, reply.usage
-    badge = ""
+    usage, badge = reply.usage, ""
     if reply.replayed:
         # Its times and tokens are those of the first time.
         date = (reply.recorded_at or "")[:16].replace("T", " ")
         badge = f"⟲ replayed from {date} UTC" if date else "⟲ replayed"
+    total = usage.total_input_tokens + usage.output_tokens
+    # The count of output tokens comes with the last events, so an answer that was stopped has none.
+    tokens = f"{total:,} tokens" if reply.complete else f"over {usage.total_input_tokens:,} tokens"
+    row = Catalog.load().find(reply.model) if reply.model else None
+    place = f"follows {reply.follows}" if reply.follows else ""
+    parts = [
+        badge,
+        f"{reply.chat}, turn {reply.turn}" if reply.chat else place,
+        reply.model if row is None else row.short_name,
+        # Where a prompt went matters to those who chose another place than the default.
+        "" if reply.region == "global" else reply.region,
+        f"{reply.seconds:.1f} s",
+        tokens if total else "",
+        "no request sent" if reply.replayed else usd_words(reply.cost),
+    ]
+    return _line(" · ".join([part for part in parts if part]))
+
+
+def details(reply: Reply) -> str:
+    """Return the line in the fold: id of the model, location, first token, tokens by kind, and the estimate in USD.
+
+    >>> from vertex_claude_magic.vertex.reply import Reply, Usage
+    >>> usage = Usage(input_tokens=12, output_tokens=345)
+    >>> details(Reply(model="claude-opus-4-1", region="global", usage=usage, seconds=2.06, cost=0.0262, complete=True))
+    'claude-opus-4-1 · global · 12 tokens in / 345 out · ≈ $0.026'
+    """
+    first, usage = reply.first_token_seconds, reply.usage
     tokens = []
     if usage.total_input_tokens or usage.output_tokens:
-        # The count of output tokens comes with the last events, so an answer that was stopped has none.
         out = f"{usage.output_tokens:,} out" if reply.complete else "output not counted"
         tokens = [f"{usage.total_input_tokens:,} tokens in", out]
     if usage.cache_read_input_tokens:
@@ -73,16 +109,12 @@ def footer(reply: Reply) -> str:
         tokens.append(f"{usage.cache_read_input_tokens:,} cached{share}")
     if usage.cache_creation_input_tokens:
         tokens.append(f"{usage.cache_creation_input_tokens:,} written to cache")
-    place = f"follows {reply.follows}" if reply.follows else ""
     parts = [
-        badge,
-        f"{reply.chat}, turn {reply.turn}" if reply.chat else place,
         reply.model,
         reply.region,
         "" if first is None else f"first token {first:.1f} s",
-        f"{reply.seconds:.1f} s",
         " / ".join(tokens),
-        "nothing was sent" if reply.replayed else usd_estimate(reply.cost),
+        "" if reply.replayed else usd_estimate(reply.cost),
         _saving(reply),
     ]
     return _line(" · ".join([part for part in parts if part]))
@@ -105,10 +137,10 @@ def warnings(reply: Reply) -> tuple[str, ...]:
 
     >>> from vertex_claude_magic.vertex.reply import Reply
     >>> warnings(Reply(complete=False))
-    ('Stopped here. Run the cell again for the whole answer.',)
+    ('Stopped. This is a partial answer; run the cell again for a whole one.',)
     """
     if not reply.complete:
-        return ("Stopped here. Run the cell again for the whole answer.",)
+        return ("Stopped. This is a partial answer; run the cell again for a whole one.",)
     reason = reply.stop_reason
     if reason is None or reason in _ENDS:
         return (
@@ -142,17 +174,27 @@ def answered_notes(reply: Reply) -> list[str]:
     ['Answered by the emulator, not by Claude.']
     """
     by = reply.recorded_from or (reply.lineage.answered_by if reply.lineage is not None else None)
-    who = {"emulator": "the emulator, not by Claude", "local": "a server on a machine, not by Google"}.get(
-        by or ""
-    )
+    who = {"emulator": "the emulator, not by Claude", "local": "a local server, not Google"}.get(by or "")
     return [f"Answered by {who}."] if who else []
 
 
 def endings(reply: Reply, notes: Sequence[str] = ()) -> tuple[str, str]:
-    """Return warnings, footer and notes as Markdown, and as plain lines."""
+    """Return warnings, footer and notes as Markdown, and as plain lines.
+
+    The Markdown has the details and the repeated notes in a fold behind the footer, the plain lines leave
+    them out.
+    """
     marks, line = warnings(reply), footer(reply)
-    markdown = "\n\n".join([*[f"⚠ {_literally(mark)}" for mark in marks], small(line, *notes)])
-    return markdown, "\n".join([_line(each) for each in (*[f"⚠ {mark}" for mark in marks], line, *notes)])
+    shown = [note for note in notes if not isinstance(note, Repeated)]
+    behind = [note for note in notes if isinstance(note, Repeated)]
+    # The blank lines end the HTML block, so that what is between is read as Markdown (CommonMark 0.31.2, 4.6).
+    fold = (
+        f"<details><summary><small>{_in_html(line)}</small></summary>\n\n"
+        f"{small(details(reply), *behind)}\n\n</details>"
+    )
+    warned = [f"⚠ {_literally(mark)}" for mark in marks]
+    markdown = "\n\n".join([*warned, fold, *([small(*shown)] if shown else [])])
+    return markdown, "\n".join([_line(each) for each in (*[f"⚠ {mark}" for mark in marks], line, *shown)])
 
 
 def ending(reply: Reply, notes: Sequence[str] = ()) -> str:
@@ -191,6 +233,21 @@ def folded(thinking: str, *, opened: bool = False) -> str:
 @lru_cache(maxsize=64)
 def _line(text: str) -> str:
     return safe_plain(" ".join(text.split()))
+
+
+@lru_cache(maxsize=64)
+def _in_html(text: str) -> str:
+    """Write a line into an HTML block, where Markdown has no escapes.
+
+    JupyterLab looks for formulas in the source and again in the page: as a character reference a sign is none in
+    the source, and alone in an element it is none in the page.
+    """
+    return "".join(
+        letter
+        if letter.isalnum() or letter in _PLAIN or not letter.isascii()
+        else f"<span>&#{ord(letter)};</span>"
+        for letter in _line(text)
+    )
 
 
 @lru_cache(maxsize=64)

@@ -41,9 +41,9 @@ Place = Literal["cell", "scratch", "prompt", "unknown"]
 # Where the new cell is sure to appear.
 _SURE = frozenset({"cell", "scratch"})
 _NOTES: Mapping[Place, str] = {
-    "cell": "The code is in a new cell below. Read it before you run it.",
-    "scratch": "The code is in a scratch cell beside the notebook. Read it before you run it.",
-    "prompt": "The code stands at the next prompt. Read it before you run it.",
+    "cell": "Code added in a new cell below. Review it before running.",
+    "scratch": "Code added in a scratch cell beside the notebook. Review it before running.",
+    "prompt": "Code added at the next prompt. Review it before running.",
     "unknown": "The code was not run.",
 }
 _NO_CODE = "The answer holds no Python code, so there is no new cell."

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from vertex_claude_magic.notebook.display.live import Answer
     from vertex_claude_magic.vertex.reply import Reply
 
-__all__ = ["GrowingTable", "TableAnswer", "table_of"]
+__all__ = ["GrowingTable", "TableAnswer", "shown_text", "table_of"]
 
 # So many rows are read at a glance; all of them are in the data.
 _ROWS = 50
@@ -89,6 +89,16 @@ def table_of(data: Any) -> str:
     else:
         table, rows = GrowingTable(("field", "value")), [list(pair) for pair in _cells(data).items()]
     return "".join([*(table.add(row) for row in rows), table.end()])
+
+
+def shown_text(reply: Reply) -> str:
+    """Return what a reply is shown as: its text, or the table of its data.
+
+    >>> from vertex_claude_magic.vertex.reply import Reply
+    >>> shown_text(Reply(data=[{"a": 1}]))
+    '| a |\\n|---|\\n| 1 |\\n'
+    """
+    return reply.text if reply.data is None else table_of(reply.data)
 
 
 def _cells(row: Any) -> dict[str, Any]:

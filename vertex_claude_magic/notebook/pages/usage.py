@@ -6,26 +6,26 @@ block characters, which every front end and every terminal shows.
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from vertex_claude_magic.markdown.characters import safe_plain
 from vertex_claude_magic.notebook.pages.html import literal
 from vertex_claude_magic.notebook.pages.table import Column, Row, Table
-from vertex_claude_magic.records.usage import GROUPS, amount, size, sums, total
+from vertex_claude_magic.records.usage import amount, size, sums, total
 from vertex_claude_magic.text import quote, without_home
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from vertex_claude_magic.records.journal.ledger import UsageRow
     from vertex_claude_magic.records.usage import Sum, Usage
 
 __all__ = ["bar", "cost_text", "html", "plain"]
 
-_HEADS = ("USD (est.)", "Up to (est.)", "Chart", "Saved (est.)", "Calls", "Failed", "Replayed", "Tokens in", "Cached",
+_HEADS = ("Chart", "USD (est.)", "Up to (est.)", "Saved (est.)", "Calls", "Failed", "Replayed", "Tokens in", "Cached",
           "Tokens out")  # fmt: skip
 _BAR = 10
+_MOST_DAYS = 31
 _EIGHTHS = "▏▎▍▌▋▊▉█"
 _LONGEST_NAME = 48
 _UNNAMED = "(no name)"
@@ -81,7 +81,7 @@ def plain(usage: Usage, by: str | None = None) -> str:
 
     Args:
         usage: What was found.
-        by: "day", "model" or "notebook" for one table; None for all three.
+        by: "day", "model" or "notebook"; None for a chart by day and model.
     """
     lines = [] if usage.problem else [_title(usage), ""]
     for caption, tables in _sections(usage, by):
@@ -107,7 +107,9 @@ def html(usage: Usage, by: str | None = None) -> str:
 def _title(usage: Usage) -> str:
     what = "this session" if usage.this_session else "all notebooks"
     days = f"{usage.since} to {usage.until}" if usage.since else "since it began"
-    return f"Usage of {what}, {days}. USD are estimates from the price table; the bill is Google's."
+    paid = total((row for row in usage.rows if not row.local), "")
+    asked = f": {paid.calls:,} call{'' if paid.calls == 1 else 's'}, {cost_text(paid)}" if paid.calls else ""
+    return f"Usage of {what}, {days}{asked}. USD are estimates from the price table; the bill is Google's."
 
 
 def _sections(usage: Usage, by: str | None) -> Iterator[tuple[str, list[Table]]]:
@@ -117,16 +119,16 @@ def _sections(usage: Usage, by: str | None) -> Iterator[tuple[str, list[Table]]]
     if usage.problem:
         return
     if paid or not local:
-        yield "" if paid else "No calls.", _tables(paid, ((by,) if by else GROUPS) if paid else ())
+        yield "" if paid else "No calls.", [_table(paid, by)] if paid else []
     if local:
-        # Beside what costs, one table says enough.
-        yield _LOCAL, _tables(local, (by,) if by else GROUPS if not paid else ("day",))
+        yield _LOCAL, [_table(local, by)]
 
 
-def _tables(rows: Sequence[UsageRow], groups: Sequence[str]) -> list[Table]:
-    found = {by: [replace(each, name=_name(each.name)) for each in sums(rows, by)] for by in groups}
-    # In text the columns of all tables begin at the same place.
-    least = max((len(each.name) for sums_of in found.values() for each in sums_of), default=0)
+def _table(rows: Sequence[UsageRow], by: str | None) -> Table:
+    """Return the sums of a group, or of each day and model, with a bar beside each."""
+    found: Iterable[tuple[tuple[str, ...], Sum]]
+    found = [((each.name,), each) for each in sums(rows, by)] if by else _days_and_models(rows)
+    group = [(tuple(map(_name, names)), each) for names, each in found]
     whole = total(rows, "Total")
     shown = {
         "Up to (est.)": whole.open_cost or whole.unknown,
@@ -135,33 +137,45 @@ def _tables(rows: Sequence[UsageRow], groups: Sequence[str]) -> list[Table]:
         "Replayed": whole.replayed,
         "Cached": whole.cached_tokens,
     }
-    tables = []
-    for by, group in found.items():
-        several = len(group) > 1
-        most = max((each.cost + each.open_cost for each in group), default=0.0)
-        # A bar says something only beside another one.
-        heads = [head for head in _HEADS if shown.get(head, True) and (several or head != "Chart")]
-        body = []
-        # The total of one row would be that row again.
-        for each in (*group, *([whole] if several else [])):
-            cells = {
-                "USD (est.)": _known(each),
-                "Up to (est.)": _most(each),
-                "Chart": bar(each.cost, each.open_cost, most) if each is not whole else "",
-                "Saved (est.)": amount(each.saved),
-                "Calls": f"{each.calls:,}",
-                "Failed": f"{each.failed:,}",
-                "Replayed": f"{each.replayed:,}",
-                "Tokens in": f"{each.input_tokens:,}",
-                "Cached": f"{each.cached_tokens:,}",
-                "Tokens out": f"{each.output_tokens:,}",
-            }
-            body.append(Row((each.name, *(cells[head] for head in heads))))
-        columns = [Column(by.capitalize(), wrap="long", least=least)]
-        # Heads of two words may take two lines, so that a page holds all columns.
-        columns += [Column(head, "left" if head == "Chart" else "right") for head in heads]
-        tables.append(Table(columns=columns, rows=body))
-    return tables
+    several = len(group) > 1
+    most = max((each.cost + each.open_cost for _, each in group), default=0.0)
+    # A bar says something only beside another one.
+    heads = [head for head in _HEADS if shown.get(head, True) and (several or head != "Chart")]
+    body, former = [], ""
+    total_names = ("Total",) if by else ("Total", "")
+    # The total of one row would be that row again.
+    for names, each in (*group, *([(total_names, whole)] if several else [])):
+        cells = {
+            "USD (est.)": _known(each),
+            "Up to (est.)": _most(each),
+            "Chart": bar(each.cost, each.open_cost, most) if each is not whole else "",
+            "Saved (est.)": amount(each.saved),
+            "Calls": f"{each.calls:,}",
+            "Failed": f"{each.failed:,}",
+            "Replayed": f"{each.replayed:,}",
+            "Tokens in": f"{each.input_tokens:,}",
+            "Cached": f"{each.cached_tokens:,}",
+            "Tokens out": f"{each.output_tokens:,}",
+        }
+        # A day is named once.
+        named = ("", *names[1:]) if not by and names[0] == former else names
+        former = names[0]
+        body.append(Row((*named, *(cells[head] for head in heads))))
+    columns = [Column(name, wrap="long") for name in ([by.capitalize()] if by else ["Day", "Model"])]
+    # Heads of two words may take two lines, so that a page holds all columns.
+    columns += [Column(head, "left" if head == "Chart" else "right") for head in heads]
+    return Table(columns=columns, rows=body)
+
+
+def _days_and_models(rows: Sequence[UsageRow]) -> Iterator[tuple[tuple[str, str], Sum]]:
+    days: dict[str, list[UsageRow]] = {}
+    for row in rows:
+        days.setdefault(row.day, []).append(row)
+    for day in sorted(days, reverse=True)[:_MOST_DAYS]:
+        for each in sums(days[day], "model"):
+            yield (day, each.name), each
+    if older := [row for day in sorted(days, reverse=True)[_MOST_DAYS:] for row in days[day]]:
+        yield ("earlier", ""), total(older, "")
 
 
 def _name(text: str) -> str:

@@ -1,0 +1,105 @@
+"""In demo mode the emulator has an answer for every prompt that this project shows to a newcomer."""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import dataclass
+
+import nbformat
+import pytest
+from kernel import ROOT
+
+from vertex_claude_magic import Claude
+from vertex_claude_magic.emulator import Emulator
+from vertex_claude_magic.emulator.messages.demo import PROMPTS, demo_text
+from vertex_claude_magic.markdown.sanitize import safe_markdown
+
+# Their answers are written beside the notebook, or they are not sent.
+OWN = {"03-your-data.ipynb"}
+ANSWERS = (ROOT / "vertex_claude_magic/emulator/messages/demo.md").read_text(encoding="utf-8")
+
+
+def prompts_of_the_notebooks() -> list[str]:
+    found = []
+    for path in sorted((ROOT / "notebooks").glob("*.ipynb")):
+        cells = [] if path.name in OWN else nbformat.read(path, as_version=4).cells
+        for cell in (cell for cell in cells if cell.cell_type == "code"):
+            head, _, body = cell.source.partition("\n")
+            refused = "--temperature" in head or "--replay only" in head
+            if head.startswith("%%claude") and not refused:
+                found.append(body)
+            found += re.findall(r"^%claude .*?([A-Z].*)$", cell.source, re.MULTILINE)
+            found += re.findall(r'\.ask\("(.+?)"\)', cell.source)
+    return found
+
+
+@pytest.fixture
+def claude():
+    with Emulator(demo=True) as emulator:
+        yield Claude(
+            project=emulator.project, base_url=emulator.base_url, access_token="emulator", journal="off"
+        )
+
+
+@pytest.mark.parametrize("prompt", [*PROMPTS, *prompts_of_the_notebooks()])
+def test_a_prompt_of_the_examples_has_a_written_answer(claude, prompt):
+    text = claude.ask(prompt).text
+    assert "emulator" not in text
+    assert text.strip() in ANSWERS
+
+
+def test_the_prompts_of_the_readme_have_written_answers():
+    """But for those that ask about variables of the reader."""
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    blocks = re.findall(r"^```\w*\n(.*?)^```", text, re.DOTALL | re.MULTILINE)
+    asked = [block.partition("\n")[2] for block in blocks if block.startswith("%%claude")]
+    asked = [prompt for prompt in asked if prompt.strip() and "{{" not in prompt]
+    assert asked
+    assert [prompt for prompt in asked if "emulator" in demo_text(prompt, 1)] == []
+
+
+@pytest.mark.parametrize("prompt", ["Hello", "", "# What is `this` | and <b>that</b>?", "{prompt} {tokens}"])
+def test_every_other_prompt_gets_two_lines(claude, prompt):
+    """They say that this is not Claude, what to ask, and where the report on the request is."""
+    text = demo_text(prompt, 1234)
+    assert len(text.splitlines()) == 2
+    assert text.startswith("This is the emulator and not Claude")
+    assert "1,234 tokens" in text
+    assert "--dry-run" in text
+    assert PROMPTS[0] in text
+
+
+def test_a_written_table_is_the_data_of_a_typed_question(claude):
+    @dataclass
+    class Country:
+        country: str
+        area: float
+
+    prompt = "The five largest countries by area, with their capitals."
+    assert claude.ask(prompt, as_=list[Country]).data[1] == Country("Canada", 10.0)
+    assert list(claude.ask(prompt, as_="df").df.columns) == ["country", "capital", "area"]
+    assert len(claude.ask(prompt, as_="df").df) == 5
+
+
+def test_a_typed_question_without_a_written_table_gets_a_value_of_its_type(claude):
+    assert claude.ask("How many?", as_=int).data == 1
+    assert claude.ask("The five largest countries by area?", as_=int).data == 1
+
+
+def test_without_demo_mode_the_request_is_described():
+    with Emulator() as emulator:
+        claude = Claude(
+            project=emulator.project, base_url=emulator.base_url, access_token="emulator", journal="off"
+        )
+        assert "max_tokens" in claude.ask(PROMPTS[0]).text
+
+
+def test_the_written_answers_are_shown_as_they_are_written():
+    """Nothing in them that the sanitizer takes out; none of them speaks as Claude."""
+    for answer in re.split(r"^<!-- .* -->\n", ANSWERS, flags=re.MULTILINE)[1:]:
+        assert "<" not in answer
+        assert "Claude" not in answer
+        shown = safe_markdown(answer)
+        assert len(re.findall(r"^\| ", shown, re.MULTILINE)) >= len(re.findall(r"^\| ", answer, re.MULTILINE))
+        assert json.dumps("&lt;") not in shown

@@ -1,0 +1,93 @@
+"""What the emulator answers in demo mode: texts written by hand for the prompts of the examples.
+
+The texts are in `demo.md`. A comment before each holds words of the prompt that it answers; every
+other prompt gets two lines. Who answered is in the footer of each answer, not in these texts.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from functools import cache
+from pathlib import Path
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any
+
+from vertex_claude_magic.emulator.messages.samples import sample
+
+if TYPE_CHECKING:
+    from vertex_claude_magic.json_types import Json
+
+__all__ = ["PROMPTS", "demo_data", "demo_text"]
+
+_SECTION = re.compile(r"^<!-- prompt: (.+?) -->\n", re.MULTILINE)
+_ROW = re.compile(r"^\| (.+) \|$", re.MULTILINE)
+_OTHER = (
+    "This is the emulator and not Claude: it has answers for the prompts of the examples only, such as "
+    "“{prompt}”.\nYour prompt counts about {tokens:,} tokens; `%%claude --dry-run` shows all that is sent."
+)
+# What `%claude_demo` suggests.
+PROMPTS = (
+    "Which assumptions does a t-test make, and which of them matter?",
+    "Explain Simpson's paradox with a small table.",
+    "Write a function that bootstraps a confidence interval for the median.",
+)
+
+
+@cache
+def _answers() -> Mapping[str, str]:
+    text = Path(__file__).with_suffix(".md").read_text(encoding="utf-8")
+    pieces = _SECTION.split(text)[1:]
+    return MappingProxyType(
+        {_plain(words): answer for words, answer in zip(pieces[::2], pieces[1::2], strict=True)}
+    )
+
+
+def _plain(text: str) -> str:
+    return " ".join(text.casefold().replace("’", "'").split())
+
+
+def _written(prompt: str) -> str | None:
+    asked = _plain(prompt)
+    found = [words for words in _answers() if words in asked]
+    # The longer words are the closer match.
+    return _answers()[max(found, key=len)].strip() + "\n" if found else None
+
+
+def demo_text(prompt: str, tokens: int) -> str:
+    """The answer to a prompt of the examples, or two lines for any other; `tokens` is what the request counts.
+
+    >>> demo_text("What's the capital of Mongolia?", 9)
+    '**Ulaanbaatar.**\\n'
+    >>> demo_text("Hello", 2).startswith("This is the emulator and not Claude")
+    True
+    """
+    return _written(prompt) or _OTHER.format(prompt=PROMPTS[0], tokens=tokens) + "\n"
+
+
+def demo_data(prompt: str, schema: Json) -> Json:
+    """The table of a written answer in the form of a schema, else a value made from the schema alone.
+
+    >>> demo_data("Hello", {"type": "integer"})
+    1
+    """
+    rows = [row.split(" | ") for row in _ROW.findall(_written(prompt) or "")]
+    value = sample(schema)
+    if not rows or not isinstance(value, dict):
+        return value
+    # "---|---" has no spaces, so it is no row.
+    columns, cells = rows[0], [[_number(cell) for cell in row] for row in rows[1:]]
+    if set(value) == {"columns", "rows"}:
+        return {"columns": columns, "rows": cells}
+    items = value.get("items")
+    first: Any = items[0] if isinstance(items, list) and items else None
+    if set(value) == {"items"} and isinstance(first, Mapping) and set(first) <= set(columns):
+        return {"items": [{name: row[columns.index(name)] for name in first} for row in cells]}
+    return value
+
+
+def _number(text: str) -> str | float:
+    try:
+        return float(text)
+    except ValueError:
+        return text
