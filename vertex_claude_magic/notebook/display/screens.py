@@ -128,4 +128,6 @@ def make_answer(
         quiet=quiet,
         live=front.updates,
         clears=count_clears(shell.display_pub),
+        # All that can change an output show Markdown: JupyterLab and Notebook, VS Code, Colab.
+        markdown=True,
     )
