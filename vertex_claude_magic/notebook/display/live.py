@@ -251,7 +251,7 @@ class LiveAnswer:
         elif self._format == "json" and text.strip():
             body, more = json_answer(text)
             lines += more
-        elif self._segments.source() == text and not ("]:" in text and re.search(_DEFINITION, text)):
+        elif self._segments.holds(text) and not ("]:" in text and re.search(_DEFINITION, text)):
             # What was parsed on the way is right, so it need not be parsed again.
             body = Body(markdown=self._segments.whole(), plain=text)
         else:

@@ -11,6 +11,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Sequence
+from hashlib import blake2b
 from itertools import pairwise
 from typing import NamedTuple, Protocol
 
@@ -177,7 +178,7 @@ class Segments:
         self._chunks: list[str] = []
         self._ready = ""
         self._at = 0
-        self._source: list[str] = []
+        self._source = blake2b()
         self._open = ""
         self._repeated = 0
         self._seen = 0
@@ -222,7 +223,7 @@ class Segments:
         """Take the next piece of text in; return the present output's last body if that is now full."""
         if self._at >= len(self._ready):
             self._ready, self._at = "".join(self._chunks), 0
-            self._source.append(self._ready)
+            self._source.update(self._ready.encode("utf-8", "surrogatepass"))
             self._chunks.clear()
         stride = _STRIDE
         if self._outputs is not None:
@@ -255,9 +256,11 @@ class Segments:
         self._seen = len(self._open)
         return self._joined([*self._kept, self._tail])
 
-    def source(self) -> str:
-        """Return all the text as it was given."""
-        return "".join([*self._source, *self._chunks])
+    def holds(self, text: str) -> bool:
+        """Tell whether this is all the text as it was given, of which only a digest is held."""
+        given = self._source.copy()
+        given.update("".join(self._chunks).encode("utf-8", "surrogatepass"))
+        return given.digest() == blake2b(text.encode("utf-8", "surrogatepass")).digest()
 
     def whole(self) -> str:
         """Return the safe Markdown of all the text; only what was cut or is still open is parsed."""
