@@ -117,7 +117,7 @@ class ReplyBuilder:
     def add(self, event: Event) -> None:
         """Take one more event; unknown kinds are kept, events after the end are ignored."""
         kind, data = event
-        if self.complete or kind == "ping":
+        if self.complete:
             return
         if kind == "content_block_delta":
             self._delta(data)
@@ -129,7 +129,7 @@ class ReplyBuilder:
             self._message_delta(data)
         elif kind == "message_stop":
             self.complete = True
-        elif kind != "content_block_stop":
+        elif kind not in {"content_block_stop", "ping"}:
             self._keep(data)
 
     def add_message(self, message: Mapping[str, Any]) -> None:
@@ -202,7 +202,10 @@ class ReplyBuilder:
             self._whole_delta(kind, delta, data)
         elif isinstance(piece := delta.get(key), str):
             block = block or self._block_of(data, kind)
-            block.pieces.setdefault(key, []).append(piece)
+            pieces = block.pieces.get(key)
+            if pieces is None:
+                pieces = block.pieces[key] = []
+            pieces.append(piece)
             self.appended += 1
             if not self.appended % _JOINED_AT:
                 block.join()
