@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import subprocess
+import sys
 import time
 from bisect import bisect_left
 from contextlib import contextmanager
@@ -16,7 +17,8 @@ from functools import cached_property
 from itertools import count
 from typing import TYPE_CHECKING, Any
 
-from jupyter_client.kernelspec import KernelSpecManager
+from harness import clean
+from jupyter_client.kernelspec import KernelSpec, KernelSpecManager
 from jupyter_client.manager import KernelManager
 
 if TYPE_CHECKING:
@@ -95,8 +97,19 @@ class Cell:
         return "".join(each.content["text"] for each in self.messages if each.kind == "stream")
 
     def seconds_to(self, text: str) -> float:
-        """Return the seconds from sending to the first drawing that holds `text`."""
-        return next(message.at for message in self.shown if text in message.markdown) - self.sent
+        """Return the seconds from sending to the first drawing, or result, that holds `text`."""
+        showing = (each for each in self.messages if each.kind in {*_SHOWING, "execute_result"})
+        return next(message.at for message in showing if text in message.markdown) - self.sent
+
+
+class _Specs(KernelSpecManager):  # type: ignore[misc]
+    """Knows one kernel: that of `python`."""
+
+    python = sys.executable
+
+    def get_kernel_spec(self, kernel_name: str) -> KernelSpec:
+        argv = [self.python, "-m", "ipykernel_launcher", "-f", "{connection_file}"]
+        return KernelSpec(argv=argv, display_name=kernel_name, language="python")
 
 
 class Kernel:
@@ -144,13 +157,13 @@ class Kernel:
 
 
 @contextmanager
-def kernel(environment: Mapping[str, str]) -> Iterator[Kernel]:
-    """Start a kernel of this Python, and shut it down at the end."""
-    # A user's Python keeps bytecode; without it every kernel would compile this package, and no other, anew.
-    environment = {name: value for name, value in environment.items() if name != "PYTHONDONTWRITEBYTECODE"}
+def kernel(environment: Mapping[str, str], python: str = sys.executable) -> Iterator[Kernel]:
+    """Start a kernel of this Python, or of another one, and shut it down at the end."""
+    environment = clean(environment)
+    specs = _Specs(kernel_dirs=[])
+    specs.python = python
     for attempt in range(1, _STARTS + 1):
-        # Without any folder to look in, the only kernel that is found is this interpreter's own.
-        manager = KernelManager(kernel_name="python3", kernel_spec_manager=KernelSpecManager(kernel_dirs=[]))
+        manager = KernelManager(kernel_name="python3", kernel_spec_manager=specs)
         manager.start_kernel(env=environment, stderr=subprocess.DEVNULL)
         try:
             running = Kernel(manager)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import shlex
 import subprocess
 import sys
@@ -12,13 +11,12 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from harness import ROOT, clean
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 __all__ = ["service"]
-
-# Surroundings that would lead a client elsewhere.
-_FOREIGN = ("GOOGLE_CLOUD_PROJECT", "HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy")
 
 
 @contextmanager
@@ -35,7 +33,8 @@ def service(script: list[dict[str, Any]], *, pace: float | None = None) -> Itera
         command = [sys.executable, "-m", "vertex_claude_magic.emulator", "--script", str(file)]
         if pace is not None:
             command += ["--pace", str(pace)]
-        process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+        environ = {**clean(), "PYTHONPATH": str(ROOT)}
+        process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environ)
         try:
             yield _environment(process)
         finally:
@@ -44,7 +43,7 @@ def service(script: list[dict[str, Any]], *, pace: float | None = None) -> Itera
 
 
 def _environment(process: subprocess.Popen[str]) -> dict[str, str]:
-    found = {name: value for name, value in os.environ.items() if name not in _FOREIGN}
+    found = clean()
     assert process.stdout is not None
     for line in process.stdout:
         if line.startswith("export "):

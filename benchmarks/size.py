@@ -9,7 +9,7 @@ import tokenize
 from importlib.metadata import Distribution, PackageNotFoundError, distribution
 from pathlib import Path
 
-from table import environment, markdown
+from harness import environment, markdown
 
 import vertex_claude_magic
 

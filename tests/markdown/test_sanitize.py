@@ -254,3 +254,11 @@ def test_a_fence_cannot_be_closed_from_within(text: str) -> None:
     assert code_blocks(fenced(text, "python")) == [
         expected if expected.endswith("\n") or not text else expected + "\n"
     ]
+
+
+@pytest.mark.parametrize("length", [998, 999, 1000, 1001, 1999, 2000, 2001, 5000])
+def test_markup_is_found_wherever_it_stands_in_long_prose(length):
+    """Prose of any length stays as it is, and one sign of markup behind it is still seen."""
+    prose = ("word " * 1000)[:length].rstrip()
+    assert safe_markdown(prose) == prose
+    assert safe_markdown(f"{prose} <b>") == f"{prose} &lt;b>"

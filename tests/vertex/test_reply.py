@@ -363,3 +363,17 @@ def test_a_reply_is_a_value(name):
     for twin in (pickle.loads(pickle.dumps(reply)), copy.copy(reply), copy.deepcopy(reply)):
         assert (twin, hash(twin), repr(twin)) == (reply, hash(reply), repr(reply))
     assert reply != fold()
+
+
+@pytest.mark.parametrize("count", [1, 4095, 4096, 4097, 10_000])
+def test_the_lengths_of_many_pieces_are_kept_beside_their_joined_text(count):
+    """Pieces of two blocks by turns: the text is whole, and each block knows how long its pieces were."""
+    builder, texts = ReplyBuilder(), [f"{number} " for number in range(count)]
+    for number, text in enumerate(texts):
+        delta = {"index": number % 2, "delta": {"type": "text_delta", "text": text}}
+        builder.add(Event("content_block_delta", {"type": "content_block_delta", **delta}))
+        if number % 1000 == 0:
+            assert builder.reply().text.count(" ") == number + 1
+    blocks = [texts[::2], texts[1::2]] if count > 1 else [texts]
+    assert [block["text"] for block in builder.reply().blocks] == ["".join(block) for block in blocks]
+    assert builder.pieces() == [[len(text) for text in block] for block in blocks]

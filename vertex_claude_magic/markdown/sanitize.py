@@ -29,7 +29,10 @@ _LINE_END = re.compile(r"\r\n?|\n")
 _START = "(?:[^\\W\\d_]|[\"'(\u201c\u2018])"
 _PROSE_SIGNS = "[.,;:'\"()?!%\u2013\u2014\u2018\u2019\u201c\u201d\u2022\u2026]"
 _HYPHEN = r"(?<=[^\W_])-(?=[^\W_])"
-_PROSE = re.compile(rf"{_START}(?:[^\W_]|{_PROSE_SIGNS}|{_HYPHEN}| (?![ \n]|\Z)|\n+(?={_START}))*[ \n]*")
+# At most a thousand signs at a time: `re` keeps 120 bytes for each one that a repeated group has matched, which for an
+# answer of 1.5 MB were 180 MB.
+_PROSE = re.compile(rf"(?:[^\W_]|{_PROSE_SIGNS}|{_HYPHEN}| (?![ \n]|\Z)|\n+(?={_START})){{1,1000}}")
+_PROSE_START, _BLANK_END = re.compile(_START), re.compile(r"[ \n]*\Z")
 # The same for one line that is shown literally.
 _LITERAL = re.compile(r"(?:[A-Za-z]|[^\x00-\x7f])(?:[A-Za-z0-9 ,;()-]|[^\x00-\x7f]|\.(?=\d))*")
 _GAP = re.compile(r"\n\n+")
@@ -80,6 +83,15 @@ def _joined(blocks: Sequence[tuple[Block, str]], text: str, starts: Sequence[int
     return tuple(found)
 
 
+def _is_prose(text: str) -> bool:
+    found, at = _PROSE_START.match(text), 0
+    # Each sign can be matched in one way only, so what one step has matched needs no second look.
+    while found is not None:
+        at = found.end()
+        found = _PROSE.match(text, at)
+    return at > 0 and _BLANK_END.match(text, at) is not None
+
+
 def safe_blocks(text: str) -> tuple[Block, ...]:
     r"""Cut the text into top-level blocks, in order, each with Markdown that is safe to show.
 
@@ -89,7 +101,7 @@ def safe_blocks(text: str) -> tuple[Block, ...]:
     >>> [(block.start, block.end, block.markdown) for block in safe_blocks("One.\n\n* two")]
     [(0, 5, 'One.'), (6, 11, '* two')]
     """
-    if _PROSE.fullmatch(text) and (text.isascii() or visible(text) == text):
+    if _is_prose(text) and (text.isascii() or visible(text) == text):
         # Without any markup there are only paragraphs.
         borders = [(gap.start() + 1, gap.end()) for gap in _GAP.finditer(text)]
         start, paragraphs = 0, []

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+from array import array
 from dataclasses import replace
 from datetime import datetime, timezone
 from itertools import groupby
@@ -88,8 +89,8 @@ class Stream:
         self._closed = False
         # The whole reply, which nothing changes any more.
         self._settled: Reply | None = None
-        # When how many pieces had arrived.
-        self._arrivals: list[tuple[float, int]] = []
+        # In which millisecond from the start how many pieces had arrived, as bare numbers: there may be many.
+        self._arrived_at, self._arrived = array("I"), array("I")
 
     __reduce__ = stays_here("A Stream", "Iterate it here, and send its reply.")
 
@@ -143,15 +144,15 @@ class Stream:
 
     def _pace(self) -> Pace:
         """Return how the answer came: for each block the pieces, and the milliseconds before each."""
-        blocks, arrivals = self._builder.pieces(), iter(self._arrivals)
-        before, (at, until), number = self._started, next(arrivals, (self._started, 0)), 0
+        blocks, arrivals = self._builder.pieces(), zip(self._arrived_at, self._arrived, strict=True)
+        before, (at, until), number = 0, next(arrivals, (0, 0)), 0
         pace: list[list[int]] = []
         for lengths in blocks:
             pace.append([])
             for length in lengths:
                 while number >= until:
                     at, until = next(arrivals, (at, number + 1))
-                pace[-1] += [length, round((at - before) * 1000)]
+                pace[-1] += [length, at - before]
                 before, number = at, number + 1
         return pace
 
@@ -288,7 +289,12 @@ class Stream:
             if self._builder.complete:
                 self._finish()
                 break
-        self._arrivals.append((self._context.clock(), self._builder.appended))
+        at = max(0, round((self._context.clock() - self._started) * 1000))
+        if self._arrived_at and self._arrived_at[-1] == at:
+            self._arrived[-1] = self._builder.appended
+        else:
+            self._arrived_at.append(at)
+            self._arrived.append(self._builder.appended)
         return events
 
     def _reported(self, event: Event) -> errors.ClaudeError:

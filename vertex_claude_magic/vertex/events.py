@@ -16,7 +16,7 @@ from vertex_claude_magic.errors import ProtocolError
 from vertex_claude_magic.text import quote
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Sequence
 
 __all__ = ["PIECES", "Event", "EventDecoder", "LineDecoder", "MessageDecoder", "ServerSentEvent"]
 
@@ -160,18 +160,17 @@ class EventDecoder:
         self._data: list[bytes] = []
         self._size = 0
 
+    @property
+    def empty(self) -> bool:
+        """Whether no event has been begun."""
+        return not self._data and not self._name
+
     def feed(self, lines: Sequence[bytes]) -> list[ServerSentEvent]:
         """Return the events that these lines complete.
 
         Raises:
             ProtocolError: the data of one event is larger than `MAX_EVENT_BYTES`.
         """
-        # Services send one whole event a chunk: name, data, blank line. That case is worth a short cut.
-        if len(lines) == 3 and not self._data and not lines[2]:
-            name, value = lines[0], lines[1]
-            if name[:7] == b"event: " and value[:6] == b"data: ":
-                self._name = b""
-                return [ServerSentEvent(name[7:], value[6:])]
         events: list[ServerSentEvent] = []
         data = self._data
         for line in lines:
@@ -238,6 +237,10 @@ def parse_event(event: ServerSentEvent) -> Event:
 _first_json, _whole_json = json.JSONDecoder().raw_decode, json.JSONDecoder().decode
 
 
+# The constructor of a named tuple is a function of Python; this is what it calls.
+_new_event = tuple.__new__
+
+
 class MessageDecoder:
     """All three steps in a row: bytes in, events of the Messages API out."""
 
@@ -247,7 +250,7 @@ class MessageDecoder:
         self._lines = LineDecoder()
         self._events = EventDecoder()
 
-    def feed(self, chunk: bytes) -> Iterator[Event]:
+    def feed(self, chunk: bytes) -> Iterable[Event]:
         """Return the events that this chunk completes; their JSON is read one by one, as they are taken.
 
         So the events before a malformed one are not lost with it.
@@ -258,4 +261,16 @@ class MessageDecoder:
         >>> list(MessageDecoder().feed(b'event: ping\\ndata: {"type": "ping"}\\n\\n'))
         [Event(type='ping', data={'type': 'ping'})]
         """
-        return map(parse_event, self._events.feed(self._lines.feed(chunk)))
+        lines = self._lines.feed(chunk)
+        # Services send one whole event a chunk: name, data, blank line. Then there is nothing to gather.
+        if len(lines) == 3 and not lines[2] and lines[1][:7] == b"data: {" and self._events.empty:
+            try:
+                text = lines[1].decode()
+                data, end = _first_json(text, 6)
+                kind = data["type"]
+                if end == len(text) and type(kind) is str and lines[0][:7] == b"event: ":
+                    return (_new_event(Event, (kind, data)),)
+            except (ValueError, KeyError, RecursionError):
+                # What is wrong is said below.
+                pass
+        return map(parse_event, self._events.feed(lines))

@@ -9,6 +9,7 @@ because the API promises to add some.
 from __future__ import annotations
 
 import json
+from array import array
 from collections.abc import Mapping
 from operator import itemgetter
 from typing import TYPE_CHECKING, Any
@@ -33,6 +34,8 @@ _START_KIND = {
 }
 # Fields of a whole message that `Reply` has no place of its own for.
 _EXTRAS = ("context_management", "input_transformations", "container", "diagnostics")
+# Pieces between two times that they are joined.
+_JOINED_AT = 4096
 # Unknown events of a long stream must not fill the memory.
 _MAX_OTHER_EVENTS = 1000
 
@@ -42,13 +45,32 @@ def _string(value: Json) -> str:
 
 
 class _Block:
-    """One content block while it grows; pieces are joined only when somebody looks."""
+    """One content block while it grows; pieces are joined when somebody looks, and when there are many."""
 
-    __slots__ = ("content", "pieces")
+    __slots__ = ("content", "joined", "pieces")
 
     def __init__(self, content: dict[str, Any]) -> None:
         self.content = content
         self.pieces: dict[str, list[str]] = {}
+        # For each key what the first entries of its list are: how many, and how long the pieces were that they hold.
+        self.joined: dict[str, tuple[int, array[int]]] = {}
+
+    def join(self) -> None:
+        """Join the pieces that came since the last time: a short text takes ten times the memory of its letters."""
+        for key, pieces in self.pieces.items():
+            done, lengths = self.joined.get(key, (0, array("I")))
+            if len(pieces) > done:
+                lengths.extend(map(len, pieces[done:]))
+                pieces[done:] = ["".join(pieces[done:])]
+                self.joined[key] = (done + 1, lengths)
+
+    def lengths(self) -> list[int]:
+        """How long the pieces were, in characters."""
+        found: list[int] = []
+        for key, pieces in self.pieces.items():
+            done, lengths = self.joined.get(key, (0, ()))
+            found += [*lengths, *map(len, pieces[done:])]
+        return found
 
     def snapshot(self) -> dict[str, Any]:
         block = dict(self.content)
@@ -95,7 +117,7 @@ class ReplyBuilder:
     def add(self, event: Event) -> None:
         """Take one more event; unknown kinds are kept, events after the end are ignored."""
         kind, data = event
-        if self.complete or kind == "ping":
+        if self.complete:
             return
         if kind == "content_block_delta":
             self._delta(data)
@@ -107,7 +129,7 @@ class ReplyBuilder:
             self._message_delta(data)
         elif kind == "message_stop":
             self.complete = True
-        elif kind != "content_block_stop":
+        elif kind not in {"content_block_stop", "ping"}:
             self._keep(data)
 
     def add_message(self, message: Mapping[str, Any]) -> None:
@@ -139,7 +161,7 @@ class ReplyBuilder:
     def pieces(self) -> list[list[int]]:
         """How long the pieces were that each block arrived in, in characters."""
         blocks = [block for _, block in sorted(self._order, key=itemgetter(0))]
-        return [[len(piece) for pieces in block.pieces.values() for piece in pieces] for block in blocks]
+        return [block.lengths() for block in blocks]
 
     def _open(self, message: Json) -> None:
         if not isinstance(message, Mapping):
@@ -179,8 +201,14 @@ class ReplyBuilder:
         if key is None:
             self._whole_delta(kind, delta, data)
         elif isinstance(piece := delta.get(key), str):
-            (block or self._block_of(data, kind)).pieces.setdefault(key, []).append(piece)
+            block = block or self._block_of(data, kind)
+            pieces = block.pieces.get(key)
+            if pieces is None:
+                pieces = block.pieces[key] = []
+            pieces.append(piece)
             self.appended += 1
+            if not self.appended % _JOINED_AT:
+                block.join()
 
     def _block_of(self, data: Mapping[str, Any], kind: str) -> _Block:
         index = self._index(data, max(self._blocks, default=0))

@@ -35,9 +35,12 @@ __all__ = ["Answer", "LiveAnswer", "json_answer"]
 
 # JupyterLab 4.6.6 shows the first 50 outputs of a cell (settings schema, maxNumberOutputs).
 _OUTPUTS = 45
-# Seconds between two draws; one draw of a window is about half as large again as an ordinary one.
+# Seconds between two draws of a small output, and the most between two of a large one: five draws a second read as a
+# steady flow, and the wait for the next piece of text comes on top.
 _INTERVAL = 1 / 12
-_WINDOW_INTERVAL = 1 / 8
+_LONGEST_INTERVAL = 0.175
+# Bytes of an output that are drawn in a second where an answer has several: 350 already take the longest interval.
+_RATE = 2_000
 # Bytes a second for an answer that is one growing output: 2 kB of text are drawn 12 times a second.
 _GROWING_RATE = 48_000
 _STEPS = 12
@@ -92,6 +95,8 @@ class LiveAnswer:
         quiet: Whether nothing at all is shown.
         live: False where the front end cannot change an output: then only the finished answer is shown.
         clears: How often the outputs of this cell have been cleared so far, by whomever.
+        markdown: Whether the front end is known to show Markdown. The text of a draft is then sent once and not
+            as plain text too; the finished answer always has both.
     """
 
     def __init__(
@@ -105,6 +110,7 @@ class LiveAnswer:
         quiet: bool = False,
         live: bool = True,
         clears: Callable[[], int] = lambda: 0,
+        markdown: bool = False,
     ) -> None:
         self._output = Output(screen, clock=clock, clears=clears)
         self._clock = clock
@@ -114,7 +120,8 @@ class LiveAnswer:
         self._quiet = quiet
         self._live = live and not quiet
         parse = _literal if format == "text" else safe_blocks
-        self._segments = Segments(parse, outputs=_OUTPUTS if in_cell else None)
+        self._once = markdown and format != "text"
+        self._segments = Segments(parse, outputs=_OUTPUTS if in_cell else None, plain=not self._once)
         self._label = ""
         self._status = ""
         self._started = 0.0
@@ -176,7 +183,7 @@ class LiveAnswer:
             # Whoever reports a status may be about to block, and nobody should wait for the first text.
             return self._output.due_at(-math.inf)
         if self._in_cell:
-            return self._output.due_at(_WINDOW_INTERVAL if self._segments.windowed else _INTERVAL)
+            return self._output.due_at(_interval(self._segments.size))
         return self._output.due_at(max(_INTERVAL, self._segments.size / _GROWING_RATE))
 
     def draw(self) -> None:
@@ -197,25 +204,28 @@ class LiveAnswer:
         if closed is None:
             self._output.draw(self._bundle(self._growing()), DRAFT)
             return
-        self._output.draw(self._bundle(self._under_thinking(closed)), DRAFT)
+        self._output.draw(self._bundle(self._under_thinking(self._draft(closed))), DRAFT)
         self._above = ""
         self._output.begin(self._bundle(self._growing()), DRAFT)
 
     def _growing(self) -> Body:
         """Return the present output: thinking, text, and the line that says that more will come."""
-        body = self._segments.body()
+        body = self._draft(self._segments.body())
         line = around.waiting(self._label)
         hidden = self._segments.hidden
         more = f"… {hidden:,} characters more, shown in full at the end …" if hidden else ""
         return self._under_thinking(
             Body(
                 markdown=_paragraphs(around.small(more) if more else "", body.markdown, around.small(line)),
-                plain=_paragraphs(more, body.plain, line),
+                plain=body.plain if self._once else _paragraphs(more, body.plain, line),
             )
         )
 
     def _under_thinking(self, body: Body) -> Body:
         return Body(markdown=_paragraphs(self._above, body.markdown), plain=body.plain)
+
+    def _draft(self, body: Body) -> Body:
+        return body._replace(plain="…") if self._once else body
 
     def _waiting(self) -> Body:
         line = around.waiting(self._label, self._status, int(self._clock() - self._started))
@@ -241,7 +251,7 @@ class LiveAnswer:
         elif self._format == "json" and text.strip():
             body, more = json_answer(text)
             lines += more
-        elif self._segments.source() == text and not ("]:" in text and re.search(_DEFINITION, text)):
+        elif self._segments.holds(text) and not ("]:" in text and re.search(_DEFINITION, text)):
             # What was parsed on the way is right, so it need not be parsed again.
             body = Body(markdown=self._segments.whole(), plain=text)
         else:
@@ -288,6 +298,11 @@ def json_answer(text: str) -> tuple[Body, tuple[str, ...]]:
         shown = safe_markdown(text) if text.lstrip().startswith(("`", "~")) else fenced(text, "json")
         return Body(markdown=shown, plain=text), (f"Not valid JSON ({reason}), so it is shown as it came.",)
     return Body(markdown=fenced(pretty, "json"), plain=pretty), ()
+
+
+def _interval(size: int) -> float:
+    """Return the seconds between two draws of an output with a body of `size` bytes."""
+    return min(_LONGEST_INTERVAL, max(_INTERVAL, size / _RATE))
 
 
 def _literal(text: str) -> tuple[Block, ...]:

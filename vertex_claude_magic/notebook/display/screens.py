@@ -11,11 +11,11 @@ from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 from vertex_claude_magic.notebook.display.frontends import FrontEnd, front_end
-from vertex_claude_magic.notebook.display.live import Answer, LiveAnswer
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from vertex_claude_magic.notebook.display.live import Answer
     from vertex_claude_magic.notebook.display.output import Bundle, Metadata
     from vertex_claude_magic.notebook.shell import Publisher, Shell
 
@@ -119,6 +119,8 @@ def make_answer(
         return TerminalAnswer(
             sys.stdout, clock=clock, format=format, show_thinking=show_thinking, quiet=quiet, tty=front.tty
         )
+    from vertex_claude_magic.notebook.display.live import LiveAnswer
+
     return LiveAnswer(
         NotebookScreen(shell.display_pub),
         clock=clock,
@@ -128,4 +130,6 @@ def make_answer(
         quiet=quiet,
         live=front.updates,
         clears=count_clears(shell.display_pub),
+        # All that can change an output show Markdown: JupyterLab and Notebook, VS Code, Colab.
+        markdown=True,
     )

@@ -11,17 +11,32 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Sequence
+from hashlib import blake2b
 from itertools import pairwise
 from typing import NamedTuple, Protocol
 
 __all__ = ["Body", "Cut", "Segments", "cost", "cut"]
 
-# Bytes of one message, Markdown and plain text together. An output is closed between two blocks from
-# `_CLOSE` on, inside a block where a good place is fresh from `_CUT` on, and anywhere from `_FORCE` on,
-# which leaves room for the message around it under the limit of 8,000.
-_CLOSE = 4_400
-_CUT = 5_600
-_FORCE = 6_600
+
+class _Sizes(NamedTuple):
+    """Bytes of the body of an output.
+
+    It is closed between two blocks from `close` on, inside a block where a good place is fresh from `cut` on, and
+    anywhere from `force` on. The last output that may be there holds up to `window`.
+    """
+
+    close: int
+    cut: int
+    force: int
+    window: int
+
+
+# Where a message holds the text twice, as Markdown and as plain text: a message stays under the limit of 8,000.
+_TWICE = _Sizes(close=4_400, cut=5_600, force=6_600, window=3_300)
+# Where it holds Markdown only. The open output is sent five times a second or more, so its mean size is what an answer
+# costs; 45 of these hold 70 kB, more than the default of `max_tokens` allows.
+_ONCE = _Sizes(close=1_300, cut=1_900, force=2_500, window=1_000)
+
 # Characters taken in at a time where there is one output without a limit.
 _STRIDE = 4_000
 # Characters up to which a block that was cut is parsed undivided as soon as it is over; a longer one
@@ -144,6 +159,7 @@ class Segments:
         parse: Turns source text into top-level blocks, the last of which may still grow.
         outputs: How many outputs there may be; the last one then becomes a window that moves with the
             text. None means one output that grows without a limit.
+        plain: Whether a message holds the text as plain text too.
 
     >>> from types import SimpleNamespace
     >>> segments = Segments(lambda text: [SimpleNamespace(start=0, markdown=text)], outputs=45)
@@ -154,13 +170,15 @@ class Segments:
     Body(markdown='Hello, world', plain='Hello, world')
     """
 
-    def __init__(self, parse: Parse, *, outputs: int | None) -> None:
+    def __init__(self, parse: Parse, *, outputs: int | None, plain: bool = True) -> None:
         self._parse = parse
         self._outputs = outputs
+        self._plain = plain
+        self._sizes = _TWICE if plain else _ONCE
         self._chunks: list[str] = []
         self._ready = ""
         self._at = 0
-        self._source: list[str] = []
+        self._source = blake2b()
         self._open = ""
         self._repeated = 0
         self._seen = 0
@@ -205,28 +223,31 @@ class Segments:
         """Take the next piece of text in; return the present output's last body if that is now full."""
         if self._at >= len(self._ready):
             self._ready, self._at = "".join(self._chunks), 0
-            self._source.append(self._ready)
+            self._source.update(self._ready.encode("utf-8", "surrogatepass"))
             self._chunks.clear()
         stride = _STRIDE
         if self._outputs is not None:
             # So many characters fit for certain: one costs up to 8 bytes, ASCII about 2.
-            room = max(_FORCE - self.size, 256)
+            room = max(self._sizes.force - self.size, 256)
             stride = room // 4 if self._ready[self._at : self._at + room // 4].isascii() else room // 8
         piece = self._ready[self._at : self._at + stride]
         self._at += len(piece)
         self._open += piece
         self._settle()
-        if self._outputs is None or not self._fill():
+        if self._outputs is None:
             return None
+        full = self._fill()
         if self._outputs > 1:
+            if not full:
+                return None
             closed = self._joined(self._kept)
             self._kept, self._kept_cost = [], 0
             self._outputs -= 1
             return closed
-        # The oldest blocks of the window go until it is half empty.
-        while self._kept and self._kept_cost > _FORCE // 2:
+        # The oldest blocks of the window go.
+        while self._kept and self.size > self._sizes.window:
             gone = self._kept.pop(0)
-            self._kept_cost -= cost(gone.markdown) + cost(gone.plain)
+            self._kept_cost -= self._cost(gone)
             self.hidden += len(gone.plain)
         return None
 
@@ -235,9 +256,11 @@ class Segments:
         self._seen = len(self._open)
         return self._joined([*self._kept, self._tail])
 
-    def source(self) -> str:
-        """Return all the text as it was given."""
-        return "".join([*self._source, *self._chunks])
+    def holds(self, text: str) -> bool:
+        """Tell whether this is all the text as it was given, of which only a digest is held."""
+        given = self._source.copy()
+        given.update("".join(self._chunks).encode("utf-8", "surrogatepass"))
+        return given.digest() == blake2b(text.encode("utf-8", "surrogatepass")).digest()
 
     def whole(self) -> str:
         """Return the safe Markdown of all the text; only what was cut or is still open is parsed."""
@@ -273,20 +296,23 @@ class Segments:
     def _keep(self, markdown: str, source: str) -> None:
         body = Body(markdown=markdown, plain=source.strip("\n"))
         self._kept.append(body)
-        self._kept_cost += cost(body.markdown) + cost(body.plain)
+        self._kept_cost += self._cost(body)
 
     def _set_tail(self, markdown: str) -> None:
         self._tail = Body(markdown=markdown, plain=self._open[self._repeated :].strip("\n"))
-        self._tail_cost = cost(self._tail.markdown) + cost(self._tail.plain)
+        self._tail_cost = self._cost(self._tail)
+
+    def _cost(self, body: Body) -> int:
+        return cost(body.markdown) + (cost(body.plain) if self._plain else 0)
 
     def _fill(self) -> bool:
         """Tell whether the present output is full, cutting the open block where it must be."""
-        if self._kept and self._kept_cost >= _CLOSE and self._seen == 0:
+        if self._kept and self._kept_cost >= self._sizes.close and self._seen == 0:
             return True
-        if self.size < _CUT:
+        if self.size < self._sizes.cut:
             return False
         after = max(self._seen, self._repeated + 1)
-        place = cut(self._open, after, forced=self.size >= _FORCE)
+        place = cut(self._open, after, forced=self.size >= self._sizes.force)
         if place is None:
             return False
         head = self._open[: place.at]

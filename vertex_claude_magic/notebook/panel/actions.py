@@ -12,20 +12,17 @@ from typing import TYPE_CHECKING
 from traitlets import HasTraits, Int, Unicode
 
 from vertex_claude_magic.errors import ClaudeError, OptionError
-from vertex_claude_magic.notebook.display.frontends import front_end
-from vertex_claude_magic.notebook.display.live import LiveAnswer
-from vertex_claude_magic.notebook.panel.counting import Counting, countable
 from vertex_claude_magic.notebook.panel.health_actions import PanelHealth
-from vertex_claude_magic.notebook.panel.prompts import find_prompt
-from vertex_claude_magic.notebook.panel.tables import PriceRow, price_row
-from vertex_claude_magic.notebook.panel.trial import Trial
 
 if TYPE_CHECKING:
     from vertex_claude_magic.notebook.host import Host
+    from vertex_claude_magic.notebook.panel.counting import Counting
     from vertex_claude_magic.notebook.panel.jobs import Job
     from vertex_claude_magic.notebook.panel.model import PanelModel
     from vertex_claude_magic.notebook.panel.output import StaticOutput
     from vertex_claude_magic.notebook.panel.state import PanelState
+    from vertex_claude_magic.notebook.panel.tables import PriceRow
+    from vertex_claude_magic.notebook.panel.trial import Trial
 
 __all__ = ["FIRST_PROMPT", "PanelActions"]
 
@@ -98,6 +95,11 @@ class PanelActions(HasTraits):  # type: ignore[misc]
         Returns:
             Whether it was asked; if not, `trial_note` says why.
         """
+        # Here and below: what only a button needs is no part of opening the panel.
+        from vertex_claude_magic.notebook.display.frontends import front_end
+        from vertex_claude_magic.notebook.display.live import LiveAnswer
+        from vertex_claude_magic.notebook.panel.trial import Trial
+
         host, prompt = self._host, typed.strip() or self._prompt or FIRST_PROMPT
         try:
             if self.trying:
@@ -139,6 +141,9 @@ class PanelActions(HasTraits):  # type: ignore[misc]
         Returns:
             Whether counting began; if not, `count_note` says why.
         """
+        from vertex_claude_magic.notebook.panel.counting import Counting, countable
+        from vertex_claude_magic.notebook.panel.prompts import find_prompt
+
         host, look = self._host, self._state.look
         try:
             if self.counting:
@@ -168,6 +173,8 @@ class PanelActions(HasTraits):  # type: ignore[misc]
         """Return one row a model of what was counted last, the chosen model first."""
         if self._counted is None or self._counting is None:
             return []
+        from vertex_claude_magic.notebook.panel.tables import price_row
+
         look, counts = self._counted.look, self._counting.counts
         rows = []
         for model in self._counted.models:
@@ -198,6 +205,8 @@ class PanelActions(HasTraits):  # type: ignore[misc]
         self._note(trial_note=notes[trial.state])
 
     def _counting_changed(self, counting: Job) -> None:
+        from vertex_claude_magic.notebook.panel.counting import Counting
+
         asked = self._counted
         if asked is None or not isinstance(counting, Counting):
             return

@@ -4,11 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from vertex_claude_magic.notebook.pages.availability import state_of
 from vertex_claude_magic.notebook.pages.table import BREAK, Column, Row, Table
 from vertex_claude_magic.notebook.panel.fragments import runnable, status_line
-from vertex_claude_magic.notebook.panel.tables import named
-from vertex_claude_magic.records.usage import amount
 from vertex_claude_magic.text import quote
 
 if TYPE_CHECKING:
@@ -76,6 +73,10 @@ def _last(look: PanelModel, found: Sighting | None) -> str:
 
 def grid_table(grid: Grid, look: PanelModel) -> str:
     """Return what a check of one location found, as HTML; retired models are left out."""
+    # Only a check needs it, and the panel is opened without.
+    from vertex_claude_magic.notebook.pages.availability import state_of
+    from vertex_claude_magic.notebook.panel.tables import named
+
     found = [cell for cell in grid.cells.values() if cell.state != "retired" or cell.proof != "table"]
     found.sort(key=lambda cell: grid.models.index(cell.model))
     chosen = look.row.id if look.row is not None else look.model_id
@@ -121,6 +122,8 @@ def spend_table(spend: Spend) -> str:
     """
     if not spend.rows:
         return ""
+    from vertex_claude_magic.records.usage import amount
+
     body = [
         Row((row.name, amount(row.spent), "no limit" if row.limit is None else f"{row.limit:g}"))
         for row in spend.rows

@@ -7,13 +7,12 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from vertex_claude_magic.errors import ClaudeError
-from vertex_claude_magic.health.check import Check
 from vertex_claude_magic.notebook.panel.jobs import Job
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from vertex_claude_magic.health.check import Grid
+    from vertex_claude_magic.health.check import Check, Grid
     from vertex_claude_magic.models.observed import Sighting
     from vertex_claude_magic.notebook.host import Host
     from vertex_claude_magic.notebook.pages.logging import Status
@@ -48,6 +47,9 @@ class Checking(Job):
 
     def work(self) -> None:
         """Check."""
+        # Only the button needs it, and the panel is opened without.
+        from vertex_claude_magic.health.check import Check
+
         check = Check(self.session, self.target, locations=[self.target.region])
         try:
             check.run(lambda: self._look(check), self.stopping)

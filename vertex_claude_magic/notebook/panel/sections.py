@@ -9,9 +9,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from vertex_claude_magic.notebook.panel.fragments import status_line
-from vertex_claude_magic.notebook.panel.tables import ORDERS, models_table, price_table
 
 if TYPE_CHECKING:
+    from vertex_claude_magic.models.catalog import Catalog
     from vertex_claude_magic.notebook.panel.actions import PanelActions
     from vertex_claude_magic.notebook.panel.state import PanelState
     from vertex_claude_magic.notebook.panel.widgets import WidgetFactory
@@ -73,10 +73,12 @@ class CostSection:
         actions = self._actions
         self._stop.disabled = not actions.counting
         self._note.value = status_line(actions.count_note)
-        rows = actions.price_rows()
-        self._table.value = (
-            price_table(rows, location=actions.counted_at, chosen=actions.counted_for) if rows else ""
-        )
+        table = ""
+        if rows := actions.price_rows():
+            from vertex_claude_magic.notebook.panel.tables import price_table
+
+            table = price_table(rows, location=actions.counted_at, chosen=actions.counted_for)
+        self._table.value = table
 
 
 class SystemSection:
@@ -127,16 +129,25 @@ class ModelsSection:
     hint = "Compare all models by price, context and date"
 
     def __init__(self, parts: WidgetFactory, state: PanelState, actions: PanelActions) -> None:  # noqa: ARG002 - all sections alike
+        from vertex_claude_magic.notebook.panel.tables import ORDERS
+
         self._state = state
         self._order = parts.dropdown("Sort by")
         self._order.options = ORDERS
         self._order.index = 0
         self._order.observe(lambda _: self.draw(), "value")
         self._table = parts.html()
+        self._shown: tuple[Catalog, str, str, str] | None = None
         self.widget = parts.column(self._order, self._table)
         self.draw()
 
     def draw(self) -> None:
         """Show the table at the prices of the chosen location."""
+        from vertex_claude_magic.notebook.panel.tables import models_table
+
         look = self._state.look
-        self._table.value = models_table(look.catalog, look.region, self._order.value, look.model_id)
+        shown = (look.catalog, look.region, self._order.value, look.model_id)
+        # Most choices change nothing of it.
+        if shown != self._shown:
+            self._shown = shown
+            self._table.value = models_table(*shown)

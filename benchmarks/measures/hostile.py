@@ -6,17 +6,18 @@ Quadratic work would take sixteen times as long.
 
 from __future__ import annotations
 
-import argparse
 import time
 from typing import TYPE_CHECKING
 
-from table import environment, markdown, middle, verdict
+from harness import Figure
 
 from vertex_claude_magic.markdown.sanitize import hidden_characters, safe_markdown, safe_plain
 from vertex_claude_magic.prompts.secrets import find_secret
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
+
+    from harness import Bench
 
 GROWTH = 4
 LIMIT = 8.0
@@ -50,31 +51,16 @@ def seconds(work: Callable[[str], object], text: str, rounds: int) -> float:
     return min(spent)
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--rounds", type=int, default=3)
-    rounds = parser.parse_args().rounds
-    rows, worst = [], {}
+def measure(_bench: Bench) -> Iterator[Figure]:
+    """The worst piece of each kind of work."""
     for name, (work, pieces, size) in WORK.items():
         work(pieces[0] * 1000)
-        ratios, large = {}, []
+        ratios = {}
         for piece in pieces:
             count = size // len(piece)
-            small = seconds(work, piece * (count // GROWTH), rounds)
-            large.append(seconds(work, piece * count, rounds))
+            small, large = (seconds(work, piece * each, 3) for each in (count // GROWTH, count))
             # A thousandth of a second is no more than the clock's own noise.
-            ratios[piece] = large[-1] / max(small, 0.001)
-        slowest = max(ratios, key=lambda piece: ratios[piece])
-        worst[name] = ratios[slowest]
-        rows.append([f"{name} (worst: `{slowest!a}`)", f"{size:,}", middle([each * 1000 for each in large], 0),
-                     middle(list(ratios.values()), 1)])  # fmt: skip
-    print(environment(()))
-    print()
-    print(markdown(["work", "characters", "CPU ms", f"to a {GROWTH}th of it"], rows))
-    print()
-    for name, value in worst.items():
-        print(verdict(f"{name}, ratio", value, LIMIT))
-
-
-if __name__ == "__main__":
-    main()
+            ratios[piece] = large / max(small, 0.001)
+        worst = max(ratios, key=lambda piece: ratios[piece])
+        yield Figure(name=f"hostile text, {name}: four times of it, worst `{worst!a}`",
+                     value=ratios[worst], target=LIMIT)  # fmt: skip
