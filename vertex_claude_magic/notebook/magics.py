@@ -6,6 +6,7 @@ when it first runs.
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING, Any
 
 from IPython.core.magic import Magics, line_cell_magic, line_magic, magics_class, no_var_expand
@@ -13,10 +14,12 @@ from traitlets import Any as AnyTrait
 
 from vertex_claude_magic.notebook.cells import CellThreads, CellWatch, SeenCells, cell_message, cell_metadata
 from vertex_claude_magic.notebook.settings import Settings
-from vertex_claude_magic.settings.loaded import set_loaded
+from vertex_claude_magic.settings.loaded import policies, set_loaded
 from vertex_claude_magic.settings.registry import help_lines
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from IPython.core.interactiveshell import InteractiveShell
 
     from vertex_claude_magic.emulator import Emulator
@@ -27,6 +30,7 @@ if TYPE_CHECKING:
     from vertex_claude_magic.session.status import SessionStatus
     from vertex_claude_magic.settings.loaded import Loaded
     from vertex_claude_magic.settings.options import AskOptions
+    from vertex_claude_magic.settings.policy import Policy
     from vertex_claude_magic.vertex.reply import Reply
 
 __all__ = ["ClaudeMagics", "load", "unload"]
@@ -41,6 +45,7 @@ class ClaudeMagics(Magics, Settings):  # type: ignore[misc]
 
     def __init__(self, shell: InteractiveShell) -> None:
         super().__init__(shell=shell)
+        self._ruled = True
         self.cells = CellWatch(
             self._notebook,
             lambda: cell_metadata(shell),
@@ -360,8 +365,6 @@ class ClaudeMagics(Magics, Settings):  # type: ignore[misc]
 
     def tell_missing_recording(self) -> None:
         """Print one line if the recording that is set, here or in the environment, is not there."""
-        import os
-
         if not (self.recording or os.environ.get("VERTEX_CLAUDE_RECORDING")):
             return
         from vertex_claude_magic.records.session_records import missing_recording
@@ -395,11 +398,40 @@ def load(shell: InteractiveShell) -> None:
     from vertex_claude_magic.notebook.hooks import add_hooks
 
     unload(shell)
+    found = policies(_notebook_folder(shell))
     magics = ClaudeMagics(shell)
     shell.register_magics(magics)
     set_loaded(magics.loaded)
-    magics.tell_missing_recording()
     add_hooks(shell, magics)
+    if found:
+        from vertex_claude_magic.settings.present import present_policy
+
+        # Read now, so that a file that is changed from here on changes nothing.
+        if present_policy().closed:
+            _close_magics(shell, present_policy())
+            return
+    magics.tell_missing_recording()
+
+
+def _notebook_folder(shell: InteractiveShell) -> list[Path]:
+    """Return the folder of the notebook, where the front end names its file; the kernel may run elsewhere."""
+    if not (os.environ.get("JPY_SESSION_NAME") or "__vsc_ipynb_file__" in shell.user_ns):
+        return []
+    from vertex_claude_magic.notebook.display.frontends import notebook_file
+
+    file = notebook_file(shell)
+    return [] if file is None else [file.parent]
+
+
+def _close_magics(shell: InteractiveShell, policy: Policy) -> None:
+    """Have every magic say why nothing is asked here, those that ask nothing included."""
+
+    def refuse(line: str = "", cell: str | None = None) -> None:  # noqa: ARG001 - the arguments of any magic
+        policy.check_open()
+
+    for kind in ("line", "cell"):
+        for name in ClaudeMagics.magics[kind]:
+            shell.magics_manager.magics[kind][name] = refuse
 
 
 def unload(shell: InteractiveShell) -> None:

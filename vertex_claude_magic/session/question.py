@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from vertex_claude_magic import errors
 from vertex_claude_magic.records.recording.rehearsal import note_question
+from vertex_claude_magic.settings.policy import holds_attachment
 from vertex_claude_magic.text import quote
 from vertex_claude_magic.vertex.request import Request, build_request, in_project
 
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
     from vertex_claude_magic.records.sources import RecordedAnswer, ReplaySources
     from vertex_claude_magic.settings.target import Target
 
-__all__ = ["NO_PROJECT", "Question", "prepare", "prepare_recorded"]
+__all__ = ["NO_PROJECT", "Question", "missed", "prepare", "prepare_recorded"]
 
 # Stands for the project while nobody has been asked for it; no project of Google's has this form.
 NO_PROJECT = "-"
@@ -57,6 +58,8 @@ def prepare(
         ProjectNotFound: no project is named anywhere.
     """
     messages, composed = _messages(prompt, target, scope)
+    if by := target.forbids.get("attachments"):
+        _check_attachments(messages, by)
     typed = _typed(target, scope)
     fields: dict[str, Any] = {}
     if typed is not None:
@@ -130,8 +133,17 @@ def prepare_recorded(sources: ReplaySources, target: Target, build: Callable[[Ta
         raise first or errors.OptionError("There is no question.", cure="Write one.")
     if sources.mode == "only":
         note_question(first.request, sources, found=False)
-        raise sources.miss(first.request)
+        raise missed(sources, first.request, target)
     return first
+
+
+def missed(sources: ReplaySources, request: Request, target: Target) -> errors.ClaudeError:
+    """Return the error of a question that nothing is recorded for, where nothing may be sent."""
+    error = sources.miss(request)
+    if by := target.forbids.get("live"):
+        cure = f"Live calls are switched off by {by}; only recorded answers are given here."
+        return errors.ReplayMiss(error.message, cure=cure, details=error.details)
+    return error
 
 
 def _typed(target: Target, scope: Scope | None) -> TypedQuestion | None:
@@ -197,6 +209,14 @@ def _messages(
     if not target.allow_secrets:
         _check_secrets(target, composed.places)
     return [{"role": "user", "content": composed.content}], composed
+
+
+def _check_attachments(messages: Sequence[Mapping[str, Any]], by: str) -> None:
+    if holds_attachment([each.get("content") for each in messages]):
+        raise errors.OptionError(
+            f"Attachments are switched off by {by}, and the prompt holds an image or a document.",
+            cure="Leave it out.",
+        )
 
 
 def _empty() -> errors.OptionError:

@@ -1,18 +1,34 @@
-"""The settings of the loaded magics, which a `Claude()` in the same process takes over.
+"""What a process takes over: the settings of the loaded magics, and the files of the policy that it keeps to.
 
-The notebook layer knows them and hands them in through `set_loaded`; a script has none.
+The notebook layer knows the settings and hands them in through `set_loaded`; a script has none. This module is all
+that `%load_ext` needs of policies where there is none.
 """
 
 from __future__ import annotations
 
+import os
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
     from vertex_claude_magic.settings.options import AskOptions
 
-__all__ = ["Loaded", "OpenFiles", "loaded", "set_loaded", "settings_of"]
+__all__ = [
+    "POLICY_VARIABLE",
+    "Loaded",
+    "OpenFiles",
+    "PolicyFiles",
+    "forget_policies",
+    "loaded",
+    "policies",
+    "set_loaded",
+    "settings_of",
+]
+
+POLICY_VARIABLE = "VERTEX_CLAUDE_POLICY"
+_POLICY = "claude-policy.toml"
 
 
 class OpenFiles(Protocol):
@@ -77,3 +93,45 @@ def settings_of(
     names = {"as_" if name == "as" else name for name, value in given.items() if value is not None}
     cleared = {name: EMPTY[name] for name in names & EMPTY.keys()}
     return merge(settings.replace(**cleared), given), token
+
+
+class PolicyFiles(NamedTuple):
+    """The policies of a process: those beside the notebook and above it, the nearest first, and the variable's."""
+
+    paths: tuple[Path, ...] = ()
+    named: str = ""
+
+    def __bool__(self) -> bool:
+        return bool(self.paths or self.named)
+
+
+_policies: list[PolicyFiles] = []
+
+
+def policies(folders: Iterable[Path] = ()) -> PolicyFiles:
+    """Return the policy files of this process; they are looked for once.
+
+    Args:
+        folders: Where to look beside the working folder, at the first call; the folders above each are looked through.
+    """
+    if not _policies:
+        starts = [*folders]
+        try:
+            starts.append(Path.cwd())
+        except OSError:
+            # The working folder was deleted.
+            starts = [folder for folder in starts if folder.is_absolute()]
+        paths = dict.fromkeys(
+            path
+            for start in map(Path.absolute, starts)
+            for folder in (start, *start.parents)
+            # One that cannot be read, such as a broken link, is there all the same.
+            if os.path.lexists(path := folder / _POLICY)
+        )
+        _policies.append(PolicyFiles(tuple(paths), os.environ.get(POLICY_VARIABLE, "")))
+    return _policies[0]
+
+
+def forget_policies() -> None:
+    """Have the policy files looked for anew."""
+    _policies.clear()
