@@ -200,6 +200,7 @@ def test_every_option_has_its_name_in_python():
         "set": {},
         "header": {},
         "label": {},
+        "with_": {},
         "stop": ("x",),
         "beta": ("x",),
         "format": "text",

@@ -214,7 +214,7 @@ def _value(option: Option, text: str) -> str | float | dict[str, Json]:
             key, separator, value = text.partition("=")
             if not separator:
                 raise OptionError(
-                    f"{quote(text, 40)!r} is not KEY=VALUE.", cure="Write --label team=research."
+                    f"{quote(text, 40)!r} is not KEY=VALUE.", cure=f"Write {option.long} team=research."
                 )
             value = value.strip()
             quoted = len(value) > 1 and value[0] == value[-1] == '"'

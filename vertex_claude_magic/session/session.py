@@ -95,9 +95,7 @@ class Session:
         Raises:
             OptionError: an option or a setting has a value that it cannot take.
         """
-        return resolve_target(
-            self.settings() if settings is None else settings, given or {}, saved=saved or {}
-        )
+        return resolve_target(self.settings() if settings is None else settings, given or {}, saved=saved)
 
     def request(
         self,

@@ -6,6 +6,8 @@ check, read what is outside of its folder, or have an expression evaluated.
 
 from __future__ import annotations
 
+import re
+import sys
 from typing import TYPE_CHECKING, Any
 
 from vertex_claude_magic.errors import OptionError
@@ -19,14 +21,22 @@ if TYPE_CHECKING:
 
     from vertex_claude_magic.settings.registry import Option
 
-__all__ = ["read_option", "read_options"]
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
+
+__all__ = ["read_option", "read_options", "read_toml"]
+
+# Characters; such a file has a few lines.
+_LONGEST = 200_000
 
 # What a file may never set: where a question and the token go, who pays, what is checked, what is kept.
 _NEVER = frozenset(
     {"base_url", "trusted_hosts", "project", "header", "force", "allow_secrets", "journal", "recording"}
 )
 # These send what the user has not chosen to send, or name another file of this kind.
-_ON_THE_LINE = frozenset({"context", "prompt", "with"})
+_ON_THE_LINE = frozenset({"context", "prompt", "with_"})
 _TOOL_FIELDS = frozenset({"tools", "mcp_servers", "tool_choice", "container"})
 _KINDS: Mapping[str, tuple[type | tuple[type, ...], str]] = {
     "text": (str, "a text"),
@@ -68,7 +78,8 @@ def read_options(table: Mapping[str, Any], folder: Path, where: Callable[[str], 
 
 
 def _row(name: str, where: Callable[[str], str]) -> Option:
-    key = "as_" if name == "as" else name.replace("-", "_")
+    key = name.replace("-", "_")
+    key = f"{key}_" if key in {"as", "with"} else key
     row = OPTIONS.get(key)
     if row is None or row.kind == "display":
         raise OptionError(
@@ -130,3 +141,34 @@ def _inside(name: Any, folder: Path, where: str) -> Path:
             cure="Put it there, or attach it on the line.",
         )
     return path
+
+
+def read_toml(text: str, label: str, *, before: int = 0) -> dict[str, Any]:
+    r"""Read TOML.
+
+    Args:
+        text: The text.
+        label: What names the file, for messages.
+        before: How many lines of the file are before it.
+
+    Raises:
+        OptionError: it is none; the message names the line.
+
+    >>> read_toml("a = 1\nb = ", "x.toml")
+    Traceback (most recent call last):
+    vertex_claude_magic.errors.OptionError: x.toml, line 2: invalid value. Correct the TOML.
+    """
+    if len(text) > _LONGEST:
+        raise OptionError(f"{label} is longer than {_LONGEST:,} characters.", cure="Make it shorter.")
+    try:
+        return tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        found = re.search(r" \(at line (\d+), column \d+\)$", str(error))
+        line = int(found[1]) if found else text.count("\n") + 1
+        why = re.sub(r" \(at .*\)$", "", str(error))
+        raise OptionError(
+            f"{label}, line {before + line}: {quote(why[:1].lower() + why[1:], 100)}.",
+            cure="Correct the TOML.",
+        ) from None
+    except RecursionError:
+        raise OptionError(f"{label}: the TOML is nested too deeply.", cure="Correct the TOML.") from None

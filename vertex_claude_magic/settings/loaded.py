@@ -90,7 +90,9 @@ def settings_of(
     settings, token = known.options, access_token
     if known.demo is not None and not elsewhere:
         settings, token = known.demo, known.token
-    names = {"as_" if name == "as" else name for name, value in given.items() if value is not None}
+    names = {
+        f"{name}_" if name in {"as", "with"} else name for name, value in given.items() if value is not None
+    }
     cleared = {name: EMPTY[name] for name in names & EMPTY.keys()}
     return merge(settings.replace(**cleared), given), token
 

@@ -67,6 +67,8 @@ class AskOptions:
         models_file: str | None
         attach: Sequence[Any]
         as_: Any
+        prompt: str | None
+        with_: Mapping[str, str]
         cache: bool
         literal: bool
         allow_secrets: bool
@@ -151,8 +153,8 @@ def merge(session: AskOptions, given: Mapping[str, Any]) -> AskOptions:
     """
     changes: dict[str, Any] = {}
     for name, value in given.items():
-        # `as` is the option's name and a keyword of Python.
-        name = "as_" if name == "as" else name  # noqa: PLW2901
+        # `as` and `with` are the options' names and keywords of Python.
+        name = f"{name}_" if name in {"as", "with"} else name  # noqa: PLW2901
         if name not in EMPTY:
             # Imported only here, because it takes time that no other question needs.
             import difflib

@@ -7,13 +7,12 @@ from __future__ import annotations
 
 import os
 import re
-import sys
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from vertex_claude_magic.errors import OptionError
-from vertex_claude_magic.settings.found_options import read_option, read_options
+from vertex_claude_magic.settings.found_options import read_option, read_options, read_toml
 from vertex_claude_magic.settings.loaded import POLICY_VARIABLE
 from vertex_claude_magic.settings.policy import Policy
 from vertex_claude_magic.settings.registry import OPTIONS
@@ -23,15 +22,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
 
-if sys.version_info >= (3, 11):
-    import tomllib
-else:
-    import tomli as tomllib
+__all__ = ["parse_policy", "read_policies"]
 
-__all__ = ["parse_policy", "read_policies", "read_toml"]
-
-# Characters; a policy has a few lines.
-_LONGEST = 200_000
 _SECTIONS = ("defaults", "locks", "hints", "limits")
 _CEILINGS = ("max_cost", "max_session_cost", "max_daily_cost", "max_tokens")
 _SWITCHES = ("tools", "attachments", "live")
@@ -82,37 +74,6 @@ def _read(path: Path, label: str) -> Policy:
         )
         raise OptionError(f"{label} {why}.", cure=_MEND) from None
     return parse_policy(text, label, path.parent)
-
-
-def read_toml(text: str, label: str, *, before: int = 0) -> dict[str, Any]:
-    r"""Read TOML.
-
-    Args:
-        text: The text.
-        label: What names the file, for messages.
-        before: How many lines of the file are before it.
-
-    Raises:
-        OptionError: it is none; the message names the line.
-
-    >>> read_toml("a = 1\nb = ", "x.toml")
-    Traceback (most recent call last):
-    vertex_claude_magic.errors.OptionError: x.toml, line 2: invalid value. Correct the TOML.
-    """
-    if len(text) > _LONGEST:
-        raise OptionError(f"{label} is longer than {_LONGEST:,} characters.", cure="Make it shorter.")
-    try:
-        return tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        found = re.search(r" \(at line (\d+), column \d+\)$", str(error))
-        line = int(found[1]) if found else text.count("\n") + 1
-        why = re.sub(r" \(at .*\)$", "", str(error))
-        raise OptionError(
-            f"{label}, line {before + line}: {quote(why[:1].lower() + why[1:], 100)}.",
-            cure="Correct the TOML.",
-        ) from None
-    except RecursionError:
-        raise OptionError(f"{label}: the TOML is nested too deeply.", cure="Correct the TOML.") from None
 
 
 def parse_policy(text: str, label: str, folder: Path) -> Policy:

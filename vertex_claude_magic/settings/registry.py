@@ -46,7 +46,7 @@ class Option(NamedTuple):
         help: One line for the help page.
         setting: The help text of the trait, if it says more than `help`.
         candidates: What Tab completes behind it: "models", "regions", "efforts", "thinking", "words", "attachments",
-            "types"; empty for nothing.
+            "types", "prompts", "prompt_keys"; empty for nothing.
         unset: What the settings page says where nothing is set.
         unit: What the settings page writes behind a number.
         secret_free: Whether a value that looks like a secret is refused, because it was pasted there by mistake.
@@ -145,6 +145,10 @@ _ROWS = (
            help="a variable, or the path of an image, PDF or text file"),
     Option("cache", "flag", places=_LINE, help="mark system prompt, tools and attachments for the prompt cache"),
     Option("literal", "flag", places=_LINE, help="send the prompt as it stands, {{ }} included"),
+    Option("prompt", places=_LINE, value="NAME", candidates="prompts",
+           help="a saved prompt: prompts/NAME.md beside the notebook"),
+    Option("with_", "fields", places=_LINE, value="KEY=VALUE", candidates="prompt_keys",
+           help="a value for {{ KEY }} in a saved prompt"),
     Option("as_", "any", places=_LINE, value="TYPE", candidates="types",
            help="the answer as data: a type, list[Type], a JSON schema, or df"),
     Option("format", default="markdown", words=("markdown", "text", "json", "code"), places=_SHOWN, short="-f",

@@ -25,10 +25,11 @@ from vertex_claude_magic.text import trimmed
 from vertex_claude_magic.vertex.allowed import max_tokens_of
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from vertex_claude_magic.models.model import Model
     from vertex_claude_magic.settings.policy import Policy
+    from vertex_claude_magic.settings.registry import Option
 
 __all__ = ["Target", "resolve_target"]
 
@@ -110,12 +111,25 @@ def _as_meant(name: str, text: str, variable: str) -> str:
     return value
 
 
+def _not_given(
+    row: Option, places: Sequence[tuple[str, Mapping[str, Any]]], environment: Mapping[str, str]
+) -> tuple[Any, str]:
+    """Return the value of an option that the user does not give, and its place."""
+    for variable in row.variables:
+        if (text := environment.get(variable)) and (text := _as_meant(row.name, text, variable)):
+            return text, variable
+    for place, values in places:
+        if row.name in values:
+            return values[row.name], place
+    return row.default, "default"
+
+
 def resolve_target(
     session: AskOptions,
     given: Mapping[str, Any] = _NOTHING,
     *,
     environment: Mapping[str, str] | None = None,
-    saved: Mapping[str, Any] = _NOTHING,
+    saved: Mapping[str, Any] | None = None,
     policy: Policy | None = None,
 ) -> Target:
     """Decide for every option which place gives its value; credentials are not asked.
@@ -124,7 +138,7 @@ def resolve_target(
         session: The settings.
         given: The options of one question, by name.
         environment: The variables; those of this process if not given.
-        saved: The options of a saved prompt, by name.
+        saved: The options of a saved prompt, by name; None where no file was read.
         policy: What is locked, and defaults in place of ours; that of this process if not given.
 
     Raises:
@@ -149,21 +163,19 @@ def resolve_target(
         # An empty value is not given: it leaves the choice to the next place.
         value, origin = getattr(merged, name), "option" if given.get(name) is not None else "setting"
         if value is None or value == "" or value == EMPTY[name]:
-            value, origin = row.default, "default"
-            for source, place in ((saved, "saved prompt"), (policy.defaults, "policy")):
-                if name in source:
-                    value, origin = source[name], place
-                    break
-            for variable in row.variables:
-                if (text := known.get(variable)) and (text := _as_meant(name, text, variable)):
-                    value, origin = text, variable
-                    break
+            value, origin = _not_given(
+                row, (("saved prompt", saved or _NOTHING), ("policy", policy.defaults)), known
+            )
             if value is None:
                 value = EMPTY[name]
         if ruled:
             value, notice = policy.admit(name, value, origin)
             overruled += [notice] if notice else []
         values[name], origins[name] = value, origin
+    if saved is None and (values["prompt"] or values["with_"]):
+        raise OptionError(
+            "Saved prompts are read by %%claude and %claude only.", cure="Give the text as the prompt."
+        )
     given_url = values["base_url"] or None
     notices = environment_notices(
         given_url, region_is_default=origins["region"] == "default", environment=known
