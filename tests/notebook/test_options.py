@@ -195,7 +195,15 @@ def test_every_option_stands_on_the_help_page(option):
 
 def test_every_option_has_its_name_in_python():
     """Each long option is an argument of `Claude.ask`, except those that say how the answer is shown."""
-    numbers = {"max_tokens": 1, "temperature": 0.5, "top_p": 0.5, "top_k": 1, "timeout": 1.0, "max_cost": 1.0}
+    numbers = {
+        "max_tokens": 1,
+        "temperature": 0.5,
+        "top_p": 0.5,
+        "top_k": 1,
+        "timeout": 1.0,
+        "max_cost": 1.0,
+        "context": 1,
+    }
     samples = {
         "set": {},
         "header": {},

@@ -67,6 +67,8 @@ class AskOptions:
         models_file: str | None
         attach: Sequence[Any]
         as_: Any
+        context: int | None
+        context_tokens: int | None
         prompt: str | None
         with_: Mapping[str, str]
         cache: bool

@@ -145,6 +145,8 @@ _ROWS = (
            help="a variable, or the path of an image, PDF or text file"),
     Option("cache", "flag", places=_LINE, help="mark system prompt, tools and attachments for the prompt cache"),
     Option("literal", "flag", places=_LINE, help="send the prompt as it stands, {{ }} included"),
+    Option("context", "integer", least=1, wanted="a number of cells above 0", places=_LINE, value="N",
+           help="send the last N cells that ran too: source, text output, error"),
     Option("prompt", places=_LINE, value="NAME", candidates="prompts",
            help="a saved prompt: prompts/NAME.md beside the notebook"),
     Option("with_", "fields", places=_LINE, value="KEY=VALUE", candidates="prompt_keys",
@@ -205,6 +207,8 @@ _ROWS = (
            setting="How many tokens of text one value in a prompt may take; the rest is left out, and said so."),
     Option("prompt_tokens", "integer", least=1, wanted=_TOKENS, places=_SETTING,
            setting="How many tokens of text a whole prompt may take; None for no limit."),
+    Option("context_tokens", "integer", default=4_000, least=1, wanted=_TOKENS, places=_SETTING,
+           setting="How many tokens the cells of --context may take; the older ones are left out, and said so."),
     Option("models_file", places=_SETTING, secret_free=True,
            setting="JSON file that adds or corrects rows of the model table."),
 )  # fmt: skip

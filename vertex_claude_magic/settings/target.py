@@ -52,6 +52,7 @@ class Target(AskOptions):
         timeout: float
         format: str
         value_tokens: int
+        context_tokens: int
         replay: str
         replay_pace: str
         journal_days: int
@@ -176,6 +177,8 @@ def resolve_target(
         raise OptionError(
             "Saved prompts are read by %%claude and %claude only.", cure="Give the text as the prompt."
         )
+    if values["context"]:
+        raise OptionError("Only %%claude knows which cells ran.", cure="Put what they hold into the prompt.")
     given_url = values["base_url"] or None
     notices = environment_notices(
         given_url, region_is_default=origins["region"] == "default", environment=known

@@ -106,11 +106,19 @@ def ask_prepared(
         ClaudeError: as `Claude.ask`.
     """
     session = host.session()
-    target = session.target(parsed.asked, saved=saved)
+    asked = parsed.asked
+    asks: str | list[Any] = prompt
+    if (count := asked.pop("context", None)) is not None:
+        from vertex_claude_magic.notebook.context import with_context
+
+        tokens = session.target(asked, saved=saved).context_tokens
+        asks, more = with_context(host, prompt, count, tokens)
+        notes = (*notes, *more)
+    target = session.target(asked, saved=saved)
     if parsed.shows("dry_run"):
         from vertex_claude_magic.notebook.commands.dry_run import show_dry_run
 
-        show_dry_run(host, session, prompt, target, scope=scope, notes=notes)
+        show_dry_run(host, session, asks, target, scope=scope, notes=notes)
         return None
     quiet = parsed.shows("quiet")
     if not quiet and not host.cells.may_draw():
@@ -123,7 +131,7 @@ def ask_prepared(
     try:
         reply = draw_answer(
             session,
-            prompt,
+            asks,
             target,
             _make_view(host, target, in_cell=in_cell, quiet=quiet),
             scope=scope,
