@@ -127,13 +127,13 @@ def test_a_recorded_answer_is_found_again_and_another_cell_is_another_question(s
 
 def test_what_does_not_fit_is_left_out_and_said(shell):
     """The oldest first."""
-    shell.magics.context_tokens = 115
+    shell.magics.context_tokens = 90
     shell.ok("first = 1")
     shell.ok("second = '" + "x" * 60 + "'")
     shell.ok("%%claude --context 2\nHi")
     assert "second" in sent(shell)
     assert "first = 1" not in sent(shell)
-    assert "Sent 1 of the last 2 cells. Raise context_tokens (115) to send more." in shell.page.text
+    assert "Sent 1 of the last 2 cells. Raise context_tokens (90) to send more." in shell.page.text
 
 
 # Lines that are refused.

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
     from IPython.core.interactiveshell import InteractiveShell
 
+    from vertex_claude_magic.classroom.compare import Replies
     from vertex_claude_magic.emulator import Emulator
     from vertex_claude_magic.notebook.commands.usage import UsageReport
     from vertex_claude_magic.notebook.panel.view import Panel
@@ -182,6 +183,39 @@ class ClaudeMagics(Magics, Settings):  # type: ignore[misc]
         from vertex_claude_magic.notebook.commands.fix import fix_from_line
 
         return fix_from_line(self, f"{line} {cell}".rstrip())
+
+    @no_var_expand
+    @line_cell_magic
+    def claude_compare(self, line: str, cell: str | None = None) -> Replies | None:
+        """Ask the same question of several models, or with several values of an option, side by side.
+
+        Examples::
+
+            %%claude_compare -m haiku,sonnet,opus
+            Explain overfitting in three sentences.
+
+            %%claude_compare replies -m sonnet --vary effort=low,high
+            Which test fits these data? {{ df }}
+
+            %%claude_compare --vary 'system="Be brief, please.","Be thorough."'
+            What is a p-value?
+
+        Up to 8 columns stream at once; on a narrow page they are below each other. At the end each has first text,
+        time, tokens, cost and what differs. A column that fails leaves the others alone. `replies` holds the list of
+        Replies, with `.df`, `.labels` and `.errors`.
+
+        It takes the options of `%%claude`, and these::
+
+            -m, --model ID,ID        the models to compare, such as haiku,sonnet
+            --vary OPTION=a,b        another option whose values are compared; a value with a comma goes
+                                     between double quotes
+
+        `--max-cost` holds for all columns together. `-c`, `--new`, `--after`, `--tools` and `-f code` are refused.
+        """
+        self._guard()
+        from vertex_claude_magic.notebook.commands.compare import compare_from_line
+
+        return compare_from_line(self, line, cell)
 
     @no_var_expand
     @line_magic
@@ -354,11 +388,11 @@ class ClaudeMagics(Magics, Settings):  # type: ignore[misc]
 
         note_cell(self.status.notes, key, cell)
 
-    def pass_over(self, value: Reply | UsageReport) -> None:
+    def pass_over(self, value: Reply | Replies | UsageReport) -> None:
         """Keep the displayhook from showing a second time what a magic is about to return."""
         self._shown = (self.shell.execution_count, value)
 
-    def was_shown(self, value: Reply | UsageReport) -> bool:
+    def was_shown(self, value: Reply | Replies | UsageReport) -> bool:
         """Tell once whether this value was just shown by the magic that returned it."""
         shown, self._shown = self._shown, None
         return shown is not None and shown[1] is value and shown[0] == self.shell.execution_count

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "COMMANDS",
+    "COMPARE_OPTIONS",
     "DOCTOR_OPTIONS",
     "LOGGING_OPTIONS",
     "MODELS_OPTIONS",
@@ -50,6 +51,12 @@ USAGE_OPTIONS = (
     Option("session", "flag", help="only what this kernel asked"),
     _HELP,
 )  # fmt: skip
+COMPARE_OPTIONS = (
+    _MODEL._replace(value="ID,ID", help="the models to compare, such as haiku,sonnet"),
+    Option(
+        "vary", value="OPTION=a,b", help="another option whose values are compared, such as effort=low,high"
+    ),
+)
 _EXPLAIN = Option("explain", "flag", help="only explain the error; no mended cell")
 
 
@@ -92,6 +99,7 @@ COMMANDS = {
         Command("claude_models", MODELS_OPTIONS, words=("families",)),
         Command("claude_panel"),
         Command("claude_fix", (_EXPLAIN,), asks=True),
+        Command("claude_compare", COMPARE_OPTIONS, asks=True),
         Command("claude_usage", USAGE_OPTIONS),
         Command("claude_logging", LOGGING_OPTIONS, words=("status", "on", "off")),
         Command("claude_doctor", DOCTOR_OPTIONS),
