@@ -10,7 +10,7 @@ from traitlets import TraitError
 
 from vertex_claude_magic.errors import ClaudeError
 from vertex_claude_magic.session.session import open_session
-from vertex_claude_magic.settings.present import set_policy
+from vertex_claude_magic.settings.loaded import set_policy
 from vertex_claude_magic.settings.registry import OPTIONS, Option, register, unregister
 
 LOCKS = """

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from vertex_claude_magic.notebook.completion import candidates
+from vertex_claude_magic.settings.loaded import set_policy
 from vertex_claude_magic.settings.policy import Policy
-from vertex_claude_magic.settings.present import set_policy
 
 EXPLAIN = """+++
 model = "haiku"

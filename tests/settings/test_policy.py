@@ -8,11 +8,10 @@ from pathlib import Path
 import pytest
 
 from vertex_claude_magic.errors import OptionError
-from vertex_claude_magic.settings.loaded import policies
+from vertex_claude_magic.settings.loaded import policies, present_policy, set_policy
 from vertex_claude_magic.settings.options import AskOptions
 from vertex_claude_magic.settings.policy import OPEN
 from vertex_claude_magic.settings.policy_files import parse_policy, read_policies
-from vertex_claude_magic.settings.present import present_policy, set_policy
 from vertex_claude_magic.settings.target import resolve_target
 
 WHOLE = """

@@ -438,7 +438,7 @@ def load(shell: InteractiveShell) -> None:
     set_loaded(magics.loaded)
     add_hooks(shell, magics)
     if found:
-        from vertex_claude_magic.settings.present import present_policy
+        from vertex_claude_magic.settings.loaded import present_policy
 
         # Read now, so that a file that is changed from here on changes nothing.
         if present_policy().closed:

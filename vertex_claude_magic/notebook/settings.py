@@ -91,7 +91,7 @@ class Settings(HasTraits):
         if not policies() or not self._ruled or value == self.trait_defaults(row.name):
             return value
         from vertex_claude_magic.errors import OptionError
-        from vertex_claude_magic.settings.present import present_policy
+        from vertex_claude_magic.settings.loaded import present_policy
 
         policy = present_policy()
         try:

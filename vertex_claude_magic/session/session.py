@@ -14,8 +14,7 @@ from vertex_claude_magic.records.session_records import SessionRecords, journal_
 from vertex_claude_magic.records.stores import Stores
 from vertex_claude_magic.session.question import NO_PROJECT, prepare
 from vertex_claude_magic.session.status import JournalNotes, SessionStatus
-from vertex_claude_magic.settings.loaded import loaded, settings_of
-from vertex_claude_magic.settings.present import present_policy
+from vertex_claude_magic.settings.loaded import loaded, present_policy, settings_of
 from vertex_claude_magic.settings.target import resolve_target
 from vertex_claude_magic.spelling import Spelling, spelled
 from vertex_claude_magic.transport.auth import ApplicationDefault, FixedToken

@@ -14,16 +14,18 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
     from vertex_claude_magic.settings.options import AskOptions
+    from vertex_claude_magic.settings.policy import Policy
 
 __all__ = [
     "POLICY_VARIABLE",
     "Loaded",
     "OpenFiles",
     "PolicyFiles",
-    "forget_policies",
     "loaded",
     "policies",
+    "present_policy",
     "set_loaded",
+    "set_policy",
     "settings_of",
 ]
 
@@ -134,6 +136,25 @@ def policies(folders: Iterable[Path] = ()) -> PolicyFiles:
     return _policies[0]
 
 
-def forget_policies() -> None:
-    """Have the policy files looked for anew."""
+_read: list[Policy] = []
+
+
+def present_policy() -> Policy:
+    """Return the policy of this process; it is read once, so that a file that is changed later changes nothing."""
+    if not _read:
+        if found := policies():
+            # Hardly anybody has one.
+            from vertex_claude_magic.settings.policy_files import read_policies
+
+            _read.append(read_policies(found.paths, found.named, POLICY_VARIABLE))
+        else:
+            from vertex_claude_magic.settings.policy import OPEN
+
+            _read.append(OPEN)
+    return _read[0]
+
+
+def set_policy(policy: Policy | None) -> None:
+    """Set what holds in this process; None has it found anew when it is next asked for."""
+    _read[:] = [] if policy is None else [policy]
     _policies.clear()

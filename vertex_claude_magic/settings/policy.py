@@ -1,6 +1,6 @@
 """What a teacher or an administrator fixes: values that hold for everybody, limits, and defaults in place of ours.
 
-`policy_files` reads the files, and `present` keeps what was read for the whole of a process.
+`policy_files` reads the files, and `loaded` holds what was read for the whole of a process.
 """
 
 from __future__ import annotations

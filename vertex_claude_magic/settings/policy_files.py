@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Any
 
 from vertex_claude_magic.errors import OptionError
 from vertex_claude_magic.settings.found_options import read_option, read_options, read_toml
-from vertex_claude_magic.settings.loaded import POLICY_VARIABLE
 from vertex_claude_magic.settings.policy import Policy
 from vertex_claude_magic.settings.registry import OPTIONS
 from vertex_claude_magic.text import quote, quote_path
@@ -30,15 +29,16 @@ _SWITCHES = ("tools", "attachments", "live")
 _MEND = "Nothing is asked until it is mended; whoever wrote the file can."
 
 
-def read_policies(paths: Sequence[Path], named: str = "") -> Policy:
+def read_policies(paths: Sequence[Path], named: str = "", variable: str = "") -> Policy:
     """Read all files and return what holds under all of them; one that is broken closes everything.
 
     Args:
         paths: The files, the nearest to the notebook first.
-        named: The value of `VERTEX_CLAUDE_POLICY`, which adds one.
+        named: The value of an environment variable, which adds one.
+        variable: The variable.
     """
     try:
-        parts = [_read_named(named.strip())] if named.strip() else []
+        parts = [_read_named(named.strip(), variable)] if named.strip() else []
         return _together([*parts, *(_read(path, _label(path)) for path in paths)])
     except OptionError as error:
         return Policy(closed=(error.message, _MEND))
@@ -46,12 +46,12 @@ def read_policies(paths: Sequence[Path], named: str = "") -> Policy:
         return Policy(closed=(f"The policy cannot be read: {quote(str(error))}.", _MEND))
 
 
-def _read_named(named: str) -> Policy:
+def _read_named(named: str, variable: str) -> Policy:
     path = Path(named).expanduser()
     if not path.is_file():
         # Not quoted, because anything may have been pasted into it.
-        raise OptionError(f"{POLICY_VARIABLE} names a file that is not there.", cure=_MEND)
-    return _read(path, f"{quote_path(path.name)} ({POLICY_VARIABLE})")
+        raise OptionError(f"{variable} names a file that is not there.", cure=_MEND)
+    return _read(path, f"{quote_path(path.name)} ({variable})")
 
 
 def _label(path: Path) -> str:

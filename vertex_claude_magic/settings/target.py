@@ -15,11 +15,10 @@ from typing import TYPE_CHECKING, Any
 from vertex_claude_magic.errors import OptionError
 from vertex_claude_magic.models.catalog import Catalog
 from vertex_claude_magic.settings.environment import environment_notices, with_version
-from vertex_claude_magic.settings.loaded import loaded
+from vertex_claude_magic.settings.loaded import loaded, present_policy
 from vertex_claude_magic.settings.options import AskOptions, merge
 from vertex_claude_magic.settings.pasted import refuse_pasted
 from vertex_claude_magic.settings.policy import OPEN
-from vertex_claude_magic.settings.present import present_policy
 from vertex_claude_magic.settings.registry import EMPTY, OPTIONS
 from vertex_claude_magic.text import trimmed
 from vertex_claude_magic.vertex.allowed import max_tokens_of

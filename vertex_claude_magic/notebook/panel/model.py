@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from vertex_claude_magic.models.observed import Sightings
 from vertex_claude_magic.notebook.panel.line import magic_line
 from vertex_claude_magic.settings import choices
-from vertex_claude_magic.settings.present import present_policy
+from vertex_claude_magic.settings.loaded import present_policy
 from vertex_claude_magic.text import quote
 
 if TYPE_CHECKING:

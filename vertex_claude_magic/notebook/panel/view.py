@@ -16,7 +16,7 @@ from vertex_claude_magic.notebook.panel.health import HealthSection
 from vertex_claude_magic.notebook.panel.sections import CostSection, ModelsSection, SystemSection, TrySection
 from vertex_claude_magic.notebook.panel.state import PanelState
 from vertex_claude_magic.notebook.panel.widgets import PANEL_CLASS, WidgetFactory, fill, keep_between, show
-from vertex_claude_magic.settings.present import present_policy
+from vertex_claude_magic.settings.loaded import present_policy
 
 if TYPE_CHECKING:
     from collections.abc import Callable
