@@ -124,6 +124,53 @@ class Claude:
             exchange.start()
         return exchange
 
+    def compare(
+        self,
+        prompt: str | Sequence[Any],
+        models: Sequence[str] = (),
+        *,
+        vary: Mapping[str, Sequence[Any]] | None = None,
+        names: Mapping[str, Any] | None = None,
+        **options: Any,
+    ) -> list[Reply]:
+        """Ask the same question of several models at once, or with several values of other options.
+
+        Args:
+            prompt: As for `ask`.
+            models: The models to compare.
+            vary: Values by option, such as `{"effort": ["low", "high"]}`; of several options each combination.
+            names: As for `ask`.
+            options: As for `ask`, the same for all; `max_cost` holds for all together.
+
+        Returns:
+            The replies in order, with `.df`, `.labels` and `.errors`; one that failed holds what had arrived.
+
+        Raises:
+            CostLimitExceeded: all together may cost more than `max_cost`.
+            ClaudeError: all of them failed; this is the first error.
+            ClaudeInterrupt: the user stopped it.
+        """
+        from vertex_claude_magic.classroom.compare import (
+            Asked,
+            Comparison,
+            check_varied,
+            log_failures,
+            variants,
+        )
+
+        with spelled_for_python():
+            varied = {**({"model": models} if models else {}), **(vary or {})}
+            for name in varied:
+                check_varied(name)
+            scope = _scope(names)
+            asked = [
+                Asked(head, prompt, self._session.target({**options, **own}), scope)
+                for head, own in variants(varied)
+            ]
+            replies = Comparison(self._session, asked).run()
+            log_failures(replies)
+            return replies
+
     def count(
         self, prompt: str | Sequence[Any], *, names: Mapping[str, Any] | None = None, **options: Any
     ) -> int:

@@ -203,11 +203,13 @@ def test_every_option_has_its_name_in_python():
         "top_k": 1,
         "timeout": 1.0,
         "max_cost": 1.0,
+        "context": 1,
     }
     samples = {
         "set": {},
         "header": {},
         "label": {},
+        "with_": {},
         "stop": ("x",),
         "confirm": True,
         "beta": ("x",),

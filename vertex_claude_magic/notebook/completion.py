@@ -127,6 +127,11 @@ def candidates(before: str, word: str, names: Mapping[str, Any] = MappingProxyTy
     elif takes == "types":
         types = [each for each in _variables(names) if isinstance(names[each.text], type)]
         offered = (Candidate("df", "type"), *(Candidate(each.text, "type") for each in types))
+    elif takes in {"prompts", "prompt_keys"}:
+        from vertex_claude_magic.notebook.saved_prompts import key_texts, name_texts
+
+        texts = name_texts(names) if takes == "prompts" else key_texts(words, names)
+        offered = _typed("prompt" if takes == "prompts" else "key", texts)
     elif takes:
         offered = _VALUES[takes]()
     elif word.startswith("-"):

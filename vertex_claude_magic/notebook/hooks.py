@@ -39,7 +39,11 @@ _LINE = r"\s*%%?claude(?:_\w+)?\s"
 _TEMPLATE = r".*\{\{[^}]*$"
 _REPLY = ("vertex_claude_magic.vertex.reply", "Reply")
 # What a magic shows and then returns.
-_SHOWN = (_REPLY, ("vertex_claude_magic.notebook.commands.usage", "UsageReport"))
+_SHOWN = (
+    _REPLY,
+    ("vertex_claude_magic.notebook.commands.usage", "UsageReport"),
+    ("vertex_claude_magic.classroom.compare", "Replies"),
+)
 
 
 class PromptQuestion(TokenTransformBase):  # type: ignore[misc]

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from contextlib import AbstractContextManager
 
+    from vertex_claude_magic.classroom.compare import Replies
     from vertex_claude_magic.emulator import Emulator
     from vertex_claude_magic.json_types import Json
     from vertex_claude_magic.notebook.cells import CellWatch
@@ -73,10 +74,10 @@ class Host(Protocol):
     def scope(self) -> Scope:
         """Return where prompts find their values."""
 
-    def pass_over(self, value: Reply | Report) -> None:
+    def pass_over(self, value: Reply | Replies | Report) -> None:
         """Keep the displayhook from showing a second time what a magic is about to return."""
 
-    def was_shown(self, value: Reply | Report) -> bool:
+    def was_shown(self, value: Reply | Replies | Report) -> bool:
         """Tell once whether this value was just shown by the magic that returned it."""
 
     def observe(self, handler: Callable[[Change], None], names: Sequence[str]) -> None:

@@ -6,6 +6,7 @@ when it first runs.
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING, Any
 
 from IPython.core.magic import Magics, line_cell_magic, line_magic, magics_class, no_var_expand
@@ -13,12 +14,15 @@ from traitlets import Any as AnyTrait
 
 from vertex_claude_magic.notebook.cells import CellThreads, CellWatch, SeenCells, cell_message, cell_metadata
 from vertex_claude_magic.notebook.settings import Settings
-from vertex_claude_magic.settings.loaded import set_loaded
+from vertex_claude_magic.settings.loaded import policies, set_loaded
 from vertex_claude_magic.settings.registry import MOST_USED, OPTIONS, help_lines
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from IPython.core.interactiveshell import InteractiveShell
 
+    from vertex_claude_magic.classroom.compare import Replies
     from vertex_claude_magic.emulator import Emulator
     from vertex_claude_magic.notebook.commands.usage import UsageReport
     from vertex_claude_magic.notebook.panel.view import Panel
@@ -27,6 +31,7 @@ if TYPE_CHECKING:
     from vertex_claude_magic.session.status import SessionStatus
     from vertex_claude_magic.settings.loaded import Loaded
     from vertex_claude_magic.settings.options import AskOptions
+    from vertex_claude_magic.settings.policy import Policy
     from vertex_claude_magic.vertex.reply import Reply
 
 __all__ = ["ClaudeMagics", "load", "unload"]
@@ -41,6 +46,7 @@ class ClaudeMagics(Magics, Settings):  # type: ignore[misc]
 
     def __init__(self, shell: InteractiveShell) -> None:
         super().__init__(shell=shell)
+        self._ruled = True
         self.cells = CellWatch(
             self._notebook,
             lambda: cell_metadata(shell),
@@ -177,6 +183,39 @@ class ClaudeMagics(Magics, Settings):  # type: ignore[misc]
         from vertex_claude_magic.notebook.commands.fix import fix_from_line
 
         return fix_from_line(self, f"{line} {cell}".rstrip())
+
+    @no_var_expand
+    @line_cell_magic
+    def claude_compare(self, line: str, cell: str | None = None) -> Replies | None:
+        """Ask the same question of several models, or with several values of an option, side by side.
+
+        Examples::
+
+            %%claude_compare -m haiku,sonnet,opus
+            Explain overfitting in three sentences.
+
+            %%claude_compare replies -m sonnet --vary effort=low,high
+            Which test fits these data? {{ df }}
+
+            %%claude_compare --vary 'system="Be brief, please.","Be thorough."'
+            What is a p-value?
+
+        Up to 8 columns stream at once; on a narrow page they are below each other. At the end each has first text,
+        time, tokens, cost and what differs. A column that fails leaves the others alone. `replies` holds the list of
+        Replies, with `.df`, `.labels` and `.errors`.
+
+        It takes the options of `%%claude`, and these::
+
+            -m, --model ID,ID        the models to compare, such as haiku,sonnet
+            --vary OPTION=a,b        another option whose values are compared; a value with a comma goes
+                                     between double quotes
+
+        `--max-cost` holds for all columns together. `-c`, `--new`, `--after`, `--tools` and `-f code` are refused.
+        """
+        self._guard()
+        from vertex_claude_magic.notebook.commands.compare import compare_from_line
+
+        return compare_from_line(self, line, cell)
 
     @no_var_expand
     @line_magic
@@ -349,19 +388,17 @@ class ClaudeMagics(Magics, Settings):  # type: ignore[misc]
 
         note_cell(self.status.notes, key, cell)
 
-    def pass_over(self, value: Reply | UsageReport) -> None:
+    def pass_over(self, value: Reply | Replies | UsageReport) -> None:
         """Keep the displayhook from showing a second time what a magic is about to return."""
         self._shown = (self.shell.execution_count, value)
 
-    def was_shown(self, value: Reply | UsageReport) -> bool:
+    def was_shown(self, value: Reply | Replies | UsageReport) -> bool:
         """Tell once whether this value was just shown by the magic that returned it."""
         shown, self._shown = self._shown, None
         return shown is not None and shown[1] is value and shown[0] == self.shell.execution_count
 
     def tell_missing_recording(self) -> None:
         """Print one line if the recording that is set, here or in the environment, is not there."""
-        import os
-
         if not (self.recording or os.environ.get("VERTEX_CLAUDE_RECORDING")):
             return
         from vertex_claude_magic.records.session_records import missing_recording
@@ -396,11 +433,40 @@ def load(shell: InteractiveShell) -> None:
     from vertex_claude_magic.notebook.hooks import add_hooks
 
     unload(shell)
+    found = policies(_notebook_folder(shell))
     magics = ClaudeMagics(shell)
     shell.register_magics(magics)
     set_loaded(magics.loaded)
-    magics.tell_missing_recording()
     add_hooks(shell, magics)
+    if found:
+        from vertex_claude_magic.settings.loaded import present_policy
+
+        # Read now, so that a file that is changed from here on changes nothing.
+        if present_policy().closed:
+            _close_magics(shell, present_policy())
+            return
+    magics.tell_missing_recording()
+
+
+def _notebook_folder(shell: InteractiveShell) -> list[Path]:
+    """Return the folder of the notebook, where the front end names its file; the kernel may run elsewhere."""
+    if not (os.environ.get("JPY_SESSION_NAME") or "__vsc_ipynb_file__" in shell.user_ns):
+        return []
+    from vertex_claude_magic.notebook.display.frontends import notebook_file
+
+    file = notebook_file(shell)
+    return [] if file is None else [file.parent]
+
+
+def _close_magics(shell: InteractiveShell, policy: Policy) -> None:
+    """Have every magic say why nothing is asked here, those that ask nothing included."""
+
+    def refuse(line: str = "", cell: str | None = None) -> None:  # noqa: ARG001 - the arguments of any magic
+        policy.check_open()
+
+    for kind in ("line", "cell"):
+        for name in ClaudeMagics.magics[kind]:
+            shell.magics_manager.magics[kind][name] = refuse
 
 
 def unload(shell: InteractiveShell) -> None:

@@ -27,6 +27,7 @@ __all__ = [
     "parse_options",
     "parse_prompt_line",
     "parse_words",
+    "read_value",
 ]
 
 
@@ -54,8 +55,12 @@ class _Word(NamedTuple):
     quoted: bool
 
 
-def parse_cell_line(line: str) -> ParsedLine:
+def parse_cell_line(line: str, known: Mapping[str, Option] = LINE_OPTIONS) -> ParsedLine:
     """Read the line of a `%%claude` cell: an optional variable name, then options, and nothing else.
+
+    Args:
+        line: The line.
+        known: The options that it takes, by name.
 
     Raises:
         OptionError: an option is unknown, abbreviated, repeated without sense, or has no or a wrong value.
@@ -79,7 +84,7 @@ def parse_cell_line(line: str) -> ParsedLine:
                 f"{name!r} is a name of Python or IPython.", cure="Choose another variable for the reply."
             )
         words = words[1:]
-    options, rest = _options(words)
+    options, rest = _options(words, known)
     if options.get("help") and [word.text for word in rest] == ["all"]:
         return ParsedLine(name=name, options=options, prompt="all")
     if rest:
@@ -163,7 +168,7 @@ def _options(
                 raise OptionError(f"{option.long} has no value.", cure=f"Write {option.long} {option.value}.")
             value = following.text
             position += 1
-        read = _value(option, value)
+        read = read_value(option, value)
         if not option.repeatable:
             if option.name in found:
                 raise OptionError(f"{option.long} is given twice.", cure="Give it once.")
@@ -176,8 +181,15 @@ def _options(
     return found, words[position:]
 
 
-def _value(option: Option, text: str) -> str | float | dict[str, Json]:
-    """Read the text of a value, by the kind of the option; fields by what their value is called."""
+def read_value(option: Option, text: str) -> str | float | dict[str, Json]:
+    """Read the text of a value, by the kind of the option; fields by what their value is called.
+
+    Raises:
+        OptionError: the option cannot have this value.
+
+    >>> read_value(LINE_OPTIONS["--max-tokens"], "1,000")
+    1000
+    """
     match option.value if option.kind == "fields" else option.kind:
         case "integer":
             try:
@@ -216,7 +228,7 @@ def _value(option: Option, text: str) -> str | float | dict[str, Json]:
             key, separator, value = text.partition("=")
             if not separator:
                 raise OptionError(
-                    f"{quote(text, 40)!r} is not KEY=VALUE.", cure="Write --label team=research."
+                    f"{quote(text, 40)!r} is not KEY=VALUE.", cure=f"Write {option.long} team=research."
                 )
             value = value.strip()
             quoted = len(value) > 1 and value[0] == value[-1] == '"'

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from traitlets import Bool, Dict, Enum, Float, HasTraits, Int, List, TraitError, TraitType, Unicode
+from traitlets import Bool, Dict, Enum, Float, HasTraits, Int, List, TraitError, TraitType, Unicode, validate
 
+from vertex_claude_magic.settings.loaded import policies
 from vertex_claude_magic.settings.registry import OPTIONS, Option
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from vertex_claude_magic.emulator import Emulator
     from vertex_claude_magic.records.stores import Stores
     from vertex_claude_magic.settings.options import AskOptions
 
@@ -71,9 +75,32 @@ class Settings(HasTraits):
     """
 
     _stores: Stores | None = None
+    emulator: Emulator | None = None
 
     # The body of a class is a namespace, so a new option in the registry is a new trait.
     locals().update({row.name: trait_of(row) for row in OPTIONS.values() if "setting" in row.places})
+
+    # Not yet while the object is made: what a configuration file says then is refused by the question.
+    _ruled = False
+
+    @validate(*(row.name for row in OPTIONS.values() if "setting" in row.places))
+    def _under_policy(self, proposal: Mapping[str, Any]) -> Any:
+        value = proposal["value"]
+        row: Option = proposal["trait"].metadata["option"]
+        # An empty value leaves the choice to the next place.
+        if not policies() or not self._ruled or value == self.trait_defaults(row.name):
+            return value
+        from vertex_claude_magic.errors import OptionError
+        from vertex_claude_magic.settings.loaded import present_policy
+
+        policy = present_policy()
+        try:
+            policy.admit(row.name, value, "setting")
+            if row.name == "replay" and "live" in policy.forbids and self.emulator is None:
+                policy.live(value, "setting")
+        except OptionError as error:
+            raise TraitError(str(error)) from None
+        return value
 
     def values(self) -> dict[str, Any]:
         """Return the settings that say something, under the option names of the Python interface."""

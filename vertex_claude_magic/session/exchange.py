@@ -18,7 +18,7 @@ from vertex_claude_magic.models.prices import sum_of_costs, usd_estimate
 from vertex_claude_magic.process import stays_here
 from vertex_claude_magic.records.recording.rehearsal import note_question
 from vertex_claude_magic.records.session_records import limits_of, sources_of
-from vertex_claude_magic.session.question import NO_PROJECT, Question, prepare, prepare_recorded
+from vertex_claude_magic.session.question import NO_PROJECT, Question, missed, prepare, prepare_recorded
 from vertex_claude_magic.session.stream import Stream, StreamContext
 from vertex_claude_magic.vertex.endpoint import is_loopback
 from vertex_claude_magic.vertex.events import Event
@@ -367,7 +367,7 @@ class Exchange:
         if found is not None:
             return Stream(session.records.play(request, target, sources, found, session.clock), context)
         if sources.mode == "only":
-            raise sources.miss(request)
+            raise missed(sources, request, target)
         if sources.answers:
             context = context._replace(without_login=partial(sources.miss_without_login, request))
         if request.project == NO_PROJECT:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from vertex_claude_magic import errors
 from vertex_claude_magic.records.recording.rehearsal import note_question
+from vertex_claude_magic.settings.policy import holds_attachment
 from vertex_claude_magic.text import quote
 from vertex_claude_magic.vertex.request import Request, build_request, in_project
 
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     from vertex_claude_magic.session.history import History
     from vertex_claude_magic.settings.target import Target
 
-__all__ = ["NO_PROJECT", "Question", "prepare", "prepare_recorded"]
+__all__ = ["NO_PROJECT", "Question", "missed", "prepare", "prepare_recorded"]
 
 # Stands for the project while nobody has been asked for it; no project of Google's has this form.
 NO_PROJECT = "-"
@@ -62,6 +63,8 @@ def prepare(
         ProjectNotFound: no project is named anywhere.
     """
     messages, composed = _messages(prompt, target, scope)
+    if by := target.forbids.get("attachments"):
+        _check_attachments(messages, by)
     typed = _typed(target, scope, forced=not tools)
     fields: dict[str, Any] = {"tools": list(tools)} if tools else {}
     if typed is not None:
@@ -137,8 +140,17 @@ def prepare_recorded(sources: ReplaySources, target: Target, build: Callable[[Ta
         raise first or errors.OptionError("There is no question.", cure="Write one.")
     if sources.mode == "only":
         note_question(first.request, sources, found=False)
-        raise sources.miss(first.request)
+        raise missed(sources, first.request, target)
     return first
+
+
+def missed(sources: ReplaySources, request: Request, target: Target) -> errors.ClaudeError:
+    """Return the error of a question that nothing is recorded for, where nothing may be sent."""
+    error = sources.miss(request)
+    if by := target.forbids.get("live"):
+        cure = f"Live calls are switched off by {by}; only recorded answers are given here."
+        return errors.ReplayMiss(error.message, cure=cure, details=error.details)
+    return error
 
 
 def _typed(target: Target, scope: Scope | None, *, forced: bool) -> TypedQuestion | None:
@@ -229,6 +241,14 @@ def _with_history(
     ]
     messages = [*messages_before(history, frame), *blocks]
     return list(with_cache_marks(messages, history, frame, target.row)), fields
+
+
+def _check_attachments(messages: Sequence[Mapping[str, Any]], by: str) -> None:
+    if holds_attachment([each.get("content") for each in messages]):
+        raise errors.OptionError(
+            f"Attachments are switched off by {by}, and the prompt holds an image or a document.",
+            cure="Leave it out.",
+        )
 
 
 def _empty() -> errors.OptionError:

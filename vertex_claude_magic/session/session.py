@@ -14,7 +14,7 @@ from vertex_claude_magic.records.session_records import SessionRecords, journal_
 from vertex_claude_magic.records.stores import Stores
 from vertex_claude_magic.session.question import NO_PROJECT, prepare
 from vertex_claude_magic.session.status import JournalNotes, SessionStatus
-from vertex_claude_magic.settings.loaded import loaded, settings_of
+from vertex_claude_magic.settings.loaded import loaded, present_policy, settings_of
 from vertex_claude_magic.settings.target import resolve_target
 from vertex_claude_magic.spelling import Spelling, spelled
 from vertex_claude_magic.transport.auth import ApplicationDefault, FixedToken
@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     from vertex_claude_magic.transport.transport import PendingResponse
     from vertex_claude_magic.vertex.request import Request
 
-__all__ = ["Session", "authorizer_of", "open_session"]
+__all__ = ["Session", "authorizer_of", "check_live", "open_session"]
 
 
 class Session:
@@ -78,17 +78,24 @@ class Session:
             notes=JournalNotes(lambda: journal_of(self.target(), self.records.stores))
         )
 
-    def target(self, given: Mapping[str, Any] | None = None, settings: AskOptions | None = None) -> Target:
+    def target(
+        self,
+        given: Mapping[str, Any] | None = None,
+        settings: AskOptions | None = None,
+        *,
+        saved: Mapping[str, Any] | None = None,
+    ) -> Target:
         """Resolve the settings, with the options of one question over them.
 
         Args:
             given: Options by name.
             settings: What to resolve in place of the present settings.
+            saved: The options of a saved prompt, by name.
 
         Raises:
             OptionError: an option or a setting has a value that it cannot take.
         """
-        return resolve_target(self.settings() if settings is None else settings, given or {})
+        return resolve_target(self.settings() if settings is None else settings, given or {}, saved=saved)
 
     def request(
         self,
@@ -139,7 +146,12 @@ class Session:
         Raises:
             UntrustedHost: a token would go where it must not.
             ReplayMiss: this process only rehearses.
+            OptionError: a policy allows recorded answers only.
         """
+        check_live(target)
+        if "live" in present_policy().forbids and not isinstance(self.transport.authorizer, FixedToken):
+            # The demo's address may be given by hand, and then credentials would be asked for a token.
+            raise _no_live(present_policy().who("live"))
         if is_rehearsal():
             raise refusal()
         return self.transport.send(
@@ -159,7 +171,12 @@ class Session:
             ModelNotFound: the location counts no tokens.
         """
         sources = sources_of(target, self.records.stores)
-        known = sources.counted(request)
+        try:
+            known = sources.counted(request)
+        except errors.ReplayMiss:
+            # A policy is the reason that its reader can do something about.
+            check_live(target)
+            raise
         if known is None:
             with sources.missed_without_login():
                 known = read_count(self.send(build_count_request(request), target).whole())
@@ -169,6 +186,8 @@ class Session:
     def count_or_bound(self, request: Request, target: Target) -> tuple[int, bool]:
         """Return the input tokens of a request and whether they are exact; an upper bound where none are counted."""
         table = target.catalog
+        if "live" in target.forbids:
+            return count_or_bound(request, table, None)
         with suppress(errors.ThreadUnavailable):
             return count_or_bound(request, table, partial(self.count, target=target))
         return count_or_bound(request, table, None)
@@ -183,6 +202,7 @@ class Session:
         """
         if target.project:
             return target.project
+        check_live(target)
         if notify is not None:
             notify("looking for Google credentials")
         try:
@@ -252,6 +272,23 @@ def open_session(
     # All clients of a kernel share its open files, so that repeats come in one order and a notice comes once.
     stores = known.stores if known is not None and isinstance(known.stores, Stores) else Stores()
     return Session(lambda: settings, login, retry_policy=retry_policy, clock=clock, stores=stores)
+
+
+def check_live(target: Target) -> None:
+    """Refuse whatever would leave this machine, a request for a token included, where a policy says so.
+
+    Raises:
+        OptionError: it does.
+    """
+    if by := target.forbids.get("live"):
+        raise _no_live(by)
+
+
+def _no_live(by: str) -> errors.OptionError:
+    return errors.OptionError(
+        f"Live calls are switched off by {by}, so no request was sent.",
+        cure="Only recorded answers are given here.",
+    )
 
 
 def authorizer_of(

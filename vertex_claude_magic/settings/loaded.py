@@ -1,18 +1,36 @@
-"""The settings of the loaded magics, which a `Claude()` in the same process takes over.
+"""What a process takes over: the settings of the loaded magics, and the files of the policy that it keeps to.
 
-The notebook layer knows them and hands them in through `set_loaded`; a script has none.
+The notebook layer knows the settings and hands them in through `set_loaded`; a script has none. This module is all
+that `%load_ext` needs of policies where there is none.
 """
 
 from __future__ import annotations
 
+import os
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
     from vertex_claude_magic.settings.options import AskOptions
+    from vertex_claude_magic.settings.policy import Policy
 
-__all__ = ["Loaded", "OpenFiles", "loaded", "set_loaded", "settings_of"]
+__all__ = [
+    "POLICY_VARIABLE",
+    "Loaded",
+    "OpenFiles",
+    "PolicyFiles",
+    "loaded",
+    "policies",
+    "present_policy",
+    "set_loaded",
+    "set_policy",
+    "settings_of",
+]
+
+POLICY_VARIABLE = "VERTEX_CLAUDE_POLICY"
+_POLICY = "claude-policy.toml"
 
 
 class OpenFiles(Protocol):
@@ -74,6 +92,69 @@ def settings_of(
     settings, token = known.options, access_token
     if known.demo is not None and not elsewhere:
         settings, token = known.demo, known.token
-    names = {"as_" if name == "as" else name for name, value in given.items() if value is not None}
+    names = {
+        f"{name}_" if name in {"as", "with"} else name for name, value in given.items() if value is not None
+    }
     cleared = {name: EMPTY[name] for name in names & EMPTY.keys()}
     return merge(settings.replace(**cleared), given), token
+
+
+class PolicyFiles(NamedTuple):
+    """The policies of a process: those beside the notebook and above it, the nearest first, and the variable's."""
+
+    paths: tuple[Path, ...] = ()
+    named: str = ""
+
+    def __bool__(self) -> bool:
+        return bool(self.paths or self.named)
+
+
+_policies: list[PolicyFiles] = []
+
+
+def policies(folders: Iterable[Path] = ()) -> PolicyFiles:
+    """Return the policy files of this process; they are looked for once.
+
+    Args:
+        folders: Where to look beside the working folder, at the first call; the folders above each are looked through.
+    """
+    if not _policies:
+        starts = [*folders]
+        try:
+            starts.append(Path.cwd())
+        except OSError:
+            # The working folder was deleted.
+            starts = [folder for folder in starts if folder.is_absolute()]
+        paths = dict.fromkeys(
+            path
+            for start in map(Path.absolute, starts)
+            for folder in (start, *start.parents)
+            # One that cannot be read, such as a broken link, is there all the same.
+            if os.path.lexists(path := folder / _POLICY)
+        )
+        _policies.append(PolicyFiles(tuple(paths), os.environ.get(POLICY_VARIABLE, "")))
+    return _policies[0]
+
+
+_read: list[Policy] = []
+
+
+def present_policy() -> Policy:
+    """Return the policy of this process; it is read once, so that a file that is changed later changes nothing."""
+    if not _read:
+        if found := policies():
+            # Hardly anybody has one.
+            from vertex_claude_magic.settings.policy_files import read_policies
+
+            _read.append(read_policies(found.paths, found.named, POLICY_VARIABLE))
+        else:
+            from vertex_claude_magic.settings.policy import OPEN
+
+            _read.append(OPEN)
+    return _read[0]
+
+
+def set_policy(policy: Policy | None) -> None:
+    """Set what holds in this process; None has it found anew when it is next asked for."""
+    _read[:] = [] if policy is None else [policy]
+    _policies.clear()

@@ -67,6 +67,10 @@ class AskOptions:
         models_file: str | None
         attach: Sequence[Any]
         as_: Any
+        context: int | None
+        context_tokens: int | None
+        prompt: str | None
+        with_: Mapping[str, str]
         cache: bool
         chat: str | None
         new: bool
@@ -157,8 +161,8 @@ def merge(session: AskOptions, given: Mapping[str, Any]) -> AskOptions:
     """
     changes: dict[str, Any] = {}
     for name, value in given.items():
-        # `as` is the option's name and a keyword of Python.
-        name = "as_" if name == "as" else name  # noqa: PLW2901
+        # `as` and `with` are the options' names and keywords of Python.
+        name = f"{name}_" if name in {"as", "with"} else name  # noqa: PLW2901
         if name not in EMPTY:
             # Imported only here, because it takes time that no other question needs.
             import difflib

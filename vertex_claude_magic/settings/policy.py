@@ -1,9 +1,12 @@
-"""What a teacher or an administrator fixes: values that hold for everybody, and defaults in place of ours."""
+"""What a teacher or an administrator fixes: values that hold for everybody, limits, and defaults in place of ours.
+
+`policy_files` reads the files, and `loaded` holds what was read for the whole of a process.
+"""
 
 from __future__ import annotations
 
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn, TypeVar
 
 from vertex_claude_magic.errors import OptionError
 from vertex_claude_magic.text import quote
@@ -11,10 +14,33 @@ from vertex_claude_magic.text import quote
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["OPEN", "Policy"]
+__all__ = ["OPEN", "Policy", "holds_attachment"]
 
 T = TypeVar("T")
 _NONE = MappingProxyType[str, Any]({})
+# The places whose value is the user's own choice, and is refused; of any other place it is overruled.
+_CHOSEN = frozenset({"option", "setting", "saved prompt"})
+# What decides what a model is and what it costs could undo a lock of the model and every limit in USD.
+_DECIDING = frozenset({"model", "max_cost", "max_session_cost", "max_daily_cost"})
+# The options that a body field given by hand stands for; fields of the same name as their option are not listed.
+_FIELDS: Mapping[str, tuple[str, ...]] = {
+    "anthropic_beta": ("beta",),
+    "mcp_servers": ("tools",),
+    "messages": ("attachments", "context"),
+    "output_config": ("effort", "as_"),
+    "output_format": ("as_",),
+    "stop_sequences": ("stop",),
+    "stream": ("no_stream",),
+    "thinking": ("thinking", "show_thinking"),
+    "tool_choice": ("tools", "as_"),
+    "tools": ("tools", "as_"),
+}
+_HEADERS = {
+    "anthropic-beta": "beta",
+    "anthropic-version": "anthropic_version",
+    "x-vertex-ai-labels": "label",
+}
+_ATTACHED = frozenset({"container_upload", "document", "file", "image"})
 
 
 class Policy(NamedTuple):
@@ -24,6 +50,11 @@ class Policy(NamedTuple):
         locks: For each locked option the values that are allowed; the first holds where nothing is given.
         defaults: What holds where neither the user nor the environment says anything.
         origin: Who fixed them, for messages: a file's name, for example.
+        origins: Who fixed one of them, where that is another than `origin`.
+        ceilings: The largest values of options that count tokens or USD.
+        forbids: What is off: "tools", "attachments", "live".
+        hints: The highest level of `%claude_hint`, 1 to 4.
+        closed: Why nothing works at all, as message and cure; empty where something does.
 
     >>> Policy(locks={"model": ("haiku",)}, origin="the course").locked("model", "opus", "option")
     Traceback (most recent call last):
@@ -33,6 +64,25 @@ class Policy(NamedTuple):
     locks: Mapping[str, tuple[Any, ...]] = _NONE
     defaults: Mapping[str, Any] = _NONE
     origin: str = "a policy"
+    origins: Mapping[str, str] = _NONE
+    ceilings: Mapping[str, float] = _NONE
+    forbids: frozenset[str] = frozenset()
+    hints: int = 4
+    closed: tuple[str, ...] = ()
+
+    def who(self, name: str) -> str:
+        """Return who fixed an option or a limit."""
+        return self.origins.get(name, self.origin)
+
+    def check_open(self) -> None:
+        """Refuse everything where nothing may be asked, or the policy cannot be read.
+
+        Raises:
+            OptionError: who turned it off, or what is wrong in which line of which file.
+        """
+        if self.closed:
+            message, cure = self.closed
+            raise OptionError(message, cure=cure)
 
     def locked(self, name: str, value: T, origin: str) -> tuple[T, str]:
         """Return the value of a locked option that holds, and what to say of one that was overruled.
@@ -40,23 +90,105 @@ class Policy(NamedTuple):
         Args:
             name: The option.
             value: What holds without the policy.
-            origin: Which place gave it: "option", "setting", "default", or the name of an environment variable.
+            origin: Which place gave it: "option", "setting", "saved prompt", "policy", "default", or the name of an
+                environment variable.
 
         Raises:
-            OptionError: an option or a setting gives what is not allowed.
+            OptionError: an option, a setting or a saved prompt gives what is not allowed.
         """
         allowed = self.locks[name]
-        if value in allowed:
+        # A number on a line is a text, and in a file a number.
+        if value in allowed or (isinstance(value, (str, int)) and str(value) in map(str, allowed)):
             return value, ""
         words = " or ".join(quote(str(each), 40) for each in allowed)
-        if origin in {"option", "setting"}:
-            raise OptionError(f"{name} is locked to {words} by {self.origin}.", cure="Leave it out.")
-        notice = (
-            ""
-            if origin == "default"
-            else f"{origin} is overruled: {name} is locked to {words} by {self.origin}."
-        )
-        return allowed[0], notice
+        return allowed[0], self._overruled(name, f"{name} is locked to {words} by {self.who(name)}", origin)
+
+    def admit(self, name: str, value: Any, origin: str) -> tuple[Any, str]:
+        """Return the value of any option that holds under this policy, and what to say of one that was overruled.
+
+        Args:
+            name: The option.
+            value: What holds without the policy.
+            origin: As for `locked`.
+
+        Raises:
+            OptionError: the user's own value is not allowed.
+
+        >>> Policy(ceilings={"max_tokens": 500}).admit("max_tokens", 100, "option")
+        (100, '')
+        """
+        notice = ""
+        if name in self.locks:
+            value, notice = self.locked(name, value, origin)
+        most = self.ceilings.get(name)
+        if most is not None and value is not None and value > most:
+            said = f"{name} is limited to {most:,g} by {self.who(name)}"
+            value, notice = most, self._overruled(name, said, origin)
+        elif most is not None and value is None and name != "max_tokens":
+            value = most
+        if name == "models_file" and value and origin in _CHOSEN:
+            fixed = sorted(_DECIDING & {*self.locks, *self.ceilings})
+            if fixed:
+                by = self.who(fixed[0])
+                self._overruled(
+                    name, f"models_file is locked by {by}, because it could undo {fixed[0]}", origin
+                )
+        switch = {"tools": "tools", "attach": "attachments"}.get(name, "")
+        if switch in self.forbids and value:
+            value = ()
+            said = f"{switch.capitalize()} are switched off by {self.who(switch)}"
+            notice = self._overruled(name, said, origin)
+        return value, notice
+
+    def live(self, replay: str, origin: str) -> tuple[str, str]:
+        """Return the way to replay where nothing may be sent, and what to say of one that was overruled.
+
+        Raises:
+            OptionError: the user's own choice would send something.
+        """
+        if replay == "only":
+            return replay, ""
+        said = f"Live calls are switched off by {self.who('live')}, so replay is only"
+        return "only", self._overruled("replay", said, origin)
+
+    def check_by_hand(self, fields: Mapping[str, Any], headers: Mapping[str, Any]) -> None:
+        """Refuse body fields and headers that say the same as an option which is fixed.
+
+        Raises:
+            OptionError: one does.
+        """
+        fixed = {*self.locks, *self.ceilings, *self.forbids}
+        for field in fields:
+            for name in _FIELDS.get(field, (field,)):
+                if name in fixed:
+                    self._refuse(name, f"the field {quote(field, 40)!r}")
+        for header in headers:
+            name = _HEADERS.get(header.strip().lower(), "")
+            if name in fixed:
+                self._refuse(name, f"the header {quote(header, 40)!r}")
+        if "attachments" in self.forbids and holds_attachment([*fields.values()]):
+            self._refuse("attachments", "a field that holds one")
+
+    def _refuse(self, name: str, what: str) -> NoReturn:
+        raise OptionError(f"{name} is fixed by {self.who(name)}, so {what} is refused.", cure="Leave it out.")
+
+    def _overruled(self, name: str, said: str, origin: str) -> str:
+        if origin in _CHOSEN:
+            where = f" (in the {origin})" if origin == "saved prompt" else ""
+            raise OptionError(f"{said}{where}.", cure="Leave it out.", details={"option": name})
+        return "" if origin in {"default", "policy"} else f"{origin} is overruled: {said}."
+
+
+def holds_attachment(value: Any) -> bool:
+    """Tell whether content of the Messages API has an image or a document anywhere in it.
+
+    >>> holds_attachment([{"type": "text", "text": "image"}]), holds_attachment([{"type": "image"}])
+    (False, True)
+    """
+    if isinstance(value, dict):
+        kind = value.get("type")
+        return (isinstance(kind, str) and kind in _ATTACHED) or holds_attachment([*value.values()])
+    return isinstance(value, (list, tuple)) and any(map(holds_attachment, value))
 
 
 OPEN = Policy()

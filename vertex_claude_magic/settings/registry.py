@@ -47,7 +47,7 @@ class Option(NamedTuple):
         help: One line for the help page.
         setting: The help text of the trait, if it says more than `help`.
         candidates: What Tab completes behind it: "models", "regions", "efforts", "thinking", "words", "attachments",
-            "types", "chats", "replies", "tools"; empty for nothing.
+            "types", "chats", "replies", "tools", "prompts", "prompt_keys"; empty for nothing.
         unset: What the settings page says where nothing is set.
         unit: What the settings page writes behind a number.
         secret_free: Whether a value that looks like a secret is refused, because it was pasted there by mistake.
@@ -161,6 +161,12 @@ _ROWS = (
     Option("max_rounds", "integer", default=10, least=1, wanted="a number of requests above 0", places=_LINE, value="N",
            help="the most requests of one question with tools (10)"),
     Option("literal", "flag", places=_LINE, help="send the prompt unchanged, {{ }} included"),
+    Option("context", "integer", least=1, wanted="a number of cells above 0", places=_LINE, value="N",
+           help="send the last N cells that ran too: source, text output, error"),
+    Option("prompt", places=_LINE, value="NAME", candidates="prompts",
+           help="a saved prompt: prompts/NAME.md beside the notebook"),
+    Option("with_", "fields", places=_LINE, value="KEY=VALUE", candidates="prompt_keys",
+           help="a value for {{ KEY }} in a saved prompt"),
     Option("as_", "any", places=_LINE, value="TYPE", candidates="types",
            help="the answer as data: a type, list[Type], a JSON schema, or df"),
     Option("format", default="markdown", words=("markdown", "text", "json", "code"), places=_SHOWN, short="-f",
@@ -217,6 +223,8 @@ _ROWS = (
            setting="Maximum tokens of text for one value in a prompt; the rest is left out, with a note."),
     Option("prompt_tokens", "integer", least=1, wanted=_TOKENS, places=_SETTING,
            setting="Maximum tokens of text for a whole prompt; None for no limit."),
+    Option("context_tokens", "integer", default=4_000, least=1, wanted=_TOKENS, places=_SETTING,
+           setting="Maximum tokens for the cells of --context; older ones are left out, with a note."),
     Option("models_file", places=_SETTING, secret_free=True,
            setting="JSON file that adds or corrects rows of the model table."),
 )  # fmt: skip

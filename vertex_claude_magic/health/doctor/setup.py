@@ -18,6 +18,7 @@ from urllib.parse import urlsplit
 from vertex_claude_magic import errors
 from vertex_claude_magic.health.doctor.examination import NotLookedAt, Patience, Timer
 from vertex_claude_magic.process import start_thread
+from vertex_claude_magic.session.session import check_live
 from vertex_claude_magic.transport.auth import ApplicationDefault
 from vertex_claude_magic.transport.retry import RetryPolicy
 from vertex_claude_magic.transport.waiting import wait_for
@@ -73,6 +74,7 @@ class Setup:
 
     def __post_init__(self) -> None:
         self.target = self.session.target(self.call or {})
+        check_live(self.target)
         self.catalog = self.target.catalog
         self._most = self.patience or Patience()
         self.timer = Timer(self.clock, self._most.whole)

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from vertex_claude_magic import errors
 from vertex_claude_magic.notebook.display.asking import draw_answer
 from vertex_claude_magic.notebook.options import ParsedLine, parse_cell_line, parse_prompt_line
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from vertex_claude_magic.notebook.display.asking import Deliver
     from vertex_claude_magic.notebook.display.live import Answer
     from vertex_claude_magic.notebook.host import Host
@@ -34,7 +36,8 @@ def ask_from_cell(host: Host, line: str, cell: str) -> Reply | None:
         return _run(host, parsed, parsed.prompt, in_cell=False)
     text = cell.removesuffix("\n")
     body = Body(prompt=text) if parsed.options.get("literal") else read_body(text)
-    if body.tool_lines and not body.prompt.strip() and "messages" not in parsed.options.get("set", {}):
+    asks_something = parsed.options.get("prompt") or "messages" in parsed.options.get("set", {})
+    if body.tool_lines and not body.prompt.strip() and not asks_something:
         raise errors.OptionError(
             "The prompt is empty: the lines below the magic are for other tools.",
             cure="Write a question below them, or send them with --literal.",
@@ -45,7 +48,7 @@ def ask_from_cell(host: Host, line: str, cell: str) -> Reply | None:
 def ask_from_line(host: Host, line: str) -> Reply | None:
     """Run `%claude`: options, then the prompt; without a prompt, show the settings."""
     parsed = parse_prompt_line(line)
-    if not parsed.prompt and not parsed.shows("help"):
+    if not parsed.prompt and not parsed.shows("help") and "prompt" not in parsed.options:
         from vertex_claude_magic.notebook.commands.settings import show_settings
 
         show_settings(host, parsed.asked)
@@ -64,13 +67,17 @@ def _run(
 
         show_help(host, whole=prompt.strip() == "all")
         return None
-    deliver = None
-    if parsed.options.get("format", host.format) == "code":
+    deliver, scope, saved = None, host.scope(), dict[str, Any]()
+    if "prompt" in parsed.options or "with_" in parsed.options:
+        from vertex_claude_magic.notebook.saved_prompts import load_prompt
+
+        prompt, scope, saved = load_prompt(parsed.options, prompt, scope)
+    if parsed.options.get("format", saved.get("format", host.format)) == "code":
         from vertex_claude_magic.notebook.display.insert import deliver_code
 
         deliver = partial(deliver_code, host)
     return ask_prepared(
-        host, parsed, prompt, scope=host.scope(), deliver=deliver, in_cell=in_cell, notes=notes
+        host, parsed, prompt, scope=scope, deliver=deliver, in_cell=in_cell, notes=notes, saved=saved
     )
 
 
@@ -83,6 +90,7 @@ def ask_prepared(
     deliver: Deliver | None = None,
     in_cell: bool = False,
     notes: tuple[str, ...] = (),
+    saved: Mapping[str, Any] | None = None,
 ) -> Reply | None:
     """Ask with the options of a line, and hand the reply over.
 
@@ -94,16 +102,25 @@ def ask_prepared(
         deliver: What is done with a whole answer before it is shown.
         in_cell: Whether the cell holds nothing but this question.
         notes: What to say below the answer about how the prompt was read.
+        saved: The options of a saved prompt; None where the command reads none.
 
     Raises:
         ClaudeError: as `Claude.ask`.
     """
     session = host.session()
-    target = session.target(parsed.asked)
+    asked = parsed.asked
+    asks: str | list[Any] = prompt
+    if (count := asked.pop("context", None)) is not None:
+        from vertex_claude_magic.notebook.context import with_context
+
+        tokens = session.target(asked, saved=saved).context_tokens
+        asks, more = with_context(host, prompt, count, tokens)
+        notes = (*notes, *more)
+    target = session.target(asked, saved=saved)
     if parsed.shows("dry_run"):
         from vertex_claude_magic.notebook.commands.dry_run import show_dry_run
 
-        show_dry_run(host, session, prompt, target, scope=scope, notes=notes)
+        show_dry_run(host, session, asks, target, scope=scope, notes=notes)
         return None
     quiet = parsed.shows("quiet")
     if not quiet and not host.cells.may_draw():
@@ -121,7 +138,7 @@ def ask_prepared(
     try:
         reply = draw_answer(
             session,
-            prompt,
+            asks,
             target,
             _make_view(host, target, in_cell=in_cell, quiet=quiet),
             scope=scope,

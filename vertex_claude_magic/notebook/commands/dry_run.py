@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from vertex_claude_magic import errors
 from vertex_claude_magic.markdown.sanitize import as_text, fenced, safe_plain
@@ -47,7 +47,7 @@ class Estimate:
 def show_dry_run(
     host: Host,
     session: Session,
-    prompt: str,
+    prompt: str | Sequence[Any],
     target: Target,
     *,
     scope: Scope | None = None,

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 __all__ = [
     "CHAT_OPTIONS",
     "COMMANDS",
+    "COMPARE_OPTIONS",
     "DOCTOR_OPTIONS",
     "LOGGING_OPTIONS",
     "MODELS_OPTIONS",
@@ -66,6 +67,12 @@ CHAT_OPTIONS = (
     Option("export", value="FILE", candidates="files", help="write Markdown (.md) or a page (.html)"),
     _HELP,
 )  # fmt: skip
+COMPARE_OPTIONS = (
+    _MODEL._replace(value="ID,ID", help="the models to compare, such as haiku,sonnet"),
+    Option(
+        "vary", value="OPTION=a,b", help="another option whose values are compared, such as effort=low,high"
+    ),
+)
 _EXPLAIN = Option("explain", "flag", help="only explain the error; no mended cell")
 
 
@@ -109,6 +116,7 @@ COMMANDS = {
         Command("claude_panel"),
         Command("claude_chat", CHAT_OPTIONS, words=("chats",)),
         Command("claude_fix", (_EXPLAIN,), asks=True),
+        Command("claude_compare", COMPARE_OPTIONS, asks=True),
         Command("claude_usage", USAGE_OPTIONS),
         Command("claude_logging", LOGGING_OPTIONS, words=("status", "on", "off")),
         Command("claude_doctor", DOCTOR_OPTIONS),

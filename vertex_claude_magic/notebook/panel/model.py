@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING
 from vertex_claude_magic.models.observed import Sightings
 from vertex_claude_magic.notebook.panel.line import magic_line
 from vertex_claude_magic.settings import choices
+from vertex_claude_magic.settings.loaded import present_policy
 from vertex_claude_magic.text import quote
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from vertex_claude_magic.models.catalog import Catalog
     from vertex_claude_magic.models.model import Model
@@ -27,7 +28,8 @@ class PanelModel:
     """Everything that the controls show; lists hold only what a question could be sent with.
 
     `sampling` holds the parameters that the model takes, None where one is not set. `max_tokens` and
-    `budget` are in tokens. `warning` says why a question would be refused now.
+    `budget` are in tokens. `warning` says why a question would be refused now. `locked` says for each setting that a
+    policy locks to what and by whom.
     """
 
     target: Target
@@ -56,6 +58,7 @@ class PanelModel:
     line: str
     line_note: str
     warning: str
+    locked: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def summary(self) -> str:
@@ -143,7 +146,20 @@ def panel_model(
         line=magic_line(own_options(target, emulated=emulated), hide_system=True),
         line_note=line_note,
         warning=str(refused) if refused is not None else "",
+        locked=_locked(),
     )
+
+
+def _locked() -> dict[str, str]:
+    policy = present_policy()
+    return {
+        name: f"{name} is locked to {_words(policy.locks[name])} by {policy.who(name)}."
+        for name in policy.locks
+    }
+
+
+def _words(values: Sequence[str | float]) -> str:
+    return " or ".join(quote(str(value), 40) for value in values)
 
 
 def own_options(target: Target, *, emulated: bool) -> Target:

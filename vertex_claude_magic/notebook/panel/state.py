@@ -11,7 +11,7 @@ from threading import RLock
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from traitlets import Any as AnyTrait
-from traitlets import HasTraits, Int, Unicode
+from traitlets import HasTraits, Int, TraitError, Unicode
 from traitlets.config import Configurable
 
 from vertex_claude_magic.errors import ClaudeError
@@ -84,7 +84,12 @@ class PanelState(HasTraits):  # type: ignore[misc]
             catalog, session = self.look.catalog, self.settings.session()
             empty = False if name == "show_thinking" else None
             changed = self.settings.options().replace(**{name: value if is_set(value) else empty})
-            before, asked = session.target(), session.target(settings=changed)
+            try:
+                before, asked = session.target(), session.target(settings=changed)
+            except ClaudeError as error:
+                # A policy locks it, or a variable of the environment is no value.
+                self.tell(f"Not changed: {error}")
+                return
             wanted, dropped = settled(catalog, asked, keep=name, seen=self.look.seen)
             refused = refusal(catalog, wanted, self.look.seen)
             if refused is None and is_set(value) and not is_set(getattr(wanted, name)):
@@ -137,7 +142,11 @@ class PanelState(HasTraits):  # type: ignore[misc]
             # As a fresh session would have them; configuration finds its section by the name of the class.
             fresh = type(type(self.settings).__name__, (Configurable, Settings), {})
             configured = fresh(config=self.settings.config)
-            self._write({name: getattr(configured, name) for name in _SHOWN})
+            try:
+                self._write({name: getattr(configured, name) for name in _SHOWN})
+            except TraitError as error:
+                self.tell(f"Not changed: {error}")
+                return
             self.tell("Back to what %config and the environment say.")
 
     def tell(self, message: str) -> None:

@@ -17,6 +17,7 @@ from vertex_claude_magic.notebook.panel.health import HealthSection
 from vertex_claude_magic.notebook.panel.sections import CostSection, ModelsSection, SystemSection, TrySection
 from vertex_claude_magic.notebook.panel.state import PanelState
 from vertex_claude_magic.notebook.panel.widgets import PANEL_CLASS, WidgetFactory, fill, keep_between, show
+from vertex_claude_magic.settings.loaded import present_policy
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -91,11 +92,16 @@ class Panel:
             name: parts.text(label, _SAMPLING_HINTS[name]) for name, label in _SAMPLING_LABELS.items()
         }
         self._region_note, self._project_note = parts.html(), parts.html()
+        self._lock_note = parts.html()
         self._card, self._line, self._message = parts.html(), parts.html(), parts.html()
         self._copy = parts.button("Copy", "Copy the line for another notebook", self._copy_line)
         self._copy_id = parts.button("Copy id", "Copy the id of the chosen model", self._copy_model_id)
         self._reset = parts.button("Reset", "Back to what %config and the environment say", self.state.reset)
         self._scripts = parts.scripts()
+        self._controls: dict[str, Widget] = {
+            "model": self._model, "region": self._region, "project": self._project, "max_tokens": self._max_tokens,
+            "effort": self._effort, "thinking": self._thinking, "show_thinking": self._show_thinking, **self._sampling,
+        }  # fmt: skip
 
     def _arranged(self) -> Widget:
         parts = self._parts
@@ -103,7 +109,13 @@ class Panel:
         self._settings = parts.grid(260)
         self._below = parts.column()
         left = parts.column(
-            self._model, self._region, self._region_note, self._project, self._project_note, self._settings
+            self._model,
+            self._region,
+            self._region_note,
+            self._project,
+            self._project_note,
+            self._lock_note,
+            self._settings,
         )
         right = parts.column(self._card, parts.row(self._copy_id))
         return parts.column(
@@ -176,6 +188,13 @@ class Panel:
         self._region_note.value = note(look.region_note)
         self._project_note.value = note(look.project_note)
         self._card.value = card(look.catalog, look.row, look.model_id, look.region)
+        # A lock with several values leaves a choice among them, and what is not among them is refused.
+        fixed = {name for name in look.locked if len(present_policy().locks[name]) == 1}
+        for name, control in self._controls.items():
+            control.disabled = name in fixed
+        self._lock_note.value = note(
+            " ".join(look.locked[name] for name in self._controls if name in look.locked)
+        )
         self._line.value = runnable(look.line, look.line_note)
         warning = f"As it stands, a question would be refused: {look.warning}" if look.warning else ""
         self._message.value = status_line(" ".join(filter(None, (self.state.message, warning, chats_line()))))

@@ -1,0 +1,132 @@
+"""Model text as HTML in columns: tables, line breaks and bare spans, whatever a model writes."""
+
+from __future__ import annotations
+
+from html.parser import HTMLParser
+
+import hostile
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from vertex_claude_magic.markdown.columns import cell_html, column_html, table_html, text_lines
+
+ELEMENTS = {"table", "thead", "tbody", "tr", "th", "td", "br", "span"}
+STYLES = {
+    "display: inline-table; vertical-align: top; width: 22em; max-width: 100%",
+    "text-align: left; vertical-align: top",
+}
+HOSTILE = {name: text for group in hostile.GROUPS for name, text in group.items()}
+# Texts that aim at this writer.
+AIMED = {
+    "closes the cell": "</td></tr></tbody></table><script>window.__pwned=1</script>",
+    "closes an attribute": '" onmouseover="window.__pwned=1',
+    "a tag over two lines": "<img\nsrc=x\nonerror=window.__pwned=1>",
+    "an entity": "&lt;script&gt;&#60;script&#62;&#x3c;script&#x3e;",
+    "a link": "[a](javascript:window.__pwned=1) ![b](http://evil.example/leak.png)",
+    "a reference": "[a]: javascript:x\n\n[a]",
+    "an autolink": "<javascript:alert(1)> <http://evil.example/>",
+    "a table": "| <b> | `|` |\n|---|---|\n| </td> | <!-- |",
+    "code": "```html\n</table><script>x</script>\n```",
+    "a formula": r"$\href{javascript:x}{y}$ and \(x\) and $$\require{html}\style{x}{y}$$",
+    "controls": "a\x00b\x1b[31mc\u202ed\ufeffe\ud800",
+    "a comment": "<!--><img src=x onerror=1>-->",
+    "deep": "> " * 200 + "x",
+    "deep lists": "".join(f"{'  ' * depth}* x\n" for depth in range(100)),
+}
+
+
+class Checker(HTMLParser):
+    """Collects what may not be there."""
+
+    def __init__(self) -> None:
+        super().__init__(convert_charrefs=True)
+        self.found: list[str] = []
+        self.open: list[str] = []
+        self.text = ""
+
+    def handle_starttag(self, tag, attrs):
+        if tag not in ELEMENTS:
+            self.found.append(f"element {tag}")
+        self.found += [f"{name}={value}" for name, value in attrs if name != "style" or value not in STYLES]
+        if tag != "br":
+            self.open.append(tag)
+
+    def handle_endtag(self, tag):
+        if not self.open or self.open.pop() != tag:
+            self.found.append(f"end of {tag}")
+
+    def handle_comment(self, data):
+        self.found.append("comment")
+
+    handle_decl = handle_pi = unknown_decl = handle_comment
+
+    def handle_data(self, data):
+        self.text += data
+
+
+def checked(html: str) -> Checker:
+    checker = Checker()
+    checker.feed(html)
+    checker.close()
+    return checker
+
+
+@pytest.mark.parametrize("rendered", [True, False])
+@pytest.mark.parametrize("text", [*HOSTILE.values(), *AIMED.values()], ids=[*HOSTILE, *AIMED])
+def test_whatever_a_model_writes_there_are_only_tables_breaks_and_spans(text, rendered):
+    """In every place: the text, the title, the lines below."""
+    found = checked(column_html(text, text, [text], rendered=rendered) + table_html([text], [[text]]))
+    assert found.found == []
+    assert found.open == []
+
+
+@given(st.text())
+def test_any_text_is_only_tables_breaks_and_spans(text):
+    """Also what nobody thought of."""
+    found = checked(column_html(text, text))
+    assert (found.found, found.open) == ([], [])
+
+
+@pytest.mark.parametrize("text", AIMED.values(), ids=AIMED.keys())
+def test_a_dollar_and_a_backslash_are_elements_of_their_own(text):
+    """So no front end takes them for a formula."""
+    html = column_html("a", text)
+    assert html.count("$") == html.count("<span>$</span>")
+    assert html.count("\\") == html.count("<span>\\</span>")
+
+
+# Markdown, and the lines that are read.
+LINES = {
+    "prose": ("One.\nTwo.\n\nThree.", ["One.", "Two.", "", "Three."]),
+    "emphasis": ("**a** *b* ~~c~~ `d`", ["a b c d"]),
+    "a heading": ("# A\ntext", ["A", "", "text"]),
+    "a list": ("- a\n- b\n\nc", ["• a", "• b", "", "c"]),
+    "numbers": ("3. a\n4. b", ["3. a", "4. b"]),
+    "a list in a list": ("- a\n  - b\n- c", ["• a", "  • b", "• c"]),
+    "code": ("```py\nif x:\n    y\n```\nz", ["if x:", "    y", "", "z"]),
+    "a table": ("| a | b |\n|---|---|\n| 1 | **2** |", ["a | b", "1 | 2"]),
+    "a link": ("[a](http://b)", ["a (http://b)"]),
+    "an image": ("![a](http://b)", ["a (http://b)"]),
+    "an inline formula": ("so $x^2$", ["so $x^2$"]),
+    "html": ("<b>x</b>", ["<b>x</b>"]),
+    "a rule": ("a\n\n---\n\nb", ["a", "", "―", "", "b"]),
+    "nothing": ("", []),
+}
+
+
+@pytest.mark.parametrize(("text", "lines"), LINES.values(), ids=LINES.keys())
+def test_the_lines_are_the_text_that_markdown_means(text, lines):
+    """Without its marks."""
+    assert text_lines(text) == lines
+
+
+def test_code_keeps_its_indentation():
+    """HTML would show several blanks as one."""
+    assert cell_html("if x:\n    y  z") == "if x:<br>&nbsp;&nbsp;&nbsp;&nbsp;y &nbsp;z"
+
+
+def test_a_text_of_nothing_but_markup_is_shown_as_it_came():
+    """Parsing it would take seconds."""
+    text = "*" * 50_000
+    assert text_lines(text) == [text]

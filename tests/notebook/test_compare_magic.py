@@ -1,0 +1,226 @@
+"""`%%claude_compare` in a shell: the line, the page, the variable."""
+
+from __future__ import annotations
+
+import pytest
+
+from vertex_claude_magic import errors
+from vertex_claude_magic.classroom.compare import Asked, Column
+from vertex_claude_magic.emulator import Fault, Flood, Reply
+from vertex_claude_magic.notebook.commands.compare import read_varied
+from vertex_claude_magic.notebook.completion import candidates
+from vertex_claude_magic.notebook.display.columns import ColumnsView, differences, final_bundle
+from vertex_claude_magic.settings.options import AskOptions
+from vertex_claude_magic.settings.target import resolve_target
+from vertex_claude_magic.vertex.reply import Reply as Answered
+
+
+def test_a_comparison_is_one_output_in_three_forms(shell):
+    """HTML side by side, Markdown and text below each other."""
+    shell.emulator.answer("**Four.**", "**Four.**")
+    replies = shell.ok("%%claude_compare -m haiku,sonnet\nWhat is 2 + 2?")
+    assert [reply.text for reply in replies] == ["**Four.**", "**Four.**"]
+    (output,) = shell.page.outputs
+    assert set(output) == {"text/html", "text/markdown", "text/plain"}
+    assert output["text/html"].count("Four.") == 2
+    assert "**haiku**\n\n**Four.**" in output["text/markdown"]
+    assert "[haiku]\n**Four.**" in output["text/plain"]
+    assert "What differs" in output["text/plain"]
+    assert "The same in all: the text, word for word" in output["text/plain"]
+
+
+def test_the_variable_holds_the_replies(shell):
+    """In the order of the columns."""
+    shell.ok("%%claude_compare both -m haiku,sonnet\nHi")
+    both = shell.ip.user_ns["both"]
+    assert both.labels == ("haiku", "sonnet")
+    assert list(both.df["column"]) == ["haiku", "sonnet"]
+
+
+def test_the_returned_replies_are_not_shown_twice(shell, capsys):
+    """The page has them already."""
+    shell.ok("%%claude_compare -m haiku,sonnet\nHi")
+    assert "Reply(" not in capsys.readouterr().out
+
+
+def test_a_line_compares_too(shell):
+    """The options come before the prompt."""
+    assert len(shell.ok("%claude_compare -q -m haiku,sonnet What is 2 + 2?")) == 2
+    assert shell.body["messages"][0]["content"] == "What is 2 + 2?"
+
+
+def test_another_option_is_varied(shell):
+    """Its values head the columns."""
+    replies = shell.ok("%%claude_compare -q -m sonnet --vary effort=low,high\nHi")
+    assert replies.labels == ("sonnet · low", "sonnet · high")
+    assert sorted(each.body["output_config"]["effort"] for each in shell.asked) == ["high", "low"]
+
+
+def test_a_quiet_comparison_shows_nothing(shell):
+    """The variable has it."""
+    shell.ok("%%claude_compare a -q -m haiku,sonnet\nHi")
+    assert shell.page.outputs == []
+
+
+def test_templates_are_filled_in_each_column(shell):
+    """From the user's variables."""
+    shell.ok("n = 3")
+    shell.ok("%%claude_compare -q -m haiku,sonnet\nGive {{ n }}.")
+    assert {each.body["messages"][0]["content"] for each in shell.asked} == {"Give 3."}
+
+
+def test_saved_prompts_can_be_compared(shell, tmp_path, monkeypatch):
+    """Each column asks another one."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "prompts").mkdir()
+    for name in ("short", "long"):
+        (tmp_path / "prompts" / f"{name}.md").write_text(f"A {name} answer to {{{{ topic }}}}.")
+    shell.ok("%%claude_compare -q -m haiku --vary prompt=short,long --with topic=x\n")
+    assert len({str(each.body["messages"]) for each in shell.asked}) == 2
+
+
+def test_a_failed_column_says_so_on_the_page(shell):
+    """In its own column, and the cell does not fail."""
+    shell.emulator.answer(Reply(content="Begun", fault=Fault(cut_after=700)), "Whole.")
+    shell.ok("%%claude_compare -m haiku,sonnet\nHi")
+    assert "Failed: The answer broke off" in shell.page.text
+    assert "Whole." in shell.page.text
+
+
+def test_model_text_reaches_the_page_only_as_text(shell):
+    """In every form of the output, also while it comes."""
+    text = "<img src=x onerror=alert(1)> [a](javascript:x) $x$ \x1b[31m"
+    shell.emulator.answer(text, text)
+    shell.ok("%%claude_compare -m haiku,sonnet\nHi")
+    (output,) = shell.page.outputs
+    assert "<img" not in output["text/html"] + output["text/markdown"]
+    assert "javascript:x)" not in output["text/markdown"]
+    assert "\x1b" not in output["text/plain"]
+
+
+def test_the_name_of_a_model_reaches_the_page_only_as_text(shell):
+    """A label is the user's own, and may have been pasted."""
+    shell.ok("%%claude_compare -m 'claude-<b>x,haiku' --force\nHi")
+    (output,) = shell.page.outputs
+    assert "<b>" not in output["text/html"]
+
+
+# Lines that are refused, and why.
+REFUSED = {
+    "%%claude_compare -m haiku\nHi": "2 to 8 columns, and this one has 1",
+    "%%claude_compare\nHi": "2 to 8 columns, and this one has 1",
+    "%%claude_compare -m a,b,c,d,e,f,g,h,i\nHi": "2 to 8 columns, and this one has 9",
+    "%%claude_compare -m haiku,sonnet -c talk\nHi": "takes no chat: a conversation goes on from one answer",
+    "%%claude_compare -m haiku,sonnet --chat talk\nHi": "takes no chat",
+    "%%claude_compare -m haiku,sonnet --new\nHi": "takes no new",
+    "%%claude_compare -m haiku,sonnet --after answer\nHi": "takes no after",
+    "%%claude_compare -m haiku,sonnet --tools f\nHi": "takes no tools: functions of yours would run once for each column",
+    "%%claude_compare -m haiku,sonnet -f code\nHi": "takes no format code: there is one new cell",
+    "%%claude_compare -m haiku,sonnet --vary effort\nHi": "is not OPTION=a,b",
+    "%%claude_compare -m haiku,sonnet --vary effort=low\nHi": "has fewer than two values",
+    "%%claude_compare -m haiku,sonnet --vary effort=low,\nHi": "has fewer than two values",
+    "%%claude_compare -m haiku,sonnet --vary model=a,b\nHi": "model is given twice",
+    "%%claude_compare -m haiku,sonnet --vary tone=a,b\nHi": "names no option whose values can be compared",
+    "%%claude_compare -m haiku,sonnet --vary set=a,b\nHi": "names no option whose values can be compared",
+    "%%claude_compare -m haiku,sonnet --vary quiet=true,false\nHi": "names no option whose values can be compared",
+    "%%claude_compare -m haiku,sonnet --vary show_thinking=yes,no\nHi": "neither true nor false",
+    "%%claude_compare -m haiku,sonnet --vary max_tokens=a,b\nHi": "is no whole number",
+    "%%claude_compare -m haiku,sonnet --dry-run\nHi": "has no dry run",
+    "%%claude_compare -m haiku,sonnet\n": "The prompt is empty",
+}
+
+
+@pytest.mark.parametrize(("cell", "said"), REFUSED.items())
+def test_a_line_that_cannot_be_compared_is_refused(cell, said, shell):
+    """With the reason, and nothing is sent."""
+    assert said in str(shell.error(cell))
+    assert not shell.asked
+
+
+def test_where_every_column_fails_the_cell_fails(shell):
+    """With the error of the first."""
+    shell.emulator.fail(*[Fault(status=403)] * 2)
+    assert isinstance(shell.error("%%claude_compare -m haiku,sonnet\nHi"), errors.PermissionDenied)
+
+
+# A value of --vary, and what it means.
+VARIED = {
+    "effort=low,high": ("effort", ["low", "high"]),
+    "--effort=low, high": ("effort", ["low", "high"]),
+    "max-tokens=1,2": ("max_tokens", [1, 2]),
+    "temperature=0,0.5": ("temperature", [0.0, 0.5]),
+    'system="a, b",c': ("system", ["a, b", "c"]),
+    "show_thinking=true,FALSE": ("show_thinking", [True, False]),
+    "as=City,df": ("as_", ["City", "df"]),
+    "region=us,eu": ("region", ["us", "eu"]),
+}
+
+
+@pytest.mark.parametrize(("text", "found"), VARIED.items())
+def test_values_are_parted_by_commas(text, found):
+    """And read as the option reads them."""
+    assert read_varied(text) == found
+
+
+def column(label: str, reply: Answered | None = None, error: Exception | None = None) -> Column:
+    made = Column(Asked(label, "Hi", resolve_target(AskOptions(model=label), environment={})))
+    made.reply, made.error = reply, error
+    return made
+
+
+def test_what_differs_is_a_table_and_what_does_not_a_line():
+    """Columns that failed are left out."""
+    replies = [
+        Answered(
+            blocks=({"type": "text", "text": text},),
+            model=model,
+            region="global",
+            complete=True,
+            seconds=seconds,
+        )
+        for text, model, seconds in (("One two.", "a", 1.0), ("One.", "b", 2.0))
+    ]
+    columns = [
+        column("haiku", replies[0]),
+        column("opus", error=ValueError("x")),
+        column("sonnet", replies[1]),
+    ]
+    head, rows, same = differences(columns)
+    assert head == ["What differs", "haiku", "sonnet"]
+    assert ["model", "a", "b"] in rows
+    assert ["words", "2 words", "1 words"] in rows
+    assert not [row for row in rows if row[0] == "region"]
+    assert same == "The same in all: region global, end stopped."
+
+
+def test_an_error_is_shown_as_text():
+    """Whatever the service said."""
+    bundle = final_bundle(
+        [column("a", error=ValueError("<script>x</script>")), column("b", Answered(complete=True))]
+    )
+    assert "<script>" not in bundle["text/html"] + bundle["text/markdown"]
+
+
+def test_an_update_of_eight_growing_columns_stays_below_8_kb(shell):
+    """However long the answers are."""
+    columns = [column(f"m{number}") for number in range(8)]
+    for each in columns:
+        each.text = "&<>$" * 50_000
+    view = ColumnsView(shell.ip)
+    draft = view._draft(columns)
+    assert sum(len(text.encode()) for text in draft.values()) < 20_000
+
+
+def test_columns_are_drawn_in_one_output_while_they_grow(shell):
+    """It is shown once, and changed in its place."""
+    shell.emulator.answer(*[Flood(count=40, text="word ", per_second=80)] * 2)
+    shell.ok("%%claude_compare -m haiku,sonnet\nHi")
+    assert shell.page.messages.count("show") == 1
+    assert "update" in shell.page.messages
+    assert len(shell.page.messages) <= 15
+
+
+def test_tab_completes_the_options():
+    """Those of a question and its own."""
+    assert [each.text for each in candidates("%%claude_compare", "--va")] == ["--vary"]
+    assert [each.text for each in candidates("%%claude_compare", "--eff")] == ["--effort"]

@@ -1,0 +1,301 @@
+"""Under a policy nothing that it forbids can be had, by whichever way it is tried; each refusal names the file."""
+
+from __future__ import annotations
+
+import os
+
+import pytest
+from shells import loaded_shell
+from traitlets import TraitError
+
+from vertex_claude_magic.errors import ClaudeError
+from vertex_claude_magic.session.session import open_session
+from vertex_claude_magic.settings.loaded import set_policy
+from vertex_claude_magic.settings.registry import OPTIONS, Option, register, unregister
+
+LOCKS = """
+[locks]
+model = ["haiku", "sonnet"]
+region = "eu"
+effort = "low"
+thinking = "off"
+system = "Be kind."
+beta = []
+replay_errors = false
+show_thinking = false
+[limits]
+max_tokens = 500
+max_cost = 0.5
+max_session_cost = 5
+max_daily_cost = 10
+tools = false
+attachments = false
+[hints]
+highest = 2
+"""
+LIVE = "[limits]\nlive = false\n"
+OFF = "[limits]\noff = true\n"
+IMAGE = '[{"type": "image", "source": {"type": "base64", "media_type": "image/png", "data": "iVBORw0KGgo="}}]'
+PYTHON = "from vertex_claude_magic import Claude\n"
+MESSAGES = '[{"role": "user", "content": "x"}]'
+
+
+@pytest.fixture
+def under(claude_emulator, monkeypatch, tmp_path):
+    """Return a shell that was loaded beside a policy."""
+    shells = []
+
+    def load(text: str):
+        (tmp_path / "claude-policy.toml").write_text(text)
+        monkeypatch.chdir(tmp_path)
+        set_policy(None)
+        for name, value in claude_emulator.environment.items():
+            monkeypatch.setenv(name, value)
+        shells.append(loaded_shell(claude_emulator))
+        return shells[-1]
+
+    yield load
+    for shell in shells:
+        shell.magics.close()
+    set_policy(None)
+
+
+# What is tried in a cell, under locks and limits.
+ATTEMPTS = {
+    "model by option": "%%claude -m opus\nHi",
+    "model by its long option": "%%claude --model=opus\nHi",
+    "model by id": "%%claude -m claude-opus-5-5\nHi",
+    "model of a family in capitals": "%%claude -m OPUS\nHi",
+    "model with --force": "%%claude -m opus --force\nHi",
+    "model on one line": "%claude -m opus Hi",
+    "model by the trait": "get_ipython().magics_manager.registry['ClaudeMagics'].model = 'opus'",
+    "model by --set": "%%claude --set 'model=\"opus\"'\nHi",
+    "model by Claude()": f"{PYTHON}Claude(model='opus').ask('Hi')",
+    "model by ask": f"{PYTHON}Claude().ask('Hi', model='opus')",
+    "model by stream": f"{PYTHON}Claude().stream('Hi', model='opus')",
+    "model by count": f"{PYTHON}Claude().count('Hi', model='opus')",
+    "model by request": f"{PYTHON}Claude().request('Hi', model='opus')",
+    "model by the method of the magics": (
+        "get_ipython().magics_manager.registry['ClaudeMagics'].claude('-m opus', 'Hi')"
+    ),
+    "model by run_cell_magic": "get_ipython().run_cell_magic('claude', '-m opus', 'Hi')",
+    "model by a dry run": "%%claude -m opus --dry-run\nHi",
+    "model by the fix": "get_ipython().run_cell('1/0')\nget_ipython().run_line_magic('claude_fix', '-m opus')",
+    "model by the doctor": "%claude_doctor -m opus",
+    "model by logging": "%claude_logging status -m opus",
+    "model by a table in Python": f"{PYTHON}Claude(models_file='models.json').ask('Hi')",
+    "region by option": "%%claude -r us\nHi",
+    "region by Python": f"{PYTHON}Claude(region='us').ask('Hi')",
+    "effort by option": "%%claude --effort high\nHi",
+    "effort by --set": '%%claude --set \'output_config={"effort": "high"}\'\nHi',
+    "thinking by option": "%%claude --thinking adaptive\nHi",
+    "thinking by a budget": "%%claude --thinking 2000\nHi",
+    "thinking by --set": '%%claude --set \'thinking={"type": "adaptive"}\'\nHi',
+    "thinking shown": "%%claude --show-thinking\nHi",
+    "system by option": '%%claude -s "Be rude."\nHi',
+    "system by --set": "%%claude --set 'system=\"Be rude.\"'\nHi",
+    "beta by option": "%%claude --beta a-1\nHi",
+    "beta by header": "%%claude --header 'anthropic-beta: a-1'\nHi",
+    "beta by a header in capitals": "%%claude --header 'Anthropic-Beta: a-1'\nHi",
+    "beta by --set": "%%claude --set 'anthropic_beta=[\"a-1\"]'\nHi",
+    "tokens by option": "%%claude -n 501\nHi",
+    "tokens by --set": "%%claude --set max_tokens=501\nHi",
+    "tokens by Python": f"{PYTHON}Claude().ask('Hi', max_tokens=501)",
+    "cost by option": "%%claude --max-cost 0.51\nHi",
+    "cost by Python": f"{PYTHON}Claude(max_session_cost=6).ask('Hi')",
+    "tools by --set": '%%claude --set \'tools=[{"type": "web_search_20250305"}]\'\nHi',
+    "tools by a choice": '%%claude --set \'tool_choice={"type": "any"}\'\nHi',
+    "tools by a server": "%%claude --set 'mcp_servers=[]'\nHi",
+    "tools in Python": f"{PYTHON}Claude().ask('Hi', set={{'tools': []}})",
+    "an attachment": "%%claude -a claude-policy.toml\nHi",
+    "an attachment in Python": f"{PYTHON}Claude().ask('Hi', attach=['claude-policy.toml'])",
+    "an image in the prompt": f"{PYTHON}Claude().ask({IMAGE})",
+    "an image in a message": f'{PYTHON}Claude().ask([{{"role": "user", "content": {IMAGE}}}])',
+    "messages by hand": f"%%claude --set 'messages={MESSAGES}'\n",
+    "an image by hand": f"%%claude --set 'container={IMAGE}'\nHi",
+    "a figure in a template": (
+        "from PIL import Image\npicture = Image.new('RGB', (9, 9))\n"
+        "get_ipython().run_cell_magic('claude', '', 'See {{ picture }}')"
+    ),
+}
+
+
+@pytest.mark.parametrize("cell", ATTEMPTS.values(), ids=ATTEMPTS.keys())
+def test_what_a_policy_forbids_is_refused_and_the_file_named(cell, under):
+    """By option, `%config`, Python, the magics' own methods, by hand, with and without --force."""
+    shell = under(LOCKS)
+    error = shell.error(cell)
+    assert isinstance(error, (ClaudeError, TraitError)), repr(error)
+    assert "claude-policy.toml" in str(error)
+    assert not shell.emulator.requests
+
+
+# What is tried by `%config`, where it is refused when it is set.
+CONFIGURED = {
+    "model by %config": '%config ClaudeMagics.model = "opus"',
+    "model by a table of one's own": '%config ClaudeMagics.models_file = "models.json"',
+    "region by %config": '%config ClaudeMagics.region = "us"',
+    "tokens by %config": "%config ClaudeMagics.max_tokens = 501",
+    "cost by %config": "%config ClaudeMagics.max_cost = 1",
+    "cost of the session": "%config ClaudeMagics.max_session_cost = 6",
+    "cost of the day": "%config ClaudeMagics.max_daily_cost = 11",
+    "a question by %config": '%config ClaudeMagics.replay = "auto"',
+}
+
+
+@pytest.mark.parametrize("cell", CONFIGURED.values(), ids=CONFIGURED.keys())
+def test_what_a_policy_forbids_is_refused_when_it_is_set(cell, under, caplog):
+    """IPython says so in one line, and the setting stays as it was."""
+    shell = under(LIVE if "replay" in cell else LOCKS)
+    name = cell.split(".")[1].split()[0]
+    before = getattr(shell.magics, name)
+    shell.ok(cell)
+    assert "claude-policy.toml" in caplog.text
+    assert getattr(shell.magics, name) == before
+    # A policy holds for whatever is in the settings, however it came there.
+    assert name not in shell.magics.values()
+
+
+# What is tried where only recorded answers are allowed.
+LIVE_ATTEMPTS = {
+    "a question that asks anew": "%%claude --replay refresh\nHi",
+    "a question that may ask": "%%claude --replay auto\nHi",
+    "a question in Python": f"{PYTHON}Claude(replay='off', replay_errors=True).ask('Hi', replay='auto')",
+    "a count": f"{PYTHON}Claude().count('Hi')",
+    "a check of the models": "%claude_models --check",
+    "a probe of the models": "%claude_models --probe",
+    "Google's list": "%claude_models --live",
+    "the doctor": "%claude_doctor",
+    "logging": "%claude_logging status",
+    "an address of one's own": "%%claude --replay auto --force\nHi",
+    "another login": f"{PYTHON}Claude(access_token='t', project='p').count('Hi')",
+}
+
+
+@pytest.mark.parametrize("cell", LIVE_ATTEMPTS.values(), ids=LIVE_ATTEMPTS.keys())
+def test_where_live_calls_are_off_nothing_goes_out(cell, under):
+    """No question, no count, no check, no look for credentials."""
+    shell = under(LIVE)
+    error = shell.error(cell)
+    assert isinstance(error, (ClaudeError, TraitError)), repr(error)
+    assert not shell.emulator.requests
+    if not isinstance(error, TraitError):
+        assert "claude-policy.toml" in f"{error} {error.cure}"
+
+
+def test_where_live_calls_are_off_a_question_is_answered_from_records_only(under, monkeypatch):
+    """A variable of the environment is overruled; without a record the question is not sent."""
+    monkeypatch.setenv("VERTEX_CLAUDE_REPLAY", "auto")
+    shell = under(LIVE)
+    assert "no request" in str(shell.error("%%claude\nHi")).lower() or not shell.emulator.requests
+    assert not shell.emulator.requests
+    assert shell.ok(f"{PYTHON}Claude().request('Hi').body['messages']")
+    assert not shell.emulator.requests
+
+
+def test_where_live_calls_are_off_the_demo_answers(under):
+    """It asks nobody else; its address with other credentials is refused."""
+    shell = under(LIVE)
+    shell.ok("%claude_demo")
+    shell.magics.emulator.answer("From the demo.")
+    assert shell.ok("%%claude -q\nHi").text == "From the demo."
+    shell.magics.emulator.answer("Again.")
+    assert shell.ok(f"{PYTHON}Claude().ask('Hi').text") == "Again."
+    error = shell.error(f"{PYTHON}Claude(base_url={shell.magics.emulator.base_url!r}).ask('Hi')")
+    assert "claude-policy.toml" in str(error)
+    assert "claude-policy.toml" in str(
+        shell.error(
+            f"{PYTHON}Claude().ask('Hi', base_url='http://127.0.0.1:9/v1', replay='off', region='global').text"
+        )
+    )
+    shell.ok("%claude_demo stop")
+    assert not shell.emulator.requests
+
+
+def test_a_session_without_magics_keeps_to_the_policy(under):
+    """A script that imports the package."""
+    under(LIVE)
+    with pytest.raises(ClaudeError, match=r"claude-policy\.toml"):
+        open_session(replay="auto").target()
+
+
+@pytest.mark.parametrize("line", ["%claude Hi", "%%claude\nHi", "%claude_models", "%claude_panel", "%claude_usage",
+                                  "%claude_doctor", "%claude_demo", "%claude_logging status", "%claude_fix"])  # fmt: skip
+@pytest.mark.parametrize(("text", "said"), [(OFF, "turned off here by claude-policy.toml"),
+                                            ("[lock]\n", "claude-policy.toml, line 1")])  # fmt: skip
+def test_where_everything_is_off_every_magic_says_who_turned_it_off(line, text, said, under):
+    """Also where the file cannot be read: then with the line."""
+    shell = under(text)
+    assert said in str(shell.error(line))
+    assert said in str(shell.error(f"{PYTHON}Claude().ask('Hi')"))
+    assert not shell.emulator.requests
+
+
+def test_what_a_policy_allows_is_sent_as_it_says(under):
+    """Locks, ceilings and the first allowed value, with nothing given."""
+    shell = under(LOCKS.replace('effort = "low"', "").replace('thinking = "off"', ""))
+    shell.ok("%%claude -m sonnet -r eu -n 400 -q\nHi")
+    assert "/locations/eu/" in shell.asked[-1].path
+    assert (shell.body["max_tokens"], shell.body["system"]) == (400, "Be kind.")
+    shell.ok("%%claude -q\nHi")
+    assert (shell.body["max_tokens"], "sonnet" in shell.asked[-1].path) == (500, True)
+
+
+def test_a_variable_of_the_environment_is_overruled_with_a_note(under, monkeypatch):
+    """Whoever set it may not know of the policy."""
+    monkeypatch.setenv("CLOUD_ML_REGION", "us-east5")
+    shell = under(LOCKS.replace('effort = "low"', "").replace('thinking = "off"', ""))
+    monkeypatch.setenv("CLOUD_ML_REGION", "us-east5")
+    shell.ok("%%claude\nHi")
+    assert "/locations/eu/" in shell.asked[-1].path
+    assert "CLOUD_ML_REGION is overruled: region is locked to eu by claude-policy.toml." in shell.page.text
+
+
+def test_the_panel_shows_what_is_locked_and_by_whom(under):
+    """A control with one allowed value is disabled, and what is chosen against a lock is not set."""
+    shell = under(LOCKS)
+    shell.ok("%claude_panel")
+    panel = shell.magics.panel
+    assert panel._controls["region"].disabled
+    assert not panel._controls["model"].disabled
+    assert "region is locked to eu by claude-policy.toml." in panel._lock_note.value
+    panel.state.choose("model", "opus")
+    assert panel.state.message.startswith(
+        "Not changed: model is locked to haiku or sonnet by claude-policy.toml"
+    )
+    panel.state.choose("max_tokens", 900)
+    assert panel.state.message.startswith("Not changed: max_tokens is limited to 500 by claude-policy.toml")
+    assert (shell.magics.model, shell.magics.max_tokens) == ("", None)
+
+
+def test_a_policy_is_the_same_after_the_file_is_deleted_and_the_extension_loaded_again(under):
+    """The first load of the extension decides, for the whole of the process."""
+    shell = under(LOCKS)
+    os.unlink("claude-policy.toml")  # noqa: PTH108 - as a student would
+    shell.ok("%reload_ext vertex_claude_magic")
+    assert "claude-policy.toml" in str(shell.error("%%claude -m opus\nHi"))
+
+
+def test_a_policy_holds_for_the_demo_too(under):
+    """The emulator is no way around a lock."""
+    shell = under(LOCKS)
+    shell.ok("%claude_demo")
+    assert "claude-policy.toml" in str(shell.error("%%claude -m opus\nHi"))
+    assert not shell.magics.emulator.requests
+
+
+def test_the_tools_of_the_registry_are_switched_off(under):
+    """By the option, as soon as there is one."""
+    row = Option(
+        "tools", "objects", places=frozenset({"line"}), value="f,g", help="functions that Claude may call"
+    )
+    fresh = "tools" not in OPTIONS
+    if fresh:
+        register(row)
+    try:
+        shell = under(LOCKS)
+        error = shell.error("%%claude --tools web_search\nHi")
+        assert str(error).startswith("Tools are switched off by claude-policy.toml.")
+    finally:
+        if fresh:
+            unregister("tools")

@@ -1,0 +1,251 @@
+"""`claude-policy.toml`: what it can say, what is broken, where it is found, and what several files mean together."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from vertex_claude_magic.errors import OptionError
+from vertex_claude_magic.settings.loaded import policies, present_policy, set_policy
+from vertex_claude_magic.settings.options import AskOptions
+from vertex_claude_magic.settings.policy import OPEN
+from vertex_claude_magic.settings.policy_files import parse_policy, read_policies
+from vertex_claude_magic.settings.target import resolve_target
+
+WHOLE = """
+[defaults]
+effort = "low"
+max-tokens = 300
+stop = ["END"]
+as = "City"
+
+[locks]
+model = ["haiku", "sonnet"]
+region = "eu"
+beta = ["a-1"]
+thinking = 2000
+show_thinking = false
+
+[hints]
+highest = 2
+
+[limits]
+max_cost = 0.5
+max_session_cost = 2
+max_daily_cost = 5
+max_tokens = 1000
+tools = false
+attachments = false
+live = false
+off = false
+"""
+
+
+@pytest.fixture(autouse=True)
+def _anew():
+    set_policy(None)
+    yield
+    set_policy(None)
+
+
+def test_a_policy_has_defaults_locks_hints_and_limits():
+    """Each option under its name in Python."""
+    policy = parse_policy(WHOLE, "claude-policy.toml", Path())
+    assert policy.defaults == {"effort": "low", "max_tokens": 300, "stop": ("END",), "as_": "City"}
+    assert policy.locks == {
+        "model": ("haiku", "sonnet"), "region": ("eu",), "beta": (("a-1",),), "thinking": (2000,),
+        "show_thinking": (False,),
+    }  # fmt: skip
+    assert policy.hints == 2
+    assert policy.ceilings == {
+        "max_cost": 0.5,
+        "max_session_cost": 2,
+        "max_daily_cost": 5,
+        "max_tokens": 1000,
+    }
+    assert policy.forbids == {"tools", "attachments", "live"}
+    assert not policy.closed
+
+
+# The text of a file, and how the error begins.
+BROKEN = {
+    "no TOML": ("[locks]\nmodel = haiku\n", "p.toml, line 2: "),
+    "not closed": ("[locks\n", "p.toml, line 1: "),
+    "given twice": ("[locks]\nmodel = 'a'\nmodel = 'b'\n", "p.toml, line 3: "),
+    "unknown section": ("\n[lock]\nmodel = 'haiku'\n", "p.toml, line 2: there is no section [lock]."),
+    "no section": ("locks = 5\n", "p.toml, line 1: locks is no section."),
+    "array of tables": ("[[locks]]\nmodel = 'haiku'\n", "p.toml, line 1: locks is no section."),
+    "unknown option": ("[locks]\n\nmodell = 'haiku'\n", "p.toml, line 3: there is no option 'modell'."),
+    "only shown": ("[defaults]\nquiet = true\n", "p.toml, line 2: there is no option 'quiet'."),
+    "unknown limit": ("[limits]\nmax_costs = 5\n", "p.toml, line 2: [limits] has no 'max_costs'."),
+    "unknown hint": ("[hints]\nlowest = 1\n", "p.toml, line 2: [hints] has no 'lowest'."),
+    "hint 0": ("[hints]\nhighest = 0\n", "p.toml, line 2: highest is not 1 to 4."),
+    "hint 5": ("[hints]\nhighest = 5\n", "p.toml, line 2: highest is not 1 to 4."),
+    "hint true": ("[hints]\nhighest = true\n", "p.toml, line 2: highest is not 1 to 4."),
+    "hint text": ("[hints]\nhighest = '2'\n", "p.toml, line 2: highest is not 1 to 4."),
+    "wrong kind": ("[locks]\nmodel = 5\n", "p.toml, line 2: model is 5."),
+    "wrong kind in a list": ("[locks]\nmodel = ['haiku', 5]\n", "p.toml, line 2: model is 5."),
+    "no value": ("[locks]\nmodel = []\n", "p.toml, line 2: model allows no value."),
+    "a flag as text": ("[defaults]\ncache = 'yes'\n", "p.toml, line 2: cache is 'yes'."),
+    "a number as flag": ("[limits]\nmax_cost = true\n", "p.toml, line 2: max_cost is True."),
+    "a negative limit": ("[limits]\nmax_cost = -1\n", "p.toml, line 2: max_cost is -1."),
+    "a limit of nan": ("[limits]\nmax_cost = nan\n", "p.toml, line 2: max_cost is nan."),
+    "no tokens": ("[limits]\nmax_tokens = 0\n", "p.toml, line 2: max_tokens is 0."),
+    "half a token": ("[limits]\nmax_tokens = 0.5\n", "p.toml, line 2: max_tokens is 0.5."),
+    "a switch as text": ("[limits]\nlive = 'false'\n", "p.toml, line 2: live is neither true nor false."),
+    "off as text": ("[limits]\noff = 1\n", "p.toml, line 2: off is neither true nor false."),
+    "out of its words": ("[locks]\nreplay = 'never'\n", "p.toml, line 2: 'never' is no value of replay."),
+    "a secret": ("[locks]\nregion = 'ya29.invented'\n", "p.toml, line 2: region seems to hold a Google access token."),
+    "an expression": ("[defaults]\nas = 'list[City]'\n", "p.toml, line 2: as is neither the name of a type"),
+    "attached from elsewhere": ("[defaults]\nattach = ['../x']\n", "p.toml, line 2: the attachment '../x' is outside"),
+    "attached from the root": ("[defaults]\nattach = ['/etc/hosts']\n", "p.toml, line 2: the attachment '/etc/hosts'"),
+    "tools by hand": ("[defaults.set]\ntools = []\n", "p.toml, line 1: a file may not set the field tools."),
+    **{
+        f"{section} of {name}": (f"[{section}]\n{name} = {value}\n", f"p.toml, line 2: a file may not set {name}.")
+        for section in ("defaults", "locks")
+        for name, value in {
+            "base_url": "'https://x/v1'", "trusted_hosts": "['x']", "project": "'p'", "force": "true",
+            "header": "{a = 'b'}", "allow_secrets": "true", "journal": "'off'", "recording": "'x'",
+        }.items()
+    },
+    "deep": ("[locks]\nmodel = " + "[" * 3000 + "]" * 3000, "p.toml"),
+    "long": ("# " + "x" * 300_000, "p.toml is longer than 200,000 characters."),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("text", "begins"), BROKEN.values(), ids=BROKEN.keys())
+def test_a_broken_policy_names_the_line(text, begins):
+    """Whatever is unknown or of the wrong kind is broken: a slip must not become a policy that allows more."""
+    with pytest.raises(OptionError) as caught:
+        parse_policy(text, "p.toml", Path())
+    assert caught.value.message.startswith(begins)
+    assert "invented" not in str(caught.value)
+
+
+# What lies in the place of the file, and what is said of it.
+UNREADABLE = {
+    "a folder": (lambda path: path.mkdir(), "is no file that can be read"),
+    "a pipe": (os.mkfifo, "is no file that can be read"),
+    "a broken link": (lambda path: path.symlink_to("nowhere"), "is no file that can be read"),
+    "a link to itself": (lambda path: path.symlink_to(path.name), "is no file that can be read"),
+    "other characters": (lambda path: path.write_bytes(b"\xff\xfe[locks]"), "is not UTF-8"),
+    "a mistake": (lambda path: path.write_text("[locks"), "line 1"),
+}
+
+
+@pytest.mark.parametrize(("make", "said"), UNREADABLE.values(), ids=UNREADABLE.keys())
+def test_a_policy_that_cannot_be_read_closes_everything(make, said, tmp_path, monkeypatch):
+    """No question is asked, whoever asks."""
+    monkeypatch.chdir(tmp_path)
+    make(tmp_path / "claude-policy.toml")
+    with pytest.raises(OptionError, match=said):
+        resolve_target(AskOptions())
+
+
+def test_a_file_that_the_variable_names_and_that_is_not_there_closes_everything(tmp_path, monkeypatch):
+    """It adds a policy and never replaces one; its value is not shown."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("VERTEX_CLAUDE_POLICY", "/nowhere/ya29.invented")
+    with pytest.raises(OptionError, match="VERTEX_CLAUDE_POLICY names a file that is not there") as caught:
+        resolve_target(AskOptions())
+    assert "invented" not in str(caught.value)
+
+
+def test_where_there_is_no_policy_nothing_is_fixed(tmp_path, monkeypatch):
+    """As for nearly everybody."""
+    monkeypatch.chdir(tmp_path)
+    assert present_policy() is OPEN
+
+
+def test_policies_are_found_beside_the_notebook_and_above_it(tmp_path, monkeypatch):
+    """The nearest first, from the working folder and from the notebook's own."""
+    nearest, other = tmp_path / "course" / "week", tmp_path / "elsewhere"
+    for folder in (nearest, other):
+        folder.mkdir(parents=True)
+    files = [folder / "claude-policy.toml" for folder in (nearest, tmp_path, other)]
+    for file in files:
+        file.write_text("")
+    monkeypatch.chdir(other)
+    assert list(policies([nearest]).paths) == files
+
+
+def test_a_policy_that_is_changed_or_left_behind_still_holds(tmp_path, monkeypatch):
+    """It is read once a process."""
+    monkeypatch.chdir(tmp_path)
+    file = tmp_path / "claude-policy.toml"
+    file.write_text("[locks]\nmodel = 'haiku'\n")
+    assert resolve_target(AskOptions()).model == "haiku"
+    file.unlink()
+    monkeypatch.chdir("/")
+    assert resolve_target(AskOptions()).model == "haiku"
+
+
+def several(folder: Path, *texts: str):
+    files = []
+    for number, text in enumerate(texts):
+        part = folder / str(number) / "claude-policy.toml"
+        part.parent.mkdir()
+        part.write_text(text)
+        files.append(part)
+    return read_policies(files)
+
+
+def test_of_several_policies_the_strictest_holds(tmp_path):
+    """Values that all allow, the lowest limits, all that any of them switches off; defaults of the nearest."""
+    policy = several(
+        tmp_path,
+        "[locks]\nmodel = ['haiku', 'sonnet']\n[limits]\nmax_tokens = 900\ntools = false\n[defaults]\neffort = 'low'\n",
+        "[locks]\nmodel = ['sonnet', 'opus']\nregion = 'eu'\n[limits]\nmax_tokens = 500\nlive = false\n"
+        "[hints]\nhighest = 1\n[defaults]\neffort = 'high'\nmax_tokens = 5\n",
+    )
+    assert policy.locks == {"model": ("sonnet",), "region": ("eu",)}
+    assert (policy.ceilings, policy.forbids, policy.hints) == ({"max_tokens": 500}, {"tools", "live"}, 1)
+    assert policy.defaults == {"effort": "low", "max_tokens": 5}
+    first, second = (os.path.relpath(tmp_path / str(number) / "claude-policy.toml") for number in (0, 1))
+    wanted = {"tools": first, "region": second, "model": second, "max_tokens": second, "live": second}
+    assert {name: policy.who(name) for name in wanted} == wanted
+
+
+def test_policies_that_allow_no_common_value_close_everything(tmp_path):
+    """Nobody can say which of them was meant."""
+    policy = several(tmp_path, "[locks]\nmodel = 'haiku'\n", "[locks]\nmodel = 'opus'\n")
+    with pytest.raises(OptionError, match="allow no common value of model"):
+        policy.check_open()
+
+
+def test_one_policy_that_turns_everything_off_is_enough(tmp_path):
+    """Wherever it lies."""
+    policy = several(tmp_path, "[locks]\nmodel = 'haiku'\n", "[limits]\noff = true\n")
+    with pytest.raises(OptionError, match=r"Claude is turned off here by .*claude-policy\.toml"):
+        policy.check_open()
+
+
+# A limit of max_tokens, the model, and what is asked for: 0 where the default stays.
+CEILINGS = [(500, "haiku", 500), (50_000, "haiku", None), (8_000, "unknown-model", 8_000)]
+
+
+@pytest.mark.parametrize(("most", "model", "sent"), CEILINGS)
+def test_the_ceiling_of_max_tokens_lowers_the_default(most, model, sent):
+    """And leaves it alone where it is lower already."""
+    policy = parse_policy(f"[limits]\nmax_tokens = {most}\n", "p", Path())
+    assert resolve_target(AskOptions(model=model), policy=policy).max_tokens == sent
+
+
+def test_a_limit_of_cost_holds_where_nobody_sets_one():
+    """A lower one of the user's own stays."""
+    policy = parse_policy("[limits]\nmax_cost = 0.5\n", "p", Path())
+    assert resolve_target(AskOptions(), policy=policy).max_cost == 0.5
+    assert resolve_target(AskOptions(max_cost=0.1), policy=policy).max_cost == 0.1
+
+
+def test_a_saved_prompt_holds_below_the_environment_and_above_the_defaults_of_a_policy():
+    """The order of the places."""
+    policy = parse_policy("[defaults]\nregion = 'us'\neffort = 'low'\nmax_tokens = 9\n", "p", Path())
+    saved = {"region": "eu", "effort": "high"}
+    target = resolve_target(
+        AskOptions(), environment={"CLOUD_ML_REGION": "global"}, saved=saved, policy=policy
+    )
+    assert (target.region, target.effort, target.max_tokens) == ("global", "high", 9)
+    assert target.origins["effort"] == "saved prompt"

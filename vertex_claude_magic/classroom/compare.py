@@ -1,0 +1,340 @@
+"""One prompt asked several times at once, with something different in each column.
+
+Each column is an `Exchange`; the pool looks at them in turn, in the thread of the caller, so drawing needs no
+lock. What goes wrong in a column is that column's. Limits hold for all together.
+"""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from vertex_claude_magic import errors
+from vertex_claude_magic.models.prices import usd
+from vertex_claude_magic.records.budget import worst_case
+from vertex_claude_magic.session.exchange import ROUND, Exchange
+from vertex_claude_magic.session.pool import Pool
+from vertex_claude_magic.spelling import option, spelled
+from vertex_claude_magic.text import message_of, quote
+from vertex_claude_magic.vertex.reply import Reply
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping, Sequence
+
+    import pandas as pd
+
+    from vertex_claude_magic.prompts.scope import Scope
+    from vertex_claude_magic.session.pool import Finished
+    from vertex_claude_magic.session.session import Session
+    from vertex_claude_magic.settings.target import Target
+    from vertex_claude_magic.vertex.events import Event
+
+__all__ = [
+    "MOST_COLUMNS",
+    "Asked",
+    "Column",
+    "Comparison",
+    "Replies",
+    "check_asked",
+    "check_varied",
+    "log_failures",
+    "variants",
+]
+
+# More columns are not read side by side.
+MOST_COLUMNS = 8
+# Why an option of a question is none of a comparison.
+_REFUSED = {
+    "chat": "a conversation goes on from one answer, and here there are several",
+    "new": "a conversation goes on from one answer, and here there are several",
+    "after": "a comparison asks each model the same question with nothing before it",
+    "tools": "functions of yours would run once for each column",
+}
+_NEVER_VARIED = frozenset({"max_cost", "max_session_cost", "max_daily_cost", "context", "with_"})
+_log = logging.getLogger("vertex_claude_magic")
+
+
+class Asked(NamedTuple):
+    """What one column asks.
+
+    Args:
+        label: What heads it: the values that differ.
+        prompt: The prompt.
+        target: Where it goes and how.
+        scope: Where names are looked up.
+    """
+
+    label: str
+    prompt: str | Sequence[Any]
+    target: Target
+    scope: Scope | None = None
+
+
+class Column:
+    """One column while it is asked: its text so far, then its reply or its error."""
+
+    def __init__(self, asked: Asked) -> None:
+        self.label = asked.label
+        self.target = asked.target
+        self.text = ""
+        self.waits = ""
+        self.reply: Reply | None = None
+        self.error: Exception | None = None
+        self.exchange: Exchange | None = None
+
+    @property
+    def over(self) -> bool:
+        """Whether nothing more comes."""
+        return self.reply is not None or self.error is not None
+
+    def add(self, events: Sequence[Event]) -> None:
+        """Take in what has arrived."""
+        for event in events:
+            if event.type == "content_block_delta":
+                kind, text = event.piece
+                # Data come as JSON in place of text.
+                if kind in {"text_delta", "input_json_delta"}:
+                    self.text += text
+            elif event.type == ROUND:
+                self.text += f"\n\nThe first answer {event.data['reason']}.\n\n"
+
+    def settled(self) -> Reply:
+        """Return the reply, or as much of it as there is."""
+        if self.reply is not None:
+            return self.reply
+        partial = getattr(self.error, "reply", None)
+        if not isinstance(partial, Reply) and self.exchange is not None:
+            partial = self.exchange.partial()
+        if isinstance(partial, Reply):
+            return partial
+        return Reply(model=self.target.model, region=self.target.region)
+
+
+class Replies(list[Reply]):
+    """The replies of a comparison, in the order of its columns.
+
+    Args:
+        columns: The columns; one that failed has as much of a reply as had arrived.
+
+    `labels` are the heads of the columns, and `errors` says for a column what went wrong, None where nothing did.
+    """
+
+    def __init__(self, columns: Sequence[Column]) -> None:
+        super().__init__(column.settled() for column in columns)
+        self.labels = tuple(column.label for column in columns)
+        self.errors = tuple(column.error for column in columns)
+
+    @property
+    def df(self) -> pd.DataFrame:
+        """A row for each column, as a pandas frame.
+
+        Raises:
+            MissingExtra: pandas is not installed.
+        """
+        from vertex_claude_magic.frames.make import text_frame
+
+        names = ("column", "model", "region", "text", "stop_reason", "first_token_seconds", "seconds",
+                 "input_tokens", "output_tokens", "cost", "error")  # fmt: skip
+        rows = [
+            [label, reply.model, reply.region, reply.text, reply.stop_reason, reply.first_token_seconds, reply.seconds,
+             reply.usage.input_tokens, reply.usage.output_tokens, reply.cost, None if error is None else str(error)]
+            for label, reply, error in zip(self.labels, self, self.errors, strict=True)
+        ]  # fmt: skip
+        return text_frame(names, rows)
+
+
+class _Asking:
+    """A column as a call of the pool; a failure of it, the first one included, is raised by `poll`."""
+
+    def __init__(self, column: Column, changed: Callable[[], None]) -> None:
+        self._column = column
+        self._changed = changed
+        try:
+            # All are on their way before any is waited for.
+            if column.exchange is not None:
+                column.exchange.start()
+        except errors.ClaudeError as error:
+            column.error = error
+
+    def poll(self, seconds: float) -> bool:
+        exchange = self._column.exchange
+        if exchange is None or self._column.error is not None:
+            return True
+        events = exchange.wait(seconds)
+        if events:
+            self._column.add(events)
+            self._changed()
+        return exchange.done
+
+    def result(self) -> Reply:
+        if self._column.error is not None:
+            raise self._column.error
+        assert self._column.exchange is not None  # noqa: S101 - else it has an error
+        return self._column.exchange.reply
+
+    def cancel(self) -> None:
+        if self._column.exchange is not None:
+            self._column.exchange.close()
+
+
+class Comparison:
+    """One prompt in several columns; `columns` tells at any moment what has come.
+
+    Args:
+        session: The session that asks.
+        asked: What each column asks.
+
+    Raises:
+        OptionError: there are fewer than two columns or more than eight, or nothing may be asked so.
+    """
+
+    def __init__(self, session: Session, asked: Sequence[Asked]) -> None:
+        if not 2 <= len(asked) <= MOST_COLUMNS:
+            raise errors.OptionError(
+                f"A comparison has 2 to {MOST_COLUMNS} columns, and this one has {len(asked)}.",
+                cure=spelled("Give {}, for example.", option("models", "haiku", "sonnet"))
+                if len(asked) < 2
+                else "Compare fewer at once.",
+            )
+        for each in asked:
+            check_asked(each.target)
+        self._session = session
+        self._asked = asked
+        self.columns = [Column(each) for each in asked]
+
+    def run(
+        self, on_change: Callable[[], None] = lambda: None, stopped: Callable[[], bool] = lambda: False
+    ) -> Replies:
+        """Ask all columns and return their replies; one that fails leaves the others alone.
+
+        Args:
+            on_change: Called several times a second, in this thread.
+            stopped: Asked now and then; once it says yes, what is still under way is cancelled.
+
+        Raises:
+            CostLimitExceeded: all columns together may cost more than `max_cost`.
+            ClaudeError: every column failed; this is the error of the first.
+            ClaudeInterrupt: the user stopped it; the columns hold what had arrived.
+        """
+        self._prepare()
+        self._check_cost()
+        waiting = [column for column in self.columns if column.error is None]
+        pool = Pool[Column, Reply](lambda column: _Asking(column, on_change), at_once=MOST_COLUMNS)
+        try:
+            pool.run(waiting, self._take, tick=on_change, stopped=stopped)
+        finally:
+            for column in waiting:
+                if column.exchange is not None:
+                    column.exchange.close()
+        failed = [column.error for column in self.columns if column.error is not None]
+        if len(failed) == len(self.columns):
+            raise failed[0]
+        return Replies(self.columns)
+
+    def notices(self) -> list[str]:
+        """Return what to say below the columns, each line once."""
+        found = dict[str, None]()
+        for column in self.columns:
+            if column.exchange is not None and column.error is None:
+                found.update((notice.text, None) for notice in column.exchange.notices())
+        return [*found]
+
+    def _take(self, finished: Finished[Column, Reply]) -> None:
+        column = finished.item
+        column.reply, column.error, column.waits = finished.value, finished.error, ""
+
+    def _prepare(self) -> None:
+        for column, asked in zip(self.columns, self._asked, strict=True):
+
+            def notify(reason: str, column: Column = column) -> None:
+                column.waits = reason
+
+            # The limit of a question holds for all columns together, and is checked here.
+            target = asked.target.replace(max_cost=None)
+            try:
+                column.exchange = Exchange(
+                    self._session, asked.prompt, target, scope=asked.scope, notify=notify
+                )
+            except errors.ClaudeError as error:
+                column.error = error
+
+    def _check_cost(self) -> None:
+        limits = [each.target.max_cost for each in self._asked if each.target.max_cost is not None]
+        if not limits:
+            return
+        most, total = min(limits), 0.0
+        for column in self.columns:
+            exchange = column.exchange
+            if exchange is None or exchange.replayed:
+                continue
+            tokens, _ = self._session.count_or_bound(exchange.request, column.target)
+            cost = worst_case(exchange.request, column.target.catalog, tokens)
+            if cost is None:
+                raise errors.CostLimitExceeded(
+                    f"What {quote(column.label, 60)} may cost is not known, so it may cross the limit.",
+                    cure=spelled("Leave it out, or raise {}.", option("max_cost")),
+                )
+            total += cost
+        if total > most:
+            raise errors.CostLimitExceeded(
+                f"The columns may cost up to ${usd(total, 'short', unknown='?')} together, more than the limit of "
+                f"${most:g} (estimates).",
+                cure=spelled(
+                    "Lower {}, compare fewer, or raise {}.", option("max_tokens"), option("max_cost")
+                ),
+            )
+
+
+def check_asked(target: Target) -> None:
+    """Refuse options that a comparison does not take, with the reason.
+
+    Raises:
+        OptionError: one is given.
+    """
+    for name, why in _REFUSED.items():
+        if getattr(target, name, None):
+            raise errors.OptionError(f"A comparison takes no {name}: {why}.", cure="Leave it out.")
+    if target.format == "code" and target.origins.get("format") == "option":
+        raise errors.OptionError(
+            "A comparison takes no format code: there is one new cell, and here are several answers.",
+            cure="Leave it out; each reply has its code in .code.",
+        )
+
+
+def check_varied(name: str) -> None:
+    """Refuse an option that cannot differ between columns.
+
+    Raises:
+        OptionError: it cannot.
+    """
+    if why := _REFUSED.get(name):
+        raise errors.OptionError(f"A comparison takes no {name}: {why}.", cure="Leave it out.")
+    if name in _NEVER_VARIED:
+        raise errors.OptionError(f"{name} is the same for all columns.", cure="Give it once.")
+
+
+def variants(varied: Mapping[str, Sequence[Any]]) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Return for each column its head and the options that it has of its own.
+
+    >>> list(variants({"model": ["haiku", "sonnet"], "effort": ["low"]}))
+    [('haiku · low', {'model': 'haiku', 'effort': 'low'}), ('sonnet · low', {'model': 'sonnet', 'effort': 'low'})]
+    """
+    from itertools import islice, product
+
+    names = [*varied]
+    # Enough to see that there are too many.
+    for values in islice(product(*varied.values()), MOST_COLUMNS + 1):
+        given = dict(zip(names, values, strict=True))
+        yield " · ".join(_head(name, value) for name, value in given.items()), given
+
+
+def _head(name: str, value: Any) -> str:
+    shown = quote(str(value), 40)
+    return f"{name} {shown}" if not isinstance(value, str) else shown
+
+
+def log_failures(replies: Replies) -> None:
+    """Tell the log of a program which columns failed; a notebook shows it in the column."""
+    for label, error in zip(replies.labels, replies.errors, strict=True):
+        if error is not None:
+            _log.warning("%s: %s", label, message_of(error))

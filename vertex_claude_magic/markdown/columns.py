@@ -1,0 +1,178 @@
+"""Model text as HTML, for texts side by side: the text of its Markdown, in tables and nothing else.
+
+A cell holds letters, line breaks (`br`) and bare `span` elements; there is no attribute but the fixed style of the
+tables. So there is nothing to disagree about, as in the Markdown that `sanitize` writes: no link, no image, no formula.
+Each column is a table of its own, which takes its place beside the one before or, where the page is narrow, below it.
+"""
+
+from __future__ import annotations
+
+import re
+from html import escape
+from typing import TYPE_CHECKING
+
+from vertex_claude_magic.markdown.characters import replace_invalid, safe_plain
+from vertex_claude_magic.markdown.parse import DEEPEST, parse_blocks, parse_inline
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from markdown_it.token import Token
+
+__all__ = ["cell_html", "column_html", "table_html", "text_lines"]
+
+# Front ends look for formulas in HTML too; neither sign begins one in an element of its own.
+_FORMULA = re.compile(r"[$\\]")
+_LINE_END = re.compile(r"\r\n?|\n")
+_BLANKS = re.compile(r"^ +|(?<= ) +")
+# Longer texts and such as hold more signs of markup are shown as they came, because parsing takes seconds.
+_LONGEST, _MOST_SIGNS = 200_000, 20_000
+_SIGNS = "*_`[]!<>$\\~&|"
+_COLUMN = "display: inline-table; vertical-align: top; width: 22em; max-width: 100%"
+_CELL = "text-align: left; vertical-align: top"
+
+
+def column_html(title: str, text: str, lines: Sequence[str] = (), *, rendered: bool = True) -> str:
+    """Return one column: a title, a text of a model, and lines below.
+
+    Args:
+        title: What heads it.
+        text: The text, in Markdown.
+        lines: What is said below it.
+        rendered: Whether the text is parsed; while it grows, it is shown as it comes.
+
+    >>> column_html("haiku", "**Four.**").count("<td")
+    1
+    """
+    body = "<br>".join(map(_line, text_lines(text))) if rendered else cell_html(text)
+    rows = [body, *map(cell_html, lines)]
+    cells = "".join(f'<tr><td style="{_CELL}">{row}</td></tr>' for row in rows)
+    head = f'<tr><th style="{_CELL}">{cell_html(title)}</th></tr>'
+    return f'<table style="{_COLUMN}"><thead>{head}</thead><tbody>{cells}</tbody></table>'
+
+
+def table_html(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """Return a table of short texts, all of them shown as they are.
+
+    >>> table_html(["", "haiku"], [["time", "3 s"]]).count("<td")
+    2
+    """
+    titles = "".join(f'<th style="{_CELL}">{cell_html(each)}</th>' for each in head)
+    lines = ("".join(f'<td style="{_CELL}">{cell_html(each)}</td>' for each in row) for row in rows)
+    body = "".join(f"<tr>{cells}</tr>" for cells in lines)
+    return f"<table><thead><tr>{titles}</tr></thead><tbody>{body}</tbody></table>"
+
+
+def cell_html(text: str) -> str:
+    r"""Return text for a cell of a table, with its line ends and indentation, all of it shown as it is.
+
+    >>> cell_html("<b>\n  $x$")
+    '&lt;b&gt;<br>&nbsp;&nbsp;<span>$</span>x<span>$</span>'
+    """
+    return "<br>".join(map(_line, _LINE_END.sub("\n", text).split("\n")))
+
+
+def _line(text: str) -> str:
+    shown = escape(safe_plain(replace_invalid(text)).replace("\n", " "), quote=True)
+    shown = _FORMULA.sub(r"<span>\g<0></span>", shown.replace("\t", "    "))
+    return _BLANKS.sub(lambda found: "&nbsp;" * len(found[0]), shown)
+
+
+def text_lines(text: str) -> list[str]:
+    r"""Return the lines of the text that Markdown means, without its marks; code and formulas stay as they are.
+
+    >>> text_lines("# Sum\n\n* **two** `x`\n* [a](http://b)")
+    ['Sum', '', '• two x', '• a (http://b)']
+    """
+    source = replace_invalid(_LINE_END.sub("\n", text))
+    if len(source) > _LONGEST or sum(map(source.count, _SIGNS)) > _MOST_SIGNS:
+        return source.split("\n")
+    tokens = parse_blocks(source)
+    if any(token.level >= DEEPEST - 3 for token in tokens):
+        # The parser drops what is nested more deeply than it may.
+        return source.split("\n")
+    found = _Lines()
+    for token in tokens:
+        found.add(token)
+    while found.lines and not found.lines[-1].strip():
+        found.lines.pop()
+    return found.lines
+
+
+class _Lines:
+    """Block tokens as lines of text."""
+
+    def __init__(self) -> None:
+        self.lines: list[str] = []
+        # For each list around the present block: the number of its next item, None for bullets.
+        self._lists: list[int | None] = []
+        self._lead = ""
+        self._row: list[str] | None = None
+
+    def add(self, token: Token) -> None:
+        """Take in one token."""
+        match token.type:
+            case "bullet_list_open" | "ordered_list_open":
+                start = int(token.attrGet("start") or 1)
+                self._lists.append(start if token.type == "ordered_list_open" else None)
+            case "bullet_list_close" | "ordered_list_close":
+                self._lists.pop()
+                self._end_block()
+            case "list_item_open":
+                self._begin_item()
+            case "tr_open":
+                self._row = []
+            case "tr_close":
+                self.lines.append(" | ".join(self._row or []))
+                self._row = None
+            case "inline" if self._row is not None:
+                self._row.append(_inline_text(token).replace("\n", " "))
+            case "inline":
+                self._add_text(_inline_text(token))
+            case "fence" | "code_block" | "math_block":
+                content = token.markup if token.type == "math_block" else token.content.rstrip("\n")
+                self._add_text(content)
+                self.lines.append("")
+            case "hr":
+                self.lines += ["―", ""]
+            case "paragraph_close" | "heading_close" | "table_close":
+                self._end_block()
+
+    def _begin_item(self) -> None:
+        number = self._lists[-1]
+        self._lead = f"{'  ' * (len(self._lists) - 1)}{'•' if number is None else f'{number}.'} "
+        if number is not None:
+            self._lists[-1] = number + 1
+
+    def _add_text(self, text: str) -> None:
+        first, *rest = text.split("\n")
+        indent = " " * len(self._lead)
+        self.lines += [f"{self._lead}{first}", *(f"{indent}{each}" for each in rest)]
+        self._lead = indent if self._lists else ""
+
+    def _end_block(self) -> None:
+        if not self._lists:
+            self.lines.append("")
+            self._lead = ""
+
+
+def _inline_text(token: Token) -> str:
+    """Return the text of a paragraph; a link is its words and where it leads."""
+    shown: list[str] = []
+    targets: list[str] = []
+    for each in parse_inline(token.content, token.meta.get("references")):
+        match each.type:
+            case "text" | "code_inline" | "text_special":
+                shown.append(each.content)
+            case "softbreak" | "hardbreak":
+                shown.append("\n")
+            case "math_inline" | "math_display":
+                shown.append(each.markup)
+            case "link_open":
+                targets.append(str(each.attrGet("href") or ""))
+            case "link_close":
+                target = targets.pop()
+                shown.append("" if shown and shown[-1] == target else f" ({target})")
+            case "image":
+                shown.append(f"{each.content} ({each.attrGet('src')})")
+    return "".join(shown)

@@ -1,0 +1,157 @@
+"""`%%claude_compare`: one prompt, several columns; the list of replies goes into the variable."""
+
+from __future__ import annotations
+
+import csv
+from typing import TYPE_CHECKING, Any
+
+from vertex_claude_magic.classroom.compare import Asked, Comparison, Replies, check_varied, variants
+from vertex_claude_magic.errors import ClaudeInterrupt, OptionError
+from vertex_claude_magic.notebook.commands.help import show_help
+from vertex_claude_magic.notebook.commands.options import COMMANDS
+from vertex_claude_magic.notebook.display.columns import ColumnsView
+from vertex_claude_magic.notebook.options import parse_cell_line, parse_prompt_line, read_value
+from vertex_claude_magic.settings.registry import LINE_OPTIONS, Option
+from vertex_claude_magic.text import quote
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from vertex_claude_magic.notebook.host import Host
+    from vertex_claude_magic.notebook.options import ParsedLine
+
+__all__ = ["compare_from_line", "read_varied"]
+
+# Read here also where no such option exists, so that the reason is given and not that there is none.
+_OF_CONVERSATIONS = {
+    "-c": Option("chat", short="-c", value="NAME"),
+    "--chat": Option("chat", value="NAME"),
+    "--new": Option("new", "flag"),
+    "--after": Option("after", value="NAME"),
+    "--tools": Option("tools", value="f,g"),
+}
+
+
+def compare_from_line(host: Host, line: str, cell: str | None) -> Replies | None:
+    """Run `%%claude_compare [NAME] -m a,b [--vary OPTION=a,b] [options]`, or `%claude_compare` with the prompt behind.
+
+    Raises:
+        OptionError: an option cannot be compared, or is none of a comparison.
+        ClaudeError: every column failed.
+        ClaudeInterrupt: the user stopped it; the variable holds what had arrived.
+    """
+    known = {**_OF_CONVERSATIONS, **COMMANDS["claude_compare"].by_name}
+    if cell is None:
+        parsed = parse_prompt_line(line, known)
+        prompt, notes = parsed.prompt, tuple[str, ...]()
+    else:
+        from vertex_claude_magic.notebook.tool_lines import Body, read_body
+
+        parsed = parse_cell_line(line, known)
+        text = cell.removesuffix("\n")
+        body = Body(prompt=text) if parsed.options.get("literal") else read_body(text)
+        prompt, notes = body.prompt, body.notes
+    if parsed.shows("help"):
+        show_help(host, "claude_compare")
+        return None
+    for name in ("chat", "new", "after", "tools"):
+        if name in parsed.options:
+            check_varied(name)
+    if parsed.shows("dry_run"):
+        raise OptionError(
+            "A comparison has no dry run.", cure="Use %%claude --dry-run with one of the models."
+        )
+    session = host.session()
+    comparison = Comparison(session, _asked(host, parsed, prompt))
+    quiet = parsed.shows("quiet")
+    if not quiet and not host.cells.may_draw():
+        raise OptionError(
+            "This thread runs no cell, so its answers would appear in the wrong place.",
+            cure="In threads use --quiet, or Claude().compare(prompt) of vertex_claude_magic.",
+        )
+    view = ColumnsView(host.shell, quiet=quiet)
+    names, variable = host.shell.user_ns, parsed.name
+    try:
+        replies = comparison.run(lambda: view.draw(comparison.columns))
+    except ClaudeInterrupt:
+        view.finish(comparison.columns, ("Stopped here. Run the cell again for the whole answers.",))
+        if variable:
+            names[variable] = Replies(comparison.columns)
+        raise
+    view.finish(comparison.columns, (*notes, *comparison.notices()))
+    if variable:
+        names[variable] = replies
+    if host.panel is not None:
+        host.panel.draw()
+    if not quiet:
+        host.pass_over(replies)
+    return replies
+
+
+def read_varied(text: str) -> tuple[str, list[Any]]:
+    """Return the option of `--vary OPTION=a,b` and its values.
+
+    Raises:
+        OptionError: it is not of this form, or no option that can be compared.
+
+    >>> read_varied("max-tokens=100,200")
+    ('max_tokens', [100, 200])
+    >>> read_varied('system="Be brief, please.",Be thorough.')
+    ('system', ['Be brief, please.', 'Be thorough.'])
+    """
+    name, assigned, values = text.partition("=")
+    key = name.strip().lstrip("-").replace("-", "_")
+    key = f"{key}_" if key in {"as", "with"} else key
+    check_varied(key)
+    row = LINE_OPTIONS.get(f"--{name.strip().lstrip('-').replace('_', '-')}")
+    if not assigned or row is None or row.kind == "display" or row.repeatable:
+        why = "is not OPTION=a,b" if not assigned else "names no option whose values can be compared"
+        raise OptionError(
+            f"--vary {quote(text, 60)} {why}.", cure="Write --vary effort=low,high, for example."
+        )
+    try:
+        texts = [each.strip() for each in next(csv.reader([values], skipinitialspace=True, strict=True), [])]
+    except csv.Error:
+        raise OptionError(
+            f"The values of --vary {quote(name, 40)} cannot be read.", cure='Write \'system="a, b","c"\'.'
+        ) from None
+    if len(texts) < 2 or not all(texts):
+        raise OptionError(f"--vary {quote(name, 40)} has fewer than two values.", cure="Part them by commas.")
+    if row.kind == "flag":
+        words = {"true": True, "false": False}
+        if odd := [each for each in texts if each.lower() not in words]:
+            raise OptionError(f"{quote(odd[0], 40)!r} is neither true nor false.", cure="Write true,false.")
+        return row.name, [words[each.lower()] for each in texts]
+    return row.name, [read_value(row, each) for each in texts]
+
+
+def _asked(host: Host, parsed: ParsedLine, prompt: str) -> list[Asked]:
+    given = {name: value for name, value in parsed.asked.items() if name not in {"model", "context"}}
+    varied: dict[str, list[Any]] = {}
+    if model := parsed.options.get("model"):
+        varied["model"] = [each.strip() for each in model.split(",") if each.strip()]
+    if text := parsed.options.get("vary"):
+        name, values = read_varied(text)
+        if name in varied and len(varied[name]) > 1:
+            raise OptionError(f"{name} is given twice.", cure="Give it once.")
+        varied[name] = values
+    asked = []
+    for head, own in variants(varied):
+        options: Mapping[str, Any] = {**given, **own}
+        asked.append(_one(host, parsed, prompt, head, options))
+    return asked
+
+
+def _one(host: Host, parsed: ParsedLine, prompt: str, head: str, options: Mapping[str, Any]) -> Asked:
+    scope, saved, asks = host.scope(), dict[str, Any](), prompt
+    if "prompt" in options or "with_" in options:
+        from vertex_claude_magic.notebook.saved_prompts import load_prompt
+
+        asks, scope, saved = load_prompt(options, prompt, scope)
+    target = host.session().target(options, saved=saved)
+    whole: str | list[Any] = asks
+    if (count := parsed.options.get("context")) is not None:
+        from vertex_claude_magic.notebook.context import with_context
+
+        whole, _ = with_context(host, asks, count, target.context_tokens)
+    return Asked(head, whole, target, scope)

@@ -1,0 +1,92 @@
+"""`--context N`: the last cells that ran in this kernel, from the history that IPython keeps."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from vertex_claude_magic.errors import OptionError
+from vertex_claude_magic.prompts.ran_cells import RanCell, context_text, output_text
+from vertex_claude_magic.settings.options import check_value
+from vertex_claude_magic.settings.registry import OPTIONS
+from vertex_claude_magic.vertex.reply import Reply
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from vertex_claude_magic.notebook.host import Host
+
+__all__ = ["last_cells", "with_context"]
+
+# IPython keeps what cells print since 9.0 (`HistoryManager.outputs`).
+_NOT_KEPT = (
+    "This IPython does not keep what cells print, so of outputs only results were sent; IPython 9 does."
+)
+
+
+def with_context(host: Host, prompt: str, count: int, tokens: int) -> tuple[str | list[Any], tuple[str, ...]]:
+    """Return a prompt with the last cells before it, and what to say of them.
+
+    Args:
+        host: The magics, for the shell.
+        prompt: The prompt, to the letter.
+        count: How many cells.
+        tokens: How many tokens they may have.
+
+    Raises:
+        OptionError: the number is below 1, or no cell has run before this one.
+    """
+    check_value(OPTIONS["context"], count)
+    cells = last_cells(host, count)
+    if not cells:
+        raise OptionError("No cell has run in this kernel before this one.", cure="Leave --context out.")
+    text, notes = context_text(cells, tokens)
+    if not hasattr(host.shell.history_manager, "outputs"):
+        notes = (*notes, _NOT_KEPT)
+    if not prompt.strip():
+        return prompt, notes
+    return [{"type": "text", "text": text}, prompt], notes
+
+
+def last_cells(host: Host, count: int) -> list[RanCell]:
+    """Return the last cells that ran before the one that runs now, oldest first.
+
+    Args:
+        host: The magics, for the shell.
+        count: How many.
+    """
+    history = host.shell.history_manager
+    sources = [str(source) for source in history.input_hist_raw]
+    # The cell that asks is in the history already.
+    last = len(sources) - 1 if sources and sources[-1] == host.cells.source else len(sources)
+    numbers = [number for number in range(1, last) if sources[number].strip()][-count:]
+    present = host.scope().present
+    results: Mapping[int, Any] = host.shell.user_ns.get("Out") or {}
+    outputs: Mapping[int, Sequence[Any]] = getattr(history, "outputs", {})
+    failures: Mapping[int, Mapping[str, Any]] = getattr(history, "exceptions", {})
+    cells = []
+    for number in numbers:
+        source = sources[number].strip("\n")
+        result = results.get(number)
+        if isinstance(result, Reply) or source.lstrip().startswith(("%%claude", "%claude")):
+            # What is shown below an answer are times and prices, which differ each time.
+            output = result.text if isinstance(result, Reply) else ""
+        else:
+            kept = outputs.get(number, ())
+            printed = "".join(
+                "".join(each.bundle["stream"]) for each in kept if each.output_type == "out_stream"
+            )
+            output = "\n".join(filter(None, [output_text(printed), _result_text(kept, result, present)]))
+        error = failures.get(number)
+        said = f"{error.get('ename')}: {error.get('evalue')}" if error else ""
+        cells.append(RanCell(source, output, output_text(said)))
+    return cells
+
+
+def _result_text(kept: Sequence[Any], result: Any, present: Callable[[Any], Mapping[str, Any]] | None) -> str:
+    """Return the text of a result as it was shown; as it would be shown now where IPython keeps no outputs."""
+    for each in kept:
+        if each.output_type == "execute_result":
+            return output_text(str(each.bundle.get("text/plain", "")))
+    if result is None or present is None:
+        return ""
+    return output_text(str(present(result).get("text/plain", "")))

@@ -1,0 +1,160 @@
+"""A comparison on the page: columns that grow side by side in one output, and what stays of them."""
+
+from __future__ import annotations
+
+import sys
+import time
+from typing import TYPE_CHECKING
+
+from vertex_claude_magic.markdown.columns import column_html, table_html
+from vertex_claude_magic.markdown.sanitize import as_text, safe_markdown, safe_plain
+from vertex_claude_magic.models.prices import usd_estimate
+from vertex_claude_magic.notebook.display.footer import warnings
+from vertex_claude_magic.notebook.display.frontends import front_end
+from vertex_claude_magic.notebook.display.output import Output
+from vertex_claude_magic.notebook.display.screens import NotebookScreen
+from vertex_claude_magic.text import message_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from vertex_claude_magic.classroom.compare import Column
+    from vertex_claude_magic.notebook.shell import Shell
+
+__all__ = ["ColumnsView", "differences", "final_bundle"]
+
+# Seconds between two drawings, and the bytes of one: no update of a growing answer is larger than 8 kB.
+_INTERVAL = 1 / 8
+_DRAFT_BYTES = 3_000
+
+
+class ColumnsView:
+    """The one output of a comparison.
+
+    Args:
+        shell: The IPython shell.
+        quiet: Whether nothing is shown.
+        clock: Seconds that never run backwards.
+    """
+
+    def __init__(
+        self, shell: Shell, *, quiet: bool = False, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        front = front_end(shell)
+        self._quiet = quiet
+        self._prints = front.kind == "terminal"
+        self._live = not quiet and front.kind == "notebook" and front.updates
+        self._clock = clock
+        self._started = clock()
+        self._output = Output(NotebookScreen(shell.display_pub), clock=clock, updates=self._live)
+
+    def draw(self, columns: Sequence[Column]) -> None:
+        """Draw what has come, if it is time to."""
+        if self._live and self._output.is_due(_INTERVAL):
+            self._output.draw(self._draft(columns))
+
+    def finish(self, columns: Sequence[Column], notes: Sequence[str] = ()) -> None:
+        """Show all of it, for good."""
+        if self._quiet:
+            return
+        bundle = final_bundle(columns, notes)
+        if self._prints:
+            print(bundle["text/plain"], file=sys.stdout)
+        else:
+            self._output.finish(bundle, {}, alone=False)
+
+    def _draft(self, columns: Sequence[Column]) -> dict[str, str]:
+        most = _DRAFT_BYTES // max(1, len(columns))
+        seconds = int(self._clock() - self._started)
+        html, plain = [], []
+        for column in columns:
+            state = _failure(column) or ("" if column.over else column.waits or f"… {seconds} s")
+            tail = _tail(column.text, most)
+            html.append(column_html(column.label, tail, [state] if state else [], rendered=False))
+            plain.append(f"{column.label}: {len(column.text):,} characters {state}".rstrip())
+        return {"text/html": "".join(html), "text/plain": safe_plain("\n".join(plain))}
+
+
+def _tail(text: str, most: int) -> str:
+    """Return the end of a text that grows; what is before it is shown at the end."""
+    # An ampersand and a blank take several bytes as HTML.
+    return text if len(text) <= most // 2 else f"…{text[-most // 2 :]}"
+
+
+def _failure(column: Column) -> str:
+    return f"Failed: {message_of(column.error)}" if column.error is not None else ""
+
+
+def final_bundle(columns: Sequence[Column], notes: Sequence[str] = ()) -> dict[str, str]:
+    """Return what stays of a comparison: HTML side by side, and Markdown and text below each other.
+
+    Args:
+        columns: The columns.
+        notes: Lines below.
+    """
+    html, markdown, plain = list[str](), list[str](), list[str]()
+    for column in columns:
+        reply = column.settled()
+        marks = (
+            [f"⚠ {mark}" for mark in warnings(reply)] if column.error is None else [f"⚠ {_failure(column)}"]
+        )
+        facts = " · ".join(value for name, value in _facts(column).items() if name != "words")
+        lines = [*marks, facts]
+        html.append(column_html(column.label, reply.text, lines))
+        markdown += [f"**{as_text(column.label)}**", safe_markdown(reply.text), *map(as_text, lines)]
+        plain += [f"[{column.label}]", reply.text, *lines, ""]
+    head, rows, same = differences(columns)
+    if rows:
+        html.append(table_html(head, rows))
+        markdown.append("\n".join(["| " + " | ".join(map(as_text, row)) + " |" for row in
+                                   (head, ["---"] * len(head), *rows)]).replace("\\---", "---"))  # fmt: skip
+        plain += [" | ".join(row) for row in (head, *rows)]
+    below = [*([same] if same else []), *notes]
+    if below:
+        html.append(table_html([], [[line] for line in below]))
+    markdown += [as_text(line) for line in below]
+    return {
+        "text/html": "".join(html),
+        "text/markdown": "\n\n".join(part for part in markdown if part),
+        "text/plain": safe_plain("\n".join([*plain, *below])),
+    }
+
+
+def _facts(column: Column) -> dict[str, str]:
+    reply = column.settled()
+    if column.error is not None and not reply.blocks:
+        return {"model": reply.model, "region": reply.region}
+    first = reply.first_token_seconds
+    return {
+        "model": reply.model,
+        "region": reply.region,
+        "first text": "" if first is None else f"first text {first:.1f} s",
+        "time": f"{reply.seconds:.1f} s",
+        "input": f"{reply.usage.input_tokens:,} tokens in",
+        "output": f"{reply.usage.output_tokens:,} out",
+        "cost": usd_estimate(reply.cost),
+        "end": reply.stop_reason or "stopped",
+        "words": f"{len(reply.text.split()):,} words",
+    }
+
+
+def differences(columns: Sequence[Column]) -> tuple[list[str], list[list[str]], str]:
+    """Return the head and the rows of a table of what differs, and a line of what does not.
+
+    Args:
+        columns: The columns; those that failed are left out.
+    """
+    good = [column for column in columns if column.error is None]
+    if len(good) < 2:
+        return [], [], ""
+    facts = [_facts(column) for column in good]
+    rows = [[name, *(each.get(name, "") for each in facts)] for name in facts[0]]
+    apart = [row for row in rows if len({*row[1:]}) > 1]
+    alike = [
+        f"{row[0]} {row[1]}" for row in rows if len({*row[1:]}) == 1 and row[0] in {"model", "region", "end"}
+    ]
+    texts = {column.settled().text.strip() for column in good}
+    if len(texts) == 1:
+        alike.insert(0, "the text, word for word")
+    same = f"The same in all: {', '.join(alike)}." if alike else ""
+    return ["What differs", *(column.label for column in good)], apart, same

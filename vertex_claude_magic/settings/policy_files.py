@@ -1,0 +1,209 @@
+"""Reading `claude-policy.toml`: each file by itself, then all together, of which the strictest holds.
+
+What cannot be read as it was meant closes everything: a policy with a mistake must not be one that allows more.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from vertex_claude_magic.errors import OptionError
+from vertex_claude_magic.settings.found_options import read_option, read_options, read_toml
+from vertex_claude_magic.settings.policy import Policy
+from vertex_claude_magic.settings.registry import OPTIONS
+from vertex_claude_magic.text import quote, quote_path
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+
+__all__ = ["parse_policy", "read_policies"]
+
+_SECTIONS = ("defaults", "locks", "hints", "limits")
+_CEILINGS = ("max_cost", "max_session_cost", "max_daily_cost", "max_tokens")
+_SWITCHES = ("tools", "attachments", "live")
+_MEND = "Nothing is asked until it is mended; whoever wrote the file can."
+
+
+def read_policies(paths: Sequence[Path], named: str = "", variable: str = "") -> Policy:
+    """Read all files and return what holds under all of them; one that is broken closes everything.
+
+    Args:
+        paths: The files, the nearest to the notebook first.
+        named: The value of an environment variable, which adds one.
+        variable: The variable.
+    """
+    try:
+        parts = [_read_named(named.strip(), variable)] if named.strip() else []
+        return _together([*parts, *(_read(path, _label(path)) for path in paths)])
+    except OptionError as error:
+        return Policy(closed=(error.message, _MEND))
+    except (OSError, RuntimeError) as error:
+        return Policy(closed=(f"The policy cannot be read: {quote(str(error))}.", _MEND))
+
+
+def _read_named(named: str, variable: str) -> Policy:
+    path = Path(named).expanduser()
+    if not path.is_file():
+        # Not quoted, because anything may have been pasted into it.
+        raise OptionError(f"{variable} names a file that is not there.", cure=_MEND)
+    return _read(path, f"{quote_path(path.name)} ({variable})")
+
+
+def _label(path: Path) -> str:
+    try:
+        return quote_path(os.path.relpath(path))
+    except (OSError, ValueError):
+        # Another drive, or no working folder.
+        return quote_path(path.name)
+
+
+def _read(path: Path, label: str) -> Policy:
+    if not path.is_file():
+        # Opening a pipe would wait for ever.
+        raise OptionError(f"{label} is no file that can be read.", cure=_MEND)
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+    except (OSError, UnicodeDecodeError) as error:
+        why = (
+            "is not UTF-8" if isinstance(error, UnicodeDecodeError) else f"cannot be read ({error.strerror})"
+        )
+        raise OptionError(f"{label} {why}.", cure=_MEND) from None
+    return parse_policy(text, label, path.parent)
+
+
+def parse_policy(text: str, label: str, folder: Path) -> Policy:
+    """Read one policy.
+
+    Args:
+        text: The content of the file.
+        label: What names the file, for messages.
+        folder: The folder of the file.
+
+    Raises:
+        OptionError: it is no TOML, or says what no policy can say; the message names the line.
+
+    >>> parse_policy('[locks]\\nmodel = ["haiku", "sonnet"]', "claude-policy.toml", Path()).locks
+    {'model': ('haiku', 'sonnet')}
+    """
+    table = read_toml(text, label)
+
+    def where(section: str, name: str = "") -> str:
+        return f"{label}, line {_line_of(text, section, name)}"
+
+    for section, content in table.items():
+        if section not in _SECTIONS:
+            raise OptionError(
+                f"{where(section)}: there is no section [{quote(section, 40)}].",
+                cure=f"Sections are {', '.join(_SECTIONS)}.",
+            )
+        if not isinstance(content, dict):
+            raise OptionError(f"{where(section)}: {section} is no section.", cure=f"Write [{section}].")
+    locks: dict[str, tuple[Any, ...]] = {}
+    for name, value in table.get("locks", {}).items():
+        at = where("locks", name)
+        # The same names are refused as among the defaults.
+        several = isinstance(value, list) and not _holds_lists(name)
+        values = value if several else [value]
+        read = [read_options({name: each}, folder, partial(_same, at)) for each in values]
+        if not read:
+            raise OptionError(f"{at}: {quote(name, 40)} allows no value.", cure="Name one or more.")
+        ((key, _),) = read[0].items()
+        locks[key] = tuple(each[key] for each in read)
+    defaults = read_options(table.get("defaults", {}), folder, lambda name: where("defaults", name))
+    limits = dict(table.get("limits", {}))
+    off = _switch(limits, "off", where, value=True)
+    ceilings = {
+        name: read_option(OPTIONS[name], limits.pop(name), folder, where("limits", name))
+        for name in _CEILINGS
+        if name in limits
+    }
+    forbids = frozenset([name for name in _SWITCHES if _switch(limits, name, where, value=False)])
+    hints = dict(table.get("hints", {}))
+    highest = hints.pop("highest", 4)
+    if type(highest) is not int or not 1 <= highest <= 4:
+        raise OptionError(
+            f"{where('hints', 'highest')}: highest is not 1 to 4.", cure="Give a number from 1 to 4."
+        )
+    for section, rest in (("limits", limits), ("hints", hints)):
+        if rest:
+            name = next(iter(rest))
+            raise OptionError(
+                f"{where(section, name)}: [{section}] has no {quote(name, 40)!r}.", cure="Take the line out."
+            )
+    closed = (f"Claude is turned off here by {label}.", "Ask whoever wrote the file.") if off else ()
+    return Policy(locks=locks, defaults=defaults, origin=label, ceilings=ceilings, forbids=forbids,
+                  hints=highest, closed=closed)  # fmt: skip
+
+
+def _same(where: str, name: str) -> str:  # noqa: ARG001 - what `read_options` calls
+    return where
+
+
+def _holds_lists(name: str) -> bool:
+    row = OPTIONS.get(name.replace("-", "_"))
+    return row is not None and row.kind in {"texts", "objects"}
+
+
+def _switch(limits: dict[str, Any], name: str, where: Callable[..., str], *, value: bool) -> bool:
+    """Take a switch out of the limits and tell whether it is thrown; the other value is what holds anyway."""
+    given = limits.pop(name, not value)
+    if not isinstance(given, bool):
+        raise OptionError(
+            f"{where('limits', name)}: {name} is neither true nor false.", cure="Give true or false."
+        )
+    return given is value
+
+
+def _line_of(text: str, section: str, name: str) -> int:
+    """Return the line of a name in a section, or that of the section; 1 where neither is found as it is written."""
+    within, of_section = False, 0
+    key = re.compile(rf"""\s*["']?{re.escape(name)}["']?\s*[=.]""")
+    dotted = re.compile(rf"""\s*["']?{re.escape(section)}["']?\s*[=.]""")
+    for number, line in enumerate(text.splitlines(), start=1):
+        if line.lstrip().startswith("["):
+            within = line.strip().strip("[]").partition(".")[0].strip(" \"'") == section
+            of_section = of_section or (number if within else 0)
+        elif dotted.match(line) and not within:
+            of_section = of_section or number
+        if within and name and key.match(line):
+            return number
+    return of_section or 1
+
+
+def _together(parts: Sequence[Policy]) -> Policy:
+    """Return what holds under all policies; of their defaults those of the first that has one."""
+    if len(parts) == 1:
+        return parts[0]
+    locks: dict[str, tuple[Any, ...]] = {}
+    defaults: dict[str, Any] = {}
+    ceilings: dict[str, float] = {}
+    origins: dict[str, str] = {}
+    for part in parts:
+        for name, allowed in part.locks.items():
+            known = locks.get(name)
+            both = allowed if known is None else tuple(each for each in known if each in allowed)
+            if not both:
+                raise OptionError(
+                    f"{origins[name]} and {part.origin} allow no common value of {name}.", cure=_MEND
+                )
+            if both != known:
+                locks[name], origins[name] = both, part.origin
+        for name, most in part.ceilings.items():
+            if name not in ceilings or most < ceilings[name]:
+                ceilings[name] = most
+                origins[name] = part.origin
+        for switch in part.forbids:
+            origins.setdefault(switch, part.origin)
+        for name, value in part.defaults.items():
+            defaults.setdefault(name, value)
+    strictest = min(parts, key=lambda part: part.hints)
+    origins["hints"] = strictest.origin
+    closed = next((part.closed for part in parts if part.closed), ())
+    return Policy(locks=locks, defaults=defaults, origin=parts[0].origin, origins=origins, ceilings=ceilings,
+                  forbids=frozenset().union(*(part.forbids for part in parts)), hints=strictest.hints,
+                  closed=closed)  # fmt: skip
