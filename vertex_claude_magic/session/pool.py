@@ -11,7 +11,7 @@ import contextvars
 import threading
 import time
 from collections import deque
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from dataclasses import dataclass, replace
 from functools import partial
 from heapq import heappop, heappush
@@ -27,6 +27,7 @@ from vertex_claude_magic.transport.waiting import take as take_item
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
+    from contextlib import AbstractContextManager
 
     from vertex_claude_magic.transport.retry import RetryPolicy
 
@@ -39,6 +40,8 @@ T_co = TypeVar("T_co", covariant=True)
 _TICK = 0.05  # seconds between two looks at the calls under way
 # Seconds between two looks at all calls that are watched: for their deadlines, and for what piles up.
 _SWEEP = 1.0
+# How many calls that have ended are taken before others start in their place.
+_FEW = 8
 
 
 class Call(Protocol[T_co]):
@@ -112,6 +115,7 @@ class Pool(Generic[I, T]):
         again: Given an error and how often the item was repeated, returns how long to wait before it is repeated,
             None if it is not. Plain seconds are a `Delay` for all: while it is waited no call starts, of whatever item.
         spacing: The least number of seconds between the starts of two calls.
+        around: Entered while the calls that have ended are looked at and taken, before others start in their place.
         clock: Monotonic seconds.
         sleep: Waits for some seconds, when nothing is under way.
 
@@ -130,6 +134,7 @@ class Pool(Generic[I, T]):
         at_once: int | Level,
         again: Callable[[Exception, int], float | Delay | None] = lambda *_: None,
         spacing: float = 0.0,
+        around: Callable[[], AbstractContextManager[object]] = nullcontext,
         clock: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
@@ -138,6 +143,7 @@ class Pool(Generic[I, T]):
         self._fixed = isinstance(at_once, int)
         self._again = again
         self._spacing = spacing
+        self._around = around
         self._clock = clock
         self._sleep = sleep
         self._free_at = self._next_start = float("-inf")
@@ -197,9 +203,11 @@ class Pool(Generic[I, T]):
                     break
                 if not self._running:
                     self._sleep(min(_TICK, max(self.pause, self._until_next(), 0.0)))
-                for turn, finished in self._finished():
-                    self._settle(turn, finished, take)
-                    self._fill(fresh)
+                # Waited for outside, because what is entered may keep others waiting.
+                numbers = self._arrived()
+                with self._around():
+                    for turn, finished in self._finished(numbers):
+                        self._settle(turn, finished, take)
                 tick()
         except KeyboardInterrupt:
             raise errors.ClaudeInterrupt from None
@@ -224,7 +232,7 @@ class Pool(Generic[I, T]):
             if call is None:
                 self._ready.appendleft(turn)
                 return False
-            self._next_start = max(self._next_start + self._spacing, self._clock())
+            self._next_start = max(self._next_start, self._clock()) + self._spacing
             number = next(self._numbers)
             self._running[number] = replace(turn, call=call)
             if isinstance(call, Watched):
@@ -246,7 +254,7 @@ class Pool(Generic[I, T]):
             if finished.error is None:
                 self._level.answered()
             elif isinstance(finished.error, errors.RateLimited):
-                self._level.refused()
+                self._level.refused(len(self._running))
             else:
                 self._level.failed()
         again = None if finished.error is None else self._again(finished.error, turn.attempt)
@@ -262,9 +270,8 @@ class Pool(Generic[I, T]):
         else:
             heappush(self._later, (self._clock() + delay.seconds, next(self._numbers), next_turn))
 
-    def _finished(self) -> Iterator[tuple[_Turn[I, T], Finished[I, T]]]:
-        """Take out the calls that are over, waiting a tick for the first."""
-        numbers = self._arrived() if self._is_watched() else list(self._running)
+    def _finished(self, numbers: Iterable[int]) -> Iterator[tuple[_Turn[I, T], Finished[I, T]]]:
+        """Take out the calls that are over; of those that cannot be watched the first look waits a tick."""
         # Only the first look waits, so that a round of looks takes one tick however many are under way.
         wait = 0.0 if self._is_watched() else _TICK
         for number in numbers:
@@ -286,14 +293,17 @@ class Pool(Generic[I, T]):
         return bool(self._running) and isinstance(next(iter(self._running.values())).call, Watched)
 
     def _arrived(self) -> list[int]:
-        """Return the calls that have said something, each once; now and then all of them."""
+        """Return the calls to look at: those that have said something, each once; now and then all of them."""
+        if not self._is_watched():
+            return list(self._running)
         if self._clock() - self._swept >= _SWEEP:
             self._swept = self._clock()
             return list(self._running)
         told: dict[int, None] = {}
         with suppress(Empty):
             told[take_item(self._told, _TICK)] = None
-            while True:
+            # A few at a time, so that others start in their place before all are taken.
+            while len(told) < _FEW:
                 told[self._told.get_nowait()] = None
         return list(told)
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import random
 from collections import Counter, deque
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from pathlib import Path
 from statistics import median
 from typing import TYPE_CHECKING, Any
@@ -90,6 +90,25 @@ class _RowCall:
         self._exchange.close()
 
 
+class _Failed:
+    """A row that failed before it was sent."""
+
+    def __init__(self, error: errors.ClaudeError) -> None:
+        self._error = error
+
+    def watch(self, tell: Callable[[], None]) -> None:
+        tell()
+
+    def poll(self, seconds: float) -> bool:  # noqa: ARG002 - as every call has it
+        return True
+
+    def result(self) -> Reply:
+        raise self._error
+
+    def cancel(self) -> None:
+        pass
+
+
 class TableRun:
     """A run; `run` asks, and `table` is the result so far at any moment.
 
@@ -147,6 +166,7 @@ class TableRun:
         self._began = self._ticked = self._shown = self._clock()
         self._last_answer = self._began
         self._refusals = 0
+        self._missed = False
 
     def _is_cached(self) -> bool:
         first = self._questions.first
@@ -205,6 +225,7 @@ class TableRun:
                 lambda row: self._start(row, number, crew),
                 at_once=self._level,
                 again=self._again,
+                around=journal.together if journal is not None else nullcontext,
                 spacing=60.0 / self._options.rpm if self._options.rpm else 0.0,
                 clock=self._clock,
             )
@@ -262,12 +283,24 @@ class TableRun:
             self._copies.setdefault(leader, []).append(row.index)
         return False
 
-    def _start(self, row: RowQuestion, number: int | None, crew: Crew) -> _RowCall | None:
+    def _start(self, row: RowQuestion, number: int | None, crew: Crew) -> _RowCall | _Failed | None:
         question = row.question
         assert question is not None  # noqa: S101 - only rows that can be asked are drawn
         if self._sources.answers and question.found is None:
             found = self._sources.look(question.request, take=True)
             question = question._replace(found=found)
+        if question.found is None and self._sources.mode == "only":
+            # How the nearest record differs is looked for once, because that reads many.
+            missed = (
+                errors.ReplayMiss(
+                    "Nothing is recorded for this row, and --replay only sends nothing.",
+                    cure="Ask with --replay auto.",
+                )
+                if self._missed
+                else self._sources.miss(question.request)
+            )
+            self._missed = True
+            return _Failed(missed)
         if question.found is None:
             question = self._paid(question)
             if not self._has_room(row.index, question):
@@ -284,7 +317,7 @@ class TableRun:
 
     def _paid(self, question: Question) -> Question:
         """Name the project that pays, which is asked for once."""
-        if question.request.project != NO_PROJECT or self._sources.mode == "only":
+        if question.request.project != NO_PROJECT:
             return question
         if self._project == NO_PROJECT:
             with self._sources.missed_without_login(question.request):
