@@ -23,12 +23,12 @@ MODULES = sorted(PACKAGE.rglob("*.py"))
 HEAVY = {"requests", "urllib3", "google.auth", "ipywidgets", "pydantic", "pandas", "markdown_it", "tqdm", "tornado",
          "nbformat", "numpy", "narwhals", "polars", "pyarrow"}  # fmt: skip
 NAMES = ("claude", "claude_models", "claude_panel", "claude_fix", "claude_usage", "claude_logging", "claude_doctor",
-         "claude_demo", "claude_chat", "claude_compare")  # fmt: skip
+         "claude_demo", "claude_chat", "claude_compare", "claude_map")  # fmt: skip
 
 # The layout, from the bottom up: a row imports from the rows above it in this list, for types and lazily too.
 ROWS = (
     ("json_types",), ("text",), ("files",), ("spelling",), ("errors",), ("process",), ("markdown",), ("frames",), ("models",), ("vertex",), ("prompts",), ("answers",),
-    ("settings",), ("transport",), ("records",), ("session",), ("chats", "health", "classroom"), ("client",), ("emulator",), ("notebook",), ("cli",),
+    ("settings",), ("transport",), ("records",), ("session",), ("chats", "health", "classroom", "tables"), ("client",), ("emulator",), ("notebook",), ("cli",),
 )  # fmt: skip
 RANK = {name: number for number, names in enumerate(ROWS) for name in names}
 # The package itself and its command line may name anything, lazily.
@@ -208,7 +208,7 @@ def _ours(thing) -> bool:
 
 
 ONCE = {
-    "magics": 13,
+    "magics": 14,
     "configurables": 1,
     "transformers": 2,
     "events": 2,

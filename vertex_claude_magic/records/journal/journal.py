@@ -23,7 +23,7 @@ from vertex_claude_magic.spelling import option, spelled
 
 if TYPE_CHECKING:
     import sqlite3
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
 
     from vertex_claude_magic.json_types import Json
@@ -42,6 +42,8 @@ _UPKEEP_EVERY = 50
 _UPKEEP_STEP = 500
 _LARGE = 1_000_000
 _MOST_RUNS = 1_000
+# Seconds for which a run that was there is taken to be there still.
+_LOOK_EVERY = 60.0
 _NEAR = 200
 
 
@@ -79,6 +81,8 @@ class Journal:
         # The runs of cells by who asked, and the one whose cell asked last.
         self._cell_runs: dict[Asker, int] = {}
         self._cell_run: int | None = None
+        # The run that was looked for last, in which connection, and in which minute.
+        self._seen_run: tuple[sqlite3.Connection, int | None, float] | None = None
 
     def close(self) -> None:
         """End the run of the last cell and close the file; the next access opens it again."""
@@ -86,6 +90,7 @@ class Journal:
             last, self._cell_run = self._cell_run, None
         if last is not None and is_there(self.path):
             self.close_run(last)
+        self._seen_run = None
         self.database.close()
 
     def open_run(self, kind: str, *, session: str, origin: Origin) -> int | None:
@@ -120,6 +125,15 @@ class Journal:
             yield number
         finally:
             self.close_run(number)
+
+    @contextmanager
+    def together(self) -> Iterator[None]:
+        """While this is entered, what this thread adds is one transaction."""
+        try:
+            with self.database.together():
+                yield
+        except JournalError as error:
+            self.tell(str(error))
 
     def notices(self) -> tuple[str, ...]:
         """Return the notices that were not returned before."""
@@ -163,10 +177,13 @@ class Journal:
     def _run_of(self, connection: sqlite3.Connection, call: Call) -> int | None:
         """Return the run that owns a call; that of a cell begins with its first call and ends with the next cell's."""
         known = call.run_id or self._cell_runs.get(call.asker)
+        if call.run_id is not None and self._seen_run == (connection, known, call.at // _LOOK_EVERY):
+            return known
         if known is not None and not runs.keep_open(connection, known, call.session, call.at):
             # The file was replaced, or emptied.
             known = None
         if call.run_id is not None or not call.origin.run:
+            self._seen_run = (connection, known, call.at // _LOOK_EVERY)
             return known
         if self._cell_run not in {None, known}:
             runs.close_run(connection, self._cell_run or 0, call.at)
@@ -237,6 +254,19 @@ class Journal:
         if known and take:
             self.count_turn(key)
         return stored
+
+    def earlier(self, kind: str, place: str, keys: Sequence[str], *, local: bool) -> dict[str, StoredCall]:
+        """Return the answers that earlier runs of a place have for requests, by their digest; as `earlier_answers`."""
+        from vertex_claude_magic.records.journal.earlier import earlier_answers
+
+        if not is_there(self.path):
+            return {}
+        found = self._try(
+            lambda: self.database.read(
+                lambda connection: earlier_answers(connection, kind, place, keys, local=local)
+            )
+        )
+        return found or {}
 
     def count_turn(self, key: str) -> None:
         """Note that a request was asked of the service, so that its repeats get the next answers."""

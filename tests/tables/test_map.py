@@ -1,0 +1,523 @@
+"""A prompt over a table: rows asked once, faults, limits, resume and interrupt (cases 74 to 83), on three libraries."""
+
+from __future__ import annotations
+
+import _thread
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from typing import TYPE_CHECKING, Literal
+
+import pandas as pd
+import pydantic
+import pytest
+from journals import rows as journal_rows
+from shells import ROOT
+
+from vertex_claude_magic import Claude, ClaudeInterrupt, errors
+from vertex_claude_magic.emulator import Fault
+
+if TYPE_CHECKING:
+    from vertex_claude_magic.tables.progress import Progress
+
+
+@pytest.fixture
+def client(claude_emulator, tmp_path):
+    return Claude(
+        project=claude_emulator.project,
+        base_url=claude_emulator.base_url,
+        access_token="emulator",
+        journal=str(tmp_path / "journal.sqlite3"),
+        model="claude-haiku-4-5",
+        max_tokens=1000,
+    )
+
+
+def texts(count: int) -> dict[str, list[str]]:
+    return {"text": [f"row {number}" for number in range(count)]}
+
+
+def column(table, name: str) -> list:
+    """A column of any library as Python values, None for a missing one."""
+    if isinstance(table, list):
+        return [row[name] for row in table]
+    values = table[name].to_pylist() if hasattr(table[name], "to_pylist") else table[name].to_list()
+    return [None if value is pd.NA else value for value in values]
+
+
+def asked(emulator) -> list[str]:
+    """The rows that came in, as the emulator saw them, oldest first."""
+    bodies = [each.body for each in emulator.requests if "Predict" in each.path]
+    found = [str(body["messages"][0]["content"]) for body in bodies if "model" not in body]
+    return [re.findall(r"row \d+", text)[-1] for text in found]
+
+
+def run(client, table, prompt="Repeat {{ text }}", **options):
+    return client.map(table, prompt, progress=False, **options)
+
+
+# Answers and their columns
+
+
+def test_every_row_has_its_own_answer_in_order(client, claude_emulator, make_table):
+    """With tokens and cost; the error of a good row is null."""
+    out = run(client, make_table(texts(40)), max_active=8)
+    assert type(out) is type(make_table(texts(1)))
+    for number, answer in enumerate(column(out, "answer")):
+        assert f">row {number}</data>" in answer
+    assert column(out, "error") == [None] * 40
+    assert set(column(out, "stop_reason")) == {"end_turn"}
+    assert all(tokens > 0 for tokens in column(out, "input_tokens") + column(out, "output_tokens"))
+    assert all(0 < usd < 0.1 for usd in column(out, "cost"))
+    assert sorted(asked(claude_emulator)) == sorted(texts(40)["text"])
+
+
+def test_a_list_of_strings_gives_dicts_and_a_list_of_dicts_too(client):
+    """The item comes first."""
+    out = run(client, ["row 1", "row 2"], "Repeat {{ item }}")
+    assert [list(row) for row in out] == [
+        ["item", "answer", "error", "stop_reason", "input_tokens", "output_tokens", "cost"]
+    ] * 2
+    assert [row["item"] for row in out] == ["row 1", "row 2"]
+
+
+def test_a_table_without_rows_asks_nothing_and_has_the_columns(client, claude_emulator, make_table):
+    """With their types."""
+    out = run(client, make_table({"text": []}))
+    assert len(out) == 0
+    assert column(out, "answer") == []
+    assert claude_emulator.requests == []
+
+
+class Label(pydantic.BaseModel):
+    label: Literal["good", "bad"]
+    score: float | None
+    n: int
+
+
+def test_the_fields_of_a_type_are_columns(client, claude_emulator, make_table):
+    """And every row of an answer that does not fit is repaired once, then it is a row's error with the raw text."""
+    good = '{"label": "good", "score": null, "n": 3}'
+    claude_emulator.answer(
+        good, f"Here it is:\n```json\n{good}\n```", "no JSON", good, '{"label": "odd"}', "never"
+    )
+    out = run(client, make_table(texts(4)), as_=Label, max_active=1)
+    assert column(out, "label") == ["good", "good", "good", None]
+    assert column(out, "n") == [3, 3, 3, None]
+    assert column(out, "score") == [None] * 4
+    assert column(out, "error")[:3] == [None] * 3
+    assert re.match(r"AnswerInvalid: .*The answer was: never", column(out, "error")[3])
+    # The repair is part of what the row cost.
+    tokens = column(out, "output_tokens")
+    assert tokens[2] > tokens[0]
+
+
+def test_a_name_that_the_table_has_is_refused_before_anything_is_sent(client, claude_emulator, make_table):
+    """And a prefix goes before all added names."""
+    table = make_table({**texts(2), "cost": [1, 2]})
+    with pytest.raises(errors.OptionError, match="already has the column cost"):
+        run(client, table)
+    assert claude_emulator.requests == []
+    out = run(client, table, prefix="c_")
+    assert column(out, "cost") == [1, 2]
+    assert len(column(out, "c_answer")) == 2
+
+
+REFUSED = (
+    ({"format": "code"}, "no cell for the code"),
+    ({"max_active": 0}, "max_active is 0"),
+    ({"on_error": "ignore"}, "no value of on_error"),
+    ({"max_cost": -1.0}, "max_cost is -1.0"),
+    ({"limit": 0}, "limit is 0"),
+    ({"nosuch": 1}, "no option 'nosuch'"),
+    ({"as_": "df"}, "data frame"),
+)
+
+
+@pytest.mark.parametrize(("options", "wanted"), REFUSED, ids=lambda value: str(value)[:30])
+def test_an_option_that_makes_no_sense_is_refused_before_anything_is_sent(
+    client, claude_emulator, options, wanted
+):
+    """With a cure."""
+    with pytest.raises(errors.OptionError, match=wanted) as failure:
+        run(client, texts_frame(2), **options)
+    assert failure.value.cure
+    assert claude_emulator.requests == []
+
+
+def texts_frame(count: int) -> pd.DataFrame:
+    return pd.DataFrame(texts(count))
+
+
+def test_only_the_first_rows_are_asked_with_a_limit(client, claude_emulator, make_table):
+    """The result has all rows; the others are empty, without an error."""
+    out = run(client, make_table(texts(5)), limit=2)
+    assert [answer is not None for answer in column(out, "answer")] == [True, True, False, False, False]
+    assert column(out, "error") == [None] * 5
+    assert sorted(asked(claude_emulator)) == ["row 0", "row 1"]
+
+
+def test_identical_rows_are_asked_once(client, claude_emulator, make_table):
+    """A copy has the answer, no tokens and no cost."""
+    out = run(client, make_table({"text": ["row 1", "row 2", "row 1", "row 1"]}), max_active=2)
+    assert sorted(asked(claude_emulator)) == ["row 1", "row 2"]
+    answers = column(out, "answer")
+    assert answers[0] == answers[2] == answers[3] != answers[1]
+    assert [tokens == 0 for tokens in column(out, "input_tokens")] == [False, False, True, True]
+    assert [usd == 0 for usd in column(out, "cost")] == [False, False, True, True]
+
+
+# Faults (cases 78, 79, 82)
+
+
+def test_one_poison_row_hurts_only_itself(client, claude_emulator, make_table):
+    """Case 79: 400, a refusal, an answer that is cut off; a re-run asks only those again."""
+    refusal = {"type": "message", "content": [], "stop_reason": "refusal", "usage": {"output_tokens": 1}}
+    cut = {"type": "message", "content": [{"type": "text", "text": "A beginn"}], "stop_reason": "max_tokens",
+           "usage": {"output_tokens": 9}}  # fmt: skip
+    claude_emulator.answer("zero", Fault(status=400), refusal, cut, "four")
+    table = make_table(texts(5))
+    out = run(client, table, max_active=1)
+    assert column(out, "answer") == ["zero", None, "", "A beginn", "four"]
+    kinds = [text and text.partition(":")[0] for text in column(out, "error")]
+    assert kinds == [None, "BadRequest", "AnswerRefused", "AnswerTruncated", None]
+    assert column(out, "stop_reason") == ["end_turn", None, "refusal", "max_tokens", "end_turn"]
+    claude_emulator.answer("one", "two", "three")
+    again = run(client, table, max_active=1)
+    assert column(again, "answer") == ["zero", "one", "two", "three", "four"]
+    assert column(again, "error") == [None] * 5
+    assert asked(claude_emulator)[5:] == ["row 1", "row 2", "row 3"]
+
+
+def test_a_value_that_cannot_go_is_the_error_of_its_row(client, claude_emulator, make_table):
+    """Case 74: bytes; nothing of that row is sent, and the others go on."""
+    out = run(client, [{"text": "row 0"}, {"text": b"\x00"}, {"text": "row 2"}])
+    assert re.match("OptionError: A value of the column 'text' is 1 bytes", column(out, "error")[1])
+    assert sorted(asked(claude_emulator)) == ["row 0", "row 2"]
+
+
+def test_a_secret_in_one_row_keeps_only_that_row_back(client, claude_emulator):
+    """It is not repeated in the error."""
+    secret = "AKIAIOSFODNN7EXAMPLE"
+    out = run(client, [{"text": "row 0"}, {"text": f"key {secret}"}])
+    assert column(out, "error")[1].startswith("SecretFound: ")
+    assert secret not in str(out[1]["error"])
+    assert asked(claude_emulator) == ["row 0"]
+
+
+FAULTS = (
+    Fault(status=429),
+    Fault(status=429, headers={"Retry-After": "0.05"}),
+    Fault(status=500),
+    Fault(status=529),
+    Fault(drop=True),
+    Fault(cut_after=200),
+    Fault(cut_after=200, ending="reset"),
+)
+
+
+@pytest.mark.parametrize(
+    "fault", FAULTS, ids=["429", "429 with a wait", "500", "529", "dropped", "cut", "reset"]
+)
+def test_what_passes_is_asked_again_within_the_run(client, claude_emulator, make_table, fault):
+    """Cases 78 and 79: a refusal that names no quota, a failure of the service, a lost connection, a cut stream."""
+    claude_emulator.fail(fault, fault)
+    out = run(client, make_table(texts(6)), max_active=3)
+    assert column(out, "error") == [None] * 6
+    assert all(column(out, "answer"))
+    assert len(asked(claude_emulator)) == 8
+
+
+def test_what_concerns_every_row_ends_the_run(client, claude_emulator, make_table):
+    """Case 79: no permission; what is done is in the error, and no row is asked in vain."""
+    claude_emulator.answer("zero", Fault(status=403), *["never"] * 8)
+    with pytest.raises(errors.PermissionDenied) as failure:
+        run(client, make_table(texts(9)), max_active=1)
+    table = failure.value.details["table"]
+    assert column(table, "answer")[:3] == ["zero", None, None]
+    assert len(asked(claude_emulator)) == 2
+
+
+def test_a_run_can_stop_at_the_first_failure(client, claude_emulator, make_table):
+    """With on_error="stop"; what is done is in the error."""
+    claude_emulator.answer("zero", Fault(status=400), "never")
+    with pytest.raises(errors.BadRequest) as failure:
+        run(client, make_table(texts(3)), max_active=1, on_error="stop")
+    assert column(failure.value.details["table"], "answer") == ["zero", None, None]
+    assert len(asked(claude_emulator)) == 2
+
+
+# Limits (case 80)
+
+
+def test_a_run_stops_before_the_row_that_could_cross_its_limit(client, claude_emulator, make_table, caplog):
+    """Case 80: what is done is returned, what was spent is said; with a higher limit only the rest is asked."""
+    worst = worst_of(client)
+    out = run(client, make_table(texts(9)), max_active=4, max_cost=worst * 1.6)
+    done = sum(answer is not None for answer in column(out, "answer"))
+    # One was under way at a time, and the answers cost less than their worst case.
+    assert 2 <= done < 9
+    assert column(out, "error") == [None] * 9
+    assert sum(usd or 0 for usd in column(out, "cost")) <= worst * 1.6
+    assert "The next row could cross --max-cost" in caplog.text
+    before = len(asked(claude_emulator))
+    assert before == done
+    again = run(client, make_table(texts(9)), max_cost=1.0)
+    assert all(column(again, "answer"))
+    assert len(asked(claude_emulator)) == 9
+
+
+def worst_of(client) -> float:
+    from vertex_claude_magic.records.budget import token_bound, worst_case
+
+    request = client.request('Repeat <data name="text">row 1</data>')
+    catalog = client._session.target().catalog
+    return worst_case(request, catalog, token_bound(request, catalog))
+
+
+def test_a_limit_and_an_unknown_price_send_nothing(client, claude_emulator):
+    """Case 80."""
+    with pytest.raises(errors.CostLimitExceeded, match="not known"):
+        run(client, texts_frame(3), model="claude-unheard-of-9", max_cost=5.0)
+    assert claude_emulator.requests == []
+
+
+def test_the_limit_of_the_session_stops_a_run_too(claude_emulator, tmp_path, make_table, caplog):
+    """Case 80: and what is done is returned."""
+    client = Claude(
+        project=claude_emulator.project, base_url=claude_emulator.base_url, access_token="emulator",
+        journal=str(tmp_path / "j.sqlite3"), model="claude-haiku-4-5", max_tokens=1000, max_session_cost=0.015,
+    )  # fmt: skip
+    out = run(client, make_table(texts(9)), max_active=1)
+    done = sum(answer is not None for answer in column(out, "answer"))
+    assert 0 < done < 9
+    assert "limit of $0.015" in caplog.text
+
+
+# Resume (cases 75, 76, 77)
+
+
+@pytest.mark.parametrize("replay", ["off", "refresh", "auto"])
+def test_answered_rows_are_not_asked_again_whatever_replay_says(client, claude_emulator, make_table, replay):
+    """Resume is not replay; the second time costs nothing and the answers are the same."""
+    first = run(client, make_table(texts(7)))
+    again = run(client, make_table(texts(7)), replay=replay)
+    assert column(again, "answer") == column(first, "answer")
+    assert column(again, "input_tokens") == column(first, "input_tokens")
+    assert column(again, "cost") == [0.0] * 7
+    assert len(asked(claude_emulator)) == 7
+
+
+def test_fresh_asks_everything_again(client, claude_emulator):
+    """And only that does."""
+    run(client, texts_frame(3))
+    out = run(client, texts_frame(3), fresh=True)
+    assert len(asked(claude_emulator)) == 6
+    assert all(usd > 0 for usd in column(out, "cost"))
+
+
+CHANGES = (
+    ("reordered", lambda frame: frame.iloc[::-1], {}, 0),
+    ("appended", lambda frame: pd.concat([frame, pd.DataFrame({"text": ["row 9"]})]), {}, 1),
+    ("edited", lambda frame: frame.replace("row 1", "row 7"), {}, 1),
+    ("another column", lambda frame: frame.assign(more=1), {}, 0),
+    ("another index", lambda frame: frame.set_index(pd.Index(list("abc"))), {}, 0),
+    ("more at once", lambda frame: frame, {"max_active": 3, "max_cost": 9.0, "rpm": 100_000}, 0),
+    ("another system prompt", lambda frame: frame, {"system": "Be brief."}, 3),
+    ("another model", lambda frame: frame, {"model": "claude-sonnet-4-5"}, 3),
+    ("another length", lambda frame: frame, {"max_tokens": 900}, 3),
+    ("another prompt", lambda frame: frame, {"prompt": "Say {{ text }}"}, 3),
+)
+
+
+@pytest.mark.parametrize(
+    ("name", "change", "options", "more"), CHANGES, ids=[change[0] for change in CHANGES]
+)
+def test_a_row_is_found_again_by_its_request(client, claude_emulator, name, change, options, more):
+    """Case 76: whatever its place; and what decides the answer is part of the request."""
+    run(client, texts_frame(3))
+    run(client, change(texts_frame(3)), **options)
+    assert len(asked(claude_emulator)) == 3 + more
+
+
+def test_another_folder_knows_nothing_of_the_rows(client, claude_emulator, tmp_path, monkeypatch):
+    """In Python a row belongs to the working folder."""
+    run(client, texts_frame(2))
+    (tmp_path / "other").mkdir()
+    monkeypatch.chdir(tmp_path / "other")
+    run(client, texts_frame(2))
+    assert len(asked(claude_emulator)) == 4
+
+
+def test_a_typed_row_that_was_repaired_is_found_again(client, claude_emulator):
+    """With both of its rounds; and one whose answer never fitted is asked again."""
+    good = '{"label": "good", "score": 1.5, "n": 3}'
+    claude_emulator.answer("no JSON", good, "never", "never")
+    first = run(client, texts_frame(2), as_=Label, max_active=1)
+    assert column(first, "label") == ["good", None]
+    claude_emulator.answer(good)
+    again = run(client, texts_frame(2), as_=Label, max_active=1)
+    assert column(again, "label") == ["good", "good"]
+    assert column(again, "input_tokens")[0] == column(first, "input_tokens")[0]
+    assert len(asked(claude_emulator)) == 5
+
+
+def test_a_recording_answers_a_table_without_a_network(client, claude_emulator, tmp_path):
+    """As it does a cell; and what only the journal knew goes into it."""
+    run(client, texts_frame(3))
+    recording = str(tmp_path / "lesson.claude")
+    with_file = Claude(
+        project=claude_emulator.project, base_url=claude_emulator.base_url, access_token="emulator",
+        journal=str(tmp_path / "journal.sqlite3"), model="claude-haiku-4-5", max_tokens=1000, recording=recording,
+    )  # fmt: skip
+    first = run(with_file, texts_frame(3))
+    assert len(asked(claude_emulator)) == 3
+    alone = Claude(
+        project="p", base_url="http://127.0.0.1:9/v1", access_token="x", journal="off", model="claude-haiku-4-5",
+        max_tokens=1000, recording=recording, replay="only",
+    )  # fmt: skip
+    out = run(alone, texts_frame(4))
+    assert column(out, "answer")[:3] == column(first, "answer")
+    assert column(out, "error")[3].startswith("ReplayMiss")
+
+
+def test_every_row_is_in_the_journal_under_its_run(client, tmp_path):
+    """Which is over when the table is."""
+    run(client, texts_frame(5))
+    path = tmp_path / "journal.sqlite3"
+    (found,) = journal_rows("runs", path)
+    assert (found["kind"], found["ended"] is not None) == ("map", True)
+    calls = journal_rows(path=path)
+    assert [(call["state"], call["run_id"]) for call in calls] == [("done", found["id"])] * 5
+
+
+def test_without_a_journal_a_run_works_and_remembers_nothing(client, claude_emulator):
+    """Case 75: off, or one that cannot be written."""
+    off = Claude(
+        project=claude_emulator.project, base_url=claude_emulator.base_url, access_token="emulator", journal="off",
+        model="claude-haiku-4-5",
+    )  # fmt: skip
+    assert all(column(run(off, texts_frame(2)), "answer"))
+    assert all(column(run(off, texts_frame(2)), "answer"))
+    assert len(asked(claude_emulator)) == 4
+
+
+def test_a_broken_journal_costs_no_answer(claude_emulator, tmp_path, caplog):
+    """Case 75: it is said once."""
+    path = tmp_path / "journal.sqlite3"
+    path.write_bytes(b"no database at all " * 100)
+    client = Claude(
+        project=claude_emulator.project, base_url=claude_emulator.base_url, access_token="emulator",
+        journal=str(path), model="claude-haiku-4-5",
+    )  # fmt: skip
+    assert all(column(run(client, texts_frame(4)), "answer"))
+    assert caplog.text.count("is no journal") == 1
+
+
+KILLED = """
+import sys
+from vertex_claude_magic import Claude
+
+base_url, journal, rows = sys.argv[1], sys.argv[2], int(sys.argv[3])
+claude = Claude(project="emulator-project", base_url=base_url, access_token="emulator", journal=journal,
+                model="claude-haiku-4-5", max_tokens=1000)
+out = claude.map([{"text": f"row {n}"} for n in range(rows)], "Repeat {{ text }}", max_active=8, progress=False)
+print(sum(row["answer"] is not None for row in out), sum(bool(row["error"]) for row in out))
+"""
+
+
+@pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="this system has no such signal")
+def test_a_killed_run_repeats_no_more_than_the_calls_under_way(claude_emulator, tmp_path):
+    """Case 75: at several moments, told by how many questions have come; every row is answered once in the end."""
+    rows, active, kills = 60, 8, 5
+    claude_emulator.fail(*[Fault(delay=0.02)] * 1000)
+    surroundings = {**os.environ, "PYTHONPATH": str(ROOT)}
+    command = [
+        sys.executable,
+        "-c",
+        KILLED,
+        claude_emulator.base_url,
+        str(tmp_path / "j.sqlite3"),
+        str(rows),
+        "0",
+    ]
+    for _ in range(kills):
+        before = len(asked(claude_emulator))
+        with subprocess.Popen(
+            command, env=surroundings, cwd=tmp_path, stdout=subprocess.PIPE, text=True
+        ) as process:
+            while len(asked(claude_emulator)) < before + 9 and process.poll() is None:
+                time.sleep(0.002)
+            process.kill()
+    done = subprocess.run(command, env=surroundings, cwd=tmp_path, capture_output=True, text=True, check=True)
+    assert done.stdout.split() == [str(rows), "0"]
+    found = asked(claude_emulator)
+    assert set(found) == set(texts(rows)["text"])
+    assert len(found) <= rows + kills * active
+
+
+# Interrupt (case 81) and progress (case 83)
+
+
+def test_an_interrupt_gives_what_is_done_in_under_a_second(client, claude_emulator, make_table):
+    """Case 81: the sockets of those under way are shut, those behind are never sent, a re-run asks only the rest."""
+    claude_emulator.fail(*[Fault(delay=0.0)] * 6, *[Fault(delay=30.0)] * 50)
+    pressed: list[float] = []
+
+    def show(progress: Progress) -> None:
+        if progress.answered >= 6 and not pressed:
+            pressed.append(time.monotonic())
+            _thread.interrupt_main()
+
+    with pytest.raises(ClaudeInterrupt, match="Stopped after 6 of 40 rows") as stopped:
+        client.map(make_table(texts(40)), "Repeat {{ text }}", max_active=4, progress=show)
+    assert time.monotonic() - pressed[0] < 1
+    assert sum(answer is not None for answer in column(stopped.value.table, "answer")) == 6
+    assert len(asked(claude_emulator)) <= 10
+
+
+def test_progress_tells_how_far_a_run_is(client, make_table):
+    """At the end everything is done; a report comes from the caller's thread."""
+    seen: list[Progress] = []
+    client.map(make_table({"text": ["row 1", "row 2", "row 1"]}), "Repeat {{ text }}", progress=seen.append)
+    last = seen[-1]
+    assert (last.rows, last.done, last.copies, last.failures) == (3, 3, 1, 0)
+    assert last.cost > 0
+    assert last.summary().startswith("3 rows: 3 answered (1 the same as another row).")
+    client.map(make_table({"text": ["row 1", "row 2"]}), "Repeat {{ text }}", progress=seen.append)
+    assert "2 by an earlier run" in seen[-1].summary()
+
+
+def test_progress_comes_at_most_four_times_a_second(claude_emulator, tmp_path):
+    """Case 83: by the clock, however many rows end."""
+    now = [0.0]
+
+    def clock() -> float:
+        now[0] += 0.001
+        return now[0]
+
+    client = Claude(
+        project=claude_emulator.project, base_url=claude_emulator.base_url, access_token="emulator", journal="off",
+        model="claude-haiku-4-5", clock=clock,
+    )  # fmt: skip
+    moments: list[float] = []
+    client.map(texts_frame(60), "Repeat {{ text }}", progress=lambda _: moments.append(now[0]))
+    assert len(moments) <= now[0] * 4 + 2
+
+
+# The prompt cache
+
+
+def test_with_a_long_shared_part_one_row_goes_first(client, claude_emulator):
+    """The others read what it wrote to the prompt cache."""
+    shared = "A rule that holds. " * 2000
+    out = run(client, texts_frame(6), "{{ rules }}\n{{ text }}", names={"rules": shared}, value_tokens=50_000)
+    assert all(column(out, "answer"))
+    bodies = [each.body for each in claude_emulator.requests]
+    assert all("cache_control" in body["messages"][0]["content"][0] for body in bodies)
+    prices = column(out, "cost")
+    # Reading the cache costs a tenth of writing it, and a bit more.
+    assert max(prices[1:]) < prices[0] / 5
