@@ -1,0 +1,322 @@
+"""Tables in and out: rows as Python values, one normaliser to JSON, and the same kind of table back (case 74)."""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+import uuid
+from decimal import Decimal
+from enum import Enum
+from typing import Literal, TypedDict
+
+import duckdb
+import geopandas as gpd
+import numpy as np
+import pandas as pd
+import polars as pl
+import pyarrow as pa
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra.pandas import column, data_frames, range_indexes
+
+from vertex_claude_magic import errors
+from vertex_claude_magic.answers.shape import shape_of
+from vertex_claude_magic.prompts.parts import ValueLimits
+from vertex_claude_magic.prompts.scope import Scope
+from vertex_claude_magic.tables.columns import Added, added_columns, check_names
+from vertex_claude_magic.tables.result import with_columns
+from vertex_claude_magic.tables.row_prompt import read_row_prompt
+from vertex_claude_magic.tables.rows import read_rows
+from vertex_claude_magic.tables.values import json_value
+
+
+class Mood(Enum):
+    GOOD = "good"
+
+
+VALUES = (
+    (None, None),
+    (float("nan"), None),
+    (pd.NA, None),
+    (pd.NaT, None),
+    (np.datetime64("NaT"), None),
+    (float("inf"), "inf"),
+    (np.int64(3), 3),
+    (np.float32(0.5), 0.5),
+    (np.bool_(True), True),
+    (np.array([1, 2]), [1, 2]),
+    (pd.Timestamp("2026-01-31 12:00"), "2026-01-31T12:00:00"),
+    (dt.date(2026, 1, 31), "2026-01-31"),
+    (dt.time(12, 30), "12:30:00"),
+    (Decimal("1.50"), "1.50"),
+    (Decimal("NaN"), None),
+    (Mood.GOOD, "good"),
+    ({"b": 1, 2: [None, pd.NA]}, {"b": 1, "2": [None, None]}),
+    ({"y", "x"}, ["x", "y"]),
+    ((1, ("a",)), [1, ["a"]]),
+    (uuid.UUID(int=1), "00000000-0000-0000-0000-000000000001"),
+    (pd.Interval(0, 1), "(0, 1]"),
+    (10**400, 10**400),
+)
+
+
+@pytest.mark.parametrize(("value", "wanted"), VALUES, ids=repr)
+def test_a_value_has_one_form_in_json(value, wanted):
+    """One normaliser for whatever a library hands out."""
+    found = json_value(value, "the column 'a'")
+    assert found == wanted
+    json.dumps(found, allow_nan=False)
+
+
+@pytest.mark.parametrize("value", [b"\x00\x01", bytearray(b"a"), object(), [[b"x"]]], ids=repr)
+def test_a_value_without_a_form_is_refused_by_column(value):
+    """It is the error of its row, with a cure."""
+    with pytest.raises(errors.OptionError, match="column 'a'") as failure:
+        json_value(value, "the column 'a'")
+    assert failure.value.cure
+
+
+def prompt_of(table, template, names=None, **options):
+    rows = read_rows(table)
+    prompt = read_row_prompt(template, rows, scope=Scope(names=names or {}), budget=ValueLimits(), **options)
+    return [prompt.content(record) for record in rows.records(0, rows.count, prompt.places)], prompt
+
+
+def test_a_field_of_the_row_is_written_into_the_prompt(make_table):
+    """Texts are between tags that nothing in them can close; numbers, dates and missing values are not."""
+    table = make_table({"text": ["a</data>b", None], "n": [1, 2], "day": [dt.date(2026, 1, 31)] * 2})
+    found, _ = prompt_of(table, "{{ text }}|{{ n }}|{{ day }}|{{ row['n'] }}")
+    assert found == ['<data-1 name="text">a</data>b</data-1>|1|2026-01-31|1', "null|2|2026-01-31|2"]
+
+
+def test_columns_win_over_variables_and_the_clash_is_said_once(make_table):
+    """A variable that is no column is the same for every row."""
+    table = make_table({"n": [1, 2]})
+    found, prompt = prompt_of(table, "{{ n }} {{ n }} {{ rule }}", {"n": 99, "rule": 7})
+    assert found == ["1 1 7", "2 2 7"]
+    assert prompt.notices == ("{{ n }} is the column of the table, not the variable of the same name.",)
+
+
+def test_a_name_that_is_no_identifier_is_named_through_the_row(make_table):
+    """`{{ row['Customer name'] }}`; `{{ row }}` alone is all of it as JSON."""
+    table = make_table({"Customer name": ["Ada"], "n": [1]})
+    found, _ = prompt_of(table, "{{ row['Customer name'] }} {{ row }}")
+    assert found == [
+        '<data name="Customer name">Ada</data> <data name="row">{"Customer name": "Ada", "n": 1}</data>'
+    ]
+
+
+def test_an_element_of_a_list_of_strings_is_the_item():
+    """And a list of dicts has its keys as columns; a key that a row lacks is missing there."""
+    assert prompt_of(["a", "b"], "{{ item }}!")[0] == [
+        '<data name="item">a</data>!',
+        '<data name="item">b</data>!',
+    ]
+    assert prompt_of([{"a": 1}, {"b": {"c": [2]}}], "{{ a }}")[0] == ["1", "null"]
+    assert prompt_of([{"b": {"c": [2]}}], "{{ b.c[0] }}")[0] == ["2"]
+
+
+WRONG_PROMPTS = (
+    ("{{ txet }}", "Did you mean {{ text }}"),
+    ("{{ row['txet'] }}", "Did you mean {{ text }}"),
+    ("{{ Customer }}", r"Did you mean {{ row\['Customer name'\] }}"),
+    ("no field", "no column"),
+    ("", "empty"),
+    ("{{ text.upper() }}", "call"),
+)
+
+
+@pytest.mark.parametrize(("template", "wanted"), WRONG_PROMPTS)
+def test_a_prompt_that_fits_no_table_is_refused_before_anything_is_sent(make_table, template, wanted):
+    """With the nearest column."""
+    with pytest.raises(errors.OptionError, match=wanted):
+        prompt_of(make_table({"text": ["a"], "Customer name": ["b"]}), template)
+
+
+ADDED = (
+    Added("label", "string", "label"),
+    Added("n_", "integer", "n_"),
+    Added("x_", "number", "x_"),
+    Added("ok", "boolean", "ok"),
+    Added("tags", "texts", "tags"),
+    Added("more", "json", "more"),
+)
+
+
+def values_for(count: int) -> dict[str, list]:
+    kinds = {"label": "a", "n_": 2**60, "x_": 0.5, "ok": True, "tags": ["a", "b"], "more": {"a": [1]}}
+    return {name: [value if place % 2 else None for place in range(count)] for name, value in kinds.items()}
+
+
+def test_added_columns_have_given_types_and_no_row_is_moved(make_table):
+    """Never inferred: a column of nothing but gaps has its type too."""
+    for count in (0, 1, 4):
+        table = make_table({"text": [f"t{place}" for place in range(count)]})
+        out = with_columns(read_rows(table), ADDED, values_for(count))
+        assert type(out) is type(table)
+        if isinstance(out, pd.DataFrame):
+            assert [str(dtype) for dtype in out.dtypes[1:]] == [
+                "string", "Int64", "Float64", "boolean", "object", "object"]  # fmt: skip
+            assert list(table.columns) == ["text"]
+        elif isinstance(out, pl.DataFrame):
+            assert out.dtypes[1:] == [
+                pl.String,
+                pl.Int64,
+                pl.Float64,
+                pl.Boolean,
+                pl.List(pl.String),
+                pl.String,
+            ]
+        else:
+            assert [str(kind) for kind in out.schema.types[1:]] == [
+                "string", "int64", "double", "bool", "list<item: string>", "string"]  # fmt: skip
+        column = out["n_"].to_list() if hasattr(out["n_"], "to_list") else out["n_"].to_pylist()
+        assert [None if value is pd.NA else value for value in column] == values_for(count)["n_"]
+
+
+STRANGE = {
+    "duplicate index": pd.DataFrame({"a": [1, 2]}, index=["x", "x"]),
+    "index with nan": pd.DataFrame({"a": [1, 2]}, index=[float("nan"), 1]),
+    "several levels": pd.DataFrame({"a": [1, 2]}, index=pd.MultiIndex.from_tuples([(1, "x"), (1, "x")])),
+    "duplicate columns": pd.DataFrame([[1, 2, 3]], columns=["a", "b", "b"]),
+    "numbers as names": pd.DataFrame([[1, 2]], columns=["a", 0]),
+    "levels of columns": pd.DataFrame([[1, 2]], columns=pd.MultiIndex.from_tuples([("a", "x"), ("b", "y")])),
+    "dates as names": pd.DataFrame([[1]], columns=pd.to_datetime(["2026-01-01"])),
+    "categories": pd.DataFrame({"a": pd.Categorical(["x", None])}),
+    "no rows": pd.DataFrame({"a": []}),
+    "no columns": pd.DataFrame(index=[1, 2]),
+    "arrow types": pd.DataFrame({"a": [1, None]}, dtype="int64[pyarrow]"),
+    "a megabyte": pd.DataFrame({"a": ["x" * 1_000_000]}),
+}
+
+
+@pytest.mark.parametrize("name", STRANGE)
+def test_a_strange_frame_comes_back_as_it_was(name):
+    """Case 74: index, order, names and attributes of pandas stay, whatever they are."""
+    frame = STRANGE[name]
+    frame.attrs["source"] = "test"
+    rows = read_rows(frame)
+    out = with_columns(rows, ADDED, values_for(rows.count))
+    pd.testing.assert_frame_equal(out.iloc[:, : frame.shape[1]], frame, check_column_type=False)
+    assert out.attrs == {"source": "test"}
+    assert out.index.equals(frame.index)
+
+
+def test_two_columns_of_one_name_are_refused_only_where_the_prompt_names_them():
+    """Case 74: the other columns can be asked about."""
+    frame = STRANGE["duplicate columns"]
+    assert prompt_of(frame, "{{ a }}")[0] == ["1"]
+    with pytest.raises(errors.OptionError, match="2 columns called 'b'"):
+        prompt_of(frame, "{{ b }}")
+
+
+def test_a_geodataframe_stays_one():
+    """Its geometry column, its coordinate system and its attributes stay."""
+    frame = gpd.GeoDataFrame({"a": [1, 2]}, geometry=gpd.points_from_xy([0, 1], [0, 1]), crs=4326)
+    frame.attrs["k"] = 1
+    out = with_columns(read_rows(frame), ADDED, values_for(2))
+    assert (type(out), out.crs, out.geometry.name, out.attrs) == (
+        gpd.GeoDataFrame,
+        frame.crs,
+        "geometry",
+        {"k": 1},
+    )
+    assert prompt_of(frame, "{{ geometry }}")[0][0] == "POINT (0 0)"
+
+
+def test_a_lazy_table_is_computed_and_that_is_said():
+    """A polars query gives a polars frame, a DuckDB relation a pyarrow table."""
+    lazy = read_rows(pl.DataFrame({"a": [1]}).lazy())
+    assert (lazy.kind, lazy.notices) == (
+        "polars.DataFrame", ("The polars.LazyFrame was computed; the result is a polars.DataFrame.",)
+    )  # fmt: skip
+    with duckdb.connect() as connection:
+        relation = read_rows(connection.sql("select 1::hugeint as a"))
+        assert isinstance(relation.native, pa.Table)
+        assert relation.notices == (
+            "The duckdb.DuckDBPyRelation was computed; the result is a pyarrow.Table.",
+        )
+
+
+NO_TABLES = (None, "text", {"a": [1]}, 3, [1, 2], ["a", {"b": 1}], [{1: 2}], pd.Series([1]), np.zeros((2, 2)))
+
+
+@pytest.mark.parametrize("table", NO_TABLES, ids=repr)
+def test_what_is_no_table_is_refused_with_a_cure(table):
+    """One line."""
+    with pytest.raises(errors.OptionError) as failure:
+        read_rows(table)
+    assert failure.value.cure
+
+
+class Typed(TypedDict):
+    label: Literal["a", "b"]
+    score: float
+    n: int | None
+    tags: list[str]
+    sub: dict[str, int]
+
+
+def test_the_fields_of_a_type_become_columns_of_their_kind():
+    """From the schema and not from the first answers; a type without fields is the column `answer`."""
+    found = {column.field: column.kind for column in added_columns(shape_of(Typed), prefix="p_")}
+    assert found == {
+        "label": "string", "score": "number", "n": "integer", "tags": "texts", "sub": "json", "error": "string",
+        "stop_reason": "string", "input_tokens": "integer", "output_tokens": "integer", "cost": "number",
+    }  # fmt: skip
+    assert next((each.name, each.kind) for each in added_columns(shape_of(Literal[1, 2]))) == (
+        "answer",
+        "integer",
+    )
+    with pytest.raises(errors.OptionError, match="data frame"):
+        added_columns(shape_of("df"))
+
+
+def test_a_name_that_the_table_has_is_refused():
+    """A prefix is the cure."""
+    with pytest.raises(errors.OptionError, match="--prefix") as failure:
+        check_names(added_columns(None), ["answer", "cost"])
+    assert "columns answer, cost" in str(failure.value)
+    check_names(added_columns(None, "claude_"), ["answer", "cost"])
+
+
+@given(
+    frame=data_frames(
+        [
+            column("a", elements=st.integers(-(2**53), 2**53)),
+            column(
+                "b",
+                elements=st.one_of(st.none(), st.text(st.characters(exclude_categories=["Cs"]), max_size=9)),
+                dtype=object,
+            ),
+            column("c", elements=st.floats(allow_nan=True)),
+        ],
+        index=range_indexes(min_size=0, max_size=9),
+    ),
+    kind=st.sampled_from(["pandas", "polars", "pyarrow", "records"]),
+    names=st.lists(st.sampled_from("xyz"), max_size=9),
+)
+def test_any_table_comes_back_with_index_order_and_kinds_unchanged(frame, kind, names):
+    """Whatever is in it, beside the added columns."""
+    frame.index = pd.Index([*names, *range(len(frame))][: len(frame)])
+    table = {
+        "pandas": lambda: frame,
+        "polars": lambda: pl.from_pandas(frame.reset_index(drop=True)),
+        "pyarrow": lambda: pa.Table.from_pandas(frame.reset_index(drop=True)),
+        "records": lambda: frame.to_dict("records"),
+    }[kind]()
+    rows = read_rows(table)
+    out = with_columns(rows, ADDED, values_for(rows.count))
+    assert type(out) is type(table)
+    assert len(out) == len(frame)
+    if kind == "pandas":
+        pd.testing.assert_frame_equal(out[["a", "b", "c"]], frame)
+    elif kind == "polars":
+        assert out.select(table.columns).equals(table)
+        assert out.select(table.columns).schema == table.schema
+    elif kind == "pyarrow":
+        assert out.select(table.column_names).schema.equals(table.schema)
+        assert str(out.select(table.column_names)) == str(table)
+    else:
+        assert [repr({name: row[name] for name in table[0]}) for row in out] == [repr(row) for row in table]

@@ -1,0 +1,216 @@
+"""Which columns a run adds, of which kind, and what of a reply goes into them."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from enum import Enum
+from typing import TYPE_CHECKING, Any, Literal
+
+from vertex_claude_magic.errors import OptionError
+from vertex_claude_magic.tables.values import json_value
+from vertex_claude_magic.text import quote
+
+if TYPE_CHECKING:
+    from vertex_claude_magic.answers.shape import Shape
+    from vertex_claude_magic.json_types import Json
+    from vertex_claude_magic.vertex.reply import Reply
+
+__all__ = ["Added", "Kind", "added_columns", "check_names", "values_of"]
+
+Kind = Literal["integer", "number", "boolean", "string", "texts", "json"]
+_SCALARS: Mapping[str, Kind] = {
+    "integer": "integer",
+    "number": "number",
+    "boolean": "boolean",
+    "string": "string",
+}
+_LARGEST = 2**63
+# The columns that every run adds behind the answer.
+_REPORT: tuple[tuple[str, Kind], ...] = (
+    ("error", "string"),
+    ("stop_reason", "string"),
+    ("input_tokens", "integer"),
+    ("output_tokens", "integer"),
+    ("cost", "number"),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Added:
+    """A column that a run adds.
+
+    Args:
+        name: Its name in the result, with the prefix.
+        kind: What its values are; all may be missing.
+        field: The field of the data, or of the report, that it holds.
+    """
+
+    name: str
+    kind: Kind
+    field: str
+
+
+def added_columns(shape: Shape[Any] | None, prefix: str = "") -> tuple[Added, ...]:
+    """Return the columns that a run adds: the fields of the data (or `answer`), then the report on each row.
+
+    Args:
+        shape: What the answers are, None for text.
+        prefix: What goes before every name.
+
+    Raises:
+        OptionError: an answer is a whole data frame.
+
+    >>> from vertex_claude_magic.answers.shape import shape_of
+    >>> [column.name for column in added_columns(shape_of(int))]
+    ['answer', 'error', 'stop_reason', 'input_tokens', 'output_tokens', 'cost']
+    """
+    if shape is not None and shape.name == "data frame":
+        raise OptionError(
+            "An answer to a row cannot be a data frame.", cure="Give a type whose fields become the columns."
+        )
+    answer: list[tuple[str, Kind]] = [("answer", "string")]
+    if shape is not None:
+        fields = shape.schema.get("properties")
+        fields = fields if isinstance(fields, Mapping) else {}
+        if shape.key:
+            answer = [("answer", _kind_of(fields.get(shape.key), shape.schema))]
+        elif fields:
+            answer = [(str(name), _kind_of(part, shape.schema)) for name, part in fields.items()]
+        else:
+            answer = [("answer", "json")]
+    return tuple(Added(f"{prefix}{name}", kind, name) for name, kind in (*answer, *_REPORT))
+
+
+def _kind_of(schema: Json, root: Mapping[str, Any], depth: int = 0) -> Kind:
+    """Return the kind of a column by the JSON schema of its values."""
+    if not isinstance(schema, Mapping) or depth > 8:
+        return "json"
+    reference = schema.get("$ref")
+    if isinstance(reference, str) and reference.startswith("#/"):
+        found: Any = root
+        for name in reference[2:].split("/"):
+            found = found.get(name) if isinstance(found, Mapping) else None
+        return _kind_of(found, root, depth + 1)
+    choices = [part for word in ("anyOf", "oneOf") for part in _listed(schema.get(word))]
+    if choices:
+        kinds = {_kind_of(part, root, depth + 1) for part in choices if part != {"type": "null"}}
+        return _joined(kinds)
+    if "enum" in schema or "const" in schema:
+        values = _listed(schema.get("enum")) or [schema.get("const")]
+        return _joined({_kind_of_value(value) for value in values if value is not None})
+    names = {str(name) for name in _listed(schema.get("type")) or [schema.get("type")]} - {"null"}
+    if names == {"array"}:
+        return "texts" if _kind_of(schema.get("items"), root, depth + 1) == "string" else "json"
+    return _joined({_SCALARS.get(name, "json") for name in names})
+
+
+def _listed(value: Json) -> list[Json]:
+    return value if isinstance(value, list) else []
+
+
+def _kind_of_value(value: Json) -> Kind:
+    if isinstance(value, bool):
+        return "boolean"
+    return {int: "integer", float: "number", str: "string"}.get(type(value), "json")  # type: ignore[return-value]
+
+
+def _joined(kinds: set[Kind]) -> Kind:
+    if len(kinds) == 1:
+        return kinds.pop()
+    return "number" if kinds and kinds <= {"integer", "number"} else "json"
+
+
+def check_names(added: Sequence[Added], names: Sequence[str]) -> None:
+    """Refuse a column to be added whose name the table has, or that is added twice.
+
+    Raises:
+        OptionError: it names the columns, and the cure is a prefix.
+    """
+    every = [column.name for column in added]
+    taken = [name for name in dict.fromkeys(every) if name in names]
+    twice = [name for name in dict.fromkeys(every) if every.count(name) > 1]
+    if taken:
+        listed = ", ".join(quote(name, 40) for name in taken[:5])
+        raise OptionError(
+            f"The table already has the column{'s' if len(taken) > 1 else ''} {listed}.",
+            cure="Use --prefix TEXT, which goes before the names of all added columns.",
+        )
+    if twice:
+        raise OptionError(
+            f"The answer's field {quote(twice[0], 40)!r} has the name of a column that every run adds.",
+            cure="Rename the field of the type.",
+        )
+
+
+def values_of(added: Sequence[Added], reply: Reply, shape: Shape[Any] | None) -> dict[str, Any]:
+    """Return what of a good answer goes into the columns, by name; a missing value is None.
+
+    Raises:
+        OptionError: a whole number has more than 64 bits, or a value has no form in a table.
+    """
+    data = {"answer": reply.text}
+    if shape is not None:
+        data = {"answer": reply.data} if shape.key or not _has_fields(reply.data) else _fields(reply.data)
+    report = {
+        "stop_reason": reply.stop_reason,
+        "input_tokens": reply.usage.total_input_tokens,
+        "output_tokens": reply.usage.output_tokens,
+        "cost": reply.cost,
+        "error": None,
+    }
+    answers = added[: -len(_REPORT)]
+    found = {column.name: _fit(data.get(column.field), column) for column in answers}
+    return {**found, **{column.name: report[column.field] for column in added[-len(_REPORT) :]}}
+
+
+def _has_fields(data: Any) -> bool:
+    return isinstance(data, Mapping) or dataclasses.is_dataclass(data) or hasattr(type(data), "model_fields")
+
+
+def _fields(data: Any) -> dict[str, Any]:
+    if isinstance(data, Mapping):
+        return dict(data)
+    if hasattr(type(data), "model_dump"):
+        # By alias, because the schema that named the columns has those names.
+        fields = type(data).model_fields
+        return {(field.alias or name): getattr(data, name) for name, field in fields.items()}
+    return {field.name: getattr(data, field.name) for field in dataclasses.fields(data)}
+
+
+def _fit(value: Any, column: Added) -> Any:
+    """Return a value as the kind of its column has it."""
+    if value is None:
+        return None
+    where = f"the column {quote(column.name, 60)!r}"
+    if isinstance(value, Enum):
+        value = value.value
+    plain = _plain(value, where)
+    match column.kind:
+        case "integer" if isinstance(plain, (int, float)) and not isinstance(plain, bool):
+            if not -_LARGEST <= plain < _LARGEST:
+                raise OptionError(
+                    f"A whole number of {where} has more than 64 bits.", cure="Ask for it as a text."
+                )
+            return int(plain)
+        case "number" if isinstance(plain, (int, float)) and not isinstance(plain, bool):
+            return float(plain)
+        case "boolean" if isinstance(plain, bool):
+            return plain
+        case "string":
+            return plain if isinstance(plain, str) else json.dumps(plain, ensure_ascii=False)
+        case "texts" if isinstance(plain, list):
+            return [each if isinstance(each, str) else json.dumps(each, ensure_ascii=False) for each in plain]
+        case "json":
+            return plain
+    raise OptionError(f"A value of {where} is no {column.kind}.", cure="Loosen the type.")
+
+
+def _plain(value: Any, where: str) -> Json:
+    if isinstance(value, (list, tuple)):
+        return [_plain(part, where) for part in value]
+    if _has_fields(value):
+        return {str(name): _plain(part, where) for name, part in _fields(value).items()}
+    return json_value(value, where)

@@ -1,0 +1,106 @@
+"""A table with added columns: of the same kind, its index, order, types and attributes unchanged.
+
+Types are given and never inferred: polars drops or cuts what does not fit the first values (polars 2.1.0).
+"""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from vertex_claude_magic.tables.columns import Added, Kind
+    from vertex_claude_magic.tables.rows import Rows
+
+__all__ = ["with_columns"]
+
+
+def with_columns(rows: Rows, added: Sequence[Added], values: Mapping[str, Sequence[Any]]) -> Any:
+    """Return the table with columns added behind its own.
+
+    A nested value is a Python object in pandas and in lists, and JSON text in polars and pyarrow.
+
+    Args:
+        rows: The table.
+        added: The columns.
+        values: For each of them, by name, as many values as the table has rows; None where one is missing.
+
+    >>> from vertex_claude_magic.tables.columns import Added
+    >>> from vertex_claude_magic.tables.rows import read_rows
+    >>> with_columns(read_rows(["a", "b"]), [Added("n", "integer", "n")], {"n": [1, None]})
+    [{'item': 'a', 'n': 1}, {'item': 'b', 'n': None}]
+    """
+    native = rows.native
+    if rows.kind in {"records", "strings"}:
+        columns = [values[column.name] for column in added]
+        names = [column.name for column in added]
+        before = ({rows.names[0]: text} for text in native) if rows.kind == "strings" else native
+        return [
+            {**row, **dict(zip(names, new, strict=True))}
+            for row, new in zip(before, zip(*columns, strict=True), strict=True)
+        ]
+    if rows.kind.startswith("polars."):
+        import polars as pl
+
+        kinds: Mapping[Kind, Any] = {
+            "integer": pl.Int64,
+            "number": pl.Float64,
+            "boolean": pl.Boolean,
+            "texts": pl.List(pl.String),
+        }
+        return native.with_columns(
+            [
+                pl.Series(column.name, _flat(column, values), dtype=kinds.get(column.kind, pl.String))
+                for column in added
+            ]
+        )
+    if rows.kind.startswith("pyarrow."):
+        import pyarrow as pa  # type: ignore[import-untyped]
+
+        types: Mapping[Kind, Any] = {
+            "integer": pa.int64(),
+            "number": pa.float64(),
+            "boolean": pa.bool_(),
+            "texts": pa.list_(pa.string()),
+        }
+        for column in added:
+            kind = types.get(column.kind, pa.string())
+            array = pa.array(_flat(column, values), type=kind)
+            native = native.append_column(pa.field(column.name, kind), array)
+        return native
+    return _to_pandas_like(native, added, values)
+
+
+def _flat(column: Added, values: Mapping[str, Sequence[Any]]) -> Sequence[Any]:
+    found = values[column.name]
+    if column.kind != "json":
+        return found
+    return [None if value is None else json.dumps(value, ensure_ascii=False) for value in found]
+
+
+def _to_pandas_like(native: Any, added: Sequence[Added], values: Mapping[str, Sequence[Any]]) -> Any:
+    import numpy as np
+    import pandas as pd
+
+    dtypes: Mapping[Kind, str] = {
+        "integer": "Int64",
+        "number": "Float64",
+        "boolean": "boolean",
+        "string": "string",
+    }
+    # A copy of the frame and not of its data; it has the class, the index and the attributes of the frame.
+    frame = native.copy(deep=False)
+    levels = frame.columns.nlevels
+    for column in added:
+        dtype = dtypes.get(column.kind)
+        if dtype is not None:
+            cells: Any = pd.array(list(values[column.name]), dtype=dtype)
+        else:
+            # Filled one by one, because a list of lists of one length would become a matrix.
+            cells = np.full(len(frame), None, dtype=object)
+            for place, value in enumerate(values[column.name]):
+                cells[place] = value
+        frame[column.name if levels == 1 else (column.name, *[""] * (levels - 1))] = cells
+    return frame

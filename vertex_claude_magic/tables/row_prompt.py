@@ -1,0 +1,254 @@
+"""The template of a row: parsed once, filled for each row.
+
+`{{ column }}` is a field of the row, `{{ row['Customer name'] }}` one whose name is no identifier, `{{ row }}` the
+whole row. Any other path is looked up once, in the namespace, and is the same for every row, as attachments are.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from itertools import takewhile
+from typing import TYPE_CHECKING, Any
+
+from vertex_claude_magic.errors import OptionError
+from vertex_claude_magic.frames.cells import number_text
+from vertex_claude_magic.prompts.compose import compose, estimated, fenced_data
+from vertex_claude_magic.prompts.scope import Scope
+from vertex_claude_magic.prompts.template import Index, Placeholder, parse_template, value_of
+from vertex_claude_magic.tables.values import json_value
+from vertex_claude_magic.text import quote
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from vertex_claude_magic.prompts.parts import ValueLimits
+    from vertex_claude_magic.tables.rows import Rows
+
+__all__ = ["ROW", "Content", "RowPrompt", "read_row_prompt"]
+
+# The name of the whole row in a template.
+ROW = "row"
+_MARK: Mapping[str, str] = {"type": "ephemeral"}
+# A beginning that all rows share is a block of its own from so many tokens on, so that it can be cached.
+_WORTH_A_BLOCK = 256
+
+Content = str | list[dict[str, Any]]
+
+
+@dataclass(frozen=True, slots=True)
+class _Field:
+    """A path into a row.
+
+    Args:
+        name: What the user calls it; it is written around a text.
+        column: The column, None for the whole row.
+        path: The rest of the path, for a nested value.
+        bare: Whether a text of this column is a date or a time, which needs nothing around it.
+    """
+
+    name: str
+    column: str | None
+    path: Placeholder
+    bare: bool = False
+
+    def text(self, record: Mapping[str, Any]) -> str:
+        """Return the field of a row as it is written into the prompt.
+
+        Raises:
+            OptionError: the value has no form in a prompt, or the path leads nowhere in this row.
+        """
+        where = "the row" if self.column is None else f"the column {quote(self.column, 60)!r}"
+        value: Any = record if self.column is None else record[self.column]
+        fenced = type(value) is str and not self.bare
+        if self.path.steps:
+            value = value_of(self.path, {self.path.name: json_value(value, where)})
+            fenced = isinstance(value, str)
+        value = json_value(value, where)
+        if isinstance(value, str):
+            return fenced_data(value, self.name) if fenced else value
+        if isinstance(value, float):
+            return number_text(value)
+        text = json.dumps(value, ensure_ascii=False)
+        return fenced_data(text, self.name) if isinstance(value, (dict, list)) else text
+
+
+_Piece = str | _Field | tuple[dict[str, Any], ...]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class RowPrompt:
+    """The prompt of every row.
+
+    Args:
+        places: The columns that it names, by their place in the table, in their order.
+        notices: What the user should know of the shared part, and of names that are both a column and a variable.
+        shared_tokens: About how many tokens of the content all rows have in common at the beginning.
+        pieces: Texts, blocks and fields in their order.
+        before: The blocks that go before everything else: the attachments.
+    """
+
+    places: tuple[int, ...]
+    notices: tuple[str, ...] = ()
+    shared_tokens: int = 0
+    pieces: tuple[_Piece, ...] = ()
+    before: tuple[dict[str, Any], ...] = ()
+
+    def content(self, record: Mapping[str, Any]) -> Content:
+        """Return the content of the message for one row: a text where there is nothing but text, else blocks.
+
+        Args:
+            record: The fields of the row, by the names of the columns at `places`.
+
+        Raises:
+            OptionError: a value has no form in a prompt, or a path leads nowhere in this row.
+        """
+        blocks, text = [*self.before], list[str]()
+        for piece in self.pieces:
+            if isinstance(piece, str):
+                text.append(piece)
+            elif isinstance(piece, _Field):
+                text.append(piece.text(record))
+            else:
+                blocks += _text_block(text)
+                blocks += piece
+                text = []
+        if not blocks:
+            return "".join(text)
+        return [*blocks, *_text_block(text)]
+
+
+def _text_block(text: Sequence[str]) -> list[dict[str, Any]]:
+    joined = "".join(text)
+    # The service refuses a text block without anything to read.
+    return [{"type": "text", "text": joined}] if joined.strip() else []
+
+
+def read_row_prompt(
+    template: str,
+    rows: Rows,
+    *,
+    scope: Scope | None = None,
+    attach: Sequence[Any] = (),
+    literal: bool = False,
+    budget: ValueLimits,
+    cache_from: int | None = None,
+    system_tokens: int = 0,
+) -> RowPrompt:
+    """Read the template of a row, and look up what it shares with all rows.
+
+    Args:
+        template: The prompt, to the letter.
+        rows: The table.
+        scope: Where names are looked up that are no columns.
+        attach: Variables or paths by name, or objects; they go before the prompt of every row.
+        literal: Whether the prompt is sent as it is, so that all rows are the same question.
+        budget: What one value of the namespace may take; a field of the row is never cut.
+        cache_from: From how many tokens on a shared beginning is marked for the prompt cache; None for never.
+        system_tokens: About how many tokens of system prompt and tools go before the content.
+
+    Raises:
+        OptionError: it names no column, a column twice, or what is not there.
+    """
+    scope = scope or Scope()
+    if not template.strip():
+        raise OptionError("The prompt is empty.", cure="Write a question about a row.")
+    pieces: list[_Piece] = []
+    places: dict[int, None] = {}
+    notices: dict[str, None] = {}
+    for part in (template,) if literal else parse_template(template):
+        if isinstance(part, str):
+            pieces.append(part)
+            continue
+        field, place = _field_of(part, rows)
+        if field is not None:
+            pieces.append(field)
+            places.update(dict.fromkeys(range(len(rows.names)) if place is None else [place]))
+            if part.name in scope.names and part.name != ROW:
+                notices[
+                    f"{{{{ {part.source} }}}} is the column of the table, not the variable of the same name."
+                ] = None
+            continue
+        _known(part, rows, scope)
+        found = compose(f"{{{{ {part.source} }}}}", scope=scope, budget=budget)
+        notices.update(dict.fromkeys(found.notices))
+        pieces.append(found.content if isinstance(found.content, str) else tuple(found.content))
+    if not literal and not any(isinstance(piece, _Field) for piece in pieces):
+        example = _written(rows.names[0]) if rows.names else "column"
+        raise OptionError(
+            "The prompt has no column of the table, so every row would be the same question.",
+            cure=f"Write {{{{ {example} }}}} for a field. Columns: {_listed(rows.names)}.",
+        )
+    before: list[dict[str, Any]] = []
+    if attach:
+        composed = compose("-", attach=attach, scope=scope, budget=budget)
+        notices.update(dict.fromkeys(composed.notices))
+        before = list(composed.content)[: composed.attached] if isinstance(composed.content, list) else []
+    # Pictures and documents count for nothing here, so that the estimate is a lower bound.
+    opening = estimated("".join(_opening(pieces)))
+    tokens = system_tokens + estimated(before) + opening
+    long = cache_from is not None and tokens >= cache_from
+    if long and opening >= _WORTH_A_BLOCK:
+        before += _text_block(_opening(pieces))
+        pieces = pieces[len(_opening(pieces)) :]
+    if long and before:
+        before[-1] = {**before[-1], "cache_control": _MARK}
+    return RowPrompt(
+        places=tuple(places),
+        notices=tuple(notices),
+        shared_tokens=tokens,
+        pieces=tuple(pieces),
+        before=tuple(before),
+    )
+
+
+def _opening(pieces: Sequence[_Piece]) -> list[str]:
+    """Return the texts that come before the first field."""
+    return list(takewhile(lambda piece: isinstance(piece, str), pieces))  # type: ignore[arg-type]
+
+
+def _field_of(path: Placeholder, rows: Rows) -> tuple[_Field | None, int | None]:
+    """Return a path as a field of the row and its column's place; no field where it begins at no column."""
+    place = rows.place(path.name)
+    steps, name = path.steps, path.source
+    if place is None and path.name == ROW:
+        if not steps:
+            return _Field(ROW, None, Placeholder(source=ROW, name=ROW)), None
+        first = steps[0]
+        key = first.key if isinstance(first, Index) else first.name
+        place = rows.place(str(key))
+        if place is None:
+            raise _no_column(str(key), rows)
+        steps = steps[1:]
+        name = path.source if steps else rows.names[place]
+    if place is None:
+        return None, None
+    rest = Placeholder(source=path.source, name=path.name, steps=steps)
+    return _Field(name, rows.names[place], rest, bare=rows.is_temporal(place)), place
+
+
+def _known(path: Placeholder, rows: Rows, scope: Scope) -> None:
+    """Refuse a name that is neither a column nor a variable, with the nearest of both."""
+    if path.name not in scope.names:
+        raise _no_column(path.name, rows, [name for name in scope.names if not name.startswith("_")])
+
+
+def _no_column(name: str, rows: Rows, variables: Sequence[str] = ()) -> OptionError:
+    import difflib
+
+    known = [*rows.names, *variables]
+    near = difflib.get_close_matches(name[:80], known, n=1) or [
+        each for each in known if each.lower() == name.lower()
+    ]
+    hint = f"Did you mean {{{{ {_written(near[0])} }}}}? " if near else ""
+    what = "neither a column nor a variable" if variables else "no column"
+    return OptionError(f"There is {what} {quote(name, 60)!r}.", cure=f"{hint}Columns: {_listed(rows.names)}.")
+
+
+def _written(name: str) -> str:
+    """Return the path that names a column."""
+    return name if name.isidentifier() else f"{ROW}[{name!r}]"
+
+
+def _listed(names: Sequence[str]) -> str:
+    return (", ".join(quote(name, 40) for name in names[:8]) or "none") + (", ..." if len(names) > 8 else "")

@@ -1,0 +1,86 @@
+"""One value of a table as JSON: the only normaliser between the cell of a table and a request."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from collections.abc import Set as AbstractSet
+from datetime import date, time
+from decimal import Decimal
+from enum import Enum
+from typing import TYPE_CHECKING, Any
+
+from vertex_claude_magic.errors import OptionError
+from vertex_claude_magic.frames.cells import cell_of
+
+if TYPE_CHECKING:
+    from vertex_claude_magic.json_types import Json
+
+__all__ = ["json_value"]
+
+_DEEPEST = 40
+# One value may be as long as a request may be; the limit of the request is the one that holds.
+_LONGEST = 2**31
+_PLAIN = (str, int, bool, type(None))
+# What pandas writes for a missing value, beside NaN.
+_MISSING = frozenset({"NAType", "NaTType"})
+
+
+def json_value(value: Any, where: str, depth: int = 0) -> Json:
+    """Return a value of a table as JSON.
+
+    A missing value (None, NaN, `pandas.NA`, `NaT`) is null, a Decimal its digits, a date or time ISO 8601, an Enum its
+    value, an infinite number its name; arrays, sets, tuples, structs and maps are lists and objects.
+
+    Args:
+        value: The value.
+        where: What it is in, for the error, such as `the column 'a'`.
+        depth: How deep inside of another value it is.
+
+    Raises:
+        OptionError: it has no form in JSON: bytes, an object without a text of its own, one that is nested too deeply.
+
+    >>> from datetime import date
+    >>> json_value({"n": float("nan"), "d": date(2026, 1, 31), "price": Decimal("1.50")}, "the column 'a'")
+    {'n': None, 'd': '2026-01-31', 'price': '1.50'}
+    """
+    if type(value) in _PLAIN:
+        return value  # type: ignore[no-any-return]
+    if depth > _DEEPEST:
+        raise OptionError(f"A value of {where} is nested too deeply.", cure="Flatten it first.")
+    if isinstance(value, (bytes, bytearray, memoryview)):
+        raise OptionError(
+            f"A value of {where} is {len(value):,} bytes, which no prompt can hold.",
+            cure="Decode it to text, or leave the column out of the prompt.",
+        )
+
+    def inner(part: Any) -> Json:
+        return json_value(part, where, depth + 1)
+
+    if isinstance(value, Mapping):
+        return {str(inner(name)): inner(part) for name, part in value.items()}
+    if isinstance(value, (list, tuple, AbstractSet)):
+        # A set in an order that the next process has too.
+        return [inner(part) for part in (sorted(value, key=str) if isinstance(value, AbstractSet) else value)]
+    if hasattr(value, "tolist") and hasattr(value, "dtype"):
+        # Arrays and scalars of numpy and of what is like it.
+        if getattr(value.dtype, "kind", "") not in {"m", "M"}:
+            return inner(value.tolist())
+        # As texts, because times in nanoseconds would become plain numbers.
+        texts = value.astype(str).tolist()
+        return None if texts == "NaT" else inner(texts)
+    return inner(value.value) if isinstance(value, Enum) else _scalar(value, where)
+
+
+def _scalar(value: Any, where: str) -> Json:
+    if isinstance(value, float):
+        if math.isfinite(value):
+            return float(value)
+        return None if math.isnan(value) else str(float(value))
+    if type(value).__name__ in _MISSING or (isinstance(value, Decimal) and value.is_nan()):
+        return None
+    if isinstance(value, (date, time)):
+        return value.isoformat()
+    # A subclass may have a text of its own that says something else.
+    plain = next((kind(value) for kind in (str, int) if isinstance(value, kind)), None)
+    return cell_of(value, _LONGEST, where).text if plain is None else plain
