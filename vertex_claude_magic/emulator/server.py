@@ -31,9 +31,11 @@ if TYPE_CHECKING:
     from google.auth.transport.requests import Request
     from typing_extensions import Self
 
+    from vertex_claude_magic.emulator.batch.jobs import BatchJobs
     from vertex_claude_magic.emulator.google.barred import Barred
     from vertex_claude_magic.emulator.google.publisher import PublisherConfigs
     from vertex_claude_magic.emulator.http.response import Received
+    from vertex_claude_magic.emulator.storage.objects import Buckets
 
 __all__ = ["Emulator"]
 
@@ -206,6 +208,16 @@ class Emulator:
     def configs(self) -> PublisherConfigs:
         """The models' configurations (`setPublisherModelConfig`), and what shall go wrong with them."""
         return self._service.configs
+
+    @property
+    def buckets(self) -> Buckets:
+        """The buckets of its Cloud Storage; `make` one before files go there."""
+        return self._service.storage.buckets
+
+    @property
+    def batches(self) -> BatchJobs:
+        """The batch prediction jobs, and what shall go wrong with them."""
+        return self._service.batches
 
     def bar(self, model: str, location: str, why: Barred) -> None:
         """Refuse a model in a location from now on: "not enabled", "no quota", "not served" or "retired".
