@@ -11,6 +11,7 @@ import itertools
 import os
 import threading
 import weakref
+from queue import SimpleQueue
 from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
 from vertex_claude_magic.errors import PickleRefused, ThreadUnavailable
@@ -19,7 +20,7 @@ from vertex_claude_magic.spelling import option, spelled
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["at_fork", "never_free", "process_id", "start_thread", "stays_here"]
+__all__ = ["Crew", "at_fork", "never_free", "process_id", "start_thread", "stays_here"]
 
 T = TypeVar("T")
 _numbers = itertools.count()
@@ -90,6 +91,62 @@ def start_thread(run: Callable[[], object], name: str) -> threading.Thread:
             ),
         ) from None
     return thread
+
+
+class Crew:
+    """Threads that are used again, for work that comes often; `close` ends those that wait for some.
+
+    >>> done: SimpleQueue[int] = SimpleQueue()
+    >>> crew = Crew()
+    >>> crew.start(lambda: done.put(1), "work")
+    >>> done.get()
+    1
+    >>> crew.close()
+    """
+
+    def __init__(self) -> None:
+        self._begin_anew()
+        at_fork(self, child=Crew._begin_anew)
+
+    def _begin_anew(self) -> None:
+        self._lock = threading.Lock()
+        self._idle: list[SimpleQueue[Callable[[], object] | None]] = []
+        self._closed = False
+
+    def start(self, run: Callable[[], object], name: str) -> None:
+        """Run something in a thread that is free, or in a new one.
+
+        Args:
+            run: What to run; it raises nothing.
+            name: The name of a new thread.
+
+        Raises:
+            ThreadUnavailable: no thread can start here.
+        """
+        with self._lock:
+            waiting = self._idle.pop() if self._idle else None
+        if waiting is not None:
+            waiting.put(run)
+            return
+        start_thread(lambda: self._serve(run), name)
+
+    def _serve(self, run: Callable[[], object] | None) -> None:
+        mine: SimpleQueue[Callable[[], object] | None] = SimpleQueue()
+        while run is not None:
+            run()
+            with self._lock:
+                if self._closed:
+                    return
+                self._idle.append(mine)
+            run = mine.get()
+
+    def close(self) -> None:
+        """End the threads that wait, and each of the others when its work is done."""
+        with self._lock:
+            self._closed = True
+            for waiting in self._idle:
+                waiting.put(None)
+            self._idle.clear()
 
 
 def stays_here(what: str, cure: str) -> Callable[[object], NoReturn]:

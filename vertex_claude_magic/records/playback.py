@@ -80,6 +80,10 @@ class Playback:
             items += [item for item in [self._take()] if item is not None]
         return items
 
+    def watch(self, tell: Callable[[], None]) -> None:
+        """Have `tell` called, because there is something to take from the beginning."""
+        tell()
+
     def cancel(self) -> None:
         """Play no further."""
         self._cancelled.set()

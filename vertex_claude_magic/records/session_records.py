@@ -109,7 +109,8 @@ class SessionRecords:
         # Those that were not given yet are the parent's.
         self._notices: list[str] = []
 
-    def _tell(self, notice: str, once: bool) -> None:
+    def tell(self, notice: str, once: bool = True) -> None:
+        """Add a notice for the user; one that is enough `once` is not given again."""
         with self._lock:
             if not once or notice not in self._said:
                 self._notices.append(notice)
@@ -118,7 +119,7 @@ class SessionRecords:
     def notices(self, target: Target) -> tuple[str, ...]:
         """Return what the user should know of settings, journal and recording and was not told yet."""
         for notice in target.notices:
-            self._tell(notice, once=True)
+            self.tell(notice, once=True)
         journal = journal_of(target, self.stores)
         with self._lock:
             told, self._notices = self._notices, []
@@ -141,8 +142,8 @@ class SessionRecords:
         if sources.recording is not None and not found.in_recording:
             # What the journal knew belongs to the notebook all the same.
             where = quote_path(str(sources.recording.path))
-            if attempt(partial(sources.recording.add, call.key, found.stored, call.origin), self._tell):
-                self._tell(f"This answer was in the journal; it is now in the recording {where} too.", False)
+            if attempt(partial(sources.recording.add, call.key, found.stored, call.origin), self.tell):
+                self.tell(f"This answer was in the journal; it is now in the recording {where} too.", False)
         paced = target.replay_pace != "instant"
         return Playback(found.recorded, paced=paced, message_id=found.stored.message_id,
                         request_id=found.stored.request_id, clock=clock)  # fmt: skip
@@ -153,9 +154,10 @@ class SessionRecords:
         target: Target,
         sources: ReplaySources,
         catalog: Catalog,
-        count: Callable[[Request], int],
+        count: Callable[[Request], int] | None,
         *,
         spent: Sequence[float | None] = (),
+        run: int | None = None,
     ) -> CallRecorder:
         """Check the limits of a question that is about to be sent, and return what keeps it.
 
@@ -164,8 +166,9 @@ class SessionRecords:
             target: Its settings.
             sources: Where it is kept.
             catalog: The model table.
-            count: Counts its input tokens; called only where there is a limit.
+            count: Counts its input tokens; called only where there is a limit. None where a bound has to do.
             spent: What the earlier rounds of the same question cost, in USD; None where that is not known.
+            run: The run of the journal that it belongs to; None for that of its cell.
 
         Raises:
             CostLimitExceeded: it could cross a limit.
@@ -191,7 +194,7 @@ class SessionRecords:
                         "Lower {}, shorten the prompt, or raise {}.", option("max_tokens"), option("max_cost")
                     ),
                 )
-        call = self._call(request, target, most=most)
+        call = self._call(request, target, most=most, run=run)
         held = self.budget.reserve(most, local=call.source in LOCAL, limit=limits.session)
         output = request.body.get("max_tokens")
         keep = Keep(days=target.journal_days, megabytes=target.journal_megabytes)
@@ -204,7 +207,7 @@ class SessionRecords:
             max_tokens=output if isinstance(output, int) else 0,
             speed=asked_speed(request),
             keep=keep,
-            tell=self._tell,
+            tell=self.tell,
             clock=self._clock,
         )
         if limits.day is not None:
@@ -214,7 +217,7 @@ class SessionRecords:
     def keep_count(self, sources: ReplaySources, request: Request, tokens: int) -> None:
         """Keep the exact input tokens of a request in the recording, for whoever replays it without a network."""
         if sources.recording is not None:
-            attempt(partial(sources.recording.add_count, request.digest, tokens), self._tell)
+            attempt(partial(sources.recording.add_count, request.digest, tokens), self.tell)
 
     def spending(self, target: Target) -> Spending:
         """Return what this session and today's calls of all notebooks came to."""
@@ -251,7 +254,7 @@ class SessionRecords:
         self.budget.commit(recorder.held, 0.0)
         raise errors.CostLimitExceeded(f"What was spent today cannot be told: {why}", cure=cure)
 
-    def _call(self, request: Request, target: Target, *, most: float | None) -> Call:
+    def _call(self, request: Request, target: Target, *, most: float | None, run: int | None = None) -> Call:
         parts = request.parts
         return Call(
             at=self._clock(),
@@ -269,4 +272,5 @@ class SessionRecords:
             project=request.project,
             source=answered_by(request.url),
             cost_most=most,
+            run_id=run,
         )

@@ -31,12 +31,13 @@ if TYPE_CHECKING:
 
     from vertex_claude_magic.prompts.scope import Scope
     from vertex_claude_magic.records.recorder import CallRecorder
-    from vertex_claude_magic.records.sources import RecordedAnswer
+    from vertex_claude_magic.records.sources import RecordedAnswer, ReplaySources
     from vertex_claude_magic.session.session import Session
     from vertex_claude_magic.settings.target import Target
+    from vertex_claude_magic.transport.transport import Start
     from vertex_claude_magic.vertex.request import Request
 
-__all__ = ["ROUND", "Exchange", "NextRound", "Notice", "Step", "sum_of_rounds"]
+__all__ = ["ROUND", "Exchange", "NextRound", "Notice", "PartOfRun", "Step", "sum_of_rounds"]
 
 # The type of the event that begins another round; its data say why.
 ROUND = "round"
@@ -53,6 +54,22 @@ class Notice(NamedTuple):
 
     kind: str
     text: str
+
+
+class PartOfRun(NamedTuple):
+    """What a question that is one of many brings with it.
+
+    Args:
+        question: The question, made ready.
+        sources: Where it may find its answer, and where it is kept.
+        run: The run of the journal that it belongs to, None where there is none.
+        start: Runs its sending in a thread.
+    """
+
+    question: Question
+    sources: ReplaySources
+    run: int | None
+    start: Start
 
 
 class NextRound(Protocol):
@@ -84,6 +101,8 @@ class Exchange:
         target: Where it goes and how.
         scope: Where templates, attachments and types are looked up; without it braces are only braces.
         notify: Called with what is being waited for (credentials, a retry), from the asking thread.
+        part: What it brings with it if it is one of many; then the prompt is not looked at, its input tokens are not
+            counted for a limit, and whoever asks the many sends it again where it is refused.
 
     Raises:
         OptionError: it cannot be sent as it stands.
@@ -98,12 +117,15 @@ class Exchange:
         *,
         scope: Scope | None = None,
         notify: Callable[[str], None] | None = None,
+        part: PartOfRun | None = None,
     ) -> None:
         self.target = target
         self.done = False
         self._session = session
         self._notify = notify
-        self._sources = sources_of(target, session.records.stores)
+        self._part = part
+        self._tell: Callable[[], None] | None = None
+        self._sources = part.sources if part is not None else sources_of(target, session.records.stores)
         self._catalog = target.catalog
         self._stream: Stream | None = None
         self._rounds: list[Reply] = []
@@ -114,7 +136,9 @@ class Exchange:
         def build(variant: Target, project: Callable[[], str]) -> Question:
             return prepare(prompt, variant, project=project, scope=scope, seen=session.status.sightings)
 
-        if self._sources.answers:
+        if part is not None:
+            self._question = part.question
+        elif self._sources.answers:
             # Whether anything is recorded is known before anybody asks for credentials.
             named = target.project or NO_PROJECT
             self._question = prepare_recorded(
@@ -159,6 +183,12 @@ class Exchange:
         """
         if self._stream is None and not self.done:
             self._stream = self._open(self.request, self._question.found)
+
+    def watch(self, tell: Callable[[], None]) -> None:
+        """Have `tell` called, from any thread, when there is something to `wait` for; it may be called too often."""
+        self._tell = tell
+        if self._stream is not None:
+            self._stream.watch(tell)
 
     def wait(self, seconds: float) -> list[Event]:
         """Return the events that have arrived, waiting at most `seconds` for the first; an empty list if none came.
@@ -290,15 +320,20 @@ class Exchange:
             with sources.missed_without_login(request):
                 request = in_project(request, session.project(target, self._notify))
             context = context._replace(request=request)
+        part = self._part
 
         def recorder() -> CallRecorder:
-            count = partial(session.count, target=target)
+            count = partial(session.count, target=target) if part is None else None
             spent = [reply.cost for reply in self._rounds]
-            return session.records.recorder(request, target, sources, self._catalog, count, spent=spent)
+            run = part.run if part is not None else None
+            return session.records.recorder(
+                request, target, sources, self._catalog, count, spent=spent, run=run
+            )
 
         # Without a limit nothing needs to be known before, and the request travels meanwhile.
         checked = recorder() if limits_of(target) else None
-        response = session.send(request, target)
+        how: dict[str, Any] = {} if part is None else {"retry": False, "start": part.start}
+        response = session.send(request, target, **how)
         try:
             return Stream(response, context._replace(recorder=checked or recorder()))
         except BaseException:
@@ -319,6 +354,8 @@ class Exchange:
             self._reasons.append(found.why)
             recorded = self._sources.look(found.request, take=True) if self._sources.answers else None
             self._stream = self._open(found.request, recorded)
+            if self._tell is not None:
+                self._stream.watch(self._tell)
             return [Event(ROUND, {"type": ROUND, "reason": found.why})]
         self._reply = reply
         self.done = True

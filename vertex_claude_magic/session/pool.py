@@ -1,7 +1,8 @@
 """Many calls at once: a bounded number, one pause for all where the service asks to wait, one stop for all.
 
 One thread, that of the caller, starts the calls and looks at them in turn. A call is a `PendingResponse` of the
-transport, which needs no thread of this module, or work that blocks, in a worker of `Workers`.
+transport, which needs no thread of this module, or work that blocks, in a worker of `Workers`. A call that can be
+watched says itself when there is something to look at, so that a hundred of them cost no more than those that end.
 """
 
 from __future__ import annotations
@@ -10,26 +11,34 @@ import contextvars
 import threading
 import time
 from collections import deque
-from dataclasses import dataclass
-from itertools import islice
-from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from functools import partial
+from heapq import heappop, heappush
+from itertools import count, islice
+from queue import Empty, SimpleQueue
+from typing import TYPE_CHECKING, Generic, NamedTuple, Protocol, TypeVar, runtime_checkable
 
 from vertex_claude_magic import errors
 from vertex_claude_magic.process import start_thread
+from vertex_claude_magic.session.level import Level
 from vertex_claude_magic.transport.retry import backoff
+from vertex_claude_magic.transport.waiting import take as take_item
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
     from vertex_claude_magic.transport.retry import RetryPolicy
 
-__all__ = ["Call", "Finished", "Pool", "Workers", "retry_delay"]
+__all__ = ["Call", "Delay", "Finished", "Pool", "Watched", "Workers", "retry_delay"]
 
 I = TypeVar("I")  # noqa: E741 - an item
 T = TypeVar("T")
 T_co = TypeVar("T_co", covariant=True)
 
 _TICK = 0.05  # seconds between two looks at the calls under way
+# Seconds between two looks at all calls that are watched: for their deadlines, and for what piles up.
+_SWEEP = 1.0
 
 
 class Call(Protocol[T_co]):
@@ -43,6 +52,21 @@ class Call(Protocol[T_co]):
 
     def cancel(self) -> None:
         """End it without waiting; safe to call twice, or when it is over."""
+
+
+@runtime_checkable
+class Watched(Protocol):
+    """A call that says itself when there is something to look at."""
+
+    def watch(self, tell: Callable[[], None]) -> None:
+        """Have `tell` called, from any thread, whenever `poll` may find that it is over; at once if it is."""
+
+
+class Delay(NamedTuple):
+    """How long to wait before a call is repeated, in seconds, and whether all others wait as well."""
+
+    seconds: float
+    shared: bool = True
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -74,17 +98,20 @@ class _Turn(Generic[I, T]):
     index: int
     item: I
     attempt: int
-    call: Call[T]
+    call: Call[T] | None = None
 
 
 class Pool(Generic[I, T]):
     """Runs one call for each item.
 
     Args:
-        start: Starts the call of an item and returns at once. What it raises ends the run: it concerns every item.
-        at_once: How many calls may be under way.
-        again: Given an error and how often the item was repeated, returns the seconds to wait before it is repeated,
-            None if it is not. While it is waited no call starts, of whatever item.
+        start: Starts the call of an item and returns at once; None where there is no room for it yet: it is tried
+            again when another call has ended, and the run ends if none is under way. What it raises ends the run: it
+            concerns every item.
+        at_once: How many calls may be under way, or the level that decides it.
+        again: Given an error and how often the item was repeated, returns how long to wait before it is repeated,
+            None if it is not. Plain seconds are a `Delay` for all: while it is waited no call starts, of whatever item.
+        spacing: The least number of seconds between the starts of two calls.
         clock: Monotonic seconds.
         sleep: Waits for some seconds, when nothing is under way.
 
@@ -98,24 +125,44 @@ class Pool(Generic[I, T]):
 
     def __init__(
         self,
-        start: Callable[[I], Call[T]],
+        start: Callable[[I], Call[T] | None],
         *,
-        at_once: int,
-        again: Callable[[Exception, int], float | None] = lambda *_: None,
+        at_once: int | Level,
+        again: Callable[[Exception, int], float | Delay | None] = lambda *_: None,
+        spacing: float = 0.0,
         clock: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
         self._start = start
-        self._at_once = at_once
+        self._level = Level(at_once, clock=clock) if isinstance(at_once, int) else at_once
+        self._fixed = isinstance(at_once, int)
         self._again = again
+        self._spacing = spacing
         self._clock = clock
         self._sleep = sleep
-        self._free_at = float("-inf")
+        self._free_at = self._next_start = float("-inf")
+        self._begin()
+
+    def _begin(self) -> None:
+        self._ready: deque[_Turn[I, T]] = deque()
+        # Those that wait for a moment of their own, with a number that keeps them in order.
+        self._later: list[tuple[float, int, _Turn[I, T]]] = []
+        self._numbers = count()
+        self._running: dict[int, _Turn[I, T]] = {}
+        # The numbers of calls that have something to look at.
+        self._told: SimpleQueue[int] = SimpleQueue()
+        self._swept = self._clock()
+        self.ended_early = False
 
     @property
     def pause(self) -> float:
         """How long no call starts because the service asked to wait, in seconds; 0 if it did not."""
         return max(0.0, self._free_at - self._clock())
+
+    @property
+    def running(self) -> int:
+        """How many calls are under way."""
+        return len(self._running)
 
     def run(
         self,
@@ -137,40 +184,93 @@ class Pool(Generic[I, T]):
         Raises:
             ClaudeInterrupt: the user stopped it.
         """
-        fresh = ((index, item, 0) for index, item in enumerate(items))
-        # Place, item, and how often it was repeated.
-        queue: deque[tuple[int, I, int]] = deque()
-        running: list[_Turn[I, T]] = []
+        self._begin()
+        fresh: Iterator[_Turn[I, T]] = (_Turn(index, item, 0) for index, item in enumerate(items))
         try:
             while not stopped():
-                queue.extend(islice(fresh, max(0, self._at_once - len(queue))))
-                if not queue and not running:
+                room = self._fill(fresh)
+                if not self._running and not self._ready and not self._later:
                     break
-                while queue and len(running) < self._at_once and not self.pause:
-                    index, item, attempt = queue.popleft()
-                    running.append(_Turn(index, item, attempt, self._start(item)))
-                if not running:
-                    self._sleep(min(_TICK, self.pause))
-                for turn, finished in self._finished(running):
-                    pause = None if finished.error is None else self._again(finished.error, turn.attempt)
-                    if pause is None:
-                        take(finished)
-                        continue
-                    # The longest wait holds, not the sum: calls that were under way together are refused together.
-                    self._free_at = max(self._free_at, self._clock() + pause)
-                    queue.appendleft((turn.index, turn.item, turn.attempt + 1))
+                if not self._running and not room:
+                    # There was no room, and nothing under way that could make some.
+                    self.ended_early = True
+                    break
+                if not self._running:
+                    self._sleep(min(_TICK, max(self.pause, self._until_next(), 0.0)))
+                for turn, finished in self._finished():
+                    self._settle(turn, finished, take)
+                    self._fill(fresh)
                 tick()
         except KeyboardInterrupt:
             raise errors.ClaudeInterrupt from None
         finally:
-            for turn in running:
-                turn.call.cancel()
+            for turn in self._running.values():
+                if turn.call is not None:
+                    turn.call.cancel()
 
-    def _finished(self, running: list[_Turn[I, T]]) -> Iterator[tuple[_Turn[I, T], Finished[I, T]]]:
-        """Take the calls that are over out of `running`."""
+    def _fill(self, fresh: Iterator[_Turn[I, T]]) -> bool:
+        """Start what may start now; False where there was no room for the next."""
+        while self._later and self._later[0][0] <= self._clock():
+            self._ready.appendleft(heappop(self._later)[2])
+        while len(self._running) < self._level.allowed and not self.pause:
+            if self._spacing and self._clock() < self._next_start:
+                break
+            if not self._ready:
+                self._ready.extend(islice(fresh, 1))
+            if not self._ready:
+                break
+            turn = self._ready.popleft()
+            call = self._start(turn.item)
+            if call is None:
+                self._ready.appendleft(turn)
+                return False
+            self._next_start = max(self._next_start + self._spacing, self._clock())
+            number = next(self._numbers)
+            self._running[number] = replace(turn, call=call)
+            if isinstance(call, Watched):
+                call.watch(partial(self._told.put, number))
+        return True
+
+    def _until_next(self) -> float:
+        """Return how long nothing can start although nothing is under way, in seconds."""
+        moments = [self._next_start] if self._spacing else []
+        if self._later and not self._ready:
+            moments.append(self._later[0][0])
+        return max([0.0, *[moment - self._clock() for moment in moments]])
+
+    def _settle(
+        self, turn: _Turn[I, T], finished: Finished[I, T], take: Callable[[Finished[I, T]], None]
+    ) -> None:
+        """Hand over what a call has come to, or have it repeated."""
+        if not self._fixed:
+            if finished.error is None:
+                self._level.answered()
+            elif isinstance(finished.error, errors.RateLimited):
+                self._level.refused()
+            else:
+                self._level.failed()
+        again = None if finished.error is None else self._again(finished.error, turn.attempt)
+        if again is None:
+            take(finished)
+            return
+        delay = again if isinstance(again, Delay) else Delay(again)
+        next_turn = replace(turn, attempt=turn.attempt + 1, call=None)
+        if delay.shared:
+            # The longest wait holds, not the sum: calls that were under way together are refused together.
+            self._free_at = max(self._free_at, self._clock() + delay.seconds)
+            self._ready.appendleft(next_turn)
+        else:
+            heappush(self._later, (self._clock() + delay.seconds, next(self._numbers), next_turn))
+
+    def _finished(self) -> Iterator[tuple[_Turn[I, T], Finished[I, T]]]:
+        """Take out the calls that are over, waiting a tick for the first."""
+        numbers = self._arrived() if self._is_watched() else list(self._running)
         # Only the first look waits, so that a round of looks takes one tick however many are under way.
-        wait = _TICK
-        for turn in list(running):
+        wait = 0.0 if self._is_watched() else _TICK
+        for number in numbers:
+            turn = self._running.get(number)
+            if turn is None or turn.call is None:
+                continue
             try:
                 if not turn.call.poll(wait):
                     continue
@@ -179,8 +279,23 @@ class Pool(Generic[I, T]):
                 finished = Finished(turn.index, turn.item, error=error)
             finally:
                 wait = 0.0
-            running.remove(turn)
+            del self._running[number]
             yield turn, finished
+
+    def _is_watched(self) -> bool:
+        return bool(self._running) and isinstance(next(iter(self._running.values())).call, Watched)
+
+    def _arrived(self) -> list[int]:
+        """Return the calls that have said something, each once; now and then all of them."""
+        if self._clock() - self._swept >= _SWEEP:
+            self._swept = self._clock()
+            return list(self._running)
+        told: dict[int, None] = {}
+        with suppress(Empty):
+            told[take_item(self._told, _TICK)] = None
+            while True:
+                told[self._told.get_nowait()] = None
+        return list(told)
 
 
 def retry_delay(

@@ -8,6 +8,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from vertex_claude_magic import errors
+from vertex_claude_magic.process import start_thread
 from vertex_claude_magic.records.budget import count_or_bound, read_count
 from vertex_claude_magic.records.recording.rehearsal import is_rehearsal, refusal
 from vertex_claude_magic.records.session_records import SessionRecords, journal_of, sources_of
@@ -35,7 +36,7 @@ if TYPE_CHECKING:
     from vertex_claude_magic.settings.target import Target
     from vertex_claude_magic.transport.admin import Admin
     from vertex_claude_magic.transport.auth import Authorizer
-    from vertex_claude_magic.transport.transport import PendingResponse
+    from vertex_claude_magic.transport.transport import PendingResponse, Start
     from vertex_claude_magic.vertex.request import Request
 
 __all__ = ["Session", "authorizer_of", "open_session"]
@@ -121,7 +122,13 @@ class Session:
             return in_project(request, self.project(target, notify))
 
     def send(
-        self, request: Request, target: Target, *, timeout: float | None = None, retry: bool = True
+        self,
+        request: Request,
+        target: Target,
+        *,
+        timeout: float | None = None,
+        retry: bool = True,
+        start: Start = start_thread,
     ) -> PendingResponse:
         """Start sending a request, and return at once.
 
@@ -130,6 +137,7 @@ class Session:
             target: The settings that it was built with.
             timeout: Seconds for the whole answer; None means that of the target.
             retry: Whether it may be sent again if it fails.
+            start: Runs the sending in a thread.
 
         Raises:
             UntrustedHost: a token would go where it must not.
@@ -144,6 +152,7 @@ class Session:
             trusted_hosts=target.trusted_hosts,
             retry=retry,
             seen=self.status.sightings,
+            start=start,
         )
 
     def count(self, request: Request, target: Target) -> int:

@@ -199,6 +199,10 @@ class Stream:
         row = catalog.find(reply.model) or catalog.find(self.request.model)
         return cost(row, self.request.region, usage) if row is not None else None
 
+    def watch(self, tell: Callable[[], None]) -> None:
+        """Have `tell` called, from any thread, when the answer is over or much of it waits; it may come too often."""
+        self._response.watch(tell)
+
     def wait(self, seconds: float) -> list[Event]:
         """Return the events that have arrived, waiting at most `seconds` for the first; an empty list if none came.
 

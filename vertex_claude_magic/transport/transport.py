@@ -11,6 +11,7 @@ import random
 import socket
 import threading
 import time
+from collections.abc import Callable
 from contextlib import suppress
 from datetime import datetime, timezone
 from queue import Empty, SimpleQueue
@@ -26,7 +27,7 @@ from vertex_claude_magic.transport.waiting import SLICE, bare, no_credentials_in
 from vertex_claude_magic.vertex.endpoint import check_token_host, is_loopback
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Mapping
+    from collections.abc import Collection, Mapping
 
     import requests
 
@@ -36,7 +37,7 @@ if TYPE_CHECKING:
     from vertex_claude_magic.transport.auth import Authorizer
     from vertex_claude_magic.vertex.request import Request
 
-__all__ = ["Ended", "Head", "Notice", "PendingResponse", "Transport"]
+__all__ = ["Ended", "Head", "Notice", "PendingResponse", "Start", "Transport"]
 
 _USER_AGENT = "vertex-claude-magic"
 _ERROR_BYTES = 64 * 1024
@@ -64,6 +65,8 @@ class Ended(NamedTuple):
 
 
 Item = Notice | Head | bytes | Ended
+# Runs something in a thread of a name.
+Start = Callable[[Callable[[], object], str], object]
 
 
 class Transport:
@@ -100,7 +103,7 @@ class Transport:
 
     def send(
         self, request: Request, catalog: Catalog, *, timeout: float, trusted_hosts: Collection[str] = (),
-        retry: bool = True, seen: Seen | None = None,
+        retry: bool = True, seen: Seen | None = None, start: Start = start_thread,
     ) -> PendingResponse:  # fmt: skip
         """Start sending and return at once.
 
@@ -112,6 +115,7 @@ class Transport:
             retry: Whether the policy's retries hold; a refused token is renewed once in any case.
             seen: Returns what was last seen live, for the same cures, None if nothing was; called in the sending
                 thread.
+            start: Runs the sending in a thread.
 
         Raises:
             UntrustedHost: a token would go where it must not.
@@ -119,8 +123,9 @@ class Transport:
         """
         check_token_host(request.url, trusted_hosts)
         return PendingResponse(
-            self, request, catalog, timeout=timeout, retries=self.policy.retries if retry else 0, seen=seen
-        )
+            self, request, catalog, timeout=timeout, retries=self.policy.retries if retry else 0, seen=seen,
+            start=start,
+        )  # fmt: skip
 
     def twin(self) -> Transport:
         """Return a transport of the same login with connections of its own."""
@@ -153,7 +158,7 @@ class PendingResponse:
 
     def __init__(
         self, transport: Transport, request: Request, catalog: Catalog, *, timeout: float, retries: int,
-        seen: Seen | None = None,
+        seen: Seen | None = None, start: Start = start_thread,
     ) -> None:  # fmt: skip
         self._transport = transport
         self._retries = retries
@@ -168,8 +173,10 @@ class PendingResponse:
         self._socket: socket.socket | None = None
         self._socket_lock = threading.Lock()
         self._authorised = False
+        self._tell: Callable[[], None] | None = None
+        self._over = threading.Event()
         at_fork(self, child=PendingResponse._leave_to_parent)
-        self._thread = start_thread(self._run, "vertex-claude-send")
+        start(self._run, "vertex-claude-send")
 
     __reduce__ = stays_here("A response on its way", "Ask in the other process.")
 
@@ -177,6 +184,8 @@ class PendingResponse:
         # The thread is the parent's, and so is the socket; both locks may be held by threads that are not here.
         self._items, self._cancelled = SimpleQueue(), threading.Event()
         self._socket, self._socket_lock = None, threading.Lock()
+        self._over = threading.Event()
+        self._over.set()
         self._authorised = True
         self._items.put(
             Ended(
@@ -221,6 +230,16 @@ class PendingResponse:
                 items.append(self._items.get_nowait())
         return items
 
+    def watch(self, tell: Callable[[], None]) -> None:
+        """Have `tell` called from the sending thread when the body is over, or when much of it waits to be taken.
+
+        It is called at once if something has arrived already.
+        """
+        self._tell = tell
+        # Behind that, because the thread looks the other way round.
+        if not self._items.empty():
+            tell()
+
     def cancel(self) -> None:
         """Shut the socket and let the thread end; safe to call twice, or when all is over."""
         self._cancelled.set()
@@ -229,8 +248,7 @@ class PendingResponse:
 
     def settle(self, seconds: float) -> None:
         """Let the thread read the end of the body, so that the connection can serve again; then cancel."""
-        self._thread.join(seconds)
-        if self._thread.is_alive():
+        if not self._over.wait(seconds):
             self.cancel()
 
     def whole(self, tick: Callable[[], None] = lambda: None) -> Json:
@@ -290,6 +308,9 @@ class PendingResponse:
         except Exception as failure:  # noqa: BLE001 - a thread must not die silently, whatever a library raises
             ended = Ended(self._named(failure))
         self._items.put(ended)
+        self._over.set()
+        if self._tell is not None:
+            self._tell()
 
     def _use(self, sock: socket.socket | None) -> None:
         with self._socket_lock:
@@ -350,6 +371,7 @@ class PendingResponse:
             return self._post(headers)
         except (requests.exceptions.RequestException, OSError) as failure:
             error, again = self._named(failure), may_send_again(failure)
+        error.details["may_retry"] = again
         if not again or self._cancelled.is_set() or attempt >= self._retries:
             raise error
         self._wait(backoff(attempt, self._transport.policy, self._transport.chance), error.message)
@@ -378,6 +400,8 @@ class PendingResponse:
             self._items.put(chunk)
             while self._items.qsize() > _QUEUED_CHUNKS and not self._cancelled.is_set():
                 # The reader is behind: let the socket hold the rest instead of this queue.
+                if self._tell is not None:
+                    self._tell()
                 self._cancelled.wait(0.005)
 
     def _refusal(self, response: requests.Response) -> errors.ClaudeError:
@@ -408,7 +432,8 @@ class PendingResponse:
     def _pause_or_raise(self, response: requests.Response, error: errors.ClaudeError, attempt: int) -> None:
         policy = self._transport.policy
         headers = {name.lower(): value for name, value in response.headers.items()}
-        if not may_retry(response.status_code, headers, error):
+        error.details["may_retry"] = may_retry(response.status_code, headers, error)
+        if not error.details["may_retry"]:
             raise error
         asked = asked_wait(headers, datetime.now(timezone.utc))
         if asked is not None:
