@@ -1,0 +1,88 @@
+"""The options that only a run over a table takes, and those of a question that it does not."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from vertex_claude_magic.errors import OptionError
+from vertex_claude_magic.settings.options import check_value
+from vertex_claude_magic.settings.registry import Option
+from vertex_claude_magic.spelling import option, spelled
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+__all__ = ["MAP_OPTIONS", "REFUSED", "MapOptions", "map_options", "refuse_options"]
+
+_COUNT = "a whole number above 0"
+MAP_OPTIONS = (
+    Option("max_active", "integer", 16, least=1, wanted=_COUNT, value="N",
+           help="how many rows are asked at the same time, at most (16)"),
+    Option("rpm", "number", least=1e-3, wanted="a number of requests above 0", value="N",
+           help="how many requests go out in a minute, at most"),
+    Option("on_error", default="return", words=("return", "stop"), value="HOW", candidates="words",
+           help="what a row that fails does: return (its error in the column error), or stop the run"),
+    Option("limit", "integer", least=1, wanted=_COUNT, value="N", help="ask only the first N rows"),
+    Option("prefix", default="", value="TEXT", help="goes before the names of all added columns"),
+    Option("fresh", "flag", False, help="ask again what an earlier run of this cell has answered"),
+)  # fmt: skip
+
+# By the name of the option, why a table does not take it.
+REFUSED: Mapping[str, str] = {
+    "chat": "a conversation has one question at a time",
+    "new": "a table belongs to no conversation",
+    "after": "a table belongs to no conversation",
+    "tools": "the rows are asked at the same time, and a function of yours cannot run beside itself",
+}
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class MapOptions:
+    """The options of a run over a table; `rpm` counts requests a minute."""
+
+    max_active: int = 16
+    rpm: float | None = None
+    on_error: str = "return"
+    limit: int | None = None
+    prefix: str = ""
+    fresh: bool = False
+
+
+def map_options(given: Mapping[str, Any]) -> tuple[MapOptions, dict[str, Any]]:
+    """Take the options of a run out of all that are given; the rest are those of a question.
+
+    Raises:
+        OptionError: a value cannot be taken.
+
+    >>> map_options({"limit": 5, "model": "haiku"})
+    (MapOptions(max_active=16, rpm=None, on_error='return', limit=5, prefix='', fresh=False), {'model': 'haiku'})
+    """
+    names = {row.name: row for row in MAP_OPTIONS}
+    own = {name: value for name, value in given.items() if name in names and value is not None}
+    for name, value in own.items():
+        check_value(names[name], value)
+    return MapOptions(**own), {name: value for name, value in given.items() if name not in names}
+
+
+def refuse_options(given: Mapping[str, Any], what: str) -> None:
+    """Refuse the options of a question that a table does not take.
+
+    Args:
+        given: The options, by name.
+        what: Who refuses, such as `%%claude_map`.
+
+    Raises:
+        OptionError: one of them is given; it says why.
+    """
+    for name, why in REFUSED.items():
+        if given.get(name):
+            raise OptionError(
+                spelled(f"{what} does not take {{}}: {why}.", option(name)),
+                cure="Leave it out, or ask in a cell of its own.",
+            )
+    if given.get("format") == "code":
+        raise OptionError(
+            f"{what} does not take --format code: a table has no cell for the code of each row.",
+            cure="Leave it out; the column answer holds the text.",
+        )

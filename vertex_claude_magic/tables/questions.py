@@ -1,0 +1,199 @@
+"""The question of each row: made ready once, and for every other row only its content."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+from vertex_claude_magic.errors import OptionError
+from vertex_claude_magic.prompts.compose import budget_of
+from vertex_claude_magic.prompts.parts import estimate_tokens
+from vertex_claude_magic.prompts.secrets import Place, check_secrets, searchable
+from vertex_claude_magic.session.question import NO_PROJECT, Question, prepare
+from vertex_claude_magic.tables.columns import added_columns, check_names
+from vertex_claude_magic.tables.row_prompt import read_row_prompt
+from vertex_claude_magic.vertex.request import in_project
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping, Sequence
+
+    from vertex_claude_magic.answers.repair import TypedQuestion
+    from vertex_claude_magic.models.observed import Seen
+    from vertex_claude_magic.prompts.scope import Scope
+    from vertex_claude_magic.settings.target import Target
+    from vertex_claude_magic.tables.columns import Added
+    from vertex_claude_magic.tables.row_prompt import Content, RowPrompt
+    from vertex_claude_magic.tables.rows import Rows
+
+__all__ = ["RowQuestion", "RowQuestions", "row_questions"]
+
+# Rows that are read and made ready together.
+_CHUNK = 64
+# A content up to this length cannot make a request too large; of a longer one the builder measures the whole.
+_SHORT = 100_000
+
+
+@dataclass(frozen=True, slots=True)
+class RowQuestion:
+    """The question of one row, or what keeps it from being asked."""
+
+    index: int
+    question: Question | None = None
+    error: OptionError | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class RowQuestions:
+    """The questions of a table.
+
+    Args:
+        rows: The table.
+        prompt: The template.
+        target: Where they go and how.
+        added: The columns that the answers become.
+        scope: Where types are looked up.
+        seen: As for `prepare`.
+        first: Made ready for the first row that can be asked; None where no row can.
+        project: The project that pays, or what stands for it while it is not known.
+    """
+
+    rows: Rows
+    prompt: RowPrompt
+    target: Target
+    added: Sequence[Added]
+    scope: Scope | None
+    seen: Seen | None
+    first: Question | None
+    project: str
+
+    @property
+    def typed(self) -> TypedQuestion | None:
+        """What an answer must look like, None for text."""
+        return self.first.typed if self.first is not None else None
+
+    def chunks(self, start: int, stop: int) -> Iterator[list[RowQuestion]]:
+        """Yield the questions of some rows, a few at a time."""
+        for begin in range(start, stop, _CHUNK):
+            records = self.rows.records(begin, min(begin + _CHUNK, stop), self.prompt.places)
+            yield [self._of(begin + place, record) for place, record in enumerate(records)]
+
+    def _of(self, index: int, record: Mapping[str, Any]) -> RowQuestion:
+        try:
+            return RowQuestion(index, self._question(index, self.prompt.content(record)))
+        except OptionError as error:
+            return RowQuestion(index, error=error)
+
+    def _question(self, index: int, content: Content) -> Question:
+        first = self.first
+        text = content if isinstance(content, str) else str(content[-1].get("text", ""))
+        # Half a character is replaced by the builder, and an instruction goes behind the content there.
+        plain = len(text) <= _SHORT and (text.isascii() or _is_whole(text))
+        if first is None or not plain or (first.typed is not None and first.typed.way == "instruction"):
+            made = prepare(
+                [{"role": "user", "content": content}],
+                self.target,
+                project=lambda: self.project,
+                scope=self.scope,
+                seen=self.seen,
+            )
+            return made if first is None else made._replace(typed=first.typed)
+        if not self.target.allow_secrets:
+            check_secrets([Place(f"row {index}", searchable(content))])
+        if not text.strip():
+            raise OptionError("The prompt of this row is empty.", cure="Leave the row out.")
+        base = first.request
+        body = {**base.body, "messages": [{"role": "user", "content": content}]}
+        return Question(replace(base, body=body, notices=()), first.typed)
+
+
+def _is_whole(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def row_questions(
+    rows: Rows,
+    template: str,
+    target: Target,
+    *,
+    scope: Scope | None,
+    prefix: str = "",
+    project: Callable[[], str] = lambda: NO_PROJECT,
+    seen: Seen | None = None,
+) -> RowQuestions:
+    """Make the questions of a table ready, and refuse what is wrong with all of them.
+
+    Args:
+        rows: The table.
+        template: The prompt of a row.
+        target: Where they go and how.
+        scope: Where names are looked up that are no columns.
+        prefix: What goes before the names of the added columns.
+        project: Returns the project that pays; asked for last.
+        seen: As for `prepare`.
+
+    Raises:
+        OptionError: the prompt fits no row, a column would be there twice, or no row can be sent.
+    """
+    row = target.row
+    least = row.min_cacheable_tokens if row is not None else None
+    system = target.system if isinstance(target.system, str) else searchable(target.system)
+    system_tokens = estimate_tokens(system)
+    prompt = read_row_prompt(
+        template,
+        rows,
+        scope=scope,
+        attach=target.attach,
+        literal=target.literal,
+        budget=budget_of(
+            target.catalog,
+            row,
+            tokens=target.value_tokens,
+            present=scope.present if scope is not None else None,
+        ),
+        cache_from=0 if target.cache else least,
+        system_tokens=system_tokens,
+    )
+    # The mark of a system prompt is set where it is all that the rows share.
+    cached = bool(target.system) and not prompt.before
+    target = target.replace(
+        attach=(), cache=cached and (target.cache or (least is not None and system_tokens >= least))
+    )
+    shape = None
+    if target.wants_data:
+        from vertex_claude_magic.answers.shape import shape_of
+        from vertex_claude_magic.answers.types import read_type
+
+        kind = target.as_
+        if isinstance(kind, str):
+            kind = read_type(kind, scope.names if scope is not None else {})
+        # Once for the table: the type is read again by each `prepare` otherwise.
+        target = target.replace(as_=kind)
+        shape = shape_of(kind)
+    added = added_columns(shape, prefix)
+    check_names(added, rows.names)
+    made = RowQuestions(
+        rows=rows, prompt=prompt, target=target, added=added, scope=scope, seen=seen, first=None,
+        project=NO_PROJECT,
+    )  # fmt: skip
+    wrong: OptionError | None = None
+    for chunk in made.chunks(0, rows.count):
+        for each in chunk:
+            if each.question is not None:
+                name = project()
+                first = _in_project(each.question, name)
+                return replace(made, first=first, project=name)
+            wrong = wrong or each.error
+    if wrong is not None:
+        raise wrong
+    return made
+
+
+def _in_project(question: Question, project: str) -> Question:
+    request = question.request
+    if project in {NO_PROJECT, request.project}:
+        return question
+    return question._replace(request=in_project(request, project))
