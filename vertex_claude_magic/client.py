@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from typing_extensions import Self
 
     from vertex_claude_magic.settings.options import AskOptions
+    from vertex_claude_magic.tables.progress import Progress
     from vertex_claude_magic.transport.auth import ApplicationDefault
     from vertex_claude_magic.transport.retry import RetryPolicy
     from vertex_claude_magic.vertex.reply import Reply
@@ -129,6 +130,44 @@ class Claude:
                 _log.warning("%s", notice.text)
             exchange.start()
         return exchange
+
+    def map(
+        self,
+        table: Any,
+        prompt: str,
+        *,
+        names: Mapping[str, Any] | None = None,
+        progress: Callable[[Progress], None] | bool = True,
+        **options: Any,
+    ) -> Any:
+        """Ask a prompt for every row of a table, and return the table with the answers as columns.
+
+        Args:
+            table: A data frame of any library that narwhals reads (a lazy one is computed), a list of dicts, or a list
+                of strings.
+            prompt: The prompt of a row: `{{ column }}` is its field, `{{ row['any name'] }}` too, `{{ item }}` an
+                element of a list of strings.
+            names: What other names in the prompt stand for.
+            progress: Whether to draw a bar on stderr; or called with the progress, at most four times a second.
+            options: As for `ask`, and those of a run: `max_active=16`, `rpm=`, `on_error="stop"`, `limit=`,
+                `prefix=`, `fresh=True`. `as_=` makes the fields of a type typed columns; `max_cost=` (USD) bounds the
+                whole run.
+
+        Returns:
+            A table of the same kind: its own columns, those of the answer, `error`, `stop_reason`, `input_tokens`,
+            `output_tokens` and `cost` (USD). A row that was answered by an earlier call in the same working folder
+            is not asked again.
+
+        Raises:
+            ClaudeError: something that concerns every row; what is done is in `.details["table"]`.
+            ClaudeInterrupt: the user stopped it; what is done is in `.table`.
+        """
+        from vertex_claude_magic.tables.map import map_in_python
+
+        with _spelled_for_python():
+            return map_in_python(
+                self._session, table, prompt, options, scope=_scope(names), progress=progress, log=_log
+            )
 
     def count(
         self, prompt: str | Sequence[Any], *, names: Mapping[str, Any] | None = None, **options: Any

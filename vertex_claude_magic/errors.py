@@ -344,12 +344,19 @@ class AnswerTruncated(AnswerInvalid):
 class ClaudeInterrupt(KeyboardInterrupt):
     """The user stopped the request; `reply` holds what had arrived, or None.
 
+    `table` is the table so far where a run over a table was stopped, else None.
+
     >>> str(ClaudeInterrupt())
     'Stopped before an answer arrived.'
     """
 
-    def __init__(self, reply: Any | None = None) -> None:
+    def __init__(self, reply: Any | None = None, *, table: Any | None = None, done: str = "") -> None:
         self.reply = reply
+        self.table = table
+        self.done = done
+        if done:
+            super().__init__(done)
+            return
         arrived = reply is not None and bool(reply.text)
         super().__init__(
             # The page marks where the answer stops, so this does not say it again.
@@ -357,10 +364,14 @@ class ClaudeInterrupt(KeyboardInterrupt):
         )
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return type(self), (self.reply,)
+        return _restore_interrupt, (self.reply, self.table, self.done)
 
     def _render_traceback_(self) -> list[str]:
         return [f"KeyboardInterrupt: {self}"]
+
+
+def _restore_interrupt(reply: Any | None, table: Any | None, done: str) -> ClaudeInterrupt:
+    return ClaudeInterrupt(reply, table=table, done=done)
 
 
 # Jupyter messages carry the bare class name, and front ends and runners know an interrupt by it.

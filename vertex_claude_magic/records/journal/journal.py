@@ -23,7 +23,7 @@ from vertex_claude_magic.spelling import option, spelled
 
 if TYPE_CHECKING:
     import sqlite3
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
 
     from vertex_claude_magic.json_types import Json
@@ -237,6 +237,19 @@ class Journal:
         if known and take:
             self.count_turn(key)
         return stored
+
+    def earlier(self, kind: str, place: str, keys: Sequence[str], *, local: bool) -> dict[str, StoredCall]:
+        """Return the answers that earlier runs of a place have for requests, by their digest; as `earlier_answers`."""
+        from vertex_claude_magic.records.journal.earlier import earlier_answers
+
+        if not is_there(self.path):
+            return {}
+        found = self._try(
+            lambda: self.database.read(
+                lambda connection: earlier_answers(connection, kind, place, keys, local=local)
+            )
+        )
+        return found or {}
 
     def count_turn(self, key: str) -> None:
         """Note that a request was asked of the service, so that its repeats get the next answers."""

@@ -1,0 +1,125 @@
+"""A prompt over a table, from whatever asks: the line of a magic or Python code."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING, Any
+
+from vertex_claude_magic import errors
+from vertex_claude_magic.records.session_records import sources_of
+from vertex_claude_magic.session.question import NO_PROJECT
+from vertex_claude_magic.tables.options import map_options, refuse_options
+from vertex_claude_magic.tables.progress import Bar
+from vertex_claude_magic.tables.questions import row_questions
+from vertex_claude_magic.tables.rows import read_rows
+from vertex_claude_magic.tables.run import TableRun, place_of
+
+if TYPE_CHECKING:
+    import logging
+    from collections.abc import Callable, Mapping
+
+    from vertex_claude_magic.prompts.scope import Scope
+    from vertex_claude_magic.session.session import Session
+    from vertex_claude_magic.tables.progress import Progress
+    from vertex_claude_magic.tables.questions import RowQuestions
+
+__all__ = ["finished_table", "map_in_python", "questions_of"]
+
+
+def questions_of(
+    session: Session,
+    table: Any,
+    prompt: str,
+    given: Mapping[str, Any],
+    *,
+    prefix: str,
+    scope: Scope | None,
+    what: str,
+    notify: Callable[[str], None] | None = None,
+) -> RowQuestions:
+    """Make the questions of a table ready.
+
+    Args:
+        session: The session that asks.
+        table: The table.
+        prompt: The prompt of a row.
+        given: Options of a question, by name.
+        prefix: What goes before the names of the added columns.
+        scope: Where names are looked up that are no columns.
+        what: Who asks, such as `%%claude_map`.
+        notify: Called with what is being waited for.
+
+    Raises:
+        OptionError: it cannot be asked as it stands.
+    """
+    refuse_options(given, what)
+    target = session.target(given)
+    sources = sources_of(target, session.records.stores)
+
+    def project() -> str:
+        # Whether anything is recorded is known before anybody asks for credentials.
+        return (target.project or NO_PROJECT) if sources.answers else session.project(target, notify)
+
+    return row_questions(
+        read_rows(table), prompt, target, scope=scope, prefix=prefix, project=project,
+        seen=session.status.sightings,
+    )  # fmt: skip
+
+
+def finished_table(run: TableRun, name: str = "") -> Any:
+    """Run a run, and return its table; what ends it early carries the table so far.
+
+    Args:
+        run: The run.
+        name: The variable that will hold the table, for the text of an interrupt.
+
+    Raises:
+        ClaudeInterrupt: the user stopped it; `table` has what is done.
+        ClaudeError: something that concerns every row; `details["table"]` has what is done.
+    """
+    try:
+        run.run()
+    except KeyboardInterrupt:
+        progress = run.progress
+        where = f"; {name} has what is done" if name else ""
+        done = f"Stopped after {progress.done:,} of {progress.rows:,} rows{where}. Run it again to ask only the rest."
+        raise errors.ClaudeInterrupt(table=run.table(), done=done) from None
+    except errors.ClaudeError as error:
+        error.details["table"] = run.table()
+        raise
+    return run.table()
+
+
+def map_in_python(
+    session: Session,
+    table: Any,
+    prompt: str,
+    given: Mapping[str, Any],
+    *,
+    scope: Scope | None,
+    progress: Callable[[Progress], None] | bool,
+    log: logging.Logger,
+) -> Any:
+    """Run `Claude.map`; arguments as there.
+
+    Raises:
+        ClaudeError: as `Claude.map`.
+    """
+    own, asked = map_options(given)
+    questions = questions_of(session, table, prompt, asked, prefix=own.prefix, scope=scope, what="Claude.map")
+    for notice in (*questions.rows.notices, *questions.prompt.notices):
+        log.warning("%s", notice)
+    bar = Bar(sys.stderr) if progress is True else None
+    show = progress if callable(progress) else bar or (lambda _: None)
+    run = TableRun(session, questions, own, place=place_of(), show=show)
+    try:
+        result = finished_table(run)
+    finally:
+        if bar is not None:
+            bar.close()
+        for notice in session.records.notices(questions.target):
+            log.warning("%s", notice)
+    if run.stopped_by is not None:
+        log.warning("%s %s", run.stopped_by.message, run.stopped_by.cure)
+    log.info("%s", run.progress.summary())
+    return result

@@ -1,0 +1,184 @@
+"""How far a run over a table is: a value, the lines that say it, and the bar of terminals and logs."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from vertex_claude_magic.models.prices import usd_estimate
+
+if TYPE_CHECKING:
+    from typing import TextIO
+
+__all__ = ["Bar", "Progress", "Show"]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Progress:
+    """How far a run is.
+
+    Args:
+        rows: How many rows there are to ask.
+        answered: How many have an answer, by whatever way.
+        earlier: How many of them were answered by an earlier run.
+        copies: How many of them are the same question as another row.
+        replayed: How many of them are recorded answers.
+        failed: How many failed, by the kind of the error.
+        input_tokens: Input tokens so far.
+        output_tokens: Output tokens so far.
+        cost: What was spent so far, in USD; None where a price is not known.
+        active: How many calls are under way.
+        allowed: How many may be.
+        pause: Seconds until the next call, because the service asked to wait; 0 if it did not.
+        seconds: Seconds since the run began.
+        paused: Seconds for which the service had the run wait.
+        median: Seconds that half of the answers took at most, None before the first.
+    """
+
+    rows: int
+    answered: int = 0
+    earlier: int = 0
+    copies: int = 0
+    replayed: int = 0
+    failed: Mapping[str, int] = field(default_factory=Counter)
+    input_tokens: int = 0
+    output_tokens: int = 0
+    cost: float | None = 0.0
+    active: int = 0
+    allowed: int = 0
+    pause: float = 0.0
+    seconds: float = 0.0
+    paused: float = 0.0
+    median: float | None = None
+
+    @property
+    def failures(self) -> int:
+        """How many rows failed."""
+        return sum(self.failed.values())
+
+    @property
+    def done(self) -> int:
+        """How many rows have an answer or an error."""
+        return self.answered + self.failures
+
+    @property
+    def asked(self) -> int:
+        """How many rows were asked in this run and are over."""
+        return self.done - self.earlier - self.copies - self.replayed
+
+    @property
+    def rate(self) -> float:
+        """Rows a second that were asked in this run."""
+        return self.asked / self.seconds if self.seconds > 0 else 0.0
+
+    @property
+    def left(self) -> float | None:
+        """Seconds that the rest will take at this rate; None where that is not known yet."""
+        return (self.rows - self.done) / self.rate if self.rate > 0 else None
+
+    @property
+    def expected(self) -> float | None:
+        """What all rows will have cost in the end at this rate, in USD; None where that is not known."""
+        if self.cost is None or not self.asked:
+            return None
+        return self.cost + self.cost / self.asked * (self.rows - self.done)
+
+    def line(self) -> str:
+        """Return one line for a run that goes on.
+
+        >>> Progress(rows=10, answered=5, cost=0.5, active=2, allowed=4, seconds=2.0).line()
+        '5 of 10 rows · ≈ $0.50 so far, ≈ $1.00 expected · 2.5 rows/s · 2 of 4 active · 2 s left'
+        """
+        parts = [f"{self.done:,} of {self.rows:,} rows"]
+        if self.failures:
+            parts[0] += f", {self.failures:,} failed"
+        if self.input_tokens or self.output_tokens:
+            parts.append(f"{self.input_tokens:,} + {self.output_tokens:,} tokens")
+        spent = f"{usd_estimate(self.cost)} so far"
+        parts.append(spent if self.expected is None else f"{spent}, {usd_estimate(self.expected)} expected")
+        if self.rate:
+            parts.append(f"{self.rate:,.1f} rows/s")
+        parts.append(f"{self.active:,} of {self.allowed:,} active")
+        if self.pause >= 0.5:
+            parts.append(f"paused for {math.ceil(self.pause):,} s, as the service asked")
+        if self.left is not None:
+            parts.append(f"{_duration(self.left)} left")
+        return " · ".join(parts)
+
+    def summary(self) -> str:
+        """Return one line for a run that is over: rows, failures by kind, cost, where the time went.
+
+        >>> over = Progress(rows=4, answered=3, earlier=1, failed={"BadRequest": 1}, cost=0.25, seconds=2, median=0.5)
+        >>> over.summary()
+        '4 rows: 3 answered (1 by an earlier run), 1 failed (BadRequest 1). ≈ $0.25. 2 s, an answer took 0.5 s.'
+        """
+        ways = [
+            f"{count:,} {what}"
+            for count, what in (
+                (self.earlier, "by an earlier run"),
+                (self.replayed, "replayed"),
+                (self.copies, "the same as another row"),
+            )
+            if count
+        ]
+        told = [f"{self.answered:,} answered" + (f" ({', '.join(ways)})" if ways else "")]
+        if self.failures:
+            kinds = ", ".join(f"{kind} {count:,}" for kind, count in Counter(self.failed).most_common())
+            told.append(f"{self.failures:,} failed ({kinds})")
+        if rest := self.rows - self.done:
+            told.append(f"{rest:,} not asked")
+        time = _duration(self.seconds)
+        if self.paused >= 0.5:
+            time += f", {_duration(self.paused)} of it paused as the service asked"
+        if self.median is not None:
+            time += f", an answer took {self.median:.1f} s"
+        return f"{self.rows:,} rows: {', '.join(told)}. {usd_estimate(self.cost)}. {time}."
+
+
+Show = Callable[[Progress], None]
+
+
+def _duration(seconds: float) -> str:
+    """Return a time as people say it.
+
+    >>> _duration(59.2), _duration(61), _duration(7300)
+    ('59 s', '1 min 1 s', '2 h 1 min')
+    """
+    whole = round(seconds)
+    if whole < 60:
+        return f"{whole} s"
+    minutes, rest = divmod(whole, 60)
+    return f"{minutes} min {rest} s" if minutes < 60 else f"{minutes // 60} h {minutes % 60} min"
+
+
+class Bar:
+    """The bar of a terminal, or lines of a log, by tqdm.
+
+    Args:
+        file: Where it is written to.
+    """
+
+    def __init__(self, file: TextIO) -> None:
+        self._file = file
+        self._bar: Any = None
+
+    def __call__(self, progress: Progress) -> None:
+        """Draw it."""
+        from tqdm import tqdm  # type: ignore[import-untyped]
+
+        if self._bar is None:
+            # A log gets a line now and then, because it cannot take one back.
+            every = 0.25 if self._file.isatty() else 10.0
+            self._bar = tqdm(total=progress.rows, file=self._file, mininterval=every, unit="row", leave=True)
+        bar: Any = self._bar
+        bar.set_postfix_str(progress.line().partition(" · ")[2], refresh=False)
+        bar.update(progress.done - bar.n)
+
+    def close(self) -> None:
+        """Leave it as it is."""
+        if self._bar is not None:
+            self._bar.close()
+            self._bar = None

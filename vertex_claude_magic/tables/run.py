@@ -1,0 +1,433 @@
+"""One run over a table: every row is asked once, what is known already is not, and what is done is never lost.
+
+Each row is an `Exchange`; a `Pool` drives many of them from the caller's thread. A finished row is in the journal,
+under the run, before the next one starts in its place, so that a killed kernel repeats no more than the calls under
+way.
+"""
+
+from __future__ import annotations
+
+import random
+from collections import Counter, deque
+from contextlib import suppress
+from pathlib import Path
+from statistics import median
+from typing import TYPE_CHECKING, Any
+
+from vertex_claude_magic import errors
+from vertex_claude_magic.process import Crew
+from vertex_claude_magic.records.budget import token_bound, worst_case
+from vertex_claude_magic.records.session_records import journal_of, sources_of
+from vertex_claude_magic.session.exchange import Exchange, PartOfRun
+from vertex_claude_magic.session.level import Level
+from vertex_claude_magic.session.pool import Delay, Pool
+from vertex_claude_magic.session.question import NO_PROJECT
+from vertex_claude_magic.settings.origin import asking_for, cell_key, current_origin, session_id
+from vertex_claude_magic.spelling import option, spelled
+from vertex_claude_magic.tables.columns import values_of
+from vertex_claude_magic.tables.earlier import EarlierRows
+from vertex_claude_magic.tables.progress import Progress
+from vertex_claude_magic.tables.result import with_columns
+from vertex_claude_magic.text import quote
+from vertex_claude_magic.transport.retry import backoff
+from vertex_claude_magic.vertex.request import in_project
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from vertex_claude_magic.session.pool import Finished
+    from vertex_claude_magic.session.question import Question
+    from vertex_claude_magic.session.session import Session
+    from vertex_claude_magic.tables.options import MapOptions
+    from vertex_claude_magic.tables.progress import Show
+    from vertex_claude_magic.tables.questions import RowQuestion, RowQuestions
+    from vertex_claude_magic.vertex.reply import Reply
+
+__all__ = ["TableRun", "place_of"]
+
+# Seconds between two reports of the progress.
+_SHOWN_EVERY = 0.25
+# What is wrong with one row is wrong with all: nothing else would fare better.
+_FOR_ALL = (errors.CredentialsError, errors.AuthenticationFailed, errors.PermissionDenied, errors.ModelNotFound,
+            errors.ModelNotEnabled, errors.QuotaExceeded, errors.TLSError, errors.ThreadUnavailable)  # fmt: skip
+# Answers that are no answer to the row, by their stop reason.
+_UNANSWERED = {
+    "refusal": ("AnswerRefused", "Claude declined."),
+    "max_tokens": ("AnswerTruncated", "The answer was cut off at max_tokens."),
+    "model_context_window_exceeded": ("AnswerTruncated", "The answer was cut off at the context window."),
+}
+# A row is sent again so many times as often as a question of its own, because a run is watched by nobody.
+_MORE_RETRIES = 3
+# Seconds without any answer after which refusals are no longer waited out.
+_PATIENCE = 300.0
+_QUOTED = 200
+
+
+def place_of(name: str = "") -> str:
+    """Return what identifies a run's place: the notebook, or else the working folder, and the variable."""
+    where = current_origin().notebook if name else ""
+    return cell_key(f"map\n{where or Path.cwd()}\n{name}")
+
+
+class _RowCall:
+    """A row under way."""
+
+    def __init__(self, exchange: Exchange) -> None:
+        exchange.start()
+        self._exchange = exchange
+
+    def watch(self, tell: Callable[[], None]) -> None:
+        self._exchange.watch(tell)
+
+    def poll(self, seconds: float) -> bool:
+        self._exchange.wait(seconds)
+        return self._exchange.done
+
+    def result(self) -> Reply:
+        return self._exchange.reply
+
+    def cancel(self) -> None:
+        self._exchange.close()
+
+
+class TableRun:
+    """A run; `run` asks, and `table` is the result so far at any moment.
+
+    Args:
+        session: The session that asks.
+        questions: The questions of the rows.
+        options: The options of the run.
+        place: What identifies the run's place, so that a run there finds what this one has answered.
+        show: Called in the caller's thread with the progress, at most four times a second and at the end.
+        chance: A random number from 0 to 1, for the waits.
+    """
+
+    def __init__(
+        self,
+        session: Session,
+        questions: RowQuestions,
+        options: MapOptions,
+        *,
+        place: str,
+        show: Show = lambda _: None,
+        chance: Callable[[], float] = random.random,
+    ) -> None:
+        self._session = session
+        self._questions = questions
+        self._options = options
+        self._place = place
+        self._show = show
+        self._chance = chance
+        self._clock = session.clock
+        target = questions.target
+        # Of the run and not of a question; and the limits of session and day hold for each question as ever.
+        self._max_cost = target.max_cost
+        self._target = target.replace(max_cost=None)
+        self._sources = sources_of(target, session.records.stores)
+        rows = questions.rows.count
+        self._stop = min(rows, options.limit or rows)
+        self._values: dict[str, list[Any]] = {column.name: [None] * rows for column in questions.added}
+        report = [column.name for column in questions.added[-5:]]
+        self._error, self._stop_reason, self._input, self._output, self._cost = report
+        # By the digest of a question, the first row that asks it, and the rows that ask the same.
+        self._leaders: dict[bytes, int] = {}
+        self._copies: dict[int, list[int]] = {}
+        self._answered_rows = bytearray(rows)
+        self._held: dict[int, float] = {}
+        self._spent: float | None = 0.0
+        self._seconds: deque[float] = deque(maxlen=1000)
+        self._counts: Counter[str] = Counter()
+        self._failed: Counter[str] = Counter()
+        self._tokens = [0, 0]
+        self._paused = 0.0
+        self._stopped_by: errors.ClaudeError | None = None
+        self._project = questions.project
+        self._pool: Pool[RowQuestion, Reply] | None = None
+        self._level = Level(options.max_active, alone=self._is_cached() and self._stop > 1, clock=self._clock)
+        self._began = self._ticked = self._shown = self._clock()
+        self._last_answer = self._began
+        self._refusals = 0
+
+    def _is_cached(self) -> bool:
+        first = self._questions.first
+        return first is not None and b'"cache_control"' in first.request.payload
+
+    @property
+    def progress(self) -> Progress:
+        """How far the run is."""
+        pool = self._pool
+        return Progress(
+            rows=self._stop,
+            answered=self._counts["answered"],
+            earlier=self._counts["earlier"],
+            copies=self._counts["copies"],
+            replayed=self._counts["replayed"],
+            failed=dict(self._failed),
+            input_tokens=self._tokens[0],
+            output_tokens=self._tokens[1],
+            cost=self._spent,
+            active=pool.running if pool is not None else 0,
+            allowed=self._level.allowed,
+            pause=pool.pause if pool is not None else 0.0,
+            seconds=self._clock() - self._began,
+            paused=self._paused,
+            median=median(self._seconds) if self._seconds else None,
+        )
+
+    @property
+    def stopped_by(self) -> errors.ClaudeError | None:
+        """The limit that ended the run before its end, None if it went through."""
+        return self._stopped_by
+
+    def table(self) -> Any:
+        """Return the table with what is known so far; the rows without an answer are empty there."""
+        return with_columns(self._questions.rows, self._questions.added, self._values)
+
+    def run(self) -> None:
+        """Ask.
+
+        Raises:
+            ClaudeInterrupt: the user stopped it.
+            ClaudeError: something that concerns every row, such as a missing login; or with `on_error` stop, the error
+                of the first row that failed.
+        """
+        journal = self._sources.journal
+        number = None
+        origin = current_origin()
+        crew = Crew()
+        try:
+            if journal is not None:
+                number = journal.open_run(
+                    "map", session=session_id(), origin=origin._replace(cell=self._place)
+                )
+            policy = self._session.retry_policy
+            pool: Pool[RowQuestion, Reply] = Pool(
+                lambda row: self._start(row, number, crew),
+                at_once=self._level,
+                again=self._again,
+                spacing=60.0 / self._options.rpm if self._options.rpm else 0.0,
+                clock=self._clock,
+            )
+            self._pool = pool
+            self._retries = policy.retries * _MORE_RETRIES
+            with asking_for(origin):
+                pool.run(self._to_ask(), self._take, tick=self._tick)
+            if pool.ended_early and self._stopped_by is None:
+                self._stopped_by = self._too_dear()
+        finally:
+            self._pool = None
+            crew.close()
+            self._finish_copies()
+            if journal is not None:
+                journal.close_run(number)
+            with suppress(Exception):
+                self._show(self.progress)
+
+    def _to_ask(self) -> Iterator[RowQuestion]:
+        """Yield the rows that have to be asked; the others get what they have on the way."""
+        earlier = EarlierRows(
+            journal_of(self._target, self._session.records.stores),
+            self._sources,
+            self._place,
+            self._questions.typed,
+            catalog=self._target.catalog,
+            tell=self._session.records.tell,
+        )
+        for chunk in self._questions.chunks(0, self._stop):
+            fresh = [row for row in chunk if self._is_new(row)]
+            asked = [row.question.request for row in fresh if row.question is not None]
+            known = earlier.replies(asked) if not self._options.fresh else {}
+            for row in fresh:
+                reply = known.get(row.question.request.digest) if row.question is not None else None
+                if reply is not None and reply.stop_reason not in _UNANSWERED:
+                    self._counts["earlier"] += 1
+                    self._fill(row.index, reply)
+                    continue
+                yield row
+            self._tick()
+
+    def _is_new(self, row: RowQuestion) -> bool:
+        """Tell whether a row has to be asked, and is not the same question as another one."""
+        if row.question is None:
+            assert row.error is not None  # noqa: S101 - one of the two is there
+            self._fail(row.index, row.error)
+            return False
+        digest = row.question.request.parts.digest
+        leader = self._leaders.setdefault(digest, row.index)
+        if leader == row.index:
+            return True
+        if self._answered_rows[leader]:
+            self._copy(leader, row.index)
+        else:
+            self._copies.setdefault(leader, []).append(row.index)
+        return False
+
+    def _start(self, row: RowQuestion, number: int | None, crew: Crew) -> _RowCall | None:
+        question = row.question
+        assert question is not None  # noqa: S101 - only rows that can be asked are drawn
+        if self._sources.answers and question.found is None:
+            found = self._sources.look(question.request, take=True)
+            question = question._replace(found=found)
+        if question.found is None:
+            question = self._paid(question)
+            if not self._has_room(row.index, question):
+                return None
+        part = PartOfRun(question, self._sources, number, crew.start)
+        try:
+            return _RowCall(Exchange(self._session, "", self._target, part=part))
+        except errors.CostLimitExceeded as error:
+            self._held.pop(row.index, None)
+            if self._pool is not None and self._pool.running:
+                return None
+            self._stopped_by = error
+            return None
+
+    def _paid(self, question: Question) -> Question:
+        """Name the project that pays, which is asked for once."""
+        if question.request.project != NO_PROJECT or self._sources.mode == "only":
+            return question
+        if self._project == NO_PROJECT:
+            with self._sources.missed_without_login(question.request):
+                self._project = self._session.project(self._target)
+        return question._replace(request=in_project(question.request, self._project))
+
+    def _has_room(self, index: int, question: Question) -> bool:
+        """Tell whether the run stays within its limit with the worst case of one more row, and reserve that."""
+        if self._max_cost is None:
+            return True
+        request, catalog = question.request, self._target.catalog
+        most = worst_case(request, catalog, token_bound(request, catalog))
+        if most is None or self._spent is None:
+            raise errors.CostLimitExceeded(
+                "What a row may cost is not known (no price in the table), so the run may cross --max-cost.",
+                cure=spelled("Add prices with models_file, or leave {} out.", option("max_cost")),
+            )
+        if self._spent + sum(self._held.values()) + most > self._max_cost:
+            return False
+        self._held[index] = most
+        return True
+
+    def _too_dear(self) -> errors.CostLimitExceeded:
+        spent = self._spent or 0.0
+        return errors.CostLimitExceeded(
+            f"The next row could cross --max-cost {self._max_cost:g}: ${spent:.4f} is spent (estimates).",
+            cure=spelled(
+                "The rest is empty. Raise {} and run it again: answered rows are not asked again. A lower {} "
+                "makes the worst case of a row smaller.",
+                option("max_cost"),
+                option("max_tokens"),
+            ),
+        )
+
+    def _again(self, error: Exception, attempt: int) -> Delay | None:
+        """Return how long to wait before a row is asked again, None if it is not."""
+        policy = self._session.retry_policy
+        if isinstance(error, errors.StreamInterrupted):
+            # As a new call, which is counted and billed.
+            return None if attempt >= self._retries else Delay(0.0, shared=False)
+        may = isinstance(error, (errors.APIError, errors.NetworkError)) and error.details.get("may_retry")
+        if not may or not self._retries:
+            return None
+        asked = error.details.get("retry_after") if isinstance(error, errors.ClaudeError) else None
+        if asked is not None:
+            return Delay(asked) if asked <= policy.longest_wait and attempt < _MORE_RETRIES * 10 else None
+        if isinstance(error, errors.RateLimited):
+            # The level falls meanwhile. Where nothing gets through any more, all wait, longer each time.
+            self._refusals += 1
+            if self._clock() - self._last_answer > _PATIENCE:
+                return None
+            blocked = self._level.allowed == 1 and self._refusals > 1
+            turn = self._refusals if blocked else attempt
+            return Delay(backoff(min(turn, 10), policy, self._chance), shared=blocked)
+        return (
+            Delay(backoff(attempt, policy, self._chance), shared=False) if attempt < self._retries else None
+        )
+
+    def _take(self, finished: Finished[RowQuestion, Reply]) -> None:
+        index = finished.item.index
+        held = self._held.pop(index, 0.0)
+        error = finished.error
+        if error is None:
+            reply = finished.result()
+            self._last_answer, self._refusals = self._clock(), 0
+            if reply.replayed:
+                self._counts["replayed"] += 1
+            else:
+                self._seconds.append(reply.seconds)
+            self._fill(index, reply)
+            return
+        if not isinstance(error, errors.ClaudeError):
+            raise error
+        partial = error.reply
+        if partial is not None:
+            self._count(partial.usage.total_input_tokens, partial.usage.output_tokens, partial.cost)
+            self._values[self._stop_reason][index] = partial.stop_reason
+            self._values[self._input][index] = partial.usage.total_input_tokens
+            self._values[self._output][index] = partial.usage.output_tokens if partial.complete else None
+            self._values[self._cost][index] = partial.cost
+        if isinstance(error, errors.StreamError) and self._spent is not None:
+            # What a broken answer cost is not known; a limit counts the worst.
+            self._spent += held
+        concerns_all = isinstance(error, _FOR_ALL) and not isinstance(error, errors.DataSharingRequired)
+        self._fail(index, error)
+        if concerns_all or self._options.on_error == "stop":
+            raise error
+
+    def _count(self, input_tokens: int, output_tokens: int, cost: float | None) -> None:
+        self._tokens[0] += input_tokens
+        self._tokens[1] += output_tokens
+        self._spent = None if self._spent is None or cost is None else self._spent + cost
+
+    def _fill(self, index: int, reply: Reply) -> None:
+        """Put an answer into the columns."""
+        if not reply.replayed:
+            self._count(reply.usage.total_input_tokens, reply.usage.output_tokens, reply.cost)
+        typed = self._questions.typed
+        try:
+            values = values_of(self._questions.added, reply, typed.shape if typed is not None else None)
+        except errors.OptionError as error:
+            self._fail(index, error)
+            return
+        for name, value in values.items():
+            self._values[name][index] = value
+        why = _UNANSWERED.get(reply.stop_reason or "")
+        if why is not None:
+            self._values[self._error][index] = ": ".join(why)
+            self._failed[why[0]] += 1
+            return
+        self._counts["answered"] += 1
+        self._answered_rows[index] = 1
+        for copy in self._copies.pop(index, ()):
+            self._copy(index, copy)
+
+    def _fail(self, index: int, error: errors.ClaudeError) -> None:
+        text = f"{type(error).__name__}: {error.message}"
+        if isinstance(error, errors.AnswerInvalid) and error.reply is not None:
+            text = f"{text} The answer was: {quote(error.reply.text, _QUOTED)}"
+        self._values[self._error][index] = text
+        self._failed[type(error).__name__] += 1
+        for copy in self._copies.pop(index, ()):
+            self._values[self._error][copy] = text
+            self._failed[type(error).__name__] += 1
+
+    def _copy(self, leader: int, index: int) -> None:
+        """Give a row the answer to the same question of another row, which cost nothing and took no tokens."""
+        for name, values in self._values.items():
+            values[index] = (
+                0 if name in {self._input, self._output} else 0.0 if name == self._cost else values[leader]
+            )
+        self._counts["copies"] += 1
+        self._counts["answered"] += 1
+
+    def _finish_copies(self) -> None:
+        # Their leaders were not answered: neither are they.
+        self._copies.clear()
+
+    def _tick(self) -> None:
+        now = self._clock()
+        if self._pool is not None and self._pool.pause:
+            self._paused += now - self._ticked
+        self._ticked = now
+        if now - self._shown >= _SHOWN_EVERY:
+            self._shown = now
+            self._show(self.progress)
