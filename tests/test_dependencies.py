@@ -35,13 +35,14 @@ MODULES = {
 }
 NOT_IMPORTED = {
     "batch": {"google-cloud-storage": "declared for batch runs, which are still to come"},
-    "core": {"tqdm": "declared for the progress bar of table runs, which are still to come"},
     "lab": {"jupyterlab": "run as `python -m jupyterlab`"},
 }
 # What is imported only where the user has made a value with it, or runs our plugin in it.
 BY_THE_VALUE = {
     "kaleido": "a plotly figure is drawn with it",
     "vl_convert": "an Altair chart is drawn with it",
+    "polars": "a table of it gets columns",
+    "pyarrow": "a table of it gets columns",
     "pytest": "it loads our plugin",
     "google.colab": "Colab has it, and nobody else can install it",
     "cryptography": "google-auth signs with it; only the emulator's test logins need it",

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from IPython.core.magic import Magics, line_cell_magic, line_magic, magics_class, no_var_expand
+from IPython.core.magic import Magics, cell_magic, line_cell_magic, line_magic, magics_class, no_var_expand
 from traitlets import Any as AnyTrait
 
 from vertex_claude_magic.notebook.cells import CellThreads, CellWatch, SeenCells, cell_message, cell_metadata
@@ -272,6 +272,43 @@ class ClaudeMagics(Magics, Settings):  # type: ignore[misc]
         from vertex_claude_magic.notebook.commands.demo import run_demo
 
         run_demo(self, line)
+
+    @no_var_expand
+    @cell_magic
+    def claude_map(self, line: str, cell: str) -> None:
+        """Ask a prompt for every row of a table; the answers become columns of a new table of the same kind.
+
+        The variable for the result, the table, options; the prompt of a row in the lines below::
+
+            %%claude_map labels reviews --as Label -m haiku
+            Is this review positive? {{ text }}
+
+        `{{ column }}` is a field of the row, `{{ row['Customer name'] }}` one whose name is no identifier, `{{ row }}`
+        all of it as JSON, `{{ item }}` an element of a list of strings. A table is a data frame of pandas, polars,
+        pyarrow, DuckDB or another library that narwhals reads, a list of dicts, or a list of strings.
+
+        Added are the fields of the type after --as (or the column `answer`), then `error`, `stop_reason`,
+        `input_tokens`, `output_tokens` and `cost` (USD, an estimate). A row that fails has its error there, and the
+        others go on. A row that is the same question as another one is asked once; its copy has no tokens.
+
+        Options::
+
+            --max-active N           how many rows are asked at the same time, at most (16)
+            --rpm N                  how many requests go out in a minute, at most
+            --on-error HOW           what a row that fails does: return (its error in the column error), or stop
+            --limit N                ask only the first N rows
+            --prefix TEXT            goes before the names of all added columns
+            --fresh                  ask again what an earlier run of this cell has answered
+            --max-cost USD           stop before the row with which the whole run could cost more (an estimate)
+            --dry-run                show the first prompts, their tokens, and what all rows would cost
+
+        and those of `%%claude`. Run the cell again after an interrupt, a limit or a killed kernel: answered rows are
+        not asked again, whatever --replay says; rows that failed are. That holds as long as the journal keeps them.
+        """
+        self._guard()
+        from vertex_claude_magic.notebook.commands.map import map_from_cell
+
+        map_from_cell(self, line, cell)
 
     def _guard(self) -> None:
         from vertex_claude_magic.notebook.plain_errors import guard_errors

@@ -26,6 +26,7 @@ __all__ = [
     "parse_cell_line",
     "parse_options",
     "parse_prompt_line",
+    "parse_table_line",
     "parse_words",
 ]
 
@@ -66,18 +67,10 @@ def parse_cell_line(line: str) -> ParsedLine:
     words = _words(line)
     name = None
     if words and not words[0].quoted and not words[0].text.startswith("-"):
-        import builtins
-
-        name = words[0].text
-        if not name.isidentifier():
-            raise OptionError(
-                f"{quote(name, 40)!r} cannot be a variable.",
-                cure="The first word names the variable for the reply; the prompt goes into the lines below.",
-            )
-        if keyword.iskeyword(name) or hasattr(builtins, name) or name in {"In", "Out", "_", "__", "___"}:
-            raise OptionError(
-                f"{name!r} is a name of Python or IPython.", cure="Choose another variable for the reply."
-            )
+        name = _variable(
+            words[0].text,
+            "The first word names the variable for the reply; the prompt goes into the lines below.",
+        )
         words = words[1:]
     options, rest = _options(words)
     if rest:
@@ -86,6 +79,50 @@ def parse_cell_line(line: str) -> ParsedLine:
             cure="The prompt goes into the lines below; quote values with spaces.",
         )
     return ParsedLine(name=name, options=options)
+
+
+def _variable(text: str, cure: str) -> str:
+    """Return a word that can be a variable of the user's."""
+    import builtins
+
+    if not text.isidentifier():
+        raise OptionError(f"{quote(text, 40)!r} cannot be a variable.", cure=cure)
+    if keyword.iskeyword(text) or hasattr(builtins, text) or text in {"In", "Out", "_", "__", "___"}:
+        raise OptionError(
+            f"{text!r} is a name of Python or IPython.", cure="Choose another variable for the reply."
+        )
+    return text
+
+
+def parse_table_line(line: str, options: Mapping[str, Option], written: str) -> tuple[ParsedLine, str]:
+    """Read the line of a magic that takes a variable and a table, then options, and return both.
+
+    Args:
+        line: The line.
+        options: The options that it takes, by name.
+        written: How the magic is written, for errors.
+
+    Raises:
+        OptionError: a word is missing, or as `parse_cell_line`.
+
+    >>> parsed, table = parse_table_line("labels reviews -m haiku", LINE_OPTIONS, "%%claude_map")
+    >>> parsed.name, table, parsed.options
+    ('labels', 'reviews', {'model': 'haiku'})
+    """
+    words = _words(line)
+    leading = [word.text for word in words[:2] if word.quoted or not word.text.startswith("-")]
+    wanted = f"Write {written} NAME TABLE, such as {written} labels reviews."
+    if len(leading) < 2 and not any(word.text in {"-h", "--help"} for word in words):
+        missing = "the table" if leading else "the variable for the result, and the table"
+        raise OptionError(f"The line lacks {missing}.", cure=wanted)
+    name = _variable(leading[0], wanted) if leading else None
+    found, rest = _options(words[len(leading) :], options)
+    if rest:
+        raise OptionError(
+            f"{quote(rest[0].text, 40)!r} is no option.",
+            cure="The prompt goes into the lines below; quote values with spaces.",
+        )
+    return ParsedLine(name=name, options=found), leading[1] if len(leading) > 1 else ""
 
 
 def parse_prompt_line(line: str, options: Mapping[str, Option] = LINE_OPTIONS) -> ParsedLine:

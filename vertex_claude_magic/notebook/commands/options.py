@@ -61,12 +61,14 @@ class Command(NamedTuple):
         options: Options of its own.
         words: What else its line takes; "families" means the families of the model table.
         asks: Whether it asks a question: it takes the options of a question too, and is also a cell magic.
+        over_rows: Whether it asks one for every row of a table, and is a cell magic alone.
     """
 
     name: str
     options: Sequence[Option] = ()
     words: tuple[str, ...] = ()
     asks: bool = False
+    over_rows: bool = False
 
     @property
     def by_name(self) -> Mapping[str, Option]:
@@ -77,11 +79,17 @@ class Command(NamedTuple):
         """
         own = by_name(self.options)
         # Read at each use, because an option may be registered later.
-        return {**LINE_OPTIONS, **own} if self.asks else own
+        if self.over_rows:
+            from vertex_claude_magic.tables.options import MAP_OPTIONS
+
+            own |= by_name(MAP_OPTIONS)
+        return {**LINE_OPTIONS, **own} if self.asks or self.over_rows else own
 
     @property
     def written(self) -> tuple[str, ...]:
         """The ways to write it, such as `%%claude` and `%claude`."""
+        if self.over_rows:
+            return (f"%%{self.name}",)
         return (f"%%{self.name}", f"%{self.name}") if self.asks else (f"%{self.name}",)
 
 
@@ -96,6 +104,7 @@ COMMANDS = {
         Command("claude_logging", LOGGING_OPTIONS, words=("status", "on", "off")),
         Command("claude_doctor", DOCTOR_OPTIONS),
         Command("claude_demo", words=("stop",)),
+        Command("claude_map", over_rows=True),
     )
 }
 

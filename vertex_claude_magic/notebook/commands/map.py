@@ -1,0 +1,110 @@
+"""`%%claude_map`: a prompt over the rows of a table."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from vertex_claude_magic import errors
+from vertex_claude_magic.notebook.commands.options import COMMANDS
+from vertex_claude_magic.notebook.display.table_run import TableRunView
+from vertex_claude_magic.notebook.options import parse_table_line
+from vertex_claude_magic.prompts.template import parse_path, value_of
+from vertex_claude_magic.tables.map import finished_table, questions_of
+from vertex_claude_magic.tables.options import map_options
+from vertex_claude_magic.tables.run import TableRun, place_of
+
+if TYPE_CHECKING:
+    from vertex_claude_magic.notebook.host import Host
+
+__all__ = ["map_from_cell", "table_of"]
+
+_WRITTEN = "%%claude_map"
+
+
+def map_from_cell(host: Host, line: str, cell: str) -> None:
+    """Run a `%%claude_map` cell; whatever happens, the variable has what is done.
+
+    Raises:
+        ClaudeError: it cannot be asked, or something concerns every row.
+        ClaudeInterrupt: the user stopped it.
+    """
+    parsed, table = parse_table_line(line, COMMANDS["claude_map"].by_name, _WRITTEN)
+    if parsed.shows("help"):
+        from vertex_claude_magic.notebook.commands.help import show_help
+
+        show_help(host, "claude_map")
+        return
+    from vertex_claude_magic.notebook.tool_lines import Body, read_body
+
+    own, given = map_options(parsed.options)
+    asked = {name: value for name, value in given.items() if name in parsed.asked}
+    text = cell.removesuffix("\n")
+    body = Body(prompt=text) if parsed.options.get("literal") else read_body(text)
+    session = host.session()
+    quiet = parsed.shows("quiet")
+    if not quiet and not host.cells.may_draw():
+        raise errors.OptionError(
+            "This thread runs no cell, so its progress would appear in the wrong place.",
+            cure="In threads use --quiet, or Claude().map(table, prompt) of vertex_claude_magic.",
+        )
+    view = TableRunView(host.shell, quiet=quiet)
+    questions = questions_of(
+        session,
+        table_of(host, table),
+        body.prompt,
+        asked,
+        prefix=own.prefix,
+        scope=host.scope(),
+        what=_WRITTEN,
+        notify=view.wait,
+    )
+    notes = [*body.notes, *questions.rows.notices, *questions.prompt.notices]
+    if questions.first is not None:
+        notes += questions.first.request.notices
+    if parsed.shows("dry_run"):
+        from vertex_claude_magic.notebook.commands.map_dry_run import show_map_dry_run
+
+        show_map_dry_run(host, session, questions, own, notes=notes)
+        return
+    name = parsed.name or ""
+    run = TableRun(session, questions, own, place=place_of(name), show=view.draw)
+    try:
+        host.shell.user_ns[name] = finished_table(run, name)
+    except errors.ClaudeInterrupt as interrupt:
+        host.shell.user_ns[name] = interrupt.table
+        raise
+    except errors.ClaudeError as error:
+        host.shell.user_ns[name] = error.details["table"]
+        raise
+    finally:
+        stop = run.stopped_by
+        if stop is not None:
+            notes.insert(0, f"{stop.message} {stop.cure}")
+        if session.emulated:
+            notes.append("Answered by the emulator, not by Claude; %claude_demo stop goes back.")
+        view.finish(run.progress, (*notes, *session.records.notices(questions.target)))
+        if host.panel is not None:
+            # It shows what was spent.
+            host.panel.draw()
+
+
+def table_of(host: Host, text: str) -> Any:
+    """Return the table that the line names: a variable, or a path that begins at one.
+
+    Raises:
+        OptionError: there is none.
+    """
+    path = parse_path(text)
+    if path is None:
+        raise errors.OptionError(
+            f"{text[:60]!r} is not the name of a table.",
+            cure="Name a variable, such as reviews or data.reviews.",
+        )
+    if path.name not in host.shell.user_ns:
+        import difflib
+
+        known = [name for name in host.shell.user_ns if not name.startswith("_")]
+        near = difflib.get_close_matches(path.name, known, n=1)
+        hint = f"Did you mean {near[0]}?" if near else "Make the table in a cell above."
+        raise errors.OptionError(f"No variable named {path.name[:60]!r}.", cure=hint)
+    return value_of(path, host.shell.user_ns)

@@ -1,0 +1,83 @@
+"""`%%claude_map --dry-run`: the first prompts, their tokens, and what all rows would cost; no model is asked."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from vertex_claude_magic.markdown.sanitize import as_text, fenced, safe_plain
+from vertex_claude_magic.models.prices import usd_estimate
+from vertex_claude_magic.prompts.secrets import searchable
+from vertex_claude_magic.tables.estimate import estimate_run
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from vertex_claude_magic.notebook.host import Host
+    from vertex_claude_magic.session.session import Session
+    from vertex_claude_magic.tables.estimate import RunEstimate
+    from vertex_claude_magic.tables.options import MapOptions
+    from vertex_claude_magic.tables.questions import RowQuestions
+
+__all__ = ["show_map_dry_run"]
+
+_FIRST = 3
+_LONGEST = 2_000
+_TITLE = "Dry run, nothing was asked."
+
+
+def show_map_dry_run(
+    host: Host, session: Session, questions: RowQuestions, own: MapOptions, *, notes: Sequence[str]
+) -> None:
+    """Show what would be asked for the first rows, and what all would cost.
+
+    Args:
+        host: The magics, for the page.
+        session: The session, which counts tokens free of charge.
+        questions: The questions.
+        own: The options of the run.
+        notes: What else to say.
+    """
+    stop = min(questions.rows.count, own.limit or questions.rows.count)
+    shown: list[tuple[str, str]] = []
+    wrong = 0
+    for chunk in questions.chunks(0, min(stop, _FIRST)):
+        for each in chunk:
+            if each.question is not None:
+                text = _prompt_text(each.question.request.body["messages"][-1]["content"])
+                shown.append((f"Row {each.index}", text))
+            elif each.error is not None:
+                wrong += 1
+                shown.append((f"Row {each.index} cannot be asked", str(each.error)))
+    target = questions.target
+    found = estimate_run(questions, stop, lambda request: session.count_or_bound(request, target))
+    columns = ", ".join(column.name for column in questions.added)
+    lines = [*_estimate_lines(found), f"Columns that are added: {columns}.", *notes]
+    markdown = ["**Dry run**, nothing was asked.", *map(as_text, lines)]
+    plain = [_TITLE, *lines]
+    for title, text in shown:
+        markdown += [as_text(title), fenced(text)]
+        plain += [f"{title}:", text]
+    bundle = {"text/markdown": "\n\n".join(markdown), "text/plain": safe_plain("\n".join(plain))}
+    host.shell.display_pub.publish(data=bundle, metadata={})
+
+
+def _prompt_text(content: object) -> str:
+    text = content if isinstance(content, str) else searchable(content)  # type: ignore[arg-type]
+    if len(text) <= _LONGEST:
+        return text
+    return f"{text[:_LONGEST]}\n… ({len(text):,} characters)"
+
+
+def _estimate_lines(found: RunEstimate) -> list[str]:
+    """Return the lines of an estimate."""
+    kind = "counted" if found.exact else "at most, because the location counts no tokens"
+    spread = f" ± {found.spread:,}" if found.spread else ""
+    tokens = (
+        f"{found.rows:,} rows, about {found.tokens:,}{spread} input tokens ({found.sample:,} rows {kind})"
+    )
+    if found.least is None or found.most is None:
+        return [f"{tokens}; the price is unknown."]
+    return [
+        f"{tokens}, at most {found.max_tokens:,} output tokens for each row.",
+        f"Between {usd_estimate(found.least)} (empty answers) and {usd_estimate(found.most)} (full ones), estimates.",
+    ]
