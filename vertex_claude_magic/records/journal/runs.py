@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from vertex_claude_magic.settings.origin import Origin
 
-__all__ = ["close_run", "drop_runs", "keep_open", "open_run", "pinned", "this_process"]
+__all__ = ["close_run", "drop_runs", "is_alive", "keep_open", "open_run", "pinned", "this_process"]
 
 # How old (seconds) the last sign of life may be before another is written: far less than the shortest journal_days.
 _SEEN_EVERY = 3_600.0
@@ -69,10 +69,15 @@ def pinned(connection: sqlite3.Connection, since: float) -> list[int]:
     rows = connection.execute("SELECT id, seen, process FROM runs WHERE ended IS NULL").fetchall()
     stay = []
     for number, seen, process in rows:
-        pid = process.rsplit(":", maxsplit=1)[-1]
-        if seen >= since or (pid.isdecimal() and _process(int(pid)) == process):
+        if seen >= since or is_alive(process):
             stay.append(number)
     return stay
+
+
+def is_alive(process: str) -> bool:
+    """Tell whether a process of this machine, as `this_process` named it, is still there."""
+    pid = process.rsplit(":", maxsplit=1)[-1]
+    return pid.isdecimal() and _process(int(pid)) == process
 
 
 def drop_runs(connection: sqlite3.Connection, stay: list[int]) -> None:

@@ -78,7 +78,21 @@ ALTER TABLE calls ADD COLUMN chained INTEGER NOT NULL DEFAULT 0;
 CREATE INDEX calls_former ON calls (id) WHERE chained = 0 AND replayable > 0
 """
 
-MIGRATIONS: tuple[str, ...] = (_CALLS, _NOTES, _PARTS)
+# Batches and their jobs, so that any later kernel finds them; rows and answers are in Cloud Storage and not here.
+_BATCHES = """
+CREATE TABLE batches (id TEXT PRIMARY KEY, at REAL NOT NULL, name TEXT NOT NULL, notebook TEXT NOT NULL,
+                      project TEXT NOT NULL, location TEXT NOT NULL, model TEXT NOT NULL, asked TEXT NOT NULL,
+                      source TEXT NOT NULL, rows INTEGER NOT NULL, run_id INTEGER, plan TEXT NOT NULL) WITHOUT ROWID;
+CREATE TABLE batch_jobs (batch TEXT NOT NULL, number INTEGER NOT NULL, attempt INTEGER NOT NULL, state TEXT NOT NULL,
+                         owner TEXT NOT NULL DEFAULT '', input TEXT NOT NULL, output TEXT NOT NULL,
+                         job TEXT NOT NULL DEFAULT '', rows INTEGER NOT NULL, done INTEGER NOT NULL DEFAULT 0,
+                         failed INTEGER NOT NULL DEFAULT 0, results TEXT NOT NULL DEFAULT '',
+                         error TEXT NOT NULL DEFAULT '', cost_most REAL, call INTEGER,
+                         counted INTEGER NOT NULL DEFAULT 0,
+                         PRIMARY KEY (batch, number)) WITHOUT ROWID
+"""
+
+MIGRATIONS: tuple[str, ...] = (_CALLS, _NOTES, _PARTS, _BATCHES)
 
 
 def migrate(connection: sqlite3.Connection, steps: tuple[str, ...] = MIGRATIONS) -> None:
