@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from vertex_claude_magic.transport.auth import Authorizer
 
-__all__ = ["Files", "Uri", "open_files", "parse_uri"]
+__all__ = ["Files", "Uri", "google_login", "open_files", "parse_uri"]
 
 _GOOGLE = "https://storage.googleapis.com"
 _VARIABLE = "STORAGE_EMULATOR_HOST"
@@ -87,7 +87,7 @@ class Files:
         Raises:
             OptionError: there is no such bucket, or the account may not see it.
         """
-        with _named(f"the bucket {bucket}", "roles/storage.legacyBucketReader"):
+        with _named(f"bucket {bucket}", "roles/storage.legacyBucketReader"):
             return str(self._client.get_bucket(bucket).location).lower()
 
     def write_new(self, place: Uri, content: IO[bytes], size: int, mark: str) -> None:
@@ -177,7 +177,7 @@ def open_files(
             "Batch prediction needs google-cloud-storage, which is not installed.",
             cure='Run: pip install "vertex-claude-magic[batch]"',
         ) from error
-    http, login = _http(authorizer, host)
+    http, login = google_login(authorizer, host)
     client = Client(project=project, credentials=login, _http=http, client_options={"api_endpoint": host})
     return Files(client)
 
@@ -203,8 +203,8 @@ def _host(base_url: str | None, environment: Mapping[str, str]) -> str:
     return _GOOGLE
 
 
-def _http(authorizer: Authorizer, host: str) -> tuple[Any, Any]:
-    """Return the session and the credentials of Google's client."""
+def google_login(authorizer: Authorizer, host: str) -> tuple[Any, Any]:
+    """Return the session and the credentials of a client of Google's; a token goes to Google or to this machine."""
     from google.auth.credentials import AnonymousCredentials, Credentials
     from google.auth.transport.requests import AuthorizedSession
 

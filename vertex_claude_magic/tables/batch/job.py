@@ -4,20 +4,21 @@ from __future__ import annotations
 
 import logging
 from dataclasses import replace
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from vertex_claude_magic import errors
 from vertex_claude_magic.records.journal.runs import is_alive, this_process
-from vertex_claude_magic.records.session_records import limits_of
 from vertex_claude_magic.spelling import Spelling, spelled
-from vertex_claude_magic.tables.batch.lines import MostCost, row_of
+from vertex_claude_magic.tables.batch.lines import MostCost, row_of, write_lines
+from vertex_claude_magic.tables.batch.upload import check_limits, put_up
 from vertex_claude_magic.text import quote
 from vertex_claude_magic.transport.batch import FINAL, job_body
 from vertex_claude_magic.transport.storage import parse_uri
 from vertex_claude_magic.transport.waiting import pause as wait_here
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterator, Sequence
+    from collections.abc import Callable, Collection, Iterator, Mapping
 
     from vertex_claude_magic.answers.repair import TypedQuestion
     from vertex_claude_magic.records.journal.batches import Batch, Job
@@ -57,13 +58,14 @@ class BatchJob:
         *,
         table: Any = None,
         typed: TypedQuestion | None = None,
+        held: Mapping[int, int] = MappingProxyType({}),
     ) -> None:
         self._context = context
         self._batch = batch
         self._table = table
         self._typed = typed
         # What was set aside of the session's limit, by the number of the job.
-        self._held: dict[int, int] = {}
+        self._held = dict(held)
 
     def __repr__(self) -> str:
         jobs = self.jobs
@@ -228,9 +230,13 @@ class BatchJob:
             raise errors.OptionError(
                 "No row has failed that was sent.", cure="Nothing needs to be sent again."
             )
-        from vertex_claude_magic.tables.batch.submit import add_attempt
-
-        add_attempt(self, jobs, wanted)
+        context, batch = self._context, self._batch
+        with write_lines(
+            self._lines_again(jobs, wanted), batch.plan.get("rows_per_job"), self._most
+        ) as lines:
+            check_limits(context, lines)
+            self._held |= put_up(context, batch, lines, before=jobs)
+        self.refresh()
         return self
 
     def _known(self, table: Any) -> Any:
@@ -290,28 +296,7 @@ class BatchJob:
                     raise
             self._keep(job, found)
 
-    def hold(self, jobs: Sequence[Job]) -> None:
-        """Set aside what jobs may cost of the session's limit.
-
-        Raises:
-            CostLimitExceeded: with them the session could cross it.
-        """
-        records = self._context.session.records
-        limit, local = limits_of(self._context.target).session, self._context.is_local(self._batch)
-        try:
-            for job in jobs:
-                self._held[job.number] = records.budget.reserve(job.cost_most, local=local, limit=limit)
-        except errors.CostLimitExceeded:
-            self.release(jobs)
-            raise
-
-    def release(self, jobs: Sequence[Job]) -> None:
-        """Give back what was set aside for jobs that were not sent."""
-        for job in jobs:
-            if (held := self._held.pop(job.number, None)) is not None:
-                self._context.session.records.budget.commit(held, 0.0)
-
-    def lines_again(self, jobs: list[Job], wanted: Collection[int]) -> Iterator[tuple[int, bytes | str]]:
+    def _lines_again(self, jobs: list[Job], wanted: Collection[int]) -> Iterator[tuple[int, bytes | str]]:
         """Yield the lines of some rows from the files of the first attempt."""
         import json
 
@@ -325,7 +310,7 @@ class BatchJob:
                     yield row or 0, line
 
     @property
-    def most(self) -> MostCost:
+    def _most(self) -> MostCost:
         """What one of its lines may cost at most."""
         row = self._context.target.catalog.find(self._batch.model)
         return MostCost(row, self._batch.location, int(self._batch.plan.get("max_tokens") or 0))
