@@ -248,6 +248,8 @@ def _named(what: str, role: str) -> Iterator[None]:
     where = quote(what, 160)
     try:
         yield
+    except KeyboardInterrupt:
+        raise errors.ClaudeInterrupt from None
     except google.NotFound:
         raise errors.OptionError(
             f"There is no {where}.", cure="Check the name; it is made outside of here."

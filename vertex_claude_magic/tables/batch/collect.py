@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from vertex_claude_magic.tables.batch.context import Context
     from vertex_claude_magic.tables.rows import Rows
 
-__all__ = ["collected", "failed_rows", "typed_of"]
+__all__ = ["collected", "failed_rows", "is_table_of", "typed_of"]
 
 
 def collected(
@@ -48,6 +48,15 @@ def collected(
     if rows is None:
         rows = _numbered(batch.rows)
     return with_columns(rows, results.added, results.values)
+
+
+def is_table_of(batch: Batch, table: Any) -> bool:
+    """Tell whether a value is the table of a batch, in the order of its rows."""
+    try:
+        _checked(batch, table)
+    except errors.OptionError:
+        return False
+    return True
 
 
 def failed_rows(

@@ -110,6 +110,22 @@ class BatchJob:
         return _together(self.refresh())
 
     @property
+    def last_state(self) -> str:
+        """Its state when Google was last asked."""
+        return _together(self.jobs)
+
+    @property
+    def has_table(self) -> bool:
+        """Whether it was made here, and so knows its table."""
+        return self._table is not None
+
+    def is_from(self, table: Any) -> bool:
+        """Tell whether a value is the table of this batch, in the order of its rows."""
+        from vertex_claude_magic.tables.batch.collect import is_table_of
+
+        return is_table_of(self._batch, table)
+
+    @property
     def done(self) -> int:
         """How many rows have an answer."""
         return sum(job.done for job in self.jobs)
