@@ -16,6 +16,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from vertex_claude_magic.emulator.batch.jobs import BatchJobs, is_batch_path
+from vertex_claude_magic.emulator.bigquery.tables import Tables, is_table_path
 from vertex_claude_magic.emulator.google.barred import Places
 from vertex_claude_magic.emulator.google.listing import listing
 from vertex_claude_magic.emulator.google.publisher import PublisherConfigs, is_config_path
@@ -71,9 +72,11 @@ class Service:
         self.listed: dict[str, str | None] = {}
         self.configs = PublisherConfigs(project=project)
         self.storage = Storage(origin=google.origin)
+        self.tables = Tables()
         self.batches = BatchJobs(
             project=project,
             buckets=self.storage.buckets,
+            tables=self.tables,
             answer=self._answer_row,
             refusal=self._batch_refusal,
         )
@@ -106,20 +109,20 @@ class Service:
         found = route(received.path)
         listed = received.method == "GET" and _LISTING.fullmatch(received.path)
         stored, batched = is_storage_path(received.path), is_batch_path(received.path)
-        if found is None and not (listed or stored or batched or is_config_path(received.path)):
+        tabled = is_table_path(received.path)
+        if found is None and not (listed or stored or batched or tabled or is_config_path(received.path)):
             return _NOT_FOUND, None
         with self._lock:
             fault = self._faults.popleft() if self._faults else sick.fault()
         if fault is not None and fault.replaces_reply:
             return fault_response(fault), fault
-        # Google's client of Cloud Storage sends no token to an emulator.
-        anonymous = stored and "authorization" not in received.headers
+        # Google's clients send no token to an emulator.
+        anonymous = (stored or tabled) and "authorization" not in received.headers
         if not anonymous and (problem := self.google.unauthenticated(received)) is not None:
             return problem.response(streaming=bool(found and found.streaming)), fault
-        if stored:
-            return self.storage.handle(received), fault
-        if batched:
-            return self.batches.handle(received), fault
+        other = self.storage if stored else self.tables if tabled else self.batches if batched else None
+        if other is not None:
+            return other.handle(received), fault
         if found is None:
             answer = (
                 listing(self.catalog, received, dict(self.listed))

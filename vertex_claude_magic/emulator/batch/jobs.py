@@ -22,6 +22,7 @@ from vertex_claude_magic.emulator.storage.objects import Refused
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from vertex_claude_magic.emulator.bigquery.tables import Tables
     from vertex_claude_magic.emulator.messages.problems import Problem
     from vertex_claude_magic.emulator.storage.objects import Buckets
     from vertex_claude_magic.json_types import Json
@@ -34,6 +35,7 @@ _PATH = re.compile(
 )
 _MODEL = re.compile(r"publishers/anthropic/models/(?P<model>[^/]+)")
 _GS = re.compile(r"gs://(?P<bucket>[^/]+)/?(?P<name>.*)")
+_BQ = re.compile(r"bq://(?P<table>[^/]+\.[^/.]+\.[^/.]+)")
 _FINAL = {"SUCCEEDED", "FAILED", "CANCELLED", "EXPIRED", "PARTIALLY_SUCCEEDED"}
 # Jobs that end so have answered only the first half of their rows.
 _HALF = {"FAILED", "EXPIRED", "PARTIALLY_SUCCEEDED"}
@@ -77,6 +79,7 @@ class BatchJobs:
     Args:
         project: The only project that it knows.
         buckets: Where inputs are read and results are written.
+        tables: The same in BigQuery.
         answer: Answers one row.
         refusal: Tells why a model cannot be used in a location, None if it can.
         looks: For how many looks a job waits before it answers rows.
@@ -89,6 +92,7 @@ class BatchJobs:
 
     project: str
     buckets: Buckets
+    tables: Tables
     answer: RowAnswer
     refusal: Callable[[str, str], Problem | None]
     looks: int = 1
@@ -140,6 +144,8 @@ class BatchJobs:
         if (refused := self.refusal(named["model"], location)) is not None:
             return refused.response()
         for uri in (*_inputs(given), _output(given)):
+            if _BQ.fullmatch(uri):
+                continue
             if (bucket := _GS.fullmatch(uri)) is None:
                 return google_error(400, f"Invalid Cloud Storage URI {uri!r}.").response()
             place = self.buckets.location(bucket["bucket"])
@@ -227,7 +233,10 @@ class BatchJobs:
 
     def _end(self, job: _Job, state: str) -> None:
         job.state = state
-        found = _GS.fullmatch(_output(job.given))
+        found, table = _GS.fullmatch(_output(job.given)), _BQ.fullmatch(_output(job.given))
+        if table is not None and job.results:
+            job.directory = table[0]
+            self.tables.add(table["table"], [_texts(json.loads(result)) for result in job.results[::-1]])
         if found is None or not job.results:
             return
         prefix = f"{found['name'].rstrip('/')}/prediction-{job.model.partition('@')[0]}-{job.number}".lstrip(
@@ -258,7 +267,7 @@ class BatchJobs:
                 "failedCount": str(job.failed),
                 "incompleteCount": str(job.rows - len(job.results)),
             }
-            resource["outputInfo"] = {"gcsOutputDirectory": job.directory} if job.directory else {}
+            resource["outputInfo"] = _output_info(job.directory)
         if job.error:
             resource["error"] = {"code": 13, "message": job.error}
         return resource
@@ -271,4 +280,21 @@ def _inputs(given: dict[str, Any]) -> list[str]:
 
 
 def _output(given: dict[str, Any]) -> str:
-    return str(((given.get("outputConfig") or {}).get("gcsDestination") or {}).get("outputUriPrefix") or "")
+    config = given.get("outputConfig") or {}
+    table = (config.get("bigqueryDestination") or {}).get("outputUri")
+    return str(table or (config.get("gcsDestination") or {}).get("outputUriPrefix") or "")
+
+
+def _output_info(place: str) -> dict[str, str]:
+    if place.startswith("bq://"):
+        dataset, _, table = place.rpartition(".")
+        return {"bigqueryOutputDataset": dataset, "bigqueryOutputTable": table}
+    return {"gcsOutputDirectory": place} if place else {}
+
+
+def _texts(result: dict[str, Any]) -> dict[str, str]:
+    """Return a result as a row of BigQuery, where all columns are texts."""
+    return {
+        name: value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+        for name, value in result.items()
+    }
