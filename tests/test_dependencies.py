@@ -24,6 +24,7 @@ EXTRAS = PROJECT["optional-dependencies"]
 MODULES = {
     "axe-playwright-python": {"axe_playwright_python"},
     "google-auth": {"google.auth", "google.oauth2"},
+    "google-api-core": {"google.api_core"},
     "google-cloud-storage": {"google.cloud"},
     "ipython": {"IPython"},
     "markdown-it-py": {"markdown_it"},
@@ -34,7 +35,6 @@ MODULES = {
     "vl-convert-python": {"vl_convert"},
 }
 NOT_IMPORTED = {
-    "batch": {"google-cloud-storage": "declared for batch runs, which are still to come"},
     "lab": {"jupyterlab": "run as `python -m jupyterlab`"},
 }
 # What is imported only where the user has made a value with it, or runs our plugin in it.

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from vertex_claude_magic.chats.chat import Chat
     from vertex_claude_magic.settings.options import AskOptions
     from vertex_claude_magic.settings.target import Target
+    from vertex_claude_magic.tables.batch.job import BatchJob
     from vertex_claude_magic.tables.progress import Progress
     from vertex_claude_magic.transport.auth import ApplicationDefault
     from vertex_claude_magic.transport.retry import RetryPolicy
@@ -209,6 +210,41 @@ class Claude:
             return map_in_python(
                 self._session, table, prompt, options, scope=_scope(names), progress=progress, log=_log
             )
+
+    def batch(
+        self,
+        table: Any,
+        prompt: str,
+        *,
+        to: str,
+        name: str = "",
+        names: Mapping[str, Any] | None = None,
+        **options: Any,
+    ) -> BatchJob:
+        """Send a prompt for every row of a table as Vertex batch prediction, at half price, and return its jobs.
+
+        Args:
+            table: As for `map`.
+            prompt: As for `map`.
+            to: Where rows and results go: `gs://bucket/prefix`. With `via="gs://..."` results go to a table,
+                `bq://project.dataset.table`.
+            name: What `%claude_batch` shows it as, and finds it by in another process.
+            names: What other names in the prompt stand for.
+            options: As for `ask`, and `rows_per_job=`, `prefix=`, `via=`. `max_cost=` (USD) bounds the whole batch.
+
+        Raises:
+            OptionError: it cannot be sent as it stands; nothing was uploaded.
+            CostLimitExceeded: it could cross a limit; nothing was uploaded.
+            MissingExtra: google-cloud-storage is not installed.
+        """
+        from vertex_claude_magic.tables.batch.checks import batch_options
+        from vertex_claude_magic.tables.batch.submit import submit
+
+        with spelled_for_python():
+            own, asked = batch_options({**options, "to": to}, "Claude.batch")
+            target = self._session.target(asked)
+            return submit(self._session, table, prompt, target, own, name=name, scope=_scope(names),
+                          warn=lambda text: _log.warning("%s", text))  # fmt: skip
 
     def count(
         self, prompt: str | Sequence[Any], *, names: Mapping[str, Any] | None = None, **options: Any

@@ -63,6 +63,13 @@ COLUMNS = {
     "attachments": {"hash", "content"},
     "call_attachments": {"hash", "call"},
     "notes": {"kind", "key", "value", "at"},
+    "batches": {
+        "id", "at", "name", "notebook", "project", "location", "model", "asked", "source", "rows", "run_id", "plan",
+    },
+    "batch_jobs": {
+        "batch", "number", "attempt", "state", "owner", "input", "output", "job", "rows", "done", "failed", "results",
+        "error", "cost_most", "call", "counted",
+    },
 }  # fmt: skip
 
 

@@ -31,13 +31,18 @@ if TYPE_CHECKING:
     from google.auth.transport.requests import Request
     from typing_extensions import Self
 
+    from vertex_claude_magic.emulator.batch.jobs import BatchJobs
+    from vertex_claude_magic.emulator.bigquery.tables import Tables
     from vertex_claude_magic.emulator.google.barred import Barred
     from vertex_claude_magic.emulator.google.publisher import PublisherConfigs
     from vertex_claude_magic.emulator.http.response import Received
+    from vertex_claude_magic.emulator.storage.objects import Buckets
 
-__all__ = ["Emulator"]
+__all__ = ["BUCKET", "Emulator"]
 
 _LOOPBACK = "127.0.0.1"
+# The bucket that every emulator has.
+BUCKET = "emulator-bucket"
 _JOIN_SECONDS = 10.0
 
 
@@ -89,6 +94,8 @@ class Emulator:
         self.base_url = f"{self.origin}/v1"
         self.google = Google(origin=self.origin, project=project)
         self._service = Service(project=project, google=self.google, script=loaded, pace=pace, demo=demo)
+        # So that a batch can be tried without making one first.
+        self._service.storage.buckets.make(BUCKET, "us-east5")
         self._lock = threading.Lock()
         self._requests: list[Received] = []
         # Also at the end of the process, where `close` was forgotten.
@@ -208,6 +215,21 @@ class Emulator:
     def configs(self) -> PublisherConfigs:
         """The models' configurations (`setPublisherModelConfig`), and what shall go wrong with them."""
         return self._service.configs
+
+    @property
+    def buckets(self) -> Buckets:
+        """The buckets of its Cloud Storage; `make` one before files go there."""
+        return self._service.storage.buckets
+
+    @property
+    def tables(self) -> Tables:
+        """The tables of its BigQuery."""
+        return self._service.tables
+
+    @property
+    def batches(self) -> BatchJobs:
+        """The batch prediction jobs, and what shall go wrong with them."""
+        return self._service.batches
 
     def bar(self, model: str, location: str, why: Barred) -> None:
         """Refuse a model in a location from now on: "not enabled", "no quota", "not served" or "retired".

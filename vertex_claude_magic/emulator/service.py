@@ -6,34 +6,39 @@ knows no sockets.
 
 from __future__ import annotations
 
+import json
 import re
 import secrets
 import threading
 import time
 from collections import deque
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from vertex_claude_magic.emulator.batch.jobs import BatchJobs, is_batch_path
+from vertex_claude_magic.emulator.bigquery.tables import Tables, is_table_path
 from vertex_claude_magic.emulator.google.barred import Places
 from vertex_claude_magic.emulator.google.listing import listing
 from vertex_claude_magic.emulator.google.publisher import PublisherConfigs, is_config_path
 from vertex_claude_magic.emulator.google.sicknesses import HEALTHY
 from vertex_claude_magic.emulator.http.faults import Fault
 from vertex_claude_magic.emulator.http.response import Received, Response, json_response
-from vertex_claude_magic.emulator.messages.ask import Ask, route
+from vertex_claude_magic.emulator.messages.ask import Ask, Route, route
 from vertex_claude_magic.emulator.messages.cache import PromptCache
-from vertex_claude_magic.emulator.messages.checks import refusal, unservable
+from vertex_claude_magic.emulator.messages.checks import not_found, refusal, unservable
 from vertex_claude_magic.emulator.messages.history import History
 from vertex_claude_magic.emulator.messages.problems import Problem, fault_response
 from vertex_claude_magic.emulator.messages.replies import respond
 from vertex_claude_magic.emulator.messages.script import Reply, Script, Scripted
 from vertex_claude_magic.emulator.messages.tokens import input_tokens
+from vertex_claude_magic.emulator.storage.routes import Storage, is_storage_path
 from vertex_claude_magic.models.catalog import Catalog
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     from vertex_claude_magic.emulator.google.endpoints import Google
+    from vertex_claude_magic.json_types import Json
 
 __all__ = ["Service"]
 
@@ -67,6 +72,15 @@ class Service:
         # Ids that the publisher's list has beside the table's, each with its launch stage; None takes one away.
         self.listed: dict[str, str | None] = {}
         self.configs = PublisherConfigs(project=project)
+        self.storage = Storage(origin=google.origin)
+        self.tables = Tables()
+        self.batches = BatchJobs(
+            project=project,
+            buckets=self.storage.buckets,
+            tables=self.tables,
+            answer=self._answer_row,
+            refusal=self._batch_refusal,
+        )
         self.catalog = Catalog.load()
         self._script = script
         self._pace = pace or 0.0
@@ -96,14 +110,21 @@ class Service:
             return google, sick.metadata if "metadata-flavor" in received.headers else None
         found = route(received.path)
         listed = received.method == "GET" and _LISTING.fullmatch(received.path)
-        if found is None and not listed and not is_config_path(received.path):
+        stored, batched = is_storage_path(received.path), is_batch_path(received.path)
+        tabled = is_table_path(received.path)
+        if found is None and not (listed or stored or batched or tabled or is_config_path(received.path)):
             return _NOT_FOUND, None
         with self._lock:
             fault = self._faults.popleft() if self._faults else sick.fault()
         if fault is not None and fault.replaces_reply:
             return fault_response(fault), fault
-        if (problem := self.google.unauthenticated(received)) is not None:
+        # Google's clients send no token to an emulator.
+        anonymous = (stored or tabled) and "authorization" not in received.headers
+        if not anonymous and (problem := self.google.unauthenticated(received)) is not None:
             return problem.response(streaming=bool(found and found.streaming)), fault
+        other = self.storage if stored else self.tables if tabled else self.batches if batched else None
+        if other is not None:
+            return other.handle(received), fault
         if found is None:
             answer = (
                 listing(self.catalog, received, dict(self.listed))
@@ -121,6 +142,11 @@ class Service:
             return ask.response(streaming=found.streaming), fault
         if found.counting:
             return json_response({"input_tokens": input_tokens(ask.body)}), fault
+        answered, own = self._reply(ask)
+        return answered, own if own is not None and own.replaces_reply else fault or own
+
+    def _reply(self, ask: Ask) -> Outcome:
+        """Answer a question that breaks no rule."""
         # Queued replies come before those of the script file, so that a test can override one.
         matched = self._script.match(ask.prompt)
         with self._lock:
@@ -136,4 +162,28 @@ class Service:
         if ask.model.prices.fast_factor:
             usage["speed"] = ask.body.get("speed", "standard")
         frame = {"message_id": "msg_vrtx_" + secrets.token_hex(12), "model": ask.model.api_id, "usage": usage}
-        return respond(ask, scripted, frame=frame, pace=self._pace), fault or own
+        return respond(ask, scripted, frame=frame, pace=self._pace), own
+
+    def _answer_row(self, location: str, model: str, body: Json) -> tuple[dict[str, Any] | None, str]:
+        """Answer a row of a batch as a question of its own."""
+        row = self.catalog.find(model)
+        if row is None or not isinstance(body, dict):
+            return None, "INVALID_ARGUMENT: the row holds no request."
+        asked = Route(
+            project=self.project, location=location, publisher="anthropic", model=model, verb="rawPredict"
+        )
+        ask = Ask(route=asked, body=body, model=row, catalog=self.catalog)
+        if (problem := refusal(ask)) is not None:
+            return None, json.dumps(problem.body(), ensure_ascii=False)
+        response, _ = self._reply(ask)
+        answer = json.loads(b"".join(response.pieces))
+        return (answer, "") if response.status == 200 else (None, json.dumps(answer, ensure_ascii=False))
+
+    def _batch_refusal(self, model: str, location: str) -> Problem | None:
+        row = self.catalog.find(model)
+        asked = Route(
+            project=self.project, location=location, publisher="anthropic", model=model, verb="rawPredict"
+        )
+        if row is None or row.lifecycle not in {"active", "deprecated"}:
+            return not_found(asked, model)
+        return self.places.refusal(asked, row)

@@ -149,11 +149,11 @@ _RULES = {
 }
 _LIMITS = (
     *("bytes", "messages", "labels", "tokens", "base64_bytes", "count", "count_under_1m_context"),
-    *("pixels_per_side", "pixels_per_side_over_20", "pages", "pages_under_1m_context", "max_tokens"),
+    *("pixels_per_side", "pixels_per_side_over_20", "pages", "pages_under_1m_context", "max_tokens", "jobs"),
 )
 _SERVICE_LISTS = (
     *("locations", "older_locations", "refused_tools", "accepted", "refused_in_count", "sources"),
-    "disagreements",
+    *("disagreements", "models"),
 )
 _SECTIONS: Mapping[str, Mapping[str, _Kind]] = {
     "sources": {"title": _TEXT, "date": _DATE},

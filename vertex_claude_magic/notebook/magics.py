@@ -349,6 +349,47 @@ class ClaudeMagics(Magics, Settings):  # type: ignore[misc]
 
         map_from_cell(self, line, cell)
 
+    @no_var_expand
+    @line_cell_magic
+    def claude_batch(self, line: str, cell: str | None = None) -> None:
+        """Send a prompt for every row of a table as Vertex batch prediction: half the price, within hours.
+
+        The variable for the jobs, the table, the place for rows and results; the prompt of a row in the lines below::
+
+            %%claude_batch labels reviews --to gs://my-bucket/labels --as Label -m haiku
+            Is this review positive? {{ text }}
+
+        It needs google-cloud-storage (pip install "vertex-claude-magic[batch]") and a bucket of yours in one region;
+        the jobs run there. Later, also in another kernel::
+
+            %claude_batch                          (the batches that the journal knows)
+            %claude_batch labels                   (how far one is)
+            %claude_batch labels --wait
+            %claude_batch labels --collect frame   (the table with the answers as columns, as of %%claude_map)
+            %claude_batch labels --retry-failed    (sends the rows again that failed, and only those)
+            %claude_batch labels --cancel          (keeps what is answered by then)
+
+        Options of the cell::
+
+            --to PLACE               where rows and results go: gs://bucket/prefix, or bq://project.dataset.table
+            --via PLACE              gs://bucket/prefix for the rows, where results go to BigQuery
+            --rows-per-job N         how many rows a job has at most; without it, one job has all of them
+            --prefix TEXT            goes before the names of all added columns
+            --max-cost USD           refuse a batch that may cost more than this (an estimate at half price)
+            --dry-run                show the first prompts, their tokens, and what all rows would cost
+
+        and those of `%%claude`, but --timeout, --replay, --no-stream, --header and what belongs to conversations. Four
+        jobs may be under way in a project; the others wait until a kernel looks. An answer that is not of the type
+        after --as is an error of its row; it is not asked for once more.
+        """
+        self._guard()
+        from vertex_claude_magic.notebook.commands.batch import batch_from_cell, batch_from_line
+
+        if cell is None:
+            batch_from_line(self, line)
+        else:
+            batch_from_cell(self, line, cell)
+
     def _guard(self) -> None:
         from vertex_claude_magic.notebook.plain_errors import guard_errors
 

@@ -126,7 +126,7 @@ def parse_table_line(line: str, options: Mapping[str, Option], written: str) -> 
     found, rest = _options(words[len(leading) :], options)
     if rest:
         raise OptionError(
-            f"{quote(rest[0].text, 40)!r} is no option.",
+            f"{quote(rest[0].text, 40)!r} is not an option.",
             cure="The prompt goes into the lines below; quote values with spaces.",
         )
     return ParsedLine(name=name, options=found), leading[1] if len(leading) > 1 else ""

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
 __all__ = [
+    "BATCH_FOLLOW_OPTIONS",
     "CHAT_OPTIONS",
     "COMMANDS",
     "COMPARE_OPTIONS",
@@ -73,6 +74,13 @@ COMPARE_OPTIONS = (
         "vary", value="OPTION=a,b", help="another option whose values are compared, such as effort=low,high"
     ),
 )
+BATCH_FOLLOW_OPTIONS = (
+    Option("wait", "flag", help="follow the jobs until all have ended"),
+    Option("cancel", "flag", help="end the jobs; what is answered by then stays"),
+    Option("collect", value="FRAME", help="put the table with the answers into this variable"),
+    Option("retry_failed", "flag", help="send the rows again that failed, and only those"),
+    _HELP,
+)  # fmt: skip
 _EXPLAIN = Option("explain", "flag", help="only explain the error; no mended cell")
 
 
@@ -85,6 +93,7 @@ class Command(NamedTuple):
         words: What else its line takes; "families" means the families of the model table.
         asks: Whether it asks a question: it takes the options of a question too, and is also a cell magic.
         over_rows: Whether it asks one for every row of a table, and is a cell magic alone.
+        batches: Whether its cell sends a table as batch prediction.
     """
 
     name: str
@@ -92,6 +101,7 @@ class Command(NamedTuple):
     words: tuple[str, ...] = ()
     asks: bool = False
     over_rows: bool = False
+    batches: bool = False
 
     @property
     def by_name(self) -> Mapping[str, Option]:
@@ -106,6 +116,10 @@ class Command(NamedTuple):
             from vertex_claude_magic.tables.options import MAP_OPTIONS
 
             own |= by_name(MAP_OPTIONS)
+        if self.batches:
+            from vertex_claude_magic.tables.batch.checks import BATCH_OPTIONS
+
+            own |= by_name(BATCH_OPTIONS)
         return {**LINE_OPTIONS, **own} if self.asks or self.over_rows else own
 
     @property
@@ -130,6 +144,7 @@ COMMANDS = {
         Command("claude_doctor", DOCTOR_OPTIONS),
         Command("claude_demo", words=("stop",)),
         Command("claude_map", over_rows=True),
+        Command("claude_batch", BATCH_FOLLOW_OPTIONS, asks=True, batches=True),
     )
 }
 

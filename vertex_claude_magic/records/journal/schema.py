@@ -90,7 +90,21 @@ CREATE TABLE chat_attachments (hash BLOB, turn INTEGER, PRIMARY KEY (hash, turn)
 CREATE INDEX chat_attachments_by_turn ON chat_attachments (turn)
 """
 
-MIGRATIONS: tuple[str, ...] = (_CALLS, _NOTES, _PARTS, _CHATS)
+# Batches and their jobs, so that any later kernel finds them; rows and answers are in Cloud Storage and not here.
+_BATCHES = """
+CREATE TABLE batches (id TEXT PRIMARY KEY, at REAL NOT NULL, name TEXT NOT NULL, notebook TEXT NOT NULL,
+                      project TEXT NOT NULL, location TEXT NOT NULL, model TEXT NOT NULL, asked TEXT NOT NULL,
+                      source TEXT NOT NULL, rows INTEGER NOT NULL, run_id INTEGER, plan TEXT NOT NULL) WITHOUT ROWID;
+CREATE TABLE batch_jobs (batch TEXT NOT NULL, number INTEGER NOT NULL, attempt INTEGER NOT NULL, state TEXT NOT NULL,
+                         owner TEXT NOT NULL DEFAULT '', input TEXT NOT NULL, output TEXT NOT NULL,
+                         job TEXT NOT NULL DEFAULT '', rows INTEGER NOT NULL, done INTEGER NOT NULL DEFAULT 0,
+                         failed INTEGER NOT NULL DEFAULT 0, results TEXT NOT NULL DEFAULT '',
+                         error TEXT NOT NULL DEFAULT '', cost_most REAL, call INTEGER,
+                         counted INTEGER NOT NULL DEFAULT 0,
+                         PRIMARY KEY (batch, number)) WITHOUT ROWID
+"""
+
+MIGRATIONS: tuple[str, ...] = (_CALLS, _NOTES, _PARTS, _CHATS, _BATCHES)
 
 
 def migrate(connection: sqlite3.Connection, steps: tuple[str, ...] = MIGRATIONS) -> None:

@@ -1,0 +1,131 @@
+"""`%%claude_batch` and `%claude_batch`: send, list, look, wait, cancel, collect, send failures again."""
+
+from __future__ import annotations
+
+import pandas as pd
+import pytest
+from shells import loaded_shell
+
+from vertex_claude_magic import errors
+from vertex_claude_magic.tables.batch.job import BatchJob
+
+CELL = "%%claude_batch labels reviews --to gs://rows/run -m sonnet --rows-per-job 2\nIs this good? {{ text }}"
+
+
+@pytest.fixture(autouse=True)
+def table(shell, claude_emulator):
+    claude_emulator.buckets.make("rows", "us-east5")
+    claude_emulator.batches.looks = 0
+    shell.ip.user_ns["reviews"] = pd.DataFrame({"text": ["a", "b", "c"]}, index=[7, 8, 9])
+
+
+def other_kernel(shell):
+    """A shell that shares nothing with the first one but the journal."""
+    return loaded_shell(shell.emulator)
+
+
+def end(job):
+    job.wait(pause=lambda _: None)
+
+
+def test_a_cell_sends_the_rows_and_puts_the_jobs_into_the_variable(shell):
+    shell.ok(CELL)
+    job = shell.ip.user_ns["labels"]
+    assert isinstance(job, BatchJob)
+    assert (job.name, job.rows, len(job.jobs)) == ("labels", 3, 2)
+    assert "3 rows" in shell.page.text
+    assert "gs://rows/run/claude-batch-" in shell.page.text
+    assert "estimate at half price" in shell.page.text
+
+
+def test_another_kernel_lists_follows_and_collects_it(shell):
+    shell.ok(CELL)
+    later = other_kernel(shell)
+    later.ok("%claude_batch")
+    assert "labels" in later.page.text
+    later.ok("%claude_batch labels")
+    end(later.ip.user_ns["labels"])
+    later.ok("%claude_batch labels --wait")
+    assert "SUCCEEDED" in later.page.text
+    later.ip.user_ns["reviews"] = shell.ip.user_ns["reviews"]
+    later.ok("%claude_batch labels --collect frame")
+    frame = later.ip.user_ns["frame"]
+    assert list(frame.index) == [7, 8, 9]
+    assert list(frame.columns[:2]) == ["text", "answer"]
+    assert frame["error"].isna().all()
+    assert "frame has the table with the answers" in later.page.text
+
+
+def test_without_its_table_the_result_has_the_numbers_of_the_rows(shell):
+    shell.ok(CELL)
+    later = other_kernel(shell)
+    later.ip.user_ns["reviews"] = pd.DataFrame({"text": ["other"]})
+    later.ok("%claude_batch labels")
+    end(later.ip.user_ns["labels"])
+    later.ok("%claude_batch labels --collect frame")
+    assert list(later.ip.user_ns["frame"]["row"]) == [0, 1, 2]
+    assert "not at hand" in later.page.text
+
+
+def test_failed_rows_are_sent_again_and_no_other(shell):
+    shell.emulator.batches.fails = lambda name: name.endswith("-1")
+    shell.ok(CELL)
+    end(shell.ip.user_ns["labels"])
+    shell.emulator.batches.fails = lambda _: False
+    shell.ok("%claude_batch labels --retry-failed")
+    job = shell.ip.user_ns["labels"]
+    assert [each.rows for each in job.jobs] == [2, 1, 1]
+    end(job)
+    shell.ok("%claude_batch labels --collect frame")
+    assert shell.ip.user_ns["frame"]["error"].isna().all()
+
+
+def test_cancel_ends_the_jobs(shell):
+    shell.ok(CELL)
+    shell.ok("%claude_batch labels --cancel")
+    assert "CANCELLED" in shell.page.text
+
+
+def test_a_dry_run_sends_nothing(shell):
+    shell.ok(CELL.replace("-m sonnet", "-m sonnet --dry-run"))
+    assert "labels" not in shell.ip.user_ns
+    assert shell.emulator.buckets.names("rows") == []
+
+
+REFUSED = [
+    ("%claude_batch nosuch", "No batch named 'nosuch'"),
+    ("%claude_batch --wait", "names no batch"),
+    ("%claude_batch a b", "more than one name"),
+    ("%claude_batch labels --cancel --wait", "does not go with"),
+    ("%%claude_batch labels\nx", "lacks the table"),
+    ("%%claude_batch labels reviews\n{{ text }}", "--to gs://bucket/prefix"),
+    ("%%claude_batch labels nosuch --to gs://rows/x\n{{ text }}", "No variable named 'nosuch'"),
+    ("%%claude_batch labels reviews --to gs://rows/x --wait\n{{ text }}", "does not take --wait"),
+    ("%%claude_batch labels reviews --to gs://rows/x --timeout 5\n{{ text }}", "does not take --timeout"),
+    ("%%claude_batch labels reviews --to gs://rows/x --max-active 5\n{{ text }}", "--max-active"),
+]
+
+
+@pytest.mark.parametrize(("cell", "words"), REFUSED)
+def test_what_cannot_be_is_said_in_one_line(shell, cell, words):
+    error = shell.error(cell)
+    assert isinstance(error, errors.OptionError)
+    assert words in str(error)
+
+
+def test_what_a_server_says_is_escaped(shell):
+    shell.ok(CELL)
+    job = shell.ip.user_ns["labels"]
+    import dataclasses
+
+    (first, *_) = job.jobs
+    job.context.batches.save(dataclasses.replace(first, error="<script>alert(1)</script>"))
+    from vertex_claude_magic.notebook.pages.batch import job_page
+
+    html, _ = job_page(job)
+    assert "<script" not in html
+
+
+def test_help_names_the_options(shell):
+    shell.ok("%claude_batch --help")
+    assert "--retry-failed" in shell.page.text

@@ -1,0 +1,320 @@
+"""A table as a batch: up in files, back in the order of its rows, whatever ends how; failures alone go again."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+
+import pandas as pd
+import pytest
+
+from vertex_claude_magic import Claude, errors
+from vertex_claude_magic.emulator import Emulator
+from vertex_claude_magic.emulator.http.faults import Fault
+
+TO = "gs://rows/run"
+PROMPT = "Repeat {{ n }}."
+
+
+@dataclasses.dataclass
+class Label:
+    label: str
+    score: int
+
+
+@pytest.fixture
+def emulator():
+    with Emulator() as made:
+        made.buckets.make("rows", "us-east5")
+        made.buckets.make("wide", "nam4")
+        yield made
+
+
+@pytest.fixture
+def journal(tmp_path):
+    return str(tmp_path / "journal.sqlite3")
+
+
+@pytest.fixture
+def claude(emulator, journal):
+    return make_claude(emulator, journal=journal)
+
+
+def make_claude(emulator, **more):
+    return Claude(project=emulator.project, base_url=emulator.base_url, access_token="emulator", model="sonnet",
+                  region="global", **more)  # fmt: skip
+
+
+def finished(job):
+    return job.wait(pause=lambda _: None)
+
+
+def uploaded(emulator, ending="rows-"):
+    """All lines that went up, in the order of the files."""
+    names = [name for name in emulator.buckets.names("rows") if ending in name and name.endswith(".jsonl")]
+    return [
+        json.loads(line) for name in names for line in emulator.buckets.get("rows", name).content.splitlines()
+    ]
+
+
+def created(emulator):
+    return [
+        each.body
+        for each in emulator.requests
+        if each.method == "POST" and each.path.endswith("/batchPredictionJobs")
+    ]
+
+
+def test_answers_come_back_in_the_rows_of_the_table(emulator, claude, make_table):
+    table = make_table({"n": [1, 2, 3], "other": ["a", "b", "c"]})
+    emulator.answer("One.", "Two.", "Three.")
+    job = claude.batch(table, PROMPT, to=TO, max_tokens=100)
+    result = finished(job).result()
+    assert type(result) is type(table)
+    frame = result if isinstance(result, pd.DataFrame) else result.to_pandas()
+    assert list(frame["answer"]) == ["One.", "Two.", "Three."]
+    assert list(frame["n"]) == [1, 2, 3]
+    assert frame["error"].isna().all()
+    assert (job.state, job.rows, job.done, job.failed) == ("SUCCEEDED", 3, 3, 0)
+
+
+def test_a_line_holds_the_request_without_model_and_stream(emulator, claude):
+    claude.batch([{"n": 1}], PROMPT, to=TO, max_tokens=100, system="Be brief.")
+    (line,) = uploaded(emulator)
+    assert line["request"] == {
+        "anthropic_version": "vertex-2023-10-16",
+        "max_tokens": 100,
+        "messages": [{"role": "user", "content": "Repeat 1."}],
+        "system": "Be brief.",
+    }
+    (body,) = created(emulator)
+    assert body["model"] == "publishers/anthropic/models/claude-sonnet-5-5"
+    assert body["inputConfig"]["instancesFormat"] == "jsonl"
+
+
+def test_fields_of_a_type_are_columns_and_an_answer_that_does_not_fit_is_an_error_of_its_row(
+    emulator, claude
+):
+    emulator.answer('{"label": "good", "score": 3}', "no JSON", '{"label": "bad", "score": "x"}')
+    job = finished(claude.batch([{"n": 1}, {"n": 2}, {"n": 3}], PROMPT, to=TO, as_=Label))
+    rows = job.result()
+    assert (rows[0]["label"], rows[0]["score"], rows[0]["error"]) == ("good", 3, None)
+    assert [row["label"] for row in rows[1:]] == [None, None]
+    assert all(row["error"].startswith("AnswerInvalid") for row in rows[1:])
+    # It was answered and is paid.
+    assert rows[1]["cost"] > 0
+
+
+def test_a_type_is_checked_in_a_later_process_by_its_schema(emulator, claude, journal):
+    emulator.answer('{"label": "good", "score": 3}', '{"label": "bad"}')
+    finished(claude.batch([{"n": 1}, {"n": 2}], PROMPT, to=TO, as_=Label, name="labels"))
+    later = found(emulator, journal, "labels").result([{"n": 1}, {"n": 2}])
+    assert later[0]["label"] == "good"
+    assert "score" in later[1]["error"]
+
+
+def found(emulator, journal, name):
+    """The batch of a name, in another session of the same journal."""
+    from vertex_claude_magic.tables.batch.find import find_batch
+
+    other = make_claude(emulator, journal=journal)
+    return find_batch(other._session, name)
+
+
+def test_the_cost_is_half_and_is_counted_once(emulator, claude, journal):
+    emulator.answer("One.", "Two.")
+    job = finished(claude.batch([{"n": 1}, {"n": 2}], PROMPT, to=TO, max_tokens=50))
+    rows = job.result()
+    job.result()
+    found(emulator, journal, job.id).result()
+    record = claude._session.records.stores.journal(journal)
+    (usage,) = record.usage()
+    assert usage.cost == pytest.approx(sum(row["cost"] for row in rows))
+    assert usage.open_cost == 0
+    # Sonnet 5.5: USD 2 and 10 per million, 10 % more in a region, half of it in batch.
+    first = rows[0]
+    assert first["cost"] == pytest.approx(
+        (first["input_tokens"] * 2 + first["output_tokens"] * 10) * 1.1 / 2 / 1e6
+    )
+
+
+def test_before_it_is_collected_the_worst_case_counts(emulator, claude, journal):
+    claude.batch([{"n": 1}], PROMPT, to=TO, max_tokens=1_000)
+    (usage,) = claude._session.records.stores.journal(journal).usage()
+    assert usage.open_cost > 0
+
+
+def test_only_rows_that_failed_go_again_and_their_answers_take_their_places(emulator, claude):
+    table = pd.DataFrame({"n": range(10)})
+    emulator.batches.fails = lambda name: name.endswith(("-3", "-7"))
+    job = finished(claude.batch(table, PROMPT, to=TO, rows_per_job=4, max_tokens=200))
+    assert (job.done, job.failed, job.state) == (8, 2, "SUCCEEDED")
+    assert list(job.result()["error"].notna().to_numpy().nonzero()[0]) == [3, 7]
+    emulator.batches.fails = lambda _: False
+    before = len(uploaded(emulator))
+    finished(job.retry())
+    again = uploaded(emulator)[before:]
+    assert [line["custom_id"].rpartition("-")[2] for line in again] == ["3", "7"]
+    assert job.result()["error"].isna().all()
+    assert job.failed == 0
+    with pytest.raises(errors.OptionError, match="No row has failed"):
+        job.retry()
+
+
+def test_more_than_four_jobs_wait_until_somebody_looks(emulator, claude):
+    job = claude.batch(pd.DataFrame({"n": range(12)}), PROMPT, to=TO, rows_per_job=2, max_tokens=200)
+    assert [each.state for each in job.jobs].count("WAITING") == 2
+    assert len(created(emulator)) == 4
+    finished(job)
+    assert len(created(emulator)) == 6
+    assert job.state == "SUCCEEDED"
+    assert job.result()["error"].isna().all()
+
+
+@pytest.mark.parametrize("ending", ["FAILED", "EXPIRED", "PARTIALLY_SUCCEEDED"])
+def test_a_job_that_ends_half_way_gives_what_is_there_and_the_rest_can_go_again(emulator, claude, ending):
+    emulator.batches.ending = ending
+    job = finished(claude.batch(pd.DataFrame({"n": range(10)}), PROMPT, to=TO, max_tokens=200))
+    frame = job.result()
+    assert frame["answer"].notna().sum() == 5
+    assert frame["error"].dropna().str.contains(ending).all()
+    emulator.batches.ending = "SUCCEEDED"
+    assert finished(job.retry()).result()["error"].isna().all()
+
+
+def test_a_cancelled_job_gives_what_was_answered(emulator, claude):
+    emulator.batches.rows_per_look = 3
+    job = claude.batch(pd.DataFrame({"n": range(10)}), PROMPT, to=TO, max_tokens=200)
+    for _ in range(3):
+        job.refresh()
+    job.cancel()
+    frame = finished(job).result()
+    assert job.state == "CANCELLED"
+    assert frame["answer"].notna().sum() == 3
+    assert frame["error"].dropna().str.contains("CANCELLED").all()
+
+
+def test_a_later_process_finds_follows_and_collects_it(emulator, claude, journal):
+    table = pd.DataFrame({"n": range(6)}, index=list("uvwxyz"))
+    claude.batch(table, PROMPT, to=TO, rows_per_job=2, name="labels", max_tokens=200)
+    job = finished(found(emulator, journal, "labels"))
+    result = job.result(table)
+    assert list(result.index) == list("uvwxyz")
+    assert result["error"].isna().all()
+    numbered = job.result()
+    assert list(numbered["row"]) == list(range(6))
+    with pytest.raises(errors.OptionError, match="not the table of the batch"):
+        job.result(table.iloc[::-1])
+
+
+def test_a_job_whose_answer_was_lost_is_found_and_not_created_twice(emulator, claude):
+    # The bucket is asked, the file goes up, the job is created and its answer is cut off.
+    emulator.fail(Fault(), Fault(), Fault(cut_after=1, ending="reset"))
+    job = claude.batch([{"n": 1}], PROMPT, to=TO, max_tokens=200)
+    assert len(created(emulator)) == 1
+    assert finished(job).done == 1
+
+
+def test_a_job_that_a_killed_process_was_creating_is_found(emulator, claude, journal):
+    job = claude.batch([{"n": 1}], PROMPT, to=TO, name="labels", max_tokens=200)
+    # As if the process had ended after Google had created the job, and before it could be noted.
+    (kept,) = job.jobs
+    batches = job.context.batches
+    batches.save(dataclasses.replace(kept, state="CREATING", job="", owner="boot:1:999999999"))
+    later = finished(found(emulator, journal, "labels"))
+    assert len(created(emulator)) == 1
+    assert later.done == 1
+
+
+def test_a_file_that_a_killed_process_was_uploading_is_said_to_be_lost(emulator, claude, journal):
+    job = claude.batch([{"n": 1}], PROMPT, to=TO, name="labels", max_tokens=200)
+    (kept,) = job.jobs
+    job.context.batches.save(dataclasses.replace(kept, state="WRITING", job="", owner="boot:1:999999999"))
+    later = finished(found(emulator, journal, "labels"))
+    assert later.state == "FAILED"
+    assert "run the cell again" in later.jobs[0].error
+
+
+REFUSED = [
+    ({"region": "us-central1"}, "us-east5, and the chosen location is us-central1"),
+    ({"to": "gs://wide/x"}, "where no jobs run"),
+    ({"to": "gs://nowhere/x"}, "There is no bucket nowhere"),
+    ({"to": "rows/x"}, "no place in Cloud Storage"),
+    ({"to": "bq://p.d.t"}, "need a place in Cloud Storage"),
+    ({"beta": ["context-1m-2025-08-07"]}, "carries no headers"),
+    ({"set": {"speed": "fast"}, "model": "claude-fable-5-2"}, "no fast mode"),
+    ({"timeout": 5}, "does not take timeout"),
+    ({"replay": "only"}, "does not take replay"),
+    ({"header": {"x-a": "b"}}, "does not take header"),
+    ({"format": "code"}, "does not take"),
+    ({"model": "claude-3-opus"}, "retired|no longer"),
+    ({"max_cost": 0.0001}, "This batch may cost up to"),
+    ({"max_session_cost": 0.0001}, "This session has cost|At Google this session"),
+    ({"max_daily_cost": 0.0001}, "daily limit"),
+    ({"rows_per_job": 0}, "rows_per_job"),
+    ({"project": "../x"}, "cannot be a project"),
+]
+
+
+@pytest.mark.parametrize(("changes", "words"), REFUSED)
+def test_what_cannot_be_is_refused_before_anything_goes_up(emulator, claude, changes, words):
+    options = {"to": TO, "max_tokens": 1_000, **changes}
+    with pytest.raises(errors.ClaudeError, match=words) as caught:
+        claude.batch([{"n": 1}], PROMPT, **options)
+    assert caught.value.cure
+    assert emulator.buckets.names("rows") == []
+    assert created(emulator) == []
+
+
+def test_a_row_that_cannot_be_sent_is_an_error_of_its_own(emulator, claude):
+    rows = finished(claude.batch([{"n": 1}, {"n": b"x"}, {"n": 3}], PROMPT, to=TO, max_tokens=200)).result()
+    assert [row["error"] is None for row in rows] == [True, False, True]
+    assert "bytes" in rows[1]["error"]
+    assert len(uploaded(emulator)) == 2
+
+
+def test_results_of_strangers_and_repeated_lines_change_nothing(emulator, claude):
+    emulator.answer("One.", "Two.")
+    job = finished(claude.batch([{"n": 1}, {"n": 2}], PROMPT, to=TO, max_tokens=200))
+    folder = job.jobs[0].results.removeprefix("gs://rows/")
+    message = {"content": [{"type": "text", "text": "forged"}], "usage": {}}
+    lines = [
+        {"custom_id": "other-0", "response": message},
+        {"custom_id": f"{job.id}-99", "response": message},
+        {"custom_id": f"{job.id}-0", "response": message},
+        {"custom_id": 5},
+        [],
+    ]
+    content = "\n".join(map(json.dumps, lines)) + "\nno json\n\n"
+    emulator.buckets.write("rows", f"{folder}/z.jsonl", content.encode())
+    assert [row["answer"] for row in job.result()] == ["One.", "Two."]
+
+
+def test_a_batch_is_not_followed_at_another_service(emulator, claude, journal):
+    claude.batch([{"n": 1}], PROMPT, to=TO, name="labels", max_tokens=200)
+    from vertex_claude_magic.tables.batch.find import find_batch
+
+    elsewhere = Claude(project="p", access_token="t", journal=journal)
+    with pytest.raises(errors.OptionError, match="a server on this machine"):
+        find_batch(elsewhere._session, "labels").refresh()
+
+
+def test_without_a_journal_it_lives_in_the_session(emulator, caplog):
+    claude = make_claude(emulator, journal="off")
+    job = claude.batch([{"n": 1}], PROMPT, to=TO, max_tokens=200)
+    assert "no later kernel finds this batch" in caplog.text
+    assert finished(job).result()[0]["error"] is None
+
+
+def test_a_wait_that_is_too_long_ends_and_the_jobs_go_on(emulator, claude):
+    emulator.batches.looks = 50
+    job = claude.batch([{"n": 1}], PROMPT, to=TO, max_tokens=200)
+    with pytest.raises(errors.DeadlineExceeded):
+        job.wait(0.0, pause=lambda _: None)
+    assert job.state == "QUEUED" or job.state == "PENDING"
+
+
+def test_nothing_can_be_collected_before_a_job_has_ended(claude):
+    job = claude.batch([{"n": 1}], PROMPT, to=TO, max_tokens=200)
+    with pytest.raises(errors.OptionError, match="has ended yet"):
+        job.result()

@@ -1,0 +1,96 @@
+"""A batch outlives the process that sent it: another one follows it, and only failures are sent again."""
+
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from vertex_claude_magic import Claude
+from vertex_claude_magic.emulator import Emulator
+from vertex_claude_magic.tables.batch.find import find_batch
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+ROWS, PER_JOB = 5_000, 2_000
+TO = "gs://rows/run"
+
+SENDER = """
+import sys, pandas as pd
+from vertex_claude_magic import Claude
+base_url, journal, rows, per_job = sys.argv[1:]
+claude = Claude(project="emulator-project", base_url=base_url, access_token="emulator", journal=journal,
+                model="sonnet", region="global")
+claude.batch(pd.DataFrame({"n": range(int(rows))}), "Repeat {{ n }}.", to="gs://rows/run", name="labels",
+             rows_per_job=int(per_job), max_tokens=400)
+print("sent", flush=True)
+sys.stdin.read()
+"""
+
+
+@pytest.fixture
+def emulator():
+    with Emulator() as made:
+        made.buckets.make("rows", "us-east5")
+        yield made
+
+
+def sent_and_killed(emulator, journal, rows=ROWS):
+    """Send a batch in a process of its own, and kill that as soon as it has."""
+    command = [sys.executable, "-c", SENDER, emulator.base_url, journal, str(rows), str(PER_JOB)]
+    with subprocess.Popen(
+        command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdout.readline() == "sent\n"
+        process.send_signal(signal.SIGKILL)
+
+
+def lines_of(emulator):
+    return [
+        json.loads(line)["custom_id"]
+        for name in emulator.buckets.names("rows")
+        if "/rows-" in name
+        for line in emulator.buckets.get("rows", name).content.splitlines()
+    ]
+
+
+def row(name):
+    return int(name.rpartition("-")[2])
+
+
+def test_another_process_brings_5000_rows_back_in_order_and_sends_only_failures_again(emulator, tmp_path):
+    emulator.batches.fails = lambda name: row(name) % 100 == 0
+    emulator.batches.shards = 3
+    journal = str(tmp_path / "journal.sqlite3")
+    sent_and_killed(emulator, journal)
+    claude = Claude(project="emulator-project", base_url=emulator.base_url, access_token="emulator",
+                    journal=journal, region="global")  # fmt: skip
+    job = find_batch(claude._session, "labels").wait(pause=lambda _: None)
+    assert [each.rows for each in job.jobs] == [2_000, 2_000, 1_000]
+    assert (job.done, job.failed) == (4_950, 50)
+    table = pd.DataFrame({"n": range(ROWS)})
+    frame = job.result(table)
+    wrong = frame["error"].notna()
+    assert list(frame.index[wrong]) == list(range(0, ROWS, 100))
+    # The emulator repeats the prompt, so that each answer shows whose it is.
+    right = frame[~wrong]
+    assert all(f"Repeat {n}." in answer for n, answer in zip(right["n"], right["answer"], strict=True))
+    before = lines_of(emulator)
+    assert len(before) == len(set(before)) == ROWS
+    emulator.batches.fails = lambda _: False
+    job.retry().wait(pause=lambda _: None)
+    again = lines_of(emulator)[len(before) :]
+    assert sorted(again) == sorted(
+        name for name in before if int(name.rpartition("-")[2]) in set(frame.index[wrong])
+    )
+    whole = job.result(table)
+    assert whole["error"].isna().all()
+    assert all(f"Repeat {n}." in answer for n, answer in zip(whole["n"], whole["answer"], strict=True))
+    created = [
+        each for each in emulator.requests if each.method == "POST" and each.path.endswith("PredictionJobs")
+    ]
+    assert len(created) == 4

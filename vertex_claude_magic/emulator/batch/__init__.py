@@ -1,0 +1,1 @@
+"""Batch prediction: jobs that answer the rows of files or tables."""

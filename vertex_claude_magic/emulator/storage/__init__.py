@@ -1,0 +1,1 @@
+"""Cloud Storage as batch prediction needs it."""

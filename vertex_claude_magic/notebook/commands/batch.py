@@ -1,0 +1,179 @@
+"""`%%claude_batch` sends a table as Vertex batch prediction; `%claude_batch` lists, follows, cancels and collects."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from vertex_claude_magic import errors
+from vertex_claude_magic.notebook.commands.map import table_of
+from vertex_claude_magic.notebook.commands.options import BATCH_FOLLOW_OPTIONS, COMMANDS
+from vertex_claude_magic.notebook.display.live_page import LivePage
+from vertex_claude_magic.notebook.options import parse_table_line, parse_words
+from vertex_claude_magic.notebook.pages.batch import batches_page, job_page, progress_page
+from vertex_claude_magic.notebook.pages.show import show_page
+from vertex_claude_magic.tables.batch.checks import batch_options
+from vertex_claude_magic.tables.batch.find import find_batch, known_batches
+from vertex_claude_magic.tables.batch.job import BatchJob
+from vertex_claude_magic.tables.batch.submit import submit
+from vertex_claude_magic.text import quote
+
+if TYPE_CHECKING:
+    from vertex_claude_magic.notebook.host import Host
+
+__all__ = ["batch_from_cell", "batch_from_line"]
+
+_WRITTEN = "%%claude_batch"
+
+
+def batch_from_cell(host: Host, line: str, cell: str) -> None:
+    """Run a `%%claude_batch` cell: put the rows up, create the jobs, and put them into the variable.
+
+    Raises:
+        ClaudeError: it cannot be sent; nothing was uploaded, or what was uploaded costs nothing.
+    """
+    parsed, table = parse_table_line(line, COMMANDS["claude_batch"].by_name, _WRITTEN)
+    if parsed.shows("help"):
+        from vertex_claude_magic.notebook.commands.help import show_help
+
+        show_help(host, "claude_batch")
+        return
+    from vertex_claude_magic.notebook.tool_lines import Body, read_body
+
+    own, given = batch_options(parsed.options, _WRITTEN)
+    asked = {name: value for name, value in given.items() if name in parsed.asked}
+    if wrong := next(
+        (row for row in BATCH_FOLLOW_OPTIONS if given.get(row.name) and row.name != "help"), None
+    ):
+        raise errors.OptionError(
+            f"{_WRITTEN} does not take {wrong.long}.",
+            cure=f"Write %claude_batch {parsed.name} {wrong.long} after it.",
+        )
+    text = cell.removesuffix("\n")
+    body = Body(prompt=text) if parsed.options.get("literal") else read_body(text)
+    session = host.session()
+    if parsed.shows("dry_run"):
+        from vertex_claude_magic.notebook.commands.map_dry_run import show_map_dry_run
+        from vertex_claude_magic.tables.map import questions_of
+        from vertex_claude_magic.tables.options import MapOptions
+
+        questions = questions_of(session, table_of(host, table), body.prompt, asked, prefix=own.prefix,
+                                 scope=host.scope(), what=_WRITTEN)  # fmt: skip
+        show_map_dry_run(host, session, questions, MapOptions(prefix=own.prefix), notes=body.notes)
+        return
+    quiet = parsed.shows("quiet")
+    page = None if quiet else _page(host)
+    notes = list(body.notes)
+    job = submit(
+        session,
+        table_of(host, table),
+        body.prompt,
+        session.target(asked),
+        own,
+        name=parsed.name or "",
+        table_name=table,
+        scope=host.scope(),
+        notify=lambda text: page.say(f"{text} …") if page is not None else None,
+        warn=notes.append,
+    )
+    host.shell.user_ns[parsed.name or ""] = job
+    if page is not None:
+        page.draw(lambda: job_page(job, _all_notes(host, notes)), done=True)
+
+
+def batch_from_line(host: Host, line: str) -> None:
+    """Run `%claude_batch [NAME] [--wait | --cancel | --collect FRAME | --retry-failed]`.
+
+    Raises:
+        OptionError: there is no such batch, or the options do not go together.
+        ClaudeInterrupt: the user stopped waiting; the jobs go on.
+    """
+    parsed = parse_words(line, BATCH_FOLLOW_OPTIONS)
+    options = parsed.options
+    if parsed.shows("help"):
+        from vertex_claude_magic.notebook.commands.help import show_help
+
+        show_help(host, "claude_batch")
+        return
+    name = parsed.prompt.strip()
+    if not name:
+        if options:
+            raise errors.OptionError(
+                "The line names no batch.", cure="Write %claude_batch NAME; %claude_batch alone lists them."
+            )
+        show_page(host.shell, *batches_page(known_batches(host.session())))
+        return
+    if " " in name:
+        raise errors.OptionError(
+            f"{quote(name, 60)!r} is more than one name.", cure="Write %claude_batch NAME --collect FRAME."
+        )
+    if "cancel" in options and len(options) > 1:
+        raise errors.OptionError("--cancel does not go with other options.", cure="Cancel it first.")
+    job = _job(host, name)
+    page = _page(host)
+    if "cancel" in options:
+        job.cancel()
+    if "retry_failed" in options:
+        page.say("looking for the rows that failed …")
+        job.retry()
+    if "wait" in options:
+        job.wait(show=lambda each: page.draw(lambda: progress_page(each), done=False))
+    else:
+        job.refresh()
+    notes: list[str] = []
+    if "collect" in options:
+        page.say("reading the results …")
+        notes.append(_collect(host, job, str(options["collect"])))
+        if host.panel is not None:
+            # It shows what was spent.
+            host.panel.draw()
+    page.draw(lambda: job_page(job, _all_notes(host, notes)), done=True)
+
+
+def _collect(host: Host, job: BatchJob, frame: str) -> str:
+    """Put the result into a variable, and return a line about it.
+
+    The table is the one that the batch was made from, the value of the variable, or that of the variable which the
+    table was in; where none of them is at hand, the result has the numbers of the rows.
+    """
+    if not frame.isidentifier():
+        raise errors.OptionError(
+            f"{quote(frame, 40)!r} cannot be a variable.",
+            cure="Write --collect FRAME, such as --collect labels.",
+        )
+    names = host.shell.user_ns
+    known = [names.get(frame), names.get(str(job.batch.plan.get("table") or ""))]
+    table: Any = None
+    if not job.has_table:
+        table = next((each for each in known if each is not None and job.is_from(each)), None)
+    names[frame] = job.result(table)
+    if table is None and not job.has_table:
+        return f"{frame} has the number of each row and its answer: the table of the batch is not at hand."
+    return f"{frame} has the table with the answers."
+
+
+def _job(host: Host, name: str) -> BatchJob:
+    """Return the batch of a variable, or the one that the journal knows by this name."""
+    held = host.shell.user_ns.get(name)
+    if isinstance(held, BatchJob):
+        return held
+    job = find_batch(host.session(), name)
+    if held is None and name.isidentifier():
+        host.shell.user_ns[name] = job
+    return job
+
+
+def _page(host: Host) -> LivePage:
+    if not host.cells.may_draw():
+        raise errors.OptionError(
+            "This thread runs no cell, so its page would appear in the wrong place.",
+            cure="In threads use --quiet, or Claude().batch(table, prompt, to=...) of vertex_claude_magic.",
+        )
+    return LivePage(host.shell)
+
+
+def _all_notes(host: Host, notes: list[str]) -> list[str]:
+    session = host.session()
+    said = [*notes, *session.records.notices(session.target())]
+    if session.emulated:
+        said.append("Answered by the emulator, not by Claude; %claude_demo stop goes back.")
+    return said

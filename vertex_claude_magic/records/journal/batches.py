@@ -1,0 +1,299 @@
+"""Batches of rows and the jobs that answer them: what a later kernel must know to follow and collect them.
+
+A batch is one run over one table; its rows go up in files, and one job answers each file. The states of a job are those
+of Vertex AI (without `JOB_STATE_`), and before them our own: "WRITING" (its file is not up), "WAITING" (its file is up,
+and no job was created for it), "CREATING" (a process is creating it).
+"""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+import threading
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+
+from vertex_claude_magic.markdown.characters import replace_invalid
+from vertex_claude_magic.records.journal import calls
+from vertex_claude_magic.records.journal.runs import lives, this_process
+from vertex_claude_magic.records.journal.schema import migrate
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from vertex_claude_magic.records.journal.calls import Call, Ending
+
+__all__ = ["OPEN", "Batch", "Batches", "Job", "MemoryFile", "Transactions"]
+
+T = TypeVar("T")
+
+# The states of ours, before Google knows the job.
+OPEN = frozenset({"WRITING", "WAITING", "CREATING"})
+_BATCH = ("id", "at", "name", "notebook", "project", "location", "model", "asked", "source", "rows", "run_id")
+_JOB = (
+    *("batch", "number", "attempt", "state", "owner", "input", "output", "job", "rows", "done", "failed"),
+    *("results", "error", "cost_most", "call", "counted"),
+)
+
+
+class Transactions(Protocol):
+    """What the tables of a journal are in; `Database` is one."""
+
+    def write(self, work: Callable[[sqlite3.Connection], T], *, hurry: bool = False) -> T:
+        """Run `work` in a transaction that may write."""
+
+    def read(self, work: Callable[[sqlite3.Connection], T]) -> T:
+        """Run `work` on one state."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Batch:
+    """One run over a table.
+
+    Args:
+        id: What tells it from all others; its files and jobs are named by it.
+        at: When it was begun, in seconds since 1970 (UTC).
+        name: The variable that holds it.
+        notebook: The notebook that it belongs to.
+        project: The project that pays.
+        location: Where its jobs run.
+        model: The id on Vertex AI.
+        asked: The model as the user wrote it.
+        source: Who answers: "vertex", "gateway", "local" or "emulator".
+        rows: How many rows the table has.
+        run_id: The run of the journal.
+        plan: What collecting needs: the columns, the schema of an answer, the table's fingerprint.
+    """
+
+    id: str
+    at: float
+    name: str
+    notebook: str
+    project: str
+    location: str
+    model: str
+    asked: str
+    source: str
+    rows: int
+    run_id: int | None
+    plan: Mapping[str, Any]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Job:
+    """One file of rows and the job that answers it.
+
+    Args:
+        batch: The batch that it belongs to.
+        number: Its place in the batch, from 1.
+        attempt: 1, or more for rows that had failed before.
+        state: See the head of this module.
+        owner: The process that creates it.
+        input: The file, `gs://...`, or the table.
+        output: Where the results shall go.
+        job: The name of the job at Google, empty while there is none.
+        rows: How many rows the file has.
+        done: How many were answered, as Google says.
+        failed: How many failed.
+        results: Where the results are, empty until Google says so.
+        error: What Google says of a job that failed.
+        cost_most: The most that it may cost, in USD; None where a price is not known.
+        call: Its row among the calls, None where there is none.
+        counted: Whether what it cost in the end is counted.
+    """
+
+    batch: str
+    number: int
+    attempt: int = 1
+    state: str = "WRITING"
+    owner: str = ""
+    input: str = ""
+    output: str = ""
+    job: str = ""
+    rows: int = 0
+    done: int = 0
+    failed: int = 0
+    results: str = ""
+    error: str = ""
+    cost_most: float | None = None
+    call: int | None = None
+    counted: int = 0
+
+
+class Batches:
+    """The batches of one file.
+
+    Args:
+        file: Where they are kept.
+
+    >>> batches = Batches(MemoryFile())
+    >>> batches.find("labels") is None
+    True
+    """
+
+    def __init__(self, file: Transactions) -> None:
+        self._file = file
+
+    def add(self, batch: Batch, jobs: Sequence[Job]) -> None:
+        """Add a batch with its jobs.
+
+        Raises:
+            JournalError: it cannot be written.
+        """
+        columns = (*_BATCH, "plan")
+        values = [_storable(getattr(batch, name)) for name in _BATCH]
+        plan = json.dumps(dict(batch.plan))
+
+        def work(connection: sqlite3.Connection) -> None:
+            marks = ", ".join("?" * len(columns))
+            insert = f"INSERT INTO batches ({', '.join(columns)}) VALUES ({marks})"  # noqa: S608 - fixed names
+            connection.execute(insert, (*values, plan))
+            _insert(connection, jobs)
+
+        self._file.write(work)
+
+    def add_jobs(self, jobs: Sequence[Job]) -> None:
+        """Add jobs to a batch, for rows that had failed."""
+        self._file.write(lambda connection: _insert(connection, jobs))
+
+    def find(self, name: str, notebook: str | None = None) -> Batch | None:
+        """Return the newest batch of a name or an id, one of a notebook before those of others."""
+
+        def work(connection: sqlite3.Connection) -> Batch | None:
+            row = connection.execute(
+                f"SELECT {', '.join(_BATCH)}, plan FROM batches WHERE name = ? OR id = ?"  # noqa: S608
+                " ORDER BY notebook = ? DESC, at DESC LIMIT 1",
+                (name, name, notebook or ""),
+            ).fetchone()
+            return None if row is None else _batch(row)
+
+        return self._file.read(work)
+
+    def recent(self, count: int = 100) -> list[Batch]:
+        """Return the newest batches, the newest first."""
+
+        def work(connection: sqlite3.Connection) -> list[Batch]:
+            rows = connection.execute(
+                f"SELECT {', '.join(_BATCH)}, plan FROM batches ORDER BY at DESC LIMIT ?",  # noqa: S608
+                (count,),
+            )
+            return [_batch(row) for row in rows.fetchall()]
+
+        return self._file.read(work)
+
+    def jobs(self, batch: str) -> list[Job]:
+        """Return the jobs of a batch, in their order."""
+
+        def work(connection: sqlite3.Connection) -> list[Job]:
+            query = f"SELECT {', '.join(_JOB)} FROM batch_jobs WHERE batch = ? ORDER BY number"  # noqa: S608
+            return [_job(row) for row in connection.execute(query, (batch,)).fetchall()]
+
+        return self._file.read(work)
+
+    def save(self, job: Job) -> None:
+        """Keep what is known of a job now."""
+        sets = ", ".join(f"{name} = ?" for name in _JOB)
+
+        def work(connection: sqlite3.Connection) -> None:
+            connection.execute(
+                f"UPDATE batch_jobs SET {sets} WHERE batch = ? AND number = ?",  # noqa: S608 - fixed names
+                (*(_storable(getattr(job, name)) for name in _JOB), job.batch, job.number),
+            )
+
+        self._file.write(work)
+
+    def claim(self, job: Job, project: str, most: int) -> bool:
+        """Take the right to create a waiting job, unless another process has it or `most` of the project are under way.
+
+        A job that a process was creating when it ended is taken over; whoever takes it must look first whether it was
+        created.
+        """
+
+        def work(connection: sqlite3.Connection) -> bool:
+            state, owner = connection.execute(
+                "SELECT state, owner FROM batch_jobs WHERE batch = ? AND number = ?", (job.batch, job.number)
+            ).fetchone()
+            mine = owner == this_process()
+            if state not in {"WAITING", "CREATING"} or (state == "CREATING" and not mine and lives(owner)):
+                return False
+            active = connection.execute(
+                "SELECT COUNT(*) FROM batch_jobs JOIN batches ON batches.id = batch_jobs.batch WHERE project = ? AND"
+                " (job <> '' OR state = 'CREATING') AND state NOT IN"
+                " ('SUCCEEDED', 'FAILED', 'CANCELLED', 'EXPIRED', 'PARTIALLY_SUCCEEDED', 'WAITING')"
+                " AND NOT (batch = ? AND number = ?)",
+                (project, job.batch, job.number),
+            ).fetchone()[0]
+            if active >= most:
+                return False
+            connection.execute(
+                "UPDATE batch_jobs SET state = 'CREATING', owner = ? WHERE batch = ? AND number = ?",
+                (this_process(), job.batch, job.number),
+            )
+            return True
+
+        return self._file.write(work)
+
+    def begin_call(self, call: Call, run: int | None) -> int:
+        """Add a job to the calls, with the most that it may cost, and return its number."""
+        return self._file.write(lambda connection: calls.add(connection, call, run=run))
+
+    def count(self, job: Job, call: Call, ending: Ending) -> bool:
+        """Say once what a job cost in the end; False if somebody has done so."""
+
+        def work(connection: sqlite3.Connection) -> bool:
+            changed = connection.execute(
+                "UPDATE batch_jobs SET counted = 1 WHERE batch = ? AND number = ? AND counted = 0",
+                (job.batch, job.number),
+            )
+            if changed.rowcount and job.call is not None and calls.is_there(connection, job.call, call):
+                calls.end(connection, job.call, call, ending)
+            return bool(changed.rowcount)
+
+        return self._file.write(work)
+
+
+class MemoryFile:
+    """The same tables in memory, for a session whose journal is off."""
+
+    def __init__(self) -> None:
+        self._connection = sqlite3.connect(":memory:", isolation_level=None, check_same_thread=False)
+        self._lock = threading.RLock()
+        migrate(self._connection)
+
+    def write(self, work: Callable[[sqlite3.Connection], T], *, hurry: bool = False) -> T:  # noqa: ARG002
+        """Run `work` in a transaction."""
+        with self._lock:
+            self._connection.execute("BEGIN")
+            try:
+                result = work(self._connection)
+            except BaseException:
+                self._connection.execute("ROLLBACK")
+                raise
+            self._connection.execute("COMMIT")
+            return result
+
+    def read(self, work: Callable[[sqlite3.Connection], T]) -> T:
+        """Run `work`."""
+        return self.write(work)
+
+    def __del__(self) -> None:
+        self._connection.close()
+
+
+def _insert(connection: sqlite3.Connection, jobs: Sequence[Job]) -> None:
+    marks = ", ".join("?" * len(_JOB))
+    insert = f"INSERT INTO batch_jobs ({', '.join(_JOB)}) VALUES ({marks})"  # noqa: S608 - fixed names
+    connection.executemany(insert, [[_storable(getattr(job, name)) for name in _JOB] for job in jobs])
+
+
+def _batch(row: Sequence[Any]) -> Batch:
+    return Batch(**dict(zip(_BATCH, row, strict=False)), plan=json.loads(row[-1]))
+
+
+def _job(row: Sequence[Any]) -> Job:
+    return Job(**dict(zip(_JOB, row, strict=True)))
+
+
+def _storable(value: Any) -> Any:
+    # A name of a file may hold half a character, which SQLite takes no more than any other UTF-8 does.
+    return replace_invalid(value) if isinstance(value, str) else value

@@ -1,0 +1,165 @@
+"""What a batch cannot do, said before anything is uploaded, and where its jobs run."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from vertex_claude_magic.errors import ModelRuleError, OptionError
+from vertex_claude_magic.settings.options import check_value
+from vertex_claude_magic.settings.registry import Option
+from vertex_claude_magic.spelling import flag, option, spelled
+from vertex_claude_magic.tables.options import refuse_options
+from vertex_claude_magic.text import quote
+from vertex_claude_magic.transport.storage import parse_uri
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from vertex_claude_magic.settings.target import Target
+
+__all__ = ["BATCH_OPTIONS", "BatchOptions", "batch_options", "check_batch", "location_of", "unknowns"]
+
+BATCH_OPTIONS = (
+    Option("to", value="PLACE", help="where rows and results go: gs://bucket/prefix, or bq://project.dataset.table"),
+    Option("via", value="PLACE", help="gs://bucket/prefix for the rows, where results go to BigQuery"),
+    Option("rows_per_job", "integer", least=1, wanted="a whole number above 0", value="N",
+           help="how many rows a job has at most; without it, one job has all of them"),
+    Option("prefix", default="", value="TEXT", help="goes before the names of all added columns"),
+)  # fmt: skip
+# By the name of the option, why a batch does not take it beside what no table takes.
+_REFUSED: Mapping[str, str] = {
+    "max_rounds": "every row has one round",
+    "replay": "a job answers all of its rows",
+    "no_stream": "nothing is streamed",
+    "timeout": "a job ends when Google ends it",
+    "header": "a row carries no headers",
+}
+_REGION = re.compile(r"[a-z]+-[a-z]+[0-9]+")
+_MULTI_REGIONS = frozenset({"us", "eu"})
+_TABLE = re.compile(r"bq://[A-Za-z0-9._:-]+\.[A-Za-z0-9_]+\.[A-Za-z0-9_-]+")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class BatchOptions:
+    """The options of a batch: where it goes, and how many rows a job has."""
+
+    to: str
+    via: str = ""
+    rows_per_job: int | None = None
+    prefix: str = ""
+
+    @property
+    def files(self) -> str:
+        """Where the files of rows go."""
+        return self.via or self.to
+
+    @property
+    def to_table(self) -> bool:
+        """Whether the results go to BigQuery."""
+        return self.to.startswith("bq://")
+
+
+def batch_options(given: Mapping[str, Any], what: str) -> tuple[BatchOptions, dict[str, Any]]:
+    """Take the options of a batch out of all that are given; the rest are those of a question.
+
+    Args:
+        given: Options by name.
+        what: Who takes them, such as `%%claude_batch`.
+
+    Raises:
+        OptionError: there is no place, a value cannot be taken, or a batch does not take an option.
+
+    >>> batch_options({"to": "gs://rows/run", "model": "haiku"}, "Claude.batch")[1]
+    {'model': 'haiku'}
+    """
+    names = {row.name: row for row in BATCH_OPTIONS}
+    own = {name: value for name, value in given.items() if name in names and value is not None}
+    for name, value in own.items():
+        check_value(names[name], value)
+    to, via = str(own.get("to") or ""), str(own.get("via") or "")
+    if to.startswith("bq://"):
+        if not _TABLE.fullmatch(to):
+            raise OptionError(
+                f"{quote(to, 80)!r} is no table of BigQuery.", cure="Write bq://project.dataset.table."
+            )
+        if not via:
+            raise OptionError(
+                "The rows need a place in Cloud Storage, also where results go to BigQuery.",
+                cure=spelled("Add {}.", option("via", "gs://bucket/prefix")),
+            )
+    elif not to:
+        raise OptionError(
+            f"{what} needs a place for rows and results.",
+            cure=spelled("Add {}.", option("to", "gs://bucket/prefix")),
+        )
+    parse_uri(via or to)
+    asked = {name: value for name, value in given.items() if name not in names}
+    refuse_options(asked, what)
+    for name, why in _REFUSED.items():
+        if asked.get(name):
+            raise OptionError(
+                spelled(f"{what} does not take {{}}: {why}.", option(name)), cure="Leave it out."
+            )
+    return BatchOptions(**own), asked
+
+
+def check_batch(target: Target) -> None:
+    """Refuse what batch prediction does not take.
+
+    Raises:
+        ModelRuleError: the question asks for fast mode, or for a beta.
+    """
+    if target.set.get("speed") == "fast":
+        raise ModelRuleError(
+            "Batch prediction has no fast mode.", cure=spelled("Leave {} out.", option("set", "speed"))
+        )
+    if target.beta and not target.force:
+        raise ModelRuleError(
+            f"A row of a batch carries no headers, so the beta {quote(target.beta[0], 60)} cannot be asked for.",
+            cure=spelled(
+                "Leave {} out, or add {} to put it into each row, which may be ignored.",
+                option("beta"),
+                flag("force"),
+            ),
+        )
+
+
+def location_of(bucket: str, place: str, target: Target) -> str:
+    """Return where the jobs run: where the bucket is.
+
+    Args:
+        bucket: The bucket.
+        place: Its location, in lower case.
+        target: With any location but `global`, the bucket must be there.
+
+    Raises:
+        OptionError: it is elsewhere, or no jobs run there.
+    """
+    named = f"The bucket {quote(bucket, 80)} is in {quote(place, 40)}"
+    if target.region not in {"global", place}:
+        raise OptionError(
+            f"{named}, and the chosen location is {quote(target.region, 40)}.",
+            cure=spelled("Use a bucket in {}, or {}.", target.region, option("region", place)),
+        )
+    if not (_REGION.fullmatch(place) or place in _MULTI_REGIONS):
+        raise OptionError(
+            f"{named}, where no jobs run.",
+            cure="Use a bucket in one region, such as us-east5, and not in several.",
+        )
+    return place
+
+
+def unknowns(target: Target, place: str) -> tuple[str, ...]:
+    """Return what no source tells of a model and a location in batch; the batch is sent all the same."""
+    known = target.catalog.services.get("batch", {})
+    model = target.row.name if target.row is not None else quote(target.model_id, 60)
+    if target.model_id not in known.get("models", ()):
+        return (f"Whether {model} takes batches is not known; Google says so when the job is created.",)
+    if place not in known.get("locations", ()):
+        where = (
+            f"Whether {model} takes batches in {place} is not known; Google says so when the job is created."
+        )
+        return (where,)
+    return ()

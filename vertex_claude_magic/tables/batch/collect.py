@@ -1,0 +1,200 @@
+"""What has come back of a batch, in the rows of its table, and what it cost."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+from vertex_claude_magic import errors
+from vertex_claude_magic.answers.repair import TypedQuestion
+from vertex_claude_magic.answers.shape import Shape, shape_of
+from vertex_claude_magic.records.journal.calls import Ending
+from vertex_claude_magic.spelling import Spelling, spelled
+from vertex_claude_magic.tables.batch.results import Results, fingerprint, read_results
+from vertex_claude_magic.tables.columns import Added
+from vertex_claude_magic.tables.result import with_columns
+from vertex_claude_magic.tables.rows import read_rows
+from vertex_claude_magic.text import quote
+from vertex_claude_magic.transport.batch import FINAL
+from vertex_claude_magic.transport.storage import parse_uri
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from vertex_claude_magic.json_types import Json
+    from vertex_claude_magic.records.journal.batches import Batch, Job
+    from vertex_claude_magic.tables.batch.context import Context
+    from vertex_claude_magic.tables.rows import Rows
+
+__all__ = ["collected", "failed_rows", "is_table_of", "typed_of"]
+
+
+def collected(
+    context: Context,
+    batch: Batch,
+    jobs: list[Job],
+    *,
+    table: Any,
+    typed: TypedQuestion | None,
+    held: dict[int, int],
+) -> Any:
+    """Return the table of a batch with the columns of its answers; arguments as for `failed_rows`.
+
+    Raises:
+        OptionError: no job has ended, or the table is another one.
+    """
+    rows = None if table is None else _checked(batch, table)
+    results = _results(context, batch, jobs, typed=typed, held=held)
+    if rows is None:
+        rows = _numbered(batch.rows)
+    return with_columns(rows, results.added, results.values)
+
+
+def is_table_of(batch: Batch, table: Any) -> bool:
+    """Tell whether a value is the table of a batch, in the order of its rows."""
+    try:
+        _checked(batch, table)
+    except errors.OptionError:
+        return False
+    return True
+
+
+def failed_rows(
+    context: Context, batch: Batch, jobs: list[Job], *, typed: TypedQuestion | None, held: dict[int, int]
+) -> list[int]:
+    """Return the rows that failed or were not answered.
+
+    Args:
+        context: The session.
+        batch: The batch.
+        jobs: Its jobs as they are now.
+        typed: What an answer must look like; read from what is kept of the batch if not given.
+        held: What was set aside of the session's limit, by the number of the job; what is counted is taken out.
+    """
+    return list(_results(context, batch, jobs, typed=typed, held=held).failed())
+
+
+def typed_of(plan: Mapping[str, Any]) -> TypedQuestion | None:
+    """Return what an answer must look like, from what is kept of a batch: the schema that went out."""
+    schema = plan.get("schema")
+    if schema is None:
+        return None
+    whole, key = shape_of(schema), str(plan.get("key") or "")
+
+    def validate(value: Json) -> Json:
+        if not key:
+            bare: Json = whole.validate(value)
+            return bare
+        data: Json = whole.validate({key: value})
+        return data[key] if isinstance(data, dict) else data
+
+    name = str(plan.get("shape") or whole.name)
+    shape = Shape(name=name, schema=schema, strict=whole.strict, key=key, validate=validate)
+    return TypedQuestion(shape=shape, way="format")
+
+
+def _results(
+    context: Context, batch: Batch, jobs: list[Job], *, typed: TypedQuestion | None, held: dict[int, int]
+) -> Results:
+    if not any(job.state in FINAL for job in jobs):
+        raise errors.OptionError(
+            f"No job of the batch {quote(batch.name or batch.id, 60)} has ended yet.",
+            cure=spelled("Wait for it: {}.", Spelling(f"%claude_batch {batch.name} --wait", ".wait()")),
+        )
+    plan = batch.plan
+    results = Results(
+        batch=batch.id,
+        added=[Added(*column) for column in plan["columns"]],
+        rows=batch.rows,
+        model=context.target.catalog.find(batch.model),
+        location=batch.location,
+        typed=typed or typed_of(plan),
+    )
+    # Later attempts come later, and replace what the earlier ones left.
+    for job in jobs:
+        if job.state not in FINAL or not job.results:
+            if job.state in FINAL and job.call is not None:
+                _count(
+                    context,
+                    batch,
+                    job,
+                    Ending(state="failed", source=batch.source, cost=0.0, cost_most=0.0),
+                    held,
+                )
+            continue
+        used, price = read_results(results, _lines(context, job))
+        ending = Ending(
+            state="done",
+            source=batch.source,
+            input_tokens=used.input_tokens,
+            cache_write_tokens=used.cache_creation_input_tokens,
+            cache_read_tokens=used.cache_read_input_tokens,
+            output_tokens=used.output_tokens,
+            cost=price,
+            cost_most=job.cost_most if price is None else price,
+        )
+        _count(context, batch, job, ending, held)
+    for row, text in plan.get("errors", {}).items():
+        results.fail(int(row), str(text))
+    _fail_the_rest(results, jobs)
+    return results
+
+
+def _fail_the_rest(results: Results, jobs: list[Job]) -> None:
+    """Say of the rows without a result why, once no job goes on that could bring it."""
+    if not all(job.state in FINAL for job in jobs):
+        return
+    ends = dict.fromkeys(job.state for job in jobs if job.state != "SUCCEEDED")
+    said = next((job.error for job in jobs if job.error), "")
+    why = f"RowFailed: The job ended before it answered this row ({', '.join(ends) or 'SUCCEEDED'})."
+    if said:
+        why = f"{why} Vertex AI said: {quote(said)!r}."
+    for row in range(results.rows):
+        if not results.known[row]:
+            results.fail(row, why)
+
+
+def _count(context: Context, batch: Batch, job: Job, ending: Ending, held: dict[int, int]) -> None:
+    """Count once what a job cost, in the calls and in the sum of this session if it was set aside there."""
+    context.batches.count(job, context.call_of(batch, job), ending)
+    number = held.pop(job.number, None)
+    if number is not None:
+        context.session.records.budget.commit(number, ending.cost)
+    journal = context.journal
+    if journal is not None and all(each.counted for each in context.batches.jobs(batch.id)):
+        journal.close_run(batch.run_id)
+
+
+def _lines(context: Context, job: Job) -> Iterator[bytes]:
+    if job.results.startswith("bq://"):
+        from vertex_claude_magic.transport.bigquery import table_rows
+
+        for row in table_rows(
+            context.session.transport.authorizer, context.project, job.results, context.target.base_url
+        ):
+            yield json.dumps(row).encode()
+        return
+    for place in context.files.names(parse_uri(job.results), ".jsonl"):
+        yield from context.files.lines(place)
+
+
+def _checked(batch: Batch, table: Any) -> Rows:
+    """Return a table whose rows are those of the batch, in their order."""
+    rows = read_rows(table)
+    same = rows.count == batch.rows and fingerprint(rows, batch.plan["used"]) == batch.plan["fingerprint"]
+    if not same:
+        raise errors.OptionError(
+            f"This is not the table of the batch {quote(batch.name or batch.id, 60)}: its rows are "
+            f"{'others' if rows.count == batch.rows else f'{rows.count:,}, and {batch.rows:,} were sent'}.",
+            cure="Give the table as it was sent, or none: then the result has the number of each row.",
+        )
+    return rows
+
+
+def _numbered(count: int) -> Rows:
+    """Return a table with the number of each row, from 0."""
+    try:
+        import pandas as pd
+    except ImportError:
+        return read_rows([{"row": number} for number in range(count)])
+    return read_rows(pd.DataFrame({"row": range(count)}))

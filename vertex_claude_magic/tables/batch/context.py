@@ -1,0 +1,120 @@
+"""What every part of a batch needs of its session: files, jobs of the API, and the tables of the journal."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from hashlib import sha256
+from typing import TYPE_CHECKING
+from weakref import WeakKeyDictionary
+
+from vertex_claude_magic import errors
+from vertex_claude_magic.records.journal.batches import Batches, MemoryFile
+from vertex_claude_magic.records.journal.calls import LOCAL, Call
+from vertex_claude_magic.records.session_records import journal_of
+from vertex_claude_magic.settings.origin import current_origin, session_id
+from vertex_claude_magic.text import quote
+from vertex_claude_magic.transport.batch import BatchApi
+from vertex_claude_magic.transport.storage import open_files
+from vertex_claude_magic.vertex.endpoint import base_url_of
+from vertex_claude_magic.vertex.provenance import answered_by
+
+if TYPE_CHECKING:
+    from vertex_claude_magic.json_types import Json
+    from vertex_claude_magic.records.journal.batches import Batch, Job
+    from vertex_claude_magic.records.journal.journal import Journal
+    from vertex_claude_magic.session.session import Session
+    from vertex_claude_magic.settings.target import Target
+    from vertex_claude_magic.transport.storage import Files
+    from vertex_claude_magic.vertex.request import Request
+
+__all__ = ["Context", "source_of"]
+
+# Where the journal is off: in memory, as long as the session lives.
+_in_memory: WeakKeyDictionary[Session, Batches] = WeakKeyDictionary()
+
+
+def source_of(target: Target) -> str:
+    """Return who answers: "vertex", "gateway" or "local"."""
+    return answered_by(target.base_url or base_url_of("global"))
+
+
+@dataclass(eq=False)
+class Context:
+    """The session of a batch.
+
+    Args:
+        session: The session.
+        target: Its settings; the model is that of the batch.
+        project: The project that pays.
+    """
+
+    session: Session
+    target: Target
+    project: str
+
+    @cached_property
+    def files(self) -> Files:
+        """The files in Cloud Storage."""
+        return open_files(self.session.transport.authorizer, self.project, self.target.base_url)
+
+    @property
+    def journal(self) -> Journal | None:
+        """The journal, None where it is off."""
+        return journal_of(self.target, self.session.records.stores)
+
+    @cached_property
+    def batches(self) -> Batches:
+        """The tables that a later kernel finds, or those in memory where the journal is off."""
+        journal = self.journal
+        if journal is not None:
+            return Batches(journal.database)
+        return _in_memory.setdefault(self.session, Batches(MemoryFile()))
+
+    def api(self, location: str, model: str) -> BatchApi:
+        """Return the jobs in a location."""
+
+        def call(request: Request, *, retry: bool = True) -> Json:
+            return self.session.send(request, self.target, retry=retry).whole()
+
+        return BatchApi(
+            call, project=self.project, location=location, model=model, base_url=self.target.base_url
+        )
+
+    def check(self, batch: Batch) -> None:
+        """Refuse to follow the jobs of one service at another.
+
+        Raises:
+            OptionError: questions go elsewhere now.
+        """
+        source = source_of(self.target)
+        if source == batch.source:
+            return
+        where = {"vertex": "Google", "gateway": "a gateway", "local": "a server on this machine"}
+        raise errors.OptionError(
+            f"The batch {quote(batch.name or batch.id, 60)} is at {where.get(batch.source, batch.source)}, and "
+            f"questions go to {where.get(source, source)} now.",
+            cure="Set base_url as it was, or run %claude_demo (or %claude_demo stop).",
+        )
+
+    def call_of(self, batch: Batch, job: Job) -> Call:
+        """Return a job as a row among the calls of the journal, which hold its cost and no content."""
+        key = sha256(f"{batch.id}-{job.number}".encode()).hexdigest()
+        return Call(
+            at=batch.at,
+            session=session_id(),
+            key=key,
+            canonical={"model": batch.model, "body": {}},
+            asked=batch.asked,
+            model=batch.model,
+            region=batch.location,
+            project=batch.project,
+            source=batch.source,
+            origin=current_origin(),
+            cost_most=job.cost_most,
+            run_id=batch.run_id,
+        )
+
+    def is_local(self, batch: Batch) -> bool:
+        """Tell whether a server on this machine answers, whose answers cost nothing in fact."""
+        return batch.source in LOCAL

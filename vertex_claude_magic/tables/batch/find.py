@@ -1,0 +1,39 @@
+"""The batches that are known, for a kernel that did not make them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from vertex_claude_magic.errors import OptionError
+from vertex_claude_magic.settings.origin import current_origin
+from vertex_claude_magic.tables.batch.context import Context
+from vertex_claude_magic.tables.batch.job import BatchJob
+from vertex_claude_magic.text import quote
+
+if TYPE_CHECKING:
+    from vertex_claude_magic.session.session import Session
+
+__all__ = ["find_batch", "known_batches"]
+
+
+def find_batch(session: Session, name: str) -> BatchJob:
+    """Return the newest batch of a name or id, one of this notebook before those of others.
+
+    Raises:
+        OptionError: there is none.
+    """
+    context = Context(session, session.target(), "")
+    found = context.batches.find(name, current_origin().notebook)
+    if found is None:
+        raise OptionError(
+            f"No batch named {quote(name, 60)!r}.", cure="%claude_batch lists those that the journal knows."
+        )
+    return BatchJob(Context(session, context.target, found.project), found)
+
+
+def known_batches(session: Session) -> list[BatchJob]:
+    """Return the batches that the journal knows, the newest first; nobody is asked."""
+    context = Context(session, session.target(), "")
+    return [
+        BatchJob(Context(session, context.target, batch.project), batch) for batch in context.batches.recent()
+    ]

@@ -1,0 +1,260 @@
+"""The results of a batch as columns of its table: every row in its place, in whatever order results come."""
+
+from __future__ import annotations
+
+import json
+from array import array
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from hashlib import sha256
+from typing import TYPE_CHECKING, Any
+
+from vertex_claude_magic import errors
+from vertex_claude_magic.answers.repair import fitted
+from vertex_claude_magic.models.prices import cost
+from vertex_claude_magic.tables.batch.lines import row_of
+from vertex_claude_magic.tables.columns import values_of
+from vertex_claude_magic.tables.values import json_value
+from vertex_claude_magic.text import quote
+from vertex_claude_magic.vertex.reply import CacheCreation, Usage
+from vertex_claude_magic.vertex.reply_builder import ReplyBuilder
+
+if TYPE_CHECKING:
+    from vertex_claude_magic.answers.repair import TypedQuestion
+    from vertex_claude_magic.models.model import Model
+    from vertex_claude_magic.tables.columns import Added
+    from vertex_claude_magic.tables.rows import Rows
+
+__all__ = ["Cells", "Results", "fingerprint", "read_results"]
+
+# The columns that every run adds last: error, stop_reason, input_tokens, output_tokens, cost.
+_REPORT = 5
+_QUOTED = 200
+_CHUNK = 1_000
+_UNANSWERED = {
+    "refusal": "AnswerRefused: Claude declined.",
+    "max_tokens": "AnswerTruncated: The answer was cut off at max_tokens.",
+    "model_context_window_exceeded": "AnswerTruncated: The answer was cut off at the context window.",
+}
+
+
+class Cells(Sequence[Any]):
+    """The values of a column that is being filled; numbers take eight bytes each.
+
+    >>> cells = Cells("integer", 2)
+    >>> cells[0] = 5
+    >>> list(cells)
+    [5, None]
+    """
+
+    def __init__(self, kind: str, size: int) -> None:
+        code = {"integer": "q", "number": "d"}.get(kind)
+        self._numbers = array(code, bytes(8 * size)) if code is not None else None
+        self._known = bytearray(size) if code is not None else None
+        self._values: list[Any] = [] if code is not None else [None] * size
+        self._size = size
+
+    def __len__(self) -> int:
+        return self._size
+
+    def __getitem__(self, place: Any) -> Any:
+        if isinstance(place, slice):
+            return [self[each] for each in range(*place.indices(self._size))]
+        if self._numbers is None or self._known is None:
+            return self._values[place]
+        # The array raises IndexError at the end, which ends a loop.
+        number = self._numbers[place]
+        return number if self._known[place] else None
+
+    def __setitem__(self, place: int, value: Any) -> None:
+        if self._numbers is None or self._known is None:
+            self._values[place] = value
+            return
+        self._known[place] = value is not None
+        self._numbers[place] = 0 if value is None else value
+
+
+@dataclass(eq=False, slots=True)
+class Results:
+    """The columns of a batch, filled from its results.
+
+    Args:
+        batch: The id of the batch.
+        added: The columns.
+        rows: How many rows the table has.
+        model: The row of the model, for the cost.
+        location: Where the jobs ran.
+        typed: What an answer must look like, None for text.
+    """
+
+    batch: str
+    added: Sequence[Added]
+    rows: int
+    model: Model | None
+    location: str
+    typed: TypedQuestion | None
+    values: dict[str, Cells] = field(init=False)
+    known: bytearray = field(init=False)
+    strangers: int = 0
+    twice: int = 0
+
+    def __post_init__(self) -> None:
+        self.values = {column.name: Cells(column.kind, self.rows) for column in self.added}
+        self.known = bytearray(self.rows)
+
+    @property
+    def _error(self) -> Cells:
+        return self.values[self.added[-_REPORT].name]
+
+    def fail(self, row: int, text: str) -> None:
+        """Say why a row has no answer."""
+        self._error[row] = text
+        self.known[row] = 1
+
+    def failed(self) -> Iterator[int]:
+        """Yield the rows that have an error."""
+        error = self._error
+        return (row for row in range(self.rows) if error[row] is not None)
+
+    def take(self, line: Mapping[str, Any], seen: set[int]) -> Usage | None:
+        """Take one line of results, and return what was used; None where nothing was.
+
+        Args:
+            line: The line.
+            seen: The rows that came from the same job before.
+        """
+        row = row_of(self.batch, str(line.get("custom_id") or ""))
+        if row is None or row >= self.rows:
+            self.strangers += 1
+            return None
+        if row in seen:
+            self.twice += 1
+            return None
+        seen.add(row)
+        for cells in self.values.values():
+            # An earlier attempt may have left an error, and tokens of an answer that did not fit.
+            cells[row] = None
+        self.known[row] = 1
+        message = _message(line.get("response"))
+        if message is None:
+            self.fail(row, f"RowFailed: {quote(_reason(line.get('status')), 2 * _QUOTED)}")
+            return None
+        return self._answer(row, message)
+
+    def _answer(self, row: int, message: Mapping[str, Any]) -> Usage:
+        builder = ReplyBuilder()
+        builder.add_message(message)
+        reply = builder.reply(region=self.location)
+        usage = reply.usage
+        price = cost(self.model, self.location, usage, batch=True) if self.model is not None else None
+        report = (None, reply.stop_reason, usage.total_input_tokens, usage.output_tokens, price)
+        for column, value in zip(self.added[-_REPORT:], report, strict=True):
+            self.values[column.name][row] = value
+        shape = self.typed.shape if self.typed is not None else None
+        try:
+            whole = builder.reply(region=self.location, cost=price)
+            if self.typed is not None:
+                whole = fitted(whole, self.typed)
+            found = values_of(self.added, whole, shape)
+        except errors.ClaudeError as error:
+            text = f"{type(error).__name__}: {error.message}"
+            if isinstance(error, errors.AnswerInvalid) and error.reply is not None:
+                text = f"{text} The answer was: {quote(error.reply.text, _QUOTED)}"
+            self._error[row] = text
+            return usage
+        for column in self.added[:-_REPORT]:
+            self.values[column.name][row] = found[column.name]
+        self._error[row] = _UNANSWERED.get(reply.stop_reason or "")
+        return usage
+
+
+def _message(response: Any) -> Mapping[str, Any] | None:
+    if isinstance(response, str):
+        # BigQuery has it as a text.
+        try:
+            response = json.loads(response) if response else None
+        except (ValueError, RecursionError):
+            return None
+    is_message = isinstance(response, Mapping) and isinstance(response.get("content"), list)
+    return response if is_message else None
+
+
+def _reason(status: Any) -> str:
+    """Return the words of a row's status, which may be the error of the service as JSON."""
+    text = str(status or "the result holds no message")
+    try:
+        error = json.loads(text).get("error")
+        return str(error["message"])
+    except (ValueError, AttributeError, TypeError, KeyError, RecursionError):
+        return text
+
+
+@dataclass(eq=False, slots=True)
+class _Sum:
+    usage: Counter[str] = field(default_factory=Counter)
+    cost: float | None = 0.0
+
+
+def read_results(results: Results, lines: Iterator[bytes]) -> tuple[Usage, float | None]:
+    """Take the lines of a job, and return what was used together and its cost in USD (None where it is not known).
+
+    A line that is no JSON is one that nobody can assign; its row counts as not answered.
+    """
+    seen: set[int] = set()
+    total = _Sum()
+    for line in lines:
+        try:
+            found = json.loads(line)
+        except (ValueError, RecursionError):
+            results.strangers += bool(line.strip())
+            continue
+        used = results.take(found, seen) if isinstance(found, Mapping) else None
+        if used is None:
+            continue
+        one_hour = used.cache_creation.ephemeral_1h_input_tokens if used.cache_creation else 0
+        total.usage += Counter(
+            input=used.input_tokens, output=used.output_tokens, write=used.cache_creation_input_tokens,
+            read=used.cache_read_input_tokens, hour=one_hour,
+        )  # fmt: skip
+        price = cost(results.model, results.location, used, batch=True) if results.model is not None else None
+        total.cost = None if total.cost is None or price is None else total.cost + price
+    counted = total.usage
+    creation = CacheCreation(ephemeral_1h_input_tokens=counted["hour"]) if counted["hour"] else None
+    whole = Usage(
+        input_tokens=counted["input"],
+        output_tokens=counted["output"],
+        cache_creation_input_tokens=counted["write"],
+        cache_read_input_tokens=counted["read"],
+        cache_creation=creation,
+    )
+    return whole, total.cost
+
+
+def fingerprint(rows: Rows, names: Sequence[str]) -> str:
+    """Return what tells a table from others by the columns that a prompt used, in the order of the rows.
+
+    Raises:
+        OptionError: the table lacks one of the columns, or has it twice.
+    """
+    places = []
+    for name in names:
+        place = rows.place(name)
+        if place is None:
+            raise errors.OptionError(
+                f"The table has no column {quote(name, 60)!r}.", cure="Give the table of the batch."
+            )
+        places.append(place)
+    digest = sha256(str(rows.count).encode())
+    for start in range(0, rows.count, _CHUNK):
+        for record in rows.records(start, min(start + _CHUNK, rows.count), places):
+            digest.update(_record(record).encode("utf-8", "replace"))
+    return digest.hexdigest()
+
+
+def _record(record: Mapping[str, Any]) -> str:
+    try:
+        return json.dumps([json_value(value, "") for value in record.values()])
+    except errors.OptionError:
+        # What has no form in JSON was not sent.
+        return "[]"

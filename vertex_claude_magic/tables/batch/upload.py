@@ -1,0 +1,136 @@
+"""The files of a batch on their way up: limits first, then the journal, then Cloud Storage."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from vertex_claude_magic import errors
+from vertex_claude_magic.models.prices import usd_estimate
+from vertex_claude_magic.records.journal.batches import Job
+from vertex_claude_magic.records.journal.calls import day_of
+from vertex_claude_magic.records.journal.runs import this_process
+from vertex_claude_magic.records.session_records import limits_of
+from vertex_claude_magic.spelling import option, spelled
+from vertex_claude_magic.tables.batch.context import source_of
+from vertex_claude_magic.transport.storage import parse_uri
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Sequence
+
+    from vertex_claude_magic.records.journal.batches import Batch
+    from vertex_claude_magic.tables.batch.context import Context
+    from vertex_claude_magic.tables.batch.lines import Lines
+
+__all__ = ["check_limits", "put_up"]
+
+
+def check_limits(context: Context, lines: Lines) -> None:
+    """Refuse a batch that could cross a limit of the user for a question or a day, at its worst case.
+
+    Raises:
+        CostLimitExceeded: it could; nothing was sent.
+    """
+    target, most = context.target, lines.cost
+    limits = limits_of(target)
+    if not limits:
+        return
+    journal = context.journal
+    spent = None
+    if limits.day is not None:
+        if journal is None:
+            raise errors.CostLimitExceeded(
+                "What was spent today cannot be told: the journal is off.",
+                cure="Switch the journal on, or lift max_daily_cost.",
+            )
+        spent = journal.spent(day_of(time.time()), local=source_of(target) == "local")
+    if most is None or (spent is not None and spent.unknown):
+        raise errors.CostLimitExceeded(
+            "What this batch may cost is not known, so it may cross a limit.",
+            cure="Add the model's prices with models_file, or lift the limit.",
+        )
+    cure = spelled("Lower {}, send fewer rows, or raise the limit.", option("max_tokens"))
+    worst = f"This batch may cost up to {usd_estimate(most)} (an estimate at half price)"
+    if limits.call is not None and most > limits.call:
+        raise errors.CostLimitExceeded(f"{worst}, more than --max-cost {limits.call:g}.", cure=cure)
+    if spent is not None and limits.day is not None and spent.usd + most > limits.day:
+        raise errors.CostLimitExceeded(
+            f"{worst}; with what was spent today that is more than the daily limit of ${limits.day:g}.",
+            cure=cure,
+        )
+
+
+def put_up(
+    context: Context,
+    batch: Batch,
+    lines: Lines,
+    *,
+    before: Sequence[Job] = (),
+    notify: Callable[[str], None] = lambda _: None,
+) -> dict[int, int]:
+    """Keep the jobs of a batch and put their files up; return what was set aside of the session's limit, by job.
+
+    Args:
+        context: The session.
+        batch: The batch, which is added to the journal with its first jobs.
+        lines: The files.
+        before: The jobs that it has already.
+        notify: Called with what is being done.
+
+    Raises:
+        CostLimitExceeded: with them the session could cross its limit.
+    """
+    batches, plan = context.batches, batch.plan
+    folder = parse_uri(str(plan["files"])).below(f"claude-batch-{batch.id}")
+    start, attempt = len(before), max((job.attempt for job in before), default=0) + 1
+    jobs = [
+        Job(
+            batch=batch.id,
+            number=start + place,
+            attempt=attempt,
+            owner=this_process(),
+            input=str(folder.below(f"rows-{start + place:04}.jsonl")),
+            output=plan.get("to") or str(folder.below(f"results-{start + place:04}")),
+            rows=file.rows,
+            cost_most=file.cost,
+        )
+        for place, file in enumerate(lines.files, start=1)
+    ]
+    held = _hold(context, batch, jobs)
+    try:
+        if before:
+            batches.add_jobs(jobs)
+        else:
+            batches.add(batch, jobs)
+        for place, (job, file) in enumerate(zip(jobs, lines.files, strict=True), start=1):
+            notify(f"uploading file {place:,} of {len(jobs):,} ({file.size / 1e6:,.1f} MB)")
+            file.content.seek(0)
+            context.files.write_new(parse_uri(job.input), file.content, file.size, f"{batch.id}-{job.number}")
+    except BaseException:
+        # No job was created, so nothing is paid, and nothing of it can be followed.
+        _release(context, held.values())
+        for job in jobs:
+            batches.save(replace(job, state="FAILED", error="Its file was not uploaded.", counted=1))
+        raise
+    for job in jobs:
+        call = batches.begin_call(context.call_of(batch, job), batch.run_id)
+        batches.save(replace(job, state="WAITING", call=call))
+    return held
+
+
+def _hold(context: Context, batch: Batch, jobs: Sequence[Job]) -> dict[int, int]:
+    budget, limit = context.session.records.budget, limits_of(context.target).session
+    held: dict[int, int] = {}
+    try:
+        for job in jobs:
+            held[job.number] = budget.reserve(job.cost_most, local=context.is_local(batch), limit=limit)
+    except errors.CostLimitExceeded:
+        _release(context, held.values())
+        raise
+    return held
+
+
+def _release(context: Context, held: Iterable[int]) -> None:
+    for number in held:
+        context.session.records.budget.commit(number, 0.0)
