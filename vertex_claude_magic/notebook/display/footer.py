@@ -33,7 +33,7 @@ __all__ = [
 _CURES = {
     "model_context_window_exceeded": "Cut off: the context window of the model is full. "
     "Shorten the prompt, or ask a model with a larger window.",
-    "pause_turn": "Paused by the service in the middle of a long turn. Ask Claude to continue, with --after NAME or -c.",
+    "pause_turn": "Paused by the service in a long turn. Ask Claude to continue, with --after NAME or -c.",
     "compaction": "Stopped to compact a long conversation. Ask Claude to continue, with --after NAME or -c.",
 }
 _ENDS = frozenset({"end_turn", "stop_sequence"})

@@ -102,7 +102,7 @@ def stale_text(numbers: Sequence[int]) -> str:
     """
     if not numbers:
         return ""
-    from vertex_claude_magic.chats.conversation import joined_numbers
+    from vertex_claude_magic.chats.naming import joined_numbers
 
     what, verb = ("turn", "is") if len(numbers) == 1 else ("turns", "are")
     return f"; {what} {joined_numbers(numbers)} {verb} stale"
