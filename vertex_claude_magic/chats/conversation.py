@@ -248,8 +248,13 @@ class NamedChat:
             if self._hold is None or seat is None or partial is None or request is None:
                 return None
             former = self._entries[seat.at] if seat.replaces else None
-            left = former is None or former.state == "interrupted"
-            if left and answer_message(partial, text_only=True) is not None:
+            name, number = quote(self._name, 40), seat.at + 1
+            if former is not None and former.state != "interrupted":
+                self._notices.append(f"The former answer of this cell stays turn {number} of {name}.")
+            elif answer_message(partial, text_only=True) is not None:
+                self._notices.append(
+                    f"Turn {number} of {name} is not sent; %claude_chat {name} --keep {number} sends it too."
+                )
                 return self._settled(partial, request, "interrupted")
             return None
         finally:

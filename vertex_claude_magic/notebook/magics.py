@@ -96,6 +96,9 @@ class ClaudeMagics(Magics, Settings):  # type: ignore[misc]
             %%claude -f code --attach report.pdf
             Write a cell that plots the table on page 3.
 
+            %%claude -c outliers
+            And without the first row?                (the next turn; `%claude_chat` lists conversations)
+
         More lines to begin with::
 
             %%claude notes -s "You are a patient teacher." --max-tokens 800
