@@ -88,6 +88,7 @@ def test_a_first_answer_that_was_stopped_is_stored_and_not_sent(kernel, claude_e
     assert run.error == "KeyboardInterrupt"
     assert kernel.value("half.complete, half.chat, half.turn") == "False talk 2"
     assert "'interrupted'" in turns(kernel)
+    assert "Turn 2 of talk is not sent; %claude_chat talk --keep 2 sends it too." in run.outputs[0].text
     cell(kernel, "c", "%%claude -c talk\nThree")
     assert sent(claude_emulator) == ["One", "1", "Three"]
     cell(kernel, "d", "%claude_chat talk --keep 2")
@@ -107,11 +108,12 @@ def test_a_stopped_run_of_a_cell_leaves_its_former_answer(kernel, claude_emulato
     """Case 22: the history is as it was before, and the next cell is asked with it."""
     ask_three(kernel, claude_emulator)
     claude_emulator.answer(Reply(content=LONG, fault=Fault(stall_after=2_000)))
-    kernel.run(
+    run = kernel.run(
         "%%claude -c talk\nTwo",
         during=lambda message: kernel.interrupt() if "A sentence" in message.text else None,
         metadata={"cellId": "b"},
     )
+    assert "The former answer of this cell stays turn 2 of talk." in run.outputs[0].text
     assert "(2, 'b', 'Two', '2', 'ok')" in turns(kernel)
     cell(kernel, "d", "%%claude -c talk\nFour")
     assert sent(claude_emulator) == ["One", "1", "Two", "2", "Three", "3", "Four"]

@@ -245,7 +245,7 @@ def test_rename_fork_remove_and_clear(shell):
         ("talk --rename chat", "talk is now chat."),
         ("chat --fork other", "other has 2 turns of chat."),
         ("other --remove 1", "Turn 1 of other is removed; turn 1 is stale."),
-        ("other", "stale: what goes before it has changed"),
+        ("other", "What goes before a stale turn has changed since"),
         ("chat --clear", "chat is cleared; it had 2 turns."),
     ]:
         shell.ok(f"%claude_chat {line}")

@@ -51,6 +51,9 @@ def said(journal: Journal, text: str = "Hello", **options) -> str | None:
 
 # What a row says, column by column; a new column belongs here with its reason, or it is not kept.
 COLUMNS = {
+    "chats": {"id", "notebook", "name", "revision", "changed", "holder"},
+    "chat_turns": {"id", "chat", "number", "state", "content"},
+    "chat_attachments": {"hash", "turn"},
     "calls": {
         "id", "at", "day", "session", "notebook", "cell", "run", "key", "state", "replayable", "source", "asked", "model",
         "region", "project", "input_tokens", "cache_write_tokens", "cache_read_tokens", "output_tokens", "cost",

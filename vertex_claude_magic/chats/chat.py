@@ -5,9 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from vertex_claude_magic.chats.conversation import NamedChat, check_name, home, store_of
+from vertex_claude_magic.chats.conversation import NamedChat, store_of
 from vertex_claude_magic.chats.entry import Entry, entry_of, is_sent, stored_turn, turns_of
 from vertex_claude_magic.chats.locks import take
+from vertex_claude_magic.chats.naming import check_name, home
 from vertex_claude_magic.chats.opening import open_exchange
 from vertex_claude_magic.chats.sending import closing
 from vertex_claude_magic.errors import OptionError

@@ -6,27 +6,26 @@ An `Exchange` asks the object made here what goes before the prompt, and tells i
 from __future__ import annotations
 
 import json
-import os
-from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from vertex_claude_magic import errors
 from vertex_claude_magic.chats.entry import Entry, answer_message, chain, entry_of, is_sent, stored_turn
 from vertex_claude_magic.chats.locks import take
+from vertex_claude_magic.chats.naming import check_name, home, joined_numbers, written
 from vertex_claude_magic.chats.seating import placed, seat_of, without_leftovers
 from vertex_claude_magic.chats.sending import history_after, history_of, questions_of, unmarked_message
-from vertex_claude_magic.markdown.characters import safe_plain
 from vertex_claude_magic.records.chats import ChatStore
 from vertex_claude_magic.records.session_records import journal_of
 from vertex_claude_magic.session.history import History, frame_of
 from vertex_claude_magic.settings.origin import current_origin, session_id
 from vertex_claude_magic.spelling import option, spelled
-from vertex_claude_magic.text import quote, without_home
+from vertex_claude_magic.text import quote
 from vertex_claude_magic.vertex.reply import Reply
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
     from vertex_claude_magic.chats.locks import Hold
     from vertex_claude_magic.chats.seating import Seat
     from vertex_claude_magic.session.history import Conversation
@@ -34,19 +33,8 @@ if TYPE_CHECKING:
     from vertex_claude_magic.settings.target import Target
     from vertex_claude_magic.vertex.request import Request
 
-__all__ = [
-    "Following",
-    "NamedChat",
-    "check_name",
-    "conversation_of",
-    "home",
-    "joined_numbers",
-    "look_at",
-    "store_of",
-    "written",
-]
+__all__ = ["Following", "NamedChat", "conversation_of", "look_at", "store_of"]
 
-_LONGEST_NAME = 80
 # The share of a model's window from which on the user is warned.
 _NEAR = 0.8
 
@@ -96,23 +84,6 @@ def look_at(
     return target, conversation.history(target) if conversation is not None else History()
 
 
-def check_name(name: str) -> str:
-    """Return the name of a conversation, if it can be one.
-
-    Raises:
-        OptionError: it is empty, too long, or holds what nobody sees.
-
-    >>> check_name("stats")
-    'stats'
-    """
-    if not isinstance(name, str) or not name.strip() or len(name) > _LONGEST_NAME or quote(name, 200) != name:
-        raise errors.OptionError(
-            f"{quote(str(name), 40)!r} cannot be the name of a conversation.",
-            cure=f"Use a word of at most {_LONGEST_NAME} characters, such as stats.",
-        )
-    return safe_plain(name)
-
-
 def _reply_of(after: Any, names: Mapping[str, Any]) -> tuple[str, Reply]:
     if isinstance(after, Reply):
         return after.chat or "a reply", after
@@ -141,19 +112,6 @@ def store_of(session: Session, target: Target) -> ChatStore:
     """Return where the conversations of a session are."""
     records = session.records
     return ChatStore(journal_of(target, records.stores), records.stores, records.tell)
-
-
-def home() -> str:
-    """Return whose conversations those of this process are: the notebook's, else those of the working folder."""
-    notebook = current_origin().notebook
-    # A script is known by its name alone, and so is one of the same name in another folder.
-    return notebook if notebook and not notebook.endswith(".py") else _folder()
-
-
-@lru_cache(maxsize=1)
-def _folder() -> str:
-    # Once: a cell that changes the folder does not change whose the conversations are.
-    return without_home(os.getcwd())  # noqa: PTH109 - a text is what is stored
 
 
 class Following:
@@ -290,8 +248,13 @@ class NamedChat:
             if self._hold is None or seat is None or partial is None or request is None:
                 return None
             former = self._entries[seat.at] if seat.replaces else None
-            left = former is None or former.state == "interrupted"
-            if left and answer_message(partial, text_only=True) is not None:
+            name, number = quote(self._name, 40), seat.at + 1
+            if former is not None and former.state != "interrupted":
+                self._notices.append(f"The former answer of this cell stays turn {number} of {name}.")
+            elif answer_message(partial, text_only=True) is not None:
+                self._notices.append(
+                    f"Turn {number} of {name} is not sent; %claude_chat {name} --keep {number} sends it too."
+                )
                 return self._settled(partial, request, "interrupted")
             return None
         finally:
@@ -390,31 +353,3 @@ def _refuse_messages(target: Target) -> None:
 
 def _unmarked(tool: Mapping[str, Any]) -> dict[str, Any]:
     return {name: part for name, part in tool.items() if name != "cache_control"}
-
-
-def joined_numbers(numbers: Sequence[int]) -> str:
-    """Return numbers as people list them.
-
-    >>> joined_numbers([2]), joined_numbers([2, 3, 5])
-    ('2', '2, 3 and 5')
-    """
-    *first, last = map(str, numbers)
-    return f"{', '.join(first)} and {last}" if first else last
-
-
-def written(prompt: str | Sequence[Any]) -> str:
-    """Return a prompt as one text, with a word for each part that is none.
-
-    >>> written("Hi"), written(["Look:", 3.5])
-    ('Hi', 'Look:\\n<float>')
-    """
-    if isinstance(prompt, str):
-        return prompt
-    texts = list[str]()
-    for part in prompt:
-        content = part.get("content") if isinstance(part, Mapping) else None
-        text = part.get("text") if isinstance(part, Mapping) else part
-        texts.append(
-            next((each for each in (text, content) if isinstance(each, str)), f"<{type(part).__name__}>")
-        )
-    return "\n".join(texts)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from vertex_claude_magic.chats.conversation import home
+from vertex_claude_magic.chats.naming import home
 from vertex_claude_magic.errors import ClaudeError
 from vertex_claude_magic.records.chats import ChatStore
 from vertex_claude_magic.records.session_records import journal_of

@@ -33,7 +33,7 @@ def history_of(entries: Sequence[Entry], model: str, digests: Sequence[str] | No
         digests: What `chain` gives for them, where that is known already.
 
     >>> history_of([], "claude-opus-5-5")
-    History(turns=(), tools=(), tokens=0)
+    History(turns=(), tools=(), tokens=0, goes_on=True)
     """
     turns, tools = list[SentTurn](), Messages()
     for entry, before in zip(entries, digests or chain(entries), strict=False):

@@ -6,7 +6,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from vertex_claude_magic.chats.chat import Chat, unseated
-from vertex_claude_magic.chats.conversation import home, store_of
+from vertex_claude_magic.chats.conversation import store_of
+from vertex_claude_magic.chats.naming import home
 from vertex_claude_magic.errors import OptionError
 from vertex_claude_magic.files import write_whole
 from vertex_claude_magic.notebook.commands.help import show_help

@@ -36,8 +36,8 @@ __all__ = [
 _CURES = {
     "model_context_window_exceeded": "Cut off: the context window of the model is full. "
     "Shorten the prompt, or ask a model with a larger window.",
-    "pause_turn": "Paused by the service in the middle of a long turn. Ask Claude to continue.",
-    "compaction": "Stopped to compact a long conversation. Ask Claude to continue.",
+    "pause_turn": "Paused by the service in a long turn. Ask Claude to continue, with --after NAME or -c.",
+    "compaction": "Stopped to compact a long conversation. Ask Claude to continue, with --after NAME or -c.",
 }
 # Punctuation that begins nothing in HTML, Markdown or a formula.
 _PLAIN = frozenset(" .,:;-/()%+")
@@ -155,7 +155,7 @@ def warnings(reply: Reply) -> tuple[str, ...]:
         line = f"Claude declined to go on{category}{why}. Put the question differently, or ask another model."
     elif reason == "max_tokens":
         tokens = f"{reply.usage.output_tokens:,} output tokens" if reply.usage.output_tokens else "max_tokens"
-        line = f"Cut off at {tokens}. Ask again with a larger --max-tokens, or ask Claude to continue."
+        line = f"Cut off at {tokens}. Ask again with a larger --max-tokens, or go on with --after NAME or -c."
     elif reason == "tool_use":
         names = [str(block.get("name")) for block in reply.blocks if block.get("type") == "tool_use"]
         asked = f"the tool {', '.join(names)}" if names else "a tool"

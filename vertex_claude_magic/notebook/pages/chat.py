@@ -26,7 +26,7 @@ __all__ = ["chats_table", "exported_html", "exported_markdown", "stale_text", "s
 _SHOWN = 100
 _STATES = {
     "ok": "",
-    "stale": "stale: what goes before it has changed",
+    "stale": "stale",
     "interrupted": "interrupted, not sent",
 }
 
@@ -59,7 +59,13 @@ def chats_table(rows: Sequence[ChatRow], *, every: bool) -> Table:
 
 def turns_table(name: str, turns: Sequence[Turn]) -> Table:
     """Return the turns of a conversation, each with the beginning of its prompt and answer."""
-    columns = [Column("Turn", "right"), Column("Prompt"), Column("Answer"), Column("Model"), Column("State")]
+    columns = [
+        Column("Turn", "right"),
+        Column("Prompt"),
+        Column("Answer"),
+        Column("Model", wrap="long"),
+        Column("State"),
+    ]
     rows = []
     for turn in turns:
         state = "interrupted, sent (--keep)" if turn.kept else _STATES[turn.state]
@@ -76,7 +82,7 @@ def turns_table(name: str, turns: Sequence[Turn]) -> Table:
         )
     many = f"{len(turns)} turn{'' if len(turns) == 1 else 's'}"
     notes = (
-        ["Run the cells of stale turns again to ask them anew."]
+        ["What goes before a stale turn has changed since; run its cell again."]
         if any(t.state == "stale" for t in turns)
         else []
     )
@@ -96,7 +102,7 @@ def stale_text(numbers: Sequence[int]) -> str:
     """
     if not numbers:
         return ""
-    from vertex_claude_magic.chats.conversation import joined_numbers
+    from vertex_claude_magic.chats.naming import joined_numbers
 
     what, verb = ("turn", "is") if len(numbers) == 1 else ("turns", "are")
     return f"; {what} {joined_numbers(numbers)} {verb} stale"
