@@ -81,6 +81,9 @@ def check(page: LabPage, panel: Locator) -> None:
 
 
 PICTURES = {
+    "answer": Picture(
+        cell="%%claude\nWhich assumptions does a t-test make, and which of them matter?", width=900
+    ),
     "doctor": Picture(
         cell="%claude_doctor", prepare="magics.emulator.bar('claude-sonnet-5-5', 'global', 'not enabled')"
     ),
@@ -88,7 +91,7 @@ PICTURES = {
         cell="%claude_usage",
         before=(
             "%claude -q Why is the sky blue?",
-            "%claude -q -m opus Design an experiment that tells two explanations apart.",
+            "%claude -q -m opus Design an experiment that separates these two explanations.",
             "%claude -q -m haiku What is a p-value?",
         ),
     ),

@@ -79,7 +79,7 @@ def test_a_miss_is_one_line_that_names_the_difference(replayed):
     (error,) = replayed.lab.texts(".jp-OutputArea-output[data-mime-type='application/vnd.jupyter.stderr'],"
                                   " .jp-OutputArea-output[data-mime-type='application/vnd.jupyter.error']")  # fmt: skip
     assert error.startswith("ReplayMiss: Nothing is recorded for this request.")
-    assert "deviation" in error
+    assert "the prompt (" in error
 
 
 @pytest.mark.parametrize("theme", ["JupyterLab Light", "JupyterLab Dark"])

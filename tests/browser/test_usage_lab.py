@@ -14,6 +14,7 @@ CELLS = [
     '%load_ext vertex_claude_magic\n%config ClaudeMagics.journal = "journal.sqlite3"\n%claude_demo',
     f"__vsc_ipynb_file__ = {NAME!r}\nreply = %claude -q -m haiku Hello\nother = %claude -q -m opus Hello",
     "%claude_usage",
+    "%claude_usage --by notebook",
 ]
 
 
@@ -23,8 +24,8 @@ def test_usage_is_one_output_and_names_stay_text(lab: LabPage):
     before = len(lab.requests)
     lab.run_all()
     outputs = [text for text in lab.texts() if "Usage of all notebooks" in text]
-    assert len(outputs) == 1
-    assert NAME in outputs[0]
+    assert len(outputs) == 2
+    assert NAME in outputs[1]
     assert "██████████" in outputs[0]
     assert "claude-haiku-5-5" in outputs[0]
     assert lab.page.locator(".jp-OutputArea-output mjx-container, .jp-OutputArea-output img").count() == 0

@@ -16,6 +16,7 @@ from vertex_claude_magic.notebook.pages.models import html, plain
 CATALOG = Catalog.load()
 HOSTILE = "<img src=x onerror=alert(1)>\"'&\x1b[31m\u202e"
 ALLOWED = {
+    "p",
     "table",
     "caption",
     "thead",

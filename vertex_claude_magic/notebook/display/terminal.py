@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, TextIO
 from vertex_claude_magic.markdown.sanitize import safe_plain
 from vertex_claude_magic.notebook.display import footer as around
 from vertex_claude_magic.notebook.display.live import json_answer
+from vertex_claude_magic.notebook.display.terminal_markdown import RenderedBlocks, can_render
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -72,6 +73,9 @@ class TerminalAnswer:
         self._held = ""
         self._length = 0
         self._ends_line = True
+        # Colours and moves of the cursor are for eyes; a file or a pipe gets the text as it came.
+        rendered = tty and not quiet and format == "markdown" and can_render()
+        self._blocks = RenderedBlocks(self._write) if rendered else None
 
     def start(self, label: str) -> None:
         """Show at once what is asked."""
@@ -128,6 +132,8 @@ class TerminalAnswer:
             # An answer that was not streamed comes here without ever having been a delta.
             self._text.append(reply.text[self._length :])
             self._write_text(final=True)
+            if self._blocks is not None:
+                self._blocks.finish()
         elif reply.text.strip():
             body, more = json_answer(reply.text)
             lines += more
@@ -154,7 +160,7 @@ class TerminalAnswer:
             self._in_thinking = False
             self._end_line()
             self._write("\n")
-        self._write(safe_plain(ready))
+        (self._write if self._blocks is None else self._blocks.add)(safe_plain(ready))
 
     def _write_thinking(self) -> None:
         text = safe_plain("".join(self._thinking))

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from vertex_claude_magic.models.lifecycle import status_lines
 from vertex_claude_magic.models.model import short_count
 from vertex_claude_magic.models.prices import rates, usd
-from vertex_claude_magic.notebook.pages.html import literal
+from vertex_claude_magic.notebook.pages.html import literal, unbroken
 from vertex_claude_magic.notebook.pages.table import BREAK, Cell, Column, Row, Table, lines, span
 from vertex_claude_magic.text import quote
 
@@ -105,7 +105,9 @@ def html(
         for model in models
     ]
     hidden = _hidden(catalog, location, family, len(models))
-    table = _table(catalog, location, rows, [*_notes(models, today), *hidden]).html()
+    table = _table(catalog, location, rows, ()).html()
+    below = "<br>".join(map(unbroken, [*_notes(models, today), *hidden]))
+    table += f"<p><small>{below}</small></p>" if below else ""
     differ = "".join(f"<li>{literal(text)}</li>" for text in _differences(models))
     return f"{table}<details><summary>{_DIFFER}</summary><ul>{differ}</ul></details>" if differ else table
 
