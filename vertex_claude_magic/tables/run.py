@@ -257,6 +257,9 @@ class TableRun:
         for chunk in self._questions.chunks(0, self._stop):
             fresh = [row for row in chunk if self._is_new(row)]
             asked = [row.question.request for row in fresh if row.question is not None]
+            if self._sources.answers and (recording := self._sources.recording) is not None:
+                # The notebook's own recording first, so that it is the same page in every kernel.
+                asked = [each for each in asked if recording.find(each.digest) is None]
             known = earlier.replies(asked) if not self._options.fresh else {}
             for row in fresh:
                 reply = known.get(row.question.request.digest) if row.question is not None else None
