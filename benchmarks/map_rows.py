@@ -111,7 +111,10 @@ def measured(work: Callable[[], object]) -> tuple[float, float]:
 
 
 def prompts(rows: int, salt: str) -> list[str]:
-    return [f"Is this review positive? Review {salt} {number}: The film is long and good." for number in range(rows)]
+    return [
+        f"Is this review positive? Review {salt} {number}: The film is long and good."
+        for number in range(rows)
+    ]
 
 
 def ours(server: Served, rows: int, salt: str, *, journal: str, **options: Any) -> Callable[[], object]:
@@ -121,11 +124,17 @@ def ours(server: Served, rows: int, salt: str, *, journal: str, **options: Any) 
 
     frame = pd.DataFrame({"text": prompts(rows, salt)})
     claude = Claude(
-        project=server.project, base_url=server.base_url, access_token="emulator", journal=journal, model=MODEL
+        project=server.project,
+        base_url=server.base_url,
+        access_token="emulator",
+        journal=journal,
+        model=MODEL,
     )
 
     def work() -> object:
-        found = claude.map(frame, "{{ text }}", max_active=ACTIVE, max_tokens=100, **{"progress": False, **options})
+        found = claude.map(
+            frame, "{{ text }}", max_active=ACTIVE, max_tokens=100, **{"progress": False, **options}
+        )
         missing = int(found["answer"].isna().sum())
         assert not missing, (missing, found["error"].value_counts())
         return found
@@ -152,7 +161,9 @@ def bare(server: Served, rows: int, salt: str, *, stream: bool) -> Callable[[], 
             response.raise_for_status()
             return str(response.json()["content"][0]["text"])
         text = []
-        with session.post(url, json={**body, "stream": True}, headers={"Authorization": "Bearer emulator"}, stream=True) as r:
+        with session.post(
+            url, json={**body, "stream": True}, headers={"Authorization": "Bearer emulator"}, stream=True
+        ) as r:
             r.raise_for_status()
             for line in r.iter_lines():
                 if line.startswith(b"data: "):
@@ -195,11 +206,8 @@ def sdk(server: Served, rows: int, salt: str) -> Callable[[], object]:
 def chatlas_chat(server: Served, rows: int, salt: str) -> Callable[[], object]:
     """What chatlas offers for many prompts; it speaks to Vertex AI through the SDK."""
     os.environ.update(server.environment)
-    import chatlas
-    from chatlas import ChatAnthropic, parallel_chat_text
-
-    chat = chatlas.ChatVertex if False else None  # noqa: F841 - that one is for Gemini
     from anthropic import AnthropicVertex, AsyncAnthropicVertex
+    from chatlas import ChatAnthropic, parallel_chat_text
 
     client = ChatAnthropic(model=MODEL, max_tokens=100, api_key="x")
     client.provider._client = AnthropicVertex(
@@ -243,10 +251,16 @@ def main() -> None:
             ideal = options.rows * SECONDS / ACTIVE
             walls = []
             for number in range(options.rounds):
-                wall, cpu = measured(ours(server, options.rows, f"w{number}", journal=str(folder / "w.sqlite3")))
+                wall, cpu = measured(
+                    ours(server, options.rows, f"w{number}", journal=str(folder / "w.sqlite3"))
+                )
                 print(f"  {wall:.2f} s, {cpu / options.rows * 1e3:.2f} ms CPU a row", file=sys.stderr)
                 walls.append(wall)
-            verdict(f"{options.rows:,} rows, seconds to the ideal {ideal:.1f} s (best of {options.rounds})", min(walls) / ideal, 1.05)
+            verdict(
+                f"{options.rows:,} rows, seconds to the ideal {ideal:.1f} s (best of {options.rounds})",
+                min(walls) / ideal,
+                1.05,
+            )
             clean = min(walls)
         with served(faulty=True) as server:
             wall, _ = measured(ours(server, options.rows, "faults", journal=str(folder / "f.sqlite3")))
@@ -257,8 +271,12 @@ def main() -> None:
         with served() as server:
             rows, best = 200, {"ours": 99.0, "sdk": 99.0, "chatlas": 99.0}
             for number in range(options.rounds + 1):
-                ways = {"ours": ours(server, rows, f"p{number}", journal=str(folder / "p.sqlite3")),
-                        "sdk": sdk(server, rows, f"p{number}"), "chatlas": chatlas_chat(server, rows, f"p{number}")}  # fmt: skip
+                salt = f"p{number}"
+                ways = {
+                    "ours": ours(server, rows, salt, journal=str(folder / "p.sqlite3")),
+                    "sdk": sdk(server, rows, salt),
+                    "chatlas": chatlas_chat(server, rows, salt),
+                }
                 for name, work in ways.items():
                     wall, cpu = measured(work)
                     print(f"  {name}: {wall:.2f} s, {cpu / rows * 1e3:.2f} ms CPU a row", file=sys.stderr)
@@ -273,23 +291,38 @@ def main() -> None:
                 _, own = measured(ours(server, 400, f"c{number}", journal=str(folder / "c.sqlite3")))
                 for verb, found in ratios.items():
                     _, other = measured(bare(server, 400, f"c{number}", stream=verb != "rawPredict"))
-                    print(f"  ours {own / 0.4:.2f} ms, {verb} {other / 0.4:.2f} ms CPU a row", file=sys.stderr)
+                    print(
+                        f"  ours {own / 0.4:.2f} ms, {verb} {other / 0.4:.2f} ms CPU a row", file=sys.stderr
+                    )
                     if number:
                         found.append(own / other)
             for verb, found in ratios.items():
-                verdict(f"CPU a row to that of a bare threaded requests loop ({verb})", sorted(found)[len(found) // 2], 1.5)
+                verdict(
+                    f"CPU a row to that of a bare threaded requests loop ({verb})",
+                    sorted(found)[len(found) // 2],
+                    1.5,
+                )
     if wanted("many"):
-        code = [sys.executable, __file__, "--child", "many"]
-        del code
         with served(0.0, slim=True) as server:
             seen: list[float] = []
-            work = ours(server, options.many, "m", journal=str(folder / "m.sqlite3"), progress=lambda _: seen.append(time.perf_counter()))
+            work = ours(
+                server,
+                options.many,
+                "m",
+                journal=str(folder / "m.sqlite3"),
+                progress=lambda _: seen.append(time.perf_counter()),
+            )
             # Table, result and what the first rows load are there already.
             measured(ours(server, 200, "m0", journal=str(folder / "m.sqlite3")))
-            before = memory()
-            wall, cpu = measured(work)
+            before, found = memory(), []
+            wall, cpu = measured(lambda: found.append(work()))
             print(f"  {wall:.0f} s, {cpu / options.many * 1e3:.2f} ms CPU a row", file=sys.stderr)
-            verdict(f"{options.many:,} rows: growth of memory with the result, MB", memory() - before, 60)
+            result = found[0].drop(columns="text").memory_usage(deep=True).sum() / 2**20
+            verdict(
+                f"{options.many:,} rows: growth of memory above the result, MB",
+                memory() - before - result,
+                60,
+            )
             most = max(sum(start <= moment < start + 1 for moment in seen) for start in seen)
             verdict("reports of progress in any second", most, 5)
     assert threading.active_count() < 10
