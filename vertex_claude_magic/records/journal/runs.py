@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from vertex_claude_magic.settings.origin import Origin
 
-__all__ = ["close_run", "drop_runs", "keep_open", "open_run", "pinned", "this_process"]
+__all__ = ["close_run", "drop_runs", "is_shared", "keep_open", "open_run", "pinned", "this_process"]
 
 # How old (seconds) the last sign of life may be before another is written: far less than the shortest journal_days.
 _SEEN_EVERY = 3_600.0
@@ -59,6 +59,24 @@ def close_run(connection: sqlite3.Connection, number: int, at: float) -> None:
     connection.execute("UPDATE runs SET ended = ? WHERE id = ? AND ended IS NULL", (at, number))
 
 
+def is_shared(connection: sqlite3.Connection, number: int, kind: str, place: str) -> bool:
+    """Tell whether another run of a place goes on now, in this process or in another one that is alive.
+
+    Args:
+        connection: The journal.
+        number: The run that asks.
+        kind: The kind of the runs.
+        place: What they have as their cell.
+    """
+    query = "SELECT process FROM runs WHERE kind = ? AND cell = ? AND ended IS NULL AND id != ?"
+    return any(_lives(process) for (process,) in connection.execute(query, (kind, place, number)).fetchall())
+
+
+def _lives(process: str) -> bool:
+    pid = process.rsplit(":", maxsplit=1)[-1]
+    return pid.isdecimal() and _process(int(pid)) == process
+
+
 def pinned(connection: sqlite3.Connection, since: float) -> list[int]:
     """Return the runs whose calls stay: those that have not ended and went on since then, or whose process lives.
 
@@ -69,8 +87,7 @@ def pinned(connection: sqlite3.Connection, since: float) -> list[int]:
     rows = connection.execute("SELECT id, seen, process FROM runs WHERE ended IS NULL").fetchall()
     stay = []
     for number, seen, process in rows:
-        pid = process.rsplit(":", maxsplit=1)[-1]
-        if seen >= since or (pid.isdecimal() and _process(int(pid)) == process):
+        if seen >= since or _lives(process):
             stay.append(number)
     return stay
 
