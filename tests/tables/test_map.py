@@ -459,6 +459,25 @@ def test_a_killed_run_repeats_no_more_than_the_calls_under_way(claude_emulator, 
     assert len(found) <= rows + kills * active
 
 
+def test_two_kernels_at_the_same_table_lose_nothing_and_meet(claude_emulator, tmp_path):
+    """Case 77: the second goes from the end, so that only what is under way or looked up there is asked twice."""
+    rows = 400
+    claude_emulator.fail(*[Fault(delay=0.03)] * 2000)
+    surroundings = {**os.environ, "PYTHONPATH": str(ROOT)}
+    command = [sys.executable, "-c", KILLED, claude_emulator.base_url, str(tmp_path / "j.sqlite3"), str(rows)]
+    with (
+        subprocess.Popen(command, env=surroundings, cwd=tmp_path, stdout=subprocess.PIPE, text=True) as first,
+        subprocess.Popen(
+            command, env=surroundings, cwd=tmp_path, stdout=subprocess.PIPE, text=True
+        ) as second,
+    ):
+        assert first.communicate()[0].split() == second.communicate()[0].split() == [str(rows), "0"]
+    found = asked(claude_emulator)
+    assert set(found) == set(texts(rows)["text"])
+    # Each may have looked 64 rows up before the other one asked them, and has 8 under way.
+    assert len(found) <= rows + 2 * (64 + 8) + 64
+
+
 # Interrupt (case 81) and progress (case 83)
 
 

@@ -69,7 +69,11 @@ def test_a_value_has_one_form_in_json(value, wanted):
     json.dumps(found, allow_nan=False)
 
 
-@pytest.mark.parametrize("value", [b"\x00\x01", bytearray(b"a"), object(), [[b"x"]]], ids=repr)
+@pytest.mark.parametrize(
+    "value",
+    [b"\x00\x01", bytearray(b"a"), object(), [[b"x"]]],
+    ids=["bytes", "bytearray", "object", "nested"],
+)
 def test_a_value_without_a_form_is_refused_by_column(value):
     """It is the error of its row, with a cure."""
     with pytest.raises(errors.OptionError, match="column 'a'") as failure:

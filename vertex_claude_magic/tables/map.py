@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from vertex_claude_magic.tables.progress import Progress
     from vertex_claude_magic.tables.questions import RowQuestions
 
-__all__ = ["finished_table", "map_in_python", "questions_of"]
+__all__ = ["finished_table", "map_in_python", "notes_of", "questions_of"]
 
 
 def questions_of(
@@ -64,6 +64,18 @@ def questions_of(
         read_rows(table), prompt, target, scope=scope, prefix=prefix, project=project,
         seen=session.status.sightings,
     )  # fmt: skip
+
+
+def notes_of(session: Session, questions: RowQuestions) -> list[str]:
+    """Return what to say of a table, its prompt and its model."""
+    target = questions.target
+    notes = [*questions.rows.notices, *questions.prompt.notices]
+    if questions.first is not None:
+        request = questions.first.request
+        name = target.row.id if target.row is not None else request.model
+        lifecycle = session.status.reminder.tell(target.catalog, name, request.region)
+        notes += [*([lifecycle] if lifecycle else []), *request.notices]
+    return notes
 
 
 def finished_table(run: TableRun, name: str = "") -> Any:
@@ -107,7 +119,7 @@ def map_in_python(
     """
     own, asked = map_options(given)
     questions = questions_of(session, table, prompt, asked, prefix=own.prefix, scope=scope, what="Claude.map")
-    for notice in (*questions.rows.notices, *questions.prompt.notices):
+    for notice in notes_of(session, questions):
         log.warning("%s", notice)
     bar = Bar(sys.stderr) if progress is True else None
     show = progress if callable(progress) else bar or (lambda _: None)

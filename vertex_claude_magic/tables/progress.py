@@ -90,7 +90,7 @@ class Progress:
         """Return one line for a run that goes on.
 
         >>> Progress(rows=10, answered=5, cost=0.5, active=2, allowed=4, seconds=2.0).line()
-        '5 of 10 rows · ≈ $0.50 so far, ≈ $1.00 expected · 2.5 rows/s · 2 of 4 active · 2 s left'
+        '5 of 10 rows · ≈ $0.50 so far, ≈ $1.00 expected · 2.5 rows/s · 2 of 4 active · 2.0 s left'
         """
         parts = [f"{self.done:,} of {self.rows:,} rows"]
         if self.failures:
@@ -113,7 +113,7 @@ class Progress:
 
         >>> over = Progress(rows=4, answered=3, earlier=1, failed={"BadRequest": 1}, cost=0.25, seconds=2, median=0.5)
         >>> over.summary()
-        '4 rows: 3 answered (1 by an earlier run), 1 failed (BadRequest 1). ≈ $0.25. 2 s, an answer took 0.5 s.'
+        '4 rows: 3 answered (1 by an earlier run), 1 failed (BadRequest 1). ≈ $0.25. 2.0 s, an answer took 0.5 s.'
         """
         ways = [
             f"{count:,} {what}"
@@ -144,9 +144,11 @@ Show = Callable[[Progress], None]
 def _duration(seconds: float) -> str:
     """Return a time as people say it.
 
-    >>> _duration(59.2), _duration(61), _duration(7300)
-    ('59 s', '1 min 1 s', '2 h 1 min')
+    >>> _duration(0.62), _duration(59.2), _duration(61), _duration(7300)
+    ('0.6 s', '59 s', '1 min 1 s', '2 h 1 min')
     """
+    if seconds < 10:
+        return f"{seconds:.1f} s"
     whole = round(seconds)
     if whole < 60:
         return f"{whole} s"

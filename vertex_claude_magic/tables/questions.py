@@ -71,9 +71,10 @@ class RowQuestions:
         """What an answer must look like, None for text."""
         return self.first.typed if self.first is not None else None
 
-    def chunks(self, start: int, stop: int) -> Iterator[list[RowQuestion]]:
-        """Yield the questions of some rows, a few at a time."""
-        for begin in range(start, stop, _CHUNK):
+    def chunks(self, start: int, stop: int, *, backwards: bool = False) -> Iterator[list[RowQuestion]]:
+        """Yield the questions of some rows, a few at a time, from the first to the last or from the end."""
+        begins = range(start, stop, _CHUNK)
+        for begin in reversed(begins) if backwards else begins:
             records = self.rows.records(begin, min(begin + _CHUNK, stop), self.prompt.places)
             yield [self._of(begin + place, record) for place, record in enumerate(records)]
 

@@ -166,7 +166,7 @@ class TableRun:
         self._began = self._ticked = self._shown = self._clock()
         self._last_answer = self._began
         self._refusals = 0
-        self._missed = False
+        self._missed = self._backwards = False
 
     def _is_cached(self) -> bool:
         first = self._questions.first
@@ -220,6 +220,8 @@ class TableRun:
                 number = journal.open_run(
                     "map", session=session_id(), origin=origin._replace(cell=self._place)
                 )
+                # Two that began at one end would ask the same rows at the same time; so they meet.
+                self._backwards = journal.is_shared(number, "map", self._place)
             policy = self._session.retry_policy
             pool: Pool[RowQuestion, Reply] = Pool(
                 lambda row: self._start(row, number, crew),
@@ -254,9 +256,12 @@ class TableRun:
             catalog=self._target.catalog,
             tell=self._session.records.tell,
         )
-        for chunk in self._questions.chunks(0, self._stop):
+        for chunk in self._questions.chunks(0, self._stop, backwards=self._backwards):
             fresh = [row for row in chunk if self._is_new(row)]
             asked = [row.question.request for row in fresh if row.question is not None]
+            if self._sources.answers and (recording := self._sources.recording) is not None:
+                # The notebook's own recording first, so that it is the same page in every kernel.
+                asked = [each for each in asked if recording.find(each.digest) is None]
             known = earlier.replies(asked) if not self._options.fresh else {}
             for row in fresh:
                 reply = known.get(row.question.request.digest) if row.question is not None else None

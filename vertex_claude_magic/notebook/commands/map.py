@@ -9,7 +9,7 @@ from vertex_claude_magic.notebook.commands.options import COMMANDS
 from vertex_claude_magic.notebook.display.table_run import TableRunView
 from vertex_claude_magic.notebook.options import parse_table_line
 from vertex_claude_magic.prompts.template import parse_path, value_of
-from vertex_claude_magic.tables.map import finished_table, questions_of
+from vertex_claude_magic.tables.map import finished_table, notes_of, questions_of
 from vertex_claude_magic.tables.options import map_options
 from vertex_claude_magic.tables.run import TableRun, place_of
 
@@ -58,9 +58,7 @@ def map_from_cell(host: Host, line: str, cell: str) -> None:
         what=_WRITTEN,
         notify=view.wait,
     )
-    notes = [*body.notes, *questions.rows.notices, *questions.prompt.notices]
-    if questions.first is not None:
-        notes += questions.first.request.notices
+    notes = [*body.notes, *notes_of(session, questions)]
     if parsed.shows("dry_run"):
         from vertex_claude_magic.notebook.commands.map_dry_run import show_map_dry_run
 

@@ -117,6 +117,16 @@ class Journal:
             at = self._clock()
             self._try(lambda: self.database.write(lambda connection: runs.close_run(connection, number, at)))
 
+    def is_shared(self, number: int | None, kind: str, place: str) -> bool:
+        """Tell whether another run of the same place goes on now, in this kernel or another one."""
+        if number is None:
+            return False
+        return bool(
+            self._try(
+                lambda: self.database.read(lambda connection: runs.is_shared(connection, number, kind, place))
+            )
+        )
+
     @contextmanager
     def run(self, kind: str, *, session: str, origin: Origin) -> Iterator[int | None]:
         """Begin a run, give its number, and end it; arguments as for `open_run`."""

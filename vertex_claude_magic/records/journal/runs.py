@@ -20,7 +20,16 @@ if TYPE_CHECKING:
 
     from vertex_claude_magic.settings.origin import Origin
 
-__all__ = ["close_run", "drop_runs", "keep_open", "lives", "open_run", "pinned", "this_process"]
+__all__ = [
+    "close_run",
+    "drop_runs",
+    "is_shared",
+    "keep_open",
+    "lives",
+    "open_run",
+    "pinned",
+    "this_process",
+]
 
 # How old (seconds) the last sign of life may be before another is written: far less than the shortest journal_days.
 _SEEN_EVERY = 3_600.0
@@ -57,6 +66,19 @@ def keep_open(connection: sqlite3.Connection, number: int, session: str, at: flo
 def close_run(connection: sqlite3.Connection, number: int, at: float) -> None:
     """Say that a run has ended, so that its calls may be pruned like any other."""
     connection.execute("UPDATE runs SET ended = ? WHERE id = ? AND ended IS NULL", (at, number))
+
+
+def is_shared(connection: sqlite3.Connection, number: int, kind: str, place: str) -> bool:
+    """Tell whether another run of a place goes on now, in this process or in another one that is alive.
+
+    Args:
+        connection: The journal.
+        number: The run that asks.
+        kind: The kind of the runs.
+        place: What they have as their cell.
+    """
+    query = "SELECT process FROM runs WHERE kind = ? AND cell = ? AND ended IS NULL AND id != ?"
+    return any(lives(process) for (process,) in connection.execute(query, (kind, place, number)).fetchall())
 
 
 def pinned(connection: sqlite3.Connection, since: float) -> list[int]:

@@ -1,0 +1,235 @@
+"""`%%claude_map`: the line, the variable, the page while it runs and when it is over (cases 81, 83)."""
+
+from __future__ import annotations
+
+import threading
+import time
+
+import pandas as pd
+import pytest
+from shells import Page, interrupt_while_waiting
+
+from vertex_claude_magic import errors
+from vertex_claude_magic.emulator import Fault
+from vertex_claude_magic.notebook.display.table_run import TableRunView
+from vertex_claude_magic.notebook.options import parse_table_line
+from vertex_claude_magic.settings.registry import LINE_OPTIONS
+from vertex_claude_magic.tables.progress import Progress
+
+PROMPT = "\nRepeat {{ text }}"
+
+
+@pytest.fixture
+def shell(shell):
+    shell.ip.user_ns["reviews"] = pd.DataFrame({"text": [f"row {number}" for number in range(6)]})
+    return shell
+
+
+def test_the_variable_has_the_table_with_the_answers(shell):
+    """And the page one line: rows, cost, time."""
+    shell.ok("%%claude_map labels reviews -m claude-haiku-4-5" + PROMPT)
+    labels = shell.ip.user_ns["labels"]
+    assert list(labels.columns) == [
+        "text", "answer", "error", "stop_reason", "input_tokens", "output_tokens", "cost"]  # fmt: skip
+    assert labels["answer"].notna().all()
+    assert len(shell.page.outputs) == 1
+    assert shell.page.text.startswith("6 rows: 6 answered. ≈ $0.0")
+    assert set(shell.page.outputs[0]) == {"text/html", "text/plain"}
+
+
+def test_the_same_cell_again_asks_nothing(shell):
+    """Nor one with other options of the run, nor one that was moved; the variable is its place."""
+    shell.ok("%%claude_map labels reviews -m claude-haiku-4-5" + PROMPT)
+    shell.ok("%%claude_map labels reviews -m claude-haiku-4-5 --max-active 2 --max-cost 5" + PROMPT)
+    assert len(shell.asked) == 6
+    assert "6 by an earlier run" in shell.page.text
+    shell.ok("%%claude_map others reviews -m claude-haiku-4-5" + PROMPT)
+    assert len(shell.asked) == 12
+
+
+LINES = (
+    ("labels reviews -m opus", ("labels", "reviews", {"model": "opus"})),
+    ("labels data.reviews", ("labels", "data.reviews", {})),
+)
+
+
+@pytest.mark.parametrize(("line", "wanted"), LINES)
+def test_a_line_names_the_variable_and_the_table(line, wanted):
+    """Then come options."""
+    parsed, table = parse_table_line(line, LINE_OPTIONS, "%%claude_map")
+    assert (parsed.name, table, parsed.options) == wanted
+
+
+WRONG = (
+    ("", "lacks the variable for the result, and the table"),
+    ("labels", "lacks the table"),
+    ("labels -m opus", "lacks the table"),
+    ("1x reviews", "'1x' cannot be a variable"),
+    ("class reviews", "name of Python"),
+    ("labels nosuch", "No variable named 'nosuch'"),
+    ("labels review", "Did you mean reviews"),
+    ("labels reviews more", "'more' is no option"),
+    ("labels reviews.text", "single column"),
+    ("labels reviews()", "it holds a call"),
+    ("labels reviews --max-act 3", "abbreviation"),
+    ("labels reviews --max-active x", "no whole number"),
+    ("labels reviews --on-error skip", "return, stop"),
+    ("labels reviews -f code", "does not take --format code"),
+    ("labels reviews --as df", "data frame"),
+)
+
+
+@pytest.mark.parametrize(("line", "wanted"), WRONG)
+def test_a_line_that_cannot_be_is_one_error_and_sends_nothing(shell, line, wanted):
+    """With a cure; the variable keeps its value."""
+    shell.ip.user_ns["labels"] = "kept"
+    error = shell.error(f"%%claude_map {line}{PROMPT}")
+    assert isinstance(error, errors.OptionError)
+    assert wanted in str(error)
+    assert shell.asked == []
+    assert shell.ip.user_ns["labels"] == "kept"
+
+
+def test_failed_rows_do_not_fail_the_cell_and_the_last_line_counts_them(shell):
+    """By kind."""
+    shell.emulator.answer("a", Fault(status=400), "b", Fault(status=400), "c", "d")
+    shell.ok("%%claude_map labels reviews -m claude-haiku-4-5 --max-active 1" + PROMPT)
+    assert "4 answered, 2 failed (BadRequest 2)" in shell.page.text
+    assert shell.ip.user_ns["labels"]["error"].notna().sum() == 2
+
+
+def test_a_limit_leaves_the_rest_empty_and_says_how_to_go_on(shell):
+    """The cell does not fail."""
+    shell.ok(
+        "%%claude_map labels reviews -m claude-haiku-4-5 -n 1000 --max-cost 0.009 --max-active 1" + PROMPT
+    )
+    labels = shell.ip.user_ns["labels"]
+    assert 0 < labels["answer"].notna().sum() < 6
+    assert "not asked" in shell.page.text
+    assert "could cross --max-cost 0.009" in shell.page.text
+    assert "Raise --max-cost and run it again" in shell.page.text
+
+
+def test_an_interrupt_leaves_a_usable_table(shell):
+    """Case 81: in under a second, one line, and the cell ends as an interrupt so that Run All stops."""
+    shell.emulator.fail(*[Fault(delay=0.0)] * 2, *[Fault(delay=30.0)] * 9)
+    before = threading.active_count()
+    with interrupt_while_waiting(shell.emulator):
+        started = time.monotonic()
+        error = shell.error("%%claude_map labels reviews -m claude-haiku-4-5 --max-active 3" + PROMPT)
+    assert time.monotonic() - started < 10
+    assert isinstance(error, KeyboardInterrupt)
+    assert "of 6 rows; labels has what is done. Run it again to ask only the rest." in str(error)
+    labels = shell.ip.user_ns["labels"]
+    assert list(labels["text"]) == [f"row {number}" for number in range(6)]
+    assert labels["answer"].notna().sum() <= 3
+    assert labels["error"].isna().all()
+    assert "not asked" in shell.page.text
+    assert threading.active_count() <= before + 5
+
+
+def test_what_concerns_all_rows_leaves_what_is_done(shell):
+    """The cell fails with that error."""
+    shell.emulator.answer("zero", Fault(status=403), "never")
+    error = shell.error("%%claude_map labels reviews -m claude-haiku-4-5 --max-active 1" + PROMPT)
+    assert isinstance(error, errors.PermissionDenied)
+    assert list(shell.ip.user_ns["labels"]["answer"].dropna()) == ["zero"]
+
+
+def test_a_dry_run_shows_prompts_tokens_and_a_price_range(shell):
+    """No model is asked, and the variable is not touched."""
+    shell.ok("%%claude_map labels reviews -m claude-haiku-4-5 -n 100 --dry-run" + PROMPT)
+    text = shell.page.text
+    assert "no" not in shell.ip.user_ns.get("labels", "")
+    assert shell.asked == []
+    assert "6 rows, about " in text
+    assert "(6 rows counted)" in text
+    assert 'Repeat <data name="text">row 2</data>' in text
+    assert "row 3" not in text
+    assert "Between" in text
+    assert "Columns that are added: answer, error, stop_reason, input_tokens, output_tokens, cost." in text
+
+
+def test_quiet_shows_nothing(shell):
+    """But errors."""
+    shell.ok("%%claude_map labels reviews -m claude-haiku-4-5 -q" + PROMPT)
+    assert shell.page.outputs == []
+    assert shell.ip.user_ns["labels"]["answer"].notna().all()
+
+
+def test_a_column_hides_a_variable_and_that_is_said(shell):
+    """Once."""
+    shell.ip.user_ns["text"] = "no"
+    shell.ok("%%claude_map labels reviews -m claude-haiku-4-5" + PROMPT)
+    assert shell.page.text.count("is the column of the table, not the variable of the same name") == 1
+
+
+def test_a_hostile_column_name_makes_no_element(shell):
+    """Names and values are foreign text on the page."""
+    shell.ip.user_ns["odd"] = pd.DataFrame({"<img src=x onerror=alert(1)>": ["a"]})
+    error = shell.error("%%claude_map labels odd" + PROMPT)
+    assert "Columns: <img src=x onerror=alert(1)>." in str(error)
+    assert shell.page.outputs == []
+
+
+def test_the_help_page_names_every_option(shell):
+    """`%%claude_map --help` and `?`."""
+    shell.ok("%%claude_map --help" + PROMPT)
+    for name in ("--max-active", "--rpm", "--on-error", "--limit", "--prefix", "--fresh", "--max-cost"):
+        assert name in shell.page.text
+
+
+# The page
+
+
+class Moved:
+    """A clock that only the test moves."""
+
+    def __init__(self) -> None:
+        self.now = 0.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def drawn(shell, reports: int, rows: int) -> tuple[Page, float]:
+    page, clock = Page(), Moved()
+    shell.ip.display_pub = page
+    view = TableRunView(shell.ip, clock=clock)
+    for number in range(reports):
+        clock.now += 0.25
+        view.draw(Progress(rows=rows, answered=rows * number // reports, seconds=clock.now, allowed=16))
+    view.finish(Progress(rows=rows, answered=rows, seconds=clock.now), ("a <b>note</b>",))
+    return page, clock.now
+
+
+def test_the_page_is_one_output_that_does_not_grow_with_the_rows(shell, monkeypatch):
+    """Case 83: one output, redrawn; the last one is a line, and foreign text in it is only text."""
+    page, _ = drawn(shell, 40, 100_000)
+    assert page.messages.count("show") == 1
+    assert page.messages.count("update") == 40
+    assert len(page.outputs) == 1
+    assert max(len(str(each)) for each in page.drawn) < 400
+    html = page.outputs[0]["text/html"]
+    assert "<progress" not in html
+    assert "a &lt;b&gt;note&lt;/b&gt;" in html
+    for element in ("<style", "<script", "<form", "<button", "<a "):
+        assert element not in html
+
+
+PROGRESS = Progress(
+    rows=1000, answered=400, earlier=100, failed={"BadRequest": 7}, input_tokens=9000, output_tokens=4000, cost=0.5,
+    active=12, allowed=16, pause=7.2, seconds=60.0, paused=7.0, median=0.5,
+)  # fmt: skip
+
+
+def test_the_line_of_a_run_tells_what_somebody_who_waits_wants_to_know():
+    """Rows done and failed, tokens and dollars so far and expected, rate, concurrency, pause, time left."""
+    assert PROGRESS.line() == (
+        "407 of 1,000 rows, 7 failed · 9,000 + 4,000 tokens · ≈ $0.50 so far, ≈ $1.47 expected · 5.1 rows/s · "
+        "12 of 16 active · paused for 8 s, as the service asked · 1 min 56 s left"
+    )
+    assert PROGRESS.summary() == (
+        "1,000 rows: 400 answered (100 by an earlier run), 7 failed (BadRequest 7), 593 not asked. ≈ $0.50. "
+        "1 min 0 s, 7.0 s of it paused as the service asked, an answer took 0.5 s."
+    )
