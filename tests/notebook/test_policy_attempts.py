@@ -86,6 +86,8 @@ ATTEMPTS = {
     "model by a table in Python": f"{PYTHON}Claude(models_file='models.json').ask('Hi')",
     "region by option": "%%claude -r us\nHi",
     "region by Python": f"{PYTHON}Claude(region='us').ask('Hi')",
+    "region by a check of the models": "%claude_models --check -r us",
+    "models by a probe": "%claude_models --probe -r eu",
     "effort by option": "%%claude --effort high\nHi",
     "effort by --set": '%%claude --set \'output_config={"effort": "high"}\'\nHi',
     "thinking by option": "%%claude --thinking adaptive\nHi",
@@ -258,7 +260,10 @@ def test_the_panel_shows_what_is_locked_and_by_whom(under):
     panel = shell.magics.panel
     assert panel._controls["region"].disabled
     assert not panel._controls["model"].disabled
-    assert "region is locked to eu by claude-policy.toml." in panel._lock_note.value
+    shown = panel._lock_note.value
+    assert "region is locked to eu by claude-policy.toml." in shown
+    assert "max_tokens is limited to 500 by claude-policy.toml." in shown
+    assert "Attachments are switched off by claude-policy.toml." in shown
     panel.state.choose("model", "opus")
     assert panel.state.message.startswith(
         "Not changed: model is locked to haiku or sonnet by claude-policy.toml"
