@@ -253,6 +253,16 @@ def test_a_variable_of_the_environment_is_overruled_with_a_note(under, monkeypat
     assert "CLOUD_ML_REGION is overruled: region is locked to eu by claude-policy.toml." in shell.page.text
 
 
+def test_the_settings_page_names_the_file_beside_what_it_fixes(under):
+    """In place of where the value would come from."""
+    shell = under(LOCKS)
+    shell.ok("%claude")
+    lines = {line.split()[0]: line for line in shell.page.text.splitlines() if line.strip()}
+    assert lines["region"].split()[1:] == ["eu", "(claude-policy.toml)"]
+    assert "(claude-policy.toml)" in lines["max_tokens"]
+    assert "(claude-policy.toml)" not in lines["timeout"]
+
+
 def test_the_panel_shows_what_is_locked_and_by_whom(under):
     """A control with one allowed value is disabled, and what is chosen against a lock is not set."""
     shell = under(LOCKS)
