@@ -101,6 +101,16 @@ def test_a_dry_run_shows_what_would_leave(shell):
     assert not shell.asked
 
 
+def test_a_cell_that_runs_again_asks_the_same_question(shell):
+    """Its own earlier runs and dry runs are no context."""
+    shell.ok("number = 1")
+    shell.ok("%%claude --context 2 --dry-run\nHi")
+    shell.ok("%%claude -q --context 2 --replay auto\nHi")
+    assert "--dry-run" not in sent(shell)
+    assert shell.ok("%%claude -q --context 2 --replay auto\nHi").replayed
+    assert len(shell.asked) == 1
+
+
 def test_the_same_cells_are_the_same_question_in_another_kernel(shell, claude_emulator):
     """No memory address, no order of a set, no count of cells."""
     cells = ["a = object()\na", "print({'x', 'y', 'z'})", "lambda: 1"]

@@ -86,6 +86,8 @@ ATTEMPTS = {
     "model by a table in Python": f"{PYTHON}Claude(models_file='models.json').ask('Hi')",
     "region by option": "%%claude -r us\nHi",
     "region by Python": f"{PYTHON}Claude(region='us').ask('Hi')",
+    "region by a check of the models": "%claude_models --check -r us",
+    "models by a probe": "%claude_models --probe -r eu",
     "effort by option": "%%claude --effort high\nHi",
     "effort by --set": '%%claude --set \'output_config={"effort": "high"}\'\nHi',
     "thinking by option": "%%claude --thinking adaptive\nHi",
@@ -251,6 +253,16 @@ def test_a_variable_of_the_environment_is_overruled_with_a_note(under, monkeypat
     assert "CLOUD_ML_REGION is overruled: region is locked to eu by claude-policy.toml." in shell.page.text
 
 
+def test_the_settings_page_names_the_file_beside_what_it_fixes(under):
+    """In place of where the value would come from."""
+    shell = under(LOCKS)
+    shell.ok("%claude")
+    lines = {line.split()[0]: line for line in shell.page.text.splitlines() if line.strip()}
+    assert lines["region"].split()[1:] == ["eu", "(claude-policy.toml)"]
+    assert "(claude-policy.toml)" in lines["max_tokens"]
+    assert "(claude-policy.toml)" not in lines["timeout"]
+
+
 def test_the_panel_shows_what_is_locked_and_by_whom(under):
     """A control with one allowed value is disabled, and what is chosen against a lock is not set."""
     shell = under(LOCKS)
@@ -258,7 +270,10 @@ def test_the_panel_shows_what_is_locked_and_by_whom(under):
     panel = shell.magics.panel
     assert panel._controls["region"].disabled
     assert not panel._controls["model"].disabled
-    assert "region is locked to eu by claude-policy.toml." in panel._lock_note.value
+    shown = panel._lock_note.value
+    assert "region is locked to eu by claude-policy.toml." in shown
+    assert "max_tokens is limited to 500 by claude-policy.toml." in shown
+    assert "Attachments are switched off by claude-policy.toml." in shown
     panel.state.choose("model", "opus")
     assert panel.state.message.startswith(
         "Not changed: model is locked to haiku or sonnet by claude-policy.toml"

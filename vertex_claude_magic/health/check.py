@@ -18,6 +18,7 @@ from vertex_claude_magic import errors
 from vertex_claude_magic.models.lifecycle import status
 from vertex_claude_magic.models.observed import NOTE_KINDS, Sighting, State
 from vertex_claude_magic.session.pool import Finished, Pool
+from vertex_claude_magic.settings.loaded import present_policy
 from vertex_claude_magic.text import quote
 from vertex_claude_magic.vertex.endpoint import check_location
 from vertex_claude_magic.vertex.request import RequestOptions, build_count_request, build_request
@@ -168,7 +169,7 @@ class Check:
         notify: Called with what is being waited for.
 
     Raises:
-        OptionError: a location cannot be one.
+        OptionError: a location cannot be one, or a policy forbids it.
         ProjectNotFound: no project is named anywhere.
     """
 
@@ -187,6 +188,12 @@ class Check:
         self._target = target
         self._catalog = target.catalog
         self._locations = tuple(dict.fromkeys(map(check_location, locations)))
+        # A check names its locations itself, and a probe asks every model: no option of the target says so.
+        policy = present_policy()
+        for location in self._locations:
+            policy.admit("region", location, "option")
+        if probe:
+            policy.admit("model", "every model", "option")
         self._probe = probe
         self._clock = clock
         self._project = session.project(target, notify)

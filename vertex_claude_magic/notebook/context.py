@@ -58,7 +58,8 @@ def last_cells(host: Host, count: int) -> list[RanCell]:
     sources = [str(source) for source in history.input_hist_raw]
     # The cell that asks is in the history already.
     last = len(sources) - 1 if sources and sources[-1] == host.cells.source else len(sources)
-    numbers = [number for number in range(1, last) if sources[number].strip()][-count:]
+    asking = _bare(host.cells.source or "")
+    numbers = [number for number in range(1, last) if _is_context(sources[number], asking)][-count:]
     present = host.scope().present
     results: Mapping[int, Any] = host.shell.user_ns.get("Out") or {}
     outputs: Mapping[int, Sequence[Any]] = getattr(history, "outputs", {})
@@ -80,6 +81,20 @@ def last_cells(host: Host, count: int) -> list[RanCell]:
         said = f"{error.get('ename')}: {error.get('evalue')}" if error else ""
         cells.append(RanCell(source, output, output_text(said)))
     return cells
+
+
+def _is_context(source: str, asking: str) -> bool:
+    """Tell whether a cell goes out: none that is empty or only shows a request, and no earlier run of the asking one.
+
+    So a dry run shows what the question sends, and a cell that runs again asks the same question again.
+    """
+    line = source.strip().partition("\n")[0]
+    dry = line.startswith(("%%claude", "%claude")) and "--dry-run" in line.split()
+    return bool(source.strip()) and not dry and _bare(source) != asking
+
+
+def _bare(source: str) -> str:
+    return " ".join(word for word in source.split() if word != "--dry-run")
 
 
 def _result_text(kept: Sequence[Any], result: Any, present: Callable[[Any], Mapping[str, Any]] | None) -> str:

@@ -62,7 +62,8 @@ def compare_from_line(host: Host, line: str, cell: str | None) -> Replies | None
             "A comparison has no dry run.", cure="Use %%claude --dry-run with one of the models."
         )
     session = host.session()
-    comparison = Comparison(session, _asked(host, parsed, prompt))
+    asked, cut = _asked(host, parsed, prompt)
+    comparison = Comparison(session, asked)
     quiet = parsed.shows("quiet")
     if not quiet and not host.cells.may_draw():
         raise OptionError(
@@ -78,7 +79,7 @@ def compare_from_line(host: Host, line: str, cell: str | None) -> Replies | None
         if variable:
             names[variable] = Replies(comparison.columns)
         raise
-    view.finish(comparison.columns, (*notes, *comparison.notices()))
+    view.finish(comparison.columns, (*notes, *cut, *comparison.notices()))
     if variable:
         names[variable] = replies
     if host.panel is not None:
@@ -125,7 +126,8 @@ def read_varied(text: str) -> tuple[str, list[Any]]:
     return row.name, [read_value(row, each) for each in texts]
 
 
-def _asked(host: Host, parsed: ParsedLine, prompt: str) -> list[Asked]:
+def _asked(host: Host, parsed: ParsedLine, prompt: str) -> tuple[list[Asked], tuple[str, ...]]:
+    """Return what each column asks, and what to say of cells that were left out of the context."""
     given = {name: value for name, value in parsed.asked.items() if name not in {"model", "context"}}
     varied: dict[str, list[Any]] = {}
     if model := parsed.options.get("model"):
@@ -135,14 +137,18 @@ def _asked(host: Host, parsed: ParsedLine, prompt: str) -> list[Asked]:
         if name in varied and len(varied[name]) > 1:
             raise OptionError(f"{name} is given twice.", cure="Give it once.")
         varied[name] = values
-    asked = []
+    asked, notes = list[Asked](), dict[str, None]()
     for head, own in variants(varied):
         options: Mapping[str, Any] = {**given, **own}
-        asked.append(_one(host, parsed, prompt, head, options))
-    return asked
+        one, cut = _one(host, parsed, prompt, head, options)
+        asked.append(one)
+        notes.update(dict.fromkeys(cut))
+    return asked, tuple(notes)
 
 
-def _one(host: Host, parsed: ParsedLine, prompt: str, head: str, options: Mapping[str, Any]) -> Asked:
+def _one(
+    host: Host, parsed: ParsedLine, prompt: str, head: str, options: Mapping[str, Any]
+) -> tuple[Asked, tuple[str, ...]]:
     scope, saved, asks = host.scope(), dict[str, Any](), prompt
     if "prompt" in options or "with_" in options:
         from vertex_claude_magic.notebook.saved_prompts import load_prompt
@@ -150,8 +156,9 @@ def _one(host: Host, parsed: ParsedLine, prompt: str, head: str, options: Mappin
         asks, scope, saved = load_prompt(options, prompt, scope)
     target = host.session().target(options, saved=saved)
     whole: str | list[Any] = asks
+    cut: tuple[str, ...] = ()
     if (count := parsed.options.get("context")) is not None:
         from vertex_claude_magic.notebook.context import with_context
 
-        whole, _ = with_context(host, asks, count, target.context_tokens)
-    return Asked(head, whole, target, scope)
+        whole, cut = with_context(host, asks, count, target.context_tokens)
+    return Asked(head, whole, target, scope), cut

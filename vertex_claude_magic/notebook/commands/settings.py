@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from vertex_claude_magic.errors import OptionError
 from vertex_claude_magic.notebook.pages.show import show_page
 from vertex_claude_magic.notebook.pages.table import Column, Row, Table
+from vertex_claude_magic.settings.loaded import present_policy
 from vertex_claude_magic.settings.registry import OPTIONS
 from vertex_claude_magic.text import quote, without_home
 
@@ -48,7 +49,7 @@ def settings_rows(target: Target) -> list[tuple[str, str, str]]:
     >>> settings_rows(resolve_target(AskOptions(region="eu")))[1]
     ('region', 'eu', 'setting')
     """
-    rows = []
+    rows, policy = [], present_policy()
     for name, row in OPTIONS.items():
         if "page" not in row.places:
             continue
@@ -67,5 +68,6 @@ def settings_rows(target: Target) -> list[tuple[str, str, str]]:
             from vertex_claude_magic.records.journal.location import default_path
 
             text = quote(without_home(str(default_path())), 100)
-        rows.append((name, text, target.origins[name]))
+        locked = name in policy.locks or name in policy.ceilings
+        rows.append((name, text, policy.who(name) if locked else target.origins[name]))
     return rows

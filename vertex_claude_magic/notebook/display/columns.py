@@ -131,9 +131,9 @@ def _facts(column: Column) -> dict[str, str]:
         "first text": "" if first is None else f"first text {first:.1f} s",
         "time": f"{reply.seconds:.1f} s",
         "input": f"{reply.usage.input_tokens:,} tokens in",
-        "output": f"{reply.usage.output_tokens:,} out",
+        "output": f"{reply.usage.output_tokens:,} tokens out",
         "cost": usd_estimate(reply.cost),
-        "end": reply.stop_reason or "stopped",
+        "stop reason": reply.stop_reason or "stopped",
         "words": f"{len(reply.text.split()):,} words",
     }
 
@@ -151,7 +151,9 @@ def differences(columns: Sequence[Column]) -> tuple[list[str], list[list[str]], 
     rows = [[name, *(each.get(name, "") for each in facts)] for name in facts[0]]
     apart = [row for row in rows if len({*row[1:]}) > 1]
     alike = [
-        f"{row[0]} {row[1]}" for row in rows if len({*row[1:]}) == 1 and row[0] in {"model", "region", "end"}
+        f"{row[0]} {row[1]}"
+        for row in rows
+        if len({*row[1:]}) == 1 and row[0] in {"model", "region", "stop reason"}
     ]
     texts = {column.settled().text.strip() for column in good}
     if len(texts) == 1:

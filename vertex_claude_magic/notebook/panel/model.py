@@ -151,11 +151,18 @@ def panel_model(
 
 
 def _locked() -> dict[str, str]:
+    """Return what a policy fixes of the settings, and by whom, a sentence each."""
     policy = present_policy()
-    return {
-        name: f"{name} is locked to {_words(policy.locks[name])} by {policy.who(name)}."
-        for name in policy.locks
+    found = {
+        name: f"{name} is locked to {_words(allowed)} by {policy.who(name)}."
+        for name, allowed in policy.locks.items()
     }
+    for name, most in policy.ceilings.items():
+        found.setdefault(name, f"{name} is limited to {most:,g} by {policy.who(name)}.")
+    for name in sorted(policy.forbids):
+        what = "live calls" if name == "live" else name
+        found[name] = f"{what.capitalize()} are switched off by {policy.who(name)}."
+    return found
 
 
 def _words(values: Sequence[str | float]) -> str:

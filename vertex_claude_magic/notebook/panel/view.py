@@ -189,12 +189,10 @@ class Panel:
         self._project_note.value = note(look.project_note)
         self._card.value = card(look.catalog, look.row, look.model_id, look.region)
         # A lock with several values leaves a choice among them, and what is not among them is refused.
-        fixed = {name for name in look.locked if len(present_policy().locks[name]) == 1}
+        locks = present_policy().locks
         for name, control in self._controls.items():
-            control.disabled = name in fixed
-        self._lock_note.value = note(
-            " ".join(look.locked[name] for name in self._controls if name in look.locked)
-        )
+            control.disabled = len(locks.get(name, ())) == 1
+        self._lock_note.value = note(" ".join(look.locked.values()))
         self._line.value = runnable(look.line, look.line_note)
         warning = f"As it stands, a question would be refused: {look.warning}" if look.warning else ""
         self._message.value = status_line(" ".join(filter(None, (self.state.message, warning, chats_line()))))
