@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from vertex_claude_magic import errors
 from vertex_claude_magic.answers.repair import fitted
+from vertex_claude_magic.markdown.characters import replace_invalid
 from vertex_claude_magic.models.prices import cost
 from vertex_claude_magic.tables.batch.lines import row_of
 from vertex_claude_magic.tables.columns import values_of
@@ -69,10 +70,21 @@ class Cells(Sequence[Any]):
 
     def __setitem__(self, place: int, value: Any) -> None:
         if self._numbers is None or self._known is None:
-            self._values[place] = value
+            self._values[place] = _valid(value)
             return
         self._known[place] = value is not None
         self._numbers[place] = 0 if value is None else value
+
+
+def _valid(value: Any) -> Any:
+    """Return a value without half characters, which JSON can spell and Arrow refuses (pyarrow 26.0.1)."""
+    if isinstance(value, str):
+        return replace_invalid(value)
+    if isinstance(value, list):
+        return [_valid(part) for part in value]
+    if isinstance(value, dict):
+        return {_valid(name): _valid(part) for name, part in value.items()}
+    return value
 
 
 @dataclass(eq=False, slots=True)
