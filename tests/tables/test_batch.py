@@ -314,6 +314,43 @@ def test_a_wait_that_is_too_long_ends_and_the_jobs_go_on(emulator, claude):
     assert job.state == "QUEUED" or job.state == "PENDING"
 
 
+def test_an_interrupt_of_a_wait_leaves_the_jobs_running(emulator, claude):
+    emulator.batches.looks = 50
+    job = claude.batch([{"n": 1}], PROMPT, to=TO, max_tokens=200)
+
+    def stop(_):
+        raise KeyboardInterrupt
+
+    with pytest.raises(errors.ClaudeInterrupt, match="the jobs go on"):
+        job.wait(pause=stop)
+    assert not [each for each in emulator.requests if each.path.endswith(":cancel")]
+
+
+def test_an_upload_that_fails_sends_nothing_and_leaves_no_job(emulator, claude, journal):
+    # The bucket is asked, the first file goes up, and the second one is refused.
+    emulator.fail(Fault(), Fault(), 403)
+    with pytest.raises(errors.PermissionDenied):
+        claude.batch(
+            pd.DataFrame({"n": range(4)}), PROMPT, to=TO, rows_per_job=2, max_tokens=200, name="labels"
+        )
+    assert created(emulator) == []
+    assert claude._session.records.stores.journal(journal).usage() == []
+    lost = found(emulator, journal, "labels")
+    assert lost.state == "FAILED"
+    with pytest.raises(errors.OptionError, match="never uploaded"):
+        lost.retry()
+
+
+def test_a_result_without_a_named_folder_is_looked_for_where_it_was_to_go(emulator, claude):
+    emulator.answer("One.")
+    job = claude.batch([{"n": 1}], PROMPT, to=TO, max_tokens=200)
+    job.wait(pause=lambda _: None)
+    (kept,) = job.jobs
+    assert kept.results.startswith(kept.output)
+    job.context.batches.save(dataclasses.replace(kept, results=kept.output))
+    assert job.result()[0]["answer"] == "One."
+
+
 def test_nothing_can_be_collected_before_a_job_has_ended(claude):
     job = claude.batch([{"n": 1}], PROMPT, to=TO, max_tokens=200)
     with pytest.raises(errors.OptionError, match="has ended yet"):
