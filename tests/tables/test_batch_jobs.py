@@ -314,7 +314,79 @@ def test_a_wait_that_is_too_long_ends_and_the_jobs_go_on(emulator, claude):
     assert job.state == "QUEUED" or job.state == "PENDING"
 
 
+def test_an_interrupt_of_a_wait_leaves_the_jobs_running(emulator, claude):
+    emulator.batches.looks = 50
+    job = claude.batch([{"n": 1}], PROMPT, to=TO, max_tokens=200)
+
+    def stop(_):
+        raise KeyboardInterrupt
+
+    with pytest.raises(errors.ClaudeInterrupt, match="the jobs go on"):
+        job.wait(pause=stop)
+    assert not [each for each in emulator.requests if each.path.endswith(":cancel")]
+
+
+def test_an_upload_that_fails_sends_nothing_and_leaves_no_job(emulator, claude, journal):
+    # The bucket is asked, the first file goes up, and the second one is refused.
+    emulator.fail(Fault(), Fault(), 403)
+    with pytest.raises(errors.PermissionDenied):
+        claude.batch(
+            pd.DataFrame({"n": range(4)}), PROMPT, to=TO, rows_per_job=2, max_tokens=200, name="labels"
+        )
+    assert created(emulator) == []
+    assert claude._session.records.stores.journal(journal).usage() == []
+    lost = found(emulator, journal, "labels")
+    assert lost.state == "FAILED"
+    with pytest.raises(errors.OptionError, match="never uploaded"):
+        lost.retry()
+
+
+def test_a_result_without_a_named_folder_is_looked_for_where_it_was_to_go(emulator, claude):
+    emulator.answer("One.")
+    job = claude.batch([{"n": 1}], PROMPT, to=TO, max_tokens=200)
+    job.wait(pause=lambda _: None)
+    (kept,) = job.jobs
+    assert kept.results.startswith(kept.output)
+    job.context.batches.save(dataclasses.replace(kept, results=kept.output))
+    assert job.result()[0]["answer"] == "One."
+
+
 def test_nothing_can_be_collected_before_a_job_has_ended(claude):
     job = claude.batch([{"n": 1}], PROMPT, to=TO, max_tokens=200)
     with pytest.raises(errors.OptionError, match="has ended yet"):
         job.result()
+
+
+TEXT = {"type": "text", "text": "x"}
+HOSTILE = [
+    {"response": {"content": [5, None, "x"]}},
+    {"response": {"content": [{"type": "text"}], "usage": []}},
+    {"response": {"content": [TEXT], "usage": {"input_tokens": -1, "output_tokens": 10**30}}},
+    {"response": {"content": [TEXT], "stop_reason": {"a": 1}, "model": 5}},
+    {"response": {"content": {"type": "text"}}},
+    {"response": [TEXT]},
+    {"response": "{" * 5_000},
+    {"response": "[" * 100_000},
+    {"response": None, "status": None},
+    {"response": {}, "status": '{"error": "x"}'},
+    {"response": {}, "status": {"error": {"message": "y"}}},
+    {"response": {}, "status": "\x1b[31m<script>" + "z" * 10_000},
+    {"response": {"content": [{"type": "text", "text": "\ud800\x00"}]}},
+]
+
+
+@pytest.mark.parametrize("as_", [None, Label])
+@pytest.mark.parametrize("line", HOSTILE, ids=range(len(HOSTILE)))
+def test_a_strange_result_is_its_rows_own_and_never_an_exception(emulator, claude, line, as_, make_table):
+    more = {} if as_ is None else {"as_": as_}
+    job = finished(claude.batch(make_table({"n": [1, 2]}), PROMPT, to=TO, max_tokens=400, **more))
+    folder = job.jobs[0].results.removeprefix("gs://rows/")
+    content = json.dumps({"custom_id": f"{job.id}-0", **line}) + "\n"
+    emulator.buckets.write("rows", f"{folder}/predictions.jsonl", content.encode())
+    result = job.result()
+    frame = result if isinstance(result, pd.DataFrame) else result.to_pandas()
+    errors_ = list(frame["error"])
+    # The other row has no result at all, and says so.
+    assert "before it answered this row" in errors_[1]
+    assert "\x1b" not in str(errors_[0])
+    assert len(str(errors_[0])) < 1_000

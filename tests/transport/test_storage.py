@@ -6,12 +6,15 @@ import io
 import sys
 
 import pytest
+import requests
+from google.cloud import storage
+from requests.adapters import BaseAdapter
 
 from vertex_claude_magic import errors
 from vertex_claude_magic.emulator import Emulator
 from vertex_claude_magic.emulator.http.faults import Fault
 from vertex_claude_magic.transport.auth import FixedToken
-from vertex_claude_magic.transport.storage import open_files, parse_uri
+from vertex_claude_magic.transport.storage import google_login, open_files, parse_uri
 
 LARGE = 17 * 1024 * 1024
 
@@ -131,3 +134,56 @@ def test_the_missing_library_is_named_with_its_install_line(monkeypatch):
     monkeypatch.setitem(sys.modules, "google.cloud.storage", None)
     with pytest.raises(errors.MissingExtra, match=r'pip install "vertex-claude-magic\[batch\]"'):
         open_files(FixedToken("t"), "p", None, environment={})
+
+
+class Recorded(BaseAdapter):
+    """Takes requests in place of the network, and answers each with the location of a bucket."""
+
+    def __init__(self):
+        super().__init__()
+        self.requests = []
+
+    def send(self, request, **_):
+        self.requests.append(request)
+        response = requests.Response()
+        response.status_code, response.request, response.url = 200, request, request.url
+        response.raw = io.BytesIO(b'{"location": "US-EAST5"}')
+        return response
+
+    def close(self):
+        pass
+
+
+@pytest.fixture
+def at_google(monkeypatch, tmp_path):
+    netrc = tmp_path / "netrc"
+    netrc.write_text("machine storage.googleapis.com login thief password stolen\n")
+    monkeypatch.setenv("NETRC", str(netrc))
+    session, login = google_login(FixedToken("secret-token"), "https://storage.googleapis.com")
+    adapter = Recorded()
+    session.mount("https://", adapter)
+    session.mount("http://", adapter)
+    return session, login, adapter
+
+
+def test_google_gets_the_token_of_our_own_login_and_netrc_does_not_replace_it(at_google):
+    session, login, adapter = at_google
+    options = {"api_endpoint": "https://storage.googleapis.com"}
+    client = storage.Client(project="p", credentials=login, _http=session, client_options=options)
+    assert client.get_bucket("rows").location == "US-EAST5"
+    assert [each.headers["authorization"] for each in adapter.requests] == ["Bearer secret-token"]
+    assert "secret-token" not in repr(login)
+
+
+ELSEWHERE = [
+    "http://storage.googleapis.com/x", "https://evil.example/x", "https://googleapis.com.evil.example/x",
+    "http://127.0.0.1:80/x", "https://storage.googleapis.com@evil.example/x",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("url", ELSEWHERE)
+def test_no_other_address_is_asked_at_all(at_google, url):
+    session, _, adapter = at_google
+    with pytest.raises(errors.UntrustedHost):
+        session.request("PUT", url, data=b"rows")
+    assert adapter.requests == []

@@ -63,18 +63,22 @@ def batch_from_cell(host: Host, line: str, cell: str) -> None:
     quiet = parsed.shows("quiet")
     page = None if quiet else _page(host)
     notes = list(body.notes)
-    job = submit(
-        session,
-        table_of(host, table),
-        body.prompt,
-        session.target(asked),
-        own,
-        name=parsed.name or "",
-        table_name=table,
-        scope=host.scope(),
-        notify=lambda text: page.say(f"{text} …") if page is not None else None,
-        warn=notes.append,
-    )
+    try:
+        job = submit(
+            session,
+            table_of(host, table),
+            body.prompt,
+            session.target(asked),
+            own,
+            name=parsed.name or "",
+            table_name=table,
+            scope=host.scope(),
+            notify=lambda text: page.say(f"{text} …") if page is not None else None,
+            warn=notes.append,
+        )
+    except KeyboardInterrupt:
+        done = "Stopped. %claude_batch lists what was sent; a batch whose files are not all up costs nothing."
+        raise errors.ClaudeInterrupt(done=done) from None
     host.shell.user_ns[parsed.name or ""] = job
     if page is not None:
         page.draw(lambda: job_page(job, _all_notes(host, notes)), done=True)

@@ -50,6 +50,7 @@ def drop_old(connection: sqlite3.Connection, today: date, keep: Keep, most: int)
     first = (today - timedelta(days=keep.days)).isoformat()
     since = _since(today, keep)
     drop_notes(connection, since)
+    _drop_batches(connection, since)
     stay = pinned(connection, since)
     chosen = connection.execute(
         f"SELECT id FROM calls WHERE day < ? AND {_free(stay)} LIMIT ?",  # noqa: S608 - numbers
@@ -59,6 +60,15 @@ def drop_old(connection: sqlite3.Connection, today: date, keep: Keep, most: int)
     drop_runs(connection, stay)
     give_back(connection, _FREED_PAGES)
     return dropped
+
+
+def _drop_batches(connection: sqlite3.Connection, since: float) -> None:
+    """Drop the batches that were begun before a moment and are counted; Google may know their jobs no longer."""
+    old = "SELECT id FROM batches WHERE at < ? AND id NOT IN (SELECT batch FROM batch_jobs WHERE counted = 0)"
+    connection.execute(f"DELETE FROM batch_jobs WHERE batch IN ({old})", (since,))  # noqa: S608 - a fixed text
+    connection.execute(
+        "DELETE FROM batches WHERE at < ? AND id NOT IN (SELECT batch FROM batch_jobs)", (since,)
+    )
 
 
 def drop_oldest(connection: sqlite3.Connection, today: date, keep: Keep, most: int) -> Dropped:

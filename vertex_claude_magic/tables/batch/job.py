@@ -176,15 +176,18 @@ class BatchJob:
         clock = self._context.session.clock
         end = None if timeout is None else clock() + timeout
         wait = _FIRST_LOOK
-        while not _ended(self.refresh()):
-            show(self)
-            if end is not None and clock() + wait > end:
-                raise errors.DeadlineExceeded(
-                    f"The batch has not ended within {timeout:g} seconds; its jobs go on.",
-                    cure=spelled("Wait again later: {}.", _again(self.name)),
-                )
-            pause(wait)
-            wait = min(wait * _GROWTH, _LONGEST_LOOK)
+        try:
+            while not _ended(self.refresh()):
+                show(self)
+                if end is not None and clock() + wait > end:
+                    raise errors.DeadlineExceeded(
+                        f"The batch has not ended within {timeout:g} seconds; its jobs go on.",
+                        cure=spelled("Wait again later: {}.", _again(self.name)),
+                    )
+                pause(wait)
+                wait = min(wait * _GROWTH, _LONGEST_LOOK)
+        except KeyboardInterrupt:
+            raise errors.ClaudeInterrupt(done="Stopped waiting; the jobs go on.") from None
         show(self)
         return self
 
@@ -250,6 +253,10 @@ class BatchJob:
         with write_lines(
             self._lines_again(jobs, wanted), batch.plan.get("rows_per_job"), self._most
         ) as lines:
+            if not lines.files:
+                raise errors.OptionError(
+                    "The rows were never uploaded, so they cannot be sent again.", cure="Run the cell again."
+                )
             check_limits(context, lines)
             self._held |= put_up(context, batch, lines, before=jobs)
         self.refresh()
@@ -266,7 +273,8 @@ class BatchJob:
                 job=found.name,
                 done=found.done,
                 failed=found.failed,
-                results=found.output or job.results,
+                # Where none is named, it can only be in the folder that was given, which is this job's alone.
+                results=found.output or job.results or (job.output if found.ended else ""),
                 error=found.error,
                 owner="",
             )
@@ -317,7 +325,8 @@ class BatchJob:
         import json
 
         for job in jobs:
-            if job.attempt > 1:
+            # Without a call, its file never went up.
+            if job.attempt > 1 or job.call is None:
                 continue
             for line in self._context.files.lines(parse_uri(job.input)):
                 # The id comes first in our own lines.

@@ -6,12 +6,13 @@ import json
 from array import array
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
 from vertex_claude_magic import errors
 from vertex_claude_magic.answers.repair import fitted
+from vertex_claude_magic.markdown.characters import replace_invalid
 from vertex_claude_magic.models.prices import cost
 from vertex_claude_magic.tables.batch.lines import row_of
 from vertex_claude_magic.tables.columns import values_of
@@ -69,10 +70,21 @@ class Cells(Sequence[Any]):
 
     def __setitem__(self, place: int, value: Any) -> None:
         if self._numbers is None or self._known is None:
-            self._values[place] = value
+            self._values[place] = _valid(value)
             return
         self._known[place] = value is not None
         self._numbers[place] = 0 if value is None else value
+
+
+def _valid(value: Any) -> Any:
+    """Return a value without half characters, which JSON can spell and Arrow refuses (pyarrow 26.0.1)."""
+    if isinstance(value, str):
+        return replace_invalid(value)
+    if isinstance(value, list):
+        return [_valid(part) for part in value]
+    if isinstance(value, dict):
+        return {_valid(name): _valid(part) for name, part in value.items()}
+    return value
 
 
 @dataclass(eq=False, slots=True)
@@ -117,8 +129,8 @@ class Results:
         error = self._error
         return (row for row in range(self.rows) if error[row] is not None)
 
-    def take(self, line: Mapping[str, Any], seen: set[int]) -> Usage | None:
-        """Take one line of results, and return what was used; None where nothing was.
+    def take(self, line: Mapping[str, Any], seen: set[int]) -> tuple[Usage, float | None] | None:
+        """Take one line of results, and return what was used and its cost in USD; None where nothing was used.
 
         Args:
             line: The line.
@@ -142,7 +154,7 @@ class Results:
             return None
         return self._answer(row, message)
 
-    def _answer(self, row: int, message: Mapping[str, Any]) -> Usage:
+    def _answer(self, row: int, message: Mapping[str, Any]) -> tuple[Usage, float | None]:
         builder = ReplyBuilder()
         builder.add_message(message)
         reply = builder.reply(region=self.location)
@@ -153,7 +165,7 @@ class Results:
             self.values[column.name][row] = value
         shape = self.typed.shape if self.typed is not None else None
         try:
-            whole = builder.reply(region=self.location, cost=price)
+            whole = replace(reply, cost=price)
             if self.typed is not None:
                 whole = fitted(whole, self.typed)
             found = values_of(self.added, whole, shape)
@@ -162,11 +174,11 @@ class Results:
             if isinstance(error, errors.AnswerInvalid) and error.reply is not None:
                 text = f"{text} The answer was: {quote(error.reply.text, _QUOTED)}"
             self._error[row] = text
-            return usage
+            return usage, price
         for column in self.added[:-_REPORT]:
             self.values[column.name][row] = found[column.name]
         self._error[row] = _UNANSWERED.get(reply.stop_reason or "")
-        return usage
+        return usage, price
 
 
 def _message(response: Any) -> Mapping[str, Any] | None:
@@ -209,15 +221,15 @@ def read_results(results: Results, lines: Iterator[bytes]) -> tuple[Usage, float
         except (ValueError, RecursionError):
             results.strangers += bool(line.strip())
             continue
-        used = results.take(found, seen) if isinstance(found, Mapping) else None
-        if used is None:
+        taken = results.take(found, seen) if isinstance(found, Mapping) else None
+        if taken is None:
             continue
+        used, price = taken
         one_hour = used.cache_creation.ephemeral_1h_input_tokens if used.cache_creation else 0
         total.usage += Counter(
             input=used.input_tokens, output=used.output_tokens, write=used.cache_creation_input_tokens,
             read=used.cache_read_input_tokens, hour=one_hour,
         )  # fmt: skip
-        price = cost(results.model, results.location, used, batch=True) if results.model is not None else None
         total.cost = None if total.cost is None or price is None else total.cost + price
     counted = total.usage
     creation = CacheCreation(ephemeral_1h_input_tokens=counted["hour"]) if counted["hour"] else None

@@ -23,7 +23,7 @@ from vertex_claude_magic.tables.rows import read_rows
 from vertex_claude_magic.transport.storage import parse_uri
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from vertex_claude_magic.prompts.scope import Scope
     from vertex_claude_magic.session.session import Session
@@ -32,6 +32,8 @@ if TYPE_CHECKING:
     from vertex_claude_magic.tables.questions import RowQuestions
 
 __all__ = ["submit"]
+
+_TOLD_EVERY = 50_000
 
 
 def submit(
@@ -89,8 +91,8 @@ def submit(
     tokens = questions.first.request.body.get("max_tokens")
     most = MostCost(target.row, place, tokens if isinstance(tokens, int) else 0)
     more = {"anthropic_beta": list(target.beta)} if target.beta else {}
-    notify("making the lines")
-    with write_lines(question_lines(questions, number, more), options.rows_per_job, most) as lines:
+    rows = _told(question_lines(questions, number, more), questions.rows.count, notify)
+    with write_lines(rows, options.rows_per_job, most) as lines:
         check_limits(context, lines)
         batch = _kept(context, questions, options, place=place, number=number, name=name, table_name=table_name,
                       wrong=lines.errors)  # fmt: skip
@@ -102,6 +104,15 @@ def submit(
         warn("The journal is off, so no later kernel finds this batch.")
     _say_waiting(made, context, warn)
     return made
+
+
+def _told(
+    lines: Iterator[tuple[int, bytes | str]], count: int, notify: Callable[[str], None]
+) -> Iterator[tuple[int, bytes | str]]:
+    for row, line in lines:
+        if row % _TOLD_EVERY == 0:
+            notify(f"making the lines, row {row:,} of {count:,}")
+        yield row, line
 
 
 def _kept(
