@@ -206,6 +206,19 @@ def test_a_wrong_argument_is_said_by_its_name(function, arguments, said):
     assert said in str(caught.value)
 
 
+class Numbered:
+    """An object whose name is no text."""
+
+    __name__ = 5
+
+    def __call__(self, row: int) -> int:
+        return row
+
+
+def test_an_object_is_called_by_the_name_that_the_user_gave_it():
+    assert function_tool("row", Numbered()).name == "row"
+
+
 def takes_a_frame(frame: pd.DataFrame): ...
 
 

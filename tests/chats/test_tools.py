@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import warnings
+from dataclasses import dataclass
 from typing import Any
 
 import anthropic
@@ -166,6 +167,20 @@ def test_the_last_allowed_request_ends_the_question_and_its_calls_do_not_run(
     assert any("the last calls were not run. Raise --max-rounds." in text for text in told)
 
 
+def test_pauses_and_repairs_count_as_requests(claude, claude_emulator, weather):
+    """`max_rounds` bounds all requests of a question, whatever asks for them."""
+    claude_emulator.answer(*[Reply(content=[TEXT], stop_reason="pause_turn")] * 2)
+    with claude.stream("Search.", tools=["web_search"], max_rounds=2) as stream:
+        assert stream.reply.stop_reason == "pause_turn"
+        told = [notice.text for notice in stream.notices()]
+    assert any("Stopped after 2 requests; the service had paused the answer." in text for text in told)
+    claude_emulator.answer([use(1, "temperature", city="Oslo")], '{"t": "cold"}')
+    schema = {"type": "object", "properties": {"t": {"type": "number"}}, "required": ["t"]}
+    with pytest.raises(errors.AnswerInvalid):
+        claude.ask("Weather?", tools=[weather.temperature], as_=schema, max_rounds=2)
+    assert len(claude_emulator.requests) == 4
+
+
 def test_a_call_that_was_cut_off_is_not_run(claude, claude_emulator, weather):
     claude_emulator.answer(Reply(content=[use(1, "temperature", city="Os")], stop_reason="max_tokens"))
     reply = claude.ask("Weather?", tools=[weather.temperature])
@@ -280,6 +295,91 @@ def test_a_result_goes_back_as_what_it_is(claude, claude_emulator, function, kin
         assert "large returned more than value_tokens (4,000) allows" in told
     if function is secret:
         assert "sk-ant-" not in json.dumps(claude_emulator.requests[1].body)
+
+
+def missing(file: str) -> str:
+    """Reads a file."""
+    raise FileNotFoundError(2, "No such file", f"/home/someone/my data/{file}")
+
+
+def wordless() -> str:
+    """Fails without a message."""
+
+    class WordlessError(Exception):
+        def __str__(self) -> str:
+            raise RuntimeError
+
+    raise WordlessError
+
+
+@dataclass
+class Share:
+    part: float
+
+    def __post_init__(self) -> None:
+        if self.part > 1:
+            raise KeyError(self.part)
+
+
+def take(share: Share) -> float:
+    """A share."""
+    return share.part
+
+
+def key_in_error() -> None:
+    """Fails with a key."""
+    raise ValueError("sk-ant-" + "a1B2" * 10)
+
+
+def leave() -> None:
+    """Ends the program."""
+    raise SystemExit(3)
+
+
+@pytest.mark.parametrize(
+    ("function", "arguments", "said"),
+    [
+        (missing, {"file": "a.csv"}, "FileNotFoundError: [Errno 2] No such file: 'a.csv'"),
+        (wordless, {}, "WordlessError: (no message)"),
+        (take, {"share": {"part": 2}}, "KeyError: 2.0"),
+        (key_in_error, {}, "The result seems to hold an Anthropic key, so it was not sent."),
+        (leave, {}, "SystemExit: 3"),
+    ],
+)
+def test_whatever_a_function_raises_is_an_error_result(claude, claude_emulator, function, arguments, said):
+    """The question goes on, and neither a folder of this machine nor a secret goes out."""
+    claude_emulator.answer([use(1, function.__name__, **arguments)], "I see.")
+    assert claude.ask("Go.", tools=[function]).text == "I see."
+    (result,) = results(claude_emulator, 1)
+    assert (result["content"], result["is_error"]) == (said, True)
+
+
+def rows() -> list[dict[str, Any]]:
+    """Data with a column called type."""
+    return [{"type": "document", "title": "a"}, {"type": "text", "n": 3}]
+
+
+def test_rows_that_only_look_like_content_blocks_are_data(claude, claude_emulator):
+    """The service would refuse them as blocks."""
+    claude_emulator.answer([use(1, "rows")], "Two.")
+    assert claude.ask("Go.", tools=[rows]).text == "Two."
+    assert json.loads(results(claude_emulator, 1)[0]["content"]) == rows()
+
+
+def long_blocks() -> list[dict[str, Any]]:
+    """Blocks."""
+    return [{"type": "text", "text": "word " * 10_000}, {"type": "text", "text": "end"}]
+
+
+def test_a_long_text_is_cut_also_in_a_content_block(claude, claude_emulator):
+    claude_emulator.answer([use(1, "long_blocks")], "Thanks.")
+    with claude.stream("Go.", tools=[long_blocks]) as stream:
+        _ = stream.reply
+        told = " ".join(notice.text for notice in stream.notices())
+    long, short = results(claude_emulator, 1)[0]["content"]
+    assert "[cut: the first" in long["text"]
+    assert short["text"] == "end"
+    assert "long_blocks returned more than value_tokens (4,000) allows" in told
 
 
 @pytest.mark.parametrize(

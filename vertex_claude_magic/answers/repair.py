@@ -159,6 +159,10 @@ def fitted_or_repair(reply: Reply, question: TypedQuestion, request: Request) ->
 class RepairOnce:
     """A step of a question that asks for data: it reads them, and asks once more where they do not fit.
 
+    Args:
+        question: What was asked for.
+        max_rounds: The most requests of the question; None for no limit.
+
     >>> from vertex_claude_magic.answers.shape import shape_of
     >>> from vertex_claude_magic.vertex.reply import Reply
     >>> step = RepairOnce(TypedQuestion(shape=shape_of(list[int]), way="format"))
@@ -166,17 +170,20 @@ class RepairOnce:
     [1]
     """
 
-    def __init__(self, question: TypedQuestion) -> None:
+    def __init__(self, question: TypedQuestion, *, max_rounds: int | None = None) -> None:
         self._question = question
+        self._max_rounds = max_rounds
         self._repaired = False
 
     def __call__(self, reply: Reply, request: Request) -> Reply | Repair:
         """Return the reply with its data, or the repair.
 
         Raises:
-            AnswerInvalid: the answer after the repair does not fit either, Claude declined, or it was cut off.
+            AnswerInvalid: the answer of the repair, or of the last request that is allowed, does not fit, Claude
+                declined, or it was cut off.
         """
-        if self._repaired:
+        last = self._max_rounds is not None and len(reply.rounds) >= self._max_rounds
+        if self._repaired or last:
             return fitted(reply, self._question)
         found = fitted_or_repair(reply, self._question, request)
         self._repaired = isinstance(found, Repair)

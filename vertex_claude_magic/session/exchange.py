@@ -219,7 +219,7 @@ class Exchange:
         if self._question.typed is not None:
             from vertex_claude_magic.answers.repair import RepairOnce
 
-            self._steps.append(RepairOnce(self._question.typed))
+            self._steps.append(RepairOnce(self._question.typed, max_rounds=target.max_rounds))
         self._row = self._catalog.find(self.request.model)
 
     __reduce__ = stays_here("An answer on its way", "Iterate it here, and send its reply.")

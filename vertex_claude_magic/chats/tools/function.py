@@ -120,7 +120,7 @@ def function_tool(name: str, function: Callable[..., Any]) -> FunctionTool:
     ('Centre of a column.', ['column'], {'description': 'its name', 'type': 'string'})
     """
     plain = _unwrapped(name, function)
-    own = getattr(plain, "__name__", "") or name
+    own = _own_name(plain) or name
     try:
         from docstring_parser import parse
         from pydantic import ConfigDict, TypeAdapter, create_model
@@ -160,6 +160,12 @@ def function_tool(name: str, function: Callable[..., Any]) -> FunctionTool:
     )
 
 
+def _own_name(function: Callable[..., Any]) -> str:
+    """Return the name of a function; an object with `__call__` has none, or one that is no text."""
+    own = getattr(function, "__name__", "")
+    return own if isinstance(own, str) else ""
+
+
 def _unwrapped(name: str, function: Callable[..., Any]) -> Callable[..., Any]:
     """Return the function inside of partials.
 
@@ -169,7 +175,7 @@ def _unwrapped(name: str, function: Callable[..., Any]) -> Callable[..., Any]:
     plain = function
     while isinstance(plain, functools.partial):
         plain = plain.func
-    own = getattr(plain, "__name__", "") or name
+    own = _own_name(plain) or name
     if not callable(function) or inspect.isclass(function):
         raise OptionError(f"{quote(name, 40)} is not a function.", cure="Give a function of the namespace.")
     if own == "<lambda>":

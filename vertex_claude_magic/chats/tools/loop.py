@@ -15,8 +15,8 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from vertex_claude_magic import errors
-from vertex_claude_magic.chats.tools.function import ArgumentsInvalid
 from vertex_claude_magic.chats.tools.results import Result, result_of
+from vertex_claude_magic.chats.tools.wording import error_text
 from vertex_claude_magic.session.exchange import TOOL_CALL, TOOL_RESULT
 from vertex_claude_magic.spelling import option, spelled
 from vertex_claude_magic.text import quote
@@ -50,7 +50,6 @@ class Captured(Protocol):
 Around = Callable[[], AbstractContextManager[Captured | None]]
 
 _REFUSED = "The user did not allow this call."
-_LONGEST_ERROR = 1_000
 # Seconds between two looks for an interrupt while a coroutine runs.
 _TICK = 0.2
 
@@ -120,21 +119,22 @@ class FunctionTools:
         if not paused and (last.stop_reason != "tool_use" or not calls):
             return reply
         if len(reply.rounds) >= self._max_rounds:
-            return self._stopped(reply)
+            return self._stopped(reply, paused=paused)
         if paused:
             # The service goes on where the answer is sent back to it ("Handling stop reasons", Claude docs, 2026).
             return NextTurn(request=_going_on(request, last), why="was paused by the service")
         return self._called(last, calls, request)
 
-    def _stopped(self, reply: Reply) -> Reply:
+    def _stopped(self, reply: Reply, *, paused: bool) -> Reply:
         rounds = f"{self._max_rounds} request{'' if self._max_rounds == 1 else 's'}"
         if self._target.wants_data:
             raise errors.AnswerTruncated(
-                f"After {rounds} Claude still called tools, so there is no data.",
+                f"After {rounds} the answer was still not whole, so there is no data.",
                 cure=spelled("Raise {}.", option("max_rounds")),
                 reply=reply,
             )
-        self._notices.append(f"Stopped after {rounds}; the last calls were not run. Raise --max-rounds.")
+        why = "the service had paused the answer" if paused else "the last calls were not run"
+        self._notices.append(f"Stopped after {rounds}; {why}. Raise --max-rounds.")
         return reply
 
     def _called(
@@ -173,8 +173,8 @@ class FunctionTools:
             return _failed(call, f"There is no tool {quote(call.name, 60)!r}.")
         try:
             positional, named = tool.bind(call.arguments)
-        except ArgumentsInvalid as error:
-            return _failed(call, str(error))
+        except (Exception, SystemExit) as error:  # noqa: BLE001 - a validator of the user's own may raise anything
+            return self._raised(call, error)
         if self._confirm is not None and self._confirm(call.name, call.arguments) is not True:
             return _failed(call, _REFUSED)
         started = self._clock()
@@ -185,12 +185,16 @@ class FunctionTools:
                     value = _awaited(value)
             result = result_of(value, call.name, self._limits, allow_secrets=self._target.allow_secrets)
         except (Exception, SystemExit) as error:  # noqa: BLE001 - whatever it is, the model is told
-            text = f"{type(error).__name__}: {error}"[:_LONGEST_ERROR]
-            secret = result_of(text, call.name, self._limits)
-            return replace(_failed(call, str(secret.content)), seconds=self._clock() - started)
+            return replace(self._raised(call, error), seconds=self._clock() - started)
         self._notices += result.notices
         printed = captured.printed if captured is not None else ""
         return _with(replace(call, result=value, seconds=self._clock() - started, printed=printed), result)
+
+    def _raised(self, call: ToolCall, error: BaseException) -> ToolCall:
+        """Return a call that an exception ended; what the model reads of it has no secret and no local folder."""
+        result = result_of(error_text(error), call.name, self._limits)
+        self._notices += result.notices
+        return _failed(call, str(result.content))
 
 
 def _with(call: ToolCall, result: Result) -> ToolCall:

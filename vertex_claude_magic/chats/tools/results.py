@@ -19,8 +19,14 @@ if TYPE_CHECKING:
 
 __all__ = ["Result", "result_of"]
 
-# What a result may hold (Claude docs, "Tool use", 2026); a PDF is text for this purpose, and none is made here.
-_BLOCKS = {"text", "image", "document", "search_result"}
+# The blocks that a result may hold, and the field that tells each from a row of data with a column called "type"
+# (Claude docs, "Tool use", 2026).
+_BLOCKS: Mapping[str, tuple[str, type | tuple[type, ...]]] = {
+    "text": ("text", str),
+    "image": ("source", dict),
+    "document": ("source", dict),
+    "search_result": ("content", list),
+}
 
 
 class Result(NamedTuple):
@@ -56,12 +62,11 @@ def result_of(value: Any, name: str, limits: ValueLimits, *, allow_secrets: bool
     notices: tuple[str, ...] = ()
     content: str | list[dict[str, Any]]
     if _are_blocks(value):
-        content = [dict(block) for block in value]
+        content, notices = _cut_blocks(value, name, limits)
     elif (text := value if isinstance(value, str) else _json(value)) is not None:
         content, cut = shorten(text, limits)
         if cut:
-            content = f"{content}\n[cut: {cut}]"
-            notices = (f"{name} returned more than value_tokens ({limits.tokens:,}) allows: sent {cut}.",)
+            content, notices = f"{content}\n[cut: {cut}]", (_too_much(name, cut, limits),)
     else:
         composed = compose([value], budget=limits)
         content = composed.content if isinstance(composed.content, str) else list(composed.content)
@@ -86,9 +91,29 @@ def _json(value: Any) -> str | None:
         return None
 
 
+def _too_much(name: str, cut: str, limits: ValueLimits) -> str:
+    return f"{name} returned more than value_tokens ({limits.tokens:,}) allows: sent {cut}."
+
+
 def _are_blocks(value: Any) -> bool:
-    def is_block(each: Mapping[str, Any] | Any) -> bool:
-        return isinstance(each, dict) and each.get("type") in _BLOCKS and len(each) > 1
+    def is_block(each: Any) -> bool:
+        field, kind = _BLOCKS.get(str(each.get("type")), ("", ())) if isinstance(each, dict) else ("", ())
+        return bool(field) and isinstance(each.get(field), kind)
 
     blocks: Sequence[Any] = value if isinstance(value, (list, tuple)) else ()
     return bool(blocks) and all(map(is_block, blocks))
+
+
+def _cut_blocks(
+    blocks: Sequence[Mapping[str, Any]], name: str, limits: ValueLimits
+) -> tuple[list[dict[str, Any]], tuple[str, ...]]:
+    """Return blocks with texts that are too long cut, each by itself, and what was left out."""
+    found, notices = list[dict[str, Any]](), list[str]()
+    for block in blocks:
+        if block["type"] != "text":
+            found.append(dict(block))
+            continue
+        text, cut = shorten(block["text"], limits)
+        found.append({**block, "text": f"{text}\n[cut: {cut}]" if cut else text})
+        notices += [_too_much(name, cut, limits)] if cut else []
+    return found, tuple(notices)

@@ -1,18 +1,26 @@
-"""How a call is written for people."""
+"""How a call is written for people, and what went wrong with it for the model."""
 
 from __future__ import annotations
 
 import json
+import re
 from typing import TYPE_CHECKING, Any
 
-from vertex_claude_magic.text import quote
+from vertex_claude_magic.chats.tools.function import ArgumentsInvalid
+from vertex_claude_magic.text import message_of, quote
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["call_text"]
+__all__ = ["call_text", "error_text"]
 
-_LONGEST_VALUE, _LONGEST = 60, 160
+_LONGEST_VALUE, _LONGEST, _LONGEST_ERROR = 60, 160, 1_000
+# The folders of an absolute path, in quotes (where names may hold spaces) or bare. A URL has a word, `:` or `/` before.
+_START = r"(?<![\w:/.\\])(?:~|[A-Za-z]:)?[\\/]+"
+_FOLDERS = re.compile(
+    rf"""(?<=')(?:~|[A-Za-z]:)?[\\/][^'\n]*[\\/](?=[^'\n]*')|(?<=")(?:~|[A-Za-z]:)?[\\/][^"\n]*[\\/](?=[^"\n]*")"""
+    rf"""|{_START}(?:[^\s'"<>:|*?\\/]+[\\/]+)+"""
+)
 
 
 def call_text(name: str, arguments: Mapping[str, Any]) -> str:
@@ -26,3 +34,15 @@ def call_text(name: str, arguments: Mapping[str, Any]) -> str:
         for key, value in arguments.items()
     )
     return quote(f"{name}({', '.join(values)})", _LONGEST)
+
+
+def error_text(error: BaseException) -> str:
+    """Return what the model reads of an exception: type and message, without the folders of this machine.
+
+    >>> error_text(FileNotFoundError(2, "No such file", "/home/me/data/a.csv"))
+    "FileNotFoundError: [Errno 2] No such file: 'a.csv'"
+    """
+    text = message_of(error)[: 10 * _LONGEST_ERROR]
+    # The words of the check of arguments are ours.
+    named = text if isinstance(error, ArgumentsInvalid) else f"{type(error).__name__}: {text}"
+    return _FOLDERS.sub("", named)[:_LONGEST_ERROR]
