@@ -35,6 +35,18 @@ def cell(kernel: Kernel, name: str, code: str):
     return kernel.ok(code, metadata={"cellId": name})
 
 
+def stopped(kernel: Kernel, name: str, code: str):
+    """Run a cell, and press stop once as soon as text is there."""
+    pressed = []
+
+    def stop(message) -> None:
+        if not pressed and "A sentence" in message.text:
+            pressed.append(message)
+            kernel.interrupt()
+
+    return kernel.run(code, during=stop, metadata={"cellId": name})
+
+
 def turns(kernel: Kernel) -> str:
     return kernel.value(
         "[(t.number, t.cell, t.prompt, t.reply.text, t.state) for t in Claude().chat('talk').turns]"
@@ -77,14 +89,7 @@ def test_a_first_answer_that_was_stopped_is_stored_and_not_sent(kernel, claude_e
     """Marked, with a number, until it is kept or the cell runs again; the next cell works."""
     claude_emulator.answer("1", Reply(content=LONG, fault=Fault(stall_after=2_000)), "3", "4")
     cell(kernel, "a", "%%claude -c talk\nOne")
-    pressed = []
-
-    def stop(message) -> None:
-        if not pressed and "A sentence" in message.text:
-            pressed.append(message)
-            kernel.interrupt()
-
-    run = kernel.run("%%claude half -c talk\nTwo", during=stop, metadata={"cellId": "b"})
+    run = stopped(kernel, "b", "%%claude half -c talk\nTwo")
     assert run.error == "KeyboardInterrupt"
     assert kernel.value("half.complete, half.chat, half.turn") == "False talk 2"
     assert "'interrupted'" in turns(kernel)
@@ -108,11 +113,7 @@ def test_a_stopped_run_of_a_cell_leaves_its_former_answer(kernel, claude_emulato
     """Case 22: the history is as it was before, and the next cell is asked with it."""
     ask_three(kernel, claude_emulator)
     claude_emulator.answer(Reply(content=LONG, fault=Fault(stall_after=2_000)))
-    run = kernel.run(
-        "%%claude -c talk\nTwo",
-        during=lambda message: kernel.interrupt() if "A sentence" in message.text else None,
-        metadata={"cellId": "b"},
-    )
+    run = stopped(kernel, "b", "%%claude -c talk\nTwo")
     assert "The former answer of this cell stays turn 2 of talk." in run.outputs[0].text
     assert "(2, 'b', 'Two', '2', 'ok')" in turns(kernel)
     cell(kernel, "d", "%%claude -c talk\nFour")

@@ -102,7 +102,10 @@ def _without_marks(value: Json) -> Json:
 
 def _is_plain_message(message: Json) -> TypeGuard[dict[str, Any]]:
     """Tell whether a message is one text, as most are; in a long conversation nothing else may take time."""
-    return type(message) is dict and len(message) == 2 and _text_of(message.get("content")) is not None
+    if type(message) is not dict or len(message) != 2:
+        return False
+    content = message.get("content")
+    return type(content) is str or _text_of(content) is not None
 
 
 def _text_of(content: Any) -> str | None:
