@@ -46,7 +46,7 @@ if TYPE_CHECKING:
 __all__ = ["TableRun", "place_of"]
 
 # Seconds between two reports of the progress.
-_SHOWN_EVERY = 0.25
+_SHOWN_EVERY = 0.3
 # What is wrong with one row is wrong with all: nothing else would fare better.
 _FOR_ALL = (errors.CredentialsError, errors.AuthenticationFailed, errors.PermissionDenied, errors.ModelNotFound,
             errors.ModelNotEnabled, errors.QuotaExceeded, errors.TLSError, errors.ThreadUnavailable)  # fmt: skip

@@ -60,7 +60,7 @@ class TableRunView:
         elif self._live and self._output.is_due():
             line = progress.line()
             self._show(
-                f'<div><progress value="{progress.done}" max="{max(progress.rows, 1)}"></progress> '
+                f'<div><progress value="{progress.done}" max="{max(progress.rows, 1)}"></progress><br>'
                 f"<small>{literal(line)}</small></div>",
                 f"{_drawn_bar(progress)} {line}",
             )
