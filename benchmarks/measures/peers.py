@@ -67,16 +67,12 @@ def measure(bench: Bench) -> Iterator[Figure]:
                 name, peer.load, peer.ask, environ, python
             )
         alternating(ways, _ROUNDS)
-    rows = []
-    for name in ways:
-        row = [name]
-        for found in (loads, firsts, later):
-            row.append(
-                f"{min(found[name]):.1f} ({min(found[name]) / min(found['by hand']):.2f})"
-                if name in found
-                else ""
-            )
-        rows.append(row)
+    hand = {id(found): min(found["by hand"]) for found in (loads, firsts, later)}
+
+    def cell(found: dict[str, list[float]], name: str) -> str:
+        return f"{min(found[name]):.1f} ({min(found[name]) / hand[id(found)]:.2f})" if name in found else ""
+
+    rows = [[name, *(cell(found, name) for found in (loads, firsts, later))] for name in ways]
     head = [
         "beside peers (ratio to by hand)",
         "load, CPU ms",
