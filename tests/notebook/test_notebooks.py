@@ -40,6 +40,8 @@ VARYING = [
     (re.compile(r'"model_id": "\w+"'), '"model_id": "ID"'),
 ]
 
+# How long a function took that Claude called; a replay calls none.
+CALLED = re.compile(r"(\d+\.\d s|not called again)</summary>")
 
 KERNEL = {"PYTHONPATH": str(ROOT), "PYDEVD_DISABLE_FILE_VALIDATION": "1"}
 
@@ -110,9 +112,8 @@ def answers(notebook: Any) -> list[Any]:
     for output in (output for cell in notebook.cells for output in cell.get("outputs", ())):
         told = output.get("metadata", {}).get("vertex_claude_magic")
         if told is not None:
-            found.append(
-                (output["data"]["text/markdown"].partition("<small>")[0], told["usage"], told["model"])
-            )
+            text = output["data"]["text/markdown"].partition("<small>")[0]
+            found.append((CALLED.sub("CALLED</summary>", text), told["usage"], told["model"]))
         elif output["output_type"] in {"execute_result", "stream"}:
             found.append(output.get("text") or output["data"]["text/plain"])
     return found
@@ -171,13 +172,19 @@ def test_a_recording_is_marked_as_made_by_the_emulator(path):
 
 
 def test_every_answer_is_one_static_output(ran):
-    """Case 71: nothing of the streaming is left in the file, and no project or secret."""
+    """Case 71: nothing of the streaming is left in the file, and no project or secret.
+
+    A picture that a called function returned stands below the answer.
+    """
     saved = nbformat.writes(ran[1])
     questions = [
         cell for cell in json.loads(saved)["cells"] if "".join(cell["source"]).startswith("%%claude")
     ]
     assert questions
-    assert {len(cell["outputs"]) for cell in questions} == {1}
+    for cell in questions:
+        _, *pictures = cell["outputs"]
+        assert [set(each["data"]) for each in pictures] == [{"image/png", "text/plain"}] * len(pictures)
+        assert not pictures or "--tools" in cell["source"][0]
     assert "◌" not in saved
     assert set(re.findall(r"Bearer [^ ]+", saved)) <= {'Bearer $TOKEN\\"'}
 
