@@ -266,6 +266,22 @@ def test_what_cannot_be_is_refused_before_anything_goes_up(emulator, claude, cha
     assert created(emulator) == []
 
 
+def test_nothing_is_sent_where_only_records_answer(emulator, journal, monkeypatch, tmp_path):
+    claude = make_claude(emulator, journal=journal, replay="only")
+    with pytest.raises(errors.ReplayMiss, match="nothing is sent"):
+        claude.batch([{"n": 1}], PROMPT, to=TO)
+    job = make_claude(emulator, journal=journal).batch([{"n": 1}], PROMPT, to=TO, max_tokens=400)
+    finished(job)
+    before = len(emulator.requests)
+    monkeypatch.setenv("VERTEX_CLAUDE_REHEARSAL", str(tmp_path / "notes"))
+    other = make_claude(emulator, journal=journal)
+    with pytest.raises(errors.ReplayMiss, match="A rehearsal"):
+        other.batch([{"n": 1}], PROMPT, to=TO)
+    with pytest.raises(errors.ReplayMiss, match="A rehearsal"):
+        found(emulator, journal, job.id).result()
+    assert len(emulator.requests) == before
+
+
 def test_a_row_that_cannot_be_sent_is_an_error_of_its_own(emulator, claude):
     rows = finished(claude.batch([{"n": 1}, {"n": b"x"}, {"n": 3}], PROMPT, to=TO, max_tokens=200)).result()
     assert [row["error"] is None for row in rows] == [True, False, True]

@@ -6,7 +6,8 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from vertex_claude_magic.errors import ModelRuleError, OptionError
+from vertex_claude_magic.errors import ModelRuleError, OptionError, ReplayMiss
+from vertex_claude_magic.records.recording.rehearsal import is_rehearsal, refusal
 from vertex_claude_magic.settings.options import check_value
 from vertex_claude_magic.settings.registry import Option
 from vertex_claude_magic.spelling import flag, option, spelled
@@ -110,7 +111,15 @@ def check_batch(target: Target) -> None:
 
     Raises:
         ModelRuleError: the question asks for fast mode, or for a beta.
+        ReplayMiss: nothing may be sent, as the setting `replay` or a rehearsal says.
     """
+    if is_rehearsal():
+        raise refusal()
+    if target.replay == "only":
+        raise ReplayMiss(
+            "The setting replay is only, so nothing is sent, and a batch is never replayed.",
+            cure='Set replay to "off" for this cell, or leave the batch out.',
+        )
     if target.set.get("speed") == "fast":
         raise ModelRuleError(
             "Batch prediction has no fast mode.", cure=spelled("Leave {} out.", option("set", "speed"))

@@ -11,6 +11,7 @@ from weakref import WeakKeyDictionary
 from vertex_claude_magic import errors
 from vertex_claude_magic.records.journal.batches import Batches, MemoryFile
 from vertex_claude_magic.records.journal.calls import LOCAL, Call
+from vertex_claude_magic.records.recording.rehearsal import is_rehearsal, refusal
 from vertex_claude_magic.records.session_records import journal_of
 from vertex_claude_magic.settings.origin import current_origin, session_id
 from vertex_claude_magic.text import quote
@@ -55,7 +56,13 @@ class Context:
 
     @cached_property
     def files(self) -> Files:
-        """The files in Cloud Storage."""
+        """The files in Cloud Storage.
+
+        Raises:
+            ReplayMiss: this process only rehearses.
+        """
+        if is_rehearsal():
+            raise refusal()
         return open_files(self.session.transport.authorizer, self.project, self.target.base_url)
 
     @property
