@@ -60,9 +60,9 @@ LIMITED = {"lifecycle": "limited"}
 # Beside each: one line, the lines of a cell, all dates, the mark of a list, that of a column.
 WORDS = [
     (ACTIVE, "active, no end before 2027-09-28", "active|not before 2027-09-28",
-     "active, not retired before 2027-09-28", "", ""),
+     "Available until at least 28 Sep 2027", "", ""),
     (DEPRECATED, "deprecated 2026-05-01, use new", "deprecated 2026-05-01|not before 2026-12-01|use new",
-     "deprecated 2026-05-01, not retired before 2026-12-01, use new", "deprecated 2026-05-01, use new", "deprecated"),
+     "deprecated 2026-05-01, available until at least 2026-12-01, use new", "deprecated 2026-05-01, use new", "deprecated"),
     (UNDATED, "deprecated, use new", "deprecated|use new", "deprecated, on the Claude API 2026-06-15, use new",
      "deprecated, use new (on the Claude API 2026-06-15)", "deprecated"),
     (RETIRED_ON, "retired 2026-07-05, use new", "retired 2026-07-05|use new", "retired 2026-07-05, use new",
@@ -203,12 +203,12 @@ def test_a_quiet_cell_does_not_use_it_up(shell):
 def test_the_panel_says_it_when_the_model_is_chosen_and_a_cell_then_not(shell):
     """One session, one reminder."""
     front = Front.open(shell)
-    front.choose("Model", "Sonnet 4.5")
+    front.pick("Sonnet 4.5")
     assert "Claude Sonnet 4.5 may end on Vertex AI" in front.text()
     shell.ok("%%claude\nHi")
     assert "may end on Vertex AI" not in shell.page.text
-    front.choose("Model", "Opus 5.5")
-    front.choose("Model", "Sonnet 4.5")
+    front.pick("Opus 5.5")
+    front.pick("Sonnet 4.5")
     assert "may end on Vertex AI" not in front.text()
 
 

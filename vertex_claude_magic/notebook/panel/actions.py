@@ -17,7 +17,7 @@ from vertex_claude_magic.notebook.display.live import LiveAnswer
 from vertex_claude_magic.notebook.panel.counting import Counting, countable
 from vertex_claude_magic.notebook.panel.health_actions import PanelHealth
 from vertex_claude_magic.notebook.panel.prompts import find_prompt
-from vertex_claude_magic.notebook.panel.tables import PriceRow, price_row
+from vertex_claude_magic.notebook.panel.tabs.tables import PriceRow, price_row
 from vertex_claude_magic.notebook.panel.trial import Trial
 
 if TYPE_CHECKING:
@@ -44,7 +44,8 @@ class _Asked:
 class PanelActions(HasTraits):  # type: ignore[misc]
     """The try and the count of one panel; `revision` grows whenever something is to be drawn again.
 
-    Prompts stay in this object: no trait and no widget holds one.
+    Prompts stay in this object: no trait and no widget holds one. `prompt_tokens` is the length of the last prompt that
+    was answered, in a cell or here, and 0 before the first; models count differently, so it is an estimate for others.
 
     Args:
         host: The object that holds settings, shell and client.
@@ -65,6 +66,7 @@ class PanelActions(HasTraits):  # type: ignore[misc]
         self._trial: Trial | None = None
         self._counting: Counting | None = None
         self._counted: _Asked | None = None
+        self.prompt_tokens = 0
         self.health = PanelHealth(host, state, self._note)
 
     def close(self) -> None:
@@ -189,10 +191,12 @@ class PanelActions(HasTraits):  # type: ignore[misc]
         return self._counted.look.model_id if self._counted else ""
 
     def _trial_changed(self, trial: Job) -> None:
+        if isinstance(trial, Trial) and trial.reply is not None:
+            self.prompt_tokens = trial.reply.usage.total_input_tokens
         notes = {
-            "running": "The answer comes in below …",
-            "done": "Answered, below.",
-            "stopped": "Stopped. What had arrived is below.",
+            "running": "The answer appears below …",
+            "done": "Done.",
+            "stopped": "Stopped. This is a partial answer.",
             "failed": str(trial.error),
         }
         self._note(trial_note=notes[trial.state])

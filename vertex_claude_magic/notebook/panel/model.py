@@ -76,7 +76,7 @@ class PanelModel:
             *(f"{name} {value:g}" for name, value in self.sampling.items() if value is not None),
         ]
         if self.target.system:
-            parts.append(f"a system text of {len(str(self.target.system)):,} characters")
+            parts.append(f"a system prompt of {len(str(self.target.system)):,} characters")
         return ", ".join(parts)
 
 
@@ -101,16 +101,16 @@ def panel_model(
     refused = choices.refusal(catalog, target, seen)
     origin = target.origins["region"]
     if emulated:
-        project_note = "The demo's emulator answers, not Claude; it needs no project."
+        project_note = "The demo needs no project."
     elif target.origins["project"] == "setting":
         project_note = "Set for this session."
     elif target.project:
         project_note = f"{quote(target.project, 60)}, from {target.origins['project']}."
     else:
-        project_note = "Named by the Google credentials when you ask; or write one here."
-    line_note = "Copy takes the system text along." if target.system else ""
+        project_note = "Taken from the Google credentials when you ask; or write one here."
+    line_note = "Copy line includes the system prompt." if target.system else ""
     if len(str(target.system or "").splitlines()) > 1:
-        line_note = "The system text has several lines, which no %%claude line can hold: it stays a setting."
+        line_note = "The system prompt has several lines and does not fit on the line: it stays a setting."
     return PanelModel(
         target=target,
         emulated=emulated,
@@ -119,7 +119,7 @@ def panel_model(
         row=row,
         model_id=model_id,
         model=choices.model_value(catalog, target),
-        models=choices.model_choices(catalog, target),
+        models=choices.model_choices(catalog, target, seen()),
         region=target.region,
         regions=choices.region_choices(catalog, target, seen()),
         region_note=("" if origin in {"setting", "default"} else f"From {origin}. ")

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from vertex_claude_magic.notebook.pages.availability import state_of
 from vertex_claude_magic.notebook.pages.table import BREAK, Column, Row, Table
 from vertex_claude_magic.notebook.panel.fragments import runnable, status_line
-from vertex_claude_magic.notebook.panel.tables import named
+from vertex_claude_magic.notebook.panel.tabs.tables import named
 from vertex_claude_magic.records.usage import amount
 from vertex_claude_magic.text import quote
 
@@ -27,8 +27,7 @@ __all__ = ["HealthSection", "grid_table", "spend_table"]
 class HealthSection:
     """The last check with a button for a new one, the state of Google's logging, and spend against limits."""
 
-    title = "Health"
-    hint = "What this project may call, what Google logs, what was spent"
+    title = "Status"
 
     def __init__(self, parts: WidgetFactory, state: PanelState, actions: PanelActions) -> None:
         self._state = state
@@ -37,7 +36,7 @@ class HealthSection:
         self._check = parts.button(
             "Check", "Ask which models this project may call here, free of charge", health.check
         )
-        self._stop = parts.button("Stop", "Stop checking, and keep what is known", health.stop)
+        self._stop = parts.button("Stop", "Stop checking; results so far stay", health.stop)
         self._read = parts.button(
             "Read logging", "Ask whether Google logs requests to this model", health.read_logging
         )
