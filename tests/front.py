@@ -84,6 +84,8 @@ class Front:
 
     def pick(self, name: str) -> None:
         """Choose the first row whose name begins like this, as a browser without scripts could."""
+        if not any(known.startswith(name) for known in self.picks()):
+            self.choose("Show", "All current")
         place = next(at for at, known in enumerate(self.picks()) if known.startswith(name))
         send(self._radios(), {"method": "update", "state": {"index": place}, "buffer_paths": []})
 

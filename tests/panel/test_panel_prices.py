@@ -110,7 +110,7 @@ def rows_at(location, catalog=CATALOG, **filters):
         catalog,
         model_choices(catalog, options),
         location=location,
-        filters=Filters(**filters),
+        filters=Filters(**{"show": "all current", **filters}),
         prompt_tokens=3_000,
     )
 

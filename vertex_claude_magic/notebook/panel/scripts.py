@@ -46,6 +46,10 @@ const mark = () => {
     radio.parentElement.style.display = 'flex';
     radio.style.order = '-1';
   });
+  // A button with an icon alone would be called by the letter that draws the icon.
+  panel.querySelectorAll('button[title]').forEach(button => {
+    if (!button.textContent.trim()) button.setAttribute('aria-label', button.title);
+  });
 };
 mark();
 new MutationObserver(mark).observe(panel, {childList: true, subtree: true});"""

@@ -67,6 +67,12 @@ class WidgetFactory:
         for model in (*self._made, *own, *shared, *self._styles.values()):
             model.close()
 
+    def drop(self, widget: Widget) -> None:
+        """Close one widget that is shown nowhere any more."""
+        self._made.remove(widget)
+        # Its layout and style are shared.
+        widget.close()
+
     def listen_beside_cells(self) -> None:
         """Let messages from the page arrive while a cell runs, where the front end sends them that way.
 

@@ -30,7 +30,7 @@ class Filters:
     `order` is one of `ORDERS`.
     """
 
-    show: str = "all current"
+    show: str = "latest"
     features: frozenset[str] = frozenset()
     text: str = ""
     order: str = "by family"

@@ -37,6 +37,8 @@ __all__ = ["HEIGHT", "Picker"]
 # Pixels: rows and chart, whatever they hold.
 HEIGHT = 264
 _COMPARED = 2
+# So many boxes stay, so that typing into a filter does not make and drop them again and again.
+_LEAST_TICKS = 8
 
 
 class Picker:
@@ -137,6 +139,9 @@ class Picker:
             tick = self._parts.tick()
             self._on(tick, "value", partial(self._tick, len(self._ticks)))
             self._ticks.append(tick)
+        while len(self._ticks) > max(len(rows), _LEAST_TICKS):
+            # Each is a model that a notebook saves.
+            self._parts.drop(self._ticks.pop())
         for tick, row in zip(self._ticks, rows, strict=False):
             with tick.hold_sync():
                 tick.description = f"Compare {row.name}"
