@@ -149,7 +149,7 @@ def test_only_what_differs_is_strong():
     html = comparison(CATALOG, "claude-opus-5", "claude-opus-4-8", "global")
     rows = {
         match[1]: "<strong>" in match[2]
-        for match in re.finditer(r"<th scope=.row.[^>]*>([^<]*)</th>(.*?)</tr>", html)
+        for match in re.finditer(r"<th scope=.row.[^>]*><span[^>]*>([^<]*)</span></th>(.*?)</tr>", html)
     }
     assert rows["Input"] is False
     assert rows["Context"] is False

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from vertex_claude_magic.models.lifecycle import status_details
 from vertex_claude_magic.models.model import short_count
 from vertex_claude_magic.models.prices import rate, usd
-from vertex_claude_magic.notebook.pages.table import Column, Row, Table, span
+from vertex_claude_magic.notebook.pages.table import Column, Inline, Row, Table, span
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -35,10 +35,11 @@ def comparison(catalog: Catalog, first: str, second: str, location: str) -> str:
     rows = []
     for (label, one), (_, other) in zip(*(_facts(model, location) for model in models), strict=True):
         cells = (one, other) if one == other else (span("strong", one), span("strong", other))
-        rows.append(Row((label, *cells)))
+        # The head of a row is bold where nothing else is said.
+        rows.append(Row((Inline(f'<span style="font-weight: normal">{label}</span>', label), *cells)))
     heads = [Column(model.short_name, wrap="anywhere") for model in models]
     caption = f"Prices in USD per million tokens at {location}. What differs is bold."
-    return Table(columns=(Column(" ", wrap="never"), *heads), rows=rows, caption=caption).html("panel")
+    return Table(columns=(Column(" "), *heads), rows=rows, caption=caption).html("panel")
 
 
 def _facts(model: Model, location: str) -> Iterator[tuple[str, str]]:

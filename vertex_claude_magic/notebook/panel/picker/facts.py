@@ -32,12 +32,12 @@ _SHARED = (
     "margin: 0; padding: 0; list-style: none; line-height: 24px; white-space: nowrap; "
     "font-variant-numeric: tabular-nums; "
     "--h: var(--jp-widgets-radio-item-height, 20px); "
-    f"--p: 0 {RIGHT - 28}px 0 clamp(20px, {_IF_WIDE}, 160px); "
-    f"--t: minmax(0, 1fr) clamp(0px, {_IF_WIDE}, 56px) 56px 36px clamp(0px, {_IF_WIDE}, 76px) 20px; "
+    f"--p: 0 clamp(4px, {_IF_WIDE}, {RIGHT - 28}px) 0 clamp(4px, {_IF_WIDE}, 152px); "
+    f"--t: minmax(0, 1fr) clamp(0px, {_IF_WIDE}, 40px) 56px 36px clamp(0px, {_IF_WIDE}, 80px) 20px; "
     "--l: inset 0 -1px var(--jp-border-color2, rgba(128, 128, 128, 0.3)); "
     "--g: var(--jp-layout-color2, rgba(128, 128, 128, 0.15)); "
     "--b: linear-gradient(var(--jp-brand-color1, #1976d2) 0 0) 0 50% / 100% 8px no-repeat; "
-    "--f: 12px/24px var(--jp-code-font-family, monospace); "
+    "--f: 11px/24px var(--jp-code-font-family, monospace); "
     # Grey is seen on black and on white.
     "--i: url(&quot;data:image/svg+xml,%3Csvg xmlns=%27http://www.w3.org/2000/svg%27 viewBox=%270 0 12 12%27 "
     "fill=%27none%27 stroke=%27%23808080%27%3E%3Cpath d=%27M4 4h7v7H4zM2 8H1V1h7v1%27/%3E%3C/svg%3E&quot;) "
@@ -45,7 +45,7 @@ _SHARED = (
 )
 # At the end, because the name is above the rest where a line has two.
 _LINE = (
-    "display:grid;grid:none/var(--t);gap:0 8px;padding:var(--p);height:var(--h);align-content:end;"
+    "display:grid;grid:none/var(--t);gap:0 4px;padding:var(--p);height:var(--h);align-content:end;"
     "box-shadow:var(--l);overflow:hidden;text-align:right"
 )
 
