@@ -26,7 +26,6 @@ __all__ = [
     "is_near_end",
     "is_past_floor",
     "lifecycle_notice",
-    "list_label",
     "lost_features",
     "panel_label",
     "status",
@@ -136,21 +135,6 @@ def _floor(model: Model, words: str, today: date | None) -> str | None:
 
 def _today() -> date:
     return datetime.now(timezone.utc).date()
-
-
-def list_label(model: Model) -> str:
-    """Return what a list says beside a model that is not plainly active, with date and successor; else nothing.
-
-    >>> from vertex_claude_magic.models.catalog import Catalog
-    >>> list_label(Catalog.load().find("claude-sonnet-4@20250514"))
-    'deprecated, use claude-sonnet-5-5 (on the Claude API 2026-06-15)'
-    """
-    if model.lifecycle == "active":
-        return ""
-    if model.lifecycle == "limited":
-        return _INVITED
-    api = model.api_retired_on if not _date(model) else None
-    return f"{status(model)} (on the Claude API {api})" if api else status(model)
 
 
 def panel_label(model: Model) -> str:
