@@ -56,10 +56,10 @@ class Front:
         return [each.description for each in self.shown() if getattr(each, "description", "")]
 
     def control(self, label: str) -> Any:
-        """The first shown control with this label."""
+        """The first shown control with this label; a field rather than a filter of the same name."""
         found = [each for each in self.shown() if getattr(each, "description", "") == label]
         assert found, f"{label!r} is not among {self.labels()}"
-        return found[0]
+        return min(found, key=lambda each: isinstance(each, ipywidgets.ToggleButton))
 
     def text(self) -> str:
         """All text between the controls, tags stripped."""
@@ -74,6 +74,30 @@ class Front:
         """The entry of a list that is chosen."""
         return self.options(label)[self.control(label).index]
 
+    def picks(self) -> list[str]:
+        """The names of the rows that are shown."""
+        return list(self._radios()._options_labels)
+
+    def picked(self) -> str:
+        """The name of the row that is chosen."""
+        return self.picks()[self._radios().index]
+
+    def pick(self, name: str) -> None:
+        """Choose the first row whose name begins like this, as a browser without scripts could."""
+        if not any(known.startswith(name) for known in self.picks()):
+            self.choose("Show", "All current")
+        place = next(at for at, known in enumerate(self.picks()) if known.startswith(name))
+        send(self._radios(), {"method": "update", "state": {"index": place}, "buffer_paths": []})
+
+    def _radios(self) -> Any:
+        return next(each for each in self.shown() if isinstance(each, ipywidgets.RadioButtons))
+
+    def tab(self, title: str) -> None:
+        """Open a tab."""
+        tabs = next(each for each in self.shown() if isinstance(each, ipywidgets.ToggleButtons))
+        place = list(tabs._options_labels).index(title)
+        send(tabs, {"method": "update", "state": {"index": place}, "buffer_paths": []})
+
     def choose(self, label: str, entry: str) -> None:
         """Choose the entry of a list that begins like this."""
         place = next(at for at, known in enumerate(self.options(label)) if known.startswith(entry))
@@ -83,13 +107,19 @@ class Front:
         """Leave a field with this in it, or tick a box."""
         send(self.control(label), {"method": "update", "state": {"value": value}, "buffer_paths": []})
 
+    def copy_line(self) -> None:
+        """Press the icon in the header."""
+        icon = next(each for each in self.shown() if getattr(each, "icon", "") == "copy")
+        send(icon, {"method": "custom", "content": {"event": "click"}})
+
     def click(self, label: str) -> None:
         """Press a button."""
-        control = self.control(label)
-        assert isinstance(control, BUTTONS)
+        (control, *_) = (
+            each for each in self.shown() if isinstance(each, BUTTONS) and each.description == label
+        )
         assert not control.disabled, f"{label!r} cannot be pressed"
         if isinstance(control, ipywidgets.ToggleButton):
-            self.enter(label, not control.value)
+            send(control, {"method": "update", "state": {"value": not control.value}, "buffer_paths": []})
         else:
             send(control, {"method": "custom", "content": {"event": "click"}})
 

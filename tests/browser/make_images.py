@@ -45,6 +45,7 @@ class Picture:
     Args:
         cell: Its source.
         width: The width of the window in pixels.
+        height: Its height; the picture is then of the whole window, with the cell at the top.
         themes: The endings of its files' names; "" for a light one without an ending.
         before: Cells that run before it.
         prepare: Code that the kernel runs before all of that.
@@ -53,6 +54,7 @@ class Picture:
 
     cell: str
     width: int = 1200
+    height: int = 0
     themes: tuple[str, ...] = ("light", "dark")
     before: tuple[str, ...] = ()
     prepare: str = ""
@@ -63,17 +65,35 @@ def press(panel: Locator, name: str) -> None:
     panel.get_by_role("button", name=name, exact=True).click()
 
 
+def show_all(page: LabPage, panel: Locator) -> None:
+    """Show the rows of all current models."""
+    panel.get_by_label("Show", exact=True).select_option("All current")
+    page.wait_idle()
+
+
+def compare(page: LabPage, panel: Locator) -> None:
+    """Tick two rows of all current models in a region that does not serve all of them."""
+    show_all(page, panel)
+    panel.get_by_label("Region", exact=True).select_option("eu")
+    page.wait_idle()
+    page.settle()
+    for name in ("Sonnet 5.5", "Sonnet 4.6"):
+        panel.get_by_label(f"Compare {name}", exact=True).check()
+    panel.get_by_text("What differs is bold.").wait_for()
+
+
 def count(page: LabPage, panel: Locator) -> None:
-    """Open the comparison of prices, and count a prompt."""
-    press(panel, "What would it cost?")
+    """Open the tab of prices, and count a prompt."""
+    show_all(page, panel)
+    press(panel, "Cost")
     panel.get_by_label("Count what", exact=True).fill("Why is the sky blue?")
     press(panel, "Count tokens")
     page.page.wait_for_function("() => /(\\d+) of \\1 models counted/.test(document.body.innerText)")
 
 
 def check(page: LabPage, panel: Locator) -> None:
-    """Open the health section, check, and read the logging."""
-    press(panel, "Health")
+    """Open the tab of the status, check, and read the logging."""
+    press(panel, "Status")
     press(panel, "Check")
     panel.get_by_text("Checked.").first.wait_for()
     press(panel, "Read logging")
@@ -95,9 +115,13 @@ PICTURES = {
             "%claude -q -m haiku What is a p-value?",
         ),
     ),
-    "panel": Picture(cell="%claude_panel", width=900),
-    "panel-narrow": Picture(cell="%claude_panel", width=460, themes=("",), act=count),
+    "panel": Picture(cell="%claude_panel", width=1280, act=show_all),
+    # The panel itself has 320 pixels.
+    "panel-narrow": Picture(cell="%claude_panel", width=436, themes=("", "dark")),
+    # A projector: what is on the first screen.
+    "panel-projector": Picture(cell="%claude_panel", width=731, height=411),
     "panel-wide": Picture(cell="%claude_panel", width=1620, themes=("",), act=count),
+    "panel-compare": Picture(cell="%claude_panel", width=1280, themes=("light",), act=compare),
     "panel-health": Picture(
         cell="%claude_panel",
         prepare="magics.emulator.bar('claude-opus-5', 'global', 'not enabled')",
@@ -124,7 +148,13 @@ def make(name: str, picture: Picture, page: LabPage) -> None:
         page.page.evaluate("() => document.activeElement.blur()")
         page.settle()
         file = IMAGES / f"{name}{theme and '-'}{theme}.png"
-        page.page.locator(".jp-Notebook .jp-Cell").nth(len(cells) - 1).screenshot(path=str(file))
+        cell = page.page.locator(".jp-Notebook .jp-Cell").nth(len(cells) - 1)
+        if picture.height:
+            page.page.set_viewport_size({"width": picture.width, "height": picture.height})
+            cell.evaluate("cell => cell.scrollIntoView({block: 'start'})")
+            page.page.screenshot(path=str(file))
+        else:
+            cell.screenshot(path=str(file))
         print("made", file.name)
     page.close()
 

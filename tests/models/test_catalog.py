@@ -336,7 +336,7 @@ def test_a_floor_is_worded_as_a_floor():
 
 def test_a_location_is_explained_by_its_kind():
     """Unknown regions are explained as regions."""
-    assert "no premium" in CATALOG.location_note("global")
+    assert "no surcharge" in CATALOG.location_note("global")
     assert CATALOG.location_note("us") == CATALOG.location_note("eu")
     assert CATALOG.location_note("us-east5") == CATALOG.location_note("antarctica-south1")
 

@@ -16,7 +16,6 @@ from vertex_claude_magic.models.catalog import Catalog
 from vertex_claude_magic.models.lifecycle import (
     Reminder,
     lifecycle_notice,
-    list_label,
     lost_features,
     panel_label,
     status,
@@ -57,29 +56,29 @@ RETIRED_ON = {
 # Until then it was to stay, and on that day nobody knows when it ends.
 PAST = {"lifecycle": "active", "not_sooner_than": "2026-11-26", "successor": "new"}
 LIMITED = {"lifecycle": "limited"}
-# Beside each: one line, the lines of a cell, all dates, the mark of a list, that of a column.
+# Beside each: one line, the lines of a cell, all dates, the mark of a column.
 WORDS = [
     (ACTIVE, "active, no end before 2027-09-28", "active|not before 2027-09-28",
-     "active, not retired before 2027-09-28", "", ""),
+     "Available until at least 28 Sep 2027", ""),
     (DEPRECATED, "deprecated 2026-05-01, use new", "deprecated 2026-05-01|not before 2026-12-01|use new",
-     "deprecated 2026-05-01, not retired before 2026-12-01, use new", "deprecated 2026-05-01, use new", "deprecated"),
+     "deprecated 2026-05-01, available until at least 2026-12-01, use new", "deprecated"),
     (UNDATED, "deprecated, use new", "deprecated|use new", "deprecated, on the Claude API 2026-06-15, use new",
-     "deprecated, use new (on the Claude API 2026-06-15)", "deprecated"),
+     "deprecated"),
     (RETIRED_ON, "retired 2026-07-05, use new", "retired 2026-07-05|use new", "retired 2026-07-05, use new",
-     "retired 2026-07-05, use new", "retired"),
+     "retired"),
     (PAST, "active, may end any day since 2026-11-26, use new", "active|may end any day|use new",
-     "active, may end any day since 2026-11-26, use new", "", ""),
-    (LIMITED, "limited", "limited", "invited customers only", "invited customers only", "by invitation"),
+     "active, may end any day since 2026-11-26, use new", ""),
+    (LIMITED, "limited", "limited", "invited customers only", "by invitation"),
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize(("fields", "line", "lines", "details", "in_list", "in_column"), WORDS, ids=str)
-def test_a_lifecycle_is_put_into_words(fields, line, lines, details, in_list, in_column):
+@pytest.mark.parametrize(("fields", "line", "lines", "details", "in_column"), WORDS, ids=str)
+def test_a_lifecycle_is_put_into_words(fields, line, lines, details, in_column):
     """The date of a state, a floor as a floor, and the date of the Claude API only where no other is known."""
     model = Model(id="m", name="M", family="m", **fields)
     words = (status(model, TODAY), "|".join(status_lines(model, TODAY)), status_details(model, TODAY))
     assert words == (line, lines, details)
-    assert (list_label(model), panel_label(model)) == (in_list, in_column)
+    assert panel_label(model) == in_column
 
 
 # A model near its end
@@ -203,12 +202,12 @@ def test_a_quiet_cell_does_not_use_it_up(shell):
 def test_the_panel_says_it_when_the_model_is_chosen_and_a_cell_then_not(shell):
     """One session, one reminder."""
     front = Front.open(shell)
-    front.choose("Model", "Sonnet 4.5")
+    front.pick("Sonnet 4.5")
     assert "Claude Sonnet 4.5 may end on Vertex AI" in front.text()
     shell.ok("%%claude\nHi")
     assert "may end on Vertex AI" not in shell.page.text
-    front.choose("Model", "Opus 5.5")
-    front.choose("Model", "Sonnet 4.5")
+    front.pick("Opus 5.5")
+    front.pick("Sonnet 4.5")
     assert "may end on Vertex AI" not in front.text()
 
 

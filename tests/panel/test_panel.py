@@ -12,6 +12,7 @@ from front import VIEW, Front, living
 from vertex_claude_magic.emulator import Fault
 
 SECRET = "sesame-4711"
+TABS = ("Settings", "Try", "Cost", "System prompt", "Status")
 
 
 @pytest.fixture
@@ -37,8 +38,8 @@ def ended(shell):
 
 
 CHANGES = {
-    "model": (lambda front: front.choose("Model", "Opus 5.5"), lambda sent: "claude-opus-5-5:" in sent.path),
-    "family": (lambda front: front.choose("Model", "haiku: the newest"), lambda sent: "claude-haiku-5-5:" in sent.path),
+    "model": (lambda front: front.pick("Opus 5.5"), lambda sent: "claude-opus-5-5:" in sent.path),
+    "family": (lambda front: front.pick("Latest Haiku"), lambda sent: "claude-haiku-5-5:" in sent.path),
     "region": (lambda front: front.choose("Region", "eu"), lambda sent: "/locations/eu/" in sent.path),
     "project": (lambda front: front.enter("Project", "other-project"), lambda sent: "/projects/other-project/" in sent.path),
     "max tokens": (lambda front: front.enter("Max tokens", 1234), lambda sent: sent.body["max_tokens"] == 1234),
@@ -47,16 +48,16 @@ CHANGES = {
     "show thinking": (lambda front: front.enter("Show thinking", True),
                       lambda sent: sent.body["thinking"] == {"type": "adaptive", "display": "summarized"}),
     "budget": (
-        lambda front: (front.choose("Model", "Haiku 4.5"), front.choose("Thinking", "a budget"), front.enter("Budget, tokens", 3000)),
+        lambda front: (front.pick("Haiku 4.5"), front.choose("Thinking", "a budget"), front.enter("Budget, tokens", 3000)),
         lambda sent: sent.body["thinking"] == {"type": "enabled", "budget_tokens": 3000},
     ),
-    "temperature": (lambda front: (front.choose("Model", "Sonnet 4.5"), front.enter("Temperature", "0.3")),
+    "temperature": (lambda front: (front.pick("Sonnet 4.5"), front.enter("Temperature", "0.3")),
                     lambda sent: sent.body["temperature"] == 0.3),
-    "temperature of zero": (lambda front: (front.choose("Model", "Sonnet 4.5"), front.enter("Temperature", "0")),
+    "temperature of zero": (lambda front: (front.pick("Sonnet 4.5"), front.enter("Temperature", "0")),
                             lambda sent: sent.body["temperature"] == 0),
-    "top-p": (lambda front: (front.choose("Model", "Sonnet 4.5"), front.enter("Top-p", "0,9")), lambda sent: sent.body["top_p"] == 0.9),
-    "top-k": (lambda front: (front.choose("Model", "Sonnet 4.5"), front.enter("Top-k", "40")), lambda sent: sent.body["top_k"] == 40),
-    "system": (lambda front: (front.click("System text"), front.enter("Instructions", "Be brief."), front.click("Use it")),
+    "top-p": (lambda front: (front.pick("Sonnet 4.5"), front.enter("Top-p", "0,9")), lambda sent: sent.body["top_p"] == 0.9),
+    "top-k": (lambda front: (front.pick("Sonnet 4.5"), front.enter("Top-k", "40")), lambda sent: sent.body["top_k"] == 40),
+    "system": (lambda front: (front.tab("System prompt"), front.enter("Instructions", "Be brief."), front.click("Apply")),
                lambda sent: sent.body["system"] == "Be brief."),
 }  # fmt: skip
 
@@ -80,21 +81,21 @@ def test_the_next_request_of_an_untouched_panel_is_that_of_a_session_without_one
 
 def test_what_a_cell_says_itself_wins(shell, front):
     """Options come before settings."""
-    front.choose("Model", "Opus 5.5")
+    front.pick("Opus 5.5")
     shell.ok("%claude -q -m haiku hi")
     assert "claude-haiku-5-5" in shell.asked[-1].path
 
 
 def test_it_says_what_was_changed(front):
     """In one line, with what an alias means."""
-    front.choose("Model", "opus: the newest")
+    front.pick("Latest Opus")
     assert "Model is now opus, which means claude-opus-5-5, for this session." in front.text()
 
 
 def test_config_moves_it(shell, front):
     """Whatever is set elsewhere is shown at once."""
     shell.ok('%config ClaudeMagics.model = "haiku-4.5"\n%config ClaudeMagics.region = "us-east5"')
-    assert front.chosen("Model") == "Haiku 4.5"
+    assert front.picked() == "Haiku 4.5"
     assert front.chosen("Region") == "us-east5"
     assert "Changed outside the panel: region." in front.text()
 
@@ -119,50 +120,67 @@ def test_reset_returns_to_what_config_and_environment_say(shell, front, monkeypa
     """Also to what the class alone would not know."""
     shell.ok("%config ClaudeMagics.max_tokens = 777")
     monkeypatch.setenv("CLOUD_ML_REGION", "eu")
-    for label, entry in (("Model", "Opus 5"), ("Region", "us"), ("Effort", "low")):
+    for label, entry in (("Region", "us"), ("Effort", "low")):
         front.choose(label, entry)
+    front.pick("Opus 5")
     front.enter("Max tokens", 50)
     front.click("Reset")
-    assert (front.chosen("Model"), front.chosen("Region")) == ("sonnet: the newest, now Sonnet 5.5", "eu")
+    assert (front.picked(), front.chosen("Region")) == ("Latest Sonnet (5.5)", "eu")
     assert (front.chosen("Effort"), front.control("Max tokens").value) == ("default (high)", 777)
     assert "From CLOUD_ML_REGION." in front.text()
 
 
-def test_a_retired_model_gives_its_successor_and_says_so(shell, front):
-    """Nothing that can be chosen would be refused."""
-    (entry,) = (each for each in front.options("Model") if each.startswith("Haiku 3.5"))
-    assert entry == "Haiku 3.5 · retired 2026-07-05, use claude-haiku-5-5"
-    front.choose("Model", "Haiku 3.5")
-    assert front.chosen("Model") == "Haiku 5.5"
-    assert "Claude Haiku 3.5 is retired 2026-07-05, use claude-haiku-5-5." in front.text()
-    assert shell.magics.model == "claude-haiku-5-5"
+def test_a_row_that_cannot_be_chosen_says_why_and_changes_nothing(shell, front):
+    """Nothing that can be chosen would be refused; a browser without scripts hears of it from the kernel."""
+    front.choose("Show", "Retired")
+    assert "retired 2026-07-05, use claude-haiku-5-5" in front.text()
+    front.pick("Haiku 3.5")
+    assert "Not changed: Haiku 3.5 is retired 2026-07-05, use claude-haiku-5-5." in front.text()
+    assert front.picked() == "Latest Sonnet (5.5)"
+    assert shell.magics.model == ""
 
 
 def test_what_the_new_model_does_not_take_is_dropped_and_named(shell, front):
     """So that no cell is refused for a setting made for another model."""
-    front.choose("Model", "Sonnet 4.5")
+    front.pick("Sonnet 4.5")
     front.enter("Temperature", "0.3")
-    front.choose("Model", "Opus 5.5")
+    front.pick("Opus 5.5")
     assert "Dropped, because the model does not take it: temperature." in front.text()
-    assert "Temperature" not in front.labels()
+    assert front.control("Temperature").disabled
     shell.ok("%claude -q hi")
     assert "temperature" not in shell.body
 
 
 def test_a_region_is_never_changed_by_choosing_a_model(shell, front):
-    """Where data stays is the user's to say; the panel warns and marks it."""
-    front.choose("Model", "Haiku 4.5")
+    """Where data stays is the user's to say: a model that the region does not serve cannot be chosen."""
+    front.pick("Haiku 4.5")
     front.choose("Region", "us-east5")
-    front.choose("Model", "Haiku 5.5")
+    front.pick("Haiku 5.5")
+    assert "Not changed: Haiku 5.5 is not served in us-east5." in front.text()
+    assert (front.picked(), shell.magics.region) == ("Haiku 4.5", "us-east5")
+
+
+def test_a_model_in_a_region_that_does_not_serve_it_is_marked(shell, front):
+    """As `%config` may have it; the panel says so and stays of use."""
+    shell.ok('%config ClaudeMagics.model = "haiku-5.5"\n%config ClaudeMagics.region = "us-east5"')
     assert front.chosen("Region") == "us-east5 · not served here"
     assert "Haiku 5.5 is not served here; choose another region or model." in front.text()
-    assert shell.magics.region == "us-east5"
+    assert front.picked() == "Haiku 5.5"
+
+
+def test_every_region_can_be_reached_from_every_model(front):
+    """One that does not serve the model says so, and leads to the models that it serves."""
+    front.pick("Opus 5.5")
+    assert "us-east5 · not served here" in front.options("Region")
+    front.choose("Region", "us-east5")
+    front.pick("Opus 4.6")
+    assert (front.picked(), front.chosen("Region")) == ("Opus 4.6", "us-east5")
 
 
 @pytest.mark.parametrize("typed", ["abc", "-1", "1.5", "nan", "1e400", "0x1", "--"])
 def test_a_number_that_cannot_be_sent_changes_nothing(shell, front, typed):
     """And the field shows the setting again."""
-    front.choose("Model", "Sonnet 4.5")
+    front.pick("Sonnet 4.5")
     front.enter("Temperature", "0.3")
     front.enter("Temperature", typed)
     assert "Not changed" in front.text()
@@ -172,7 +190,7 @@ def test_a_number_that_cannot_be_sent_changes_nothing(shell, front, typed):
 
 def test_the_line_asks_the_same_in_a_session_without_settings(shell, front, claude_emulator):
     """Everything but the system text's characters is on it."""
-    front.choose("Model", "Sonnet 4.5")
+    front.pick("Sonnet 4.5")
     front.choose("Region", "us-east5")
     front.enter("Max tokens", 900)
     front.enter("Temperature", "0.5")
@@ -188,16 +206,16 @@ def test_a_bad_setting_from_elsewhere_is_shown_with_its_cure(shell, front):
     """The panel stays, and stays of use."""
     shell.ok('%config ClaudeMagics.effort = "extreme"')
     assert front.chosen("Effort") == "extreme · not taken"
-    assert "As it stands, a question would be refused" in front.text()
+    assert "These settings will be rejected: " in front.text()
     front.choose("Effort", "low")
-    assert "would be refused" not in front.text()
+    assert "will be rejected" not in front.text()
 
 
 def test_a_model_that_the_table_does_not_know_is_shown_as_such(shell, front):
     """Facts age; the card says that nothing is checked."""
     shell.ok('%config ClaudeMagics.model = "claude-next-9<b>"')
-    assert front.chosen("Model") == "claude-next-9<b> · not in the table"
-    assert "nothing is checked and it is sent as it stands" in front.text()
+    assert front.picked() == "claude-next-9<b>"
+    assert "This id is not in the model table, so it is sent unchecked." in front.text()
     assert "<b>" not in "".join(each.value for each in front.shown() if isinstance(each, ipywidgets.HTML))
 
 
@@ -209,9 +227,9 @@ def test_a_try_streams_into_the_plain_output_below(shell, front):
     shell.emulator.answer("**Good** morning.")
     front.click("Try it")
     front.enter("Prompt", "Greet me")
-    front.click("Try")
+    front.click("Send")
     ended(shell)
-    assert "Answered, below." in front.text()
+    assert "Done." in front.text()
     assert shell.body["messages"] == [{"role": "user", "content": "Greet me"}]
     below = shell.page.outputs[-1]
     assert "**Good** morning." in below["text/markdown"]
@@ -223,7 +241,7 @@ def test_a_try_is_not_held_up_by_a_cell_nor_a_cell_by_it(shell, front):
     shell.emulator.answer("word " * 400)
     shell.emulator.fail(Fault(stall_after=1_500))
     front.click("Try it")
-    front.click("Try")
+    front.click("Send")
     wait(shell.page.drew, lambda: "word" in shell.page.text)
     shell.emulator.answer("From the cell.")
     assert shell.ok("%claude -q hi").text
@@ -236,7 +254,7 @@ def test_an_error_of_a_try_is_one_line_with_its_cure(shell, front):
     front.enter("Project", "")
     shell.ok('%config ClaudeMagics.model = "claude-unheard-of"')
     front.click("Try it")
-    front.click("Try")
+    front.click("Send")
     ended(shell)
     assert "claude-unheard-of" in shell.magics.panel.actions.trial_note
     assert len(shell.magics.panel.actions.trial_note.splitlines()) == 1
@@ -248,7 +266,7 @@ def test_an_error_of_a_try_is_one_line_with_its_cure(shell, front):
 def test_counting_asks_the_chosen_region_and_no_other(shell, front):
     """Free of charge, one count a model, and only on the click."""
     front.choose("Region", "eu")
-    front.click("What would it cost?")
+    front.tab("Cost")
     front.enter("Count what", "How large is Mongolia?")
     assert not shell.emulator.requests
     front.click("Count tokens")
@@ -263,7 +281,7 @@ def test_counting_asks_the_chosen_region_and_no_other(shell, front):
 def test_a_variable_is_counted_by_its_name(shell, front):
     """Its text, said in words."""
     shell.ok("notes = 'word ' * 400")
-    front.click("What would it cost?")
+    front.tab("Cost")
     front.enter("Count what", "notes")
     front.click("Count tokens")
     ended(shell)
@@ -273,7 +291,7 @@ def test_a_variable_is_counted_by_its_name(shell, front):
 def test_what_cannot_be_counted_stays_in_the_field(front, shell):
     """Nothing that was typed is lost to a mistake."""
     shell.ok("numbers = [1, 2]")
-    front.click("What would it cost?")
+    front.tab("Cost")
     front.enter("Count what", "numbers")
     front.click("Count tokens")
     assert front.control("Count what").value == "numbers"
@@ -290,28 +308,26 @@ def all_state() -> str:
 
 def test_no_text_of_the_user_stays_in_the_widgets(shell, front):
     """A saved notebook carries their state: prompts and system text live in the kernel only."""
-    for section in ("Try it", "What would it cost?", "System text"):
-        front.click(section)
+    front.tab("System prompt")
     front.enter("Instructions", f"System {SECRET}")
-    front.click("Use it")
+    front.click("Apply")
+    front.tab("Try")
     front.enter("Prompt", f"Prompt {SECRET}")
-    front.click("Try")
+    front.click("Send")
+    front.tab("Cost")
     front.enter("Count what", f"Count {SECRET}")
     front.click("Count tokens")
     ended(shell)
-    front.click("Copy")
+    front.copy_line()
     assert SECRET not in all_state()
 
 
 def test_the_state_is_small(front):
-    """With every section open; defaults, which front ends leave out, not counted."""
-    for section in ("Try it", "What would it cost?", "System text", "All models"):
-        front.click(section)
-    state = {key: widget.get_state() for key, widget in living().items()}
-    told = {
-        key: {name: value for name, value in each.items() if value is not None} for key, each in state.items()
-    }
-    assert len(json.dumps(told, default=str)) < 60_000
+    """With every tab opened; defaults, which front ends leave out, not counted."""
+    for title in TABS:
+        front.tab(title)
+    state = {key: widget.get_state(drop_defaults=True) for key, widget in living().items()}
+    assert len(json.dumps(state, default=str)) < 60_000
 
 
 def test_closing_takes_every_widget_along(shell, front):
@@ -349,15 +365,15 @@ def test_something_on_the_line_is_refused_with_a_cure(shell):
     assert "%config ClaudeMagics.model" in error.cure
 
 
-def test_what_was_done_is_said_until_a_section_is_opened(shell):
+def test_what_was_done_is_shown_until_a_tab_is_opened(shell):
     """It has nothing to do with what comes then; why a question would be refused stays."""
     front = Front.open(shell)
     front.choose("Region", "eu")
     assert "Region is now eu, for this session." in front.text()
-    front.click("All models")
+    front.tab("Cost")
     assert "Region is now" not in front.text()
     front.choose("Region", "us")
-    front.click("All models")
+    front.tab("Status")
     assert "Region is now" not in front.text()
 
 

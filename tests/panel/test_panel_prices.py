@@ -12,8 +12,14 @@ import pytest
 
 import vertex_claude_magic
 from vertex_claude_magic.models.catalog import Catalog
-from vertex_claude_magic.notebook.panel.card import card
-from vertex_claude_magic.notebook.panel.tables import ORDERS, PriceRow, models_table, price_row, price_table
+from vertex_claude_magic.notebook.panel.picker.compare import comparison
+from vertex_claude_magic.notebook.panel.picker.facts import row_facts
+from vertex_claude_magic.notebook.panel.picker.rows import ORDERS, Filters, pick_rows
+from vertex_claude_magic.notebook.panel.tabs.card import card
+from vertex_claude_magic.notebook.panel.tabs.tables import PriceRow, price_row, price_table
+from vertex_claude_magic.settings.choices import model_choices
+from vertex_claude_magic.settings.options import AskOptions
+from vertex_claude_magic.settings.target import resolve_target
 
 RAW = json.loads(
     (Path(vertex_claude_magic.__file__).parent / "models" / "models.json").read_text(encoding="utf-8")
@@ -35,6 +41,9 @@ ALLOWED = {
     "details",
     "summary",
     "span",
+    "ul",
+    "li",
+    "i",
 }
 VOID = {"br"}
 
@@ -88,28 +97,37 @@ def test_the_card_shows_every_price_with_the_premium_in(location):
         if not row["prices"].get("tiers"):
             assert facts["Prices"] == ["not known"]
             continue
-        taken, given = re.fullmatch(r"(\S+) in / (\S+) out", facts["Prices"][0]).groups()
+        taken, given = re.fullmatch(r"\$(\S+) in · \$(\S+) out", facts["Prices"][0]).groups()
         writes = re.fullmatch(r"write (\S+) \(5 min\), (\S+) \(1 h\), read (\S+)", facts["Cache"][0])
         names = ("input", "output", "cache_write_5m", "cache_write_1h", "cache_read")
         for name, text in zip(names, (taken, given, *writes.groups()), strict=True):
             assert shown(text) == pytest.approx(by_hand(row, location, name)), (row["id"], name)
 
 
+def rows_at(location, catalog=CATALOG, **filters):
+    options = resolve_target(AskOptions(region=location))
+    return pick_rows(
+        catalog,
+        model_choices(catalog, options),
+        location=location,
+        filters=Filters(**{"show": "all current", **filters}),
+        prompt_tokens=3_000,
+    )
+
+
 @pytest.mark.parametrize("location", LOCATIONS)
-def test_the_table_of_models_shows_the_same_prices(location):
-    """All rows, whatever they are sorted by."""
-    names = {model.name.removeprefix("Claude "): model.id for model in CATALOG.models}
+def test_the_rows_show_the_price_of_the_last_prompt(location):
+    """With 1,000 tokens of answer, for every model, whatever they are sorted by."""
+    prices = {
+        row["id"]: [by_hand(row, location, name) for name in ("input", "output")] for row in RAW["models"]
+    }
     for order in ORDERS:
-        rows = Cells(models_table(CATALOG, location, order)).rows[1:]
-        assert {cells[0].partition("\n")[0] for cells in rows} == set(names)
-        for cells in rows:
-            row = next(each for each in RAW["models"] if each["id"] == names[cells[0].partition("\n")[0]])
-            assert shown(cells[1]) == (
-                pytest.approx(by_hand(row, location, "input")) if row["prices"].get("tiers") else None
-            )
-            assert shown(cells[2]) == (
-                pytest.approx(by_hand(row, location, "output")) if row["prices"].get("tiers") else None
-            )
+        rows = [*rows_at(location, order=order), *rows_at(location, order=order, show="retired")]
+        assert {row.id for row in rows} == set(prices)
+        for row in rows:
+            taken, given = prices[row.id]
+            wanted = None if taken is None or given is None else (3_000 * taken + 1_000 * given) / 1e6
+            assert row.price == (None if wanted is None else pytest.approx(wanted)), row.id
 
 
 @pytest.mark.parametrize("location", LOCATIONS)
@@ -158,18 +176,22 @@ def test_prices_side_by_side_tell_bounds_and_gaps_from_counts():
 @pytest.mark.parametrize(
     ("order", "first"),
     [
-        ("newest first", "Fable 5.2"),
-        ("input price", "Haiku 5.5"),
-        ("largest context", "Fable 5.2"),
-        ("name", "Fable 5"),
+        ("by family", "Latest Sonnet (5.5)"),
+        ("newest first", "Latest Fable (5.2)"),
+        ("input price", "Latest Haiku (5.5)"),
+        ("largest context", "Latest Sonnet (5.5)"),
+        ("name", "Latest Fable (5.2)"),
     ],
 )
-def test_the_table_is_sorted_and_what_is_retired_comes_last(order, first):
-    """In every order."""
-    rows = Cells(models_table(CATALOG, "global", order)).rows[1:]
-    assert rows[0][0].partition("\n")[0] == first
-    retired = ["retired" in cells[0] for cells in rows]
-    assert retired == sorted(retired)
+def test_rows_are_sorted_and_what_cannot_be_chosen_comes_last(order, first):
+    """In every order but that by family, where each stays beside its like."""
+    rows = rows_at("eu", order=order)
+    if order != "name":
+        assert rows[0].name == first
+    barred = [bool(row.why) for row in rows]
+    assert any(barred)
+    if order != "by family":
+        assert barred == sorted(barred)
 
 
 @pytest.mark.parametrize("model", CATALOG.models, ids=lambda model: model.id)
@@ -177,15 +199,15 @@ def test_a_card_is_small_and_holds_no_pair_of_dollars(model):
     """JupyterLab would set the text between two of them as a formula."""
     html = card(CATALOG, model, model.id, "eu")
     assert len(html) < 3_500
-    assert "$" not in html
+    assert "$" not in html.replace("<span>$</span>", "")
     assert model.id in unescape(html)
-    floor = ("not retired before" in html) or ("may end any day since" in html)
+    floor = ("vailable until at least" in html) or ("may end any day since" in html)
     assert floor or not model.not_sooner_than or model.lifecycle == "retired"
 
 
 def test_a_date_of_the_card_is_not_broken():
     """A browser breaks lines at hyphens too."""
-    model = CATALOG.find("claude-opus-5-5")
+    model = CATALOG.find("claude-haiku-4-5@20251001")
     assert f'<span style="white-space: nowrap">{model.not_sooner_than}</span>' in card(
         CATALOG, model, model.id, "eu"
     )
@@ -213,7 +235,8 @@ def test_a_name_from_a_table_of_the_users_own_stays_text(name, tmp_path):
     for html in (
         card(catalog, catalog.find("claude-x"), "claude-x", "eu"),
         card(catalog, None, name, "eu"),
-        models_table(catalog, "eu", "name"),
+        comparison(catalog, "claude-x", "claude-opus-5", "eu"),
+        row_facts(rows_at("eu", catalog), "claude-x", name),
         price_table([price_row(catalog, "claude-x", name, 5, exact=True, max_tokens=9)], location=name),
     ):
         Cells(html)
@@ -222,8 +245,8 @@ def test_a_name_from_a_table_of_the_users_own_stays_text(name, tmp_path):
         assert len(html) < 20_000
 
 
-def test_both_tables_are_small():
+def test_tables_and_rows_are_small():
     """They are part of the state that a notebook saves."""
-    assert len(models_table(CATALOG, "europe-west1", "name")) < 6_000
+    assert len(row_facts(rows_at("europe-west1"), "sonnet", "Price")) < 16_000
     rows = [price_row(CATALOG, model.id, "eu", 9, exact=True, max_tokens=9) for model in CATALOG.models]
     assert len(price_table(rows, location="eu")) < 6_000

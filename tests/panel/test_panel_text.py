@@ -38,7 +38,7 @@ shell.run_cell("%config ClaudeMagics.model = 'opus'").raise_error()
 def test_without_ipywidgets_the_same_facts_come_as_text(module, said):
     """Case 72: the table, the settings, the lines that change them, and what to install."""
     printed = run_python(WITHOUT.format(module=module))
-    assert "Claude models on Vertex AI" in printed
+    assert "Models at global, prices in USD per million tokens." in printed
     assert "claude-sonnet-5-5" in printed
     assert "%config ClaudeMagics.model = ''" in printed
     assert said in printed

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from vertex_claude_magic.models.catalog import Catalog
 from vertex_claude_magic.models.model import Rules
+from vertex_claude_magic.models.observed import Sighting, Sightings
 from vertex_claude_magic.settings import choices
 from vertex_claude_magic.settings.options import AskOptions
 from vertex_claude_magic.settings.target import Target, resolve_target
@@ -29,9 +30,13 @@ def refused(options: Target) -> str:
 
 @pytest.mark.parametrize("location", LOCATIONS)
 def test_every_model_that_is_offered_can_be_asked(location):
-    """Retired ones are there, and stand for their successor."""
-    for choice in choices.model_choices(CATALOG, target(region=location)):
-        assert not refused(target(region=location, model=choice.value)), choice
+    """What says why it cannot be chosen is not offered; every retired model is among those."""
+    entries = choices.model_choices(CATALOG, target(region=location))
+    for choice in entries:
+        if not choice.why:
+            assert not refused(target(region=location, model=choice.value)), choice
+    barred = {choice.value for choice in entries if choice.why}
+    assert barred >= {model.id for model in CATALOG.models if model.lifecycle == "retired"}
 
 
 @pytest.mark.parametrize("version", VERSIONS)
@@ -141,44 +146,69 @@ REGIONS = [
 
 @pytest.mark.parametrize(("model", "regions"), REGIONS)
 def test_the_regions_of_a_model_are_offered_with_global_first(model, regions):
-    """Where no source tells, the locations that are no single region."""
+    """Where no source tells, the locations that are no single region; the others follow and say why."""
     found = choices.region_choices(CATALOG, target(model=model, region="global"))
-    assert [each.value for each in found] == regions
+    assert [each.value for each in found if not each.why] == regions
+    assert {each.value for each in found} == set(CATALOG.locations())
+    assert [each.why for each in found[len(regions) :]] == ["not served here"] * (len(found) - len(regions))
 
 
 @pytest.mark.parametrize("model", [row.id for row in CATALOG.models if row.lifecycle == "active"])
 def test_a_region_that_is_not_offered_does_not_serve_the_model(model):
     """The list and the note below it agree."""
-    regions = {each.value for each in choices.region_choices(CATALOG, target(model=model))}
+    regions = {each.value for each in choices.region_choices(CATALOG, target(model=model)) if not each.why}
     for place in CATALOG.locations():
         note = choices.region_note(CATALOG, target(model=model, region=place))
         assert (place in regions) == ("not served here" not in note)
 
 
-def test_models_stand_by_family_the_newest_first_and_the_retired_last():
-    """A family's own name opens its group."""
-    values = [each.value for each in choices.model_choices(CATALOG, target())]
-    assert values[:4] == ["sonnet", "claude-sonnet-5-5", "claude-sonnet-5", "claude-sonnet-4-6"]
-    labels = [each.label.strip() for each in choices.model_choices(CATALOG, target())]
+def test_the_latest_of_each_family_come_first_then_models_by_family_the_retired_last():
+    """The name of a family means its newest, which the label tells."""
+    entries = choices.model_choices(CATALOG, target())
+    assert entries[:4] == (
+        ("sonnet", "Latest Sonnet (5.5)", ""),
+        ("opus", "Latest Opus (5.5)", ""),
+        ("haiku", "Latest Haiku (5.5)", ""),
+        ("fable", "Latest Fable (5.2)", ""),
+    )
+    assert [each.value for each in entries[4:7]] == [
+        "claude-sonnet-5-5",
+        "claude-sonnet-5",
+        "claude-sonnet-4-6",
+    ]
     for family in ("Sonnet", "Haiku"):
-        group = [label for label in labels if label.startswith(family)]
-        states = ["retired" in label for label in group]
+        states = [each.why.startswith("retired") for each in entries if each.label.startswith(family)]
+        assert any(states)
         assert states == sorted(states)
 
 
 @pytest.mark.parametrize(
-    ("model", "mark"),
+    ("model", "region", "why"),
     [
-        ("Haiku 3.5", "retired 2026-07-05, use claude-haiku-5-5"),
-        ("Sonnet 4 ", "deprecated, use claude-sonnet-5-5 (on the Claude API 2026-06-15)"),
-        ("Mythos 5.2", "invited customers only"),
+        ("claude-3-5-haiku@20241022", "global", "retired 2026-07-05, use claude-haiku-5-5"),
+        ("claude-opus-4-6", "eu", "not served in eu"),
+        ("claude-opus-4-6", "us-east5", ""),
+        # A location that the table does not know may serve anything.
+        ("claude-opus-4-6", "mars-north1", ""),
+        # No source tells where it is served.
+        ("claude-mythos-5-2", "eu", ""),
     ],
 )
-def test_what_is_not_plainly_active_is_marked_with_date_and_successor(model, mark):
-    """In the list itself, where it is chosen."""
-    labels = [each.label.strip() for each in choices.model_choices(CATALOG, target())]
-    (label,) = (each for each in labels if f"{each} ".startswith(model))
-    assert mark in label
+def test_a_model_that_cannot_be_chosen_says_why(model, region, why):
+    """With date and successor; the panel greys its row."""
+    entries = choices.model_choices(CATALOG, target(region=region))
+    (entry,) = (each for each in entries if each.value == model)
+    assert entry.why == why
+
+
+def test_a_location_where_a_check_found_the_model_usable_bars_it_no_longer():
+    """What was seen live wins over the table."""
+    seen = Sightings(
+        cells=(Sighting("p", "eu", "claude-opus-4-6", "usable", proof="answer", day="2026-11-26"),)
+    )
+    for project, why in (("p", ""), ("another", "not served in eu")):
+        entries = choices.model_choices(CATALOG, target(region="eu", project=project), seen)
+        assert {each.value: each.why for each in entries}["claude-opus-4-6"] == why
 
 
 def test_a_setting_that_cannot_be_sent_stays_in_its_list_and_is_marked():
@@ -215,7 +245,7 @@ def test_settling_keeps_what_was_just_chosen():
 
 
 NOTES = [
-    ("claude-opus-4-6", "global", "no premium"),
+    ("claude-opus-4-6", "global", "no surcharge"),
     ("claude-opus-4-6", "us-east5", "; Opus 4.6 costs 10 % more than at global."),
     ("claude-opus-4-6", "europe-west1", "; Opus 4.6 costs 10 % more than at global."),
     ("claude-opus-4@20250514", "us-east5", "; Opus 4 costs the same as at global."),

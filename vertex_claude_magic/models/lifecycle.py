@@ -26,7 +26,6 @@ __all__ = [
     "is_near_end",
     "is_past_floor",
     "lifecycle_notice",
-    "list_label",
     "lost_features",
     "panel_label",
     "status",
@@ -88,12 +87,27 @@ def status_details(model: Model, today: date | None = None) -> str:
     >>> from vertex_claude_magic.models.catalog import Catalog
     >>> table, day = Catalog.load(), date(2026, 11, 26)
     >>> status_details(table.find("claude-sonnet-5-5"), day), status_details(table.find("claude-mythos-5-2"), day)
-    ('active, not retired before 2027-09-28', 'invited customers only')
+    ('Available until at least 28 Sep 2027', 'invited customers only')
     """
+    if model.lifecycle == "active" and model.not_sooner_than and not is_past_floor(model, today):
+        return f"Available until at least {_spoken_day(model.not_sooner_than)}"
     word = _INVITED if model.lifecycle == "limited" else word_of(model)
     api = model.api_retired_on if model.lifecycle != "active" and not _date(model) else None
-    known = (_floor(model, "not retired before", today), api and f"on the Claude API {api}")
-    return ", ".join(_parts(model, word, *known))
+    floor = _floor(model, "available until at least", today)
+    return ", ".join(_parts(model, word, floor, api and f"on the Claude API {api}"))
+
+
+_MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
+
+
+def _spoken_day(day: str) -> str:
+    try:
+        read = date.fromisoformat(day)
+    except ValueError:
+        # A month or a year in a table of the user's own.
+        return day
+    # Not strftime, whose months depend on the user's language.
+    return f"{read.day} {_MONTHS[read.month - 1]} {read.year}"
 
 
 def is_past_floor(model: Model, today: date | None = None) -> bool:
@@ -121,21 +135,6 @@ def _floor(model: Model, words: str, today: date | None) -> str | None:
 
 def _today() -> date:
     return datetime.now(timezone.utc).date()
-
-
-def list_label(model: Model) -> str:
-    """Return what a list says beside a model that is not plainly active, with date and successor; else nothing.
-
-    >>> from vertex_claude_magic.models.catalog import Catalog
-    >>> list_label(Catalog.load().find("claude-sonnet-4@20250514"))
-    'deprecated, use claude-sonnet-5-5 (on the Claude API 2026-06-15)'
-    """
-    if model.lifecycle == "active":
-        return ""
-    if model.lifecycle == "limited":
-        return _INVITED
-    api = model.api_retired_on if not _date(model) else None
-    return f"{status(model)} (on the Claude API {api})" if api else status(model)
 
 
 def panel_label(model: Model) -> str:

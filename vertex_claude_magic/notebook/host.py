@@ -45,6 +45,9 @@ class OpenPanel(Protocol):
     def draw(self) -> None:
         """Show what has changed."""
 
+    def answered(self, reply: Reply) -> None:
+        """Show what was spent, and what a prompt of this length costs with each model."""
+
 
 class Host(Protocol):
     """The magics object: the settings of the session, its shell, and the session that asks."""

@@ -129,9 +129,10 @@ class ClaudeMagics(Magics, Settings):  # type: ignore[misc]
     @no_var_expand
     @line_magic
     def claude_panel(self, line: str) -> None:
-        """Show controls for the settings of this session: model, region, limits, prices, a first try.
+        """Choose the model and the other settings of this session by price, context, region and lifecycle.
 
-        What is chosen there holds at once for every question whose own options say nothing else.
+        A choice applies at once to every question whose own options say nothing else. A terminal shows a short
+        list, and the lines that change a setting.
         """
         from vertex_claude_magic.notebook.panel.show import show_panel
 

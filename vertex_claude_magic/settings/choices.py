@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from vertex_claude_magic.errors import ClaudeError, OptionError
-from vertex_claude_magic.models.lifecycle import list_label, status
+from vertex_claude_magic.models.lifecycle import status
 from vertex_claude_magic.models.observed import Sightings
 from vertex_claude_magic.models.prices import rate
 from vertex_claude_magic.text import quote
@@ -68,12 +68,12 @@ _THINKING_LABELS = {
 class Choice(NamedTuple):
     """One entry of a list: the value of the setting ("" for the default) and what people read.
 
-    `instead_of` says why the value is another one than the label names: a retired model gives its successor.
+    `why` says why it cannot be chosen now; it is empty for an entry that can.
     """
 
     value: str
     label: str
-    instead_of: str = ""
+    why: str = ""
 
 
 def refusal(catalog: Catalog, target: Target, seen: Seen = Sightings) -> ClaudeError | None:
@@ -121,38 +121,43 @@ def chosen_model(catalog: Catalog, target: Target) -> tuple[str, Model | None]:
     return name, catalog.find(name)
 
 
-def model_choices(catalog: Catalog, target: Target) -> tuple[Choice, ...]:
-    """Return the models by family, the newest first; a retired one has its successor's value.
+def model_choices(catalog: Catalog, target: Target, seen: Sightings = _UNSEEN) -> tuple[Choice, ...]:
+    """Return the latest of each family, then every model by family, the newest first and the retired ones last.
 
-    A family's name comes before its models where the region serves it: it means the newest active one.
+    What is retired, or not served in the location, says so in `why`. A location that the table does not know
+    bars nothing, and neither does one where a check found the model usable.
+
+    >>> from vertex_claude_magic.models.catalog import Catalog
+    >>> from vertex_claude_magic.settings.options import AskOptions
+    >>> from vertex_claude_magic.settings.target import resolve_target
+    >>> entries = model_choices(Catalog.load(), resolve_target(AskOptions(region="eu")))
+    >>> entries[0], next(each for each in entries if each.label == "Opus 4.6")
+    (Choice(value='sonnet', label='Latest Sonnet (5.5)', why=''), \
+Choice(value='claude-opus-4-6', label='Opus 4.6', why='not served in eu'))
     """
     region = target.region
+    known = region in catalog.locations()
+    latest: list[Choice] = []
     choices: list[Choice] = []
     for family in catalog.families():
-        newest = catalog.newest(family, region if region in catalog.locations() else None)
+        newest = catalog.newest(family, region if known else None)
         if newest is not None:
-            choices.append(Choice(family, f"{family}: the newest, now {newest.short_name}"))
+            version = newest.short_name.partition(" ")[2] or newest.short_name
+            latest.append(Choice(family, f"Latest {family.capitalize()} ({quote(version, 40)})"))
         rows = [row for row in catalog.models if row.family == family]
         rows.sort(key=lambda row: row.released or "", reverse=True)
         # Sorting is stable: the retired ones come last, each group the newest first.
         rows.sort(key=lambda row: row.lifecycle == "retired")
         for row in rows:
-            away = row.lifecycle != "retired" and row.locations is not None and not row.served_in(region)
-            parts = (row.short_name, list_label(row), f"not in {region}" if away else "")
-            # A family's name is listed above its models, which are indented.
-            label = "\N{NO-BREAK SPACE}" * 2 + quote(" · ".join(part for part in parts if part), 120)
-            if row.lifecycle != "retired":
-                choices.append(Choice(row.id, label))
-            elif row.successor:
-                choices.append(Choice(row.successor, label, f"{quote(row.name, 60)} is {status(row)}"))
-    name = target.model
-    chosen = catalog.find(name)
-    if chosen is not None and chosen.lifecycle == "retired":
-        mark = status(chosen)
-    else:
-        known = chosen is not None or name in catalog.families()
-        mark = "not served here" if known else "not in the table"
-    return _with_present(choices, model_value(catalog, target), f"{quote(name, 60)} · {mark}")
+            why = ""
+            if row.lifecycle == "retired":
+                why = status(row)
+            elif known and row.locations is not None and not row.served_in(region):
+                found = seen.find(row.id, region, target.project)
+                why = "" if found is not None and found.state == "usable" else f"not served in {region}"
+            choices.append(Choice(row.id, quote(row.short_name, 120), why))
+    present = model_value(catalog, target)
+    return _with_present([*latest, *choices], present, quote(present, 60))
 
 
 def model_value(catalog: Catalog, target: Target) -> str:
@@ -169,22 +174,27 @@ def _with_present(choices: list[Choice], present: str, label: str) -> tuple[Choi
 
 
 def region_choices(catalog: Catalog, target: Target, seen: Sightings = _UNSEEN) -> tuple[Choice, ...]:
-    """Return the locations that serve the chosen model or family, `global` first, each with what a check found.
+    """Return the locations, those that serve the chosen model first, each with what a check found.
 
-    Where no source tells the locations of a model, the locations that are no single region are offered.
+    The others say in `why` that they do not serve it; they lead to the models that they do serve. Where no source
+    tells the locations of a model, the locations that are no single region count as serving it.
     """
-    served = allowed_locations(target.model, catalog)
     kinds = catalog.location_kinds.items()
     wide = {place for kind, entry in kinds if kind != "region" for place in entry["members"]}
+    served = allowed_locations(target.model, catalog) or [p for p in catalog.locations() if p in wide]
     name, row = chosen_model(catalog, target)
     project, model = target.project, row.id if row is not None else name
     choices = []
-    for place in served or [place for place in catalog.locations() if place in wide]:
+    for place in (*served, *(place for place in catalog.locations() if place not in served)):
         found = seen.find(model, place, project)
-        choices.append(Choice(place, f"{place} · {found.state} {found.day}" if found is not None else place))
+        mark = f"{found.state} {found.day}" if found is not None else ""
+        why = "" if place in served else "not served here"
+        choices.append(Choice(place, " · ".join(filter(None, (place, why or mark))), why))
     present = target.region
-    reason = "not served here" if served else "not in the table"
-    return _with_present(choices, present, f"{quote(present, 40)} · {reason}")
+    if any(choice.value == present for choice in choices):
+        return tuple(choices)
+    reason = "not served here" if allowed_locations(target.model, catalog) else "not in the table"
+    return (*choices, Choice(present, f"{quote(present, 40)} · {reason}", reason))
 
 
 def region_note(catalog: Catalog, target: Target) -> str:
@@ -230,7 +240,7 @@ def effort_choices(catalog: Catalog, target: Target) -> tuple[Choice, ...]:
     levels = _efforts(row, target)
     default = row.rules.default_effort if row else None
     label = f"default ({default})" if default else "default"
-    choices = [Choice("", label if levels else "not taken by this model")]
+    choices = [Choice("", label)]
     choices += [Choice(level, level) for level in levels]
     return _with_present(choices, target.effort or "", f"{quote(target.effort or '', 20)} · not taken")
 

@@ -158,8 +158,7 @@ def ask_prepared(
     if name:
         names[name] = reply
     if host.panel is not None:
-        # It shows what was spent.
-        host.panel.draw()
+        host.panel.answered(reply)
     if not quiet or host.cells.ends_in_question():
         host.pass_over(reply)
     return reply

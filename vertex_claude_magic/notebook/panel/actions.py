@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from vertex_claude_magic.notebook.panel.model import PanelModel
     from vertex_claude_magic.notebook.panel.output import StaticOutput
     from vertex_claude_magic.notebook.panel.state import PanelState
-    from vertex_claude_magic.notebook.panel.tables import PriceRow
+    from vertex_claude_magic.notebook.panel.tabs.tables import PriceRow
     from vertex_claude_magic.notebook.panel.trial import Trial
 
 __all__ = ["FIRST_PROMPT", "PanelActions"]
@@ -41,7 +41,8 @@ class _Asked:
 class PanelActions(HasTraits):  # type: ignore[misc]
     """The try and the count of one panel; `revision` grows whenever something is to be drawn again.
 
-    Prompts stay in this object: no trait and no widget holds one.
+    Prompts stay in this object: no trait and no widget holds one. `prompt_tokens` is the length of the last prompt that
+    was answered, in a cell or here, and 0 before the first; models count differently, so it is an estimate for others.
 
     Args:
         host: The object that holds settings, shell and client.
@@ -62,6 +63,7 @@ class PanelActions(HasTraits):  # type: ignore[misc]
         self._trial: Trial | None = None
         self._counting: Counting | None = None
         self._counted: _Asked | None = None
+        self.prompt_tokens = 0
         self.health = PanelHealth(host, state, self._note)
 
     def close(self) -> None:
@@ -173,7 +175,7 @@ class PanelActions(HasTraits):  # type: ignore[misc]
         """Return one row a model of what was counted last, the chosen model first."""
         if self._counted is None or self._counting is None:
             return []
-        from vertex_claude_magic.notebook.panel.tables import price_row
+        from vertex_claude_magic.notebook.panel.tabs.tables import price_row
 
         look, counts = self._counted.look, self._counting.counts
         rows = []
@@ -196,10 +198,14 @@ class PanelActions(HasTraits):  # type: ignore[misc]
         return self._counted.look.model_id if self._counted else ""
 
     def _trial_changed(self, trial: Job) -> None:
+        from vertex_claude_magic.notebook.panel.trial import Trial
+
+        if isinstance(trial, Trial) and trial.reply is not None:
+            self.prompt_tokens = trial.reply.usage.total_input_tokens
         notes = {
-            "running": "The answer comes in below …",
-            "done": "Answered, below.",
-            "stopped": "Stopped. What had arrived is below.",
+            "running": "The answer appears below …",
+            "done": "Done.",
+            "stopped": "Stopped. This is a partial answer.",
             "failed": str(trial.error),
         }
         self._note(trial_note=notes[trial.state])

@@ -1,33 +1,91 @@
-"""The small pieces of HTML between the panel's controls; every text is escaped."""
+"""The small pieces of HTML between the panel's controls; every text is escaped.
+
+Each has a height that its text does not change, so that nothing below it moves.
+"""
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
+from vertex_claude_magic.models.prices import rate, usd
 from vertex_claude_magic.notebook.pages.html import literal, verbatim
 
-__all__ = ["note", "runnable", "status_line"]
+if TYPE_CHECKING:
+    from vertex_claude_magic.notebook.panel.model import PanelModel
+
+__all__ = ["boxed", "header", "note", "price", "runnable", "status_line"]
 
 # Long ids break anywhere rather than push the panel wider than its place.
-_WRAP = "line-height: 1.4; overflow-wrap: anywhere"
+_WRAP = "line-height: 20px; overflow-wrap: anywhere"
+_SCROLLED = "overflow-x: hidden; overflow-y: auto"
+# Characters that fit two lines of a narrow panel; longer texts may have to be scrolled, by keyboard too.
+_FITS = 80
+# The colour of the dot, seen on white and on black; its meaning is beside it in words.
+_DOTS = {"active": "#2a8f72", "limited": "#5580b0", "deprecated": "#c2691f", "retired": "#d0453e"}
 
 
-def status_line(text: str) -> str:
-    """Return a line that screen readers speak when it changes; an empty one keeps its place.
+def header(look: PanelModel) -> str:
+    """Return the line that tells what a question is sent with: model, location, prices, lifecycle."""
+    row = look.row
+    name, lifecycle = (row.short_name, row.lifecycle) if row is not None else (look.model_id, "unknown")
+    here = rate(row, look.region) if row is not None else None
+    prices = f"{price(here.input)} / {price(here.output)}" if here is not None else "price not known"
+    word = {"limited": "by invitation", "unknown": "not in the table"}.get(lifecycle, lifecycle)
+    dot = (
+        f'<span role="img" aria-label="{literal(word, formulas=True)}" title="{literal(word, formulas=True)}" '
+        f'style="color: {_DOTS.get(lifecycle, "#808080")}">●</span>'
+    )
+    return (
+        f'<div style="font-size: 16px; line-height: 24px; overflow-wrap: anywhere; min-height: 24px">{dot} '
+        f"<strong>{literal(name)}</strong> · {literal(look.region)} · {prices}</div>"
+    )
 
-    >>> status_line("Region is now <eu>.").partition(">")[2]
-    'Region is now &lt;eu&gt;.</div>'
+
+def price(amount: float | None) -> str:
+    """Return USD with its sign, which front ends take for no formula in an element of its own.
+
+    >>> price(10.0), price(None)
+    ('<span>$</span>10', '?')
     """
-    return f'<div role="status" style="min-height: 1.4em; {_WRAP}">{literal(text, formulas=True)}</div>'
+    number = usd(amount, "price", unknown="")
+    return f"<span>$</span>{number}" if number else "?"
+
+
+def status_line(text: str, lines: int = 1) -> str:
+    """Return some lines that screen readers speak when they change; an empty text keeps their place.
+
+    >>> status_line("Region is now <eu>.").rpartition('">')[2]
+    'Region is now &lt;eu&gt;.</div></div>'
+    """
+    return _reserved(text, 'role="status"', lines)
 
 
 def note(text: str) -> str:
-    """Return a remark on the control above it, in line with that; two lines stay free, so that nothing jumps."""
+    """Return a remark on the control above it, in the place of two lines."""
+    return _reserved(text, 'role="note"', 2)
+
+
+def _reserved(text: str, role: str, lines: int) -> str:
+    reach = ' tabindex="0"' if len(text) > _FITS else ""
+    # One line less where the place is wide, as a container query tells; a browser without them takes the first height.
+    height = f"height: {lines * 20}px; height: clamp(20px, (720px - 100cqw) * 999, {lines * 20}px)"
     return (
-        f'<div style="min-height: 2.8em; padding-left: 7.5em; {_WRAP}">{literal(text, formulas=True)}</div>'
+        f'<div style="container-type: inline-size"><div {role}{reach} style="{height}; {_WRAP}; {_SCROLLED}">'
+        f"{literal(text, formulas=True)}</div></div>"
+    )
+
+
+def boxed(html: str, height: int, *, label: str, hint: str = "") -> str:
+    """Return HTML of our own in a place of a fixed height that is scrolled by keyboard too, and a text below it."""
+    below = f'<div style="line-height: 16px; font-size: 11px">{literal(hint)}</div>' if hint else ""
+    return (
+        f'<div role="region" tabindex="0" aria-label="{literal(label, formulas=True)}" '
+        f'style="height: {height}px; {_SCROLLED}; line-height: 20px">{html}{below}</div>'
     )
 
 
 def runnable(line: str, remark: str = "") -> str:
     """Return a line of code to read, select and copy, and a remark about it."""
-    block = "white-space: pre-wrap; user-select: all; padding: 6px 8px; border: 1px solid rgba(128, 128, 128, 0.4)"
+    block = "white-space: pre-wrap; user-select: all; padding: 4px 8px; border: 1px solid rgba(128, 128, 128, 0.4)"
     more = f"<div>{literal(remark, formulas=True)}</div>" if remark else ""
     return f'<div style="{_WRAP}"><code style="display: block; {block}">{verbatim(line)}</code>{more}</div>'

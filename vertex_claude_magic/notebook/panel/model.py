@@ -29,7 +29,7 @@ class PanelModel:
 
     `sampling` holds the parameters that the model takes, None where one is not set. `max_tokens` and
     `budget` are in tokens. `warning` says why a question would be refused now. `locked` says for each setting that a
-    policy locks to what and by whom.
+    policy locks to what and by whom; those of `fixed` are locked to one value, the others leave a choice.
     """
 
     target: Target
@@ -59,6 +59,7 @@ class PanelModel:
     line_note: str
     warning: str
     locked: Mapping[str, str] = field(default_factory=dict)
+    fixed: frozenset[str] = frozenset()
 
     @property
     def summary(self) -> str:
@@ -79,7 +80,7 @@ class PanelModel:
             *(f"{name} {value:g}" for name, value in self.sampling.items() if value is not None),
         ]
         if self.target.system:
-            parts.append(f"a system text of {len(str(self.target.system)):,} characters")
+            parts.append(f"a system prompt of {len(str(self.target.system)):,} characters")
         return ", ".join(parts)
 
 
@@ -104,16 +105,16 @@ def panel_model(
     refused = choices.refusal(catalog, target, seen)
     origin = target.origins["region"]
     if emulated:
-        project_note = "The demo's emulator answers, not Claude; it needs no project."
+        project_note = "The demo needs no project."
     elif target.origins["project"] == "setting":
         project_note = "Set for this session."
     elif target.project:
         project_note = f"{quote(target.project, 60)}, from {target.origins['project']}."
     else:
-        project_note = "Named by the Google credentials when you ask; or write one here."
-    line_note = "Copy takes the system text along." if target.system else ""
+        project_note = "Taken from the Google credentials when you ask; or write one here."
+    line_note = "Copy line includes the system prompt." if target.system else ""
     if len(str(target.system or "").splitlines()) > 1:
-        line_note = "The system text has several lines, which no %%claude line can hold: it stays a setting."
+        line_note = "The system prompt has several lines and does not fit on the line: it stays a setting."
     return PanelModel(
         target=target,
         emulated=emulated,
@@ -122,7 +123,7 @@ def panel_model(
         row=row,
         model_id=model_id,
         model=choices.model_value(catalog, target),
-        models=choices.model_choices(catalog, target),
+        models=choices.model_choices(catalog, target, seen()),
         region=target.region,
         regions=choices.region_choices(catalog, target, seen()),
         region_note=("" if origin in {"setting", "default"} else f"From {origin}. ")
@@ -147,6 +148,7 @@ def panel_model(
         line_note=line_note,
         warning=str(refused) if refused is not None else "",
         locked=_locked(),
+        fixed=frozenset(name for name, allowed in present_policy().locks.items() if len(allowed) == 1),
     )
 
 

@@ -39,11 +39,15 @@ def show_panel(host: Host, line: str) -> None:
     if missing or front_end(host.shell).kind == "terminal":
         _show_text(host, missing)
         return
+    from vertex_claude_magic.notebook.panel.text import NEEDS_KERNEL, without_kernel
+
     panel = _panel(host)
-    # A front end shows the richest form of a bundle that it can, so this text stands only where the widgets do not.
+    # A front end shows the richest form of a bundle that it can, so the rest appears only where the widgets do not.
     view = {"version_major": 2, "version_minor": 0, "model_id": panel.widget.model_id}
-    plain = "The controls of the Claude panel need a running kernel: run this cell, or reload the page if one runs."
-    host.shell.display_pub.publish(data={_VIEW: view, "text/plain": plain}, metadata={})
+    host.shell.display_pub.publish(
+        data={_VIEW: view, "text/html": without_kernel(panel.state.look), "text/plain": NEEDS_KERNEL},
+        metadata={},
+    )
     panel.output.open(panel.state.look.summary)
 
 
@@ -63,12 +67,12 @@ def _panel(host: Host) -> Panel:
 
 
 def _show_text(host: Host, missing: str) -> None:
-    from vertex_claude_magic.notebook.commands.models import show_models
-    from vertex_claude_magic.notebook.commands.settings import show_settings
+    from vertex_claude_magic.notebook.panel.text import choice_as_text
 
-    show_models(host, "")
-    show_settings(host, {})
+    session = host.session()
+    print(choice_as_text(session.target(), session.status.sightings()))
     for name in ("model", "region", "project", "max_tokens", "effort", "thinking", "system"):
         print(f"%config ClaudeMagics.{name} = {getattr(host, name)!r}")
+    print("All models: %claude_models. All settings: %claude.")
     if missing:
         print(f'No panel: {missing}. Install it with: pip install "ipywidgets>=7.7.1"')

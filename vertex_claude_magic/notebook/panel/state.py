@@ -109,13 +109,14 @@ class PanelState(HasTraits):  # type: ignore[misc]
                 text += f" {self.settings.status.reminder.tell(catalog, known, wanted.region) or ''}".rstrip()
             self.tell(text)
 
-    def choose_model(self, position: int) -> None:
-        """Choose from `look.models` by position; a retired model's place means its successor."""
+    def choose_model(self, value: str) -> None:
+        """Choose one of `look.models`; what cannot be chosen changes nothing, and the message says why."""
         with self.lock:
-            choice = self.look.models[position]
-            self.choose("model", choice.value)
-            if choice.instead_of:
-                self.tell(f"{choice.instead_of}. {self.message}")
+            choice = next(each for each in self.look.models if each.value == value)
+            if choice.why:
+                self.tell(f"Not changed: {choice.label} is {choice.why}.")
+            else:
+                self.choose("model", choice.value)
 
     def choose_thinking(self, kind: str) -> None:
         """Choose a kind of thinking; "budget" begins with half of the answer, 8,000 tokens at most."""

@@ -6,8 +6,7 @@ Works with ipywidgets 7.7.1 and 8.
 
 from __future__ import annotations
 
-import json
-from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, TypeVar
 
 import ipywidgets
 from ipywidgets import Layout, Widget
@@ -15,17 +14,28 @@ from ipywidgets import Layout, Widget
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
+    from vertex_claude_magic.notebook.panel.scripts import Scripts
     from vertex_claude_magic.settings.choices import Choice
 
-__all__ = ["PANEL_CLASS", "Scripts", "WidgetFactory", "fill", "keep_between", "show"]
+__all__ = ["PANEL_CLASS", "ROWS_CLASS", "Listener", "WidgetFactory", "fill", "keep_between", "show"]
 
 
 PANEL_CLASS = "vertex-claude-panel"
+ROWS_CLASS = "vertex-claude-rows"
+# What a radio button of ipywidgets is high, which `Scripts` changes.
+_PITCH = "var(--jp-widgets-radio-item-height, 20px)"
 # The values that traits of widgets get here.
 Trait: TypeAlias = "str | int | bool | Widget | Mapping[str, str] | Sequence[Widget] | None"
 W = TypeVar("W", bound=Widget)
 # Wide enough for the longest label, narrow enough for 320 pixels.
-_LABELS = "7em"
+_LABELS = "8em"
+
+
+class Listener(Protocol):
+    """Has a control call something with its new value when the user changes it."""
+
+    def __call__(self, widget: Widget, trait: str, act: Callable[[Any], None]) -> None:
+        """Listen to a trait of a control."""
 
 
 class WidgetFactory:
@@ -33,23 +43,35 @@ class WidgetFactory:
 
     def __init__(self) -> None:
         self._field = Layout(width="auto", min_width="0", margin="0")
+        self._short = Layout(width="auto", min_width="0", margin="0", flex="1 1 168px", max_width="100%")
         self._area = Layout(width="auto", min_width="0", margin="0", height="auto")
         self._button = Layout(width="auto", margin="0")
         self._text = Layout(width="auto", min_width="0", margin="0", overflow="visible")
         self._column = Layout(width="100%", min_width="0", grid_gap="8px", overflow="visible", margin="0")
-        self._row = Layout(flex_flow="row wrap", grid_gap="8px", align_items="center", overflow="visible",
-                           margin="0", min_width="0")  # fmt: skip
+        self._stack = Layout(width="28px", overflow="visible", margin="0")
+        # Wide enough for the box; the words after it are for screen readers.
+        self._tick = Layout(width="28px", min_width="0", height=_PITCH, margin="0", padding="0 0 0 8px",
+                            overflow="hidden")  # fmt: skip
+        self._rows: dict[tuple[str, str], Layout] = {}
         self._hidden = Layout(display="none")
-        self._styles: dict[type[Widget], Widget] = {}
+        self._styles: dict[tuple[type[Widget], str], Widget] = {}
         self._made: list[Widget] = []
 
     def close(self) -> None:
         """Close every widget that was made here."""
         # Layouts and styles are models too, and would stay in the page.
-        shared = [value for value in vars(self).values() if isinstance(value, Layout)]
+        shared = [value for value in vars(self).values() if isinstance(value, Layout)] + [
+            *self._rows.values()
+        ]
         own = [widget.layout for widget in self._made]
         for model in (*self._made, *own, *shared, *self._styles.values()):
             model.close()
+
+    def drop(self, widget: Widget) -> None:
+        """Close one widget that is shown nowhere any more."""
+        self._made.remove(widget)
+        # Its layout and style are shared.
+        widget.close()
 
     def listen_beside_cells(self) -> None:
         """Let messages from the page arrive while a cell runs, where the front end sends them that way.
@@ -61,37 +83,69 @@ class WidgetFactory:
             if widget.comm is not None:
                 vars(widget.comm).pop("_reply_subshell_id", None)
 
-    def dropdown(self, label: str) -> ipywidgets.Dropdown:
-        """Make a list to choose one entry from."""
-        return self._labelled(ipywidgets.Dropdown, label, self._field)
+    def dropdown(self, label: str, *, short: bool = False) -> ipywidgets.Dropdown:
+        """Make a list to choose one entry from; a short one stands beside others."""
+        return self._labelled(ipywidgets.Dropdown, label, short=short)
 
     def number(self, label: str) -> ipywidgets.BoundedIntText:
         """Make a field for a whole number that always has one."""
-        return self._labelled(ipywidgets.BoundedIntText, label, self._field, continuous_update=False)
+        return self._labelled(ipywidgets.BoundedIntText, label, continuous_update=False)
 
-    def text(self, label: str, hint: str = "") -> ipywidgets.Text:
-        """Make a field of one line; it reports when it is left or Enter is pressed."""
-        return self._labelled(ipywidgets.Text, label, self._field, continuous_update=False, placeholder=hint)
+    def text(
+        self, label: str, hint: str = "", *, short: bool = False, at_once: bool = False
+    ) -> ipywidgets.Text:
+        """Make a field of one line; it reports when it is left or Enter is pressed, or each key at once."""
+        return self._labelled(
+            ipywidgets.Text, label, short=short, continuous_update=at_once, placeholder=hint
+        )
 
     def area(self, label: str, hint: str = "", rows: int = 3) -> ipywidgets.Textarea:
         """Make a field of several lines; it reports when it is left."""
         return self._labelled(
-            ipywidgets.Textarea, label, self._area, continuous_update=False, placeholder=hint, rows=rows
+            ipywidgets.Textarea,
+            label,
+            layout=self._area,
+            continuous_update=False,
+            placeholder=hint,
+            rows=rows,
         )
 
     def check(self, label: str) -> ipywidgets.Checkbox:
         """Make a box to tick."""
-        return self._labelled(ipywidgets.Checkbox, label, self._field)
+        return self._labelled(ipywidgets.Checkbox, label)
 
     def toggle(self, label: str, tooltip: str) -> ipywidgets.ToggleButton:
         """Make a button that stays down."""
         return self._make(ipywidgets.ToggleButton, description=label, tooltip=tooltip, layout=self._button)
 
-    def button(self, label: str, tooltip: str, press: Callable[[], None]) -> ipywidgets.Button:
-        """Make a button that calls `press`."""
-        made = self._make(ipywidgets.Button, description=label, tooltip=tooltip, layout=self._button)
+    def button(
+        self, label: str, tooltip: str, press: Callable[[], None], *, look: str = "", icon: str = ""
+    ) -> ipywidgets.Button:
+        """Make a button that calls `press`; one with an icon alone is called by its tooltip."""
+        made = self._make(
+            ipywidgets.Button,
+            description=label,
+            tooltip=tooltip,
+            button_style=look,
+            icon=icon,
+            layout=self._button,
+        )
         made.on_click(lambda _: press())
         return made
+
+    def tick(self) -> ipywidgets.Checkbox:
+        """Make the box of a row, as high as a radio button and without room for its words."""
+        return self._make(ipywidgets.Checkbox, indent=False, layout=self._tick)
+
+    def radios(self) -> ipywidgets.RadioButtons:
+        """Make a group of which one is chosen; an entry is as wide as the group."""
+        return self._make(ipywidgets.RadioButtons, layout=self._field)
+
+    def tabs(self, titles: Sequence[str]) -> ipywidgets.ToggleButtons:
+        """Make a row of buttons of which one is down."""
+        return self._make(
+            ipywidgets.ToggleButtons, {"button_width": "auto"}, options=tuple(titles), layout=self._field
+        )
 
     def html(self) -> ipywidgets.HTML:
         """Make a place for HTML of our own."""
@@ -99,15 +153,43 @@ class WidgetFactory:
 
     def scripts(self) -> Scripts:
         """Make the place for what only a script can do."""
-        return Scripts(self._make(ipywidgets.Output, layout=self._hidden), PANEL_CLASS)
+        from vertex_claude_magic.notebook.panel.scripts import Scripts
+
+        return Scripts(self._make(ipywidgets.Output, layout=self._hidden), PANEL_CLASS, ROWS_CLASS)
 
     def column(self, *children: Widget) -> ipywidgets.VBox:
         """Put widgets below each other."""
         return self._make(ipywidgets.VBox, children=children, layout=self._column)
 
-    def row(self, *children: Widget) -> ipywidgets.HBox:
+    def row(self, *children: Widget, gap: str = "8px", align: str = "center") -> ipywidgets.HBox:
         """Put widgets beside each other, as many as there is room for."""
-        return self._make(ipywidgets.HBox, children=children, layout=self._row)
+        if (gap, align) not in self._rows:
+            self._rows[gap, align] = Layout(flex_flow="row wrap", grid_gap=gap, align_items=align, margin="0",
+                                            overflow="visible", min_width="0")  # fmt: skip
+        return self._make(ipywidgets.HBox, children=children, layout=self._rows[gap, align])
+
+    def stack(self, *children: Widget) -> ipywidgets.VBox:
+        """Put the boxes of rows below each other, without a gap."""
+        return self._make(ipywidgets.VBox, children=children, layout=self._stack)
+
+    def window(self, *children: Widget, height: str, flex: str = "") -> ipywidgets.VBox:
+        """Put widgets below each other into a height that never changes; what is longer is scrolled."""
+        layout = Layout(height=height, flex=flex, overflow="hidden auto", min_width="0", margin="0")
+        return self._make(ipywidgets.VBox, children=children, layout=layout)
+
+    def layers(self, *children: Widget) -> ipywidgets.GridBox:
+        """Put layers upon each other, the last one on top."""
+        layout = Layout(grid_template_columns="minmax(0, 1fr)", width="100%", overflow="visible", margin="0",
+                        flex="0 0 auto")  # fmt: skip
+        return self._make(ipywidgets.GridBox, children=children, layout=layout)
+
+    def layer(self, widget: W, width: str = "100%", margin: str = "0") -> W:
+        """Make a widget one of `layers`."""
+        # `close` takes the layout of each widget along.
+        widget.layout = Layout(
+            grid_area="1 / 1 / 2 / 2", width=width, margin=margin, min_width="0", overflow="visible"
+        )
+        return widget
 
     def grid(self, least: int, *children: Widget) -> ipywidgets.GridBox:
         """Put widgets into columns of at least so many pixels, or of all the width if that is less."""
@@ -115,67 +197,35 @@ class WidgetFactory:
         layout = Layout(grid_template_columns=columns, grid_gap="8px 16px", width="100%", overflow="visible")
         return self._make(ipywidgets.GridBox, children=children, layout=layout)
 
-    def _labelled(self, kind: type[W], label: str, layout: Layout, **traits: Trait) -> W:
-        return self._make(kind, {"description_width": _LABELS}, description=label, layout=layout, **traits)
+    def _labelled(
+        self, kind: type[W], label: str, *, short: bool = False, layout: Layout | None = None, **traits: Trait
+    ) -> W:
+        shared = layout or (self._short if short else self._field)
+        style = {"description_width": "initial" if short else _LABELS}
+        return self._make(kind, style, description=label, layout=shared, **traits)
 
     def _make(self, kind: type[W], style: Mapping[str, str] | None = None, **traits: Trait) -> W:
+        key = (kind, str(style))
         if "style" in kind.class_trait_names():
-            traits["style"] = self._styles.get(kind, style or {})
+            traits["style"] = self._styles.get(key, style or {})
         made: W = kind(**traits)
         if "style" in traits:
-            self._styles[kind] = made.style
+            self._styles[key] = made.style
         self._made.append(made)
         return made
 
 
-class Scripts:
-    """The few things that a panel cannot do without a script in the page; nothing that anybody wrote is code here."""
-
-    # JupyterLab takes arrows and letters typed in a list for commands on cells ("m" makes Markdown of one).
-    # Lumino leaves the keys of an element alone that has this attribute (@lumino/commands 2).
-    _KEEP_KEYS = (
-        "const keep = () => document.querySelectorAll('.{panel}').forEach(panel => panel.addEventListener("
-        "'focusin', event => event.target.setAttribute('data-lm-suppress-shortcuts', 'true')));"
-        " keep(); setTimeout(keep, 500);"
-    )
-    # The arrow of ipywidgets' lists is a black picture, which a dark theme hides; this variable is how ipywidgets lets
-    # others draw it (ipywidgets pull request 1251). Grey is seen on black and on white.
-    _SHOW_ARROWS = (
-        "const arrows = () => document.querySelectorAll('.{panel}').forEach(panel => panel.style.setProperty("
-        "'--jp-widgets-dropdown-arrow', `url(\"data:image/svg+xml,%3Csvg xmlns='http://www.w3.org/2000/svg' "
-        "viewBox='0 0 18 18' fill='none' stroke='%23808080' stroke-width='2'%3E%3Cpath d='M5 7l4 4 4-4'/%3E%3C/svg%3E"
-        '")`));'
-        " arrows(); setTimeout(arrows, 500);"
-    )
-
-    def __init__(self, output: ipywidgets.Output, panel: str) -> None:
-        self.widget = output
-        self._always = (_script((self._KEEP_KEYS + self._SHOW_ARROWS).replace("{panel}", panel)),)
-        self.widget.outputs = self._always
-
-    def copy(self, text: str) -> None:
-        """Put a text into the clipboard of the user; a kernel does not learn if the browser refuses."""
-        # In JSON "</script>" and line separators could end the script in a page that writes it out.
-        literal = json.dumps(text).replace("<", "\\u003c")
-        self.widget.outputs = (*self._always, _script(f"navigator.clipboard.writeText({literal})"))
-        # The page runs it as it arrives; a saved notebook must not carry the text.
-        self.widget.outputs = self._always
-
-
-def _script(code: str) -> dict[str, Any]:
-    data = {"application/javascript": code, "text/plain": ""}
-    return {"output_type": "display_data", "data": data, "metadata": {}}
-
-
-def fill(dropdown: ipywidgets.Dropdown, offered: Sequence[Choice], value: str) -> None:
+def fill(
+    dropdown: ipywidgets.Dropdown | ipywidgets.RadioButtons, offered: Sequence[Choice], value: str
+) -> None:
     """Put choices into a list and choose one; nothing is sent where nothing changed."""
     entries = tuple((choice.label, choice.value) for choice in offered)
-    own = [each for each, choice in enumerate(offered) if choice.value == value and not choice.instead_of]
+    own = next(at for at, choice in enumerate(offered) if choice.value == value)
     with dropdown.hold_sync():
         if dropdown.options != entries:
             dropdown.options = entries
-        if dropdown.index != own[0]:
-            dropdown.index = own[0]
+        if dropdown.index != own:
+            dropdown.index = own
 
 
 def keep_between(field: ipywidgets.BoundedIntText, allowed: range, value: int) -> None:

@@ -24,8 +24,7 @@ __all__ = ["HealthSection", "grid_table", "spend_table"]
 class HealthSection:
     """The last check with a button for a new one, the state of Google's logging, and spend against limits."""
 
-    title = "Health"
-    hint = "What this project may call, what Google logs, what was spent"
+    title = "Status"
 
     def __init__(self, parts: WidgetFactory, state: PanelState, actions: PanelActions) -> None:
         self._state = state
@@ -34,7 +33,7 @@ class HealthSection:
         self._check = parts.button(
             "Check", "Ask which models this project may call here, free of charge", health.check
         )
-        self._stop = parts.button("Stop", "Stop checking, and keep what is known", health.stop)
+        self._stop = parts.button("Stop", "Stop checking; results so far stay", health.stop)
         self._read = parts.button(
             "Read logging", "Ask whether Google logs requests to this model", health.read_logging
         )
@@ -75,7 +74,7 @@ def grid_table(grid: Grid, look: PanelModel) -> str:
     """Return what a check of one location found, as HTML; retired models are left out."""
     # Only a check needs it, and the panel is opened without.
     from vertex_claude_magic.notebook.pages.availability import state_of
-    from vertex_claude_magic.notebook.panel.tables import named
+    from vertex_claude_magic.notebook.panel.tabs.tables import named
 
     found = [cell for cell in grid.cells.values() if cell.state != "retired" or cell.proof != "table"]
     found.sort(key=lambda cell: grid.models.index(cell.model))

@@ -1,26 +1,21 @@
-"""The two tables of the panel: all models beside each other, and what one prompt costs with each.
-
-Both fit 320 pixels: few columns, short words, numbers to the right.
-"""
+"""What one prompt costs with each model, as a table that fits 320 pixels: few columns, short words."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from vertex_claude_magic.models.lifecycle import panel_label
-from vertex_claude_magic.models.model import short_count
-from vertex_claude_magic.models.prices import cost, rate, usd
-from vertex_claude_magic.notebook.pages.table import BREAK, Column, Row, Table
+from vertex_claude_magic.models.prices import cost, usd
+from vertex_claude_magic.notebook.pages.table import Column, Row, Table
+from vertex_claude_magic.notebook.panel.picker.rows import ANSWER_TOKENS
 from vertex_claude_magic.vertex.reply import Usage
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Sequence
 
     from vertex_claude_magic.models.catalog import Catalog
-    from vertex_claude_magic.models.model import Model, Tier
 
-__all__ = ["ORDERS", "PriceRow", "models_table", "named", "price_row", "price_table"]
+__all__ = ["PriceRow", "named", "price_row", "price_table"]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -65,7 +60,7 @@ def price_row(
     longest = min(max_tokens, row.max_output_tokens or max_tokens)
     costs = [
         cost(row, location, Usage(input_tokens=input_tokens, output_tokens=written))
-        for written in (0, min(_USUAL_ANSWER, longest), longest)
+        for written in (0, min(ANSWER_TOKENS, longest), longest)
     ]
     return PriceRow(name=name, id=model, input_tokens=input_tokens, exact=exact,
                     input_cost=costs[0], answer_cost=costs[1], most_cost=costs[2])  # fmt: skip
@@ -87,7 +82,7 @@ def price_table(rows: Sequence[PriceRow], *, location: str, chosen: str = "") ->
         costs = (shown(each, row) for each in (row.input_cost, row.answer_cost, row.most_cost))
         current = row.id == chosen
         body.append(Row((named(row.name, current=current), counted(row), *costs), current=current))
-    caption = f"Estimates in USD at {location}: the prompt alone, with an answer of {_USUAL_ANSWER:,} tokens, at most."
+    caption = f"Estimates in USD at {location}: the prompt alone, with an answer of {ANSWER_TOKENS:,} tokens, at most."
     return Table(
         columns=(_NAME, *(Column(head, "right") for head in ("Tokens", "Prompt", "Answer", "At most"))),
         rows=body,
@@ -96,54 +91,7 @@ def price_table(rows: Sequence[PriceRow], *, location: str, chosen: str = "") ->
 
 
 # Beside numbers a name may break anywhere, so that the table fits 320 pixels.
-# The length of a usual answer, in tokens.
-_USUAL_ANSWER = 1_000
 _NAME = Column("Model", wrap="anywhere")
-_MODEL_COLUMNS = (_NAME, *(Column(head, "right") for head in ("In", "Out", "Context", "Released")))
-# What is not known sorts last.
-_UNKNOWN = float("inf")
-_ORDERS: Mapping[str, Callable[[Model, Tier | None], float | str]] = {
-    "newest first": lambda model, _: model.released or "",
-    "input price": lambda _, price: _UNKNOWN if price is None or price.input is None else price.input,
-    "output price": lambda _, price: _UNKNOWN if price is None or price.output is None else price.output,
-    "largest context": lambda model, _: -(model.context_tokens or 0),
-    "name": lambda model, _: model.name,
-}
-ORDERS = tuple(_ORDERS)
-
-
-def models_table(catalog: Catalog, location: str, order: str, chosen: str = "") -> str:
-    """Return all models as HTML, sorted by one of `ORDERS`; retired ones come last, what is unknown before them.
-
-    Prices are USD per million tokens at the location, its premium included.
-    """
-    rank = _ORDERS[order]
-    models = sorted(
-        catalog.models,
-        key=lambda model: rank(model, rate(model, location)),
-        # The empty text of a date that is not known sorts last so, too.
-        reverse=order == "newest first",
-    )
-    models.sort(key=lambda model: model.lifecycle == "retired")
-    body = []
-    for model in models:
-        elsewhere = model.locations is not None and not model.served_in(location)
-        mark = panel_label(model) or (f"not in {location}" if elsewhere else "")
-        current, here = model.id == chosen, rate(model, location)
-        name = named(model.short_name, current=current)
-        prices = (
-            usd(price, "price", unknown="?")
-            for price in ((here.input, here.output) if here else (None, None))
-        )
-        cells = (
-            (name, BREAK, mark) if mark else name,
-            *prices,
-            short_count(model.context_tokens),
-            model.released or "?",
-        )
-        body.append(Row(cells, current=current))
-    caption = f"USD per million tokens in and out at {location}, premium included; context in tokens."
-    return Table(columns=_MODEL_COLUMNS, rows=body, caption=caption).html("panel")
 
 
 def named(name: str, *, current: bool) -> str:

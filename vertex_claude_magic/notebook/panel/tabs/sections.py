@@ -1,4 +1,4 @@
-"""The sections below the panel's controls, each made when it is first opened.
+"""The tabs of the panel that ask or hold a text, each made when it is first opened.
 
 A text that is typed here leaves its field as soon as it is taken, because a saved notebook carries the
 values of its widgets.
@@ -11,25 +11,23 @@ from typing import TYPE_CHECKING
 from vertex_claude_magic.notebook.panel.fragments import status_line
 
 if TYPE_CHECKING:
-    from vertex_claude_magic.models.catalog import Catalog
     from vertex_claude_magic.notebook.panel.actions import PanelActions
     from vertex_claude_magic.notebook.panel.state import PanelState
     from vertex_claude_magic.notebook.panel.widgets import WidgetFactory
 
-__all__ = ["CostSection", "ModelsSection", "SystemSection", "TrySection"]
+__all__ = ["CostSection", "SystemSection", "TrySection"]
 
 
 class TrySection:
     """A short prompt, sent in the background with the present settings."""
 
-    title = "Try it"
-    hint = "Send a short prompt with these settings"
+    title = "Try"
 
     def __init__(self, parts: WidgetFactory, state: PanelState, actions: PanelActions) -> None:  # noqa: ARG002 - all sections alike
         self._actions = actions
         self._prompt = parts.area("Prompt", rows=2)
-        self._send = parts.button("Try", "Send the prompt; the answer comes below the panel", self._try)
-        self._stop = parts.button("Stop", "Stop the answer and keep what has arrived", actions.stop_trial)
+        self._send = parts.button("Send", "Send the prompt; the answer comes below the panel", self._try)
+        self._stop = parts.button("Stop", "Stop the answer; what has arrived stays", actions.stop_trial)
         self._note = parts.html()
         self.widget = parts.column(self._prompt, parts.row(self._send, self._stop), self._note)
         self.draw()
@@ -48,8 +46,7 @@ class TrySection:
 class CostSection:
     """A prompt, a variable or a cell, counted by the service, and its price per model."""
 
-    title = "What would it cost?"
-    hint = "Count a prompt's tokens, free of charge, and compare prices"
+    title = "Cost"
 
     def __init__(self, parts: WidgetFactory, state: PanelState, actions: PanelActions) -> None:  # noqa: ARG002 - all sections alike
         self._actions = actions
@@ -73,26 +70,27 @@ class CostSection:
         actions = self._actions
         self._stop.disabled = not actions.counting
         self._note.value = status_line(actions.count_note)
+        rows = actions.price_rows()
         table = ""
-        if rows := actions.price_rows():
-            from vertex_claude_magic.notebook.panel.tables import price_table
+        if rows:
+            # Only counted prices need it, and the panel is opened without.
+            from vertex_claude_magic.notebook.panel.tabs.tables import price_table
 
             table = price_table(rows, location=actions.counted_at, chosen=actions.counted_for)
         self._table.value = table
 
 
 class SystemSection:
-    """The system text of the session, stored in the kernel."""
+    """The system prompt of the session, stored in the kernel."""
 
-    title = "System text"
-    hint = "Tell Claude who it is and how to answer, for every question"
+    title = "System prompt"
 
     def __init__(self, parts: WidgetFactory, state: PanelState, actions: PanelActions) -> None:  # noqa: ARG002 - all sections alike
         self._state = state
         self._text = parts.area("Instructions", "You are a patient teacher. Answer in two sentences.", rows=4)
-        self._use = parts.button("Use it", "Send this text with every question of the session", self._set)
-        self._edit = parts.button("Edit", "Bring the present text back into the field", self._bring)
-        self._clear = parts.button("Clear", "Ask without a system text", self._remove)
+        self._use = parts.button("Apply", "Send this text with every question of the session", self._set)
+        self._edit = parts.button("Edit", "Bring the current text back into the field", self._bring)
+        self._clear = parts.button("Clear", "Ask without a system prompt", self._remove)
         self._note = parts.html()
         self.widget = parts.column(self._text, parts.row(self._use, self._edit, self._clear), self._note)
         self.draw()
@@ -102,7 +100,7 @@ class SystemSection:
         if typed.strip():
             self._state.choose("system", typed)
         else:
-            self._state.tell("Nothing to use: write a system text first.")
+            self._state.tell("Nothing to apply: write a system prompt first.")
 
     def _bring(self) -> None:
         self._text.value = self._state.system
@@ -116,38 +114,32 @@ class SystemSection:
         length = len(self._state.system)
         self._edit.disabled = self._clear.disabled = not length
         self._note.value = status_line(
-            f"In use: {length:,} characters, kept in the kernel and not in the saved notebook."
+            f"System prompt set: {length:,} characters. It is not saved with the notebook."
             if length
-            else "None is in use."
+            else "No system prompt set."
         )
 
 
-class ModelsSection:
-    """All models beside each other."""
+class ChatsSection:
+    """The conversations of the notebook, and how a cell goes on with one."""
 
-    title = "All models"
-    hint = "Compare all models by price, context and date"
+    title = "Conversations"
+    hint = "The conversations of this notebook"
 
     def __init__(self, parts: WidgetFactory, state: PanelState, actions: PanelActions) -> None:  # noqa: ARG002 - all sections alike
-        from vertex_claude_magic.notebook.panel.tables import ORDERS
-
-        self._state = state
-        self._order = parts.dropdown("Sort by")
-        self._order.options = ORDERS
-        self._order.index = 0
-        self._order.observe(lambda _: self.draw(), "value")
-        self._table = parts.html()
-        self._shown: tuple[Catalog, str, str, str] | None = None
-        self.widget = parts.column(self._order, self._table)
-        self.draw()
+        self._note, self._table = parts.html(), parts.html()
+        self.widget = parts.column(self._note, self._table)
 
     def draw(self) -> None:
-        """Show the table at the prices of the chosen location."""
-        from vertex_claude_magic.notebook.panel.tables import models_table
+        """Show them, and where the next question goes."""
+        from vertex_claude_magic.chats.names import chat_rows
+        from vertex_claude_magic.notebook.pages.chat import chats_table
 
-        look = self._state.look
-        shown = (look.catalog, look.region, self._order.value, look.model_id)
-        # Most choices change nothing of it.
-        if shown != self._shown:
-            self._shown = shown
-            self._table.value = models_table(*shown)
+        rows = chat_rows()
+        goes = (
+            f"%%claude -c {rows[0].name} continues the latest one; %%claude alone asks without any."
+            if rows
+            else ""
+        )
+        self._note.value = status_line(goes)
+        self._table.value = chats_table(rows, every=False).html("panel")

@@ -1,6 +1,6 @@
 """The card of the chosen model: id, limits, prices at the chosen location, what it can do, and who says so.
 
-Amounts carry no dollar sign, because JupyterLab takes a pair of those in a widget's HTML for a formula.
+A dollar sign has an element of its own, because JupyterLab takes a pair of them in one text for a formula.
 """
 
 from __future__ import annotations
@@ -10,19 +10,19 @@ from typing import TYPE_CHECKING
 from vertex_claude_magic.models.lifecycle import status_details
 from vertex_claude_magic.models.prices import rates, usd
 from vertex_claude_magic.notebook.pages.html import literal, unbroken
-from vertex_claude_magic.notebook.pages.table import Column, Row, Table, lines
+from vertex_claude_magic.notebook.pages.table import BREAK, Column, Inline, Row, Table, parts
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from vertex_claude_magic.models.catalog import Catalog
     from vertex_claude_magic.models.model import Model, Tier
+    from vertex_claude_magic.notebook.pages.table import Cell
 
 __all__ = ["card"]
 
-_BOX = (
-    "border: 1px solid rgba(128, 128, 128, 0.5); padding: 8px 12px; line-height: 1.4; overflow-wrap: anywhere"
-)
+_BOX = "padding: 0 8px; line-height: 20px; overflow-wrap: anywhere"
+_DOLLAR = Inline("<span>$</span>", "$")
 
 
 def card(catalog: Catalog, model: Model | None, name: str, location: str) -> str:
@@ -36,14 +36,15 @@ def card(catalog: Catalog, model: Model | None, name: str, location: str) -> str
 
     >>> from vertex_claude_magic.models.catalog import Catalog
     >>> catalog = Catalog.load()
-    >>> "0.11 in / 0.55 out" in card(catalog, catalog.find("claude-haiku-5-5"), "claude-haiku-5-5", "eu")
+    >>> html = card(catalog, catalog.find("claude-haiku-5-5"), "claude-haiku-5-5", "eu")
+    >>> "<span>$</span>0.11 in · <span>$</span>0.55 out" in html
     True
     """
     if model is None:
         near = ", ".join(catalog.nearest(name)) or "none"
         body = (
-            f"<strong>{_text(name)}</strong><br>The model table does not know this id, so nothing is checked and it "
-            f"is sent as it stands.<br>Like it: {_text(near)}."
+            f"<strong>{_text(name)}</strong><br>This id is not in the model table, so it is sent unchecked."
+            f"<br>Similar: {_text(near)}."
         )
     else:
         limits = [
@@ -53,10 +54,10 @@ def card(catalog: Catalog, model: Model | None, name: str, location: str) -> str
         facts = _facts(
             model.name,
             [
-                ("Limits", [f"{limits[0]} in, {limits[1]} out"]),
+                ("Limits", [f"{limits[0]} of context, {limits[1]} of answer"]),
                 ("Prices", _prices(model, location)),
                 ("Cache", _cache(model, location)),
-                ("Can do", [", ".join(word.replace("_", " ") for word in model.capabilities)]),
+                ("Features", [", ".join(word.replace("_", " ") for word in model.capabilities)]),
             ],
         )
         more = _facts("More", _details(catalog, model))
@@ -64,17 +65,21 @@ def card(catalog: Catalog, model: Model | None, name: str, location: str) -> str
             f"<strong>{_text(model.name)}</strong> · {unbroken(status_details(model), formulas=True)}"
             f'<br><code style="overflow-wrap: anywhere">{_text(name)}</code>'
             f"{facts}"
-            f"<details><summary>More about it</summary>{more}</details>"
+            f"<details><summary>Details and sources</summary>{more}</details>"
         )
     return f'<div style="{_BOX}">{body}</div>'
 
 
-def _facts(label: str, facts: Iterable[tuple[str, Iterable[str]]]) -> str:
-    rows = [Row((term, lines(texts))) for term, values in facts if (texts := [*values])]
+def _facts(label: str, facts: Iterable[tuple[str, Iterable[Cell]]]) -> str:
+    rows = [Row((term, _lines(cells))) for term, values in facts if (cells := [*values])]
     return Table(columns=(Column(wrap="never"), Column()), rows=rows, caption=label).html("facts")
 
 
-def _details(catalog: Catalog, model: Model) -> Iterator[tuple[str, Iterable[str]]]:
+def _lines(cells: Iterable[Cell]) -> Cell:
+    return tuple(part for cell in cells for part in (BREAK, *parts(cell)))[1:]
+
+
+def _details(catalog: Catalog, model: Model) -> Iterator[tuple[str, Iterable[Cell]]]:
     yield "Also", [name for name in model.other_ids if not name.endswith("@default")]
     yield "Released", [model.released or "not known"]
     if (factor := model.prices.batch_factor) is not None:
@@ -87,15 +92,15 @@ def _details(catalog: Catalog, model: Model) -> Iterator[tuple[str, Iterable[str
     yield "Sources", [f"{named}. Gathered {catalog.as_of}."]
 
 
-def _prices(model: Model, location: str) -> Iterator[str]:
+def _prices(model: Model, location: str) -> Iterator[Cell]:
     for above, tier in _tiers(model, location):
-        yield f"{_amount(tier.input)} in / {_amount(tier.output)} out{above}"
+        yield _DOLLAR, f"{_amount(tier.input)} in · ", _DOLLAR, f"{_amount(tier.output)} out{above}"
     if not model.prices.tiers:
         yield "not known"
         return
-    yield f"USD per million tokens at {location}"
+    yield f"per million tokens ({location})"
     if location != "global" and model.prices.endpoint_premium:
-        yield f"{model.prices.endpoint_premium * 100:g} % premium included"
+        yield f"{model.prices.endpoint_premium * 100:g} % surcharge included"
 
 
 def _cache(model: Model, location: str) -> Iterator[str]:

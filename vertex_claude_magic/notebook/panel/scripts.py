@@ -1,0 +1,131 @@
+"""The few things that a panel cannot do without a script in the page; nothing that anybody wrote is code here.
+
+Each script works on every panel of the page and may run twice. Without scripts the panel works: what cannot be
+chosen is refused by the kernel with its reason, and a narrow row shows less.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import ipywidgets
+
+__all__ = ["Scripts"]
+
+# JupyterLab takes arrows and letters typed in a list for commands on cells ("m" makes Markdown of one).
+# Lumino leaves the keys of an element alone that has this attribute (@lumino/commands 2).
+_KEEP_KEYS = """
+panel.addEventListener('focusin', event => event.target.setAttribute('data-lm-suppress-shortcuts', 'true'));"""
+# The arrow of ipywidgets' lists is a black picture, which a dark theme hides; this variable is how ipywidgets lets
+# others draw it (ipywidgets pull request 1251). Grey is seen on black and on white.
+_SHOW_ARROWS = """
+panel.style.setProperty('--jp-widgets-dropdown-arrow', `url("data:image/svg+xml,%3Csvg \
+xmlns='http://www.w3.org/2000/svg' viewBox='0 0 18 18' fill='none' stroke='%23808080' stroke-width='2'%3E%3Cpath \
+d='M5 7l4 4 4-4'/%3E%3C/svg%3E")`);"""
+# Rows fold into two lines where they are narrow. A container query needs no watching of sizes.
+_FOLD = """
+const rows = panel.querySelector('.{rows}');
+if (rows) {
+  rows.style.containerType = 'inline-size';
+  rows.style.setProperty('--vertex-claude-fold', '560px');
+  rows.style.setProperty('--jp-widgets-radio-item-height',
+    'clamp(24px, (var(--vertex-claude-fold) - 100cqw) * 999, 48px)');
+}"""
+# A row that cannot be chosen: ipywidgets can disable all radio buttons of a group or none.
+_DISABLE = """
+const mark = () => {
+  const facts = panel.querySelector('[data-off]');
+  const off = facts ? facts.getAttribute('data-off').split(' ') : [];
+  panel.querySelectorAll('.{rows} input[type=radio]').forEach((radio, at) => {
+    const barred = off.includes(String(at)) && !radio.checked;
+    if (radio.disabled !== barred) radio.disabled = barred;
+    radio.style.height = radio.parentElement.style.lineHeight = '24px';
+    radio.parentElement.style.display = 'flex';
+    radio.style.order = '-1';
+  });
+  // A button with an icon alone would be called by the letter that draws the icon.
+  panel.querySelectorAll('button[title]').forEach(button => {
+    if (!button.textContent.trim()) button.setAttribute('aria-label', button.title);
+  });
+};
+mark();
+new MutationObserver(mark).observe(panel, {childList: true, subtree: true});"""
+# The icon beside an id copies it, by click, Enter or Space; a check mark says so for a second.
+_COPY = """
+const copy = event => {
+  const icon = event.target.closest && event.target.closest('[data-copy]');
+  if (!icon || (event.type === 'keydown' && event.key !== 'Enter' && event.key !== ' ')) return;
+  event.preventDefault();
+  event.stopPropagation();
+  navigator.clipboard.writeText(icon.parentElement.querySelector('code').textContent).then(() => {
+    icon.textContent = '✓';
+    icon.style.backgroundSize = '0';
+    setTimeout(() => { icon.textContent = icon.style.backgroundSize = ''; }, 1000);
+  });
+};
+panel.addEventListener('click', copy);
+panel.addEventListener('keydown', copy);"""
+# One Tab comes to the boxes, and the arrows lead from one to the next, as in the group beside them.
+_ROVE = """
+const boxes = () => [...panel.querySelectorAll('.{rows} input[type=checkbox]')];
+const rove = to => boxes().forEach(box => { box.tabIndex = box === to ? 0 : -1; });
+panel.addEventListener('focusin', event => { if (boxes().includes(event.target)) rove(event.target); });
+panel.addEventListener('keydown', event => {
+  const all = boxes(), at = all.indexOf(event.target);
+  const step = {ArrowDown: 1, ArrowUp: -1}[event.key];
+  if (at < 0 || !step) return;
+  event.preventDefault();
+  all[(at + step + all.length) % all.length].focus();
+});
+const settle = () => {
+  const all = boxes();
+  if (all.length && all.filter(box => box.tabIndex === 0).length !== 1)
+    rove(all.find(box => box === document.activeElement) || all[0]);
+};
+settle();
+new MutationObserver(settle).observe(panel, {childList: true, subtree: true});"""
+
+_EACH = "".join(f"{{{code}\n}}" for code in (_KEEP_KEYS, _SHOW_ARROWS, _FOLD, _DISABLE, _COPY, _ROVE))
+_BEGIN = """
+const begin = () => document.querySelectorAll('.{panel}').forEach(panel => {
+  if (panel.dataset.vertexClaude || !panel.querySelector('.{rows}')) return;
+  panel.dataset.vertexClaude = 'ready';
+  {each}
+});
+begin();
+[100, 500, 2000].forEach(wait => setTimeout(begin, wait));"""
+
+
+class Scripts:
+    """A hidden output of the panel that carries scripts.
+
+    Args:
+        output: The output.
+        panel: The class of the panel.
+        rows: The class of the window with the rows.
+    """
+
+    def __init__(self, output: ipywidgets.Output, panel: str, rows: str) -> None:
+        self.widget = output
+        # Once a panel, and again when a view that is being made has come.
+        code = _BEGIN.replace("{each}", _EACH).replace("{panel}", panel).replace("{rows}", rows)
+        # Without the indentation, because a notebook saves it.
+        code = re.sub(r"\s*\n\s*", "\n", code)
+        self._always = (_script(code),)
+        self.widget.outputs = self._always
+
+    def copy(self, text: str) -> None:
+        """Put a text into the clipboard of the user; a kernel does not learn if the browser refuses."""
+        # In JSON "</script>" and line separators could end the script in a page that writes it out.
+        literal = json.dumps(text).replace("<", "\\u003c")
+        self.widget.outputs = (*self._always, _script(f"navigator.clipboard.writeText({literal})"))
+        # The page runs it as it arrives; a saved notebook must not carry the text.
+        self.widget.outputs = self._always
+
+
+def _script(code: str) -> dict[str, Any]:
+    data = {"application/javascript": code, "text/plain": ""}
+    return {"output_type": "display_data", "data": data, "metadata": {}}

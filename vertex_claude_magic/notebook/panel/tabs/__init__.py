@@ -1,0 +1,1 @@
+"""The tabs of the panel, each in a place of one height."""

@@ -1,0 +1,80 @@
+"""The choice of a model without widgets: a short list in a terminal; chart and chosen row where no kernel runs."""
+
+from __future__ import annotations
+
+import base64
+from typing import TYPE_CHECKING
+
+from vertex_claude_magic.models.model import short_count
+from vertex_claude_magic.models.prices import rate, usd
+from vertex_claude_magic.notebook.pages.html import literal
+from vertex_claude_magic.notebook.pages.table import Column, Row, Table
+from vertex_claude_magic.notebook.panel.picker.chart import chart
+from vertex_claude_magic.notebook.panel.picker.rows import Filters, pick_rows
+from vertex_claude_magic.settings.choices import model_choices, model_value
+
+if TYPE_CHECKING:
+    from vertex_claude_magic.models.observed import Sightings
+    from vertex_claude_magic.notebook.panel.model import PanelModel
+    from vertex_claude_magic.settings.target import Target
+
+__all__ = ["NEEDS_KERNEL", "choice_as_text", "without_kernel"]
+
+NEEDS_KERNEL = (
+    "The controls of the Claude panel need a running kernel: run this cell, or reload the page if one runs."
+)
+
+
+def choice_as_text(target: Target, seen: Sightings) -> str:
+    """Return the latest of each family and the current model as a short list.
+
+    >>> from vertex_claude_magic.models.observed import Sightings
+    >>> from vertex_claude_magic.settings.options import AskOptions
+    >>> from vertex_claude_magic.settings.target import resolve_target
+    >>> print(choice_as_text(resolve_target(AskOptions(model="haiku")), Sightings()))
+    Models at global, prices in USD per million tokens. The current one is marked.
+       Model                Setting  Id                  In  Out  Context  Lifecycle
+       Latest Sonnet (5.5)  sonnet   claude-sonnet-5-5    2   10       1M  active
+       Latest Opus (5.5)    opus     claude-opus-5-5      4   20       1M  active
+    *  Latest Haiku (5.5)   haiku    claude-haiku-5-5   0.1  0.5       1M  active
+       Latest Fable (5.2)   fable    claude-fable-5-2     8   40       1M  active
+    """
+    catalog, chosen = target.catalog, model_value(target.catalog, target)
+    rows = []
+    for row in pick_rows(
+        catalog,
+        model_choices(catalog, target, seen),
+        location=target.region,
+        filters=Filters(show="latest"),
+        chosen=chosen,
+    ):
+        here = rate(row.model, target.region) if row.model is not None else None
+        costs = (here.input, here.output) if here is not None else (None, None)
+        prices = [usd(price, "price", unknown="?") for price in costs]
+        context = short_count(row.model.context_tokens) if row.model is not None else "?"
+        mark = "*" if row.value == chosen else ""
+        rows.append(Row((mark, row.name, row.value, row.id, *prices, context, row.why or row.chip)))
+    columns = (
+        *(Column(head) for head in ("", "Model", "Setting", "Id")),
+        *(Column(head, "right") for head in ("In", "Out", "Context")),
+        Column("Lifecycle"),
+    )
+    caption = f"Models at {target.region}, prices in USD per million tokens. The current one is marked."
+    return Table(columns=columns, rows=rows, caption=caption).plain()
+
+
+def without_kernel(look: PanelModel) -> str:
+    """Return chart and chosen row as HTML for a page where no widget is drawn.
+
+    The chart is an image with its own data, because sanitizers of notebooks take SVG elements away; it is light.
+    """
+    chosen = look.row.id if look.row is not None else ""
+    svg = chart(look.catalog, look.region, chosen)
+    # An image has no text around it whose colour it could take.
+    data = base64.b64encode(svg.replace("currentColor", "#808080").encode()).decode()
+    here = rate(look.row, look.region) if look.row is not None else None
+    name = look.row.short_name if look.row is not None else look.model_id
+    prices = f", {usd(here.input, 'price')} in / {usd(here.output, 'price')} out" if here is not None else ""
+    text = f"{name} ({look.model_id}) at {look.region}{prices} USD per million tokens" if prices else name
+    image = f'<img alt="Current models by output price and context" src="data:image/svg+xml;base64,{data}">'
+    return f"<p><strong>{literal(text)}</strong></p>{image if svg else ''}<p>{NEEDS_KERNEL}</p>"
