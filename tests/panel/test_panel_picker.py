@@ -67,7 +67,7 @@ FILTERS = [
 ]
 
 
-@pytest.mark.parametrize(("chosen", "there", "gone"), FILTERS, ids=str)
+@pytest.mark.parametrize(("chosen", "there", "gone"), FILTERS, ids=["Latest", "All current", "Retired"])
 def test_show_decides_which_models_there_are(front, chosen, there, gone):
     """The chosen one stays in any case."""
     for label, entry in chosen.items():

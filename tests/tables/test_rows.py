@@ -61,7 +61,7 @@ VALUES = (
 )
 
 
-@pytest.mark.parametrize(("value", "wanted"), VALUES, ids=repr)
+@pytest.mark.parametrize(("value", "wanted"), VALUES, ids=[str(number) for number in range(len(VALUES))])
 def test_a_value_has_one_form_in_json(value, wanted):
     """One normaliser for whatever a library hands out."""
     found = json_value(value, "the column 'a'")
