@@ -225,6 +225,11 @@ class NamedChat:
         if self._before and target.origins.get("system") != "option":
             # It belongs to the conversation; a later turn that names another replaces it from there on.
             target = target.replace(system=self._before[-1].system)
+        if self._before and not target.tools and "tools" not in target.set:
+            # They belong to it too, with the question before each call.
+            last = self._before[-1]
+            names = tuple(str(tool.get("name")) for tool in last.tools)
+            target = target.replace(tools=names, confirm=target.confirm or last.confirm)
         self._target = target
         return target
 
@@ -298,6 +303,7 @@ class NamedChat:
             frame=frame_of(body),
             system=target.system,
             tools=() if typed else tuple(map(_unmarked, body.get("tools") or ())),
+            confirm=bool(target.confirm),
         )
         entries = placed(self._entries, seat, entry)
         store.write(self._home, self._name, [stored_turn(each) for each in entries])
@@ -327,7 +333,7 @@ class NamedChat:
                 f"{what.capitalize()} {joined_numbers(stale)} of {name} {verb} stale: what goes before has changed. "
                 "Run the cells again."
             )
-        usage = reply.usage
+        usage = reply.rounds[-1].usage
         used = usage.total_input_tokens + usage.output_tokens
         row = self._target.row if self._target is not None else None
         window = row.context_tokens if row is not None else None

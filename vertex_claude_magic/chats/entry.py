@@ -66,6 +66,7 @@ class Entry(NamedTuple):
         frame: The digest of system text and tools of its request.
         system: The system text of its request.
         tools: The tools of its request.
+        confirm: Whether the user was asked before each call of them.
         stored: What the journal has of it, None where that is nothing yet.
     """
 
@@ -81,6 +82,7 @@ class Entry(NamedTuple):
     frame: str = ""
     system: str | Sequence[Mapping[str, Any]] | None = None
     tools: tuple[Mapping[str, Any], ...] = ()
+    confirm: bool = False
     stored: StoredTurn | None = None
 
     @property

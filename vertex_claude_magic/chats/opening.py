@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from vertex_claude_magic.session.exchange import Exchange
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Sequence
 
     from vertex_claude_magic.chats.tools.loop import Around, Confirm, FunctionTools
     from vertex_claude_magic.prompts.scope import Scope
@@ -47,11 +47,10 @@ def open_exchange(
         OptionError: it cannot be sent as it stands.
         ReplayMiss: it may not be sent, and nothing is recorded for it.
     """
-    tools: FunctionTools | None = None
-    if target.tools:
-        from vertex_claude_magic.chats.tools.chosen import tools_of
 
-        tools = tools_of(target, scope, ask=ask, around=around)
+    def tools(settled: Target) -> FunctionTools | None:
+        return _tools(settled, target, scope, ask, around)
+
     if conversation is None and (target.chat or target.new or target.after is not None):
         from vertex_claude_magic.chats.conversation import conversation_of
 
@@ -74,14 +73,27 @@ def request_of(
     Raises:
         OptionError: it cannot be sent as it stands.
     """
-    tools: Sequence[Mapping[str, Any]] = ()
-    if target.tools:
-        from vertex_claude_magic.chats.tools.chosen import tools_of
-
-        tools = tools_of(target, scope).definitions
-    history = None
+    history, settled = None, target
     if target.chat or target.new or target.after is not None:
         from vertex_claude_magic.chats.conversation import look_at
 
-        target, history = look_at(session, target, prompt, scope.names if scope is not None else None)
-    return target, session.request(prompt, target, scope=scope, notify=notify, history=history, tools=tools)
+        settled, history = look_at(session, target, prompt, scope.names if scope is not None else None)
+    tools = _tools(settled, target, scope)
+    definitions = tools.definitions if tools is not None else ()
+    request = session.request(prompt, settled, scope=scope, notify=notify, history=history, tools=definitions)
+    return settled, request
+
+
+def _tools(
+    target: Target,
+    asked: Target,
+    scope: Scope | None,
+    ask: Confirm | None = None,
+    around: Around = nullcontext,
+) -> FunctionTools | None:
+    """Return the tools of a question; `asked` are its settings without what belongs to the conversation."""
+    if not target.tools:
+        return None
+    from vertex_claude_magic.chats.tools.chosen import tools_of
+
+    return tools_of(target, scope, ask=ask, around=around, inherited=not asked.tools)

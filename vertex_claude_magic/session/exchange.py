@@ -145,7 +145,7 @@ class Exchange:
         scope: Where templates, attachments and types are looked up; without it braces are only braces.
         notify: Called with what is being waited for (credentials, a retry), from the asking thread.
         conversation: What the question is a turn of, None for a question that stands alone.
-        tools: What the model may call, None for nothing.
+        tools: Given the settings, with what belongs to the conversation, returns what the model may call.
         part: What it brings with it if it is one of many; then the prompt is not looked at, its input tokens are not
             counted for a limit, and whoever asks the many sends it again where it is refused.
 
@@ -163,7 +163,7 @@ class Exchange:
         scope: Scope | None = None,
         notify: Callable[[str], None] | None = None,
         conversation: Conversation | None = None,
-        tools: Tools | None = None,
+        tools: Callable[[Target], Tools | None] = lambda _: None,
         part: PartOfRun | None = None,
     ) -> None:
         self.done = False
@@ -179,7 +179,7 @@ class Exchange:
         self._reply: Reply | None = None
         self._error: errors.ClaudeError | None = None
         self._conversation = conversation
-        self._tools = tools
+        self._tools: Tools | None = None
         # What happens between the end of an answer and the next request.
         self._ending: Iterator[Event] | None = None
         # What had arrived when it was stopped, with its place in the conversation.
@@ -197,10 +197,11 @@ class Exchange:
                 scope=scope,
                 seen=session.status.sightings,
                 history=history,
-                tools=tools.definitions if tools is not None else (),
+                tools=self._tools.definitions if self._tools is not None else (),
             )
 
         try:
+            self._tools = tools(target)
             if part is not None:
                 self._question = part.question
             elif self._sources.answers:
@@ -215,7 +216,7 @@ class Exchange:
             self._leave(None)
             raise
         self.request = self._question.request
-        self._steps: list[Step] = [] if tools is None else [tools]
+        self._steps: list[Step] = [] if self._tools is None else [self._tools]
         if self._question.typed is not None:
             from vertex_claude_magic.answers.repair import RepairOnce
 

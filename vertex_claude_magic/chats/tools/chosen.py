@@ -9,6 +9,7 @@ from vertex_claude_magic.chats.tools.function import function_tool
 from vertex_claude_magic.chats.tools.loop import FunctionTools
 from vertex_claude_magic.errors import OptionError
 from vertex_claude_magic.prompts.compose import budget_of
+from vertex_claude_magic.settings.loaded import present_policy
 from vertex_claude_magic.text import quote
 
 if TYPE_CHECKING:
@@ -30,7 +31,8 @@ def tools_of(
     *,
     ask: Confirm | None = None,
     around: Around = nullcontext,
-) -> FunctionTools:
+    inherited: bool = False,
+) -> FunctionTools | None:
     """Return the tools that the settings of a question name, as the step that runs them.
 
     Args:
@@ -38,6 +40,10 @@ def tools_of(
         scope: Where names are looked up.
         ask: Asks the user before a call, for `confirm=True`; by default one line is read from the standard input.
         around: What each call runs inside of.
+        inherited: Whether the names are those of the turn before; those that are gone are then left out.
+
+    Returns:
+        The tools, None where all of them are gone.
 
     Raises:
         OptionError: a name is unknown, given twice, or is no function that a model can call.
@@ -46,7 +52,13 @@ def tools_of(
     names: Mapping[str, Any] = scope.names if scope is not None else {}
     functions: dict[str, FunctionTool] = {}
     services: dict[str, dict[str, Any]] = {}
+    if inherited and "tools" in present_policy().forbids:
+        return None
+    gone = list[str]()
     for given in _each(target.tools):
+        if inherited and given != WEB_SEARCH and not callable(names.get(given)):
+            gone.append(given)
+            continue
         if isinstance(given, str) and given not in names:
             name, definition = given, _service(given, target, names)
             taken = name in services
@@ -61,6 +73,8 @@ def tools_of(
             raise OptionError(f"Two tools have the name {quote(name, 40)!r}.", cure="Give each once.")
     if "tools" in target.set:
         raise OptionError("Tools are given twice.", cure="Leave --tools or --set tools out.")
+    if not functions and not services:
+        return None
     confirm = target.confirm
     return FunctionTools(
         list(functions.values()),
@@ -75,6 +89,7 @@ def tools_of(
         confirm=(ask or _ask_on_the_line) if confirm is True else confirm or None,
         target=target,
         around=around,
+        notices=[f"No function named {name!r} here, so Claude cannot call it any more." for name in gone],
     )
 
 

@@ -76,6 +76,7 @@ class FunctionTools:
         target: The settings of the question.
         around: What a call runs inside of, such as a capture of what it prints.
         clock: Seconds that never run backwards.
+        notices: What the user should know beside what the calls say.
     """
 
     def __init__(
@@ -89,6 +90,7 @@ class FunctionTools:
         target: Target,
         around: Around = nullcontext,
         clock: Callable[[], float] = time.perf_counter,
+        notices: Sequence[str] = (),
     ) -> None:
         self.definitions = [*(tool.definition for tool in functions), *services]
         self._functions = {tool.name: tool for tool in functions}
@@ -98,7 +100,7 @@ class FunctionTools:
         self._target = target
         self._around = around
         self._clock = clock
-        self._notices: list[str] = []
+        self._notices = list(notices)
 
     def notices(self) -> list[str]:
         """Return what was left out of results, and whether calls were not run."""
