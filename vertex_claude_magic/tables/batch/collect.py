@@ -169,6 +169,7 @@ def _lines(context: Context, job: Job) -> Iterator[bytes]:
     if job.results.startswith("bq://"):
         from vertex_claude_magic.transport.bigquery import table_rows
 
+        context.check_live()
         for row in table_rows(
             context.session.transport.authorizer, context.project, job.results, context.target.base_url
         ):

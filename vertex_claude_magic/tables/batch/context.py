@@ -13,6 +13,7 @@ from vertex_claude_magic.records.journal.batches import Batches, MemoryFile
 from vertex_claude_magic.records.journal.calls import LOCAL, Call
 from vertex_claude_magic.records.recording.rehearsal import is_rehearsal, refusal
 from vertex_claude_magic.records.session_records import journal_of
+from vertex_claude_magic.session.session import check_live
 from vertex_claude_magic.settings.origin import current_origin, session_id
 from vertex_claude_magic.text import quote
 from vertex_claude_magic.transport.batch import BatchApi
@@ -60,10 +61,21 @@ class Context:
 
         Raises:
             ReplayMiss: this process only rehearses.
+            OptionError: a policy switches live calls off.
+        """
+        self.check_live()
+        return open_files(self.session.transport.authorizer, self.project, self.target.base_url)
+
+    def check_live(self) -> None:
+        """Refuse what would leave this machine where nothing may; for calls that do not go through the session.
+
+        Raises:
+            ReplayMiss: this process only rehearses.
+            OptionError: a policy switches live calls off.
         """
         if is_rehearsal():
             raise refusal()
-        return open_files(self.session.transport.authorizer, self.project, self.target.base_url)
+        check_live(self.target)
 
     @property
     def journal(self) -> Journal | None:

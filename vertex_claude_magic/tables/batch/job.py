@@ -231,11 +231,15 @@ class BatchJob:
         Their lines are read from the files of the first time, so that it also works in another process.
 
         Raises:
-            OptionError: a job goes on, or no row has failed.
+            OptionError: a job goes on, no row has failed, or a policy switches live calls off.
+            ReplayMiss: nothing may be sent, as the setting `replay` or a rehearsal says.
             CostLimitExceeded: it could cross a limit.
         """
+        from vertex_claude_magic.tables.batch.checks import check_batch
         from vertex_claude_magic.tables.batch.collect import failed_rows
 
+        check_batch(self._context.target)
+        self._context.check_live()
         jobs = self.refresh()
         if not _ended(jobs):
             raise errors.OptionError(
