@@ -32,7 +32,10 @@ class Message:
     @property
     def text(self) -> str:
         """The plain text of a display, or the text of a stream."""
-        return self.content.get("data", {}).get("text/plain", "") or self.content.get("text", "")
+        data = self.content.get("data", {})
+        plain = data.get("text/plain", "")
+        # A draft of an answer holds its text as Markdown only, which is what a page shows.
+        return (data.get("text/markdown", plain) if plain == "…" else plain) or self.content.get("text", "")
 
 
 @dataclass(kw_only=True, slots=True)
