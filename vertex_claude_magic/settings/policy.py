@@ -53,7 +53,7 @@ class Policy(NamedTuple):
         origins: Who fixed one of them, where that is another than `origin`.
         ceilings: The largest values of options that count tokens or USD.
         forbids: What is off: "tools", "attachments", "live".
-        hints: The highest level of `%claude_hint`, 1 to 4.
+        hints: The highest level of hints that students may see, 1 to 4; nothing gives hints yet.
         closed: Why nothing works at all, as message and cure; empty where something does.
 
     >>> Policy(locks={"model": ("haiku",)}, origin="the course").locked("model", "opus", "option")
