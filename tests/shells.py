@@ -40,7 +40,9 @@ class Page(DisplayPublisher):
     def publish(self, data, metadata=None, source=None, *, transient=None, update=False, **_):
         identity = (transient or {}).get("display_id")
         self.messages.append("update" if update else "show")
-        self.drawn.append(data.get("text/plain", ""))
+        plain = data.get("text/plain", "")
+        # A draft of an answer holds its text as Markdown only, which is what a page shows.
+        self.drawn.append(data.get("text/markdown", plain) if plain == "…" else plain)
         self.drew.set()
         if update:
             self._outputs = [

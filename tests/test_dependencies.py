@@ -43,6 +43,7 @@ BY_THE_VALUE = {
     "vl_convert": "an Altair chart is drawn with it",
     "polars": "a table of it gets columns",
     "pyarrow": "a table of it gets columns",
+    "rich": "an answer in a terminal is laid out by it where it is installed",
     "pytest": "it loads our plugin",
     "google.colab": "Colab has it, and nobody else can install it",
     "cryptography": "google-auth signs with it; only the emulator's test logins need it",

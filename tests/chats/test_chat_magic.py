@@ -181,8 +181,8 @@ def test_the_prompt_cache_moves_along_and_the_footer_tells(shell):
     marked = [each for each in shell.body["messages"] if "cache_control" in json.dumps(each)]
     assert marked == shell.body["messages"][-1:]
     assert reply.usage.cache_read_input_tokens > 3_000
-    assert "cached (94%)" in shell.page.text
-    assert "the cache saved" in shell.page.text
+    assert "cached (94%)" in shell.page.outputs[0]["text/markdown"]
+    assert "the cache saved" in shell.page.outputs[0]["text/markdown"]
 
 
 def test_a_short_conversation_is_not_marked(shell):
@@ -302,6 +302,21 @@ def test_a_fork_with_a_summary_asks_for_it_and_begins_with_it(shell):
     assert [role for role, _ in texts(shell.body)] == ["user", "assistant", "user"]
     assert texts(shell.body)[1][1] == "We counted to two."
     assert len(Claude().chat("talk").turns) == 2
+
+
+def test_answers_of_any_notebook_are_loaded_without_what_is_below_them(shell, tmp_path, monkeypatch):
+    """Neither footer nor notes were said by the model."""
+    monkeypatch.chdir(tmp_path)
+    shell.emulator.answer("It is **1**.")
+    source = "%%claude\nOne"
+    shell.ok(source)
+    output = nbformat.v4.new_output("display_data", shell.page.outputs[0], metadata=shell.page.metadata[0])
+    assert "<details>" in output.data["text/markdown"]
+    cell = nbformat.v4.new_code_cell(source, outputs=[output])
+    nbformat.write(nbformat.v4.new_notebook(cells=[cell]), "other.ipynb")
+    shell.ok("%claude_chat talk --load other.ipynb")
+    (turn,) = Claude().chat("talk").turns
+    assert (turn.prompt, turn.reply.text) == ("One", "It is **1**.")
 
 
 def test_what_is_saved_is_a_notebook_that_runs(shell, tmp_path, monkeypatch):

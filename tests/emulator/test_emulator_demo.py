@@ -15,8 +15,12 @@ from vertex_claude_magic.emulator import Emulator
 from vertex_claude_magic.emulator.messages.demo import PROMPTS, demo_text
 from vertex_claude_magic.markdown.sanitize import safe_markdown
 
-# Their answers are written beside the notebook, or they are not sent.
-OWN = {"03-your-data.ipynb"}
+# Their answers are written beside the notebook, which plays them.
+OWN = {
+    path.name
+    for path in (ROOT / "notebooks").glob("*.ipynb")
+    if "_answers.play()" in path.read_text(encoding="utf-8")
+}
 ANSWERS = (ROOT / "vertex_claude_magic/emulator/messages/demo.md").read_text(encoding="utf-8")
 
 

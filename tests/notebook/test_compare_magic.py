@@ -124,7 +124,7 @@ REFUSED = {
     "%%claude_compare -m haiku,sonnet --vary set=a,b\nHi": "names no option whose values can be compared",
     "%%claude_compare -m haiku,sonnet --vary quiet=true,false\nHi": "names no option whose values can be compared",
     "%%claude_compare -m haiku,sonnet --vary show_thinking=yes,no\nHi": "neither true nor false",
-    "%%claude_compare -m haiku,sonnet --vary max_tokens=a,b\nHi": "is no whole number",
+    "%%claude_compare -m haiku,sonnet --vary max_tokens=a,b\nHi": "is not a whole number",
     "%%claude_compare -m haiku,sonnet --dry-run\nHi": "has no dry run",
     "%%claude_compare -m haiku,sonnet\n": "The prompt is empty",
 }

@@ -150,7 +150,7 @@ def test_what_does_not_fit_is_left_out_and_said(shell):
 REFUSED = {
     "%%claude --context 0\nHi": "above 0",
     "%%claude --context -1\nHi": "above 0",
-    "%%claude --context many\nHi": "is no whole number",
+    "%%claude --context many\nHi": "is not a whole number",
     "from vertex_claude_magic import Claude\nClaude().ask('Hi', context=3)": "Only %%claude knows which cells ran",
 }
 

@@ -268,9 +268,9 @@ def test_the_panel_shows_what_is_locked_and_by_whom(under):
     shell = under(LOCKS)
     shell.ok("%claude_panel")
     panel = shell.magics.panel
-    assert panel._controls["region"].disabled
-    assert not panel._controls["model"].disabled
-    shown = panel._lock_note.value
+    assert panel._picker.region.disabled
+    assert not panel._picker._radios.disabled
+    shown = panel._picker._note.value + panel._opened["Settings"]._project_note.value
     assert "region is locked to eu by claude-policy.toml." in shown
     assert "max_tokens is limited to 500 by claude-policy.toml." in shown
     assert "Attachments are switched off by claude-policy.toml." in shown

@@ -435,7 +435,7 @@ def test_a_strangers_recording_is_shown_like_any_answer(path):
         assert shell.ip.user_ns["answer"].text == text
         for output in shell.page.outputs:
             html = reader.render(output.get("text/markdown", "")) + output.get("text/html", "")
-            assert violations(html, small=set()) == [], name
+            assert violations(html, small=set(), details=set(), summary=set()) == [], name
             assert "\x1b" not in output["text/plain"]
 
 

@@ -20,9 +20,9 @@ from vertex_claude_magic.markdown.sanitize import safe_markdown
 from vertex_claude_magic.records.provenance import (
     METADATA_KEY,
     find_provenance,
+    prompt_edited,
     provenance,
     stamped,
-    text_hash,
 )
 from vertex_claude_magic.text import quote, quote_path
 from vertex_claude_magic.vertex.provenance import Lineage
@@ -41,8 +41,12 @@ _MOST_CELLS = 10_000
 _PLAIN_NAME = re.compile(r"[\w.@-]+")
 _QUESTION = re.compile(r"\s*%%claude(?!\S)[^\n]*\n?")
 _THINKING = re.compile(r"\A<details(?: open)?><summary>Thinking</summary>.*?</details>\s*", re.DOTALL)
-# What a cell shows below an answer: warnings, then the footer.
-_BELOW = re.compile(r"(?:\n\n⚠ [^\n]*)*\n\n<small>[^\n]*</small>\s*\Z")
+# What a cell shows below an answer: warnings, then the footer, folded since 2026-11, then notes.
+_BELOW = re.compile(
+    r"(?:\n\n⚠ [^\n]*)*"
+    r"(?:\n\n<details><summary><small>[^\n]*</small></summary>\n\n<small>[^\n]*</small>\n\n</details>)?"
+    r"(?:\n\n<small>[^\n]*</small>)?\s*\Z"
+)
 _DATA_KINDS = frozenset({"image/png", "image/jpeg", "image/gif", "image/webp", "application/pdf"})
 
 
@@ -207,7 +211,7 @@ def _entry(source: str, text: str, found: Mapping[str, Json], cell: Mapping[str,
     metadata = cell.get("metadata")
     ours = metadata.get(METADATA_KEY) if isinstance(metadata, Mapping) else None
     whole = _checked(ours.get("messages")) if isinstance(ours, Mapping) else None
-    if whole is not None and text_hash(source) == found.get("source_hash"):
+    if whole is not None and prompt_edited(source, found.get("source_hash")) is False:
         # Neither prompt nor answer was edited: what was sent holds data that the text of the cell only names.
         answer = "".join(block["text"] for block in answer_blocks(whole))
         reply = replace(reply, blocks=({"type": "text", "text": answer},))
