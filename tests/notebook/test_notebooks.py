@@ -33,6 +33,7 @@ VARYING = [
     (re.compile(r"\bat 0x[0-9a-f]+"), "at 0xID"),
     (re.compile(r'"prompt_hash": "\w+"'), '"prompt_hash": ""'),
     (re.compile(r'"date": "[^"]+"'), '"date": ""'),
+    (re.compile(r"replayed from [\d-]+ [\d:]+ UTC"), "replayed from DATE"),
     # Times stand in the text below an answer, so its hashes differ too.
     (re.compile(r'"answer_hash": "[0-9a-f]{32}"'), '"answer_hash": "HASH"'),
     (re.compile(r'"image/png": "[^"]+"'), '"image/png": ""'),
