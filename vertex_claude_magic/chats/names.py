@@ -8,9 +8,8 @@ from vertex_claude_magic.chats.naming import home
 from vertex_claude_magic.errors import ClaudeError
 from vertex_claude_magic.records.chats import ChatStore
 from vertex_claude_magic.records.session_records import journal_of
-from vertex_claude_magic.records.stores import Stores
+from vertex_claude_magic.session.session import open_session
 from vertex_claude_magic.settings.loaded import loaded
-from vertex_claude_magic.settings.target import resolve_target
 
 if TYPE_CHECKING:
     from vertex_claude_magic.records.journal.chats import ChatRow
@@ -25,12 +24,12 @@ def chat_names() -> list[str]:
 
 def chat_rows() -> list[ChatRow]:
     """Return the conversations, the one that changed last first; none where no magics are loaded."""
-    known = loaded()
-    if known is None or not isinstance(known.stores, Stores):
+    if loaded() is None:
         return []
+    session = open_session()
     try:
-        target = resolve_target(known.options)
-        return ChatStore(journal_of(target, known.stores), known.stores).listed(home())
+        target, stores = session.target(), session.records.stores
+        return ChatStore(journal_of(target, stores), stores).listed(home())
     except ClaudeError:
         # Tab is no place for an error; the question says what is wrong.
         return []
