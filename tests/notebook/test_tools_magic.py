@@ -108,6 +108,15 @@ def test_an_interrupt_inside_a_function_ends_the_cell_and_runs_nothing_more(shel
     assert shell.ip.user_ns["answer"].complete
 
 
+def test_calls_that_had_ended_before_an_interrupt_stay_in_the_reply_and_on_the_page(shell, cell):
+    shell.emulator.answer([use(1, "mean", column="a"), use(2, "stop", column="b")], "no")
+    result = cell("%%claude answer --tools stop,mean\nGo")
+    assert isinstance(result.error_in_exec, ClaudeInterrupt)
+    (call,) = shell.ip.user_ns["answer"].tool_calls
+    assert (call.name, call.result) == ("mean", 2.5)
+    assert "<summary>mean(column=&quot;a&quot;) · " in shell.page.outputs[0]["text/markdown"]
+
+
 def test_without_a_line_to_type_on_a_confirmation_is_no(shell, cell, monkeypatch):
     def no_input(prompt: str = "") -> str:
         raise EOFError

@@ -444,7 +444,7 @@ class Exchange:
                 found = step(reply, stream.request)
                 if isinstance(found, Generator):
                     stream.hold()
-                    found = yield from found
+                    found = yield from _with_calls(found, stream)
                 if isinstance(found, Reply):
                     reply = found
                     continue
@@ -466,6 +466,24 @@ class Exchange:
             reply = self._conversation.settle(reply, stream.request)
         self._reply = reply
         self.done = True
+
+
+def _with_calls(step: Generator[Event, None, Settled], stream: Stream) -> Generator[Event, None, Settled]:
+    """Pass the events of a step on; if it is stopped, the calls that had ended stay in the reply and in its record."""
+    calls: list[ToolCall] = []
+    try:
+        while True:
+            event = next(step)
+            if event.type == TOOL_RESULT:
+                calls.append(event.data["call"])
+            yield event
+    except StopIteration as end:
+        settled: Settled = end.value
+        return settled
+    except BaseException:
+        step.close()
+        stream.add_tool_calls(tuple(calls))
+        raise
 
 
 _COUNTS = ("input_tokens", "output_tokens", "cache_creation_input_tokens", "cache_read_input_tokens")

@@ -256,7 +256,7 @@ class LiveAnswer:
             body = Body(markdown=self._segments.whole(), plain=text)
         else:
             body = Body(markdown=safe_markdown(text), plain=text)
-        if reply.parts:
+        if reply.parts or reply.tool_calls:
             from vertex_claude_magic.notebook.display.tool_calls import with_calls
 
             body = with_calls(reply, body)

@@ -51,10 +51,11 @@ def with_calls(reply: Reply, last: Body) -> Body:
             continue
         markdown += [safe_markdown(each.text), *(_folded(call, each.replayed) for call in each.tool_calls)]
         plain += [each.text.strip(), *(_line(call, each.replayed) for call in each.tool_calls)]
-    return Body(
-        markdown="\n\n".join(filter(None, (*markdown, last.markdown))),
-        plain="\n\n".join(filter(None, (*plain, last.plain))),
-    )
+    # Those of the last round, where the user stopped it between two calls.
+    final = reply.rounds[-1]
+    markdown += [last.markdown, *(_folded(call, final.replayed) for call in final.tool_calls)]
+    plain += [last.plain, *(_line(call, final.replayed) for call in final.tool_calls)]
+    return Body(markdown="\n\n".join(filter(None, markdown)), plain="\n\n".join(filter(None, plain)))
 
 
 def _line(call: ToolCall, replayed: bool) -> str:
