@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import time
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from queue import Empty
@@ -189,6 +189,11 @@ def running_kernel(folder: Path, **environment: str) -> Iterator[Kernel]:
     """Start a kernel in a folder that holds its configuration too, and stop it in the end."""
     with own_loop(), _started(folder, environment) as kernel:
         yield kernel
+
+
+def another_kernel(folder: Path, **environment: str) -> AbstractContextManager[Kernel]:
+    """Start a kernel beside one that runs already, in the same event loop."""
+    return _started(folder, environment)
 
 
 @contextmanager

@@ -60,7 +60,7 @@ def replayed(lab: LabPage) -> Iterator[Replayed]:
 
 def test_a_replayed_answer_streams_as_it_came(replayed):
     """It grows on the page; it does not appear at once."""
-    growing = [state for state in replayed.states if "Bessel" in state]
+    growing = [state for state in replayed.states if "deviations" in state]
     assert len({len(state) for state in growing}) >= 5
     assert replayed.states[0].startswith("◌ ⟲ replayed · claude-haiku")
 

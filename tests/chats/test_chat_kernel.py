@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from kernel import Kernel, running_kernel
+from kernel import Kernel, another_kernel, running_kernel
 
 from vertex_claude_magic.emulator import Fault, Reply
 
@@ -165,11 +165,11 @@ def test_two_kernels_ask_one_after_the_other(kernel, claude_emulator, place):
     assert kernel.value("first.turn, other.communicate()[0]") == "1 b'2\\n'"
 
 
-def test_restart_and_run_all_rebuilds_it_free_of_charge(claude_emulator, tmp_path):
+def test_restart_and_run_all_rebuilds_it_free_of_charge(process, claude_emulator, tmp_path):
     """With --replay auto nothing is sent, and the turns are those of before."""
     claude_emulator.answer("1", "2", "3")
     for again in (False, True):
-        with running_kernel(tmp_path, **claude_emulator.environment, VERTEX_CLAUDE_REPLAY="auto") as kernel:
+        with another_kernel(tmp_path, **claude_emulator.environment, VERTEX_CLAUDE_REPLAY="auto") as kernel:
             kernel.ok("%load_ext vertex_claude_magic")
             for name, text in (("a", "One"), ("b", "Two"), ("c", "Three")):
                 run = cell(kernel, name, f"%%claude -c talk\n{text}")
@@ -183,11 +183,11 @@ def test_restart_and_run_all_rebuilds_it_free_of_charge(claude_emulator, tmp_pat
     assert len([each for each in claude_emulator.requests if "messages" in (each.body or {})]) == 3
 
 
-def test_a_conversation_is_there_after_a_restart(claude_emulator, tmp_path):
+def test_a_conversation_is_there_after_a_restart(process, claude_emulator, tmp_path):
     """And belongs to the same cells."""
     claude_emulator.answer("1", "2", "1 again")
     for name, text, count in (("a", "One", 1), ("b", "Two", 3), ("a", "One", 1)):
-        with running_kernel(tmp_path, **claude_emulator.environment) as kernel:
+        with another_kernel(tmp_path, **claude_emulator.environment) as kernel:
             kernel.ok("%load_ext vertex_claude_magic")
             cell(kernel, name, f"%%claude -c talk\n{text}")
             assert len(claude_emulator.requests[-1].body["messages"]) == count

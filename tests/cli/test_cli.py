@@ -84,8 +84,9 @@ def test_the_demo_shows_how_the_answers_stream_and_names_what_it_wrote(capsys, t
     assert str(notebook) in printed
     assert str(page) in printed
     assert printed.count("the answer is complete") == 3
-    assert printed.count(" characters  …") > 10
-    assert "It is not Claude" in printed
+    # One for each half second; a slow machine prints more.
+    assert printed.count(" characters  …") > 1
+    assert "The emulator is not Claude." in printed
     assert "vertex-claude demo --real" in printed
     cells = nbformat.read(notebook, as_version=4).cells
     outputs = [output for cell in cells for output in cell.get("outputs", [])]

@@ -46,6 +46,11 @@ const mark = () => {
     radio.parentElement.style.display = 'flex';
     radio.style.order = '-1';
   });
+  // Where a row has two lines, its icon is below its box, under the list of boxes.
+  panel.querySelectorAll('.{rows} .widget-checkbox').forEach(box => {
+    box.style.pointerEvents = 'auto';
+    box.parentElement.style.pointerEvents = 'none';
+  });
   // A button with an icon alone would be called by the letter that draws the icon.
   panel.querySelectorAll('button[title]').forEach(button => {
     if (!button.textContent.trim()) button.setAttribute('aria-label', button.title);

@@ -50,8 +50,9 @@ class WidgetFactory:
         self._column = Layout(width="100%", min_width="0", grid_gap="8px", overflow="visible", margin="0")
         self._stack = Layout(width="28px", overflow="visible", margin="0")
         # Wide enough for the box; the words after it are for screen readers.
-        self._tick = Layout(width="28px", min_width="0", height=_PITCH, margin="0", padding="0 0 0 8px",
-                            overflow="hidden")  # fmt: skip
+        # Of a row of two lines only the first is the box's; the icon that copies the id is in the second.
+        self._tick = Layout(width="28px", min_width="0", height="20px", margin=f"0 0 calc({_PITCH} - 20px) 0",
+                            padding="0 0 0 8px", overflow="hidden")  # fmt: skip
         self._rows: dict[tuple[str, str], Layout] = {}
         self._hidden = Layout(display="none")
         self._styles: dict[tuple[type[Widget], str], Widget] = {}
