@@ -153,6 +153,9 @@ class Conversations(RuleBasedStateMachine):
     def remove(self, data: st.DataObject) -> None:
         number = data.draw(st.integers(1, len(self.turns)))
         self.chat.remove(number)
+        if self.turns[number - 1][1] == 0:
+            # How often the last run of its cell asked is known by its first question only.
+            self.last_loop.pop(self.turns[number - 1][0], None)
         del self.turns[number - 1]
 
     @precondition(lambda self: any(turn[3] == "interrupted" for turn in self.turns))
