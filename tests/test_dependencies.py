@@ -43,6 +43,7 @@ BY_THE_VALUE = {
     "vl_convert": "an Altair chart is drawn with it",
     "polars": "a table of it gets columns",
     "pyarrow": "a table of it gets columns",
+    "tomllib": "a part of Python from 3.11 on; before, tomli is there",
     "rich": "an answer in a terminal is laid out by it where it is installed",
     "pytest": "it loads our plugin",
     "google.colab": "Colab has it, and nobody else can install it",
