@@ -37,13 +37,14 @@ MODULES = {
 NOT_IMPORTED = {
     "lab": {"jupyterlab": "run as `python -m jupyterlab`"},
 }
+# With what is a part of Python since 3.11; before, tomli is in its place.
+STANDARD = sys.stdlib_module_names | {"tomllib"}
 # What is imported only where the user has made a value with it, or runs our plugin in it.
 BY_THE_VALUE = {
     "kaleido": "a plotly figure is drawn with it",
     "vl_convert": "an Altair chart is drawn with it",
     "polars": "a table of it gets columns",
     "pyarrow": "a table of it gets columns",
-    "tomllib": "a part of Python from 3.11 on; before, tomli is there",
     "rich": "an answer in a terminal is laid out by it where it is installed",
     "pytest": "it loads our plugin",
     "google.colab": "Colab has it, and nobody else can install it",
@@ -79,7 +80,7 @@ def imports_of(source: str) -> set[str]:
                 continue
             for name in names:
                 parts = name.split(".")
-                if parts[0] not in sys.stdlib_module_names and parts[0] != "vertex_claude_magic":
+                if parts[0] not in STANDARD and parts[0] != "vertex_claude_magic":
                     found.add(".".join(parts[:2]) if parts[0] == "google" else parts[0])
 
     look(ast.parse(source))
