@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from vertex_claude_magic.answers.repair import Repair, TypedQuestion, fitted_or_repair
+from vertex_claude_magic.answers.repair import TypedQuestion, fitted_or_repair
 from vertex_claude_magic.answers.shape import shape_of
 from vertex_claude_magic.errors import AnswerRefused, AnswerTruncated
+from vertex_claude_magic.vertex.next_round import NextRound
 from vertex_claude_magic.vertex.reply import Reply
 from vertex_claude_magic.vertex.request import Request
 
@@ -31,7 +32,7 @@ def test_an_answer_that_fits_has_its_data():
 
 def test_an_answer_that_does_not_fit_is_shown_to_claude():
     repair = fitted_or_repair(text('["a"]'), QUESTION, REQUEST)
-    assert isinstance(repair, Repair)
+    assert isinstance(repair, NextRound)
     asked, answer, advice = repair.request.body["messages"]
     assert (asked, answer["content"]) == (REQUEST.body["messages"][0], [{"type": "text", "text": '["a"]'}])
     assert "items[0]" in advice["content"]

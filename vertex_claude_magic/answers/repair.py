@@ -13,15 +13,16 @@ from typing import TYPE_CHECKING, Any, Literal
 from vertex_claude_magic import errors
 from vertex_claude_magic.answers.shape import Misfit, Shape
 from vertex_claude_magic.spelling import option, spelled
+from vertex_claude_magic.vertex.blocks import is_sendable
+from vertex_claude_magic.vertex.next_round import NextRound
 
 if TYPE_CHECKING:
     from vertex_claude_magic.models.model import Model
-    from vertex_claude_magic.vertex.reply import Reply, ToolCall
+    from vertex_claude_magic.vertex.reply import Reply
     from vertex_claude_magic.vertex.request import Request
 
 __all__ = [
     "CUT_OFF",
-    "Repair",
     "RepairOnce",
     "TypedQuestion",
     "Way",
@@ -46,16 +47,6 @@ class TypedQuestion:
 
     shape: Shape[Any]
     way: Way
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Repair:
-    """The request that shows Claude its own answer and what is wrong with it, and why in a few words."""
-
-    request: Request
-    why: str
-    replaces: bool = True
-    tool_calls: tuple[ToolCall, ...] = ()
 
 
 def choose_way(model: Model | None, body: Mapping[str, Any], *, strict: bool = True) -> Way:
@@ -135,7 +126,7 @@ def fitted(reply: Reply, question: TypedQuestion) -> Reply:
         ) from None
 
 
-def fitted_or_repair(reply: Reply, question: TypedQuestion, request: Request) -> Reply | Repair:
+def fitted_or_repair(reply: Reply, question: TypedQuestion, request: Request) -> Reply | NextRound:
     """Return the reply with its validated data, or what to send so that Claude gives them.
 
     Args:
@@ -153,7 +144,8 @@ def fitted_or_repair(reply: Reply, question: TypedQuestion, request: Request) ->
         raise
     except errors.AnswerInvalid as error:
         why = f"did not fit ({error.details['problem']}), so it was asked for once more"
-        return Repair(request=repair_request(request, reply, error.details["advice"]), why=why)
+        following = repair_request(request, reply, error.details["advice"])
+        return NextRound(request=following, why=why, replaces=True)
 
 
 class RepairOnce:
@@ -175,7 +167,7 @@ class RepairOnce:
         self._max_rounds = max_rounds
         self._repaired = False
 
-    def __call__(self, reply: Reply, request: Request) -> Reply | Repair:
+    def __call__(self, reply: Reply, request: Request) -> Reply | NextRound:
         """Return the reply with its data, or the repair.
 
         Raises:
@@ -186,7 +178,7 @@ class RepairOnce:
         if self._repaired or last:
             return fitted(reply, self._question)
         found = fitted_or_repair(reply, self._question, request)
-        self._repaired = isinstance(found, Repair)
+        self._repaired = isinstance(found, NextRound)
         return found
 
 
@@ -200,9 +192,7 @@ def repair_request(request: Request, reply: Reply, advice: str) -> Request:
             if part is not None and name not in {"partial_json", "citations"}
         }
         for block in reply.blocks
-        if block.get("type") in _KEPT_BLOCKS
-        # The service refuses a text block without anything to read.
-        and (block["type"] != "text" or str(block.get("text", "")).strip())
+        if block.get("type") in _KEPT_BLOCKS and is_sendable(block)
     ]
     messages = list(request.body["messages"])
     if not any(block["type"] != "thinking" for block in blocks):

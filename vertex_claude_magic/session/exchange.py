@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from vertex_claude_magic.session.session import Session
     from vertex_claude_magic.settings.target import Target
     from vertex_claude_magic.transport.transport import Start
+    from vertex_claude_magic.vertex.next_round import NextRound
     from vertex_claude_magic.vertex.reply import ToolCall
     from vertex_claude_magic.vertex.request import Request
 
@@ -45,7 +46,6 @@ __all__ = [
     "TOOL_CALL",
     "TOOL_RESULT",
     "Exchange",
-    "NextRound",
     "Notice",
     "PartOfRun",
     "Step",
@@ -91,27 +91,7 @@ class PartOfRun(NamedTuple):
     start: Start
 
 
-class NextRound(Protocol):
-    """Another request of the same question, and why, as the end of "The first answer ..."."""
-
-    @property
-    def request(self) -> Request:
-        """The request."""
-
-    @property
-    def why(self) -> str:
-        """The reason, in a few words."""
-
-    @property
-    def replaces(self) -> bool:
-        """Whether its answer takes the place of the one before, as that of a repair does."""
-
-    @property
-    def tool_calls(self) -> tuple[ToolCall, ...]:
-        """The calls in the answer before that were run, with their results."""
-
-
-Settled = Union["Reply", NextRound]
+Settled = Union["Reply", "NextRound"]
 # Called with the sum of the rounds so far and the last request: the reply, or what to send next. A step that takes its
 # time is a generator of events with that value; the user may stop it between two of them.
 Step = Callable[["Reply", "Request"], "Settled | Generator[Event, None, Settled]"]

@@ -83,11 +83,12 @@ class EarlierRows:
         first = self._played(request, stored)
         if first is None or self._typed is None:
             return first
-        from vertex_claude_magic.answers.repair import Repair, fitted, fitted_or_repair
+        from vertex_claude_magic.answers.repair import fitted, fitted_or_repair
+        from vertex_claude_magic.vertex.next_round import NextRound
 
         try:
             reply = fitted_or_repair(first, self._typed, request)
-            if not isinstance(reply, Repair):
+            if not isinstance(reply, NextRound):
                 return reply
             # The first answer did not fit, and its repair is a question of its own.
             repaired = self._look([reply.request]).get(reply.request.digest)

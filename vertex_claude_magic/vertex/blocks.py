@@ -16,7 +16,7 @@ from vertex_claude_magic.vertex.reply_builder import ReplyBuilder
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-__all__ = ["StreamedBlock", "growing_field", "part_events", "read_blocks", "take_apart"]
+__all__ = ["StreamedBlock", "growing_field", "is_sendable", "part_events", "read_blocks", "take_apart"]
 
 # Blocks with an `input` grow too, whatever their type: tools of the client and of the service.
 _GROWING = {"text": ("text_delta", "text"), "thinking": ("thinking_delta", "thinking")}
@@ -40,6 +40,15 @@ def growing_field(block: Mapping[str, Any]) -> tuple[str, str] | None:
         return "input_json_delta", "partial_json"
     delta = _GROWING.get(str(block.get("type")))
     return delta if delta is not None and isinstance(block.get(delta[1]), str) else None
+
+
+def is_sendable(block: Mapping[str, Any]) -> bool:
+    """Tell whether a block of an answer may be sent back: the service refuses a text without anything to read.
+
+    >>> is_sendable({"type": "text", "text": " "}), is_sendable({"type": "thinking", "thinking": ""})
+    (False, True)
+    """
+    return block.get("type") != "text" or bool(str(block.get("text", "")).strip())
 
 
 def take_apart(block: Mapping[str, Any], *, closing: bool = True) -> StreamedBlock:

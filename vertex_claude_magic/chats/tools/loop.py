@@ -11,8 +11,8 @@ import inspect
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, Literal, Protocol
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, Protocol
 
 from vertex_claude_magic import errors
 from vertex_claude_magic.chats.tools.results import Result, result_of
@@ -20,7 +20,9 @@ from vertex_claude_magic.chats.tools.wording import error_text
 from vertex_claude_magic.session.exchange import TOOL_CALL, TOOL_RESULT
 from vertex_claude_magic.spelling import option, spelled
 from vertex_claude_magic.text import quote
+from vertex_claude_magic.vertex.blocks import is_sendable
 from vertex_claude_magic.vertex.events import Event
+from vertex_claude_magic.vertex.next_round import NextRound
 from vertex_claude_magic.vertex.reply import ToolCall
 
 if TYPE_CHECKING:
@@ -32,7 +34,7 @@ if TYPE_CHECKING:
     from vertex_claude_magic.vertex.reply import Reply
     from vertex_claude_magic.vertex.request import Request
 
-__all__ = ["Around", "Confirm", "FunctionTools", "NextTurn"]
+__all__ = ["Around", "Confirm", "FunctionTools"]
 
 # Given the name and the arguments of a call, tells whether it may run; only True does.
 Confirm = Callable[[str, Mapping[str, Any]], object]
@@ -52,16 +54,6 @@ Around = Callable[[], AbstractContextManager[Captured | None]]
 _REFUSED = "The user did not allow this call."
 # Seconds between two looks for an interrupt while a coroutine runs.
 _TICK = 0.2
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class NextTurn:
-    """The request with the results of calls, or with the answer itself where the service had paused."""
-
-    request: Request
-    why: str
-    tool_calls: tuple[ToolCall, ...] = ()
-    replaces: Literal[False] = False
 
 
 class FunctionTools:
@@ -107,7 +99,9 @@ class FunctionTools:
         told, self._notices = self._notices, []
         return list(dict.fromkeys(told))
 
-    def __call__(self, reply: Reply, request: Request) -> Reply | NextTurn | Generator[Event, None, NextTurn]:
+    def __call__(
+        self, reply: Reply, request: Request
+    ) -> Reply | NextRound | Generator[Event, None, NextRound]:
         """Return the reply where it calls nothing; else run the calls, and give what to send next.
 
         Raises:
@@ -124,7 +118,7 @@ class FunctionTools:
             return self._stopped(reply, paused=paused)
         if paused:
             # The service goes on where the answer is sent back to it ("Handling stop reasons", Claude docs, 2026).
-            return NextTurn(request=_going_on(request, last), why="was paused by the service")
+            return NextRound(request=_going_on(request, last), why="was paused by the service")
         return self._called(last, calls, request)
 
     def _stopped(self, reply: Reply, *, paused: bool) -> Reply:
@@ -141,7 +135,7 @@ class FunctionTools:
 
     def _called(
         self, last: Reply, calls: Sequence[Mapping[str, Any]], request: Request
-    ) -> Generator[Event, None, NextTurn]:
+    ) -> Generator[Event, None, NextRound]:
         recorded = {call.id: call for call in last.tool_calls}
         if last.replayed and not recorded and self._target.replay == "only":
             raise errors.ReplayMiss(
@@ -166,7 +160,7 @@ class FunctionTools:
         answered: list[dict[str, Any]] = [call.block for call in done]
         names = ", ".join(dict.fromkeys(call.name for call in done))
         following = _going_on(request, last, {"role": "user", "content": answered})
-        return NextTurn(request=following, why=f"called {quote(names, 80)}", tool_calls=tuple(done))
+        return NextRound(request=following, why=f"called {quote(names, 80)}", tool_calls=tuple(done))
 
     def _run(self, call: ToolCall) -> ToolCall:
         """Run one call, and return it with its result; only an interrupt leaves it."""
@@ -214,8 +208,7 @@ def _going_on(request: Request, last: Reply, *more: Mapping[str, Any]) -> Reques
     blocks = [
         {name: part for name, part in block.items() if part is not None or name == "input"}
         for block in last.blocks
-        # The service refuses a text block without anything to read.
-        if block.get("type") != "text" or str(block.get("text", "")).strip()
+        if is_sendable(block)
     ]
     messages = [*request.body["messages"], {"role": "assistant", "content": blocks}, *more]
     return replace(request, body={**request.body, "messages": messages})
