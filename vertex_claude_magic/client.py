@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from vertex_claude_magic.errors import PickleRefused
 from vertex_claude_magic.prompts.scope import Scope
 from vertex_claude_magic.records.session_records import missing_recording
-from vertex_claude_magic.session.asking import answer_of, log_notices, spelled_for_python
+from vertex_claude_magic.session.asking import answer_of, spelled_for_python, started
 from vertex_claude_magic.session.copies import not_to_be_sent
 from vertex_claude_magic.session.exchange import Exchange
 from vertex_claude_magic.session.session import open_session
@@ -121,10 +121,7 @@ class Claude:
                 then the events of the repair.
         """
         with spelled_for_python():
-            exchange = self._exchange(prompt, names, options, notify)
-            log_notices(exchange.lifecycle())
-            exchange.start()
-        return exchange
+            return started(self._exchange(prompt, names, options, notify))
 
     def compare(
         self,

@@ -13,7 +13,7 @@ from vertex_claude_magic.chats.opening import open_exchange
 from vertex_claude_magic.chats.sending import closing
 from vertex_claude_magic.errors import OptionError
 from vertex_claude_magic.prompts.scope import Scope
-from vertex_claude_magic.session.asking import answer_of, log_notices, spelled_for_python
+from vertex_claude_magic.session.asking import answer_of, spelled_for_python, started
 from vertex_claude_magic.session.session import open_session
 from vertex_claude_magic.text import quote
 
@@ -72,10 +72,7 @@ class Chat:
     ) -> Exchange:
         """Ask as `ask` does, and return at once what to iterate over, as `Claude.stream`."""
         with spelled_for_python():
-            exchange = self._exchange(prompt, names, options, notify)
-            log_notices(exchange.lifecycle())
-            exchange.start()
-        return exchange
+            return started(self._exchange(prompt, names, options, notify))
 
     def _exchange(
         self,

@@ -10,7 +10,7 @@ from vertex_claude_magic.session.exchange import Exchange
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from vertex_claude_magic.chats.tools.loop import Around, Confirm, FunctionTools
+    from vertex_claude_magic.chats.tools.loop import Around, FunctionTools
     from vertex_claude_magic.prompts.scope import Scope
     from vertex_claude_magic.session.history import Conversation
     from vertex_claude_magic.session.session import Session
@@ -28,7 +28,6 @@ def open_exchange(
     scope: Scope | None = None,
     notify: Callable[[str], None] | None = None,
     conversation: Conversation | None = None,
-    ask: Confirm | None = None,
     around: Around = nullcontext,
 ) -> Exchange:
     """Make a question ready with its conversation and its tools; arguments as for `Exchange`.
@@ -40,7 +39,6 @@ def open_exchange(
         scope: Where templates, attachments, types and tools are looked up.
         notify: Called with what is being waited for.
         conversation: What it is a turn of; None for what the settings say.
-        ask: Asks the user before a call of a function, where that is set.
         around: What each call of a function runs inside of.
 
     Raises:
@@ -49,9 +47,9 @@ def open_exchange(
     """
 
     def tools(settled: Target) -> FunctionTools | None:
-        return _tools(settled, target, scope, ask, around)
+        return _tools(settled, target, scope, around)
 
-    if conversation is None and (target.chat or target.new or target.after is not None):
+    if conversation is None and target.in_conversation:
         from vertex_claude_magic.chats.conversation import conversation_of
 
         conversation = conversation_of(session, target, prompt, scope.names if scope is not None else None)
@@ -74,7 +72,7 @@ def request_of(
         OptionError: it cannot be sent as it stands.
     """
     history, settled = None, target
-    if target.chat or target.new or target.after is not None:
+    if target.in_conversation:
         from vertex_claude_magic.chats.conversation import look_at
 
         settled, history = look_at(session, target, prompt, scope.names if scope is not None else None)
@@ -88,7 +86,6 @@ def _tools(
     target: Target,
     asked: Target,
     scope: Scope | None,
-    ask: Confirm | None = None,
     around: Around = nullcontext,
 ) -> FunctionTools | None:
     """Return the tools of a question; `asked` are its settings without what belongs to the conversation."""
@@ -96,4 +93,4 @@ def _tools(
         return None
     from vertex_claude_magic.chats.tools.chosen import tools_of
 
-    return tools_of(target, scope, ask=ask, around=around, inherited=not asked.tools)
+    return tools_of(target, scope, around=around, inherited=not asked.tools)

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from vertex_claude_magic.session.exchange import Exchange, Notice
     from vertex_claude_magic.vertex.reply import Reply
 
-__all__ = ["answer_of", "log_notices", "spelled_for_python"]
+__all__ = ["answer_of", "log_notices", "spelled_for_python", "started"]
 
 _log = logging.getLogger("vertex_claude_magic")
 # What a program hears of in its log; the rest is about one answer, and is on the Reply.
@@ -32,6 +32,13 @@ def answer_of(exchange: Exchange) -> Reply:
             return exchange.reply
         finally:
             log_notices(notice for notice in exchange.notices() if notice.kind in _LOGGED)
+
+
+def started(exchange: Exchange) -> Exchange:
+    """Send a question whose events the program reads, and log what it should know before; return it."""
+    log_notices(exchange.lifecycle())
+    exchange.start()
+    return exchange
 
 
 def log_notices(notices: Iterable[Notice]) -> None:

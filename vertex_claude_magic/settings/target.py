@@ -85,7 +85,12 @@ class Target(AskOptions):
     @property
     def stands_alone(self) -> bool:
         """Whether the question is neither a turn of a conversation nor has tools."""
-        return not (self.chat or self.new or self.tools or self.after is not None)
+        return not (self.in_conversation or self.tools)
+
+    @property
+    def in_conversation(self) -> bool:
+        """Whether something goes before the prompt: the turns of a conversation, or what led to a reply."""
+        return bool(self.chat or self.new) or self.after is not None
 
     @cached_property
     def catalog(self) -> Catalog:

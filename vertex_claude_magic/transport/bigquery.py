@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import os
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
 
 from vertex_claude_magic import errors
 from vertex_claude_magic.text import quote
-from vertex_claude_magic.transport.storage import google_login
-from vertex_claude_magic.vertex.endpoint import is_loopback
+from vertex_claude_magic.transport.storage import client_host, google_login
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -45,7 +43,7 @@ def table_rows(
         MissingExtra: google-cloud-bigquery is not installed.
         OptionError: there is no such table, or the account may not read it.
     """
-    host = _host(base_url, os.environ if environment is None else environment)
+    host = client_host(_GOOGLE, _VARIABLE, base_url, os.environ if environment is None else environment)
     try:
         from google.cloud.bigquery import Client
     except ImportError as error:
@@ -72,19 +70,3 @@ def table_rows(
         ) from None
     finally:
         client.close()
-
-
-def _host(base_url: str | None, environment: Mapping[str, str]) -> str:
-    named = environment.get(_VARIABLE, "").strip()
-    if named:
-        url = named if "://" in named else f"http://{named}"
-        if not is_loopback(url):
-            raise errors.UntrustedHost(
-                f"{_VARIABLE} names {quote(urlsplit(url).hostname or 'no host', 80)!r}, which is not this machine.",
-                cure=f"Unset {_VARIABLE}, or point it at a loopback address.",
-            )
-        return url.rstrip("/")
-    if base_url is not None and is_loopback(base_url):
-        parts = urlsplit(base_url)
-        return f"{parts.scheme}://{parts.netloc}"
-    return _GOOGLE

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from vertex_claude_magic.transport.auth import Authorizer
 
-__all__ = ["Files", "Uri", "google_login", "open_files", "parse_uri"]
+__all__ = ["Files", "Uri", "client_host", "google_login", "open_files", "parse_uri"]
 
 _GOOGLE = "https://storage.googleapis.com"
 _VARIABLE = "STORAGE_EMULATOR_HOST"
@@ -183,24 +183,43 @@ def open_files(
 
 
 def _host(base_url: str | None, environment: Mapping[str, str]) -> str:
-    named = environment.get(_VARIABLE, "").strip()
+    host = client_host(_GOOGLE, _VARIABLE, base_url, environment)
+    if environment.get(_VARIABLE, "").strip() and (base_url is None or not is_loopback(base_url)):
+        raise errors.OptionError(
+            f"{_VARIABLE} is set, so files would stay on this machine, where Google's jobs cannot read them.",
+            cure=f"Unset {_VARIABLE}.",
+        )
+    return host
+
+
+def client_host(google: str, variable: str, base_url: str | None, environment: Mapping[str, str]) -> str:
+    """Return where a client of Google's asks: an emulator on this machine, or Google.
+
+    Args:
+        google: The address of the service.
+        variable: The environment variable that names an emulator of it.
+        base_url: Where questions go; None for Google.
+        environment: The variables.
+
+    Raises:
+        UntrustedHost: the variable names another machine.
+
+    >>> client_host("https://storage.googleapis.com", "STORAGE_EMULATOR_HOST", "http://127.0.0.1:8080/v1", {})
+    'http://127.0.0.1:8080'
+    """
+    named = environment.get(variable, "").strip()
     if named:
         url = named if "://" in named else f"http://{named}"
         if not is_loopback(url):
             raise errors.UntrustedHost(
-                f"{_VARIABLE} names {quote(urlsplit(url).hostname or 'no host', 80)!r}, which is not this machine.",
-                cure=f"Unset {_VARIABLE}, or point it at a loopback address.",
-            )
-        if base_url is None or not is_loopback(base_url):
-            raise errors.OptionError(
-                f"{_VARIABLE} is set, so files would stay on this machine, where Google's jobs cannot read them.",
-                cure=f"Unset {_VARIABLE}.",
+                f"{variable} names {quote(urlsplit(url).hostname or 'no host', 80)!r}, which is not this machine.",
+                cure=f"Unset {variable}, or point it at a loopback address.",
             )
         return url.rstrip("/")
     if base_url is not None and is_loopback(base_url):
         parts = urlsplit(base_url)
         return f"{parts.scheme}://{parts.netloc}"
-    return _GOOGLE
+    return google
 
 
 def google_login(authorizer: Authorizer, host: str) -> tuple[Any, Any]:

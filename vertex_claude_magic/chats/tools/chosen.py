@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from vertex_claude_magic.chats.tools.function import FunctionTool
-    from vertex_claude_magic.chats.tools.loop import Around, Confirm
+    from vertex_claude_magic.chats.tools.loop import Around
     from vertex_claude_magic.prompts.scope import Scope
     from vertex_claude_magic.settings.target import Target
 
@@ -29,7 +29,6 @@ def tools_of(
     target: Target,
     scope: Scope | None,
     *,
-    ask: Confirm | None = None,
     around: Around = nullcontext,
     inherited: bool = False,
 ) -> FunctionTools | None:
@@ -38,7 +37,6 @@ def tools_of(
     Args:
         target: The settings.
         scope: Where names are looked up.
-        ask: Asks the user before a call, for `confirm=True`; by default one line is read from the standard input.
         around: What each call runs inside of.
         inherited: Whether the names are those of the turn before; those that are gone are then left out.
 
@@ -86,7 +84,7 @@ def tools_of(
             present=scope.present if scope is not None else None,
         ),
         max_rounds=target.max_rounds,
-        confirm=(ask or _ask_on_the_line) if confirm is True else confirm or None,
+        confirm=_ask_on_the_line if confirm is True else confirm or None,
         target=target,
         around=around,
         notices=[f"No function named {name!r} here, so Claude cannot call it any more." for name in gone],
