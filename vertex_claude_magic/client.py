@@ -93,7 +93,9 @@ class Claude:
             names: The values that `{{ name }}` in the prompt stands for; without it braces are only braces.
             options: Long option names of the magic with `_`: `model=`, `region=`, `max_tokens=`,
                 `system=`, `effort=`, `attach=[frame, "report.pdf"]`, `set={"field": value}` and so on. `as_=`
-                asks for data: a type, a JSON schema or "df"; the reply's `data` holds them.
+                asks for data: a type, a JSON schema or "df"; the reply's `data` holds them. `tools=[f, g]` are
+                functions that Claude may call, `confirm=` a function (name, arguments) that has to return True before
+                each call, `after=` a reply that this question follows.
 
         Raises:
             AnswerInvalid: the answer is not the data that `as_` asks for, also after one repair.
@@ -118,7 +120,8 @@ class Claude:
             names: As for `ask`.
             notify: Called with what is being waited for (credentials, a retry), from the asking thread.
             options: As for `ask`. Where the answer is not the data of `as_`, an event of the type "round" comes, and
-                then the events of the repair.
+                then the events of the repair. Around each call of a function come "tool_call" and "tool_result", with
+                a `ToolCall` in `data["call"]`.
         """
         with spelled_for_python():
             return started(self._exchange(prompt, names, options, notify))
@@ -193,9 +196,9 @@ class Claude:
                 whole run.
 
         Returns:
-            A table of the same kind: its own columns, those of the answer, `error`, `stop_reason`, `input_tokens`,
-            `output_tokens` and `cost` (USD). A row that was answered by an earlier call in the same working folder
-            is not asked again.
+            A table of the same kind (of pyarrow for a DuckDB relation, dicts for strings): its own columns, those of the
+            answer, `error`, `stop_reason`, `input_tokens`, `output_tokens` and `cost` (USD). A row that was answered by
+            an earlier call in the same working folder is not asked again.
 
         Raises:
             ClaudeError: something that concerns every row; what is done is in `.details["table"]`.

@@ -316,7 +316,7 @@ class ClaudeMagics(Magics, Settings):  # type: ignore[misc]
     @no_var_expand
     @cell_magic
     def claude_map(self, line: str, cell: str) -> None:
-        """Ask a prompt for every row of a table; the answers become columns of a new table of the same kind.
+        """Ask a prompt for every row of a table; the answers become columns of a new table.
 
         The variable for the result, the table, options; the prompt of a row in the lines below::
 
@@ -325,7 +325,8 @@ class ClaudeMagics(Magics, Settings):  # type: ignore[misc]
 
         `{{ column }}` is a field of the row, `{{ row['Customer name'] }}` one whose name is no identifier, `{{ row }}`
         all of it as JSON, `{{ item }}` an element of a list of strings. A table is a data frame of pandas, polars,
-        pyarrow, DuckDB or another library that narwhals reads, a list of dicts, or a list of strings.
+        pyarrow, DuckDB or another library that narwhals reads, a list of dicts, or a list of strings. The result is of
+        the same kind; a DuckDB relation gives a table of pyarrow, strings give dicts.
 
         Added are the fields of the type after --as (or the column `answer`), then `error`, `stop_reason`,
         `input_tokens`, `output_tokens` and `cost` (USD, an estimate). A row that fails has its error there, and the
@@ -342,8 +343,9 @@ class ClaudeMagics(Magics, Settings):  # type: ignore[misc]
             --max-cost USD           stop before the row with which the whole run could cost more (an estimate)
             --dry-run                show the first prompts, their tokens, and what all rows would cost
 
-        and those of `%%claude`. Run the cell again after an interrupt, a limit or a killed kernel: answered rows are
-        not asked again, whatever --replay says; rows that failed are. That holds as long as the journal keeps them.
+        and those of `%%claude`, but -c, --new, --after, --tools, --prompt, --context and -f code. Run the cell again
+        after an interrupt, a limit or a killed kernel: answered rows are not asked again, whatever --replay says; rows
+        that failed are. That holds as long as the journal keeps them.
         """
         self._guard()
         from vertex_claude_magic.notebook.commands.map import map_from_cell

@@ -161,7 +161,7 @@ def read_toml(text: str, label: str, *, before: int = 0) -> dict[str, Any]:
     if len(text) > _LONGEST:
         raise OptionError(f"{label} is longer than {_LONGEST:,} characters.", cure="Make it shorter.")
     try:
-        return tomllib.loads(text)
+        table: dict[str, Any] = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         found = re.search(r" \(at line (\d+), column \d+\)$", str(error))
         line = int(found[1]) if found else text.count("\n") + 1
@@ -172,3 +172,4 @@ def read_toml(text: str, label: str, *, before: int = 0) -> dict[str, Any]:
         ) from None
     except RecursionError:
         raise OptionError(f"{label}: the TOML is nested too deeply.", cure="Correct the TOML.") from None
+    return table
