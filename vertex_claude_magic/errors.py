@@ -357,7 +357,7 @@ class ClaudeInterrupt(KeyboardInterrupt):
         if done:
             super().__init__(done)
             return
-        arrived = reply is not None and bool(reply.text)
+        arrived = reply is not None and bool(reply.text or reply.tool_calls)
         super().__init__(
             # The page marks where the answer stops, so this does not say it again.
             "The answer up to here is kept." if arrived else "Stopped before an answer arrived."

@@ -99,6 +99,16 @@ def test_a_status_is_drawn_at_once(build, screen):
     assert "looking for Google credentials" in screen.last["text/plain"]
 
 
+def test_what_happens_between_two_rounds_is_drawn_at_once(build, screen):
+    """A function that is called may block right after, also where something was drawn just now."""
+    answer = build()
+    for line in ("Running first()", "Running second()"):
+        answer.between(line)
+        assert answer.due_in() == 0
+        answer.draw()
+        assert line in screen.last["text/markdown"]
+
+
 def test_the_same_status_is_not_drawn_twice(build, screen):
     """Repeating a status draws nothing."""
     answer = build()

@@ -168,6 +168,8 @@ class LiveAnswer:
     def between(self, line: str) -> None:
         """Say below what has come what happens before the next round."""
         self.text(f"\n\n{as_text(line)}\n\n")
+        # What it announces may block.
+        self._urgent = self._live
 
     def due_in(self) -> float | None:
         """Return the seconds until `draw` would do something, or None if nothing is waiting."""
