@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import warnings
 from dataclasses import dataclass
@@ -97,6 +98,39 @@ def test_calls_of_one_answer_go_back_in_one_message(claude, claude_emulator, wea
             ],
         },
     ]
+
+
+def test_a_coroutine_has_a_loop_of_its_own(claude, claude_emulator, weather, monkeypatch):
+    """Where nest_asyncio is applied, as in Colab, `asyncio.run` takes the current loop, which may be closed."""
+
+    def run(_: object) -> None:
+        raise RuntimeError("Event loop is closed")
+
+    monkeypatch.setattr("asyncio.run", run)
+    claude_emulator.answer([use(1, "rain", city="Oslo")], "Wet.")
+    assert claude.ask("Rain?", tools=[weather.rain]).tool_calls[0].result == {"mm": 2.5}
+
+
+def test_a_coroutine_that_is_stopped_is_cancelled(claude, claude_emulator):
+    """It may tidy up, and the interrupt reaches the program."""
+    tidied = []
+
+    async def endless() -> None:
+        """Wait."""
+        waiting = asyncio.get_running_loop().create_future()
+        asyncio.get_running_loop().call_soon(interrupt)
+        try:
+            await waiting
+        finally:
+            tidied.append("yes")
+
+    def interrupt() -> None:
+        raise KeyboardInterrupt
+
+    claude_emulator.answer([use(1, "endless")], "Well.")
+    with pytest.raises(errors.ClaudeInterrupt):
+        claude.ask("Go.", tools=[endless])
+    assert tidied == ["yes"]
 
 
 def test_a_reply_tells_its_calls_and_sums_its_rounds(claude, claude_emulator, weather):

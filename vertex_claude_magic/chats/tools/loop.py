@@ -10,7 +10,7 @@ import asyncio
 import inspect
 import time
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager, nullcontext, suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -215,17 +215,12 @@ def _going_on(request: Request, last: Reply, *more: Mapping[str, Any]) -> Reques
 
 
 def _awaited(value: Any) -> Any:
-    """Return the result of a coroutine; where a loop runs in this thread, as in a notebook, in a loop of its own."""
+    """Return the result of a coroutine, in a loop of its own; where a loop runs in this thread, in another thread."""
 
     async def whole() -> Any:
         return await value
 
-    try:
-        asyncio.get_running_loop()
-    except RuntimeError:
-        return asyncio.run(whole())
-    from vertex_claude_magic.session.pool import Workers
-
+    # Not `asyncio.run`: nest_asyncio 1.6, which Colab applies, has it use the current loop, which may be closed.
     loop = asyncio.new_event_loop()
     task = loop.create_task(whole())
 
@@ -233,8 +228,19 @@ def _awaited(value: Any) -> Any:
         try:
             return loop.run_until_complete(task)
         finally:
+            if not task.done():
+                # The user stopped it.
+                task.cancel()
+                with suppress(asyncio.CancelledError):
+                    loop.run_until_complete(task)
             loop.run_until_complete(loop.shutdown_asyncgens())
             loop.close()
+
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return run()
+    from vertex_claude_magic.session.pool import Workers
 
     def cancel() -> None:
         loop.call_soon_threadsafe(task.cancel)
