@@ -19,7 +19,7 @@ from vertex_claude_magic.notebook.pages.availability import html, plain
 CATALOG = Catalog.load()
 SECRET = "sesame-4711"
 STATES = ("usable", "not enabled", "no quota", "not served", "retired", "not checked")
-# One sickness each, by a model that has nothing else.
+# One problem each, by a model that has nothing else.
 BARRED = [
     ("claude-opus-5", "not enabled", "not enabled"),
     ("claude-sonnet-5", "no quota", "no quota"),

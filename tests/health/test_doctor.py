@@ -1,4 +1,4 @@
-"""The diagnosis: each sickness is named by one check with one cure, and nothing is sent that costs or changes."""
+"""The diagnosis: each set-up problem is found by one check with one cure, and nothing is sent that costs or changes."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from shells import run_python
 from tls import answer_tls, make_certificate, received, serving
 
 from vertex_claude_magic import Claude
-from vertex_claude_magic.emulator import SICKNESSES, Emulator, Sickness
+from vertex_claude_magic.emulator import SETUP_PROBLEMS, Emulator, SetupProblem
 from vertex_claude_magic.errors import APIDisabled, OptionError
 from vertex_claude_magic.health.doctor import setup_checks
 from vertex_claude_magic.health.doctor.cures import cure_of
@@ -60,19 +60,19 @@ class Row:
     check: str
     says: str
     cure: str
-    sickness: str | None = None
+    simulated: str | None = None
     options: dict[str, Any] = field(default_factory=dict)
     kind: str = "service_account"
     probe: bool = False
     patience: Patience = PATIENT
 
 
-def row(check: str, says: str, cure: str, sickness: str | None = None, **more: Any) -> Row:
-    return Row(check=check, says=says, cure=cure, sickness=sickness, **more)
+def row(check: str, says: str, cure: str, simulated: str | None = None, **more: Any) -> Row:
+    return Row(check=check, says=says, cure=cure, simulated=simulated, **more)
 
 
 USER = {"kind": "authorized_user"}
-# By the sickness of the emulator, or by a choice that is wrong by itself.
+# By the set-up problem of the emulator, or by a choice that is wrong by itself.
 ROWS = [
     row("credentials", "No Google credentials were found", LOGIN, "no_credentials"),
     row("credentials", "/nowhere/key.json", "Set: GOOGLE_APPLICATION_CREDENTIALS", "key_file_missing"),
@@ -106,9 +106,9 @@ ROWS = [
     row("model", "was not found", f"{CARD} (is it enabled", "model_ended"),
     row("model", "not served in global", "Use: --region us", "region_wrong"),
     row("model", "not served in us-east5", "Use: --region us", options={"region": "us-east5",
-        "model": "claude-sonnet-5-5"}, sickness="region_wrong"),
+        "model": "claude-sonnet-5-5"}, simulated="region_wrong"),
     row("model", "not served in europe-west9", "Use: --region eu", options={"region": "europe-west9",
-        "model": "claude-sonnet-5-5"}, sickness="region_wrong"),
+        "model": "claude-sonnet-5-5"}, simulated="region_wrong"),
     row("service", "generateContent", NO_ADDRESS, "verb_wrong"),
     row("quota", "global_online_prediction_requests_per_base_model",
         f"{CONSOLE}iam-admin/quotas?project=emulator-project (ask for more global_online_prediction_requests_per_base_"
@@ -152,12 +152,12 @@ def prepare(claude_emulator, monkeypatch) -> Callable[..., Diagnosis]:
 
     def prepared(case: Row | None = None, **settings: Any) -> Diagnosis:
         case = case or row("", "", "")
-        if case.sickness is not None:
-            claude_emulator.fall_ill(case.sickness)
+        if case.simulated is not None:
+            claude_emulator.simulate(case.simulated)
         for name, value in claude_emulator.environment.items():
             monkeypatch.setenv(name, value)
         if "GOOGLE_APPLICATION_CREDENTIALS" in claude_emulator.environment and "key_file" not in str(
-            case.sickness
+            case.simulated
         ):
             file = claude_emulator.credentials_file(case.kind)
             monkeypatch.setenv("GOOGLE_APPLICATION_CREDENTIALS", str(file))
@@ -187,8 +187,8 @@ def named(findings: list[Finding]) -> dict[str, Finding]:
     return {finding.name: finding for finding in findings}
 
 
-@pytest.mark.parametrize("case", ROWS, ids=lambda each: f"{each.sickness or each.options}-{each.kind}")
-def test_each_sickness_is_named_by_one_check_with_one_cure(diagnose, claude_emulator, case):
+@pytest.mark.parametrize("case", ROWS, ids=lambda each: f"{each.simulated or each.options}-{each.kind}")
+def test_each_set_up_problem_is_found_by_one_check_with_one_cure(diagnose, claude_emulator, case):
     """One failure and no other: what depends on it is skipped, what does not is still looked at."""
     findings = diagnose(case).findings
     assert [finding.name for finding in findings if finding.outcome == "failure"] == [case.check]
@@ -198,10 +198,10 @@ def test_each_sickness_is_named_by_one_check_with_one_cure(diagnose, claude_emul
     assert [found.cure.count(word) for word in ("Run: ", "Open: ", "Use: ", "Set: ")].count(1) == 1
 
 
-def test_every_sickness_of_the_emulator_has_its_row():
+def test_every_set_up_problem_of_the_emulator_has_its_row():
     """A tripwire: a new one needs a diagnosis; the slow metadata server has a test in a process of its own."""
-    assert {case.sickness for case in ROWS} - {None} == set(SICKNESSES) - {"metadata_slow"}
-    assert len(SICKNESSES) >= 25
+    assert {case.simulated for case in ROWS} - {None} == set(SETUP_PROBLEMS) - {"metadata_slow"}
+    assert len(SETUP_PROBLEMS) >= 25
 
 
 def test_a_healthy_set_up_is_all_green(diagnose):
@@ -212,7 +212,7 @@ def test_a_healthy_set_up_is_all_green(diagnose):
     assert not is_ill(diagnosis.findings)
 
 
-def test_a_healthy_set_up_is_not_ill_without_the_one_token_request(diagnose):
+def test_a_healthy_set_up_has_no_problem_without_the_one_token_request(diagnose):
     """What nobody looked at is told apart from what is well."""
     found = named(diagnose().findings)
     assert {name for name, each in found.items() if each.outcome != "ok"} == {
@@ -242,9 +242,9 @@ def test_the_project_may_come_from_the_credentials(monkeypatch, claude_emulator)
 
 
 def test_a_login_without_a_quota_project_is_a_warning(claude_emulator, monkeypatch):
-    """It works until Google counts against its own project; nothing is called ill."""
+    """It works until Google counts against its own project; nothing is reported."""
     file = claude_emulator.credentials_file("authorized_user")
-    Sickness(about="no quota project", without=("quota_project_id",)).spoil(file)
+    SetupProblem(about="no quota project", without=("quota_project_id",)).spoil(file)
     monkeypatch.setenv("GOOGLE_APPLICATION_CREDENTIALS", str(file))
     auth = ApplicationDefault(request=claude_emulator.google_request)
     claude = Claude(base_url=claude_emulator.base_url, project="emulator-project", credentials=auth)
@@ -275,7 +275,7 @@ def calls(emulator: Emulator) -> list[Any]:
 
 
 @pytest.mark.parametrize(
-    "case", [None, *ROWS], ids=lambda each: str(each and (each.sickness or each.options))
+    "case", [None, *ROWS], ids=lambda each: str(each and (each.simulated or each.options))
 )
 def test_no_diagnosis_sends_a_prompt_spends_tokens_or_changes_anything(prepare, claude_emulator, home, case):
     """Only a GET without token and the counting of the fixed text; and one token where it is wished for."""
@@ -463,7 +463,7 @@ def answered(**more: Any) -> Reached:
 
 
 def test_a_trusted_gateway_may_show_strangers_a_page():
-    """No token is sent to find out, and so nothing is called ill."""
+    """No token is sent to find out, and so nothing is reported."""
     page = answered(status=200, content_type="text/html")
     trusting = AskOptions(base_url="https://gateway.example/v1", trusted_hosts=("gateway.example",))
     assert seen_by("network", reached=page).outcome == "failure"
@@ -522,7 +522,7 @@ print("ended with", main(["--project", "p", "--region", "global"], patience=Pati
 
 def test_a_metadata_server_that_is_slow_is_named_and_left(claude_emulator, home):
     """In a process of its own, because google-auth reads the server's address when it is imported."""
-    claude_emulator.fall_ill("metadata_slow")
+    claude_emulator.simulate("metadata_slow")
     settings = {name: claude_emulator.environment[name] for name in ("GCE_METADATA_HOST", "GCE_METADATA_IP")}
     printed = run_python(SLOW_METADATA, PATH="", CLOUDSDK_CONFIG=str(home), NO_GCE_CHECK="", **settings)
     (line,) = [line for line in printed.splitlines() if line.startswith("✗ credentials")]

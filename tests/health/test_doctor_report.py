@@ -12,7 +12,7 @@ import pytest
 from vertex_claude_magic import Claude
 from vertex_claude_magic.__main__ import main as vertex_claude
 from vertex_claude_magic.cli.doctor import main
-from vertex_claude_magic.emulator import SICKNESSES, Fault
+from vertex_claude_magic.emulator import SETUP_PROBLEMS, Fault
 from vertex_claude_magic.emulator.google.credentials import CLIENT_SECRET, EMAIL, REFRESH_TOKEN
 from vertex_claude_magic.errors import OptionError
 from vertex_claude_magic.health.doctor.examination import Patience
@@ -30,9 +30,9 @@ PROJECT = "emulator-project"
 def surroundings(claude_emulator, monkeypatch, home):
     """Point the environment at the emulator, its key file in a folder of the user's with a space in its name."""
 
-    def point(sickness: str | None = None, kind: str = "service_account") -> None:
-        if sickness is not None:
-            claude_emulator.fall_ill(sickness)
+    def point(simulated: str | None = None, kind: str = "service_account") -> None:
+        if simulated is not None:
+            claude_emulator.simulate(simulated)
         for name, value in claude_emulator.environment.items():
             if not name.startswith("GCE"):
                 monkeypatch.setenv(name, value)
@@ -91,7 +91,7 @@ def written(tmp_path: Path, *more: str) -> str:
     return file.read_text(encoding="utf-8")
 
 
-@pytest.mark.parametrize("name", [None, *SICKNESSES])
+@pytest.mark.parametrize("name", [None, *SETUP_PROBLEMS])
 def test_a_report_tells_nobody_who_its_author_is(surroundings, tmp_path, home, name):
     """No email, project, number, token or path below the home folder, whatever is wrong."""
     surroundings(name)

@@ -63,7 +63,7 @@ def test_it_is_one_display_that_is_updated(shell):
 
 def test_an_illness_is_shown_and_is_no_error(shell):
     """The cell goes on: it is a diagnosis; the cure is a link into the console of the user's project."""
-    shell.emulator.fall_ill("model_not_enabled")
+    shell.emulator.simulate("model_not_enabled")
     assert shell.ok("%claude_doctor") is None
     (output,) = shell.page.outputs
     link = (
@@ -76,7 +76,7 @@ def test_an_illness_is_shown_and_is_no_error(shell):
 
 def test_a_command_stands_in_code(shell):
     """To be copied as it is."""
-    shell.emulator.fall_ill("api_disabled")
+    shell.emulator.simulate("api_disabled")
     shell.ok("%claude_doctor")
     command = "gcloud services enable aiplatform.googleapis.com --project emulator-project"
     assert f"<strong>Run:</strong> <code>{command}</code>" in shell.page.outputs[0]["text/html"]
@@ -179,7 +179,7 @@ def interrupted(shell: Shell, *stops: int) -> tuple[StoppingPage, BaseException 
 @pytest.mark.parametrize("stops", [(1,), (2,), (2, 3)], ids=["at once", "while it waits", "twice"])
 def test_stopping_it_keeps_what_is_known(shell, stops, capsys):
     """The page is whole, the rest is not checked, and Run All stops with one line."""
-    shell.emulator.fall_ill("service_silent")
+    shell.emulator.simulate("service_silent")
     page, error = interrupted(shell, *stops)
     assert isinstance(error, ClaudeInterrupt)
     assert "Stopped before this." in page.text
@@ -189,7 +189,7 @@ def test_stopping_it_keeps_what_is_known(shell, stops, capsys):
 
 def test_an_interrupt_ends_it(shell):
     """In the middle of waiting for a host that says nothing and would be waited for for an hour, by a real signal."""
-    shell.emulator.fall_ill("service_silent")
+    shell.emulator.simulate("service_silent")
     page = shell.ip.display_pub = Page()
     stopped: list[bool] = []
 

@@ -389,7 +389,7 @@ def test_the_password_of_a_proxy_is_in_no_error(monkeypatch, caplog):
         assert "SecretSecret" not in shown
 
 
-def test_a_doctor_whose_checks_break_down_does_not_call_the_patient_healthy(monkeypatch):
+def test_a_doctor_whose_checks_fail_does_not_say_that_nothing_is_wrong(monkeypatch):
     """It names the checks of which it knows nothing."""
     from vertex_claude_magic.health.doctor.examination import Check, Timer, examine
     from vertex_claude_magic.health.doctor.finding import Finding, is_ill, verdict

@@ -9,7 +9,7 @@ import sys
 import threading
 from typing import TYPE_CHECKING, Any, TextIO
 
-from vertex_claude_magic.emulator.google.sicknesses import SICKNESSES
+from vertex_claude_magic.emulator.google.setup_problems import SETUP_PROBLEMS
 from vertex_claude_magic.emulator.server import Emulator
 from vertex_claude_magic.errors import ClaudeError
 
@@ -46,9 +46,9 @@ def main(argv: Sequence[str] | None = None, *, out: TextIO | None = None) -> int
     )
     parser.add_argument("--pace", type=float, metavar="S", help="seconds between two pieces of an answer")
     parser.add_argument(
-        "--ill",
+        "--simulate",
         metavar="NAME",
-        help=f"what is wrong with the set-up, to be found out: {', '.join(SICKNESSES)}",
+        help=f"simulate a common set-up problem: {', '.join(SETUP_PROBLEMS)}",
     )
     options = parser.parse_args(argv)
     stopped = threading.Event()
@@ -59,8 +59,8 @@ def main(argv: Sequence[str] | None = None, *, out: TextIO | None = None) -> int
             former[ending] = signal.signal(ending, lambda *_: stopped.set())
     try:
         with Emulator(port=options.port, script=options.script, pace=options.pace) as emulator:
-            if options.ill is not None:
-                emulator.fall_ill(options.ill)
+            if options.simulate is not None:
+                emulator.simulate(options.simulate)
             print(banner(emulator.base_url, emulator.environment), file=out or sys.stdout, flush=True)
             stopped.wait()
     except KeyboardInterrupt:

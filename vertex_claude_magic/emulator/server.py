@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from vertex_claude_magic.emulator.google.credentials import CredentialKind, google_request, write_credentials
 from vertex_claude_magic.emulator.google.endpoints import Google
-from vertex_claude_magic.emulator.google.sicknesses import HEALTHY, Sickness, sickness
+from vertex_claude_magic.emulator.google.setup_problems import NO_PROBLEM, SetupProblem, setup_problem
 from vertex_claude_magic.emulator.http.delivery import Delivery, plan
 from vertex_claude_magic.emulator.http.faults import Fault, as_fault
 from vertex_claude_magic.emulator.http.guard import stranger
@@ -149,14 +149,14 @@ class Emulator:
 
     @property
     def environment(self) -> dict[str, str]:
-        """The environment that points a client here, a service-account key file included; ill if the emulator is."""
-        healthy = {
+        """The environment that points a client here, with a service-account key file and what is simulated."""
+        environment = {
             "ANTHROPIC_VERTEX_BASE_URL": self.base_url,
             "ANTHROPIC_VERTEX_PROJECT_ID": self.project,
             "CLOUD_ML_REGION": "global",
             "GOOGLE_APPLICATION_CREDENTIALS": str(self.credentials_file()),
         }
-        return self._service.sickness.surroundings(healthy, self.origin)
+        return self._service.setup_problem.surroundings(environment, self.origin)
 
     def credentials_file(self, kind: CredentialKind = "service_account") -> Path:
         """Write a credential file of a kind that points here, and return its path; `close` removes it.
@@ -165,7 +165,7 @@ class Emulator:
         `impersonated_service_account`.
         """
         file = write_credentials(kind, origin=self.origin, project=self.project, folder=self._folder)
-        self._service.sickness.spoil(file)
+        self._service.setup_problem.spoil(file)
         return file
 
     def google_request(self) -> Request:
@@ -187,29 +187,29 @@ class Emulator:
         """Queue faults for the next calls, one each; a bare number is an HTTP status."""
         self._service.fail([as_fault(fault) for fault in faults])
 
-    def fall_ill(self, name: str) -> None:
-        """Be ill in one way, named in `SICKNESSES`, until `recover`; it takes the place of any other.
+    def simulate(self, name: str) -> None:
+        """Simulate one of `SETUP_PROBLEMS` until `stop_simulating`; it replaces any other.
 
         What is wrong on this machine and not at the service (no login, a wrong address) is wrong in
         `environment` and in the files of `credentials_file` from now on.
 
         Raises:
-            OptionError: there is no sickness of that name.
+            OptionError: there is no set-up problem of that name.
 
         >>> with Emulator() as emulator:
-        ...     emulator.fall_ill("no_credentials")
+        ...     emulator.simulate("no_credentials")
         ...     "GOOGLE_APPLICATION_CREDENTIALS" in emulator.environment
         False
         """
-        self._be(sickness(name))
+        self._simulate(setup_problem(name))
 
-    def recover(self) -> None:
-        """Be well again."""
-        self._be(HEALTHY)
+    def stop_simulating(self) -> None:
+        """Have no set-up problem again."""
+        self._simulate(NO_PROBLEM)
 
-    def _be(self, state: Sickness) -> None:
-        self._service.sickness = state
-        self.google.denial = state.denial
+    def _simulate(self, problem: SetupProblem) -> None:
+        self._service.setup_problem = problem
+        self.google.denial = problem.denial
 
     @property
     def configs(self) -> PublisherConfigs:

@@ -20,7 +20,7 @@ from vertex_claude_magic.emulator.bigquery.tables import Tables, is_table_path
 from vertex_claude_magic.emulator.google.barred import Places
 from vertex_claude_magic.emulator.google.listing import listing
 from vertex_claude_magic.emulator.google.publisher import PublisherConfigs, is_config_path
-from vertex_claude_magic.emulator.google.sicknesses import HEALTHY
+from vertex_claude_magic.emulator.google.setup_problems import NO_PROBLEM
 from vertex_claude_magic.emulator.http.faults import Fault
 from vertex_claude_magic.emulator.http.response import Received, Response, json_response
 from vertex_claude_magic.emulator.messages.ask import Ask, Route, route
@@ -91,7 +91,7 @@ class Service:
         self._ordered: deque[Reply] = deque(script.ordered)
         self._cache = PromptCache(clock=clock)
         self._history = History()
-        self.sickness = HEALTHY
+        self.setup_problem = NO_PROBLEM
 
     def answer(self, replies: Iterable[Scripted]) -> None:
         """Queue replies for the next messages calls."""
@@ -105,9 +105,9 @@ class Service:
 
     def handle(self, received: Received) -> Outcome:
         """Answer one request."""
-        sick = self.sickness
+        setup = self.setup_problem
         if (google := self.google.handle(received)) is not None:
-            return google, sick.metadata if "metadata-flavor" in received.headers else None
+            return google, setup.metadata if "metadata-flavor" in received.headers else None
         found = route(received.path)
         listed = received.method == "GET" and _LISTING.fullmatch(received.path)
         stored, batched = is_storage_path(received.path), is_batch_path(received.path)
@@ -115,7 +115,7 @@ class Service:
         if found is None and not (listed or stored or batched or tabled or is_config_path(received.path)):
             return _NOT_FOUND, None
         with self._lock:
-            fault = self._faults.popleft() if self._faults else sick.fault()
+            fault = self._faults.popleft() if self._faults else setup.fault()
         if fault is not None and fault.replaces_reply:
             return fault_response(fault), fault
         # Google's clients send no token to an emulator.
@@ -134,7 +134,7 @@ class Service:
             return answer, fault
         asked = received.body.get("model") if isinstance(received.body, dict) else None
         named = str(asked or "") if found.counting else found.model
-        ask = sick.refuse(found, named) or unservable(found, received, self.catalog, self.project)
+        ask = setup.refuse(found, named) or unservable(found, received, self.catalog, self.project)
         if isinstance(ask, Ask):
             ask = replace(ask, history=self._history, demo=self._demo)
             ask = self.places.refusal(found, ask.model) or refusal(ask) or ask

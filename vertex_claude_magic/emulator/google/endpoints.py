@@ -23,7 +23,7 @@ from vertex_claude_magic.emulator.messages.problems import google_error
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from vertex_claude_magic.emulator.google.sicknesses import Denial
+    from vertex_claude_magic.emulator.google.setup_problems import Denial
     from vertex_claude_magic.emulator.messages.problems import Problem
     from vertex_claude_magic.json_types import Json
 

@@ -1,6 +1,6 @@
-"""What is wrong with a set-up: the sicknesses that `Emulator.fall_ill` plays until `Emulator.recover`.
+"""What is wrong with a set-up: the problems that `Emulator.simulate` simulates until `Emulator.stop_simulating`.
 
-A fault spoils one call; a sickness lasts, as those of real projects do. Each is one row of a table, for
+A fault spoils one call; a set-up problem lasts, as those of real projects do. Each is one row of a table, for
 lessons on what goes wrong and for tests of tools that find it out. The messages are those that users of
 Vertex AI reported in 2025 and 2026.
 """
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from vertex_claude_magic.emulator.messages.ask import Route
 
-__all__ = ["HEALTHY", "SICKNESSES", "Denial", "Sickness", "sickness"]
+__all__ = ["NO_PROBLEM", "SETUP_PROBLEMS", "Denial", "SetupProblem", "setup_problem"]
 
 Denial = Literal["revoked", "reauth", "clock", "malformed"]
 _HOUR = 3600.0
@@ -33,7 +33,7 @@ _RESOURCE = "projects/{project}/locations/{location}/publishers/anthropic/models
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Sickness:
+class SetupProblem:
     """One thing that is wrong, for as long as it lasts.
 
     Args:
@@ -98,21 +98,21 @@ class Sickness:
             file.write_text(json.dumps(left), encoding="utf-8")
 
 
-def sickness(name: str) -> Sickness:
-    """Return the sickness of a name.
+def setup_problem(name: str) -> SetupProblem:
+    """Return the set-up problem of a name.
 
     Raises:
         OptionError: there is none.
 
-    >>> sickness("quota_zero").about
+    >>> setup_problem("quota_zero").about
     'the quota for the model is 0, as on many new projects'
     """
-    if name not in SICKNESSES:
+    if name not in SETUP_PROBLEMS:
         raise OptionError(
-            f"The emulator knows no sickness {quote(name, 40)!r}.",
-            cure=f"Use one of {', '.join(SICKNESSES)}.",
+            f"The emulator cannot simulate {quote(name, 40)!r}.",
+            cure=f"Use one of {', '.join(SETUP_PROBLEMS)}.",
         )
-    return SICKNESSES[name]
+    return SETUP_PROBLEMS[name]
 
 
 def _quota(metric: str) -> Problem:
@@ -142,105 +142,105 @@ def _base_url(url: str) -> dict[str, str | None]:
     return {"ANTHROPIC_VERTEX_BASE_URL": url}
 
 
-HEALTHY = Sickness(about="nothing is wrong")
+NO_PROBLEM = SetupProblem(about="nothing is wrong")
 # A project that does not exist and one that is closed get the same words from Google.
 _PREDICT = "Permission 'aiplatform.endpoints.predict' denied on resource '//aiplatform.googleapis.com/"
 _PORTAL = b"<!DOCTYPE html><title>Welcome</title><p>Accept the terms of this network to go on.</p>"
 _ACCESS = "was not found or your project does not have access to it. Please ensure you are using a valid model version."
 
-SICKNESSES: Mapping[str, Sickness] = {
+SETUP_PROBLEMS: Mapping[str, SetupProblem] = {
     # No usable login.
-    "no_credentials": Sickness(about="there is no login on this machine",
+    "no_credentials": SetupProblem(about="there is no login on this machine",
         environment={"GOOGLE_APPLICATION_CREDENTIALS": None}),
-    "key_file_missing": Sickness(about="the key file that is named does not exist",
+    "key_file_missing": SetupProblem(about="the key file that is named does not exist",
         environment={"GOOGLE_APPLICATION_CREDENTIALS": "/nowhere/key.json"}),
-    "key_file_unreadable": Sickness(about="the key file holds something else", key_file="-----BEGIN"),
-    "login_expired": Sickness(about="Google no longer accepts the login", denial="revoked"),
-    "reauth_needed": Sickness(about="the organisation asks for a new login", denial="reauth"),
-    "token_malformed": Sickness(about="tokens hold a line break", denial="malformed"),
-    "token_refused": Sickness(about="the service refuses every token",
+    "key_file_unreadable": SetupProblem(about="the key file holds something else", key_file="-----BEGIN"),
+    "login_expired": SetupProblem(about="Google no longer accepts the login", denial="revoked"),
+    "reauth_needed": SetupProblem(about="the organisation asks for a new login", denial="reauth"),
+    "token_malformed": SetupProblem(about="tokens hold a line break", denial="malformed"),
+    "token_refused": SetupProblem(about="the service refuses every token",
         refusal=google_error(401, "Request had invalid authentication credentials. Expected OAuth 2 access token, "
                                   "login cookie or other valid authentication credential.",
                              reason="ACCESS_TOKEN_TYPE_UNSUPPORTED")),
-    "metadata_slow": Sickness(about="the metadata server of the machine does not answer in time",
+    "metadata_slow": SetupProblem(about="the metadata server of the machine does not answer in time",
         metadata=Fault(delay=_NEVER), environment={"GOOGLE_APPLICATION_CREDENTIALS": None,
         "GCE_METADATA_HOST": "{host}", "GCE_METADATA_IP": "{host}"}),
     # A wrong project.
-    "project_missing": Sickness(about="no project is named anywhere", without=("project_id", "quota_project_id"),
+    "project_missing": SetupProblem(about="no project is named anywhere", without=("project_id", "quota_project_id"),
         environment={"ANTHROPIC_VERTEX_PROJECT_ID": None}),
-    "project_wrong": Sickness(about="the project is one that the account may not use",
+    "project_wrong": SetupProblem(about="the project is one that the account may not use",
         environment={"ANTHROPIC_VERTEX_PROJECT_ID": "somebody-elses-project"}),
-    "quota_project_wrong": Sickness(about="the login has no quota project, so Google's own pays",
+    "quota_project_wrong": SetupProblem(about="the login has no quota project, so Google's own pays",
         refusal=_disabled("764086051850")),
-    "api_disabled": Sickness(about="the Vertex AI API is not enabled", refusal=_disabled("{project}")),
-    "billing_disabled": Sickness(about="the project has no billing account",
+    "api_disabled": SetupProblem(about="the Vertex AI API is not enabled", refusal=_disabled("{project}")),
+    "billing_disabled": SetupProblem(about="the project has no billing account",
         refusal=google_error(403, "This API method requires billing to be enabled. Please enable billing on project "
                                   "#{project}.", reason="BILLING_DISABLED", consumer="projects/{project}")),
-    "permission_denied": Sickness(about="the account may not ask models in the project",
+    "permission_denied": SetupProblem(about="the account may not ask models in the project",
         refusal=google_error(403, _PREDICT + _RESOURCE + "' (or it may not exist).", reason="IAM_PERMISSION_DENIED")),
-    "quota_project_denied": Sickness(about="the account may not use the project that pays",
+    "quota_project_denied": SetupProblem(about="the account may not use the project that pays",
         refusal=google_error(403, "Caller does not have required permission to use project {project}. Grant the caller "
                                   "the roles/serviceusage.serviceUsageConsumer role, or a custom role with the "
                                   "serviceusage.services.use permission.", reason="USER_PROJECT_DENIED",
                              consumer="projects/{project}")),
-    "perimeter_closed": Sickness(about="a service perimeter keeps the request out",
+    "perimeter_closed": SetupProblem(about="a service perimeter keeps the request out",
         refusal=google_error(403, "Request is prohibited by organization's policy. vpcServiceControlsUniqueIdentifier: "
                                   "Qe4mulator", reason="SECURITY_POLICY_VIOLATED",
                              service="aiplatform.googleapis.com")),
     # A model that is not to be had.
-    "data_sharing_required": Sickness(about="the model needs a consent to data sharing",
+    "data_sharing_required": SetupProblem(about="the model needs a consent to data sharing",
         refusal=google_error(403, "Access to this model requires data sharing to be enabled for publisher 'anthropic'. "
                                   "Use setPublisherModelConfig to enable it.")),
-    "model_not_enabled": Sickness(about="the terms of the model have not been accepted",
+    "model_not_enabled": SetupProblem(about="the terms of the model have not been accepted",
         refusal=google_error(400, f"Project {{project}} is not allowed to use Publisher Model `{_RESOURCE}`.",
                              "FAILED_PRECONDITION")),
-    "model_ended": Sickness(about="the service serves the model no more, and the table does not know",
+    "model_ended": SetupProblem(about="the service serves the model no more, and the table does not know",
         refusal=google_error(404, f"Publisher Model `{_RESOURCE}` {_ACCESS}")),
-    "region_wrong": Sickness(about="the location does not serve the model",
+    "region_wrong": SetupProblem(about="the location does not serve the model",
         refusal=google_error(400, f"Publisher Model `{_RESOURCE}` is not servable in region {{location}}.",
                              "FAILED_PRECONDITION")),
-    "verb_wrong": Sickness(about="the address is that of Gemini's models",
+    "verb_wrong": SetupProblem(about="the address is that of Gemini's models",
         refusal=google_error(400, "{model} is not supported in the generateContent API.", "FAILED_PRECONDITION")),
     # Too much, or too much at the moment.
-    "quota_zero": Sickness(about="the quota for the model is 0, as on many new projects", counts=False,
+    "quota_zero": SetupProblem(about="the quota for the model is 0, as on many new projects", counts=False,
         refusal=_quota("global_online_prediction_requests_per_base_model")),
-    "quota_zero_in_region": Sickness(about="the quota is 0 in us-east5 and not elsewhere", counts=False,
+    "quota_zero_in_region": SetupProblem(about="the quota is 0 in us-east5 and not elsewhere", counts=False,
         location="us-east5", refusal=_quota("online_prediction_input_tokens_per_minute_per_base_model")),
-    "capacity_shared": Sickness(about="the shared capacity is used up at the moment",
+    "capacity_shared": SetupProblem(about="the shared capacity is used up at the moment",
         refusal=google_error(429, "Resource exhausted. Please try again later. Please refer to "
                                   "https://cloud.google.com/vertex-ai/generative-ai/docs/error-code-429 for more "
                                   "details.")),
-    "overloaded": Sickness(about="the model is overloaded", refusal=Problem(code=529, message="Overloaded")),
-    "server_error": Sickness(about="the service fails", refusal=Problem(code=500, message="Internal server error")),
-    "unavailable": Sickness(about="the service is away",
+    "overloaded": SetupProblem(about="the model is overloaded", refusal=Problem(code=529, message="Overloaded")),
+    "server_error": SetupProblem(about="the service fails", refusal=Problem(code=500, message="Internal server error")),
+    "unavailable": SetupProblem(about="the service is away",
         front=Fault(status=503, message="The service is currently unavailable.")),
     # Requests that a gateway or a change of rules spoils.
-    "prompt_too_long": Sickness(about="every prompt is called too long", counts=False,
+    "prompt_too_long": SetupProblem(about="every prompt is called too long", counts=False,
         refusal=Problem(code=400, message="prompt is too long: 200001 tokens > 200000 maximum")),
-    "request_too_large": Sickness(about="every request is called too large",
+    "request_too_large": SetupProblem(about="every request is called too large",
         refusal=Problem(code=413, message="Request exceeds the maximum size")),
-    "max_tokens_refused": Sickness(about="no length of an answer is right", counts=False,
+    "max_tokens_refused": SetupProblem(about="no length of an answer is right", counts=False,
         refusal=Problem(code=400, message="max_tokens: 1 > 0, which is the maximum allowed number of output tokens for "
                                           "{model}")),
-    "thinking_refused": Sickness(about="a gateway turns thinking off where it cannot be turned off", counts=False,
+    "thinking_refused": SetupProblem(about="a gateway turns thinking off where it cannot be turned off", counts=False,
         refusal=Problem(code=400, message='"thinking.type.disabled" is not supported for this model.')),
-    "field_added": Sickness(about="a gateway adds a field that the service does not take",
+    "field_added": SetupProblem(about="a gateway adds a field that the service does not take",
         refusal=Problem(code=400, message="context_hint: Extra inputs are not permitted")),
     # The network.
-    "host_unknown": Sickness(about="the region is misspelt, so its host has no address",
+    "host_unknown": SetupProblem(about="the region is misspelt, so its host has no address",
         environment={"ANTHROPIC_VERTEX_BASE_URL": None, "CLOUD_ML_REGION": "us-eats5"}),
-    "host_unreachable": Sickness(about="nothing listens at the address", environment=_base_url("http://127.0.0.1:1/v1")),
-    "host_untrusted": Sickness(about="the address is neither Google's nor trusted",
+    "host_unreachable": SetupProblem(about="nothing listens at the address", environment=_base_url("http://127.0.0.1:1/v1")),
+    "host_untrusted": SetupProblem(about="the address is neither Google's nor trusted",
         environment=_base_url("https://gateway.example/v1")),
-    "path_wrong": Sickness(about="the base URL has a wrong path", environment=_base_url("{origin}/api")),
-    "proxy_dead": Sickness(about="the proxy does not answer",
+    "path_wrong": SetupProblem(about="the base URL has a wrong path", environment=_base_url("{origin}/api")),
+    "proxy_dead": SetupProblem(about="the proxy does not answer",
         environment={"ANTHROPIC_VERTEX_BASE_URL": None, "HTTPS_PROXY": "http://127.0.0.1:1"}),
-    "tls_broken": Sickness(about="something between here and the host does not speak TLS",
+    "tls_broken": SetupProblem(about="something between here and the host does not speak TLS",
         environment=_base_url("https://{host}/v1")),
-    "captive_portal": Sickness(about="a network's welcome page answers instead of the service",
+    "captive_portal": SetupProblem(about="a network's welcome page answers instead of the service",
         front=Fault(status=200, body=_PORTAL, headers={"Content-Type": "text/html; charset=utf-8"})),
-    "login_redirect": Sickness(about="every call is sent to a login page",
+    "login_redirect": SetupProblem(about="every call is sent to a login page",
         front=Fault(location="https://login.example.com/?next=vertex")),
-    "service_silent": Sickness(about="the service takes calls and says nothing", front=Fault(delay=_NEVER)),
-    "clock_off": Sickness(about="the clock of this machine is an hour slow", skew=_HOUR, denial="clock"),
+    "service_silent": SetupProblem(about="the service takes calls and says nothing", front=Fault(delay=_NEVER)),
+    "clock_off": SetupProblem(about="the clock of this machine is an hour slow", skew=_HOUR, denial="clock"),
 }  # fmt: skip
