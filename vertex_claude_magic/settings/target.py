@@ -19,7 +19,7 @@ from vertex_claude_magic.settings.loaded import loaded, present_policy
 from vertex_claude_magic.settings.options import AskOptions, merge
 from vertex_claude_magic.settings.pasted import refuse_pasted
 from vertex_claude_magic.settings.policy import OPEN
-from vertex_claude_magic.settings.registry import EMPTY, OPTIONS
+from vertex_claude_magic.settings.registry import DEFAULTS, OPTIONS
 from vertex_claude_magic.text import trimmed
 from vertex_claude_magic.vertex.allowed import max_tokens_of
 
@@ -149,37 +149,25 @@ def resolve_target(
     policy.check_open()
     merged = merge(session, given) if given else session
     known = os.environ if environment is None else environment
-    values: dict[str, Any] = {}
-    origins: dict[str, str] = {}
+    values, origins = dict(DEFAULTS), dict.fromkeys(DEFAULTS, "default")
+    # From the last place to the first, each over those before it.
+    for place, found in (("policy", policy.defaults), ("saved prompt", saved or _NOTHING)):
+        values.update(found)
+        origins.update(dict.fromkeys(found, place))
+    here = merged.given()
+    for name in values:
+        for variable in () if name in here else OPTIONS[name].variables:
+            if (text := known.get(variable)) and (text := _as_meant(name, text, variable)):
+                values[name], origins[name] = text, variable
+                break
+    for name, value in here.items():
+        values[name], origins[name] = value, "option" if given.get(name) is not None else "setting"
     overruled: list[str] = []
     ruled = policy is not OPEN
-    places: tuple[tuple[str, Mapping[str, Any]], ...] = (
-        ("saved prompt", saved or _NOTHING),
-        ("policy", policy.defaults),
-    )
-    for name, row in OPTIONS.items():
-        if row.kind == "display":
-            # How an answer is displayed decides nothing about the question.
-            continue
-        value, origin = getattr(merged, name), "option" if given.get(name) is not None else "setting"
-        # An empty value is not given: it leaves the choice to the next place.
-        if value is None or value == "" or value == EMPTY[name]:
-            for variable in row.variables:
-                if (text := known.get(variable)) and (text := _as_meant(name, text, variable)):
-                    value, origin = text, variable
-                    break
-            else:
-                value, origin = row.default, "default"
-                for place, found in places:
-                    if name in found:
-                        value, origin = found[name], place
-                        break
-            if value is None:
-                value = EMPTY[name]
-        if ruled:
-            value, notice = policy.admit(name, value, origin)
+    if ruled:
+        for name, origin in origins.items():
+            values[name], notice = policy.admit(name, values[name], origin)
             overruled += [notice] if notice else []
-        values[name], origins[name] = value, origin
     if saved is None and (values["prompt"] or values["with_"]):
         raise OptionError(
             "Saved prompts are read by %%claude and %%claude_compare.", cure="Give the text as the prompt."
