@@ -132,8 +132,13 @@ class SessionRecords:
         sources: ReplaySources,
         found: RecordedAnswer,
         clock: Callable[[], float],
+        *,
+        blocks_at_once: bool = False,
     ) -> Playback:
-        """Note that a recorded answer is given again, and return it as something that arrives."""
+        """Note that a recorded answer is given again, and return it as something that arrives.
+
+        With `blocks_at_once` each block comes whole, and not in the pieces in which it came.
+        """
         from vertex_claude_magic.records.playback import Playback
 
         call = self._call(request, target, most=0.0)
@@ -145,7 +150,8 @@ class SessionRecords:
             if attempt(partial(sources.recording.add, call.key, found.stored, call.origin), self.tell):
                 self.tell(f"This answer was in the journal; it is now in the recording {where} too.", False)
         paced = target.replay_pace != "instant"
-        return Playback(found.recorded, paced=paced, message_id=found.stored.message_id,
+        recorded = found.recorded._replace(pace=()) if blocks_at_once else found.recorded
+        return Playback(recorded, paced=paced, message_id=found.stored.message_id,
                         request_id=found.stored.request_id, clock=clock)  # fmt: skip
 
     def recorder(
