@@ -12,7 +12,7 @@ from vertex_claude_magic.models.prices import sum_of_costs
 from vertex_claude_magic.process import at_fork
 from vertex_claude_magic.records.budget import Budget, Limits, asked_speed, count_or_bound, worst_case
 from vertex_claude_magic.records.journal.calls import LOCAL, Call, day_of
-from vertex_claude_magic.records.journal.location import OFF, default_path, is_there
+from vertex_claude_magic.records.journal.location import OFF, is_there
 from vertex_claude_magic.records.journal.upkeep import Keep
 from vertex_claude_magic.records.recorder import CallRecorder, attempt
 from vertex_claude_magic.records.recording.rehearsal import replay_mode
@@ -43,7 +43,7 @@ def journal_of(target: Target, stores: Stores) -> Journal | None:
     named = target.journal or ""
     if named.strip().lower() == OFF:
         return None
-    return stores.journal(named or str(default_path()))
+    return stores.journal(named)
 
 
 def sources_of(target: Target, stores: Stores) -> ReplaySources:
