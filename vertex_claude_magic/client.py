@@ -13,7 +13,7 @@ from vertex_claude_magic.records.session_records import missing_recording
 from vertex_claude_magic.session.asking import answer_of, spelled_for_python, started
 from vertex_claude_magic.session.copies import not_to_be_sent
 from vertex_claude_magic.session.exchange import Exchange
-from vertex_claude_magic.session.session import open_session
+from vertex_claude_magic.session.session import Session, open_session
 from vertex_claude_magic.settings.loaded import loaded
 
 if TYPE_CHECKING:
@@ -356,7 +356,14 @@ class Claude:
 
 def _restore(kind: type[Claude], settings: AskOptions, policy: RetryPolicy) -> Claude:
     client = kind(policy=policy)
-    client._session.settings = lambda: settings  # noqa: SLF001 - of its own kind
+    made = client._session  # noqa: SLF001 - of its own kind
+    client._session = Session(  # noqa: SLF001
+        lambda: settings,
+        made.transport.authorizer,
+        retry_policy=policy,
+        clock=made.clock,
+        stores=made.records.stores,
+    )
     return client
 
 

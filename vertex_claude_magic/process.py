@@ -11,6 +11,7 @@ import itertools
 import os
 import threading
 import weakref
+from functools import partial
 from queue import SimpleQueue
 from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
@@ -20,6 +21,9 @@ from vertex_claude_magic.spelling import option, spelled
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    # What a thread of a crew takes its work from; None ends it.
+    _Work = SimpleQueue[Callable[[], object] | None]
+
 __all__ = ["Crew", "at_fork", "never_free", "process_id", "start_thread", "stays_here"]
 
 T = TypeVar("T")
@@ -28,6 +32,8 @@ _numbers = itertools.count()
 _owners: dict[int, tuple[weakref.ref[Any], tuple[Callable[[Any], None] | None, ...]]] = {}
 _immortal: list[object] = []
 _process = os.urandom(16).hex()
+# How long (seconds) a fork waits for a thread that has nothing to do any more but to end.
+_FORK_SECONDS = 1.0
 
 
 def at_fork(
@@ -96,6 +102,11 @@ def start_thread(run: Callable[[], object], name: str) -> threading.Thread:
 class Crew:
     """Threads that are used again, for work that comes often; `close` ends those that wait for some.
 
+    They end too when nobody can give them work any more, and before a fork.
+
+    Args:
+        spare: How many threads wait for work at most; None for as many as had some at once.
+
     >>> done: SimpleQueue[int] = SimpleQueue()
     >>> crew = Crew()
     >>> crew.start(lambda: done.put(1), "work")
@@ -104,49 +115,75 @@ class Crew:
     >>> crew.close()
     """
 
-    def __init__(self) -> None:
+    def __init__(self, spare: int | None = None) -> None:
+        self._spare = spare
         self._begin_anew()
-        at_fork(self, child=Crew._begin_anew)
+        at_fork(self, before=Crew._end_before_fork, child=Crew._begin_anew)
 
     def _begin_anew(self) -> None:
         self._lock = threading.Lock()
-        self._idle: list[SimpleQueue[Callable[[], object] | None]] = []
+        # Those that wait, each with the queue from which it takes its work.
+        self._waiting: list[tuple[threading.Thread, _Work]] = []
         self._closed = False
+
+    def __del__(self) -> None:
+        self.close()
 
     def start(self, run: Callable[[], object], name: str) -> None:
         """Run something in a thread that is free, or in a new one.
 
         Args:
-            run: What to run; it raises nothing.
+            run: What to run; it raises nothing, and returns False if its thread is not to be used again.
             name: The name of a new thread.
 
         Raises:
             ThreadUnavailable: no thread can start here.
         """
         with self._lock:
-            waiting = self._idle.pop() if self._idle else None
-        if waiting is not None:
-            waiting.put(run)
-            return
-        start_thread(lambda: self._serve(run), name)
+            if self._waiting:
+                self._waiting.pop()[1].put(run)
+                return
+        work: _Work = SimpleQueue()
+        work.put(run)
+        # Its threads refer to a crew weakly, or neither would ever end.
+        start_thread(partial(Crew._serve, weakref.ref(self), work), name)
 
-    def _serve(self, run: Callable[[], object] | None) -> None:
-        mine: SimpleQueue[Callable[[], object] | None] = SimpleQueue()
-        while run is not None:
-            run()
-            with self._lock:
-                if self._closed:
-                    return
-                self._idle.append(mine)
-            run = mine.get()
+    @staticmethod
+    def _serve(crew: weakref.ref[Crew], work: _Work) -> None:
+        while (run := work.get()) is not None:
+            again = run() is not False
+            # Nothing of it is held while the thread waits.
+            del run
+            owner = crew()
+            if not (again and owner is not None and owner._waits(work)):  # noqa: SLF001 - of its own kind
+                return
+            del owner
+
+    def _waits(self, work: _Work) -> bool:
+        """Note that the calling thread waits for work; False if it is to end."""
+        with self._lock:
+            if self._closed or len(self._waiting) == self._spare:
+                return False
+            self._waiting.append((threading.current_thread(), work))
+            return True
+
+    def _end_waiting(self) -> list[threading.Thread]:
+        with self._lock:
+            ended, self._waiting = self._waiting, []
+        for _, work in ended:
+            work.put(None)
+        return [thread for thread, _ in ended]
+
+    def _end_before_fork(self) -> None:
+        # Python 3.12 and later warn of a fork in a process that has other threads, also of those that only wait.
+        for thread in self._end_waiting():
+            thread.join(_FORK_SECONDS)
 
     def close(self) -> None:
         """End the threads that wait, and each of the others when its work is done."""
         with self._lock:
             self._closed = True
-            for waiting in self._idle:
-                waiting.put(None)
-            self._idle.clear()
+        self._end_waiting()
 
 
 def stays_here(what: str, cure: str) -> Callable[[object], NoReturn]:

@@ -135,16 +135,19 @@ def test_a_question_is_one_row_with_all_that_is_known_of_it(claude_emulator):
 
 def test_only_its_owner_can_read_it(claude_emulator):
     """Case 65: 0600 in a folder of 0700, write-ahead log and shared memory too, whatever the umask."""
+    claude = client(claude_emulator)
     old = os.umask(0)
     try:
-        client(claude_emulator).ask("Hello")
+        claude.ask("Hello")
     finally:
         os.umask(old)
     folder = default_path().parent
     assert stat.S_IMODE(folder.stat().st_mode) == 0o700
     modes = {path.name: stat.S_IMODE(path.stat().st_mode) for path in folder.iterdir()}
+    # The log is there while the client is.
     assert "journal.sqlite3-wal" in modes
     assert set(modes.values()) == {0o600}
+    claude.close()
 
 
 def test_rights_that_others_have_are_taken_from_a_file_that_is_there(tmp_path):

@@ -10,10 +10,13 @@ import subprocess
 import sys
 import threading
 import time
+import weakref
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+import google.oauth2.credentials
 import pytest
+from processes import forked, needs_fork
 
 from vertex_claude_magic import Claude, ClaudeInterrupt, errors
 from vertex_claude_magic.emulator import Emulator, Fault, Reply
@@ -152,9 +155,54 @@ def test_a_refused_request_gives_its_connection_back_whole():
 
 
 def test_no_thread_is_left_when_the_answer_is_there(claude_emulator):
-    """One thread a request, and it ends with it."""
+    """It ends with the client that asked."""
     of(claude_emulator).ask("Hello")
     assert eventually(lambda: not sending_threads())
+
+
+class Noting(google.oauth2.credentials.Credentials):
+    """A token, and the threads in which it is asked for."""
+
+    def __init__(self) -> None:
+        super().__init__("emulator")
+        self.senders: set[threading.Thread] = set()
+
+    def before_request(self, *arguments) -> None:
+        self.senders.add(threading.current_thread())
+        super().before_request(*arguments)
+
+
+def test_a_client_asks_in_the_thread_of_its_last_question_and_ends_it_with_itself(claude_emulator):
+    """One waits for the next question, however many were asked at once, and holds nothing of the last one."""
+    login = Noting()
+    claude = of(claude_emulator, access_token=None, credentials=login)
+    asked = [claude.stream(f"Question {number}") for number in range(5)]
+    assert all(stream.reply.complete for stream in asked)
+    left = [weakref.ref(stream) for stream in asked]
+    del asked
+    assert eventually(lambda: len(sending_threads()) == 1)
+    assert eventually(lambda: not any(stream() for stream in left))
+    login.senders.clear()
+    for number in range(50):
+        assert claude.ask(f"Another {number}").complete
+    # The thread may be late for a question, which then gets another one.
+    assert len(login.senders) < 50
+    claude.close()
+    assert eventually(lambda: not sending_threads())
+    assert claude.ask("Hello").complete
+    del claude
+    assert eventually(lambda: not sending_threads())
+
+
+@needs_fork
+def test_a_fork_finds_no_thread_that_waits(claude_emulator):
+    """So that Python 3.12 and later do not warn of it; both sides ask in threads of their own."""
+    claude = of(claude_emulator)
+    assert claude.ask("Hello").complete
+    assert eventually(lambda: len(sending_threads()) == 1)
+    assert forked(lambda: (len(sending_threads()), claude.ask("In the child").complete)) == [0, True]
+    assert not sending_threads()
+    assert claude.ask("In the parent").complete
 
 
 def test_leaving_the_with_block_closes_the_socket(claude_emulator):

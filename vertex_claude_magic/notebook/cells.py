@@ -33,11 +33,9 @@ __all__ = [
 # The comment that inserted code carries: digits of the cell that asked, and of the code as it was.
 MARK = re.compile(r"^# Code from Claude \(id ([0-9a-f]{8})-([0-9a-f]{8})\)[ \t]*\n?", re.MULTILINE)
 
-_ONE_QUESTION = re.compile(r"\s*%%claude(?!\S)")
 # A front end's ids have 8 to 64 characters; in VS Code they are URIs.
 _LONGEST_ID = 400
 _RUNS = itertools.count(1)
-_LAST_LINE = re.compile(r"^[ \t]*%{1,2}claude(?!\S).*\Z", re.MULTILINE)
 
 
 def cell_metadata(shell: Shell | None) -> Mapping[str, Any]:
@@ -288,10 +286,11 @@ class CellWatch(threading.local):
 
     def ends_in_question(self) -> bool:
         """Tell whether the value of the cell is what a magic of ours returns."""
-        return self._asks() or _LAST_LINE.search((self.source or "").rstrip()) is not None
+        last_line = (self.source or "").rstrip().rpartition("\n")[2]
+        return self._asks() or last_line.split(maxsplit=1)[:1] in (["%claude"], ["%%claude"])
 
     def _asks(self) -> bool:
-        return _ONE_QUESTION.match(self.source or "") is not None
+        return (self.source or "").split(maxsplit=1)[:1] == ["%%claude"]
 
     def may_draw(self) -> bool:
         """Tell whether what this thread draws lands where it belongs.

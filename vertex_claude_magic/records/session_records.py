@@ -12,7 +12,7 @@ from vertex_claude_magic.models.prices import sum_of_costs
 from vertex_claude_magic.process import at_fork
 from vertex_claude_magic.records.budget import Budget, Limits, asked_speed, count_or_bound, worst_case
 from vertex_claude_magic.records.journal.calls import LOCAL, Call, day_of
-from vertex_claude_magic.records.journal.location import OFF, default_path, is_there
+from vertex_claude_magic.records.journal.location import OFF, is_there
 from vertex_claude_magic.records.journal.upkeep import Keep
 from vertex_claude_magic.records.recorder import CallRecorder, attempt
 from vertex_claude_magic.records.recording.rehearsal import replay_mode
@@ -43,7 +43,7 @@ def journal_of(target: Target, stores: Stores) -> Journal | None:
     named = target.journal or ""
     if named.strip().lower() == OFF:
         return None
-    return stores.journal(named or str(default_path()))
+    return stores.journal(named)
 
 
 def sources_of(target: Target, stores: Stores) -> ReplaySources:
@@ -132,8 +132,13 @@ class SessionRecords:
         sources: ReplaySources,
         found: RecordedAnswer,
         clock: Callable[[], float],
+        *,
+        blocks_at_once: bool = False,
     ) -> Playback:
-        """Note that a recorded answer is given again, and return it as something that arrives."""
+        """Note that a recorded answer is given again, and return it as something that arrives.
+
+        With `blocks_at_once` each block comes whole, and not in the pieces in which it came.
+        """
         from vertex_claude_magic.records.playback import Playback
 
         call = self._call(request, target, most=0.0)
@@ -145,7 +150,8 @@ class SessionRecords:
             if attempt(partial(sources.recording.add, call.key, found.stored, call.origin), self.tell):
                 self.tell(f"This answer was in the journal; it is now in the recording {where} too.", False)
         paced = target.replay_pace != "instant"
-        return Playback(found.recorded, paced=paced, message_id=found.stored.message_id,
+        recorded = found.recorded._replace(pace=()) if blocks_at_once else found.recorded
+        return Playback(recorded, paced=paced, message_id=found.stored.message_id,
                         request_id=found.stored.request_id, clock=clock)  # fmt: skip
 
     def recorder(

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from vertex_claude_magic.process import at_fork
 from vertex_claude_magic.records.journal.journal import Journal
+from vertex_claude_magic.records.journal.location import default_path
 
 if TYPE_CHECKING:
     from vertex_claude_magic.records.journal.chats import StoredChat
@@ -41,12 +42,15 @@ class Stores:
         self._lock = threading.Lock()
 
     def path(self, named: str) -> Path:
-        """Return the file that a setting names."""
-        # Where nobody has such a home, the tilde is a name like any other; pathlib's way raises.
-        return self._paths.setdefault(named, Path(os.path.expanduser(named)).absolute())  # noqa: PTH111
+        """Return the file that a setting names; the default journal where it is empty."""
+        if named not in self._paths:
+            # Where nobody has such a home, the tilde is a name like any other; pathlib's way raises.
+            found = Path(os.path.expanduser(named)).absolute() if named else default_path()  # noqa: PTH111
+            self._paths.setdefault(named, found)
+        return self._paths[named]
 
     def journal(self, named: str) -> Journal:
-        """Return the journal in a file."""
+        """Return the journal in a file, or the default one."""
         path = self.path(named)
         with self._lock:
             return self._journals.get(path) or self._journals.setdefault(path, Journal(path))

@@ -154,6 +154,7 @@ class Exchange:
         self._sources = part.sources if part is not None else sources_of(target, session.records.stores)
         self._catalog = target.catalog
         self._stream: Stream | None = None
+        self._blocks_at_once = False
         self._rounds: list[Reply] = []
         self._reasons: list[str] = []
         self._reply: Reply | None = None
@@ -223,14 +224,19 @@ class Exchange:
         while not self.done:
             yield from self.wait(_PATIENCE)
 
-    def start(self) -> None:
+    def start(self, *, blocks_at_once: bool = False) -> None:
         """Send the question, unless it is on its way; returns at once.
+
+        Args:
+            blocks_at_once: Whether nobody looks at the pieces of an answer that is given again, so that each of its
+                blocks may come whole.
 
         Raises:
             CostLimitExceeded: it could cross a limit that the user set.
             ProjectNotFound: no project is named anywhere.
         """
         if self._stream is None and not self.done:
+            self._blocks_at_once = blocks_at_once
             self._stream = self._open(self.request, self._question.found)
 
     def watch(self, tell: Callable[[], None]) -> None:
@@ -386,7 +392,10 @@ class Exchange:
             found=found,
         )
         if found is not None:
-            return Stream(session.records.play(request, target, sources, found, session.clock), context)
+            played = session.records.play(
+                request, target, sources, found, session.clock, blocks_at_once=self._blocks_at_once
+            )
+            return Stream(played, context)
         if sources.mode == "only":
             raise missed(sources, request, target)
         if sources.answers:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -115,13 +115,19 @@ def prepare_recorded(sources: ReplaySources, target: Target, build: Callable[[Ta
         OptionError: it cannot be sent as it stands, and nothing is recorded for it.
         ReplayMiss: nothing is recorded for it, and it may not be sent.
     """
-    forced = target.replace(force=True)
-    meanings = ((forced.replace(model=model), model) for model in sources.meant(target.model))
     first: Question | errors.OptionError | None = None
-    for variant, meaning in ((target, ""), (forced, ""), *meanings):
-        if isinstance(first, Question) and variant is forced:
-            # The rules did not stand in its way, so without them it is the same question.
-            continue
+
+    def variants() -> Iterator[tuple[Target, str]]:
+        """Yield targets, each with the model that the alias meant when it was recorded; most need only the first."""
+        yield target, ""
+        forced = target.replace(force=True)
+        # Where the rules did not stand in its way, it is the same question without them.
+        if not isinstance(first, Question):
+            yield forced, ""
+        for model in sources.meant(target.model):
+            yield forced.replace(model=model), model
+
+    for variant, meaning in variants():
         try:
             question = build(variant)
         except errors.OptionError as error:

@@ -8,7 +8,6 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from vertex_claude_magic import errors
-from vertex_claude_magic.process import start_thread
 from vertex_claude_magic.records.budget import count_or_bound, read_count
 from vertex_claude_magic.records.recording.rehearsal import is_rehearsal, refusal
 from vertex_claude_magic.records.session_records import SessionRecords, journal_of, sources_of
@@ -75,8 +74,10 @@ class Session:
         self.emulated = emulated
         self.records = SessionRecords(stores=stores, budget=budget)
         self.transport = Transport(authorizer, self.retry_policy, clock=clock)
+        stores = self.records.stores
+        # Without the session itself, so that one that is dropped goes at once, with its thread and its connections.
         self.status = status or SessionStatus(
-            notes=JournalNotes(lambda: journal_of(self.target(), self.records.stores))
+            notes=JournalNotes(lambda: journal_of(resolve_target(settings()), stores))
         )
 
     def target(
@@ -140,7 +141,7 @@ class Session:
         *,
         timeout: float | None = None,
         retry: bool = True,
-        start: Start = start_thread,
+        start: Start | None = None,
     ) -> PendingResponse:
         """Start sending a request, and return at once.
 
@@ -149,7 +150,7 @@ class Session:
             target: The settings that it was built with.
             timeout: Seconds for the whole answer; None means that of the target.
             retry: Whether it may be sent again if it fails.
-            start: Runs the sending in a thread.
+            start: Runs the sending in a thread, instead of one that the transport has.
 
         Raises:
             UntrustedHost: a token would go where it must not.

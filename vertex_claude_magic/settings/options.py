@@ -123,6 +123,19 @@ class AskOptions:
     def _options(self) -> dict[str, Any]:
         return {name: value for name, value in vars(self).items() if name in EMPTY}
 
+    def given(self) -> dict[str, Any]:
+        """Return the options that are given by name; an empty value leaves the choice to the next place.
+
+        >>> AskOptions(model="opus", system="").given()
+        {'model': 'opus'}
+        """
+        mine = vars(self)
+        return {
+            name: value
+            for name, empty in EMPTY.items()
+            if (value := mine.get(name)) is not empty and value not in (None, "", empty)
+        }
+
     @property
     def wants_data(self) -> bool:
         """Whether the answer shall be data of a type (`as_`)."""

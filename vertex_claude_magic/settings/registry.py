@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
 __all__ = [
+    "DEFAULTS",
     "EMPTY",
     "LINE_OPTIONS",
     "MOST_USED",
@@ -243,10 +244,12 @@ MOST_USED = (
     "dry_run",
 )
 
-# By the keyword of the Python interface, by the names on a line, and the value of each option that says nothing.
+# By the keyword of the Python interface, by the names on a line, the value of each option that says nothing, and the
+# one that holds where no place gives one; those of the display decide nothing about a question and have neither.
 OPTIONS: dict[str, Option] = {}
 LINE_OPTIONS: dict[str, Option] = {}
 EMPTY: dict[str, Any] = {}
+DEFAULTS: dict[str, Any] = {}
 
 
 def by_name(rows: Iterable[Option]) -> dict[str, Option]:
@@ -270,6 +273,7 @@ def register(*rows: Option) -> None:
         OPTIONS[row.name] = row
         if row.kind != "display":
             EMPTY[row.name] = row.empty
+            DEFAULTS[row.name] = row.empty if row.default is None else row.default
         if "line" in row.places:
             LINE_OPTIONS.update(by_name([row]))
 
@@ -282,6 +286,7 @@ def unregister(name: str) -> None:
     """
     row = OPTIONS.pop(name)
     EMPTY.pop(name, None)
+    DEFAULTS.pop(name, None)
     for each in (row.long, row.short):
         LINE_OPTIONS.pop(each, None)
 

@@ -19,16 +19,15 @@ from vertex_claude_magic.settings.loaded import loaded, present_policy
 from vertex_claude_magic.settings.options import AskOptions, merge
 from vertex_claude_magic.settings.pasted import refuse_pasted
 from vertex_claude_magic.settings.policy import OPEN
-from vertex_claude_magic.settings.registry import EMPTY, OPTIONS
+from vertex_claude_magic.settings.registry import DEFAULTS, OPTIONS
 from vertex_claude_magic.text import trimmed
 from vertex_claude_magic.vertex.allowed import max_tokens_of
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Mapping
 
     from vertex_claude_magic.models.model import Model
     from vertex_claude_magic.settings.policy import Policy
-    from vertex_claude_magic.settings.registry import Option
 
 __all__ = ["Target", "resolve_target"]
 
@@ -122,19 +121,6 @@ def _as_meant(name: str, text: str, variable: str) -> str:
     return value
 
 
-def _not_given(
-    row: Option, places: Sequence[tuple[str, Mapping[str, Any]]], environment: Mapping[str, str]
-) -> tuple[Any, str]:
-    """Return the value of an option that the user does not give, and its place."""
-    for variable in row.variables:
-        if (text := environment.get(variable)) and (text := _as_meant(row.name, text, variable)):
-            return text, variable
-    for place, values in places:
-        if row.name in values:
-            return values[row.name], place
-    return row.default, "default"
-
-
 def resolve_target(
     session: AskOptions,
     given: Mapping[str, Any] = _NOTHING,
@@ -163,26 +149,25 @@ def resolve_target(
     policy.check_open()
     merged = merge(session, given) if given else session
     known = os.environ if environment is None else environment
-    values: dict[str, Any] = {}
-    origins: dict[str, str] = {}
+    values, origins = dict(DEFAULTS), dict.fromkeys(DEFAULTS, "default")
+    # From the last place to the first, each over those before it.
+    for place, found in (("policy", policy.defaults), ("saved prompt", saved or _NOTHING)):
+        values.update(found)
+        origins.update(dict.fromkeys(found, place))
+    here = merged.given()
+    for name in values:
+        for variable in () if name in here else OPTIONS[name].variables:
+            if (text := known.get(variable)) and (text := _as_meant(name, text, variable)):
+                values[name], origins[name] = text, variable
+                break
+    for name, value in here.items():
+        values[name], origins[name] = value, "option" if given.get(name) is not None else "setting"
     overruled: list[str] = []
     ruled = policy is not OPEN
-    for name, row in OPTIONS.items():
-        if row.kind == "display":
-            # How an answer is displayed decides nothing about the question.
-            continue
-        # An empty value is not given: it leaves the choice to the next place.
-        value, origin = getattr(merged, name), "option" if given.get(name) is not None else "setting"
-        if value is None or value == "" or value == EMPTY[name]:
-            value, origin = _not_given(
-                row, (("saved prompt", saved or _NOTHING), ("policy", policy.defaults)), known
-            )
-            if value is None:
-                value = EMPTY[name]
-        if ruled:
-            value, notice = policy.admit(name, value, origin)
+    if ruled:
+        for name, origin in origins.items():
+            values[name], notice = policy.admit(name, values[name], origin)
             overruled += [notice] if notice else []
-        values[name], origins[name] = value, origin
     if saved is None and (values["prompt"] or values["with_"]):
         raise OptionError(
             "Saved prompts are read by %%claude and %%claude_compare.", cure="Give the text as the prompt."
@@ -195,27 +180,25 @@ def resolve_target(
     )
     if given_url is not None:
         values["base_url"] = with_version(given_url)
-    if not ruled:
-        return Target(origins=origins, notices=notices, **values)
+    if ruled:
+        return _under_policy(values, origins, (*notices, *overruled), policy)
+    return Target(origins=origins, notices=notices, **values)
+
+
+def _under_policy(
+    values: dict[str, Any], origins: Mapping[str, str], notices: tuple[str, ...], policy: Policy
+) -> Target:
+    """Return the target of these values, less what the policy switches off, and with its ceiling of `max_tokens`."""
     forbids = {name: policy.who(name) for name in policy.forbids}
-    if "live" in forbids and given_url is not None and given_url == _demo_url():
+    known = loaded()
+    if known is not None and known.demo is not None and values["base_url"] == known.demo.base_url:
         # The demo's emulator is on this machine, and gets a fixed token.
-        del forbids["live"]
+        forbids.pop("live", None)
     if "live" in forbids:
         values["replay"], notice = policy.live(values["replay"], origins["replay"])
-        overruled += [notice] if notice else []
+        notices = (*notices, notice) if notice else notices
     policy.check_by_hand(values["set"], values["header"])
-    target = Target(origins=origins, notices=(*notices, *overruled), forbids=forbids, **values)
-    return _under_ceiling(target, policy)
-
-
-def _demo_url() -> str | None:
-    known = loaded()
-    return known.demo.base_url if known is not None and known.demo is not None else None
-
-
-def _under_ceiling(target: Target, policy: Policy) -> Target:
-    """Return the target with the ceiling of `max_tokens`, where the default would be above it."""
+    target = Target(origins=origins, notices=notices, forbids=forbids, **values)
     most = policy.ceilings.get("max_tokens")
     if most is None or target.max_tokens is not None:
         return target

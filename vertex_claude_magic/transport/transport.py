@@ -1,4 +1,4 @@
-"""Sending: one thread a request, retries before the first byte, a deadline, and a stop that works at once.
+"""Sending: a thread for each request, retries before the first byte, a deadline, and a stop that works at once.
 
 The thread reads; the caller waits on a queue. That way a kernel interrupt ends any wait (also a slow
 name look-up), the display can redraw while the server is silent, and a deadline holds against a drip.
@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import urlsplit
 
 from vertex_claude_magic import errors
-from vertex_claude_magic.process import at_fork, start_thread, stays_here
+from vertex_claude_magic.process import Crew, at_fork, stays_here
 from vertex_claude_magic.spelling import option, spelled
 from vertex_claude_magic.text import quote
 from vertex_claude_magic.transport.retry import RetryPolicy, asked_wait, backoff, may_retry
@@ -91,6 +91,8 @@ class Transport:
         self.policy = policy or RetryPolicy()
         self.clock = clock
         self.chance = chance
+        # To start a thread takes a tenth of the time of a short answer, so the next question gets that of the last one.
+        self._crew = Crew(spare=1)
         self._begin_anew()
         at_fork(self, child=Transport._begin_anew)
 
@@ -103,7 +105,7 @@ class Transport:
 
     def send(
         self, request: Request, catalog: Catalog, *, timeout: float, trusted_hosts: Collection[str] = (),
-        retry: bool = True, seen: Seen | None = None, start: Start = start_thread,
+        retry: bool = True, seen: Seen | None = None, start: Start | None = None,
     ) -> PendingResponse:  # fmt: skip
         """Start sending and return at once.
 
@@ -115,7 +117,7 @@ class Transport:
             retry: Whether the policy's retries hold; a refused token is renewed once in any case.
             seen: Returns what was last seen live, for the same cures, None if nothing was; called in the sending
                 thread.
-            start: Runs the sending in a thread.
+            start: Runs the sending in a thread, instead of one that this transport has.
 
         Raises:
             UntrustedHost: a token would go where it must not.
@@ -124,7 +126,7 @@ class Transport:
         check_token_host(request.url, trusted_hosts)
         return PendingResponse(
             self, request, catalog, timeout=timeout, retries=self.policy.retries if retry else 0, seen=seen,
-            start=start,
+            start=start or self._crew.start,
         )  # fmt: skip
 
     def twin(self) -> Transport:
@@ -146,11 +148,13 @@ class Transport:
             return self._sessions[loopback]
 
     def close(self) -> None:
-        """Close all idle connections."""
+        """Close all idle connections, and end the thread that waits; the object stays usable."""
         with self._lock:
             for session in self._sessions.values():
                 session.close()
             self._sessions.clear()
+            self._crew.close()
+            self._crew = Crew(spare=1)
 
 
 class PendingResponse:
@@ -158,7 +162,7 @@ class PendingResponse:
 
     def __init__(
         self, transport: Transport, request: Request, catalog: Catalog, *, timeout: float, retries: int,
-        seen: Seen | None = None, start: Start = start_thread,
+        seen: Seen | None = None, start: Start,
     ) -> None:  # fmt: skip
         self._transport = transport
         self._retries = retries
@@ -296,7 +300,8 @@ class PendingResponse:
             return None
         return body
 
-    def _run(self) -> None:
+    def _run(self) -> bool:
+        """Send; False if it was cancelled, so that nothing is left of what somebody has stopped."""
         from vertex_claude_magic.transport.connection import reporting_sockets
 
         try:
@@ -311,6 +316,7 @@ class PendingResponse:
         self._over.set()
         if self._tell is not None:
             self._tell()
+        return not self._cancelled.is_set()
 
     def _use(self, sock: socket.socket | None) -> None:
         with self._socket_lock:

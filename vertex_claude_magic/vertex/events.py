@@ -244,11 +244,13 @@ _new_event = tuple.__new__
 class MessageDecoder:
     """All three steps in a row: bytes in, events of the Messages API out."""
 
-    __slots__ = ("_events", "_lines")
+    __slots__ = ("_between", "_events", "_lines")
 
     def __init__(self) -> None:
         self._lines = LineDecoder()
         self._events = EventDecoder()
+        # Whether no event has been begun.
+        self._between = True
 
     def feed(self, chunk: bytes) -> Iterable[Event]:
         """Return the events that this chunk completes; their JSON is read one by one, as they are taken.
@@ -263,7 +265,7 @@ class MessageDecoder:
         """
         lines = self._lines.feed(chunk)
         # Services send one whole event a chunk: name, data, blank line. Then there is nothing to gather.
-        if len(lines) == 3 and not lines[2] and lines[1][:7] == b"data: {" and self._events.empty:
+        if len(lines) == 3 and not lines[2] and lines[1][:7] == b"data: {" and self._between:
             try:
                 text = lines[1].decode()
                 data, end = _first_json(text, 6)
@@ -273,4 +275,6 @@ class MessageDecoder:
             except (ValueError, KeyError, RecursionError):
                 # What is wrong is said below.
                 pass
-        return map(parse_event, self._events.feed(lines))
+        events = self._events.feed(lines)
+        self._between = self._events.empty
+        return map(parse_event, events)

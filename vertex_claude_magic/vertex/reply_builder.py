@@ -206,8 +206,8 @@ class ReplyBuilder:
             if pieces is None:
                 pieces = block.pieces[key] = []
             pieces.append(piece)
-            self.appended += 1
-            if not self.appended % _JOINED_AT:
+            self.appended = appended = self.appended + 1
+            if not appended % _JOINED_AT:
                 block.join()
 
     def _block_of(self, data: Mapping[str, Any], kind: str) -> _Block:

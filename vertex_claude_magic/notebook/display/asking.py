@@ -154,7 +154,7 @@ class _Drawing:
             self.start()
         self._check_stopped()
         with exchange:
-            exchange.start()
+            exchange.start(blocks_at_once=at_once)
             # The request is on its way, and the page is drawn while it travels.
             if not at_once:
                 self.start()

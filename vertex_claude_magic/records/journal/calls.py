@@ -5,7 +5,7 @@ Functions take a connection inside of a transaction; `Database` provides it.
 
 from __future__ import annotations
 
-from datetime import datetime, timezone
+from datetime import date, datetime, timezone
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -331,4 +331,4 @@ def _stored(connection: sqlite3.Connection, where: str, values: tuple[Any, ...])
 
 def day_of(at: float) -> str:
     """Return the day of a moment (seconds since 1970) on the user's own clock, YYYY-MM-DD."""
-    return datetime.fromtimestamp(at).astimezone().date().isoformat()
+    return date.fromtimestamp(at).isoformat()  # noqa: DTZ012 - their own clock is what is wanted
