@@ -256,7 +256,7 @@ class NamedChat:
             name, number = quote(self._name, 40), seat.at + 1
             if former is not None and former.state != "interrupted":
                 self._notices.append(f"The former answer of this cell stays turn {number} of {name}.")
-            elif answer_message(partial, text_only=True) is not None:
+            elif answer_message(partial) is not None:
                 self._notices.append(
                     f"Turn {number} of {name} is not sent; %claude_chat {name} --keep {number} sends it too."
                 )
@@ -275,7 +275,7 @@ class NamedChat:
         assert seat is not None and target is not None and store is not None  # noqa: S101, PT018 - `begin` came before
         body = request.body
         typed = body.get("tool_choice") == {"type": "tool", "name": "answer"}
-        answer = answer_message(reply, text_only=state != "ok")
+        answer = answer_message(reply)
         if typed:
             # A tool that only gives the answer its form: the answer is what it was called with.
             calls = [block["input"] for block in reply.blocks if block.get("type") == "tool_use"]

@@ -81,7 +81,7 @@ def history_after(name: str, reply: Reply, model: str) -> History:
     """
     question = reply.question or {}
     asked = question.get("messages")
-    answer = answer_message(reply, text_only=not reply.complete)
+    answer = answer_message(reply)
     if not asked or answer is None:
         what = "has no text" if asked else "does not hold the question that it answers"
         raise OptionError(f"{name} {what}, so nothing can follow it.", cure="Ask the question again first.")
