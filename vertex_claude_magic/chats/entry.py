@@ -16,8 +16,10 @@ from typing import Any, Literal, NamedTuple
 from vertex_claude_magic.records.journal.chats import StoredTurn
 from vertex_claude_magic.records.recorded_reply import read_recorded_reply, recorded_reply
 from vertex_claude_magic.vertex.blocks import THINKING, sent_back
+from vertex_claude_magic.vertex.digest import SentMessage
 from vertex_claude_magic.vertex.provenance import Lineage
 from vertex_claude_magic.vertex.reply import Reply, usage_from
+from vertex_claude_magic.vertex.request import clean
 
 __all__ = ["Entry", "Sendable", "Turn", "answer_blocks", "answer_message", "chain", "entry_of", "is_sent", "own_hash",
            "ready", "stored_turn", "turns_of"]  # fmt: skip
@@ -123,14 +125,15 @@ def _bound(message: Mapping[str, Any]) -> list[Any]:
 
 
 class Sendable(NamedTuple):
-    """The messages of a turn made ready: `own` is their digest, `bare` are they without thinking.
+    """The messages of a turn made ready: `own` is their digest, `sent` and `bare` are they with and without thinking.
 
     `calls` tells whether they hold calls of tools, `thinks` whether they hold thinking.
     """
 
     messages: tuple[Mapping[str, Any], ...]
     own: str
-    bare: tuple[Mapping[str, Any], ...]
+    sent: tuple[SentMessage, ...]
+    bare: tuple[SentMessage, ...]
     calls: bool
     thinks: bool
 
@@ -158,7 +161,8 @@ def ready(messages: tuple[Mapping[str, Any], ...]) -> Sendable:
     if known is None or known.messages is not messages:
         if len(_ready) >= _MOST_READY:
             _ready.clear()
-        bare = tuple(map(_without_thinking, messages))
+        sent = tuple([SentMessage(clean(message)) for message in messages])
+        bare = tuple([_without_thinking(message) for message in sent])
         calls = any(
             block.get("type") in _CALLS
             for message in messages
@@ -166,7 +170,7 @@ def ready(messages: tuple[Mapping[str, Any], ...]) -> Sendable:
             for block in message.get("content") or ()
         )
         known = _ready[id(messages)] = Sendable(
-            messages, own_hash(messages), bare, calls, thinks=any(map(is_not, messages, bare))
+            messages, own_hash(messages), sent, bare, calls, thinks=any(map(is_not, sent, bare))
         )
     return known
 
@@ -174,12 +178,12 @@ def ready(messages: tuple[Mapping[str, Any], ...]) -> Sendable:
 _CALLS = frozenset({"tool_use", "tool_result"})
 
 
-def _without_thinking(message: Mapping[str, Any]) -> Mapping[str, Any]:
+def _without_thinking(message: SentMessage) -> SentMessage:
     content = message.get("content")
     if isinstance(content, str) or message.get("role") != "assistant":
         return message
     blocks = [block for block in content or () if block.get("type") not in THINKING]
-    return message if len(blocks) == len(content or ()) else {**message, "content": blocks}
+    return message if len(blocks) == len(content or ()) else SentMessage({**message, "content": blocks})
 
 
 def turns_of(name: str, entries: Sequence[Entry]) -> list[Turn]:

@@ -338,7 +338,7 @@ class Exchange:
         found = [Notice("answer", f"The first answer {reason}.") for reason in self._reasons]
         row = self._row
         whole = reply is not None and reply.complete and not reply.usage.cached
-        if whole and self.target.cache and b'"cache_control"' in request.payload:
+        if whole and self.target.cache and request.mentions(b'"cache_control"'):
             # The service ignores a mark behind a prompt that is too short without a word.
             least = row.min_cacheable_tokens if row is not None else None
             why = f": {request.model} caches from {least:,} tokens on" if least else ""
