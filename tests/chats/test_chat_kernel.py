@@ -165,6 +165,42 @@ def test_two_kernels_ask_one_after_the_other(kernel, claude_emulator, place):
     assert kernel.value("first.turn, other.communicate()[0]") == "1 b'2\\n'"
 
 
+DROPPED = {
+    "a loop that breaks": "for event in Claude().chat('talk').stream('One'): break",
+    "a generator that is deleted": "events = iter(Claude().chat('talk').stream('One')); next(events); del events",
+    "a stream that was never read": "Claude().chat('talk').stream('One'); None",
+}
+
+
+@pytest.mark.parametrize("code", DROPPED.values(), ids=DROPPED)
+def test_a_stream_that_a_program_drops_holds_nobody_up(kernel, claude_emulator, code):
+    """Neither another kernel nor another thread nor the next cell; what was dropped is no turn."""
+    if "event" in code:
+        # Some of it arrives, and never the end.
+        claude_emulator.answer(Reply(content=LONG, fault=Fault(stall_after=2_000)))
+    cell(kernel, "a", code)
+    script = (
+        "from vertex_claude_magic import Claude; "
+        "print(Claude(access_token='emulator').chat('talk').ask('From a script').turn)"
+    )
+    cell(
+        kernel,
+        "b",
+        "import subprocess, sys\n"
+        f"other = subprocess.run([sys.executable, '-c', {script!r}], stdout=subprocess.PIPE, timeout=60)",
+    )
+    assert kernel.value("other.stdout") == "b'1\\n'"
+    cell(
+        kernel,
+        "c",
+        "from threading import Thread\n"
+        "thread = Thread(target=lambda: Claude().chat('talk').ask('From a thread'), daemon=True)\n"
+        "thread.start(); thread.join(60)",
+    )
+    cell(kernel, "d", "%%claude -c talk\nFrom a cell")
+    assert sent(claude_emulator)[::2] == ["From a script", "From a thread", "From a cell"]
+
+
 def test_restart_and_run_all_rebuilds_it_free_of_charge(process, claude_emulator, tmp_path):
     """With --replay auto nothing is sent, and the turns are those of before."""
     claude_emulator.answer("1", "2", "3")
