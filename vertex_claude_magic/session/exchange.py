@@ -68,7 +68,7 @@ _ANSWERED_BY = {
 class Notice(NamedTuple):
     """One line for the user, and what it is about.
 
-    `kind` is "answer", "conversation", "request", "lifecycle", "spend" or "records".
+    `kind` is "answer", "tools", "conversation", "request", "lifecycle", "spend" or "records".
     """
 
     kind: str
@@ -196,6 +196,7 @@ class Exchange:
             self._leave(None)
             raise
         self.request = self._question.request
+        self._found = self._question.found
         self._steps: list[Step] = [] if self._tools is None else [self._tools]
         if self._question.typed is not None:
             from vertex_claude_magic.answers.repair import RepairOnce
@@ -207,8 +208,8 @@ class Exchange:
 
     @property
     def replayed(self) -> bool:
-        """Whether a record answers the question, so that nothing is sent."""
-        return self._question.found is not None
+        """Whether a record answers the present round, so that nothing is sent."""
+        return self._found is not None
 
     def __enter__(self) -> Self:
         return self
@@ -435,6 +436,7 @@ class Exchange:
                 recorded = self._sources.look(found.request, take=True) if self._sources.answers else None
                 # The record of this round comes before that of the next.
                 stream.close()
+                self._found = recorded
                 self._stream = self._open(found.request, recorded)
                 if self._tell is not None:
                     self._stream.watch(self._tell)
