@@ -23,7 +23,7 @@ from harness import Bench, Build, Figure, checkout, environment, markdown  # noq
 
 FORMER = "a300947"
 MEASURES = ("load", "first_answer", "first_text", "short_answer", "decode", "traffic", "browser", "replay", "panel",
-            "memory", "growth", "hostile", "peers")  # fmt: skip
+            "memory", "growth", "conversation", "hostile", "peers")  # fmt: skip
 
 
 def main() -> None:

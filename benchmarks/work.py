@@ -136,6 +136,45 @@ def _post() -> None:
     assert pieces
 
 
+def conversation(base_url: str, project: str, folder: str, prompts: list[str], tools: bool) -> float:
+    """How many times the CPU of bare requests with the same bodies a turn takes, the least of the last ten of each."""
+    import requests
+
+    from vertex_claude_magic import Claude
+
+    def mean(column: str) -> float:
+        """Mean of a column."""
+        return float(len(column))
+
+    claude = Claude(access_token="emulator", project=project, base_url=base_url, model="haiku",
+                    journal=str(Path(folder) / "journal.sqlite3"))  # fmt: skip
+    chat, session = claude.chat("growth"), requests.Session()
+    options = {"tools": [mean]} if tools else {}
+    url, headers = claude.request("Hi").url, {"Authorization": "Bearer emulator"}
+    ours: list[float] = []
+    bare: list[float] = []
+    for prompt in prompts:
+        replies: list[Any] = []
+        ours.append(_cpu(lambda prompt=prompt, replies=replies: replies.append(chat.ask(prompt, **options))))
+        bodies = [dict(each.question or {}) for each in replies[0].rounds]
+        bare.append(_cpu(lambda bodies=bodies: [_posted(session, url, headers, body) for body in bodies]))
+    claude.close()
+    return min(ours[-10:]) / min(bare[-10:])
+
+
+def stored(folder: str) -> float:
+    """Megabytes in a folder."""
+    return sum(each.stat().st_size for each in Path(folder).iterdir()) / 1e6
+
+
+def _posted(session: Any, url: str, headers: dict[str, str], body: dict[str, Any]) -> None:
+    with session.post(url, json=body, headers=headers, stream=True, timeout=60) as response:
+        response.raise_for_status()
+        for line in response.iter_lines():
+            if line.startswith(b"data:"):
+                json.loads(line[5:])
+
+
 def main() -> None:
     """Serve until there are no more lines."""
     for line in sys.stdin:

@@ -48,7 +48,7 @@ def test_a_tool_that_was_called_gets_a_result_that_says_what_is_wrong():
         "input": {"items": ["a"]},
         "partial_json": None,
     }
-    repair = fitted_or_repair(Reply(blocks=(block,)), QUESTION, REQUEST)
+    repair = fitted_or_repair(Reply(blocks=(block,), complete=True), QUESTION, REQUEST)
     _, answer, advice = repair.request.body["messages"]
     assert answer["content"] == [{key: block[key] for key in ("type", "id", "name", "input")}]
     assert [(each["tool_use_id"], each["is_error"]) for each in advice["content"]] == [("t1", True)]

@@ -99,8 +99,11 @@ def test_a_call_that_was_not_run_is_answered_before_the_next_prompt(claude, clau
 def test_a_call_that_was_cut_is_not_sent_back(claude, claude_emulator):
     """Case 17: half an input is no call; the text before it stays."""
     cut = {"type": "tool_use", "id": "t", "name": "look", "input": {}, "partial_json": '{"a'}
-    assert answer_message(Reply(blocks=(TEXT, cut))) == {"role": "assistant", "content": "Four."}
-    assert answer_message(Reply(blocks=(cut,))) is None
+    assert answer_message(Reply(blocks=(TEXT, cut), complete=True)) == {
+        "role": "assistant",
+        "content": "Four.",
+    }
+    assert answer_message(Reply(blocks=(cut,), complete=True)) is None
 
 
 NOT_SENT = {
@@ -115,7 +118,7 @@ NOT_SENT = {
 @pytest.mark.parametrize("blocks", NOT_SENT.values(), ids=NOT_SENT.keys())
 def test_what_the_service_would_refuse_is_no_answer_to_send_back(blocks):
     """A turn without text leaves no trace."""
-    assert answer_message(Reply(blocks=blocks)) is None
+    assert answer_message(Reply(blocks=blocks, complete=True)) is None
 
 
 def test_an_answer_without_text_is_no_turn(claude, claude_emulator):
@@ -134,7 +137,7 @@ def test_nulls_of_an_answer_are_left_out_and_those_of_a_tools_input_are_not():
         "text": "See.",
         "citations": [{"type": "char_location", "file_id": None, "cited_text": "x"}],
     }
-    message = answer_message(Reply(blocks=(text, CALL)))
+    message = answer_message(Reply(blocks=(text, CALL), complete=True))
     assert message["content"][0]["citations"] == [{"type": "char_location", "cited_text": "x"}]
     assert message["content"][1]["input"] == {"at": None}
 

@@ -150,6 +150,45 @@ def test_threads_ask_one_after_the_other(kernel, claude_emulator):
     assert counts == [1, 3, 5, 7, 9, 11, 13, 15]
 
 
+def test_what_a_former_run_of_a_cell_has_started_changes_no_turn_of_the_new_one(kernel, claude_emulator):
+    """Case 69: a thread goes on while its cell runs again; its next question is refused, and nothing is sent."""
+    start = (
+        "import threading\n"
+        "go, errors = threading.Event(), []\n"
+        "def work(go=go):\n"
+        "    chat = Claude().chat('talk')\n"
+        "    chat.ask('Old 1')\n"
+        "    go.wait(60)\n"
+        "    try: chat.ask('Old 2')\n"
+        "    except Exception as error: errors.append(str(error))\n"
+        "old = threading.Thread(target=work, daemon=True); old.start()"
+    )
+    cell(kernel, "a", start)
+    kernel.ok("while not Claude().chat('talk').turns: old.join(0.01)")
+    cell(kernel, "a", "Claude().chat('talk').ask('New 1')")
+    before = len(claude_emulator.requests)
+    kernel.ok("go.set(); old.join(60)")
+    assert len(claude_emulator.requests) == before
+    assert "has run again since" in kernel.value("errors")
+    assert kernel.value("[turn.prompt for turn in Claude().chat('talk').turns]") == "['New 1']"
+
+
+def test_a_thread_of_a_cell_that_is_over_goes_on_while_the_cell_does_not_run_again(kernel):
+    """Its turns are those of the cell."""
+    cell(
+        kernel,
+        "a",
+        "import threading\n"
+        "def work():\n"
+        "    for number in range(3): Claude().chat('talk').ask(f'Round {number}')\n"
+        "thread = threading.Thread(target=work, daemon=True); thread.start()",
+    )
+    cell(kernel, "b", "thread.join(60)")
+    assert kernel.value("[(turn.cell, turn.prompt) for turn in Claude().chat('talk').turns]") == (
+        "[('a', 'Round 0'), ('a', 'Round 1'), ('a', 'Round 2')]"
+    )
+
+
 def test_two_kernels_ask_one_after_the_other(kernel, claude_emulator, place):
     """By a note in the journal: the second waits until the first has its answer."""
     claude_emulator.answer(Reply(content=LONG, fault=Fault(stall_after=2_000, stall_seconds=1.0)), "Second.")
@@ -163,6 +202,42 @@ def test_two_kernels_ask_one_after_the_other(kernel, claude_emulator, place):
     )
     cell(kernel, "b", "first = stream.reply")
     assert kernel.value("first.turn, other.communicate()[0]") == "1 b'2\\n'"
+
+
+DROPPED = {
+    "a loop that breaks": "for event in Claude().chat('talk').stream('One'): break",
+    "a generator that is deleted": "events = iter(Claude().chat('talk').stream('One')); next(events); del events",
+    "a stream that was never read": "Claude().chat('talk').stream('One'); None",
+}
+
+
+@pytest.mark.parametrize("code", DROPPED.values(), ids=DROPPED)
+def test_a_stream_that_a_program_drops_holds_nobody_up(kernel, claude_emulator, code):
+    """Neither another kernel nor another thread nor the next cell; what was dropped is no turn."""
+    if "event" in code:
+        # Some of it arrives, and never the end.
+        claude_emulator.answer(Reply(content=LONG, fault=Fault(stall_after=2_000)))
+    cell(kernel, "a", code)
+    script = (
+        "from vertex_claude_magic import Claude; "
+        "print(Claude(access_token='emulator').chat('talk').ask('From a script').turn)"
+    )
+    cell(
+        kernel,
+        "b",
+        "import subprocess, sys\n"
+        f"other = subprocess.run([sys.executable, '-c', {script!r}], stdout=subprocess.PIPE, timeout=60)",
+    )
+    assert kernel.value("other.stdout") == "b'1\\n'"
+    cell(
+        kernel,
+        "c",
+        "from threading import Thread\n"
+        "thread = Thread(target=lambda: Claude().chat('talk').ask('From a thread'), daemon=True)\n"
+        "thread.start(); thread.join(60)",
+    )
+    cell(kernel, "d", "%%claude -c talk\nFrom a cell")
+    assert sent(claude_emulator)[::2] == ["From a script", "From a thread", "From a cell"]
 
 
 def test_restart_and_run_all_rebuilds_it_free_of_charge(process, claude_emulator, tmp_path):

@@ -223,6 +223,33 @@ def test_a_call_that_was_cut_off_is_not_run(claude, claude_emulator, weather):
     assert len(claude_emulator.requests) == 1
 
 
+def test_a_call_whose_input_is_no_json_is_not_run_and_an_error_result_says_so(
+    claude, claude_emulator, weather
+):
+    """Case 17: the call goes back with an empty input, because half a JSON is none."""
+    broken: list[dict[str, Any]] = [
+        {"type": "message_start", "message": {"id": "m", "type": "message", "role": "assistant", "content": []}},
+        {"type": "content_block_start", "index": 0, "content_block": use(1, "temperature")},
+        {"type": "content_block_delta", "index": 0, "delta": {"type": "input_json_delta", "partial_json": '{"city": Os'}},
+        {"type": "content_block_stop", "index": 0},
+        {"type": "message_delta", "delta": {"stop_reason": "tool_use"}, "usage": {"output_tokens": 9}},
+        {"type": "message_stop"},
+    ]  # fmt: skip
+    claude_emulator.answer(broken, "I see.")
+    assert claude.ask("Weather?", tools=[weather.temperature]).text == "I see."
+    assert weather.calls == []
+    answer, last = claude_emulator.requests[1].body["messages"][1:]
+    assert answer["content"] == [use(1, "temperature")]
+    assert last["content"] == [
+        {
+            "type": "tool_result",
+            "tool_use_id": "toolu_1",
+            "content": "The arguments are not valid JSON, so the call was not run.",
+            "is_error": True,
+        }
+    ]
+
+
 def test_a_pause_of_the_service_is_continued_as_a_round(claude, claude_emulator):
     """The answer is sent back as it came."""
     claude_emulator.answer(Reply(content=[TEXT], stop_reason="pause_turn"), "Found it.")

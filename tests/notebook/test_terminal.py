@@ -7,7 +7,7 @@ import io
 import pytest
 
 from vertex_claude_magic.notebook.display.terminal import TerminalAnswer
-from vertex_claude_magic.vertex.reply import Reply
+from vertex_claude_magic.vertex.reply import Reply, ToolCall
 
 ESCAPES = [
     "\x1b]52;c;ZXZpbA==\x07",
@@ -190,3 +190,28 @@ def test_quiet_writes_nothing(build, out):
     answer.finish(reply("text"), metadata={})
     answer.abandon()
     assert out.getvalue() == ""
+
+
+def test_an_answer_of_several_rounds_that_was_not_streamed_is_written_whole(build, out):
+    """Every text, with the calls between them, as a page shows them."""
+    calls = (ToolCall(id="t", name="mean", arguments={"column": "mass"}, content="2.5"),)
+    first, last = reply("Let me look.", tool_calls=calls), reply("It is 2.5.")
+    whole = reply("It is 2.5.", tool_calls=calls, parts=(first, last))
+    build().finish(whole, metadata={})
+    written = out.getvalue()
+    assert written.startswith('Let me look.\n\n[mean(column="mass") · 0.0 s]\n\nIt is 2.5.\n')
+
+
+def test_a_call_is_announced_and_its_end_is_written_below(build, out):
+    """What a function returned cannot move the cursor."""
+    answer = build()
+    answer.text("Let me look.")
+    answer.between('Running mean(column="\x1b[2J")')
+    answer.called("→ 2.5\x1b[31m · 0.1 s")
+    answer.text("It is 2.5.")
+    answer.draw()
+    answer.finish(reply("It is 2.5."), metadata={})
+    written = out.getvalue()
+    assert "\x1b" not in written
+    assert written.index("Let me look.") < written.index("Running mean") < written.index("→ 2.5")
+    assert written.count("It is 2.5.") == 1

@@ -136,6 +136,62 @@ def test_a_replay_says_that_nothing_was_called_again(shell, cell):
     assert "not called again" in shell.page.outputs[-1]["text/markdown"]
 
 
+def test_quiet_shows_nothing_also_of_what_a_function_prints(shell, cell, capsys):
+    """Only errors; the call has what it printed."""
+    shell.emulator.answer([use(1, "mean", column="mass"), use(2, "figure", column="x")], "It is 2.5.")
+    capsys.readouterr()
+    shown = len(shell.page.outputs)
+    assert cell("%%claude answer -q --tools mean,figure\nMean?").success
+    assert "reading" not in capsys.readouterr().out
+    assert len(shell.page.outputs) == shown
+    assert shell.ip.user_ns["answer"].tool_calls[0].printed == "reading mass\n"
+
+
+def test_without_streaming_the_texts_and_calls_come_in_their_order(shell, cell):
+    shell.emulator.answer(
+        [{"type": "text", "text": "Let me look."}, use(1, "mean", column="mass")], "It is 2.5."
+    )
+    assert cell("%%claude --no-stream --tools mean\nMean?").success
+    (output,) = shell.page.outputs
+    plain = output["text/plain"]
+    assert plain.index("Let me look.") < plain.index("[mean(") < plain.index("It is 2.5.")
+    assert [each.body.get("stream") for each in shell.asked] == [None, None]
+
+
+def test_what_an_inherited_function_prints_stays_out_of_the_answer(shell, cell, capsys):
+    """In a later cell of a conversation, whose line names no tools."""
+    shell.emulator.answer([use(1, "mean", column="mass")], "2.5", [use(2, "mean", column="depth")], "2.5")
+    assert cell("%%claude -c talk --tools mean\nMean of mass?").success
+    capsys.readouterr()
+    assert cell("%%claude -c talk\nAnd of depth?").success
+    assert "reading" not in capsys.readouterr().out
+    assert "reading depth" in shell.page.outputs[-1]["text/markdown"]
+
+
+def test_an_output_says_how_many_requests_and_which_functions_made_it(shell, cell):
+    """Beside tokens and cost, which are sums; the hash is that of the question."""
+    shell.emulator.answer([use(1, "mean", column="a"), use(2, "mean", column="b")], "It is 2.5.")
+    assert cell("%%claude answer --tools mean\nMean?").success
+    found = shell.page.metadata[-1]["vertex_claude_magic"]
+    answer = shell.ip.user_ns["answer"]
+    assert (found["requests"], found["tools"]) == (2, {"mean": 2})
+    assert found["usage"]["output_tokens"] == sum(each.usage.output_tokens for each in answer.rounds)
+    assert found["prompt_hash"] == answer.rounds[0].lineage.prompt_hash
+    assert cell("%%claude\nHi").success
+    assert not {"requests", "tools"} & set(shell.page.metadata[-1]["vertex_claude_magic"])
+
+
+def test_what_is_not_recorded_of_an_answer_is_asked_and_all_of_it_shown(shell, cell):
+    """The first round comes from the journal, the second was never answered."""
+    first = [{"type": "text", "text": "Let me look."}, use(1, "mean", column="mass")]
+    shell.emulator.answer(first, "It is 2.5.")
+    assert cell("%%claude --tools mean --max-rounds 1\nMean?").success
+    assert cell("%%claude --tools mean --replay auto\nMean?").success
+    text = shell.page.outputs[-1]["text/plain"]
+    assert text.index("Let me look.") < text.index("[mean(") < text.index("It is 2.5.")
+    assert "not called again" not in text
+
+
 def test_tab_completes_functions_also_behind_a_comma():
     names = {"mean": len, "table": 3, "_hidden": len, "Kind": int}
     offered = [each.text for each in candidates("%%claude --tools", "", names)]

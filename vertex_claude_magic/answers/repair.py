@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from vertex_claude_magic import errors
 from vertex_claude_magic.answers.shape import Misfit, Shape
 from vertex_claude_magic.spelling import option, spelled
-from vertex_claude_magic.vertex.blocks import is_sendable
+from vertex_claude_magic.vertex.blocks import sent_back
 from vertex_claude_magic.vertex.next_round import NextRound
 
 if TYPE_CHECKING:
@@ -36,7 +36,6 @@ __all__ = [
 Way = Literal["format", "tool", "instruction"]
 
 _TOOL = "answer"
-_KEPT_BLOCKS = {"text", "thinking", "redacted_thinking", "tool_use"}
 CUT_OFF = {"max_tokens", "model_context_window_exceeded"}
 _SHOWN = 4_000
 
@@ -184,18 +183,9 @@ class RepairOnce:
 
 def repair_request(request: Request, reply: Reply, advice: str) -> Request:
     """Build the request that shows Claude its own answer and what is wrong with it."""
-    # The fields of an answer that are none of a request are left out.
-    blocks: list[dict[str, Any]] = [
-        {
-            name: part
-            for name, part in block.items()
-            if part is not None and name not in {"partial_json", "citations"}
-        }
-        for block in reply.blocks
-        if block.get("type") in _KEPT_BLOCKS and is_sendable(block)
-    ]
+    blocks = sent_back(reply)
     messages = list(request.body["messages"])
-    if not any(block["type"] != "thinking" for block in blocks):
+    if not blocks:
         # Thinking alone is no answer that could be corrected.
         messages.append({"role": "user", "content": advice})
         return replace(request, body={**request.body, "messages": messages})

@@ -70,7 +70,11 @@ class Chat:
         notify: Callable[[str], None] | None = None,
         **options: Any,
     ) -> Exchange:
-        """Ask as `ask` does, and return at once what to iterate over, as `Claude.stream`."""
+        """Ask as `ask` does, and return at once what to iterate over, as `Claude.stream`.
+
+        Until it was read to the end, or closed, others who ask in the conversation wait; one that the program drops is
+        no turn.
+        """
         with spelled_for_python():
             return started(self._exchange(prompt, names, options, notify))
 

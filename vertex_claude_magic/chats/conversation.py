@@ -13,7 +13,7 @@ from vertex_claude_magic import errors
 from vertex_claude_magic.chats.entry import Entry, answer_message, chain, entry_of, is_sent, stored_turn
 from vertex_claude_magic.chats.locks import take
 from vertex_claude_magic.chats.naming import check_name, home, joined_numbers, written
-from vertex_claude_magic.chats.seating import placed, seat_of, without_leftovers
+from vertex_claude_magic.chats.seating import has_run_again, placed, seat_of, without_leftovers
 from vertex_claude_magic.chats.sending import history_after, history_of, questions_of, unmarked_message
 from vertex_claude_magic.records.chats import ChatStore
 from vertex_claude_magic.records.session_records import journal_of
@@ -178,6 +178,7 @@ class NamedChat:
         self._new = new
         self._cell = origin.cell_id
         self._run = f"{session_id()}:{origin.run}"
+        self._left_behind = origin.over
         self._hold: Hold | None = None
         self._store: ChatStore | None = None
         self._entries: list[Entry] = []
@@ -193,7 +194,8 @@ class NamedChat:
         """Wait until the conversation is free, and return the target with its system text.
 
         Raises:
-            OptionError: this thread asks in it already, or the options give messages of their own.
+            OptionError: this thread asks in it already, the cell has run again since it started what asks, or the
+                options give messages of their own.
             ClaudeInterrupt: the user stopped the wait.
         """
         _refuse_messages(target)
@@ -214,6 +216,11 @@ class NamedChat:
     def _begun(self, target: Target) -> Target:
         assert self._store is not None  # noqa: S101 - set by both callers
         stored = [entry_of(turn) for turn in self._store.read(self._home, self._name).turns]
+        if self._left_behind and has_run_again(stored, self._cell, self._run):
+            raise errors.OptionError(
+                f"The cell that started this has run again since, and {quote(self._name, 40)!r} has its turns.",
+                cure="Let the new run ask, or ask in a conversation with another name.",
+            )
         entries = without_leftovers(stored, self._cell, self._run)
         seat = seat_of(entries, self._cell, self._run, self._prompt)
         if self._new:
@@ -256,7 +263,7 @@ class NamedChat:
             name, number = quote(self._name, 40), seat.at + 1
             if former is not None and former.state != "interrupted":
                 self._notices.append(f"The former answer of this cell stays turn {number} of {name}.")
-            elif answer_message(partial, text_only=True) is not None:
+            elif answer_message(partial) is not None:
                 self._notices.append(
                     f"Turn {number} of {name} is not sent; %claude_chat {name} --keep {number} sends it too."
                 )
@@ -275,7 +282,7 @@ class NamedChat:
         assert seat is not None and target is not None and store is not None  # noqa: S101, PT018 - `begin` came before
         body = request.body
         typed = body.get("tool_choice") == {"type": "tool", "name": "answer"}
-        answer = answer_message(reply, text_only=state != "ok")
+        answer = answer_message(reply)
         if typed:
             # A tool that only gives the answer its form: the answer is what it was called with.
             calls = [block["input"] for block in reply.blocks if block.get("type") == "tool_use"]

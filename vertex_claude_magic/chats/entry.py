@@ -11,22 +11,18 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from operator import is_not
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 from vertex_claude_magic.records.journal.chats import StoredTurn
 from vertex_claude_magic.records.recorded_reply import read_recorded_reply, recorded_reply
+from vertex_claude_magic.vertex.blocks import THINKING, sent_back
+from vertex_claude_magic.vertex.digest import SentMessage
 from vertex_claude_magic.vertex.provenance import Lineage
 from vertex_claude_magic.vertex.reply import Reply, usage_from
-
-if TYPE_CHECKING:
-    from vertex_claude_magic.json_types import Json
+from vertex_claude_magic.vertex.request import clean
 
 __all__ = ["Entry", "Sendable", "Turn", "answer_blocks", "answer_message", "chain", "entry_of", "is_sent", "own_hash",
            "ready", "stored_turn", "turns_of"]  # fmt: skip
-
-_THINKING = frozenset({"thinking", "redacted_thinking"})
-# What an answer may hold that is sent back ("Messages API", Claude docs, 2026; the blocks of anthropic 2.14.0).
-_SENT = frozenset({"text", "tool_use", "server_tool_use", "compaction", *_THINKING})
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -91,49 +87,19 @@ class Entry(NamedTuple):
         return "" if self.seat.startswith("text:") else self.seat
 
 
-def answer_message(reply: Reply, *, text_only: bool = False) -> dict[str, Any] | None:
+def answer_message(reply: Reply) -> dict[str, Any] | None:
     """Return an answer as a message that can be sent back, None if nothing of it can.
-
-    Args:
-        reply: The answer.
-        text_only: Whether it was stopped: then neither thinking nor calls of tools are whole.
 
     >>> answer_message(Reply(blocks=({"type": "text", "text": "Four."},)))
     {'role': 'assistant', 'content': 'Four.'}
     """
-    blocks = [_sendable(block) for block in reply.blocks if _may_be_sent(block, text_only=text_only)]
-    while blocks and blocks[-1]["type"] in _THINKING:
-        # A message may not end in thinking; one that was cut there has no answer behind it.
-        blocks.pop()
-    if not any(block["type"] not in _THINKING for block in blocks):
+    blocks = sent_back(reply)
+    if not blocks:
         return None
     if len(blocks) == 1 and set(blocks[0]) == {"type", "text"}:
         # The same message, and what hashes and copies a long conversation takes it as it is.
         return {"role": "assistant", "content": blocks[0]["text"]}
     return {"role": "assistant", "content": blocks}
-
-
-def _may_be_sent(block: Mapping[str, Any], *, text_only: bool) -> bool:
-    kind = str(block.get("type"))
-    if kind == "text":
-        # The service refuses a text without anything to read.
-        return isinstance(block.get("text"), str) and bool(block["text"].strip())
-    if text_only or "partial_json" in block:
-        return False
-    if kind in _THINKING:
-        return isinstance(block.get("signature" if kind == "thinking" else "data"), str)
-    return kind in _SENT or (kind.endswith("_tool_result") and "tool_use_id" in block)
-
-
-def _sendable(value: Json) -> Any:
-    """Return a block without nulls, which answers have and requests do not take; the input of a tool stays as it is."""
-    if isinstance(value, Mapping):
-        return {
-            name: part if name == "input" else _sendable(part)
-            for name, part in value.items()
-            if part is not None
-        }
-    return [_sendable(part) for part in value] if isinstance(value, (list, tuple)) else value
 
 
 def is_sent(entry: Entry) -> bool:
@@ -153,20 +119,21 @@ def _bound(message: Mapping[str, Any]) -> list[Any]:
     plain = [
         {name: part for name, part in block.items() if name != "cache_control"}
         for block in blocks
-        if isinstance(block, Mapping) and block.get("type") not in _THINKING
+        if isinstance(block, Mapping) and block.get("type") not in THINKING
     ]
     return [message.get("role"), plain]
 
 
 class Sendable(NamedTuple):
-    """The messages of a turn made ready: `own` is their digest, `bare` are they without thinking.
+    """The messages of a turn made ready: `own` is their digest, `sent` and `bare` are they with and without thinking.
 
     `calls` tells whether they hold calls of tools, `thinks` whether they hold thinking.
     """
 
     messages: tuple[Mapping[str, Any], ...]
     own: str
-    bare: tuple[Mapping[str, Any], ...]
+    sent: tuple[SentMessage, ...]
+    bare: tuple[SentMessage, ...]
     calls: bool
     thinks: bool
 
@@ -194,7 +161,8 @@ def ready(messages: tuple[Mapping[str, Any], ...]) -> Sendable:
     if known is None or known.messages is not messages:
         if len(_ready) >= _MOST_READY:
             _ready.clear()
-        bare = tuple(map(_without_thinking, messages))
+        sent = tuple([SentMessage(clean(message)) for message in messages])
+        bare = tuple([_without_thinking(message) for message in sent])
         calls = any(
             block.get("type") in _CALLS
             for message in messages
@@ -202,7 +170,7 @@ def ready(messages: tuple[Mapping[str, Any], ...]) -> Sendable:
             for block in message.get("content") or ()
         )
         known = _ready[id(messages)] = Sendable(
-            messages, own_hash(messages), bare, calls, thinks=any(map(is_not, messages, bare))
+            messages, own_hash(messages), sent, bare, calls, thinks=any(map(is_not, sent, bare))
         )
     return known
 
@@ -210,12 +178,12 @@ def ready(messages: tuple[Mapping[str, Any], ...]) -> Sendable:
 _CALLS = frozenset({"tool_use", "tool_result"})
 
 
-def _without_thinking(message: Mapping[str, Any]) -> Mapping[str, Any]:
+def _without_thinking(message: SentMessage) -> SentMessage:
     content = message.get("content")
     if isinstance(content, str) or message.get("role") != "assistant":
         return message
-    blocks = [block for block in content or () if block.get("type") not in _THINKING]
-    return message if len(blocks) == len(content or ()) else {**message, "content": blocks}
+    blocks = [block for block in content or () if block.get("type") not in THINKING]
+    return message if len(blocks) == len(content or ()) else SentMessage({**message, "content": blocks})
 
 
 def turns_of(name: str, entries: Sequence[Entry]) -> list[Turn]:

@@ -5,7 +5,9 @@ Within a process by a lock, between processes by a note in the journal.
 
 from __future__ import annotations
 
+import _thread
 import threading
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from vertex_claude_magic import errors
@@ -21,6 +23,8 @@ __all__ = ["Hold", "take"]
 
 # Seconds between two looks: an interrupt is seen at once, and SQLite is asked seldom.
 _LOOK = 0.1
+# Owns a conversation whose question was dropped until its note in the journal is gone; no thread has this number.
+_DROPPED = -1
 
 
 class _Locks:
@@ -57,8 +61,24 @@ class Hold:
             _give(self._key)
 
     def __del__(self) -> None:
-        if self._held:
-            _give(self._key)
+        if not self._held:
+            return
+        self._held = False
+        # This runs at any moment of any thread, also inside of a transaction: so no lock is taken here, and no thread
+        # object is made, which would wait for its start.
+        _locks.owners[self._key] = _DROPPED
+        with suppress(RuntimeError):
+            _thread.start_new_thread(_let_go, (self._store, self._key))
+            return
+        # Where there are no threads, others see it when this process asks next, or ends.
+        _locks.owners.pop(self._key, None)
+
+
+def _let_go(store: ChatStore, key: tuple[str, str]) -> None:
+    try:
+        store.release(*key)
+    finally:
+        _give(key)
 
 
 def take(store: ChatStore, notebook: str, name: str, notify: Callable[[str], None] | None = None) -> Hold:

@@ -104,7 +104,7 @@ def _plain(entry: Entry) -> list[Mapping[str, Any]]:
         if message.get("role") == "user" and _kind(message) == "plain"
     ]
     texts = [block for block in answer_blocks(entry.messages) if block.get("type") == "text"]
-    answer = answer_message(Reply(blocks=tuple(texts)), text_only=True)
+    answer = answer_message(Reply(blocks=tuple(texts)))
     return [*asked[:1], answer] if asked and answer is not None else []
 
 

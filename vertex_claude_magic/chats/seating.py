@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from vertex_claude_magic.chats.entry import Entry
 
-__all__ = ["Seat", "placed", "seat_of", "without_leftovers"]
+__all__ = ["Seat", "has_run_again", "placed", "seat_of", "without_leftovers"]
 
 
 class Seat(NamedTuple):
@@ -53,6 +53,21 @@ def without_leftovers(entries: Sequence[Entry], cell: str, run: str) -> list[Ent
         for entry in entries
         if not entry.cell or entry.cell == under_way or entry.run == last.get(entry.cell, entry.run)
     ]
+
+
+def has_run_again(entries: Sequence[Entry], cell: str, run: str) -> bool:
+    """Tell whether a later run of a cell, in the same process, has asked here.
+
+    Args:
+        entries: The turns.
+        cell: The front end's id of the cell.
+        run: A run of it: the process and a number that grows.
+    """
+    process, _, number = run.rpartition(":")
+    runs = (entry.run.rpartition(":") for entry in entries if cell and entry.cell == cell)
+    return number.isdecimal() and any(
+        other == process and later.isdecimal() and int(later) > int(number) for other, _, later in runs
+    )
 
 
 def seat_of(entries: Sequence[Entry], cell: str, run: str, prompt: str) -> Seat:

@@ -43,7 +43,7 @@ def history_of(entries: Sequence[Entry], model: str, digests: Sequence[str] | No
         end = closing(entry.messages) if made.calls else ()
         # Without these two as they were, the service would take the thinking for that of another conversation.
         bound = made.thinks and entry.model == model and entry.before == before
-        turns.append(SentTurn((*entry.messages, *end), (*made.bare, *end), entry.frame if bound else ""))
+        turns.append(SentTurn((*made.sent, *end), (*made.bare, *end), entry.frame if bound else ""))
         tools = entry.tools if made.calls and entry.tools else tools
     usage = entries[-1].reply.usage if entries else None
     tokens = usage.total_input_tokens + usage.output_tokens if usage is not None else 0
@@ -81,7 +81,7 @@ def history_after(name: str, reply: Reply, model: str) -> History:
     """
     question = reply.question or {}
     asked = question.get("messages")
-    answer = answer_message(reply, text_only=not reply.complete)
+    answer = answer_message(reply)
     if not asked or answer is None:
         what = "has no text" if asked else "does not hold the question that it answers"
         raise OptionError(f"{name} {what}, so nothing can follow it.", cure="Ask the question again first.")
@@ -91,7 +91,7 @@ def history_after(name: str, reply: Reply, model: str) -> History:
     lineage = reply.lineage
     frame = frame_of(question) if lineage is not None and lineage.requested_model == model else ""
     tools = tuple(question.get("tools") or ()) if made.calls else ()
-    turn = SentTurn((*whole, *end), (*made.bare, *end), frame)
+    turn = SentTurn((*made.sent, *end), (*made.bare, *end), frame)
     # Filling the cache costs a quarter more, and one follow-up may be all.
     return History((turn,), tools, goes_on=False)
 

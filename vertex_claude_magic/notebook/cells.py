@@ -150,7 +150,7 @@ class CellThreads:
         if thread not in self._started:
             self._started[thread] = self._only()
         cell = self._started[thread]
-        if cell is None or cell in self._running.values():
+        if cell is None or cell in self._running.values() or not _serves_many(thread):
             return cell
         # The thread of a pool works for later cells too: for the one that runs.
         return self._only() or cell
@@ -159,6 +159,16 @@ class CellThreads:
         """Return the cell that runs, None where none does or, in subshells, several do."""
         running = list(self._running.values())
         return running[0] if len(running) == 1 else None
+
+
+def _serves_many(thread: threading.Thread) -> bool:
+    """Tell whether a thread takes its work from a queue; one with a target of the user's works for who started it."""
+    target = getattr(thread, "_target", None)
+    return target is None or getattr(target, "__module__", "") in _POOLS
+
+
+# Whose functions the threads of `ThreadPoolExecutor` and `multiprocessing.pool.ThreadPool` (so of joblib) run.
+_POOLS = frozenset({"concurrent.futures.thread", "multiprocessing.pool"})
 
 
 class CellWatch(threading.local):
@@ -275,6 +285,7 @@ class CellWatch(threading.local):
             cell=cell_key(running.source),
             run=str(running.run),
             cell_id=running.cell_id,
+            over=all(each.run != running.run for each in self._under_way),
         )
 
     def is_one_question(self) -> bool:

@@ -49,7 +49,7 @@ def token_bound(request: Request, catalog: Catalog) -> int:
     A token of text has at least one byte; a picture has at most what the page "Vision" says, and a PDF
     may fill the context window (Claude docs, 2026), as may whatever the service fetches itself.
     """
-    attached = [kind for kind in (b'"base64"', b'"url"', b'"file"') if kind in request.payload]
+    attached = request.mentions(b'"base64"', b'"url"', b'"file"')
     content = (
         json.dumps(request.canonical, ensure_ascii=False).encode("utf-8", "replace") if attached else b""
     )
@@ -142,8 +142,8 @@ def worst_case(request: Request, catalog: Catalog, input_tokens: int) -> float |
     # The input is read as it is, or written to the cache for as long as was asked.
     speed = asked_speed(request)
     usages = [Usage(input_tokens=input_tokens, output_tokens=output, speed=speed)]
-    if b'"cache_control"' in request.payload:
-        hour = input_tokens if b'"1h"' in request.payload else 0
+    if request.mentions(b'"cache_control"'):
+        hour = input_tokens if request.mentions(b'"1h"') else 0
         written = CacheCreation(ephemeral_5m_input_tokens=input_tokens - hour, ephemeral_1h_input_tokens=hour)
         usages.append(
             Usage(cache_creation_input_tokens=input_tokens, output_tokens=output, speed=speed,

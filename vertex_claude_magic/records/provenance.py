@@ -10,6 +10,7 @@ import hashlib
 import json
 import math
 import re
+from collections import Counter
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -62,6 +63,9 @@ def provenance(reply: Reply, *, source: str | None = None) -> dict[str, Any]:
         "answered_by": reply.recorded_from or lineage.answered_by,
         "replayed": reply.replayed,
         "date": reply.recorded_at or lineage.date,
+        # Of an answer in several requests: how many, and which functions were called how often.
+        "requests": len(reply.parts),
+        "tools": dict(Counter(call.name for call in reply.tool_calls)),
         "source_hash": None if source is None else _short(text_hash(source)),
     }
     return {

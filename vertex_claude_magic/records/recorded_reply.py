@@ -127,6 +127,7 @@ def tool_calls_of(recorded: RecordedReply) -> tuple[ToolCall, ...]:
                 is_error=result.get("is_error") is True,
                 seconds=float(seconds) if isinstance(seconds, (int, float)) else 0.0,
                 content=content,
+                replayed=True,
             )
         )
     return tuple(found)

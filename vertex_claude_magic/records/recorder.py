@@ -13,6 +13,7 @@ from vertex_claude_magic.process import at_fork
 from vertex_claude_magic.prompts.secrets import find_secret
 from vertex_claude_magic.records.journal.calls import ANSWER, ERROR, Call, Ending, StoredCall
 from vertex_claude_magic.records.recorded_reply import error_fields, recorded_reply
+from vertex_claude_magic.vertex.digest import SentMessage
 from vertex_claude_magic.vertex.provenance import EMULATOR_SERVER
 
 if TYPE_CHECKING:
@@ -224,6 +225,10 @@ _UNREACHED = ("ConnectionRefusedError", "gaierror", "SSLCertVerificationError", 
 
 
 def _secret_in(value: Json) -> tuple[str, int] | None:
+    if type(value) is SentMessage:
+        found = None if value.harmless else _secret_in(dict(value))
+        value.harmless = found is None
+        return found
     if isinstance(value, dict) and len(value) == 2 and value.get("role") in {"user", "assistant"}:
         # A message of text, by the key under which it was looked at before it was sent.
         value = value.get("content")
@@ -232,14 +237,14 @@ def _secret_in(value: Json) -> tuple[str, int] | None:
     if isinstance(value, str):
         return find_secret(value)
     # All strings, keys included.
-    found: list[str] = []
+    texts: list[str] = []
     waiting = [value]
     while waiting:
         part = waiting.pop()
         if isinstance(part, str):
-            found.append(part)
+            texts.append(part)
         elif isinstance(part, dict):
             waiting += [*part.keys(), *part.values()]
         elif isinstance(part, (list, tuple)):
             waiting += part
-    return find_secret("\n".join(found))
+    return find_secret("\n".join(texts))

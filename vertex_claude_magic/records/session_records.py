@@ -271,7 +271,7 @@ class SessionRecords:
             canonical=parts.content,
             parts=parts,
             # The payload tells faster than a search of all messages.
-            attachments=attachments(request.body) if b'"base64"' in request.payload else {},
+            attachments=attachments(request.body) if request.mentions(b'"base64"') else {},
             asked=target.model,
             model=request.model,
             region=request.region,

@@ -18,7 +18,7 @@ __all__ = ["answer_of", "log_notices", "spelled_for_python", "started"]
 
 _log = logging.getLogger("vertex_claude_magic")
 # What a program hears of in its log; the rest is about one answer, and is on the Reply.
-_LOGGED = ("lifecycle", "records", "conversation")
+_LOGGED = ("lifecycle", "records", "conversation", "tools")
 
 
 def answer_of(exchange: Exchange) -> Reply:

@@ -68,7 +68,7 @@ _ANSWERED_BY = {
 class Notice(NamedTuple):
     """One line for the user, and what it is about.
 
-    `kind` is "answer", "conversation", "request", "lifecycle", "spend" or "records".
+    `kind` is "answer", "tools", "conversation", "request", "lifecycle", "spend" or "records".
     """
 
     kind: str
@@ -197,6 +197,7 @@ class Exchange:
             self._leave(None)
             raise
         self.request = self._question.request
+        self._found = self._question.found
         self._steps: list[Step] = [] if self._tools is None else [self._tools]
         if self._question.typed is not None:
             from vertex_claude_magic.answers.repair import RepairOnce
@@ -208,8 +209,8 @@ class Exchange:
 
     @property
     def replayed(self) -> bool:
-        """Whether a record answers the question, so that nothing is sent."""
-        return self._question.found is not None
+        """Whether a record answers the present round, so that nothing is sent."""
+        return self._found is not None
 
     def __enter__(self) -> Self:
         return self
@@ -344,7 +345,7 @@ class Exchange:
         found = [Notice("answer", f"The first answer {reason}.") for reason in self._reasons]
         row = self._row
         whole = reply is not None and reply.complete and not reply.usage.cached
-        if whole and self.target.cache and b'"cache_control"' in request.payload:
+        if whole and self.target.cache and request.mentions(b'"cache_control"'):
             # The service ignores a mark behind a prompt that is too short without a word.
             least = row.min_cacheable_tokens if row is not None else None
             why = f": {request.model} caches from {least:,} tokens on" if least else ""
@@ -444,6 +445,7 @@ class Exchange:
                 recorded = self._sources.look(found.request, take=True) if self._sources.answers else None
                 # The record of this round comes before that of the next.
                 stream.close()
+                self._found = recorded
                 self._stream = self._open(found.request, recorded)
                 if self._tell is not None:
                     self._stream.watch(self._tell)

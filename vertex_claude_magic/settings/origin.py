@@ -30,12 +30,14 @@ class Origin(NamedTuple):
         cell: What identifies the cell by its content; empty outside of one.
         run: Which run of the cell this is; the same for all questions of one run.
         cell_id: The id by which the front end knows the cell, whatever it holds; empty where it tells none.
+        over: Whether this run of the cell has ended, so that what asks is something that it has started.
     """
 
     notebook: str = ""
     cell: str = ""
     run: str = ""
     cell_id: str = ""
+    over: bool = False
 
 
 def cell_key(source: str) -> str:

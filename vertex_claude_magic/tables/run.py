@@ -170,7 +170,7 @@ class TableRun:
 
     def _is_cached(self) -> bool:
         first = self._questions.first
-        return first is not None and b'"cache_control"' in first.request.payload
+        return first is not None and first.request.mentions(b'"cache_control"')
 
     @property
     def progress(self) -> Progress:

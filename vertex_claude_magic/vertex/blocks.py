@@ -1,4 +1,4 @@
-"""Content blocks to the stream events that spell them, and back: for answers played again and for the emulator.
+"""Content blocks to the stream events that spell them, and back; and the blocks of an answer as they are sent back.
 
 The events are those of the page "Streaming Messages" (Claude docs, 2026): a block starts without what grows,
 deltas spell that, and closing deltas bring the citations of a text or the signature of a thinking.
@@ -16,10 +16,30 @@ from vertex_claude_magic.vertex.reply_builder import ReplyBuilder
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-__all__ = ["StreamedBlock", "growing_field", "is_sendable", "part_events", "read_blocks", "take_apart"]
+    from vertex_claude_magic.json_types import Json
+    from vertex_claude_magic.vertex.reply import Reply
+
+__all__ = [
+    "THINKING",
+    "StreamedBlock",
+    "growing_field",
+    "part_events",
+    "read_blocks",
+    "sent_back",
+    "take_apart",
+]
+
+THINKING = frozenset({"thinking", "redacted_thinking"})
+# The blocks of answers that requests take too, beside the results of the service's own tools (anthropic 2.14.0).
+_SENT = frozenset(
+    {"text", "tool_use", "server_tool_use", "mcp_tool_use", "mcp_tool_listing", "container_upload", "compaction",
+     "fallback", *THINKING}
+)  # fmt: skip
 
 # Blocks with an `input` grow too, whatever their type: tools of the client and of the service.
 _GROWING = {"text": ("text_delta", "text"), "thinking": ("thinking_delta", "thinking")}
+# Fields that requests want also where they are null: the titles in citations (the types of anthropic 2.14.0).
+_NULLABLE = frozenset({"title", "document_title"})
 
 
 class StreamedBlock(NamedTuple):
@@ -42,13 +62,58 @@ def growing_field(block: Mapping[str, Any]) -> tuple[str, str] | None:
     return delta if delta is not None and isinstance(block.get(delta[1]), str) else None
 
 
-def is_sendable(block: Mapping[str, Any]) -> bool:
-    """Tell whether a block of an answer may be sent back: the service refuses a text without anything to read.
+def sent_back(reply: Reply) -> list[dict[str, Any]]:
+    """Return the blocks of an answer as they go back to the service, in another round and in later turns.
 
-    >>> is_sendable({"type": "text", "text": " "}), is_sendable({"type": "thinking", "thinking": ""})
-    (False, True)
+    They are as they came, citations, signatures and encrypted results included, without the nulls that only answers
+    have. Left out is what the service refuses: a text without anything to read, thinking without its
+    signature, a call that was cut off, thinking with nothing behind it. Of an answer that was stopped only the texts
+    are whole.
+
+    >>> from vertex_claude_magic.vertex.reply import Reply
+    >>> sent_back(Reply(blocks=({"type": "text", "text": "Four.", "citations": None},), complete=True))
+    [{'type': 'text', 'text': 'Four.'}]
     """
-    return block.get("type") != "text" or bool(str(block.get("text", "")).strip())
+    if not reply.complete:
+        # Without citations, because what they point to is not sent either.
+        return [{"type": "text", "text": block["text"]} for block in reply.blocks if _is_text(block)]
+    # The service takes an input that is no JSON for the end of a call; a limit only cuts it off.
+    called = reply.stop_reason == "tool_use"
+    blocks = [_without_nulls(block) for block in reply.blocks if _may_be_sent(block, called=called)]
+    while blocks and blocks[-1]["type"] in THINKING:
+        blocks.pop()
+    return blocks
+
+
+def _is_text(block: Mapping[str, Any]) -> bool:
+    text = block.get("text") if block.get("type") == "text" else None
+    return isinstance(text, str) and bool(text.strip())
+
+
+def _may_be_sent(block: Mapping[str, Any], *, called: bool) -> bool:
+    kind = str(block.get("type"))
+    if kind == "text":
+        return _is_text(block)
+    if kind in THINKING:
+        return isinstance(block.get("signature" if kind == "thinking" else "data"), str)
+    if block.get("partial_json") is not None and not (called and kind == "tool_use"):
+        return False
+    return kind in _SENT or (kind.endswith("_tool_result") and "tool_use_id" in block)
+
+
+def _without_nulls(block: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a block without those nulls, at any depth; the input of a tool, which may be any JSON, stays as it is."""
+
+    def cleaned(value: Json) -> Json:
+        if isinstance(value, Mapping):
+            return _without_nulls(value)
+        return [cleaned(part) for part in value] if isinstance(value, (list, tuple)) else value
+
+    return {
+        name: part if name == "input" else cleaned(part)
+        for name, part in block.items()
+        if name != "partial_json" and (part is not None or name in _NULLABLE)
+    }
 
 
 def take_apart(block: Mapping[str, Any], *, closing: bool = True) -> StreamedBlock:

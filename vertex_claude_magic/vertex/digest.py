@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 __all__ = [
     "BETA_HEADER",
     "Parts",
+    "SentMessage",
     "attachments",
     "canonical",
     "digest_of",
@@ -43,6 +44,32 @@ _SHARED = ("system", "tools")
 # Hashes of texts that this process met, so that a long conversation is not hashed again with each turn.
 _hashes: dict[Any, bytes] = {}
 _MOST_HASHES, _LONGEST_HASHED = 4_096, 4_000
+# How a body shows that it holds more than texts.
+_TOLD = (b'"base64"', b'"url"', b'"file"', b'"cache_control"')
+
+
+class SentMessage(dict[str, Any]):
+    """A message that goes out again with each turn of a conversation, with what that turn would work out anew.
+
+    Nobody changes it, and JSON can carry it. `payload` is it as it goes over the wire, `canonical` and `digest` are as
+    for any message. `only_text` tells whether it holds neither attachments nor cache marks. `harmless` is set once no
+    secret was found in it.
+
+    >>> message = SentMessage({"role": "user", "content": "Hi"})
+    >>> message.payload, message.canonical is message, message.only_text
+    (b'{"role":"user","content":"Hi"}', True, True)
+    """
+
+    __slots__ = ("canonical", "digest", "harmless", "only_text", "payload")
+
+    def __init__(self, message: Mapping[str, Any]) -> None:
+        super().__init__(message)
+        self.payload = json.dumps(self, ensure_ascii=False, separators=(",", ":")).encode()
+        self.only_text = not any(word in self.payload for word in _TOLD)
+        plain = self if self.only_text else _without_marks(_hashed(dict(self)))
+        self.canonical = self if plain == self or not isinstance(plain, Mapping) else SentMessage(plain)
+        self.digest: bytes = _hash(self) if self.canonical is self else self.canonical.digest
+        self.harmless = False
 
 
 def canonical(
@@ -102,6 +129,9 @@ def _without_marks(value: Json) -> Json:
 
 def _is_plain_message(message: Json) -> TypeGuard[dict[str, Any]]:
     """Tell whether a message is one text, as most are; in a long conversation nothing else may take time."""
+    if type(message) is SentMessage:
+        # Both what is hashed and what is without marks is what it is.
+        return message.canonical is message
     if type(message) is not dict or len(message) != 2:
         return False
     content = message.get("content")
@@ -182,6 +212,8 @@ def _hash(value: Json) -> bytes:
 
 
 def _message_hash(message: Json) -> bytes:
+    if type(message) is SentMessage:
+        return message.digest
     text = _text_of(message["content"]) if _is_plain_message(message) else None
     if text is None or len(text) > _LONGEST_HASHED or not isinstance(message, Mapping):
         return _hash(message)
@@ -245,6 +277,8 @@ def _hashed(value: Json) -> Json:
     This is what journal and recordings store of an attachment in a request, and part of the digest: a change here makes
     every answer to a question with an attachment a new question.
     """
+    if type(value) is SentMessage and (value.only_text or b'"cache_control"' not in value.payload):
+        return value.canonical
     if isinstance(value, Mapping):
         if _is_source(value):
             data = _content(value["data"])

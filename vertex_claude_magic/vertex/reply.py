@@ -92,7 +92,8 @@ class ToolCall:
 
     `arguments` are those that the model gave, `result` is what the function returned, or the error text where
     `is_error`; of a call from a record it is what was sent back. `content` is what was sent back: a text, or content
-    blocks. `seconds` is how long the function ran, `printed` what it printed meanwhile in a cell.
+    blocks. `seconds` is how long the function ran, `printed` what it printed meanwhile in a cell. A `replayed` call is
+    from a record: the function was not called again.
     """
 
     id: str
@@ -104,6 +105,7 @@ class ToolCall:
     seconds: float = 0.0
     content: str | Sequence[Mapping[str, Any]] = field(default="", repr=False)
     printed: str = field(default="", repr=False, compare=False)
+    replayed: bool = field(default=False, repr=False, compare=False)
 
     @property
     def block(self) -> dict[str, Any]:

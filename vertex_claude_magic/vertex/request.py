@@ -24,18 +24,19 @@ from vertex_claude_magic.vertex.allowed import (
     max_tokens_of,
     thinking_type,
 )
-from vertex_claude_magic.vertex.digest import canonical, former_digest_of, parts_of
+from vertex_claude_magic.vertex.digest import SentMessage, canonical, former_digest_of, parts_of
 from vertex_claude_magic.vertex.endpoint import base_url_of, check_location, model_path
 from vertex_claude_magic.vertex.headers import counting_headers, headers_of
 from vertex_claude_magic.vertex.rules import check_rules
 
 if TYPE_CHECKING:
+    from vertex_claude_magic.json_types import Json
     from vertex_claude_magic.models.catalog import Catalog
     from vertex_claude_magic.models.model import Model
     from vertex_claude_magic.models.observed import Seen
     from vertex_claude_magic.vertex.digest import Parts
 
-__all__ = ["Request", "RequestOptions", "build_count_request", "build_request", "in_project"]
+__all__ = ["Request", "RequestOptions", "build_count_request", "build_request", "clean", "in_project"]
 
 # The value in every sample of Google, and the only one that leaves sampling parameters to the models that
 # take them.
@@ -91,13 +92,22 @@ class Request:
     method: str = "POST"
     # Encoded once: with attachments a body has megabytes.
     payload: bytes = field(init=False, repr=False, compare=False)
+    # The same without the messages that are known to hold neither attachments nor cache marks.
+    _telling: bytes = field(init=False, repr=False, compare=False, default=b"")
     _canonical: Mapping[str, Any] | None = field(init=False, repr=False, compare=False, default=None)
     _parts: Parts | None = field(init=False, repr=False, compare=False, default=None)
 
     def __post_init__(self) -> None:
-        text = json.dumps(self.body, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
-        payload = b"" if self.method == "GET" else text.encode("utf-8", "replace")
+        payload, telling = (b"", b"") if self.method == "GET" else _encoded(self.body)
         object.__setattr__(self, "payload", payload)
+        object.__setattr__(self, "_telling", telling)
+
+    def mentions(self, *words: bytes) -> bool:
+        """Tell whether one of the words stands in the payload, such as `b'"cache_control"'`.
+
+        It is for words that attachments and cache marks are known by; a text has them with its quotes escaped.
+        """
+        return any(word in self._telling for word in words)
 
     @property
     def streamed(self) -> bool:
@@ -245,7 +255,7 @@ def _body(
     named: dict[str, Any] = {
         "anthropic_version": version,
         "max_tokens": max_tokens,
-        "messages": [dict(message) for message in messages],
+        "messages": [message if type(message) is SentMessage else dict(message) for message in messages],
         "system": options.system,
         "stop_sequences": list(options.stop) or None,
         "thinking": _thinking(options, row, max_tokens),
@@ -266,7 +276,7 @@ def _body(
         if name in options.set or value not in (None, "", {})
     }
     try:
-        cleaned: dict[str, Any] = _clean(body)
+        cleaned: dict[str, Any] = clean(body)
     except RecursionError as error:
         raise OptionError(
             "The request is nested too deeply, or holds itself.", cure="Give plain lists and dicts."
@@ -278,8 +288,45 @@ def _body(
 _SAME = (bool, int, type(None))
 
 
-def _clean(value: Any) -> Any:
-    """Copy JSON; what JSON or UTF-8 cannot carry is an error (NaN) or replaced (lone surrogates)."""
+def _encoded(body: Mapping[str, Any]) -> tuple[bytes, bytes]:
+    """Return a body as it goes over the wire, and the same without messages that hold only text as far as is known."""
+    messages = body.get("messages")
+    if not isinstance(messages, list) or not any(type(each) is SentMessage for each in messages):
+        payload = _json(body)
+        return payload, payload
+    whole, telling = [], []
+    for message in messages:
+        if type(message) is SentMessage:
+            whole.append(message.payload)
+            telling += [] if message.only_text else whole[-1:]
+        else:
+            whole.append(_json(message))
+            telling += whole[-1:]
+    fields = {name: _json(value) for name, value in body.items() if name != "messages"}
+
+    def joined(each: list[bytes]) -> bytes:
+        pairs = (
+            _json(name) + b":" + (fields[name] if name in fields else b"[" + b",".join(each) + b"]")
+            for name in body
+        )
+        return b"{" + b",".join(pairs) + b"}"
+
+    return joined(whole), joined(telling)
+
+
+def _json(value: Json) -> bytes:
+    text = json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+    return text.encode("utf-8", "replace")
+
+
+def clean(value: Any) -> Any:
+    """Return a copy of JSON, in which what UTF-8 cannot carry (lone surrogates) is replaced.
+
+    Raises:
+        OptionError: it holds what JSON cannot carry, such as NaN.
+    """
+    if type(value) is SentMessage:
+        return value
     if isinstance(value, str):
         if value.isascii():
             return value
@@ -293,11 +340,11 @@ def _clean(value: Any) -> Any:
         for name, part in value.items():
             # Most are such, and a call for each would be half of the work on a small body.
             same = part.isascii() if type(part) is str else type(part) in _SAME
-            key = name if type(name) is str and name.isascii() else _clean(str(name))
-            cleaned[key] = part if same else _clean(part)
+            key = name if type(name) is str and name.isascii() else clean(str(name))
+            cleaned[key] = part if same else clean(part)
         return cleaned
     if isinstance(value, (list, tuple)):
-        return [_clean(part) for part in value]
+        return [clean(part) for part in value]
     if value is None or isinstance(value, (bool, int)):
         return value
     if isinstance(value, float) and math.isfinite(value):

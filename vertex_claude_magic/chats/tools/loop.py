@@ -20,7 +20,7 @@ from vertex_claude_magic.chats.tools.wording import error_text
 from vertex_claude_magic.session.exchange import TOOL_CALL, TOOL_RESULT
 from vertex_claude_magic.spelling import option, spelled
 from vertex_claude_magic.text import quote
-from vertex_claude_magic.vertex.blocks import is_sendable
+from vertex_claude_magic.vertex.blocks import sent_back
 from vertex_claude_magic.vertex.events import Event
 from vertex_claude_magic.vertex.next_round import NextRound
 from vertex_claude_magic.vertex.reply import ToolCall
@@ -52,6 +52,7 @@ class Captured(Protocol):
 Around = Callable[[], AbstractContextManager[Captured | None]]
 
 _REFUSED = "The user did not allow this call."
+_NO_JSON = "The arguments are not valid JSON, so the call was not run."
 # Seconds between two looks for an interrupt while a coroutine runs.
 _TICK = 0.2
 
@@ -155,7 +156,7 @@ class FunctionTools:
                 yield Event(TOOL_RESULT, {"type": TOOL_RESULT, "call": known})
                 continue
             yield Event(TOOL_CALL, {"type": TOOL_CALL, "call": call})
-            done.append(self._run(call))
+            done.append(_failed(call, _NO_JSON) if block.get("partial_json") else self._run(call))
             yield Event(TOOL_RESULT, {"type": TOOL_RESULT, "call": done[-1]})
         answered: list[dict[str, Any]] = [call.block for call in done]
         names = ", ".join(dict.fromkeys(call.name for call in done))
@@ -204,13 +205,9 @@ def _failed(call: ToolCall, text: str) -> ToolCall:
 
 def _going_on(request: Request, last: Reply, *more: Mapping[str, Any]) -> Request:
     """Return the request that continues an answer: the answer as it came, thinking and its signatures included."""
-    # Fields that only answers have are null in them and refused in a request.
-    blocks = [
-        {name: part for name, part in block.items() if part is not None or name == "input"}
-        for block in last.blocks
-        if is_sendable(block)
-    ]
-    messages = [*request.body["messages"], {"role": "assistant", "content": blocks}, *more]
+    blocks = sent_back(last)
+    answer = [{"role": "assistant", "content": blocks}] if blocks else []
+    messages = [*request.body["messages"], *answer, *more]
     return replace(request, body={**request.body, "messages": messages})
 
 

@@ -131,7 +131,8 @@ def ask_prepared(
         )
     names, name = host.shell.user_ns, parsed.name
     outputs = None
-    if target.tools and not quiet:
+    # A conversation may bring tools along. In a thread of the user's own, what is printed may be another one's.
+    if (target.tools or target.chat) and host.cells.may_draw():
         from vertex_claude_magic.notebook.display.tool_calls import CallOutputs
 
         outputs = CallOutputs(host.shell.display_pub)
@@ -153,7 +154,7 @@ def ask_prepared(
             names[name] = interrupt.reply
         raise
     finally:
-        if outputs is not None:
+        if outputs is not None and not quiet:
             outputs.show()
     if name:
         names[name] = reply

@@ -128,6 +128,7 @@ class _Drawing:
         self._view = view
         self._stopped = stopped
         self._outputs = outputs
+        self._announced = ""
         self._label = f"{target.model_id} · {target.region}"
 
     def start(self) -> None:
@@ -164,26 +165,51 @@ class _Drawing:
                 events = exchange.wait(_IDLE if due is None else min(due, _IDLE))
                 if not (self._target.no_stream or at_once):
                     self._add(events)
-                if events and events[-1].type == ROUND and events[-1].data["replaces"]:
+                kinds = {event.type for event in events}
+                if at_once and (TOOL_CALL in kinds or (ROUND in kinds and not exchange.replayed)):
+                    # Not all of it is recorded: what follows takes its time.
                     at_once = False
-                    self.start()
+                    self._catch_up(exchange)
+                if events and events[-1].type == ROUND and events[-1].data["replaces"]:
                     view.between(f"The first answer {events[-1].data['reason']}.")
                 for event in events:
                     if event.type == TOOL_CALL:
                         self._announce(event.data["call"])
-                    elif event.type == TOOL_RESULT and self._outputs is not None:
-                        self._outputs.take(event.data["call"])
-                if not exchange.done:
+                    elif event.type == TOOL_RESULT:
+                        self._ended(event.data["call"])
+                if self.started and not exchange.done:
                     view.draw()
             return exchange.reply
+
+    def _catch_up(self, exchange: Exchange) -> None:
+        """Draw what was to be drawn at once with an answer that is not there yet."""
+        self.start()
+        partial = exchange.partial()
+        texts = [each.text for each in partial.rounds if each.text.strip()] if partial is not None else []
+        if texts and not self._target.no_stream:
+            self._view.text("\n\n".join(texts))
 
     def _announce(self, call: ToolCall) -> None:
         """Show which function runs; it may take long, so it is drawn now."""
         from vertex_claude_magic.chats.tools.wording import call_text
 
         self.start()
-        self._view.between(f"Running {call_text(call.name, call.arguments)}")
+        line = f"Running {call_text(call.name, call.arguments)}"
+        if self._target.no_stream:
+            # The answer is shown once, with its calls.
+            self._view.status(line)
+        else:
+            self._view.between(line)
+        self._announced = call.id
         self._view.draw()
+
+    def _ended(self, call: ToolCall) -> None:
+        if self._outputs is not None:
+            self._outputs.take(call)
+        if self._announced == call.id and not self._target.no_stream:
+            from vertex_claude_magic.notebook.display.tool_calls import result_line
+
+            self._view.called(result_line(call))
 
     def _add(self, events: Sequence[Event]) -> None:
         """Hand the view what events add to the answer, pieces of a kind that came together as one."""

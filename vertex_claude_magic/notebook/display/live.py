@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from vertex_claude_magic.notebook.display.output import Screen
     from vertex_claude_magic.vertex.reply import Reply
 
-__all__ = ["Answer", "LiveAnswer", "json_answer"]
+__all__ = ["Answer", "LiveAnswer", "json_answer", "with_sources"]
 
 # JupyterLab 4.6.6 shows the first 50 outputs of a cell (settings schema, maxNumberOutputs).
 _OUTPUTS = 45
@@ -68,6 +68,9 @@ class Answer(Protocol):
 
     def between(self, line: str) -> None:
         """Say in one line what happens between two rounds, and take in the next."""
+
+    def called(self, line: str) -> None:
+        """Say in one line how a call of a function ended."""
 
     def draw(self) -> None:
         """Draw if something is due."""
@@ -171,6 +174,9 @@ class LiveAnswer:
         # What it announces may block.
         self._urgent = self._live
 
+    def called(self, line: str) -> None:
+        """Do nothing: the finished answer has each call with its result."""
+
     def due_in(self) -> float | None:
         """Return the seconds until `draw` would do something, or None if nothing is waiting."""
         at = self._due_at()
@@ -262,6 +268,7 @@ class LiveAnswer:
             from vertex_claude_magic.notebook.display.tool_calls import with_calls
 
             body = with_calls(reply, body)
+        body = with_sources(reply, body)
         above = around.folded(reply.thinking) if self._show_thinking and reply.thinking.strip() else ""
         ending, plain_ending = around.endings(reply, lines)
         bundle = self._bundle(
@@ -300,6 +307,18 @@ def json_answer(text: str) -> tuple[Body, tuple[str, ...]]:
         shown = safe_markdown(text) if text.lstrip().startswith(("`", "~")) else fenced(text, "json")
         return Body(markdown=shown, plain=text), (f"Not valid JSON ({reason}), so it is shown as it came.",)
     return Body(markdown=fenced(pretty, "json"), plain=pretty), ()
+
+
+def with_sources(reply: Reply, body: Body) -> Body:
+    """Return an answer with the pages below it that it cites, if any."""
+    if not any(each.citations for each in reply.rounds):
+        return body
+    from vertex_claude_magic.notebook.display.sources import sources
+
+    cited = sources(reply)
+    return Body(
+        markdown=_paragraphs(body.markdown, cited.markdown), plain=_paragraphs(body.plain, cited.plain)
+    )
 
 
 def _interval(size: int) -> float:

@@ -193,6 +193,10 @@ class TableAnswer:
         self._lines = []
         self._view.between(line)
 
+    def called(self, line: str) -> None:
+        """Say how a call ended."""
+        self._view.called(line)
+
     def _rows(self, columns: Sequence[str]) -> GrowingTable:
         if self._table is None:
             self._table = GrowingTable(columns)

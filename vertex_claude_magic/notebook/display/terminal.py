@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any, TextIO
 
 from vertex_claude_magic.markdown.sanitize import safe_plain
 from vertex_claude_magic.notebook.display import footer as around
-from vertex_claude_magic.notebook.display.live import json_answer
+from vertex_claude_magic.notebook.display.live import json_answer, with_sources
+from vertex_claude_magic.notebook.display.segments import Body
 from vertex_claude_magic.notebook.display.terminal_markdown import RenderedBlocks, can_render
 
 if TYPE_CHECKING:
@@ -71,7 +72,9 @@ class TerminalAnswer:
         self._in_thinking = False
         self._text: list[str] = []
         self._held = ""
+        # Of this round.
         self._length = 0
+        self._streamed = False
         self._ends_line = True
         # Colours and moves of the cursor are for eyes; a file or a pipe gets the text as it came.
         rendered = tty and not quiet and format == "markdown" and can_render()
@@ -91,10 +94,17 @@ class TerminalAnswer:
         """Take text in."""
         self._text.append(delta)
         self._length += len(delta)
+        self._streamed = True
 
     def between(self, line: str) -> None:
         """Say below what has come what happens before the next round."""
         self.text(f"\n\n{line}\n\n")
+        self._length = 0
+
+    def called(self, line: str) -> None:
+        """Say below its announcement how a call ended."""
+        self.text(f"{line}\n\n")
+        self._length = 0
 
     def thinking(self, delta: str) -> None:
         """Take thinking in."""
@@ -129,8 +139,8 @@ class TerminalAnswer:
         self._write_thinking()
         lines = [*notes]
         if self._streams:
-            # An answer that was not streamed comes here without ever having been a delta.
-            self._text.append(reply.text[self._length :])
+            # An answer that was not streamed, or comes from a record, is here without ever having been a delta.
+            self._text.append(reply.text[self._length :] if self._streamed else _whole(reply))
             self._write_text(final=True)
             if self._blocks is not None:
                 self._blocks.finish()
@@ -139,6 +149,8 @@ class TerminalAnswer:
             lines += more
             self._write(safe_plain(body.plain))
         self._end_line()
+        if cited := with_sources(reply, Body(markdown="", plain="")).plain:
+            self._write(f"\n{safe_plain(cited)}\n")
         self._write(f"\n{around.plain_ending(reply, lines)}\n")
 
     def abandon(self) -> None:
@@ -199,3 +211,12 @@ class TerminalAnswer:
     def _end_line(self) -> None:
         if not self._ends_line:
             self._write("\n")
+
+
+def _whole(reply: Reply) -> str:
+    """Return the text of an answer; of several rounds all texts, with the calls between them."""
+    if not (reply.parts or reply.tool_calls):
+        return reply.text
+    from vertex_claude_magic.notebook.display.tool_calls import with_calls
+
+    return with_calls(reply, Body(markdown="", plain=reply.text)).plain

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from contextlib import contextmanager
 from html import escape
@@ -10,6 +11,7 @@ from typing import TYPE_CHECKING
 from vertex_claude_magic.chats.tools.wording import call_text
 from vertex_claude_magic.markdown.sanitize import fenced, safe_markdown, safe_plain
 from vertex_claude_magic.notebook.display.segments import Body
+from vertex_claude_magic.text import quote
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -19,22 +21,34 @@ if TYPE_CHECKING:
 
     from vertex_claude_magic.vertex.reply import Reply, ToolCall
 
-__all__ = ["CallOutputs", "call_line", "with_calls"]
+__all__ = ["CallOutputs", "call_line", "result_line", "with_calls"]
 
-_SHOWN = 2_000
+_SHOWN, _SHOWN_IN_LINE = 2_000, 100
+_TAG = re.compile(r"\s*</?data\b[^>]*>\s*")
 
 
-def call_line(call: ToolCall, *, replayed: bool = False) -> str:
+def call_line(call: ToolCall) -> str:
     """Return one call on one line: name, arguments, and how it went.
 
     >>> from vertex_claude_magic.vertex.reply import ToolCall
     >>> call_line(ToolCall(id="t", name="mean", arguments={"column": "mass"}, seconds=0.21))
     'mean(column="mass") · 0.2 s'
     """
-    how = "not called again" if replayed else f"{call.seconds:.1f} s"
+    how = "not called again" if call.replayed else f"{call.seconds:.1f} s"
     return " · ".join(
         filter(None, (call_text(call.name, call.arguments), "error" if call.is_error else "", how))
     )
+
+
+def result_line(call: ToolCall) -> str:
+    """Return how a call ended on one line, for the one that announced it.
+
+    >>> from vertex_claude_magic.vertex.reply import ToolCall
+    >>> result_line(ToolCall(id="t", name="mean", content="2.5", seconds=0.21))
+    '→ 2.5 · 0.2 s'
+    """
+    result = quote(_result_text(call), _SHOWN_IN_LINE) or "nothing"
+    return f"→ {'error: ' if call.is_error else ''}{result} · {call.seconds:.1f} s"
 
 
 def with_calls(reply: Reply, last: Body) -> Body:
@@ -49,22 +63,22 @@ def with_calls(reply: Reply, last: Body) -> Body:
         # The answer before a repair is replaced by the next; only what calls and pauses end is a part of the whole.
         if not each.tool_calls and each.stop_reason != "pause_turn":
             continue
-        markdown += [safe_markdown(each.text), *(_folded(call, each.replayed) for call in each.tool_calls)]
-        plain += [each.text.strip(), *(_line(call, each.replayed) for call in each.tool_calls)]
+        markdown += [safe_markdown(each.text), *map(_folded, each.tool_calls)]
+        plain += [each.text.strip(), *map(_line, each.tool_calls)]
     # Those of the last round, where the user stopped it between two calls.
     final = reply.rounds[-1]
-    markdown += [last.markdown, *(_folded(call, final.replayed) for call in final.tool_calls)]
-    plain += [last.plain, *(_line(call, final.replayed) for call in final.tool_calls)]
+    markdown += [last.markdown, *map(_folded, final.tool_calls)]
+    plain += [last.plain, *map(_line, final.tool_calls)]
     return Body(markdown="\n\n".join(filter(None, markdown)), plain="\n\n".join(filter(None, plain)))
 
 
-def _line(call: ToolCall, replayed: bool) -> str:
-    return f"[{call_line(call, replayed=replayed)}]"
+def _line(call: ToolCall) -> str:
+    return f"[{call_line(call)}]"
 
 
-def _folded(call: ToolCall, replayed: bool) -> str:
+def _folded(call: ToolCall) -> str:
     """Return a call that is folded away; its line is escaped, its result is in a fence that nothing in it can close."""
-    parts = [f"<details><summary>{escape(safe_plain(call_line(call, replayed=replayed)))}</summary>"]
+    parts = [f"<details><summary>{escape(safe_plain(call_line(call)))}</summary>"]
     parts += [fenced(_cut(text)) for text in (_result_text(call), call.printed) if text.strip()]
     return "\n\n".join([*parts, "</details>"])
 
@@ -72,8 +86,9 @@ def _folded(call: ToolCall, replayed: bool) -> str:
 def _result_text(call: ToolCall) -> str:
     if isinstance(call.content, str):
         return call.content
-    blocks = (str(block.get("text") or f"[{block.get('type')}]") for block in call.content)
-    return "\n".join(blocks)
+    # Around a picture the tag that tells the model what it is says nothing to people.
+    shown = (str(block.get("text") or f"[{block.get('type')}]") for block in call.content)
+    return "\n".join(text for text in shown if not _TAG.fullmatch(text))
 
 
 def _cut(text: str) -> str:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import os
 from contextlib import suppress
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -114,7 +115,13 @@ def drop_runs(connection: sqlite3.Connection, stay: list[int]) -> None:
 
 def this_process() -> str:
     """Return what tells this process from those that had its number before, on this machine."""
-    return _process(os.getpid())
+    return _this(os.getpid())
+
+
+# By its number, because a fork goes on with what its parent knew.
+@lru_cache(maxsize=1)
+def _this(number: int) -> str:
+    return _process(number)
 
 
 def _process(number: int) -> str:
