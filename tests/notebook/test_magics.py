@@ -53,7 +53,7 @@ def test_the_final_output_records_what_was_asked_and_what_it_cost(shell):
 
 
 def test_the_returned_reply_is_kept_and_not_shown_twice(shell, capsys, monkeypatch):
-    """`_` and `Out[n]` hold the reply; the page has it once, until it is evaluated again."""
+    """`_` and `Out[n]` hold the reply; the page has it once, without an empty `Out[n]:`, until it is evaluated again."""
     # A doctest leaves its last value there, and IPython then keeps its hands off the name.
     monkeypatch.delattr("builtins._", raising=False)
     shell.emulator.answer("Only once.")
@@ -61,9 +61,15 @@ def test_the_returned_reply_is_kept_and_not_shown_twice(shell, capsys, monkeypat
     reply = shell.ok("%%claude\nHello")
     assert shell.ip.user_ns["_"] is reply
     assert shell.ip.user_ns["Out"][number] is reply
-    assert "Only once." not in capsys.readouterr().out
+    shown = capsys.readouterr().out
+    assert ("Only once." in shown, "Out[" in shown) == (False, False)
+    number = shell.ip.execution_count
     shell.ok("_")
-    assert "Only once." in capsys.readouterr().out
+    assert f"Out[{number}]: \nOnly once." in capsys.readouterr().out
+    # What is no answer of ours is not touched, nor is a cell that hides its value.
+    shell.ok("%claude Hello;")
+    shell.ok("1 + 1")
+    assert capsys.readouterr().out.endswith(f"Out[{shell.ip.execution_count - 1}]: 2\n")
 
 
 def test_a_reply_is_shown_as_safe_markdown_when_it_is_evaluated(shell):

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from types import SimpleNamespace
 
     from IPython.core.completer import CompletionContext
+    from IPython.core.displayhook import DisplayHook
     from IPython.core.formatters import BaseFormatter
     from IPython.core.interactiveshell import InteractiveShell
     from IPython.lib.pretty import RepresentationPrinter
@@ -85,6 +86,36 @@ class PromptQuestion(TokenTransformBase):  # type: ignore[misc]
         return [*lines[: self.magic_line], call, *lines[last + 1 :]]
 
 
+class _PromptOnce:
+    """The displayhook of a terminal, without `Out[n]: ` for a value that a magic has shown and then returned.
+
+    IPython writes that prompt before it asks how the value is shown (`DisplayHook.__call__`, 7.34 to 9.18), so
+    a formatter that shows nothing leaves it empty. `_` and `Out[n]` get the value all the same.
+    """
+
+    def __init__(self, hook: DisplayHook, magics: Host) -> None:
+        self._hook = hook
+        self._magics = magics
+
+    def __call__(self, result: Reply | Report | None = None) -> None:
+        kind = (type(result).__module__, type(result).__qualname__)
+        hook = self._hook
+        if kind in _SHOWN and not hook.quiet() and self._magics.was_shown(result):
+            hook.check_for_underscore()
+            hook.update_user_ns(result)
+            hook.fill_exec_result(result)
+        else:
+            hook(result)
+
+
+def _put_displayhook(shell: InteractiveShell, hook: DisplayHook | _PromptOnce) -> None:
+    trap = shell.display_trap
+    # The cell that is running has it in place already.
+    if sys.displayhook is trap.hook:
+        sys.displayhook = hook
+    trap.hook = hook
+
+
 def keep_empty_body(lines: list[str]) -> list[str]:
     """Give a `%%claude` cell without a body an empty line, so that the magic answers and not IPython's usage error."""
     first = lines[0].strip() if lines else ""
@@ -131,6 +162,10 @@ def add_hooks(shell: InteractiveShell, magics: Host) -> None:
         plain = shell.display_formatter.formatters["text/plain"](reply)
         return text, stamped(provenance(reply), {"text/markdown": text, "text/plain": plain})
 
+    trap = shell.display_trap
+    # A kernel writes no prompt of its own.
+    if trap.hook is shell.displayhook and not hasattr(shell, "kernel"):
+        _put_displayhook(shell, _PromptOnce(shell.displayhook, magics))
     once, plain = _formatters(shell)[::2]
     for kind in _SHOWN:
         once.for_type_by_name(*kind, show_once)
@@ -149,6 +184,8 @@ def remove_hooks(shell: InteractiveShell) -> None:
     first_cell = sys.modules.get("vertex_claude_magic.notebook.first_cell")
     if first_cell is not None:
         first_cell.restore_help(shell)
+    if type(shell.display_trap.hook).__name__ == _PromptOnce.__name__:
+        _put_displayhook(shell, shell.displayhook)
     transformers = shell.input_transformer_manager.token_transformers
     transformers[:] = [each for each in transformers if each.__name__ != PromptQuestion.__name__]
     cleanups = shell.input_transformers_cleanup

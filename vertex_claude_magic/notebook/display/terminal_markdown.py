@@ -61,10 +61,11 @@ class RenderedBlocks:
     def finish(self) -> None:
         """Render the last block."""
         if self._open.strip():
-            self._render(self._open)
+            # What follows an answer brings its own blank line.
+            self._render(self._open, end="\n")
         self._open = ""
 
-    def _render(self, text: str) -> None:
+    def _render(self, text: str, *, end: str = "\n\n") -> None:
         from rich.cells import cell_len
         from rich.console import Console
         from rich.markdown import Markdown
@@ -81,7 +82,7 @@ class RenderedBlocks:
         rendered = Markdown(text, hyperlinks=False)
         Console(file=file, width=min(columns, _WIDEST), force_terminal=True).print(rendered)
         up = f"\x1b[{written - 1}A" if written > 1 else ""
-        self._write(f"\r{up}\x1b[J{file.getvalue().rstrip()}\n\n")
+        self._write(f"\r{up}\x1b[J{file.getvalue().rstrip()}{end}")
 
 
 def _closed(text: str) -> int:
