@@ -122,6 +122,7 @@ def row_questions(
     *,
     scope: Scope | None,
     prefix: str = "",
+    opening: str = "",
     project: Callable[[], str] = lambda: NO_PROJECT,
     seen: Seen | None = None,
 ) -> RowQuestions:
@@ -133,6 +134,7 @@ def row_questions(
         target: Where they go and how.
         scope: Where names are looked up that are no columns.
         prefix: What goes before the names of the added columns.
+        opening: A text that goes before the prompt of every row.
         project: Returns the project that pays; asked for last.
         seen: As for `prepare`.
 
@@ -148,6 +150,7 @@ def row_questions(
         rows,
         scope=scope,
         attach=target.attach,
+        opening=opening,
         literal=target.literal,
         budget=budget_of(
             target.catalog,
