@@ -75,6 +75,21 @@ def test_every_row_has_its_own_answer_in_order(client, claude_emulator, make_tab
     assert sorted(asked(claude_emulator)) == sorted(texts(40)["text"])
 
 
+@pytest.mark.parametrize(
+    ("options", "streamed"),
+    [({"max_tokens": 1000}, False), ({"max_tokens": 1001}, True), ({"set": {"max_tokens": 9000}}, True),
+     ({"max_tokens": 4000, "no_stream": True}, False)],
+)  # fmt: skip
+def test_a_short_answer_comes_in_one_piece_and_a_long_one_as_a_stream(
+    client, claude_emulator, options, streamed
+):
+    """Nobody looks at the answers as they come, but a long silence may end a connection."""
+    out = run(client, texts_frame(2), **options)
+    assert column(out, "error") == [None, None]
+    for request in claude_emulator.requests:
+        assert ("streamRawPredict" in request.path, "stream" in request.body) == (streamed, streamed)
+
+
 def test_a_list_of_strings_gives_dicts_and_a_list_of_dicts_too(client):
     """The item comes first."""
     out = run(client, ["row 1", "row 2"], "Repeat {{ item }}")

@@ -47,6 +47,8 @@ _COUNT_FIELDS = ("anthropic_version", "messages", "system", "tools", "tool_choic
 
 
 _NONE: Mapping[str, Any] = MappingProxyType({})
+# Made once: `json.dumps` makes one for each call that is not all defaults.
+_encode = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode
 
 
 class RequestOptions(NamedTuple):
@@ -95,7 +97,7 @@ class Request:
     _parts: Parts | None = field(init=False, repr=False, compare=False, default=None)
 
     def __post_init__(self) -> None:
-        text = json.dumps(self.body, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+        text = _encode(self.body)
         payload = b"" if self.method == "GET" else text.encode("utf-8", "replace")
         object.__setattr__(self, "payload", payload)
 
