@@ -22,9 +22,10 @@ import sys
 from vertex_claude_magic import Claude
 
 project, base_url, journal, rows, active, model = sys.argv[1:]
-claude = Claude(project=project, base_url=base_url, access_token="emulator", journal=journal, model=model, max_tokens=100)
+claude = Claude(project=project, base_url=base_url, access_token="emulator", journal=journal, model=model,
+                max_tokens=100)
 table = [{"number": number} for number in range(int(rows))]
-out = claude.map(table, "Is review {{ number }} positive?", max_active=int(active), progress=False)
+out = claude.map(table, "Is this positive? Review {{ number }}", max_active=int(active), progress=False)
 numbers = [row["number"] for row in out]
 assert numbers == list(range(int(rows))), "a row is missing, twice or moved"
 assert all(row["answer"] and row["error"] is None for row in out), "a row has no answer"
@@ -53,8 +54,9 @@ def main() -> None:
             with subprocess.Popen(
                 command, cwd=folder, env=surroundings, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
             ) as run:
-                # What earlier kills had asked twice comes on top.
-                while asked < moment + killed and run.poll() is None:
+                # Not before it has asked anything; and what earlier kills had asked twice comes on top.
+                aim = max(moment + killed, asked + 1)
+                while asked < aim and run.poll() is None:
                     asked += server.calls()
                     time.sleep(0.002)
                 time.sleep(chance.random() * 0.1)
