@@ -9,6 +9,7 @@ from vertex_claude_magic.notebook.commands.options import COMMANDS
 from vertex_claude_magic.notebook.commands.table_cell import read_table_cell
 from vertex_claude_magic.notebook.display.table_run import TableRunView
 from vertex_claude_magic.notebook.options import parse_table_line
+from vertex_claude_magic.tables.estimate import batch_note
 from vertex_claude_magic.tables.map import finished_table, notes_of, questions_of
 from vertex_claude_magic.tables.options import map_options
 from vertex_claude_magic.tables.run import TableRun, place_of
@@ -76,9 +77,12 @@ def map_from_cell(host: Host, line: str, cell: str) -> None:
         stop = run.stopped_by
         if stop is not None:
             notes.insert(0, f"{stop.message} {stop.cure}")
+        over = run.progress
+        if later := batch_note(questions.target, over.cost, over.asked):
+            notes.append(later)
         if session.emulated:
             notes.append("Answered by the emulator, not by Claude; %claude_demo stop goes back.")
-        view.finish(run.progress, (*notes, *session.records.notices(questions.target)))
+        view.finish(over, (*notes, *session.records.notices(questions.target)))
         if host.panel is not None:
             # It shows what was spent.
             host.panel.draw()
