@@ -151,7 +151,7 @@ REFUSED = {
     "%%claude --context 0\nHi": "above 0",
     "%%claude --context -1\nHi": "above 0",
     "%%claude --context many\nHi": "is not a whole number",
-    "from vertex_claude_magic import Claude\nClaude().ask('Hi', context=3)": "Only %%claude knows which cells ran",
+    "from vertex_claude_magic import Claude\nClaude().ask('Hi', context=3)": "Only the magics know which cells ran",
 }
 
 

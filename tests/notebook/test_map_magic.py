@@ -13,7 +13,10 @@ from vertex_claude_magic import errors
 from vertex_claude_magic.emulator import Fault
 from vertex_claude_magic.notebook.display.table_run import TableRunView
 from vertex_claude_magic.notebook.options import parse_table_line
+from vertex_claude_magic.settings.options import AskOptions
 from vertex_claude_magic.settings.registry import LINE_OPTIONS
+from vertex_claude_magic.settings.target import resolve_target
+from vertex_claude_magic.tables.estimate import batch_note
 from vertex_claude_magic.tables.progress import Progress
 
 PROMPT = "\nRepeat {{ text }}"
@@ -148,6 +151,40 @@ def test_a_dry_run_shows_prompts_tokens_and_a_price_range(shell):
     assert "row 3" not in text
     assert "Between" in text
     assert "Columns that are added: answer, error, stop_reason, input_tokens, output_tokens, cost." in text
+
+
+DRY = (("%%claude_map labels reviews", "Between ", "As a batch (%%claude_batch) between "),
+       ("%%claude_batch labels reviews --to gs://rows/run", "estimates at the price of a batch", "Between "))  # fmt: skip
+
+
+@pytest.mark.parametrize(("line", "one", "two"), DRY)
+def test_a_dry_run_says_what_a_batch_would_cost(shell, line, one, two):
+    """Half of the price at a location that is not global."""
+    shell.ok(f"{line} -m claude-sonnet-5-5 -n 100 --dry-run" + PROMPT)
+    assert one in shell.page.text
+    assert two in shell.page.text
+
+
+def test_a_dry_run_says_nothing_of_batches_where_no_source_says_that_the_model_takes_them(shell):
+    shell.ok("%%claude_map labels reviews -m claude-haiku-4-5 -n 100 --dry-run" + PROMPT)
+    assert "As a batch" not in shell.page.text
+
+
+# Model, USD spent, rows asked, whether a batch is worth a word.
+BATCHES = (
+    ("claude-sonnet-5-5", 4.0, 2000, True), ("claude-sonnet-5-5", 4.0, 999, False),
+    ("claude-sonnet-5-5", 0.9, 2000, False), ("claude-sonnet-5-5", None, 2000, False),
+    ("claude-haiku-4-5", 4.0, 2000, False), ("claude-of-tomorrow", 4.0, 2000, False),
+)  # fmt: skip
+
+
+@pytest.mark.parametrize(("model", "spent", "rows", "said"), BATCHES)
+def test_what_a_batch_would_have_cost_is_said_where_it_pays(model, spent, rows, said):
+    """A small run is over before a batch has begun; no batch has the price of global."""
+    for region, usd in (("global", "2.20"), ("us-east5", "2.00")):
+        target = resolve_target(AskOptions(model=model, region=region))
+        wanted = f"As a batch (%%claude_batch) these rows would have cost ≈ ${usd}." if said else ""
+        assert batch_note(target, spent, rows) == wanted
 
 
 def test_quiet_shows_nothing(shell):

@@ -81,8 +81,8 @@ REFUSED = {
     "%%claude --prompt nosuch\n": "There is no prompts/nosuch.md",
     "%%claude --prompt ../explain\n": "cannot be the name",
     "%%claude --prompt explain --with word\n": "is not KEY=VALUE",
-    "from vertex_claude_magic import Claude\nClaude(prompt='explain').ask('Hi')": "read by %%claude and %%claude_compare",
-    "from vertex_claude_magic import Claude\nClaude().ask('Hi', with_={'a': 'b'})": "read by %%claude and %%claude_compare",
+    "from vertex_claude_magic import Claude\nClaude(prompt='explain').ask('Hi')": "Only the magics read saved prompts",
+    "from vertex_claude_magic import Claude\nClaude().ask('Hi', with_={'a': 'b'})": "Only the magics read saved prompts",
 }
 
 

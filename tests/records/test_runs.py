@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 from typing import TYPE_CHECKING
 
 import pytest
@@ -65,6 +66,49 @@ def test_the_calls_of_a_run_are_not_dropped_while_it_is_open(journal):
         assert "larger than 1 MB" in notices[1]
     journal._upkeep(SMALL)
     assert 0 < left(journal) < 40
+
+
+def ends(journal: Journal, text: str, run: int | None, **ending) -> None:
+    journal.end(None, a_call(text, run_id=run), an_ending(**ending), Keep())
+
+
+def test_the_calls_of_a_run_that_end_together_are_one_transaction(journal):
+    """Of this thread; what belongs to no run, or ends in another thread, is written at once."""
+    with journal.run("map", session="s1", origin=CELL) as run:
+        with journal.together():
+            ends(journal, "a", run)
+            ends(journal, "b", run)
+            assert left(journal) == 0
+            ends(journal, "c", None)
+            other = threading.Thread(target=ends, args=(journal, "d", run))
+            other.start()
+            other.join()
+            assert left(journal) == 2
+        assert left(journal) == 4
+        ends(journal, "e", run)
+        assert left(journal) == 5
+
+
+def test_a_call_that_cannot_be_stored_takes_none_of_the_others_with_it(journal):
+    """It is told once."""
+    with journal.run("map", session="s1", origin=CELL) as run, journal.together():
+        ends(journal, "a", run)
+        ends(journal, "b", run, input_tokens=2**70)
+        ends(journal, "c", run)
+    assert [row["key"].hex() for row in rows(path=journal.path)] == [a_call("a").key, a_call("c").key]
+    assert len(journal.notices()) == 1
+
+
+def test_calls_that_end_together_are_kept_when_the_block_ends_in_an_interrupt(journal):
+    def stopped() -> None:
+        with journal.together():
+            ends(journal, "a", run)
+            raise KeyboardInterrupt
+
+    with journal.run("map", session="s1", origin=CELL) as run:
+        with pytest.raises(KeyboardInterrupt):
+            stopped()
+        assert left(journal) == 1
 
 
 def test_the_days_do_not_count_for_a_run_that_is_open(journal, clock):

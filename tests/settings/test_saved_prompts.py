@@ -82,6 +82,8 @@ BROKEN = {
     "attached from elsewhere": ("+++\nattach = ['../secret']\n+++\nHi", "prompts/p.md, line 2: the attachment"),
     "attached from home": ("+++\nattach = ['/root/.ssh/id']\n+++\nHi", "prompts/p.md, line 2: the attachment"),
     "tools by hand": ("+++\nset = {tools = []}\n+++\nHi", "prompts/p.md, line 2: a file may not set the field tools."),
+    "tools unasked": ("+++\ntools = ['load']\n+++\nHi", "prompts/p.md, line 2: tools are given without confirm = true."),
+    "a confirm of words": ("+++\nconfirm = 'yes'\n+++\nHi", "prompts/p.md, line 2: confirm is 'yes'."),
     "another prompt": ("+++\nprompt = 'x'\n+++\nHi", "prompts/p.md, line 2: prompt is given on the line only."),
     "a secret": ("+++\nmodel = 'sk-ant-invented'\n+++\nHi", "prompts/p.md, line 2: model seems to hold an Anthropic key."),
     **{
@@ -101,6 +103,11 @@ def test_what_a_saved_prompt_may_not_say_is_refused_with_its_line(text, begins):
         parse_prompt(text, "p", Path())
     assert caught.value.message.startswith(begins)
     assert "invented" not in str(caught.value)
+
+
+def test_a_file_may_switch_tools_on_where_each_call_is_confirmed():
+    text = "+++\ntools = ['load']\nconfirm = true\n+++\nHi"
+    assert parse_prompt(text, "p", Path()).options == {"tools": ("load",), "confirm": True}
 
 
 def test_an_attachment_is_taken_from_the_folder_of_the_file(tmp_path):

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import _thread
+import itertools
 import os
 import re
 import signal
 import subprocess
 import sys
+import threading
 import time
 from typing import TYPE_CHECKING, Literal
 
 import pandas as pd
+import polars as pl
+import pyarrow as pa
 import pydantic
 import pytest
 from journals import rows as journal_rows
@@ -21,6 +25,8 @@ from vertex_claude_magic import Claude, ClaudeInterrupt, errors
 from vertex_claude_magic.emulator import Fault
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from vertex_claude_magic.tables.progress import Progress
 
 
@@ -73,6 +79,21 @@ def test_every_row_has_its_own_answer_in_order(client, claude_emulator, make_tab
     assert all(tokens > 0 for tokens in column(out, "input_tokens") + column(out, "output_tokens"))
     assert all(0 < usd < 0.1 for usd in column(out, "cost"))
     assert sorted(asked(claude_emulator)) == sorted(texts(40)["text"])
+
+
+@pytest.mark.parametrize(
+    ("options", "streamed"),
+    [({"max_tokens": 1000}, False), ({"max_tokens": 1001}, True), ({"set": {"max_tokens": 9000}}, True),
+     ({"max_tokens": 4000, "no_stream": True}, False)],
+)  # fmt: skip
+def test_a_short_answer_comes_in_one_piece_and_a_long_one_as_a_stream(
+    client, claude_emulator, options, streamed
+):
+    """Nobody looks at the answers as they come, but a long silence may end a connection."""
+    out = run(client, texts_frame(2), **options)
+    assert column(out, "error") == [None, None]
+    for request in claude_emulator.requests:
+        assert ("streamRawPredict" in request.path, "stream" in request.body) == (streamed, streamed)
 
 
 def test_a_list_of_strings_gives_dicts_and_a_list_of_dicts_too(client):
@@ -319,28 +340,44 @@ def test_fresh_asks_everything_again(client, claude_emulator):
     assert all(usd > 0 for usd in column(out, "cost"))
 
 
+# What happened to the table or the options, and how many rows are asked anew.
 CHANGES = (
-    ("reordered", lambda frame: frame.iloc[::-1], {}, 0),
-    ("appended", lambda frame: pd.concat([frame, pd.DataFrame({"text": ["row 9"]})]), {}, 1),
-    ("edited", lambda frame: frame.replace("row 1", "row 7"), {}, 1),
-    ("another column", lambda frame: frame.assign(more=1), {}, 0),
-    ("another index", lambda frame: frame.set_index(pd.Index(list("abc"))), {}, 0),
-    ("more at once", lambda frame: frame, {"max_active": 3, "max_cost": 9.0, "rpm": 100_000}, 0),
-    ("another system prompt", lambda frame: frame, {"system": "Be brief."}, 3),
-    ("another model", lambda frame: frame, {"model": "claude-sonnet-4-5"}, 3),
-    ("another length", lambda frame: frame, {"max_tokens": 900}, 3),
-    ("another prompt", lambda frame: frame, {"prompt": "Say {{ text }}"}, 3),
+    ("reordered", {"text": ["row 2", "row 1", "row 0"]}, {}, 0),
+    ("appended", texts(4), {}, 1),
+    ("shortened", texts(2), {}, 0),
+    ("edited", {"text": ["row 0", "row 7", "row 2"]}, {}, 1),
+    ("another column", {**texts(3), "more": [1, 2, 3]}, {}, 0),
+    ("more at once", texts(3), {"max_active": 3, "max_cost": 9.0, "rpm": 100_000}, 0),
+    ("another system prompt", texts(3), {"system": "Be brief."}, 3),
+    ("another model", texts(3), {"model": "claude-sonnet-4-5"}, 3),
+    ("another length", texts(3), {"max_tokens": 900}, 3),
+    ("another prompt", texts(3), {"prompt": "Say {{ text }}"}, 3),
+    ("another type", texts(3), {"as_": Label}, 3),
 )
 
 
 @pytest.mark.parametrize(
-    ("name", "change", "options", "more"), CHANGES, ids=[change[0] for change in CHANGES]
+    ("name", "columns", "options", "more"), CHANGES, ids=[change[0] for change in CHANGES]
 )
-def test_a_row_is_found_again_by_its_request(client, claude_emulator, name, change, options, more):
+def test_a_row_is_found_again_by_its_request(
+    client, claude_emulator, make_table, name, columns, options, more
+):
     """Case 76: whatever its place; and what decides the answer is part of the request."""
-    run(client, texts_frame(3))
-    run(client, change(texts_frame(3)), **options)
+    run(client, make_table(texts(3)))
+    out = run(client, make_table(columns), **options)
     assert len(asked(claude_emulator)) == 3 + more
+    if "as_" not in options:
+        for text, answer in zip(columns["text"], column(out, "answer"), strict=True):
+            assert f">{text}</data>" in answer
+
+
+def test_a_row_is_found_again_under_another_index_and_in_another_library(client, claude_emulator):
+    """Case 76: neither is part of the question."""
+    run(client, texts_frame(3))
+    run(client, texts_frame(3).set_index(pd.Index(list("abc"))))
+    for make in (pl.DataFrame, pa.table):
+        run(client, make(texts(3)))
+    assert len(asked(claude_emulator)) == 3
 
 
 def test_another_folder_knows_nothing_of_the_rows(client, claude_emulator, tmp_path, monkeypatch):
@@ -417,61 +454,70 @@ def test_a_broken_journal_costs_no_answer(claude_emulator, tmp_path, caplog):
     assert caplog.text.count("is no journal") == 1
 
 
-KILLED = """
-import sys
+KERNEL = """
+import importlib, sys
 from vertex_claude_magic import Claude
 
-base_url, journal, rows = sys.argv[1], sys.argv[2], int(sys.argv[3])
+base_url, journal, rows, library, make = sys.argv[1:]
+table = getattr(importlib.import_module(library), make)({"text": [f"row {n}" for n in range(int(rows))]})
 claude = Claude(project="emulator-project", base_url=base_url, access_token="emulator", journal=journal,
                 model="claude-haiku-4-5", max_tokens=1000)
-out = claude.map([{"text": f"row {n}"} for n in range(rows)], "Repeat {{ text }}", max_active=8, progress=False)
-print(sum(row["answer"] is not None for row in out), sum(bool(row["error"]) for row in out))
+out = claude.map(table, "Repeat {{ text }}", max_active=8, progress=False)
+answers, texts, errors = (out[name].to_pylist() if hasattr(out[name], "to_pylist") else out[name].to_list()
+                          for name in ("answer", "text", "error"))
+print(sum(f">{text}<" in answer for text, answer in zip(texts, answers)), sum(isinstance(error, str) for error in errors))
 """
+LIBRARIES = {"pandas": "DataFrame", "polars": "DataFrame", "pyarrow": "table"}
+
+
+class Kernels:
+    """Processes that map the same table with the same journal."""
+
+    def __init__(self, emulator, folder: Path, rows: int, library: str) -> None:
+        self.wanted = f"{rows} 0"
+        self._folder = folder
+        self._command = [sys.executable, "-c", KERNEL, emulator.base_url, str(folder / "j.sqlite3"), str(rows), library,
+                         LIBRARIES[library]]  # fmt: skip
+
+    def start(self) -> subprocess.Popen[str]:
+        return subprocess.Popen(
+            self._command,
+            env={**os.environ, "PYTHONPATH": str(ROOT)},
+            cwd=self._folder,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
 
 
 @pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="this system has no such signal")
-def test_a_killed_run_repeats_no_more_than_the_calls_under_way(claude_emulator, tmp_path):
+@pytest.mark.parametrize("library", LIBRARIES)
+def test_a_killed_run_repeats_no_more_than_the_calls_under_way(claude_emulator, tmp_path, library):
     """Case 75: at several moments, told by how many questions have come; every row is answered once in the end."""
-    rows, active, kills = 60, 8, 5
+    rows, active, kills = 40, 8, 3
     claude_emulator.fail(*[Fault(delay=0.02)] * 1000)
-    surroundings = {**os.environ, "PYTHONPATH": str(ROOT)}
-    command = [
-        sys.executable,
-        "-c",
-        KILLED,
-        claude_emulator.base_url,
-        str(tmp_path / "j.sqlite3"),
-        str(rows),
-        "0",
-    ]
+    kernels = Kernels(claude_emulator, tmp_path, rows, library)
     for _ in range(kills):
         before = len(asked(claude_emulator))
-        with subprocess.Popen(
-            command, env=surroundings, cwd=tmp_path, stdout=subprocess.PIPE, text=True
-        ) as process:
+        with kernels.start() as process:
             while len(asked(claude_emulator)) < before + 9 and process.poll() is None:
                 time.sleep(0.002)
             process.kill()
-    done = subprocess.run(command, env=surroundings, cwd=tmp_path, capture_output=True, text=True, check=True)
-    assert done.stdout.split() == [str(rows), "0"]
+    with kernels.start() as last:
+        assert last.communicate()[0].strip() == kernels.wanted
     found = asked(claude_emulator)
     assert set(found) == set(texts(rows)["text"])
     assert len(found) <= rows + kills * active
 
 
-def test_two_kernels_at_the_same_table_lose_nothing_and_meet(claude_emulator, tmp_path):
+@pytest.mark.parametrize("library", LIBRARIES)
+def test_two_kernels_at_the_same_table_lose_nothing_and_meet(claude_emulator, tmp_path, library):
     """Case 77: the second goes from the end, so that only what is under way or looked up there is asked twice."""
     rows = 400
     claude_emulator.fail(*[Fault(delay=0.03)] * 2000)
-    surroundings = {**os.environ, "PYTHONPATH": str(ROOT)}
-    command = [sys.executable, "-c", KILLED, claude_emulator.base_url, str(tmp_path / "j.sqlite3"), str(rows)]
-    with (
-        subprocess.Popen(command, env=surroundings, cwd=tmp_path, stdout=subprocess.PIPE, text=True) as first,
-        subprocess.Popen(
-            command, env=surroundings, cwd=tmp_path, stdout=subprocess.PIPE, text=True
-        ) as second,
-    ):
-        assert first.communicate()[0].split() == second.communicate()[0].split() == [str(rows), "0"]
+    kernels = Kernels(claude_emulator, tmp_path, rows, library)
+    with kernels.start() as first, kernels.start() as second:
+        for kernel in (first, second):
+            assert kernel.communicate()[0].strip() == kernels.wanted
     found = asked(claude_emulator)
     assert set(found) == set(texts(rows)["text"])
     # Each may have looked 64 rows up before the other one asked them, and has 8 under way.
@@ -525,6 +571,28 @@ def test_progress_comes_at_most_four_times_a_second(claude_emulator, tmp_path):
     moments: list[float] = []
     client.map(texts_frame(60), "Repeat {{ text }}", progress=lambda _: moments.append(now[0]))
     assert len(moments) <= now[0] * 4 + 2
+
+
+def test_a_run_has_no_more_threads_than_calls_under_way(claude_emulator, make_table):
+    """Case 83: however many rows there are, and none is left."""
+    ticks = itertools.count()
+    client = Claude(
+        project=claude_emulator.project, base_url=claude_emulator.base_url, access_token="emulator", journal="off",
+        model="claude-haiku-4-5", clock=lambda: next(ticks) / 100,
+    )  # fmt: skip
+    before, seen = set(threading.enumerate()), list[int]()
+
+    def ours() -> int:
+        return sum(thread.name == "vertex-claude-send" for thread in set(threading.enumerate()) - before)
+
+    client.map(
+        make_table(texts(200)), "Repeat {{ text }}", max_active=4, progress=lambda _: seen.append(ours())
+    )
+    assert 0 < max(seen) <= 4
+    for thread in set(threading.enumerate()) - before:
+        if thread.name == "vertex-claude-send":
+            thread.join(10)
+    assert ours() == 0
 
 
 # The prompt cache

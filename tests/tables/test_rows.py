@@ -18,7 +18,6 @@ import pyarrow as pa
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from hypothesis.extra.pandas import column, data_frames, range_indexes
 
 from vertex_claude_magic import errors
 from vertex_claude_magic.answers.shape import shape_of
@@ -285,42 +284,90 @@ def test_a_name_that_the_table_has_is_refused():
     check_names(added_columns(None, "claude_"), ["answer", "cost"])
 
 
-@given(
-    frame=data_frames(
-        [
-            column("a", elements=st.integers(-(2**53), 2**53)),
-            column(
-                "b",
-                elements=st.one_of(st.none(), st.text(st.characters(exclude_categories=["Cs"]), max_size=9)),
-                dtype=object,
-            ),
-            column("c", elements=st.floats(allow_nan=True)),
-        ],
-        index=range_indexes(min_size=0, max_size=9),
+TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=9)
+MOMENTS = st.datetimes(pd.Timestamp("1700-01-01").to_pydatetime(), pd.Timestamp("2200-01-01").to_pydatetime())
+NUMBERS = st.integers(-(2**53), 2**53)
+# By a name, what is in a column and what of each library holds it.
+COLUMNS = {
+    "integers": (NUMBERS, "int64", pl.Int64, pa.int64()),
+    "nullable integers": (st.none() | NUMBERS, "Int64", pl.Int64, pa.int64()),
+    "arrow integers": (st.none() | NUMBERS, "int64[pyarrow]", pl.Int64, pa.int64()),
+    "floats": (st.floats(), "float64", pl.Float64, pa.float64()),
+    "short floats": (st.floats(width=32), "float32", pl.Float32, pa.float32()),
+    "booleans": (st.booleans(), "bool", pl.Boolean, pa.bool_()),
+    "texts": (st.none() | TEXT, "string", pl.String, pa.large_string()),
+    "objects": (st.none() | TEXT, "object", pl.String, pa.string()),
+    "categories": (st.none() | st.sampled_from("abc"), "category", pl.Categorical, pa.dictionary(pa.int32(), pa.string())),
+    "moments": (MOMENTS, "datetime64[us]", pl.Datetime("us"), pa.timestamp("us")),
+    "moments of a zone": (MOMENTS, "datetime64[us, Europe/Berlin]", pl.Datetime("us", "UTC"), pa.timestamp("us", "UTC")),
+    "lengths of time": (
+        st.timedeltas(dt.timedelta(days=-999), dt.timedelta(days=999)), "timedelta64[us]", pl.Duration("us"),
+        pa.duration("us"),
     ),
-    kind=st.sampled_from(["pandas", "polars", "pyarrow", "records"]),
-    names=st.lists(st.sampled_from("xyz"), max_size=9),
-)
-def test_any_table_comes_back_with_index_order_and_kinds_unchanged(frame, kind, names):
+    "lists": (st.none() | st.lists(NUMBERS, max_size=3), "object", pl.List(pl.Int64), pa.list_(pa.int64())),
+    "bytes": (st.none() | st.binary(max_size=5), "object", pl.Binary, pa.binary()),
+    "decimals": (
+        st.none() | st.decimals(-999, 999, places=2), "object", pl.Decimal(10, 2), pa.decimal128(10, 2),
+    ),
+}  # fmt: skip
+
+
+@st.composite
+def tables(draw, library):
+    """A table of a library with columns of any kinds, and for pandas an index of any kind."""
+    count = draw(st.integers(0, 6))
+    kinds = draw(st.lists(st.sampled_from(sorted(COLUMNS)), min_size=1, max_size=4))
+    columns = {}
+    for number, kind in enumerate(kinds):
+        values = [draw(COLUMNS[kind][0]) for _ in range(count)]
+        _, of_pandas, of_polars, of_arrow = COLUMNS[kind]
+        columns[f"c{number} {kind}"] = {
+            "pandas": lambda values=values, kind=of_pandas: pd.Series(values, dtype=kind),
+            "polars": lambda values=values, kind=of_polars: pl.Series(values, dtype=kind),
+            "pyarrow": lambda values=values, kind=of_arrow: pa.array(values, type=kind),
+        }[library]()
+    if library != "pandas":
+        return (pl.DataFrame if library == "polars" else pa.table)(columns)
+    frame = pd.DataFrame(columns)
+    labels = st.sampled_from(["x", "y", 1, None])
+    index = [draw(st.tuples(labels, st.integers(0, 2))) for _ in range(count)]
+    if count and draw(st.booleans()):
+        frame.index = pd.MultiIndex.from_tuples(index, names=["first", None])
+    elif draw(st.booleans()):
+        frame.index = pd.Index([first for first, _ in index], dtype="object", name="index")
+    frame.attrs["source"] = "test"
+    return frame
+
+
+@pytest.mark.parametrize("library", ["pandas", "polars", "pyarrow"])
+@given(data=st.data())
+def test_any_table_comes_back_with_index_order_and_kinds_unchanged(library, data):
     """Whatever is in it, beside the added columns."""
-    frame.index = pd.Index([*names, *range(len(frame))][: len(frame)])
-    table = {
-        "pandas": lambda: frame,
-        "polars": lambda: pl.from_pandas(frame.reset_index(drop=True)),
-        "pyarrow": lambda: pa.Table.from_pandas(frame.reset_index(drop=True)),
-        "records": lambda: frame.to_dict("records"),
-    }[kind]()
+    table = data.draw(tables(library))
     rows = read_rows(table)
     out = with_columns(rows, ADDED, values_for(rows.count))
     assert type(out) is type(table)
-    assert len(out) == len(frame)
-    if kind == "pandas":
-        pd.testing.assert_frame_equal(out[["a", "b", "c"]], frame)
-    elif kind == "polars":
-        assert out.select(table.columns).equals(table)
+    assert len(out) == len(table)
+    if library == "pandas":
+        pd.testing.assert_frame_equal(out[list(table.columns)], table)
+        assert out.attrs == {"source": "test"}
+    elif library == "polars":
         assert out.select(table.columns).schema == table.schema
-    elif kind == "pyarrow":
+        assert out.select(table.columns).equals(table)
+    else:
         assert out.select(table.column_names).schema.equals(table.schema)
         assert str(out.select(table.column_names)) == str(table)
-    else:
-        assert [repr({name: row[name] for name in table[0]}) for row in out] == [repr(row) for row in table]
+
+
+@given(
+    records=st.lists(
+        st.dictionaries(st.sampled_from("abc"), st.none() | NUMBERS | TEXT, min_size=1), max_size=6
+    )
+)
+def test_any_list_of_dicts_comes_back_in_its_order(records):
+    """A row keeps the keys that it has."""
+    rows = read_rows(records)
+    out = with_columns(rows, ADDED, values_for(rows.count))
+    added = [each.name for each in ADDED]
+    assert [{name: value for name, value in row.items() if name not in added} for row in out] == records
+    assert all(list(row)[-len(added) :] == added for row in out)

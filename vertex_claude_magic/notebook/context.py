@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from vertex_claude_magic.notebook.host import Host
 
-__all__ = ["last_cells", "with_context"]
+__all__ = ["context_before", "last_cells", "with_context"]
 
 # IPython keeps what cells print since 9.0 (`HistoryManager.outputs`).
 _NOT_KEPT = (
@@ -33,6 +33,18 @@ def with_context(host: Host, prompt: str, count: int, tokens: int) -> tuple[str 
         tokens: How many tokens they may have.
 
     Raises:
+        OptionError: as `context_before`.
+    """
+    text, notes = context_before(host, count, tokens)
+    if not prompt.strip():
+        return prompt, notes
+    return [{"type": "text", "text": text}, prompt], notes
+
+
+def context_before(host: Host, count: int, tokens: int) -> tuple[str, tuple[str, ...]]:
+    """Return the text of the last cells, and what to say of them; arguments as for `with_context`.
+
+    Raises:
         OptionError: the number is below 1, or no cell has run before this one.
     """
     check_value(OPTIONS["context"], count)
@@ -42,9 +54,7 @@ def with_context(host: Host, prompt: str, count: int, tokens: int) -> tuple[str 
     text, notes = context_text(cells, tokens)
     if not hasattr(host.shell.history_manager, "outputs"):
         notes = (*notes, _NOT_KEPT)
-    if not prompt.strip():
-        return prompt, notes
-    return [{"type": "text", "text": text}, prompt], notes
+    return text, notes
 
 
 def last_cells(host: Host, count: int) -> list[RanCell]:

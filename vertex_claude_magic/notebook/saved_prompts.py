@@ -11,7 +11,7 @@ from vertex_claude_magic.errors import OptionError
 from vertex_claude_magic.settings.saved_prompts import prompt_names, read_prompt
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Collection, Mapping, Sequence
 
     from vertex_claude_magic.prompts.scope import Scope
 
@@ -29,13 +29,16 @@ def notebook_folder(names: Mapping[str, Any]) -> Path:
     return folder if named.endswith(".ipynb") and folder.is_absolute() and folder.is_dir() else Path()
 
 
-def load_prompt(options: Mapping[str, Any], body: str, scope: Scope) -> tuple[str, Scope, dict[str, Any]]:
+def load_prompt(
+    options: Mapping[str, Any], body: str, scope: Scope, *, columns: Collection[str] = ()
+) -> tuple[str, Scope, dict[str, Any]]:
     """Return the whole prompt, where its names are looked up, and the options that the file gives.
 
     Args:
         options: The options of the line.
         body: What the user wrote beside it; it goes below.
         scope: Where the names of the user are looked up.
+        columns: The keys that each row of a table fills.
 
     Raises:
         OptionError: there is no such prompt, its file is broken, or a key has no value.
@@ -50,7 +53,7 @@ def load_prompt(options: Mapping[str, Any], body: str, scope: Scope) -> tuple[st
         raise OptionError(f"prompts/{name}.md has no text.", cure="Write the prompt below its top.")
     values = dict(scope.names)
     if not options.get("literal"):
-        values = saved.filled(given, scope.names, body)
+        values = saved.filled(given, scope.names, body, columns=columns)
     prompt = f"{saved.text}\n\n{body}" if body.strip() else saved.text
     return prompt, scope._replace(names=values), dict(saved.options)
 

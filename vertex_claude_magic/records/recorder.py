@@ -137,7 +137,7 @@ class CallRecorder:
         if stored and self.call.canonical["body"]:
             failed = error_fields(error, self.call.project) if error is not None else None
             answer = recorded_reply(reply, pace, failed).as_json()
-            found = _secret_in(answer)
+            found = _secret_in({name: part for name, part in answer.items() if name != "pace"})
             if found is not None:
                 self.tell(f"The answer is not kept: it seems to hold {found[0]}.", False)
             else:
@@ -154,7 +154,8 @@ class CallRecorder:
         replaces = ending.replayable == ANSWER and self.sources.mode == "refresh"
         if journal is not None:
             journal.end(self._number, self.call, ending, self.keep, replaces=replaces)
-            if ending.replayable and not replaces:
+            # The rows of a table are asked once each, and there may be more of them than should be remembered.
+            if ending.replayable and not replaces and self.call.run_id is None:
                 journal.count_turn(self.call.key)
         wanted = ending.replayable == ANSWER or (ending.replayable == ERROR and self.sources.errors)
         if recording is not None and wanted and ending.answer is not None:
@@ -239,12 +240,14 @@ def _secret_in(value: Json) -> tuple[str, int] | None:
     # All strings, keys included.
     texts: list[str] = []
     waiting = [value]
-    while waiting:
-        part = waiting.pop()
+    for part in waiting:
         if isinstance(part, str):
             texts.append(part)
+        elif part is None or isinstance(part, (int, float)):
+            continue
         elif isinstance(part, dict):
-            waiting += [*part.keys(), *part.values()]
+            waiting += part.keys()
+            waiting += part.values()
         elif isinstance(part, (list, tuple)):
             waiting += part
     return find_secret("\n".join(texts))

@@ -43,6 +43,7 @@ _KINDS: Mapping[str, tuple[type | tuple[type, ...], str]] = {
     "number": ((int, float), "a number"),
     "integer": (int, "a whole number"),
     "flag": (bool, "true or false"),
+    "confirm": (bool, "true or false"),
     "texts": (list, "a list of texts"),
     "fields": (dict, "a table"),
     "objects": (list, "a list"),
@@ -106,7 +107,7 @@ def read_option(row: Option, value: Any, folder: Path, where: str) -> Any:
     """
     kind, wanted = _KINDS.get(row.kind, (object, ""))
     fits = isinstance(value, kind)
-    if not fits or (isinstance(value, bool) and row.kind != "flag"):
+    if not fits or (isinstance(value, bool) and row.kind not in {"flag", "confirm"}):
         raise OptionError(f"{where}: {row.name} is {quote(repr(value), 60)}.", cure=f"Give {wanted}.")
     if row.kind == "texts" and not all(isinstance(each, str) for each in value):
         raise OptionError(f"{where}: {row.name} holds other things than texts.", cure="Give a list of texts.")

@@ -15,7 +15,7 @@ from vertex_claude_magic.settings.found_options import read_options, read_toml
 from vertex_claude_magic.text import quote
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Collection, Mapping
     from pathlib import Path
 
 __all__ = ["SavedPrompt", "parse_prompt", "prompt_names", "read_prompt"]
@@ -53,18 +53,27 @@ class SavedPrompt(NamedTuple):
         parts = parse_template(self.text)
         return tuple(dict.fromkeys(part.name for part in parts if isinstance(part, Placeholder)))
 
-    def filled(self, given: Mapping[str, Any], names: Mapping[str, Any], more: str = "") -> dict[str, Any]:
+    def filled(
+        self,
+        given: Mapping[str, Any],
+        names: Mapping[str, Any],
+        more: str = "",
+        *,
+        columns: Collection[str] = (),
+    ) -> dict[str, Any]:
         """Return the values for the keys: those that are given, then the variables, then the defaults.
 
         Args:
             given: Values by key, as `--with` gives them.
             names: The user's variables.
             more: The text that goes below the prompt; its keys count too.
+            columns: Keys that each row of a table fills; no value of another place stands for them.
 
         Raises:
             OptionError: a key has no value, or one that is given is none of its keys.
         """
         values = {**self.defaults, **names, **given}
+        values = {key: value for key, value in values.items() if key not in columns or key in names}
         keys = self.keys()
         below = {part.name for part in parse_template(more) if isinstance(part, Placeholder)}
         if odd := [key for key in given if key not in keys and key not in below]:
@@ -72,7 +81,7 @@ class SavedPrompt(NamedTuple):
                 f"The prompt {self.name!r} has no key {quote(odd[0], 40)!r}.",
                 cure=f"Its keys are {', '.join(keys)}." if keys else "It has none.",
             )
-        if missing := [key for key in keys if key not in values]:
+        if missing := [key for key in keys if key not in values and key not in columns]:
             several = "s" if len(missing) > 1 else ""
             raise OptionError(
                 f"The prompt {self.name!r} has no value for the key{several} {', '.join(missing)}.",

@@ -169,11 +169,9 @@ def resolve_target(
             values[name], notice = policy.admit(name, values[name], origin)
             overruled += [notice] if notice else []
     if saved is None and (values["prompt"] or values["with_"]):
-        raise OptionError(
-            "Saved prompts are read by %%claude and %%claude_compare.", cure="Give the text as the prompt."
-        )
+        raise OptionError("Only the magics read saved prompts.", cure="Give the text as the prompt.")
     if values["context"]:
-        raise OptionError("Only %%claude knows which cells ran.", cure="Put what they hold into the prompt.")
+        raise OptionError("Only the magics know which cells ran.", cure="Put what they hold into the prompt.")
     given_url = values["base_url"] or None
     notices = environment_notices(
         given_url, region_is_default=origins["region"] == "default", environment=known

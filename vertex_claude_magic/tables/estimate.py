@@ -8,21 +8,24 @@ from dataclasses import dataclass
 from statistics import mean, stdev
 from typing import TYPE_CHECKING
 
-from vertex_claude_magic.models.prices import cost
+from vertex_claude_magic.models.prices import cost, usd_estimate
 from vertex_claude_magic.vertex.reply import Usage
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from vertex_claude_magic.settings.target import Target
     from vertex_claude_magic.tables.questions import RowQuestion, RowQuestions
     from vertex_claude_magic.vertex.request import Request
 
-__all__ = ["RunEstimate", "estimate_run", "sample_of"]
+__all__ = ["RunEstimate", "batch_note", "estimate_run", "sample_of", "takes_batches"]
 
 # Rows that are counted; a count is free and takes a call.
 _SAMPLE = 20
 # The 95 % interval of a mean has so many standard errors to each side.
 _SPREAD = 1.96
+# A batch is worth its detour from so many rows and so much saved (USD) on; a smaller one is over sooner live.
+_WORTH_A_BATCH, _WORTH_USD = 1_000, 0.5
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -38,6 +41,8 @@ class RunEstimate:
         least: USD with empty answers, None where a price is not known.
         most: USD with answers of `max_tokens` tokens.
         max_tokens: The longest answer, in tokens.
+        batch_least: USD of the same as a batch with empty answers, None where the price is not known.
+        batch_most: USD of it with answers of `max_tokens` tokens.
     """
 
     rows: int
@@ -48,6 +53,8 @@ class RunEstimate:
     least: float | None
     most: float | None
     max_tokens: int
+    batch_least: float | None = None
+    batch_most: float | None = None
 
 
 def sample_of(questions: RowQuestions, stop: int) -> list[RowQuestion]:
@@ -80,10 +87,11 @@ def estimate_run(
     longest = output if isinstance(output, int) else 0
     row, region = questions.target.row, questions.target.region
 
-    def usd(output_tokens: int) -> float | None:
+    def usd(output_tokens: int, *, batch: bool = False) -> float | None:
         if row is None:
             return None
-        each = cost(row, region, Usage(input_tokens=round(average), output_tokens=output_tokens))
+        usage = Usage(input_tokens=round(average), output_tokens=output_tokens)
+        each = cost(row, _batch_location(region) if batch else region, usage, batch=batch)
         return None if each is None else each * stop
 
     return RunEstimate(
@@ -95,4 +103,35 @@ def estimate_run(
         least=usd(0),
         most=usd(longest),
         max_tokens=longest,
+        batch_least=usd(0, batch=True),
+        batch_most=usd(longest, batch=True),
     )
+
+
+def takes_batches(target: Target) -> bool:
+    """Tell whether a source says that the model takes batch prediction."""
+    known = target.catalog.services.get("batch", {})
+    return target.model_id in known.get("models", ())
+
+
+def batch_note(target: Target, spent: float | None, rows: int) -> str:
+    """Return one line that says what the rows that were asked would have cost as a batch; empty where it would not pay.
+
+    Args:
+        target: Where they went.
+        spent: What they cost, in USD; None where that is not known.
+        rows: How many they were.
+    """
+    if target.row is None or spent is None or rows < _WORTH_A_BATCH or not takes_batches(target):
+        return ""
+    usage = Usage(input_tokens=1_000)
+    live = cost(target.row, target.region, usage)
+    later = cost(target.row, _batch_location(target.region), usage, batch=True)
+    if not live or later is None or spent * (1 - later / live) < _WORTH_USD:
+        return ""
+    return f"As a batch (%%claude_batch) these rows would have cost {usd_estimate(spent * later / live)}."
+
+
+def _batch_location(region: str) -> str:
+    # Batches run nowhere at the price of `global`, and everywhere else at the same one.
+    return "us" if region == "global" else region

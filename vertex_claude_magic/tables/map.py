@@ -22,38 +22,43 @@ if TYPE_CHECKING:
     from vertex_claude_magic.session.session import Session
     from vertex_claude_magic.tables.progress import Progress
     from vertex_claude_magic.tables.questions import RowQuestions
+    from vertex_claude_magic.tables.rows import Rows
 
 __all__ = ["finished_table", "map_in_python", "notes_of", "questions_of"]
 
 
 def questions_of(
     session: Session,
-    table: Any,
+    rows: Rows,
     prompt: str,
     given: Mapping[str, Any],
     *,
     prefix: str,
     scope: Scope | None,
     what: str,
+    saved: Mapping[str, Any] | None = None,
+    opening: str = "",
     notify: Callable[[str], None] | None = None,
 ) -> RowQuestions:
     """Make the questions of a table ready.
 
     Args:
         session: The session that asks.
-        table: The table.
+        rows: The table.
         prompt: The prompt of a row.
         given: Options of a question, by name.
         prefix: What goes before the names of the added columns.
         scope: Where names are looked up that are no columns.
         what: Who asks, such as `%%claude_map`.
+        saved: The options of a saved prompt, by name; None where none can be.
+        opening: A text that goes before the prompt of every row.
         notify: Called with what is being waited for.
 
     Raises:
         OptionError: it cannot be asked as it stands.
     """
-    refuse_options(given, what)
-    target = session.target(given)
+    refuse_options({**(saved or {}), **given}, what)
+    target = session.target(given, saved=saved)
     sources = sources_of(target, session.records.stores)
 
     def project() -> str:
@@ -61,7 +66,7 @@ def questions_of(
         return (target.project or NO_PROJECT) if sources.answers else session.project(target, notify)
 
     return row_questions(
-        read_rows(table), prompt, target, scope=scope, prefix=prefix, project=project,
+        rows, prompt, target, scope=scope, prefix=prefix, opening=opening, project=project,
         seen=session.status.sightings,
     )  # fmt: skip
 
@@ -118,7 +123,9 @@ def map_in_python(
         ClaudeError: as `Claude.map`.
     """
     own, asked = map_options(given)
-    questions = questions_of(session, table, prompt, asked, prefix=own.prefix, scope=scope, what="Claude.map")
+    questions = questions_of(
+        session, read_rows(table), prompt, asked, prefix=own.prefix, scope=scope, what="Claude.map"
+    )
     for notice in notes_of(session, questions):
         log.warning("%s", notice)
     bar = Bar(sys.stderr) if progress is True else None

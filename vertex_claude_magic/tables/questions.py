@@ -31,6 +31,9 @@ __all__ = ["RowQuestion", "RowQuestions", "row_questions"]
 _CHUNK = 64
 # A content up to this length cannot make a request too large; of a longer one the builder measures the whole.
 _SHORT = 100_000
+# Tokens of an answer that is there within a minute at 20 tokens a second; proxies give up a silent connection then
+# (nginx, "proxy_read_timeout", 60 s).
+_SHORT_ANSWER = 1_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,6 +110,12 @@ class RowQuestions:
         return Question(replace(base, body=body, notices=()), first.typed)
 
 
+def _is_short(target: Target) -> bool:
+    """Tell whether the answers are short enough to come in one piece, which takes half the work of a stream."""
+    most = target.set.get("max_tokens", target.max_tokens)
+    return isinstance(most, int) and most <= _SHORT_ANSWER
+
+
 def _is_whole(text: str) -> bool:
     try:
         text.encode()
@@ -122,6 +131,7 @@ def row_questions(
     *,
     scope: Scope | None,
     prefix: str = "",
+    opening: str = "",
     project: Callable[[], str] = lambda: NO_PROJECT,
     seen: Seen | None = None,
 ) -> RowQuestions:
@@ -133,6 +143,7 @@ def row_questions(
         target: Where they go and how.
         scope: Where names are looked up that are no columns.
         prefix: What goes before the names of the added columns.
+        opening: A text that goes before the prompt of every row.
         project: Returns the project that pays; asked for last.
         seen: As for `prepare`.
 
@@ -148,6 +159,7 @@ def row_questions(
         rows,
         scope=scope,
         attach=target.attach,
+        opening=opening,
         literal=target.literal,
         budget=budget_of(
             target.catalog,
@@ -161,7 +173,9 @@ def row_questions(
     # The mark of a system prompt is set where it is all that the rows share.
     cached = bool(target.system) and not prompt.before
     target = target.replace(
-        attach=(), cache=cached and (target.cache or (least is not None and system_tokens >= least))
+        attach=(),
+        cache=cached and (target.cache or (least is not None and system_tokens >= least)),
+        no_stream=target.no_stream or _is_short(target),
     )
     shape = None
     if target.wants_data:

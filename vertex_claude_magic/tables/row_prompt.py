@@ -85,7 +85,7 @@ class RowPrompt:
         notices: What the user should know of the shared part, and of names that are both a column and a variable.
         shared_tokens: About how many tokens of the content all rows have in common at the beginning.
         pieces: Texts, blocks and fields in their order.
-        before: The blocks that go before everything else: the attachments.
+        before: The blocks that go before everything else: attachments, then what opens every prompt.
     """
 
     places: tuple[int, ...]
@@ -130,6 +130,7 @@ def read_row_prompt(
     *,
     scope: Scope | None = None,
     attach: Sequence[Any] = (),
+    opening: str = "",
     literal: bool = False,
     budget: ValueLimits,
     cache_from: int | None = None,
@@ -142,6 +143,7 @@ def read_row_prompt(
         rows: The table.
         scope: Where names are looked up that are no columns.
         attach: Variables or paths by name, or objects; they go before the prompt of every row.
+        opening: A text that goes between them and the prompt, with braces that are only braces.
         literal: Whether the prompt is sent as it is, so that all rows are the same question.
         budget: What one value of the namespace may take; a field of the row is never cut.
         cache_from: From how many tokens on a shared beginning is marked for the prompt cache; None for never.
@@ -184,13 +186,15 @@ def read_row_prompt(
         composed = compose("-", attach=attach, scope=scope, budget=budget)
         notices.update(dict.fromkeys(composed.notices))
         before = list(composed.content)[: composed.attached] if isinstance(composed.content, list) else []
+    before += _text_block([opening])
     # Pictures and documents count for nothing here, so that the estimate is a lower bound.
-    opening = estimated("".join(_opening(pieces)))
-    tokens = system_tokens + estimated(before) + opening
+    shared = _shared_texts(pieces)
+    shared_tokens = estimated("".join(shared))
+    tokens = system_tokens + estimated(before) + shared_tokens
     long = cache_from is not None and tokens >= cache_from
-    if long and opening >= _WORTH_A_BLOCK:
-        before += _text_block(_opening(pieces))
-        pieces = pieces[len(_opening(pieces)) :]
+    if long and shared_tokens >= _WORTH_A_BLOCK:
+        before += _text_block(shared)
+        pieces = pieces[len(shared) :]
     if long and before:
         before[-1] = {**before[-1], "cache_control": _MARK}
     return RowPrompt(
@@ -202,7 +206,7 @@ def read_row_prompt(
     )
 
 
-def _opening(pieces: Sequence[_Piece]) -> list[str]:
+def _shared_texts(pieces: Sequence[_Piece]) -> list[str]:
     """Return the texts that come before the first field."""
     return list(takewhile(lambda piece: isinstance(piece, str), pieces))  # type: ignore[arg-type]
 

@@ -85,8 +85,8 @@ def read_rows(table: Any) -> Rows:
     """Return the rows of a table.
 
     Args:
-        table: A data frame of any library that narwhals reads, a DuckDB relation, a list of dicts, or a list of
-            strings.
+        table: A data frame of any library that narwhals reads, a DuckDB relation, a list of dicts, a list of
+            strings, or rows that were read already.
 
     Raises:
         MissingExtra: narwhals, or what a lazy table is computed with, is not installed.
@@ -96,6 +96,8 @@ def read_rows(table: Any) -> Rows:
     >>> rows.names, rows.records(0, 2, [1])
     (('a', 'b'), [{'b': None}, {'b': 'x'}])
     """
+    if isinstance(table, Rows):
+        return table
     if isinstance(table, (list, tuple)):
         return _of_list(list(table))
     if isinstance(table, (str, bytes, Mapping)) or table is None:

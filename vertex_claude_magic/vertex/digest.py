@@ -41,6 +41,8 @@ _HASH = "sha256"
 _MARK = "cache_control"
 # What a body shares with others, beside its messages.
 _SHARED = ("system", "tools")
+# Made once: `json.dumps` makes one for each call that is not all defaults.
+_encode = json.JSONEncoder(sort_keys=True, separators=(",", ":")).encode
 # Hashes of texts that this process met, so that a long conversation is not hashed again with each turn.
 _hashes: dict[Any, bytes] = {}
 _MOST_HASHES, _LONGEST_HASHED = 4_096, 4_000
@@ -208,7 +210,7 @@ def parts_of(content: Mapping[str, Any], *, may_have_marks: bool = True) -> Part
 
 
 def _hash(value: Json) -> bytes:
-    return hashlib.sha256(json.dumps(value, sort_keys=True, separators=(",", ":")).encode("ascii")).digest()
+    return hashlib.sha256(_encode(value).encode("ascii")).digest()
 
 
 def _message_hash(message: Json) -> bytes:

@@ -48,6 +48,8 @@ _COUNT_FIELDS = ("anthropic_version", "messages", "system", "tools", "tool_choic
 
 
 _NONE: Mapping[str, Any] = MappingProxyType({})
+# Made once: `json.dumps` makes one for each call that is not all defaults.
+_encode = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode
 
 
 class RequestOptions(NamedTuple):
@@ -315,8 +317,7 @@ def _encoded(body: Mapping[str, Any]) -> tuple[bytes, bytes]:
 
 
 def _json(value: Json) -> bytes:
-    text = json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
-    return text.encode("utf-8", "replace")
+    return _encode(value).encode("utf-8", "replace")
 
 
 def clean(value: Any) -> Any:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from vertex_claude_magic import errors
-from vertex_claude_magic.notebook.commands.map import table_of
 from vertex_claude_magic.notebook.commands.options import BATCH_FOLLOW_OPTIONS, COMMANDS
+from vertex_claude_magic.notebook.commands.table_cell import read_table_cell
 from vertex_claude_magic.notebook.display.live_page import LivePage
 from vertex_claude_magic.notebook.options import parse_table_line, parse_words
 from vertex_claude_magic.notebook.pages.batch import batches_page, job_page, progress_page
@@ -37,10 +37,7 @@ def batch_from_cell(host: Host, line: str, cell: str) -> None:
 
         show_help(host, "claude_batch")
         return
-    from vertex_claude_magic.notebook.tool_lines import Body, read_body
-
     own, given = batch_options(parsed.options, _WRITTEN)
-    asked = {name: value for name, value in given.items() if name in parsed.asked}
     if wrong := next(
         (row for row in BATCH_FOLLOW_OPTIONS if given.get(row.name) and row.name != "help"), None
     ):
@@ -48,31 +45,33 @@ def batch_from_cell(host: Host, line: str, cell: str) -> None:
             f"{_WRITTEN} does not take {wrong.long}.",
             cure=f"Write %claude_batch {parsed.name} {wrong.long} after it.",
         )
-    text = cell.removesuffix("\n")
-    body = Body(prompt=text) if parsed.options.get("literal") else read_body(text)
     session = host.session()
+    asked = read_table_cell(host, parsed, table, cell, _WRITTEN)
     if parsed.shows("dry_run"):
         from vertex_claude_magic.notebook.commands.map_dry_run import show_map_dry_run
         from vertex_claude_magic.tables.map import questions_of
         from vertex_claude_magic.tables.options import MapOptions
 
-        questions = questions_of(session, table_of(host, table), body.prompt, asked, prefix=own.prefix,
-                                 scope=host.scope(), what=_WRITTEN)  # fmt: skip
-        show_map_dry_run(host, session, questions, MapOptions(prefix=own.prefix), notes=body.notes)
+        questions = questions_of(session, asked.rows, asked.prompt, asked.options, prefix=own.prefix, what=_WRITTEN,
+                                 scope=asked.scope, saved=asked.saved, opening=asked.opening)  # fmt: skip
+        show_map_dry_run(
+            host, session, questions, MapOptions(prefix=own.prefix), notes=asked.notes, batch=True
+        )
         return
     quiet = parsed.shows("quiet")
     page = None if quiet else _page(host)
-    notes = list(body.notes)
+    notes = list(asked.notes)
     try:
         job = submit(
             session,
-            table_of(host, table),
-            body.prompt,
-            session.target(asked),
+            asked.rows,
+            asked.prompt,
+            session.target(asked.options, saved=asked.saved),
             own,
             name=parsed.name or "",
             table_name=table,
-            scope=host.scope(),
+            scope=asked.scope,
+            opening=asked.opening,
             notify=lambda text: page.say(f"{text} …") if page is not None else None,
             warn=notes.append,
         )

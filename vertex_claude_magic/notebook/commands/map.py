@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from vertex_claude_magic import errors
 from vertex_claude_magic.notebook.commands.options import COMMANDS
+from vertex_claude_magic.notebook.commands.table_cell import read_table_cell
 from vertex_claude_magic.notebook.display.table_run import TableRunView
 from vertex_claude_magic.notebook.options import parse_table_line
-from vertex_claude_magic.prompts.template import parse_path, value_of
+from vertex_claude_magic.tables.estimate import batch_note
 from vertex_claude_magic.tables.map import finished_table, notes_of, questions_of
 from vertex_claude_magic.tables.options import map_options
 from vertex_claude_magic.tables.run import TableRun, place_of
@@ -16,7 +17,7 @@ from vertex_claude_magic.tables.run import TableRun, place_of
 if TYPE_CHECKING:
     from vertex_claude_magic.notebook.host import Host
 
-__all__ = ["map_from_cell", "table_of"]
+__all__ = ["map_from_cell"]
 
 _WRITTEN = "%%claude_map"
 
@@ -34,12 +35,7 @@ def map_from_cell(host: Host, line: str, cell: str) -> None:
 
         show_help(host, "claude_map")
         return
-    from vertex_claude_magic.notebook.tool_lines import Body, read_body
-
-    own, given = map_options(parsed.options)
-    asked = {name: value for name, value in given.items() if name in parsed.asked}
-    text = cell.removesuffix("\n")
-    body = Body(prompt=text) if parsed.options.get("literal") else read_body(text)
+    own, _ = map_options(parsed.options)
     session = host.session()
     quiet = parsed.shows("quiet")
     if not quiet and not host.cells.may_draw():
@@ -48,17 +44,20 @@ def map_from_cell(host: Host, line: str, cell: str) -> None:
             cure="In threads use --quiet, or Claude().map(table, prompt) of vertex_claude_magic.",
         )
     view = TableRunView(host.shell, quiet=quiet)
+    asked = read_table_cell(host, parsed, table, cell, _WRITTEN)
     questions = questions_of(
         session,
-        table_of(host, table),
-        body.prompt,
-        asked,
+        asked.rows,
+        asked.prompt,
+        asked.options,
         prefix=own.prefix,
-        scope=host.scope(),
+        scope=asked.scope,
         what=_WRITTEN,
+        saved=asked.saved,
+        opening=asked.opening,
         notify=view.wait,
     )
-    notes = [*body.notes, *notes_of(session, questions)]
+    notes = [*asked.notes, *notes_of(session, questions)]
     if parsed.shows("dry_run"):
         from vertex_claude_magic.notebook.commands.map_dry_run import show_map_dry_run
 
@@ -78,31 +77,12 @@ def map_from_cell(host: Host, line: str, cell: str) -> None:
         stop = run.stopped_by
         if stop is not None:
             notes.insert(0, f"{stop.message} {stop.cure}")
+        over = run.progress
+        if later := batch_note(questions.target, over.cost, over.asked):
+            notes.append(later)
         if session.emulated:
             notes.append("Answered by the emulator, not by Claude; %claude_demo stop goes back.")
-        view.finish(run.progress, (*notes, *session.records.notices(questions.target)))
+        view.finish(over, (*notes, *session.records.notices(questions.target)))
         if host.panel is not None:
             # It shows what was spent.
             host.panel.draw()
-
-
-def table_of(host: Host, text: str) -> Any:
-    """Return the table that the line names: a variable, or a path that begins at one.
-
-    Raises:
-        OptionError: there is none.
-    """
-    path = parse_path(text)
-    if path is None:
-        raise errors.OptionError(
-            f"{text[:60]!r} is not the name of a table.",
-            cure="Name a variable, such as reviews or data.reviews.",
-        )
-    if path.name not in host.shell.user_ns:
-        import difflib
-
-        known = [name for name in host.shell.user_ns if not name.startswith("_")]
-        near = difflib.get_close_matches(path.name, known, n=1)
-        hint = f"Did you mean {near[0]}?" if near else "Make the table in a cell above."
-        raise errors.OptionError(f"No variable named {path.name[:60]!r}.", cure=hint)
-    return value_of(path, host.shell.user_ns)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from vertex_claude_magic.markdown.sanitize import as_text, fenced, safe_plain
 from vertex_claude_magic.models.prices import usd_estimate
 from vertex_claude_magic.prompts.secrets import searchable
-from vertex_claude_magic.tables.estimate import estimate_run
+from vertex_claude_magic.tables.estimate import estimate_run, takes_batches
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -26,7 +26,13 @@ _TITLE = "Dry run, nothing was asked."
 
 
 def show_map_dry_run(
-    host: Host, session: Session, questions: RowQuestions, own: MapOptions, *, notes: Sequence[str]
+    host: Host,
+    session: Session,
+    questions: RowQuestions,
+    own: MapOptions,
+    *,
+    notes: Sequence[str],
+    batch: bool = False,
 ) -> None:
     """Show what would be asked for the first rows, and what all would cost.
 
@@ -36,6 +42,7 @@ def show_map_dry_run(
         questions: The questions.
         own: The options of the run.
         notes: What else to say.
+        batch: Whether it would be sent as a batch.
     """
     stop = min(questions.rows.count, own.limit or questions.rows.count)
     shown: list[tuple[str, str]] = []
@@ -51,7 +58,11 @@ def show_map_dry_run(
     target = questions.target
     found = estimate_run(questions, stop, lambda request: session.count_or_bound(request, target))
     columns = ", ".join(column.name for column in questions.added)
-    lines = [*_estimate_lines(found), f"Columns that are added: {columns}.", *notes]
+    lines = [
+        *_estimate_lines(found, batch=batch, batches=takes_batches(target)),
+        f"Columns that are added: {columns}.",
+        *notes,
+    ]
     markdown = ["**Dry run**, nothing was asked.", *map(as_text, lines)]
     plain = [_TITLE, *lines]
     for title, text in shown:
@@ -68,16 +79,32 @@ def _prompt_text(content: object) -> str:
     return f"{text[:_LONGEST]}\n… ({len(text):,} characters)"
 
 
-def _estimate_lines(found: RunEstimate) -> list[str]:
-    """Return the lines of an estimate."""
+def _estimate_lines(found: RunEstimate, *, batch: bool, batches: bool) -> list[str]:
+    """Return the lines of an estimate.
+
+    Args:
+        found: The estimate.
+        batch: Whether it would be sent as a batch.
+        batches: Whether the model is known to take batches.
+    """
     kind = "counted" if found.exact else "at most, because the location counts no tokens"
     spread = f" ± {found.spread:,}" if found.spread else ""
     tokens = (
         f"{found.rows:,} rows, about {found.tokens:,}{spread} input tokens ({found.sample:,} rows {kind})"
     )
-    if found.least is None or found.most is None:
+    live = _between(found.least, found.most)
+    later = _between(found.batch_least, found.batch_most)
+    if batch:
+        lines = [f"Between {later}, estimates at the price of a batch."] if later else []
+    else:
+        lines = [f"Between {live}, estimates."] if live else []
+        lines += [f"As a batch (%%claude_batch) between {later}."] if later and batches else []
+    if not lines:
         return [f"{tokens}; the price is unknown."]
-    return [
-        f"{tokens}, at most {found.max_tokens:,} output tokens for each row.",
-        f"Between {usd_estimate(found.least)} (empty answers) and {usd_estimate(found.most)} (full ones), estimates.",
-    ]
+    return [f"{tokens}, at most {found.max_tokens:,} output tokens for each row.", *lines]
+
+
+def _between(least: float | None, most: float | None) -> str:
+    if least is None or most is None:
+        return ""
+    return f"{usd_estimate(least)} (empty answers) and {usd_estimate(most)} (full ones)"

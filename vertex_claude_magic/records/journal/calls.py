@@ -6,6 +6,7 @@ Functions take a connection inside of a transaction; `Database` provides it.
 from __future__ import annotations
 
 from datetime import date, datetime, timezone
+from functools import lru_cache
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -166,17 +167,27 @@ def add(
         "cost_most": call.cost_most,
     }
     if ending is not None:
-        row |= {name: getattr(ending, name) for name in _ENDED}
-    marks = ", ".join("?" * len(row))
-    insert = f"INSERT INTO calls ({', '.join(row)}) VALUES ({marks})"  # noqa: S608 - fixed names
-    return int(connection.execute(insert, _storable(*row.values())).lastrowid or 0)
+        row |= _ended(ending)
+    return int(connection.execute(_insert(tuple(row)), _storable(*row.values())).lastrowid or 0)
+
+
+@lru_cache(maxsize=8)
+def _insert(names: tuple[str, ...]) -> str:
+    marks = ", ".join("?" * len(names))
+    return f"INSERT INTO calls ({', '.join(names)}) VALUES ({marks})"  # noqa: S608 - fixed names
+
+
+def _ended(ending: Ending) -> dict[str, _Storable]:
+    fields = ending._asdict()
+    del fields["answer"]
+    return fields
 
 
 def _storable(*values: _Storable) -> list[_Storable]:
     # A name of a file may hold half a character, which SQLite takes no more than any other UTF-8 does; neither
     # that nor NUL is printable.
     return [
-        replace_invalid(value) if isinstance(value, str) and not value.isprintable() else value
+        replace_invalid(value) if type(value) is str and not value.isprintable() else value
         for value in values
     ]
 
@@ -208,7 +219,7 @@ def end(
     """Say how a call ended that was added while it was under way; arguments as for `make_way`."""
     if ending.replayable:
         make_way(connection, call, replaces=replaces)
-    values = _storable(*[getattr(ending, name) for name in _ENDED])
+    values = _storable(*_ended(ending).values())
     connection.execute(_END, (*values, number))
     if ending.answer is not None:
         connection.execute("UPDATE contents SET answer = ? WHERE call = ?", (pack(ending.answer), number))

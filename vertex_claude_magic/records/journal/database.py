@@ -11,7 +11,7 @@ import sqlite3
 import threading
 import time
 import weakref
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from typing import TYPE_CHECKING, TypeVar
 from urllib.parse import quote as url_quote
 
@@ -22,7 +22,7 @@ from vertex_claude_magic.records.journal.schema import is_foreign, migrate
 from vertex_claude_magic.text import quote
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
     from pathlib import Path
 
 __all__ = ["Database", "foreign", "journal_error"]
@@ -38,7 +38,6 @@ _FAILURES = (sqlite3.Error, OSError, JournalError, ValueError, OverflowError, Re
 # How long (seconds) a fork waits for a transaction under way, which takes milliseconds.
 _FORK_SECONDS = 1.0
 _LOG_BYTES = 4_000_000
-_UNDO_ONE = ("ROLLBACK TO one", "RELEASE one")
 # SQLite's result codes have names only since Python 3.11; its messages are stable (sqlite.org/rescode.html).
 _CAUSES: tuple[tuple[str, str, str], ...] = (
     ("locked", "is locked by another program", "Close what holds it; the next answers are tried again."),
@@ -100,7 +99,6 @@ class Database:
         self._patience = self._tries = tries
         # The thread that forks and holds the lock meanwhile.
         self._forking: int | None = None
-        self._joined = False
         at_fork(self, before=Database._close_for_fork, parent=Database._go_on, child=Database._begin_anew)
 
     __reduce__ = stays_here("A journal", "Make a Claude in the other process.")
@@ -116,27 +114,6 @@ class Database:
             JournalError: it could not be done; nothing of it was.
         """
         return self._run(work, "BEGIN IMMEDIATE", tries=2 if hurry else self._patience)
-
-    @contextmanager
-    def together(self) -> Iterator[None]:
-        """While this is entered, what this thread writes is one transaction; a write that fails undoes itself alone.
-
-        Raises:
-            JournalError: the transaction could not be committed; nothing of it is there.
-        """
-        with self._lock:
-            self._joined = True
-            try:
-                yield
-            finally:
-                self._joined = False
-                connection = self._connection
-                if connection is not None and connection.in_transaction:
-                    try:
-                        connection.execute("COMMIT")
-                    except _FAILURES as failure:
-                        self.close()
-                        raise journal_error(self.path, failure) from None
 
     def read(self, work: Callable[[sqlite3.Connection], T]) -> T:
         """Run `work` on one state of the file.
@@ -182,26 +159,14 @@ class Database:
         with self._lock:
             for left in reversed(range(min(tries, self._tries))):
                 try:
-                    undo: tuple[str, ...] = ("ROLLBACK",)
-                    end = "" if self._joined else "COMMIT"
-                    if self._joined and self._connection is not None and self._connection.in_transaction:
-                        # The file was looked at when the transaction began.
-                        connection, begin, end, undo = (
-                            self._connection,
-                            "SAVEPOINT one",
-                            "RELEASE one",
-                            _UNDO_ONE,
-                        )
-                    else:
-                        connection = self._opened()
+                    connection = self._opened()
                     try:
                         connection.execute(begin)
                         result = work(connection)
-                        if end:
-                            connection.execute(end)
+                        connection.execute("COMMIT")
                     except BaseException:
-                        for statement in undo if connection.in_transaction else ():
-                            connection.execute(statement)
+                        if connection.in_transaction:
+                            connection.execute("ROLLBACK")
                         raise
                 except CostLimitExceeded:
                     # The answer to a question that was put to the file, and no trouble with it.
@@ -210,7 +175,7 @@ class Database:
                     if not _may_pass(failure) or not left:
                         # A user who has waited in vain once does not wait again.
                         self._tries = 1 if _may_pass(failure) else self._patience
-                        if not _may_pass(failure) and not self._joined:
+                        if not _may_pass(failure):
                             # Opened anew, in case that the trouble is over by then.
                             self.close()
                         raise journal_error(self.path, failure) from None
@@ -253,7 +218,7 @@ class Database:
             # Somebody was writing. To close this, or to free it, would roll back what the parent is writing.
             never_free(self._connection)
         self._lock, self._connection, self._finalizer, self._file = threading.RLock(), None, None, None
-        self._forking, self._tries, self._joined = None, self._patience, False
+        self._forking, self._tries = None, self._patience
 
 
 def _identity(path: Path) -> tuple[int, int] | None:

@@ -12,6 +12,7 @@ import time
 import weakref
 from contextlib import contextmanager
 from datetime import datetime
+from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from vertex_claude_magic.errors import CostLimitExceeded, JournalError
@@ -32,6 +33,8 @@ if TYPE_CHECKING:
     from vertex_claude_magic.records.journal.upkeep import Keep
     from vertex_claude_magic.records.repeats import Asker
     from vertex_claude_magic.settings.origin import Origin
+
+    _Write = Callable[[sqlite3.Connection], tuple[int, int | None]]
 
 __all__ = ["Journal"]
 
@@ -83,6 +86,8 @@ class Journal:
         self._cell_run: int | None = None
         # The run that was looked for last, in which connection, and in which minute.
         self._seen_run: tuple[sqlite3.Connection, int | None, float] | None = None
+        # The thread whose calls are written together, and what it has to write.
+        self._held: tuple[int, list[_Write]] | None = None
 
     def close(self) -> None:
         """End the run of the last cell and close the file; the next access opens it again."""
@@ -138,12 +143,23 @@ class Journal:
 
     @contextmanager
     def together(self) -> Iterator[None]:
-        """While this is entered, what this thread adds is one transaction."""
+        """Hold the calls of runs that this thread ends while this is entered, and write them in one transaction."""
+        held: list[_Write] = []
+        self._held = (threading.get_ident(), held)
         try:
-            with self.database.together():
-                yield
-        except JournalError as error:
-            self.tell(str(error))
+            yield
+        finally:
+            self._held = None
+            if held:
+                self._write_all(held)
+
+    def _write_all(self, held: list[_Write]) -> None:
+        try:
+            self.database.write(lambda connection: [work(connection) for work in held])
+        except JournalError:
+            # One of them may be what cannot be stored; it takes none of the others with it.
+            for work in held:
+                self._try(partial(self.database.write, work))
 
     def notices(self) -> tuple[str, ...]:
         """Return the notices that were not returned before."""
@@ -232,7 +248,10 @@ class Journal:
                 calls.make_way(connection, call, replaces=replaces)
             return self._add(connection, call, ending)
 
-        self._added(call, self._try(lambda: self.database.write(work, hurry=ending.state == "stopped")))
+        if self._held is not None and call.run_id is not None and self._held[0] == threading.get_ident():
+            self._held[1].append(work)
+        else:
+            self._added(call, self._try(lambda: self.database.write(work, hurry=ending.state == "stopped")))
         with self._lock:
             if replaces:
                 self._asked.pop(call.key, None)

@@ -31,6 +31,8 @@ __all__ = [
     "unpack",
 ]
 
+# Made once: `json.dumps` makes one for each call that is not all defaults.
+_encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 # Bytes of a digest that are stored: 128 bits do not meet by chance, and take half of the room (they are indexed too).
 _STORED = 16
 # Bytes up to which a window of this size holds all there is.
@@ -158,7 +160,7 @@ def _content(connection: sqlite3.Connection, number: int) -> bytes:
 
 def pack(value: Json) -> bytes:
     """Return JSON, compressed."""
-    data = json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "replace")
+    data = _encode(value).encode("utf-8", "replace")
     if len(data) > _WINDOW:
         return zlib.compress(data, 1)
     # Most parts are short. A window of 32 kB and its tables (268 kB in all) take 150 to 300 microseconds to set up,

@@ -46,6 +46,7 @@ def submit(
     name: str = "",
     table_name: str = "",
     scope: Scope | None = None,
+    opening: str = "",
     notify: Callable[[str], None] = lambda _: None,
     warn: Callable[[str], None] = lambda _: None,
 ) -> BatchJob:
@@ -60,6 +61,7 @@ def submit(
         name: The variable that will hold it.
         table_name: The variable that holds the table.
         scope: Where names are looked up that are no columns.
+        opening: A text that goes before the prompt of every row.
         notify: Called with what is being done.
         warn: Called with what the user should know.
 
@@ -74,6 +76,7 @@ def submit(
         target,
         scope=scope,
         prefix=options.prefix,
+        opening=opening,
         project=lambda: session.project(target, notify),
         seen=session.status.sightings,
     )
