@@ -9,12 +9,12 @@ from vertex_claude_magic.notebook.commands.map import table_of
 from vertex_claude_magic.notebook.commands.options import BATCH_FOLLOW_OPTIONS, COMMANDS
 from vertex_claude_magic.notebook.display.live_page import LivePage
 from vertex_claude_magic.notebook.options import parse_table_line, parse_words
-from vertex_claude_magic.notebook.pages.batch import batches_page, job_page, progress_page
+from vertex_claude_magic.notebook.pages.batch import batches_page, job_page, progress_page, requests_page
 from vertex_claude_magic.notebook.pages.show import show_page
 from vertex_claude_magic.tables.batch.checks import batch_options
 from vertex_claude_magic.tables.batch.find import find_batch, known_batches
 from vertex_claude_magic.tables.batch.job import BatchJob
-from vertex_claude_magic.tables.batch.submit import submit
+from vertex_claude_magic.tables.batch.submit import requests_of, submit
 from vertex_claude_magic.text import quote
 
 if TYPE_CHECKING:
@@ -39,7 +39,7 @@ def batch_from_cell(host: Host, line: str, cell: str) -> None:
         return
     from vertex_claude_magic.notebook.tool_lines import Body, read_body
 
-    own, given = batch_options(parsed.options, _WRITTEN)
+    own, given = batch_options(parsed.options, _WRITTEN, table)
     asked = {name: value for name, value in given.items() if name in parsed.asked}
     if wrong := next(
         (row for row in BATCH_FOLLOW_OPTIONS if given.get(row.name) and row.name != "help"), None
@@ -51,6 +51,11 @@ def batch_from_cell(host: Host, line: str, cell: str) -> None:
     text = cell.removesuffix("\n")
     body = Body(prompt=text) if parsed.options.get("literal") else read_body(text)
     session = host.session()
+    if parsed.shows("dry_run") and own.source:
+        target = session.target(asked)
+        _, found = requests_of(session, body.prompt, target, own, lambda _: None)
+        show_page(host.shell, *requests_page(own.source, target.model_id, found, body.notes))
+        return
     if parsed.shows("dry_run"):
         from vertex_claude_magic.notebook.commands.map_dry_run import show_map_dry_run
         from vertex_claude_magic.tables.map import questions_of
@@ -66,7 +71,7 @@ def batch_from_cell(host: Host, line: str, cell: str) -> None:
     try:
         job = submit(
             session,
-            table_of(host, table),
+            table if own.source else table_of(host, table),
             body.prompt,
             session.target(asked),
             own,
@@ -150,6 +155,8 @@ def _collect(host: Host, job: BatchJob, frame: str) -> str:
     if not job.has_table:
         table = next((each for each in known if each is not None and job.is_from(each)), None)
     names[frame] = job.result(table)
+    if job.batch.plan.get("source"):
+        return f"{frame} has the custom_id of each row and its answer."
     if table is None and not job.has_table:
         return f"{frame} has the number of each row and its answer: the table of the batch is not at hand."
     return f"{frame} has the table with the answers."

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from vertex_claude_magic.tables.batch.job import BatchJob
+    from vertex_claude_magic.tables.batch.source import Requests
 
 __all__ = ["batches_page", "job_page", "progress_page"]
 
@@ -93,6 +94,18 @@ def job_page(batch: BatchJob, notes: Sequence[str] = ()) -> tuple[str, str]:
     waiting = [_WAITING] if any(job.state == "WAITING" for job in jobs) else []
     table = Table(columns=_JOBS, rows=rows, caption=caption, notes=[*waiting, *notes])
     return table.html(), table.plain()
+
+
+def requests_page(source: str, model: str, found: Requests, notes: Sequence[str] = ()) -> tuple[str, str]:
+    """Return what a dry run tells of a table of requests, as HTML and as text."""
+    lines = [
+        "Dry run, nothing was sent.",
+        f"{found.rows:,} rows in {quote(source, 120)}, requests for {quote(model, 60)} in {quote(found.place, 40)}.",
+        f"At most {usd_estimate(found.cost)} (an estimate at half price).",
+        *found.notices,
+        *notes,
+    ]
+    return "".join(f"<p>{literal(line)}</p>" for line in lines), "\n".join(lines)
 
 
 def progress_page(batch: BatchJob) -> tuple[str, str]:

@@ -11,6 +11,7 @@ from vertex_claude_magic import errors
 from vertex_claude_magic.records.journal.runs import lives, this_process
 from vertex_claude_magic.spelling import Spelling, spelled
 from vertex_claude_magic.tables.batch.lines import MostCost, row_of, write_lines
+from vertex_claude_magic.tables.batch.source import request_lines
 from vertex_claude_magic.tables.batch.upload import check_limits, put_up
 from vertex_claude_magic.text import quote
 from vertex_claude_magic.transport.batch import FINAL, job_body
@@ -246,9 +247,7 @@ class BatchJob:
                 f"The batch {quote(self.name, 60)} goes on.",
                 cure=spelled("Wait for its end: {}.", _again(self.name)),
             )
-        failed = failed_rows(self._context, self._batch, jobs, typed=self._typed, held=self._held)
-        unsent = self._batch.plan.get("errors", {})
-        wanted = {row for row in failed if str(row) not in unsent}
+        wanted = failed_rows(self._context, self._batch, jobs, typed=self._typed, held=self._held)
         if not wanted:
             raise errors.OptionError(
                 "No row has failed that was sent.", cure="Nothing needs to be sent again."
@@ -261,7 +260,7 @@ class BatchJob:
                 raise errors.OptionError(
                     "The rows were never uploaded, so they cannot be sent again.", cure="Run the cell again."
                 )
-            check_limits(context, lines)
+            check_limits(context, lines.cost)
             self._held |= put_up(context, batch, lines, before=jobs)
         self.refresh()
         return self
@@ -324,19 +323,22 @@ class BatchJob:
                     raise
             self._keep(job, found)
 
-    def _lines_again(self, jobs: list[Job], wanted: Collection[int]) -> Iterator[tuple[int, bytes | str]]:
-        """Yield the lines of some rows from the files of the first attempt."""
+    def _lines_again(self, jobs: list[Job], wanted: Collection[str]) -> Iterator[tuple[int, bytes | str]]:
+        """Yield the lines of some rows from the files of the first attempt, or from the table that it read."""
         import json
+
+        if source := self._batch.plan.get("source"):
+            yield from request_lines(self._context, source, wanted)
+            return
 
         for job in jobs:
             # Without a call, its file never went up.
             if job.attempt > 1 or job.call is None:
                 continue
             for line in self._context.files.lines(parse_uri(job.input)):
-                # The id comes first in our own lines.
-                row = row_of(self._batch.id, str(json.loads(line).get("custom_id")))
-                if row in wanted:
-                    yield row or 0, line
+                name = str(json.loads(line).get("custom_id"))
+                if name in wanted:
+                    yield row_of(self._batch.id, name) or 0, line
 
     @property
     def _most(self) -> MostCost:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from array import array
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any
@@ -14,7 +14,6 @@ from vertex_claude_magic import errors
 from vertex_claude_magic.answers.repair import fitted
 from vertex_claude_magic.markdown.characters import replace_invalid
 from vertex_claude_magic.models.prices import cost
-from vertex_claude_magic.tables.batch.lines import row_of
 from vertex_claude_magic.tables.columns import values_of
 from vertex_claude_magic.tables.values import json_value
 from vertex_claude_magic.text import quote
@@ -92,7 +91,7 @@ class Results:
     """The columns of a batch, filled from its results.
 
     Args:
-        batch: The id of the batch.
+        place: Returns the row of a `custom_id`, None if it is none of this batch.
         added: The columns.
         rows: How many rows the table has.
         model: The row of the model, for the cost.
@@ -100,7 +99,7 @@ class Results:
         typed: What an answer must look like, None for text.
     """
 
-    batch: str
+    place: Callable[[str], int | None]
     added: Sequence[Added]
     rows: int
     model: Model | None
@@ -136,7 +135,7 @@ class Results:
             line: The line.
             seen: The rows that came from the same job before.
         """
-        row = row_of(self.batch, str(line.get("custom_id") or ""))
+        row = self.place(str(line.get("custom_id") or ""))
         if row is None or row >= self.rows:
             self.strangers += 1
             return None
