@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from array import array
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -128,21 +129,21 @@ class Results:
         error = self._error
         return (row for row in range(self.rows) if error[row] is not None)
 
-    def take(self, line: Mapping[str, Any], seen: set[int]) -> tuple[Usage, float | None] | None:
+    def take(self, line: Mapping[str, Any], seen: bytearray) -> tuple[Usage, float | None] | None:
         """Take one line of results, and return what was used and its cost in USD; None where nothing was used.
 
         Args:
             line: The line.
-            seen: The rows that came from the same job before.
+            seen: For each row whether it came from the same job before.
         """
         row = self.place(str(line.get("custom_id") or ""))
         if row is None or row >= self.rows:
             self.strangers += 1
             return None
-        if row in seen:
+        if seen[row]:
             self.twice += 1
             return None
-        seen.add(row)
+        seen[row] = 1
         for cells in self.values.values():
             # An earlier attempt may have left an error, and tokens of an answer that did not fit.
             cells[row] = None
@@ -159,7 +160,9 @@ class Results:
         reply = builder.reply(region=self.location)
         usage = reply.usage
         price = cost(self.model, self.location, usage, batch=True) if self.model is not None else None
-        report = (None, reply.stop_reason, usage.total_input_tokens, usage.output_tokens, price)
+        # One text for all rows, where each of a million answers has brought its own.
+        stop_reason = None if reply.stop_reason is None else sys.intern(reply.stop_reason)
+        report = (None, stop_reason, usage.total_input_tokens, usage.output_tokens, price)
         for column, value in zip(self.added[-_REPORT:], report, strict=True):
             self.values[column.name][row] = value
         shape = self.typed.shape if self.typed is not None else None
@@ -212,7 +215,7 @@ def read_results(results: Results, lines: Iterator[bytes]) -> tuple[Usage, float
 
     A line that is no JSON is one that nobody can assign; its row counts as not answered.
     """
-    seen: set[int] = set()
+    seen = bytearray(results.rows)
     total = _Sum()
     for line in lines:
         try:
