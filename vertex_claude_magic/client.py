@@ -238,6 +238,7 @@ class Claude:
             CostLimitExceeded: it could cross a limit; nothing was uploaded.
             MissingExtra: google-cloud-storage is not installed.
         """
+        from vertex_claude_magic.spelling import in_python
         from vertex_claude_magic.tables.batch.checks import batch_options
         from vertex_claude_magic.tables.batch.submit import submit
 
@@ -245,8 +246,11 @@ class Claude:
             named = table if isinstance(table, str) else ""
             own, asked = batch_options({**options, "to": to}, "Claude.batch", named)
             target = self._session.target(asked)
-            return submit(self._session, table, prompt, target, own, name=name, scope=_scope(names),
+            made = submit(self._session, table, prompt, target, own, name=name, scope=_scope(names),
                           warn=lambda text: _log.warning("%s", text))  # fmt: skip
+            if waiting := made.waiting:
+                _log.warning("%s", in_python(waiting))
+            return made
 
     def count(
         self, prompt: str | Sequence[Any], *, names: Mapping[str, Any] | None = None, **options: Any

@@ -34,7 +34,7 @@ def test_a_cell_sends_the_rows_and_puts_the_jobs_into_the_variable(shell):
     assert isinstance(job, BatchJob)
     assert (job.name, job.rows, len(job.jobs)) == ("labels", 3, 2)
     assert "3 rows" in shell.page.text
-    assert "gs://rows/run/claude-batch-" in shell.page.text
+    assert "files in gs://rows/run/claude-batch-" in shell.page.text
     assert "estimate at half price" in shell.page.text
 
 

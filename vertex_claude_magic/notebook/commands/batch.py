@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from time import strftime
 from typing import TYPE_CHECKING, Any
 
 from vertex_claude_magic import errors
@@ -125,21 +126,27 @@ def batch_from_line(host: Host, line: str) -> None:
         page.say("looking for the rows that failed …")
         job.retry()
     if "wait" in options:
-        job.wait(show=lambda each: page.draw(lambda: progress_page(each), done=False))
+        try:
+            job.wait(
+                show=lambda each: page.draw(lambda: progress_page(each, strftime("%H:%M:%S")), done=False)
+            )
+        except errors.ClaudeInterrupt:
+            page.draw(lambda: job_page(job, _all_notes(host, [])), done=True)
+            raise
     else:
         job.refresh()
     notes: list[str] = []
     if "collect" in options:
         page.say("reading the results …")
-        notes.append(_collect(host, job, str(options["collect"])))
+        notes += _collect(host, job, str(options["collect"]))
         if host.panel is not None:
             # It shows what was spent.
             host.panel.draw()
-    page.draw(lambda: job_page(job, _all_notes(host, notes)), done=True)
+    page.draw(lambda: job_page(job, _all_notes(host, notes), listed="collect" not in options), done=True)
 
 
-def _collect(host: Host, job: BatchJob, frame: str) -> str:
-    """Put the result into a variable, and return a line about it.
+def _collect(host: Host, job: BatchJob, frame: str) -> list[str]:
+    """Put the result into a variable, and return lines about it.
 
     The table is the one that the batch was made from, the value of the variable, or that of the variable which the
     table was in; where none of them is at hand, the result has the numbers of the rows.
@@ -154,12 +161,18 @@ def _collect(host: Host, job: BatchJob, frame: str) -> str:
     table: Any = None
     if not job.has_table:
         table = next((each for each in known if each is not None and job.is_from(each)), None)
-    names[frame] = job.result(table)
+    found = job.collect(table)
+    names[frame] = found.table
+    said = f"{frame} has the table with the answers."
     if job.batch.plan.get("source"):
-        return f"{frame} has the custom_id of each row and its answer."
-    if table is None and not job.has_table:
-        return f"{frame} has the number of each row and its answer: the table of the batch is not at hand."
-    return f"{frame} has the table with the answers."
+        said = f"{frame} has the custom_id of each row and its answer."
+    elif table is None and not job.has_table:
+        said = f"{frame} has the number of each row and its answer: the table of the batch is not at hand."
+    lines = [said, *([found.notice] if found.notice else [])]
+    if found.errors:
+        rows = "1 row has an error." if found.errors == 1 else f"{found.errors:,} rows have an error."
+        lines.append(f"{rows} %claude_batch {job.name} --retry-failed sends them again.")
+    return lines
 
 
 def _job(host: Host, name: str) -> BatchJob:

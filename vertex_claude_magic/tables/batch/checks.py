@@ -215,10 +215,7 @@ def unknowns(target: Target, place: str) -> tuple[str, ...]:
     known = target.catalog.services.get("batch", {})
     model = target.row.name if target.row is not None else quote(target.model_id, 60)
     if target.model_id not in known.get("models", ()):
-        return (f"Whether {model} takes batches is not known; Google says so when the job is created.",)
+        return (f"No source says whether {model} takes batches; if it does not, the job fails.",)
     if place not in known.get("locations", ()):
-        where = (
-            f"Whether {model} takes batches in {place} is not known; Google says so when the job is created."
-        )
-        return (where,)
+        return (f"No source says whether {model} takes batches in {place}; if it does not, the job fails.",)
     return ()

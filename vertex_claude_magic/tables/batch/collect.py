@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -29,10 +30,31 @@ if TYPE_CHECKING:
     from vertex_claude_magic.tables.batch.context import Context
     from vertex_claude_magic.tables.rows import Rows
 
-__all__ = ["collected", "failed_rows", "is_table_of", "typed_of"]
+__all__ = ["Collected", "collected", "failed_rows", "is_table_of", "typed_of"]
 
 # The columns of a table of results that are read.
 _RESULT = ("custom_id", "response", "status")
+
+
+@dataclass(frozen=True, slots=True)
+class Collected:
+    """A table with its answers.
+
+    Args:
+        table: The table.
+        errors: How many rows have an error.
+        strangers: How many lines of the results are of no row of the table, or no JSON.
+    """
+
+    table: Any
+    errors: int
+    strangers: int
+
+    @property
+    def notice(self) -> str:
+        """What to say of lines that are of no row; empty if there are none."""
+        lines = "1 line" if self.strangers == 1 else f"{self.strangers:,} lines"
+        return f"{lines} of the results could not be assigned to a row." if self.strangers else ""
 
 
 def collected(
@@ -43,7 +65,7 @@ def collected(
     table: Any,
     typed: TypedQuestion | None,
     held: dict[int, int],
-) -> Any:
+) -> Collected:
     """Return the table of a batch with the columns of its answers; arguments as for `failed_rows`.
 
     Raises:
@@ -53,7 +75,8 @@ def collected(
     results, ids = _results(context, batch, jobs, typed=typed, held=held)
     if rows is None:
         rows = _made("row", range(batch.rows)) if ids is None else _made("custom_id", list(ids))
-    return with_columns(rows, results.added, results.values)
+    made = with_columns(rows, results.added, results.values)
+    return Collected(made, sum(1 for _ in results.failed()), results.strangers)
 
 
 def is_table_of(batch: Batch, table: Any) -> bool:

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
     from vertex_claude_magic.answers.repair import TypedQuestion
     from vertex_claude_magic.records.journal.batches import Batch, Job
+    from vertex_claude_magic.tables.batch.collect import Collected
     from vertex_claude_magic.tables.batch.context import Context
     from vertex_claude_magic.transport.batch import RemoteJob
 
@@ -139,6 +140,25 @@ class BatchJob:
         unsent = len(self._batch.plan.get("errors", {}))
         return unsent + sum(job.failed for job in jobs if job.attempt == last)
 
+    @property
+    def cost(self) -> float | None:
+        """What it cost in USD (an estimate), None before all of its results were read."""
+        return self._context.batches.cost(self._batch)
+
+    @property
+    def waiting(self) -> str:
+        """What to say of jobs that are not created yet; empty if there are none."""
+        count = sum(job.state == "WAITING" for job in self.jobs)
+        if not count:
+            return ""
+        most = self._context.target.catalog.limits["batch"]["jobs"]
+        jobs = "1 job waits and is" if count == 1 else f"{count:,} jobs wait and are"
+        return spelled(
+            f"Vertex AI runs {most} jobs of a project at a time. {jobs} created while a kernel follows the batch: "
+            "{}.",
+            _again(self.name),
+        )
+
     def refresh(self) -> list[Job]:
         """Ask Google for the state of all jobs under way, create jobs that wait if that is possible, return all.
 
@@ -221,6 +241,13 @@ class BatchJob:
         Raises:
             OptionError: no job has ended yet, or the table is another one.
         """
+        found = self.collect(table)
+        if found.notice:
+            _log.warning("%s", found.notice)
+        return found.table
+
+    def collect(self, table: Any = None) -> Collected:
+        """Return what `result` returns, with what is to be said of it."""
         from vertex_claude_magic.tables.batch.collect import collected
 
         return collected(self._context, self._batch, self.refresh(), table=self._known(table), typed=self._typed,

@@ -109,7 +109,6 @@ class Results:
     values: dict[str, Cells] = field(init=False)
     known: bytearray = field(init=False)
     strangers: int = 0
-    twice: int = 0
 
     def __post_init__(self) -> None:
         self.values = {column.name: Cells(column.kind, self.rows) for column in self.added}
@@ -141,7 +140,6 @@ class Results:
             self.strangers += 1
             return None
         if seen[row]:
-            self.twice += 1
             return None
         seen[row] = 1
         for cells in self.values.values():
@@ -223,7 +221,7 @@ def read_results(results: Results, lines: Iterator[bytes]) -> tuple[Usage, float
         except (ValueError, RecursionError):
             results.strangers += bool(line.strip())
             continue
-        taken = results.take(found, seen) if isinstance(found, Mapping) else None
+        taken = results.take(found if isinstance(found, Mapping) else {}, seen)
         if taken is None:
             continue
         used, price = taken

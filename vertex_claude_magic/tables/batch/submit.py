@@ -173,7 +173,6 @@ def _created(made: BatchJob, notify: Callable[[str], None], warn: Callable[[str]
     made.refresh()
     if made.context.journal is None:
         warn("The journal is off, so no later kernel finds this batch.")
-    _say_waiting(made, made.context, warn)
     return made
 
 
@@ -239,13 +238,3 @@ def _begun(
         run_id=run,
         plan=plan,
     )
-
-
-def _say_waiting(made: BatchJob, context: Context, warn: Callable[[str], None]) -> None:
-    waiting = sum(job.state == "WAITING" for job in made.jobs)
-    if waiting:
-        most = context.target.catalog.limits["batch"]["jobs"]
-        warn(
-            f"{waiting:,} job{'s wait' if waiting > 1 else ' waits'}: Vertex AI takes {most} at a time. The rest is "
-            "created while a kernel looks: %claude_batch NAME --wait."
-        )
