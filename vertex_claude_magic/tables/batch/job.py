@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING, Any
 from vertex_claude_magic import errors
 from vertex_claude_magic.records.journal.runs import lives, this_process
 from vertex_claude_magic.spelling import Spelling, spelled
+from vertex_claude_magic.tables.batch.create import check_policy, create_waiting, known_now, passes
 from vertex_claude_magic.tables.batch.lines import MostCost, row_of, write_lines
 from vertex_claude_magic.tables.batch.source import request_lines
 from vertex_claude_magic.tables.batch.upload import check_limits, put_up
 from vertex_claude_magic.text import quote
-from vertex_claude_magic.transport.batch import FINAL, job_body
+from vertex_claude_magic.transport.batch import FINAL
 from vertex_claude_magic.transport.storage import parse_uri
 from vertex_claude_magic.transport.waiting import pause as wait_here
 
@@ -25,13 +26,14 @@ if TYPE_CHECKING:
     from vertex_claude_magic.records.journal.batches import Batch, Job
     from vertex_claude_magic.tables.batch.collect import Collected
     from vertex_claude_magic.tables.batch.context import Context
-    from vertex_claude_magic.transport.batch import RemoteJob
 
 __all__ = ["BatchJob"]
 
 _log = logging.getLogger("vertex_claude_magic")
 # Seconds between two looks: the first wait, its growth, the longest.
 _FIRST_LOOK, _GROWTH, _LONGEST_LOOK = 2.0, 1.5, 30.0
+# So many looks may fail one after the other; the last ones are half a minute apart.
+_FAILED_LOOKS = 5
 # The state of several jobs together is that of the one that is farthest, of those that go on.
 _ORDER = (
     "WRITING",
@@ -169,11 +171,11 @@ class BatchJob:
         api = self._context.api(self._batch.location, self._batch.model)
         for job in self.jobs:
             if job.job and job.state not in FINAL:
-                self._keep(job, api.get(job.job))
+                self._context.batches.save(known_now(job, api.get(job.job)))
             elif job.state == "WRITING" and job.owner != this_process() and not lives(job.owner):
                 lost = "The process that uploaded its file has ended; run the cell again."
                 self._context.batches.save(replace(job, state="FAILED", error=lost, counted=1))
-        self._create()
+        create_waiting(self._context, self._batch)
         return self.jobs
 
     def wait(
@@ -185,6 +187,8 @@ class BatchJob:
     ) -> BatchJob:
         """Follow the jobs until all have ended, and return this object; an interrupt leaves them running.
 
+        A look that fails is repeated: a network that is gone for a minute ends no wait of hours.
+
         Args:
             timeout: Seconds after which to give up; None for never.
             show: Called after each look.
@@ -193,12 +197,24 @@ class BatchJob:
         Raises:
             DeadlineExceeded: the time is over; the jobs go on.
             ClaudeInterrupt: the user stopped waiting; the jobs go on.
+            ClaudeError: Google refused, or five looks failed one after the other.
         """
         clock = self._context.session.clock
         end = None if timeout is None else clock() + timeout
-        wait = _FIRST_LOOK
+        wait, failures = _FIRST_LOOK, 0
         try:
-            while not _ended(self.refresh()):
+            while True:
+                try:
+                    jobs = self.refresh()
+                except errors.ClaudeError as error:
+                    failures += 1
+                    if failures >= _FAILED_LOOKS or not passes(error):
+                        raise
+                    jobs = self.jobs
+                else:
+                    failures = 0
+                if _ended(jobs) and not failures:
+                    break
                 show(self)
                 if end is not None and clock() + wait > end:
                     raise errors.DeadlineExceeded(
@@ -263,10 +279,11 @@ class BatchJob:
             ReplayMiss: nothing may be sent, as the setting `replay` or a rehearsal says.
             CostLimitExceeded: it could cross a limit.
         """
-        from vertex_claude_magic.tables.batch.checks import check_batch
+        from vertex_claude_magic.tables.batch.checks import check_sending
         from vertex_claude_magic.tables.batch.collect import failed_rows
 
-        check_batch(self._context.target)
+        check_sending(self._context.target)
+        check_policy(self._batch)
         self._context.check_live()
         jobs = self.refresh()
         if not _ended(jobs):
@@ -294,61 +311,6 @@ class BatchJob:
 
     def _known(self, table: Any) -> Any:
         return self._table if table is None else table
-
-    def _keep(self, job: Job, found: RemoteJob) -> None:
-        self._context.batches.save(
-            replace(
-                job,
-                state=found.state or job.state,
-                job=found.name,
-                done=found.done,
-                failed=found.failed,
-                # Where none is named, it can only be in the folder that was given, which is this job's alone.
-                results=found.output or job.results or (job.output if found.ended else ""),
-                error=found.error,
-                owner="",
-            )
-        )
-
-    def _create(self) -> None:
-        """Create the jobs that wait, as many as may be under way."""
-        context, batch = self._context, self._batch
-        most = int(context.target.catalog.limits["batch"]["jobs"])
-        api = context.api(batch.location, batch.model)
-        for job in self.jobs:
-            if job.state not in {"WAITING", "CREATING"} or not context.batches.claim(
-                job, batch.project, most
-            ):
-                continue
-            display = f"claude-batch-{batch.id}-{job.number}"
-            # A process that was ended may have created it without keeping its name.
-            found = api.find(display) if job.state == "CREATING" else None
-            if found is None:
-                body = job_body(
-                    display_name=display,
-                    model=batch.model,
-                    source=job.input,
-                    destination=job.output,
-                    labels=batch.plan.get("labels", {}),
-                )
-                try:
-                    found = api.create(body)
-                except errors.RateLimited:
-                    # Others of the project may be under way; with none of ours, it is another quota.
-                    context.batches.save(replace(job, state="WAITING", owner=""))
-                    if any(each.job and each.state not in FINAL for each in self.jobs):
-                        return
-                    raise
-                except (errors.NetworkError, errors.ServerError, errors.ProtocolError):
-                    # The answer may be lost of a job that was created, and a second one would be paid too.
-                    found = api.find(display)
-                    if found is None:
-                        context.batches.save(replace(job, state="WAITING", owner=""))
-                        raise
-                except errors.ClaudeError:
-                    context.batches.save(replace(job, state="WAITING", owner=""))
-                    raise
-            self._keep(job, found)
 
     def _lines_again(self, jobs: list[Job], wanted: Collection[str]) -> Iterator[tuple[int, bytes | str]]:
         """Yield the lines of some rows from the files of the first attempt, or from the table that it read."""

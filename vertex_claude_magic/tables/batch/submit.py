@@ -13,8 +13,10 @@ from vertex_claude_magic import errors
 from vertex_claude_magic.records.journal.batches import Batch, Job
 from vertex_claude_magic.records.journal.runs import this_process
 from vertex_claude_magic.settings.origin import current_origin, session_id
+from vertex_claude_magic.spelling import Spelling, spelled
 from vertex_claude_magic.tables.batch.checks import check_batch, check_sending, location_of, unknowns
 from vertex_claude_magic.tables.batch.context import Context, source_of
+from vertex_claude_magic.tables.batch.create import passes
 from vertex_claude_magic.tables.batch.job import BatchJob
 from vertex_claude_magic.tables.batch.lines import MostCost, question_lines, write_lines
 from vertex_claude_magic.tables.batch.results import fingerprint
@@ -170,7 +172,15 @@ def _submit_requests(
 def _created(made: BatchJob, notify: Callable[[str], None], warn: Callable[[str], None]) -> BatchJob:
     """Create the jobs of a batch, as many as may be under way."""
     notify("creating jobs")
-    made.refresh()
+    again = Spelling(f"%claude_batch {made.name}", ".wait()")
+    try:
+        made.refresh()
+    except errors.ClaudeError as error:
+        # The rows are up and the journal has them, so that nothing of it need be done again.
+        if not passes(error):
+            error.cure = spelled("{} The rows are up; {} creates the jobs.", error.cure, again)
+            raise
+        warn(spelled("A job could not be created now: {}", error.message))
     if made.context.journal is None:
         warn("The journal is off, so no later kernel finds this batch.")
     return made
