@@ -11,6 +11,9 @@ import pytest
 from vertex_claude_magic import Claude, errors
 from vertex_claude_magic.emulator import Emulator
 from vertex_claude_magic.emulator.http.faults import Fault
+from vertex_claude_magic.settings.loaded import set_policy
+from vertex_claude_magic.settings.policy import Policy
+from vertex_claude_magic.transport.retry import RetryPolicy
 
 TO = "gs://rows/run"
 PROMPT = "Repeat {{ n }}."
@@ -303,7 +306,19 @@ def test_results_of_strangers_and_repeated_lines_change_nothing(emulator, claude
     ]
     content = "\n".join(map(json.dumps, lines)) + "\nno json\n\n"
     emulator.buckets.write("rows", f"{folder}/z.jsonl", content.encode())
-    assert [row["answer"] for row in job.result()] == ["One.", "Two."]
+    found = job.collect()
+    assert [row["answer"] for row in found.table] == ["One.", "Two."]
+    assert found.errors == 0
+    assert found.notice == "5 lines of the results could not be assigned to a row."
+
+
+def test_a_line_that_was_cut_off_is_one_row_without_an_answer(emulator, claude):
+    job = finished(claude.batch([{"n": 1}, {"n": 2}], PROMPT, to=TO, max_tokens=200))
+    (name,) = emulator.buckets.names("rows", "run/claude-batch-" + job.id + "/results")
+    whole = emulator.buckets.get("rows", name).content
+    emulator.buckets.write("rows", name, whole[:-20])
+    errors_ = [row["error"] is None for row in job.result()]
+    assert sorted(errors_) == [False, True]
 
 
 def test_a_batch_is_not_followed_at_another_service(emulator, claude, journal):
@@ -320,6 +335,94 @@ def test_without_a_journal_it_lives_in_the_session(emulator, caplog):
     job = claude.batch([{"n": 1}], PROMPT, to=TO, max_tokens=200)
     assert "no later kernel finds this batch" in caplog.text
     assert finished(job).result()[0]["error"] is None
+
+
+def quick(emulator, journal):
+    """A session that tries nothing twice by itself."""
+    return make_claude(emulator, journal=journal, policy=RetryPolicy(retries=0))
+
+
+def test_a_job_that_cannot_be_created_now_is_created_by_a_later_look(emulator, journal, caplog):
+    claude = quick(emulator, journal)
+    # The bucket is asked, the file goes up, the job is refused, and it is not there.
+    emulator.fail(Fault(), Fault(), 503)
+    job = claude.batch([{"n": 1}], PROMPT, to=TO, max_tokens=200)
+    assert "A job could not be created now" in caplog.text
+    assert job.last_state == "WAITING"
+    assert finished(job).done == 1
+    assert len(uploaded(emulator)) == 1
+
+
+def test_a_refusal_of_the_job_says_that_the_rows_are_up(emulator, journal):
+    emulator.fail(Fault(), Fault(), 403)
+    with pytest.raises(errors.PermissionDenied) as caught:
+        quick(emulator, journal).batch([{"n": 1}], PROMPT, to=TO, max_tokens=200, name="labels")
+    assert "The rows are up; .wait() creates the jobs." in caught.value.cure
+    assert finished(found(emulator, journal, "labels")).done == 1
+    assert len(uploaded(emulator)) == 1
+
+
+def test_a_wait_outlasts_failed_looks_but_not_five_in_a_row(emulator, journal):
+    emulator.batches.looks = 3
+    job = quick(emulator, journal).batch([{"n": 1}], PROMPT, to=TO, max_tokens=200)
+    emulator.fail(503, 503, 503, 503)
+    assert finished(job).done == 1
+    other = quick(emulator, journal).batch([{"n": 1}], PROMPT, to=TO, max_tokens=200)
+    emulator.fail(503, 503, 503, 503, 503)
+    with pytest.raises(errors.ServerError):
+        finished(other)
+    emulator.fail(403)
+    with pytest.raises(errors.PermissionDenied):
+        finished(other)
+    assert finished(other).done == 1
+
+
+POLICIES = [
+    (Policy(locks={"model": ("haiku",)}, origin="the course"), "model is locked to haiku by the course"),
+    (Policy(ceilings={"max_cost": 1e-9}, origin="the course"), "This batch may cost up to"),
+    (Policy(ceilings={"max_tokens": 100}, origin="the course"), "max_tokens is limited to 100 by the course"),
+    (Policy(forbids=frozenset({"live"}), origin="the course"), "nothing is sent|switched off by the course"),
+    (
+        Policy(closed=("Claude is switched off by the course.", "Ask the teacher.")),
+        "switched off by the course",
+    ),
+]
+
+
+@pytest.fixture
+def policy():
+    yield set_policy
+    set_policy(None)
+
+
+@pytest.mark.parametrize(("ruled", "words"), POLICIES, ids=range(len(POLICIES)))
+def test_a_policy_holds_before_anything_goes_up(emulator, claude, policy, ruled, words):
+    policy(ruled)
+    with pytest.raises(errors.ClaudeError, match=words):
+        claude.batch([{"n": 1}], PROMPT, to=TO, max_tokens=200)
+    assert emulator.buckets.names("rows") == []
+
+
+def test_a_policy_that_came_later_holds_for_what_is_not_sent_yet(emulator, claude, journal, policy):
+    job = claude.batch(
+        pd.DataFrame({"n": range(10)}), PROMPT, to=TO, rows_per_job=2, name="labels", max_tokens=200
+    )
+    policy(Policy(locks={"model": ("haiku",)}, origin="the course"))
+    other = Claude(
+        project=emulator.project, base_url=emulator.base_url, access_token="emulator", journal=journal
+    )
+    from vertex_claude_magic.tables.batch.find import find_batch
+
+    with pytest.raises(errors.OptionError, match="model is locked to haiku by the course"):
+        finished(find_batch(other._session, "labels"))
+    assert len(created(emulator)) == 4
+    policy(None)
+    emulator.batches.ending = "FAILED"
+    finished(job)
+    policy(Policy(locks={"model": ("haiku",)}, origin="the course"))
+    with pytest.raises(errors.OptionError, match="model is locked to haiku by the course"):
+        find_batch(other._session, "labels").retry()
+    assert len(created(emulator)) == 5
 
 
 def test_a_wait_that_is_too_long_ends_and_the_jobs_go_on(emulator, claude):
@@ -388,7 +491,26 @@ HOSTILE = [
     {"response": {}, "status": {"error": {"message": "y"}}},
     {"response": {}, "status": "\x1b[31m<script>" + "z" * 10_000},
     {"response": {"content": [{"type": "text", "text": "\ud800\x00"}]}},
+    {
+        "response": {"type": "error", "error": {"type": "overloaded_error", "message": "Overloaded"}},
+        "status": "x",
+    },
 ]
+
+
+def test_a_message_counts_beside_a_status_because_it_is_paid(emulator, claude):
+    job = finished(claude.batch([{"n": 1}], PROMPT, to=TO, max_tokens=400))
+    (name,) = emulator.buckets.names("rows", "run/claude-batch-" + job.id + "/results")
+    usage = {"input_tokens": 5, "output_tokens": 5}
+    line = {
+        "custom_id": f"{job.id}-0",
+        "response": {"content": [TEXT], "usage": usage},
+        "status": "a warning",
+    }
+    emulator.buckets.write("rows", name, json.dumps(line).encode())
+    (row,) = job.result()
+    assert (row["answer"], row["error"]) == ("x", None)
+    assert row["cost"] > 0
 
 
 @pytest.mark.parametrize("as_", [None, Label])
