@@ -292,6 +292,12 @@ def test_a_row_that_cannot_be_sent_is_an_error_of_its_own(emulator, claude):
     assert len(uploaded(emulator)) == 2
 
 
+def test_a_row_that_is_too_large_is_an_error_of_its_own(emulator, claude):
+    rows = finished(claude.batch([{"n": "x" * 33_000_000}, {"n": 2}], PROMPT, to=TO, max_tokens=200)).result()
+    assert rows[0]["error"].startswith("RequestTooLarge: The request has 33.0 MB")
+    assert rows[1]["error"] is None
+
+
 def test_results_of_strangers_and_repeated_lines_change_nothing(emulator, claude):
     emulator.answer("One.", "Two.")
     job = finished(claude.batch([{"n": 1}, {"n": 2}], PROMPT, to=TO, max_tokens=200))
