@@ -19,7 +19,11 @@ from vertex_claude_magic.tables.batch.submit import requests_of, submit
 from vertex_claude_magic.text import quote
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
     from vertex_claude_magic.notebook.host import Host
+    from vertex_claude_magic.notebook.options import ParsedLine
+    from vertex_claude_magic.tables.batch.checks import BatchOptions
 
 __all__ = ["batch_from_cell", "batch_from_line"]
 
@@ -49,14 +53,12 @@ def batch_from_cell(host: Host, line: str, cell: str) -> None:
             f"{_WRITTEN} does not take {wrong.long}.",
             cure=f"Write %claude_batch {parsed.name} {wrong.long} after it.",
         )
+    if own.source:
+        _requests_from_cell(host, parsed, cell, own, asked)
+        return
+    session = host.session()
     text = cell.removesuffix("\n")
     body = Body(prompt=text) if parsed.options.get("literal") else read_body(text)
-    session = host.session()
-    if parsed.shows("dry_run") and own.source:
-        target = session.target(asked)
-        _, found = requests_of(session, body.prompt, target, own, lambda _: None)
-        show_page(host.shell, *requests_page(own.source, target.model_id, found, body.notes))
-        return
     if parsed.shows("dry_run"):
         from vertex_claude_magic.notebook.commands.map_dry_run import show_map_dry_run
         from vertex_claude_magic.tables.map import questions_of
@@ -66,28 +68,70 @@ def batch_from_cell(host: Host, line: str, cell: str) -> None:
                                  scope=host.scope(), what=_WRITTEN)  # fmt: skip
         show_map_dry_run(host, session, questions, MapOptions(prefix=own.prefix), notes=body.notes)
         return
-    quiet = parsed.shows("quiet")
-    page = None if quiet else _page(host)
-    notes = list(body.notes)
-    try:
-        job = submit(
+    _send(
+        host,
+        parsed,
+        body.notes,
+        lambda notify, warn: submit(
             session,
-            table if own.source else table_of(host, table),
+            table_of(host, table),
             body.prompt,
             session.target(asked),
             own,
             name=parsed.name or "",
             table_name=table,
             scope=host.scope(),
-            notify=lambda text: page.say(f"{text} …") if page is not None else None,
-            warn=notes.append,
-        )
+            notify=notify,
+            warn=warn,
+        ),
+    )
+
+
+def _requests_from_cell(
+    host: Host, parsed: ParsedLine, cell: str, own: BatchOptions, asked: Mapping[str, Any]
+) -> None:
+    """Send a table of BigQuery whose rows are finished requests."""
+    session = host.session()
+    target = session.target(asked)
+    if parsed.shows("dry_run"):
+        _, found = requests_of(session, cell, target, own, lambda _: None)
+        show_page(host.shell, *requests_page(own.source, target.model_id, found))
+        return
+    name = parsed.name or ""
+    _send(
+        host,
+        parsed,
+        (),
+        lambda notify, warn: submit(
+            session, own.source, cell, target, own, name=name, notify=notify, warn=warn
+        ),
+    )
+
+
+def _send(
+    host: Host,
+    parsed: ParsedLine,
+    notes: Sequence[str],
+    send: Callable[[Callable[[str], None], Callable[[str], None]], BatchJob],
+) -> None:
+    """Send a batch with a page that says how far it is, and put the jobs into the variable.
+
+    Args:
+        host: The magics.
+        parsed: The line.
+        notes: What to say below the page.
+        send: Sends it; called with what takes a word on what is being done, and what takes a note.
+    """
+    page = None if parsed.shows("quiet") else _page(host)
+    said = list(notes)
+    try:
+        job = send(lambda text: page.say(f"{text} …") if page is not None else None, said.append)
     except KeyboardInterrupt:
         done = "Stopped. %claude_batch lists what was sent; a batch whose files are not all up costs nothing."
         raise errors.ClaudeInterrupt(done=done) from None
     host.shell.user_ns[parsed.name or ""] = job
     if page is not None:
-        page.draw(lambda: job_page(job, _all_notes(host, notes)), done=True)
+        page.draw(lambda: job_page(job, _all_notes(host, said)), done=True)
 
 
 def batch_from_line(host: Host, line: str) -> None:
