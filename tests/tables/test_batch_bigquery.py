@@ -184,7 +184,7 @@ def test_rows_that_were_added_after_the_job_had_read_them_have_an_error(emulator
     add_source(emulator, [{"custom_id": "late", "request": json.dumps(request(5))}])
     frame = job.result()
     assert list(frame["custom_id"])[-1] == "late"
-    assert "before it answered this row" in frame["error"].iloc[-1]
+    assert "no line of this row" in frame["error"].iloc[-1]
     assert frame["error"].notna().sum() == 1
 
 
@@ -299,6 +299,12 @@ def test_the_missing_library_is_named_with_its_install_line(monkeypatch, emulato
     monkeypatch.setitem(sys.modules, "google.cloud.bigquery", None)
     with pytest.raises(errors.MissingExtra, match="pip install google-cloud-bigquery"):
         rows_of(TABLE, base_url=emulator.base_url)
+
+
+@pytest.mark.parametrize("base_url", [None, "https://us-east5-aiplatform.googleapis.com/v1"])
+def test_tables_do_not_stay_here_while_questions_go_to_google(base_url):
+    with pytest.raises(errors.OptionError, match="cannot read them"):
+        rows_of(TABLE, base_url=base_url, environment={"BIGQUERY_EMULATOR_HOST": "127.0.0.1:9050"})
 
 
 @pytest.mark.parametrize("host", ["http://10.0.0.1:9050", "evil.example", "http://127.0.0.1.evil.example"])

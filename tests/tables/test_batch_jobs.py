@@ -13,6 +13,8 @@ from vertex_claude_magic.emulator import Emulator
 from vertex_claude_magic.emulator.http.faults import Fault
 from vertex_claude_magic.settings.loaded import set_policy
 from vertex_claude_magic.settings.policy import Policy
+from vertex_claude_magic.tables.batch.lines import LineFile, Lines
+from vertex_claude_magic.tables.batch.upload import put_up
 from vertex_claude_magic.transport.retry import RetryPolicy
 
 TO = "gs://rows/run"
@@ -227,6 +229,57 @@ def test_a_job_that_a_killed_process_was_creating_is_found(emulator, claude, jou
     later = finished(found(emulator, journal, "labels"))
     assert len(created(emulator)) == 1
     assert later.done == 1
+
+
+@pytest.mark.parametrize("arrived", [True, False])
+def test_a_job_that_a_killed_process_was_creating_is_cancelled_and_none_is_created(
+    emulator, claude, journal, arrived
+):
+    job = claude.batch([{"n": 1}], PROMPT, to=TO, name="labels", max_tokens=200)
+    (kept,) = job.jobs
+    if not arrived:
+        emulator.batches._jobs.clear()
+    job.context.batches.save(dataclasses.replace(kept, state="CREATING", job="", owner="boot:1:999999999"))
+    later = found(emulator, journal, "labels")
+    later.cancel()
+    assert finished(later).state == "CANCELLED"
+    assert len(created(emulator)) == 1
+
+
+def test_a_job_that_was_cancelled_while_it_waited_costs_nothing(emulator, claude, journal):
+    job = claude.batch(pd.DataFrame({"n": range(5)}), PROMPT, to=TO, rows_per_job=1, max_tokens=1_000)
+    record = claude._session.records.stores.journal(journal)
+    (before,) = record.usage()
+    job.cancel()
+    (after,) = record.usage()
+    assert 0 < after.open_cost < before.open_cost
+    finished(job).result()
+    (ended,) = record.usage()
+    assert (ended.open_cost, ended.cost) == (0, 0)
+
+
+def test_results_that_were_deleted_count_as_the_worst_case(emulator, claude, journal):
+    job = finished(claude.batch([{"n": 1}], PROMPT, to=TO, max_tokens=1_000))
+    for name in emulator.buckets.names("rows", f"run/claude-batch-{job.id}/results"):
+        emulator.buckets.delete("rows", name)
+    (row,) = job.result()
+    assert row["error"] == "RowFailed: The results have no line of this row."
+    assert job.cost is None
+    (usage,) = claude._session.records.stores.journal(journal).usage()
+    assert (usage.cost, usage.open_cost) == (0, job.jobs[0].cost_most)
+
+
+def test_jobs_that_another_process_has_added_meanwhile_are_not_touched(emulator, claude, journal):
+    emulator.batches.fails = lambda _: True
+    job = finished(claude.batch([{"n": 1}], PROMPT, to=TO, max_tokens=200, name="labels"))
+    (first,) = job.jobs
+    context = job.context
+    context.batches.add_jobs([dataclasses.replace(first, number=2, attempt=2, state="QUEUED", job="theirs")])
+    lines = Lines(files=[LineFile(rows=1, size=1)])
+    with pytest.raises(errors.JournalError):
+        put_up(context, job.batch, lines, before=[first])
+    lines.files[0].content.close()
+    assert [(each.state, each.job) for each in job.jobs][1] == ("QUEUED", "theirs")
 
 
 def test_a_file_that_a_killed_process_was_uploading_is_said_to_be_lost(emulator, claude, journal):
@@ -531,6 +584,6 @@ def test_a_strange_result_is_its_rows_own_and_never_an_exception(emulator, claud
     frame = result if isinstance(result, pd.DataFrame) else result.to_pandas()
     errors_ = list(frame["error"])
     # The other row has no result at all, and says so.
-    assert "before it answered this row" in errors_[1]
+    assert "no line of this row" in errors_[1]
     assert "\x1b" not in str(errors_[0])
     assert len(str(errors_[0])) < 1_000

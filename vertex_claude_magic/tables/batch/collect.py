@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from vertex_claude_magic.tables.batch.context import Context
     from vertex_claude_magic.tables.rows import Rows
 
-__all__ = ["Collected", "collected", "failed_rows", "is_table_of", "typed_of"]
+__all__ = ["Collected", "collected", "count_nothing", "failed_rows", "is_table_of", "typed_of"]
 
 # The columns of a table of results that are read.
 _RESULT = ("custom_id", "response", "status")
@@ -151,15 +151,13 @@ def _results(
     for job in jobs:
         if job.state not in FINAL or not job.results:
             if job.state in FINAL and job.call is not None:
-                _count(
-                    context,
-                    batch,
-                    job,
-                    Ending(state="failed", source=batch.source, cost=0.0, cost_most=0.0),
-                    held,
-                )
+                count_nothing(context, batch, job, held)
             continue
+        before = results.lines
         used, price = read_results(results, _lines(context, job))
+        if results.lines == before and job.done:
+            # They were deleted, and were paid all the same.
+            price = None
         ending = Ending(
             state="done",
             source=batch.source,
@@ -183,12 +181,20 @@ def _fail_the_rest(results: Results, jobs: list[Job]) -> None:
         return
     ends = dict.fromkeys(job.state for job in jobs if job.state != "SUCCEEDED")
     said = next((job.error for job in jobs if job.error), "")
-    why = f"RowFailed: The job ended before it answered this row ({', '.join(ends) or 'SUCCEEDED'})."
+    why = "RowFailed: The results have no line of this row."
+    if ends:
+        why = f"RowFailed: The job ended before it answered this row ({', '.join(ends)})."
     if said:
         why = f"{why} Vertex AI said: {quote(said)!r}."
     for row in range(results.rows):
         if not results.known[row]:
             results.fail(row, why)
+
+
+def count_nothing(context: Context, batch: Batch, job: Job, held: dict[int, int]) -> None:
+    """Count a job that answered nothing."""
+    ending = Ending(state="failed", source=batch.source, cost=0.0, cost_most=0.0)
+    _count(context, batch, job, ending, held)
 
 
 def _count(context: Context, batch: Batch, job: Job, ending: Ending, held: dict[int, int]) -> None:

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from vertex_claude_magic.tables.batch.context import Context
     from vertex_claude_magic.transport.batch import BatchApi, RemoteJob
 
-__all__ = ["check_policy", "create_waiting", "known_now", "passes"]
+__all__ = ["check_policy", "create_waiting", "display_name", "known_now", "passes"]
 
 # Request timeout; the service asks to try again.
 _PASSING_STATUS = 408
@@ -36,7 +36,7 @@ def create_waiting(context: Context, batch: Batch) -> None:
         check_policy(batch)
         if not batches.claim(job, batch.project, most):
             continue
-        display = f"claude-batch-{batch.id}-{job.number}"
+        display = display_name(job)
         # A process that was ended may have created it without keeping its name.
         found = api.find(display) if job.state == "CREATING" else None
         try:
@@ -51,6 +51,11 @@ def create_waiting(context: Context, batch: Batch) -> None:
             batches.save(replace(job, state="WAITING", owner=""))
             raise
         batches.save(known_now(job, found))
+
+
+def display_name(job: Job) -> str:
+    """Return what a job is called at Google, by which it is found again."""
+    return f"claude-batch-{job.batch}-{job.number}"
 
 
 def _created(api: BatchApi, batch: Batch, job: Job, display: str) -> RemoteJob:

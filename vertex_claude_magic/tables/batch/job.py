@@ -10,7 +10,13 @@ from typing import TYPE_CHECKING, Any
 from vertex_claude_magic import errors
 from vertex_claude_magic.records.journal.runs import lives, this_process
 from vertex_claude_magic.spelling import Spelling, spelled
-from vertex_claude_magic.tables.batch.create import check_policy, create_waiting, known_now, passes
+from vertex_claude_magic.tables.batch.create import (
+    check_policy,
+    create_waiting,
+    display_name,
+    known_now,
+    passes,
+)
 from vertex_claude_magic.tables.batch.lines import MostCost, row_of, write_lines
 from vertex_claude_magic.tables.batch.source import request_lines
 from vertex_claude_magic.tables.batch.upload import check_limits, put_up
@@ -231,10 +237,19 @@ class BatchJob:
     def cancel(self) -> None:
         """Ask Google to end the jobs, and create no more; what is answered by then stays."""
         self._context.check(self._batch)
+        from vertex_claude_magic.tables.batch.collect import count_nothing
+
         api, batches = self._context.api(self._batch.location, self._batch.model), self._context.batches
-        for job in self.jobs:
+        for each in self.jobs:
+            job = each
+            if job.state == "CREATING" and (job.owner == this_process() or not lives(job.owner)):
+                # A process that was ended may have created it without keeping its name.
+                found = api.find(display_name(job))
+                job = replace(job, state="WAITING") if found is None else known_now(job, found)
+                batches.save(job)
             if job.state in {"WRITING", "WAITING"}:
-                batches.save(replace(job, state="CANCELLED"))
+                batches.save(replace(job, state="CANCELLED", owner=""))
+                count_nothing(self._context, self._batch, job, self._held)
             elif job.job and job.state not in FINAL:
                 try:
                     api.cancel(job.job)

@@ -108,6 +108,7 @@ class Results:
     typed: TypedQuestion | None
     values: dict[str, Cells] = field(init=False)
     known: bytearray = field(init=False)
+    lines: int = 0
     strangers: int = 0
 
     def __post_init__(self) -> None:
@@ -216,6 +217,7 @@ def read_results(results: Results, lines: Iterator[bytes]) -> tuple[Usage, float
     seen = bytearray(results.rows)
     total = _Sum()
     for line in lines:
+        results.lines += 1
         try:
             found = json.loads(line)
         except (ValueError, RecursionError):

@@ -144,6 +144,11 @@ def add_jobs(
             batches.add_jobs(jobs)
         else:
             batches.add(batch, jobs)
+    except BaseException:
+        # Where another process has added jobs of these numbers meanwhile, they are not ours to change.
+        _release(context, held.values())
+        raise
+    try:
         for place, (job, file) in enumerate(zip(jobs, files, strict=False), start=1):
             notify(f"uploading file {place:,} of {len(jobs):,} ({file.size / 1e6:,.1f} MB)")
             file.content.seek(0)
