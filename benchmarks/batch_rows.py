@@ -17,8 +17,8 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 import psutil
+from harness import environment, markdown
 from service import service
-from table import environment, markdown, verdict
 
 from vertex_claude_magic import Claude
 
@@ -69,6 +69,11 @@ def used(frame: pd.DataFrame) -> float:
     return float(frame.memory_usage(deep=True).sum()) / 1e6
 
 
+def verdict(what: str, megabytes: float) -> None:
+    """Say whether a figure is within the limit."""
+    print(f"{what}: {megabytes:,.0f}, limit {LIMIT_MB:,.0f}: {'met' if megabytes <= LIMIT_MB else 'MISSED'}")
+
+
 def main() -> None:
     """Send and collect so many rows."""
     parser = argparse.ArgumentParser()
@@ -103,8 +108,8 @@ def main() -> None:
     head = (f"{options.rows:,} rows", "seconds", "MB above the table", "MB above table and result")
     print(markdown(head, rows))
     print(f"The emulator took {waited:,.0f} s to answer; the added columns take {result:,.0f} MB.")
-    print(verdict("MB above the table, up", sending - base, LIMIT_MB, digits=0))
-    print(verdict("MB above table and result, back", collecting - base - result, LIMIT_MB, digits=0))
+    verdict("MB above the table, up", sending - base)
+    verdict("MB above table and result, back", collecting - base - result)
 
 
 if __name__ == "__main__":

@@ -224,8 +224,9 @@ class Claude:
         """Send a prompt for every row of a table as Vertex batch prediction, at half price, and return its jobs.
 
         Args:
-            table: As for `map`.
-            prompt: As for `map`.
+            table: As for `map`; or `bq://project.dataset.table`, whose rows are finished requests (`custom_id`,
+                `request`).
+            prompt: As for `map`; empty where the rows are finished requests.
             to: Where rows and results go: `gs://bucket/prefix`. With `via="gs://..."` results go to a table,
                 `bq://project.dataset.table`.
             name: What `%claude_batch` shows it as, and finds it by in another process.
@@ -237,14 +238,19 @@ class Claude:
             CostLimitExceeded: it could cross a limit; nothing was uploaded.
             MissingExtra: google-cloud-storage is not installed.
         """
+        from vertex_claude_magic.spelling import in_python
         from vertex_claude_magic.tables.batch.checks import batch_options
         from vertex_claude_magic.tables.batch.submit import submit
 
         with spelled_for_python():
-            own, asked = batch_options({**options, "to": to}, "Claude.batch")
+            named = table if isinstance(table, str) else ""
+            own, asked = batch_options({**options, "to": to}, "Claude.batch", named)
             target = self._session.target(asked)
-            return submit(self._session, table, prompt, target, own, name=name, scope=_scope(names),
+            made = submit(self._session, table, prompt, target, own, name=name, scope=_scope(names),
                           warn=lambda text: _log.warning("%s", text))  # fmt: skip
+            if waiting := made.waiting:
+                _log.warning("%s", in_python(waiting))
+            return made
 
     def count(
         self, prompt: str | Sequence[Any], *, names: Mapping[str, Any] | None = None, **options: Any

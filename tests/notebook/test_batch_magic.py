@@ -34,7 +34,7 @@ def test_a_cell_sends_the_rows_and_puts_the_jobs_into_the_variable(shell):
     assert isinstance(job, BatchJob)
     assert (job.name, job.rows, len(job.jobs)) == ("labels", 3, 2)
     assert "3 rows" in shell.page.text
-    assert "gs://rows/run/claude-batch-" in shell.page.text
+    assert "files in gs://rows/run/claude-batch-" in shell.page.text
     assert "estimate at half price" in shell.page.text
 
 
@@ -92,6 +92,34 @@ def test_a_dry_run_sends_nothing(shell):
     assert shell.emulator.buckets.names("rows") == []
 
 
+SOURCE = "%%claude_batch labels bq://emulator-project.rows.asked --to gs://rows/run -m sonnet"
+
+
+@pytest.fixture
+def requests(shell):
+    message = {"role": "user", "content": "Is this good?"}
+    body = {"anthropic_version": "vertex-2023-10-16", "max_tokens": 400, "messages": [message]}
+    rows = [{"custom_id": name, "request": body} for name in "xyz"]
+    shell.emulator.tables.add("emulator-project.rows.asked", rows)
+
+
+@pytest.mark.usefixtures("requests")
+def test_finished_requests_in_bigquery_need_no_body(shell):
+    shell.ok(SOURCE)
+    end(shell.ip.user_ns["labels"])
+    shell.ok("%claude_batch labels --collect frame")
+    assert "frame has the custom_id of each row and its answer." in shell.page.text
+    assert list(shell.ip.user_ns["frame"]["custom_id"]) == list("xyz")
+
+
+@pytest.mark.usefixtures("requests")
+def test_a_dry_run_of_finished_requests_sends_nothing(shell):
+    shell.ok(f"{SOURCE} --dry-run\n")
+    assert "3 rows in bq://emulator-project.rows.asked" in shell.page.text
+    assert "an estimate at half price" in shell.page.text
+    assert "labels" not in shell.ip.user_ns
+
+
 REFUSED = [
     ("%claude_batch nosuch", "No batch named 'nosuch'"),
     ("%claude_batch --wait", "names no batch"),
@@ -103,6 +131,9 @@ REFUSED = [
     ("%%claude_batch labels reviews --to gs://rows/x --wait\n{{ text }}", "does not take --wait"),
     ("%%claude_batch labels reviews --to gs://rows/x --timeout 5\n{{ text }}", "does not take --timeout"),
     ("%%claude_batch labels reviews --to gs://rows/x --max-active 5\n{{ text }}", "--max-active"),
+    (f"{SOURCE}\n{{{{ text }}}}", "so there is no prompt"),
+    (f"{SOURCE} --as int\n", "so --as has no effect"),
+    ("%%claude_batch labels bq://a.b --to gs://rows/x\n", "not a table of BigQuery"),
 ]
 
 

@@ -39,6 +39,7 @@ VARYING = [
     (re.compile(r'"image/png": "[^"]+"'), '"image/png": ""'),
     (re.compile(r"\\u001b\[[0-9;]*m|\\n(?=\")"), ""),
     (re.compile(r'"model_id": "\w+"'), '"model_id": "ID"'),
+    (re.compile(r"claude-batch-[0-9a-f]{16}"), "claude-batch-ID"),
 ]
 
 # How long a function took that Claude called; a replay calls none.

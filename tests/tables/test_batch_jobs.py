@@ -11,6 +11,11 @@ import pytest
 from vertex_claude_magic import Claude, errors
 from vertex_claude_magic.emulator import Emulator
 from vertex_claude_magic.emulator.http.faults import Fault
+from vertex_claude_magic.settings.loaded import set_policy
+from vertex_claude_magic.settings.policy import Policy
+from vertex_claude_magic.tables.batch.lines import LineFile, Lines
+from vertex_claude_magic.tables.batch.upload import put_up
+from vertex_claude_magic.transport.retry import RetryPolicy
 
 TO = "gs://rows/run"
 PROMPT = "Repeat {{ n }}."
@@ -226,6 +231,57 @@ def test_a_job_that_a_killed_process_was_creating_is_found(emulator, claude, jou
     assert later.done == 1
 
 
+@pytest.mark.parametrize("arrived", [True, False])
+def test_a_job_that_a_killed_process_was_creating_is_cancelled_and_none_is_created(
+    emulator, claude, journal, arrived
+):
+    job = claude.batch([{"n": 1}], PROMPT, to=TO, name="labels", max_tokens=200)
+    (kept,) = job.jobs
+    if not arrived:
+        emulator.batches._jobs.clear()
+    job.context.batches.save(dataclasses.replace(kept, state="CREATING", job="", owner="boot:1:999999999"))
+    later = found(emulator, journal, "labels")
+    later.cancel()
+    assert finished(later).state == "CANCELLED"
+    assert len(created(emulator)) == 1
+
+
+def test_a_job_that_was_cancelled_while_it_waited_costs_nothing(emulator, claude, journal):
+    job = claude.batch(pd.DataFrame({"n": range(5)}), PROMPT, to=TO, rows_per_job=1, max_tokens=1_000)
+    record = claude._session.records.stores.journal(journal)
+    (before,) = record.usage()
+    job.cancel()
+    (after,) = record.usage()
+    assert 0 < after.open_cost < before.open_cost
+    finished(job).result()
+    (ended,) = record.usage()
+    assert (ended.open_cost, ended.cost) == (0, 0)
+
+
+def test_results_that_were_deleted_count_as_the_worst_case(emulator, claude, journal):
+    job = finished(claude.batch([{"n": 1}], PROMPT, to=TO, max_tokens=1_000))
+    for name in emulator.buckets.names("rows", f"run/claude-batch-{job.id}/results"):
+        emulator.buckets.delete("rows", name)
+    (row,) = job.result()
+    assert row["error"] == "RowFailed: The results have no line of this row."
+    assert job.cost is None
+    (usage,) = claude._session.records.stores.journal(journal).usage()
+    assert (usage.cost, usage.open_cost) == (0, job.jobs[0].cost_most)
+
+
+def test_jobs_that_another_process_has_added_meanwhile_are_not_touched(emulator, claude, journal):
+    emulator.batches.fails = lambda _: True
+    job = finished(claude.batch([{"n": 1}], PROMPT, to=TO, max_tokens=200, name="labels"))
+    (first,) = job.jobs
+    context = job.context
+    context.batches.add_jobs([dataclasses.replace(first, number=2, attempt=2, state="QUEUED", job="theirs")])
+    lines = Lines(files=[LineFile(rows=1, size=1)])
+    with pytest.raises(errors.JournalError):
+        put_up(context, job.batch, lines, before=[first])
+    lines.files[0].content.close()
+    assert [(each.state, each.job) for each in job.jobs][1] == ("QUEUED", "theirs")
+
+
 def test_a_file_that_a_killed_process_was_uploading_is_said_to_be_lost(emulator, claude, journal):
     job = claude.batch([{"n": 1}], PROMPT, to=TO, name="labels", max_tokens=200)
     (kept,) = job.jobs
@@ -289,6 +345,12 @@ def test_a_row_that_cannot_be_sent_is_an_error_of_its_own(emulator, claude):
     assert len(uploaded(emulator)) == 2
 
 
+def test_a_row_that_is_too_large_is_an_error_of_its_own(emulator, claude):
+    rows = finished(claude.batch([{"n": "x" * 33_000_000}, {"n": 2}], PROMPT, to=TO, max_tokens=200)).result()
+    assert rows[0]["error"].startswith("RequestTooLarge: The request has 33.0 MB")
+    assert rows[1]["error"] is None
+
+
 def test_results_of_strangers_and_repeated_lines_change_nothing(emulator, claude):
     emulator.answer("One.", "Two.")
     job = finished(claude.batch([{"n": 1}, {"n": 2}], PROMPT, to=TO, max_tokens=200))
@@ -303,7 +365,19 @@ def test_results_of_strangers_and_repeated_lines_change_nothing(emulator, claude
     ]
     content = "\n".join(map(json.dumps, lines)) + "\nno json\n\n"
     emulator.buckets.write("rows", f"{folder}/z.jsonl", content.encode())
-    assert [row["answer"] for row in job.result()] == ["One.", "Two."]
+    found = job.collect()
+    assert [row["answer"] for row in found.table] == ["One.", "Two."]
+    assert found.errors == 0
+    assert found.notice == "5 lines of the results could not be assigned to a row."
+
+
+def test_a_line_that_was_cut_off_is_one_row_without_an_answer(emulator, claude):
+    job = finished(claude.batch([{"n": 1}, {"n": 2}], PROMPT, to=TO, max_tokens=200))
+    (name,) = emulator.buckets.names("rows", "run/claude-batch-" + job.id + "/results")
+    whole = emulator.buckets.get("rows", name).content
+    emulator.buckets.write("rows", name, whole[:-20])
+    errors_ = [row["error"] is None for row in job.result()]
+    assert sorted(errors_) == [False, True]
 
 
 def test_a_batch_is_not_followed_at_another_service(emulator, claude, journal):
@@ -320,6 +394,94 @@ def test_without_a_journal_it_lives_in_the_session(emulator, caplog):
     job = claude.batch([{"n": 1}], PROMPT, to=TO, max_tokens=200)
     assert "no later kernel finds this batch" in caplog.text
     assert finished(job).result()[0]["error"] is None
+
+
+def quick(emulator, journal):
+    """A session that tries nothing twice by itself."""
+    return make_claude(emulator, journal=journal, policy=RetryPolicy(retries=0))
+
+
+def test_a_job_that_cannot_be_created_now_is_created_by_a_later_look(emulator, journal, caplog):
+    claude = quick(emulator, journal)
+    # The bucket is asked, the file goes up, the job is refused, and it is not there.
+    emulator.fail(Fault(), Fault(), 503)
+    job = claude.batch([{"n": 1}], PROMPT, to=TO, max_tokens=200)
+    assert "A job could not be created now" in caplog.text
+    assert job.last_state == "WAITING"
+    assert finished(job).done == 1
+    assert len(uploaded(emulator)) == 1
+
+
+def test_a_refusal_of_the_job_says_that_the_rows_are_up(emulator, journal):
+    emulator.fail(Fault(), Fault(), 403)
+    with pytest.raises(errors.PermissionDenied) as caught:
+        quick(emulator, journal).batch([{"n": 1}], PROMPT, to=TO, max_tokens=200, name="labels")
+    assert "The rows are up; .wait() creates the jobs." in caught.value.cure
+    assert finished(found(emulator, journal, "labels")).done == 1
+    assert len(uploaded(emulator)) == 1
+
+
+def test_a_wait_outlasts_failed_looks_but_not_five_in_a_row(emulator, journal):
+    emulator.batches.looks = 3
+    job = quick(emulator, journal).batch([{"n": 1}], PROMPT, to=TO, max_tokens=200)
+    emulator.fail(503, 503, 503, 503)
+    assert finished(job).done == 1
+    other = quick(emulator, journal).batch([{"n": 1}], PROMPT, to=TO, max_tokens=200)
+    emulator.fail(503, 503, 503, 503, 503)
+    with pytest.raises(errors.ServerError):
+        finished(other)
+    emulator.fail(403)
+    with pytest.raises(errors.PermissionDenied):
+        finished(other)
+    assert finished(other).done == 1
+
+
+POLICIES = [
+    (Policy(locks={"model": ("haiku",)}, origin="the course"), "model is locked to haiku by the course"),
+    (Policy(ceilings={"max_cost": 1e-9}, origin="the course"), "This batch may cost up to"),
+    (Policy(ceilings={"max_tokens": 100}, origin="the course"), "max_tokens is limited to 100 by the course"),
+    (Policy(forbids=frozenset({"live"}), origin="the course"), "nothing is sent|switched off by the course"),
+    (
+        Policy(closed=("Claude is switched off by the course.", "Ask the teacher.")),
+        "switched off by the course",
+    ),
+]
+
+
+@pytest.fixture
+def policy():
+    yield set_policy
+    set_policy(None)
+
+
+@pytest.mark.parametrize(("ruled", "words"), POLICIES, ids=range(len(POLICIES)))
+def test_a_policy_holds_before_anything_goes_up(emulator, claude, policy, ruled, words):
+    policy(ruled)
+    with pytest.raises(errors.ClaudeError, match=words):
+        claude.batch([{"n": 1}], PROMPT, to=TO, max_tokens=200)
+    assert emulator.buckets.names("rows") == []
+
+
+def test_a_policy_that_came_later_holds_for_what_is_not_sent_yet(emulator, claude, journal, policy):
+    job = claude.batch(
+        pd.DataFrame({"n": range(10)}), PROMPT, to=TO, rows_per_job=2, name="labels", max_tokens=200
+    )
+    policy(Policy(locks={"model": ("haiku",)}, origin="the course"))
+    other = Claude(
+        project=emulator.project, base_url=emulator.base_url, access_token="emulator", journal=journal
+    )
+    from vertex_claude_magic.tables.batch.find import find_batch
+
+    with pytest.raises(errors.OptionError, match="model is locked to haiku by the course"):
+        finished(find_batch(other._session, "labels"))
+    assert len(created(emulator)) == 4
+    policy(None)
+    emulator.batches.ending = "FAILED"
+    finished(job)
+    policy(Policy(locks={"model": ("haiku",)}, origin="the course"))
+    with pytest.raises(errors.OptionError, match="model is locked to haiku by the course"):
+        find_batch(other._session, "labels").retry()
+    assert len(created(emulator)) == 5
 
 
 def test_a_wait_that_is_too_long_ends_and_the_jobs_go_on(emulator, claude):
@@ -388,7 +550,26 @@ HOSTILE = [
     {"response": {}, "status": {"error": {"message": "y"}}},
     {"response": {}, "status": "\x1b[31m<script>" + "z" * 10_000},
     {"response": {"content": [{"type": "text", "text": "\ud800\x00"}]}},
+    {
+        "response": {"type": "error", "error": {"type": "overloaded_error", "message": "Overloaded"}},
+        "status": "x",
+    },
 ]
+
+
+def test_a_message_counts_beside_a_status_because_it_is_paid(emulator, claude):
+    job = finished(claude.batch([{"n": 1}], PROMPT, to=TO, max_tokens=400))
+    (name,) = emulator.buckets.names("rows", "run/claude-batch-" + job.id + "/results")
+    usage = {"input_tokens": 5, "output_tokens": 5}
+    line = {
+        "custom_id": f"{job.id}-0",
+        "response": {"content": [TEXT], "usage": usage},
+        "status": "a warning",
+    }
+    emulator.buckets.write("rows", name, json.dumps(line).encode())
+    (row,) = job.result()
+    assert (row["answer"], row["error"]) == ("x", None)
+    assert row["cost"] > 0
 
 
 @pytest.mark.parametrize("as_", [None, Label])
@@ -403,6 +584,6 @@ def test_a_strange_result_is_its_rows_own_and_never_an_exception(emulator, claud
     frame = result if isinstance(result, pd.DataFrame) else result.to_pandas()
     errors_ = list(frame["error"])
     # The other row has no result at all, and says so.
-    assert "before it answered this row" in errors_[1]
+    assert "no line of this row" in errors_[1]
     assert "\x1b" not in str(errors_[0])
     assert len(str(errors_[0])) < 1_000

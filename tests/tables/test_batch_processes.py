@@ -13,6 +13,7 @@ import pytest
 
 from vertex_claude_magic import Claude
 from vertex_claude_magic.emulator import Emulator
+from vertex_claude_magic.emulator.http.faults import Fault
 from vertex_claude_magic.tables.batch.find import find_batch
 
 ROOT = Path(__file__).resolve().parent.parent.parent
@@ -94,3 +95,20 @@ def test_another_process_brings_5000_rows_back_in_order_and_sends_only_failures_
         each for each in emulator.requests if each.method == "POST" and each.path.endswith("PredictionJobs")
     ]
     assert len(created) == 4
+
+
+def test_faults_of_the_storage_upload_nothing_twice_and_mix_nothing(emulator, tmp_path):
+    """Files in chunks and in one piece; refused, dropped, cut off before and after they had arrived."""
+    lost, fine = Fault(cut_after=1, ending="reset"), Fault()
+    # The bucket; the session of the first file and its two chunks, the last one lost; the second file whole.
+    emulator.fail(fine, 503, fine, Fault(drop=True), fine, lost, 503, lost)
+    claude = Claude(project="emulator-project", base_url=emulator.base_url, access_token="emulator",
+                    model="sonnet", region="global", journal=str(tmp_path / "journal"))  # fmt: skip
+    table = pd.DataFrame({"n": range(2_500), "text": ["x" * 5_000] * 2_500})
+    claude.batch(table, "Repeat {{ n }}. {{ text }}", to=TO, rows_per_job=PER_JOB, max_tokens=400)
+    stored = [emulator.buckets.get("rows", name) for name in emulator.buckets.names("rows")]
+    assert len(stored) == 2
+    # Generations count all writes to the buckets, so that none was in vain.
+    assert abs(stored[1].generation - stored[0].generation) == 1
+    assert [row(name) for name in lines_of(emulator)] == list(range(2_500))
+    assert len(stored[0].content) > 8 * 1024 * 1024

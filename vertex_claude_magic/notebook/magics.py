@@ -384,6 +384,11 @@ class ClaudeMagics(Magics, Settings):  # type: ignore[misc]
         and those of `%%claude`, but --timeout, --replay, --no-stream, --header and what belongs to conversations. Four
         jobs may be under way in a project; the others wait until a kernel looks. An answer that is not of the type
         after --as is an error of its row; it is not asked for once more.
+
+        Rows that are finished requests, with the columns custom_id and request, may come from BigQuery. There is no
+        prompt then, and the result has the custom_id of each row (pip install google-cloud-bigquery)::
+
+            %%claude_batch answers bq://my-project.rows.requests --to gs://my-bucket/answers -m haiku
         """
         self._guard()
         from vertex_claude_magic.notebook.commands.batch import batch_from_cell, batch_from_line

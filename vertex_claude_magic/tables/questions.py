@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from vertex_claude_magic.errors import OptionError
+from vertex_claude_magic.errors import OptionError, RequestTooLarge
 from vertex_claude_magic.prompts.compose import budget_of
 from vertex_claude_magic.prompts.parts import estimate_tokens
 from vertex_claude_magic.prompts.secrets import Place, check_secrets, searchable
@@ -42,7 +42,7 @@ class RowQuestion:
 
     index: int
     question: Question | None = None
-    error: OptionError | None = None
+    error: OptionError | RequestTooLarge | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -84,7 +84,7 @@ class RowQuestions:
     def _of(self, index: int, record: Mapping[str, Any]) -> RowQuestion:
         try:
             return RowQuestion(index, self._question(index, self.prompt.content(record)))
-        except OptionError as error:
+        except (OptionError, RequestTooLarge) as error:
             return RowQuestion(index, error=error)
 
     def _question(self, index: int, content: Content) -> Question:
@@ -194,7 +194,7 @@ def row_questions(
         rows=rows, prompt=prompt, target=target, added=added, scope=scope, seen=seen, first=None,
         project=NO_PROJECT,
     )  # fmt: skip
-    wrong: OptionError | None = None
+    wrong: OptionError | RequestTooLarge | None = None
     for chunk in made.chunks(0, rows.count):
         for each in chunk:
             if each.question is not None:

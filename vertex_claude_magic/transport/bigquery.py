@@ -1,8 +1,9 @@
-"""The rows of a table of BigQuery, through google-cloud-bigquery."""
+"""Tables of BigQuery that are read, through google-cloud-bigquery."""
 
 from __future__ import annotations
 
 import os
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from vertex_claude_magic import errors
@@ -10,27 +11,60 @@ from vertex_claude_magic.text import quote
 from vertex_claude_magic.transport.storage import client_host, google_login
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from google.cloud.bigquery import Client
+    from google.cloud.bigquery import Table as Found
 
     from vertex_claude_magic.transport.auth import Authorizer
 
-__all__ = ["table_rows"]
+__all__ = ["Table", "open_table"]
 
 _GOOGLE = "https://bigquery.googleapis.com"
 _VARIABLE = "BIGQUERY_EMULATOR_HOST"
-# What a result needs; other columns of the table are not read.
-_COLUMNS = ("custom_id", "response", "status")
 
 
-def table_rows(
+class Table:
+    """A table of BigQuery.
+
+    Args:
+        client: Google's client.
+        found: What it says of the table.
+        name: The table, `bq://project.dataset.table`.
+    """
+
+    def __init__(self, client: Client, found: Found, name: str) -> None:
+        self._client, self._found = client, found
+        self.name = name
+
+    @property
+    def location(self) -> str:
+        """Where it is, in lower case, such as "us-east5" or "us"."""
+        return str(self._found.location or "").lower()
+
+    @property
+    def columns(self) -> list[str]:
+        """The names of its columns."""
+        return [field.name for field in self._found.schema]
+
+    def rows(self, columns: Sequence[str]) -> Iterator[dict[str, Any]]:
+        """Yield its rows, a page at a time, with those of the columns that it has; JSON comes as Python values."""
+        fields = [field for field in self._found.schema if field.name in columns]
+        with _named(self.name):
+            for row in self._client.list_rows(self._found, selected_fields=fields):
+                yield dict(row.items())
+
+
+@contextmanager
+def open_table(
     authorizer: Authorizer,
     project: str,
     table: str,
     base_url: str | None,
     *,
     environment: Mapping[str, str] | None = None,
-) -> Iterator[dict[str, Any]]:
-    """Yield the rows of a table of results, a page at a time.
+) -> Iterator[Table]:
+    """Look a table up, and close the connections at the end.
 
     Args:
         authorizer: Gives requests to Google their token.
@@ -41,32 +75,52 @@ def table_rows(
 
     Raises:
         MissingExtra: google-cloud-bigquery is not installed.
-        OptionError: there is no such table, or the account may not read it.
+        OptionError: there is no such table.
+        PermissionDenied: the account may not read it.
+        UntrustedHost: BIGQUERY_EMULATOR_HOST names another machine.
     """
     host = client_host(_GOOGLE, _VARIABLE, base_url, os.environ if environment is None else environment)
     try:
         from google.cloud.bigquery import Client
     except ImportError as error:
         raise errors.MissingExtra(
-            "Results in BigQuery need google-cloud-bigquery, which is not installed.",
+            "Reading a table of BigQuery needs google-cloud-bigquery, which is not installed.",
             cure="Run: pip install google-cloud-bigquery",
         ) from error
-    from google.api_core.exceptions import GoogleAPIError, NotFound
-
     session, login = google_login(authorizer, host)
     client = Client(project=project, credentials=login, _http=session, client_options={"api_endpoint": host})
-    named = quote(table, 160)
     try:
-        found = client.get_table(table.removeprefix("bq://"))
-        fields = [field for field in found.schema if field.name in _COLUMNS]
-        for row in client.list_rows(found, selected_fields=fields):
-            yield dict(row.items())
-    except NotFound:
-        raise errors.OptionError(f"There is no table {named}.", cure="Look for it in the console.") from None
-    except GoogleAPIError as error:
-        raise errors.NetworkError(
-            f"BigQuery did not give the rows of {named} ({type(error).__name__}).",
-            cure="Try again, or have roles/bigquery.dataViewer granted.",
-        ) from None
+        with _named(table):
+            found = client.get_table(table.removeprefix("bq://"))
+        yield Table(client, found, table)
     finally:
         client.close()
+
+
+@contextmanager
+def _named(table: str) -> Iterator[None]:
+    """Turn the errors of Google's client into ours."""
+    import requests
+    from google.api_core import exceptions as google
+    from google.auth.exceptions import GoogleAuthError
+
+    named = quote(table, 160)
+    try:
+        yield
+    except google.NotFound:
+        raise errors.OptionError(
+            f"There is no table {named}.", cure="Check the name; %claude_batch makes no table."
+        ) from None
+    except (google.Forbidden, google.Unauthorized) as error:
+        raise errors.PermissionDenied(
+            f"The account may not read {named} ({error.code}).",
+            cure="Have roles/bigquery.dataViewer granted on it.",
+            details={"status": error.code},
+        ) from None
+    except (google.GoogleAPIError, GoogleAuthError, requests.exceptions.RequestException) as error:
+        status = getattr(error, "code", None)
+        raise errors.NetworkError(
+            f"BigQuery did not answer for {named} ({type(error).__name__}).",
+            cure="Try again.",
+            details={"status": status} if isinstance(status, int) else {},
+        ) from None

@@ -169,7 +169,7 @@ def open_files(
         UntrustedHost: STORAGE_EMULATOR_HOST names another machine.
         OptionError: files would go to this machine and questions to Google.
     """
-    host = _host(base_url, os.environ if environment is None else environment)
+    host = client_host(_GOOGLE, _VARIABLE, base_url, os.environ if environment is None else environment)
     try:
         from google.cloud.storage import Client
     except ImportError as error:
@@ -180,16 +180,6 @@ def open_files(
     http, login = google_login(authorizer, host)
     client = Client(project=project, credentials=login, _http=http, client_options={"api_endpoint": host})
     return Files(client)
-
-
-def _host(base_url: str | None, environment: Mapping[str, str]) -> str:
-    host = client_host(_GOOGLE, _VARIABLE, base_url, environment)
-    if environment.get(_VARIABLE, "").strip() and (base_url is None or not is_loopback(base_url)):
-        raise errors.OptionError(
-            f"{_VARIABLE} is set, so files would stay on this machine, where Google's jobs cannot read them.",
-            cure=f"Unset {_VARIABLE}.",
-        )
-    return host
 
 
 def client_host(google: str, variable: str, base_url: str | None, environment: Mapping[str, str]) -> str:
@@ -203,6 +193,7 @@ def client_host(google: str, variable: str, base_url: str | None, environment: M
 
     Raises:
         UntrustedHost: the variable names another machine.
+        OptionError: it names this machine, and questions go to Google.
 
     >>> client_host("https://storage.googleapis.com", "STORAGE_EMULATOR_HOST", "http://127.0.0.1:8080/v1", {})
     'http://127.0.0.1:8080'
@@ -214,6 +205,11 @@ def client_host(google: str, variable: str, base_url: str | None, environment: M
             raise errors.UntrustedHost(
                 f"{variable} names {quote(urlsplit(url).hostname or 'no host', 80)!r}, which is not this machine.",
                 cure=f"Unset {variable}, or point it at a loopback address.",
+            )
+        if base_url is None or not is_loopback(base_url):
+            raise errors.OptionError(
+                f"{variable} is set, so files and tables stay on this machine, where Google's jobs cannot read them.",
+                cure=f"Unset {variable}.",
             )
         return url.rstrip("/")
     if base_url is not None and is_loopback(base_url):
@@ -244,7 +240,7 @@ def google_login(authorizer: Authorizer, host: str) -> tuple[Any, Any]:
             # Also the address that an upload session names, which comes from the server.
             check_token_host(url)
             if is_loopback(url) != is_loopback(host):
-                raise errors.UntrustedHost("Cloud Storage names another host.", cure="Look for a proxy.")
+                raise errors.UntrustedHost("The service names another host.", cure="Look for a proxy.")
             return super().request(method, url, *more, **{**named, "allow_redirects": False})
 
     local = is_loopback(host)

@@ -144,7 +144,9 @@ class BatchJobs:
         if (refused := self.refusal(named["model"], location)) is not None:
             return refused.response()
         for uri in (*_inputs(given), _output(given)):
-            if _BQ.fullmatch(uri):
+            if (table := _BQ.fullmatch(uri)) is not None:
+                if (problem := self._table_problem(table["table"], location, given)) is not None:
+                    return problem.response()
                 continue
             if (bucket := _GS.fullmatch(uri)) is None:
                 return google_error(400, f"Invalid Cloud Storage URI {uri!r}.").response()
@@ -166,6 +168,19 @@ class BatchJobs:
         job = _Job(number=number, location=location, model=named["model"], given=given, created=created)
         self._jobs[number] = job
         return json_response(self._resource(job))
+
+    def _table_problem(self, table: str, location: str, given: dict[str, Any]) -> Problem | None:
+        """Tell what is wrong with a table of BigQuery: a source must be there, and one for results must not."""
+        there = bool(self.tables.rows(table))
+        is_source = f"bq://{table}" != _output(given)
+        if is_source and not there:
+            return google_error(404, f"Not found: Table {table}")
+        if not is_source and there:
+            return google_error(400, f"Already Exists: Table {table}", "FAILED_PRECONDITION")
+        if self.tables.location != location:
+            text = f"The dataset of {table} is in {self.tables.location} and the job in {location}; use one region."
+            return google_error(400, text, "FAILED_PRECONDITION")
+        return None
 
     def _list(self, received: Received, location: str) -> Response:
         wanted = _FILTER.search(received.query.get("filter", ""))
@@ -208,6 +223,10 @@ class BatchJobs:
             self._end(job, self.ending)
 
     def _read(self, job: _Job) -> tuple[Iterator[dict[str, Any]], int]:
+        (first, *_) = _inputs(job.given)
+        if (table := _BQ.fullmatch(first)) is not None:
+            stored = self.tables.rows(table["table"])
+            return ({name: _value(value) for name, value in row.items()} for row in stored), len(stored)
         contents = []
         for uri in _inputs(job.given):
             found = _GS.fullmatch(uri)
@@ -236,7 +255,9 @@ class BatchJobs:
         found, table = _GS.fullmatch(_output(job.given)), _BQ.fullmatch(_output(job.given))
         if table is not None and job.results:
             job.directory = table[0]
-            self.tables.add(table["table"], [_texts(json.loads(result)) for result in job.results[::-1]])
+            # The column of responses is of the type JSON.
+            rows = [json.loads(result) for result in job.results[::-1]]
+            self.tables.add(table["table"], [{**row, "response": row["response"] or None} for row in rows])
         if found is None or not job.results:
             return
         prefix = f"{found['name'].rstrip('/')}/prediction-{job.model.partition('@')[0]}-{job.number}".lstrip(
@@ -274,8 +295,10 @@ class BatchJobs:
 
 
 def _inputs(given: dict[str, Any]) -> list[str]:
-    source = (given.get("inputConfig") or {}).get("gcsSource") or {}
-    uris = source.get("uris")
+    config = given.get("inputConfig") or {}
+    if table := (config.get("bigquerySource") or {}).get("inputUri"):
+        return [str(table)]
+    uris = (config.get("gcsSource") or {}).get("uris")
     return [str(uri) for uri in uris] if isinstance(uris, list) and uris else [""]
 
 
@@ -292,9 +315,9 @@ def _output_info(place: str) -> dict[str, str]:
     return {"gcsOutputDirectory": place} if place else {}
 
 
-def _texts(result: dict[str, Any]) -> dict[str, str]:
-    """Return a result as a row of BigQuery, where all columns are texts."""
-    return {
-        name: value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
-        for name, value in result.items()
-    }
+def _value(value: Json) -> Json:
+    """Return the value of a row's cell, which is JSON or a text of it."""
+    try:
+        return json.loads(value) if isinstance(value, str) and value.startswith("{") else value
+    except ValueError:
+        return value

@@ -1,7 +1,11 @@
-"""Tables of texts, and the two routes of BigQuery's REST API that google-cloud-bigquery reads a table with (3.47)."""
+"""Tables, and the two routes of BigQuery's REST API that google-cloud-bigquery reads a table with (3.47).
+
+A column is a text (STRING), or JSON where one of its values is a dict or a list.
+"""
 
 from __future__ import annotations
 
+import json
 import re
 import threading
 from typing import TYPE_CHECKING
@@ -12,6 +16,8 @@ from vertex_claude_magic.emulator.messages.problems import google_error
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+
+    from vertex_claude_magic.json_types import Json
 
 __all__ = ["Tables", "is_table_path"]
 
@@ -31,6 +37,7 @@ class Tables:
 
     Args:
         page: How many rows a page has at most.
+        location: Where all of them are.
 
     >>> tables = Tables()
     >>> tables.add("p.d.t", [{"custom_id": "a", "response": "{}"}])
@@ -38,17 +45,18 @@ class Tables:
     1
     """
 
-    def __init__(self, page: int = _PAGE) -> None:
+    def __init__(self, page: int = _PAGE, location: str = "us-east5") -> None:
         self.page = page
-        self._tables: dict[str, list[Mapping[str, str]]] = {}
+        self.location = location
+        self._tables: dict[str, list[Mapping[str, Json]]] = {}
         self._lock = threading.Lock()
 
-    def add(self, name: str, rows: Sequence[Mapping[str, str]]) -> None:
+    def add(self, name: str, rows: Sequence[Mapping[str, Json]]) -> None:
         """Add rows to a table, which is made if it is not there; all have the same columns."""
         with self._lock:
             self._tables.setdefault(name, []).extend(rows)
 
-    def rows(self, name: str) -> list[Mapping[str, str]]:
+    def rows(self, name: str) -> list[Mapping[str, Json]]:
         """Return the rows of a table; none of one that is not there."""
         with self._lock:
             return list(self._tables.get(name, ()))
@@ -63,9 +71,15 @@ class Tables:
         columns = list(rows[0])
         if not found["data"]:
             reference = dict(zip(("projectId", "datasetId", "tableId"), parts, strict=True))
-            fields = [{"name": name, "type": "STRING", "mode": "NULLABLE"} for name in columns]
+            fields: Json = [{"name": name, "type": _kind(rows, name), "mode": "NULLABLE"} for name in columns]
+            schema: Json = {"fields": fields}
             return json_response(
-                {"tableReference": reference, "schema": {"fields": fields}, "numRows": str(len(rows))}
+                {
+                    "tableReference": reference,
+                    "schema": schema,
+                    "numRows": str(len(rows)),
+                    "location": self.location,
+                }
             )
         chosen = received.query.get("selectedFields", "")
         columns = [name for name in columns if not chosen or name in chosen.split(",")]
@@ -73,8 +87,17 @@ class Tables:
         if not start.isdecimal():
             return google_error(400, "Invalid page token.").response()
         end = int(start) + self.page
-        page = [{"f": [{"v": row.get(name)} for name in columns]} for row in rows[int(start) : end]]
+        page = [{"f": [{"v": _text(row.get(name))} for name in columns]} for row in rows[int(start) : end]]
         more = {"pageToken": str(end)} if end < len(rows) else {}
         return json_response(
             {"kind": "bigquery#tableDataList", "totalRows": str(len(rows)), "rows": page, **more}
         )
+
+
+def _kind(rows: Sequence[Mapping[str, Json]], name: str) -> str:
+    return "JSON" if any(isinstance(row.get(name), (dict, list)) for row in rows) else "STRING"
+
+
+def _text(value: Json) -> str | None:
+    """Return a value as the REST API writes it."""
+    return value if value is None or isinstance(value, str) else json.dumps(value, ensure_ascii=False)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from time import strftime
 from typing import TYPE_CHECKING, Any
 
 from vertex_claude_magic import errors
@@ -9,16 +10,20 @@ from vertex_claude_magic.notebook.commands.options import BATCH_FOLLOW_OPTIONS, 
 from vertex_claude_magic.notebook.commands.table_cell import read_table_cell
 from vertex_claude_magic.notebook.display.live_page import LivePage
 from vertex_claude_magic.notebook.options import parse_table_line, parse_words
-from vertex_claude_magic.notebook.pages.batch import batches_page, job_page, progress_page
+from vertex_claude_magic.notebook.pages.batch import batches_page, job_page, progress_page, requests_page
 from vertex_claude_magic.notebook.pages.show import show_page
 from vertex_claude_magic.tables.batch.checks import batch_options
 from vertex_claude_magic.tables.batch.find import find_batch, known_batches
 from vertex_claude_magic.tables.batch.job import BatchJob
-from vertex_claude_magic.tables.batch.submit import submit
+from vertex_claude_magic.tables.batch.submit import requests_of, submit
 from vertex_claude_magic.text import quote
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
     from vertex_claude_magic.notebook.host import Host
+    from vertex_claude_magic.notebook.options import ParsedLine
+    from vertex_claude_magic.tables.batch.checks import BatchOptions
 
 __all__ = ["batch_from_cell", "batch_from_line"]
 
@@ -37,7 +42,7 @@ def batch_from_cell(host: Host, line: str, cell: str) -> None:
 
         show_help(host, "claude_batch")
         return
-    own, given = batch_options(parsed.options, _WRITTEN)
+    own, given = batch_options(parsed.options, _WRITTEN, table)
     if wrong := next(
         (row for row in BATCH_FOLLOW_OPTIONS if given.get(row.name) and row.name != "help"), None
     ):
@@ -45,6 +50,10 @@ def batch_from_cell(host: Host, line: str, cell: str) -> None:
             f"{_WRITTEN} does not take {wrong.long}.",
             cure=f"Write %claude_batch {parsed.name} {wrong.long} after it.",
         )
+    if own.source:
+        options = {name: value for name, value in given.items() if name in parsed.asked}
+        _requests_from_cell(host, parsed, cell, own, options)
+        return
     session = host.session()
     asked = read_table_cell(host, parsed, table, cell, _WRITTEN)
     if parsed.shows("dry_run"):
@@ -58,11 +67,11 @@ def batch_from_cell(host: Host, line: str, cell: str) -> None:
             host, session, questions, MapOptions(prefix=own.prefix), notes=asked.notes, batch=True
         )
         return
-    quiet = parsed.shows("quiet")
-    page = None if quiet else _page(host)
-    notes = list(asked.notes)
-    try:
-        job = submit(
+    _send(
+        host,
+        parsed,
+        asked.notes,
+        lambda notify, warn: submit(
             session,
             asked.rows,
             asked.prompt,
@@ -72,15 +81,57 @@ def batch_from_cell(host: Host, line: str, cell: str) -> None:
             table_name=table,
             scope=asked.scope,
             opening=asked.opening,
-            notify=lambda text: page.say(f"{text} …") if page is not None else None,
-            warn=notes.append,
-        )
+            notify=notify,
+            warn=warn,
+        ),
+    )
+
+
+def _requests_from_cell(
+    host: Host, parsed: ParsedLine, cell: str, own: BatchOptions, options: Mapping[str, Any]
+) -> None:
+    """Send a table of BigQuery whose rows are finished requests."""
+    session = host.session()
+    target = session.target(options)
+    if parsed.shows("dry_run"):
+        _, found = requests_of(session, cell, target, own, lambda _: None)
+        show_page(host.shell, *requests_page(own.source, target.model_id, found))
+        return
+    name = parsed.name or ""
+    _send(
+        host,
+        parsed,
+        (),
+        lambda notify, warn: submit(
+            session, own.source, cell, target, own, name=name, notify=notify, warn=warn
+        ),
+    )
+
+
+def _send(
+    host: Host,
+    parsed: ParsedLine,
+    notes: Sequence[str],
+    send: Callable[[Callable[[str], None], Callable[[str], None]], BatchJob],
+) -> None:
+    """Send a batch with a page that says how far it is, and put the jobs into the variable.
+
+    Args:
+        host: The magics.
+        parsed: The line.
+        notes: What to say below the page.
+        send: Sends it; called with what takes a word on what is being done, and what takes a note.
+    """
+    page = None if parsed.shows("quiet") else _page(host)
+    said = list(notes)
+    try:
+        job = send(lambda text: page.say(f"{text} …") if page is not None else None, said.append)
     except KeyboardInterrupt:
         done = "Stopped. %claude_batch lists what was sent; a batch whose files are not all up costs nothing."
         raise errors.ClaudeInterrupt(done=done) from None
     host.shell.user_ns[parsed.name or ""] = job
     if page is not None:
-        page.draw(lambda: job_page(job, _all_notes(host, notes)), done=True)
+        page.draw(lambda: job_page(job, _all_notes(host, said)), done=True)
 
 
 def batch_from_line(host: Host, line: str) -> None:
@@ -119,21 +170,27 @@ def batch_from_line(host: Host, line: str) -> None:
         page.say("looking for the rows that failed …")
         job.retry()
     if "wait" in options:
-        job.wait(show=lambda each: page.draw(lambda: progress_page(each), done=False))
+        try:
+            job.wait(
+                show=lambda each: page.draw(lambda: progress_page(each, strftime("%H:%M:%S")), done=False)
+            )
+        except errors.ClaudeInterrupt:
+            page.draw(lambda: job_page(job, _all_notes(host, [])), done=True)
+            raise
     else:
         job.refresh()
     notes: list[str] = []
     if "collect" in options:
         page.say("reading the results …")
-        notes.append(_collect(host, job, str(options["collect"])))
+        notes += _collect(host, job, str(options["collect"]))
         if host.panel is not None:
             # It shows what was spent.
             host.panel.draw()
-    page.draw(lambda: job_page(job, _all_notes(host, notes)), done=True)
+    page.draw(lambda: job_page(job, _all_notes(host, notes), listed="collect" not in options), done=True)
 
 
-def _collect(host: Host, job: BatchJob, frame: str) -> str:
-    """Put the result into a variable, and return a line about it.
+def _collect(host: Host, job: BatchJob, frame: str) -> list[str]:
+    """Put the result into a variable, and return lines about it.
 
     The table is the one that the batch was made from, the value of the variable, or that of the variable which the
     table was in; where none of them is at hand, the result has the numbers of the rows.
@@ -148,10 +205,18 @@ def _collect(host: Host, job: BatchJob, frame: str) -> str:
     table: Any = None
     if not job.has_table:
         table = next((each for each in known if each is not None and job.is_from(each)), None)
-    names[frame] = job.result(table)
-    if table is None and not job.has_table:
-        return f"{frame} has the number of each row and its answer: the table of the batch is not at hand."
-    return f"{frame} has the table with the answers."
+    found = job.collect(table)
+    names[frame] = found.table
+    said = f"{frame} has the table with the answers."
+    if job.batch.plan.get("source"):
+        said = f"{frame} has the custom_id of each row and its answer."
+    elif table is None and not job.has_table:
+        said = f"{frame} has the number of each row and its answer: the table of the batch is not at hand."
+    lines = [said, *([found.notice] if found.notice else [])]
+    if found.errors:
+        rows = "1 row has an error." if found.errors == 1 else f"{found.errors:,} rows have an error."
+        lines.append(f"{rows} %claude_batch {job.name} --retry-failed sends them again.")
+    return lines
 
 
 def _job(host: Host, name: str) -> BatchJob:

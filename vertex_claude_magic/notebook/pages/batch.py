@@ -1,35 +1,38 @@
-"""What `%claude_batch` shows: the batches that the journal knows, or the jobs of one."""
+"""What `%claude_batch` shows: the batches that the journal knows, or how far one is."""
 
 from __future__ import annotations
 
+from collections import Counter
 from datetime import datetime
+from pathlib import PurePath
 from typing import TYPE_CHECKING
 
 from vertex_claude_magic.models.prices import usd_estimate
 from vertex_claude_magic.notebook.pages.html import literal
 from vertex_claude_magic.notebook.pages.table import Column, Row, Table
 from vertex_claude_magic.text import quote
+from vertex_claude_magic.transport.batch import FINAL
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from vertex_claude_magic.records.journal.batches import Job
     from vertex_claude_magic.tables.batch.job import BatchJob
+    from vertex_claude_magic.tables.batch.source import Requests
 
-__all__ = ["batches_page", "job_page", "progress_page"]
+__all__ = ["batches_page", "job_page", "progress_page", "requests_page"]
 
-_FINAL = ("SUCCEEDED", "FAILED", "CANCELLED", "EXPIRED", "PARTIALLY_SUCCEEDED")
 _LISTED = (
     Column("Batch"), Column("State"), Column("Rows", "right"), Column("Done", "right"), Column("Failed", "right"),
-    Column("Jobs", "right"), Column("Model"), Column("Location"), Column("Begun"), Column("Notebook"),
+    Column("Jobs", "right"), Column("Model", wrap="long"), Column("Location"), Column("Begun"), Column("Notebook"),
 )  # fmt: skip
 _JOBS = (
     Column("Job", "right"), Column("State"), Column("Rows", "right"), Column("Done", "right"),
-    Column("Failed", "right"), Column("File of rows", wrap="anywhere"), Column("What Vertex AI says", wrap="anywhere"),
+    Column("Failed", "right"),
 )  # fmt: skip
-_WAITING = (
-    "WAITING: its file is up, and its job is created when another one has ended and a kernel looks "
-    "(%claude_batch NAME --wait)."
-)
+_SAID = Column("What Vertex AI says", wrap="anywhere")
+# Of more jobs only those are listed that did not succeed, so that a page does not grow with the rows.
+_LISTED_JOBS = 20
 
 
 def batches_page(batches: Sequence[BatchJob]) -> tuple[str, str]:
@@ -40,7 +43,7 @@ def batches_page(batches: Sequence[BatchJob]) -> tuple[str, str]:
     rows = []
     for batch in batches:
         kept, jobs = batch.batch, batch.jobs
-        ended = sum(job.state in _FINAL for job in jobs)
+        ended = sum(job.state in FINAL for job in jobs)
         rows.append(
             Row(
                 (
@@ -49,11 +52,11 @@ def batches_page(batches: Sequence[BatchJob]) -> tuple[str, str]:
                     f"{batch.rows:,}",
                     f"{batch.done:,}",
                     f"{batch.failed:,}",
-                    f"{ended:,} of {len(jobs):,} ended",
+                    f"{len(jobs):,}" if ended == len(jobs) else f"{ended:,} of {len(jobs):,} ended",
                     quote(kept.model, 60),
                     quote(kept.location, 40),
                     datetime.fromtimestamp(kept.at).astimezone().strftime("%Y-%m-%d %H:%M"),
-                    quote(kept.notebook, 60),
+                    quote(PurePath(kept.notebook).name, 60),
                 ),
                 title=kept.id,
             )
@@ -65,45 +68,105 @@ def batches_page(batches: Sequence[BatchJob]) -> tuple[str, str]:
     return table.html(), table.plain()
 
 
-def job_page(batch: BatchJob, notes: Sequence[str] = ()) -> tuple[str, str]:
-    """Return the jobs of a batch, as HTML and as text."""
+def job_page(batch: BatchJob, notes: Sequence[str] = (), *, listed: bool = True) -> tuple[str, str]:
+    """Return how far a batch is, a table of its jobs, and notes, as HTML and as text.
+
+    Args:
+        batch: The batch.
+        notes: What else to say.
+        listed: Whether the jobs are listed, where there are several.
+    """
     kept, jobs = batch.batch, batch.jobs
+    head = f"{_counts(batch)} · {_cost(batch, jobs)}"
+    source, results = str(kept.plan.get("source") or ""), str(kept.plan.get("to") or "")
+    places = [f"rows in {quote(source, 200)}"] if source else []
+    places += [f"results in {quote(results, 200)}"] if results else []
+    if not (source and results):
+        places.append(f"files in {quote(str(kept.plan['files']).rstrip('/'), 200)}/claude-batch-{kept.id}")
+    where = " · ".join([f"{quote(kept.model, 60)} in {quote(kept.location, 40)}", *places])
+    waiting = str(batch.waiting)
+    table = _jobs_table(jobs) if listed and len(jobs) > 1 else None
+    said = [] if table else [f"Vertex AI says: {quote(job.error, 300)}" for job in jobs if job.error][:1]
+    below = [*said, *([waiting] if waiting else []), *notes]
+    html = f"<p>{literal(head)}<br><small>{literal(where)}</small></p>"
+    if table is not None:
+        html += f"\n{table.html()}"
+    if below:
+        html += f"\n<p><small>{'<br>'.join(map(literal, below))}</small></p>"
+    return html, "\n".join([head, where, *([table.plain()] if table else []), *below])
+
+
+def _counts(batch: BatchJob) -> str:
+    """Return its name, its state and how many rows came back; Google counts those of a job when it has ended."""
+    jobs = batch.jobs
+    back = (
+        f", {batch.done:,} done, {batch.failed:,} failed" if any(job.state in FINAL for job in jobs) else ""
+    )
+    return f"{quote(batch.name, 60)}: {batch.last_state} · {batch.rows:,} rows{back}"
+
+
+def _jobs_table(jobs: Sequence[Job]) -> Table:
+    listed = jobs
+    if len(jobs) > _LISTED_JOBS:
+        listed = [job for job in jobs if job.state != "SUCCEEDED"][:_LISTED_JOBS]
+    said = any(job.error for job in listed)
     rows = [
         Row(
             (
                 f"{job.number:,}",
                 job.state,
                 f"{job.rows:,}",
-                f"{job.done:,}",
-                f"{job.failed:,}",
-                quote(job.input, 300),
-                quote(job.error, 300),
+                *((f"{job.done:,}", f"{job.failed:,}") if job.state in FINAL else ("", "")),
+                *((quote(job.error, 300),) if said else ()),
             ),
             title=job.job,
         )
-        for job in jobs
+        for job in listed
     ]
+    rest = Counter(job.state for job in jobs)
+    rest.subtract(job.state for job in listed)
+    more = ", ".join(f"{count:,} {state}" for state, count in rest.items() if count)
+    return Table(
+        columns=(*_JOBS, _SAID) if said else _JOBS, rows=rows, notes=[f"Not listed: {more}."] if more else []
+    )
+
+
+def _cost(batch: BatchJob, jobs: Sequence[Job]) -> str:
+    """Return what a batch cost, or may cost while its results are not read."""
+    if (paid := batch.cost) is not None:
+        return f"cost {usd_estimate(paid)}"
     costs = [job.cost_most for job in jobs]
-    most = None if None in costs else sum(each or 0.0 for each in costs)
-    caption = (
-        f"{quote(batch.name, 60)}: {batch.last_state}, {batch.rows:,} rows, {batch.done:,} done, "
-        f"{batch.failed:,} failed; {quote(kept.model, 60)} in {quote(kept.location, 40)}; "
-        f"at most {usd_estimate(most)} (an estimate at half price)."
-    )
-    waiting = [_WAITING] if any(job.state == "WAITING" for job in jobs) else []
-    table = Table(columns=_JOBS, rows=rows, caption=caption, notes=[*waiting, *notes])
-    return table.html(), table.plain()
+    if None in costs:
+        return "cost unknown until its results are read"
+    return f"at most {usd_estimate(sum(each or 0.0 for each in costs))} (an estimate at half price)"
 
 
-def progress_page(batch: BatchJob) -> tuple[str, str]:
-    """Return how far a batch is, as HTML and as text; Google counts the rows of a job when that has ended."""
+def requests_page(source: str, model: str, found: Requests, notes: Sequence[str] = ()) -> tuple[str, str]:
+    """Return what a dry run tells of a table of requests, as HTML and as text."""
+    lines = [
+        "Dry run, nothing was sent.",
+        f"{found.rows:,} rows in {quote(source, 120)}, requests for {quote(model, 60)} in {quote(found.place, 40)}.",
+        f"At most {usd_estimate(found.cost)} (an estimate at half price).",
+        *found.notices,
+        *notes,
+    ]
+    return "".join(f"<p>{literal(line)}</p>" for line in lines), "\n".join(lines)
+
+
+def progress_page(batch: BatchJob, looked: str = "") -> tuple[str, str]:
+    """Return how far a batch is while somebody waits, as HTML and as text.
+
+    Args:
+        batch: The batch.
+        looked: When Google was asked, as a time of the day.
+    """
     jobs = batch.jobs
-    ended = [job for job in jobs if job.state in _FINAL]
-    over = sum(job.rows for job in ended)
+    ended = [job for job in jobs if job.state in FINAL]
+    # What of a job that goes on has come, where Google tells.
+    over = sum(job.rows if job.state in FINAL else job.done + job.failed for job in jobs)
     rows = max(sum(job.rows for job in jobs), 1)
-    line = (
-        f"{quote(batch.name, 60)}: {batch.last_state} · {len(ended):,} of {len(jobs):,} jobs ended · "
-        f"{over:,} of {rows:,} rows, {batch.failed:,} failed"
-    )
-    bar = f'<progress value="{over}" max="{rows}"></progress>'
-    return f"<div>{bar} <small>{literal(line)}</small></div>", line
+    of_jobs = f" · {len(ended):,} of {len(jobs):,} jobs ended" if len(jobs) > 1 else ""
+    line = f"{_counts(batch)}{of_jobs}{f' · asked at {looked}' if looked else ''}"
+    # Without a value the browser shows that something goes on.
+    value = f' value="{over}" max="{rows}"' if over else ""
+    return f"<div><progress{value}></progress> <small>{literal(line)}</small></div>", line

@@ -251,6 +251,21 @@ class Batches:
 
         return self._file.write(work)
 
+    def cost(self, batch: Batch) -> float | None:
+        """Return what the jobs of a batch cost in the end, in USD; None while one is not counted, or not known."""
+
+        def work(connection: sqlite3.Connection) -> float | None:
+            rows = connection.execute(
+                "SELECT counted, call, cost FROM batch_jobs LEFT JOIN calls ON calls.id = call AND calls.at = ?"
+                " WHERE batch = ?",
+                (batch.at, batch.id),
+            ).fetchall()
+            # Without a call its file never went up.
+            costs = [0.0 if call is None else cost for counted, call, cost in rows if counted]
+            return None if len(costs) < len(rows) or None in costs else sum(costs)
+
+        return self._file.read(work)
+
 
 class MemoryFile:
     """The same tables in memory, for a session whose journal is off."""

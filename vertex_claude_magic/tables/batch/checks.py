@@ -20,7 +20,15 @@ if TYPE_CHECKING:
 
     from vertex_claude_magic.settings.target import Target
 
-__all__ = ["BATCH_OPTIONS", "BatchOptions", "batch_options", "check_batch", "location_of", "unknowns"]
+__all__ = [
+    "BATCH_OPTIONS",
+    "BatchOptions",
+    "batch_options",
+    "check_batch",
+    "check_sending",
+    "location_of",
+    "unknowns",
+]
 
 BATCH_OPTIONS = (
     Option("to", value="PLACE", help="where rows and results go: gs://bucket/prefix, or bq://project.dataset.table"),
@@ -40,16 +48,24 @@ _REFUSED: Mapping[str, str] = {
 _REGION = re.compile(r"[a-z]+-[a-z]+[0-9]+")
 _MULTI_REGIONS = frozenset({"us", "eu"})
 _TABLE = re.compile(r"bq://[A-Za-z0-9._:-]+\.[A-Za-z0-9_]+\.[A-Za-z0-9_-]+")
+# What a batch of finished requests takes beside `to` and `via`: what does not belong into a request.
+_BESIDE_REQUESTS = frozenset(
+    {"model", "region", "project", "label", "max_cost", "prefix", "force", "quiet", "dry_run"}
+)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class BatchOptions:
-    """The options of a batch: where it goes, and how many rows a job has."""
+    """The options of a batch: where it goes, and how many rows a job has.
+
+    `source` is the table of BigQuery whose rows are finished requests; empty where a prompt is sent for every row.
+    """
 
     to: str
     via: str = ""
     rows_per_job: int | None = None
     prefix: str = ""
+    source: str = ""
 
     @property
     def files(self) -> str:
@@ -62,12 +78,16 @@ class BatchOptions:
         return self.to.startswith("bq://")
 
 
-def batch_options(given: Mapping[str, Any], what: str) -> tuple[BatchOptions, dict[str, Any]]:
+def batch_options(
+    given: Mapping[str, Any], what: str, table: str = ""
+) -> tuple[BatchOptions, dict[str, Any]]:
     """Take the options of a batch out of all that are given; the rest are those of a question.
 
     Args:
         given: Options by name.
         what: Who takes them, such as `%%claude_batch`.
+        table: The table, where it is a text: `bq://project.dataset.table` holds finished requests, which take few
+            options.
 
     Raises:
         OptionError: there is no place, a value cannot be taken, or a batch does not take an option.
@@ -82,9 +102,7 @@ def batch_options(given: Mapping[str, Any], what: str) -> tuple[BatchOptions, di
     to, via = str(own.get("to") or ""), str(own.get("via") or "")
     if to.startswith("bq://"):
         if not _TABLE.fullmatch(to):
-            raise OptionError(
-                f"{quote(to, 80)!r} is no table of BigQuery.", cure="Write bq://project.dataset.table."
-            )
+            raise _no_table(to)
         if not via:
             raise OptionError(
                 "The rows need a place in Cloud Storage, also where results go to BigQuery.",
@@ -103,7 +121,30 @@ def batch_options(given: Mapping[str, Any], what: str) -> tuple[BatchOptions, di
             raise OptionError(
                 spelled(f"{what} does not take {{}}: {why}.", option(name)), cure="Leave it out."
             )
-    return BatchOptions(**own), asked
+    source = table if table.startswith("bq://") else ""
+    if source and not _TABLE.fullmatch(source):
+        raise _no_table(source)
+    if source:
+        _refuse_beside(source, given)
+    return BatchOptions(**own, source=source), asked
+
+
+def _no_table(text: str) -> OptionError:
+    return OptionError(
+        f"{quote(text, 80)!r} is not a table of BigQuery.", cure="Write bq://project.dataset.table."
+    )
+
+
+def _refuse_beside(source: str, given: Mapping[str, Any]) -> None:
+    """Refuse the options of a question where the requests are finished."""
+    for name, value in given.items():
+        if name in {"to", "via"} or name in _BESIDE_REQUESTS or value is None or value is False:
+            continue
+        why = "goes to one job" if name == "rows_per_job" else "holds finished requests"
+        raise OptionError(
+            spelled(f"{quote(source, 120)} {why}, so {{}} has no effect.", option(name)),
+            cure="Leave it out.",
+        )
 
 
 def check_batch(target: Target) -> None:
@@ -111,15 +152,9 @@ def check_batch(target: Target) -> None:
 
     Raises:
         ModelRuleError: the question asks for fast mode, or for a beta.
-        ReplayMiss: nothing may be sent, as the setting `replay` or a rehearsal says.
+        ReplayMiss: as `check_sending`.
     """
-    if is_rehearsal():
-        raise refusal()
-    if target.replay == "only":
-        raise ReplayMiss(
-            "The setting replay is only, so nothing is sent, and a batch is never replayed.",
-            cure='Set replay to "off" for this cell, or leave the batch out.',
-        )
+    check_sending(target)
     if target.set.get("speed") == "fast":
         raise ModelRuleError(
             "Batch prediction has no fast mode.", cure=spelled("Leave {} out.", option("set", "speed"))
@@ -132,6 +167,21 @@ def check_batch(target: Target) -> None:
                 option("beta"),
                 flag("force"),
             ),
+        )
+
+
+def check_sending(target: Target) -> None:
+    """Refuse where nothing may be sent.
+
+    Raises:
+        ReplayMiss: the setting `replay` or a rehearsal says so.
+    """
+    if is_rehearsal():
+        raise refusal()
+    if target.replay == "only":
+        raise ReplayMiss(
+            "The setting replay is only, so nothing is sent, and a batch is never replayed.",
+            cure='Set replay to "off" for this cell, or leave the batch out.',
         )
 
 
@@ -165,10 +215,7 @@ def unknowns(target: Target, place: str) -> tuple[str, ...]:
     known = target.catalog.services.get("batch", {})
     model = target.row.name if target.row is not None else quote(target.model_id, 60)
     if target.model_id not in known.get("models", ()):
-        return (f"Whether {model} takes batches is not known; Google says so when the job is created.",)
+        return (f"No source says whether {model} takes batches; if it does not, the job fails.",)
     if place not in known.get("locations", ()):
-        where = (
-            f"Whether {model} takes batches in {place} is not known; Google says so when the job is created."
-        )
-        return (where,)
+        return (f"No source says whether {model} takes batches in {place}; if it does not, the job fails.",)
     return ()

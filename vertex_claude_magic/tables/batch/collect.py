@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from vertex_claude_magic import errors
@@ -10,7 +12,9 @@ from vertex_claude_magic.answers.repair import TypedQuestion
 from vertex_claude_magic.answers.shape import Shape, shape_of
 from vertex_claude_magic.records.journal.calls import Ending
 from vertex_claude_magic.spelling import Spelling, spelled
+from vertex_claude_magic.tables.batch.lines import custom_id, row_of
 from vertex_claude_magic.tables.batch.results import Results, fingerprint, read_results
+from vertex_claude_magic.tables.batch.source import read_ids
 from vertex_claude_magic.tables.columns import Added
 from vertex_claude_magic.tables.result import with_columns
 from vertex_claude_magic.tables.rows import read_rows
@@ -19,14 +23,38 @@ from vertex_claude_magic.transport.batch import FINAL
 from vertex_claude_magic.transport.storage import parse_uri
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
 
     from vertex_claude_magic.json_types import Json
     from vertex_claude_magic.records.journal.batches import Batch, Job
     from vertex_claude_magic.tables.batch.context import Context
     from vertex_claude_magic.tables.rows import Rows
 
-__all__ = ["collected", "failed_rows", "is_table_of", "typed_of"]
+__all__ = ["Collected", "collected", "count_nothing", "failed_rows", "is_table_of", "typed_of"]
+
+# The columns of a table of results that are read.
+_RESULT = ("custom_id", "response", "status")
+
+
+@dataclass(frozen=True, slots=True)
+class Collected:
+    """A table with its answers.
+
+    Args:
+        table: The table.
+        errors: How many rows have an error.
+        strangers: How many lines of the results are of no row of the table, or no JSON.
+    """
+
+    table: Any
+    errors: int
+    strangers: int
+
+    @property
+    def notice(self) -> str:
+        """What to say of lines that are of no row; empty if there are none."""
+        lines = "1 line" if self.strangers == 1 else f"{self.strangers:,} lines"
+        return f"{lines} of the results could not be assigned to a row." if self.strangers else ""
 
 
 def collected(
@@ -37,17 +65,18 @@ def collected(
     table: Any,
     typed: TypedQuestion | None,
     held: dict[int, int],
-) -> Any:
+) -> Collected:
     """Return the table of a batch with the columns of its answers; arguments as for `failed_rows`.
 
     Raises:
         OptionError: no job has ended, or the table is another one.
     """
     rows = None if table is None else _checked(batch, table)
-    results = _results(context, batch, jobs, typed=typed, held=held)
+    results, ids = _results(context, batch, jobs, typed=typed, held=held)
     if rows is None:
-        rows = _numbered(batch.rows)
-    return with_columns(rows, results.added, results.values)
+        rows = _made("row", range(batch.rows)) if ids is None else _made("custom_id", list(ids))
+    made = with_columns(rows, results.added, results.values)
+    return Collected(made, sum(1 for _ in results.failed()), results.strangers)
 
 
 def is_table_of(batch: Batch, table: Any) -> bool:
@@ -61,8 +90,8 @@ def is_table_of(batch: Batch, table: Any) -> bool:
 
 def failed_rows(
     context: Context, batch: Batch, jobs: list[Job], *, typed: TypedQuestion | None, held: dict[int, int]
-) -> list[int]:
-    """Return the rows that failed or were not answered.
+) -> set[str]:
+    """Return the ids of the rows that were sent and failed or were not answered.
 
     Args:
         context: The session.
@@ -71,7 +100,12 @@ def failed_rows(
         typed: What an answer must look like; read from what is kept of the batch if not given.
         held: What was set aside of the session's limit, by the number of the job; what is counted is taken out.
     """
-    return list(_results(context, batch, jobs, typed=typed, held=held).failed())
+    results, ids = _results(context, batch, jobs, typed=typed, held=held)
+    if ids is not None:
+        failed = set(results.failed())
+        return {name for name, row in ids.items() if row in failed}
+    unsent = batch.plan.get("errors", {})
+    return {custom_id(batch.id, row) for row in results.failed() if str(row) not in unsent}
 
 
 def typed_of(plan: Mapping[str, Any]) -> TypedQuestion | None:
@@ -95,17 +129,20 @@ def typed_of(plan: Mapping[str, Any]) -> TypedQuestion | None:
 
 def _results(
     context: Context, batch: Batch, jobs: list[Job], *, typed: TypedQuestion | None, held: dict[int, int]
-) -> Results:
+) -> tuple[Results, dict[str, int] | None]:
+    """Return the results, and the ids of the rows with their places where those are in BigQuery."""
     if not any(job.state in FINAL for job in jobs):
         raise errors.OptionError(
             f"No job of the batch {quote(batch.name or batch.id, 60)} has ended yet.",
             cure=spelled("Wait for it: {}.", Spelling(f"%claude_batch {batch.name} --wait", ".wait()")),
         )
     plan = batch.plan
+    source = str(plan.get("source") or "")
+    ids = read_ids(context, source) if source else None
     results = Results(
-        batch=batch.id,
+        place=partial(row_of, batch.id) if ids is None else ids.get,
         added=[Added(*column) for column in plan["columns"]],
-        rows=batch.rows,
+        rows=batch.rows if ids is None else len(ids),
         model=context.target.catalog.find(batch.model),
         location=batch.location,
         typed=typed or typed_of(plan),
@@ -114,15 +151,13 @@ def _results(
     for job in jobs:
         if job.state not in FINAL or not job.results:
             if job.state in FINAL and job.call is not None:
-                _count(
-                    context,
-                    batch,
-                    job,
-                    Ending(state="failed", source=batch.source, cost=0.0, cost_most=0.0),
-                    held,
-                )
+                count_nothing(context, batch, job, held)
             continue
+        before = results.lines
         used, price = read_results(results, _lines(context, job))
+        if results.lines == before and job.done:
+            # They were deleted, and were paid all the same.
+            price = None
         ending = Ending(
             state="done",
             source=batch.source,
@@ -137,7 +172,7 @@ def _results(
     for row, text in plan.get("errors", {}).items():
         results.fail(int(row), str(text))
     _fail_the_rest(results, jobs)
-    return results
+    return results, ids
 
 
 def _fail_the_rest(results: Results, jobs: list[Job]) -> None:
@@ -146,12 +181,20 @@ def _fail_the_rest(results: Results, jobs: list[Job]) -> None:
         return
     ends = dict.fromkeys(job.state for job in jobs if job.state != "SUCCEEDED")
     said = next((job.error for job in jobs if job.error), "")
-    why = f"RowFailed: The job ended before it answered this row ({', '.join(ends) or 'SUCCEEDED'})."
+    why = "RowFailed: The results have no line of this row."
+    if ends:
+        why = f"RowFailed: The job ended before it answered this row ({', '.join(ends)})."
     if said:
         why = f"{why} Vertex AI said: {quote(said)!r}."
     for row in range(results.rows):
         if not results.known[row]:
             results.fail(row, why)
+
+
+def count_nothing(context: Context, batch: Batch, job: Job, held: dict[int, int]) -> None:
+    """Count a job that answered nothing."""
+    ending = Ending(state="failed", source=batch.source, cost=0.0, cost_most=0.0)
+    _count(context, batch, job, ending, held)
 
 
 def _count(context: Context, batch: Batch, job: Job, ending: Ending, held: dict[int, int]) -> None:
@@ -167,13 +210,9 @@ def _count(context: Context, batch: Batch, job: Job, ending: Ending, held: dict[
 
 def _lines(context: Context, job: Job) -> Iterator[bytes]:
     if job.results.startswith("bq://"):
-        from vertex_claude_magic.transport.bigquery import table_rows
-
-        context.check_live()
-        for row in table_rows(
-            context.session.transport.authorizer, context.project, job.results, context.target.base_url
-        ):
-            yield json.dumps(row).encode()
+        with context.table(job.results) as table:
+            for row in table.rows(_RESULT):
+                yield json.dumps(row).encode()
         return
     for place in context.files.names(parse_uri(job.results), ".jsonl"):
         yield from context.files.lines(place)
@@ -181,6 +220,11 @@ def _lines(context: Context, job: Job) -> Iterator[bytes]:
 
 def _checked(batch: Batch, table: Any) -> Rows:
     """Return a table whose rows are those of the batch, in their order."""
+    if source := batch.plan.get("source"):
+        raise errors.OptionError(
+            f"The rows of this batch are in {quote(source, 120)}, so it takes no table.",
+            cure="Leave the table out; join the result to yours by custom_id.",
+        )
     rows = read_rows(table)
     same = rows.count == batch.rows and fingerprint(rows, batch.plan["used"]) == batch.plan["fingerprint"]
     if not same:
@@ -192,10 +236,10 @@ def _checked(batch: Batch, table: Any) -> Rows:
     return rows
 
 
-def _numbered(count: int) -> Rows:
-    """Return a table with the number of each row, from 0."""
+def _made(name: str, values: Sequence[int] | Sequence[str]) -> Rows:
+    """Return a table of one column, for a result whose table is not at hand."""
     try:
         import pandas as pd
     except ImportError:
-        return read_rows([{"row": number} for number in range(count)])
-    return read_rows(pd.DataFrame({"row": range(count)}))
+        return read_rows([{name: value} for value in values])
+    return read_rows(pd.DataFrame({name: values}))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from hashlib import sha256
@@ -22,11 +23,14 @@ from vertex_claude_magic.vertex.endpoint import base_url_of
 from vertex_claude_magic.vertex.provenance import answered_by
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from vertex_claude_magic.json_types import Json
     from vertex_claude_magic.records.journal.batches import Batch, Job
     from vertex_claude_magic.records.journal.journal import Journal
     from vertex_claude_magic.session.session import Session
     from vertex_claude_magic.settings.target import Target
+    from vertex_claude_magic.transport.bigquery import Table
     from vertex_claude_magic.transport.storage import Files
     from vertex_claude_magic.vertex.request import Request
 
@@ -76,6 +80,23 @@ class Context:
         if is_rehearsal():
             raise refusal()
         check_live(self.target)
+
+    @contextmanager
+    def table(self, name: str) -> Iterator[Table]:
+        """Look a table of BigQuery up.
+
+        Args:
+            name: The table, `bq://project.dataset.table`.
+
+        Raises:
+            ReplayMiss: this process only rehearses.
+            OptionError: a policy switches live calls off, or there is no such table.
+        """
+        from vertex_claude_magic.transport.bigquery import open_table
+
+        self.check_live()
+        with open_table(self.session.transport.authorizer, self.project, name, self.target.base_url) as found:
+            yield found
 
     @property
     def journal(self) -> Journal | None:

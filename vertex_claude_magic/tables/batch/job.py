@@ -10,10 +10,18 @@ from typing import TYPE_CHECKING, Any
 from vertex_claude_magic import errors
 from vertex_claude_magic.records.journal.runs import lives, this_process
 from vertex_claude_magic.spelling import Spelling, spelled
+from vertex_claude_magic.tables.batch.create import (
+    check_policy,
+    create_waiting,
+    display_name,
+    known_now,
+    passes,
+)
 from vertex_claude_magic.tables.batch.lines import MostCost, row_of, write_lines
+from vertex_claude_magic.tables.batch.source import request_lines
 from vertex_claude_magic.tables.batch.upload import check_limits, put_up
 from vertex_claude_magic.text import quote
-from vertex_claude_magic.transport.batch import FINAL, job_body
+from vertex_claude_magic.transport.batch import FINAL
 from vertex_claude_magic.transport.storage import parse_uri
 from vertex_claude_magic.transport.waiting import pause as wait_here
 
@@ -22,14 +30,16 @@ if TYPE_CHECKING:
 
     from vertex_claude_magic.answers.repair import TypedQuestion
     from vertex_claude_magic.records.journal.batches import Batch, Job
+    from vertex_claude_magic.tables.batch.collect import Collected
     from vertex_claude_magic.tables.batch.context import Context
-    from vertex_claude_magic.transport.batch import RemoteJob
 
 __all__ = ["BatchJob"]
 
 _log = logging.getLogger("vertex_claude_magic")
 # Seconds between two looks: the first wait, its growth, the longest.
 _FIRST_LOOK, _GROWTH, _LONGEST_LOOK = 2.0, 1.5, 30.0
+# So many looks may fail one after the other; the last ones are half a minute apart.
+_FAILED_LOOKS = 5
 # The state of several jobs together is that of the one that is farthest, of those that go on.
 _ORDER = (
     "WRITING",
@@ -138,6 +148,25 @@ class BatchJob:
         unsent = len(self._batch.plan.get("errors", {}))
         return unsent + sum(job.failed for job in jobs if job.attempt == last)
 
+    @property
+    def cost(self) -> float | None:
+        """What it cost in USD (an estimate), None before all of its results were read."""
+        return self._context.batches.cost(self._batch)
+
+    @property
+    def waiting(self) -> str:
+        """What to say of jobs that are not created yet; empty if there are none."""
+        count = sum(job.state == "WAITING" for job in self.jobs)
+        if not count:
+            return ""
+        most = self._context.target.catalog.limits["batch"]["jobs"]
+        jobs = "1 job waits and is" if count == 1 else f"{count:,} jobs wait and are"
+        return spelled(
+            f"Vertex AI runs {most} jobs of a project at a time. {jobs} created while a kernel follows the batch: "
+            "{}.",
+            _again(self.name),
+        )
+
     def refresh(self) -> list[Job]:
         """Ask Google for the state of all jobs under way, create jobs that wait if that is possible, return all.
 
@@ -148,11 +177,11 @@ class BatchJob:
         api = self._context.api(self._batch.location, self._batch.model)
         for job in self.jobs:
             if job.job and job.state not in FINAL:
-                self._keep(job, api.get(job.job))
+                self._context.batches.save(known_now(job, api.get(job.job)))
             elif job.state == "WRITING" and job.owner != this_process() and not lives(job.owner):
                 lost = "The process that uploaded its file has ended; run the cell again."
                 self._context.batches.save(replace(job, state="FAILED", error=lost, counted=1))
-        self._create()
+        create_waiting(self._context, self._batch)
         return self.jobs
 
     def wait(
@@ -164,6 +193,8 @@ class BatchJob:
     ) -> BatchJob:
         """Follow the jobs until all have ended, and return this object; an interrupt leaves them running.
 
+        A look that fails is repeated: a network that is gone for a minute ends no wait of hours.
+
         Args:
             timeout: Seconds after which to give up; None for never.
             show: Called after each look.
@@ -172,12 +203,24 @@ class BatchJob:
         Raises:
             DeadlineExceeded: the time is over; the jobs go on.
             ClaudeInterrupt: the user stopped waiting; the jobs go on.
+            ClaudeError: Google refused, or five looks failed one after the other.
         """
         clock = self._context.session.clock
         end = None if timeout is None else clock() + timeout
-        wait = _FIRST_LOOK
+        wait, failures = _FIRST_LOOK, 0
         try:
-            while not _ended(self.refresh()):
+            while True:
+                try:
+                    jobs = self.refresh()
+                except errors.ClaudeError as error:
+                    failures += 1
+                    if failures >= _FAILED_LOOKS or not passes(error):
+                        raise
+                    jobs = self.jobs
+                else:
+                    failures = 0
+                if _ended(jobs) and not failures:
+                    break
                 show(self)
                 if end is not None and clock() + wait > end:
                     raise errors.DeadlineExceeded(
@@ -194,10 +237,19 @@ class BatchJob:
     def cancel(self) -> None:
         """Ask Google to end the jobs, and create no more; what is answered by then stays."""
         self._context.check(self._batch)
+        from vertex_claude_magic.tables.batch.collect import count_nothing
+
         api, batches = self._context.api(self._batch.location, self._batch.model), self._context.batches
-        for job in self.jobs:
+        for each in self.jobs:
+            job = each
+            if job.state == "CREATING" and (job.owner == this_process() or not lives(job.owner)):
+                # A process that was ended may have created it without keeping its name.
+                found = api.find(display_name(job))
+                job = replace(job, state="WAITING") if found is None else known_now(job, found)
+                batches.save(job)
             if job.state in {"WRITING", "WAITING"}:
-                batches.save(replace(job, state="CANCELLED"))
+                batches.save(replace(job, state="CANCELLED", owner=""))
+                count_nothing(self._context, self._batch, job, self._held)
             elif job.job and job.state not in FINAL:
                 try:
                     api.cancel(job.job)
@@ -220,6 +272,13 @@ class BatchJob:
         Raises:
             OptionError: no job has ended yet, or the table is another one.
         """
+        found = self.collect(table)
+        if found.notice:
+            _log.warning("%s", found.notice)
+        return found.table
+
+    def collect(self, table: Any = None) -> Collected:
+        """Return what `result` returns, with what is to be said of it."""
         from vertex_claude_magic.tables.batch.collect import collected
 
         return collected(self._context, self._batch, self.refresh(), table=self._known(table), typed=self._typed,
@@ -235,10 +294,11 @@ class BatchJob:
             ReplayMiss: nothing may be sent, as the setting `replay` or a rehearsal says.
             CostLimitExceeded: it could cross a limit.
         """
-        from vertex_claude_magic.tables.batch.checks import check_batch
+        from vertex_claude_magic.tables.batch.checks import check_sending
         from vertex_claude_magic.tables.batch.collect import failed_rows
 
-        check_batch(self._context.target)
+        check_sending(self._context.target)
+        check_policy(self._batch)
         self._context.check_live()
         jobs = self.refresh()
         if not _ended(jobs):
@@ -246,9 +306,7 @@ class BatchJob:
                 f"The batch {quote(self.name, 60)} goes on.",
                 cure=spelled("Wait for its end: {}.", _again(self.name)),
             )
-        failed = failed_rows(self._context, self._batch, jobs, typed=self._typed, held=self._held)
-        unsent = self._batch.plan.get("errors", {})
-        wanted = {row for row in failed if str(row) not in unsent}
+        wanted = failed_rows(self._context, self._batch, jobs, typed=self._typed, held=self._held)
         if not wanted:
             raise errors.OptionError(
                 "No row has failed that was sent.", cure="Nothing needs to be sent again."
@@ -261,7 +319,7 @@ class BatchJob:
                 raise errors.OptionError(
                     "The rows were never uploaded, so they cannot be sent again.", cure="Run the cell again."
                 )
-            check_limits(context, lines)
+            check_limits(context, lines.cost)
             self._held |= put_up(context, batch, lines, before=jobs)
         self.refresh()
         return self
@@ -269,74 +327,22 @@ class BatchJob:
     def _known(self, table: Any) -> Any:
         return self._table if table is None else table
 
-    def _keep(self, job: Job, found: RemoteJob) -> None:
-        self._context.batches.save(
-            replace(
-                job,
-                state=found.state or job.state,
-                job=found.name,
-                done=found.done,
-                failed=found.failed,
-                # Where none is named, it can only be in the folder that was given, which is this job's alone.
-                results=found.output or job.results or (job.output if found.ended else ""),
-                error=found.error,
-                owner="",
-            )
-        )
-
-    def _create(self) -> None:
-        """Create the jobs that wait, as many as may be under way."""
-        context, batch = self._context, self._batch
-        most = int(context.target.catalog.limits["batch"]["jobs"])
-        api = context.api(batch.location, batch.model)
-        for job in self.jobs:
-            if job.state not in {"WAITING", "CREATING"} or not context.batches.claim(
-                job, batch.project, most
-            ):
-                continue
-            display = f"claude-batch-{batch.id}-{job.number}"
-            # A process that was ended may have created it without keeping its name.
-            found = api.find(display) if job.state == "CREATING" else None
-            if found is None:
-                body = job_body(
-                    display_name=display,
-                    model=batch.model,
-                    source=job.input,
-                    destination=job.output,
-                    labels=batch.plan.get("labels", {}),
-                )
-                try:
-                    found = api.create(body)
-                except errors.RateLimited:
-                    # Others of the project may be under way; with none of ours, it is another quota.
-                    context.batches.save(replace(job, state="WAITING", owner=""))
-                    if any(each.job and each.state not in FINAL for each in self.jobs):
-                        return
-                    raise
-                except (errors.NetworkError, errors.ServerError, errors.ProtocolError):
-                    # The answer may be lost of a job that was created, and a second one would be paid too.
-                    found = api.find(display)
-                    if found is None:
-                        context.batches.save(replace(job, state="WAITING", owner=""))
-                        raise
-                except errors.ClaudeError:
-                    context.batches.save(replace(job, state="WAITING", owner=""))
-                    raise
-            self._keep(job, found)
-
-    def _lines_again(self, jobs: list[Job], wanted: Collection[int]) -> Iterator[tuple[int, bytes | str]]:
-        """Yield the lines of some rows from the files of the first attempt."""
+    def _lines_again(self, jobs: list[Job], wanted: Collection[str]) -> Iterator[tuple[int, bytes | str]]:
+        """Yield the lines of some rows from the files of the first attempt, or from the table that it read."""
         import json
+
+        if source := self._batch.plan.get("source"):
+            yield from request_lines(self._context, source, wanted)
+            return
 
         for job in jobs:
             # Without a call, its file never went up.
             if job.attempt > 1 or job.call is None:
                 continue
             for line in self._context.files.lines(parse_uri(job.input)):
-                # The id comes first in our own lines.
-                row = row_of(self._batch.id, str(json.loads(line).get("custom_id")))
-                if row in wanted:
-                    yield row or 0, line
+                name = str(json.loads(line).get("custom_id"))
+                if name in wanted:
+                    yield row_of(self._batch.id, name) or 0, line
 
     @property
     def _most(self) -> MostCost:

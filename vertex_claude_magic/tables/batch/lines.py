@@ -121,20 +121,24 @@ class MostCost:
         self._model, self._location, self._max_tokens = model, location, max_tokens
         self._window = (model.context_tokens if model is not None else None) or 1_000_000
 
-    def __call__(self, line: bytes) -> float | None:
-        """Return it: a token of text has at least one byte, and nothing is longer than the context window."""
+    def __call__(self, line: bytes, max_tokens: int | None = None) -> float | None:
+        """Return it: a token of text has at least one byte, and nothing is longer than the context window.
+
+        Args:
+            line: The line.
+            max_tokens: Its longest answer, where it has one of its own.
+        """
         if self._model is None:
             return None
+        longest = self._max_tokens if max_tokens is None else max_tokens
         # A picture or a PDF may have more tokens than its text has bytes.
         attached = b'"base64"' in line or b'"url"' in line
         tokens = self._window if attached else min(len(line) + _SERVICE_TOKENS, self._window)
-        usage = Usage(input_tokens=tokens, output_tokens=self._max_tokens)
+        usage = Usage(input_tokens=tokens, output_tokens=longest)
         if b'"cache_control"' in line:
             hour = tokens if b'"1h"' in line else 0
             written = CacheCreation(ephemeral_5m_input_tokens=tokens - hour, ephemeral_1h_input_tokens=hour)
-            usage = Usage(
-                cache_creation_input_tokens=tokens, output_tokens=self._max_tokens, cache_creation=written
-            )
+            usage = Usage(cache_creation_input_tokens=tokens, output_tokens=longest, cache_creation=written)
         return cost(self._model, self._location, usage, batch=True)
 
 

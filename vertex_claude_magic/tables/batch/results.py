@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
+import sys
 from array import array
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any
@@ -14,7 +15,6 @@ from vertex_claude_magic import errors
 from vertex_claude_magic.answers.repair import fitted
 from vertex_claude_magic.markdown.characters import replace_invalid
 from vertex_claude_magic.models.prices import cost
-from vertex_claude_magic.tables.batch.lines import row_of
 from vertex_claude_magic.tables.columns import values_of
 from vertex_claude_magic.tables.values import json_value
 from vertex_claude_magic.text import quote
@@ -92,7 +92,7 @@ class Results:
     """The columns of a batch, filled from its results.
 
     Args:
-        batch: The id of the batch.
+        place: Returns the row of a `custom_id`, None if it is none of this batch.
         added: The columns.
         rows: How many rows the table has.
         model: The row of the model, for the cost.
@@ -100,7 +100,7 @@ class Results:
         typed: What an answer must look like, None for text.
     """
 
-    batch: str
+    place: Callable[[str], int | None]
     added: Sequence[Added]
     rows: int
     model: Model | None
@@ -108,8 +108,8 @@ class Results:
     typed: TypedQuestion | None
     values: dict[str, Cells] = field(init=False)
     known: bytearray = field(init=False)
+    lines: int = 0
     strangers: int = 0
-    twice: int = 0
 
     def __post_init__(self) -> None:
         self.values = {column.name: Cells(column.kind, self.rows) for column in self.added}
@@ -129,21 +129,20 @@ class Results:
         error = self._error
         return (row for row in range(self.rows) if error[row] is not None)
 
-    def take(self, line: Mapping[str, Any], seen: set[int]) -> tuple[Usage, float | None] | None:
+    def take(self, line: Mapping[str, Any], seen: bytearray) -> tuple[Usage, float | None] | None:
         """Take one line of results, and return what was used and its cost in USD; None where nothing was used.
 
         Args:
             line: The line.
-            seen: The rows that came from the same job before.
+            seen: For each row whether it came from the same job before.
         """
-        row = row_of(self.batch, str(line.get("custom_id") or ""))
+        row = self.place(str(line.get("custom_id") or ""))
         if row is None or row >= self.rows:
             self.strangers += 1
             return None
-        if row in seen:
-            self.twice += 1
+        if seen[row]:
             return None
-        seen.add(row)
+        seen[row] = 1
         for cells in self.values.values():
             # An earlier attempt may have left an error, and tokens of an answer that did not fit.
             cells[row] = None
@@ -160,7 +159,9 @@ class Results:
         reply = builder.reply(region=self.location)
         usage = reply.usage
         price = cost(self.model, self.location, usage, batch=True) if self.model is not None else None
-        report = (None, reply.stop_reason, usage.total_input_tokens, usage.output_tokens, price)
+        # One text for all rows, where each of a million answers has brought its own.
+        stop_reason = None if reply.stop_reason is None else sys.intern(reply.stop_reason)
+        report = (None, stop_reason, usage.total_input_tokens, usage.output_tokens, price)
         for column, value in zip(self.added[-_REPORT:], report, strict=True):
             self.values[column.name][row] = value
         shape = self.typed.shape if self.typed is not None else None
@@ -213,15 +214,16 @@ def read_results(results: Results, lines: Iterator[bytes]) -> tuple[Usage, float
 
     A line that is no JSON is one that nobody can assign; its row counts as not answered.
     """
-    seen: set[int] = set()
+    seen = bytearray(results.rows)
     total = _Sum()
     for line in lines:
+        results.lines += 1
         try:
             found = json.loads(line)
         except (ValueError, RecursionError):
             results.strangers += bool(line.strip())
             continue
-        taken = results.take(found, seen) if isinstance(found, Mapping) else None
+        taken = results.take(found if isinstance(found, Mapping) else {}, seen)
         if taken is None:
             continue
         used, price = taken

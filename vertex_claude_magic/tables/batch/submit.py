@@ -10,28 +10,35 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from vertex_claude_magic import errors
-from vertex_claude_magic.records.journal.batches import Batch
+from vertex_claude_magic.records.journal.batches import Batch, Job
+from vertex_claude_magic.records.journal.runs import this_process
 from vertex_claude_magic.settings.origin import current_origin, session_id
-from vertex_claude_magic.tables.batch.checks import check_batch, location_of, unknowns
+from vertex_claude_magic.spelling import Spelling, spelled
+from vertex_claude_magic.tables.batch.checks import check_batch, check_sending, location_of, unknowns
 from vertex_claude_magic.tables.batch.context import Context, source_of
+from vertex_claude_magic.tables.batch.create import passes
 from vertex_claude_magic.tables.batch.job import BatchJob
 from vertex_claude_magic.tables.batch.lines import MostCost, question_lines, write_lines
 from vertex_claude_magic.tables.batch.results import fingerprint
-from vertex_claude_magic.tables.batch.upload import check_limits, put_up
+from vertex_claude_magic.tables.batch.source import read_requests
+from vertex_claude_magic.tables.batch.upload import add_jobs, check_limits, put_up
+from vertex_claude_magic.tables.columns import added_columns, check_names
 from vertex_claude_magic.tables.questions import row_questions
 from vertex_claude_magic.tables.rows import read_rows
+from vertex_claude_magic.text import quote
 from vertex_claude_magic.transport.storage import parse_uri
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Mapping
 
     from vertex_claude_magic.prompts.scope import Scope
     from vertex_claude_magic.session.session import Session
     from vertex_claude_magic.settings.target import Target
     from vertex_claude_magic.tables.batch.checks import BatchOptions
+    from vertex_claude_magic.tables.batch.source import Requests
     from vertex_claude_magic.tables.questions import RowQuestions
 
-__all__ = ["submit"]
+__all__ = ["requests_of", "submit"]
 
 _TOLD_EVERY = 50_000
 
@@ -54,8 +61,8 @@ def submit(
 
     Args:
         session: The session that asks.
-        table: The table.
-        prompt: The template of a row.
+        table: The table; what `options.source` names is sent in its place.
+        prompt: The template of a row; empty where the rows are finished requests.
         target: Where it goes and how.
         options: Where rows and results go.
         name: The variable that will hold it.
@@ -69,6 +76,8 @@ def submit(
         OptionError: it cannot be sent; nothing was uploaded.
         CostLimitExceeded: it could cross a limit; nothing was uploaded.
     """
+    if options.source:
+        return _submit_requests(session, prompt, target, options, name=name, notify=notify, warn=warn)
     check_batch(target)
     questions = row_questions(
         read_rows(table),
@@ -96,16 +105,87 @@ def submit(
     more = {"anthropic_beta": list(target.beta)} if target.beta else {}
     rows = _told(question_lines(questions, number, more), questions.rows.count, notify)
     with write_lines(rows, options.rows_per_job, most) as lines:
-        check_limits(context, lines)
+        check_limits(context, lines.cost)
         batch = _kept(context, questions, options, place=place, number=number, name=name, table_name=table_name,
                       wrong=lines.errors)  # fmt: skip
         held = put_up(context, batch, lines, notify=notify)
     made = BatchJob(context, batch, table=questions.rows.native, typed=questions.typed, held=held)
+    return _created(made, notify, warn)
+
+
+def requests_of(
+    session: Session, body: str, target: Target, options: BatchOptions, notify: Callable[[str], None]
+) -> tuple[Context, Requests]:
+    """Read the table of requests that `options.source` names; nothing is sent. Arguments as for `submit`.
+
+    Raises:
+        OptionError: there is a prompt, or as `read_requests`.
+    """
+    if body.strip():
+        raise errors.OptionError(
+            f"{quote(options.source, 120)} holds finished requests, so there is no prompt.",
+            cure="Leave the prompt empty.",
+        )
+    context = Context(session, target, session.project(target, notify))
+    return context, read_requests(context, options, notify)
+
+
+def _submit_requests(
+    session: Session,
+    body: str,
+    target: Target,
+    options: BatchOptions,
+    *,
+    name: str,
+    notify: Callable[[str], None],
+    warn: Callable[[str], None],
+) -> BatchJob:
+    """Send a table of BigQuery whose rows are finished requests; arguments as for `submit`."""
+    check_sending(target)
+    context, found = requests_of(session, body, target, options, notify)
+    for notice in (*found.notices, *unknowns(target, found.place)):
+        warn(notice)
+    check_limits(context, found.cost)
+    added = added_columns(None, options.prefix)
+    check_names(added, ["custom_id"])
+    number = secrets.token_hex(8)
+    plan = {
+        "columns": [[column.name, column.kind, column.field] for column in added],
+        "source": options.source,
+        "files": options.files,
+        "to": options.to if options.to_table else "",
+        "max_tokens": found.max_tokens,
+        "labels": dict(target.label),
+    }
+    batch = _begun(context, found.place, number, name=name, rows=found.rows, plan=plan)
+    folder = parse_uri(options.files).below(f"claude-batch-{number}")
+    job = Job(
+        batch=number,
+        number=1,
+        owner=this_process(),
+        input=options.source,
+        output=options.to if options.to_table else str(folder.below("results-0001")),
+        rows=found.rows,
+        cost_most=found.cost,
+    )
+    held = add_jobs(context, batch, [job])
+    return _created(BatchJob(context, batch, held=held), notify, warn)
+
+
+def _created(made: BatchJob, notify: Callable[[str], None], warn: Callable[[str], None]) -> BatchJob:
+    """Create the jobs of a batch, as many as may be under way."""
     notify("creating jobs")
-    made.refresh()
-    if context.journal is None:
+    again = Spelling(f"%claude_batch {made.name}", ".wait()")
+    try:
+        made.refresh()
+    except errors.ClaudeError as error:
+        # The rows are up and the journal has them, so that nothing of it need be done again.
+        if not passes(error):
+            error.cure = spelled("{} The rows are up; {} creates the jobs.", error.cure, again)
+            raise
+        warn(spelled("A job could not be created now: {}", error.message))
+    if made.context.journal is None:
         warn("The journal is off, so no later kernel finds this batch.")
-    _say_waiting(made, context, warn)
     return made
 
 
@@ -129,11 +209,34 @@ def _kept(
     table_name: str,
     wrong: dict[int, str],
 ) -> Batch:
-    """Return what a later kernel must know; the run in the journal keeps its calls from being pruned."""
+    """Return what a later kernel must know of a batch and its table."""
     target, typed = context.target, questions.typed
-    origin, journal = current_origin(), context.journal
     first = questions.first
     used = [questions.rows.names[at] for at in questions.prompt.places]
+    plan = {
+        "columns": [[column.name, column.kind, column.field] for column in questions.added],
+        "schema": dict(typed.shape.schema) if typed is not None else None,
+        "key": typed.shape.key if typed is not None else "",
+        "shape": typed.shape.name if typed is not None else "",
+        "used": used,
+        "fingerprint": fingerprint(questions.rows, used),
+        "errors": {str(row): text for row, text in wrong.items()},
+        "table": table_name,
+        "files": options.files,
+        "to": options.to if options.to_table else "",
+        "rows_per_job": options.rows_per_job,
+        "max_tokens": first.request.body.get("max_tokens") if first is not None else None,
+        "labels": dict(target.label),
+    }
+    return _begun(context, place, number, name=name, rows=questions.rows.count, plan=plan)
+
+
+def _begun(
+    context: Context, place: str, number: str, *, name: str, rows: int, plan: Mapping[str, Any]
+) -> Batch:
+    """Return a new batch; its run in the journal keeps its calls from being pruned."""
+    origin, journal, target = current_origin(), context.journal, context.target
+    run = journal.open_run("batch", session=session_id(), origin=origin) if journal is not None else None
     return Batch(
         id=number,
         at=time.time(),
@@ -144,33 +247,7 @@ def _kept(
         model=target.model_id,
         asked=target.model,
         source=source_of(target),
-        rows=questions.rows.count,
-        run_id=journal.open_run("batch", session=session_id(), origin=origin)
-        if journal is not None
-        else None,
-        plan={
-            "columns": [[column.name, column.kind, column.field] for column in questions.added],
-            "schema": dict(typed.shape.schema) if typed is not None else None,
-            "key": typed.shape.key if typed is not None else "",
-            "shape": typed.shape.name if typed is not None else "",
-            "used": used,
-            "fingerprint": fingerprint(questions.rows, used),
-            "errors": {str(row): text for row, text in wrong.items()},
-            "table": table_name,
-            "files": options.files,
-            "to": options.to if options.to_table else "",
-            "rows_per_job": options.rows_per_job,
-            "max_tokens": first.request.body.get("max_tokens") if first is not None else None,
-            "labels": dict(target.label),
-        },
+        rows=rows,
+        run_id=run,
+        plan=plan,
     )
-
-
-def _say_waiting(made: BatchJob, context: Context, warn: Callable[[str], None]) -> None:
-    waiting = sum(job.state == "WAITING" for job in made.jobs)
-    if waiting:
-        most = context.target.catalog.limits["batch"]["jobs"]
-        warn(
-            f"{waiting:,} job{'s wait' if waiting > 1 else ' waits'}: Vertex AI takes {most} at a time. The rest is "
-            "created while a kernel looks: %claude_batch NAME --wait."
-        )

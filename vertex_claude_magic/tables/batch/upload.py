@@ -1,4 +1,4 @@
-"""The files of a batch on their way up: limits first, then the journal, then Cloud Storage."""
+"""The jobs of a batch before Google knows them: limits first, then the journal, then files into Cloud Storage."""
 
 from __future__ import annotations
 
@@ -21,18 +21,22 @@ if TYPE_CHECKING:
 
     from vertex_claude_magic.records.journal.batches import Batch
     from vertex_claude_magic.tables.batch.context import Context
-    from vertex_claude_magic.tables.batch.lines import Lines
+    from vertex_claude_magic.tables.batch.lines import LineFile, Lines
 
-__all__ = ["check_limits", "put_up"]
+__all__ = ["add_jobs", "check_limits", "put_up"]
 
 
-def check_limits(context: Context, lines: Lines) -> None:
-    """Refuse a batch that could cross a limit of the user for a question or a day, at its worst case.
+def check_limits(context: Context, most: float | None) -> None:
+    """Refuse a batch that could cross a limit of the user for a question or a day.
+
+    Args:
+        context: The session.
+        most: What the batch may cost at most, in USD; None where it is not known.
 
     Raises:
         CostLimitExceeded: it could; nothing was sent.
     """
-    target, most = context.target, lines.cost
+    target = context.target
     limits = limits_of(target)
     if not limits:
         return
@@ -69,7 +73,7 @@ def put_up(
     before: Sequence[Job] = (),
     notify: Callable[[str], None] = lambda _: None,
 ) -> dict[int, int]:
-    """Keep the jobs of a batch and put their files up; return what was set aside of the session's limit, by job.
+    """Add a job for each file, and put the files up; return what was set aside of the session's limit, by job.
 
     Args:
         context: The session.
@@ -81,7 +85,7 @@ def put_up(
     Raises:
         CostLimitExceeded: with them the session could cross its limit.
     """
-    batches, plan = context.batches, batch.plan
+    plan = batch.plan
     folder = parse_uri(str(plan["files"])).below(f"claude-batch-{batch.id}")
     start, attempt = len(before), max((job.attempt for job in before), default=0) + 1
     jobs = [
@@ -91,19 +95,61 @@ def put_up(
             attempt=attempt,
             owner=this_process(),
             input=str(folder.below(f"rows-{start + place:04}.jsonl")),
-            output=plan.get("to") or str(folder.below(f"results-{start + place:04}")),
+            output=_table(plan["to"], start + place)
+            if plan.get("to")
+            else str(folder.below(f"results-{start + place:04}")),
             rows=file.rows,
             cost_most=file.cost,
         )
         for place, file in enumerate(lines.files, start=1)
     ]
+    return add_jobs(context, batch, jobs, lines.files, more=bool(before), notify=notify)
+
+
+def _table(name: str, number: int) -> str:
+    """Return the table for the results of a job.
+
+    Each job has its own, because it must not be there before (v1 REST reference of Vertex AI, `BigQueryDestination`,
+    2026-11).
+    """
+    return name if number == 1 else f"{name}_{number}"
+
+
+def add_jobs(
+    context: Context,
+    batch: Batch,
+    jobs: Sequence[Job],
+    files: Sequence[LineFile] = (),
+    *,
+    more: bool = False,
+    notify: Callable[[str], None] = lambda _: None,
+) -> dict[int, int]:
+    """Add jobs to the journal and put their files up, where they have any; return what was set aside, by job.
+
+    Args:
+        context: The session.
+        batch: The batch.
+        jobs: Its jobs.
+        files: A file for each job; none where the rows are in BigQuery.
+        more: Whether the batch is in the journal already.
+        notify: Called with what is being done.
+
+    Raises:
+        CostLimitExceeded: with them the session could cross its limit.
+    """
+    batches = context.batches
     held = _hold(context, batch, jobs)
     try:
-        if before:
+        if more:
             batches.add_jobs(jobs)
         else:
             batches.add(batch, jobs)
-        for place, (job, file) in enumerate(zip(jobs, lines.files, strict=True), start=1):
+    except BaseException:
+        # Where another process has added jobs of these numbers meanwhile, they are not ours to change.
+        _release(context, held.values())
+        raise
+    try:
+        for place, (job, file) in enumerate(zip(jobs, files, strict=False), start=1):
             notify(f"uploading file {place:,} of {len(jobs):,} ({file.size / 1e6:,.1f} MB)")
             file.content.seek(0)
             context.files.write_new(parse_uri(job.input), file.content, file.size, f"{batch.id}-{job.number}")

@@ -1,0 +1,118 @@
+"""The jobs of a batch come to be at Google: as many as may be under way, and none twice."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from vertex_claude_magic import errors
+from vertex_claude_magic.settings.loaded import present_policy
+from vertex_claude_magic.transport.batch import FINAL, job_body
+
+if TYPE_CHECKING:
+    from vertex_claude_magic.records.journal.batches import Batch, Job
+    from vertex_claude_magic.tables.batch.context import Context
+    from vertex_claude_magic.transport.batch import BatchApi, RemoteJob
+
+__all__ = ["check_policy", "create_waiting", "display_name", "known_now", "passes"]
+
+# Request timeout; the service asks to try again.
+_PASSING_STATUS = 408
+
+
+def create_waiting(context: Context, batch: Batch) -> None:
+    """Create the jobs that wait, as many as may be under way.
+
+    Raises:
+        OptionError: a policy does not allow the model.
+        ClaudeError: Google refused, or did not answer; the jobs wait on.
+    """
+    batches = context.batches
+    most = int(context.target.catalog.limits["batch"]["jobs"])
+    api = context.api(batch.location, batch.model)
+    for job in batches.jobs(batch.id):
+        if job.state not in {"WAITING", "CREATING"}:
+            continue
+        check_policy(batch)
+        if not batches.claim(job, batch.project, most):
+            continue
+        display = display_name(job)
+        # A process that was ended may have created it without keeping its name.
+        found = api.find(display) if job.state == "CREATING" else None
+        try:
+            found = found or _created(api, batch, job, display)
+        except errors.RateLimited:
+            batches.save(replace(job, state="WAITING", owner=""))
+            # Others of the project may be under way; with none of ours, it is another quota.
+            if any(each.job and each.state not in FINAL for each in batches.jobs(batch.id)):
+                return
+            raise
+        except errors.ClaudeError:
+            batches.save(replace(job, state="WAITING", owner=""))
+            raise
+        batches.save(known_now(job, found))
+
+
+def display_name(job: Job) -> str:
+    """Return what a job is called at Google, by which it is found again."""
+    return f"claude-batch-{job.batch}-{job.number}"
+
+
+def _created(api: BatchApi, batch: Batch, job: Job, display: str) -> RemoteJob:
+    body = job_body(
+        display_name=display,
+        model=batch.model,
+        source=job.input,
+        destination=job.output,
+        labels=batch.plan.get("labels", {}),
+    )
+    try:
+        return api.create(body)
+    except errors.ClaudeError as error:
+        if isinstance(error, errors.RateLimited) or not passes(error):
+            raise
+        # The answer may be lost of a job that was created, and a second one would be paid too.
+        found = api.find(display)
+        if found is None:
+            raise
+        return found
+
+
+def check_policy(batch: Batch) -> None:
+    """Refuse to send rows to a model or a location that a policy does not allow now.
+
+    Raises:
+        OptionError: it does not.
+    """
+    policy = present_policy()
+    held = {"model": batch.asked, "region": batch.location, "project": batch.project}
+    for name, value in held.items():
+        allowed = policy.locks.get(name, ())
+        # Jobs do not run at `global`; it leaves the place to the bucket.
+        if allowed and not (name == "region" and "global" in allowed):
+            policy.locked(name, value, "option")
+
+
+def passes(error: errors.ClaudeError) -> bool:
+    """Tell whether what failed may go well in a minute."""
+    if isinstance(error, (errors.QuotaExceeded, errors.TLSError)):
+        return False
+    kinds = (errors.NetworkError, errors.ServerError, errors.ProtocolError, errors.RateLimited)
+    return isinstance(error, kinds) or (
+        isinstance(error, errors.APIError) and error.status == _PASSING_STATUS
+    )
+
+
+def known_now(job: Job, found: RemoteJob) -> Job:
+    """Return what is known of a job after Google was asked."""
+    return replace(
+        job,
+        state=found.state or job.state,
+        job=found.name,
+        done=found.done,
+        failed=found.failed,
+        # Where none is named, it can only be in the folder that was given, which is this job's alone.
+        results=found.output or job.results or (job.output if found.ended else ""),
+        error=found.error,
+        owner="",
+    )

@@ -1,0 +1,207 @@
+"""A table of BigQuery whose rows are finished requests: read once to be checked, and named in the job as it is.
+
+Its columns are those of the page "Batch predictions with Claude models" (Google Cloud docs, 2026-11).
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from vertex_claude_magic.errors import OptionError
+from vertex_claude_magic.settings.loaded import present_policy
+from vertex_claude_magic.settings.policy import holds_attachment
+from vertex_claude_magic.tables.batch.checks import location_of
+from vertex_claude_magic.tables.batch.lines import MostCost
+from vertex_claude_magic.text import quote
+from vertex_claude_magic.transport.storage import parse_uri
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Iterator
+
+    from vertex_claude_magic.tables.batch.checks import BatchOptions
+    from vertex_claude_magic.tables.batch.context import Context
+    from vertex_claude_magic.transport.bigquery import Table
+
+__all__ = ["Requests", "read_ids", "read_requests", "request_lines"]
+
+_COLUMNS = ("custom_id", "request")
+# The job adds columns of these names.
+_RESERVED = frozenset({"response", "status"})
+# The options that become part of a request; a lock of one of them cannot hold for requests that are finished.
+_IN_REQUEST = frozenset(
+    {
+        *("anthropic_version", "as_", "attach", "beta", "cache", "context", "effort", "format", "max_tokens"),
+        *("set", "show_thinking", "stop", "system", "temperature", "thinking", "top_k", "top_p"),
+    }
+)
+_TOOL_FIELDS = ("tools", "mcp_servers")
+_TOLD_EVERY = 50_000
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Requests:
+    """What is known of a table of requests.
+
+    Args:
+        place: Where it is, and its job runs.
+        rows: How many rows it has.
+        max_tokens: The longest answer that a row asks for, in tokens.
+        cost: What all rows may cost at most, in USD; None where a price is not known.
+        notices: What the user should know.
+    """
+
+    place: str
+    rows: int
+    max_tokens: int
+    cost: float | None
+    notices: tuple[str, ...]
+
+
+def read_requests(context: Context, options: BatchOptions, notify: Callable[[str], None]) -> Requests:
+    """Read the requests of a table, and refuse what a job could not answer or a policy forbids.
+
+    Args:
+        context: The session.
+        options: Which table, and where the results go.
+        notify: Called with what is being done.
+
+    Raises:
+        OptionError: the table lacks a column or rows, is elsewhere than the bucket, has an id twice, or a policy fixes
+            what its requests say.
+        MissingExtra: google-cloud-bigquery is not installed.
+    """
+    target, source = context.target, options.source
+    policy, named = present_policy(), quote(source, 120)
+    if locked := sorted(_IN_REQUEST & policy.locks.keys()):
+        raise OptionError(
+            f"{locked[0].rstrip('_')} is locked by {policy.who(locked[0])}, and {named} holds finished requests.",
+            cure="Give a table of this notebook, and a prompt.",
+        )
+    bucket = parse_uri(options.files).bucket
+    place = location_of(bucket, context.files.location(bucket), target)
+    # Made before anything is read, because it refuses what cannot be part of its addresses.
+    context.api(place, target.model_id)
+    cost: float | None = 0.0
+    most = MostCost(target.row, place, 0)
+    longest = count = wrong = 0
+    first_wrong = ""
+    # Eight bytes stand for an id; that two of a million have the same ones has a chance of 1 to 30 million.
+    seen: set[int] = set()
+    with context.table(source) as table:
+        _check_columns(table, place)
+        for count, (name, request, text) in enumerate(_requests(table), start=1):
+            if count % _TOLD_EVERY == 0:
+                notify(f"reading {source}, row {count:,}")
+            if not name or hash(name) in seen:
+                raise OptionError(
+                    f"The custom_id {quote(name, 60)!r} occurs twice in {named}."
+                    if name
+                    else f"A row of {named} has no custom_id.",
+                    cure="Give each row an id of its own, by which its result is found.",
+                )
+            seen.add(hash(name))
+            tokens = request.get("max_tokens")
+            if not isinstance(request.get("messages"), list) or type(tokens) is not int or tokens < 1:
+                wrong, first_wrong = wrong + 1, first_wrong or name
+                continue
+            _check_request(request, tokens, name)
+            longest = max(longest, tokens)
+            price = most(text, tokens)
+            cost = None if cost is None or price is None else cost + price
+    if not count:
+        raise OptionError(f"{named} has no rows.", cure="Give a table with at least one row.")
+    if wrong == count:
+        raise OptionError(
+            f"No row of {named} has messages and max_tokens in its request.",
+            cure="Write the body of a Messages API request into the column request, as JSON.",
+        )
+    rows = "row has" if wrong == 1 else "rows have"
+    failing = (
+        f"{wrong:,} {rows} no messages or no max_tokens, and will fail (first: {quote(first_wrong, 60)})."
+    )
+    return Requests(
+        place=place, rows=count, max_tokens=longest, cost=cost, notices=(failing,) if wrong else ()
+    )
+
+
+def read_ids(context: Context, source: str) -> dict[str, int]:
+    """Return the ids of a table of requests, each with its place."""
+    with context.table(source) as table:
+        return {str(row["custom_id"]): place for place, row in enumerate(table.rows(_COLUMNS[:1]))}
+
+
+def request_lines(
+    context: Context, source: str, wanted: Collection[str]
+) -> Iterator[tuple[int, bytes | str]]:
+    """Yield the place and the line of some rows of a table of requests.
+
+    Args:
+        context: The session.
+        source: The table.
+        wanted: The ids of the rows.
+    """
+    with context.table(source) as table:
+        for place, (name, request, _) in enumerate(_requests(table)):
+            if name in wanted:
+                line = {"custom_id": name, "request": request}
+                yield place, json.dumps(line, ensure_ascii=False).encode("utf-8", "replace") + b"\n"
+
+
+def _requests(table: Table) -> Iterator[tuple[str, Mapping[str, Any], bytes]]:
+    """Yield the id of each row, its request (empty where it is none), and the request as text."""
+    for row in table.rows(_COLUMNS):
+        name, request = row["custom_id"], row["request"]
+        # A text, or a column of the type JSON.
+        text = request if isinstance(request, str) else json.dumps(request, ensure_ascii=False)
+        try:
+            read = json.loads(text)
+        except (ValueError, RecursionError):
+            read = None
+        yield (
+            "" if name is None else str(name),
+            read if isinstance(read, Mapping) else {},
+            text.encode("utf-8", "replace"),
+        )
+
+
+def _check_columns(table: Table, place: str) -> None:
+    named, columns = quote(table.name, 120), table.columns
+    if missing := [name for name in _COLUMNS if name not in columns]:
+        raise OptionError(
+            f"{named} has no column {missing[0]}.",
+            cure="A row needs custom_id and request (the body, as JSON).",
+        )
+    if taken := sorted(_RESERVED.intersection(columns)):
+        raise OptionError(
+            f"{named} has a column {taken[0]}, a name that the results need.", cure="Rename that column."
+        )
+    if table.location != place:
+        raise OptionError(
+            f"{named} is in {quote(table.location, 40)}, and the bucket in {quote(place, 40)}.",
+            cure="A job needs both in one place.",
+        )
+
+
+def _check_request(request: Mapping[str, Any], tokens: int, name: str) -> None:
+    """Refuse a request that says what a policy forbids."""
+    policy = present_policy()
+    found = ""
+    most = policy.ceilings.get("max_tokens")
+    if most is not None and tokens > most:
+        raise OptionError(
+            f"max_tokens is limited to {most:,g} by {policy.who('max_tokens')}, and the row {quote(name, 60)} asks "
+            f"for {tokens:,}.",
+            cure="Lower it in the table.",
+        )
+    if "tools" in policy.forbids and any(request.get(field) for field in _TOOL_FIELDS):
+        found = "tools"
+    if "attachments" in policy.forbids and holds_attachment([*request.values()]):
+        found = "attachments"
+    if found:
+        raise OptionError(
+            f"{found.capitalize()} are switched off by {policy.who(found)}, and the row {quote(name, 60)} has some.",
+            cure="Leave them out of the table.",
+        )
