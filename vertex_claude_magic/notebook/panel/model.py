@@ -164,6 +164,8 @@ def _locked() -> dict[str, str]:
     for name in sorted(policy.forbids):
         what = "live calls" if name == "live" else name
         found[name] = f"{what.capitalize()} are switched off by {policy.who(name)}."
+    if policy.hints < 4:
+        found["hints"] = f"Hints end at level {policy.hints}, by {policy.who('hints')}."
     return found
 
 
