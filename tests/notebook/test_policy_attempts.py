@@ -356,7 +356,7 @@ def test_the_panel_shows_what_is_locked_and_by_whom(under):
     panel = shell.magics.panel
     assert panel._picker.region.disabled
     assert not panel._picker._radios.disabled
-    shown = panel._picker._note.value + panel._opened["Settings"]._project_note.value
+    shown = panel._picker._note.value
     assert "region is locked to eu by claude-policy.toml." in shown
     assert "max_tokens is limited to 500 by claude-policy.toml." in shown
     assert "Attachments are switched off by claude-policy.toml." in shown
@@ -365,6 +365,8 @@ def test_the_panel_shows_what_is_locked_and_by_whom(under):
     assert panel.state.message.startswith(
         "Not changed: model is locked to haiku or sonnet by claude-policy.toml"
     )
+    panel.state.choose_model("opus")
+    assert panel.state.message == "Not changed: Latest Opus (5.5) is locked by claude-policy.toml."
     panel.state.choose("max_tokens", 900)
     assert panel.state.message.startswith("Not changed: max_tokens is limited to 500 by claude-policy.toml")
     assert (shell.magics.model, shell.magics.max_tokens) == ("", None)
