@@ -71,6 +71,7 @@ def test_a_line_of_the_solution_is_withheld(text):
 HARMLESS = {
     "words": "The total is thrown away in each step. What should happen to it instead?",
     "a short line": "`total = 0` is where you begin.",
+    "a part of theirs": "What is `total / len(value)`?",
     "a line of theirs": "Look at line 4: `        total = value`.",
     "all of theirs": f"You wrote\n```python\n{OWN}\n```\nWhat is `value` after the loop?",
     "the head that the task has": "Keep `def mean(values):`.",

@@ -504,7 +504,7 @@ def test_the_solution_is_not_quoted_below_the_fix(shell, quotation, number):
     assert "below level 4 a hint shows no line of the solution." in page
     assert "First." in page
     assert "Last." in page
-    assert "len(values)" not in repr(shell.ip.user_ns["_"])
+    assert "len(values)" not in repr(shell.ip.user_ns["Out"])
     assert quotation.splitlines()[0] in hint(shell, quotation, "%claude_hint --level 4")
 
 

@@ -148,7 +148,8 @@ def _corrected(lines: Sequence[str], own: Sequence[str]) -> set[int]:
 
 
 def _is_changed(piece: str, theirs: set[str], long: set[str]) -> bool:
-    if len(piece) < _SHORT or piece in theirs:
+    if len(piece) < _SHORT or piece in theirs or any(each.find(piece) > 0 for each in long):
+        # Theirs, or the end or the middle of it; a beginning may be theirs without what is wrong.
         return False
     matcher = difflib.SequenceMatcher(None, "", piece, autojunk=False)
     for each in long:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING, NamedTuple
 
-from vertex_claude_magic.classroom.hints import Ladder
+from vertex_claude_magic.classroom.ladder import Ladder
 from vertex_claude_magic.errors import ClaudeError, ClaudeInterrupt
 
 if TYPE_CHECKING:

@@ -33,7 +33,7 @@ from vertex_claude_magic.settings.loaded import present_policy
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from vertex_claude_magic.classroom.hints import Trouble
+    from vertex_claude_magic.classroom.ladder import Trouble
     from vertex_claude_magic.notebook.host import Host
     from vertex_claude_magic.session.session import Session
     from vertex_claude_magic.settings.policy import Policy
