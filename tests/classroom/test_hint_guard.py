@@ -115,6 +115,14 @@ def test_a_line_that_the_student_has_found_is_no_secret():
     assert guarded(text, solutions=[SOLUTION], own=[SOLUTION.replace("+=", "=")]) == (text, 0, 0)
 
 
+@pytest.mark.parametrize(
+    "line", ["result = []", "return result", "for value in values:", "counter = 0", "    return x"]
+)
+def test_a_line_that_is_in_every_program_is_no_secret(line):
+    """An example of another problem may have it."""
+    assert guarded(line, solutions=[f"def f(values):\n    {line}\n    return sum(values)"]) == (line, 0, 0)
+
+
 def test_the_fence_around_a_withheld_line_stays():
     """Else what follows would be read as code, or code as text."""
     found = guarded("```python\nreturn total / len(values)\n```\nAfter.", solutions=[SOLUTION])

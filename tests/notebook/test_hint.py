@@ -11,7 +11,7 @@ import pytest
 from shells import interrupt_while_waiting, loaded_shell
 
 from vertex_claude_magic import errors
-from vertex_claude_magic.emulator import Fault
+from vertex_claude_magic.emulator import Fault, Reply
 from vertex_claude_magic.notebook.completion import candidates
 from vertex_claude_magic.settings.loaded import set_policy
 
@@ -241,6 +241,16 @@ def test_a_hint_that_fails_or_is_stopped_is_no_step(shell):
     shell.emulator.fail(Fault(delay=30))
     with interrupt_while_waiting(shell.emulator):
         assert isinstance(shell.error("%claude_hint"), errors.ClaudeInterrupt)
+    hint(shell)
+    assert level(shell) == 1
+
+
+def test_a_refusal_is_no_step(shell):
+    """The page says that Claude declined."""
+    shell.error(BROKEN)
+    shell.emulator.answer(Reply(content="", stop_reason="refusal"))
+    shell.ok("%claude_hint")
+    assert "Claude declined to go on" in shell.page.text
     hint(shell)
     assert level(shell) == 1
 

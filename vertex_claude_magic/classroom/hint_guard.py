@@ -9,6 +9,7 @@ from __future__ import annotations
 import ast
 import difflib
 import html
+import keyword
 import re
 import unicodedata
 import warnings
@@ -29,6 +30,9 @@ _FENCE = re.compile(r"\s*(?:>\s*)*(`{3,}|~{3,})")
 _INLINE = re.compile(r"`+([^`]+)`+")
 # Signs that tell one piece of code from another; all others may be marks of Markdown.
 _SIGNS = frozenset("()[]{}+-/%=<.,:;!&^~@#")
+_WORD = re.compile(r"\w+")
+# What computes, beside an assignment.
+_DOES = re.compile(r"[-+*/%<>(\[&|^@]|==")
 _LIST_MARK = re.compile(r"\s*(?:[-+*>]\s+|\d{1,3}[.)]\s+)*")
 
 
@@ -101,7 +105,17 @@ def _secrets(solutions: Sequence[str]) -> Iterator[str]:
                     and value
                 ):
                     pieces.append(ast.get_source_segment(solution, value) or "")
-        yield from (letters for letters in map(_code, pieces) if len(letters) >= _SHORT)
+        yield from (_code(piece) for piece in pieces if _tells(piece))
+
+
+def _tells(piece: str) -> bool:
+    """Tell whether a piece of a solution is more than what is in every program, such as `result = []`.
+
+    >>> _tells("return sum(values)"), _tells("for value in values:"), _tells("counter = 0")
+    (True, False, False)
+    """
+    words = [each for each in _WORD.findall(piece) if not keyword.iskeyword(each)]
+    return len(_code(piece)) >= _SHORT and (len(words) > 2 or (len(words) == 2 and bool(_DOES.search(piece))))
 
 
 def _lines_with(lines: Sequence[str], secrets: set[str]) -> set[int]:

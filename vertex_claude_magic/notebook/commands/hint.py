@@ -156,8 +156,10 @@ class _Hint:
             view.finish(_under(reply, level), notes=(note,), metadata=provenance(reply))
         else:
             reply = self._ask(session, prompt, target, level)
-            troubles.ladder.climb(trouble, level, self._about.key)
-            troubles.given = Given(key, reply)
+            # A refusal is no hint, and the page says so: the level is still to come.
+            if reply.text.strip() and reply.stop_reason != "refusal":
+                troubles.ladder.climb(trouble, level, self._about.key)
+                troubles.given = Given(key, reply)
         host.pass_over(reply)
         return reply
 
