@@ -72,9 +72,12 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def write_notebook(path: Path, cells: Sequence[str]) -> Path:
-    """Write a notebook of code cells for the kernel of this interpreter."""
-    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(source) for source in cells])
+def write_notebook(path: Path, cells: Sequence[str], *, tags: Sequence[str] = ()) -> Path:
+    """Write a notebook of code cells for the kernel of this interpreter, each with these tags."""
+    metadata = {"tags": list(tags)} if tags else {}
+    notebook = nbformat.v4.new_notebook(
+        cells=[nbformat.v4.new_code_cell(source, metadata=metadata) for source in cells]
+    )
     notebook.metadata["kernelspec"] = {"name": "python3", "display_name": "Python 3", "language": "python"}
     nbformat.write(notebook, path)
     return path

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import sys
 import tempfile
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,7 +17,7 @@ from conftest import chromium
 from lab import CHROMIUM_FLAGS, LabPage, LabServer, write_notebook
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from playwright.sync_api import Locator
 
@@ -50,6 +50,8 @@ class Picture:
         before: Cells that run before it.
         prepare: Code that the kernel runs before all of that.
         act: What is done with the panel that it shows.
+        files: What lies beside the notebook, texts by path.
+        cells: How many of the last cells are in the picture.
     """
 
     cell: str
@@ -59,6 +61,8 @@ class Picture:
     before: tuple[str, ...] = ()
     prepare: str = ""
     act: Callable[[LabPage, Locator], None] = lambda page, panel: None
+    files: Mapping[str, str] = field(default_factory=dict)
+    cells: int = 1
 
 
 def press(panel: Locator, name: str) -> None:
@@ -100,6 +104,26 @@ def check(page: LabPage, panel: Locator) -> None:
     panel.get_by_text("Read just now.").first.wait_for()
 
 
+# The exercise of the notebook about teaching, with its answers.
+TEACHING = Path(__file__).resolve().parents[2] / "notebooks"
+WRONG = "def median(values):\n    middle = len(values) {} 2\n    return values[middle]\n\n\nmedian([30, 10, 20, 50, 40])"
+HINTS = (
+    f"import sys\nsys.path.insert(0, {str(TEACHING)!r})\nimport hint_answers\n"
+    "magics.emulator.answer(*hint_answers.ANSWERS)"
+)
+POLICY = """[locks]
+model = ["sonnet", "haiku"]
+region = "eu"
+effort = "low"
+[limits]
+max_tokens = 1000
+max_cost = 0.05
+tools = false
+attachments = false
+[hints]
+highest = 3
+"""
+
 PICTURES = {
     "answer": Picture(
         cell="%%claude\nWhich assumptions does a t-test make, and which of them matter?", width=900
@@ -127,6 +151,22 @@ PICTURES = {
         prepare="magics.emulator.bar('claude-opus-5', 'global', 'not enabled')",
         act=check,
     ),
+    "panel-locked": Picture(
+        cell="%claude_panel", width=1280, files={"claude-policy.toml": POLICY}, act=show_all
+    ),
+    "hint": Picture(
+        cell="%claude_hint",
+        width=900,
+        prepare=HINTS,
+        before=(WRONG.format("/"), "%claude_hint", "%claude_hint"),
+        cells=3,
+    ),
+    "checks": Picture(
+        cell="%claude_hint --check median",
+        width=900,
+        before=(WRONG.format("//"),),
+        files={"exercises/median.toml": (TEACHING / "exercises" / "median.toml").read_text(encoding="utf-8")},
+    ),
 }
 
 
@@ -138,7 +178,11 @@ def make(name: str, picture: Picture, page: LabPage) -> None:
     # Each in a folder of its own, because a notebook that is opened again finds its kernel as it was left.
     folder = page.server.root / name
     folder.mkdir()
-    page.open(write_notebook(folder / "lesson.ipynb", cells))
+    for name_of_file, text in picture.files.items():
+        (folder / name_of_file).parent.mkdir(exist_ok=True)
+        (folder / name_of_file).write_text(text, encoding="utf-8")
+    # A cell may fail, as a student's does, and those below it run all the same.
+    page.open(write_notebook(folder / "lesson.ipynb", cells, tags=["raises-exception"]))
     page.page.evaluate("() => window.jupyterapp.shell.collapseLeft()")
     page.execute(f"get_ipython().run_cell({DEMO!r})\n{MAGICS}\n{picture.prepare}")
     page.run_all()
@@ -153,6 +197,11 @@ def make(name: str, picture: Picture, page: LabPage) -> None:
             page.page.set_viewport_size({"width": picture.width, "height": picture.height})
             cell.evaluate("cell => cell.scrollIntoView({block: 'start'})")
             page.page.screenshot(path=str(file))
+        elif picture.cells > 1:
+            shown = page.page.locator(".jp-Notebook .jp-Cell")
+            first, last = shown.nth(len(cells) - picture.cells).bounding_box(), cell.bounding_box()
+            height = last["y"] + last["height"] - first["y"]
+            page.page.screenshot(path=str(file), clip={**first, "height": height})
         else:
             cell.screenshot(path=str(file))
         print("made", file.name)

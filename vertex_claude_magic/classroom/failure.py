@@ -19,7 +19,15 @@ if TYPE_CHECKING:
 
     from vertex_claude_magic.classroom.failing_code import Place, Source
 
-__all__ = ["Failure", "changed_source", "difference", "fix_prompt", "mended_cell", "read_failure"]
+__all__ = [
+    "Failure",
+    "changed_source",
+    "difference",
+    "failed_code",
+    "fix_prompt",
+    "mended_cell",
+    "read_failure",
+]
 
 _MOST_VALUES = 5
 _MOST_SOURCES = 3
@@ -158,25 +166,32 @@ def fix_prompt(failure: Failure, *, hint: str = "", explain: bool = False) -> st
     >>> "whole cell" in fix_prompt(failure), "whole cell" in fix_prompt(failure, explain=True)
     (True, False)
     """
-    about = f"failed in line {failure.line}" if failure.line else ""
-    traceback = failure.traceback
-    if len(traceback) > _TRACEBACK:
-        traceback = f"{traceback[: _TRACEBACK // 2]}\n[…]\n{traceback[-_TRACEBACK // 2 :]}"
-    raised = f"raised in {failure.raised_in}" if failure.raised_in else ""
     if explain or not (failure.sources or failure.cell):
         task = _EXPLAIN
     elif failure.sources:
         task = _MEND_SOURCE.format(either="either the whole cell, or " if failure.cell else "")
     else:
         task = _MEND
-    parts = [
-        f"{task} {_DATA}",
-        fenced_data(failure.cell, "cell", "notebook cell", about) if failure.cell else "",
+    parts = [f"{task} {_DATA}", *failed_code(failure), *([hint] if hint else [])]
+    return "\n\n".join(parts)
+
+
+def failed_code(failure: Failure) -> list[str]:
+    """Return the code that failed and its traceback, each between tags that say what it is.
+
+    >>> failed_code(Failure(cell="1/0", line=1, traceback="ZeroDivisionError: division by zero"))[0]
+    '<data name="cell" kind="notebook cell" about="failed in line 1">1/0</data>'
+    """
+    about = f"failed in line {failure.line}" if failure.line else ""
+    traceback = failure.traceback
+    if len(traceback) > _TRACEBACK:
+        traceback = f"{traceback[: _TRACEBACK // 2]}\n[…]\n{traceback[-_TRACEBACK // 2 :]}"
+    raised = f"raised in {failure.raised_in}" if failure.raised_in else ""
+    return [
+        *([fenced_data(failure.cell, "cell", "notebook cell", about)] if failure.cell else []),
         *(fenced_data(each.text, each.name, each.kind, each.about) for each in failure.sources),
         fenced_data(traceback, "traceback", "Python traceback", raised),
-        hint,
     ]
-    return "\n\n".join(part for part in parts if part)
 
 
 def changed_source(failure: Failure, mended: str) -> Source | None:

@@ -77,6 +77,12 @@ class CellResult(Protocol):
     info: CellInfo | None
 
 
+class Ended(Protocol):
+    """Is told how a cell has ended: its error or None, its source, and id and number of the run that the user began."""
+
+    def __call__(self, error: BaseException | None, source: str, cell_id: str, run: str) -> None: ...
+
+
 class SeenCells:
     """The cells with inserted code that ran in this kernel, by the digits of who asked, and the deleted ones.
 
@@ -183,6 +189,7 @@ class CellWatch(threading.local):
         message: Returns the id of the message that asks for the cell; empty where there are no messages.
         before: Called when a cell begins.
         threads: Which cell started which thread; one for all threads.
+        after: Called when a cell has ended.
 
     >>> from types import SimpleNamespace
     >>> watch = CellWatch()
@@ -203,6 +210,7 @@ class CellWatch(threading.local):
         *,
         before: Callable[[], None] = lambda: None,
         threads: CellThreads | None = None,
+        after: Ended = lambda error, source, cell_id, run: None,  # noqa: ARG005 - nobody wants to know
     ) -> None:
         # Called once in each thread that looks; what was seen is for all of them.
         super().__init__()
@@ -212,6 +220,7 @@ class CellWatch(threading.local):
         self._message = message
         self._threads = threads or CellThreads()
         self._before = before
+        self._after = after
         self._under_way: list[_Running] = []
         self._answered = ""
 
@@ -249,6 +258,7 @@ class CellWatch(threading.local):
         """Forget the cell of IPython's event `post_run_cell`; what it has started goes on with a context of its own."""
         info = getattr(result, "info", None)
         known = [each.info is info for each in self._under_way]
+        self._tell(result, self._under_way[known.index(True)] if True in known else None)
         if True in known:
             del self._under_way[known.index(True) :]
         elif info is None or (info.raw_cell or "").strip():
@@ -257,6 +267,15 @@ class CellWatch(threading.local):
         cell = self._under_way[-1] if self._under_way else None
         _running.set(cell)
         self._threads.change(cell)
+
+    def _tell(self, result: CellResult, ended: _Running | None) -> None:
+        if ended is None:
+            return
+        error = getattr(result, "error_in_exec", None) or getattr(result, "error_before_exec", None)
+        outermost = self._under_way[0]
+        # Only the end of the cell that the user ran is its success.
+        if error is not None or ended is outermost:
+            self._after(error, ended.source, outermost.cell_id, str(outermost.run))
 
     @property
     def source(self) -> str | None:

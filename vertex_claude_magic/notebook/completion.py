@@ -132,6 +132,10 @@ def candidates(before: str, word: str, names: Mapping[str, Any] = MappingProxyTy
 
         texts = name_texts(names) if takes == "prompts" else key_texts(words, names)
         offered = _typed("prompt" if takes == "prompts" else "key", texts)
+    elif takes == "exercises":
+        from vertex_claude_magic.notebook.exercises import exercise_texts
+
+        offered = _typed("exercise", exercise_texts(names))
     elif takes:
         offered = _VALUES[takes]()
     elif word.startswith("-"):

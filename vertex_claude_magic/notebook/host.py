@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from vertex_claude_magic.json_types import Json
     from vertex_claude_magic.notebook.cells import CellWatch
     from vertex_claude_magic.notebook.shell import Change, Shell
+    from vertex_claude_magic.notebook.troubles import Troubles
     from vertex_claude_magic.prompts.scope import Scope
     from vertex_claude_magic.records.stores import Stores
     from vertex_claude_magic.session.session import Session
@@ -58,6 +59,8 @@ class Host(Protocol):
     panel: OpenPanel | None
     # The error that a %claude_fix which failed itself was about.
     unfixed: BaseException | None
+    # What went wrong last, and the hints about it; None until a cell fails, or a hint is asked for.
+    troubles: Troubles | None
     models_file: str
     stores: Stores
     format: str

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from vertex_claude_magic.emulator import Emulator
     from vertex_claude_magic.notebook.commands.usage import UsageReport
     from vertex_claude_magic.notebook.panel.view import Panel
+    from vertex_claude_magic.notebook.troubles import Troubles
     from vertex_claude_magic.prompts.scope import Scope
     from vertex_claude_magic.session.session import Session
     from vertex_claude_magic.session.status import SessionStatus
@@ -54,10 +55,13 @@ class ClaudeMagics(Magics, Settings):  # type: ignore[misc]
             lambda: cell_message(shell),
             before=self._guard,
             threads=CellThreads(),
+            after=self._note_end,
         )
         self.panel: Panel | None = None
         # The error that a %claude_fix which failed itself was about.
         self.unfixed: BaseException | None = None
+        # None until a cell fails, or a hint is asked for.
+        self.troubles: Troubles | None = None
         self._sessions: dict[bool, Session] = {}
         self._status: SessionStatus | None = None
         self._shown: tuple[int, Any] | None = None
@@ -184,6 +188,39 @@ class ClaudeMagics(Magics, Settings):  # type: ignore[misc]
         from vertex_claude_magic.notebook.commands.fix import fix_from_line
 
         return fix_from_line(self, f"{line} {cell}".rstrip())
+
+    @no_var_expand
+    @line_magic
+    def claude_hint(self, line: str) -> Reply | None:
+        """Give a hint about the last error or failed check, a step further each time: 1 the idea to 4 the fix.
+
+        Examples::
+
+            %claude_hint                    (the next hint about the cell that failed last)
+            %claude_hint --level 3          (1 the idea, 2 where to look, 3 a worked example, 4 the fix)
+            %claude_hint --reset            (begin anew at level 1)
+            %claude_hint --check mean       (run the checks of exercises/mean.toml; no model is asked)
+            %claude_hint --dry-run          (what would be sent)
+
+        Only the code that failed and its error are sent; for a failed check the task, the code that the check is
+        about, and what the check says. The steps begin anew once the cell runs without error, or the checks pass.
+        Below level 4 the solution of an exercise is not sent, and lines of it, or corrected lines of your code,
+        are withheld from the answer. A course may end hints earlier: `[hints] highest` of claude-policy.toml.
+
+        Options::
+
+            --level N                1 the idea, 2 where to look, 3 a worked example, 4 the fix
+            --reset                  begin anew at level 1
+            --check NAME             run the checks of exercises/NAME.toml beside the notebook
+            --dry-run                show what would be sent, and ask no model
+
+        and -m, -r, -p, -n, --effort, --thinking, --timeout, --replay, --max-cost, --label, --force, --allow-secrets
+        of `%%claude`. Checks are Python of whoever wrote the exercise, and run only when you name it.
+        """
+        self._guard()
+        from vertex_claude_magic.notebook.commands.hint import hint_from_line
+
+        return hint_from_line(self, line)
 
     @no_var_expand
     @line_cell_magic
@@ -468,6 +505,15 @@ class ClaudeMagics(Magics, Settings):  # type: ignore[misc]
             return data
 
         return Scope(names=self.shell.user_ns, present=present)
+
+    def _note_end(self, error: BaseException | None, source: str, cell_id: str, run: str) -> None:
+        if self.troubles is None:
+            if error is None:
+                return
+            from vertex_claude_magic.notebook.troubles import Troubles
+
+            self.troubles = Troubles()
+        self.troubles.note_end(error, source, cell_id, run)
 
     def _note_cell(self, key: str, cell: str) -> None:
         from vertex_claude_magic.notebook.display.inserted import note_cell

@@ -53,7 +53,7 @@ class Policy(NamedTuple):
         origins: Who fixed one of them, where that is another than `origin`.
         ceilings: The largest values of options that count tokens or USD.
         forbids: What is off: "tools", "attachments", "live".
-        hints: The highest level of hints that students may see, 1 to 4; nothing gives hints yet.
+        hints: The highest level of hints that students may see, 1 to 4.
         closed: Why nothing works at all, as message and cure; empty where something does.
 
     >>> Policy(locks={"model": ("haiku",)}, origin="the course").locked("model", "opus", "option")
@@ -150,6 +150,24 @@ class Policy(NamedTuple):
             return replay, ""
         said = f"Live calls are switched off by {self.who('live')}, so replay is only"
         return "only", self._overruled("replay", said, origin)
+
+    def check_hint(self, level: int) -> None:
+        """Refuse a hint above the highest level.
+
+        Args:
+            level: The level, from 1 to 4.
+
+        Raises:
+            OptionError: it is above; the message says who decided so.
+
+        >>> Policy(hints=2, origin="the course").check_hint(3)
+        Traceback (most recent call last):
+        vertex_claude_magic.errors.OptionError: Hints end at level 2 here, by the course. Use %claude_hint.
+        """
+        if level > self.hints:
+            raise OptionError(
+                f"Hints end at level {self.hints} here, by {self.who('hints')}.", cure="Use %claude_hint."
+            )
 
     def check_by_hand(self, fields: Mapping[str, Any], headers: Mapping[str, Any]) -> None:
         """Refuse body fields and headers that say the same as an option which is fixed.

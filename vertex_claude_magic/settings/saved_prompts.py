@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from vertex_claude_magic.errors import OptionError
 from vertex_claude_magic.prompts.template import Placeholder, parse_template
+from vertex_claude_magic.settings.found_files import found_names, found_text
 from vertex_claude_magic.settings.found_options import read_options, read_toml
 from vertex_claude_magic.text import quote
 
@@ -20,10 +21,8 @@ if TYPE_CHECKING:
 
 __all__ = ["SavedPrompt", "parse_prompt", "prompt_names", "read_prompt"]
 
-_NAME = re.compile(r"\w[\w .-]*")
 _FENCE = "+++"
 _LONGEST = 400_000
-_MOST_FILES = 1_000
 
 
 class SavedPrompt(NamedTuple):
@@ -93,11 +92,7 @@ class SavedPrompt(NamedTuple):
 
 def prompt_names(folder: Path) -> list[str]:
     """Return the names of the prompts in a folder, sorted; none where there is no such folder."""
-    try:
-        paths = sorted(folder.glob("*.md"))[:_MOST_FILES]
-    except OSError:
-        return []
-    return [path.stem for path in paths if _NAME.fullmatch(path.stem)]
+    return found_names(folder, ".md")
 
 
 def read_prompt(name: str, folder: Path) -> SavedPrompt:
@@ -110,37 +105,7 @@ def read_prompt(name: str, folder: Path) -> SavedPrompt:
     Raises:
         OptionError: there is none of this name, it cannot be read, or its top says what no such file may say.
     """
-    path = folder / f"{name}.md"
-    if not _NAME.fullmatch(name):
-        raise OptionError(
-            f"{quote(name, 40)!r} cannot be the name of a saved prompt.", cure="Use letters, digits, - and _."
-        )
-    if not path.is_file():
-        import difflib
-
-        known = prompt_names(folder)
-        near = difflib.get_close_matches(name, known, n=1)
-        listed = ", ".join(quote(each, 40) for each in known[:10])
-        cure = (
-            f"Did you mean {quote(near[0], 40)}?"
-            if near
-            else f"There are {listed}."
-            if known
-            else "Write the file first."
-        )
-        raise OptionError(f"There is no prompts/{quote(name, 40)}.md beside the notebook.", cure=cure)
-    if not path.resolve().is_relative_to(folder.resolve()):
-        # A link in a folder of somebody else's could send any file of this machine.
-        raise OptionError(
-            f"prompts/{name}.md is a link to a file elsewhere.", cure="Put the file itself there."
-        )
-    try:
-        text = path.read_text(encoding="utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
-        why = (
-            "is not UTF-8" if isinstance(error, UnicodeDecodeError) else f"cannot be read ({error.strerror})"
-        )
-        raise OptionError(f"prompts/{name}.md {why}.", cure="Save it again as UTF-8 text.") from None
+    text = found_text(name, folder, ".md", kind="a saved prompt", place="prompts")
     return parse_prompt(text, name, folder)
 
 

@@ -27,6 +27,7 @@ from vertex_claude_magic.notebook.display.insert import (
 )
 from vertex_claude_magic.notebook.options import parse_prompt_line
 from vertex_claude_magic.prompts.values.exceptions import is_cell_file
+from vertex_claude_magic.settings.loaded import present_policy
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -57,6 +58,8 @@ def fix_from_line(host: Host, line: str) -> Reply | None:
     if options.get("help"):
         show_help(host, "claude_fix")
         return None
+    # It is the highest of the hints.
+    present_policy().check_hint(4)
     host.unfixed = last_error(host.unfixed)
     failure = read_failure(host.unfixed, lambda name: cell_source(host.shell, name))
     scope = host.scope()._replace(names={**host.shell.user_ns, **failure.values})

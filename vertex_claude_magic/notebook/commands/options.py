@@ -18,6 +18,7 @@ __all__ = [
     "COMMANDS",
     "COMPARE_OPTIONS",
     "DOCTOR_OPTIONS",
+    "HINT_OPTIONS",
     "LOGGING_OPTIONS",
     "MODELS_OPTIONS",
     "USAGE_OPTIONS",
@@ -74,6 +75,16 @@ COMPARE_OPTIONS = (
         "vary", value="OPTION=a,b", help="another option whose values are compared, such as effort=low,high"
     ),
 )
+HINT_OPTIONS = (
+    Option("level", "integer", words=("1", "2", "3", "4"), value="N", candidates="words",
+           help="1 the idea, 2 where to look, 3 a worked example, 4 the fix"),
+    Option("reset", "flag", help="begin anew at level 1"),
+    Option("check", value="NAME", candidates="exercises",
+           help="run the checks of exercises/NAME.toml beside the notebook"),
+    # What would change the prompt, such as --system or --set, is none of them: it could ask for a higher level.
+    *(OPTIONS[name] for name in ("model", "region", "project", "max_tokens", "effort", "thinking", "timeout", "replay",
+                                 "max_cost", "label", "force", "allow_secrets", "dry_run", "help")),
+)  # fmt: skip
 BATCH_FOLLOW_OPTIONS = (
     Option("wait", "flag", help="follow the jobs until all have ended"),
     Option("cancel", "flag", help="end the jobs; what is answered by then stays"),
@@ -138,6 +149,7 @@ COMMANDS = {
         Command("claude_panel"),
         Command("claude_chat", CHAT_OPTIONS, words=("chats",)),
         Command("claude_fix", (_EXPLAIN,), asks=True),
+        Command("claude_hint", HINT_OPTIONS),
         Command("claude_compare", COMPARE_OPTIONS, asks=True),
         Command("claude_usage", USAGE_OPTIONS),
         Command("claude_logging", LOGGING_OPTIONS, words=("status", "on", "off")),

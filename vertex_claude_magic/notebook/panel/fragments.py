@@ -1,6 +1,6 @@
 """The small pieces of HTML between the panel's controls; every text is escaped.
 
-Each has a height that its text does not change, so that nothing below it moves.
+Each has a height that its text does not change, so that nothing below it moves; what a policy sets does not change.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from vertex_claude_magic.notebook.pages.html import literal, verbatim
 if TYPE_CHECKING:
     from vertex_claude_magic.notebook.panel.model import PanelModel
 
-__all__ = ["boxed", "header", "note", "price", "runnable", "status_line"]
+__all__ = ["boxed", "header", "note", "price", "runnable", "status_line", "written"]
 
 # Long ids break anywhere rather than push the panel wider than its place.
 _WRAP = "line-height: 20px; overflow-wrap: anywhere"
@@ -63,6 +63,16 @@ def status_line(text: str, lines: int = 1) -> str:
 def note(text: str) -> str:
     """Return a remark on the control above it, in the place of two lines."""
     return _reserved(text, 'role="note"', 2)
+
+
+def written(label: str, text: str) -> str:
+    """Return a text as high as it is; empty where there is none.
+
+    >>> written("Locks", "a < b")
+    '<div role="note" aria-label="Locks" style="line-height: 20px; overflow-wrap: anywhere">a &lt; b</div>'
+    """
+    named = f'role="note" aria-label="{literal(label, formulas=True)}"'
+    return f'<div {named} style="{_WRAP}">{literal(text, formulas=True)}</div>' if text else ""
 
 
 def _reserved(text: str, role: str, lines: int) -> str:

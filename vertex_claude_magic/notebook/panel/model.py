@@ -123,7 +123,7 @@ def panel_model(
         row=row,
         model_id=model_id,
         model=choices.model_value(catalog, target),
-        models=choices.model_choices(catalog, target, seen()),
+        models=_allowed(choices.model_choices(catalog, target, seen())),
         region=target.region,
         regions=choices.region_choices(catalog, target, seen()),
         region_note=("" if origin in {"setting", "default"} else f"From {origin}. ")
@@ -164,7 +164,19 @@ def _locked() -> dict[str, str]:
     for name in sorted(policy.forbids):
         what = "live calls" if name == "live" else name
         found[name] = f"{what.capitalize()} are switched off by {policy.who(name)}."
+    if policy.hints < 4:
+        found["hints"] = f"Hints end at level {policy.hints}, by {policy.who('hints')}."
     return found
+
+
+def _allowed(models: tuple[Choice, ...]) -> tuple[Choice, ...]:
+    """Return the models, those that a policy does not allow with who locked them."""
+    policy = present_policy()
+    allowed = policy.locks.get("model")
+    if allowed is None:
+        return models
+    why = f"locked by {quote(policy.who('model'), 40)}"
+    return tuple(each if each.why or each.value in allowed else each._replace(why=why) for each in models)
 
 
 def _words(values: Sequence[str | float]) -> str:

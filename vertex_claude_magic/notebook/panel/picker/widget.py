@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING
 
-from vertex_claude_magic.notebook.panel.fragments import boxed, note
+from vertex_claude_magic.notebook.panel.fragments import boxed, note, written
 from vertex_claude_magic.notebook.panel.picker.chart import chart
 from vertex_claude_magic.notebook.panel.picker.compare import comparison
 from vertex_claude_magic.notebook.panel.picker.facts import RIGHT, row_facts
@@ -119,9 +119,10 @@ class Picker:
         fill(self.region, look.regions, look.region)
         self.region.disabled = "region" in look.fixed
         self._radios.disabled = "model" in look.fixed
-        # Who locked it is said where it is locked.
-        locks = [look.locked[name] for name in ("model", "region") if name in look.locked]
-        self._note.value = note(" ".join([*locks, look.region_note]))
+        # Here and not beside each control, because the tabs below have a fixed height.
+        self._note.value = written("Set by the policy", " ".join(look.locked.values())) + note(
+            look.region_note
+        )
         prompt = self.prompt_tokens = self._actions.prompt_tokens
         self._rows = rows = pick_rows(
             look.catalog,

@@ -101,6 +101,6 @@ class SettingsTab:
             field.placeholder = _NOT_TAKEN if field.disabled else _SAMPLING_HINTS[name]
         for name, control in self._controls.items():
             control.disabled = control.disabled or name in look.fixed
-        self._project_note.value = note(" ".join([look.project_note, *look.locked.values()]).strip())
+        self._project_note.value = note(look.project_note)
         self._card.value = card(look.catalog, look.row, look.model_id, look.region)
         self._line.value = runnable(look.line, look.line_note)

@@ -1,0 +1,49 @@
+"""What came of the checks of an exercise, as a page; the texts of teacher and student are shown literally."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from vertex_claude_magic.notebook.pages.table import BREAK, Cell, Column, Row, Table, span
+from vertex_claude_magic.text import message_of, quote
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from vertex_claude_magic.classroom.exercise import Exercise, Result
+
+__all__ = ["checks_table"]
+
+_COLUMNS = (
+    Column("Check", wrap="never"),
+    Column("Result", wrap="never"),
+    Column("What it found", wrap="anywhere"),
+)
+
+
+def checks_table(exercise: Exercise, results: Sequence[Result]) -> Table:
+    """Return the page of the checks.
+
+    >>> from vertex_claude_magic.classroom.exercise import Check, Exercise, Result
+    >>> exercise = Exercise("mean", "The mean", "Write mean.", "", (Check("mean([2]) == 2", "The mean of 2 is 2."),))
+    >>> print(checks_table(exercise, [Result(1, exercise.checks[0], passed=False)]).plain())
+    The mean: 0 of 1 checks passed
+    Check  Result    What it found
+    1      ✗ failed  The mean of 2 is 2.
+    The checks of exercises/mean.toml ran in this kernel; no model was asked. %claude_hint gives a hint.
+    """
+    passed = sum(each.passed for each in results)
+    caption = span("strong", f"{exercise.title}: {passed} of {len(results)} checks passed")
+    note = f"The checks of {exercise.label} ran in this kernel; no model was asked."
+    more = "" if passed == len(results) else " %claude_hint gives a hint."
+    return Table(columns=_COLUMNS, rows=[*map(_row, results)], caption=caption, notes=(f"{note}{more}",))
+
+
+def _row(result: Result) -> Row:
+    if result.passed:
+        return Row((str(result.number), "✓ passed", ""))
+    found: Cell = result.check.message
+    if result.error is not None:
+        said = quote(f"{type(result.error).__name__}: {message_of(result.error)}", 200)
+        found = (result.check.message, BREAK, span("code", said))
+    return Row((str(result.number), span("strong", "✗ failed"), found))
