@@ -13,6 +13,7 @@ from vertex_claude_magic.notebook.display.footer import warnings
 from vertex_claude_magic.notebook.display.frontends import front_end
 from vertex_claude_magic.notebook.display.output import Output
 from vertex_claude_magic.notebook.display.screens import NotebookScreen
+from vertex_claude_magic.records.provenance import DRAFT, comparison, stamped
 from vertex_claude_magic.text import message_of
 
 if TYPE_CHECKING:
@@ -51,17 +52,26 @@ class ColumnsView:
     def draw(self, columns: Sequence[Column]) -> None:
         """Draw what has come, if it is time to."""
         if self._live and self._output.is_due(_INTERVAL):
-            self._output.draw(self._draft(columns))
+            self._output.draw(self._draft(columns), DRAFT)
 
-    def finish(self, columns: Sequence[Column], notes: Sequence[str] = ()) -> None:
-        """Show all of it, for good."""
+    def finish(
+        self, columns: Sequence[Column], notes: Sequence[str] = (), *, source: str | None = None
+    ) -> None:
+        """Show all of it, for good.
+
+        Args:
+            columns: The columns.
+            notes: Lines below.
+            source: The source of the cell, if the comparison is all that it holds.
+        """
         if self._quiet:
             return
         bundle = final_bundle(columns, notes)
         if self._prints:
             print(bundle["text/plain"], file=sys.stdout)
         else:
-            self._output.finish(bundle, {}, alone=False)
+            stored = comparison([column.settled() for column in columns], source=source)
+            self._output.finish(bundle, stamped(stored, bundle), alone=False)
 
     def _draft(self, columns: Sequence[Column]) -> dict[str, str]:
         most = _DRAFT_BYTES // max(1, len(columns))
