@@ -108,7 +108,7 @@ def final_bundle(columns: Sequence[Column], notes: Sequence[str] = ()) -> dict[s
         marks = (
             [f"⚠ {mark}" for mark in warnings(reply)] if column.error is None else [f"⚠ {_failure(column)}"]
         )
-        facts = " · ".join(value for name, value in _facts(column).items() if name != "words")
+        facts = " · ".join(value for name, value in _facts(column).items() if value and name != "words")
         lines = [*marks, facts]
         html.append(column_html(column.label, reply.text, lines))
         markdown += [f"**{as_text(column.label)}**", safe_markdown(reply.text), *map(as_text, lines)]
@@ -135,14 +135,17 @@ def _facts(column: Column) -> dict[str, str]:
     if column.error is not None and not reply.blocks:
         return {"model": reply.model, "region": reply.region}
     first = reply.first_token_seconds
+    # Times and tokens of a replay are those of the first time.
+    date = (reply.recorded_at or "")[:16].replace("T", " ")
     return {
+        "replayed": (f"⟲ replayed from {date} UTC" if date else "⟲ replayed") if reply.replayed else "",
         "model": reply.model,
         "region": reply.region,
         "first text": "" if first is None else f"first text {first:.1f} s",
         "time": f"{reply.seconds:.1f} s",
-        "input": f"{reply.usage.input_tokens:,} tokens in",
+        "input": f"{reply.usage.total_input_tokens:,} tokens in",
         "output": f"{reply.usage.output_tokens:,} tokens out",
-        "cost": usd_estimate(reply.cost),
+        "cost": "no request sent" if reply.replayed else usd_estimate(reply.cost),
         "stop reason": reply.stop_reason or "stopped",
         "words": f"{len(reply.text.split()):,} words",
     }
