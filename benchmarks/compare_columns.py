@@ -53,7 +53,8 @@ def main() -> None:
                 ratios.append(wall / slowest)
                 print(
                     f"cell {wall:.2f} s, slowest column {slowest:.2f} s, ratio {ratios[-1]:.3f}; "
-                    f"asked alone {alone:.2f} s; last first text {first * 1000:.0f} ms; {draws} draws in a second at most"
+                    f"asked alone {alone:.2f} s; "
+                    f"last first text {first * 1000:.0f} ms; {draws} draws in a second at most"
                 )
     met = "met" if median(ratios) <= TARGET else "missed"
     print(f"{COLUMNS} columns, wall time to the slowest: {median(ratios):.3f} (target {TARGET}: {met})")

@@ -1,9 +1,9 @@
 """Scripted replies: what a test or a lesson wants the emulator to say, and the file that holds them.
 
 A script file is JSON, a list of `{"match": "words of the prompt", "reply": ..., "fault": {...}}`.
-An entry with `match` answers every prompt that contains those words, with `model` ("haiku") only those for a model
-whose id holds that; an entry without `match` answers once, in the order of the file. A file named `*.sse` is one raw event
-stream that answers every prompt.
+An entry with `match` answers every prompt that contains those words, with `model` ("haiku") only those
+for a model whose id holds that; an entry without `match` answers once, in the order of the file. A file
+named `*.sse` is one raw event stream that answers every prompt.
 """
 
 from __future__ import annotations
