@@ -28,7 +28,7 @@ author = "The authors of vertex_claude_magic"
 project_copyright = author
 version = release = version_of("vertex-claude-magic")
 
-extensions = ["myst_nb", "sphinx.ext.autodoc", "sphinx.ext.napoleon", "registry_pages"]
+extensions = ["myst_nb", "sphinx.ext.autodoc", "sphinx.ext.napoleon", "registry_pages", "front_ends"]
 exclude_patterns = ["_build", "_ext"]
 source_suffix = {".md": "myst-nb", ".ipynb": "myst-nb"}
 root_doc = "index"

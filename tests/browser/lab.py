@@ -99,6 +99,8 @@ class LabServer:
     home: Path
     token: str = "browser-test"
     port: int = field(default_factory=free_port)
+    # Options of the server beside those that every one of these has.
+    options: Sequence[str] = ()
     process: subprocess.Popen[bytes] | None = None
 
     @property
@@ -141,7 +143,7 @@ class LabServer:
         """Start the server and wait until it answers; `timeout` in seconds."""
         self._prepare()
         places = [f"--ServerApp.port={self.port}", f"--ServerApp.root_dir={self.root}"]
-        command = [sys.executable, "-m", "jupyterlab", *SERVER_OPTIONS, *places]
+        command = [sys.executable, "-m", "jupyterlab", *SERVER_OPTIONS, *places, *self.options]
         command += [f"--IdentityProvider.token={self.token}"]
         with (self.home / "server.log").open("wb") as log:
             self.process = subprocess.Popen(

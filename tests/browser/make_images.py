@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 IMAGES = Path(__file__).resolve().parents[2] / "docs" / "images"
 DEMO = "%load_ext vertex_claude_magic\n%claude_demo"
 MAGICS = "magics = get_ipython().find_line_magic('claude').__self__"
+COMPARE = "%%claude_compare -m haiku,sonnet,opus\nName three unbiased estimators."
 THEMES = {"light": "JupyterLab Light", "dark": "JupyterLab Dark"}
 
 
@@ -128,6 +129,9 @@ PICTURES = {
     "answer": Picture(
         cell="%%claude\nWhich assumptions does a t-test make, and which of them matter?", width=900
     ),
+    "compare": Picture(cell=COMPARE),
+    # The cell itself has 480 pixels.
+    "compare-narrow": Picture(cell=COMPARE, width=596),
     "doctor": Picture(
         cell="%claude_doctor", prepare="magics.emulator.bar('claude-sonnet-5-5', 'global', 'not enabled')"
     ),

@@ -267,6 +267,16 @@ def test_a_reply_of_no_known_form_is_refused(emulator):
         emulator.answer(1.5)
 
 
+def test_a_script_answers_by_the_model_too(tmp_path):
+    script = tmp_path / "script.json"
+    script.write_text(
+        '[{"match": "sky", "model": "haiku", "reply": "blue"}, {"match": "sky", "reply": "grey"}]'
+    )
+    with Emulator(script=script) as emulator:
+        for model, said in (("claude-haiku-5-5", "blue"), ("claude-sonnet-5-5", "grey")):
+            assert text_of(ask(emulator, "the sky", model=model)) == said
+
+
 def test_a_script_answers_by_the_words_of_the_prompt_and_else_in_order(tmp_path):
     script = tmp_path / "script.json"
     script.write_text('[{"match": "sky", "reply": "blue"}, {"reply": "first"}, {"fault": {"status": 529}}]')

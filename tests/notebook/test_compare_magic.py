@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import copy
+from types import SimpleNamespace
+
 import pytest
+from shells import Page
 
 from vertex_claude_magic import errors
 from vertex_claude_magic.classroom.compare import Asked, Column
 from vertex_claude_magic.emulator import Fault, Flood, Reply
+from vertex_claude_magic.notebook.audit import entries, stripped, total
 from vertex_claude_magic.notebook.commands.compare import read_varied
 from vertex_claude_magic.notebook.completion import candidates
 from vertex_claude_magic.notebook.display.columns import ColumnsView, differences, final_bundle
@@ -105,6 +110,87 @@ def test_the_name_of_a_model_reaches_the_page_only_as_text(shell):
     assert "<b>" not in output["text/html"]
 
 
+def test_a_dry_run_shows_every_request_and_asks_no_model(shell):
+    """The first whole, of the others what differs; the costs of all together."""
+    shell.ok("%%claude_compare -m haiku,sonnet --dry-run --max-tokens 1000\nWhat is 2 + 2?")
+    assert not shell.asked
+    (output,) = shell.page.outputs
+    assert "| haiku | claude-haiku-5-5 | global |" in output["text/markdown"]
+    assert output["text/plain"].count('"content": "What is 2 + 2?"') == 1
+    assert "sonnet: what differs from the first request" in output["text/plain"]
+    assert "models/claude-sonnet-5-5:streamRawPredict" in output["text/plain"]
+    assert "All columns together: between" in output["text/plain"]
+
+
+def test_a_dry_run_shows_what_differs_between_the_bodies(shell):
+    """Each column has its own value; one that cannot be asked says why."""
+    shell.ok("%%claude_compare -m haiku,opus-4.1 --vary temperature=0.2,1 --dry-run\nHi")
+    (output,) = shell.page.outputs
+    assert '{\n  "temperature": 1.0\n}' in output["text/plain"]
+    assert "takes no temperature" in output["text/plain"]
+
+
+@pytest.mark.parametrize("label", ["claude-<b>x", "claude-*a*", "claude-$x$"])
+def test_the_label_of_a_dry_run_is_shown_as_it_is(label, shell):
+    """It is the user's own, and may have been pasted."""
+    shell.ok(f"%%claude_compare -m '{label},haiku' --force --dry-run\nHi")
+    (output,) = shell.page.outputs
+    assert "<b>" not in output["text/markdown"]
+    assert f"{label}: the request as JSON" in output["text/plain"]
+
+
+def test_a_dry_run_looks_for_secrets_too(shell):
+    """What would be refused is refused."""
+    key = "sk-ant-api03-" + "a1B2" * 24
+    assert "secret" in str(shell.error(f"%%claude_compare -m haiku,sonnet --dry-run\nUse {key}")).lower()
+
+
+def test_where_no_column_can_be_asked_a_dry_run_says_why(shell):
+    """The reason is that of the first."""
+    said = str(shell.error("%%claude_compare -m haiku,sonnet -t 0.5 --dry-run\nHi"))
+    assert "No column can be asked" in said
+    assert "takes no temperature" in said
+
+
+def saved(shell, source):
+    """The notebook of one cell that has run, as a front end saves it."""
+    output = {
+        "output_type": "display_data",
+        "data": shell.page.outputs[-1],
+        "metadata": shell.page.metadata[-1],
+    }
+    return {"cells": [{"cell_type": "code", "execution_count": 1, "source": source, "outputs": [output]}]}
+
+
+def test_a_saved_comparison_says_where_each_answer_is_from(shell):
+    """As a plain answer does: for `notebook audit`, which lists both, and `strip`, which removes both."""
+    source = "%%claude_compare -m haiku,sonnet\nHi"
+    shell.emulator.answer("Four.", "Five.")
+    replies = shell.ok(source)
+    notebook = saved(shell, source)
+    found = entries(notebook)
+    assert [each.model for each in found] == [reply.model for reply in replies]
+    assert [each.answer_edited for each in found] == [each.prompt_edited for each in found] == [False, False]
+    assert not any(each.again for each in found)
+    assert total(found).answers == 2
+    assert stripped(notebook)[1] == 2
+    assert stripped(notebook)[0]["cells"][0]["outputs"] == []
+    for form in ("text/html", "text/markdown", "text/plain"):
+        edited = copy.deepcopy(notebook)
+        edited["cells"][0]["outputs"][0]["data"][form] += "!"
+        assert all(each.answer_edited for each in entries(edited))
+
+
+def test_a_comparison_that_never_ended_is_known_as_unfinished():
+    """A kernel that is killed leaves the draft in the file."""
+    page = Page()
+    view = ColumnsView(SimpleNamespace(kernel=object(), user_ns={}, display_pub=page))
+    view.draw([Column(Asked("haiku", "Hi", resolve_target(AskOptions(model="haiku"))))])
+    (metadata,) = page.metadata
+    (entry,) = entries({"cells": [{"outputs": [{"data": {}, "metadata": metadata}]}]})
+    assert entry.unfinished
+
+
 # Lines that are refused, and why.
 REFUSED = {
     "%%claude_compare -m haiku\nHi": "2 to 8 columns, and this one has 1",
@@ -125,7 +211,7 @@ REFUSED = {
     "%%claude_compare -m haiku,sonnet --vary quiet=true,false\nHi": "names no option whose values can be compared",
     "%%claude_compare -m haiku,sonnet --vary show_thinking=yes,no\nHi": "neither true nor false",
     "%%claude_compare -m haiku,sonnet --vary max_tokens=a,b\nHi": "is not a whole number",
-    "%%claude_compare -m haiku,sonnet --dry-run\nHi": "has no dry run",
+    "%%claude_compare -m haiku-4.5,sonnet-4.5 --vary temperature=0.5,0.6 -c a --dry-run\nHi": "takes no chat",
     "%%claude_compare -m haiku,sonnet\n": "The prompt is empty",
 }
 

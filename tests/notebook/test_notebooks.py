@@ -7,15 +7,17 @@ import os
 import re
 import shutil
 from typing import TYPE_CHECKING, Any
+from urllib.parse import parse_qs, urlsplit
 
 import nbformat
 import pytest
 from kernel import ROOT, own_loop
-from make_notebooks import versions
+from make_notebooks import badges, index, repository, versions
 from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError
 
 from vertex_claude_magic.emulator import Emulator
+from vertex_claude_magic.records.provenance import answers_in
 from vertex_claude_magic.records.recording.file_text import read_records
 
 if TYPE_CHECKING:
@@ -115,7 +117,8 @@ def answers(notebook: Any) -> list[Any]:
         told = output.get("metadata", {}).get("vertex_claude_magic")
         if told is not None:
             text = output["data"]["text/markdown"].partition("<small>")[0]
-            found.append((CALLED.sub("CALLED</summary>", text), told["usage"], told["model"]))
+            counted = [(each["usage"], each["model"]) for each in answers_in(told)]
+            found.append((CALLED.sub("CALLED</summary>", text), counted))
         elif output["output_type"] in {"execute_result", "stream"}:
             found.append(output.get("text") or output["data"]["text/plain"])
     return found
@@ -156,10 +159,11 @@ def test_a_notebook_runs_from_its_recording_alone(path, folder, monkeypatch):
             raise
         pytest.skip(f"its picture was drawn with {stored.metadata.made_with}, here with {versions()}")
     assert answers(again) == answers(stored)
-    told = [output.metadata.vertex_claude_magic for cell in again.cells for output in cell.get("outputs", ())
-            if "vertex_claude_magic" in output.get("metadata", {})]  # fmt: skip
+    told = [each for cell in again.cells for output in cell.get("outputs", ())
+            if "vertex_claude_magic" in output.get("metadata", {})
+            for each in answers_in(output.metadata.vertex_claude_magic)]  # fmt: skip
     assert told
-    assert all(each.replayed and each.answered_by == "emulator" for each in told)
+    assert all(each["replayed"] and each["answered_by"] == "emulator" for each in told)
 
 
 @pytest.mark.parametrize("path", sorted(ROOT.glob("notebooks/*.claude")), ids=names)
@@ -199,6 +203,28 @@ def test_a_notebook_is_committed_tidily(path):
     counts = [cell.execution_count for cell in notebook.cells if cell.cell_type == "code"]
     assert counts in ([None] * len(counts), list(range(1, len(counts) + 1)))
     assert str(ROOT) not in path.read_text(encoding="utf-8")
+
+
+def test_the_index_names_every_notebook():
+    """It is made by make_notebooks.py; each link leads to a file."""
+    stored = (ROOT / "notebooks" / "README.md").read_text(encoding="utf-8")
+    assert stored == index(repository())
+    linked = re.findall(r"\]\(([\w-]+\.ipynb)\)", stored)
+    assert linked == [path.name for path in NOTEBOOKS]
+
+
+def test_badges_open_the_file_of_the_repository():
+    """In the forms that Google documents; the one for Workbench has the address of the file in its query."""
+    found = re.findall(
+        r"\]\((https://(?!img)[^)]+)\)", badges("01-first-answer.ipynb", "https://github.com/someone/a.b")
+    )
+    colab, workbench = map(urlsplit, found)
+    assert colab.netloc == "colab.research.google.com"
+    assert colab.path == "/github/someone/a.b/blob/main/notebooks/01-first-answer.ipynb"
+    assert workbench.netloc + workbench.path == "console.cloud.google.com/vertex-ai/workbench/deploy-notebook"
+    assert parse_qs(workbench.query) == {
+        "download_url": ["https://raw.githubusercontent.com/someone/a.b/main/notebooks/01-first-answer.ipynb"]
+    }
 
 
 def test_an_error_stops_run_all(offline, claude_emulator):

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 
 from vertex_claude_magic.cli.notebook_file import read_notebook
 from vertex_claude_magic.errors import MissingExtra, OptionError
-from vertex_claude_magic.records.provenance import find_provenance
+from vertex_claude_magic.records.provenance import answers_in, find_provenance
 from vertex_claude_magic.records.recording.difference import differences
 from vertex_claude_magic.records.recording.file_text import read_records
 from vertex_claude_magic.records.recording.rehearsal import REHEARSAL
@@ -128,7 +128,14 @@ def _rehearsed(
     numbers: dict[str, int] = {}
     for number, cell in enumerate(cells, start=1):
         numbers.setdefault(cell_key(cell.source), number)
-    hashes = [[(find_provenance(output) or {}).get("prompt_hash") for output in outputs] for outputs in saved]
+    hashes = [
+        [
+            answer.get("prompt_hash")
+            for output in outputs
+            for answer in answers_in(find_provenance(output) or {})
+        ]
+        for outputs in saved
+    ]
     digests = {
         number: frozenset(each for each in named if isinstance(each, str))
         for number, named in enumerate(hashes, start=1)

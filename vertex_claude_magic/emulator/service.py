@@ -148,7 +148,7 @@ class Service:
     def _reply(self, ask: Ask) -> Outcome:
         """Answer a question that breaks no rule."""
         # Queued replies come before those of the script file, so that a test can override one.
-        matched = self._script.match(ask.prompt)
+        matched = self._script.match(ask.prompt, ask.model.id)
         with self._lock:
             if self._replies:
                 scripted = self._replies.popleft()

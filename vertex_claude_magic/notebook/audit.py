@@ -13,7 +13,7 @@ from vertex_claude_magic.json_types import Json
 from vertex_claude_magic.markdown.characters import safe_plain
 from vertex_claude_magic.models.prices import usd_estimate
 from vertex_claude_magic.notebook.pages.table import Column, Row, Table
-from vertex_claude_magic.records.provenance import answer_edited, find_provenance, prompt_edited
+from vertex_claude_magic.records.provenance import answer_edited, answers_in, find_provenance, prompt_edited
 from vertex_claude_magic.text import quote
 
 if TYPE_CHECKING:
@@ -109,7 +109,8 @@ def _answers(cell: Json) -> Iterator[tuple[Mapping[str, Json], Mapping[str, Json
     for output in _items(cell.get("outputs")) if isinstance(cell, dict) else ():
         found = find_provenance(output)
         if found is not None and isinstance(output, dict):
-            yield output, found
+            for answer in answers_in(found):
+                yield output, answer
 
 
 def _entry(
@@ -244,9 +245,10 @@ def stripped(notebook: Mapping[str, Any]) -> tuple[dict[str, Any], int]:
     """
     cells, removed = list[Json](), 0
     for cell in _items(notebook.get("cells")):
-        if isinstance(cell, dict) and (answers := sum(1 for _ in _answers(cell))):
-            removed += answers
-            left = [output for output in cell["outputs"] if find_provenance(output) is None]
+        outputs = _items(cell.get("outputs")) if isinstance(cell, dict) else []
+        left = [output for output in outputs if find_provenance(output) is None]
+        if isinstance(cell, dict) and len(left) < len(outputs):
+            removed += sum(1 for _ in _answers(cell))
             cells.append({**cell, "outputs": left, **({} if left else {"execution_count": None})})
         else:
             cells.append(cell)

@@ -11,7 +11,7 @@ import json
 import math
 import re
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from vertex_claude_magic.vertex.provenance import Lineage
@@ -24,6 +24,8 @@ __all__ = [
     "DRAFT",
     "METADATA_KEY",
     "answer_edited",
+    "answers_in",
+    "comparison",
     "find_provenance",
     "prompt_edited",
     "provenance",
@@ -37,8 +39,8 @@ DRAFT: Mapping[str, Any] = {METADATA_KEY: {"state": "unfinished"}}
 
 _HASH = re.compile("[0-9a-f]{32}")
 _MARKDOWN = "text/markdown"
-# All that a finished answer is stored as.
-_STORED = (_MARKDOWN, "text/plain")
+# All that finished answers are stored as; HTML is for those side by side.
+_STORED = (_MARKDOWN, "text/html", "text/plain")
 
 
 def provenance(reply: Reply, *, source: str | None = None) -> dict[str, Any]:
@@ -77,6 +79,31 @@ def provenance(reply: Reply, *, source: str | None = None) -> dict[str, Any]:
         "complete": reply.complete,
         **{name: value for name, value in usual.items() if value},
     }
+
+
+def comparison(replies: Iterable[Reply], *, source: str | None = None) -> dict[str, Any]:
+    """Return what is stored of replies that are one output: that of each of which anything came, in order.
+
+    >>> from vertex_claude_magic.vertex.reply import Reply
+    >>> comparison([Reply(model="a"), Reply(model="b", blocks=({"type": "text", "text": "B"},))])["answers"][0]["model"]
+    'b'
+    """
+    return {"answers": [provenance(reply, source=source) for reply in replies if reply.blocks]}
+
+
+def answers_in(found: Mapping[str, Json]) -> list[Mapping[str, Json]]:
+    """Return what an output says of each of its answers, usually of one.
+
+    >>> answers_in({"model": "a"})
+    [{'model': 'a'}]
+    >>> answers_in({"answers": [{"model": "a"}, {"model": "b"}, 3], "answer_hash": "c"})
+    [{'answer_hash': 'c', 'model': 'a'}, {'answer_hash': 'c', 'model': 'b'}]
+    """
+    answers = found.get("answers")
+    if not isinstance(answers, list):
+        return [found]
+    shared = {name: value for name, value in found.items() if name != "answers"}
+    return [{**shared, **each} for each in answers if isinstance(each, Mapping)]
 
 
 def _counted(usage: Mapping[str, Any]) -> dict[str, Any]:

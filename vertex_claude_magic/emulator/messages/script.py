@@ -1,8 +1,9 @@
 """Scripted replies: what a test or a lesson wants the emulator to say, and the file that holds them.
 
 A script file is JSON, a list of `{"match": "words of the prompt", "reply": ..., "fault": {...}}`.
-An entry with `match` answers every prompt that contains those words; an entry without it answers
-once, in the order of the file. A file named `*.sse` is one raw event stream that answers every prompt.
+An entry with `match` answers every prompt that contains those words, with `model` ("haiku") only those
+for a model whose id holds that; an entry without `match` answers once, in the order of the file. A file
+named `*.sse` is one raw event stream that answers every prompt.
 """
 
 from __future__ import annotations
@@ -39,12 +40,14 @@ class Reply:
         stop_reason: Why a text or a list of blocks ends.
         fault: How the delivery goes wrong.
         match: Words of the prompt that this reply answers, in a script file.
+        model: Part of the id of the model that this reply answers for, in a script file; every model by default.
     """
 
     content: Content = None
     stop_reason: str | None = None
     fault: Fault | None = None
     match: str | None = None
+    model: str = ""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -94,13 +97,14 @@ class Script:
     matching: tuple[Reply, ...] = ()
     ordered: tuple[Reply, ...] = ()
 
-    def match(self, prompt: str) -> Reply | None:
-        """The first reply whose words occur in the prompt.
+    def match(self, prompt: str, model: str = "") -> Reply | None:
+        """The first reply whose words occur in the prompt, and whose model in the id of the model.
 
         >>> Script(matching=(Reply(match="colour", content="blue"),)).match("Which colour?").content
         'blue'
         """
-        return next((reply for reply in self.matching if (reply.match or "") in prompt), None)
+        fits = (each for each in self.matching if (each.match or "") in prompt and each.model in model)
+        return next(fits, None)
 
 
 def as_reply(value: Answerable) -> Scripted:
@@ -148,10 +152,11 @@ def _script(entries: Json) -> Script:
     for entry in entries:
         if not isinstance(entry, Mapping) or not {"reply", "fault"} & set(entry):
             raise TypeError("an entry has neither reply nor fault")
-        if unknown := set(entry) - {"match", "reply", "fault", "stop_reason"}:
+        if unknown := set(entry) - {"match", "model", "reply", "fault", "stop_reason"}:
             raise ValueError(f"an entry has an unknown field {min(unknown)}")
         reply = Reply(
             match=entry.get("match"),
+            model=str(entry.get("model", "")),
             content=entry.get("reply"),
             fault=as_fault(entry["fault"]) if "fault" in entry else None,
             stop_reason=entry.get("stop_reason"),

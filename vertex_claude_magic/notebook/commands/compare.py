@@ -57,13 +57,14 @@ def compare_from_line(host: Host, line: str, cell: str | None) -> Replies | None
     for name in ("chat", "new", "after", "tools"):
         if name in parsed.options:
             check_varied(name)
-    if parsed.shows("dry_run"):
-        raise OptionError(
-            "A comparison has no dry run.", cure="Use %%claude --dry-run with one of the models."
-        )
     session = host.session()
     asked, cut = _asked(host, parsed, prompt)
     comparison = Comparison(session, asked)
+    if parsed.shows("dry_run"):
+        from vertex_claude_magic.notebook.commands.dry_run import show_compare_dry_run
+
+        show_compare_dry_run(host, session, asked, notes=(*notes, *cut))
+        return None
     quiet = parsed.shows("quiet")
     if not quiet and not host.cells.may_draw():
         raise OptionError(
@@ -72,14 +73,18 @@ def compare_from_line(host: Host, line: str, cell: str | None) -> Replies | None
         )
     view = ColumnsView(host.shell, quiet=quiet)
     names, variable = host.shell.user_ns, parsed.name
+    source = host.cells.source or ""
+    whole = source if source.lstrip().startswith("%%claude_compare") else None
     try:
         replies = comparison.run(lambda: view.draw(comparison.columns))
     except ClaudeInterrupt:
-        view.finish(comparison.columns, ("Stopped here. Run the cell again for the whole answers.",))
+        view.finish(
+            comparison.columns, ("Stopped here. Run the cell again for the whole answers.",), source=whole
+        )
         if variable:
             names[variable] = Replies(comparison.columns)
         raise
-    view.finish(comparison.columns, (*notes, *cut, *comparison.notices()))
+    view.finish(comparison.columns, (*notes, *cut, *comparison.notices()), source=whole)
     if variable:
         names[variable] = replies
     if host.panel is not None:

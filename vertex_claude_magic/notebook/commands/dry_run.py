@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from vertex_claude_magic import errors
 from vertex_claude_magic.markdown.sanitize import as_text, fenced, safe_plain
 from vertex_claude_magic.models.prices import cost, usd_estimate
+from vertex_claude_magic.notebook.pages.html import literal
 from vertex_claude_magic.notebook.pages.request import (
     block_rows,
     blocks_html,
@@ -16,13 +17,16 @@ from vertex_claude_magic.notebook.pages.request import (
     curl_command,
     shown_body,
 )
+from vertex_claude_magic.notebook.pages.table import Column, Row, Table
 from vertex_claude_magic.records.budget import worst_case
 from vertex_claude_magic.records.session_records import sources_of
+from vertex_claude_magic.text import message_of
 from vertex_claude_magic.vertex.reply import Usage
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from vertex_claude_magic.classroom.compare import Asked
     from vertex_claude_magic.models.catalog import Catalog
     from vertex_claude_magic.notebook.host import Host
     from vertex_claude_magic.prompts.scope import Scope
@@ -31,7 +35,7 @@ if TYPE_CHECKING:
     from vertex_claude_magic.settings.target import Target
     from vertex_claude_magic.vertex.request import Request
 
-__all__ = ["Estimate", "estimate", "show_dry_run"]
+__all__ = ["Estimate", "estimate", "show_compare_dry_run", "show_dry_run"]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -71,6 +75,71 @@ def show_dry_run(
         "text/plain": safe_plain("\n".join([_TITLE, *lines, blocks_plain(rows), plain])),
     }
     host.shell.display_pub.publish(data=bundle, metadata={})
+
+
+def show_compare_dry_run(
+    host: Host, session: Session, asked: Sequence[Asked], *, notes: Sequence[str] = ()
+) -> None:
+    """Show the requests of a comparison without asking: the first one whole, and what differs in the others.
+
+    Args:
+        host: The magics, for the page.
+        session: The session, which counts tokens free of charge.
+        asked: What each column asks.
+        notes: How the prompt was read.
+    """
+    rows, found, shown = list[Row](), list[Estimate](), list[tuple[str, str, str]]()
+    lines = dict.fromkeys(notes)
+    first: Request | None = None
+    for column in asked:
+        try:
+            request = session.request(column.prompt, column.target, scope=column.scope)
+        except errors.ClaudeError as error:
+            rows.append(Row((column.label, f"Cannot be asked: {message_of(error)}")))
+            continue
+        tokens, exact = session.count_or_bound(request, column.target)
+        found.append(estimate(request, column.target.catalog, tokens, exact=exact))
+        costs = [usd_estimate(value) for value in (found[-1].least, found[-1].most)]
+        rows.append(
+            Row((column.label, request.model, request.region, f"{'' if exact else '≤ '}{tokens:,}", *costs))
+        )
+        lines.update(
+            dict.fromkeys([*_recorded(request, column.target, session.records.stores), *request.notices])
+        )
+        shown.append(_request_text(column.label, request, first))
+        first = first or request
+    if not shown:
+        raise errors.OptionError("No column can be asked.", cure=f"The first one: {rows[0].cells[1]}")
+    heads = ("Column", "Model", "Region", "Tokens in", "At least", "At most")
+    table = Table(
+        columns=[Column(head, "right" if at > 2 else "left") for at, head in enumerate(heads)], rows=rows
+    )
+    said = [_together(found), *lines]
+    markdown = ["**Dry run**: no model was called.", table.markdown(), *map(as_text, said)]
+    markdown += [_folded(literal(title), fenced(head), fenced(body, "json")) for title, head, body in shown]
+    plain = [_TITLE, table.plain(), *said, *("\n".join(parts) for parts in shown)]
+    bundle = {"text/markdown": "\n\n".join(markdown), "text/plain": safe_plain("\n".join(plain))}
+    host.shell.display_pub.publish(data=bundle, metadata={})
+
+
+def _request_text(label: str, request: Request, first: Request | None) -> tuple[str, str, str]:
+    """Return a title, the lines before the body, and the body; of a later request only what the first one has not."""
+    headers = request.headers.items() if first is None else request.headers.items() - first.headers.items()
+    title, body = f"{label}: the request as JSON", request.body
+    if first is not None:
+        title = f"{label}: what differs from the first request"
+        names = [name for name in {**first.body, **body} if body.get(name) != first.body.get(name)]
+        body = {name: body.get(name) for name in names}
+    lines = [f"{request.method} {request.url}", *(f"{name}: {value}" for name, value in sorted(headers))]
+    return title, "\n".join(lines), json.dumps(shown_body(body), indent=2, ensure_ascii=False)
+
+
+def _together(found: Sequence[Estimate]) -> str:
+    least = [each.least for each in found if each.least is not None]
+    most = [each.most for each in found if each.most is not None]
+    if len(most) < len(found) or len(least) < len(found):
+        return "What all columns together cost is unknown, because a price is unknown."
+    return f"All columns together: between {usd_estimate(sum(least))} and {usd_estimate(sum(most))} (an estimate)."
 
 
 def _recorded(request: Request, target: Target, stores: Stores) -> list[str]:

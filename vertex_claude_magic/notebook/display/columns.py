@@ -13,6 +13,7 @@ from vertex_claude_magic.notebook.display.footer import warnings
 from vertex_claude_magic.notebook.display.frontends import front_end
 from vertex_claude_magic.notebook.display.output import Output
 from vertex_claude_magic.notebook.display.screens import NotebookScreen
+from vertex_claude_magic.records.provenance import DRAFT, comparison, stamped
 from vertex_claude_magic.text import message_of
 
 if TYPE_CHECKING:
@@ -51,17 +52,26 @@ class ColumnsView:
     def draw(self, columns: Sequence[Column]) -> None:
         """Draw what has come, if it is time to."""
         if self._live and self._output.is_due(_INTERVAL):
-            self._output.draw(self._draft(columns))
+            self._output.draw(self._draft(columns), DRAFT)
 
-    def finish(self, columns: Sequence[Column], notes: Sequence[str] = ()) -> None:
-        """Show all of it, for good."""
+    def finish(
+        self, columns: Sequence[Column], notes: Sequence[str] = (), *, source: str | None = None
+    ) -> None:
+        """Show all of it, for good.
+
+        Args:
+            columns: The columns.
+            notes: Lines below.
+            source: The source of the cell, if the comparison is all that it holds.
+        """
         if self._quiet:
             return
         bundle = final_bundle(columns, notes)
         if self._prints:
             print(bundle["text/plain"], file=sys.stdout)
         else:
-            self._output.finish(bundle, {}, alone=False)
+            stored = comparison([column.settled() for column in columns], source=source)
+            self._output.finish(bundle, stamped(stored, bundle), alone=False)
 
     def _draft(self, columns: Sequence[Column]) -> dict[str, str]:
         most = _DRAFT_BYTES // max(1, len(columns))
@@ -98,7 +108,7 @@ def final_bundle(columns: Sequence[Column], notes: Sequence[str] = ()) -> dict[s
         marks = (
             [f"⚠ {mark}" for mark in warnings(reply)] if column.error is None else [f"⚠ {_failure(column)}"]
         )
-        facts = " · ".join(value for name, value in _facts(column).items() if name != "words")
+        facts = " · ".join(value for name, value in _facts(column).items() if value and name != "words")
         lines = [*marks, facts]
         html.append(column_html(column.label, reply.text, lines))
         markdown += [f"**{as_text(column.label)}**", safe_markdown(reply.text), *map(as_text, lines)]
@@ -125,14 +135,17 @@ def _facts(column: Column) -> dict[str, str]:
     if column.error is not None and not reply.blocks:
         return {"model": reply.model, "region": reply.region}
     first = reply.first_token_seconds
+    # Times and tokens of a replay are those of the first time.
+    date = (reply.recorded_at or "")[:16].replace("T", " ")
     return {
+        "replayed": (f"⟲ replayed from {date} UTC" if date else "⟲ replayed") if reply.replayed else "",
         "model": reply.model,
         "region": reply.region,
         "first text": "" if first is None else f"first text {first:.1f} s",
         "time": f"{reply.seconds:.1f} s",
-        "input": f"{reply.usage.input_tokens:,} tokens in",
+        "input": f"{reply.usage.total_input_tokens:,} tokens in",
         "output": f"{reply.usage.output_tokens:,} tokens out",
-        "cost": usd_estimate(reply.cost),
+        "cost": "no request sent" if reply.replayed else usd_estimate(reply.cost),
         "stop reason": reply.stop_reason or "stopped",
         "words": f"{len(reply.text.split()):,} words",
     }

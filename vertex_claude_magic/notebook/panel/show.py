@@ -39,13 +39,17 @@ def show_panel(host: Host, line: str) -> None:
     if missing or front_end(host.shell).kind == "terminal":
         _show_text(host, missing)
         return
-    from vertex_claude_magic.notebook.panel.text import NEEDS_KERNEL, without_kernel
+    from vertex_claude_magic.notebook.panel.text import NEEDS_KERNEL, WITHOUT_PAGE, without_kernel
 
     panel = _panel(host)
     # A front end shows the richest form of a bundle that it can, so the rest appears only where the widgets do not.
     view = {"version_major": 2, "version_minor": 0, "model_id": panel.widget.model_id}
     host.shell.display_pub.publish(
-        data={_VIEW: view, "text/html": without_kernel(panel.state.look), "text/plain": NEEDS_KERNEL},
+        data={
+            _VIEW: view,
+            "text/html": without_kernel(panel.state.look),
+            "text/plain": f"{NEEDS_KERNEL} {WITHOUT_PAGE}",
+        },
         metadata={},
     )
     panel.output.open(panel.state.look.summary)

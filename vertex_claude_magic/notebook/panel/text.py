@@ -18,11 +18,13 @@ if TYPE_CHECKING:
     from vertex_claude_magic.notebook.panel.model import PanelModel
     from vertex_claude_magic.settings.target import Target
 
-__all__ = ["NEEDS_KERNEL", "choice_as_text", "without_kernel"]
+__all__ = ["NEEDS_KERNEL", "WITHOUT_PAGE", "choice_as_text", "without_kernel"]
 
 NEEDS_KERNEL = (
     "The controls of the Claude panel need a running kernel: run this cell, or reload the page if one runs."
 )
+# A console shows the same output, and has no page to reload.
+WITHOUT_PAGE = 'In a console, %claude shows the settings and %config ClaudeMagics.model = "opus" changes one.'
 
 
 def choice_as_text(target: Target, seen: Sightings) -> str:

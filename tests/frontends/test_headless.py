@@ -1,0 +1,141 @@
+"""Runners without a page: what they write has every answer once, with its metadata."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+from xml.etree import ElementTree as ET
+
+import nbformat
+import pytest
+from cells import CELLS, QUESTION, WORKS, outcomes, parted, write_lesson
+from matrix import check
+from shown import notebook_text, page_text
+
+from vertex_claude_magic.notebook.audit import entries
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+def answers(path: Path) -> int:
+    return len(entries(nbformat.read(path, as_version=4)))
+
+
+def check_notebook(name: str, path: Path, *packages: str) -> None:
+    check(name, outcomes(parted(notebook_text(path))), *packages)
+
+
+def test_nbclient(place):
+    """`jupyter execute`: one output an answer, none of them left from the way there."""
+    path = write_lesson(place.folder / "lesson.ipynb")
+    place.run("jupyter", "execute", "--inplace", path.name)
+    check_notebook("nbclient", path, "nbclient", "ipykernel")
+    assert answers(path) == 5
+
+
+def test_papermill(place):
+    """Parameters reach prompts, and the progress of papermill disturbs nothing."""
+    path = write_lesson(place.folder / "lesson.ipynb")
+    place.run("papermill", path.name, "out.ipynb", "--no-progress-bar")
+    check_notebook("papermill", place.folder / "out.ipynb", "papermill", "ipykernel")
+
+
+def test_papermill_hands_parameters_to_a_prompt(place, demo):
+    """They are variables of the kernel."""
+    notebook = nbformat.v4.new_notebook()
+    notebook.metadata["kernelspec"] = {"name": "python3", "display_name": "Python 3", "language": "python"}
+    notebook.cells = [
+        nbformat.v4.new_code_cell('country = "nowhere"', metadata={"tags": ["parameters"]}),
+        nbformat.v4.new_code_cell("%load_ext vertex_claude_magic"),
+        nbformat.v4.new_code_cell("%%claude\nWhat's the capital of {{ country }}?"),
+    ]
+    nbformat.write(notebook, place.folder / "a.ipynb")
+    place.run("papermill", "a.ipynb", "b.ipynb", "-p", "country", "Mongolia", "--no-progress-bar")
+    assert "Mongolia" in demo.requests[-1].body["messages"][0]["content"]
+    assert entries(nbformat.read(place.folder / "b.ipynb", as_version=4))
+
+
+@pytest.mark.parametrize("form", ["py:percent", "md"])
+def test_jupytext(form, place):
+    """A notebook as text and back: cell magics are comments there, and run again."""
+    path = write_lesson(place.folder / "lesson.ipynb")
+    place.run("jupytext", "--to", form, path.name)
+    text = path.with_suffix(f".{form.partition(':')[0]}")
+    path.unlink()
+    place.run("jupytext", "--to", "ipynb", "--execute", text.name)
+    check_notebook(f"jupytext {form}", path, "jupytext", "nbclient")
+    sources = [cell.source for cell in nbformat.read(path, as_version=4).cells if cell.cell_type == "code"]
+    assert f"%%claude answer\n{QUESTION}" in sources
+
+
+# What tells times or counts, so that it is another text each time.
+CHANGES = {
+    "%claude_usage",
+    "%%claude_map",
+    "%%claude_batch",
+    "%claude_chat",
+    "%claude_doctor",
+    "%claude_logging",
+}
+
+
+def test_nbval(place):
+    """It runs all cells again: answers of a recording are the same as stored, to the letter."""
+    path = write_lesson(place.folder / "lesson.ipynb")
+    place.environment.update(VERTEX_CLAUDE_RECORDING="nbval.claude", VERTEX_CLAUDE_REPLAY="auto")
+    # Once to be recorded, once to be stored.
+    for _ in range(2):
+        place.run("jupyter", "execute", "--inplace", path.name)
+    notebook = nbformat.read(path, as_version=4)
+    code = [cell for cell in notebook.cells if cell.cell_type == "code"]
+    asking = {cell.source: cell.name for cell in CELLS}
+    for cell in code:
+        if asking.get(cell.source) in CHANGES:
+            cell.metadata["tags"] = ["nbval-ignore-output"]
+    nbformat.write(notebook, path)
+    report = place.folder / "report.xml"
+    place.run(
+        "pytest",
+        "--nbval",
+        "-q",
+        "-p",
+        "no:cacheprovider",
+        "-p",
+        "no:randomly",
+        f"--junitxml={report}",
+        path.name,
+        ok=(0, 1),
+    )
+    failed = dict[str, str]()
+    for number, case in enumerate(ET.parse(report).getroot().iter("testcase")):
+        if (failure := case.find("failure")) is not None:
+            failed[code[number].source] = f"seen: {failure.text}"
+    check("nbval", {name: failed.get(source, WORKS) for source, name in asking.items()}, "nbval", "ipykernel")
+
+
+def test_nbconvert(place):
+    """A page, slides and the source for LaTeX of one notebook that ran: every answer once, and no markup in sight."""
+    path = write_lesson(place.folder / "lesson.ipynb")
+    place.run("jupyter", "nbconvert", "--execute", "--to", "notebook", "--inplace", path.name)
+    for form, ending in (("html", "html"), ("slides", "slides.html"), ("latex", "tex")):
+        place.run("jupyter", "nbconvert", "--to", form, "--output", "page", path.name)
+        text = (place.folder / f"page.{ending}").read_text("utf-8")
+        text = latex_text(text) if form == "latex" else page_text(text)
+        packages = ("nbconvert", "pypandoc-binary") if form == "latex" else ("nbconvert",)
+        check(f"nbconvert {form}", outcomes(parted(text)), *packages)
+
+
+def latex_text(source: str) -> str:
+    """Return LaTeX as its text, as far as the words of the cells go."""
+    for written, meant in (("\\%", "%"), ("\\_", "_"), ("\\$", "$"), ("\\textbar", "|"), ("\n", " ")):
+        source = source.replace(written, meant)
+    return source
+
+
+def test_myst_nb(place):
+    """Sphinx with MyST-NB runs the notebook and makes a page of it; warnings are errors."""
+    write_lesson(place.folder / "index.ipynb")
+    (place.folder / "conf.py").write_text('extensions = ["myst_nb"]\nnb_execution_mode = "force"\n')
+    place.run("sphinx", "-q", "-W", "-b", "html", ".", "out")
+    page = (place.folder / "out" / "index.html").read_text("utf-8")
+    check("MyST-NB", outcomes(parted(page_text(page))), "myst-nb", "sphinx", "ipykernel")
