@@ -25,6 +25,10 @@ _COMMANDS = {
         "cli.notebook",
         "list the AI answers of notebook files, take them out, or rehearse a lesson",
     ),
+    "lesson": (
+        "cli.lesson.command",
+        "make a folder that students run without an account, also in the browser",
+    ),
     "emulator": ("emulator.__main__", "run the emulator by itself"),
     "journal": ("cli.journal", "look into the journal, shrink it, export and import answers"),
 }

@@ -33,7 +33,15 @@ if TYPE_CHECKING:
 
     from jupyter_client.manager import AsyncKernelManager
 
-__all__ = ["Asked", "check_notebooks", "sort_questions"]
+__all__ = [
+    "Asked",
+    "Rehearsal",
+    "check_notebooks",
+    "check_runner",
+    "kernel_without_network",
+    "rehearse",
+    "sort_questions",
+]
 
 _CELL_SECONDS = 300
 # How alike two prompts are (0 to 1) before one counts as the other, edited.
@@ -57,6 +65,32 @@ class Asked:
     expected: bool = False
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Rehearsal:
+    """What one run of a notebook has shown.
+
+    `failed` are the cells, by number, that failed for another reason than a question that is not recorded; `recordings`
+    the files that were asked for answers, `digests` the questions that were answered.
+    """
+
+    questions: Sequence[Asked]
+    failed: dict[int, str]
+    recordings: Sequence[Path]
+    digests: Sequence[str]
+
+
+def check_runner() -> None:
+    """Check that what runs a notebook is installed.
+
+    Raises:
+        MissingExtra: it is not.
+    """
+    if any(find_spec(module) is None for module in ("nbclient", "ipykernel")):
+        raise MissingExtra(
+            "Running a notebook needs Jupyter.", cure='Run: pip install "vertex-claude-magic[demo]"'
+        )
+
+
 def check_notebooks(files: Sequence[Path], *, recording: Path | None, as_json: bool) -> int:
     """Rehearse notebooks; 0 if every question is recorded, 1 if one is not.
 
@@ -69,41 +103,52 @@ def check_notebooks(files: Sequence[Path], *, recording: Path | None, as_json: b
         OptionError: a file cannot be read or is not a notebook, or the recording is not there.
         MissingExtra: what runs a notebook is not installed.
     """
-    if any(find_spec(module) is None for module in ("nbclient", "ipykernel")):
-        raise MissingExtra(
-            "Running a notebook needs Jupyter.", cure='Run: pip install "vertex-claude-magic[demo]"'
-        )
+    check_runner()
     if recording is not None and not recording.is_file():
         raise OptionError(f"There is no recording {quote(str(recording))}.", cure="Check the path.")
     notebooks = {path: read_notebook(path).content for path in dict.fromkeys(files)}
-    found = {path: _rehearsed(path, content, recording) for path, content in notebooks.items()}
+    found = {
+        path: rehearse(path, content, recording=recording or _recording_of(path))
+        for path, content in notebooks.items()
+    }
     if as_json:
         listed = [
-            {"file": quote(str(path)), "questions": [asdict(each) for each in questions], "failed": failed}
-            for path, (questions, failed) in found.items()
+            {
+                "file": quote(str(path)),
+                "questions": [asdict(each) for each in run.questions],
+                "failed": run.failed,
+            }
+            for path, run in found.items()
         ]
         print(json.dumps({"notebooks": listed}, indent=1))
     else:
         texts = []
-        for path, (questions, failed) in found.items():
+        for path, run in found.items():
             lines = [quote(str(path))]
             lines += [
                 f"  cell {each.cell}: {each.state}{f' ({each.why})' if each.why else ''}"
-                for each in questions
+                for each in run.questions
             ]
-            lines += [f"  cell {number} failed: {why}" for number, why in failed.items()]
-            states = [each.state for each in questions]
+            lines += [f"  cell {number} failed: {why}" for number, why in run.failed.items()]
+            states = [each.state for each in run.questions]
             lines.append("  " + ", ".join(f"{states.count(state)} {state}" for state in _STATES))
             texts.append("\n".join(lines))
         print("\n\n".join(texts))
-    every = (each for questions, _ in found.values() for each in questions)
+    every = (each for run in found.values() for each in run.questions)
     return int(any(each.state != "recorded" and not each.expected for each in every))
 
 
-def _rehearsed(
-    path: Path, content: dict[str, Any], recording: Path | None
-) -> tuple[list[Asked], dict[int, str]]:
-    """Run one notebook; return its questions, and the cells that failed for another reason than a miss."""
+def rehearse(
+    path: Path, content: dict[str, Any], *, recording: Path | None = None, journal: Path | None = None
+) -> Rehearsal:
+    """Run one notebook without network and login, from records only; the file is not written.
+
+    Args:
+        path: Its file; it runs in the folder of that.
+        content: Its JSON.
+        recording: The recording, where the notebook itself sets none.
+        journal: The journal in place of the user's own.
+    """
     import nbformat
     from nbclient import NotebookClient
 
@@ -117,12 +162,12 @@ def _rehearsed(
     with tempfile.TemporaryDirectory(prefix="vertex-claude-") as name:
         notes = Path(name) / "questions"
         notes.touch()
-        manager = _kernel(Path(name))
+        manager = kernel_without_network(Path(name))
         client = NotebookClient(notebook, km=manager, timeout=_CELL_SECONDS, allow_errors=True,
                                 resources={"metadata": {"path": str(path.resolve().parent)}})  # fmt: skip
         # A manager that was handed in would be left running.
         client.owns_km = True
-        client.execute(env=_environment(Path(name), notes, path, recording))
+        client.execute(env=_environment(Path(name), notes, recording, journal))
         noted = [json.loads(line) for line in notes.read_text(encoding="utf-8").splitlines()]
     cells = [cell for cell in notebook.cells if cell.cell_type == "code"]
     numbers: dict[str, int] = {}
@@ -140,11 +185,11 @@ def _rehearsed(
         number: frozenset(each for each in named if isinstance(each, str))
         for number, named in enumerate(hashes, start=1)
     }
+    asked_for = dict.fromkeys(Path(note["recording"]) for note in noted if note["recording"])
     records: dict[str, Mapping[str, Any]] = {}
-    for recorded in dict.fromkeys(note["recording"] for note in noted if note["recording"]):
-        if Path(recorded).is_file():
-            for record in read_records(Path(recorded).read_text(encoding="utf-8-sig")):
-                records[digest_of(record.canonical)] = record.canonical
+    for recorded in filter(Path.is_file, asked_for):
+        for record in read_records(recorded.read_text(encoding="utf-8-sig")):
+            records[digest_of(record.canonical)] = record.canonical
     questions = sort_questions(noted, numbers, digests, records)
     meant = {
         number
@@ -172,7 +217,12 @@ def _rehearsed(
     ]
     known = {each.cell for each in questions if each.state != "recorded"} | {each.cell for each in unasked}
     rest = {number: why for number, why in failed.items() if number not in known and "ReplayMiss" not in why}
-    return sorted([*questions, *unasked], key=lambda each: each.cell), rest
+    return Rehearsal(
+        questions=sorted([*questions, *unasked], key=lambda each: each.cell),
+        failed=rest,
+        recordings=list(asked_for),
+        digests=list(dict.fromkeys(note["digest"] for note in noted if note["found"])),
+    )
 
 
 def sort_questions(
@@ -229,24 +279,33 @@ def _prompt(request: Mapping[str, Any]) -> str:
     return "\n".join(texts)[-2_000:]
 
 
-def _environment(folder: Path, notes: Path, notebook: Path, recording: Path | None) -> dict[str, str]:
+def _recording_of(notebook: Path) -> Path | None:
+    """Return the recording beside a notebook, None where the environment names one or there is none."""
+    beside = notebook.resolve().with_suffix(".claude")
+    return beside if not os.environ.get("VERTEX_CLAUDE_RECORDING") and beside.is_file() else None
+
+
+def _environment(folder: Path, notes: Path, recording: Path | None, journal: Path | None) -> dict[str, str]:
     """Return the kernel's environment: no login, records only, and the recording."""
     environment = {
         name: value
         for name, value in os.environ.items()
         if not name.startswith(_LEFT_OUT) and not name.upper().endswith("_PROXY")
     }
+    if journal is not None:
+        # Whoever gets the notebook has none of this machine's settings either.
+        environment = {
+            name: value for name, value in environment.items() if not name.startswith("VERTEX_CLAUDE_")
+        }
+        environment["VERTEX_CLAUDE_JOURNAL"] = str(journal)
     environment |= {"VERTEX_CLAUDE_REPLAY": "only", REHEARSAL: str(notes), "NO_GCE_CHECK": "true",
              "CLOUDSDK_CONFIG": str(folder / "gcloud")}  # fmt: skip
-    beside = notebook.resolve().with_suffix(".claude")
     if recording is not None:
         environment["VERTEX_CLAUDE_RECORDING"] = str(recording.resolve())
-    elif not environment.get("VERTEX_CLAUDE_RECORDING") and beside.is_file():
-        environment["VERTEX_CLAUDE_RECORDING"] = str(beside)
     return environment
 
 
-def _kernel(folder: Path) -> AsyncKernelManager:
+def kernel_without_network(folder: Path) -> AsyncKernelManager:
     """Return the manager of a kernel of this very interpreter, in a network of its own where that is permitted."""
     from ipykernel.kernelspec import make_ipkernel_cmd, write_kernel_spec
     from jupyter_client.kernelspec import KernelSpecManager

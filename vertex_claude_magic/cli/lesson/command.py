@@ -1,0 +1,198 @@
+"""`vertex-claude lesson`: make a folder that students run without an account, or say what keeps it from that."""
+
+from __future__ import annotations
+
+import argparse
+import re
+import shutil
+import sys
+import tempfile
+from datetime import date, datetime, timezone
+from importlib.metadata import packages_distributions, version
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from vertex_claude_magic.cli.lesson.folder import NOTEBOOKS, POLICY, POLICY_FILE, copy_lesson, look_at
+from vertex_claude_magic.cli.lesson.manifest import (
+    MANIFEST,
+    SITE,
+    changed_files,
+    manifest_of,
+    read_manifest,
+    write_manifest,
+)
+from vertex_claude_magic.cli.lesson.pages import index_page, readme, requirements
+from vertex_claude_magic.cli.lesson.private import known_here
+from vertex_claude_magic.cli.lesson.wheel import DISTRIBUTION, write_own_wheel
+from vertex_claude_magic.cli.notebook_check import check_runner
+from vertex_claude_magic.errors import OptionError
+from vertex_claude_magic.text import quote
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from vertex_claude_magic.cli.lesson.folder import Lesson
+
+__all__ = ["main"]
+
+_GITHUB = re.compile(r"[\w-]+/[\w.-]+")
+_RECORD = (
+    'To record what is missing or stale, run the notebook with: %config ClaudeMagics.replay = "auto"\n'
+    "What else is listed must be taken out; --allow TEXT lets a name or an address pass."
+)
+
+
+def main(argv: Sequence[str]) -> int:
+    """Build or check a lesson; 0 after a good end, 1 if something keeps it from being handed out.
+
+    Raises:
+        OptionError: a folder or a file cannot be used.
+        MissingExtra: what runs notebooks or builds the browser edition is not installed.
+    """
+    parser = argparse.ArgumentParser(prog="vertex-claude lesson", allow_abbrev=False, description=__doc__)
+    actions = parser.add_subparsers(dest="action", required=True, metavar="build|check")
+    build = actions.add_parser(
+        "build", allow_abbrev=False, help="make a folder for a computer, Colab, Binder and the browser alone"
+    )
+    check = actions.add_parser(
+        "check", allow_abbrev=False, help="list what must be recorded again, or must not be handed out"
+    )
+    for each in (build, check):
+        each.add_argument(
+            "folder", type=Path, metavar="FOLDER", help="the folder with notebooks and recordings"
+        )
+        each.add_argument("--allow", action="append", default=[], metavar="TEXT",
+                          help="a name or an e-mail address that may be in the lesson")  # fmt: skip
+    build.add_argument("--to", type=Path, required=True, metavar="OUT", help="the folder to make")
+    build.add_argument(
+        "--date", type=_day, metavar="YYYY-MM-DD", help="the day of the lesson; by default today"
+    )
+    build.add_argument("--github", type=_repository, metavar="OWNER/REPOSITORY",
+                       help="the repository that OUT will be, for the addresses of Colab and Binder")  # fmt: skip
+    build.add_argument("--no-browser", action="store_true", help="make no browser edition, which takes 40 MB")
+    build.add_argument("--pyodide", type=Path, metavar="FILE.tgz",
+                       help="the file of `npm pack pyodide`, in place of calling npm")  # fmt: skip
+    options = parser.parse_args(argv)
+    check_runner()
+    return _check(options) if options.action == "check" else _build(options)
+
+
+def _day(text: str) -> str:
+    return date.fromisoformat(text).isoformat()
+
+
+def _repository(text: str) -> str:
+    if not _GITHUB.fullmatch(text):
+        raise argparse.ArgumentTypeError("write OWNER/REPOSITORY")
+    return text
+
+
+def _check(options: argparse.Namespace) -> int:
+    manifest = read_manifest(options.folder)
+    lesson = options.folder / NOTEBOOKS if manifest is not None else options.folder
+    with tempfile.TemporaryDirectory(prefix="vertex-claude-") as name:
+        found = _staged(lesson, Path(name), options.allow)
+    changed = changed_files(options.folder, manifest) if manifest is not None else []
+    for line in changed:
+        print(line)
+    _say(found)
+    return int(bool(found.problems or changed))
+
+
+def _build(options: argparse.Namespace) -> int:
+    folder, out = options.folder, options.to
+    _check_place(folder, out)
+    if not options.no_browser:
+        from vertex_claude_magic.cli.lesson.site import check_builder
+
+        # Before the notebooks run, which takes the longest.
+        check_builder()
+    out.parent.mkdir(parents=True, exist_ok=True)
+    # Beside it, because a folder is renamed within one file system only.
+    with (
+        tempfile.TemporaryDirectory(prefix=".vertex-claude-", dir=out.parent) as name,
+        tempfile.TemporaryDirectory(prefix="vertex-claude-") as work,
+    ):
+        staged = Path(name) / "lesson"
+        found = _staged(folder, staged, options.allow, leave_out=[out])
+        _say(found)
+        if found.problems:
+            print("Nothing was written.", file=sys.stderr)
+            return 1
+        _finish(staged, found, options, Path(work))
+        if out.exists():
+            out.replace(Path(name) / "former")
+        staged.replace(out)
+    print(f"Written to {quote(str(out))}; its README.md says how to run it.")
+    if not options.no_browser:
+        print(
+            f"In the browser: python3 -m http.server -d {quote(str(out / SITE))}, then http://localhost:8000"
+        )
+    return 0
+
+
+def _staged(folder: Path, staged: Path, allowed: Sequence[str], leave_out: Sequence[Path] = ()) -> Lesson:
+    """Copy a lesson as it is handed out, and run it there."""
+    copy_lesson(folder, staged / NOTEBOOKS, leave_out=leave_out)
+    (staged / POLICY_FILE).write_text(POLICY, encoding="utf-8")
+    with tempfile.TemporaryDirectory(prefix="vertex-claude-") as name:
+        # The run may write files, which are none of the lesson.
+        trial = Path(name) / "lesson"
+        shutil.copytree(staged, trial)
+        return look_at(trial, Path(name) / "journal.sqlite", known_here(), allowed)
+
+
+def _finish(staged: Path, lesson: Lesson, options: argparse.Namespace, work: Path) -> None:
+    """Write what makes a folder of notebooks a lesson."""
+    day = options.date or datetime.now(timezone.utc).date().isoformat()
+    package = version(DISTRIBUTION)
+    wheels = staged / "wheels"
+    wheels.mkdir()
+    wheel = write_own_wheel(wheels)
+    own = staged / NOTEBOOKS / "requirements.txt"
+    lines = requirements(wheel.relative_to(staged).as_posix(), lesson.imports, packages_distributions())
+    if own.is_file():
+        lines += own.read_text(encoding="utf-8")
+    (staged / "requirements.txt").write_text(lines, encoding="utf-8")
+    browser = None if options.no_browser else [name for name, needed in lesson.imports.items() if not needed]
+    if browser is not None:
+        from platformdirs import user_cache_path
+
+        from vertex_claude_magic.cli.lesson.site import build_site
+
+        print("Building the browser edition ...", flush=True)
+        build_site(
+            staged, staged / SITE, work=work, wheel=wheel, archive=options.pyodide,
+            cache=user_cache_path(DISTRIBUTION, appauthor=False) / "lesson",
+        )  # fmt: skip
+        page = index_page(lesson.imports, date=day, browser=browser)
+        (staged / SITE / "index.html").write_text(page, encoding="utf-8")
+    text = readme(lesson.imports, date=day, package=package, github=options.github, browser=browser)
+    (staged / "README.md").write_text(text, encoding="utf-8")
+    write_manifest(staged, manifest_of(staged, lesson, date=day, package=package, browser=browser or ()))
+
+
+def _say(lesson: Lesson) -> None:
+    for name, run in lesson.runs.items():
+        count = len(run.questions)
+        recorded = sum(each.state == "recorded" for each in run.questions)
+        meant = sum(each.state != "recorded" and each.expected for each in run.questions)
+        also = f", {meant} meant to fail" if meant else ""
+        print(f"{quote(name)}: {count} question{'' if count == 1 else 's'}, {recorded} recorded{also}")
+    for line in lesson.problems:
+        print(f"  {quote(line, 400)}")
+    if lesson.problems:
+        print(_RECORD)
+
+
+def _check_place(folder: Path, out: Path) -> None:
+    """Refuse to write over anything but a former lesson."""
+    if out.exists():
+        if not out.is_dir():
+            raise OptionError(f"{quote(str(out))} is a file.", cure="Name a folder.")
+        if any(out.iterdir()) and read_manifest(out) is None:
+            raise OptionError(
+                f"{quote(str(out))} is not empty and has no {MANIFEST}.", cure="Name a new folder."
+            )
+    if folder.resolve().is_relative_to(out.resolve()):
+        raise OptionError(f"{quote(str(out))} holds the lesson itself.", cure="Name another folder.")

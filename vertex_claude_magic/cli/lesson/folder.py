@@ -1,0 +1,175 @@
+"""The files of a lesson, as they are handed out: copied to a folder of their own, where the notebooks run once."""
+
+from __future__ import annotations
+
+import ast
+import re
+import shutil
+import sys
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from vertex_claude_magic.cli.lesson.private import Known, private_parts
+from vertex_claude_magic.cli.notebook_check import Rehearsal, rehearse
+from vertex_claude_magic.cli.notebook_file import read_notebook
+from vertex_claude_magic.errors import OptionError
+from vertex_claude_magic.text import quote
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Mapping, Sequence
+    from pathlib import Path
+
+__all__ = ["NOTEBOOKS", "POLICY", "POLICY_FILE", "Lesson", "copy_lesson", "look_at"]
+
+# Where the files of the lesson are in what is handed out.
+NOTEBOOKS, POLICY_FILE = "notebooks", "claude-policy.toml"
+POLICY = """\
+# Written by vertex-claude lesson build. Answers come from the recordings, unless a notebook sets replay.
+[defaults]
+replay = "only"
+"""
+# What is there without a package to install, in a kernel of JupyterLite too.
+_EVERYWHERE = {
+    "vertex_claude_magic",
+    "IPython",
+    "ipywidgets",
+    "traitlets",
+    "google",
+} | sys.stdlib_module_names
+_LINE = re.compile(r"^\s*[%!].*$", re.MULTILINE)
+_SHOWN = 20
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Lesson:
+    """What is known of a lesson after its notebooks have run.
+
+    By notebook: `runs`, the `recordings` that were asked for answers, and `imports`, the packages that are not part of
+    Python. `problems` is what keeps the lesson from being handed out, a line each.
+    """
+
+    runs: Mapping[str, Rehearsal]
+    recordings: Mapping[str, Sequence[str]]
+    imports: Mapping[str, Sequence[str]]
+    problems: Sequence[str]
+
+
+def copy_lesson(folder: Path, out: Path, *, leave_out: Collection[Path] = ()) -> None:
+    """Copy the files of a lesson, without hidden ones and what Jupyter and Python leave beside them.
+
+    Args:
+        folder: The lesson.
+        out: The new folder.
+        leave_out: Folders below it that are not copied.
+
+    Raises:
+        OptionError: it is no folder, has no notebook, or a link leads out of it.
+    """
+    if not folder.is_dir():
+        raise OptionError(f"There is no folder {quote(str(folder))}.", cure="Check the path.")
+    root, skipped = folder.resolve(), {path.resolve() for path in leave_out}
+
+    def ignored(place: str, names: list[str]) -> list[str]:
+        here = root if place == str(folder) else type(root)(place)
+        found = []
+        for name in names:
+            path = here / name
+            if name.startswith(".") or name == "__pycache__" or path.resolve() in skipped:
+                found.append(name)
+            elif path.is_symlink() and not path.resolve().is_relative_to(root):
+                raise OptionError(
+                    f"{quote(str(path))} is a link to a file outside of the lesson.", cure="Put a copy there."
+                )
+        return found
+
+    try:
+        shutil.copytree(folder, out, ignore=ignored)
+    except (OSError, shutil.Error) as error:
+        raise OptionError(
+            f"The lesson cannot be copied: {quote(str(error))}", cure="Check the files."
+        ) from None
+    if not any(out.rglob("*.ipynb")):
+        raise OptionError(
+            f"There is no notebook in {quote(str(folder))}.", cure="Name the folder of a lesson."
+        )
+
+
+def look_at(staged: Path, journal: Path, known: Known, allowed: Collection[str] = ()) -> Lesson:
+    """Run the notebooks of a staged lesson as its readers will, and look for what must not be handed out.
+
+    Args:
+        staged: The folder that is handed out; the lesson is in its folder `notebooks`.
+        journal: An empty journal, so that the user's own answers nothing.
+        known: What is known of whoever makes the lesson.
+        allowed: Texts that may be in it.
+
+    Raises:
+        OptionError: a notebook cannot be read.
+    """
+    root = (staged / NOTEBOOKS).resolve()
+    problems: list[str] = []
+    for path in sorted(root.rglob("*")):
+        if path.is_file():
+            name = path.relative_to(root).as_posix()
+            problems += private_parts(name, path.read_bytes(), known, allowed)
+    runs: dict[str, Rehearsal] = {}
+    recordings: dict[str, list[str]] = {}
+    imports: dict[str, list[str]] = {}
+    own = {path.stem if path.is_file() else path.name for path in root.rglob("*")}
+    for path in sorted(root.rglob("*.ipynb")):
+        name = path.relative_to(root).as_posix()
+        content = read_notebook(path).content
+        run = runs[name] = rehearse(path, content, journal=journal)
+        inside = [path.resolve() for path in run.recordings if path.resolve().is_relative_to(root)]
+        recordings[name] = [path.relative_to(root).as_posix() for path in inside]
+        sources = [
+            "".join(cell.get("source", "")) for cell in content["cells"] if cell.get("cell_type") == "code"
+        ]
+        imports[name] = sorted(_imported(sources) - _EVERYWHERE - own)
+        problems += _unanswered(name, run, root)
+    if len(problems) > _SHOWN:
+        problems[_SHOWN:] = [f"and {len(problems) - _SHOWN} more"]
+    return Lesson(runs=runs, recordings=recordings, imports=imports, problems=problems)
+
+
+def _unanswered(name: str, run: Rehearsal, root: Path) -> list[str]:
+    """Return what keeps a notebook from running as it is."""
+    problems = [
+        f"{name}, cell {each.cell}: {each.state}{f' ({each.why})' if each.why else ''}"
+        for each in run.questions
+        if each.state != "recorded" and not each.expected
+    ]
+    problems += [f"{name}, cell {number} failed: {why}" for number, why in run.failed.items()]
+    if problems and run.questions and not run.recordings:
+        problems.append(
+            f"{name} sets no recording; its first cells need: "
+            f'%config ClaudeMagics.recording = "{name.rpartition("/")[2].removesuffix(".ipynb")}.claude"'
+        )
+    for recording in run.recordings:
+        if not recording.resolve().is_relative_to(root):
+            problems.append(
+                f"{name} takes its answers from outside of the lesson ({quote(recording.name, 80)})"
+            )
+    return problems
+
+
+def _imported(sources: Sequence[str]) -> set[str]:
+    """Return the top packages that cells import; cells that are no Python are left out.
+
+    >>> sorted(_imported(["%load_ext x", "import numpy as np, os.path", "%%claude\\nimport this"]))
+    ['numpy', 'os']
+    """
+    found: set[str] = set()
+    for source in sources:
+        if source.lstrip().startswith("%%"):
+            continue
+        try:
+            tree = ast.parse(_LINE.sub("", source))
+        except (SyntaxError, ValueError, RecursionError):
+            continue
+        for node in ast.walk(tree):
+            if isinstance(node, ast.Import):
+                found |= {alias.name.partition(".")[0] for alias in node.names}
+            elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+                found.add(node.module.partition(".")[0])
+    return found

@@ -1,0 +1,155 @@
+"""What no lesson may hand out: secrets, projects, e-mail addresses, and names and folders of whoever makes it."""
+
+from __future__ import annotations
+
+import configparser
+import json
+import os
+import re
+import shutil
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from vertex_claude_magic.prompts.secrets import find_secret
+from vertex_claude_magic.text import quote
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterator, Mapping
+
+    from vertex_claude_magic.json_types import Json
+
+__all__ = ["Known", "known_here", "private_parts"]
+
+_PROJECTS = ("ANTHROPIC_VERTEX_PROJECT_ID", "GOOGLE_CLOUD_PROJECT", "GCLOUD_PROJECT", "CLOUDSDK_CORE_PROJECT")
+_EMAIL = re.compile(r"\b[\w.+%-]+@(?:[\w-]+\.)+[A-Za-z]{2,}\b")
+# Domains that belong to nobody (RFC 2606 and 6761).
+_NOBODYS = re.compile(
+    r"@(?:.+\.)?(?:example|test|invalid|localhost|example\.(?:com|net|org))$", re.IGNORECASE
+)
+_RESOURCE = re.compile(
+    r"\bprojects/(?!your-|my-)([a-z][a-z0-9-]{4,28}[a-z0-9])/(?:locations|datasets|regions)\b"
+)
+# Folders of accounts that images and services give to everybody.
+_HOME = re.compile(
+    r"(?:/home/|/Users/|[A-Za-z]:\\Users\\)(?!(?:jovyan|user|username|me|you|Public|Shared|runner|NAME)\b)[\w.-]+"
+)
+# The data of pictures and signatures hold any letters by chance.
+_OPAQUE = {"data", "signature", "image/png", "image/jpeg", "image/gif", "application/pdf"}
+_SHORTEST = 4
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Known:
+    """What is known of whoever makes the lesson: each text with the word for it ("a project id")."""
+
+    texts: Mapping[str, str]
+
+
+def known_here() -> Known:
+    """Return what this machine knows of its user: projects and accounts of gcloud, the home folder, the name in Git."""
+    texts = {value: "a project id" for name in _PROJECTS if (value := os.environ.get(name, "").strip())}
+    folder = Path(os.environ.get("CLOUDSDK_CONFIG") or "~/.config/gcloud").expanduser()
+    for path in folder.glob("configurations/config_*"):
+        file = configparser.ConfigParser(interpolation=None, strict=False)
+        try:
+            file.read(path, encoding="utf-8")
+        except (configparser.Error, OSError, UnicodeDecodeError):
+            # It is gcloud's file; what is broken there names nothing.
+            continue
+        for option, word in (("project", "a project id"), ("account", "an account")):
+            if value := file.get("core", option, fallback="").strip():
+                texts[value] = word
+    home = os.path.expanduser("~")  # noqa: PTH111 - pathlib raises without a home
+    if len(Path(home).parts) > 2:
+        texts[home] = "your home folder"
+    if git := shutil.which("git"):
+        for option, word in (("user.name", "your name"), ("user.email", "your e-mail address")):
+            done = subprocess.run([git, "config", option], capture_output=True, text=True, check=False)  # noqa: S603
+            texts[done.stdout.strip()] = word
+    return Known(texts={text: word for text, word in texts.items() if len(text) >= _SHORTEST})
+
+
+def private_parts(name: str, data: bytes, known: Known, allowed: Collection[str] = ()) -> Iterator[str]:
+    """Yield one line for each thing of a file that must not be handed out; a secret itself is not repeated.
+
+    Args:
+        name: The file.
+        data: Its content; one that is no text is not looked into.
+        known: What is known of whoever makes the lesson.
+        allowed: Texts that may be in it, such as the author's name.
+
+    >>> list(private_parts("notes.md", b"Ask Ann Berg.", Known(texts={"Ann Berg": "your name"})))
+    ['notes.md, line 1: your name (Ann Berg)']
+    """
+    try:
+        text = data.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        return
+    for place, part in _parts(name, text):
+        if (secret := find_secret(part)) is not None:
+            kind, line = secret
+            yield f"{place or f'{name}, line {line}'}: {kind}"
+        for found, (word, line) in _found(part, known).items():
+            if found not in allowed:
+                yield f"{place or f'{name}, line {line}'}: {word} ({quote(found, 80)})"
+
+
+def _found(text: str, known: Known) -> dict[str, tuple[str, int]]:
+    """Return what tells who somebody is, with the word for it and its line (from 1)."""
+    found: dict[str, tuple[str, int]] = {}
+
+    def add(what: str, word: str, start: int) -> None:
+        # The home folder is also a folder of an account.
+        if not any(what in longer or longer in what for longer in found):
+            found[what] = (word, text.count("\n", 0, start) + 1)
+
+    for value, word in known.texts.items():
+        if match := re.search(rf"(?<![\w-]){re.escape(value)}(?![\w-])", text):
+            add(value, word, match.start())
+    for match in _RESOURCE.finditer(text):
+        add(match[1], "a project id", match.start())
+    for match in _HOME.finditer(text):
+        add(match[0], "a personal folder", match.start())
+    for match in _EMAIL.finditer(text):
+        if not _NOBODYS.search(match[0]):
+            add(match[0], "an e-mail address", match.start())
+    return found
+
+
+def _parts(name: str, text: str) -> Iterator[tuple[str, str]]:
+    """Yield the texts of a file, each with its place; the place is empty where lines tell it."""
+    if not name.endswith((".ipynb", ".claude")):
+        yield "", text
+        return
+    try:
+        content = json.loads(text)
+    except (ValueError, RecursionError):
+        # Whoever reads it as what it is says what is wrong.
+        yield "", text
+        return
+    groups = (
+        content.pop("cells" if name.endswith(".ipynb") else "records", None)
+        if isinstance(content, dict)
+        else None
+    )
+    word = "cell" if name.endswith(".ipynb") else "record"
+    if isinstance(groups, list):
+        for number, group in enumerate(groups, start=1):
+            yield f"{name}, {word} {number}", _joined(group)
+    yield name, _joined(content)
+
+
+def _joined(value: Json) -> str:
+    """Return all texts below a value; the lines of one text are put together."""
+    if isinstance(value, str):
+        return value
+    if isinstance(value, dict):
+        return "\n".join(
+            part for key, each in value.items() if key not in _OPAQUE for part in (str(key), _joined(each))
+        )
+    if isinstance(value, list):
+        texts = all(isinstance(each, str) for each in value)
+        return ("" if texts and any("\n" in each for each in value) else "\n").join(map(_joined, value))
+    return ""
