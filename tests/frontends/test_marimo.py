@@ -9,7 +9,7 @@ from matrix import check
 
 LEFT_OUT = "is left as a comment that says so, because marimo has no magics; ask with Claude() there"
 # What a user writes there in place of the cell.
-ASKING = f'''
+ASKING = f"""
 import marimo
 
 app = marimo.App()
@@ -33,7 +33,7 @@ def _(mo, reply):
 if __name__ == "__main__":
     outputs, names = app.run()
     print(names["shown"].text)
-'''
+"""
 
 
 def test_the_import_says_which_cells_are_left_out(place):

@@ -48,7 +48,9 @@ class Journaled(LabServer):
     """A server whose kernels keep a journal, as users have."""
 
     def environment(self) -> dict[str, str]:
-        return {name: value for name, value in super().environment().items() if name != "VERTEX_CLAUDE_JOURNAL"}
+        return {
+            name: value for name, value in super().environment().items() if name != "VERTEX_CLAUDE_JOURNAL"
+        }
 
 
 @pytest.mark.parametrize(

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
     from IPython.lib.pretty import RepresentationPrinter
 
+    from vertex_claude_magic.classroom.compare import Replies
     from vertex_claude_magic.notebook.host import Host, Report
     from vertex_claude_magic.vertex.reply import Reply
 
@@ -97,7 +98,7 @@ class _PromptOnce:
         self._hook = hook
         self._magics = magics
 
-    def __call__(self, result: Reply | Report | None = None) -> None:
+    def __call__(self, result: object = None) -> None:
         kind = (type(result).__module__, type(result).__qualname__)
         hook = self._hook
         if kind in _SHOWN and not hook.quiet() and self._magics.was_shown(result):
@@ -146,7 +147,7 @@ def add_hooks(shell: InteractiveShell, magics: Host) -> None:
     shell.events.register("pre_run_cell", magics.cells.begin)
     shell.events.register("post_run_cell", magics.cells.end)
 
-    def show_once(value: Reply | Report) -> None:
+    def show_once(value: Reply | Replies | Report) -> None:
         # NotImplementedError makes IPython go on to the other representations.
         if not magics.was_shown(value):
             raise NotImplementedError

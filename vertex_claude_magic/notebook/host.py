@@ -83,7 +83,7 @@ class Host(Protocol):
     def pass_over(self, value: Reply | Replies | Report) -> None:
         """Keep the displayhook from showing a second time what a magic is about to return."""
 
-    def was_shown(self, value: Reply | Replies | Report) -> bool:
+    def was_shown(self, value: object) -> bool:
         """Tell once whether this value was just shown by the magic that returned it."""
 
     def observe(self, handler: Callable[[Change], None], names: Sequence[str]) -> None:

@@ -524,7 +524,7 @@ class ClaudeMagics(Magics, Settings):  # type: ignore[misc]
         """Keep the displayhook from showing a second time what a magic is about to return."""
         self._shown = (self.shell.execution_count, value)
 
-    def was_shown(self, value: Reply | Replies | UsageReport) -> bool:
+    def was_shown(self, value: object) -> bool:
         """Tell once whether this value was just shown by the magic that returned it."""
         shown, self._shown = self._shown, None
         return shown is not None and shown[1] is value and shown[0] == self.shell.execution_count

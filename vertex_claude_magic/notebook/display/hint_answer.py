@@ -59,6 +59,10 @@ class HintAnswer:
         """Say in one line what happens between two rounds."""
         self._view.status(line)
 
+    def called(self, line: str) -> None:
+        """Say in one line how a call of a function ended."""
+        self._view.called(line)
+
     def draw(self) -> None:
         """Draw if something is due."""
         self._view.draw()
