@@ -104,7 +104,8 @@ def read_prompt(name: str, folder: Path) -> SavedPrompt:
     path = folder / f"{name}.md"
     if not _NAME.fullmatch(name):
         raise OptionError(
-            f"{quote(name, 40)!r} cannot be the name of a saved prompt.", cure="Use letters, digits, - and _."
+            f"{quote(name, 40)!r} is not a valid name for a saved prompt.",
+            cure="Use letters, digits, - and _.",
         )
     if not path.is_file():
         import difflib
@@ -161,7 +162,9 @@ def parse_prompt(text: str, name: str, folder: Path) -> SavedPrompt:
     if lines[0].rstrip() == _FENCE:
         ends = [number for number, line in enumerate(lines[1:], start=1) if line.rstrip() == _FENCE]
         if not ends:
-            raise OptionError(f"{label}, line 1: the top is not closed.", cure=f"Write {_FENCE} below it.")
+            raise OptionError(
+                f"{label}, line 1: the front matter is not closed.", cure=f"Write {_FENCE} below it."
+            )
         top, lines = lines[1 : ends[0]], lines[ends[0] + 1 :]
     table = read_toml("\n".join(top), label, before=1)
 
@@ -173,18 +176,18 @@ def parse_prompt(text: str, name: str, folder: Path) -> SavedPrompt:
     description = table.pop("description", "")
     if not isinstance(description, str):
         raise OptionError(
-            f"{where('description')}: the description is no text.", cure="Put it between quotes."
+            f"{where('description')}: the description is not text.", cure="Put it between quotes."
         )
     sections: list[dict[str, Any]] = []
     for section in ("options", "defaults"):
         found = table.pop(section, {})
         if not isinstance(found, dict):
-            raise OptionError(f"{where(section)}: {section} is no section.", cure=f"Write [{section}].")
+            raise OptionError(f"{where(section)}: {section} is not a section.", cure=f"Write [{section}].")
         sections.append(found)
     options, defaults = sections
     # Options may stand at the top without a section, as most files have one or two.
     twice = sorted(table.keys() & options.keys())
     if twice:
-        raise OptionError(f"{where(twice[0])}: {quote(twice[0], 40)} is given twice.", cure="Give it once.")
+        raise OptionError(f"{where(twice[0])}: {quote(twice[0], 40)} is given twice.", cure="Set it once.")
     read = read_options({**table, **options}, folder, where)
     return SavedPrompt(name, "\n".join(lines).strip("\n"), read, defaults, description)

@@ -185,7 +185,7 @@ def resolve_target(
         values[name], origins[name] = value, origin
     if saved is None and (values["prompt"] or values["with_"]):
         raise OptionError(
-            "Saved prompts are read by %%claude and %%claude_compare.", cure="Give the text as the prompt."
+            "Saved prompts work only in %%claude and %%claude_compare.", cure="Give the text as the prompt."
         )
     if values["context"]:
         raise OptionError("Only %%claude knows which cells ran.", cure="Put what they hold into the prompt.")

@@ -66,7 +66,7 @@ def table_rows(
     except GoogleAPIError as error:
         raise errors.NetworkError(
             f"BigQuery did not give the rows of {named} ({type(error).__name__}).",
-            cure="Try again, or have roles/bigquery.dataViewer granted.",
+            cure="Try again, or grant roles/bigquery.dataViewer to the account.",
         ) from None
     finally:
         client.close()

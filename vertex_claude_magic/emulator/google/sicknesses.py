@@ -109,7 +109,7 @@ def sickness(name: str) -> Sickness:
     """
     if name not in SICKNESSES:
         raise OptionError(
-            f"The emulator knows no sickness {quote(name, 40)!r}.",
+            f"The emulator has no set-up problem named {quote(name, 40)!r}.",
             cure=f"Use one of {', '.join(SICKNESSES)}.",
         )
     return SICKNESSES[name]

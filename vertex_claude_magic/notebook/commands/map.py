@@ -45,7 +45,7 @@ def map_from_cell(host: Host, line: str, cell: str) -> None:
     if not quiet and not host.cells.may_draw():
         raise errors.OptionError(
             "This thread runs no cell, so its progress would appear in the wrong place.",
-            cure="In threads use --quiet, or Claude().map(table, prompt) of vertex_claude_magic.",
+            cure="In threads, use --quiet or Claude().map(table, prompt) from vertex_claude_magic.",
         )
     view = TableRunView(host.shell, quiet=quiet)
     questions = questions_of(
@@ -96,7 +96,7 @@ def table_of(host: Host, text: str) -> Any:
     if path is None:
         raise errors.OptionError(
             f"{text[:60]!r} is not the name of a table.",
-            cure="Name a variable, such as reviews or data.reviews.",
+            cure="Use a variable, such as reviews or data.reviews.",
         )
     if path.name not in host.shell.user_ns:
         import difflib

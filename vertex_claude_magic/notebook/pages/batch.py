@@ -27,7 +27,7 @@ _JOBS = (
     Column("Failed", "right"), Column("File of rows", wrap="anywhere"), Column("What Vertex AI says", wrap="anywhere"),
 )  # fmt: skip
 _WAITING = (
-    "WAITING: its file is up, and its job is created when another one has ended and a kernel looks "
+    "WAITING: the file is uploaded; the job is created when another one has ended and a kernel checks "
     "(%claude_batch NAME --wait)."
 )
 
@@ -35,7 +35,7 @@ _WAITING = (
 def batches_page(batches: Sequence[BatchJob]) -> tuple[str, str]:
     """Return a table of batches as they were when Google was last asked, as HTML and as text."""
     if not batches:
-        none = "The journal knows no batch. %%claude_batch sends one."
+        none = "The journal has no batches. %%claude_batch sends one."
         return f"<p>{literal(none)}</p>", none
     rows = []
     for batch in batches:
