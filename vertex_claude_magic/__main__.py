@@ -23,14 +23,14 @@ _COMMANDS = {
     "models": ("cli.models", "print the model table"),
     "notebook": (
         "cli.notebook",
-        "list the AI answers of notebook files, take them out, or rehearse a lesson",
+        "list or remove the AI answers in notebook files, or rehearse a lesson",
     ),
     "lesson": (
         "cli.lesson.command",
         "make a folder that students run without an account, also in the browser",
     ),
     "emulator": ("emulator.__main__", "run the emulator by itself"),
-    "journal": ("cli.journal", "look into the journal, shrink it, export and import answers"),
+    "journal": ("cli.journal", "inspect and shrink the journal, export and import answers"),
 }
 
 
@@ -44,7 +44,7 @@ def main(argv: Sequence[str] | None = None) -> int:
                                      allow_abbrev=False)  # fmt: skip
     listing = "\n".join(f"  {name:<10}{text}" for name, (_, text) in _COMMANDS.items())
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
-    parser.epilog = f"commands:\n{listing}\n\nvertex-claude COMMAND --help tells more."
+    parser.epilog = f"commands:\n{listing}\n\nvertex-claude COMMAND --help shows its options."
     parser.add_argument(
         "--version", action="version", version=f"vertex-claude {version('vertex-claude-magic')}"
     )

@@ -89,7 +89,7 @@ class Claude:
         """Ask, wait for the whole answer, and return it.
 
         Args:
-            prompt: A text; a list of texts, Python objects and content blocks; or a list of messages.
+            prompt: A text; a list of strings, Python objects and content blocks; or a list of messages.
             names: The values that `{{ name }}` in the prompt stands for; without it braces are only braces.
             options: Long option names of the magic with `_`: `model=`, `region=`, `max_tokens=`,
                 `system=`, `effort=`, `attach=[frame, "report.pdf"]`, `set={"field": value}` and so on. `as_=`
@@ -354,7 +354,7 @@ class Claude:
         held = not_to_be_sent(self._session.transport.authorizer, settings)
         if held is not None:
             raise PickleRefused(
-                f"A Claude with {held} is not sent to another process.",
+                f"A Claude client with {held} cannot be sent to another process.",
                 cure="Make the client in the worker, or use threads (concurrent.futures.ThreadPoolExecutor).",
             )
         return _restore, (type(self), settings, self._session.retry_policy)

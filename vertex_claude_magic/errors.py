@@ -338,7 +338,7 @@ class AnswerRefused(AnswerInvalid):
 
 
 class AnswerTruncated(AnswerInvalid):
-    """The answer was cut off at its limit of tokens, so the data are not whole."""
+    """The answer was cut off at its limit of tokens, so the data is incomplete."""
 
 
 class ClaudeInterrupt(KeyboardInterrupt):
@@ -360,7 +360,7 @@ class ClaudeInterrupt(KeyboardInterrupt):
         arrived = reply is not None and bool(reply.text or reply.tool_calls)
         super().__init__(
             # The page marks where the answer stops, so this does not say it again.
-            "The answer up to here is kept." if arrived else "Stopped before an answer arrived."
+            "The partial answer is saved." if arrived else "Stopped before an answer arrived."
         )
 
     def __reduce__(self) -> tuple[Any, ...]:

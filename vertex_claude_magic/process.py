@@ -89,7 +89,7 @@ def start_thread(run: Callable[[], object], name: str) -> threading.Thread:
     except RuntimeError:
         # The one error of `start` for a new thread ("threading", Python docs): Pyodide has none, a system may be full.
         raise ThreadUnavailable(
-            "No thread can be started here, so nothing can be sent; only recorded answers can be given here.",
+            "No thread can be started here, so nothing can be sent; only recorded answers are available here.",
             cure=spelled(
                 "Use {} with a recording, or ask from a Python that has threads (Pyodide has none; a limit on "
                 "processes may be reached).",

@@ -462,7 +462,7 @@ def test_a_users_own_check_may_raise_anything(number):
 def test_a_users_check_is_quoted_with_its_place():
     with pytest.raises(Misfit, match=r"^items\[0\]\.number: must be prime, not 1$"):
         shape_of(list[Picky]).take([{"number": 1}])
-    with pytest.raises(Misfit, match=r"^a check of it failed: 'three' \(KeyError\)$"):
+    with pytest.raises(Misfit, match=r"^a validator failed: 'three' \(KeyError\)$"):
         shape_of(Picky).take({"number": 3})
 
 
@@ -481,9 +481,9 @@ HOSTILE = [
     ("\x1b[31mred\u202e", "it is not JSON: [31mred"),
     ("[1, 2", "the JSON ends too early: [1, 2"),
     ('{"items": ["a', 'the JSON ends too early: {"items": ["a'),
-    ('[{"a": 1}, {"a": NaN}]', "NaN is no value of JSON"),
-    ("[1, -Infinity]", "-Infinity is no value of JSON"),
-    ("[1e999]", "it holds a value that JSON has not, such as NaN or an infinite number"),
+    ('[{"a": 1}, {"a": NaN}]', "NaN is not a JSON value"),
+    ("[1, -Infinity]", "-Infinity is not a JSON value"),
+    ("[1e999]", "it contains a value that JSON cannot represent, such as NaN or infinity"),
     ("[" * 100_000, "it is nested too deeply"),
     ("[" * 100_000 + "]" * 100_000, "it is nested too deeply"),
     ('{"a":' * 100_000, "it is nested too deeply"),

@@ -231,8 +231,8 @@ def test_what_names_no_type_is_an_error_of_one_line(text, capsys):
         ("list[Colur]", "Did you mean Colour?"),
         ("Litteral['a']", "Did you mean Literal?"),
         ("zzzzzz", "Run the cell that defines it first."),
-        ("number", "holds no type"),
-        ("City()", "Give a pydantic model, a data class"),
+        ("number", "not a type"),
+        ("City()", "Use a pydantic model, a data class"),
         ("list[f(1)]", "f(1)"),
     ],
 )

@@ -21,7 +21,7 @@ if typing.TYPE_CHECKING:
     from shells import Shell
 
 # Which model asks which way: by structured outputs, by a tool that it must call, by words alone
-# (forcing a tool and thinking exclude one another).
+# (forcing a tool and thinking cannot be combined).
 WAYS: dict[str, dict[str, Any]] = {
     "format": {"model": "claude-sonnet-5-5"},
     "tool": {"model": "claude-opus-4-1"},
@@ -380,7 +380,7 @@ def test_a_stream_repairs_as_ask_does(claude, claude_emulator):
         events = list(stream)
         assert stream.reply.data.name == "Oslo"
     (at,) = [number for number, event in enumerate(events) if event.type == "round"]
-    assert events[at].data["reason"].startswith("did not fit")
+    assert events[at].data["reason"].startswith("did not match")
     assert "".join(event.text for event in events[:at]) == "no"
     assert "".join(event.text for event in events[at:]) == GOOD
     assert stream.reply.usage.output_tokens > 0
@@ -459,7 +459,7 @@ def test_a_repair_is_shown(shell):
     """What was wrong with the first answer stands below the second, whose cost counts both."""
     shell.emulator.answer('{"name": "Oslo"}', GOOD)
     shell.ok("%%claude answer --as City\nWhich?")
-    assert "The first answer did not fit" in shell.page.text
+    assert "The first answer did not match" in shell.page.text
     assert "asked for once more" in shell.page.text
     assert "| people | 7 |" in shell.page.text
 

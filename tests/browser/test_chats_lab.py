@@ -57,7 +57,7 @@ def test_an_edited_first_cell_and_restart_and_run_all(lesson, tmp_path):
         lesson.page.evaluate(RUN, number)
     lesson.settle()
     assert "Turns 2 and 3 of penguins are stale" in shown(lesson, 1)
-    assert "What goes before a stale turn has changed since" in shown(lesson, 4)
+    assert "Earlier content has changed since a stale turn was answered" in shown(lesson, 4)
     lesson.page.locator(".jp-Cell").nth(4).screenshot(path=str(tmp_path / "chats-table.png"))
     assert lesson.screenshot(tmp_path / "chats-edited.png").stat().st_size > 10_000
     for free in (False, True):

@@ -368,7 +368,7 @@ def test_the_status_tab_works_by_keyboard_alone(front):
     assert "claude-sonnet-5-5 in global: usable when last checked" in views(front)[0].inner_text()
     tab_to(page, button(front, "Read logging"))
     page.keyboard.press("Enter")
-    page.get_by_text("Google logs nothing of claude-sonnet-5-5 in global.").first.wait_for()
+    page.get_by_text("Google does not log claude-sonnet-5-5 in global.").first.wait_for()
     assert "%claude_logging on --table bq://project.dataset.table" in views(front)[0].inner_text()
 
 

@@ -215,7 +215,7 @@ def test_a_seat_is_found_by_cell_and_place():
 def test_asking_from_inside_of_a_question_is_refused_and_does_not_wait_for_itself(claude, claude_emulator):
     """In one thread; it would wait for ever."""
     chat = claude.chat("talk")
-    with chat.stream("One"), pytest.raises(errors.OptionError, match="not over yet in this thread"):
+    with chat.stream("One"), pytest.raises(errors.OptionError, match="still running in this thread"):
         chat.ask("Two")
     assert chat.ask("Three").turn is not None
 

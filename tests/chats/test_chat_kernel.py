@@ -114,7 +114,7 @@ def test_a_stopped_run_of_a_cell_leaves_its_former_answer(kernel, claude_emulato
     ask_three(kernel, claude_emulator)
     claude_emulator.answer(Reply(content=LONG, fault=Fault(stall_after=2_000)))
     run = stopped(kernel, "b", "%%claude -c talk\nTwo")
-    assert "The former answer of this cell stays turn 2 of talk." in run.outputs[0].text
+    assert "The previous answer of this cell remains turn 2 of talk." in run.outputs[0].text
     assert "(2, 'b', 'Two', '2', 'ok')" in turns(kernel)
     cell(kernel, "d", "%%claude -c talk\nFour")
     assert sent(claude_emulator) == ["One", "1", "Two", "2", "Three", "3", "Four"]

@@ -66,14 +66,14 @@ def test_after_takes_neither_model_nor_system_along(shell):
 
 
 REFUSED = [
-    ("-c sums --after first", "exclude one another"),
+    ("-c sums --after first", "cannot be combined"),
     ("--new", "needs a conversation"),
     ("--after nosuch", "No variable named 'nosuch'."),
-    ("--after number", "number is a int and not a Reply."),
-    ("-c ' '", "cannot be the name of a conversation"),
+    ("--after number", "number is a int, not a Reply."),
+    ("-c ' '", "is not a valid conversation name"),
     ("-c sums --set messages=[]", "sends its own messages"),
-    (f"-c {'x' * 81}", "cannot be the name of a conversation"),
-    ("-c 'a\u202eb'", "cannot be the name of a conversation"),
+    (f"-c {'x' * 81}", "is not a valid conversation name"),
+    ("-c 'a\u202eb'", "is not a valid conversation name"),
 ]
 
 
@@ -110,7 +110,7 @@ def test_without_cell_ids_the_same_text_takes_the_place_of_its_turn(shell):
     reply = shell.ok("%%claude -c talk\nOne")
     assert reply.turn == 1
     assert texts(shell.body) == [("user", "One")]
-    assert "had the same prompt, so this answer takes its place" in shell.page.text
+    assert "had the same prompt, so this answer replaces it" in shell.page.text
     assert "Turn 2 of talk is stale" in shell.page.text
 
 
@@ -206,9 +206,9 @@ def test_with_the_journal_off_conversations_live_in_the_kernel(shell):
     """Said once."""
     shell.ok("%config ClaudeMagics.journal = 'off'")
     shell.ok("%%claude -c talk\nOne")
-    assert "conversations live in this kernel only" in shell.page.text
+    assert "conversations exist only in this kernel" in shell.page.text
     shell.ok("%%claude -c talk\nTwo")
-    assert "conversations live" not in shell.page.text
+    assert "conversations exist" not in shell.page.text
     assert len(shell.body["messages"]) == 3
 
 
@@ -217,7 +217,7 @@ def test_what_seems_to_be_a_secret_does_not_reach_the_journal(shell, home):
     key = "AIza" + "Sy" + "D" * 33
     shell.ok("%%claude -c talk\nOne")
     shell.ok(f"%%claude -c talk --allow-secrets\nMy key is {key}")
-    assert "talk seems to hold a key or a token" in shell.page.text
+    assert "talk seems to contain a key or a token" in shell.page.text
     shell.ok("%%claude -c talk --allow-secrets\nAnd now?")
     assert len(shell.body["messages"]) == 5
     assert not [path for path in home.rglob("*") if path.is_file() and key.encode() in path.read_bytes()]
@@ -245,31 +245,31 @@ def test_rename_fork_remove_and_clear(shell):
         ("talk --rename chat", "talk is now chat."),
         ("chat --fork other", "other has 2 turns of chat."),
         ("other --remove 1", "Turn 1 of other is removed; turn 1 is stale."),
-        ("other", "What goes before a stale turn has changed since"),
+        ("other", "Earlier content has changed since a stale turn was answered"),
         ("chat --clear", "chat is cleared; it had 2 turns."),
     ]:
         shell.ok(f"%claude_chat {line}")
         assert said in shell.page.text
-    assert "There is no conversation 'chat'" in str(shell.error("%claude_chat chat"))
+    assert "No conversation named 'chat'" in str(shell.error("%claude_chat chat"))
 
 
 WRONG = [
     ("talk --remove 3", "talk has no turn 3."),
     ("talk --keep 1", "Turn 1 was not interrupted."),
-    ("talk --fork talk", "There is a conversation 'talk' already."),
-    ("talk --rename other", "There is a conversation 'other' already."),
-    ("talk --clear --remove 1", "are two things"),
-    ("talk --summary", "--summary goes with --fork."),
+    ("talk --fork talk", "A conversation named 'talk' already exists."),
+    ("talk --rename other", "A conversation named 'other' already exists."),
+    ("talk --clear --remove 1", "cannot be combined"),
+    ("talk --summary", "--summary needs --fork."),
     ("--clear", "--clear needs the name of a conversation."),
-    ("tolk", "There is no conversation 'tolk' in this notebook. Did you mean talk?"),
-    ("talk --save talk.txt", "is no name of a notebook"),
+    ("tolk", "No conversation named 'tolk' in this notebook. Did you mean talk?"),
+    ("talk --save talk.txt", "is not a notebook name"),
     ("talk --save there.ipynb", "holds something else"),
     ("talk --export talk.pdf", "is neither .md nor .html"),
     ("new --load nosuch.ipynb", "cannot be read"),
-    ("new --load broken.ipynb", "is no notebook of format 4"),
-    ("new --load there.ipynb", "holds no answer of Claude"),
-    ("talk --load talk.ipynb", "There is a conversation 'talk' already."),
-    ("talk --all", "--all lists, and takes no name."),
+    ("new --load broken.ipynb", "is not a notebook of format 4"),
+    ("new --load there.ipynb", "contains no answer from Claude"),
+    ("talk --load talk.ipynb", "A conversation named 'talk' already exists."),
+    ("talk --all", "--all does not take a name."),
 ]
 
 

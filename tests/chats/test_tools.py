@@ -338,7 +338,7 @@ def secret() -> str:
         (frame, "text", "Bergen"),
         (figure, "image", ""),
         (nothing, "text", "null"),
-        (secret, "text", "seems to hold an Anthropic key"),
+        (secret, "text", "seems to contain an Anthropic key"),
     ],
 )
 def test_a_result_goes_back_as_what_it_is(claude, claude_emulator, function, kinds, holds):
@@ -403,7 +403,7 @@ def leave() -> None:
         (missing, {"file": "a.csv"}, "FileNotFoundError: [Errno 2] No such file: 'a.csv'"),
         (wordless, {}, "WordlessError: (no message)"),
         (take, {"share": {"part": 2}}, "KeyError: 2.0"),
-        (key_in_error, {}, "The result seems to hold an Anthropic key, so it was not sent."),
+        (key_in_error, {}, "The result seems to contain an Anthropic key, so it was not sent."),
         (leave, {}, "SystemExit: 3"),
     ],
 )

@@ -105,7 +105,7 @@ def test_a_stop_keeps_what_had_arrived(claude_emulator):
 @pytest.mark.parametrize(("models", "count"), [(["haiku"], 1), ([], 1), (["haiku"] * 9, 9)])
 def test_there_are_two_to_eight_columns(models, count, claude, claude_emulator):
     """More are not read side by side."""
-    with pytest.raises(errors.OptionError, match=rf"2 to {MOST_COLUMNS} columns, and this one has {count}"):
+    with pytest.raises(errors.OptionError, match=rf"2 to {MOST_COLUMNS} columns, not {count}"):
         claude.compare("Hello", models=models)
     assert not claude_emulator.requests
 
@@ -150,7 +150,10 @@ REFUSED = {
     "vary tools": ({"vary": {"tools": ["a", "b"]}}, "takes no tools"),
     "vary after": ({"vary": {"after": ["a", "b"]}}, "takes no after"),
     "vary max_cost": ({"vary": {"max_cost": [1, 2]}}, "max_cost is the same for all columns"),
-    "code": ({"models": MODELS, "format": "code"}, "takes no format code: there is one new cell"),
+    "code": (
+        {"models": MODELS, "format": "code"},
+        "does not support --format code: there are several answers",
+    ),
     "an unknown option": ({"vary": {"tone": ["a", "b"]}}, "There is no option 'tone'"),
     "a wrong value": ({"vary": {"max_tokens": [0, 5]}}, "max_tokens is 0"),
 }

@@ -164,8 +164,8 @@ def test_an_answer_given_again_shows_its_question(asked, capsys):
     claude.close()
     assert run(capsys, "show")[-1].endswith("replayed  What is 2 + 2?")
     text = "\n".join(run(capsys, "show", "4"))
-    assert "given again saved" in text
-    assert "it stands with the call that was answered first" in text
+    assert "a replayed answer saved" in text
+    assert "see the call that was answered first" in text
 
 
 @pytest.mark.parametrize("text", HOSTILE)
@@ -252,7 +252,7 @@ def test_attachments_are_written_by_hash_and_kind_for_their_owner(asked, capsys,
     if os.name == "posix":
         assert stat.S_IMODE(file.stat().st_mode) == 0o600
     file.write_bytes(b"mine")
-    assert "was there already" in run(capsys, "show", "2", "--attachments", str(folder))[-1]
+    assert "already exists" in run(capsys, "show", "2", "--attachments", str(folder))[-1]
     assert file.read_bytes() == b"mine"
     assert run(capsys, "show", "1", "--attachments", str(folder))[-1] == "--- attachments: 0"
 
@@ -283,7 +283,7 @@ def test_an_attachment_follows_no_link(asked, capsys, tmp_path):
 def test_attachments_that_cannot_be_written_are_one_line(asked, capsys, tmp_path):
     """A file stands where the folder should."""
     (tmp_path / "file").touch()
-    assert "Name another folder" in refused(capsys, "show", "2", "--attachments", str(tmp_path / "file"))
+    assert "Choose another folder" in refused(capsys, "show", "2", "--attachments", str(tmp_path / "file"))
     assert "journal show ID" in refused(capsys, "show", "--attachments", str(tmp_path / "out"))
 
 
@@ -309,7 +309,7 @@ def test_stats_of_a_journal_without_calls(journal, capsys):
     journal.close()
     run(capsys, "prune", "--all")
     assert "days        none yet" in run(capsys, "stats")
-    assert run(capsys, "show") == ["The journal holds no calls yet."]
+    assert run(capsys, "show") == ["The journal has no calls yet."]
 
 
 def test_prune_drops_what_is_old_and_shrinks_the_file(journal, capsys):
@@ -322,7 +322,7 @@ def test_prune_drops_what_is_old_and_shrinks_the_file(journal, capsys):
     before = default_path().stat().st_size
     lines = run(capsys, "prune")
     assert lines[0] == "1,200 calls older than 30 days were dropped."
-    assert lines[1].startswith("The file had ")
+    assert lines[1].startswith("The file was ")
     assert before > 2_000_000
     assert default_path().stat().st_size < 200_000
     assert len(run(capsys, "show")) == 4
@@ -401,7 +401,7 @@ def test_export_chooses_by_notebook_day_and_model(journal, capsys, tmp_path, arg
     journal.close()
     today = datetime.now().astimezone().date().isoformat()
     if not texts:
-        assert "no answer that fits" in refused(capsys, "export", str(tmp_path / "r"), *arguments)
+        assert "no matching answer" in refused(capsys, "export", str(tmp_path / "r"), *arguments)
         return
     run(capsys, "export", str(tmp_path / "r"), *(each.replace("NOW", today) for each in arguments))
     records = read_records((tmp_path / "r").read_text(encoding="utf-8"))
@@ -426,7 +426,7 @@ def test_nothing_to_export_is_said_and_writes_nothing(journal, capsys, tmp_path)
     """An empty recording would look like a lesson without answers."""
     keep(journal)
     journal.close()
-    assert "no answer that fits" in refused(capsys, "export", str(tmp_path / "r"), "--notebook", "none.ipynb")
+    assert "no matching answer" in refused(capsys, "export", str(tmp_path / "r"), "--notebook", "none.ipynb")
     assert not (tmp_path / "r").exists()
 
 
@@ -455,7 +455,7 @@ def test_importing_twice_adds_nothing(asked, capsys, tmp_path):
     """Nor does what the journal exported itself."""
     file = str(tmp_path / "lesson.claude")
     run(capsys, "export", file)
-    assert run(capsys, "import", file)[0].startswith("0 answers were added, 2 were there already")
+    assert run(capsys, "import", file)[0].startswith("0 answers were added, 2 were already there")
     other = ["--journal", str(tmp_path / "other")]
     assert run(capsys, "import", file, *other)[0].startswith("2 answers were added")
     assert run(capsys, "import", file, *other)[0].startswith("0 answers were added, 2 were")
@@ -529,7 +529,7 @@ def test_a_file_that_is_no_recording_is_one_line_and_adds_nothing(capsys, tmp_pa
     assert line.startswith("RecordingInvalid: ")
     assert line.isprintable()
     assert not (tmp_path / "j").exists() or run(capsys, "show", "--journal", str(tmp_path / "j")) == [
-        "The journal holds no calls yet."
+        "The journal has no calls yet."
     ]
 
 
@@ -572,11 +572,11 @@ def _newer(path):
 
 
 WRONG = {
-    "missing": (lambda _: None, "Ask something first"),
-    "no database": (lambda path: path.write_bytes(b"no database, but long enough" * 99), "is no journal"),
+    "missing": (lambda _: None, "Ask a question first"),
+    "no database": (lambda path: path.write_bytes(b"no database, but long enough" * 99), "is not a journal"),
     "another program's": (_other_program, "another program"),
     "newer": (_newer, "Upgrade"),
-    "a folder": (lambda path: path.mkdir(), "no plain file"),
+    "a folder": (lambda path: path.mkdir(), "not a regular file"),
 }
 COMMANDS = [
     ["show"],
@@ -639,7 +639,7 @@ def test_what_is_not_there_is_named(asked, capsys, tmp_path):
     """A number that no call has, a recording that is not there."""
     assert "no call 99" in refused(capsys, "show", "99")
     assert "There is no file" in refused(capsys, "import", str(tmp_path / "none"))
-    assert "no plain file" in refused(capsys, "import", str(tmp_path))
+    assert "not a regular file" in refused(capsys, "import", str(tmp_path))
 
 
 @pytest.mark.parametrize(

@@ -73,7 +73,7 @@ def test_the_canned_answer_says_that_it_is_the_emulator_and_describes_the_reques
         {"type": "text", "text": "What `is` this | and <b>that</b>?\n# not a heading"},
     ]
     answer = text_of(ask(emulator, prompt, system="Be brief.", tools=[TOOL], max_tokens=1999))
-    assert "This is the emulator and not Claude" in answer.split("\n\n")[1]
+    assert "This is the emulator, not Claude" in answer.split("\n\n")[1]
     for fact in (
         SONNET_45,
         "`global`",

@@ -68,7 +68,7 @@ def test_every_other_prompt_gets_two_lines(claude, prompt):
     """They say that this is not Claude, what to ask, and where the report on the request is."""
     text = demo_text(prompt, 1234)
     assert len(text.splitlines()) == 2
-    assert text.startswith("This is the emulator and not Claude")
+    assert text.startswith("This is the emulator, not Claude")
     assert "1,234 tokens" in text
     assert "--dry-run" in text
     assert PROMPTS[0] in text

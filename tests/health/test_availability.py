@@ -162,7 +162,7 @@ def test_a_count_never_claims_what_it_cannot_prove(shell, claude_emulator):
     shell.ok("%claude_models sonnet --check")
     row = next(line for line in shell.page.text.splitlines() if line.startswith("Sonnet 5 "))
     assert "usable*" in row
-    assert "only a question proves (--probe, which costs)" in shell.page.text
+    assert "Only a question shows whether" in shell.page.text
 
 
 def test_where_tokens_are_not_counted_nothing_is_claimed(client, claude_emulator):

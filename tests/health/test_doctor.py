@@ -76,7 +76,7 @@ USER = {"kind": "authorized_user"}
 ROWS = [
     row("credentials", "No Google credentials were found", LOGIN, "no_credentials"),
     row("credentials", "/nowhere/key.json", "Set: GOOGLE_APPLICATION_CREDENTIALS", "key_file_missing"),
-    row("credentials", "no usable credentials file", "Set: GOOGLE_APPLICATION_CREDENTIALS", "key_file_unreadable"),
+    row("credentials", "not a usable credentials file", "Set: GOOGLE_APPLICATION_CREDENTIALS", "key_file_unreadable"),
     row("token", "expired or revoked", LOGIN, "login_expired", **USER),
     row("token", "service account's key", f"{CONSOLE}iam-admin/serviceaccounts?project=emulator-project (are {EMAIL}",
         "login_expired"),
@@ -128,13 +128,13 @@ ROWS = [
     row("network", "refused the connection", NO_ADDRESS, "host_unreachable"),
     row("settings", "not sent to 'gateway.example'", "Set: ANTHROPIC_VERTEX_BASE_URL to nothing, unless gateway.example",
         "host_untrusted"),
-    row("service", "knows no such address (404)", "Set: ANTHROPIC_VERTEX_BASE_URL to an address that ends in /v1",
+    row("service", "has no such address (404)", "Set: ANTHROPIC_VERTEX_BASE_URL to an address that ends in /v1",
         "path_wrong"),
-    row("network", "The proxy did not let", "Set: HTTPS_PROXY", "proxy_dead"),
+    row("network", "The proxy blocked the request", "Set: HTTPS_PROXY", "proxy_dead"),
     row("network", "did not speak TLS", NO_ADDRESS, "tls_broken", patience=HASTY),
     row("network", "a web page (200)", CONSOLE[:-1], "captive_portal"),
     row("network", "that leads to 'https://login.example.com/", CONSOLE[:-1], "login_redirect"),
-    row("network", "was silent for 0.3 seconds", NO_ADDRESS, "service_silent", patience=HASTY),
+    row("network", "sent nothing for 0.3 seconds", NO_ADDRESS, "service_silent", patience=HASTY),
     row("clock", "60 minutes behind", "Run: ", "clock_off"),
     row("lifecycle", "retired 2026-07-05", "Use: --model claude-haiku-5-5", options={"model": "claude-3-5-haiku@20241022"}),
     row("model", "was not found", "Use: --model claude-sonnet-5-5", options={"model": "claude-sonet-5-5"}),
@@ -142,7 +142,7 @@ ROWS = [
         options={"model": "haiku", "region": "asia-southeast1"}),
     row("settings", "No active model of the family mythos", "Use: --model sonnet", options={"model": "mythos"}),
     row("settings", "is not a Google Cloud location", "Use: --region us-east5", options={"region": "us east5"}),
-    row("project", "cannot be a project", "Set: GOOGLE_CLOUD_PROJECT to the id", options={"project": ".."}),
+    row("project", "is not a valid project id", "Set: GOOGLE_CLOUD_PROJECT to the id", options={"project": ".."}),
 ]  # fmt: skip
 
 
@@ -366,11 +366,11 @@ def without_folder(path: Path) -> None:
 
 # How the journal is, what the check says, how the line and its cure begin.
 JOURNALS = [
-    (lambda path: None, "ok", "None yet; the next question begins ", ""),
+    (lambda path: None, "ok", "None yet; the next question creates ", ""),
     (older, "ok", "kB, schema 1, of an older version", ""),
     (newer, "failure", "by a newer version of this package (schema 99)", "Run: pip install --upgrade"),
     (of_another_program, "failure", "is a database of another program", "Set: VERTEX_CLAUDE_JOURNAL to"),
-    (damaged, "failure", "is no journal", "Run: mv "),
+    (damaged, "failure", "is not a journal", "Run: mv "),
     (
         lambda path: path.symlink_to("/dev/null"),
         "failure",
@@ -416,7 +416,7 @@ def test_a_journal_that_is_off_is_no_illness(diagnose, monkeypatch):
     monkeypatch.setenv("VERTEX_CLAUDE_JOURNAL", "off")
     last = diagnose().findings[-1]
     assert (last.outcome, last.seen) == (
-        "not checked", "The journal is off (from VERTEX_CLAUDE_JOURNAL), so nothing is kept.")  # fmt: skip
+        "not checked", "The journal is off (from VERTEX_CLAUDE_JOURNAL), so nothing is saved.")  # fmt: skip
 
 
 OLD = {
@@ -591,7 +591,7 @@ def test_a_diagnosis_ends_when_its_time_is_over():
     timer = Timer(clock, Patience().whole)
     found = list(examine(checks, timer=timer, cure=str))
     assert [each.outcome for each in found] == ["ok", "ok", "ok", "not checked", "not checked"]
-    assert "14 seconds of the diagnosis are over" in found[-1].seen
+    assert "The diagnosis reached its time limit of 14 seconds" in found[-1].seen
     assert timer.left(5.0) == 0.0
     assert Patience().whole < 15
 

@@ -153,7 +153,7 @@ def test_a_file_that_is_no_report_is_not_written_over(tmp_path, surroundings):
     surroundings()
     file = tmp_path / "doctor.txt"
     file.write_text("my notes")
-    with pytest.raises(OptionError, match="is no report"):
+    with pytest.raises(OptionError, match="is not a report"):
         written(tmp_path)
     assert file.read_text() == "my notes"
     file.unlink()

@@ -268,7 +268,7 @@ def test_a_live_source_that_knows_it_lets_it_through_with_a_notice(claude_emulat
     """The table may be wrong; the service decides, and its error has the cure."""
     asker = claude(claude_emulator)
     asker._session.status.notes.note(kind, key, value)
-    assert "it was seen since" in asker.request("Hi", model=RETIRED).notices[0]
+    assert "it has answered since" in asker.request("Hi", model=RETIRED).notices[0]
     with pytest.raises(errors.ModelNotFound, match="not found"):
         asker.ask("Hi", model=RETIRED)
     assert len(claude_emulator.requests) == 1

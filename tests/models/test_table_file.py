@@ -27,7 +27,7 @@ BROKEN = [
     ('{"models": [{"id": "a", "released": "2026-13"}]}', "models[0].released must be a date"),
     ('{"models": [{"id": "a", "context_tokens": true}]}', "models[0].context_tokens must be a whole number"),
     ('{"models": [{"id": "a", "max_output_tokens": 0}]}', "models[0].max_output_tokens"),
-    ('{"models": [{"id": "a", "locations": "us"}]}', "models[0].locations must be a list of texts or null"),
+    ('{"models": [{"id": "a", "locations": "us"}]}', "models[0].locations must be a list of strings or null"),
     ('{"models": [{"id": "a", "rules": "opus-9"}]}', 'models[0].rules names "opus-9"'),
     ('{"models": [{"id": "a", "rules": ["x"]}]}', "models[0].rules must be a text or null"),
     ('{"models": [{"id": "a", "prices": null}]}', "models[0].prices must be an object"),

@@ -122,10 +122,10 @@ def test_a_dry_run_of_finished_requests_sends_nothing(shell):
 
 REFUSED = [
     ("%claude_batch nosuch", "No batch named 'nosuch'"),
-    ("%claude_batch --wait", "names no batch"),
-    ("%claude_batch a b", "more than one name"),
-    ("%claude_batch labels --cancel --wait", "does not go with"),
-    ("%%claude_batch labels\nx", "lacks the table"),
+    ("%claude_batch --wait", "batch name is missing"),
+    ("%claude_batch a b", "more than one variable name"),
+    ("%claude_batch labels --cancel --wait", "cannot be combined with"),
+    ("%%claude_batch labels\nx", "is missing the table"),
     ("%%claude_batch labels reviews\n{{ text }}", "--to gs://bucket/prefix"),
     ("%%claude_batch labels nosuch --to gs://rows/x\n{{ text }}", "No variable named 'nosuch'"),
     ("%%claude_batch labels reviews --to gs://rows/x --wait\n{{ text }}", "does not take --wait"),

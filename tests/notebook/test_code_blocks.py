@@ -257,7 +257,7 @@ def test_code_with_a_mistake_goes_in_if_there_is_no_other():
     """It can be mended there, and the page names the line."""
     text, notes = chosen(fence("x = 1\nx = = 2", "python"))
     assert text == "x = 1\nx = = 2"
-    assert notes == ("It cannot run as it stands: it has a syntax error in line 2.",)
+    assert notes == ("It cannot run as it is: it has a syntax error in line 2.",)
 
 
 @pytest.mark.parametrize("session", ["$ pip install x", "$ ls\na.csv"])

@@ -88,7 +88,7 @@ def test_a_failed_column_says_so_on_the_page(shell):
     """In its own column, and the cell does not fail."""
     shell.emulator.answer(Reply(content="Begun", fault=Fault(cut_after=700)), "Whole.")
     shell.ok("%%claude_compare -m haiku,sonnet\nHi")
-    assert "Failed: The answer broke off" in shell.page.text
+    assert "Failed: The answer was cut off" in shell.page.text
     assert "Whole." in shell.page.text
 
 
@@ -193,22 +193,22 @@ def test_a_comparison_that_never_ended_is_known_as_unfinished():
 
 # Lines that are refused, and why.
 REFUSED = {
-    "%%claude_compare -m haiku\nHi": "2 to 8 columns, and this one has 1",
-    "%%claude_compare\nHi": "2 to 8 columns, and this one has 1",
-    "%%claude_compare -m a,b,c,d,e,f,g,h,i\nHi": "2 to 8 columns, and this one has 9",
+    "%%claude_compare -m haiku\nHi": "2 to 8 columns, not 1",
+    "%%claude_compare\nHi": "2 to 8 columns, not 1",
+    "%%claude_compare -m a,b,c,d,e,f,g,h,i\nHi": "2 to 8 columns, not 9",
     "%%claude_compare -m haiku,sonnet -c talk\nHi": "takes no chat: a conversation goes on from one answer",
     "%%claude_compare -m haiku,sonnet --chat talk\nHi": "takes no chat",
     "%%claude_compare -m haiku,sonnet --new\nHi": "takes no new",
     "%%claude_compare -m haiku,sonnet --after answer\nHi": "takes no after",
-    "%%claude_compare -m haiku,sonnet --tools f\nHi": "takes no tools: functions of yours would run once for each column",
-    "%%claude_compare -m haiku,sonnet -f code\nHi": "takes no format code: there is one new cell",
+    "%%claude_compare -m haiku,sonnet --tools f\nHi": "takes no tools: your functions would run once for each column",
+    "%%claude_compare -m haiku,sonnet -f code\nHi": "does not support --format code: there are several answers",
     "%%claude_compare -m haiku,sonnet --vary effort\nHi": "is not OPTION=a,b",
     "%%claude_compare -m haiku,sonnet --vary effort=low\nHi": "has fewer than two values",
     "%%claude_compare -m haiku,sonnet --vary effort=low,\nHi": "has fewer than two values",
     "%%claude_compare -m haiku,sonnet --vary model=a,b\nHi": "model is given twice",
-    "%%claude_compare -m haiku,sonnet --vary tone=a,b\nHi": "names no option whose values can be compared",
-    "%%claude_compare -m haiku,sonnet --vary set=a,b\nHi": "names no option whose values can be compared",
-    "%%claude_compare -m haiku,sonnet --vary quiet=true,false\nHi": "names no option whose values can be compared",
+    "%%claude_compare -m haiku,sonnet --vary tone=a,b\nHi": "is not an option whose values can be compared",
+    "%%claude_compare -m haiku,sonnet --vary set=a,b\nHi": "is not an option whose values can be compared",
+    "%%claude_compare -m haiku,sonnet --vary quiet=true,false\nHi": "is not an option whose values can be compared",
     "%%claude_compare -m haiku,sonnet --vary show_thinking=yes,no\nHi": "neither true nor false",
     "%%claude_compare -m haiku,sonnet --vary max_tokens=a,b\nHi": "is not a whole number",
     "%%claude_compare -m haiku-4.5,sonnet-4.5 --vary temperature=0.5,0.6 -c a --dry-run\nHi": "takes no chat",

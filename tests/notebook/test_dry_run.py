@@ -177,5 +177,5 @@ def test_only_so_many_blocks_are_listed():
     """A page that never ends helps nobody."""
     blocks = [{"type": "text", "text": "x"}] * 150
     rows = block_rows({"messages": [{"role": "user", "content": blocks}]})
-    assert blocks_plain(rows).endswith("… and 50 blocks more")
-    assert blocks_html(rows).endswith("<p>… and 50 blocks more</p>")
+    assert blocks_plain(rows).endswith("… and 50 more blocks")
+    assert blocks_html(rows).endswith("<p>… and 50 more blocks</p>")

@@ -163,7 +163,7 @@ def test_an_error_of_ours_has_its_own_cure(shell):
     """Claude is not asked about it."""
     shell.error("%claude --nosuch hi")
     error = shell.error("%claude_fix")
-    assert "one of %claude itself" in str(error)
+    assert "came from %claude itself" in str(error)
     assert not shell.asked
 
 
@@ -176,13 +176,13 @@ def test_a_fix_that_failed_itself_can_be_tried_again(shell):
     shell.ok("%claude_fix --allow-secrets --explain")
     assert "TypeError" in prompt(shell)
     shell.error("%claude --nosuch hi")
-    assert "one of %claude itself" in str(shell.error("%claude_fix"))
+    assert "came from %claude itself" in str(shell.error("%claude_fix"))
 
 
 def test_the_help_page_asks_nothing(shell):
     """As that of `%%claude`."""
     shell.ok("%claude_fix -h")
-    assert "put the mended cell below" in shell.page.text
+    assert "add the corrected cell below" in shell.page.text
     assert not shell.asked
 
 
@@ -191,7 +191,7 @@ def test_an_answer_without_a_cell_or_without_a_change_says_so(shell):
     shell.emulator.answer("I cannot tell.")
     shell.error(BROKEN)
     shell.ok("%claude_fix")
-    assert "The answer holds no mended cell." in shell.page.text
+    assert "The answer contains no corrected cell." in shell.page.text
     shell.emulator.answer(f"It is fine.\n```python\n{BROKEN}\n```")
     shell.ok("%claude_fix")
     assert "is the same as the cell that failed" in shell.page.text

@@ -50,17 +50,17 @@ STOPS = [
         "the tool get_weather",
     ),
     ({"stop_reason": "tool_use"}, "a tool"),
-    ({"stop_reason": "refusal"}, "Claude declined to go on. Put the question differently"),
+    ({"stop_reason": "refusal"}, "Claude declined to continue. Rephrase the question"),
     (
         {
             "stop_reason": "refusal",
             "stop_details": {"category": "cyber", "explanation": "It asks\nfor malware."},
         },
-        "declined to go on (cyber): It asks for malware. Put",
+        "declined to continue (cyber): It asks for malware. Put",
     ),
     (
         {"stop_reason": "refusal", "stop_details": {"category": None, "explanation": None}},
-        "declined to go on. Put",
+        "declined to continue. Put",
     ),
     ({"stop_reason": "tea_time"}, "tea_time"),
     ({"complete": False, "stop_reason": None}, "Stopped. This is a partial answer"),

@@ -118,7 +118,7 @@ def test_an_answer_without_code_says_so(shell):
     """No empty cell appears."""
     shell.emulator.answer("I would rather not. ```x```")
     shell.ok("%%claude -f code\nGo")
-    assert "The answer holds no Python code, so there is no new cell." in shell.page.text
+    assert "The answer contains no Python code, so there is no new cell." in shell.page.text
     assert getattr(shell.ip, "rl_next_input", None) is None
 
 
@@ -127,7 +127,7 @@ def test_what_nobody_sees_does_not_reach_the_cell(shell):
     shell.emulator.answer("```python\nadmin = '\u202e' # \u2066check\x1b[8m\n```")
     shell.ok("%%claude -f code\nGo")
     assert shell.ip.rl_next_input == "admin = '' # check"
-    assert "Characters that nobody sees were taken out: RIGHT-TO-LEFT OVERRIDE" in shell.page.text
+    assert "Invisible characters were removed: RIGHT-TO-LEFT OVERRIDE" in shell.page.text
 
 
 def test_an_answer_that_was_stopped_inserts_nothing(shell):

@@ -140,7 +140,7 @@ def test_an_edited_cell_is_there_too(notebook, edited, saved, ran):
 def test_another_answer_is_shown_and_not_inserted(notebook):
     """A model says it differently each time, and Run All must not add cells for that."""
     note = notebook.run(OTHER)
-    assert "holds the code of an earlier answer" in note
+    assert "contains the code of an earlier answer" in note
     assert note.endswith("[shown]")
     notebook.save()
     assert "The new code is shown here." in notebook.run(OTHER)
@@ -192,7 +192,7 @@ def test_without_any_journal_the_file_is_enough():
     notebook.restart()
     notebook.notes = MemoryNotes()
     note = notebook.run()
-    assert "was changed there since" in note
+    assert "has been edited since" in note
     assert note.endswith("[shown]")
 
 
@@ -378,5 +378,5 @@ def test_the_file_that_the_server_names_is_read(tmp_path, claude_emulator):
         kernel.ok("%load_ext vertex_claude_magic")
         run = kernel.ok(SOURCE, metadata={"cellId": "a1"})
         assert not run.payload
-        assert "was changed there since" in run.outputs[-1].text
+        assert "has been edited since" in run.outputs[-1].text
         assert "print(x)" in run.outputs[-1].text

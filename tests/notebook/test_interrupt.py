@@ -28,11 +28,11 @@ def test_an_interrupt_while_the_answer_is_drawn_keeps_what_had_arrived(shell, ca
     assert shell.ip.user_ns["answer"].complete is False
     assert page.text.startswith("One.")
     assert "Stopped. This is a partial answer" in page.text
-    assert capsys.readouterr().out.splitlines() == ["KeyboardInterrupt: The answer up to here is kept."]
+    assert capsys.readouterr().out.splitlines() == ["KeyboardInterrupt: The partial answer is saved."]
 
 
 def test_an_interrupt_at_the_first_line_leaves_an_empty_page(shell, capsys):
-    """Nothing had arrived, so nothing is kept; the old value of the variable stays."""
+    """Nothing had arrived, so nothing is saved; the old value of the variable stays."""
     shell.ip.user_ns["answer"] = "old"
     page, error = interrupted(shell, "%%claude answer\nCount", 1)
     assert isinstance(error, ClaudeInterrupt)

@@ -214,7 +214,7 @@ def test_the_interval_of_one_growing_output_grows_with_it(markdown):
 def test_text_hidden_from_the_last_output_is_counted(markdown):
     """When all outputs are used up the last one says how much is above it, and the end has it all."""
     *_, live, last = play(160_000, 100, markdown=markdown).messages
-    assert "characters more, shown in full at the end" in live[3]
+    assert "more characters, shown in full at the end" in live[3]
     assert "characters more" not in last[3]
 
 

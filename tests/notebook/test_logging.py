@@ -43,16 +43,16 @@ def test_on_off_and_status_as_a_user_runs_them(shell):
         "samplingRate": 0.1,
         "bigqueryDestination": {"outputUri": TABLE},
     }
-    assert "Logging is on, read back from Google." in shell.page.text
+    assert "Logging is on, as confirmed by Google." in shell.page.text
     assert "10 % of calls to this model through this location" in shell.page.text
     shell.ok("%claude_logging status")
     assert "Google: on" in shell.page.text
     assert TABLE in shell.page.text
     shell.ok("%claude_logging off")
     assert config(shell)["loggingConfig"]["enabled"] is False
-    assert "Logging is off, read back from Google." in shell.page.text
+    assert "Logging is off, as confirmed by Google." in shell.page.text
     shell.ok("%claude_logging off")
-    assert "Logging was off already." in shell.page.text
+    assert "Logging was already off." in shell.page.text
 
 
 @pytest.mark.parametrize("cell", [ON, "%claude_logging off", "%claude_logging status"])
@@ -118,7 +118,7 @@ def test_a_failed_operation_is_said_and_leaves_a_tidy_page(shell):
     error = shell.error(ON)
     assert isinstance(error, errors.OperationFailed)
     assert "Dataset claude_logs was not found" in str(error)
-    assert "%claude_logging status shows what holds" in shell.page.text
+    assert "%claude_logging status shows the current state" in shell.page.text
     assert "…" not in shell.page.text
 
 
@@ -140,7 +140,7 @@ def test_a_change_of_somebody_else_is_named(shell):
     )
     shell.ok(ON)
     assert (
-        "Somebody else changed claudeFeatureConfig at the same time; that was left as found."
+        "Somebody else changed claudeFeatureConfig at the same time; that change was left alone."
         in shell.page.text
     )
     assert config(shell)["claudeFeatureConfig"] == {"advancedAiEnabled": True}
@@ -161,7 +161,7 @@ def test_an_interrupt_ends_it_at_once(shell):
     page = shell.ip.display_pub = StoppingPage()
     error = shell.ip.run_cell(ON).error_in_exec
     assert isinstance(error, ClaudeInterrupt)
-    assert "%claude_logging status shows what holds" in page.text
+    assert "%claude_logging status shows the current state" in page.text
 
 
 def test_a_silent_server_is_left_by_an_interrupt(shell):
@@ -186,7 +186,7 @@ def test_google_and_the_journal_stand_side_by_side(shell):
         "  Google: until you delete rows of the table",
         "  here:   30 days",
     ]
-    assert "  here:   the calls of this extension, 1,234 by now" in lines
+    assert "  here:   the calls of this extension, 1,234 so far" in lines
     assert "  here:   /home/me/journal.db" in lines
 
 
@@ -196,7 +196,7 @@ def test_what_the_journal_keeps_stands_beside_it(shell):
     shell.ok("%config ClaudeMagics.journal_days = 60")
     shell.ok("%claude_logging")
     assert "here:   60 days" in shell.page.text
-    assert "the calls of this extension, 1 by now" in shell.page.text
+    assert "the calls of this extension, 1 so far" in shell.page.text
     assert "here:   ~/" in shell.page.text
 
 
@@ -280,7 +280,7 @@ def test_a_terminal_prints_what_is_waited_for(claude_emulator, monkeypatch, caps
     shell.run_cell(ON).raise_error()
     printed = capsys.readouterr().out
     assert printed.index("reading the configuration …") < printed.index(
-        "Logging is on, read back from Google."
+        "Logging is on, as confirmed by Google."
     )
 
 

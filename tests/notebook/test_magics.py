@@ -252,7 +252,7 @@ ERRORS = [
     ("%%claude -m nonsense\nhi", None, errors.ClaudeError, "nonsense"),
     ("%%claude\nhi", Fault(status=403, message="Permission denied <b>here</b>\x1b[31m"), errors.PermissionDenied, "here"),
     ("%%claude\nhi", Fault(status=400, shape="html"), errors.BadRequest, "400"),
-    ("%%claude\nhi", Fault(cut_after=900), errors.StreamInterrupted, "broke off"),
+    ("%%claude\nhi", Fault(cut_after=900), errors.StreamInterrupted, "cut off"),
     ("%%claude\nhi", Fault(error_after=4), errors.Overloaded, ""),
     ("%claude --timeout 0 hi", None, errors.OptionError, "timeout"),
 ]  # fmt: skip

@@ -64,16 +64,16 @@ def test_a_line_names_the_variable_and_the_table(line, wanted):
 
 
 WRONG = (
-    ("", "lacks the variable for the result, and the table"),
-    ("labels", "lacks the table"),
-    ("labels -m opus", "lacks the table"),
-    ("1x reviews", "'1x' cannot be a variable"),
-    ("class reviews", "name of Python"),
+    ("", "is missing the variable for the result, and the table"),
+    ("labels", "is missing the table"),
+    ("labels -m opus", "is missing the table"),
+    ("1x reviews", "'1x' is not a valid variable name"),
+    ("class reviews", "reserved name in Python"),
     ("labels nosuch", "No variable named 'nosuch'"),
     ("labels review", "Did you mean reviews"),
     ("labels reviews more", "'more' is not an option"),
     ("labels reviews.text", "single column"),
-    ("labels reviews()", "it holds a call"),
+    ("labels reviews()", "it contains a call"),
     ("labels reviews --max-act 3", "abbreviation"),
     ("labels reviews --max-active x", "not a whole number"),
     ("labels reviews --on-error skip", "return, stop"),
@@ -109,7 +109,7 @@ def test_a_limit_leaves_the_rest_empty_and_says_how_to_go_on(shell):
     labels = shell.ip.user_ns["labels"]
     assert 0 < labels["answer"].notna().sum() < 6
     assert "not asked" in shell.page.text
-    assert "could cross --max-cost 0.009" in shell.page.text
+    assert "could exceed --max-cost 0.009" in shell.page.text
     assert "Raise --max-cost and run it again" in shell.page.text
 
 
@@ -122,7 +122,7 @@ def test_an_interrupt_leaves_a_usable_table(shell):
         error = shell.error("%%claude_map labels reviews -m claude-haiku-4-5 --max-active 3" + PROMPT)
     assert time.monotonic() - started < 10
     assert isinstance(error, KeyboardInterrupt)
-    assert "of 6 rows; labels has what is done. Run it again to ask only the rest." in str(error)
+    assert "of 6 rows; labels holds the finished rows. Run it again to ask only the rest." in str(error)
     labels = shell.ip.user_ns["labels"]
     assert list(labels["text"]) == [f"row {number}" for number in range(6)]
     assert labels["answer"].notna().sum() <= 3
@@ -150,7 +150,7 @@ def test_a_dry_run_shows_prompts_tokens_and_a_price_range(shell):
     assert 'Repeat <data name="text">row 2</data>' in text
     assert "row 3" not in text
     assert "Between" in text
-    assert "Columns that are added: answer, error, stop_reason, input_tokens, output_tokens, cost." in text
+    assert "Added columns: answer, error, stop_reason, input_tokens, output_tokens, cost." in text
 
 
 DRY = (("%%claude_map labels reviews", "Between ", "As a batch (%%claude_batch) between "),

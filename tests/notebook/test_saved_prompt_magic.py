@@ -77,12 +77,12 @@ def test_a_secret_in_a_saved_prompt_is_found(shell, folder):
 
 # Lines that are refused, and why.
 REFUSED = {
-    "%%claude --with word=x\nHi": "there is none",
+    "%%claude --with word=x\nHi": "there is no --prompt",
     "%%claude --prompt nosuch\n": "There is no prompts/nosuch.md",
-    "%%claude --prompt ../explain\n": "cannot be the name",
+    "%%claude --prompt ../explain\n": "is not a valid name",
     "%%claude --prompt explain --with word\n": "is not KEY=VALUE",
-    "from vertex_claude_magic import Claude\nClaude(prompt='explain').ask('Hi')": "Only the magics read saved prompts",
-    "from vertex_claude_magic import Claude\nClaude().ask('Hi', with_={'a': 'b'})": "Only the magics read saved prompts",
+    "from vertex_claude_magic import Claude\nClaude(prompt='explain').ask('Hi')": "Saved prompts work only in the magics",
+    "from vertex_claude_magic import Claude\nClaude().ask('Hi', with_={'a': 'b'})": "Saved prompts work only in the magics",
 }
 
 

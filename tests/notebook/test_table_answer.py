@@ -100,7 +100,7 @@ def test_no_more_rows_than_anybody_reads_are_shown():
     """All of them are in the data."""
     text = table_of([{"n": number} for number in range(100_000)])
     assert text.count("\n") < 60
-    assert text.endswith("\n… and 99,950 rows more, all in `.data` and `.df`.\n")
+    assert text.endswith("\n… and 99,950 more rows, all in `.data` and `.df`.\n")
 
 
 def test_no_more_columns_than_a_page_holds_are_shown():

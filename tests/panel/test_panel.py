@@ -145,7 +145,7 @@ def test_what_the_new_model_does_not_take_is_dropped_and_named(shell, front):
     front.pick("Sonnet 4.5")
     front.enter("Temperature", "0.3")
     front.pick("Opus 5.5")
-    assert "Dropped, because the model does not take it: temperature." in front.text()
+    assert "Removed, because the model does not support it: temperature." in front.text()
     assert front.control("Temperature").disabled
     shell.ok("%claude -q hi")
     assert "temperature" not in shell.body

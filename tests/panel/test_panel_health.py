@@ -52,7 +52,7 @@ def model_calls(shell):
 
 def test_opening_the_section_asks_nothing(shell, front):
     """Neither Google nor the credentials."""
-    assert "claude-sonnet-5-5 in global was not checked yet." in front.text()
+    assert "claude-sonnet-5-5 in global has not been checked yet." in front.text()
     assert not shell.emulator.requests
 
 
@@ -96,7 +96,7 @@ def test_stop_keeps_what_is_known(shell, front):
     front.click("Check")
     until(shell, lambda: "✓ usable*" in front.text())
     front.click("Stop")
-    assert "Stopped; what is known stays." in front.text()
+    assert "Stopped. Results so far remain." in front.text()
     assert "✓ usable*" in front.text()
     assert not front.control("Check").disabled
 
@@ -121,7 +121,7 @@ def test_a_cell_is_not_held_up_by_a_check(shell, front):
 def test_the_state_of_logging_is_read_on_demand(shell, front):
     """With the line that switches it on, for this model and place."""
     read(shell, front)
-    assert "Google logs nothing of claude-sonnet-5-5 in global." in front.text()
+    assert "Google does not log claude-sonnet-5-5 in global." in front.text()
     line = "%claude_logging on --table bq://project.dataset.table --sample 0.1 -m claude-sonnet-5-5 -r global"
     assert line in front.text()
     assert {each.method for each in shell.emulator.requests if "/v1beta1/" in each.path} == {"GET"}

@@ -236,7 +236,7 @@ def test_what_was_cut_is_said_in_the_tag_and_below_the_answer():
 
 def test_a_prompt_has_a_budget_too():
     """`prompt_tokens` stops what would cost more than was meant."""
-    with pytest.raises(errors.OptionError, match="over the budget of 1,000") as caught:
+    with pytest.raises(errors.OptionError, match=r"more than prompt_tokens \(1,000\) allows") as caught:
         Claude(project="p", prompt_tokens=1_000).request("word " * 2_000)
     assert "prompt_tokens" in caught.value.cure
 
@@ -302,7 +302,7 @@ class Loud:
 
 
 STRUCTURES = [
-    ("holds itself", LOOP, '[1, "… the same object again"]'),
+    ("contains itself", LOOP, '[1, "… the same object again"]'),
     (
         "nested ten thousand deep",
         functools.reduce(lambda inner, _: [inner], range(10_000), 1),

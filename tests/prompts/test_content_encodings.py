@@ -83,7 +83,7 @@ def test_a_text_of_wide_letters_without_a_mark_is_refused_with_the_way_to_read_i
     with pytest.raises(errors.OptionError) as caught:
         sent(tmp_path / name if name else data)
     if name:
-        assert "save it as UTF-8, or give path.read_text(encoding=...)" in caught.value.cure
+        assert "save it as UTF-8, or assign path.read_text(encoding=...)" in caught.value.cure
 
 
 def test_text_from_a_file_that_is_open_as_text_is_what_python_made_of_it(tmp_path):

@@ -123,8 +123,8 @@ def test_of_a_file_of_two_gigabytes_only_the_beginning_is_read(tmp_path, begin):
 @pytest.mark.parametrize(
     ("name", "begin", "size", "said"),
     [
-        ("huge.pdf", b"%PDF-1.7\n", 900_000_000, "The PDF has 900 MB, and Vertex AI takes 31 MB"),
-        ("huge.zip", b"PK\3\4", 5_000_000_000, "neither image, PDF nor text"),
+        ("huge.pdf", b"%PDF-1.7\n", 900_000_000, "The PDF has 900 MB, but Vertex AI accepts only 31 MB"),
+        ("huge.zip", b"PK\3\4", 5_000_000_000, "not an image, PDF or text"),
         ("huge.ipynb", b'{"cells": [', 2_000_000_000, "more than 200 MB"),
     ],
 )
@@ -154,7 +154,7 @@ def test_nothing_is_fetched_from_an_address(shell, address):
     """The line says what to do instead."""
     error = shell.error(f"%%claude -q -a {address}\nSum it up.")
     assert error.message.startswith("There is no file")
-    assert "download it" in error.cure
+    assert "download the file" in error.cure
     assert not shell.asked
 
 
@@ -313,7 +313,7 @@ def test_of_a_packed_file_no_more_is_unpacked_than_goes_out(tmp_path):
             "",
         )
         assert packed.tell() == 0
-    assert refused(path).cure == "Unpack it and give the file."
+    assert refused(path).cure == "Unpack it and use the file."
 
 
 def test_a_picture_within_an_archive_is_a_picture(tmp_path):
@@ -402,7 +402,7 @@ def test_a_broken_notebook_is_one_clear_line(tmp_path, data):
     path = tmp_path / "book.ipynb"
     path.write_bytes(data)
     error = refused(path)
-    assert error.message.startswith("book.ipynb is no notebook that can be read")
+    assert error.message.startswith("book.ipynb cannot be read as a notebook")
     assert error.cure == "Open it in Jupyter and save it."
 
 
@@ -458,7 +458,10 @@ def test_the_pages_of_all_documents_count_together(shell, monkeypatch, without):
     without_pypdf(monkeypatch, without=without)
     error = shell.error("%%claude -q -m claude-haiku-4-5 -a a -a b\nCompare.")
     assert "101 pages of PDF, and the model takes 100 in one request" in error.message
-    assert "2,000 pages, and the model takes 600" in shell.error("%%claude -q -m opus -a c\nRead.").message
+    assert (
+        "2,000 pages, but the model accepts only 600"
+        in shell.error("%%claude -q -m opus -a c\nRead.").message
+    )
     assert not shell.asked
     shell.ok("%%claude -q -m claude-haiku-4-5 -a a\nRead.")
 

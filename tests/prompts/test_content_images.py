@@ -160,7 +160,7 @@ def test_no_side_is_scaled_to_nothing(size, shown):
 @pytest.mark.parametrize("size", [(0, 5), (5, 0), (0, 0)])
 def test_a_picture_without_pixels_is_not_called_too_large(size):
     """It cannot be made smaller."""
-    assert refused(Image.new("L", size)).cure == "Give one that has some."
+    assert refused(Image.new("L", size)).cure == "Use an image that is not empty."
 
 
 # Files
@@ -377,7 +377,7 @@ def test_a_cut_file_is_told_from_one_that_may_not_be_read(kind, tmp_path):
     error = refused(path)
     assert error.message.startswith("The image cannot be read: ")
     assert "0x" not in error.message
-    assert error.cure == "Check that it is whole, and save it as PNG or JPEG."
+    assert error.cure == "Check that it is complete, and save it as PNG or JPEG."
 
 
 def test_words_in_a_file_that_is_called_a_picture_are_words(shell):

@@ -134,7 +134,7 @@ def test_a_closed_hdf5_file_is_one_clear_line(file):
     file.close()
     with pytest.raises(errors.OptionError, match="closed HDF5 file") as caught:
         sent(file)
-    assert caught.value.cure == "Open it again, and give that."
+    assert caught.value.cure == "Open it again, and use that."
 
 
 @pytest.mark.parametrize("form", ["csr", "csc", "coo", "lil", "dok", "bsr", "dia"])

@@ -280,7 +280,7 @@ def pdf(pages: int = 1, password: str = "") -> bytes:
 
 
 PDFS = [
-    ("two thousand pages", lambda: pdf(2_000), "2,000 pages, and the model takes 600"),
+    ("two thousand pages", lambda: pdf(2_000), "2,000 pages, but the model accepts only 600"),
     ("a password", lambda: pdf(1, "secret"), "has a password"),
     ("nothing behind its head", lambda: b"%PDF-1.7\n", "cannot be read"),
     ("noise", lambda: b"%PDF-1.7\n" + bytes(range(256)) * 100, "cannot be read"),
@@ -338,13 +338,13 @@ def test_a_text_file_is_read_in_its_encoding(tmp_path, name, content, inside):
 
 REFUSED_FILES = [
     ("empty.txt", b"", "is empty", "another file"),
-    ("table.xlsx", b"PK\x03\x04" + bytes(100), "neither image, PDF nor text", "read_excel"),
-    ("table.parquet", b"PAR1" + bytes(100), "neither image, PDF nor text", "read_parquet"),
-    ("text.docx", b"PK\x03\x04" + bytes(100), "neither image, PDF nor text", "Save it as PDF"),
-    ("any.bin", bytes(range(256)), "neither image, PDF nor text", "Give a png"),
-    ("book.ipynb", b'{"cells": 5}', "no notebook that can be read", "save it"),
-    ("book.ipynb", b"not json", "no notebook that can be read", "save it"),
-    ("clip.mp4", b"\0\0\0\x18ftypmp42" + bytes(50), "neither image, PDF nor text", "Give a png"),
+    ("table.xlsx", b"PK\x03\x04" + bytes(100), "not an image, PDF or text", "read_excel"),
+    ("table.parquet", b"PAR1" + bytes(100), "not an image, PDF or text", "read_parquet"),
+    ("text.docx", b"PK\x03\x04" + bytes(100), "not an image, PDF or text", "Save it as PDF"),
+    ("any.bin", bytes(range(256)), "not an image, PDF or text", "Use a png"),
+    ("book.ipynb", b'{"cells": 5}', "cannot be read as a notebook", "save it"),
+    ("book.ipynb", b"not json", "cannot be read as a notebook", "save it"),
+    ("clip.mp4", b"\0\0\0\x18ftypmp42" + bytes(50), "not an image, PDF or text", "Use a png"),
 ]
 
 
@@ -371,7 +371,7 @@ def test_a_device_or_a_pipe_is_not_waited_for(tmp_path):
     """Reading one might never end."""
     os.mkfifo(tmp_path / "pipe")
     for path in (tmp_path / "pipe", pathlib.Path("/dev/zero")):
-        assert "no regular file" in refused(path).message
+        assert "not a regular file" in refused(path).message
 
 
 @pytest.mark.parametrize(

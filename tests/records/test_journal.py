@@ -478,7 +478,7 @@ def test_what_is_told_is_logged_by_ask(claude_emulator, caplog, tmp_path):
     [record] = caplog.records
     assert (
         record.getMessage()
-        == f"The journal {tmp_path / 'j'} is no journal. Move the file away; a new one is begun."
+        == f"The journal {tmp_path / 'j'} is not a journal. Move the file away; a new one is created."
     )
 
 

@@ -95,14 +95,14 @@ def make_pipe(path: Path) -> None:
 
 TROUBLES = [
     ("a newer schema", make_newer, "newer version"),
-    ("a text file", written(b"Dear diary,\n" * 500), "is no journal"),
+    ("a text file", written(b"Dear diary,\n" * 500), "is not a journal"),
     ("a database of another program", make_foreign, "of another program"),
     ("a database of another program with our version", make_foreign_of_our_version, "of another program"),
     ("a truncated file", make_truncated, "is damaged"),
     ("pages of garbage", make_garbage, "is damaged"),
     ("a symbolic link", make_link, "is a symbolic link"),
-    ("a pipe", make_pipe, "is no plain file"),
-    ("a folder", lambda path: path.mkdir(parents=True), "is no plain file"),
+    ("a pipe", make_pipe, "is not a regular file"),
+    ("a folder", lambda path: path.mkdir(parents=True), "is not a regular file"),
     ("a file in the place of its folder", lambda path: path.parent.write_text("x"), "cannot be used"),
 ]
 
@@ -436,7 +436,7 @@ def test_without_a_table_the_form_of_the_path_decides(tmp_path):
 CAUSES = [
     ("database is locked", "is locked"), ("attempt to write a readonly database", "cannot be written to"),
     ("database or disk is full", "the disk is full"), ("database disk image is malformed", "is damaged"),
-    ("file is not a database", "is no journal"), ("unable to open database file", "cannot be opened"),
+    ("file is not a database", "is not a journal"), ("unable to open database file", "cannot be opened"),
     ("disk I/O error", "cannot be read or written"), ("string or blob too big", "of this size"),
     ("something new\nin two lines", "something new in two lines"),
 ]  # fmt: skip

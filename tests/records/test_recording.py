@@ -204,11 +204,11 @@ BROKEN = [
     ("a notebook", {"cells": [], "nbformat": 4}, "does not say that it is one"),
     ("a later version", {**WHOLE, "version": 2}, "has the version 2"),
     ("a version that is none", {**WHOLE, "version": "\x1b[31m"}, "has the version"),
-    ("no records", {**WHOLE, "records": {}}, "holds no list"),
-    ("too many records", {**WHOLE, "records": [0] * 10_001}, "holds no list"),
-    ("NaN", json.dumps(WHOLE).replace("16000", "NaN"), "is not JSON (NaN is no JSON number)"),
+    ("no records", {**WHOLE, "records": {}}, "does not contain a list"),
+    ("too many records", {**WHOLE, "records": [0] * 10_001}, "does not contain a list"),
+    ("NaN", json.dumps(WHOLE).replace("16000", "NaN"), "is not JSON (NaN is not a JSON number)"),
     ("infinity", json.dumps(WHOLE).replace("16000", "-Infinity"), "is not JSON"),
-    ("one name twice", json.dumps(WHOLE).replace('"text": "Hi."', '"text": "Hi.", "text": "Ho."'), "a name stands twice"),
+    ("one name twice", json.dumps(WHOLE).replace('"text": "Hi."', '"text": "Hi.", "text": "Ho."'), "an object has a duplicate name"),
     ("endless nesting", "[" * 100_000, "is not JSON"),
     ("deep nesting", {**WHOLE, "records": [{**RECORD, "request": {"model": "m", "body": {"a": DEEP}}}]}, "number 1"),
     ("counts that are none", {**WHOLE, "counts": {"x": 1}}, "counts"),
@@ -277,11 +277,11 @@ def test_what_is_no_plain_file_is_neither_read_nor_written(claude_emulator, path
         path = Path("/dev/zero")
     claude = client(claude_emulator, recording=str(path), replay=replay)
     if replay == "auto":
-        with pytest.raises(errors.JournalError, match=r"symbolic link|no plain file"):
+        with pytest.raises(errors.JournalError, match=r"symbolic link|not a regular file"):
             claude.ask("Hello")
         return
     _, [notice] = told(claude)
-    assert "is a symbolic link" in notice or "is no plain file" in notice
+    assert "is a symbolic link" in notice or "is not a regular file" in notice
     assert kind != "link" or path.is_symlink()
 
 

@@ -85,7 +85,7 @@ def test_a_mode_that_is_none_is_refused(claude_emulator, monkeypatch):
     with pytest.raises(errors.OptionError, match="no value of replay"):
         client(claude_emulator).ask("Hello", replay="sometimes")
     monkeypatch.setenv("VERTEX_CLAUDE_REPLAY", "sometimes")
-    with pytest.raises(errors.OptionError, match="no way to replay") as caught:
+    with pytest.raises(errors.OptionError, match="not a replay mode") as caught:
         client(claude_emulator).ask("Hello")
     assert "auto" in caught.value.cure
     assert claude_emulator.requests == []

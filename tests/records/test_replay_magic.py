@@ -45,7 +45,7 @@ def test_an_answer_that_is_kept_is_given_again_and_wears_a_badge(shell):
     assert len(shell.asked) == 1
     assert BADGE.search(shell.page.text)
     assert "no request sent" in shell.page.text
-    assert "emulator gave this answer, not Claude" in shell.page.text
+    assert "This answer came from the emulator, not Claude" in shell.page.text
     (stored,) = (each["vertex_claude_magic"] for each in shell.page.metadata)
     assert (stored["replayed"], stored["answered_by"], stored["date"]) == (
         True,
@@ -121,9 +121,9 @@ def test_a_journal_that_does_not_work_costs_one_line(shell, tmp_path):
     (tmp_path / "broken.sqlite3").write_text("this is no database, and never was one")
     shell.ok(f'%config ClaudeMagics.journal = "{(tmp_path / "broken.sqlite3").as_posix()}"')
     assert shell.ok("%%claude\nHello").complete
-    assert shell.page.text.count("is no journal") == 1
+    assert shell.page.text.count("is not a journal") == 1
     assert shell.ok("%%claude\nHello again").complete
-    assert "is no journal" not in shell.page.text
+    assert "is not a journal" not in shell.page.text
 
 
 def test_one_line_switches_the_journal_off(shell, home):

@@ -301,7 +301,7 @@ def test_without_a_journal_a_daily_limit_refuses(claude_emulator, tmp_path):
         claude.ask("Hello", max_daily_cost=1)
     assert "journal" in caught.value.cure
     (tmp_path / "j").write_text("Dear diary")
-    with pytest.raises(errors.CostLimitExceeded, match="is no journal"):
+    with pytest.raises(errors.CostLimitExceeded, match="is not a journal"):
         client(claude_emulator, journal=str(tmp_path / "j")).ask("Hello", max_daily_cost=1)
     assert asked(claude_emulator) == []
     assert claude._session.records.budget.spent(local=True) == 0

@@ -258,7 +258,7 @@ def test_a_session_with_an_unknown_price_is_not_a_sum_of_zero():
     budget.commit(budget.reserve(None, local=False), None)
     usage = ask_usage(budget=budget)
     assert math.isinf(usage.spending.session)
-    assert "This session: not known, as a price is unknown" in plain(usage)
+    assert "This session: not known, because a price is missing" in plain(usage)
 
 
 def test_the_page_says_where_the_journal_is_and_how_to_switch_it_off(history):
@@ -287,7 +287,7 @@ def _newer(path):
 UNREADABLE = {
     "off by setting": ("off", lambda _: None, "%config ClaudeMagics.journal"),
     "no database": (None, lambda path: path.write_bytes(b"no database" * 1_000), "Move the file away"),
-    "a folder": (None, lambda path: path.mkdir(), "Name a plain file"),
+    "a folder": (None, lambda path: path.mkdir(), "Use a regular file"),
     "newer": (None, _newer, "Upgrade"),
 }
 

@@ -49,7 +49,7 @@ def test_python_gets_one_line_with_a_cure(claude_emulator, no_threads, ask):
     no_threads()
     with pytest.raises(errors.ThreadUnavailable, match=SAYS) as caught:
         ask(claude)
-    assert "only recorded answers can be given here" in str(caught.value)
+    assert "only recorded answers are available here" in str(caught.value)
     assert 'replay="only"' in caught.value.cure
     assert "\n" not in str(caught.value)
     assert caught.value.__cause__ is None

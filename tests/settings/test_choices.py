@@ -190,7 +190,7 @@ def test_the_latest_of_each_family_come_first_then_models_by_family_the_retired_
         ("claude-opus-4-6", "us-east5", ""),
         # A location that the table does not know may serve anything.
         ("claude-opus-4-6", "mars-north1", ""),
-        # No source tells where it is served.
+        # No source says where it is served.
         ("claude-mythos-5-2", "eu", ""),
     ],
 )

@@ -54,7 +54,7 @@ def everything_about(error: BaseException) -> str:
 @pytest.mark.parametrize("name", SETTINGS)
 def test_a_secret_as_a_setting_of_a_client_is_named_and_not_shown(name, secret):
     """Message, cure, attributes and what stands behind the error."""
-    with pytest.raises(errors.OptionError, match=f"^{name} seems to hold") as caught:
+    with pytest.raises(errors.OptionError, match=f"^{name} seems to contain") as caught:
         Claude(**{"access_token": "emulator", name: secret})
     assert not is_shown(everything_about(caught.value))
 
@@ -64,7 +64,7 @@ def test_a_secret_as_a_setting_of_a_client_is_named_and_not_shown(name, secret):
 def test_a_secret_in_a_variable_is_named_by_its_variable(monkeypatch, name, variable, secret):
     """Whoever reads it looks for the variable, not for a setting of ours."""
     monkeypatch.setenv(variable, secret)
-    with pytest.raises(errors.OptionError, match=f"^{variable} seems to hold") as caught:
+    with pytest.raises(errors.OptionError, match=f"^{variable} seems to contain") as caught:
         resolve_target(AskOptions())
     assert not is_shown(everything_about(caught.value))
 
@@ -79,7 +79,7 @@ def test_it_is_neither_sent_nor_printed_nor_logged(
     for name, value in {**claude_emulator.environment, variable: secret}.items():
         monkeypatch.setenv(name, value)
     monkeypatch.delenv("ANTHROPIC_VERTEX_PROJECT_ID", raising=False)
-    with pytest.raises(errors.OptionError, match=f"^{variable} seems to hold"):
+    with pytest.raises(errors.OptionError, match=f"^{variable} seems to contain"):
         Claude().ask("hi")
     assert claude_emulator.requests == []
     report = tmp_path / "report.txt"

@@ -75,8 +75,8 @@ BROKEN = {
     "not closed": ("[locks\n", "p.toml, line 1: "),
     "given twice": ("[locks]\nmodel = 'a'\nmodel = 'b'\n", "p.toml, line 3: "),
     "unknown section": ("\n[lock]\nmodel = 'haiku'\n", "p.toml, line 2: there is no section [lock]."),
-    "no section": ("locks = 5\n", "p.toml, line 1: locks is no section."),
-    "array of tables": ("[[locks]]\nmodel = 'haiku'\n", "p.toml, line 1: locks is no section."),
+    "no section": ("locks = 5\n", "p.toml, line 1: locks is not a section."),
+    "array of tables": ("[[locks]]\nmodel = 'haiku'\n", "p.toml, line 1: locks is not a section."),
     "unknown option": ("[locks]\n\nmodell = 'haiku'\n", "p.toml, line 3: there is no option 'modell'."),
     "only shown": ("[defaults]\nquiet = true\n", "p.toml, line 2: there is no option 'quiet'."),
     "unknown limit": ("[limits]\nmax_costs = 5\n", "p.toml, line 2: [limits] has no 'max_costs'."),
@@ -97,7 +97,7 @@ BROKEN = {
     "a switch as text": ("[limits]\nlive = 'false'\n", "p.toml, line 2: live is neither true nor false."),
     "off as text": ("[limits]\noff = 1\n", "p.toml, line 2: off is neither true nor false."),
     "out of its words": ("[locks]\nreplay = 'never'\n", "p.toml, line 2: 'never' is no value of replay."),
-    "a secret": ("[locks]\nregion = 'ya29.invented'\n", "p.toml, line 2: region seems to hold a Google access token."),
+    "a secret": ("[locks]\nregion = 'ya29.invented'\n", "p.toml, line 2: region seems to contain a Google access token."),
     "an expression": ("[defaults]\nas = 'list[City]'\n", "p.toml, line 2: as is neither the name of a type"),
     "attached from elsewhere": ("[defaults]\nattach = ['../x']\n", "p.toml, line 2: the attachment '../x' is outside"),
     "attached from the root": ("[defaults]\nattach = ['/etc/hosts']\n", "p.toml, line 2: the attachment '/etc/hosts'"),
@@ -126,10 +126,10 @@ def test_a_broken_policy_names_the_line(text, begins):
 
 # What lies in the place of the file, and what is said of it.
 UNREADABLE = {
-    "a folder": (lambda path: path.mkdir(), "is no file that can be read"),
-    "a pipe": (os.mkfifo, "is no file that can be read"),
-    "a broken link": (lambda path: path.symlink_to("nowhere"), "is no file that can be read"),
-    "a link to itself": (lambda path: path.symlink_to(path.name), "is no file that can be read"),
+    "a folder": (lambda path: path.mkdir(), "is not a readable file"),
+    "a pipe": (os.mkfifo, "is not a readable file"),
+    "a broken link": (lambda path: path.symlink_to("nowhere"), "is not a readable file"),
+    "a link to itself": (lambda path: path.symlink_to(path.name), "is not a readable file"),
     "other characters": (lambda path: path.write_bytes(b"\xff\xfe[locks]"), "is not UTF-8"),
     "a mistake": (lambda path: path.write_text("[locks"), "line 1"),
 }
@@ -148,7 +148,9 @@ def test_a_file_that_the_variable_names_and_that_is_not_there_closes_everything(
     """It adds a policy and never replaces one; its value is not shown."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("VERTEX_CLAUDE_POLICY", "/nowhere/ya29.invented")
-    with pytest.raises(OptionError, match="VERTEX_CLAUDE_POLICY names a file that is not there") as caught:
+    with pytest.raises(
+        OptionError, match="VERTEX_CLAUDE_POLICY points to a file that does not exist"
+    ) as caught:
         resolve_target(AskOptions())
     assert "invented" not in str(caught.value)
 

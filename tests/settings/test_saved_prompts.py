@@ -70,12 +70,12 @@ def test_a_value_for_no_key_is_refused():
 
 # The top of a file, and how the error begins.
 BROKEN = {
-    "not closed": ("+++\nmodel = 'haiku'\nHi", "prompts/p.md, line 1: the top is not closed."),
+    "not closed": ("+++\nmodel = 'haiku'\nHi", "prompts/p.md, line 1: the front matter is not closed."),
     "no TOML": ("+++\nmodel = 'haiku'\nregion = eu\n+++\nHi", "prompts/p.md, line 3: "),
     "unknown option": ("+++\n\nmodell = 'x'\n+++\nHi", "prompts/p.md, line 3: there is no option 'modell'."),
     "wrong kind": ("+++\n[options]\nmodel = 5\n+++\nHi", "prompts/p.md, line 3: model is 5."),
-    "description": ("+++\ndescription = 5\n+++\nHi", "prompts/p.md, line 2: the description is no text."),
-    "no section": ("+++\ndefaults = 5\n+++\nHi", "prompts/p.md, line 2: defaults is no section."),
+    "description": ("+++\ndescription = 5\n+++\nHi", "prompts/p.md, line 2: the description is not text."),
+    "no section": ("+++\ndefaults = 5\n+++\nHi", "prompts/p.md, line 2: defaults is not a section."),
     "twice": ("+++\nmodel = 'a'\n[options]\nmodel = 'b'\n+++\nHi", "prompts/p.md, line 2: model is given twice."),
     "an expression": ("+++\nas = 'list[City]'\n+++\nHi", "prompts/p.md, line 2: as is neither the name of a type"),
     "a call": ("+++\nas = '__import__(\"os\")'\n+++\nHi", "prompts/p.md, line 2: as is neither the name of a type"),
@@ -85,7 +85,7 @@ BROKEN = {
     "tools unasked": ("+++\ntools = ['load']\n+++\nHi", "prompts/p.md, line 2: tools are given without confirm = true."),
     "a confirm of words": ("+++\nconfirm = 'yes'\n+++\nHi", "prompts/p.md, line 2: confirm is 'yes'."),
     "another prompt": ("+++\nprompt = 'x'\n+++\nHi", "prompts/p.md, line 2: prompt is given on the line only."),
-    "a secret": ("+++\nmodel = 'sk-ant-invented'\n+++\nHi", "prompts/p.md, line 2: model seems to hold an Anthropic key."),
+    "a secret": ("+++\nmodel = 'sk-ant-invented'\n+++\nHi", "prompts/p.md, line 2: model seems to contain an Anthropic key."),
     **{
         name: (f"+++\n{name} = {value}\n+++\nHi", f"prompts/p.md, line 2: a file may not set {name}.")
         for name, value in {
@@ -129,7 +129,7 @@ NAMES = ["../secret", "/etc/hosts", "a/b", ".hidden", "", "a\x00b", "a\nb", ".."
 @pytest.mark.parametrize("name", NAMES)
 def test_a_name_is_a_name_and_no_path(name, tmp_path):
     """Nothing outside the folder is read."""
-    with pytest.raises(OptionError, match="cannot be the name of a saved prompt"):
+    with pytest.raises(OptionError, match="is not a valid name for a saved prompt"):
         read_prompt(name, tmp_path)
 
 

@@ -162,7 +162,7 @@ def test_only_rows_that_failed_go_again_and_their_answers_take_their_places(emul
     assert [line["custom_id"].rpartition("-")[2] for line in again] == ["3", "7"]
     assert job.result()["error"].isna().all()
     assert job.failed == 0
-    with pytest.raises(errors.OptionError, match="No row has failed"):
+    with pytest.raises(errors.OptionError, match="None of the rows sent has failed"):
         job.retry()
 
 
@@ -295,7 +295,7 @@ REFUSED = [
     ({"region": "us-central1"}, "us-east5, and the chosen location is us-central1"),
     ({"to": "gs://wide/x"}, "where no jobs run"),
     ({"to": "gs://nowhere/x"}, "There is no bucket nowhere"),
-    ({"to": "rows/x"}, "no place in Cloud Storage"),
+    ({"to": "rows/x"}, "not a Cloud Storage location"),
     ({"to": "bq://p.d.t"}, "need a place in Cloud Storage"),
     ({"beta": ["context-1m-2025-08-07"]}, "carries no headers"),
     ({"set": {"speed": "fast"}, "model": "claude-fable-5-2"}, "no fast mode"),
@@ -308,7 +308,7 @@ REFUSED = [
     ({"max_session_cost": 0.0001}, "This session has cost|At Google this session"),
     ({"max_daily_cost": 0.0001}, "daily limit"),
     ({"rows_per_job": 0}, "rows_per_job"),
-    ({"project": "../x"}, "cannot be a project"),
+    ({"project": "../x"}, "is not a valid project id"),
 ]
 
 

@@ -283,7 +283,7 @@ def test_a_run_stops_before_the_row_that_could_cross_its_limit(client, claude_em
     assert 2 <= done < 9
     assert column(out, "error") == [None] * 9
     assert sum(usd or 0 for usd in column(out, "cost")) <= worst * 1.6
-    assert "The next row could cross --max-cost" in caplog.text
+    assert "The next row could exceed --max-cost" in caplog.text
     before = len(asked(claude_emulator))
     assert before == done
     again = run(client, make_table(texts(9)), max_cost=1.0)
@@ -451,7 +451,7 @@ def test_a_broken_journal_costs_no_answer(claude_emulator, tmp_path, caplog):
         journal=str(path), model="claude-haiku-4-5",
     )  # fmt: skip
     assert all(column(run(client, texts_frame(4)), "answer"))
-    assert caplog.text.count("is no journal") == 1
+    assert caplog.text.count("is not a journal") == 1
 
 
 KERNEL = """

@@ -109,7 +109,7 @@ def test_somebody_who_always_wipes_it_is_told_of_after_two_tries(admin, claude_e
 def test_a_location_that_ignores_the_setting_is_not_believed(admin, claude_emulator):
     """Its operation ends well and nothing was set: the read-back tells."""
     claude_emulator.configs.ignores_writes = True
-    with pytest.raises(errors.ConfigChanged, match="takes no such setting"):
+    with pytest.raises(errors.ConfigChanged, match="does not support it"):
         change(admin, ON)
 
 

@@ -120,16 +120,16 @@ KINDS = {
 }
 # Whatever asks for the token: status and body, and the words of message and cure. None of these is a login.
 ELSEWHERE = [
-    (503, BUSY, "does not work at the moment (503)", "Ask again"),
-    (502, PAGE, "does not work at the moment (502)", "Ask again"),
-    (500, NOTHING, "does not work at the moment (500)", "Ask again"),
-    (504, PAGE, "does not work at the moment (504)", "Ask again"),
+    (503, BUSY, "is not working at the moment (503)", "Ask again"),
+    (502, PAGE, "is not working at the moment (502)", "Ask again"),
+    (500, NOTHING, "is not working at the moment (500)", "Ask again"),
+    (504, PAGE, "is not working at the moment (504)", "Ask again"),
     (429, BUSY, "too many requests (429)", "Ask again"),
-    (200, PAGE, "A web page answered in place of the token service", "Sign in to the network"),
-    (403, PAGE, "A web page answered in place of the token service", "Sign in to the network"),
-    (404, PAGE, "A web page answered in place of the token service", "Sign in to the network"),
-    (302, NOTHING, "A web page answered in place of the token service", "Sign in to the network"),
-    (511, PAGE, "A web page answered in place of the token service", "Sign in to the network"),
+    (200, PAGE, "A web page answered instead of the token service", "Sign in to the network"),
+    (403, PAGE, "A web page answered instead of the token service", "Sign in to the network"),
+    (404, PAGE, "A web page answered instead of the token service", "Sign in to the network"),
+    (302, NOTHING, "A web page answered instead of the token service", "Sign in to the network"),
+    (511, PAGE, "A web page answered instead of the token service", "Sign in to the network"),
     (407, PAGE, "asks for a login (407)", "HTTPS_PROXY"),
     (200, (b"welcome", "text/plain"), "not a token (200)", "Sign in to the network"),
 ]  # fmt: skip
@@ -167,7 +167,13 @@ REFUSALS = [
         "may not act for the service account",
         "roles/iam.serviceAccountTokenCreator",
     ),
-    ("other account", 404, GONE, "robot@p.iam.gserviceaccount.com does not exist", "Correct the account"),
+    (
+        "other account",
+        404,
+        GONE,
+        "robot@p.iam.gserviceaccount.com does not exist",
+        "Correct the name of the impersonated account",
+    ),
     ("user", 404, GONE, "has no token service", "token address"),
 ]
 
@@ -327,7 +333,7 @@ def test_what_stands_around_a_value_is_left_out_and_said_once(monkeypatch, caplo
         ] == [1, 1]
     told = [record.getMessage() for record in caplog.records if name in record.getMessage()]
     assert len(told) == 1
-    assert "around its value; it was left out" in told[0]
+    assert "around its value; it was removed" in told[0]
 
 
 LOCATIONS = [
@@ -403,7 +409,7 @@ def test_a_doctor_whose_checks_fail_does_not_say_that_nothing_is_wrong(monkeypat
         Check(name="clock", look=breaks),
     ]
     found = list(examine(checks, timer=Timer(lambda: 0.0, 9), cure=str))
-    assert verdict(found) == "No diagnosis: these checks broke down: network, clock."
+    assert verdict(found) == "No diagnosis: these checks could not run: network, clock."
     assert is_ill(found)
 
 

@@ -89,7 +89,7 @@ def test_a_company_proxy_with_its_own_certificate_is_passed_and_the_netrc_file_i
 def test_a_proxy_stands_before_every_other_host(monkeypatch):
     """Case 34: the settings of the surroundings hold for real calls, and a dead proxy is named."""
     monkeypatch.setenv("HTTPS_PROXY", "http://127.0.0.1:9")
-    with pytest.raises(errors.NetworkError, match="proxy did not let") as caught:
+    with pytest.raises(errors.NetworkError, match="proxy blocked the request") as caught:
         client().ask("Hello")
     assert "NO_PROXY" in caught.value.cure
 

@@ -224,7 +224,7 @@ def test_max_tokens_is_at_least_one(max_tokens):
 @pytest.mark.parametrize("thinking", ["on", "max", "-5", "2.5", "Adaptive", "\x1b[31m"])
 def test_unknown_kinds_of_thinking_are_refused(thinking):
     """The cure lists the kinds."""
-    with pytest.raises(OptionError, match="no kind of thinking") as caught:
+    with pytest.raises(OptionError, match="not a thinking mode") as caught:
         build(thinking=thinking)
     assert "between_tools" in caught.value.cure
     assert str(caught.value).isprintable()

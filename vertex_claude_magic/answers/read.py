@@ -25,7 +25,7 @@ _OPENINGS = re.compile(r"[\[{\s]*")
 
 
 def _no_constant(name: str) -> NoReturn:
-    raise ValueError(f"{name} is no value of JSON")
+    raise ValueError(f"{name} is not a JSON value")
 
 
 # Python's own decoder takes NaN and Infinity, which RFC 8259 does not have.

@@ -51,7 +51,7 @@ class TypedQuestion:
 def choose_way(model: Model | None, body: Mapping[str, Any], *, strict: bool = True) -> Way:
     """Choose the way for a model; one that the table does not know is taken for a new one.
 
-    Forcing a tool and thinking exclude one another (Claude docs, "Extended thinking", 2026).
+    Forcing a tool and thinking cannot be combined (Claude docs, "Extended thinking", 2026).
 
     Args:
         model: The row of the model.
@@ -95,7 +95,7 @@ def fitted(reply: Reply, question: TypedQuestion) -> Reply:
     if reply.stop_reason == "refusal":
         raise errors.AnswerRefused(
             "Claude declined, so there is no data.",
-            cure="Put the question differently, or ask another model.",
+            cure="Rephrase the question, or ask another model.",
             reply=reply,
         )
     # An answer by the tool is data already; one that was cut off is still text.
@@ -110,7 +110,7 @@ def fitted(reply: Reply, question: TypedQuestion) -> Reply:
     except Misfit as misfit:
         if reply.stop_reason in CUT_OFF:
             raise errors.AnswerTruncated(
-                f"The answer was cut off after {reply.usage.output_tokens:,} output tokens, so the data are not whole.",
+                f"The answer was cut off after {reply.usage.output_tokens:,} output tokens, so the data is incomplete.",
                 cure=spelled("Ask again with a larger {}.", option("max_tokens")),
                 reply=reply,
             ) from None
@@ -118,8 +118,8 @@ def fitted(reply: Reply, question: TypedQuestion) -> Reply:
             str(block.get("partial_json") or block.get("input")) for block in tools
         )
         raise errors.AnswerInvalid(
-            f"The answer is no {question.shape.name}: {misfit.problem}",
-            cure="The raw text is in the error's reply. Ask again, or loosen the type.",
+            f"The answer does not match {question.shape.name}: {misfit.problem}",
+            cure="The raw text is in the error's reply. Ask again, or use a less strict type.",
             details={"problem": misfit.problem, "advice": misfit.advice, "text": text[:_SHOWN]},
             reply=reply,
         ) from None
@@ -142,7 +142,7 @@ def fitted_or_repair(reply: Reply, question: TypedQuestion, request: Request) ->
     except (errors.AnswerRefused, errors.AnswerTruncated):
         raise
     except errors.AnswerInvalid as error:
-        why = f"did not fit ({error.details['problem']}), so it was asked for once more"
+        why = f"did not match ({error.details['problem']}), so it was requested again"
         following = repair_request(request, reply, error.details["advice"])
         return NextRound(request=following, why=why, replaces=True)
 

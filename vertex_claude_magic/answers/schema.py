@@ -25,13 +25,13 @@ def wire_schema(schema: Mapping[str, Any]) -> dict[str, Any]:  # noqa: C901 - a 
     """Return a schema as structured outputs take it.
 
     Raises:
-        ValueError: a part of it says nothing of a type.
+        ValueError: a part of it declares no type.
 
     >>> wire_schema({"type": "integer", "minimum": 1})
     {'type': 'integer', 'description': '{minimum: 1}'}
     """
     if not isinstance(schema, Mapping):
-        raise ValueError("a part of the schema is no object")  # noqa: TRY004 - one kind of error for callers
+        raise ValueError("a part of the schema is not an object")  # noqa: TRY004 - one kind of error for callers
     rest = dict(schema)
     wire: dict[str, Any] = {}
     if "$defs" in rest:

@@ -161,7 +161,7 @@ def _schema_shape(given: Mapping[str, Any]) -> Shape[Json]:
     if foreign:
         raise _no_schema(f"{foreign[0]} is another document")
     if not _KEYWORDS & schema.keys():
-        raise _no_schema("it says nothing of a type")
+        raise _no_schema("it declares no type")
     kind: Any = jsonschema.validators.validator_for(schema, default=jsonschema.Draft202012Validator)
     try:
         kind.check_schema(schema)
@@ -198,7 +198,7 @@ def _schema_problem(error: JsonSchemaError, key: str) -> str:
 
 def _no_schema(why: str) -> OptionError:
     return OptionError(
-        f"The dict is no JSON schema that can be used: {quote(why, 120)}.",
+        f"The dict is not a usable JSON schema: {quote(why, 120)}.",
         cure='Give one such as {"type": "object", "properties": {...}}.',
     )
 
@@ -216,7 +216,7 @@ def _type_shape(kind: TypeForm[Data]) -> Shape[Data]:
     except Exception:  # noqa: BLE001 - even a repr may fail
         name = "that"
     if inspect.isroutine(kind) or isinstance(kind, str):
-        raise OptionError(f"{name} is no type of answer.", cure=TYPE_CURE)
+        raise OptionError(f"{name} cannot be used as an answer type.", cure=TYPE_CURE)
     try:
         adapter = TypeAdapter(adapted(kind))
         with warnings.catch_warnings():
@@ -283,7 +283,7 @@ def _pydantic_problems(error: ValidationError, key: str) -> list[str]:
 
 
 def _check_failed(error: Exception) -> str:
-    return f"a check of it failed: {quote(message_of(error), 200)} ({type(error).__name__})"
+    return f"a validator failed: {quote(message_of(error), 200)} ({type(error).__name__})"
 
 
 def _but(value: Json) -> str:
@@ -311,7 +311,7 @@ def _json_text(value: Json) -> str:
     except RecursionError:
         raise Misfit([TOO_DEEP]) from None
     except (TypeError, ValueError):
-        raise Misfit(["it holds a value that JSON has not, such as NaN or an infinite number"]) from None
+        raise Misfit(["it contains a value that JSON cannot represent, such as NaN or infinity"]) from None
     try:
         text.encode()
     except UnicodeEncodeError:

@@ -48,7 +48,7 @@ _MODULES: Mapping[str, Any] = {
 }
 _FRAME_NAMES = {"df", "DataFrame", "pd.DataFrame", "pandas.DataFrame"}
 TYPE_CURE = (
-    "Give a pydantic model, a data class, a TypedDict, list[...] of one, a JSON schema (a dict), or df."
+    "Use a pydantic model, a data class, a TypedDict, list[...] of one, a JSON schema (a dict), or df."
 )
 _LONGEST = 20_000
 _LAZY = (Iterable, Iterator, Collection)
@@ -94,7 +94,9 @@ def read_type(text: str, names: Mapping[str, Any]) -> AnswerType:
 
 
 def _no_type(text: str) -> OptionError:
-    return OptionError(spelled("{} {} is no type of answer.", option("as_"), quote(text, 60)), cure=TYPE_CURE)
+    return OptionError(
+        spelled("{} {} cannot be used as an answer type.", option("as_"), quote(text, 60)), cure=TYPE_CURE
+    )
 
 
 def is_frame_type(kind: AnswerType) -> bool:
@@ -152,13 +154,14 @@ def _named(name: str, names: Mapping[str, Any]) -> Any:
         return known
     if name in names:
         raise OptionError(
-            spelled("{} names {}, which holds no type.", option("as_"), repr(quote(name, 40))), cure=TYPE_CURE
+            spelled("{} refers to {}, which is not a type.", option("as_"), repr(quote(name, 40))),
+            cure=TYPE_CURE,
         )
     public = [each for each in names if isinstance(each, str) and not each.startswith("_")]
     near = difflib.get_close_matches(name, [*public, *_KNOWN, *typing.__all__], n=1)
     hint = f"Did you mean {quote(near[0], 40)}?" if near else "Run the cell that defines it first."
     raise OptionError(
-        spelled("{} names {}, which is not defined.", option("as_"), repr(quote(name, 40))), cure=hint
+        spelled("{} refers to {}, which is not defined.", option("as_"), repr(quote(name, 40))), cure=hint
     )
 
 

@@ -87,7 +87,7 @@ class Chat:
     ) -> Exchange:
         if options.get("after") is not None or options.get("chat") is not None:
             raise OptionError(
-                "A conversation says itself what goes before the prompt.", cure="Leave after= and chat= out."
+                "A conversation already has its own earlier messages.", cure="Leave out after= and chat=."
             )
         target = self._session.target(options)
         conversation = NamedChat(self._session, self.name, prompt, new=target.new, owner=self._home)
@@ -117,7 +117,9 @@ class Chat:
         forked = Chat(self._session, name)
         entries = self._entries()
         if not entries:
-            raise OptionError(f"There is no conversation {quote(self.name, 40)!r}.", cure="Ask in it first.")
+            raise OptionError(
+                f"No conversation named {quote(self.name, 40)!r}.", cure="Ask a question in it first."
+            )
         forked.begin_with([unseated(entry) for entry in entries])
         return forked
 
@@ -131,8 +133,8 @@ class Chat:
         def work(present: list[Entry]) -> list[Entry]:
             if present:
                 raise OptionError(
-                    f"There is a conversation {quote(self.name, 40)!r} already.",
-                    cure="Choose another name, or clear that one first.",
+                    f"A conversation named {quote(self.name, 40)!r} already exists.",
+                    cure="Choose another name, or clear the existing one first.",
                 )
             return list(entries)
 
@@ -148,9 +150,9 @@ class Chat:
         with_turns = bool(self._entries())
         if not with_turns or Chat(self._session, new)._entries():  # noqa: SLF001 - of its own kind
             raise OptionError(
-                f"There is a conversation {quote(new, 40)!r} already."
+                f"A conversation named {quote(new, 40)!r} already exists."
                 if with_turns
-                else f"There is no conversation {quote(self.name, 40)!r}.",
+                else f"No conversation named {quote(self.name, 40)!r}.",
                 cure="%claude_chat lists those of this notebook.",
             )
         hold = take(store, self._home, self.name)
@@ -174,7 +176,7 @@ class Chat:
         self._change(work)
 
     def keep(self, number: int) -> None:
-        """Send an interrupted turn too, as far as its answer had come.
+        """Send an interrupted turn too, with the part of its answer that had arrived.
 
         Raises:
             OptionError: there is no such turn, or it was not interrupted.
@@ -183,7 +185,7 @@ class Chat:
         def work(entries: list[Entry]) -> list[Entry]:
             self._check(number, entries)
             if entries[number - 1].state == "ok":
-                raise OptionError(f"Turn {number} was not interrupted.", cure="It is sent as it is.")
+                raise OptionError(f"Turn {number} was not interrupted.", cure="It is sent anyway.")
             return [
                 entry._replace(state="sent") if at == number else entry
                 for at, entry in enumerate(entries, start=1)

@@ -56,7 +56,7 @@ def conversation_of(
     named, after = target.chat, target.after
     if after is not None and named:
         raise errors.OptionError(
-            spelled("{} and {} exclude one another.", option("after"), option("chat")),
+            spelled("{} and {} cannot be combined.", option("after"), option("chat")),
             cure="Use --after for one follow-up, -c for a conversation with a name.",
         )
     if target.new and not named:
@@ -102,8 +102,8 @@ def _reply_of(after: Any, names: Mapping[str, Any]) -> tuple[str, Reply]:
         raise errors.OptionError(f"No variable named {quote(str(after), 40)!r}.", cure=cure)
     if not isinstance(names[after], Reply):
         raise errors.OptionError(
-            f"{quote(after, 40)} is a {type(names[after]).__name__} and not a Reply.",
-            cure="Name a variable that %%claude NAME has filled.",
+            f"{quote(after, 40)} is a {type(names[after]).__name__}, not a Reply.",
+            cure="Use a variable that %%claude NAME has set.",
         )
     return after, names[after]
 
@@ -262,7 +262,7 @@ class NamedChat:
             former = self._entries[seat.at] if seat.replaces else None
             name, number = quote(self._name, 40), seat.at + 1
             if former is not None and former.state != "interrupted":
-                self._notices.append(f"The former answer of this cell stays turn {number} of {name}.")
+                self._notices.append(f"The previous answer of this cell remains turn {number} of {name}.")
             elif answer_message(partial) is not None:
                 self._notices.append(
                     f"Turn {number} of {name} is not sent; %claude_chat {name} --keep {number} sends it too."
@@ -293,7 +293,7 @@ class NamedChat:
             )
         number = seat.at + 1
         if answer is None:
-            self._notices.append("The answer has no text, so it is no turn of the conversation.")
+            self._notices.append("The answer has no text, so it was not added to the conversation.")
             return reply
         own = list(body.get("messages") or ())[self._sent :]
         own = own[:1] if typed else own
@@ -322,8 +322,8 @@ class NamedChat:
         assert seat is not None  # noqa: S101 - it was placed
         if seat.replaces and seat.seat.startswith("text:") and not self._new:
             self._notices.append(
-                f"Turn {number} of {name} had the same prompt, so this answer takes its place; this front end gives "
-                "cells no id."
+                f"Turn {number} of {name} had the same prompt, so this answer replaces it (this front end gives "
+                "cells no id)."
             )
         stale = []
         if number < len(entries):
@@ -337,7 +337,7 @@ class NamedChat:
             what = "turn" if len(stale) == 1 else "turns"
             verb = "is" if len(stale) == 1 else "are"
             self._notices.append(
-                f"{what.capitalize()} {joined_numbers(stale)} of {name} {verb} stale: what goes before has changed. "
+                f"{what.capitalize()} {joined_numbers(stale)} of {name} {verb} stale: earlier content has changed. "
                 "Run the cells again."
             )
         usage = reply.rounds[-1].usage
@@ -346,8 +346,8 @@ class NamedChat:
         window = row.context_tokens if row is not None else None
         if window and used > _NEAR * window and all(map(is_sent, entries[-1:])):
             self._notices.append(
-                f"{name} has {used:,} tokens of the {window:,} that the model takes. "
-                f"%claude_chat {self._name} --fork NEW --summary begins a new one with a summary."
+                f"{name} has {used:,} of the {window:,} tokens that the model accepts. "
+                f"%claude_chat {self._name} --fork NEW --summary starts a new one from a summary."
             )
 
     def notices(self) -> list[str]:
@@ -359,7 +359,7 @@ class NamedChat:
 def _refuse_messages(target: Target) -> None:
     if "messages" in target.set:
         raise errors.OptionError(
-            "A conversation sends its own messages, and --set messages gives others.",
+            "--set messages cannot be used in a conversation, which sends its own messages.",
             cure="Leave one of them out.",
         )
 

@@ -99,7 +99,7 @@ def take(store: ChatStore, notebook: str, name: str, notify: Callable[[str], Non
     def wait(seconds: float) -> None:
         nonlocal said
         if not said and notify is not None:
-            notify(f"waiting for the other question of {quote(name, 40)}")
+            notify(f"waiting for another question in {quote(name, 40)}")
         said = True
         _locks.free.wait(seconds)
 
@@ -107,7 +107,7 @@ def take(store: ChatStore, notebook: str, name: str, notify: Callable[[str], Non
         with _locks.guard:
             if _locks.owners.get(key) == me:
                 raise errors.OptionError(
-                    f"A question of {quote(name, 40)!r} is not over yet in this thread.",
+                    f"A question in {quote(name, 40)!r} is still running in this thread.",
                     cure="Read its answer to the end, or close it, before you ask the next one.",
                 )
             while key in _locks.owners:

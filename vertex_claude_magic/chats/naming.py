@@ -28,7 +28,7 @@ def check_name(name: str) -> str:
     """
     if not isinstance(name, str) or not name.strip() or len(name) > _LONGEST_NAME or quote(name, 200) != name:
         raise errors.OptionError(
-            f"{quote(str(name), 40)!r} cannot be the name of a conversation.",
+            f"{quote(str(name), 40)!r} is not a valid conversation name.",
             cure=f"Use a word of at most {_LONGEST_NAME} characters, such as stats.",
         )
     return safe_plain(name)

@@ -64,7 +64,7 @@ def notebook_of(name: str, entries: Sequence[Entry]) -> dict[str, Any]:
         OptionError: there are no turns.
     """
     if not entries:
-        raise OptionError(f"There is no conversation {quote(name, 40)!r}.", cure="Ask in it first.")
+        raise OptionError(f"No conversation named {quote(name, 40)!r}.", cure="Ask a question in it first.")
     load: dict[str, Any] = {
         "cell_type": "code", "id": "load", "metadata": {}, "execution_count": None, "outputs": [],
         "source": "%load_ext vertex_claude_magic",
@@ -115,13 +115,15 @@ def write_notebook(path: Path, notebook: Mapping[str, Any]) -> None:
         OptionError: the name does not end in .ipynb, another file is there, or it cannot be written.
     """
     if path.suffix != ".ipynb":
-        raise OptionError(f"{quote_path(str(path))} is no name of a notebook.", cure="End it in .ipynb.")
+        raise OptionError(
+            f"{quote_path(str(path))} is not a notebook name.", cure="Use a name that ends in .ipynb."
+        )
     if (
         path.exists()
         and _read(path).get("metadata", {}).get(METADATA_KEY) != notebook["metadata"][METADATA_KEY]
     ):
         raise OptionError(
-            f"{quote_path(str(path))} is there, and holds something else.", cure="Choose another name."
+            f"{quote_path(str(path))} already exists with other content.", cure="Choose another name."
         )
     text = json.dumps(notebook, ensure_ascii=False, indent=1)
     try:
@@ -129,7 +131,7 @@ def write_notebook(path: Path, notebook: Mapping[str, Any]) -> None:
     except OSError as error:
         raise OptionError(
             f"{quote_path(str(path))} cannot be written: {error.strerror}.",
-            cure="Name a file in a folder of yours.",
+            cure="Choose a file in a folder that you can write to.",
         ) from None
 
 
@@ -147,7 +149,9 @@ def _read(path: Path) -> dict[str, Any]:
     except (ValueError, RecursionError):
         found = None
     if not isinstance(found, dict) or not isinstance(found.get("cells"), list):
-        raise OptionError(f"{quote_path(str(path))} is no notebook of format 4.", cure="Load an .ipynb file.")
+        raise OptionError(
+            f"{quote_path(str(path))} is not a notebook of format 4.", cure="Load an .ipynb file."
+        )
     return found
 
 
@@ -169,7 +173,7 @@ def read_notebook(path: Path) -> list[Entry]:
         nbformat.validate(content)
     except (nbformat.ValidationError, RecursionError):
         raise OptionError(
-            f"{quote_path(str(path))} is no valid notebook.",
+            f"{quote_path(str(path))} is not a valid notebook.",
             cure="Open and save it in Jupyter, then load it again.",
         ) from None
     entries: list[Entry] = []
@@ -183,7 +187,8 @@ def read_notebook(path: Path) -> list[Entry]:
                 entries.append(_entry(_text(cell.get("source")), text, found, cell)._replace(before=before))
     if not entries:
         raise OptionError(
-            f"{quote_path(str(path))} holds no answer of Claude.", cure="Load a notebook that has some."
+            f"{quote_path(str(path))} contains no answer from Claude.",
+            cure="Choose a notebook that has some.",
         )
     return entries
 

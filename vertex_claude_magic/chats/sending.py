@@ -83,8 +83,10 @@ def history_after(name: str, reply: Reply, model: str) -> History:
     asked = question.get("messages")
     answer = answer_message(reply)
     if not asked or answer is None:
-        what = "has no text" if asked else "does not hold the question that it answers"
-        raise OptionError(f"{name} {what}, so nothing can follow it.", cure="Ask the question again first.")
+        what = "has no text" if asked else "does not contain the question that it answers"
+        raise OptionError(
+            f"{name} {what}, so it cannot be followed up.", cure="Ask the question again first."
+        )
     whole = (*map(unmarked_message, asked), answer)
     made = ready(whole)
     end = closing(whole) if made.calls else ()

@@ -45,10 +45,10 @@ __all__ = [
 MOST_COLUMNS = 8
 # Why an option of a question is none of a comparison.
 _REFUSED = {
-    "chat": "a conversation goes on from one answer, and here there are several",
-    "new": "a conversation goes on from one answer, and here there are several",
+    "chat": "a conversation continues from one answer, but a comparison has several",
+    "new": "a conversation continues from one answer, but a comparison has several",
     "after": "a comparison asks each model the same question with nothing before it",
-    "tools": "functions of yours would run once for each column",
+    "tools": "your functions would run once for each column",
 }
 _NEVER_VARIED = frozenset({"max_cost", "max_session_cost", "max_daily_cost", "context", "with_"})
 _log = logging.getLogger("vertex_claude_magic")
@@ -191,7 +191,7 @@ class Comparison:
     def __init__(self, session: Session, asked: Sequence[Asked]) -> None:
         if not 2 <= len(asked) <= MOST_COLUMNS:
             raise errors.OptionError(
-                f"A comparison has 2 to {MOST_COLUMNS} columns, and this one has {len(asked)}.",
+                f"A comparison has 2 to {MOST_COLUMNS} columns, not {len(asked)}.",
                 cure=spelled("Give {}, for example.", option("models", "haiku", "sonnet"))
                 if len(asked) < 2
                 else "Compare fewer at once.",
@@ -271,7 +271,7 @@ class Comparison:
             cost = worst_case(exchange.request, column.target.catalog, tokens)
             if cost is None:
                 raise errors.CostLimitExceeded(
-                    f"What {quote(column.label, 60)} may cost is not known, so it may cross the limit.",
+                    f"The cost of {quote(column.label, 60)} is not known, so it may exceed the limit.",
                     cure=spelled("Leave it out, or raise {}.", option("max_cost")),
                 )
             total += cost
@@ -293,10 +293,10 @@ def check_asked(target: Target) -> None:
     """
     for name, why in _REFUSED.items():
         if getattr(target, name, None):
-            raise errors.OptionError(f"A comparison takes no {name}: {why}.", cure="Leave it out.")
+            raise errors.OptionError(f"A comparison does not support {name}: {why}.", cure="Leave it out.")
     if target.format == "code" and target.origins.get("format") == "option":
         raise errors.OptionError(
-            "A comparison takes no format code: there is one new cell, and here are several answers.",
+            "A comparison does not support --format code: there are several answers but one new cell.",
             cure="Leave it out; each reply has its code in .code.",
         )
 
@@ -308,9 +308,9 @@ def check_varied(name: str) -> None:
         OptionError: it cannot.
     """
     if why := _REFUSED.get(name):
-        raise errors.OptionError(f"A comparison takes no {name}: {why}.", cure="Leave it out.")
+        raise errors.OptionError(f"A comparison does not support {name}: {why}.", cure="Leave it out.")
     if name in _NEVER_VARIED:
-        raise errors.OptionError(f"{name} is the same for all columns.", cure="Give it once.")
+        raise errors.OptionError(f"{name} is the same for all columns.", cure="Set it once.")
 
 
 def variants(varied: Mapping[str, Sequence[Any]]) -> Iterator[tuple[str, dict[str, Any]]]:

@@ -51,7 +51,7 @@ def main(argv: Sequence[str]) -> int:
         "--lab", action="store_true", help="open the notebook in JupyterLab instead of executing it"
     )
     parser.add_argument(
-        "--real", action="store_true", help="ask Claude on Vertex AI with your own project; this costs"
+        "--real", action="store_true", help="ask Claude on Vertex AI with your own project (costs money)"
     )
     parser.add_argument(
         "--output",

@@ -33,14 +33,18 @@ def main(argv: Sequence[str], *, session: Session | None = None, patience: Patie
     parser = argparse.ArgumentParser(
         prog="vertex-claude doctor",
         description="Find out why Claude on Vertex AI does not answer. No prompt is sent and nothing is changed.",
-        epilog="exit codes: 0 nothing is wrong, 1 something is, 2 bad usage",
+        epilog="exit codes: 0 no problems, 1 problems found, 2 wrong usage",
         allow_abbrev=False,
     )
-    parser.add_argument("--probe", action="store_true", help="also ask for one token, a fraction of a cent")
+    parser.add_argument(
+        "--probe", action="store_true", help="also request one token (costs a fraction of a cent)"
+    )
     parser.add_argument("--model", metavar="ID", help="a model id or alias (default: sonnet)")
     parser.add_argument("--region", metavar="LOC", help="global, us, eu or a region")
-    parser.add_argument("--project", metavar="ID", help="the Google Cloud project that pays")
-    parser.add_argument("--report", metavar="FILE", help="write the result to a text file without names")
+    parser.add_argument("--project", metavar="ID", help="the Google Cloud project to bill")
+    parser.add_argument(
+        "--report", metavar="FILE", help="write the result to a text file, with names removed"
+    )
     parser.add_argument(
         "--with-names", action="store_true", help="keep email, project and paths in the report"
     )

@@ -48,24 +48,24 @@ def main(argv: Sequence[str]) -> int:
         name: str, run: Callable[[Journal, argparse.Namespace], None], text: str
     ) -> argparse.ArgumentParser:
         added = commands.add_parser(name, help=text, description=text, allow_abbrev=False)
-        added.add_argument("--journal", metavar="PATH", help="the journal's file; else VERTEX_CLAUDE_JOURNAL, "
-                           "else the one in your data folder")  # fmt: skip
+        added.add_argument("--journal", metavar="PATH", help="path of the journal; default: VERTEX_CLAUDE_JOURNAL, "
+                           "then the one in your data folder")  # fmt: skip
         added.set_defaults(run=run)
         return added
 
-    show = command("show", _show, "list the last calls, or show one whole")
+    show = command("show", _show, "list the last calls, or show one in full")
     show.add_argument("id", nargs="?", type=_number, metavar="ID", help="the number of a call")
     show.add_argument("--last", type=_number, default=20, metavar="N", help="how many to list (20)")
     show.add_argument("--attachments", type=Path, metavar="DIR", help="write the call's attachments there")
     command(
         "stats",
         lambda journal, _: print(journal_text.numbers(journal.path, journal.database.read(upkeep.stats))),
-        "say how large the journal is and what it holds",
+        "show the size and contents of the journal",
     )
-    prune = command("prune", _prune, "drop old calls, or all, and shrink the file")
+    prune = command("prune", _prune, "delete old calls, or all of them, and shrink the file")
     what = prune.add_mutually_exclusive_group()
     what.add_argument("--days", type=_number, default=OPTIONS["journal_days"].default, metavar="N",
-                      help="drop what is older than so many days (30)")  # fmt: skip
+                      help="delete calls older than this many days (30)")  # fmt: skip
     what.add_argument("--all", action="store_true", help="drop everything")
     export = command("export", _export, "write answers into a recording")
     export.add_argument("file", type=Path, metavar="FILE", help="the recording to write")
@@ -80,7 +80,7 @@ def main(argv: Sequence[str]) -> int:
     journal = journal_of(session.target(), session.records.stores)
     if journal is None:
         raise JournalError(
-            "The journal is off (VERTEX_CLAUDE_JOURNAL).", cure="Name its file with --journal PATH."
+            "The journal is off (VERTEX_CLAUDE_JOURNAL).", cure="Give its path with --journal PATH."
         )
     try:
         missing = options.command != "import" and not journal.path.exists()
@@ -89,8 +89,8 @@ def main(argv: Sequence[str]) -> int:
         missing = False
     if missing:
         raise JournalError(
-            f"There is no journal at {quote(str(journal.path), 200)}.",
-            cure="Ask something first, or name another file with --journal PATH.",
+            f"There is not a journal at {quote(str(journal.path), 200)}.",
+            cure="Ask a question first, or use another journal with --journal PATH.",
         )
     try:
         options.run(journal, options)
@@ -102,7 +102,7 @@ def main(argv: Sequence[str]) -> int:
 def _number(text: str) -> int:
     # SQLite holds no integer above 2^63.
     if not text.isdecimal() or not text.isascii() or not 0 < int(text[:19]) < 10**18:
-        raise argparse.ArgumentTypeError(f"{quote(text, 40)!r} is no number above 0")
+        raise argparse.ArgumentTypeError(f"{quote(text, 40)!r} is not a number above 0")
     return int(text[:19])
 
 
@@ -110,20 +110,20 @@ def _day(text: str) -> str:
     try:
         return date.fromisoformat(text).isoformat()
     except ValueError:
-        raise argparse.ArgumentTypeError(f"{quote(text, 40)!r} is no day such as 2026-11-26") from None
+        raise argparse.ArgumentTypeError(f"{quote(text, 40)!r} is not a date such as 2026-11-26") from None
 
 
 def _show(journal: Journal, options: argparse.Namespace) -> None:
     if options.id is None:
         if options.attachments is not None:
-            raise OptionError("--attachments writes those of one call.", cure="Name it: journal show ID.")
+            raise OptionError("--attachments needs the id of a call.", cure="Give the id: journal show ID.")
         count = min(options.last, _MOST_SHOWN)
         print(journal_text.listing(journal.database.read(lambda connection: review.last(connection, count))))
         return
     entry = journal.database.read(lambda connection: review.entry(connection, options.id))
     if entry is None:
         raise OptionError(
-            f"The journal holds no call {options.id}.", cure="List the last ones: vertex-claude journal show"
+            f"The journal has no call {options.id}.", cure="List the last ones: vertex-claude journal show"
         )
     print(journal_text.whole(entry))
     if options.attachments is None:
@@ -152,12 +152,12 @@ def _show(journal: Journal, options: argparse.Namespace) -> None:
                 with os.fdopen(os.open(path, new, 0o600), "wb") as file:
                     file.write(content)
             except FileExistsError:
-                note = " (was there already, left as it is)"
+                note = " (already exists, left unchanged)"
             print(f"{quote(str(path), 400)}{note}")
     except OSError as failure:
         raise OptionError(
             f"Attachments cannot be written to {quote(str(folder), 120)} ({quote(str(failure), 80)}).",
-            cure="Name another folder.",
+            cure="Choose another folder.",
         ) from None
 
 
@@ -181,7 +181,7 @@ def _prune(journal: Journal, options: argparse.Namespace) -> None:
     after = file_bytes(journal.path)
     what = "calls" if options.all else f"calls older than {options.days} days"
     print(f"{dropped:,} {what} were dropped.")
-    print(f"The file had {size(before)} and has {size(after)}.")
+    print(f"The file was {size(before)} and is now {size(after)}.")
 
 
 def _export(journal: Journal, options: argparse.Namespace) -> None:
@@ -199,8 +199,8 @@ def _export(journal: Journal, options: argparse.Namespace) -> None:
     )
     if not records:
         raise OptionError(
-            "The journal holds no answer that fits.",
-            cure="See what it holds: vertex-claude journal show",
+            "The journal has no matching answer.",
+            cure="See its contents: vertex-claude journal show",
         )
     export_records(options.file, records, overwrite=options.force)
     print(f"{len(records):,} answers were written to {quote(str(options.file), 200)}{_from_here(records)}.")
@@ -216,7 +216,7 @@ def _import(journal: Journal, options: argparse.Namespace) -> None:
     from vertex_claude_magic.records.recording.recording import Recording
 
     if not os.path.lexists(options.file):
-        raise OptionError(f"There is no file {quote(str(options.file), 200)}.", cure="Look at its name.")
+        raise OptionError(f"There is no file {quote(str(options.file), 200)}.", cure="Check the path.")
     records = Recording(options.file).all()
     done = journal.database.write(lambda connection: add_records(connection, records, time.time()))
-    print(f"{done.added:,} answers were added, {done.known:,} were there already{_from_here(records)}.")
+    print(f"{done.added:,} answers were added, {done.known:,} were already there{_from_here(records)}.")

@@ -42,10 +42,10 @@ def listing(entries: Sequence[Entry]) -> str:
     """Return a line for each call: number, local time, notebook, model, tokens, cost, state, first words.
 
     >>> listing([])
-    'The journal holds no calls yet.'
+    'The journal has no calls yet.'
     """
     if not entries:
-        return "The journal holds no calls yet."
+        return "The journal has no calls yet."
     rows = []
     for entry in entries:
         notebook, model = _short(entry.notebook, _NAME) or "-", _short(entry.model, 32)
@@ -110,7 +110,7 @@ def _blocks(content: Json) -> list[Mapping[str, Any]]:
 
 def whole(entry: Entry) -> str:
     """Return all that the journal has of one call, up to two million characters."""
-    reused = "" if entry.saved is None else f", an answer given again saved {usd(entry.saved)}"
+    reused = "" if entry.saved is None else f", a replayed answer saved {usd(entry.saved)}"
     facts = (
         ("call", str(entry.id)),
         ("time", _time(entry.at, "%Y-%m-%d %H:%M:%S %z")),
@@ -132,7 +132,7 @@ def whole(entry: Entry) -> str:
     )
     lines = [f"{name:<12}{_short(text, 200)}" for name, text in facts if text]
     text = "\n".join([*lines, "", *_request(entry), "", *_answer(entry)])
-    return text if len(text) <= _MOST_WHOLE else f"{text[:_MOST_WHOLE]}\n... (the rest is left out)"
+    return text if len(text) <= _MOST_WHOLE else f"{text[:_MOST_WHOLE]}\n... (the rest is omitted)"
 
 
 def _request(entry: Entry) -> Iterator[str]:
@@ -157,8 +157,8 @@ def _request(entry: Entry) -> Iterator[str]:
 def _answer(entry: Entry) -> Iterator[str]:
     answer = entry.answer
     if answer is None or answer is DAMAGED:
-        again = " here; it stands with the call that was answered first" if entry.state == "replayed" else ""
-        yield "The answer is damaged." if answer is DAMAGED else f"No answer is kept{again}."
+        again = " here; see the call that was answered first" if entry.state == "replayed" else ""
+        yield "The answer is damaged." if answer is DAMAGED else f"No answer is saved{again}."
         return
     yield from _section("answer", _content(answer.get("content")))
     failed = answer.get("error")
@@ -203,7 +203,7 @@ def numbers(path: Path, stats: Stats) -> str:
         ("file", quote(str(path), 200)),
         ("size", size(stats.size)),
         ("calls", f"{stats.calls:,}"),
-        ("answers", f"{stats.answers:,} that may be given again, errors included"),
+        ("answers", f"{stats.answers:,} that can be replayed, errors included"),
         ("attachments", f"{stats.attachments:,} of {size(stats.attachment_bytes)}"),
         ("days", f"{stats.first_day} to {stats.last_day}" if stats.first_day else "none yet"),
         ("log", _LOGS.get(stats.log, stats.log)),

@@ -1,4 +1,4 @@
-"""`vertex-claude notebook`: list the AI answers of notebook files, take them out, or rehearse a lesson.
+"""`vertex-claude notebook`: list or remove the AI answers in notebook files, or rehearse a lesson.
 
 What an answer says of itself is in the metadata of its output. It is a note and no proof: an edit of the
 file can change it too. Only `check` runs a notebook.
@@ -39,7 +39,9 @@ def main(argv: Sequence[str]) -> int:
     audit.add_argument("--json", action="store_true", help="print JSON, all costs in USD")
     strip = actions.add_parser("strip", allow_abbrev=False, help="remove every AI answer, and nothing else")
     strip.add_argument("file", type=Path, metavar="FILE.ipynb")
-    strip.add_argument("-o", "--output", type=Path, metavar="OUT", help="write there and leave FILE as it is")
+    strip.add_argument(
+        "-o", "--output", type=Path, metavar="OUT", help="write the result here and leave FILE unchanged"
+    )
     check = actions.add_parser(
         "check",
         allow_abbrev=False,

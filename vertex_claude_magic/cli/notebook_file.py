@@ -66,7 +66,7 @@ def read_notebook(path: Path, *, exact: bool = False) -> NotebookFile:
     def unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         names = dict(pairs)
         if len(names) < len(pairs):
-            raise ValueError("a key of it stands twice in one place")
+            raise ValueError("it contains a duplicate key")
         return names
 
     how: dict[str, Any] = {"parse_float": mark.__add__, "object_pairs_hook": unique} if exact else {}
@@ -79,13 +79,13 @@ def read_notebook(path: Path, *, exact: bool = False) -> NotebookFile:
         raise _not_a_notebook(path, why) from None
     major = content.get("nbformat") if isinstance(content, dict) else None
     if type(major) is not int or major < 1:
-        raise _not_a_notebook(path, "it says no nbformat")
+        raise _not_a_notebook(path, "nbformat is missing")
     if major > 4:
-        what = f"{_named(path)} has a notebook format that is not known here."
+        what = f"{_named(path)} has an unknown notebook format."
         raise OptionError(what, cure="Install a newer release.")
     if major < 4:
         raise OptionError(
-            f"{_named(path)} has notebook format {major}, and only 4 is read.",
+            f"{_named(path)} has notebook format {major}; only format 4 is supported.",
             cure="Open it in Jupyter and save it, or run: jupyter nbconvert --to notebook --inplace FILE",
         )
     if not isinstance(content.get("cells"), list):
@@ -107,9 +107,9 @@ def _read_text(path: Path) -> tuple[Path, os.stat_result, str]:
         raise OptionError(why, cure="Check its permissions.") from None
     if raw is None:
         what = f"{_named(path)} is not a file."
-        raise OptionError(what, cure="Name a notebook, a file that ends in .ipynb.")
+        raise OptionError(what, cure="Choose a notebook (a file that ends in .ipynb).")
     if raw.startswith(_BYTE_ORDER_MARKS):
-        what = f"{_named(path)} begins with a byte order mark."
+        what = f"{_named(path)} starts with a byte order mark."
         raise OptionError(what, cure="Save it as UTF-8 without one.")
     try:
         return found, status, raw.decode("utf-8")
@@ -121,7 +121,7 @@ def _read_text(path: Path) -> tuple[Path, os.stat_result, str]:
 def _not_a_notebook(path: Path, why: str) -> OptionError:
     return OptionError(
         f"{_named(path)} is not a Jupyter notebook ({why}).",
-        cure="Open it in Jupyter to see what is wrong, or take an older copy.",
+        cure="Open it in Jupyter to see what is wrong, or use an older copy.",
     )
 
 
@@ -135,7 +135,7 @@ def check_notebook(content: dict[str, Any], path: Path) -> None:
 
     minor = content.get("nbformat_minor", 0)
     if type(minor) is not int:
-        raise _not_a_notebook(path, "its nbformat_minor is no number")
+        raise _not_a_notebook(path, "its nbformat_minor is not a number")
     if minor >= 5:
         # Jupyter gives ids to cells that lack one when it opens such a notebook; so does this check.
         cells = [

@@ -27,8 +27,7 @@ def banner(base_url: str, environment: dict[str, str]) -> str:
     """
     exports = [f"export {name}={shlex.quote(value)}" for name, value in environment.items()]
     notice = (
-        "# What answers here is an emulator: nothing it says comes from Claude, and nothing is billed. "
-        "Press Ctrl-C to stop it."
+        "# This is an emulator: no answer comes from Claude, and nothing is billed. Press Ctrl-C to stop it."
     )
     return "\n".join([base_url, *exports, notice])
 
@@ -48,7 +47,7 @@ def main(argv: Sequence[str] | None = None, *, out: TextIO | None = None) -> int
     parser.add_argument(
         "--simulate",
         metavar="NAME",
-        help=f"simulate a common set-up problem: {', '.join(SETUP_PROBLEMS)}",
+        help=f"a set-up problem to simulate: {', '.join(SETUP_PROBLEMS)}",
     )
     options = parser.parse_args(argv)
     stopped = threading.Event()

@@ -243,7 +243,7 @@ class Emulator:
         row = self._service.catalog.find(model)
         if row is None:
             raise OptionError(
-                f"The emulator knows no model {quote(model, 60)!r}.", cure="Name one of the table."
+                f"The emulator has no model {quote(model, 60)!r}.", cure="Use one from the model table."
             )
         self._service.places.bar(row, location, why)
 

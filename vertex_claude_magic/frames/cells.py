@@ -135,8 +135,8 @@ def _own_text(value: Any, where: str) -> str:
     if _ADDRESS.search(text) or hex(id(value)) in text:
         name = quote(kind.__name__, 60)
         raise OptionError(
-            f"Objects of type {name} in {where} have no text of their own but a memory address.",
-            cure=f"Give the class {name} a __repr__, or turn {where} into texts or numbers, or leave out the objects.",
+            f"Objects of type {name} in {where} have no text form except a memory address.",
+            cure=f"Give the class {name} a __repr__, or convert {where} to text or numbers, or leave out the objects.",
         )
     return text
 
@@ -144,7 +144,7 @@ def _own_text(value: Any, where: str) -> str:
 def _unreadable(value: Any, error: Exception, where: str) -> OptionError:
     return OptionError(
         f"An object of type {quote(type(value).__name__, 60)} in {where} cannot be read: {type(error).__name__}.",
-        cure=f"Turn {where} into texts or numbers, or leave out the object.",
+        cure=f"Convert {where} to text or numbers, or leave out the object.",
     )
 
 

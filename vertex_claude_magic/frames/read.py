@@ -185,7 +185,7 @@ def read_table(value: IntoTable) -> Table:
     except TypeError:
         raise OptionError(
             f"A {quote(kind, 60)} cannot be read as a table.",
-            cure="Give a data frame of pandas or polars that is made of it (.compute(), .to_pandas(), .execute()).",
+            cure="Convert it to a pandas or polars data frame first (.compute(), .to_pandas(), .execute()).",
         ) from None
     if isinstance(frame, nw.Series):
         return _of_series(value, kind)

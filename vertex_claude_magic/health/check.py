@@ -103,7 +103,7 @@ def plan(
                 ask.append(cell)
     bound: Finding = (
         "not checked",
-        f"a check makes {MOST_CALLS} calls at most; name a family or fewer locations",
+        f"a check makes {MOST_CALLS} calls at most; choose a family or fewer locations",
     )
     known.update(dict.fromkeys(ask[MOST_CALLS:], bound))
     return ask[:MOST_CALLS], known
@@ -133,12 +133,12 @@ def verdict(error: errors.ClaudeError, row: Model | None, *, probe: bool) -> Fin
         if isinstance(error, kind):
             return state, reason
     if error.details.get("shape") == "page":
-        return "not checked", "a web page answered in place of the service; look for a proxy or a login page"
+        return "not checked", "a web page answered instead of the service; check for a proxy or a login page"
     if isinstance(error, errors.ModelNotFound):
         if error.status != 404:
             return "not served", "Google does not serve it here"
         if row is not None and row.lifecycle == "deprecated":
-            return "retired", f"not found any more; {status(row)}"
+            return "retired", f"no longer found; {status(row)}"
         invited = "; invited customers only" if row is not None and row.lifecycle == "limited" else ""
         return "not enabled", f"not found for this project: not enabled, or not here{invited}"
     # The service's own words come behind; a cell of the table is too small for them.
@@ -149,7 +149,7 @@ def verdict(error: errors.ClaudeError, row: Model | None, *, probe: bool) -> Fin
 _VERDICTS: tuple[tuple[type[errors.ClaudeError], State, str], ...] = (
     (errors.CountNotServed, "not checked", "tokens are not counted here; --probe asks the model"),
     (errors.ModelNotEnabled, "not enabled", "its terms are not accepted: Enable on its Model Garden card"),
-    (errors.DataSharingRequired, "not enabled", "it needs a data-sharing consent of an administrator"),
+    (errors.DataSharingRequired, "not enabled", "an administrator must agree to data sharing"),
     (errors.QuotaExceeded, "no quota", "its quota is used up or zero"),
 )
 # What concerns every cell alike: the first one ends the check.
@@ -263,7 +263,7 @@ class Check:
                 state, reason = "usable", "it answered one token" if probe else "its tokens were counted"
             else:
                 state = "not checked"
-                reason = "the answer is none of Claude's; look for a proxy or a login page"
+                reason = "the answer is not from Claude; check for a proxy or a login page"
         found = self._sighting(cell, state, reason, proof="answer" if probe else "count")
         self._found[cell] = found
         if state == "not checked":

@@ -201,9 +201,9 @@ def _model_id(catalog: Catalog, name: str, location: str) -> str:
             return newest.id
         served = {place for row in rows if row.lifecycle == "active" for place in row.locations or ()}
         places = ", ".join(place for place in catalog.locations() if place in served)
-        cure = f"Choose a region that does: {places}; or name a model by its id."
+        cure = f"Choose a region that does: {places}; or give a model id."
         if not places:
-            cure = f"Name a model by its id, for example {rows[0].id}."
+            cure = f"Give a model id, for example {rows[0].id}."
         raise OptionError(f"No active model of the family {key} is served in {location}.", cure=cure)
     model = catalog.find(name)
     if model is None or name in (model.id, *model.other_ids) or name.endswith("@default"):

@@ -251,7 +251,7 @@ def lost_features(row: Model, successor: Model) -> Iterator[str]:
     >>> from vertex_claude_magic.models.catalog import Catalog
     >>> catalog = Catalog.load()
     >>> list(lost_features(catalog.find("haiku-4.5"), catalog.find("haiku-5.5")))
-    ['no temperature, top_p or top_k', 'no thinking budget', 'no answer that you begin']
+    ['no temperature, top_p or top_k', 'no thinking budget', 'no prefilled answer']
     """
     old, new = row.rules, successor.rules
     lost = set(old.thinking) - set(new.thinking)
@@ -265,7 +265,7 @@ def lost_features(row: Model, successor: Model) -> Iterator[str]:
     if levels:
         yield f"no effort {' or '.join(levels)}"
     if old.prefill and not new.prefill:
-        yield "no answer that you begin"
+        yield "no prefilled answer"
     if old.forced_tool_choice and not new.forced_tool_choice:
         yield "no forced tool call"
 

@@ -90,7 +90,7 @@ def _list_of(*words: str) -> _Kind:
 
 
 _TEXT = _Kind("a text", lambda value: isinstance(value, str) and bool(value))
-_TEXTS = _Kind("a list of texts", _is_texts)
+_TEXTS = _Kind("a list of strings", _is_texts)
 _FLAG = _Kind("true or false", lambda value: isinstance(value, bool))
 _COUNT = _Kind("a whole number above 0", lambda value: type(value) is int and value > 0)
 _COUNTS = _Kind(

@@ -89,4 +89,4 @@ def _overlaid(base: Mapping[str, Any], user: Mapping[str, Any]) -> dict[str, Any
 
 def _unusable(path: str | os.PathLike[str], problem: str) -> OptionError:
     message = f"The model table {quote(str(path))} cannot be used: {quote(problem)}."
-    return OptionError(message, cure="Correct that place in the file, or clear the setting that names it.")
+    return OptionError(message, cure="Correct the file, or clear the setting that points to it.")

@@ -33,9 +33,9 @@ _BY = {"vertex": "Vertex AI", "gateway": "gateway", "local": "this machine", "em
 # Whose answers Google does not bill.
 _HERE = frozenset({"local", "emulator"})
 _NOT_BILLED = (
-    "Costs in brackets are in no total: replayed, answered on this machine, or shown further up already."
+    "Costs in parentheses are not in the totals: replayed, answered on this machine, or already listed above."
 )
-_ONLY_ANSWER = "* The cell holds more than the question, so an edit of the prompt cannot be told."
+_ONLY_ANSWER = "* The cell holds more than the question, so an edited prompt cannot be detected."
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

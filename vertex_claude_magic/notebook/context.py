@@ -19,7 +19,7 @@ __all__ = ["context_before", "last_cells", "with_context"]
 
 # IPython keeps what cells print since 9.0 (`HistoryManager.outputs`).
 _NOT_KEPT = (
-    "This IPython does not keep what cells print, so of outputs only results were sent; IPython 9 does."
+    "This IPython version does not store printed output, so only results were sent; IPython 9 stores it."
 )
 
 

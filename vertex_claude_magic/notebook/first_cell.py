@@ -85,7 +85,7 @@ def _question_or_help(
                 from vertex_claude_magic.errors import OptionError
 
                 raise OptionError(
-                    "A function of the cell that loads the extension cannot store the answer to a question with `?`.",
+                    "A function in the cell that loads the extension cannot store the answer to a question with `?`.",
                     cure="Put %load_ext vertex_claude_magic into a cell of its own.",
                 ) from None
             exec(compile(code, file, "exec"), frame.f_globals, frame.f_locals)  # noqa: S102 - the user's own line

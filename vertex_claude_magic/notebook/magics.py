@@ -97,7 +97,7 @@ class ClaudeMagics(Magics, Settings):  # type: ignore[misc]
     @no_var_expand
     @line_magic
     def claude_models(self, line: str) -> None:
-        """Show the model table, ask what this project may call, or hold the table against Google's list.
+        """Show the model table, ask what this project may call, or compare the table with Google's list.
 
         The table with lifecycle, limits, prices and locations; with a location, the prices there::
 
@@ -159,13 +159,13 @@ class ClaudeMagics(Magics, Settings):  # type: ignore[misc]
 
             --all                    list those of all notebooks
             --rename NEW             give the conversation another name
-            --fork NEW               begin a new one with the same turns
-            --summary                with --fork: begin it with a summary, which is asked for
-            --clear                  take all turns out
-            --remove N               take turn N out; those behind it move up, and are stale
+            --fork NEW               start a new one with the same turns
+            --summary                with --fork: start from a summary that Claude writes
+            --clear                  remove all turns
+            --remove N               remove turn N; those behind it move up, and are stale
             --keep N                 send the interrupted turn N too, as far as its answer had come
             --save FILE.ipynb        write a notebook, each turn a cell that runs
-            --load FILE.ipynb        make it of a notebook with answers
+            --load FILE.ipynb        create it from a notebook with answers
             --export FILE            write Markdown (.md) or a page (.html)
 
         A turn belongs to the cell that asked it: running the cell again puts the new answer in the place of the
@@ -179,7 +179,7 @@ class ClaudeMagics(Magics, Settings):  # type: ignore[misc]
     @no_var_expand
     @line_cell_magic
     def claude_fix(self, line: str, cell: str = "") -> Reply | None:
-        """Explain the last error and put the mended cell below; it is not run.
+        """Explain the last error and add the corrected cell below; it is not run.
 
         `%claude_fix` sends the last exception, the cell that it came from and the values that the failing
         line names; `%claude_fix --explain` only asks for an explanation. It takes the options of
@@ -295,7 +295,7 @@ class ClaudeMagics(Magics, Settings):  # type: ignore[misc]
         Options::
 
             --table URI              the BigQuery table, bq://project.dataset.table (for on)
-            --sample RATE            the share of calls, above 0 and at most 1 (default 1: every call)
+            --sample RATE            the fraction of calls, above 0 and at most 1 (default 1: every call)
             -m, --model ID           the model; the session's by default
             -r, --region LOC         the location; the session's by default
             -p, --project ID         the project
@@ -326,7 +326,7 @@ class ClaudeMagics(Magics, Settings):  # type: ignore[misc]
 
             -m, --model ID        a model id, or an alias: sonnet, opus, haiku, sonnet-4.5 ...
             -r, --region LOC      global (default), us, eu, or a region such as us-east5
-            -p, --project ID      the Google Cloud project that pays
+            -p, --project ID      the Google Cloud project to bill
             --probe               ask for one token, which shows whether the quota lets a request through
             --report FILE         write the result to a text file
             --with-names          keep email, project and paths in the report
@@ -371,12 +371,12 @@ class ClaudeMagics(Magics, Settings):  # type: ignore[misc]
 
         Options::
 
-            --max-active N           how many rows are asked at the same time, at most (16)
-            --rpm N                  how many requests go out in a minute, at most
+            --max-active N           maximum number of rows asked at the same time (16)
+            --rpm N                  maximum number of requests per minute
             --on-error HOW           what a row that fails does: return (its error in the column error), or stop
             --limit N                ask only the first N rows
-            --prefix TEXT            goes before the names of all added columns
-            --fresh                  ask again what an earlier run of this cell has answered
+            --prefix TEXT            prefix for the names of all added columns
+            --fresh                  also ask the rows that an earlier run of this cell answered
             --max-cost USD           stop before the row with which the whole run could cost more (an estimate)
             --dry-run                show the first prompts, their tokens, and what all rows would cost
 
@@ -414,7 +414,7 @@ class ClaudeMagics(Magics, Settings):  # type: ignore[misc]
             --to PLACE               where rows and results go: gs://bucket/prefix, or bq://project.dataset.table
             --via PLACE              gs://bucket/prefix for the rows, where results go to BigQuery
             --rows-per-job N         how many rows a job has at most; without it, one job has all of them
-            --prefix TEXT            goes before the names of all added columns
+            --prefix TEXT            prefix for the names of all added columns
             --max-cost USD           refuse a batch that may cost more than this (an estimate at half price)
             --dry-run                show the first prompts, their tokens, and what all rows would cost
 

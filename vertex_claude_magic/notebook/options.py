@@ -74,7 +74,7 @@ def parse_cell_line(line: str, known: Mapping[str, Option] = LINE_OPTIONS) -> Pa
     if words and not words[0].quoted and not words[0].text.startswith("-"):
         name = _variable(
             words[0].text,
-            "The first word names the variable for the reply; the prompt goes into the lines below.",
+            "The first word is the variable for the reply; the prompt goes on the lines below.",
         )
         words = words[1:]
     options, rest = _options(words, known)
@@ -83,7 +83,7 @@ def parse_cell_line(line: str, known: Mapping[str, Option] = LINE_OPTIONS) -> Pa
     if rest:
         raise OptionError(
             f"{quote(rest[0].text, 40)!r} is not an option.",
-            cure="The prompt goes into the lines below; quote values with spaces.",
+            cure="The prompt goes on the lines below; quote values with spaces.",
         )
     return ParsedLine(name=name, options=options)
 
@@ -93,10 +93,11 @@ def _variable(text: str, cure: str) -> str:
     import builtins
 
     if not text.isidentifier():
-        raise OptionError(f"{quote(text, 40)!r} cannot be a variable.", cure=cure)
+        raise OptionError(f"{quote(text, 40)!r} is not a valid variable name.", cure=cure)
     if keyword.iskeyword(text) or hasattr(builtins, text) or text in {"In", "Out", "_", "__", "___"}:
         raise OptionError(
-            f"{text!r} is a name of Python or IPython.", cure="Choose another variable for the reply."
+            f"{text!r} is a reserved name in Python or IPython.",
+            cure="Choose another variable for the reply.",
         )
     return text
 
@@ -121,13 +122,13 @@ def parse_table_line(line: str, options: Mapping[str, Option], written: str) -> 
     wanted = f"Write {written} NAME TABLE, such as {written} labels reviews."
     if len(leading) < 2 and not any(word.text in {"-h", "--help"} for word in words):
         missing = "the table" if leading else "the variable for the result, and the table"
-        raise OptionError(f"The line lacks {missing}.", cure=wanted)
+        raise OptionError(f"The line is missing {missing}.", cure=wanted)
     name = _variable(leading[0], wanted) if leading else None
     found, rest = _options(words[len(leading) :], options)
     if rest:
         raise OptionError(
             f"{quote(rest[0].text, 40)!r} is not an option.",
-            cure="The prompt goes into the lines below; quote values with spaces.",
+            cure="The prompt goes on the lines below; quote values with spaces.",
         )
     return ParsedLine(name=name, options=found), leading[1] if len(leading) > 1 else ""
 
@@ -202,13 +203,15 @@ def _options(
         if not assigned:
             following = words[position] if position < len(words) else None
             if following is None or (not following.quoted and following.text.partition("=")[0] in known):
-                raise OptionError(f"{option.long} has no value.", cure=f"Write {option.long} {option.value}.")
+                raise OptionError(
+                    f"{option.long} needs a value.", cure=f"Write {option.long} {option.value}."
+                )
             value = following.text
             position += 1
         read = read_value(option, value)
         if not option.repeatable:
             if option.name in found:
-                raise OptionError(f"{option.long} is given twice.", cure="Give it once.")
+                raise OptionError(f"{option.long} is given twice.", cure="Set it once.")
             found[option.name] = read
         # Options that may come several times add up.
         elif isinstance(read, dict):
@@ -334,6 +337,4 @@ def _quoted(line: str, start: int, *, lenient: bool) -> tuple[str, int]:
     if lenient:
         end = next((at for at in range(start, len(line)) if line[at].isspace()), len(line))
         return line[start:end], end
-    raise OptionError(
-        f"A quote is not closed: {quote(line[start:], 40)!r}.", cure="Close it, or leave it out."
-    )
+    raise OptionError(f"Unclosed quote: {quote(line[start:], 40)!r}.", cure="Close it, or leave it out.")

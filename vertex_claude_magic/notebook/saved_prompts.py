@@ -46,11 +46,11 @@ def load_prompt(
     name, given = options.get("prompt"), options.get("with_", {})
     if not name:
         raise OptionError(
-            "--with gives values to a saved prompt, and there is none.", cure="Add --prompt NAME."
+            "--with sets values of a saved prompt, but there is no --prompt.", cure="Add --prompt NAME."
         )
     saved = read_prompt(name, notebook_folder(scope.names) / "prompts")
     if not saved.text.strip():
-        raise OptionError(f"prompts/{name}.md has no text.", cure="Write the prompt below its top.")
+        raise OptionError(f"prompts/{name}.md has no text.", cure="Write the prompt below the front matter.")
     values = dict(scope.names)
     if not options.get("literal"):
         values = saved.filled(given, scope.names, body, columns=columns)

@@ -95,7 +95,7 @@ def compose(
     """Put the values into a prompt.
 
     Args:
-        prompt: A text, or a list of texts, objects and content blocks.
+        prompt: A text, or a list of strings, objects and content blocks.
         attach: Variables or paths by name, or objects; they go before the prompt.
         scope: Where names are looked up; without it, templates are not looked for.
         budget: What one value may take.
@@ -121,8 +121,8 @@ def compose(
     ):
         if most is not None and count > most:
             raise OptionError(
-                f"The prompt holds {count:,} {what}, and the model takes {most:,} in one request.",
-                cure="Give fewer, or ask in several cells.",
+                f"The prompt contains {count:,} {what}, but the model accepts only {most:,} in one request.",
+                cure="Use fewer, or ask in several cells.",
             )
     attached = _blocks([piece for piece in pieces if piece.attached])
     asked = _blocks([piece for piece in pieces if not piece.attached])
@@ -216,8 +216,8 @@ def _found(name: str, scope: Scope) -> Any:
 
         known = [each for each in scope.names if not each.startswith("_")]
         near = difflib.get_close_matches(name, known, n=1)
-        hint = f"Did you mean {near[0]}?" if near else "Give a variable, or the path of a file."
-        raise OptionError(f"There is neither a variable nor a file {quote(name, 60)!r}.", cure=hint)
+        hint = f"Did you mean {near[0]}?" if near else "Use a variable or the path of a file."
+        raise OptionError(f"{quote(name, 60)!r} is neither a variable nor a file.", cure=hint)
     return path
 
 
@@ -232,7 +232,7 @@ def _notices(piece: _Piece, budget: ValueLimits) -> list[str]:
         notices.append(f"{sent}. Raise value_tokens ({budget.tokens:,}) to send more.")
     notices += [f"{name}: {notice}." for notice in (part.caution, part.remark) if notice]
     if piece.name and (hidden := hidden_characters(part.body[:_LOOKED_THROUGH])):
-        notices.append(f"{name} holds characters that nobody sees: {', '.join(hidden[:3])}.")
+        notices.append(f"{name} contains invisible characters: {', '.join(hidden[:3])}.")
     return notices
 
 

@@ -66,7 +66,7 @@ class Place(NamedTuple):
 
 
 def find_secret(text: str) -> tuple[str, int] | None:
-    """Return what kind of secret a text seems to hold and in which line (from 1), or None.
+    """Return what kind of secret a text seems to contain and in which line (from 1), or None.
 
     >>> find_secret("hello\\nkey = AKIAIOSFODNN7EXAMPLE")
     ('an AWS access key', 2)
@@ -106,7 +106,7 @@ def searchable(content: Json) -> str:
 
 
 def check_secrets(places: list[Place]) -> None:
-    """Stop where a text seems to hold a secret; the secret itself is not repeated.
+    """Stop where a text seems to contain a secret; the secret itself is not repeated.
 
     Raises:
         SecretFound: it says where to look.
@@ -117,6 +117,6 @@ def check_secrets(places: list[Place]) -> None:
             kind, line = found
             raise SecretFound(
                 f"Line {line} of {quote(name, 80)} looks like {kind}, so no request was sent.",
-                cure=spelled("Take it out, or add {} to send it all the same.", flag("allow_secrets")),
+                cure=spelled("Remove it, or add {} to send it anyway.", flag("allow_secrets")),
                 details={"kind": kind, "line": line},
             )

@@ -48,7 +48,7 @@ _MOST_KEYS = 10_000
 _COMPILED_METHODS = frozenset(
     {"cython_function_or_method", "fused_cython_function", "builtin_function_or_method"}
 )
-_LITERALLY = r"\{{ keeps the braces, and --literal sends the whole body as it stands"
+_LITERALLY = r"\{{ sends the braces themselves, and --literal sends the whole body unchanged"
 _MAY_HOLD = "A path is a name with .attributes and [indexes], such as {{ df }} or {{ rows[0].name }}"
 
 
@@ -150,11 +150,11 @@ def parse_path(text: str) -> Placeholder | None:
                 with contextlib.suppress(ValueError, TypeError):
                     key = ast.literal_eval(node.slice)
             if isinstance(key, bool) or not isinstance(key, (int, str)):
-                raise _refused(text, "an index is a whole number or a quoted text")
+                raise _refused(text, "an index is a whole number or a quoted string")
             steps.append(Index(key))
         else:
             what = "a call" if isinstance(node, ast.Call) else "an operator"
-            raise _refused(text, f"it holds {what}, and nothing is evaluated")
+            raise _refused(text, f"it contains {what}, and expressions are not evaluated")
         node = node.value
     if node.id.startswith("__") and node.id.strip("_"):
         raise _refused(text, f"{quote(node.id, 40)!r} is private")
@@ -166,8 +166,8 @@ def parse_path(text: str) -> Placeholder | None:
 
 def _refused(text: str, why: str) -> OptionError:
     return OptionError(
-        f"{{{{ {quote(text, 60)} }}}} is no path: {why}.",
-        cure=f"{_MAY_HOLD}; put anything else into a variable first. {_LITERALLY}.",
+        f"{{{{ {quote(text, 60)} }}}} is not a path: {why}.",
+        cure=f"{_MAY_HOLD}; assign anything else to a variable first. {_LITERALLY}.",
     )
 
 
@@ -216,8 +216,8 @@ def value_of(placeholder: Placeholder, names: Mapping[str, Any]) -> Any:
             path = quote(placeholder.source, 60)
             raise OptionError(
                 f"{{{{ {path} }}}} is a method, and its result is not known before it is called.",
-                cure=f"Assign {path}() to a variable, and give that; "
-                f"to send its source, put {path} itself into a variable.",
+                cure=f"Assign {path}() to a variable and use that; "
+                f"to send its source, assign {path} itself to a variable.",
             )
     return value
 
@@ -243,7 +243,7 @@ def _missing(placeholder: Placeholder, value: Any, step: Attribute | Index) -> O
     known = [key for key in keys[:_MOST_KEYS] if isinstance(key, str)]
     if isinstance(step, Index):
         size = f" (it has {len(value):,})" if isinstance(value, Sequence) else ""
-        what = f"This {kind} has nothing at {quote(repr(step.key), 60)}{size}"
+        what = f"This {kind} has no item at {quote(repr(step.key), 60)}{size}"
         return _unknown(placeholder, what, known if isinstance(step.key, str) else [], str(step.key))
     if isinstance(value, Mapping):
         return _unknown(placeholder, f"This {kind} has no key {quote(step.name, 60)!r}", known, step.name)
@@ -256,6 +256,6 @@ def _unknown(placeholder: Placeholder, what: str, known: list[str], wanted: str)
     if not near:
         near = [name for name in known if name.lower() == wanted.lower()][:1]
     hint = f"Did you mean {quote(near[0], 60)}? " if near else ""
-    return OptionError(
-        f"{what}, which {{{{ {quote(placeholder.source, 60)} }}}} names.", cure=f"{hint}{_LITERALLY}."
-    )
+    # A name alone is already in the message.
+    whole = f" (in {{{{ {quote(placeholder.source, 60)} }}}})" if placeholder.steps else ""
+    return OptionError(f"{what}{whole}.", cure=f"{hint}{_LITERALLY}.")

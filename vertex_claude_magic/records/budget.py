@@ -113,8 +113,8 @@ def read_count(answer: Json) -> int:
     count = answer.get("input_tokens") if isinstance(answer, dict) else None
     if not isinstance(count, int):
         raise errors.ProtocolError(
-            "The token count did not come as expected.",
-            cure="Look for a proxy between this machine and Google.",
+            "The token count did not have the expected form.",
+            cure="Check for a proxy between this machine and Google.",
         )
     return count
 
@@ -190,7 +190,7 @@ class Budget:
         """Set aside the worst case of a call (USD) while it is under way; return what `commit` wants.
 
         Raises:
-            CostLimitExceeded: with it the session could cross its limit.
+            CostLimitExceeded: with it the session could exceed its limit.
         """
         with self._lock:
             spent = self._sums[local] + sum([usd for kind, usd in self._held.values() if kind is local])
@@ -199,7 +199,7 @@ class Budget:
             if limit is not None and not spent + held <= limit:
                 if math.isinf(spent + held):
                     raise errors.CostLimitExceeded(
-                        "What this session costs is not known, so it may cross its limit.",
+                        "The cost of this session is not known, so it may exceed its limit.",
                         cure="Add the model's prices with models_file, or lift max_session_cost.",
                     )
                 # What this machine answers has cost nothing; a limit can be tried with it all the same.

@@ -32,7 +32,7 @@ __all__ = ["ChatStore"]
 T = TypeVar("T")
 
 _NO_JOURNAL = (
-    "The journal is off, so conversations live in this kernel only; %claude_chat NAME --save FILE saves one."
+    "The journal is off, so conversations exist only in this kernel; %claude_chat NAME --save FILE saves one."
 )
 
 
@@ -89,7 +89,7 @@ class ChatStore:
                 self._tell(_NO_JOURNAL)
             elif _secret_in([turn for turn in turns if turn.id is None]):
                 self._tell(
-                    f"{name} seems to hold a key or a token, so it lives in this kernel only from now on."
+                    f"{name} seems to contain a key or a token, so from now on it exists only in this kernel."
                 )
             else:
                 at = self._clock()
@@ -98,7 +98,7 @@ class ChatStore:
                         lambda connection: chats.write(connection, notebook, name, turns, at)
                     )
                 except JournalError as error:
-                    self._tell(f"{error} Until then {name} lives in this kernel only.")
+                    self._tell(f"{error} Until then {name} exists only in this kernel.")
                 else:
                     self._known[str(journal.path), notebook, name] = stored
                     return

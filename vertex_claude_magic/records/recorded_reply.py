@@ -216,7 +216,7 @@ def _objects(name: str, value: Json) -> tuple[Mapping[str, Any], ...]:
 def _unfit(name: str, wanted: str) -> errors.RecordingInvalid:
     return errors.RecordingInvalid(
         f"The field {name!r} of an answer is not {wanted}.",
-        cure="Take the file from where it came, or record it again.",
+        cure="Get the file again from its source, or record it again.",
     )
 
 

@@ -100,7 +100,7 @@ class CallRecorder:
         looked_at = filter(None, (*each, rest, self.call.canonical.get("beta")))
         found = next(filter(None, map(_secret_in, looked_at)), None)
         if found is not None:
-            self.tell(f"Neither prompt nor answer is kept: the prompt seems to hold {found[0]}.", False)
+            self.tell(f"Neither prompt nor answer is saved: the prompt seems to contain {found[0]}.", False)
             left_out = {"model": self.call.model, "body": {}}
             self.call = self.call._replace(canonical=left_out, attachments={})
 
@@ -139,7 +139,7 @@ class CallRecorder:
             answer = recorded_reply(reply, pace, failed).as_json()
             found = _secret_in({name: part for name, part in answer.items() if name != "pace"})
             if found is not None:
-                self.tell(f"The answer is not kept: it seems to hold {found[0]}.", False)
+                self.tell(f"The answer is not saved: it seems to contain {found[0]}.", False)
             else:
                 # Only what the service said is an answer; what the network did to it is none.
                 answered_by_error = ending.state == "failed" and isinstance(error, APIError)

@@ -71,7 +71,7 @@ def missing_recording(target: Target, stores: Stores) -> str:
     by = f" (from {origin})" if origin.isupper() else ""
     where = f"The recording {quote_path(str(path))}{by}"
     if path.exists():
-        return f"{where} is a folder. Name a file, such as lesson.claude."
+        return f"{where} is a folder. Use a file, such as lesson.claude."
     if target.replay == "only":
         return f"{where} does not exist, so --replay only has nothing to answer from. Check the path."
     return f"{where} does not exist yet. Check the path if it should; otherwise the first answer creates it."
@@ -186,8 +186,8 @@ class SessionRecords:
             whole = sum_of_costs([*spent, most])
             if whole is None:
                 raise errors.CostLimitExceeded(
-                    "What this question may cost is not known (no price in the table, or tools that the service runs "
-                    "itself), so it may cross --max-cost.",
+                    "The cost of this question is not known (no price in the table, or tools that the service runs "
+                    "itself), so it may exceed --max-cost.",
                     cure=spelled(
                         "Add prices with models_file, ask without such tools, or leave {} out.",
                         option("max_cost"),
@@ -258,7 +258,7 @@ class SessionRecords:
             self.budget.commit(recorder.held, 0.0)
             raise
         self.budget.commit(recorder.held, 0.0)
-        raise errors.CostLimitExceeded(f"What was spent today cannot be told: {why}", cure=cure)
+        raise errors.CostLimitExceeded(f"Today's spending is not known: {why}", cure=cure)
 
     def _call(self, request: Request, target: Target, *, most: float | None, run: int | None = None) -> Call:
         parts = request.parts

@@ -66,7 +66,7 @@ class ReplaySources:
         self.errors = errors
         modes = OPTIONS["replay"].words
         if mode not in modes:
-            raise OptionError(f"{quote(mode, 40)!r} is no way to replay.", cure=f"Use {', '.join(modes)}.")
+            raise OptionError(f"{quote(mode, 40)!r} is not a replay mode.", cure=f"Use {', '.join(modes)}.")
 
     @property
     def answers(self) -> bool:
@@ -127,7 +127,8 @@ class ReplaySources:
             known = sum(part for part in parts if type(part) is int and part >= 0) or None
         if known is None and self.mode == "only":
             raise ReplayMiss(
-                "How many tokens this has is not recorded, and --replay only sends nothing.", cure=_CURE
+                "The token count of this request is not recorded, and --replay only sends nothing.",
+                cure=_CURE,
             )
         return known
 
@@ -148,7 +149,7 @@ class ReplaySources:
     def miss_without_login(self, request: Request | None) -> ReplayMiss:
         """Return the error for a question that is not recorded, and for which there are no credentials."""
         found = self.miss(request) if request is not None else None
-        what = found.message if found is not None else "How many tokens this has is not recorded."
+        what = found.message if found is not None else "The token count of this request is not recorded."
         return ReplayMiss(
             f"{what.replace(_SENDS_NOTHING, '')} There are no Google credentials to ask with.",
             cure="Change it back to what is recorded, or log in to send it: gcloud auth application-default login",

@@ -174,7 +174,7 @@ def usage_of(
     journal = journal_of(target, stores)
     if journal is None:
         place = target.origins["journal"]
-        cure = "Take it out of %config ClaudeMagics.journal." if place == "setting" else f"Unset {place}."
+        cure = "Remove it from %config ClaudeMagics.journal." if place == "setting" else f"Unset {place}."
         return replace(
             usage, problem=f"The journal is off, so only this session's own sums are known. {cure}"
         )

@@ -23,7 +23,7 @@ def not_to_be_sent(login: Authorizer, options: AskOptions) -> str | None:
     if isinstance(login, FixedToken):
         return "a fixed access_token"
     if not (isinstance(login, ApplicationDefault) and login.found_by_itself):
-        return "credentials that were handed over in code"
+        return "credentials that were passed in code"
     texts = [options.system, options.base_url, *options.header.values()]
     if any(isinstance(text, str) and find_secret(text) is not None for text in texts):
         return "a key in its settings"

@@ -60,8 +60,8 @@ TOOL_CALL, TOOL_RESULT = "tool_call", "tool_result"
 # Longer than any answer takes (seconds): the deadline of the answer ends the wait.
 _PATIENCE = 3600.0
 _ANSWERED_BY = {
-    "emulator": "The emulator gave this answer, not Claude.",
-    "local": "A server on a machine gave this answer, not Google.",
+    "emulator": "This answer came from the emulator, not Claude.",
+    "local": "This answer came from a local server, not Google.",
 }
 
 
@@ -120,7 +120,7 @@ class Exchange:
 
     Args:
         session: The session that asks.
-        prompt: A text; a list of texts, Python objects and content blocks; or a list of messages.
+        prompt: A text; a list of strings, Python objects and content blocks; or a list of messages.
         target: Where it goes and how.
         scope: Where templates, attachments and types are looked up; without it braces are only braces.
         notify: Called with what is being waited for (credentials, a retry), from the asking thread.
@@ -359,7 +359,7 @@ class Exchange:
         unknown = sorted({str(data.get("type")) for data in reply.other_events}) if reply is not None else []
         if unknown:
             kinds = ", ".join(unknown)
-            found.append(Notice("answer", f"The answer also held events of kinds unknown here: {kinds}."))
+            found.append(Notice("answer", f"The answer also contained unknown event types: {kinds}."))
         if reply is not None and reply.replayed:
             if by := _ANSWERED_BY.get(reply.recorded_from or ""):
                 found.append(Notice("answer", by))

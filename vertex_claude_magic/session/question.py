@@ -49,7 +49,7 @@ def prepare(
     """Build the request of a question; the project is asked for last, because it may take a while.
 
     Args:
-        prompt: A text; a list of texts, Python objects and content blocks; or a list of messages.
+        prompt: A text; a list of strings, Python objects and content blocks; or a list of messages.
         target: Where it goes and how.
         project: Returns the project that pays.
         scope: Where templates, attachments and types are looked up.
@@ -137,7 +137,7 @@ def prepare_recorded(sources: ReplaySources, target: Target, build: Callable[[Ta
         if found is not None:
             request = question.request
             if meaning:
-                notice = (f"{quote(target.model, 60)} is answered by {quote(meaning, 60)}, "
+                notice = (f"{quote(target.model, 60)} is replayed as {quote(meaning, 60)}, "
                           "which it meant when this was recorded.")  # fmt: skip
                 request = replace(request, notices=(*request.notices, notice))
             return question._replace(request=request, found=found)
@@ -154,7 +154,7 @@ def missed(sources: ReplaySources, request: Request, target: Target) -> errors.C
     """Return the error of a question that nothing is recorded for, where nothing may be sent."""
     error = sources.miss(request)
     if by := target.forbids.get("live"):
-        cure = f"Live calls are switched off by {by}; only recorded answers are given here."
+        cure = f"Live calls are switched off by {by}; only recorded answers are available here."
         return errors.ReplayMiss(error.message, cure=cure, details=error.details)
     return error
 
@@ -186,8 +186,8 @@ def _messages(
         raise _empty()
     if not isinstance(prompt, (list, tuple, str)) or not prompt:
         raise errors.OptionError(
-            "The prompt is neither a text nor a list of texts, objects and content blocks.",
-            cure='Give a string, or a list such as ["What is this?", figure].',
+            "The prompt must be text, or a list of texts, objects and content blocks.",
+            cure='Use a string, or a list such as ["What is this?", figure].',
         )
     turns = [part for part in prompt if isinstance(part, Mapping) and "role" in part]
     if len(turns) == len(prompt):
@@ -217,8 +217,8 @@ def _messages(
     tokens, most = estimated(composed.content), target.prompt_tokens
     if most is not None and tokens > most:
         raise errors.OptionError(
-            f"The prompt has about {tokens:,} tokens of text, over the budget of {most:,} that prompt_tokens sets.",
-            cure="Give less, lower value_tokens, or raise prompt_tokens.",
+            f"The prompt has about {tokens:,} tokens of text, more than prompt_tokens ({most:,}) allows.",
+            cure="Send less, lower value_tokens, or raise prompt_tokens.",
         )
     if not composed.content:
         raise _empty()

@@ -223,7 +223,7 @@ class Session:
             raise errors.ClaudeInterrupt from None
         if not project:
             raise errors.ProjectNotFound(
-                "No Google Cloud project is named, and the credentials name none.",
+                "No Google Cloud project is set, and the credentials do not contain one.",
                 cure=spelled("Use {}, or set GOOGLE_CLOUD_PROJECT.", Spelling("--project ID", "project=")),
             )
         self.status.project = project
@@ -297,7 +297,7 @@ def check_live(target: Target) -> None:
 def _no_live(by: str) -> errors.OptionError:
     return errors.OptionError(
         f"Live calls are switched off by {by}, so no request was sent.",
-        cure="Only recorded answers are given here.",
+        cure="Only recorded answers are available here.",
     )
 
 

@@ -324,8 +324,8 @@ class Stream:
         kind = quote(self._head.content_type, 60) if self._head else ""
         start = quote(bytes(self._whole[:1000]).decode("utf-8", "replace")) or "nothing"
         return errors.ProtocolError(
-            f"The answer is {kind or 'of no declared type'} and not a reply of Claude: {start!r}.",
-            cure="Look for a proxy or a login page between this machine and Google, and check the base URL.",
+            f"The answer is {kind or 'of no declared type'} , not a reply from Claude: {start!r}.",
+            cure="Check for a proxy or a login page between this machine and Google, and check the base URL.",
         )
 
     def _failed(self, error: errors.ClaudeError) -> errors.ClaudeError:
@@ -375,8 +375,8 @@ def _replayed(reply: Reply, found: RecordedAnswer) -> Reply:
 
 def _interrupted(why: str, details: dict[str, Any] | None = None) -> errors.StreamInterrupted:
     return errors.StreamInterrupted(
-        f"The answer broke off: {why}.",
-        cure="What had arrived is kept; ask again for the rest.",
+        f"The answer was cut off: {why}.",
+        cure="The part that had arrived is saved; ask again for the rest.",
         details=details,
     )
 

@@ -212,7 +212,7 @@ def region_note(catalog: Catalog, target: Target) -> str:
     if row is None:
         return f"{note} The table does not know {quote(name, 60)}."
     if row.locations is None:
-        return f"{note} No source tells where {row.short_name} is served."
+        return f"{note} No source says where {row.short_name} is served."
     if not row.served_in(region):
         return f"{row.short_name} is not served here; choose another region or model. {note}"
     if region == "global":

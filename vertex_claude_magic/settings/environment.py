@@ -57,7 +57,7 @@ def environment_notices(
     >>> environment_notices("http://127.0.0.1:8000", region_is_default=False, environment={})
     ('The base URL has no /v1 at its end; it was added.',)
     >>> environment_notices(None, region_is_default=False, environment={"CLOUD_ML_REGION": "eu\\n"})
-    ('CLOUD_ML_REGION has a line feed around its value; it was left out.',)
+    ('CLOUD_ML_REGION has a line feed around its value; it was removed.',)
     """
     known = os.environ if environment is None else environment
     values = tuple([known.get(name, "") for name in _READ])
@@ -78,7 +78,7 @@ def _notices(
 
             common = {"\n": "line feed", "\r": "carriage return", "\t": "tab", " ": "blank"}.get(odd)
             what = common or unicodedata.name(odd, f"character U+{ord(odd):04X}").lower()
-            notices.append(f"{name} has a {what} around its value; it was left out.")
+            notices.append(f"{name} has a {what} around its value; it was removed.")
     location = trimmed(named)
     if region_is_default and location not in {"", "global"}:
         shown = f" ({location})" if re.fullmatch(_LOCATION, location) else ""

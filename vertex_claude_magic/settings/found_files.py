@@ -42,7 +42,7 @@ def found_text(name: str, folder: Path, ending: str, *, kind: str, place: str) -
     path = folder / f"{name}{ending}"
     if not _NAME.fullmatch(name):
         raise OptionError(
-            f"{quote(name, 40)!r} cannot be the name of {kind}.", cure="Use letters, digits, - and _."
+            f"{quote(name, 40)!r} is not a valid name for {kind}.", cure="Use letters, digits, - and _."
         )
     label = f"{place}/{quote(name, 40)}{ending}"
     if not path.is_file():

@@ -44,7 +44,7 @@ _KINDS: Mapping[str, tuple[type | tuple[type, ...], str]] = {
     "integer": (int, "a whole number"),
     "flag": (bool, "true or false"),
     "confirm": (bool, "true or false"),
-    "texts": (list, "a list of texts"),
+    "texts": (list, "a list of strings"),
     "fields": (dict, "a table"),
     "objects": (list, "a list"),
     "any": ((str, int, dict), "a text"),
@@ -87,9 +87,9 @@ def _row(name: str, where: Callable[[str], str]) -> Option:
             f"{where(name)}: there is no option {quote(name, 40)!r}.", cure="See %%claude? for all."
         )
     if key in _NEVER:
-        raise OptionError(f"{where(name)}: a file may not set {key}.", cure="Take the line out.")
+        raise OptionError(f"{where(name)}: a file may not set {key}.", cure="Remove the line.")
     if key in _ON_THE_LINE:
-        raise OptionError(f"{where(name)}: {key} is given on the line only.", cure="Take the line out.")
+        raise OptionError(f"{where(name)}: {key} is given on the line only.", cure="Remove the line.")
     return row
 
 
@@ -110,13 +110,15 @@ def read_option(row: Option, value: Any, folder: Path, where: str) -> Any:
     if not fits or (isinstance(value, bool) and row.kind not in {"flag", "confirm"}):
         raise OptionError(f"{where}: {row.name} is {quote(repr(value), 60)}.", cure=f"Give {wanted}.")
     if row.kind == "texts" and not all(isinstance(each, str) for each in value):
-        raise OptionError(f"{where}: {row.name} holds other things than texts.", cure="Give a list of texts.")
+        raise OptionError(
+            f"{where}: {row.name} contains items that are not strings.", cure="Use a list of strings."
+        )
     try:
         check_value(row, value)
     except OptionError as error:
         raise OptionError(f"{where}: {error.message}", cure=error.cure) from None
     if row.name == "set" and (found := sorted(_TOOL_FIELDS & value.keys())):
-        raise OptionError(f"{where}: a file may not set the field {found[0]}.", cure="Take it out.")
+        raise OptionError(f"{where}: a file may not set the field {found[0]}.", cure="Remove it.")
     if row.name == "as_":
         # Looked up by name, so that no subscript runs code of a class.
         if isinstance(value, str) and not value.isidentifier():
@@ -133,7 +135,9 @@ def read_option(row: Option, value: Any, folder: Path, where: str) -> Any:
 def _inside(name: Any, folder: Path, where: str) -> Path:
     """Return the path of an attachment, which must be in the folder also behind links."""
     if not isinstance(name, str):
-        raise OptionError(f"{where}: an attachment is the path of a file.", cure="Give a list of texts.")
+        raise OptionError(
+            f"{where}: an attachment must be the path of a file.", cure="Use a list of strings."
+        )
     home = folder.resolve()
     path = (home / name).resolve()
     if not path.is_relative_to(home):

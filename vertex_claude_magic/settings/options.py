@@ -196,7 +196,7 @@ def _joined(old: Any, new: Any, row: Option) -> Any:
         return {**old, **new}
     if row.kind == "texts":
         if not isinstance(new, (str, Sequence)):
-            raise _unfit(row.name, new, "a text or a list of texts")
+            raise _unfit(row.name, new, "a text or a list of strings")
         return (*old, *((new,) if isinstance(new, str) else new))
     if row.kind == "objects":
         return (*old, *(new if isinstance(new, (list, tuple)) else (new,)))

@@ -48,7 +48,7 @@ def refuse_pasted(name: str, value: object, origin: str = "") -> None:
     >>> refuse_pasted("project", "my-project")
     >>> refuse_pasted("project", "ya29.invented", "GOOGLE_CLOUD_PROJECT")
     Traceback (most recent call last):
-    vertex_claude_magic.errors.OptionError: GOOGLE_CLOUD_PROJECT seems to hold a Google access token. ...
+    vertex_claude_magic.errors.OptionError: GOOGLE_CLOUD_PROJECT seems to contain a Google access token. ...
     """
     if not isinstance(value, str) or name in _FREE_TEXT:
         return
@@ -63,7 +63,7 @@ def refuse_pasted(name: str, value: object, origin: str = "") -> None:
     if held:
         setting, wanted = origin or name, _WANTED.get(name, "one of its values")
         raise OptionError(
-            f"{setting} seems to hold {held}.",
-            cure=f"Set it to {wanted}; what it holds now is not shown.",
+            f"{setting} seems to contain {held}.",
+            cure=f"Set it to {wanted}; its current value is not shown.",
             details={"setting": setting, "wanted": wanted},
         )

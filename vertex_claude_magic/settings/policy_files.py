@@ -26,7 +26,7 @@ __all__ = ["parse_policy", "read_policies"]
 _SECTIONS = ("defaults", "locks", "hints", "limits")
 _CEILINGS = ("max_cost", "max_session_cost", "max_daily_cost", "max_tokens")
 _SWITCHES = ("tools", "attachments", "live")
-_MEND = "Nothing is asked until it is mended; whoever wrote the file can."
+_MEND = "No request is sent until it is fixed; ask the author of the file."
 
 
 def read_policies(paths: Sequence[Path], named: str = "", variable: str = "") -> Policy:
@@ -50,7 +50,7 @@ def _read_named(named: str, variable: str) -> Policy:
     path = Path(named).expanduser()
     if not path.is_file():
         # Not quoted, because anything may have been pasted into it.
-        raise OptionError(f"{variable} names a file that is not there.", cure=_MEND)
+        raise OptionError(f"{variable} points to a file that does not exist.", cure=_MEND)
     return _read(path, f"{quote_path(path.name)} ({variable})")
 
 
@@ -65,7 +65,7 @@ def _label(path: Path) -> str:
 def _read(path: Path, label: str) -> Policy:
     if not path.is_file():
         # Opening a pipe would wait for ever.
-        raise OptionError(f"{label} is no file that can be read.", cure=_MEND)
+        raise OptionError(f"{label} is not a readable file.", cure=_MEND)
     try:
         text = path.read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
@@ -102,7 +102,7 @@ def parse_policy(text: str, label: str, folder: Path) -> Policy:
                 cure=f"Sections are {', '.join(_SECTIONS)}.",
             )
         if not isinstance(content, dict):
-            raise OptionError(f"{where(section)}: {section} is no section.", cure=f"Write [{section}].")
+            raise OptionError(f"{where(section)}: {section} is not a section.", cure=f"Write [{section}].")
     locks: dict[str, tuple[Any, ...]] = {}
     for name, value in table.get("locks", {}).items():
         at = where("locks", name)
@@ -111,7 +111,7 @@ def parse_policy(text: str, label: str, folder: Path) -> Policy:
         values = value if several else [value]
         read = [read_options({name: each}, folder, partial(_same, at)) for each in values]
         if not read:
-            raise OptionError(f"{at}: {quote(name, 40)} allows no value.", cure="Name one or more.")
+            raise OptionError(f"{at}: {quote(name, 40)} allows no value.", cure="List one or more.")
         ((key, _),) = read[0].items()
         locks[key] = tuple(each[key] for each in read)
     defaults = read_options(table.get("defaults", {}), folder, lambda name: where("defaults", name))
@@ -127,15 +127,15 @@ def parse_policy(text: str, label: str, folder: Path) -> Policy:
     highest = hints.pop("highest", 4)
     if type(highest) is not int or not 1 <= highest <= 4:
         raise OptionError(
-            f"{where('hints', 'highest')}: highest is not 1 to 4.", cure="Give a number from 1 to 4."
+            f"{where('hints', 'highest')}: highest is not 1 to 4.", cure="Use a number from 1 to 4."
         )
     for section, rest in (("limits", limits), ("hints", hints)):
         if rest:
             name = next(iter(rest))
             raise OptionError(
-                f"{where(section, name)}: [{section}] has no {quote(name, 40)!r}.", cure="Take the line out."
+                f"{where(section, name)}: [{section}] has no {quote(name, 40)!r}.", cure="Remove the line."
             )
-    closed = (f"Claude is turned off here by {label}.", "Ask whoever wrote the file.") if off else ()
+    closed = (f"Claude is turned off here by {label}.", "Ask the author of the file.") if off else ()
     return Policy(locks=locks, defaults=defaults, origin=label, ceilings=ceilings, forbids=forbids,
                   hints=highest, closed=closed)  # fmt: skip
 
@@ -154,7 +154,7 @@ def _switch(limits: dict[str, Any], name: str, where: Callable[..., str], *, val
     given = limits.pop(name, not value)
     if not isinstance(given, bool):
         raise OptionError(
-            f"{where('limits', name)}: {name} is neither true nor false.", cure="Give true or false."
+            f"{where('limits', name)}: {name} is neither true nor false.", cure="Use true or false."
         )
     return given is value
 

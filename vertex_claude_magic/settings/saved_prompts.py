@@ -135,7 +135,9 @@ def parse_prompt(text: str, name: str, folder: Path) -> SavedPrompt:
     if lines[0].rstrip() == _FENCE:
         ends = [number for number, line in enumerate(lines[1:], start=1) if line.rstrip() == _FENCE]
         if not ends:
-            raise OptionError(f"{label}, line 1: the top is not closed.", cure=f"Write {_FENCE} below it.")
+            raise OptionError(
+                f"{label}, line 1: the front matter is not closed.", cure=f"Write {_FENCE} below it."
+            )
         top, lines = lines[1 : ends[0]], lines[ends[0] + 1 :]
     table = read_toml("\n".join(top), label, before=1)
 
@@ -147,18 +149,18 @@ def parse_prompt(text: str, name: str, folder: Path) -> SavedPrompt:
     description = table.pop("description", "")
     if not isinstance(description, str):
         raise OptionError(
-            f"{where('description')}: the description is no text.", cure="Put it between quotes."
+            f"{where('description')}: the description is not text.", cure="Put it between quotes."
         )
     sections: list[dict[str, Any]] = []
     for section in ("options", "defaults"):
         found = table.pop(section, {})
         if not isinstance(found, dict):
-            raise OptionError(f"{where(section)}: {section} is no section.", cure=f"Write [{section}].")
+            raise OptionError(f"{where(section)}: {section} is not a section.", cure=f"Write [{section}].")
         sections.append(found)
     options, defaults = sections
     # Options may stand at the top without a section, as most files have one or two.
     twice = sorted(table.keys() & options.keys())
     if twice:
-        raise OptionError(f"{where(twice[0])}: {quote(twice[0], 40)} is given twice.", cure="Give it once.")
+        raise OptionError(f"{where(twice[0])}: {quote(twice[0], 40)} is given twice.", cure="Set it once.")
     read = read_options({**table, **options}, folder, where)
     return SavedPrompt(name, "\n".join(lines).strip("\n"), read, defaults, description)

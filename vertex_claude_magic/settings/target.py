@@ -169,7 +169,7 @@ def resolve_target(
             values[name], notice = policy.admit(name, values[name], origin)
             overruled += [notice] if notice else []
     if saved is None and (values["prompt"] or values["with_"]):
-        raise OptionError("Only the magics read saved prompts.", cure="Give the text as the prompt.")
+        raise OptionError("Saved prompts work only in the magics.", cure="Give the text as the prompt.")
     if values["context"]:
         raise OptionError("Only the magics know which cells ran.", cure="Put what they hold into the prompt.")
     given_url = values["base_url"] or None

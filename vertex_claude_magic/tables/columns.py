@@ -136,7 +136,7 @@ def check_names(added: Sequence[Added], names: Sequence[str]) -> None:
         listed = ", ".join(quote(name, 40) for name in taken[:5])
         raise OptionError(
             f"The table already has the column{'s' if len(taken) > 1 else ''} {listed}.",
-            cure="Use --prefix TEXT, which goes before the names of all added columns.",
+            cure="Use --prefix TEXT, a prefix for the names of all added columns.",
         )
     if twice:
         raise OptionError(
@@ -192,7 +192,7 @@ def _fit(value: Any, column: Added) -> Any:
         case "integer" if isinstance(plain, (int, float)) and not isinstance(plain, bool):
             if not -_LARGEST <= plain < _LARGEST:
                 raise OptionError(
-                    f"A whole number of {where} has more than 64 bits.", cure="Ask for it as a text."
+                    f"A whole number of {where} has more than 64 bits.", cure="Ask for it as text."
                 )
             return int(plain)
         case "number" if isinstance(plain, (int, float)) and not isinstance(plain, bool):
@@ -205,7 +205,7 @@ def _fit(value: Any, column: Added) -> Any:
             return [each if isinstance(each, str) else json.dumps(each, ensure_ascii=False) for each in plain]
         case "json":
             return plain
-    raise OptionError(f"A value of {where} is no {column.kind}.", cure="Loosen the type.")
+    raise OptionError(f"A value in {where} is not of type {column.kind}.", cure="Use a less strict type.")
 
 
 def _plain(value: Any, where: str) -> Json:

@@ -98,7 +98,7 @@ def finished_table(run: TableRun, name: str = "") -> Any:
         run.run()
     except KeyboardInterrupt:
         progress = run.progress
-        where = f"; {name} has what is done" if name else ""
+        where = f"; {name} holds the finished rows" if name else ""
         done = f"Stopped after {progress.done:,} of {progress.rows:,} rows{where}. Run it again to ask only the rest."
         raise errors.ClaudeInterrupt(table=run.table(), done=done) from None
     except errors.ClaudeError as error:

@@ -18,22 +18,22 @@ __all__ = ["MAP_OPTIONS", "REFUSED", "MapOptions", "map_options", "refuse_option
 _COUNT = "a whole number above 0"
 MAP_OPTIONS = (
     Option("max_active", "integer", 16, least=1, wanted=_COUNT, value="N",
-           help="how many rows are asked at the same time, at most (16)"),
+           help="maximum number of rows asked at the same time (16)"),
     Option("rpm", "number", least=1e-3, wanted="a number of requests above 0", value="N",
-           help="how many requests go out in a minute, at most"),
+           help="maximum number of requests per minute"),
     Option("on_error", default="return", words=("return", "stop"), value="HOW", candidates="words",
-           help="what a row that fails does: return (its error in the column error), or stop the run"),
+           help="when a row fails: return (its error goes into the column error) or stop"),
     Option("limit", "integer", least=1, wanted=_COUNT, value="N", help="ask only the first N rows"),
-    Option("prefix", default="", value="TEXT", help="goes before the names of all added columns"),
-    Option("fresh", "flag", False, help="ask again what an earlier run of this cell has answered"),
+    Option("prefix", default="", value="TEXT", help="prefix for the names of all added columns"),
+    Option("fresh", "flag", False, help="also ask the rows that an earlier run of this cell answered"),
 )  # fmt: skip
 
 # By the name of the option, why a table does not take it.
 REFUSED: Mapping[str, str] = {
     "chat": "a conversation has one question at a time",
-    "new": "a table belongs to no conversation",
-    "after": "a table belongs to no conversation",
-    "tools": "the rows are asked at the same time, and a function of yours cannot run beside itself",
+    "new": "a table does not belong to a conversation",
+    "after": "a table does not belong to a conversation",
+    "tools": "rows are asked in parallel, but your functions must not run in parallel",
 }
 
 

@@ -18,9 +18,9 @@ if TYPE_CHECKING:
 
 __all__ = ["ITEM", "Rows", "read_rows"]
 
-# The field of a list of texts.
+# The field of a list of strings.
 ITEM = "item"
-_CURE = "Give a data frame (pandas, polars, pyarrow, DuckDB ...), a list of dicts, or a list of strings."
+_CURE = "Use a data frame (pandas, polars, pyarrow, DuckDB ...), a list of dicts, or a list of strings."
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -54,7 +54,7 @@ class Rows:
         if len(places) > 1:
             raise OptionError(
                 f"The table has {len(places)} columns called {quote(name, 60)!r}.",
-                cure="Rename them, so that the prompt can name one.",
+                cure="Rename them, so that the prompt can refer to one.",
             )
         return places[0] if places else None
 
@@ -101,7 +101,7 @@ def read_rows(table: Any) -> Rows:
     if isinstance(table, (list, tuple)):
         return _of_list(list(table))
     if isinstance(table, (str, bytes, Mapping)) or table is None:
-        raise OptionError(f"A {type(table).__name__} is no table.", cure=_CURE)
+        raise OptionError(f"A {type(table).__name__} is not a table.", cure=_CURE)
     from vertex_claude_magic.frames.read import read_table
 
     eager, notices = _computed(table)
@@ -147,7 +147,7 @@ def _computed(table: Any) -> tuple[Any, tuple[str, ...]]:
     try:
         frame = nw.from_native(native)
     except TypeError:
-        raise OptionError(f"A {quote(kind, 60)} is no table.", cure=_CURE) from None
+        raise OptionError(f"A {quote(kind, 60)} is not a table.", cure=_CURE) from None
     if isinstance(frame, nw.LazyFrame):
         eager = native.collect() if kind == "polars.LazyFrame" else frame.collect("pyarrow").to_native()
     else:
@@ -163,5 +163,7 @@ def _of_list(table: list[Any]) -> Rows:
         raise OptionError(f"The list holds {quote(' and '.join(kinds), 80)}.", cure=_CURE)
     names = dict.fromkeys(name for row in table for name in row)
     if wrong := next((name for name in names if not isinstance(name, str)), None):
-        raise OptionError(f"The key {quote(repr(wrong), 60)} of a row is no text.", cure="Use texts as keys.")
+        raise OptionError(
+            f"The key {quote(repr(wrong), 60)} of a row is not a string.", cure="Use strings as keys."
+        )
     return Rows(kind="records", count=len(table), names=tuple(names), native=table)

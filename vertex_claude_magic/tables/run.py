@@ -337,7 +337,7 @@ class TableRun:
         most = worst_case(request, catalog, token_bound(request, catalog))
         if most is None or self._spent is None:
             raise errors.CostLimitExceeded(
-                "What a row may cost is not known (no price in the table), so the run may cross --max-cost.",
+                "The cost of a row is not known (no price in the table), so the run may cross --max-cost.",
                 cure=spelled("Add prices with models_file, or leave {} out.", option("max_cost")),
             )
         if self._spent + sum(self._held.values()) + most > self._max_cost:
@@ -348,7 +348,7 @@ class TableRun:
     def _too_dear(self) -> errors.CostLimitExceeded:
         spent = self._spent or 0.0
         return errors.CostLimitExceeded(
-            f"The next row could cross --max-cost {self._max_cost:g}: ${spent:.4f} is spent (estimates).",
+            f"The next row could exceed --max-cost {self._max_cost:g}: ${spent:.4f} is spent (estimates).",
             cure=spelled(
                 "The rest is empty. Raise {} and run it again: answered rows are not asked again. A lower {} "
                 "makes the worst case of a row smaller.",

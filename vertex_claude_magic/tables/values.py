@@ -50,7 +50,7 @@ def json_value(value: Any, where: str, depth: int = 0) -> Json:
         raise OptionError(f"A value of {where} is nested too deeply.", cure="Flatten it first.")
     if isinstance(value, (bytes, bytearray, memoryview)):
         raise OptionError(
-            f"A value of {where} is {len(value):,} bytes, which no prompt can hold.",
+            f"A value of {where} is {len(value):,} bytes, which a prompt cannot contain.",
             cure="Decode it to text, or leave the column out of the prompt.",
         )
 

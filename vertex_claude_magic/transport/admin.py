@@ -67,8 +67,8 @@ class Place:
         base = (self.base_url or base_url_of(check_location(self.region))).rstrip("/")
         if not base.endswith("/v1"):
             raise errors.OptionError(
-                "The base URL does not end in /v1, so the address of this method cannot be told from it.",
-                cure="Set base_url to an address that ends in /v1, or take it away.",
+                "The base URL does not end in /v1, so the address of this method cannot be derived from it.",
+                cure="Set base_url to an address that ends in /v1, or clear it.",
             )
         return f"{base}beta1"
 
@@ -175,7 +175,7 @@ class Admin:
         while not _is_over(operation):
             if self._clock() + wait > end:
                 raise errors.DeadlineExceeded(
-                    "Google's operation is not over yet; it goes on without being watched.",
+                    "Google's operation has not finished yet; it continues unobserved.",
                     cure="Run %claude_logging status in a few minutes to see what holds.",
                     details={"operation": operation["name"]},
                 )
@@ -202,7 +202,7 @@ class Admin:
                 raise
             raise errors.APIError(
                 f"The host of {quote(self.place.region, 40)} has no list of models ({error.status}).",
-                cure=spelled("Use {}; the list holds no text of yours.", option("region", "global")),
+                cure=spelled("Use {}; this request contains none of your text.", option("region", "global")),
                 details=error.details,
             ) from None
         if not isinstance(page, Mapping):
@@ -250,7 +250,7 @@ def _failed(failure: Mapping[str, Any], place: Place) -> errors.ClaudeError:
     return kind(
         f"Google could not change the configuration of {place.model} in {place.region}: {reason!r}.",
         cure="Check that the BigQuery data set exists and that you may write to it (roles/bigquery.dataEditor); "
-        "%claude_logging status shows what holds.",
+        "%claude_logging status shows the current state.",
         details={"code": failure.get("code"), "message": reason},
     )
 
@@ -263,7 +263,7 @@ def _refuse(error: errors.PermissionDenied, what: str, role: str) -> NoReturn:
     raise errors.PermissionDenied(
         f"The account may not {what} in project {project} (403). "
         f"Vertex AI said: {quote(str(error.details.get('message')))!r}.",
-        cure=f"Have {role} granted to the account: gcloud projects add-iam-policy-binding {project} "
+        cure=f"Grant {role} to the account: gcloud projects add-iam-policy-binding {project} "
         f"--member=user:YOU --role={role}",
         details=error.details,
     ) from None
@@ -271,5 +271,5 @@ def _refuse(error: errors.PermissionDenied, what: str, role: str) -> NoReturn:
 
 def _odd(what: str) -> errors.ProtocolError:
     return errors.ProtocolError(
-        f"{what} did not come as expected.", cure="Look for a proxy between this machine and Google."
+        f"{what} did not have the expected form.", cure="Check for a proxy between this machine and Google."
     )

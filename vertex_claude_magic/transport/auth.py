@@ -64,7 +64,7 @@ class FixedToken:
     def __repr__(self) -> str:
         return "FixedToken(***)"
 
-    __reduce__ = stays_here("A FixedToken", "It would spread the token: hand it over in the other process.")
+    __reduce__ = stays_here("A FixedToken", "Pass the token in the other process instead.")
 
     def headers(self) -> dict[str, str]:
         """Return the Authorization header."""
@@ -184,7 +184,7 @@ class ApplicationDefault:
 
     def _source(self) -> str:
         if self._given is not None:
-            return "handed over in code"
+            return "passed in code"
         if "compute_engine" in type(self._credentials).__module__:
             return "the metadata server of this machine"
         file, _ = _credential_file()
@@ -328,6 +328,6 @@ def _checked(headers: dict[str, str]) -> dict[str, str]:
         from vertex_claude_magic.transport.login_failures import login_cure
 
         raise errors.CredentialsError(
-            "The access token is empty or holds characters that a header cannot carry.", cure=login_cure()
+            "The access token is empty or contains characters that a header cannot carry.", cure=login_cure()
         )
     return headers

@@ -108,8 +108,8 @@ class BatchApi:
     ) -> None:
         if not _PROJECT.fullmatch(project) or ".." in project:
             raise errors.OptionError(
-                f"{quote(project, 60)!r} cannot be a project.",
-                cure="Give the project as Google Cloud names it.",
+                f"{quote(project, 60)!r} is not a valid project id.",
+                cure="Use the project id as Google Cloud shows it.",
             )
         self._call = call
         self._project, self._location, self._model = project, location, model
@@ -201,5 +201,6 @@ def _count(value: Any) -> int:
 
 def _odd() -> errors.ProtocolError:
     return errors.ProtocolError(
-        "The batch job did not come as expected.", cure="Look for a proxy between this machine and Google."
+        "The batch job did not have the expected form.",
+        cure="Check for a proxy between this machine and Google.",
     )

@@ -75,7 +75,7 @@ def change_logging(
         return ConfigChange(config=found, written=written, changed_meanwhile=tuple(sorted(meanwhile)))
     place = admin.place
     raise errors.ConfigChanged(
-        f"Logging of {place.model} in {place.region} was set twice, and what was read back is something else: "
-        "somebody changes it at the same time, or the location takes no such setting.",
+        f"Logging of {place.model} in {place.region} was set twice, but Google reports other values: "
+        "somebody is changing it at the same time, or the location does not support it.",
         cure="Ask who else administers the project, and run %claude_logging status.",
     )

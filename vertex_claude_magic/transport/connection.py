@@ -235,12 +235,12 @@ _FINAL = (*_TIMEOUTS, *_TLS, *_BAD_SETTINGS)
 # First match wins; an exception of requests wraps one of urllib3, which wraps one of the socket.
 _FAILURES: tuple[tuple[Any, type[errors.NetworkError], str, str], ...] = (
     (ssl.SSLCertVerificationError, errors.TLSError, "The certificate of {host} could not be verified.",
-     "If a company proxy opens TLS, name its CA file in REQUESTS_CA_BUNDLE; also check this machine's clock."),
+     "If a company proxy intercepts TLS, set REQUESTS_CA_BUNDLE to its CA file; also check this machine's clock."),
     (_TLS, errors.TLSError, "The TLS connection to {host} failed.",
-     "Check the base URL, and whether a proxy stands between this machine and the host."),
+     "Check the base URL, and whether there is a proxy between this machine and the host."),
     (_BAD_SETTINGS, errors.NetworkError, "The request to {host} cannot be made with these settings.",
      "Check the base URL, HTTPS_PROXY and the headers."),
-    (requests.exceptions.ProxyError, errors.NetworkError, "The proxy did not let the request to {host} through.",
+    (requests.exceptions.ProxyError, errors.NetworkError, "The proxy blocked the request to {host}.",
      "Check HTTPS_PROXY, or list the host in NO_PROXY."),
     (urllib3_errors.NameResolutionError, errors.NetworkError, "The host name {host} was not found.",
      "Check the network and the region's spelling."),
@@ -249,5 +249,5 @@ _FAILURES: tuple[tuple[Any, type[errors.NetworkError], str, str], ...] = (
     (ConnectionRefusedError, errors.NetworkError, "{host} refused the connection.",
      "Check the base URL and the network."),
     (_TIMEOUTS, errors.DeadlineExceeded,
-     "{host} was silent for {seconds} seconds.", spelled("Ask again, or raise {}.", option("timeout"))),
+     "{host} sent nothing for {seconds} seconds.", spelled("Ask again, or raise {}.", option("timeout"))),
 )  # fmt: skip

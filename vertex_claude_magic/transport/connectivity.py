@@ -102,7 +102,7 @@ def reach(base_url: str, model: str, *, seconds: float, now: Callable[[], dateti
             # A connection is noted when it can be used; this one was taken and never got so far.
             raise errors.TLSError(
                 f"{host} took the connection and did not speak TLS within {seconds:g} seconds.",
-                cure="Check the base URL, and whether a proxy stands between this machine and the host.",
+                cure="Check the base URL, and whether there is a proxy between this machine and the host.",
             ) from None
         with response:
             tls, issuer = next((each for each in reversed(seen) if each[0]), (None, None))

@@ -59,7 +59,7 @@ def identify(credentials: Credentials, source: str) -> Identity:
 
     >>> class Given:
     ...     service_account_email = "robot@p.iam.gserviceaccount.com"
-    >>> identify(Given(), "handed over in code").account
+    >>> identify(Given(), "passed in code").account
     'robot@p.iam.gserviceaccount.com'
     """
     modules = type(credentials).__module__.split(".")

@@ -99,7 +99,7 @@ def check_table(text: str) -> str:
     """
     if not is_table(text):
         raise OptionError(
-            f"{quote(text, 80)!r} is no BigQuery table.", cure="Use --table bq://project.dataset.table."
+            f"{quote(text, 80)!r} is not a BigQuery table.", cure="Use --table bq://project.dataset.table."
         )
     return text
 
@@ -124,7 +124,8 @@ def check_sample(rate: float) -> float:
     """
     if not 0 < rate <= 1:
         raise OptionError(
-            f"{rate:g} is no share of calls.", cure="Use --sample with a number above 0, 1 for every call."
+            f"{rate:g} is not a valid fraction of calls.",
+            cure="Use --sample with a number above 0, 1 for every call.",
         )
     return rate
 

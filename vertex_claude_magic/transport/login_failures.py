@@ -95,13 +95,11 @@ def no_credentials(failure: Exception, file: Path, *, exists: bool) -> errors.Cr
     if value:
         odd = unlike_a_path(value)
         if exists:
-            what = (
-                f"{_VARIABLE} names {quote_path(str(file))!r}, which is no usable credentials file ({why})."
-            )
+            what = f"{_VARIABLE} points to {quote_path(str(file))!r}, which is not a usable credentials file ({why})."
         elif odd:
             what = f"{_VARIABLE} should hold the path of a key file, and {odd}."
         else:
-            what = f"{_VARIABLE} names {quote_path(value)!r}, and there is no such file."
+            what = f"{_VARIABLE} points to {quote_path(value)!r}, which does not exist."
         cure = f"Correct the variable or remove it, then {login_cure()[0].lower()}{login_cure()[1:]}"
         return errors.CredentialsNotFound(what, cure=cure)
     if exists:
@@ -193,7 +191,7 @@ def _not_the_service(answer: TokenAnswer) -> errors.NetworkError | None:
         named = network_error(answer.failure, host, 0.0)
         return errors.NetworkError(
             f"Google's token service could not be reached: {named.message}",
-            cure=f"{named.cure} Behind a proxy, HTTPS_PROXY names it.",
+            cure=f"{named.cure} Behind a proxy, set HTTPS_PROXY to its address.",
             details=named.details,
         )
     if answer.status == 407:
@@ -201,11 +199,11 @@ def _not_the_service(answer: TokenAnswer) -> errors.NetworkError | None:
         cure = "Set HTTPS_PROXY with the user name and password of the proxy, and ask again."
     elif answer.is_portal:
         what, cure = (
-            f"A web page answered in place of the token service at {host} ({answer.status}).",
+            f"A web page answered instead of the token service at {host} ({answer.status}).",
             _SIGN_IN,
         )
     elif answer.is_outage:
-        busy = "has too many requests" if answer.status == 429 else "does not work at the moment"
+        busy = "has too many requests" if answer.status == 429 else "is not working at the moment"
         what, cure = f"The token service at {host} {busy} ({answer.status}).", "Ask again in a moment."
     elif 200 <= answer.status < 300:
         what, cure = f"{host} answered with something that is not a token ({answer.status}).", _SIGN_IN
@@ -218,13 +216,13 @@ def _not_impersonated(reason: str, credentials: Credentials | None, status: int)
     """Return the error for a login that got its own token and none for the account that it acts for."""
     account = quote(str(getattr(credentials, "service_account_email", "") or ""), 80) or "the service account"
     if status == 404:
-        what, cure = f"{account} does not exist (404).", "Correct the account that is impersonated."
+        what, cure = f"{account} does not exist (404).", "Correct the name of the impersonated account."
     elif status == 400:
         what = f"Google did not accept the request to act for {account} ({reason})."
         cure = "Check the account and its scopes in the credentials."
     else:
         what = f"The account may not act for the service account ({reason})."
-        cure = f"Have roles/iam.serviceAccountTokenCreator on it granted to the account, or run: {LOGIN}"
+        cure = f"Grant roles/iam.serviceAccountTokenCreator on it to the account, or run: {LOGIN}"
     return errors.LoginExpired(what, cure=cure, details={"kind": "impersonated service account"})
 
 
@@ -277,7 +275,7 @@ _NOT_PERSONS = (
     ({"compute_engine"}, "service account of this machine", "The metadata server of this machine gives no token",
      "Check that the machine has a service account with the cloud-platform scope."),
     ({"impersonated_credentials"}, "impersonated service account", "The account may not act for the service account",
-     f"Have roles/iam.serviceAccountTokenCreator on it granted to the account, or run: {LOGIN}"),
+     f"Grant roles/iam.serviceAccountTokenCreator on it to the account, or run: {LOGIN}"),
     ({"identity_pool", "aws", "pluggable"}, "workload identity", "Google refused the identity of the workload",
      "Check the credential source and the workload identity pool that the credentials file names."),
 )  # fmt: skip

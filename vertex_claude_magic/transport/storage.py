@@ -66,7 +66,7 @@ def parse_uri(text: str) -> Uri:
     found = _URI.fullmatch(text)
     if found is None or not _BUCKET.fullmatch(found["bucket"]) or len(found["name"] or "") > 800:
         raise errors.OptionError(
-            f"{quote(text, 80)!r} is no place in Cloud Storage.", cure="Write gs://bucket/prefix."
+            f"{quote(text, 80)!r} is not a Cloud Storage location.", cure="Write gs://bucket/prefix."
         )
     return Uri(found["bucket"], found["name"] or "")
 
@@ -122,7 +122,7 @@ class Files:
                 there = self._client.bucket(place.bucket).get_blob(place.name)
                 if there is None or (there.metadata or {}).get(_MARK) != mark or there.size != size:
                     raise errors.OptionError(
-                        f"{quote(str(place), 200)} is there already, and is not replaced.",
+                        f"{quote(str(place), 200)} already exists and is not replaced.",
                         cure="Choose another prefix.",
                     ) from None
 
@@ -240,7 +240,9 @@ def google_login(authorizer: Authorizer, host: str) -> tuple[Any, Any]:
             # Also the address that an upload session names, which comes from the server.
             check_token_host(url)
             if is_loopback(url) != is_loopback(host):
-                raise errors.UntrustedHost("The service names another host.", cure="Look for a proxy.")
+                raise errors.UntrustedHost(
+                    "Cloud Storage redirected to another host.", cure="Check for a proxy."
+                )
             return super().request(method, url, *more, **{**named, "allow_redirects": False})
 
     local = is_loopback(host)
@@ -271,11 +273,11 @@ def _named(what: str, role: str) -> Iterator[None]:
         ) from None
     except (google.Forbidden, google.Unauthorized) as error:
         raise errors.PermissionDenied(
-            f"The account may not use {where} ({error.code}).", cure=f"Have {role} granted on the bucket.",
+            f"The account may not use {where} ({error.code}).", cure=f"Grant {role} on the bucket to the account.",
             details={"status": error.code},
         ) from None  # fmt: skip
     except DataCorruption:
-        raise errors.StreamInterrupted(f"{where} did not arrive whole.", cure="Try again.") from None
+        raise errors.StreamInterrupted(f"{where} arrived incomplete.", cure="Try again.") from None
     except (google.GoogleAPIError, GoogleAuthError, requests.exceptions.RequestException) as error:
         status = getattr(error, "code", None)
         raise errors.NetworkError(

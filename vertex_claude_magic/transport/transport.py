@@ -194,7 +194,7 @@ class PendingResponse:
         self._items.put(
             Ended(
                 errors.StreamInterrupted(
-                    "This answer goes to the process that asked for it, and not to its fork.",
+                    "This answer goes to the process that asked for it, not to its fork.",
                     cure="Ask again in this process.",
                 )
             )
@@ -415,7 +415,7 @@ class PendingResponse:
             target = quote(response.headers.get("location", ""), 100)
             return errors.NetworkError(
                 f"{self._host} redirects to {target!r}; redirects are not followed.",
-                cure="A proxy or a login page may stand between this machine and Google; check the base URL.",
+                cure="A proxy or a login page may be between this machine and Google; check the base URL.",
                 details={"status": response.status_code},
             )
         from vertex_claude_magic.transport.connection import streamed_chunks

@@ -90,7 +90,7 @@ def _segment(name: str, value: str) -> str:
     if not value.strip() or bare in {"", ".", ".."} or len(value) > 500:
         raise errors.OptionError(
             f"{quote(value, 60)!r} cannot be a {name}.",
-            cure=f"Give the {name} as Google Cloud names it.",
+            cure=f"Use the {name} as Google Cloud shows it.",
         )
     # A domain-scoped project id, example.com:my-project, keeps its colon.
     safe = _SEGMENT_SAFE + (":" if name == "project" else "")

@@ -24,7 +24,7 @@ __all__ = ["PIECES", "Event", "EventDecoder", "LineDecoder", "MessageDecoder", "
 MAX_EVENT_BYTES = 32 * 1024 * 1024
 
 _BOM = b"\xef\xbb\xbf"
-_CURE = "Ask again; if it happens again, look for a proxy between this machine and Google."
+_CURE = "Ask again; if it happens again, check for a proxy between this machine and Google."
 # The types of deltas that add a text to their block, and the key of that text in the delta and in the block.
 PIECES = {"text_delta": "text", "thinking_delta": "thinking", "input_json_delta": "partial_json"}
 

@@ -87,7 +87,7 @@ def _labels(labels: Mapping[str, str]) -> str:
     for key, value in labels.items():
         if not re.fullmatch(_LABEL_KEY, key) or not re.fullmatch(_LABEL_VALUE, value):
             raise OptionError(
-                f"{quote(key, 40)}={quote(value, 40)} is no billing label.",
+                f"{quote(key, 40)}={quote(value, 40)} is not a valid billing label.",
                 cure="Keys start with a lowercase letter; keys and values hold lowercase letters, digits, _ and -, "
                 "63 characters at most.",
             )

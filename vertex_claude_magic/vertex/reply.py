@@ -216,7 +216,7 @@ class Reply:
         from vertex_claude_magic.frames.make import frame_of
 
         if self.data is None:
-            raise OptionError("This reply holds no data.", cure="Ask with --as df, or with --as and a type.")
+            raise OptionError("This reply has no data.", cure="Ask with --as df, or with --as and a type.")
         return frame_of(self.data)
 
     def __str__(self) -> str:

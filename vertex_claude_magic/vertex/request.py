@@ -207,7 +207,7 @@ def build_request(
     limit, size = int(catalog.limits["request"]["bytes"]), len(request.payload)
     if size > limit:
         raise RequestTooLarge(
-            f"The request has {size / 1e6:.1f} MB, and Vertex AI takes {limit / 1e6:.0f} MB.",
+            f"The request has {size / 1e6:.1f} MB, but Vertex AI accepts only {limit / 1e6:.0f} MB.",
             cure="Attach fewer or smaller files.",
             details={"bytes": size, "limit": limit},
         )
@@ -281,7 +281,7 @@ def _body(
         cleaned: dict[str, Any] = clean(body)
     except RecursionError as error:
         raise OptionError(
-            "The request is nested too deeply, or holds itself.", cure="Give plain lists and dicts."
+            "The request is nested too deeply, or contains itself.", cure="Use plain lists and dicts."
         ) from error
     return cleaned
 
@@ -351,7 +351,7 @@ def clean(value: Any) -> Any:
     if isinstance(value, float) and math.isfinite(value):
         return value
     raise OptionError(
-        f"{quote(repr(value), 60)} cannot be sent as JSON.", cure="Give strings, numbers, lists or dicts."
+        f"{quote(repr(value), 60)} cannot be sent as JSON.", cure="Use strings, numbers, lists or dicts."
     )
 
 
@@ -364,7 +364,7 @@ def _thinking(options: RequestOptions, row: Model | None, max_tokens: int) -> di
         wanted = default_budget(row, max_tokens)
     elif kind is None:
         raise OptionError(
-            f"{quote(str(wanted), 60)!r} is no kind of thinking.",
+            f"{quote(str(wanted), 60)!r} is not a thinking mode.",
             cure="Use adaptive, off, between_tools, or a budget in tokens.",
         )
     if kind == "enabled":
@@ -386,22 +386,24 @@ def _notices(
                 cure=spelled("Did you mean {}? With {} the name is sent as it is.", alias, flag("force")),
             )
         near = ", ".join(catalog.nearest(model))
-        return (f"The model table does not know {quote(model, 60)}; it is sent as it stands. Near: {near}.",)
+        return (f"The model table does not know {quote(model, 60)}; it is sent unchanged. Similar: {near}.",)
     if row.lifecycle == "retired" and not force:
         # Google's list or a check knows it: then the table is wrong or old, and the service decides.
         if seen is not None and seen().speak_against(row.id):
-            return (f"The model table calls {row.name} retired, but it was seen since; sent all the same.",)
+            return (
+                f"The model table lists {row.name} as retired, but it has answered since; the request was sent anyway.",
+            )
         date = f" since {row.retired_on}" if row.retired_on else ""
         raise ModelRuleError(
             f"{row.name} is retired{date} and no longer answers.",
             cure=spelled(
-                "Use {}, or add {} to send it all the same.", row.successor or "a newer model", flag("force")
+                "Use {}, or add {} to send it anyway.", row.successor or "a newer model", flag("force")
             ),
         )
     # Only a notice: locations change more often than the table.
     if row.locations and not row.served_in(region):
         served = ", ".join(row.locations)
         return (
-            f"The model table does not list {row.name} in {region} (it lists {served}); sent all the same.",
+            f"The model table does not list {row.name} in {region} (it lists {served}); the request was sent anyway.",
         )
     return ()

@@ -62,9 +62,7 @@ def check_rules(
         _speed(checked, model, region, catalog),
     )
     for message, cure in broken:
-        raise ModelRuleError(
-            message, cure=spelled("{}, or add {} to send it all the same.", cure, flag("force"))
-        )
+        raise ModelRuleError(message, cure=spelled("{}, or add {} to send it anyway.", cure, flag("force")))
 
 
 # Each of these yields what is wrong and what to do instead; only the first is raised, the others are not looked for.
@@ -76,7 +74,7 @@ def _fields(
     wanted, most = body.get("max_tokens", 0), allowed_max_tokens(model)[-1]
     if model.max_output_tokens is not None and wanted > most:
         yield (
-            f"{model.name} writes at most {most:,} tokens, and max_tokens is {wanted:,}.",
+            f"{model.name} writes at most {most:,} tokens, but max_tokens is {wanted:,}.",
             spelled("Use {} or less", option("max_tokens", most)),
         )
     for refusal in field_refusals(model, version, catalog):
@@ -91,7 +89,7 @@ def _effort(body: Mapping[str, Any], model: Model) -> Iterator[tuple[str, str]]:
     if levels:
         yield f"{model.name} has no effort level {effort!r}.", f"Use one of {', '.join(levels)}"
     else:
-        yield f"{model.name} takes no effort level.", spelled("Leave {} out", option("effort"))
+        yield f"{model.name} does not support effort levels.", spelled("Leave {} out", option("effort"))
 
 
 def _effort_of(body: Mapping[str, Any]) -> str | None:
@@ -147,7 +145,7 @@ def _messages(checked: Mapping[str, Any], body: Mapping[str, Any], model: Model)
     end = content[-1] if isinstance(content, list) and content else {"type": "text"}
     begun = last.get("role") == "assistant" and isinstance(end, Mapping) and end.get("type") == "text"
     if begun and not model.rules.prefill:
-        yield f"{model.name} does not go on with an answer that you begin.", "End with a user message"
+        yield f"{model.name} does not support prefilled answers.", "End with a user message"
     choice, thinking = checked.get("tool_choice"), body.get("thinking")
     if not isinstance(choice, Mapping) or choice.get("type") not in {"any", "tool"}:
         return
@@ -155,7 +153,7 @@ def _messages(checked: Mapping[str, Any], body: Mapping[str, Any], model: Model)
         yield f"{model.name} cannot be forced to call a tool.", "Set tool_choice to auto"
     if isinstance(thinking, Mapping) and thinking.get("type") == "enabled":
         yield (
-            "A forced tool and a thinking budget exclude one another.",
+            "A forced tool and a thinking budget cannot be combined.",
             spelled("Leave {} out", option("thinking")),
         )
 

@@ -68,9 +68,9 @@ def tools_of(
             name, taken = tool.name, tool.name in functions
             functions[name] = tool
         if taken or (name in services and name in functions):
-            raise OptionError(f"Two tools have the name {quote(name, 40)!r}.", cure="Give each once.")
+            raise OptionError(f"Two tools have the name {quote(name, 40)!r}.", cure="Use each name once.")
     if "tools" in target.set:
-        raise OptionError("Tools are given twice.", cure="Leave --tools or --set tools out.")
+        raise OptionError("Tools are set twice.", cure="Leave --tools or --set tools out.")
     if not functions and not services:
         return None
     confirm = target.confirm
@@ -116,13 +116,11 @@ def _service(name: str, target: Target, names: Mapping[str, Any]) -> dict[str, A
         return {"type": services[WEB_SEARCH]["tool"], "name": WEB_SEARCH}
     if any(name.startswith(start.rstrip("_")) for start in services["tools_not_served"]["refused_tools"]):
         raise OptionError(
-            f"Vertex AI does not serve {quote(name, 40)}, which only Anthropic's own API has.",
+            f"{quote(name, 40)} is not available on Vertex AI, only on Anthropic's own API.",
             cure="Write a function that does it, or use web_search.",
         )
     if not name.isidentifier():
-        raise OptionError(
-            f"{quote(name, 40)!r} is not a name.", cure="Give names of functions: --tools load,plot"
-        )
+        raise OptionError(f"{quote(name, 40)!r} is not a name.", cure="Use function names: --tools load,plot")
     from difflib import get_close_matches
 
     callables = [each for each, value in names.items() if callable(value) and not each.startswith("_")]

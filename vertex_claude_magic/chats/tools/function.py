@@ -147,7 +147,7 @@ def function_tool(name: str, function: Callable[..., Any]) -> FunctionTool:
         why = quote(str(error).partition("\n")[0].rstrip("."), 160)
         raise OptionError(
             f"A parameter of {own} cannot be sent as JSON: {why}.",
-            cure="Give it a type such as str, int, list[float], Literal or a dataclass.",
+            cure="Annotate it with a type such as str, int, list[float], Literal or a dataclass.",
         ) from None
     return FunctionTool(
         name=own,
@@ -177,7 +177,7 @@ def _unwrapped(name: str, function: Callable[..., Any]) -> Callable[..., Any]:
         plain = plain.func
     own = _own_name(plain) or name
     if not callable(function) or inspect.isclass(function):
-        raise OptionError(f"{quote(name, 40)} is not a function.", cure="Give a function of the namespace.")
+        raise OptionError(f"{quote(name, 40)} is not a function.", cure="Use a function from your namespace.")
     if own == "<lambda>":
         raise OptionError(
             f"{quote(name, 40)} is a lambda, which has no name, docstring or types.",
@@ -185,7 +185,7 @@ def _unwrapped(name: str, function: Callable[..., Any]) -> Callable[..., Any]:
         )
     if not _NAME.fullmatch(own):
         raise OptionError(
-            f"{quote(own, 40)!r} cannot be the name of a tool.",
+            f"{quote(own, 40)!r} is not a valid tool name.",
             cure="Use letters, digits, _ and - (at most 128).",
         )
     return plain
@@ -229,7 +229,7 @@ def _hints(function: Callable[..., Any]) -> dict[str, Any]:
         return typing.get_type_hints(function, include_extras=True)
     except NameError as error:
         raise OptionError(
-            f"A type of {getattr(function, '__name__', 'the function')} is not defined: {error}.",
+            f"A type annotation of {getattr(function, '__name__', 'the function')} is not defined: {error}.",
             cure="Run the cell that defines it, or leave the type out.",
         ) from None
     except TypeError:

@@ -126,7 +126,7 @@ class FunctionTools:
         rounds = f"{self._max_rounds} request{'' if self._max_rounds == 1 else 's'}"
         if self._target.wants_data:
             raise errors.AnswerTruncated(
-                f"After {rounds} the answer was still not whole, so there is no data.",
+                f"After {rounds} the answer was still incomplete, so there is no data.",
                 cure=spelled("Raise {}.", option("max_rounds")),
                 reply=reply,
             )

@@ -50,7 +50,7 @@ def result_of(value: Any, name: str, limits: ValueLimits, *, allow_secrets: bool
         value: Text, JSON, a frame, an array, a figure, an image, or content blocks.
         name: The name of the function, for notices.
         limits: What one value may take.
-        allow_secrets: Whether it goes out although it seems to hold a key.
+        allow_secrets: Whether it goes out although it seems to contain a key.
 
     Raises:
         OptionError: it cannot be sent.
@@ -76,8 +76,8 @@ def result_of(value: Any, name: str, limits: ValueLimits, *, allow_secrets: bool
     found = None if allow_secrets else find_secret(searchable(content))
     if found is not None:
         return Result(
-            f"The result seems to hold {found[0]}, so it was not sent.",
-            (f"The result of {name} seems to hold {found[0]} and was not sent.",),
+            f"The result seems to contain {found[0]}, so it was not sent.",
+            (f"The result of {name} seems to contain {found[0]} and was not sent.",),
             is_error=True,
         )
     return Result(content, notices)

@@ -109,7 +109,7 @@ def setup_problem(name: str) -> SetupProblem:
     """
     if name not in SETUP_PROBLEMS:
         raise OptionError(
-            f"The emulator cannot simulate {quote(name, 40)!r}.",
+            f"The emulator has no set-up problem named {quote(name, 40)!r}.",
             cure=f"Use one of {', '.join(SETUP_PROBLEMS)}.",
         )
     return SETUP_PROBLEMS[name]

@@ -25,7 +25,7 @@ __all__ = ["canned", "code", "thinking_block"]
 _WANTED_TOOL = re.compile(r"use the tools? [`'\"]?([\w-]+)", re.IGNORECASE)
 _CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff\ud800-\udfff|]+")
 _FIRST_WORDS = 60
-_CALLS = "This is the emulator and not Claude: it calls the tool that the prompt names, with a made-up input."
+_CALLS = "This is the emulator, not Claude: it calls the tool that the prompt names, with a made-up input."
 
 
 def canned(ask: Ask) -> Answer:
@@ -101,7 +101,7 @@ def _markdown(ask: Ask) -> str:
     literal = json.dumps(_CONTROL.sub(" ", ask.prompt[:200])[:_FIRST_WORDS], ensure_ascii=False)
     blocks = [
         "## An answer from the emulator",
-        f"This is the emulator and not Claude: {what}",
+        f"This is the emulator, not Claude: {what}",
         f"Your prompt begins with {code(ask.prompt)}; the request counts **{count:,} tokens** by estimate.",
         "What came in:",
         "\n".join(table),

@@ -23,8 +23,8 @@ __all__ = ["PROMPTS", "demo_data", "demo_text"]
 _SECTION = re.compile(r"^<!-- prompt: (.+?) -->\n", re.MULTILINE)
 _ROW = re.compile(r"^\| (.+) \|$", re.MULTILINE)
 _OTHER = (
-    "This is the emulator and not Claude: it has answers for the prompts of the examples only, such as "
-    "“{prompt}”.\nYour prompt counts about {tokens:,} tokens; `%%claude --dry-run` shows all that is sent."
+    "This is the emulator, not Claude: it can only answer the example prompts, such as "
+    "“{prompt}”.\nYour prompt has about {tokens:,} tokens; `%%claude --dry-run` shows the whole request."
 )
 # What `%claude_demo` suggests.
 PROMPTS = (
@@ -59,7 +59,7 @@ def demo_text(prompt: str, tokens: int) -> str:
 
     >>> demo_text("What's the capital of Mongolia?", 9)
     '**Ulaanbaatar.**\\n'
-    >>> demo_text("Hello", 2).startswith("This is the emulator and not Claude")
+    >>> demo_text("Hello", 2).startswith("This is the emulator, not Claude")
     True
     """
     return _written(prompt) or _OTHER.format(prompt=PROMPTS[0], tokens=tokens) + "\n"

@@ -27,7 +27,7 @@ __all__ = ["SIGN_IN", "cure_of", "quotas"]
 
 CONSOLE = "https://console.cloud.google.com"
 SIGN_IN = f"Open: {CONSOLE} in a browser of this machine, and sign in to the network."
-_STATUS = "Open: https://status.cloud.google.com (is Vertex AI in trouble?), and try again in some minutes."
+_STATUS = "Open: https://status.cloud.google.com (is there an outage?), and try again in a few minutes."
 _YOUR_PROJECT = "YOUR-PROJECT"
 _NAME_PROJECT = "Set: GOOGLE_CLOUD_PROJECT to the id of your project"
 _SET_PROXY = "Set: HTTPS_PROXY to the address of your proxy (with its user name and password), or to nothing."
@@ -176,7 +176,7 @@ def _permission(error: errors.ClaudeError, setup: Setup) -> str:
     if reason == "BILLING_DISABLED":
         return _console("billing/linkedaccount", setup, "link a billing account")
     if reason == "SECURITY_POLICY_VIOLATED":
-        what = "an administrator lets Vertex AI through the perimeter"
+        what = "an administrator has to allow Vertex AI in the perimeter"
         return _console("security/service-perimeter", setup, what)
     identity, member = setup.known_identity, _UNKNOWN_ACCOUNT
     if identity is not None and identity.account:
@@ -216,13 +216,13 @@ def _journal(error: errors.ClaudeError, setup: Setup) -> str:
     trouble, path = error.details.get("trouble"), shlex.quote(str(error.details.get("path", "")))
     if trouble == "is newer":
         return "Run: pip install --upgrade vertex-claude-magic"
-    if trouble in {"is damaged", "is no journal"}:
-        return f"Run: mv {path} {path}.old (a new one is begun; kept answers are lost to it)"
+    if trouble in {"is damaged", "is not a journal"}:
+        return f"Run: mv {path} {path}.old (a new journal is created; saved answers are no longer found)"
     if trouble == "has no room: the disk is full":
         return "Run: vertex-claude journal prune --days 7"
     by_setting = setup.target.origins["journal"] == "setting"
     place = "ClaudeMagics.journal" if by_setting else "VERTEX_CLAUDE_JOURNAL"
-    return f"Set: {place} to another file that you may write to, or to off."
+    return f"Set: {place} to another file that you can write to, or to off."
 
 
 def _option(error: errors.ClaudeError, setup: Setup) -> str:
@@ -248,10 +248,10 @@ def _refused(error: errors.ClaudeError, setup: Setup) -> str:
         return _SET_PROXY
     if error.details.get("shape") in {"page", "text"} and error.status in PAGES_OF_OTHERS:
         return _without_base_url(setup) or SIGN_IN
-    return _without_base_url(setup) or "Use: --model haiku, to see whether it is this model only"
+    return _without_base_url(setup) or "Use: --model haiku, to see whether only this model is affected"
 
 
-_CONSENT = "an administrator decides there about the consent"
+_CONSENT = "an administrator gives the consent there"
 _TERMS = "press Enable and accept the terms; a reseller of the billing account may have to allow it"
 
 # The first that fits holds, so each kind is named before its root.

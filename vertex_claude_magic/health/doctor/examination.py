@@ -91,7 +91,9 @@ def examine(
         if cause is not None:
             found = Finding("skipped", f"It depends on: {cause}.")
         elif timer.left(1.0) <= 0:
-            found = Finding("not checked", f"The {timer.seconds:g} seconds of the diagnosis are over.")
+            found = Finding(
+                "not checked", f"The diagnosis reached its time limit of {timer.seconds:g} seconds."
+            )
         else:
             try:
                 found = check.look()
@@ -100,7 +102,7 @@ def examine(
             except ClaudeError as error:
                 found = Finding("failure", error.message, cure(error))
             except Exception as failure:  # noqa: BLE001 - a diagnosis goes on, whatever an odd machine provokes
-                seen = f"Looking at it failed: {type(failure).__name__}."
+                seen = f"The check failed: {type(failure).__name__}."
                 found = Finding("not checked", seen, crashed=True)
         if found.outcome in {"failure", "skipped"}:
             # The first cause, so that a row of skipped checks names the one failure to mend.

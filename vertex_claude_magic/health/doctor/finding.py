@@ -66,7 +66,7 @@ def verdict(findings: Sequence[Finding]) -> str:
     >>> verdict([Finding("failure", "No.", name="token"), Finding("ok", "Yes.")])
     'Wrong: token.'
     >>> verdict([Finding("not checked", "Broke down.", name="token", crashed=True)])
-    'No diagnosis: these checks broke down: token.'
+    'No diagnosis: these checks could not run: token.'
     """
     about = [finding.about for finding in findings if finding.about]
     return " ".join([_result(findings), *about])
@@ -79,7 +79,7 @@ def _result(findings: Sequence[Finding]) -> str:
         return f"Wrong: {', '.join(wrong)}."
     crashed = [finding.name for finding in findings if finding.crashed]
     if crashed:
-        return f"No diagnosis: these checks broke down: {', '.join(crashed)}."
+        return f"No diagnosis: these checks could not run: {', '.join(crashed)}."
     counts = Counter(finding.outcome for finding in findings)
     words = {"ok": "passed"}
     parts = [f"{counts[outcome]} {words.get(outcome, outcome)}" for outcome in MARKS if counts[outcome]]

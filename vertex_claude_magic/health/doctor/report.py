@@ -97,14 +97,17 @@ def check_report(path: str) -> None:
     file = Path(path).expanduser()
     if not file.parent.is_dir():
         raise OptionError(
-            f"There is no folder {quote(str(file.parent), 80)!r}.", cure="Name a file in a folder."
+            f"There is no folder {quote(str(file.parent), 80)!r}.",
+            cure="Choose a file in an existing folder.",
         )
     try:
         begins = file.read_bytes()[: len(_TITLE)] if file.exists() else _TITLE.encode()
     except OSError as error:
         raise _unwritable(path, error) from None
     if begins != _TITLE.encode():
-        raise OptionError(f"{quote(path, 80)!r} is there and is no report.", cure="Name another file.")
+        raise OptionError(
+            f"{quote(path, 80)!r} already exists and is not a report.", cure="Choose another file."
+        )
 
 
 def write_report(path: str, text: str) -> None:
@@ -121,4 +124,4 @@ def write_report(path: str, text: str) -> None:
 
 def _unwritable(path: str, error: OSError) -> OptionError:
     why = error.strerror or type(error).__name__
-    return OptionError(f"{quote(path, 80)!r} cannot be written ({why}).", cure="Name another file.")
+    return OptionError(f"{quote(path, 80)!r} cannot be written ({why}).", cure="Choose another file.")

@@ -52,7 +52,7 @@ def service(setup: Setup) -> Finding:
         cure = cure_of(error, setup)
         if setup.target.base_url:
             cure = f"Set: {setup.target.origins['base_url']} to an address that ends in /v1"
-        return Finding("failure", f"{setup.host} knows no such address ({error.status}).", cure)
+        return Finding("failure", f"{setup.host} has no such address ({error.status}).", cure)
     _raise_if_of("service", setup)
     return Finding("ok", f"The service accepted the credentials ({setup.host}).")
 
@@ -71,7 +71,7 @@ def api(setup: Setup) -> Finding:
 def permission(setup: Setup) -> Finding:
     """Look whether the account may ask models in the project."""
     _raise_if_of("permission", setup)
-    return Finding("ok", f"The account may ask models in {setup.project}{_by(setup)}.")
+    return Finding("ok", f"The account may call models in {setup.project}{_by(setup)}.")
 
 
 def lifecycle(setup: Setup) -> Finding:
@@ -94,10 +94,15 @@ def model(setup: Setup) -> Finding:
     if not isinstance(counted, errors.ClaudeError):
         return Finding("ok", f"{what}: {counted} tokens of a fixed text were counted, free of charge.")
     if _check_of(counted) == "quota":
-        return Finding("not checked", f"{what}: the quota for counting; --probe asks it.")
+        return Finding(
+            "not checked", f"{what}: the quota for counting tokens is used up; --probe asks the model itself."
+        )
     # The service then says that it is the model of this name that it does not find.
     if "models/count-tokens" in str(counted.details.get("message") or ""):
-        return Finding("not checked", f"{what}: {setup.target.region} counts no tokens; --probe asks it.")
+        return Finding(
+            "not checked",
+            f"{what}: {setup.target.region} does not count tokens; --probe asks the model itself.",
+        )
     raise counted
 
 
@@ -114,7 +119,7 @@ def quota(setup: Setup) -> Finding:
     if isinstance(error, errors.ClaudeError):
         # The check "one token" shows that reason.
         return Finding("not checked", "The request was refused for another reason.")
-    return Finding("ok", f"{setup.target.region} let a request through.")
+    return Finding("ok", f"{setup.target.region} accepted a request.")
 
 
 def one_token(setup: Setup) -> Finding:

@@ -149,7 +149,7 @@ class Setup:
         named = self._wait(self._transport.authorizer.project, self._most.credentials)
         if not named:
             raise errors.ProjectNotFound(
-                "No Google Cloud project is named, and the credentials name none.", cure=""
+                "No Google Cloud project is set, and the credentials do not contain one.", cure=""
             )
         return named
 
@@ -202,8 +202,8 @@ class Setup:
         here = is_loopback(self.target.base_url or "")
         if here and address is not None and not is_loopback(address):
             raise NotLookedAt(
-                "The base URL is on this machine, so nothing outside of it is asked; "
-                f"this would ask {urlsplit(address).netloc}."
+                "The base URL is on this machine, so no other host is contacted; "
+                f"this check would contact {urlsplit(address).netloc}."
             )
 
     def _request(self) -> Request:
@@ -236,5 +236,5 @@ class Setup:
             self._transport.close()
         value = answer.get(name) if isinstance(answer, dict) else None
         if not isinstance(value, kind):
-            raise errors.ProtocolError("What came back is not an answer of Vertex AI.", cure="")
+            raise errors.ProtocolError("The response is not from Vertex AI.", cure="")
         return value

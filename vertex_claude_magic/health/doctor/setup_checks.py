@@ -83,7 +83,7 @@ def runtime(setup: Setup) -> Finding:
     return Finding(
         "failure",
         "No thread can start here: recorded answers only.",
-        "Set: replay to only, with a recording; or ask where Python has threads.",
+        "Set: replay to only, with a recording; or use a Python that has threads.",
     )
 
 
@@ -102,7 +102,7 @@ def settings(setup: Setup) -> Finding:
     elif setup.answered_by:
         about = "A server on this machine answers, not Google (see base_url)."
     if target.notices:
-        cure = "Correct the setting, or leave it as it is if that is meant."
+        cure = "Correct the setting, or leave it as it is if this is intended."
         return Finding("warning", " ".join([seen, *target.notices]), cure, about=about)
     return Finding("ok", seen, about=about)
 
@@ -123,10 +123,10 @@ def credentials(setup: Setup) -> Finding:
     """Look where the credentials come from and whose they are."""
     found = setup.identity
     if setup.session.emulated:
-        return Finding("ok", "A fixed token of the demo; your Google credentials were not looked up.")
+        return Finding("ok", "A fixed demo token; your Google credentials were not used.")
     if found.kind == _FIXED:
         return Finding("ok", f"A {_FIXED}, {found.source}.")
-    whose = f" of {found.account}" if found.account else " of an account that it does not name"
+    whose = f" of {found.account}" if found.account else " of an unnamed account"
     return Finding("ok", f"{found.kind[:1].upper()}{found.kind[1:]}{whose}, {found.source}.")
 
 
@@ -151,7 +151,7 @@ def network(setup: Setup) -> Finding:
     found = setup.reached
     if found.is_page and found.host.partition(":")[0] in setup.target.trusted_hosts:
         # A gateway may show strangers a page, and no token is sent to find out.
-        return Finding("not checked", f"{found.host} shows whoever has no token a web page.")
+        return Finding("not checked", f"{found.host} shows a web page to requests without a token.")
     if found.is_page:
         where = f" that leads to {found.location!r}" if found.location else ""
         seen = f"{found.host} answered with a web page ({found.status}){where}, not with a service."
@@ -168,7 +168,7 @@ def clock(setup: Setup) -> Finding:
     """Compare this machine's clock with the service's; signed tokens fail where they differ."""
     ahead = setup.reached.ahead
     if ahead is None:
-        return Finding("not checked", "The answer tells no time.")
+        return Finding("not checked", "The response has no date.")
     if abs(ahead) < 60:
         differs = f"within {max(1.0, abs(ahead)):.0f} s of"
     else:
@@ -202,10 +202,10 @@ def widgets(setup: Setup) -> Finding:
         return Finding("warning", seen, f'Run: pip install "ipywidgets>={least}"')
     wanted = _SHOWS.get(str(found).partition(".")[0])
     if part and wanted and part.partition(".")[0] != wanted:
-        seen = f"ipywidgets {found} is not shown by jupyterlab_widgets {part}: no panel."
+        seen = f"ipywidgets {found} does not work with jupyterlab_widgets {part}: no panel."
         return Finding("warning", seen, f'Run: pip install "jupyterlab_widgets=={wanted}.*"')
     if setup.front_end == "terminal":
-        return Finding("not checked", f"ipywidgets {found}; a terminal shows no widgets.")
+        return Finding("not checked", f"ipywidgets {found}; terminals do not show widgets.")
     return Finding("ok", f"ipywidgets {found}{f', jupyterlab_widgets {part}' if part else ''}.")
 
 
@@ -214,10 +214,10 @@ def journal(setup: Setup) -> Finding:
     used = journal_of(setup.target, setup.session.records.stores)
     if used is None:
         origin = _from(setup.target.origins["journal"])
-        return Finding("not checked", f"The journal is off ({origin}), so nothing is kept.")
+        return Finding("not checked", f"The journal is off ({origin}), so nothing is saved.")
     found = examine(used.path)
     where = without_home(str(used.path))
     if not found.schema:
-        return Finding("ok", f"None yet; the next question begins {where}.")
-    old = ", of an older version; the next question brings it up to date" if found.outdated else ""
+        return Finding("ok", f"None yet; the next question creates {where}.")
+    old = ", of an older version; the next question upgrades it" if found.outdated else ""
     return Finding("ok", f"{where} can be written, {size(found.size)}, schema {found.schema}{old}.")

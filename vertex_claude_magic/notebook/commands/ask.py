@@ -127,7 +127,7 @@ def ask_prepared(
         # What a thread of the user's own draws would land in whichever cell runs by then.
         raise errors.OptionError(
             "%%claude cannot show output from a background thread.",
-            cure="In threads use --quiet, or Claude().ask(prompt) of vertex_claude_magic.",
+            cure="In threads, use --quiet or Claude().ask(prompt) from vertex_claude_magic.",
         )
     names, name = host.shell.user_ns, parsed.name
     outputs = None

@@ -127,7 +127,7 @@ def _send(
     try:
         job = send(lambda text: page.say(f"{text} …") if page is not None else None, said.append)
     except KeyboardInterrupt:
-        done = "Stopped. %claude_batch lists what was sent; a batch whose files are not all up costs nothing."
+        done = "Stopped. %claude_batch lists what was sent; a batch whose files are not all uploaded costs nothing."
         raise errors.ClaudeInterrupt(done=done) from None
     host.shell.user_ns[parsed.name or ""] = job
     if page is not None:
@@ -152,16 +152,17 @@ def batch_from_line(host: Host, line: str) -> None:
     if not name:
         if options:
             raise errors.OptionError(
-                "The line names no batch.", cure="Write %claude_batch NAME; %claude_batch alone lists them."
+                "The batch name is missing.", cure="Write %claude_batch NAME; %claude_batch alone lists them."
             )
         show_page(host.shell, *batches_page(known_batches(host.session())))
         return
     if " " in name:
         raise errors.OptionError(
-            f"{quote(name, 60)!r} is more than one name.", cure="Write %claude_batch NAME --collect FRAME."
+            f"{quote(name, 60)!r} is more than one variable name.",
+            cure="Write %claude_batch NAME --collect FRAME.",
         )
     if "cancel" in options and len(options) > 1:
-        raise errors.OptionError("--cancel does not go with other options.", cure="Cancel it first.")
+        raise errors.OptionError("--cancel cannot be combined with other options.", cure="Cancel it first.")
     job = _job(host, name)
     page = _page(host)
     if "cancel" in options:
@@ -197,7 +198,7 @@ def _collect(host: Host, job: BatchJob, frame: str) -> list[str]:
     """
     if not frame.isidentifier():
         raise errors.OptionError(
-            f"{quote(frame, 40)!r} cannot be a variable.",
+            f"{quote(frame, 40)!r} is not a valid variable name.",
             cure="Write --collect FRAME, such as --collect labels.",
         )
     names = host.shell.user_ns
@@ -234,7 +235,7 @@ def _page(host: Host) -> LivePage:
     if not host.cells.may_draw():
         raise errors.OptionError(
             "This thread runs no cell, so its page would appear in the wrong place.",
-            cure="In threads use --quiet, or Claude().batch(table, prompt, to=...) of vertex_claude_magic.",
+            cure="In threads, use --quiet or Claude().batch(table, prompt, to=...) from vertex_claude_magic.",
         )
     return LivePage(host.shell)
 

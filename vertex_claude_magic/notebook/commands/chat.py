@@ -46,11 +46,11 @@ def run_chat(host: Host, line: str) -> None:
     actions = [action for action in _ACTIONS if options.get(action) not in (None, False)]
     if len(actions) > 1:
         raise OptionError(
-            f"--{actions[0]} and --{actions[1]} are two things.",
-            cure="Do one of them in a line, then the other.",
+            f"--{actions[0]} and --{actions[1]} cannot be combined.",
+            cure="Run one, then the other.",
         )
     if options.get("summary") and actions != ["fork"]:
-        raise OptionError("--summary goes with --fork.", cure="Use %claude_chat NAME --fork NEW --summary.")
+        raise OptionError("--summary needs --fork.", cure="Use %claude_chat NAME --fork NEW --summary.")
     if not name:
         if actions:
             raise OptionError(
@@ -60,7 +60,7 @@ def run_chat(host: Host, line: str) -> None:
         _list(host, every=bool(options.get("all")))
         return
     if options.get("all"):
-        raise OptionError("--all lists, and takes no name.", cure="Use %claude_chat --all.")
+        raise OptionError("--all does not take a name.", cure="Use %claude_chat --all.")
     chat = Chat(host.session(), name)
     if actions:
         _say(host, _do(host, chat, actions[0], options[actions[0]], summary=bool(options.get("summary"))))
@@ -77,8 +77,8 @@ def _nothing(host: Host, name: str) -> OptionError:
     session = host.session()
     known = [row.name for row in store_of(session, session.target()).listed(home())]
     near = difflib.get_close_matches(name, known, n=1)
-    cure = f"Did you mean {near[0]}?" if near else f"%%claude -c {name} begins one."
-    return OptionError(f"There is no conversation {quote(name, 40)!r} in this notebook.", cure=cure)
+    cure = f"Did you mean {near[0]}?" if near else f"%%claude -c {name} starts one."
+    return OptionError(f"No conversation named {quote(name, 40)!r} in this notebook.", cure=cure)
 
 
 def _list(host: Host, *, every: bool) -> None:
@@ -99,7 +99,7 @@ def _do(host: Host, chat: Chat, action: str, value: Any, *, summary: bool) -> st
         raise _nothing(host, chat.name)
     if action == "rename":
         chat.rename(value)
-        return f"{name} is now {quote(value, 40)}. Cells that name {name} begin a new conversation."
+        return f"{name} is now {quote(value, 40)}. Cells with -c {name} start a new conversation."
     if action == "fork" and summary:
         return _fork_with_summary(host, chat, value)
     if action == "fork":
@@ -114,14 +114,14 @@ def _do(host: Host, chat: Chat, action: str, value: Any, *, summary: bool) -> st
         return f"Turn {value} of {name} is removed{pages.stale_text(stale)}."
     if action == "keep":
         chat.keep(value)
-        return f"Turn {value} of {name} is sent from now on, as far as its answer had come."
+        return f"Turn {value} of {name} is sent from now on, with the part of its answer that had arrived."
     if action == "save":
         chat.save(value)
         return f"{name} is in {quote_path(str(value))}: {_many(chat)}, each a cell that runs."
     path = Path(value)
     if path.suffix not in {".md", ".html"}:
         raise OptionError(
-            f"{quote_path(value)} is neither .md nor .html.", cure="End the name in one of them."
+            f"{quote_path(value)} is neither .md nor .html.", cure="Use a name that ends in one of them."
         )
     text = (
         pages.exported_html(chat.name, chat.turns)
@@ -133,7 +133,7 @@ def _do(host: Host, chat: Chat, action: str, value: Any, *, summary: bool) -> st
     except OSError as error:
         raise OptionError(
             f"{quote_path(value)} cannot be written: {error.strerror}.",
-            cure="Name a file in a folder of yours.",
+            cure="Choose a file in a folder that you can write to.",
         ) from None
     return f"{name} is in {quote_path(value)}."
 
@@ -145,8 +145,8 @@ def _fork_with_summary(host: Host, chat: Chat, new: str) -> str:
     fork = Chat(host.session(), new)
     if fork.turns:
         raise OptionError(
-            f"There is a conversation {quote(new, 40)!r} already.",
-            cure="Choose another name, or clear that one first.",
+            f"A conversation named {quote(new, 40)!r} already exists.",
+            cure="Choose another name, or clear the existing one first.",
         )
     # Asked after the last turn, and no turn of the old conversation.
     last = chat.turns[-1].reply
@@ -155,7 +155,7 @@ def _fork_with_summary(host: Host, chat: Chat, new: str) -> str:
     )
     if reply is not None:
         fork.begin_with([unseated(pages.summary_entry(SUMMARY, reply))])
-    return f"{quote(new, 40)} begins with this summary."
+    return f"{quote(new, 40)} starts with this summary."
 
 
 def _many(chat: Chat) -> str:

@@ -62,7 +62,7 @@ def show_live(host: Host, options: dict[str, Any], *, locations: Sequence[str]) 
         ClaudeError: the list cannot be read.
     """
     if len(locations) > 1:
-        raise OptionError("Google's list is read from one location.", cure="Give --region once.")
+        raise OptionError("Google's list is read from one location.", cure="Use --region once.")
     session = host.session()
     target = session.target({**options, **({"region": locations[0]} if locations else {})})
     catalog = target.catalog
@@ -70,14 +70,14 @@ def show_live(host: Host, options: dict[str, Any], *, locations: Sequence[str]) 
     note_list(catalog, listed, host.status.notes)
     found = compare(catalog, listed)
     head = (
-        f"Google lists {found.listed} models of Anthropic; the table is of {catalog.as_of}. The list names models, "
-        "not what your project may call (that is --check)."
+        f"Google lists {found.listed} Anthropic models; our table is from {catalog.as_of}. The list does not "
+        "show which models your project may call (use --check)."
     )
     lacking = [(quote(model.id, 80), quote(model.stage, 40) or "no stage") for model in found.lacking]
     groups = {
-        "Google lists them, the table lacks them": lacking,
-        "The table has them, Google does not list them": [(row.id, status(row)) for row in found.unlisted],
-        "The table calls them retired, Google lists them": [(row.id, status(row)) for row in found.returned],
+        "In Google's list, not in the table": lacking,
+        "In the table, not in Google's list": [(row.id, status(row)) for row in found.unlisted],
+        "Retired in the table, still in Google's list": [(row.id, status(row)) for row in found.returned],
     }
     html, plain = [f"<p>{literal(head)}</p>"], [head]
     for title, names in groups.items():

@@ -69,7 +69,7 @@ def compare_from_line(host: Host, line: str, cell: str | None) -> Replies | None
     if not quiet and not host.cells.may_draw():
         raise OptionError(
             "This thread runs no cell, so its answers would appear in the wrong place.",
-            cure="In threads use --quiet, or Claude().compare(prompt) of vertex_claude_magic.",
+            cure="In threads, use --quiet or Claude().compare(prompt) from vertex_claude_magic.",
         )
     view = ColumnsView(host.shell, quiet=quiet)
     names, variable = host.shell.user_ns, parsed.name
@@ -111,7 +111,7 @@ def read_varied(text: str) -> tuple[str, list[Any]]:
     check_varied(key)
     row = LINE_OPTIONS.get(f"--{name.strip().lstrip('-').replace('_', '-')}")
     if not assigned or row is None or row.kind == "display" or row.repeatable:
-        why = "is not OPTION=a,b" if not assigned else "names no option whose values can be compared"
+        why = "is not OPTION=a,b" if not assigned else "is not an option whose values can be compared"
         raise OptionError(
             f"--vary {quote(text, 60)} {why}.", cure="Write --vary effort=low,high, for example."
         )
@@ -122,7 +122,9 @@ def read_varied(text: str) -> tuple[str, list[Any]]:
             f"The values of --vary {quote(name, 40)} cannot be read.", cure='Write \'system="a, b","c"\'.'
         ) from None
     if len(texts) < 2 or not all(texts):
-        raise OptionError(f"--vary {quote(name, 40)} has fewer than two values.", cure="Part them by commas.")
+        raise OptionError(
+            f"--vary {quote(name, 40)} has fewer than two values.", cure="Separate them with commas."
+        )
     if row.kind == "flag":
         words = {"true": True, "false": False}
         if odd := [each for each in texts if each.lower() not in words]:
@@ -140,7 +142,7 @@ def _asked(host: Host, parsed: ParsedLine, prompt: str) -> tuple[list[Asked], tu
     if text := parsed.options.get("vary"):
         name, values = read_varied(text)
         if name in varied and len(varied[name]) > 1:
-            raise OptionError(f"{name} is given twice.", cure="Give it once.")
+            raise OptionError(f"{name} is given twice.", cure="Set it once.")
         varied[name] = values
     asked, notes = list[Asked](), dict[str, None]()
     for head, own in variants(varied):

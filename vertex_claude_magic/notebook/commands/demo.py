@@ -29,7 +29,8 @@ def run_demo(host: Host, line: str) -> None:
     prompts: tuple[str, ...] = ()
     if word not in {"", "stop"}:
         raise OptionError(
-            f"%claude_demo does not know {quote(word, 40)!r}.", cure="Use %claude_demo or %claude_demo stop."
+            f"Unknown argument {quote(word, 40)!r} for %claude_demo.",
+            cure="Use %claude_demo or %claude_demo stop.",
         )
     if word == "stop" and emulator is None:
         text = "Demo mode is not on."

@@ -85,7 +85,7 @@ def check_doctor_options(options: Mapping[str, Any]) -> None:
     if options.get("region"):
         check_location(options["region"])
     if options.get("with_names") and not options.get("report"):
-        raise OptionError("--with-names is about a report.", cure="Add --report FILE.")
+        raise OptionError("--with-names needs --report.", cure="Add --report FILE.")
     if options.get("report"):
         check_report(options["report"])
 

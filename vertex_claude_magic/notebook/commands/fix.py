@@ -42,7 +42,7 @@ if TYPE_CHECKING:
 __all__ = ["cell_source", "fix_from_line", "last_error"]
 
 _VALUE_TOKENS = 1_000
-_THERE = "The mended cell was put below when this cell ran before, so no cell was added."
+_THERE = "The corrected cell is already below, from an earlier run of this cell."
 
 
 def fix_from_line(host: Host, line: str) -> Reply | None:
@@ -100,7 +100,7 @@ def last_error(unfixed: BaseException | None = None) -> BaseException:
         if unfixed is not None:
             return unfixed
         raise OptionError(
-            f"The last error is one of %claude itself ({type(error).__name__}).",
+            f"The last error came from %claude itself ({type(error).__name__}).",
             cure=getattr(error, "cure", "") or "Run the cell that fails, then %claude_fix.",
         )
     return error
@@ -150,12 +150,12 @@ def _delivery(host: Host, failure: Failure) -> Callable[[Reply], tuple[Reply, tu
         blocks = find_blocks(reply.text)
         mended = mended_cell(tuple(block.code for block in blocks))
         if mended is None:
-            return reply, ("The answer holds no mended cell.",)
+            return reply, ("The answer contains no corrected cell.",)
         source = changed_source(failure, mended)
         changes = difference(source.text if source else failure.cell, mended)
         if not changes:
             what = source.name if source else "the cell that failed"
-            return reply, (f"The mended code is the same as {what}, so there is no new cell.",)
+            return reply, (f"The corrected code is the same as {what}, so there is no new cell.",)
         place: Place | None = "unknown"
         if source is not None:
             where = f"{source.name}{f' ({source.function})' if source.function else ''}"

@@ -26,7 +26,7 @@ _GROUPS = (
     ("How it is shown", ("format", "no_stream", "quiet", "timeout", "help")),
     ("Cost and re-runs", ("dry_run", "max_cost", "replay")),
 )  # fmt: skip
-_REST = "Everything else that the API takes"
+_REST = "Other API fields"
 _EXAMPLES = """\
 %%claude ANSWER [options]        the prompt is in the lines below; ANSWER is the variable for the reply
 %claude [options] PROMPT         the prompt is the rest of the line

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 __all__ = ["logging_status", "run_logging"]
 
 _PATIENCE = 600.0  # seconds for each of Google's operations, which take minutes
-_UNFINISHED = "It did not come to its end; %claude_logging status shows what holds."
+_UNFINISHED = "The change did not finish; %claude_logging status shows the current state."
 _USE = "Use %claude_logging status, on --table bq://project.dataset.table --sample 0.1, or off."
 
 
@@ -69,9 +69,9 @@ def _wanted(word: str, table: str | None, sample: float | None) -> LoggingConfig
             enabled=True, table=check_table(table), sample=check_sample(1.0 if sample is None else sample)
         )
     if word not in {"", "status", "off"}:
-        raise OptionError(f"%claude_logging does not know {quote(word, 40)!r}.", cure=_USE)
+        raise OptionError(f"Unknown argument {quote(word, 40)!r} for %claude_logging.", cure=_USE)
     if table is not None or sample is not None:
-        raise OptionError("--table and --sample go with on.", cure=_USE)
+        raise OptionError("--table and --sample can only be used with on.", cure=_USE)
     return LoggingConfig(enabled=False) if word == "off" else None
 
 
@@ -95,9 +95,9 @@ def _outcome(change: ConfigChange, wanted: LoggingConfig | None) -> str:
         return ""
     state = "on" if wanted.enabled else "off"
     text = (
-        f"Logging is {state}, read back from Google." if change.written else f"Logging was {state} already."
+        f"Logging is {state}, as confirmed by Google." if change.written else f"Logging was already {state}."
     )
     if change.changed_meanwhile:
         names = ", ".join(quote(name, 60) for name in change.changed_meanwhile)
-        text += f" Somebody else changed {names} at the same time; that was left as found."
+        text += f" Somebody else changed {names} at the same time; that change was left alone."
     return text

@@ -41,7 +41,7 @@ def map_from_cell(host: Host, line: str, cell: str) -> None:
     if not quiet and not host.cells.may_draw():
         raise errors.OptionError(
             "This thread runs no cell, so its progress would appear in the wrong place.",
-            cure="In threads use --quiet, or Claude().map(table, prompt) of vertex_claude_magic.",
+            cure="In threads, use --quiet or Claude().map(table, prompt) from vertex_claude_magic.",
         )
     view = TableRunView(host.shell, quiet=quiet)
     asked = read_table_cell(host, parsed, table, cell, _WRITTEN)

@@ -22,7 +22,7 @@ __all__ = ["show_map_dry_run"]
 
 _FIRST = 3
 _LONGEST = 2_000
-_TITLE = "Dry run, nothing was asked."
+_TITLE = "Dry run: no model was called."
 
 
 def show_map_dry_run(
@@ -54,16 +54,16 @@ def show_map_dry_run(
                 shown.append((f"Row {each.index}", text))
             elif each.error is not None:
                 wrong += 1
-                shown.append((f"Row {each.index} cannot be asked", str(each.error)))
+                shown.append((f"Row {each.index} cannot be sent", str(each.error)))
     target = questions.target
     found = estimate_run(questions, stop, lambda request: session.count_or_bound(request, target))
     columns = ", ".join(column.name for column in questions.added)
     lines = [
         *_estimate_lines(found, batch=batch, batches=takes_batches(target)),
-        f"Columns that are added: {columns}.",
+        f"Added columns: {columns}.",
         *notes,
     ]
-    markdown = ["**Dry run**, nothing was asked.", *map(as_text, lines)]
+    markdown = ["**Dry run**: no model was called.", *map(as_text, lines)]
     plain = [_TITLE, *lines]
     for title, text in shown:
         markdown += [as_text(title), fenced(text)]
@@ -87,7 +87,7 @@ def _estimate_lines(found: RunEstimate, *, batch: bool, batches: bool) -> list[s
         batch: Whether it would be sent as a batch.
         batches: Whether the model is known to take batches.
     """
-    kind = "counted" if found.exact else "at most, because the location counts no tokens"
+    kind = "counted" if found.exact else "at most, because the location does not count tokens"
     spread = f" ± {found.spread:,}" if found.spread else ""
     tokens = (
         f"{found.rows:,} rows, about {found.tokens:,}{spread} input tokens ({found.sample:,} rows {kind})"

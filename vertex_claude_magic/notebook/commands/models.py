@@ -40,7 +40,7 @@ def show_models(host: Host, line: str) -> None:
     if "live" in options:
         if family is not None or options.keys() & {"check", "probe"}:
             raise OptionError(
-                "--live shows the whole list, and does not check it.",
+                "--live shows the whole list without checking it.",
                 cure="Use --live and --check one after the other.",
             )
         from vertex_claude_magic.notebook.commands.check import show_live
@@ -54,8 +54,8 @@ def show_models(host: Host, line: str) -> None:
         return
     if len(locations) > 1 or asked:
         raise OptionError(
-            "The table shows the prices of one location, and of no project.",
-            cure="Give --region once, or add --check to ask what a project may call where.",
+            "The table shows the prices of one location, without a project.",
+            cure="Use one location, or add --check to see what a project may call.",
         )
     location = next(iter(locations), None)
     html, plain = (

@@ -33,19 +33,21 @@ MODELS_OPTIONS = (
     _REGION._replace(kind="texts", help="a location, or several: us,eu"),
     _PROJECT,
     Option("all", "flag", help="also deprecated and retired models, and those by invitation"),
-    Option("check", "flag", help="ask which models this project may call there; free, no text of yours"),
-    Option("probe", "flag", help="the same by one-token questions, which cost and prove more"),
-    Option("live", "flag", help="hold the table against Google's own list of models"),
+    Option(
+        "check", "flag", help="check which models this project may call there (free, sends none of your text)"
+    ),
+    Option("probe", "flag", help="the same with one-token questions (these cost money, but prove more)"),
+    Option("live", "flag", help="compare the table with Google's own list of models"),
 )
 LOGGING_OPTIONS = (
     Option("table", value="URI", help="the BigQuery table, bq://project.dataset.table"),
-    Option("sample", "number", value="RATE", help="the share of calls, above 0 and at most 1"),
+    Option("sample", "number", value="RATE", help="the fraction of calls, above 0 and at most 1"),
     _MODEL, _REGION, _PROJECT,
 )  # fmt: skip
 DOCTOR_OPTIONS = (
     _MODEL, _REGION, _PROJECT, _HELP,
-    Option("probe", "flag", help="also ask for one token, which costs a fraction of a cent"),
-    Option("report", value="FILE", help="write the result to a text file without names"),
+    Option("probe", "flag", help="also request one token (costs a fraction of a cent)"),
+    Option("report", value="FILE", help="write the result to a text file, with names removed"),
     Option("with_names", "flag", help="keep email, project and paths in the report"),
 )  # fmt: skip
 USAGE_OPTIONS = (
@@ -58,14 +60,14 @@ USAGE_OPTIONS = (
 CHAT_OPTIONS = (
     Option("all", "flag", help="list those of all notebooks"),
     Option("rename", value="NEW", help="give the conversation another name"),
-    Option("fork", value="NEW", help="begin a new one with the same turns"),
-    Option("summary", "flag", help="with --fork: begin it with a summary, which is asked for"),
-    Option("clear", "flag", help="take all turns out"),
-    Option("remove", "integer", least=1, wanted="the number of a turn", value="N", help="take turn N out"),
+    Option("fork", value="NEW", help="start a new one with the same turns"),
+    Option("summary", "flag", help="with --fork: start from a summary that Claude writes"),
+    Option("clear", "flag", help="remove all turns"),
+    Option("remove", "integer", least=1, wanted="the number of a turn", value="N", help="remove turn N"),
     Option("keep", "integer", least=1, wanted="the number of a turn", value="N",
            help="send the interrupted turn N too"),
     Option("save", value="FILE", candidates="files", help="write a notebook, each turn a cell"),
-    Option("load", value="FILE", candidates="files", help="make it of a notebook with answers"),
+    Option("load", value="FILE", candidates="files", help="create it from a notebook with answers"),
     Option("export", value="FILE", candidates="files", help="write Markdown (.md) or a page (.html)"),
     _HELP,
 )  # fmt: skip
@@ -87,12 +89,12 @@ HINT_OPTIONS = (
 )  # fmt: skip
 BATCH_FOLLOW_OPTIONS = (
     Option("wait", "flag", help="follow the jobs until all have ended"),
-    Option("cancel", "flag", help="end the jobs; what is answered by then stays"),
+    Option("cancel", "flag", help="cancel the jobs; finished answers stay available"),
     Option("collect", value="FRAME", help="put the table with the answers into this variable"),
-    Option("retry_failed", "flag", help="send the rows again that failed, and only those"),
+    Option("retry_failed", "flag", help="send only the failed rows again"),
     _HELP,
 )  # fmt: skip
-_EXPLAIN = Option("explain", "flag", help="only explain the error; no mended cell")
+_EXPLAIN = Option("explain", "flag", help="only explain the error; no corrected cell")
 
 
 class Command(NamedTuple):

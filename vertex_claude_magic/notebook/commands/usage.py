@@ -109,5 +109,5 @@ def _options(line: str) -> Mapping[str, Any]:
     except OptionError as error:
         raise OptionError(error.message, cure=cure) from None
     if found.get("days", 0) > _MOST_DAYS:
-        raise OptionError(f"{found['days']} days are more than a calendar has.", cure=cure)
+        raise OptionError(f"{found['days']} days are too many.", cure=cure)
     return found

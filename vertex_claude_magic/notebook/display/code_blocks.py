@@ -57,7 +57,7 @@ class Block:
         code: What goes into a cell, without the prompts and results of a session.
         lines: The first line of the Markdown that it takes, and the one behind its last, from 0.
         magic: The cell magic that it begins with, such as `%%timeit`; empty if there is none.
-        problem: Why Python cannot read it, in a few words; empty if it can.
+        problem: Why it is not valid Python, in a few words; empty if it can.
         alternative: Whether the text before it offers it in place of the block before.
     """
 
@@ -165,7 +165,7 @@ def choose_blocks(blocks: Sequence[Block]) -> Choice | None:
     if not taken:
         # Code with a mistake is worth mending; a session of a shell is not.
         taken = [block for block in blocks if not _SHELL.search(block.code)][:1]
-        notes = [f"It cannot run as it stands: {block.problem}." for block in taken] or notes
+        notes = [f"It cannot run as it is: {block.problem}." for block in taken] or notes
     if not taken:
         return None
     text = taken[0].code
@@ -230,7 +230,7 @@ def _problem(code: str, *, prompts: bool = False) -> str:
     except SyntaxError as error:
         return f"it has a syntax error in line {error.lineno}" if error.lineno else "it has a syntax error"
     except (ValueError, MemoryError, OverflowError, RuntimeError):
-        return "Python cannot read it"
+        return "it is not valid Python"
     return ""
 
 

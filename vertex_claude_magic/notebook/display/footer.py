@@ -34,7 +34,7 @@ __all__ = [
 ]
 
 _CURES = {
-    "model_context_window_exceeded": "Cut off: the context window of the model is full. "
+    "model_context_window_exceeded": "Cut off: the model's context window is full. "
     "Shorten the prompt, or ask a model with a larger window.",
     "pause_turn": "Paused by the service in a long turn. Ask Claude to continue, with --after NAME or -c.",
     "compaction": "Stopped to compact a long conversation. Ask Claude to continue, with --after NAME or -c.",
@@ -143,25 +143,23 @@ def warnings(reply: Reply) -> tuple[str, ...]:
         return ("Stopped. This is a partial answer; run the cell again for a whole one.",)
     reason = reply.stop_reason
     if reason is None or reason in _ENDS:
-        return (
-            ()
-            if reply.text.strip()
-            else ("The answer is empty. Ask again, or put the question differently.",)
-        )
+        return () if reply.text.strip() else ("The answer is empty. Ask again, or rephrase the question.",)
     if reason == "refusal":
         details = reply.stop_details or {}
         category = f" ({details['category']})" if details.get("category") else ""
         why = f": {str(details['explanation']).rstrip('. ')}" if details.get("explanation") else ""
-        line = f"Claude declined to go on{category}{why}. Put the question differently, or ask another model."
+        line = f"Claude declined to continue{category}{why}. Rephrase the question, or ask another model."
     elif reason == "max_tokens":
         tokens = f"{reply.usage.output_tokens:,} output tokens" if reply.usage.output_tokens else "max_tokens"
-        line = f"Cut off at {tokens}. Ask again with a larger --max-tokens, or go on with --after NAME or -c."
+        line = (
+            f"Cut off at {tokens}. Ask again with a larger --max-tokens, or continue with --after NAME or -c."
+        )
     elif reason == "tool_use":
         names = [str(block.get("name")) for block in reply.blocks if block.get("type") == "tool_use"]
         asked = f"the tool {', '.join(names)}" if names else "a tool"
-        line = f"Claude asked for {asked}, which was not run. Send its result, or ask without tools."
+        line = f"Claude requested {asked}, which was not run. Send its result, or ask without tools."
     else:
-        line = _CURES.get(reason, f"Stopped for an unknown reason ({reason}). The answer may not be whole.")
+        line = _CURES.get(reason, f"Stopped for an unknown reason ({reason}). The answer may be incomplete.")
     return (_line(line),)
 
 

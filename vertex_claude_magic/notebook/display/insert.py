@@ -46,7 +46,7 @@ _NOTES: Mapping[Place, str] = {
     "prompt": "Code added at the next prompt. Review it before running.",
     "unknown": "The code was not run.",
 }
-_NO_CODE = "The answer holds no Python code, so there is no new cell."
+_NO_CODE = "The answer contains no Python code, so there is no new cell."
 
 
 def insert_code(shell: Shell, text: str) -> Place:
@@ -94,7 +94,7 @@ def makes_cells(shell: Shell, environ: Mapping[str, str] = os.environ) -> bool:
 def inserted_note(place: Place, code: str) -> str:
     """Return the line that tells where the code is, and what was taken out of it."""
     hidden = hidden_characters(code)
-    warning = f" Characters that nobody sees were taken out: {', '.join(hidden[:3])}." if hidden else ""
+    warning = f" Invisible characters were removed: {', '.join(hidden[:3])}." if hidden else ""
     return f"{_NOTES[place]}{warning}"
 
 

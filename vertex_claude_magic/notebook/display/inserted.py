@@ -101,16 +101,16 @@ class Earlier:
             " If that cell is gone, save the notebook and run this cell again." if self.text is None else ""
         )
         if same and self.text is None:
-            note = f"The code went into a cell below when this cell ran before, so no cell was added.{gone}"
+            note = f"The code is already in a cell below, from an earlier run of this cell.{gone}"
         elif same:
             note = "The code is already in the cell below, so no cell was added."
         elif edited and _digits(code) == self.code:
-            note = "The code is in the cell below and was changed there since, so no cell was added."
+            note = "The code in the cell below has been edited since, so no cell was added."
         else:
             since = ", changed since" if edited else ""
             cure = gone or " Delete that cell and run this one again to get a new cell."
             note = (
-                f"The cell below holds the code of an earlier answer{since}, so no cell was added. "
+                f"The cell below contains the code of an earlier answer{since}, so no cell was added. "
                 f"The new code is shown here.{cure}"
             )
         return note, self.doubtful or not same

@@ -221,7 +221,7 @@ class LiveAnswer:
         body = self._draft(self._segments.body())
         line = around.waiting(self._label)
         hidden = self._segments.hidden
-        more = f"… {hidden:,} characters more, shown in full at the end …" if hidden else ""
+        more = f"… {hidden:,} more characters, shown in full at the end …" if hidden else ""
         return self._under_thinking(
             Body(
                 markdown=_paragraphs(around.small(more) if more else "", body.markdown, around.small(line)),
@@ -305,7 +305,7 @@ def json_answer(text: str) -> tuple[Body, tuple[str, ...]]:
     except (ValueError, RecursionError) as error:
         reason = error.msg if isinstance(error, json.JSONDecodeError) else "too large, or nested too deeply"
         shown = safe_markdown(text) if text.lstrip().startswith(("`", "~")) else fenced(text, "json")
-        return Body(markdown=shown, plain=text), (f"Not valid JSON ({reason}), so it is shown as it came.",)
+        return Body(markdown=shown, plain=text), (f"Not valid JSON ({reason}), so it is shown as received.",)
     return Body(markdown=fenced(pretty, "json"), plain=pretty), ()
 
 

@@ -69,7 +69,7 @@ class GrowingTable:
         if not self.rows:
             return "No rows.\n"
         more = self.rows - _ROWS
-        return f"\n… and {more:,} rows more, all in `.data` and `.df`.\n" if more > 0 else ""
+        return f"\n… and {more:,} more rows, all in `.data` and `.df`.\n" if more > 0 else ""
 
 
 def table_of(data: Any) -> str:

@@ -30,9 +30,9 @@ _MARKS = {
     "not checked": "?",
 }
 _LEGEND = {
-    "count": "* by counting tokens: login, project, API and location are right; whether the model is enabled and has "
-    "quota, only a question proves (--probe, which costs).",
-    "answer": "usable: the model answered a question of one token.",
+    "count": "* checked by counting tokens: login, project, API and location are right. Only a question shows whether "
+    "the model is enabled and has quota (--probe, which costs money).",
+    "answer": "usable: the model answered a one-token question.",
 }
 _INPUT_TOKENS = 10  # of the fixed text, at most
 

@@ -38,7 +38,7 @@ _LISTED_JOBS = 20
 def batches_page(batches: Sequence[BatchJob]) -> tuple[str, str]:
     """Return a table of batches as they were when Google was last asked, as HTML and as text."""
     if not batches:
-        none = "The journal knows no batch. %%claude_batch sends one."
+        none = "The journal has no batches. %%claude_batch sends one."
         return f"<p>{literal(none)}</p>", none
     rows = []
     for batch in batches:

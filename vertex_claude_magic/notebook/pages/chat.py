@@ -48,11 +48,11 @@ def chats_table(rows: Sequence[ChatRow], *, every: bool) -> Table:
     ]
     where = "all notebooks" if every else "this notebook"
     if not found:
-        more = "" if every else " %claude_chat --all lists those of others."
+        more = "" if every else " %claude_chat --all lists those of other notebooks."
         return Table(
             columns=columns,
             rows=[],
-            caption=f"No conversations in {where}. %%claude -c NAME begins one.{more}",
+            caption=f"No conversations in {where}. %%claude -c NAME starts one.{more}",
         )
     return Table(columns=columns, rows=found, caption=f"Conversations of {where}.")
 
@@ -82,7 +82,7 @@ def turns_table(name: str, turns: Sequence[Turn]) -> Table:
         )
     many = f"{len(turns)} turn{'' if len(turns) == 1 else 's'}"
     notes = (
-        ["What goes before a stale turn has changed since; run its cell again."]
+        ["Earlier content has changed since a stale turn was answered; run its cell again."]
         if any(t.state == "stale" for t in turns)
         else []
     )

@@ -25,7 +25,7 @@ _COLUMNS = (
     Column("Check", wrap="never"),
     Column("Result", wrap="never"),
     # A long address must not push the table out of the page.
-    Column("What was seen, and what to do", wrap="anywhere"),
+    Column("Finding and fix", wrap="anywhere"),
     Column("Time", wrap="never"),
 )
 _CONSOLE = re.compile(r"(https://(?:console|status)\.cloud\.google\.com(?:/[^\s\"'<>]*)?)((?: .*)?)")

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 __all__ = ["Status", "html", "limits", "plain"]
 
 _WIDE = frozenset({"global", "us", "eu"})
-_ARRIVED = "Whether rows arrive:"
+_ARRIVED = "To check whether rows arrive:"
 _COLUMNS = (Column(), Column("Google, request-response logging"), Column("this machine, journal"))
 
 
@@ -78,14 +78,14 @@ def _caption(status: Status) -> str:
 def _rows(status: Status) -> Iterator[tuple[str, str, str]]:
     logging, journal = status.logging, status.journal
     none = "no journal"
-    state = "on" if logging.enabled else "off" if status.known else "off, nothing was ever set"
+    state = "on" if logging.enabled else "off" if status.known else "off, never configured"
     yield "state", state, "on" if journal else none
     whose = (
         f"{logging.share} to this model through this location, whoever makes it"
         if logging.enabled
         else "nothing"
     )
-    yield "keeps", whose, f"the calls of this extension, {journal.rows:,} by now" if journal else none
+    yield "keeps", whose, f"the calls of this extension, {journal.rows:,} so far" if journal else none
     yield "where", quote(logging.table or "no table set", 120), quote(journal.path, 120) if journal else none
     yield "how long", "until you delete rows of the table", f"{journal.days} days" if journal else none
     yield "other settings", ", ".join(quote(name, 60) for name in status.others) or "none", "not touched"
@@ -98,13 +98,15 @@ def limits(status: Status) -> list[str]:
     >>> from vertex_claude_magic.transport.logging_config import LoggingConfig
     >>> place = Place(project="p", region="us-east5", model="claude-opus-4-6")
     >>> limits(Status(place=place, row=None, logging=LoggingConfig()))[0]
-    'It holds for claude-opus-4-6 in us-east5 alone; calls through other locations are not logged.'
+    'This applies to claude-opus-4-6 in us-east5 only; calls through other locations are not logged.'
     """
     place, row = status.place, status.row
     where = f"{quote(place.model, 80)} in {quote(place.region, 40)}"
-    found = [f"It holds for {where} alone; calls through other locations are not logged."]
+    found = [f"This applies to {where} only; calls through other locations are not logged."]
     if row is None:
-        found.append(f"The model table does not know {quote(place.model, 80)}; a misspelt id reads as off.")
+        found.append(
+            f"The model table does not know {quote(place.model, 80)}; a misspelt id is reported as off."
+        )
     if place.region in _WIDE:
         found.append("Copies of Google's page differ on whether Claude is logged at global, us and eu; "
                     "older ones say regional endpoints only.")  # fmt: skip
@@ -112,11 +114,11 @@ def limits(status: Status) -> list[str]:
         found.append(f"{row.name} has no regional endpoint, so it may not be logged at all.")
     return [
         *found,
-        "The feature is in Preview; a change takes minutes to hold, and rows arrive minutes after their call.",
+        "The feature is in Preview; a change takes minutes to apply, and rows arrive minutes after their call.",
         "A request and its response of more than 10 MB together are not logged (BigQuery's limit for a row).",
         "Rows hold prompts and answers in full. BigQuery has no location called global.",
-        "Google's answer that it is on proves little; only rows that arrive prove it.",
-        "Anthropic recommends to keep at least 30 days of activity.",
+        'A reported "on" proves little; only rows that arrive prove it.',
+        "Anthropic recommends keeping at least 30 days of activity.",
     ]
 
 

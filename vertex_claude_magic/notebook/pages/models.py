@@ -181,7 +181,7 @@ def _nothing(catalog: Catalog, location: str | None, family: str | None) -> str:
     what = f"model of the family {family}" if family else "model"
     nearest = catalog.nearest_location(location) if location else None
     hint = f" The nearest location in it is {nearest}." if nearest not in (None, location) else ""
-    return quote(f"The table knows no {what} in {location or 'any location'}.{hint}")
+    return quote(f"The table has no {what} in {location or 'any location'}.{hint}")
 
 
 def _prices(model: Model, location: str) -> list[tuple[str, str, str]]:

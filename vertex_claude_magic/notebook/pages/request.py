@@ -126,7 +126,7 @@ def _picture(row: BlockRow) -> Inline | None:
 
 
 def _rest(rows: Sequence[BlockRow]) -> str:
-    return f"… and {len(rows) - _MOST_ROWS:,} blocks more" if len(rows) > _MOST_ROWS else ""
+    return f"… and {len(rows) - _MOST_ROWS:,} more blocks" if len(rows) > _MOST_ROWS else ""
 
 
 def blocks_plain(rows: Sequence[BlockRow]) -> str:

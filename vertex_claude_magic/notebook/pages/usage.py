@@ -30,7 +30,7 @@ _EIGHTHS = "▏▎▍▌▋▊▉█"
 _LONGEST_NAME = 48
 _UNNAMED = "(no name)"
 _LOCAL = (
-    "Answered on this machine (demo, emulator): this cost nothing in fact, and these are the table's prices."
+    "Answered on this machine (demo, emulator), so nothing was billed. USD shows what Google would charge."
 )
 
 
@@ -209,7 +209,7 @@ def _remarks(usage: Usage) -> list[str]:
 def _session_line(usage: Usage) -> str:
     limit, spent = usage.limits.session, usage.spending.session
     against = "" if limit is None else f" of {limit:g} USD (max_session_cost)"
-    known = f"about {amount(spent)} USD" if spent < float("inf") else "not known, as a price is unknown"
+    known = f"about {amount(spent)} USD" if spent < float("inf") else "not known, because a price is missing"
     # Without rows nobody knows whether an answer was stopped.
     stopped = bool(usage.problem) or any(row.open_cost and not row.local for row in usage.rows)
     worst = ", stopped answers at their worst case" if stopped and spent else ""

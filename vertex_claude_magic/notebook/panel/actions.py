@@ -105,7 +105,7 @@ class PanelActions(HasTraits):  # type: ignore[misc]
         host, prompt = self._host, typed.strip() or self._prompt or FIRST_PROMPT
         try:
             if self.trying:
-                raise OptionError("An answer is on its way.", cure="Stop it first.")
+                raise OptionError("An answer is still streaming.", cure="Stop it first.")
             session = host.session()
             target = session.target()
             view = LiveAnswer(
@@ -133,7 +133,7 @@ class PanelActions(HasTraits):  # type: ignore[misc]
         return True
 
     def stop_trial(self) -> None:
-        """Stop the answer; what has arrived stays."""
+        """Stop the answer; what has arrived remains."""
         if self._trial is not None:
             self._trial.stop()
 

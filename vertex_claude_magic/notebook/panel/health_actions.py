@@ -169,7 +169,7 @@ class PanelHealth:
 
     def _checked(self, job: Job) -> None:
         done, of = self._checking.progress if self._checking is not None else (0, 0)
-        ended = {"done": "Checked.", "stopped": "Stopped; what is known stays.", "failed": str(job.error)}
+        ended = {"done": "Checked.", "stopped": "Stopped. Results so far remain.", "failed": str(job.error)}
         if job.state != "running":
             # The region list shows what was found, before anybody reads that the check is over.
             self.state.tell(self.state.message)

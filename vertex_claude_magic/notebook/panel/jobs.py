@@ -95,9 +95,9 @@ def unexpected(error: Exception) -> ClaudeError:
     """Return an error for what should not happen; only its kind is shown, because its text may hold anything.
 
     >>> unexpected(ZeroDivisionError("secret")).message
-    'Something unexpected happened: ZeroDivisionError.'
+    'Unexpected error: ZeroDivisionError.'
     """
     return ClaudeError(
-        f"Something unexpected happened: {type(error).__name__}.",
-        cure="Ask in a cell with %%claude, which shows more, and please report it.",
+        f"Unexpected error: {type(error).__name__}.",
+        cure="Ask in a cell with %%claude for details, and please report it.",
     )

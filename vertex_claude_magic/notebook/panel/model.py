@@ -111,10 +111,10 @@ def panel_model(
     elif target.project:
         project_note = f"{quote(target.project, 60)}, from {target.origins['project']}."
     else:
-        project_note = "Taken from the Google credentials when you ask; or write one here."
+        project_note = "Taken from the Google credentials; or enter one here."
     line_note = "Copy line includes the system prompt." if target.system else ""
     if len(str(target.system or "").splitlines()) > 1:
-        line_note = "The system prompt has several lines and does not fit on the line: it stays a setting."
+        line_note = "The system prompt has several lines and does not fit on the line: it remains a setting."
     return PanelModel(
         target=target,
         emulated=emulated,

@@ -44,14 +44,15 @@ def find_prompt(typed: str, namespace: Mapping[str, Any]) -> FoundPrompt:
     text = typed.strip()
     if not text:
         raise OptionError(
-            "There is nothing to count.", cure="Write a prompt, a variable's name, or a cell such as In[3]."
+            "There is nothing to count.",
+            cure="Enter a prompt, the name of a variable, or a cell such as In[3].",
         )
     if cell := _CELL.fullmatch(text):
         number, cells = int(cell[1]), namespace.get("In")
         source = cells[number] if isinstance(cells, list) and -len(cells) <= number < len(cells) else None
         if not isinstance(source, str) or not source.strip():
             raise OptionError(
-                f"There is no cell In[{number}].", cure="Use the number before a cell that has run."
+                f"There is no cell In[{number}].", cure="Use the number of a cell that has run."
             )
         return FoundPrompt(text=_prompt_of(source), origin=f"the cell {text}")
     if text in namespace:
@@ -62,7 +63,7 @@ def find_prompt(typed: str, namespace: Mapping[str, Any]) -> FoundPrompt:
             return FoundPrompt(text=held, origin=f"the variable {text}")
         what = "an empty text" if isinstance(value, str) else f"a {quote(type(value).__name__, 40)}"
         raise OptionError(
-            f"{quote(text, 40)} holds {what}.", cure="Name a variable that holds a text, or type the prompt."
+            f"{quote(text, 40)} holds {what}.", cure="Use a variable that holds text, or type the prompt."
         )
     return FoundPrompt(text=typed, origin="the text as typed")
 

@@ -26,7 +26,7 @@ def show_panel(host: Host, line: str) -> None:
     """
     if line.strip():
         raise OptionError(
-            f"%claude_panel takes nothing, not {quote(line.strip(), 40)!r}.",
+            f"%claude_panel takes no arguments; this line has {quote(line.strip(), 40)!r}.",
             cure='Choose in the panel, or use %config ClaudeMagics.model = "opus".',
         )
     try:

@@ -133,7 +133,7 @@ class PanelState(HasTraits):  # type: ignore[misc]
             value = -1
         # "Create a Message" of the Messages API reference (Claude docs, 2026). A NaN is in no range.
         if value is not None and not 0 <= value <= (math.inf if name == "top_k" else 1):
-            self.tell(f"Not changed: {quote(typed, 40)!r} does not fit {_spoken(name)}; {_RANGES[name]}.")
+            self.tell(f"Not changed: {quote(typed, 40)!r} is not valid for {_spoken(name)}; {_RANGES[name]}.")
             return
         self.choose(name, value)
 
@@ -148,7 +148,7 @@ class PanelState(HasTraits):  # type: ignore[misc]
             except TraitError as error:
                 self.tell(f"Not changed: {error}")
                 return
-            self.tell("Back to what %config and the environment say.")
+            self.tell("Reset to %config and the environment.")
 
     def tell(self, message: str) -> None:
         """Say what was done, and have everything drawn again, also where nothing changed."""
@@ -197,7 +197,7 @@ class PanelState(HasTraits):  # type: ignore[misc]
         return panel_model(target, catalog, seen, emulated=settings.emulator is not None)
 
 
-_RANGES = {"temperature": "give 0 to 1", "top_p": "give 0 to 1", "top_k": "give a whole number from 0 on"}
+_RANGES = {"temperature": "give 0 to 1", "top_p": "give 0 to 1", "top_k": "enter a whole number, 0 or more"}
 
 
 def _watched() -> list[str]:
@@ -214,7 +214,7 @@ def _change_text(name: str, value: Setting, dropped: tuple[str, ...], model_id: 
         shown = f"set: {len(value):,} characters"
     if name == "model" and value != model_id:
         shown += f", which means {quote(model_id, 60)}"
-    lowered = ", the most that this model writes" if name in dropped else ""
+    lowered = ", this model's maximum" if name in dropped else ""
     text = f"{_spoken(name).capitalize()} is {shown}{lowered}, for this session."
     lost = ", ".join(_spoken(each) for each in dropped if each != name)
-    return f"{text} Dropped, because the model does not take it: {lost}." if lost else text
+    return f"{text} Removed, because the model does not support it: {lost}." if lost else text

@@ -69,7 +69,7 @@ class WidgetFactory:
             model.close()
 
     def drop(self, widget: Widget) -> None:
-        """Close one widget that is shown nowhere any more."""
+        """Close one widget that is shown no longer anywhere."""
         self._made.remove(widget)
         # Its layout and style are shared.
         widget.close()

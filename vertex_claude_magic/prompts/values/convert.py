@@ -82,7 +82,7 @@ def _converted(kind: Kind, value: Any, budget: ValueLimits) -> tuple[PromptPart,
 def _failed(name: str, error: Exception) -> OptionError:
     return OptionError(
         f"A {name} could not be read: {type(error).__name__}: {quote(message_of(error), 100)}.",
-        cure="Look at it in a cell of its own, or give its str().",
+        cure="Look at it in a cell of its own, or use its str().",
     )
 
 

@@ -99,8 +99,8 @@ def _matplotlib(value: Artist | NDArray[Any] | _Grid, budget: ValueLimits) -> by
         figure = figure.figure
     if not hasattr(figure, "savefig"):
         raise OptionError(
-            f"This {quote(type(value).__name__, 40)} belongs to no figure.",
-            cure="Give the figure, or an axes of it.",
+            f"This {quote(type(value).__name__, 40)} does not belong to a figure.",
+            cure="Use the figure, or one of its axes.",
         )
     width, height = map(float, figure.get_size_inches())
     # As large as the model looks at, and no larger than it is.
@@ -108,7 +108,7 @@ def _matplotlib(value: Artist | NDArray[Any] | _Grid, budget: ValueLimits) -> by
     if width * height * dpi**2 > _MOST_PIXELS:
         raise OptionError(
             f"The matplotlib figure is {width:,.0f} × {height:,.0f} inches large.",
-            cure="Make it smaller (figsize), or give a part of it.",
+            cure="Make it smaller (figsize), or use a part of it.",
         )
     # A figure may have lost its canvas.
     canvas: Any = getattr(figure, "canvas", None)
@@ -149,7 +149,7 @@ def _plotly(value: _PlotlyFigure, _budget: ValueLimits) -> bytes:
         # Plotly says it in an error of its own, which Kaleido's lies behind.
         if _CHROME & {type(each).__name__ for each in (error, error.__context__)}:
             raise MissingExtra(
-                "An image of a plotly figure needs Google Chrome, and none was found that starts.",
+                "An image of a plotly figure needs Google Chrome, and no working one was found.",
                 cure="Run: plotly_get_chrome",
             ) from error
         raise
@@ -177,7 +177,7 @@ def _within(seconds: float, draw: Callable[[], bytes]) -> bytes:
     if not results:
         raise OptionError(
             f"The figure was not drawn within {seconds:.0f} seconds.",
-            cure="Restart the kernel, or save the figure as a PNG file and give that.",
+            cure="Restart the kernel, or save the figure as a PNG file and use that.",
         )
     return results[0]
 

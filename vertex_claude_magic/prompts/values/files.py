@@ -32,19 +32,21 @@ _MOST_CHARACTERS = 10_000_000
 _LOOKED_AT = 8_192
 _IMAGES = {".bmp", ".tif", ".tiff", ".jp2", ".ico", ".ppm", ".pgm", ".tga", ".avif", ".heic"}
 _CURES = {
-    ".xlsx": "Read it with pandas.read_excel and give the frame.",
-    ".xls": "Read it with pandas.read_excel and give the frame.",
-    ".parquet": "Read it with pandas.read_parquet and give the frame.",
+    ".xlsx": "Read it with pandas.read_excel and use the data frame.",
+    ".xls": "Read it with pandas.read_excel and use the data frame.",
+    ".parquet": "Read it with pandas.read_parquet and use the data frame.",
     ".docx": "Save it as PDF.",
     ".pptx": "Save it as PDF.",
     ".doc": "Save it as PDF.",
-    ".zip": "Unpack it and give the files.",
-    ".gz": "Unpack it and give the file.",
-    ".pkl": "Load it and give the object.",
+    ".zip": "Unpack it and use the files.",
+    ".gz": "Unpack it and use the file.",
+    ".pkl": "Load it and use the object.",
 }
 _TEXTS = {".csv", ".tsv", ".txt", ".md", ".json", ".jsonl", ".log", ".py", ".html", ".xml", ".yaml", ".yml"}
-_NOT_UTF8 = "If it is text, save it as UTF-8, or give path.read_text(encoding=...) by way of a variable."
-_CAN_BE_GIVEN = "Give a png, jpg, gif or webp image, a PDF, a notebook, or a text file."
+_NOT_UTF8 = (
+    "If it is text, save it as UTF-8, or assign path.read_text(encoding=...) to a variable and use that."
+)
+_CAN_BE_GIVEN = "Use a png, jpg, gif or webp image, a PDF, a notebook, or a text file."
 _SIZED = (io.BytesIO, io.BufferedReader, io.BufferedRandom, io.FileIO)
 # UTF-32 first, because its mark begins as that of UTF-16 does.
 _BOMS = (
@@ -73,17 +75,17 @@ def path_parts(value: os.PathLike[str], budget: ValueLimits) -> tuple[PromptPart
         path = path.expanduser()
     except RuntimeError:
         raise OptionError(
-            f"Nobody knows the home folder in {quote(str(path), 80)!r}.", cure="Write the path out."
+            f"The home folder cannot be found in {quote(str(path), 80)!r}.", cure="Write the full path."
         ) from None
     try:
         found = path.stat()
     except (OSError, ValueError) as error:
         raise _missing(path, error) from error
     if stat.S_ISDIR(found.st_mode):
-        raise OptionError(f"{quote(path.name or str(path), 80)} is a folder.", cure="Name a file in it.")
+        raise OptionError(f"{quote(path.name or str(path), 80)} is a folder.", cure="Choose a file in it.")
     if not stat.S_ISREG(found.st_mode):
         # A pipe or a device may never end.
-        raise OptionError(f"{quote(path.name, 80)} is no regular file.", cure=_CAN_BE_GIVEN)
+        raise OptionError(f"{quote(path.name, 80)} is not a regular file.", cure=_CAN_BE_GIVEN)
     try:
         with path.open("rb") as file:
             return _file_parts(file, found.st_size, path.name, budget)
@@ -94,9 +96,7 @@ def path_parts(value: os.PathLike[str], budget: ValueLimits) -> tuple[PromptPart
 def _missing(path: Path, error: OSError | ValueError) -> OptionError:
     message = f"There is no file {quote(path.name, 80)!r}."
     if _ADDRESS.match(str(path)):
-        return OptionError(
-            message, cure="Nothing is fetched from an address; download it, and give the file."
-        )
+        return OptionError(message, cure="URLs are not fetched; download the file and use its path.")
     if isinstance(error, OSError) and not isinstance(error, FileNotFoundError):
         return _unreadable(path, error)
     names: list[str] = []
@@ -112,7 +112,7 @@ def _unreadable(path: Path, error: OSError) -> OptionError:
         f"The file {quote(path.name, 80)} cannot be read: {quote(error.strerror or type(error).__name__, 80)}.",
         cure="Check its permissions."
         if isinstance(error, PermissionError)
-        else "Check that it is there and whole.",
+        else "Check that it exists and is complete.",
     )
 
 
@@ -161,7 +161,7 @@ def _file_parts(file: BinaryIO, size: int | None, name: str, budget: ValueLimits
     start = file.read(_LOOKED_AT)
     if not start:
         what = f"The file {quote(name, 80)} is" if name else "The bytes are"
-        raise OptionError(f"{what} empty.", cure="Give another file." if name else "Give some.")
+        raise OptionError(f"{what} empty.", cure="Use another file." if name else "Give some.")
     suffix = Path(name).suffix.lower()
     is_text = _is_text(start)
     if is_image(start) or (suffix in _IMAGES and not is_text):
@@ -181,7 +181,7 @@ def _file_parts(file: BinaryIO, size: int | None, name: str, budget: ValueLimits
     if not is_text:
         what = f"The file {quote(name, 80)}" if name else "The bytes"
         cure = _CURES.get(suffix, _NOT_UTF8 if suffix in _TEXTS else _CAN_BE_GIVEN)
-        raise OptionError(f"{what} cannot be sent: neither image, PDF nor text.", cure=cure)
+        raise OptionError(f"{what} cannot be sent: not an image, PDF or text.", cure=cure)
     return (_text(start + file.read(budget.characters * 4), name, budget, size),)
 
 
@@ -199,7 +199,7 @@ def _whole(file: BinaryIO, start: bytes, size: int | None, name: str, most: int)
     if left <= 0 or (size is not None and size > most):
         what = f"The file {quote(name, 80)} has" if name else "The bytes have"
         raise OptionError(
-            f"{what} more than {most / 1e6:,.0f} MB.", cure="Give a smaller file, or a part of it."
+            f"{what} more than {most / 1e6:,.0f} MB.", cure="Use a smaller file, or a part of it."
         )
     return b"".join(chunks)
 

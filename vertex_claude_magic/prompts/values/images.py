@@ -174,15 +174,15 @@ def _pillow(file: BinaryIO) -> Iterator[Image]:
 
 
 def _too_large(pixels: str) -> OptionError:
-    return OptionError(f"The image has {pixels} pixels.", cure="Make it smaller, or give a part of it.")
+    return OptionError(f"The image has {pixels} pixels.", cure="Make it smaller, or use a part of it.")
 
 
 def _unreadable(error: Exception) -> OptionError:
     unknown = type(error).__name__ == "UnidentifiedImageError"
-    why = "it is of no kind that pillow knows" if unknown else f"{type(error).__name__}: {error}"
+    why = "pillow does not know its format" if unknown else f"{type(error).__name__}: {error}"
     return OptionError(
         f"The image cannot be read: {quote(why, 100)}.",
-        cure="Check that it is whole, and save it as PNG or JPEG.",
+        cure="Check that it is complete, and save it as PNG or JPEG.",
     )
 
 
@@ -190,7 +190,9 @@ def _drawn(image: Image, budget: ValueLimits, *, kind: str, ours: bool = False) 
     """Draw an image anew as PNG or JPEG, scaled down to what the model looks at."""
     width, height = image.size
     if not width or not height:
-        raise OptionError(f"The image has {width:,} × {height:,} pixels.", cure="Give one that has some.")
+        raise OptionError(
+            f"The image has {width:,} × {height:,} pixels.", cure="Use an image that is not empty."
+        )
     if width * height > _MOST_PIXELS:
         raise _too_large(f"{width:,} × {height:,}")
     try:

@@ -120,7 +120,7 @@ def hdf_parts(value: Any, budget: ValueLimits) -> tuple[PromptPart, ...]:
     """
     if not value:
         raise OptionError(
-            f"{budget.name} belongs to a closed HDF5 file.", cure="Open it again, and give that."
+            f"{budget.name} belongs to a closed HDF5 file.", cure="Open it again, and use that."
         )
     if hasattr(value, "shape"):
         sections = [_hdf_section(value.name or "dataset", value)]

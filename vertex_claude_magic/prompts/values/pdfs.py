@@ -41,8 +41,8 @@ def pdf_parts(data: bytes, budget: ValueLimits, *, name: str = "") -> tuple[Prom
     most = budget.pdf.get("pages" if budget.long_context else "pages_under_1m_context")
     if most is not None and pages > most:
         raise OptionError(
-            f"The PDF has {pages:,} pages, and the model takes {most:,} in one request.",
-            cure="Give a part of it, such as one chapter.",
+            f"The PDF has {pages:,} pages, but the model accepts only {most:,} in one request.",
+            cure="Use a part of it, such as one chapter.",
         )
     encoded = base64.b64encode(data).decode("ascii")
     source = {"type": "base64", "media_type": "application/pdf", "data": encoded}
@@ -61,8 +61,8 @@ def check_pdf_size(size: int, budget: ValueLimits) -> None:
     if size > budget.request_bytes:
         most = f"{budget.request_bytes / 1e6:.0f} MB"
         raise OptionError(
-            f"The PDF has {size / 1e6:,.0f} MB, and Vertex AI takes {most} in one request.",
-            cure="Give a part of it, such as one chapter, or save it with smaller images.",
+            f"The PDF has {size / 1e6:,.0f} MB, but Vertex AI accepts only {most} in one request.",
+            cure="Use a part of it, such as one chapter, or save it with smaller images.",
         )
 
 
@@ -85,7 +85,7 @@ def _pages(data: bytes) -> int:
     except Exception as error:
         raise OptionError(
             f"The PDF cannot be read: {type(error).__name__}: {quote(str(error), 80)}.",
-            cure="Open it in a viewer and save it anew.",
+            cure="Open it in a viewer and save it again.",
         ) from error
     finally:
         logger.removeHandler(handler)

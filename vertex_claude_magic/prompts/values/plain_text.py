@@ -46,7 +46,7 @@ class ObjectText:
 
 
 def object_text(value: Any, shown: Mapping[str, Any] | None = None) -> ObjectText | None:
-    """Return the text of an object, the same in every process; None if it does not tell what it holds.
+    """Return the text of an object, the same in every process; None if it does not show what it contains.
 
     Args:
         value: The object.

@@ -13,34 +13,34 @@ from vertex_claude_magic.text import quote
 __all__ = ["is_listed", "is_refused", "kind_name", "refusal"]
 
 _CAN_BE_GIVEN = (
-    "Give a data frame, an array, a figure, an image, a file (pathlib.Path), bytes, a dict or list, a text, "
-    "a function, a class, a module or an exception, or its str()"
+    "Use a data frame, an array, a figure, an image, a file (pathlib.Path), bytes, a dict or list, a text, "
+    "a function, a class, a module or an exception, or the str() of this value"
 )
 # Library, classes, and what to give; {x} is how the user calls the value. Their reprs may look whole and tell nothing,
 # or hold what differs from process to process.
 _KINDS: tuple[tuple[str, str, str], ...] = (
-    ("requests", "Response", "Give {{{{ {x}.text }}}}, or put {x}.json() into a variable and give that."),
-    ("httpx", "Response", "Give {{{{ {x}.text }}}}, or put {x}.json() into a variable and give that."),
-    ("urllib3", "BaseHTTPResponse HTTPResponse", "Give {{{{ {x}.data }}}}."),
-    ("http", "HTTPResponse", "Put {x}.read() into a variable and give that."),
-    ("pandas", "Styler StylerRenderer", "Give {{{{ {x}.data }}}}, the frame that it shows."),
-    ("pandas", "BaseGroupBy GroupBy", "Give an aggregate of it, such as the result of {x}.mean()."),
-    ("IPython", "DisplayHandle", "Give what it displays."),
-    ("IPython", "Audio Video", "No model takes sound or films; give a text about it."),
-    ("IPython", "IFrame", "Give {{{{ {x}.src }}}}, or the content of the page."),
-    ("threading", "Thread", "Give what it works on."),
-    ("_thread", "lock RLock", "Give the data that it guards."),
-    ("socket", "socket", "Give what was received from it."),
-    ("sqlite3", "Connection Cursor", "Give the rows of a query, such as {x}.execute(...).fetchall()."),
+    ("requests", "Response", "Use {{{{ {x}.text }}}}, or Assign {x}.json() to a variable and use that."),
+    ("httpx", "Response", "Use {{{{ {x}.text }}}}, or Assign {x}.json() to a variable and use that."),
+    ("urllib3", "BaseHTTPResponse HTTPResponse", "Use {{{{ {x}.data }}}}."),
+    ("http", "HTTPResponse", "Assign {x}.read() to a variable and use that."),
+    ("pandas", "Styler StylerRenderer", "Use {{{{ {x}.data }}}}, the frame that it shows."),
+    ("pandas", "BaseGroupBy GroupBy", "Use an aggregate of it, such as the result of {x}.mean()."),
+    ("IPython", "DisplayHandle", "Use what it displays."),
+    ("IPython", "Audio Video", "Models do not accept audio or video; describe it in text."),
+    ("IPython", "IFrame", "Use {{{{ {x}.src }}}}, or the content of the page."),
+    ("threading", "Thread", "Use what it works on."),
+    ("_thread", "lock RLock", "Use the data that it protects."),
+    ("socket", "socket", "Use what was received from it."),
+    ("sqlite3", "Connection Cursor", "Use the rows of a query, such as {x}.execute(...).fetchall()."),
     (
         "networkx",
         "Graph",
-        "Put networkx.node_link_data({x}) or list({x}.edges) into a variable and give that.",
+        "Assign networkx.node_link_data({x}) or list({x}.edges) to a variable and use that.",
     ),
-    ("concurrent", "Future", "Put {x}.result() into a variable and give that."),
-    ("weakref", "ReferenceType", "Put {x}() into a variable and give that."),
-    ("builtins", "weakref ReferenceType", "Put {x}() into a variable and give that."),
-    ("unittest", "NonCallableMock Base", "Give what it stands in for."),
+    ("concurrent", "Future", "Assign {x}.result() to a variable and use that."),
+    ("weakref", "ReferenceType", "Assign {x}() to a variable and use that."),
+    ("builtins", "weakref ReferenceType", "Assign {x}() to a variable and use that."),
+    ("unittest", "NonCallableMock Base", "Use what it stands in for."),
 )
 # Ways in which objects of many libraries tell themselves, the best first: attributes, then methods.
 _ATTRIBUTES = ("figure_",)
@@ -88,13 +88,13 @@ def refusal(value: Any, place: str) -> OptionError:
     if not way and isinstance(value, io.IOBase):
         return OptionError(
             f"{place} is an open file ({name}).",
-            cure=f"Give {place}.read() by way of a variable, or its path.",
+            cure=f"Assign {place}.read() to a variable and use that, or use its path.",
         )
     if not way and isinstance(value, (Iterator, Awaitable, AsyncIterable)):
         kind = quote(type(value).__name__, 40)
         if isinstance(value, Awaitable):
             return OptionError(
-                f"{place} is not finished ({kind}).", cure=f"Give the result of: await {place}."
+                f"{place} is not finished ({kind}).", cure=f"Use the result of: await {place}."
             )
         return OptionError(
             f"{place} is an iterator ({kind}), which reading would use up.", cure=f"Give list({place})."
@@ -102,7 +102,7 @@ def refusal(value: Any, place: str) -> OptionError:
     cures = [way.format(x=place)] if way else []
     # These are made when the object draws, and are no attributes of its class.
     made = [each for each in _ATTRIBUTES if each in getattr(value, "__dict__", {})]
-    cures += [f"Give {{{{ {place}.{each} }}}}." for each in made]
+    cures += [f"Use {{{{ {place}.{each} }}}}." for each in made]
     for each in _METHODS:
         # Looked up in the class, so that no property runs.
         method = next((vars(base)[each] for base in type(value).__mro__ if each in vars(base)), None)
@@ -111,7 +111,7 @@ def refusal(value: Any, place: str) -> OptionError:
         if callable(method) or (method is None and wrapped):
             cures.append(f"Put {place}.{each}() into a variable and give that. {_CAN_BE_GIVEN}.")
     return OptionError(
-        f"{place} cannot be put into a prompt: a {name} does not tell what it holds.",
+        f"{place} cannot be put into a prompt: a {name} does not show what it contains.",
         cure=cures[0] if cures else f"{_CAN_BE_GIVEN}.",
     )
 

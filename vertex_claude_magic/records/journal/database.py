@@ -40,16 +40,16 @@ _FORK_SECONDS = 1.0
 _LOG_BYTES = 4_000_000
 # SQLite's result codes have names only since Python 3.11; its messages are stable (sqlite.org/rescode.html).
 _CAUSES: tuple[tuple[str, str, str], ...] = (
-    ("locked", "is locked by another program", "Close what holds it; the next answers are tried again."),
-    ("busy", "is locked by another program", "Close what holds it; the next answers are tried again."),
-    ("readonly", "cannot be written to", "Get the right to write there, or name another file in the setting journal."),
-    ("full", "has no room: the disk is full", "Make room, or run: vertex-claude journal prune"),
-    ("malformed", "is damaged", "Move the file away; a new one is begun."),
-    ("not a database", "is no journal", "Move the file away; a new one is begun."),
-    ("no such", "is no journal", "Move the file away; a new one is begun."),
-    ("unable to open", "cannot be opened", "Look at the folder's rights, or name another file in the setting journal."),
-    ("disk i/o", "cannot be read or written", "Look at the disk, or name another file in the setting journal."),
-    ("too big", "does not take an answer of this size", "Nothing needs to be done; this answer is not kept."),
+    ("locked", "is locked by another program", "Close that program; saving is tried again with the next answer."),
+    ("busy", "is locked by another program", "Close that program; saving is tried again with the next answer."),
+    ("readonly", "cannot be written to", "Make it writable, or set journal to another file."),
+    ("full", "has no room: the disk is full", "Free some disk space, or run: vertex-claude journal prune"),
+    ("malformed", "is damaged", "Move the file away; a new one is created."),
+    ("not a database", "is not a journal", "Move the file away; a new one is created."),
+    ("no such", "is not a journal", "Move the file away; a new one is created."),
+    ("unable to open", "cannot be opened", "Check the folder's permissions, or set journal to another file."),
+    ("disk i/o", "cannot be read or written", "Check the disk, or set journal to another file."),
+    ("too big", "does not take an answer of this size", "No action is needed; this answer is not saved."),
 )  # fmt: skip
 
 
@@ -64,7 +64,7 @@ def journal_error(path: Path, failure: BaseException) -> JournalError:
         return failure
     text = str(failure).lower() if isinstance(failure, sqlite3.Error) else ""
     known = [(what, cure) for word, what, cure in _CAUSES if word in text]
-    other = (f"cannot be used ({quote(str(failure), 80)})", "Name another file in the setting journal.")
+    other = (f"cannot be used ({quote(str(failure), 80)})", "Set journal to another file.")
     what, cure = (*known, other)[0]
     where = quote(str(path), 120)
     details = {"cause": quote(str(failure)), "trouble": what, "path": str(path)}
@@ -271,7 +271,7 @@ def foreign(path: Path) -> JournalError:
     """Return the error for the database of another program."""
     return JournalError(
         f"The journal {quote(str(path), 120)} is a database of another program.",
-        cure="Name another file in the setting journal.",
+        cure="Set journal to another file.",
     )
 
 

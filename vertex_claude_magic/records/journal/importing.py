@@ -39,7 +39,7 @@ _MOST_TOKENS = 10**12
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Imported:
-    """How many answers were added, and how many were there already."""
+    """How many answers were added, and how many were already there."""
 
     added: int
     known: int
@@ -94,8 +94,8 @@ def _add(connection: sqlite3.Connection, key: str, stored: StoredCall, session: 
         recorded = datetime.strptime(stored.recorded, "%Y-%m-%dT%H:%M:%S%z").timestamp()
     except ValueError:
         raise RecordingInvalid(
-            f"The recording has a record of {quote(stored.recorded, 40)}, which is no date.",
-            cure="Take the file from where it came, or record it again.",
+            f"The recording has a record of {quote(stored.recorded, 40)}, which is not a date.",
+            cure="Get the file again from its source, or record it again.",
         ) from None
     region = stored.answer.get("region")
     call = Call(

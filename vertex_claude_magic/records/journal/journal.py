@@ -385,12 +385,12 @@ class Journal:
         )
         if dropped.day is not None:
             self.tell(
-                f"The journal had reached {keep.megabytes:,} MB, so its calls up to {dropped.day} were dropped."
+                f"The journal had reached {keep.megabytes:,} MB, so its calls up to {dropped.day} were deleted."
             )
         if dropped.pinned:
             self.tell(
-                f"The journal is larger than {keep.megabytes:,} MB, because what is under way keeps its calls until "
-                "it has ended."
+                f"The journal is larger than {keep.megabytes:,} MB, because running tasks keep their calls until "
+                "they have ended."
             )
 
 
@@ -402,9 +402,9 @@ def _check_day(connection: sqlite3.Connection, call: Call, limit: float) -> None
     spent = ledger.spent(connection, today, local=local)
     most = call.cost_most
     if most is None or spent.unknown:
-        what = "this question costs" if most is None else "was asked today costs"
+        what = "this question" if most is None else "today's questions"
         raise CostLimitExceeded(
-            f"What {what} is not known, so it may cross the daily limit.",
+            f"The cost of {what} is not known, so it may exceed the daily limit.",
             cure="Add the model's prices with models_file, or lift max_daily_cost.",
         )
     if spent.usd + most > limit:

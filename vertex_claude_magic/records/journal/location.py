@@ -67,15 +67,15 @@ def refuse_link(path: Path) -> None:
     """Refuse a path that is a symbolic link, which would let somebody else choose what is written to.
 
     Raises:
-        JournalError: it is one, or is no plain file.
+        JournalError: it is one, or is not a regular file.
     """
     try:
         mode = path.lstat().st_mode
     except FileNotFoundError:
         return
     if not stat.S_ISREG(mode):
-        kind = "a symbolic link" if stat.S_ISLNK(mode) else "no plain file"
-        raise JournalError(f"{quote(str(path), 120)} is {kind}.", cure="Name a plain file.")
+        kind = "a symbolic link" if stat.S_ISLNK(mode) else "not a regular file"
+        raise JournalError(f"{quote(str(path), 120)} is {kind}.", cure="Use a regular file.")
 
 
 def make_private_file(path: Path) -> None:

@@ -179,5 +179,5 @@ def unpack(data: bytes) -> Any:
         return json.loads(zlib.decompress(data))
     except (ValueError, zlib.error, RecursionError, TypeError):
         raise JournalError(
-            "An entry of the journal is damaged.", cure="Move the journal away; a new one is begun."
+            "An entry of the journal is damaged.", cure="Move the journal away; a new one is created."
         ) from None

@@ -134,7 +134,7 @@ def newer(version: int) -> JournalError:
     """Return the error for a file that a newer version of this package has written."""
     return JournalError(
         f"The journal was written by a newer version of this package (schema {version}).",
-        cure="Upgrade vertex-claude-magic, or name another file in the setting journal.",
+        cure="Upgrade vertex-claude-magic, or set journal to another file.",
         details={"trouble": "is newer"},
     )
 

@@ -94,7 +94,7 @@ def _place(one: str, two: str) -> str:
     mine, theirs = _cut(one, begin), _cut(two, begin)
     if mine == theirs:
         # Shown on one line, they would look alike.
-        return f"white space, at {mine!r}, not as recorded"
+        return f"whitespace, at {mine!r}, not as recorded"
     return f"{mine!r}, recorded {theirs!r}"
 
 

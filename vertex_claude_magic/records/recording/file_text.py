@@ -122,19 +122,19 @@ def read_recording(text: str) -> tuple[list[StoredCall], dict[str, int]]:
 def _records(whole: Mapping[str, Any]) -> list[StoredCall]:
     records = whole.get("records")
     if not isinstance(records, list) or len(records) > MOST_RECORDS:
-        raise _invalid(f"holds no list of at most {MOST_RECORDS:,} records")
+        raise _invalid(f"does not contain a list of at most {MOST_RECORDS:,} records")
     return [_record(number, record) for number, record in enumerate(records, start=1)]
 
 
 def _whole(text: str) -> Mapping[str, Any]:
     def no_number(constant: str) -> None:
-        raise ValueError(f"{constant} is no JSON number")
+        raise ValueError(f"{constant} is not a JSON number")
 
     def unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         # Of two values under one name a reviewer may read the one that does not count.
         names = dict(pairs)
         if len(names) < len(pairs):
-            raise ValueError("a name stands twice in one object")
+            raise ValueError("an object has a duplicate name")
         return names
 
     try:
@@ -152,7 +152,7 @@ def _whole(text: str) -> Mapping[str, Any]:
 
 def _invalid(why: str) -> RecordingInvalid:
     return RecordingInvalid(
-        f"The recording {why}.", cure="Take the file from where it came, or record it again."
+        f"The recording {why}.", cure="Get the file again from its source, or record it again."
     )
 
 
@@ -176,7 +176,7 @@ def _record(number: int, record: Json) -> StoredCall:
     try:
         answer = read_recorded_reply(plain.get("answer")).as_json()
     except RecordingInvalid as error:
-        raise _invalid(f"has a record (number {number}) that is no answer: {error.message}") from None
+        raise _invalid(f"has a record (number {number}) that is not an answer: {error.message}") from None
     canonical = {name: request[name] for name in ("model", "beta", "body") if name in request}
     return StoredCall(canonical=canonical, answer=answer, recorded=plain["recorded"], asked=plain["asked"],
                 source=plain["from"])  # fmt: skip

@@ -173,7 +173,7 @@ class Recording:
             where, most = quote(str(self.path), 100), _MOST_BYTES / 1e6
             raise RecordingInvalid(
                 f"The recording {where} has {size / 1e6:,.0f} MB, more than {most:.0f}.",
-                cure="Take the file from where it came, or record it again in smaller parts.",
+                cure="Get the file again from its source, or record it again in smaller parts.",
             )
         try:
             data = self.path.read_bytes()
@@ -251,18 +251,18 @@ class Recording:
     def _save(self) -> None:
         try:
             records = [stored for records in self._records.values() for stored in records]
-            why = f"it has {MOST_RECORDS:,} answers already" if len(records) > MOST_RECORDS else ""
+            why = f"it already has {MOST_RECORDS:,} answers" if len(records) > MOST_RECORDS else ""
             text = ""
             try:
                 text = write_records(records, self._counts)
             except (ValueError, RecursionError):
-                why = "it holds what JSON cannot hold"
+                why = "it contains what JSON cannot represent"
             if len(text.encode()) > _MOST_BYTES:
                 why = f"it would have more than {_MOST_BYTES / 1e6:.0f} MB"
             if why:
                 raise JournalError(  # noqa: TRY301 - what is stored here has to be forgotten
-                    f"The answer is not kept in the recording {quote(str(self.path), 100)}: {why}.",
-                    cure="Name another file in the setting recording, or let it be.",
+                    f"The answer is not saved in the recording {quote(str(self.path), 100)}: {why}.",
+                    cure="Set recording to another file, or ignore this.",
                 )
             refuse_link(self.path)
             write_whole(self.path, text.encode())
@@ -324,7 +324,7 @@ def _failed(path: Path, what: str, failure: Exception) -> JournalError:
     why = quote(getattr(failure, "strerror", None) or str(failure), 80)
     return JournalError(
         f"The recording {quote(str(path), 120)} cannot be {what} ({why}).",
-        cure="Look at the file's rights, or name another file for the recording.",
+        cure="Check the file's permissions, or choose another file for the recording.",
     )
 
 
@@ -349,12 +349,12 @@ def export_records(path: Path, records: Sequence[StoredCall], *, overwrite: bool
     """
     where = quote(str(path), 120)
     if not overwrite and os.path.lexists(path):
-        raise OptionError(f"{where} is there already.", cure="Name another file, or use --force.")
+        raise OptionError(f"{where} already exists.", cure="Choose another file, or use --force.")
     text = write_records(list(records))
     if len(records) > MOST_RECORDS or len(text.encode()) > _MOST_BYTES:
         raise OptionError(
             f"A recording holds at most {MOST_RECORDS:,} answers and {_MOST_BYTES / 1e6:.0f} MB.",
-            cure="Choose by --notebook, --since or --model.",
+            cure="Select fewer with --notebook, --since or --model.",
         )
     refuse_link(path)
     try:

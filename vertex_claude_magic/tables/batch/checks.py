@@ -35,7 +35,7 @@ BATCH_OPTIONS = (
     Option("via", value="PLACE", help="gs://bucket/prefix for the rows, where results go to BigQuery"),
     Option("rows_per_job", "integer", least=1, wanted="a whole number above 0", value="N",
            help="how many rows a job has at most; without it, one job has all of them"),
-    Option("prefix", default="", value="TEXT", help="goes before the names of all added columns"),
+    Option("prefix", default="", value="TEXT", help="prefix for the names of all added columns"),
 )  # fmt: skip
 # By the name of the option, why a batch does not take it beside what no table takes.
 _REFUSED: Mapping[str, str] = {
@@ -131,7 +131,7 @@ def batch_options(
 
 def _no_table(text: str) -> OptionError:
     return OptionError(
-        f"{quote(text, 80)!r} is not a table of BigQuery.", cure="Write bq://project.dataset.table."
+        f"{quote(text, 80)!r} is not a BigQuery table.", cure="Write bq://project.dataset.table."
     )
 
 

@@ -26,7 +26,7 @@ def find_batch(session: Session, name: str) -> BatchJob:
     found = context.batches.find(name, current_origin().notebook)
     if found is None:
         raise OptionError(
-            f"No batch named {quote(name, 60)!r}.", cure="%claude_batch lists those that the journal knows."
+            f"No batch named {quote(name, 60)!r}.", cure="%claude_batch lists the batches in the journal."
         )
     return BatchJob(Context(session, context.target, found.project), found)
 

@@ -224,13 +224,13 @@ class BatchJob:
                 show(self)
                 if end is not None and clock() + wait > end:
                     raise errors.DeadlineExceeded(
-                        f"The batch has not ended within {timeout:g} seconds; its jobs go on.",
+                        f"The batch has not ended within {timeout:g} seconds; its jobs continue.",
                         cure=spelled("Wait again later: {}.", _again(self.name)),
                     )
                 pause(wait)
                 wait = min(wait * _GROWTH, _LONGEST_LOOK)
         except KeyboardInterrupt:
-            raise errors.ClaudeInterrupt(done="Stopped waiting; the jobs go on.") from None
+            raise errors.ClaudeInterrupt(done="Stopped waiting; the jobs continue.") from None
         show(self)
         return self
 
@@ -303,13 +303,13 @@ class BatchJob:
         jobs = self.refresh()
         if not _ended(jobs):
             raise errors.OptionError(
-                f"The batch {quote(self.name, 60)} goes on.",
+                f"The batch {quote(self.name, 60)} is still running.",
                 cure=spelled("Wait for its end: {}.", _again(self.name)),
             )
         wanted = failed_rows(self._context, self._batch, jobs, typed=self._typed, held=self._held)
         if not wanted:
             raise errors.OptionError(
-                "No row has failed that was sent.", cure="Nothing needs to be sent again."
+                "None of the rows sent has failed.", cure="There is nothing to send again."
             )
         context, batch = self._context, self._batch
         with write_lines(

@@ -256,7 +256,7 @@ def fingerprint(rows: Rows, names: Sequence[str]) -> str:
         place = rows.place(name)
         if place is None:
             raise errors.OptionError(
-                f"The table has no column {quote(name, 60)!r}.", cure="Give the table of the batch."
+                f"The table has no column {quote(name, 60)!r}.", cure="Use the table of the batch."
             )
         places.append(place)
     digest = sha256(str(rows.count).encode())

@@ -90,7 +90,7 @@ def submit(
         seen=session.status.sightings,
     )
     if questions.first is None:
-        raise errors.OptionError("The table has no rows.", cure="Give a table with at least one row.")
+        raise errors.OptionError("The table has no rows.", cure="Use a table with at least one row.")
     context = Context(session, target, questions.project)
     folder = parse_uri(options.files)
     place = location_of(folder.bucket, context.files.location(folder.bucket), target)

@@ -45,13 +45,13 @@ def check_limits(context: Context, most: float | None) -> None:
     if limits.day is not None:
         if journal is None:
             raise errors.CostLimitExceeded(
-                "What was spent today cannot be told: the journal is off.",
+                "Today's spending is not known: the journal is off.",
                 cure="Switch the journal on, or lift max_daily_cost.",
             )
         spent = journal.spent(day_of(time.time()), local=source_of(target) == "local")
     if most is None or (spent is not None and spent.unknown):
         raise errors.CostLimitExceeded(
-            "What this batch may cost is not known, so it may cross a limit.",
+            "The cost of this batch is not known, so it may exceed a limit.",
             cure="Add the model's prices with models_file, or lift the limit.",
         )
     cure = spelled("Lower {}, send fewer rows, or raise the limit.", option("max_tokens"))
@@ -83,7 +83,7 @@ def put_up(
         notify: Called with what is being done.
 
     Raises:
-        CostLimitExceeded: with them the session could cross its limit.
+        CostLimitExceeded: with them the session could exceed its limit.
     """
     plan = batch.plan
     folder = parse_uri(str(plan["files"])).below(f"claude-batch-{batch.id}")

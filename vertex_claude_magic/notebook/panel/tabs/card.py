@@ -84,7 +84,7 @@ def _details(catalog: Catalog, model: Model) -> Iterator[tuple[str, Iterable[Cel
     yield "Released", [model.released or "not known"]
     if (factor := model.prices.batch_factor) is not None:
         yield "Batch", [f"{(1 - factor) * 100:g} % less in batch prediction"]
-    places = "not known" if model.locations is None else ", ".join(model.locations) or "nowhere any more"
+    places = "not known" if model.locations is None else ", ".join(model.locations) or "no longer anywhere"
     yield "Served in", [places]
     yield "Unsure", model.disagreements
     entries = (catalog.sources[key] for key in model.sources if key in catalog.sources)
@@ -108,7 +108,7 @@ def _cache(model: Model, location: str) -> Iterator[str]:
         writes = f"write {_amount(tier.cache_write_5m)} (5 min), {_amount(tier.cache_write_1h)} (1 h)"
         yield f"{writes}, read {_amount(tier.cache_read)}{above}"
     if model.min_cacheable_tokens:
-        yield f"from {model.min_cacheable_tokens:,} tokens on"
+        yield f"from {model.min_cacheable_tokens:,} tokens"
 
 
 def _tiers(model: Model, location: str) -> Iterator[tuple[str, Tier]]:

@@ -27,7 +27,7 @@ class TrySection:
         self._actions = actions
         self._prompt = parts.area("Prompt", rows=2)
         self._send = parts.button("Send", "Send the prompt; the answer comes below the panel", self._try)
-        self._stop = parts.button("Stop", "Stop the answer; what has arrived stays", actions.stop_trial)
+        self._stop = parts.button("Stop", "Stop the answer; what has arrived remains", actions.stop_trial)
         self._note = parts.html()
         self.widget = parts.column(self._prompt, parts.row(self._send, self._stop), self._note)
         self.draw()
@@ -89,7 +89,7 @@ class SystemSection:
         self._state = state
         self._text = parts.area("Instructions", "You are a patient teacher. Answer in two sentences.", rows=4)
         self._use = parts.button("Apply", "Send this text with every question of the session", self._set)
-        self._edit = parts.button("Edit", "Bring the current text back into the field", self._bring)
+        self._edit = parts.button("Edit", "Restore the current text in the field", self._bring)
         self._clear = parts.button("Clear", "Ask without a system prompt", self._remove)
         self._note = parts.html()
         self.widget = parts.column(self._text, parts.row(self._use, self._edit, self._clear), self._note)

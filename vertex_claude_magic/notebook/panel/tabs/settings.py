@@ -45,7 +45,7 @@ class SettingsTab:
             name: parts.text(label, _SAMPLING_HINTS[name]) for name, label in _SAMPLING_LABELS.items()
         }
         self._project_note, self._card, self._line = parts.html(), parts.html(), parts.html()
-        reset = parts.button("Reset", "Back to what %config and the environment say", state.reset)
+        reset = parts.button("Reset", "Reset to %config and the environment", state.reset)
         # Room for a label, the longest default and its arrow.
         fields = parts.grid(
             260,

@@ -66,7 +66,7 @@ class HealthSection:
 def _last(look: PanelModel, found: Sighting | None) -> str:
     what = f"{quote(look.model_id, 60)} in {quote(look.region, 40)}"
     if found is None:
-        return f"{what} was not checked yet."
+        return f"{what} has not been checked yet."
     return f"{what}: {found.state} when last checked, {found.day} ({quote(found.reason)})."
 
 
@@ -87,7 +87,7 @@ def grid_table(grid: Grid, look: PanelModel) -> str:
         why = () if cell.state == "usable" or not cell.reason else (BREAK, cell.reason)
         rows.append(Row((named(name, current=current), (state, *why)), current=current))
     return Table(
-        columns=(Column("Model"), Column("State, and why")),
+        columns=(Column("Model"), Column("State and reason")),
         rows=rows,
         caption=f"What may be called in {', '.join(grid.locations)}. "
         "* by counting tokens, which proves neither terms nor quota.",
@@ -102,13 +102,13 @@ def _logging(status: Status | None, look: PanelModel) -> str:
     logging = status.logging
     if not logging.enabled:
         return runnable(
-            line, f"Google logs nothing of {model} in {region}. A cell with this line switches it on."
+            line, f"Google does not log {model} in {region}. Run this line in a cell to switch it on."
         )
     remark = (
         f"Google logs {logging.share} to {model} in {region}, to {quote(logging.table or 'no table', 120)}."
     )
     return runnable(
-        "%claude_logging status", f"{remark} Only rows that arrive prove it; this line tells the limits."
+        "%claude_logging status", f"{remark} Only rows that arrive prove it; this line shows the limits."
     )
 
 
@@ -128,7 +128,7 @@ def spend_table(spend: Spend) -> str:
         for row in spend.rows
     ]
     columns = (Column("Limit", wrap="anywhere"), Column("Spent", "right"), Column("Of", "right"))
-    caption = "Spent against limits, USD by estimate."
+    caption = "Spending against limits (USD, estimated)."
     return Table(columns=columns, rows=body, caption=caption, notes=[spend.note] if spend.note else ()).html(
         "panel"
     )
