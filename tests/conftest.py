@@ -8,6 +8,7 @@ unreachable, at once and with the errors that the operating system gives. The fi
 from __future__ import annotations
 
 import errno
+import gc
 import itertools
 import os
 import shutil
@@ -40,6 +41,13 @@ SCRUBBED_PREFIXES = ("ANTHROPIC_", "CLOUD_ML_", "CLOUDSDK_", "GCE_", "GCLOUD_", 
                      "VERTEX_CLAUDE_", "XDG_")  # fmt: skip
 SCRUBBED_NAMES = {"all_proxy", "ftp_proxy", "http_proxy", "https_proxy", "no_proxy", "netrc", "no_gce_check",
                   "requests_ca_bundle", "curl_ca_bundle", "ssl_cert_file", "sslkeylogfile"}  # fmt: skip
+
+
+def pytest_collection_finish() -> None:
+    """Leave what was collected out of the rounds of the garbage collector: they took a tenth to a fifth of all CPU."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(20_000, 20, 50)
 
 
 def pytest_configure(config: pytest.Config) -> None:
