@@ -338,6 +338,112 @@ def test_what_is_saved_is_a_notebook_that_runs(shell, tmp_path, monkeypatch):
     assert sent[1:] == ["**1**", "Two", "2", "Three"]
 
 
+TOOLS = """
+def mean(column: str) -> float:
+    "Mean."
+    print("</details> read", column)
+    return 2.5
+
+def figure(column: str):
+    "Histogram."
+    from matplotlib.figure import Figure
+    drawn = Figure(figsize=(1, 1))
+    drawn.subplots().plot([1, 2])
+    return drawn
+
+data = figure("x")
+"""
+HOSTILE_ARGUMENT = "</summary><script>alert(1)</script>"
+FOUND = {
+    "type": "web_search_result_location",
+    "url": "https://example.org/p",
+    "title": "Penguins <b>",
+    "encrypted_index": "e",
+    "cited_text": "Swim.",
+}
+
+
+@pytest.fixture
+def talked(shell, tmp_path, monkeypatch):
+    """A conversation with a figure, functions that were called and a source; its cells are in the notebook mine.ipynb."""
+    monkeypatch.chdir(tmp_path)
+    shell.ok(TOOLS)
+    calls = [("mean", "mass"), ("figure", HOSTILE_ARGUMENT)]
+    shell.emulator.answer(
+        [
+            {"type": "text", "text": "Let me look."},
+            *(
+                {"type": "tool_use", "id": f"t{number}", "name": name, "input": {"column": column}}
+                for number, (name, column) in enumerate(calls)
+            ),
+        ],
+        "It is **2.5**. <script>alert(2)</script>\n\n```html\n<details><summary>x</summary>\n\n</details>\n```",
+        [{"type": "text", "text": "They swim.", "citations": [FOUND]}],
+    )
+    cells = []
+    for source in (
+        "%%claude -c talk --tools mean,figure\nMean of {{ data }}?",
+        "%%claude -c talk --tools web_search\nDo they swim?",
+    ):
+        shell.ok(source)
+        shown = zip(shell.page.outputs, shell.page.metadata, strict=True)
+        outputs = [nbformat.v4.new_output("display_data", data, metadata=about) for data, about in shown]
+        cells.append(nbformat.v4.new_code_cell(source, outputs=outputs))
+    nbformat.write(nbformat.v4.new_notebook(cells=cells), "mine.ipynb")
+    return shell
+
+
+def test_of_an_answer_with_calls_and_sources_only_the_texts_are_loaded(talked):
+    """Folded calls, results, what functions printed, and the list of sources were not said by the model."""
+    talked.ok("%claude_chat mine --load mine.ipynb")
+    first, second = Claude().chat("mine").turns
+    assert first.reply.text == (
+        "Let me look.\n\nIt is **2.5**. &lt;script>alert(2)&lt;/script>\n\n"
+        "```html\n<details><summary>x</summary>\n\n</details>\n```"
+    )
+    assert second.reply.text == "They swim."
+
+
+def test_a_conversation_with_calls_and_figures_is_saved_and_loaded_without_them(talked):
+    """The file is a valid notebook; what is taken back are prompts, the figure in one, and answers."""
+    talked.ok("%claude_chat talk --save talk.ipynb")
+    nbformat.validate(nbformat.read("talk.ipynb", as_version=4))
+    talked.ok("%claude_chat back --load talk.ipynb")
+    talked.ok("%%claude -c back\nAnd now?")
+    kinds = [
+        each["content"] if isinstance(each["content"], str) else [block["type"] for block in each["content"]]
+        for each in talked.body["messages"]
+    ]
+    assert "image" in kinds[0]
+    assert kinds[1].startswith("It is **2.5**.")
+    assert kinds[2:] == [["text"], "They swim.", ["text"]]
+    assert "tools" not in talked.body
+
+
+def test_an_export_has_calls_results_and_sources_and_nothing_active(talked):
+    """As a cell shows them."""
+    for name in ("talk.html", "talk.md"):
+        talked.ok(f"%claude_chat talk --export {name}")
+    page, text = (Path(name).read_text(encoding="utf-8") for name in ("talk.html", "talk.md"))
+    assert "<summary>mean(column=&quot;mass&quot;)</summary><pre>2.5</pre>" in page
+    assert page.index("Let me look.") < page.index("<summary>mean") < page.index("<strong>2.5</strong>")
+    assert '<a href="https://example.org/p">Penguins &lt;b&gt;</a> · example.org' in page
+    assert "<script" not in page
+    assert text.count("<summary>mean(") == 1
+    assert "[Penguins &lt;b>](<https://example.org/p>) · example.org" in text
+    assert "<script" not in text
+
+
+def test_a_turn_tells_the_calls_of_its_functions(talked):
+    """Also after a restart, from what is stored."""
+    first, _ = Claude().chat("talk").turns
+    assert [(call.name, call.arguments["column"]) for call in first.reply.tool_calls] == [
+        ("mean", "mass"),
+        ("figure", HOSTILE_ARGUMENT),
+    ]
+    assert first.reply.tool_calls[0].result == "2.5"
+
+
 def test_a_notebook_with_our_answers_can_be_loaded(tmp_path, shell):
     """One that was never saved as a conversation: its prompts and answers, without footers and warnings."""
     source = "%%claude answer -m opus --header 'X-Bad: 1'\nHow many?"

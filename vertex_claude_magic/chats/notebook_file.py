@@ -47,6 +47,13 @@ _BELOW = re.compile(
     r"(?:\n\n<details><summary><small>[^\n]*</small></summary>\n\n<small>[^\n]*</small>\n\n</details>)?"
     r"(?:\n\n<small>[^\n]*</small>)?\s*\Z"
 )
+# Between the texts of an answer: a call of a function, folded, with its result and what it printed in fences.
+_CALL = re.compile(
+    r"(?:\A|(?<=\n\n))<details><summary>[^\n<]*</summary>\n\n"
+    r"(?:(?P<fence>`{3,}|~{3,})[^\n]*\n(?:.*?\n)?(?P=fence)\n\n){0,2}</details>(?:\n\n|\Z)",
+    re.DOTALL,
+)
+_SOURCES = re.compile(r"\n\n\*\*Sources\*\*\n\n(?:\d+\. [^\n]*(?:\n|\Z))+(?:\n… [^\n]*)?\s*\Z")
 _DATA_KINDS = frozenset({"image/png", "image/jpeg", "image/gif", "image/webp", "application/pdf"})
 
 
@@ -237,7 +244,7 @@ def _answer_text(output: Mapping[str, Json]) -> str:
     if not isinstance(data, Mapping):
         return ""
     text = _text(data.get("text/markdown") or data.get("text/plain"))
-    return _BELOW.sub("", _THINKING.sub("", text))
+    return _SOURCES.sub("", _CALL.sub("", _BELOW.sub("", _THINKING.sub("", text)))).strip()
 
 
 def _text(value: Json) -> str:
