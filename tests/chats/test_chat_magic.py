@@ -304,6 +304,39 @@ def test_a_fork_with_a_summary_asks_for_it_and_begins_with_it(shell):
     assert len(Claude().chat("talk").turns) == 2
 
 
+def test_a_summary_is_asked_of_the_model_of_the_conversation_and_takes_system_and_tools_along(shell):
+    """Without turns that are not sent; the new conversation goes on under the same conditions."""
+    shell.ok("def mean(column: str) -> float:\n    'Mean.'\n    return 2.5")
+    shell.emulator.answer("1", "We counted to one.")
+    shell.ok("%%claude -c talk -m opus -s 'Be brief.' --tools mean --confirm\nOne")
+    asked = shell.asked[-1].path
+    shell.ok("%claude_chat talk --fork shorter --summary")
+    assert shell.asked[-1].path == asked
+    assert len(shell.body["messages"]) == 3
+    shell.ok("%%claude -c shorter\nTwo")
+    assert shell.body["system"] == "Be brief."
+    assert [tool["name"] for tool in shell.body["tools"]] == ["mean"]
+    assert [turn.state for turn in Claude().chat("shorter").turns] == ["ok", "ok"]
+
+
+def test_a_summary_that_is_not_answered_makes_no_conversation(shell):
+    shell.ok("%%claude -c talk\nOne")
+    shell.emulator.fail(400)
+    shell.error("%claude_chat talk --fork shorter --summary")
+    assert Claude().chat("shorter").turns == []
+    assert len(Claude().chat("talk").turns) == 1
+
+
+@pytest.mark.parametrize("stop", ["max_tokens", "pause_turn", "compaction"])
+def test_the_way_to_go_on_that_is_shown_works(shell, stop):
+    """The cut answer goes before the next prompt, as it came."""
+    shell.emulator.answer(Scripted(content="One, two,", stop_reason=stop), " three.")
+    shell.ok("%%claude -c talk\nCount")
+    assert "%%claude -c talk" in shell.page.text
+    assert shell.ok("%%claude -c talk\nGo on.").turn == 2
+    assert texts(shell.body) == [("user", "Count"), ("assistant", "One, two,"), ("user", "Go on.")]
+
+
 def test_answers_of_any_notebook_are_loaded_without_what_is_below_them(shell, tmp_path, monkeypatch):
     """Neither footer nor notes were said by the model."""
     monkeypatch.chdir(tmp_path)

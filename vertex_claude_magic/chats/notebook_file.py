@@ -24,7 +24,7 @@ from vertex_claude_magic.records.provenance import (
     provenance,
     stamped,
 )
-from vertex_claude_magic.text import quote, quote_path
+from vertex_claude_magic.text import on_line, quote, quote_path
 from vertex_claude_magic.vertex.provenance import Lineage
 from vertex_claude_magic.vertex.reply import Reply
 
@@ -37,8 +37,6 @@ __all__ = ["cell_source", "notebook_of", "read_notebook", "write_notebook"]
 
 _MOST_BYTES = 200_000_000
 _MOST_CELLS = 10_000
-# A name that a line needs no quotes for.
-_PLAIN_NAME = re.compile(r"[\w.@-]+")
 _QUESTION = re.compile(r"\s*%%claude(?!\S)[^\n]*\n?")
 _THINKING = re.compile(r"\A<details(?: open)?><summary>Thinking</summary>.*?</details>\s*", re.DOTALL)
 # What a cell shows below an answer: warnings, then the footer, folded since 2026-11, then notes.
@@ -59,9 +57,8 @@ _DATA_KINDS = frozenset({"image/png", "image/jpeg", "image/gif", "image/webp", "
 
 def cell_source(name: str, entry: Entry) -> str:
     """Return the cell that asks a turn again."""
-    named = name if _PLAIN_NAME.fullmatch(name) else json.dumps(name, ensure_ascii=False)
-    model = f" -m {entry.model}" if _PLAIN_NAME.fullmatch(entry.model) else ""
-    return f"%%claude -c {named}{model}\n{entry.prompt}"
+    model = f" -m {on_line(entry.model)}" if entry.model else ""
+    return f"%%claude -c {on_line(name)}{model}\n{entry.prompt}"
 
 
 def notebook_of(name: str, entries: Sequence[Entry]) -> dict[str, Any]:

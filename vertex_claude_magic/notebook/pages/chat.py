@@ -7,7 +7,6 @@ from datetime import datetime
 from html import escape
 from typing import TYPE_CHECKING
 
-from vertex_claude_magic.chats.entry import Entry, answer_message
 from vertex_claude_magic.markdown.characters import safe_plain
 from vertex_claude_magic.markdown.sanitize import fenced, safe_markdown
 from vertex_claude_magic.notebook.display.footer import answered_notes, endings
@@ -28,7 +27,7 @@ if TYPE_CHECKING:
     from vertex_claude_magic.records.journal.chats import ChatRow
     from vertex_claude_magic.vertex.reply import Reply
 
-__all__ = ["chats_table", "exported_html", "exported_markdown", "stale_text", "summary_entry", "turns_table"]
+__all__ = ["chats_table", "exported_html", "exported_markdown", "stale_text", "turns_table"]
 
 _SHOWN = 100
 _STATES = {
@@ -113,19 +112,6 @@ def stale_text(numbers: Sequence[int]) -> str:
 
     what, verb = ("turn", "is") if len(numbers) == 1 else ("turns", "are")
     return f"; {what} {joined_numbers(numbers)} {verb} stale"
-
-
-def summary_entry(prompt: str, reply: Reply) -> Entry:
-    """Return a turn that holds a summary of another conversation."""
-    answer = answer_message(reply) or {"role": "assistant", "content": "(no text)"}
-    return Entry(
-        seat="",
-        place=0,
-        run="",
-        prompt=prompt,
-        messages=({"role": "user", "content": prompt}, {**answer, "content": reply.text or "(no text)"}),
-        reply=reply,
-    )
 
 
 def exported_markdown(name: str, turns: Sequence[Turn]) -> str:
