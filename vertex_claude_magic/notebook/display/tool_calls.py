@@ -34,9 +34,9 @@ def call_line(call: ToolCall) -> str:
     >>> call_line(ToolCall(id="t", name="mean", arguments={"column": "mass"}, seconds=0.21))
     'mean(column="mass") · 0.2 s'
     """
-    # A call that was not run, or is from a stored conversation, has no time.
-    took = f"{call.seconds:.1f} s" if call.seconds else ""
-    how = "not called again" if call.replayed else took
+    # One that was not run, or is from a stored conversation, has no time.
+    took = "not called again" if call.replayed else f"{call.seconds:.1f} s"
+    how = took if call.seconds else ""
     return " · ".join(
         filter(None, (call_text(call.name, call.arguments), "error" if call.is_error else "", how))
     )
