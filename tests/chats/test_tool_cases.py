@@ -238,7 +238,7 @@ def test_a_model_that_calls_for_ever_is_stopped_by_the_limit_and_the_log_says_so
     claude_emulator.answer(*[[use(number, "coroutine")] for number in range(20)])
     reply = claude.ask("Go.", tools=[coroutine], max_rounds=4)
     assert (reply.stop_reason, len(reply.rounds), len(reply.tool_calls)) == ("tool_use", 4, 3)
-    assert "Stopped after 4 requests; the last calls were not run." in caplog.text
+    assert "Stopped after 4 requests; the last calls were not run. Raise max_rounds=." in caplog.text
 
 
 def test_a_function_may_ask_claude_itself(shell):

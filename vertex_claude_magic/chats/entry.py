@@ -1,4 +1,4 @@
-"""A turn of a conversation as it is kept, and what of it is sent. Values and pure functions only.
+"""A turn of a conversation as it is stored, and what of it is sent. Values and pure functions only.
 
 A turn is sent unless the user interrupted it; whether it is stale follows from what is before it now and what was when
 it was asked, so that nothing has to be marked, and a conversation that is rebuilt as it was is not stale.
@@ -26,7 +26,7 @@ from vertex_claude_magic.vertex.provenance import Lineage
 from vertex_claude_magic.vertex.reply import Reply, usage_from
 from vertex_claude_magic.vertex.request import clean
 
-__all__ = ["Entry", "Sendable", "Turn", "answer_blocks", "answer_message", "chain", "entry_of", "is_sent", "own_hash",
+__all__ = ["Entry", "Sendable", "Turn", "answer_blocks", "answer_message", "chain", "entry_of", "is_sent",
            "ready", "rounds_before", "stored_turn", "turns_of"]  # fmt: skip
 
 
@@ -115,7 +115,7 @@ def is_sent(entry: Entry) -> bool:
     return entry.state != "interrupted"
 
 
-def own_hash(messages: Sequence[Mapping[str, Any]]) -> str:
+def _own_hash(messages: Sequence[Mapping[str, Any]]) -> str:
     """Return the digest of messages as the binding of thinking sees them: without thinking and cache marks."""
     plain = json.dumps([_bound(message) for message in messages], sort_keys=True, default=str)
     return hashlib.sha256(plain.encode("utf-8", "replace")).hexdigest()
@@ -178,7 +178,7 @@ def ready(messages: tuple[Mapping[str, Any], ...]) -> Sendable:
             for block in message.get("content") or ()
         )
         known = _ready[id(messages)] = Sendable(
-            messages, own_hash(messages), sent, bare, calls, thinks=any(map(is_not, sent, bare))
+            messages, _own_hash(messages), sent, bare, calls, thinks=any(map(is_not, sent, bare))
         )
     return known
 
