@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 
-__all__ = ["message_of", "quote", "quote_path", "trimmed", "without_home"]
+__all__ = ["message_of", "on_line", "quote", "quote_path", "trimmed", "without_home"]
 
 # What editors and web pages leave around a value and nobody sees: marks of order, joiners, directions.
 _INVISIBLE = "\ufeff\u200b\u200c\u200d\u200e\u200f\u2060\u00ad"
@@ -27,6 +27,18 @@ def quote(text: str, limit: int = _QUOTE_LIMIT) -> str:
     """
     flat = " ".join(re.sub(_UNPRINTABLE, " ", text[: limit * 8]).split())
     return flat if len(flat) <= limit else flat[: limit - 1] + "…"
+
+
+def on_line(value: str) -> str:
+    """Return a value as it is written behind an option: in quotes where it needs them.
+
+    >>> on_line("stats"), on_line("my stats")
+    ('stats', '"my stats"')
+    """
+    if re.fullmatch(r"[\w.@-]+", value):
+        return value
+    escaped = value.replace("\\", "\\\\").replace('"', '\\"')
+    return f'"{escaped}"'
 
 
 def trimmed(value: str) -> str:

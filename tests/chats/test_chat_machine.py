@@ -131,6 +131,60 @@ class Conversations(RuleBasedStateMachine):
             self.chat.ask("Use the tool", model=MODELS[1], set={"tools": [TOOL]})
         self.expect(cell, 0, "Use the tool")
 
+    @rule(cell=st.sampled_from(CELLS), fails=st.booleans())
+    def call_a_function(self, cell: str, fails: bool) -> None:
+        def measure(at: str) -> str:
+            """Measure."""
+            if fails:
+                raise KeyError(at)
+            return f"2.5 at {at}"
+
+        number = next(_numbers)
+        call = {"type": "tool_use", "id": f"toolu_{number}", "name": "measure", "input": {"at": "x"}}
+        self.emulator.answer([thought("x")[0], call], thought("Measured"))
+        self.drop_leftovers(cell)
+        with self.in_cell(cell):
+            reply = self.chat.ask("Measure it", model=MODELS[0], tools=[measure])
+        self.expect(cell, 0, "Measure it")
+        assert [each.is_error for each in reply.tool_calls] == [fails]
+
+    @rule(cell=st.sampled_from(CELLS), title=st.sampled_from([None, "Penguins"]), pauses=st.booleans())
+    def search_the_web(self, cell: str, title: str | None, pauses: bool) -> None:
+        number = next(_numbers)
+        found = {
+            "type": "web_search_result",
+            "url": "https://example.org",
+            "title": "x",
+            "encrypted_content": "e",
+            "page_age": None,
+        }
+        cited = {
+            "type": "web_search_result_location",
+            "url": "https://example.org",
+            "title": title,
+            "encrypted_index": "i",
+            "cited_text": "c",
+        }
+        searched = [
+            {
+                "type": "server_tool_use",
+                "id": f"srvtoolu_{number}",
+                "name": "web_search",
+                "input": {"query": "x"},
+            },
+            {"type": "web_search_tool_result", "tool_use_id": f"srvtoolu_{number}", "content": [found]},
+        ]
+        answer = {"type": "text", "text": "Found", "citations": [cited]}
+        if pauses:
+            self.emulator.answer(Scripted(content=searched, stop_reason="pause_turn"), [answer])
+        else:
+            self.emulator.answer([*searched, answer])
+        self.drop_leftovers(cell)
+        with self.in_cell(cell):
+            reply = self.chat.ask("Search for it", model=MODELS[1], tools=["web_search"])
+        self.expect(cell, 0, "Search for it")
+        assert reply.citations == (cited,)
+
     @rule(cell=st.sampled_from(CELLS), system=st.sampled_from(["Be brief.", "Be kind."]))
     def name_a_system(self, cell: str, system: str) -> None:
         self.emulator.answer(thought("Yes"))

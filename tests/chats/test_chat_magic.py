@@ -304,6 +304,39 @@ def test_a_fork_with_a_summary_asks_for_it_and_begins_with_it(shell):
     assert len(Claude().chat("talk").turns) == 2
 
 
+def test_a_summary_is_asked_of_the_model_of_the_conversation_and_takes_system_and_tools_along(shell):
+    """Without turns that are not sent; the new conversation goes on under the same conditions."""
+    shell.ok("def mean(column: str) -> float:\n    'Mean.'\n    return 2.5")
+    shell.emulator.answer("1", "We counted to one.")
+    shell.ok("%%claude -c talk -m opus -s 'Be brief.' --tools mean --confirm\nOne")
+    asked = shell.asked[-1].path
+    shell.ok("%claude_chat talk --fork shorter --summary")
+    assert shell.asked[-1].path == asked
+    assert len(shell.body["messages"]) == 3
+    shell.ok("%%claude -c shorter\nTwo")
+    assert shell.body["system"] == "Be brief."
+    assert [tool["name"] for tool in shell.body["tools"]] == ["mean"]
+    assert [turn.state for turn in Claude().chat("shorter").turns] == ["ok", "ok"]
+
+
+def test_a_summary_that_is_not_answered_makes_no_conversation(shell):
+    shell.ok("%%claude -c talk\nOne")
+    shell.emulator.fail(400)
+    shell.error("%claude_chat talk --fork shorter --summary")
+    assert Claude().chat("shorter").turns == []
+    assert len(Claude().chat("talk").turns) == 1
+
+
+@pytest.mark.parametrize("stop", ["max_tokens", "pause_turn", "compaction"])
+def test_the_way_to_go_on_that_is_shown_works(shell, stop):
+    """The cut answer goes before the next prompt, as it came."""
+    shell.emulator.answer(Scripted(content="One, two,", stop_reason=stop), " three.")
+    shell.ok("%%claude -c talk\nCount")
+    assert "%%claude -c talk" in shell.page.text
+    assert shell.ok("%%claude -c talk\nGo on.").turn == 2
+    assert texts(shell.body) == [("user", "Count"), ("assistant", "One, two,"), ("user", "Go on.")]
+
+
 def test_answers_of_any_notebook_are_loaded_without_what_is_below_them(shell, tmp_path, monkeypatch):
     """Neither footer nor notes were said by the model."""
     monkeypatch.chdir(tmp_path)
@@ -336,6 +369,112 @@ def test_what_is_saved_is_a_notebook_that_runs(shell, tmp_path, monkeypatch):
     sent = [text for _, text in texts(shell.body)]
     assert "7" in sent[0]
     assert sent[1:] == ["**1**", "Two", "2", "Three"]
+
+
+TOOLS = """
+def mean(column: str) -> float:
+    "Mean."
+    print("</details> read", column)
+    return 2.5
+
+def figure(column: str):
+    "Histogram."
+    from matplotlib.figure import Figure
+    drawn = Figure(figsize=(1, 1))
+    drawn.subplots().plot([1, 2])
+    return drawn
+
+data = figure("x")
+"""
+HOSTILE_ARGUMENT = "</summary><script>alert(1)</script>"
+FOUND = {
+    "type": "web_search_result_location",
+    "url": "https://example.org/p",
+    "title": "Penguins <b>",
+    "encrypted_index": "e",
+    "cited_text": "Swim.",
+}
+
+
+@pytest.fixture
+def talked(shell, tmp_path, monkeypatch):
+    """A conversation with a figure, functions that were called and a source; its cells are in the notebook mine.ipynb."""
+    monkeypatch.chdir(tmp_path)
+    shell.ok(TOOLS)
+    calls = [("mean", "mass"), ("figure", HOSTILE_ARGUMENT)]
+    shell.emulator.answer(
+        [
+            {"type": "text", "text": "Let me look."},
+            *(
+                {"type": "tool_use", "id": f"t{number}", "name": name, "input": {"column": column}}
+                for number, (name, column) in enumerate(calls)
+            ),
+        ],
+        "It is **2.5**. <script>alert(2)</script>\n\n```html\n<details><summary>x</summary>\n\n</details>\n```",
+        [{"type": "text", "text": "They swim.", "citations": [FOUND]}],
+    )
+    cells = []
+    for source in (
+        "%%claude -c talk --tools mean,figure\nMean of {{ data }}?",
+        "%%claude -c talk --tools web_search\nDo they swim?",
+    ):
+        shell.ok(source)
+        shown = zip(shell.page.outputs, shell.page.metadata, strict=True)
+        outputs = [nbformat.v4.new_output("display_data", data, metadata=about) for data, about in shown]
+        cells.append(nbformat.v4.new_code_cell(source, outputs=outputs))
+    nbformat.write(nbformat.v4.new_notebook(cells=cells), "mine.ipynb")
+    return shell
+
+
+def test_of_an_answer_with_calls_and_sources_only_the_texts_are_loaded(talked):
+    """Folded calls, results, what functions printed, and the list of sources were not said by the model."""
+    talked.ok("%claude_chat mine --load mine.ipynb")
+    first, second = Claude().chat("mine").turns
+    assert first.reply.text == (
+        "Let me look.\n\nIt is **2.5**. &lt;script>alert(2)&lt;/script>\n\n"
+        "```html\n<details><summary>x</summary>\n\n</details>\n```"
+    )
+    assert second.reply.text == "They swim."
+
+
+def test_a_conversation_with_calls_and_figures_is_saved_and_loaded_without_them(talked):
+    """The file is a valid notebook; what is taken back are prompts, the figure in one, and answers."""
+    talked.ok("%claude_chat talk --save talk.ipynb")
+    nbformat.validate(nbformat.read("talk.ipynb", as_version=4))
+    talked.ok("%claude_chat back --load talk.ipynb")
+    talked.ok("%%claude -c back\nAnd now?")
+    kinds = [
+        each["content"] if isinstance(each["content"], str) else [block["type"] for block in each["content"]]
+        for each in talked.body["messages"]
+    ]
+    assert "image" in kinds[0]
+    assert kinds[1].startswith("It is **2.5**.")
+    assert kinds[2:] == [["text"], "They swim.", ["text"]]
+    assert "tools" not in talked.body
+
+
+def test_an_export_has_calls_results_and_sources_and_nothing_active(talked):
+    """As a cell shows them."""
+    for name in ("talk.html", "talk.md"):
+        talked.ok(f"%claude_chat talk --export {name}")
+    page, text = (Path(name).read_text(encoding="utf-8") for name in ("talk.html", "talk.md"))
+    assert "<summary>mean(column=&quot;mass&quot;)</summary><pre>2.5</pre>" in page
+    assert page.index("Let me look.") < page.index("<summary>mean") < page.index("<strong>2.5</strong>")
+    assert '<a href="https://example.org/p">Penguins &lt;b&gt;</a> · example.org' in page
+    assert "<script" not in page
+    assert text.count("<summary>mean(") == 1
+    assert "[Penguins &lt;b>](<https://example.org/p>) · example.org" in text
+    assert "<script" not in text
+
+
+def test_a_turn_tells_the_calls_of_its_functions(talked):
+    """Also after a restart, from what is stored."""
+    first, _ = Claude().chat("talk").turns
+    assert [(call.name, call.arguments["column"]) for call in first.reply.tool_calls] == [
+        ("mean", "mass"),
+        ("figure", HOSTILE_ARGUMENT),
+    ]
+    assert first.reply.tool_calls[0].result == "2.5"
 
 
 def test_a_notebook_with_our_answers_can_be_loaded(tmp_path, shell):

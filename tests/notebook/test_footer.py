@@ -69,6 +69,23 @@ STOPS = [
 ]
 
 
+GO_ON = [
+    ("max_tokens", None, "or go on with %%claude --after NAME."),
+    ("max_tokens", "stats", "or go on with %%claude -c stats."),
+    ("pause_turn", "my stats", 'Ask Claude to continue with %%claude -c "my stats".'),
+    ("pause_turn", None, "Ask Claude to continue with %%claude --after NAME."),
+    ("compaction", "stats", "Ask Claude to continue with %%claude -c stats."),
+    ("model_context_window_exceeded", "stats", "%claude_chat stats --remove N takes a turn out"),
+]
+
+
+@pytest.mark.parametrize(("stop", "chat", "shown"), GO_ON)
+def test_an_answer_that_is_not_whole_says_how_to_go_on_from_it(stop, chat, shown):
+    """In its conversation if it is a turn of one, else with a follow-up: a new conversation would not know it."""
+    (line,) = warnings(Reply(**{**WHOLE, "stop_reason": stop, "chat": chat}))
+    assert shown in line
+
+
 @pytest.mark.parametrize(("cost", "shown"), COSTS)
 def test_a_cost_is_rounded_to_what_matters(cost, shown):
     """Below a dollar two significant digits, above it cents; unknown is said and never shown as zero."""

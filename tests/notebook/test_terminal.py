@@ -199,7 +199,7 @@ def test_an_answer_of_several_rounds_that_was_not_streamed_is_written_whole(buil
     whole = reply("It is 2.5.", tool_calls=calls, parts=(first, last))
     build().finish(whole, metadata={})
     written = out.getvalue()
-    assert written.startswith('Let me look.\n\n[mean(column="mass") · 0.0 s]\n\nIt is 2.5.\n')
+    assert written.startswith('Let me look.\n\n[mean(column="mass")]\n\nIt is 2.5.\n')
 
 
 def test_a_call_is_announced_and_its_end_is_written_below(build, out):

@@ -123,6 +123,27 @@ class Chat:
         forked.begin_with([unseated(entry) for entry in entries])
         return forked
 
+    def fork_with_summary(self, name: str, question: str, summary: Reply) -> Chat:
+        """Return a new conversation of this name that begins with a summary of this one, and its system and tools.
+
+        Args:
+            name: The new name.
+            question: What was asked for the summary.
+            summary: The answer.
+
+        Raises:
+            OptionError: the name is taken.
+        """
+        last = self._entries()[-1]
+        text = summary.text.strip() or "(no text)"
+        messages = ({"role": "user", "content": question}, {"role": "assistant", "content": text})
+        entry = last._replace(
+            prompt=question, messages=messages, reply=summary, state="ok", before="", frame=""
+        )
+        forked = Chat(self._session, name)
+        forked.begin_with([unseated(entry)])
+        return forked
+
     def begin_with(self, entries: Sequence[Entry]) -> None:
         """Fill this conversation, which must be empty.
 

@@ -12,100 +12,29 @@ from typing import TYPE_CHECKING, Any
 from vertex_claude_magic import errors
 from vertex_claude_magic.chats.entry import Entry, answer_message, chain, entry_of, is_sent, stored_turn
 from vertex_claude_magic.chats.locks import take
-from vertex_claude_magic.chats.naming import check_name, home, joined_numbers, written
+from vertex_claude_magic.chats.naming import home, joined_numbers, written
 from vertex_claude_magic.chats.seating import has_run_again, placed, seat_of, without_leftovers
 from vertex_claude_magic.chats.sending import history_after, history_of, questions_of, unmarked_message
 from vertex_claude_magic.records.chats import ChatStore
 from vertex_claude_magic.records.session_records import journal_of
 from vertex_claude_magic.session.history import History, frame_of
 from vertex_claude_magic.settings.origin import current_origin, session_id
-from vertex_claude_magic.spelling import option, spelled
 from vertex_claude_magic.text import quote
-from vertex_claude_magic.vertex.reply import Reply
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from vertex_claude_magic.chats.locks import Hold
     from vertex_claude_magic.chats.seating import Seat
-    from vertex_claude_magic.session.history import Conversation
     from vertex_claude_magic.session.session import Session
     from vertex_claude_magic.settings.target import Target
+    from vertex_claude_magic.vertex.reply import Reply
     from vertex_claude_magic.vertex.request import Request
 
-__all__ = ["Following", "NamedChat", "conversation_of", "look_at", "store_of"]
+__all__ = ["Following", "NamedChat", "store_of"]
 
 # The share of a model's window from which on the user is warned.
 _NEAR = 0.8
-
-
-def conversation_of(
-    session: Session, target: Target, prompt: str | Sequence[Any], names: Mapping[str, Any] | None = None
-) -> Conversation | None:
-    """Return what a question is a turn of, None for one that stands alone.
-
-    Args:
-        session: The session that asks.
-        target: The settings of the question.
-        prompt: Its prompt.
-        names: Where `after` is looked up if it is a name.
-
-    Raises:
-        OptionError: the options do not go together, or name what is not there.
-    """
-    named, after = target.chat, target.after
-    if after is not None and named:
-        raise errors.OptionError(
-            spelled("{} and {} cannot be combined.", option("after"), option("chat")),
-            cure="Use --after for one follow-up, -c for a conversation with a name.",
-        )
-    if target.new and not named:
-        raise errors.OptionError(
-            spelled("{} needs a conversation.", option("new")),
-            cure=spelled("Name it with {}.", option("chat")),
-        )
-    if after is not None:
-        return Following(*_reply_of(after, names or {}))
-    return NamedChat(session, check_name(named), prompt, new=target.new) if named else None
-
-
-def look_at(
-    session: Session, target: Target, prompt: str | Sequence[Any], names: Mapping[str, Any] | None = None
-) -> tuple[Target, History]:
-    """Return what would go before a prompt, and its target with what belongs to the conversation; nothing is asked.
-
-    Arguments and errors are those of `conversation_of`.
-    """
-    conversation = conversation_of(session, target, prompt, names)
-    if isinstance(conversation, NamedChat):
-        target = conversation.look(target)
-    elif conversation is not None:
-        target = conversation.begin(target, None)
-    return target, conversation.history(target) if conversation is not None else History()
-
-
-def _reply_of(after: Any, names: Mapping[str, Any]) -> tuple[str, Reply]:
-    if isinstance(after, Reply):
-        return after.chat or "a reply", after
-    if not isinstance(after, str) or after not in names:
-        import difflib
-
-        known = [
-            name for name, value in names.items() if isinstance(value, Reply) and not name.startswith("_")
-        ]
-        near = difflib.get_close_matches(str(after), known, n=1) or known[-1:]
-        cure = (
-            f"Did you mean {near[0]}?"
-            if near
-            else "Ask with %%claude NAME first, then follow with --after NAME."
-        )
-        raise errors.OptionError(f"No variable named {quote(str(after), 40)!r}.", cure=cure)
-    if not isinstance(names[after], Reply):
-        raise errors.OptionError(
-            f"{quote(after, 40)} is a {type(names[after]).__name__}, not a Reply.",
-            cure="Use a variable that %%claude NAME has set.",
-        )
-    return after, names[after]
 
 
 def store_of(session: Session, target: Target) -> ChatStore:

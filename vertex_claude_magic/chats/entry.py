@@ -1,4 +1,4 @@
-"""A turn of a conversation as it is kept, and what of it is sent. Values and pure functions only.
+"""A turn of a conversation as it is stored, and what of it is sent. Values and pure functions only.
 
 A turn is sent unless the user interrupted it; whether it is stale follows from what is before it now and what was when
 it was asked, so that nothing has to be marked, and a conversation that is rebuilt as it was is not stale.
@@ -14,15 +14,20 @@ from operator import is_not
 from typing import Any, Literal, NamedTuple
 
 from vertex_claude_magic.records.journal.chats import StoredTurn
-from vertex_claude_magic.records.recorded_reply import read_recorded_reply, recorded_reply
+from vertex_claude_magic.records.recorded_reply import (
+    RecordedReply,
+    read_recorded_reply,
+    recorded_reply,
+    tool_calls_of,
+)
 from vertex_claude_magic.vertex.blocks import THINKING, sent_back
 from vertex_claude_magic.vertex.digest import SentMessage
 from vertex_claude_magic.vertex.provenance import Lineage
 from vertex_claude_magic.vertex.reply import Reply, usage_from
 from vertex_claude_magic.vertex.request import clean
 
-__all__ = ["Entry", "Sendable", "Turn", "answer_blocks", "answer_message", "chain", "entry_of", "is_sent", "own_hash",
-           "ready", "stored_turn", "turns_of"]  # fmt: skip
+__all__ = ["Entry", "Sendable", "Turn", "answer_blocks", "answer_message", "chain", "entry_of", "is_sent",
+           "ready", "rounds_before", "stored_turn", "turns_of"]  # fmt: skip
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -36,6 +41,8 @@ class Turn:
         reply: The answer.
         state: "ok"; "stale" where what is before it has changed since; or "interrupted": then it is not sent, unless it
             was kept (`--keep`).
+        kept: Whether it was.
+        before: The answers before the last one, where functions were called or the service paused.
     """
 
     number: int
@@ -44,6 +51,7 @@ class Turn:
     reply: Reply
     state: Literal["ok", "stale", "interrupted"] = "ok"
     kept: bool = field(default=False, repr=False)
+    before: tuple[Reply, ...] = field(default=(), repr=False, compare=False)
 
 
 class Entry(NamedTuple):
@@ -107,7 +115,7 @@ def is_sent(entry: Entry) -> bool:
     return entry.state != "interrupted"
 
 
-def own_hash(messages: Sequence[Mapping[str, Any]]) -> str:
+def _own_hash(messages: Sequence[Mapping[str, Any]]) -> str:
     """Return the digest of messages as the binding of thinking sees them: without thinking and cache marks."""
     plain = json.dumps([_bound(message) for message in messages], sort_keys=True, default=str)
     return hashlib.sha256(plain.encode("utf-8", "replace")).hexdigest()
@@ -170,7 +178,7 @@ def ready(messages: tuple[Mapping[str, Any], ...]) -> Sendable:
             for block in message.get("content") or ()
         )
         known = _ready[id(messages)] = Sendable(
-            messages, own_hash(messages), sent, bare, calls, thinks=any(map(is_not, sent, bare))
+            messages, _own_hash(messages), sent, bare, calls, thinks=any(map(is_not, sent, bare))
         )
     return known
 
@@ -196,16 +204,56 @@ def turns_of(name: str, entries: Sequence[Entry]) -> list[Turn]:
             "messages": [*before, *entry.messages[:-1]],
         }
         asked = {part: value for part, value in question.items() if value}
-        reply = replace(entry.reply, chat=name, turn=number, question=asked)
+        earlier = rounds_before(entry.messages)
+        calls = tuple(call for each in earlier for call in each.tool_calls)
+        reply = replace(entry.reply, chat=name, turn=number, question=asked, tool_calls=calls)
         state: Literal["ok", "stale", "interrupted"] = "interrupted"
         if entry.state == "ok":
             state = "ok" if entry.before == digest else "stale"
         kept = entry.state == "sent"
         turns.append(
-            Turn(number=number, cell=entry.cell, prompt=entry.prompt, reply=reply, state=state, kept=kept)
+            Turn(
+                number=number,
+                cell=entry.cell,
+                prompt=entry.prompt,
+                reply=reply,
+                state=state,
+                kept=kept,
+                before=earlier,
+            )
         )
         before += entry.messages if is_sent(entry) else ()
     return turns
+
+
+def rounds_before(messages: Sequence[Mapping[str, Any]]) -> tuple[Reply, ...]:
+    """Return the answers of a turn before its last one, each with its calls of functions and their results.
+
+    >>> use = {"type": "tool_use", "id": "t", "name": "f", "input": {"x": 2}}
+    >>> result = {"type": "tool_result", "tool_use_id": "t", "content": "4"}
+    >>> asked, answer = {"role": "user", "content": "f(2)?"}, {"role": "assistant", "content": "Four."}
+    >>> between = [{"role": "assistant", "content": [use]}, {"role": "user", "content": [result]}]
+    >>> [call.content for each in rounds_before([asked, *between, answer]) for call in each.tool_calls]
+    ['4']
+    """
+    found = list[Reply]()
+    for at, message in enumerate(messages[:-1]):
+        if message.get("role") != "assistant":
+            continue
+        blocks, following = answer_blocks(messages[: at + 1]), messages[at + 1]
+        behind = following.get("content") if following.get("role") == "user" else ()
+        results = (
+            [block for block in behind if isinstance(block, Mapping) and block.get("type") == "tool_result"]
+            if isinstance(behind, (list, tuple))
+            else []
+        )
+        recorded = RecordedReply(content=blocks, tool_results=results)
+        # Two answers in a row: the service had paused.
+        stop = "pause_turn" if following.get("role") == "assistant" else "tool_use" if results else None
+        # Nothing is replayed: this is what was called.
+        calls = tuple(replace(call, replayed=False) for call in tool_calls_of(recorded))
+        found.append(Reply(blocks=tuple(blocks), stop_reason=stop, complete=True, tool_calls=calls))
+    return tuple(found)
 
 
 def stored_turn(entry: Entry) -> StoredTurn:

@@ -24,7 +24,7 @@ from vertex_claude_magic.records.provenance import (
     provenance,
     stamped,
 )
-from vertex_claude_magic.text import quote, quote_path
+from vertex_claude_magic.text import on_line, quote, quote_path
 from vertex_claude_magic.vertex.provenance import Lineage
 from vertex_claude_magic.vertex.reply import Reply
 
@@ -37,8 +37,6 @@ __all__ = ["cell_source", "notebook_of", "read_notebook", "write_notebook"]
 
 _MOST_BYTES = 200_000_000
 _MOST_CELLS = 10_000
-# A name that a line needs no quotes for.
-_PLAIN_NAME = re.compile(r"[\w.@-]+")
 _QUESTION = re.compile(r"\s*%%claude(?!\S)[^\n]*\n?")
 _THINKING = re.compile(r"\A<details(?: open)?><summary>Thinking</summary>.*?</details>\s*", re.DOTALL)
 # What a cell shows below an answer: warnings, then the footer, folded since 2026-11, then notes.
@@ -47,14 +45,20 @@ _BELOW = re.compile(
     r"(?:\n\n<details><summary><small>[^\n]*</small></summary>\n\n<small>[^\n]*</small>\n\n</details>)?"
     r"(?:\n\n<small>[^\n]*</small>)?\s*\Z"
 )
+# Between the texts of an answer: a call of a function, folded, with its result and what it printed in fences.
+_CALL = re.compile(
+    r"(?:\A|(?<=\n\n))<details><summary>[^\n<]*</summary>\n\n"
+    r"(?:(?P<fence>`{3,}|~{3,})[^\n]*\n(?:.*?\n)?(?P=fence)\n\n){0,2}</details>(?:\n\n|\Z)",
+    re.DOTALL,
+)
+_SOURCES = re.compile(r"\n\n\*\*Sources\*\*\n\n(?:\d+\. [^\n]*(?:\n|\Z))+(?:\n… [^\n]*)?\s*\Z")
 _DATA_KINDS = frozenset({"image/png", "image/jpeg", "image/gif", "image/webp", "application/pdf"})
 
 
 def cell_source(name: str, entry: Entry) -> str:
     """Return the cell that asks a turn again."""
-    named = name if _PLAIN_NAME.fullmatch(name) else json.dumps(name, ensure_ascii=False)
-    model = f" -m {entry.model}" if _PLAIN_NAME.fullmatch(entry.model) else ""
-    return f"%%claude -c {named}{model}\n{entry.prompt}"
+    model = f" -m {on_line(entry.model)}" if entry.model else ""
+    return f"%%claude -c {on_line(name)}{model}\n{entry.prompt}"
 
 
 def notebook_of(name: str, entries: Sequence[Entry]) -> dict[str, Any]:
@@ -243,7 +247,7 @@ def _answer_text(output: Mapping[str, Json]) -> str:
     if not isinstance(data, Mapping):
         return ""
     text = _text(data.get("text/markdown") or data.get("text/plain"))
-    return _BELOW.sub("", _THINKING.sub("", text))
+    return _SOURCES.sub("", _CALL.sub("", _BELOW.sub("", _THINKING.sub("", text)))).strip()
 
 
 def _text(value: Json) -> str:

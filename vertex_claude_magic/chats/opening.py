@@ -50,7 +50,7 @@ def open_exchange(
         return _tools(settled, target, scope, around)
 
     if conversation is None and target.in_conversation:
-        from vertex_claude_magic.chats.conversation import conversation_of
+        from vertex_claude_magic.chats.choosing import conversation_of
 
         conversation = conversation_of(session, target, prompt, scope.names if scope is not None else None)
     return Exchange(
@@ -73,7 +73,7 @@ def request_of(
     """
     history, settled = None, target
     if target.in_conversation:
-        from vertex_claude_magic.chats.conversation import look_at
+        from vertex_claude_magic.chats.choosing import look_at
 
         settled, history = look_at(session, target, prompt, scope.names if scope is not None else None)
     tools = _tools(settled, target, scope)

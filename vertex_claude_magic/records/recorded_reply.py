@@ -96,7 +96,10 @@ def recorded_reply(reply: Reply, pace: Pace = (), error: Mapping[str, Any] | Non
         first_token_seconds=reply.first_token_seconds,
         pace=pace,
         error=error,
-        tool_results=tuple({**call.block, "seconds": round(call.seconds, 3)} for call in reply.tool_calls),
+        tool_results=tuple(
+            {**call.block, "seconds": call.seconds and max(round(call.seconds, 3), 0.001)}
+            for call in reply.tool_calls
+        ),
     )
 
 

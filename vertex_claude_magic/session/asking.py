@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from vertex_claude_magic.errors import ClaudeError
+from vertex_claude_magic.spelling import in_python
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -44,7 +45,7 @@ def started(exchange: Exchange) -> Exchange:
 def log_notices(notices: Iterable[Notice]) -> None:
     """Write notices into the log of the package."""
     for notice in notices:
-        _log.warning("%s", notice.text)
+        _log.warning("%s", in_python(notice.text))
 
 
 @contextmanager

@@ -131,7 +131,7 @@ class FunctionTools:
                 reply=reply,
             )
         why = "the service had paused the answer" if paused else "the last calls were not run"
-        self._notices.append(f"Stopped after {rounds}; {why}. Raise --max-rounds.")
+        self._notices.append(spelled("Stopped after {}; {}. Raise {}.", rounds, why, option("max_rounds")))
         return reply
 
     def _called(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from vertex_claude_magic.chats.chat import Chat, unseated
+from vertex_claude_magic.chats.chat import Chat
 from vertex_claude_magic.chats.conversation import store_of
 from vertex_claude_magic.chats.naming import home
 from vertex_claude_magic.errors import OptionError
@@ -148,13 +148,20 @@ def _fork_with_summary(host: Host, chat: Chat, new: str) -> str:
             f"A conversation named {quote(new, 40)!r} already exists.",
             cure="Choose another name, or clear the existing one first.",
         )
-    # Asked after the last turn, and no turn of the old conversation.
-    last = chat.turns[-1].reply
-    reply = ask_prepared(
-        host, ParsedLine(options={"after": last, "literal": True}), SUMMARY, scope=host.scope()
-    )
+    sent = [turn for turn in chat.turns if turn.state != "interrupted" or turn.kept]
+    if not sent:
+        raise OptionError(
+            f"{quote(chat.name, 40)} has no turn that is sent, so there is nothing to summarise.",
+            cure=f"Run its cells again, or use %claude_chat {chat.name} --keep N.",
+        )
+    # Asked after the last turn, of its model, and no turn of the old conversation.
+    last = sent[-1].reply
+    options: dict[str, Any] = {"after": last, "literal": True}
+    if last.lineage is not None and last.lineage.requested_model:
+        options["model"] = last.lineage.requested_model
+    reply = ask_prepared(host, ParsedLine(options=options), SUMMARY, scope=host.scope())
     if reply is not None:
-        fork.begin_with([unseated(pages.summary_entry(SUMMARY, reply))])
+        chat.fork_with_summary(new, SUMMARY, reply)
     return f"{quote(new, 40)} starts with this summary."
 
 

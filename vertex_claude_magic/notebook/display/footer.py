@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from vertex_claude_magic.markdown.sanitize import as_text, safe_markdown, safe_plain
 from vertex_claude_magic.models.catalog import Catalog
 from vertex_claude_magic.models.prices import usd_estimate, usd_words
+from vertex_claude_magic.text import on_line
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -34,10 +35,8 @@ __all__ = [
 ]
 
 _CURES = {
-    "model_context_window_exceeded": "Cut off: the model's context window is full. "
-    "Shorten the prompt, or ask a model with a larger window.",
-    "pause_turn": "Paused by the service in a long turn. Ask Claude to continue, with --after NAME or -c.",
-    "compaction": "Stopped to compact a long conversation. Ask Claude to continue, with --after NAME or -c.",
+    "pause_turn": "Paused by the service in a long turn. Ask Claude to continue with {}.",
+    "compaction": "Stopped to compact a long conversation. Ask Claude to continue with {}.",
 }
 # Punctuation that begins nothing in HTML, Markdown or a formula.
 _PLAIN = frozenset(" .,:;-/()%+")
@@ -142,6 +141,7 @@ def warnings(reply: Reply) -> tuple[str, ...]:
     if not reply.complete:
         return ("Stopped. This is a partial answer; run the cell again for a whole one.",)
     reason = reply.stop_reason
+    follow_up = f"%%claude -c {on_line(reply.chat)}" if reply.chat else "%%claude --after NAME"
     if reason is None or reason in _ENDS:
         return () if reply.text.strip() else ("The answer is empty. Ask again, or rephrase the question.",)
     if reason == "refusal":
@@ -151,15 +151,21 @@ def warnings(reply: Reply) -> tuple[str, ...]:
         line = f"Claude declined to continue{category}{why}. Rephrase the question, or ask another model."
     elif reason == "max_tokens":
         tokens = f"{reply.usage.output_tokens:,} output tokens" if reply.usage.output_tokens else "max_tokens"
+        line = f"Cut off at {tokens}. Ask again with a larger --max-tokens, or continue with {follow_up}."
+    elif reason == "model_context_window_exceeded":
+        name = (
+            f"%claude_chat {reply.chat} --remove N removes a turn" if reply.chat else "Shorten the prompt"
+        )
         line = (
-            f"Cut off at {tokens}. Ask again with a larger --max-tokens, or continue with --after NAME or -c."
+            f"Cut off: the model's context window is full. {name}, or ask a model with a larger window."
         )
     elif reason == "tool_use":
         names = [str(block.get("name")) for block in reply.blocks if block.get("type") == "tool_use"]
         asked = f"the tool {', '.join(names)}" if names else "a tool"
         line = f"Claude requested {asked}, which was not run. Send its result, or ask without tools."
     else:
-        line = _CURES.get(reason, f"Stopped for an unknown reason ({reason}). The answer may be incomplete.")
+        unknown = f"Stopped for an unknown reason ({reason}). The answer may be incomplete."
+        line = _CURES[reason].format(follow_up) if reason in _CURES else unknown
     return (_line(line),)
 
 

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from vertex_claude_magic.vertex.reply import Reply, ToolCall
 
-__all__ = ["CallOutputs", "call_line", "result_line", "with_calls"]
+__all__ = ["CallOutputs", "call_line", "result_line", "result_text", "with_calls"]
 
 _SHOWN, _SHOWN_IN_LINE = 2_000, 100
 _TAG = re.compile(r"\s*</?data\b[^>]*>\s*")
@@ -34,7 +34,9 @@ def call_line(call: ToolCall) -> str:
     >>> call_line(ToolCall(id="t", name="mean", arguments={"column": "mass"}, seconds=0.21))
     'mean(column="mass") · 0.2 s'
     """
-    how = "not called again" if call.replayed else f"{call.seconds:.1f} s"
+    # One that was not run, or is from a stored conversation, has no time.
+    took = "not called again" if call.replayed else f"{call.seconds:.1f} s"
+    how = took if call.seconds else ""
     return " · ".join(
         filter(None, (call_text(call.name, call.arguments), "error" if call.is_error else "", how))
     )
@@ -81,6 +83,11 @@ def _folded(call: ToolCall) -> str:
     parts = [f"<details><summary>{escape(safe_plain(call_line(call)))}</summary>"]
     parts += [fenced(_cut(text)) for text in (_result_text(call), call.printed) if text.strip()]
     return "\n\n".join([*parts, "</details>"])
+
+
+def result_text(call: ToolCall) -> str:
+    """Return what a call was answered with as people read it, cut where it is long; a picture as a word."""
+    return _cut(_result_text(call))
 
 
 def _result_text(call: ToolCall) -> str:

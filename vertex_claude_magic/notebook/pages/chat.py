@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime
 from html import escape
 from typing import TYPE_CHECKING
 
-from vertex_claude_magic.chats.entry import Entry, answer_message
 from vertex_claude_magic.markdown.characters import safe_plain
 from vertex_claude_magic.markdown.sanitize import fenced, safe_markdown
 from vertex_claude_magic.notebook.display.footer import answered_notes, endings
+from vertex_claude_magic.notebook.display.live import with_sources
+from vertex_claude_magic.notebook.display.segments import Body
+from vertex_claude_magic.notebook.display.sources import sources
+from vertex_claude_magic.notebook.display.tool_calls import call_line, result_text, with_calls
 from vertex_claude_magic.notebook.pages.html import verbatim
 from vertex_claude_magic.notebook.pages.table import Column, Row, Table
 from vertex_claude_magic.text import quote
@@ -17,11 +21,13 @@ from vertex_claude_magic.text import quote
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from markdown_it import MarkdownIt
+
     from vertex_claude_magic.chats.entry import Turn
     from vertex_claude_magic.records.journal.chats import ChatRow
     from vertex_claude_magic.vertex.reply import Reply
 
-__all__ = ["chats_table", "exported_html", "exported_markdown", "stale_text", "summary_entry", "turns_table"]
+__all__ = ["chats_table", "exported_html", "exported_markdown", "stale_text", "turns_table"]
 
 _SHOWN = 100
 _STATES = {
@@ -108,19 +114,6 @@ def stale_text(numbers: Sequence[int]) -> str:
     return f"; {what} {joined_numbers(numbers)} {verb} stale"
 
 
-def summary_entry(prompt: str, reply: Reply) -> Entry:
-    """Return a turn that holds a summary of another conversation."""
-    answer = answer_message(reply) or {"role": "assistant", "content": "(no text)"}
-    return Entry(
-        seat="",
-        place=0,
-        run="",
-        prompt=prompt,
-        messages=({"role": "user", "content": prompt}, {**answer, "content": reply.text or "(no text)"}),
-        reply=reply,
-    )
-
-
 def exported_markdown(name: str, turns: Sequence[Turn]) -> str:
     """Return a conversation as Markdown; what the model wrote is made safe, prompts are shown literally."""
     parts = [f"# {_heading(name)}"]
@@ -128,7 +121,7 @@ def exported_markdown(name: str, turns: Sequence[Turn]) -> str:
         parts += [
             f"## Turn {turn.number}{_mark(turn)}",
             fenced(safe_plain(turn.prompt)),
-            safe_markdown(turn.reply.text),
+            _body(turn).markdown,
             endings(turn.reply, answered_notes(turn.reply))[0],
         ]
     return "\n\n".join(parts) + "\n"
@@ -138,7 +131,7 @@ def exported_html(name: str, turns: Sequence[Turn]) -> str:
     """Return a conversation as one page of HTML that loads nothing and runs nothing."""
     from markdown_it import MarkdownIt
 
-    # Raw HTML off; the sanitizer has left no image, and no link that is more than its text.
+    # Raw HTML off; the sanitizer has left no image, and no link but to web and mail addresses.
     markdown = MarkdownIt("commonmark", {"html": False}).enable(["table", "strikethrough"])
     parts = [f"<h1>{escape(safe_plain(name))}</h1>"]
     for turn in turns:
@@ -146,15 +139,35 @@ def exported_html(name: str, turns: Sequence[Turn]) -> str:
         parts += [
             f"<h2>Turn {turn.number}{escape(_mark(turn))}</h2>",
             f"<pre>{verbatim(turn.prompt)}</pre>",
+            *[_shown(each, markdown) for each in turn.before if each.tool_calls or each.stop_reason],
             markdown.render(safe_markdown(turn.reply.text)).strip(),
+            markdown.render(sources(turn.reply).markdown).strip(),
             f"<p><small>{'<br>'.join(escape(line) for line in plain.splitlines())}</small></p>",
         ]
-    body = "\n".join(parts)
+    body = "\n".join(filter(None, parts))
     title = f"<title>{escape(safe_plain(name))}</title>"
     return (
         f'<!DOCTYPE html>\n<html lang="en">\n<head><meta charset="utf-8">{title}</head>\n'
         f'<body style="max-width: 50em; margin: 2em auto; font-family: sans-serif">\n{body}\n</body>\n</html>\n'
     )
+
+
+def _body(turn: Turn) -> Body:
+    """Return the answer of a turn with its calls and sources, as a cell shows it."""
+    last = replace(turn.reply, tool_calls=())
+    whole = replace(turn.reply, parts=(*turn.before, last)) if turn.before else turn.reply
+    body = Body(markdown=safe_markdown(turn.reply.text), plain="")
+    return with_sources(whole, with_calls(whole, body) if turn.before else body)
+
+
+def _shown(reply: Reply, markdown: MarkdownIt) -> str:
+    """Return an answer that calls functions as HTML: its text, and each call in a fold."""
+    calls = [
+        f"<details><summary>{escape(safe_plain(call_line(call)))}</summary>"
+        f"<pre>{verbatim(result_text(call))}</pre></details>"
+        for call in reply.tool_calls
+    ]
+    return "\n".join([markdown.render(safe_markdown(reply.text)).strip(), *calls])
 
 
 def _mark(turn: Turn) -> str:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from vertex_claude_magic.notebook.panel.fragments import status_line
+from vertex_claude_magic.text import on_line
 
 if TYPE_CHECKING:
     from vertex_claude_magic.notebook.panel.actions import PanelActions
@@ -137,7 +138,7 @@ class ChatsSection:
 
         rows = chat_rows()
         goes = (
-            f"%%claude -c {rows[0].name} continues the latest one; %%claude alone asks without any."
+            f"%%claude -c {on_line(rows[0].name)} continues the latest one; %%claude alone asks without any."
             if rows
             else ""
         )
