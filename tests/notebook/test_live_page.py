@@ -58,3 +58,12 @@ def test_where_outputs_cannot_change_only_the_end_is_shown(monkeypatch, done):
     view.say("waiting")
     view.draw(lambda: ("<p>x</p>", "x"), done=done)
     assert shell.display_pub.text == ("x" if done else "")
+
+
+def test_a_line_is_printed_in_a_terminal_alone(capsys):
+    """A notebook has the page that changes."""
+    terminal = Shell()
+    terminal.display_pub = None
+    LivePage(terminal).print("QUEUED")
+    LivePage(Shell()).print("never")
+    assert capsys.readouterr().out == "QUEUED\n"

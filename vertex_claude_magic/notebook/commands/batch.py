@@ -171,9 +171,7 @@ def batch_from_line(host: Host, line: str) -> None:
         job.retry()
     if "wait" in options:
         try:
-            job.wait(
-                show=lambda each: page.draw(lambda: progress_page(each, strftime("%H:%M:%S")), done=False)
-            )
+            _follow(job, page)
         except errors.ClaudeInterrupt:
             page.draw(lambda: job_page(job, _all_notes(host, [])), done=True)
             raise
@@ -187,6 +185,21 @@ def batch_from_line(host: Host, line: str) -> None:
             # It shows what was spent.
             host.panel.draw()
     page.draw(lambda: job_page(job, _all_notes(host, notes), listed="collect" not in options), done=True)
+
+
+def _follow(job: BatchJob, page: LivePage) -> None:
+    """Follow a batch to its end: a bar that moves, or in a terminal a line for each change."""
+    said = ""
+
+    def show(each: BatchJob) -> None:
+        nonlocal said
+        page.draw(lambda: progress_page(each, strftime("%H:%M:%S")), done=False)
+        _, line = progress_page(each)
+        if line != said:
+            said = line
+            page.print(line)
+
+    job.wait(show=show)
 
 
 def _collect(host: Host, job: BatchJob, frame: str) -> list[str]:

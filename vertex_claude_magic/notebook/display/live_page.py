@@ -48,5 +48,10 @@ class LivePage:
         """Say at once what is being waited for: in place of the page, or in a line of the terminal."""
         if self._live:
             self._output.draw({"text/html": f"<p>{literal(text)}</p>", "text/plain": text})
-        elif self._prints:
+        else:
+            self.print(text)
+
+    def print(self, text: str) -> None:
+        """Write a line below the ones before; only in a terminal, where no output changes."""
+        if self._prints:
             print(text)
