@@ -173,7 +173,7 @@ def batch_from_line(host: Host, line: str) -> None:
     except KeyboardInterrupt as stop:
         page.draw(lambda: job_page(job, _all_notes(host, [])), done=True)
         done = stop.done if isinstance(stop, errors.ClaudeInterrupt) else ""
-        raise errors.ClaudeInterrupt(done=done or "Stopped; the jobs go on.") from None
+        raise errors.ClaudeInterrupt(done=done or "Stopped.") from None
     except errors.ClaudeError:
         page.clear()
         raise
