@@ -142,6 +142,53 @@ def test_what_the_service_refuses_is_refused(emulator, location, changes, status
     assert words in answer.json()["error"]["message"]
 
 
+def source(table):
+    return {"inputConfig": {"instancesFormat": "bigquery", "bigquerySource": {"inputUri": f"bq://{table}"}}}
+
+
+def target(table):
+    output = {"outputUri": f"bq://{table}"}
+    return {"outputConfig": {"predictionsFormat": "bigquery", "bigqueryDestination": output}}
+
+
+TABLES = [
+    ("us-east5", source("p.d.nosuch"), 404, "Not found: Table p.d.nosuch"),
+    ("us-east5", {**source("p.d.asked"), **target("p.d.asked")}, 400, "Already Exists: Table p.d.asked"),
+    (
+        "us-central1",
+        {**source("p.d.asked"), **target("p.d.new")},
+        400,
+        "is in us-east5 and the job in us-central1",
+    ),
+]
+
+
+@pytest.mark.parametrize(("location", "changes", "status", "words"), TABLES)
+def test_a_source_must_be_there_and_a_table_for_results_must_not(emulator, location, changes, status, words):
+    emulator.tables.add("p.d.asked", [{"custom_id": "a", "request": "{}"}])
+    answer = call(emulator, "POST", body=job(**changes), location=location)
+    assert answer.status_code == status
+    assert words in answer.json()["error"]["message"]
+
+
+def test_rows_of_a_table_are_answered_into_a_table_with_responses_as_json(emulator):
+    body = {"messages": [{"role": "user", "content": "Hi"}], "max_tokens": 400, "anthropic_version": "vertex-2023-10-16"}  # fmt: skip
+    rows = [
+        {"custom_id": "object", "request": body},
+        {"custom_id": "text", "request": json.dumps(body)},
+        {"custom_id": "none", "request": None},
+    ]
+    emulator.tables.add("p.d.asked", rows)
+    follow(emulator, create(emulator, **source("p.d.asked"), **target("p.d.new")))
+    found = {row["custom_id"]: row for row in emulator.tables.rows("p.d.new")}
+    assert found["object"]["response"]["content"]
+    assert found["text"]["response"]["content"]
+    assert (found["none"]["response"], found["none"]["status"]) == (
+        None,
+        "INVALID_ARGUMENT: the row holds no request.",
+    )
+
+
 def test_jobs_are_listed_in_pages_and_by_display_name(emulator):
     put(emulator)
     emulator.batches.most = 20

@@ -80,6 +80,14 @@ def test_failed_rows_are_sent_again_and_no_other(shell):
     assert shell.ip.user_ns["frame"]["error"].isna().all()
 
 
+def test_an_error_stands_alone(shell):
+    shell.ok(CELL)
+    end(shell.ip.user_ns["labels"])
+    error = shell.error("%claude_batch labels --retry-failed")
+    assert "No row has failed that was sent" in str(error)
+    assert shell.page.text == ""
+
+
 def test_cancel_ends_the_jobs(shell):
     shell.ok(CELL)
     shell.ok("%claude_batch labels --cancel")

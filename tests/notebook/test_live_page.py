@@ -47,6 +47,20 @@ def test_what_is_waited_for_is_said_at_once_and_as_text():
     assert shell.display_pub.text == "done"
 
 
+def test_what_was_waited_for_is_taken_away_before_an_error_and_a_page_is_not():
+    """An error stands alone; a page that was drawn stays."""
+    shell = Shell()
+    view = LivePage(shell, clock=lambda: 0.0)
+    view.clear()
+    assert shell.display_pub.outputs == []
+    view.say("waiting")
+    view.clear()
+    assert shell.display_pub.text == ""
+    view.draw(lambda: ("<p>x</p>", "x"), done=True)
+    view.clear()
+    assert shell.display_pub.text == "x"
+
+
 @pytest.mark.parametrize("done", [False, True])
 def test_where_outputs_cannot_change_only_the_end_is_shown(monkeypatch, done):
     """Spyder's console takes no updates."""
@@ -58,3 +72,12 @@ def test_where_outputs_cannot_change_only_the_end_is_shown(monkeypatch, done):
     view.say("waiting")
     view.draw(lambda: ("<p>x</p>", "x"), done=done)
     assert shell.display_pub.text == ("x" if done else "")
+
+
+def test_a_line_is_printed_in_a_terminal_alone(capsys):
+    """A notebook has the page that changes."""
+    terminal = Shell()
+    terminal.display_pub = None
+    LivePage(terminal).print("QUEUED")
+    LivePage(Shell()).print("never")
+    assert capsys.readouterr().out == "QUEUED\n"

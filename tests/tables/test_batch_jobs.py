@@ -436,6 +436,26 @@ def test_a_wait_outlasts_failed_looks_but_not_five_in_a_row(emulator, journal):
     assert finished(other).done == 1
 
 
+def test_a_quota_of_no_jobs_at_all_is_an_error(emulator, claude):
+    emulator.batches.most = 0
+    with pytest.raises(errors.QuotaExceeded, match="Waiting does not help if the quota is 0"):
+        claude.batch([{"n": 1}], PROMPT, to=TO, max_tokens=200)
+
+
+def test_rows_wait_to_go_again_while_others_of_the_project_have_all_jobs(emulator, claude, journal, tmp_path):
+    emulator.batches.ending = "FAILED"
+    job = finished(claude.batch([{"n": 1}, {"n": 2}], PROMPT, to=TO, max_tokens=200))
+    emulator.batches.ending = "SUCCEEDED"
+    emulator.batches.looks = 3
+    others = make_claude(emulator, journal=str(tmp_path / "others.sqlite3"))
+    theirs = others.batch(pd.DataFrame({"n": range(4)}), PROMPT, to=TO, rows_per_job=1, max_tokens=200)
+    job.retry()
+    assert job.last_state == "WAITING"
+    assert "1 job waits and is created while a kernel follows the batch" in job.waiting
+    finished(theirs)
+    assert finished(job).result()[1]["error"] is None
+
+
 POLICIES = [
     (Policy(locks={"model": ("haiku",)}, origin="the course"), "model is locked to haiku by the course"),
     (Policy(ceilings={"max_cost": 1e-9}, origin="the course"), "This batch may cost up to"),

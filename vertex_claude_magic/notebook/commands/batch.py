@@ -129,6 +129,10 @@ def _send(
     except KeyboardInterrupt:
         done = "Stopped. %claude_batch lists what was sent; a batch whose files are not all uploaded costs nothing."
         raise errors.ClaudeInterrupt(done=done) from None
+    except errors.ClaudeError:
+        if page is not None:
+            page.clear()
+        raise
     host.shell.user_ns[parsed.name or ""] = job
     if page is not None:
         page.draw(lambda: job_page(job, _all_notes(host, said)), done=True)
@@ -165,19 +169,26 @@ def batch_from_line(host: Host, line: str) -> None:
         raise errors.OptionError("--cancel cannot be combined with other options.", cure="Cancel it first.")
     job = _job(host, name)
     page = _page(host)
+    try:
+        _act(host, job, options, page)
+    except KeyboardInterrupt as stop:
+        page.draw(lambda: job_page(job, _all_notes(host, [])), done=True)
+        done = stop.done if isinstance(stop, errors.ClaudeInterrupt) else ""
+        raise errors.ClaudeInterrupt(done=done or "Stopped.") from None
+    except errors.ClaudeError:
+        page.clear()
+        raise
+
+
+def _act(host: Host, job: BatchJob, options: Mapping[str, Any], page: LivePage) -> None:
+    """Do with a batch what the options say, and show how far it is."""
     if "cancel" in options:
         job.cancel()
     if "retry_failed" in options:
         page.say("looking for the rows that failed …")
         job.retry()
     if "wait" in options:
-        try:
-            job.wait(
-                show=lambda each: page.draw(lambda: progress_page(each, strftime("%H:%M:%S")), done=False)
-            )
-        except errors.ClaudeInterrupt:
-            page.draw(lambda: job_page(job, _all_notes(host, [])), done=True)
-            raise
+        _follow(job, page)
     else:
         job.refresh()
     notes: list[str] = []
@@ -188,6 +199,21 @@ def batch_from_line(host: Host, line: str) -> None:
             # It shows what was spent.
             host.panel.draw()
     page.draw(lambda: job_page(job, _all_notes(host, notes), listed="collect" not in options), done=True)
+
+
+def _follow(job: BatchJob, page: LivePage) -> None:
+    """Follow a batch to its end: a bar that moves, or in a terminal a line for each change."""
+    said = ""
+
+    def show(each: BatchJob) -> None:
+        nonlocal said
+        page.draw(lambda: progress_page(each, strftime("%H:%M:%S")), done=False)
+        _, line = progress_page(each)
+        if line != said:
+            said = line
+            page.print(line)
+
+    job.wait(show=show)
 
 
 def _collect(host: Host, job: BatchJob, frame: str) -> list[str]:

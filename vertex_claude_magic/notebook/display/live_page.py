@@ -32,6 +32,8 @@ class LivePage:
         self._prints = front.kind == "terminal"
         self._live = front.kind == "notebook" and front.updates
         self._output = Output(NotebookScreen(shell.display_pub), clock=clock, updates=self._live)
+        # Whether it shows what is being waited for.
+        self._said = False
 
     def draw(self, page: Callable[[], tuple[str, str]], *, done: bool) -> None:
         """Draw the page, unless it was drawn just now.
@@ -42,11 +44,24 @@ class LivePage:
         """
         if done or (self._live and self._output.is_due(_REDRAW)):
             html, plain = page()
+            self._said = False
             self._output.draw({"text/html": html, "text/plain": plain})
 
     def say(self, text: str) -> None:
         """Say at once what is being waited for: in place of the page, or in a line of the terminal."""
         if self._live:
             self._output.draw({"text/html": f"<p>{literal(text)}</p>", "text/plain": text})
-        elif self._prints:
+            self._said = True
+        else:
+            self.print(text)
+
+    def clear(self) -> None:
+        """Take away what is being waited for, where an error follows."""
+        if self._live and self._said:
+            self._output.draw({"text/html": "", "text/plain": ""})
+            self._said = False
+
+    def print(self, text: str) -> None:
+        """Write a line below the ones before; only in a terminal, where no output changes."""
+        if self._prints:
             print(text)

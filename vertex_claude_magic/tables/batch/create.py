@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -18,6 +19,8 @@ __all__ = ["check_policy", "create_waiting", "display_name", "known_now", "passe
 
 # Request timeout; the service asks to try again.
 _PASSING_STATUS = 408
+# In the `ErrorInfo` of a refusal for a quota.
+_LIMIT = re.compile(r'"quota_limit_value":\s*"(\d+)"')
 
 
 def create_waiting(context: Context, batch: Batch) -> None:
@@ -95,8 +98,12 @@ def check_policy(batch: Batch) -> None:
 
 def passes(error: errors.ClaudeError) -> bool:
     """Tell whether what failed may go well in a minute."""
-    if isinstance(error, (errors.QuotaExceeded, errors.TLSError)):
+    if isinstance(error, errors.TLSError):
         return False
+    if isinstance(error, errors.QuotaExceeded):
+        # Where Google names the limit, it is that of the jobs under way, unless it is 0.
+        limit = _LIMIT.search(str(error.details.get("body") or ""))
+        return limit is not None and limit[1] != "0"
     kinds = (errors.NetworkError, errors.ServerError, errors.ProtocolError, errors.RateLimited)
     return isinstance(error, kinds) or (
         isinstance(error, errors.APIError) and error.status == _PASSING_STATUS

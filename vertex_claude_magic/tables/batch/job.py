@@ -321,7 +321,12 @@ class BatchJob:
                 )
             check_limits(context, lines.cost)
             self._held |= put_up(context, batch, lines, before=jobs)
-        self.refresh()
+        try:
+            self.refresh()
+        except errors.ClaudeError as error:
+            # The lines are up, and the next look creates the jobs.
+            if not passes(error):
+                raise
         return self
 
     def _known(self, table: Any) -> Any:

@@ -194,7 +194,7 @@ def _told(
 ) -> Iterator[tuple[int, bytes | str]]:
     for row, line in lines:
         if row % _TOLD_EVERY == 0:
-            notify(f"making the lines, row {row:,} of {count:,}")
+            notify(f"preparing {count:,} rows{f', {row:,} are ready' if row else ''}")
         yield row, line
 
 
