@@ -322,6 +322,19 @@ def worst_of(client) -> float:
     return worst_case(request, catalog, token_bound(request, catalog))
 
 
+def test_an_answer_that_broke_off_counts_with_its_worst_case_before_it_is_asked_again(
+    client, claude_emulator
+):
+    """It may have been billed to its end."""
+    most = worst_of(client)
+    claude_emulator.fail(Fault(cut_after=200))
+    out = run(client, texts_frame(1), max_cost=1.5 * most)
+    assert column(out, "answer") == [None]
+    assert len(asked(claude_emulator)) == 1
+    claude_emulator.fail(Fault(cut_after=200))
+    assert all(column(run(client, texts_frame(1), max_cost=2.5 * most), "answer"))
+
+
 def test_a_limit_and_an_unknown_price_send_nothing(client, claude_emulator):
     """Case 80."""
     with pytest.raises(errors.CostLimitExceeded, match="not known"):

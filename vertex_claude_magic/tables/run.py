@@ -27,6 +27,7 @@ from vertex_claude_magic.spelling import option, spelled
 from vertex_claude_magic.tables.earlier import EarlierRows
 from vertex_claude_magic.tables.outcome import UNANSWERED, Outcome
 from vertex_claude_magic.tables.progress import Progress
+from vertex_claude_magic.tables.row_call import FailedRow, RowCall
 from vertex_claude_magic.transport.retry import backoff
 from vertex_claude_magic.vertex.request import in_project
 
@@ -58,46 +59,6 @@ def place_of(name: str = "") -> str:
     """Return what identifies a run's place: the notebook, or else the working folder, and the variable."""
     where = current_origin().notebook if name else ""
     return cell_key(f"map\n{where or Path.cwd()}\n{name}")
-
-
-class _RowCall:
-    """A row under way."""
-
-    def __init__(self, exchange: Exchange) -> None:
-        exchange.start()
-        self._exchange = exchange
-
-    def watch(self, tell: Callable[[], None]) -> None:
-        self._exchange.watch(tell)
-
-    def poll(self, seconds: float) -> bool:
-        self._exchange.wait(seconds)
-        return self._exchange.done
-
-    def result(self) -> Reply:
-        return self._exchange.reply
-
-    def cancel(self) -> None:
-        self._exchange.close()
-
-
-class _Failed:
-    """A row that failed before it was sent."""
-
-    def __init__(self, error: errors.ClaudeError) -> None:
-        self._error = error
-
-    def watch(self, tell: Callable[[], None]) -> None:
-        tell()
-
-    def poll(self, seconds: float) -> bool:  # noqa: ARG002 - as every call has it
-        return True
-
-    def result(self) -> Reply:
-        raise self._error
-
-    def cancel(self) -> None:
-        pass
 
 
 class TableRun:
@@ -253,7 +214,7 @@ class TableRun:
                 yield row
             self._tick()
 
-    def _start(self, row: RowQuestion, number: int | None, crew: Crew) -> _RowCall | _Failed | None:
+    def _start(self, row: RowQuestion, number: int | None, crew: Crew) -> RowCall | FailedRow | None:
         question = row.question
         assert question is not None  # noqa: S101 - only rows that can be asked are drawn
         if self._sources.answers and question.found is None:
@@ -270,14 +231,14 @@ class TableRun:
                 else self._sources.miss(question.request)
             )
             self._missed = True
-            return _Failed(missed)
+            return FailedRow(missed)
         if question.found is None:
             question = self._paid(question)
             if not self._has_room(row.index, question):
                 return None
         part = PartOfRun(question, self._sources, number, crew.start)
         try:
-            return _RowCall(Exchange(self._session, "", self._target, part=part))
+            return RowCall(Exchange(self._session, "", self._target, part=part))
         except errors.CostLimitExceeded as error:
             self._held.pop(row.index, None)
             if self._pool is not None and self._pool.running:
@@ -305,6 +266,8 @@ class TableRun:
                 "What a row may cost is not known (no price in the table), so the run may cross --max-cost.",
                 cure=spelled("Add prices with models_file, or leave {} out.", option("max_cost")),
             )
+        # Of a row that is asked again the former call is over.
+        self._held.pop(index, None)
         if self._outcome.spent + sum(self._held.values()) + most > self._max_cost:
             return False
         self._held[index] = most
@@ -326,8 +289,12 @@ class TableRun:
         """Return how long to wait before a row is asked again, None if it is not."""
         policy = self._session.retry_policy
         if isinstance(error, errors.StreamInterrupted):
-            # As a new call, which is counted and billed.
-            return None if attempt >= self._retries else Delay(0.0, shared=False)
+            if attempt >= self._retries:
+                return None
+            # As a new call, which is billed too. What the broken one cost is not known; a limit counts the worst.
+            if self._outcome.spent is not None:
+                self._outcome.spent += max(self._held.values(), default=0.0)
+            return Delay(0.0, shared=False)
         may = isinstance(error, (errors.APIError, errors.NetworkError)) and error.details.get("may_retry")
         if not may or not self._retries:
             return None
