@@ -14,9 +14,11 @@ from vertex_claude_magic.emulator import Fault
 from vertex_claude_magic.notebook.display.table_run import TableRunView
 from vertex_claude_magic.notebook.options import parse_table_line
 from vertex_claude_magic.settings.options import AskOptions
-from vertex_claude_magic.settings.registry import LINE_OPTIONS
+from vertex_claude_magic.settings.registry import LINE_OPTIONS, help_lines
 from vertex_claude_magic.settings.target import resolve_target
+from vertex_claude_magic.tables.batch.checks import BATCH_OPTIONS
 from vertex_claude_magic.tables.estimate import batch_note
+from vertex_claude_magic.tables.options import MAP_OPTIONS
 from vertex_claude_magic.tables.progress import Progress
 
 PROMPT = "\nRepeat {{ text }}"
@@ -209,11 +211,13 @@ def test_a_hostile_column_name_makes_no_element(shell):
     assert shell.page.outputs == []
 
 
-def test_the_help_page_names_every_option(shell):
+@pytest.mark.parametrize(("name", "options"), [("claude_map", MAP_OPTIONS), ("claude_batch", BATCH_OPTIONS)])
+def test_the_help_page_lists_the_options_as_the_registry_words_them(shell, name, options):
     """`%%claude_map --help` and `?`."""
-    shell.ok("%%claude_map --help" + PROMPT)
-    for name in ("--max-active", "--rpm", "--on-error", "--limit", "--prefix", "--fresh", "--max-cost"):
-        assert name in shell.page.text
+    shell.ok(f"%%{name} --help" + PROMPT)
+    listed = " ".join(shell.page.text.split())
+    for row in options:
+        assert " ".join(help_lines([row]).split()) in listed
 
 
 # The page

@@ -15,7 +15,7 @@ from vertex_claude_magic.session.level import Level
 from vertex_claude_magic.session.pool import Delay, Pool
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
 
 def test_a_burst_of_refusals_halves_the_level_once():
@@ -180,6 +180,26 @@ def test_a_watched_call_is_looked_at_when_it_has_something_to_say():
     found = run(pool, range(100), tick=lambda: calls[next(ended, 99)].end())
     assert sorted(each.item for each in found) == list(range(100))
     assert sum(call.looks for call in calls) <= 110
+
+
+def test_one_item_is_drawn_ahead_while_nothing_has_ended():
+    """To make the next rows of a table ready takes some milliseconds, in which a call that has ended would wait."""
+    calls, drawn, looks = [WatchedCall() for _ in range(4)], list[int](), list[int]()
+
+    def rows() -> Iterator[int]:
+        for number in range(4):
+            drawn.append(number)
+            yield number
+
+    def tick() -> None:
+        looks.append(len(drawn))
+        if len(looks) >= 3:
+            for call in calls:
+                call.end()
+
+    run(Pool(lambda item: calls[item], at_once=2, clock=Clock()), rows(), tick=tick)
+    assert looks[:3] == [3, 3, 3]
+    assert drawn == [0, 1, 2, 3]
 
 
 def test_all_watched_calls_are_looked_at_once_in_a_while():

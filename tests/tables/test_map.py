@@ -194,6 +194,29 @@ def test_identical_rows_are_asked_once(client, claude_emulator, make_table):
 # Faults (cases 78, 79, 82)
 
 
+def test_identical_rows_share_a_failure_too(client, claude_emulator, make_table):
+    """Whether it is known when the second one is read, or comes later; the question is asked once."""
+    table = make_table({"text": ["row 0", *texts(70)["text"], "row 0"]})
+    claude_emulator.answer(Fault(status=400), *["yes"] * 80)
+    out = run(client, table, max_active=1)
+    failed = [place for place, error in enumerate(column(out, "error")) if error is not None]
+    assert failed == [0, 1, 71]
+    assert [column(out, "answer")[place] for place in failed] == [None] * 3
+    assert len(asked(claude_emulator)) == 70
+
+
+def test_identical_rows_share_an_answer_that_was_cut_off(client, claude_emulator, make_table):
+    """Case 79: it is no answer to either."""
+    seen: list[Progress] = []
+    out = client.map(
+        make_table({"text": ["row 0"] * 3}), "Repeat {{ text }}", max_tokens=5, progress=seen.append
+    )
+    assert [error.partition(":")[0] for error in column(out, "error")] == ["AnswerTruncated"] * 3
+    assert len(set(column(out, "answer"))) == 1
+    assert (seen[-1].failures, seen[-1].done) == (3, 3)
+    assert len(asked(claude_emulator)) == 1
+
+
 def test_one_poison_row_hurts_only_itself(client, claude_emulator, make_table):
     """Case 79: 400, a refusal, an answer that is cut off; a re-run asks only those again."""
     refusal = {"type": "message", "content": [], "stop_reason": "refusal", "usage": {"output_tokens": 1}}
@@ -297,6 +320,19 @@ def worst_of(client) -> float:
     request = client.request('Repeat <data name="text">row 1</data>')
     catalog = client._session.target().catalog
     return worst_case(request, catalog, token_bound(request, catalog))
+
+
+def test_an_answer_that_broke_off_counts_with_its_worst_case_before_it_is_asked_again(
+    client, claude_emulator
+):
+    """It may have been billed to its end."""
+    most = worst_of(client)
+    claude_emulator.fail(Fault(cut_after=200))
+    out = run(client, texts_frame(1), max_cost=1.5 * most)
+    assert column(out, "answer") == [None]
+    assert len(asked(claude_emulator)) == 1
+    claude_emulator.fail(Fault(cut_after=200))
+    assert all(column(run(client, texts_frame(1), max_cost=2.5 * most), "answer"))
 
 
 def test_a_limit_and_an_unknown_price_send_nothing(client, claude_emulator):

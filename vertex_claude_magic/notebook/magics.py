@@ -373,16 +373,18 @@ class ClaudeMagics(Magics, Settings):  # type: ignore[misc]
 
             --max-active N           maximum number of rows asked at the same time (16)
             --rpm N                  maximum number of requests per minute
-            --on-error HOW           what a row that fails does: return (its error in the column error), or stop
+            --on-error HOW           what a row that fails does: return (its error in the column error),
+                                     or stop the run
             --limit N                ask only the first N rows
             --prefix TEXT            prefix for the names of all added columns
             --fresh                  also ask the rows that an earlier run of this cell answered
             --max-cost USD           stop before the row with which the whole run could cost more (an estimate)
             --dry-run                show the first prompts, their tokens, and what all rows would cost
 
-        and those of `%%claude`, but -c, --new, --after, --tools, --prompt, --context and -f code. Run the cell again
-        after an interrupt, a limit or a killed kernel: answered rows are not asked again, whatever --replay says; rows
-        that failed are. That holds as long as the journal keeps them.
+        and those of `%%claude`, but -c, --new, --after, --tools and -f code. In a saved prompt (--prompt) a column is
+        used before a value of --with, and that before a variable. Run the cell again after an interrupt, a limit or a
+        killed kernel: answered rows are not asked again, whatever --replay says; rows that failed are. That holds as
+        long as the journal keeps them.
         """
         self._guard()
         from vertex_claude_magic.notebook.commands.map import map_from_cell

@@ -181,7 +181,7 @@ class Pool(Generic[I, T]):
         """Run the calls; every one that is still under way at the end, however it ends, is cancelled.
 
         Args:
-            items: What to ask; only so many are drawn as can start soon.
+            items: What to ask; only so many are drawn as can start soon, and one more.
             take: Called in this thread with each call that is over, in the order in which they end. What it raises
                 ends the run; what a call raised does not.
             tick: Called in this thread several times a second.
@@ -205,9 +205,13 @@ class Pool(Generic[I, T]):
                     self._sleep(min(_TICK, max(self.pause, self._until_next(), 0.0)))
                 # Waited for outside, because what is entered may keep others waiting.
                 numbers = self._arrived()
-                with self._around():
-                    for turn, finished in self._finished(numbers):
-                        self._settle(turn, finished, take)
+                if numbers:
+                    with self._around():
+                        for turn, finished in self._finished(numbers):
+                            self._settle(turn, finished, take)
+                elif not self._ready:
+                    # While there is nothing else to do, because to draw an item may take its time.
+                    self._ready.extend(islice(fresh, 1))
                 tick()
         except KeyboardInterrupt:
             raise errors.ClaudeInterrupt from None

@@ -8,7 +8,7 @@ way.
 from __future__ import annotations
 
 import random
-from collections import Counter, deque
+from collections import deque
 from contextlib import nullcontext, suppress
 from pathlib import Path
 from statistics import median
@@ -24,11 +24,10 @@ from vertex_claude_magic.session.pool import Delay, Pool
 from vertex_claude_magic.session.question import NO_PROJECT
 from vertex_claude_magic.settings.origin import asking_for, cell_key, current_origin, session_id
 from vertex_claude_magic.spelling import option, spelled
-from vertex_claude_magic.tables.columns import values_of
 from vertex_claude_magic.tables.earlier import EarlierRows
+from vertex_claude_magic.tables.outcome import UNANSWERED, Outcome
 from vertex_claude_magic.tables.progress import Progress
-from vertex_claude_magic.tables.result import with_columns
-from vertex_claude_magic.text import quote
+from vertex_claude_magic.tables.row_call import FailedRow, RowCall
 from vertex_claude_magic.transport.retry import backoff
 from vertex_claude_magic.vertex.request import in_project
 
@@ -50,63 +49,16 @@ _SHOWN_EVERY = 0.3
 # What is wrong with one row is wrong with all: nothing else would fare better.
 _FOR_ALL = (errors.CredentialsError, errors.AuthenticationFailed, errors.PermissionDenied, errors.ModelNotFound,
             errors.ModelNotEnabled, errors.QuotaExceeded, errors.TLSError, errors.ThreadUnavailable)  # fmt: skip
-# Answers that are no answer to the row, by their stop reason.
-_UNANSWERED = {
-    "refusal": ("AnswerRefused", "Claude declined."),
-    "max_tokens": ("AnswerTruncated", "The answer was cut off at max_tokens."),
-    "model_context_window_exceeded": ("AnswerTruncated", "The answer was cut off at the context window."),
-}
 # A row is sent again so many times as often as a question of its own, because a run is watched by nobody.
 _MORE_RETRIES = 3
 # Seconds without any answer after which refusals are no longer waited out.
 _PATIENCE = 300.0
-_QUOTED = 200
 
 
 def place_of(name: str = "") -> str:
     """Return what identifies a run's place: the notebook, or else the working folder, and the variable."""
     where = current_origin().notebook if name else ""
     return cell_key(f"map\n{where or Path.cwd()}\n{name}")
-
-
-class _RowCall:
-    """A row under way."""
-
-    def __init__(self, exchange: Exchange) -> None:
-        exchange.start()
-        self._exchange = exchange
-
-    def watch(self, tell: Callable[[], None]) -> None:
-        self._exchange.watch(tell)
-
-    def poll(self, seconds: float) -> bool:
-        self._exchange.wait(seconds)
-        return self._exchange.done
-
-    def result(self) -> Reply:
-        return self._exchange.reply
-
-    def cancel(self) -> None:
-        self._exchange.close()
-
-
-class _Failed:
-    """A row that failed before it was sent."""
-
-    def __init__(self, error: errors.ClaudeError) -> None:
-        self._error = error
-
-    def watch(self, tell: Callable[[], None]) -> None:
-        tell()
-
-    def poll(self, seconds: float) -> bool:  # noqa: ARG002 - as every call has it
-        return True
-
-    def result(self) -> Reply:
-        raise self._error
-
-    def cancel(self) -> None:
-        pass
 
 
 class TableRun:
@@ -145,19 +97,10 @@ class TableRun:
         self._sources = sources_of(target, session.records.stores)
         rows = questions.rows.count
         self._stop = min(rows, options.limit or rows)
-        self._values: dict[str, list[Any]] = {column.name: [None] * rows for column in questions.added}
-        report = [column.name for column in questions.added[-5:]]
-        self._error, self._stop_reason, self._input, self._output, self._cost = report
-        # By the digest of a question, the first row that asks it, and the rows that ask the same.
-        self._leaders: dict[bytes, int] = {}
-        self._copies: dict[int, list[int]] = {}
-        self._answered_rows = bytearray(rows)
+        self._outcome = Outcome(questions)
+        # What the calls under way may cost at most, by row, in USD.
         self._held: dict[int, float] = {}
-        self._spent: float | None = 0.0
         self._seconds: deque[float] = deque(maxlen=1000)
-        self._counts: Counter[str] = Counter()
-        self._failed: Counter[str] = Counter()
-        self._tokens = [0, 0]
         self._paused = 0.0
         self._stopped_by: errors.ClaudeError | None = None
         self._project = questions.project
@@ -175,17 +118,17 @@ class TableRun:
     @property
     def progress(self) -> Progress:
         """How far the run is."""
-        pool = self._pool
+        pool, outcome = self._pool, self._outcome
         return Progress(
             rows=self._stop,
-            answered=self._counts["answered"],
-            earlier=self._counts["earlier"],
-            copies=self._counts["copies"],
-            replayed=self._counts["replayed"],
-            failed=dict(self._failed),
-            input_tokens=self._tokens[0],
-            output_tokens=self._tokens[1],
-            cost=self._spent,
+            answered=outcome.answered,
+            earlier=outcome.earlier,
+            copies=outcome.copied,
+            replayed=outcome.replayed,
+            failed=dict(outcome.failed),
+            input_tokens=outcome.input_tokens,
+            output_tokens=outcome.output_tokens,
+            cost=outcome.spent,
             active=pool.running if pool is not None else 0,
             allowed=self._level.allowed,
             pause=pool.pause if pool is not None else 0.0,
@@ -201,7 +144,7 @@ class TableRun:
 
     def table(self) -> Any:
         """Return the table with what is known so far; the rows without an answer are empty there."""
-        return with_columns(self._questions.rows, self._questions.added, self._values)
+        return self._outcome.table()
 
     def run(self) -> None:
         """Ask.
@@ -240,7 +183,6 @@ class TableRun:
         finally:
             self._pool = None
             crew.close()
-            self._finish_copies()
             if journal is not None:
                 journal.close_run(number)
             with suppress(Exception):
@@ -257,7 +199,7 @@ class TableRun:
             tell=self._session.records.tell,
         )
         for chunk in self._questions.chunks(0, self._stop, backwards=self._backwards):
-            fresh = [row for row in chunk if self._is_new(row)]
+            fresh = [row for row in chunk if self._outcome.is_new(row)]
             asked = [row.question.request for row in fresh if row.question is not None]
             if self._sources.answers and (recording := self._sources.recording) is not None:
                 # The notebook's own recording first, so that it is the same page in every kernel.
@@ -265,30 +207,14 @@ class TableRun:
             known = earlier.replies(asked) if not self._options.fresh else {}
             for row in fresh:
                 reply = known.get(row.question.request.digest) if row.question is not None else None
-                if reply is not None and reply.stop_reason not in _UNANSWERED:
-                    self._counts["earlier"] += 1
-                    self._fill(row.index, reply)
+                if reply is not None and reply.stop_reason not in UNANSWERED:
+                    self._outcome.earlier += 1
+                    self._outcome.add(row.index, reply)
                     continue
                 yield row
             self._tick()
 
-    def _is_new(self, row: RowQuestion) -> bool:
-        """Tell whether a row has to be asked, and is not the same question as another one."""
-        if row.question is None:
-            assert row.error is not None  # noqa: S101 - one of the two is there
-            self._fail(row.index, row.error)
-            return False
-        digest = row.question.request.parts.digest
-        leader = self._leaders.setdefault(digest, row.index)
-        if leader == row.index:
-            return True
-        if self._answered_rows[leader]:
-            self._copy(leader, row.index)
-        else:
-            self._copies.setdefault(leader, []).append(row.index)
-        return False
-
-    def _start(self, row: RowQuestion, number: int | None, crew: Crew) -> _RowCall | _Failed | None:
+    def _start(self, row: RowQuestion, number: int | None, crew: Crew) -> RowCall | FailedRow | None:
         question = row.question
         assert question is not None  # noqa: S101 - only rows that can be asked are drawn
         if self._sources.answers and question.found is None:
@@ -305,14 +231,14 @@ class TableRun:
                 else self._sources.miss(question.request)
             )
             self._missed = True
-            return _Failed(missed)
+            return FailedRow(missed)
         if question.found is None:
             question = self._paid(question)
             if not self._has_room(row.index, question):
                 return None
         part = PartOfRun(question, self._sources, number, crew.start)
         try:
-            return _RowCall(Exchange(self._session, "", self._target, part=part))
+            return RowCall(Exchange(self._session, "", self._target, part=part))
         except errors.CostLimitExceeded as error:
             self._held.pop(row.index, None)
             if self._pool is not None and self._pool.running:
@@ -335,18 +261,20 @@ class TableRun:
             return True
         request, catalog = question.request, self._target.catalog
         most = worst_case(request, catalog, token_bound(request, catalog))
-        if most is None or self._spent is None:
+        if most is None or self._outcome.spent is None:
             raise errors.CostLimitExceeded(
                 "The cost of a row is not known (no price in the table), so the run may cross --max-cost.",
                 cure=spelled("Add prices with models_file, or leave {} out.", option("max_cost")),
             )
-        if self._spent + sum(self._held.values()) + most > self._max_cost:
+        # Of a row that is asked again the former call is over.
+        self._held.pop(index, None)
+        if self._outcome.spent + sum(self._held.values()) + most > self._max_cost:
             return False
         self._held[index] = most
         return True
 
     def _too_dear(self) -> errors.CostLimitExceeded:
-        spent = self._spent or 0.0
+        spent = self._outcome.spent or 0.0
         return errors.CostLimitExceeded(
             f"The next row could exceed --max-cost {self._max_cost:g}: ${spent:.4f} is spent (estimates).",
             cure=spelled(
@@ -361,8 +289,12 @@ class TableRun:
         """Return how long to wait before a row is asked again, None if it is not."""
         policy = self._session.retry_policy
         if isinstance(error, errors.StreamInterrupted):
-            # As a new call, which is counted and billed.
-            return None if attempt >= self._retries else Delay(0.0, shared=False)
+            if attempt >= self._retries:
+                return None
+            # As a new call, which is billed too. What the broken one cost is not known; a limit counts the worst.
+            if self._outcome.spent is not None:
+                self._outcome.spent += max(self._held.values(), default=0.0)
+            return Delay(0.0, shared=False)
         may = isinstance(error, (errors.APIError, errors.NetworkError)) and error.details.get("may_retry")
         if not may or not self._retries:
             return None
@@ -389,77 +321,20 @@ class TableRun:
             reply = finished.result()
             self._last_answer, self._refusals = self._clock(), 0
             if reply.replayed:
-                self._counts["replayed"] += 1
+                self._outcome.replayed += 1
             else:
                 self._seconds.append(reply.seconds)
-            self._fill(index, reply)
+            self._outcome.add(index, reply)
             return
         if not isinstance(error, errors.ClaudeError):
             raise error
-        partial = error.reply
-        if partial is not None:
-            self._count(partial.usage.total_input_tokens, partial.usage.output_tokens, partial.cost)
-            self._values[self._stop_reason][index] = partial.stop_reason
-            self._values[self._input][index] = partial.usage.total_input_tokens
-            self._values[self._output][index] = partial.usage.output_tokens if partial.complete else None
-            self._values[self._cost][index] = partial.cost
-        if isinstance(error, errors.StreamError) and self._spent is not None:
+        self._outcome.fail(index, error)
+        if isinstance(error, errors.StreamError) and self._outcome.spent is not None:
             # What a broken answer cost is not known; a limit counts the worst.
-            self._spent += held
+            self._outcome.spent += held
         concerns_all = isinstance(error, _FOR_ALL) and not isinstance(error, errors.DataSharingRequired)
-        self._fail(index, error)
         if concerns_all or self._options.on_error == "stop":
             raise error
-
-    def _count(self, input_tokens: int, output_tokens: int, cost: float | None) -> None:
-        self._tokens[0] += input_tokens
-        self._tokens[1] += output_tokens
-        self._spent = None if self._spent is None or cost is None else self._spent + cost
-
-    def _fill(self, index: int, reply: Reply) -> None:
-        """Put an answer into the columns."""
-        if not reply.replayed:
-            self._count(reply.usage.total_input_tokens, reply.usage.output_tokens, reply.cost)
-        typed = self._questions.typed
-        try:
-            values = values_of(self._questions.added, reply, typed.shape if typed is not None else None)
-        except errors.OptionError as error:
-            self._fail(index, error)
-            return
-        for name, value in values.items():
-            self._values[name][index] = value
-        why = _UNANSWERED.get(reply.stop_reason or "")
-        if why is not None:
-            self._values[self._error][index] = ": ".join(why)
-            self._failed[why[0]] += 1
-            return
-        self._counts["answered"] += 1
-        self._answered_rows[index] = 1
-        for copy in self._copies.pop(index, ()):
-            self._copy(index, copy)
-
-    def _fail(self, index: int, error: errors.ClaudeError) -> None:
-        text = f"{type(error).__name__}: {error.message}"
-        if isinstance(error, errors.AnswerInvalid) and error.reply is not None:
-            text = f"{text} The answer was: {quote(error.reply.text, _QUOTED)}"
-        self._values[self._error][index] = text
-        self._failed[type(error).__name__] += 1
-        for copy in self._copies.pop(index, ()):
-            self._values[self._error][copy] = text
-            self._failed[type(error).__name__] += 1
-
-    def _copy(self, leader: int, index: int) -> None:
-        """Give a row the answer to the same question of another row, which cost nothing and took no tokens."""
-        for name, values in self._values.items():
-            values[index] = (
-                0 if name in {self._input, self._output} else 0.0 if name == self._cost else values[leader]
-            )
-        self._counts["copies"] += 1
-        self._counts["answered"] += 1
-
-    def _finish_copies(self) -> None:
-        # Their leaders were not answered: neither are they.
-        self._copies.clear()
 
     def _tick(self) -> None:
         now = self._clock()

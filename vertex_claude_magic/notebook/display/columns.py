@@ -10,9 +10,7 @@ from vertex_claude_magic.markdown.columns import column_html, table_html
 from vertex_claude_magic.markdown.sanitize import as_text, safe_markdown, safe_plain
 from vertex_claude_magic.models.prices import usd_estimate
 from vertex_claude_magic.notebook.display.footer import warnings
-from vertex_claude_magic.notebook.display.frontends import front_end
-from vertex_claude_magic.notebook.display.output import Output
-from vertex_claude_magic.notebook.display.screens import NotebookScreen
+from vertex_claude_magic.notebook.display.screens import Surface
 from vertex_claude_magic.records.provenance import DRAFT, comparison, stamped
 from vertex_claude_magic.text import message_of
 
@@ -41,13 +39,12 @@ class ColumnsView:
     def __init__(
         self, shell: Shell, *, quiet: bool = False, clock: Callable[[], float] = time.monotonic
     ) -> None:
-        front = front_end(shell)
+        surface = Surface.of(shell, clock)
         self._quiet = quiet
-        self._prints = front.kind == "terminal"
-        self._live = not quiet and front.kind == "notebook" and front.updates
+        self._prints, self._output = surface.terminal, surface.output
+        self._live = surface.live and not quiet
         self._clock = clock
         self._started = clock()
-        self._output = Output(NotebookScreen(shell.display_pub), clock=clock, updates=self._live)
 
     def draw(self, columns: Sequence[Column]) -> None:
         """Draw what has come, if it is time to."""

@@ -5,9 +5,7 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING
 
-from vertex_claude_magic.notebook.display.frontends import front_end
-from vertex_claude_magic.notebook.display.output import Output
-from vertex_claude_magic.notebook.display.screens import NotebookScreen
+from vertex_claude_magic.notebook.display.screens import Surface
 from vertex_claude_magic.notebook.pages.html import literal
 
 if TYPE_CHECKING:
@@ -28,10 +26,7 @@ class LivePage:
     """
 
     def __init__(self, shell: Shell, clock: Callable[[], float] = time.monotonic) -> None:
-        front = front_end(shell)
-        self._prints = front.kind == "terminal"
-        self._live = front.kind == "notebook" and front.updates
-        self._output = Output(NotebookScreen(shell.display_pub), clock=clock, updates=self._live)
+        self._prints, self._live, self._output = Surface.of(shell, clock)
         # Whether it shows what is being waited for.
         self._said = False
 

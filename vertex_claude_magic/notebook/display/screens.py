@@ -8,9 +8,10 @@ from __future__ import annotations
 import sys
 import time
 from collections import Counter
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from vertex_claude_magic.notebook.display.frontends import FrontEnd, front_end
+from vertex_claude_magic.notebook.display.output import Output
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -86,6 +87,35 @@ def _message(publisher: Publisher) -> str:
     """Return the id of the message for which this thread draws; empty where there are no messages."""
     header = getattr(publisher, "parent_header", None) or {}
     return str(header.get("msg_id") or "")
+
+
+class Surface(NamedTuple):
+    """Where a view that is drawn again shows itself.
+
+    Args:
+        terminal: Whether that is a terminal, where no output changes.
+        live: Whether the output can change while the cell runs.
+        output: The output, for all but a terminal.
+    """
+
+    terminal: bool
+    live: bool
+    output: Output
+
+    @classmethod
+    def of(cls, shell: Shell, clock: Callable[[], float], *, counts_clears: bool = False) -> Surface:
+        """Return that of a shell.
+
+        Args:
+            shell: The IPython shell.
+            clock: Seconds that never run backwards.
+            counts_clears: Whether to begin a new output where the user's code has cleared those of the cell.
+        """
+        front, publisher = front_end(shell), shell.display_pub
+        live = front.kind == "notebook" and front.updates
+        clears = {"clears": count_clears(publisher)} if counts_clears else {}
+        output = Output(NotebookScreen(publisher), clock=clock, updates=live, **clears)
+        return cls(front.kind == "terminal", live, output)
 
 
 def make_answer(

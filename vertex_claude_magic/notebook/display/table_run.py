@@ -6,9 +6,7 @@ import sys
 import time
 from typing import TYPE_CHECKING
 
-from vertex_claude_magic.notebook.display.frontends import front_end
-from vertex_claude_magic.notebook.display.output import Output
-from vertex_claude_magic.notebook.display.screens import NotebookScreen, count_clears
+from vertex_claude_magic.notebook.display.screens import Surface
 from vertex_claude_magic.notebook.pages.html import literal
 from vertex_claude_magic.tables.progress import Bar, Progress
 
@@ -34,17 +32,9 @@ class TableRunView:
     def __init__(
         self, shell: Shell, *, quiet: bool = False, clock: Callable[[], float] = time.monotonic
     ) -> None:
-        front = front_end(shell)
         self._quiet = quiet
-        self._terminal = front.kind == "terminal"
-        self._live = front.kind == "notebook" and front.updates
+        self._terminal, self._live, self._output = Surface.of(shell, clock, counts_clears=True)
         self._bar = Bar(sys.stderr) if self._terminal else None
-        self._output = Output(
-            NotebookScreen(shell.display_pub),
-            clock=clock,
-            updates=self._live,
-            clears=count_clears(shell.display_pub),
-        )
 
     def wait(self, reason: str) -> None:
         """Show what is being waited for before the first row."""
