@@ -71,7 +71,7 @@ CELLS = (
     Cell("%claude", f"%claude {QUESTION}", ANSWER),
     Cell("%%claude -f json --as", "%%claude -f json --as list[int]\nGive one number.", r"value.{1,80}?\b1\b|\[ 1 \]"),
     Cell("%%claude --replay", f"%%claude --replay auto\n{QUESTION}", "replayed"),
-    Cell("%claude_panel", "%claude_panel", "What is compared", instead=_PANEL),
+    Cell("%claude_panel", "%claude_panel", "Tick two rows to compare", instead=_PANEL),
     Cell("%claude_models", "%claude_models haiku", "Prices are USD"),
     Cell("%claude_usage", "%claude_usage --session", "Usage of this session"),
     Cell("%%claude_map", "%%claude_map labels reviews\nIs this good? {{ text }}", "2 rows: 2 answered", before=_TABLE),

@@ -1,0 +1,60 @@
+"""Servers of pages, and the browser that reads them."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+import time
+import urllib.request
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+from urllib.error import HTTPError, URLError
+
+import pytest
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from conftest import Place
+
+__all__ = ["chromium", "served"]
+
+
+def chromium() -> str:
+    """Return the path of the browser; a run without one fails, because it would leave out what it is for."""
+    names = ("chromium", "chromium-browser", "google-chrome", "chrome")
+    found = next(filter(None, map(shutil.which, names)), None)
+    if found is None:
+        pytest.fail("Chromium is missing.")
+    return found
+
+
+@contextmanager
+def served(place: Place, url: str, *command: str, seconds: float = 60) -> Iterator[None]:
+    """Run a module that serves pages, from when `url` answers until the end of the block."""
+    with (place.folder / "server.log").open("wb") as log:
+        process = subprocess.Popen(
+            [sys.executable, "-m", *command], cwd=place.folder, env=place.environment, stdout=log, stderr=log
+        )
+    deadline = time.monotonic() + seconds
+    try:
+        while not _answers(url):
+            if process.poll() is not None or time.monotonic() > deadline:
+                pytest.fail((place.folder / "server.log").read_text()[-3000:])
+            time.sleep(0.1)
+        yield
+    finally:
+        process.terminate()
+        process.wait(timeout=30)
+
+
+def _answers(url: str) -> bool:
+    try:
+        with urllib.request.urlopen(url, timeout=60):
+            return True
+    except HTTPError:
+        # It listens, and knows no such page.
+        return True
+    except (URLError, OSError):
+        return False
