@@ -12,13 +12,15 @@ from typing import TYPE_CHECKING
 from urllib.error import HTTPError, URLError
 
 import pytest
+from lab import LabServer
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
     from conftest import Place
 
-__all__ = ["chromium", "served"]
+__all__ = ["chromium", "lab_server", "served"]
 
 
 def chromium() -> str:
@@ -58,3 +60,26 @@ def _answers(url: str) -> bool:
         return True
     except (URLError, OSError):
         return False
+
+
+class _Journaled(LabServer):
+    """A server whose kernels keep a journal, as users have."""
+
+    def environment(self) -> dict[str, str]:
+        return {
+            name: value for name, value in super().environment().items() if name != "VERTEX_CLAUDE_JOURNAL"
+        }
+
+
+@contextmanager
+def lab_server(place: Place, folder: Path, patch: pytest.MonkeyPatch, *options: str) -> Iterator[LabServer]:
+    """Start a JupyterLab server whose kernels ask the emulator of a place."""
+    for name, value in place.environment.items():
+        if name.startswith(("ANTHROPIC", "CLOUD_ML", "GOOGLE")):
+            patch.setenv(name, value)
+    server = _Journaled(home=folder / "lab", options=options)
+    server.home.mkdir()
+    try:
+        yield server.start()
+    finally:
+        server.stop()

@@ -9,7 +9,7 @@ import pytest
 from cells import outcomes, parted, write_lesson
 from lab import CHROMIUM_FLAGS, LabPage, LabServer, NotebookPage, free_port, write_notebook
 from matrix import check
-from pages import chromium, served
+from pages import chromium, lab_server, served
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -36,22 +36,8 @@ def browser() -> Iterator[object]:
 
 @pytest.fixture
 def server(place, tmp_path, monkeypatch) -> Iterator[LabServer]:
-    for name, value in place.environment.items():
-        if name.startswith(("ANTHROPIC", "CLOUD_ML", "GOOGLE")):
-            monkeypatch.setenv(name, value)
-    started = Journaled(home=tmp_path / "lab", options=ALONE)
-    started.home.mkdir()
-    yield started.start()
-    started.stop()
-
-
-class Journaled(LabServer):
-    """A server whose kernels keep a journal, as users have."""
-
-    def environment(self) -> dict[str, str]:
-        return {
-            name: value for name, value in super().environment().items() if name != "VERTEX_CLAUDE_JOURNAL"
-        }
+    with lab_server(place, tmp_path, monkeypatch, *ALONE) as started:
+        yield started
 
 
 @pytest.mark.parametrize(
