@@ -12,15 +12,18 @@ from typing import TYPE_CHECKING
 from urllib.error import HTTPError, URLError
 
 import pytest
-from lab import LabServer
+from lab import CHROMIUM_FLAGS, LabServer
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
     from conftest import Place
+    from playwright.sync_api import Browser
 
-__all__ = ["chromium", "lab_server", "served"]
+    from vertex_claude_magic.emulator import Emulator
+
+__all__ = ["browsing", "chromium", "lab_server", "served"]
 
 
 def chromium() -> str:
@@ -72,14 +75,26 @@ class _Journaled(LabServer):
 
 
 @contextmanager
-def lab_server(place: Place, folder: Path, patch: pytest.MonkeyPatch, *options: str) -> Iterator[LabServer]:
-    """Start a JupyterLab server whose kernels ask the emulator of a place."""
-    for name, value in place.environment.items():
-        if name.startswith(("ANTHROPIC", "CLOUD_ML", "GOOGLE")):
+def lab_server(emulator: Emulator, folder: Path, *options: str) -> Iterator[LabServer]:
+    """Start a JupyterLab server whose kernels ask the emulator."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in emulator.environment.items():
             patch.setenv(name, value)
-    server = _Journaled(home=folder / "lab", options=options)
-    server.home.mkdir()
-    try:
-        yield server.start()
-    finally:
-        server.stop()
+        server = _Journaled(home=folder, options=options)
+        try:
+            yield server.start()
+        finally:
+            server.stop()
+
+
+@contextmanager
+def browsing() -> Iterator[Browser]:
+    """Start the browser."""
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=chromium(), args=CHROMIUM_FLAGS)
+        try:
+            yield browser
+        finally:
+            browser.close()

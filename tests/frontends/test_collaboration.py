@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING
 
 import pytest
 from cells import ANSWER, QUESTION
-from lab import CHROMIUM_FLAGS, LabPage, write_notebook
-from pages import chromium, lab_server
+from lab import LabPage, LabServer, write_notebook
+from pages import browsing, lab_server
 
-from vertex_claude_magic.emulator import Flood
+from vertex_claude_magic.emulator import Emulator, Flood
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
 # A piece of text of a line and a half, a paragraph each.
@@ -43,13 +44,16 @@ def stored(root: Path) -> int:
         return int(database.execute("select coalesce(sum(length(yupdate)), 0) from yupdates").fetchone()[0])
 
 
-@pytest.fixture
-def two(place, tmp_path, monkeypatch):
-    """Two pages, each in a browser context of its own, and the server."""
-    from playwright.sync_api import sync_playwright
+@pytest.fixture(scope="module")
+def demo() -> Iterator[Emulator]:
+    with Emulator(demo=True) as started:
+        yield started
 
-    with lab_server(place, tmp_path, monkeypatch) as server, sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=chromium(), args=CHROMIUM_FLAGS)
+
+@pytest.fixture(scope="module")
+def two(demo, tmp_path_factory) -> Iterator[tuple[list[LabPage], list[Room], LabServer]]:
+    """Two pages, each in a browser context of its own, and the server."""
+    with lab_server(demo, tmp_path_factory.mktemp("lab")) as server, browsing() as browser:
         pages = [
             LabPage(
                 page=browser.new_context(viewport={"width": 1200, "height": 900}).new_page(), server=server
@@ -60,7 +64,6 @@ def two(place, tmp_path, monkeypatch):
         for each in pages:
             each.start()
         yield pages, rooms, server
-        browser.close()
 
 
 def test_an_answer_is_in_both_pages_once_and_costs_in_proportion_to_its_length(two, demo):

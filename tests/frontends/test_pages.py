@@ -7,12 +7,16 @@ from typing import TYPE_CHECKING
 
 import pytest
 from cells import outcomes, parted, write_lesson
-from lab import CHROMIUM_FLAGS, LabPage, LabServer, NotebookPage, free_port, write_notebook
+from lab import LabPage, LabServer, NotebookPage, free_port, write_notebook
 from matrix import check
-from pages import chromium, lab_server, served
+from pages import browsing, lab_server, served
+
+from vertex_claude_magic.emulator import Emulator
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from playwright.sync_api import Browser
 
 # Marks, and below each what is shown of the outputs of its cell.
 SEEN = """() => [...document.querySelectorAll('.jp-Notebook .jp-Cell')].map(cell =>
@@ -24,19 +28,15 @@ SEEN = """() => [...document.querySelectorAll('.jp-Notebook .jp-Cell')].map(cell
 ALONE = ("--YDocExtension.disable_rtc=True",)
 
 
-@pytest.fixture
-def browser() -> Iterator[object]:
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as playwright:
-        started = playwright.chromium.launch(executable_path=chromium(), args=CHROMIUM_FLAGS)
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with browsing() as started:
         yield started
-        started.close()
 
 
-@pytest.fixture
-def server(place, tmp_path, monkeypatch) -> Iterator[LabServer]:
-    with lab_server(place, tmp_path, monkeypatch, *ALONE) as started:
+@pytest.fixture(scope="module")
+def server(tmp_path_factory) -> Iterator[LabServer]:
+    with Emulator(demo=True) as demo, lab_server(demo, tmp_path_factory.mktemp("lab"), *ALONE) as started:
         yield started
 
 
@@ -46,7 +46,7 @@ def server(place, tmp_path, monkeypatch) -> Iterator[LabServer]:
 )
 def test_jupyter(name, kind, package, server, browser):
     page = kind(page=browser.new_page(viewport={"width": 1200, "height": 900}), server=server).start()
-    page.open(write_lesson(server.root / "lesson.ipynb"))
+    page.open(write_lesson(server.root / f"{package}.ipynb"))
     page.run_all(120)
     text = page.page.evaluate(SEEN)
     check(name, outcomes(parted(text)), package, "ipykernel", "ipywidgets")
@@ -65,7 +65,7 @@ def test_voila(place, browser):
     check("Voila", outcomes(parted(text)), "voila", "ipywidgets")
 
 
-def test_a_screen_reader_is_told_of_answer_comparison_and_panel(server, browser, tmp_path):
+def test_a_screen_reader_is_told_of_answer_comparison_and_panel(server, browser):
     """Roles and names in reading order, as the accessibility tree of Chromium has them."""
     page = LabPage(page=browser.new_page(viewport={"width": 1200, "height": 900}), server=server).start()
     cells = ["%load_ext vertex_claude_magic", "%%claude\nWhat's the capital of Mongolia?",
