@@ -352,6 +352,21 @@ def test_answers_of_any_notebook_are_loaded_without_what_is_below_them(shell, tm
     assert (turn.prompt, turn.reply.text) == ("One", "It is **1**.")
 
 
+def test_a_comparison_is_no_turn_of_a_conversation_that_is_loaded(shell, tmp_path, monkeypatch):
+    """One prompt has several answers there."""
+    monkeypatch.chdir(tmp_path)
+    cells = []
+    for source in ("%%claude\nOne", "%%claude_compare -m haiku,sonnet\nTwo"):
+        shell.ok(source)
+        output = nbformat.v4.new_output(
+            "display_data", shell.page.outputs[-1], metadata=shell.page.metadata[-1]
+        )
+        cells.append(nbformat.v4.new_code_cell(source, outputs=[output]))
+    nbformat.write(nbformat.v4.new_notebook(cells=cells), "other.ipynb")
+    shell.ok("%claude_chat talk --load other.ipynb")
+    assert "talk has 1 turn" in shell.page.text
+
+
 def test_what_is_saved_is_a_notebook_that_runs(shell, tmp_path, monkeypatch):
     """Each turn is a cell with its answer and where that came from; loading takes it back."""
     monkeypatch.chdir(tmp_path)

@@ -60,9 +60,14 @@ class Place:
 
 @pytest.fixture
 def place(demo: Emulator, tmp_path: Path) -> Place:
-    folder = tmp_path / "work"
-    folder.mkdir()
-    homes = {name: str(tmp_path / name.lower()) for name in ("HOME", "IPYTHONDIR", "JUPYTER_CONFIG_DIR",
+    return make_place(demo, tmp_path)
+
+
+def make_place(emulator: Emulator, folder: Path) -> Place:
+    """Make a folder with nothing in it, beside the homes of all that runs there."""
+    work = folder / "work"
+    work.mkdir()
+    homes = {name: str(folder / name.lower()) for name in ("HOME", "IPYTHONDIR", "JUPYTER_CONFIG_DIR",
              "JUPYTER_DATA_DIR", "JUPYTER_RUNTIME_DIR", "MPLCONFIGDIR")}  # fmt: skip
     for name in homes.values():
         Path(name).mkdir(exist_ok=True)
@@ -75,4 +80,4 @@ def place(demo: Emulator, tmp_path: Path) -> Place:
         "PYTHONPATH": str(ROOT),
         "PYDEVD_DISABLE_FILE_VALIDATION": "1",
     }
-    return Place(folder=folder, environment={**os.environ, **demo.environment, **homes, **fixed})
+    return Place(folder=work, environment={**os.environ, **emulator.environment, **homes, **fixed})

@@ -9,16 +9,21 @@ import time
 import urllib.request
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
-from urllib.error import URLError
+from urllib.error import HTTPError, URLError
 
 import pytest
+from lab import CHROMIUM_FLAGS, LabServer
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
     from conftest import Place
+    from playwright.sync_api import Browser
 
-__all__ = ["chromium", "served"]
+    from vertex_claude_magic.emulator import Emulator
+
+__all__ = ["browsing", "chromium", "lab_server", "served"]
 
 
 def chromium() -> str:
@@ -53,5 +58,43 @@ def _answers(url: str) -> bool:
     try:
         with urllib.request.urlopen(url, timeout=60):
             return True
+    except HTTPError:
+        # It listens, and knows no such page.
+        return True
     except (URLError, OSError):
         return False
+
+
+class _Journaled(LabServer):
+    """A server whose kernels keep a journal, as users have."""
+
+    def environment(self) -> dict[str, str]:
+        return {
+            name: value for name, value in super().environment().items() if name != "VERTEX_CLAUDE_JOURNAL"
+        }
+
+
+@contextmanager
+def lab_server(emulator: Emulator, folder: Path, *options: str) -> Iterator[LabServer]:
+    """Start a JupyterLab server whose kernels ask the emulator."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in emulator.environment.items():
+            patch.setenv(name, value)
+        server = _Journaled(home=folder, options=options)
+        try:
+            yield server.start()
+        finally:
+            server.stop()
+
+
+@contextmanager
+def browsing() -> Iterator[Browser]:
+    """Start the browser."""
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=chromium(), args=CHROMIUM_FLAGS)
+        try:
+            yield browser
+        finally:
+            browser.close()

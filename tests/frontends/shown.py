@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any
 import nbformat
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping
     from pathlib import Path
 
-__all__ = ["notebook_text", "output_text", "page_text"]
+__all__ = ["commonmark", "notebook_text", "output_text", "page_text"]
 
 
 def page_text(html: str) -> str:
@@ -23,21 +23,28 @@ def page_text(html: str) -> str:
     return page.get_text(" ")
 
 
-def notebook_text(path: Path) -> str:
+def commonmark(markdown: str) -> str:
+    """Return Markdown as HTML, as the readers of notebooks make it."""
+    from markdown_it import MarkdownIt
+
+    return str(MarkdownIt("commonmark", {"html": True}).enable("table").render(markdown))
+
+
+def notebook_text(path: Path, html_of: Callable[[str], str] = commonmark) -> str:
     """Return marks and outputs of a notebook as a front end with HTML and Markdown shows them."""
-    return "\n".join(_parts(nbformat.read(path, as_version=4)))
+    return "\n".join(_parts(nbformat.read(path, as_version=4), html_of))
 
 
-def _parts(notebook: Any) -> Iterator[str]:
+def _parts(notebook: Any, html_of: Callable[[str], str]) -> Iterator[str]:
     nbformat.validate(notebook)
     for cell in notebook.cells:
         if cell.cell_type == "markdown":
             yield cell.source
         for output in cell.get("outputs", ()):
-            yield output_text(output)
+            yield output_text(output, html_of)
 
 
-def output_text(output: Mapping[str, Any]) -> str:
+def output_text(output: Mapping[str, Any], html_of: Callable[[str], str] = commonmark) -> str:
     """Return the text of one output, a stream, an error or a display, as its richest form shows it."""
     if "text" in output:
         return str(output["text"])
@@ -47,7 +54,5 @@ def output_text(output: Mapping[str, Any]) -> str:
     if html := data.get("text/html"):
         return page_text(html)
     if markdown := data.get("text/markdown"):
-        from markdown_it import MarkdownIt
-
-        return page_text(MarkdownIt("commonmark", {"html": True}).enable("table").render(markdown))
+        return page_text(html_of(markdown))
     return str(data.get("text/plain", ""))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 from xml.etree import ElementTree as ET
 
@@ -139,3 +140,22 @@ def test_myst_nb(place):
     place.run("sphinx", "-q", "-W", "-b", "html", ".", "out")
     page = (place.folder / "out" / "index.html").read_text("utf-8")
     check("MyST-NB", outcomes(parted(page_text(page))), "myst-nb", "sphinx", "ipykernel")
+
+
+def test_quarto_by_its_rules(place):
+    """Quarto takes `#|` lines off the top of a cell, runs the rest in a kernel, and gives Markdown outputs to pandoc.
+
+    So says its manual (Execution Options; Using Python), and its notebook.py does; Quarto itself is no package of Python.
+    """
+    import pypandoc
+
+    path = write_lesson(place.folder / "lesson.ipynb")
+    notebook = nbformat.read(path, as_version=4)
+    for cell in notebook.cells:
+        if cell.cell_type == "code":
+            written = f"#| echo: false\n#| label: cell-{cell.id}\n{cell.source}"
+            cell.source = re.sub(r"\A(?:#\s*\|.*\n)+", "", written)
+    nbformat.write(notebook, path)
+    place.run("jupyter", "execute", "--inplace", path.name)
+    text = notebook_text(path, lambda markdown: pypandoc.convert_text(markdown, "html", format="markdown"))
+    check("Quarto", outcomes(parted(text)), "pypandoc-binary", "nbclient")

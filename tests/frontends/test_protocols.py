@@ -1,7 +1,7 @@
 """VS Code and Colab, by what they send to a kernel and what they do with its messages.
 
-Neither runs here. VS Code names the file in a variable and each cell in the request (microsoft/vscode-jupyter); Colab
-is known by its environment and names no cell. What a page has in the end is what the display messages leave.
+Neither runs here. VS Code names the file in a variable, Colab is known by its environment; neither names the cell as
+JupyterLab does, and both change an output that is there. What a page has in the end is what the display messages leave.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from matrix import check
 from shown import output_text
 
 WIDGET = "application/vnd.jupyter.widget-view+json"
-VSCODE = {"before": "__vsc_ipynb_file__ = '/work/lesson.ipynb'", "metadata": {"cellId": "vscode-notebook-cell:lesson#W0"},
+VSCODE = {"before": "__vsc_ipynb_file__ = '/work/lesson.ipynb'", "metadata": {},
           "environment": {"VSCODE_PID": "4242"}}  # fmt: skip
 COLAB = {
     "before": "",

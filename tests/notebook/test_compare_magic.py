@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import re
 from types import SimpleNamespace
 
 import pytest
@@ -59,6 +60,15 @@ def test_another_option_is_varied(shell):
     replies = shell.ok("%%claude_compare -q -m sonnet --vary effort=low,high\nHi")
     assert replies.labels == ("sonnet · low", "sonnet · high")
     assert sorted(each.body["output_config"]["effort"] for each in shell.asked) == ["high", "low"]
+
+
+def test_regions_and_systems_are_varied(shell):
+    """Each column goes where it says, with the system prompt that it says."""
+    replies = shell.ok("%%claude_compare -q -m sonnet --vary region=us,eu\nHi")
+    assert replies.labels == ("sonnet · us", "sonnet · eu")
+    assert sorted(re.search("/locations/([^/]+)/", each.path)[1] for each in shell.asked) == ["eu", "us"]
+    shell.ok('%%claude_compare -q -m sonnet --vary \'system="Be brief, please.","Be thorough."\'\nHi')
+    assert sorted(each.body["system"] for each in shell.asked[2:]) == ["Be brief, please.", "Be thorough."]
 
 
 def test_a_quiet_comparison_shows_nothing(shell):
@@ -274,7 +284,7 @@ def test_what_differs_is_a_table_and_what_does_not_a_line():
     head, rows, same = differences(columns)
     assert head == ["What differs", "haiku", "sonnet"]
     assert ["model", "a", "b"] in rows
-    assert ["words", "2 words", "1 words"] in rows
+    assert ["words", "2", "1"] in rows
     assert not [row for row in rows if row[0] == "region"]
     assert same == "The same in all: region global, stop reason stopped."
 

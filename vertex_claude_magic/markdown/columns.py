@@ -52,15 +52,24 @@ def column_html(title: str, text: str, lines: Sequence[str] = (), *, rendered: b
 
 
 def table_html(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """Return a table of short texts, all of them shown as they are.
+    """Return a table of short texts, all of them shown as they are; with a head, the first cell of a row names it.
 
     >>> table_html(["", "haiku"], [["time", "3 s"]]).count("<td")
-    2
+    1
     """
+    # A head without cells would be read out as an empty row.
     titles = "".join(f'<th style="{_CELL}">{cell_html(each)}</th>' for each in head)
-    lines = ("".join(f'<td style="{_CELL}">{cell_html(each)}</td>' for each in row) for row in rows)
+    names = 1 if head else 0
+    lines = (
+        "".join(
+            f'<{"th" if at < names else "td"} style="{_CELL}">{cell_html(cell)}</{"th" if at < names else "td"}>'
+            for at, cell in enumerate(row)
+        )
+        for row in rows
+    )
     body = "".join(f"<tr>{cells}</tr>" for cells in lines)
-    return f"<table><thead><tr>{titles}</tr></thead><tbody>{body}</tbody></table>"
+    above = f"<thead><tr>{titles}</tr></thead>" if head else ""
+    return f"<table>{above}<tbody>{body}</tbody></table>"
 
 
 def cell_html(text: str) -> str:

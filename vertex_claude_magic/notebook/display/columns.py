@@ -105,7 +105,9 @@ def final_bundle(columns: Sequence[Column], notes: Sequence[str] = ()) -> dict[s
         marks = (
             [f"⚠ {mark}" for mark in warnings(reply)] if column.error is None else [f"⚠ {_failure(column)}"]
         )
-        facts = " · ".join(value for name, value in _facts(column).items() if value and name != "words")
+        facts = " · ".join(
+            _said(name, value) for name, value in _facts(column).items() if value and name != "words"
+        )
         lines = [*marks, facts]
         html.append(column_html(column.label, reply.text, lines))
         markdown += [f"**{as_text(column.label)}**", safe_markdown(reply.text), *map(as_text, lines)]
@@ -138,14 +140,25 @@ def _facts(column: Column) -> dict[str, str]:
         "replayed": (f"⟲ replayed from {date} UTC" if date else "⟲ replayed") if reply.replayed else "",
         "model": reply.model,
         "region": reply.region,
-        "first text": "" if first is None else f"first text {first:.1f} s",
+        "first text": "" if first is None else f"{first:.1f} s",
         "time": f"{reply.seconds:.1f} s",
-        "input": f"{reply.usage.total_input_tokens:,} tokens in",
-        "output": f"{reply.usage.output_tokens:,} tokens out",
+        "tokens in": f"{reply.usage.total_input_tokens:,}",
+        "tokens out": f"{reply.usage.output_tokens:,}",
         "cost": "no request sent" if reply.replayed else usd_estimate(reply.cost),
         "stop reason": reply.stop_reason or "stopped",
-        "words": f"{len(reply.text.split()):,} words",
+        "words": f"{len(reply.text.split()):,}",
     }
+
+
+def _said(name: str, value: str) -> str:
+    """Return a fact in a line of facts, where no head names it.
+
+    >>> _said("first text", "0.3 s"), _said("tokens in", "11"), _said("time", "1.0 s")
+    ('first text 0.3 s', '11 tokens in', '1.0 s')
+    """
+    if name == "first text":
+        return f"{name} {value}"
+    return f"{value} {name}" if name.startswith("tokens") else value
 
 
 def differences(columns: Sequence[Column]) -> tuple[list[str], list[list[str]], str]:
