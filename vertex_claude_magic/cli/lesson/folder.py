@@ -37,6 +37,8 @@ _EVERYWHERE = {
     "google",
 } | sys.stdlib_module_names
 _LINE = re.compile(r"^\s*[%!].*$", re.MULTILINE)
+# Typed answers need it.
+_TYPED = re.compile(r"(?:\s--as\s|\bas_=)")
 _SHOWN = 20
 
 
@@ -125,7 +127,8 @@ def look_at(staged: Path, journal: Path, known: Known, allowed: Collection[str] 
         sources = [
             "".join(cell.get("source", "")) for cell in content["cells"] if cell.get("cell_type") == "code"
         ]
-        imports[name] = sorted(_imported(sources) - _EVERYWHERE - own)
+        typed = {"pydantic"} if any(_TYPED.search(source) for source in sources) else set()
+        imports[name] = sorted((_imported(sources) | typed) - _EVERYWHERE - own)
         problems += _unanswered(name, run, root)
     if len(problems) > _SHOWN:
         problems[_SHOWN:] = [f"and {len(problems) - _SHOWN} more"]
