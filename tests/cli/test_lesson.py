@@ -19,7 +19,7 @@ from vertex_claude_magic.cli.lesson.folder import POLICY, copy_lesson
 from vertex_claude_magic.cli.lesson.manifest import changed_files, read_manifest
 from vertex_claude_magic.cli.lesson.pages import index_page, readme, requirements
 from vertex_claude_magic.cli.lesson.private import Known, known_here, private_parts
-from vertex_claude_magic.cli.lesson.pyodide import fetch_pyodide, write_pyodide
+from vertex_claude_magic.cli.lesson.pyodide import ADDED, fetch_pyodide, write_pyodide
 from vertex_claude_magic.cli.lesson.site import check_builder
 from vertex_claude_magic.cli.lesson.wheel import write_own_wheel
 from vertex_claude_magic.errors import MissingExtra, OptionError
@@ -372,7 +372,7 @@ def test_the_list_of_packages_is_what_is_bundled_with_its_own_digests(tmp_path):
         "ipython": "9.0",
         "prompt_toolkit": "3.0",
     }
-    present |= {name: version(name) for name in ("comm", "mdurl", "markdown-it-py", "ipywidgets")}
+    present |= {name: number for name, (number, _) in ADDED.items()}
     for name, number in present.items():
         (fetched / f"{name.replace('-', '_')}-{number}-py3-none-any.whl").write_text(name)
     own = tmp_path / "vertex_claude_magic-0.9-py3-none-any.whl"
