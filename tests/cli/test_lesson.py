@@ -140,18 +140,20 @@ def test_what_the_journal_of_the_teacher_knows_answers_no_student(course, claude
         (["build", "course", "--to", "full", "--no-browser"], "full is not empty and has no lesson.json."),
         (["build", "course", "--to", ".", "--no-browser"], "not empty"),
         (["build", "course", "--to", "file", "--no-browser"], "file is a file."),
-        (["check", "linked"], "is a link to a file outside of the lesson."),
+        (["check", "linked"], "is a link to a folder, or to a file outside of the lesson."),
+        (["check", "looped"], "is a link to a folder, or to a file outside of the lesson."),
         (["check", "broken"], "is not the list of a lesson."),
     ],
     ids=lambda each: " ".join(each) if isinstance(each, list) else "",
 )
 def test_a_folder_that_cannot_be_used_is_one_line(course, monkeypatch, capsys, arguments, why):
     monkeypatch.chdir(course.parent)
-    for name in ("empty", "full", "linked", "broken"):
+    for name in ("empty", "full", "linked", "looped", "broken"):
         Path(name).mkdir()
     Path("full/thesis.tex").write_text("x")
     Path("file").write_text("x")
     Path("linked/secrets.txt").symlink_to(Path("file").resolve())
+    Path("looped/again").symlink_to(Path("looped").resolve())
     Path("broken/lesson.json").write_text("[]")
     assert main(["lesson", *arguments]) == 2
     said = capsys.readouterr().err
@@ -261,14 +263,25 @@ def test_projects_of_the_environment_and_of_gcloud_are_known(tmp_path, monkeypat
     monkeypatch.setenv("CLOUDSDK_CONFIG", str(tmp_path / "gcloud"))
     monkeypatch.setenv("GOOGLE_CLOUD_PROJECT", "bo-5678")
     monkeypatch.setenv("GCLOUD_PROJECT", "x")
+    (tmp_path / "gitconfig").write_text("[user]\nname = root\nemail = ann@ntnu.no\n")
+    monkeypatch.setenv("GIT_CONFIG_GLOBAL", str(tmp_path / "gitconfig"))
     known = known_here().texts
     assert known["ann-berg-1234"] == known["bo-5678"] == "a project id"
     assert known["ann@uni-bergen.no"] == "an account"
-    assert "x" not in known
+    assert not {"x", "root"} & set(known)
 
 
 def test_the_policy_of_a_lesson_is_one():
     assert parse_policy(POLICY, "claude-policy.toml", Path()).defaults == {"replay": "only"}
+
+
+def test_a_lesson_that_was_built_inside_is_no_part_of_it(tmp_path):
+    folder = tmp_path / "course"
+    (folder / "out").mkdir(parents=True)
+    (folder / "out/lesson.json").write_text("{}")
+    write(folder / "a.ipynb", "1")
+    copy_lesson(folder, tmp_path / "copy")
+    assert [path.name for path in (tmp_path / "copy").iterdir()] == ["a.ipynb"]
 
 
 def test_links_within_a_lesson_become_files(tmp_path):

@@ -83,6 +83,9 @@ def build_site(
         },
     }
     (work / "jupyter-lite.json").write_text(json.dumps(configuration), encoding="utf-8")
+    # As the browser has it, light or dark.
+    themes = {"@jupyterlab/apputils-extension:themes": {"adaptive-theme": True}}
+    (work / "overrides.json").write_text(json.dumps(themes), encoding="utf-8")
     # Extensions that are installed here for other work do not belong into a lesson.
     places = [Path(path, name) for name in (_KERNEL, _WIDGETS) for path in jupyter_path("labextensions")]
     extensions = {path.name: str(path) for path in reversed(places) if path.is_dir()}
