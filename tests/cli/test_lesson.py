@@ -143,6 +143,10 @@ def test_what_the_journal_of_the_teacher_knows_answers_no_student(course, claude
         (["check", "linked"], "is a link to a folder, or to a file outside of the lesson."),
         (["check", "looped"], "is a link to a folder, or to a file outside of the lesson."),
         (["check", "broken"], "is not the list of a lesson."),
+        (
+            ["build", "course", "--to", "file/out", "--no-browser"],
+            "file cannot be read or written (File exists).",
+        ),
     ],
     ids=lambda each: " ".join(each) if isinstance(each, list) else "",
 )

@@ -78,7 +78,15 @@ def main(argv: Sequence[str]) -> int:
                        help="the file of `npm pack pyodide`, in place of calling npm")  # fmt: skip
     options = parser.parse_args(argv)
     check_runner()
-    return _check(options) if options.action == "check" else _build(options)
+    try:
+        return _check(options) if options.action == "check" else _build(options)
+    except OSError as error:
+        why = error.strerror or type(error).__name__
+        where = quote(str(error.filename or options.folder))
+        raise OptionError(
+            f"{where} cannot be read or written ({why}).",
+            cure="Check its permissions, and the space on the disk.",
+        ) from None
 
 
 def _day(text: str) -> str:
