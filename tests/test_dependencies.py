@@ -36,6 +36,11 @@ MODULES = {
 }
 NOT_IMPORTED = {
     "lab": {"jupyterlab": "run as `python -m jupyterlab`"},
+    "lesson": {
+        "jupyterlite-core": "run as `python -m jupyterlite_core`",
+        "jupyter-server": "jupyterlite-core lists the files of a site with it",
+        "pip": "run as `python -m pip`",
+    },
 }
 # With what is a part of Python since 3.11; before, tomli is in its place.
 STANDARD = sys.stdlib_module_names | {"tomllib"}
@@ -115,13 +120,13 @@ def test_an_import_is_found_wherever_it_is_run(source, modules):
 def test_every_imported_package_is_declared(imported):
     declared = [
         *PROJECT["dependencies"],
-        *(each for name in ("data", "batch", "demo", "lab") for each in EXTRAS[name]),
+        *(each for name in ("data", "batch", "demo", "lab", "lesson") for each in EXTRAS[name]),
     ]
     assert imported - set().union(*modules_of(declared).values()) == set(BY_THE_VALUE) & imported
     assert set(BY_THE_VALUE) <= imported
 
 
-@pytest.mark.parametrize("extra", ["core", "data", "batch", "demo", "lab"])
+@pytest.mark.parametrize("extra", ["core", "data", "batch", "demo", "lab", "lesson"])
 def test_every_declared_package_is_imported_or_has_a_reason(imported, extra):
     declared = modules_of(PROJECT["dependencies"] if extra == "core" else EXTRAS[extra])
     unused = {name for name, modules in declared.items() if not modules & imported}

@@ -24,7 +24,18 @@ if TYPE_CHECKING:
     # What a thread of a crew takes its work from; None ends it.
     _Work = SimpleQueue[Callable[[], object] | None]
 
-__all__ = ["Crew", "at_fork", "never_free", "process_id", "start_thread", "stays_here"]
+    StartThread = Callable[[Callable[[], object], str], threading.Thread]
+
+__all__ = [
+    "Crew",
+    "at_fork",
+    "can_connect",
+    "check_connect",
+    "never_free",
+    "process_id",
+    "start_thread",
+    "stays_here",
+]
 
 T = TypeVar("T")
 _numbers = itertools.count()
@@ -97,6 +108,33 @@ def start_thread(run: Callable[[], object], name: str) -> threading.Thread:
             ),
         ) from None
     return thread
+
+
+def check_connect(start: StartThread = start_thread) -> None:
+    """Check that something can be sent or served here.
+
+    Both are done in a thread; Pyodide, which has none, has no sockets either.
+
+    Args:
+        start: Starts a thread and returns it.
+
+    Raises:
+        ThreadUnavailable: only recorded answers can be given here.
+    """
+    start(lambda: None, "vertex-claude-check").join()
+
+
+def can_connect(start: StartThread = start_thread) -> bool:
+    """Tell whether something can be sent or served here, as `check_connect` does.
+
+    >>> can_connect()
+    True
+    """
+    try:
+        check_connect(start)
+    except ThreadUnavailable:
+        return False
+    return True
 
 
 class Crew:

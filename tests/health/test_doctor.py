@@ -451,6 +451,14 @@ def test_versions_that_do_not_fit_are_told(check, versions, outcome, cure):
     assert bool(found.cure) is (outcome != "ok")
 
 
+def test_what_sends_is_not_missed_where_nothing_can_be_sent():
+    """Pyodide has neither requests nor google-auth, and no `pip install` there would help."""
+    known = {"ipython": "9.1", "ipywidgets": "8.1.5"}
+    assert seen_by("versions", installed=known.get, connects=False).outcome == "ok"
+    assert seen_by("versions", installed={}.get, connects=False).outcome == "failure"
+    assert seen_by("runtime", connects=False).outcome == "failure"
+
+
 def test_colab_has_a_part_of_its_own_for_widgets():
     """What is installed for JupyterLab there says nothing."""
     versions = {"ipywidgets": "7.7.1", "jupyterlab_widgets": "3.0.16"}

@@ -6,6 +6,7 @@ import asyncio
 import contextvars
 import importlib
 import os
+import socket
 import subprocess
 import sys
 import threading
@@ -16,6 +17,8 @@ from journals import client, rows
 from kernel import own_loop
 
 from vertex_claude_magic import Claude, errors
+from vertex_claude_magic.emulator import Emulator
+from vertex_claude_magic.process import can_connect, check_connect
 from vertex_claude_magic.settings.origin import Origin, asking_for, current_origin
 
 SAYS = "No thread can be started here"
@@ -57,6 +60,32 @@ def test_python_gets_one_line_with_a_cure(claude_emulator, no_threads, ask):
     assert claude_emulator.requests == []
 
 
+def test_whether_anything_can_be_sent_is_one_question(no_threads):
+    """Asked by whatever would bind a socket or tell the user; the start of a thread is handed in, or is the system's."""
+
+    def refuse(run, name):
+        raise errors.ThreadUnavailable("None.", cure="x")
+
+    assert can_connect()
+    assert not can_connect(refuse)
+    no_threads()
+    assert not can_connect()
+    with pytest.raises(errors.ThreadUnavailable, match=SAYS):
+        check_connect()
+
+
+def test_an_emulator_asks_before_it_binds_a_socket(no_threads, monkeypatch):
+    """Pyodide has no socket to bind either, and would raise an OSError."""
+
+    def unsupported(*arguments: object, **options: object) -> None:
+        raise OSError(138, "Not supported")
+
+    monkeypatch.setattr(socket, "create_server", unsupported)
+    no_threads()
+    with pytest.raises(errors.ThreadUnavailable, match=SAYS):
+        Emulator()
+
+
 def test_a_project_that_only_the_credentials_name_is_not_looked_for(claude_emulator, no_threads, monkeypatch):
     for name, value in claude_emulator.environment.items():
         monkeypatch.setenv(name, value)
@@ -77,7 +106,15 @@ def test_a_recorded_answer_is_given(claude_emulator, no_threads):
 
 
 @pytest.mark.parametrize(
-    "cell", ["%%claude\nHello", "%claude Hello", "%claude -q Hello", "%%claude -q\nHello"]
+    "cell",
+    [
+        "%%claude\nHello",
+        "%claude Hello",
+        "%claude -q Hello",
+        "%%claude -q\nHello",
+        "%claude_demo",
+        "%claude_models --check",
+    ],
 )
 def test_a_cell_gets_one_line_with_a_cure(shell, no_threads, cell):
     no_threads()

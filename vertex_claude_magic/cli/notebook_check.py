@@ -297,7 +297,7 @@ def _environment(folder: Path, notes: Path, recording: Path | None, journal: Pat
         environment = {
             name: value for name, value in environment.items() if not name.startswith("VERTEX_CLAUDE_")
         }
-        environment["VERTEX_CLAUDE_JOURNAL"] = str(journal)
+        environment |= {"VERTEX_CLAUDE_JOURNAL": str(journal), "IPYTHONDIR": str(folder / "ipython")}
     environment |= {"VERTEX_CLAUDE_REPLAY": "only", REHEARSAL: str(notes), "NO_GCE_CHECK": "true",
              "CLOUDSDK_CONFIG": str(folder / "gcloud")}  # fmt: skip
     if recording is not None:

@@ -21,7 +21,7 @@ from vertex_claude_magic.emulator.messages.problems import Problem
 from vertex_claude_magic.emulator.messages.script import Answerable, Script, as_reply, load_script
 from vertex_claude_magic.emulator.service import Service
 from vertex_claude_magic.errors import MissingExtra, OptionError, ThreadUnavailable
-from vertex_claude_magic.process import at_fork, start_thread
+from vertex_claude_magic.process import at_fork, check_connect, start_thread
 from vertex_claude_magic.text import quote
 
 if TYPE_CHECKING:
@@ -62,6 +62,7 @@ class Emulator:
     Raises:
         MissingExtra: tornado is not installed.
         OptionError: The script cannot be used.
+        ThreadUnavailable: No thread can start here.
 
     >>> with Emulator() as emulator:
     ...     emulator.answer("Hello")
@@ -85,6 +86,8 @@ class Emulator:
                 "The emulator needs tornado, which is not installed.",
                 cure='Run: pip install "vertex-claude-magic[demo]"',
             ) from error
+        # Before the socket, which Pyodide does not have either.
+        check_connect()
         loaded = Script() if script is None else load_script(script)
         self.project = project
         # Bound here and not in the thread, so that the address is known when the constructor returns.

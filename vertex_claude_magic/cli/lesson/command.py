@@ -5,16 +5,21 @@ from __future__ import annotations
 import argparse
 import re
 import shutil
-import sys
 import tempfile
 from datetime import date, datetime, timezone
 from importlib.metadata import packages_distributions, version
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from vertex_claude_magic.cli.lesson.folder import NOTEBOOKS, POLICY, POLICY_FILE, copy_lesson, look_at
-from vertex_claude_magic.cli.lesson.manifest import (
+from vertex_claude_magic.cli.lesson.folder import (
     MANIFEST,
+    NOTEBOOKS,
+    POLICY,
+    POLICY_FILE,
+    copy_lesson,
+    look_at,
+)
+from vertex_claude_magic.cli.lesson.manifest import (
     SITE,
     changed_files,
     manifest_of,
@@ -36,10 +41,9 @@ if TYPE_CHECKING:
 __all__ = ["main"]
 
 _GITHUB = re.compile(r"[\w-]+/[\w.-]+")
-_RECORD = (
-    'To record what is missing or stale, run the notebook with: %config ClaudeMagics.replay = "auto"\n'
-    "What else is listed must be taken out; --allow TEXT lets a name or an address pass."
-)
+_SHOWN = 20
+_RECORD = 'To record what is missing or stale, run the notebook with: %config ClaudeMagics.replay = "auto"'
+_TAKE_OUT = "Take it out; --allow TEXT lets a name, an address or a project pass."
 
 
 def main(argv: Sequence[str]) -> int:
@@ -74,7 +78,15 @@ def main(argv: Sequence[str]) -> int:
                        help="the file of `npm pack pyodide`, in place of calling npm")  # fmt: skip
     options = parser.parse_args(argv)
     check_runner()
-    return _check(options) if options.action == "check" else _build(options)
+    try:
+        return _check(options) if options.action == "check" else _build(options)
+    except OSError as error:
+        why = error.strerror or type(error).__name__
+        where = quote(str(error.filename or options.folder))
+        raise OptionError(
+            f"{where} cannot be read or written ({why}).",
+            cure="Check its permissions, and the space on the disk.",
+        ) from None
 
 
 def _day(text: str) -> str:
@@ -96,7 +108,7 @@ def _check(options: argparse.Namespace) -> int:
     for line in changed:
         print(line)
     _say(found)
-    return int(bool(found.problems or changed))
+    return int(bool(found.private or found.faults or changed))
 
 
 def _build(options: argparse.Namespace) -> int:
@@ -114,10 +126,10 @@ def _build(options: argparse.Namespace) -> int:
         tempfile.TemporaryDirectory(prefix="vertex-claude-") as work,
     ):
         staged = Path(name) / "lesson"
-        found = _staged(folder, staged, options.allow, leave_out=[out])
+        found = _staged(folder, staged, options.allow)
         _say(found)
-        if found.problems:
-            print("Nothing was written.", file=sys.stderr)
+        if found.private or found.faults:
+            print("Nothing was written.")
             return 1
         _finish(staged, found, options, Path(work))
         if out.exists():
@@ -131,9 +143,9 @@ def _build(options: argparse.Namespace) -> int:
     return 0
 
 
-def _staged(folder: Path, staged: Path, allowed: Sequence[str], leave_out: Sequence[Path] = ()) -> Lesson:
+def _staged(folder: Path, staged: Path, allowed: Sequence[str]) -> Lesson:
     """Copy a lesson as it is handed out, and run it there."""
-    copy_lesson(folder, staged / NOTEBOOKS, leave_out=leave_out)
+    copy_lesson(folder, staged / NOTEBOOKS)
     (staged / POLICY_FILE).write_text(POLICY, encoding="utf-8")
     with tempfile.TemporaryDirectory(prefix="vertex-claude-") as name:
         # The run may write files, which are none of the lesson.
@@ -149,11 +161,11 @@ def _finish(staged: Path, lesson: Lesson, options: argparse.Namespace, work: Pat
     wheels = staged / "wheels"
     wheels.mkdir()
     wheel = write_own_wheel(wheels)
+    lines = requirements(
+        wheel.relative_to(staged).as_posix(), lesson.imports, packages_distributions()
+    ).encode()
     own = staged / NOTEBOOKS / "requirements.txt"
-    lines = requirements(wheel.relative_to(staged).as_posix(), lesson.imports, packages_distributions())
-    if own.is_file():
-        lines += own.read_text(encoding="utf-8")
-    (staged / "requirements.txt").write_text(lines, encoding="utf-8")
+    (staged / "requirements.txt").write_bytes(lines + (own.read_bytes() if own.is_file() else b""))
     browser = None if options.no_browser else [name for name, needed in lesson.imports.items() if not needed]
     if browser is not None:
         from platformdirs import user_cache_path
@@ -179,10 +191,15 @@ def _say(lesson: Lesson) -> None:
         meant = sum(each.state != "recorded" and each.expected for each in run.questions)
         also = f", {meant} meant to fail" if meant else ""
         print(f"{quote(name)}: {count} question{'' if count == 1 else 's'}, {recorded} recorded{also}")
-    for line in lesson.problems:
-        print(f"  {quote(line, 400)}")
-    if lesson.problems:
-        print(_RECORD)
+    asked = (each for run in lesson.runs.values() for each in run.questions)
+    unrecorded = any(each.state != "recorded" and not each.expected for each in asked)
+    for lines, cure in ((lesson.private, _TAKE_OUT), (lesson.faults, _RECORD if unrecorded else "")):
+        for line in lines[:_SHOWN]:
+            print(f"  {quote(line, 400)}")
+        if len(lines) > _SHOWN:
+            print(f"  and {len(lines) - _SHOWN:,} more")
+        if lines and cure:
+            print(cure)
 
 
 def _check_place(folder: Path, out: Path) -> None:

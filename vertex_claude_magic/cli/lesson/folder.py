@@ -7,6 +7,7 @@ import re
 import shutil
 import sys
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from vertex_claude_magic.cli.lesson.private import Known, private_parts
@@ -17,12 +18,11 @@ from vertex_claude_magic.text import quote
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
-    from pathlib import Path
 
-__all__ = ["NOTEBOOKS", "POLICY", "POLICY_FILE", "Lesson", "copy_lesson", "look_at"]
+__all__ = ["MANIFEST", "NOTEBOOKS", "POLICY", "POLICY_FILE", "Lesson", "copy_lesson", "look_at"]
 
 # Where the files of the lesson are in what is handed out.
-NOTEBOOKS, POLICY_FILE = "notebooks", "claude-policy.toml"
+NOTEBOOKS, POLICY_FILE, MANIFEST = "notebooks", "claude-policy.toml", "lesson.json"
 POLICY = """\
 # Written by vertex-claude lesson build. Answers come from the recordings, unless a notebook sets replay.
 [defaults]
@@ -37,7 +37,8 @@ _EVERYWHERE = {
     "google",
 } | sys.stdlib_module_names
 _LINE = re.compile(r"^\s*[%!].*$", re.MULTILINE)
-_SHOWN = 20
+# Typed answers need it.
+_TYPED = re.compile(r"(?:\s--as\s|\bas_=)")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -45,40 +46,41 @@ class Lesson:
     """What is known of a lesson after its notebooks have run.
 
     By notebook: `runs`, the `recordings` that were asked for answers, and `imports`, the packages that are not part of
-    Python. `problems` is what keeps the lesson from being handed out, a line each.
+    Python. What keeps the lesson from being handed out, a line each: `private` is what must be taken out, `faults` is
+    what does not run as it is.
     """
 
     runs: Mapping[str, Rehearsal]
     recordings: Mapping[str, Sequence[str]]
     imports: Mapping[str, Sequence[str]]
-    problems: Sequence[str]
+    private: Sequence[str]
+    faults: Sequence[str]
 
 
-def copy_lesson(folder: Path, out: Path, *, leave_out: Collection[Path] = ()) -> None:
-    """Copy the files of a lesson, without hidden ones and what Jupyter and Python leave beside them.
+def copy_lesson(folder: Path, out: Path) -> None:
+    """Copy the files of a lesson, without hidden ones, what Python leaves beside them, and lessons built in it.
 
     Args:
         folder: The lesson.
         out: The new folder.
-        leave_out: Folders below it that are not copied.
 
     Raises:
-        OptionError: it is no folder, has no notebook, or a link leads out of it.
+        OptionError: it is no folder, has no notebook, or a link in it leads out of it or to a folder.
     """
     if not folder.is_dir():
         raise OptionError(f"There is no folder {quote(str(folder))}.", cure="Check the path.")
-    root, skipped = folder.resolve(), {path.resolve() for path in leave_out}
+    root = folder.resolve()
 
     def ignored(place: str, names: list[str]) -> list[str]:
-        here = root if place == str(folder) else type(root)(place)
         found = []
         for name in names:
-            path = here / name
-            if name.startswith(".") or name == "__pycache__" or path.resolve() in skipped:
+            path = Path(place, name)
+            if name.startswith(".") or name == "__pycache__" or (path / MANIFEST).is_file():
                 found.append(name)
-            elif path.is_symlink() and not path.resolve().is_relative_to(root):
+            elif path.is_symlink() and (path.is_dir() or not path.resolve().is_relative_to(root)):
                 raise OptionError(
-                    f"{quote(str(path))} is a link to a file outside of the lesson.", cure="Put a copy there."
+                    f"{quote(str(path))} is a link to a folder, or to a file outside of the lesson.",
+                    cure="Put a copy there.",
                 )
         return found
 
@@ -107,11 +109,12 @@ def look_at(staged: Path, journal: Path, known: Known, allowed: Collection[str] 
         OptionError: a notebook cannot be read.
     """
     root = (staged / NOTEBOOKS).resolve()
-    problems: list[str] = []
+    private: list[str] = []
+    faults: list[str] = []
     for path in sorted(root.rglob("*")):
         if path.is_file():
             name = path.relative_to(root).as_posix()
-            problems += private_parts(name, path.read_bytes(), known, allowed)
+            private += private_parts(name, path.read_bytes(), known, allowed)
     runs: dict[str, Rehearsal] = {}
     recordings: dict[str, list[str]] = {}
     imports: dict[str, list[str]] = {}
@@ -125,11 +128,10 @@ def look_at(staged: Path, journal: Path, known: Known, allowed: Collection[str] 
         sources = [
             "".join(cell.get("source", "")) for cell in content["cells"] if cell.get("cell_type") == "code"
         ]
-        imports[name] = sorted(_imported(sources) - _EVERYWHERE - own)
-        problems += _unanswered(name, run, root)
-    if len(problems) > _SHOWN:
-        problems[_SHOWN:] = [f"and {len(problems) - _SHOWN} more"]
-    return Lesson(runs=runs, recordings=recordings, imports=imports, problems=problems)
+        typed = {"pydantic"} if any(_TYPED.search(source) for source in sources) else set()
+        imports[name] = sorted((_imported(sources) | typed) - _EVERYWHERE - own)
+        faults += _unanswered(name, run, root)
+    return Lesson(runs=runs, recordings=recordings, imports=imports, private=private, faults=faults)
 
 
 def _unanswered(name: str, run: Rehearsal, root: Path) -> list[str]:

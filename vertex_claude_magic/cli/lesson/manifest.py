@@ -6,7 +6,7 @@ import hashlib
 import json
 from typing import TYPE_CHECKING, Any
 
-from vertex_claude_magic.cli.lesson.folder import NOTEBOOKS
+from vertex_claude_magic.cli.lesson.folder import MANIFEST, NOTEBOOKS
 from vertex_claude_magic.errors import OptionError
 from vertex_claude_magic.text import quote
 
@@ -16,9 +16,9 @@ if TYPE_CHECKING:
 
     from vertex_claude_magic.cli.lesson.folder import Lesson
 
-__all__ = ["MANIFEST", "SITE", "changed_files", "manifest_of", "read_manifest", "write_manifest"]
+__all__ = ["SITE", "changed_files", "manifest_of", "read_manifest", "write_manifest"]
 
-MANIFEST, SITE = "lesson.json", "site"
+SITE = "site"
 _FORMAT = "vertex_claude_magic lesson"
 
 

@@ -158,8 +158,8 @@ def index_page(imports: Mapping[str, Sequence[str]], *, date: str, browser: Sequ
         '<script id="jupyter-config-data" type="application/json" data-jupyter-lite-root=".">{}</script>\n'
         "</head>\n"
         f"<body>\n<h1>Lesson</h1>\n<ul>\n{chr(10).join(items)}\n</ul>\n"
-        "<p>Python runs in this page. Answers are recorded; a question that was changed or is new gets none. "
-        "Nothing is sent to Claude.</p>\n"
-        "<p>Changes stay in this browser. The first start takes up to a minute.</p>\n"
+        "<p>Python runs in your browser. Answers are recorded: a question that you change or add gets none, and "
+        "nothing is sent to Claude.</p>\n"
+        "<p>The first start takes up to a minute. Your changes stay in this browser.</p>\n"
         f"<p>Made on {escape(date)}.</p>\n</body>\n</html>\n"
     )

@@ -37,7 +37,8 @@ _HOME = re.compile(
 )
 # The data of pictures and signatures hold any letters by chance.
 _OPAQUE = {"data", "signature", "image/png", "image/jpeg", "image/gif", "application/pdf"}
-_SHORTEST = 4
+# Of a project id ("Creating and managing projects", Google Cloud docs).
+_SHORTEST = 6
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -68,7 +69,12 @@ def known_here() -> Known:
         for option, word in (("user.name", "your name"), ("user.email", "your e-mail address")):
             done = subprocess.run([git, "config", option], capture_output=True, text=True, check=False)  # noqa: S603
             texts[done.stdout.strip()] = word
-    return Known(texts={text: word for text, word in texts.items() if len(text) >= _SHORTEST})
+    return Known(texts={text: word for text, word in texts.items() if _tells(text, word)})
+
+
+def _tells(text: str, word: str) -> bool:
+    """Tell whether a text is more than a word of the language, which many files have."""
+    return " " in text if word == "your name" else len(text) >= _SHORTEST
 
 
 def private_parts(name: str, data: bytes, known: Known, allowed: Collection[str] = ()) -> Iterator[str]:

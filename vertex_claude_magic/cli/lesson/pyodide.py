@@ -14,7 +14,6 @@ import shutil
 import subprocess
 import sys
 import tarfile
-from importlib.metadata import version
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, TypedDict
 
@@ -27,21 +26,21 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
 
-__all__ = ["fetch_pyodide", "write_pyodide"]
+__all__ = ["ADDED", "fetch_pyodide", "write_pyodide"]
 
 # What loads without any package, of the npm package's files.
 _LOCK = "pyodide-lock.json"
 _CORE = ("pyodide.mjs", "pyodide.asm.mjs", "pyodide.asm.wasm", "python_stdlib.zip", _LOCK)
 # What the kernel asks for when it starts, and what replaying imports. Everything that these depend on is in the lock.
 _LOCKED = ("micropip", "ipython", "jedi", "platformdirs")
-# Not in the lock: in the versions that are installed here, with what each needs of the others.
-_INSTALLED: Mapping[str, tuple[str, ...]] = {
-    "comm": (),
-    "mdurl": (),
-    "markdown-it-py": ("mdurl",),
-    "ipywidgets": ("comm", "ipython", "traitlets"),
+# Not in the lock: the releases that the site was tried with, and what each needs of the others.
+ADDED: Mapping[str, tuple[str, tuple[str, ...]]] = {
+    "comm": ("0.2.3", ()),
+    "mdurl": ("0.1.2", ()),
+    "markdown-it-py": ("4.3.0", ("mdurl",)),
+    "ipywidgets": ("8.1.9", ("comm", "ipython", "traitlets")),
 }
-# What this package imports while it replays.
+# What this package imports there; ipywidgets draw the panel.
 _REPLAYING = ("markdown-it-py", "platformdirs", "ipywidgets")
 
 
@@ -119,7 +118,7 @@ def _wanted(packages: Mapping[str, Package]) -> dict[str, Package]:
         if name not in found:
             found[name] = {**known[name]}
             todo += known[name]["depends"]
-    return found | {name: _package(name, version(name), needed) for name, needed in _INSTALLED.items()}
+    return found | {name: _package(name, *each) for name, each in ADDED.items()}
 
 
 def _package(name: str, number: str, needed: Sequence[str]) -> Package:

@@ -9,6 +9,7 @@ import subprocess
 import sys
 from importlib.util import find_spec
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from vertex_claude_magic.cli.lesson.folder import NOTEBOOKS, POLICY_FILE
 from vertex_claude_magic.cli.lesson.pyodide import fetch_pyodide, write_pyodide
@@ -16,19 +17,26 @@ from vertex_claude_magic.cli.lesson.wheel import DISTRIBUTION
 from vertex_claude_magic.errors import MissingExtra, OptionError
 from vertex_claude_magic.text import quote
 
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from importlib.machinery import ModuleSpec
+
 __all__ = ["build_site", "check_builder"]
 
 _KERNEL = "@jupyterlite/pyodide-kernel-extension"
 _WIDGETS = "@jupyter-widgets/jupyterlab-manager"
 
 
-def check_builder() -> None:
+def check_builder(find: Callable[[str], ModuleSpec | None] = find_spec) -> None:
     """Check that what builds the site is installed.
+
+    Args:
+        find: Finds a module without importing it.
 
     Raises:
         MissingExtra: it is not.
     """
-    if any(find_spec(name) is None for name in ("jupyterlite_core", "jupyterlite_pyodide_kernel")):
+    if any(find(name) is None for name in ("jupyterlite_core", "jupyterlite_pyodide_kernel")):
         raise MissingExtra(
             "The browser edition needs JupyterLite.",
             cure='Run: pip install "vertex-claude-magic[lesson]"; or add --no-browser.',
@@ -75,6 +83,9 @@ def build_site(
         },
     }
     (work / "jupyter-lite.json").write_text(json.dumps(configuration), encoding="utf-8")
+    # As the browser has it, light or dark.
+    themes = {"@jupyterlab/apputils-extension:themes": {"adaptive-theme": True}}
+    (work / "overrides.json").write_text(json.dumps(themes), encoding="utf-8")
     # Extensions that are installed here for other work do not belong into a lesson.
     places = [Path(path, name) for name in (_KERNEL, _WIDGETS) for path in jupyter_path("labextensions")]
     extensions = {path.name: str(path) for path in reversed(places) if path.is_dir()}

@@ -17,7 +17,7 @@ from urllib.parse import urlsplit
 
 from vertex_claude_magic import errors
 from vertex_claude_magic.health.doctor.examination import NotLookedAt, Patience, Timer
-from vertex_claude_magic.process import start_thread
+from vertex_claude_magic.process import can_connect, start_thread
 from vertex_claude_magic.session.session import check_live
 from vertex_claude_magic.transport.auth import ApplicationDefault
 from vertex_claude_magic.transport.retry import RetryPolicy
@@ -28,6 +28,7 @@ from vertex_claude_magic.vertex.request import RequestOptions, build_count_reque
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    from vertex_claude_magic.process import StartThread
     from vertex_claude_magic.session.session import Session
     from vertex_claude_magic.transport.connectivity import Reached
     from vertex_claude_magic.transport.identity import Identity
@@ -56,6 +57,7 @@ class Setup:
         clock: Monotonic seconds.
         now: The time of this machine, with its time zone.
         platform: As `sys.platform`.
+        start: Starts a thread and returns it.
 
     >>> from vertex_claude_magic.session.session import open_session
     >>> Setup(open_session(region="eu", access_token="t")).address
@@ -71,6 +73,7 @@ class Setup:
     clock: Callable[[], float] = time.monotonic
     now: Callable[[], datetime] = lambda: datetime.now(timezone.utc)
     platform: str = sys.platform
+    start: StartThread = start_thread
 
     def __post_init__(self) -> None:
         self.target = self.session.target(self.call or {})
@@ -125,13 +128,9 @@ class Setup:
             return None
 
     @cached_property
-    def threads(self) -> bool:
-        """Whether a thread can start, which every question needs."""
-        try:
-            start_thread(lambda: None, "doctor").join()
-        except errors.ThreadUnavailable:
-            return False
-        return True
+    def connects(self) -> bool:
+        """Whether anything can be sent here, which every question needs that is not recorded."""
+        return can_connect(self.start)
 
     @cached_property
     def identity(self) -> Identity:

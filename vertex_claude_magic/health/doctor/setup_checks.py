@@ -55,7 +55,9 @@ def versions(setup: Setup) -> Finding:
     python = ".".join(str(part) for part in sys.version_info[:3])
     seen = f"{own}, Python {python}, {listed}; shown by {setup.front_end}."
     least = _least_versions()
-    old = [f'"{name}>={least[name]}"' for name in _NEEDED if _is_older(found[name], least.get(name, "0"))]
+    # Where nothing can be sent, nobody needs what sends.
+    needed = _NEEDED if setup.connects else _NEEDED[:1]
+    old = [f'"{name}>={least[name]}"' for name in needed if _is_older(found[name], least.get(name, "0"))]
     return Finding("failure", seen, f"Run: pip install {' '.join(old)}") if old else Finding("ok", seen)
 
 
@@ -78,12 +80,12 @@ def _is_older(version: str | None, least: str) -> bool:
 
 def runtime(setup: Setup) -> Finding:
     """Look whether questions can be asked here at all: they wait in a thread, and Pyodide has none."""
-    if setup.threads:
+    if setup.connects:
         return Finding("ok", "Threads can start, so questions can be asked.")
     return Finding(
         "failure",
         "No thread can start here: recorded answers only.",
-        "Set: replay to only, with a recording; or use a Python that has threads.",
+        "Set: replay to only, with a recording; or use a Python that has threads (Pyodide has none).",
     )
 
 

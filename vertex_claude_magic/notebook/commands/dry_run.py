@@ -198,7 +198,7 @@ def estimate(request: Request, catalog: Catalog, input_tokens: int, *, exact: bo
 def _summary(result: Estimate, request: Request) -> str:
     counted = f"{result.input_tokens:,} input tokens"
     if not result.exact:
-        counted = f"at most {counted} (an upper bound: {request.region} does not count tokens)"
+        counted = f"at most {counted} (an upper bound: they were not counted)"
     limit = f"at most {int(request.body.get('max_tokens') or 0):,} output tokens"
     if result.least is None or result.most is None:
         return f"{counted}, {limit}; the price is unknown."

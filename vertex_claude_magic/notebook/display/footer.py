@@ -153,12 +153,8 @@ def warnings(reply: Reply) -> tuple[str, ...]:
         tokens = f"{reply.usage.output_tokens:,} output tokens" if reply.usage.output_tokens else "max_tokens"
         line = f"Cut off at {tokens}. Ask again with a larger --max-tokens, or continue with {follow_up}."
     elif reason == "model_context_window_exceeded":
-        name = (
-            f"%claude_chat {reply.chat} --remove N removes a turn" if reply.chat else "Shorten the prompt"
-        )
-        line = (
-            f"Cut off: the model's context window is full. {name}, or ask a model with a larger window."
-        )
+        name = f"%claude_chat {reply.chat} --remove N removes a turn" if reply.chat else "Shorten the prompt"
+        line = f"Cut off: the model's context window is full. {name}, or ask a model with a larger window."
     elif reason == "tool_use":
         names = [str(block.get("name")) for block in reply.blocks if block.get("type") == "tool_use"]
         asked = f"the tool {', '.join(names)}" if names else "a tool"

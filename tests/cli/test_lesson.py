@@ -1,0 +1,404 @@
+"""`vertex-claude lesson`: what is handed out runs without an account and tells nobody's secrets."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+import zipfile
+from importlib.metadata import version
+from pathlib import Path
+
+import nbformat
+import pytest
+from journals import client
+from shells import ROOT
+
+from vertex_claude_magic.__main__ import main
+from vertex_claude_magic.cli.lesson.folder import POLICY, copy_lesson
+from vertex_claude_magic.cli.lesson.manifest import changed_files, read_manifest
+from vertex_claude_magic.cli.lesson.pages import index_page, readme, requirements
+from vertex_claude_magic.cli.lesson.private import Known, known_here, private_parts
+from vertex_claude_magic.cli.lesson.pyodide import ADDED, fetch_pyodide, write_pyodide
+from vertex_claude_magic.cli.lesson.site import check_builder
+from vertex_claude_magic.cli.lesson.wheel import write_own_wheel
+from vertex_claude_magic.errors import MissingExtra, OptionError
+from vertex_claude_magic.settings.policy_files import parse_policy
+
+LOAD = (
+    "%load_ext vertex_claude_magic\n%config ClaudeMagics.model = 'haiku'\n"
+    "%config ClaudeMagics.recording = 'rivers.claude'"
+)
+ASK = "%%claude\nName three rivers of Norway."
+KEY = "AKIAIOSFODNN7EXAMPLE"
+
+
+def write(path: Path, *sources: str) -> None:
+    cells = [nbformat.v4.new_code_cell(source) for source in sources]
+    nbformat.write(nbformat.v4.new_notebook(cells=cells), path)
+
+
+@pytest.fixture
+def course(claude_emulator, tmp_path) -> Path:
+    """A folder with a notebook, its recording, and what a teacher's folder has beside them."""
+    folder = tmp_path / "course"
+    folder.mkdir()
+    claude = client(claude_emulator, recording=str(folder / "rivers.claude"), journal="off")
+    claude.ask("Name three rivers of Norway.")
+    # What a run writes is none of the lesson.
+    write(folder / "rivers.ipynb", LOAD, ASK, "open('made.txt', 'w').write('here')")
+    (folder / "data.csv").write_text("river,km\nGlomma,621\n")
+    (folder / ".ipynb_checkpoints").mkdir()
+    (folder / ".ipynb_checkpoints/rivers-checkpoint.ipynb").write_text("{}")
+    return folder
+
+
+def build(course: Path, *more: str) -> int:
+    out = course.parent / "out"
+    return main(
+        ["lesson", "build", str(course), "--to", str(out), "--no-browser", "--date", "2026-12-01", *more]
+    )
+
+
+def test_a_recorded_lesson_becomes_a_folder_that_lists_itself(course, capsys):
+    """Notebook and recording byte for byte; no checkpoint; the wheel is the one in the requirements."""
+    assert build(course, "--github", "ann/rivers") == 0
+    out = course.parent / "out"
+    manifest = json.loads((out / "lesson.json").read_text())
+    assert sorted(manifest["files"]) == [
+        "README.md",
+        "claude-policy.toml",
+        "notebooks/data.csv",
+        "notebooks/rivers.claude",
+        "notebooks/rivers.ipynb",
+        "requirements.txt",
+        f"wheels/vertex_claude_magic-{version('vertex-claude-magic')}-py3-none-any.whl",
+    ]
+    assert (out / "notebooks/rivers.claude").read_bytes() == (course / "rivers.claude").read_bytes()
+    (notebook,) = manifest["notebooks"]
+    assert (notebook["recordings"], len(notebook["questions"])) == (["notebooks/rivers.claude"], 1)
+    assert (manifest["date"], manifest["package"]) == ("2026-12-01", version("vertex-claude-magic"))
+    text = (out / "README.md").read_text()
+    assert "colab.research.google.com/github/ann/rivers/blob/main/notebooks/rivers.ipynb" in text
+    assert "rivers.ipynb: 1 question, 1 recorded" in capsys.readouterr().out
+
+
+def test_a_built_lesson_is_checked_by_its_list_and_built_anew_in_place(course, capsys):
+    assert build(course) == 0
+    out = course.parent / "out"
+    assert main(["lesson", "check", str(out)]) == 0
+    write(out / "notebooks/rivers.ipynb", LOAD, ASK.replace("three", "four"))
+    capsys.readouterr()
+    assert main(["lesson", "check", str(out)]) == 1
+    said = capsys.readouterr().out
+    assert "notebooks/rivers.ipynb was changed after 2026-12-01" in said
+    assert "rivers.ipynb, cell 2: stale" in said
+    assert build(course) == 0
+    assert main(["lesson", "check", str(out)]) == 0
+
+
+@pytest.mark.parametrize(
+    ("cells", "why"),
+    [
+        ([LOAD, "%%claude\nWhy is the sky blue at noon?"], "rivers.ipynb, cell 2: missing"),
+        ([LOAD, ASK, "1 / 0"], "rivers.ipynb, cell 3 failed: ZeroDivisionError"),
+        (
+            [LOAD.rpartition("\n")[0], ASK],
+            'its first cells need: %config ClaudeMagics.recording = "rivers.claude"',
+        ),
+        ([LOAD, ASK, f"key = '{KEY}'"], "rivers.ipynb, cell 3: an AWS access key"),
+        (
+            [LOAD, ASK, "# write to ann@uni-bergen.no"],
+            "rivers.ipynb, cell 3: an e-mail address (ann@uni-bergen.no)",
+        ),
+    ],
+    ids=["missing", "failing", "no recording", "secret", "address"],
+)
+def test_a_lesson_with_a_fault_is_not_written(course, capsys, cells, why):
+    """Status 1, and the line says where and what; a secret is not repeated."""
+    write(course / "rivers.ipynb", *cells)
+    assert main(["lesson", "build", str(course), "--to", str(course / "out"), "--no-browser"]) == 1
+    said = capsys.readouterr().out
+    assert why in said
+    assert KEY not in said
+    assert not (course / "out").exists()
+
+
+def test_what_the_journal_of_the_teacher_knows_answers_no_student(course, claude_emulator, capsys):
+    """The lesson's own recording does, or nothing."""
+    client(claude_emulator, model="haiku").ask("Name a lake.")
+    write(course / "rivers.ipynb", LOAD.rpartition("\n")[0], "%%claude\nName a lake.")
+    assert main(["lesson", "check", str(course)]) == 1
+    assert "rivers.ipynb, cell 2: missing" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "why"),
+    [
+        (["check", "nowhere"], "There is no folder nowhere."),
+        (["check", "empty"], "There is no notebook in empty."),
+        (["build", "course", "--to", "full", "--no-browser"], "full is not empty and has no lesson.json."),
+        (["build", "course", "--to", ".", "--no-browser"], "not empty"),
+        (["build", "course", "--to", "file", "--no-browser"], "file is a file."),
+        (["check", "linked"], "is a link to a folder, or to a file outside of the lesson."),
+        (["check", "looped"], "is a link to a folder, or to a file outside of the lesson."),
+        (["check", "broken"], "is not the list of a lesson."),
+        (
+            ["build", "course", "--to", "file/out", "--no-browser"],
+            "file cannot be read or written (File exists).",
+        ),
+    ],
+    ids=lambda each: " ".join(each) if isinstance(each, list) else "",
+)
+def test_a_folder_that_cannot_be_used_is_one_line(course, monkeypatch, capsys, arguments, why):
+    monkeypatch.chdir(course.parent)
+    for name in ("empty", "full", "linked", "looped", "broken"):
+        Path(name).mkdir()
+    Path("full/thesis.tex").write_text("x")
+    Path("file").write_text("x")
+    Path("linked/secrets.txt").symlink_to(Path("file").resolve())
+    Path("looped/again").symlink_to(Path("looped").resolve())
+    Path("broken/lesson.json").write_text("[]")
+    assert main(["lesson", *arguments]) == 2
+    said = capsys.readouterr().err
+    assert why in said
+    assert len(said.strip().splitlines()) == 1
+    assert Path("full/thesis.tex").read_text() == "x"
+
+
+@pytest.mark.parametrize(
+    "arguments", [["--date", "tomorrow"], ["--github", "rivers"], ["--github", "a/b/../c"]], ids=str
+)
+def test_a_value_that_is_none_is_refused(course, capsys, arguments):
+    with pytest.raises(SystemExit) as caught:
+        build(course, *arguments)
+    assert caught.value.code == 2
+    assert arguments[0] in capsys.readouterr().err
+
+
+def test_a_folder_that_holds_the_lesson_is_not_replaced(course, capsys):
+    """Also where it is a lesson itself: its notebooks would be gone."""
+    (course.parent / "lesson.json").write_text(
+        json.dumps({"format": "vertex_claude_magic lesson", "files": {}, "date": ""})
+    )
+    assert main(["lesson", "build", str(course), "--to", str(course.parent), "--no-browser"]) == 2
+    assert "holds the lesson itself" in capsys.readouterr().err
+    assert (course / "rivers.ipynb").is_file()
+
+
+ANN = Known(texts={"ann-berg-1234": "a project id", "Ann Berg": "your name", "/home/ann": "your home folder"})
+PRIVATE = {
+    "a project in a text": ("a.md", "project ann-berg-1234", "a.md, line 1: a project id (ann-berg-1234)"),
+    "a resource": ("a.py", "\nx = 'projects/uni-42/locations/eu'", "a.py, line 2: a project id (uni-42)"),
+    "a name": ("a.md", "by Ann Berg", "a.md, line 1: your name (Ann Berg)"),
+    "a folder of somebody": (
+        "a.py",
+        "open('/Users/bo/x.csv')",
+        "a.py, line 1: a personal folder (/Users/bo)",
+    ),
+    "a folder on Windows": (
+        "a.py",
+        r"open('C:\Users\bo\x')",
+        "a.py, line 1: a personal folder (C:\\Users\\bo)",
+    ),
+    "the home folder, once": ("a.py", "/home/ann/x.csv", "a.py, line 1: your home folder (/home/ann)"),
+    "an address": ("a.csv", "a,b\n1,bo@ntnu.no", "a.csv, line 2: an e-mail address (bo@ntnu.no)"),
+    "a key": ("a.env", f"\n\nKEY={KEY}", "a.env, line 3: an AWS access key"),
+    "an output": (
+        "a.ipynb",
+        json.dumps({"cells": [{"outputs": [{"text": ["in /home/ann/x\n", "y"]}]}]}),
+        "a.ipynb, cell 1: your home folder (/home/ann)",
+    ),
+    "the metadata": (
+        "a.ipynb",
+        json.dumps({"cells": [], "metadata": {"author": "Ann Berg"}}),
+        "a.ipynb: your name (Ann Berg)",
+    ),
+    "a record": (
+        "a.claude",
+        json.dumps({"records": [{"request": {}}, {"answer": {"text": "Dear Ann Berg"}}]}),
+        "a.claude, record 2: your name (Ann Berg)",
+    ),
+    "over two lines of a cell": (
+        "a.ipynb",
+        json.dumps({"cells": [{"source": ["# by\n", "# Ann Berg"]}]}),
+        "a.ipynb, cell 1: your name (Ann Berg)",
+    ),
+    "no JSON": ("a.ipynb", "{ Ann Berg", "a.ipynb, line 1: your name (Ann Berg)"),
+}
+HARMLESS = {
+    "an address of nobody": "ann@example.com ann@mail.example.org",
+    "a placeholder": "projects/your-project/locations/global",
+    "a folder of a service": "/home/jovyan/work",
+    "a model": "claude-sonnet-4-5@20250929",
+    "a longer word": "ann-berg-12345 Annette Berger",
+    "a decorator": "@functools.cache",
+}
+
+
+@pytest.mark.parametrize(("name", "text", "line"), PRIVATE.values(), ids=PRIVATE)
+def test_what_tells_who_somebody_is_is_found_with_its_place(name, text, line):
+    assert list(private_parts(name, text.encode(), ANN)) == [line]
+
+
+@pytest.mark.parametrize("text", HARMLESS.values(), ids=HARMLESS)
+def test_what_tells_nobody_is_let_pass(text):
+    assert not list(private_parts("a.md", text.encode(), ANN))
+
+
+def test_bytes_and_the_data_of_pictures_are_not_read_as_text():
+    """A picture holds any letters by chance."""
+    notebook = {"cells": [{"outputs": [{"data": {"image/png": KEY}}]}]}
+    assert not list(private_parts("a.png", b"\x89PNG\xff" + KEY.encode(), ANN))
+    assert not list(private_parts("a.ipynb", json.dumps(notebook).encode(), ANN))
+
+
+def test_a_name_can_be_allowed_and_a_secret_cannot():
+    assert not list(private_parts("a.md", b"by Ann Berg", ANN, ["Ann Berg"]))
+    assert list(private_parts("a.md", KEY.encode(), ANN, [KEY]))
+
+
+def test_projects_of_the_environment_and_of_gcloud_are_known(tmp_path, monkeypatch):
+    """What is broken or short names nothing."""
+    folder = tmp_path / "gcloud/configurations"
+    folder.mkdir(parents=True)
+    (folder / "config_default").write_text("[core]\nproject = ann-berg-1234\naccount = ann@uni-bergen.no\n")
+    (folder / "config_old").write_text("no section\n")
+    monkeypatch.setenv("CLOUDSDK_CONFIG", str(tmp_path / "gcloud"))
+    monkeypatch.setenv("GOOGLE_CLOUD_PROJECT", "bo-5678")
+    monkeypatch.setenv("GCLOUD_PROJECT", "x")
+    (tmp_path / "gitconfig").write_text("[user]\nname = root\nemail = ann@ntnu.no\n")
+    monkeypatch.setenv("GIT_CONFIG_GLOBAL", str(tmp_path / "gitconfig"))
+    known = known_here().texts
+    assert known["ann-berg-1234"] == known["bo-5678"] == "a project id"
+    assert known["ann@uni-bergen.no"] == "an account"
+    assert not {"x", "root"} & set(known)
+
+
+def test_the_policy_of_a_lesson_is_one():
+    assert parse_policy(POLICY, "claude-policy.toml", Path()).defaults == {"replay": "only"}
+
+
+def test_a_lesson_that_was_built_inside_is_no_part_of_it(tmp_path):
+    folder = tmp_path / "course"
+    (folder / "out").mkdir(parents=True)
+    (folder / "out/lesson.json").write_text("{}")
+    write(folder / "a.ipynb", "1")
+    copy_lesson(folder, tmp_path / "copy")
+    assert [path.name for path in (tmp_path / "copy").iterdir()] == ["a.ipynb"]
+
+
+def test_links_within_a_lesson_become_files(tmp_path):
+    folder = tmp_path / "course"
+    folder.mkdir()
+    write(folder / "a.ipynb", "1")
+    (folder / "b.ipynb").symlink_to("a.ipynb")
+    copy_lesson(folder, tmp_path / "copy")
+    assert not (tmp_path / "copy/b.ipynb").is_symlink()
+    assert (tmp_path / "copy/b.ipynb").read_bytes() == (folder / "a.ipynb").read_bytes()
+
+
+def test_a_change_of_each_kind_is_told(tmp_path):
+    (tmp_path / "same").write_text("1")
+    (tmp_path / "other").write_text("2")
+    (tmp_path / "new").write_text("3")
+    digest = "6b86b273ff34fce19d6b804eff5a3f5747ada4eaa22f1d49c01e52ddb7875b4b"
+    files = {"same": digest, "other": digest, "gone": digest}
+    (tmp_path / "lesson.json").write_text(
+        json.dumps({"format": "vertex_claude_magic lesson", "date": "2026-12-01", "files": files})
+    )
+    assert changed_files(tmp_path, read_manifest(tmp_path) or {}) == [
+        "gone is gone after 2026-12-01",
+        "new was added after 2026-12-01",
+        "other was changed after 2026-12-01",
+    ]
+
+
+def test_requirements_name_what_notebooks_import_and_the_extra_for_data():
+    distributions = {"sklearn": ["scikit-learn"], "pandas": ["pandas"]}
+    imports = {"a.ipynb": ["pandas", "sklearn"], "b.ipynb": ["own_module"]}
+    assert requirements("wheels/m.whl", imports, distributions).splitlines() == [
+        "./wheels/m.whl[data]",
+        "pandas",
+        "scikit-learn",
+    ]
+
+
+def test_pages_say_what_the_browser_does_not_have_and_escape_names():
+    imports = {"a <b> & c.ipynb": [], "table.ipynb": ["pandas"]}
+    page = index_page(imports, date="2026-12-01", browser=["a <b> & c.ipynb"])
+    assert (
+        '<a href="notebooks/index.html?path=notebooks%2Fa%20%3Cb%3E%20%26%20c.ipynb">a &lt;b&gt; &amp; c.ipynb</a>'
+        in page
+    )
+    assert "table.ipynb: not in the browser, because it needs pandas" in page
+    assert "Answers are recorded" in page
+    text = readme(imports, date="2026-12-01", package="1.0", github=None, browser=["a <b> & c.ipynb"])
+    assert "Not there: table.ipynb" in text
+    assert "OWNER/REPOSITORY" in text
+
+
+def test_the_wheel_is_the_package_that_runs_and_the_same_each_time(tmp_path):
+    first, second = tmp_path / "1", tmp_path / "2"
+    first.mkdir()
+    second.mkdir()
+    wheel = write_own_wheel(first)
+    assert wheel.read_bytes() == write_own_wheel(second).read_bytes()
+    with zipfile.ZipFile(wheel) as files:
+        names = files.namelist()
+        assert (
+            files.read("vertex_claude_magic/models/models.json")
+            == (ROOT / "vertex_claude_magic/models/models.json").read_bytes()
+        )
+    assert not [name for name in names if name.endswith(".pyc")]
+
+
+@pytest.mark.parametrize("content", [b"", b"no archive"], ids=["empty", "text"])
+def test_an_archive_that_is_not_pyodide_is_one_line(tmp_path, content):
+    archive = tmp_path / "pyodide.tgz"
+    archive.write_bytes(content)
+    with pytest.raises(OptionError, match=r"is not the npm package of Pyodide.*npm pack pyodide@314\.0\.6"):
+        fetch_pyodide("314.0.6", tmp_path / "cache", archive)
+
+
+def test_without_what_builds_the_site_the_line_says_what_to_install(tmp_path, monkeypatch):
+    with pytest.raises(MissingExtra, match=re.escape('Run: pip install "vertex-claude-magic[lesson]"')):
+        check_builder(lambda name: None)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(MissingExtra, match=r"npm.*not installed.*--pyodide FILE\.tgz"):
+        fetch_pyodide("314.0.6", tmp_path / "cache")
+
+
+def test_the_list_of_packages_is_what_is_bundled_with_its_own_digests(tmp_path):
+    """A package that is not there has no entry, so that nothing is asked for it."""
+    fetched, out = tmp_path / "fetched", tmp_path / "out"
+    fetched.mkdir()
+    for name in ("pyodide.mjs", "pyodide.asm.mjs", "pyodide.asm.wasm", "python_stdlib.zip"):
+        (fetched / name).write_text(name)
+    listed = {
+        name: {"name": name, "version": "1.0", "depends": []}
+        for name in ("micropip", "jedi", "platformdirs", "numpy")
+    }
+    listed["ipython"] = {"name": "ipython", "version": "9.0", "depends": ["prompt_toolkit"]}
+    listed["prompt-toolkit"] = {"name": "prompt_toolkit", "version": "3.0", "depends": []}
+    (fetched / "pyodide-lock.json").write_text(json.dumps({"info": {"python": "3.14.2"}, "packages": listed}))
+    present = {
+        "micropip": "1.0",
+        "jedi": "1.0",
+        "platformdirs": "1.0",
+        "ipython": "9.0",
+        "prompt_toolkit": "3.0",
+    }
+    present |= {name: number for name, (number, _) in ADDED.items()}
+    for name, number in present.items():
+        (fetched / f"{name.replace('-', '_')}-{number}-py3-none-any.whl").write_text(name)
+    own = tmp_path / "vertex_claude_magic-0.9-py3-none-any.whl"
+    own.write_text("own")
+    write_pyodide(fetched, out, own)
+    packages = json.loads((out / "pyodide-lock.json").read_text())["packages"]
+    assert "numpy" not in packages
+    assert {each["name"] for each in packages.values()} == {*present, "vertex-claude-magic"}
+    for package in packages.values():
+        data = (out / package["file_name"]).read_bytes()
+        assert package["sha256"] == hashlib.sha256(data).hexdigest()
+    assert packages["vertex-claude-magic"]["version"] == "0.9"
