@@ -97,7 +97,7 @@ class _PromptOnce:
         self._hook = hook
         self._magics = magics
 
-    def __call__(self, result: Reply | Report | None = None) -> None:
+    def __call__(self, result: Any = None) -> None:
         kind = (type(result).__module__, type(result).__qualname__)
         hook = self._hook
         if kind in _SHOWN and not hook.quiet() and self._magics.was_shown(result):

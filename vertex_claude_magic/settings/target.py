@@ -188,7 +188,7 @@ def resolve_target(
             "Saved prompts work only in %%claude and %%claude_compare.", cure="Give the text as the prompt."
         )
     if values["context"]:
-        raise OptionError("Only %%claude knows which cells ran.", cure="Put what they hold into the prompt.")
+        raise OptionError("Only %%claude knows which cells ran.", cure="Put their content into the prompt.")
     given_url = values["base_url"] or None
     notices = environment_notices(
         given_url, region_is_default=origins["region"] == "default", environment=known

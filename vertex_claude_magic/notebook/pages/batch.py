@@ -88,7 +88,7 @@ def job_page(batch: BatchJob, notes: Sequence[str] = ()) -> tuple[str, str]:
     caption = (
         f"{quote(batch.name, 60)}: {batch.last_state}, {batch.rows:,} rows, {batch.done:,} done, "
         f"{batch.failed:,} failed; {quote(kept.model, 60)} in {quote(kept.location, 40)}; "
-        f"at most {usd_estimate(most)} (an estimate at half price)."
+        f"at most {usd_estimate(most)} (an estimate, at half price)."
     )
     waiting = [_WAITING] if any(job.state == "WAITING" for job in jobs) else []
     table = Table(columns=_JOBS, rows=rows, caption=caption, notes=[*waiting, *notes])

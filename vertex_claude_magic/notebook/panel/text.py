@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 __all__ = ["NEEDS_KERNEL", "choice_as_text", "without_kernel"]
 
 NEEDS_KERNEL = (
-    "The controls of the Claude panel need a running kernel: run this cell, or reload the page if one runs."
+    "The Claude panel needs a running kernel: run this cell, or reload the page if one is running already."
 )
 
 
