@@ -397,7 +397,7 @@ def test_config_moves_the_panel_and_two_views_agree(front):
     choose(field(front, "Region", 1), "us-east5")
     eventually(front, "magics.region", "us-east5")
     assert field(front, "Region", 0).input_value() == field(front, "Region", 1).input_value()
-    assert "Region is now us-east5" in said(front, 0)
+    assert "Region set to us-east5" in said(front, 0)
     assert said(front, 0) == said(front, 1)
 
 

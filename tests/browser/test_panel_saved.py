@@ -17,6 +17,6 @@ def test_a_saved_panel_reads_without_a_kernel(lab):
     shown = "\n".join(lab.texts())
     assert "Set for this session: model claude-haiku-5-5, region global, at most 400 tokens" in shown
     # In the place of the widget, and not in the text that stands below a panel that works, too.
-    assert "The controls of the Claude panel need a running kernel: run this cell" in shown
+    assert "The Claude panel needs a running kernel: run this cell" in shown
     assert shown.count("running kernel") == 1
     lab.close()

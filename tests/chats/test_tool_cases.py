@@ -263,7 +263,7 @@ def test_a_function_that_asks_in_the_conversation_that_calls_it_gets_an_error_re
     assert shell.ok("%%claude -c talk --tools inner\nOuter?").turn == 1
     block = result(shell.emulator)
     assert block["is_error"] is True
-    assert "is not over yet in this thread" in block["content"]
+    assert "is still running in this thread" in block["content"]
 
 
 def test_an_interrupt_inside_a_function_leaves_a_conversation_that_goes_on(shell):

@@ -448,8 +448,8 @@ def test_a_long_text_is_cut_also_in_a_content_block(claude, claude_emulator):
     [
         (["nosuch"], "No function named 'nosuch'."),
         (["temperatur"], "Did you mean temperature?"),
-        (["web_fetch"], "Vertex AI does not serve web_fetch"),
-        (["code_execution"], "Vertex AI does not serve code_execution"),
+        (["web_fetch"], "web_fetch is not available on Vertex AI"),
+        (["code_execution"], "code_execution is not available on Vertex AI"),
         (["temperature,temperature"], "Two tools have the name 'temperature'."),
         (["a.b"], "is not a name"),
     ],

@@ -369,7 +369,7 @@ JOURNALS = [
     (lambda path: None, "ok", "None yet; the next question creates ", ""),
     (older, "ok", "kB, schema 1, of an older version", ""),
     (newer, "failure", "by a newer version of this package (schema 99)", "Run: pip install --upgrade"),
-    (of_another_program, "failure", "is a database of another program", "Set: VERTEX_CLAUDE_JOURNAL to"),
+    (of_another_program, "failure", "belongs to another program", "Set: VERTEX_CLAUDE_JOURNAL to"),
     (damaged, "failure", "is not a journal", "Run: mv "),
     (
         lambda path: path.symlink_to("/dev/null"),

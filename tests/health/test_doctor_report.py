@@ -59,9 +59,7 @@ def test_the_exit_code_is_1_where_something_is_wrong(surroundings, capsys):
     assert vertex_claude(["doctor", "--model", "opus"]) == 1
     printed = capsys.readouterr().out
     assert "Run: gcloud services enable aiplatform.googleapis.com --project emulator-project" in printed
-    assert (
-        printed.splitlines()[-1] == "Wrong: API. A server on this machine answers, not Google (see base_url)."
-    )
+    assert printed.splitlines()[-1] == "Wrong: API. A local server answers, not Google (see base_url)."
 
 
 BAD = [["--prob"], ["please"], ["--report"]]

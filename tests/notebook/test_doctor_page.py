@@ -272,7 +272,7 @@ def test_in_the_demo_the_page_says_who_answers(shell):
     assert "console.cloud.google.com" not in text
     shell.magics.base_url, shell.magics.emulator = shell.magics.emulator.base_url, None
     shell.ok("%claude_doctor -p emulator-project")
-    assert "A server on this machine answers, not Google (see base_url)." in shell.page.text
+    assert "A local server answers, not Google (see base_url)." in shell.page.text
     assert "emulator-project (option); no quota project" in shell.page.text
     assert "%claude_demo" not in shell.page.text.replace("%claude_demo needs none", "")
 

@@ -272,5 +272,5 @@ def test_the_line_of_a_run_tells_what_somebody_who_waits_wants_to_know():
     )
     assert PROGRESS.summary() == (
         "1,000 rows: 400 answered (100 by an earlier run), 7 failed (BadRequest 7), 593 not asked. ≈ $0.50. "
-        "1 min 0 s, 7.0 s of it paused as the service asked, an answer took 0.5 s."
+        "1 min 0 s, 7.0 s of it paused as the service asked, median 0.5 s per answer."
     )

@@ -89,7 +89,7 @@ def test_what_a_cell_says_itself_wins(shell, front):
 def test_it_says_what_was_changed(front):
     """In one line, with what an alias means."""
     front.pick("Latest Opus")
-    assert "Model is now opus, which means claude-opus-5-5, for this session." in front.text()
+    assert "Model set to opus (claude-opus-5-5) for this session." in front.text()
 
 
 def test_config_moves_it(shell, front):
@@ -369,12 +369,12 @@ def test_what_was_done_is_shown_until_a_tab_is_opened(shell):
     """It has nothing to do with what comes then; why a question would be refused stays."""
     front = Front.open(shell)
     front.choose("Region", "eu")
-    assert "Region is now eu, for this session." in front.text()
+    assert "Region set to eu for this session." in front.text()
     front.tab("Cost")
-    assert "Region is now" not in front.text()
+    assert "Region set to" not in front.text()
     front.choose("Region", "us")
     front.tab("Status")
-    assert "Region is now" not in front.text()
+    assert "Region set to" not in front.text()
 
 
 def test_the_text_below_the_panel_is_true_beside_a_working_panel(shell):

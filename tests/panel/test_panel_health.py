@@ -189,7 +189,7 @@ def test_panel_usage_page_and_the_line_below_an_answer_agree(shell, front):
     below = next(line for line in shell.page.text.splitlines() if line.startswith("Session"))
     assert below.startswith("Session ≈ $0.25 · today $0 (estimates). ")
     local = below.partition("(estimates). ")[2]
-    assert "cost nothing" in local
+    assert "not billed" in local
     text = " ".join(front.text().split())
     assert "this session 0.2500 no limit" in text
     assert "today, all notebooks 0 no limit" in text

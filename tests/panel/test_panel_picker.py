@@ -112,11 +112,11 @@ def test_a_model_that_the_region_does_not_serve_says_so_in_its_row(front):
 
 def test_the_bar_is_for_the_last_prompt(shell, front):
     """Until there is one, for 1,000 tokens; then for as many as the service counted."""
-    assert "a prompt of 1,000 and 1,000 tokens of answer" in pages(front)
+    assert "a prompt of 1,000 tokens and an answer of 1,000" in pages(front)
     reply = shell.ok("%%claude\n" + "word " * 3_000)
     tokens = reply.usage.total_input_tokens
     assert tokens > 1_000
-    assert f"your last prompt ({tokens:,} tokens) and 1,000 tokens of answer" in pages(front)
+    assert f"your last prompt ({tokens:,} tokens) and an answer of 1,000" in pages(front)
 
 
 def test_two_ticked_rows_are_compared_and_a_third_takes_the_place_of_the_first(front):

@@ -123,7 +123,7 @@ def test_of_a_file_of_two_gigabytes_only_the_beginning_is_read(tmp_path, begin):
 @pytest.mark.parametrize(
     ("name", "begin", "size", "said"),
     [
-        ("huge.pdf", b"%PDF-1.7\n", 900_000_000, "The PDF has 900 MB, but Vertex AI accepts only 31 MB"),
+        ("huge.pdf", b"%PDF-1.7\n", 900_000_000, "The PDF is 900 MB, but Vertex AI accepts only 31 MB"),
         ("huge.zip", b"PK\3\4", 5_000_000_000, "not an image, PDF or text"),
         ("huge.ipynb", b'{"cells": [', 2_000_000_000, "more than 200 MB"),
     ],

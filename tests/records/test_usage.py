@@ -153,7 +153,7 @@ def test_what_this_machine_answered_stands_apart(history):
     paid, local = text.split("Answered on this machine")
     assert "8.0000" not in paid
     assert "8.0000" in local
-    assert "cost nothing" in local
+    assert "nothing was billed" in local
 
 
 def test_stopped_calls_are_up_to_and_unknown_prices_unknown(history):
@@ -384,8 +384,8 @@ def test_questions_of_a_notebook_are_counted(shell, monkeypatch):
         "claude-opus-5-5": (1, 0, 0),
     }
     assert all(each.local for each in report.rows)
-    assert "cost nothing" in shell.page.text
-    assert "This session: about 0 USD" in shell.page.text
+    assert "not billed" in shell.page.text
+    assert "This session and today, all notebooks: about 0 USD (estimate)" in shell.page.text
 
 
 def test_a_name_that_no_database_takes_stands_in_nobody_s_way(shell):

@@ -336,7 +336,7 @@ def _of_lazy(frame: nw.LazyFrame[Any], kind: str) -> Table:
 def _need_arrow(kind: str) -> None:
     if importlib.util.find_spec("pyarrow") is None:
         raise MissingExtra(
-            f"A {quote(kind, 60)} is computed as an Arrow table, and pyarrow is not installed.",
+            f"Reading a {quote(kind, 60)} needs pyarrow, which is not installed.",
             cure="Run: pip install pyarrow",
         )
 

@@ -35,7 +35,7 @@ _HERE = frozenset({"local", "emulator"})
 _NOT_BILLED = (
     "Costs in parentheses are not in the totals: replayed, answered on this machine, or already listed above."
 )
-_ONLY_ANSWER = "* The cell holds more than the question, so an edited prompt cannot be detected."
+_ONLY_ANSWER = "* The cell contains more than the question, so an edited prompt cannot be detected."
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -258,7 +258,7 @@ class ClaudeMagics(Magics, Settings):  # type: ignore[misc]
     @no_var_expand
     @line_magic
     def claude_usage(self, line: str) -> UsageReport | None:
-        """Show what was asked and what it came to: calls, tokens and USD by day, model and notebook.
+        """Show calls, tokens and cost by day, model and notebook.
 
         Examples::
 
@@ -269,8 +269,8 @@ class ClaudeMagics(Magics, Settings):  # type: ignore[misc]
             usage.df.groupby("model")["cost"].sum()
 
         Every figure in USD is an estimate from the price table; the bill is Google's. "up to" counts answers
-        that were stopped or have not ended, at their worst case; "unknown" counts calls whose price the table
-        does not know. "Saved" is what answers that were given again would have cost. Answers of a server
+        that were stopped or have not ended, at their maximum cost; "unknown" counts calls whose price the table
+        does not know. "Saved" is what replayed answers would have cost. Answers of a server
         on this machine, such as the demo's emulator, stand apart, because they cost nothing in fact.
 
         The report has `.rows`, one for each day, notebook and model, and `.df`, the same as a pandas frame. The figures
@@ -417,7 +417,7 @@ class ClaudeMagics(Magics, Settings):  # type: ignore[misc]
             --via PLACE              gs://bucket/prefix for the rows, where results go to BigQuery
             --rows-per-job N         how many rows a job has at most; without it, one job has all of them
             --prefix TEXT            prefix for the names of all added columns
-            --max-cost USD           refuse a batch that may cost more than this (an estimate at half price)
+            --max-cost USD           refuse a batch that may cost more than this (an estimate, at half price)
             --dry-run                show the first prompts, their tokens, and what all rows would cost
 
         and those of `%%claude`, but --timeout, --replay, --no-stream, --header and what belongs to conversations. Four

@@ -113,7 +113,7 @@ def read_count(answer: Json) -> int:
     count = answer.get("input_tokens") if isinstance(answer, dict) else None
     if not isinstance(count, int):
         raise errors.ProtocolError(
-            "The token count did not have the expected form.",
+            "The token count has an unexpected form.",
             cure="Check for a proxy between this machine and Google.",
         )
     return count
@@ -200,7 +200,7 @@ class Budget:
                 if math.isinf(spent + held):
                     raise errors.CostLimitExceeded(
                         "The cost of this session is not known, so it may exceed its limit.",
-                        cure="Add the model's prices with models_file, or lift max_session_cost.",
+                        cure="Add the model's prices with models_file, or clear max_session_cost.",
                     )
                 # What this machine answers has cost nothing; a limit can be tried with it all the same.
                 cost = "At Google this session would have cost" if local else "This session has cost"

@@ -251,9 +251,9 @@ class SessionRecords:
             if recorder.sources.journal is not None:
                 recorder.begin(day_limit=limit)
                 return
-            why, cure = "the journal is off.", "Switch the journal on, or lift max_daily_cost."
+            why, cure = "the journal is off.", "Switch the journal on, or clear max_daily_cost."
         except errors.JournalError as error:
-            why, cure = error.message, f"{error.cure} Or lift max_daily_cost."
+            why, cure = error.message, f"{error.cure} Or clear max_daily_cost."
         except BaseException:
             self.budget.commit(recorder.held, 0.0)
             raise

@@ -38,7 +38,7 @@ class Spending(NamedTuple):
         """One line on what this machine answered itself; empty where it answered nothing.
 
         >>> Spending(session=0.0, session_local=0.16).local_line
-        "Answers of this machine (demo, emulator) cost nothing; at the table's prices: 0.1600 USD this session."
+        "Demo and emulator (not billed): 0.1600 USD this session, at the table's prices."
         """
         sums = []
         if self.session_local:
@@ -46,11 +46,7 @@ class Spending(NamedTuple):
         if self.today_local is not None and (self.today_local.usd or self.today_local.unknown):
             sums.append(f"{usd(_known(self.today_local), unknown='an unknown sum in')} USD today")
         shown = ", ".join(sums)
-        return (
-            f"Answers of this machine (demo, emulator) cost nothing; at the table's prices: {shown}."
-            if shown
-            else ""
-        )
+        return f"Demo and emulator (not billed): {shown}, at the table's prices." if shown else ""
 
 
 def _known(spent: Spent | None) -> float | None:

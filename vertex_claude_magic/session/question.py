@@ -186,7 +186,7 @@ def _messages(
         raise _empty()
     if not isinstance(prompt, (list, tuple, str)) or not prompt:
         raise errors.OptionError(
-            "The prompt must be text, or a list of texts, objects and content blocks.",
+            "The prompt must be text, or a list of strings, objects and content blocks.",
             cure='Use a string, or a list such as ["What is this?", figure].',
         )
     turns = [part for part in prompt if isinstance(part, Mapping) and "role" in part]
@@ -252,7 +252,7 @@ def _with_history(
 def _check_attachments(messages: Sequence[Mapping[str, Any]], by: str) -> None:
     if holds_attachment([each.get("content") for each in messages]):
         raise errors.OptionError(
-            f"Attachments are switched off by {by}, and the prompt holds an image or a document.",
+            f"Attachments are switched off by {by}, and the prompt contains an image or a document.",
             cure="Leave it out.",
         )
 

@@ -376,7 +376,7 @@ def _replayed(reply: Reply, found: RecordedAnswer) -> Reply:
 def _interrupted(why: str, details: dict[str, Any] | None = None) -> errors.StreamInterrupted:
     return errors.StreamInterrupted(
         f"The answer was cut off: {why}.",
-        cure="The part that had arrived is saved; ask again for the rest.",
+        cure="The partial answer is saved; ask again for the whole one.",
         details=details,
     )
 

@@ -83,7 +83,7 @@ def refusal(catalog: Catalog, target: Target, seen: Seen = Sightings) -> ClaudeE
     >>> from vertex_claude_magic.settings.options import AskOptions
     >>> from vertex_claude_magic.settings.target import resolve_target
     >>> refusal(Catalog.load(), resolve_target(AskOptions(model="haiku", temperature=0.2))).message
-    'Claude Haiku 5.5 takes no temperature: it answers 400 to sampling parameters.'
+    'Claude Haiku 5.5 takes no temperature: it rejects sampling parameters (400).'
     """
     region = target.region
     try:

@@ -171,7 +171,7 @@ def resolve_target(
     if saved is None and (values["prompt"] or values["with_"]):
         raise OptionError("Saved prompts work only in the magics.", cure="Give the text as the prompt.")
     if values["context"]:
-        raise OptionError("Only the magics know which cells ran.", cure="Put what they hold into the prompt.")
+        raise OptionError("Only the magics know which cells ran.", cure="Put their content into the prompt.")
     given_url = values["base_url"] or None
     notices = environment_notices(
         given_url, region_is_default=origins["region"] == "default", environment=known

@@ -113,7 +113,7 @@ class Progress:
 
         >>> over = Progress(rows=4, answered=3, earlier=1, failed={"BadRequest": 1}, cost=0.25, seconds=2, median=0.5)
         >>> over.summary()
-        '4 rows: 3 answered (1 by an earlier run), 1 failed (BadRequest 1). ≈ $0.25. 2.0 s, an answer took 0.5 s.'
+        '4 rows: 3 answered (1 by an earlier run), 1 failed (BadRequest 1). ≈ $0.25. 2.0 s, median 0.5 s per answer.'
         """
         ways = [
             f"{count:,} {what}"
@@ -134,7 +134,7 @@ class Progress:
         if self.paused >= 0.5:
             time += f", {_duration(self.paused)} of it paused as the service asked"
         if self.median is not None:
-            time += f", an answer took {self.median:.1f} s"
+            time += f", median {self.median:.1f} s per answer"
         return f"{self.rows:,} rows: {', '.join(told)}. {usd_estimate(self.cost)}. {time}."
 
 

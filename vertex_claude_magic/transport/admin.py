@@ -176,7 +176,7 @@ class Admin:
             if self._clock() + wait > end:
                 raise errors.DeadlineExceeded(
                     "Google's operation has not finished yet; it continues unobserved.",
-                    cure="Run %claude_logging status in a few minutes to see what holds.",
+                    cure="Run %claude_logging status in a few minutes to see the current state.",
                     details={"operation": operation["name"]},
                 )
             self._pause(wait)
@@ -271,5 +271,5 @@ def _refuse(error: errors.PermissionDenied, what: str, role: str) -> NoReturn:
 
 def _odd(what: str) -> errors.ProtocolError:
     return errors.ProtocolError(
-        f"{what} did not have the expected form.", cure="Check for a proxy between this machine and Google."
+        f"{what} has an unexpected form.", cure="Check for a proxy between this machine and Google."
     )

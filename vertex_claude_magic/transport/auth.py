@@ -111,7 +111,7 @@ class ApplicationDefault:
         self._begin_anew()
         at_fork(self, child=ApplicationDefault._begin_anew)
 
-    __reduce__ = stays_here("An ApplicationDefault", "Make a Claude in the other process.")
+    __reduce__ = stays_here("An ApplicationDefault", "Create a Claude client in the other process.")
 
     @property
     def found_by_itself(self) -> bool:

@@ -201,6 +201,6 @@ def _count(value: Any) -> int:
 
 def _odd() -> errors.ProtocolError:
     return errors.ProtocolError(
-        "The batch job did not have the expected form.",
+        "The batch job has an unexpected form.",
         cure="Check for a proxy between this machine and Google.",
     )

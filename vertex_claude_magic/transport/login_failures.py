@@ -53,15 +53,15 @@ def unlike_a_path(value: str) -> str | None:
 
     >>> unlike_a_path("/home/me/key.json")
     >>> unlike_a_path('{"type": "authorized_user"}')
-    'it holds 27 characters that look like JSON, not like a path'
+    'it contains 27 characters that look like JSON, not like a path'
     >>> unlike_a_path("key.json\\n")
     'it ends in a line feed'
     """
     text = trimmed(value)
     if text.startswith(("{", "[")):
-        return f"it holds {len(value)} characters that look like JSON, not like a path"
+        return f"it contains {len(value)} characters that look like JSON, not like a path"
     if "-----BEGIN" in text:
-        return f"it holds {len(value)} characters that look like a private key, not like a path"
+        return f"it contains {len(value)} characters that look like a private key, not like a path"
     odd = next(
         (letter for letter in value if not letter.isprintable() or unicodedata.category(letter) == "Cf"), ""
     )
@@ -97,7 +97,7 @@ def no_credentials(failure: Exception, file: Path, *, exists: bool) -> errors.Cr
         if exists:
             what = f"{_VARIABLE} points to {quote_path(str(file))!r}, which is not a usable credentials file ({why})."
         elif odd:
-            what = f"{_VARIABLE} should hold the path of a key file, and {odd}."
+            what = f"{_VARIABLE} should be the path of a key file, but {odd}."
         else:
             what = f"{_VARIABLE} points to {quote_path(value)!r}, which does not exist."
         cure = f"Correct the variable or remove it, then {login_cure()[0].lower()}{login_cure()[1:]}"
@@ -277,5 +277,5 @@ _NOT_PERSONS = (
     ({"impersonated_credentials"}, "impersonated service account", "The account may not act for the service account",
      f"Grant roles/iam.serviceAccountTokenCreator on it to the account, or run: {LOGIN}"),
     ({"identity_pool", "aws", "pluggable"}, "workload identity", "Google refused the identity of the workload",
-     "Check the credential source and the workload identity pool that the credentials file names."),
+     "Check the credential source and the workload identity pool in the credentials file."),
 )  # fmt: skip

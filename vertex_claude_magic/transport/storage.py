@@ -203,7 +203,7 @@ def client_host(google: str, variable: str, base_url: str | None, environment: M
         url = named if "://" in named else f"http://{named}"
         if not is_loopback(url):
             raise errors.UntrustedHost(
-                f"{variable} names {quote(urlsplit(url).hostname or 'no host', 80)!r}, which is not this machine.",
+                f"{variable} points to {quote(urlsplit(url).hostname or 'no host', 80)!r}, which is not this machine.",
                 cure=f"Unset {variable}, or point it at a loopback address.",
             )
         if base_url is None or not is_loopback(base_url):

@@ -101,7 +101,7 @@ class Transport:
         # By whether they are for loopback.
         self._sessions: dict[bool, requests.Session] = {}
 
-    __reduce__ = stays_here("A Transport", "Make a Claude in the other process.")
+    __reduce__ = stays_here("A Transport", "Create a Claude client in the other process.")
 
     def send(
         self, request: Request, catalog: Catalog, *, timeout: float, trusted_hosts: Collection[str] = (),

@@ -166,7 +166,7 @@ def field_refusals(model: Model | None, version: str, catalog: Catalog) -> Itera
         cure = "Leave it out, set anthropic_version to vertex-2023-10-16"
         yield Refusal(tuple(refused), f"API version {version}", "", cure)
     if not model.rules.sampling:
-        why = ": it answers 400 to sampling parameters"
+        why = ": it rejects sampling parameters (400)"
         yield Refusal(
             SAMPLING,
             model.name,

@@ -228,7 +228,7 @@ def parse_event(event: ServerSentEvent) -> Event:
         if not event.data:
             return Event("", {})
         start = quote(event.data[:1000].decode("utf-8", "replace"))
-        raise ProtocolError(f"The answer holds an event that is not a JSON object: {start!r}.", cure=_CURE)
+        raise ProtocolError(f"The answer contains an event that is not a JSON object: {start!r}.", cure=_CURE)
     return Event(kind if isinstance(kind, str) else event.name.decode("utf-8", "replace"), data)
 
 

@@ -88,8 +88,8 @@ def _labels(labels: Mapping[str, str]) -> str:
         if not re.fullmatch(_LABEL_KEY, key) or not re.fullmatch(_LABEL_VALUE, value):
             raise OptionError(
                 f"{quote(key, 40)}={quote(value, 40)} is not a valid billing label.",
-                cure="Keys start with a lowercase letter; keys and values hold lowercase letters, digits, _ and -, "
-                "63 characters at most.",
+                cure="Keys start with a lowercase letter; keys and values contain only lowercase letters, digits, "
+                "_ and -, 63 characters at most.",
             )
     if len(labels) > _MAX_LABELS:
         raise OptionError(f"{len(labels)} billing labels are too many.", cure=f"Use {_MAX_LABELS} at most.")

@@ -207,7 +207,7 @@ def build_request(
     limit, size = int(catalog.limits["request"]["bytes"]), len(request.payload)
     if size > limit:
         raise RequestTooLarge(
-            f"The request has {size / 1e6:.1f} MB, but Vertex AI accepts only {limit / 1e6:.0f} MB.",
+            f"The request is {size / 1e6:.1f} MB, but Vertex AI accepts only {limit / 1e6:.0f} MB.",
             cure="Attach fewer or smaller files.",
             details={"bytes": size, "limit": limit},
         )

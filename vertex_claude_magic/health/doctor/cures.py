@@ -150,7 +150,7 @@ def _network(error: errors.ClaudeError, setup: Setup) -> str:
     causes = error.details.get("causes", ())
     if isinstance(error, errors.TLSError):
         if "SSLCertVerificationError" in causes:
-            return "Set: REQUESTS_CA_BUNDLE to the CA file of the company proxy that opens TLS."
+            return "Set: REQUESTS_CA_BUNDLE to the CA file of the company proxy that intercepts TLS."
         if causes == ["OSError"]:
             return "Set: REQUESTS_CA_BUNDLE to a file that exists, or to nothing."
         return _without_base_url(setup) or f"Run: curl -v https://{setup.host}/ (who answers there?)"

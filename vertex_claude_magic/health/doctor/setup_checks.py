@@ -102,7 +102,7 @@ def settings(setup: Setup) -> Finding:
     if setup.session.emulated:
         about = "The demo's emulator answers, not Google and not Claude; %claude_demo stop goes back."
     elif setup.answered_by:
-        about = "A server on this machine answers, not Google (see base_url)."
+        about = "A local server answers, not Google (see base_url)."
     if target.notices:
         cure = "Correct the setting, or leave it as it is if this is intended."
         return Finding("warning", " ".join([seen, *target.notices]), cure, about=about)

@@ -115,8 +115,8 @@ def limits(status: Status) -> list[str]:
     return [
         *found,
         "The feature is in Preview; a change takes minutes to apply, and rows arrive minutes after their call.",
-        "A request and its response of more than 10 MB together are not logged (BigQuery's limit for a row).",
-        "Rows hold prompts and answers in full. BigQuery has no location called global.",
+        "Calls whose request and response exceed 10 MB together are not logged (BigQuery's limit for a row).",
+        "Rows contain prompts and answers in full. BigQuery has no location called global.",
         'A reported "on" proves little; only rows that arrive prove it.',
         "Anthropic recommends keeping at least 30 days of activity.",
     ]

@@ -190,9 +190,14 @@ def _name(text: str) -> str:
 
 
 def _remarks(usage: Usage) -> list[str]:
-    lines = [_session_line(usage), _today_line(usage), usage.spending.local_line]
+    spent, limits = usage.spending, usage.limits
+    if spent.session == spent.today_usd == 0 and limits.session is limits.day is None:
+        # So it is in the demo, where two lines would say the same.
+        lines = ["This session and today, all notebooks: about 0 USD (estimate).", spent.local_line]
+    else:
+        lines = [_session_line(usage), _today_line(usage), spent.local_line]
     if any(row.open_cost for row in usage.rows):
-        lines.append('"Up to" counts answers that were stopped or have not ended, at their worst case.')
+        lines.append('"Up to" counts answers that were stopped or have not ended, at their maximum cost.')
     if any(row.unknown for row in usage.rows):
         lines.append('"unknown" are calls whose price the table does not know; models_file adds prices.')
     if usage.problem:
@@ -212,7 +217,7 @@ def _session_line(usage: Usage) -> str:
     known = f"about {amount(spent)} USD" if spent < float("inf") else "not known, because a price is missing"
     # Without rows nobody knows whether an answer was stopped.
     stopped = bool(usage.problem) or any(row.open_cost and not row.local for row in usage.rows)
-    worst = ", stopped answers at their worst case" if stopped and spent else ""
+    worst = ", stopped answers at their maximum cost" if stopped and spent else ""
     return f"This session: {known}{against} (estimate{worst})."
 
 

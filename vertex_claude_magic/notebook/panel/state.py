@@ -209,12 +209,12 @@ def _spoken(name: str) -> str:
 
 
 def _change_text(name: str, value: Setting, dropped: tuple[str, ...], model_id: str) -> str:
-    shown = f"now {quote(str(value), 60)}" if is_set(value) else "back to its default"
+    shown = f"set to {quote(str(value), 60)}" if is_set(value) else "reset to its default"
     if name == "system" and isinstance(value, str) and value:
-        shown = f"set: {len(value):,} characters"
+        shown = f"set ({len(value):,} characters)"
     if name == "model" and value != model_id:
-        shown += f", which means {quote(model_id, 60)}"
-    lowered = ", this model's maximum" if name in dropped else ""
-    text = f"{_spoken(name).capitalize()} is {shown}{lowered}, for this session."
+        shown += f" ({quote(model_id, 60)})"
+    lowered = ", this model's maximum," if name in dropped else ""
+    text = f"{_spoken(name).capitalize()} {shown}{lowered} for this session."
     lost = ", ".join(_spoken(each) for each in dropped if each != name)
     return f"{text} Removed, because the model does not support it: {lost}." if lost else text

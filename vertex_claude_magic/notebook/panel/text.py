@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 __all__ = ["NEEDS_KERNEL", "WITHOUT_PAGE", "choice_as_text", "without_kernel"]
 
 NEEDS_KERNEL = (
-    "The controls of the Claude panel need a running kernel: run this cell, or reload the page if one runs."
+    "The Claude panel needs a running kernel: run this cell, or reload the page if one is running already."
 )
 # A console shows the same output, and has no page to reload.
 WITHOUT_PAGE = 'In a console, %claude shows the settings and %config ClaudeMagics.model = "opus" changes one.'

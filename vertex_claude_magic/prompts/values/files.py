@@ -197,9 +197,9 @@ def _whole(file: BinaryIO, start: bytes, size: int | None, name: str, most: int)
         chunks.append(chunk)
         left -= len(chunk)
     if left <= 0 or (size is not None and size > most):
-        what = f"The file {quote(name, 80)} has" if name else "The bytes have"
+        what = f"The file {quote(name, 80)} is" if name else "The bytes are"
         raise OptionError(
-            f"{what} more than {most / 1e6:,.0f} MB.", cure="Use a smaller file, or a part of it."
+            f"{what} larger than {most / 1e6:,.0f} MB.", cure="Use a smaller file, or a part of it."
         )
     return b"".join(chunks)
 

@@ -61,7 +61,7 @@ def check_pdf_size(size: int, budget: ValueLimits) -> None:
     if size > budget.request_bytes:
         most = f"{budget.request_bytes / 1e6:.0f} MB"
         raise OptionError(
-            f"The PDF has {size / 1e6:,.0f} MB, but Vertex AI accepts only {most} in one request.",
+            f"The PDF is {size / 1e6:,.0f} MB, but Vertex AI accepts only {most} in one request.",
             cure="Use a part of it, such as one chapter, or save it with smaller images.",
         )
 

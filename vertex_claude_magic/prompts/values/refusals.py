@@ -109,7 +109,7 @@ def refusal(value: Any, place: str) -> OptionError:
         # statsmodels wraps its results, and the wrapper passes every name on.
         wrapped = each == "summary" and type(value).__module__.startswith("statsmodels.")
         if callable(method) or (method is None and wrapped):
-            cures.append(f"Put {place}.{each}() into a variable and give that. {_CAN_BE_GIVEN}.")
+            cures.append(f"Assign {place}.{each}() to a variable and use that. {_CAN_BE_GIVEN}.")
     return OptionError(
         f"{place} cannot be put into a prompt: a {name} does not show what it contains.",
         cure=cures[0] if cures else f"{_CAN_BE_GIVEN}.",

@@ -101,7 +101,7 @@ class Database:
         self._forking: int | None = None
         at_fork(self, before=Database._close_for_fork, parent=Database._go_on, child=Database._begin_anew)
 
-    __reduce__ = stays_here("A journal", "Make a Claude in the other process.")
+    __reduce__ = stays_here("A journal", "Create a Claude client in the other process.")
 
     def write(self, work: Callable[[sqlite3.Connection], T], *, hurry: bool = False) -> T:
         """Run `work` in a transaction that holds the file's write lock, and commit it.
@@ -270,7 +270,7 @@ def _open(path: Path, shares: Callable[[Path], bool]) -> sqlite3.Connection:
 def foreign(path: Path) -> JournalError:
     """Return the error for the database of another program."""
     return JournalError(
-        f"The journal {quote(str(path), 120)} is a database of another program.",
+        f"The journal {quote(str(path), 120)} belongs to another program.",
         cure="Set journal to another file.",
     )
 

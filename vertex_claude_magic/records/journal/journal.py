@@ -74,7 +74,7 @@ class Journal:
         at_fork(self, child=Journal._begin_anew)
         _open.add(self)
 
-    __reduce__ = stays_here("A journal", "Make a Claude in the other process.")
+    __reduce__ = stays_here("A journal", "Create a Claude client in the other process.")
 
     def _begin_anew(self) -> None:
         # Notices, turns and runs so far are the parent's.
@@ -405,7 +405,7 @@ def _check_day(connection: sqlite3.Connection, call: Call, limit: float) -> None
         what = "this question" if most is None else "today's questions"
         raise CostLimitExceeded(
             f"The cost of {what} is not known, so it may exceed the daily limit.",
-            cure="Add the model's prices with models_file, or lift max_daily_cost.",
+            cure="Add the model's prices with models_file, or clear max_daily_cost.",
         )
     if spent.usd + most > limit:
         # What this machine answers costs nothing; a limit can be tried with it all the same.

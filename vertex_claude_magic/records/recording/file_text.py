@@ -145,7 +145,7 @@ def _whole(text: str) -> Mapping[str, Any]:
         raise _invalid(f"does not say that it is one ({_FORMAT!r})")
     if whole.get("version") != _VERSION:
         raise _invalid(
-            f"has the version {quote(repr(whole.get('version')), 40)}, and this package reads {_VERSION}"
+            f"has version {quote(repr(whole.get('version')), 40)}; this package reads version {_VERSION}"
         )
     return whole
 

@@ -73,7 +73,7 @@ class Recording:
         self._begin_anew()
         at_fork(self, child=Recording._begin_anew)
 
-    __reduce__ = stays_here("A Recording", "Make a Claude in the other process.")
+    __reduce__ = stays_here("A Recording", "Create a Claude client in the other process.")
 
     def _begin_anew(self) -> None:
         # Another thread may have been changing these; the file knows.
@@ -172,7 +172,7 @@ class Recording:
         if size > _MOST_BYTES:
             where, most = quote(str(self.path), 100), _MOST_BYTES / 1e6
             raise RecordingInvalid(
-                f"The recording {where} has {size / 1e6:,.0f} MB, more than {most:.0f}.",
+                f"The recording {where} is {size / 1e6:,.0f} MB, more than {most:.0f}.",
                 cure="Get the file again from its source, or record it again in smaller parts.",
             )
         try:
@@ -258,7 +258,7 @@ class Recording:
             except (ValueError, RecursionError):
                 why = "it contains what JSON cannot represent"
             if len(text.encode()) > _MOST_BYTES:
-                why = f"it would have more than {_MOST_BYTES / 1e6:.0f} MB"
+                why = f"it would be larger than {_MOST_BYTES / 1e6:.0f} MB"
             if why:
                 raise JournalError(  # noqa: TRY301 - what is stored here has to be forgotten
                     f"The answer is not saved in the recording {quote(str(self.path), 100)}: {why}.",
@@ -353,7 +353,7 @@ def export_records(path: Path, records: Sequence[StoredCall], *, overwrite: bool
     text = write_records(list(records))
     if len(records) > MOST_RECORDS or len(text.encode()) > _MOST_BYTES:
         raise OptionError(
-            f"A recording holds at most {MOST_RECORDS:,} answers and {_MOST_BYTES / 1e6:.0f} MB.",
+            f"A recording can hold at most {MOST_RECORDS:,} answers and {_MOST_BYTES / 1e6:.0f} MB.",
             cure="Select fewer with --notebook, --since or --model.",
         )
     refuse_link(path)

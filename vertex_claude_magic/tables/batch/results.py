@@ -195,7 +195,7 @@ def _message(response: Any) -> Mapping[str, Any] | None:
 
 def _reason(status: Any) -> str:
     """Return the words of a row's status, which may be the error of the service as JSON."""
-    text = str(status or "the result holds no message")
+    text = str(status or "the result contains no message")
     try:
         error = json.loads(text).get("error")
         return str(error["message"])

@@ -46,16 +46,16 @@ def check_limits(context: Context, most: float | None) -> None:
         if journal is None:
             raise errors.CostLimitExceeded(
                 "Today's spending is not known: the journal is off.",
-                cure="Switch the journal on, or lift max_daily_cost.",
+                cure="Switch the journal on, or clear max_daily_cost.",
             )
         spent = journal.spent(day_of(time.time()), local=source_of(target) == "local")
     if most is None or (spent is not None and spent.unknown):
         raise errors.CostLimitExceeded(
             "The cost of this batch is not known, so it may exceed a limit.",
-            cure="Add the model's prices with models_file, or lift the limit.",
+            cure="Add the model's prices with models_file, or clear the limit.",
         )
     cure = spelled("Lower {}, send fewer rows, or raise the limit.", option("max_tokens"))
-    worst = f"This batch may cost up to {usd_estimate(most)} (an estimate at half price)"
+    worst = f"This batch may cost up to {usd_estimate(most)} (an estimate, at half price)"
     if limits.call is not None and most > limits.call:
         raise errors.CostLimitExceeded(f"{worst}, more than --max-cost {limits.call:g}.", cure=cure)
     if spent is not None and limits.day is not None and spent.usd + most > limits.day:

@@ -133,8 +133,8 @@ class Picker:
             prompt_tokens=prompt or ANSWER_TOKENS,
         )
         fill(self._radios, [Choice(row.value, row.name) for row in rows], look.model)
-        what = f"your last prompt ({prompt:,} tokens)" if prompt else f"a prompt of {ANSWER_TOKENS:,}"
-        caption = f"Price in USD ({look.region}): {what} and {ANSWER_TOKENS:,} tokens of answer"
+        what = f"your last prompt ({prompt:,} tokens)" if prompt else f"a prompt of {ANSWER_TOKENS:,} tokens"
+        caption = f"Price in USD ({look.region}): {what} and an answer of {ANSWER_TOKENS:,}"
         self._facts.value = row_facts(rows, look.model, caption)
         self._draw_ticks(rows)
         self._draw_side(look, caption)

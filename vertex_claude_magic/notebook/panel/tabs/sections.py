@@ -89,7 +89,7 @@ class SystemSection:
     def __init__(self, parts: WidgetFactory, state: PanelState, actions: PanelActions) -> None:  # noqa: ARG002 - all sections alike
         self._state = state
         self._text = parts.area("Instructions", "You are a patient teacher. Answer in two sentences.", rows=4)
-        self._use = parts.button("Apply", "Send this text with every question of the session", self._set)
+        self._use = parts.button("Apply", "Send this text with every question in this session", self._set)
         self._edit = parts.button("Edit", "Restore the current text in the field", self._bring)
         self._clear = parts.button("Clear", "Ask without a system prompt", self._remove)
         self._note = parts.html()

@@ -35,7 +35,7 @@ class HealthSection:
         )
         self._stop = parts.button("Stop", "Stop checking; results so far stay", health.stop)
         self._read = parts.button(
-            "Read logging", "Ask whether Google logs requests to this model", health.read_logging
+            "Read logging", "Check whether Google logs requests to this model", health.read_logging
         )
         self._logging_note, self._logging, self._spend = parts.html(), parts.html(), parts.html()
         self.widget = parts.column(
@@ -89,8 +89,8 @@ def grid_table(grid: Grid, look: PanelModel) -> str:
     return Table(
         columns=(Column("Model"), Column("State and reason")),
         rows=rows,
-        caption=f"What may be called in {', '.join(grid.locations)}. "
-        "* by counting tokens, which proves neither terms nor quota.",
+        caption=f"Models that you can call in {', '.join(grid.locations)}. "
+        "* checked by counting tokens, which does not show whether terms and quota are in order.",
     ).html("panel")
 
 
