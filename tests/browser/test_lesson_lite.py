@@ -90,11 +90,12 @@ def test_a_student_reads_the_lesson_with_a_browser_and_nothing_else(site):
         asked: list[str] = []
         # Those of the kernel's worker and of the service worker too.
         context.on("request", lambda request: asked.append(request.url))
+        context.set_default_timeout(120_000)
         page = context.new_page()
         page.goto(site)
         expect(page.locator("body")).to_contain_text("Answers are recorded")
         page.get_by_role("link", name="rivers.ipynb").click()
-        page.locator(".jp-Notebook .jp-Cell").first.wait_for(timeout=60_000)
+        page.locator(".jp-Notebook .jp-Cell").first.wait_for()
         run_all(page)
         outputs = page.locator(".jp-OutputArea-output")
         # The kernel takes most of it, and longer beside other work.
@@ -104,8 +105,8 @@ def test_a_student_reads_the_lesson_with_a_browser_and_nothing_else(site):
         expect(answer.locator("strong")).to_have_text("Glomma")
         expect(answer).to_contain_text("no request sent")
         expect(outputs.nth(1)).to_contain_text("(True, 'The **Glomma**")
-        expect(page.locator(".jupyter-widgets").first).to_be_visible()
-        expect(outputs.filter(has_text="Wrong: runtime.")).to_have_count(1)
+        expect(page.locator(".jupyter-widgets").first).to_be_visible(timeout=60_000)
+        expect(outputs.filter(has_text="Wrong: runtime.")).to_have_count(1, timeout=60_000)
         browser.close()
     home = urlsplit(site).netloc
     outside = [

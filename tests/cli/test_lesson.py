@@ -86,7 +86,6 @@ def test_a_recorded_lesson_becomes_a_folder_that_lists_itself(course, capsys):
 def test_a_built_lesson_is_checked_by_its_list_and_built_anew_in_place(course, capsys):
     assert build(course) == 0
     out = course.parent / "out"
-    assert main(["lesson", "check", str(out)]) == 0
     write(out / "notebooks/rivers.ipynb", LOAD, ASK.replace("three", "four"))
     capsys.readouterr()
     assert main(["lesson", "check", str(out)]) == 1
@@ -98,28 +97,30 @@ def test_a_built_lesson_is_checked_by_its_list_and_built_anew_in_place(course, c
 
 
 @pytest.mark.parametrize(
-    ("cells", "why"),
+    ("cells", "told"),
     [
-        ([LOAD, "%%claude\nWhy is the sky blue at noon?"], "rivers.ipynb, cell 2: missing"),
-        ([LOAD, ASK, "1 / 0"], "rivers.ipynb, cell 3 failed: ZeroDivisionError"),
+        (
+            [LOAD, "%%claude\nWhy is the sky blue at noon?", "1 / 0", f"'{KEY}'", "# ann@uni-bergen.no"],
+            [
+                "rivers.ipynb, cell 2: missing",
+                "rivers.ipynb, cell 3 failed: ZeroDivisionError",
+                "rivers.ipynb, cell 4: an AWS access key",
+                "rivers.ipynb, cell 5: an e-mail address (ann@uni-bergen.no)",
+            ],
+        ),
         (
             [LOAD.rpartition("\n")[0], ASK],
-            'its first cells need: %config ClaudeMagics.recording = "rivers.claude"',
-        ),
-        ([LOAD, ASK, f"key = '{KEY}'"], "rivers.ipynb, cell 3: an AWS access key"),
-        (
-            [LOAD, ASK, "# write to ann@uni-bergen.no"],
-            "rivers.ipynb, cell 3: an e-mail address (ann@uni-bergen.no)",
+            ['its first cells need: %config ClaudeMagics.recording = "rivers.claude"'],
         ),
     ],
-    ids=["missing", "failing", "no recording", "secret", "address"],
+    ids=["missing, failing, private", "no recording"],
 )
-def test_a_lesson_with_a_fault_is_not_written(course, capsys, cells, why):
+def test_a_lesson_with_a_fault_is_not_written(course, capsys, cells, told):
     """Status 1, and the line says where and what; a secret is not repeated."""
     write(course / "rivers.ipynb", *cells)
     assert main(["lesson", "build", str(course), "--to", str(course / "out"), "--no-browser"]) == 1
     said = capsys.readouterr().out
-    assert why in said
+    assert [each for each in told if each not in said] == []
     assert KEY not in said
     assert not (course / "out").exists()
 
