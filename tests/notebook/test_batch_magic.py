@@ -71,6 +71,8 @@ def test_failed_rows_are_sent_again_and_no_other(shell):
     shell.emulator.batches.fails = lambda name: name.endswith("-1")
     shell.ok(CELL)
     end(shell.ip.user_ns["labels"])
+    shell.ok("%claude_batch labels --collect frame")
+    assert "1 row has an error. %claude_batch labels --retry-failed sends it again." in shell.page.text
     shell.emulator.batches.fails = lambda _: False
     shell.ok("%claude_batch labels --retry-failed")
     job = shell.ip.user_ns["labels"]

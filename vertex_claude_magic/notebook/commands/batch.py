@@ -241,8 +241,9 @@ def _collect(host: Host, job: BatchJob, frame: str) -> list[str]:
         said = f"{frame} has the number of each row and its answer: the table of the batch is not at hand."
     lines = [said, *([found.notice] if found.notice else [])]
     if found.errors:
-        rows = "1 row has an error." if found.errors == 1 else f"{found.errors:,} rows have an error."
-        lines.append(f"{rows} %claude_batch {job.name} --retry-failed sends them again.")
+        one = found.errors == 1
+        rows = "1 row has an error." if one else f"{found.errors:,} rows have an error."
+        lines.append(f"{rows} %claude_batch {job.name} --retry-failed sends {'it' if one else 'them'} again.")
     return lines
 
 
