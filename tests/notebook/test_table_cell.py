@@ -83,6 +83,8 @@ def test_the_cells_before_open_every_prompt(shell, line):
         assert prompt == f'Label <data name="text">{text}</data>'
     shell.ok(f"{line} --context 1 --dry-run\nLabel {{{{ text }}}}")
     assert "a = '{{ nosuch }}'" in shell.page.text
+    assert "Row 0:\nBefore the question, the last cells" in shell.page.text
+    assert '\n\nLabel <data name="text">one</data>' in shell.page.text
 
 
 TOOLS = '+++\ntools = ["load"]\nconfirm = true\n+++\nLabel {{ text }}'

@@ -394,7 +394,9 @@ class PendingResponse:
         # Prepared here and not by the session, so that a .netrc entry cannot replace the token.
         around = session.merge_environment_settings(url, {}, stream=True, verify=None, cert=None)
         patience = (policy.connect, self._patience())
-        return session.send(ready, allow_redirects=False, timeout=patience, **around)
+        # Not by the session's own `send`, which follows redirects, runs hooks and collects cookies. Its `verify` has
+        # taken the place of None.
+        return session.get_adapter(url).send(ready, timeout=patience, **around)  # type: ignore[arg-type]
 
     def _deliver(self, response: requests.Response) -> None:
         from vertex_claude_magic.transport.connection import streamed_chunks

@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING
 
 from vertex_claude_magic.markdown.sanitize import as_text, fenced, safe_plain
 from vertex_claude_magic.models.prices import usd_estimate
-from vertex_claude_magic.prompts.secrets import searchable
 from vertex_claude_magic.tables.estimate import estimate_run, takes_batches
 
 if TYPE_CHECKING:
@@ -17,6 +16,7 @@ if TYPE_CHECKING:
     from vertex_claude_magic.tables.estimate import RunEstimate
     from vertex_claude_magic.tables.options import MapOptions
     from vertex_claude_magic.tables.questions import RowQuestions
+    from vertex_claude_magic.tables.row_prompt import Content
 
 __all__ = ["show_map_dry_run"]
 
@@ -72,8 +72,12 @@ def show_map_dry_run(
     host.shell.display_pub.publish(data=bundle, metadata={})
 
 
-def _prompt_text(content: object) -> str:
-    text = content if isinstance(content, str) else searchable(content)  # type: ignore[arg-type]
+def _prompt_text(content: Content) -> str:
+    if isinstance(content, str):
+        text = content
+    else:
+        # A picture or a document by its kind alone.
+        text = "\n\n".join(str(block.get("text") or f"({block.get('type')})") for block in content)
     if len(text) <= _LONGEST:
         return text
     return f"{text[:_LONGEST]}\n… ({len(text):,} characters)"
