@@ -495,15 +495,55 @@ def test_refresh_calls_the_functions_again(claude, claude_emulator, weather):
     assert len(weather.calls) == 2
 
 
-def test_the_loop_sends_what_the_official_runner_sends(claude, claude_emulator, weather):
-    """The same messages for the same functions and answers.
+THOUGHT = {"type": "thinking", "thinking": "Which city?", "signature": "sig"}
+CITED = {
+    "type": "web_search_result_location",
+    "url": "https://example.org",
+    "title": None,
+    "encrypted_index": "i",
+    "cited_text": "c",
+}
+SEARCHED = [
+    {"type": "server_tool_use", "id": "srvtoolu_1", "name": "web_search", "input": {"query": "Oslo"}},
+    {
+        "type": "web_search_tool_result",
+        "tool_use_id": "srvtoolu_1",
+        "content": [
+            {
+                "type": "web_search_result",
+                "url": "https://example.org",
+                "title": "Oslo",
+                "encrypted_content": "e",
+                "page_age": None,
+            }
+        ],
+    },
+    {"type": "text", "text": "Cold.", "citations": [CITED]},
+]
+SCRIPTS: dict[str, list[Any]] = {
+    "one call after another": [
+        [TEXT, use(1, "temperature", city="Oslo")],
+        [use(2, "temperature", city="Bergen")],
+        "Cold.",
+    ],
+    "two calls behind thinking": [
+        [THOUGHT, TEXT, use(1, "temperature", city="Oslo"), use(2, "temperature", city="Bergen")],
+        [THOUGHT, {"type": "text", "text": "Cold."}],
+    ],
+    "a call behind a search": [[*SEARCHED, use(1, "temperature", city="Oslo")], "Cold."],
+    "a pause": [Reply(content=SEARCHED, stop_reason="pause_turn"), "Cold."],
+}
+
+
+@pytest.mark.parametrize("script", SCRIPTS.values(), ids=SCRIPTS)
+def test_the_loop_sends_what_the_official_runner_sends(claude, claude_emulator, weather, script):
+    """The same messages for the same functions and answers, whatever they hold.
 
     Three differences, each of them better: the schema forbids unknown arguments, which the function cannot take; an
     error is its type and message and no repr; any JSON is a result, where the runner takes texts and blocks only.
     """
-    script = [[TEXT, use(1, "temperature", city="Oslo")], [use(2, "temperature", city="Bergen")], "Cold."]
     claude_emulator.answer(*script)
-    claude.ask("Weather?", tools=[weather.temperature])
+    claude.ask("Weather?", tools=[weather.temperature], model="claude-sonnet-5-5")
     ours = [received.body for received in claude_emulator.requests]
 
     @anthropic.beta_tool
@@ -523,14 +563,14 @@ def test_the_loop_sends_what_the_official_runner_sends(claude, claude_emulator, 
         access_token="emulator",
     ) as client:
         runner = client.beta.messages.tool_runner(
-            model=claude.request("x").model,
+            model="claude-sonnet-5-5",
             max_tokens=16_000,
             tools=[temperature],
             messages=[{"role": "user", "content": "Weather?"}],
         )
-        assert runner.until_done().content[0].text == "Cold."
+        assert runner.until_done().content[-1].text == "Cold."
     theirs = [received.body for received in claude_emulator.requests[len(ours) :]]
-    assert len(ours) == len(theirs) == 3
+    assert len(ours) == len(theirs) == len(script)
     for own, other in zip(ours, theirs, strict=True):
         assert [plain(each) for each in own["messages"]] == [plain(each) for each in other["messages"]]
     (own,), (other,) = ours[0]["tools"], theirs[0]["tools"]
@@ -545,13 +585,16 @@ def test_the_loop_sends_what_the_official_runner_sends(claude, claude_emulator, 
 
 
 def plain(message: dict[str, Any]) -> dict[str, Any]:
-    """A message without the nulls and answer-only fields that the runner sends along."""
-    content = message["content"]
-    if isinstance(content, str):
-        return message
-    left_out = {"citations", "caller"}
-    blocks = [
-        {key: value for key, value in block.items() if value is not None and key not in left_out}
-        for block in content
-    ]
+    """A message without the nulls that the runner sends along, but those of titles, which requests want."""
+
+    def cleaned(value: Any) -> Any:
+        if isinstance(value, dict):
+            return {
+                key: part if key == "input" else cleaned(part)
+                for key, part in value.items()
+                if part is not None or key == "title"
+            }
+        return [cleaned(part) for part in value] if isinstance(value, list) else value
+
+    blocks = cleaned(message["content"])
     return {**message, "content": blocks}

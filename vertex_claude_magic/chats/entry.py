@@ -27,7 +27,7 @@ from vertex_claude_magic.vertex.reply import Reply, usage_from
 from vertex_claude_magic.vertex.request import clean
 
 __all__ = ["Entry", "Sendable", "Turn", "answer_blocks", "answer_message", "chain", "entry_of", "is_sent",
-           "ready", "rounds_before", "stored_turn", "turns_of"]  # fmt: skip
+           "made_ready", "ready", "rounds_before", "stored_turn", "turns_of"]  # fmt: skip
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -149,7 +149,9 @@ class Sendable(NamedTuple):
 # What was made ready before, because each turn of a long conversation asks for all before it.
 _ready: dict[int, Sendable] = {}
 _entries: dict[int, tuple[StoredTurn, Entry]] = {}
-_MOST_READY = 4_096
+_MOST_READY, _MOST_BYTES = 4_096, 100_000_000
+# The bytes of all that is ready; a request has at most 30 MB.
+_room = [0]
 
 
 def chain(entries: Sequence[Entry]) -> Iterator[str]:
@@ -163,24 +165,33 @@ def chain(entries: Sequence[Entry]) -> Iterator[str]:
 
 
 def ready(messages: tuple[Mapping[str, Any], ...]) -> Sendable:
-    """Return the messages of a turn with their digest, and without thinking."""
+    """Return the messages of a turn made ready, as they were the last time if that is still known."""
     known = _ready.get(id(messages))
     # The messages themselves are held, so that no other tuple can have their number meanwhile.
     if known is None or known.messages is not messages:
-        if len(_ready) >= _MOST_READY:
+        known = made_ready(messages)
+        _room[0] += sum(len(message.payload) for message in known.sent)
+        if len(_ready) >= _MOST_READY or _room[0] > _MOST_BYTES:
+            # A turn that was replaced is never asked for again, and may hold images.
             _ready.clear()
-        sent = tuple([SentMessage(clean(message)) for message in messages])
-        bare = tuple([_without_thinking(message) for message in sent])
-        calls = any(
-            block.get("type") in _CALLS
-            for message in messages
-            if not isinstance(message.get("content"), str)
-            for block in message.get("content") or ()
-        )
-        known = _ready[id(messages)] = Sendable(
-            messages, _own_hash(messages), sent, bare, calls, thinks=any(map(is_not, sent, bare))
-        )
+            _entries.clear()
+            _room[0] = 0
+        _ready[id(messages)] = known
     return known
+
+
+def made_ready(messages: tuple[Mapping[str, Any], ...]) -> Sendable:
+    """Return the messages of a turn with their digest, and without thinking."""
+    sent = tuple([SentMessage(clean(message)) for message in messages])
+    bare = tuple([_without_thinking(message) for message in sent])
+    calls = any(
+        block.get("type") in _CALLS
+        for message in messages
+        if not isinstance(message.get("content"), str)
+        for block in message.get("content") or ()
+    )
+    thinks = any(map(is_not, sent, bare))
+    return Sendable(messages, _own_hash(messages), sent, bare, calls, thinks=thinks)
 
 
 _CALLS = frozenset({"tool_use", "tool_result"})

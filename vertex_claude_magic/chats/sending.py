@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from vertex_claude_magic.chats.entry import answer_blocks, answer_message, chain, is_sent, ready
+from vertex_claude_magic.chats.entry import answer_blocks, answer_message, chain, is_sent, made_ready, ready
 from vertex_claude_magic.errors import OptionError
 from vertex_claude_magic.session.history import History, SentTurn, frame_of
 
@@ -88,7 +88,7 @@ def history_after(name: str, reply: Reply, model: str) -> History:
             f"{name} {what}, so it cannot be followed up.", cure="Ask the question again first."
         )
     whole = (*map(unmarked_message, asked), answer)
-    made = ready(whole)
+    made = made_ready(whole)
     end = closing(whole) if made.calls else ()
     lineage = reply.lineage
     frame = frame_of(question) if lineage is not None and lineage.requested_model == model else ""
