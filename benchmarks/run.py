@@ -21,7 +21,7 @@ sys.path.insert(0, str(ROOT))
 
 from harness import Bench, Build, Figure, checkout, environment, markdown  # noqa: E402
 
-FORMER = "a300947"
+FORMER = "ea16d66"
 MEASURES = ("load", "first_answer", "first_text", "short_answer", "decode", "traffic", "browser", "replay", "panel",
             "memory", "growth", "conversation", "hostile", "peers")  # fmt: skip
 

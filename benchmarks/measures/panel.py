@@ -14,14 +14,15 @@ if TYPE_CHECKING:
 
     from harness import Bench, Build
 
-_SECTIONS = "for _toggle in _panel._toggles.values(): _toggle.value = True"
+_COST = "_panel._tabs.value = 'Cost'"
+_NEXT = "_rows = _panel._picker._radios; _rows.index = ((_rows.index or 0) + 1) % len(_rows.options)"
 _CHOICES = 6
 
 
 def measure(bench: Bench) -> Iterator[Figure]:
-    """A choice is a change of the model, with all sections closed and with all of them open; medians of six choices."""
+    """A choice is another model in the picker, with the first tab and with that of the costs; medians of six."""
     found: dict[tuple[str, str], list[float]] = {}
-    kinds = ("open", "open, ipywidgets loaded", "choice", "choice, sections open")
+    kinds = ("open", "open, ipywidgets loaded", "choice", "choice, costs in sight")
 
     def one(build: Build, *, loaded: bool) -> float:
         with kernel(build.environ(clean())) as running:
@@ -34,10 +35,9 @@ def measure(bench: Bench) -> Iterator[Figure]:
             if loaded:
                 running.run("_panel = get_ipython().find_line_magic('claude_panel').__self__.panel")
                 for kind in kinds[2:]:
-                    choices = [1000 * running.run(f"_panel._model.index = {index}").seconds
-                               for index in range(1, _CHOICES + 1)]  # fmt: skip
+                    choices = [1000 * running.run(_NEXT).seconds for _ in range(_CHOICES)]
                     found.setdefault((build.name, kind), []).append(median(choices))
-                    running.run(_SECTIONS)
+                    running.run(_COST)
             return opened
 
     alternating({f"{build.name} {loaded}": lambda build=build, loaded=loaded: one(build, loaded=loaded)

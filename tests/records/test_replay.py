@@ -25,6 +25,7 @@ from vertex_claude_magic.records.recorded_reply import (
     read_recorded_reply,
     recorded_reply,
 )
+from vertex_claude_magic.session.exchange import Exchange
 from vertex_claude_magic.session.stream import Stream, StreamContext
 from vertex_claude_magic.settings.options import AskOptions
 from vertex_claude_magic.settings.origin import Origin, asking_for
@@ -572,6 +573,23 @@ def test_pieces_come_all_at_once_if_the_user_wants_it():
     stream, clock = played(PACED, paced=False)
     assert [event.text for event in stream if event.text] == ["One, ", "two, ", "three."]
     assert clock.now == 1000.0
+
+
+def test_blocks_come_whole_where_nobody_looks_at_the_pieces(claude_emulator):
+    """As in a cell that shows a replayed answer at once; the reply is the same."""
+    claude_emulator.answer("One, two, three. " * 20)
+    claude = client(claude_emulator)
+    first = claude.ask("Count")
+    session = claude._session
+    replies = []
+    for blocks_at_once in (True, False):
+        exchange = Exchange(session, "Count", session.target({"replay": "only"}))
+        exchange.start(blocks_at_once=blocks_at_once)
+        pieces = [event.text for event in exchange if event.text]
+        assert (len(pieces) == 1) is blocks_at_once
+        assert "".join(pieces) == first.text
+        replies.append(exchange.reply)
+    assert replies[0] == replies[1]
 
 
 def test_whoever_waits_for_a_moment_gets_what_is_due_and_no_more():

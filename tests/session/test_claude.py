@@ -64,6 +64,19 @@ def test_a_prompt_that_is_none_of_these_is_refused_before_sending(claude_emulato
     assert claude_emulator.requests == []
 
 
+def test_a_text_is_not_gone_through_letter_by_letter(claude_emulator):
+    """A prompt of megabytes would take seconds."""
+
+    class Text(str):
+        __slots__ = ()
+
+        def __iter__(self):
+            raise AssertionError
+
+    reply = client(claude_emulator).ask(Text("Hello"))
+    assert reply.question["messages"] == [{"role": "user", "content": "Hello"}]
+
+
 def test_the_prompt_may_be_a_keyword(claude_emulator):
     """As in claude.ask(prompt=...)."""
     assert client(claude_emulator).ask(prompt="Hello", max_tokens=9).complete

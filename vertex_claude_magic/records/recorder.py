@@ -137,6 +137,7 @@ class CallRecorder:
         if stored and self.call.canonical["body"]:
             failed = error_fields(error, self.call.project) if error is not None else None
             answer = recorded_reply(reply, pace, failed).as_json()
+            # The pace is nothing but numbers, hundreds or thousands of them.
             found = _secret_in({name: part for name, part in answer.items() if name != "pace"})
             if found is not None:
                 self.tell(f"The answer is not saved: it seems to contain {found[0]}.", False)

@@ -189,7 +189,9 @@ def _messages(
             "The prompt must be text, or a list of strings, objects and content blocks.",
             cure='Use a string, or a list such as ["What is this?", figure].',
         )
-    turns = [part for part in prompt if isinstance(part, Mapping) and "role" in part]
+    # A text of megabytes is not looked through letter by letter.
+    parts = () if isinstance(prompt, str) else prompt
+    turns = [part for part in parts if isinstance(part, Mapping) and "role" in part]
     if len(turns) == len(prompt):
         messages: list[Mapping[str, Any]] = [dict(part) for part in turns]
         if not target.allow_secrets:

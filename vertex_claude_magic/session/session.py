@@ -77,7 +77,7 @@ class Session:
         stores = self.records.stores
         # Without the session itself, so that one that is dropped goes at once, with its thread and its connections.
         self.status = status or SessionStatus(
-            notes=JournalNotes(lambda: journal_of(resolve_target(settings()), stores))
+            notes=JournalNotes(lambda: journal_of(_resolved(settings()), stores))
         )
 
     def target(
@@ -97,7 +97,7 @@ class Session:
         Raises:
             OptionError: an option or a setting has a value that it cannot take.
         """
-        return resolve_target(self.settings() if settings is None else settings, given or {}, saved=saved)
+        return _resolved(self.settings() if settings is None else settings, given, saved)
 
     def request(
         self,
@@ -254,6 +254,12 @@ class Session:
             journal = journal_of(self.target(), self.records.stores)
             if journal is not None:
                 journal.close()
+
+
+def _resolved(
+    settings: AskOptions, given: Mapping[str, Any] | None = None, saved: Mapping[str, Any] | None = None
+) -> Target:
+    return resolve_target(settings, given or {}, saved=saved)
 
 
 def open_session(
