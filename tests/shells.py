@@ -75,13 +75,19 @@ class Page(DisplayPublisher):
 
 
 class StoppingPage(Page):
-    """A page on which the user presses stop while the messages of these numbers are drawn."""
+    """A page on which the user presses stop while the messages of these numbers are drawn.
+
+    A waiting line that is drawn again has no number: how often that happens depends on how long the answer takes.
+    """
 
     stops: frozenset[int] = frozenset()
 
-    def publish(self, *args, **options):
-        super().publish(*args, **options)
-        self._stop()
+    def publish(self, data, *args, **options):
+        super().publish(data, *args, **options)
+        if options.get("update") and self.drawn[-1].startswith("◌"):
+            self.messages.pop()
+        else:
+            self._stop()
 
     def clear_output(self, wait=False):
         super().clear_output(wait)
