@@ -82,7 +82,7 @@ def test_a_mode_says_what_may_be_sent_and_what_may_be_given_again(claude_emulato
 
 def test_a_mode_that_is_none_is_refused(claude_emulator, monkeypatch):
     """By the option, by the environment."""
-    with pytest.raises(errors.OptionError, match="no value of replay"):
+    with pytest.raises(errors.OptionError, match="not a value of replay"):
         client(claude_emulator).ask("Hello", replay="sometimes")
     monkeypatch.setenv("VERTEX_CLAUDE_REPLAY", "sometimes")
     with pytest.raises(errors.OptionError, match="not a replay mode") as caught:
