@@ -198,7 +198,7 @@ def test_near_the_end_of_the_window_the_user_is_told(shell):
                "content": [{"type": "text", "text": "Yes."}], "stop_reason": "end_turn", "usage": usage}  # fmt: skip
     shell.emulator.answer(message)
     shell.ok("%%claude -c talk -m claude-haiku-4-5@20251001\nOne")
-    assert "talk has 170,005 tokens of the 200,000" in shell.page.text
+    assert "talk has 170,005 of the 200,000 tokens" in shell.page.text
     assert "--fork NEW --summary" in shell.page.text
 
 
@@ -263,7 +263,7 @@ WRONG = [
     ("--clear", "--clear needs the name of a conversation."),
     ("tolk", "No conversation named 'tolk' in this notebook. Did you mean talk?"),
     ("talk --save talk.txt", "is not a notebook name"),
-    ("talk --save there.ipynb", "holds something else"),
+    ("talk --save there.ipynb", "already exists with other content"),
     ("talk --export talk.pdf", "is neither .md nor .html"),
     ("new --load nosuch.ipynb", "cannot be read"),
     ("new --load broken.ipynb", "is not a notebook of format 4"),
