@@ -360,7 +360,7 @@ class ClaudeInterrupt(KeyboardInterrupt):
         arrived = reply is not None and bool(reply.text or reply.tool_calls)
         super().__init__(
             # The page marks where the answer stops, so this does not say it again.
-            "The partial answer is saved." if arrived else "Stopped before an answer arrived."
+            "The answer up to here is saved." if arrived else "Stopped before an answer arrived."
         )
 
     def __reduce__(self) -> tuple[Any, ...]:

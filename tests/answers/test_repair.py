@@ -36,7 +36,7 @@ def test_an_answer_that_does_not_fit_is_shown_to_claude():
     asked, answer, advice = repair.request.body["messages"]
     assert (asked, answer["content"]) == (REQUEST.body["messages"][0], [{"type": "text", "text": '["a"]'}])
     assert "items[0]" in advice["content"]
-    assert repair.why.startswith("did not fit (items[0]")
+    assert repair.why.startswith("did not match (items[0]")
     assert len(REQUEST.body["messages"]) == 1
 
 

@@ -247,7 +247,7 @@ def test_code_of_a_class_that_is_subscripted_may_raise_anything():
         def __class_getitem__(cls, item: Any) -> Any:
             raise ZeroDivisionError
 
-    with pytest.raises(OptionError, match=r"Odd\[int\] is no type"):
+    with pytest.raises(OptionError, match=r"Odd\[int\] cannot be used as an answer type"):
         read_type("Odd[int]", {"Odd": Odd})
 
 

@@ -460,7 +460,7 @@ def test_a_repair_is_shown(shell):
     shell.emulator.answer('{"name": "Oslo"}', GOOD)
     shell.ok("%%claude answer --as City\nWhich?")
     assert "The first answer did not match" in shell.page.text
-    assert "asked for once more" in shell.page.text
+    assert "requested again" in shell.page.text
     assert "| people | 7 |" in shell.page.text
 
 

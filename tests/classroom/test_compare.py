@@ -146,9 +146,12 @@ def test_a_recorded_comparison_is_given_again(claude, claude_emulator):
 
 # Options that a comparison does not take, and the reason.
 REFUSED = {
-    "vary chat": ({"vary": {"chat": ["a", "b"]}}, "takes no chat: a conversation goes on from one answer"),
-    "vary tools": ({"vary": {"tools": ["a", "b"]}}, "takes no tools"),
-    "vary after": ({"vary": {"after": ["a", "b"]}}, "takes no after"),
+    "vary chat": (
+        {"vary": {"chat": ["a", "b"]}},
+        "does not support chat: a conversation continues from one answer",
+    ),
+    "vary tools": ({"vary": {"tools": ["a", "b"]}}, "does not support tools"),
+    "vary after": ({"vary": {"after": ["a", "b"]}}, "does not support after"),
     "vary max_cost": ({"vary": {"max_cost": [1, 2]}}, "max_cost is the same for all columns"),
     "code": (
         {"models": MODELS, "format": "code"},

@@ -87,7 +87,7 @@ ROWS = [
     row("token", "Reauthentication is needed", LOGIN, "reauth_needed", **USER),
     row("token", "characters that a header cannot carry", LOGIN, "token_malformed"),
     row("service", "refused the access token (401)", LOGIN, "token_refused"),
-    row("project", "No Google Cloud project is named", "Set: GOOGLE_CLOUD_PROJECT", "project_missing"),
+    row("project", "No Google Cloud project is set", "Set: GOOGLE_CLOUD_PROJECT", "project_missing"),
     row("permission", "may not call", "Run: gcloud projects add-iam-policy-binding somebody-elses-project --member="
         f"serviceAccount:{EMAIL} --role=roles/aiplatform.user", "project_wrong"),
     row("API", "project 764086051850", "Run: gcloud auth application-default set-quota-project emulator-project",
@@ -142,7 +142,7 @@ ROWS = [
         options={"model": "haiku", "region": "asia-southeast1"}),
     row("settings", "No active model of the family mythos", "Use: --model sonnet", options={"model": "mythos"}),
     row("settings", "is not a Google Cloud location", "Use: --region us-east5", options={"region": "us east5"}),
-    row("project", "is not a valid project id", "Set: GOOGLE_CLOUD_PROJECT to the id", options={"project": ".."}),
+    row("project", "is not a valid project", "Set: GOOGLE_CLOUD_PROJECT to the id", options={"project": ".."}),
 ]  # fmt: skip
 
 
@@ -261,7 +261,7 @@ def test_where_no_tokens_are_counted_the_model_is_not_checked(diagnose):
     found = named(diagnose(row("", "", "", options=here)).findings)
     assert [found[name].outcome for name in ("service", "API", "permission", "model")] == [
         "ok", "ok", "ok", "not checked"]  # fmt: skip
-    assert "counts no tokens" in found["model"].seen
+    assert "does not count tokens" in found["model"].seen
     found = named(diagnose(row("", "", "", options=here, probe=True)).findings)
     assert [found[name].outcome for name in ("model", "quota", "one token")] == [
         "not checked",
@@ -320,7 +320,7 @@ def test_with_a_base_url_on_this_machine_nothing_goes_elsewhere(claude_emulator,
     monkeypatch.delenv("GOOGLE_APPLICATION_CREDENTIALS")
     monkeypatch.delenv("NO_GCE_CHECK")
     found = named(run(Diagnosis(claude._session)).findings)["credentials"]
-    assert (found.outcome, "ask metadata.google.internal" in found.seen) == ("skipped", True)
+    assert (found.outcome, "contact metadata.google.internal" in found.seen) == ("skipped", True)
     file = claude_emulator.credentials_file("external_account")
     file.write_text(
         file.read_text().replace(f"{claude_emulator.origin}/v1/token", "https://sts.googleapis.com/v1/token")
@@ -552,7 +552,7 @@ def test_a_certificate_that_nobody_signed_is_named(certificate):
         claude = Claude(base_url=f"https://127.0.0.1:{port}/v1", project="p", access_token="t")
         found = named(run(Diagnosis(claude._session)).findings)["network"]
     assert (found.outcome, "certificate" in found.seen, seen) == ("failure", True, [])
-    assert found.cure == "Set: REQUESTS_CA_BUNDLE to the CA file of the company proxy that opens TLS."
+    assert found.cure == "Set: REQUESTS_CA_BUNDLE to the CA file of the company proxy that intercepts TLS."
 
 
 def test_a_file_of_certificates_that_does_not_exist_is_named(monkeypatch, tmp_path):

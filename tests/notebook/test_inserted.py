@@ -133,7 +133,7 @@ def test_an_edited_cell_is_there_too(notebook, edited, saved, ran):
     note = notebook.run()
     assert "no cell was added" in note
     if saved and notebook.named:
-        assert "changed" in note
+        assert "edited" in note
         assert note.endswith("[shown]")
 
 

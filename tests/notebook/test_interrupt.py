@@ -28,7 +28,7 @@ def test_an_interrupt_while_the_answer_is_drawn_keeps_what_had_arrived(shell, ca
     assert shell.ip.user_ns["answer"].complete is False
     assert page.text.startswith("One.")
     assert "Stopped. This is a partial answer" in page.text
-    assert capsys.readouterr().out.splitlines() == ["KeyboardInterrupt: The partial answer is saved."]
+    assert capsys.readouterr().out.splitlines() == ["KeyboardInterrupt: The answer up to here is saved."]
 
 
 def test_an_interrupt_at_the_first_line_leaves_an_empty_page(shell, capsys):

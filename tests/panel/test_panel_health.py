@@ -171,7 +171,7 @@ def test_spend_follows_the_questions_of_the_session(shell, front):
     # What the emulator answers costs nothing, so it stands apart.
     assert "this session 0 2" in text
     assert "today, all notebooks 0 no limit" in text
-    assert f"{cost:.4f} USD this session, {cost:.4f} USD today." in text
+    assert f"{cost:.4f} USD this session, {cost:.4f} USD today" in text
 
 
 def paid_session(shell, usd):

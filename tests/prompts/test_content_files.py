@@ -125,7 +125,7 @@ def test_of_a_file_of_two_gigabytes_only_the_beginning_is_read(tmp_path, begin):
     [
         ("huge.pdf", b"%PDF-1.7\n", 900_000_000, "The PDF is 900 MB, but Vertex AI accepts only 31 MB"),
         ("huge.zip", b"PK\3\4", 5_000_000_000, "not an image, PDF or text"),
-        ("huge.ipynb", b'{"cells": [', 2_000_000_000, "more than 200 MB"),
+        ("huge.ipynb", b'{"cells": [', 2_000_000_000, "larger than 200 MB"),
     ],
 )
 def test_a_file_that_cannot_be_sent_is_not_read_to_its_end(tmp_path, name, begin, size, said):
@@ -208,7 +208,7 @@ def test_a_path_of_any_library_is_a_path(tmp_path):
 
 @pytest.mark.parametrize(
     ("error", "cure"),
-    [(PermissionError(13, "Permission denied"), "permissions"), (OSError(5, "I/O"), "whole")],
+    [(PermissionError(13, "Permission denied"), "permissions"), (OSError(5, "I/O"), "complete")],
 )
 def test_a_file_that_cannot_be_opened_says_why(monkeypatch, tmp_path, error, cure):
     """In the words of the operating system."""
@@ -457,7 +457,7 @@ def test_the_pages_of_all_documents_count_together(shell, monkeypatch, without):
     shell.ip.user_ns.update(a=pdf(60), b=pdf(41), c=pdf(2_000))
     without_pypdf(monkeypatch, without=without)
     error = shell.error("%%claude -q -m claude-haiku-4-5 -a a -a b\nCompare.")
-    assert "101 pages of PDF, and the model takes 100 in one request" in error.message
+    assert "101 pages of PDF, but the model accepts only 100 in one request" in error.message
     assert (
         "2,000 pages, but the model accepts only 600"
         in shell.error("%%claude -q -m opus -a c\nRead.").message

@@ -161,7 +161,9 @@ def test_each_model_has_its_own_edge(model, edge):
 def test_more_pictures_than_the_model_takes_are_refused():
     """Before anything is sent."""
     images = [Image.new("L", (2, 2))] * 700
-    with pytest.raises(errors.OptionError, match=r"700 images, and the model takes \d+ in one request"):
+    with pytest.raises(
+        errors.OptionError, match=r"700 images, but the model accepts only \d+ in one request"
+    ):
         Claude(project="p").request(["Look.", *images])
 
 

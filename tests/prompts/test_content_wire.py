@@ -362,6 +362,6 @@ def test_what_cannot_be_told_is_refused_with_what_can(shell, value):
     before = len(shell.emulator.requests)
     error = shell.error("%%claude -q\nLook at {{ value }}.")
     assert isinstance(error, errors.OptionError)
-    assert "Give " in error.cure
+    assert "Use " in error.cure
     assert "\n" not in str(error)
     assert len(shell.emulator.requests) == before

@@ -83,7 +83,7 @@ def test_a_mode_says_what_may_be_sent_and_what_may_be_given_again(claude_emulato
 
 def test_a_mode_that_is_none_is_refused(claude_emulator, monkeypatch):
     """By the option, by the environment."""
-    with pytest.raises(errors.OptionError, match="no value of replay"):
+    with pytest.raises(errors.OptionError, match="not a value of replay"):
         client(claude_emulator).ask("Hello", replay="sometimes")
     monkeypatch.setenv("VERTEX_CLAUDE_REPLAY", "sometimes")
     with pytest.raises(errors.OptionError, match="not a replay mode") as caught:
@@ -257,9 +257,9 @@ MISSES = [
     ({"beta": ["context-1m-2025-08-07"]}, "the betas"),
     ({"effort": "low"}, "output_config"),
     ({"prompt": "What is 2 + 3?"}, "the prompt ('…at is 2 + 3?', recorded '…at is 2 + 2?')"),
-    ({"prompt": "What is  2 + 2?"}, "the prompt (white space, at 'What is 2 + 2?', not as recorded)"),
-    ({"prompt": "What is 2 + 2?\n"}, "the prompt (white space, at '…is 2 + 2?'"),
-    ({"system": "Be brief. "}, "the system prompt (white space, at 'Be brief.'"),
+    ({"prompt": "What is  2 + 2?"}, "the prompt (whitespace, at 'What is 2 + 2?', not as recorded)"),
+    ({"prompt": "What is 2 + 2?\n"}, "the prompt (whitespace, at '…is 2 + 2?'"),
+    ({"system": "Be brief. "}, "the system prompt (whitespace, at 'Be brief.'"),
     ({"prompt": [picture(PIXEL + b"\0"), "What is 2 + 2?"]}, "the prompt"),
     ({"prompt": [{"role": "user", "content": "What is 2 + 2?"}, {"role": "assistant", "content": "4"},
                  {"role": "user", "content": "Sure?"}]}, "the number of messages (3, recorded 1)"),
@@ -471,7 +471,7 @@ def test_an_alias_is_answered_by_the_model_that_it_meant(claude_emulator, tmp_pa
         reply = stream.reply
         [notice] = stream.request.notices
     assert (reply.model, reply.text) == (first.model, first.text)
-    assert notice == "haiku is answered by claude-haiku-5-5, which it meant when this was recorded."
+    assert notice == "haiku is replayed as claude-haiku-5-5, which it meant when this was recorded."
     with pytest.raises(errors.ReplayMiss, match="model"):
         claude.ask("Hello", model="claude-haiku-4-5@20251001")
 
@@ -726,7 +726,7 @@ def test_a_journal_that_cannot_be_read_costs_auto_a_line_and_only_the_answer(cla
     (tmp_path / "j").write_text("Dear diary")
     reply, notices = told(client(claude_emulator, journal=str(tmp_path / "j"), replay="auto"))
     assert (reply.replayed, len(notices)) == (False, 1)
-    with pytest.raises(errors.JournalError, match="no journal"):
+    with pytest.raises(errors.JournalError, match="not a journal"):
         offline(journal=str(tmp_path / "j"), replay="only").ask("Hello")
 
 

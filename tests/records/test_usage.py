@@ -164,7 +164,7 @@ def test_stopped_calls_are_up_to_and_unknown_prices_unknown(history):
     assert "unknown" in thesis
     assert "1 unknown" in thesis
     assert "1.8750" in lesson
-    assert "worst case" in text
+    assert "maximum cost" in text
     assert "models_file" in text
     assert "Up to" not in plain(ask_usage(days=1, today=TODAY + timedelta(days=9)))
 

@@ -150,7 +150,7 @@ def test_a_name_that_the_table_has_is_refused_before_anything_is_sent(client, cl
 REFUSED = (
     ({"format": "code"}, "no cell for the code"),
     ({"max_active": 0}, "max_active is 0"),
-    ({"on_error": "ignore"}, "no value of on_error"),
+    ({"on_error": "ignore"}, "not a value of on_error"),
     ({"max_cost": -1.0}, "max_cost is -1.0"),
     ({"limit": 0}, "limit is 0"),
     ({"nosuch": 1}, "no option 'nosuch'"),

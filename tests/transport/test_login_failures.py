@@ -271,7 +271,7 @@ def test_a_secret_in_place_of_a_path_is_in_no_error(monkeypatch, caplog, name, v
         with pytest.raises(errors.CredentialsNotFound) as caught:
             Claude().ask("hi")
     error = caught.value
-    assert "GOOGLE_APPLICATION_CREDENTIALS should hold the path of a key file" in error.message
+    assert "GOOGLE_APPLICATION_CREDENTIALS should be the path of a key file" in error.message
     assert says in error.message
     behind = [error, error.__cause__, error.__context__]
     shown = [repr(vars(each)) + repr(each.args) for each in behind if each is not None]
@@ -285,7 +285,7 @@ def test_a_secret_in_place_of_a_path_is_in_no_cell_report_or_command(tmp_path, v
     with Emulator() as emulator:
         surroundings = {**emulator.environment, "GOOGLE_APPLICATION_CREDENTIALS": value}
         said = run_python(f"import os; os.chdir({str(tmp_path)!r})\n{CODE}", **surroundings)
-    assert "should hold the path of a key file" in said
+    assert "should be the path of a key file" in said
     assert not [run for run in runs(value) if run in said]
 
 
@@ -299,7 +299,7 @@ def test_the_path_of_a_file_is_quoted(monkeypatch, path):
     monkeypatch.setenv("GOOGLE_APPLICATION_CREDENTIALS", path)
     with pytest.raises(errors.CredentialsNotFound) as caught:
         ApplicationDefault().headers()
-    assert "there is no such file" in caught.value.message
+    assert "which does not exist" in caught.value.message
     assert "key" in caught.value.message
 
 

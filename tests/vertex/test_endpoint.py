@@ -172,7 +172,7 @@ def test_a_model_is_one_segment_of_the_path(value, encoded):
 def test_a_segment_that_would_change_the_path_is_refused(name, value):
     """Case 42: empty, dots, a leading `;`, or too long; the error names the option."""
     parts = {"project": "p", "location": "global", "model": "m", name: value}
-    with pytest.raises(OptionError, match=f"cannot be a {name}") as caught:
+    with pytest.raises(OptionError, match=f"is not a valid {name}") as caught:
         model_path(**parts, verb="rawPredict")
     assert str(caught.value).isprintable()
 

@@ -232,7 +232,7 @@ def check_value(row: Option, value: Any) -> None:
         raise _unfit(row.name, value, row.wanted)
     if row.words and value not in row.words:
         what = "format" if row.name == "format" else f"value of {row.name}"
-        raise OptionError(f"{quote(str(value), 40)!r} is no {what}.", cure=f"Use {', '.join(row.words)}.")
+        raise OptionError(f"{quote(str(value), 40)!r} is not a {what}.", cure=f"Use {', '.join(row.words)}.")
 
 
 def _unfit(name: str, value: Any, wanted: str) -> OptionError:

@@ -89,7 +89,7 @@ def _segment(name: str, value: str) -> str:
     bare = value.partition(";")[0].lower().replace("%2e", ".")
     if not value.strip() or bare in {"", ".", ".."} or len(value) > 500:
         raise errors.OptionError(
-            f"{quote(value, 60)!r} cannot be a {name}.",
+            f"{quote(value, 60)!r} is not a valid {name}.",
             cure=f"Use the {name} as Google Cloud shows it.",
         )
     # A domain-scoped project id, example.com:my-project, keeps its colon.

@@ -42,7 +42,7 @@ if TYPE_CHECKING:
 __all__ = ["cell_source", "fix_from_line", "last_error"]
 
 _VALUE_TOKENS = 1_000
-_THERE = "The corrected cell is already below, from an earlier run of this cell."
+_THERE = "The corrected cell is below since an earlier run, so no cell was added."
 
 
 def fix_from_line(host: Host, line: str) -> Reply | None:

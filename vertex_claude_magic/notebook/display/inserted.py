@@ -101,7 +101,7 @@ class Earlier:
             " If that cell is gone, save the notebook and run this cell again." if self.text is None else ""
         )
         if same and self.text is None:
-            note = f"The code is already in a cell below, from an earlier run of this cell.{gone}"
+            note = f"The code is in a cell below since an earlier run, so no cell was added.{gone}"
         elif same:
             note = "The code is already in the cell below, so no cell was added."
         elif edited and _digits(code) == self.code:

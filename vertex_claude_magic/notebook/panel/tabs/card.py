@@ -54,7 +54,7 @@ def card(catalog: Catalog, model: Model | None, name: str, location: str) -> str
         facts = _facts(
             model.name,
             [
-                ("Limits", [f"{limits[0]} context, {limits[1]} answer"]),
+                ("Limits", [f"context {limits[0]}, answer {limits[1]}"]),
                 ("Prices", _prices(model, location)),
                 ("Cache", _cache(model, location)),
                 ("Features", [", ".join(word.replace("_", " ") for word in model.capabilities)]),
