@@ -130,10 +130,14 @@ def _saving(reply: Reply) -> str:
     return f"filling the cache cost {usd_estimate(-saved)} more" if saved < 0 else ""
 
 
-def warnings(reply: Reply) -> tuple[str, ...]:
+def warnings(reply: Reply, *, alone: bool = True) -> tuple[str, ...]:
     """Return a line for each thing that keeps the answer from being whole, with what to do about it.
 
     The stop reasons are those of the Messages API's page on handling stop reasons.
+
+    Args:
+        reply: The reply.
+        alone: Whether it is the only one of its cell, so that a variable holds it and a question can go on from it.
 
     >>> from vertex_claude_magic.vertex.reply import Reply
     >>> warnings(Reply(complete=False))
@@ -155,7 +159,8 @@ def warnings(reply: Reply) -> tuple[str, ...]:
         line = f"Claude declined to go on{category}{why}. Put the question differently, or ask another model."
     elif reason == "max_tokens":
         tokens = f"{reply.usage.output_tokens:,} output tokens" if reply.usage.output_tokens else "max_tokens"
-        line = f"Cut off at {tokens}. Ask again with a larger --max-tokens, or go on with --after NAME or -c."
+        further = ", or go on with --after NAME or -c" if alone else ""
+        line = f"Cut off at {tokens}. Ask again with a larger --max-tokens{further}."
     elif reason == "tool_use":
         names = [str(block.get("name")) for block in reply.blocks if block.get("type") == "tool_use"]
         asked = f"the tool {', '.join(names)}" if names else "a tool"
