@@ -119,7 +119,7 @@ def check_connect(start: StartThread = start_thread) -> None:
         start: Starts a thread and returns it.
 
     Raises:
-        ThreadUnavailable: only recorded answers can be given here.
+        ThreadUnavailable: only recorded answers are available here.
     """
     start(lambda: None, "vertex-claude-check").join()
 

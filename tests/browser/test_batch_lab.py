@@ -72,7 +72,7 @@ def test_jobs_are_sent_followed_stopped_followed_again_and_collected(lab: LabPag
     picture(lab, "waiting")
     lab.command("notebook:interrupt-kernel")
     lab.wait_idle()
-    assert "Stopped waiting; the jobs go on." in lab.texts()[-1]
+    assert "Stopped waiting; the jobs continue." in lab.texts()[-1]
     # What stays is a page of the jobs, and not half a bar.
     assert bar.count() == 0
     picture(lab, "stopped")

@@ -80,7 +80,7 @@ CELLS = (
     Cell("%claude_chat", "%claude_chat talk", "talk, 1 turn", before=f"%claude -q -c talk {QUESTION}"),
     Cell("%claude_fix", "%claude_fix --explain", "This is the emulator", before=_FAILURE),
     Cell("%claude_doctor", "%claude_doctor", "No problems found"),
-    Cell("%claude_logging", "%claude_logging status", "off, nothing was ever set"),
+    Cell("%claude_logging", "%claude_logging status", "off, never configured"),
     Cell("%claude_demo", "%claude_demo", "Demo mode is on"),
 )  # fmt: skip
 

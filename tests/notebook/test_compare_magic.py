@@ -102,6 +102,14 @@ def test_a_failed_column_says_so_on_the_page(shell):
     assert "Whole." in shell.page.text
 
 
+def test_a_column_that_was_cut_off_names_no_cure_that_a_comparison_lacks(shell):
+    """Its variable holds a list, and no conversation goes on from several answers."""
+    shell.emulator.answer("A long answer " * 50, "Short.")
+    shell.ok("%%claude_compare -m haiku,sonnet -n 10\nHi")
+    assert "larger --max-tokens." in shell.page.text
+    assert "--after" not in shell.page.text
+
+
 def test_model_text_reaches_the_page_only_as_text(shell):
     """In every form of the output, also while it comes."""
     text = "<img src=x onerror=alert(1)> [a](javascript:x) $x$ \x1b[31m"

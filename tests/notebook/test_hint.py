@@ -250,7 +250,7 @@ def test_a_refusal_is_no_step(shell):
     shell.error(BROKEN)
     shell.emulator.answer(Reply(content="", stop_reason="refusal"))
     shell.ok("%claude_hint")
-    assert "Claude declined to go on" in shell.page.text
+    assert "Claude declined to continue" in shell.page.text
     hint(shell)
     assert level(shell) == 1
 

@@ -95,7 +95,7 @@ def _table_of(host: Host, text: str) -> Any:
     if path is None:
         raise errors.OptionError(
             f"{text[:60]!r} is not the name of a table.",
-            cure="Name a variable, such as reviews or data.reviews.",
+            cure="Use a variable, such as reviews or data.reviews.",
         )
     if path.name not in host.shell.user_ns:
         import difflib

@@ -103,7 +103,9 @@ def final_bundle(columns: Sequence[Column], notes: Sequence[str] = ()) -> dict[s
     for column in columns:
         reply = column.settled()
         marks = (
-            [f"⚠ {mark}" for mark in warnings(reply)] if column.error is None else [f"⚠ {_failure(column)}"]
+            [f"⚠ {mark}" for mark in warnings(reply, alone=False)]
+            if column.error is None
+            else [f"⚠ {_failure(column)}"]
         )
         facts = " · ".join(
             _said(name, value) for name, value in _facts(column).items() if value and name != "words"

@@ -129,10 +129,14 @@ def _saving(reply: Reply) -> str:
     return f"filling the cache cost {usd_estimate(-saved)} more" if saved < 0 else ""
 
 
-def warnings(reply: Reply) -> tuple[str, ...]:
+def warnings(reply: Reply, *, alone: bool = True) -> tuple[str, ...]:
     """Return a line for each thing that keeps the answer from being whole, with what to do about it.
 
     The stop reasons are those of the Messages API's page on handling stop reasons.
+
+    Args:
+        reply: The reply.
+        alone: Whether it is the only one of its cell, so that a variable holds it and a question can go on from it.
 
     >>> from vertex_claude_magic.vertex.reply import Reply
     >>> warnings(Reply(complete=False))
@@ -151,7 +155,8 @@ def warnings(reply: Reply) -> tuple[str, ...]:
         line = f"Claude declined to continue{category}{why}. Rephrase the question, or ask another model."
     elif reason == "max_tokens":
         tokens = f"{reply.usage.output_tokens:,} output tokens" if reply.usage.output_tokens else "max_tokens"
-        line = f"Cut off at {tokens}. Ask again with a larger --max-tokens, or continue with {follow_up}."
+        further = f", or continue with {follow_up}" if alone else ""
+        line = f"Cut off at {tokens}. Ask again with a larger --max-tokens{further}."
     elif reason == "model_context_window_exceeded":
         name = f"%claude_chat {reply.chat} --remove N removes a turn" if reply.chat else "Shorten the prompt"
         line = f"Cut off: the model's context window is full. {name}, or ask a model with a larger window."

@@ -138,7 +138,7 @@ def _cost(batch: BatchJob, jobs: Sequence[Job]) -> str:
     costs = [job.cost_most for job in jobs]
     if None in costs:
         return "cost unknown until its results are read"
-    return f"at most {usd_estimate(sum(each or 0.0 for each in costs))} (an estimate at half price)"
+    return f"at most {usd_estimate(sum(each or 0.0 for each in costs))} (an estimate, at half price)"
 
 
 def requests_page(source: str, model: str, found: Requests, notes: Sequence[str] = ()) -> tuple[str, str]:
@@ -146,7 +146,7 @@ def requests_page(source: str, model: str, found: Requests, notes: Sequence[str]
     lines = [
         "Dry run, nothing was sent.",
         f"{found.rows:,} rows in {quote(source, 120)}, requests for {quote(model, 60)} in {quote(found.place, 40)}.",
-        f"At most {usd_estimate(found.cost)} (an estimate at half price).",
+        f"At most {usd_estimate(found.cost)} (an estimate, at half price).",
         *found.notices,
         *notes,
     ]

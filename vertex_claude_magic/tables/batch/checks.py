@@ -180,7 +180,7 @@ def check_sending(target: Target) -> None:
         raise refusal()
     if target.replay == "only":
         raise ReplayMiss(
-            "The setting replay is only, so nothing is sent, and a batch is never replayed.",
+            "replay is set to only, so nothing is sent; a batch is never replayed.",
             cure='Set replay to "off" for this cell, or leave the batch out.',
         )
 

@@ -112,7 +112,7 @@ def read_requests(context: Context, options: BatchOptions, notify: Callable[[str
             price = most(text, tokens)
             cost = None if cost is None or price is None else cost + price
     if not count:
-        raise OptionError(f"{named} has no rows.", cure="Give a table with at least one row.")
+        raise OptionError(f"{named} has no rows.", cure="Use a table with at least one row.")
     if wrong == count:
         raise OptionError(
             f"No row of {named} has messages and max_tokens in its request.",

@@ -135,7 +135,7 @@ def add_jobs(
         notify: Called with what is being done.
 
     Raises:
-        CostLimitExceeded: with them the session could cross its limit.
+        CostLimitExceeded: with them the session could exceed its limit.
     """
     batches = context.batches
     held = _hold(context, batch, jobs)
