@@ -331,7 +331,7 @@ def test_a_small_model_takes_fewer_pictures(shell):
     """A hundred, and the line says so before anything is sent."""
     shell.ip.user_ns["many"] = [Image.new("L", (2, 2))] * 51
     error = shell.error("%%claude -q -m claude-haiku-4-5 -a many\nCompare {{ many }}.")
-    assert "102 images, and the model takes 100" in error.message
+    assert "102 images, but the model accepts only 100" in error.message
     assert not shell.asked
 
 

@@ -468,7 +468,7 @@ def test_a_notice_reaches_the_user_though_others_were_read_meanwhile(claude_emul
         assert claude._session.records.notices(claude._session.target()) == ()
         assert stream.reply.complete
     [notice] = claude._session.records.notices(claude._session.target())
-    assert "not kept" in notice
+    assert "not saved" in notice
 
 
 def test_what_is_told_is_logged_by_ask(claude_emulator, caplog, tmp_path):

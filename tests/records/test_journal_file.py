@@ -96,8 +96,12 @@ def make_pipe(path: Path) -> None:
 TROUBLES = [
     ("a newer schema", make_newer, "newer version"),
     ("a text file", written(b"Dear diary,\n" * 500), "is not a journal"),
-    ("a database of another program", make_foreign, "of another program"),
-    ("a database of another program with our version", make_foreign_of_our_version, "of another program"),
+    ("a database of another program", make_foreign, "belongs to another program"),
+    (
+        "a database of another program with our version",
+        make_foreign_of_our_version,
+        "belongs to another program",
+    ),
     ("a truncated file", make_truncated, "is damaged"),
     ("pages of garbage", make_garbage, "is damaged"),
     ("a symbolic link", make_link, "is a symbolic link"),

@@ -97,7 +97,7 @@ def refusal(value: Any, place: str) -> OptionError:
                 f"{place} is not finished ({kind}).", cure=f"Use the result of: await {place}."
             )
         return OptionError(
-            f"{place} is an iterator ({kind}), which reading would use up.", cure=f"Give list({place})."
+            f"{place} is an iterator ({kind}), which reading would use up.", cure=f"Use list({place})."
         )
     cures = [way.format(x=place)] if way else []
     # These are made when the object draws, and are no attributes of its class.
