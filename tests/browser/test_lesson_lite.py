@@ -79,9 +79,10 @@ print("ends" + "=" + json.dumps(ends))
 """
 # What an error says, and what the table says of it.
 OUTCOMES = {
-    "only recorded answers are available here": "says that only recorded answers can be given here",
-    "is not recorded": "says that only recorded answers are available here",
-    "pip install": "says which package it needs, which is not in the site",
+    "only recorded answers are available here": "says that only recorded answers are available",
+    "Nothing is recorded for this request": "gives recorded answers only, and says what is not recorded",
+    "a batch is never replayed": "says that a batch is never replayed",
+    "pip install": "says which package it needs; the site does not have it",
 }
 
 
