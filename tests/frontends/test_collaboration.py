@@ -104,7 +104,7 @@ def test_the_second_page_says_how_to_see_the_panel(two):
         page.open(path)
     mine.run_all()
     mine.page.get_by_text("Tick two rows to compare").wait_for()
-    other.page.get_by_text("reload the page if one runs").wait_for()
+    other.page.get_by_text("reload the page if one is running already").wait_for()
     # As a reload, which asks first whether to leave.
     later = LabPage(page=other.page.context.new_page(), server=server).start()
     later.open(path)

@@ -31,7 +31,7 @@ def test_nbclient(place):
     path = write_lesson(place.folder / "lesson.ipynb")
     place.run("jupyter", "execute", "--inplace", path.name)
     check_notebook("nbclient", path, "nbclient", "ipykernel")
-    assert answers(path) == 7
+    assert answers(path) == 8
 
 
 def test_papermill(place, demo):
