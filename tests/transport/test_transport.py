@@ -53,10 +53,17 @@ def eventually(holds: Callable[[], bool], seconds: float = 60.0) -> bool:
     return holds()
 
 
+@pytest.fixture(autouse=True)
+def earlier_threads(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Those of clients that other tests have left, in an exception or a shell, are none of this test's."""
+    monkeypatch.setattr(sending_threads, "earlier", frozenset(threading.enumerate()), raising=False)
+
+
 def sending_threads() -> list[threading.Thread]:
-    # What an exception of another test refers to may be garbage that nobody has collected.
+    # What an exception refers to may be garbage that nobody has collected.
     gc.collect()
-    return [thread for thread in threading.enumerate() if thread.name == THREAD]
+    now = threading.enumerate()
+    return [thread for thread in now if thread.name == THREAD and thread not in sending_threads.earlier]
 
 
 class Watch:
