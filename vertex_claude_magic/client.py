@@ -314,7 +314,7 @@ class Claude:
         notify: Callable[[str], None] | None,
     ) -> Exchange:
         target = self._session.target(options)
-        if target.stands_alone:
+        if target.is_standalone:
             return Exchange(self._session, prompt, target, scope=_scope(names), notify=notify)
         from vertex_claude_magic.chats.opening import open_exchange
 
@@ -327,7 +327,7 @@ class Claude:
         names: Mapping[str, Any] | None,
         notify: Callable[[str], None] | None = None,
     ) -> Request:
-        if target.stands_alone:
+        if target.is_standalone:
             return self._session.request(prompt, target, scope=_scope(names), notify=notify)
         from vertex_claude_magic.chats.opening import request_of
 
@@ -335,10 +335,10 @@ class Claude:
 
     def __copy__(self) -> Self:
         """Return a client of the same session: it shares login, settings, sums and notices, but no connection."""
-        twin = object.__new__(type(self))
-        twin._session = copy.copy(self._session)
-        twin._session.transport = self._session.transport.twin()
-        return twin
+        copied = object.__new__(type(self))
+        copied._session = copy.copy(self._session)
+        copied._session.transport = self._session.transport.with_own_connections()
+        return copied
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Self:
         """Return what `copy.copy` returns: settings are values, and there is one login."""

@@ -1,4 +1,4 @@
-"""The type of decoded JSON, for what a stranger sent or wrote."""
+"""The type of decoded JSON, for what somebody else sent or wrote."""
 
 from __future__ import annotations
 

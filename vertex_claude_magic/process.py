@@ -21,20 +21,20 @@ from vertex_claude_magic.spelling import option, spelled
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    # What a thread of a crew takes its work from; None ends it.
+    # What a thread of a threads takes its work from; None ends it.
     _Work = SimpleQueue[Callable[[], object] | None]
 
     StartThread = Callable[[Callable[[], object], str], threading.Thread]
 
 __all__ = [
-    "Crew",
+    "ReusableThreads",
     "at_fork",
     "can_connect",
     "check_connect",
     "never_free",
     "process_id",
+    "refuse_copies",
     "start_thread",
-    "stays_here",
 ]
 
 T = TypeVar("T")
@@ -137,7 +137,7 @@ def can_connect(start: StartThread = start_thread) -> bool:
     return True
 
 
-class Crew:
+class ReusableThreads:
     """Threads that are used again, for work that comes often; `close` ends those that wait for some.
 
     They end too when nobody can give them work any more, and before a fork.
@@ -146,17 +146,17 @@ class Crew:
         spare: How many threads wait for work at most; None for as many as had some at once.
 
     >>> done: SimpleQueue[int] = SimpleQueue()
-    >>> crew = Crew()
-    >>> crew.start(lambda: done.put(1), "work")
+    >>> threads = ReusableThreads()
+    >>> threads.start(lambda: done.put(1), "work")
     >>> done.get()
     1
-    >>> crew.close()
+    >>> threads.close()
     """
 
     def __init__(self, spare: int | None = None) -> None:
         self._spare = spare
         self._begin_anew()
-        at_fork(self, before=Crew._end_before_fork, child=Crew._begin_anew)
+        at_fork(self, before=ReusableThreads._end_before_fork, child=ReusableThreads._begin_anew)
 
     def _begin_anew(self) -> None:
         self._lock = threading.Lock()
@@ -183,16 +183,16 @@ class Crew:
                 return
         work: _Work = SimpleQueue()
         work.put(run)
-        # Its threads refer to a crew weakly, or neither would ever end.
-        start_thread(partial(Crew._serve, weakref.ref(self), work), name)
+        # Its threads refer to a threads weakly, or neither would ever end.
+        start_thread(partial(ReusableThreads._serve, weakref.ref(self), work), name)
 
     @staticmethod
-    def _serve(crew: weakref.ref[Crew], work: _Work) -> None:
+    def _serve(threads: weakref.ref[ReusableThreads], work: _Work) -> None:
         while (run := work.get()) is not None:
             again = run() is not False
             # Nothing of it is held while the thread waits.
             del run
-            owner = crew()
+            owner = threads()
             if not (again and owner is not None and owner._waits(work)):  # noqa: SLF001 - of its own kind
                 return
             del owner
@@ -224,11 +224,11 @@ class Crew:
         self._end_waiting()
 
 
-def stays_here(what: str, cure: str) -> Callable[[object], NoReturn]:
+def refuse_copies(what: str, cure: str) -> Callable[[object], NoReturn]:
     """Return a `__reduce__` for a live object, which refuses to be pickled or copied.
 
     >>> class Socket:
-    ...     __reduce__ = stays_here("A socket", "Open one there.")
+    ...     __reduce__ = refuse_copies("A socket", "Open one there.")
     >>> import copy
     >>> copy.copy(Socket())
     Traceback (most recent call last):

@@ -20,8 +20,8 @@ from anthropic.lib._parse._transform import transform_schema
 from pydantic import BaseModel, Field
 from test_shape import Aliased, City, Colour, Node, Pair, Place, Point, Size, Strict, Value, ways
 
-from vertex_claude_magic.answers.schema import is_closed, rooted_schema, wire_schema
-from vertex_claude_magic.answers.shape import Misfit, shape_of
+from vertex_claude_magic.answers.schema import is_closed, object_schema, wire_schema
+from vertex_claude_magic.answers.shape import AnswerMismatch, shape_of
 from vertex_claude_magic.errors import OptionError
 
 if TYPE_CHECKING:
@@ -92,7 +92,7 @@ def test_a_dict_that_is_no_usable_schema_is_refused_at_once(schema, why):
 
 
 def test_a_reference_that_leads_nowhere_is_a_misfit():
-    with pytest.raises(Misfit, match="the schema cannot be applied"):
+    with pytest.raises(AnswerMismatch, match="the schema cannot be applied"):
         shape_of({"type": "array", "items": {"$ref": "#/$defs/Gone"}}).take([1])
 
 
@@ -112,7 +112,7 @@ def test_a_word_of_the_schema_in_sample_data_is_no_reference():
     ],
 )  # fmt: skip
 def test_references_still_lead_to_their_place_when_a_value_travels_under_a_key(schema, good, bad):
-    rooted, key = rooted_schema(schema)
+    rooted, key = object_schema(schema)
     validator = jsonschema.Draft202012Validator(rooted)
     assert validator.is_valid({key: good})
     assert not validator.is_valid({key: bad})

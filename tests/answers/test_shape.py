@@ -26,7 +26,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import BaseModel, ConfigDict, Field
 
-from vertex_claude_magic.answers.shape import Misfit, shape_of
+from vertex_claude_magic.answers.shape import AnswerMismatch, shape_of
 from vertex_claude_magic.answers.types import read_type
 from vertex_claude_magic.errors import MissingExtra
 
@@ -327,7 +327,7 @@ def test_a_data_frame_is_read_from_every_form_of_a_table(table):
     ],
 )
 def test_what_is_no_table_is_a_misfit(table, problem):
-    with pytest.raises(Misfit) as caught:
+    with pytest.raises(AnswerMismatch) as caught:
         shape_of("df").read(json.dumps(table))
     assert caught.value.problem == problem
 
@@ -359,7 +359,7 @@ def test_what_does_not_fit_names_the_place_the_same_by_every_way(kind, answer, p
     shape = shape_of(kind)
     found = set()
     for how, given_ in ways(answer, shape.key):
-        with pytest.raises(Misfit) as caught:
+        with pytest.raises(AnswerMismatch) as caught:
             getattr(shape, how)(given_)
         found.add((caught.value.problem, caught.value.advice))
     [(said, advice)] = found
@@ -415,7 +415,7 @@ def test_what_pydantic_would_check_only_when_iterated_is_a_list(kind, answer, wa
 )
 def test_its_elements_are_checked(kind, answer):
     """An answer that does not fit is one at once, not in a later cell."""
-    with pytest.raises(Misfit, match="should be"):
+    with pytest.raises(AnswerMismatch, match="should be"):
         shape_of(kind).take(answer)
 
 
@@ -428,7 +428,7 @@ def test_the_line_may_name_it(text):
 
 
 def test_three_problems_are_told_and_the_others_counted():
-    with pytest.raises(Misfit) as caught:
+    with pytest.raises(AnswerMismatch) as caught:
         shape_of(list[int]).take(["a", "b" * 500, "c", "d", "e", "f", "g"])
     assert caught.value.problem.count("items[") == 3
     assert caught.value.problem.endswith("; and 4 more")
@@ -436,7 +436,7 @@ def test_three_problems_are_told_and_the_others_counted():
 
 
 def test_the_model_is_told_twenty_problems_without_links():
-    with pytest.raises(Misfit) as caught:
+    with pytest.raises(AnswerMismatch) as caught:
         shape_of(list[City]).take([{}] * 100)
     assert caught.value.advice.count("Field required") == 20
     assert "and 180 more" in caught.value.advice
@@ -444,7 +444,7 @@ def test_the_model_is_told_twenty_problems_without_links():
 
 
 def test_a_long_value_is_quoted_in_sixty_characters():
-    with pytest.raises(Misfit) as caught:
+    with pytest.raises(AnswerMismatch) as caught:
         shape_of(int).take("y" * 1_000_000)
     assert 0 < caught.value.problem.count("y" * 50) <= 1
     assert "y" * 61 not in caught.value.problem + caught.value.advice
@@ -452,7 +452,7 @@ def test_a_long_value_is_quoted_in_sixty_characters():
 
 @pytest.mark.parametrize("number", CHECKS)
 def test_a_users_own_check_may_raise_anything(number):
-    with pytest.raises(Misfit) as caught:
+    with pytest.raises(AnswerMismatch) as caught:
         shape_of(list[Picky]).read(json.dumps([{"number": number}]))
     assert len(caught.value.problem) <= 300
     assert "\n" not in caught.value.problem
@@ -460,9 +460,9 @@ def test_a_users_own_check_may_raise_anything(number):
 
 
 def test_a_users_check_is_quoted_with_its_place():
-    with pytest.raises(Misfit, match=r"^items\[0\]\.number: must be prime, not 1$"):
+    with pytest.raises(AnswerMismatch, match=r"^items\[0\]\.number: must be prime, not 1$"):
         shape_of(list[Picky]).take([{"number": 1}])
-    with pytest.raises(Misfit, match=r"^a validator failed: 'three' \(KeyError\)$"):
+    with pytest.raises(AnswerMismatch, match=r"^a validator failed: 'three' \(KeyError\)$"):
         shape_of(Picky).take({"number": 3})
 
 
@@ -498,7 +498,7 @@ HOSTILE = [
 @pytest.mark.parametrize(("text", "problem"), HOSTILE, ids=range(len(HOSTILE)))
 @pytest.mark.parametrize("kind", [list[float], {"type": "array", "items": {"type": "number"}}, "df"])
 def test_hostile_text_is_a_misfit(kind, text, problem):
-    with pytest.raises(Misfit) as caught:
+    with pytest.raises(AnswerMismatch) as caught:
         shape_of(kind).read(text)
     # What is JSON of itself is judged by the kind.
     if not text.startswith(("[1e", "{}")):
@@ -509,7 +509,7 @@ def test_hostile_text_is_a_misfit(kind, text, problem):
 @pytest.mark.parametrize("kind", [list[Any], {"type": "array"}])
 @pytest.mark.parametrize("value", [float("nan"), float("inf"), {1, 2}, object(), b"bytes"])
 def test_what_json_cannot_hold_is_a_misfit_also_when_decoded(kind, value):
-    with pytest.raises(Misfit):
+    with pytest.raises(AnswerMismatch):
         shape_of(kind).take([value])
 
 
@@ -518,7 +518,7 @@ def test_a_value_that_is_nested_without_end_is_a_misfit():
     for _ in range(100_000):
         value = [value]
     for kind in (list[Any], {"type": "array"}, "df"):
-        with pytest.raises(Misfit, match="nested too deeply"):
+        with pytest.raises(AnswerMismatch, match="nested too deeply"):
             shape_of(kind).take(value)
 
 
@@ -526,7 +526,7 @@ def test_a_recursive_model_stops_somewhere():
     value: dict[str, Any] = {"name": "leaf"}
     for _ in range(400):
         value = {"name": "a", "children": [value]}
-    with pytest.raises(Misfit):
+    with pytest.raises(AnswerMismatch):
         shape_of(Node).take(value)
 
 
@@ -541,7 +541,7 @@ def test_ten_megabytes_are_read_or_refused():
         "`" * 10_000_000,
         "{}" * 5_000_000,
     ):
-        with pytest.raises(Misfit) as caught:
+        with pytest.raises(AnswerMismatch) as caught:
             shape.read(text)
         assert len(caught.value.problem) <= 300
 
@@ -569,7 +569,7 @@ def test_half_a_character_becomes_a_replacement_character(kind):
     ],
 )
 def test_a_part_of_broken_json_is_never_taken_for_the_answer(text):
-    with pytest.raises(Misfit):
+    with pytest.raises(AnswerMismatch):
         shape_of(Value).read(text)
 
 
@@ -589,7 +589,7 @@ def test_the_first_json_that_fits_is_taken_out_of_the_prose(text):
 
 
 def test_of_several_values_that_do_not_fit_the_largest_is_spoken_of():
-    with pytest.raises(Misfit, match=r"^population: Field required$"):
+    with pytest.raises(AnswerMismatch, match=r"^population: Field required$"):
         shape_of(City).read('As [1] says: {"name": "Oslo is a city"} in {}')
 
 
@@ -622,5 +622,5 @@ def test_json_that_is_written_out_is_read_back(value):
 @given(st.text(max_size=200) | st.text('[]{}",:`~\n 1a\\'))
 def test_any_text_is_read_or_is_a_misfit(text):
     for shape in ANY_LIST:
-        with contextlib.suppress(Misfit):
+        with contextlib.suppress(AnswerMismatch):
             assert isinstance(shape.read(text), list)

@@ -8,9 +8,10 @@ import pytest
 from journals import client
 
 from vertex_claude_magic import Reply, errors
-from vertex_claude_magic.chats.entry import answer_message
-from vertex_claude_magic.chats.seating import seat_of
+from vertex_claude_magic.chats.entry import answer_message, entry_of
+from vertex_claude_magic.chats.positions import position_of
 from vertex_claude_magic.emulator.messages.script import Reply as Scripted
+from vertex_claude_magic.records.journal.chats import StoredTurn
 from vertex_claude_magic.session.history import History, SentTurn, with_cache_marks
 
 OPUS, FABLE = "claude-opus-5-5", "claude-fable-5-2"
@@ -206,10 +207,17 @@ def test_never_more_than_four_marks(taken, left):
     assert len(marks(found)) == left
 
 
-def test_a_seat_is_found_by_cell_and_place():
+def test_a_position_is_found_by_cell_and_place():
     """An empty conversation has one at its end."""
-    assert seat_of([], "a", "r", "Hi")[2:] == (0, 0, False)
-    assert seat_of([], "", "r", "Hi").seat.startswith("text:")
+    assert position_of([], "a", "r", "Hi")[2:] == (0, 0, False)
+    assert position_of([], "", "r", "Hi").owner.startswith("text:")
+
+
+def test_a_turn_of_the_first_journals_still_belongs_to_its_cell():
+    """They have the name of the field that says so as `seat`."""
+    messages = ({"role": "user", "content": "Hi"}, {"role": "assistant", "content": "Hello."})
+    about = {"seat": "cell-1", "model": OPUS, "digest": "d", "before": "b"}
+    assert entry_of(StoredTurn("ok", messages, about)).cell == "cell-1"
 
 
 def test_asking_from_inside_of_a_question_is_refused_and_does_not_wait_for_itself(claude, claude_emulator):

@@ -22,12 +22,12 @@ from vertex_claude_magic.health.doctor.cures import cure_of
 from vertex_claude_magic.health.doctor.diagnosis import Diagnosis
 from vertex_claude_magic.health.doctor.examination import (
     Check,
-    Patience,
+    TimeLimits,
     Timer,
     examine,
     unfinished,
 )
-from vertex_claude_magic.health.doctor.finding import MARKS, Finding, is_ill, verdict
+from vertex_claude_magic.health.doctor.finding import MARKS, Finding, has_problem, verdict
 from vertex_claude_magic.health.doctor.setup import FIXED_TEXT, Setup
 from vertex_claude_magic.records.journal.schema import MIGRATIONS, migrate
 from vertex_claude_magic.session.session import Session, open_session
@@ -47,7 +47,7 @@ CARD = f"{CONSOLE}agent-platform/publishers/anthropic/model-garden/claude-sonnet
 EMAIL = "emulator@emulator-project.iam.gserviceaccount.com"
 STATUS = "Open: https://status.cloud.google.com"
 # What answers is waited for however slow the machine; what never answers is left soon.
-PATIENT = Patience(whole=3600, credentials=600, host=600, answer=600)
+PATIENT = TimeLimits(whole=3600, credentials=600, host=600, answer=600)
 HASTY = replace(PATIENT, host=0.3, answer=0.3)
 ORDER = ["versions", "runtime", "settings", "credentials", "project", "network", "clock", "token", "service", "API", "permission",
          "lifecycle", "model", "quota", "one token", "widgets", "journal"]  # fmt: skip
@@ -64,7 +64,7 @@ class Row:
     options: dict[str, Any] = field(default_factory=dict)
     kind: str = "service_account"
     probe: bool = False
-    patience: Patience = PATIENT
+    limits: TimeLimits = PATIENT
 
 
 def row(check: str, says: str, cure: str, simulated: str | None = None, **more: Any) -> Row:
@@ -131,10 +131,10 @@ ROWS = [
     row("service", "has no such address (404)", "Set: ANTHROPIC_VERTEX_BASE_URL to an address that ends in /v1",
         "path_wrong"),
     row("network", "The proxy blocked the request", "Set: HTTPS_PROXY", "proxy_dead"),
-    row("network", "did not speak TLS", NO_ADDRESS, "tls_broken", patience=HASTY),
+    row("network", "did not speak TLS", NO_ADDRESS, "tls_broken", limits=HASTY),
     row("network", "a web page (200)", CONSOLE[:-1], "captive_portal"),
     row("network", "that leads to 'https://login.example.com/", CONSOLE[:-1], "login_redirect"),
-    row("network", "sent nothing for 0.3 seconds", NO_ADDRESS, "service_silent", patience=HASTY),
+    row("network", "sent nothing for 0.3 seconds", NO_ADDRESS, "service_silent", limits=HASTY),
     row("clock", "60 minutes behind", "Run: ", "clock_off"),
     row("lifecycle", "retired 2026-07-05", "Use: --model claude-haiku-5-5", options={"model": "claude-3-5-haiku@20241022"}),
     row("model", "was not found", "Use: --model claude-sonnet-5-5", options={"model": "claude-sonet-5-5"}),
@@ -162,7 +162,7 @@ def prepare(claude_emulator, monkeypatch) -> Callable[..., Diagnosis]:
             file = claude_emulator.credentials_file(case.kind)
             monkeypatch.setenv("GOOGLE_APPLICATION_CREDENTIALS", str(file))
         claude = Claude(credentials=ApplicationDefault(request=claude_emulator.google_request))
-        found = {"spends": case.probe, "patience": case.patience, **settings}
+        found = {"spends": case.probe, "limits": case.limits, **settings}
         return Diagnosis(claude._session, case.options, **found)
 
     return prepared
@@ -209,7 +209,7 @@ def test_a_healthy_set_up_is_all_green(diagnose):
     diagnosis = diagnose(row("", "", "", probe=True), front_end="colab")
     assert [finding.name for finding in diagnosis.findings] == ORDER
     assert {finding.outcome for finding in diagnosis.findings} == {"ok"}
-    assert not is_ill(diagnosis.findings)
+    assert not has_problem(diagnosis.findings)
 
 
 def test_a_healthy_set_up_has_no_problem_without_the_one_token_request(diagnose):
@@ -252,7 +252,7 @@ def test_a_login_without_a_quota_project_is_a_warning(claude_emulator, monkeypat
     found = named(diagnosis.findings)["project"]
     assert found.outcome == "warning"
     assert found.cure == "Run: gcloud auth application-default set-quota-project emulator-project"
-    assert not is_ill(diagnosis.findings)
+    assert not has_problem(diagnosis.findings)
 
 
 def test_where_no_tokens_are_counted_the_model_is_not_checked(diagnose):
@@ -316,7 +316,7 @@ def test_with_a_base_url_on_this_machine_nothing_goes_elsewhere(claude_emulator,
     assert found["token"].outcome == "skipped"
     assert "oauth2.googleapis.com" in found["token"].seen
     assert found["service"].seen == "It depends on: token."
-    assert not is_ill(diagnosis.findings)
+    assert not has_problem(diagnosis.findings)
     monkeypatch.delenv("GOOGLE_APPLICATION_CREDENTIALS")
     monkeypatch.delenv("NO_GCE_CHECK")
     found = named(run(Diagnosis(claude._session)).findings)["credentials"]
@@ -336,7 +336,7 @@ def test_the_demo_needs_no_login(claude_emulator):
         base_url=claude_emulator.base_url, project=claude_emulator.project, access_token="emulator"
     )
     diagnosis = run(Diagnosis(claude._session))
-    assert not is_ill(diagnosis.findings)
+    assert not has_problem(diagnosis.findings)
     assert named(diagnosis.findings)["token"].seen == "A fixed token, which is never renewed."
 
 
@@ -523,8 +523,8 @@ def test_the_api_is_enabled_where_quotas_are_counted(consumer, quota, project, c
 SLOW_METADATA = """
 import sys
 from vertex_claude_magic.cli.doctor import main
-from vertex_claude_magic.health.doctor.examination import Patience
-print("ended with", main(["--project", "p", "--region", "global"], patience=Patience(credentials=0.5)))
+from vertex_claude_magic.health.doctor.examination import TimeLimits
+print("ended with", main(["--project", "p", "--region", "global"], limits=TimeLimits(credentials=0.5)))
 """
 
 
@@ -594,14 +594,14 @@ def steps(*seconds: float) -> tuple[list[Check], Callable[[], float]]:
 
 
 def test_a_diagnosis_ends_when_its_time_is_over():
-    """What was not reached is not checked; the usual patience is below 15 seconds."""
+    """What was not reached is not checked; the usual limits is below 15 seconds."""
     checks, clock = steps(5, 5, 5, 5, 5)
-    timer = Timer(clock, Patience().whole)
+    timer = Timer(clock, TimeLimits().whole)
     found = list(examine(checks, timer=timer, cure=str))
     assert [each.outcome for each in found] == ["ok", "ok", "ok", "not checked", "not checked"]
     assert "The diagnosis reached its time limit of 14 seconds" in found[-1].seen
     assert timer.left(5.0) == 0.0
-    assert Patience().whole < 15
+    assert TimeLimits().whole < 15
 
 
 def test_no_step_may_take_longer_than_what_is_left():

@@ -15,14 +15,14 @@ from vertex_claude_magic.cli.doctor import main
 from vertex_claude_magic.emulator import SETUP_PROBLEMS, Fault
 from vertex_claude_magic.emulator.google.credentials import CLIENT_SECRET, EMAIL, REFRESH_TOKEN
 from vertex_claude_magic.errors import OptionError
-from vertex_claude_magic.health.doctor.examination import Patience
+from vertex_claude_magic.health.doctor.examination import TimeLimits
 from vertex_claude_magic.health.doctor.report import public, report
 from vertex_claude_magic.transport.auth import ApplicationDefault
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-HASTY = Patience(host=0.5, answer=0.5)
+HASTY = TimeLimits(host=0.5, answer=0.5)
 PROJECT = "emulator-project"
 
 
@@ -85,7 +85,7 @@ def test_what_cannot_be_examined_ends_with_2(arguments, claude_emulator, capsys)
 
 def written(tmp_path: Path, *more: str) -> str:
     file = tmp_path / "doctor.txt"
-    main(["--probe", "--report", str(file), *more], patience=HASTY)
+    main(["--probe", "--report", str(file), *more], limits=HASTY)
     return file.read_text(encoding="utf-8")
 
 
@@ -132,7 +132,7 @@ def test_no_secret_is_shown_logged_or_written(
     private = json.loads(claude_emulator.credentials_file(kind).read_text()).get("private_key", "")
     claude = Claude(credentials=ApplicationDefault(request=claude_emulator.google_request))
     file = tmp_path / "doctor.txt"
-    main(["--probe", "--with-names", "--report", str(file)], session=claude._session, patience=HASTY)
+    main(["--probe", "--with-names", "--report", str(file)], session=claude._session, limits=HASTY)
     sent = {request.headers.get("authorization", "") for request in claude_emulator.requests}
     assert any(each.startswith("Bearer ya29.") for each in sent) or name in {
         "login_expired",

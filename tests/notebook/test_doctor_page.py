@@ -13,7 +13,7 @@ from shells import Page, Shell, StoppingPage, loaded_shell
 
 from vertex_claude_magic.emulator import Fault
 from vertex_claude_magic.errors import ClaudeInterrupt, OptionError
-from vertex_claude_magic.health.doctor.examination import Patience
+from vertex_claude_magic.health.doctor.examination import TimeLimits
 from vertex_claude_magic.health.doctor.finding import Finding
 from vertex_claude_magic.notebook.commands.doctor import PageView, run_doctor
 from vertex_claude_magic.notebook.pages import doctor as doctor_page
@@ -201,7 +201,7 @@ def test_an_interrupt_ends_it(shell):
 
     def wait() -> None:
         try:
-            run_doctor(shell.magics, "", patience=Patience(whole=3600, host=3600, answer=3600))
+            run_doctor(shell.magics, "", limits=TimeLimits(whole=3600, host=3600, answer=3600))
         except ClaudeInterrupt:
             stopped.append(True)
 
@@ -251,7 +251,7 @@ def test_in_a_terminal_the_lines_are_printed(claude_emulator, monkeypatch, capsy
     for name, value in claude_emulator.environment.items():
         monkeypatch.setenv(name, value)
     shell = loaded_shell(claude_emulator)
-    run_doctor(shell.magics, "--probe", patience=Patience())
+    run_doctor(shell.magics, "--probe", limits=TimeLimits())
     lines = capsys.readouterr().out.splitlines()
     assert lines[0].startswith("✓ versions")
     assert lines[-1].startswith("No problems found (16 passed")

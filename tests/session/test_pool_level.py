@@ -10,7 +10,7 @@ import pytest
 from test_pool import Clock, FakeCall, Service, busy, run
 
 from vertex_claude_magic import errors
-from vertex_claude_magic.process import Crew
+from vertex_claude_magic.process import ReusableThreads
 from vertex_claude_magic.session.level import Level
 from vertex_claude_magic.session.pool import Delay, Pool
 
@@ -224,7 +224,7 @@ def test_all_watched_calls_are_looked_at_once_in_a_while():
 
 def test_a_crew_uses_its_threads_again():
     """Case 83: no thread for each row; `close` ends those that wait."""
-    crew, names, done = Crew(), set(), threading.Semaphore(0)
+    crew, names, done = ReusableThreads(), set(), threading.Semaphore(0)
 
     def work() -> None:
         names.add(threading.get_ident())

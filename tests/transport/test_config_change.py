@@ -170,7 +170,7 @@ ODD_CONFIGS = [
 def test_an_odd_configuration_reads_as_off(config):
     """And can be switched on all the same."""
     assert LoggingConfig.of(config) == OFF
-    assert ON.holds_in(ON.laid_into(config))
+    assert ON.holds_in(ON.merged_into(config))
 
 
 def test_requests_at_once_share_nothing(claude_emulator):

@@ -398,7 +398,7 @@ def test_the_password_of_a_proxy_is_in_no_error(monkeypatch, caplog):
 def test_a_doctor_whose_checks_fail_does_not_say_that_nothing_is_wrong(monkeypatch):
     """It names the checks of which it knows nothing."""
     from vertex_claude_magic.health.doctor.examination import Check, Timer, examine
-    from vertex_claude_magic.health.doctor.finding import Finding, is_ill, verdict
+    from vertex_claude_magic.health.doctor.finding import Finding, has_problem, verdict
 
     def breaks() -> Finding:
         raise OSError("no such device")
@@ -410,7 +410,7 @@ def test_a_doctor_whose_checks_fail_does_not_say_that_nothing_is_wrong(monkeypat
     ]
     found = list(examine(checks, timer=Timer(lambda: 0.0, 9), cure=str))
     assert verdict(found) == "No diagnosis: these checks could not run: network, clock."
-    assert is_ill(found)
+    assert has_problem(found)
 
 
 def test_where_no_thread_can_start_the_doctor_says_recorded_answers_only():

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal
 
 from vertex_claude_magic import errors
-from vertex_claude_magic.answers.shape import Misfit, Shape
+from vertex_claude_magic.answers.shape import AnswerMismatch, Shape
 from vertex_claude_magic.spelling import option, spelled
 from vertex_claude_magic.vertex.blocks import sent_back
 from vertex_claude_magic.vertex.next_round import NextRound
@@ -107,7 +107,7 @@ def fitted(reply: Reply, question: TypedQuestion) -> Reply:
         if partial := answer.get("partial_json"):
             return replace(reply, data=question.shape.read(str(partial)))
         return replace(reply, data=question.shape.take(answer.get("input")))
-    except Misfit as misfit:
+    except AnswerMismatch as misfit:
         if reply.stop_reason in CUT_OFF:
             raise errors.AnswerTruncated(
                 f"The answer was cut off after {reply.usage.output_tokens:,} output tokens, so the data is incomplete.",

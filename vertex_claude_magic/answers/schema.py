@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from vertex_claude_magic.json_types import Json
 
-__all__ = ["is_closed", "references", "rooted_schema", "wire_schema"]
+__all__ = ["is_closed", "object_schema", "references", "wire_schema"]
 
 _FORMATS = {"date-time", "time", "date", "duration", "email", "hostname", "uri", "ipv4", "ipv6", "uuid"}
 _TYPES = ("object", "array", "string", "integer", "number", "boolean", "null")
@@ -147,13 +147,13 @@ def _closed(schema: Mapping[str, Any] | None, definitions: Mapping[str, Any], kn
     return True
 
 
-def rooted_schema(schema: Mapping[str, Any]) -> tuple[dict[str, Any], str]:
+def object_schema(schema: Mapping[str, Any]) -> tuple[dict[str, Any], str]:
     """Return a schema with an object at its root, and the key that the value is then under.
 
     A tool's input must be an object, so a list goes under the key `items` and any other value that is no
     object under `value`. The key is empty where the value is an object itself.
 
-    >>> rooted_schema({"type": "integer"})[0]["properties"], rooted_schema({"type": "array"})[1]
+    >>> object_schema({"type": "integer"})[0]["properties"], object_schema({"type": "array"})[1]
     ({'value': {'type': 'integer'}}, 'items')
     """
     plain = {name: part for name, part in schema.items() if name not in {"$schema", "$id"}}

@@ -16,7 +16,7 @@ from itertools import islice
 from typing import TYPE_CHECKING, Any, Generic
 
 from vertex_claude_magic.answers.read import TOO_DEEP, json_values, missing_json
-from vertex_claude_magic.answers.schema import is_closed, references, rooted_schema, wire_schema
+from vertex_claude_magic.answers.schema import is_closed, object_schema, references, wire_schema
 from vertex_claude_magic.answers.types import TYPE_CURE, AnswerType, Data, adapted, is_frame_type, type_name
 from vertex_claude_magic.errors import MissingExtra, OptionError
 from vertex_claude_magic.text import message_of, quote
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
     from vertex_claude_magic.json_types import Json
 
-__all__ = ["Misfit", "Shape", "shape_of"]
+__all__ = ["AnswerMismatch", "Shape", "shape_of"]
 
 _LONGEST_PROBLEM = 300
 _SHOWN_PROBLEMS = 3
@@ -41,13 +41,13 @@ _KEYWORDS = {"$ref", "allOf", "anyOf", "const", "enum", "if", "items", "not", "o
              "prefixItems", "properties", "required", "additionalProperties", "type"}  # fmt: skip
 
 
-class Misfit(ValueError):
+class AnswerMismatch(ValueError):
     """A value is not what was asked for.
 
     `problem` is one line for people, at most 300 characters; `advice` is what the model gets, so that it
     can give the answer again. There may be more problems (`count`) than are listed.
 
-    >>> Misfit(["items[2].population: Field required"]).problem
+    >>> AnswerMismatch(["items[2].population: Field required"]).problem
     'items[2].population: Field required'
     """
 
@@ -75,7 +75,7 @@ class Shape(Generic[Data]):
         schema: The JSON schema that goes out, an object at its root.
         strict: Whether structured outputs can carry all that the type allows; else a tool or words must ask.
         key: The key under which a value travels that is no object itself, or empty.
-        validate: Turns decoded JSON into the data; raises `Misfit`.
+        validate: Turns decoded JSON into the data; raises `AnswerMismatch`.
     """
 
     name: str
@@ -88,32 +88,32 @@ class Shape(Generic[Data]):
         """Return the data of a decoded JSON value, whether it travels under its key or bare.
 
         Raises:
-            Misfit: it is something else.
+            AnswerMismatch: it is something else.
         """
         if not (self.key and isinstance(value, Mapping) and set(value) == {self.key}):
             return self.validate(value)
         try:
             return self.validate(value[self.key])
-        except Misfit as misfit:
+        except AnswerMismatch as misfit:
             try:
                 return self.validate(value)
-            except Misfit:
+            except AnswerMismatch:
                 raise misfit from None
 
     def read(self, text: str) -> Data:
         """Return the data in the text of an answer: bare JSON, fenced, or with prose around it.
 
         Raises:
-            Misfit: there is no JSON in it that fits.
+            AnswerMismatch: there is no JSON in it that fits.
         """
-        tried: list[tuple[int, Misfit]] = []
+        tried: list[tuple[int, AnswerMismatch]] = []
         for size, value in islice(json_values(text), _MOST_CANDIDATES):
             try:
                 return self.take(value)
-            except Misfit as misfit:  # noqa: PERF203 - one try for each candidate
+            except AnswerMismatch as misfit:  # noqa: PERF203 - one try for each candidate
                 tried.append((size, misfit))
         if not tried:
-            raise Misfit([missing_json(text)])
+            raise AnswerMismatch([missing_json(text)])
         # The largest is taken for the answer; a smaller one may be a bracket in the prose.
         raise max(tried, key=lambda pair: pair[0])[1]
 
@@ -143,7 +143,7 @@ def shape_of(kind: AnswerType) -> Shape[Any]:
             try:
                 return frame_of_json(data)
             except ValueError as error:
-                raise Misfit([str(error)]) from None
+                raise AnswerMismatch([str(error)]) from None
 
         return Shape(name="data frame", schema=FRAME_SCHEMA, strict=True, validate=validate)
     return _schema_shape(kind) if isinstance(kind, Mapping) else _type_shape(kind)
@@ -170,16 +170,16 @@ def _schema_shape(given: Mapping[str, Any]) -> Shape[Json]:
         raise _no_schema(f"{where}{getattr(error, 'message', TOO_DEEP)}") from None
     # An empty registry: a reference to another host is never fetched.
     validator = kind(schema, registry=Registry())
-    rooted, key = rooted_schema(schema)
+    rooted, key = object_schema(schema)
 
     def validate(value: Json) -> Json:
         data: Json = json.loads(_json_text(value))
         try:
             found = list(islice(validator.iter_errors(data), _COUNTED_PROBLEMS))
         except Exception as error:  # noqa: BLE001 - endless recursion of the user's schema
-            raise Misfit([f"the schema cannot be applied: {type(error).__name__}"]) from None
+            raise AnswerMismatch([f"the schema cannot be applied: {type(error).__name__}"]) from None
         if found:
-            raise Misfit([_schema_problem(error, key) for error in found])
+            raise AnswerMismatch([_schema_problem(error, key) for error in found])
         return data
 
     name = quote(str(schema.get("title") or "JSON of the schema"), _LONGEST_QUOTE)
@@ -221,7 +221,7 @@ def _type_shape(kind: TypeForm[Data]) -> Shape[Data]:
         adapter = TypeAdapter(adapted(kind))
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", PydanticJsonSchemaWarning)
-            rooted, key = rooted_schema(adapter.json_schema())
+            rooted, key = object_schema(adapter.json_schema())
     except Exception as error:
         why = quote(message_of(error).strip().partition("\n")[0].removesuffix("."), 120)
         raise OptionError(f"{name} has no JSON schema: {why}.", cure=TYPE_CURE) from error
@@ -240,7 +240,7 @@ def _type_shape(kind: TypeForm[Data]) -> Shape[Data]:
             problems, count = [TOO_DEEP], 1
         except Exception as error:  # noqa: BLE001 - a validator of the user's own may raise anything
             problems, count = [_check_failed(error)], 1
-        raise Misfit(problems, count)
+        raise AnswerMismatch(problems, count)
 
     return _made(name, rooted, key, validate)
 
@@ -309,9 +309,11 @@ def _json_text(value: Json) -> str:
     try:
         text = json.dumps(value, ensure_ascii=False, allow_nan=False)
     except RecursionError:
-        raise Misfit([TOO_DEEP]) from None
+        raise AnswerMismatch([TOO_DEEP]) from None
     except (TypeError, ValueError):
-        raise Misfit(["it contains a value that JSON cannot represent, such as NaN or infinity"]) from None
+        raise AnswerMismatch(
+            ["it contains a value that JSON cannot represent, such as NaN or infinity"]
+        ) from None
     try:
         text.encode()
     except UnicodeEncodeError:

@@ -120,7 +120,7 @@ class Chat:
             raise OptionError(
                 f"No conversation named {quote(self.name, 40)!r}.", cure="Ask a question in it first."
             )
-        forked.begin_with([unseated(entry) for entry in entries])
+        forked.begin_with([without_cell(entry) for entry in entries])
         return forked
 
     def fork_with_summary(self, name: str, question: str, summary: Reply) -> Chat:
@@ -141,7 +141,7 @@ class Chat:
             prompt=question, messages=messages, reply=summary, state="ok", before="", frame=""
         )
         forked = Chat(self._session, name)
-        forked.begin_with([unseated(entry)])
+        forked.begin_with([without_cell(entry)])
         return forked
 
     def begin_with(self, entries: Sequence[Entry]) -> None:
@@ -270,6 +270,6 @@ class Chat:
             )
 
 
-def unseated(entry: Entry) -> Entry:
+def without_cell(entry: Entry) -> Entry:
     """Return a turn that belongs to no cell."""
-    return entry._replace(seat="", run="", place=0, stored=None)
+    return entry._replace(owner="", run="", place=0, stored=None)

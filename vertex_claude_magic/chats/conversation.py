@@ -13,7 +13,7 @@ from vertex_claude_magic import errors
 from vertex_claude_magic.chats.entry import Entry, answer_message, chain, entry_of, is_sent, stored_turn
 from vertex_claude_magic.chats.locks import take
 from vertex_claude_magic.chats.naming import home, joined_numbers, written
-from vertex_claude_magic.chats.seating import has_run_again, placed, seat_of, without_leftovers
+from vertex_claude_magic.chats.positions import has_run_again, placed, position_of, without_leftovers
 from vertex_claude_magic.chats.sending import history_after, history_of, questions_of, unmarked_message
 from vertex_claude_magic.records.chats import ChatStore
 from vertex_claude_magic.records.session_records import journal_of
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from vertex_claude_magic.chats.locks import Hold
-    from vertex_claude_magic.chats.seating import Seat
+    from vertex_claude_magic.chats.positions import TurnPosition
     from vertex_claude_magic.session.session import Session
     from vertex_claude_magic.settings.target import Target
     from vertex_claude_magic.vertex.reply import Reply
@@ -115,7 +115,7 @@ class NamedChat:
         # What is sent before each turn, and before the next one.
         self._digests: list[str] = []
         self._sent = 0
-        self._seat: Seat | None = None
+        self._position: TurnPosition | None = None
         self._target: Target | None = None
         self._notices: list[str] = []
 
@@ -151,13 +151,13 @@ class NamedChat:
                 cure="Let the new run ask, or ask in a conversation with another name.",
             )
         entries = without_leftovers(stored, self._cell, self._run)
-        seat = seat_of(entries, self._cell, self._run, self._prompt)
+        position = position_of(entries, self._cell, self._run, self._prompt)
         if self._new:
             # What its own cell wrote before is replaced, and the rest is dropped with the answer.
-            entries = [entry for entry in entries if entry.seat == seat.seat]
-            seat = seat_of(entries, self._cell, self._run, self._prompt)
-        self._entries, self._seat = entries, seat
-        self._before, self._digests = entries[: seat.at], list(chain(entries))
+            entries = [entry for entry in entries if entry.owner == position.owner]
+            position = position_of(entries, self._cell, self._run, self._prompt)
+        self._entries, self._position = entries, position
+        self._before, self._digests = entries[: position.at], list(chain(entries))
         if self._before and target.origins.get("system") != "option":
             # It belongs to the conversation; a later turn that names another replaces it from there on.
             target = target.replace(system=self._before[-1].system)
@@ -184,12 +184,12 @@ class NamedChat:
 
     def leave(self, partial: Reply | None = None, request: Request | None = None) -> Reply | None:
         """Let the next one ask. A first answer that was stopped is stored, marked; a former answer stays."""
-        seat = self._seat
+        position = self._position
         try:
-            if self._hold is None or seat is None or partial is None or request is None:
+            if self._hold is None or position is None or partial is None or request is None:
                 return None
-            former = self._entries[seat.at] if seat.replaces else None
-            name, number = quote(self._name, 40), seat.at + 1
+            former = self._entries[position.at] if position.replaces else None
+            name, number = quote(self._name, 40), position.at + 1
             if former is not None and former.state != "interrupted":
                 self._notices.append(f"The previous answer of this cell remains turn {number} of {name}.")
             elif answer_message(partial) is not None:
@@ -207,8 +207,8 @@ class NamedChat:
             hold.release()
 
     def _settled(self, reply: Reply, request: Request, state: str) -> Reply:
-        seat, target, store = self._seat, self._target, self._store
-        assert seat is not None and target is not None and store is not None  # noqa: S101, PT018 - `begin` came before
+        position, target, store = self._position, self._target, self._store
+        assert position is not None and target is not None and store is not None  # noqa: S101, PT018 - `begin` came before
         body = request.body
         typed = body.get("tool_choice") == {"type": "tool", "name": "answer"}
         answer = answer_message(reply)
@@ -220,36 +220,36 @@ class NamedChat:
                 if calls
                 else answer
             )
-        number = seat.at + 1
+        number = position.at + 1
         if answer is None:
             self._notices.append("The answer has no text, so it was not added to the conversation.")
             return reply
         own = list(body.get("messages") or ())[self._sent :]
         own = own[:1] if typed else own
         entry = Entry(
-            seat=seat.seat,
-            place=seat.place,
+            owner=position.owner,
+            place=position.place,
             run=self._run,
             prompt=self._prompt,
             messages=(*map(unmarked_message, own), answer),
             reply=reply,
             state=state,
-            before=self._digests[seat.at],
+            before=self._digests[position.at],
             model=request.model,
             frame=frame_of(body),
             system=target.system,
             tools=() if typed else tuple(map(_unmarked, body.get("tools") or ())),
             confirm=bool(target.confirm),
         )
-        entries = placed(self._entries, seat, entry)
+        entries = placed(self._entries, position, entry)
         store.write(self._home, self._name, [stored_turn(each) for each in entries])
         self._tell(entries, number, reply)
         return replace(reply, chat=self._name, turn=number)
 
     def _tell(self, entries: Sequence[Entry], number: int, reply: Reply) -> None:
-        seat, name = self._seat, quote(self._name, 40)
-        assert seat is not None  # noqa: S101 - it was placed
-        if seat.replaces and seat.seat.startswith("text:") and not self._new:
+        position, name = self._position, quote(self._name, 40)
+        assert position is not None  # noqa: S101 - it was placed
+        if position.replaces and position.owner.startswith("text:") and not self._new:
             self._notices.append(
                 f"Turn {number} of {name} had the same prompt, so this answer replaces it (this front end gives "
                 "cells no id)."

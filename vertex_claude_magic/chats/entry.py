@@ -58,7 +58,7 @@ class Entry(NamedTuple):
     """A turn with all that is needed to send it again.
 
     Args:
-        seat: What identifies its cell: the front end's id, or "text:" and a hash where there is none.
+        owner: What identifies its cell: the front end's id, or "text:" and a hash where there is none.
         place: Which question of this run of the cell it is, from 0.
         run: Which run of the cell asked.
         prompt: The prompt as it was written.
@@ -74,7 +74,7 @@ class Entry(NamedTuple):
         stored: What the journal has of it, None where that is nothing yet.
     """
 
-    seat: str
+    owner: str
     place: int
     run: str
     prompt: str
@@ -92,7 +92,7 @@ class Entry(NamedTuple):
     @property
     def cell(self) -> str:
         """The front end's id of its cell, empty where there is none."""
-        return "" if self.seat.startswith("text:") else self.seat
+        return "" if self.owner.startswith("text:") else self.owner
 
 
 def answer_message(reply: Reply) -> dict[str, Any] | None:
@@ -331,7 +331,8 @@ def entry_of(stored: StoredTurn) -> Entry:
         complete=recorded.complete,
         lineage=Lineage(requested_model=about.get("model", ""), date=facts["date"], answered_by=facts["by"]),
     )
-    missing = {"place": 0, "run": "", "prompt": "", "seat": ""}
+    # The first journals with conversations have the owner under the name seat.
+    missing = {"place": 0, "run": "", "prompt": "", "owner": about.get("seat", "")}
     values = {name: value for name, value in {**missing, **about}.items() if name in Entry._fields}
     values["tools"] = tuple(about.get("tools", ()))
     entry = Entry(messages=stored.messages, reply=reply, state=stored.state, stored=stored, **values)

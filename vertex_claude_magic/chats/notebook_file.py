@@ -232,7 +232,7 @@ def _entry(source: str, text: str, found: Mapping[str, Json], cell: Mapping[str,
             {"role": "assistant", "content": text},
         )
     return Entry(
-        seat="",
+        owner="",
         place=0,
         run="",
         prompt=prompt,

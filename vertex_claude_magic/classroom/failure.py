@@ -22,10 +22,10 @@ if TYPE_CHECKING:
 __all__ = [
     "Failure",
     "changed_source",
+    "corrected_cell",
     "difference",
     "failed_code",
     "fix_prompt",
-    "mended_cell",
     "read_failure",
 ]
 
@@ -213,10 +213,10 @@ def changed_source(failure: Failure, mended: str) -> Source | None:
     return nearest if likeness(nearest.text) > beyond else None
 
 
-def mended_cell(blocks: tuple[str, ...]) -> str | None:
+def corrected_cell(blocks: tuple[str, ...]) -> str | None:
     """Return the mended cell out of the code blocks of an answer: the last, or None.
 
-    >>> mended_cell(("x = 1", "x = 2"))
+    >>> corrected_cell(("x = 1", "x = 2"))
     'x = 2'
     """
     return blocks[-1] if blocks else None

@@ -7,25 +7,25 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from vertex_claude_magic.health.doctor.diagnosis import Diagnosis
-from vertex_claude_magic.health.doctor.finding import is_ill
+from vertex_claude_magic.health.doctor.finding import has_problem
 from vertex_claude_magic.notebook.commands.doctor import LineView, check_doctor_options, diagnose
 from vertex_claude_magic.session.session import Session, open_session
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from vertex_claude_magic.health.doctor.examination import Patience
+    from vertex_claude_magic.health.doctor.examination import TimeLimits
 
 __all__ = ["main"]
 
 
-def main(argv: Sequence[str], *, session: Session | None = None, patience: Patience | None = None) -> int:
+def main(argv: Sequence[str], *, session: Session | None = None, limits: TimeLimits | None = None) -> int:
     """Print each check as soon as it is known; 0 if nothing is wrong, 1 if something is.
 
     Args:
         argv: The arguments behind `vertex-claude doctor`.
         session: The session that is examined; by default the one that the environment makes.
-        patience: How long it may take.
+        limits: How long it may take.
 
     Raises:
         OptionError: the report cannot be written.
@@ -54,8 +54,8 @@ def main(argv: Sequence[str], *, session: Session | None = None, patience: Patie
         session or open_session(),
         {name: options[name] for name in ("model", "region", "project")},
         spends=options["probe"],
-        patience=patience,
+        limits=limits,
     )
     view = LineView(partial(print, flush=True))
     diagnose(diagnosis, view, options["report"], with_names=options["with_names"])
-    return 1 if is_ill(diagnosis.findings) else 0
+    return 1 if has_problem(diagnosis.findings) else 0

@@ -16,7 +16,7 @@ from vertex_claude_magic.emulator.google.endpoints import Google
 from vertex_claude_magic.emulator.google.setup_problems import NO_PROBLEM, SetupProblem, setup_problem
 from vertex_claude_magic.emulator.http.delivery import Delivery, plan
 from vertex_claude_magic.emulator.http.faults import Fault, as_fault
-from vertex_claude_magic.emulator.http.guard import stranger
+from vertex_claude_magic.emulator.http.guard import refuse_foreign
 from vertex_claude_magic.emulator.messages.problems import Problem
 from vertex_claude_magic.emulator.messages.script import Answerable, Script, as_reply, load_script
 from vertex_claude_magic.emulator.service import Service
@@ -137,7 +137,7 @@ class Emulator:
     def _handle(self, received: Received) -> Delivery:
         with self._lock:
             self._requests.append(received)
-        if (refused := stranger(received, self.origin)) is not None:
+        if (refused := refuse_foreign(received, self.origin)) is not None:
             return plan(refused)
         try:
             return plan(*self._service.handle(received))

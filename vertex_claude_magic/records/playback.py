@@ -9,7 +9,7 @@ import threading
 import time
 from typing import TYPE_CHECKING
 
-from vertex_claude_magic.process import stays_here
+from vertex_claude_magic.process import refuse_copies
 from vertex_claude_magic.records.recorded_reply import error_of, steps
 from vertex_claude_magic.transport.transport import Ended, Head
 
@@ -57,7 +57,7 @@ class Playback:
         self._next: Item | Event | None = None
         self._advance()
 
-    __reduce__ = stays_here("A Playback", "Ask in the other process.")
+    __reduce__ = refuse_copies("A Playback", "Ask in the other process.")
 
     def get(self, seconds: float) -> Item | Event | None:
         """Return the next item, or None if none is due within `seconds`."""

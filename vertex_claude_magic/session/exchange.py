@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, Union
 
 from vertex_claude_magic import errors
 from vertex_claude_magic.models.prices import sum_of_costs, usd_estimate
-from vertex_claude_magic.process import stays_here
+from vertex_claude_magic.process import refuse_copies
 from vertex_claude_magic.records.recording.rehearsal import note_question
 from vertex_claude_magic.records.session_records import limits_of, sources_of
 from vertex_claude_magic.session.question import NO_PROJECT, Question, missed, prepare, prepare_recorded
@@ -205,7 +205,7 @@ class Exchange:
             self._steps.append(RepairOnce(self._question.typed, max_rounds=target.max_rounds))
         self._row = self._catalog.find(self.request.model)
 
-    __reduce__ = stays_here("An answer on its way", "Iterate it here, and send its reply.")
+    __reduce__ = refuse_copies("An answer on its way", "Iterate it here, and send its reply.")
 
     @property
     def replayed(self) -> bool:

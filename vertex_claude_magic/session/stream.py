@@ -11,7 +11,7 @@ from itertools import groupby
 from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 from vertex_claude_magic import errors
-from vertex_claude_magic.process import stays_here
+from vertex_claude_magic.process import refuse_copies
 from vertex_claude_magic.records.recorded_reply import tool_calls_of
 from vertex_claude_magic.spelling import option, spelled
 from vertex_claude_magic.text import quote
@@ -92,7 +92,7 @@ class Stream:
         # In which millisecond from the start how many pieces had arrived, as bare numbers: there may be many.
         self._arrived_at, self._arrived = array("I"), array("I")
 
-    __reduce__ = stays_here("A Stream", "Iterate it here, and send its reply.")
+    __reduce__ = refuse_copies("A Stream", "Iterate it here, and send its reply.")
 
     def __del__(self) -> None:
         self._hang_up(0.0)

@@ -82,7 +82,7 @@ class Target(AskOptions):
         return Target(origins=self.origins, notices=self.notices, forbids=self.forbids, **values)
 
     @property
-    def stands_alone(self) -> bool:
+    def is_standalone(self) -> bool:
         """Whether the question is neither a turn of a conversation nor has tools."""
         return not (self.in_conversation or self.tools)
 

@@ -15,7 +15,7 @@ from statistics import median
 from typing import TYPE_CHECKING, Any
 
 from vertex_claude_magic import errors
-from vertex_claude_magic.process import Crew
+from vertex_claude_magic.process import ReusableThreads
 from vertex_claude_magic.records.budget import token_bound, worst_case
 from vertex_claude_magic.records.session_records import journal_of, sources_of
 from vertex_claude_magic.session.exchange import Exchange, PartOfRun
@@ -157,7 +157,7 @@ class TableRun:
         journal = self._sources.journal
         number = None
         origin = current_origin()
-        crew = Crew()
+        threads = ReusableThreads()
         try:
             if journal is not None:
                 number = journal.open_run(
@@ -167,7 +167,7 @@ class TableRun:
                 self._backwards = journal.is_shared(number, "map", self._place)
             policy = self._session.retry_policy
             pool: Pool[RowQuestion, Reply] = Pool(
-                lambda row: self._start(row, number, crew),
+                lambda row: self._start(row, number, threads),
                 at_once=self._level,
                 again=self._again,
                 around=journal.together if journal is not None else nullcontext,
@@ -179,10 +179,10 @@ class TableRun:
             with asking_for(origin):
                 pool.run(self._to_ask(), self._take, tick=self._tick)
             if pool.ended_early and self._stopped_by is None:
-                self._stopped_by = self._too_dear()
+                self._stopped_by = self._limit_reached()
         finally:
             self._pool = None
-            crew.close()
+            threads.close()
             if journal is not None:
                 journal.close_run(number)
             with suppress(Exception):
@@ -214,7 +214,9 @@ class TableRun:
                 yield row
             self._tick()
 
-    def _start(self, row: RowQuestion, number: int | None, crew: Crew) -> RowCall | FailedRow | None:
+    def _start(
+        self, row: RowQuestion, number: int | None, threads: ReusableThreads
+    ) -> RowCall | FailedRow | None:
         question = row.question
         assert question is not None  # noqa: S101 - only rows that can be asked are drawn
         if self._sources.answers and question.found is None:
@@ -234,9 +236,9 @@ class TableRun:
             return FailedRow(missed)
         if question.found is None:
             question = self._paid(question)
-            if not self._has_room(row.index, question):
+            if not self._fits_limit(row.index, question):
                 return None
-        part = PartOfRun(question, self._sources, number, crew.start)
+        part = PartOfRun(question, self._sources, number, threads.start)
         try:
             return RowCall(Exchange(self._session, "", self._target, part=part))
         except errors.CostLimitExceeded as error:
@@ -255,7 +257,7 @@ class TableRun:
                 self._project = self._session.project(self._target)
         return question._replace(request=in_project(question.request, self._project))
 
-    def _has_room(self, index: int, question: Question) -> bool:
+    def _fits_limit(self, index: int, question: Question) -> bool:
         """Tell whether the run stays within its limit with the worst case of one more row, and reserve that."""
         if self._max_cost is None:
             return True
@@ -273,7 +275,7 @@ class TableRun:
         self._held[index] = most
         return True
 
-    def _too_dear(self) -> errors.CostLimitExceeded:
+    def _limit_reached(self) -> errors.CostLimitExceeded:
         spent = self._outcome.spent or 0.0
         return errors.CostLimitExceeded(
             f"The next row could exceed --max-cost {self._max_cost:g}: ${spent:.4f} is spent (estimates).",

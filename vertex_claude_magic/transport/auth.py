@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from vertex_claude_magic import errors
-from vertex_claude_magic.process import at_fork, stays_here
+from vertex_claude_magic.process import at_fork, refuse_copies
 from vertex_claude_magic.text import trimmed
 
 if TYPE_CHECKING:
@@ -64,7 +64,7 @@ class FixedToken:
     def __repr__(self) -> str:
         return "FixedToken(***)"
 
-    __reduce__ = stays_here("A FixedToken", "Pass the token in the other process instead.")
+    __reduce__ = refuse_copies("A FixedToken", "Pass the token in the other process instead.")
 
     def headers(self) -> dict[str, str]:
         """Return the Authorization header."""
@@ -111,7 +111,7 @@ class ApplicationDefault:
         self._begin_anew()
         at_fork(self, child=ApplicationDefault._begin_anew)
 
-    __reduce__ = stays_here("An ApplicationDefault", "Create a Claude client in the other process.")
+    __reduce__ = refuse_copies("An ApplicationDefault", "Create a Claude client in the other process.")
 
     @property
     def found_by_itself(self) -> bool:

@@ -63,7 +63,7 @@ def change_logging(
     for _ in range(_TRIES):
         if wanted.holds_in(found):
             return ConfigChange(config=found, written=written, changed_meanwhile=tuple(sorted(meanwhile)))
-        meant = wanted.laid_into(found)
+        meant = wanted.merged_into(found)
         tell("waiting for Google to change it, which may take minutes")
         admin.set_config(meant, seconds=seconds)
         written = True

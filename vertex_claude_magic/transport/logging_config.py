@@ -58,12 +58,12 @@ class LoggingConfig:
             return "a share of calls that is not stated"
         return "every call" if self.sample == 1 else f"{self.sample * 100:g} % of calls"
 
-    def laid_into(self, config: Mapping[str, Any]) -> dict[str, Any]:
+    def merged_into(self, config: Mapping[str, Any]) -> dict[str, Any]:
         """Return the configuration with this logging in it and every other field as it was.
 
         Switched off, the table and the share stay, so that it can be switched on again as it was.
 
-        >>> LoggingConfig(enabled=False).laid_into({"dataSharingEnabledProvider": "ANTHROPIC"})
+        >>> LoggingConfig(enabled=False).merged_into({"dataSharingEnabledProvider": "ANTHROPIC"})
         {'dataSharingEnabledProvider': 'ANTHROPIC', 'loggingConfig': {'enabled': False}}
         """
         logging = {**_part(config, _KEY), "enabled": self.enabled}

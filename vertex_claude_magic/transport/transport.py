@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import urlsplit
 
 from vertex_claude_magic import errors
-from vertex_claude_magic.process import Crew, at_fork, stays_here
+from vertex_claude_magic.process import ReusableThreads, at_fork, refuse_copies
 from vertex_claude_magic.spelling import option, spelled
 from vertex_claude_magic.text import quote
 from vertex_claude_magic.transport.retry import RetryPolicy, asked_wait, backoff, may_retry
@@ -92,7 +92,7 @@ class Transport:
         self.clock = clock
         self.chance = chance
         # To start a thread takes a tenth of the time of a short answer, so the next question gets that of the last one.
-        self._crew = Crew(spare=1)
+        self._threads = ReusableThreads(spare=1)
         self._begin_anew()
         at_fork(self, child=Transport._begin_anew)
 
@@ -101,7 +101,7 @@ class Transport:
         # By whether they are for loopback.
         self._sessions: dict[bool, requests.Session] = {}
 
-    __reduce__ = stays_here("A Transport", "Create a Claude client in the other process.")
+    __reduce__ = refuse_copies("A Transport", "Create a Claude client in the other process.")
 
     def send(
         self, request: Request, catalog: Catalog, *, timeout: float, trusted_hosts: Collection[str] = (),
@@ -126,10 +126,10 @@ class Transport:
         check_token_host(request.url, trusted_hosts)
         return PendingResponse(
             self, request, catalog, timeout=timeout, retries=self.policy.retries if retry else 0, seen=seen,
-            start=start or self._crew.start,
+            start=start or self._threads.start,
         )  # fmt: skip
 
-    def twin(self) -> Transport:
+    def with_own_connections(self) -> Transport:
         """Return a transport of the same login with connections of its own."""
         return Transport(self.authorizer, self.policy, clock=self.clock, chance=self.chance)
 
@@ -153,8 +153,8 @@ class Transport:
             for session in self._sessions.values():
                 session.close()
             self._sessions.clear()
-            self._crew.close()
-            self._crew = Crew(spare=1)
+            self._threads.close()
+            self._threads = ReusableThreads(spare=1)
 
 
 class PendingResponse:
@@ -182,7 +182,7 @@ class PendingResponse:
         at_fork(self, child=PendingResponse._leave_to_parent)
         start(self._run, "vertex-claude-send")
 
-    __reduce__ = stays_here("A response on its way", "Ask in the other process.")
+    __reduce__ = refuse_copies("A response on its way", "Ask in the other process.")
 
     def _leave_to_parent(self) -> None:
         # The thread is the parent's, and so is the socket; both locks may be held by threads that are not here.
@@ -336,9 +336,9 @@ class PendingResponse:
     def _named(self, failure: BaseException) -> errors.ClaudeError:
         from vertex_claude_magic.transport.connection import network_error
 
-        return network_error(failure, self._host, self._patience())
+        return network_error(failure, self._host, self._silence_limit())
 
-    def _patience(self) -> float:
+    def _silence_limit(self) -> float:
         # An answer that is not streamed is silent until it is whole.
         return min(self._transport.policy.silence, self._timeout) if self._request.streamed else self._timeout
 
@@ -393,7 +393,7 @@ class PendingResponse:
         ready = prepared(method, url, own, payload)
         # Prepared here and not by the session, so that a .netrc entry cannot replace the token.
         around = session.merge_environment_settings(url, {}, stream=True, verify=None, cert=None)
-        patience = (policy.connect, self._patience())
+        patience = (policy.connect, self._silence_limit())
         # Not by the session's own `send`, which follows redirects, runs hooks and collects cookies. Its `verify` has
         # taken the place of None.
         return session.get_adapter(url).send(ready, timeout=patience, **around)  # type: ignore[arg-type]

@@ -82,7 +82,7 @@ class FunctionTool(NamedTuple):
             checked = self.model.model_validate(dict(arguments))
             more = self.others.validate_python(checked.model_extra) if self.others is not None else {}
         except ValidationError as error:
-            raise ArgumentsInvalid(_told(error)) from None
+            raise ArgumentsInvalid(_argument_errors(error)) from None
         positional, named = list[Any](), dict[str, Any](more)
         for index, (name, kind, default) in enumerate(self.parameters):
             field = f"p{index}"
@@ -286,7 +286,7 @@ def _untitled(schema: Any, *, names: bool = False) -> Any:
     }
 
 
-def _told(error: ValidationError) -> str:
+def _argument_errors(error: ValidationError) -> str:
     """Return what is wrong with each argument, without the values, which the model knows."""
     lines = []
     for each in error.errors(include_url=False, include_context=False):

@@ -10,10 +10,10 @@ from vertex_claude_magic.emulator.messages.problems import Problem
 if TYPE_CHECKING:
     from vertex_claude_magic.emulator.http.response import Received, Response
 
-__all__ = ["stranger"]
+__all__ = ["refuse_foreign"]
 
 
-def stranger(received: Received, origin: str) -> Response | None:
+def refuse_foreign(received: Received, origin: str) -> Response | None:
     """Refuse a foreign Host header (421) and a page of another origin (403), or return None.
 
     Both keep a web page in the user's browser from using the emulator, the first one by a host name

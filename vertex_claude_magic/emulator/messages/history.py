@@ -57,7 +57,7 @@ class History:
         with self._lock:
             for block, digest in thoughts:
                 thought = _Thought(ask.model.id, str(block.get("thinking", "")), digest)
-                key = _proof(block)
+                key = _signature(block)
                 self._thoughts[key] = (*self._thoughts.get(key, ()), thought)[-_MOST_ALIKE:]
             if answer.get("stop_reason") in PAUSES:
                 self._paused[_digest(content)] = None
@@ -92,7 +92,7 @@ class History:
     def _mismatch(self, ask: Ask, block: Mapping[str, Any], digest: str) -> str | None:
         # From the strongest reason to the weakest: a block with another text is one whatever the model is.
         with self._lock:
-            known = self._thoughts.get(_proof(block), ())
+            known = self._thoughts.get(_signature(block), ())
         if not known:
             return None
         same = [thought for thought in known if thought.text == str(block.get("thinking", ""))]
@@ -123,7 +123,7 @@ class _Prefix:
                 self._hash.update(_canonical([role, block]))
 
 
-def _proof(block: Mapping[str, Any]) -> str:
+def _signature(block: Mapping[str, Any]) -> str:
     return str(block.get(THINKING[str(block["type"])]))
 
 

@@ -11,7 +11,7 @@ from vertex_claude_magic.health.doctor.finding import Finding
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
-__all__ = ["Check", "NotLookedAt", "Patience", "Timer", "examine", "unfinished"]
+__all__ = ["Check", "NotLookedAt", "TimeLimits", "Timer", "examine", "unfinished"]
 
 
 class NotLookedAt(Exception):
@@ -35,7 +35,7 @@ class Check:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Patience:
+class TimeLimits:
     """How long a diagnosis may take, in seconds: as a whole, and for a look-up, a host and an answer."""
 
     whole: float = 14.0

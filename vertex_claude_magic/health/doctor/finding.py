@@ -11,7 +11,7 @@ from vertex_claude_magic.text import quote
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-__all__ = ["MARKS", "Finding", "Outcome", "is_ill", "line", "verdict"]
+__all__ = ["MARKS", "Finding", "Outcome", "has_problem", "line", "verdict"]
 
 Outcome = Literal["ok", "warning", "failure", "not checked", "skipped"]
 MARKS: dict[Outcome, str] = {"ok": "✓", "warning": "!", "failure": "✗", "not checked": "○", "skipped": "·"}
@@ -51,10 +51,10 @@ class Finding:
         return f"{self.seconds:.1f} s" if looked and self.seconds >= _SHORTEST else ""
 
 
-def is_ill(findings: Sequence[Finding]) -> bool:
+def has_problem(findings: Sequence[Finding]) -> bool:
     """Tell whether something is wrong, or a check broke down; warnings and what was not checked are not.
 
-    >>> is_ill([Finding("warning", "old"), Finding("not checked", "no")])
+    >>> has_problem([Finding("warning", "old"), Finding("not checked", "no")])
     False
     """
     return any(finding.outcome == "failure" or finding.crashed for finding in findings)

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, TypeVar
 from urllib.parse import urlsplit
 
 from vertex_claude_magic import errors
-from vertex_claude_magic.health.doctor.examination import NotLookedAt, Patience, Timer
+from vertex_claude_magic.health.doctor.examination import NotLookedAt, TimeLimits, Timer
 from vertex_claude_magic.process import can_connect, start_thread
 from vertex_claude_magic.session.session import check_live
 from vertex_claude_magic.transport.auth import ApplicationDefault
@@ -52,7 +52,7 @@ class Setup:
         call: The options of this call: `model`, `region`, `project`.
         front_end: The name of the front end that shows the result.
         spends: Whether one token may be asked for.
-        patience: How long it may take.
+        limits: How long it may take.
         tick: Called several times a second while something is waited for.
         clock: Monotonic seconds.
         now: The time of this machine, with its time zone.
@@ -68,7 +68,7 @@ class Setup:
     call: Mapping[str, str | None] | None = field(default=None, kw_only=False)
     front_end: str = "terminal"
     spends: bool = False
-    patience: Patience | None = None
+    limits: TimeLimits | None = None
     tick: Callable[[], None] = lambda: None
     clock: Callable[[], float] = time.monotonic
     now: Callable[[], datetime] = lambda: datetime.now(timezone.utc)
@@ -79,7 +79,7 @@ class Setup:
         self.target = self.session.target(self.call or {})
         check_live(self.target)
         self.catalog = self.target.catalog
-        self._most = self.patience or Patience()
+        self._most = self.limits or TimeLimits()
         self.timer = Timer(self.clock, self._most.whole)
         policy = RetryPolicy(
             retries=0, connect=self._most.host, silence=self._most.answer, credentials=self._most.answer

@@ -22,7 +22,7 @@ from vertex_claude_magic.vertex.endpoint import check_location
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from vertex_claude_magic.health.doctor.examination import Patience
+    from vertex_claude_magic.health.doctor.examination import TimeLimits
     from vertex_claude_magic.health.doctor.finding import Finding
     from vertex_claude_magic.notebook.display.output import Screen
     from vertex_claude_magic.notebook.host import Host
@@ -48,7 +48,7 @@ class View(Protocol):
         """Show all of it, for good."""
 
 
-def run_doctor(host: Host, line: str, *, patience: Patience | None = None) -> None:
+def run_doctor(host: Host, line: str, *, limits: TimeLimits | None = None) -> None:
     """Run `%claude_doctor [--probe] [-m MODEL] [-r REGION] [-p PROJECT] [--report FILE] [--with-names]`.
 
     Raises:
@@ -70,7 +70,7 @@ def run_doctor(host: Host, line: str, *, patience: Patience | None = None) -> No
         {name: options[name] for name in _OF_THE_CALL if name in options},
         front_end=front.name,
         spends=bool(options.get("probe")),
-        patience=patience,
+        limits=limits,
         tick=view.tick,
     )
     diagnose(diagnosis, view, options.get("report"), with_names=bool(options.get("with_names")))

@@ -58,7 +58,7 @@ def show_dry_run(
     notes: Sequence[str] = (),
 ) -> None:
     """Show the request of a question without asking it; `notes` say how its prompt was read."""
-    if target.stands_alone:
+    if target.is_standalone:
         request = session.request(prompt, target, scope=scope)
     else:
         from vertex_claude_magic.chats.opening import request_of

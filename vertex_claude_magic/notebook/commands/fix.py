@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 from vertex_claude_magic.classroom.failure import (
     changed_source,
+    corrected_cell,
     difference,
     fix_prompt,
-    mended_cell,
     read_failure,
 )
 from vertex_claude_magic.errors import ClaudeError, ClaudeInterrupt, OptionError
@@ -148,7 +148,7 @@ def _delivery(host: Host, failure: Failure) -> Callable[[Reply], tuple[Reply, tu
 
     def deliver(reply: Reply) -> tuple[Reply, tuple[str, ...]]:
         blocks = find_blocks(reply.text)
-        mended = mended_cell(tuple(block.code for block in blocks))
+        mended = corrected_cell(tuple(block.code for block in blocks))
         if mended is None:
             return reply, ("The answer contains no corrected cell.",)
         source = changed_source(failure, mended)

@@ -92,7 +92,7 @@ def draw_answer(
             view.abandon()
 
     try:
-        if target.stands_alone:
+        if target.is_standalone:
             exchange = Exchange(session, prompt, target, scope=scope, notify=drawing.wait)
         else:
             from vertex_claude_magic.chats.opening import open_exchange

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, TypeVar
 from urllib.parse import quote as url_quote
 
 from vertex_claude_magic.errors import CostLimitExceeded, JournalError
-from vertex_claude_magic.process import at_fork, never_free, stays_here
+from vertex_claude_magic.process import at_fork, never_free, refuse_copies
 from vertex_claude_magic.records.journal.location import make_private_file, refuse_link, shares_memory
 from vertex_claude_magic.records.journal.schema import is_foreign, migrate
 from vertex_claude_magic.text import quote
@@ -101,7 +101,7 @@ class Database:
         self._forking: int | None = None
         at_fork(self, before=Database._close_for_fork, parent=Database._go_on, child=Database._begin_anew)
 
-    __reduce__ = stays_here("A journal", "Create a Claude client in the other process.")
+    __reduce__ = refuse_copies("A journal", "Create a Claude client in the other process.")
 
     def write(self, work: Callable[[sqlite3.Connection], T], *, hurry: bool = False) -> T:
         """Run `work` in a transaction that holds the file's write lock, and commit it.

@@ -16,7 +16,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from vertex_claude_magic.errors import CostLimitExceeded, JournalError
-from vertex_claude_magic.process import at_fork, stays_here
+from vertex_claude_magic.process import at_fork, refuse_copies
 from vertex_claude_magic.records.journal import calls, runs
 from vertex_claude_magic.records.journal.database import Database
 from vertex_claude_magic.records.journal.location import is_there
@@ -74,7 +74,7 @@ class Journal:
         at_fork(self, child=Journal._begin_anew)
         _open.add(self)
 
-    __reduce__ = stays_here("A journal", "Create a Claude client in the other process.")
+    __reduce__ = refuse_copies("A journal", "Create a Claude client in the other process.")
 
     def _begin_anew(self) -> None:
         # Notices, turns and runs so far are the parent's.

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 
 from vertex_claude_magic.errors import JournalError, OptionError, RecordingInvalid
 from vertex_claude_magic.files import write_whole
-from vertex_claude_magic.process import at_fork, stays_here
+from vertex_claude_magic.process import at_fork, refuse_copies
 from vertex_claude_magic.records.journal.location import private_folder, refuse_link
 from vertex_claude_magic.records.recording.file_text import (
     MOST_RECORDS,
@@ -73,7 +73,7 @@ class Recording:
         self._begin_anew()
         at_fork(self, child=Recording._begin_anew)
 
-    __reduce__ = stays_here("A Recording", "Create a Claude client in the other process.")
+    __reduce__ = refuse_copies("A Recording", "Create a Claude client in the other process.")
 
     def _begin_anew(self) -> None:
         # Another thread may have been changing these; the file knows.

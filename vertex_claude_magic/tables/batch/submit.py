@@ -40,7 +40,7 @@ if TYPE_CHECKING:
 
 __all__ = ["requests_of", "submit"]
 
-_TOLD_EVERY = 50_000
+_REPORT_EVERY = 50_000
 
 
 def submit(
@@ -103,10 +103,10 @@ def submit(
     tokens = questions.first.request.body.get("max_tokens")
     most = MostCost(target.row, place, tokens if isinstance(tokens, int) else 0)
     more = {"anthropic_beta": list(target.beta)} if target.beta else {}
-    rows = _told(question_lines(questions, number, more), questions.rows.count, notify)
+    rows = _reporting(question_lines(questions, number, more), questions.rows.count, notify)
     with write_lines(rows, options.rows_per_job, most) as lines:
         check_limits(context, lines.cost)
-        batch = _kept(context, questions, options, place=place, number=number, name=name, table_name=table_name,
+        batch = _stored_batch(context, questions, options, place=place, number=number, name=name, table_name=table_name,
                       wrong=lines.errors)  # fmt: skip
         held = put_up(context, batch, lines, notify=notify)
     made = BatchJob(context, batch, table=questions.rows.native, typed=questions.typed, held=held)
@@ -189,16 +189,16 @@ def _created(made: BatchJob, notify: Callable[[str], None], warn: Callable[[str]
     return made
 
 
-def _told(
+def _reporting(
     lines: Iterator[tuple[int, bytes | str]], count: int, notify: Callable[[str], None]
 ) -> Iterator[tuple[int, bytes | str]]:
     for row, line in lines:
-        if row % _TOLD_EVERY == 0:
+        if row % _REPORT_EVERY == 0:
             notify(f"preparing {count:,} rows{f', {row:,} are ready' if row else ''}")
         yield row, line
 
 
-def _kept(
+def _stored_batch(
     context: Context,
     questions: RowQuestions,
     options: BatchOptions,

@@ -14,21 +14,21 @@ if TYPE_CHECKING:
 
     from vertex_claude_magic.chats.entry import Entry
 
-__all__ = ["Seat", "has_run_again", "placed", "seat_of", "without_leftovers"]
+__all__ = ["TurnPosition", "has_run_again", "placed", "position_of", "without_leftovers"]
 
 
-class Seat(NamedTuple):
+class TurnPosition(NamedTuple):
     """The place of a question.
 
     Args:
-        seat: As in `Entry`.
+        owner: As in `Entry`.
         run: As in `Entry`.
         place: As in `Entry`.
         at: Where in the conversation it goes, from 0.
         replaces: Whether a turn is there that it takes the place of.
     """
 
-    seat: str
+    owner: str
     run: str
     place: int
     at: int
@@ -70,7 +70,7 @@ def has_run_again(entries: Sequence[Entry], cell: str, run: str) -> bool:
     )
 
 
-def seat_of(entries: Sequence[Entry], cell: str, run: str, prompt: str) -> Seat:
+def position_of(entries: Sequence[Entry], cell: str, run: str, prompt: str) -> TurnPosition:
     """Return the place of the next question of a cell.
 
     Args:
@@ -79,16 +79,16 @@ def seat_of(entries: Sequence[Entry], cell: str, run: str, prompt: str) -> Seat:
         run: Which run of the cell asks; the same for all of its questions.
         prompt: The prompt.
     """
-    seat = cell or f"text:{sha256(prompt.strip().encode('utf-8', 'replace')).hexdigest()[:16]}"
-    place = sum(entry.seat == seat and entry.run == run for entry in entries)
+    owner = cell or f"text:{sha256(prompt.strip().encode('utf-8', 'replace')).hexdigest()[:16]}"
+    place = sum(entry.owner == owner and entry.run == run for entry in entries)
     for index, entry in enumerate(entries):
-        if (entry.seat, entry.place) == (seat, place):
-            return Seat(seat, run, place, index, replaces=True)
+        if (entry.owner, entry.place) == (owner, place):
+            return TurnPosition(owner, run, place, index, replaces=True)
     # Behind what the same run asked before, else at the end.
     last = max((index for index, entry in enumerate(entries) if entry.run == run), default=len(entries) - 1)
-    return Seat(seat, run, place, last + 1, replaces=False)
+    return TurnPosition(owner, run, place, last + 1, replaces=False)
 
 
-def placed(entries: Sequence[Entry], seat: Seat, entry: Entry) -> list[Entry]:
+def placed(entries: Sequence[Entry], position: TurnPosition, entry: Entry) -> list[Entry]:
     """Return the turns with one more, or with one in the place of another."""
-    return [*entries[: seat.at], entry, *entries[seat.at + seat.replaces :]]
+    return [*entries[: position.at], entry, *entries[position.at + position.replaces :]]
