@@ -207,7 +207,7 @@ def huge() -> dict[str, list[str]]:
 
 
 RETURNS: dict[str, tuple[Any, str, bool]] = {
-    "a generator": (generator, "Give list(generator).", True),
+    "a generator": (generator, "Use list(generator).", True),
     "an async generator": (async_generator, "is an iterator", True),
     "a coroutine": (coroutine, "[1, 2]", False),
     "an object": (not_json, "cannot be put into a prompt", True),

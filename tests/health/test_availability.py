@@ -235,7 +235,7 @@ def test_a_consent_that_is_missing_for_one_model_ends_nothing(client, claude_emu
     """It is a 403 of that model alone."""
     claude_emulator.fail(Fault(status=403, message="Access requires data sharing to be enabled"))
     grid = checked(client)
-    assert sum("consent" in cell.reason for cell in grid.cells.values()) == 1
+    assert sum("data sharing" in cell.reason for cell in grid.cells.values()) == 1
     assert sum(cell.state == "usable" for cell in grid.cells.values()) > 10
 
 

@@ -327,11 +327,11 @@ def test_with_a_base_url_on_this_machine_nothing_goes_elsewhere(claude_emulator,
     )
     monkeypatch.setenv("GOOGLE_APPLICATION_CREDENTIALS", str(file))
     found = named(run(Diagnosis(claude._session)).findings)["credentials"]
-    assert (found.outcome, "ask sts.googleapis.com" in found.seen) == ("skipped", True)
+    assert (found.outcome, "contact sts.googleapis.com" in found.seen) == ("skipped", True)
 
 
 def test_the_demo_needs_no_login(claude_emulator):
-    """A fixed token is no illness."""
+    """A fixed token is not a problem."""
     claude = Claude(
         base_url=claude_emulator.base_url, project=claude_emulator.project, access_token="emulator"
     )

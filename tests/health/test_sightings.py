@@ -32,9 +32,9 @@ def test_the_list_shows_what_the_table_lacks(shell, claude_emulator):
     claude_emulator.list_model("claude-opus-4-1@20250805", None)
     claude_emulator.list_model("claude-3-opus@20240229")
     shell.ok("%claude_models --live")
-    _, _, text = shell.page.text.partition("the table lacks them:")
-    lacks, _, text = text.partition("Google does not list them:")
-    lost, _, back = text.partition("Google lists them:")
+    _, _, text = shell.page.text.partition("In Google's list, not in the table:")
+    lacks, _, text = text.partition("In the table, not in Google's list:")
+    lost, _, back = text.partition("Retired in the table, still in Google's list:")
     assert "claude-next-9 (PUBLIC_PREVIEW)" in lacks
     assert "claude-opus-4-1@20250805" in lost
     assert "claude-3-opus@20240229" in back

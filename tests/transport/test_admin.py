@@ -308,7 +308,7 @@ def test_an_operation_is_followed_to_its_end(admin, claude_emulator, clock):
 def test_an_operation_that_does_not_end_is_left_at_its_deadline(admin, claude_emulator, clock):
     """It goes on at Google, and the error says so."""
     claude_emulator.configs.polls = 10_000
-    with pytest.raises(errors.DeadlineExceeded, match="not over yet") as late:
+    with pytest.raises(errors.DeadlineExceeded, match="has not finished yet") as late:
         change(admin, ON)
     assert clock.now <= 60
     assert "%claude_logging status" in late.value.cure

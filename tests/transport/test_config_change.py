@@ -153,7 +153,7 @@ def test_the_address_of_a_table_is_taken(table):
 @pytest.mark.parametrize("rate", [0, -0.1, 1.0001, float("nan"), float("inf"), float("-inf")])
 def test_what_is_no_share_is_refused(rate):
     """Nothing, everything twice, and what is no number."""
-    with pytest.raises(errors.OptionError, match="share"):
+    with pytest.raises(errors.OptionError, match="fraction"):
         check_sample(rate)
 
 

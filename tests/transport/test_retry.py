@@ -195,8 +195,8 @@ def test_an_error_whose_body_breaks_off_keeps_its_status(claude_emulator):
 POOL = urllib3.HTTPSConnectionPool("host")
 FAILURES = [
     (requests.ConnectTimeout(), errors.DeadlineExceeded, "did not accept", False),
-    (requests.ReadTimeout(), errors.DeadlineExceeded, "silent for 7 seconds", False),
-    (urllib3.exceptions.ReadTimeoutError(POOL, "/", "x"), errors.DeadlineExceeded, "silent", False),
+    (requests.ReadTimeout(), errors.DeadlineExceeded, "sent nothing for 7 seconds", False),
+    (urllib3.exceptions.ReadTimeoutError(POOL, "/", "x"), errors.DeadlineExceeded, "sent nothing", False),
     (requests.exceptions.SSLError(ssl.SSLEOFError(8, "EOF")), errors.TLSError, "TLS connection", False),
     (ssl.SSLCertVerificationError(1, "bad"), errors.TLSError, "certificate", False),
     (OSError("Could not find a suitable TLS CA certificate bundle, invalid path: x"), errors.TLSError,

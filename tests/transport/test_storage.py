@@ -48,7 +48,7 @@ def test_a_file_is_written_and_read_again(emulator, files, size):
 
 def test_a_file_that_is_there_is_not_replaced(emulator, files):
     write(files, b"first")
-    with pytest.raises(errors.OptionError, match="is there already"):
+    with pytest.raises(errors.OptionError, match="already exists"):
         write(files, b"other", mark="n")
     assert emulator.buckets.get("rows", "in/a.jsonl").content == b"first"
 

@@ -175,7 +175,7 @@ class Admin:
         while not _is_over(operation):
             if self._clock() + wait > end:
                 raise errors.DeadlineExceeded(
-                    "Google's operation has not finished yet; it continues unobserved.",
+                    "Google's operation has not finished yet; it continues at Google.",
                     cure="Run %claude_logging status in a few minutes to see the current state.",
                     details={"operation": operation["name"]},
                 )
