@@ -102,7 +102,7 @@ def test_an_interrupt_is_a_keyboard_interrupt_with_the_partial_reply(reply):
     assert isinstance(interrupt, KeyboardInterrupt)
     assert not isinstance(interrupt, Exception)
     kept = reply is PARTIAL
-    assert ("kept" in str(interrupt)) is kept
+    assert ("saved" in str(interrupt)) is kept
     assert interrupt._render_traceback_() == [f"KeyboardInterrupt: {interrupt}"]
     twin = pickle.loads(pickle.dumps(interrupt))
     assert (twin.reply, str(twin)) == (reply, str(interrupt))

@@ -242,7 +242,7 @@ def test_what_is_shown_is_bounded(journal, capsys):
 
 
 def test_attachments_are_written_by_hash_and_kind_for_their_owner(asked, capsys, tmp_path):
-    """Once; a file that is there is left as it is."""
+    """Once; a file that is there is left unchanged."""
     folder = tmp_path / "new" / "folder"
     lines = run(capsys, "show", "2", "--attachments", str(folder))
     (file,) = folder.iterdir()
@@ -276,7 +276,7 @@ def test_an_attachment_follows_no_link(asked, capsys, tmp_path):
     folder = tmp_path / "out"
     folder.mkdir()
     (folder / f"{HASH}.png").symlink_to(tmp_path / "target")
-    assert "left as it is" in run(capsys, "show", "2", "--attachments", str(folder))[-1]
+    assert "left unchanged" in run(capsys, "show", "2", "--attachments", str(folder))[-1]
     assert not (tmp_path / "target").exists()
 
 
@@ -294,7 +294,7 @@ def test_stats_are_those_counted_by_hand(journal, capsys):
     journal.close()
     found = dict(line.split(maxsplit=1) for line in run(capsys, "stats"))
     assert found["calls"] == "3"
-    assert found["answers"].startswith("3 that may be given again")
+    assert found["answers"].startswith("3 that can be replayed")
     assert found["attachments"].startswith("1 of ")
     first, last = (datetime.now().astimezone().date() - timedelta(days=days) for days in (3, 0))
     assert found["days"] == f"{first} to {last}"

@@ -35,7 +35,7 @@ def test_a_cell_sends_the_rows_and_puts_the_jobs_into_the_variable(shell):
     assert (job.name, job.rows, len(job.jobs)) == ("labels", 3, 2)
     assert "3 rows" in shell.page.text
     assert "files in gs://rows/run/claude-batch-" in shell.page.text
-    assert "estimate at half price" in shell.page.text
+    assert "estimate, at half price" in shell.page.text
 
 
 def test_another_kernel_lists_follows_and_collects_it(shell):
@@ -86,7 +86,7 @@ def test_an_error_stands_alone(shell):
     shell.ok(CELL)
     end(shell.ip.user_ns["labels"])
     error = shell.error("%claude_batch labels --retry-failed")
-    assert "No row has failed that was sent" in str(error)
+    assert "None of the rows sent has failed" in str(error)
     assert shell.page.text == ""
 
 
@@ -126,7 +126,7 @@ def test_finished_requests_in_bigquery_need_no_body(shell):
 def test_a_dry_run_of_finished_requests_sends_nothing(shell):
     shell.ok(f"{SOURCE} --dry-run\n")
     assert "3 rows in bq://emulator-project.rows.asked" in shell.page.text
-    assert "an estimate at half price" in shell.page.text
+    assert "an estimate, at half price" in shell.page.text
     assert "labels" not in shell.ip.user_ns
 
 
@@ -143,7 +143,7 @@ REFUSED = [
     ("%%claude_batch labels reviews --to gs://rows/x --max-active 5\n{{ text }}", "--max-active"),
     (f"{SOURCE}\n{{{{ text }}}}", "so there is no prompt"),
     (f"{SOURCE} --as int\n", "so --as has no effect"),
-    ("%%claude_batch labels bq://a.b --to gs://rows/x\n", "not a table of BigQuery"),
+    ("%%claude_batch labels bq://a.b --to gs://rows/x\n", "not a BigQuery table"),
 ]
 
 

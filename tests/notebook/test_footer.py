@@ -56,11 +56,11 @@ STOPS = [
             "stop_reason": "refusal",
             "stop_details": {"category": "cyber", "explanation": "It asks\nfor malware."},
         },
-        "declined to continue (cyber): It asks for malware. Put",
+        "declined to continue (cyber): It asks for malware. Rephrase",
     ),
     (
         {"stop_reason": "refusal", "stop_details": {"category": None, "explanation": None}},
-        "declined to continue. Put",
+        "declined to continue. Rephrase",
     ),
     ({"stop_reason": "tea_time"}, "tea_time"),
     ({"complete": False, "stop_reason": None}, "Stopped. This is a partial answer"),
@@ -70,12 +70,12 @@ STOPS = [
 
 
 GO_ON = [
-    ("max_tokens", None, "or go on with %%claude --after NAME."),
-    ("max_tokens", "stats", "or go on with %%claude -c stats."),
+    ("max_tokens", None, "or continue with %%claude --after NAME."),
+    ("max_tokens", "stats", "or continue with %%claude -c stats."),
     ("pause_turn", "my stats", 'Ask Claude to continue with %%claude -c "my stats".'),
     ("pause_turn", None, "Ask Claude to continue with %%claude --after NAME."),
     ("compaction", "stats", "Ask Claude to continue with %%claude -c stats."),
-    ("model_context_window_exceeded", "stats", "%claude_chat stats --remove N takes a turn out"),
+    ("model_context_window_exceeded", "stats", "%claude_chat stats --remove N removes a turn"),
 ]
 
 

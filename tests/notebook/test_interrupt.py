@@ -80,4 +80,4 @@ def test_the_page_and_the_error_do_not_repeat_each_other(cell, stop, shell, caps
     said = page.text.replace("One. ", "") + capsys.readouterr().out
     assert said.count("KeyboardInterrupt") == 1
     assert said.lower().count("stopped") == 1
-    assert said.count("partial answer is saved") == (1 if error.reply else 0)
+    assert said.count("up to here") == (1 if error.reply else 0)

@@ -112,7 +112,7 @@ def test_calls_that_had_ended_before_an_interrupt_stay_in_the_reply_and_on_the_p
     shell.emulator.answer([use(1, "mean", column="a"), use(2, "stop", column="b")], "no")
     result = cell("%%claude answer --tools stop,mean\nGo")
     assert isinstance(result.error_in_exec, ClaudeInterrupt)
-    assert str(result.error_in_exec) == "The partial answer is saved."
+    assert str(result.error_in_exec) == "The answer up to here is saved."
     (call,) = shell.ip.user_ns["answer"].tool_calls
     assert (call.name, call.result) == ("mean", 2.5)
     assert "<summary>mean(column=&quot;a&quot;) · " in shell.page.outputs[0]["text/markdown"]

@@ -1,4 +1,4 @@
-"""No secret lands in what is kept: journal, recording, logs, tracebacks and pickles of questions that were kept."""
+"""No secret lands in what is stored: journal, recording, logs, tracebacks and pickles of questions."""
 
 from __future__ import annotations
 
@@ -114,7 +114,7 @@ def test_what_is_left_out_is_said_and_still_counted(claude_emulator, recording, 
     with asking.stream(prompt) as stream:
         assert stream.reply.complete
     [notice] = asking._session.records.notices(asking._session.target())
-    assert "kept" in notice
+    assert "saved" in notice
     assert not any(secret in notice for secret in SECRETS)
     with pytest.raises(errors.ReplayMiss):
         asking.ask(prompt, replay="only")

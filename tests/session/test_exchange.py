@@ -75,7 +75,7 @@ def test_a_second_round_is_an_event_and_the_sums_are_those_of_both(session, clau
     assert asked.reply.usage.input_tokens == sum(inputs)
     assert asked.reply.usage.output_tokens == sum(outputs)
     assert asked.reply.cost > 0
-    assert "The first answer did not fit" in texts(asked.notices())[0]
+    assert "The first answer did not match" in texts(asked.notices())[0]
 
 
 def test_a_limit_holds_for_a_question_with_all_its_rounds(session, claude_emulator):

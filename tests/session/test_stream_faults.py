@@ -87,7 +87,7 @@ def test_a_silent_server_is_named_with_the_limit(claude_emulator):
     claude_emulator.answer(LONG)
     claude_emulator.fail(Fault(stall_after=MIDDLE))
     error = failure(claude_emulator, errors.DeadlineExceeded, IMPATIENT)
-    assert "silent for 0.5 seconds" in str(error)
+    assert "sent nothing for 0.5 seconds" in str(error)
     assert error.reply is not None
     assert error.reply.text
     assert len(claude_emulator.requests) == 1

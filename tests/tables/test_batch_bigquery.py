@@ -227,8 +227,8 @@ WRONG_OPTIONS = [
         }.items()
     ),
     ({"header": {"a": "b"}}, "does not take header"),
-    ({"table": "bq://p.d"}, "not a table of BigQuery"),
-    ({"table": "bq://p.d.t;x"}, "not a table of BigQuery"),
+    ({"table": "bq://p.d"}, "not a BigQuery table"),
+    ({"table": "bq://p.d.t;x"}, "not a BigQuery table"),
     ({"to": "gs://elsewhere/run"}, "is in us-east5, and the bucket in us-central1"),
     ({"to": TABLE}, "need a place in Cloud Storage"),
     ({"region": "eu"}, "the chosen location is eu"),

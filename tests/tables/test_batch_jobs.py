@@ -347,7 +347,7 @@ def test_a_row_that_cannot_be_sent_is_an_error_of_its_own(emulator, claude):
 
 def test_a_row_that_is_too_large_is_an_error_of_its_own(emulator, claude):
     rows = finished(claude.batch([{"n": "x" * 33_000_000}, {"n": 2}], PROMPT, to=TO, max_tokens=200)).result()
-    assert rows[0]["error"].startswith("RequestTooLarge: The request has 33.0 MB")
+    assert rows[0]["error"].startswith("RequestTooLarge: The request is 33.0 MB")
     assert rows[1]["error"] is None
 
 
@@ -519,7 +519,7 @@ def test_an_interrupt_of_a_wait_leaves_the_jobs_running(emulator, claude):
     def stop(_):
         raise KeyboardInterrupt
 
-    with pytest.raises(errors.ClaudeInterrupt, match="the jobs go on"):
+    with pytest.raises(errors.ClaudeInterrupt, match="the jobs continue"):
         job.wait(pause=stop)
     assert not [each for each in emulator.requests if each.path.endswith(":cancel")]
 

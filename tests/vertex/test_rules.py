@@ -50,7 +50,7 @@ REFUSED = [
     (ALWAYS, {"temperature": 1.0}, "temperature"),
     (ALWAYS, {"temperature": 0.0}, "temperature"),
     (ALWAYS, {"top_p": 0.9, "top_k": 3}, "top_p or top_k"),
-    (BUDGET, {"effort": "low"}, "no effort level"),
+    (BUDGET, {"effort": "low"}, "does not support effort levels"),
 ]
 # What stands just inside the same rules.
 TAKEN = [
@@ -165,7 +165,7 @@ def test_a_prefilled_answer_is_for_older_models(content):
     turns = [*HELLO, {"role": "assistant", "content": content}]
     assert body(BUDGET, messages=turns)["messages"] == turns
     assert body(BOTH, messages=turns, force=True)["messages"] == turns
-    with pytest.raises(ModelRuleError, match="begin"):
+    with pytest.raises(ModelRuleError, match="prefilled"):
         body(BOTH, messages=turns)
 
 

@@ -373,8 +373,8 @@ class ClaudeMagics(Magics, Settings):  # type: ignore[misc]
 
             --max-active N           maximum number of rows asked at the same time (16)
             --rpm N                  maximum number of requests per minute
-            --on-error HOW           what a row that fails does: return (its error in the column error),
-                                     or stop the run
+            --on-error HOW           when a row fails: return (its error goes into the column error)
+                                     or stop
             --limit N                ask only the first N rows
             --prefix TEXT            prefix for the names of all added columns
             --fresh                  also ask the rows that an earlier run of this cell answered
