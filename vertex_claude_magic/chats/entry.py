@@ -22,9 +22,9 @@ from vertex_claude_magic.records.recorded_reply import (
 )
 from vertex_claude_magic.vertex.blocks import THINKING, sent_back
 from vertex_claude_magic.vertex.digest import SentMessage
+from vertex_claude_magic.vertex.encoding import clean
 from vertex_claude_magic.vertex.provenance import Lineage
 from vertex_claude_magic.vertex.reply import Reply, usage_from
-from vertex_claude_magic.vertex.request import clean
 
 __all__ = ["Entry", "Sendable", "Turn", "answer_blocks", "answer_message", "chain", "entry_of", "is_sent",
            "made_ready", "ready", "rounds_before", "stored_turn", "turns_of"]  # fmt: skip

@@ -7,10 +7,7 @@ and keeps the model in the body.
 
 from __future__ import annotations
 
-import json
-import math
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -25,18 +22,18 @@ from vertex_claude_magic.vertex.allowed import (
     thinking_type,
 )
 from vertex_claude_magic.vertex.digest import SentMessage, canonical, former_digest_of, parts_of
+from vertex_claude_magic.vertex.encoding import clean, encoded
 from vertex_claude_magic.vertex.endpoint import base_url_of, check_location, model_path
 from vertex_claude_magic.vertex.headers import counting_headers, headers_of
 from vertex_claude_magic.vertex.rules import check_rules
 
 if TYPE_CHECKING:
-    from vertex_claude_magic.json_types import Json
     from vertex_claude_magic.models.catalog import Catalog
     from vertex_claude_magic.models.model import Model
     from vertex_claude_magic.models.observed import Seen
     from vertex_claude_magic.vertex.digest import Parts
 
-__all__ = ["Request", "RequestOptions", "build_count_request", "build_request", "clean", "in_project"]
+__all__ = ["Request", "RequestOptions", "build_count_request", "build_request", "in_project"]
 
 # The value in every sample of Google, and the only one that leaves sampling parameters to the models that
 # take them.
@@ -48,8 +45,6 @@ _COUNT_FIELDS = ("anthropic_version", "messages", "system", "tools", "tool_choic
 
 
 _NONE: Mapping[str, Any] = MappingProxyType({})
-# Made once: `json.dumps` makes one for each call that is not all defaults.
-_encode = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode
 
 
 class RequestOptions(NamedTuple):
@@ -100,7 +95,7 @@ class Request:
     _parts: Parts | None = field(init=False, repr=False, compare=False, default=None)
 
     def __post_init__(self) -> None:
-        payload, telling = (b"", b"") if self.method == "GET" else _encoded(self.body)
+        payload, telling = (b"", b"") if self.method == "GET" else encoded(self.body)
         object.__setattr__(self, "payload", payload)
         object.__setattr__(self, "_telling", telling)
 
@@ -284,75 +279,6 @@ def _body(
             "The request is nested too deeply, or contains itself.", cure="Use plain lists and dicts."
         ) from error
     return cleaned
-
-
-# What is sent as it is, whatever its value.
-_SAME = (bool, int, type(None))
-
-
-def _encoded(body: Mapping[str, Any]) -> tuple[bytes, bytes]:
-    """Return a body as it goes over the wire, and the same without messages that hold only text as far as is known."""
-    messages = body.get("messages")
-    if not isinstance(messages, list) or not any(type(each) is SentMessage for each in messages):
-        payload = _json(body)
-        return payload, payload
-    whole, telling = [], []
-    for message in messages:
-        if type(message) is SentMessage:
-            whole.append(message.payload)
-            telling += [] if message.only_text else whole[-1:]
-        else:
-            whole.append(_json(message))
-            telling += whole[-1:]
-    fields = {name: _json(value) for name, value in body.items() if name != "messages"}
-
-    def joined(each: list[bytes]) -> bytes:
-        pairs = (
-            _json(name) + b":" + (fields[name] if name in fields else b"[" + b",".join(each) + b"]")
-            for name in body
-        )
-        return b"{" + b",".join(pairs) + b"}"
-
-    return joined(whole), joined(telling)
-
-
-def _json(value: Json) -> bytes:
-    return _encode(value).encode("utf-8", "replace")
-
-
-def clean(value: Any) -> Any:
-    """Return a copy of JSON, in which what UTF-8 cannot carry (lone surrogates) is replaced.
-
-    Raises:
-        OptionError: it holds what JSON cannot carry, such as NaN.
-    """
-    if type(value) is SentMessage:
-        return value
-    if isinstance(value, str):
-        if value.isascii():
-            return value
-        with suppress(UnicodeEncodeError):
-            value.encode()
-            return value
-        # Surrogate pairs are joined, and U+FFFD takes the place of lone ones.
-        return value.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
-    if isinstance(value, Mapping):
-        cleaned: dict[str, Any] = {}
-        for name, part in value.items():
-            # Most are such, and a call for each would be half of the work on a small body.
-            same = part.isascii() if type(part) is str else type(part) in _SAME
-            key = name if type(name) is str and name.isascii() else clean(str(name))
-            cleaned[key] = part if same else clean(part)
-        return cleaned
-    if isinstance(value, (list, tuple)):
-        return [clean(part) for part in value]
-    if value is None or isinstance(value, (bool, int)):
-        return value
-    if isinstance(value, float) and math.isfinite(value):
-        return value
-    raise OptionError(
-        f"{quote(repr(value), 60)} cannot be sent as JSON.", cure="Use strings, numbers, lists or dicts."
-    )
 
 
 def _thinking(options: RequestOptions, row: Model | None, max_tokens: int) -> dict[str, Any] | None:
