@@ -1,4 +1,4 @@
-"""The body of a request as JSON: made fit for UTF-8 and encoded once; messages of a conversation remember their bytes."""
+"""The body of a request as JSON: fit for UTF-8 and encoded once; messages of a conversation remember their bytes."""
 
 from __future__ import annotations
 
