@@ -103,11 +103,19 @@ def executed(path: Path, folder: Path) -> Any:
 
 
 def lasting(notebook: Any) -> str:
-    """The outputs of a notebook, without what differs between two runs."""
-    text = json.dumps([cell.get("outputs", []) for cell in notebook.cells], sort_keys=True, indent=1)
+    """The outputs of a notebook, without what differs between two runs, or two releases of IPython."""
+    outputs = [[without_frames(each) for each in cell.get("outputs", ())] for cell in notebook.cells]
+    text = json.dumps(outputs, sort_keys=True, indent=1)
     for pattern, instead in VARYING:
         text = pattern.sub(instead, text)
     return text
+
+
+def without_frames(output: Any) -> Any:
+    """Python's own errors without their frames, which releases draw in different ways, some with the kernel's number."""
+    if output["output_type"] == "error" and "Traceback" in "".join(output["traceback"]):
+        return {**output, "traceback": output["traceback"][-1]}
+    return output
 
 
 def answers(notebook: Any) -> list[Any]:
