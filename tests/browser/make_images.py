@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 IMAGES = Path(__file__).resolve().parents[2] / "docs" / "images"
 DEMO = "%load_ext vertex_claude_magic\n%claude_demo"
 MAGICS = "magics = get_ipython().find_line_magic('claude').__self__"
-COMPARE = "%%claude_compare -m haiku,sonnet,opus\nName three unbiased estimators."
+COMPARE = "%%claude_compare -m haiku,sonnet,opus\nSummarise the history of the least-squares method."
 THEMES = {"light": "JupyterLab Light", "dark": "JupyterLab Dark"}
 
 
