@@ -98,7 +98,9 @@ def test_a_dollar_and_a_backslash_are_elements_of_their_own(text):
 
 # Markdown, and the lines that are read.
 LINES = {
-    "prose": ("One.\nTwo.\n\nThree.", ["One.", "Two.", "", "Three."]),
+    "prose": ("One\nand two.\n\nThree.", ["One and two.", "", "Three."]),
+    "a line that ends": ("One.  \nTwo.", ["One.", "Two."]),
+    "a long item": ("- a\n  and b\n- c", ["• a and b", "• c"]),
     "emphasis": ("**a** *b* ~~c~~ `d`", ["a b c d"]),
     "a heading": ("# A\ntext", ["A", "", "text"]),
     "a list": ("- a\n- b\n\nc", ["• a", "• b", "", "c"]),

@@ -173,7 +173,10 @@ def _inline_text(token: Token) -> str:
         match each.type:
             case "text" | "code_inline" | "text_special":
                 shown.append(each.content)
-            case "softbreak" | "hardbreak":
+            case "softbreak":
+                # A line that only the source ends, as in the Markdown of a page.
+                shown.append(" ")
+            case "hardbreak":
                 shown.append("\n")
             case "math_inline" | "math_display":
                 shown.append(each.markup)
