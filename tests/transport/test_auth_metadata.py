@@ -109,7 +109,8 @@ def test_off_cloud_the_user_is_told_in_less_than_15_seconds(claude_emulator, hom
         answer = ask(claude_emulator, home, f"127.0.0.1:{silent.getsockname()[1]}")
     kind, text = answer["said"][0]
     assert kind == "CredentialsNotFound"
-    assert "within 12 seconds" in text
+    # google-auth's own tries end a little before or after that, because it waits a random time between them.
+    assert "gcloud auth application-default login" in text
     assert RetryPolicy().credentials == 12 < 15
 
 
