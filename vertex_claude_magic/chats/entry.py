@@ -146,12 +146,33 @@ class Sendable(NamedTuple):
     thinks: bool
 
 
-# What was made ready before, because each turn of a long conversation asks for all before it.
-_ready: dict[int, Sendable] = {}
-_entries: dict[int, tuple[StoredTurn, Entry]] = {}
 _MOST_READY, _MOST_BYTES = 4_096, 100_000_000
-# The bytes of all that is ready; a request has at most 30 MB.
-_room = [0]
+
+
+class _Known:
+    """What was made ready and read before, because each turn of a long conversation asks for all before it.
+
+    By the `id` of what it was made from, which is part of the value, so that nothing else has that number meanwhile.
+    """
+
+    def __init__(self) -> None:
+        self.ready: dict[int, Sendable] = {}
+        self.entries: dict[int, tuple[StoredTurn, Entry]] = {}
+        # Of all that is ready; a request has at most 30 MB.
+        self.bytes = 0
+
+    def add(self, found: Sendable) -> None:
+        """Remember the messages of a turn."""
+        self.bytes += sum(len(message.payload) for message in found.sent)
+        if len(self.ready) >= _MOST_READY or self.bytes > _MOST_BYTES:
+            # A turn that was replaced is never asked for again, and may hold images.
+            self.ready.clear()
+            self.entries.clear()
+            self.bytes = 0
+        self.ready[id(found.messages)] = found
+
+
+_known = _Known()
 
 
 def chain(entries: Sequence[Entry]) -> Iterator[str]:
@@ -166,18 +187,11 @@ def chain(entries: Sequence[Entry]) -> Iterator[str]:
 
 def ready(messages: tuple[Mapping[str, Any], ...]) -> Sendable:
     """Return the messages of a turn made ready, as they were the last time if that is still known."""
-    known = _ready.get(id(messages))
-    # The messages themselves are held, so that no other tuple can have their number meanwhile.
-    if known is None or known.messages is not messages:
-        known = made_ready(messages)
-        _room[0] += sum(len(message.payload) for message in known.sent)
-        if len(_ready) >= _MOST_READY or _room[0] > _MOST_BYTES:
-            # A turn that was replaced is never asked for again, and may hold images.
-            _ready.clear()
-            _entries.clear()
-            _room[0] = 0
-        _ready[id(messages)] = known
-    return known
+    found = _known.ready.get(id(messages))
+    if found is None or found.messages is not messages:
+        found = made_ready(messages)
+        _known.add(found)
+    return found
 
 
 def made_ready(messages: tuple[Mapping[str, Any], ...]) -> Sendable:
@@ -308,7 +322,7 @@ def entry_of(stored: StoredTurn) -> Entry:
     Raises:
         RecordingInvalid: it was changed by another program.
     """
-    known = _entries.get(id(stored))
+    known = _known.entries.get(id(stored))
     if known is not None and known[0] is stored:
         return known[1]
     about = dict(stored.about)
@@ -336,7 +350,7 @@ def entry_of(stored: StoredTurn) -> Entry:
     values = {name: value for name, value in {**missing, **about}.items() if name in Entry._fields}
     values["tools"] = tuple(about.get("tools", ()))
     entry = Entry(messages=stored.messages, reply=reply, state=stored.state, stored=stored, **values)
-    if len(_entries) >= _MOST_READY:
-        _entries.clear()
-    _entries[id(stored)] = stored, entry
+    if len(_known.entries) >= _MOST_READY:
+        _known.entries.clear()
+    _known.entries[id(stored)] = stored, entry
     return entry
