@@ -23,13 +23,14 @@ from typing import TYPE_CHECKING, Any
 import hypothesis
 import pytest
 
-from vertex_claude_magic.settings.loaded import set_loaded
+from vertex_claude_magic.settings.loaded import set_loaded, set_policy
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
     from shells import Shell
 
+    from vertex_claude_magic import Claude
     from vertex_claude_magic.emulator import Emulator
 
 pytest_plugins = ["vertex_claude_magic.emulator.pytest_plugin"]
@@ -162,3 +163,43 @@ def shell(claude_emulator: Emulator, monkeypatch: pytest.MonkeyPatch) -> Iterato
     for thread in threading.enumerate():
         if thread.name == "vertex-claude-panel":
             thread.join(120)
+
+
+@pytest.fixture
+def under(
+    claude_emulator: Emulator, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> Iterator[Callable[[str], Shell]]:
+    """What loads a shell beside a policy of this text."""
+    from shells import loaded_shell
+
+    shells: list[Shell] = []
+
+    def load(text: str) -> Shell:
+        (tmp_path / "claude-policy.toml").write_text(text)
+        monkeypatch.chdir(tmp_path)
+        set_policy(None)
+        for name, value in claude_emulator.environment.items():
+            monkeypatch.setenv(name, value)
+        shells.append(loaded_shell(claude_emulator))
+        return shells[-1]
+
+    yield load
+    for shell in shells:
+        shell.magics.close()
+    set_policy(None)
+
+
+@pytest.fixture
+def claude(claude_emulator: Emulator, tmp_path: Path) -> Iterator[Claude]:
+    """A client that asks the emulator and has a journal of its own."""
+    from vertex_claude_magic import Claude
+
+    client = Claude(
+        project=claude_emulator.project,
+        base_url=claude_emulator.base_url,
+        access_token="emulator",
+        model="haiku",
+        journal=str(tmp_path / "journal.sqlite"),
+    )
+    yield client
+    client.close()

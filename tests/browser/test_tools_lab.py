@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from lab import LabPage, write_notebook
+from tool_use import use
 
 from vertex_claude_magic.emulator import Emulator
 
@@ -45,10 +46,6 @@ CITED = {
     "cited_text": "They swim.",
 }
 BAD = {**CITED, "url": "javascript:alert(1)", "title": "A script"}
-
-
-def use(number: int, name: str, **arguments: Any) -> dict[str, Any]:
-    return {"type": "tool_use", "id": f"toolu_{number}", "name": name, "input": arguments}
 
 
 @pytest.fixture

@@ -10,25 +10,11 @@ from typing import Any
 import pytest
 
 import vertex_claude_magic
-from vertex_claude_magic import Claude
 
 PACKAGE = str(Path(vertex_claude_magic.__file__).parent)
 # Calls of functions of this package for each message that is sent again, in each request. While messages did not
 # remember what was worked out about them, they were 18, and 23 in a conversation with tools.
 MOST_CALLS = 15
-
-
-@pytest.fixture
-def claude(claude_emulator, tmp_path):
-    client = Claude(
-        project=claude_emulator.project,
-        base_url=claude_emulator.base_url,
-        access_token="emulator",
-        model="haiku",
-        journal=str(tmp_path / "journal.sqlite"),
-    )
-    yield client
-    client.close()
 
 
 def mean(column: str) -> float:

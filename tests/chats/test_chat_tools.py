@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import pytest
+from tool_use import use
 
 SOURCE = '''
 calls = []
@@ -14,10 +13,6 @@ def mean(column: str) -> float:
     calls.append(column)
     return 2.5
 '''
-
-
-def use(number: int, name: str, **arguments: Any) -> dict[str, Any]:
-    return {"type": "tool_use", "id": f"toolu_{number}", "name": name, "input": arguments}
 
 
 @pytest.fixture

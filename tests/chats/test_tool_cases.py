@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import pandas as pd
 import pytest
+from tool_use import use
 
 from vertex_claude_magic import Claude, errors
 
@@ -17,23 +18,6 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
 
     from vertex_claude_magic.emulator import Emulator
-
-
-def use(number: int, name: str, **arguments: Any) -> dict[str, Any]:
-    return {"type": "tool_use", "id": f"toolu_{number}", "name": name, "input": arguments}
-
-
-@pytest.fixture
-def claude(claude_emulator: Emulator, tmp_path):
-    client = Claude(
-        project=claude_emulator.project,
-        base_url=claude_emulator.base_url,
-        access_token="emulator",
-        model="haiku",
-        journal=str(tmp_path / "journal.sqlite"),
-    )
-    yield client
-    client.close()
 
 
 def result(emulator: Emulator) -> dict[str, Any]:

@@ -11,31 +11,14 @@ from typing import Any
 import anthropic
 import pandas as pd
 import pytest
+from tool_use import use
 
-from vertex_claude_magic import Claude, errors
+from vertex_claude_magic import errors
 from vertex_claude_magic.emulator import Emulator, Reply
 from vertex_claude_magic.models.catalog import Catalog
 from vertex_claude_magic.records.budget import worst_case
 
 TEXT = {"type": "text", "text": "Let me look."}
-
-
-def use(number: int, name: str, **arguments: Any) -> dict[str, Any]:
-    """A call as the model writes it."""
-    return {"type": "tool_use", "id": f"toolu_{number}", "name": name, "input": arguments}
-
-
-@pytest.fixture
-def claude(claude_emulator: Emulator, tmp_path):
-    client = Claude(
-        project=claude_emulator.project,
-        base_url=claude_emulator.base_url,
-        access_token="emulator",
-        model="haiku",
-        journal=str(tmp_path / "journal.sqlite"),
-    )
-    yield client
-    client.close()
 
 
 class Weather:

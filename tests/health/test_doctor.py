@@ -594,7 +594,7 @@ def steps(*seconds: float) -> tuple[list[Check], Callable[[], float]]:
 
 
 def test_a_diagnosis_ends_when_its_time_is_over():
-    """What was not reached is not checked; the usual limits is below 15 seconds."""
+    """What was not reached is not checked; the usual limit is below 15 seconds."""
     checks, clock = steps(5, 5, 5, 5, 5)
     timer = Timer(clock, TimeLimits().whole)
     found = list(examine(checks, timer=timer, cure=str))

@@ -543,26 +543,6 @@ def test_the_help_page_tells_of_levels_and_checks(shell):
 # Under a policy
 
 
-@pytest.fixture
-def under(claude_emulator, monkeypatch, tmp_path):
-    """Return a shell that was loaded beside a policy."""
-    shells = []
-
-    def load(text: str) -> Shell:
-        (tmp_path / "claude-policy.toml").write_text(text)
-        monkeypatch.chdir(tmp_path)
-        set_policy(None)
-        for name, value in claude_emulator.environment.items():
-            monkeypatch.setenv(name, value)
-        shells.append(loaded_shell(claude_emulator))
-        return shells[-1]
-
-    yield load
-    for shell in shells:
-        shell.magics.close()
-    set_policy(None)
-
-
 def test_under_a_policy_the_steps_end_where_it_says(under):
     """The page says who ends them."""
     shell = under("[hints]\nhighest = 2\n")

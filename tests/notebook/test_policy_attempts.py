@@ -7,12 +7,10 @@ import re
 import sys
 
 import pytest
-from shells import loaded_shell
 from traitlets import TraitError
 
 from vertex_claude_magic.errors import ClaudeError
 from vertex_claude_magic.session.session import open_session
-from vertex_claude_magic.settings.loaded import set_policy
 from vertex_claude_magic.settings.registry import OPTIONS, Option, register, unregister
 
 LOCKS = """
@@ -41,26 +39,6 @@ OFF = "[limits]\noff = true\n"
 IMAGE = '[{"type": "image", "source": {"type": "base64", "media_type": "image/png", "data": "iVBORw0KGgo="}}]'
 PYTHON = "from vertex_claude_magic import Claude\n"
 MESSAGES = '[{"role": "user", "content": "x"}]'
-
-
-@pytest.fixture
-def under(claude_emulator, monkeypatch, tmp_path):
-    """Return a shell that was loaded beside a policy."""
-    shells = []
-
-    def load(text: str):
-        (tmp_path / "claude-policy.toml").write_text(text)
-        monkeypatch.chdir(tmp_path)
-        set_policy(None)
-        for name, value in claude_emulator.environment.items():
-            monkeypatch.setenv(name, value)
-        shells.append(loaded_shell(claude_emulator))
-        return shells[-1]
-
-    yield load
-    for shell in shells:
-        shell.magics.close()
-    set_policy(None)
 
 
 # What is tried in a cell, under locks and limits.

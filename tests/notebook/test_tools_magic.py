@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 from markdown_it import MarkdownIt
+from tool_use import use
 
 from vertex_claude_magic.errors import ClaudeInterrupt
 from vertex_claude_magic.notebook.completion import candidates
@@ -35,10 +36,6 @@ def figure(column: str):
     drawn.subplots().plot([1, 2])
     return drawn
 '''
-
-
-def use(number: int, name: str, **arguments: Any) -> dict[str, Any]:
-    return {"type": "tool_use", "id": f"toolu_{number}", "name": name, "input": arguments}
 
 
 @pytest.fixture
