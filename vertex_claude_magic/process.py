@@ -21,7 +21,7 @@ from vertex_claude_magic.spelling import option, spelled
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    # What a thread of a threads takes its work from; None ends it.
+    # What a reusable thread takes its work from; None ends it.
     _Work = SimpleQueue[Callable[[], object] | None]
 
     StartThread = Callable[[Callable[[], object], str], threading.Thread]
@@ -183,16 +183,16 @@ class ReusableThreads:
                 return
         work: _Work = SimpleQueue()
         work.put(run)
-        # Its threads refer to a threads weakly, or neither would ever end.
+        # The threads refer to this object weakly, or neither would ever end.
         start_thread(partial(ReusableThreads._serve, weakref.ref(self), work), name)
 
     @staticmethod
-    def _serve(threads: weakref.ref[ReusableThreads], work: _Work) -> None:
+    def _serve(owned_by: weakref.ref[ReusableThreads], work: _Work) -> None:
         while (run := work.get()) is not None:
             again = run() is not False
             # Nothing of it is held while the thread waits.
             del run
-            owner = threads()
+            owner = owned_by()
             if not (again and owner is not None and owner._waits(work)):  # noqa: SLF001 - of its own kind
                 return
             del owner

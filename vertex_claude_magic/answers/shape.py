@@ -94,11 +94,11 @@ class Shape(Generic[Data]):
             return self.validate(value)
         try:
             return self.validate(value[self.key])
-        except AnswerMismatch as misfit:
+        except AnswerMismatch as mismatch:
             try:
                 return self.validate(value)
             except AnswerMismatch:
-                raise misfit from None
+                raise mismatch from None
 
     def read(self, text: str) -> Data:
         """Return the data in the text of an answer: bare JSON, fenced, or with prose around it.
@@ -110,8 +110,8 @@ class Shape(Generic[Data]):
         for size, value in islice(json_values(text), _MOST_CANDIDATES):
             try:
                 return self.take(value)
-            except AnswerMismatch as misfit:  # noqa: PERF203 - one try for each candidate
-                tried.append((size, misfit))
+            except AnswerMismatch as mismatch:  # noqa: PERF203 - one try for each candidate
+                tried.append((size, mismatch))
         if not tried:
             raise AnswerMismatch([missing_json(text)])
         # The largest is taken for the answer; a smaller one may be a bracket in the prose.

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import ast
 import re
-import warnings
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from vertex_claude_magic.errors import OptionError
+from vertex_claude_magic.prompts.python_source import parse_python
 from vertex_claude_magic.settings.found_files import found_names, found_text
 from vertex_claude_magic.settings.found_options import read_toml
 from vertex_claude_magic.text import quote
@@ -174,7 +174,7 @@ def _read_check(table: Mapping[str, Any], where: str) -> Check:
         )
     code = table["code"].strip("\n").rstrip()
     try:
-        empty = not _parsed(code).body
+        empty = not parse_python(code).body
     except (SyntaxError, ValueError, MemoryError, RecursionError) as error:
         why = error.msg if isinstance(error, SyntaxError) else str(error)
         raise OptionError(
@@ -185,12 +185,6 @@ def _read_check(table: Mapping[str, Any], where: str) -> Check:
             f"{where}: the code of the check is empty.", cure="Write an expression, or assert lines."
         )
     return Check(code, " ".join(table["message"].split()))
-
-
-def _parsed(code: str) -> ast.Module:
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        return ast.parse(code, _CHECK_FILE)
 
 
 def run_checks(exercise: Exercise, names: Mapping[str, Any]) -> list[Result]:
@@ -208,7 +202,7 @@ def run_checks(exercise: Exercise, names: Mapping[str, Any]) -> list[Result]:
     """
     results = []
     for number, check in enumerate(exercise.checks, start=1):
-        tree = _parsed(check.code)
+        tree = parse_python(check.code, _CHECK_FILE)
         scope = dict(names)
         try:
             value: object = True
@@ -245,7 +239,7 @@ def names_in(code: str) -> tuple[str, ...]:
     >>> names_in("mean([1, 2]) == half(n)")
     ('mean', 'half', 'n')
     """
-    found = (node.id for node in ast.walk(_parsed(code)) if isinstance(node, ast.Name))
+    found = (node.id for node in ast.walk(parse_python(code)) if isinstance(node, ast.Name))
     return tuple(dict.fromkeys(found))
 
 

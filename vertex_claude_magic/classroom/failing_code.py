@@ -16,6 +16,7 @@ from pathlib import Path, PurePath
 from types import CodeType
 from typing import TYPE_CHECKING, Literal
 
+from vertex_claude_magic.prompts.python_source import parse_python
 from vertex_claude_magic.prompts.values.exceptions import is_library_file, short_name
 
 if TYPE_CHECKING:
@@ -200,9 +201,8 @@ def source_at(name: str, kind: str, text: str, line: int, *, changed: bool = Fal
     lines = text.split("\n")
     function, first, last = "", line - _AROUND, line + _AROUND
     nodes: list[ast.AST] = []
-    with warnings.catch_warnings(), suppress(SyntaxError, ValueError, MemoryError, RecursionError):
-        warnings.simplefilter("ignore")
-        nodes = list(ast.walk(ast.parse(text)))
+    with suppress(SyntaxError, ValueError, MemoryError, RecursionError):
+        nodes = list(ast.walk(parse_python(text)))
     # The outermost function around the line; a method is one of its own.
     spans = [
         (

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from vertex_claude_magic.classroom.failing_code import places, source_at, source_of
 from vertex_claude_magic.prompts.compose import fenced_data
+from vertex_claude_magic.prompts.python_source import parse_python
 from vertex_claude_magic.prompts.values.exceptions import is_library_file, short_name, traceback_text
 
 if TYPE_CHECKING:
@@ -137,7 +138,7 @@ def _values(place: Place) -> dict[str, Any]:
     """Return the variables that the failing statement names, in the order in which it does."""
     source, line = place.parsed
     try:
-        nodes = list(ast.walk(ast.parse(source)))
+        nodes = list(ast.walk(parse_python(source)))
     except (SyntaxError, ValueError, RecursionError):
         return {}
     spans = [

@@ -12,11 +12,12 @@ import html
 import keyword
 import re
 import unicodedata
-import warnings
 from contextlib import suppress
 from functools import lru_cache
 from itertools import pairwise
 from typing import TYPE_CHECKING, NamedTuple
+
+from vertex_claude_magic.prompts.python_source import parse_python
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -96,9 +97,8 @@ def _secrets(solutions: Sequence[str]) -> Iterator[str]:
     """Return the lines of solutions, and what is assigned, returned or tested in them."""
     for solution in solutions:
         pieces = solution.split("\n")
-        with warnings.catch_warnings(), suppress(SyntaxError, ValueError, MemoryError, RecursionError):
-            warnings.simplefilter("ignore")
-            for node in ast.walk(ast.parse(solution)):
+        with suppress(SyntaxError, ValueError, MemoryError, RecursionError):
+            for node in ast.walk(parse_python(solution)):
                 value = getattr(node, "value", None) or getattr(node, "test", None)
                 if (
                     isinstance(

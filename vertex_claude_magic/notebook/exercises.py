@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import ast
-import warnings
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from vertex_claude_magic.classroom.exercise import exercise_names, names_in
 from vertex_claude_magic.notebook.saved_prompts import notebook_folder
+from vertex_claude_magic.prompts.python_source import parse_python
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -61,9 +61,8 @@ def cells_of(shell: Shell, code: str) -> tuple[str, ...]:
 def _bound(source: str) -> Iterator[str]:
     """Return the names that a cell binds at its top level by code of its own."""
     nodes: list[ast.stmt] = []
-    with warnings.catch_warnings(), suppress(SyntaxError, ValueError, MemoryError, RecursionError):
-        warnings.simplefilter("ignore")
-        nodes = ast.parse(source).body
+    with suppress(SyntaxError, ValueError, MemoryError, RecursionError):
+        nodes = parse_python(source).body
     for node in nodes:
         if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
             yield node.name

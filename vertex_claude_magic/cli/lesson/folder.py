@@ -14,6 +14,7 @@ from vertex_claude_magic.cli.lesson.private import Known, private_parts
 from vertex_claude_magic.cli.notebook_check import Rehearsal, rehearse
 from vertex_claude_magic.cli.notebook_file import read_notebook
 from vertex_claude_magic.errors import OptionError
+from vertex_claude_magic.prompts.python_source import parse_python
 from vertex_claude_magic.text import quote
 
 if TYPE_CHECKING:
@@ -166,7 +167,7 @@ def _imported(sources: Sequence[str]) -> set[str]:
         if source.lstrip().startswith("%%"):
             continue
         try:
-            tree = ast.parse(_LINE.sub("", source))
+            tree = parse_python(_LINE.sub("", source))
         except (SyntaxError, ValueError, RecursionError):
             continue
         for node in ast.walk(tree):

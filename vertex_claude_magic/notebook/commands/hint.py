@@ -129,6 +129,7 @@ class _Hint:
             else (self._failure.cell, *(each.text for each in self._failure.sources))
         )
         self._own = own if isinstance(about, FailedCell) else (*own, *about.code)
+        self._guarded: tuple[Reply, tuple[Reply, tuple[str, ...]]] | None = None
 
     def give(self, asked: Mapping[str, Any], wanted: int | None, *, dry_run: bool) -> Reply | None:
         """Ask for the next level, or the wanted one, and show it; at the highest, show the last hint again."""
@@ -184,6 +185,12 @@ class _Hint:
 
     def _guard(self, reply: Reply, level: int) -> tuple[Reply, tuple[str, ...]]:
         """Return a reply with its text alone, and without what its level does not show."""
+        # The page and whoever asked get the same one, and a long cell takes up to a second.
+        if self._guarded is None or self._guarded[0] is not reply:
+            self._guarded = reply, self._looked_through(reply, level)
+        return self._guarded[1]
+
+    def _looked_through(self, reply: Reply, level: int) -> tuple[Reply, tuple[str, ...]]:
         text, notes = reply.text, list[str]()
         if level < _TOP:
             exercises = readable_exercises(exercise_folder(self._host.shell.user_ns))

@@ -12,6 +12,8 @@ import warnings
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from vertex_claude_magic.prompts.python_source import parse_python
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -259,9 +261,7 @@ def _does_something(code: str, before: str) -> bool:
     if "run_line_magic('pinfo" in text and "pinfo" not in code:
         # A question mark at the end asks IPython for help; here it ends a sentence.
         return False
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        body = ast.parse(text).body
+    body = parse_python(text).body
     if any(map(_is_foreign, body)) or not any(map(_acts, body)):
         return False
     line = before.rstrip().rpartition("\n")[2]

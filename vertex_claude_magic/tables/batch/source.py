@@ -38,7 +38,7 @@ _IN_REQUEST = frozenset(
     }
 )
 _TOOL_FIELDS = ("tools", "mcp_servers")
-_TOLD_EVERY = 50_000
+_REPORT_EVERY = 50_000
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -93,7 +93,7 @@ def read_requests(context: Context, options: BatchOptions, notify: Callable[[str
     with context.table(source) as table:
         _check_columns(table, place)
         for count, (name, request, text) in enumerate(_requests(table), start=1):
-            if count % _TOLD_EVERY == 0:
+            if count % _REPORT_EVERY == 0:
                 notify(f"reading {source}, row {count:,}")
             if not name or hash(name) in seen:
                 raise OptionError(
