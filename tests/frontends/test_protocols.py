@@ -13,7 +13,7 @@ from matrix import check
 from shown import output_text
 
 WIDGET = "application/vnd.jupyter.widget-view+json"
-VSCODE = {"before": "__vsc_ipynb_file__ = '/work/lesson.ipynb'", "metadata": {},
+VSCODE = {"before": "__vsc_ipynb_file__ = '/course/lesson.ipynb'", "metadata": {},
           "environment": {"VSCODE_PID": "4242"}}  # fmt: skip
 COLAB = {
     "before": "",
