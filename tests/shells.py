@@ -8,6 +8,7 @@ import os
 import subprocess
 import sys
 import threading
+from collections import defaultdict
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -150,6 +151,9 @@ def bare_shell() -> InteractiveShell:
     shell = InteractiveShell(config=Config({"HistoryManager": {"enabled": False}}))
     # At the end of the process each shell would be reset, with a collection of garbage that takes half a second.
     atexit.unregister(shell.atexit_operations)
+    if hasattr(shell.history_manager, "outputs"):
+        # IPython 9.18 has those of all shells of a process in one dict, as no process of a user has more than one shell.
+        shell.history_manager.outputs = defaultdict(list)
     return shell
 
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
-
 import IPython
 import pytest
 from shells import loaded_shell
@@ -11,19 +9,6 @@ from shells import loaded_shell
 from vertex_claude_magic.prompts.ran_cells import RanCell, context_text, output_text
 
 KEEPS_OUTPUT = IPython.version_info >= (9,)
-
-
-def apart(shell):
-    """Give a shell outputs of its own: IPython 9.18 has those of all shells of a process in one dict."""
-    if KEEPS_OUTPUT:
-        shell.ip.history_manager.outputs = defaultdict(list)
-    return shell
-
-
-@pytest.fixture
-def shell(shell):
-    """A shell whose history is its own."""
-    return apart(shell)
 
 
 def sent(shell) -> str:
@@ -115,7 +100,7 @@ def test_the_same_cells_are_the_same_question_in_another_kernel(shell, claude_em
     """No memory address, no order of a set, no count of cells."""
     cells = ["a = object()\na", "print({'x', 'y', 'z'})", "lambda: 1"]
     digests = []
-    for each in (shell, apart(loaded_shell(claude_emulator))):
+    for each in (shell, loaded_shell(claude_emulator)):
         if digests:
             each.ok("1")
         for cell in cells:
