@@ -13,11 +13,30 @@ from typing import TYPE_CHECKING, Any
 
 from jupyter_client.manager import KernelManager
 from jupyter_core.utils import ensure_event_loop
+from nbclient import NotebookClient
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
 ROOT = Path(__file__).resolve().parents[1]
+
+
+# Seconds; nbclient gives up on a kernel that starts after a minute and on outputs that come after four seconds.
+PATIENCE = 600
+
+
+def notebook_client(notebook: Any, folder: Path, **more: Any) -> NotebookClient:
+    """A client that runs a notebook in a folder, however slow the machine is."""
+    return NotebookClient(
+        notebook,
+        timeout=PATIENCE,
+        startup_timeout=PATIENCE,
+        iopub_timeout=PATIENCE,
+        record_timing=False,
+        store_widget_state=False,
+        resources={"metadata": {"path": str(folder)}},
+        **more,
+    )
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -18,7 +18,7 @@ from typing import Any
 from urllib.parse import urlencode
 
 import nbformat
-from nbclient import NotebookClient
+from kernel import notebook_client
 
 from vertex_claude_magic.emulator import Emulator
 
@@ -47,15 +47,7 @@ def make(path: Path) -> None:
 def executed(path: Path, environment: dict[str, str]) -> Any:
     """Run a notebook in its folder, and return it with its outputs."""
     notebook = nbformat.read(path, as_version=4)
-    where = {"metadata": {"path": str(path.parent)}}
-    NotebookClient(
-        notebook,
-        timeout=120,
-        kernel_name="python3",
-        record_timing=False,
-        store_widget_state=False,
-        resources=where,
-    ).execute(env={**environment, "PYDEVD_DISABLE_FILE_VALIDATION": "1"})
+    notebook_client(notebook, path.parent).execute(env={**environment, "PYDEVD_DISABLE_FILE_VALIDATION": "1"})
     return notebook
 
 

@@ -8,12 +8,11 @@ from typing import TYPE_CHECKING
 
 import nbformat
 import pytest
-from kernel import own_loop
-from nbclient import NotebookClient
+from kernel import notebook_client, own_loop
 from shells import ROOT
 
 from vertex_claude_magic.__main__ import main
-from vertex_claude_magic.cli.notebook_check import kernel_without_network
+from vertex_claude_magic.cli.kernels import kernel_without_network
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -56,8 +55,7 @@ def outputs(notebook: Path, home: Path, closed: Path) -> list[list[dict[str, obj
     cells = [cell for cell in content.cells if cell.cell_type == "code"]
     for cell in cells:
         cell.outputs = []
-    client = NotebookClient(content, km=kernel_without_network(home), timeout=120, record_timing=False,
-                            resources={"metadata": {"path": str(notebook.parent)}})  # fmt: skip
+    client = notebook_client(content, notebook.parent, km=kernel_without_network(home))
     client.owns_km = True
     paths = os.pathsep.join([str(closed), str(ROOT)])
     client.execute(env={**os.environ, "HOME": str(home), "PYTHONPATH": paths, "TRIED": str(closed / "tried")})

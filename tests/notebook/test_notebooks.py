@@ -11,9 +11,8 @@ from urllib.parse import parse_qs, urlsplit
 
 import nbformat
 import pytest
-from kernel import ROOT, own_loop
+from kernel import ROOT, notebook_client, own_loop
 from make_notebooks import badges, index, repository, versions
-from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError
 
 from vertex_claude_magic.emulator import Emulator
@@ -82,22 +81,11 @@ def ran(request, tmp_path_factory) -> tuple[Path, Any, Any]:
         return request.param, executed(request.param, folder), executed(request.param, folder)
 
 
-def client(notebook: Any, folder: Path) -> NotebookClient:
-    return NotebookClient(
-        notebook,
-        timeout=600,
-        kernel_name="python3",
-        record_timing=False,
-        store_widget_state=False,
-        resources={"metadata": {"path": str(folder)}},
-    )
-
-
 def executed(path: Path, folder: Path) -> Any:
     """Run a notebook from its beginning, beside its data, as Run All does; an error that it does not announce is fatal."""
     shutil.copytree(path.parent, folder, dirs_exist_ok=True)
     notebook = nbformat.read(path, as_version=4)
-    client(notebook, folder).execute(env=dict(os.environ))
+    notebook_client(notebook, folder).execute(env=dict(os.environ))
     nbformat.validate(notebook)
     return notebook
 
@@ -241,7 +229,7 @@ def test_an_error_stops_run_all(offline, claude_emulator):
     cells = ["%load_ext vertex_claude_magic", "%%claude answer\nhi", "print('never')"]
     notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(cell) for cell in cells])
     with pytest.raises(CellExecutionError, match="PermissionDenied"):
-        client(notebook, offline).execute(env=dict(os.environ))
+        notebook_client(notebook, offline).execute(env=dict(os.environ))
     (error,) = notebook.cells[1].outputs
     assert (error.output_type, len(error.traceback)) == ("error", 1)
     assert not notebook.cells[2].outputs

@@ -10,12 +10,12 @@ import argparse
 import os
 import subprocess
 import sys
-import tempfile
 import time
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from vertex_claude_magic.cli.kernels import PATIENCE, own_kernel
 from vertex_claude_magic.errors import MissingExtra, OptionError
 
 if TYPE_CHECKING:
@@ -28,7 +28,6 @@ __all__ = ["main"]
 
 NOTEBOOK = "01-first-answer.ipynb"
 _PACE = 0.02
-_CELL_SECONDS = 300
 _SECONDS_PER_LINE = 0.5
 
 _NOT_CLAUDE = """\
@@ -129,7 +128,7 @@ def _execute(environment: Mapping[str, str], output: Path, *, real: bool) -> int
 
     notebook = nbformat.read(find_notebook(), as_version=4)
     failed = None
-    with _kernelspec() as kernel:
+    with own_kernel() as kernel:
         try:
             _watcher(notebook, kernel).execute(env=dict(environment))
         except CellExecutionError as error:
@@ -149,25 +148,6 @@ def _execute(environment: Mapping[str, str], output: Path, *, real: bool) -> int
     if not real:
         print("", _NOT_CLAUDE, sep="\n")
     return 0
-
-
-@contextmanager
-def _kernelspec() -> Iterator[str]:
-    """Provide a kernel of this very interpreter, whatever kernels the user has installed."""
-    from ipykernel.kernelspec import write_kernel_spec
-
-    with tempfile.TemporaryDirectory(prefix="vertex-claude-") as folder:
-        name = "vertex-claude-demo"
-        write_kernel_spec(str(Path(folder) / "kernels" / name))
-        before = os.environ.get("JUPYTER_PATH")
-        os.environ["JUPYTER_PATH"] = os.pathsep.join(filter(None, (folder, before)))
-        try:
-            yield name
-        finally:
-            if before is None:
-                del os.environ["JUPYTER_PATH"]
-            else:
-                os.environ["JUPYTER_PATH"] = before
 
 
 def _watcher(notebook: NotebookNode, kernel: str) -> NotebookClient:
@@ -190,7 +170,7 @@ def _watcher(notebook: NotebookNode, kernel: str) -> NotebookClient:
     metadata = notebook.metadata.get("kernelspec")
     # ipykernel 7.4 warns of an unencrypted connection, which here never leaves the machine.
     quiet = ["--log-level=ERROR"]
-    client = Watcher(notebook, kernel_name=kernel, timeout=_CELL_SECONDS, extra_arguments=quiet)
+    client = Watcher(notebook, kernel_name=kernel, **PATIENCE, extra_arguments=quiet)
     if metadata is not None:
         notebook.metadata["kernelspec"] = metadata
     return client

@@ -8,9 +8,6 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
-import subprocess
-import sys
 import tempfile
 from dataclasses import asdict, dataclass, replace
 from difflib import SequenceMatcher
@@ -18,6 +15,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from vertex_claude_magic.cli.kernels import PATIENCE, kernel_without_network
 from vertex_claude_magic.cli.notebook_file import read_notebook
 from vertex_claude_magic.errors import MissingExtra, OptionError
 from vertex_claude_magic.records.provenance import answers_in, find_provenance
@@ -31,19 +29,16 @@ from vertex_claude_magic.vertex.digest import digest_of, former_digest_of
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from jupyter_client.manager import AsyncKernelManager
 
 __all__ = [
     "Asked",
     "Rehearsal",
     "check_notebooks",
     "check_runner",
-    "kernel_without_network",
     "rehearse",
     "sort_questions",
 ]
 
-_CELL_SECONDS = 300
 # How alike two prompts are (0 to 1) before one counts as the other, edited.
 _ALIKE = 0.6
 _STATES = ("recorded", "missing", "stale")
@@ -163,7 +158,7 @@ def rehearse(
         notes = Path(name) / "questions"
         notes.touch()
         manager = kernel_without_network(Path(name))
-        client = NotebookClient(notebook, km=manager, timeout=_CELL_SECONDS, allow_errors=True,
+        client = NotebookClient(notebook, km=manager, allow_errors=True, **PATIENCE,
                                 resources={"metadata": {"path": str(path.resolve().parent)}})  # fmt: skip
         # A manager that was handed in would be left running.
         client.owns_km = True
@@ -303,31 +298,3 @@ def _environment(folder: Path, notes: Path, recording: Path | None, journal: Pat
     if recording is not None:
         environment["VERTEX_CLAUDE_RECORDING"] = str(recording.resolve())
     return environment
-
-
-def kernel_without_network(folder: Path) -> AsyncKernelManager:
-    """Return the manager of a kernel of this very interpreter, in a network of its own where that is permitted."""
-    from ipykernel.kernelspec import make_ipkernel_cmd, write_kernel_spec
-    from jupyter_client.kernelspec import KernelSpecManager
-    from jupyter_client.manager import AsyncKernelManager
-
-    # Where the system does not permit it, the kernel still has no credentials and sends nothing.
-    closed: list[str] = []
-    program = shutil.which("unshare") if sys.platform.startswith("linux") else None
-    for flags in (["--net"], ["--net", "--map-root-user"]) if program else ():
-        without = [str(program), *flags]
-        tried = subprocess.run([*without, "true"], capture_output=True, check=False)  # noqa: S603
-        if tried.returncode == 0:
-            closed = without
-            break
-    command = [*closed, *make_ipkernel_cmd(extra_arguments=["--log-level=ERROR"])]
-    name = "vertex-claude-check"
-    write_kernel_spec(str(folder / "kernels" / name), overrides={"argv": command})
-    # Sockets that are files are reached from another network; those of loopback are not.
-    files = {"transport": "ipc", "ip": str(folder / "kernel")} if closed else {}
-    return AsyncKernelManager(
-        kernel_name=name,
-        kernel_spec_manager=KernelSpecManager(kernel_dirs=[str(folder / "kernels")]),
-        connection_file=str(folder / "connection.json"),
-        **files,
-    )
