@@ -11,6 +11,7 @@ import itertools
 import os
 import threading
 import weakref
+from collections import deque
 from functools import partial
 from queue import SimpleQueue
 from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
@@ -144,6 +145,7 @@ class ReusableThreads:
 
     Args:
         spare: How many threads wait for work at most; None for as many as had some at once.
+        at_most: How many threads there are; work beyond that waits until one of them is free. None for no limit.
 
     >>> done: SimpleQueue[int] = SimpleQueue()
     >>> threads = ReusableThreads()
@@ -153,8 +155,8 @@ class ReusableThreads:
     >>> threads.close()
     """
 
-    def __init__(self, spare: int | None = None) -> None:
-        self._spare = spare
+    def __init__(self, *, spare: int | None = None, at_most: int | None = None) -> None:
+        self._spare, self._at_most = spare, at_most
         self._begin_anew()
         at_fork(self, before=ReusableThreads._end_before_fork, child=ReusableThreads._begin_anew)
 
@@ -162,6 +164,9 @@ class ReusableThreads:
         self._lock = threading.Lock()
         # Those that wait, each with the queue from which it takes its work.
         self._waiting: list[tuple[threading.Thread, _Work]] = []
+        # Work without a thread: one that has just done its work is not free at once.
+        self._later: deque[Callable[[], object]] = deque()
+        self._number = 0
         self._closed = False
 
     def __del__(self) -> None:
@@ -181,10 +186,19 @@ class ReusableThreads:
             if self._waiting:
                 self._waiting.pop()[1].put(run)
                 return
+            if self._number == self._at_most:
+                self._later.append(run)
+                return
+            self._number += 1
         work: _Work = SimpleQueue()
         work.put(run)
-        # The threads refer to this object weakly, or neither would ever end.
-        start_thread(partial(ReusableThreads._serve, weakref.ref(self), work), name)
+        try:
+            # The threads refer to this object weakly, or neither would ever end.
+            start_thread(partial(ReusableThreads._serve, weakref.ref(self), work), name)
+        except BaseException:
+            with self._lock:
+                self._number -= 1
+            raise
 
     @staticmethod
     def _serve(owned_by: weakref.ref[ReusableThreads], work: _Work) -> None:
@@ -193,14 +207,18 @@ class ReusableThreads:
             # Nothing of it is held while the thread waits.
             del run
             owner = owned_by()
-            if not (again and owner is not None and owner._waits(work)):  # noqa: SLF001 - of its own kind
+            if owner is None or not owner._goes_on(work, again=again):  # noqa: SLF001 - of its own kind
                 return
             del owner
 
-    def _waits(self, work: _Work) -> bool:
-        """Note that the calling thread waits for work; False if it is to end."""
+    def _goes_on(self, work: _Work, *, again: bool) -> bool:
+        """Give the calling thread what it does next, or note that it waits; False if it is to end."""
         with self._lock:
-            if self._closed or len(self._waiting) == self._spare:
+            if self._later:
+                work.put(self._later.popleft())
+                return True
+            if not again or self._closed or len(self._waiting) == self._spare:
+                self._number -= 1
                 return False
             self._waiting.append((threading.current_thread(), work))
             return True
@@ -208,6 +226,7 @@ class ReusableThreads:
     def _end_waiting(self) -> list[threading.Thread]:
         with self._lock:
             ended, self._waiting = self._waiting, []
+            self._number -= len(ended)
         for _, work in ended:
             work.put(None)
         return [thread for thread, _ in ended]

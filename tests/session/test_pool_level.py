@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from itertools import pairwise
+from queue import SimpleQueue
 from typing import TYPE_CHECKING
 
 import pytest
@@ -222,9 +223,9 @@ def test_all_watched_calls_are_looked_at_once_in_a_while():
     assert isinstance(found[0].error, errors.DeadlineExceeded)
 
 
-def test_a_crew_uses_its_threads_again():
+def test_threads_are_used_again():
     """Case 83: no thread for each row; `close` ends those that wait."""
-    crew, names, done = ReusableThreads(), set(), threading.Semaphore(0)
+    threads, names, done = ReusableThreads(), set(), threading.Semaphore(0)
 
     def work() -> None:
         names.add(threading.get_ident())
@@ -232,10 +233,31 @@ def test_a_crew_uses_its_threads_again():
 
     before = threading.active_count()
     for _ in range(200):
-        crew.start(work, "test-crew")
+        threads.start(work, "test-threads")
         done.acquire()
     assert len(names) < 20
-    crew.close()
-    while any(thread.name == "test-crew" for thread in threading.enumerate()):
+    threads.close()
+    while any(thread.name == "test-threads" for thread in threading.enumerate()):
         pass
     assert threading.active_count() <= before
+
+
+@pytest.mark.parametrize("reusable", [True, False])
+def test_there_are_never_more_threads_than_the_limit(reusable):
+    """Work that comes before a thread is free waits for it, also where the thread would have ended."""
+    threads, ran = ReusableThreads(at_most=1), SimpleQueue()
+
+    def last() -> bool:
+        ran.put(threading.get_ident())
+        return reusable
+
+    def first() -> bool:
+        # Its own thread is not free before it returns.
+        threads.start(last, "another")
+        ran.put(threading.get_ident())
+        return reusable
+
+    for _ in range(3):
+        threads.start(first, "test-limit")
+        assert ran.get(timeout=60) == ran.get(timeout=60)
+    threads.close()

@@ -157,7 +157,7 @@ class TableRun:
         journal = self._sources.journal
         number = None
         origin = current_origin()
-        threads = ReusableThreads()
+        threads = ReusableThreads(at_most=self._options.max_active)
         try:
             if journal is not None:
                 number = journal.open_run(
