@@ -148,7 +148,9 @@ class Shell:
 
 def bare_shell() -> InteractiveShell:
     """Make a shell without history file and extension."""
-    shell = InteractiveShell(config=Config({"HistoryManager": {"enabled": False}}))
+    # To color a traceback takes as long as the question that failed.
+    options = {"HistoryManager": {"enabled": False}, "InteractiveShell": {"colors": "NoColor"}}
+    shell = InteractiveShell(config=Config(options))
     # At the end of the process each shell would be reset, with a collection of garbage that takes half a second.
     atexit.unregister(shell.atexit_operations)
     if hasattr(shell.history_manager, "outputs"):

@@ -47,9 +47,10 @@ def of(emulator: Emulator, **options) -> Claude:
 def eventually(holds: Callable[[], bool], seconds: float = 60.0) -> bool:
     """Wait for something that another thread does."""
     end = time.monotonic() + seconds
-    never = threading.Event()
+    never, pause = threading.Event(), 0.005
     while not holds() and time.monotonic() < end:
-        never.wait(0.005)
+        never.wait(pause)
+        pause = min(pause * 2, 1.0)
     return holds()
 
 
@@ -60,10 +61,15 @@ def earlier_threads(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def sending_threads() -> list[threading.Thread]:
-    # What an exception refers to may be garbage that nobody has collected.
-    gc.collect()
-    now = threading.enumerate()
-    return [thread for thread in now if thread.name == THREAD and thread not in sending_threads.earlier]
+    def running() -> list[threading.Thread]:
+        now = threading.enumerate()
+        return [thread for thread in now if thread.name == THREAD and thread not in sending_threads.earlier]
+
+    if found := running():
+        # What an exception refers to may be garbage that nobody has collected, and owns the thread.
+        gc.collect()
+        found = running()
+    return found
 
 
 class Watch:
