@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from vertex_claude_magic.settings.target import Target
     from vertex_claude_magic.tables.batch.job import BatchJob
     from vertex_claude_magic.tables.progress import Progress
+    from vertex_claude_magic.tables.rows import IntoRows
     from vertex_claude_magic.transport.auth import ApplicationDefault
     from vertex_claude_magic.transport.retry import RetryPolicy
     from vertex_claude_magic.vertex.reply import Reply
@@ -175,7 +176,7 @@ class Claude:
 
     def map(
         self,
-        table: Any,
+        table: IntoRows,
         prompt: str,
         *,
         names: Mapping[str, Any] | None = None,
@@ -213,7 +214,7 @@ class Claude:
 
     def batch(
         self,
-        table: Any,
+        table: IntoRows | str,
         prompt: str,
         *,
         to: str,

@@ -14,6 +14,8 @@ from vertex_claude_magic.text import quote
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from vertex_claude_magic.json_types import Json
+
 __all__ = ["OPEN", "Policy", "holds_attachment"]
 
 T = TypeVar("T")
@@ -197,7 +199,7 @@ class Policy(NamedTuple):
         return "" if origin in {"default", "policy"} else f"{origin} is overruled: {said}."
 
 
-def holds_attachment(value: Any) -> bool:
+def holds_attachment(value: Json) -> bool:
     """Tell whether content of the Messages API has an image or a document anywhere in it.
 
     >>> holds_attachment([{"type": "text", "text": "image"}]), holds_attachment([{"type": "image"}])

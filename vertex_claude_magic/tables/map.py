@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from vertex_claude_magic.session.session import Session
     from vertex_claude_magic.tables.progress import Progress
     from vertex_claude_magic.tables.questions import RowQuestions
-    from vertex_claude_magic.tables.rows import Rows
+    from vertex_claude_magic.tables.rows import IntoRows, MadeTable, Rows
 
 __all__ = ["finished_table", "map_in_python", "notes_of", "questions_of"]
 
@@ -83,7 +83,7 @@ def notes_of(session: Session, questions: RowQuestions) -> list[str]:
     return notes
 
 
-def finished_table(run: TableRun, name: str = "") -> Any:
+def finished_table(run: TableRun, name: str = "") -> MadeTable:
     """Run a run, and return its table; what ends it early carries the table so far.
 
     Args:
@@ -109,14 +109,14 @@ def finished_table(run: TableRun, name: str = "") -> Any:
 
 def map_in_python(
     session: Session,
-    table: Any,
+    table: IntoRows,
     prompt: str,
     given: Mapping[str, Any],
     *,
     scope: Scope | None,
     progress: Callable[[Progress], None] | bool,
     log: logging.Logger,
-) -> Any:
+) -> MadeTable:
     """Run `Claude.map`; arguments as there.
 
     Raises:

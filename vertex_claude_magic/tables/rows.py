@@ -8,15 +8,21 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from vertex_claude_magic.errors import MissingExtra, OptionError
 from vertex_claude_magic.text import quote
 
 if TYPE_CHECKING:
+    from narwhals.typing import IntoDataFrame, IntoFrame, IntoLazyFrame
+
     from vertex_claude_magic.frames.read import Column
 
-__all__ = ["ITEM", "Rows", "read_rows"]
+__all__ = ["ITEM", "IntoRows", "MadeTable", "Rows", "read_rows"]
+
+# What `read_rows` takes, and what a run makes of it: the same kind, a lazy table computed, strings as dicts.
+IntoRows: TypeAlias = "IntoFrame | IntoLazyFrame | Sequence[Mapping[str, Any]] | Sequence[str] | Rows"
+MadeTable: TypeAlias = "IntoDataFrame | list[dict[str, Any]]"
 
 # The field of a list of strings.
 ITEM = "item"
@@ -81,7 +87,7 @@ class Rows:
         return bool(self.columns) and self.columns[place].series.dtype.is_temporal()
 
 
-def read_rows(table: Any) -> Rows:
+def read_rows(table: IntoRows) -> Rows:
     """Return the rows of a table.
 
     Args:
@@ -128,7 +134,7 @@ def _kind(native: Any) -> str:
     return f"{type(native).__module__.partition('.')[0].removeprefix('_')}.{type(native).__name__}"
 
 
-def _computed(table: Any) -> tuple[Any, tuple[str, ...]]:
+def _computed(table: IntoFrame | IntoLazyFrame) -> tuple[Any, tuple[str, ...]]:
     """Return a table that is in memory, and what was done to get it."""
     try:
         import narwhals as nw

@@ -140,7 +140,7 @@ def _is_plain_message(message: Json) -> TypeGuard[dict[str, Any]]:
     return type(content) is str or _text_of(content) is not None
 
 
-def _text_of(content: Any) -> str | None:
+def _text_of(content: Json) -> str | None:
     """Return the text of a content that is one text or one block of it and no more, None for any other."""
     if type(content) is list and len(content) == 1 and type(content[0]) is dict:
         block = content[0]

@@ -10,6 +10,7 @@ import functools
 import inspect
 import re
 import typing
+from collections.abc import Mapping
 from types import FunctionType, GenericAlias
 from typing import TYPE_CHECKING, Annotated, Any, NamedTuple, cast
 
@@ -17,10 +18,12 @@ from vertex_claude_magic.errors import MissingExtra, OptionError
 from vertex_claude_magic.text import quote
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable
 
     from pydantic import BaseModel, TypeAdapter, ValidationError
     from pydantic.json_schema import GenerateJsonSchema
+
+    from vertex_claude_magic.json_types import Json
 
 __all__ = ["ArgumentsInvalid", "FunctionTool", "function_tool"]
 
@@ -273,14 +276,16 @@ def _generator() -> type[GenerateJsonSchema]:
     return Quiet
 
 
-def _untitled(schema: Any, *, names: bool = False) -> Any:
+def _untitled(schema: Mapping[str, Json], *, names: bool = False) -> dict[str, Json]:
     """Return a schema without the titles that pydantic makes of names; a property may itself be called "title"."""
-    if isinstance(schema, list):
-        return [_untitled(each) for each in schema]
-    if not isinstance(schema, dict):
-        return schema
+
+    def part_of(value: Json, *, names: bool = False) -> Json:
+        if isinstance(value, list):
+            return [part_of(each) for each in value]
+        return _untitled(value, names=names) if isinstance(value, Mapping) else value
+
     return {
-        key: _untitled(part, names=not names and key in {"properties", "$defs"})
+        key: part_of(part, names=not names and key in {"properties", "$defs"})
         for key, part in schema.items()
         if names or key != "title" or not isinstance(part, str)
     }

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from vertex_claude_magic.json_types import Json
     from vertex_claude_magic.records.journal.batches import Batch, Job
     from vertex_claude_magic.tables.batch.context import Context
-    from vertex_claude_magic.tables.rows import Rows
+    from vertex_claude_magic.tables.rows import IntoRows, MadeTable, Rows
 
 __all__ = ["Collected", "collected", "count_nothing", "failed_rows", "is_table_of", "typed_of"]
 
@@ -46,7 +46,7 @@ class Collected:
         strangers: How many lines of the results are of no row of the table, or no JSON.
     """
 
-    table: Any
+    table: MadeTable
     errors: int
     strangers: int
 
@@ -62,7 +62,7 @@ def collected(
     batch: Batch,
     jobs: list[Job],
     *,
-    table: Any,
+    table: IntoRows | None,
     typed: TypedQuestion | None,
     held: dict[int, int],
 ) -> Collected:
@@ -79,7 +79,7 @@ def collected(
     return Collected(made, sum(1 for _ in results.failed()), results.strangers)
 
 
-def is_table_of(batch: Batch, table: Any) -> bool:
+def is_table_of(batch: Batch, table: IntoRows) -> bool:
     """Tell whether a value is the table of a batch, in the order of its rows."""
     try:
         _checked(batch, table)
@@ -218,7 +218,7 @@ def _lines(context: Context, job: Job) -> Iterator[bytes]:
         yield from context.files.lines(place)
 
 
-def _checked(batch: Batch, table: Any) -> Rows:
+def _checked(batch: Batch, table: IntoRows) -> Rows:
     """Return a table whose rows are those of the batch, in their order."""
     if source := batch.plan.get("source"):
         raise errors.OptionError(

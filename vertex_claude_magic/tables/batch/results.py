@@ -23,6 +23,7 @@ from vertex_claude_magic.vertex.reply_builder import ReplyBuilder
 
 if TYPE_CHECKING:
     from vertex_claude_magic.answers.repair import TypedQuestion
+    from vertex_claude_magic.json_types import Json
     from vertex_claude_magic.models.model import Model
     from vertex_claude_magic.tables.columns import Added
     from vertex_claude_magic.tables.rows import Rows
@@ -76,14 +77,14 @@ class Cells(Sequence[Any]):
         self._numbers[place] = 0 if value is None else value
 
 
-def _valid(value: Any) -> Any:
+def _valid(value: Json) -> Json:
     """Return a value without half characters, which JSON can spell and Arrow refuses (pyarrow 26.0.1)."""
     if isinstance(value, str):
         return replace_invalid(value)
     if isinstance(value, list):
         return [_valid(part) for part in value]
     if isinstance(value, dict):
-        return {_valid(name): _valid(part) for name, part in value.items()}
+        return {replace_invalid(name): _valid(part) for name, part in value.items()}
     return value
 
 
@@ -182,18 +183,19 @@ class Results:
         return usage, price
 
 
-def _message(response: Any) -> Mapping[str, Any] | None:
+def _message(response: Json) -> Mapping[str, Json] | None:
     if isinstance(response, str):
         # BigQuery has it as a text.
         try:
             response = json.loads(response) if response else None
         except (ValueError, RecursionError):
             return None
-    is_message = isinstance(response, Mapping) and isinstance(response.get("content"), list)
-    return response if is_message else None
+    if isinstance(response, Mapping) and isinstance(response.get("content"), list):
+        return response
+    return None
 
 
-def _reason(status: Any) -> str:
+def _reason(status: Json) -> str:
     """Return the words of a row's status, which may be the error of the service as JSON."""
     text = str(status or "the result contains no message")
     try:

@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from vertex_claude_magic.tables.batch.checks import BatchOptions
     from vertex_claude_magic.tables.batch.source import Requests
     from vertex_claude_magic.tables.questions import RowQuestions
+    from vertex_claude_magic.tables.rows import IntoRows
 
 __all__ = ["requests_of", "submit"]
 
@@ -45,7 +46,7 @@ _REPORT_EVERY = 50_000
 
 def submit(
     session: Session,
-    table: Any,
+    table: IntoRows | None,
     prompt: str,
     target: Target,
     options: BatchOptions,
