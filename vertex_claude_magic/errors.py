@@ -35,7 +35,7 @@
     │   ├── StreamInterrupted
     │   └── ProtocolError
     ├── JournalError               the journal or a recording cannot be read or written
-    │   ├── RecordingInvalid       a file is no recording
+    │   ├── RecordingInvalid       a file is not a recording
     │   └── ReplayMiss             nothing is recorded for this request
     ├── PickleRefused              a live object would be copied or sent to another process
     ├── ThreadUnavailable          no thread can start here, so nothing can be sent
@@ -314,7 +314,7 @@ class JournalError(ClaudeError):
 
 
 class RecordingInvalid(JournalError):
-    """A file is no recording, or was changed so that it is none any more."""
+    """A file is not a recording, or was changed so that it no longer is one."""
 
 
 class ReplayMiss(JournalError):

@@ -150,7 +150,7 @@ def _closed(schema: Mapping[str, Any] | None, definitions: Mapping[str, Any], kn
 def object_schema(schema: Mapping[str, Any]) -> tuple[dict[str, Any], str]:
     """Return a schema with an object at its root, and the key that the value is then under.
 
-    A tool's input must be an object, so a list goes under the key `items` and any other value that is no
+    A tool's input must be an object, so a list goes under the key `items` and any other value that is not an
     object under `value`. The key is empty where the value is an object itself.
 
     >>> object_schema({"type": "integer"})[0]["properties"], object_schema({"type": "array"})[1]

@@ -74,7 +74,7 @@ class Shape(Generic[Data]):
         name: What it is for people, such as `list[City]`.
         schema: The JSON schema that goes out, an object at its root.
         strict: Whether structured outputs can carry all that the type allows; else a tool or words must ask.
-        key: The key under which a value travels that is no object itself, or empty.
+        key: The key under which a value travels that is not an object itself, or empty.
         validate: Turns decoded JSON into the data; raises `AnswerMismatch`.
     """
 
@@ -127,7 +127,7 @@ def shape_of(kind: AnswerType) -> Shape[Any]:
     """Return the shape of a type, of a JSON schema (a dict), or of "df" (a data frame).
 
     Raises:
-        OptionError: it is no type that has a JSON schema.
+        OptionError: it is not a type with a JSON schema.
         MissingExtra: pydantic or pandas is not installed.
 
     >>> shape_of({"type": "array", "items": {"type": "integer"}}).take({"items": [1, 2]})

@@ -58,7 +58,7 @@ def guarded(text: str, *, solutions: Sequence[str] = (), own: Sequence[str] = ()
 
     Args:
         text: The hint, Markdown.
-        solutions: Reference solutions; what of them is in `own` or `task` is no secret.
+        solutions: Reference solutions; what of them is in `own` or `task` is not a secret.
         own: The student's code.
         task: The text of the task.
 

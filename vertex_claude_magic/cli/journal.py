@@ -30,7 +30,7 @@ __all__ = ["main"]
 
 _STEP = 500
 _MOST_SHOWN = 10_000
-# What the names of written attachments end in; whatever else a request says of its media is no name.
+# What the names of written attachments end in; whatever else a request says of its media is not a name.
 _ENDS = {"image/png": ".png", "image/jpeg": ".jpg", "image/gif": ".gif", "image/webp": ".webp",
          "application/pdf": ".pdf", "text/plain": ".txt"}  # fmt: skip
 

@@ -220,7 +220,7 @@ def usd_estimate(amount: float | None) -> str:
 
 
 def usd_words(amount: float | None) -> str:
-    """Write about what something cost, for a line that is glanced at; no dollar sign, so it is no formula.
+    """Write about what something cost, for a line that is glanced at; no dollar sign, so it is not a formula.
 
     >>> usd_words(0.0035), usd_words(0.034), usd_words(2.351), usd_words(0.0), usd_words(None)
     ('under 1 ¢', 'about 3 ¢', 'about 2.35 USD', 'free', 'cost unknown')

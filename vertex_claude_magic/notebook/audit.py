@@ -138,7 +138,7 @@ def _entry(
         region=_text(found.get("region")),
         date=_text(found.get("date")),
         input_tokens=None if uncached is None else uncached + sum(cached),
-        # The count of a stopped answer is no count: it comes with the last events.
+        # The count of a stopped answer is not final: it comes with the last events.
         output_tokens=None if complete is False else _count(counts.get("output_tokens")),
         cost_usd=_amount(found.get("cost_usd")),
         complete=complete,
@@ -177,7 +177,7 @@ def table(found: Sequence[Entry]) -> str:
     rows = []
     for each in found:
         run = "" if each.execution_count is None else f" [{each.execution_count}]"
-        by = _BY.get(each.answered_by, "not said")
+        by = _BY.get(each.answered_by, "unknown")
         cost = "unknown" if each.cost_usd is None else usd_estimate(each.cost_usd)
         cells = (
             f"{each.cell}{run}",

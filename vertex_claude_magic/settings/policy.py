@@ -187,7 +187,7 @@ class Policy(NamedTuple):
             if name in fixed:
                 self._refuse(name, f"the header {quote(header, 40)!r}")
         if "attachments" in self.forbids and holds_attachment([*fields.values()]):
-            self._refuse("attachments", "a field that holds one")
+            self._refuse("attachments", "a field that contains one")
 
     def _refuse(self, name: str, what: str) -> NoReturn:
         raise OptionError(f"{name} is fixed by {self.who(name)}, so {what} is refused.", cure="Leave it out.")

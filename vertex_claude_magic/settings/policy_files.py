@@ -85,7 +85,7 @@ def parse_policy(text: str, label: str, folder: Path) -> Policy:
         folder: The folder of the file.
 
     Raises:
-        OptionError: it is no TOML, or says what no policy can say; the message names the line.
+        OptionError: it is not TOML, or says what no policy can say; the message names the line.
 
     >>> parse_policy('[locks]\\nmodel = ["haiku", "sonnet"]', "claude-policy.toml", Path()).locks
     {'model': ('haiku', 'sonnet')}

@@ -118,7 +118,7 @@ def parse_prompt(text: str, name: str, folder: Path) -> SavedPrompt:
         folder: The folder of the file; attachments must be in it.
 
     Raises:
-        OptionError: its top is no TOML, or says what no such file may say; the message names the line.
+        OptionError: its top is not TOML, or says what no such file may say; the message names the line.
 
     >>> from pathlib import Path
     >>> found = parse_prompt('+++\nmodel = "haiku"\n[defaults]\nn = 3\n+++\nGive {{ n }} examples.\n', "a", Path())

@@ -48,7 +48,7 @@ def questions_of(
         prompt: The prompt of a row.
         given: Options of a question, by name.
         prefix: What goes before the names of the added columns.
-        scope: Where names are looked up that are no columns.
+        scope: Where names are looked up that are not columns.
         what: Who asks, such as `%%claude_map`.
         saved: The options of a saved prompt, by name; None where none can be.
         opening: A text that goes before the prompt of every row.
@@ -98,7 +98,7 @@ def finished_table(run: TableRun, name: str = "") -> MadeTable:
         run.run()
     except KeyboardInterrupt:
         progress = run.progress
-        where = f"; {name} holds the finished rows" if name else ""
+        where = f"; {name} contains the finished rows" if name else ""
         done = f"Stopped after {progress.done:,} of {progress.rows:,} rows{where}. Run it again to ask only the rest."
         raise errors.ClaudeInterrupt(table=run.table(), done=done) from None
     except errors.ClaudeError as error:

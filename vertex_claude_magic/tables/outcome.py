@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 __all__ = ["UNANSWERED", "Outcome"]
 
-# Answers that are no answer to the row, by their stop reason.
+# Replies that do not answer the row, by their stop reason.
 UNANSWERED = {
     "refusal": ("AnswerRefused", "Claude declined."),
     "max_tokens": ("AnswerTruncated", "The answer was cut off at max_tokens."),

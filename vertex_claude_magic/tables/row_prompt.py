@@ -1,6 +1,6 @@
 """The template of a row: parsed once, filled for each row.
 
-`{{ column }}` is a field of the row, `{{ row['Customer name'] }}` one whose name is no identifier, `{{ row }}` the
+`{{ column }}` is a field of the row, `{{ row['Customer name'] }}` one whose name is not an identifier, `{{ row }}` the
 whole row. Any other path is looked up once, in the namespace, and is the same for every row, as attachments are.
 """
 
@@ -141,7 +141,7 @@ def read_row_prompt(
     Args:
         template: The prompt, to the letter.
         rows: The table.
-        scope: Where names are looked up that are no columns.
+        scope: Where names are looked up that are not columns.
         attach: Variables or paths by name, or objects; they go before the prompt of every row.
         opening: A text that goes between them and the prompt, with braces that are only braces.
         literal: Whether the prompt is sent as it is, so that all rows are the same question.

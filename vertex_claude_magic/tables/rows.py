@@ -1,6 +1,6 @@
 """The rows of a table, a few at a time, and the table itself as a result will be made of it.
 
-Every kind of table is read by column and by place, so that two columns of one name, an index and names that are no
+Every kind of table is read by column and by place, so that two columns of one name, an index and names that are not
 texts do no harm. What a prompt does not name is never looked at.
 """
 
@@ -96,7 +96,7 @@ def read_rows(table: IntoRows) -> Rows:
 
     Raises:
         MissingExtra: narwhals, or what a lazy table is computed with, is not installed.
-        OptionError: it is no table.
+        OptionError: it is not a table.
 
     >>> rows = read_rows([{"a": 1}, {"a": 2, "b": "x"}])
     >>> rows.names, rows.records(0, 2, [1])
@@ -166,7 +166,7 @@ def _of_list(table: list[Any]) -> Rows:
         return Rows(kind="strings", count=len(table), names=(ITEM,), native=table)
     if not all(isinstance(each, Mapping) for each in table):
         kinds = sorted({"dict" if isinstance(each, Mapping) else type(each).__name__ for each in table})
-        raise OptionError(f"The list holds {quote(' and '.join(kinds), 80)}.", cure=_CURE)
+        raise OptionError(f"The list contains {quote(' and '.join(kinds), 80)}.", cure=_CURE)
     names = dict.fromkeys(name for row in table for name in row)
     if wrong := next((name for name in names if not isinstance(name, str)), None):
         raise OptionError(

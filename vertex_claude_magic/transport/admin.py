@@ -110,7 +110,7 @@ class Admin:
         self._pause = pause
 
     def models(self) -> list[ListedModel]:
-        """Return the models that Google lists for the publisher Anthropic; it is no list of what one may call.
+        """Return the models that Google lists for the publisher Anthropic; it is not a list of what one may call.
 
         Raises:
             APIError: the host of the location has no such list, or the account may not read it.

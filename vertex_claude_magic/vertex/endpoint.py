@@ -56,7 +56,7 @@ def base_url_of(location: str) -> str:
      'https://us-east5-aiplatform.googleapis.com/v1')
 
     Raises:
-        OptionError: the location is no legal host label.
+        OptionError: the location is not a legal host label.
     """
     check_location(location)
     if location == "global":

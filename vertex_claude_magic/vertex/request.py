@@ -304,7 +304,7 @@ def _notices(
     model: str, row: Model | None, region: str, catalog: Catalog, seen: Seen | None, *, force: bool
 ) -> tuple[str, ...]:
     if row is None:
-        # An id that the table does not know may be newer than the table; a word that is no id is a slip.
+        # An id that the table does not know may be newer than the table; a word that is not an id is a slip.
         alias = None if force else catalog.nearest_alias(model)
         if alias is not None:
             raise OptionError(

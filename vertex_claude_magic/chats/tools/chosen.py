@@ -44,7 +44,7 @@ def tools_of(
         The tools, None where all of them are gone.
 
     Raises:
-        OptionError: a name is unknown, given twice, or is no function that a model can call.
+        OptionError: a name is unknown, given twice, or is not a function that a model can call.
         MissingExtra: what describes functions is not installed.
     """
     names: Mapping[str, Any] = scope.names if scope is not None else {}

@@ -164,7 +164,7 @@ def function_tool(name: str, function: Callable[..., Any]) -> FunctionTool:
 
 
 def _own_name(function: Callable[..., Any]) -> str:
-    """Return the name of a function; an object with `__call__` has none, or one that is no text."""
+    """Return the name of a function; an object with `__call__` has none, or one that is not text."""
     own = getattr(function, "__name__", "")
     return own if isinstance(own, str) else ""
 
@@ -270,7 +270,7 @@ def _generator() -> type[GenerateJsonSchema]:
     from pydantic.json_schema import GenerateJsonSchema
 
     class Quiet(GenerateJsonSchema):
-        # A default that is no JSON, such as a frame, is left out; the function has it.
+        # A default that is not JSON, such as a frame, is left out; the function has it.
         ignored_warning_kinds = {"skipped-choice", "non-serializable-default"}  # noqa: RUF012
 
     return Quiet

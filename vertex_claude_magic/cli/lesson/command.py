@@ -212,4 +212,4 @@ def _check_place(folder: Path, out: Path) -> None:
                 f"{quote(str(out))} is not empty and has no {MANIFEST}.", cure="Name a new folder."
             )
     if folder.resolve().is_relative_to(out.resolve()):
-        raise OptionError(f"{quote(str(out))} holds the lesson itself.", cure="Choose another folder.")
+        raise OptionError(f"{quote(str(out))} contains the lesson itself.", cure="Choose another folder.")

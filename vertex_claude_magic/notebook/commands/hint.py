@@ -157,7 +157,7 @@ class _Hint:
             view.finish(_under(reply, level), notes=(note,), metadata=provenance(reply))
         else:
             reply = self._ask(session, prompt, target, level)
-            # A refusal is no hint, and the page says so: the level is still to come.
+            # A refusal is not a hint, and the page says so: the level is still to come.
             if reply.text.strip() and reply.stop_reason != "refusal":
                 troubles.ladder.climb(trouble, level, self._about.key)
                 troubles.given = Given(key, reply)

@@ -25,7 +25,7 @@ _THUMBNAIL = 160
 _MOST_THUMBNAILS = 12
 _MOST_ROWS = 100
 _BEGINNING = 100
-# A longer body would be no line that anybody pastes.
+# Nobody pastes a line with a longer body.
 _LONGEST_INLINE = 20_000
 _COLUMNS = (Column("block"), Column("type"), Column("size"), Column("begins with"))
 _GCLOUD = "$(gcloud auth application-default print-access-token)"

@@ -87,7 +87,7 @@ class PanelState(HasTraits):  # type: ignore[misc]
             try:
                 before, asked = session.target(), session.target(settings=changed)
             except ClaudeError as error:
-                # A policy locks it, or a variable of the environment is no value.
+                # A policy locks it, or a variable of the environment is not a valid value.
                 self.tell(f"Not changed: {error}")
                 return
             wanted, dropped = settled(catalog, asked, keep=name, seen=self.look.seen)

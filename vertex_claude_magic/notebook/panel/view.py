@@ -109,7 +109,7 @@ class Panel:
     def _on(self, widget: Widget, trait: str, act: Callable[[Any], None]) -> None:
         def changed(change: Change) -> None:
             with self.state.lock:
-                # What the panel itself puts into a control is no choice of the user's.
+                # What the panel itself puts into a control is not a choice of the user's.
                 if not self._drawing:
                     act(change["new"])
 

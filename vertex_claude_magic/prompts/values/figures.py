@@ -74,7 +74,7 @@ def figure_parts(
     )
     try:
         with warnings.catch_warnings():
-            # Missing glyphs and tight layouts are no matter of the prompt.
+            # Missing glyphs and tight layouts do not concern the prompt.
             warnings.simplefilter("ignore")
             data = _DRAW[library](value, budget)
     except (OptionError, KeyboardInterrupt):

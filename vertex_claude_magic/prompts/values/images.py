@@ -95,7 +95,7 @@ def image_file_parts(
         kind: What it shows.
 
     Raises:
-        OptionError: it is no image that can be read, or too large.
+        OptionError: it is not an image that can be read, or it is too large.
         MissingExtra: it must be drawn anew, and pillow is not installed.
     """
     start = file.read(_HEAD)
@@ -298,7 +298,7 @@ def _media(data: bytes, media_type: str, size: tuple[int, int], kind: str, cut: 
 
 
 def thumbnail_png(block: Mapping[str, Any], edge: int) -> bytes | None:
-    """Return a small PNG of an image block, None if it is no image or pillow is not installed.
+    """Return a small PNG of an image block, None if it is not an image or pillow is not installed.
 
     Args:
         block: A block of the Messages API.
@@ -310,5 +310,5 @@ def thumbnail_png(block: Mapping[str, Any], edge: int) -> bytes | None:
             return None
         with _pillow(io.BytesIO(base64.b64decode(source["data"]))) as image:
             return _saved(_flat(_scaled(image, edge, ours=True)), format="PNG")
-    except Exception:  # noqa: BLE001 - a block may hold anything, and a preview is no reason to fail
+    except Exception:  # noqa: BLE001 - a block may contain anything, and a preview is not a reason to fail
         return None

@@ -100,7 +100,7 @@ def refusal(value: Any, place: str) -> OptionError:
             f"{place} is an iterator ({kind}), which reading would use up.", cure=f"Use list({place})."
         )
     cures = [way.format(x=place)] if way else []
-    # These are made when the object draws, and are no attributes of its class.
+    # These are made when the object draws, and are not attributes of its class.
     made = [each for each in _ATTRIBUTES if each in getattr(value, "__dict__", {})]
     cures += [f"Use {{{{ {place}.{each} }}}}." for each in made]
     for each in _METHODS:

@@ -86,7 +86,7 @@ def batch_options(
     Args:
         given: Options by name.
         what: Who takes them, such as `%%claude_batch`.
-        table: The table, where it is a text: `bq://project.dataset.table` holds finished requests, which take few
+        table: The table, where it is a text: `bq://project.dataset.table` contains finished requests, which take few
             options.
 
     Raises:
@@ -140,7 +140,7 @@ def _refuse_beside(source: str, given: Mapping[str, Any]) -> None:
     for name, value in given.items():
         if name in {"to", "via"} or name in _BESIDE_REQUESTS or value is None or value is False:
             continue
-        why = "goes to one job" if name == "rows_per_job" else "holds finished requests"
+        why = "goes to one job" if name == "rows_per_job" else "contains finished requests"
         raise OptionError(
             spelled(f"{quote(source, 120)} {why}, so {{}} has no effect.", option(name)),
             cure="Leave it out.",

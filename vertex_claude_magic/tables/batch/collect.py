@@ -43,7 +43,7 @@ class Collected:
     Args:
         table: The table.
         errors: How many rows have an error.
-        strangers: How many lines of the results are of no row of the table, or no JSON.
+        strangers: How many lines of the results are of no row of the table, or not JSON.
     """
 
     table: MadeTable

@@ -214,7 +214,7 @@ class _Sum:
 def read_results(results: Results, lines: Iterator[bytes]) -> tuple[Usage, float | None]:
     """Take the lines of a job, and return what was used together and its cost in USD (None where it is not known).
 
-    A line that is no JSON is one that nobody can assign; its row counts as not answered.
+    A line that is not JSON cannot be assigned; its row counts as not answered.
     """
     seen = bytearray(results.rows)
     total = _Sum()

@@ -77,7 +77,7 @@ def read_requests(context: Context, options: BatchOptions, notify: Callable[[str
     policy, named = present_policy(), quote(source, 120)
     if locked := sorted(_IN_REQUEST & policy.locks.keys()):
         raise OptionError(
-            f"{locked[0].rstrip('_')} is locked by {policy.who(locked[0])}, and {named} holds finished requests.",
+            f"{locked[0].rstrip('_')} is locked by {policy.who(locked[0])}, and {named} contains finished requests.",
             cure="Give a table of this notebook, and a prompt.",
         )
     bucket = parse_uri(options.files).bucket

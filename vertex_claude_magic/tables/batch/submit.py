@@ -68,7 +68,7 @@ def submit(
         options: Where rows and results go.
         name: The variable that will hold it.
         table_name: The variable that holds the table.
-        scope: Where names are looked up that are no columns.
+        scope: Where names are looked up that are not columns.
         opening: A text that goes before the prompt of every row.
         notify: Called with what is being done.
         warn: Called with what the user should know.
@@ -124,7 +124,7 @@ def requests_of(
     """
     if body.strip():
         raise errors.OptionError(
-            f"{quote(options.source, 120)} holds finished requests, so there is no prompt.",
+            f"{quote(options.source, 120)} contains finished requests, so there is no prompt.",
             cure="Leave the prompt empty.",
         )
     context = Context(session, target, session.project(target, notify))
