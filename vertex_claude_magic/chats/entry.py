@@ -115,12 +115,6 @@ def is_sent(entry: Entry) -> bool:
     return entry.state != "interrupted"
 
 
-def _own_hash(messages: Sequence[Mapping[str, Any]]) -> str:
-    """Return the digest of messages as the binding of thinking sees them: without thinking and cache marks."""
-    plain = json.dumps([_bound(message) for message in messages], sort_keys=True, default=str)
-    return hashlib.sha256(plain.encode("utf-8", "replace")).hexdigest()
-
-
 def _bound(message: Mapping[str, Any]) -> list[Any]:
     content = message.get("content")
     blocks = [{"type": "text", "text": content}] if isinstance(content, str) else content or ()
@@ -205,7 +199,10 @@ def made_ready(messages: tuple[Mapping[str, Any], ...]) -> Sendable:
         for block in message.get("content") or ()
     )
     thinks = any(map(is_not, sent, bare))
-    return Sendable(messages, _own_hash(messages), sent, bare, calls, thinks=thinks)
+    # As the binding of thinking sees them: without thinking and cache marks.
+    plain = json.dumps([_bound(message) for message in messages], sort_keys=True, default=str)
+    own_hash = hashlib.sha256(plain.encode("utf-8", "replace")).hexdigest()
+    return Sendable(messages, own_hash, sent, bare, calls, thinks=thinks)
 
 
 _CALLS = frozenset({"tool_use", "tool_result"})

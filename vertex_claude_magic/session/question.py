@@ -63,8 +63,12 @@ def prepare(
         ProjectNotFound: no project is named anywhere.
     """
     messages, composed = _messages(prompt, target, scope)
-    if by := target.forbids.get("attachments"):
-        _check_attachments(messages, by)
+    by = target.forbids.get("attachments")
+    if by and holds_attachment([each.get("content") for each in messages]):
+        raise errors.OptionError(
+            f"Attachments are switched off by {by}, and the prompt contains an image or a document.",
+            cure="Leave it out.",
+        )
     typed = _typed(target, scope, forced=not tools)
     fields: dict[str, Any] = {"tools": list(tools)} if tools else {}
     if typed is not None:
@@ -249,14 +253,6 @@ def _with_history(
     ]
     messages = [*messages_before(history, frame), *blocks]
     return list(with_cache_marks(messages, history, frame, target.row)), fields
-
-
-def _check_attachments(messages: Sequence[Mapping[str, Any]], by: str) -> None:
-    if holds_attachment([each.get("content") for each in messages]):
-        raise errors.OptionError(
-            f"Attachments are switched off by {by}, and the prompt contains an image or a document.",
-            cure="Leave it out.",
-        )
 
 
 def _empty() -> errors.OptionError:

@@ -168,10 +168,7 @@ class Admin:
             operation = self._call(request, retry=False)
         except errors.PermissionDenied as error:
             _refuse(error, f"change the configuration of {self.place.model}", "roles/aiplatform.admin")
-        self._follow(operation, self._clock() + seconds)
-
-    def _follow(self, operation: Any, end: float) -> None:
-        wait = _FIRST_LOOK
+        end, wait = self._clock() + seconds, _FIRST_LOOK
         while not _is_over(operation):
             if self._clock() + wait > end:
                 raise errors.DeadlineExceeded(

@@ -186,11 +186,8 @@ class _Hint:
     def _guard(self, reply: Reply, level: int) -> tuple[Reply, tuple[str, ...]]:
         """Return a reply with its text alone, and without what its level does not show."""
         # The page and whoever asked get the same one, and a long cell takes up to a second.
-        if self._guarded is None or self._guarded[0] is not reply:
-            self._guarded = reply, self._looked_through(reply, level)
-        return self._guarded[1]
-
-    def _looked_through(self, reply: Reply, level: int) -> tuple[Reply, tuple[str, ...]]:
+        if self._guarded is not None and self._guarded[0] is reply:
+            return self._guarded[1]
         text, notes = reply.text, list[str]()
         if level < _TOP:
             exercises = readable_exercises(exercise_folder(self._host.shell.user_ns))
@@ -206,7 +203,9 @@ class _Hint:
                     lines = "1 line was" if count == 1 else f"{count} lines were"
                     notes.append(f"{lines} withheld: below level {_TOP} a hint shows no line of {what}.")
         blocks = ({"type": "text", "text": text},) if text else ()
-        return replace(reply, blocks=blocks, parts=(), tool_calls=()), tuple(notes)
+        shown = replace(reply, blocks=blocks, parts=(), tool_calls=()), tuple(notes)
+        self._guarded = reply, shown
+        return shown
 
     def _prompt(self, level: int) -> str:
         if isinstance(self._about, FailedCheck):

@@ -118,15 +118,12 @@ def _column(x: float, dots: Sequence[tuple[float, Model]], chosen: str) -> list[
         floor = max(floor + _LINE, y)
         alone = all(abs(y - other) > _LINE for other, _ in groups if other != y)
         left = x + len(models) * _STEP if alone else beside
-        label = literal(_label(models, chosen), formulas=True)
-        parts.append(f'<text x="{left:.0f}" y="{floor:.0f}" dy="4">{label}</text>')
+        named = next((model for model in models if model.id == chosen), models[0]).short_name
+        label = named if len(named) <= _LONGEST else f"{named[:_LONGEST]}…"
+        label += f" +{len(models) - 1}" if len(models) > 1 else ""
+        text = literal(label, formulas=True)
+        parts.append(f'<text x="{left:.0f}" y="{floor:.0f}" dy="4">{text}</text>')
     return parts
-
-
-def _label(models: Sequence[Model], chosen: str) -> str:
-    first = next((model for model in models if model.id == chosen), models[0])
-    name = first.short_name if len(first.short_name) <= _LONGEST else f"{first.short_name[:_LONGEST]}…"
-    return f"{name} +{len(models) - 1}" if len(models) > 1 else name
 
 
 def _ticks(low: float, high: float) -> list[float]:
