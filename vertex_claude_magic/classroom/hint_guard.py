@@ -143,6 +143,22 @@ def _corrected(lines: Sequence[str], own: Sequence[str]) -> set[int]:
     """
     theirs = {letters for code in own for letters in map(_code, code.split("\n")) if letters}
     long = {each for each in theirs if len(each) >= _SHORT}
+
+    def is_changed(piece: str) -> bool:
+        if len(piece) < _SHORT or piece in theirs or any(each.find(piece) > 0 for each in long):
+            # Theirs, or the end or the middle of it; a beginning may be theirs without what is wrong.
+            return False
+        pairs, matcher = _pairs(piece), difflib.SequenceMatcher(None, "", piece, autojunk=False)
+        for each in long:
+            theirs_too = _pairs(each)
+            # Lines as alike as that have most pairs of letters in common, which is quicker to find out.
+            if 3 * len(pairs & theirs_too) < len(pairs) + len(theirs_too):
+                continue
+            matcher.set_seq1(each)
+            if matcher.quick_ratio() >= _ALIKE and matcher.ratio() >= _ALIKE:
+                return True
+        return False
+
     found, block, fenced = set[int](), list[int](), ""
     for number, line in enumerate(lines):
         fence = _FENCE.match(line)
@@ -158,25 +174,9 @@ def _corrected(lines: Sequence[str], own: Sequence[str]) -> set[int]:
         if not fenced and not any(each in _code(words) for each in long):
             # Code without a mark around it; a sentence that quotes theirs is like it, and harmless.
             pieces.append(words)
-        if any(_is_changed(_code(piece), theirs, long) for piece in pieces):
+        if any(is_changed(_code(piece)) for piece in pieces):
             found.add(number)
     return found | (_rewritten(lines, block, theirs, long) if fenced else set())
-
-
-def _is_changed(piece: str, theirs: set[str], long: set[str]) -> bool:
-    if len(piece) < _SHORT or piece in theirs or any(each.find(piece) > 0 for each in long):
-        # Theirs, or the end or the middle of it; a beginning may be theirs without what is wrong.
-        return False
-    pairs, matcher = _pairs(piece), difflib.SequenceMatcher(None, "", piece, autojunk=False)
-    for each in long:
-        theirs_too = _pairs(each)
-        # Lines as alike as that have most pairs of letters in common, which is quicker to find out.
-        if 3 * len(pairs & theirs_too) < len(pairs) + len(theirs_too):
-            continue
-        matcher.set_seq1(each)
-        if matcher.quick_ratio() >= _ALIKE and matcher.ratio() >= _ALIKE:
-            return True
-    return False
 
 
 @lru_cache(maxsize=1_024)

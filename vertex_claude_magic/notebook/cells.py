@@ -258,8 +258,12 @@ class CellWatch(threading.local):
         """Forget the cell of IPython's event `post_run_cell`; what it has started goes on with a context of its own."""
         info = getattr(result, "info", None)
         known = [each.info is info for each in self._under_way]
-        self._tell(result, self._under_way[known.index(True)] if True in known else None)
         if True in known:
+            ended, outermost = self._under_way[known.index(True)], self._under_way[0]
+            error = getattr(result, "error_in_exec", None) or getattr(result, "error_before_exec", None)
+            # Only the end of the cell that the user ran is its success.
+            if error is not None or ended is outermost:
+                self._after(error, ended.source, outermost.cell_id, str(outermost.run))
             del self._under_way[known.index(True) :]
         elif info is None or (info.raw_cell or "").strip():
             # IPython reports the end of an empty cell and not its beginning.
@@ -267,15 +271,6 @@ class CellWatch(threading.local):
         cell = self._under_way[-1] if self._under_way else None
         _running.set(cell)
         self._threads.change(cell)
-
-    def _tell(self, result: CellResult, ended: _Running | None) -> None:
-        if ended is None:
-            return
-        error = getattr(result, "error_in_exec", None) or getattr(result, "error_before_exec", None)
-        outermost = self._under_way[0]
-        # Only the end of the cell that the user ran is its success.
-        if error is not None or ended is outermost:
-            self._after(error, ended.source, outermost.cell_id, str(outermost.run))
 
     @property
     def source(self) -> str | None:

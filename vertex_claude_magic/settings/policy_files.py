@@ -37,21 +37,19 @@ def read_policies(paths: Sequence[Path], named: str = "", variable: str = "") ->
         named: The value of an environment variable, which adds one.
         variable: The variable.
     """
+    parts = []
     try:
-        parts = [_read_named(named.strip(), variable)] if named.strip() else []
+        if named.strip():
+            path = Path(named.strip()).expanduser()
+            if not path.is_file():
+                # Not quoted, because anything may have been pasted into it.
+                return Policy(closed=(f"{variable} points to a file that does not exist.", _MEND))
+            parts.append(_read(path, f"{quote_path(path.name)} ({variable})"))
         return _together([*parts, *(_read(path, _label(path)) for path in paths)])
     except OptionError as error:
         return Policy(closed=(error.message, _MEND))
     except (OSError, RuntimeError) as error:
         return Policy(closed=(f"The policy cannot be read: {quote(str(error))}.", _MEND))
-
-
-def _read_named(named: str, variable: str) -> Policy:
-    path = Path(named).expanduser()
-    if not path.is_file():
-        # Not quoted, because anything may have been pasted into it.
-        raise OptionError(f"{variable} points to a file that does not exist.", cure=_MEND)
-    return _read(path, f"{quote_path(path.name)} ({variable})")
 
 
 def _label(path: Path) -> str:

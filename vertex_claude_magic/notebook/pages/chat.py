@@ -21,8 +21,6 @@ from vertex_claude_magic.text import quote
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from markdown_it import MarkdownIt
-
     from vertex_claude_magic.chats.entry import Turn
     from vertex_claude_magic.records.journal.chats import ChatRow
     from vertex_claude_magic.vertex.reply import Reply
@@ -138,13 +136,22 @@ def exported_html(name: str, turns: Sequence[Turn]) -> str:
 
     # Raw HTML off; the sanitizer has left no image, and no link but to web and mail addresses.
     markdown = MarkdownIt("commonmark", {"html": False}).enable(["table", "strikethrough"])
+
+    def with_folded_calls(reply: Reply) -> str:
+        calls = [
+            f"<details><summary>{escape(safe_plain(call_line(call)))}</summary>"
+            f"<pre>{verbatim(result_text(call))}</pre></details>"
+            for call in reply.tool_calls
+        ]
+        return "\n".join([markdown.render(safe_markdown(reply.text)).strip(), *calls])
+
     parts = [f"<h1>{escape(safe_plain(name))}</h1>"]
     for turn in turns:
         plain = endings(turn.reply, answered_notes(turn.reply))[1]
         parts += [
             f"<h2>Turn {turn.number}{escape(_mark(turn))}</h2>",
             f"<pre>{verbatim(turn.prompt)}</pre>",
-            *[_shown(each, markdown) for each in turn.before if each.tool_calls or each.stop_reason],
+            *[with_folded_calls(each) for each in turn.before if each.tool_calls or each.stop_reason],
             markdown.render(safe_markdown(turn.reply.text)).strip(),
             markdown.render(sources(turn.reply).markdown).strip(),
             f"<p><small>{'<br>'.join(escape(line) for line in plain.splitlines())}</small></p>",
@@ -155,16 +162,6 @@ def exported_html(name: str, turns: Sequence[Turn]) -> str:
         f'<!DOCTYPE html>\n<html lang="en">\n<head><meta charset="utf-8">{title}</head>\n'
         f'<body style="max-width: 50em; margin: 2em auto; font-family: sans-serif">\n{body}\n</body>\n</html>\n'
     )
-
-
-def _shown(reply: Reply, markdown: MarkdownIt) -> str:
-    """Return an answer that calls functions as HTML: its text, and each call in a fold."""
-    calls = [
-        f"<details><summary>{escape(safe_plain(call_line(call)))}</summary>"
-        f"<pre>{verbatim(result_text(call))}</pre></details>"
-        for call in reply.tool_calls
-    ]
-    return "\n".join([markdown.render(safe_markdown(reply.text)).strip(), *calls])
 
 
 def _mark(turn: Turn) -> str:
