@@ -304,7 +304,7 @@ CURES = {
     "object": "Use a data frame",
     "future": "{x}.result()",
     "reference": "{x}()",
-    "mock": "Use what it stands in for",
+    "mock": "Use the object that it replaces",
     "silent": "Use a data frame",
     "library": "{x}.to_dict()",
     "sound": "Models do not accept audio",

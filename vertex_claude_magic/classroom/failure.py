@@ -38,11 +38,11 @@ _EXPLAIN = (
     "A cell of my notebook failed. Explain in two sentences what went wrong and how to avoid it, "
     "to the person who wrote the cell."
 )
-_MEND = (
+_CORRECT = (
     "A cell of my notebook failed. Explain the cause in two sentences to the person who wrote it. Then give "
     "the whole cell, mended with as few changes as possible, in one Python code block, and nothing after it."
 )
-_MEND_SOURCE = (
+_CORRECT_SOURCE = (
     "Code of my notebook failed outside of its cell. Explain the cause in two sentences to the person who wrote "
     "it. Then give what has to change, with as few changes as possible, in one Python code block and nothing "
     "after it: {either}the whole of the code that failed, as it is given below."
@@ -170,9 +170,9 @@ def fix_prompt(failure: Failure, *, hint: str = "", explain: bool = False) -> st
     if explain or not (failure.sources or failure.cell):
         task = _EXPLAIN
     elif failure.sources:
-        task = _MEND_SOURCE.format(either="either the whole cell, or " if failure.cell else "")
+        task = _CORRECT_SOURCE.format(either="either the whole cell, or " if failure.cell else "")
     else:
-        task = _MEND
+        task = _CORRECT
     parts = [f"{task} {_DATA}", *failed_code(failure), *([hint] if hint else [])]
     return "\n\n".join(parts)
 

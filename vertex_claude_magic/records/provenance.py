@@ -209,8 +209,8 @@ def text_hash(text: Json) -> str | None:
     if not isinstance(text, str):
         return None
     lines = text.replace("\r\n", "\n").replace("\r", "\n").split("\n")
-    kept = "\n".join([line.rstrip(" \t") for line in lines]).rstrip("\n")
-    return hashlib.sha256(kept.encode("utf-8", "replace")).hexdigest()
+    normalized = "\n".join([line.rstrip(" \t") for line in lines]).rstrip("\n")
+    return hashlib.sha256(normalized.encode("utf-8", "replace")).hexdigest()
 
 
 def _replaced(value: Json) -> Json:

@@ -36,7 +36,7 @@ __all__ = ["Stream"]
 
 _MAX_WHOLE_BYTES = 64 * 1024 * 1024
 _MAX_STRANGE_BYTES = 64 * 1024
-_PATIENCE = 3600.0
+_LONGEST_WAIT = 3600.0
 # Seconds of silence after which there is time for other things.
 _IDLE = 0.02
 # How long (seconds) the end of an answer may keep its connection busy before the connection is given up.
@@ -99,7 +99,7 @@ class Stream:
 
     def __iter__(self) -> Iterator[Event]:
         while not self.done:
-            yield from self.wait(_PATIENCE)
+            yield from self.wait(_LONGEST_WAIT)
         self.close()
 
     def hold(self) -> None:
@@ -121,9 +121,9 @@ class Stream:
             self._hang_up(_SETTLE)
             self._closed = True
 
-    def _hang_up(self, patience: float) -> None:
+    def _hang_up(self, seconds: float) -> None:
         if self._builder.complete:
-            self._response.settle(patience)
+            self._response.settle(seconds)
         elif not self.done:
             self._response.cancel()
         self.done = True

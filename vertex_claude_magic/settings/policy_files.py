@@ -26,7 +26,7 @@ __all__ = ["parse_policy", "read_policies"]
 _SECTIONS = ("defaults", "locks", "hints", "limits")
 _CEILINGS = ("max_cost", "max_session_cost", "max_daily_cost", "max_tokens")
 _SWITCHES = ("tools", "attachments", "live")
-_MEND = "No request is sent until it is fixed; ask the author of the file."
+_CURE = "No request is sent until it is fixed; ask the author of the file."
 
 
 def read_policies(paths: Sequence[Path], named: str = "", variable: str = "") -> Policy:
@@ -43,13 +43,13 @@ def read_policies(paths: Sequence[Path], named: str = "", variable: str = "") ->
             path = Path(named.strip()).expanduser()
             if not path.is_file():
                 # Not quoted, because anything may have been pasted into it.
-                return Policy(closed=(f"{variable} points to a file that does not exist.", _MEND))
+                return Policy(closed=(f"{variable} points to a file that does not exist.", _CURE))
             parts.append(_read(path, f"{quote_path(path.name)} ({variable})"))
         return _together([*parts, *(_read(path, _label(path)) for path in paths)])
     except OptionError as error:
-        return Policy(closed=(error.message, _MEND))
+        return Policy(closed=(error.message, _CURE))
     except (OSError, RuntimeError) as error:
-        return Policy(closed=(f"The policy cannot be read: {quote(str(error))}.", _MEND))
+        return Policy(closed=(f"The policy cannot be read: {quote(str(error))}.", _CURE))
 
 
 def _label(path: Path) -> str:
@@ -63,14 +63,14 @@ def _label(path: Path) -> str:
 def _read(path: Path, label: str) -> Policy:
     if not path.is_file():
         # Opening a pipe would wait for ever.
-        raise OptionError(f"{label} is not a readable file.", cure=_MEND)
+        raise OptionError(f"{label} is not a readable file.", cure=_CURE)
     try:
         text = path.read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
         why = (
             "is not UTF-8" if isinstance(error, UnicodeDecodeError) else f"cannot be read ({error.strerror})"
         )
-        raise OptionError(f"{label} {why}.", cure=_MEND) from None
+        raise OptionError(f"{label} {why}.", cure=_CURE) from None
     return parse_policy(text, label, path.parent)
 
 
@@ -187,7 +187,7 @@ def _together(parts: Sequence[Policy]) -> Policy:
             both = allowed if known is None else tuple(each for each in known if each in allowed)
             if not both:
                 raise OptionError(
-                    f"{origins[name]} and {part.origin} allow no common value of {name}.", cure=_MEND
+                    f"{origins[name]} and {part.origin} allow no common value of {name}.", cure=_CURE
                 )
             if both != known:
                 locks[name], origins[name] = both, part.origin

@@ -1,7 +1,7 @@
 """The loop of tools: what an answer calls is run, and the results go back until the model has what it needs.
 
 A step of an `Exchange`. Functions run one after another in the thread of the caller, and only when their arguments
-arrived whole; each call is announced before it runs, and its result is told before the next.
+arrived whole; each call is announced before it runs, and its result is shown before the next.
 """
 
 from __future__ import annotations
@@ -97,8 +97,8 @@ class FunctionTools:
 
     def notices(self) -> list[str]:
         """Return what was left out of results, and whether calls were not run."""
-        told, self._notices = self._notices, []
-        return list(dict.fromkeys(told))
+        notices, self._notices = self._notices, []
+        return list(dict.fromkeys(notices))
 
     def __call__(
         self, reply: Reply, request: Request

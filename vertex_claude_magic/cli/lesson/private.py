@@ -23,8 +23,8 @@ __all__ = ["known_here", "private_parts"]
 
 _PROJECTS = ("ANTHROPIC_VERTEX_PROJECT_ID", "GOOGLE_CLOUD_PROJECT", "GCLOUD_PROJECT", "CLOUDSDK_CORE_PROJECT")
 _EMAIL = re.compile(r"\b[\w.+%-]+@(?:[\w-]+\.)+[A-Za-z]{2,}\b")
-# Domains that belong to nobody (RFC 2606 and 6761).
-_NOBODYS = re.compile(
+# Reserved domains (RFC 2606 and 6761).
+_RESERVED = re.compile(
     r"@(?:.+\.)?(?:example|test|invalid|localhost|example\.(?:com|net|org))$", re.IGNORECASE
 )
 _RESOURCE = re.compile(
@@ -116,7 +116,7 @@ def _found(text: str, known: Mapping[str, str]) -> dict[str, tuple[str, int]]:
     for match in _HOME.finditer(text):
         add(match[0], "a personal folder", match.start())
     for match in _EMAIL.finditer(text):
-        if not _NOBODYS.search(match[0]):
+        if not _RESERVED.search(match[0]):
             add(match[0], "an e-mail address", match.start())
     return found
 

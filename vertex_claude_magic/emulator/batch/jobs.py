@@ -237,7 +237,7 @@ class BatchJobs:
     def _result(self, job: _Job, line: dict[str, Any]) -> bytes:
         name = str(line.get("custom_id") or "")
         if self.fails(name):
-            message, status = None, "INTERNAL: the emulator was told to fail this row."
+            message, status = None, "INTERNAL: the emulator was set to fail this row."
         else:
             message, status = self.answer(job.location, job.model, line.get("request"))
         job.failed += bool(status)

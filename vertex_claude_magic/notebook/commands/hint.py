@@ -33,7 +33,7 @@ from vertex_claude_magic.settings.loaded import present_policy
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from vertex_claude_magic.classroom.ladder import Trouble
+    from vertex_claude_magic.classroom.hint_levels import Trouble
     from vertex_claude_magic.notebook.host import Host
     from vertex_claude_magic.session.session import Session
     from vertex_claude_magic.settings.policy import Policy
@@ -78,7 +78,7 @@ def hint_from_line(host: Host, line: str) -> Reply | None:
         policy.check_hint(wanted)
     about = troubles.present()
     if options.get("reset"):
-        troubles.ladder.clear()
+        troubles.levels.clear()
         troubles.given = None
         if wanted is None:
             print("The next hint is of level 1.")
@@ -135,7 +135,7 @@ class _Hint:
         """Ask for the next level, or the wanted one, and show it; at the highest, show the last hint again."""
         host, troubles = self._host, self._troubles
         trouble = self._trouble()
-        seen = troubles.ladder.level(trouble)
+        seen = troubles.levels.last(trouble)
         level = wanted or min(seen + 1, self._policy.hints)
         session = host.session()
         target = _target(session, asked, level, self._policy)
@@ -159,7 +159,7 @@ class _Hint:
             reply = self._ask(session, prompt, target, level)
             # A refusal is not a hint, and the page says so: the level is still to come.
             if reply.text.strip() and reply.stop_reason != "refusal":
-                troubles.ladder.climb(trouble, level, self._about.key)
+                troubles.levels.note(trouble, level, self._about.key)
                 troubles.given = Given(key, reply)
         host.pass_over(reply)
         return reply

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 __all__ = ["logging_status", "run_logging"]
 
-_PATIENCE = 600.0  # seconds for each of Google's operations, which take minutes
+_TIMEOUT = 600.0  # seconds for each of Google's operations, which take minutes
 _UNFINISHED = "The change did not finish; %claude_logging status shows the current state."
 _USE = "Use %claude_logging status, on --table bq://project.dataset.table --sample 0.1, or off."
 
@@ -46,7 +46,7 @@ def run_logging(host: Host, line: str) -> None:
             ConfigChange(config=admin.config())
             if wanted is None
             else change_logging(
-                admin, wanted, seconds=_PATIENCE, tell=lambda text: view.say(f"{place}: {text} …")
+                admin, wanted, seconds=_TIMEOUT, tell=lambda text: view.say(f"{place}: {text} …")
             )
         )
     except (errors.ClaudeError, KeyboardInterrupt) as error:

@@ -42,7 +42,7 @@ def batches_page(batches: Sequence[BatchJob]) -> tuple[str, str]:
         return f"<p>{literal(none)}</p>", none
     rows = []
     for batch in batches:
-        kept, jobs = batch.batch, batch.jobs
+        stored, jobs = batch.batch, batch.jobs
         ended = sum(job.state in FINAL for job in jobs)
         rows.append(
             Row(
@@ -53,12 +53,12 @@ def batches_page(batches: Sequence[BatchJob]) -> tuple[str, str]:
                     f"{batch.done:,}",
                     f"{batch.failed:,}",
                     f"{len(jobs):,}" if ended == len(jobs) else f"{ended:,} of {len(jobs):,} ended",
-                    quote(kept.model, 60),
-                    quote(kept.location, 40),
-                    datetime.fromtimestamp(kept.at).astimezone().strftime("%Y-%m-%d %H:%M"),
-                    quote(PurePath(kept.notebook).name, 60),
+                    quote(stored.model, 60),
+                    quote(stored.location, 40),
+                    datetime.fromtimestamp(stored.at).astimezone().strftime("%Y-%m-%d %H:%M"),
+                    quote(PurePath(stored.notebook).name, 60),
                 ),
-                title=kept.id,
+                title=stored.id,
             )
         )
     table = Table(
@@ -76,14 +76,16 @@ def job_page(batch: BatchJob, notes: Sequence[str] = (), *, listed: bool = True)
         notes: What else to say.
         listed: Whether the jobs are listed, where there are several.
     """
-    kept, jobs = batch.batch, batch.jobs
+    stored, jobs = batch.batch, batch.jobs
     head = f"{_counts(batch)} · {_cost(batch, jobs)}"
-    source, results = str(kept.plan.get("source") or ""), str(kept.plan.get("to") or "")
+    source, results = str(stored.plan.get("source") or ""), str(stored.plan.get("to") or "")
     places = [f"rows in {quote(source, 200)}"] if source else []
     places += [f"results in {quote(results, 200)}"] if results else []
     if not (source and results):
-        places.append(f"files in {quote(str(kept.plan['files']).rstrip('/'), 200)}/claude-batch-{kept.id}")
-    where = " · ".join([f"{quote(kept.model, 60)} in {quote(kept.location, 40)}", *places])
+        places.append(
+            f"files in {quote(str(stored.plan['files']).rstrip('/'), 200)}/claude-batch-{stored.id}"
+        )
+    where = " · ".join([f"{quote(stored.model, 60)} in {quote(stored.location, 40)}", *places])
     waiting = str(batch.waiting)
     table = _jobs_table(jobs) if listed and len(jobs) > 1 else None
     said = [] if table else [f"Vertex AI says: {quote(job.error, 300)}" for job in jobs if job.error][:1]

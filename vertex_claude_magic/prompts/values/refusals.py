@@ -40,7 +40,7 @@ _KINDS: tuple[tuple[str, str, str], ...] = (
     ("concurrent", "Future", "Assign {x}.result() to a variable and use that."),
     ("weakref", "ReferenceType", "Assign {x}() to a variable and use that."),
     ("builtins", "weakref ReferenceType", "Assign {x}() to a variable and use that."),
-    ("unittest", "NonCallableMock Base", "Use what it stands in for."),
+    ("unittest", "NonCallableMock Base", "Use the object that it replaces."),
 )
 # Ways in which objects of many libraries tell themselves, the best first: attributes, then methods.
 _ATTRIBUTES = ("figure_",)

@@ -43,18 +43,18 @@ class Collected:
     Args:
         table: The table.
         errors: How many rows have an error.
-        strangers: How many lines of the results are of no row of the table, or not JSON.
+        unassigned: How many lines of the results are of no row of the table, or not JSON.
     """
 
     table: MadeTable
     errors: int
-    strangers: int
+    unassigned: int
 
     @property
     def notice(self) -> str:
         """What to say of lines that are of no row; empty if there are none."""
-        lines = "1 line" if self.strangers == 1 else f"{self.strangers:,} lines"
-        return f"{lines} of the results could not be assigned to a row." if self.strangers else ""
+        lines = "1 line" if self.unassigned == 1 else f"{self.unassigned:,} lines"
+        return f"{lines} of the results could not be assigned to a row." if self.unassigned else ""
 
 
 def collected(
@@ -76,7 +76,7 @@ def collected(
     if rows is None:
         rows = _made("row", range(batch.rows)) if ids is None else _made("custom_id", list(ids))
     made = with_columns(rows, results.added, results.values)
-    return Collected(made, sum(1 for _ in results.failed()), results.strangers)
+    return Collected(made, sum(1 for _ in results.failed()), results.unassigned)
 
 
 def is_table_of(batch: Batch, table: IntoRows) -> bool:

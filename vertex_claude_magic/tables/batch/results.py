@@ -110,7 +110,7 @@ class Results:
     values: dict[str, Cells] = field(init=False)
     known: bytearray = field(init=False)
     lines: int = 0
-    strangers: int = 0
+    unassigned: int = 0
 
     def __post_init__(self) -> None:
         self.values = {column.name: Cells(column.kind, self.rows) for column in self.added}
@@ -139,7 +139,7 @@ class Results:
         """
         row = self.place(str(line.get("custom_id") or ""))
         if row is None or row >= self.rows:
-            self.strangers += 1
+            self.unassigned += 1
             return None
         if seen[row]:
             return None
@@ -223,7 +223,7 @@ def read_results(results: Results, lines: Iterator[bytes]) -> tuple[Usage, float
         try:
             found = json.loads(line)
         except (ValueError, RecursionError):
-            results.strangers += bool(line.strip())
+            results.unassigned += bool(line.strip())
             continue
         taken = results.take(found if isinstance(found, Mapping) else {}, seen)
         if taken is None:
