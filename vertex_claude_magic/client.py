@@ -114,7 +114,7 @@ class Claude:
         notify: Callable[[str], None] | None = None,
         **options: Any,
     ) -> Exchange:
-        """Ask, and return at once an object to iterate over the events of the answer; then `.reply` holds it.
+        """Ask, and return at once an object that iterates over the events of the answer; `.reply` is the answer.
 
         Args:
             prompt: As for `ask`.
@@ -273,7 +273,7 @@ class Claude:
         notify: Callable[[str], None] | None = None,
         **options: Any,
     ) -> Request:
-        """Build the request that `ask` would send, and send nothing; `.headers` hold no token.
+        """Build the request that `ask` would send, and send nothing; `.headers` contains no token.
 
         Raises:
             OptionError: it cannot be sent as it stands.

@@ -322,7 +322,7 @@ class ReplayMiss(JournalError):
 
 
 class PickleRefused(ClaudeError, TypeError):
-    """A live object, or one that holds a secret, would be copied or sent to another process."""
+    """A live object, or one with a secret, would be copied or sent to another process."""
 
 
 class ThreadUnavailable(ClaudeError):
@@ -330,7 +330,7 @@ class ThreadUnavailable(ClaudeError):
 
 
 class AnswerInvalid(ClaudeError):
-    """The answer is whole and is not the data that was asked for; `reply` holds it as it came."""
+    """The answer is complete and is not the data that was asked for; `reply` is the answer as it came."""
 
 
 class AnswerRefused(AnswerInvalid):
@@ -342,7 +342,7 @@ class AnswerTruncated(AnswerInvalid):
 
 
 class ClaudeInterrupt(KeyboardInterrupt):
-    """The user stopped the request; `reply` holds what had arrived, or None.
+    """The user stopped the request; `reply` is what had arrived, or None.
 
     `table` is the table so far where a run over a table was stopped, else None.
 

@@ -81,7 +81,7 @@ def _one_type_each(schema: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _put_kind(wire: dict[str, Any], rest: dict[str, Any]) -> str | None:
-    """Move what the schema says of the type over; return the type if it has one of its own."""
+    """Move the schema's keywords for the type over; return the type if the schema has one."""
     kind: str | None = rest.pop("type", None)
     choices = {name: rest.pop(name, None) for name in _CHOICES}
     if isinstance(rest.get("enum"), list) and rest["enum"] and all(map(_is_primitive, rest["enum"])):

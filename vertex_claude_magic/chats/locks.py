@@ -82,7 +82,7 @@ def _let_go(store: ChatStore, key: tuple[str, str]) -> None:
 
 
 def take(store: ChatStore, notebook: str, name: str, notify: Callable[[str], None] | None = None) -> Hold:
-    """Wait until nobody else asks in a conversation, and hold it.
+    """Wait until nobody else asks in a conversation, and lock it.
 
     Args:
         store: Where it is.

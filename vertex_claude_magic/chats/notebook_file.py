@@ -160,7 +160,7 @@ def _read(path: Path) -> dict[str, Any]:
 
 
 def read_notebook(path: Path) -> list[Entry]:
-    """Return the turns that a notebook holds: its answers of ours, each with its prompt.
+    """Return the turns in a notebook: the answers that this package wrote, each with its prompt.
 
     Raises:
         OptionError: it cannot be read, or holds no such answer.

@@ -121,7 +121,7 @@ def unmarked_message(message: Mapping[str, Any]) -> Mapping[str, Any]:
 
 
 def questions_of(messages: Sequence[Mapping[str, Any]]) -> int:
-    """Return how many questions messages hold; results of tools are none.
+    """Return how many of the messages are questions; results of tools are not.
 
     >>> questions_of([{"role": "user", "content": "Hi"}, {"role": "assistant", "content": "Hello"}])
     1

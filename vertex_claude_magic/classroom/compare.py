@@ -178,7 +178,7 @@ class _Asking:
 
 
 class Comparison:
-    """One prompt in several columns; `columns` tells at any moment what has come.
+    """One prompt in several columns; `columns` has what has arrived so far.
 
     Args:
         session: The session that asks.

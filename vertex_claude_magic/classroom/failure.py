@@ -1,4 +1,4 @@
-"""A cell that failed: what to tell Claude about it, and the mended cell out of the answer."""
+"""A cell that failed: what Claude is asked about it, and the corrected cell in the answer."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ class Failure:
 
 
 def read_failure(error: BaseException, cell_of: Callable[[str], str | None]) -> Failure:
-    """Read what an exception tells; nothing of the user's is called.
+    """Read an exception without calling any of the user's code.
 
     Args:
         error: The exception, with its traceback.

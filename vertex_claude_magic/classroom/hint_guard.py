@@ -137,7 +137,7 @@ def _lines_with(lines: Sequence[str], secrets: set[str]) -> set[int]:
 
 
 def _corrected(lines: Sequence[str], own: Sequence[str]) -> set[int]:
-    """Return the numbers of the lines that hold a line of the student's in another form.
+    """Return the numbers of the lines that repeat a line of the student's in another form.
 
     That is a line very like one of theirs, and in a block that repeats half of their lines every other line.
     """

@@ -178,7 +178,7 @@ def record_of(row: Any) -> dict[str, Any]:
 
 
 def _column(values: Sequence[Any]) -> pd.Series[Any]:
-    """Choose the dtype by what a column holds; None is a missing value."""
+    """Choose the dtype by the values of a column; None is a missing value."""
     import pandas as pd
 
     known = [value for value in values if value is not None]

@@ -57,11 +57,11 @@ class TokenUsage(Protocol):
 
     @property
     def cache_creation(self) -> _CacheWrites | None:
-        """The cache writes by the time that they live, where the service tells."""
+        """The cache writes by lifetime, where the service reports it."""
 
     @property
     def speed(self) -> str | None:
-        """How fast the answer was served: "standard" or "fast"; None where the service does not tell."""
+        """How fast the answer was served: "standard" or "fast"; None where the service does not report it."""
 
     @property
     def server_tool_use(self) -> _ServerTools | None:

@@ -1,4 +1,4 @@
-"""Every AI answer in a notebook file: what its metadata tell of it, and the notebook without them.
+"""Every AI answer in a notebook file: what its metadata record, and the notebook without them.
 
 Notebooks come from strangers. Nothing in one is run, and every value is taken only if it is of its type and
 size; what is shown of it is one line without control characters.
@@ -40,7 +40,7 @@ _ONLY_ANSWER = "* The cell contains more than the question, so an edited prompt 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Entry:
-    """One AI answer, as its metadata tell; None and an empty text are for what they do not tell.
+    """One AI answer, as its metadata record it; None and an empty text are for what they lack.
 
     `cell` counts all cells from 1. Tokens are whole counts, `input_tokens` with those of the cache; `cost_usd` is
     the estimate of then. `answered_by` is "vertex", "gateway", "local" (this machine) or "emulator". `again` tells

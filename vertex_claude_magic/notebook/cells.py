@@ -1,4 +1,4 @@
-"""What the cell that runs holds, so that a magic knows whether the page below is its alone.
+"""The cell that runs, so that a magic knows whether it alone writes to the output below.
 
 The same magic may run as a `%%claude` cell, in a loop of Python code, inside another magic, in a
 callback or in a thread. Only in the first case may it clear the outputs of the cell.
@@ -66,19 +66,19 @@ def _parent(shell: Shell | None) -> Mapping[str, Any]:
 
 
 class CellInfo(Protocol):
-    """What IPython says of a run of a cell."""
+    """What IPython reports on a run of a cell."""
 
     raw_cell: str | None
 
 
 class CellResult(Protocol):
-    """What IPython says of a cell that has run."""
+    """What IPython reports on a cell that has run."""
 
     info: CellInfo | None
 
 
 class Ended(Protocol):
-    """Is told how a cell has ended: its error or None, its source, and id and number of the run that the user began."""
+    """Called when a cell has ended, with its error or None, its source, and cell id and number of the user's run."""
 
     def __call__(self, error: BaseException | None, source: str, cell_id: str, run: str) -> None: ...
 
@@ -318,7 +318,7 @@ class CellWatch(threading.local):
         return (self.source or "").split(maxsplit=1)[:1] == ["%%claude"]
 
     def may_draw(self) -> bool:
-        """Tell whether what this thread draws lands where it belongs.
+        """Tell whether output of this thread appears below the right cell.
 
         True in the main thread, where a cell runs, and in the threads of ipykernel's subshells.
         """

@@ -473,7 +473,7 @@ class ClaudeMagics(Magics, Settings):  # type: ignore[misc]
 
     @property
     def status(self) -> SessionStatus:
-        """What checks have found, and what journal and limits tell."""
+        """What checks have found, and the state of journal and limits."""
         if self._status is None:
             from vertex_claude_magic.notebook.session_status import session_status
 

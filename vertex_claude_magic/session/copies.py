@@ -19,7 +19,7 @@ _SECRET_HEADER = re.compile(r"auth|cookie|key|passw|secret|token", re.IGNORECASE
 
 
 def not_to_be_sent(login: Authorizer, options: AskOptions) -> str | None:
-    """Name the secret, or the object of the user's code, that a pickled client would carry; None if there is none."""
+    """Name the secret, or the object of the user's code, that a pickled client would contain; None if there is none."""
     if isinstance(login, FixedToken):
         return "a fixed access_token"
     if not (isinstance(login, ApplicationDefault) and login.found_by_itself):

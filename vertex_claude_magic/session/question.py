@@ -164,7 +164,7 @@ def missed(sources: ReplaySources, request: Request, target: Target) -> errors.C
 
 
 def _typed(target: Target, scope: Scope | None, *, forced: bool) -> TypedQuestion | None:
-    """Return what the answer must look like; `forced` tells whether a tool may be forced for it."""
+    """Return what the answer must look like; `forced` says whether a tool may be forced for it."""
     if not target.wants_data:
         return None
     kind = target.as_

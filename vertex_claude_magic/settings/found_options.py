@@ -1,4 +1,4 @@
-"""Options in a file that lies beside a notebook: a policy, a saved prompt.
+"""Options in a file beside a notebook: a policy, a saved prompt.
 
 Such a file comes with a folder that somebody else may have made, so it may not say where a question goes, lift a
 check, read what is outside of its folder, or have an expression evaluated.

@@ -148,7 +148,7 @@ def _holds_lists(name: str) -> bool:
 
 
 def _switch(limits: dict[str, Any], name: str, where: Callable[..., str], *, value: bool) -> bool:
-    """Take a switch out of the limits and tell whether it is thrown; the other value is what holds anyway."""
+    """Take a switch out of the limits, and return whether it is set; its other value is the default."""
     given = limits.pop(name, not value)
     if not isinstance(given, bool):
         raise OptionError(

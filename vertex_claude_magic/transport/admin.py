@@ -47,7 +47,7 @@ class Call(Protocol):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Place:
-    """One model in one location of one project: what a configuration belongs to.
+    """One model in one location of one project, which a configuration is for.
 
     `base_url` is another host than Google's, such as an emulator; it ends in `/v1`.
     """

@@ -35,7 +35,7 @@ ACTIVE = frozenset({"QUEUED", "PENDING", "RUNNING", "CANCELLING", "PAUSED", "UPD
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class RemoteJob:
-    """A job as Google tells of it.
+    """A job as Google reports it.
 
     Args:
         name: Its resource name.
@@ -116,7 +116,7 @@ class BatchApi:
         self._base = (base_url or base_url_of(check_location(location))).rstrip("/")
 
     def create(self, body: Mapping[str, Json]) -> RemoteJob:
-        """Create a job. It is sent once, because a second one would be paid too; `find` tells whether it arrived."""
+        """Create a job. It is sent once, because a second one would be paid too; `find` shows whether it arrived."""
         return _read(self._call(self._request("POST", self._parent, body), retry=False))
 
     def get(self, name: str) -> RemoteJob:

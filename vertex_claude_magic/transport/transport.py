@@ -51,7 +51,7 @@ class Notice(NamedTuple):
 
 
 class Head(NamedTuple):
-    """The status line was 200; what the headers say of the body, and the server of itself."""
+    """The status line was 200; content type, request id and server from the headers."""
 
     content_type: str
     request_id: str | None

@@ -51,7 +51,7 @@ _TOLD = (b'"base64"', b'"url"', b'"file"', b'"cache_control"')
 
 
 class SentMessage(dict[str, Any]):
-    """A message that goes out again with each turn of a conversation, with what that turn would work out anew.
+    """A message that goes out again with each turn of a conversation, with what each turn would compute again.
 
     Nobody changes it, and JSON can carry it. `payload` is it as it goes over the wire, `canonical` and `digest` are as
     for any message. `only_text` tells whether it holds neither attachments nor cache marks. `harmless` is set once no

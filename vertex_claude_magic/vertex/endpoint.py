@@ -32,7 +32,7 @@ _SEGMENT_SAFE = "!$&'()*+,=@"
 
 
 def check_location(location: str) -> str:
-    """Return the location if it can stand in a host name (RFC 1123, one label).
+    """Return the location if it can be part of a host name (RFC 1123, one label).
 
     Raises:
         OptionError: it cannot.

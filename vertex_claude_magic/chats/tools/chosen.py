@@ -132,7 +132,7 @@ def _service(name: str, target: Target, names: Mapping[str, Any]) -> dict[str, A
 
 
 def _ask_on_the_line(name: str, arguments: Mapping[str, Any]) -> bool:
-    """Ask for an exact yes; where nobody can answer, it is no."""
+    """Ask for an exact yes; no answer means no."""
     from vertex_claude_magic.chats.tools.wording import call_text
 
     try:

@@ -254,7 +254,7 @@ def _without_return(function: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def _description(hint: Any) -> str | None:
-    """Return what an annotation says of a parameter: `Annotated[int, "how many"]`, `Field` or `Doc` (PEP 727)."""
+    """Return the description in an annotation: `Annotated[int, "how many"]`, `Field` or `Doc` (PEP 727)."""
     for each in getattr(hint, "__metadata__", ()) if typing.get_origin(hint) is Annotated else ():
         said = (
             each

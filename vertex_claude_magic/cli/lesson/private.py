@@ -1,4 +1,4 @@
-"""What no lesson may hand out: secrets, projects, e-mail addresses, and names and folders of whoever makes it."""
+"""What a lesson must not contain: secrets, projects, e-mail addresses, and the names and folders of its author."""
 
 from __future__ import annotations
 
@@ -100,7 +100,7 @@ def private_parts(
 
 
 def _found(text: str, known: Mapping[str, str]) -> dict[str, tuple[str, int]]:
-    """Return what tells who somebody is, with the word for it and its line (from 1)."""
+    """Return what identifies a person, with the word for it and its line (from 1)."""
     found: dict[str, tuple[str, int]] = {}
 
     def add(what: str, word: str, start: int) -> None:
@@ -122,7 +122,7 @@ def _found(text: str, known: Mapping[str, str]) -> dict[str, tuple[str, int]]:
 
 
 def _parts(name: str, text: str) -> Iterator[tuple[str, str]]:
-    """Yield the texts of a file, each with its place; the place is empty where lines tell it."""
+    """Yield the texts of a file, each with its place; the place is empty where the line number is enough."""
     if not name.endswith((".ipynb", ".claude")):
         yield "", text
         return

@@ -63,7 +63,7 @@ class Uploads:
         return number
 
     def put(self, number: str, received: Received) -> Response:
-        """Take a chunk, or tell how much has arrived.
+        """Accept a chunk, or report how much has arrived.
 
         Raises:
             Refused: there is no such session, the chunk has no place, or the object cannot be written.

@@ -46,7 +46,7 @@ class Finding:
 
     @property
     def took(self) -> str:
-        """How long it took, as text; nothing where nobody looked, or where it would read as 0.0 s."""
+        """How long it took, as text; empty where it was not measured or would be 0.0 s."""
         looked = self.outcome in {"ok", "warning", "failure"}
         return f"{self.seconds:.1f} s" if looked and self.seconds >= _SHORTEST else ""
 

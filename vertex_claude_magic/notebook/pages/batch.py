@@ -144,7 +144,7 @@ def _cost(batch: BatchJob, jobs: Sequence[Job]) -> str:
 
 
 def requests_page(source: str, model: str, found: Requests, notes: Sequence[str] = ()) -> tuple[str, str]:
-    """Return what a dry run tells of a table of requests, as HTML and as text."""
+    """Return the dry run of a table of requests, as HTML and as text."""
     lines = [
         "Dry run: nothing was sent.",
         f"{found.rows:,} rows in {quote(source, 120)}, requests for {quote(model, 60)} in {quote(found.place, 40)}.",

@@ -139,7 +139,7 @@ def blocks_plain(rows: Sequence[BlockRow]) -> str:
 
 
 def shown_body(body: Json) -> Json:
-    """Return the body with the data of images and documents left out, since nobody reads those.
+    """Return the body without the data of images and documents, which nobody reads.
 
     >>> shown_body({"source": {"type": "base64", "data": "iVBORw0KGgoAAAANSUhEUg=="}})
     {'source': {'type': 'base64', 'data': 'iVBORw0KGgoA… (24 characters of base64)'}}
@@ -155,7 +155,7 @@ def shown_body(body: Json) -> Json:
 
 
 def curl_command(request: Request, trusted_hosts: Sequence[str] = ()) -> str:
-    """Return a shell command that sends the request; it asks gcloud for a token and holds none.
+    """Return a shell command that sends the request; it asks gcloud for a token and contains none.
 
     For a host that gets no Google token the variable `$TOKEN` takes its place. A long body is read from
     the file `request.json`.

@@ -25,7 +25,7 @@ __all__ = ["PanelModel", "own_options", "panel_model"]
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class PanelModel:
-    """Everything that the controls show; lists hold only what a question could be sent with.
+    """Everything that the controls show; lists contain only what a question could be sent with.
 
     `sampling` holds the parameters that the model takes, None where one is not set. `max_tokens` and
     `budget` are in tokens. `warning` says why a question would be refused now. `locked` says for each setting that a

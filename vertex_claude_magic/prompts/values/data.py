@@ -282,7 +282,7 @@ class _Writer:
 def text_or_fields(
     value: Any, shown: Mapping[str, Any] | None = None
 ) -> tuple[ObjectText | None, list[tuple[str, Any]] | None]:
-    """Return the text of an object, and its public fields where the text does not tell enough.
+    """Return the text of an object, and its public fields where the text does not show them.
 
     Args:
         value: The object.
@@ -300,7 +300,7 @@ def text_or_fields(
 
 
 def _holds_apart(value: Any, depth: int = 0) -> bool:
-    """Tell whether a value is, or holds, what cannot be written as JSON; a few levels deep."""
+    """Tell whether a value is, or contains, what cannot be written as JSON; a few levels deep."""
     if apart_key(value) is not None:
         return True
     inner = value.values() if isinstance(value, dict) else value if isinstance(value, (list, tuple)) else ()

@@ -60,7 +60,7 @@ def image_type(data: bytes) -> str | None:
 
 
 def is_image(data: bytes) -> bool:
-    """Tell whether a file is an image, by its first bytes, as far as they tell.
+    """Tell whether a file is an image, by its first bytes.
 
     >>> is_image(b"II*\\0..."), is_image(b"BMW builds cars.")
     (True, False)
@@ -137,7 +137,7 @@ def _frames(image: Image) -> str:
 
 
 def _is_clean(image: Image) -> bool:
-    """Tell whether a file holds no notes of a camera; it is read to its end, so it is whole then.
+    """Tell whether a file has no camera metadata; it is read to its end, so a cut file raises.
 
     Raises:
         OptionError: it is broken.
@@ -187,7 +187,7 @@ def _unreadable(error: Exception) -> OptionError:
 
 
 def _drawn(image: Image, budget: ValueLimits, *, kind: str, ours: bool = False) -> Media:
-    """Draw an image anew as PNG or JPEG, scaled down to what the model looks at."""
+    """Encode an image again as PNG or JPEG, scaled down to what the model looks at."""
     width, height = image.size
     if not width or not height:
         raise OptionError(

@@ -1,4 +1,4 @@
-"""Values that cannot tell what they hold, and what to give in their place."""
+"""Values without readable content, and what to give in their place."""
 
 from __future__ import annotations
 
@@ -78,7 +78,7 @@ def _way(kind: type) -> str:
 
 
 def refusal(value: Any, place: str) -> OptionError:
-    """Return the error for a value that cannot tell what it holds.
+    """Return the error for a value without readable content.
 
     Args:
         value: The value.

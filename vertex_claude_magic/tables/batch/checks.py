@@ -211,7 +211,7 @@ def location_of(bucket: str, place: str, target: Target) -> str:
 
 
 def unknowns(target: Target, place: str) -> tuple[str, ...]:
-    """Return what no source tells of a model and a location in batch; the batch is sent all the same."""
+    """Return what is not known of a model and a location in batch; the batch is sent all the same."""
     known = target.catalog.services.get("batch", {})
     model = target.row.name if target.row is not None else quote(target.model_id, 60)
     if target.model_id not in known.get("models", ()):

@@ -52,7 +52,7 @@ class Collected:
 
     @property
     def notice(self) -> str:
-        """What to say of lines that are of no row; empty if there are none."""
+        """The notice on lines that belong to no row; empty if there are none."""
         lines = "1 line" if self.unassigned == 1 else f"{self.unassigned:,} lines"
         return f"{lines} of the results could not be assigned to a row." if self.unassigned else ""
 
@@ -109,7 +109,7 @@ def failed_rows(
 
 
 def typed_of(plan: Mapping[str, Any]) -> TypedQuestion | None:
-    """Return what an answer must look like, from what is kept of a batch: the schema that went out."""
+    """Return what an answer must look like, from the stored plan of a batch: the schema that was sent."""
     schema = plan.get("schema")
     if schema is None:
         return None

@@ -89,7 +89,7 @@ class BatchJob:
 
     @property
     def id(self) -> str:
-        """What tells it from all other batches."""
+        """Its id in the journal."""
         return self._batch.id
 
     @property
@@ -99,7 +99,7 @@ class BatchJob:
 
     @property
     def batch(self) -> Batch:
-        """What is kept of it."""
+        """Its row in the journal."""
         return self._batch
 
     @property
@@ -156,7 +156,7 @@ class BatchJob:
 
     @property
     def waiting(self) -> str:
-        """What to say of jobs that are not created yet; empty if there are none."""
+        """The notice on jobs that are not created yet; empty if there are none."""
         count = sum(job.state == "WAITING" for job in self.jobs)
         if not count:
             return ""

@@ -248,7 +248,7 @@ def read_results(results: Results, lines: Iterator[bytes]) -> tuple[Usage, float
 
 
 def fingerprint(rows: Rows, names: Sequence[str]) -> str:
-    """Return what tells a table from others by the columns that a prompt used, in the order of the rows.
+    """Return the hash of the columns of a table that a prompt used, in the order of the rows.
 
     Raises:
         OptionError: the table lacks one of the columns, or has it twice.

@@ -151,7 +151,7 @@ def request_lines(
 
 
 def _requests(table: Table) -> Iterator[tuple[str, Mapping[str, Any], bytes]]:
-    """Yield the id of each row, its request (empty where it is none), and the request as text."""
+    """Yield the id of each row, its request (empty where it is not one), and the request as text."""
     for row in table.rows(_COLUMNS):
         name, request = row["custom_id"], row["request"]
         # A text, or a column of the type JSON.
