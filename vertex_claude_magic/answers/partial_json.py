@@ -130,7 +130,7 @@ class Growing:
         first = yield from self._first()
         closing, seen = _CLOSING.get(first), 1
         while True:
-            # It is decoded anew only when the mark has come that may end it; the digits of a number may go on.
+            # It is decoded again only when the mark has come that may end it; the digits of a number may go on.
             if closing is None:
                 may_be_whole = not _SCALAR.fullmatch(self._text, self._at)
             else:

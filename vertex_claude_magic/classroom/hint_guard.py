@@ -31,7 +31,7 @@ _ALIKE = 0.85
 _WITHHELD = "[…]"
 _FENCE = re.compile(r"\s*(?:>\s*)*(`{3,}|~{3,})")
 _INLINE = re.compile(r"`+([^`]+)`+")
-# Signs that tell one piece of code from another; all others may be marks of Markdown.
+# Signs in which pieces of code differ; all others may be marks of Markdown.
 _SIGNS = frozenset("()[]{}+-/%=<.,:;!&^~@#")
 _WORD = re.compile(r"\w+")
 # What computes, beside an assignment.

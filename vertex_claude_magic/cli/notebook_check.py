@@ -192,7 +192,7 @@ def rehearse(
             if output.get("output_type") == "error":
                 # The first error is the one that stopped the cell.
                 failed.setdefault(number, quote(f"{output.get('ename')}: {output.get('evalue')}", 160))
-    # A cell that failed before it could ask counts as missing: nobody can tell that it is recorded.
+    # A cell that failed before it could ask counts as missing: it is not known to be recorded.
     asked = {each.cell for each in questions}
     questions += [
         Asked(cell=number, state="missing", why=f"not asked: {why}")

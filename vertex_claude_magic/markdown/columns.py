@@ -25,7 +25,7 @@ __all__ = ["cell_html", "column_html", "table_html", "text_lines"]
 _FORMULA = re.compile(r"[$\\]")
 _LINE_END = re.compile(r"\r\n?|\n")
 _BLANKS = re.compile(r"^ +|(?<= ) +")
-# Longer texts and such as hold more signs of markup are shown as they came, because parsing takes seconds.
+# Longer texts, and texts with more markup, are shown as they came, because parsing takes seconds.
 _LONGEST, _MOST_SIGNS = 200_000, 20_000
 _SIGNS = "*_`[]!<>$\\~&|"
 _COLUMN = "display: inline-table; vertical-align: top; width: 22em; max-width: 100%"

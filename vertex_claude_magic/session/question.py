@@ -125,7 +125,7 @@ def prepare_recorded(sources: ReplaySources, target: Target, build: Callable[[Ta
         """Yield targets, each with the model that the alias meant when it was recorded; most need only the first."""
         yield target, ""
         forced = target.replace(force=True)
-        # Where the rules did not stand in its way, it is the same question without them.
+        # A question that the rules allow is the same with `force`.
         if not isinstance(first, Question):
             yield forced, ""
         for model in sources.meant(target.model):

@@ -24,7 +24,7 @@ _NONE = MappingProxyType[str, Any]({})
 _CHOSEN = frozenset({"option", "setting", "saved prompt"})
 # What decides what a model is and what it costs could undo a lock of the model and every limit in USD.
 _DECIDING = frozenset({"model", "max_cost", "max_session_cost", "max_daily_cost"})
-# The options that a body field given by hand stands for; fields of the same name as their option are not listed.
+# The options that a body field given by hand replaces; fields of the same name as their option are not listed.
 _FIELDS: Mapping[str, tuple[str, ...]] = {
     "anthropic_beta": ("beta",),
     "mcp_servers": ("tools",),

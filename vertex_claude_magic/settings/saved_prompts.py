@@ -158,7 +158,7 @@ def parse_prompt(text: str, name: str, folder: Path) -> SavedPrompt:
             raise OptionError(f"{where(section)}: {section} is not a section.", cure=f"Write [{section}].")
         sections.append(found)
     options, defaults = sections
-    # Options may stand at the top without a section, as most files have one or two.
+    # Options may be at the top without a section, as most files have one or two.
     twice = sorted(table.keys() & options.keys())
     if twice:
         raise OptionError(f"{where(twice[0])}: {quote(twice[0], 40)} is given twice.", cure="Set it once.")

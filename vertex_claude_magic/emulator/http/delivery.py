@@ -110,7 +110,7 @@ def _compressed(pieces: Iterable[bytes]) -> Iterator[bytes]:
 def _head(response: Response, fault: Fault, framing: str, length: int | None) -> bytes:
     headers = {
         "Date": formatdate(usegmt=True),
-        # So that records can tell its answers from Claude's.
+        # So that records can distinguish its answers from Claude's.
         "Server": EMULATOR_SERVER,
         "Content-Type": fault.content_type or response.content_type,
     }

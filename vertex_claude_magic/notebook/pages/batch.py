@@ -164,11 +164,11 @@ def progress_page(batch: BatchJob, looked: str = "") -> tuple[str, str]:
     """
     jobs = batch.jobs
     ended = [job for job in jobs if job.state in FINAL]
-    # What of a job that goes on has come, where Google tells.
+    # The rows of a running job that are done, where Google reports them.
     over = sum(job.rows if job.state in FINAL else job.done + job.failed for job in jobs)
     rows = max(sum(job.rows for job in jobs), 1)
     of_jobs = f" · {len(ended):,} of {len(jobs):,} jobs ended" if len(jobs) > 1 else ""
     line = f"{_counts(batch)}{of_jobs}{f' · asked at {looked}' if looked else ''}"
-    # Without a value the browser shows that something goes on.
+    # Without a value the browser draws an indeterminate bar.
     value = f' value="{over}" max="{rows}"' if over else ""
     return f"<div><progress{value}></progress> <small>{literal(line)}</small></div>", line

@@ -161,7 +161,7 @@ class Panel:
 
     def _draw_work(self) -> None:
         with self._own_drawing():
-            # A try that has ended tells how long its prompt was.
+            # After a try it is known how long its prompt was.
             if self._picker.prompt_tokens != self.actions.prompt_tokens:
                 self._picker.draw()
             self._draw_tab()

@@ -175,7 +175,7 @@ class _Writer:
         if is_refused(value):
             raise refusal(value, f"{self._name}{path}")
         try:
-            # A record that hides all that it holds has its repr.
+            # A record that hides all its fields has its repr.
             pairs = (
                 _Lazy(value.items(), len(value)) if isinstance(value, Mapping) else fields_of(value) or None
             )

@@ -146,7 +146,7 @@ def _plotly(value: _PlotlyFigure, _budget: ValueLimits) -> bytes:
     try:
         return _within(_TIMEOUT, lambda: value.to_image(format="png"))
     except Exception as error:
-        # Plotly says it in an error of its own, which Kaleido's lies behind.
+        # Plotly raises an error of its own, with Kaleido's as its cause.
         if _CHROME & {type(each).__name__ for each in (error, error.__context__)}:
             raise MissingExtra(
                 "An image of a plotly figure needs Google Chrome, and no working one was found.",

@@ -44,7 +44,7 @@ _SIGNATURES = (
     (b"GIF87a", "image/gif"),
     (b"GIF89a", "image/gif"),
 )
-# JPEG 2000, TIFF and BigTIFF in either byte order; they are drawn anew.
+# JPEG 2000, TIFF and BigTIFF in either byte order; they are converted to PNG or JPEG.
 _OTHERS = (b"\0\0\0\x0cjP  ", b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 
 

@@ -76,7 +76,7 @@ def _pages(data: bytes) -> int:
     propagate, logger.propagate = logger.propagate, False
     logger.addHandler(handler)
     try:
-        # pypdf would tell on stderr what it thinks of the file.
+        # pypdf would write warnings about the file to stderr.
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             return _page_count(pypdf.PdfReader(io.BytesIO(data), strict=False))

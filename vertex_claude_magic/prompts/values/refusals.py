@@ -42,7 +42,7 @@ _KINDS: tuple[tuple[str, str, str], ...] = (
     ("builtins", "weakref ReferenceType", "Assign {x}() to a variable and use that."),
     ("unittest", "NonCallableMock Base", "Use the object that it replaces."),
 )
-# Ways in which objects of many libraries tell themselves, the best first: attributes, then methods.
+# Ways in which objects of many libraries describe themselves, the best first: attributes, then methods.
 _ATTRIBUTES = ("figure_",)
 _METHODS = (
     "summary",

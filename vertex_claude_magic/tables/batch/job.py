@@ -255,7 +255,7 @@ class BatchJob:
                 try:
                     api.cancel(job.job)
                 except errors.APIError as error:
-                    # It may have ended meanwhile, which the next look tells.
+                    # It may have ended meanwhile, which the next look shows.
                     if error.status not in {400, 404, 409}:
                         raise
                 else:

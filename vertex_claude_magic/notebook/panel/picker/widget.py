@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
 __all__ = ["HEIGHT", "Picker"]
 
-# Pixels: rows and chart, whatever they hold.
+# Pixels: rows and chart, whatever their content.
 HEIGHT = 264
 _COMPARED = 2
 # So many boxes stay, so that typing into a filter does not make and drop them again and again.
