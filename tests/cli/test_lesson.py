@@ -168,13 +168,19 @@ def test_a_folder_that_cannot_be_used_is_one_line(course, monkeypatch, capsys, a
 
 
 @pytest.mark.parametrize(
-    "arguments", [["--date", "tomorrow"], ["--github", "rivers"], ["--github", "a/b/../c"]], ids=str
+    ("arguments", "why"),
+    [
+        (["--date", "tomorrow"], "argument --date: 'tomorrow' is not a date such as 2026-11-26"),
+        (["--github", "rivers"], "argument --github: write OWNER/REPOSITORY"),
+        (["--github", "a/b/../c"], "argument --github: write OWNER/REPOSITORY"),
+    ],
+    ids=str,
 )
-def test_a_value_that_is_none_is_refused(course, capsys, arguments):
+def test_a_value_that_is_none_is_refused(course, capsys, arguments, why):
     with pytest.raises(SystemExit) as caught:
         build(course, *arguments)
     assert caught.value.code == 2
-    assert arguments[0] in capsys.readouterr().err
+    assert why in capsys.readouterr().err
 
 
 def test_a_folder_that_holds_the_lesson_is_not_replaced(course, capsys):

@@ -162,16 +162,14 @@ def rehearse(
     with tempfile.TemporaryDirectory(prefix="vertex-claude-") as name:
         notes = Path(name) / "questions"
         notes.touch()
-        manager = kernel_without_network(Path(name))
-        client = NotebookClient(notebook, km=manager, allow_errors=True, **TIMEOUTS,
+        client = NotebookClient(notebook, km=kernel_without_network(Path(name)), allow_errors=True, **TIMEOUTS,
                                 resources={"metadata": {"path": str(path.resolve().parent)}})  # fmt: skip
         # A manager that was handed in would be left running.
         client.owns_km = True
         client.execute(env=_environment(Path(name), notes, recording, journal))
         noted = [json.loads(line) for line in notes.read_text(encoding="utf-8").splitlines()]
-    numbers: dict[str, int] = {}
-    for number, cell in enumerate(cells, start=1):
-        numbers.setdefault(cell_key(cell.source), number)
+    # Of cells with the same source the first.
+    numbers = {cell_key(cell.source): number for number, cell in reversed([*enumerate(cells, start=1)])}
     asked_for = dict.fromkeys(Path(note["recording"]) for note in noted if note["recording"])
     records: dict[str, Mapping[str, Any]] = {}
     for recorded in filter(Path.is_file, asked_for):
@@ -200,10 +198,9 @@ def rehearse(
         if number not in asked and "claude" in cells[number - 1].source.lower()
     ]
     known = {each.cell for each in questions if each.state != "recorded"}
-    rest = {number: why for number, why in failed.items() if number not in known and "ReplayMiss" not in why}
     return Rehearsal(
         questions=sorted(questions, key=lambda each: each.cell),
-        failed=rest,
+        failed={at: why for at, why in failed.items() if at not in known and "ReplayMiss" not in why},
         recordings=list(asked_for),
         digests=list(dict.fromkeys(note["digest"] for note in noted if note["found"])),
     )
