@@ -156,21 +156,18 @@ class CellThreads:
         if thread not in self._started:
             self._started[thread] = self._only()
         cell = self._started[thread]
-        if cell is None or cell in self._running.values() or not _serves_many(thread):
+        if cell is None or cell in self._running.values():
             return cell
-        # The thread of a pool works for later cells too: for the one that runs.
-        return self._only() or cell
+        # The thread of a pool takes its work from a queue, and works for later cells too: for the one that runs. One
+        # with a target of the user's works for the cell that started it.
+        target = getattr(thread, "_target", None)
+        of_pool = target is None or getattr(target, "__module__", "") in _POOLS
+        return (self._only() or cell) if of_pool else cell
 
     def _only(self) -> _Running | None:
         """Return the cell that runs, None where none does or, in subshells, several do."""
         running = list(self._running.values())
         return running[0] if len(running) == 1 else None
-
-
-def _serves_many(thread: threading.Thread) -> bool:
-    """Tell whether a thread takes its work from a queue; one with a target of the user's works for who started it."""
-    target = getattr(thread, "_target", None)
-    return target is None or getattr(target, "__module__", "") in _POOLS
 
 
 # Whose functions the threads of `ThreadPoolExecutor` and `multiprocessing.pool.ThreadPool` (so of joblib) run.

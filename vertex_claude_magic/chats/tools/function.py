@@ -20,7 +20,7 @@ from vertex_claude_magic.text import quote
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from pydantic import BaseModel, TypeAdapter, ValidationError
+    from pydantic import BaseModel, TypeAdapter
     from pydantic.json_schema import GenerateJsonSchema
 
     from vertex_claude_magic.json_types import Json
@@ -85,7 +85,12 @@ class FunctionTool(NamedTuple):
             checked = self.model.model_validate(dict(arguments))
             more = self.others.validate_python(checked.model_extra) if self.others is not None else {}
         except ValidationError as error:
-            raise ArgumentsInvalid(_argument_errors(error)) from None
+            # What is wrong with each argument, without the values, which the model knows.
+            wrong = []
+            for each in error.errors(include_url=False, include_context=False):
+                place = ".".join(str(part) for part in each["loc"])
+                wrong.append(f"{place}: {each['msg']}" if place else each["msg"])
+            raise ArgumentsInvalid(f"Invalid arguments. {'; '.join(wrong)}") from None
         positional, named = list[Any](), dict[str, Any](more)
         for index, (name, kind, default) in enumerate(self.parameters):
             field = f"p{index}"
@@ -289,12 +294,3 @@ def _untitled(schema: Mapping[str, Json], *, names: bool = False) -> dict[str, J
         for key, part in schema.items()
         if names or key != "title" or not isinstance(part, str)
     }
-
-
-def _argument_errors(error: ValidationError) -> str:
-    """Return what is wrong with each argument, without the values, which the model knows."""
-    lines = []
-    for each in error.errors(include_url=False, include_context=False):
-        place = ".".join(str(part) for part in each["loc"])
-        lines.append(f"{place}: {each['msg']}" if place else each["msg"])
-    return "Invalid arguments. " + "; ".join(lines)

@@ -79,25 +79,23 @@ def logging_status(
     host: Host, admin: Admin, row: Model | None, change: ConfigChange, wanted: LoggingConfig | None
 ) -> pages.Status:
     """Return what is to be shown: Google's logging as read back, and what the journal keeps."""
+    outcome = ""
+    if wanted is not None:
+        state = "on" if wanted.enabled else "off"
+        outcome = (
+            f"Logging is {state}, as confirmed by Google."
+            if change.written
+            else f"Logging was already {state}."
+        )
+        if change.changed_meanwhile:
+            names = ", ".join(quote(name, 60) for name in change.changed_meanwhile)
+            outcome += f" Somebody else changed {names} at the same time; that change was left alone."
     return pages.Status(
         place=admin.place,
         row=row,
         logging=LoggingConfig.of(change.config),
         known=bool(change.config),
         others=tuple(sorted(name for name in change.config if name != "loggingConfig")),
-        outcome=_outcome(change, wanted),
+        outcome=outcome,
         journal=host.status.journal(),
     )
-
-
-def _outcome(change: ConfigChange, wanted: LoggingConfig | None) -> str:
-    if wanted is None:
-        return ""
-    state = "on" if wanted.enabled else "off"
-    text = (
-        f"Logging is {state}, as confirmed by Google." if change.written else f"Logging was already {state}."
-    )
-    if change.changed_meanwhile:
-        names = ", ".join(quote(name, 60) for name in change.changed_meanwhile)
-        text += f" Somebody else changed {names} at the same time; that change was left alone."
-    return text
