@@ -315,7 +315,7 @@ def _notices(
         return (f"The model table does not know {quote(model, 60)}; it is sent unchanged. Similar: {near}.",)
     if row.lifecycle == "retired" and not force:
         # Google's list or a check knows it: then the table is wrong or old, and the service decides.
-        if seen is not None and seen().speak_against(row.id):
+        if seen is not None and seen().knows(row.id):
             return (
                 f"The model table lists {row.name} as retired, but it has answered since; the request was sent anyway.",
             )

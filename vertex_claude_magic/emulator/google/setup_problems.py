@@ -88,8 +88,8 @@ class SetupProblem:
         }
         return {name: text for name, text in {**environment, **changed}.items() if text is not None}
 
-    def spoil(self, file: Path) -> None:
-        """Write into a credential file what is wrong with it."""
+    def apply(self, file: Path) -> None:
+        """Put the problem into a credential file."""
         if self.key_file is not None:
             file.write_text(self.key_file, encoding="utf-8")
         elif self.without:
