@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from vertex_claude_magic.settings.target import Target
     from vertex_claude_magic.tables.batch.job import BatchJob
     from vertex_claude_magic.tables.progress import Progress
+    from vertex_claude_magic.tables.rows import IntoRows
     from vertex_claude_magic.transport.auth import ApplicationDefault
     from vertex_claude_magic.transport.retry import RetryPolicy
     from vertex_claude_magic.vertex.reply import Reply
@@ -113,7 +114,7 @@ class Claude:
         notify: Callable[[str], None] | None = None,
         **options: Any,
     ) -> Exchange:
-        """Ask, and return at once an object to iterate over the events of the answer; then `.reply` holds it.
+        """Ask, and return at once an object that iterates over the events of the answer; `.reply` is the answer.
 
         Args:
             prompt: As for `ask`.
@@ -175,7 +176,7 @@ class Claude:
 
     def map(
         self,
-        table: Any,
+        table: IntoRows,
         prompt: str,
         *,
         names: Mapping[str, Any] | None = None,
@@ -213,7 +214,7 @@ class Claude:
 
     def batch(
         self,
-        table: Any,
+        table: IntoRows | str,
         prompt: str,
         *,
         to: str,
@@ -272,7 +273,7 @@ class Claude:
         notify: Callable[[str], None] | None = None,
         **options: Any,
     ) -> Request:
-        """Build the request that `ask` would send, and send nothing; `.headers` hold no token.
+        """Build the request that `ask` would send, and send nothing; `.headers` contains no token.
 
         Raises:
             OptionError: it cannot be sent as it stands.

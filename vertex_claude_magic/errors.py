@@ -35,7 +35,7 @@
     │   ├── StreamInterrupted
     │   └── ProtocolError
     ├── JournalError               the journal or a recording cannot be read or written
-    │   ├── RecordingInvalid       a file is no recording
+    │   ├── RecordingInvalid       a file is not a recording
     │   └── ReplayMiss             nothing is recorded for this request
     ├── PickleRefused              a live object would be copied or sent to another process
     ├── ThreadUnavailable          no thread can start here, so nothing can be sent
@@ -314,7 +314,7 @@ class JournalError(ClaudeError):
 
 
 class RecordingInvalid(JournalError):
-    """A file is no recording, or was changed so that it is none any more."""
+    """A file is not a recording, or was changed so that it no longer is one."""
 
 
 class ReplayMiss(JournalError):
@@ -322,7 +322,7 @@ class ReplayMiss(JournalError):
 
 
 class PickleRefused(ClaudeError, TypeError):
-    """A live object, or one that holds a secret, would be copied or sent to another process."""
+    """A live object, or one with a secret, would be copied or sent to another process."""
 
 
 class ThreadUnavailable(ClaudeError):
@@ -330,7 +330,7 @@ class ThreadUnavailable(ClaudeError):
 
 
 class AnswerInvalid(ClaudeError):
-    """The answer is whole and is not the data that was asked for; `reply` holds it as it came."""
+    """The answer is complete and is not the data that was asked for; `reply` is the answer as it came."""
 
 
 class AnswerRefused(AnswerInvalid):
@@ -342,7 +342,7 @@ class AnswerTruncated(AnswerInvalid):
 
 
 class ClaudeInterrupt(KeyboardInterrupt):
-    """The user stopped the request; `reply` holds what had arrived, or None.
+    """The user stopped the request; `reply` is what had arrived, or None.
 
     `table` is the table so far where a run over a table was stopped, else None.
 

@@ -50,20 +50,20 @@ BROKEN = {
     "no TOML": ('task = "a\n', "exercises/x.toml, line 1"),
     "no task": ('title = "a"\n', "exercises/x.toml has no task"),
     "an empty task": ('task = " "\n', "has no task"),
-    "a task that is no text": ("task = 3\n", "line 1: task is no text"),
-    "a solution that is no text": ('task = "a"\nsolution = ["b"]\n', "line 2: solution is no text"),
+    "a task that is not a string": ("task = 3\n", "line 1: task is not a string"),
+    "a solution that is not a string": ('task = "a"\nsolution = ["b"]\n', "line 2: solution is not a string"),
     "an unknown key": ('task = "a"\nbase_url = "http://x"\n', "line 2: an exercise has no 'base_url'"),
     "options": ('task = "a"\n[options]\nmodel = "opus"\n', "line 2: an exercise has no 'options'"),
-    "checks that are no list": ('task = "a"\nchecks = "1 == 1"\n', "line 2: checks is no list"),
-    "checks of texts": ('task = "a"\nchecks = ["1 == 1"]\n', "check 1: a check is no table"),
+    "checks that are not a list": ('task = "a"\nchecks = "1 == 1"\n', "line 2: checks is not a list"),
+    "checks of texts": ('task = "a"\nchecks = ["1 == 1"]\n', "check 1: a check is not a table"),
     "a check without a message": (
         'task = "a"\n\n[[checks]]\ncode = "1"\n',
         "line 3: the check has no message",
     ),
     "a check without code": ('task = "a"\n[[checks]]\nmessage = "b"\n', "line 2: the check has no code"),
-    "a check that is no Python": (
+    "a check that is not Python": (
         'task = "a"\n[[checks]]\ncode = "1 =="\nmessage = "b"\n',
-        "line 2: the code of the check is no Python",
+        "line 2: the code of the check is not Python",
     ),
     "a check of comments": (
         'task = "a"\n[[checks]]\ncode = "# 1"\nmessage = "b"\n',
@@ -73,8 +73,8 @@ BROKEN = {
         'task = "a"\n[[checks]]\ncode = "1"\nmessage = "b"\nshell = "c"\n',
         "a check has no 'shell'",
     ),
-    "a null byte": ('task = "a"\n[[checks]]\ncode = "a\\u0000"\nmessage = "b"\n', "is no Python"),
-    "too many checks": ('task = "a"\n' + '[[checks]]\ncode = "1"\nmessage = "b"\n' * 51, "up to 50 checks"),
+    "a null byte": ('task = "a"\n[[checks]]\ncode = "a\\u0000"\nmessage = "b"\n', "is not Python"),
+    "too many checks": ('task = "a"\n' + '[[checks]]\ncode = "1"\nmessage = "b"\n' * 51, "at most 50 checks"),
     "too long": (f'task = "{"a" * 200_001}"\n', "longer than 200,000 characters"),
 }
 

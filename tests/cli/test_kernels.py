@@ -3,7 +3,7 @@
 from nbclient import NotebookClient
 from traitlets import Integer
 
-from vertex_claude_magic.cli.kernels import PATIENCE
+from vertex_claude_magic.cli.kernels import TIMEOUTS
 
 
 def test_no_limit_of_nbclient_is_short_on_a_busy_machine():
@@ -14,4 +14,4 @@ def test_no_limit_of_nbclient_is_short_on_a_busy_machine():
         if name.endswith("timeout") and isinstance(trait, Integer)
     ]
     assert {"startup_timeout", "iopub_timeout", "timeout"} <= set(limits)
-    assert [name for name in limits if PATIENCE[name] < 300] == []
+    assert [name for name in limits if TIMEOUTS[name] < 300] == []

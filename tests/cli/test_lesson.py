@@ -18,7 +18,7 @@ from vertex_claude_magic.__main__ import main
 from vertex_claude_magic.cli.lesson.folder import POLICY, copy_lesson
 from vertex_claude_magic.cli.lesson.manifest import changed_files, read_manifest
 from vertex_claude_magic.cli.lesson.pages import index_page, readme, requirements
-from vertex_claude_magic.cli.lesson.private import Known, known_here, private_parts
+from vertex_claude_magic.cli.lesson.private import known_here, private_parts
 from vertex_claude_magic.cli.lesson.pyodide import ADDED, fetch_pyodide, write_pyodide
 from vertex_claude_magic.cli.lesson.site import check_builder
 from vertex_claude_magic.cli.lesson.wheel import write_own_wheel
@@ -168,13 +168,19 @@ def test_a_folder_that_cannot_be_used_is_one_line(course, monkeypatch, capsys, a
 
 
 @pytest.mark.parametrize(
-    "arguments", [["--date", "tomorrow"], ["--github", "rivers"], ["--github", "a/b/../c"]], ids=str
+    ("arguments", "why"),
+    [
+        (["--date", "tomorrow"], "argument --date: 'tomorrow' is not a date such as 2026-11-26"),
+        (["--github", "rivers"], "argument --github: write OWNER/REPOSITORY"),
+        (["--github", "a/b/../c"], "argument --github: write OWNER/REPOSITORY"),
+    ],
+    ids=str,
 )
-def test_a_value_that_is_none_is_refused(course, capsys, arguments):
+def test_a_value_that_is_none_is_refused(course, capsys, arguments, why):
     with pytest.raises(SystemExit) as caught:
         build(course, *arguments)
     assert caught.value.code == 2
-    assert arguments[0] in capsys.readouterr().err
+    assert why in capsys.readouterr().err
 
 
 def test_a_folder_that_holds_the_lesson_is_not_replaced(course, capsys):
@@ -183,11 +189,11 @@ def test_a_folder_that_holds_the_lesson_is_not_replaced(course, capsys):
         json.dumps({"format": "vertex_claude_magic lesson", "files": {}, "date": ""})
     )
     assert main(["lesson", "build", str(course), "--to", str(course.parent), "--no-browser"]) == 2
-    assert "holds the lesson itself" in capsys.readouterr().err
+    assert "contains the lesson itself" in capsys.readouterr().err
     assert (course / "rivers.ipynb").is_file()
 
 
-ANN = Known(texts={"ann-berg-1234": "a project id", "Ann Berg": "your name", "/home/ann": "your home folder"})
+ANN = {"ann-berg-1234": "a project id", "Ann Berg": "your name", "/home/ann": "your home folder"}
 PRIVATE = {
     "a project in a text": ("a.md", "project ann-berg-1234", "a.md, line 1: a project id (ann-berg-1234)"),
     "a resource": ("a.py", "\nx = 'projects/uni-42/locations/eu'", "a.py, line 2: a project id (uni-42)"),
@@ -270,7 +276,7 @@ def test_projects_of_the_environment_and_of_gcloud_are_known(tmp_path, monkeypat
     monkeypatch.setenv("GCLOUD_PROJECT", "x")
     (tmp_path / "gitconfig").write_text("[user]\nname = root\nemail = ann@ntnu.no\n")
     monkeypatch.setenv("GIT_CONFIG_GLOBAL", str(tmp_path / "gitconfig"))
-    known = known_here().texts
+    known = known_here()
     assert known["ann-berg-1234"] == known["bo-5678"] == "a project id"
     assert known["ann@uni-bergen.no"] == "an account"
     assert not {"x", "root"} & set(known)

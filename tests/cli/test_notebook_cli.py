@@ -209,8 +209,8 @@ WORDS = [
     ({"emulated": True}, "emulator"),
     ({"answered_by": "vertex", "replayed": True}, "Vertex AI, replayed"),
     ({"answered_by": "emulator", "replayed": True}, "emulator, replayed"),
-    ({"answered_by": "your bank"}, "not said"),
-    ({}, "not said"),
+    ({"answered_by": "your bank"}, "unknown"),
+    ({}, "unknown"),
 ]
 
 

@@ -185,7 +185,7 @@ def test_rows_of_a_table_are_answered_into_a_table_with_responses_as_json(emulat
     assert found["text"]["response"]["content"]
     assert (found["none"]["response"], found["none"]["status"]) == (
         None,
-        "INVALID_ARGUMENT: the row holds no request.",
+        "INVALID_ARGUMENT: the row contains no request.",
     )
 
 

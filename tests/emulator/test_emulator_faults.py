@@ -78,7 +78,7 @@ SHAPES = [
     ("google", "application/json", lambda body: json.loads(body)["error"]["status"] == "UNAVAILABLE"),
     ("array", "application/json", lambda body: json.loads(body)[0]["error"]["code"] == 503),
     ("anthropic", "application/json", lambda body: json.loads(body)["error"]["type"] == "api_error"),
-    ("text", "text/plain", lambda body: body == b"The emulator was told to answer 503."),
+    ("text", "text/plain", lambda body: body == b"The emulator was set to answer 503."),
     ("html", "text/html", lambda body: body.startswith(b"<!DOCTYPE html>")),
     ("empty", "application/json", lambda body: body == b""),
 ]

@@ -244,7 +244,7 @@ def test_the_project_may_come_from_the_credentials(monkeypatch, claude_emulator)
 def test_a_login_without_a_quota_project_is_a_warning(claude_emulator, monkeypatch):
     """It works until Google counts against its own project; nothing is reported."""
     file = claude_emulator.credentials_file("authorized_user")
-    SetupProblem(about="no quota project", without=("quota_project_id",)).spoil(file)
+    SetupProblem(about="no quota project", without=("quota_project_id",)).apply(file)
     monkeypatch.setenv("GOOGLE_APPLICATION_CREDENTIALS", str(file))
     auth = ApplicationDefault(request=claude_emulator.google_request)
     claude = Claude(base_url=claude_emulator.base_url, project="emulator-project", credentials=auth)

@@ -1,4 +1,4 @@
-"""`%claude_hint`: a ladder of hints about the last error or failed check, that stops where the policy says."""
+"""`%claude_hint`: hints in levels about the last error or failed check, that stops where the policy says."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ def put_exercise(text: str = EXERCISE, name: str = "mean") -> None:
     (folder / f"{name}.toml").write_text(text)
 
 
-# The ladder
+# The levels
 
 
 def test_each_run_goes_one_level_further_and_the_page_says_how_far(shell):
@@ -474,7 +474,7 @@ def test_an_error_that_a_check_meets_in_the_students_code_is_sent_too(shell):
 
 
 def test_a_check_that_passes_ends_its_hints(shell, capsys):
-    """Another check has a ladder of its own, and where all pass there is none."""
+    """Another check has levels of its own, and where all pass there is none."""
     put_exercise()
     shell.ok(WRONG)
     shell.ok("%claude_hint --check mean")

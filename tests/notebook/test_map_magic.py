@@ -124,7 +124,7 @@ def test_an_interrupt_leaves_a_usable_table(shell):
         error = shell.error("%%claude_map labels reviews -m claude-haiku-4-5 --max-active 3" + PROMPT)
     assert time.monotonic() - started < 10
     assert isinstance(error, KeyboardInterrupt)
-    assert "of 6 rows; labels holds the finished rows. Run it again to ask only the rest." in str(error)
+    assert "of 6 rows; labels contains the finished rows. Run it again to ask only the rest." in str(error)
     labels = shell.ip.user_ns["labels"]
     assert list(labels["text"]) == [f"row {number}" for number in range(6)]
     assert labels["answer"].notna().sum() <= 3

@@ -273,9 +273,9 @@ def test_a_name_a_cell_or_the_text_itself(typed, text, origin):
     [
         ("", "nothing to count"),
         (" \n", "nothing to count"),
-        ("numbers", "numbers holds a list"),
-        ("empty", "empty holds an empty text"),
-        ("trap", "trap holds a Trap"),
+        ("numbers", "numbers is a list"),
+        ("empty", "empty is an empty text"),
+        ("trap", "trap is a Trap"),
         ("In[99]", "no cell In[99]"),
         ("In[0]", "no cell In[0]"),
     ],

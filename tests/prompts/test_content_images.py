@@ -603,7 +603,7 @@ def kaleido(monkeypatch):
 
 def test_a_browser_that_hangs_is_not_waited_for_for_ever(monkeypatch, kaleido):
     """Kaleido itself would wait for it without an end."""
-    monkeypatch.setattr(figures, "_PATIENCE", 0.05)
+    monkeypatch.setattr(figures, "_TIMEOUT", 0.05)
     end = threading.Event()
     try:
         assert "was not drawn within" in refused(Chart(lambda: end.wait(30) and b"")).message

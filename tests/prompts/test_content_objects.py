@@ -304,7 +304,7 @@ CURES = {
     "object": "Use a data frame",
     "future": "{x}.result()",
     "reference": "{x}()",
-    "mock": "Use what it stands in for",
+    "mock": "Use the object that it replaces",
     "silent": "Use a data frame",
     "library": "{x}.to_dict()",
     "sound": "Models do not accept audio",
@@ -516,10 +516,10 @@ def test_what_a_text_only_names_is_said():
     """Of an object within another object's own text."""
     text, notices = sent(Summarizing("Pipeline(<a.Custom object at 0x7f22f8408a40>)"))
     assert text == (
-        '<data name="x" kind="json.Summarizing" holds="of Custom no more than the name, not what it holds">'
+        '<data name="x" kind="json.Summarizing" holds="of Custom no more than the name, not what it contains">'
         "Pipeline(<a.Custom object>)</data>"
     )
-    assert notices == ("x: of Custom no more than the name, not what it holds.",)
+    assert notices == ("x: of Custom no more than the name, not what it contains.",)
 
 
 def test_a_long_text_of_an_object_inside_a_structure_is_whole():

@@ -218,7 +218,7 @@ def test_a_table_that_no_job_could_answer_is_refused(emulator, claude, rows, wor
 
 
 WRONG_OPTIONS = [
-    ({"prompt": "Repeat {{ n }}."}, "holds finished requests, so there is no prompt"),
+    ({"prompt": "Repeat {{ n }}."}, "contains finished requests, so there is no prompt"),
     *(
         ({name: value}, f"so {name}= has no effect")
         for name, value in {

@@ -3,9 +3,9 @@
 What is broken gives no more rows; the whole text is judged when it is there.
 """
 
-# `pydantic_core.from_json(allow_partial=...)` is no substitute: it does not tell whether the last row is whole, reads
-# all from the beginning for each piece, refuses a list of which one row is broken, keeps one of two equal names, and
-# finds nothing behind prose.
+# `pydantic_core.from_json(allow_partial=...)` is not a substitute: it does not tell whether the last row is whole,
+# reads all from the beginning for each piece, refuses a list of which one row is broken, keeps one of two equal names,
+# and finds nothing behind prose.
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ class Growing:
         found, self._fields = self._fields, []
         return found
 
-    # Each of the following yields where it needs more text, and raises ValueError where the text is no JSON.
+    # Each of the following yields where it needs more text, and raises ValueError where the text is not JSON.
 
     def _read(self) -> Generator[None]:
         while not self._begun:
@@ -99,7 +99,7 @@ class Growing:
             key = yield from self._value()
             yield from self._mark(":")
             if not isinstance(key, str):
-                raise ValueError(key)  # noqa: TRY004 - as all that is no JSON
+                raise ValueError(key)  # noqa: TRY004 - as for anything that is not JSON
             if key in _LISTS and (yield from self._first()) == "[":
                 self._at += 1
                 yield from self._list()
@@ -110,7 +110,7 @@ class Growing:
                 self._fields.append((key, value))
 
     def _first(self) -> Generator[None, None, str]:
-        """Return the next character that is no space, and read on up to it."""
+        """Return the next character that is not a space, and read on up to it."""
         while True:
             self._at = _SPACE.match(self._text, self._at).end()  # type: ignore[union-attr] # it can match nothing
             if self._at < len(self._text):
@@ -130,7 +130,7 @@ class Growing:
         first = yield from self._first()
         closing, seen = _CLOSING.get(first), 1
         while True:
-            # It is decoded anew only when the mark has come that may end it; the digits of a number may go on.
+            # It is decoded again only when the mark has come that may end it; the digits of a number may go on.
             if closing is None:
                 may_be_whole = not _SCALAR.fullmatch(self._text, self._at)
             else:

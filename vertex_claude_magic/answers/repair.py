@@ -186,7 +186,7 @@ def repair_request(request: Request, reply: Reply, advice: str) -> Request:
     blocks = sent_back(reply)
     messages = list(request.body["messages"])
     if not blocks:
-        # Thinking alone is no answer that could be corrected.
+        # Thinking alone is not an answer that could be corrected.
         messages.append({"role": "user", "content": advice})
         return replace(request, body={**request.body, "messages": messages})
     results = [

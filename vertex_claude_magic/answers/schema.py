@@ -81,7 +81,7 @@ def _one_type_each(schema: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _put_kind(wire: dict[str, Any], rest: dict[str, Any]) -> str | None:
-    """Move what the schema says of the type over; return the type if it has one of its own."""
+    """Move the schema's keywords for the type over; return the type if the schema has one."""
     kind: str | None = rest.pop("type", None)
     choices = {name: rest.pop(name, None) for name in _CHOICES}
     if isinstance(rest.get("enum"), list) and rest["enum"] and all(map(_is_primitive, rest["enum"])):
@@ -150,7 +150,7 @@ def _closed(schema: Mapping[str, Any] | None, definitions: Mapping[str, Any], kn
 def object_schema(schema: Mapping[str, Any]) -> tuple[dict[str, Any], str]:
     """Return a schema with an object at its root, and the key that the value is then under.
 
-    A tool's input must be an object, so a list goes under the key `items` and any other value that is no
+    A tool's input must be an object, so a list goes under the key `items` and any other value that is not an
     object under `value`. The key is empty where the value is an object itself.
 
     >>> object_schema({"type": "integer"})[0]["properties"], object_schema({"type": "array"})[1]

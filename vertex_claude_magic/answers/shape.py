@@ -74,7 +74,7 @@ class Shape(Generic[Data]):
         name: What it is for people, such as `list[City]`.
         schema: The JSON schema that goes out, an object at its root.
         strict: Whether structured outputs can carry all that the type allows; else a tool or words must ask.
-        key: The key under which a value travels that is no object itself, or empty.
+        key: The key under which a value travels that is not an object itself, or empty.
         validate: Turns decoded JSON into the data; raises `AnswerMismatch`.
     """
 
@@ -127,7 +127,7 @@ def shape_of(kind: AnswerType) -> Shape[Any]:
     """Return the shape of a type, of a JSON schema (a dict), or of "df" (a data frame).
 
     Raises:
-        OptionError: it is no type that has a JSON schema.
+        OptionError: it is not a type with a JSON schema.
         MissingExtra: pydantic or pandas is not installed.
 
     >>> shape_of({"type": "array", "items": {"type": "integer"}}).take({"items": [1, 2]})
@@ -193,7 +193,7 @@ def _schema_problem(error: JsonSchemaError, key: str) -> str:
         missing = [name for name in error.validator_value if name not in error.instance]
         return f"{place}{quote(', '.join(missing), _LONGEST_QUOTE)} missing"
     texts = {"type": f"should be of type {wanted}", "enum": f"should be one of {wanted}"}
-    return f"{place}{texts.get(error.validator, f'does not meet {error.validator} {wanted}')}{_but(error.instance)}"
+    return f"{place}{texts.get(error.validator, f'does not meet {error.validator} {wanted}')}{_unlike(error.instance)}"
 
 
 def _no_schema(why: str) -> OptionError:
@@ -278,7 +278,7 @@ def _pydantic_problems(error: ValidationError, key: str) -> list[str]:
         message = (
             each["msg"][:_LONGEST_PROBLEM].removeprefix("Value error, ").removeprefix("Assertion failed, ")
         )
-        problems.append(f"{_place((key, *each['loc']))}{message}{_but(each['input'])}")
+        problems.append(f"{_place((key, *each['loc']))}{message}{_unlike(each['input'])}")
     return problems
 
 
@@ -286,7 +286,7 @@ def _check_failed(error: Exception) -> str:
     return f"a validator failed: {quote(message_of(error), 200)} ({type(error).__name__})"
 
 
-def _but(value: Json) -> str:
+def _unlike(value: Json) -> str:
     """Name the value itself, where it is short enough to be worth saying."""
     if isinstance(value, (dict, list)):
         return ""

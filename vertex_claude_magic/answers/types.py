@@ -63,7 +63,7 @@ def read_type(text: str, names: Mapping[str, Any]) -> AnswerType:
         names: The user's variables; well-known types need not be imported.
 
     Raises:
-        OptionError: a name is unknown, or it is no type.
+        OptionError: a name is unknown, or it is not a type.
 
     >>> read_type("list[int]", {})
     list[int]

@@ -25,7 +25,7 @@ __all__ = ["conversation_of", "look_at"]
 def conversation_of(
     session: Session, target: Target, prompt: str | Sequence[Any], names: Mapping[str, Any] | None = None
 ) -> Conversation | None:
-    """Return what a question is a turn of, None for one that stands alone.
+    """Return the conversation that a question belongs to, None if it belongs to none.
 
     Args:
         session: The session that asks.

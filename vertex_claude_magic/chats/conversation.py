@@ -281,8 +281,8 @@ class NamedChat:
 
     def notices(self) -> list[str]:
         """Return what was replaced, what is stale, and how full the model's window is."""
-        told, self._notices = self._notices, []
-        return told
+        notices, self._notices = self._notices, []
+        return notices
 
 
 def _refuse_messages(target: Target) -> None:

@@ -27,7 +27,7 @@ from vertex_claude_magic.vertex.provenance import Lineage
 from vertex_claude_magic.vertex.reply import Reply, usage_from
 
 __all__ = ["Entry", "Sendable", "Turn", "answer_blocks", "answer_message", "chain", "entry_of", "is_sent",
-           "made_ready", "ready", "rounds_before", "stored_turn", "turns_of"]  # fmt: skip
+           "rounds_before", "sendable", "sendable_of", "stored_turn", "turns_of"]  # fmt: skip
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -115,12 +115,6 @@ def is_sent(entry: Entry) -> bool:
     return entry.state != "interrupted"
 
 
-def _own_hash(messages: Sequence[Mapping[str, Any]]) -> str:
-    """Return the digest of messages as the binding of thinking sees them: without thinking and cache marks."""
-    plain = json.dumps([_bound(message) for message in messages], sort_keys=True, default=str)
-    return hashlib.sha256(plain.encode("utf-8", "replace")).hexdigest()
-
-
 def _bound(message: Mapping[str, Any]) -> list[Any]:
     content = message.get("content")
     blocks = [{"type": "text", "text": content}] if isinstance(content, str) else content or ()
@@ -133,46 +127,52 @@ def _bound(message: Mapping[str, Any]) -> list[Any]:
 
 
 class Sendable(NamedTuple):
-    """The messages of a turn made ready: `own` is their digest, `sent` and `bare` are they with and without thinking.
+    """The messages of a turn as they can be sent.
 
-    `calls` tells whether they hold calls of tools, `thinks` whether they hold thinking.
+    Args:
+        messages: What they were made of.
+        digest: The digest of them.
+        sent: The messages with thinking.
+        bare: The messages without thinking.
+        calls: Whether they contain calls of tools.
+        thinks: Whether they contain thinking.
     """
 
     messages: tuple[Mapping[str, Any], ...]
-    own: str
+    digest: str
     sent: tuple[SentMessage, ...]
     bare: tuple[SentMessage, ...]
     calls: bool
     thinks: bool
 
 
-_MOST_READY, _MOST_BYTES = 4_096, 100_000_000
+_MOST_TURNS, _MOST_BYTES = 4_096, 100_000_000
 
 
-class _Known:
-    """What was made ready and read before, because each turn of a long conversation asks for all before it.
+class _Cache:
+    """The turns that were prepared or read before, because each turn of a long conversation asks for all of them.
 
     By the `id` of what it was made from, which is part of the value, so that nothing else has that number meanwhile.
     """
 
     def __init__(self) -> None:
-        self.ready: dict[int, Sendable] = {}
+        self.sendable: dict[int, Sendable] = {}
         self.entries: dict[int, tuple[StoredTurn, Entry]] = {}
-        # Of all that is ready; a request has at most 30 MB.
+        # Of all messages here; a request has at most 30 MB.
         self.bytes = 0
 
     def add(self, found: Sendable) -> None:
         """Remember the messages of a turn."""
         self.bytes += sum(len(message.payload) for message in found.sent)
-        if len(self.ready) >= _MOST_READY or self.bytes > _MOST_BYTES:
+        if len(self.sendable) >= _MOST_TURNS or self.bytes > _MOST_BYTES:
             # A turn that was replaced is never asked for again, and may hold images.
-            self.ready.clear()
+            self.sendable.clear()
             self.entries.clear()
             self.bytes = 0
-        self.ready[id(found.messages)] = found
+        self.sendable[id(found.messages)] = found
 
 
-_known = _Known()
+_cache = _Cache()
 
 
 def chain(entries: Sequence[Entry]) -> Iterator[str]:
@@ -181,20 +181,20 @@ def chain(entries: Sequence[Entry]) -> Iterator[str]:
     for entry in entries:
         yield digest
         if is_sent(entry):
-            digest = hashlib.sha256((digest + ready(entry.messages).own).encode()).hexdigest()
+            digest = hashlib.sha256((digest + sendable(entry.messages).digest).encode()).hexdigest()
     yield digest
 
 
-def ready(messages: tuple[Mapping[str, Any], ...]) -> Sendable:
-    """Return the messages of a turn made ready, as they were the last time if that is still known."""
-    found = _known.ready.get(id(messages))
+def sendable(messages: tuple[Mapping[str, Any], ...]) -> Sendable:
+    """Return the messages of a turn as they can be sent, from the cache where they are in it."""
+    found = _cache.sendable.get(id(messages))
     if found is None or found.messages is not messages:
-        found = made_ready(messages)
-        _known.add(found)
+        found = sendable_of(messages)
+        _cache.add(found)
     return found
 
 
-def made_ready(messages: tuple[Mapping[str, Any], ...]) -> Sendable:
+def sendable_of(messages: tuple[Mapping[str, Any], ...]) -> Sendable:
     """Return the messages of a turn with their digest, and without thinking."""
     sent = tuple([SentMessage(clean(message)) for message in messages])
     bare = tuple([_without_thinking(message) for message in sent])
@@ -205,7 +205,10 @@ def made_ready(messages: tuple[Mapping[str, Any], ...]) -> Sendable:
         for block in message.get("content") or ()
     )
     thinks = any(map(is_not, sent, bare))
-    return Sendable(messages, _own_hash(messages), sent, bare, calls, thinks=thinks)
+    # As the binding of thinking sees them: without thinking and cache marks.
+    plain = json.dumps([_bound(message) for message in messages], sort_keys=True, default=str)
+    digest = hashlib.sha256(plain.encode("utf-8", "replace")).hexdigest()
+    return Sendable(messages, digest, sent, bare, calls, thinks=thinks)
 
 
 _CALLS = frozenset({"tool_use", "tool_result"})
@@ -322,7 +325,7 @@ def entry_of(stored: StoredTurn) -> Entry:
     Raises:
         RecordingInvalid: it was changed by another program.
     """
-    known = _known.entries.get(id(stored))
+    known = _cache.entries.get(id(stored))
     if known is not None and known[0] is stored:
         return known[1]
     about = dict(stored.about)
@@ -350,7 +353,7 @@ def entry_of(stored: StoredTurn) -> Entry:
     values = {name: value for name, value in {**missing, **about}.items() if name in Entry._fields}
     values["tools"] = tuple(about.get("tools", ()))
     entry = Entry(messages=stored.messages, reply=reply, state=stored.state, stored=stored, **values)
-    if len(_known.entries) >= _MOST_READY:
-        _known.entries.clear()
-    _known.entries[id(stored)] = stored, entry
+    if len(_cache.entries) >= _MOST_TURNS:
+        _cache.entries.clear()
+    _cache.entries[id(stored)] = stored, entry
     return entry

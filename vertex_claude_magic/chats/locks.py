@@ -68,13 +68,13 @@ class Hold:
         # object is made, which would wait for its start.
         _locks.owners[self._key] = _DROPPED
         with suppress(RuntimeError):
-            _thread.start_new_thread(_let_go, (self._store, self._key))
+            _thread.start_new_thread(_release, (self._store, self._key))
             return
         # Where there are no threads, others see it when this process asks next, or ends.
         _locks.owners.pop(self._key, None)
 
 
-def _let_go(store: ChatStore, key: tuple[str, str]) -> None:
+def _release(store: ChatStore, key: tuple[str, str]) -> None:
     try:
         store.release(*key)
     finally:
@@ -82,7 +82,7 @@ def _let_go(store: ChatStore, key: tuple[str, str]) -> None:
 
 
 def take(store: ChatStore, notebook: str, name: str, notify: Callable[[str], None] | None = None) -> Hold:
-    """Wait until nobody else asks in a conversation, and hold it.
+    """Wait until nobody else asks in a conversation, and lock it.
 
     Args:
         store: Where it is.

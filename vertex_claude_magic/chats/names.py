@@ -31,5 +31,5 @@ def chat_rows() -> list[ChatRow]:
         target, stores = session.target(), session.records.stores
         return ChatStore(journal_of(target, stores), stores).listed(home())
     except ClaudeError:
-        # Tab is no place for an error; the question says what is wrong.
+        # Tab is not the place for an error; the question says what is wrong.
         return []

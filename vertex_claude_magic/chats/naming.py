@@ -58,7 +58,7 @@ def joined_numbers(numbers: Sequence[int]) -> str:
 
 
 def written(prompt: str | Sequence[Any]) -> str:
-    """Return a prompt as one text, with a word for each part that is none.
+    """Return a prompt as one text, with a word for each part that is not text.
 
     >>> written("Hi"), written(["Look:", 3.5])
     ('Hi', 'Look:\\n<float>')

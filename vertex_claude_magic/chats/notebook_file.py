@@ -160,7 +160,7 @@ def _read(path: Path) -> dict[str, Any]:
 
 
 def read_notebook(path: Path) -> list[Entry]:
-    """Return the turns that a notebook holds: its answers of ours, each with its prompt.
+    """Return the turns in a notebook: the answers that this package wrote, each with its prompt.
 
     Raises:
         OptionError: it cannot be read, or holds no such answer.
@@ -185,7 +185,7 @@ def read_notebook(path: Path) -> list[Entry]:
         for output in cell.get("outputs") or ():
             found = find_provenance(output)
             text = _answer_text(output)
-            # Several answers to one prompt are no turn.
+            # Several answers to one prompt are not a turn.
             if found is not None and "answers" not in found and text.strip():
                 *_, before = chain(entries)
                 entries.append(_entry(_text(cell.get("source")), text, found, cell)._replace(before=before))

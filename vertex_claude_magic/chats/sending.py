@@ -9,7 +9,14 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from vertex_claude_magic.chats.entry import answer_blocks, answer_message, chain, is_sent, made_ready, ready
+from vertex_claude_magic.chats.entry import (
+    answer_blocks,
+    answer_message,
+    chain,
+    is_sent,
+    sendable,
+    sendable_of,
+)
 from vertex_claude_magic.errors import OptionError
 from vertex_claude_magic.session.history import History, SentTurn, frame_of
 
@@ -39,7 +46,7 @@ def history_of(entries: Sequence[Entry], model: str, digests: Sequence[str] | No
     for entry, before in zip(entries, digests or chain(entries), strict=False):
         if not is_sent(entry):
             continue
-        made = ready(entry.messages)
+        made = sendable(entry.messages)
         end = closing(entry.messages) if made.calls else ()
         # Without these two as they were, the service would take the thinking for that of another conversation.
         bound = made.thinks and entry.model == model and entry.before == before
@@ -88,7 +95,7 @@ def history_after(name: str, reply: Reply, model: str) -> History:
             f"{name} {what}, so it cannot be followed up.", cure="Ask the question again first."
         )
     whole = (*map(unmarked_message, asked), answer)
-    made = made_ready(whole)
+    made = sendable_of(whole)
     end = closing(whole) if made.calls else ()
     lineage = reply.lineage
     frame = frame_of(question) if lineage is not None and lineage.requested_model == model else ""
@@ -114,7 +121,7 @@ def unmarked_message(message: Mapping[str, Any]) -> Mapping[str, Any]:
 
 
 def questions_of(messages: Sequence[Mapping[str, Any]]) -> int:
-    """Return how many questions messages hold; results of tools are none.
+    """Return how many of the messages are questions; results of tools are not.
 
     >>> questions_of([{"role": "user", "content": "Hi"}, {"role": "assistant", "content": "Hello"}])
     1

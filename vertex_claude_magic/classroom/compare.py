@@ -178,7 +178,7 @@ class _Asking:
 
 
 class Comparison:
-    """One prompt in several columns; `columns` tells at any moment what has come.
+    """One prompt in several columns; `columns` has what has arrived so far.
 
     Args:
         session: The session that asks.
@@ -325,12 +325,11 @@ def variants(varied: Mapping[str, Sequence[Any]]) -> Iterator[tuple[str, dict[st
     # Enough to see that there are too many.
     for values in islice(product(*varied.values()), MOST_COLUMNS + 1):
         given = dict(zip(names, values, strict=True))
-        yield " · ".join(_head(name, value) for name, value in given.items()), given
-
-
-def _head(name: str, value: Any) -> str:
-    shown = quote(str(value), 40)
-    return f"{name} {shown}" if not isinstance(value, str) else shown
+        heads = [
+            f"{'' if isinstance(value, str) else f'{name} '}{quote(str(value), 40)}"
+            for name, value in given.items()
+        ]
+        yield " · ".join(heads), given
 
 
 def log_failures(replies: Replies) -> None:

@@ -118,7 +118,7 @@ def parse_exercise(text: str, name: str) -> Exercise:
         name: Its name.
 
     Raises:
-        OptionError: it is no TOML, lacks something, or has what no exercise has; the message names the line.
+        OptionError: it is not TOML, lacks something, or has something that no exercise has; the message names the line.
 
     >>> found = parse_exercise('task = "Add."\n[[checks]]\ncode = "add(1, 2) == 3"\nmessage = "1 and 2 is 3."\n', "a")
     >>> found.title, found.checks[0].message
@@ -138,13 +138,13 @@ def parse_exercise(text: str, name: str) -> Exercise:
         )
     for key in ("title", "task", "solution"):
         if not isinstance(table.get(key, ""), str):
-            raise OptionError(f"{where(key)}: {key} is no text.", cure="Put it between quotes.")
+            raise OptionError(f"{where(key)}: {key} is not a string.", cure="Put it between quotes.")
     if not table.get("task", "").strip():
         raise OptionError(f"{label} has no task.", cure='Write task = "..." at its top.')
     checks = table.get("checks", [])
     if not isinstance(checks, list) or len(checks) > _MOST_CHECKS:
         raise OptionError(
-            f"{where('checks')}: checks is no list of up to {_MOST_CHECKS} checks.",
+            f"{where('checks')}: checks is not a list of at most {_MOST_CHECKS} checks.",
             cure="Write [[checks]] above each.",
         )
     heads = [at for at, line in enumerate(lines, 1) if line.strip() == "[[checks]]"]
@@ -162,7 +162,7 @@ def parse_exercise(text: str, name: str) -> Exercise:
 
 def _read_check(table: Mapping[str, Any], where: str) -> Check:
     if not isinstance(table, dict):
-        raise OptionError(f"{where}: a check is no table.", cure="Write [[checks]] above each.")
+        raise OptionError(f"{where}: a check is not a table.", cure="Write [[checks]] above each.")
     for key in _CHECK_KEYS:
         if not isinstance(table.get(key), str) or not table[key].strip():
             raise OptionError(
@@ -178,7 +178,7 @@ def _read_check(table: Mapping[str, Any], where: str) -> Check:
     except (SyntaxError, ValueError, MemoryError, RecursionError) as error:
         why = error.msg if isinstance(error, SyntaxError) else str(error)
         raise OptionError(
-            f"{where}: the code of the check is no Python ({quote(str(why), 60)}).", cure="Correct it."
+            f"{where}: the code of the check is not Python ({quote(str(why), 60)}).", cure="Correct it."
         ) from None
     if empty:
         raise OptionError(

@@ -108,7 +108,7 @@ def places(traceback: TracebackType | None, cell_of: Callable[[str], str | None]
 
 
 def _timed_place(step: TracebackType, cell: Place) -> Place | None:
-    """Return the place in the cell of what `%time` or `%%time` ran; None if it holds neither."""
+    """Return the place in the cell of what `%time` or `%%time` ran; None if it contains neither."""
     lines = cell.text.split("\n")
     if cell.text.lstrip().startswith("%%"):
         # The body begins below the line of the magic.

@@ -1,4 +1,4 @@
-"""A cell that failed: what to tell Claude about it, and the mended cell out of the answer."""
+"""A cell that failed: what Claude is asked about it, and the corrected cell in the answer."""
 
 from __future__ import annotations
 
@@ -38,11 +38,11 @@ _EXPLAIN = (
     "A cell of my notebook failed. Explain in two sentences what went wrong and how to avoid it, "
     "to the person who wrote the cell."
 )
-_MEND = (
+_CORRECT = (
     "A cell of my notebook failed. Explain the cause in two sentences to the person who wrote it. Then give "
     "the whole cell, mended with as few changes as possible, in one Python code block, and nothing after it."
 )
-_MEND_SOURCE = (
+_CORRECT_SOURCE = (
     "Code of my notebook failed outside of its cell. Explain the cause in two sentences to the person who wrote "
     "it. Then give what has to change, with as few changes as possible, in one Python code block and nothing "
     "after it: {either}the whole of the code that failed, as it is given below."
@@ -73,7 +73,7 @@ class Failure:
 
 
 def read_failure(error: BaseException, cell_of: Callable[[str], str | None]) -> Failure:
-    """Read what an exception tells; nothing of the user's is called.
+    """Read an exception without calling any of the user's code.
 
     Args:
         error: The exception, with its traceback.
@@ -170,9 +170,9 @@ def fix_prompt(failure: Failure, *, hint: str = "", explain: bool = False) -> st
     if explain or not (failure.sources or failure.cell):
         task = _EXPLAIN
     elif failure.sources:
-        task = _MEND_SOURCE.format(either="either the whole cell, or " if failure.cell else "")
+        task = _CORRECT_SOURCE.format(either="either the whole cell, or " if failure.cell else "")
     else:
-        task = _MEND
+        task = _CORRECT
     parts = [f"{task} {_DATA}", *failed_code(failure), *([hint] if hint else [])]
     return "\n\n".join(parts)
 

@@ -31,7 +31,7 @@ _ALIKE = 0.85
 _WITHHELD = "[…]"
 _FENCE = re.compile(r"\s*(?:>\s*)*(`{3,}|~{3,})")
 _INLINE = re.compile(r"`+([^`]+)`+")
-# Signs that tell one piece of code from another; all others may be marks of Markdown.
+# Signs in which pieces of code differ; all others may be marks of Markdown.
 _SIGNS = frozenset("()[]{}+-/%=<.,:;!&^~@#")
 _WORD = re.compile(r"\w+")
 # What computes, beside an assignment.
@@ -58,7 +58,7 @@ def guarded(text: str, *, solutions: Sequence[str] = (), own: Sequence[str] = ()
 
     Args:
         text: The hint, Markdown.
-        solutions: Reference solutions; what of them is in `own` or `task` is no secret.
+        solutions: Reference solutions; what of them is in `own` or `task` is not a secret.
         own: The student's code.
         task: The text of the task.
 
@@ -137,12 +137,28 @@ def _lines_with(lines: Sequence[str], secrets: set[str]) -> set[int]:
 
 
 def _corrected(lines: Sequence[str], own: Sequence[str]) -> set[int]:
-    """Return the numbers of the lines that hold a line of the student's in another form.
+    """Return the numbers of the lines that repeat a line of the student's in another form.
 
     That is a line very like one of theirs, and in a block that repeats half of their lines every other line.
     """
     theirs = {letters for code in own for letters in map(_code, code.split("\n")) if letters}
     long = {each for each in theirs if len(each) >= _SHORT}
+
+    def is_changed(piece: str) -> bool:
+        if len(piece) < _SHORT or piece in theirs or any(each.find(piece) > 0 for each in long):
+            # Theirs, or the end or the middle of it; a beginning may be theirs without what is wrong.
+            return False
+        pairs, matcher = _pairs(piece), difflib.SequenceMatcher(None, "", piece, autojunk=False)
+        for each in long:
+            theirs_too = _pairs(each)
+            # Lines as alike as that have most pairs of letters in common, which is quicker to find out.
+            if 3 * len(pairs & theirs_too) < len(pairs) + len(theirs_too):
+                continue
+            matcher.set_seq1(each)
+            if matcher.quick_ratio() >= _ALIKE and matcher.ratio() >= _ALIKE:
+                return True
+        return False
+
     found, block, fenced = set[int](), list[int](), ""
     for number, line in enumerate(lines):
         fence = _FENCE.match(line)
@@ -158,25 +174,9 @@ def _corrected(lines: Sequence[str], own: Sequence[str]) -> set[int]:
         if not fenced and not any(each in _code(words) for each in long):
             # Code without a mark around it; a sentence that quotes theirs is like it, and harmless.
             pieces.append(words)
-        if any(_is_changed(_code(piece), theirs, long) for piece in pieces):
+        if any(is_changed(_code(piece)) for piece in pieces):
             found.add(number)
     return found | (_rewritten(lines, block, theirs, long) if fenced else set())
-
-
-def _is_changed(piece: str, theirs: set[str], long: set[str]) -> bool:
-    if len(piece) < _SHORT or piece in theirs or any(each.find(piece) > 0 for each in long):
-        # Theirs, or the end or the middle of it; a beginning may be theirs without what is wrong.
-        return False
-    pairs, matcher = _pairs(piece), difflib.SequenceMatcher(None, "", piece, autojunk=False)
-    for each in long:
-        theirs_too = _pairs(each)
-        # Lines as alike as that have most pairs of letters in common, which is quicker to find out.
-        if 3 * len(pairs & theirs_too) < len(pairs) + len(theirs_too):
-            continue
-        matcher.set_seq1(each)
-        if matcher.quick_ratio() >= _ALIKE and matcher.ratio() >= _ALIKE:
-            return True
-    return False
 
 
 @lru_cache(maxsize=1_024)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from vertex_claude_magic.classroom.failing_code import places
 from vertex_claude_magic.classroom.failure import failed_code
-from vertex_claude_magic.classroom.ladder import Trouble
+from vertex_claude_magic.classroom.hint_levels import Trouble
 from vertex_claude_magic.prompts.compose import fenced_data
 
 if TYPE_CHECKING:

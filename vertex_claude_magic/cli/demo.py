@@ -15,7 +15,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from vertex_claude_magic.cli.kernels import PATIENCE, own_kernel
+from vertex_claude_magic.cli.kernels import TIMEOUTS, own_kernel
 from vertex_claude_magic.errors import MissingExtra, OptionError
 
 if TYPE_CHECKING:
@@ -170,7 +170,7 @@ def _watcher(notebook: NotebookNode, kernel: str) -> NotebookClient:
     metadata = notebook.metadata.get("kernelspec")
     # ipykernel 7.4 warns of an unencrypted connection, which here never leaves the machine.
     quiet = ["--log-level=ERROR"]
-    client = Watcher(notebook, kernel_name=kernel, **PATIENCE, extra_arguments=quiet)
+    client = Watcher(notebook, kernel_name=kernel, **TIMEOUTS, extra_arguments=quiet)
     if metadata is not None:
         notebook.metadata["kernelspec"] = metadata
     return client

@@ -5,11 +5,12 @@ from __future__ import annotations
 import argparse
 import os
 import time
-from datetime import date, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from vertex_claude_magic.cli import journal_text
+from vertex_claude_magic.cli.arguments import day
 from vertex_claude_magic.errors import JournalError, OptionError
 from vertex_claude_magic.records.journal import review, upkeep
 from vertex_claude_magic.records.journal.location import file_bytes
@@ -30,7 +31,7 @@ __all__ = ["main"]
 
 _STEP = 500
 _MOST_SHOWN = 10_000
-# What the names of written attachments end in; whatever else a request says of its media is no name.
+# What the names of written attachments end in; whatever else a request says of its media is not a name.
 _ENDS = {"image/png": ".png", "image/jpeg": ".jpg", "image/gif": ".gif", "image/webp": ".webp",
          "application/pdf": ".pdf", "text/plain": ".txt"}  # fmt: skip
 
@@ -70,7 +71,7 @@ def main(argv: Sequence[str]) -> int:
     export = command("export", _export, "write answers into a recording")
     export.add_argument("file", type=Path, metavar="FILE", help="the recording to write")
     export.add_argument("--notebook", default="", metavar="NAME", help="only what this notebook asked")
-    export.add_argument("--since", type=_day, metavar="DATE", help="only from this day on, YYYY-MM-DD")
+    export.add_argument("--since", type=day, metavar="DATE", help="only from this day on, YYYY-MM-DD")
     export.add_argument("--model", default="", metavar="ID", help="only what this model answered")
     export.add_argument("--force", action="store_true", help="overwrite the file")
     imports = command("import", _import, "add the answers of a recording, for --replay")
@@ -104,13 +105,6 @@ def _number(text: str) -> int:
     if not text.isdecimal() or not text.isascii() or not 0 < int(text[:19]) < 10**18:
         raise argparse.ArgumentTypeError(f"{quote(text, 40)!r} is not a number above 0")
     return int(text[:19])
-
-
-def _day(text: str) -> str:
-    try:
-        return date.fromisoformat(text).isoformat()
-    except ValueError:
-        raise argparse.ArgumentTypeError(f"{quote(text, 40)!r} is not a date such as 2026-11-26") from None
 
 
 def _show(journal: Journal, options: argparse.Namespace) -> None:

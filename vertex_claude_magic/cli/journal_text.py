@@ -88,7 +88,7 @@ def _prompt(request: Mapping[str, Any] | None) -> str:
     """Return the text that was asked last, as far as there is one."""
     body = (request or {}).get("body")
     if request is DAMAGED or not isinstance(body, Mapping) or not body:
-        return "(damaged)" if request is DAMAGED else "(not kept)"
+        return "(damaged)" if request is DAMAGED else "(not stored)"
     messages = body.get("messages")
     for message in reversed(messages if isinstance(messages, list) else []):
         if isinstance(message, Mapping) and message.get("role") == "user":
@@ -139,7 +139,7 @@ def _request(entry: Entry) -> Iterator[str]:
     request = entry.request
     body = None if request is None else request.get("body")
     if request is DAMAGED or not isinstance(body, Mapping) or not body:
-        why = "damaged" if request is DAMAGED else "not kept"
+        why = "damaged" if request is DAMAGED else "not stored"
         yield f"The request is {why}."
         return
     rest = {name: value for name, value in body.items() if name not in {"system", "messages"}}

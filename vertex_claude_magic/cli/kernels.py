@@ -16,11 +16,11 @@ if TYPE_CHECKING:
 
     from jupyter_client.manager import AsyncKernelManager
 
-__all__ = ["PATIENCE", "kernel_without_network", "own_kernel"]
+__all__ = ["TIMEOUTS", "kernel_without_network", "own_kernel"]
 
 # Seconds for the kernel to start, for a cell to end, and for its last output. Left alone, nbclient 0.11 waits for a
 # minute and for four seconds, which a busy machine takes, and then runs nothing or goes on without the output.
-PATIENCE = {"startup_timeout": 300, "timeout": 300, "iopub_timeout": 300}
+TIMEOUTS = {"startup_timeout": 300, "timeout": 300, "iopub_timeout": 300}
 
 
 @contextmanager

@@ -28,7 +28,7 @@ def main(argv: Sequence[str]) -> int:
     """Audit, strip or check notebooks; 0 after a good end, 1 if a question is not recorded, 2 if a file is unreadable.
 
     Raises:
-        OptionError: the file to strip cannot be read or written, or is no notebook.
+        OptionError: the file to strip cannot be read or written, or is not a notebook.
     """
     parser = argparse.ArgumentParser(prog="vertex-claude notebook", allow_abbrev=False, description=__doc__)
     actions = parser.add_subparsers(dest="action", required=True, metavar="audit|strip|check")

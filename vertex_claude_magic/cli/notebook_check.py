@@ -15,7 +15,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from vertex_claude_magic.cli.kernels import PATIENCE, kernel_without_network
+from vertex_claude_magic.cli.kernels import TIMEOUTS, kernel_without_network
 from vertex_claude_magic.cli.notebook_file import read_notebook
 from vertex_claude_magic.errors import MissingExtra, OptionError
 from vertex_claude_magic.records.provenance import answers_in, find_provenance
@@ -149,72 +149,58 @@ def rehearse(
 
     # Read as nbformat reads it, which joins the lines of a cell.
     notebook = nbformat.reads(json.dumps(content), as_version=4)
-    saved = [list(cell.get("outputs", ())) for cell in notebook.cells if cell.cell_type == "code"]
-    for cell in notebook.cells:
-        if cell.cell_type == "code":
-            # A cell that is skipped keeps its outputs, and an old error is none of this run.
-            cell.outputs = []
+    cells = [cell for cell in notebook.cells if cell.cell_type == "code"]
+    # What each cell was answered when it was saved.
+    digests: dict[int, frozenset[str]] = {}
+    for number, cell in enumerate(cells, start=1):
+        saved = cell.get("outputs", ())
+        answers = (each for output in saved for each in answers_in(find_provenance(output) or {}))
+        hashes = (answer.get("prompt_hash") for answer in answers)
+        digests[number] = frozenset(each for each in hashes if isinstance(each, str))
+        # A cell that is skipped keeps its outputs, and an old error does not belong to this run.
+        cell.outputs = []
     with tempfile.TemporaryDirectory(prefix="vertex-claude-") as name:
         notes = Path(name) / "questions"
         notes.touch()
-        manager = kernel_without_network(Path(name))
-        client = NotebookClient(notebook, km=manager, allow_errors=True, **PATIENCE,
+        client = NotebookClient(notebook, km=kernel_without_network(Path(name)), allow_errors=True, **TIMEOUTS,
                                 resources={"metadata": {"path": str(path.resolve().parent)}})  # fmt: skip
         # A manager that was handed in would be left running.
         client.owns_km = True
         client.execute(env=_environment(Path(name), notes, recording, journal))
         noted = [json.loads(line) for line in notes.read_text(encoding="utf-8").splitlines()]
-    cells = [cell for cell in notebook.cells if cell.cell_type == "code"]
-    numbers: dict[str, int] = {}
-    for number, cell in enumerate(cells, start=1):
-        numbers.setdefault(cell_key(cell.source), number)
-    hashes = [
-        [
-            answer.get("prompt_hash")
-            for output in outputs
-            for answer in answers_in(find_provenance(output) or {})
-        ]
-        for outputs in saved
-    ]
-    digests = {
-        number: frozenset(each for each in named if isinstance(each, str))
-        for number, named in enumerate(hashes, start=1)
-    }
+    # Of cells with the same source the first.
+    numbers = {cell_key(cell.source): number for number, cell in reversed([*enumerate(cells, start=1)])}
     asked_for = dict.fromkeys(Path(note["recording"]) for note in noted if note["recording"])
     records: dict[str, Mapping[str, Any]] = {}
     for recorded in filter(Path.is_file, asked_for):
         for record in read_records(recorded.read_text(encoding="utf-8-sig")):
             records[digest_of(record.canonical)] = record.canonical
     questions = sort_questions(noted, numbers, digests, records)
-    meant = {
-        number
-        for number, cell in enumerate(cells, start=1)
-        if "raises-exception" in cell.get("metadata", {}).get("tags", ())
-    }
-    questions = [
-        replace(each, expected=True, why="its cell is meant to fail")
-        if each.cell in meant and each.state != "recorded"
-        else each
-        for each in questions
-    ]
     failed: dict[int, str] = {}
     for number, cell in enumerate(cells, start=1):
-        for output in cell.get("outputs", ()) if number not in meant else ():
+        if "raises-exception" in cell.get("metadata", {}).get("tags", ()):
+            questions = [
+                replace(each, expected=True, why="its cell is meant to fail")
+                if each.cell == number and each.state != "recorded"
+                else each
+                for each in questions
+            ]
+            continue
+        for output in cell.outputs:
             if output.get("output_type") == "error":
                 # The first error is the one that stopped the cell.
                 failed.setdefault(number, quote(f"{output.get('ename')}: {output.get('evalue')}", 160))
-    # A cell that failed before it could ask counts as missing: nobody can tell that it is recorded.
+    # A cell that failed before it could ask counts as missing: it is not known to be recorded.
     asked = {each.cell for each in questions}
-    unasked = [
+    questions += [
         Asked(cell=number, state="missing", why=f"not asked: {why}")
         for number, why in failed.items()
         if number not in asked and "claude" in cells[number - 1].source.lower()
     ]
-    known = {each.cell for each in questions if each.state != "recorded"} | {each.cell for each in unasked}
-    rest = {number: why for number, why in failed.items() if number not in known and "ReplayMiss" not in why}
+    known = {each.cell for each in questions if each.state != "recorded"}
     return Rehearsal(
-        questions=sorted([*questions, *unasked], key=lambda each: each.cell),
-        failed=rest,
+        questions=sorted(questions, key=lambda each: each.cell),
+        failed={at: why for at, why in failed.items() if at not in known and "ReplayMiss" not in why},
         recordings=list(asked_for),
         digests=list(dict.fromkeys(note["digest"] for note in noted if note["found"])),
     )

@@ -51,7 +51,7 @@ def read_notebook(path: Path, *, exact: bool = False) -> NotebookFile:
         exact: Whether it shall be written again, so that nothing may be lost; a number with a fraction is then a text.
 
     Raises:
-        OptionError: it is no such file, or no such notebook.
+        OptionError: it is not such a file, or not such a notebook.
     """
     found, status, text = _read_text(path)
     # A text that nobody could have put into the file.

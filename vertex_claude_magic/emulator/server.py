@@ -168,7 +168,7 @@ class Emulator:
         `impersonated_service_account`.
         """
         file = write_credentials(kind, origin=self.origin, project=self.project, folder=self._folder)
-        self._service.setup_problem.spoil(file)
+        self._service.setup_problem.apply(file)
         return file
 
     def google_request(self) -> Request:

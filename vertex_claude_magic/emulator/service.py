@@ -168,7 +168,7 @@ class Service:
         """Answer a row of a batch as a question of its own."""
         row = self.catalog.find(model)
         if row is None or not isinstance(body, dict):
-            return None, "INVALID_ARGUMENT: the row holds no request."
+            return None, "INVALID_ARGUMENT: the row contains no request."
         asked = Route(
             project=self.project, location=location, publisher="anthropic", model=model, verb="rawPredict"
         )

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from vertex_claude_magic.json_types import Json
 
-__all__ = ["FRAME_SCHEMA", "frame_of", "frame_of_json", "need_pandas", "text_frame"]
+__all__ = ["FRAME_SCHEMA", "frame_of", "frame_of_json", "need_pandas", "record_of", "text_frame"]
 
 FRAME_SCHEMA: Mapping[str, Any] = {
     "type": "object",
@@ -83,7 +83,7 @@ def frame_of(data: Any) -> pd.DataFrame:
             return _joined(list(data), [_column(column) for column in data.values()], sizes.pop())
     # A named tuple is a single row.
     is_list = isinstance(data, (list, tuple, set, frozenset)) and not hasattr(data, "_fields")
-    return _of_records([_record(row) for row in (data if is_list else [data])], _column)
+    return _of_records([record_of(row) for row in (data if is_list else [data])], _column)
 
 
 def text_frame(columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> pd.DataFrame:
@@ -159,7 +159,12 @@ def _joined(names: Sequence[Any], columns: Sequence[pd.Series[Any]], rows: int) 
     return frame
 
 
-def _record(row: Any) -> dict[str, Any]:
+def record_of(row: Any) -> dict[str, Any]:
+    """Return an object as columns and values: its fields, or the column `value`.
+
+    >>> record_of({"a": 1}), record_of(2)
+    ({'a': 1}, {'value': 2})
+    """
     if hasattr(row, "model_dump") and hasattr(type(row), "model_fields"):
         extra = getattr(row, "model_extra", None) or {}
         return {**{name: getattr(row, name) for name in type(row).model_fields}, **extra}
@@ -173,7 +178,7 @@ def _record(row: Any) -> dict[str, Any]:
 
 
 def _column(values: Sequence[Any]) -> pd.Series[Any]:
-    """Choose the dtype by what a column holds; None is a missing value."""
+    """Choose the dtype by the values of a column; None is a missing value."""
     import pandas as pd
 
     known = [value for value in values if value is not None]

@@ -117,7 +117,7 @@ class Column:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Table:
-    """A data frame of any library, read where it lies.
+    """A data frame of any library, read by column.
 
     Args:
         kind: Its library and class, such as `pandas.DataFrame`.

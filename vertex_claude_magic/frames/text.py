@@ -212,9 +212,19 @@ class _Rows:
                 break
             rows.append(row)
         limit = _limit(rows, space, all_rows=len(rows) == count)
+
+        def shown(cell: Cell) -> str:
+            """Return the text of a cell, cut to the limit in bytes, and how long the whole is."""
+            if not cell.total and _size(_field(cell.text)) <= limit + _MARK:
+                return cell.text
+            start = cell.text[:limit]
+            while (size := _size(_field(start))) > limit and start:
+                start = start[: min(len(start) - 1, len(start) * limit // size)]
+            return f"{start}… (of {cell.total or f'{len(cell.text):,} characters'})"
+
         lines, shortened, used = [], 0, 0
         for row in rows:
-            texts = [None if cell is None else _shown(cell, limit) for cell in row.cells]
+            texts = [None if cell is None else shown(cell) for cell in row.cells]
             line = _line(texts)
             used += _size(line)
             if used > space:
@@ -261,13 +271,3 @@ def _limit(rows: Sequence[_Row], space: int, *, all_rows: bool) -> int:
         middle = (low + high) // 2
         low, high = (middle, high) if fit(middle) >= needed else (low, middle)
     return low
-
-
-def _shown(cell: Cell, limit: int) -> str:
-    """Return the text of a cell, cut to a size in bytes, and how long the whole is."""
-    if not cell.total and _size(_field(cell.text)) <= limit + _MARK:
-        return cell.text
-    start = cell.text[:limit]
-    while (size := _size(_field(start))) > limit and start:
-        start = start[: min(len(start) - 1, len(start) * limit // size)]
-    return f"{start}… (of {cell.total or f'{len(cell.text):,} characters'})"

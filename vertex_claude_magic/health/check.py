@@ -71,7 +71,7 @@ class Grid:
 def plan(
     catalog: Catalog, locations: Sequence[str], *, family: str | None = None, probe: bool = False
 ) -> tuple[list[Cell], dict[Cell, Finding]]:
-    """Return which cells to ask, and what the table says of the others.
+    """Return which cells to ask, and the others with what the model table has on them.
 
     Args:
         catalog: The model table.
@@ -117,7 +117,7 @@ def _rows(catalog: Catalog, family: str | None) -> list[Model]:
 
 
 def verdict(error: errors.ClaudeError, row: Model | None, *, probe: bool) -> Finding:
-    """Return what an error says of one model in one location.
+    """Return what an error means for one model in one location.
 
     Args:
         error: What came back.
@@ -157,7 +157,7 @@ _FOR_ALL = (errors.CredentialsError, errors.AuthenticationFailed, errors.Permiss
 
 
 class Check:
-    """One check of a project; `grid` tells at any moment what is known by now.
+    """One check of a project; `grid` is what is known so far.
 
     Args:
         session: The session that asks.

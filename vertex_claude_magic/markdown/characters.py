@@ -95,7 +95,7 @@ def safe_plain(text: str) -> str:
     """
     if not _NOT_ASCII_TEXT.search(text):
         return text
-    # A lone CR would let later text overwrite what stands before it on the line.
+    # A lone CR would let later text overwrite what is before it on the line.
     lines = text.replace("\r\n", "\n").replace("\r", "\n")
     if _HIDDEN.search(lines):
         # Each sequence begins with a character that is hidden.

@@ -25,7 +25,7 @@ __all__ = ["cell_html", "column_html", "table_html", "text_lines"]
 _FORMULA = re.compile(r"[$\\]")
 _LINE_END = re.compile(r"\r\n?|\n")
 _BLANKS = re.compile(r"^ +|(?<= ) +")
-# Longer texts and such as hold more signs of markup are shown as they came, because parsing takes seconds.
+# Longer texts, and texts with more markup, are shown as they came, because parsing takes seconds.
 _LONGEST, _MOST_SIGNS = 200_000, 20_000
 _SIGNS = "*_`[]!<>$\\~&|"
 _COLUMN = "display: inline-table; vertical-align: top; width: 22em; max-width: 100%"
@@ -128,7 +128,10 @@ class _Lines:
                 self._lists.pop()
                 self._end_block()
             case "list_item_open":
-                self._begin_item()
+                number = self._lists[-1]
+                mark = "•" if number is None else f"{number}."
+                self._lead = f"{'  ' * (len(self._lists) - 1)}{mark} "
+                self._lists[-1] = None if number is None else number + 1
             case "tr_open":
                 self._row = []
             case "tr_close":
@@ -146,12 +149,6 @@ class _Lines:
                 self.lines += ["―", ""]
             case "paragraph_close" | "heading_close" | "table_close":
                 self._end_block()
-
-    def _begin_item(self) -> None:
-        number = self._lists[-1]
-        self._lead = f"{'  ' * (len(self._lists) - 1)}{'•' if number is None else f'{number}.'} "
-        if number is not None:
-            self._lists[-1] = number + 1
 
     def _add_text(self, text: str) -> None:
         first, *rest = text.split("\n")

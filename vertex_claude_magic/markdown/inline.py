@@ -77,7 +77,7 @@ def formula(tex: str, source: str, *, display: bool, in_table: bool = False) -> 
 
 
 def safe_url(target: str) -> tuple[str, str]:
-    """Return the address as it may stand in a link and the host it leads to; two empty strings if inert.
+    """Return the address as it may be in a link, and the host it leads to; two empty strings if inert.
 
     Allowed are http, https and plain mailto addresses, without user information and hidden characters.
 

@@ -30,7 +30,7 @@ _BLOCK_START = re.compile(r"\$\$|\\\[|\\begin\{([A-Za-z]+\*?)\}")
 
 
 def _find(state: StateInline, closer: str, start: int) -> int:
-    """Find the closer in this paragraph; what was searched in vain is not searched again."""
+    """Find the closer in this paragraph; a search that failed is not repeated."""
     memory: tuple[str, dict[str, tuple[int, int]]] = state.env.get("formula_search", ("", {}))
     if memory[0] is not state.src:
         memory = state.env["formula_search"] = (state.src, {})
@@ -141,7 +141,7 @@ def _parser() -> MarkdownIt:
 
 
 def parse_blocks(text: str) -> list[Token]:
-    """Return the block tokens of the text, which must hold "\\n" line ends only.
+    """Return the block tokens of the text, which must have "\\n" line ends only.
 
     Inline content is left unparsed; where the text defines link references, its tokens know them.
 

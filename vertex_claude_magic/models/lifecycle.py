@@ -246,7 +246,7 @@ def is_near_end(day: str | None, today: date) -> bool:
 
 
 def lost_features(row: Model, successor: Model) -> Iterator[str]:
-    """Yield what requests to a model may hold and its successor refuses, in a few words each.
+    """Yield what requests to a model may contain and its successor refuses, in a few words each.
 
     >>> from vertex_claude_magic.models.catalog import Catalog
     >>> catalog = Catalog.load()

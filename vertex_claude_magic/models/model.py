@@ -76,7 +76,7 @@ class Rules(NamedTuple):
 
 
 class Model(NamedTuple):
-    """One row of the table. None stands for what no source tells.
+    """One row of the table. None means that no source has the value.
 
     Args:
         id: The id on Vertex AI.

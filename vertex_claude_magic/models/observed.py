@@ -104,7 +104,7 @@ class Sightings(NamedTuple):
         how = ", by counting tokens" if "answer" not in proofs else ""
         return f"It was usable in {places} when last checked ({day}{how})."
 
-    def speak_against(self, retired: str) -> bool:
+    def knows(self, retired: str) -> bool:
         """Tell whether a live source knows a model that the table calls retired."""
         # Google lists some models with their version and some without.
         listed = self.listed is not None and not self.listed.isdisjoint({retired, retired.partition("@")[0]})

@@ -57,11 +57,11 @@ class TokenUsage(Protocol):
 
     @property
     def cache_creation(self) -> _CacheWrites | None:
-        """The cache writes by the time that they live, where the service tells."""
+        """The cache writes by lifetime, where the service reports it."""
 
     @property
     def speed(self) -> str | None:
-        """How fast the answer was served: "standard" or "fast"; None where the service does not tell."""
+        """How fast the answer was served: "standard" or "fast"; None where the service does not report it."""
 
     @property
     def server_tool_use(self) -> _ServerTools | None:
@@ -220,7 +220,7 @@ def usd_estimate(amount: float | None) -> str:
 
 
 def usd_words(amount: float | None) -> str:
-    """Write about what something cost, for a line that is glanced at; no dollar sign, so it is no formula.
+    """Write about what something cost, for a line that is glanced at; no dollar sign, so it is not a formula.
 
     >>> usd_words(0.0035), usd_words(0.034), usd_words(2.351), usd_words(0.0), usd_words(None)
     ('under 1 ¢', 'about 3 ¢', 'about 2.35 USD', 'free', 'cost unknown')

@@ -1,4 +1,4 @@
-"""Every AI answer in a notebook file: what its metadata tell of it, and the notebook without them.
+"""Every AI answer in a notebook file: what its metadata record, and the notebook without them.
 
 Notebooks come from strangers. Nothing in one is run, and every value is taken only if it is of its type and
 size; what is shown of it is one line without control characters.
@@ -40,7 +40,7 @@ _ONLY_ANSWER = "* The cell contains more than the question, so an edited prompt 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Entry:
-    """One AI answer, as its metadata tell; None and an empty text are for what they do not tell.
+    """One AI answer, as its metadata record it; None and an empty text are for what they lack.
 
     `cell` counts all cells from 1. Tokens are whole counts, `input_tokens` with those of the cache; `cost_usd` is
     the estimate of then. `answered_by` is "vertex", "gateway", "local" (this machine) or "emulator". `again` tells
@@ -138,7 +138,7 @@ def _entry(
         region=_text(found.get("region")),
         date=_text(found.get("date")),
         input_tokens=None if uncached is None else uncached + sum(cached),
-        # The count of a stopped answer is no count: it comes with the last events.
+        # The count of a stopped answer is not final: it comes with the last events.
         output_tokens=None if complete is False else _count(counts.get("output_tokens")),
         cost_usd=_amount(found.get("cost_usd")),
         complete=complete,
@@ -177,7 +177,7 @@ def table(found: Sequence[Entry]) -> str:
     rows = []
     for each in found:
         run = "" if each.execution_count is None else f" [{each.execution_count}]"
-        by = _BY.get(each.answered_by, "not said")
+        by = _BY.get(each.answered_by, "unknown")
         cost = "unknown" if each.cost_usd is None else usd_estimate(each.cost_usd)
         cells = (
             f"{each.cell}{run}",

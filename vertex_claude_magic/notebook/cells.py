@@ -1,4 +1,4 @@
-"""What the cell that runs holds, so that a magic knows whether the page below is its alone.
+"""The cell that runs, so that a magic knows whether it alone writes to the output below.
 
 The same magic may run as a `%%claude` cell, in a loop of Python code, inside another magic, in a
 callback or in a thread. Only in the first case may it clear the outputs of the cell.
@@ -66,19 +66,19 @@ def _parent(shell: Shell | None) -> Mapping[str, Any]:
 
 
 class CellInfo(Protocol):
-    """What IPython says of a run of a cell."""
+    """What IPython reports on a run of a cell."""
 
     raw_cell: str | None
 
 
 class CellResult(Protocol):
-    """What IPython says of a cell that has run."""
+    """What IPython reports on a cell that has run."""
 
     info: CellInfo | None
 
 
 class Ended(Protocol):
-    """Is told how a cell has ended: its error or None, its source, and id and number of the run that the user began."""
+    """Called when a cell has ended, with its error or None, its source, and cell id and number of the user's run."""
 
     def __call__(self, error: BaseException | None, source: str, cell_id: str, run: str) -> None: ...
 
@@ -156,21 +156,18 @@ class CellThreads:
         if thread not in self._started:
             self._started[thread] = self._only()
         cell = self._started[thread]
-        if cell is None or cell in self._running.values() or not _serves_many(thread):
+        if cell is None or cell in self._running.values():
             return cell
-        # The thread of a pool works for later cells too: for the one that runs.
-        return self._only() or cell
+        # The thread of a pool takes its work from a queue, and works for later cells too: for the one that runs. One
+        # with a target of the user's works for the cell that started it.
+        target = getattr(thread, "_target", None)
+        of_pool = target is None or getattr(target, "__module__", "") in _POOLS
+        return (self._only() or cell) if of_pool else cell
 
     def _only(self) -> _Running | None:
         """Return the cell that runs, None where none does or, in subshells, several do."""
         running = list(self._running.values())
         return running[0] if len(running) == 1 else None
-
-
-def _serves_many(thread: threading.Thread) -> bool:
-    """Tell whether a thread takes its work from a queue; one with a target of the user's works for who started it."""
-    target = getattr(thread, "_target", None)
-    return target is None or getattr(target, "__module__", "") in _POOLS
 
 
 # Whose functions the threads of `ThreadPoolExecutor` and `multiprocessing.pool.ThreadPool` (so of joblib) run.
@@ -258,8 +255,12 @@ class CellWatch(threading.local):
         """Forget the cell of IPython's event `post_run_cell`; what it has started goes on with a context of its own."""
         info = getattr(result, "info", None)
         known = [each.info is info for each in self._under_way]
-        self._tell(result, self._under_way[known.index(True)] if True in known else None)
         if True in known:
+            ended, outermost = self._under_way[known.index(True)], self._under_way[0]
+            error = getattr(result, "error_in_exec", None) or getattr(result, "error_before_exec", None)
+            # Only the end of the cell that the user ran is its success.
+            if error is not None or ended is outermost:
+                self._after(error, ended.source, outermost.cell_id, str(outermost.run))
             del self._under_way[known.index(True) :]
         elif info is None or (info.raw_cell or "").strip():
             # IPython reports the end of an empty cell and not its beginning.
@@ -267,15 +268,6 @@ class CellWatch(threading.local):
         cell = self._under_way[-1] if self._under_way else None
         _running.set(cell)
         self._threads.change(cell)
-
-    def _tell(self, result: CellResult, ended: _Running | None) -> None:
-        if ended is None:
-            return
-        error = getattr(result, "error_in_exec", None) or getattr(result, "error_before_exec", None)
-        outermost = self._under_way[0]
-        # Only the end of the cell that the user ran is its success.
-        if error is not None or ended is outermost:
-            self._after(error, ended.source, outermost.cell_id, str(outermost.run))
 
     @property
     def source(self) -> str | None:
@@ -323,7 +315,7 @@ class CellWatch(threading.local):
         return (self.source or "").split(maxsplit=1)[:1] == ["%%claude"]
 
     def may_draw(self) -> bool:
-        """Tell whether what this thread draws lands where it belongs.
+        """Tell whether output of this thread appears below the right cell.
 
         True in the main thread, where a cell runs, and in the threads of ipykernel's subshells.
         """

@@ -155,7 +155,7 @@ def template_candidates(before: str, names: Mapping[str, Any]) -> tuple[str, lis
     """Return the path that is being typed behind `{{`, and what may take its place.
 
     A name is completed from the user's variables; behind a dot, from the keys of a mapping or from the
-    public attributes that are no methods, because nothing is called in a template.
+    public attributes that are not methods, because nothing is called in a template.
 
     >>> template_candidates("Look at {{ fr", {"frame": 1, "n": 2})
     ('fr', [Candidate(text='frame', type='int')])

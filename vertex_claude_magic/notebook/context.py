@@ -82,11 +82,11 @@ def last_cells(host: Host, count: int) -> list[RanCell]:
             # What is shown below an answer are times and prices, which differ each time.
             output = result.text if isinstance(result, Reply) else ""
         else:
-            kept = outputs.get(number, ())
+            shown = outputs.get(number, ())
             printed = "".join(
-                "".join(each.bundle["stream"]) for each in kept if each.output_type == "out_stream"
+                "".join(each.bundle["stream"]) for each in shown if each.output_type == "out_stream"
             )
-            output = "\n".join(filter(None, [output_text(printed), _result_text(kept, result, present)]))
+            output = "\n".join(filter(None, [output_text(printed), _result_text(shown, result, present)]))
         error = failures.get(number)
         said = f"{error.get('ename')}: {error.get('evalue')}" if error else ""
         cells.append(RanCell(source, output, output_text(said)))
@@ -107,9 +107,11 @@ def _bare(source: str) -> str:
     return " ".join(word for word in source.split() if word != "--dry-run")
 
 
-def _result_text(kept: Sequence[Any], result: Any, present: Callable[[Any], Mapping[str, Any]] | None) -> str:
+def _result_text(
+    shown: Sequence[Any], result: Any, present: Callable[[Any], Mapping[str, Any]] | None
+) -> str:
     """Return the text of a result as it was shown; as it would be shown now where IPython keeps no outputs."""
-    for each in kept:
+    for each in shown:
         if each.output_type == "execute_result":
             return output_text(str(each.bundle.get("text/plain", "")))
     if result is None or present is None:

@@ -69,7 +69,7 @@ class Host(Protocol):
 
     @property
     def status(self) -> SessionStatus:
-        """What checks have found, and what journal and limits tell."""
+        """What checks have found, and the state of journal and limits."""
 
     def session(self) -> Session:
         """Return the session that asks, with the settings as they are now."""

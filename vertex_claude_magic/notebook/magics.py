@@ -360,8 +360,8 @@ class ClaudeMagics(Magics, Settings):  # type: ignore[misc]
             %%claude_map labels reviews --as Label -m haiku
             Is this review positive? {{ text }}
 
-        `{{ column }}` is a field of the row, `{{ row['Customer name'] }}` one whose name is no identifier, `{{ row }}`
-        all of it as JSON, `{{ item }}` an element of a list of strings. A table is a data frame of pandas, polars,
+        `{{ column }}` is a field of the row, `{{ row['Customer name'] }}` one with any other name, `{{ row }}` all of
+        it as JSON, `{{ item }}` an element of a list of strings. A table is a data frame of pandas, polars,
         pyarrow, DuckDB or another library that narwhals reads, a list of dicts, or a list of strings. The result is of
         the same kind; a DuckDB relation gives a table of pyarrow, strings give dicts.
 
@@ -473,7 +473,7 @@ class ClaudeMagics(Magics, Settings):  # type: ignore[misc]
 
     @property
     def status(self) -> SessionStatus:
-        """What checks have found, and what journal and limits tell."""
+        """What checks have found, and the state of journal and limits."""
         if self._status is None:
             from vertex_claude_magic.notebook.session_status import session_status
 

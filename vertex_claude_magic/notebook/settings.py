@@ -68,7 +68,7 @@ class _Integer(_InRange, Int):  # type: ignore[misc]
 
 
 class Settings(HasTraits):
-    """What holds for every question of this session, unless its own line says otherwise.
+    """The settings of every question of this session, unless its own line changes them.
 
     An empty text or None means that the environment, the Google credentials or the default decide.
     No secret is ever stored here.

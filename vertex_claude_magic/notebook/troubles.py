@@ -8,7 +8,7 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING, NamedTuple
 
-from vertex_claude_magic.classroom.ladder import Ladder
+from vertex_claude_magic.classroom.hint_levels import HintLevels
 from vertex_claude_magic.errors import ClaudeError, ClaudeInterrupt
 
 if TYPE_CHECKING:
@@ -72,10 +72,10 @@ class Given(NamedTuple):
 
 
 class Troubles:
-    """The last cell or check that failed, until it succeeds; and the ladder of hints."""
+    """The last cell or check that failed, until it succeeds; and the levels of hints."""
 
     def __init__(self) -> None:
-        self.ladder = Ladder()
+        self.levels = HintLevels()
         self.given: Given | None = None
         self.last: FailedCell | FailedCheck | None = None
         # Whether what failed has succeeded since, and the error that Python keeps of it.
@@ -102,7 +102,7 @@ class Troubles:
             return
         if failed.key == (cell_id if failed.cell_id else source.strip()):
             self.last, self.solved, self._over = None, True, failed.error
-            self.ladder.leave(failed.key)
+            self.levels.forget(failed.key)
 
     def note_checks(self, exercise: Exercise, results: Sequence[Result], failed: FailedCheck | None) -> None:
         """Take in what came of the checks of an exercise.
@@ -114,10 +114,10 @@ class Troubles:
         """
         for result in results:
             if result.passed:
-                self.ladder.leave(check_key(exercise, result))
+                self.levels.forget(check_key(exercise, result))
         self.last, self.solved = failed, failed is None
         if failed is None:
-            self.ladder.clear()
+            self.levels.clear()
             self._over = getattr(sys, "last_value", None)
 
     def present(self) -> FailedCell | FailedCheck | None:

@@ -224,7 +224,7 @@ def _found(name: str, scope: Scope) -> Any:
 def _notices(piece: _Piece, budget: ValueLimits) -> list[str]:
     part, name, notices = piece.part, quote(piece.name, 60), []
     if isinstance(part, Media):
-        # That a picture was scaled down is no loss, because the model looks at no more.
+        # That a picture was scaled down is not a loss, because the model sees no more pixels.
         return [f"{name}: {part.cut}."] if part.cut and "scaled" not in part.cut else []
     if part.cut:
         rows = part.cut.startswith("the first ") and part.cut.endswith(" rows")

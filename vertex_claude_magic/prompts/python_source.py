@@ -1,11 +1,11 @@
-"""Python that somebody wrote, parsed without a word about it."""
+"""Parses Python that somebody wrote, without showing the warnings of its compiler."""
 
 from __future__ import annotations
 
 import ast
 import warnings
 
-__all__ = ["parse_python"]
+__all__ = ["parse_expression", "parse_python"]
 
 
 def parse_python(source: str, filename: str = "<unknown>") -> ast.Module:
@@ -24,3 +24,17 @@ def parse_python(source: str, filename: str = "<unknown>") -> ast.Module:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         return ast.parse(source, filename)
+
+
+def parse_expression(source: str) -> ast.expr:
+    """Parse one expression, also without warnings.
+
+    Raises:
+        SyntaxError, ValueError, MemoryError, RecursionError: it is not one, or cannot be parsed here.
+
+    >>> ast.dump(parse_expression("x"))
+    "Name(id='x', ctx=Load())"
+    """
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return ast.parse(source, mode="eval").body

@@ -91,7 +91,7 @@ def find_secret(text: str) -> tuple[str, int] | None:
 
 
 def searchable(content: Json) -> str:
-    """Return the text of content blocks, whatever they are; the data of pictures hold any letters by chance.
+    """Return the text of content blocks, without the data of pictures, which may contain any letters by chance.
 
     >>> searchable([{"type": "text", "text": "a"}, {"source": {"type": "base64", "data": "b"}}]).split()
     ['text', 'a', 'base64']

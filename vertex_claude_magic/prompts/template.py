@@ -2,7 +2,7 @@ r"""Prompt templates: `{{ path }}` is replaced by a value, and everything else s
 
 A path is a name followed by attributes and by integer or quoted-string indexes, as in `{{ df }}`,
 `{{ cfg.title }}`, `{{ rows[0] }}` or `{{ cfg['a b'] }}`. Paths are read by Python's own parser and
-looked up step by step; nothing is ever evaluated. Braces that hold anything else are no template, nor are
+looked up step by step; nothing is ever evaluated. Braces around anything else are not a template, nor are
 runs of three or more braces, so JSON, LaTeX, f-strings, Helm and shell need no escaping. What looks
 like a path with a call or an operator in it is an error and not a surprise; `\{{ x }}` is the literal.
 """
@@ -15,7 +15,6 @@ import difflib
 import functools
 import re
 import types
-import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -119,17 +118,17 @@ def is_path(text: str) -> bool:
 
 
 def parse_path(text: str) -> Placeholder | None:
-    """Read a path; None for what is no path at all.
+    """Read a path; None for what is not a path at all.
 
     Raises:
         OptionError: it starts like a path and goes on otherwise.
     """
     if not _STARTS_LIKE_PATH.match(text) or len(text) > _LONGEST_PATH:
         return None
+    from vertex_claude_magic.prompts.python_source import parse_expression
+
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            node: ast.expr = ast.parse(text, mode="eval").body
+        node = parse_expression(text)
     except (SyntaxError, ValueError, MemoryError, RecursionError):
         return None
     first = min(

@@ -105,7 +105,7 @@ def read_count(answer: Json) -> int:
     """Return the tokens that the service has counted.
 
     Raises:
-        ProtocolError: this is no answer to a count.
+        ProtocolError: this is not an answer to a count.
 
     >>> read_count({"input_tokens": 25})
     25

@@ -135,7 +135,7 @@ def stamped(metadata: Mapping[str, Any], bundle: Mapping[str, Any]) -> dict[str,
 
 
 def find_provenance(output: Json) -> Mapping[str, Json] | None:
-    """Return what an output of a notebook says of its answer, or None if it is no answer of ours.
+    """Return what an output of a notebook says of its answer, or None if it is not an answer of ours.
 
     It stands in the metadata of the output, or in those of its Markdown where a reply was shown by its
     name. Nothing in it can be relied on, not even its types.
@@ -183,7 +183,7 @@ def prompt_edited(source: Json, known: Json) -> bool | None:
 
 
 def _answer_hash(data: Mapping[str, Any]) -> str | None:
-    """Return one hash of all forms of an answer; None if one of them is no text."""
+    """Return one hash of all forms of an answer; None if one of them is not text."""
     hashes = [(kind, text_hash(data[kind])) for kind in sorted(data)]
     if any(found is None for _, found in hashes):
         return None
@@ -196,7 +196,7 @@ def _short(digest: str | None) -> str | None:
 
 
 def text_hash(text: Json) -> str | None:
-    r"""Return the SHA-256 of a text as 64 hexadecimal digits; None if it is no text.
+    r"""Return the SHA-256 of a text as 64 hexadecimal digits; None if it is not text.
 
     A notebook keeps a text whole or as a list of lines. Line ends, blanks at the end of a line and blank
     lines at the end do not count, because front ends and editors change them on saving.
@@ -209,8 +209,8 @@ def text_hash(text: Json) -> str | None:
     if not isinstance(text, str):
         return None
     lines = text.replace("\r\n", "\n").replace("\r", "\n").split("\n")
-    kept = "\n".join([line.rstrip(" \t") for line in lines]).rstrip("\n")
-    return hashlib.sha256(kept.encode("utf-8", "replace")).hexdigest()
+    normalized = "\n".join([line.rstrip(" \t") for line in lines]).rstrip("\n")
+    return hashlib.sha256(normalized.encode("utf-8", "replace")).hexdigest()
 
 
 def _replaced(value: Json) -> Json:

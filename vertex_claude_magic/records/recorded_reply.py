@@ -168,7 +168,7 @@ def read_recorded_reply(value: Json) -> RecordedReply:
     """Read a recorded reply from JSON that may come from anybody.
 
     Raises:
-        RecordingInvalid: it is no answer; the message names the field.
+        RecordingInvalid: it is not an answer; the message names the field.
 
     >>> read_recorded_reply({"content": [{"type": "text", "text": "Hi"}], "seconds": 1.5}).seconds
     1.5

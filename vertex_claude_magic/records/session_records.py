@@ -117,13 +117,13 @@ class SessionRecords:
             self._said.add(notice)
 
     def notices(self, target: Target) -> tuple[str, ...]:
-        """Return what the user should know of settings, journal and recording and was not told yet."""
+        """Return what the user should know of settings, journal and recording and was not shown yet."""
         for notice in target.notices:
             self.tell(notice, once=True)
         journal = journal_of(target, self.stores)
         with self._lock:
-            told, self._notices = self._notices, []
-        return (*told, *(journal.notices() if journal is not None else ()))
+            notices, self._notices = self._notices, []
+        return (*notices, *(journal.notices() if journal is not None else ()))
 
     def play(
         self,

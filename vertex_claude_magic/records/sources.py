@@ -121,7 +121,7 @@ class ReplaySources:
         if self.answers and self.recording is not None:
             known = self.recording.counted(request.digest, former=request.former_digest)
         found = self.look(request) if self.answers and known is None else None
-        # Where the service ran tools itself, its figure includes their results and is no count of the request.
+        # Where the service ran tools itself, its figure includes their results and is not a count of the request.
         if found is not None and all(b.get("type") != "server_tool_use" for b in found.recorded.content):
             parts = [found.recorded.usage.get(name) for name in _INPUT]
             known = sum(part for part in parts if type(part) is int and part >= 0) or None

@@ -152,7 +152,7 @@ def usage_of(
     this_session: bool,
     stores: Stores,
 ) -> Usage:
-    """Return the usage of the last days, or of this session; a journal that cannot tell is no error.
+    """Return the usage of the last days, or of this session; a journal that cannot tell is not an error.
 
     Args:
         target: The settings.

@@ -19,7 +19,7 @@ _SECRET_HEADER = re.compile(r"auth|cookie|key|passw|secret|token", re.IGNORECASE
 
 
 def not_to_be_sent(login: Authorizer, options: AskOptions) -> str | None:
-    """Name the secret, or the object of the user's code, that a pickled client would carry; None if there is none."""
+    """Name the secret, or the object of the user's code, that a pickled client would contain; None if there is none."""
     if isinstance(login, FixedToken):
         return "a fixed access_token"
     if not (isinstance(login, ApplicationDefault) and login.found_by_itself):
@@ -28,5 +28,5 @@ def not_to_be_sent(login: Authorizer, options: AskOptions) -> str | None:
     if any(isinstance(text, str) and find_secret(text) is not None for text in texts):
         return "a key in its settings"
     if any(_SECRET_HEADER.search(name) for name in options.header):
-        return "a header that may hold a secret"
+        return "a header that may contain a secret"
     return "a password in its base URL" if "@" in urlsplit(options.base_url or "").netloc else None

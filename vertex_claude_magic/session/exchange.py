@@ -58,7 +58,7 @@ ROUND = "round"
 # second.
 TOOL_CALL, TOOL_RESULT = "tool_call", "tool_result"
 # Longer than any answer takes (seconds): the deadline of the answer ends the wait.
-_PATIENCE = 3600.0
+_LONGEST_WAIT = 3600.0
 _ANSWERED_BY = {
     "emulator": "This answer came from the emulator, not Claude.",
     "local": "This answer came from a local server, not Google.",
@@ -223,7 +223,7 @@ class Exchange:
 
     def __iter__(self) -> Iterator[Event]:
         while not self.done:
-            yield from self.wait(_PATIENCE)
+            yield from self.wait(_LONGEST_WAIT)
 
     def start(self, *, blocks_at_once: bool = False) -> None:
         """Send the question, unless it is on its way; returns at once.

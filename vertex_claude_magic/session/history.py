@@ -148,17 +148,11 @@ def with_cache_marks(
     if former is not None and sum(map(_blocks, marked[former + 1 :])) >= _LOOKS_BACK:
         places.append(former)
     for at in places[: max(free, 0)]:
-        marked[at] = _marked(marked[at])
+        content = marked[at].get("content")
+        blocks = [{"type": "text", "text": content}] if isinstance(content, str) else content
+        if blocks and "cache_control" not in blocks[-1]:
+            marked[at] = {**marked[at], "content": [*blocks[:-1], {**blocks[-1], "cache_control": _MARK}]}
     return marked
-
-
-def _marked(message: Mapping[str, Any]) -> Mapping[str, Any]:
-    content = message.get("content")
-    if isinstance(content, str):
-        return {**message, "content": [{"type": "text", "text": content, "cache_control": _MARK}]}
-    if not content or "cache_control" in content[-1]:
-        return message
-    return {**message, "content": [*content[:-1], {**content[-1], "cache_control": _MARK}]}
 
 
 def _blocks(message: Mapping[str, Any]) -> int:

@@ -63,8 +63,12 @@ def prepare(
         ProjectNotFound: no project is named anywhere.
     """
     messages, composed = _messages(prompt, target, scope)
-    if by := target.forbids.get("attachments"):
-        _check_attachments(messages, by)
+    by = target.forbids.get("attachments")
+    if by and holds_attachment([each.get("content") for each in messages]):
+        raise errors.OptionError(
+            f"Attachments are switched off by {by}, and the prompt contains an image or a document.",
+            cure="Leave it out.",
+        )
     typed = _typed(target, scope, forced=not tools)
     fields: dict[str, Any] = {"tools": list(tools)} if tools else {}
     if typed is not None:
@@ -121,7 +125,7 @@ def prepare_recorded(sources: ReplaySources, target: Target, build: Callable[[Ta
         """Yield targets, each with the model that the alias meant when it was recorded; most need only the first."""
         yield target, ""
         forced = target.replace(force=True)
-        # Where the rules did not stand in its way, it is the same question without them.
+        # A question that the rules allow is the same with `force`.
         if not isinstance(first, Question):
             yield forced, ""
         for model in sources.meant(target.model):
@@ -160,7 +164,7 @@ def missed(sources: ReplaySources, request: Request, target: Target) -> errors.C
 
 
 def _typed(target: Target, scope: Scope | None, *, forced: bool) -> TypedQuestion | None:
-    """Return what the answer must look like; `forced` tells whether a tool may be forced for it."""
+    """Return what the answer must look like; `forced` says whether a tool may be forced for it."""
     if not target.wants_data:
         return None
     kind = target.as_
@@ -249,14 +253,6 @@ def _with_history(
     ]
     messages = [*messages_before(history, frame), *blocks]
     return list(with_cache_marks(messages, history, frame, target.row)), fields
-
-
-def _check_attachments(messages: Sequence[Mapping[str, Any]], by: str) -> None:
-    if holds_attachment([each.get("content") for each in messages]):
-        raise errors.OptionError(
-            f"Attachments are switched off by {by}, and the prompt contains an image or a document.",
-            cure="Leave it out.",
-        )
 
 
 def _empty() -> errors.OptionError:

@@ -36,7 +36,7 @@ __all__ = ["Stream"]
 
 _MAX_WHOLE_BYTES = 64 * 1024 * 1024
 _MAX_STRANGE_BYTES = 64 * 1024
-_PATIENCE = 3600.0
+_LONGEST_WAIT = 3600.0
 # Seconds of silence after which there is time for other things.
 _IDLE = 0.02
 # How long (seconds) the end of an answer may keep its connection busy before the connection is given up.
@@ -99,7 +99,7 @@ class Stream:
 
     def __iter__(self) -> Iterator[Event]:
         while not self.done:
-            yield from self.wait(_PATIENCE)
+            yield from self.wait(_LONGEST_WAIT)
         self.close()
 
     def hold(self) -> None:
@@ -121,9 +121,9 @@ class Stream:
             self._hang_up(_SETTLE)
             self._closed = True
 
-    def _hang_up(self, patience: float) -> None:
+    def _hang_up(self, seconds: float) -> None:
         if self._builder.complete:
-            self._response.settle(patience)
+            self._response.settle(seconds)
         elif not self.done:
             self._response.cancel()
         self.done = True
@@ -285,7 +285,10 @@ class Stream:
         events = []
         for event in arrived:
             if event.type == "error":
-                raise self._reported(event)
+                from vertex_claude_magic.transport.failures import Asked, error_from_event
+
+                about = Asked.about(self.request, self._context.catalog, self._context.seen)
+                raise error_from_event(event.data, about)
             if self._first is None and event.type == "content_block_delta":
                 self._first = self._context.clock()
             self._builder.add(event)
@@ -301,13 +304,6 @@ class Stream:
             self._arrived.append(self._builder.appended)
         return events
 
-    def _reported(self, event: Event) -> errors.ClaudeError:
-        from vertex_claude_magic.transport.failures import Asked, error_from_event
-
-        return error_from_event(
-            event.data, Asked.about(self.request, self._context.catalog, self._context.seen)
-        )
-
     def _end(self, ended: Ended) -> None:
         if ended.error is not None:
             raise ended.error
@@ -315,18 +311,15 @@ class Stream:
             raise _interrupted("the connection was closed before the answer was complete")
         message = _message(bytes(self._whole)) if not self.request.streamed else None
         if message is None:
-            raise self._strange()
+            kind = quote(self._head.content_type, 60) if self._head else ""
+            start = quote(bytes(self._whole[:1000]).decode("utf-8", "replace")) or "nothing"
+            raise errors.ProtocolError(
+                f"The answer is {kind or 'of no declared type'}, not a reply from Claude: {start!r}.",
+                cure="Check for a proxy or a login page between this machine and Google, and check the base URL.",
+            )
         self._first = self._context.clock()
         self._builder.add_message(message)
         self._finish()
-
-    def _strange(self) -> errors.ProtocolError:
-        kind = quote(self._head.content_type, 60) if self._head else ""
-        start = quote(bytes(self._whole[:1000]).decode("utf-8", "replace")) or "nothing"
-        return errors.ProtocolError(
-            f"The answer is {kind or 'of no declared type'} , not a reply from Claude: {start!r}.",
-            cure="Check for a proxy or a login page between this machine and Google, and check the base URL.",
-        )
 
     def _failed(self, error: errors.ClaudeError) -> errors.ClaudeError:
         if isinstance(error, errors.CredentialsNotFound) and self._context.without_login is not None:

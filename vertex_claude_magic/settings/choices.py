@@ -177,7 +177,7 @@ def region_choices(catalog: Catalog, target: Target, seen: Sightings = _UNSEEN) 
     """Return the locations, those that serve the chosen model first, each with what a check found.
 
     The others say in `why` that they do not serve it; they lead to the models that they do serve. Where no source
-    tells the locations of a model, the locations that are no single region count as serving it.
+    tells the locations of a model, the locations that are not a single region count as serving it.
     """
     kinds = catalog.location_kinds.items()
     wide = {place for kind, entry in kinds if kind != "region" for place in entry["members"]}
@@ -315,7 +315,7 @@ def takes(catalog: Catalog, target: Target, name: str) -> bool:
 
 
 def _body_max_tokens(row: Model | None, target: Target) -> int:
-    """Return the `max_tokens` that a budget must fit; what is set by hand may be no number, and then bounds nothing."""
+    """Return the `max_tokens` that a budget must fit; one set by hand may not be a number, and then has no effect."""
     by_hand = target.set.get("max_tokens", target.max_tokens)
     return max_tokens_of(
         row, by_hand if by_hand is None or isinstance(by_hand, int) else allowed_max_tokens(None)[-1]

@@ -1,4 +1,4 @@
-"""The text of a file that lies in a folder beside a notebook and is asked for by its name."""
+"""The text of a file in a folder beside a notebook, found by its name."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Options in a file that lies beside a notebook: a policy, a saved prompt.
+"""Options in a file beside a notebook: a policy, a saved prompt.
 
 Such a file comes with a folder that somebody else may have made, so it may not say where a question goes, lift a
 check, read what is outside of its folder, or have an expression evaluated.
@@ -68,7 +68,17 @@ def read_options(table: Mapping[str, Any], folder: Path, where: Callable[[str], 
     """
     options: dict[str, Any] = {}
     for name, value in table.items():
-        row = _row(name, where)
+        key = name.replace("-", "_")
+        key = f"{key}_" if key in {"as", "with"} else key
+        row = OPTIONS.get(key)
+        if row is None or row.kind == "display":
+            raise OptionError(
+                f"{where(name)}: there is no option {quote(name, 40)!r}.", cure="See %%claude? for all."
+            )
+        if key in _NEVER:
+            raise OptionError(f"{where(name)}: a file may not set {key}.", cure="Remove the line.")
+        if key in _ON_THE_LINE:
+            raise OptionError(f"{where(name)}: {key} is given on the line only.", cure="Remove the line.")
         options[row.name] = read_option(row, value, folder, where(name))
     if options.get("tools") and options.get("confirm") is not True:
         raise OptionError(
@@ -76,21 +86,6 @@ def read_options(table: Mapping[str, Any], folder: Path, where: Callable[[str], 
             cure="A file may switch tools on only where each call is confirmed.",
         )
     return options
-
-
-def _row(name: str, where: Callable[[str], str]) -> Option:
-    key = name.replace("-", "_")
-    key = f"{key}_" if key in {"as", "with"} else key
-    row = OPTIONS.get(key)
-    if row is None or row.kind == "display":
-        raise OptionError(
-            f"{where(name)}: there is no option {quote(name, 40)!r}.", cure="See %%claude? for all."
-        )
-    if key in _NEVER:
-        raise OptionError(f"{where(name)}: a file may not set {key}.", cure="Remove the line.")
-    if key in _ON_THE_LINE:
-        raise OptionError(f"{where(name)}: {key} is given on the line only.", cure="Remove the line.")
-    return row
 
 
 def read_option(row: Option, value: Any, folder: Path, where: str) -> Any:

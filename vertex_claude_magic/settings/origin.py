@@ -58,7 +58,7 @@ _finders: list[weakref.WeakMethod[Callable[[], Origin]]] = []
 
 
 def session_id() -> str:
-    """Return what tells the runs of this process from those of all others; a fork has its own.
+    """Return what identifies the runs of this process; a fork has its own.
 
     >>> session_id() == session_id()
     True

@@ -35,7 +35,7 @@ _WANTED = {
 
 
 def refuse_pasted(name: str, value: object, origin: str = "") -> None:
-    """Refuse the value of a setting that seems to be a secret; the error holds nothing of the value.
+    """Refuse the value of a setting that seems to be a secret; the error contains nothing of the value.
 
     Args:
         name: The setting, such as "project".

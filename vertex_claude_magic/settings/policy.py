@@ -14,6 +14,8 @@ from vertex_claude_magic.text import quote
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from vertex_claude_magic.json_types import Json
+
 __all__ = ["OPEN", "Policy", "holds_attachment"]
 
 T = TypeVar("T")
@@ -22,7 +24,7 @@ _NONE = MappingProxyType[str, Any]({})
 _CHOSEN = frozenset({"option", "setting", "saved prompt"})
 # What decides what a model is and what it costs could undo a lock of the model and every limit in USD.
 _DECIDING = frozenset({"model", "max_cost", "max_session_cost", "max_daily_cost"})
-# The options that a body field given by hand stands for; fields of the same name as their option are not listed.
+# The options that a body field given by hand replaces; fields of the same name as their option are not listed.
 _FIELDS: Mapping[str, tuple[str, ...]] = {
     "anthropic_beta": ("beta",),
     "mcp_servers": ("tools",),
@@ -185,7 +187,7 @@ class Policy(NamedTuple):
             if name in fixed:
                 self._refuse(name, f"the header {quote(header, 40)!r}")
         if "attachments" in self.forbids and holds_attachment([*fields.values()]):
-            self._refuse("attachments", "a field that holds one")
+            self._refuse("attachments", "a field that contains one")
 
     def _refuse(self, name: str, what: str) -> NoReturn:
         raise OptionError(f"{name} is fixed by {self.who(name)}, so {what} is refused.", cure="Leave it out.")
@@ -197,7 +199,7 @@ class Policy(NamedTuple):
         return "" if origin in {"default", "policy"} else f"{origin} is overruled: {said}."
 
 
-def holds_attachment(value: Any) -> bool:
+def holds_attachment(value: Json) -> bool:
     """Tell whether content of the Messages API has an image or a document anywhere in it.
 
     >>> holds_attachment([{"type": "text", "text": "image"}]), holds_attachment([{"type": "image"}])

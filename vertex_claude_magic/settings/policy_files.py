@@ -26,7 +26,7 @@ __all__ = ["parse_policy", "read_policies"]
 _SECTIONS = ("defaults", "locks", "hints", "limits")
 _CEILINGS = ("max_cost", "max_session_cost", "max_daily_cost", "max_tokens")
 _SWITCHES = ("tools", "attachments", "live")
-_MEND = "No request is sent until it is fixed; ask the author of the file."
+_CURE = "No request is sent until it is fixed; ask the author of the file."
 
 
 def read_policies(paths: Sequence[Path], named: str = "", variable: str = "") -> Policy:
@@ -37,21 +37,19 @@ def read_policies(paths: Sequence[Path], named: str = "", variable: str = "") ->
         named: The value of an environment variable, which adds one.
         variable: The variable.
     """
+    parts = []
     try:
-        parts = [_read_named(named.strip(), variable)] if named.strip() else []
+        if named.strip():
+            path = Path(named.strip()).expanduser()
+            if not path.is_file():
+                # Not quoted, because anything may have been pasted into it.
+                return Policy(closed=(f"{variable} points to a file that does not exist.", _CURE))
+            parts.append(_read(path, f"{quote_path(path.name)} ({variable})"))
         return _together([*parts, *(_read(path, _label(path)) for path in paths)])
     except OptionError as error:
-        return Policy(closed=(error.message, _MEND))
+        return Policy(closed=(error.message, _CURE))
     except (OSError, RuntimeError) as error:
-        return Policy(closed=(f"The policy cannot be read: {quote(str(error))}.", _MEND))
-
-
-def _read_named(named: str, variable: str) -> Policy:
-    path = Path(named).expanduser()
-    if not path.is_file():
-        # Not quoted, because anything may have been pasted into it.
-        raise OptionError(f"{variable} points to a file that does not exist.", cure=_MEND)
-    return _read(path, f"{quote_path(path.name)} ({variable})")
+        return Policy(closed=(f"The policy cannot be read: {quote(str(error))}.", _CURE))
 
 
 def _label(path: Path) -> str:
@@ -65,14 +63,14 @@ def _label(path: Path) -> str:
 def _read(path: Path, label: str) -> Policy:
     if not path.is_file():
         # Opening a pipe would wait for ever.
-        raise OptionError(f"{label} is not a readable file.", cure=_MEND)
+        raise OptionError(f"{label} is not a readable file.", cure=_CURE)
     try:
         text = path.read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
         why = (
             "is not UTF-8" if isinstance(error, UnicodeDecodeError) else f"cannot be read ({error.strerror})"
         )
-        raise OptionError(f"{label} {why}.", cure=_MEND) from None
+        raise OptionError(f"{label} {why}.", cure=_CURE) from None
     return parse_policy(text, label, path.parent)
 
 
@@ -85,7 +83,7 @@ def parse_policy(text: str, label: str, folder: Path) -> Policy:
         folder: The folder of the file.
 
     Raises:
-        OptionError: it is no TOML, or says what no policy can say; the message names the line.
+        OptionError: it is not TOML, or says what no policy can say; the message names the line.
 
     >>> parse_policy('[locks]\\nmodel = ["haiku", "sonnet"]', "claude-policy.toml", Path()).locks
     {'model': ('haiku', 'sonnet')}
@@ -150,7 +148,7 @@ def _holds_lists(name: str) -> bool:
 
 
 def _switch(limits: dict[str, Any], name: str, where: Callable[..., str], *, value: bool) -> bool:
-    """Take a switch out of the limits and tell whether it is thrown; the other value is what holds anyway."""
+    """Take a switch out of the limits, and return whether it is set; its other value is the default."""
     given = limits.pop(name, not value)
     if not isinstance(given, bool):
         raise OptionError(
@@ -189,7 +187,7 @@ def _together(parts: Sequence[Policy]) -> Policy:
             both = allowed if known is None else tuple(each for each in known if each in allowed)
             if not both:
                 raise OptionError(
-                    f"{origins[name]} and {part.origin} allow no common value of {name}.", cure=_MEND
+                    f"{origins[name]} and {part.origin} allow no common value of {name}.", cure=_CURE
                 )
             if both != known:
                 locks[name], origins[name] = both, part.origin

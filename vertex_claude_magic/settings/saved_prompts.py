@@ -118,7 +118,7 @@ def parse_prompt(text: str, name: str, folder: Path) -> SavedPrompt:
         folder: The folder of the file; attachments must be in it.
 
     Raises:
-        OptionError: its top is no TOML, or says what no such file may say; the message names the line.
+        OptionError: its top is not TOML, or says what no such file may say; the message names the line.
 
     >>> from pathlib import Path
     >>> found = parse_prompt('+++\nmodel = "haiku"\n[defaults]\nn = 3\n+++\nGive {{ n }} examples.\n', "a", Path())
@@ -158,7 +158,7 @@ def parse_prompt(text: str, name: str, folder: Path) -> SavedPrompt:
             raise OptionError(f"{where(section)}: {section} is not a section.", cure=f"Write [{section}].")
         sections.append(found)
     options, defaults = sections
-    # Options may stand at the top without a section, as most files have one or two.
+    # Options may be at the top without a section, as most files have one or two.
     twice = sorted(table.keys() & options.keys())
     if twice:
         raise OptionError(f"{where(twice[0])}: {quote(twice[0], 40)} is given twice.", cure="Set it once.")

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from vertex_claude_magic.session.session import Session
     from vertex_claude_magic.tables.progress import Progress
     from vertex_claude_magic.tables.questions import RowQuestions
-    from vertex_claude_magic.tables.rows import Rows
+    from vertex_claude_magic.tables.rows import IntoRows, MadeTable, Rows
 
 __all__ = ["finished_table", "map_in_python", "notes_of", "questions_of"]
 
@@ -48,7 +48,7 @@ def questions_of(
         prompt: The prompt of a row.
         given: Options of a question, by name.
         prefix: What goes before the names of the added columns.
-        scope: Where names are looked up that are no columns.
+        scope: Where names are looked up that are not columns.
         what: Who asks, such as `%%claude_map`.
         saved: The options of a saved prompt, by name; None where none can be.
         opening: A text that goes before the prompt of every row.
@@ -83,7 +83,7 @@ def notes_of(session: Session, questions: RowQuestions) -> list[str]:
     return notes
 
 
-def finished_table(run: TableRun, name: str = "") -> Any:
+def finished_table(run: TableRun, name: str = "") -> MadeTable:
     """Run a run, and return its table; what ends it early carries the table so far.
 
     Args:
@@ -98,7 +98,7 @@ def finished_table(run: TableRun, name: str = "") -> Any:
         run.run()
     except KeyboardInterrupt:
         progress = run.progress
-        where = f"; {name} holds the finished rows" if name else ""
+        where = f"; {name} contains the finished rows" if name else ""
         done = f"Stopped after {progress.done:,} of {progress.rows:,} rows{where}. Run it again to ask only the rest."
         raise errors.ClaudeInterrupt(table=run.table(), done=done) from None
     except errors.ClaudeError as error:
@@ -109,14 +109,14 @@ def finished_table(run: TableRun, name: str = "") -> Any:
 
 def map_in_python(
     session: Session,
-    table: Any,
+    table: IntoRows,
     prompt: str,
     given: Mapping[str, Any],
     *,
     scope: Scope | None,
     progress: Callable[[Progress], None] | bool,
     log: logging.Logger,
-) -> Any:
+) -> MadeTable:
     """Run `Claude.map`; arguments as there.
 
     Raises:

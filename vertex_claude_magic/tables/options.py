@@ -84,5 +84,5 @@ def refuse_options(given: Mapping[str, Any], what: str) -> None:
     if given.get("format") == "code":
         raise OptionError(
             f"{what} does not take --format code: a table has no cell for the code of each row.",
-            cure="Leave it out; the column answer holds the text.",
+            cure="Leave it out; the column answer contains the text.",
         )

@@ -12,11 +12,12 @@ from vertex_claude_magic.text import quote
 
 if TYPE_CHECKING:
     from vertex_claude_magic.tables.questions import RowQuestion, RowQuestions
+    from vertex_claude_magic.tables.rows import MadeTable
     from vertex_claude_magic.vertex.reply import Reply
 
 __all__ = ["UNANSWERED", "Outcome"]
 
-# Answers that are no answer to the row, by their stop reason.
+# Replies that do not answer the row, by their stop reason.
 UNANSWERED = {
     "refusal": ("AnswerRefused", "Claude declined."),
     "max_tokens": ("AnswerTruncated", "The answer was cut off at max_tokens."),
@@ -52,7 +53,7 @@ class Outcome:
         # Whether each row is over.
         self._over = bytearray(rows)
 
-    def table(self) -> Any:
+    def table(self) -> MadeTable:
         """Return the table with what is known so far; the rows without an answer are empty there."""
         return with_columns(self._questions.rows, self._questions.added, self._values)
 

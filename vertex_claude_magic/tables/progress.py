@@ -124,18 +124,18 @@ class Progress:
             )
             if count
         ]
-        told = [f"{self.answered:,} answered" + (f" ({', '.join(ways)})" if ways else "")]
+        parts = [f"{self.answered:,} answered" + (f" ({', '.join(ways)})" if ways else "")]
         if self.failures:
             kinds = ", ".join(f"{kind} {count:,}" for kind, count in Counter(self.failed).most_common())
-            told.append(f"{self.failures:,} failed ({kinds})")
+            parts.append(f"{self.failures:,} failed ({kinds})")
         if rest := self.rows - self.done:
-            told.append(f"{rest:,} not asked")
+            parts.append(f"{rest:,} not asked")
         time = _duration(self.seconds)
         if self.paused >= 0.5:
             time += f", {_duration(self.paused)} of it paused as the service asked"
         if self.median is not None:
             time += f", median {self.median:.1f} s per answer"
-        return f"{self.rows:,} rows: {', '.join(told)}. {usd_estimate(self.cost)}. {time}."
+        return f"{self.rows:,} rows: {', '.join(parts)}. {usd_estimate(self.cost)}. {time}."
 
 
 Show = Callable[[Progress], None]

@@ -141,7 +141,7 @@ def row_questions(
         rows: The table.
         template: The prompt of a row.
         target: Where they go and how.
-        scope: Where names are looked up that are no columns.
+        scope: Where names are looked up that are not columns.
         prefix: What goes before the names of the added columns.
         opening: A text that goes before the prompt of every row.
         project: Returns the project that pays; asked for last.

@@ -11,13 +11,15 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    import pandas as pd
+
     from vertex_claude_magic.tables.columns import Added, Kind
-    from vertex_claude_magic.tables.rows import Rows
+    from vertex_claude_magic.tables.rows import MadeTable, Rows
 
 __all__ = ["with_columns"]
 
 
-def with_columns(rows: Rows, added: Sequence[Added], values: Mapping[str, Sequence[Any]]) -> Any:
+def with_columns(rows: Rows, added: Sequence[Added], values: Mapping[str, Sequence[Any]]) -> MadeTable:
     """Return the table with columns added behind its own.
 
     A nested value is a Python object in pandas and in lists, and JSON text in polars and pyarrow.
@@ -80,7 +82,9 @@ def _flat(column: Added, values: Mapping[str, Sequence[Any]]) -> Sequence[Any]:
     return [None if value is None else json.dumps(value, ensure_ascii=False) for value in found]
 
 
-def _to_pandas_like(native: Any, added: Sequence[Added], values: Mapping[str, Sequence[Any]]) -> Any:
+def _to_pandas_like(
+    native: pd.DataFrame, added: Sequence[Added], values: Mapping[str, Sequence[Any]]
+) -> pd.DataFrame:
     import numpy as np
     import pandas as pd
 

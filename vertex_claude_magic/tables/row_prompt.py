@@ -1,6 +1,6 @@
 """The template of a row: parsed once, filled for each row.
 
-`{{ column }}` is a field of the row, `{{ row['Customer name'] }}` one whose name is no identifier, `{{ row }}` the
+`{{ column }}` is a field of the row, `{{ row['Customer name'] }}` one whose name is not an identifier, `{{ row }}` the
 whole row. Any other path is looked up once, in the namespace, and is the same for every row, as attachments are.
 """
 
@@ -141,7 +141,7 @@ def read_row_prompt(
     Args:
         template: The prompt, to the letter.
         rows: The table.
-        scope: Where names are looked up that are no columns.
+        scope: Where names are looked up that are not columns.
         attach: Variables or paths by name, or objects; they go before the prompt of every row.
         opening: A text that goes between them and the prompt, with braces that are only braces.
         literal: Whether the prompt is sent as it is, so that all rows are the same question.
@@ -171,7 +171,8 @@ def read_row_prompt(
                     f"{{{{ {part.source} }}}} is the column of the table, not the variable of the same name."
                 ] = None
             continue
-        _known(part, rows, scope)
+        if part.name not in scope.names:
+            raise _no_column(part.name, rows, [name for name in scope.names if not name.startswith("_")])
         found = compose(f"{{{{ {part.source} }}}}", scope=scope, budget=budget)
         notices.update(dict.fromkeys(found.notices))
         pieces.append(found.content if isinstance(found.content, str) else tuple(found.content))
@@ -187,8 +188,9 @@ def read_row_prompt(
         notices.update(dict.fromkeys(composed.notices))
         before = list(composed.content)[: composed.attached] if isinstance(composed.content, list) else []
     before += _text_block([opening])
-    # Pictures and documents count for nothing here, so that the estimate is a lower bound.
-    shared = _shared_texts(pieces)
+    # The texts before the first field. Pictures and documents count for nothing here, so that the estimate is a lower
+    # bound.
+    shared = [str(piece) for piece in takewhile(lambda piece: isinstance(piece, str), pieces)]
     shared_tokens = estimated("".join(shared))
     tokens = system_tokens + estimated(before) + shared_tokens
     long = cache_from is not None and tokens >= cache_from
@@ -204,11 +206,6 @@ def read_row_prompt(
         pieces=tuple(pieces),
         before=tuple(before),
     )
-
-
-def _shared_texts(pieces: Sequence[_Piece]) -> list[str]:
-    """Return the texts that come before the first field."""
-    return list(takewhile(lambda piece: isinstance(piece, str), pieces))  # type: ignore[arg-type]
 
 
 def _field_of(path: Placeholder, rows: Rows) -> tuple[_Field | None, int | None]:
@@ -229,12 +226,6 @@ def _field_of(path: Placeholder, rows: Rows) -> tuple[_Field | None, int | None]
         return None, None
     rest = Placeholder(source=path.source, name=path.name, steps=steps)
     return _Field(name, rows.names[place], rest, bare=rows.is_temporal(place)), place
-
-
-def _known(path: Placeholder, rows: Rows, scope: Scope) -> None:
-    """Refuse a name that is neither a column nor a variable, with the nearest of both."""
-    if path.name not in scope.names:
-        raise _no_column(path.name, rows, [name for name in scope.names if not name.startswith("_")])
 
 
 def _no_column(name: str, rows: Rows, variables: Sequence[str] = ()) -> OptionError:

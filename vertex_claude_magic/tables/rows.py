@@ -1,6 +1,6 @@
 """The rows of a table, a few at a time, and the table itself as a result will be made of it.
 
-Every kind of table is read by column and by place, so that two columns of one name, an index and names that are no
+Every kind of table is read by column and by place, so that two columns of one name, an index and names that are not
 texts do no harm. What a prompt does not name is never looked at.
 """
 
@@ -8,15 +8,21 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from vertex_claude_magic.errors import MissingExtra, OptionError
 from vertex_claude_magic.text import quote
 
 if TYPE_CHECKING:
+    from narwhals.typing import IntoDataFrame, IntoFrame, IntoLazyFrame
+
     from vertex_claude_magic.frames.read import Column
 
-__all__ = ["ITEM", "Rows", "read_rows"]
+__all__ = ["ITEM", "IntoRows", "MadeTable", "Rows", "read_rows"]
+
+# What `read_rows` takes, and what a run makes of it: the same kind, a lazy table computed, strings as dicts.
+IntoRows: TypeAlias = "IntoFrame | IntoLazyFrame | Sequence[Mapping[str, Any]] | Sequence[str] | Rows"
+MadeTable: TypeAlias = "IntoDataFrame | list[dict[str, Any]]"
 
 # The field of a list of strings.
 ITEM = "item"
@@ -81,7 +87,7 @@ class Rows:
         return bool(self.columns) and self.columns[place].series.dtype.is_temporal()
 
 
-def read_rows(table: Any) -> Rows:
+def read_rows(table: IntoRows) -> Rows:
     """Return the rows of a table.
 
     Args:
@@ -90,7 +96,7 @@ def read_rows(table: Any) -> Rows:
 
     Raises:
         MissingExtra: narwhals, or what a lazy table is computed with, is not installed.
-        OptionError: it is no table.
+        OptionError: it is not a table.
 
     >>> rows = read_rows([{"a": 1}, {"a": 2, "b": "x"}])
     >>> rows.names, rows.records(0, 2, [1])
@@ -128,7 +134,7 @@ def _kind(native: Any) -> str:
     return f"{type(native).__module__.partition('.')[0].removeprefix('_')}.{type(native).__name__}"
 
 
-def _computed(table: Any) -> tuple[Any, tuple[str, ...]]:
+def _computed(table: IntoFrame | IntoLazyFrame) -> tuple[Any, tuple[str, ...]]:
     """Return a table that is in memory, and what was done to get it."""
     try:
         import narwhals as nw
@@ -160,7 +166,7 @@ def _of_list(table: list[Any]) -> Rows:
         return Rows(kind="strings", count=len(table), names=(ITEM,), native=table)
     if not all(isinstance(each, Mapping) for each in table):
         kinds = sorted({"dict" if isinstance(each, Mapping) else type(each).__name__ for each in table})
-        raise OptionError(f"The list holds {quote(' and '.join(kinds), 80)}.", cure=_CURE)
+        raise OptionError(f"The list contains {quote(' and '.join(kinds), 80)}.", cure=_CURE)
     names = dict.fromkeys(name for row in table for name in row)
     if wrong := next((name for name in names if not isinstance(name, str)), None):
         raise OptionError(

@@ -12,7 +12,7 @@ from collections import deque
 from contextlib import nullcontext, suppress
 from pathlib import Path
 from statistics import median
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from vertex_claude_magic import errors
 from vertex_claude_magic.process import ReusableThreads
@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from vertex_claude_magic.tables.options import MapOptions
     from vertex_claude_magic.tables.progress import Show
     from vertex_claude_magic.tables.questions import RowQuestion, RowQuestions
+    from vertex_claude_magic.tables.rows import MadeTable
     from vertex_claude_magic.vertex.reply import Reply
 
 __all__ = ["TableRun", "place_of"]
@@ -142,7 +143,7 @@ class TableRun:
         """The limit that ended the run before its end, None if it went through."""
         return self._stopped_by
 
-    def table(self) -> Any:
+    def table(self) -> MadeTable:
         """Return the table with what is known so far; the rows without an answer are empty there."""
         return self._outcome.table()
 

@@ -47,7 +47,7 @@ class Call(Protocol):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Place:
-    """One model in one location of one project: what a configuration belongs to.
+    """One model in one location of one project, which a configuration is for.
 
     `base_url` is another host than Google's, such as an emulator; it ends in `/v1`.
     """
@@ -110,7 +110,7 @@ class Admin:
         self._pause = pause
 
     def models(self) -> list[ListedModel]:
-        """Return the models that Google lists for the publisher Anthropic; it is no list of what one may call.
+        """Return the models that Google lists for the publisher Anthropic; it is not a list of what one may call.
 
         Raises:
             APIError: the host of the location has no such list, or the account may not read it.
@@ -168,10 +168,7 @@ class Admin:
             operation = self._call(request, retry=False)
         except errors.PermissionDenied as error:
             _refuse(error, f"change the configuration of {self.place.model}", "roles/aiplatform.admin")
-        self._follow(operation, self._clock() + seconds)
-
-    def _follow(self, operation: Any, end: float) -> None:
-        wait = _FIRST_LOOK
+        end, wait = self._clock() + seconds, _FIRST_LOOK
         while not _is_over(operation):
             if self._clock() + wait > end:
                 raise errors.DeadlineExceeded(

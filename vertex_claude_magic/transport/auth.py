@@ -39,7 +39,7 @@ class Authorizer(Protocol):
         """Return the headers that authorise a request, a fresh token among them."""
 
     def renew(self, refused: Mapping[str, str]) -> bool:
-        """Get a new token because this one was refused with 401; False if there is none to be had."""
+        """Get a new token because this one was refused with 401; False if there is none."""
 
     def project(self) -> str | None:
         """Return the project that the credentials name, if they name one."""
@@ -79,7 +79,7 @@ class FixedToken:
         return None
 
     def identity(self, *, renew: bool = False) -> Identity:  # noqa: ARG002 - the protocol has it
-        """Return what there is to know; a bare token tells nothing of its owner."""
+        """Return whose credentials these are; a bare token does not say."""
         from vertex_claude_magic.transport.identity import Identity
 
         self.headers()
@@ -192,7 +192,7 @@ class ApplicationDefault:
         return f"GOOGLE_APPLICATION_CREDENTIALS, {file}" if named else f"gcloud's login file, {file}"
 
     def apart(self) -> ApplicationDefault:
-        """Return credentials that are looked for anew: a look-up of theirs that hangs holds nobody up."""
+        """Return new credentials, so that a look-up that hangs keeps nobody else waiting."""
         return ApplicationDefault(credentials=self._given, request=self._make_request)
 
     def asked_on_the_way(self) -> str | None:

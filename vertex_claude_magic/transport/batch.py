@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from vertex_claude_magic import errors
 from vertex_claude_magic.text import quote
@@ -35,7 +35,7 @@ ACTIVE = frozenset({"QUEUED", "PENDING", "RUNNING", "CANCELLING", "PAUSED", "UPD
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class RemoteJob:
-    """A job as Google tells of it.
+    """A job as Google reports it.
 
     Args:
         name: Its resource name.
@@ -116,7 +116,7 @@ class BatchApi:
         self._base = (base_url or base_url_of(check_location(location))).rstrip("/")
 
     def create(self, body: Mapping[str, Json]) -> RemoteJob:
-        """Create a job. It is sent once, because a second one would be paid too; `find` tells whether it arrived."""
+        """Create a job. It is sent once, because a second one would be paid too; `find` shows whether it arrived."""
         return _read(self._call(self._request("POST", self._parent, body), retry=False))
 
     def get(self, name: str) -> RemoteJob:
@@ -171,10 +171,11 @@ class BatchApi:
         )
 
 
-def _read(found: Any) -> RemoteJob:
+def _read(found: Json) -> RemoteJob:
     if not isinstance(found, Mapping) or not _NAME.fullmatch(str(found.get("name") or "")):
         raise _odd()
-    counts, info, error = (_mapping(found.get(name)) for name in ("completionStats", "outputInfo", "error"))
+    parts = (found.get(name) for name in ("completionStats", "outputInfo", "error"))
+    counts, info, error = (part if isinstance(part, Mapping) else {} for part in parts)
     output = str(info.get("gcsOutputDirectory") or "")
     if not output and info.get("bigqueryOutputDataset"):
         table = info.get("bigqueryOutputTable")
@@ -189,11 +190,7 @@ def _read(found: Any) -> RemoteJob:
     )
 
 
-def _mapping(value: Any) -> Mapping[str, Any]:
-    return value if isinstance(value, Mapping) else {}
-
-
-def _count(value: Any) -> int:
+def _count(value: Json) -> int:
     # 64-bit numbers are texts in Google's JSON.
     text = str(value)
     return int(text) if text.isdecimal() and len(text) < 16 else 0

@@ -64,7 +64,7 @@ class reporting_sockets:  # noqa: N801 - a context manager, used like a function
 
 
 class _Reporting:
-    """Mixed into a connection class: tells who sends which socket it uses, before anything is sent on it."""
+    """Mixin of a connection class: reports its socket to the sender, before anything is sent on it."""
 
     sock: socket.socket
 
@@ -79,7 +79,7 @@ class _Reporting:
 
 
 class _Returning:
-    """Mixed into a pool: a connection that goes back belongs to nobody, so nobody may shut it."""
+    """Mixin of a pool: a connection that is returned belongs to nobody, so nobody may shut it."""
 
     pool: LifoQueue[Any] | None
 
@@ -99,7 +99,7 @@ class _Returning:
 
 
 def _close_copy(sock: socket.socket) -> None:
-    """Close a fork's copy of a socket without a word to the server: the connection is the parent's."""
+    """Close a fork's copy of a socket and send the server nothing: the connection is the parent's."""
     with suppress(OSError):
         # Not `shutdown`, which ends the connection for both; nor `close`, which waits for readers to close too.
         # TLS in TLS (a proxy that is asked by https) has no `detach`, and closes the socket inside.

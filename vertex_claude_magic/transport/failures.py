@@ -68,7 +68,7 @@ class Failure:
     shape: str = "object"
 
     def says(self, *words: str) -> bool:
-        """Whether the message holds all of the words, whatever their case."""
+        """Whether the message contains all of the words, in any case."""
         text = self.message.lower()
         return all(word in text for word in words)
 

@@ -20,6 +20,7 @@ from vertex_claude_magic.text import quote, quote_path, trimmed, without_home
 if TYPE_CHECKING:
     from google.auth.credentials import Credentials
 
+    from vertex_claude_magic.json_types import Json
     from vertex_claude_magic.transport.token_answers import TokenAnswer
 
 __all__ = ["LOGIN", "login_cure", "no_credentials", "no_token", "unlike_a_path"]
@@ -226,7 +227,7 @@ def _not_impersonated(reason: str, credentials: Credentials | None, status: int)
     return errors.LoginExpired(what, cure=cure, details={"kind": "impersonated service account"})
 
 
-def _missing_source(source: Any) -> errors.CredentialsError | None:
+def _missing_source(source: Json) -> errors.CredentialsError | None:
     """Name the file of a workload's own token if it cannot be read; no login of a person helps there."""
     file = source.get("file") if isinstance(source, dict) else None
     if not isinstance(file, str):

@@ -248,7 +248,7 @@ def google_login(authorizer: Authorizer, host: str) -> tuple[Any, Any]:
     local = is_loopback(host)
     login = AnonymousCredentials() if local else Login()
     session = Session(login)
-    # Neither a proxy nor .netrc stands between two programs of one machine; and none may replace the token.
+    # No proxy is used between two programs of one machine, and .netrc may not replace the token.
     session.trust_env = not local
     session.auth = lambda request: request
     return session, login

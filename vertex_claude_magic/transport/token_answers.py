@@ -1,4 +1,4 @@
-"""What answered a request for a token: remembered beside google-auth, which tells little of it.
+"""The answers to requests for a token, recorded because google-auth reports little of them.
 
 google-auth 2.63 turns a web page of a hotel, an outage and a refusal into the same `RefreshError`, and sets its
 flag `retryable` for some outages only. So each answer is looked at on its way to google-auth.

@@ -51,7 +51,7 @@ class Notice(NamedTuple):
 
 
 class Head(NamedTuple):
-    """The status line was 200; what the headers say of the body, and the server of itself."""
+    """The status line was 200; content type, request id and server from the headers."""
 
     content_type: str
     request_id: str | None
@@ -74,7 +74,7 @@ class Transport:
 
     Args:
         authorizer: Gives each request its token.
-        policy: Retries and patience.
+        policy: Retries and time limits.
         clock: Monotonic seconds.
         chance: A random number from 0 to 1, by which the waits of several clients differ.
     """
@@ -207,7 +207,7 @@ class PendingResponse:
             DeadlineExceeded: the time for the whole answer is over.
             CredentialsNotFound: looking for credentials took longer than the policy allows.
         """
-        clock, patience = self._transport.clock, self._transport.policy.credentials
+        clock, limit = self._transport.clock, self._transport.policy.credentials
         end = clock() + seconds
         while True:
             # Before every item: a drip keeps its reader too busy to find the queue empty.
@@ -218,9 +218,9 @@ class PendingResponse:
                     f"No complete answer within {self._timeout:g} seconds.",
                     cure=spelled("Raise {}, ask for less, or lower {}.", option("timeout"), option("effort")),
                 )
-            if not self._authorised and passed >= patience:
+            if not self._authorised and passed >= limit:
                 self.cancel()
-                raise no_credentials_in(patience)
+                raise no_credentials_in(limit)
             with suppress(Empty):
                 return take(self._items, min(SLICE, min(end, self.started + self._timeout) - clock()))
             if clock() >= end:

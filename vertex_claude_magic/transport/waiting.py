@@ -94,7 +94,7 @@ def pause(seconds: float) -> None:
 
 
 def bare(failure: E) -> E:
-    """Take the traceback off: its frames hold the headers of the request, and with them the token."""
+    """Take the traceback off: its frames contain the headers of the request, and with them the token."""
     return failure.with_traceback(None)
 
 

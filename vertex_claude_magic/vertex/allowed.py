@@ -141,7 +141,7 @@ def thinking_type(thinking: str | int | None) -> str | None:
 
 
 def shows_thinking(model: Model | None, budget: int, max_tokens: int) -> bool:
-    """Tell whether a model that is told nothing of thinking can be made to think and show it.
+    """Tell whether a model can be made to think and show it where the options do not set thinking.
 
     Args:
         model: The row of the model.
@@ -187,7 +187,7 @@ def takes_field(name: str, model: Model | None, version: str, catalog: Catalog) 
 
 
 def allowed_locations(name: str, catalog: Catalog) -> tuple[str, ...]:
-    """Return the locations that serve a model or a family, `global` first; none where no source tells.
+    """Return the locations that serve a model or a family, `global` first; none where no source has them.
 
     >>> from vertex_claude_magic.models.catalog import Catalog
     >>> allowed_locations("claude-opus-5-5", Catalog.load())

@@ -77,7 +77,7 @@ def sent_back(reply: Reply) -> list[dict[str, Any]]:
     if not reply.complete:
         # Without citations, because what they point to is not sent either.
         return [{"type": "text", "text": block["text"]} for block in reply.blocks if _is_text(block)]
-    # The service takes an input that is no JSON for the end of a call; a limit only cuts it off.
+    # The service takes an input that is not JSON for the end of a call; a limit only cuts it off.
     called = reply.stop_reason == "tool_use"
     blocks = [_without_nulls(block) for block in reply.blocks if _may_be_sent(block, called=called)]
     while blocks and blocks[-1]["type"] in THINKING:

@@ -51,7 +51,7 @@ _TOLD = (b'"base64"', b'"url"', b'"file"', b'"cache_control"')
 
 
 class SentMessage(dict[str, Any]):
-    """A message that goes out again with each turn of a conversation, with what that turn would work out anew.
+    """A message that goes out again with each turn of a conversation, with what each turn would compute again.
 
     Nobody changes it, and JSON can carry it. `payload` is it as it goes over the wire, `canonical` and `digest` are as
     for any message. `only_text` tells whether it holds neither attachments nor cache marks. `harmless` is set once no
@@ -140,7 +140,7 @@ def _is_plain_message(message: Json) -> TypeGuard[dict[str, Any]]:
     return type(content) is str or _text_of(content) is not None
 
 
-def _text_of(content: Any) -> str | None:
+def _text_of(content: Json) -> str | None:
     """Return the text of a content that is one text or one block of it and no more, None for any other."""
     if type(content) is list and len(content) == 1 and type(content[0]) is dict:
         block = content[0]

@@ -57,7 +57,7 @@ def _json(value: Json) -> bytes:
     return _encode(value).encode("utf-8", "replace")
 
 
-def clean(value: Any) -> Any:
+def clean(value: Json) -> Any:
     """Return a copy of JSON, in which what UTF-8 cannot carry (lone surrogates) is replaced.
 
     Raises:

@@ -32,7 +32,7 @@ _SEGMENT_SAFE = "!$&'()*+,=@"
 
 
 def check_location(location: str) -> str:
-    """Return the location if it can stand in a host name (RFC 1123, one label).
+    """Return the location if it can be part of a host name (RFC 1123, one label).
 
     Raises:
         OptionError: it cannot.
@@ -56,7 +56,7 @@ def base_url_of(location: str) -> str:
      'https://us-east5-aiplatform.googleapis.com/v1')
 
     Raises:
-        OptionError: the location is no legal host label.
+        OptionError: the location is not a legal host label.
     """
     check_location(location)
     if location == "global":

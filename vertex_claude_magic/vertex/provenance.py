@@ -1,4 +1,4 @@
-"""What a reply is the answer to, and who gave it, for whoever finds it later."""
+"""What a reply answers, and who gave it, for whoever finds it later."""
 
 from __future__ import annotations
 

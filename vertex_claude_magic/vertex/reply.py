@@ -7,6 +7,8 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from vertex_claude_magic.vertex.provenance import Lineage
 
 __all__ = [
@@ -205,7 +207,7 @@ class Reply:
         return tuple(token.content for token in tokens if token.type == "fence")
 
     @property
-    def df(self) -> Any:
+    def df(self) -> pd.DataFrame:
         """The data as a pandas data frame: a row for each element, a column for each field.
 
         Raises:

@@ -304,7 +304,7 @@ def _notices(
     model: str, row: Model | None, region: str, catalog: Catalog, seen: Seen | None, *, force: bool
 ) -> tuple[str, ...]:
     if row is None:
-        # An id that the table does not know may be newer than the table; a word that is no id is a slip.
+        # An id that the table does not know may be newer than the table; a word that is not an id is a slip.
         alias = None if force else catalog.nearest_alias(model)
         if alias is not None:
             raise OptionError(
@@ -315,7 +315,7 @@ def _notices(
         return (f"The model table does not know {quote(model, 60)}; it is sent unchanged. Similar: {near}.",)
     if row.lifecycle == "retired" and not force:
         # Google's list or a check knows it: then the table is wrong or old, and the service decides.
-        if seen is not None and seen().speak_against(row.id):
+        if seen is not None and seen().knows(row.id):
             return (
                 f"The model table lists {row.name} as retired, but it has answered since; the request was sent anyway.",
             )

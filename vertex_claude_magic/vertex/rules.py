@@ -130,7 +130,7 @@ def _budget(budget: int, max_tokens: Json, model: Model) -> Iterator[tuple[str, 
             f"A thinking budget has at least {least:,} tokens, not {budget:,}.",
             spelled("Use {} or more", option("thinking", least)),
         )
-    # A max_tokens that is set by hand may be no number.
+    # A max_tokens that is set by hand may not be a number.
     elif isinstance(max_tokens, int) and budget not in allowed_budgets(model, max_tokens):
         yield (
             f"The thinking budget of {budget:,} tokens leaves nothing of max_tokens, which is {max_tokens:,}.",
@@ -141,7 +141,7 @@ def _budget(budget: int, max_tokens: Json, model: Model) -> Iterator[tuple[str, 
 def _messages(checked: Mapping[str, Any], body: Mapping[str, Any], model: Model) -> Iterator[tuple[str, str]]:
     last = (checked.get("messages") or [{}])[-1]
     content = last.get("content")
-    # A turn that was paused ends with the call of a server tool; sending it back is no prefill.
+    # A turn that was paused ends with the call of a server tool; sending it back is not a prefill.
     end = content[-1] if isinstance(content, list) and content else {"type": "text"}
     begun = last.get("role") == "assistant" and isinstance(end, Mapping) and end.get("type") == "text"
     if begun and not model.rules.prefill:

@@ -44,7 +44,7 @@ def tools_of(
         The tools, None where all of them are gone.
 
     Raises:
-        OptionError: a name is unknown, given twice, or is no function that a model can call.
+        OptionError: a name is unknown, given twice, or is not a function that a model can call.
         MissingExtra: what describes functions is not installed.
     """
     names: Mapping[str, Any] = scope.names if scope is not None else {}
@@ -132,7 +132,7 @@ def _service(name: str, target: Target, names: Mapping[str, Any]) -> dict[str, A
 
 
 def _ask_on_the_line(name: str, arguments: Mapping[str, Any]) -> bool:
-    """Ask for an exact yes; where nobody can answer, it is no."""
+    """Ask for an exact yes; no answer means no."""
     from vertex_claude_magic.chats.tools.wording import call_text
 
     try:

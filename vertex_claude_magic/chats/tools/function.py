@@ -10,6 +10,7 @@ import functools
 import inspect
 import re
 import typing
+from collections.abc import Mapping
 from types import FunctionType, GenericAlias
 from typing import TYPE_CHECKING, Annotated, Any, NamedTuple, cast
 
@@ -17,10 +18,12 @@ from vertex_claude_magic.errors import MissingExtra, OptionError
 from vertex_claude_magic.text import quote
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable
 
-    from pydantic import BaseModel, TypeAdapter, ValidationError
+    from pydantic import BaseModel, TypeAdapter
     from pydantic.json_schema import GenerateJsonSchema
+
+    from vertex_claude_magic.json_types import Json
 
 __all__ = ["ArgumentsInvalid", "FunctionTool", "function_tool"]
 
@@ -82,7 +85,12 @@ class FunctionTool(NamedTuple):
             checked = self.model.model_validate(dict(arguments))
             more = self.others.validate_python(checked.model_extra) if self.others is not None else {}
         except ValidationError as error:
-            raise ArgumentsInvalid(_argument_errors(error)) from None
+            # What is wrong with each argument, without the values, which the model knows.
+            wrong = []
+            for each in error.errors(include_url=False, include_context=False):
+                place = ".".join(str(part) for part in each["loc"])
+                wrong.append(f"{place}: {each['msg']}" if place else each["msg"])
+            raise ArgumentsInvalid(f"Invalid arguments. {'; '.join(wrong)}") from None
         positional, named = list[Any](), dict[str, Any](more)
         for index, (name, kind, default) in enumerate(self.parameters):
             field = f"p{index}"
@@ -161,7 +169,7 @@ def function_tool(name: str, function: Callable[..., Any]) -> FunctionTool:
 
 
 def _own_name(function: Callable[..., Any]) -> str:
-    """Return the name of a function; an object with `__call__` has none, or one that is no text."""
+    """Return the name of a function; an object with `__call__` has none, or one that is not text."""
     own = getattr(function, "__name__", "")
     return own if isinstance(own, str) else ""
 
@@ -251,7 +259,7 @@ def _without_return(function: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def _description(hint: Any) -> str | None:
-    """Return what an annotation says of a parameter: `Annotated[int, "how many"]`, `Field` or `Doc` (PEP 727)."""
+    """Return the description in an annotation: `Annotated[int, "how many"]`, `Field` or `Doc` (PEP 727)."""
     for each in getattr(hint, "__metadata__", ()) if typing.get_origin(hint) is Annotated else ():
         said = (
             each
@@ -267,29 +275,22 @@ def _generator() -> type[GenerateJsonSchema]:
     from pydantic.json_schema import GenerateJsonSchema
 
     class Quiet(GenerateJsonSchema):
-        # A default that is no JSON, such as a frame, is left out; the function has it.
+        # A default that is not JSON, such as a frame, is left out; the function has it.
         ignored_warning_kinds = {"skipped-choice", "non-serializable-default"}  # noqa: RUF012
 
     return Quiet
 
 
-def _untitled(schema: Any, *, names: bool = False) -> Any:
+def _untitled(schema: Mapping[str, Json], *, names: bool = False) -> dict[str, Json]:
     """Return a schema without the titles that pydantic makes of names; a property may itself be called "title"."""
-    if isinstance(schema, list):
-        return [_untitled(each) for each in schema]
-    if not isinstance(schema, dict):
-        return schema
+
+    def part_of(value: Json, *, names: bool = False) -> Json:
+        if isinstance(value, list):
+            return [part_of(each) for each in value]
+        return _untitled(value, names=names) if isinstance(value, Mapping) else value
+
     return {
-        key: _untitled(part, names=not names and key in {"properties", "$defs"})
+        key: part_of(part, names=not names and key in {"properties", "$defs"})
         for key, part in schema.items()
         if names or key != "title" or not isinstance(part, str)
     }
-
-
-def _argument_errors(error: ValidationError) -> str:
-    """Return what is wrong with each argument, without the values, which the model knows."""
-    lines = []
-    for each in error.errors(include_url=False, include_context=False):
-        place = ".".join(str(part) for part in each["loc"])
-        lines.append(f"{place}: {each['msg']}" if place else each["msg"])
-    return "Invalid arguments. " + "; ".join(lines)

@@ -1,7 +1,7 @@
 """The loop of tools: what an answer calls is run, and the results go back until the model has what it needs.
 
 A step of an `Exchange`. Functions run one after another in the thread of the caller, and only when their arguments
-arrived whole; each call is announced before it runs, and its result is told before the next.
+arrived whole; each call is announced before it runs, and its result is shown before the next.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Protocol
 
 from vertex_claude_magic import errors
-from vertex_claude_magic.chats.tools.results import Result, result_of
+from vertex_claude_magic.chats.tools.results import result_of
 from vertex_claude_magic.chats.tools.wording import error_text
 from vertex_claude_magic.session.exchange import TOOL_CALL, TOOL_RESULT
 from vertex_claude_magic.spelling import option, spelled
@@ -97,8 +97,8 @@ class FunctionTools:
 
     def notices(self) -> list[str]:
         """Return what was left out of results, and whether calls were not run."""
-        told, self._notices = self._notices, []
-        return list(dict.fromkeys(told))
+        notices, self._notices = self._notices, []
+        return list(dict.fromkeys(notices))
 
     def __call__(
         self, reply: Reply, request: Request
@@ -185,18 +185,20 @@ class FunctionTools:
             return replace(self._raised(call, error), seconds=self._clock() - started)
         self._notices += result.notices
         printed = captured.printed if captured is not None else ""
-        return _with(replace(call, result=value, seconds=self._clock() - started, printed=printed), result)
+        return replace(
+            call,
+            content=result.content,
+            result=result.content if result.is_error else value,
+            is_error=result.is_error,
+            seconds=self._clock() - started,
+            printed=printed,
+        )
 
     def _raised(self, call: ToolCall, error: BaseException) -> ToolCall:
         """Return a call that an exception ended; what the model reads of it has no secret and no local folder."""
         result = result_of(error_text(error), call.name, self._limits)
         self._notices += result.notices
         return _failed(call, str(result.content))
-
-
-def _with(call: ToolCall, result: Result) -> ToolCall:
-    called = replace(call, content=result.content, is_error=result.is_error)
-    return replace(called, result=result.content) if result.is_error else called
 
 
 def _failed(call: ToolCall, text: str) -> ToolCall:

@@ -84,7 +84,7 @@ def result_of(value: Any, name: str, limits: ValueLimits, *, allow_secrets: bool
 
 
 def _json(value: Any) -> str | None:
-    """Return a value as JSON text, None where it is none to the last part."""
+    """Return a value as JSON text, None if any part of it is not JSON."""
     try:
         return json.dumps(value, ensure_ascii=False, allow_nan=False)
     except (TypeError, ValueError, RecursionError):

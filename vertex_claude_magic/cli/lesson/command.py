@@ -6,11 +6,12 @@ import argparse
 import re
 import shutil
 import tempfile
-from datetime import date, datetime, timezone
+from datetime import datetime, timezone
 from importlib.metadata import packages_distributions, version
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from vertex_claude_magic.cli.arguments import day
 from vertex_claude_magic.cli.lesson.folder import (
     MANIFEST,
     NOTEBOOKS,
@@ -69,7 +70,7 @@ def main(argv: Sequence[str]) -> int:
                           help="a name or an e-mail address that may be in the lesson")  # fmt: skip
     build.add_argument("--to", type=Path, required=True, metavar="OUT", help="the folder to make")
     build.add_argument(
-        "--date", type=_day, metavar="YYYY-MM-DD", help="the day of the lesson; by default today"
+        "--date", type=day, metavar="YYYY-MM-DD", help="the day of the lesson; by default today"
     )
     build.add_argument("--github", type=_repository, metavar="OWNER/REPOSITORY",
                        help="the repository that OUT will be, for the addresses of Colab and Binder")  # fmt: skip
@@ -87,10 +88,6 @@ def main(argv: Sequence[str]) -> int:
             f"{where} cannot be read or written ({why}).",
             cure="Check its permissions, and the space on the disk.",
         ) from None
-
-
-def _day(text: str) -> str:
-    return date.fromisoformat(text).isoformat()
 
 
 def _repository(text: str) -> str:
@@ -212,4 +209,4 @@ def _check_place(folder: Path, out: Path) -> None:
                 f"{quote(str(out))} is not empty and has no {MANIFEST}.", cure="Name a new folder."
             )
     if folder.resolve().is_relative_to(out.resolve()):
-        raise OptionError(f"{quote(str(out))} holds the lesson itself.", cure="Choose another folder.")
+        raise OptionError(f"{quote(str(out))} contains the lesson itself.", cure="Choose another folder.")

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from vertex_claude_magic.cli.lesson.private import Known, private_parts
+from vertex_claude_magic.cli.lesson.private import private_parts
 from vertex_claude_magic.cli.notebook_check import Rehearsal, rehearse
 from vertex_claude_magic.cli.notebook_file import read_notebook
 from vertex_claude_magic.errors import OptionError
@@ -66,7 +66,7 @@ def copy_lesson(folder: Path, out: Path) -> None:
         out: The new folder.
 
     Raises:
-        OptionError: it is no folder, has no notebook, or a link in it leads out of it or to a folder.
+        OptionError: it is not a folder, has no notebook, or a link in it leads out of it or to a folder.
     """
     if not folder.is_dir():
         raise OptionError(f"There is no folder {quote(str(folder))}.", cure="Check the path.")
@@ -97,7 +97,7 @@ def copy_lesson(folder: Path, out: Path) -> None:
         )
 
 
-def look_at(staged: Path, journal: Path, known: Known, allowed: Collection[str] = ()) -> Lesson:
+def look_at(staged: Path, journal: Path, known: Mapping[str, str], allowed: Collection[str] = ()) -> Lesson:
     """Run the notebooks of a staged lesson as its readers will, and look for what must not be handed out.
 
     Args:
@@ -157,7 +157,7 @@ def _unanswered(name: str, run: Rehearsal, root: Path) -> list[str]:
 
 
 def _imported(sources: Sequence[str]) -> set[str]:
-    """Return the top packages that cells import; cells that are no Python are left out.
+    """Return the top packages that cells import; cells that are not Python are left out.
 
     >>> sorted(_imported(["%load_ext x", "import numpy as np, os.path", "%%claude\\nimport this"]))
     ['numpy', 'os']

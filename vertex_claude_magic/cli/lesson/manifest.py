@@ -64,7 +64,7 @@ def read_manifest(folder: Path) -> dict[str, Any] | None:
     """Return what `lesson.json` says, None where a folder has none.
 
     Raises:
-        OptionError: it is there and is no manifest.
+        OptionError: it exists and is not a manifest.
     """
     path = folder / MANIFEST
     if not path.is_file():

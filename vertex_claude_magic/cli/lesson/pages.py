@@ -28,6 +28,16 @@ _DATA = {
     "pypdf",
     "duckdb",
 }
+_BROWSER_EDITION = """\
+
+## In the browser alone
+
+```bash
+python3 -m http.server -d {site}
+```
+
+Then open <http://localhost:8000>. Any web server can serve `{site}` over https; no other host is asked.{limits}
+"""
 
 
 def requirements(
@@ -85,16 +95,7 @@ def readme(
     limits = ""
     if browser is not None and (without := [name for name in imports if name not in browser]):
         limits = f" Not there: {', '.join(without)}, which need other packages."
-    edition = f"""\
-
-## In the browser alone
-
-```bash
-python3 -m http.server -d {SITE}
-```
-
-Then open <http://localhost:8000>. Any web server can serve `{SITE}` over https; no other host is asked.{limits}
-"""
+    edition = "" if browser is None else _BROWSER_EDITION.format(site=SITE, limits=limits)
     return f"""\
 # Lesson
 
@@ -126,7 +127,7 @@ Open a notebook with its badge, and run this as the first cell.{later}
 ## Binder
 
 [![Binder](https://mybinder.org/badge_logo.svg)](https://mybinder.org/v2/gh/{place}/HEAD?labpath={NOTEBOOKS})
-{edition if browser is not None else ""}
+{edition}
 ## Ask Claude yourself
 
 With a Google Cloud project that has Claude, add `--replay auto` to a cell. This costs.

@@ -1,4 +1,4 @@
-"""What no lesson may hand out: secrets, projects, e-mail addresses, and names and folders of whoever makes it."""
+"""What a lesson must not contain: secrets, projects, e-mail addresses, and the names and folders of its author."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ import os
 import re
 import shutil
 import subprocess
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -20,12 +19,12 @@ if TYPE_CHECKING:
 
     from vertex_claude_magic.json_types import Json
 
-__all__ = ["Known", "known_here", "private_parts"]
+__all__ = ["known_here", "private_parts"]
 
 _PROJECTS = ("ANTHROPIC_VERTEX_PROJECT_ID", "GOOGLE_CLOUD_PROJECT", "GCLOUD_PROJECT", "CLOUDSDK_CORE_PROJECT")
 _EMAIL = re.compile(r"\b[\w.+%-]+@(?:[\w-]+\.)+[A-Za-z]{2,}\b")
-# Domains that belong to nobody (RFC 2606 and 6761).
-_NOBODYS = re.compile(
+# Reserved domains (RFC 2606 and 6761).
+_RESERVED = re.compile(
     r"@(?:.+\.)?(?:example|test|invalid|localhost|example\.(?:com|net|org))$", re.IGNORECASE
 )
 _RESOURCE = re.compile(
@@ -35,21 +34,17 @@ _RESOURCE = re.compile(
 _HOME = re.compile(
     r"(?:/home/|/Users/|[A-Za-z]:\\Users\\)(?!(?:jovyan|user|username|me|you|Public|Shared|runner|NAME)\b)[\w.-]+"
 )
-# The data of pictures and signatures hold any letters by chance.
+# Data of pictures and signatures may contain any letters by chance.
 _OPAQUE = {"data", "signature", "image/png", "image/jpeg", "image/gif", "application/pdf"}
 # Of a project id ("Creating and managing projects", Google Cloud docs).
 _SHORTEST = 6
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Known:
-    """What is known of whoever makes the lesson: each text with the word for it ("a project id")."""
+def known_here() -> dict[str, str]:
+    """Return what this machine knows of its user, each text with the word for it ("a project id").
 
-    texts: Mapping[str, str]
-
-
-def known_here() -> Known:
-    """Return what this machine knows of its user: projects and accounts of gcloud, the home folder, the name in Git."""
+    These are projects and accounts of gcloud, the home folder, name and address in Git.
+    """
     texts = {value: "a project id" for name in _PROJECTS if (value := os.environ.get(name, "").strip())}
     folder = Path(os.environ.get("CLOUDSDK_CONFIG") or "~/.config/gcloud").expanduser()
     for path in folder.glob("configurations/config_*"):
@@ -57,7 +52,7 @@ def known_here() -> Known:
         try:
             file.read(path, encoding="utf-8")
         except (configparser.Error, OSError, UnicodeDecodeError):
-            # It is gcloud's file; what is broken there names nothing.
+            # A broken file of gcloud names nobody.
             continue
         for option, word in (("project", "a project id"), ("account", "an account")):
             if value := file.get("core", option, fallback="").strip():
@@ -69,24 +64,26 @@ def known_here() -> Known:
         for option, word in (("user.name", "your name"), ("user.email", "your e-mail address")):
             done = subprocess.run([git, "config", option], capture_output=True, text=True, check=False)  # noqa: S603
             texts[done.stdout.strip()] = word
-    return Known(texts={text: word for text, word in texts.items() if _tells(text, word)})
+    # A first name, or a short text, is also a word that many files have.
+    return {
+        text: word
+        for text, word in texts.items()
+        if (" " in text if word == "your name" else len(text) >= _SHORTEST)
+    }
 
 
-def _tells(text: str, word: str) -> bool:
-    """Tell whether a text is more than a word of the language, which many files have."""
-    return " " in text if word == "your name" else len(text) >= _SHORTEST
-
-
-def private_parts(name: str, data: bytes, known: Known, allowed: Collection[str] = ()) -> Iterator[str]:
+def private_parts(
+    name: str, data: bytes, known: Mapping[str, str], allowed: Collection[str] = ()
+) -> Iterator[str]:
     """Yield one line for each thing of a file that must not be handed out; a secret itself is not repeated.
 
     Args:
         name: The file.
-        data: Its content; one that is no text is not looked into.
-        known: What is known of whoever makes the lesson.
+        data: Its content; one that is not text is not looked into.
+        known: What `known_here` returns.
         allowed: Texts that may be in it, such as the author's name.
 
-    >>> list(private_parts("notes.md", b"Ask Ann Berg.", Known(texts={"Ann Berg": "your name"})))
+    >>> list(private_parts("notes.md", b"Ask Ann Berg.", {"Ann Berg": "your name"}))
     ['notes.md, line 1: your name (Ann Berg)']
     """
     try:
@@ -102,8 +99,8 @@ def private_parts(name: str, data: bytes, known: Known, allowed: Collection[str]
                 yield f"{place or f'{name}, line {line}'}: {word} ({quote(found, 80)})"
 
 
-def _found(text: str, known: Known) -> dict[str, tuple[str, int]]:
-    """Return what tells who somebody is, with the word for it and its line (from 1)."""
+def _found(text: str, known: Mapping[str, str]) -> dict[str, tuple[str, int]]:
+    """Return what identifies a person, with the word for it and its line (from 1)."""
     found: dict[str, tuple[str, int]] = {}
 
     def add(what: str, word: str, start: int) -> None:
@@ -111,7 +108,7 @@ def _found(text: str, known: Known) -> dict[str, tuple[str, int]]:
         if not any(what in longer or longer in what for longer in found):
             found[what] = (word, text.count("\n", 0, start) + 1)
 
-    for value, word in known.texts.items():
+    for value, word in known.items():
         if match := re.search(rf"(?<![\w-]){re.escape(value)}(?![\w-])", text):
             add(value, word, match.start())
     for match in _RESOURCE.finditer(text):
@@ -119,13 +116,13 @@ def _found(text: str, known: Known) -> dict[str, tuple[str, int]]:
     for match in _HOME.finditer(text):
         add(match[0], "a personal folder", match.start())
     for match in _EMAIL.finditer(text):
-        if not _NOBODYS.search(match[0]):
+        if not _RESERVED.search(match[0]):
             add(match[0], "an e-mail address", match.start())
     return found
 
 
 def _parts(name: str, text: str) -> Iterator[tuple[str, str]]:
-    """Yield the texts of a file, each with its place; the place is empty where lines tell it."""
+    """Yield the texts of a file, each with its place; the place is empty where the line number is enough."""
     if not name.endswith((".ipynb", ".claude")):
         yield "", text
         return

@@ -41,7 +41,10 @@ def write_own_wheel(folder: Path) -> Path:
         b"Tag: py3-none-any\n",
         f"{information}/entry_points.txt": (distribution.read_text("entry_points.txt") or "").encode(),
     }
-    listed = [f"{name},sha256={_digest(data)},{len(data)}" for name, data in files.items()]
+    listed = []
+    for name, data in files.items():
+        digest = base64.urlsafe_b64encode(hashlib.sha256(data).digest()).rstrip(b"=").decode()
+        listed.append(f"{name},sha256={digest},{len(data)}")
     files[f"{information}/RECORD"] = "\n".join([*listed, f"{information}/RECORD,,", ""]).encode()
     wheel = folder / f"{stem}-py3-none-any.whl"
     with zipfile.ZipFile(wheel, "w", zipfile.ZIP_DEFLATED) as archive:
@@ -51,7 +54,3 @@ def write_own_wheel(folder: Path) -> Path:
             entry.external_attr = 0o644 << 16
             archive.writestr(entry, data)
     return wheel
-
-
-def _digest(data: bytes) -> str:
-    return base64.urlsafe_b64encode(hashlib.sha256(data).digest()).rstrip(b"=").decode()

@@ -237,7 +237,7 @@ class BatchJobs:
     def _result(self, job: _Job, line: dict[str, Any]) -> bytes:
         name = str(line.get("custom_id") or "")
         if self.fails(name):
-            message, status = None, "INTERNAL: the emulator was told to fail this row."
+            message, status = None, "INTERNAL: the emulator was set to fail this row."
         else:
             message, status = self.answer(job.location, job.model, line.get("request"))
         job.failed += bool(status)
@@ -288,7 +288,12 @@ class BatchJobs:
                 "failedCount": str(job.failed),
                 "incompleteCount": str(job.rows - len(job.results)),
             }
-            resource["outputInfo"] = _output_info(job.directory)
+            dataset, _, table = job.directory.rpartition(".")
+            if job.directory.startswith("bq://"):
+                info = {"bigqueryOutputDataset": dataset, "bigqueryOutputTable": table}
+            else:
+                info = {"gcsOutputDirectory": job.directory} if job.directory else {}
+            resource["outputInfo"] = info
         if job.error:
             resource["error"] = {"code": 13, "message": job.error}
         return resource
@@ -306,13 +311,6 @@ def _output(given: dict[str, Any]) -> str:
     config = given.get("outputConfig") or {}
     table = (config.get("bigqueryDestination") or {}).get("outputUri")
     return str(table or (config.get("gcsDestination") or {}).get("outputUriPrefix") or "")
-
-
-def _output_info(place: str) -> dict[str, str]:
-    if place.startswith("bq://"):
-        dataset, _, table = place.rpartition(".")
-        return {"bigqueryOutputDataset": dataset, "bigqueryOutputTable": table}
-    return {"gcsOutputDirectory": place} if place else {}
 
 
 def _value(value: Json) -> Json:

@@ -99,7 +99,7 @@ class Google:
             return token == FIXED_TOKEN or self._until.get(token, 0.0) > self.clock()
 
     def unauthenticated(self, received: Received) -> Problem | None:
-        """Tell why the bearer token of a request is no good, or return None."""
+        """Tell why the bearer token of a request is not accepted, or return None."""
         scheme, _, token = received.headers.get("authorization", "").partition(" ")
         if scheme.lower() == "bearer" and self.accepts(token):
             return None

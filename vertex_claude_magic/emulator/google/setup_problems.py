@@ -88,8 +88,8 @@ class SetupProblem:
         }
         return {name: text for name, text in {**environment, **changed}.items() if text is not None}
 
-    def spoil(self, file: Path) -> None:
-        """Write into a credential file what is wrong with it."""
+    def apply(self, file: Path) -> None:
+        """Put the problem into a credential file."""
         if self.key_file is not None:
             file.write_text(self.key_file, encoding="utf-8")
         elif self.without:
@@ -154,10 +154,10 @@ SETUP_PROBLEMS: Mapping[str, SetupProblem] = {
         environment={"GOOGLE_APPLICATION_CREDENTIALS": None}),
     "key_file_missing": SetupProblem(about="the key file that is named does not exist",
         environment={"GOOGLE_APPLICATION_CREDENTIALS": "/nowhere/key.json"}),
-    "key_file_unreadable": SetupProblem(about="the key file holds something else", key_file="-----BEGIN"),
+    "key_file_unreadable": SetupProblem(about="the key file contains something else", key_file="-----BEGIN"),
     "login_expired": SetupProblem(about="Google no longer accepts the login", denial="revoked"),
     "reauth_needed": SetupProblem(about="the organisation asks for a new login", denial="reauth"),
-    "token_malformed": SetupProblem(about="tokens hold a line break", denial="malformed"),
+    "token_malformed": SetupProblem(about="tokens contain a line break", denial="malformed"),
     "token_refused": SetupProblem(about="the service refuses every token",
         refusal=google_error(401, "Request had invalid authentication credentials. Expected OAuth 2 access token, "
                                   "login cookie or other valid authentication credential.",

@@ -62,7 +62,7 @@ def plan(response: Response, fault: Fault | None = None) -> Delivery:
         return Delivery(delay=fault.delay, head=b"", steps=alone, ending="close", batch=False)
     pieces: Iterable[bytes] = response.pieces
     if fault.error_after is not None:
-        message = fault.message or "The emulator was told to fail here."
+        message = fault.message or "The emulator was set to fail here."
         error = {"type": "error", "error": {"type": fault.error_type, "message": message}}
         pieces = chain(islice(pieces, fault.error_after), [sse(error)])
     if fault.gzip:
@@ -110,7 +110,7 @@ def _compressed(pieces: Iterable[bytes]) -> Iterator[bytes]:
 def _head(response: Response, fault: Fault, framing: str, length: int | None) -> bytes:
     headers = {
         "Date": formatdate(usegmt=True),
-        # So that records can tell its answers from Claude's.
+        # So that records can distinguish its answers from Claude's.
         "Server": EMULATOR_SERVER,
         "Content-Type": fault.content_type or response.content_type,
     }

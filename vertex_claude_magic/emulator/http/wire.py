@@ -42,7 +42,7 @@ async def serve(
     sock: socket.socket, handler: Handler, ready: Callable[[], None], stop: asyncio.Event
 ) -> None:
     """Answer requests on a listening socket until `stop` is set, then close every connection."""
-    # The loop holds tasks weakly, so somebody must hold them.
+    # The loop refers to its tasks weakly, so a strong reference is needed.
     calls: set[asyncio.Task[None]] = set()
 
     def on_request(request: HTTPServerRequest) -> None:

@@ -43,7 +43,7 @@ class Route:
 
 
 def route(path: str) -> Route | None:
-    """Take the path of a call apart, or return None if it is no such path.
+    """Take the path of a call apart, or return None if it is not such a path.
 
     >>> route("/v1/projects/p/locations/us/publishers/anthropic/models/claude-x%40default:rawPredict").model
     'claude-x@default'

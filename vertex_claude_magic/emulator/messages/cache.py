@@ -56,7 +56,7 @@ class PromptCache:
             total += size
             bare = part
             if isinstance(part, dict):
-                # Marks move from request to request and are no part of what is stored.
+                # Marks move from request to request and are not part of what is stored.
                 bare = {key: value for key, value in part.items() if key != "cache_control"}
             digest.update(json.dumps(bare, sort_keys=True).encode())
             prefixes.append(_Prefix(key=digest.hexdigest(), tokens=total, ttl=_ttl(part)))

@@ -21,7 +21,7 @@ def unservable(found: Route, received: Received, catalog: Catalog, project: str)
     """Tell why a call cannot be served at all, or return what it asks."""
     if received.method != "POST":
         return google_error(404, "Method not found.")
-    # Google does not tell a project that is not there from one that is closed.
+    # Google answers the same for a project that does not exist and for one that is closed.
     if found.project != project:
         text = (
             "Permission 'aiplatform.endpoints.predict' denied on resource "

@@ -75,7 +75,7 @@ def demo_data(prompt: str, schema: Json) -> Json:
     value = sample(schema)
     if not rows or not isinstance(value, dict):
         return value
-    # "---|---" has no spaces, so it is no row.
+    # "---|---" has no spaces, so it is not a row.
     columns, cells = rows[0], [[_number(cell) for cell in row] for row in rows[1:]]
     if set(value) == {"columns", "rows"}:
         return {"columns": columns, "rows": cells}

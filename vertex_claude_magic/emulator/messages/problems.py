@@ -114,7 +114,7 @@ def fault_response(fault: Fault) -> Response:
     code = fault.status or (302 if fault.location else 500)
     location = {"Location": fault.location} if fault.location else {}
     headers = {**location, **fault.headers}
-    text = fault.message or _MESSAGE.get(code) or f"The emulator was told to answer {code}."
+    text = fault.message or _MESSAGE.get(code) or f"The emulator was set to answer {code}."
     page = f"<!DOCTYPE html><title>Error {code}</title><p>{text}</p>"
     plain = {"html": ("text/html; charset=utf-8", page), "text": ("text/plain; charset=utf-8", text),
              "empty": ("application/json", "")}  # fmt: skip

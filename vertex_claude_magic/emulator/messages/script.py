@@ -1,4 +1,4 @@
-"""Scripted replies: what a test or a lesson wants the emulator to say, and the file that holds them.
+"""Scripted replies: what the emulator answers in a test or a lesson, and the file with them.
 
 A script file is JSON, a list of `{"match": "words of the prompt", "reply": ..., "fault": {...}}`.
 An entry with `match` answers every prompt that contains those words, with `model` ("haiku") only those

@@ -107,7 +107,7 @@ class Buckets:
         return found
 
     def check(self, bucket: str, name: str, if_generation: int | None) -> None:
-        """Refuse a write whose precondition does not hold; generation 0 means that there is no object.
+        """Refuse a write whose precondition fails; generation 0 means that there is no object.
 
         Raises:
             Refused: it does not hold, or there is no such bucket.

@@ -167,7 +167,7 @@ def _parts(received: Received) -> tuple[dict[str, Any], bytes]:
     try:
         resource = json.loads(contents[0])
     except ValueError:
-        raise Refused(400, "parseError", "The metadata is no JSON.") from None
+        raise Refused(400, "parseError", "The metadata is not JSON.") from None
     return {"contentType": heads[1].get_content_type(), **resource}, contents[1]
 
 

@@ -63,7 +63,7 @@ class Uploads:
         return number
 
     def put(self, number: str, received: Received) -> Response:
-        """Take a chunk, or tell how much has arrived.
+        """Accept a chunk, or report how much has arrived.
 
         Raises:
             Refused: there is no such session, the chunk has no place, or the object cannot be written.
@@ -88,7 +88,9 @@ class Uploads:
                 # What had arrived before is sent again after a lost answer; the bytes are the same.
                 upload.content += data[size - first :]
             if found["total"] == "*" or int(found["total"]) != len(upload.content):
-                return _so_far(len(upload.content))
+                # Nothing of a range where nothing has arrived.
+                arrived = {"Range": f"bytes=0-{len(upload.content) - 1}"} if upload.content else {}
+                return Response(status=308, pieces=(b"",), headers=arrived)
             upload.done = self._finish(upload, received.headers.get("x-goog-hash", ""))
             # The bytes are the object's now.
             upload.content = bytearray()
@@ -110,8 +112,3 @@ class Uploads:
 
 
 _HASHES = (("crc32c", "crc32c"), ("md5", "md5Hash"))
-
-
-def _so_far(size: int) -> Response:
-    # Nothing of a range where nothing has arrived.
-    return Response(status=308, pieces=(b"",), headers={"Range": f"bytes=0-{size - 1}"} if size else {})

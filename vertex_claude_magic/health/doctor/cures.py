@@ -82,7 +82,7 @@ def _other_location(setup: Setup) -> str | None:
     """Return another location that serves the chosen model, on the same continent if there is one."""
     row = _row(setup)
     others = [place for place in (row.locations or () if row else ()) if place != setup.target.region]
-    # Two letters tell eu and europe-west1 from us and us-east5.
+    # Two letters distinguish eu and europe-west1 from us and us-east5.
     others.sort(key=lambda place: (place[:2] != setup.target.region[:2], place != "global"))
     return others[0] if others else None
 
@@ -254,7 +254,7 @@ def _refused(error: errors.ClaudeError, setup: Setup) -> str:
 _CONSENT = "an administrator gives the consent there"
 _TERMS = "press Enable and accept the terms; a reseller of the billing account may have to allow it"
 
-# The first that fits holds, so each kind is named before its root.
+# The first that fits counts, so each kind comes before its root.
 _CURES: tuple[
     tuple[tuple[type[errors.ClaudeError], ...], Callable[[errors.ClaudeError, Setup], str]], ...
 ] = (

@@ -46,7 +46,7 @@ class Finding:
 
     @property
     def took(self) -> str:
-        """How long it took, as text; nothing where nobody looked, or where it would read as 0.0 s."""
+        """How long it took, as text; empty where it was not measured or would be 0.0 s."""
         looked = self.outcome in {"ok", "warning", "failure"}
         return f"{self.seconds:.1f} s" if looked and self.seconds >= _SHORTEST else ""
 
@@ -68,22 +68,20 @@ def verdict(findings: Sequence[Finding]) -> str:
     >>> verdict([Finding("not checked", "Broke down.", name="token", crashed=True)])
     'No diagnosis: these checks could not run: token.'
     """
-    about = [finding.about for finding in findings if finding.about]
-    return " ".join([_result(findings), *about])
-
-
-def _result(findings: Sequence[Finding]) -> str:
-    # A failure has a cure, so it comes before a check that broke down.
     wrong = [finding.name for finding in findings if finding.outcome == "failure"]
-    if wrong:
-        return f"Wrong: {', '.join(wrong)}."
     crashed = [finding.name for finding in findings if finding.crashed]
-    if crashed:
-        return f"No diagnosis: these checks could not run: {', '.join(crashed)}."
-    counts = Counter(finding.outcome for finding in findings)
-    words = {"ok": "passed"}
-    parts = [f"{counts[outcome]} {words.get(outcome, outcome)}" for outcome in MARKS if counts[outcome]]
-    return f"No problems found ({', '.join(parts)})."
+    # A failure has a cure, so it comes before a check that broke down.
+    if wrong:
+        result = f"Wrong: {', '.join(wrong)}."
+    elif crashed:
+        result = f"No diagnosis: these checks could not run: {', '.join(crashed)}."
+    else:
+        counts = Counter("passed" if each.outcome == "ok" else each.outcome for each in findings)
+        words = ("passed" if outcome == "ok" else outcome for outcome in MARKS)
+        result = (
+            f"No problems found ({', '.join(f'{counts[word]} {word}' for word in words if counts[word])})."
+        )
+    return " ".join([result, *(finding.about for finding in findings if finding.about)])
 
 
 def line(finding: Finding) -> str:

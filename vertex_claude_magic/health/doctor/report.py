@@ -36,7 +36,7 @@ _PATTERNS = (
 
 
 def names_of(setup: Setup) -> dict[str, str]:
-    """Return the names that tell who somebody is, each with the word that replaces it in public."""
+    """Return the names that identify a person, each with the word that replaces it in public."""
     identity, reached = setup.known_identity, setup.known_reached
     quota = identity.quota_project if identity else None
     projects = (setup.known_project, setup.target.project, quota)
@@ -52,7 +52,7 @@ def names_of(setup: Setup) -> dict[str, str]:
 
 
 def public(text: str, names: dict[str, str], *, home: str | None = None) -> str:
-    """Return a text without what tells who somebody is.
+    """Return a text without what identifies a person.
 
     Args:
         text: The text.

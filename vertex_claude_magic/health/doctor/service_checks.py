@@ -75,7 +75,7 @@ def permission(setup: Setup) -> Finding:
 
 
 def lifecycle(setup: Setup) -> Finding:
-    """Look what the table says of the chosen model: in use, deprecated, retired, unknown, served here."""
+    """Look the chosen model up in the table: in use, deprecated, retired, unknown, served here."""
     row, date = setup.target.row, f"as of {setup.catalog.as_of}"
     if row is None:
         near = next(iter(setup.catalog.nearest(setup.target.model_id)), "sonnet")

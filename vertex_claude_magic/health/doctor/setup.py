@@ -89,7 +89,7 @@ class Setup:
 
     @property
     def address(self) -> str:
-        """The base URL; raises OptionError where the location can be no part of a host name."""
+        """The base URL; raises OptionError where the location cannot be part of a host name."""
         return (self.target.base_url or base_url_of(self.target.region)).rstrip("/")
 
     @property

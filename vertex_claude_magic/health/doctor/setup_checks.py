@@ -135,7 +135,7 @@ def credentials(setup: Setup) -> Finding:
 def project(setup: Setup) -> Finding:
     """Look which project is asked and which one pays, and where each came from."""
     name = setup.project
-    # Raises OptionError for a name that can be no part of a path.
+    # Raises OptionError for a name that cannot be part of a path.
     model_path(project=name, location=setup.target.region, model="m", verb="v")
     identity = setup.known_identity
     quota = identity.quota_project if identity else None

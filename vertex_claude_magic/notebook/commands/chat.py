@@ -57,18 +57,25 @@ def run_chat(host: Host, line: str) -> None:
                 f"--{actions[0]} needs the name of a conversation.",
                 cure=f"Use %claude_chat NAME --{actions[0]}.",
             )
-        _list(host, every=bool(options.get("all")))
+        session, every = host.session(), bool(options.get("all"))
+        listed = store_of(session, session.target()).listed(None if every else home())
+        table = pages.chats_table(listed, every=every)
+        show_page(host.shell, table.html(), table.plain())
         return
     if options.get("all"):
         raise OptionError("--all does not take a name.", cure="Use %claude_chat --all.")
     chat = Chat(host.session(), name)
     if actions:
-        _say(host, _do(host, chat, actions[0], options[actions[0]], summary=bool(options.get("summary"))))
+        from vertex_claude_magic.notebook.pages.html import literal
+
+        done = _do(host, chat, actions[0], options[actions[0]], summary=bool(options.get("summary")))
+        show_page(host.shell, f"<p>{literal(done)}</p>", done)
         return
     turns = chat.turns
     if not turns:
         raise _nothing(host, name)
-    show_page(host.shell, pages.turns_table(name, turns).html(), pages.turns_table(name, turns).plain())
+    table = pages.turns_table(name, turns)
+    show_page(host.shell, table.html(), table.plain())
 
 
 def _nothing(host: Host, name: str) -> OptionError:
@@ -79,13 +86,6 @@ def _nothing(host: Host, name: str) -> OptionError:
     near = difflib.get_close_matches(name, known, n=1)
     cure = f"Did you mean {near[0]}?" if near else f"%%claude -c {name} starts one."
     return OptionError(f"No conversation named {quote(name, 40)!r} in this notebook.", cure=cure)
-
-
-def _list(host: Host, *, every: bool) -> None:
-    session = host.session()
-    rows = store_of(session, session.target()).listed(None if every else home())
-    table = pages.chats_table(rows, every=every)
-    show_page(host.shell, table.html(), table.plain())
 
 
 def _do(host: Host, chat: Chat, action: str, value: Any, *, summary: bool) -> str:
@@ -168,9 +168,3 @@ def _fork_with_summary(host: Host, chat: Chat, new: str) -> str:
 def _many(chat: Chat) -> str:
     many = len(chat.turns)
     return f"{many} turn{'' if many == 1 else 's'}"
-
-
-def _say(host: Host, text: str) -> None:
-    from vertex_claude_magic.notebook.pages.html import literal
-
-    show_page(host.shell, f"<p>{literal(text)}</p>", text)

@@ -15,8 +15,6 @@ from vertex_claude_magic.settings.registry import LINE_OPTIONS, Option
 from vertex_claude_magic.text import quote
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from vertex_claude_magic.notebook.host import Host
     from vertex_claude_magic.notebook.options import ParsedLine
 
@@ -146,26 +144,18 @@ def _asked(host: Host, parsed: ParsedLine, prompt: str) -> tuple[list[Asked], tu
         varied[name] = values
     asked, notes = list[Asked](), dict[str, None]()
     for head, own in variants(varied):
-        options: Mapping[str, Any] = {**given, **own}
-        one, cut = _one(host, parsed, prompt, head, options)
-        asked.append(one)
-        notes.update(dict.fromkeys(cut))
+        options = {**given, **own}
+        scope, saved, whole = host.scope(), dict[str, Any](), prompt
+        if "prompt" in options or "with_" in options:
+            from vertex_claude_magic.notebook.saved_prompts import load_prompt
+
+            whole, scope, saved = load_prompt(options, prompt, scope)
+        target = host.session().target(options, saved=saved)
+        sent: str | list[Any] = whole
+        if (count := parsed.options.get("context")) is not None:
+            from vertex_claude_magic.notebook.context import with_context
+
+            sent, cut = with_context(host, whole, count, target.context_tokens)
+            notes.update(dict.fromkeys(cut))
+        asked.append(Asked(head, sent, target, scope))
     return asked, tuple(notes)
-
-
-def _one(
-    host: Host, parsed: ParsedLine, prompt: str, head: str, options: Mapping[str, Any]
-) -> tuple[Asked, tuple[str, ...]]:
-    scope, saved, asks = host.scope(), dict[str, Any](), prompt
-    if "prompt" in options or "with_" in options:
-        from vertex_claude_magic.notebook.saved_prompts import load_prompt
-
-        asks, scope, saved = load_prompt(options, prompt, scope)
-    target = host.session().target(options, saved=saved)
-    whole: str | list[Any] = asks
-    cut: tuple[str, ...] = ()
-    if (count := parsed.options.get("context")) is not None:
-        from vertex_claude_magic.notebook.context import with_context
-
-        whole, cut = with_context(host, asks, count, target.context_tokens)
-    return Asked(head, whole, target, scope), cut

@@ -68,12 +68,21 @@ def show_dry_run(
     summary = _summary(estimate(request, target.catalog, tokens, exact=exact), request)
     rows = block_rows(request.body)
     lines = [summary, *notes, *_recorded(request, target, session.records.stores), *request.notices]
-    markdown, plain = _request_page(request, target)
-    heading = ["**Dry run**: no model was called.", *map(as_text, lines), blocks_html(rows)]
-    bundle = {
-        "text/markdown": "\n\n".join([*heading, markdown]),
-        "text/plain": safe_plain("\n".join([_TITLE, *lines, blocks_plain(rows), plain])),
-    }
+    body = json.dumps(shown_body(request.body), indent=2, ensure_ascii=False)
+    head = "\n".join(
+        [f"{request.method} {request.url}", *(f"{name}: {value}" for name, value in request.headers.items())]
+    )
+    curl = curl_command(request, target.trusted_hosts)
+    hint = [_FILE] if "@request.json" in curl else []
+    markdown = [
+        "**Dry run**: no model was called.",
+        *map(as_text, lines),
+        blocks_html(rows),
+        _folded("The request as JSON", fenced(head), fenced(body, "json"), opened=len(body) <= _SHORT),
+        _folded("As a curl command", *map(as_text, hint), fenced(curl, "sh")),
+    ]
+    plain = [_TITLE, *lines, blocks_plain(rows), head, body, *hint, curl]
+    bundle = {"text/markdown": "\n\n".join(markdown), "text/plain": safe_plain("\n".join(plain))}
     host.shell.display_pub.publish(data=bundle, metadata={})
 
 
@@ -156,19 +165,6 @@ def _recorded(request: Request, target: Target, stores: Stores) -> list[str]:
 
 
 _TITLE = "Dry run: no model was called."
-
-
-def _request_page(request: Request, target: Target) -> tuple[str, str]:
-    headers = [f"{name}: {value}" for name, value in request.headers.items()]
-    lines = "\n".join([f"{request.method} {request.url}", *headers])
-    body = json.dumps(shown_body(request.body), indent=2, ensure_ascii=False)
-    curl = curl_command(request, target.trusted_hosts)
-    hint = [] if "@request.json" not in curl else [_FILE]
-    markdown = [
-        _folded("The request as JSON", fenced(lines), fenced(body, "json"), opened=len(body) <= _SHORT),
-        _folded("As a curl command", *map(as_text, hint), fenced(curl, "sh")),
-    ]
-    return "\n\n".join(markdown), "\n".join([lines, body, *hint, curl])
 
 
 _SHORT = 1_500

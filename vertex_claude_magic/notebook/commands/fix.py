@@ -66,7 +66,7 @@ def fix_from_line(host: Host, line: str) -> Reply | None:
     asked = {
         "value_tokens": _VALUE_TOKENS,
         **options,
-        # Code and error messages hold braces that are no templates.
+        # Code and error messages contain braces that are not templates.
         "literal": True,
         "attach": (*options.get("attach", ()), *_written_values(failure.values, scope)),
     }

@@ -97,7 +97,7 @@ def all_options() -> str:
 
 
 def groups() -> list[tuple[str, list[Option]]]:
-    """Return the options of a line as they belong together, each group with its title.
+    """Return the options of a line in groups, each with its title.
 
     >>> [title for title, _ in groups()][:2]
     ['Model and location', 'What is sent']

@@ -33,7 +33,7 @@ from vertex_claude_magic.settings.loaded import present_policy
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from vertex_claude_magic.classroom.ladder import Trouble
+    from vertex_claude_magic.classroom.hint_levels import Trouble
     from vertex_claude_magic.notebook.host import Host
     from vertex_claude_magic.session.session import Session
     from vertex_claude_magic.settings.policy import Policy
@@ -78,7 +78,7 @@ def hint_from_line(host: Host, line: str) -> Reply | None:
         policy.check_hint(wanted)
     about = troubles.present()
     if options.get("reset"):
-        troubles.ladder.clear()
+        troubles.levels.clear()
         troubles.given = None
         if wanted is None:
             print("The next hint is of level 1.")
@@ -135,7 +135,7 @@ class _Hint:
         """Ask for the next level, or the wanted one, and show it; at the highest, show the last hint again."""
         host, troubles = self._host, self._troubles
         trouble = self._trouble()
-        seen = troubles.ladder.level(trouble)
+        seen = troubles.levels.last(trouble)
         level = wanted or min(seen + 1, self._policy.hints)
         session = host.session()
         target = _target(session, asked, level, self._policy)
@@ -157,9 +157,9 @@ class _Hint:
             view.finish(_under(reply, level), notes=(note,), metadata=provenance(reply))
         else:
             reply = self._ask(session, prompt, target, level)
-            # A refusal is no hint, and the page says so: the level is still to come.
+            # A refusal is not a hint, and the page says so: the level is still to come.
             if reply.text.strip() and reply.stop_reason != "refusal":
-                troubles.ladder.climb(trouble, level, self._about.key)
+                troubles.levels.note(trouble, level, self._about.key)
                 troubles.given = Given(key, reply)
         host.pass_over(reply)
         return reply
@@ -186,11 +186,8 @@ class _Hint:
     def _guard(self, reply: Reply, level: int) -> tuple[Reply, tuple[str, ...]]:
         """Return a reply with its text alone, and without what its level does not show."""
         # The page and whoever asked get the same one, and a long cell takes up to a second.
-        if self._guarded is None or self._guarded[0] is not reply:
-            self._guarded = reply, self._looked_through(reply, level)
-        return self._guarded[1]
-
-    def _looked_through(self, reply: Reply, level: int) -> tuple[Reply, tuple[str, ...]]:
+        if self._guarded is not None and self._guarded[0] is reply:
+            return self._guarded[1]
         text, notes = reply.text, list[str]()
         if level < _TOP:
             exercises = readable_exercises(exercise_folder(self._host.shell.user_ns))
@@ -206,7 +203,9 @@ class _Hint:
                     lines = "1 line was" if count == 1 else f"{count} lines were"
                     notes.append(f"{lines} withheld: below level {_TOP} a hint shows no line of {what}.")
         blocks = ({"type": "text", "text": text},) if text else ()
-        return replace(reply, blocks=blocks, parts=(), tool_calls=()), tuple(notes)
+        shown = replace(reply, blocks=blocks, parts=(), tool_calls=()), tuple(notes)
+        self._guarded = reply, shown
+        return shown
 
     def _prompt(self, level: int) -> str:
         if isinstance(self._about, FailedCheck):

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 __all__ = ["logging_status", "run_logging"]
 
-_PATIENCE = 600.0  # seconds for each of Google's operations, which take minutes
+_TIMEOUT = 600.0  # seconds for each of Google's operations, which take minutes
 _UNFINISHED = "The change did not finish; %claude_logging status shows the current state."
 _USE = "Use %claude_logging status, on --table bq://project.dataset.table --sample 0.1, or off."
 
@@ -46,7 +46,7 @@ def run_logging(host: Host, line: str) -> None:
             ConfigChange(config=admin.config())
             if wanted is None
             else change_logging(
-                admin, wanted, seconds=_PATIENCE, tell=lambda text: view.say(f"{place}: {text} …")
+                admin, wanted, seconds=_TIMEOUT, tell=lambda text: view.say(f"{place}: {text} …")
             )
         )
     except (errors.ClaudeError, KeyboardInterrupt) as error:
@@ -79,25 +79,23 @@ def logging_status(
     host: Host, admin: Admin, row: Model | None, change: ConfigChange, wanted: LoggingConfig | None
 ) -> pages.Status:
     """Return what is to be shown: Google's logging as read back, and what the journal keeps."""
+    outcome = ""
+    if wanted is not None:
+        state = "on" if wanted.enabled else "off"
+        outcome = (
+            f"Logging is {state}, as confirmed by Google."
+            if change.written
+            else f"Logging was already {state}."
+        )
+        if change.changed_meanwhile:
+            names = ", ".join(quote(name, 60) for name in change.changed_meanwhile)
+            outcome += f" Somebody else changed {names} at the same time; that change was left alone."
     return pages.Status(
         place=admin.place,
         row=row,
         logging=LoggingConfig.of(change.config),
         known=bool(change.config),
         others=tuple(sorted(name for name in change.config if name != "loggingConfig")),
-        outcome=_outcome(change, wanted),
+        outcome=outcome,
         journal=host.status.journal(),
     )
-
-
-def _outcome(change: ConfigChange, wanted: LoggingConfig | None) -> str:
-    if wanted is None:
-        return ""
-    state = "on" if wanted.enabled else "off"
-    text = (
-        f"Logging is {state}, as confirmed by Google." if change.written else f"Logging was already {state}."
-    )
-    if change.changed_meanwhile:
-        names = ", ".join(quote(name, 60) for name in change.changed_meanwhile)
-        text += f" Somebody else changed {names} at the same time; that change was left alone."
-    return text

@@ -1,4 +1,4 @@
-"""`%claude_models`: the model table, or what Google says of it."""
+"""`%claude_models`: the model table, or which of its models Google serves."""
 
 from __future__ import annotations
 

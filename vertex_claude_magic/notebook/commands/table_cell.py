@@ -30,7 +30,7 @@ class TableCell(NamedTuple):
         rows: The table.
         prompt: The prompt of a row.
         options: The options of a question that the line gives, by name.
-        scope: Where names are looked up that are no columns.
+        scope: Where names are looked up that are not columns.
         saved: The options that a saved prompt gives.
         opening: What goes before the prompt of every row: the last cells.
         notes: What the user should know of how it was read.

@@ -265,7 +265,7 @@ def _does_something(code: str, before: str) -> bool:
     if any(map(_is_foreign, body)) or not any(map(_acts, body)):
         return False
     line = before.rstrip().rpartition("\n")[2]
-    # What calls, imports or defines is no printed result, whatever the line before announces.
+    # What calls, imports or defines is not a printed result, whatever the line before announces.
     calls = any(isinstance(node, _CALLS) for statement in body for node in ast.walk(statement))
     return calls or not _OUTPUT.search(line)
 

@@ -290,7 +290,7 @@ class LiveAnswer:
 
 
 def json_answer(text: str) -> tuple[Body, tuple[str, ...]]:
-    r"""Return a JSON answer indented, or as it came with a note that says why it is no JSON.
+    r"""Return a JSON answer indented, or as it came with a note that says why it is not JSON.
 
     A reply that is one fenced block counts as what is in it.
 

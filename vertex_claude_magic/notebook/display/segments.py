@@ -215,7 +215,7 @@ class Segments:
         self._kept_cost += size
 
     def open_with(self, prefix: str) -> None:
-        """Begin the text with source that is shown but is no part of it (a fence around JSON)."""
+        """Begin the text with source that is shown but is not part of it (a fence around JSON)."""
         self._open = prefix
         self._repeated = len(prefix)
 

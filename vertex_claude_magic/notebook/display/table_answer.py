@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import fields, is_dataclass, replace
+from dataclasses import replace
 from enum import Enum
 from typing import TYPE_CHECKING, Any
 
@@ -103,17 +103,11 @@ def shown_text(reply: Reply) -> str:
 
 def _cells(row: Any) -> dict[str, Any]:
     """Return a row as columns and values, whatever kind of object it is."""
-    if hasattr(row, "model_dump"):
-        return {name: getattr(row, name) for name in type(row).model_fields}
-    if is_dataclass(row) and not isinstance(row, type):
-        return {field.name: getattr(row, field.name) for field in fields(row)}
-    if isinstance(row, Mapping):
-        return {str(key): value for key, value in row.items()}
-    if hasattr(row, "_asdict"):
-        return dict(row._asdict())
-    if isinstance(row, (list, tuple)):
+    if isinstance(row, (list, tuple)) and not hasattr(row, "_asdict"):
         return {str(number): value for number, value in enumerate(row)}
-    return {"value": row}
+    from vertex_claude_magic.frames.make import record_of
+
+    return record_of(row)
 
 
 def _line(values: Iterable[Any]) -> str:

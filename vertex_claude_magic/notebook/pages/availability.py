@@ -57,7 +57,7 @@ def plain(grid: Grid, catalog: Catalog) -> str:
 
 
 def state_of(cell: Sighting) -> str:
-    """Return the state of a cell with its mark; a star tells that only a count proves it."""
+    """Return the state of a cell with its mark; a star means that only a count proves it."""
     if not cell.proof and not cell.reason:
         # Its answer is awaited.
         return "…"

@@ -42,7 +42,7 @@ def batches_page(batches: Sequence[BatchJob]) -> tuple[str, str]:
         return f"<p>{literal(none)}</p>", none
     rows = []
     for batch in batches:
-        kept, jobs = batch.batch, batch.jobs
+        stored, jobs = batch.batch, batch.jobs
         ended = sum(job.state in FINAL for job in jobs)
         rows.append(
             Row(
@@ -53,12 +53,12 @@ def batches_page(batches: Sequence[BatchJob]) -> tuple[str, str]:
                     f"{batch.done:,}",
                     f"{batch.failed:,}",
                     f"{len(jobs):,}" if ended == len(jobs) else f"{ended:,} of {len(jobs):,} ended",
-                    quote(kept.model, 60),
-                    quote(kept.location, 40),
-                    datetime.fromtimestamp(kept.at).astimezone().strftime("%Y-%m-%d %H:%M"),
-                    quote(PurePath(kept.notebook).name, 60),
+                    quote(stored.model, 60),
+                    quote(stored.location, 40),
+                    datetime.fromtimestamp(stored.at).astimezone().strftime("%Y-%m-%d %H:%M"),
+                    quote(PurePath(stored.notebook).name, 60),
                 ),
-                title=kept.id,
+                title=stored.id,
             )
         )
     table = Table(
@@ -76,14 +76,16 @@ def job_page(batch: BatchJob, notes: Sequence[str] = (), *, listed: bool = True)
         notes: What else to say.
         listed: Whether the jobs are listed, where there are several.
     """
-    kept, jobs = batch.batch, batch.jobs
+    stored, jobs = batch.batch, batch.jobs
     head = f"{_counts(batch)} · {_cost(batch, jobs)}"
-    source, results = str(kept.plan.get("source") or ""), str(kept.plan.get("to") or "")
+    source, results = str(stored.plan.get("source") or ""), str(stored.plan.get("to") or "")
     places = [f"rows in {quote(source, 200)}"] if source else []
     places += [f"results in {quote(results, 200)}"] if results else []
     if not (source and results):
-        places.append(f"files in {quote(str(kept.plan['files']).rstrip('/'), 200)}/claude-batch-{kept.id}")
-    where = " · ".join([f"{quote(kept.model, 60)} in {quote(kept.location, 40)}", *places])
+        places.append(
+            f"files in {quote(str(stored.plan['files']).rstrip('/'), 200)}/claude-batch-{stored.id}"
+        )
+    where = " · ".join([f"{quote(stored.model, 60)} in {quote(stored.location, 40)}", *places])
     waiting = str(batch.waiting)
     table = _jobs_table(jobs) if listed and len(jobs) > 1 else None
     said = [] if table else [f"Vertex AI says: {quote(job.error, 300)}" for job in jobs if job.error][:1]
@@ -142,7 +144,7 @@ def _cost(batch: BatchJob, jobs: Sequence[Job]) -> str:
 
 
 def requests_page(source: str, model: str, found: Requests, notes: Sequence[str] = ()) -> tuple[str, str]:
-    """Return what a dry run tells of a table of requests, as HTML and as text."""
+    """Return the dry run of a table of requests, as HTML and as text."""
     lines = [
         "Dry run: nothing was sent.",
         f"{found.rows:,} rows in {quote(source, 120)}, requests for {quote(model, 60)} in {quote(found.place, 40)}.",
@@ -162,11 +164,11 @@ def progress_page(batch: BatchJob, looked: str = "") -> tuple[str, str]:
     """
     jobs = batch.jobs
     ended = [job for job in jobs if job.state in FINAL]
-    # What of a job that goes on has come, where Google tells.
+    # The rows of a running job that are done, where Google reports them.
     over = sum(job.rows if job.state in FINAL else job.done + job.failed for job in jobs)
     rows = max(sum(job.rows for job in jobs), 1)
     of_jobs = f" · {len(ended):,} of {len(jobs):,} jobs ended" if len(jobs) > 1 else ""
     line = f"{_counts(batch)}{of_jobs}{f' · asked at {looked}' if looked else ''}"
-    # Without a value the browser shows that something goes on.
+    # Without a value the browser draws an indeterminate bar.
     value = f' value="{over}" max="{rows}"' if over else ""
     return f"<div><progress{value}></progress> <small>{literal(line)}</small></div>", line

@@ -8,7 +8,7 @@ from html import escape
 from typing import TYPE_CHECKING
 
 from vertex_claude_magic.markdown.characters import safe_plain
-from vertex_claude_magic.markdown.sanitize import fenced, safe_markdown
+from vertex_claude_magic.markdown.sanitize import as_text, fenced, safe_markdown
 from vertex_claude_magic.notebook.display.footer import answered_notes, endings
 from vertex_claude_magic.notebook.display.live import with_sources
 from vertex_claude_magic.notebook.display.segments import Body
@@ -20,8 +20,6 @@ from vertex_claude_magic.text import quote
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-
-    from markdown_it import MarkdownIt
 
     from vertex_claude_magic.chats.entry import Turn
     from vertex_claude_magic.records.journal.chats import ChatRow
@@ -116,12 +114,17 @@ def stale_text(numbers: Sequence[int]) -> str:
 
 def exported_markdown(name: str, turns: Sequence[Turn]) -> str:
     """Return a conversation as Markdown; what the model wrote is made safe, prompts are shown literally."""
-    parts = [f"# {_heading(name)}"]
+    parts = [f"# {as_text(name)}"]
     for turn in turns:
+        # The answer with its calls and sources, as a cell shows it.
+        body, whole = Body(markdown=safe_markdown(turn.reply.text), plain=""), turn.reply
+        if turn.before:
+            whole = replace(turn.reply, parts=(*turn.before, replace(turn.reply, tool_calls=())))
+            body = with_calls(whole, body)
         parts += [
             f"## Turn {turn.number}{_mark(turn)}",
             fenced(safe_plain(turn.prompt)),
-            _body(turn).markdown,
+            with_sources(whole, body).markdown,
             endings(turn.reply, answered_notes(turn.reply))[0],
         ]
     return "\n\n".join(parts) + "\n"
@@ -133,13 +136,22 @@ def exported_html(name: str, turns: Sequence[Turn]) -> str:
 
     # Raw HTML off; the sanitizer has left no image, and no link but to web and mail addresses.
     markdown = MarkdownIt("commonmark", {"html": False}).enable(["table", "strikethrough"])
+
+    def with_folded_calls(reply: Reply) -> str:
+        calls = [
+            f"<details><summary>{escape(safe_plain(call_line(call)))}</summary>"
+            f"<pre>{verbatim(result_text(call))}</pre></details>"
+            for call in reply.tool_calls
+        ]
+        return "\n".join([markdown.render(safe_markdown(reply.text)).strip(), *calls])
+
     parts = [f"<h1>{escape(safe_plain(name))}</h1>"]
     for turn in turns:
         plain = endings(turn.reply, answered_notes(turn.reply))[1]
         parts += [
             f"<h2>Turn {turn.number}{escape(_mark(turn))}</h2>",
             f"<pre>{verbatim(turn.prompt)}</pre>",
-            *[_shown(each, markdown) for each in turn.before if each.tool_calls or each.stop_reason],
+            *[with_folded_calls(each) for each in turn.before if each.tool_calls or each.stop_reason],
             markdown.render(safe_markdown(turn.reply.text)).strip(),
             markdown.render(sources(turn.reply).markdown).strip(),
             f"<p><small>{'<br>'.join(escape(line) for line in plain.splitlines())}</small></p>",
@@ -152,29 +164,5 @@ def exported_html(name: str, turns: Sequence[Turn]) -> str:
     )
 
 
-def _body(turn: Turn) -> Body:
-    """Return the answer of a turn with its calls and sources, as a cell shows it."""
-    last = replace(turn.reply, tool_calls=())
-    whole = replace(turn.reply, parts=(*turn.before, last)) if turn.before else turn.reply
-    body = Body(markdown=safe_markdown(turn.reply.text), plain="")
-    return with_sources(whole, with_calls(whole, body) if turn.before else body)
-
-
-def _shown(reply: Reply, markdown: MarkdownIt) -> str:
-    """Return an answer that calls functions as HTML: its text, and each call in a fold."""
-    calls = [
-        f"<details><summary>{escape(safe_plain(call_line(call)))}</summary>"
-        f"<pre>{verbatim(result_text(call))}</pre></details>"
-        for call in reply.tool_calls
-    ]
-    return "\n".join([markdown.render(safe_markdown(reply.text)).strip(), *calls])
-
-
 def _mark(turn: Turn) -> str:
     return "" if turn.state == "ok" else f" ({turn.state})"
-
-
-def _heading(name: str) -> str:
-    from vertex_claude_magic.markdown.sanitize import as_text
-
-    return as_text(name)

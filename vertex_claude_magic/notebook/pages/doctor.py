@@ -46,7 +46,7 @@ def html(findings: Sequence[Finding], running: str = "") -> str:
     if running:
         rows.append(Row((running, "…", "", "")))
     caption = span("strong", f"Looking: {running}" if running else verdict(findings))
-    # Most checks are over at once, and a column of nothing is no column.
+    # Most checks are over at once, and an empty column is left out.
     timed = any(finding.took for finding in findings)
     return Table(columns=_COLUMNS if timed else _COLUMNS[:-1], rows=rows, caption=caption).html()
 

@@ -113,12 +113,10 @@ def html(
 
 
 def _cells(model: Model, location: str, today: date | None, *, current: bool) -> tuple[Cell, ...]:
-    prices = [
-        line
-        for above, input_price, output_price in _prices(model, location)
-        for line in (above, f"{input_price} / {output_price}")
-        if line
-    ]
+    prices: list[str] = []
+    for over, here in rates(model, location):
+        prices += [f"over {short_count(over)}"] if over else []
+        prices.append(f"{usd(here.input, 'price', unknown='?')} / {usd(here.output, 'price', unknown='?')}")
     served = ("not known",) if model.locations is None else model.locations or ("none",)
     # One word a line where two are too wide.
     places = wrap(" ".join(served), _PLACES_WIDTH, break_long_words=False, break_on_hyphens=False)
@@ -182,15 +180,3 @@ def _nothing(catalog: Catalog, location: str | None, family: str | None) -> str:
     nearest = catalog.nearest_location(location) if location else None
     hint = f" The nearest location in it is {nearest}." if nearest not in (None, location) else ""
     return quote(f"The table has no {what} in {location or 'any location'}.{hint}")
-
-
-def _prices(model: Model, location: str) -> list[tuple[str, str, str]]:
-    """Return for each price tier from which prompt on it holds, its input and its output price."""
-    return [
-        (
-            f"over {short_count(over)}" if over else "",
-            usd(here.input, "price", unknown="?"),
-            usd(here.output, "price", unknown="?"),
-        )
-        for over, here in rates(model, location)
-    ]

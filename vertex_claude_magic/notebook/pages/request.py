@@ -6,6 +6,7 @@ import base64
 import json
 import shlex
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -25,7 +26,7 @@ _THUMBNAIL = 160
 _MOST_THUMBNAILS = 12
 _MOST_ROWS = 100
 _BEGINNING = 100
-# A longer body would be no line that anybody pastes.
+# Nobody pastes a line with a longer body.
 _LONGEST_INLINE = 20_000
 _COLUMNS = (Column("block"), Column("type"), Column("size"), Column("begins with"))
 _GCLOUD = "$(gcloud auth application-default print-access-token)"
@@ -49,7 +50,30 @@ def block_rows(body: Mapping[str, Any]) -> tuple[BlockRow, ...]:
     >>> [(row.place, row.size) for row in rows]
     [('system', '9 characters, ≈ 3 tokens'), ('message 1, user', '2 characters, ≈ 1 token')]
     """
-    return tuple(_row(place, block) for place, block in _blocks(body))
+    rows = []
+    for place, block in _blocks(body):
+        source = block.get("source") or {}
+        text = block.get("text")
+        if isinstance(text, str):
+            size, beginning = _text_size(text), text[:_BEGINNING]
+        elif isinstance(source, Mapping) and source.get("type") == "base64":
+            # Base64 has four characters for three bytes.
+            count = len(str(source.get("data", ""))) * 3 // 4
+            size = f"{count:,} bytes" if count < 10_000 else f"{count / 1000:,.0f} kB"
+            size += f", {source.get('media_type')}"
+            beginning = str(block.get("title") or "")
+        else:
+            text = json.dumps(
+                {key: value for key, value in block.items() if key != "type"}, ensure_ascii=False
+            )
+            size, beginning = _text_size(text), text[:_BEGINNING]
+        cached = ", cached up to here" if block.get("cache_control") else ""
+        shown = " ".join(safe_plain(beginning).split())
+        row = BlockRow(
+            place=place, type=str(block.get("type")), size=size + cached, beginning=shown, block=block
+        )
+        rows.append(row)
+    return tuple(rows)
 
 
 def _blocks(body: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, Any]]]:
@@ -70,27 +94,6 @@ def _listed(content: str | Sequence[Mapping[str, Any]] | None) -> Sequence[Mappi
     if isinstance(content, str):
         return [{"type": "text", "text": content}]
     return [block for block in content or () if isinstance(block, Mapping)]
-
-
-def _row(place: str, block: Mapping[str, Any]) -> BlockRow:
-    source = block.get("source") or {}
-    text = block.get("text")
-    if isinstance(text, str):
-        size, beginning = _text_size(text), text[:_BEGINNING]
-    elif isinstance(source, Mapping) and source.get("type") == "base64":
-        # Base64 has four characters for three bytes.
-        count = len(str(source.get("data", ""))) * 3 // 4
-        size = f"{count:,} bytes" if count < 10_000 else f"{count / 1000:,.0f} kB"
-        size += f", {source.get('media_type')}"
-        beginning = str(block.get("title") or "")
-    else:
-        text = json.dumps({key: value for key, value in block.items() if key != "type"}, ensure_ascii=False)
-        size, beginning = _text_size(text), text[:_BEGINNING]
-    cached = ", cached up to here" if block.get("cache_control") else ""
-    shown = " ".join(safe_plain(beginning).split())
-    return BlockRow(
-        place=place, type=str(block.get("type")), size=size + cached, beginning=shown, block=block
-    )
 
 
 def _text_size(text: str) -> str:
@@ -136,7 +139,7 @@ def blocks_plain(rows: Sequence[BlockRow]) -> str:
 
 
 def shown_body(body: Json) -> Json:
-    """Return the body with the data of images and documents left out, since nobody reads those.
+    """Return the body without the data of images and documents, which nobody reads.
 
     >>> shown_body({"source": {"type": "base64", "data": "iVBORw0KGgoAAAANSUhEUg=="}})
     {'source': {'type': 'base64', 'data': 'iVBORw0KGgoA… (24 characters of base64)'}}
@@ -152,12 +155,15 @@ def shown_body(body: Json) -> Json:
 
 
 def curl_command(request: Request, trusted_hosts: Sequence[str] = ()) -> str:
-    """Return a shell command that sends the request; it asks gcloud for a token and holds none.
+    """Return a shell command that sends the request; it asks gcloud for a token and contains none.
 
     For a host that gets no Google token the variable `$TOKEN` takes its place. A long body is read from
     the file `request.json`.
     """
-    token = _GCLOUD if _takes_google_token(request.url, trusted_hosts) else "$TOKEN"
+    bearer = "$TOKEN"
+    with suppress(ClaudeError):
+        check_token_host(request.url, trusted_hosts)
+        bearer = "$TOKEN" if is_loopback(request.url) else _GCLOUD
     data = "--data-binary @request.json"
     if len(request.payload) <= _LONGEST_INLINE:
         # In ASCII, so that what is pasted is what goes out.
@@ -165,16 +171,8 @@ def curl_command(request: Request, trusted_hosts: Sequence[str] = ()) -> str:
     headers = {name: value for name, value in request.headers.items() if name.lower() != "user-agent"}
     lines = [
         f"curl -N -X {request.method} {shlex.quote(request.url)}",
-        f'-H "Authorization: Bearer {token}"',
+        f'-H "Authorization: Bearer {bearer}"',
         *(f"-H {shlex.quote(f'{name}: {value}')}" for name, value in headers.items()),
         data,
     ]
     return " \\\n  ".join(lines)
-
-
-def _takes_google_token(url: str, trusted_hosts: Sequence[str]) -> bool:
-    try:
-        check_token_host(url, trusted_hosts)
-    except ClaudeError:
-        return False
-    return not is_loopback(url)

@@ -97,7 +97,7 @@ class PanelActions(HasTraits):  # type: ignore[misc]
         Returns:
             Whether it was asked; if not, `trial_note` says why.
         """
-        # Here and below: what only a button needs is no part of opening the panel.
+        # Here and below: what only a button needs is not imported when the panel opens.
         from vertex_claude_magic.notebook.display.frontends import front_end
         from vertex_claude_magic.notebook.display.live import LiveAnswer
         from vertex_claude_magic.notebook.panel.trial import Trial

@@ -52,7 +52,7 @@ def countable(catalog: Catalog, location: str, chosen: str) -> tuple[str, ...]:
 
 @dataclass(eq=False, repr=False)
 class Counting(Job):
-    """Counts one model after the other; `counts` holds what is there by now, by model id.
+    """Counts one model after the other; `counts` has the counts so far, by model id.
 
     Args:
         session: The session that asks.

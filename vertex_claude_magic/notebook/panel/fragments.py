@@ -25,7 +25,7 @@ _DOTS = {"active": "#2a8f72", "limited": "#5580b0", "deprecated": "#c2691f", "re
 
 
 def header(look: PanelModel) -> str:
-    """Return the line that tells what a question is sent with: model, location, prices, lifecycle."""
+    """Return the line on what a question is sent with: model, location, prices, lifecycle."""
     row = look.row
     name, lifecycle = (row.short_name, row.lifecycle) if row is not None else (look.model_id, "unknown")
     here = rate(row, look.region) if row is not None else None
@@ -66,7 +66,7 @@ def note(text: str) -> str:
 
 
 def written(label: str, text: str) -> str:
-    """Return a text as high as it is; empty where there is none.
+    """Return a text that takes the height it needs; empty where there is none.
 
     >>> written("Locks", "a < b")
     '<div role="note" aria-label="Locks" style="line-height: 20px; overflow-wrap: anywhere">a &lt; b</div>'

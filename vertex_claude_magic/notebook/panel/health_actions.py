@@ -29,7 +29,7 @@ _REDRAW, _READING = 0.25, 30.0
 
 @dataclass(eq=False, repr=False)
 class Checking(Job):
-    """A check of the chosen location; `grid` holds what is known by now.
+    """A check of the chosen location; `grid` is what is known so far.
 
     Args:
         session: The session that asks.

@@ -53,7 +53,7 @@ class Job:
         self._become("stopped")
 
     def join(self, timeout: float) -> bool:
-        """Wait at most `timeout` seconds for the thread, and tell whether it has ended."""
+        """Wait at most `timeout` seconds for the thread, and return whether it has ended."""
         if self._thread is not None:
             self._thread.join(timeout)
         return self._thread is None or not self._thread.is_alive()
@@ -92,7 +92,7 @@ class Job:
 
 
 def unexpected(error: Exception) -> ClaudeError:
-    """Return an error for what should not happen; only its kind is shown, because its text may hold anything.
+    """Return an error for what should not happen; only its kind is shown, because its text may contain anything.
 
     >>> unexpected(ZeroDivisionError("secret")).message
     'Unexpected error: ZeroDivisionError.'

@@ -12,7 +12,7 @@ from vertex_claude_magic.settings.loaded import present_policy
 from vertex_claude_magic.text import quote
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Mapping
 
     from vertex_claude_magic.models.catalog import Catalog
     from vertex_claude_magic.models.model import Model
@@ -25,7 +25,7 @@ __all__ = ["PanelModel", "own_options", "panel_model"]
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class PanelModel:
-    """Everything that the controls show; lists hold only what a question could be sent with.
+    """Everything that the controls show; lists contain only what a question could be sent with.
 
     `sampling` holds the parameters that the model takes, None where one is not set. `max_tokens` and
     `budget` are in tokens. `warning` says why a question would be refused now. `locked` says for each setting that a
@@ -156,7 +156,7 @@ def _locked() -> dict[str, str]:
     """Return what a policy fixes of the settings, and by whom, a sentence each."""
     policy = present_policy()
     found = {
-        name: f"{name} is locked to {_words(allowed)} by {policy.who(name)}."
+        name: f"{name} is locked to {' or '.join(quote(str(value), 40) for value in allowed)} by {policy.who(name)}."
         for name, allowed in policy.locks.items()
     }
     for name, most in policy.ceilings.items():
@@ -177,10 +177,6 @@ def _allowed(models: tuple[Choice, ...]) -> tuple[Choice, ...]:
         return models
     why = f"locked by {quote(policy.who('model'), 40)}"
     return tuple(each if each.why or each.value in allowed else each._replace(why=why) for each in models)
-
-
-def _words(values: Sequence[str | float]) -> str:
-    return " or ".join(quote(str(value), 40) for value in values)
 
 
 def own_options(target: Target, *, emulated: bool) -> Target:

@@ -63,7 +63,7 @@ def find_prompt(typed: str, namespace: Mapping[str, Any]) -> FoundPrompt:
             return FoundPrompt(text=held, origin=f"the variable {text}")
         what = "an empty text" if isinstance(value, str) else f"a {quote(type(value).__name__, 40)}"
         raise OptionError(
-            f"{quote(text, 40)} holds {what}.", cure="Use a variable that holds text, or type the prompt."
+            f"{quote(text, 40)} is {what}.", cure="Use a variable with text, or type the prompt."
         )
     return FoundPrompt(text=typed, origin="the text as typed")
 

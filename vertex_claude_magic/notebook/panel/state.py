@@ -87,7 +87,7 @@ class PanelState(HasTraits):  # type: ignore[misc]
             try:
                 before, asked = session.target(), session.target(settings=changed)
             except ClaudeError as error:
-                # A policy locks it, or a variable of the environment is no value.
+                # A policy locks it, or a variable of the environment is not a valid value.
                 self.tell(f"Not changed: {error}")
                 return
             wanted, dropped = settled(catalog, asked, keep=name, seen=self.look.seen)
@@ -133,7 +133,7 @@ class PanelState(HasTraits):  # type: ignore[misc]
             value = -1
         # "Create a Message" of the Messages API reference (Claude docs, 2026). A NaN is in no range.
         if value is not None and not 0 <= value <= (math.inf if name == "top_k" else 1):
-            self.tell(f"Not changed: {quote(typed, 40)!r} is not valid for {_spoken(name)}; {_RANGES[name]}.")
+            self.tell(f"Not changed: {quote(typed, 40)!r} is not valid for {_label(name)}; {_RANGES[name]}.")
             return
         self.choose(name, value)
 
@@ -181,7 +181,7 @@ class PanelState(HasTraits):  # type: ignore[misc]
     def _changed_elsewhere(self, change: Change) -> None:
         with self.lock:
             if not self._writing:
-                self.tell(f"Changed outside the panel: {_spoken(str(change['name']))}.")
+                self.tell(f"Changed outside the panel: {_label(str(change['name']))}.")
 
     def _look(self) -> PanelModel:
         settings = self.settings
@@ -204,7 +204,7 @@ def _watched() -> list[str]:
     return [*Settings.class_trait_names(config=True), "emulator"]
 
 
-def _spoken(name: str) -> str:
+def _label(name: str) -> str:
     return _WORDS.get(name, name.replace("_", " "))
 
 
@@ -215,6 +215,6 @@ def _change_text(name: str, value: Setting, dropped: tuple[str, ...], model_id: 
     if name == "model" and value != model_id:
         shown += f" ({quote(model_id, 60)})"
     lowered = ", this model's maximum," if name in dropped else ""
-    text = f"{_spoken(name).capitalize()} {shown}{lowered} for this session."
-    lost = ", ".join(_spoken(each) for each in dropped if each != name)
+    text = f"{_label(name).capitalize()} {shown}{lowered} for this session."
+    lost = ", ".join(_label(each) for each in dropped if each != name)
     return f"{text} Removed, because the model does not support it: {lost}." if lost else text

@@ -109,7 +109,7 @@ class Panel:
     def _on(self, widget: Widget, trait: str, act: Callable[[Any], None]) -> None:
         def changed(change: Change) -> None:
             with self.state.lock:
-                # What the panel itself puts into a control is no choice of the user's.
+                # What the panel itself puts into a control is not a choice of the user's.
                 if not self._drawing:
                     act(change["new"])
 
@@ -161,7 +161,7 @@ class Panel:
 
     def _draw_work(self) -> None:
         with self._own_drawing():
-            # A try that has ended tells how long its prompt was.
+            # After a try it is known how long its prompt was.
             if self._picker.prompt_tokens != self.actions.prompt_tokens:
                 self._picker.draw()
             self._draw_tab()

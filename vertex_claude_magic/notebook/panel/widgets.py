@@ -85,7 +85,7 @@ class WidgetFactory:
                 vars(widget.comm).pop("_reply_subshell_id", None)
 
     def dropdown(self, label: str, *, short: bool = False) -> ipywidgets.Dropdown:
-        """Make a list to choose one entry from; a short one stands beside others."""
+        """Make a list to choose one entry from; a short one has others beside it."""
         return self._labelled(ipywidgets.Dropdown, label, short=short)
 
     def number(self, label: str) -> ipywidgets.BoundedIntText:

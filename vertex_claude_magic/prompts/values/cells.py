@@ -113,7 +113,7 @@ def in_order(values: AbstractSet[Any], most: int, text: Callable[[Any], str] | N
 
 
 def _is_ordered(value: Any) -> bool:
-    # Sets compare by what they hold, which is no order, and NaN is neither smaller nor larger.
+    # Sets compare by inclusion, which is not a total order, and NaN is neither smaller nor larger.
     if isinstance(value, tuple):
         return all(_is_ordered(each) for each in value)
     return not isinstance(value, AbstractSet) and not (isinstance(value, float) and math.isnan(value))

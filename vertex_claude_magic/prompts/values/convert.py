@@ -70,7 +70,7 @@ def _parts(value: Any, budget: ValueLimits, *, depth: int) -> Iterator[PromptPar
 def _converted(kind: Kind, value: Any, budget: ValueLimits) -> tuple[PromptPart, ...]:
     try:
         with warnings.catch_warnings():
-            # What a library says about its own ways is no matter of the prompt.
+            # Warnings of a library about itself do not concern the prompt.
             warnings.simplefilter("ignore")
             return _converter(kind)(value, budget)
     except (ClaudeError, KeyboardInterrupt):

@@ -175,7 +175,7 @@ class _Writer:
         if is_refused(value):
             raise refusal(value, f"{self._name}{path}")
         try:
-            # A record that hides all that it holds has its repr.
+            # A record that hides all its fields has its repr.
             pairs = (
                 _Lazy(value.items(), len(value)) if isinstance(value, Mapping) else fields_of(value) or None
             )
@@ -282,7 +282,7 @@ class _Writer:
 def text_or_fields(
     value: Any, shown: Mapping[str, Any] | None = None
 ) -> tuple[ObjectText | None, list[tuple[str, Any]] | None]:
-    """Return the text of an object, and its public fields where the text does not tell enough.
+    """Return the text of an object, and its public fields where the text does not show them.
 
     Args:
         value: The object.
@@ -300,7 +300,7 @@ def text_or_fields(
 
 
 def _holds_apart(value: Any, depth: int = 0) -> bool:
-    """Tell whether a value is, or holds, what cannot be written as JSON; a few levels deep."""
+    """Tell whether a value is, or contains, what cannot be written as JSON; a few levels deep."""
     if apart_key(value) is not None:
         return True
     inner = value.values() if isinstance(value, dict) else value if isinstance(value, (list, tuple)) else ()

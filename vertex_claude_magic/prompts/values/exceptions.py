@@ -68,8 +68,8 @@ def traceback_text(
         _tidy(summary, set(), libraries=libraries)
         text = without_addresses("".join(summary.format()).rstrip("\n"))
         return text if libraries else _CARETS.sub("", text)
-    except Exception as failed:  # noqa: BLE001 - an exception of the user's own may fail to tell of itself
-        return f"{quote(type(error).__name__, 60)} (telling of it failed: {type(failed).__name__})"
+    except Exception as failed:  # noqa: BLE001 - the text of a user's exception may fail
+        return f"{quote(type(error).__name__, 60)} (its text cannot be read: {type(failed).__name__})"
 
 
 def is_cell_file(filename: str) -> bool:

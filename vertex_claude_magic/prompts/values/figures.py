@@ -34,7 +34,7 @@ _MOST_PIXELS = 25_000_000
 # A legend may be outside of its figure; what is further away than this is left out of the picture.
 _MOST_GROWTH = 2.0
 # Seconds; a browser that is started for the first time takes some.
-_PATIENCE = 60
+_TIMEOUT = 60
 # What Kaleido raises where Chrome is missing or ends at once; which of them is a matter of timing.
 _CHROME = frozenset({"ChromeNotFoundError", "BrowserFailedError", "BrowserClosedError", "ChannelClosedError"})
 # An image in an SVG that is not in the file itself; vl-convert would fetch it, from wherever it is.
@@ -74,7 +74,7 @@ def figure_parts(
     )
     try:
         with warnings.catch_warnings():
-            # Missing glyphs and tight layouts are no matter of the prompt.
+            # Missing glyphs and tight layouts do not concern the prompt.
             warnings.simplefilter("ignore")
             data = _DRAW[library](value, budget)
     except (OptionError, KeyboardInterrupt):
@@ -144,9 +144,9 @@ def _plotly(value: _PlotlyFigure, _budget: ValueLimits) -> bytes:
             "An image of a plotly figure needs kaleido.", cure="Run: pip install kaleido"
         ) from None
     try:
-        return _within(_PATIENCE, lambda: value.to_image(format="png"))
+        return _within(_TIMEOUT, lambda: value.to_image(format="png"))
     except Exception as error:
-        # Plotly says it in an error of its own, which Kaleido's lies behind.
+        # Plotly raises an error of its own, with Kaleido's as its cause.
         if _CHROME & {type(each).__name__ for each in (error, error.__context__)}:
             raise MissingExtra(
                 "An image of a plotly figure needs Google Chrome, and no working one was found.",

@@ -119,7 +119,7 @@ def _unreadable(path: Path, error: OSError) -> OptionError:
 def bytes_parts(
     value: bytes | bytearray | memoryview | BinaryIO | io.TextIOBase, budget: ValueLimits
 ) -> tuple[PromptPart, ...]:
-    """Turn bytes, or an open file, into parts of a prompt by what they hold.
+    """Turn bytes, or an open file, into parts of a prompt by their content.
 
     An open file is read from its beginning and left at its place where it can be.
 

@@ -44,7 +44,7 @@ _SIGNATURES = (
     (b"GIF87a", "image/gif"),
     (b"GIF89a", "image/gif"),
 )
-# JPEG 2000, TIFF and BigTIFF in either byte order; they are drawn anew.
+# JPEG 2000, TIFF and BigTIFF in either byte order; they are converted to PNG or JPEG.
 _OTHERS = (b"\0\0\0\x0cjP  ", b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 
 
@@ -60,7 +60,7 @@ def image_type(data: bytes) -> str | None:
 
 
 def is_image(data: bytes) -> bool:
-    """Tell whether a file is an image, by its first bytes, as far as they tell.
+    """Tell whether a file is an image, by its first bytes.
 
     >>> is_image(b"II*\\0..."), is_image(b"BMW builds cars.")
     (True, False)
@@ -95,7 +95,7 @@ def image_file_parts(
         kind: What it shows.
 
     Raises:
-        OptionError: it is no image that can be read, or too large.
+        OptionError: it is not an image that can be read, or it is too large.
         MissingExtra: it must be drawn anew, and pillow is not installed.
     """
     start = file.read(_HEAD)
@@ -137,7 +137,7 @@ def _frames(image: Image) -> str:
 
 
 def _is_clean(image: Image) -> bool:
-    """Tell whether a file holds no notes of a camera; it is read to its end, so it is whole then.
+    """Tell whether a file has no camera metadata; it is read to its end, so a cut file raises.
 
     Raises:
         OptionError: it is broken.
@@ -187,7 +187,7 @@ def _unreadable(error: Exception) -> OptionError:
 
 
 def _drawn(image: Image, budget: ValueLimits, *, kind: str, ours: bool = False) -> Media:
-    """Draw an image anew as PNG or JPEG, scaled down to what the model looks at."""
+    """Encode an image again as PNG or JPEG, scaled down to what the model looks at."""
     width, height = image.size
     if not width or not height:
         raise OptionError(
@@ -298,7 +298,7 @@ def _media(data: bytes, media_type: str, size: tuple[int, int], kind: str, cut: 
 
 
 def thumbnail_png(block: Mapping[str, Any], edge: int) -> bytes | None:
-    """Return a small PNG of an image block, None if it is no image or pillow is not installed.
+    """Return a small PNG of an image block, None if it is not an image or pillow is not installed.
 
     Args:
         block: A block of the Messages API.
@@ -310,5 +310,5 @@ def thumbnail_png(block: Mapping[str, Any], edge: int) -> bytes | None:
             return None
         with _pillow(io.BytesIO(base64.b64decode(source["data"]))) as image:
             return _saved(_flat(_scaled(image, edge, ours=True)), format="PNG")
-    except Exception:  # noqa: BLE001 - a block may hold anything, and a preview is no reason to fail
+    except Exception:  # noqa: BLE001 - a block may contain anything, and a preview is not a reason to fail
         return None

@@ -109,7 +109,7 @@ def library_kind(value: Any) -> Kind | None:
 
 
 def is_mixed(value: Any) -> TypeGuard[Several]:
-    """Tell whether a value is a short list, tuple or set that holds what is no JSON: a frame, a figure, a file."""
+    """Tell whether a value is a short list, tuple or set that contains what is not JSON: a frame, a figure, a file."""
     if not isinstance(value, _LISTS) or hasattr(value, "_asdict") or not 0 < len(value) <= _LOOKED_THROUGH:
         return False
     return any(

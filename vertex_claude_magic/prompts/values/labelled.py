@@ -214,7 +214,7 @@ def _values(section: _Section, budget: ValueLimits) -> tuple[str, str, str]:
     wanted = rows if whole else max(1, min(rows, _MOST_READ * rows // max(math.prod(shape), 1)))
     read = value if whole else value[:wanted]
     if getattr(getattr(value, "dtype", None), "kind", "") == "O" and hasattr(read, "asstr"):
-        # HDF5 gives texts as bytes; an object that is no text stays.
+        # HDF5 gives texts as bytes; an object that is not text stays.
         with contextlib.suppress(TypeError):
             read = read.asstr()
     array = np.asarray(getattr(read, "values", None) if hasattr(read, "values") else read[()])

@@ -37,7 +37,7 @@ def notebook_parts(data: bytes, budget: ValueLimits, *, name: str = "") -> tuple
     """Turn a notebook file into text: each cell with its kind, and what it printed, shortened.
 
     Raises:
-        OptionError: it is no notebook.
+        OptionError: it is not a notebook.
     """
     try:
         notebook = json.loads(data)

@@ -76,7 +76,7 @@ def _pages(data: bytes) -> int:
     propagate, logger.propagate = logger.propagate, False
     logger.addHandler(handler)
     try:
-        # pypdf would tell on stderr what it thinks of the file.
+        # pypdf would write warnings about the file to stderr.
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             return _page_count(pypdf.PdfReader(io.BytesIO(data), strict=False))
@@ -108,7 +108,7 @@ def _counted(data: bytes) -> int:
 
 
 def _page_count(reader: PdfReader) -> int:
-    """Walk through the page tree (ISO 32000-2, 7.7.3.2), because what it says of itself may be wrong."""
+    """Walk through the page tree (ISO 32000-2, 7.7.3.2), because its own count may be wrong."""
     if reader.is_encrypted:
         raise _locked()
     root = reader.root_object["/Pages"]

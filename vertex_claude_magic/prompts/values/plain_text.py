@@ -79,7 +79,7 @@ def object_text(value: Any, shown: Mapping[str, Any] | None = None) -> ObjectTex
             # An identity that the class writes in its own way.
             plain = plain.replace(number, "…")
         if names:
-            return ObjectText(plain, f"of {', '.join(names[:3])} no more than the name, not what it holds")
+            return ObjectText(plain, f"of {', '.join(names[:3])} no more than the name, not what it contains")
         return ObjectText(plain, ELIDED if elided else "")
     for mime, method in _FORMS:
         make = getattr(type(value), method, None)

@@ -1,4 +1,4 @@
-"""Values that cannot tell what they hold, and what to give in their place."""
+"""Values without readable content, and what to give in their place."""
 
 from __future__ import annotations
 
@@ -40,9 +40,9 @@ _KINDS: tuple[tuple[str, str, str], ...] = (
     ("concurrent", "Future", "Assign {x}.result() to a variable and use that."),
     ("weakref", "ReferenceType", "Assign {x}() to a variable and use that."),
     ("builtins", "weakref ReferenceType", "Assign {x}() to a variable and use that."),
-    ("unittest", "NonCallableMock Base", "Use what it stands in for."),
+    ("unittest", "NonCallableMock Base", "Use the object that it replaces."),
 )
-# Ways in which objects of many libraries tell themselves, the best first: attributes, then methods.
+# Ways in which objects of many libraries describe themselves, the best first: attributes, then methods.
 _ATTRIBUTES = ("figure_",)
 _METHODS = (
     "summary",
@@ -78,7 +78,7 @@ def _way(kind: type) -> str:
 
 
 def refusal(value: Any, place: str) -> OptionError:
-    """Return the error for a value that cannot tell what it holds.
+    """Return the error for a value without readable content.
 
     Args:
         value: The value.
@@ -100,7 +100,7 @@ def refusal(value: Any, place: str) -> OptionError:
             f"{place} is an iterator ({kind}), which reading would use up.", cure=f"Use list({place})."
         )
     cures = [way.format(x=place)] if way else []
-    # These are made when the object draws, and are no attributes of its class.
+    # These are made when the object draws, and are not attributes of its class.
     made = [each for each in _ATTRIBUTES if each in getattr(value, "__dict__", {})]
     cures += [f"Use {{{{ {place}.{each} }}}}." for each in made]
     for each in _METHODS:

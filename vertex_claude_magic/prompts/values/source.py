@@ -80,7 +80,7 @@ def _description(value: Callable[..., Any] | ModuleType) -> str:
 
 
 def module_parts(value: ModuleType, budget: ValueLimits) -> tuple[PromptPart, ...]:
-    """Turn a module into a short help: what it says of itself, and a line for each public name."""
+    """Turn a module into a short help: its docstring, and a line for each public name."""
     names = getattr(value, "__all__", None) or [name for name in dir(value) if not name.startswith("_")]
     names = [name for name in names if isinstance(name, str)]
     lines = []

@@ -186,7 +186,10 @@ class Batches:
 
         def work(connection: sqlite3.Connection) -> list[Job]:
             query = f"SELECT {', '.join(_JOB)} FROM batch_jobs WHERE batch = ? ORDER BY number"  # noqa: S608
-            return [_job(row) for row in connection.execute(query, (batch,)).fetchall()]
+            return [
+                Job(**dict(zip(_JOB, row, strict=True)))
+                for row in connection.execute(query, (batch,)).fetchall()
+            ]
 
         return self._file.read(work)
 
@@ -305,10 +308,6 @@ def _batch(row: Sequence[Any]) -> Batch:
     return Batch(**dict(zip(_BATCH, row, strict=False)), plan=json.loads(row[-1]))
 
 
-def _job(row: Sequence[Any]) -> Job:
-    return Job(**dict(zip(_JOB, row, strict=True)))
-
-
-def _storable(value: Any) -> Any:
+def _storable(value: str | float | None) -> str | float | None:
     # A name of a file may hold half a character, which SQLite takes no more than any other UTF-8 does.
     return replace_invalid(value) if isinstance(value, str) else value

@@ -125,14 +125,15 @@ def drop_part(connection: sqlite3.Connection, number: int) -> bytes | None:
 
 def read_request(
     connection: sqlite3.Connection, whole: bytes | None, frame: int | None, turn: int | None
-) -> Any:
+) -> dict[str, Any]:
     """Return a canonical request; `whole` is what versions before the parts stored, and counts without a frame.
 
     Raises:
         JournalError: it was changed since.
     """
     if frame is None:
-        return unpack(whole or b"")
+        request: dict[str, Any] = unpack(whole or b"")
+        return request
     found = unpack(_content(connection, frame))
     request = found["request"]
     for name, numbers in found["parts"].items():
@@ -144,13 +145,14 @@ def read_request(
     return request
 
 
-def read_part(connection: sqlite3.Connection, number: int) -> Any:
+def read_part(connection: sqlite3.Connection, number: int) -> Json:
     """Return a part.
 
     Raises:
         JournalError: it was changed since, or is not there.
     """
-    return unpack(_content(connection, number))
+    part: Json = unpack(_content(connection, number))
+    return part
 
 
 def _content(connection: sqlite3.Connection, number: int) -> bytes:

@@ -58,7 +58,7 @@ class Recording:
         pause: Sleeps for seconds while another recorder writes.
 
     Raises:
-        JournalError: from every method, if the file cannot be read or written, or is no recording.
+        JournalError: from every method, if the file cannot be read or written, or is not a recording.
     """
 
     def __init__(self, path: Path, *, pause: Callable[[float], None] = time.sleep) -> None:
@@ -353,7 +353,7 @@ def export_records(path: Path, records: Sequence[StoredCall], *, overwrite: bool
     text = write_records(list(records))
     if len(records) > MOST_RECORDS or len(text.encode()) > _MOST_BYTES:
         raise OptionError(
-            f"A recording can hold at most {MOST_RECORDS:,} answers and {_MOST_BYTES / 1e6:.0f} MB.",
+            f"A recording can contain at most {MOST_RECORDS:,} answers and {_MOST_BYTES / 1e6:.0f} MB.",
             cure="Select fewer with --notebook, --since or --model.",
         )
     refuse_link(path)

@@ -86,7 +86,7 @@ def batch_options(
     Args:
         given: Options by name.
         what: Who takes them, such as `%%claude_batch`.
-        table: The table, where it is a text: `bq://project.dataset.table` holds finished requests, which take few
+        table: The table, where it is a text: `bq://project.dataset.table` contains finished requests, which take few
             options.
 
     Raises:
@@ -140,7 +140,7 @@ def _refuse_beside(source: str, given: Mapping[str, Any]) -> None:
     for name, value in given.items():
         if name in {"to", "via"} or name in _BESIDE_REQUESTS or value is None or value is False:
             continue
-        why = "goes to one job" if name == "rows_per_job" else "holds finished requests"
+        why = "goes to one job" if name == "rows_per_job" else "contains finished requests"
         raise OptionError(
             spelled(f"{quote(source, 120)} {why}, so {{}} has no effect.", option(name)),
             cure="Leave it out.",
@@ -211,7 +211,7 @@ def location_of(bucket: str, place: str, target: Target) -> str:
 
 
 def unknowns(target: Target, place: str) -> tuple[str, ...]:
-    """Return what no source tells of a model and a location in batch; the batch is sent all the same."""
+    """Return what is not known of a model and a location in batch; the batch is sent all the same."""
     known = target.catalog.services.get("batch", {})
     model = target.row.name if target.row is not None else quote(target.model_id, 60)
     if target.model_id not in known.get("models", ()):

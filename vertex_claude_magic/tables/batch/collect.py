@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from vertex_claude_magic.json_types import Json
     from vertex_claude_magic.records.journal.batches import Batch, Job
     from vertex_claude_magic.tables.batch.context import Context
-    from vertex_claude_magic.tables.rows import Rows
+    from vertex_claude_magic.tables.rows import IntoRows, MadeTable, Rows
 
 __all__ = ["Collected", "collected", "count_nothing", "failed_rows", "is_table_of", "typed_of"]
 
@@ -43,18 +43,18 @@ class Collected:
     Args:
         table: The table.
         errors: How many rows have an error.
-        strangers: How many lines of the results are of no row of the table, or no JSON.
+        unassigned: How many lines of the results are of no row of the table, or not JSON.
     """
 
-    table: Any
+    table: MadeTable
     errors: int
-    strangers: int
+    unassigned: int
 
     @property
     def notice(self) -> str:
-        """What to say of lines that are of no row; empty if there are none."""
-        lines = "1 line" if self.strangers == 1 else f"{self.strangers:,} lines"
-        return f"{lines} of the results could not be assigned to a row." if self.strangers else ""
+        """The notice on lines that belong to no row; empty if there are none."""
+        lines = "1 line" if self.unassigned == 1 else f"{self.unassigned:,} lines"
+        return f"{lines} of the results could not be assigned to a row." if self.unassigned else ""
 
 
 def collected(
@@ -62,7 +62,7 @@ def collected(
     batch: Batch,
     jobs: list[Job],
     *,
-    table: Any,
+    table: IntoRows | None,
     typed: TypedQuestion | None,
     held: dict[int, int],
 ) -> Collected:
@@ -76,10 +76,10 @@ def collected(
     if rows is None:
         rows = _made("row", range(batch.rows)) if ids is None else _made("custom_id", list(ids))
     made = with_columns(rows, results.added, results.values)
-    return Collected(made, sum(1 for _ in results.failed()), results.strangers)
+    return Collected(made, sum(1 for _ in results.failed()), results.unassigned)
 
 
-def is_table_of(batch: Batch, table: Any) -> bool:
+def is_table_of(batch: Batch, table: IntoRows) -> bool:
     """Tell whether a value is the table of a batch, in the order of its rows."""
     try:
         _checked(batch, table)
@@ -109,7 +109,7 @@ def failed_rows(
 
 
 def typed_of(plan: Mapping[str, Any]) -> TypedQuestion | None:
-    """Return what an answer must look like, from what is kept of a batch: the schema that went out."""
+    """Return what an answer must look like, from the stored plan of a batch: the schema that was sent."""
     schema = plan.get("schema")
     if schema is None:
         return None
@@ -218,7 +218,7 @@ def _lines(context: Context, job: Job) -> Iterator[bytes]:
         yield from context.files.lines(place)
 
 
-def _checked(batch: Batch, table: Any) -> Rows:
+def _checked(batch: Batch, table: IntoRows) -> Rows:
     """Return a table whose rows are those of the batch, in their order."""
     if source := batch.plan.get("source"):
         raise errors.OptionError(

@@ -138,7 +138,7 @@ class Context:
         )
 
     def call_of(self, batch: Batch, job: Job) -> Call:
-        """Return a job as a row among the calls of the journal, which hold its cost and no content."""
+        """Return a job as a row among the calls of the journal, with its cost and without content."""
         key = sha256(f"{batch.id}-{job.number}".encode()).hexdigest()
         return Call(
             at=batch.at,

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from vertex_claude_magic.records.journal.batches import Batch, Job
     from vertex_claude_magic.tables.batch.collect import Collected
     from vertex_claude_magic.tables.batch.context import Context
+    from vertex_claude_magic.tables.rows import IntoRows
 
 __all__ = ["BatchJob"]
 
@@ -66,7 +67,7 @@ class BatchJob:
         context: Context,
         batch: Batch,
         *,
-        table: Any = None,
+        table: IntoRows | None = None,
         typed: TypedQuestion | None = None,
         held: Mapping[int, int] = MappingProxyType({}),
     ) -> None:
@@ -88,7 +89,7 @@ class BatchJob:
 
     @property
     def id(self) -> str:
-        """What tells it from all other batches."""
+        """Its id in the journal."""
         return self._batch.id
 
     @property
@@ -98,7 +99,7 @@ class BatchJob:
 
     @property
     def batch(self) -> Batch:
-        """What is kept of it."""
+        """Its row in the journal."""
         return self._batch
 
     @property
@@ -129,7 +130,7 @@ class BatchJob:
         """Whether it was made here, and so knows its table."""
         return self._table is not None
 
-    def is_from(self, table: Any) -> bool:
+    def is_from(self, table: IntoRows) -> bool:
         """Tell whether a value is the table of this batch, in the order of its rows."""
         from vertex_claude_magic.tables.batch.collect import is_table_of
 
@@ -155,7 +156,7 @@ class BatchJob:
 
     @property
     def waiting(self) -> str:
-        """What to say of jobs that are not created yet; empty if there are none."""
+        """The notice on jobs that are not created yet; empty if there are none."""
         count = sum(job.state == "WAITING" for job in self.jobs)
         if not count:
             return ""
@@ -254,13 +255,13 @@ class BatchJob:
                 try:
                     api.cancel(job.job)
                 except errors.APIError as error:
-                    # It may have ended meanwhile, which the next look tells.
+                    # It may have ended meanwhile, which the next look shows.
                     if error.status not in {400, 404, 409}:
                         raise
                 else:
                     batches.save(replace(job, state="CANCELLING"))
 
-    def result(self, table: Any = None) -> Any:
+    def result(self, table: IntoRows | None = None) -> Any:
         """Return the table with the columns of the answers, in the order of its rows.
 
         Rows whose job failed, was cancelled or ended half way have an error; those of a job that goes on are empty.
@@ -277,12 +278,14 @@ class BatchJob:
             _log.warning("%s", found.notice)
         return found.table
 
-    def collect(self, table: Any = None) -> Collected:
+    def collect(self, table: IntoRows | None = None) -> Collected:
         """Return what `result` returns, with what is to be said of it."""
         from vertex_claude_magic.tables.batch.collect import collected
 
-        return collected(self._context, self._batch, self.refresh(), table=self._known(table), typed=self._typed,
-                         held=self._held)  # fmt: skip
+        known = self._table if table is None else table
+        return collected(
+            self._context, self._batch, self.refresh(), table=known, typed=self._typed, held=self._held
+        )
 
     def retry(self) -> BatchJob:
         """Send the rows again that failed or were not answered, and only those; return this object.
@@ -312,9 +315,11 @@ class BatchJob:
                 "None of the rows sent has failed.", cure="There is nothing to send again."
             )
         context, batch = self._context, self._batch
-        with write_lines(
-            self._lines_again(jobs, wanted), batch.plan.get("rows_per_job"), self._most
-        ) as lines:
+        # What one of its lines may cost at most.
+        most = MostCost(
+            context.target.catalog.find(batch.model), batch.location, int(batch.plan.get("max_tokens") or 0)
+        )
+        with write_lines(self._lines_again(jobs, wanted), batch.plan.get("rows_per_job"), most) as lines:
             if not lines.files:
                 raise errors.OptionError(
                     "The rows were never uploaded, so they cannot be sent again.", cure="Run the cell again."
@@ -328,9 +333,6 @@ class BatchJob:
             if not passes(error):
                 raise
         return self
-
-    def _known(self, table: Any) -> Any:
-        return self._table if table is None else table
 
     def _lines_again(self, jobs: list[Job], wanted: Collection[str]) -> Iterator[tuple[int, bytes | str]]:
         """Yield the lines of some rows from the files of the first attempt, or from the table that it read."""
@@ -348,12 +350,6 @@ class BatchJob:
                 name = str(json.loads(line).get("custom_id"))
                 if name in wanted:
                     yield row_of(self._batch.id, name) or 0, line
-
-    @property
-    def _most(self) -> MostCost:
-        """What one of its lines may cost at most."""
-        row = self._context.target.catalog.find(self._batch.model)
-        return MostCost(row, self._batch.location, int(self._batch.plan.get("max_tokens") or 0))
 
 
 def _together(jobs: list[Job]) -> str:

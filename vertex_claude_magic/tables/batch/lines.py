@@ -35,14 +35,14 @@ def custom_id(batch: str, row: int) -> str:
 
 
 def row_of(batch: str, name: str) -> int | None:
-    """Return the row of an id, None if it is none of this batch."""
+    """Return the row of an id, None if it is not of this batch."""
     found, _, number = name.rpartition("-")
     return int(number) if found == batch and number.isdecimal() and len(number) < 12 else None
 
 
 @dataclass(eq=False, slots=True)
 class LineFile:
-    """One file on disk, which nobody else sees and which is gone when it is closed.
+    """One temporary file without a name, which is deleted when it is closed.
 
     Args:
         rows: How many lines it has.

@@ -23,6 +23,7 @@ from vertex_claude_magic.vertex.reply_builder import ReplyBuilder
 
 if TYPE_CHECKING:
     from vertex_claude_magic.answers.repair import TypedQuestion
+    from vertex_claude_magic.json_types import Json
     from vertex_claude_magic.models.model import Model
     from vertex_claude_magic.tables.columns import Added
     from vertex_claude_magic.tables.rows import Rows
@@ -76,14 +77,14 @@ class Cells(Sequence[Any]):
         self._numbers[place] = 0 if value is None else value
 
 
-def _valid(value: Any) -> Any:
+def _valid(value: Json) -> Json:
     """Return a value without half characters, which JSON can spell and Arrow refuses (pyarrow 26.0.1)."""
     if isinstance(value, str):
         return replace_invalid(value)
     if isinstance(value, list):
         return [_valid(part) for part in value]
     if isinstance(value, dict):
-        return {_valid(name): _valid(part) for name, part in value.items()}
+        return {replace_invalid(name): _valid(part) for name, part in value.items()}
     return value
 
 
@@ -109,7 +110,7 @@ class Results:
     values: dict[str, Cells] = field(init=False)
     known: bytearray = field(init=False)
     lines: int = 0
-    strangers: int = 0
+    unassigned: int = 0
 
     def __post_init__(self) -> None:
         self.values = {column.name: Cells(column.kind, self.rows) for column in self.added}
@@ -138,7 +139,7 @@ class Results:
         """
         row = self.place(str(line.get("custom_id") or ""))
         if row is None or row >= self.rows:
-            self.strangers += 1
+            self.unassigned += 1
             return None
         if seen[row]:
             return None
@@ -182,18 +183,19 @@ class Results:
         return usage, price
 
 
-def _message(response: Any) -> Mapping[str, Any] | None:
+def _message(response: Json) -> Mapping[str, Json] | None:
     if isinstance(response, str):
         # BigQuery has it as a text.
         try:
             response = json.loads(response) if response else None
         except (ValueError, RecursionError):
             return None
-    is_message = isinstance(response, Mapping) and isinstance(response.get("content"), list)
-    return response if is_message else None
+    if isinstance(response, Mapping) and isinstance(response.get("content"), list):
+        return response
+    return None
 
 
-def _reason(status: Any) -> str:
+def _reason(status: Json) -> str:
     """Return the words of a row's status, which may be the error of the service as JSON."""
     text = str(status or "the result contains no message")
     try:
@@ -212,7 +214,7 @@ class _Sum:
 def read_results(results: Results, lines: Iterator[bytes]) -> tuple[Usage, float | None]:
     """Take the lines of a job, and return what was used together and its cost in USD (None where it is not known).
 
-    A line that is no JSON is one that nobody can assign; its row counts as not answered.
+    A line that is not JSON cannot be assigned; its row counts as not answered.
     """
     seen = bytearray(results.rows)
     total = _Sum()
@@ -221,7 +223,7 @@ def read_results(results: Results, lines: Iterator[bytes]) -> tuple[Usage, float
         try:
             found = json.loads(line)
         except (ValueError, RecursionError):
-            results.strangers += bool(line.strip())
+            results.unassigned += bool(line.strip())
             continue
         taken = results.take(found if isinstance(found, Mapping) else {}, seen)
         if taken is None:
@@ -246,7 +248,7 @@ def read_results(results: Results, lines: Iterator[bytes]) -> tuple[Usage, float
 
 
 def fingerprint(rows: Rows, names: Sequence[str]) -> str:
-    """Return what tells a table from others by the columns that a prompt used, in the order of the rows.
+    """Return the hash of the columns of a table that a prompt used, in the order of the rows.
 
     Raises:
         OptionError: the table lacks one of the columns, or has it twice.

@@ -77,7 +77,7 @@ def read_requests(context: Context, options: BatchOptions, notify: Callable[[str
     policy, named = present_policy(), quote(source, 120)
     if locked := sorted(_IN_REQUEST & policy.locks.keys()):
         raise OptionError(
-            f"{locked[0].rstrip('_')} is locked by {policy.who(locked[0])}, and {named} holds finished requests.",
+            f"{locked[0].rstrip('_')} is locked by {policy.who(locked[0])}, and {named} contains finished requests.",
             cure="Give a table of this notebook, and a prompt.",
         )
     bucket = parse_uri(options.files).bucket
@@ -151,7 +151,7 @@ def request_lines(
 
 
 def _requests(table: Table) -> Iterator[tuple[str, Mapping[str, Any], bytes]]:
-    """Yield the id of each row, its request (empty where it is none), and the request as text."""
+    """Yield the id of each row, its request (empty where it is not one), and the request as text."""
     for row in table.rows(_COLUMNS):
         name, request = row["custom_id"], row["request"]
         # A text, or a column of the type JSON.

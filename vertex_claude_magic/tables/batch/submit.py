@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from vertex_claude_magic.tables.batch.checks import BatchOptions
     from vertex_claude_magic.tables.batch.source import Requests
     from vertex_claude_magic.tables.questions import RowQuestions
+    from vertex_claude_magic.tables.rows import IntoRows
 
 __all__ = ["requests_of", "submit"]
 
@@ -45,7 +46,7 @@ _REPORT_EVERY = 50_000
 
 def submit(
     session: Session,
-    table: Any,
+    table: IntoRows | None,
     prompt: str,
     target: Target,
     options: BatchOptions,
@@ -67,7 +68,7 @@ def submit(
         options: Where rows and results go.
         name: The variable that will hold it.
         table_name: The variable that holds the table.
-        scope: Where names are looked up that are no columns.
+        scope: Where names are looked up that are not columns.
         opening: A text that goes before the prompt of every row.
         notify: Called with what is being done.
         warn: Called with what the user should know.
@@ -123,7 +124,7 @@ def requests_of(
     """
     if body.strip():
         raise errors.OptionError(
-            f"{quote(options.source, 120)} holds finished requests, so there is no prompt.",
+            f"{quote(options.source, 120)} contains finished requests, so there is no prompt.",
             cure="Leave the prompt empty.",
         )
     context = Context(session, target, session.project(target, notify))

@@ -88,31 +88,25 @@ def put_up(
     plan = batch.plan
     folder = parse_uri(str(plan["files"])).below(f"claude-batch-{batch.id}")
     start, attempt = len(before), max((job.attempt for job in before), default=0) + 1
-    jobs = [
-        Job(
+    jobs = []
+    for number, file in enumerate(lines.files, start=start + 1):
+        output = str(folder.below(f"results-{number:04}"))
+        if table := plan.get("to"):
+            # A table of its own, because it must not exist before (v1 REST reference of Vertex AI,
+            # `BigQueryDestination`, 2026-11).
+            output = table if number == 1 else f"{table}_{number}"
+        job = Job(
             batch=batch.id,
-            number=start + place,
+            number=number,
             attempt=attempt,
             owner=this_process(),
-            input=str(folder.below(f"rows-{start + place:04}.jsonl")),
-            output=_table(plan["to"], start + place)
-            if plan.get("to")
-            else str(folder.below(f"results-{start + place:04}")),
+            input=str(folder.below(f"rows-{number:04}.jsonl")),
+            output=output,
             rows=file.rows,
             cost_most=file.cost,
         )
-        for place, file in enumerate(lines.files, start=1)
-    ]
+        jobs.append(job)
     return add_jobs(context, batch, jobs, lines.files, more=bool(before), notify=notify)
-
-
-def _table(name: str, number: int) -> str:
-    """Return the table for the results of a job.
-
-    Each job has its own, because it must not be there before (v1 REST reference of Vertex AI, `BigQueryDestination`,
-    2026-11).
-    """
-    return name if number == 1 else f"{name}_{number}"
 
 
 def add_jobs(

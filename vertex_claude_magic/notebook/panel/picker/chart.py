@@ -63,7 +63,7 @@ def chart(catalog: Catalog, location: str, chosen: str = "") -> str:
     contexts = sorted({context for context, _, _ in points})
     prices = [price for _, price, _ in points]
     low, high = math.log10(min(prices)), math.log10(max(prices))
-    # One price or one context alone stands in the middle of its axis.
+    # A single price or context is in the middle of its axis.
     rise = (_BOTTOM - _TOP - 16) / ((high - low) or 1)
     stretch = math.log(contexts[-1] / contexts[0]) or 1
 
@@ -114,19 +114,16 @@ def _column(x: float, dots: Sequence[tuple[float, Model]], chosen: str) -> list[
                 parts.append(f'<circle {place} r="7" fill="none" stroke="currentColor" stroke-width="2"/>')
             fill = "none" if hollow else colour
             parts.append(f'<circle {place} r="4" stroke="{colour}" stroke-width="1.5" fill="{fill}"/>')
-        # Labels that would touch stand below each other, beside all dots, in the order of the prices.
+        # Labels that would touch are placed below each other, beside all dots, in the order of the prices.
         floor = max(floor + _LINE, y)
         alone = all(abs(y - other) > _LINE for other, _ in groups if other != y)
         left = x + len(models) * _STEP if alone else beside
-        label = literal(_label(models, chosen), formulas=True)
-        parts.append(f'<text x="{left:.0f}" y="{floor:.0f}" dy="4">{label}</text>')
+        named = next((model for model in models if model.id == chosen), models[0]).short_name
+        label = named if len(named) <= _LONGEST else f"{named[:_LONGEST]}…"
+        label += f" +{len(models) - 1}" if len(models) > 1 else ""
+        text = literal(label, formulas=True)
+        parts.append(f'<text x="{left:.0f}" y="{floor:.0f}" dy="4">{text}</text>')
     return parts
-
-
-def _label(models: Sequence[Model], chosen: str) -> str:
-    first = next((model for model in models if model.id == chosen), models[0])
-    name = first.short_name if len(first.short_name) <= _LONGEST else f"{first.short_name[:_LONGEST]}…"
-    return f"{name} +{len(models) - 1}" if len(models) > 1 else name
 
 
 def _ticks(low: float, high: float) -> list[float]:

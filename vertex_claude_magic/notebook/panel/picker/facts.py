@@ -1,4 +1,4 @@
-"""What lies below the radio buttons: one line a row with id, price as a bar, context and lifecycle.
+"""The facts below the radio buttons: one line a row with id, price as a bar, context and lifecycle.
 
 The radio buttons of ipywidgets are as high as the variable `--jp-widgets-radio-item-height` says, and so are these
 lines, so that each lies behind its button. In a narrow place a line folds into two: a script of the panel sets the

@@ -1,4 +1,4 @@
-"""The rows to choose from: which models the filters leave, in which order, and what each says of itself."""
+"""The rows to choose from: which models the filters leave, in which order, and the facts on each."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class Filters:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class PickRow:
-    """One row: the setting that it stands for, and what is said of its model.
+    """One row: its setting, and the facts on its model.
 
     Args:
         value: The value of the setting `model`: a family, an id, or a name as typed.

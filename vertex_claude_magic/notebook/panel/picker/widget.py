@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
 __all__ = ["HEIGHT", "Picker"]
 
-# Pixels: rows and chart, whatever they hold.
+# Pixels: rows and chart, whatever their content.
 HEIGHT = 264
 _COMPARED = 2
 # So many boxes stay, so that typing into a filter does not make and drop them again and again.
@@ -105,14 +105,6 @@ class Picker:
         if index is not None and index < len(self._rows):
             self._state.choose_model(self._rows[index].value)
 
-    def _filters(self) -> Filters:
-        return Filters(
-            show=self._show.value,
-            features=frozenset(name for name, toggle in self._features.items() if toggle.value),
-            text=self._find.value,
-            order=self._order.value,
-        )
-
     def draw(self) -> None:
         """Show the rows that the filters leave, at the prices of the chosen location."""
         look = self._state.look
@@ -128,7 +120,12 @@ class Picker:
             look.catalog,
             look.models,
             location=look.region,
-            filters=self._filters(),
+            filters=Filters(
+                show=self._show.value,
+                features=frozenset(name for name, toggle in self._features.items() if toggle.value),
+                text=self._find.value,
+                order=self._order.value,
+            ),
             chosen=look.model,
             prompt_tokens=prompt or ANSWER_TOKENS,
         )

@@ -1,4 +1,4 @@
-"""The tabs of the panel that ask or hold a text, each made when it is first opened.
+"""The tabs of the panel that ask or edit a text, each made when it is first opened.
 
 A text that is typed here leaves its field as soon as it is taken, because a saved notebook carries the
 values of its widgets.

@@ -1,4 +1,4 @@
-"""How far a student has gone with hints for which error or failed check.
+"""Which level of hints a student has seen for which error or failed check.
 
 Loaded when the first cell of a kernel fails, so it imports nothing heavy.
 """
@@ -7,11 +7,11 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-__all__ = ["Ladder", "Trouble"]
+__all__ = ["HintLevels", "Trouble"]
 
 # How alike two lines are of which one is the other after an attempt to correct it.
 _ALIKE = 0.75
-_MOST_STEPS = 100
+_MOST_NOTED = 100
 
 
 class Trouble(NamedTuple):
@@ -21,7 +21,7 @@ class Trouble(NamedTuple):
         kind: The type of the error, or the file of the exercise.
         place: The function in which it was raised, or the number of the check.
         line: The line that failed, without blanks.
-        cell: The id of the cell that ran; empty where the front end tells none.
+        cell: The id of the cell that ran; empty where the front end gives none.
     """
 
     kind: str
@@ -50,23 +50,23 @@ class Trouble(NamedTuple):
         return alike and (self.cell == other.cell or bool(self.place))
 
 
-class Ladder:
+class HintLevels:
     """The levels that a student has seen in this kernel, by trouble.
 
-    >>> ladder, trouble = Ladder(), Trouble("KeyError", "", "t['a']")
-    >>> ladder.climb(trouble, 1)
-    >>> ladder.level(trouble), ladder.level(trouble._replace(kind="NameError"))
+    >>> levels, trouble = HintLevels(), Trouble("KeyError", "", "t['a']")
+    >>> levels.note(trouble, 1)
+    >>> levels.last(trouble), levels.last(trouble._replace(kind="NameError"))
     (1, 0)
     """
 
     def __init__(self) -> None:
-        self._steps: list[tuple[Trouble, int, str]] = []
+        self._noted: list[tuple[Trouble, int, str]] = []
 
-    def level(self, trouble: Trouble) -> int:
+    def last(self, trouble: Trouble) -> int:
         """Return the last level that was shown for a trouble, 0 for none."""
-        return next((level for known, level, _ in self._steps if known.is_same(trouble)), 0)
+        return next((level for known, level, _ in self._noted if known.is_same(trouble)), 0)
 
-    def climb(self, trouble: Trouble, level: int, cell: str = "") -> None:
+    def note(self, trouble: Trouble, level: int, cell: str = "") -> None:
         """Note that a level was shown.
 
         Args:
@@ -74,13 +74,13 @@ class Ladder:
             level: The level.
             cell: The id or the source of the cell whose success ends it.
         """
-        others = [step for step in self._steps if not step[0].is_same(trouble)]
-        self._steps = [*others, (trouble, level, cell)][-_MOST_STEPS:]
+        others = [step for step in self._noted if not step[0].is_same(trouble)]
+        self._noted = [*others, (trouble, level, cell)][-_MOST_NOTED:]
 
-    def leave(self, cell: str) -> None:
-        """Begin anew for all that a cell has failed with."""
-        self._steps = [step for step in self._steps if step[2] != cell]
+    def forget(self, cell: str) -> None:
+        """Forget the levels for all errors and checks of a cell."""
+        self._noted = [step for step in self._noted if step[2] != cell]
 
     def clear(self) -> None:
-        """Begin anew for all."""
-        self._steps = []
+        """Forget all levels."""
+        self._noted = []
