@@ -294,9 +294,13 @@ class ApplicationDefault:
 
 
 def _google_request() -> Request:
-    from google.auth.transport import requests
+    import requests
+    from google.auth.transport.requests import Request
 
-    return requests.Request()
+    session = requests.Session()
+    # Else an entry of .netrc, which may be one for all hosts, would be sent to the token service.
+    session.auth = lambda request: request
+    return Request(session)
 
 
 def _credential_file() -> tuple[str, int | None]:
