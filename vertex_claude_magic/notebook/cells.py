@@ -30,8 +30,9 @@ __all__ = [
     "cell_metadata",
 ]
 
-# The comment that inserted code carries: digits of the cell that asked, and of the code as it was.
-MARK = re.compile(r"^# Code from Claude \(id ([0-9a-f]{8})-([0-9a-f]{8})\)[ \t]*\n?", re.MULTILINE)
+# The comment that inserted code carries: digits of the cell that asked, and of the code as it was. A text, compiled by
+# the first cell that holds one, and not at `%load_ext`.
+MARK = r"(?m)^# Code from Claude \(id ([0-9a-f]{8})-([0-9a-f]{8})\)[ \t]*\n?"
 
 # A front end's ids have 8 to 64 characters; in VS Code they are URIs.
 _LONGEST_ID = 400
@@ -102,7 +103,7 @@ class SeenCells:
             self.deleted.update(map(str, deleted))
         # Its deletion was undone.
         self.deleted.discard(cell)
-        mark = MARK.search(source)
+        mark = re.search(MARK, source) if "# Code from Claude" in source else None
         if mark and cell:
             self.marked[mark[1]] = cell
             self._found(mark[1], cell)
