@@ -29,8 +29,9 @@ if TYPE_CHECKING:
     from vertex_claude_magic.records.recorded_reply import Pace
     from vertex_claude_magic.records.recorder import CallRecorder
     from vertex_claude_magic.records.sources import RecordedAnswer
-    from vertex_claude_magic.vertex.reply import Reply, ToolCall, Usage
+    from vertex_claude_magic.vertex.reply import Reply, Usage
     from vertex_claude_magic.vertex.request import Request
+    from vertex_claude_magic.vertex.tool_call import ToolCall
 
 __all__ = ["Stream"]
 
