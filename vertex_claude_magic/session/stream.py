@@ -8,9 +8,10 @@ from array import array
 from dataclasses import replace
 from datetime import datetime, timezone
 from itertools import groupby
-from typing import TYPE_CHECKING, Any, NamedTuple, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from vertex_claude_magic import errors
+from vertex_claude_magic.named_tuple import NamedTuple
 from vertex_claude_magic.process import refuse_copies
 from vertex_claude_magic.records.recorded_reply import tool_calls_of
 from vertex_claude_magic.spelling import option, spelled
