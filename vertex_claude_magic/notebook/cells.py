@@ -247,10 +247,11 @@ class CellWatch(threading.local):
         if message != self._answered:
             # Another message asks for this cell, so what ran before it is over, whatever IPython reported.
             self._under_way, self._answered = [], message
-        cell = _Running(info.raw_cell or "", next(_RUNS), process_id(), info, _cell_id(self.metadata()))
+        metadata = self.metadata()
+        cell = _Running(info.raw_cell or "", next(_RUNS), process_id(), info, _cell_id(metadata))
         self._under_way.append(cell)
         if len(self._under_way) == 1:
-            self.seen.add(cell.source, self.metadata())
+            self.seen.add(cell.source, metadata)
         _running.set(cell)
         self._threads.change(cell)
         self._before()
