@@ -292,6 +292,15 @@ def test_the_netrc_file_is_not_sent_to_the_token_service(claude_emulator, monkey
     assert "authorization" not in token.headers
 
 
+@pytest.mark.parametrize("name", ["HTTP_PROXY", "http_proxy", "ALL_PROXY"])
+def test_a_proxy_does_not_stand_before_a_token_service_on_this_machine(claude_emulator, monkeypatch, name):
+    """Case 39: the key file of an emulator names one, which no proxy can reach."""
+    monkeypatch.setenv(name, "http://127.0.0.1:9")
+    for each, value in claude_emulator.environment.items():
+        monkeypatch.setenv(each, value)
+    assert Claude(base_url=claude_emulator.base_url, project=claude_emulator.project).ask("Hello").complete
+
+
 def test_a_token_service_that_cannot_be_reached_is_a_network_error(login, monkeypatch):
     """Case 34: not the login's fault."""
     claude = login("service_account", credentials=None)
