@@ -36,7 +36,8 @@ def service(script: list[dict[str, Any]], *, pace: float | None = None) -> Itera
         environ = {**clean(), "PYTHONPATH": str(ROOT)}
         process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environ)
         try:
-            yield _environment(process)
+            # Not the journal of this machine: it would fill with these questions, and the figures would grow with it.
+            yield {**_environment(process), "VERTEX_CLAUDE_JOURNAL": str(Path(folder) / "journal.sqlite3")}
         finally:
             process.terminate()
             process.wait()

@@ -27,7 +27,7 @@ NAMES = ("claude", "claude_models", "claude_panel", "claude_fix", "claude_usage"
 
 # The layout, from the bottom up: a row imports from the rows above it in this list, for types and lazily too.
 ROWS = (
-    ("json_types",), ("text",), ("files",), ("spelling",), ("errors",), ("process",), ("markdown",), ("frames",), ("models",), ("vertex",), ("prompts",), ("answers",),
+    ("json_types",), ("named_tuple",), ("text",), ("files",), ("spelling",), ("errors",), ("process",), ("markdown",), ("frames",), ("models",), ("vertex",), ("prompts",), ("answers",),
     ("settings",), ("transport",), ("records",), ("session",), ("chats", "health", "classroom", "tables"), ("client",), ("emulator",), ("notebook",), ("cli",),
 )  # fmt: skip
 RANK = {name: number for number, names in enumerate(ROWS) for name in names}
@@ -117,6 +117,34 @@ def test_loading_the_extension_imports_next_to_nothing():
         *(f"{EXTENSION}.notebook{part}" for part in ("", ".magics", ".settings", ".hooks", ".cells")),
         *(f"{EXTENSION}.settings{part}" for part in ("", ".loaded", ".registry")),
     }
+
+
+ASKED = f"""
+import sys
+from IPython.core.interactiveshell import InteractiveShell
+shell = InteractiveShell.instance()
+shell.run_line_magic("load_ext", "{EXTENSION}")
+before = set(sys.modules)
+shell.run_cell("%%claude\\nWhat is the answer?").raise_error()
+print("imported:", *sorted(set(sys.modules) - before))
+"""
+
+
+def test_a_plain_question_imports_what_it_uses_and_no_more(claude_emulator):
+    """The imports are most of what a first answer takes beyond one by hand (benchmarks/README.md)."""
+    printed = run_python(ASKED, **claude_emulator.environment)
+    asked = {name for name in printed.rpartition("imported:")[2].split() if name.startswith(EXTENSION)}
+    # A module more is a decision: to find, read and run one takes a quarter of a millisecond.
+    assert len(asked) <= 85
+    assert not {f"{EXTENSION}.{name}" for name in ("vertex.tool_call", "answers", "chats", "frames")} & asked
+    slow = [name for name in asked if "NamedTuple" in typing_imports(NAMED[name])]
+    assert slow == [f"{EXTENSION}.named_tuple"]
+
+
+def typing_imports(path: Path) -> set[str]:
+    nodes = ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+    found = [each for each in nodes if isinstance(each, ast.ImportFrom) and each.module == "typing"]
+    return {alias.name for each in found for alias in each.names}
 
 
 def test_importing_the_package_imports_only_the_package():

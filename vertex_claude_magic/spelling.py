@@ -6,7 +6,7 @@ line too, and carries the one of Python along; where Python code asks, `ClaudeEr
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from vertex_claude_magic.named_tuple import NamedTuple
 
 __all__ = ["Spelled", "Spelling", "flag", "in_python", "option", "spelled"]
 

@@ -5,6 +5,8 @@ In a module of its own: a kernel's client has an event loop, and a shell in this
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from kernel import running_kernel
 from test_fix import ANSWER as MENDING
@@ -36,7 +38,7 @@ def test_all_blocks_go_into_one_new_cell(kernel, claude_emulator):
     (payload,) = run.payload
     mark, _, code = payload["text"].partition("\n")
     assert (payload["source"], payload["replace"], code) == ("set_next_input", False, BOTH)
-    assert MARK.fullmatch(mark)
+    assert re.fullmatch(MARK, mark)
     (output,) = run.outputs
     assert "Two steps." in output.text
     assert "Code added in a new cell below." in output.text

@@ -7,7 +7,8 @@ import io
 import pytest
 
 from vertex_claude_magic.notebook.display.terminal import TerminalAnswer
-from vertex_claude_magic.vertex.reply import Reply, ToolCall
+from vertex_claude_magic.vertex.reply import Reply
+from vertex_claude_magic.vertex.tool_call import ToolCall
 
 ESCAPES = [
     "\x1b]52;c;ZXZpbA==\x07",

@@ -279,6 +279,28 @@ def test_a_variable_that_names_no_file_is_an_error(claude_emulator, tmp_path, mo
     assert "key.json" in str(refused(client(claude_emulator), errors.CredentialsNotFound))
 
 
+def test_the_netrc_file_is_not_sent_to_the_token_service(claude_emulator, monkeypatch, tmp_path):
+    """Case 39: an entry for all hosts is for browsers of other sites."""
+    file = tmp_path / "netrc"
+    file.write_text("default login somebody password something\n")
+    file.chmod(0o600)
+    monkeypatch.setenv("NETRC", str(file))
+    for name, value in claude_emulator.environment.items():
+        monkeypatch.setenv(name, value)
+    assert Claude(base_url=claude_emulator.base_url, project=claude_emulator.project).ask("Hello").complete
+    [token] = calls(claude_emulator, "/token")
+    assert "authorization" not in token.headers
+
+
+@pytest.mark.parametrize("name", ["HTTP_PROXY", "http_proxy", "ALL_PROXY"])
+def test_a_proxy_does_not_stand_before_a_token_service_on_this_machine(claude_emulator, monkeypatch, name):
+    """Case 39: the key file of an emulator names one, which no proxy can reach."""
+    monkeypatch.setenv(name, "http://127.0.0.1:9")
+    for each, value in claude_emulator.environment.items():
+        monkeypatch.setenv(each, value)
+    assert Claude(base_url=claude_emulator.base_url, project=claude_emulator.project).ask("Hello").complete
+
+
 def test_a_token_service_that_cannot_be_reached_is_a_network_error(login, monkeypatch):
     """Case 34: not the login's fault."""
     claude = login("service_account", credentials=None)

@@ -5,7 +5,7 @@ They are named tuples, because a data class takes half a millisecond to build wh
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from vertex_claude_magic.named_tuple import NamedTuple
 
 __all__ = ["Model", "Prices", "Rules", "Tier", "short_count"]
 

@@ -9,9 +9,10 @@ from __future__ import annotations
 import json
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from vertex_claude_magic.errors import OptionError
+from vertex_claude_magic.named_tuple import NamedTuple
 from vertex_claude_magic.text import quote
 
 if TYPE_CHECKING:

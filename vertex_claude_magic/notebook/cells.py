@@ -30,8 +30,9 @@ __all__ = [
     "cell_metadata",
 ]
 
-# The comment that inserted code carries: digits of the cell that asked, and of the code as it was.
-MARK = re.compile(r"^# Code from Claude \(id ([0-9a-f]{8})-([0-9a-f]{8})\)[ \t]*\n?", re.MULTILINE)
+# The comment that inserted code carries: digits of the cell that asked, and of the code as it was. A text, compiled by
+# the first cell that holds one, and not at `%load_ext`.
+MARK = r"(?m)^# Code from Claude \(id ([0-9a-f]{8})-([0-9a-f]{8})\)[ \t]*\n?"
 
 # A front end's ids have 8 to 64 characters; in VS Code they are URIs.
 _LONGEST_ID = 400
@@ -102,7 +103,7 @@ class SeenCells:
             self.deleted.update(map(str, deleted))
         # Its deletion was undone.
         self.deleted.discard(cell)
-        mark = MARK.search(source)
+        mark = re.search(MARK, source) if "# Code from Claude" in source else None
         if mark and cell:
             self.marked[mark[1]] = cell
             self._found(mark[1], cell)
@@ -243,10 +244,11 @@ class CellWatch(threading.local):
         if message != self._answered:
             # Another message asks for this cell, so what ran before it is over, whatever IPython reported.
             self._under_way, self._answered = [], message
-        cell = _Running(info.raw_cell or "", next(_RUNS), process_id(), info, _cell_id(self.metadata()))
+        metadata = self.metadata()
+        cell = _Running(info.raw_cell or "", next(_RUNS), process_id(), info, _cell_id(metadata))
         self._under_way.append(cell)
         if len(self._under_way) == 1:
-            self.seen.add(cell.source, self.metadata())
+            self.seen.add(cell.source, metadata)
         _running.set(cell)
         self._threads.change(cell)
         self._before()

@@ -6,7 +6,6 @@ reply is shown as Markdown, but not a second time by the magic that returns it; 
 
 from __future__ import annotations
 
-import re
 import sys
 from typing import TYPE_CHECKING, Any
 
@@ -196,8 +195,9 @@ def remove_hooks(shell: InteractiveShell) -> None:
         matchers[:] = [each for each in matchers if getattr(each, "matcher_identifier", "") != _MATCHER]
     completers = shell.strdispatchers.get("complete_command")
     if completers is not None:
-        for pattern in (_LINE, _TEMPLATE):
-            completers.regexs.pop(re.compile(pattern), None)
+        # Not looked up by our patterns, which would be compiled at every load and are there before IPython 8.6 only.
+        for ours in [each for each in completers.regexs if each.pattern in {_LINE, _TEMPLATE}]:
+            del completers.regexs[ours]
     for event in ("pre_run_cell", "post_run_cell"):
         callbacks = shell.events.callbacks[event]
         # By name, because importlib.reload makes a new class.

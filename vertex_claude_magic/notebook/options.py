@@ -10,9 +10,10 @@ from __future__ import annotations
 import json
 import keyword
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from vertex_claude_magic.errors import OptionError
+from vertex_claude_magic.named_tuple import NamedTuple
 from vertex_claude_magic.settings.registry import EMPTY, LINE_OPTIONS, Option, by_name
 from vertex_claude_magic.text import quote
 

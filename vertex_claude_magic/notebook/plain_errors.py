@@ -94,8 +94,19 @@ def _show(shell: InteractiveShell, kind: type[BaseException], error: ClaudeError
         shell.debugger(force=True)
 
 
+# What of a shell is guarded, and by the name of which class.
+_GUARDED = {
+    "showtraceback": _PlainErrors.__name__,
+    "CustomTB": _PlainHandler.__name__,
+    "set_custom_exc": _GuardedInstall.__name__,
+}
+
+
 def guard_errors(shell: InteractiveShell) -> None:
     """Put the guard in front of what shows errors now; harmless if it is there."""
+    # Looked at three times a cell, and all of it is nearly always there.
+    if [type(getattr(shell, name, None)).__name__ for name in _GUARDED] == list(_GUARDED.values()):
+        return
     shown = getattr(shell, "showtraceback", None)
     if shown is not None and not _is(shown, _PlainErrors):
         shell.showtraceback = _PlainErrors(shell, shown)

@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from vertex_claude_magic.errors import SecretFound
+from vertex_claude_magic.named_tuple import NamedTuple
 from vertex_claude_magic.spelling import flag, spelled
 from vertex_claude_magic.text import quote
 

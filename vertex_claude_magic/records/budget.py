@@ -9,10 +9,11 @@ from __future__ import annotations
 import json
 import math
 import threading
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from vertex_claude_magic import errors
 from vertex_claude_magic.models.prices import cost
+from vertex_claude_magic.named_tuple import NamedTuple
 from vertex_claude_magic.process import at_fork
 from vertex_claude_magic.spelling import option, spelled
 from vertex_claude_magic.vertex.reply import CacheCreation, Usage

@@ -9,15 +9,17 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import chain
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from vertex_claude_magic import errors
+from vertex_claude_magic.named_tuple import NamedTuple
 from vertex_claude_magic.vertex.events import Event
 
 if TYPE_CHECKING:
     from vertex_claude_magic.errors import ClaudeError
     from vertex_claude_magic.json_types import Json
-    from vertex_claude_magic.vertex.reply import Reply, ToolCall
+    from vertex_claude_magic.vertex.reply import Reply
+    from vertex_claude_magic.vertex.tool_call import ToolCall
 
 __all__ = [
     "Pace",
@@ -111,7 +113,7 @@ def tool_calls_of(recorded: RecordedReply) -> tuple[ToolCall, ...]:
     >>> [call.result for call in tool_calls_of(RecordedReply(content=[use], tool_results=[result]))]
     ['4']
     """
-    from vertex_claude_magic.vertex.reply import ToolCall
+    from vertex_claude_magic.vertex.tool_call import ToolCall
 
     uses = {block.get("id"): block for block in recorded.content if block.get("type") == "tool_use"}
     found = list[ToolCall]()

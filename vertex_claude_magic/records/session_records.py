@@ -15,7 +15,7 @@ from vertex_claude_magic.records.journal.calls import LOCAL, Call, day_of
 from vertex_claude_magic.records.journal.location import OFF, is_there
 from vertex_claude_magic.records.journal.upkeep import Keep
 from vertex_claude_magic.records.recorder import CallRecorder, attempt
-from vertex_claude_magic.records.recording.rehearsal import replay_mode
+from vertex_claude_magic.records.rehearsal import replay_mode
 from vertex_claude_magic.records.sources import ReplaySources
 from vertex_claude_magic.records.stores import Stores
 from vertex_claude_magic.settings.origin import current_origin, session_id

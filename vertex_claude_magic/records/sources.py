@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from vertex_claude_magic.errors import CredentialsNotFound, JournalError, OptionError, ReplayMiss
+from vertex_claude_magic.named_tuple import NamedTuple
 from vertex_claude_magic.records.recorded_reply import read_recorded_reply
 from vertex_claude_magic.settings.registry import OPTIONS
 from vertex_claude_magic.spelling import option, spelled

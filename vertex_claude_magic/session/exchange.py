@@ -11,12 +11,13 @@ from __future__ import annotations
 from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, Union
+from typing import TYPE_CHECKING, Any, Protocol, Union
 
 from vertex_claude_magic import errors
 from vertex_claude_magic.models.prices import sum_of_costs, usd_estimate
+from vertex_claude_magic.named_tuple import NamedTuple
 from vertex_claude_magic.process import refuse_copies
-from vertex_claude_magic.records.recording.rehearsal import note_question
+from vertex_claude_magic.records.rehearsal import note_question
 from vertex_claude_magic.records.session_records import limits_of, sources_of
 from vertex_claude_magic.session.question import NO_PROJECT, Question, missed, prepare, prepare_recorded
 from vertex_claude_magic.session.stream import Stream, StreamContext
@@ -38,8 +39,8 @@ if TYPE_CHECKING:
     from vertex_claude_magic.settings.target import Target
     from vertex_claude_magic.transport.transport import Start
     from vertex_claude_magic.vertex.next_round import NextRound
-    from vertex_claude_magic.vertex.reply import ToolCall
     from vertex_claude_magic.vertex.request import Request
+    from vertex_claude_magic.vertex.tool_call import ToolCall
 
 __all__ = [
     "ROUND",

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from vertex_claude_magic import errors
-from vertex_claude_magic.records.recording.rehearsal import note_question
+from vertex_claude_magic.named_tuple import NamedTuple
+from vertex_claude_magic.records.rehearsal import note_question
 from vertex_claude_magic.settings.policy import holds_attachment
 from vertex_claude_magic.text import quote
 from vertex_claude_magic.vertex.request import Request, build_request, in_project

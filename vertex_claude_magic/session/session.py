@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from vertex_claude_magic import errors
 from vertex_claude_magic.records.budget import count_or_bound, read_count
-from vertex_claude_magic.records.recording.rehearsal import is_rehearsal, refusal
+from vertex_claude_magic.records.rehearsal import is_rehearsal, refusal
 from vertex_claude_magic.records.session_records import SessionRecords, journal_of, sources_of
 from vertex_claude_magic.records.stores import Stores
 from vertex_claude_magic.session.question import NO_PROJECT, prepare

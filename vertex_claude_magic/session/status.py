@@ -8,9 +8,10 @@ from __future__ import annotations
 
 from datetime import datetime, timezone
 from threading import Lock
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from vertex_claude_magic.models.lifecycle import Reminder
+from vertex_claude_magic.named_tuple import NamedTuple
 from vertex_claude_magic.process import at_fork
 
 if TYPE_CHECKING:

@@ -8,9 +8,10 @@ from array import array
 from dataclasses import replace
 from datetime import datetime, timezone
 from itertools import groupby
-from typing import TYPE_CHECKING, Any, NamedTuple, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from vertex_claude_magic import errors
+from vertex_claude_magic.named_tuple import NamedTuple
 from vertex_claude_magic.process import refuse_copies
 from vertex_claude_magic.records.recorded_reply import tool_calls_of
 from vertex_claude_magic.spelling import option, spelled
@@ -29,8 +30,9 @@ if TYPE_CHECKING:
     from vertex_claude_magic.records.recorded_reply import Pace
     from vertex_claude_magic.records.recorder import CallRecorder
     from vertex_claude_magic.records.sources import RecordedAnswer
-    from vertex_claude_magic.vertex.reply import Reply, ToolCall, Usage
+    from vertex_claude_magic.vertex.reply import Reply, Usage
     from vertex_claude_magic.vertex.request import Request
+    from vertex_claude_magic.vertex.tool_call import ToolCall
 
 __all__ = ["Stream"]
 

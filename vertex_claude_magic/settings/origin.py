@@ -12,8 +12,9 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
+from vertex_claude_magic.named_tuple import NamedTuple
 from vertex_claude_magic.process import process_id
 
 if TYPE_CHECKING:

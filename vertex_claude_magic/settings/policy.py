@@ -6,9 +6,10 @@
 from __future__ import annotations
 
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn, TypeVar
+from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
 from vertex_claude_magic.errors import OptionError
+from vertex_claude_magic.named_tuple import NamedTuple
 from vertex_claude_magic.text import quote
 
 if TYPE_CHECKING:

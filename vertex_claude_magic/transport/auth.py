@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from vertex_claude_magic import errors
 from vertex_claude_magic.process import at_fork, refuse_copies
 from vertex_claude_magic.text import trimmed
+from vertex_claude_magic.vertex.endpoint import is_loopback
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -294,9 +295,20 @@ class ApplicationDefault:
 
 
 def _google_request() -> Request:
-    from google.auth.transport import requests
+    import requests
+    from google.auth.transport.requests import Request
 
-    return requests.Request()
+    class Session(requests.Session):
+        """As for our own requests: what is on this machine is asked without a proxy."""
+
+        def merge_environment_settings(self, url: Any, *settings: Any) -> Any:
+            self.trust_env = not is_loopback(url)
+            return super().merge_environment_settings(url, *settings)
+
+    session = Session()
+    # Else an entry of .netrc, which may be one for all hosts, would be sent to the token service.
+    session.auth = lambda request: request
+    return Request(session)
 
 
 def _credential_file() -> tuple[str, int | None]:

@@ -15,10 +15,11 @@ from collections.abc import Callable
 from contextlib import suppress
 from datetime import datetime, timezone
 from queue import Empty, SimpleQueue
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from vertex_claude_magic import errors
+from vertex_claude_magic.named_tuple import NamedTuple
 from vertex_claude_magic.process import ReusableThreads, at_fork, refuse_copies
 from vertex_claude_magic.spelling import option, spelled
 from vertex_claude_magic.text import quote

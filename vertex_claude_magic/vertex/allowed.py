@@ -7,9 +7,10 @@ API ("enabled" is a budget in tokens); `THINKING_TYPES` maps the words of the op
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from vertex_claude_magic.models.model import Rules
+from vertex_claude_magic.named_tuple import NamedTuple
 from vertex_claude_magic.spelling import option, spelled
 
 if TYPE_CHECKING:

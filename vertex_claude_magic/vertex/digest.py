@@ -17,7 +17,9 @@ import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from operator import is_not
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
+
+from vertex_claude_magic.named_tuple import NamedTuple
 
 if TYPE_CHECKING:
     from typing import TypeGuard

@@ -10,9 +10,10 @@ decodes text without a charset as ISO-8859-1.
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from vertex_claude_magic.errors import ProtocolError
+from vertex_claude_magic.named_tuple import NamedTuple
 from vertex_claude_magic.text import quote
 
 if TYPE_CHECKING:

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from vertex_claude_magic.vertex.reply import ToolCall
     from vertex_claude_magic.vertex.request import Request
+    from vertex_claude_magic.vertex.tool_call import ToolCall
 
 __all__ = ["NextRound"]
 

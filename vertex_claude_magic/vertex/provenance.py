@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
+from vertex_claude_magic.named_tuple import NamedTuple
 from vertex_claude_magic.vertex.endpoint import is_google, is_loopback
 
 if TYPE_CHECKING:

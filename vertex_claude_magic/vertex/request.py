@@ -10,9 +10,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from vertex_claude_magic.errors import ModelRuleError, OptionError, RequestTooLarge
+from vertex_claude_magic.named_tuple import NamedTuple
 from vertex_claude_magic.spelling import flag, option, spelled
 from vertex_claude_magic.text import quote
 from vertex_claude_magic.vertex.allowed import (

@@ -23,7 +23,7 @@ from vertex_claude_magic.text import quote
 from vertex_claude_magic.vertex.blocks import sent_back
 from vertex_claude_magic.vertex.events import Event
 from vertex_claude_magic.vertex.next_round import NextRound
-from vertex_claude_magic.vertex.reply import ToolCall
+from vertex_claude_magic.vertex.tool_call import ToolCall
 
 if TYPE_CHECKING:
     from collections.abc import Generator

@@ -21,7 +21,8 @@ if TYPE_CHECKING:
     from vertex_claude_magic.session.session import Session
     from vertex_claude_magic.settings.target import Target
     from vertex_claude_magic.vertex.events import Event
-    from vertex_claude_magic.vertex.reply import Reply, ToolCall
+    from vertex_claude_magic.vertex.reply import Reply
+    from vertex_claude_magic.vertex.tool_call import ToolCall
 
 __all__ = ["Deliver", "draw_answer"]
 

@@ -10,8 +10,9 @@ import os
 import sys
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TextIO
+from typing import TYPE_CHECKING, Any, Literal, TextIO
 
+from vertex_claude_magic.named_tuple import NamedTuple
 from vertex_claude_magic.text import without_home
 
 if TYPE_CHECKING:

@@ -141,7 +141,7 @@ def unmarked(source: str) -> str:
     >>> unmarked(marked("%%time\nx", "0a1b2c3d"))
     '%%time\nx'
     """
-    return MARK.sub("", source, count=1)
+    return re.sub(MARK, "", source, count=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,7 +177,7 @@ class InsertedCode:
         if file is not None:
             cell = self._in_file(file, record, known, code)
             if cell is not None:
-                mark = MARK.search(cell.source)
+                mark = re.search(MARK, cell.source)
                 inserted = mark[2] if mark else (record or {}).get("code", "")
                 self._store({**(record or {}), "code": inserted, "cell": cell.id})
                 return Earlier(text=unmarked(cell.source), code=inserted)
@@ -202,7 +202,7 @@ class InsertedCode:
     ) -> Cell | None:
         cells = [cell for cell in file.cells if not cell.id or cell.id not in self.deleted]
         for cell in cells:
-            mark = MARK.search(cell.source)
+            mark = re.search(MARK, cell.source)
             if (mark and mark[1] == self.asker.key) or (known and cell.id == known):
                 return cell
         place = self._place(file)
@@ -210,7 +210,7 @@ class InsertedCode:
         if below is None or below not in cells:
             return None
         # An id that the front end makes anew each time is not that of the mark.
-        by_source = bool(MARK.search(below.source)) and self.asker.cell not in {cell.id for cell in cells}
+        by_source = bool(re.search(MARK, below.source)) and self.asker.cell not in {cell.id for cell in cells}
         as_it_was = _digits(unmarked(below.source)) in {_digits(code), (record or {}).get("code")}
         new = (
             record is not None

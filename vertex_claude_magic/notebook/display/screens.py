@@ -8,8 +8,9 @@ from __future__ import annotations
 import sys
 import time
 from collections import Counter
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
+from vertex_claude_magic.named_tuple import NamedTuple
 from vertex_claude_magic.notebook.display.frontends import FrontEnd, front_end
 from vertex_claude_magic.notebook.display.output import Output
 

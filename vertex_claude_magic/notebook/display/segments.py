@@ -13,7 +13,9 @@ import re
 from collections.abc import Callable, Sequence
 from hashlib import blake2b
 from itertools import pairwise
-from typing import NamedTuple, Protocol
+from typing import Protocol
+
+from vertex_claude_magic.named_tuple import NamedTuple
 
 __all__ = ["Body", "Cut", "Segments", "cost", "cut"]
 

@@ -19,7 +19,8 @@ if TYPE_CHECKING:
     from IPython.core.displaypub import DisplayPublisher
     from IPython.utils.capture import RichOutput
 
-    from vertex_claude_magic.vertex.reply import Reply, ToolCall
+    from vertex_claude_magic.vertex.reply import Reply
+    from vertex_claude_magic.vertex.tool_call import ToolCall
 
 __all__ = ["CallOutputs", "call_line", "result_line", "result_text", "with_calls"]
 
@@ -30,7 +31,7 @@ _TAG = re.compile(r"\s*</?data\b[^>]*>\s*")
 def call_line(call: ToolCall) -> str:
     """Return one call on one line: name, arguments, and how it went.
 
-    >>> from vertex_claude_magic.vertex.reply import ToolCall
+    >>> from vertex_claude_magic.vertex.tool_call import ToolCall
     >>> call_line(ToolCall(id="t", name="mean", arguments={"column": "mass"}, seconds=0.21))
     'mean(column="mass") · 0.2 s'
     """
@@ -45,7 +46,7 @@ def call_line(call: ToolCall) -> str:
 def result_line(call: ToolCall) -> str:
     """Return how a call ended on one line, for the one that announced it.
 
-    >>> from vertex_claude_magic.vertex.reply import ToolCall
+    >>> from vertex_claude_magic.vertex.tool_call import ToolCall
     >>> result_line(ToolCall(id="t", name="mean", content="2.5", seconds=0.21))
     '→ 2.5 · 0.2 s'
     """

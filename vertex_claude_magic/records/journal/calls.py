@@ -8,9 +8,10 @@ from __future__ import annotations
 from datetime import date, datetime, timezone
 from functools import lru_cache
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from vertex_claude_magic.markdown.characters import replace_invalid
+from vertex_claude_magic.named_tuple import NamedTuple
 from vertex_claude_magic.records.journal.parts import add_request, pack, read_request, unpack
 from vertex_claude_magic.records.repeats import Asker, is_repeat, of_last_session
 from vertex_claude_magic.settings.origin import Origin

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from datetime import date, datetime, time, timedelta
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
+from vertex_claude_magic.named_tuple import NamedTuple
 from vertex_claude_magic.records.journal.notes import drop_notes
 from vertex_claude_magic.records.journal.parts import drop_request
 from vertex_claude_magic.records.journal.runs import drop_runs, pinned

@@ -12,7 +12,7 @@ from weakref import WeakKeyDictionary
 from vertex_claude_magic import errors
 from vertex_claude_magic.records.journal.batches import Batches, MemoryFile
 from vertex_claude_magic.records.journal.calls import LOCAL, Call
-from vertex_claude_magic.records.recording.rehearsal import is_rehearsal, refusal
+from vertex_claude_magic.records.rehearsal import is_rehearsal, refusal
 from vertex_claude_magic.records.session_records import journal_of
 from vertex_claude_magic.session.session import check_live
 from vertex_claude_magic.settings.origin import current_origin, session_id
