@@ -89,7 +89,10 @@ class CallRecorder:
         self.begun = True
         self._leave_secrets_out()
         if self.sources.journal is not None:
-            self._number = self.sources.journal.begin(self.call, day_limit=day_limit)
+            self._number = self.sources.journal.begin(self.call, day_limit=day_limit, later=self._added)
+
+    def _added(self, number: int) -> None:
+        self._number = number
 
     def _leave_secrets_out(self) -> None:
         body = self.call.canonical["body"]
