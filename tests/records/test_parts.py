@@ -10,8 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from journals import DAY, KEEP, NOON, a_call, an_ending, client, opened, rows
 
+from vertex_claude_magic.models.catalog import Catalog
 from vertex_claude_magic.records.journal import review
-from vertex_claude_magic.vertex.digest import canonical, digest_of, parts_of
+from vertex_claude_magic.vertex.digest import attachments, canonical, digest_of, parts_of
+from vertex_claude_magic.vertex.request import RequestOptions, build_request
 
 if TYPE_CHECKING:
     from vertex_claude_magic.records.journal.journal import Journal
@@ -178,6 +180,35 @@ def test_the_digest_of_a_conversation_is_a_chain():
     messages = [USER, ASSISTANT, USER]
     long = parts_of(request(messages=messages, system="x"))
     assert [parts_of(request(messages=messages[:n])).links[-1] for n in (1, 2, 3)] == list(long.links)
+
+
+ROWS: dict[str, list] = {
+    "text": [{"role": "user", "content": "And now?"}],
+    "blocks with a mark": [{"role": "user", "content": [{"type": "text", "text": "a", **MARK}]}],
+    "an image": [{"role": "user", "content": [
+        {"type": "image", "source": {"type": "base64", "media_type": "image/png", "data": "aGk="}}]}],
+    "several": [USER, ASSISTANT, USER],
+    "none": [],
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", ROWS)
+def test_a_row_has_the_digest_and_the_parts_of_the_same_request_made_whole(name):
+    """What all rows share is worked out once; nothing of it may differ."""
+    catalog = Catalog.load()
+    options = RequestOptions(system="Be short.", max_tokens=9, set={"tools": [{"name": "f", "input_schema": {}}]},
+                             beta=("b-1",))  # fmt: skip
+    first, whole = (
+        build_request(messages, options, model="claude-haiku-4-5", project="p", region="global", catalog=catalog,
+                      notices=["once"])
+        for messages in ([USER], ROWS[name])
+    )  # fmt: skip
+    row = first.with_messages(ROWS[name])
+    assert (row, row.notices) == (whole, ())
+    assert (row.payload, row.digest, row.parts) == (whole.payload, whole.digest, whole.parts)
+    assert row.canonical == whole.canonical
+    assert row.former_digest() == whole.former_digest()
+    assert list(attachments(row.body)) == list(attachments(whole.body))
 
 
 def test_a_question_with_cache_marks_of_the_product_is_found_without_them(claude_emulator):
