@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import random
+import zlib
 from typing import TYPE_CHECKING
 
 import pytest
@@ -10,8 +12,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from journals import DAY, KEEP, NOON, a_call, an_ending, client, opened, rows
 
+from vertex_claude_magic import errors
 from vertex_claude_magic.models.catalog import Catalog
 from vertex_claude_magic.records.journal import review
+from vertex_claude_magic.records.journal.parts import pack, unpack
 from vertex_claude_magic.vertex.digest import attachments, canonical, digest_of, parts_of
 from vertex_claude_magic.vertex.request import RequestOptions, build_request
 
@@ -173,6 +177,21 @@ def test_two_conversations_have_one_digest_only_if_they_are_the_same(one, two):
         request(messages=[{"role": "user", "content": text} for text in texts]) for texts in (one, two)
     )
     assert (digest_of(first) == digest_of(second)) == (one == two)
+
+
+@given(st.text(max_size=300) | st.text(alphabet="aé\0", min_size=150, max_size=220))
+def test_every_part_is_a_zlib_stream(text):
+    """As every version reads it, whether it was worth compressing or not."""
+    assert json.loads(zlib.decompress(pack(text))) == unpack(pack(text)) == text
+
+
+def test_a_part_of_the_file_that_was_changed_is_noticed():
+    """A checksum is there for parts that are not compressed too."""
+    data = bytearray(pack("Is this review positive?"))
+    assert b"review" in data
+    data[12] ^= 1
+    with pytest.raises(errors.JournalError):
+        unpack(bytes(data))
 
 
 def test_the_digest_of_a_conversation_is_a_chain():
