@@ -18,7 +18,6 @@ from weakref import WeakValueDictionary
 
 import requests
 from requests.adapters import HTTPAdapter
-from requests.structures import CaseInsensitiveDict
 from requests.utils import get_environ_proxies
 from urllib3 import HTTPConnectionPool, HTTPSConnectionPool, PoolManager, ProxyManager
 from urllib3 import exceptions as urllib3_errors
@@ -167,7 +166,8 @@ class _Adapter(HTTPAdapter):
 
     def build_response(self, req: requests.PreparedRequest, resp: Any) -> requests.Response:
         response = requests.Response()
-        response.status_code, response.headers = resp.status, CaseInsensitiveDict(resp.headers)
+        # urllib3's own headers take any case too.
+        response.status_code, response.headers = resp.status, resp.headers
         response.raw, response.request, response.reason = resp, req, resp.reason
         response.url = req.url or ""
         return response

@@ -438,7 +438,8 @@ class PendingResponse:
 
     def _pause_or_raise(self, response: requests.Response, error: errors.ClaudeError, attempt: int) -> None:
         policy = self._transport.policy
-        headers = {name.lower(): value for name, value in response.headers.items()}
+        # By name, because the pairs of urllib3's headers have each of several with one name.
+        headers = {name.lower(): response.headers[name] for name in response.headers}
         error.details["may_retry"] = may_retry(response.status_code, headers, error)
         if not error.details["may_retry"]:
             raise error

@@ -144,7 +144,15 @@ class Request:
         >>> request.with_messages([{"role": "user", "content": "Hi"}]).body["messages"]
         [{'role': 'user', 'content': 'Hi'}]
         """
-        made = replace(self, body={**self.body, "messages": list(messages)}, notices=())
+        made = Request(
+            url=self.url,
+            headers=self.headers,
+            body={**self.body, "messages": list(messages)},
+            model=self.model,
+            project=self.project,
+            region=self.region,
+            method=self.method,
+        )
         parts = with_messages(self.parts, made.body["messages"])
         object.__setattr__(made, "_parts", parts)
         object.__setattr__(made, "_canonical", parts.content)
