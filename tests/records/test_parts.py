@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import random
+import zlib
 from typing import TYPE_CHECKING
 
 import pytest
@@ -10,8 +12,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from journals import DAY, KEEP, NOON, a_call, an_ending, client, opened, rows
 
+from vertex_claude_magic import errors
+from vertex_claude_magic.models.catalog import Catalog
 from vertex_claude_magic.records.journal import review
-from vertex_claude_magic.vertex.digest import canonical, digest_of, parts_of
+from vertex_claude_magic.records.journal.parts import pack, unpack
+from vertex_claude_magic.vertex.digest import attachments, canonical, digest_of, parts_of
+from vertex_claude_magic.vertex.request import RequestOptions, build_request
 
 if TYPE_CHECKING:
     from vertex_claude_magic.records.journal.journal import Journal
@@ -173,11 +179,55 @@ def test_two_conversations_have_one_digest_only_if_they_are_the_same(one, two):
     assert (digest_of(first) == digest_of(second)) == (one == two)
 
 
+@given(st.text(max_size=300) | st.text(alphabet="aé\0", min_size=150, max_size=220))
+def test_every_part_is_a_zlib_stream(text):
+    """As every version reads it, whether it was worth compressing or not."""
+    assert json.loads(zlib.decompress(pack(text))) == unpack(pack(text)) == text
+
+
+def test_a_part_of_the_file_that_was_changed_is_noticed():
+    """A checksum is there for parts that are not compressed too."""
+    data = bytearray(pack("Is this review positive?"))
+    assert b"review" in data
+    data[12] ^= 1
+    with pytest.raises(errors.JournalError):
+        unpack(bytes(data))
+
+
 def test_the_digest_of_a_conversation_is_a_chain():
     """The links of its beginning are those of the shorter conversation."""
     messages = [USER, ASSISTANT, USER]
     long = parts_of(request(messages=messages, system="x"))
     assert [parts_of(request(messages=messages[:n])).links[-1] for n in (1, 2, 3)] == list(long.links)
+
+
+ROWS: dict[str, list] = {
+    "text": [{"role": "user", "content": "And now?"}],
+    "blocks with a mark": [{"role": "user", "content": [{"type": "text", "text": "a", **MARK}]}],
+    "an image": [{"role": "user", "content": [
+        {"type": "image", "source": {"type": "base64", "media_type": "image/png", "data": "aGk="}}]}],
+    "several": [USER, ASSISTANT, USER],
+    "none": [],
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", ROWS)
+def test_a_row_has_the_digest_and_the_parts_of_the_same_request_made_whole(name):
+    """What all rows share is worked out once; nothing of it may differ."""
+    catalog = Catalog.load()
+    options = RequestOptions(system="Be short.", max_tokens=9, set={"tools": [{"name": "f", "input_schema": {}}]},
+                             beta=("b-1",))  # fmt: skip
+    first, whole = (
+        build_request(messages, options, model="claude-haiku-4-5", project="p", region="global", catalog=catalog,
+                      notices=["once"])
+        for messages in ([USER], ROWS[name])
+    )  # fmt: skip
+    row = first.with_messages(ROWS[name])
+    assert (row, row.notices) == (whole, ())
+    assert (row.payload, row.digest, row.parts) == (whole.payload, whole.digest, whole.parts)
+    assert row.canonical == whole.canonical
+    assert row.former_digest() == whole.former_digest()
+    assert list(attachments(row.body)) == list(attachments(whole.body))
 
 
 def test_a_question_with_cache_marks_of_the_product_is_found_without_them(claude_emulator):

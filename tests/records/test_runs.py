@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import os
 import signal
+import sqlite3
 import subprocess
 import sys
 import threading
+from contextlib import closing
+from functools import partial
 from typing import TYPE_CHECKING
 
 import pytest
@@ -97,6 +100,75 @@ def test_a_call_that_cannot_be_stored_takes_none_of_the_others_with_it(journal):
         ends(journal, "c", run)
     assert [row["key"].hex() for row in rows(path=journal.path)] == [a_call("a").key, a_call("c").key]
     assert len(journal.notices()) == 1
+
+
+def test_calls_that_go_out_together_are_one_transaction_and_know_their_numbers_then(journal):
+    """What is under way when a process is killed was billed, so it is there before its answer."""
+    numbers = dict[str, int]()
+    with journal.run("map", session="s1", origin=CELL) as run:
+        each = {text: a_call(text, run_id=run) for text in "abc"}
+        with journal.together():
+            for text, call in each.items():
+                assert journal.begin(call, later=partial(numbers.__setitem__, text)) is None
+            assert (left(journal), numbers) == (0, {})
+        assert [row["state"] for row in rows(path=journal.path)] == ["sent"] * 3
+        with journal.together():
+            for text, call in each.items():
+                journal.end(numbers[text], call, an_ending(text), Keep())
+    found = rows(path=journal.path)
+    assert [(row["id"], row["key"].hex(), row["state"], row["replayable"]) for row in found] == [
+        (numbers[text], call.key, "done", 1) for text, call in each.items()
+    ]
+    assert len(rows("contents", journal.path)) == 3
+
+
+def test_a_call_that_goes_out_and_ends_together_is_there_once(journal):
+    numbers = list[int]()
+    with journal.run("map", session="s1", origin=CELL) as run:
+        call = a_call(run_id=run)
+        with journal.together():
+            assert journal.begin(call, later=numbers.append) is None
+            journal.end(None, call, an_ending(), Keep())
+    assert [row["state"] for row in rows(path=journal.path)] == ["done"]
+    assert [row["uses"] for row in rows("parts", journal.path)] == [1, 1]
+
+
+def test_a_call_that_goes_out_with_one_that_cannot_be_stored_knows_its_number(journal):
+    numbers = list[int]()
+    with journal.run("map", session="s1", origin=CELL) as run, journal.together():
+        journal.begin(a_call("a", run_id=run), later=numbers.append)
+        ends(journal, "b", run, input_tokens=2**70)
+    assert numbers == [row["id"] for row in rows(path=journal.path)] == [1]
+
+
+def test_of_answers_that_are_written_together_the_later_replaces_the_earlier_as_ever(journal):
+    """Each sees those before it, and what an earlier run of the cell has left."""
+    again = CELL._replace(run="8")
+    with journal.run("map", session="s1", origin=CELL) as run:
+        ends(journal, "a", run, answer={"content": [], "model": "before"})
+        with journal.together():
+            for number, origin in enumerate((CELL, again, again)):
+                answer = {"content": [], "model": str(number)}
+                call = a_call("a", run_id=run, origin=origin)
+                journal.end(None, call, an_ending(answer=answer), Keep())
+    assert [row["replayable"] for row in rows(path=journal.path)] == [1, 0, 1, 1]
+
+
+def test_the_frame_of_a_run_is_stored_once_and_counted_once_a_call(journal):
+    """Also if the file is emptied or replaced meanwhile, so that the number it had is that of something else."""
+    for text in "abc":
+        ends(journal, text, None)
+    [frame] = [row for row in rows("parts", journal.path) if row["uses"] == 3]
+    with closing(sqlite3.connect(journal.path)) as file:
+        for table in ("calls", "contents", "turns", "parts"):
+            file.execute(f"DELETE FROM {table}")
+        file.execute("INSERT INTO parts VALUES (?, x'00', 1, x'00')", (frame["id"],))
+        file.commit()
+    for text in "ab":
+        ends(journal, text, None)
+    found = {row["hash"]: row for row in rows("parts", journal.path)}
+    assert (found[b"\0"]["uses"], found[frame["hash"]]["uses"]) == (1, 2)
+    assert [call.canonical for call in journal.recent()] == [a_call(text).canonical for text in "ba"]
 
 
 def test_calls_that_end_together_are_kept_when_the_block_ends_in_an_interrupt(journal):

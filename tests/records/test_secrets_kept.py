@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 from front import living
 from journals import client
+from journals import rows as rows_of
 from leaks import FAULTS, everything_about, in_every_xmode
 from shells import loaded_shell
 
@@ -119,6 +120,29 @@ def test_what_is_left_out_is_said_and_still_counted(claude_emulator, recording, 
     with pytest.raises(errors.ReplayMiss):
         asking.ask(prompt, replay="only")
     assert not recording.exists()
+
+
+@pytest.mark.parametrize("place", ["system", "set"])
+def test_a_secret_that_all_rows_share_keeps_each_of_them_out(claude_emulator, recording, place):
+    """What they share is looked at once; a frame in which one was found is looked at again, and a harmless one is not."""
+    shared = (
+        {"system": f"Use {IN_PROMPT}."}
+        if place == "system"
+        else {"set": {"metadata": {"user_id": IN_PROMPT}}}
+    )
+    claude = client(claude_emulator, recording=str(recording))
+    rows = [{"text": f"row {number}"} for number in range(5)]
+    claude.map(rows, "{{ text }}", allow_secrets=True, progress=False, **shared)
+    claude.map(rows, "{{ text }}", system="Be short.", progress=False)
+    mixed = [*rows[:2], {"text": IN_PROMPT}]
+    claude.map(mixed, "So: {{ text }}", system="Be short.", allow_secrets=True, progress=False)
+    found = kept(recording)
+    claude.close()
+    assert IN_PROMPT.encode() not in found
+    assert len(claude_emulator.requests) == 13
+    # In the journal as what was paid for, with or without their content.
+    stored = [bool(row["answer"]) for row in rows_of("contents")]
+    assert (len(stored), sum(stored)) == (13, 7)
 
 
 def test_no_secret_is_in_an_export(claude_emulator, recording, tmp_path, capsys):

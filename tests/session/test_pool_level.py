@@ -223,6 +223,23 @@ def test_all_watched_calls_are_looked_at_once_in_a_while():
     assert isinstance(found[0].error, errors.DeadlineExceeded)
 
 
+def test_a_watched_call_that_is_over_within_a_second_is_looked_at_once():
+    """A look for nothing costs as much as to take the answer, and adds the call to the journal twice over."""
+    clock, calls, under_way = Clock(), [WatchedCall() for _ in range(12)], list[WatchedCall]()
+
+    def start(item: int) -> WatchedCall:
+        under_way.append(calls[item])
+        return calls[item]
+
+    def tick() -> None:
+        clock.now += 0.5
+        if under_way:
+            under_way.pop(0).end()
+
+    run(Pool(start, at_once=2, clock=clock), range(12), tick=tick)
+    assert [call.looks for call in calls] == [1] * 12
+
+
 def test_threads_are_used_again():
     """Case 83: no thread for each row; `close` ends those that wait."""
     threads, names, done = ReusableThreads(), set(), threading.Semaphore(0)

@@ -94,6 +94,33 @@ def test_a_proxy_stands_before_every_other_host(monkeypatch):
     assert "NO_PROXY" in caught.value.cure
 
 
+def test_what_the_surroundings_say_counts_for_the_next_request_of_the_same_client(
+    certificate, monkeypatch, tmp_path
+):
+    """Whoever sets a proxy or a CA file in a cell does not make a new client for it."""
+    seen: list[bytes] = []
+
+    def proxy(connection: socket.socket) -> None:
+        seen.append(received(connection))
+        connection.sendall(b"HTTP/1.1 200 Connection established\r\n\r\n")
+        answer_tls(connection, certificate, seen)
+
+    claude = client()
+    monkeypatch.setenv("HTTPS_PROXY", "http://127.0.0.1:9")
+    with pytest.raises(errors.NetworkError, match="proxy blocked the request"):
+        claude.ask("Hello")
+    monkeypatch.setenv("CURL_CA_BUNDLE", str(tmp_path / "none.pem"))
+    with pytest.raises(errors.TLSError, match="trusted certificates"):
+        claude.ask("Hello")
+    monkeypatch.setenv("CURL_CA_BUNDLE", str(certificate))
+    with serving(proxy) as port:
+        monkeypatch.setenv("HTTPS_PROXY", f"http://127.0.0.1:{port}")
+        reply = claude.ask("Hello")
+        claude.close()
+    assert reply.text == "yes"
+    assert seen[0].startswith(f"CONNECT {GOOGLE}:443".encode())
+
+
 def test_the_netrc_file_does_not_replace_the_token(claude_emulator, home):
     """Case 39: a default entry is for browsers of other sites."""
     for name in (".netrc", "_netrc"):

@@ -17,10 +17,12 @@ from typing import TYPE_CHECKING
 
 import google.oauth2.credentials
 import pytest
+import requests
 from processes import forked, needs_fork
 
 from vertex_claude_magic import Claude, ClaudeInterrupt, errors
 from vertex_claude_magic.emulator import Emulator, Fault, Reply
+from vertex_claude_magic.transport.connection import make_session, prepared
 from vertex_claude_magic.transport.retry import RetryPolicy
 
 if TYPE_CHECKING:
@@ -157,6 +159,37 @@ def test_twenty_questions_share_one_connection():
         assert [claude.ask("Hello").text for _ in range(20)] == ["yes"] * 20
         assert len(server.connections) == 1
         claude.close()
+
+
+def test_an_adapter_holds_no_pool_that_its_session_has_dropped():
+    """urllib3 keeps the pools of ten hosts; a pool that nobody holds closes its connections."""
+    with make_session(loopback=True) as session:
+        adapter = session.get_adapter("http://127.0.0.1/")
+
+        def pool(host: int) -> weakref.ref:
+            request = prepared("POST", f"http://127.0.0.{host}/v1", {}, b"{}")
+            return weakref.ref(adapter.get_connection_with_tls_context(request, True))
+
+        first = pool(1)
+        assert pool(1) is first
+        assert first() is not None
+        others = [pool(host) for host in range(2, 13)]
+        assert first() is None
+        assert pool(1)() is not None
+    assert [other() for other in others] == [None] * len(others)
+
+
+@pytest.mark.parametrize(("payload", "length"), [(b'{"a": "\xc3\xa4"}', "11"), (None, None), (b"", None)])
+def test_what_is_sent_has_its_length_in_bytes(payload, length):
+    request = prepared("POST" if payload else "GET", "http://127.0.0.1/v1/a%20b?c=d", {"x-a": "b"}, payload)
+    assert request.headers.get("content-length") == length
+    assert (request.url, request.body) == ("http://127.0.0.1/v1/a%20b?c=d", payload or None)
+
+
+@pytest.mark.parametrize("value", ["a\nb: c", "a\r\nb", " a"])
+def test_a_header_with_a_line_break_is_not_sent(value):
+    with pytest.raises(requests.exceptions.InvalidHeader):
+        prepared("POST", "http://127.0.0.1/", {"x-a": value}, b"{}")
 
 
 def test_a_refused_request_gives_its_connection_back_whole():

@@ -142,15 +142,17 @@ def cost(model: Model, location: str, usage: TokenUsage, *, batch: bool = False)
     }
     prompt = usage.input_tokens + usage.cache_creation_input_tokens + usage.cache_read_input_tokens
     tier = rate(model, location, prompt)
-    prices: dict[str, float | None] = {name: getattr(tier, name, None) for name in counts}
     searches, fee = tools.web_search_requests if tools else 0, model.prices.web_search
     factor = model.prices.batch_factor if batch else 1.0
     pace = model.prices.fast_factor if usage.speed == "fast" else 1.0
     # A price that is not needed may be unknown.
-    needed = [*[prices[name] for name, count in counts.items() if count], *([fee] if searches else ())]
+    parts: list[tuple[int, float | None]] = [
+        (count, getattr(tier, name, None)) for name, count in counts.items() if count
+    ]
+    needed = [*[price for _, price in parts], *([fee] if searches else ())]
     if factor is None or pace is None or None in needed:
         return None
-    tokens = sum([count * (prices[name] or 0.0) for name, count in counts.items()]) / _MILLION
+    tokens = sum([count * (price or 0.0) for count, price in parts]) / _MILLION
     # Twelve decimals take the noise of binary fractions away and keep a token of the cheapest model exact.
     return round(tokens * factor * pace + searches * (fee or 0.0) / 1_000, 12)
 

@@ -12,6 +12,7 @@ import html
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -277,6 +278,8 @@ def fenced_data(body: str, name: str, kind: str = "", about: str = "", cut: str 
     return f"{_opening(tag, name, kind, about, cut)}{lines}{body}{lines}</{tag}>"
 
 
+# The rows of a table have the same one for each of their fields.
+@lru_cache(maxsize=256)
 def _opening(tag: str, name: str, kind: str, about: str, cut: str) -> str:
     fields = {"name": name, "kind": kind, "about": about, "holds": cut}
     written = ""

@@ -194,9 +194,11 @@ class Budget:
             CostLimitExceeded: with it the session could exceed its limit.
         """
         with self._lock:
-            spent = self._sums[local] + sum([usd for kind, usd in self._held.values() if kind is local])
             # What is not known crosses every limit.
             held = math.inf if most is None else most
+            spent = self._sums[local]
+            if limit is not None:
+                spent += sum([usd for kind, usd in self._held.values() if kind is local])
             if limit is not None and not spent + held <= limit:
                 if math.isinf(spent + held):
                     raise errors.CostLimitExceeded(

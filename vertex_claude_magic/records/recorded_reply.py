@@ -70,11 +70,12 @@ class RecordedReply(NamedTuple):
 
     def as_json(self) -> dict[str, Any]:
         """Return it as a JSON object, times to the millisecond, without what is as usual."""
-        rounded = {
-            name: round(value, 3) if isinstance(value, float) else value
-            for name, value in self._asdict().items()
-        }
-        return {name: value for name, value in rounded.items() if value != self._field_defaults[name]}
+        usual, found = self._field_defaults, dict[str, Any]()
+        for name, value in zip(self._fields, self, strict=True):
+            part = round(value, 3) if isinstance(value, float) else value
+            if part != usual[name]:
+                found[name] = part
+        return found
 
 
 def recorded_reply(reply: Reply, pace: Pace = (), error: Mapping[str, Any] | None = None) -> RecordedReply:

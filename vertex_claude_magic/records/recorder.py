@@ -89,16 +89,26 @@ class CallRecorder:
         self.begun = True
         self._leave_secrets_out()
         if self.sources.journal is not None:
-            self._number = self.sources.journal.begin(self.call, day_limit=day_limit)
+            self._number = self.sources.journal.begin(self.call, day_limit=day_limit, later=self._added)
+
+    def _added(self, number: int) -> None:
+        self._number = number
 
     def _leave_secrets_out(self) -> None:
-        body = self.call.canonical["body"]
+        body, parts = self.call.canonical["body"], self.call.parts
         messages = body.get("messages")
         each = messages if isinstance(messages, (list, tuple)) else ()
-        rest = {**body, "messages": None} if each else body
+        # All but the messages has a digest of its own, so that what the rows of a table share is looked at once.
+        known = parts is not None and parts.content is self.call.canonical
+        frame = parts.frame_hash if parts is not None and known else b""
+        rest = [{**body, "messages": None} if each else body, self.call.canonical.get("beta")]
         # One by one, because those of the turns before were looked at before.
-        looked_at = filter(None, (*each, rest, self.call.canonical.get("beta")))
+        looked_at = filter(None, (*each, *(() if frame in _harmless else rest)))
         found = next(filter(None, map(_secret_in, looked_at)), None)
+        if found is None and frame:
+            if len(_harmless) >= _MOST_HARMLESS:
+                _harmless.clear()
+            _harmless.add(frame)
         if found is not None:
             self.tell(f"Neither prompt nor answer is saved: the prompt seems to contain {found[0]}.", False)
             left_out = {"model": self.call.model, "body": {}}
@@ -242,13 +252,21 @@ def _secret_in(value: Json) -> tuple[str, int] | None:
     texts: list[str] = []
     waiting = [value]
     for part in waiting:
-        if isinstance(part, str):
+        if type(part) is str:
             texts.append(part)
-        elif part is None or isinstance(part, (int, float)):
+        elif type(part) in _NO_TEXT:
             continue
         elif isinstance(part, dict):
-            waiting += part.keys()
+            waiting += part
             waiting += part.values()
         elif isinstance(part, (list, tuple)):
             waiting += part
+        elif isinstance(part, str):
+            texts.append(part)
     return find_secret("\n".join(texts))
+
+
+# Digests of requests without their messages in which no secret was found.
+_harmless: set[bytes] = set()
+_MOST_HARMLESS = 4_096
+_NO_TEXT = frozenset({type(None), bool, int, float})

@@ -39,7 +39,8 @@ T = TypeVar("T")
 T_co = TypeVar("T_co", covariant=True)
 
 _TICK = 0.05  # seconds between two looks at the calls under way
-# Seconds between two looks at all calls that are watched: for their deadlines, and for what piles up.
+# Seconds between two looks at the calls that are watched and were there at the last one: for their deadlines, and for
+# what piles up. Those that are younger would be looked at for nothing, which costs as much as to take an answer.
 _SWEEP = 1.0
 # How many calls that have ended are taken before others start in their place.
 _FEW = 8
@@ -158,6 +159,8 @@ class Pool(Generic[I, T]):
         # The numbers of calls that have something to look at.
         self._told: SimpleQueue[int] = SimpleQueue()
         self._swept = self._clock()
+        # The number of the call that was started last, and of the last one at the last look.
+        self._newest = self._at_sweep = -1
         self.ended_early = False
 
     @property
@@ -237,7 +240,7 @@ class Pool(Generic[I, T]):
                 self._ready.appendleft(turn)
                 return False
             self._next_start = max(self._next_start, self._clock()) + self._spacing
-            number = next(self._numbers)
+            self._newest = number = next(self._numbers)
             self._running[number] = _Turn(turn.index, turn.item, turn.attempt, call)
             if _is_watched(call):
                 call.watch(partial(self._told.put, number))
@@ -297,12 +300,12 @@ class Pool(Generic[I, T]):
         return bool(self._running) and _is_watched(next(iter(self._running.values())).call)
 
     def _arrived(self) -> list[int]:
-        """Return the calls to look at: those that have said something, each once; now and then all of them."""
+        """Return the calls to look at: those that have said something, each once; now and then all older ones."""
         if not self._is_watched():
             return list(self._running)
         if self._clock() - self._swept >= _SWEEP:
-            self._swept = self._clock()
-            return list(self._running)
+            until, self._at_sweep, self._swept = self._at_sweep, self._newest, self._clock()
+            return [number for number in self._running if number <= until]
         told: dict[int, None] = {}
         with suppress(Empty):
             told[take_item(self._told, _TICK)] = None

@@ -181,39 +181,38 @@ class Stream:
         if self._settled is not None:
             return self._settled
         request, clock = self.request, self._context.clock
-        bare = self._builder.reply()
-        data = None
-        if self._context.format == "json" and bare.complete:
-            from vertex_claude_magic.answers.read import read_json_text
-
-            data = read_json_text(bare.text)
-        reply = replace(
-            bare,
-            model=bare.model or request.model,
+        # All at once: a frozen value of thirty fields takes its time to make.
+        model, usage = self._builder.model, self._builder.usage
+        reply = self._builder.reply(
+            usage=usage,
+            model=model or request.model,
             region=request.region,
             request_id=self._head.request_id if self._head else None,
             seconds=(clock() if self._seconds is None else self._seconds) - self._started,
             first_token_seconds=None if self._first is None else self._first - self._started,
-            cost=self._price(bare, bare.usage),
-            uncached_cost=self._price(bare, bare.usage.uncached) if bare.usage.cached else None,
-            data=data,
+            cost=self._price(model, usage),
+            uncached_cost=self._price(model, usage.uncached) if usage.cached else None,
             lineage=lineage_of(request, date=self._date, server=self._server()),
             question=request.body,
         )
+        if self._context.format == "json" and reply.complete:
+            from vertex_claude_magic.answers.read import read_json_text
+
+            reply = replace(reply, data=read_json_text(reply.text))
         if self._context.found is not None:
             reply = _replayed(reply, self._context.found)
         if reply.complete and self._seconds is not None:
             self._settled = reply
         return reply
 
-    def _price(self, reply: Reply, usage: Usage) -> float | None:
+    def _price(self, model: str, usage: Usage) -> float | None:
         # Output tokens are counted at the end, so what a stopped answer cost is not known.
-        if not reply.complete:
+        if not self._builder.complete:
             return None
         from vertex_claude_magic.models.prices import cost
 
         catalog = self._context.catalog
-        row = catalog.find(reply.model) or catalog.find(self.request.model)
+        row = catalog.find(model) or catalog.find(self.request.model)
         return cost(row, self.request.region, usage) if row is not None else None
 
     def watch(self, tell: Callable[[], None]) -> None:

@@ -7,6 +7,7 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Literal
 
 from vertex_claude_magic.errors import OptionError
@@ -180,11 +181,17 @@ def _fields(data: Any) -> dict[str, Any]:
     return {field.name: getattr(data, field.name) for field in dataclasses.fields(data)}
 
 
+# Once for a column, and not for each value.
+@lru_cache(maxsize=256)
+def _where(column: str) -> str:
+    return f"the column {quote(column, 60)!r}"
+
+
 def _fit(value: Any, column: Added) -> Any:
     """Return a value as the kind of its column has it."""
     if value is None:
         return None
-    where = f"the column {quote(column.name, 60)!r}"
+    where = _where(column.name)
     if isinstance(value, Enum):
         value = value.value
     plain = _plain(value, where)

@@ -105,9 +105,7 @@ class RowQuestions:
             check_secrets([Place(f"row {index}", searchable(content))])
         if not text.strip():
             raise OptionError("The prompt of this row is empty.", cure="Leave the row out.")
-        base = first.request
-        body = {**base.body, "messages": [{"role": "user", "content": content}]}
-        return Question(replace(base, body=body, notices=()), first.typed)
+        return Question(first.request.with_messages([{"role": "user", "content": content}]), first.typed)
 
 
 def _is_short(target: Target) -> bool:

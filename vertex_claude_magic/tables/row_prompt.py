@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import takewhile
 from typing import TYPE_CHECKING, Any
 
@@ -36,6 +37,12 @@ _WORTH_A_BLOCK = 256
 Content = str | list[dict[str, Any]]
 
 
+# Once for a column, and not for each value.
+@lru_cache(maxsize=256)
+def _where(column: str | None) -> str:
+    return "the row" if column is None else f"the column {quote(column, 60)!r}"
+
+
 @dataclass(frozen=True, slots=True)
 class _Field:
     """A path into a row.
@@ -58,7 +65,7 @@ class _Field:
         Raises:
             OptionError: the value has no form in a prompt, or the path leads nowhere in this row.
         """
-        where = "the row" if self.column is None else f"the column {quote(self.column, 60)!r}"
+        where = _where(self.column)
         value: Any = record if self.column is None else record[self.column]
         fenced = type(value) is str and not self.bare
         if self.path.steps:

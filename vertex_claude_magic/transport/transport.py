@@ -385,7 +385,7 @@ class PendingResponse:
         return None
 
     def _post(self, headers: Mapping[str, str]) -> requests.Response:
-        from vertex_claude_magic.transport.connection import prepared
+        from vertex_claude_magic.transport.connection import prepared, surroundings
 
         url, policy = self._request.url, self._transport.policy
         session = self._transport.session(url)
@@ -393,11 +393,10 @@ class PendingResponse:
         method, payload = self._request.method, self._request.payload or None
         ready = prepared(method, url, own, payload)
         # Prepared here and not by the session, so that a .netrc entry cannot replace the token.
-        around = session.merge_environment_settings(url, {}, stream=True, verify=None, cert=None)
+        around = surroundings(session, url)
         patience = (policy.connect, self._silence_limit())
-        # Not by the session's own `send`, which follows redirects, runs hooks and collects cookies. Its `verify` has
-        # taken the place of None.
-        return session.get_adapter(url).send(ready, timeout=patience, **around)  # type: ignore[arg-type]
+        # Not by the session's own `send`, which follows redirects, runs hooks and collects cookies.
+        return session.get_adapter(url).send(ready, timeout=patience, **around)
 
     def _deliver(self, response: requests.Response) -> None:
         from vertex_claude_magic.transport.connection import streamed_chunks
@@ -440,7 +439,8 @@ class PendingResponse:
 
     def _pause_or_raise(self, response: requests.Response, error: errors.ClaudeError, attempt: int) -> None:
         policy = self._transport.policy
-        headers = {name.lower(): value for name, value in response.headers.items()}
+        # By name, because the pairs of urllib3's headers have each of several with one name.
+        headers = {name.lower(): response.headers[name] for name in response.headers}
         error.details["may_retry"] = may_retry(response.status_code, headers, error)
         if not error.details["may_retry"]:
             raise error

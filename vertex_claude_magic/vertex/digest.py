@@ -36,6 +36,7 @@ __all__ = [
     "former_digest_of",
     "parts_of",
     "unmarked",
+    "with_messages",
 ]
 
 BETA_HEADER = "anthropic-beta"
@@ -203,12 +204,44 @@ def parts_of(content: Mapping[str, Any], *, may_have_marks: bool = True) -> Part
     frame = {**plain, "body": body}
     named = [name.encode() + part for name, _, part in shared]
     frame_hash = hashlib.sha256(b"".join([_hash(frame), *named])).digest()
-    hashes = tuple(map(_message_hash, messages or ()))
-    links: list[bytes] = []
+    hashes, links = _chain(messages or ())
+    whole = _whole(frame_hash, links)
+    return Parts(content, frame, tuple(shared), messages, hashes, links, frame_hash, whole)
+
+
+def with_messages(parts: Parts, messages: Sequence[Any]) -> Parts:
+    """Return the parts of the same request with other messages; only those are looked at.
+
+    Args:
+        parts: A request that has messages.
+        messages: As they are sent.
+
+    >>> one, two = ([{"role": "user", "content": text}] for text in ("Hi", "And now?"))
+    >>> first, second = (parts_of({"model": "m", "body": {"messages": each}}) for each in (one, two))
+    >>> with_messages(first, two) == second
+    True
+    """
+    plain: Any = _without_marks(_hashed(messages))
+    hashes, links = _chain(plain)
+    return parts._replace(
+        content={**parts.content, "body": {**parts.content["body"], "messages": plain}},
+        messages=plain,
+        hashes=hashes,
+        links=links,
+        digest=_whole(parts.frame_hash, links),
+    )
+
+
+def _chain(messages: Sequence[Any]) -> tuple[tuple[bytes, ...], tuple[bytes, ...]]:
+    """Return the hash of each message, and the digest of the conversation up to it."""
+    hashes, links = tuple(map(_message_hash, messages)), list[bytes]()
     for digest in hashes:
         links.append(hashlib.sha256((links[-1] if links else b"") + digest).digest())
-    whole = hashlib.sha256(frame_hash + (links[-1] if links else b"")).digest()
-    return Parts(content, frame, tuple(shared), messages, hashes, tuple(links), frame_hash, whole)
+    return hashes, tuple(links)
+
+
+def _whole(frame_hash: bytes, links: tuple[bytes, ...]) -> bytes:
+    return hashlib.sha256(frame_hash + (links[-1] if links else b"")).digest()
 
 
 def _hash(value: Json) -> bytes:

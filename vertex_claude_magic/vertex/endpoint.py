@@ -137,14 +137,7 @@ def check_token_host(url: str, trusted_hosts: Collection[str] = ()) -> None:
     Traceback (most recent call last):
     vertex_claude_magic.errors.UntrustedHost: ...
     """
-    try:
-        parts = urlsplit(url)
-        host = parts.hostname or ""
-        plain = _PLAIN_URL.fullmatch(url) and _PLAIN_HOST.fullmatch(host) and "@" not in parts.netloc
-        trusted = plain and parts.port != 0 and _may_see_token(parts, host, trusted_hosts)
-    except ValueError:
-        # The address itself is not quoted: it may hold a password.
-        host, trusted = "an address that cannot be read", False
+    host, trusted = _trusted(url, frozenset(trusted_hosts))
     if not trusted:
         raise errors.UntrustedHost(
             f"A Google token is not sent to {quote(host, 80)!r}.",
@@ -152,6 +145,20 @@ def check_token_host(url: str, trusted_hosts: Collection[str] = ()) -> None:
             "of your https gateway in the setting trusted_hosts.",
             details={"host": quote(host)},
         )
+
+
+# The rows of a table go to one address.
+@lru_cache(maxsize=64)
+def _trusted(url: str, trusted_hosts: frozenset[str]) -> tuple[str, bool]:
+    """Return the host of a URL, and whether it may see a token."""
+    try:
+        parts = urlsplit(url)
+        host = parts.hostname or ""
+        plain = _PLAIN_URL.fullmatch(url) and _PLAIN_HOST.fullmatch(host) and "@" not in parts.netloc
+        return host, bool(plain and parts.port != 0 and _may_see_token(parts, host, trusted_hosts))
+    except ValueError:
+        # The address itself is not quoted: it may hold a password.
+        return "an address that cannot be read", False
 
 
 def _may_see_token(parts: SplitResult, host: str, trusted_hosts: Collection[str]) -> bool:

@@ -57,6 +57,7 @@ def lineage_of(request: Request, *, date: datetime, server: str = "") -> Lineage
     return Lineage(
         requested_model=request.model,
         prompt_hash=request.digest,
-        date=date.strftime("%Y-%m-%dT%H:%M:%SZ"),
+        # To the second, without the offset: a third of what `strftime` takes.
+        date=f"{date.isoformat()[:19]}Z",
         answered_by=answered_by(request.url, server),
     )

@@ -20,6 +20,7 @@ from vertex_claude_magic.vertex.reply import Reply, usage_from
 if TYPE_CHECKING:
     from vertex_claude_magic.json_types import Json
     from vertex_claude_magic.vertex.events import Event
+    from vertex_claude_magic.vertex.reply import Usage
 
 __all__ = ["ReplyBuilder"]
 
@@ -138,7 +139,7 @@ class ReplyBuilder:
         self.complete = True
 
     def reply(self, **known: Any) -> Reply:
-        """The reply so far; `known` are fields that the stream does not carry (region, seconds, cost)."""
+        """The reply so far; `known` are fields that the stream does not carry (region, seconds), or otherwise."""
         message = self._message
         details = message.get("stop_details")
         extras = {name: message[name] for name in _EXTRAS if message.get(name) is not None}
@@ -151,12 +152,22 @@ class ReplyBuilder:
             stop_reason=_string(message.get("stop_reason")) or None,
             stop_sequence=_string(message.get("stop_sequence")) or None,
             stop_details=details if isinstance(details, Mapping) else None,
-            usage=usage_from(self._usage),
             message_id=_string(message.get("id")) or None,
             complete=self.complete,
             other_events=(*self._others, *rest),
-            **{"model": str(message.get("model") or ""), **known},
+            usage=known.pop("usage") if "usage" in known else self.usage,
+            **{"model": self.model, **known},
         )
+
+    @property
+    def model(self) -> str:
+        """The model that the service says it used, empty before it has."""
+        return str(self._message.get("model") or "")
+
+    @property
+    def usage(self) -> Usage:
+        """The tokens so far."""
+        return usage_from(self._usage)
 
     def pieces(self) -> list[list[int]]:
         """How long the pieces were that each block arrived in, in characters."""

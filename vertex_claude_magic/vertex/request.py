@@ -22,7 +22,13 @@ from vertex_claude_magic.vertex.allowed import (
     max_tokens_of,
     thinking_type,
 )
-from vertex_claude_magic.vertex.digest import SentMessage, canonical, former_digest_of, parts_of
+from vertex_claude_magic.vertex.digest import (
+    SentMessage,
+    canonical,
+    former_digest_of,
+    parts_of,
+    with_messages,
+)
 from vertex_claude_magic.vertex.encoding import clean, encoded
 from vertex_claude_magic.vertex.endpoint import base_url_of, check_location, model_path
 from vertex_claude_magic.vertex.headers import counting_headers, headers_of
@@ -130,6 +136,28 @@ class Request:
         if self._parts is None:
             object.__setattr__(self, "_parts", parts_of(self.canonical, may_have_marks=False))
         return self._parts or parts_of(self.canonical)
+
+    def with_messages(self, messages: Sequence[Mapping[str, Any]]) -> Request:
+        """Return the same request, without its notices, for other messages; it has a list of them.
+
+        >>> request = Request(url="u", headers={}, body={"messages": [], "max_tokens": 9}, model="m", project="p",
+        ...     region="global")
+        >>> request.with_messages([{"role": "user", "content": "Hi"}]).body["messages"]
+        [{'role': 'user', 'content': 'Hi'}]
+        """
+        made = Request(
+            url=self.url,
+            headers=self.headers,
+            body={**self.body, "messages": list(messages)},
+            model=self.model,
+            project=self.project,
+            region=self.region,
+            method=self.method,
+        )
+        parts = with_messages(self.parts, made.body["messages"])
+        object.__setattr__(made, "_parts", parts)
+        object.__setattr__(made, "_canonical", parts.content)
+        return made
 
     def former_digest(self) -> str:
         """Return the digest under which records of versions before the chain have this question."""

@@ -6,7 +6,6 @@ Functions take a connection inside of a transaction; `Database` provides it.
 from __future__ import annotations
 
 from datetime import date, datetime, timezone
-from functools import lru_cache
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
@@ -19,7 +18,7 @@ from vertex_claude_magic.vertex.digest import parts_of
 
 if TYPE_CHECKING:
     import sqlite3
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from vertex_claude_magic.vertex.digest import Parts
 
@@ -27,6 +26,7 @@ __all__ = [
     "ANSWER",
     "ERROR",
     "LOCAL",
+    "Answered",
     "Call",
     "Ending",
     "StoredCall",
@@ -38,6 +38,7 @@ __all__ = [
     "find",
     "is_there",
     "keys_of",
+    "look_up",
     "make_way",
     "recent",
     "stored_call",
@@ -134,7 +135,14 @@ class StoredCall(NamedTuple):
 
 # The columns that say how a call ended.
 _ENDED = tuple(name for name in Ending._fields if name != "answer")
-_END = f"UPDATE calls SET {', '.join(f'{name} = ?' for name in _ENDED)} WHERE id = ?"  # noqa: S608 - fixed names
+_SET = ", ".join(f"{name} = ?" for name in _ENDED)
+# The file may have been pruned or replaced meanwhile, and the number be that of another call.
+_END = f"UPDATE calls SET {_SET} WHERE id = ? AND key = ? AND session = ?"  # noqa: S608 - fixed names
+_ADDED = ("at", "day", "session", "notebook", "cell", "run", "run_id", "key", "asked", "model", "region", "project",
+          *_ENDED)  # fmt: skip
+_ADD = f"INSERT INTO calls ({', '.join(_ADDED)}, chained) VALUES ({'?, ' * len(_ADDED)}1)"  # noqa: S608 - fixed names
+# How a call is that has not ended.
+_SENT = Ending(state="sent", source="")
 
 
 def add(
@@ -149,42 +157,31 @@ def add(
         ending: How it ended; None while it is under way.
     """
     origin = call.origin
-    row: dict[str, _Storable] = {
-        "at": call.at,
-        "day": day_of(call.at),
-        "session": call.session,
-        "notebook": origin.notebook,
-        "cell": origin.cell,
-        "run": origin.run,
-        "run_id": run,
-        "key": bytes.fromhex(call.key),
-        "chained": 1,
-        "state": "sent",
-        "source": call.source,
-        "asked": call.asked,
-        "model": call.model,
-        "region": call.region,
-        "project": call.project,
-        "cost_most": call.cost_most,
-    }
-    if ending is not None:
-        row |= _ended(ending)
-    return int(connection.execute(_insert(tuple(row)), _storable(*row.values())).lastrowid or 0)
+    how = _SENT._replace(source=call.source, cost_most=call.cost_most) if ending is None else ending
+    row = (
+        call.at,
+        day_of(call.at),
+        call.session,
+        origin.notebook,
+        origin.cell,
+        origin.run,
+        run,
+        bytes.fromhex(call.key),
+        call.asked,
+        call.model,
+        call.region,
+        call.project,
+        *_ended(how),
+    )
+    return int(connection.execute(_ADD, _storable(row)).lastrowid or 0)
 
 
-@lru_cache(maxsize=8)
-def _insert(names: tuple[str, ...]) -> str:
-    marks = ", ".join("?" * len(names))
-    return f"INSERT INTO calls ({', '.join(names)}) VALUES ({marks})"  # noqa: S608 - fixed names
+def _ended(ending: Ending) -> tuple[_Storable, ...]:
+    # All but the answer, in the order of `_ENDED`.
+    return (*ending[:2], *ending[3:])
 
 
-def _ended(ending: Ending) -> dict[str, _Storable]:
-    fields = ending._asdict()
-    del fields["answer"]
-    return fields
-
-
-def _storable(*values: _Storable) -> list[_Storable]:
+def _storable(values: Sequence[_Storable]) -> list[_Storable]:
     # A name of a file may hold half a character, which SQLite takes no more than any other UTF-8 does; neither
     # that nor NUL is printable.
     return [
@@ -194,17 +191,22 @@ def _storable(*values: _Storable) -> list[_Storable]:
 
 
 def add_content(
-    connection: sqlite3.Connection, number: int, call: Call, answer: Mapping[str, Any] | None = None
+    connection: sqlite3.Connection,
+    number: int,
+    call: Call,
+    answer: Mapping[str, Any] | None = None,
+    *,
+    frames: dict[bytes, int] | None = None,
 ) -> None:
     """Add the request of a call, and its answer if there is one.
 
-    Each of its parts and attachments is stored once, however often it is sent.
+    Each of its parts and attachments is stored once, however often it is sent; `frames` as for `add_request`.
     """
     known = call.parts is not None and call.parts.content is call.canonical
     parts = call.parts if call.parts is not None and known else parts_of(call.canonical)
     connection.execute(
         "INSERT INTO contents (call, request, frame, turn, answer) VALUES (?, x'', ?, ?, ?)",
-        (number, *add_request(connection, parts), None if answer is None else pack(answer)),
+        (number, *add_request(connection, parts, frames), None if answer is None else pack(answer)),
     )
     for name, content in call.attachments.items():
         pair = (bytes.fromhex(name), content)
@@ -215,37 +217,76 @@ def add_content(
 
 
 def end(
-    connection: sqlite3.Connection, number: int, call: Call, ending: Ending, *, replaces: bool = False
-) -> None:
-    """Say how a call ended that was added while it was under way; arguments as for `make_way`."""
+    connection: sqlite3.Connection,
+    number: int,
+    call: Call,
+    ending: Ending,
+    *,
+    replaces: bool = False,
+    answered: Answered | None = None,
+) -> bool:
+    """Say how a call ended that was added while it was under way; arguments as for `make_way`.
+
+    Returns:
+        Whether it is still there.
+    """
     if ending.replayable:
-        make_way(connection, call, replaces=replaces)
-    values = _storable(*_ended(ending).values())
-    connection.execute(_END, (*values, number))
-    if ending.answer is not None:
+        make_way(connection, call, replaces=replaces, answered=answered)
+    values = (*_storable(_ended(ending)), number, bytes.fromhex(call.key), call.session)
+    there = connection.execute(_END, values).rowcount == 1
+    if there and ending.answer is not None:
         connection.execute("UPDATE contents SET answer = ? WHERE call = ?", (pack(ending.answer), number))
+    return there
 
 
-def make_way(connection: sqlite3.Connection, call: Call, *, replaces: bool = False) -> None:
+class Answered(NamedTuple):
+    """Which keys have answers that may be given again, and whether there are any of a version before the chain."""
+
+    keys: set[bytes]
+    former: bool
+
+
+def look_up(connection: sqlite3.Connection, keys: Sequence[str]) -> Answered:
+    """Look for the answers to some requests, given by their digests, in one statement."""
+    marks = ", ".join("?" * len(keys))
+    rows = connection.execute(
+        f"SELECT DISTINCT key FROM calls WHERE key IN ({marks}) AND replayable > 0"  # noqa: S608 - question marks
+        " UNION ALL SELECT NULL WHERE EXISTS (SELECT 1 FROM calls WHERE chained = 0 AND replayable > 0)",
+        [bytes.fromhex(key) for key in keys],
+    )
+    found = {key for (key,) in rows.fetchall()}
+    return Answered(found - {None}, former=None in found)
+
+
+def make_way(
+    connection: sqlite3.Connection, call: Call, *, replaces: bool = False, answered: Answered | None = None
+) -> None:
     """Of the answers to the same request let only those be given again that are repeats of the one that comes.
 
     Args:
         connection: The journal.
         call: The call of the answer that comes.
         replaces: Whether it takes the place of all that were there, but for those of its own run.
+        answered: What `look_up` has found for its key and others, in the same transaction; the call is noted there.
     """
-    for key in keys_of(connection, call.key, call.former):
+    key = bytes.fromhex(call.key)
+    answered = look_up(connection, [call.key]) if answered is None else answered
+    keys = [key] if key in answered.keys else []
+    answered.keys.add(key)
+    if answered.former and call.former is not None:
+        keys.append(bytes.fromhex(call.former()))
+    for each in keys:
         # By who asked, who are few, while the answers of one run may be many.
         where = "WHERE key = ? AND replayable > 0"
         distinct = f"SELECT DISTINCT session, cell, run FROM calls {where}"  # noqa: S608 - fixed texts
-        askers = connection.execute(distinct, (key,)).fetchall()
+        askers = connection.execute(distinct, (each,)).fetchall()
         for asker in [Asker(*row) for row in askers]:
             # The answers of other sessions stay too: to look up only what Google answered may lead to them.
             mine = replaces or asker.session == call.session
             if mine and not is_repeat(asker, call.asker, replaces=replaces):
                 connection.execute(
                     f"UPDATE calls SET replayable = 0 {where} AND session = ? AND cell = ? AND run = ?",  # noqa: S608
-                    (key, *asker),
+                    (each, *asker),
                 )
 
 

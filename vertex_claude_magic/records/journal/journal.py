@@ -12,8 +12,7 @@ import time
 import weakref
 from contextlib import contextmanager
 from datetime import datetime
-from functools import partial
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from vertex_claude_magic.errors import CostLimitExceeded, JournalError
 from vertex_claude_magic.process import at_fork, refuse_copies
@@ -28,13 +27,13 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from vertex_claude_magic.json_types import Json
-    from vertex_claude_magic.records.journal.calls import Call, Ending, StoredCall
+    from vertex_claude_magic.records.journal.calls import Answered, Call, Ending, StoredCall
     from vertex_claude_magic.records.journal.ledger import Spent, UsageRow
     from vertex_claude_magic.records.journal.upkeep import Keep
     from vertex_claude_magic.records.repeats import Asker
     from vertex_claude_magic.settings.origin import Origin
 
-    _Write = Callable[[sqlite3.Connection], tuple[int, int | None]]
+    _Write = Callable[[sqlite3.Connection, Answered], tuple[int, int | None]]
 
 __all__ = ["Journal"]
 
@@ -48,6 +47,14 @@ _MOST_RUNS = 1_000
 # Seconds for which a run that was there is taken to be there still.
 _LOOK_EVERY = 60.0
 _NEAR = 200
+
+
+class _Held(NamedTuple):
+    """What is to be written of a call, and who wants to know its number."""
+
+    call: Call
+    work: _Write
+    added: Callable[[int], None] | None = None
 
 
 class Journal:
@@ -86,8 +93,10 @@ class Journal:
         self._cell_run: int | None = None
         # The run that was looked for last, in which connection, and in which minute.
         self._seen_run: tuple[sqlite3.Connection, int | None, float] | None = None
-        # The thread whose calls are written together, and what it has to write.
-        self._held: tuple[int, list[_Write]] | None = None
+        # The thread whose calls are written together, and what it has to write, by the identity of the call.
+        self._held: tuple[int, dict[int, _Held]] | None = None
+        # The numbers of frames of requests by their digest.
+        self._frames: dict[bytes, int] = {}
 
     def close(self) -> None:
         """End the run of the last cell and close the file; the next access opens it again."""
@@ -143,23 +152,46 @@ class Journal:
 
     @contextmanager
     def together(self) -> Iterator[None]:
-        """Hold the calls of runs that this thread ends while this is entered, and write them in one transaction."""
-        held: list[_Write] = []
+        """Hold what this thread says of the calls of runs while this is entered, and write it in one transaction."""
+        held: dict[int, _Held] = {}
         self._held = (threading.get_ident(), held)
         try:
             yield
         finally:
             self._held = None
             if held:
-                self._write_all(held)
+                self._write_all(list(held.values()))
 
-    def _write_all(self, held: list[_Write]) -> None:
+    def _hold(self, call: Call, work: _Write, added: Callable[[int], None] | None = None) -> bool:
+        """Hold what is to be written of a call; False if it is to be written at once."""
+        if self._held is None or call.run_id is None or self._held[0] != threading.get_ident():
+            return False
+        # Of a call that ends at once, its end says all.
+        self._held[1][id(call)] = _Held(call, work, added)
+        return True
+
+    def _write_all(self, held: list[_Held]) -> None:
+        def work(connection: sqlite3.Connection) -> list[int]:
+            answered = calls.look_up(connection, [each.call.key for each in held if each.added is None])
+            return [each.work(connection, answered)[0] for each in held]
+
+        numbers: Sequence[int | None]
         try:
-            self.database.write(lambda connection: [work(connection) for work in held])
+            numbers = self.database.write(work)
         except JournalError:
             # One of them may be what cannot be stored; it takes none of the others with it.
-            for work in held:
-                self._try(partial(self.database.write, work))
+            numbers = [self._write_one(each.call, each.work) for each in held]
+        for each, number in zip(held, numbers, strict=True):
+            if each.added is not None and number is not None:
+                each.added(number)
+
+    def _write_one(self, call: Call, work: _Write, *, hurry: bool = False) -> int | None:
+        added = self._try(
+            lambda: self.database.write(
+                lambda connection: work(connection, calls.look_up(connection, [call.key])), hurry=hurry
+            )
+        )
+        return self._added(call, added)
 
     def notices(self) -> tuple[str, ...]:
         """Return the notices that were not returned before."""
@@ -167,28 +199,37 @@ class Journal:
             new, self._notices = tuple(self._notices), []
             return new
 
-    def begin(self, call: Call, *, day_limit: float | None = None) -> int | None:
+    def begin(
+        self,
+        call: Call,
+        *,
+        day_limit: float | None = None,
+        later: Callable[[int], None] | None = None,
+    ) -> int | None:
         """Add a call that goes out now.
 
         Args:
             call: The call.
             day_limit: USD; with its worst case the day's calls of all notebooks must stay below this.
+            later: Takes the number if the call is one of several that are written together.
 
         Returns:
-            The call's number, None where the journal does not work.
+            The call's number, None where the journal does not work, or where it comes later.
 
         Raises:
             CostLimitExceeded: the day's limit could be crossed; nothing was added.
             JournalError: there is a limit, and the journal cannot tell what was spent.
         """
 
-        def work(connection: sqlite3.Connection) -> tuple[int, int | None]:
+        def work(connection: sqlite3.Connection, _: Answered | None = None) -> tuple[int, int | None]:
             if day_limit is not None:
                 _check_day(connection, call, day_limit)
             return self._add(connection, call)
 
         if day_limit is not None:
             return self._added(call, self.database.write(work))
+        if later is not None and self._hold(call, work, later):
+            return None
         return self._added(call, self._try(lambda: self.database.write(work)))
 
     def _add(
@@ -197,7 +238,8 @@ class Journal:
         """Add a call, and return its number and that of its run."""
         run = self._run_of(connection, call)
         number = calls.add(connection, call, run=run, ending=ending)
-        calls.add_content(connection, number, call, ending.answer if ending is not None else None)
+        answer = ending.answer if ending is not None else None
+        calls.add_content(connection, number, call, answer, frames=self._frames)
         return number, run
 
     def _run_of(self, connection: sqlite3.Connection, call: Call) -> int | None:
@@ -240,18 +282,16 @@ class Journal:
             replaces: Whether its answer takes the place of all that were there, but for those of its own run.
         """
 
-        def work(connection: sqlite3.Connection) -> tuple[int, int | None]:
-            if number is not None and calls.is_there(connection, number, call):
-                calls.end(connection, number, call, ending, replaces=replaces)
+        def work(connection: sqlite3.Connection, answered: Answered) -> tuple[int, int | None]:
+            if number is None:
+                if ending.replayable:
+                    calls.make_way(connection, call, replaces=replaces, answered=answered)
+            elif calls.end(connection, number, call, ending, replaces=replaces, answered=answered):
                 return number, None
-            if ending.replayable:
-                calls.make_way(connection, call, replaces=replaces)
             return self._add(connection, call, ending)
 
-        if self._held is not None and call.run_id is not None and self._held[0] == threading.get_ident():
-            self._held[1].append(work)
-        else:
-            self._added(call, self._try(lambda: self.database.write(work, hurry=ending.state == "stopped")))
+        if not self._hold(call, work):
+            self._write_one(call, work, hurry=ending.state == "stopped")
         with self._lock:
             if replaces:
                 self._asked.pop(call.key, None)

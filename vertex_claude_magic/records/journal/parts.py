@@ -35,8 +35,11 @@ __all__ = [
 _encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 # Bytes of a digest that are stored: 128 bits do not meet by chance, and take half of the room (they are indexed too).
 _STORED = 16
+_MOST_FRAMES = 1_000
 # Bytes up to which a window of this size holds all there is.
 _WINDOW = 8_192
+# Bytes up to which compressing saves no more than a fifth.
+_SHORT = 200
 # The turn of a request whose list of messages is empty, which is another one than a request without a list.
 _EMPTY = 0
 _MESSAGES = """
@@ -49,25 +52,47 @@ SELECT parts.content FROM conversation LEFT JOIN parts ON parts.id = conversatio
 """
 
 
-def add_request(connection: sqlite3.Connection, parts: Parts) -> tuple[int, int | None]:
-    """Store what is new of a request, and return the numbers of its frame and of its last turn."""
+def add_request(
+    connection: sqlite3.Connection, parts: Parts, frames: dict[bytes, int] | None = None
+) -> tuple[int, int | None]:
+    """Store what is new of a request, and return the numbers of its frame and of its last turn.
+
+    Args:
+        connection: The journal.
+        parts: The request.
+        frames: The numbers that frames had before, by their digest; they need not be right.
+    """
     turn = None if parts.messages is None else _add_messages(connection, parts)
-    frame = _use("parts", connection, "hash", parts.frame_hash)
+    frames = {} if frames is None else frames
+    digest = parts.frame_hash[:_STORED]
+    frame = frames.get(digest)
+    known = "UPDATE parts SET uses = uses + 1 WHERE id = ? AND hash = ?"
+    # Questions mostly share it with the last one.
+    if frame is not None and connection.execute(known, (frame, digest)).rowcount == 1:
+        return frame, turn
+    frame = _use("parts", connection, "hash", digest)
     if frame is None:
         shared: dict[str, list[int]] = {}
-        for name, value, digest in parts.shared:
-            shared.setdefault(name, []).append(add_part(connection, digest, value))
-        frame = _insert(connection, parts.frame_hash, {"request": parts.frame, "parts": shared})
+        for name, value, part in parts.shared:
+            shared.setdefault(name, []).append(add_part(connection, part, value))
+        frame = _insert(connection, digest, {"request": parts.frame, "parts": shared})
+    if len(frames) >= _MOST_FRAMES:
+        frames.clear()
+    frames[digest] = frame
     return frame, turn
 
 
 def _add_messages(connection: sqlite3.Connection, parts: Parts) -> int:
     turn, known = None, len(parts.links)
+    # The last message is mostly one that was never there, and then there is no turn with it either.
+    new = _insert_new(connection, parts.hashes[-1], (parts.messages or ())[-1]) if known else None
+    known -= new is not None
     # From the end, because a conversation has grown by a turn or two since it was last stored.
     while known and (turn := _use("turns", connection, "digest", parts.links[known - 1])) is None:
         known -= 1
     for at in range(known, len(parts.links)):
-        part = add_part(connection, parts.hashes[at], (parts.messages or ())[at])
+        last = new is not None and at == len(parts.links) - 1
+        part = new if last else add_part(connection, parts.hashes[at], (parts.messages or ())[at])
         row = (parts.links[at][:_STORED], turn, part)
         turn = connection.execute(
             "INSERT INTO turns (digest, parent, part, uses) VALUES (?, ?, ?, 1)", row
@@ -85,6 +110,13 @@ def _insert(connection: sqlite3.Connection, digest: bytes, value: Json) -> int:
         "INSERT INTO parts (hash, uses, content) VALUES (?, 1, ?)", (digest[:_STORED], pack(value))
     )
     return int(cursor.lastrowid or 0)
+
+
+def _insert_new(connection: sqlite3.Connection, digest: bytes, value: Json) -> int | None:
+    """Store a part if it is new, and return its number; None if it was there, and was not counted."""
+    query = "INSERT OR IGNORE INTO parts (hash, uses, content) VALUES (?, 1, ?)"
+    cursor = connection.execute(query, (digest[:_STORED], pack(value)))
+    return cursor.lastrowid if cursor.rowcount == 1 else None
 
 
 def _use(table: str, connection: sqlite3.Connection, column: str, digest: bytes) -> int | None:
@@ -161,8 +193,14 @@ def _content(connection: sqlite3.Connection, number: int) -> bytes:
 
 
 def pack(value: Json) -> bytes:
-    """Return JSON, compressed."""
+    """Return JSON as a zlib stream, compressed where that is worth its time."""
     data = _encode(value).encode("utf-8", "replace")
+    if len(data) <= _SHORT:
+        # One block that is not compressed (RFC 1950, RFC 1951, 3.2.4), as zlib writes it at level 0: to set up zlib
+        # takes longer than all the rest of a short part, and gives Python's lock away twice.
+        size = len(data)
+        head = b"\x78\x01\x01" + size.to_bytes(2, "little") + (size ^ 0xFFFF).to_bytes(2, "little")
+        return head + data + zlib.adler32(data).to_bytes(4, "big")
     if len(data) > _WINDOW:
         return zlib.compress(data, 1)
     # Most parts are short. A window of 32 kB and its tables (268 kB in all) take 150 to 300 microseconds to set up,
