@@ -261,7 +261,7 @@ class LiveAnswer:
             lines += more
         elif self._segments.holds(text) and not ("]:" in text and re.search(_DEFINITION, text)):
             # What was parsed on the way is right, so it need not be parsed again.
-            body = Body(markdown=self._segments.whole(), plain=text)
+            body = Body(markdown=self._segments.whole(text), plain=text)
         else:
             body = Body(markdown=safe_markdown(text), plain=text)
         if reply.parts or reply.tool_calls:

@@ -186,8 +186,13 @@ class Segments:
         self._tail_cost = 0
         self._kept: list[Body] = []
         self._kept_cost = 0
-        self._cut_off: list[str] = []
-        self._over: list[tuple[str, bool]] = []
+        # How much of the text is before what is open.
+        self._before = 0
+        # Where the open block begins if it was cut, and that part of it, unless it is long.
+        self._cut_from: int | None = None
+        self._cut_off = ""
+        # Of each block that is over its Markdown, or where in the text it is if it is still to be parsed.
+        self._over: list[str | slice] = []
         self.hidden = 0
 
     @property
@@ -262,10 +267,10 @@ class Segments:
         given.update("".join(self._chunks).encode("utf-8", "surrogatepass"))
         return given.digest() == blake2b(text.encode("utf-8", "surrogatepass")).digest()
 
-    def whole(self) -> str:
-        """Return the safe Markdown of all the text; only what was cut or is still open is parsed."""
-        rest = "".join([*self._cut_off, self._open[self._repeated :], self._ready[self._at :], *self._chunks])
-        parts = [text if parsed else self._render(text) for text, parsed in self._over]
+    def whole(self, text: str) -> str:
+        """Return the safe Markdown of all the text, which it `holds`; only what was cut or is still open is parsed."""
+        rest = text[self._before if self._cut_from is None else self._cut_from :]
+        parts = [over if isinstance(over, str) else self._render(text[over]) for over in self._over]
         return "\n\n".join([*parts, self._render(rest)] if rest.strip() else parts)
 
     def _render(self, text: str) -> str:
@@ -275,19 +280,21 @@ class Segments:
         """Parse the open text; blocks that are over are kept, and the last one stays open."""
         blocks = self._parse(self._open)
         source = self._open
+        begin = self._before - self._repeated
         for block, following in pairwise(blocks):
             over = source[max(block.start, self._repeated) : following.start]
             self._keep(block.markdown, over)
             self._repeated = 0
-            if self._cut_off:
-                undivided = "".join([*self._cut_off, over])
-                small = len(undivided) <= _PARSED_AT_ONCE
-                self._over.append((self._render(undivided) if small else undivided, small))
-                self._cut_off.clear()
-            else:
-                self._over.append((block.markdown, True))
+            if self._cut_from is None:
+                self._over.append(block.markdown)
+                continue
+            undivided = slice(self._cut_from, begin + following.start)
+            small = undivided.stop - undivided.start <= _PARSED_AT_ONCE
+            self._over.append(self._render(self._cut_off + over) if small else undivided)
+            self._cut_from, self._cut_off = None, ""
         if blocks:
             start = blocks[-1].start
+            self._before = begin + max(start, self._repeated)
             self._open = source[start:]
             self._seen = max(0, self._seen - start)
             self._repeated = max(0, self._repeated - start)
@@ -317,7 +324,11 @@ class Segments:
             return False
         head = self._open[: place.at]
         self._keep(self._render(head), head[self._repeated :])
-        self._cut_off.append(head[self._repeated :])
+        if self._cut_from is None:
+            self._cut_from = self._before
+        self._before += len(head) - self._repeated
+        if self._before - self._cut_from <= _PARSED_AT_ONCE:
+            self._cut_off += head[self._repeated :]
         self._open = place.reopen + self._open[place.at :]
         self._repeated = len(place.reopen)
         self._seen = 0
