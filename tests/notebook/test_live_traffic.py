@@ -235,6 +235,23 @@ def test_a_minute_at_5000_deltas_a_second_loses_nothing():
     assert screen.messages[-1][3].startswith(text)
 
 
+@pytest.mark.parametrize("piece", ["{} ", "{}.\n\n"])
+def test_a_flood_is_seen_as_it_comes_once_all_outputs_are_used_up(piece):
+    """The last output does not fall behind: it shows what has come within the last half second."""
+    screen, per_second, seconds = Timed(), 4_000, 15
+    answer = LiveAnswer(screen, clock=screen.clock, in_cell=True, markdown=True)
+    answer.start("claude-sonnet-4-5 · global")
+    for number in range(seconds * per_second):
+        answer.text(piece.format(number))
+        if number % 20 == 0:
+            answer.draw()
+        screen.now += 1 / per_second
+    text = screen.messages[-1][3]
+    assert "more characters, shown in full at the end" in text
+    assert max(map(int, re.findall(r"\d+", text))) >= (seconds - 0.5) * per_second
+    assert max(message[2] for message in screen.messages) <= 8_000
+
+
 def test_the_finished_answer_is_that_of_the_undivided_text():
     """What was kept from the way gives the same Markdown as the whole text at once."""
     screen, text = Timed(), document(40_000)

@@ -22,20 +22,22 @@ class _Sizes(NamedTuple):
     """Bytes of the body of an output.
 
     It is closed between two blocks from `close` on, inside a block where a good place is fresh from `cut` on, and
-    anywhere from `force` on. The last output that may be there holds up to `window`.
+    anywhere from `force` on. The last output that may be there holds up to `window`; while more than that waits to be
+    taken in, its open block is filled up to `behind`.
     """
 
     close: int
     cut: int
     force: int
     window: int
+    behind: int
 
 
 # Where a message holds the text twice, as Markdown and as plain text: a message stays under the limit of 8,000.
-_TWICE = _Sizes(close=4_400, cut=5_600, force=6_600, window=3_300)
+_TWICE = _Sizes(close=4_400, cut=5_600, force=6_600, window=3_300, behind=6_600)
 # Where it holds Markdown only. The open output is sent five times a second or more, so its mean size is what an answer
 # costs; 45 of these hold 70 kB, more than the default of `max_tokens` allows.
-_ONCE = _Sizes(close=1_300, cut=1_900, force=2_500, window=1_000)
+_ONCE = _Sizes(close=1_300, cut=1_900, force=2_500, window=1_000, behind=3_600)
 
 # Characters taken in at a time where there is one output without a limit.
 _STRIDE = 4_000
@@ -234,6 +236,9 @@ class Segments:
         if self._outputs is not None:
             # So many characters fit for certain: one costs up to 8 bytes, ASCII about 2.
             room = max(self._sizes.force - self.size, 256)
+            if self.windowed and len(self._ready) - self._at > self._sizes.window:
+                # More is waiting than will be seen, and what is kept gives way to it.
+                room = max(room, self._sizes.behind - self._tail_cost)
             stride = room // 4 if self._ready[self._at : self._at + room // 4].isascii() else room // 8
         piece = self._ready[self._at : self._at + stride]
         self._at += len(piece)
