@@ -136,6 +136,24 @@ def test_text_that_comes_is_drawn_at_least_five_times_a_second(size, rate, markd
     assert max(later - earlier for earlier, later in pairwise(times)) <= 0.2
 
 
+@pytest.mark.parametrize("seed", range(3))
+def test_no_second_of_steady_text_has_less_than_five_draws_on_a_busy_machine(seed):
+    """Each look at what has come is up to 0.1 s late there; that does not add up from draw to draw."""
+    screen, text, dice = Timed(), document(160_000), random.Random(seed)
+    answer = LiveAnswer(screen, clock=screen.clock, in_cell=True, markdown=True)
+    answer.start("claude-sonnet-4-5 · global")
+    taken = 0
+    while taken < len(text):
+        screen.now += dice.uniform(0.02, 0.11)
+        come = 20 * int(100 * screen.now)
+        answer.text(text[taken:come])
+        taken = come
+        answer.draw()
+    times = [message[0] for message in screen.messages]
+    seconds = [at for at in times if at + 1 <= times[-1]]
+    assert min(sum(at <= time < at + 1 for time in times) for at in seconds) >= 5
+
+
 @EITHER
 @pytest.mark.parametrize(("size", "rate"), PLAYS)
 def test_only_the_last_message_is_large(size, rate, markdown):
