@@ -265,8 +265,9 @@ def test_a_flood_is_seen_as_it_comes_once_all_outputs_are_used_up(piece):
             answer.draw()
         screen.now += 1 / per_second
     text = screen.messages[-1][3]
-    assert "more characters, shown in full at the end" in text
     assert max(map(int, re.findall(r"\d+", text))) >= (seconds - 0.5) * per_second
+    moving = [each[3] for each in screen.messages if "more characters, shown in full at the end" in each[3]]
+    assert min(len(text.partition("…</small>")[2].partition("<small>")[0]) for text in moving) >= 200
     assert max(message[2] for message in screen.messages) <= 8_000
 
 

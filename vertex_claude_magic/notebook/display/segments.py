@@ -39,6 +39,8 @@ _TWICE = _Sizes(close=4_400, cut=5_600, force=6_600, window=3_300, behind=6_600)
 # costs; 45 of these hold 70 kB, more than the default of `max_tokens` allows.
 _ONCE = _Sizes(close=1_300, cut=1_900, force=2_500, window=1_000, behind=3_600)
 
+# Characters at the end of the last output that may be there which are always shown.
+_STAYS = 300
 # Characters taken in at a time where there is one output without a limit.
 _STRIDE = 4_000
 # Characters up to which a block that was cut is parsed undivided as soon as it is over; a longer one
@@ -323,8 +325,11 @@ class Segments:
             return True
         if self.size < self._sizes.cut:
             return False
-        after = max(self._seen, self._repeated + 1)
-        place = cut(self._open, after, forced=self.size >= self._sizes.force)
+        after, end = max(self._seen, self._repeated + 1), len(self._open)
+        if self.windowed and end > 2 * _STAYS + self._repeated:
+            # What is cut off may go at once, and the end of the text is to stay in sight.
+            after, end = self._repeated + 1, end - _STAYS
+        place = cut(self._open[:end], after, forced=self.size >= self._sizes.force)
         if place is None:
             return False
         head = self._open[: place.at]
