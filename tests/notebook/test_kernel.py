@@ -92,6 +92,25 @@ def test_the_reply_is_a_result_once_it_is_evaluated(kernel, emulator):
     assert result.text.startswith("The **end**.")
 
 
+_COUNT_RESULTS = """
+results = []
+def count(hook, finish):
+    hook.finish_displayhook = lambda: (results.append(1), finish())
+count(get_ipython().displayhook, get_ipython().displayhook.finish_displayhook)
+"""
+
+
+def test_the_kernel_prepares_no_result_for_a_reply_that_is_shown(kernel, emulator):
+    """It would flush both streams, and then send nothing; `_` and `Out` hold the reply all the same."""
+    emulator.answer("The **end**.")
+    kernel.ok(_COUNT_RESULTS)
+    kernel.ok("%%claude answer\nGo on")
+    assert kernel.ok("assert answer is _\nprint(len(results))").of("stream")[0].text.strip() == "0"
+    kernel.ok("answer")
+    assert kernel.ok("print(len(results))").of("stream")[0].text.strip() == "1"
+    kernel.ok("del get_ipython().displayhook.finish_displayhook")
+
+
 # The moment, the fault that holds the answer up there, the message that shows that it has come.
 MOMENTS = {
     "first paint": (Fault(delay=3600), lambda message: message.text.startswith("◌")),

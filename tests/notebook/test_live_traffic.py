@@ -136,6 +136,24 @@ def test_text_that_comes_is_drawn_at_least_five_times_a_second(size, rate, markd
     assert max(later - earlier for earlier, later in pairwise(times)) <= 0.2
 
 
+@pytest.mark.parametrize("seed", range(3))
+def test_no_second_of_steady_text_has_less_than_five_draws_on_a_busy_machine(seed):
+    """Each look at what has come is up to 0.1 s late there; that does not add up from draw to draw."""
+    screen, text, dice = Timed(), document(160_000), random.Random(seed)
+    answer = LiveAnswer(screen, clock=screen.clock, in_cell=True, markdown=True)
+    answer.start("claude-sonnet-4-5 · global")
+    taken = 0
+    while taken < len(text):
+        screen.now += dice.uniform(0.02, 0.11)
+        come = 20 * int(100 * screen.now)
+        answer.text(text[taken:come])
+        taken = come
+        answer.draw()
+    times = [message[0] for message in screen.messages]
+    seconds = [at for at in times if at + 1 <= times[-1]]
+    assert min(sum(at <= time < at + 1 for time in times) for at in seconds) >= 5
+
+
 @EITHER
 @pytest.mark.parametrize(("size", "rate"), PLAYS)
 def test_only_the_last_message_is_large(size, rate, markdown):
@@ -233,6 +251,24 @@ def test_a_minute_at_5000_deltas_a_second_loses_nothing():
     assert screen.worst_second() <= 15
     assert max(message[2] for message in screen.messages[:-1]) <= 8_000
     assert screen.messages[-1][3].startswith(text)
+
+
+@pytest.mark.parametrize("piece", ["{} ", "{}.\n\n"])
+def test_a_flood_is_seen_as_it_comes_once_all_outputs_are_used_up(piece):
+    """The last output does not fall behind: it shows what has come within the last half second."""
+    screen, per_second, seconds = Timed(), 4_000, 15
+    answer = LiveAnswer(screen, clock=screen.clock, in_cell=True, markdown=True)
+    answer.start("claude-sonnet-4-5 · global")
+    for number in range(seconds * per_second):
+        answer.text(piece.format(number))
+        if number % 20 == 0:
+            answer.draw()
+        screen.now += 1 / per_second
+    text = screen.messages[-1][3]
+    assert max(map(int, re.findall(r"\d+", text))) >= (seconds - 0.5) * per_second
+    moving = [each[3] for each in screen.messages if "more characters, shown in full at the end" in each[3]]
+    assert min(len(text.partition("…</small>")[2].partition("<small>")[0]) for text in moving) >= 200
+    assert max(message[2] for message in screen.messages) <= 8_000
 
 
 def test_the_finished_answer_is_that_of_the_undivided_text():

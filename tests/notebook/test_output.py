@@ -96,3 +96,20 @@ def test_no_second_holds_more_than_14_messages(screen):
             output.draw(text(str(step)))
             times.append(now[0])
     assert max(sum(start <= each < start + 1 for each in times) for start in times) <= 14
+
+
+@pytest.mark.parametrize(
+    ("late", "after"),
+    [(0.0, 0.2), (0.03, 0.17), (0.14, 0.06), (0.16, 0.2), (5.0, 0.2)],
+)
+def test_a_draw_that_comes_late_does_not_put_the_next_one_off(screen, late, after):
+    """The interval counts from when it was due, unless there was nothing to draw for longer."""
+    now = [10.0]
+    output = Output(screen, clock=lambda: now[0])
+    output.draw(text("a"))
+    due = output.due_at(0.2)
+    now[0] = due + late
+    output.draw(text("b"), due=due)
+    assert output.due_at(0.2) - now[0] == pytest.approx(after)
+    output.begin(text("c"), due=due)
+    assert output.due_at(0.2) - now[0] == pytest.approx(after)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import tracemalloc
+
 import pytest
 
 from vertex_claude_magic.markdown.sanitize import safe_blocks, safe_markdown
@@ -97,9 +99,30 @@ def test_the_whole_is_what_the_sanitizer_says_of_the_whole(text, size):
     segments = Segments(safe_blocks, outputs=45)
     for _ in stream(segments, text, size):
         pass
-    assert segments.whole() == safe_markdown(text)
+    assert segments.whole(text) == safe_markdown(text)
     assert segments.holds(text)
     assert not segments.holds(text[:-1])
+
+
+@pytest.mark.parametrize("piece", ["word ", "word\n", "x"])
+def test_a_block_without_end_is_not_held_while_it_is_drawn(piece):
+    """Its text is that of the reply; what was drawn and is over needs no other copy of it."""
+    segments, text = Segments(safe_blocks, outputs=45), piece * (200_000 // len(piece))
+    # What is loaded and remembered once is none of it.
+    for _ in stream(Segments(safe_blocks, outputs=45), text[:5_000], 100):
+        pass
+    tracemalloc.start()
+    try:
+        for start in range(0, len(text), 5_000):
+            segments.append(text[start : start + 5_000])
+            while segments.pending:
+                segments.step()
+        held = tracemalloc.get_traced_memory()[0]
+    finally:
+        tracemalloc.stop()
+    assert held < 100_000
+    assert segments.holds(text)
+    assert segments.whole(text) == safe_markdown(text)
 
 
 @pytest.mark.parametrize("text", TEXTS.values(), ids=TEXTS.keys())

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import json
 import pickle
+import tracemalloc
 from itertools import pairwise
 from pathlib import Path
 
@@ -356,6 +357,21 @@ def test_a_long_stream_of_unknown_events_does_not_fill_the_memory():
     assert len(fold(*[event("noise")] * 1500).other_events) == 1000
 
 
+def test_an_answer_of_many_small_pieces_takes_little_more_memory_than_its_text():
+    """What they were is kept beside the text in a byte each; as texts they would take ten times as much."""
+    builder, count = ReplyBuilder(), 100_000
+    tracemalloc.start()
+    try:
+        for number in range(count):
+            delta = {"index": 0, "delta": {"type": "text_delta", "text": f"{number % 10_000:05d}"}}
+            builder.add(Event("content_block_delta", {"type": "content_block_delta", **delta}))
+        held = tracemalloc.get_traced_memory()[0]
+    finally:
+        tracemalloc.stop()
+    assert held < 1.5 * 5 * count
+    assert len(builder.reply().text) == 5 * count
+
+
 @pytest.mark.parametrize("name", STREAMS)
 def test_a_reply_is_a_value(name):
     """It can be pickled, copied, compared, hashed and printed."""
@@ -365,10 +381,12 @@ def test_a_reply_is_a_value(name):
     assert reply != fold()
 
 
-@pytest.mark.parametrize("count", [1, 4095, 4096, 4097, 10_000])
-def test_the_lengths_of_many_pieces_are_kept_beside_their_joined_text(count):
+@pytest.mark.parametrize("longest", [5, 255, 256, 70_000])
+@pytest.mark.parametrize("count", [1, 1023, 1024, 1025, 2049, 10_000])
+def test_the_lengths_of_many_pieces_are_kept_beside_their_joined_text(count, longest):
     """Pieces of two blocks by turns: the text is whole, and each block knows how long its pieces were."""
     builder, texts = ReplyBuilder(), [f"{number} " for number in range(count)]
+    texts[count // 2] = f"{'x' * (longest - 1)} "
     for number, text in enumerate(texts):
         delta = {"index": number % 2, "delta": {"type": "text_delta", "text": text}}
         builder.add(Event("content_block_delta", {"type": "content_block_delta", **delta}))

@@ -218,6 +218,62 @@ def test_no_bytes_crash_the_decoder(data):
         messages_of(data)
 
 
+DELTA = b"event: content_block_delta\ndata: "
+HI = b'{"type": "content_block_delta", "delta": {"text": "Hi"}}'
+# Chunks that look like one whole delta, and what comes before them.
+DELTAS = {
+    "a delta": (b"", DELTA + HI + b"\n\n"),
+    "two": (b"", 2 * (DELTA + HI + b"\n\n")),
+    "with a name of another event behind it": (b"", DELTA + HI + b"\n\nevent: x\n"),
+    "its blank line to come": (b"", DELTA + HI + b"\n"),
+    "a comment for its blank line": (b"", DELTA + HI + b"\n:"),
+    "a blank behind it": (b"", DELTA + HI + b" \n\n"),
+    "a blank before it": (b"", DELTA + b" " + HI + b"\n\n"),
+    "JSON in two lines": (b"", DELTA + HI.replace(b", ", b",\n") + b"\n\n"),
+    "JSON with a carriage return": (b"", DELTA + HI.replace(b", ", b",\r") + b"\n\n"),
+    "carriage returns behind it": (b"", DELTA + HI + b"\r\r"),
+    "CRLF": (b"", (DELTA + HI + b"\n\n").replace(b"\n", b"\r\n")),
+    "no type": (b"", DELTA + b'{"index": 0}\n\n'),
+    "a type that is a number": (b"", DELTA + b'{"type": 1}\n\n'),
+    "another type": (b"", DELTA + b'{"type": "ping"}\n\n'),
+    "inside a line": (b": ", DELTA + HI + b"\n\n"),
+    "inside an event": (b'data: {"type": "x"}\n', DELTA + HI + b"\n\n"),
+    "inside an event with a name": (b"event: x\n", DELTA + HI + b"\n\n"),
+    "after a carriage return": (b":\r", DELTA + HI + b"\n\n"),
+    "after half a byte order mark": (BOM[:2], DELTA + HI + b"\n\n"),
+    **{f"data: {name}": (b"", DELTA + data + b"\n\n") for name, data in NOT_OBJECTS.items()},
+}
+
+
+def outcome(*chunks):
+    """The events of these chunks, and the error that ends them."""
+    decoder, events = MessageDecoder(), []
+    try:
+        for chunk in chunks:
+            events.extend(decoder.feed(chunk))
+    except ProtocolError as error:
+        return events, str(error)
+    return events, ""
+
+
+@pytest.mark.parametrize(("before", "chunk"), DELTAS.values(), ids=DELTAS)
+def test_a_chunk_that_looks_like_one_delta_is_read_like_any_other(before, chunk):
+    """What a whole chunk gives is what its bytes give one by one, whatever came before and comes behind."""
+    start, end = b":\n\n" + before, b'\n\ndata: {"type": "end"}\n\n'
+    assert outcome(start, chunk, end) == outcome(*single_bytes(start + chunk + end))
+    assert outcome(before, chunk, end) == outcome(*single_bytes(before + chunk + end))
+
+
+def test_only_the_first_byte_order_mark_of_a_stream_is_dropped():
+    """Also where whole deltas come first."""
+    delta = DELTA + HI + b"\n\n"
+    assert len(messages_of(delta, delta, BOM + delta, delta)) == 4
+    assert [event.type for event in messages_of(delta, BOM + b'data: {"type": "x"}\n\n', delta)] == [
+        "content_block_delta",
+        "content_block_delta",
+    ]
+
+
 @pytest.mark.parametrize("data", NOT_OBJECTS.values(), ids=NOT_OBJECTS)
 def test_data_that_is_no_JSON_object_is_a_protocol_error(data):
     """Case 13: one line with the start of the data, escaped, and a cure."""

@@ -87,10 +87,11 @@ class PromptQuestion(TokenTransformBase):  # type: ignore[misc]
 
 
 class _PromptOnce:
-    """The displayhook of a terminal, without `Out[n]: ` for a value that a magic has shown and then returned.
+    """The displayhook, without `Out[n]: ` for a value that a magic has shown and then returned.
 
     IPython writes that prompt before it asks how the value is shown (`DisplayHook.__call__`, 7.34 to 9.18), so
-    a formatter that shows nothing leaves it empty. `_` and `Out[n]` get the value all the same.
+    a formatter that shows nothing leaves it empty. A kernel has no prompt, but flushes both streams, which takes longer
+    than all else that it does with such a value. `_` and `Out[n]` get the value all the same.
     """
 
     def __init__(self, hook: DisplayHook, magics: Host) -> None:
@@ -163,8 +164,7 @@ def add_hooks(shell: InteractiveShell, magics: Host) -> None:
         return text, stamped(provenance(reply), {"text/markdown": text, "text/plain": plain})
 
     trap = shell.display_trap
-    # A kernel writes no prompt of its own.
-    if trap.hook is shell.displayhook and not hasattr(shell, "kernel"):
+    if trap.hook is shell.displayhook:
         _put_displayhook(shell, _PromptOnce(shell.displayhook, magics))
     once, plain = _formatters(shell)[::2]
     for kind in _SHOWN:

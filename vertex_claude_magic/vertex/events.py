@@ -24,7 +24,10 @@ __all__ = ["PIECES", "Event", "EventDecoder", "LineDecoder", "MessageDecoder", "
 # A single event may carry a whole search result, but not fill the memory.
 MAX_EVENT_BYTES = 32 * 1024 * 1024
 
+_LF, _CR = b"\n\r"
 _BOM = b"\xef\xbb\xbf"
+_DELTA = b"event: content_block_delta\ndata: "
+_DELTA_START = len(_DELTA)
 _CURE = "Ask again; if it happens again, check for a proxy between this machine and Google."
 # The types of deltas that add a text to their block, and the key of that text in the delta and in the block.
 PIECES = {"text_delta": "text", "thinking_delta": "thinking", "input_json_delta": "partial_json"}
@@ -98,6 +101,11 @@ class LineDecoder:
         self._head: bytes | None = b""
         # True when a chunk that ends in a newline can be split as it is: the common case, made cheap.
         self._plain = False
+
+    @property
+    def between(self) -> bool:
+        """Whether the next chunk begins with a new line, whatever it is."""
+        return self._plain and not self._parts
 
     def feed(self, chunk: bytes) -> list[bytes]:
         """Return the lines that are complete now, without their endings.
@@ -250,8 +258,8 @@ class MessageDecoder:
     def __init__(self) -> None:
         self._lines = LineDecoder()
         self._events = EventDecoder()
-        # Whether no event has been begun.
-        self._between = True
+        # Whether neither a line nor an event has been begun; the first line may have a byte order mark.
+        self._between = False
 
     def feed(self, chunk: bytes) -> Iterable[Event]:
         """Return the events that this chunk completes; their JSON is read one by one, as they are taken.
@@ -264,18 +272,20 @@ class MessageDecoder:
         >>> list(MessageDecoder().feed(b'event: ping\\ndata: {"type": "ping"}\\n\\n'))
         [Event(type='ping', data={'type': 'ping'})]
         """
-        lines = self._lines.feed(chunk)
-        # Services send one whole event a chunk: name, data, blank line. Then there is nothing to gather.
-        if len(lines) == 3 and not lines[2] and lines[1][:7] == b"data: {" and self._between:
+        # Services send one delta a chunk, whole and in this spelling. Then there is nothing to gather.
+        if self._between and chunk[:_DELTA_START] == _DELTA and _CR not in chunk:
             try:
-                text = lines[1].decode()
-                data, end = _first_json(text, 6)
-                kind = data["type"]
-                if end == len(text) and type(kind) is str and lines[0][:7] == b"event: ":
-                    return (_new_event(Event, (kind, data)),)
-            except (ValueError, KeyError, RecursionError):
+                text = chunk.decode()
+                end_of_line = text.find("\n", _DELTA_START)
+                if end_of_line + 2 == len(text) and chunk[-1] == _LF:
+                    data, end = _first_json(text, _DELTA_START)
+                    kind = data["type"]
+                    if end == end_of_line and type(kind) is str:
+                        return (_new_event(Event, (kind, data)),)
+            except (ValueError, KeyError, TypeError, RecursionError):
                 # What is wrong is said below.
                 pass
+        lines = self._lines.feed(chunk)
         events = self._events.feed(lines)
-        self._between = self._events.empty
+        self._between = self._lines.between and self._events.empty
         return map(parse_event, events)

@@ -36,7 +36,8 @@ _START_KIND = {
 # Fields of a whole message that `Reply` has no place of its own for.
 _EXTRAS = ("context_management", "input_transformations", "container", "diagnostics")
 # Pieces between two times that they are joined.
-_JOINED_AT = 4096
+_JOINED_AT = 1024
+_LARGEST_BYTE = 255
 # Unknown events of a long stream must not fill the memory.
 _MAX_OTHER_EVENTS = 1000
 
@@ -53,15 +54,19 @@ class _Block:
     def __init__(self, content: dict[str, Any]) -> None:
         self.content = content
         self.pieces: dict[str, list[str]] = {}
-        # For each key what the first entries of its list are: how many, and how long the pieces were that they hold.
+        # For each key what the first entries of its list are: how many, and how long the pieces were that they hold,
+        # in a byte each as long as none is longer than 255.
         self.joined: dict[str, tuple[int, array[int]]] = {}
 
     def join(self) -> None:
         """Join the pieces that came since the last time: a short text takes ten times the memory of its letters."""
         for key, pieces in self.pieces.items():
-            done, lengths = self.joined.get(key, (0, array("I")))
+            done, lengths = self.joined.get(key, (0, array("B")))
             if len(pieces) > done:
-                lengths.extend(map(len, pieces[done:]))
+                new = [len(piece) for piece in pieces[done:]]
+                if lengths.typecode == "B" and max(new) > _LARGEST_BYTE:
+                    lengths = array("I", lengths)
+                lengths.extend(new)
                 pieces[done:] = ["".join(pieces[done:])]
                 self.joined[key] = (done + 1, lengths)
 

@@ -38,7 +38,7 @@ _OUTPUTS = 45
 # Seconds between two draws of a small output, and the most between two of a large one: five draws a second read as a
 # steady flow, and the wait for the next piece of text comes on top.
 _INTERVAL = 1 / 12
-_LONGEST_INTERVAL = 0.175
+_LONGEST_INTERVAL = 0.18
 # Bytes of an output that are drawn in a second where an answer has several: 350 already take the longest interval.
 _RATE = 2_000
 # Bytes a second for an answer that is one growing output: 2 kB of text are drawn 12 times a second.
@@ -210,11 +210,11 @@ class LiveAnswer:
                 closed = self._segments.step()
         self._changed = self._segments.pending
         if closed is None:
-            self._output.draw(self._bundle(self._growing()), DRAFT)
+            self._output.draw(self._bundle(self._growing()), DRAFT, due=at)
             return
         self._output.draw(self._bundle(self._under_thinking(self._draft(closed))), DRAFT)
         self._above = ""
-        self._output.begin(self._bundle(self._growing()), DRAFT)
+        self._output.begin(self._bundle(self._growing()), DRAFT, due=at)
 
     def _growing(self) -> Body:
         """Return the present output: thinking, text, and the line that says that more will come."""
@@ -261,7 +261,7 @@ class LiveAnswer:
             lines += more
         elif self._segments.holds(text) and not ("]:" in text and re.search(_DEFINITION, text)):
             # What was parsed on the way is right, so it need not be parsed again.
-            body = Body(markdown=self._segments.whole(), plain=text)
+            body = Body(markdown=self._segments.whole(text), plain=text)
         else:
             body = Body(markdown=safe_markdown(text), plain=text)
         if reply.parts or reply.tool_calls:

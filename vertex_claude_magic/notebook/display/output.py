@@ -20,6 +20,9 @@ __all__ = ["Bundle", "Metadata", "Output", "Pace", "Screen"]
 # Seconds between two draws: design bar of at most 15 a second.
 _INTERVAL = 1 / 12
 _MESSAGES_PER_SECOND = 14
+# Seconds by which a draw may be late without putting the next ones off: on a busy machine most are, and each lateness
+# would add to the one before. What is later than that had nothing new to show.
+_LATE = 0.15
 
 Bundle: TypeAlias = "Mapping[str, str]"
 Metadata: TypeAlias = "Mapping[str, Any]"
@@ -108,26 +111,37 @@ class Output:
         """Tell whether it may be drawn again now."""
         return self.due_at(interval) <= self._clock()
 
-    def begin(self, bundle: Bundle, metadata: Metadata | None = None) -> None:
-        """Show a new output below; what was drawn before stays as it is."""
+    def begin(self, bundle: Bundle, metadata: Metadata | None = None, *, due: float = math.inf) -> None:
+        """Show a new output below; what was drawn before stays as it is. `due` is as for `draw`."""
         self._id = None
-        self.show(bundle, metadata)
+        self.show(bundle, metadata, due=due)
 
-    def show(self, bundle: Bundle, metadata: Metadata | None = None) -> None:
+    def show(self, bundle: Bundle, metadata: Metadata | None = None, *, due: float = math.inf) -> None:
         """Show the output below the cell that runs; shown twice, both places change from then on."""
         if self._id is None and self._updates:
             self._id = f"claude-{uuid4().hex}"
         self._cleared = self._clears()
         self._screen.show(bundle, metadata or {}, self._id)
-        self._drawn = self._pace.count()
+        self._note(due)
 
-    def draw(self, bundle: Bundle, metadata: Metadata | None = None) -> None:
-        """Draw it in its place, or show it if it is not there or no more."""
+    def draw(self, bundle: Bundle, metadata: Metadata | None = None, *, due: float = math.inf) -> None:
+        """Draw it in its place, or show it if it is not there or no more.
+
+        Args:
+            bundle: What it shows now.
+            metadata: What is stored with it.
+            due: When it was due (of the clock, in seconds): the time to the next draw counts from there, if this one
+                is a little late.
+        """
         if self._id is None or self._is_gone():
-            self.begin(bundle, metadata)
+            self.begin(bundle, metadata, due=due)
         else:
             self._screen.update(bundle, metadata or {}, self._id)
-            self._drawn = self._pace.count()
+            self._note(due)
+
+    def _note(self, due: float) -> None:
+        now = self._pace.count()
+        self._drawn = due if now - _LATE <= due <= now else now
 
     def finish(self, bundle: Bundle, metadata: Metadata, *, alone: bool) -> None:
         """Show the end, for good.

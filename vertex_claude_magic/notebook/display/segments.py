@@ -24,21 +24,25 @@ class _Sizes(NamedTuple):
     """Bytes of the body of an output.
 
     It is closed between two blocks from `close` on, inside a block where a good place is fresh from `cut` on, and
-    anywhere from `force` on. The last output that may be there holds up to `window`.
+    anywhere from `force` on. The last output that may be there holds up to `window`; while more than that waits to be
+    taken in, its open block is filled up to `behind`.
     """
 
     close: int
     cut: int
     force: int
     window: int
+    behind: int
 
 
 # Where a message holds the text twice, as Markdown and as plain text: a message stays under the limit of 8,000.
-_TWICE = _Sizes(close=4_400, cut=5_600, force=6_600, window=3_300)
+_TWICE = _Sizes(close=4_400, cut=5_600, force=6_600, window=3_300, behind=6_600)
 # Where it holds Markdown only. The open output is sent five times a second or more, so its mean size is what an answer
 # costs; 45 of these hold 70 kB, more than the default of `max_tokens` allows.
-_ONCE = _Sizes(close=1_300, cut=1_900, force=2_500, window=1_000)
+_ONCE = _Sizes(close=1_300, cut=1_900, force=2_500, window=1_000, behind=3_600)
 
+# Characters at the end of the last output that may be there which are always shown.
+_STAYS = 300
 # Characters taken in at a time where there is one output without a limit.
 _STRIDE = 4_000
 # Characters up to which a block that was cut is parsed undivided as soon as it is over; a longer one
@@ -188,8 +192,13 @@ class Segments:
         self._tail_cost = 0
         self._kept: list[Body] = []
         self._kept_cost = 0
-        self._cut_off: list[str] = []
-        self._over: list[tuple[str, bool]] = []
+        # How much of the text is before what is open.
+        self._before = 0
+        # Where the open block begins if it was cut, and that part of it, unless it is long.
+        self._cut_from: int | None = None
+        self._cut_off = ""
+        # Of each block that is over its Markdown, or where in the text it is if it is still to be parsed.
+        self._over: list[str | slice] = []
         self.hidden = 0
 
     @property
@@ -231,6 +240,9 @@ class Segments:
         if self._outputs is not None:
             # So many characters fit for certain: one costs up to 8 bytes, ASCII about 2.
             room = max(self._sizes.force - self.size, 256)
+            if self.windowed and len(self._ready) - self._at > self._sizes.window:
+                # More is waiting than will be seen, and what is kept gives way to it.
+                room = max(room, self._sizes.behind - self._tail_cost)
             stride = room // 4 if self._ready[self._at : self._at + room // 4].isascii() else room // 8
         piece = self._ready[self._at : self._at + stride]
         self._at += len(piece)
@@ -264,10 +276,10 @@ class Segments:
         given.update("".join(self._chunks).encode("utf-8", "surrogatepass"))
         return given.digest() == blake2b(text.encode("utf-8", "surrogatepass")).digest()
 
-    def whole(self) -> str:
-        """Return the safe Markdown of all the text; only what was cut or is still open is parsed."""
-        rest = "".join([*self._cut_off, self._open[self._repeated :], self._ready[self._at :], *self._chunks])
-        parts = [text if parsed else self._render(text) for text, parsed in self._over]
+    def whole(self, text: str) -> str:
+        """Return the safe Markdown of all the text, which it `holds`; only what was cut or is still open is parsed."""
+        rest = text[self._before if self._cut_from is None else self._cut_from :]
+        parts = [over if isinstance(over, str) else self._render(text[over]) for over in self._over]
         return "\n\n".join([*parts, self._render(rest)] if rest.strip() else parts)
 
     def _render(self, text: str) -> str:
@@ -277,19 +289,21 @@ class Segments:
         """Parse the open text; blocks that are over are kept, and the last one stays open."""
         blocks = self._parse(self._open)
         source = self._open
+        begin = self._before - self._repeated
         for block, following in pairwise(blocks):
             over = source[max(block.start, self._repeated) : following.start]
             self._keep(block.markdown, over)
             self._repeated = 0
-            if self._cut_off:
-                undivided = "".join([*self._cut_off, over])
-                small = len(undivided) <= _PARSED_AT_ONCE
-                self._over.append((self._render(undivided) if small else undivided, small))
-                self._cut_off.clear()
-            else:
-                self._over.append((block.markdown, True))
+            if self._cut_from is None:
+                self._over.append(block.markdown)
+                continue
+            undivided = slice(self._cut_from, begin + following.start)
+            small = undivided.stop - undivided.start <= _PARSED_AT_ONCE
+            self._over.append(self._render(self._cut_off + over) if small else undivided)
+            self._cut_from, self._cut_off = None, ""
         if blocks:
             start = blocks[-1].start
+            self._before = begin + max(start, self._repeated)
             self._open = source[start:]
             self._seen = max(0, self._seen - start)
             self._repeated = max(0, self._repeated - start)
@@ -313,13 +327,20 @@ class Segments:
             return True
         if self.size < self._sizes.cut:
             return False
-        after = max(self._seen, self._repeated + 1)
-        place = cut(self._open, after, forced=self.size >= self._sizes.force)
+        after, end = max(self._seen, self._repeated + 1), len(self._open)
+        if self.windowed and end > 2 * _STAYS + self._repeated:
+            # What is cut off may go at once, and the end of the text is to stay in sight.
+            after, end = self._repeated + 1, end - _STAYS
+        place = cut(self._open[:end], after, forced=self.size >= self._sizes.force)
         if place is None:
             return False
         head = self._open[: place.at]
         self._keep(self._render(head), head[self._repeated :])
-        self._cut_off.append(head[self._repeated :])
+        if self._cut_from is None:
+            self._cut_from = self._before
+        self._before += len(head) - self._repeated
+        if self._before - self._cut_from <= _PARSED_AT_ONCE:
+            self._cut_off += head[self._repeated :]
         self._open = place.reopen + self._open[place.at :]
         self._repeated = len(place.reopen)
         self._seen = 0

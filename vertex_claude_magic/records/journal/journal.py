@@ -12,9 +12,10 @@ import time
 import weakref
 from contextlib import contextmanager
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from vertex_claude_magic.errors import CostLimitExceeded, JournalError
+from vertex_claude_magic.named_tuple import NamedTuple
 from vertex_claude_magic.process import at_fork, refuse_copies
 from vertex_claude_magic.records.journal import calls, runs
 from vertex_claude_magic.records.journal.database import Database

@@ -63,19 +63,24 @@ def private_folder(folder: Path) -> None:
     folder.mkdir(mode=0o700, exist_ok=True)
 
 
-def refuse_link(path: Path) -> None:
+def refuse_link(path: Path) -> os.stat_result | None:
     """Refuse a path that is a symbolic link, which would let somebody else choose what is written to.
+
+    Returns:
+        The state of the file, None if there is none.
 
     Raises:
         JournalError: it is one, or is not a regular file.
+        OSError: it cannot be looked at.
     """
     try:
-        mode = path.lstat().st_mode
+        state = path.lstat()
     except FileNotFoundError:
-        return
-    if not stat.S_ISREG(mode):
-        kind = "a symbolic link" if stat.S_ISLNK(mode) else "not a regular file"
+        return None
+    if not stat.S_ISREG(state.st_mode):
+        kind = "a symbolic link" if stat.S_ISLNK(state.st_mode) else "not a regular file"
         raise JournalError(f"{quote(str(path), 120)} is {kind}.", cure="Use a regular file.")
+    return state
 
 
 def make_private_file(path: Path) -> None:

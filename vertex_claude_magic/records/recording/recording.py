@@ -155,14 +155,13 @@ class Recording:
 
     def _load(self) -> None:
         try:
-            refuse_link(self.path)
-            state = self.path.stat()
-        except FileNotFoundError:
+            state = refuse_link(self.path)
+        except (OSError, ValueError) as failure:
+            raise self._failed("read", failure) from None
+        if state is None:
             # Also a file that was taken away while this session had it open holds nothing any more.
             self._forget()
             return
-        except (OSError, ValueError) as failure:
-            raise self._failed("read", failure) from None
         seen = (state.st_mtime_ns, state.st_size, state.st_ino)
         if seen != self._seen:
             self._records, self._counts = self._read(state.st_size)
