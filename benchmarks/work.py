@@ -7,6 +7,7 @@ take turns. Nothing of the package is imported before a function needs it.
 from __future__ import annotations
 
 import json
+import math
 import sys
 import time
 from functools import cache
@@ -148,6 +149,9 @@ def conversation(base_url: str, project: str, folder: str, prompts: list[str], t
 
     claude = Claude(access_token="emulator", project=project, base_url=base_url, model="haiku",
                     journal=str(Path(folder) / "journal.sqlite3"))  # fmt: skip
+    if not hasattr(claude, "chat"):
+        # A build from before there were conversations.
+        return math.nan
     chat, session = claude.chat("growth"), requests.Session()
     options = {"tools": [mean]} if tools else {}
     url, headers = claude.request("Hi").url, {"Authorization": "Bearer emulator"}

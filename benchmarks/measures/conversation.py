@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import random
 import tempfile
+from math import isnan
 from typing import TYPE_CHECKING, Any
 
 from harness import Figure, clean, workers
@@ -16,7 +17,7 @@ from service import service
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from harness import Bench
+    from harness import Bench, Build
 
 TURNS, LETTERS = 200, 1_000
 _WORDS = ("mean", "of", "the", "penguin", "island", "mass", "figure", "column")
@@ -25,16 +26,17 @@ _WORDS = ("mean", "of", "the", "penguin", "island", "mass", "figure", "column")
 def measure(bench: Bench) -> Iterator[Figure]:
     """Ratios of the least of the last ten turns, and the megabytes of the journal."""
     for kind, tools in (("", False), (" with tools", True)):
-        found = {build.name: _measured(build, tools=tools) for build in bench.builds}
-        former = found[bench.former.name] if bench.former else None
+        found = _measured(bench.this, tools=tools)
+        # Builds from before there were conversations have none to measure.
+        former = _measured(bench.former, tools=tools) if bench.former else None
         for at, (name, target) in enumerate(
             ((f"the last of {TURNS} turns{kind}, CPU to bare requests", 2.5), (f"its journal{kind}, MB", 2.0))
         ):
-            before = "" if former is None else f"{former[at]:.2f}"
-            yield Figure(name=name, value=found[bench.this.name][at], target=target, former=before)
+            before = "" if former is None or isnan(former[0]) else f"{former[at]:.2f}"
+            yield Figure(name=name, value=found[at], target=target, former=before)
 
 
-def _measured(build: Any, *, tools: bool) -> tuple[float, float]:
+def _measured(build: Build, *, tools: bool) -> tuple[float, float]:
     chance = random.Random(20_261_129)
     script: list[dict[str, Any]] = []
     for number in range(TURNS):

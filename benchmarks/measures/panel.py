@@ -14,8 +14,18 @@ if TYPE_CHECKING:
 
     from harness import Bench, Build
 
-_COST = "_panel._tabs.value = 'Cost'"
-_NEXT = "_rows = _panel._picker._radios; _rows.index = ((_rows.index or 0) + 1) % len(_rows.options)"
+# Builds before the picker had a list of models, and sections that are opened.
+_FIND = """
+_panel = get_ipython().find_line_magic("claude_panel").__self__.panel
+_rows = _panel._picker._radios if hasattr(_panel, "_picker") else _panel._model
+"""
+_NEXT = "_rows.index = ((_rows.index or 0) + 1) % len(_rows.options)"
+_COST = """
+if hasattr(_panel, "_tabs"):
+    _panel._tabs.value = "Cost"
+else:
+    next(toggle for kind, toggle in _panel._toggles.items() if "ost" in kind.title).value = True
+"""
 _CHOICES = 6
 
 
@@ -33,7 +43,7 @@ def measure(bench: Bench) -> Iterator[Figure]:
             note = found.setdefault((build.name, kinds[loaded]), [])
             note.append(opened)
             if loaded:
-                running.run("_panel = get_ipython().find_line_magic('claude_panel').__self__.panel")
+                running.run(_FIND)
                 for kind in kinds[2:]:
                     choices = [1000 * running.run(_NEXT).seconds for _ in range(_CHOICES)]
                     found.setdefault((build.name, kind), []).append(median(choices))
