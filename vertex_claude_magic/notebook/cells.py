@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "MARK",
+    "MARK_START",
     "CellInfo",
     "CellResult",
     "CellThreads",
@@ -32,6 +33,7 @@ __all__ = [
 
 # The comment that inserted code carries: digits of the cell that asked, and of the code as it was. A text, compiled by
 # the first cell that holds one, and not at `%load_ext`.
+MARK_START = "# Code from Claude (id "
 MARK = r"(?m)^# Code from Claude \(id ([0-9a-f]{8})-([0-9a-f]{8})\)[ \t]*\n?"
 
 # A front end's ids have 8 to 64 characters; in VS Code they are URIs.
@@ -103,7 +105,7 @@ class SeenCells:
             self.deleted.update(map(str, deleted))
         # Its deletion was undone.
         self.deleted.discard(cell)
-        mark = re.search(MARK, source) if "# Code from Claude" in source else None
+        mark = re.search(MARK, source) if MARK_START in source else None
         if mark and cell:
             self.marked[mark[1]] = cell
             self._found(mark[1], cell)

@@ -4,6 +4,11 @@ from __future__ import annotations
 
 import ast
 import warnings
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 __all__ = ["parse_expression", "parse_python"]
 
@@ -21,8 +26,7 @@ def parse_python(source: str, filename: str = "<unknown>") -> ast.Module:
     >>> [type(node).__name__ for node in parse_python("x = 1").body]
     ['Assign']
     """
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
+    with _quietly():
         return ast.parse(source, filename)
 
 
@@ -35,6 +39,12 @@ def parse_expression(source: str) -> ast.expr:
     >>> ast.dump(parse_expression("x"))
     "Name(id='x', ctx=Load())"
     """
+    with _quietly():
+        return ast.parse(source, mode="eval").body
+
+
+@contextmanager
+def _quietly() -> Iterator[None]:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        return ast.parse(source, mode="eval").body
+        yield

@@ -105,14 +105,14 @@ class CallRecorder:
         # One by one, because those of the turns before were looked at before.
         looked_at = filter(None, (*each, *(() if frame in _harmless else rest)))
         found = next(filter(None, map(_secret_in, looked_at)), None)
-        if found is None and frame:
-            if len(_harmless) >= _MOST_HARMLESS:
-                _harmless.clear()
-            _harmless.add(frame)
         if found is not None:
             self.tell(f"Neither prompt nor answer is saved: the prompt seems to contain {found[0]}.", False)
             left_out = {"model": self.call.model, "body": {}}
             self.call = self.call._replace(canonical=left_out, attachments={})
+        elif frame:
+            if len(_harmless) >= _MOST_HARMLESS:
+                _harmless.clear()
+            _harmless.add(frame)
 
     def end(
         self,
@@ -252,21 +252,16 @@ def _secret_in(value: Json) -> tuple[str, int] | None:
     texts: list[str] = []
     waiting = [value]
     for part in waiting:
-        if type(part) is str:
+        if isinstance(part, str):
             texts.append(part)
-        elif type(part) in _NO_TEXT:
-            continue
         elif isinstance(part, dict):
             waiting += part
             waiting += part.values()
         elif isinstance(part, (list, tuple)):
             waiting += part
-        elif isinstance(part, str):
-            texts.append(part)
     return find_secret("\n".join(texts))
 
 
 # Digests of requests without their messages in which no secret was found.
 _harmless: set[bytes] = set()
 _MOST_HARMLESS = 4_096
-_NO_TEXT = frozenset({type(None), bool, int, float})

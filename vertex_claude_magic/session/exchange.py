@@ -20,7 +20,7 @@ from vertex_claude_magic.process import refuse_copies
 from vertex_claude_magic.records.rehearsal import note_question
 from vertex_claude_magic.records.session_records import limits_of, sources_of
 from vertex_claude_magic.session.question import NO_PROJECT, Question, missed, prepare, prepare_recorded
-from vertex_claude_magic.session.stream import Stream, StreamContext
+from vertex_claude_magic.session.stream import LONGEST_WAIT, Stream, StreamContext
 from vertex_claude_magic.vertex.endpoint import is_loopback
 from vertex_claude_magic.vertex.events import Event
 from vertex_claude_magic.vertex.reply import Reply
@@ -58,8 +58,6 @@ ROUND = "round"
 # The types of the events before and after a function is called; `data["call"]` is a `ToolCall`, with its result in the
 # second.
 TOOL_CALL, TOOL_RESULT = "tool_call", "tool_result"
-# Longer than any answer takes (seconds): the deadline of the answer ends the wait.
-_LONGEST_WAIT = 3600.0
 _ANSWERED_BY = {
     "emulator": "This answer came from the emulator, not Claude.",
     "local": "This answer came from a local server, not Google.",
@@ -224,7 +222,7 @@ class Exchange:
 
     def __iter__(self) -> Iterator[Event]:
         while not self.done:
-            yield from self.wait(_LONGEST_WAIT)
+            yield from self.wait(LONGEST_WAIT)
 
     def start(self, *, blocks_at_once: bool = False) -> None:
         """Send the question, unless it is on its way; returns at once.

@@ -34,11 +34,12 @@ if TYPE_CHECKING:
     from vertex_claude_magic.vertex.request import Request
     from vertex_claude_magic.vertex.tool_call import ToolCall
 
-__all__ = ["Stream"]
+__all__ = ["LONGEST_WAIT", "Stream"]
 
 _MAX_WHOLE_BYTES = 64 * 1024 * 1024
 _MAX_STRANGE_BYTES = 64 * 1024
-_LONGEST_WAIT = 3600.0
+# Longer than any answer takes (seconds): the deadline of the answer ends the wait.
+LONGEST_WAIT = 3600.0
 # Seconds of silence after which there is time for other things.
 _IDLE = 0.02
 # How long (seconds) the end of an answer may keep its connection busy before the connection is given up.
@@ -101,7 +102,7 @@ class Stream:
 
     def __iter__(self) -> Iterator[Event]:
         while not self.done:
-            yield from self.wait(_LONGEST_WAIT)
+            yield from self.wait(LONGEST_WAIT)
         self.close()
 
     def hold(self) -> None:

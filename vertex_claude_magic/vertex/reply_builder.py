@@ -143,8 +143,13 @@ class ReplyBuilder:
         self._open(message)
         self.complete = True
 
-    def reply(self, **known: Any) -> Reply:
-        """The reply so far; `known` are fields that the stream does not carry (region, seconds), or otherwise."""
+    def reply(self, *, usage: Usage | None = None, **known: Any) -> Reply:
+        """The reply so far.
+
+        Args:
+            usage: `self.usage`, where the caller has it.
+            known: Fields that the stream does not carry (region, seconds), or that replace one of it (model).
+        """
         message = self._message
         details = message.get("stop_details")
         extras = {name: message[name] for name in _EXTRAS if message.get(name) is not None}
@@ -160,7 +165,7 @@ class ReplyBuilder:
             message_id=_string(message.get("id")) or None,
             complete=self.complete,
             other_events=(*self._others, *rest),
-            usage=known.pop("usage") if "usage" in known else self.usage,
+            usage=self.usage if usage is None else usage,
             **{"model": self.model, **known},
         )
 

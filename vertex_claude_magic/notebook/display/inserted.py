@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from vertex_claude_magic.notebook.cells import MARK
+from vertex_claude_magic.notebook.cells import MARK, MARK_START
 from vertex_claude_magic.records.provenance import text_hash
 
 if TYPE_CHECKING:
@@ -128,7 +128,7 @@ def marked(code: str, key: str) -> str:
     >>> marked("%%html\\n<b>", "0a1b2c3d")
     '%%html\\n<b>'
     """
-    mark = f"# Code from Claude (id {key}-{_digits(code)})"
+    mark = f"{MARK_START}{key}-{_digits(code)})"
     if not code.startswith("%%"):
         return f"{mark}\n{code}"
     first, _, body = code.partition("\n")

@@ -248,7 +248,7 @@ class Batches:
                 "UPDATE batch_jobs SET counted = 1 WHERE batch = ? AND number = ? AND counted = 0",
                 (job.batch, job.number),
             )
-            if changed.rowcount and job.call is not None and calls.is_there(connection, job.call, call):
+            if changed.rowcount and job.call is not None:
                 calls.end(connection, job.call, call, ending)
             return bool(changed.rowcount)
 

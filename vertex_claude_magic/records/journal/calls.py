@@ -6,6 +6,7 @@ Functions take a connection inside of a transaction; `Database` provides it.
 from __future__ import annotations
 
 from datetime import date, datetime, timezone
+from operator import attrgetter
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
@@ -36,7 +37,6 @@ __all__ = [
     "day_of",
     "end",
     "find",
-    "is_there",
     "keys_of",
     "look_up",
     "make_way",
@@ -135,6 +135,7 @@ class StoredCall(NamedTuple):
 
 # The columns that say how a call ended.
 _ENDED = tuple(name for name in Ending._fields if name != "answer")
+_ended = attrgetter(*_ENDED)
 _SET = ", ".join(f"{name} = ?" for name in _ENDED)
 # The file may have been pruned or replaced meanwhile, and the number be that of another call.
 _END = f"UPDATE calls SET {_SET} WHERE id = ? AND key = ? AND session = ?"  # noqa: S608 - fixed names
@@ -174,11 +175,6 @@ def add(
         *_ended(how),
     )
     return int(connection.execute(_ADD, _storable(row)).lastrowid or 0)
-
-
-def _ended(ending: Ending) -> tuple[_Storable, ...]:
-    # All but the answer, in the order of `_ENDED`.
-    return (*ending[:2], *ending[3:])
 
 
 def _storable(values: Sequence[_Storable]) -> list[_Storable]:
@@ -356,12 +352,6 @@ def recent(connection: sqlite3.Connection, count: int) -> list[StoredCall]:
     """Return the last answers that may be given again, the newest first."""
     where = "WHERE calls.replayable > 0 ORDER BY calls.id DESC LIMIT ?"
     return list(_stored(connection, where, (count,)))
-
-
-def is_there(connection: sqlite3.Connection, number: int, call: Call) -> bool:
-    """Tell whether a call is there under its number; the file may have been pruned or replaced meanwhile."""
-    row = connection.execute("SELECT key, session FROM calls WHERE id = ?", (number,)).fetchone()
-    return bool(row == (bytes.fromhex(call.key), call.session))
 
 
 def _stored(connection: sqlite3.Connection, where: str, values: tuple[Any, ...]) -> Iterator[StoredCall]:

@@ -86,7 +86,8 @@ def _add_messages(connection: sqlite3.Connection, parts: Parts) -> int:
     turn, known = None, len(parts.links)
     # The last message is mostly one that was never there, and then there is no turn with it either.
     new = _insert_new(connection, parts.hashes[-1], (parts.messages or ())[-1]) if known else None
-    known -= new is not None
+    if new is not None:
+        known -= 1
     # From the end, because a conversation has grown by a turn or two since it was last stored.
     while known and (turn := _use("turns", connection, "digest", parts.links[known - 1])) is None:
         known -= 1
