@@ -64,8 +64,8 @@ def received(connection: socket.socket) -> bytes:
     for line in head.lower().split(b"\r\n"):
         if line.startswith(b"content-length:"):
             left = int(line.partition(b":")[2]) - len(body)
-            while left > 0:
-                left -= len(connection.recv(left))
+            while left > 0 and (more := connection.recv(left)):
+                left -= len(more)
     return head
 
 
@@ -93,7 +93,9 @@ def serving(work: Callable[[socket.socket], None]) -> Iterator[int]:
 
     thread = threading.Thread(target=run)
     thread.start()
-    yield server.getsockname()[1]
-    server.shutdown(socket.SHUT_RDWR)
-    server.close()
-    thread.join()
+    try:
+        yield server.getsockname()[1]
+    finally:
+        server.shutdown(socket.SHUT_RDWR)
+        server.close()
+        thread.join()

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 from journals import DAY, KEEP, NOON, a_call, an_ending, client, opened, rows, told
+from processes import forked, needs_fork
 
 from vertex_claude_magic import errors
 from vertex_claude_magic.emulator import Fault
@@ -385,28 +386,24 @@ def test_threads_lose_nothing(journal):
     assert journal.notices() == ()
 
 
-@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system does not fork")
-@pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")
+@needs_fork
 def test_a_fork_writes_through_a_connection_of_its_own(journal):
     """The parent's is neither used nor closed, also if the child closes the journal first."""
     kept(journal, "parent")
     for closes in (False, True):
-        child = os.fork()
-        if child == 0:
-            try:
-                if closes:
-                    journal.close()
-                kept(journal, f"child {closes}")
-                os._exit(len(journal.notices()))
-            finally:
-                os._exit(99)
-        assert os.waitpid(child, 0)[1] == 0
+
+        def child(closes: bool = closes) -> list[str]:
+            if closes:
+                journal.close()
+            kept(journal, f"child {closes}")
+            return list(journal.notices())
+
+        assert forked(child) == []
         kept(journal, f"parent {closes}")
     assert len(rows(path=journal.path)) == 5
 
 
-@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system does not fork")
-@pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")
+@needs_fork
 def test_a_fork_while_another_thread_writes_does_not_wait_for_that_thread(claude_emulator):
     """As when a pool of processes starts while an answer comes in; the lock of the other thread is never released."""
     journal = opened(default_path())
@@ -421,17 +418,11 @@ def test_a_fork_while_another_thread_writes_does_not_wait_for_that_thread(claude
     thread = threading.Thread(target=hold)
     thread.start()
     holding.wait(120)
-    child = os.fork()
-    if child == 0:
-        import signal
-
-        signal.alarm(5)
-        kept(journal, "child")
-        os._exit(0)
-    status = os.waitpid(child, 0)[1]
-    done.set()
-    thread.join()
-    assert status == 0
+    try:
+        assert forked(lambda: kept(journal, "child"))
+    finally:
+        done.set()
+        thread.join()
     assert len(rows()) == 2
 
 

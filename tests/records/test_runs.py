@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 from journals import DAY, NOON, a_call, an_ending, opened, rows
+from processes import forked, needs_fork
 from shells import ROOT
 
 from vertex_claude_magic.records.journal.runs import this_process
@@ -298,21 +299,18 @@ def test_a_process_that_lives_keeps_its_run_however_long_it_pauses(journal, cloc
     assert left(journal) == 2
 
 
-@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system does not fork")
-@pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")
+@needs_fork
 def test_a_fork_does_not_go_on_with_the_runs_of_its_parent(journal):
     """It is a process and a session of its own."""
     keep(journal, origin=CELL)
-    child = os.fork()
-    if child == 0:
-        try:
-            keep(journal, origin=CELL, session="child")
-            os._exit(len(journal.notices()))
-        finally:
-            os._exit(99)
-    assert os.waitpid(child, 0)[1] == 0
-    parent, forked = rows("runs", journal.path)
-    assert parent["process"] == this_process() != forked["process"]
+
+    def ask() -> list[str]:
+        keep(journal, origin=CELL, session="child")
+        return list(journal.notices())
+
+    assert forked(ask) == []
+    parent, child = rows("runs", journal.path)
+    assert parent["process"] == this_process() != child["process"]
     assert [row["run_id"] for row in rows(path=journal.path)] == [1, 2]
 
 
