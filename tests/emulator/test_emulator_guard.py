@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import errno
+import io
 import os
 import signal
 import socket
@@ -21,6 +23,9 @@ from vertex_claude_magic.errors import MissingExtra
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from types import FrameType
+
+    from typing_extensions import Self
 
 AUTHORIZED = {"Authorization": "Bearer emulator"}
 BODY: dict[str, Any] = {
@@ -89,6 +94,38 @@ def test_close_frees_the_port_ends_the_thread_and_removes_the_key_and_may_be_rep
         requests.get(emulator.origin, timeout=1)
 
 
+FEW_FILES = """
+import os, resource
+from vertex_claude_magic.emulator import Emulator
+Emulator().close()
+highest = max(map(int, os.listdir("/proc/self/fd")))
+taken = [os.open(os.devnull, os.O_RDONLY)]
+while taken[-1] <= highest:
+    taken.append(os.open(os.devnull, os.O_RDONLY))
+hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+for spare in range(40):
+    resource.setrlimit(resource.RLIMIT_NOFILE, (taken[-1] + 1 + spare, hard))
+    try:
+        Emulator().close()
+    except OSError as error:
+        print("refused", error.errno)
+    else:
+        print("started")
+        break
+"""
+
+
+@pytest.mark.skipif(not Path("/proc/self/fd").exists(), reason="a way of Linux to see which files are open")
+def test_where_too_few_files_can_be_opened_it_fails_and_does_not_wait():
+    """Whichever file it is that cannot be opened, that of the socket or one of the loop in its thread."""
+    command = [sys.executable, "-c", FEW_FILES]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=300)
+    *refused, last = done.stdout.splitlines()
+    assert last == "started"
+    assert set(refused) == {f"refused {errno.EMFILE}"}
+    assert len(refused) > 3
+
+
 def test_a_fault_of_its_own_is_an_error_and_not_a_silence(emulator):
     emulator.answer([{"text": "a block without a type"}, 3])
     response = requests.post(url(emulator), json=BODY, headers=AUTHORIZED, timeout=120)
@@ -117,6 +154,57 @@ def test_the_command_prints_the_address_and_the_environment_and_ends_at_a_signal
         process.send_signal(signal.SIGTERM)
         assert process.wait(120) == 0
     assert not Path(exported["GOOGLE_APPLICATION_CREDENTIALS"]).exists()
+
+
+class Pressed(io.StringIO):
+    """An output: so many lines of Python after it was flushed, this process gets a signal.
+
+    It gets it again and again until the block ends, so that the code under test may also wait before that line.
+    """
+
+    def __init__(self, number: signal.Signals, lines: int) -> None:
+        super().__init__()
+        self._number, self._left = number, lines
+        self._over = threading.Event()
+        self._thread = threading.Thread(target=self._repeat)
+
+    def _repeat(self) -> None:
+        while not self._over.wait(0.05):
+            os.kill(os.getpid(), self._number)
+
+    def flush(self) -> None:
+        self._thread.start()
+        # The function that is running too: on its own, tracing begins with the next one that is called.
+        sys._getframe(1).f_trace = self._trace
+        sys.settrace(self._trace)
+
+    def _trace(self, _: FrameType, event: str, __: object) -> Any:
+        self._left -= event == "line"
+        if self._left >= 0:
+            return self._trace
+        sys.settrace(None)
+        signal.raise_signal(self._number)
+        return None
+
+    def __enter__(self) -> Self:
+        # What comes after the command has ended must not end the tests.
+        self._former = signal.signal(self._number, lambda *_: None)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        sys.settrace(None)
+        self._over.set()
+        self._thread.join()
+        signal.signal(self._number, self._former)
+
+
+@pytest.mark.timeout(60)
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("lines", range(25))
+def test_a_signal_ends_the_command_at_whatever_line_it_is(number, lines):
+    """Also where the code that waits for the signal holds a lock."""
+    with Pressed(number, lines) as out:
+        assert main([], out=out) == 0
 
 
 def test_the_command_says_in_one_line_why_it_cannot_start(tmp_path, capsys):

@@ -7,6 +7,7 @@ import shlex
 import signal
 import sys
 import threading
+from queue import SimpleQueue
 from typing import TYPE_CHECKING, Any, TextIO
 
 from vertex_claude_magic.emulator.google.setup_problems import SETUP_PROBLEMS
@@ -50,18 +51,20 @@ def main(argv: Sequence[str] | None = None, *, out: TextIO | None = None) -> int
         help=f"a set-up problem to simulate: {', '.join(SETUP_PROBLEMS)}",
     )
     options = parser.parse_args(argv)
-    stopped = threading.Event()
+    # Not an event: the handler may run inside of the wait for it, and to set an event takes a lock that the wait holds.
+    # The `put` of this queue may interrupt its `get` ("queue", Python docs).
+    stopped: SimpleQueue[None] = SimpleQueue()
     former: dict[int, Any] = {}
     # Handlers can be set in the main thread only; elsewhere the owner of that thread stops it.
     if threading.current_thread() is threading.main_thread():
         for ending in (signal.SIGINT, signal.SIGTERM):
-            former[ending] = signal.signal(ending, lambda *_: stopped.set())
+            former[ending] = signal.signal(ending, lambda *_: stopped.put(None))
     try:
         with Emulator(port=options.port, script=options.script, pace=options.pace) as emulator:
             if options.simulate is not None:
                 emulator.simulate(options.simulate)
             print(banner(emulator.base_url, emulator.environment), file=out or sys.stdout, flush=True)
-            stopped.wait()
+            stopped.get()
     except KeyboardInterrupt:
         return 0
     except (ClaudeError, OSError) as error:

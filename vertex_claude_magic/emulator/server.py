@@ -62,6 +62,7 @@ class Emulator:
     Raises:
         MissingExtra: tornado is not installed.
         OptionError: The script cannot be used.
+        OSError: The port is taken, or too many files are open.
         ThreadUnavailable: No thread can start here.
 
     >>> with Emulator() as emulator:
@@ -106,6 +107,7 @@ class Emulator:
         self._remove_files = weakref.finalize(self, shutil.rmtree, self._folder, ignore_errors=True)
         at_fork(self, child=Emulator._leave_to_parent)
         self._ready = threading.Event()
+        self._failure: Exception | None = None
         try:
             self._thread = start_thread(self._run, "claude-emulator")
         except ThreadUnavailable:
@@ -113,26 +115,36 @@ class Emulator:
             self._remove_files()
             raise
         self._ready.wait()
+        if self._failure is not None:
+            self._thread.join()
+            self.close()
+            raise self._failure
 
     def _leave_to_parent(self) -> None:
         # The files are the parent's, also when the fork ends.
         self._remove_files.detach()
 
     def _run(self) -> None:
-        from vertex_claude_magic.emulator.http.wire import serve
-
-        # A selector loop on every system, because tornado asks for one on Windows.
-        self._loop = asyncio.SelectorEventLoop()
-        asyncio.set_event_loop(self._loop)
         try:
-            self._stop = asyncio.Event()
-            self._loop.run_until_complete(serve(self._socket, self._handle, self._ready.set, self._stop))
-            self._loop.run_until_complete(self._loop.shutdown_asyncgens())
+            from vertex_claude_magic.emulator.http.wire import serve
+
+            # A selector loop on every system, because tornado asks for one on Windows.
+            self._loop = asyncio.SelectorEventLoop()
+            asyncio.set_event_loop(self._loop)
+            try:
+                self._stop = asyncio.Event()
+                self._loop.run_until_complete(serve(self._socket, self._handle, self._ready.set, self._stop))
+                self._loop.run_until_complete(self._loop.shutdown_asyncgens())
+            finally:
+                asyncio.set_event_loop(None)
+                self._loop.close()
+        except Exception as failure:
+            if self._ready.is_set():
+                raise
+            self._failure = failure
         finally:
             # Also after a failure, because the constructor waits for it.
             self._ready.set()
-            asyncio.set_event_loop(None)
-            self._loop.close()
 
     def _handle(self, received: Received) -> Delivery:
         with self._lock:
