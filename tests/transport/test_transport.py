@@ -279,6 +279,25 @@ def test_an_abandoned_stream_closes_itself(claude_emulator):
     assert eventually(lambda: not sending_threads())
 
 
+LOCKS = {
+    "of its socket": lambda response: response._socket_lock,
+    "of its stop": lambda response: response._cancelled._cond,
+    "of its end": lambda response: response._over._cond,
+}
+
+
+@pytest.mark.timeout(300)
+@pytest.mark.parametrize("lock", LOCKS.values(), ids=LOCKS)
+def test_an_abandoned_stream_closes_itself_whatever_lock_its_finalizer_runs_in(claude_emulator, lock):
+    """As where the sending thread frees it, because the garbage collector runs there."""
+    claude_emulator.fail(Fault(stall_after=700))
+    stream = of(claude_emulator).stream("Hello")
+    assert next(iter(stream)).type == "message_start"
+    with lock(stream._stream._response):
+        del stream
+    assert eventually(lambda: not sending_threads())
+
+
 INTERRUPTED = [
     ("waiting for the status line", Fault(delay=3600)),
     ("waiting for the first event", Fault(first_event_delay=3600)),

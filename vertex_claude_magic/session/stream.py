@@ -98,7 +98,7 @@ class Stream:
     __reduce__ = refuse_copies("A Stream", "Iterate it here, and send its reply.")
 
     def __del__(self) -> None:
-        self._hang_up(0.0)
+        self._response.forget()
 
     def __iter__(self) -> Iterator[Event]:
         while not self.done:
