@@ -36,7 +36,7 @@ _DATE = "%Y-%m-%dT%H:%M:%SZ"
 _DEEPEST = 100
 _DIGEST = re.compile(r"[0-9a-f]{64}")
 _ESCAPED = re.compile(r"\$+lines")
-_SURROGATE = re.compile("[\ud800-\udfff]")
+_SURROGATE = "[\ud800-\udfff]"
 
 
 def write_records(records: list[StoredCall], counts: Mapping[str, int] | None = None) -> str:
@@ -89,11 +89,11 @@ def _written(value: Mapping[str, Any]) -> str:
         return "".join(pace[0].split()).replace(":", ": ", 1)
 
     text = json.dumps(value, ensure_ascii=False, allow_nan=False, indent=1)
-    return _SURROGATE.sub(lambda found: f"\\u{ord(found[0]):04x}", _PACE.sub(on_one_line, text))
+    return re.sub(_SURROGATE, lambda found: f"\\u{ord(found[0]):04x}", re.sub(_PACE, on_one_line, text))
 
 
 # Hundreds of numbers, which nobody reads one below the other.
-_PACE = re.compile(r'"pace": \[[\s\d,\[\]]*\]')
+_PACE = r'"pace": \[[\s\d,\[\]]*\]'
 
 
 def read_records(text: str) -> list[StoredCall]:
@@ -206,10 +206,13 @@ def _joined(value: Json, depth: int = 0) -> Json:
                 raise TypeError
             return "\n".join(lines)
         return {
-            key[1:] if _ESCAPED.fullmatch(key) else key: _joined(part, depth + 1)
+            key[1:] if key[:1] == "$" and _ESCAPED.fullmatch(key) else key: _joined(part, depth + 1)
             for key, part in value.items()
         }
-    return [_joined(part, depth + 1) for part in value] if isinstance(value, list) else value
+    if isinstance(value, list):
+        # Most values of a file are the numbers of a pace, which are not looked at one by one.
+        return value if set(map(type, value)) == {int} else [_joined(part, depth + 1) for part in value]
+    return value
 
 
 def _check_depth(depth: int) -> None:

@@ -13,6 +13,7 @@ from __future__ import annotations
 import os
 import threading
 import time
+from codecs import BOM_UTF8
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
@@ -177,7 +178,7 @@ class Recording:
         try:
             data = self.path.read_bytes()
             try:
-                records, counts = read_recording(data.decode("utf-8-sig"))
+                records, counts = read_recording(_text(data))
             except (RecordingInvalid, UnicodeDecodeError):
                 # A crash may have broken the end; with the former end the file is as it was before.
                 try:
@@ -186,7 +187,7 @@ class Recording:
                     at = end = b""
                 if not (at.isdigit() and len(at) < 12 and data[: int(at)].endswith(_LAST)):
                     raise
-                records, counts = read_recording((data[: int(at)] + end).decode("utf-8-sig"))
+                records, counts = read_recording(_text(data[: int(at)] + end))
         except (OSError, UnicodeDecodeError) as failure:
             raise self._failed("read", failure) from None
         except RecordingInvalid as error:
@@ -325,6 +326,11 @@ def _failed(path: Path, what: str, failure: Exception) -> JournalError:
         f"The recording {quote(str(path), 120)} cannot be {what} ({why}).",
         cure="Check the file's permissions, or choose another file for the recording.",
     )
+
+
+def _text(data: bytes) -> str:
+    # As "utf-8-sig" does it, which is a module of its own.
+    return data.removeprefix(BOM_UTF8).decode()
 
 
 def _write_at(file: FileIO, at: int, data: bytes) -> None:
