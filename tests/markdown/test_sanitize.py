@@ -57,6 +57,12 @@ LANGUAGES = {
     "mermaidjs": "text",
     "geojson": "text",
     "math": "text",
+    "VEGA": "text",
+    "vega-lite": "text",
+    "svgRender": "text",
+    "html-preview": "text",
+    "dots": "dots",
+    "d3": "d3",
     "{raw} html": "text",
     "": "",
 }

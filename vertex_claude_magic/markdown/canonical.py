@@ -9,11 +9,11 @@ from __future__ import annotations
 
 import functools
 import re
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from vertex_claude_magic.markdown.inline import formula, inline_lines
 from vertex_claude_magic.markdown.parse import parse_inline
+from vertex_claude_magic.named_tuple import NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -38,16 +38,16 @@ _TASK = {"[ ] ": "\u2610 ", "[x] ": "\u2611 ", "[X] ": "\u2611 "}
 
 # Info strings that a front end draws instead of showing the code: JupyterLab 4.6, GitHub ("Creating
 # diagrams", 2025-06), VS Code and nbconvert 7.17 (anything that starts with mermaid).
-_DRAWN = re.compile(
-    r"mermaid|(?:geojson|topojson|stl|math|katex|latexmath|asciimath|dot|graphviz|viz|plantuml|puml|kroki|d2"
-    r"|vega|vega-?lite|vegalite|wavedrom|echarts|plotly|nomnoml|svgbob|ditaa|flowchart|sequence|flow|abc"
-    r"|markmap|drawio|excalidraw|bokeh|smiles|svg-?render|html-?preview|iframe|jupyter|eval-rst|raw|include)\Z",
-    re.IGNORECASE,
-)
+_DRAWN = frozenset(
+    {"geojson", "topojson", "stl", "math", "katex", "latexmath", "asciimath", "dot", "graphviz", "viz",
+     "plantuml", "puml", "kroki", "d2", "vega", "vega-lite", "vegalite", "wavedrom", "echarts", "plotly",
+     "nomnoml", "svgbob", "ditaa", "flowchart", "sequence", "flow", "abc", "markmap", "drawio",
+     "excalidraw", "bokeh", "smiles", "svg-render", "svgrender", "html-preview", "htmlpreview", "iframe",
+     "jupyter", "eval-rst", "raw", "include"}
+)  # fmt: skip
 
 
-@dataclass(frozen=True, slots=True)
-class _Piece:
+class _Piece(NamedTuple):
     """A stretch of Markdown; `at_margin` says that no list and no quotation may enclose it."""
 
     markdown: str
@@ -73,7 +73,9 @@ def fenced(content: str, info: str = "") -> str:
     word = next(iter(info.split(maxsplit=1)), "")
     if word:
         environment = "\\begin{" in content and "\\end{" in content
-        harmful = _DRAWN.match(word) or environment or _PLACEHOLDER.search(content)
+        kind = word.lower()
+        drawn = kind in _DRAWN or kind.startswith("mermaid")
+        harmful = drawn or environment or _PLACEHOLDER.search(content)
         word = "text" if harmful or not _LANGUAGE.fullmatch(word) else word
     # A fence is closed only by one that is at least as long.
     longest = max(map(len, _BACKTICKS.findall(content)), default=2)

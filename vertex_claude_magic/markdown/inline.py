@@ -9,7 +9,6 @@ and the target of anything else is shown as code. The only HTML that is ever wri
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
@@ -24,12 +23,12 @@ if TYPE_CHECKING:
 
 __all__ = ["code_span", "formula", "inline_lines", "safe_url"]
 
+# Addresses are texts, compiled by the first link that is met.
 # Written as explicit links: JupyterLab takes everything up to a space into a bare address, quotes and angle
 # brackets included. So an address here ends before any sign that could be read differently.
-_BARE_ADDRESS = re.compile(
-    r"(?<!\w)https?://\w(?:[\w.-]*\w)?(?::\d+)?(?![\w@\\]|[.:-]+[\w@\\])"
-    r"(?:[/?#](?:[\w./?#&=%+,;:@!-]*[\w/#&=%+-])?)?",
-    re.IGNORECASE,
+_BARE_ADDRESS = (
+    r"(?i)(?<!\w)https?://\w(?:[\w.-]*\w)?(?::\d+)?(?![\w@\\]|[.:-]+[\w@\\])"
+    r"(?:[/?#](?:[\w./?#&=%+,;:@!-]*[\w/#&=%+-])?)?"
 )
 # Two formulas, a formula and a digit, or two code spans that touch would be read as one.
 _TOUCHING = re.compile(r"\$[$`\d]|``")
@@ -37,9 +36,9 @@ _BREAKS = {"softbreak": "\n", "hardbreak": "\0\n"}
 _BREAK = re.compile(r"<br *\t*/?>", re.IGNORECASE)
 
 # No user information, which is written to deceive: https://google.com@evil.example.
-_ADDRESS = re.compile(r"(https?)://([^\s/?#\\@:\[\]]+)(:\d{1,5})?(?=[/?#]|\Z)(.*)", re.IGNORECASE)
-_HOST = re.compile(r"[A-Za-z0-9_](?:[A-Za-z0-9._-]{0,252})")
-_MAIL = re.compile(r"mailto:[A-Za-z0-9._+-]{1,64}@[A-Za-z0-9.-]{1,253}", re.IGNORECASE)
+_ADDRESS = r"(?i)(https?)://([^\s/?#\\@:\[\]]+)(:\d{1,5})?(?=[/?#]|\Z)(.*)"
+_HOST = r"[A-Za-z0-9_](?:[A-Za-z0-9._-]{0,252})"
+_MAIL = r"(?i)mailto:[A-Za-z0-9._+-]{1,64}@[A-Za-z0-9.-]{1,253}"
 _URL_SAFE = "/?#&=:@!+,;._-%"
 _LONGEST_URL = 4000
 # JupyterLab takes these for formulas even inside backticks.
@@ -87,9 +86,9 @@ def safe_url(target: str) -> tuple[str, str]:
     # Longer addresses are data, and browsers cut them at different lengths.
     if len(target) > _LONGEST_URL or visible(target) != target:
         return "", ""
-    if _MAIL.fullmatch(target):
+    if re.fullmatch(_MAIL, target):
         return target, target[7:]
-    found = _ADDRESS.fullmatch(target)
+    found = re.fullmatch(_ADDRESS, target)
     if not found:
         return "", ""
     try:
@@ -97,20 +96,20 @@ def safe_url(target: str) -> tuple[str, str]:
         host = found[2] if found[2].isascii() else found[2].encode("idna").decode("ascii")
     except UnicodeError:
         return "", ""
-    if not _HOST.fullmatch(host):
+    if not re.fullmatch(_HOST, host):
         return "", ""
     rest = quote(found[4], safe=_URL_SAFE).replace("@@", "%40%40").replace("~", "%7E").replace("&", "&amp;")
     return f"{found[1].lower()}://{host}{found[3] or ''}{rest}", host
 
 
-@dataclass(kw_only=True, slots=True)
 class _Writer:
     """The Markdown of one run of inline tokens, as it grows; a NUL marks a hard line break."""
 
-    in_table: bool
-    dollar: str
-    parts: list[str] = field(default_factory=list)
-    links: list[tuple[str, str, int]] = field(default_factory=list)
+    def __init__(self, *, in_table: bool, dollar: str) -> None:
+        self.in_table = in_table
+        self.dollar = dollar
+        self.parts: list[str] = []
+        self.links: list[tuple[str, str, int]] = []
 
     def add(self, text: str) -> None:
         """Append, and part what would read differently side by side: formulas, code spans, "!" and a link."""
@@ -125,7 +124,7 @@ class _Writer:
         for number, piece in enumerate(text.split("\0\n")):
             self.add("\0\n" if number else "")
             end = 0
-            for found in _BARE_ADDRESS.finditer(piece) if "://" in piece and not self.links else ():
+            for found in re.finditer(_BARE_ADDRESS, piece) if "://" in piece and not self.links else ():
                 url = safe_url(found[0])[0]
                 if url:
                     self.literal(piece[end : found.start()])

@@ -25,6 +25,7 @@ __all__ = ["DEEPEST", "parse_blocks", "parse_inline"]
 DEEPEST = 40
 
 _CLOSERS = {"$$": "$$", r"\(": r"\)", r"\[": r"\]"}
+_BLOCK_OPENERS = ("$$", r"\[", r"\begin{")
 _BEGIN = re.compile(r"\\begin\{([A-Za-z]+\*?)\}")
 _BLOCK_START = re.compile(r"\$\$|\\\[|\\begin\{([A-Za-z]+\*?)\}")
 
@@ -84,6 +85,9 @@ def _block_rule(state: StateBlock, start: int, end: int, silent: bool) -> bool:
 
     The opening line alone decides, so that text that is still to come cannot change earlier blocks.
     """
+    # Asked of nearly every line, and hardly any is a formula.
+    if not state.src.startswith(_BLOCK_OPENERS, state.bMarks[start] + state.tShift[start]):
+        return False
     if state.is_code_block(start):
         return False
     first = _line(state, start)

@@ -51,19 +51,23 @@ def _parsed_blocks(text: str, starts: Sequence[int]) -> Iterator[tuple[Block, st
     """Yield each top-level block with the kind of its first token; one nested too deeply is shown as code."""
     from vertex_claude_magic.markdown import canonical, parse
 
-    # One kind of line end, because parsers disagree about a lone CR.
-    source = replace_invalid(_LINE_END.sub("\n", text))
+    source = replace_invalid(_with_newlines(text))
     lines = source.split("\n")
     for tokens in canonical.top_level(parse.parse_blocks(source)):
         first, after = tokens[0].map or [0, len(lines)]
         # The parser drops what is nested more deeply than it may, without a word.
-        if any(token.level >= parse.DEEPEST - 3 for token in tokens):
+        if max([token.level for token in tokens]) >= parse.DEEPEST - 3:
             shown = canonical.fenced("\n".join(lines[first:after]), "text")
         else:
             shown = canonical.canonical(tokens)
         end = starts[after] if after < len(starts) else len(text)
         if shown:
             yield Block(start=starts[first], end=end, markdown=shown), tokens[0].type
+
+
+def _with_newlines(text: str) -> str:
+    """Return the text with one kind of line end, because parsers disagree about a lone CR."""
+    return _LINE_END.sub("\n", text) if "\r" in text else text
 
 
 def _joined(blocks: Sequence[tuple[Block, str]], text: str, starts: Sequence[int]) -> tuple[Block, ...]:
@@ -118,7 +122,7 @@ def safe_blocks(text: str) -> tuple[Block, ...]:
         steps = signs + 3 * (text.count("\n") + text.count("!["))
     if len(text) > LONGEST_TEXT or steps > MOST_MARKUP:
         return (Block(start=0, end=len(text), markdown=fenced(text, "text")),)
-    starts = [0, *(end.end() for end in _LINE_END.finditer(text))]
+    starts = [0, *[end.end() for end in _LINE_END.finditer(text)]]
     return _joined(list(_parsed_blocks(text, starts)), text, starts)
 
 
@@ -163,4 +167,4 @@ def fenced(text: str, language: str = "") -> str:
     """
     from vertex_claude_magic.markdown import canonical
 
-    return canonical.fenced(replace_invalid(_LINE_END.sub("\n", text)), language)
+    return canonical.fenced(replace_invalid(_with_newlines(text)), language)

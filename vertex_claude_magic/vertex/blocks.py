@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
+from vertex_claude_magic.named_tuple import NamedTuple
 from vertex_claude_magic.vertex.events import Event
 from vertex_claude_magic.vertex.reply_builder import ReplyBuilder
 
