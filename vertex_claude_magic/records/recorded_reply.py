@@ -235,13 +235,14 @@ def steps(recorded: RecordedReply, message_id: str | None = None) -> Iterator[St
 
     from vertex_claude_magic.vertex.blocks import part_events, take_apart
 
-    # A copy, because a reply belongs to its user, and the recorded reply may be stored again; the pace stays here.
-    recorded = deepcopy(recorded._replace(pace=()))._replace(pace=recorded.pace)
-    usage = dict(recorded.usage)
+    # Copies, because a reply belongs to its user, and the recorded reply may be stored again.
+    usage, content, other_events, stop_details = deepcopy(
+        (recorded.usage, recorded.content, recorded.other_events, recorded.stop_details)
+    )
     message = {"id": message_id, "type": "message", "role": "assistant", "model": recorded.model}
     start: dict[str, Any] = {"message": {**message, "content": [], "usage": usage}}
     yield 0.0, Event("message_start", {"type": "message_start", **start})
-    for index, block in enumerate(recorded.content):
+    for index, block in enumerate(content):
         part = take_apart(block, closing=False)
         pace = recorded.pace[index] if index < len(recorded.pace) else ()
         # The first wait is that of the start, the others those of the pieces.
@@ -257,10 +258,10 @@ def steps(recorded: RecordedReply, message_id: str | None = None) -> Iterator[St
         left = iter(waits)
         for data in part_events(index, part, pieces):
             yield next(left, 0.0), Event(data["type"], data)
-    for event in recorded.other_events:
+    for event in other_events:
         yield 0.0, Event(event["type"], dict(event))
     if recorded.complete:
         delta = {"stop_reason": recorded.stop_reason, "stop_sequence": recorded.stop_sequence,
-                 "stop_details": recorded.stop_details}  # fmt: skip
+                 "stop_details": stop_details}  # fmt: skip
         yield 0.0, Event("message_delta", {"type": "message_delta", "delta": delta, "usage": usage})
         yield 0.0, Event("message_stop", {"type": "message_stop"})

@@ -353,7 +353,10 @@ class Stream:
 def _replayed(reply: Reply, found: RecordedAnswer) -> Reply:
     """Return a reply as one that was given again: free of charge, with the tokens and times of the first time."""
     recorded = found.recorded
-    again = replace(
+    times: dict[str, Any] = {}
+    if reply.complete:
+        times = {"seconds": recorded.seconds, "first_token_seconds": recorded.first_token_seconds}
+    return replace(
         reply,
         replayed=True,
         recorded_at=found.stored.recorded,
@@ -362,10 +365,8 @@ def _replayed(reply: Reply, found: RecordedAnswer) -> Reply:
         cost=0.0,
         uncached_cost=None,
         tool_calls=tool_calls_of(recorded) if recorded.tool_results else (),
+        **times,
     )
-    if not reply.complete:
-        return again
-    return replace(again, seconds=recorded.seconds, first_token_seconds=recorded.first_token_seconds)
 
 
 def _interrupted(why: str, details: dict[str, Any] | None = None) -> errors.StreamInterrupted:

@@ -261,6 +261,8 @@ def in_project(request: Request, project: str) -> Request:
     Raises:
         OptionError: the project cannot stand in a URL.
     """
+    if project == request.project:
+        return request
     base, verb = request.url.rpartition("/projects/")[0], request.url.rpartition(":")[2]
     path = model_path(project=project, location=request.region, model=request.model, verb=verb)
     return replace(request, url=base + path, project=project)
