@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from traitlets import Bool, Dict, Enum, Float, HasTraits, Int, List, TraitError, TraitType, Unicode, validate
@@ -104,8 +105,7 @@ class Settings(HasTraits):
 
     def values(self) -> dict[str, Any]:
         """Return the settings that say something, under the option names of the Python interface."""
-        found = {name: getattr(self, name) for name in Settings.class_trait_names(config=True)}
-        return {name: value for name, value in found.items() if value != self.trait_defaults(name)}
+        return {name: value for name, unset in _unset().items() if (value := getattr(self, name)) != unset}
 
     def options(self) -> AskOptions:
         """Return the settings as the options that a session starts from."""
@@ -121,3 +121,10 @@ class Settings(HasTraits):
 
             self._stores = Stores()
         return self._stores
+
+
+@cache
+def _unset() -> dict[str, Any]:
+    """Return what each setting is while nobody has set it; traitlets works that out anew each time it is asked."""
+    defaults: dict[str, Any] = Settings().trait_defaults()
+    return defaults
