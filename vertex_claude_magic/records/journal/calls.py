@@ -290,14 +290,15 @@ def add_replay(
     connection: sqlite3.Connection, call: Call, answer: int | None, *, error: bool, run: int | None = None
 ) -> int:
     """Note that an answer was given again (it cost nothing, and `saved` what its first time had), return the number."""
-    number = add(connection, call, run=run)
-    saved = connection.execute("SELECT cost, key, chained FROM calls WHERE id = ?", (answer,)).fetchone()
-    # With the key of its answer, which an older version may have stored, so that the question is found there.
-    connection.execute(
-        "UPDATE calls SET state = 'replayed', cost = 0, cost_most = 0, saved = ?, key = ?, chained = ?, error = ?"
-        " WHERE id = ?",
-        (*(saved or (None, bytes.fromhex(call.key), 1)), "replayed" if error else None, number),
-    )
+    ending = Ending("replayed", call.source, cost=0.0, cost_most=0.0, error="replayed" if error else None)
+    number = add(connection, call, run=run, ending=ending)
+    if answer is not None:
+        # With the key of its answer, which an older version may have stored, so that the question is found there.
+        connection.execute(
+            "UPDATE calls SET (saved, key, chained) = (SELECT cost, key, chained FROM calls WHERE id = ?)"
+            " WHERE id = ? AND EXISTS (SELECT 1 FROM calls WHERE id = ?)",
+            (answer, number, answer),
+        )
     return number
 
 
