@@ -129,7 +129,9 @@ def _kind(path: str, table: str) -> str:
         fields, kind = before.split(" "), after.partition(" ")[0]
         if len(fields) < 5 or not kind:
             continue
-        point = re.sub(_OCTAL, lambda octal: chr(int(octal[1], 8)), fields[4]).rstrip("/")
+        point = fields[4].rstrip("/")
+        if "\\" in point:
+            point = re.sub(_OCTAL, lambda octal: chr(int(octal[1], 8)), point)
         if (path == point or path.startswith(f"{point}/")) and len(point) >= longest:
             found, longest = kind, len(point)
     return found
