@@ -496,3 +496,15 @@ def test_usage_is_summed_by_day_notebook_and_model(journal):
     today = journal.spent("2026-11-26", local=False)
     assert (today.usd, today.unknown) == (2.25, 1)
     assert journal.spent("2026-11-26", local=True).usd == 0
+
+
+def test_the_row_of_an_answer_from_a_recording_is_written_once(journal):
+    """There is no first row to look for that would say what it saved, and nothing to change afterwards."""
+    statements: list[str] = []
+    journal.database.read(lambda connection: connection.set_trace_callback(statements.append))
+    journal.replayed(a_call(), None, error=True)
+    of_calls = [each for each in statements if " calls " in each]
+    assert [each.split(" (")[0] for each in of_calls] == ["INSERT INTO calls"]
+    query = "SELECT state, cost, cost_most, saved, error, chained FROM calls"
+    found = journal.database.read(lambda connection: connection.execute(query).fetchall())
+    assert found == [("replayed", 0, 0, None, "replayed", 1)]

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from vertex_claude_magic.errors import ModelRuleError, OptionError, RequestTooLarge
 from vertex_claude_magic.models.catalog import Catalog
-from vertex_claude_magic.vertex.request import RequestOptions, build_count_request, build_request
+from vertex_claude_magic.vertex.request import RequestOptions, build_count_request, build_request, in_project
 
 CATALOG = Catalog.load()
 HELLO = [{"role": "user", "content": "Hello"}]
@@ -324,3 +324,11 @@ def test_a_rule_is_checked_before_anything_is_encoded():
     """A request that the model refuses never gets as far as its size."""
     with pytest.raises(ModelRuleError):
         build(max_tokens=10**6)
+
+
+def test_a_request_in_its_own_project_is_not_built_again():
+    """In another one only the address differs."""
+    request = build(project="p")
+    assert in_project(request, "p") is request
+    other = in_project(request, "q")
+    assert (other.url, other.payload) == (request.url.replace("/p/", "/q/"), request.payload)
