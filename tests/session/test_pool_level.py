@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from contextlib import contextmanager
 from itertools import pairwise
 from queue import SimpleQueue
 from typing import TYPE_CHECKING
@@ -238,6 +239,47 @@ def test_a_watched_call_that_is_over_within_a_second_is_looked_at_once():
 
     run(Pool(start, at_once=2, clock=clock), range(12), tick=tick)
     assert [call.looks for call in calls] == [1] * 12
+
+
+@pytest.mark.parametrize(("there", "waits"), [(1, 1), (7, 1), (8, 0), (12, 0)])
+def test_calls_that_end_shortly_after_one_another_are_taken_together(there, waits):
+    """So that they are one transaction of the journal; a handful is not kept waiting for more."""
+    calls, slept, together = [WatchedCall() for _ in range(12)], list[float](), list[int]()
+
+    def end_others() -> None:
+        for call in calls[there:]:
+            call.end()
+
+    def sleep(seconds: float) -> None:
+        slept.append(seconds)
+        end_others()
+
+    @contextmanager
+    def around() -> Iterator[None]:
+        before = len(taken)
+        yield
+        together.append(len(taken) - before)
+
+    taken = list[object]()
+    for call in calls[:there]:
+        call.end()
+    pool = Pool(lambda item: calls[item], at_once=12, clock=Clock(), sleep=sleep, around=around)
+    pool.run(range(12), taken.append, tick=end_others)
+    assert (together, len(slept)) == ([8, 4], waits)
+    assert sum(slept) < 0.01
+
+
+def test_a_call_that_is_under_way_alone_is_taken_at_once():
+    """Nothing else can end meanwhile."""
+    slept = list[float]()
+
+    def start(item: int) -> WatchedCall:
+        call = WatchedCall()
+        call.end()
+        return call
+
+    assert len(run(Pool(start, at_once=1, clock=Clock(), sleep=slept.append), range(5))) == 5
+    assert not slept
 
 
 def test_threads_are_used_again():

@@ -44,6 +44,9 @@ _TICK = 0.05  # seconds between two looks at the calls under way
 _SWEEP = 1.0
 # How many calls that have ended are taken before others start in their place.
 _FEW = 8
+# Seconds for which those that end next are waited for, so that they are taken together: to wake up and to write each
+# into the journal by itself takes a third more CPU in all. It is a hundredth of the shortest answer.
+_GATHER = 0.005
 
 
 class Call(Protocol[T_co]):
@@ -118,7 +121,7 @@ class Pool(Generic[I, T]):
         spacing: The least number of seconds between the starts of two calls.
         around: Entered while the calls that have ended are looked at and taken, before others start in their place.
         clock: Monotonic seconds.
-        sleep: Waits for some seconds, when nothing is under way.
+        sleep: Waits for some seconds: when nothing is under way, and for calls that are about to end.
 
     >>> workers = Workers()
     >>> pool = Pool(lambda number: workers.start(lambda: number * number), at_once=2)
@@ -309,10 +312,17 @@ class Pool(Generic[I, T]):
         told: dict[int, None] = {}
         with suppress(Empty):
             told[take_item(self._told, _TICK)] = None
-            # A few at a time, so that others start in their place before all are taken.
+            self._take_told(told)
+            if len(told) < min(_FEW, len(self._running)):
+                self._sleep(_GATHER)
+                self._take_told(told)
+        return list(told)
+
+    def _take_told(self, told: dict[int, None]) -> None:
+        """Add the numbers that are there, a few at a time, so that others start in their place before all are taken."""
+        with suppress(Empty):
             while len(told) < _FEW:
                 told[self._told.get_nowait()] = None
-        return list(told)
 
 
 def _is_watched(call: object) -> TypeGuard[Watched]:
