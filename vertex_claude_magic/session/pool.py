@@ -44,8 +44,8 @@ _TICK = 0.05  # seconds between two looks at the calls under way
 _SWEEP = 1.0
 # How many calls that have ended are taken before others start in their place.
 _FEW = 8
-# Seconds for which those that end next are waited for, so that they are taken together: to wake up and to write each
-# into the journal by itself takes a third more CPU in all. It is a hundredth of the shortest answer.
+# Seconds for which those that end next are waited for, so that they are taken together: to wake up for each and to
+# write it into the journal by itself takes a sixth more CPU in all. Answers take a hundred times as long and longer.
 _GATHER = 0.005
 
 
