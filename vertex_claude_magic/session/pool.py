@@ -45,8 +45,8 @@ _SWEEP = 1.0
 # How many calls that have ended are taken before others start in their place.
 _FEW = 8
 # Seconds for which those that end next are waited for, so that they are taken together: to wake up for each and to
-# write it into the journal by itself takes a sixth more CPU in all. Answers take a hundred times as long and longer.
-_GATHER = 0.005
+# write it into the journal by itself takes a sixth more CPU in all. Answers take a hundred times as long or longer.
+_GATHER = 0.003
 
 
 class Call(Protocol[T_co]):
