@@ -160,7 +160,7 @@ class Response(HTTPResponse):
             super().begin()
 
     def _take(self, text: str) -> bool:
-        """Take what `begin` finds in a head (as CPython 3.10 to 3.14); False if it is not ordinary."""
+        """Take what `begin` finds in a head (as CPython 3.10 to 3.13); False if it is not ordinary."""
         head = _HEAD.fullmatch(text)
         if head is None or self.debuglevel or self._method == "HEAD":  # type: ignore[attr-defined]
             return False
