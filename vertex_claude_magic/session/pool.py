@@ -46,7 +46,7 @@ _SWEEP = 1.0
 _FEW = 8
 # Seconds for which those that end next are waited for, so that they are taken together: to wake up for each and to
 # write it into the journal by itself takes a sixth more CPU in all. Answers take a hundred times as long or longer.
-_GATHER = 0.003
+_GATHER = 0.002
 
 
 class Call(Protocol[T_co]):
