@@ -111,7 +111,7 @@ class Stream:
         if recorder is not None and not recorder.begun:
             # The call was billed, whatever becomes of this process meanwhile.
             recorder.begin()
-        self._hang_up(_SETTLE)
+        self._hang_up()
 
     def add_tool_calls(self, calls: tuple[ToolCall, ...]) -> None:
         """Take the calls of the answer, with their results, into its reply and its record."""
@@ -121,12 +121,12 @@ class Stream:
         """Close the connection, unless its answer is over and it can serve the next question; keep what came."""
         if not self._closed:
             self._record()
-            self._hang_up(_SETTLE)
+            self._hang_up()
             self._closed = True
 
-    def _hang_up(self, seconds: float) -> None:
+    def _hang_up(self) -> None:
         if self._builder.complete:
-            self._response.settle(seconds)
+            self._response.settle(_SETTLE)
         elif not self.done:
             self._response.cancel()
         self.done = True
