@@ -244,6 +244,20 @@ def test_a_file_that_is_no_recording_is_told_by_its_name_and_its_record(path, wh
     assert "\x1b" not in text
 
 
+@pytest.mark.parametrize("value", [1, 1.5, "text", None, {}])
+def test_a_record_has_a_hundred_levels_at_most_whatever_is_in_the_last_one(value):
+    def text(levels: int) -> str:
+        inner = value
+        for _ in range(levels):
+            inner = [inner]
+        return json.dumps({**WHOLE, "records": [{**RECORD, "request": {"model": "m", "body": {"a": inner}}}]})
+
+    # The value "a" is three levels below the record.
+    assert len(read_records(text(97))) == 1
+    with pytest.raises(errors.RecordingInvalid, match="number 1"):
+        read_records(text(98))
+
+
 @pytest.mark.parametrize("replay", ["off", "refresh"])
 def test_a_file_that_is_no_recording_is_not_overwritten(claude_emulator, path, replay):
     """The answer still comes, with one line that names the file."""

@@ -259,7 +259,7 @@ class PendingResponse:
         is done in another thread, and not by a thread object, which waits for its start.
         """
         if not self._over.is_set():
-            # Where no thread can start, the process ends, and the socket with it.
+            # Where no thread can start, the socket stays open until the server closes it, or the process ends.
             with suppress(RuntimeError):
                 _thread.start_new_thread(self.cancel, ())
 

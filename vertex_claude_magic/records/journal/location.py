@@ -129,9 +129,10 @@ def _kind(path: str, table: str) -> str:
         fields, kind = before.split(" "), after.partition(" ")[0]
         if len(fields) < 5 or not kind:
             continue
-        point = fields[4].rstrip("/")
+        point = fields[4]
         if "\\" in point:
             point = re.sub(_OCTAL, lambda octal: chr(int(octal[1], 8)), point)
+        point = point.rstrip("/")
         if (path == point or path.startswith(f"{point}/")) and len(point) >= longest:
             found, longest = kind, len(point)
     return found

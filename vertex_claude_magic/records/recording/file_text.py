@@ -210,8 +210,11 @@ def _joined(value: Json, depth: int = 0) -> Json:
             for key, part in value.items()
         }
     if isinstance(value, list):
-        # Most values of a file are the numbers of a pace, which are not looked at one by one.
-        return value if set(map(type, value)) == {int} else [_joined(part, depth + 1) for part in value]
+        if set(map(type, value)) == {int}:
+            # Most values of a file are the numbers of a pace, which are not looked at one by one.
+            _check_depth(depth + 1)
+            return value
+        return [_joined(part, depth + 1) for part in value]
     return value
 
 
