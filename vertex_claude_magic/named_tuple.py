@@ -2,8 +2,7 @@
 
 `typing` compiles the annotation of every field when a class is made (Python 3.10 to 3.13), and nobody here asks for
 the result. A first question makes some fifty such classes, which took an eighth of the time of its imports. `typing` is
-still right for a class with another base beside it, such as `Generic`, and for what `%load_ext` imports: to read this
-file would take as long as its four classes gain.
+still right for a class with another base beside it, such as `Generic`.
 """
 
 from __future__ import annotations

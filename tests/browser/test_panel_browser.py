@@ -146,9 +146,9 @@ def leave(front, control: Locator, text: str) -> None:
 def with_health(front) -> None:
     """Fill the open health section: a whole grid, logging that is on, spend and its limits."""
     front.execute(
-        "from vertex_claude_magic.session.status import Spend, SpendRow\n"
-        "rows = [SpendRow('this session', 0.0412, 1.0), SpendRow('today', 0.31, None)]\n"
-        "magics.status.spend = lambda: Spend(rows)\n"
+        "budget = magics.session().records.budget\n"
+        "budget.commit(budget.reserve(0.0412, local=False), 0.0412)\n"
+        "magics.max_session_cost = 1\n"
         "table = 'bq://a-very-long-project-id.a_data_set_of_many_words.requests_and_responses'\n"
         "logging = {'enabled': True, 'samplingRate': 0.1, 'bigqueryDestination': {'outputUri': table}}\n"
         "look = magics.panel.state.look\n"

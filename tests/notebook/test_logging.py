@@ -10,7 +10,7 @@ from vertex_claude_magic import ClaudeInterrupt, errors
 from vertex_claude_magic.emulator import Fault
 from vertex_claude_magic.models.catalog import Catalog
 from vertex_claude_magic.notebook.pages.logging import Status, html, limits, plain
-from vertex_claude_magic.session.status import JournalFacts
+from vertex_claude_magic.notebook.session_facts import JournalFacts
 from vertex_claude_magic.transport.admin import Place
 from vertex_claude_magic.transport.logging_config import LoggingConfig
 
@@ -175,11 +175,12 @@ def test_a_silent_server_is_left_by_an_interrupt(shell):
 # What is said
 
 
-def test_google_and_the_journal_stand_side_by_side(shell):
+def test_google_and_the_journal_stand_side_by_side():
     """What each keeps, how long, and where."""
-    shell.magics.status.journal = lambda: JournalFacts(days=30, rows=1_234, path="/home/me/journal.db")
-    shell.ok(ON)
-    lines = shell.page.text.splitlines()
+    logging = LoggingConfig(enabled=True, sample=0.1, table="bq://my-project.claude_logs.requests")
+    place = Place(project="my-project", region="global", model=MODEL)
+    facts = JournalFacts(days=30, rows=1_234, path="/home/me/journal.db")
+    lines = plain(Status(place=place, row=None, logging=logging, journal=facts)).splitlines()
     at = lines.index("how long:")
     assert lines[at : at + 3] == [
         "how long:",

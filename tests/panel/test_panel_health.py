@@ -5,12 +5,10 @@ from __future__ import annotations
 import json
 import threading
 
-import ipywidgets
 import pytest
 from front import Front, living
 
 from vertex_claude_magic.emulator import Fault
-from vertex_claude_magic.session.status import Spend, SpendRow
 
 MODEL = "claude-sonnet-5-5"
 SECRET = "sesame-4711"
@@ -151,15 +149,13 @@ def test_a_refused_reading_names_the_role(shell, front):
 
 
 def test_spend_stands_against_its_limits(shell, front):
-    """As the callable says it at every drawing."""
-    rows = [SpendRow("this <session>", 0.0412, 1.0), SpendRow("today", 0.31, None)]
-    shell.magics.status.spend = lambda: Spend(rows)
+    """As it is at every drawing."""
+    paid_session(shell, 0.0412)
+    shell.ok("%config ClaudeMagics.max_session_cost = 1")
     front.choose("Region", "eu")
     text = " ".join(front.text().split())
-    assert "this <session> 0.0412 1" in text
-    assert "today 0.3100 no limit" in text
-    pages = "".join(each.value for each in front.shown() if isinstance(each, ipywidgets.HTML))
-    assert "<session>" not in pages
+    assert "this session 0.0412 1" in text
+    assert "today, all notebooks 0 no limit" in text
 
 
 def test_spend_follows_the_questions_of_the_session(shell, front):

@@ -18,8 +18,8 @@ _INVISIBLE = (
 )
 # C0 and C1 without tab and line feed, which shape plain text.
 _CONTROLS = "\x00-\x08\x0b-\x1f\x7f-\x9f"
-_HIDDEN = re.compile(f"[{_CONTROLS}{_INVISIBLE}\u2028\u2029]")
-_INVALID = re.compile("[\x00\ud800-\udfff]")
+_HIDDEN = f"{_CONTROLS}{_INVISIBLE}\u2028\u2029"
+_INVALID = "\x00\ud800-\udfff"
 # Most text is plain ASCII: one quick search spares the sets above.
 _NOT_ASCII_TEXT = re.compile(r"[^\n\t\x20-\x7e]")
 
@@ -45,7 +45,7 @@ def replace_invalid(text: str) -> str:
     >>> replace_invalid("a" + chr(0xD800) + "b")
     'a\ufffdb'
     """
-    return text if text.isascii() and "\0" not in text else _INVALID.sub("\ufffd", text)
+    return text if text.isascii() and "\0" not in text else _one_of(_INVALID).sub("\ufffd", text)
 
 
 @functools.cache
@@ -81,7 +81,7 @@ def visible(text: str) -> str:
     >>> visible("pass" + chr(0x200B) + "word" + chr(0x202E))
     'password'
     """
-    return _HIDDEN.sub(_replacement, text) if _NOT_ASCII_TEXT.search(text) else text
+    return _one_of(_HIDDEN).sub(_replacement, text) if _NOT_ASCII_TEXT.search(text) else text
 
 
 def safe_plain(text: str) -> str:
@@ -97,7 +97,7 @@ def safe_plain(text: str) -> str:
         return text
     # A lone CR would let later text overwrite what is before it on the line.
     lines = text.replace("\r\n", "\n").replace("\r", "\n")
-    if _HIDDEN.search(lines):
+    if _one_of(_HIDDEN).search(lines):
         # Each sequence begins with a character that is hidden.
         lines = visible(re.sub(_SEQUENCE, "", lines))
     return replace_invalid(lines)
@@ -114,7 +114,7 @@ def hidden_characters(text: str) -> tuple[str, ...]:
     if not _NOT_ASCII_TEXT.search(text):
         return ()
     lines = text.replace("\r\n", "\n")
-    found = dict.fromkeys(m[0] for m in _HIDDEN.finditer(lines) if not _wanted(lines, m.start()))
+    found = dict.fromkeys(m[0] for m in _one_of(_HIDDEN).finditer(lines) if not _wanted(lines, m.start()))
     if not found:
         return ()
     import unicodedata

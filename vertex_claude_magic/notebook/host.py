@@ -69,7 +69,7 @@ class Host(Protocol):
 
     @property
     def status(self) -> SessionStatus:
-        """What checks have found, and the state of journal and limits."""
+        """What checks have found, now and earlier, and what was shown in this session already."""
 
     def session(self) -> Session:
         """Return the session that asks, with the settings as they are now."""

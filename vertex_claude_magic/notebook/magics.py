@@ -63,7 +63,6 @@ class ClaudeMagics(Magics, Settings):  # type: ignore[misc]
         # None until a cell fails, or a hint is asked for.
         self.troubles: Troubles | None = None
         self._sessions: dict[bool, Session] = {}
-        self._status: SessionStatus | None = None
         self._shown: tuple[int, Any] | None = None
         # Not before: a configuration file sets traits while the object is being made, and `load` looks then.
         self.observe(lambda _: self.tell_missing_recording(), ["recording", "replay"])
@@ -463,22 +462,18 @@ class ClaudeMagics(Magics, Settings):  # type: ignore[misc]
             session = self._sessions[emulated] = Session(
                 self.options,
                 authorizer_of(None, token),
-                status=self.status,
+                # For a user who starts and stops the demo it is one session with one sum.
+                status=other.status if other is not None else None,
                 emulated=emulated,
                 stores=self.stores,
-                # For a user who starts and stops the demo it is one session with one sum.
                 budget=other.records.budget if other is not None else None,
             )
         return session
 
     @property
     def status(self) -> SessionStatus:
-        """What checks have found, and the state of journal and limits."""
-        if self._status is None:
-            from vertex_claude_magic.notebook.session_status import session_status
-
-            self._status = session_status(self)
-        return self._status
+        """What checks have found, now and earlier, and what was shown in this session already."""
+        return self.session().status
 
     def options(self) -> AskOptions:
         """Return the settings as options; while the demo runs, they point at its emulator."""

@@ -8,10 +8,10 @@ exchange itself, and only what it draws differs.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Mapping, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
-from typing import TYPE_CHECKING, Any, Protocol, Union
+from typing import TYPE_CHECKING, Any, Protocol
 
 from vertex_claude_magic import errors
 from vertex_claude_magic.models.prices import sum_of_costs, usd_estimate
@@ -27,7 +27,7 @@ from vertex_claude_magic.vertex.reply import Reply
 from vertex_claude_magic.vertex.request import in_project
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from typing_extensions import Self
 
@@ -42,6 +42,11 @@ if TYPE_CHECKING:
     from vertex_claude_magic.vertex.request import Request
     from vertex_claude_magic.vertex.tool_call import ToolCall
 
+    Settled = Reply | NextRound
+    # Called with the sum of the rounds so far and the last request: the reply, or what to send next. A step that takes
+    # its time is a generator of events with that value; the user may stop it between two of them.
+    Step = Callable[[Reply, Request], Settled | Generator[Event, None, Settled]]
+
 __all__ = [
     "ROUND",
     "TOOL_CALL",
@@ -49,7 +54,6 @@ __all__ = [
     "Exchange",
     "Notice",
     "PartOfRun",
-    "Step",
     "sum_of_rounds",
 ]
 
@@ -88,12 +92,6 @@ class PartOfRun(NamedTuple):
     sources: ReplaySources
     run: int | None
     start: Start
-
-
-Settled = Union["Reply", "NextRound"]
-# Called with the sum of the rounds so far and the last request: the reply, or what to send next. A step that takes its
-# time is a generator of events with that value; the user may stop it between two of them.
-Step = Callable[["Reply", "Request"], "Settled | Generator[Event, None, Settled]"]
 
 
 class Tools(Protocol):

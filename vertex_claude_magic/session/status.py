@@ -1,8 +1,4 @@
-"""What is known beside the settings of a session: notes that last, what the journal keeps, what was spent.
-
-Each comes in as a small protocol or a callable, so that whoever keeps a journal can stand in for the
-defaults here: notes in memory, no journal, no limits.
-"""
+"""What is known beside the settings of a session: notes that last, and what was shown in it already."""
 
 from __future__ import annotations
 
@@ -11,17 +7,16 @@ from threading import Lock
 from typing import TYPE_CHECKING, Any, Protocol
 
 from vertex_claude_magic.models.lifecycle import Reminder
-from vertex_claude_magic.named_tuple import NamedTuple
 from vertex_claude_magic.process import at_fork
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable
 
     from vertex_claude_magic.json_types import Json
     from vertex_claude_magic.models.observed import Sightings
     from vertex_claude_magic.records.journal.journal import Journal
 
-__all__ = ["JournalFacts", "JournalNotes", "MemoryNotes", "Notes", "SessionStatus", "Spend", "SpendRow"]
+__all__ = ["JournalNotes", "MemoryNotes", "Notes", "SessionStatus"]
 
 
 def _now() -> datetime:
@@ -96,36 +91,11 @@ class JournalNotes:
         }
 
 
-class JournalFacts(NamedTuple):
-    """What the local journal keeps: for how many days, how many rows by now, in which file."""
-
-    days: int
-    rows: int
-    path: str
-
-
-class SpendRow(NamedTuple):
-    """What was spent against one limit, in USD; infinite where that is not known, None where no limit is set."""
-
-    name: str
-    spent: float
-    limit: float | None
-
-
-class Spend(NamedTuple):
-    """What was spent, one row a limit, and one line on what this machine answered, which is in no row."""
-
-    rows: Sequence[SpendRow] = ()
-    note: str = ""
-
-
 class SessionStatus:
     """What is known beside the settings.
 
     Args:
-        notes: Where results are kept with their date.
-        journal: Returns what the local journal keeps, None if there is none.
-        spend: Returns what was spent.
+        notes: Where results are kept with their date; in memory if not given.
         reminder: Tells of models that are near their end, once a session.
         project: The project that the credentials named last; what is found for it holds where none is set.
     """
@@ -134,14 +104,10 @@ class SessionStatus:
         self,
         *,
         notes: Notes | None = None,
-        journal: Callable[[], JournalFacts | None] = lambda: None,
-        spend: Callable[[], Spend] = Spend,
         reminder: Reminder | None = None,
         project: str | None = None,
     ) -> None:
         self.notes = notes if notes is not None else MemoryNotes()
-        self.journal = journal
-        self.spend = spend
         self.reminder = reminder or Reminder()
         self.project = project
         self._shown: dict[str, object] = {}

@@ -9,7 +9,9 @@ from __future__ import annotations
 
 import textwrap
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
+
+from vertex_claude_magic.named_tuple import NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -10,6 +10,7 @@ from vertex_claude_magic.notebook.commands.options import LOGGING_OPTIONS
 from vertex_claude_magic.notebook.display.live_page import LivePage
 from vertex_claude_magic.notebook.options import parse_words
 from vertex_claude_magic.notebook.pages import logging as pages
+from vertex_claude_magic.notebook.session_facts import journal_facts
 from vertex_claude_magic.text import quote
 from vertex_claude_magic.transport.config_change import ConfigChange, change_logging
 from vertex_claude_magic.transport.logging_config import LoggingConfig, check_sample, check_table
@@ -97,5 +98,5 @@ def logging_status(
         known=bool(change.config),
         others=tuple(sorted(name for name in change.config if name != "loggingConfig")),
         outcome=outcome,
-        journal=host.status.journal(),
+        journal=journal_facts(host),
     )

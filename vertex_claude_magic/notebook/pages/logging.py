@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from vertex_claude_magic.models.model import Model
-    from vertex_claude_magic.session.status import JournalFacts
+    from vertex_claude_magic.notebook.session_facts import JournalFacts
     from vertex_claude_magic.transport.admin import Place
     from vertex_claude_magic.transport.logging_config import LoggingConfig
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from vertex_claude_magic.errors import ClaudeError
 from vertex_claude_magic.notebook.panel.jobs import Job
+from vertex_claude_magic.notebook.session_facts import spend_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -17,8 +18,8 @@ if TYPE_CHECKING:
     from vertex_claude_magic.notebook.host import Host
     from vertex_claude_magic.notebook.pages.logging import Status
     from vertex_claude_magic.notebook.panel.state import PanelState
+    from vertex_claude_magic.notebook.session_facts import Spend
     from vertex_claude_magic.session.session import Session
-    from vertex_claude_magic.session.status import Spend
     from vertex_claude_magic.settings.target import Target
 
 __all__ = ["Checking", "PanelHealth"]
@@ -137,7 +138,7 @@ class PanelHealth:
 
     def spend(self) -> Spend:
         """What was spent, against each limit."""
-        return self.host.status.spend()
+        return spend_of(self.host)
 
     def check(self) -> None:
         """Begin to ask which models the project may call in the chosen location."""

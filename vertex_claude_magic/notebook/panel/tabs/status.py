@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from vertex_claude_magic.notebook.panel.model import PanelModel
     from vertex_claude_magic.notebook.panel.state import PanelState
     from vertex_claude_magic.notebook.panel.widgets import WidgetFactory
-    from vertex_claude_magic.session.status import Spend
+    from vertex_claude_magic.notebook.session_facts import Spend
 
 __all__ = ["HealthSection", "grid_table", "spend_table"]
 
@@ -115,7 +115,7 @@ def _logging(status: Status | None, look: PanelModel) -> str:
 def spend_table(spend: Spend) -> str:
     """Return what was spent against each limit, as HTML; empty where nothing is stored.
 
-    >>> from vertex_claude_magic.session.status import Spend
+    >>> from vertex_claude_magic.notebook.session_facts import Spend
     >>> spend_table(Spend())
     ''
     """

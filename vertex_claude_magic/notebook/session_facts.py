@@ -1,33 +1,49 @@
-"""What a notebook session notes in the journal, and what journal and limits say."""
+"""What the panel and `%claude_logging` show of a session: what its journal keeps, and what was spent against limits."""
 
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from vertex_claude_magic.errors import JournalError
 from vertex_claude_magic.records.journal import upkeep
 from vertex_claude_magic.records.journal.location import is_there
 from vertex_claude_magic.records.session_records import journal_of, limits_of
-from vertex_claude_magic.session.status import JournalFacts, JournalNotes, SessionStatus, Spend, SpendRow
 from vertex_claude_magic.text import without_home
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from vertex_claude_magic.notebook.host import Host
 
-__all__ = ["session_status"]
+__all__ = ["JournalFacts", "Spend", "SpendRow", "journal_facts", "spend_of"]
 
 
-def session_status(host: Host) -> SessionStatus:
-    """Return what is known beside the settings of the session whose settings the magics hold."""
-    return SessionStatus(
-        notes=JournalNotes(lambda: journal_of(host.session().target(), host.stores)),
-        journal=lambda: _facts(host),
-        spend=lambda: _spend(host),
-    )
+class JournalFacts(NamedTuple):
+    """What the local journal keeps: for how many days, how many rows by now, in which file."""
+
+    days: int
+    rows: int
+    path: str
 
 
-def _facts(host: Host) -> JournalFacts | None:
+class SpendRow(NamedTuple):
+    """What was spent against one limit, in USD; infinite where that is not known, None where no limit is set."""
+
+    name: str
+    spent: float
+    limit: float | None
+
+
+class Spend(NamedTuple):
+    """What was spent, one row a limit, and one line on what this machine answered, which is in no row."""
+
+    rows: Sequence[SpendRow] = ()
+    note: str = ""
+
+
+def journal_facts(host: Host) -> JournalFacts | None:
+    """Return what the journal of the session keeps, None where it is off or cannot be read."""
     target = host.session().target()
     journal = journal_of(target, host.stores)
     if journal is None:
@@ -39,7 +55,8 @@ def _facts(host: Host) -> JournalFacts | None:
     return JournalFacts(days=target.journal_days, rows=rows, path=without_home(str(journal.path)))
 
 
-def _spend(host: Host) -> Spend:
+def spend_of(host: Host) -> Spend:
+    """Return what the session and the day have cost, each with its limit."""
     session = host.session()
     target = session.target()
     limits, spending = limits_of(target), session.records.spending(target)
