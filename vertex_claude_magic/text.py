@@ -1,11 +1,11 @@
-"""Foreign text made fit for one line: no control characters, no home folder, a bounded length."""
+"""Text for one line: numbers with their noun; foreign text without control characters, home folder or great length."""
 
 from __future__ import annotations
 
 import os
 import re
 
-__all__ = ["message_of", "on_line", "quote", "quote_path", "trimmed", "without_home"]
+__all__ = ["message_of", "number_of", "on_line", "quote", "quote_path", "trimmed", "without_home"]
 
 # What editors and web pages leave around a value and nobody sees: marks of order, joiners, directions.
 _INVISIBLE = "\ufeff\u200b\u200c\u200d\u200e\u200f\u2060\u00ad"
@@ -27,6 +27,15 @@ def quote(text: str, limit: int = _QUOTE_LIMIT) -> str:
     """
     flat = " ".join(re.sub(_UNPRINTABLE, " ", text[: limit * 8]).split())
     return flat if len(flat) <= limit else flat[: limit - 1] + "…"
+
+
+def number_of(count: int, noun: str) -> str:
+    """Return a number with its noun, which gets an s unless it is one.
+
+    >>> number_of(1, "row"), number_of(2_000, "row")
+    ('1 row', '2,000 rows')
+    """
+    return f"{count:,} {noun}{'' if count == 1 else 's'}"
 
 
 def on_line(value: str) -> str:

@@ -13,6 +13,7 @@ from vertex_claude_magic import errors
 from vertex_claude_magic.emulator import Fault
 from vertex_claude_magic.notebook.display.table_run import TableRunView
 from vertex_claude_magic.notebook.options import parse_table_line
+from vertex_claude_magic.records.recording.recording import Recording
 from vertex_claude_magic.settings.options import AskOptions
 from vertex_claude_magic.settings.registry import LINE_OPTIONS, help_lines
 from vertex_claude_magic.settings.target import resolve_target
@@ -153,6 +154,63 @@ def test_a_dry_run_shows_prompts_tokens_and_a_price_range(shell):
     assert "row 3" not in text
     assert "Between" in text
     assert "Added columns: answer, error, stop_reason, input_tokens, output_tokens, cost." in text
+
+
+EQUAL = pd.DataFrame({"text": ["one", "two"] * 30})
+
+
+def test_a_dry_run_counts_rows_that_ask_the_same_once(shell):
+    """As the run asks them, and so its price is that of two rows."""
+    shell.ip.user_ns["equal"] = EQUAL
+    shell.ok("%%claude_map labels equal -m claude-haiku-4-5 -n 100 --dry-run" + PROMPT)
+    assert "60 rows, 2 to ask (58 the same as another row), about " in shell.page.text
+    assert "(2 rows counted)" in shell.page.text
+    shell.ok("%%claude_map labels equal -m claude-haiku-4-5 -n 100" + PROMPT)
+    assert len(shell.asked) == 2
+
+
+def test_a_dry_run_leaves_out_rows_that_an_earlier_run_has_answered(shell):
+    """Unless they are asked again with --fresh; a row that the run would ask is one that the dry run counts."""
+    shell.ok("%%claude_map labels reviews -m claude-haiku-4-5 --limit 2" + PROMPT)
+    asked = len(shell.asked)
+    shell.ok("%%claude_map labels reviews -m claude-haiku-4-5 --dry-run" + PROMPT)
+    assert "6 rows, 4 to ask (2 answered by an earlier run), about " in shell.page.text
+    shell.ok("%%claude_map labels reviews -m claude-haiku-4-5 --fresh --dry-run" + PROMPT)
+    assert "6 rows, about " in shell.page.text
+    shell.ok("%%claude_map others reviews -m claude-haiku-4-5 --dry-run" + PROMPT)
+    assert "6 rows, about " in shell.page.text
+    assert len(shell.asked) == asked == 2
+
+
+def test_a_dry_run_with_nothing_to_ask_has_no_price(shell):
+    shell.ip.user_ns["equal"] = EQUAL
+    shell.ok("%%claude_map labels equal -m claude-haiku-4-5" + PROMPT)
+    shell.ok("%%claude_map labels equal -m claude-haiku-4-5 --dry-run" + PROMPT)
+    assert (
+        "60 rows, none to ask (2 answered by an earlier run, 58 the same as another row)." in shell.page.text
+    )
+    assert "Between" not in shell.page.text
+
+
+def test_a_dry_run_says_which_rows_are_recorded_and_records_nothing(shell, tmp_path):
+    """As for one question it shows the price of asking; what an earlier run has answered is recorded by a run alone."""
+    recording = tmp_path / "lesson.claude"
+    shell.ok("%%claude_map labels reviews -m claude-haiku-4-5 --limit 3" + PROMPT)
+    shell.ok(f"%config ClaudeMagics.recording = {str(recording)!r}")
+    shell.ok("%%claude_map others reviews -m claude-haiku-4-5 --limit 2" + PROMPT)
+    before = Recording(recording).all()
+    shell.ok("%%claude_map labels reviews -m claude-haiku-4-5 --replay auto --dry-run" + PROMPT)
+    assert "6 rows, 5 to ask (1 answered by an earlier run), about " in shell.page.text
+    assert "Saved answers to 2 rows exist: they would be used, free of charge." in shell.page.text
+    assert Recording(recording).all() == before
+
+
+def test_a_dry_run_leaves_out_rows_that_cannot_be_sent(shell):
+    """They are shown, if they are among the first."""
+    shell.ip.user_ns["keys"] = pd.DataFrame({"text": ["AKIAIOSFODNN7EXAMPLE", "a", "b"]})
+    shell.ok("%%claude_map labels keys -m claude-haiku-4-5 --dry-run" + PROMPT)
+    assert "3 rows, 2 to ask (1 cannot be sent), about " in shell.page.text
+    assert "Row 0 cannot be sent" in shell.page.text
 
 
 DRY = (("%%claude_map labels reviews", "Between ", "As a batch (%%claude_batch) between "),

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 from vertex_claude_magic.frames.cells import Cell, cell_of
 from vertex_claude_magic.frames.read import SAMPLE, Column, Table, lazy_schema, read_table
 from vertex_claude_magic.frames.summary import missing_of, summary_of
+from vertex_claude_magic.text import number_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -82,7 +83,7 @@ def frame_text(frame: IntoTable, limit: int) -> TableText:
         return TableText(body=body, kind="polars.LazyFrame", about="not computed, only its schema")
     table = read_table(frame)
     width = len(table.names)
-    about = f"{_count(table.rows, 'row')} × {_count(width, 'column')}"
+    about = f"{number_of(table.rows, 'row')} × {number_of(width, 'column')}"
     if table.lazy:
         about += ", computed for this prompt"
     short = _Shortener(max(_LEAST_NAME, limit // 10))
@@ -109,7 +110,7 @@ def frame_text(frame: IntoTable, limit: int) -> TableText:
         head.append(f"Summaries are from every {table.rows // SAMPLE + 1:,}th row.")
     if len(columns) < width:
         verb = "is" if len(columns) == 1 else "are"
-        head.append(f"Only the first {_count(len(columns), 'column')} {verb} described.")
+        head.append(f"Only the first {number_of(len(columns), 'column')} {verb} described.")
     if table.notes:
         head.append(short.cut("\n".join(table.notes), "notes", times=2))
     if not described:
@@ -126,10 +127,6 @@ def frame_text(frame: IntoTable, limit: int) -> TableText:
     if rows.lines or not table.rows:
         body = f"{body}\n\n{names}{''.join(rows.lines)}"
     return TableText(body=body.removesuffix("\n"), kind=table.kind, about=about, cut=cut)
-
-
-def _count(number: int, word: str) -> str:
-    return f"{number:,} {word}{'' if number == 1 else 's'}"
 
 
 def _size(text: str) -> int:
@@ -162,7 +159,7 @@ def _cut(table: Table, rows: int, columns: int, shortened: int, short: _Shortene
         what += " (no more of a lazy table are fetched)"
     if columns < width:
         what += f" and {columns:,} of {width:,} columns"
-    losses = [*([f"{_count(shortened, 'long cell')} shortened"] if shortened else []), *short.cuts]
+    losses = [*([f"{number_of(shortened, 'long cell')} shortened"] if shortened else []), *short.cuts]
     if losses:
         return f"{what}, with {' and '.join(losses)}"
     return what if rows < table.rows or columns < width else ""

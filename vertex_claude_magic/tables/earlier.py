@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from vertex_claude_magic.models.catalog import Catalog
     from vertex_claude_magic.records.journal.calls import StoredCall
     from vertex_claude_magic.records.journal.journal import Journal
-    from vertex_claude_magic.records.sources import ReplaySources
+    from vertex_claude_magic.records.recording.recording import Recording
     from vertex_claude_magic.vertex.reply import Reply
     from vertex_claude_magic.vertex.request import Request
 
@@ -35,9 +35,10 @@ class EarlierRows:
 
     Args:
         journal: The journal, None where it is off.
-        sources: The records of this run; what is found goes into its recording too.
+        recording: The recording that what is found goes into too; None for none.
         place: The place.
         typed: What an answer must look like, None for text.
+        local: Whether an emulator's answers count where the question goes to Google.
         catalog: The model table.
         tell: Takes a notice for the user, and whether saying it once is enough.
     """
@@ -45,17 +46,19 @@ class EarlierRows:
     def __init__(
         self,
         journal: Journal | None,
-        sources: ReplaySources,
+        recording: Recording | None,
         place: str,
         typed: TypedQuestion | None,
         *,
+        local: bool,
         catalog: Catalog,
         tell: Callable[[str, bool], None],
     ) -> None:
         self._journal = journal
-        self._sources = sources
+        self._recording = recording
         self._place = place
         self._typed = typed
+        self._local = local
         self._catalog = catalog
         self._tell = tell
 
@@ -74,7 +77,7 @@ class EarlierRows:
         if self._journal is None or not requests:
             return {}
         # A question to Google must not get the answer of an emulator as Claude's.
-        local = self._sources.mode == "only" or is_loopback(requests[0].url)
+        local = self._local or is_loopback(requests[0].url)
         return self._journal.earlier(
             "map", self._place, [request.digest for request in requests], local=local
         )
@@ -107,7 +110,7 @@ class EarlierRows:
             reply = Stream(playback, StreamContext(request=request, catalog=self._catalog, found=found)).reply
         except errors.ClaudeError:
             return None
-        recording = self._sources.recording
+        recording = self._recording
         if recording is not None and recording.find(request.digest) is None:
             whole = stored._replace(canonical=request.canonical)
             attempt(partial(recording.add, request.digest, whole, current_origin()), self._tell)

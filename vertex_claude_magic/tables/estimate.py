@@ -1,4 +1,4 @@
-"""What a run over a table would cost: a sample of its rows is counted, and the rest taken to be like them."""
+"""What a run over a table would cost: a sample of the rows to ask is counted, and the rest taken to be like them."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from vertex_claude_magic.models.prices import cost, usd_estimate
 from vertex_claude_magic.vertex.reply import Usage
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
     from vertex_claude_magic.settings.target import Target
     from vertex_claude_magic.tables.questions import RowQuestion, RowQuestions
     from vertex_claude_magic.vertex.request import Request
 
-__all__ = ["RunEstimate", "batch_note", "estimate_run", "sample_of", "takes_batches"]
+__all__ = ["RunEstimate", "batch_note", "estimate_run", "sample_of", "spread_sample", "takes_batches"]
 
 # Rows that are counted; a count is free and takes a call.
 _SAMPLE = 20
@@ -33,7 +33,7 @@ class RunEstimate:
     """What a run would cost.
 
     Args:
-        rows: How many rows there are.
+        rows: How many rows would be asked.
         sample: How many of them were looked at.
         exact: Whether the service counted their tokens; else they are upper bounds.
         tokens: Input tokens of all rows.
@@ -57,24 +57,43 @@ class RunEstimate:
     batch_most: float | None = None
 
 
-def sample_of(questions: RowQuestions, stop: int) -> list[RowQuestion]:
+def spread_sample(questions: RowQuestions, stop: int) -> list[RowQuestion]:
     """Return a sample of the first `stop` rows that can be asked, spread over all of them, the same each time."""
     places = sorted(random.Random(0).sample(range(stop), min(stop, _SAMPLE)))  # noqa: S311 - no secret
     found = [each for place in places for chunk in questions.chunks(place, place + 1) for each in chunk]
     return [each for each in found if each.question is not None]
 
 
+def sample_of(rows: Iterable[RowQuestion]) -> tuple[list[RowQuestion], int]:
+    """Return a sample of rows, each as likely as any other and the same each time, and how many rows there are.
+
+    Only the sample is in memory; the method is "reservoir sampling", algorithm R (Vitter, 1985).
+    """
+    chance, number = random.Random(0), 0  # noqa: S311 - no secret
+    sample: list[RowQuestion] = []
+    for number, row in enumerate(rows, 1):
+        if len(sample) < _SAMPLE:
+            sample.append(row)
+        elif (place := chance.randrange(number)) < _SAMPLE:
+            sample[place] = row
+    return sample, number
+
+
 def estimate_run(
-    questions: RowQuestions, stop: int, count: Callable[[Request], tuple[int, bool]]
+    questions: RowQuestions,
+    sample: Iterable[RowQuestion],
+    stop: int,
+    count: Callable[[Request], tuple[int, bool]],
 ) -> RunEstimate:
-    """Estimate what the first `stop` rows would cost.
+    """Estimate what rows would cost.
 
     Args:
-        questions: The questions.
+        questions: The questions of the table.
+        sample: Some of the rows that would be asked.
         stop: How many rows would be asked.
         count: Returns the input tokens of a request, and whether they are exact.
     """
-    requests = [each.question.request for each in sample_of(questions, stop) if each.question is not None]
+    requests = [each.question.request for each in sample if each.question is not None]
     counted = [count(request) for request in requests]
     tokens = [number for number, _ in counted] or [0]
     average = mean(tokens)

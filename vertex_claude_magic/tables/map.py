@@ -13,6 +13,7 @@ from vertex_claude_magic.tables.progress import Bar
 from vertex_claude_magic.tables.questions import row_questions
 from vertex_claude_magic.tables.rows import read_rows
 from vertex_claude_magic.tables.run import TableRun, place_of
+from vertex_claude_magic.text import number_of
 
 if TYPE_CHECKING:
     import logging
@@ -99,7 +100,8 @@ def finished_table(run: TableRun, name: str = "") -> MadeTable:
     except KeyboardInterrupt:
         progress = run.progress
         where = f"; {name} contains the finished rows" if name else ""
-        done = f"Stopped after {progress.done:,} of {progress.rows:,} rows{where}. Run it again to ask only the rest."
+        rows = number_of(progress.rows, "row")
+        done = f"Stopped after {progress.done:,} of {rows}{where}. Run it again to ask only the rest."
         raise errors.ClaudeInterrupt(table=run.table(), done=done) from None
     except errors.ClaudeError as error:
         error.details["table"] = run.table()

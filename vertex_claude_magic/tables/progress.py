@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from vertex_claude_magic.models.prices import usd_estimate
+from vertex_claude_magic.text import number_of
 
 if TYPE_CHECKING:
     from typing import TextIO
@@ -92,7 +93,7 @@ class Progress:
         >>> Progress(rows=10, answered=5, cost=0.5, active=2, allowed=4, seconds=2.0).line()
         '5 of 10 rows · ≈ $0.50 so far, ≈ $1.00 expected · 2.5 rows/s · 2 of 4 active · 2.0 s left'
         """
-        parts = [f"{self.done:,} of {self.rows:,} rows"]
+        parts = [f"{self.done:,} of {number_of(self.rows, 'row')}"]
         if self.failures:
             parts[0] += f", {self.failures:,} failed"
         if self.input_tokens or self.output_tokens:
@@ -135,7 +136,7 @@ class Progress:
             time += f", {_duration(self.paused)} of it paused as the service asked"
         if self.median is not None:
             time += f", median {self.median:.1f} s per answer"
-        return f"{self.rows:,} rows: {', '.join(parts)}. {usd_estimate(self.cost)}. {time}."
+        return f"{number_of(self.rows, 'row')}: {', '.join(parts)}. {usd_estimate(self.cost)}. {time}."
 
 
 Show = Callable[[Progress], None]

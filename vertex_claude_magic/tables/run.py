@@ -34,6 +34,7 @@ from vertex_claude_magic.vertex.request import in_project
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from vertex_claude_magic.records.recording.recording import Recording
     from vertex_claude_magic.session.pool import Finished
     from vertex_claude_magic.session.question import Question
     from vertex_claude_magic.session.session import Session
@@ -178,7 +179,7 @@ class TableRun:
             self._pool = pool
             self._retries = policy.retries * _MORE_RETRIES
             with asking_for(origin):
-                pool.run(self._to_ask(), self._take, tick=self._tick)
+                pool.run(self._to_ask(self._sources.recording), self._take, tick=self._tick)
             if pool.ended_early and self._stopped_by is None:
                 self._stopped_by = self._limit_reached()
         finally:
@@ -189,22 +190,35 @@ class TableRun:
             with suppress(Exception):
                 self._show(self.progress)
 
-    def _to_ask(self) -> Iterator[RowQuestion]:
-        """Yield the rows that have to be asked; the others get what they have on the way."""
+    def to_ask(self) -> Iterator[RowQuestion]:
+        """Yield the rows that `run` would ask, and store nothing; `progress` has the others, and which are recorded."""
+        for row in self._to_ask(None):
+            request = row.question.request if row.question is not None else None
+            if request is not None and self._sources.answers and self._sources.look(request) is not None:
+                self._outcome.replayed += 1
+            yield row
+
+    def _to_ask(self, recording: Recording | None) -> Iterator[RowQuestion]:
+        """Yield the rows that have to be asked or are recorded; the others get what they have on the way.
+
+        Args:
+            recording: Where the answers of earlier runs are stored too, None for nowhere.
+        """
         earlier = EarlierRows(
             journal_of(self._target, self._session.records.stores),
-            self._sources,
+            recording,
             self._place,
             self._questions.typed,
+            local=self._sources.mode == "only",
             catalog=self._target.catalog,
             tell=self._session.records.tell,
         )
         for chunk in self._questions.chunks(0, self._stop, backwards=self._backwards):
             fresh = [row for row in chunk if self._outcome.is_new(row)]
             asked = [row.question.request for row in fresh if row.question is not None]
-            if self._sources.answers and (recording := self._sources.recording) is not None:
+            if self._sources.answers and (own := self._sources.recording) is not None:
                 # The notebook's own recording first, so that it is the same page in every kernel.
-                asked = [each for each in asked if recording.find(each.digest) is None]
+                asked = [each for each in asked if own.find(each.digest) is None]
             known = earlier.replies(asked) if not self._options.fresh else {}
             for row in fresh:
                 reply = known.get(row.question.request.digest) if row.question is not None else None

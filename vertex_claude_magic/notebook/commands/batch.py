@@ -63,9 +63,7 @@ def batch_from_cell(host: Host, line: str, cell: str) -> None:
 
         questions = questions_of(session, asked.rows, asked.prompt, asked.options, prefix=own.prefix, what=_WRITTEN,
                                  scope=asked.scope, saved=asked.saved, opening=asked.opening)  # fmt: skip
-        show_map_dry_run(
-            host, session, questions, MapOptions(prefix=own.prefix), notes=asked.notes, batch=True
-        )
+        show_map_dry_run(host, session, questions, MapOptions(prefix=own.prefix), notes=asked.notes)
         return
     _send(
         host,

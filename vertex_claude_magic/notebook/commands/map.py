@@ -58,12 +58,13 @@ def map_from_cell(host: Host, line: str, cell: str) -> None:
         notify=view.wait,
     )
     notes = [*asked.notes, *notes_of(session, questions)]
+    name = parsed.name or ""
     if parsed.shows("dry_run"):
         from vertex_claude_magic.notebook.commands.map_dry_run import show_map_dry_run
 
-        show_map_dry_run(host, session, questions, own, notes=notes)
+        run = TableRun(session, questions, own, place=place_of(name))
+        show_map_dry_run(host, session, questions, own, notes=notes, run=run)
         return
-    name = parsed.name or ""
     run = TableRun(session, questions, own, place=place_of(name), show=view.draw)
     try:
         host.shell.user_ns[name] = finished_table(run, name)

@@ -1,4 +1,4 @@
-"""`%%claude_map --dry-run`: the first prompts, their tokens, and what all rows would cost; no model is asked."""
+"""`%%claude_map --dry-run`: the first prompts, and what the rows that would be asked cost; no model is asked."""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 from vertex_claude_magic.markdown.sanitize import as_text, fenced, safe_plain
 from vertex_claude_magic.models.prices import usd_estimate
-from vertex_claude_magic.tables.estimate import estimate_run, takes_batches
+from vertex_claude_magic.tables.estimate import estimate_run, sample_of, spread_sample, takes_batches
+from vertex_claude_magic.text import number_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -15,8 +16,10 @@ if TYPE_CHECKING:
     from vertex_claude_magic.session.session import Session
     from vertex_claude_magic.tables.estimate import RunEstimate
     from vertex_claude_magic.tables.options import MapOptions
+    from vertex_claude_magic.tables.progress import Progress
     from vertex_claude_magic.tables.questions import RowQuestions
     from vertex_claude_magic.tables.row_prompt import Content
+    from vertex_claude_magic.tables.run import TableRun
 
 __all__ = ["show_map_dry_run"]
 
@@ -32,9 +35,9 @@ def show_map_dry_run(
     own: MapOptions,
     *,
     notes: Sequence[str],
-    batch: bool = False,
+    run: TableRun | None = None,
 ) -> None:
-    """Show what would be asked for the first rows, and what all would cost.
+    """Show what would be asked for the first rows, and what all that would be asked cost.
 
     Args:
         host: The magics, for the page.
@@ -42,7 +45,7 @@ def show_map_dry_run(
         questions: The questions.
         own: The options of the run.
         notes: What else to say.
-        batch: Whether it would be sent as a batch.
+        run: The run that would ask, None for a batch, which asks every row.
     """
     stop = min(questions.rows.count, own.limit or questions.rows.count)
     shown: list[tuple[str, str]] = []
@@ -56,10 +59,17 @@ def show_map_dry_run(
                 wrong += 1
                 shown.append((f"Row {each.index} cannot be sent", str(each.error)))
     target = questions.target
-    found = estimate_run(questions, stop, lambda request: session.count_or_bound(request, target))
+    others, recorded = "", 0
+    if run is None:
+        sample, asked = spread_sample(questions, stop), stop
+    else:
+        sample, asked = sample_of(run.to_ask())
+        others, recorded = _not_asked(run.progress, asked), run.progress.replayed
+    found = estimate_run(questions, sample, asked, lambda request: session.count_or_bound(request, target))
     columns = ", ".join(column.name for column in questions.added)
     lines = [
-        *_estimate_lines(found, batch=batch, batches=takes_batches(target)),
+        *_estimate_lines(found, stop, others, batch=run is None, batches=takes_batches(target)),
+        *([_saved(recorded)] if recorded else []),
         f"Added columns: {columns}.",
         *notes,
     ]
@@ -83,26 +93,46 @@ def _prompt_text(content: Content) -> str:
     return f"{text[:_LONGEST]}\n… ({len(text):,} characters)"
 
 
-def _estimate_lines(found: RunEstimate, *, batch: bool, batches: bool) -> list[str]:
+def _not_asked(known: Progress, asked: int) -> str:
+    """Return why rows would not be asked, with their numbers; empty where all would be."""
+    same = known.rows - asked - known.failures - known.earlier
+    ways = ((known.earlier, "answered by an earlier run"), (same, "the same as another row"),
+            (known.failures, "cannot be sent"))  # fmt: skip
+    return ", ".join(f"{count:,} {why}" for count, why in ways if count)
+
+
+def _saved(recorded: int) -> str:
+    if recorded == 1:
+        return "A saved answer to 1 row exists: it would be used, free of charge."
+    return f"Saved answers to {recorded:,} rows exist: they would be used, free of charge."
+
+
+def _estimate_lines(found: RunEstimate, rows: int, others: str, *, batch: bool, batches: bool) -> list[str]:
     """Return the lines of an estimate.
 
     Args:
         found: The estimate.
+        rows: How many rows there are.
+        others: Why some of them would not be asked.
         batch: Whether it would be sent as a batch.
         batches: Whether the model is known to take batches.
     """
     kind = "counted" if found.exact else "at most, because the location does not count tokens"
     spread = f" ± {found.spread:,}" if found.spread else ""
-    tokens = (
-        f"{found.rows:,} rows, about {found.tokens:,}{spread} input tokens ({found.sample:,} rows {kind})"
-    )
+    asked = number_of(rows, "row")
+    if others:
+        asked += f", {f'{found.rows:,}' if found.rows else 'none'} to ask ({others})"
+    if not found.rows:
+        return [f"{asked}."]
+    tokens = f"{asked}, about {found.tokens:,}{spread} input tokens ({number_of(found.sample, 'row')} {kind})"
     live = _between(found.least, found.most)
     later = _between(found.batch_least, found.batch_most)
     if batch:
         lines = [f"Between {later}, estimates at the price of a batch."] if later else []
     else:
         lines = [f"Between {live}, estimates."] if live else []
-        lines += [f"As a batch (%%claude_batch) between {later}."] if later and batches else []
+        # A batch would ask every row, so its price is that of other rows where some are known.
+        lines += [f"As a batch (%%claude_batch) between {later}."] if later and batches and not others else []
     if not lines:
         return [f"{tokens}; the price is unknown."]
     return [f"{tokens}, at most {found.max_tokens:,} output tokens for each row.", *lines]

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from vertex_claude_magic.answers.partial_json import Growing
 from vertex_claude_magic.answers.repair import CUT_OFF
+from vertex_claude_magic.text import number_of
 
 if TYPE_CHECKING:
     from vertex_claude_magic.notebook.display.live import Answer
@@ -69,7 +70,7 @@ class GrowingTable:
         if not self.rows:
             return "No rows.\n"
         more = self.rows - _ROWS
-        return f"\n… and {more:,} more rows, all in `.data` and `.df`.\n" if more > 0 else ""
+        return f"\n… and {number_of(more, 'more row')}, all in `.data` and `.df`.\n" if more > 0 else ""
 
 
 def table_of(data: Any) -> str:

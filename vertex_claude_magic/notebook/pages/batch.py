@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from vertex_claude_magic.models.prices import usd_estimate
 from vertex_claude_magic.notebook.pages.html import literal
 from vertex_claude_magic.notebook.pages.table import Column, Row, Table
-from vertex_claude_magic.text import quote
+from vertex_claude_magic.text import number_of, quote
 from vertex_claude_magic.transport.batch import FINAL
 
 if TYPE_CHECKING:
@@ -104,7 +104,7 @@ def _counts(batch: BatchJob) -> str:
     back = (
         f", {batch.done:,} done, {batch.failed:,} failed" if any(job.state in FINAL for job in jobs) else ""
     )
-    return f"{quote(batch.name, 60)}: {batch.last_state} · {batch.rows:,} rows{back}"
+    return f"{quote(batch.name, 60)}: {batch.last_state} · {number_of(batch.rows, 'row')}{back}"
 
 
 def _jobs_table(jobs: Sequence[Job]) -> Table:
@@ -145,9 +145,10 @@ def _cost(batch: BatchJob, jobs: Sequence[Job]) -> str:
 
 def requests_page(source: str, model: str, found: Requests, notes: Sequence[str] = ()) -> tuple[str, str]:
     """Return the dry run of a table of requests, as HTML and as text."""
+    goal = f"{quote(model, 60)} in {quote(found.place, 40)}"
     lines = [
         "Dry run: nothing was sent.",
-        f"{found.rows:,} rows in {quote(source, 120)}, requests for {quote(model, 60)} in {quote(found.place, 40)}.",
+        f"{number_of(found.rows, 'row')} in {quote(source, 120)}, requests for {goal}.",
         f"At most {usd_estimate(found.cost)} (an estimate, at half price).",
         *found.notices,
         *notes,
