@@ -106,15 +106,13 @@ class TableRun:
         self._stopped_by: errors.ClaudeError | None = None
         self._project = questions.project
         self._pool: Pool[RowQuestion, Reply] | None = None
-        self._level = Level(options.max_active, alone=self._is_cached() and self._stop > 1, clock=self._clock)
+        first = questions.first
+        cached = first is not None and first.request.mentions(b'"cache_control"')
+        self._level = Level(options.max_active, alone=cached and self._stop > 1, clock=self._clock)
         self._began = self._ticked = self._shown = self._clock()
         self._last_answer = self._began
         self._refusals = 0
         self._missed = self._backwards = False
-
-    def _is_cached(self) -> bool:
-        first = self._questions.first
-        return first is not None and first.request.mentions(b'"cache_control"')
 
     @property
     def progress(self) -> Progress:
