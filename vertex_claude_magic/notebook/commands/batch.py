@@ -167,7 +167,11 @@ def batch_from_line(host: Host, line: str) -> None:
         )
     if "cancel" in options and len(options) > 1:
         raise errors.OptionError("--cancel cannot be combined with other options.", cure="Cancel it first.")
-    job = _job(host, name)
+    # The batch of the variable, or the one that the journal knows by this name.
+    held = host.shell.user_ns.get(name)
+    job = held if isinstance(held, BatchJob) else find_batch(host.session(), name)
+    if held is None and name.isidentifier():
+        host.shell.user_ns[name] = job
     page = _page(host)
     try:
         _act(host, job, options, page)
@@ -245,17 +249,6 @@ def _collect(host: Host, job: BatchJob, frame: str) -> list[str]:
         rows = "1 row has an error." if one else f"{found.errors:,} rows have an error."
         lines.append(f"{rows} %claude_batch {job.name} --retry-failed sends {'it' if one else 'them'} again.")
     return lines
-
-
-def _job(host: Host, name: str) -> BatchJob:
-    """Return the batch of a variable, or the one that the journal knows by this name."""
-    held = host.shell.user_ns.get(name)
-    if isinstance(held, BatchJob):
-        return held
-    job = find_batch(host.session(), name)
-    if held is None and name.isidentifier():
-        host.shell.user_ns[name] = job
-    return job
 
 
 def _page(host: Host) -> LivePage:
