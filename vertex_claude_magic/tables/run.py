@@ -178,7 +178,16 @@ class TableRun:
             with asking_for(origin):
                 pool.run(self._to_ask(), self._take, tick=self._tick)
             if pool.ended_early and self._stopped_by is None:
-                self._stopped_by = self._limit_reached()
+                spent = self._outcome.spent or 0.0
+                self._stopped_by = errors.CostLimitExceeded(
+                    f"The next row could exceed --max-cost {self._max_cost:g}: ${spent:.4f} is spent (estimates).",
+                    cure=spelled(
+                        "The rest is empty. Raise {} and run it again: answered rows are not asked again. A lower {} "
+                        "makes the worst case of a row smaller.",
+                        option("max_cost"),
+                        option("max_tokens"),
+                    ),
+                )
         finally:
             self._pool = None
             threads.close()
@@ -273,18 +282,6 @@ class TableRun:
             return False
         self._held[index] = most
         return True
-
-    def _limit_reached(self) -> errors.CostLimitExceeded:
-        spent = self._outcome.spent or 0.0
-        return errors.CostLimitExceeded(
-            f"The next row could exceed --max-cost {self._max_cost:g}: ${spent:.4f} is spent (estimates).",
-            cure=spelled(
-                "The rest is empty. Raise {} and run it again: answered rows are not asked again. A lower {} "
-                "makes the worst case of a row smaller.",
-                option("max_cost"),
-                option("max_tokens"),
-            ),
-        )
 
     def _again(self, error: Exception, attempt: int) -> Delay | None:
         """Return how long to wait before a row is asked again, None if it is not."""
