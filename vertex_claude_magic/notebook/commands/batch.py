@@ -174,7 +174,23 @@ def batch_from_line(host: Host, line: str) -> None:
         host.shell.user_ns[name] = job
     page = _page(host)
     try:
-        _act(host, job, options, page)
+        if "cancel" in options:
+            job.cancel()
+        if "retry_failed" in options:
+            page.say("looking for the rows that failed …")
+            job.retry()
+        if "wait" in options:
+            _follow(job, page)
+        else:
+            job.refresh()
+        notes: list[str] = []
+        if "collect" in options:
+            page.say("reading the results …")
+            notes += _collect(host, job, str(options["collect"]))
+            if host.panel is not None:
+                # It shows what was spent.
+                host.panel.draw()
+        page.draw(lambda: job_page(job, _all_notes(host, notes), listed="collect" not in options), done=True)
     except KeyboardInterrupt as stop:
         page.draw(lambda: job_page(job, _all_notes(host, [])), done=True)
         done = stop.done if isinstance(stop, errors.ClaudeInterrupt) else ""
@@ -182,27 +198,6 @@ def batch_from_line(host: Host, line: str) -> None:
     except errors.ClaudeError:
         page.clear()
         raise
-
-
-def _act(host: Host, job: BatchJob, options: Mapping[str, Any], page: LivePage) -> None:
-    """Do with a batch what the options say, and show how far it is."""
-    if "cancel" in options:
-        job.cancel()
-    if "retry_failed" in options:
-        page.say("looking for the rows that failed …")
-        job.retry()
-    if "wait" in options:
-        _follow(job, page)
-    else:
-        job.refresh()
-    notes: list[str] = []
-    if "collect" in options:
-        page.say("reading the results …")
-        notes += _collect(host, job, str(options["collect"]))
-        if host.panel is not None:
-            # It shows what was spent.
-            host.panel.draw()
-    page.draw(lambda: job_page(job, _all_notes(host, notes), listed="collect" not in options), done=True)
 
 
 def _follow(job: BatchJob, page: LivePage) -> None:
