@@ -47,29 +47,11 @@ def conversation_of(
             spelled("{} needs a conversation.", option("new")),
             cure=spelled("Name it with {}.", option("chat")),
         )
-    if after is not None:
-        return Following(*_reply_of(after, names or {}))
-    return NamedChat(session, check_name(named), prompt, new=target.new) if named else None
-
-
-def look_at(
-    session: Session, target: Target, prompt: str | Sequence[Any], names: Mapping[str, Any] | None = None
-) -> tuple[Target, History]:
-    """Return what would go before a prompt, and its target with what belongs to the conversation; nothing is asked.
-
-    Arguments and errors are those of `conversation_of`.
-    """
-    conversation = conversation_of(session, target, prompt, names)
-    if isinstance(conversation, NamedChat):
-        target = conversation.look(target)
-    elif conversation is not None:
-        target = conversation.begin(target, None)
-    return target, conversation.history(target) if conversation is not None else History()
-
-
-def _reply_of(after: Any, names: Mapping[str, Any]) -> tuple[str, Reply]:
+    if after is None:
+        return NamedChat(session, check_name(named), prompt, new=target.new) if named else None
     if isinstance(after, Reply):
-        return after.chat or "a reply", after
+        return Following(after.chat or "a reply", after)
+    names = names or {}
     if not isinstance(after, str) or after not in names:
         import difflib
 
@@ -88,4 +70,19 @@ def _reply_of(after: Any, names: Mapping[str, Any]) -> tuple[str, Reply]:
             f"{quote(after, 40)} is a {type(names[after]).__name__}, not a Reply.",
             cure="Use a variable that %%claude NAME has set.",
         )
-    return after, names[after]
+    return Following(after, names[after])
+
+
+def look_at(
+    session: Session, target: Target, prompt: str | Sequence[Any], names: Mapping[str, Any] | None = None
+) -> tuple[Target, History]:
+    """Return what would go before a prompt, and its target with what belongs to the conversation; nothing is asked.
+
+    Arguments and errors are those of `conversation_of`.
+    """
+    conversation = conversation_of(session, target, prompt, names)
+    if isinstance(conversation, NamedChat):
+        target = conversation.look(target)
+    elif conversation is not None:
+        target = conversation.begin(target, None)
+    return target, conversation.history(target) if conversation is not None else History()

@@ -216,7 +216,19 @@ class Comparison:
             ClaudeError: every column failed; this is the error of the first.
             ClaudeInterrupt: the user stopped it; the columns hold what had arrived.
         """
-        self._prepare()
+        for column, asked in zip(self.columns, self._asked, strict=True):
+
+            def notify(reason: str, column: Column = column) -> None:
+                column.waits = reason
+
+            # The limit of a question holds for all columns together, and is checked below.
+            target = asked.target.replace(max_cost=None)
+            try:
+                column.exchange = Exchange(
+                    self._session, asked.prompt, target, scope=asked.scope, notify=notify
+                )
+            except errors.ClaudeError as error:
+                column.error = error
         self._check_cost()
         waiting = [column for column in self.columns if column.error is None]
         pool = Pool[Column, Reply](lambda column: _Asking(column, on_change), at_once=MOST_COLUMNS)
@@ -242,21 +254,6 @@ class Comparison:
     def _take(self, finished: Finished[Column, Reply]) -> None:
         column = finished.item
         column.reply, column.error, column.waits = finished.value, finished.error, ""
-
-    def _prepare(self) -> None:
-        for column, asked in zip(self.columns, self._asked, strict=True):
-
-            def notify(reason: str, column: Column = column) -> None:
-                column.waits = reason
-
-            # The limit of a question holds for all columns together, and is checked here.
-            target = asked.target.replace(max_cost=None)
-            try:
-                column.exchange = Exchange(
-                    self._session, asked.prompt, target, scope=asked.scope, notify=notify
-                )
-            except errors.ClaudeError as error:
-                column.error = error
 
     def _check_cost(self) -> None:
         limits = [each.target.max_cost for each in self._asked if each.target.max_cost is not None]

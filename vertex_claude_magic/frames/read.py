@@ -189,7 +189,13 @@ def read_table(value: IntoTable) -> Table:
         ) from None
     if isinstance(frame, nw.Series):
         return _of_series(value, kind)
-    return _of_lazy(frame, kind) if isinstance(frame, nw.LazyFrame) else read_table(frame.to_arrow())
+    if not isinstance(frame, nw.LazyFrame):
+        return read_table(frame.to_arrow())
+    _need_arrow(kind)
+    rows = frame.head(SAMPLE + 1).collect("pyarrow").to_native()
+    count = int(frame.select(nw.len()).collect("pyarrow").item()) if rows.num_rows > SAMPLE else rows.num_rows
+    found = _of_columns(kind, rows.column_names, count, rows.slice(0, SAMPLE).column)
+    return replace(found, fetched=min(rows.num_rows, SAMPLE), lazy=True)
 
 
 def lazy_schema(value: IntoTable) -> Mapping[str, object] | None:
@@ -321,16 +327,6 @@ def _of_relation(value: IntoLazyFrame, kind: str) -> Table:
         fetched=min(rows.num_rows, SAMPLE),
         lazy=True,
     )
-
-
-def _of_lazy(frame: nw.LazyFrame[Any], kind: str) -> Table:
-    import narwhals as nw
-
-    _need_arrow(kind)
-    rows = frame.head(SAMPLE + 1).collect("pyarrow").to_native()
-    count = int(frame.select(nw.len()).collect("pyarrow").item()) if rows.num_rows > SAMPLE else rows.num_rows
-    table = _of_columns(kind, rows.column_names, count, rows.slice(0, SAMPLE).column)
-    return replace(table, fetched=min(rows.num_rows, SAMPLE), lazy=True)
 
 
 def _need_arrow(kind: str) -> None:

@@ -105,7 +105,18 @@ def read_rows(table: IntoRows) -> Rows:
     if isinstance(table, Rows):
         return table
     if isinstance(table, (list, tuple)):
-        return _of_list(list(table))
+        listed: list[Any] = list(table)
+        if all(isinstance(each, str) for each in listed):
+            return Rows(kind="strings", count=len(listed), names=(ITEM,), native=listed)
+        if not all(isinstance(each, Mapping) for each in listed):
+            kinds = sorted({"dict" if isinstance(each, Mapping) else type(each).__name__ for each in listed})
+            raise OptionError(f"The list contains {quote(' and '.join(kinds), 80)}.", cure=_CURE)
+        names = dict.fromkeys(name for row in listed for name in row)
+        if wrong := next((name for name in names if not isinstance(name, str)), None):
+            raise OptionError(
+                f"The key {quote(repr(wrong), 60)} of a row is not a string.", cure="Use strings as keys."
+            )
+        return Rows(kind="records", count=len(listed), names=tuple(names), native=listed)
     if isinstance(table, (str, bytes, Mapping)) or table is None:
         raise OptionError(f"A {type(table).__name__} is not a table.", cure=_CURE)
     from vertex_claude_magic.frames.read import read_table
@@ -159,17 +170,3 @@ def _computed(table: IntoFrame | IntoLazyFrame) -> tuple[Any, tuple[str, ...]]:
     else:
         eager = frame.to_arrow()
     return eager, (f"The {kind} was computed; the result is a {_kind(eager)}.",)
-
-
-def _of_list(table: list[Any]) -> Rows:
-    if all(isinstance(each, str) for each in table):
-        return Rows(kind="strings", count=len(table), names=(ITEM,), native=table)
-    if not all(isinstance(each, Mapping) for each in table):
-        kinds = sorted({"dict" if isinstance(each, Mapping) else type(each).__name__ for each in table})
-        raise OptionError(f"The list contains {quote(' and '.join(kinds), 80)}.", cure=_CURE)
-    names = dict.fromkeys(name for row in table for name in row)
-    if wrong := next((name for name in names if not isinstance(name, str)), None):
-        raise OptionError(
-            f"The key {quote(repr(wrong), 60)} of a row is not a string.", cure="Use strings as keys."
-        )
-    return Rows(kind="records", count=len(table), names=tuple(names), native=table)

@@ -107,15 +107,13 @@ class TableRun:
         self._stopped_by: errors.ClaudeError | None = None
         self._project = questions.project
         self._pool: Pool[RowQuestion, Reply] | None = None
-        self._level = Level(options.max_active, alone=self._is_cached() and self._stop > 1, clock=self._clock)
+        first = questions.first
+        cached = first is not None and first.request.mentions(b'"cache_control"')
+        self._level = Level(options.max_active, alone=cached and self._stop > 1, clock=self._clock)
         self._began = self._ticked = self._shown = self._clock()
         self._last_answer = self._began
         self._refusals = 0
         self._missed = self._backwards = False
-
-    def _is_cached(self) -> bool:
-        first = self._questions.first
-        return first is not None and first.request.mentions(b'"cache_control"')
 
     @property
     def progress(self) -> Progress:
@@ -181,7 +179,16 @@ class TableRun:
             with asking_for(origin):
                 pool.run(self._to_ask(self._sources.recording), self._take, tick=self._tick)
             if pool.ended_early and self._stopped_by is None:
-                self._stopped_by = self._limit_reached()
+                spent = self._outcome.spent or 0.0
+                self._stopped_by = errors.CostLimitExceeded(
+                    f"The next row could exceed --max-cost {self._max_cost:g}: ${spent:.4f} is spent (estimates).",
+                    cure=spelled(
+                        "The rest is empty. Raise {} and run it again: answered rows are not asked again. A lower {} "
+                        "makes the worst case of a row smaller.",
+                        option("max_cost"),
+                        option("max_tokens"),
+                    ),
+                )
         finally:
             self._pool = None
             threads.close()
@@ -289,18 +296,6 @@ class TableRun:
             return False
         self._held[index] = most
         return True
-
-    def _limit_reached(self) -> errors.CostLimitExceeded:
-        spent = self._outcome.spent or 0.0
-        return errors.CostLimitExceeded(
-            f"The next row could exceed --max-cost {self._max_cost:g}: ${spent:.4f} is spent (estimates).",
-            cure=spelled(
-                "The rest is empty. Raise {} and run it again: answered rows are not asked again. A lower {} "
-                "makes the worst case of a row smaller.",
-                option("max_cost"),
-                option("max_tokens"),
-            ),
-        )
 
     def _again(self, error: Exception, attempt: int) -> Delay | None:
         """Return how long to wait before a row is asked again, None if it is not."""

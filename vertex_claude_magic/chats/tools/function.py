@@ -237,8 +237,14 @@ def _hints(function: Callable[..., Any]) -> dict[str, Any]:
         try:
             return typing.get_type_hints(function, include_extras=True)
         except NameError:
-            # What it returns is not asked for, and may be a name that only type checkers know.
-            return typing.get_type_hints(_without_return(function), include_extras=True)
+            # What it returns is not asked for, and may be a name that only type checkers know. So a function is asked
+            # that has the same names in reach and the same annotations but that one.
+            plain = inspect.unwrap(function)
+            plain = getattr(plain, "__func__", plain)
+            found = FunctionType((lambda: None).__code__, getattr(plain, "__globals__", {}))
+            known = getattr(plain, "__annotations__", {})
+            found.__annotations__ = {name: hint for name, hint in known.items() if name != "return"}
+            return typing.get_type_hints(found, include_extras=True)
     except NameError as error:
         raise OptionError(
             f"A type annotation of {getattr(function, '__name__', 'the function')} is not defined: {error}.",
@@ -246,16 +252,6 @@ def _hints(function: Callable[..., Any]) -> dict[str, Any]:
         ) from None
     except TypeError:
         return {}
-
-
-def _without_return(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Return a function with the same names in reach and the same annotations but that of its result."""
-    plain = inspect.unwrap(function)
-    plain = getattr(plain, "__func__", plain)
-    found = FunctionType((lambda: None).__code__, getattr(plain, "__globals__", {}))
-    known = getattr(plain, "__annotations__", {})
-    found.__annotations__ = {name: hint for name, hint in known.items() if name != "return"}
-    return found
 
 
 def _description(hint: Any) -> str | None:

@@ -116,23 +116,22 @@ class FunctionTools:
         if not paused and (last.stop_reason != "tool_use" or not calls):
             return reply
         if len(reply.rounds) >= self._max_rounds:
-            return self._stopped(reply, paused=paused)
+            rounds = f"{self._max_rounds} request{'' if self._max_rounds == 1 else 's'}"
+            if self._target.wants_data:
+                raise errors.AnswerTruncated(
+                    f"After {rounds} the answer was still incomplete, so there is no data.",
+                    cure=spelled("Raise {}.", option("max_rounds")),
+                    reply=reply,
+                )
+            why = "the service had paused the answer" if paused else "the last calls were not run"
+            self._notices.append(
+                spelled("Stopped after {}; {}. Raise {}.", rounds, why, option("max_rounds"))
+            )
+            return reply
         if paused:
             # The service goes on where the answer is sent back to it ("Handling stop reasons", Claude docs, 2026).
             return NextRound(request=_going_on(request, last), why="was paused by the service")
         return self._called(last, calls, request)
-
-    def _stopped(self, reply: Reply, *, paused: bool) -> Reply:
-        rounds = f"{self._max_rounds} request{'' if self._max_rounds == 1 else 's'}"
-        if self._target.wants_data:
-            raise errors.AnswerTruncated(
-                f"After {rounds} the answer was still incomplete, so there is no data.",
-                cure=spelled("Raise {}.", option("max_rounds")),
-                reply=reply,
-            )
-        why = "the service had paused the answer" if paused else "the last calls were not run"
-        self._notices.append(spelled("Stopped after {}; {}. Raise {}.", rounds, why, option("max_rounds")))
-        return reply
 
     def _called(
         self, last: Reply, calls: Sequence[Mapping[str, Any]], request: Request

@@ -72,13 +72,37 @@ def fetch_pyodide(release: str, cache: Path, archive: Path | None = None) -> Pat
     """
     folder = cache / f"pyodide-{release}"
     folder.mkdir(parents=True, exist_ok=True)
-    if archive is not None or not all((folder / name).is_file() for name in _CORE):
-        _unpack(archive or _npm_pack(release, folder), release, folder)
+    if archive is None and not all((folder / name).is_file() for name in _CORE):
+        npm = shutil.which("npm")
+        if npm is None:
+            raise MissingExtra(
+                "The browser edition needs Pyodide, and npm, which fetches it, is not installed.",
+                cure=f"Install Node.js; or run `npm pack pyodide@{release}` elsewhere and add --pyodide FILE.tgz; "
+                "or add --no-browser.",
+            )
+        _run([npm, "pack", "--silent", f"pyodide@{release}", "--pack-destination", str(folder)], "Pyodide")
+        archive = folder / f"pyodide-{release}.tgz"
+    if archive is not None:
+        _unpack(archive, release, folder)
     lock = json.loads((folder / _LOCK).read_text(encoding="utf-8"))
     wanted = _wanted(lock["packages"])
     missing = {name: each["version"] for name, each in wanted.items() if _wheel(folder, each) is None}
-    if missing:
-        _pip_download(missing, lock["info"]["python"], folder)
+    if not missing:
+        return folder
+    python = lock["info"]["python"]
+    if find_spec("pip") is None:
+        raise MissingExtra(
+            "The browser edition needs pip to fetch wheels.",
+            cure="Run: python -m ensurepip; or add --no-browser.",
+        )
+    # Nothing but the very wheels: what they depend on is in the list of their names.
+    command = [sys.executable, "-m", "pip", "download", "--quiet", "--disable-pip-version-check", "--no-deps",
+               "--only-binary=:all:", "--platform", "any", "--abi", "none", "--implementation", "py",
+               "--python-version", python, "--dest", str(folder)]  # fmt: skip
+    _run(
+        [*command, *(f"{name}=={number}" for name, number in sorted(missing.items()))],
+        "wheels for the browser",
+    )
     return folder
 
 
@@ -148,18 +172,6 @@ def _wheel(folder: Path, package: Package) -> Path | None:
     return None
 
 
-def _npm_pack(release: str, folder: Path) -> Path:
-    npm = shutil.which("npm")
-    if npm is None:
-        raise MissingExtra(
-            "The browser edition needs Pyodide, and npm, which fetches it, is not installed.",
-            cure=f"Install Node.js; or run `npm pack pyodide@{release}` elsewhere and add --pyodide FILE.tgz; "
-            "or add --no-browser.",
-        )
-    _run([npm, "pack", "--silent", f"pyodide@{release}", "--pack-destination", str(folder)], "Pyodide")
-    return folder / f"pyodide-{release}.tgz"
-
-
 def _unpack(archive: Path, release: str, folder: Path) -> None:
     try:
         with tarfile.open(archive) as files:
@@ -184,22 +196,6 @@ def _member(files: tarfile.TarFile, name: str) -> bytes:
     if member is None:
         raise KeyError(name)
     return member.read()
-
-
-def _pip_download(missing: Mapping[str, str], python: str, folder: Path) -> None:
-    if find_spec("pip") is None:
-        raise MissingExtra(
-            "The browser edition needs pip to fetch wheels.",
-            cure="Run: python -m ensurepip; or add --no-browser.",
-        )
-    # Nothing but the very wheels: what they depend on is in the list of their names.
-    command = [sys.executable, "-m", "pip", "download", "--quiet", "--disable-pip-version-check", "--no-deps",
-               "--only-binary=:all:", "--platform", "any", "--abi", "none", "--implementation", "py",
-               "--python-version", python, "--dest", str(folder)]  # fmt: skip
-    _run(
-        [*command, *(f"{name}=={number}" for name, number in sorted(missing.items()))],
-        "wheels for the browser",
-    )
 
 
 def _run(command: Sequence[str], what: str) -> None:

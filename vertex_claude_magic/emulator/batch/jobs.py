@@ -217,7 +217,20 @@ class BatchJobs:
             return
         most = job.rows // 2 if self.ending in _HALF else job.rows
         for line in islice(job.lines, max(min(self.rows_per_look, most - len(job.results)), 0)):
-            job.results.append(self._result(job, line))
+            name = str(line.get("custom_id") or "")
+            if self.fails(name):
+                message, status = None, "INTERNAL: the emulator was set to fail this row."
+            else:
+                message, status = self.answer(job.location, job.model, line.get("request"))
+            job.failed += bool(status)
+            moment = datetime.now(timezone.utc).isoformat()
+            result = {
+                "custom_id": name,
+                "response": message or "",
+                "status": status,
+                "processed_time": moment,
+            }
+            job.results.append(json.dumps(result, ensure_ascii=False).encode("utf-8", "surrogatepass"))
         if len(job.results) >= most:
             job.error = "The job was ended by the emulator." if self.ending != "SUCCEEDED" else ""
             self._end(job, self.ending)
@@ -233,22 +246,6 @@ class BatchJobs:
             contents.append(self.buckets.get(found["bucket"], found["name"]).content if found else b"")
         rows = sum(content.count(b"\n") + (not content.endswith(b"\n")) for content in contents)
         return (json.loads(line) for content in contents for line in content.splitlines() if line), rows
-
-    def _result(self, job: _Job, line: dict[str, Any]) -> bytes:
-        name = str(line.get("custom_id") or "")
-        if self.fails(name):
-            message, status = None, "INTERNAL: the emulator was set to fail this row."
-        else:
-            message, status = self.answer(job.location, job.model, line.get("request"))
-        job.failed += bool(status)
-        moment = datetime.now(timezone.utc).isoformat()
-        result = {
-            "custom_id": name,
-            "response": message or "",
-            "status": status,
-            "processed_time": moment,
-        }
-        return json.dumps(result, ensure_ascii=False).encode("utf-8", "surrogatepass")
 
     def _end(self, job: _Job, state: str) -> None:
         job.state = state

@@ -71,7 +71,11 @@ class Tables:
         columns = list(rows[0])
         if not found["data"]:
             reference = dict(zip(("projectId", "datasetId", "tableId"), parts, strict=True))
-            fields: Json = [{"name": name, "type": _kind(rows, name), "mode": "NULLABLE"} for name in columns]
+            nested = {name for row in rows for name, value in row.items() if isinstance(value, (dict, list))}
+            fields: Json = [
+                {"name": name, "type": "JSON" if name in nested else "STRING", "mode": "NULLABLE"}
+                for name in columns
+            ]
             schema: Json = {"fields": fields}
             return json_response(
                 {
@@ -92,10 +96,6 @@ class Tables:
         return json_response(
             {"kind": "bigquery#tableDataList", "totalRows": str(len(rows)), "rows": page, **more}
         )
-
-
-def _kind(rows: Sequence[Mapping[str, Json]], name: str) -> str:
-    return "JSON" if any(isinstance(row.get(name), (dict, list)) for row in rows) else "STRING"
 
 
 def _text(value: Json) -> str | None:

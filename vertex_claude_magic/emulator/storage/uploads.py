@@ -91,24 +91,21 @@ class Uploads:
                 # Nothing of a range where nothing has arrived.
                 arrived = {"Range": f"bytes=0-{len(upload.content) - 1}"} if upload.content else {}
                 return Response(status=308, pieces=(b"",), headers=arrived)
-            upload.done = self._finish(upload, received.headers.get("x-goog-hash", ""))
+            resource = upload.resource
+            checksums = [part for part in received.headers.get("x-goog-hash", "").split(",") if part]
+            checksums += [f"{key}={resource[name]}" for key, name in _HASHES if resource.get(name)]
+            upload.done = self._buckets.write(
+                upload.bucket,
+                upload.name,
+                bytes(upload.content),
+                content_type=str(resource.get("contentType") or "application/octet-stream"),
+                metadata=resource.get("metadata"),
+                if_generation=upload.if_generation,
+                checksums=checksums,
+            )
             # The bytes are the object's now.
             upload.content = bytearray()
             return json_response(upload.done.resource())
-
-    def _finish(self, upload: Upload, hashes: str) -> Stored:
-        resource = upload.resource
-        checksums = [part for part in hashes.split(",") if part]
-        checksums += [f"{key}={resource[name]}" for key, name in _HASHES if resource.get(name)]
-        return self._buckets.write(
-            upload.bucket,
-            upload.name,
-            bytes(upload.content),
-            content_type=str(resource.get("contentType") or "application/octet-stream"),
-            metadata=resource.get("metadata"),
-            if_generation=upload.if_generation,
-            checksums=checksums,
-        )
 
 
 _HASHES = (("crc32c", "crc32c"), ("md5", "md5Hash"))

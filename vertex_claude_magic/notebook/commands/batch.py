@@ -165,10 +165,30 @@ def batch_from_line(host: Host, line: str) -> None:
         )
     if "cancel" in options and len(options) > 1:
         raise errors.OptionError("--cancel cannot be combined with other options.", cure="Cancel it first.")
-    job = _job(host, name)
+    # The batch of the variable, or the one that the journal knows by this name.
+    held = host.shell.user_ns.get(name)
+    job = held if isinstance(held, BatchJob) else find_batch(host.session(), name)
+    if held is None and name.isidentifier():
+        host.shell.user_ns[name] = job
     page = _page(host)
     try:
-        _act(host, job, options, page)
+        if "cancel" in options:
+            job.cancel()
+        if "retry_failed" in options:
+            page.say("looking for the rows that failed …")
+            job.retry()
+        if "wait" in options:
+            _follow(job, page)
+        else:
+            job.refresh()
+        notes: list[str] = []
+        if "collect" in options:
+            page.say("reading the results …")
+            notes += _collect(host, job, str(options["collect"]))
+            if host.panel is not None:
+                # It shows what was spent.
+                host.panel.draw()
+        page.draw(lambda: job_page(job, _all_notes(host, notes), listed="collect" not in options), done=True)
     except KeyboardInterrupt as stop:
         page.draw(lambda: job_page(job, _all_notes(host, [])), done=True)
         done = stop.done if isinstance(stop, errors.ClaudeInterrupt) else ""
@@ -176,27 +196,6 @@ def batch_from_line(host: Host, line: str) -> None:
     except errors.ClaudeError:
         page.clear()
         raise
-
-
-def _act(host: Host, job: BatchJob, options: Mapping[str, Any], page: LivePage) -> None:
-    """Do with a batch what the options say, and show how far it is."""
-    if "cancel" in options:
-        job.cancel()
-    if "retry_failed" in options:
-        page.say("looking for the rows that failed …")
-        job.retry()
-    if "wait" in options:
-        _follow(job, page)
-    else:
-        job.refresh()
-    notes: list[str] = []
-    if "collect" in options:
-        page.say("reading the results …")
-        notes += _collect(host, job, str(options["collect"]))
-        if host.panel is not None:
-            # It shows what was spent.
-            host.panel.draw()
-    page.draw(lambda: job_page(job, _all_notes(host, notes), listed="collect" not in options), done=True)
 
 
 def _follow(job: BatchJob, page: LivePage) -> None:
@@ -243,17 +242,6 @@ def _collect(host: Host, job: BatchJob, frame: str) -> list[str]:
         rows = "1 row has an error." if one else f"{found.errors:,} rows have an error."
         lines.append(f"{rows} %claude_batch {job.name} --retry-failed sends {'it' if one else 'them'} again.")
     return lines
-
-
-def _job(host: Host, name: str) -> BatchJob:
-    """Return the batch of a variable, or the one that the journal knows by this name."""
-    held = host.shell.user_ns.get(name)
-    if isinstance(held, BatchJob):
-        return held
-    job = find_batch(host.session(), name)
-    if held is None and name.isidentifier():
-        host.shell.user_ns[name] = job
-    return job
 
 
 def _page(host: Host) -> LivePage:

@@ -65,9 +65,21 @@ def show_dry_run(
 
         target, request = request_of(session, prompt, target, scope=scope)
     tokens, exact = session.count_or_bound(request, target)
-    summary = _summary(estimate(request, target.catalog, tokens, exact=exact), request)
+    result = estimate(request, target.catalog, tokens, exact=exact)
+    counted = f"{result.input_tokens:,} input tokens"
+    if not result.exact:
+        counted = f"at most {counted} (an upper bound: they were not counted)"
+    limit = f"at most {int(request.body.get('max_tokens') or 0):,} output tokens"
+    price = "the price is unknown."
+    if result.least is not None and result.most is not None:
+        price = f"between {usd_estimate(result.least)} and {usd_estimate(result.most)} (an estimate)."
     rows = block_rows(request.body)
-    lines = [summary, *notes, *_recorded(request, target, session.records.stores), *request.notices]
+    lines = [
+        f"{counted}, {limit}; {price}",
+        *notes,
+        *_recorded(request, target, session.records.stores),
+        *request.notices,
+    ]
     body = json.dumps(shown_body(request.body), indent=2, ensure_ascii=False)
     head = "\n".join(
         [f"{request.method} {request.url}", *(f"{name}: {value}" for name, value in request.headers.items())]
@@ -123,7 +135,13 @@ def show_compare_dry_run(
     table = Table(
         columns=[Column(head, "right" if at > 2 else "left") for at, head in enumerate(heads)], rows=rows
     )
-    said = [_together(found), *lines]
+    least = [each.least for each in found if each.least is not None]
+    most = [each.most for each in found if each.most is not None]
+    together = "What all columns together cost is unknown, because a price is unknown."
+    if len(least) == len(most) == len(found):
+        low, high = usd_estimate(sum(least)), usd_estimate(sum(most))
+        together = f"All columns together: between {low} and {high} (an estimate)."
+    said = [together, *lines]
     markdown = ["**Dry run**: no model was called.", table.markdown(), *map(as_text, said)]
     markdown += [_folded(literal(title), fenced(head), fenced(body, "json")) for title, head, body in shown]
     plain = [_TITLE, table.plain(), *said, *("\n".join(parts) for parts in shown)]
@@ -141,14 +159,6 @@ def _request_text(label: str, request: Request, first: Request | None) -> tuple[
         body = {name: body.get(name) for name in names}
     lines = [f"{request.method} {request.url}", *(f"{name}: {value}" for name, value in sorted(headers))]
     return title, "\n".join(lines), json.dumps(shown_body(body), indent=2, ensure_ascii=False)
-
-
-def _together(found: Sequence[Estimate]) -> str:
-    least = [each.least for each in found if each.least is not None]
-    most = [each.most for each in found if each.most is not None]
-    if len(most) < len(found) or len(least) < len(found):
-        return "What all columns together cost is unknown, because a price is unknown."
-    return f"All columns together: between {usd_estimate(sum(least))} and {usd_estimate(sum(most))} (an estimate)."
 
 
 def _recorded(request: Request, target: Target, stores: Stores) -> list[str]:
@@ -189,13 +199,3 @@ def estimate(request: Request, catalog: Catalog, input_tokens: int, *, exact: bo
     least = 0.0 if row is None or not exact else cost(row, request.region, Usage(input_tokens=input_tokens))
     most = worst_case(request, catalog, input_tokens)
     return Estimate(input_tokens=input_tokens, exact=exact, least=least, most=most)
-
-
-def _summary(result: Estimate, request: Request) -> str:
-    counted = f"{result.input_tokens:,} input tokens"
-    if not result.exact:
-        counted = f"at most {counted} (an upper bound: they were not counted)"
-    limit = f"at most {int(request.body.get('max_tokens') or 0):,} output tokens"
-    if result.least is None or result.most is None:
-        return f"{counted}, {limit}; the price is unknown."
-    return f"{counted}, {limit}; between {usd_estimate(result.least)} and {usd_estimate(result.most)} (an estimate)."

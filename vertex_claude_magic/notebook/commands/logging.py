@@ -37,7 +37,22 @@ def run_logging(host: Host, line: str) -> None:
     """
     parsed = parse_words(line, LOGGING_OPTIONS)
     options = dict(parsed.options)
-    wanted = _wanted(parsed.prompt.strip().lower(), options.pop("table", None), options.pop("sample", None))
+    word = parsed.prompt.strip().lower()
+    table, sample = options.pop("table", None), options.pop("sample", None)
+    # None for a mere look.
+    wanted: LoggingConfig | None = None
+    if word == "on":
+        if table is None:
+            raise OptionError("Logging needs a table to write to.", cure=_USE)
+        wanted = LoggingConfig(
+            enabled=True, table=check_table(table), sample=check_sample(1.0 if sample is None else sample)
+        )
+    elif word not in {"", "status", "off"}:
+        raise OptionError(f"Unknown argument {quote(word, 40)!r} for %claude_logging.", cure=_USE)
+    elif table is not None or sample is not None:
+        raise OptionError("--table and --sample can only be used with on.", cure=_USE)
+    elif word == "off":
+        wanted = LoggingConfig(enabled=False)
     session = host.session()
     view, target = LivePage(host.shell), session.target(options)
     try:
@@ -59,21 +74,6 @@ def run_logging(host: Host, line: str) -> None:
     row = target.catalog.find(admin.place.model)
     status = logging_status(host, admin, row, change, wanted)
     view.draw(lambda: (pages.html(status), pages.plain(status)), done=True)
-
-
-def _wanted(word: str, table: str | None, sample: float | None) -> LoggingConfig | None:
-    """Return the logging that is asked for, None for a mere look."""
-    if word == "on":
-        if table is None:
-            raise OptionError("Logging needs a table to write to.", cure=_USE)
-        return LoggingConfig(
-            enabled=True, table=check_table(table), sample=check_sample(1.0 if sample is None else sample)
-        )
-    if word not in {"", "status", "off"}:
-        raise OptionError(f"Unknown argument {quote(word, 40)!r} for %claude_logging.", cure=_USE)
-    if table is not None or sample is not None:
-        raise OptionError("--table and --sample can only be used with on.", cure=_USE)
-    return LoggingConfig(enabled=False) if word == "off" else None
 
 
 def logging_status(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, fields
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from vertex_claude_magic.errors import OptionError
 from vertex_claude_magic.notebook.commands.help import show_help
@@ -17,7 +17,7 @@ from vertex_claude_magic.records.usage import GROUPS, total, usage_of
 from vertex_claude_magic.settings.options import check_value
 
 if TYPE_CHECKING:
-    from collections.abc import Container, Mapping, Sequence
+    from collections.abc import Container, Sequence
 
     import pandas as pd
 
@@ -77,7 +77,17 @@ def show_usage(host: Host, line: str) -> UsageReport | None:
     Raises:
         OptionError: the line holds anything else.
     """
-    options = _options(line)
+    # Whatever is wrong with the line, the cure names all that it takes.
+    cure = f"It takes --days N, --by {', '.join(GROUPS[:-1])} or {GROUPS[-1]}, and --session."
+    try:
+        options = parse_options(line, USAGE_OPTIONS)
+        for row in USAGE_OPTIONS:
+            if row.name in options:
+                check_value(row, options[row.name])
+    except OptionError as error:
+        raise OptionError(error.message, cure=cure) from None
+    if options.get("days", 0) > _MOST_DAYS:
+        raise OptionError(f"{options['days']} days are too many.", cure=cure)
     if options.get("help"):
         show_help(host, "claude_usage")
         return None
@@ -96,18 +106,3 @@ def show_usage(host: Host, line: str) -> UsageReport | None:
     show_page(host.shell, html, plain)
     host.pass_over(report)
     return report
-
-
-def _options(line: str) -> Mapping[str, Any]:
-    """Read the line; whatever is wrong with it, the cure names all that it takes."""
-    cure = f"It takes --days N, --by {', '.join(GROUPS[:-1])} or {GROUPS[-1]}, and --session."
-    try:
-        found = parse_options(line, USAGE_OPTIONS)
-        for row in USAGE_OPTIONS:
-            if row.name in found:
-                check_value(row, found[row.name])
-    except OptionError as error:
-        raise OptionError(error.message, cure=cure) from None
-    if found.get("days", 0) > _MOST_DAYS:
-        raise OptionError(f"{found['days']} days are too many.", cure=cure)
-    return found

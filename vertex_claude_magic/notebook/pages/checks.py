@@ -36,14 +36,14 @@ def checks_table(exercise: Exercise, results: Sequence[Result]) -> Table:
     caption = span("strong", f"{exercise.title}: {passed} of {len(results)} checks passed")
     note = f"The checks of {exercise.label} ran in this kernel; no model was asked."
     more = "" if passed == len(results) else " %claude_hint gives a hint."
-    return Table(columns=_COLUMNS, rows=[*map(_row, results)], caption=caption, notes=(f"{note}{more}",))
-
-
-def _row(result: Result) -> Row:
-    if result.passed:
-        return Row((str(result.number), "✓ passed", ""))
-    found: Cell = result.check.message
-    if result.error is not None:
-        said = quote(f"{type(result.error).__name__}: {message_of(result.error)}", 200)
-        found = (result.check.message, BREAK, span("code", said))
-    return Row((str(result.number), span("strong", "✗ failed"), found))
+    rows = []
+    for each in results:
+        if each.passed:
+            rows.append(Row((str(each.number), "✓ passed", "")))
+            continue
+        found: Cell = each.check.message
+        if each.error is not None:
+            said = quote(f"{type(each.error).__name__}: {message_of(each.error)}", 200)
+            found = (each.check.message, BREAK, span("code", said))
+        rows.append(Row((str(each.number), span("strong", "✗ failed"), found)))
+    return Table(columns=_COLUMNS, rows=rows, caption=caption, notes=(f"{note}{more}",))

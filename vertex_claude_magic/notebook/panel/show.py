@@ -10,7 +10,6 @@ from vertex_claude_magic.text import quote
 
 if TYPE_CHECKING:
     from vertex_claude_magic.notebook.host import Host
-    from vertex_claude_magic.notebook.panel.view import Panel
 
 __all__ = ["show_panel"]
 
@@ -37,11 +36,28 @@ def show_panel(host: Host, line: str) -> None:
     except ImportError:
         missing = "ipywidgets is not installed"
     if missing or front_end(host.shell).kind == "terminal":
-        _show_text(host, missing)
-        return
-    from vertex_claude_magic.notebook.panel.text import NEEDS_KERNEL, WITHOUT_PAGE, without_kernel
+        from vertex_claude_magic.notebook.panel.text import choice_as_text
 
-    panel = _panel(host)
+        session = host.session()
+        print(choice_as_text(session.target(), session.status.sightings()))
+        for name in ("model", "region", "project", "max_tokens", "effort", "thinking", "system"):
+            print(f"%config ClaudeMagics.{name} = {getattr(host, name)!r}")
+        print("All models: %claude_models. All settings: %claude.")
+        if missing:
+            print(f'No panel: {missing}. Install it with: pip install "ipywidgets>=7.7.1"')
+        return
+    from vertex_claude_magic.notebook.display.screens import NotebookScreen
+    from vertex_claude_magic.notebook.panel.output import StaticOutput
+    from vertex_claude_magic.notebook.panel.text import NEEDS_KERNEL, WITHOUT_PAGE, without_kernel
+    from vertex_claude_magic.notebook.panel.view import Panel
+
+    panel = host.panel
+    # ipywidgets itself closes widgets; and after a reload the class is another.
+    if panel is not None and (panel.closed or not isinstance(panel, Panel)):
+        panel.close()
+        panel = None
+    if panel is None:
+        panel = host.panel = Panel(host, StaticOutput(NotebookScreen(host.shell.display_pub)))
     # A front end shows the richest form of a bundle that it can, so the rest appears only where the widgets do not.
     view = {"version_major": 2, "version_minor": 0, "model_id": panel.widget.model_id}
     host.shell.display_pub.publish(
@@ -53,30 +69,3 @@ def show_panel(host: Host, line: str) -> None:
         metadata={},
     )
     panel.output.open(panel.state.look.summary)
-
-
-def _panel(host: Host) -> Panel:
-    from vertex_claude_magic.notebook.display.screens import NotebookScreen
-    from vertex_claude_magic.notebook.panel.output import StaticOutput
-    from vertex_claude_magic.notebook.panel.view import Panel
-
-    panel = host.panel
-    # ipywidgets itself closes widgets; and after a reload the class is another.
-    if panel is not None and (panel.closed or not isinstance(panel, Panel)):
-        panel.close()
-        panel = None
-    if panel is None:
-        panel = host.panel = Panel(host, StaticOutput(NotebookScreen(host.shell.display_pub)))
-    return panel
-
-
-def _show_text(host: Host, missing: str) -> None:
-    from vertex_claude_magic.notebook.panel.text import choice_as_text
-
-    session = host.session()
-    print(choice_as_text(session.target(), session.status.sightings()))
-    for name in ("model", "region", "project", "max_tokens", "effort", "thinking", "system"):
-        print(f"%config ClaudeMagics.{name} = {getattr(host, name)!r}")
-    print("All models: %claude_models. All settings: %claude.")
-    if missing:
-        print(f'No panel: {missing}. Install it with: pip install "ipywidgets>=7.7.1"')

@@ -124,20 +124,8 @@ def batch_options(
     source = table if table.startswith("bq://") else ""
     if source and not _TABLE.fullmatch(source):
         raise _no_table(source)
-    if source:
-        _refuse_beside(source, given)
-    return BatchOptions(**own, source=source), asked
-
-
-def _no_table(text: str) -> OptionError:
-    return OptionError(
-        f"{quote(text, 80)!r} is not a BigQuery table.", cure="Write bq://project.dataset.table."
-    )
-
-
-def _refuse_beside(source: str, given: Mapping[str, Any]) -> None:
-    """Refuse the options of a question where the requests are finished."""
-    for name, value in given.items():
+    # Where the requests are finished, the options of a question have no effect.
+    for name, value in given.items() if source else ():
         if name in {"to", "via"} or name in _BESIDE_REQUESTS or value is None or value is False:
             continue
         why = "goes to one job" if name == "rows_per_job" else "contains finished requests"
@@ -145,6 +133,13 @@ def _refuse_beside(source: str, given: Mapping[str, Any]) -> None:
             spelled(f"{quote(source, 120)} {why}, so {{}} has no effect.", option(name)),
             cure="Leave it out.",
         )
+    return BatchOptions(**own, source=source), asked
+
+
+def _no_table(text: str) -> OptionError:
+    return OptionError(
+        f"{quote(text, 80)!r} is not a BigQuery table.", cure="Write bq://project.dataset.table."
+    )
 
 
 def check_batch(target: Target) -> None:

@@ -152,9 +152,6 @@ class Results:
         if message is None:
             self.fail(row, f"RowFailed: {quote(_reason(line.get('status')), 2 * _QUOTED)}")
             return None
-        return self._answer(row, message)
-
-    def _answer(self, row: int, message: Mapping[str, Any]) -> tuple[Usage, float | None]:
         builder = ReplyBuilder()
         builder.add_message(message)
         reply = builder.reply(region=self.location)

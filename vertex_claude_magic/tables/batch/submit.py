@@ -36,7 +36,6 @@ if TYPE_CHECKING:
     from vertex_claude_magic.settings.target import Target
     from vertex_claude_magic.tables.batch.checks import BatchOptions
     from vertex_claude_magic.tables.batch.source import Requests
-    from vertex_claude_magic.tables.questions import RowQuestions
     from vertex_claude_magic.tables.rows import IntoRows
 
 __all__ = ["requests_of", "submit"]
@@ -107,8 +106,24 @@ def submit(
     rows = _reporting(question_lines(questions, number, more), questions.rows.count, notify)
     with write_lines(rows, options.rows_per_job, most) as lines:
         check_limits(context, lines.cost)
-        batch = _stored_batch(context, questions, options, place=place, number=number, name=name, table_name=table_name,
-                      wrong=lines.errors)  # fmt: skip
+        # What a later kernel must know of the batch and its table.
+        typed, used = questions.typed, [questions.rows.names[at] for at in questions.prompt.places]
+        plan = {
+            "columns": [[column.name, column.kind, column.field] for column in questions.added],
+            "schema": dict(typed.shape.schema) if typed is not None else None,
+            "key": typed.shape.key if typed is not None else "",
+            "shape": typed.shape.name if typed is not None else "",
+            "used": used,
+            "fingerprint": fingerprint(questions.rows, used),
+            "errors": {str(row): text for row, text in lines.errors.items()},
+            "table": table_name,
+            "files": options.files,
+            "to": options.to if options.to_table else "",
+            "rows_per_job": options.rows_per_job,
+            "max_tokens": tokens,
+            "labels": dict(target.label),
+        }
+        batch = _begun(context, place, number, name=name, rows=questions.rows.count, plan=plan)
         held = put_up(context, batch, lines, notify=notify)
     made = BatchJob(context, batch, table=questions.rows.native, typed=questions.typed, held=held)
     return _created(made, notify, warn)
@@ -197,39 +212,6 @@ def _reporting(
         if row % _REPORT_EVERY == 0:
             notify(f"preparing {count:,} rows{f', {row:,} are ready' if row else ''}")
         yield row, line
-
-
-def _stored_batch(
-    context: Context,
-    questions: RowQuestions,
-    options: BatchOptions,
-    *,
-    place: str,
-    number: str,
-    name: str,
-    table_name: str,
-    wrong: dict[int, str],
-) -> Batch:
-    """Return what a later kernel must know of a batch and its table."""
-    target, typed = context.target, questions.typed
-    first = questions.first
-    used = [questions.rows.names[at] for at in questions.prompt.places]
-    plan = {
-        "columns": [[column.name, column.kind, column.field] for column in questions.added],
-        "schema": dict(typed.shape.schema) if typed is not None else None,
-        "key": typed.shape.key if typed is not None else "",
-        "shape": typed.shape.name if typed is not None else "",
-        "used": used,
-        "fingerprint": fingerprint(questions.rows, used),
-        "errors": {str(row): text for row, text in wrong.items()},
-        "table": table_name,
-        "files": options.files,
-        "to": options.to if options.to_table else "",
-        "rows_per_job": options.rows_per_job,
-        "max_tokens": first.request.body.get("max_tokens") if first is not None else None,
-        "labels": dict(target.label),
-    }
-    return _begun(context, place, number, name=name, rows=questions.rows.count, plan=plan)
 
 
 def _begun(

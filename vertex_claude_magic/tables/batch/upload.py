@@ -132,7 +132,14 @@ def add_jobs(
         CostLimitExceeded: with them the session could exceed its limit.
     """
     batches = context.batches
-    held = _hold(context, batch, jobs)
+    budget, limit = context.session.records.budget, limits_of(context.target).session
+    held: dict[int, int] = {}
+    try:
+        for job in jobs:
+            held[job.number] = budget.reserve(job.cost_most, local=context.is_local(batch), limit=limit)
+    except errors.CostLimitExceeded:
+        _release(context, held.values())
+        raise
     try:
         if more:
             batches.add_jobs(jobs)
@@ -156,18 +163,6 @@ def add_jobs(
     for job in jobs:
         call = batches.begin_call(context.call_of(batch, job), batch.run_id)
         batches.save(replace(job, state="WAITING", call=call))
-    return held
-
-
-def _hold(context: Context, batch: Batch, jobs: Sequence[Job]) -> dict[int, int]:
-    budget, limit = context.session.records.budget, limits_of(context.target).session
-    held: dict[int, int] = {}
-    try:
-        for job in jobs:
-            held[job.number] = budget.reserve(job.cost_most, local=context.is_local(batch), limit=limit)
-    except errors.CostLimitExceeded:
-        _release(context, held.values())
-        raise
     return held
 
 

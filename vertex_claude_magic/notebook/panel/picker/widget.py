@@ -24,7 +24,7 @@ from vertex_claude_magic.settings.choices import Choice
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from ipywidgets import Checkbox, Widget
+    from ipywidgets import Checkbox
 
     from vertex_claude_magic.notebook.panel.actions import PanelActions
     from vertex_claude_magic.notebook.panel.model import PanelModel
@@ -80,16 +80,6 @@ class Picker:
         self._facts, self._side, self._note = parts.html(), parts.html(), parts.html()
         self._ticks: list[Checkbox] = []
         self._boxes = parts.stack()
-        self.widget = self._arranged()
-        fill(self._show, [Choice(each, each.capitalize()) for each in SHOWN], Filters().show)
-        fill(self._order, [Choice(each, each.capitalize()) for each in ORDERS], Filters().order)
-        for control in (self._show, self._order, self._find, *self._features.values()):
-            on(control, "value", lambda _: redraw())
-        on(self.region, "value", partial(state.choose, "region"))
-        on(self._radios, "index", self._choose)
-
-    def _arranged(self) -> Widget:
-        parts = self._parts
         radios = parts.layer(self._radios, width=f"calc(100% - {RIGHT}px)")
         boxes = parts.layer(self._boxes, width="28px", margin="0 0 0 auto")
         layers = parts.layers(parts.layer(self._facts), radios, boxes)
@@ -97,9 +87,15 @@ class Picker:
         rows.add_class(ROWS_CLASS)
         side = parts.window(self._side, height=f"{HEIGHT}px", flex="1 1 280px")
         filters = (self._show, self.region, *self._features.values(), self._find, self._order)
-        return parts.column(
+        self.widget = parts.column(
             parts.row(*filters), self._note, parts.row(rows, side, gap="16px", align="stretch")
         )
+        fill(self._show, [Choice(each, each.capitalize()) for each in SHOWN], Filters().show)
+        fill(self._order, [Choice(each, each.capitalize()) for each in ORDERS], Filters().order)
+        for control in (self._show, self._order, self._find, *self._features.values()):
+            on(control, "value", lambda _: redraw())
+        on(self.region, "value", partial(state.choose, "region"))
+        on(self._radios, "index", self._choose)
 
     def _choose(self, index: int | None) -> None:
         if index is not None and index < len(self._rows):

@@ -71,12 +71,11 @@ def card(catalog: Catalog, model: Model | None, name: str, location: str) -> str
 
 
 def _facts(label: str, facts: Iterable[tuple[str, Iterable[Cell]]]) -> str:
-    rows = [Row((term, _lines(cells))) for term, values in facts if (cells := [*values])]
+    rows = []
+    for term, values in facts:
+        if lines := [part for cell in values for part in (BREAK, *parts(cell))]:
+            rows.append(Row((term, tuple(lines[1:]))))
     return Table(columns=(Column(wrap="never"), Column()), rows=rows, caption=label).html("facts")
-
-
-def _lines(cells: Iterable[Cell]) -> Cell:
-    return tuple(part for cell in cells for part in (BREAK, *parts(cell)))[1:]
 
 
 def _details(catalog: Catalog, model: Model) -> Iterator[tuple[str, Iterable[Cell]]]:
