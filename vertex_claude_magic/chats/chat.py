@@ -15,7 +15,7 @@ from vertex_claude_magic.errors import OptionError
 from vertex_claude_magic.prompts.scope import Scope
 from vertex_claude_magic.session.asking import answer_of, spelled_for_python, started
 from vertex_claude_magic.session.session import open_session
-from vertex_claude_magic.text import quote
+from vertex_claude_magic.text import number_of, quote
 
 if TYPE_CHECKING:
     import os
@@ -263,7 +263,7 @@ class Chat:
 
     def _check(self, number: int, entries: Sequence[Entry]) -> None:
         if not 1 <= number <= len(entries):
-            many = f"{len(entries)} turn{'' if len(entries) == 1 else 's'}"
+            many = number_of(len(entries), "turn")
             raise OptionError(
                 f"{quote(self.name, 40)} has no turn {number}.",
                 cure=f"It has {many}; %claude_chat {self.name} lists them.",

@@ -19,7 +19,7 @@ from vertex_claude_magic.records.chats import ChatStore
 from vertex_claude_magic.records.session_records import journal_of
 from vertex_claude_magic.session.history import History, frame_of
 from vertex_claude_magic.settings.origin import current_origin, session_id
-from vertex_claude_magic.text import quote
+from vertex_claude_magic.text import number_of, quote
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -67,7 +67,7 @@ class Following:
 
     def settle(self, reply: Reply, request: Request) -> Reply:  # noqa: ARG002 - as of all
         """Say in the answer what it follows."""
-        turns = f"{self._turns} turn{'' if self._turns == 1 else 's'}"
+        turns = number_of(self._turns, "turn")
         return replace(reply, follows=f"{quote(self._name, 40)}, {turns}")
 
     def leave(self, partial: Reply | None = None, request: Request | None = None) -> Reply | None:  # noqa: ARG002

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from vertex_claude_magic.cli.notebook_file import check_notebook, read_notebook, write_notebook
 from vertex_claude_magic.errors import OptionError
 from vertex_claude_magic.notebook.audit import Entry, entries, stripped, table, total, total_line
-from vertex_claude_magic.text import quote
+from vertex_claude_magic.text import number_of, quote
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -68,7 +68,8 @@ def main(argv: Sequence[str]) -> int:
     if removed or options.output is not None:
         write_notebook(content if removed else source.content, source, options.output)
     place = "" if options.output is None else f", written to {_name(options.output)}"
-    print(f"{_name(options.file)}: {removed or 'no'} answer{'' if removed == 1 else 's'} removed{place}.")
+    answers = number_of(removed, "answer") if removed else "no answers"
+    print(f"{_name(options.file)}: {answers} removed{place}.")
     return 0
 
 

@@ -14,7 +14,7 @@ from vertex_claude_magic.markdown.characters import safe_plain
 from vertex_claude_magic.models.prices import usd_estimate
 from vertex_claude_magic.notebook.pages.table import Column, Row, Table
 from vertex_claude_magic.records.provenance import answer_edited, answers_in, find_provenance, prompt_edited
-from vertex_claude_magic.text import quote
+from vertex_claude_magic.text import number_of, quote
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -206,7 +206,7 @@ def total_line(sums: Total) -> str:
     """
     unknown = f", and {sums.unknown_cost} of unknown cost" if sums.unknown_cost else ""
     edited = f" Edited since: {sums.edited}." if sums.edited else ""
-    answers = f"{sums.answers} answer{'' if sums.answers == 1 else 's'}"
+    answers = number_of(sums.answers, "answer")
     tokens = f"{sums.input_tokens:,} tokens in / {sums.output_tokens:,} out"
     return f"Total: {answers}, {tokens}, {usd_estimate(sums.cost_usd)} (estimate){unknown}.{edited}"
 

@@ -19,7 +19,7 @@ from vertex_claude_magic.chats.tools.results import result_of
 from vertex_claude_magic.chats.tools.wording import error_text
 from vertex_claude_magic.session.exchange import TOOL_CALL, TOOL_RESULT
 from vertex_claude_magic.spelling import option, spelled
-from vertex_claude_magic.text import quote
+from vertex_claude_magic.text import number_of, quote
 from vertex_claude_magic.vertex.blocks import sent_back
 from vertex_claude_magic.vertex.events import Event
 from vertex_claude_magic.vertex.next_round import NextRound
@@ -116,7 +116,7 @@ class FunctionTools:
         if not paused and (last.stop_reason != "tool_use" or not calls):
             return reply
         if len(reply.rounds) >= self._max_rounds:
-            rounds = f"{self._max_rounds} request{'' if self._max_rounds == 1 else 's'}"
+            rounds = number_of(self._max_rounds, "request")
             if self._target.wants_data:
                 raise errors.AnswerTruncated(
                     f"After {rounds} the answer was still incomplete, so there is no data.",

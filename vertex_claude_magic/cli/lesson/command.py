@@ -32,7 +32,7 @@ from vertex_claude_magic.cli.lesson.private import known_here
 from vertex_claude_magic.cli.lesson.wheel import DISTRIBUTION, write_own_wheel
 from vertex_claude_magic.cli.notebook_check import check_runner
 from vertex_claude_magic.errors import OptionError
-from vertex_claude_magic.text import quote
+from vertex_claude_magic.text import number_of, quote
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -187,7 +187,7 @@ def _say(lesson: Lesson) -> None:
         recorded = sum(each.state == "recorded" for each in run.questions)
         meant = sum(each.state != "recorded" and each.expected for each in run.questions)
         also = f", {meant} meant to fail" if meant else ""
-        print(f"{quote(name)}: {count} question{'' if count == 1 else 's'}, {recorded} recorded{also}")
+        print(f"{quote(name)}: {number_of(count, 'question')}, {recorded} recorded{also}")
     asked = (each for run in lesson.runs.values() for each in run.questions)
     unrecorded = any(each.state != "recorded" and not each.expected for each in asked)
     for lines, cure in ((lesson.private, _TAKE_OUT), (lesson.faults, _RECORD if unrecorded else "")):

@@ -15,7 +15,7 @@ from vertex_claude_magic.notebook.commands.options import CHAT_OPTIONS
 from vertex_claude_magic.notebook.options import parse_words
 from vertex_claude_magic.notebook.pages import chat as pages
 from vertex_claude_magic.notebook.pages.show import show_page
-from vertex_claude_magic.text import quote, quote_path
+from vertex_claude_magic.text import number_of, quote, quote_path
 
 if TYPE_CHECKING:
     from vertex_claude_magic.notebook.host import Host
@@ -166,5 +166,4 @@ def _fork_with_summary(host: Host, chat: Chat, new: str) -> str:
 
 
 def _many(chat: Chat) -> str:
-    many = len(chat.turns)
-    return f"{many} turn{'' if many == 1 else 's'}"
+    return number_of(len(chat.turns), "turn")

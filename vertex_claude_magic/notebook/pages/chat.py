@@ -16,7 +16,7 @@ from vertex_claude_magic.notebook.display.sources import sources
 from vertex_claude_magic.notebook.display.tool_calls import call_line, result_text, with_calls
 from vertex_claude_magic.notebook.pages.html import verbatim
 from vertex_claude_magic.notebook.pages.table import Column, Row, Table
-from vertex_claude_magic.text import quote
+from vertex_claude_magic.text import number_of, quote
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -84,7 +84,7 @@ def turns_table(name: str, turns: Sequence[Turn]) -> Table:
                 )
             )
         )
-    many = f"{len(turns)} turn{'' if len(turns) == 1 else 's'}"
+    many = number_of(len(turns), "turn")
     notes = (
         ["Earlier content has changed since a stale turn was answered; run its cell again."]
         if any(t.state == "stale" for t in turns)

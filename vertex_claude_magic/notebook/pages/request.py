@@ -14,6 +14,7 @@ from vertex_claude_magic.errors import ClaudeError
 from vertex_claude_magic.markdown.characters import safe_plain
 from vertex_claude_magic.notebook.pages.html import literal
 from vertex_claude_magic.notebook.pages.table import Cell, Column, Inline, Row, Table, span
+from vertex_claude_magic.text import number_of
 from vertex_claude_magic.vertex.endpoint import check_token_host, is_loopback
 
 if TYPE_CHECKING:
@@ -100,7 +101,7 @@ def _text_size(text: str) -> str:
     from vertex_claude_magic.prompts.parts import estimate_tokens
 
     tokens = estimate_tokens(text)
-    return f"{len(text):,} characters, ≈ {tokens:,} token{'' if tokens == 1 else 's'}"
+    return f"{len(text):,} characters, ≈ {number_of(tokens, 'token')}"
 
 
 def blocks_html(rows: Sequence[BlockRow]) -> str:

@@ -12,7 +12,7 @@ from vertex_claude_magic.markdown.characters import safe_plain
 from vertex_claude_magic.notebook.pages.html import literal
 from vertex_claude_magic.notebook.pages.table import Column, Row, Table
 from vertex_claude_magic.records.usage import amount, size, sums, total
-from vertex_claude_magic.text import quote, without_home
+from vertex_claude_magic.text import number_of, quote, without_home
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -108,7 +108,7 @@ def _title(usage: Usage) -> str:
     what = "this session" if usage.this_session else "all notebooks"
     days = f"{usage.since} to {usage.until}" if usage.since else "since it began"
     paid = total((row for row in usage.rows if not row.local), "")
-    asked = f": {paid.calls:,} call{'' if paid.calls == 1 else 's'}, {cost_text(paid)}" if paid.calls else ""
+    asked = f": {number_of(paid.calls, 'call')}, {cost_text(paid)}" if paid.calls else ""
     return f"Usage of {what}, {days}{asked}. USD are estimates from the price table; the bill is Google's."
 
 

@@ -33,7 +33,7 @@ from vertex_claude_magic.prompts.values.plain_text import (
 )
 from vertex_claude_magic.prompts.values.records import Record, fields_of, hides, loose_fields
 from vertex_claude_magic.prompts.values.refusals import is_refused, kind_name, refusal
-from vertex_claude_magic.text import quote
+from vertex_claude_magic.text import number_of, quote
 
 if TYPE_CHECKING:
     from datetime import timedelta
@@ -119,7 +119,7 @@ def json_parts(value: Any, budget: ValueLimits, convert: Converter) -> tuple[Pro
     text = Text(
         body=body,
         kind=quote(type(value).__qualname__, 60),
-        about="" if count is None else f"{count:,} item{'' if count == 1 else 's'}",
+        about="" if count is None else number_of(count, "item"),
         cut=cut,
         caution="; ".join(writer.cautions),
     )

@@ -10,7 +10,7 @@ from vertex_claude_magic.errors import OptionError
 from vertex_claude_magic.prompts.parts import PromptPart, Text, ValueLimits, estimate_tokens, shorten
 from vertex_claude_magic.prompts.values.html_text import html_text
 from vertex_claude_magic.prompts.values.stable_text import without_addresses
-from vertex_claude_magic.text import quote
+from vertex_claude_magic.text import number_of, quote
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -76,10 +76,10 @@ def notebook_parts(data: bytes, budget: ValueLimits, *, name: str = "") -> tuple
         fitting = [first]
     cuts = [f"the first {len(fitting):,} of {len(texts):,} cells"] if len(fitting) < len(texts) else []
     if shortened:
-        cuts.append(f"of {shortened:,} long output{'' if shortened == 1 else 's'} only the beginning")
+        cuts.append(f"of {number_of(shortened, 'long output')} only the beginning")
     if short:
         cuts.append(f"of cell {len(fitting):,} {short}")
-    about = f"{len(texts):,} cell{'' if len(texts) == 1 else 's'}"
+    about = number_of(len(texts), "cell")
     return (Text(body="\n\n".join(fitting), kind="Jupyter notebook", about=about, cut="; ".join(cuts)),)
 
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from vertex_claude_magic.errors import OptionError
 from vertex_claude_magic.prompts.parts import Media, PromptPart, ValueLimits
-from vertex_claude_magic.text import quote
+from vertex_claude_magic.text import number_of, quote
 
 if TYPE_CHECKING:
     from pypdf import PdfReader
@@ -47,7 +47,7 @@ def pdf_parts(data: bytes, budget: ValueLimits, *, name: str = "") -> tuple[Prom
     encoded = base64.b64encode(data).decode("ascii")
     source = {"type": "base64", "media_type": "application/pdf", "data": encoded}
     title = {"title": quote(name, 120)} if name else {}
-    about = f"{pages:,} page{'' if pages == 1 else 's'}" if pages else ""
+    about = number_of(pages, "page") if pages else ""
     block = {"type": "document", "source": source, **title}
     return (Media(block=block, kind="PDF", about=about, pages=max(pages, 1)),)
 
