@@ -105,8 +105,9 @@ def parse_policy(text: str, label: str, folder: Path) -> Policy:
     for name, value in table.get("locks", {}).items():
         at = where("locks", name)
         # The same names are refused as among the defaults.
-        several = isinstance(value, list) and not _holds_lists(name)
-        values = value if several else [value]
+        row = OPTIONS.get(name.replace("-", "_"))
+        is_list_option = row is not None and row.kind in {"texts", "objects"}
+        values = value if isinstance(value, list) and not is_list_option else [value]
         read = [read_options({name: each}, folder, partial(_same, at)) for each in values]
         if not read:
             raise OptionError(f"{at}: {quote(name, 40)} allows no value.", cure="List one or more.")
@@ -140,11 +141,6 @@ def parse_policy(text: str, label: str, folder: Path) -> Policy:
 
 def _same(where: str, name: str) -> str:  # noqa: ARG001 - what `read_options` calls
     return where
-
-
-def _holds_lists(name: str) -> bool:
-    row = OPTIONS.get(name.replace("-", "_"))
-    return row is not None and row.kind in {"texts", "objects"}
 
 
 def _switch(limits: dict[str, Any], name: str, where: Callable[..., str], *, value: bool) -> bool:

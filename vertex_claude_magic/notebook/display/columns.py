@@ -71,21 +71,17 @@ class ColumnsView:
             self._output.finish(bundle, stamped(stored, bundle), alone=False)
 
     def _draft(self, columns: Sequence[Column]) -> dict[str, str]:
-        most = _DRAFT_BYTES // max(1, len(columns))
+        # An ampersand and a blank take several bytes as HTML.
+        most = _DRAFT_BYTES // max(1, len(columns)) // 2
         seconds = int(self._clock() - self._started)
         html, plain = [], []
         for column in columns:
             state = _failure(column) or ("" if column.over else column.waits or f"… {seconds} s")
-            tail = _tail(column.text, most)
+            # What is before the end of a text that grows is shown when it is whole.
+            tail = column.text if len(column.text) <= most else f"…{column.text[-most:]}"
             html.append(column_html(column.label, tail, [state] if state else [], rendered=False))
             plain.append(f"{column.label}: {len(column.text):,} characters {state}".rstrip())
         return {"text/html": "".join(html), "text/plain": safe_plain("\n".join(plain))}
-
-
-def _tail(text: str, most: int) -> str:
-    """Return the end of a text that grows; what is before it is shown at the end."""
-    # An ampersand and a blank take several bytes as HTML.
-    return text if len(text) <= most // 2 else f"…{text[-most // 2 :]}"
 
 
 def _failure(column: Column) -> str:

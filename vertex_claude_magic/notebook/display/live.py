@@ -191,7 +191,7 @@ class LiveAnswer:
             # Whoever reports a status may be about to block, and nobody should wait for the first text.
             return self._output.due_at(-math.inf)
         if self._in_cell:
-            return self._output.due_at(_interval(self._segments.size))
+            return self._output.due_at(min(_LONGEST_INTERVAL, max(_INTERVAL, self._segments.size / _RATE)))
         return self._output.due_at(max(_INTERVAL, self._segments.size / _GROWING_RATE))
 
     def draw(self) -> None:
@@ -319,11 +319,6 @@ def with_sources(reply: Reply, body: Body) -> Body:
     return Body(
         markdown=_paragraphs(body.markdown, cited.markdown), plain=_paragraphs(body.plain, cited.plain)
     )
-
-
-def _interval(size: int) -> float:
-    """Return the seconds between two draws of an output with a body of `size` bytes."""
-    return min(_LONGEST_INTERVAL, max(_INTERVAL, size / _RATE))
 
 
 def _literal(text: str) -> tuple[Block, ...]:

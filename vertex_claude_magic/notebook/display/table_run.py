@@ -49,10 +49,11 @@ class TableRunView:
             self._bar(progress)
         elif self._live and self._output.is_due():
             line = progress.line()
+            full = round(_CELLS * progress.done / max(progress.rows, 1))
             self._show(
                 f'<div><progress value="{progress.done}" max="{max(progress.rows, 1)}"></progress><br>'
                 f"<small>{literal(line)}</small></div>",
-                f"{_drawn_bar(progress)} {line}",
+                f"[{'#' * full}{'.' * (_CELLS - full)}] {line}",
             )
 
     def finish(self, progress: Progress, notes: Sequence[str]) -> None:
@@ -71,8 +72,3 @@ class TableRunView:
 
     def _show(self, html: str, plain: str) -> None:
         self._output.draw({"text/html": html, "text/plain": plain})
-
-
-def _drawn_bar(progress: Progress) -> str:
-    full = round(_CELLS * progress.done / max(progress.rows, 1))
-    return f"[{'#' * full}{'.' * (_CELLS - full)}]"
