@@ -11,9 +11,8 @@ import pytest
 
 from vertex_claude_magic import Claude, ClaudeInterrupt, errors
 from vertex_claude_magic.emulator import Fault
-from vertex_claude_magic.session.pool import Finished, Pool, Workers, retry_delay
+from vertex_claude_magic.session.pool import Delay, Finished, Pool, Workers
 from vertex_claude_magic.settings.origin import Origin, asking_for, current_origin
-from vertex_claude_magic.transport.retry import RetryPolicy
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -84,13 +83,13 @@ def run(pool: Pool, items, **options) -> list[Finished]:
     return found
 
 
-def busy(seconds: float | None) -> errors.RateLimited:
-    details = {} if seconds is None else {"retry_after": seconds}
-    return errors.RateLimited("Too many requests.", cure="Wait.", details={"status": 429, **details})
+def busy(seconds: float) -> errors.RateLimited:
+    return errors.RateLimited("Too many requests.", cure="Wait.", details={"retry_after": seconds})
 
 
-def as_asked(error: Exception, attempt: int) -> float | None:
-    return retry_delay(error, attempt, RetryPolicy(retries=3), lambda: 0.0)
+def as_asked(finished: Finished, attempt: int) -> Delay | None:
+    """Three times, after the wait that the refusal names."""
+    return Delay(finished.error.details["retry_after"]) if attempt < 3 else None
 
 
 def test_every_item_has_its_result_with_its_place():
@@ -201,35 +200,13 @@ def test_a_pause_can_be_shown():
     assert pool.pause == 0.0
 
 
-def test_a_refusal_is_repeated_as_often_as_the_policy_says():
+def test_a_refusal_is_repeated_as_often_as_again_says():
     """Then it is the result."""
     service = Service()
     service.refuse = {0: [busy(1.0)] * 10}
     (found,) = run(service.pool(again=as_asked), [0])
     assert isinstance(found.error, errors.RateLimited)
     assert len(service.calls) == 4
-
-
-REPEATS = [
-    (busy(7.0), 0, 7.0),
-    (busy(None), 0, 0.5),
-    (busy(None), 2, 2.0),
-    (busy(7.0), 3, None),
-    (busy(61.0), 0, None),
-    (errors.Overloaded("Busy.", cure="x", details={"status": 529}), 0, 0.5),
-    (errors.ServerError("Failed.", cure="x", details={"retry_after": 0.0}), 0, 0.0),
-    (errors.QuotaExceeded("Used up.", cure="x"), 0, None),
-    (errors.QuotaExceeded("Used up.", cure="x", details={"retry_after": 3.0}), 0, 3.0),
-    (errors.BadRequest("No.", cure="x"), 0, None),
-    (errors.DeadlineExceeded("Late.", cure="x"), 0, None),
-    (ZeroDivisionError(), 0, None),
-]
-
-
-@pytest.mark.parametrize(("error", "attempt", "seconds"), REPEATS, ids=lambda each: type(each).__name__)
-def test_what_is_repeated_and_when(error, attempt, seconds):
-    """As the transport does it for one request."""
-    assert as_asked(error, attempt) == seconds
 
 
 def test_a_stop_ends_all():
@@ -373,13 +350,13 @@ def test_the_wait_that_a_server_names_pauses_all_exchanges_once(client, claude_e
     claude_emulator.fail(*[Fault(status=429, headers={"Retry-After": "0.4"})] * 4)
     pauses, before = [], time.monotonic()
 
-    def again(error: Exception, attempt: int) -> float | None:
-        pauses.append(as_asked(error, attempt))
+    def again(finished: Finished, attempt: int) -> Delay | None:
+        pauses.append(as_asked(finished, attempt))
         return pauses[-1]
 
     found = run(exchanges(client, 4, again=again), [f"Question {number}" for number in range(8)])
     assert [each.error for each in found] == [None] * 8
-    assert pauses == [0.4] * 4
+    assert pauses == [Delay(0.4)] * 4
     assert time.monotonic() - before >= 0.4
     assert len([each for each in claude_emulator.requests if ":rawPredict" in each.path]) == 12
 

@@ -22,7 +22,6 @@ from typing import TYPE_CHECKING, Generic, NamedTuple, Protocol, TypeVar
 from vertex_claude_magic import errors
 from vertex_claude_magic.process import start_thread
 from vertex_claude_magic.session.level import Level
-from vertex_claude_magic.transport.retry import backoff
 from vertex_claude_magic.transport.waiting import take as take_item
 
 if TYPE_CHECKING:
@@ -30,9 +29,7 @@ if TYPE_CHECKING:
     from contextlib import AbstractContextManager
     from typing import TypeGuard
 
-    from vertex_claude_magic.transport.retry import RetryPolicy
-
-__all__ = ["Call", "Delay", "Finished", "Pool", "Watched", "Workers", "retry_delay"]
+__all__ = ["Call", "Delay", "Finished", "Pool", "Watched", "Workers"]
 
 I = TypeVar("I")  # noqa: E741 - an item
 T = TypeVar("T")
@@ -70,7 +67,7 @@ class Watched(Protocol):
 
 
 class Delay(NamedTuple):
-    """How long to wait before a call is repeated, in seconds, and whether all others wait as well."""
+    """How long to wait before a call is repeated, in seconds, and whether no call of any item starts meanwhile."""
 
     seconds: float
     shared: bool = True
@@ -116,8 +113,8 @@ class Pool(Generic[I, T]):
             again when another call has ended, and the run ends if none is under way. What it raises ends the run: it
             concerns every item.
         at_once: How many calls may be under way, or the level that decides it.
-        again: Given an error and how often the item was repeated, returns how long to wait before it is repeated,
-            None if it is not. Plain seconds are a `Delay` for all: while it is waited no call starts, of whatever item.
+        again: Given a call that failed and how often its item was repeated, returns how long to wait before it is
+            repeated, None if it is not.
         spacing: The least number of seconds between the starts of two calls.
         around: Entered while the calls that have ended are looked at and taken, before others start in their place.
         clock: Monotonic seconds.
@@ -136,7 +133,7 @@ class Pool(Generic[I, T]):
         start: Callable[[I], Call[T] | None],
         *,
         at_once: int | Level,
-        again: Callable[[Exception, int], float | Delay | None] = lambda *_: None,
+        again: Callable[[Finished[I, T], int], Delay | None] = lambda *_: None,
         spacing: float = 0.0,
         around: Callable[[], AbstractContextManager[object]] = nullcontext,
         clock: Callable[[], float] = time.monotonic,
@@ -267,11 +264,10 @@ class Pool(Generic[I, T]):
                 self._level.refused(len(self._running))
             else:
                 self._level.failed()
-        again = None if finished.error is None else self._again(finished.error, turn.attempt)
-        if again is None:
+        delay = None if finished.error is None else self._again(finished, turn.attempt)
+        if delay is None:
             take(finished)
             return
-        delay = again if isinstance(again, Delay) else Delay(again)
         next_turn: _Turn[I, T] = _Turn(turn.index, turn.item, turn.attempt + 1)
         if delay.shared:
             # The longest wait holds, not the sum: calls that were under way together are refused together.
@@ -328,31 +324,6 @@ class Pool(Generic[I, T]):
 def _is_watched(call: object) -> TypeGuard[Watched]:
     # `isinstance` looks at every attribute of a protocol, which takes 15 microseconds (CPython 3.11).
     return hasattr(call, "watch")
-
-
-def retry_delay(
-    error: Exception, attempt: int, policy: RetryPolicy, chance: Callable[[], float]
-) -> float | None:
-    """Return how long to wait before a refused call is sent again, in seconds; None if it is not.
-
-    Args:
-        error: The refusal; its detail `retry_after` is what the service asks for.
-        attempt: How often the call was repeated already.
-        policy: How often, and how long it may be waited.
-        chance: A random number from 0 to 1.
-
-    >>> from vertex_claude_magic.transport.retry import RetryPolicy
-    >>> asked = errors.RateLimited("Too many.", cure="Wait.", details={"retry_after": 7.0})
-    >>> [retry_delay(asked, attempt, RetryPolicy(retries=1), lambda: 0.0) for attempt in (0, 1)]
-    [7.0, None]
-    """
-    if attempt >= policy.retries or not isinstance(error, (errors.RateLimited, errors.ServerError)):
-        return None
-    asked: float | None = error.details.get("retry_after")
-    if asked is None:
-        # A quota that is used up may be zero, so that waiting without a date would not end.
-        return None if isinstance(error, errors.QuotaExceeded) else backoff(attempt, policy, chance)
-    return asked if asked <= policy.longest_wait else None
 
 
 class Workers:

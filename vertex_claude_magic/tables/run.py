@@ -20,7 +20,7 @@ from vertex_claude_magic.records.budget import token_bound, worst_case
 from vertex_claude_magic.records.session_records import journal_of, sources_of
 from vertex_claude_magic.session.exchange import Exchange, PartOfRun
 from vertex_claude_magic.session.level import Level
-from vertex_claude_magic.session.pool import Delay, Pool
+from vertex_claude_magic.session.pool import Pool
 from vertex_claude_magic.session.question import NO_PROJECT
 from vertex_claude_magic.settings.origin import asking_for, cell_key, current_origin, session_id
 from vertex_claude_magic.spelling import option, spelled
@@ -28,14 +28,14 @@ from vertex_claude_magic.tables.earlier import EarlierRows
 from vertex_claude_magic.tables.outcome import UNANSWERED, Outcome
 from vertex_claude_magic.tables.progress import Progress
 from vertex_claude_magic.tables.row_call import FailedRow, RowCall
-from vertex_claude_magic.transport.retry import backoff
+from vertex_claude_magic.tables.row_retries import RowRetries
 from vertex_claude_magic.vertex.request import in_project
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from vertex_claude_magic.records.recording.recording import Recording
-    from vertex_claude_magic.session.pool import Finished
+    from vertex_claude_magic.session.pool import Delay, Finished
     from vertex_claude_magic.session.question import Question
     from vertex_claude_magic.session.session import Session
     from vertex_claude_magic.tables.options import MapOptions
@@ -51,10 +51,6 @@ _SHOWN_EVERY = 0.3
 # What is wrong with one row is wrong with all: nothing else would fare better.
 _FOR_ALL = (errors.CredentialsError, errors.AuthenticationFailed, errors.PermissionDenied, errors.ModelNotFound,
             errors.ModelNotEnabled, errors.QuotaExceeded, errors.TLSError, errors.ThreadUnavailable)  # fmt: skip
-# A row is sent again so many times as often as a question of its own, because a run is watched by nobody.
-_MORE_RETRIES = 3
-# Seconds without any answer after which refusals are no longer waited out.
-_PATIENCE = 300.0
 
 
 def place_of(name: str = "") -> str:
@@ -90,7 +86,6 @@ class TableRun:
         self._options = options
         self._place = place
         self._show = show
-        self._chance = chance
         self._clock = session.clock
         target = questions.target
         # Of the run and not of a question; and the limits of session and day hold for each question as ever.
@@ -111,8 +106,7 @@ class TableRun:
         cached = first is not None and first.request.mentions(b'"cache_control"')
         self._level = Level(options.max_active, alone=cached and self._stop > 1, clock=self._clock)
         self._began = self._ticked = self._shown = self._clock()
-        self._last_answer = self._began
-        self._refusals = 0
+        self._retries = RowRetries(session.retry_policy, clock=self._clock, chance=chance)
         self._missed = self._backwards = False
 
     @property
@@ -165,7 +159,6 @@ class TableRun:
                 )
                 # Two that began at one end would ask the same rows at the same time; so they meet.
                 self._backwards = journal.is_shared(number, "map", self._place)
-            policy = self._session.retry_policy
             pool: Pool[RowQuestion, Reply] = Pool(
                 lambda row: self._start(row, number, threads),
                 at_once=self._level,
@@ -175,7 +168,6 @@ class TableRun:
                 clock=self._clock,
             )
             self._pool = pool
-            self._retries = policy.retries * _MORE_RETRIES
             with asking_for(origin):
                 pool.run(self._to_ask(self._sources.recording), self._take, tick=self._tick)
             if pool.ended_early and self._stopped_by is None:
@@ -297,33 +289,17 @@ class TableRun:
         self._held[index] = most
         return True
 
-    def _again(self, error: Exception, attempt: int) -> Delay | None:
+    def _again(self, finished: Finished[RowQuestion, Reply], attempt: int) -> Delay | None:
         """Return how long to wait before a row is asked again, None if it is not."""
-        policy = self._session.retry_policy
-        if isinstance(error, errors.StreamInterrupted):
-            if attempt >= self._retries:
-                return None
-            # As a new call, which is billed too. What the broken one cost is not known; a limit counts the worst.
-            if self._outcome.spent is not None:
-                self._outcome.spent += max(self._held.values(), default=0.0)
-            return Delay(0.0, shared=False)
-        may = isinstance(error, (errors.APIError, errors.NetworkError)) and error.details.get("may_retry")
-        if not may or not self._retries:
-            return None
-        asked = error.details.get("retry_after") if isinstance(error, errors.ClaudeError) else None
-        if asked is not None:
-            return Delay(asked) if asked <= policy.longest_wait and attempt < _MORE_RETRIES * 10 else None
-        if isinstance(error, errors.RateLimited):
-            # The level falls meanwhile. Where nothing gets through any more, all wait, longer each time.
-            self._refusals += 1
-            if self._clock() - self._last_answer > _PATIENCE:
-                return None
-            blocked = self._level.allowed == 1 and self._refusals > 1
-            turn = self._refusals if blocked else attempt
-            return Delay(backoff(min(turn, 10), policy, self._chance), shared=blocked)
-        return (
-            Delay(backoff(attempt, policy, self._chance), shared=False) if attempt < self._retries else None
+        error = finished.error
+        delay = (
+            self._retries.delay(error, attempt, alone=self._level.allowed == 1) if error is not None else None
         )
+        broken = isinstance(error, errors.StreamInterrupted)
+        if delay is not None and broken and self._outcome.spent is not None:
+            # As a new call, which is billed too. What the broken one cost is not known; a limit counts the worst.
+            self._outcome.spent += self._held.get(finished.item.index, 0.0)
+        return delay
 
     def _take(self, finished: Finished[RowQuestion, Reply]) -> None:
         index = finished.item.index
@@ -331,7 +307,7 @@ class TableRun:
         error = finished.error
         if error is None:
             reply = finished.result()
-            self._last_answer, self._refusals = self._clock(), 0
+            self._retries.answered()
             if reply.replayed:
                 self._outcome.replayed += 1
             else:
