@@ -59,7 +59,7 @@ LIMITED = {"lifecycle": "limited"}
 # Beside each: one line, the lines of a cell, all dates, the mark of a column.
 WORDS = [
     (ACTIVE, "active, no end before 2027-09-28", "active|not before 2027-09-28",
-     "Available until at least 28 Sep 2027", ""),
+     "Available until at least 28 Sep 2027", "active"),
     (DEPRECATED, "deprecated 2026-05-01, use new", "deprecated 2026-05-01|not before 2026-12-01|use new",
      "deprecated 2026-05-01, available until at least 2026-12-01, use new", "deprecated"),
     (UNDATED, "deprecated, use new", "deprecated|use new", "deprecated, on the Claude API 2026-06-15, use new",
@@ -67,7 +67,7 @@ WORDS = [
     (RETIRED_ON, "retired 2026-07-05, use new", "retired 2026-07-05|use new", "retired 2026-07-05, use new",
      "retired"),
     (PAST, "active, may end any day since 2026-11-26, use new", "active|may end any day|use new",
-     "active, may end any day since 2026-11-26, use new", ""),
+     "active, may end any day since 2026-11-26, use new", "active"),
     (LIMITED, "limited", "limited", "invited customers only", "by invitation"),
 ]  # fmt: skip
 

@@ -21,7 +21,9 @@ def main(argv: Sequence[str]) -> int:
     parser = argparse.ArgumentParser(prog="vertex-claude models", allow_abbrev=False)
     parser.add_argument("--family", choices=families, help="show one family")
     parser.add_argument("--region", metavar="LOC", help="show what a location serves, with its prices")
-    parser.add_argument("--all", action="store_true", help="also deprecated and retired models")
+    parser.add_argument(
+        "--all", action="store_true", help="also deprecated and retired models, and those by invitation"
+    )
     options = parser.parse_args(argv)
     print(plain(catalog, location=options.region, family=options.family, current=not options.all))
     return 0

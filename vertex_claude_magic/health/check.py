@@ -15,7 +15,7 @@ from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from vertex_claude_magic import errors
-from vertex_claude_magic.models.lifecycle import status
+from vertex_claude_magic.models.lifecycle import INVITED, status, status_without_word
 from vertex_claude_magic.models.observed import NOTE_KINDS, Sighting, State
 from vertex_claude_magic.session.pool import Finished, Pool
 from vertex_claude_magic.settings.loaded import present_policy
@@ -92,7 +92,7 @@ def plan(
         for row in _rows(catalog, family):
             cell = Cell(row.id, location)
             if row.lifecycle == "retired":
-                known[cell] = "retired", status(row).removeprefix("retired").lstrip(" ,")
+                known[cell] = "retired", status_without_word(row)
             elif (
                 location in catalog.locations() and row.locations is not None and not row.served_in(location)
             ):
@@ -139,7 +139,7 @@ def verdict(error: errors.ClaudeError, row: Model | None, *, probe: bool) -> Fin
             return "not served", "Google does not serve it here"
         if row is not None and row.lifecycle == "deprecated":
             return "retired", f"no longer found; {status(row)}"
-        invited = "; invited customers only" if row is not None and row.lifecycle == "limited" else ""
+        invited = f"; {INVITED}" if row is not None and row.lifecycle == "limited" else ""
         return "not enabled", f"not found for this project: not enabled, or not here{invited}"
     # The service's own words come behind; a cell of the table is too small for them.
     bare = error.message.partition(" Vertex AI said: ")[0].partition(" The answer: ")[0]
@@ -268,13 +268,13 @@ class Check:
         self._found[cell] = found
         if state == "not checked":
             return
-        control = self._session.status
+        known = self._session.status
         if state == "usable" and not probe:
             # That tokens are counted says no more than an answer, or a refusal, of the model today.
-            last = control.sightings().find(found.model, found.location, found.project)
+            last = known.sightings().find(found.model, found.location, found.project)
             if last is not None and last.proof == "answer" and last.day == found.day:
                 return
-        control.notes.note(NOTE_KINDS[0], found.key, found.value)
+        known.notes.note(NOTE_KINDS[0], found.key, found.value)
 
     def _sighting(self, cell: Cell, state: State, reason: str, proof: str = "") -> Sighting:
         day = datetime.now(timezone.utc).strftime("%Y-%m-%d")

@@ -1,4 +1,4 @@
-"""The only place that puts a lifecycle into words: for tables, lists, cards, and as a notice near a model's date.
+"""A model's lifecycle in words: for tables, lists, cards, and as a notice near a model's date.
 
 A floor ("not sooner than") is called a floor and never an end; a floor that is past means that the model may end any
 day. Dates of the Claude API are said as such, because Google sets its own.
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from vertex_claude_magic.models.model import Model, Tier
 
 __all__ = [
+    "INVITED",
     "Reminder",
     "is_near_end",
     "is_past_floor",
@@ -31,13 +32,14 @@ __all__ = [
     "status",
     "status_details",
     "status_lines",
+    "status_without_word",
     "word_of",
 ]
 
 # A notice begins so long before a date.
 _NEAR = timedelta(days=60)
 # Access to these needs an invitation, which no date and no other word of the table says.
-_INVITED = "invited customers only"
+INVITED = "invited customers only"
 
 
 def word_of(model: Model) -> str:
@@ -68,6 +70,16 @@ def status(model: Model, today: date | None = None) -> str:
     return ", ".join(_parts(model, word_of(model), floor))
 
 
+def status_without_word(model: Model) -> str:
+    """Return `status` for a place that has the word already: the date and the successor.
+
+    >>> from vertex_claude_magic.models.catalog import Catalog
+    >>> status_without_word(Catalog.load().find("claude-3-5-haiku@20241022"))
+    '2026-07-05, use claude-haiku-5-5'
+    """
+    return ", ".join(_parts(model, ""))
+
+
 def status_lines(model: Model, today: date | None = None) -> tuple[str, ...]:
     """Return the lifecycle as the short lines of a table's cell; the arguments are those of `status`.
 
@@ -91,7 +103,7 @@ def status_details(model: Model, today: date | None = None) -> str:
     """
     if model.lifecycle == "active" and model.not_sooner_than and not is_past_floor(model, today):
         return f"Available until at least {_spoken_day(model.not_sooner_than)}"
-    word = _INVITED if model.lifecycle == "limited" else word_of(model)
+    word = INVITED if model.lifecycle == "limited" else word_of(model)
     api = model.api_retired_on if model.lifecycle != "active" and not _date(model) else None
     floor = _floor(model, "available until at least", today)
     return ", ".join(_parts(model, word, floor, api and f"on the Claude API {api}"))
@@ -137,21 +149,21 @@ def _today() -> date:
     return datetime.now(timezone.utc).date()
 
 
-def panel_label(model: Model) -> str:
-    """Return one or two words for a narrow column; nothing for an active model.
+def panel_label(model: Model | None) -> str:
+    """Return a few words for a narrow column; None stands for a model that the table does not know.
 
     >>> from vertex_claude_magic.models.catalog import Catalog
-    >>> panel_label(Catalog.load().find("claude-mythos-5-2"))
-    'by invitation'
+    >>> panel_label(Catalog.load().find("claude-mythos-5-2")), panel_label(None)
+    ('by invitation', 'not in the table')
     """
-    if model.lifecycle == "active":
-        return ""
+    if model is None:
+        return "not in the table"
     return "by invitation" if model.lifecycle == "limited" else word_of(model)
 
 
 def _parts(model: Model, word: str, *known: str | None) -> tuple[str, ...]:
     since = _date(model)
-    parts = (f"{word} {since}" if since else word, *known, model.successor and f"use {model.successor}")
+    parts = (" ".join(filter(None, (word, since))), *known, model.successor and f"use {model.successor}")
     return tuple(part for part in parts if part)
 
 

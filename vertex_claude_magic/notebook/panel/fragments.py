@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from vertex_claude_magic.models.lifecycle import panel_label
 from vertex_claude_magic.models.prices import rate, usd
 from vertex_claude_magic.notebook.pages.html import literal, verbatim
 
@@ -27,14 +28,12 @@ _DOTS = {"active": "#2a8f72", "limited": "#5580b0", "deprecated": "#c2691f", "re
 def header(look: PanelModel) -> str:
     """Return the line on what a question is sent with: model, location, prices, lifecycle."""
     row = look.row
-    name, lifecycle = (row.short_name, row.lifecycle) if row is not None else (look.model_id, "unknown")
+    name = row.short_name if row is not None else look.model_id
     here = rate(row, look.region) if row is not None else None
     prices = f"{price(here.input)} / {price(here.output)}" if here is not None else "price not known"
-    word = {"limited": "by invitation", "unknown": "not in the table"}.get(lifecycle, lifecycle)
-    dot = (
-        f'<span role="img" aria-label="{literal(word, formulas=True)}" title="{literal(word, formulas=True)}" '
-        f'style="color: {_DOTS.get(lifecycle, "#808080")}">●</span>'
-    )
+    word = literal(panel_label(row), formulas=True)
+    colour = _DOTS.get(row.lifecycle if row is not None else "", "#808080")
+    dot = f'<span role="img" aria-label="{word}" title="{word}" style="color: {colour}">●</span>'
     return (
         f'<div style="font-size: 16px; line-height: 24px; overflow-wrap: anywhere; min-height: 24px">{dot} '
         f"<strong>{literal(name)}</strong> · {literal(look.region)} · {prices}</div>"

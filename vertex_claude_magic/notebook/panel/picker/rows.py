@@ -118,7 +118,7 @@ def pick_rows(
                     model=model,
                     price=cost(model, location, usage) if model is not None else None,
                     why=choice.why,
-                    chip=panel_label(model) or "active" if model is not None else "not in the table",
+                    chip=panel_label(model),
                 )
             )
     if filters.order in _ORDERS:
