@@ -15,7 +15,13 @@ from journals import DAY, KEEP, NOON, a_call, an_ending, client, opened, rows
 from vertex_claude_magic import errors
 from vertex_claude_magic.models.catalog import Catalog
 from vertex_claude_magic.records.journal import review
-from vertex_claude_magic.records.journal.parts import pack, unpack
+from vertex_claude_magic.records.journal.parts import (
+    add_attachments,
+    attachment,
+    drop_attachments,
+    pack,
+    unpack,
+)
 from vertex_claude_magic.vertex.digest import attachments, canonical, digest_of, parts_of
 from vertex_claude_magic.vertex.request import RequestOptions, build_request
 
@@ -236,3 +242,17 @@ def test_a_question_with_cache_marks_of_the_product_is_found_without_them(claude
     system = [{"type": "text", "text": "Long instructions."}]
     claude.ask("Hello", system=[{**system[0], **MARK}])
     assert claude.ask("Hello", system=system, replay="only").replayed
+
+
+@pytest.mark.parametrize("order", [("call", "turn"), ("turn", "call")])
+def test_the_bytes_of_an_attachment_stay_until_the_last_owner_goes(journal, order):
+    """A call and a turn of a conversation that have the same number."""
+    name, other = "ab" * 32, "cd" * 32
+    write, read = journal.database.write, journal.database.read
+    write(lambda connection: add_attachments(connection, order[0], 1, {name: b"both", other: b"one"}))
+    write(lambda connection: add_attachments(connection, order[1], 1, {name: b"both"}))
+    write(lambda connection: drop_attachments(connection, order[0], 1))
+    left = [read(lambda connection, name=each: attachment(connection, name)) for each in (name, other)]
+    assert left == [b"both", None]
+    write(lambda connection: drop_attachments(connection, order[1], 1))
+    assert rows("attachments", journal.path) == []

@@ -19,6 +19,7 @@ from vertex_claude_magic.records.usage import size
 from vertex_claude_magic.session.session import open_session
 from vertex_claude_magic.settings.registry import OPTIONS
 from vertex_claude_magic.text import quote
+from vertex_claude_magic.vertex.digest import ATTACHMENT_HASH
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -131,7 +132,7 @@ def _show(journal: Journal, options: argparse.Namespace) -> None:
         part = waiting.pop()
         if isinstance(part, dict):
             if part.get("type") == "base64":
-                media[str(part.get("sha256"))] = str(part.get("media_type"))
+                media[str(part.get(ATTACHMENT_HASH))] = str(part.get("media_type"))
             waiting += part.values()
         elif isinstance(part, list):
             waiting += part

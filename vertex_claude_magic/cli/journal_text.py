@@ -18,6 +18,7 @@ from vertex_claude_magic.notebook.pages.table import Column, Row, Table
 from vertex_claude_magic.records.journal.review import DAMAGED
 from vertex_claude_magic.records.usage import size
 from vertex_claude_magic.text import quote
+from vertex_claude_magic.vertex.digest import ATTACHMENT_BYTES, ATTACHMENT_HASH
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -182,10 +183,9 @@ def _content(content: Json) -> Iterator[str]:
             yield str(block["text"])
         elif isinstance(block.get("thinking"), str):
             yield f"[thinking]\n{block['thinking']}"
-        elif isinstance(source, Mapping) and "sha256" in source:
-            yield (
-                f"[{kind}: {source.get('media_type')}, {source.get('bytes')} bytes, SHA-256 {source['sha256']}]"
-            )
+        elif isinstance(source, Mapping) and ATTACHMENT_HASH in source:
+            size, name = source.get(ATTACHMENT_BYTES), source[ATTACHMENT_HASH]
+            yield f"[{kind}: {source.get('media_type')}, {size} bytes, SHA-256 {name}]"
         else:
             yield f"[{kind}] {_json(block)}"
 

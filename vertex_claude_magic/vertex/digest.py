@@ -22,11 +22,14 @@ from typing import TYPE_CHECKING, Any
 from vertex_claude_magic.named_tuple import NamedTuple
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from typing import TypeGuard
 
     from vertex_claude_magic.json_types import Json
 
 __all__ = [
+    "ATTACHMENT_BYTES",
+    "ATTACHMENT_HASH",
     "BETA_HEADER",
     "Parts",
     "SentMessage",
@@ -36,11 +39,13 @@ __all__ = [
     "former_digest_of",
     "parts_of",
     "unmarked",
+    "with_attachments",
     "with_messages",
 ]
 
 BETA_HEADER = "anthropic-beta"
-_HASH = "sha256"
+# What a canonical request has of an attachment in place of its data: the hash (hexadecimal) and the size of its bytes.
+ATTACHMENT_HASH, ATTACHMENT_BYTES = "sha256", "bytes"
 _MARK = "cache_control"
 # What a body shares with others, beside its messages.
 _SHARED = ("system", "tools")
@@ -320,11 +325,35 @@ def _hashed(value: Json) -> Json:
         if _is_source(value):
             data = _content(value["data"])
             rest = {name: part for name, part in value.items() if name != "data"}
-            return {**rest, _HASH: hashlib.sha256(data).hexdigest(), "bytes": len(data)}
+            return {**rest, ATTACHMENT_HASH: hashlib.sha256(data).hexdigest(), ATTACHMENT_BYTES: len(data)}
         return {name: _hashed(part) for name, part in value.items()}
     if isinstance(value, (list, tuple)):
         return [part if _is_plain_message(part) else _hashed(part) for part in value]
     return value
+
+
+def with_attachments(value: Json, content: Callable[[str], bytes]) -> Any:
+    """Return a value of a canonical request as it was sent, with the bytes of its attachments.
+
+    Args:
+        value: The value.
+        content: Returns the bytes of an attachment by their SHA-256 (hexadecimal).
+
+    >>> sent = [{"type": "base64", "media_type": "image/png", "data": "aGk="}]
+    >>> with_attachments(canonical("m", {}, {"messages": sent})["body"]["messages"], lambda _: b"hi") == sent
+    True
+    """
+    if isinstance(value, list):
+        return [with_attachments(part, content) for part in value]
+    if not isinstance(value, dict):
+        return value
+    if value.get("type") != "base64" or ATTACHMENT_HASH not in value:
+        return {
+            name: part if isinstance(part, str) else with_attachments(part, content)
+            for name, part in value.items()
+        }
+    rest = {name: part for name, part in value.items() if name not in {ATTACHMENT_HASH, ATTACHMENT_BYTES}}
+    return {**rest, "data": base64.b64encode(content(value[ATTACHMENT_HASH])).decode("ascii")}
 
 
 def _is_source(value: Mapping[str, Json]) -> TypeGuard[Mapping[str, Any]]:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from vertex_claude_magic.markdown.characters import replace_invalid
 from vertex_claude_magic.named_tuple import NamedTuple
-from vertex_claude_magic.records.journal.parts import add_request, pack, read_request, unpack
+from vertex_claude_magic.records.journal.parts import add_attachments, add_request, pack, read_request, unpack
 from vertex_claude_magic.records.repeats import Asker, is_repeat, of_last_session
 from vertex_claude_magic.settings.origin import Origin
 from vertex_claude_magic.vertex.digest import parts_of
@@ -204,12 +204,8 @@ def add_content(
         "INSERT INTO contents (call, request, frame, turn, answer) VALUES (?, x'', ?, ?, ?)",
         (number, *add_request(connection, parts, frames), None if answer is None else pack(answer)),
     )
-    for name, content in call.attachments.items():
-        pair = (bytes.fromhex(name), content)
-        connection.execute("INSERT OR IGNORE INTO attachments (hash, content) VALUES (?, ?)", pair)
-        connection.execute(
-            "INSERT OR IGNORE INTO call_attachments (hash, call) VALUES (?, ?)", (pair[0], number)
-        )
+    if call.attachments:
+        add_attachments(connection, "call", number, call.attachments)
 
 
 def end(

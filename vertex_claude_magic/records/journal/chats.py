@@ -8,21 +8,29 @@ Functions take a connection inside of a transaction; `Database` provides it.
 
 from __future__ import annotations
 
-import base64
+from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 from uuid import uuid4
 
 from vertex_claude_magic.errors import JournalError
 from vertex_claude_magic.markdown.characters import replace_invalid
-from vertex_claude_magic.records.journal.parts import add_part, drop_part, pack, read_part, unpack
+from vertex_claude_magic.records.journal.parts import (
+    add_attachments,
+    add_part,
+    attachment,
+    drop_attachments,
+    drop_part,
+    pack,
+    read_part,
+    unpack,
+)
 from vertex_claude_magic.records.journal.runs import lives
-from vertex_claude_magic.vertex.digest import attachments, canonical, parts_of
+from vertex_claude_magic.vertex.digest import attachments, canonical, parts_of, with_attachments
 
 if TYPE_CHECKING:
     import sqlite3
     from collections.abc import Mapping, Sequence
 
-    from vertex_claude_magic.json_types import Json
 
 __all__ = [
     "ChatRow",
@@ -88,7 +96,8 @@ def read(connection: sqlite3.Connection, notebook: str, name: str) -> StoredChat
     turns = []
     for identity, state, content in rows:
         stored = unpack(content)
-        messages = tuple(_whole(connection, read_part(connection, part)) for part in stored["messages"])
+        kept = [read_part(connection, part) for part in stored["messages"]]
+        messages = tuple(with_attachments(message, partial(_attached, connection)) for message in kept)
         turns.append(StoredTurn(state=state, messages=messages, about=stored["about"], id=identity))
     return StoredChat(revision, tuple(turns))
 
@@ -142,10 +151,7 @@ def _add_turn(connection: sqlite3.Connection, chat: int, place: int, turn: Store
     )
     number = int(cursor.lastrowid or 0)
     if any(not isinstance(message.get("content"), str) for message in turn.messages):
-        for name, data in attachments(list(turn.messages)).items():
-            pair = (bytes.fromhex(name), data)
-            connection.execute("INSERT OR IGNORE INTO attachments (hash, content) VALUES (?, ?)", pair)
-            connection.execute("INSERT INTO chat_attachments (hash, turn) VALUES (?, ?)", (pair[0], number))
+        add_attachments(connection, "turn", number, attachments(list(turn.messages)))
     return number
 
 
@@ -153,38 +159,18 @@ def _drop_turn(connection: sqlite3.Connection, number: int) -> None:
     (content,) = connection.execute("SELECT content FROM chat_turns WHERE id = ?", (number,)).fetchone()
     for part in unpack(content)["messages"]:
         drop_part(connection, part)
-    hashes = connection.execute("SELECT hash FROM chat_attachments WHERE turn = ?", (number,)).fetchall()
-    connection.execute("DELETE FROM chat_attachments WHERE turn = ?", (number,))
-    for pair in hashes:
-        connection.execute(
-            "DELETE FROM attachments WHERE hash = ?1"
-            " AND NOT EXISTS (SELECT 1 FROM chat_attachments WHERE hash = ?1)"
-            " AND NOT EXISTS (SELECT 1 FROM call_attachments WHERE hash = ?1)",
-            pair,
-        )
+    drop_attachments(connection, "turn", number)
     connection.execute("DELETE FROM chat_turns WHERE id = ?", (number,))
 
 
-def _whole(connection: sqlite3.Connection, value: Json) -> Any:
-    """Return a stored message with the bytes of its attachments."""
-    if isinstance(value, list):
-        return [_whole(connection, part) for part in value]
-    if not isinstance(value, dict):
-        return value
-    if value.get("type") != "base64" or "sha256" not in value:
-        return {
-            name: part if isinstance(part, str) else _whole(connection, part) for name, part in value.items()
-        }
-    found = connection.execute(
-        "SELECT content FROM attachments WHERE hash = ?", (bytes.fromhex(value["sha256"]),)
-    ).fetchone()
-    if found is None:
+def _attached(connection: sqlite3.Connection, name: str) -> bytes:
+    content = attachment(connection, name)
+    if content is None:
         raise JournalError(
             "An attachment of this conversation is no longer in the journal.",
             cure="Clear the conversation (%claude_chat NAME --clear), and run its cells again.",
         )
-    rest = {name: part for name, part in value.items() if name not in {"sha256", "bytes"}}
-    return {**rest, "data": base64.b64encode(found[0]).decode("ascii")}
+    return content
 
 
 def listed(connection: sqlite3.Connection, notebook: str | None = None) -> list[ChatRow]:

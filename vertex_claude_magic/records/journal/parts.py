@@ -1,4 +1,4 @@
-"""Requests in the parts that they share, each stored once by its hash.
+"""Requests in the parts that they share, each stored once by its hash, and the bytes of attachments likewise.
 
 A request is a frame (model, betas and body, with the numbers of its system text and tools) and the last turn of its
 messages. A turn is a message below the turn before it, so that a conversation adds what is new in it.
@@ -16,13 +16,17 @@ from vertex_claude_magic.errors import JournalError
 
 if TYPE_CHECKING:
     import sqlite3
+    from collections.abc import Mapping
 
     from vertex_claude_magic.json_types import Json
     from vertex_claude_magic.vertex.digest import Parts
 
 __all__ = [
+    "add_attachments",
     "add_part",
     "add_request",
+    "attachment",
+    "drop_attachments",
     "drop_part",
     "drop_request",
     "pack",
@@ -154,6 +158,44 @@ def drop_part(connection: sqlite3.Connection, number: int) -> bytes | None:
         return None
     connection.execute("DELETE FROM parts WHERE id = ?", (number,))
     return bytes(row[1])
+
+
+# What may have attachments: a call, or a turn of a conversation that is kept.
+_OWNERS = {"call": "call_attachments", "turn": "chat_attachments"}
+
+
+def add_attachments(
+    connection: sqlite3.Connection, owner: str, number: int, contents: Mapping[str, bytes]
+) -> None:
+    """Store attachments, each once, and whose they are.
+
+    Args:
+        connection: The journal.
+        owner: "call" or "turn".
+        number: Its id.
+        contents: The bytes of each by their SHA-256 (hexadecimal).
+    """
+    for name, content in contents.items():
+        pair = (bytes.fromhex(name), content)
+        connection.execute("INSERT OR IGNORE INTO attachments (hash, content) VALUES (?, ?)", pair)
+        owned = f"INSERT OR IGNORE INTO {_OWNERS[owner]} (hash, {owner}) VALUES (?, ?)"  # noqa: S608 - fixed names
+        connection.execute(owned, (pair[0], number))
+
+
+def drop_attachments(connection: sqlite3.Connection, owner: str, number: int) -> None:
+    """Drop the attachments of a call or a turn, and the bytes of those that nothing else has; arguments as above."""
+    table = _OWNERS[owner]
+    hashes = connection.execute(f"SELECT hash FROM {table} WHERE {owner} = ?", (number,)).fetchall()  # noqa: S608 - fixed names
+    connection.execute(f"DELETE FROM {table} WHERE {owner} = ?", (number,))  # noqa: S608 - fixed names
+    unused = " AND ".join(f"NOT EXISTS (SELECT 1 FROM {each} WHERE hash = ?1)" for each in _OWNERS.values())  # noqa: S608 - fixed names
+    connection.executemany(f"DELETE FROM attachments WHERE hash = ?1 AND {unused}", hashes)  # noqa: S608 - fixed names
+
+
+def attachment(connection: sqlite3.Connection, name: str) -> bytes | None:
+    """Return the bytes of an attachment by their SHA-256 (hexadecimal), None if they are not there."""
+    query = "SELECT content FROM attachments WHERE hash = ?"
+    row = connection.execute(query, (bytes.fromhex(name),)).fetchone()
+    return None if row is None else bytes(row[0])
 
 
 def read_request(

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from vertex_claude_magic.named_tuple import NamedTuple
 from vertex_claude_magic.records.journal.notes import drop_notes
-from vertex_claude_magic.records.journal.parts import drop_request
+from vertex_claude_magic.records.journal.parts import drop_attachments, drop_request
 from vertex_claude_magic.records.journal.runs import drop_runs, pinned
 
 if TYPE_CHECKING:
@@ -142,15 +142,7 @@ def _pragma(connection: sqlite3.Connection, name: str) -> int:
 
 def _drop(connection: sqlite3.Connection, numbers: list[int]) -> int:
     for number in numbers:
-        hashes = connection.execute("SELECT hash FROM call_attachments WHERE call = ?", (number,)).fetchall()
-        connection.execute("DELETE FROM call_attachments WHERE call = ?", (number,))
-        for pair in hashes:
-            connection.execute(
-                "DELETE FROM attachments WHERE hash = ? AND NOT EXISTS"
-                " (SELECT 1 FROM call_attachments WHERE call_attachments.hash = attachments.hash)"
-                " AND NOT EXISTS (SELECT 1 FROM chat_attachments WHERE chat_attachments.hash = attachments.hash)",
-                pair,
-            )
+        drop_attachments(connection, "call", number)
         content = connection.execute("SELECT frame, turn FROM contents WHERE call = ?", (number,)).fetchone()
         if content is not None and content[0] is not None:
             drop_request(connection, *content)

@@ -8,7 +8,7 @@ from difflib import SequenceMatcher
 from typing import TYPE_CHECKING, Any
 
 from vertex_claude_magic.text import quote
-from vertex_claude_magic.vertex.digest import unmarked
+from vertex_claude_magic.vertex.digest import ATTACHMENT_BYTES, ATTACHMENT_HASH, unmarked
 
 if TYPE_CHECKING:
     from vertex_claude_magic.json_types import Json
@@ -111,7 +111,7 @@ def _text(value: Json) -> str:
         parts = (
             part
             for name, part in value.items()
-            if name not in {"type", "role", "sha256", "media_type", "bytes"}
+            if name not in {"type", "role", "media_type", ATTACHMENT_HASH, ATTACHMENT_BYTES}
         )
         return "\n".join(filter(None, map(_text, parts)))
     return "\n".join(filter(None, map(_text, value))) if isinstance(value, (list, tuple)) else ""
@@ -119,6 +119,6 @@ def _text(value: Json) -> str:
 
 def _hashes(value: Json) -> list[str]:
     if isinstance(value, Mapping):
-        own = [str(value["sha256"])] if "sha256" in value else []
+        own = [str(value[ATTACHMENT_HASH])] if ATTACHMENT_HASH in value else []
         return own + [name for part in value.values() for name in _hashes(part)]
     return [name for part in value for name in _hashes(part)] if isinstance(value, (list, tuple)) else []
