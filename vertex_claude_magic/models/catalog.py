@@ -176,7 +176,7 @@ class Catalog:
         return next(iter(close + sorted(same, key=len, reverse=True)), None)
 
     def aliases(self) -> tuple[str, ...]:
-        """Return the short names that `resolve` understands: families, then `sonnet-4.5` and its like."""
+        """Return the short names that `model_id` understands: families, then `sonnet-4.5` and its like."""
         return (*self._active_families(), *(alias for model in self.models for alias in model.aliases))
 
     def _active_families(self) -> tuple[str, ...]:

@@ -263,16 +263,17 @@ class Exchange:
                     return events
                 self._ending = self._end_round(self._stream)
             try:
-                for event in self._ending:
-                    # One at a time, so that each is drawn before what it announces begins.
-                    return [*events, event]
-                self._ending = None
-                return events  # noqa: TRY300 - the loop ends here if nothing more happens
+                # One at a time, so that each is drawn before what it announces begins.
+                event = next(self._ending, None)
             except errors.AnswerInvalid as error:
                 # What came is drawn first; `reply` raises.
                 self.done, self._error, self._ending = True, error, None
                 self._leave(None)
                 return events
+            if event is None:
+                self._ending = None
+            else:
+                events.append(event)
         except errors.ClaudeError as error:
             self.done, self._error = True, error
             self._leave(None)
@@ -283,6 +284,7 @@ class Exchange:
             if self._left is not None:
                 raise errors.ClaudeInterrupt(self._left) from None
             raise
+        return events
 
     @property
     def reply(self) -> Reply:

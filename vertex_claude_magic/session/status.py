@@ -71,11 +71,11 @@ class JournalNotes:
 
     def __init__(self, journal: Callable[[], Journal | None]) -> None:
         self._journal = journal
-        self._sources = MemoryNotes()
+        self._in_memory = MemoryNotes()
 
     def note(self, kind: str, key: str, value: Json) -> None:
         """Note a value with the present moment."""
-        self._sources.note(kind, key, value)
+        self._in_memory.note(kind, key, value)
         journal = self._journal()
         if journal is not None:
             journal.note(kind, key, value)
@@ -84,7 +84,7 @@ class JournalNotes:
         """Return all values of a kind; where the journal could not keep one, what this process knows."""
         journal = self._journal()
         found = journal.notes(kind) if journal is not None else {}
-        own = self._sources.notes(kind)
+        own = self._in_memory.notes(kind)
         return {
             **own,
             **{key: kept for key, kept in found.items() if key not in own or kept[1] >= own[key][1]},

@@ -1,6 +1,6 @@
 """What is given for a question in one place: by the line of a magic, by the settings, or by Python keywords.
 
-Every name is a row of the registry. `merge` lays the options of one question over the settings; `target.resolve`
+Every name is a row of the registry. `merge` lays the options of one question over the settings; `resolve_target`
 decides which of all places holds.
 """
 

@@ -104,7 +104,7 @@ class Policy(NamedTuple):
         if value in allowed or (isinstance(value, (str, int)) and str(value) in map(str, allowed)):
             return value, ""
         words = " or ".join(quote(str(each), 40) for each in allowed)
-        return allowed[0], self._overruled(name, f"{name} is locked to {words} by {self.who(name)}", origin)
+        return allowed[0], _overruled(name, f"{name} is locked to {words} by {self.who(name)}", origin)
 
     def admit(self, name: str, value: Any, origin: str) -> tuple[Any, str]:
         """Return the value of any option that holds under this policy, and what to say of one that was overruled.
@@ -126,21 +126,22 @@ class Policy(NamedTuple):
         most = self.ceilings.get(name)
         if most is not None and value is not None and value > most:
             said = f"{name} is limited to {most:,g} by {self.who(name)}"
-            value, notice = most, self._overruled(name, said, origin)
+            value, notice = most, _overruled(name, said, origin)
+        # Where no `max_tokens` is given the model's own limit may be lower, which `resolve_target` knows.
         elif most is not None and value is None and name != "max_tokens":
             value = most
         if name == "models_file" and value and origin in _CHOSEN:
             fixed = sorted(_DECIDING & {*self.locks, *self.ceilings})
             if fixed:
                 by = self.who(fixed[0])
-                self._overruled(
+                _refuse_chosen(
                     name, f"models_file is locked by {by}, because it could undo {fixed[0]}", origin
                 )
         switch = {"tools": "tools", "attach": "attachments"}.get(name, "")
         if switch in self.forbids and value:
             value = ()
             said = f"{switch.capitalize()} are switched off by {self.who(switch)}"
-            notice = self._overruled(name, said, origin)
+            notice = _overruled(name, said, origin)
         return value, notice
 
     def live(self, replay: str, origin: str) -> tuple[str, str]:
@@ -152,7 +153,7 @@ class Policy(NamedTuple):
         if replay == "only":
             return replay, ""
         said = f"Live calls are switched off by {self.who('live')}, so replay is only"
-        return "only", self._overruled("replay", said, origin)
+        return "only", _overruled("replay", said, origin)
 
     def check_hint(self, level: int) -> None:
         """Refuse a hint above the highest level.
@@ -193,11 +194,17 @@ class Policy(NamedTuple):
     def _refuse(self, name: str, what: str) -> NoReturn:
         raise OptionError(f"{name} is fixed by {self.who(name)}, so {what} is refused.", cure="Leave it out.")
 
-    def _overruled(self, name: str, said: str, origin: str) -> str:
-        if origin in _CHOSEN:
-            where = f" (in the {origin})" if origin == "saved prompt" else ""
-            raise OptionError(f"{said}{where}.", cure="Leave it out.", details={"option": name})
-        return "" if origin in {"default", "policy"} else f"{origin} is overruled: {said}."
+
+def _refuse_chosen(name: str, said: str, origin: str) -> NoReturn:
+    where = f" (in the {origin})" if origin == "saved prompt" else ""
+    raise OptionError(f"{said}{where}.", cure="Leave it out.", details={"option": name})
+
+
+def _overruled(name: str, said: str, origin: str) -> str:
+    """Refuse a value that the user chose for this question; return what to say of any other that is replaced."""
+    if origin in _CHOSEN:
+        _refuse_chosen(name, said, origin)
+    return "" if origin in {"default", "policy"} else f"{origin} is overruled: {said}."
 
 
 def holds_attachment(value: Json) -> bool:

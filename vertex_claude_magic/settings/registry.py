@@ -132,7 +132,7 @@ _ROWS = (
            help="the Google Cloud project to bill",
            setting="Google Cloud project; empty means the environment, then the credentials."),
     Option("system", "any", places=_SHOWN, short="-s", value="TEXT", help="the system prompt"),
-    Option("max_tokens", "integer", least=1, wanted="a number of tokens above 0", places=_SHOWN, short="-n", value="N",
+    Option("max_tokens", "integer", least=1, wanted=_TOKENS, places=_SHOWN, short="-n", value="N",
            unset="16,000, or the model's limit if lower", help="maximum answer length in tokens",
            setting="Maximum answer length in tokens; None means 16,000, or the model's limit if lower."),
     Option("stop", "texts", places=_LINE, value="TEXT", help="stop sequence: the answer ends before this text"),
