@@ -154,7 +154,7 @@ class SessionRecords:
         return Playback(recorded, paced=paced, message_id=found.stored.message_id,
                         request_id=found.stored.request_id, clock=clock)  # fmt: skip
 
-    def recorder(
+    def reserve(
         self,
         request: Request,
         target: Target,
@@ -165,7 +165,7 @@ class SessionRecords:
         spent: Sequence[float | None] = (),
         run: int | None = None,
     ) -> CallRecorder:
-        """Check the limits of a question that is about to be sent, and return what keeps it.
+        """Check the limits of a question that is about to be sent, set aside what it may cost, and return its recorder.
 
         Args:
             request: The request.

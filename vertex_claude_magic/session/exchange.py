@@ -406,20 +406,20 @@ class Exchange:
             context = context._replace(request=request)
         part = self._part
 
-        def recorder() -> CallRecorder:
+        def reserve() -> CallRecorder:
             count = partial(session.count, target=target) if part is None else None
             spent = [reply.cost for reply in self._rounds]
             run = part.run if part is not None else None
-            return session.records.recorder(
+            return session.records.reserve(
                 request, target, sources, self._catalog, count, spent=spent, run=run
             )
 
         # Without a limit nothing needs to be known before, and the request travels meanwhile.
-        checked = recorder() if limits_of(target) else None
+        recorder = reserve() if limits_of(target) else None
         how: dict[str, Any] = {} if part is None else {"retry": False, "start": part.start}
         response = session.send(request, target, **how)
         try:
-            return Stream(response, context._replace(recorder=checked or recorder()))
+            return Stream(response, context._replace(recorder=recorder or reserve()))
         except BaseException:
             response.cancel()
             raise
