@@ -166,6 +166,16 @@ def test_only_rows_that_failed_go_again_and_their_answers_take_their_places(emul
         job.retry()
 
 
+def test_a_row_that_is_answered_twice_is_one_row(emulator, claude):
+    """Google counts an answer that was cut off as done, and the row goes again."""
+    job = finished(claude.batch(pd.DataFrame({"n": range(3)}), PROMPT, to=TO, max_tokens=5))
+    assert job.result()["stop_reason"].eq("max_tokens").all()
+    job.retry()
+    assert (job.rows, job.done) == (3, 0)
+    finished(job)
+    assert (job.rows, job.done, job.failed) == (3, 3, 0)
+
+
 def test_more_than_four_jobs_wait_until_somebody_looks(emulator, claude):
     job = claude.batch(pd.DataFrame({"n": range(12)}), PROMPT, to=TO, rows_per_job=2, max_tokens=200)
     assert [each.state for each in job.jobs].count("WAITING") == 2
