@@ -191,6 +191,18 @@ def test_help_is_shown_and_nothing_is_asked(shell, cell, capsys):
     assert not shell.emulator.requests
 
 
+@pytest.mark.parametrize("option", ["--help", "-h"])
+@pytest.mark.parametrize("command", COMMANDS.values(), ids=COMMANDS.keys())
+def test_every_magic_shows_its_own_page(shell, command, option):
+    """Whichever way it is written, and nothing is asked or changed."""
+    for written in command.written:
+        shell.ok(f"{written} {option}" + ("\n" if written.startswith("%%") else ""))
+        page = inspect.getdoc(getattr(type(shell.magics), command.name))
+        assert shell.page.text.startswith(page.splitlines()[0])
+    assert not shell.emulator.requests
+    assert shell.magics.emulator is None
+
+
 @pytest.mark.parametrize("cell", ["%claude?", "%claude -h", "%%claude -h\nx", "%%claude --help\n"])
 def test_the_help_page_is_short_and_names_the_long_one(shell, cell, capsys):
     """At most 30 lines, which are on the screen at once."""
