@@ -179,6 +179,14 @@ def test_a_fix_that_failed_itself_can_be_tried_again(shell):
     assert "came from %claude itself" in str(shell.error("%claude_fix"))
 
 
+def test_a_slip_on_the_line_of_a_fix_loses_no_error(shell):
+    """The next line is about the cell that failed, and not about the slip."""
+    shell.error("1 / 0")
+    assert "--nosuch" in str(shell.error("%claude_fix --nosuch"))
+    shell.ok("%claude_fix --explain")
+    assert "ZeroDivisionError" in prompt(shell)
+
+
 def test_the_help_page_asks_nothing(shell):
     """As that of `%%claude`."""
     shell.ok("%claude_fix -h")

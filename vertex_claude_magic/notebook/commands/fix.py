@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import linecache
 import sys
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from vertex_claude_magic.classroom.failure import (
@@ -52,6 +53,9 @@ def fix_from_line(host: Host, line: str) -> Reply | None:
         OptionError: there is no error to look at, or it is one of ours.
         ClaudeError: as `Claude.ask`.
     """
+    with suppress(OptionError):
+        # Before the line is read: where that fails, the error is still the one that is meant.
+        host.unfixed = last_error(host.unfixed)
     parsed = parse_prompt_line(line.strip(), COMMANDS["claude_fix"].by_name)
     options = dict(parsed.options)
     explain = options.pop("explain", False)
