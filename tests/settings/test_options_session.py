@@ -141,6 +141,17 @@ def test_the_project_of_the_credentials_comes_last(monkeypatch):
     assert steps == ["of-the-credentials", "of-the-environment", "of-the-setting", "of-the-option"]
 
 
+def test_a_location_that_is_none_is_refused_by_the_name_of_its_variable(monkeypatch):
+    """Whoever reads it has typed no such thing on the line."""
+    monkeypatch.setenv("CLOUD_ML_REGION", "us_east5")
+    with pytest.raises(
+        errors.OptionError, match=r"^CLOUD_ML_REGION: 'us_east5' is not a Google Cloud location"
+    ):
+        Claude(project="p").request("Hi")
+    with pytest.raises(errors.OptionError, match=r"^'us_east' is not a Google Cloud location"):
+        Claude(project="p").request("Hi", region="us_east")
+
+
 def test_the_environment_points_a_bare_object_at_the_emulator(claude_emulator, monkeypatch):
     """All of it, credentials included."""
     for name, value in claude_emulator.environment.items():
