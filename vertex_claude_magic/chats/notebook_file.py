@@ -17,6 +17,7 @@ from vertex_claude_magic.errors import MissingExtra, OptionError
 from vertex_claude_magic.files import write_whole
 from vertex_claude_magic.markdown.characters import safe_plain
 from vertex_claude_magic.markdown.sanitize import safe_markdown
+from vertex_claude_magic.prompts.template import parse_template
 from vertex_claude_magic.records.provenance import (
     METADATA_KEY,
     find_provenance,
@@ -58,7 +59,20 @@ _DATA_KINDS = frozenset({"image/png", "image/jpeg", "image/gif", "image/webp", "
 def cell_source(name: str, entry: Entry) -> str:
     """Return the cell that asks a turn again."""
     model = f" -m {on_line(entry.model)}" if entry.model else ""
-    return f"%%claude -c {on_line(name)}{model}\n{entry.prompt}"
+    literal = " --literal" if _is_literal(entry) else ""
+    return f"%%claude -c {on_line(name)}{model}{literal}\n{entry.prompt}"
+
+
+def _is_literal(entry: Entry) -> bool:
+    """Tell whether a prompt with templates in it was sent as it stands: with `--literal`, or from Python."""
+    try:
+        if parse_template(entry.prompt) == (entry.prompt,):
+            return False
+    except OptionError:
+        pass
+    asked = entry.messages[0].get("content") if entry.messages else ""
+    texts = [block.get("text") for block in asked] if isinstance(asked, list) else [asked]
+    return entry.prompt in texts
 
 
 def notebook_of(name: str, entries: Sequence[Entry]) -> dict[str, Any]:
