@@ -75,7 +75,9 @@ UNFIT = [
     ("timeout", True), ("format", "html"), ("format", 5), ("model", 5), ("region", ["us"]), ("project", {}),
     ("base_url", b"http://127.0.0.1"), ("max_tokens", "5"), ("max_tokens", 5.5), ("max_tokens", True), ("top_k", 1.5),
     ("temperature", "hot"), ("top_p", [1]), ("effort", 3), ("set", "a=1"), ("set", [("a", 1)]), ("header", "A: b"),
-    ("label", 5), ("stop", 5), ("beta", {"a": 1}), ("trusted_hosts", 3.5),
+    ("label", 5), ("stop", 5), ("beta", {"a": 1}), ("trusted_hosts", 3.5), ("label", {"week": 3}), ("label", {1: "a"}),
+    ("header", {"X": 5}), ("header", {5: "X"}), ("beta", [5]), ("stop", [None]), ("thinking", [1]), ("thinking", 1.5),
+    ("thinking", True), ("system", 5), ("system", ["text"]), ("system", {"type": "text"}),
 ]  # fmt: skip
 
 
