@@ -146,6 +146,8 @@ class Exchange:
         part: PartOfRun | None = None,
     ) -> None:
         self.done = False
+        # Whether Python code reads the events, so that errors name options as it does.
+        self.in_python = False
         self._session = session
         self._notify = notify
         self._part = part
@@ -272,11 +274,11 @@ class Exchange:
                 return events  # noqa: TRY300 - the loop ends here if nothing more happens
             except errors.AnswerInvalid as error:
                 # What came is drawn first; `reply` raises.
-                self.done, self._error, self._ending = True, error, None
+                self.done, self._error, self._ending = True, self._spelled(error), None
                 self._leave(None)
                 return events
         except errors.ClaudeError as error:
-            self.done, self._error = True, error
+            self.done, self._error = True, self._spelled(error)
             self._leave(None)
             raise
         except KeyboardInterrupt:
@@ -285,6 +287,11 @@ class Exchange:
             if self._left is not None:
                 raise errors.ClaudeInterrupt(self._left) from None
             raise
+
+    def _spelled(self, error: errors.ClaudeError) -> errors.ClaudeError:
+        if self.in_python:
+            error.spell_for_python()
+        return error
 
     @property
     def reply(self) -> Reply:
