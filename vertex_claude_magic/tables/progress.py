@@ -135,7 +135,8 @@ class Progress:
             time += f", {_duration(self.paused)} of it paused as the service asked"
         if self.median is not None:
             time += f", median {self.median:.1f} s per answer"
-        return f"{self.rows:,} rows: {', '.join(parts)}. {usd_estimate(self.cost)}. {time}."
+        rows = "row" if self.rows == 1 else "rows"
+        return f"{self.rows:,} {rows}: {', '.join(parts)}. {usd_estimate(self.cost)}. {time}."
 
 
 Show = Callable[[Progress], None]
