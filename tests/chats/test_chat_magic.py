@@ -385,6 +385,28 @@ def test_a_prompt_that_was_sent_as_it_stood_is_saved_so(shell, tmp_path, monkeyp
     assert ["--literal" in "".join(cell) for cell in cells] == [True, False, True]
 
 
+# A cell of one line, and its prompt.
+LINES = {
+    "%claude What's that?": "What's that?",
+    "answer = %claude What is that?": "What is that?",
+    "%claude -m haiku --stop 'a b' -q --region=eu What is -5?": "What is -5?",
+    r"""%claude --system "It's \"odd\"" -n 5 -- -x""": "-x",
+    "%claude --unknown word": "--unknown word",
+    "for _ in range(2):\n    %claude Again": "for _ in range(2):\n    %claude Again",
+}
+
+
+@pytest.mark.parametrize(("source", "prompt"), LINES.items())
+def test_the_prompt_of_a_line_is_what_is_behind_its_options(shell, tmp_path, monkeypatch, source, prompt):
+    """Where a notebook is loaded whose questions are lines."""
+    monkeypatch.chdir(tmp_path)
+    shell.ok("%claude Hello")
+    output = nbformat.v4.new_output("display_data", shell.page.outputs[0], metadata=shell.page.metadata[0])
+    cell = nbformat.v4.new_code_cell(source, outputs=[output])
+    nbformat.write(nbformat.v4.new_notebook(cells=[cell]), "lines.ipynb")
+    assert [turn.prompt for turn in Chat.load("lines.ipynb").turns] == [prompt]
+
+
 def test_what_is_saved_is_a_notebook_that_runs(shell, tmp_path, monkeypatch):
     """Each turn is a cell with its answer and where that came from; loading takes it back."""
     monkeypatch.chdir(tmp_path)

@@ -25,6 +25,7 @@ from vertex_claude_magic.records.provenance import (
     provenance,
     stamped,
 )
+from vertex_claude_magic.settings.registry import LINE_OPTIONS
 from vertex_claude_magic.text import on_line, quote, quote_path
 from vertex_claude_magic.vertex.provenance import Lineage
 from vertex_claude_magic.vertex.reply import Reply
@@ -39,6 +40,10 @@ __all__ = ["cell_source", "notebook_of", "read_notebook", "write_notebook"]
 _MOST_BYTES = 200_000_000
 _MOST_CELLS = 10_000
 _QUESTION = re.compile(r"\s*%%claude(?!\S)[^\n]*\n?")
+# A cell that is one line, whose answer may go into a variable.
+_LINE = re.compile(r"\s*(?:\w+\s*=\s*)?%claude[ \t]+(?P<rest>[^\n]*\S)\s*")
+_OPTION = re.compile(r"(?P<name>--?[a-z][a-z-]*)(?P<joined>=\S*)?\s+")
+_VALUE = re.compile(r"""(?:"(?:\\.|[^"\\])*"|'(?:\\.|[^'\\])*'|\S+)\s+""")
 _THINKING = re.compile(r"\A<details(?: open)?><summary>Thinking</summary>.*?</details>\s*", re.DOTALL)
 # What a cell shows below an answer: warnings, then the footer, folded since 2026-11, then notes.
 _BELOW = re.compile(
@@ -212,8 +217,10 @@ def read_notebook(path: Path) -> list[Entry]:
 
 
 def _entry(source: str, text: str, found: Mapping[str, Json], cell: Mapping[str, Json]) -> Entry:
-    body = _QUESTION.match(source)
-    prompt = source[body.end() :] if body is not None else source
+    body, line = _QUESTION.match(source), _LINE.fullmatch(source)
+    prompt = source if body is None else source[body.end() :]
+    if line is not None:
+        prompt = _behind_options(line["rest"])
     complete = found.get("complete") is not False
     named = {
         name: quote(value, 100)
@@ -254,6 +261,15 @@ def _entry(source: str, text: str, found: Mapping[str, Json], cell: Mapping[str,
         reply=reply,
         state="ok" if complete else "interrupted",
     )
+
+
+def _behind_options(line: str) -> str:
+    """Return the prompt of a line of `%claude`, which is behind its options."""
+    while (found := _OPTION.match(line)) and (row := LINE_OPTIONS.get(found["name"])):
+        line = line[found.end() :]
+        if row.value and not found["joined"] and (value := _VALUE.match(line)):
+            line = line[value.end() :]
+    return line.removeprefix("-- ")
 
 
 def _answer_text(output: Mapping[str, Json]) -> str:
