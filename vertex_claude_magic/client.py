@@ -125,7 +125,8 @@ class Claude:
                 a `ToolCall` in `data["call"]`.
         """
         with spelled_for_python():
-            return started(self._exchange(prompt, names, options, notify))
+            # Whoever iterates wants events, whatever holds for what a cell shows.
+            return started(self._exchange(prompt, names, {"no_stream": False, **options}, notify))
 
     def compare(
         self,
