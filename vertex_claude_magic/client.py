@@ -165,7 +165,7 @@ class Claude:
         with spelled_for_python():
             varied = {**({"model": models} if models else {}), **(vary or {})}
             for name in varied:
-                check_varied(name)
+                check_varied(name, options)
             scope = _scope(names)
             asked = [
                 Asked(head, prompt, self._session.target({**options, **own}), scope)

@@ -167,6 +167,10 @@ REFUSED = {
     ),
     "an unknown option": ({"vary": {"tone": ["a", "b"]}}, "There is no option 'tone'"),
     "a wrong value": ({"vary": {"max_tokens": [0, 5]}}, "max_tokens is 0"),
+    "an option twice": (
+        {"models": MODELS, "vary": {"effort": ["low", "high"]}, "effort": "low"},
+        "effort is given twice",
+    ),
     "a text for a list": ({"models": "haiku"}, "The values of model are not a list"),
     "a number for a list": ({"vary": {"max_tokens": 5}}, "The values of max_tokens are not a list"),
 }

@@ -225,6 +225,7 @@ REFUSED = {
     "%%claude_compare -m haiku,sonnet --vary effort=low\nHi": "has fewer than two values",
     "%%claude_compare -m haiku,sonnet --vary effort=low,\nHi": "has fewer than two values",
     "%%claude_compare -m haiku,sonnet --vary model=a,b\nHi": "model is given twice",
+    "%%claude_compare -m haiku,sonnet --effort low --vary effort=low,high\nHi": "effort is given twice",
     "%%claude_compare -m haiku,sonnet --vary tone=a,b\nHi": "is not an option whose values can be compared",
     "%%claude_compare -m haiku,sonnet --vary set=a,b\nHi": "is not an option whose values can be compared",
     "%%claude_compare -m haiku,sonnet --vary quiet=true,false\nHi": "is not an option whose values can be compared",

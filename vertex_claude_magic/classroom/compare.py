@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterable
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from vertex_claude_magic import errors
@@ -306,12 +307,18 @@ def check_asked(target: Target) -> None:
         )
 
 
-def check_varied(name: str) -> None:
+def check_varied(name: str, options: Mapping[str, Any] = MappingProxyType({})) -> None:
     """Refuse an option that cannot differ between columns.
 
+    Args:
+        name: The option.
+        options: What is the same for all columns.
+
     Raises:
-        OptionError: it cannot.
+        OptionError: it cannot, or is among them.
     """
+    if options.get(name) is not None:
+        raise errors.OptionError(f"{name} is given twice.", cure="Set it once.")
     if why := _REFUSED.get(name):
         raise errors.OptionError(f"A comparison does not support {name}: {why}.", cure="Leave it out.")
     if name in _NEVER_VARIED:
