@@ -187,6 +187,16 @@ def test_a_slip_on_the_line_of_a_fix_loses_no_error(shell):
     assert "ZeroDivisionError" in prompt(shell)
 
 
+@pytest.mark.parametrize("option", ["--prompt explain", "--with word=bias"])
+def test_a_saved_prompt_is_refused_with_the_reason(shell, option):
+    """The next line is still about the cell that failed."""
+    shell.error("1 / 0")
+    said = f"%claude_fix does not take {option.split()[0]}: its prompt is about the cell that failed."
+    assert said in str(shell.error(f"%claude_fix {option}"))
+    assert not shell.asked
+    shell.ok("%claude_fix --explain")
+
+
 def test_the_help_page_asks_nothing(shell):
     """As that of `%%claude`."""
     shell.ok("%claude_fix -h")
