@@ -8,7 +8,7 @@ import pickle
 import pytest
 
 from vertex_claude_magic import Claude, errors
-from vertex_claude_magic.emulator import Fault
+from vertex_claude_magic.emulator import Fault, Reply
 from vertex_claude_magic.spelling import Spelled, in_python, option, spelled
 
 CURE = spelled("Lower {}, or use {}.", option("max_tokens"), option("region", "eu", "us"))
@@ -65,3 +65,18 @@ def test_a_cell_gets_options(shell):
     """As they are written there."""
     shell.emulator.fail(TOO_MANY)
     assert shell.error("%claude Hello").cure == "Lower --max-tokens."
+
+
+@pytest.mark.parametrize("ends", ["the events", "the reply"])
+def test_an_error_of_a_stream_names_options_as_python_does(claude, claude_emulator, ends):
+    """Whoever reads its events, or waits for its reply, is a program."""
+    claude_emulator.fail(400)
+    stream = claude.stream("Hi")
+    with pytest.raises(errors.BadRequest) as caught:
+        list(stream) if ends == "the events" else stream.reply
+    assert "Claude.request shows what is sent" in caught.value.cure
+    claude_emulator.answer(Reply(content='{"value"', stop_reason="max_tokens"))
+    stream = claude.stream("Hi", as_=int)
+    with pytest.raises(errors.AnswerTruncated) as caught:
+        _ = stream.reply
+    assert "max_tokens=" in caught.value.cure

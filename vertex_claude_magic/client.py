@@ -125,7 +125,8 @@ class Claude:
                 a `ToolCall` in `data["call"]`.
         """
         with spelled_for_python():
-            return started(self._exchange(prompt, names, options, notify))
+            # Whoever iterates wants events, whatever holds for what a cell shows.
+            return started(self._exchange(prompt, names, {"no_stream": False, **options}, notify))
 
     def compare(
         self,
@@ -164,7 +165,7 @@ class Claude:
         with spelled_for_python():
             varied = {**({"model": models} if models else {}), **(vary or {})}
             for name in varied:
-                check_varied(name)
+                check_varied(name, options)
             scope = _scope(names)
             asked = [
                 Asked(head, prompt, self._session.target({**options, **own}), scope)

@@ -207,6 +207,17 @@ def test_never_more_than_four_marks(taken, left):
     assert len(marks(found)) == left
 
 
+def test_a_script_that_begins_anew_drops_every_turn_also_one_of_the_same_prompt(claude):
+    """It has no cells, so no turn is one of its own that it would add to."""
+    chat = claude.chat("talk")
+    for prompt in ("One", "Two"):
+        chat.ask(prompt)
+    assert chat.ask("One", new=True).turn == 1
+    assert chat.ask("One", new=True).turn == 1
+    assert [turn.prompt for turn in chat.turns] == ["One"]
+    assert chat.ask("One").turn == 2
+
+
 def test_a_position_is_found_by_cell_and_place():
     """An empty conversation has one at its end."""
     assert position_of([], "a", "r", "Hi")[2:] == (0, 0, False)

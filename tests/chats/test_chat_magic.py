@@ -367,6 +367,46 @@ def test_a_comparison_is_no_turn_of_a_conversation_that_is_loaded(shell, tmp_pat
     assert "talk has 1 turn" in shell.page.text
 
 
+def test_a_prompt_that_was_sent_as_it_stood_is_saved_so(shell, tmp_path, monkeypatch):
+    """Each turn is a cell that runs and asks the same: with `--literal`, and from Python, where braces are text."""
+    monkeypatch.chdir(tmp_path)
+    shell.ip.user_ns["v"] = "value"
+    shell.ok("%%claude -q -c talk --literal\nKeep {{ v }} and {{ len(v) }}.")
+    shell.ok("%%claude -q -c talk\nFill {{ v }}, keep \\{{ v }}.")
+    Claude().chat("talk").ask("From Python: {{ v }}")
+    asked = [message["content"] for message in Claude().chat("talk").messages() if message["role"] == "user"]
+    shell.ok("%claude_chat talk --save talk.ipynb")
+    cells = [cell["source"] for cell in json.loads((tmp_path / "talk.ipynb").read_text())["cells"][1:]]
+    shell.ok("%claude_chat talk --clear")
+    for cell in cells:
+        shell.ok("".join(cell))
+    again = [message["content"] for message in Claude().chat("talk").messages() if message["role"] == "user"]
+    assert again == asked
+    assert ["--literal" in "".join(cell) for cell in cells] == [True, False, True]
+
+
+# A cell of one line, and its prompt.
+LINES = {
+    "%claude What's that?": "What's that?",
+    "answer = %claude What is that?": "What is that?",
+    "%claude -m haiku --stop 'a b' -q --region=eu What is -5?": "What is -5?",
+    r"""%claude --system "It's \"odd\"" -n 5 -- -x""": "-x",
+    "%claude --unknown word": "--unknown word",
+    "for _ in range(2):\n    %claude Again": "for _ in range(2):\n    %claude Again",
+}
+
+
+@pytest.mark.parametrize(("source", "prompt"), LINES.items())
+def test_the_prompt_of_a_line_is_what_is_behind_its_options(shell, tmp_path, monkeypatch, source, prompt):
+    """Where a notebook is loaded whose questions are lines."""
+    monkeypatch.chdir(tmp_path)
+    shell.ok("%claude Hello")
+    output = nbformat.v4.new_output("display_data", shell.page.outputs[0], metadata=shell.page.metadata[0])
+    cell = nbformat.v4.new_code_cell(source, outputs=[output])
+    nbformat.write(nbformat.v4.new_notebook(cells=[cell]), "lines.ipynb")
+    assert [turn.prompt for turn in Chat.load("lines.ipynb").turns] == [prompt]
+
+
 def test_what_is_saved_is_a_notebook_that_runs(shell, tmp_path, monkeypatch):
     """Each turn is a cell with its answer and where that came from; loading takes it back."""
     monkeypatch.chdir(tmp_path)

@@ -110,6 +110,14 @@ def test_there_are_two_to_eight_columns(models, count, claude, claude_emulator):
     assert not claude_emulator.requests
 
 
+def test_what_to_give_for_a_second_column_is_said_in_options_that_exist(claude):
+    """Its text can be copied behind `compare(prompt, `."""
+    with pytest.raises(errors.OptionError) as caught:
+        claude.compare("Hello", models=["haiku"])
+    cure = 'Give models=["haiku", "sonnet"], or vary={"effort": ["low", "high"]}, for example.'
+    assert caught.value.cure == cure
+
+
 def test_eight_columns_are_asked(claude, claude_emulator):
     """As many as there may be."""
     assert len(claude.compare("Hello", models=["haiku"] * 8)) == 8
@@ -159,6 +167,12 @@ REFUSED = {
     ),
     "an unknown option": ({"vary": {"tone": ["a", "b"]}}, "There is no option 'tone'"),
     "a wrong value": ({"vary": {"max_tokens": [0, 5]}}, "max_tokens is 0"),
+    "an option twice": (
+        {"models": MODELS, "vary": {"effort": ["low", "high"]}, "effort": "low"},
+        "effort is given twice",
+    ),
+    "a text for a list": ({"models": "haiku"}, "The values of model are not a list"),
+    "a number for a list": ({"vary": {"max_tokens": 5}}, "The values of max_tokens are not a list"),
 }
 
 

@@ -207,6 +207,16 @@ def test_a_signal_ends_the_command_at_whatever_line_it_is(number, lines):
         assert main([], out=out) == 0
 
 
+@pytest.mark.parametrize(
+    "options", [["--port", "99999"], ["--port", "-5"], ["--pace", "-1"], ["--pace", "nan"], ["--pace", "inf"]]
+)
+def test_the_command_refuses_a_number_that_cannot_be_in_one_line(options, capsys):
+    """With what to give in its place."""
+    assert main(options) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert options[1].strip("-") in line
+
+
 def test_the_command_says_in_one_line_why_it_cannot_start(tmp_path, capsys):
     assert main(["--script", str(tmp_path / "missing.json")]) == 2
     with contextlib.closing(socket.create_server(("127.0.0.1", 0))) as taken:

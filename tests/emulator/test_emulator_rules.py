@@ -171,6 +171,7 @@ ACCEPTED: list[tuple[str, dict[str, Any]]] = [
     (SONNET_45, {}),
     ("claude-sonnet-4-5", {}),
     ("claude-opus-5-5@default", {}),
+    ("claude-sonnet-4-5@default", {}),
     (SONNET_45, {"anthropic_version": "2026-10-21"}),
     (SONNET_45, {"temperature": 0.2, "top_p": 0.9, "top_k": 5}),
     (SONNET_45, {"messages": [USER, {"role": "assistant", "content": "{"}]}),

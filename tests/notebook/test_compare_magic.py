@@ -213,6 +213,7 @@ def test_a_comparison_that_never_ended_is_known_as_unfinished():
 REFUSED = {
     "%%claude_compare -m haiku\nHi": "2 to 8 columns, not 1",
     "%%claude_compare\nHi": "2 to 8 columns, not 1",
+    "%%claude_compare --effort low,high\nHi": "Give -m haiku,sonnet, or --vary effort=low,high, for example.",
     "%%claude_compare -m a,b,c,d,e,f,g,h,i\nHi": "2 to 8 columns, not 9",
     "%%claude_compare -m haiku,sonnet -c talk\nHi": "does not support chat: a conversation continues from one answer",
     "%%claude_compare -m haiku,sonnet --chat talk\nHi": "does not support chat",
@@ -224,6 +225,7 @@ REFUSED = {
     "%%claude_compare -m haiku,sonnet --vary effort=low\nHi": "has fewer than two values",
     "%%claude_compare -m haiku,sonnet --vary effort=low,\nHi": "has fewer than two values",
     "%%claude_compare -m haiku,sonnet --vary model=a,b\nHi": "model is given twice",
+    "%%claude_compare -m haiku,sonnet --effort low --vary effort=low,high\nHi": "effort is given twice",
     "%%claude_compare -m haiku,sonnet --vary tone=a,b\nHi": "is not an option whose values can be compared",
     "%%claude_compare -m haiku,sonnet --vary set=a,b\nHi": "is not an option whose values can be compared",
     "%%claude_compare -m haiku,sonnet --vary quiet=true,false\nHi": "is not an option whose values can be compared",

@@ -179,6 +179,24 @@ def test_a_fix_that_failed_itself_can_be_tried_again(shell):
     assert "came from %claude itself" in str(shell.error("%claude_fix"))
 
 
+def test_a_slip_on_the_line_of_a_fix_loses_no_error(shell):
+    """The next line is about the cell that failed, and not about the slip."""
+    shell.error("1 / 0")
+    assert "--nosuch" in str(shell.error("%claude_fix --nosuch"))
+    shell.ok("%claude_fix --explain")
+    assert "ZeroDivisionError" in prompt(shell)
+
+
+@pytest.mark.parametrize("option", ["--prompt explain", "--with word=bias"])
+def test_a_saved_prompt_is_refused_with_the_reason(shell, option):
+    """The next line is still about the cell that failed."""
+    shell.error("1 / 0")
+    said = f"%claude_fix does not take {option.split()[0]}: its prompt is about the cell that failed."
+    assert said in str(shell.error(f"%claude_fix {option}"))
+    assert not shell.asked
+    shell.ok("%claude_fix --explain")
+
+
 def test_the_help_page_asks_nothing(shell):
     """As that of `%%claude`."""
     shell.ok("%claude_fix -h")

@@ -181,6 +181,19 @@ def test_a_prompt_that_ends_in_a_question_mark_is_a_prompt(shell, cell, prompts)
     assert [each.body["messages"][0]["content"] for each in shell.asked] == prompts
 
 
+@pytest.mark.parametrize("head", ["", "reply = "])
+def test_a_hint_for_a_fix_and_the_prompt_of_a_comparison_may_end_so_too(shell, head):
+    """`%claude_fix?` and `%claude_compare?` stay requests for help."""
+    shell.ok(f"{head}%claude_compare -q -m haiku,sonnet Is it late?")
+    assert [each.body["messages"][0]["content"] for each in shell.asked] == ["Is it late?"] * 2
+    shell.error("1 / 0")
+    shell.ok(f"{head}%claude_fix -q --explain What's zero?")
+    assert str(shell.body["messages"][0]["content"]).endswith("What's zero?")
+    for help_page in ("%claude_fix?", "%claude_compare?", "%claude_fix??"):
+        shell.ok(help_page)
+    assert len(shell.asked) == 3
+
+
 @pytest.mark.parametrize(
     "cell", ["%claude?", "%claude??", "%%claude?", "%claude -h", "%claude --help", "%%claude -h\nx"]
 )
@@ -189,6 +202,18 @@ def test_help_is_shown_and_nothing_is_asked(shell, cell, capsys):
     shell.ok(cell)
     assert "--max-tokens" in shell.page.text + capsys.readouterr().out
     assert not shell.emulator.requests
+
+
+@pytest.mark.parametrize("option", ["--help", "-h"])
+@pytest.mark.parametrize("command", COMMANDS.values(), ids=COMMANDS.keys())
+def test_every_magic_shows_its_own_page(shell, command, option):
+    """Whichever way it is written, and nothing is asked or changed."""
+    for written in command.written:
+        shell.ok(f"{written} {option}" + ("\n" if written.startswith("%%") else ""))
+        page = inspect.getdoc(getattr(type(shell.magics), command.name))
+        assert shell.page.text.startswith(page.splitlines()[0])
+    assert not shell.emulator.requests
+    assert shell.magics.emulator is None
 
 
 @pytest.mark.parametrize("cell", ["%claude?", "%claude -h", "%%claude -h\nx", "%%claude --help\n"])

@@ -54,6 +54,13 @@ def test_what_is_written_in_the_cell_goes_below(shell, folder):
     assert "\n\nFor " in prompt_of(shell)
 
 
+def test_a_file_that_says_literal_has_no_keys(shell, folder):
+    """As with `--literal` on the line, nothing in it is filled."""
+    (folder / "prompts" / "as_it_is.md").write_text("+++\nliteral = true\n+++\nExplain {{ nothing }}.")
+    shell.ok("%%claude -q --prompt as_it_is\n")
+    assert prompt_of(shell) == "Explain {{ nothing }}."
+
+
 def test_a_line_asks_a_saved_prompt(shell, folder):
     """With nothing behind the options."""
     shell.ok("word = 'bias'")

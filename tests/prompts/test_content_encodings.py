@@ -31,6 +31,11 @@ GUESSED = [
      "1 byte that is not UTF-8 shown as \ufffd"),
     ("UTF-8 with two other bytes", "Köln;Größe;Öl;Ähre\n".encode() + b"Stra\xdfe M\xfcller\n", "Stra\ufffde",
      "2 bytes that are not UTF-8 shown as \ufffd"),
+    ("one letter at the end", b"name\ncaf\xe9", "café", WINDOWS),
+    ("UTF-8 that ends in half a letter", "Köln;Stra".encode() + b"\xc3", "Köln;Stra\ufffd",
+     "1 byte that is not UTF-8 shown as \ufffd"),
+    ("UTF-16 that ends in half a letter", codecs.BOM_UTF16_LE + "Köln".encode("utf-16-le") + b"a", "Köln\ufffd",
+     "1 characters shown as"),
     ("UTF-16 with half a letter", codecs.BOM_UTF16_LE + "Köln".encode("utf-16-le") + b"\x00\xd8a\x00", "Köln",
      "characters shown as"),
 ]  # fmt: skip

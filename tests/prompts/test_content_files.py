@@ -254,6 +254,26 @@ def test_the_name_of_a_file_is_data(shell, name):
 # Bytes and open files
 
 
+@pytest.mark.parametrize("way", ["path", "text of a path", "open file", "open file of bytes", "packed file"])
+def test_the_folders_of_an_attached_file_stay_on_this_machine(claude, tmp_path, way):
+    """Its own name is what the model gets, so that a question is the same on another machine."""
+    path = tmp_path / "notes.txt"
+    path.write_text("Hello.")
+    with gzip.open(tmp_path / "notes.gz", "wt") as packed:
+        packed.write("Hello.")
+    with path.open() as text, path.open("rb") as data, gzip.open(tmp_path / "notes.gz") as packed:
+        ways = {
+            "path": path,
+            "text of a path": str(path),
+            "open file": text,
+            "open file of bytes": data,
+            "packed file": packed,
+        }
+        body = claude.request("Sum up.", attach=[ways[way]]).body
+    assert str(tmp_path) not in str(body)
+    assert 'name="notes.' in str(body)
+
+
 def test_bytes_in_any_container_are_read(tmp_path):
     """Also where they do not lie side by side."""
     for value in (b"text", bytearray(b"text"), memoryview(b"text"), memoryview(b"t_e_x_t")[::2]):

@@ -30,7 +30,7 @@ from matplotlib.figure import Figure
 from PIL import Image
 from shells import Shell, loaded_shell
 
-from vertex_claude_magic import errors
+from vertex_claude_magic import Reply, errors
 from vertex_claude_magic.client import Claude
 from vertex_claude_magic.emulator import Emulator
 
@@ -652,3 +652,51 @@ def test_functions_of_classes_and_modules_stay_code(value, path, inside):
 def test_a_method_in_a_variable_is_its_source(shell):
     """Whoever puts it there means it."""
     assert "def add" in text_of(Counter().add)
+
+
+# Answers
+
+
+def an_answer(*, complete: bool = True, **more) -> Reply:
+    blocks = ({"type": "text", "text": "Four."},)
+    return Reply(blocks=blocks, model="m", region="eu", complete=complete, **more)
+
+
+ANSWERS = {
+    "alone": ("x", '<data name="x" kind="answer">Four.</data>'),
+    "in a list": ("several", '<data name="several" kind="list" about="2 items">["Four.", "Four."]</data>'),
+    "in a dict": ("named", '<data name="named" kind="dict" about="1 item">{"first": ["Four."]}</data>'),
+    "an element": ("several[1]", '<data name="several[1]" kind="answer">Four.</data>'),
+}
+
+
+@pytest.mark.parametrize(("path", "expected"), ANSWERS.values(), ids=ANSWERS.keys())
+def test_an_answer_is_its_text(path, expected):
+    """Its times, ids and costs differ each time it is asked for, and no later question would be found again."""
+    answers = [an_answer(seconds=number, message_id=f"msg_{number}") for number in (1.0, 2.0)]
+    for reply in answers:
+        names = {"x": reply, "several": [reply, reply], "named": {"first": [reply]}}
+        request = Claude(project="p").request(f"{{{{ {path} }}}}", names=names)
+        assert request.body["messages"][0]["content"] == expected
+
+
+def test_an_answer_that_was_stopped_says_so():
+    """To the model and to the user."""
+    text, notices = sent(an_answer(complete=False))
+    assert 'holds="an answer that was stopped; its end is missing"' in text
+    assert notices == ("x: an answer that was stopped; its end is missing.",)
+
+
+def test_an_answer_of_a_notebook_goes_into_a_later_question(claude_emulator, monkeypatch):
+    """As the text that its reader saw, so that a replay finds the question in another kernel."""
+    for name, value in claude_emulator.environment.items():
+        monkeypatch.setenv(name, value)
+    claude_emulator.answer("Four.", "Sixteen.")
+    for replay in ("off", "only"):
+        shell = loaded_shell(claude_emulator)
+        shell.ok(f"%%claude total -q --replay {replay}\nWhat is 2 + 2?")
+        assert shell.ok(f"%%claude -q --replay {replay}\nThe square of {{{{ total }}}}?").text == "Sixteen."
+        shell.magics.close()
+    assert (
+        shell.body["messages"][0]["content"] == 'The square of <data name="total" kind="answer">Four.</data>?'
+    )

@@ -86,7 +86,8 @@ def test_a_mode_that_is_none_is_refused(claude_emulator, monkeypatch):
     with pytest.raises(errors.OptionError, match="not a value of replay"):
         client(claude_emulator).ask("Hello", replay="sometimes")
     monkeypatch.setenv("VERTEX_CLAUDE_REPLAY", "sometimes")
-    with pytest.raises(errors.OptionError, match="not a replay mode") as caught:
+    said = "VERTEX_CLAUDE_REPLAY: 'sometimes' is not a replay mode"
+    with pytest.raises(errors.OptionError, match=said) as caught:
         client(claude_emulator).ask("Hello")
     assert "auto" in caught.value.cure
     assert claude_emulator.requests == []

@@ -190,6 +190,15 @@ def test_a_whole_answer_is_the_same_reply(claude_emulator):
     assert whole.first_token_seconds <= whole.seconds
 
 
+@pytest.mark.parametrize("asker", ["client", "conversation"])
+def test_a_program_that_iterates_gets_events_whatever_a_cell_shows(claude_emulator, asker):
+    """The setting `no_stream` is about drawing; given with the question it holds."""
+    claude = client(claude_emulator, no_stream=True, max_tokens=50)
+    source = claude if asker == "client" else claude.chat("talk")
+    assert [event.text for event in source.stream("Hello") if event.text]
+    assert not [*source.stream("Hello", no_stream=True)]
+
+
 def test_a_reply_in_json_is_read(claude_emulator):
     """Bare, in a fence, or not JSON at all."""
     claude_emulator.answer('{"a": 1}', '```json\n{"a": 1}\n```', "none")

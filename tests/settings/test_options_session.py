@@ -75,7 +75,9 @@ UNFIT = [
     ("timeout", True), ("format", "html"), ("format", 5), ("model", 5), ("region", ["us"]), ("project", {}),
     ("base_url", b"http://127.0.0.1"), ("max_tokens", "5"), ("max_tokens", 5.5), ("max_tokens", True), ("top_k", 1.5),
     ("temperature", "hot"), ("top_p", [1]), ("effort", 3), ("set", "a=1"), ("set", [("a", 1)]), ("header", "A: b"),
-    ("label", 5), ("stop", 5), ("beta", {"a": 1}), ("trusted_hosts", 3.5),
+    ("label", 5), ("stop", 5), ("beta", {"a": 1}), ("trusted_hosts", 3.5), ("label", {"week": 3}), ("label", {1: "a"}),
+    ("header", {"X": 5}), ("header", {5: "X"}), ("beta", [5]), ("stop", [None]), ("thinking", [1]), ("thinking", 1.5),
+    ("thinking", True), ("system", 5), ("system", ["text"]), ("system", {"type": "text"}),
 ]  # fmt: skip
 
 
@@ -139,6 +141,17 @@ def test_the_project_of_the_credentials_comes_last(monkeypatch):
     claude = Claude(credentials=Credentials(), project="of-the-setting")
     steps += [claude.request("Hi").project, claude.request("Hi", project="of-the-option").project]
     assert steps == ["of-the-credentials", "of-the-environment", "of-the-setting", "of-the-option"]
+
+
+def test_a_location_that_is_none_is_refused_by_the_name_of_its_variable(monkeypatch):
+    """Whoever reads it has typed no such thing on the line."""
+    monkeypatch.setenv("CLOUD_ML_REGION", "us_east5")
+    with pytest.raises(
+        errors.OptionError, match=r"^CLOUD_ML_REGION: 'us_east5' is not a Google Cloud location"
+    ):
+        Claude(project="p").request("Hi")
+    with pytest.raises(errors.OptionError, match=r"^'us_east' is not a Google Cloud location"):
+        Claude(project="p").request("Hi", region="us_east")
 
 
 def test_the_environment_points_a_bare_object_at_the_emulator(claude_emulator, monkeypatch):

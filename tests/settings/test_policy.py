@@ -99,6 +99,8 @@ BROKEN = {
     "out of its words": ("[locks]\nreplay = 'never'\n", "p.toml, line 2: 'never' is not a value of replay."),
     "a secret": ("[locks]\nregion = 'ya29.invented'\n", "p.toml, line 2: region seems to contain a Google access token."),
     "an expression": ("[defaults]\nas = 'list[City]'\n", "p.toml, line 2: as is neither the name of a type"),
+    "a label that is no text": ("[defaults]\nlabel = { week = 3 }\n", "p.toml, line 2: label has a key or a value that is"),
+    "a system text that is none": ("[defaults]\nsystem = 5\n", "p.toml, line 2: system is 5"),
     "attached from elsewhere": ("[defaults]\nattach = ['../x']\n", "p.toml, line 2: the attachment '../x' is outside"),
     "attached from the root": ("[defaults]\nattach = ['/etc/hosts']\n", "p.toml, line 2: the attachment '/etc/hosts'"),
     "tools by hand": ("[defaults.set]\ntools = []\n", "p.toml, line 1: a file may not set the field tools."),

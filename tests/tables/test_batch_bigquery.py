@@ -258,7 +258,7 @@ POLICIES = [
     ),
     (Policy(locks={"model": ("haiku",)}, origin="the course"), {}, "model is locked to haiku"),
     (Policy(ceilings={"max_cost": 1e-6}, origin="the course"), {}, "This batch may cost up to"),
-    (Policy(forbids=frozenset({"live"}), origin="the course"), {}, "so nothing is sent|Live calls are switched off"),
+    (Policy(forbids=frozenset({"live"}), origin="the course"), {}, "Live calls are switched off by the course"),
     (Policy(closed=("Claude is switched off by the course.", "Ask the teacher.")), {}, "switched off by the course"),
 ]  # fmt: skip
 

@@ -166,6 +166,16 @@ def test_only_rows_that_failed_go_again_and_their_answers_take_their_places(emul
         job.retry()
 
 
+def test_a_row_that_is_answered_twice_is_one_row(emulator, claude):
+    """Google counts an answer that was cut off as done, and the row goes again."""
+    job = finished(claude.batch(pd.DataFrame({"n": range(3)}), PROMPT, to=TO, max_tokens=5))
+    assert job.result()["stop_reason"].eq("max_tokens").all()
+    job.retry()
+    assert (job.rows, job.done) == (3, 0)
+    finished(job)
+    assert (job.rows, job.done, job.failed) == (3, 3, 0)
+
+
 def test_more_than_four_jobs_wait_until_somebody_looks(emulator, claude):
     job = claude.batch(pd.DataFrame({"n": range(12)}), PROMPT, to=TO, rows_per_job=2, max_tokens=200)
     assert [each.state for each in job.jobs].count("WAITING") == 2
@@ -324,8 +334,9 @@ def test_what_cannot_be_is_refused_before_anything_goes_up(emulator, claude, cha
 
 def test_nothing_is_sent_where_only_records_answer(emulator, journal, monkeypatch, tmp_path):
     claude = make_claude(emulator, journal=journal, replay="only")
-    with pytest.raises(errors.ReplayMiss, match="nothing is sent"):
+    with pytest.raises(errors.ReplayMiss, match="nothing is sent") as caught:
         claude.batch([{"n": 1}], PROMPT, to=TO)
+    assert caught.value.cure == 'Write Claude(replay="off"), or leave the batch out.'
     job = make_claude(emulator, journal=journal).batch([{"n": 1}], PROMPT, to=TO, max_tokens=400)
     finished(job)
     before = len(emulator.requests)
@@ -460,7 +471,7 @@ POLICIES = [
     (Policy(locks={"model": ("haiku",)}, origin="the course"), "model is locked to haiku by the course"),
     (Policy(ceilings={"max_cost": 1e-9}, origin="the course"), "This batch may cost up to"),
     (Policy(ceilings={"max_tokens": 100}, origin="the course"), "max_tokens is limited to 100 by the course"),
-    (Policy(forbids=frozenset({"live"}), origin="the course"), "nothing is sent|switched off by the course"),
+    (Policy(forbids=frozenset({"live"}), origin="the course"), "Live calls are switched off by the course"),
     (
         Policy(closed=("Claude is switched off by the course.", "Ask the teacher.")),
         "switched off by the course",

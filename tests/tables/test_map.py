@@ -136,6 +136,18 @@ def test_the_fields_of_a_type_are_columns(client, claude_emulator, make_table):
     assert tokens[2] > tokens[0]
 
 
+@pytest.mark.parametrize(
+    "kind", [dict, dict[str, int], {"type": "object"}], ids=["dict", "dict of", "schema"]
+)
+def test_data_whose_fields_are_not_known_before_are_one_column(client, claude_emulator, kind):
+    """The same columns for each row, and nothing of an answer is lost."""
+    claude_emulator.answer('{"good": 3}', '{"bad": 1, "odd": 2}')
+    out = run(client, pd.DataFrame(texts(2)), as_=kind, max_active=1)
+    assert list(out.columns)[:3] == ["text", "answer", "error"]
+    assert column(out, "answer") == [{"good": 3}, {"bad": 1, "odd": 2}]
+    assert column(out, "error") == [None, None]
+
+
 def test_a_name_that_the_table_has_is_refused_before_anything_is_sent(client, claude_emulator, make_table):
     """And a prefix goes before all added names."""
     table = make_table({**texts(2), "cost": [1, 2]})

@@ -268,6 +268,12 @@ def test_what_the_table_does_not_know_is_sent_with_a_notice(model, region, word)
     assert build(model=HAIKU, region="us-east5").notices == ()
 
 
+def test_an_id_that_resembles_no_other_is_sent_with_a_notice_that_names_none():
+    """It may be that of a model tuned by its owner."""
+    (notice,) = build(model="publishers-of-their-own").notices
+    assert notice == "The model table does not know publishers-of-their-own; it is sent unchanged."
+
+
 def test_counting_keeps_what_counts_and_nothing_else():
     """The fields that the counting endpoint takes, the betas, and the bare model id in the body."""
     extra = {"tools": [], "tool_choice": {"type": "auto"}, "metadata": {"user_id": "u"}, "service_tier": "auto",

@@ -76,7 +76,8 @@ class Chat:
         no turn.
         """
         with spelled_for_python():
-            return started(self._exchange(prompt, names, options, notify))
+            # As in `Claude.stream`.
+            return started(self._exchange(prompt, names, {"no_stream": False, **options}, notify))
 
     def _exchange(
         self,

@@ -154,7 +154,12 @@ class NamedChat:
         position = position_of(entries, self._cell, self._run, self._prompt)
         if self._new:
             # What its own cell wrote before is replaced, and the rest is dropped with the answer.
-            entries = [entry for entry in entries if entry.owner == position.owner]
+            # Without a cell, an equal prompt of the same run is none of its own, but a question before.
+            entries = [
+                entry
+                for entry in entries
+                if entry.owner == position.owner and (self._cell or entry.run != self._run)
+            ]
             position = position_of(entries, self._cell, self._run, self._prompt)
         self._entries, self._position = entries, position
         self._before, self._digests = entries[: position.at], list(chain(entries))

@@ -17,6 +17,7 @@ from vertex_claude_magic.errors import MissingExtra, OptionError
 from vertex_claude_magic.files import write_whole
 from vertex_claude_magic.markdown.characters import safe_plain
 from vertex_claude_magic.markdown.sanitize import safe_markdown
+from vertex_claude_magic.prompts.template import parse_template
 from vertex_claude_magic.records.provenance import (
     METADATA_KEY,
     find_provenance,
@@ -24,6 +25,7 @@ from vertex_claude_magic.records.provenance import (
     provenance,
     stamped,
 )
+from vertex_claude_magic.settings.registry import LINE_OPTIONS
 from vertex_claude_magic.text import on_line, quote, quote_path
 from vertex_claude_magic.vertex.provenance import Lineage
 from vertex_claude_magic.vertex.reply import Reply
@@ -38,6 +40,10 @@ __all__ = ["cell_source", "notebook_of", "read_notebook", "write_notebook"]
 _MOST_BYTES = 200_000_000
 _MOST_CELLS = 10_000
 _QUESTION = re.compile(r"\s*%%claude(?!\S)[^\n]*\n?")
+# A cell that is one line, whose answer may go into a variable.
+_LINE = re.compile(r"\s*(?:\w+\s*=\s*)?%claude[ \t]+(?P<rest>[^\n]*\S)\s*")
+_OPTION = re.compile(r"(?P<name>--?[a-z][a-z-]*)(?P<joined>=\S*)?\s+")
+_VALUE = re.compile(r"""(?:"(?:\\.|[^"\\])*"|'(?:\\.|[^'\\])*'|\S+)\s+""")
 _THINKING = re.compile(r"\A<details(?: open)?><summary>Thinking</summary>.*?</details>\s*", re.DOTALL)
 # What a cell shows below an answer: warnings, then the footer, folded since 2026-11, then notes.
 _BELOW = re.compile(
@@ -58,7 +64,20 @@ _DATA_KINDS = frozenset({"image/png", "image/jpeg", "image/gif", "image/webp", "
 def cell_source(name: str, entry: Entry) -> str:
     """Return the cell that asks a turn again."""
     model = f" -m {on_line(entry.model)}" if entry.model else ""
-    return f"%%claude -c {on_line(name)}{model}\n{entry.prompt}"
+    literal = " --literal" if _is_literal(entry) else ""
+    return f"%%claude -c {on_line(name)}{model}{literal}\n{entry.prompt}"
+
+
+def _is_literal(entry: Entry) -> bool:
+    """Tell whether a prompt with templates in it was sent as it stands: with `--literal`, or from Python."""
+    try:
+        if parse_template(entry.prompt) == (entry.prompt,):
+            return False
+    except OptionError:
+        pass
+    asked = entry.messages[0].get("content") if entry.messages else ""
+    texts = [block.get("text") for block in asked] if isinstance(asked, list) else [asked]
+    return entry.prompt in texts
 
 
 def notebook_of(name: str, entries: Sequence[Entry]) -> dict[str, Any]:
@@ -198,8 +217,10 @@ def read_notebook(path: Path) -> list[Entry]:
 
 
 def _entry(source: str, text: str, found: Mapping[str, Json], cell: Mapping[str, Json]) -> Entry:
-    body = _QUESTION.match(source)
-    prompt = source[body.end() :] if body is not None else source
+    body, line = _QUESTION.match(source), _LINE.fullmatch(source)
+    prompt = source if body is None else source[body.end() :]
+    if line is not None:
+        prompt = _behind_options(line["rest"])
     complete = found.get("complete") is not False
     named = {
         name: quote(value, 100)
@@ -240,6 +261,15 @@ def _entry(source: str, text: str, found: Mapping[str, Json], cell: Mapping[str,
         reply=reply,
         state="ok" if complete else "interrupted",
     )
+
+
+def _behind_options(line: str) -> str:
+    """Return the prompt of a line of `%claude`, which is behind its options."""
+    while (found := _OPTION.match(line)) and (row := LINE_OPTIONS.get(found["name"])):
+        line = line[found.end() :]
+        if row.value and not found["joined"] and (value := _VALUE.match(line)):
+            line = line[value.end() :]
+    return line.removeprefix("-- ")
 
 
 def _answer_text(output: Mapping[str, Json]) -> str:

@@ -7,6 +7,8 @@ lock. What goes wrong in a column is that column's. Limits hold for all together
 from __future__ import annotations
 
 import logging
+from collections.abc import Iterable
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from vertex_claude_magic import errors
@@ -14,7 +16,7 @@ from vertex_claude_magic.models.prices import usd
 from vertex_claude_magic.records.budget import worst_case
 from vertex_claude_magic.session.exchange import ROUND, Exchange
 from vertex_claude_magic.session.pool import Pool
-from vertex_claude_magic.spelling import option, spelled
+from vertex_claude_magic.spelling import Spelling, option, spelled
 from vertex_claude_magic.text import message_of, quote
 from vertex_claude_magic.vertex.reply import Reply
 
@@ -51,6 +53,10 @@ _REFUSED = {
     "tools": "your functions would run once for each column",
 }
 _NEVER_VARIED = frozenset({"max_cost", "max_session_cost", "max_daily_cost", "context", "with_"})
+_MODELS_OR_VARY = Spelling(
+    "-m haiku,sonnet, or --vary effort=low,high",
+    'models=["haiku", "sonnet"], or vary={"effort": ["low", "high"]}',
+)
 _log = logging.getLogger("vertex_claude_magic")
 
 
@@ -192,7 +198,7 @@ class Comparison:
         if not 2 <= len(asked) <= MOST_COLUMNS:
             raise errors.OptionError(
                 f"A comparison has 2 to {MOST_COLUMNS} columns, not {len(asked)}.",
-                cure=spelled("Give {}, for example.", option("models", "haiku", "sonnet"))
+                cure=spelled("Give {}, for example.", _MODELS_OR_VARY)
                 if len(asked) < 2
                 else "Compare fewer at once.",
             )
@@ -298,12 +304,18 @@ def check_asked(target: Target) -> None:
         )
 
 
-def check_varied(name: str) -> None:
+def check_varied(name: str, options: Mapping[str, Any] = MappingProxyType({})) -> None:
     """Refuse an option that cannot differ between columns.
 
+    Args:
+        name: The option.
+        options: What is the same for all columns.
+
     Raises:
-        OptionError: it cannot.
+        OptionError: it cannot, or is among them.
     """
+    if options.get(name) is not None:
+        raise errors.OptionError(f"{name} is given twice.", cure="Set it once.")
     if why := _REFUSED.get(name):
         raise errors.OptionError(f"A comparison does not support {name}: {why}.", cure="Leave it out.")
     if name in _NEVER_VARIED:
@@ -313,11 +325,21 @@ def check_varied(name: str) -> None:
 def variants(varied: Mapping[str, Sequence[Any]]) -> Iterator[tuple[str, dict[str, Any]]]:
     """Return for each column its head and the options that it has of its own.
 
+    Raises:
+        OptionError: values are not a list.
+
     >>> list(variants({"model": ["haiku", "sonnet"], "effort": ["low"]}))
     [('haiku · low', {'model': 'haiku', 'effort': 'low'}), ('sonnet · low', {'model': 'sonnet', 'effort': 'low'})]
     """
     from itertools import islice, product
 
+    for name, values in varied.items():
+        # Each letter of a text would be a column.
+        if isinstance(values, str) or not isinstance(values, Iterable):
+            raise errors.OptionError(
+                f"The values of {name} are not a list.",
+                cure=spelled("Give {}, for example.", _MODELS_OR_VARY),
+            )
     names = [*varied]
     # Enough to see that there are too many.
     for values in islice(product(*varied.values()), MOST_COLUMNS + 1):

@@ -91,7 +91,7 @@ def main(argv: Sequence[str]) -> int:
         missing = False
     if missing:
         raise JournalError(
-            f"There is not a journal at {quote(str(journal.path), 200)}.",
+            f"There is no journal at {quote(str(journal.path), 200)}.",
             cure="Ask a question first, or use another journal with --journal PATH.",
         )
     try:

@@ -61,7 +61,7 @@ class Emulator:
 
     Raises:
         MissingExtra: tornado is not installed.
-        OptionError: The script cannot be used.
+        OptionError: The script cannot be used, or a number is out of range.
         OSError: The port is taken, or too many files are open.
         ThreadUnavailable: No thread can start here.
 
@@ -87,6 +87,10 @@ class Emulator:
                 "The emulator needs tornado, which is not installed.",
                 cure='Run: pip install "vertex-claude-magic[demo]"',
             ) from error
+        if not 0 <= port <= 65_535:
+            raise OptionError(f"There is no port {port}.", cure="Use one up to 65535, or 0 for a free one.")
+        if pace is not None and not 0 <= pace < float("inf"):
+            raise OptionError(f"A pace of {pace} s is not possible.", cure="Give seconds, such as 0.02.")
         # Before the socket, which Pyodide does not have either.
         check_connect()
         loaded = Script() if script is None else load_script(script)

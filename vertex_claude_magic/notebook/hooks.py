@@ -38,6 +38,8 @@ _MATCHER = "vertex_claude_magic"
 # The line of one of our magics; and a template, wherever it is.
 _LINE = r"\s*%%?claude(?:_\w+)?\s"
 _TEMPLATE = r".*\{\{[^}]*$"
+# Those whose line takes a prompt.
+_ASKING = frozenset({"claude", "claude_fix", "claude_compare"})
 _REPLY = ("vertex_claude_magic.vertex.reply", "Reply")
 # What a magic shows and then returns.
 _SHOWN = (
@@ -48,41 +50,45 @@ _SHOWN = (
 
 
 class PromptQuestion(TokenTransformBase):  # type: ignore[misc]
-    """`%claude Is it late?` is a prompt, also behind `answer =`; `%claude?` stays a request for help."""
+    """`%claude Is it late?` is a prompt, also behind `answer =`; `%claude?` stays a request for help.
+
+    The prompts of `%claude_fix` and `%claude_compare` are as well.
+    """
 
     # Before HelpEnd, whose priority is 5.
     priority = 1
 
-    def __init__(self, start: tuple[int, int], magic: tuple[int, int]) -> None:
+    def __init__(self, start: tuple[int, int], magic: tuple[int, int], name: str) -> None:
         super().__init__(start)
+        self.name = name
         self.magic_line, self.magic_col = magic[0] - 1, magic[1]
 
     @classmethod
     def find(cls, tokens_by_line: list[list[TokenInfo]]) -> PromptQuestion | None:
-        """Find the first line that asks with `%claude` and ends in a question mark."""
+        """Find the first line that asks and ends in a question mark."""
         for line in tokens_by_line:
             tokens = [token for token in line if token.string.strip()]
             words = [token.string for token in tokens]
             # Every cell that runs is looked through, and hardly any has it.
-            if "claude" not in words:
+            if _ASKING.isdisjoint(words):
                 continue
             # It is first on the line, or right after the `=` of an assignment.
             places = [0, *[at + 1 for at, word in enumerate(words) if word == "="]]
-            at = next((at for at in places[:2] if words[at : at + 2] == ["%", "claude"]), None)
+            starts = (at for at in places[:2] if words[at : at + 1] == ["%"])
+            at = next((at for at in starts if not _ASKING.isdisjoint(words[at + 1 : at + 2])), None)
             if at is None or len(tokens) < at + 4 or tokens[-1].string != "?":
                 continue
             if tokens[at + 2].start != tokens[at + 1].end:
-                return cls(tokens[0].start, tokens[at].start)
+                return cls(tokens[0].start, tokens[at].start, words[at + 1])
         return None
 
     def transform(self, lines: list[str]) -> list[str]:
         """Write the line as the call that IPython makes of every other line magic."""
         last = find_end_of_continued_line(lines, self.magic_line)
         rest = assemble_continued_line(lines, (self.magic_line, self.magic_col), last)
-        prompt = rest[len("%claude") :].strip()
-        call = (
-            f"{lines[self.magic_line][: self.magic_col]}get_ipython().run_line_magic('claude', {prompt!r})\n"
-        )
+        prompt = rest[1 + len(self.name) :].strip()
+        before = lines[self.magic_line][: self.magic_col]
+        call = f"{before}get_ipython().run_line_magic({self.name!r}, {prompt!r})\n"
         return [*lines[: self.magic_line], call, *lines[last + 1 :]]
 
 

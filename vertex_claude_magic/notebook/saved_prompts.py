@@ -52,7 +52,7 @@ def load_prompt(
     if not saved.text.strip():
         raise OptionError(f"prompts/{name}.md has no text.", cure="Write the prompt below the front matter.")
     values = dict(scope.names)
-    if not options.get("literal"):
+    if not (options.get("literal") or saved.options.get("literal")):
         values = saved.filled(given, scope.names, body, columns=columns)
     prompt = f"{saved.text}\n\n{body}" if body.strip() else saved.text
     return prompt, scope._replace(names=values), dict(saved.options)

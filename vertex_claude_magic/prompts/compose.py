@@ -156,7 +156,9 @@ def _pieces(
     for value in attach:
         name = value if isinstance(value, str) else getattr(value, "name", None)
         found = _found(value, scope) if isinstance(value, str) else value
-        shown = Path(name).name if isinstance(name, str) and isinstance(found, Path) else name
+        # Of a file only its own name: its folders are of this machine.
+        is_file = isinstance(found, Path) or hasattr(value, "read")
+        shown = Path(name).name if isinstance(name, str) and is_file else name
         label = quote(shown, 80) if isinstance(shown, str) and shown else type(found).__name__
         # A number, too, needs a name here, because no sentence is around it.
         parts = [

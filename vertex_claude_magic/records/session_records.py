@@ -57,6 +57,7 @@ def sources_of(target: Target, stores: Stores) -> ReplaySources:
         journal=journal_of(target, stores),
         recording=stores.recording(target.recording) if target.recording else None,
         errors=target.replay_errors,
+        origin=target.origins["replay"],
     )
 
 

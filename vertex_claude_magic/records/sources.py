@@ -48,6 +48,7 @@ class ReplaySources:
         journal: The journal, None where it is off.
         recording: The recording, None where none is named.
         errors: Whether an error that is recorded counts as an answer.
+        origin: The place that gave the mode, as in `Target.origins`; an error names it if it is a variable.
 
     Raises:
         OptionError: the mode is none of these.
@@ -60,6 +61,7 @@ class ReplaySources:
         journal: Journal | None = None,
         recording: Recording | None = None,
         errors: bool = False,
+        origin: str = "",
     ) -> None:
         self.mode = mode
         self.journal = journal
@@ -67,7 +69,10 @@ class ReplaySources:
         self.errors = errors
         modes = OPTIONS["replay"].words
         if mode not in modes:
-            raise OptionError(f"{quote(mode, 40)!r} is not a replay mode.", cure=f"Use {', '.join(modes)}.")
+            variable = f"{origin}: " if origin.isupper() else ""
+            raise OptionError(
+                f"{variable}{quote(mode, 40)!r} is not a replay mode.", cure=f"Use {', '.join(modes)}."
+            )
 
     @property
     def answers(self) -> bool:

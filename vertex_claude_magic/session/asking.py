@@ -37,6 +37,7 @@ def answer_of(exchange: Exchange) -> Reply:
 
 def started(exchange: Exchange) -> Exchange:
     """Send a question whose events the program reads, and log what it should know before; return it."""
+    exchange.in_python = True
     log_notices(exchange.lifecycle())
     exchange.start()
     return exchange

@@ -144,6 +144,8 @@ class Exchange:
         part: PartOfRun | None = None,
     ) -> None:
         self.done = False
+        # Whether Python code reads the events, so that errors name options as it does.
+        self.in_python = False
         self._session = session
         self._notify = notify
         self._part = part
@@ -267,7 +269,7 @@ class Exchange:
                 event = next(self._ending, None)
             except errors.AnswerInvalid as error:
                 # What came is drawn first; `reply` raises.
-                self.done, self._error, self._ending = True, error, None
+                self.done, self._error, self._ending = True, self._spelled(error), None
                 self._leave(None)
                 return events
             if event is None:
@@ -275,7 +277,7 @@ class Exchange:
             else:
                 events.append(event)
         except errors.ClaudeError as error:
-            self.done, self._error = True, error
+            self.done, self._error = True, self._spelled(error)
             self._leave(None)
             raise
         except KeyboardInterrupt:
@@ -285,6 +287,11 @@ class Exchange:
                 raise errors.ClaudeInterrupt(self._left) from None
             raise
         return events
+
+    def _spelled(self, error: errors.ClaudeError) -> errors.ClaudeError:
+        if self.in_python:
+            error.spell_for_python()
+        return error
 
     @property
     def reply(self) -> Reply:

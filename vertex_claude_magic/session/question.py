@@ -11,6 +11,7 @@ from vertex_claude_magic.named_tuple import NamedTuple
 from vertex_claude_magic.records.rehearsal import note_question
 from vertex_claude_magic.settings.policy import holds_attachment
 from vertex_claude_magic.text import quote
+from vertex_claude_magic.vertex.endpoint import check_location
 from vertex_claude_magic.vertex.request import Request, build_request, in_project
 
 if TYPE_CHECKING:
@@ -85,24 +86,38 @@ def prepare(
             notices.append("--cache had nothing to mark: it marks a system prompt, tools and attachments.")
     if history is not None:
         messages, fields = _with_history(messages, fields, history, target)
-    request = build_request(
-        messages,
-        target.request_options,
-        model=target.model_id,
-        project=target.project or NO_PROJECT,
-        region=target.region,
-        catalog=target.catalog,
-        stream=_streams(target),
-        base_url=target.base_url,
-        anthropic_version=target.anthropic_version,
-        fields=fields,
-        notices=notices,
-        seen=seen,
-    )
+    try:
+        request = build_request(
+            messages,
+            target.request_options,
+            model=target.model_id,
+            project=target.project or NO_PROJECT,
+            region=target.region,
+            catalog=target.catalog,
+            stream=_streams(target),
+            base_url=target.base_url,
+            anthropic_version=target.anthropic_version,
+            fields=fields,
+            notices=notices,
+            seen=seen,
+        )
+    except errors.OptionError:
+        _check_variable(target)
+        raise
     # Only now: asking may take a while and fail, and what is wrong with the question itself is certain at once.
     if not target.project:
         request = in_project(request, project())
     return Question(request, typed)
+
+
+def _check_variable(target: Target) -> None:
+    """Refuse a location that is none by the name of the environment variable that gives it, if one does."""
+    origin = target.origins["region"]
+    try:
+        check_location(target.region)
+    except errors.OptionError as error:
+        if origin.isupper():
+            raise errors.OptionError(f"{origin}: {error.message}", cure=error.cure) from None
 
 
 def prepare_recorded(sources: ReplaySources, target: Target, build: Callable[[Target], Question]) -> Question:

@@ -6,7 +6,7 @@ decides which of all places holds.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from numbers import Integral, Real
 from typing import TYPE_CHECKING, Any
 
@@ -209,6 +209,25 @@ _TYPES: Mapping[str, tuple[type, str]] = {
     "number": (Real, "a number"),
     "integer": (Integral, "a whole number"),
 }
+# Those of several types: what they take, as a test and in words.
+_FORMS: Mapping[str, tuple[Callable[[Any], bool], str]] = {
+    "thinking": (
+        lambda value: isinstance(value, (str, Integral)) and not isinstance(value, bool),
+        "adaptive, off, between_tools, or a budget in tokens",
+    ),
+    "system": (
+        lambda value: (
+            isinstance(value, str)
+            or (isinstance(value, (list, tuple)) and all(isinstance(each, Mapping) for each in value))
+        ),
+        "a text, or a list of content blocks",
+    ),
+}
+
+
+def _has_texts_only(value: Any) -> bool:
+    parts: Iterable[Any] = [*value, *value.values()] if isinstance(value, Mapping) else value
+    return all(isinstance(each, str) for each in parts)
 
 
 def check_value(row: Option, value: Any) -> None:
@@ -228,6 +247,17 @@ def check_value(row: Option, value: Any) -> None:
     kind, wanted = _TYPES.get(row.kind, (object, ""))
     if (isinstance(value, bool) and wanted) or not isinstance(value, kind):
         raise _unfit(row.name, value, wanted)
+    if row.kind == "texts" and not _has_texts_only(value):
+        raise _unfit(row.name, value, "a text or a list of strings")
+    fits, form = _FORMS.get(row.name, (None, ""))
+    if fits is not None and not fits(value):
+        raise _unfit(row.name, value, form)
+    if row.name in {"label", "header"} and not _has_texts_only(value):
+        # Not quoted: a header may hold a key.
+        raise OptionError(
+            f"{row.name} has a key or a value that is not a text.",
+            cure='Give a dict of texts, such as {"team": "lab"}.',
+        )
     if row.least is not None and isinstance(value, Real) and not row.least <= float(value) < float("inf"):
         raise _unfit(row.name, value, row.wanted)
     if row.words and value not in row.words:

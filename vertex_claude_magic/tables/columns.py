@@ -154,7 +154,9 @@ def values_of(added: Sequence[Added], reply: Reply, shape: Shape[Any] | None) ->
     """
     data = {"answer": reply.text}
     if shape is not None:
-        data = {"answer": reply.data} if shape.key or not _has_fields(reply.data) else _fields(reply.data)
+        # Without fields that are known before, such as those of any dict, the column `answer` has all of it.
+        apart = not shape.key and shape.schema.get("properties") and _has_fields(reply.data)
+        data = _fields(reply.data) if apart else {"answer": reply.data}
     report = {
         "stop_reason": reply.stop_reason,
         "input_tokens": reply.usage.total_input_tokens,

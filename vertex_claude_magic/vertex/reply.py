@@ -177,18 +177,17 @@ class Reply:
         return tuple(token.content for token in tokens if token.type == "fence")
 
     @property
-    def df(self) -> pd.DataFrame:
-        """The data as a pandas data frame: a row for each element, a column for each field.
+    def df(self) -> pd.DataFrame | None:
+        """The data as a pandas data frame: a row for each element, a column for each field; None without data.
 
         Raises:
-            OptionError: there are no data; ask with `--as`.
             MissingExtra: pandas is not installed.
         """
-        from vertex_claude_magic.errors import OptionError
+        # No error: hasattr, debuggers and whatever else reads all attributes would raise it.
+        if self.data is None:
+            return None
         from vertex_claude_magic.frames.make import frame_of
 
-        if self.data is None:
-            raise OptionError("This reply has no data.", cure="Ask with --as df, or with --as and a type.")
         return frame_of(self.data)
 
     def __str__(self) -> str:

@@ -343,12 +343,13 @@ def _notices(
                 cure=spelled("Did you mean {}? With {} the name is sent as it is.", alias, flag("force")),
             )
         near = ", ".join(catalog.nearest(model))
-        return (f"The model table does not know {quote(model, 60)}; it is sent unchanged. Similar: {near}.",)
+        similar = f" Similar: {near}." if near else ""
+        return (f"The model table does not know {quote(model, 60)}; it is sent unchanged.{similar}",)
     if row.lifecycle == "retired" and not force:
         # Google's list or a check knows it: then the table is wrong or old, and the service decides.
         if seen is not None and seen().knows(row.id):
             return (
-                f"The model table lists {row.name} as retired, but it has answered since; the request was sent anyway.",
+                f"The model table lists {row.name} as retired, but it has answered since; the request is sent anyway.",
             )
         date = f" since {row.retired_on}" if row.retired_on else ""
         raise ModelRuleError(
@@ -361,6 +362,6 @@ def _notices(
     if row.locations and not row.served_in(region):
         served = ", ".join(row.locations)
         return (
-            f"The model table does not list {row.name} in {region} (it lists {served}); the request was sent anyway.",
+            f"The model table does not list {row.name} in {region} (it lists {served}); the request is sent anyway.",
         )
     return ()

@@ -51,7 +51,8 @@ def _served(found: Route, received: Received, catalog: Catalog) -> Problem | Ask
     model = catalog.find(name)
     if (
         model is None
-        or name not in {model.id, *model.other_ids}
+        # The version that the service takes for a bare id, asked for by name.
+        or name.removesuffix("@default") not in {model.id, *model.other_ids}
         or model.lifecycle not in {"active", "deprecated"}
     ):
         return not_found(found, name)

@@ -139,7 +139,7 @@ def _asked(host: Host, parsed: ParsedLine, prompt: str) -> tuple[list[Asked], tu
         varied["model"] = [each.strip() for each in model.split(",") if each.strip()]
     if text := parsed.options.get("vary"):
         name, values = read_varied(text)
-        if name in varied and len(varied[name]) > 1:
+        if name in given or len(varied.get(name, ())) > 1:
             raise OptionError(f"{name} is given twice.", cure="Set it once.")
         varied[name] = values
     asked, notes = list[Asked](), dict[str, None]()

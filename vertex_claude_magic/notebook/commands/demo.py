@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from vertex_claude_magic.errors import OptionError
+from vertex_claude_magic.notebook.commands.help import show_help
 from vertex_claude_magic.notebook.pages.html import verbatim
 from vertex_claude_magic.notebook.pages.show import show_page
 from vertex_claude_magic.text import quote
@@ -27,6 +28,9 @@ def run_demo(host: Host, line: str) -> None:
     """
     word, emulator = line.strip(), host.emulator
     prompts: tuple[str, ...] = ()
+    if word in {"-h", "--help"}:
+        show_help(host, "claude_demo")
+        return
     if word not in {"", "stop"}:
         raise OptionError(
             f"Unknown argument {quote(word, 40)!r} for %claude_demo.",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import linecache
 import sys
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from vertex_claude_magic.classroom.failure import (
@@ -28,6 +29,7 @@ from vertex_claude_magic.notebook.display.insert import (
 from vertex_claude_magic.notebook.options import parse_prompt_line
 from vertex_claude_magic.prompts.values.exceptions import is_cell_file
 from vertex_claude_magic.settings.loaded import present_policy
+from vertex_claude_magic.settings.registry import long_name
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -52,12 +54,21 @@ def fix_from_line(host: Host, line: str) -> Reply | None:
         OptionError: there is no error to look at, or it is one of ours.
         ClaudeError: as `Claude.ask`.
     """
+    with suppress(OptionError):
+        # Before the line is read: where that fails, the error is still the one that is meant.
+        host.unfixed = last_error(host.unfixed)
     parsed = parse_prompt_line(line.strip(), COMMANDS["claude_fix"].by_name)
     options = dict(parsed.options)
     explain = options.pop("explain", False)
     if options.get("help"):
         show_help(host, "claude_fix")
         return None
+    for name in ("prompt", "with_"):
+        if name in options:
+            raise OptionError(
+                f"%claude_fix does not take {long_name(name)}: its prompt is about the cell that failed.",
+                cure="Write a hint behind the options.",
+            )
     # It is the highest of the hints.
     present_policy().check_hint(4)
     host.unfixed = last_error(host.unfixed)

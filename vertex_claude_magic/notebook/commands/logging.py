@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from vertex_claude_magic import errors
 from vertex_claude_magic.errors import OptionError
+from vertex_claude_magic.notebook.commands.help import show_help
 from vertex_claude_magic.notebook.commands.options import LOGGING_OPTIONS
 from vertex_claude_magic.notebook.display.live_page import LivePage
 from vertex_claude_magic.notebook.options import parse_words
@@ -36,6 +37,9 @@ def run_logging(host: Host, line: str) -> None:
         ClaudeInterrupt: the user stopped it.
     """
     parsed = parse_words(line, LOGGING_OPTIONS)
+    if parsed.shows("help"):
+        show_help(host, "claude_logging")
+        return
     options = dict(parsed.options)
     word = parsed.prompt.strip().lower()
     table, sample = options.pop("table", None), options.pop("sample", None)

@@ -38,11 +38,12 @@ MODELS_OPTIONS = (
     ),
     Option("probe", "flag", help="the same with one-token questions (these cost money, but prove more)"),
     Option("live", "flag", help="compare the table with Google's own list of models"),
+    _HELP,
 )
 LOGGING_OPTIONS = (
     Option("table", value="URI", help="the BigQuery table, bq://project.dataset.table"),
     Option("sample", "number", value="RATE", help="the fraction of calls, above 0 and at most 1"),
-    _MODEL, _REGION, _PROJECT,
+    _MODEL, _REGION, _PROJECT, _HELP,
 )  # fmt: skip
 DOCTOR_OPTIONS = (
     _MODEL, _REGION, _PROJECT, _HELP,

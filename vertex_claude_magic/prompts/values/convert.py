@@ -99,6 +99,10 @@ def _converter(kind: Kind) -> Converter:  # noqa: PLR0911 - a table of imports
             from vertex_claude_magic.prompts.values.exceptions import failure_parts
 
             return failure_parts
+        case "reply":
+            from vertex_claude_magic.prompts.values.replies import reply_parts
+
+            return reply_parts
         case "bytes" | "path":
             from vertex_claude_magic.prompts.values.files import bytes_parts, path_parts
 

@@ -34,6 +34,7 @@ from vertex_claude_magic.prompts.values.plain_text import (
 from vertex_claude_magic.prompts.values.records import Record, fields_of, hides, loose_fields
 from vertex_claude_magic.prompts.values.refusals import is_refused, kind_name, refusal
 from vertex_claude_magic.text import number_of, quote
+from vertex_claude_magic.vertex.reply import Reply
 
 if TYPE_CHECKING:
     from datetime import timedelta
@@ -315,6 +316,8 @@ def _scalar(value: Any) -> str | None:  # noqa: PLR0911 - a row for each kind
         return _json(value.value if isinstance(value.value, (str, int, float)) else short_text(value))
     if isinstance(value, str):
         return _json(value if len(value) < _LONGEST_TEXT else short_text(value, _LONGEST_TEXT))
+    if isinstance(value, Reply):
+        return _scalar(value.text)
     if isinstance(value, int):
         return _json(value if value.bit_length() < _MOST_BITS else short_text(value))
     if isinstance(value, float):

@@ -222,7 +222,9 @@ def _is_text(start: bytes) -> bool:
 
 
 def _text(data: bytes, name: str, budget: ValueLimits, size: int | None) -> Text:
-    decoded, caution, remark = _decoded(data)
+    # Where the file goes on, its last character may be cut here.
+    ends = len(data) < _LOOKED_AT + budget.characters * 4 if size is None else len(data) >= size
+    decoded, caution, remark = _decoded(data, ends=ends)
     body, cut = shorten(decoded, budget)
     if cut or (size is not None and len(data) < size):
         cut = f"the first {len(body):,} characters" + (f" of {size:,} bytes" if size else "")
@@ -231,27 +233,36 @@ def _text(data: bytes, name: str, budget: ValueLimits, size: int | None) -> Text
     return Text(body=body, kind=kind, about=about, cut=cut, caution=caution, remark=remark)
 
 
-def _decoded(data: bytes) -> tuple[str, str, str]:
-    """Decode a text whose last character may be cut: by its mark, as UTF-8, else as old Windows programs write it.
+def _decoded(data: bytes, *, ends: bool) -> tuple[str, str, str]:
+    """Decode a text by its mark, as UTF-8, else as old Windows programs write it.
+
+    Args:
+        data: Its bytes.
+        ends: Whether the text ends with them; if not, half a character at the end is left out.
 
     Returns:
         The text, what may be wrong in it, and what its mark says where that is not UTF-8.
     """
     for mark, encoding in _BOMS:
         if data.startswith(mark):
-            text = codecs.getincrementaldecoder(encoding)("replace").decode(data)
+            text = codecs.getincrementaldecoder(encoding)("replace").decode(data, ends)
             name, broken = encoding.upper().removesuffix("-SIG"), text.count("\ufffd")
             read_as = f"read as {name}, as its"
             if broken:
                 return text, f"{read_as} mark says, with {broken:,} characters shown as \ufffd", ""
             return text, "", "" if name == "UTF-8" else f"{read_as} byte order mark says"
+    decoder, half = codecs.getincrementaldecoder("utf-8")(), b""
     try:
-        return codecs.getincrementaldecoder("utf-8")().decode(data), "", ""
+        text = decoder.decode(data)
+        half, _ = decoder.getstate()
+        if not (half and ends):
+            return text, "", ""
     except UnicodeDecodeError:
-        text = data.decode("utf-8", "replace")
+        pass
+    text = data.decode("utf-8", "replace")
     broken = text.count("\ufffd")
-    if sum(not character.isascii() for character in text) > 2 * broken:
-        # Most of what is not ASCII was UTF-8, so the rest is damage.
+    if sum(not character.isascii() for character in text) > (broken if half else 2 * broken):
+        # Most of what is not ASCII was UTF-8, or all of it but half a character at the end, so the rest is damage.
         return (
             text,
             f"{broken:,} {'bytes that are' if broken > 1 else 'byte that is'} not UTF-8 shown as \ufffd",

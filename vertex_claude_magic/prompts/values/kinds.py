@@ -24,11 +24,12 @@ from uuid import UUID
 from vertex_claude_magic.prompts.values.images import is_image
 from vertex_claude_magic.prompts.values.plain_text import display_content
 from vertex_claude_magic.prompts.values.refusals import is_listed
+from vertex_claude_magic.vertex.reply import Reply
 
 __all__ = ["Kind", "Several", "apart_key", "is_mixed", "kind_of", "library_kind"]
 
-Kind = Literal["array", "bytes", "exception", "figure", "frame", "hdf", "image", "module", "number", "path", "series",
-               "source", "sparse", "structure", "text", "xarray"]  # fmt: skip
+Kind = Literal["array", "bytes", "exception", "figure", "frame", "hdf", "image", "module", "number", "path", "reply",
+               "series", "source", "sparse", "structure", "text", "xarray"]  # fmt: skip
 Several = list[Any] | tuple[Any, ...] | deque[Any] | set[Any] | frozenset[Any]
 
 # The first that fits.
@@ -37,6 +38,7 @@ _PYTHON: tuple[tuple[Any, Kind], ...] = (
     (Enum, "number"),
     (BaseException, "exception"),
     (str, "text"),
+    (Reply, "reply"),
     ((int, float, complex, Decimal, Fraction, date, time, timedelta, UUID, type(None)), "number"),
     ((bytes, bytearray, memoryview, io.IOBase), "bytes"),
     (os.PathLike, "path"),

@@ -110,8 +110,9 @@ def refusal(value: Any, place: str) -> OptionError:
         wrapped = each == "summary" and type(value).__module__.startswith("statsmodels.")
         if callable(method) or (method is None and wrapped):
             cures.append(f"Assign {place}.{each}() to a variable and use that. {_CAN_BE_GIVEN}.")
+    article = "an" if name[0] in "aeiouAEIOU" else "a"
     return OptionError(
-        f"{place} cannot be put into a prompt: a {name} does not show what it contains.",
+        f"{place} cannot be put into a prompt: {article} {name} does not show what it contains.",
         cure=cures[0] if cures else f"{_CAN_BE_GIVEN}.",
     )
 

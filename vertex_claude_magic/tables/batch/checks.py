@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 from vertex_claude_magic.errors import ModelRuleError, OptionError, ReplayMiss
 from vertex_claude_magic.records.rehearsal import is_rehearsal, refusal
+from vertex_claude_magic.session.session import check_live
 from vertex_claude_magic.settings.options import check_value
 from vertex_claude_magic.settings.registry import Option
-from vertex_claude_magic.spelling import flag, option, spelled
+from vertex_claude_magic.spelling import Spelling, flag, option, spelled
 from vertex_claude_magic.tables.options import refuse_options
 from vertex_claude_magic.text import quote
 from vertex_claude_magic.transport.storage import parse_uri
@@ -45,6 +46,8 @@ _REFUSED: Mapping[str, str] = {
     "timeout": "a job ends when Google ends it",
     "header": "a row carries no headers",
 }
+# A batch takes no option `replay`, so its setting is what can be changed.
+_NO_REPLAY = Spelling('%config ClaudeMagics.replay = "off"', 'Claude(replay="off")')
 _REGION = re.compile(r"[a-z]+-[a-z]+[0-9]+")
 _MULTI_REGIONS = frozenset({"us", "eu"})
 _TABLE = re.compile(r"bq://[A-Za-z0-9._:-]+\.[A-Za-z0-9_]+\.[A-Za-z0-9_-]+")
@@ -170,13 +173,16 @@ def check_sending(target: Target) -> None:
 
     Raises:
         ReplayMiss: the setting `replay` or a rehearsal says so.
+        OptionError: a policy says so.
     """
     if is_rehearsal():
         raise refusal()
+    # Before `replay`, which is only where live calls are off and cannot be set to anything else.
+    check_live(target)
     if target.replay == "only":
         raise ReplayMiss(
             "replay is set to only, so nothing is sent; a batch is never replayed.",
-            cure='Set replay to "off" for this cell, or leave the batch out.',
+            cure=spelled("Write {}, or leave the batch out.", _NO_REPLAY),
         )
 
 

@@ -138,8 +138,13 @@ class BatchJob:
 
     @property
     def done(self) -> int:
-        """How many rows have an answer."""
-        return sum(job.done for job in self.jobs)
+        """How many rows have an answer; of a row that was sent again only the last answer counts."""
+        jobs = self.jobs
+        last = max((job.attempt for job in jobs), default=1)
+        # Google counts an answer as done that was sent for again, such as one that was cut off.
+        again = sum(job.rows for job in jobs if job.attempt == last)
+        left = sum(job.rows for job in jobs if job.attempt == 1) - again
+        return min(sum(job.done for job in jobs), left + sum(job.done for job in jobs if job.attempt == last))
 
     @property
     def failed(self) -> int:
