@@ -244,7 +244,7 @@ def test_rename_fork_remove_and_clear(shell):
     for line, said in [
         ("talk --rename chat", "talk is now chat."),
         ("chat --fork other", "other has 2 turns of chat."),
-        ("other --remove 1", "Turn 1 of other is removed; turn 1 is stale."),
+        ("other --remove 1", "Turn 1 of other is removed and later turns move up; turn 1 is stale."),
         ("other", "Earlier content has changed since a stale turn was answered"),
         ("chat --clear", "chat is cleared; it had 2 turns."),
     ]:
@@ -265,6 +265,8 @@ WRONG = [
     ("talk --save talk.txt", "is not a notebook name"),
     ("talk --save there.ipynb", "already exists with other content"),
     ("talk --export talk.pdf", "is neither .md nor .html"),
+    ("talk --export there.md", "already exists with other content"),
+    ("talk --export there.html", "already exists with other content"),
     ("new --load nosuch.ipynb", "cannot be read"),
     ("new --load broken.ipynb", "is not a notebook of format 4"),
     ("new --load there.ipynb", "contains no answer from Claude"),
@@ -281,6 +283,8 @@ def test_what_cannot_be_done_is_said_in_one_line_and_changes_nothing(
     monkeypatch.chdir(tmp_path)
     nbformat.write(nbformat.v4.new_notebook(), tmp_path / "there.ipynb")
     (tmp_path / "broken.ipynb").write_text('{"cells": ', encoding="utf-8")
+    for name in ("there.md", "there.html"):
+        (tmp_path / name).write_text("# Mine", encoding="utf-8")
     shell.ok("%%claude -c talk\nOne")
     shell.ok("%%claude -c other\nOne")
     Claude().chat("talk").save("talk.ipynb")
@@ -480,6 +484,24 @@ def test_an_export_has_calls_results_and_sources_and_nothing_active(talked):
     assert text.count("<summary>mean(") == 1
     assert "[Penguins &lt;b>](<https://example.org/p>) · example.org" in text
     assert "<script" not in text
+
+
+@pytest.mark.parametrize("name", ["talk.md", "talk.html"])
+def test_an_export_replaces_an_export_of_the_same_conversation_and_no_other_file(
+    shell, tmp_path, monkeypatch, name
+):
+    """Like a notebook that is saved; what another conversation or the user wrote stays as it is."""
+    monkeypatch.chdir(tmp_path)
+    shell.emulator.answer("1", "2", "3")
+    shell.ok("%%claude -c talk\nOne")
+    shell.ok("%%claude -c other\nOne")
+    shell.ok(f"%claude_chat talk --export {name}")
+    shell.ok("%%claude -c talk\nTwo")
+    shell.ok(f"%claude_chat talk --export {name}")
+    written = Path(name).read_text(encoding="utf-8")
+    assert "Turn 2" in written
+    assert "already exists with other content" in str(shell.error(f"%claude_chat other --export {name}"))
+    assert Path(name).read_text(encoding="utf-8") == written
 
 
 def test_a_turn_tells_the_calls_of_its_functions(talked):

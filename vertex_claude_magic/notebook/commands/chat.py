@@ -111,7 +111,8 @@ def _do(host: Host, chat: Chat, action: str, value: Any, *, summary: bool) -> st
     if action == "remove":
         chat.remove(value)
         stale = [turn.number for turn in chat.turns if turn.state == "stale"]
-        return f"Turn {value} of {name} is removed{pages.stale_text(stale)}."
+        moved = " and later turns move up" if value <= len(chat.turns) else ""
+        return f"Turn {value} of {name} is removed{moved}{pages.stale_text(stale)}."
     if action == "keep":
         chat.keep(value)
         return f"Turn {value} of {name} is sent from now on, with the part of its answer that had arrived."
@@ -128,8 +129,15 @@ def _do(host: Host, chat: Chat, action: str, value: Any, *, summary: bool) -> st
         if path.suffix == ".html"
         else pages.exported_markdown(chat.name, chat.turns)
     )
+    encoded = text.encode("utf-8", "replace")
+    # What stands before the first turn names the conversation.
+    head = encoded.partition(b"<h2>" if path.suffix == ".html" else b"\n## ")[0]
     try:
-        write_whole(path, text.encode("utf-8", "replace"))
+        if path.exists() and not path.read_bytes().startswith(head):
+            raise OptionError(
+                f"{quote_path(value)} already exists with other content.", cure="Choose another name."
+            )
+        write_whole(path, encoded)
     except OSError as error:
         raise OptionError(
             f"{quote_path(value)} cannot be written: {error.strerror}.",
