@@ -237,14 +237,16 @@ def read_value(option: Option, text: str) -> str | float | dict[str, Json]:
                 return int(text.replace("_", "").replace(",", ""))
             except ValueError:
                 raise OptionError(
-                    f"{quote(text, 40)!r} is not a whole number.", cure="Write a number such as 1000."
+                    f"The value of {option.long} is not a whole number: {quote(text, 40)!r}.",
+                    cure=f"Give {option.wanted or 'a whole number'}.",
                 ) from None
         case "number":
             try:
                 return float(text)
             except ValueError:
                 raise OptionError(
-                    f"{quote(text, 40)!r} is not a number.", cure="Write a number such as 0.5."
+                    f"The value of {option.long} is not a number: {quote(text, 40)!r}.",
+                    cure=f"Give {option.wanted or 'a number such as 0.5'}.",
                 ) from None
         case "KEY=JSON":
             key, separator, value = text.partition("=")

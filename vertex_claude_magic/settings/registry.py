@@ -177,7 +177,7 @@ _ROWS = (
     Option("no_stream", "flag", help="show the answer only when it is complete",
            setting="Show answers only when they are complete."),
     Option("quiet", "display", places=_LINE, short="-q", help="show nothing but errors"),
-    Option("timeout", "number", default=600.0, least=1e-3, wanted="seconds above 0, such as --timeout 120",
+    Option("timeout", "number", default=600.0, least=1e-3, wanted="seconds above 0, such as 120",
            places=_SHOWN, value="S", unit="s",
            help="seconds for the whole answer (600)", setting="Seconds for a whole answer."),
     Option("replay", default="off", variables=("VERTEX_CLAUDE_REPLAY",), words=("off", "auto", "only", "refresh"),
