@@ -14,7 +14,8 @@ from vertex_claude_magic.models.prices import usd
 from vertex_claude_magic.records.budget import worst_case
 from vertex_claude_magic.session.exchange import ROUND, Exchange
 from vertex_claude_magic.session.pool import Pool
-from vertex_claude_magic.spelling import option, spelled
+from vertex_claude_magic.settings.registry import long_name
+from vertex_claude_magic.spelling import Spelling, option, spelled
 from vertex_claude_magic.text import message_of, quote
 from vertex_claude_magic.vertex.reply import Reply
 
@@ -50,6 +51,8 @@ _REFUSED = {
     "after": "a comparison asks each model the same question with nothing before it",
     "tools": "your functions would run once for each column",
 }
+# A list in Python, and names between commas on a line.
+_TWO_MODELS = Spelling("-m haiku,sonnet", 'models=["haiku", "sonnet"]')
 _NEVER_VARIED = frozenset({"max_cost", "max_session_cost", "max_daily_cost", "context", "with_"})
 _log = logging.getLogger("vertex_claude_magic")
 
@@ -192,7 +195,7 @@ class Comparison:
         if not 2 <= len(asked) <= MOST_COLUMNS:
             raise errors.OptionError(
                 f"A comparison has 2 to {MOST_COLUMNS} columns, not {len(asked)}.",
-                cure=spelled("Give {}, for example.", option("models", "haiku", "sonnet"))
+                cure=spelled("Give {}, for example.", _TWO_MODELS)
                 if len(asked) < 2
                 else "Compare fewer at once.",
             )
@@ -222,6 +225,10 @@ class Comparison:
         pool = Pool[Column, Reply](lambda column: _Asking(column, on_change), at_once=MOST_COLUMNS)
         try:
             pool.run(waiting, self._take, tick=on_change, stopped=stopped)
+        except errors.ClaudeInterrupt:
+            if any(column.settled().text for column in self.columns):
+                raise errors.ClaudeInterrupt(done="The answers up to here are saved.") from None
+            raise
         finally:
             for column in waiting:
                 if column.exchange is not None:
@@ -293,7 +300,7 @@ def check_asked(target: Target) -> None:
     """
     for name, why in _REFUSED.items():
         if getattr(target, name, None):
-            raise errors.OptionError(f"A comparison does not support {name}: {why}.", cure="Leave it out.")
+            raise _unsupported(name, why)
     if target.format == "code" and target.origins.get("format") == "option":
         raise errors.OptionError(
             "A comparison does not support --format code: there are several answers but one new cell.",
@@ -308,9 +315,18 @@ def check_varied(name: str) -> None:
         OptionError: it cannot.
     """
     if why := _REFUSED.get(name):
-        raise errors.OptionError(f"A comparison does not support {name}: {why}.", cure="Leave it out.")
+        raise _unsupported(name, why)
     if name in _NEVER_VARIED:
-        raise errors.OptionError(f"{name} is the same for all columns.", cure="Set it once.")
+        raise errors.OptionError(
+            spelled("{} is the same for all columns.", Spelling(long_name(name), name)), cure="Set it once."
+        )
+
+
+def _unsupported(name: str, why: str) -> errors.OptionError:
+    return errors.OptionError(
+        spelled("A comparison does not support {}: {}.", Spelling(long_name(name), name), why),
+        cure="Leave it out.",
+    )
 
 
 def variants(varied: Mapping[str, Sequence[Any]]) -> Iterator[tuple[str, dict[str, Any]]]:

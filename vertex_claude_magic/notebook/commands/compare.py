@@ -77,7 +77,9 @@ def compare_from_line(host: Host, line: str, cell: str | None) -> Replies | None
         replies = comparison.run(lambda: view.draw(comparison.columns))
     except ClaudeInterrupt:
         view.finish(
-            comparison.columns, ("Stopped here. Run the cell again for the whole answers.",), source=whole
+            comparison.columns,
+            ("Stopped here. Run the cell again for the whole answers.", *comparison.notices()),
+            source=whole,
         )
         if variable:
             names[variable] = Replies(comparison.columns)
@@ -140,7 +142,7 @@ def _asked(host: Host, parsed: ParsedLine, prompt: str) -> tuple[list[Asked], tu
     if text := parsed.options.get("vary"):
         name, values = read_varied(text)
         if name in varied and len(varied[name]) > 1:
-            raise OptionError(f"{name} is given twice.", cure="Set it once.")
+            raise OptionError(f"--{name} is given twice.", cure="Set it once.")
         varied[name] = values
     asked, notes = list[Asked](), dict[str, None]()
     for head, own in variants(varied):
