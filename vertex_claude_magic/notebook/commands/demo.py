@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from vertex_claude_magic.errors import OptionError
+from vertex_claude_magic.notebook.commands.help import show_help
 from vertex_claude_magic.notebook.pages.html import verbatim
 from vertex_claude_magic.notebook.pages.show import show_page
 from vertex_claude_magic.text import quote
@@ -26,6 +27,9 @@ def run_demo(host: Host, line: str) -> None:
         MissingExtra: tornado is not installed.
     """
     word, emulator = line.strip(), host.emulator
+    if word in {"-h", "--help"}:
+        show_help(host, "claude_demo")
+        return
     prompts: tuple[str, ...] = ()
     if word not in {"", "stop"}:
         raise OptionError(

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from vertex_claude_magic import errors
 from vertex_claude_magic.errors import OptionError
+from vertex_claude_magic.notebook.commands.help import show_help
 from vertex_claude_magic.notebook.commands.options import LOGGING_OPTIONS
 from vertex_claude_magic.notebook.display.live_page import LivePage
 from vertex_claude_magic.notebook.options import parse_words
@@ -35,6 +36,9 @@ def run_logging(host: Host, line: str) -> None:
         ClaudeInterrupt: the user stopped it.
     """
     parsed = parse_words(line, LOGGING_OPTIONS)
+    if parsed.shows("help"):
+        show_help(host, "claude_logging")
+        return
     options = dict(parsed.options)
     wanted = _wanted(parsed.prompt.strip().lower(), options.pop("table", None), options.pop("sample", None))
     session = host.session()

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from vertex_claude_magic.errors import OptionError
+from vertex_claude_magic.notebook.commands.help import show_help
 from vertex_claude_magic.notebook.commands.options import MODELS_OPTIONS, places
 from vertex_claude_magic.notebook.options import parse_words
 from vertex_claude_magic.notebook.pages import models as models_table
@@ -25,6 +26,9 @@ def show_models(host: Host, line: str) -> None:
         ClaudeError: Google cannot be asked.
     """
     parsed = parse_words(line, MODELS_OPTIONS)
+    if parsed.shows("help"):
+        show_help(host, "claude_models")
+        return
     catalog = host.session().target().catalog
     families = sorted({model.family for model in catalog.models})
     family = parsed.prompt.strip().lower() or None

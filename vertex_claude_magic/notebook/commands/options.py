@@ -38,11 +38,12 @@ MODELS_OPTIONS = (
     ),
     Option("probe", "flag", help="the same with one-token questions (these cost money, but prove more)"),
     Option("live", "flag", help="compare the table with Google's own list of models"),
+    _HELP,
 )
 LOGGING_OPTIONS = (
     Option("table", value="URI", help="the BigQuery table, bq://project.dataset.table"),
     Option("sample", "number", value="RATE", help="the fraction of calls, above 0 and at most 1"),
-    _MODEL, _REGION, _PROJECT,
+    _MODEL, _REGION, _PROJECT, _HELP,
 )  # fmt: skip
 DOCTOR_OPTIONS = (
     _MODEL, _REGION, _PROJECT, _HELP,
@@ -148,7 +149,7 @@ COMMANDS = {
     for command in (
         Command("claude", asks=True),
         Command("claude_models", MODELS_OPTIONS, words=("families",)),
-        Command("claude_panel"),
+        Command("claude_panel", (_HELP,)),
         Command("claude_chat", CHAT_OPTIONS, words=("chats",)),
         Command("claude_fix", (_EXPLAIN,), asks=True),
         Command("claude_hint", HINT_OPTIONS),
@@ -156,7 +157,7 @@ COMMANDS = {
         Command("claude_usage", USAGE_OPTIONS),
         Command("claude_logging", LOGGING_OPTIONS, words=("status", "on", "off")),
         Command("claude_doctor", DOCTOR_OPTIONS),
-        Command("claude_demo", words=("stop",)),
+        Command("claude_demo", (_HELP,), words=("stop",)),
         Command("claude_map", over_rows=True),
         Command("claude_batch", BATCH_FOLLOW_OPTIONS, asks=True, batches=True),
     )

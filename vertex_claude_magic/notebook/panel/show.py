@@ -24,6 +24,11 @@ def show_panel(host: Host, line: str) -> None:
     Raises:
         OptionError: the line is not empty, or the settings name a model table that cannot be read.
     """
+    if line.strip() in {"-h", "--help"}:
+        from vertex_claude_magic.notebook.commands.help import show_help
+
+        show_help(host, "claude_panel")
+        return
     if line.strip():
         raise OptionError(
             f"%claude_panel takes no arguments; this line has {quote(line.strip(), 40)!r}.",
