@@ -30,7 +30,7 @@ _REGION = OPTIONS["region"]
 _MODEL, _PROJECT, _HELP = OPTIONS["model"], OPTIONS["project"], OPTIONS["help"]
 
 MODELS_OPTIONS = (
-    _REGION._replace(kind="texts", help="a location, or several: us,eu"),
+    _REGION._replace(kind="texts", value="LOC,LOC", help="a location, or several: us,eu"),
     _PROJECT,
     Option("all", "flag", help="also deprecated and retired models, and those by invitation"),
     Option(
