@@ -89,6 +89,14 @@ def written(tmp_path: Path, *more: str) -> str:
     return file.read_text(encoding="utf-8")
 
 
+def test_the_last_line_says_where_the_report_is(surroundings, tmp_path, capsys):
+    """Nothing else tells that it was written."""
+    written(tmp_path)
+    last = capsys.readouterr().out.splitlines()[-1]
+    assert last.startswith("The report is in ")
+    assert last.endswith("doctor.txt.")
+
+
 @pytest.mark.parametrize("name", [None, *SETUP_PROBLEMS])
 def test_a_report_tells_nobody_who_its_author_is(surroundings, tmp_path, home, name):
     """No email, project, number, token or path below the home folder, whatever is wrong."""
