@@ -294,7 +294,7 @@ def test_a_file_that_a_killed_process_was_uploading_is_said_to_be_lost(emulator,
 REFUSED = [
     ({"region": "us-central1"}, "us-east5, and the chosen location is us-central1"),
     ({"to": "gs://wide/x"}, "where no jobs run"),
-    ({"to": "gs://nowhere/x"}, "There is no bucket nowhere"),
+    ({"to": "gs://nowhere/x"}, "There is no bucket 'nowhere'. Check the name"),
     ({"to": "rows/x"}, "not a Cloud Storage location"),
     ({"to": "bq://p.d.t"}, "need a place in Cloud Storage"),
     ({"beta": ["context-1m-2025-08-07"]}, "carries no headers"),

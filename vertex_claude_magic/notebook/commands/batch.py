@@ -167,6 +167,11 @@ def batch_from_line(host: Host, line: str) -> None:
         )
     if "cancel" in options and len(options) > 1:
         raise errors.OptionError("--cancel cannot be combined with other options.", cure="Cancel it first.")
+    if "collect" in options and not str(options["collect"]).isidentifier():
+        raise errors.OptionError(
+            f"{quote(str(options['collect']), 40)!r} is not a valid variable name.",
+            cure="Write --collect FRAME, such as --collect labels.",
+        )
     job = _job(host, name)
     page = _page(host)
     try:
@@ -222,11 +227,6 @@ def _collect(host: Host, job: BatchJob, frame: str) -> list[str]:
     The table is the one that the batch was made from, the value of the variable, or that of the variable which the
     table was in; where none of them is at hand, the result has the numbers of the rows.
     """
-    if not frame.isidentifier():
-        raise errors.OptionError(
-            f"{quote(frame, 40)!r} is not a valid variable name.",
-            cure="Write --collect FRAME, such as --collect labels.",
-        )
     names = host.shell.user_ns
     known = [names.get(frame), names.get(str(job.batch.plan.get("table") or ""))]
     table: Any = None
