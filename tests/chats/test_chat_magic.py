@@ -69,7 +69,7 @@ REFUSED = [
     ("-c sums --after first", "cannot be combined"),
     ("--new", "needs a conversation"),
     ("--after nosuch", "No variable named 'nosuch'."),
-    ("--after number", "number is a int, not a Reply."),
+    ("--after number", "number is of the type int, not a Reply."),
     ("-c ' '", "is not a valid conversation name"),
     ("-c sums --set messages=[]", "sends its own messages"),
     (f"-c {'x' * 81}", "is not a valid conversation name"),

@@ -85,7 +85,7 @@ def _reply_of(after: Any, names: Mapping[str, Any]) -> tuple[str, Reply]:
         raise errors.OptionError(f"No variable named {quote(str(after), 40)!r}.", cure=cure)
     if not isinstance(names[after], Reply):
         raise errors.OptionError(
-            f"{quote(after, 40)} is a {type(names[after]).__name__}, not a Reply.",
+            f"{quote(after, 40)} is of the type {type(names[after]).__name__}, not a Reply.",
             cure="Use a variable that %%claude NAME has set.",
         )
     return after, names[after]
