@@ -44,10 +44,23 @@ def test_the_variable_holds_the_replies(shell):
     assert list(both.df["column"]) == ["haiku", "sonnet"]
 
 
+def test_the_replies_are_shown_as_their_answers(shell):
+    """One below another, as the sanitizer writes them; in a line they are known by the heads of their columns."""
+    shell.emulator.answer("One **two**.", "<script>x</script>")
+    replies = shell.ok("%%claude_compare replies -m haiku,sonnet\nHi")
+    assert repr(replies) == "Replies('haiku', 'sonnet')"
+    data, _ = shell.ip.display_formatter.format(replies)
+    assert data["text/plain"] == repr(replies)
+    assert data["text/markdown"].startswith("**haiku**\n\n")
+    assert "\n\n**sonnet**\n\n" in data["text/markdown"]
+    assert "One **two**." in data["text/markdown"]
+    assert "<script" not in data["text/markdown"]
+
+
 def test_the_returned_replies_are_not_shown_twice(shell, capsys):
     """The page has them already."""
     shell.ok("%%claude_compare -m haiku,sonnet\nHi")
-    assert "Reply(" not in capsys.readouterr().out
+    assert "Replies(" not in capsys.readouterr().out
 
 
 def test_a_line_compares_too(shell):

@@ -127,6 +127,17 @@ class Replies(list[Reply]):
         self.labels = tuple(column.label for column in columns)
         self.errors = tuple(column.error for column in columns)
 
+    def __repr__(self) -> str:
+        return f"Replies({', '.join(map(repr, self.labels))})"
+
+    def _repr_markdown_(self) -> str:
+        from vertex_claude_magic.markdown.sanitize import as_text, safe_markdown
+
+        return "\n\n".join(
+            f"**{as_text(label)}**\n\n{safe_markdown(reply.text)}"
+            for label, reply in zip(self.labels, self, strict=True)
+        )
+
     @property
     def df(self) -> pd.DataFrame:
         """A row for each column, as a pandas frame.
