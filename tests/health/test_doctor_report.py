@@ -124,7 +124,7 @@ def test_a_report_of_numbers_and_mail_that_a_server_names(surroundings, tmp_path
     said = "Denied for jane.doe+x@corp.example on projects/another-one and project 123456789012."
     claude_emulator.fail(Fault(status=401, body=b"{}"), Fault(status=403, message=said))
     text = written(tmp_path)
-    assert "Denied for [email] on projects/[project] and project [number]." in text
+    assert "Denied for [email] on projects/[project] and project [number]'." in text
 
 
 @pytest.mark.parametrize("kind", ["service_account", "authorized_user"])
