@@ -57,6 +57,14 @@ def test_after_sends_what_led_to_a_reply_and_changes_nothing(shell):
     assert first.chat is None
 
 
+def test_only_a_name_that_is_near_is_asked_after(shell):
+    """Any other is told where the last reply is."""
+    assert "Ask with %%claude NAME first" in str(shell.error("%%claude --after story\nGo on."))
+    shell.ok("%%claude first\nHi")
+    assert "Did you mean first?" in str(shell.error("%%claude --after frist\nGo on."))
+    assert "The last reply is in first." in str(shell.error("%%claude --after story\nGo on."))
+
+
 def test_after_takes_neither_model_nor_system_along(shell):
     """Prompt and answer only."""
     shell.ok("%%claude first -m haiku -s 'Be brief.'\nHi")
@@ -111,7 +119,7 @@ def test_without_cell_ids_the_same_text_takes_the_place_of_its_turn(shell):
     assert reply.turn == 1
     assert texts(shell.body) == [("user", "One")]
     assert "had the same prompt, so this answer replaces it" in shell.page.text
-    assert "Turn 2 of talk is stale" in shell.page.text
+    assert "Turn 2 of talk is stale: earlier content has changed. Run its cell again." in shell.page.text
 
 
 def test_a_rebuilt_conversation_is_not_stale(shell):

@@ -76,12 +76,12 @@ def _reply_of(after: Any, names: Mapping[str, Any]) -> tuple[str, Reply]:
         known = [
             name for name, value in names.items() if isinstance(value, Reply) and not name.startswith("_")
         ]
-        near = difflib.get_close_matches(str(after), known, n=1) or known[-1:]
-        cure = (
-            f"Did you mean {near[0]}?"
-            if near
-            else "Ask with %%claude NAME first, then follow with --after NAME."
-        )
+        near = difflib.get_close_matches(str(after), known, n=1)
+        cure = "Ask with %%claude NAME first, then follow with --after NAME."
+        if near:
+            cure = f"Did you mean {near[0]}?"
+        elif known:
+            cure = f"The last reply is in {known[-1]}."
         raise errors.OptionError(f"No variable named {quote(str(after), 40)!r}.", cure=cure)
     if not isinstance(names[after], Reply):
         raise errors.OptionError(
