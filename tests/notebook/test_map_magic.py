@@ -116,6 +116,19 @@ def test_a_limit_leaves_the_rest_empty_and_says_how_to_go_on(shell):
     assert "Raise --max-cost and run it again" in shell.page.text
 
 
+def test_a_run_that_asked_nothing_does_not_say_who_answered(shell):
+    """In the demo, where every answer has that line."""
+    shell.ok("%claude_demo")
+    try:
+        shell.ok("%%claude_map labels reviews -m claude-haiku-4-5 --max-cost 0.00001" + PROMPT)
+        assert "0 answered" in shell.page.text
+        assert "Answered by the emulator" not in shell.page.text
+        shell.ok("%%claude_map labels reviews -m claude-haiku-4-5 --limit 1" + PROMPT)
+        assert "Answered by the emulator" in shell.page.text
+    finally:
+        shell.ok("%claude_demo stop")
+
+
 def test_an_interrupt_leaves_a_usable_table(shell):
     """Case 81: in under a second, one line, and the cell ends as an interrupt so that Run All stops."""
     shell.emulator.fail(*[Fault(delay=0.0)] * 2, *[Fault(delay=30.0)] * 9)
