@@ -90,6 +90,14 @@ def test_a_value_that_an_option_cannot_take_is_refused_by_name(name, value):
     assert isinstance(caught.value, ValueError)
 
 
+def test_python_code_is_told_the_keyword():
+    """In the constructor and in every question."""
+    for work in (lambda: Claude(region=5), lambda: Claude().ask("Hello", region=5)):
+        with pytest.raises(errors.OptionError) as caught:
+            work()
+        assert caught.value.message == "region is 5."
+
+
 @pytest.mark.parametrize(
     ("name", "value", "cell", "python"),
     [
