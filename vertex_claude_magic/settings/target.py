@@ -167,7 +167,7 @@ def resolve_target(
     if ruled:
         for name, origin in [*origins.items()]:
             value, notice = policy.admit(name, values[name], origin)
-            if value != values[name]:
+            if value is not values[name]:
                 values[name], origins[name] = value, "policy"
             overruled += [notice] if notice else []
     if saved is None and (values["prompt"] or values["with_"]):
