@@ -14,6 +14,7 @@ from vertex_claude_magic.notebook.commands.help import show_help
 from vertex_claude_magic.notebook.commands.options import CHAT_OPTIONS
 from vertex_claude_magic.notebook.options import parse_words
 from vertex_claude_magic.notebook.pages import chat as pages
+from vertex_claude_magic.notebook.pages.html import literal
 from vertex_claude_magic.notebook.pages.show import show_page
 from vertex_claude_magic.text import quote, quote_path
 
@@ -60,14 +61,13 @@ def run_chat(host: Host, line: str) -> None:
         session, every = host.session(), bool(options.get("all"))
         listed = store_of(session, session.target()).listed(None if every else home())
         table = pages.chats_table(listed, every=every)
-        show_page(host.shell, table.html(), table.plain())
+        # The caption of a table without rows would be as narrow as the table.
+        show_page(host.shell, table.html() if listed else f"<p>{literal(table.plain())}</p>", table.plain())
         return
     if options.get("all"):
         raise OptionError("--all does not take a name.", cure="Use %claude_chat --all.")
     chat = Chat(host.session(), name)
     if actions:
-        from vertex_claude_magic.notebook.pages.html import literal
-
         done = _do(host, chat, actions[0], options[actions[0]], summary=bool(options.get("summary")))
         show_page(host.shell, f"<p>{literal(done)}</p>", done)
         return
