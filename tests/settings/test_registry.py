@@ -50,7 +50,7 @@ def test_a_new_option_is_one_row():
     assert merge(AskOptions(), {"tone": "formal"}).tone == "formal"
     assert resolve_target(AskOptions(), environment={"CLAUDE_TONE": "cheerful"}).tone == "cheerful"
     assert "tone='formal'" in repr(Claude(tone="formal", project="p")._session.target())
-    with pytest.raises(OptionError, match="'shrill' is not a value of --tone"):
+    with pytest.raises(OptionError, match="'shrill' is not a value of tone"):
         Claude(tone="shrill")
     assert trait_of(TONE).values == ("", "plain", "formal", "cheerful")
 
