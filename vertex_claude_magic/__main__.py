@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from importlib import import_module
 from importlib.metadata import version
@@ -58,12 +59,20 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         module = import_module(f"vertex_claude_magic.{_COMMANDS[options.command][0]}")
         run: Callable[[Sequence[str]], int] = module.main
-        return run(options.arguments)
+        status = run(options.arguments)
+        # Here, so that a reader who has gone is noticed where it is caught.
+        sys.stdout.flush()
+    except BrokenPipeError:
+        # As in `... | head`: what is left in the buffer goes nowhere, or Python would complain at its end.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
     except ClaudeError as error:
         print(f"{type(error).__name__}: {error}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
         return 130
+    else:
+        return status
 
 
 if __name__ == "__main__":

@@ -72,9 +72,14 @@ class Claude:
         clock: Callable[[], float] = time.monotonic,
         **options: Any,
     ) -> None:
-        self._session = open_session(
-            credentials=credentials, access_token=access_token, retry_policy=policy, clock=clock, **options
-        )
+        with spelled_for_python():
+            self._session = open_session(
+                credentials=credentials,
+                access_token=access_token,
+                retry_policy=policy,
+                clock=clock,
+                **options,
+            )
         # The magics have said it already of a recording that they name.
         says = bool(options.get("recording")) or loaded() is None
         if says and (notice := missing_recording(self._session.target(), self._session.records.stores)):

@@ -235,6 +235,32 @@ def test_a_row_that_cannot_be_chosen_is_disabled_and_says_why(front):
     eventually(front, "magics.model", "claude-opus-5-5")
 
 
+@pytest.mark.parametrize("width", [320, 480, 1000])
+def test_the_reason_of_a_row_covers_neither_its_icon_nor_its_box(front, width):
+    """Those of retired models are the longest: a date and a successor."""
+    field(front, "Show").select_option("Retired")
+    front.wait_idle()
+    front.settle()
+    ends = views(front)[0].evaluate(
+        """(panel, width) => {
+            panel.style.width = width + 'px';
+            const found = [...panel.querySelectorAll('li:not([aria-current])')].map(line => {
+                const range = document.createRange();
+                const [reason, icon] = [...line.children].slice(-2);
+                range.selectNodeContents(reason);
+                const shown = Math.min(range.getBoundingClientRect().right, reason.getBoundingClientRect().right);
+                const cut = getComputedStyle(reason).overflowX === 'hidden';
+                return (cut ? shown : range.getBoundingClientRect().right) - icon.getBoundingClientRect().left;
+            });
+            panel.style.width = '';
+            return found;
+        }""",
+        width,
+    )
+    assert len(ends) > 5
+    assert max(ends) <= 0
+
+
 def test_nothing_moves_over_every_model_region_and_tab(front):
     """Not a pixel, whatever the panel shows."""
     before, seen = height(front), set()

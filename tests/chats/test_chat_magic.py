@@ -57,6 +57,14 @@ def test_after_sends_what_led_to_a_reply_and_changes_nothing(shell):
     assert first.chat is None
 
 
+def test_only_a_name_that_is_near_is_asked_after(shell):
+    """Any other is told where the last reply is."""
+    assert "Ask with %%claude NAME first" in str(shell.error("%%claude --after story\nGo on."))
+    shell.ok("%%claude first\nHi")
+    assert "Did you mean first?" in str(shell.error("%%claude --after frist\nGo on."))
+    assert "The last reply is in first." in str(shell.error("%%claude --after story\nGo on."))
+
+
 def test_after_takes_neither_model_nor_system_along(shell):
     """Prompt and answer only."""
     shell.ok("%%claude first -m haiku -s 'Be brief.'\nHi")
@@ -69,7 +77,7 @@ REFUSED = [
     ("-c sums --after first", "cannot be combined"),
     ("--new", "needs a conversation"),
     ("--after nosuch", "No variable named 'nosuch'."),
-    ("--after number", "number is a int, not a Reply."),
+    ("--after number", "number is of the type int, not a Reply."),
     ("-c ' '", "is not a valid conversation name"),
     ("-c sums --set messages=[]", "sends its own messages"),
     (f"-c {'x' * 81}", "is not a valid conversation name"),
@@ -111,7 +119,7 @@ def test_without_cell_ids_the_same_text_takes_the_place_of_its_turn(shell):
     assert reply.turn == 1
     assert texts(shell.body) == [("user", "One")]
     assert "had the same prompt, so this answer replaces it" in shell.page.text
-    assert "Turn 2 of talk is stale" in shell.page.text
+    assert "Turn 2 of talk is stale: earlier content has changed. Run its cell again." in shell.page.text
 
 
 def test_a_rebuilt_conversation_is_not_stale(shell):
@@ -230,6 +238,8 @@ def test_the_list_shows_the_conversations_of_this_notebook(shell, monkeypatch):
     monkeypatch.setenv("JPY_SESSION_NAME", "two.ipynb")
     shell.ok("%claude_chat")
     assert "No conversations in this notebook" in shell.page.text
+    assert "<table" not in shell.page.outputs[0]["text/html"]
+    assert "Last change" not in shell.page.text
     shell.ok("%%claude -c stats\nTwo")
     assert texts(shell.body) == [("user", "Two")]
     shell.ok("%claude_chat --all")
@@ -244,7 +254,7 @@ def test_rename_fork_remove_and_clear(shell):
     for line, said in [
         ("talk --rename chat", "talk is now chat."),
         ("chat --fork other", "other has 2 turns of chat."),
-        ("other --remove 1", "Turn 1 of other is removed; turn 1 is stale."),
+        ("other --remove 1", "Turn 1 of other is removed and later turns move up; turn 1 is stale."),
         ("other", "Earlier content has changed since a stale turn was answered"),
         ("chat --clear", "chat is cleared; it had 2 turns."),
     ]:
@@ -265,6 +275,8 @@ WRONG = [
     ("talk --save talk.txt", "is not a notebook name"),
     ("talk --save there.ipynb", "already exists with other content"),
     ("talk --export talk.pdf", "is neither .md nor .html"),
+    ("talk --export there.md", "already exists with other content"),
+    ("talk --export there.html", "already exists with other content"),
     ("new --load nosuch.ipynb", "cannot be read"),
     ("new --load broken.ipynb", "is not a notebook of format 4"),
     ("new --load there.ipynb", "contains no answer from Claude"),
@@ -281,6 +293,8 @@ def test_what_cannot_be_done_is_said_in_one_line_and_changes_nothing(
     monkeypatch.chdir(tmp_path)
     nbformat.write(nbformat.v4.new_notebook(), tmp_path / "there.ipynb")
     (tmp_path / "broken.ipynb").write_text('{"cells": ', encoding="utf-8")
+    for name in ("there.md", "there.html"):
+        (tmp_path / name).write_text("# Mine", encoding="utf-8")
     shell.ok("%%claude -c talk\nOne")
     shell.ok("%%claude -c other\nOne")
     Claude().chat("talk").save("talk.ipynb")
@@ -520,6 +534,24 @@ def test_an_export_has_calls_results_and_sources_and_nothing_active(talked):
     assert text.count("<summary>mean(") == 1
     assert "[Penguins &lt;b>](<https://example.org/p>) · example.org" in text
     assert "<script" not in text
+
+
+@pytest.mark.parametrize("name", ["talk.md", "talk.html"])
+def test_an_export_replaces_an_export_of_the_same_conversation_and_no_other_file(
+    shell, tmp_path, monkeypatch, name
+):
+    """Like a notebook that is saved; what another conversation or the user wrote stays as it is."""
+    monkeypatch.chdir(tmp_path)
+    shell.emulator.answer("1", "2", "3")
+    shell.ok("%%claude -c talk\nOne")
+    shell.ok("%%claude -c other\nOne")
+    shell.ok(f"%claude_chat talk --export {name}")
+    shell.ok("%%claude -c talk\nTwo")
+    shell.ok(f"%claude_chat talk --export {name}")
+    written = Path(name).read_text(encoding="utf-8")
+    assert "Turn 2" in written
+    assert "already exists with other content" in str(shell.error(f"%claude_chat other --export {name}"))
+    assert Path(name).read_text(encoding="utf-8") == written
 
 
 def test_a_turn_tells_the_calls_of_its_functions(talked):

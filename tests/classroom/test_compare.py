@@ -95,10 +95,25 @@ def test_a_stop_keeps_what_had_arrived(claude_emulator):
         if all(column.text for column in comparison.columns):
             raise KeyboardInterrupt
 
-    with pytest.raises(errors.ClaudeInterrupt):
+    with pytest.raises(errors.ClaudeInterrupt, match=r"The answers up to here are saved\."):
         comparison.run(stop_once_all_speak)
     replies = Replies(comparison.columns)
     assert all(reply.text.startswith("word") and not reply.complete for reply in replies)
+    session.close()
+
+
+def test_a_stop_before_any_text_says_that_there_is_none(claude_emulator):
+    """Nothing is saved then."""
+    session = open_session(project=claude_emulator.project, base_url=claude_emulator.base_url,
+                           access_token="emulator", retry_policy=ONCE)  # fmt: skip
+    claude_emulator.fail(*[Fault(delay=60)] * 3)
+    comparison = Comparison(session, [Asked(name, "Hi", session.target({"model": name})) for name in MODELS])
+
+    def stop() -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(errors.ClaudeInterrupt, match=r"Stopped before an answer arrived\."):
+        comparison.run(stop)
     session.close()
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 
@@ -32,6 +33,24 @@ def test_it_runs_as_a_module_too():
         check=True,
     )
     assert "claude-haiku-5-5" in done.stdout
+
+
+@pytest.mark.parametrize("family", [[], ["--family", "haiku"]], ids=["long", "short"])
+def test_a_reader_that_has_gone_is_no_traceback(family):
+    """As `| head` goes; a short text is noticed only when it is flushed."""
+    read, write = os.pipe()
+    os.close(read)
+    try:
+        done = subprocess.run(
+            [sys.executable, "-m", "vertex_claude_magic", "models", "--all", *family],
+            stdout=write,
+            stderr=subprocess.PIPE,
+            text=True,
+            check=False,
+        )
+    finally:
+        os.close(write)
+    assert (done.returncode, done.stderr) == (1, "")
 
 
 @pytest.mark.parametrize("arguments", [[], ["nonsense"], ["mod"], ["models", "--fam", "opus"]])

@@ -89,6 +89,14 @@ def written(tmp_path: Path, *more: str) -> str:
     return file.read_text(encoding="utf-8")
 
 
+def test_the_last_line_says_where_the_report_is(surroundings, tmp_path, capsys):
+    """Nothing else tells that it was written."""
+    written(tmp_path)
+    last = capsys.readouterr().out.splitlines()[-1]
+    assert last.startswith("The report is in ")
+    assert last.endswith("doctor.txt.")
+
+
 @pytest.mark.parametrize("name", [None, *SETUP_PROBLEMS])
 def test_a_report_tells_nobody_who_its_author_is(surroundings, tmp_path, home, name):
     """No email, project, number, token or path below the home folder, whatever is wrong."""
@@ -116,7 +124,7 @@ def test_a_report_of_numbers_and_mail_that_a_server_names(surroundings, tmp_path
     said = "Denied for jane.doe+x@corp.example on projects/another-one and project 123456789012."
     claude_emulator.fail(Fault(status=401, body=b"{}"), Fault(status=403, message=said))
     text = written(tmp_path)
-    assert "Denied for [email] on projects/[project] and project [number]." in text
+    assert "Denied for [email] on projects/[project] and project [number]'." in text
 
 
 @pytest.mark.parametrize("kind", ["service_account", "authorized_user"])

@@ -132,3 +132,9 @@ def test_a_text_of_nothing_but_markup_is_shown_as_it_came():
     """Parsing it would take seconds."""
     text = "*" * 50_000
     assert text_lines(text) == [text]
+
+
+@pytest.mark.parametrize("rendered", [True, False])
+def test_a_column_without_a_text_has_no_empty_row(rendered):
+    """Such as one that failed: what is said of it is right below its title."""
+    assert column_html("haiku", "", ["Failed."], rendered=rendered).count("<td") == 1

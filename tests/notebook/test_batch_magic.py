@@ -90,6 +90,17 @@ def test_an_error_stands_alone(shell):
     assert shell.page.text == ""
 
 
+def test_a_wrong_variable_is_refused_before_anything_is_read(shell):
+    """So that no empty output stays above the error."""
+    shell.ok(CELL)
+    end(shell.ip.user_ns["labels"])
+    requests = len(shell.emulator.requests)
+    assert "'1x' is not a valid variable name" in str(shell.error("%claude_batch labels --collect 1x"))
+    assert "'class' is a reserved name" in str(shell.error("%claude_batch labels --collect class"))
+    assert shell.page.messages == []
+    assert len(shell.emulator.requests) == requests
+
+
 def test_cancel_ends_the_jobs(shell):
     shell.ok(CELL)
     shell.ok("%claude_batch labels --cancel")

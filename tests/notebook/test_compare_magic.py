@@ -7,7 +7,7 @@ import re
 from types import SimpleNamespace
 
 import pytest
-from shells import Page
+from shells import Page, StoppingPage
 
 from vertex_claude_magic import errors
 from vertex_claude_magic.classroom.compare import Asked, Column
@@ -19,6 +19,7 @@ from vertex_claude_magic.notebook.display.columns import ColumnsView, difference
 from vertex_claude_magic.settings.options import AskOptions
 from vertex_claude_magic.settings.target import resolve_target
 from vertex_claude_magic.vertex.reply import Reply as Answered
+from vertex_claude_magic.vertex.reply import Usage
 
 
 def test_a_comparison_is_one_output_in_three_forms(shell):
@@ -43,10 +44,23 @@ def test_the_variable_holds_the_replies(shell):
     assert list(both.df["column"]) == ["haiku", "sonnet"]
 
 
+def test_the_replies_are_shown_as_their_answers(shell):
+    """One below another, as the sanitizer writes them; in a line they are known by the heads of their columns."""
+    shell.emulator.answer("One **two**.", "<script>x</script>")
+    replies = shell.ok("%%claude_compare replies -m haiku,sonnet\nHi")
+    assert repr(replies) == "Replies('haiku', 'sonnet')"
+    data, _ = shell.ip.display_formatter.format(replies)
+    assert data["text/plain"] == repr(replies)
+    assert data["text/markdown"].startswith("**haiku**\n\n")
+    assert "\n\n**sonnet**\n\n" in data["text/markdown"]
+    assert "One **two**." in data["text/markdown"]
+    assert "<script" not in data["text/markdown"]
+
+
 def test_the_returned_replies_are_not_shown_twice(shell, capsys):
     """The page has them already."""
     shell.ok("%%claude_compare -m haiku,sonnet\nHi")
-    assert "Reply(" not in capsys.readouterr().out
+    assert "Replies(" not in capsys.readouterr().out
 
 
 def test_a_line_compares_too(shell):
@@ -211,27 +225,28 @@ def test_a_comparison_that_never_ended_is_known_as_unfinished():
 
 # Lines that are refused, and why.
 REFUSED = {
-    "%%claude_compare -m haiku\nHi": "2 to 8 columns, not 1",
+    "%%claude_compare -m haiku\nHi": "2 to 8 columns, not 1. Give -m haiku,sonnet, for example.",
     "%%claude_compare\nHi": "2 to 8 columns, not 1",
     "%%claude_compare --effort low,high\nHi": "Give -m haiku,sonnet, or --vary effort=low,high, for example.",
     "%%claude_compare -m a,b,c,d,e,f,g,h,i\nHi": "2 to 8 columns, not 9",
-    "%%claude_compare -m haiku,sonnet -c talk\nHi": "does not support chat: a conversation continues from one answer",
-    "%%claude_compare -m haiku,sonnet --chat talk\nHi": "does not support chat",
-    "%%claude_compare -m haiku,sonnet --new\nHi": "does not support new",
-    "%%claude_compare -m haiku,sonnet --after answer\nHi": "does not support after",
-    "%%claude_compare -m haiku,sonnet --tools f\nHi": "does not support tools: your functions would run once for each column",
+    "%%claude_compare -m haiku,sonnet -c talk\nHi": "does not support --chat: a conversation continues from one answer",
+    "%%claude_compare -m haiku,sonnet --chat talk\nHi": "does not support --chat",
+    "%%claude_compare -m haiku,sonnet --new\nHi": "does not support --new",
+    "%%claude_compare -m haiku,sonnet --after answer\nHi": "does not support --after",
+    "%%claude_compare -m haiku,sonnet --tools f\nHi": "does not support --tools: your functions would run once for each column",
     "%%claude_compare -m haiku,sonnet -f code\nHi": "does not support --format code: there are several answers",
     "%%claude_compare -m haiku,sonnet --vary effort\nHi": "is not OPTION=a,b",
     "%%claude_compare -m haiku,sonnet --vary effort=low\nHi": "has fewer than two values",
     "%%claude_compare -m haiku,sonnet --vary effort=low,\nHi": "has fewer than two values",
-    "%%claude_compare -m haiku,sonnet --vary model=a,b\nHi": "model is given twice",
-    "%%claude_compare -m haiku,sonnet --effort low --vary effort=low,high\nHi": "effort is given twice",
+    "%%claude_compare -m haiku,sonnet --vary model=a,b\nHi": "--model is given twice",
+    "%%claude_compare -m haiku,sonnet --effort low --vary effort=low,high\nHi": "--effort is given twice",
     "%%claude_compare -m haiku,sonnet --vary tone=a,b\nHi": "is not an option whose values can be compared",
     "%%claude_compare -m haiku,sonnet --vary set=a,b\nHi": "is not an option whose values can be compared",
     "%%claude_compare -m haiku,sonnet --vary quiet=true,false\nHi": "is not an option whose values can be compared",
     "%%claude_compare -m haiku,sonnet --vary show_thinking=yes,no\nHi": "neither true nor false",
-    "%%claude_compare -m haiku,sonnet --vary max_tokens=a,b\nHi": "is not a whole number",
-    "%%claude_compare -m haiku-4.5,sonnet-4.5 --vary temperature=0.5,0.6 -c a --dry-run\nHi": "does not support chat",
+    "%%claude_compare -m haiku,sonnet --vary max_tokens=a,b\nHi": "The value of --max-tokens is not a whole number: 'a'.",
+    "%%claude_compare -m haiku,sonnet --vary max_tokens=0,5\nHi": "--max-tokens is 0.",
+    "%%claude_compare -m haiku-4.5,sonnet-4.5 --vary temperature=0.5,0.6 -c a --dry-run\nHi": "does not support --chat",
     "%%claude_compare -m haiku,sonnet\n": "The prompt is empty",
 }
 
@@ -297,6 +312,27 @@ def test_what_differs_is_a_table_and_what_does_not_a_line():
     assert ["words", "2", "1"] in rows
     assert not [row for row in rows if row[0] == "region"]
     assert same == "The same in all: region global, stop reason stopped."
+
+
+def test_an_answer_that_was_stopped_has_no_count_of_its_output():
+    """The count comes with the last events."""
+    stopped = Answered(
+        blocks=({"type": "text", "text": "One"},), usage=Usage(input_tokens=19, output_tokens=1)
+    )
+    for text in final_bundle([column("haiku", stopped)]).values():
+        assert "19 tokens in · output not counted" in text
+        assert "1 tokens out" not in text
+
+
+def test_a_stopped_comparison_says_who_answers(shell):
+    """As a stopped answer does."""
+    shell.emulator.fail(*[Fault(delay=60)] * 2)
+    page = shell.ip.display_pub = StoppingPage()
+    page.stops = frozenset({1})
+    result = shell.ip.run_cell("%%claude_compare -m haiku,sonnet\nHi")
+    assert str(result.error_in_exec) == "Stopped before an answer arrived."
+    assert "Stopped here. Run the cell again for the whole answers." in page.text
+    assert "Answered by a local server, not Google" in page.text
 
 
 def test_an_error_is_shown_as_text():

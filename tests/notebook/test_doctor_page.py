@@ -232,6 +232,14 @@ def test_bad_options_are_refused_before_anything_is_looked_at(shell, line):
     assert shell.emulator.requests == []
 
 
+def test_a_written_report_is_said_to_be_there(shell, tmp_path, monkeypatch):
+    """Below the page, as a conversation that was exported is."""
+    monkeypatch.chdir(tmp_path)
+    shell.ok("%claude_doctor --report doctor.txt")
+    assert shell.page.text.splitlines()[-1] == "The report is in doctor.txt."
+    assert (tmp_path / "doctor.txt").exists()
+
+
 def test_the_options_of_the_line_hold_for_the_diagnosis_only(shell):
     """And are shown as such; the settings stay."""
     shell.ok("%claude_doctor -m opus -r eu")

@@ -161,9 +161,8 @@ def test_without_an_error_it_says_so(shell):
 
 def test_an_error_of_ours_has_its_own_cure(shell):
     """Claude is not asked about it."""
-    shell.error("%claude --nosuch hi")
-    error = shell.error("%claude_fix")
-    assert "came from %claude itself" in str(error)
+    own = shell.error("%claude --nosuch hi")
+    assert str(shell.error("%claude_fix")) == f"The last error came from %claude itself: {own}"
     assert not shell.asked
 
 

@@ -227,6 +227,16 @@ def test_the_help_page_is_short_and_names_the_long_one(shell, cell, capsys):
     assert all(f"{OPTIONS[name].long} " in page for name in MOST_USED)
 
 
+@pytest.mark.parametrize("option", ["-h", "--help"])
+@pytest.mark.parametrize("name", COMMANDS)
+def test_every_magic_shows_its_page_behind_help(shell, name, option):
+    """The docstring, as `?` shows it; nothing else is done."""
+    (written, *_) = COMMANDS[name].written
+    shell.ok(f"{written} {option}\nx" if written.startswith("%%") else f"{written} {option}")
+    assert inspect.getdoc(getattr(type(shell.magics), name)).splitlines()[0] in shell.page.text
+    assert not shell.emulator.requests
+
+
 @pytest.mark.parametrize(
     "cell", ["%claude --help all", "%%claude -h all\n", "%%claude --help all\nx", "%%claude answer -h all\nx"]
 )

@@ -78,7 +78,8 @@ WRONG = (
     ("labels reviews.text", "single column"),
     ("labels reviews()", "it contains a call"),
     ("labels reviews --max-act 3", "abbreviation"),
-    ("labels reviews --max-active x", "not a whole number"),
+    ("labels reviews --max-active x", "The value of --max-active is not a whole number: 'x'."),
+    ("labels reviews --max-active 0", "--max-active is 0."),
     ("labels reviews --on-error skip", "return, stop"),
     ("labels reviews -f code", "does not take --format code"),
     ("labels reviews --as df", "data frame"),
@@ -114,6 +115,19 @@ def test_a_limit_leaves_the_rest_empty_and_says_how_to_go_on(shell):
     assert "not asked" in shell.page.text
     assert "could exceed --max-cost 0.009" in shell.page.text
     assert "Raise --max-cost and run it again" in shell.page.text
+
+
+def test_a_run_that_asked_nothing_does_not_say_who_answered(shell):
+    """In the demo, where every answer has that line."""
+    shell.ok("%claude_demo")
+    try:
+        shell.ok("%%claude_map labels reviews -m claude-haiku-4-5 --max-cost 0.00001" + PROMPT)
+        assert "0 answered" in shell.page.text
+        assert "Answered by the emulator" not in shell.page.text
+        shell.ok("%%claude_map labels reviews -m claude-haiku-4-5 --limit 1" + PROMPT)
+        assert "Answered by the emulator" in shell.page.text
+    finally:
+        shell.ok("%claude_demo stop")
 
 
 def test_an_interrupt_leaves_a_usable_table(shell):

@@ -249,6 +249,24 @@ def test_a_try_is_not_held_up_by_a_cell_nor_a_cell_by_it(shell, front):
     assert "Stopped." in front.text()
 
 
+def test_a_try_that_is_stopped_before_any_text_promises_none(shell, front):
+    """Nothing is below then; what is there says itself that it is partial."""
+    shell.emulator.fail(Fault(delay=60))
+    front.click("Try it")
+    front.click("Send")
+    front.click("Stop")
+    ended(shell)
+    assert shell.magics.panel.actions.trial_note == "Stopped."
+
+
+def test_a_message_names_the_system_prompt_as_its_tab_does(shell, front):
+    """Not by the name of the setting."""
+    front.tab("System prompt")
+    front.enter("Instructions", "Be brief.")
+    front.click("Apply")
+    assert "System prompt set (9 characters) for this session." in front.text()
+
+
 def test_an_error_of_a_try_is_one_line_with_its_cure(shell, front):
     """As in a cell, and no traceback anywhere."""
     front.enter("Project", "")

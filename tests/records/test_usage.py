@@ -228,6 +228,16 @@ def test_a_column_of_nothing_but_zeros_is_left_out(journal):
     assert "Failed" in plain(ask_usage(), "day")
 
 
+def test_where_nothing_was_spent_there_is_no_chart(journal):
+    """Replays alone, for example, of a notebook that was checked."""
+    keep(journal, TODAY, state="replayed", answer=1)
+    keep(journal, TODAY, state="replayed", answer=1, model="claude-opus-5-5")
+    for show in (plain, html):
+        text = show(ask_usage())
+        assert "Replayed" in text
+        assert "Chart" not in text
+
+
 def test_without_a_group_it_is_one_chart_by_day_and_model(history):
     """The newest day first, named once, its dearest model first; the title says what all of it came to."""
     text = plain(ask_usage())

@@ -86,9 +86,36 @@ def test_a_value_that_an_option_cannot_take_is_refused_by_name(name, value):
     """One line that names the option, and a cure that shows what it takes."""
     with pytest.raises(errors.OptionError) as caught:
         merge(AskOptions(), {name: value})
-    assert name in str(caught.value) or "format" in str(caught.value)
+    caught.value.spell_for_python()
+    assert name in caught.value.message
     assert caught.value.cure
     assert isinstance(caught.value, ValueError)
+
+
+def test_python_code_is_told_the_keyword():
+    """In the constructor and in every question."""
+    for work in (lambda: Claude(region=5), lambda: Claude().ask("Hello", region=5)):
+        with pytest.raises(errors.OptionError) as caught:
+            work()
+        assert caught.value.message == "region is 5."
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "cell", "python"),
+    [
+        ("max_cost", -1.0, "--max-cost is -1.0.", "max_cost is -1.0."),
+        ("timeout", 0.0, "--timeout is 0.0.", "timeout is 0.0."),
+        ("replay", "maybe", "'maybe' is not a value of --replay.", "'maybe' is not a value of replay."),
+        ("trusted_hosts", 3.5, "trusted_hosts is 3.5.", "trusted_hosts is 3.5."),
+    ],
+)
+def test_a_refused_value_names_the_option_as_its_reader_writes_it(name, value, cell, python):
+    """What is only a setting has no name on a line."""
+    with pytest.raises(errors.OptionError) as caught:
+        merge(AskOptions(), {name: value})
+    assert caught.value.message == cell
+    caught.value.spell_for_python()
+    assert caught.value.message == python
 
 
 ORDER = [

@@ -65,11 +65,11 @@ def test_an_empty_value_says_nothing(name):
 
 # The gate of a policy. What is locked, what is given, and what comes of it: the value and its origin, or the error.
 LOCKED = [
-    ({"model": ("haiku",)}, {}, {}, {}, ("haiku", "default")),
+    ({"model": ("haiku",)}, {}, {}, {}, ("haiku", "policy")),
     ({"model": ("haiku", "sonnet")}, {}, {}, {}, ("sonnet", "default")),
     ({"model": ("haiku", "opus")}, {"model": "opus"}, {}, {}, ("opus", "setting")),
     ({"model": ("haiku",)}, {}, {"model": "haiku"}, {}, ("haiku", "option")),
-    ({"region": ("eu",)}, {}, {}, {"CLOUD_ML_REGION": "us-east5"}, ("eu", "CLOUD_ML_REGION")),
+    ({"region": ("eu",)}, {}, {}, {"CLOUD_ML_REGION": "us-east5"}, ("eu", "policy")),
 ]
 
 

@@ -145,8 +145,11 @@ def test_the_cost_is_half_and_is_counted_once(emulator, claude, journal):
 
 def test_before_it_is_collected_the_worst_case_counts(emulator, claude, journal):
     claude.batch([{"n": 1}], PROMPT, to=TO, max_tokens=1_000)
-    (usage,) = claude._session.records.stores.journal(journal).usage()
+    records = claude._session.records
+    (usage,) = records.stores.journal(journal).usage()
     assert usage.open_cost > 0
+    spent = records.spending(claude._session.target())
+    assert spent.session_local == spent.today_local.usd == usage.open_cost
 
 
 def test_only_rows_that_failed_go_again_and_their_answers_take_their_places(emulator, claude):
@@ -304,7 +307,7 @@ def test_a_file_that_a_killed_process_was_uploading_is_said_to_be_lost(emulator,
 REFUSED = [
     ({"region": "us-central1"}, "us-east5, and the chosen location is us-central1"),
     ({"to": "gs://wide/x"}, "where no jobs run"),
-    ({"to": "gs://nowhere/x"}, "There is no bucket nowhere"),
+    ({"to": "gs://nowhere/x"}, "There is no bucket 'nowhere'. Check the name"),
     ({"to": "rows/x"}, "not a Cloud Storage location"),
     ({"to": "bq://p.d.t"}, "need a place in Cloud Storage"),
     ({"beta": ["context-1m-2025-08-07"]}, "carries no headers"),

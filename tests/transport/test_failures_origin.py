@@ -66,6 +66,12 @@ def test_what_the_service_says_keeps_its_meaning(status, kind):
     assert "Vertex AI said: 'said by the service'" in str(error)
 
 
+def test_a_sentence_that_is_quoted_has_one_full_stop():
+    """Most messages of the service end in one of their own."""
+    body = b'{"error": {"code": 400, "message": "The prompt is odd.", "status": "INVALID_ARGUMENT"}}'
+    assert "Vertex AI said: 'The prompt is odd'. " in str(error_from_response(400, body, ASKED))
+
+
 def test_a_captive_portal_is_not_asked_again():
     """511 lets nothing through until somebody signs in (RFC 6585); 503 may."""
     page = error_from_response(511, PAGE, ASKED)

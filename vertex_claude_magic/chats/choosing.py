@@ -58,16 +58,16 @@ def conversation_of(
         known = [
             name for name, value in names.items() if isinstance(value, Reply) and not name.startswith("_")
         ]
-        near = difflib.get_close_matches(str(after), known, n=1) or known[-1:]
-        cure = (
-            f"Did you mean {near[0]}?"
-            if near
-            else "Ask with %%claude NAME first, then follow with --after NAME."
-        )
+        near = difflib.get_close_matches(str(after), known, n=1)
+        cure = "Ask with %%claude NAME first, then follow with --after NAME."
+        if near:
+            cure = f"Did you mean {near[0]}?"
+        elif known:
+            cure = f"The last reply is in {known[-1]}."
         raise errors.OptionError(f"No variable named {quote(str(after), 40)!r}.", cure=cure)
     if not isinstance(names[after], Reply):
         raise errors.OptionError(
-            f"{quote(after, 40)} is a {type(names[after]).__name__}, not a Reply.",
+            f"{quote(after, 40)} is of the type {type(names[after]).__name__}, not a Reply.",
             cure="Use a variable that %%claude NAME has set.",
         )
     return Following(after, names[after])

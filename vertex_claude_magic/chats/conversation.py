@@ -268,11 +268,12 @@ class NamedChat:
                 if at > number and entry.state == "ok" and entry.before != before
             ]
         if stale:
-            what = "turn" if len(stale) == 1 else "turns"
-            verb = "is" if len(stale) == 1 else "are"
+            what, verb, cells = (
+                ("Turn", "is", "its cell") if len(stale) == 1 else ("Turns", "are", "their cells")
+            )
             self._notices.append(
-                f"{what.capitalize()} {joined_numbers(stale)} of {name} {verb} stale: earlier content has changed. "
-                "Run the cells again."
+                f"{what} {joined_numbers(stale)} of {name} {verb} stale: earlier content has changed. "
+                f"Run {cells} again."
             )
         usage = reply.rounds[-1].usage
         used = usage.total_input_tokens + usage.output_tokens

@@ -16,6 +16,7 @@ from vertex_claude_magic.models.prices import usd
 from vertex_claude_magic.records.budget import worst_case
 from vertex_claude_magic.session.exchange import ROUND, Exchange
 from vertex_claude_magic.session.pool import Pool
+from vertex_claude_magic.settings.registry import long_name
 from vertex_claude_magic.spelling import Spelling, option, spelled
 from vertex_claude_magic.text import message_of, quote
 from vertex_claude_magic.vertex.reply import Reply
@@ -53,6 +54,7 @@ _REFUSED = {
     "tools": "your functions would run once for each column",
 }
 _NEVER_VARIED = frozenset({"max_cost", "max_session_cost", "max_daily_cost", "context", "with_"})
+# A list in Python, and names between commas on a line.
 _MODELS_OR_VARY = Spelling(
     "-m haiku,sonnet, or --vary effort=low,high",
     'models=["haiku", "sonnet"], or vary={"effort": ["low", "high"]}',
@@ -129,6 +131,17 @@ class Replies(list[Reply]):
         super().__init__(column.settled() for column in columns)
         self.labels = tuple(column.label for column in columns)
         self.errors = tuple(column.error for column in columns)
+
+    def __repr__(self) -> str:
+        return f"Replies({', '.join(map(repr, self.labels))})"
+
+    def _repr_markdown_(self) -> str:
+        from vertex_claude_magic.markdown.sanitize import as_text, safe_markdown
+
+        return "\n\n".join(
+            f"**{as_text(label)}**\n\n{safe_markdown(reply.text)}"
+            for label, reply in zip(self.labels, self, strict=True)
+        )
 
     @property
     def df(self) -> pd.DataFrame:
@@ -240,6 +253,10 @@ class Comparison:
         pool = Pool[Column, Reply](lambda column: _Asking(column, on_change), at_once=MOST_COLUMNS)
         try:
             pool.run(waiting, self._take, tick=on_change, stopped=stopped)
+        except errors.ClaudeInterrupt:
+            if any(column.settled().text for column in self.columns):
+                raise errors.ClaudeInterrupt(done="The answers up to here are saved.") from None
+            raise
         finally:
             for column in waiting:
                 if column.exchange is not None:
@@ -296,7 +313,7 @@ def check_asked(target: Target) -> None:
     """
     for name, why in _REFUSED.items():
         if getattr(target, name, None):
-            raise errors.OptionError(f"A comparison does not support {name}: {why}.", cure="Leave it out.")
+            raise _unsupported(name, why)
     if target.format == "code" and target.origins.get("format") == "option":
         raise errors.OptionError(
             "A comparison does not support --format code: there are several answers but one new cell.",
@@ -315,11 +332,22 @@ def check_varied(name: str, options: Mapping[str, Any] = MappingProxyType({})) -
         OptionError: it cannot, or is among them.
     """
     if options.get(name) is not None:
-        raise errors.OptionError(f"{name} is given twice.", cure="Set it once.")
+        raise errors.OptionError(
+            spelled("{} is given twice.", Spelling(long_name(name), name)), cure="Set it once."
+        )
     if why := _REFUSED.get(name):
-        raise errors.OptionError(f"A comparison does not support {name}: {why}.", cure="Leave it out.")
+        raise _unsupported(name, why)
     if name in _NEVER_VARIED:
-        raise errors.OptionError(f"{name} is the same for all columns.", cure="Set it once.")
+        raise errors.OptionError(
+            spelled("{} is the same for all columns.", Spelling(long_name(name), name)), cure="Set it once."
+        )
+
+
+def _unsupported(name: str, why: str) -> errors.OptionError:
+    return errors.OptionError(
+        spelled("A comparison does not support {}: {}.", Spelling(long_name(name), name), why),
+        cure="Leave it out.",
+    )
 
 
 def variants(varied: Mapping[str, Sequence[Any]]) -> Iterator[tuple[str, dict[str, Any]]]:

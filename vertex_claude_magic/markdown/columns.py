@@ -45,7 +45,8 @@ def column_html(title: str, text: str, lines: Sequence[str] = (), *, rendered: b
     1
     """
     body = "<br>".join(map(_line, text_lines(text))) if rendered else cell_html(text)
-    rows = [body, *map(cell_html, lines)]
+    # An empty cell would be a gap above the lines.
+    rows = [*([body] if body else []), *map(cell_html, lines)]
     cells = "".join(f'<tr><td style="{_CELL}">{row}</td></tr>' for row in rows)
     head = f'<tr><th style="{_CELL}">{cell_html(title)}</th></tr>'
     return f'<table style="{_COLUMN}"><thead>{head}</thead><tbody>{cells}</tbody></table>'

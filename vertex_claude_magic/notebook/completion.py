@@ -148,7 +148,14 @@ def candidates(before: str, word: str, names: Mapping[str, Any] = MappingProxyTy
         else:
             own = _typed("command", known.words)
         offered = () if {each.text for each in own} & set(words) else own
-    return [each for each in offered if each.text.startswith(word)]
+    # Some options take several values between commas: `-m haiku,sonnet`.
+    before_it = word[: word.rfind(",") + 1] if row is not None and "," in row.value else ""
+    taken = before_it.split(",")
+    return [
+        Candidate(f"{before_it}{text}", kind)
+        for text, kind in offered
+        if text not in taken and f"{before_it}{text}".startswith(word)
+    ]
 
 
 def template_candidates(before: str, names: Mapping[str, Any]) -> tuple[str, list[Candidate]]:

@@ -121,6 +121,7 @@ class ClaudeMagics(Magics, Settings):  # type: ignore[misc]
                                      calls, eight at a time, no text of yours
             --probe                  ask each model for one token instead; it costs, and shows quota too
             --live                   read Google's list of Anthropic's models
+            -h, --help               show this page
 
         A check that is interrupted keeps what it knows. What it found is kept with its date, and named by
         errors and by the region list of `%claude_panel`.
@@ -298,6 +299,7 @@ class ClaudeMagics(Magics, Settings):  # type: ignore[misc]
             -m, --model ID           the model; the session's by default
             -r, --region LOC         the location; the session's by default
             -p, --project ID         the project
+            -h, --help               show this page
 
         Every other setting of the same configuration is kept as it is; data sharing and safety switches
         are never touched. The result is read back from Google and shown beside what the local journal

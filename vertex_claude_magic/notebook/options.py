@@ -30,6 +30,7 @@ __all__ = [
     "parse_table_line",
     "parse_words",
     "read_value",
+    "variable_name",
 ]
 
 
@@ -73,7 +74,7 @@ def parse_cell_line(line: str, known: Mapping[str, Option] = LINE_OPTIONS) -> Pa
     words = _words(line)
     name = None
     if words and not words[0].quoted and not words[0].text.startswith("-"):
-        name = _variable(
+        name = variable_name(
             words[0].text,
             "The first word is the variable for the reply; the prompt goes on the lines below.",
         )
@@ -89,8 +90,16 @@ def parse_cell_line(line: str, known: Mapping[str, Option] = LINE_OPTIONS) -> Pa
     return ParsedLine(name=name, options=options)
 
 
-def _variable(text: str, cure: str) -> str:
-    """Return a word that can be a variable of the user's."""
+def variable_name(text: str, cure: str) -> str:
+    """Return a word that can be a variable of the user's.
+
+    Args:
+        text: The word.
+        cure: What to write instead of a word that is no name at all.
+
+    Raises:
+        OptionError: it cannot.
+    """
     import builtins
 
     if not text.isidentifier():
@@ -98,7 +107,7 @@ def _variable(text: str, cure: str) -> str:
     if keyword.iskeyword(text) or hasattr(builtins, text) or text in {"In", "Out", "_", "__", "___"}:
         raise OptionError(
             f"{text!r} is a reserved name in Python or IPython.",
-            cure="Choose another variable for the reply.",
+            cure="Choose another variable.",
         )
     return text
 
@@ -124,7 +133,7 @@ def parse_table_line(line: str, options: Mapping[str, Option], written: str) -> 
     if len(leading) < 2 and not any(word.text in {"-h", "--help"} for word in words):
         missing = "the table" if leading else "the variable for the result, and the table"
         raise OptionError(f"The line is missing {missing}.", cure=wanted)
-    name = _variable(leading[0], wanted) if leading else None
+    name = variable_name(leading[0], wanted) if leading else None
     found, rest = _options(words[len(leading) :], options)
     if rest:
         raise OptionError(
@@ -237,14 +246,16 @@ def read_value(option: Option, text: str) -> str | float | dict[str, Json]:
                 return int(text.replace("_", "").replace(",", ""))
             except ValueError:
                 raise OptionError(
-                    f"{quote(text, 40)!r} is not a whole number.", cure="Write a number such as 1000."
+                    f"The value of {option.long} is not a whole number: {quote(text, 40)!r}.",
+                    cure=f"Give {option.wanted or 'a whole number'}.",
                 ) from None
         case "number":
             try:
                 return float(text)
             except ValueError:
                 raise OptionError(
-                    f"{quote(text, 40)!r} is not a number.", cure="Write a number such as 0.5."
+                    f"The value of {option.long} is not a number: {quote(text, 40)!r}.",
+                    cure=f"Give {option.wanted or 'a number such as 0.5'}.",
                 ) from None
         case "KEY=JSON":
             key, separator, value = text.partition("=")

@@ -223,6 +223,9 @@ class Budget:
             self._sums[local] += most if usd is None else usd
 
     def spent(self, *, local: bool) -> float:
-        """Return what the session has spent, in USD; infinite where the price of a call is not known."""
+        """Return what the session has spent, in USD, with the worst case of calls and batches that are under way.
+
+        It is infinite where the price of a call is not known.
+        """
         with self._lock:
-            return self._sums[local]
+            return self._sums[local] + sum([usd for kind, usd in self._held.values() if kind is local])

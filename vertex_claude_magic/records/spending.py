@@ -16,8 +16,8 @@ class Spending(NamedTuple):
     """Sums in USD by the price table, for every place that shows them: page, panel and the line below an answer.
 
     Args:
-        session: What this session's calls came to, stopped ones at their worst case; infinite where a price is
-            not known.
+        session: What this session's calls came to, stopped ones and those under way at their worst case; infinite
+            where a price is not known.
         session_local: The same of what a server on this machine answered, which cost nothing in fact.
         today: What today's calls of all notebooks came to, None where the journal cannot tell.
         today_local: The same of what servers on this machine answered.

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from vertex_claude_magic.errors import OptionError
 from vertex_claude_magic.settings.options import check_value
 from vertex_claude_magic.settings.registry import OPTIONS
+from vertex_claude_magic.spelling import in_python
 from vertex_claude_magic.text import quote
 
 if TYPE_CHECKING:
@@ -111,7 +112,8 @@ def read_option(row: Option, value: Any, folder: Path, where: str) -> Any:
     try:
         check_value(row, value)
     except OptionError as error:
-        raise OptionError(f"{where}: {error.message}", cure=error.cure) from None
+        # A file names an option as Python does.
+        raise OptionError(f"{where}: {in_python(error.message)}", cure=in_python(error.cure)) from None
     if row.name == "set" and (found := sorted(_TOOL_FIELDS & value.keys())):
         raise OptionError(f"{where}: a file may not set the field {found[0]}.", cure="Remove it.")
     if row.name == "as_":

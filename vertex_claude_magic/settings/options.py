@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from vertex_claude_magic.errors import OptionError
 from vertex_claude_magic.settings.pasted import refuse_pasted
 from vertex_claude_magic.settings.registry import EMPTY, OPTIONS
+from vertex_claude_magic.spelling import Spelling, spelled
 from vertex_claude_magic.text import quote
 from vertex_claude_magic.vertex.request import RequestOptions
 
@@ -192,11 +193,11 @@ def merge(session: AskOptions, given: Mapping[str, Any]) -> AskOptions:
 def _joined(old: Any, new: Any, row: Option) -> Any:
     if row.kind == "fields":
         if not isinstance(new, Mapping):
-            raise _unfit(row.name, new, "a dict")
+            raise _unfit(row, new, "a dict")
         return {**old, **new}
     if row.kind == "texts":
         if not isinstance(new, (str, Sequence)):
-            raise _unfit(row.name, new, "a text or a list of strings")
+            raise _unfit(row, new, "a text or a list of strings")
         return (*old, *((new,) if isinstance(new, str) else new))
     if row.kind == "objects":
         return (*old, *(new if isinstance(new, (list, tuple)) else (new,)))
@@ -243,27 +244,34 @@ def check_value(row: Option, value: Any) -> None:
     if row.secret_free:
         refuse_pasted(row.name, value)
     if row.kind == "confirm" and not isinstance(value, bool) and not callable(value):
-        raise _unfit(row.name, value, "True, False, or a function (name, arguments) -> bool")
+        raise _unfit(row, value, "True, False, or a function (name, arguments) -> bool")
     kind, wanted = _TYPES.get(row.kind, (object, ""))
     if (isinstance(value, bool) and wanted) or not isinstance(value, kind):
-        raise _unfit(row.name, value, wanted)
+        raise _unfit(row, value, wanted)
     if row.kind == "texts" and not _has_texts_only(value):
-        raise _unfit(row.name, value, "a text or a list of strings")
+        raise _unfit(row, value, "a text or a list of strings")
     fits, form = _FORMS.get(row.name, (None, ""))
     if fits is not None and not fits(value):
-        raise _unfit(row.name, value, form)
+        raise _unfit(row, value, form)
     if row.name in {"label", "header"} and not _has_texts_only(value):
         # Not quoted: a header may hold a key.
         raise OptionError(
-            f"{row.name} has a key or a value that is not a text.",
+            spelled("{} has a key or a value that is not a text.", _named(row)),
             cure='Give a dict of texts, such as {"team": "lab"}.',
         )
     if row.least is not None and isinstance(value, Real) and not row.least <= float(value) < float("inf"):
-        raise _unfit(row.name, value, row.wanted)
+        raise _unfit(row, value, row.wanted)
     if row.words and value not in row.words:
-        what = "format" if row.name == "format" else f"value of {row.name}"
-        raise OptionError(f"{quote(str(value), 40)!r} is not a {what}.", cure=f"Use {', '.join(row.words)}.")
+        raise OptionError(
+            spelled("{!r} is not a value of {}.", quote(str(value), 40), _named(row)),
+            cure=f"Use {', '.join(row.words)}.",
+        )
 
 
-def _unfit(name: str, value: Any, wanted: str) -> OptionError:
-    return OptionError(f"{name} is {quote(repr(value), 60)}.", cure=f"Give {wanted}.")
+def _unfit(row: Option, value: Any, wanted: str) -> OptionError:
+    return OptionError(spelled("{} is {}.", _named(row), quote(repr(value), 60)), cure=f"Give {wanted}.")
+
+
+def _named(row: Option) -> str | Spelling:
+    # What is only a setting has no name on a line.
+    return Spelling(row.long, row.name) if "line" in row.places else row.name

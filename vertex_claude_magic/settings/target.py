@@ -165,8 +165,10 @@ def resolve_target(
     overruled: list[str] = []
     ruled = policy is not OPEN
     if ruled:
-        for name, origin in origins.items():
-            values[name], notice = policy.admit(name, values[name], origin)
+        for name, origin in [*origins.items()]:
+            value, notice = policy.admit(name, values[name], origin)
+            if value is not values[name]:
+                values[name], origins[name] = value, "policy"
             overruled += [notice] if notice else []
     if saved is None and (values["prompt"] or values["with_"]):
         raise OptionError("Saved prompts work only in the magics.", cure="Give the text as the prompt.")

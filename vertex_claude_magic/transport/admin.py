@@ -259,7 +259,7 @@ def _refuse(error: errors.PermissionDenied, what: str, role: str) -> NoReturn:
     project = quote(str(error.details.get("project")), 80)
     raise errors.PermissionDenied(
         f"The account may not {what} in project {project} (403). "
-        f"Vertex AI said: {quote(str(error.details.get('message')))!r}.",
+        f"Vertex AI said: {quote(str(error.details.get('message'))).removesuffix('.')!r}.",
         cure=f"Grant {role} to the account: gcloud projects add-iam-policy-binding {project} "
         f"--member=user:YOU --role={role}",
         details=error.details,

@@ -179,7 +179,8 @@ def _error(failure: Failure, asked: Asked) -> errors.ClaudeError:
     )
     text = quote(failure.message)
     who = "Vertex AI said" if failure.shape in {"object", "empty"} else "The answer"
-    message = f"{what} {who}: {text!r}." if text else what
+    # One full stop: ours, after the quotation mark.
+    message = f"{what} {who}: {text.removesuffix('.')!r}." if text else what
     details = {
         "status": failure.status, "message": failure.message, "type": failure.kind, "code": failure.code,
         "reason": failure.reason, "request_id": failure.request_id, "body": failure.body, "shape": failure.shape,

@@ -87,7 +87,7 @@ class Files:
         Raises:
             OptionError: there is no such bucket, or the account may not see it.
         """
-        with _named(f"bucket {bucket}", "roles/storage.legacyBucketReader"):
+        with _named(f"bucket {bucket!r}", "roles/storage.legacyBucketReader"):
             return str(self._client.get_bucket(bucket).location).lower()
 
     def write_new(self, place: Uri, content: IO[bytes], size: int, mark: str) -> None:
@@ -269,7 +269,7 @@ def _named(what: str, role: str) -> Iterator[None]:
         raise errors.ClaudeInterrupt from None
     except google.NotFound:
         raise errors.OptionError(
-            f"There is no {where}.", cure="Check the name; it is made outside of here."
+            f"There is no {where}.", cure="Check the name; buckets are created in Google Cloud, not here."
         ) from None
     except (google.Forbidden, google.Unauthorized) as error:
         raise errors.PermissionDenied(

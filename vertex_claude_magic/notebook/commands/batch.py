@@ -9,7 +9,7 @@ from vertex_claude_magic import errors
 from vertex_claude_magic.notebook.commands.options import BATCH_FOLLOW_OPTIONS, COMMANDS
 from vertex_claude_magic.notebook.commands.table_cell import read_table_cell
 from vertex_claude_magic.notebook.display.live_page import LivePage
-from vertex_claude_magic.notebook.options import parse_table_line, parse_words
+from vertex_claude_magic.notebook.options import parse_table_line, parse_words, variable_name
 from vertex_claude_magic.notebook.pages.batch import batches_page, job_page, progress_page, requests_page
 from vertex_claude_magic.notebook.pages.show import show_page
 from vertex_claude_magic.tables.batch.checks import batch_options
@@ -165,6 +165,8 @@ def batch_from_line(host: Host, line: str) -> None:
         )
     if "cancel" in options and len(options) > 1:
         raise errors.OptionError("--cancel cannot be combined with other options.", cure="Cancel it first.")
+    if "collect" in options:
+        variable_name(str(options["collect"]), "Write --collect FRAME, such as --collect labels.")
     # The batch of the variable, or the one that the journal knows by this name.
     held = host.shell.user_ns.get(name)
     job = held if isinstance(held, BatchJob) else find_batch(host.session(), name)
@@ -219,11 +221,6 @@ def _collect(host: Host, job: BatchJob, frame: str) -> list[str]:
     The table is the one that the batch was made from, the value of the variable, or that of the variable which the
     table was in; where none of them is at hand, the result has the numbers of the rows.
     """
-    if not frame.isidentifier():
-        raise errors.OptionError(
-            f"{quote(frame, 40)!r} is not a valid variable name.",
-            cure="Write --collect FRAME, such as --collect labels.",
-        )
     names = host.shell.user_ns
     known = [names.get(frame), names.get(str(job.batch.plan.get("table") or ""))]
     table: Any = None

@@ -14,6 +14,7 @@ from vertex_claude_magic.notebook.commands.help import show_help
 from vertex_claude_magic.notebook.commands.options import CHAT_OPTIONS
 from vertex_claude_magic.notebook.options import parse_words
 from vertex_claude_magic.notebook.pages import chat as pages
+from vertex_claude_magic.notebook.pages.html import literal
 from vertex_claude_magic.notebook.pages.show import show_page
 from vertex_claude_magic.text import number_of, quote, quote_path
 
@@ -60,14 +61,13 @@ def run_chat(host: Host, line: str) -> None:
         session, every = host.session(), bool(options.get("all"))
         listed = store_of(session, session.target()).listed(None if every else home())
         table = pages.chats_table(listed, every=every)
-        show_page(host.shell, table.html(), table.plain())
+        # The caption of a table without rows would be as narrow as the table.
+        show_page(host.shell, table.html() if listed else f"<p>{literal(table.plain())}</p>", table.plain())
         return
     if options.get("all"):
         raise OptionError("--all does not take a name.", cure="Use %claude_chat --all.")
     chat = Chat(host.session(), name)
     if actions:
-        from vertex_claude_magic.notebook.pages.html import literal
-
         done = _do(host, chat, actions[0], options[actions[0]], summary=bool(options.get("summary")))
         show_page(host.shell, f"<p>{literal(done)}</p>", done)
         return
@@ -111,7 +111,8 @@ def _do(host: Host, chat: Chat, action: str, value: Any, *, summary: bool) -> st
     if action == "remove":
         chat.remove(value)
         stale = [turn.number for turn in chat.turns if turn.state == "stale"]
-        return f"Turn {value} of {name} is removed{pages.stale_text(stale)}."
+        moved = " and later turns move up" if value <= len(chat.turns) else ""
+        return f"Turn {value} of {name} is removed{moved}{pages.stale_text(stale)}."
     if action == "keep":
         chat.keep(value)
         return f"Turn {value} of {name} is sent from now on, with the part of its answer that had arrived."
@@ -128,8 +129,15 @@ def _do(host: Host, chat: Chat, action: str, value: Any, *, summary: bool) -> st
         if path.suffix == ".html"
         else pages.exported_markdown(chat.name, chat.turns)
     )
+    encoded = text.encode("utf-8", "replace")
+    # What stands before the first turn names the conversation.
+    head = encoded.partition(b"<h2>" if path.suffix == ".html" else b"\n## ")[0]
     try:
-        write_whole(path, text.encode("utf-8", "replace"))
+        if path.exists() and not path.read_bytes().startswith(head):
+            raise OptionError(
+                f"{quote_path(value)} already exists with other content.", cure="Choose another name."
+            )
+        write_whole(path, encoded)
     except OSError as error:
         raise OptionError(
             f"{quote_path(value)} cannot be written: {error.strerror}.",

@@ -11,7 +11,7 @@ from vertex_claude_magic.notebook.commands.help import show_help
 from vertex_claude_magic.notebook.commands.options import COMMANDS
 from vertex_claude_magic.notebook.display.columns import ColumnsView
 from vertex_claude_magic.notebook.options import parse_cell_line, parse_prompt_line, read_value
-from vertex_claude_magic.settings.registry import LINE_OPTIONS, Option
+from vertex_claude_magic.settings.registry import LINE_OPTIONS, Option, long_name
 from vertex_claude_magic.text import quote
 
 if TYPE_CHECKING:
@@ -77,7 +77,9 @@ def compare_from_line(host: Host, line: str, cell: str | None) -> Replies | None
         replies = comparison.run(lambda: view.draw(comparison.columns))
     except ClaudeInterrupt:
         view.finish(
-            comparison.columns, ("Stopped here. Run the cell again for the whole answers.",), source=whole
+            comparison.columns,
+            ("Stopped here. Run the cell again for the whole answers.", *comparison.notices()),
+            source=whole,
         )
         if variable:
             names[variable] = Replies(comparison.columns)
@@ -140,7 +142,7 @@ def _asked(host: Host, parsed: ParsedLine, prompt: str) -> tuple[list[Asked], tu
     if text := parsed.options.get("vary"):
         name, values = read_varied(text)
         if name in given or len(varied.get(name, ())) > 1:
-            raise OptionError(f"{name} is given twice.", cure="Set it once.")
+            raise OptionError(f"{long_name(name)} is given twice.", cure="Set it once.")
         varied[name] = values
     asked, notes = list[Asked](), dict[str, None]()
     for head, own in variants(varied):

@@ -17,6 +17,9 @@ from vertex_claude_magic.notebook.display.output import Output
 from vertex_claude_magic.notebook.display.screens import NotebookScreen
 from vertex_claude_magic.notebook.options import parse_options
 from vertex_claude_magic.notebook.pages import doctor as doctor_page
+from vertex_claude_magic.notebook.pages.html import literal
+from vertex_claude_magic.notebook.pages.show import show_page
+from vertex_claude_magic.text import quote_path
 from vertex_claude_magic.vertex.endpoint import check_location
 
 if TYPE_CHECKING:
@@ -74,6 +77,9 @@ def run_doctor(host: Host, line: str, *, limits: TimeLimits | None = None) -> No
         tick=view.tick,
     )
     diagnose(diagnosis, view, options.get("report"), with_names=bool(options.get("with_names")))
+    if file := options.get("report"):
+        text = f"The report is in {quote_path(file)}."
+        show_page(host.shell, f"<p>{literal(text)}</p>", text)
 
 
 def check_doctor_options(options: Mapping[str, Any]) -> None:

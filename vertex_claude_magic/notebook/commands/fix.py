@@ -111,7 +111,8 @@ def last_error(unfixed: BaseException | None = None) -> BaseException:
         if unfixed is not None:
             return unfixed
         raise OptionError(
-            f"The last error came from %claude itself ({type(error).__name__}).",
+            # Its cure is of no help without what it is the cure of.
+            f"The last error came from %claude itself: {error.message if isinstance(error, ClaudeError) else error}",
             cure=getattr(error, "cure", "") or "Run the cell that fails, then %claude_fix.",
         )
     return error

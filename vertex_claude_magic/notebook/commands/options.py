@@ -30,7 +30,7 @@ _REGION = OPTIONS["region"]
 _MODEL, _PROJECT, _HELP = OPTIONS["model"], OPTIONS["project"], OPTIONS["help"]
 
 MODELS_OPTIONS = (
-    _REGION._replace(kind="texts", help="a location, or several: us,eu"),
+    _REGION._replace(kind="texts", value="LOC,LOC", help="a location, or several: us,eu"),
     _PROJECT,
     Option("all", "flag", help="also deprecated and retired models, and those by invitation"),
     Option(
@@ -149,7 +149,7 @@ COMMANDS = {
     for command in (
         Command("claude", asks=True),
         Command("claude_models", MODELS_OPTIONS, words=("families",)),
-        Command("claude_panel"),
+        Command("claude_panel", (_HELP,)),
         Command("claude_chat", CHAT_OPTIONS, words=("chats",)),
         Command("claude_fix", (_EXPLAIN,), asks=True),
         Command("claude_hint", HINT_OPTIONS),
@@ -157,7 +157,7 @@ COMMANDS = {
         Command("claude_usage", USAGE_OPTIONS),
         Command("claude_logging", LOGGING_OPTIONS, words=("status", "on", "off")),
         Command("claude_doctor", DOCTOR_OPTIONS),
-        Command("claude_demo", words=("stop",)),
+        Command("claude_demo", (_HELP,), words=("stop",)),
         Command("claude_map", over_rows=True),
         Command("claude_batch", BATCH_FOLLOW_OPTIONS, asks=True, batches=True),
     )

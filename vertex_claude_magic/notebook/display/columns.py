@@ -141,7 +141,8 @@ def _facts(column: Column) -> dict[str, str]:
         "first text": "" if first is None else f"{first:.1f} s",
         "time": f"{reply.seconds:.1f} s",
         "tokens in": f"{reply.usage.total_input_tokens:,}",
-        "tokens out": f"{reply.usage.output_tokens:,}",
+        # The count comes with the last events, so an answer that was stopped has none.
+        "tokens out": f"{reply.usage.output_tokens:,}" if reply.complete else "not counted",
         "cost": "no request sent" if reply.replayed else usd_estimate(reply.cost),
         "stop reason": reply.stop_reason or "stopped",
         "words": f"{len(reply.text.split()):,}",
@@ -153,7 +154,11 @@ def _said(name: str, value: str) -> str:
 
     >>> _said("first text", "0.3 s"), _said("tokens in", "11"), _said("time", "1.0 s")
     ('first text 0.3 s', '11 tokens in', '1.0 s')
+    >>> _said("tokens out", "not counted")
+    'output not counted'
     """
+    if value == "not counted":
+        return f"output {value}"
     if name == "first text":
         return f"{name} {value}"
     return f"{value} {name}" if name.startswith("tokens") else value

@@ -54,7 +54,7 @@ def chats_table(rows: Sequence[ChatRow], *, every: bool) -> Table:
     if not found:
         more = "" if every else " %claude_chat --all lists those of other notebooks."
         return Table(
-            columns=columns,
+            columns=[Column()],
             rows=[],
             caption=f"No conversations in {where}. %%claude -c NAME starts one.{more}",
         )

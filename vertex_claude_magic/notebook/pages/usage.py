@@ -139,8 +139,9 @@ def _table(rows: Sequence[UsageRow], by: str | None) -> Table:
     }
     several = len(group) > 1
     most = max((each.cost + each.open_cost for _, each in group), default=0.0)
-    # A bar says something only beside another one.
-    heads = [head for head in _HEADS if shown.get(head, True) and (several or head != "Chart")]
+    # A bar says something only beside another one, and where nothing was spent there is none.
+    shown["Chart"] = several and most
+    heads = [head for head in _HEADS if shown.get(head, True)]
     body, former = [], ""
     total_names = ("Total",) if by else ("Total", "")
     # The total of one row would be that row again.

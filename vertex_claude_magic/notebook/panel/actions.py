@@ -205,7 +205,8 @@ class PanelActions(HasTraits):  # type: ignore[misc]
         notes = {
             "running": "The answer appears below …",
             "done": "Done.",
-            "stopped": "Stopped. This is a partial answer.",
+            # Whether some of an answer is below is not known yet; there it is marked as partial.
+            "stopped": "Stopped.",
             "failed": str(trial.error),
         }
         self._note(trial_note=notes[trial.state])

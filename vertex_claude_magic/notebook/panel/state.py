@@ -42,7 +42,10 @@ _SHOWN = (
     "show_thinking",
     *SAMPLING,
 )
-_WORDS = {"max_tokens": "max tokens", "top_p": "top-p", "top_k": "top-k", "show_thinking": "show thinking"}
+_WORDS = {
+    "max_tokens": "max tokens", "top_p": "top-p", "top_k": "top-k", "show_thinking": "show thinking",
+    "system": "system prompt",
+}  # fmt: skip
 
 
 class PanelState(HasTraits):  # type: ignore[misc]

@@ -185,7 +185,7 @@ def _fail_the_rest(results: Results, jobs: list[Job]) -> None:
     if ends:
         why = f"RowFailed: The job ended before it answered this row ({', '.join(ends)})."
     if said:
-        why = f"{why} Vertex AI said: {quote(said)!r}."
+        why = f"{why} Vertex AI said: {quote(said).removesuffix('.')!r}."
     for row in range(results.rows):
         if not results.known[row]:
             results.fail(row, why)

@@ -67,10 +67,13 @@ def row_facts(rows: Sequence[PickRow], chosen: str, caption: str) -> str:
 
 def _line(row: PickRow, most: float, *, current: bool) -> str:
     mark, ground = (" aria-current=true", ";background:var(--g)") if current else ("", "")
-    ident = verbatim(row.id[:120])
+    line, ident = _LINE, verbatim(row.id[:120])
     parts = [f"<code style='overflow:hidden;text-align:left;background:none;font:var(--f)'>{ident}</code>"]
     if row.why:
-        parts.append(f"<span style='grid-column:2/6'>{literal(row.why, formulas=True)}</span>")
+        # A reason has the place of all figures, and what the id leaves; it must not cover the icon and the box.
+        line = _LINE.replace("var(--t)", "minmax(0, 1fr) minmax(0, max-content) 20px")
+        cut = "overflow:hidden;text-overflow:ellipsis"
+        parts.append(f"<span style='{cut}'>{literal(row.why, formulas=True)}</span>")
     else:
         share = 0 if row.price is None or not most else max(1, round(row.price / most * 100))
         context = short_count(row.model.context_tokens) if row.model is not None else "?"
@@ -83,4 +86,4 @@ def _line(row: PickRow, most: float, *, current: bool) -> str:
     # Tab comes to the icon of the chosen row only, so that thirty icons do not stand in the way.
     tab = 0 if current else -1
     copy = f"<span role=button tabindex={tab} title='Copy id' data-copy style='background:var(--i)'></span>"
-    return f"<li{mark} style='{_LINE}{ground}'>{''.join(parts)}{copy}</li>"
+    return f"<li{mark} style='{line}{ground}'>{''.join(parts)}{copy}</li>"

@@ -162,5 +162,6 @@ class Picker:
             return
         chosen = look.row.id if look.row is not None else ""
         hint = "Tick two rows to compare." if len(ids) < _COMPARED else "These two are the same model."
-        hint = f"Bars: {caption[0].lower()}{caption[1:]}. {hint}"
+        # Not of the chart that it stands below.
+        hint = f"Rows: {caption[0].lower()}{caption[1:]}. {hint}"
         self._side.value = boxed(chart(look.catalog, look.region, chosen), HEIGHT, label="Chart", hint=hint)
