@@ -148,6 +148,19 @@ def typing_imports(path: Path) -> set[str]:
     return {alias.name for each in found for alias in each.names}
 
 
+def test_one_name_of_a_class_has_one_meaning():
+    """Outside of the emulator, which plays the other side and has its own words for it."""
+    where: dict[str, list[str]] = {}
+    for path in LAID_OUT:
+        for node in ast.parse(path.read_text(encoding="utf-8")).body:
+            if isinstance(node, ast.ClassDef) and not node.name.startswith("_"):
+                where.setdefault(node.name, []).append(named(path))
+    apart = {
+        name: files for name, files in where.items() if len([f for f in files if "emulator" not in f]) > 1
+    }
+    assert apart == {}
+
+
 def test_importing_the_package_imports_only_the_package():
     """`import vertex_claude_magic` is free, and IPython is not needed for it (case 49)."""
     loaded = run_python("import sys, vertex_claude_magic; print(*sys.modules)").split()

@@ -160,7 +160,7 @@ class Claude:
             ClaudeInterrupt: the user stopped it.
         """
         from vertex_claude_magic.classroom.compare import (
-            Asked,
+            ColumnQuestion,
             Comparison,
             check_varied,
             log_failures,
@@ -173,7 +173,7 @@ class Claude:
                 check_varied(name, options)
             scope = _scope(names)
             asked = [
-                Asked(head, prompt, self._session.target({**options, **own}), scope)
+                ColumnQuestion(head, prompt, self._session.target({**options, **own}), scope)
                 for head, own in variants(varied)
             ]
             replies = Comparison(self._session, asked).run()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from vertex_claude_magic import Claude, errors
-from vertex_claude_magic.classroom.compare import MOST_COLUMNS, Asked, Comparison, Replies, variants
+from vertex_claude_magic.classroom.compare import MOST_COLUMNS, ColumnQuestion, Comparison, Replies, variants
 from vertex_claude_magic.emulator import Fault, Flood, Reply
 from vertex_claude_magic.session.session import open_session
 from vertex_claude_magic.transport.retry import RetryPolicy
@@ -89,7 +89,7 @@ def test_a_stop_keeps_what_had_arrived(claude_emulator):
                            access_token="emulator", retry_policy=ONCE)  # fmt: skip
     claude_emulator.answer(*[Flood(count=1_000_000, text="word ", per_second=100)] * 3)
     targets = [(name, session.target({"model": name})) for name in MODELS]
-    comparison = Comparison(session, [Asked(name, "Hi", target) for name, target in targets])
+    comparison = Comparison(session, [ColumnQuestion(name, "Hi", target) for name, target in targets])
 
     def stop_once_all_speak() -> None:
         if all(column.text for column in comparison.columns):
@@ -107,7 +107,9 @@ def test_a_stop_before_any_text_says_that_there_is_none(claude_emulator):
     session = open_session(project=claude_emulator.project, base_url=claude_emulator.base_url,
                            access_token="emulator", retry_policy=ONCE)  # fmt: skip
     claude_emulator.fail(*[Fault(delay=60)] * 3)
-    comparison = Comparison(session, [Asked(name, "Hi", session.target({"model": name})) for name in MODELS])
+    comparison = Comparison(
+        session, [ColumnQuestion(name, "Hi", session.target({"model": name})) for name in MODELS]
+    )
 
     def stop() -> None:
         raise KeyboardInterrupt

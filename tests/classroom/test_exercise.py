@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from vertex_claude_magic.classroom.exercise import (
-    Check,
     Exercise,
+    ExerciseCheck,
     parse_exercise,
     read_exercise,
     readable_exercises,
@@ -122,7 +122,7 @@ def test_a_link_to_a_file_elsewhere_is_refused(tmp_path):
 
 
 def exercise(*codes: str) -> Exercise:
-    return Exercise("x", "x", "Do it.", "", tuple(Check(code, "No.") for code in codes))
+    return Exercise("x", "x", "Do it.", "", tuple(ExerciseCheck(code, "No.") for code in codes))
 
 
 def mean_of_nothing(values):

@@ -10,7 +10,7 @@ import pytest
 from journals import client
 
 from vertex_claude_magic.__main__ import main
-from vertex_claude_magic.cli.notebook_check import Asked, sort_questions
+from vertex_claude_magic.cli.notebook_check import CheckedQuestion, sort_questions
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -96,4 +96,4 @@ def test_a_record_that_answered_a_question_makes_no_other_one_stale():
         {"cell": "b", "digest": "new", "found": False, "canonical": request("Name four rivers.")},
     ]
     found = sort_questions(notes, {"a": 1, "b": 2}, {}, {"old": request("Name three rivers.")})
-    assert found == [Asked(cell=1, state="recorded"), Asked(cell=2, state="missing")]
+    assert found == [CheckedQuestion(cell=1, state="recorded"), CheckedQuestion(cell=2, state="missing")]

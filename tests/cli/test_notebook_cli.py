@@ -18,7 +18,7 @@ from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_outp
 from vertex_claude_magic.__main__ import main
 from vertex_claude_magic.emulator import Fault
 from vertex_claude_magic.emulator import Reply as Script
-from vertex_claude_magic.notebook.audit import Entry, entries, stripped, table, total
+from vertex_claude_magic.notebook.audit import AuditEntry, entries, stripped, table, total
 from vertex_claude_magic.records.provenance import METADATA_KEY
 
 if TYPE_CHECKING:
@@ -166,7 +166,7 @@ def answer(**known: Any) -> dict:
     return {"cell_type": "code", "source": "", "metadata": {}, "outputs": [output], "execution_count": 1}
 
 
-def entry(**known: Any) -> Entry:
+def entry(**known: Any) -> AuditEntry:
     (found,) = entries({"cells": [answer(**known)]})
     return found
 
@@ -221,7 +221,7 @@ def test_state_and_who_answered_are_said_in_a_word(known, word):
 
 
 HOSTILE = {
-    "wrong types": {name: [[]] for name in Entry.__dataclass_fields__},
+    "wrong types": {name: [[]] for name in AuditEntry.__dataclass_fields__},
     "wrong types elsewhere": {"usage": [[]], "answer_hashes": [[]], "source_hash": [[]], "message_id": [[]]},
     "no object": 3,
     "null": None,
@@ -273,7 +273,7 @@ def test_hostile_metadata_are_shown_harmless_and_short(known, tmp_path, capsys):
 
 WORTHS = st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=80)
 NAMES = st.sampled_from(["cells", "outputs", "metadata", "data", "source", METADATA_KEY, "text/markdown", "text/plain",
-                         "answer_hashes", "usage", "input_tokens", *Entry.__dataclass_fields__])  # fmt: skip
+                         "answer_hashes", "usage", "input_tokens", *AuditEntry.__dataclass_fields__])  # fmt: skip
 ANYTHING = st.recursive(
     WORTHS, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(NAMES, inner), max_leaves=30
 )

@@ -11,7 +11,7 @@ from shells import Page
 
 from vertex_claude_magic import Claude, ClaudeInterrupt, errors
 from vertex_claude_magic.emulator import Fault
-from vertex_claude_magic.health.check import MOST_CALLS, Cell, Check, Grid, plan, verdict
+from vertex_claude_magic.health.check import MOST_CALLS, AvailabilityCheck, Grid, GridCell, plan, verdict
 from vertex_claude_magic.models.catalog import Catalog
 from vertex_claude_magic.models.observed import Sighting
 from vertex_claude_magic.notebook.pages.availability import html, plain
@@ -35,13 +35,15 @@ def client(claude_emulator):
 
 def checked(client, *locations, **options) -> Grid:
     """Run a check to its end."""
-    check = Check(client._session, client._session.target(), locations=locations or ("global",), **options)
+    check = AvailabilityCheck(
+        client._session, client._session.target(), locations=locations or ("global",), **options
+    )
     check.run(lambda: None)
     return check.grid
 
 
 def state(grid, model, location="global"):
-    return grid.cells[Cell(CATALOG.find(model).id, location)].state
+    return grid.cells[GridCell(CATALOG.find(model).id, location)].state
 
 
 def calls(emulator):
@@ -113,7 +115,7 @@ def test_calls_are_bounded(client, claude_emulator):
 def test_no_more_than_eight_are_under_way(client, claude_emulator):
     """Others wait for their turn; a server that answers none of them is asked no more."""
     claude_emulator.fail(*[Fault(delay=60)] * 30)
-    check, ticks = Check(client._session, client._session.target(), locations=["global"]), []
+    check, ticks = AvailabilityCheck(client._session, client._session.target(), locations=["global"]), []
 
     def stopped():
         answered, _ = check.progress
@@ -140,7 +142,7 @@ def test_a_probe_names_each_state_with_its_reason(client, claude_emulator, model
     """And no other cell suffers."""
     claude_emulator.bar(model, "global", why)
     grid = checked(client, "global", probe=True)
-    cell = grid.cells[Cell(CATALOG.find(model).id, "global")]
+    cell = grid.cells[GridCell(CATALOG.find(model).id, "global")]
     assert (cell.state, cell.proof) == (said, "answer")
     assert cell.reason
     assert state(grid, "claude-sonnet-5-5") == "usable"
@@ -171,15 +173,15 @@ def test_where_tokens_are_not_counted_nothing_is_claimed(client, claude_emulator
     assert not calls(claude_emulator)
     assert state(grid, "claude-haiku-5-5", "northamerica-northeast1") == "not checked"
     grid = checked(client, "us-east5", family="haiku")
-    cell = grid.cells[Cell("claude-haiku-4-5@20251001", "us-east5")]
+    cell = grid.cells[GridCell("claude-haiku-4-5@20251001", "us-east5")]
     assert (cell.state, cell.reason) == ("not checked", "tokens are not counted here; --probe asks the model")
 
 
 def test_what_the_table_knows_is_not_asked(client, claude_emulator):
     """A model that the table lists elsewhere, and one that is retired; in an unknown location all are asked."""
     ask, told = plan(CATALOG, ["eu"])
-    assert told[Cell("claude-opus-4-6", "eu")][0] == "not served"
-    assert told[Cell("claude-3-opus@20240229", "eu")][0] == "retired"
+    assert told[GridCell("claude-opus-4-6", "eu")][0] == "not served"
+    assert told[GridCell("claude-3-opus@20240229", "eu")][0] == "retired"
     assert not {cell.model for cell in ask} & {"claude-opus-4-6", "claude-3-opus@20240229"}
     ask, _ = plan(CATALOG, ["europe-north7"], probe=True)
     assert {cell.model for cell in ask} == {row.id for row in CATALOG.models if row.lifecycle != "retired"}
@@ -249,7 +251,7 @@ def test_a_call_that_is_not_answered_in_time_is_not_checked(claude_emulator):
 
     client = Claude(project=claude_emulator.project, base_url=claude_emulator.base_url, access_token="emulator",
                     clock=clock)  # fmt: skip
-    check = Check(
+    check = AvailabilityCheck(
         client._session, client._session.target(), locations=["global"], family="haiku", clock=clock
     )
 
@@ -292,7 +294,7 @@ def every_state() -> Grid:
     models = [row.id for row in CATALOG.models][:3]
     cells = {}
     for number, found in enumerate(STATES):
-        cell = Cell(models[number % 3], ("global", "<b>eu")[number // 3])
+        cell = GridCell(models[number % 3], ("global", "<b>eu")[number // 3])
         cells[cell] = Sighting(project="p<i>", location=cell.location, model=cell.model, state=found, day="2026-11-26",
                                reason=f"<img src=x> {found} \x1b[2J", proof="count")  # fmt: skip
     return Grid(project="p<i>", models=tuple(models), locations=("global", "<b>eu"), cells=cells, asked=6)

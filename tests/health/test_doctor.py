@@ -21,7 +21,7 @@ from vertex_claude_magic.health.doctor import setup_checks
 from vertex_claude_magic.health.doctor.cures import cure_of
 from vertex_claude_magic.health.doctor.diagnosis import Diagnosis
 from vertex_claude_magic.health.doctor.examination import (
-    Check,
+    DoctorCheck,
     TimeLimits,
     Timer,
     examine,
@@ -581,7 +581,7 @@ def test_a_company_proxy_is_told_with_who_signed(certificate, monkeypatch):
     assert "s3cret" not in str(diagnosis.findings)
 
 
-def steps(*seconds: float) -> tuple[list[Check], Callable[[], float]]:
+def steps(*seconds: float) -> tuple[list[DoctorCheck], Callable[[], float]]:
     """Checks that take so long, by a clock that only they move."""
     now = [0.0]
 
@@ -589,7 +589,7 @@ def steps(*seconds: float) -> tuple[list[Check], Callable[[], float]]:
         now[0] += each
         return Finding(outcome="ok", seen="Seen.")
 
-    checks = [Check(name=str(at), look=lambda each=each: take(each)) for at, each in enumerate(seconds)]
+    checks = [DoctorCheck(name=str(at), look=lambda each=each: take(each)) for at, each in enumerate(seconds)]
     return checks, lambda: now[0]
 
 
@@ -619,10 +619,10 @@ def test_what_depends_on_a_failure_names_the_first_cause():
         raise OptionError("No.", cure="x")
 
     checks = [
-        Check(name="a", look=fail),
-        Check(name="b", look=fail, needs=("a",)),
-        Check(name="c", look=fail, needs=("b",)),
-        Check(name="d", look=lambda: Finding(outcome="ok", seen="Well.")),
+        DoctorCheck(name="a", look=fail),
+        DoctorCheck(name="b", look=fail, needs=("a",)),
+        DoctorCheck(name="c", look=fail, needs=("b",)),
+        DoctorCheck(name="d", look=lambda: Finding(outcome="ok", seen="Well.")),
     ]
     found = list(examine(checks, timer=Timer(lambda: 0.0, 1), cure=lambda error: f"Run: {error.cure}"))
     assert [each.outcome for each in found] == ["failure", "skipped", "skipped", "ok"]
@@ -634,8 +634,8 @@ def test_what_depends_on_a_failure_names_the_first_cause():
 def test_a_check_that_breaks_does_not_end_the_diagnosis():
     """Whatever a library raises."""
     checks = [
-        Check(name="a", look=lambda: 1 / 0),
-        Check(name="b", look=lambda: Finding(outcome="ok", seen="x")),
+        DoctorCheck(name="a", look=lambda: 1 / 0),
+        DoctorCheck(name="b", look=lambda: Finding(outcome="ok", seen="x")),
     ]
     found = list(examine(checks, timer=Timer(lambda: 0.0, 1), cure=str))
     assert (found[0].outcome, "ZeroDivisionError" in found[0].seen) == ("not checked", True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from allowed_html import violations
 
-from vertex_claude_magic.classroom.exercise import Check, Exercise, Result
+from vertex_claude_magic.classroom.exercise import CheckResult, Exercise, ExerciseCheck
 from vertex_claude_magic.notebook.pages.checks import checks_table
 
 HOSTILE = (
@@ -30,8 +30,8 @@ class Untold(Exception):
 @pytest.mark.parametrize("text", HOSTILE)
 def test_texts_are_shown_literally(text):
     """In the title, the message, the name of the file, and what an exception says."""
-    exercise = Exercise(text, text, text, "", (Check("1", text),))
-    table = checks_table(exercise, [Result(1, exercise.checks[0], passed=False, error=ValueError(text))])
+    exercise = Exercise(text, text, text, "", (ExerciseCheck("1", text),))
+    table = checks_table(exercise, [CheckResult(1, exercise.checks[0], passed=False, error=ValueError(text))])
     found = violations(table.html(), caption={"style"}, th={"style", "scope"}, td={"style"}, span={"style"})
     # That is how a column of the page breaks its lines.
     assert {*found} <= {"style text-align: left; overflow-wrap: anywhere"}
@@ -40,8 +40,8 @@ def test_texts_are_shown_literally(text):
 
 def test_an_exception_that_cannot_tell_itself_is_named():
     """It fails no page."""
-    exercise = Exercise("a", "A", "Do it.", "", (Check("1", "No."),))
+    exercise = Exercise("a", "A", "Do it.", "", (ExerciseCheck("1", "No."),))
     assert (
         "Untold: (no message)"
-        in checks_table(exercise, [Result(1, exercise.checks[0], passed=False, error=Untold())]).plain()
+        in checks_table(exercise, [CheckResult(1, exercise.checks[0], passed=False, error=Untold())]).plain()
     )

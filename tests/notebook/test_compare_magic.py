@@ -10,7 +10,7 @@ import pytest
 from shells import Page, StoppingPage
 
 from vertex_claude_magic import errors
-from vertex_claude_magic.classroom.compare import Asked, Column
+from vertex_claude_magic.classroom.compare import ColumnQuestion, ComparedColumn
 from vertex_claude_magic.emulator import Fault, Flood, Reply
 from vertex_claude_magic.notebook.audit import entries, stripped, total
 from vertex_claude_magic.notebook.commands.compare import read_varied
@@ -217,7 +217,7 @@ def test_a_comparison_that_never_ended_is_known_as_unfinished():
     """A kernel that is killed leaves the draft in the file."""
     page = Page()
     view = ColumnsView(SimpleNamespace(kernel=object(), user_ns={}, display_pub=page))
-    view.draw([Column(Asked("haiku", "Hi", resolve_target(AskOptions(model="haiku"))))])
+    view.draw([ComparedColumn(ColumnQuestion("haiku", "Hi", resolve_target(AskOptions(model="haiku"))))])
     (metadata,) = page.metadata
     (entry,) = entries({"cells": [{"outputs": [{"data": {}, "metadata": metadata}]}]})
     assert entry.unfinished
@@ -283,8 +283,10 @@ def test_values_are_parted_by_commas(text, found):
     assert read_varied(text) == found
 
 
-def column(label: str, reply: Answered | None = None, error: Exception | None = None) -> Column:
-    made = Column(Asked(label, "Hi", resolve_target(AskOptions(model=label), environment={})))
+def column(label: str, reply: Answered | None = None, error: Exception | None = None) -> ComparedColumn:
+    made = ComparedColumn(
+        ColumnQuestion(label, "Hi", resolve_target(AskOptions(model=label), environment={}))
+    )
     made.reply, made.error = reply, error
     return made
 

@@ -12,8 +12,8 @@ from kernel import running_kernel
 
 from vertex_claude_magic.notebook.cells import SeenCells
 from vertex_claude_magic.notebook.display.inserted import (
-    Asker,
-    Cell,
+    AskingCell,
+    CodeCell,
     File,
     InsertedCode,
     marked,
@@ -42,7 +42,10 @@ class Notebook:
         self.notes = MemoryNotes()
         self.seen = SeenCells(lambda key, cell: note_cell(self.notes, key, cell))
         self.file: File | None = None
-        self.cells = [Cell(id=cell or "file-id", source=SOURCE), Cell(id="b0", source="print('below')")]
+        self.cells = [
+            CodeCell(id=cell or "file-id", source=SOURCE),
+            CodeCell(id="b0", source="print('below')"),
+        ]
         self.number = 0
 
     def restart(self) -> None:
@@ -54,12 +57,12 @@ class Notebook:
         if self.named:
             self.file = File(cells=list(self.cells), saved=self.now.timestamp())
 
-    def below(self) -> list[Cell]:
+    def below(self) -> list[CodeCell]:
         return [cell for cell in self.cells if cell.id.startswith("new")]
 
     def change(self, source: str) -> None:
         (cell,) = self.below()
-        self.cells[1] = Cell(id=cell.id, source=source)
+        self.cells[1] = CodeCell(id=cell.id, source=source)
 
     def delete(self, *, said: bool) -> None:
         (cell,) = self.below()
@@ -74,7 +77,7 @@ class Notebook:
     def run(self, code: str = CODE) -> str:
         """Ask with this answer; return the note, or "inserted"."""
         self.now += timedelta(minutes=1)
-        asker = Asker(cell=self.cell, source=SOURCE, notebook="n.ipynb" if self.named else "")
+        asker = AskingCell(cell=self.cell, source=SOURCE, notebook="n.ipynb" if self.named else "")
         known = InsertedCode(
             asker,
             notes=self.notes,
@@ -88,7 +91,7 @@ class Notebook:
             note, shown = earlier.notes(code)
             return f"{note} [{'shown' if shown else 'not shown'}]"
         self.number += 1
-        self.cells.insert(1, Cell(id=f"new{self.number}", source=known.mark(code)))
+        self.cells.insert(1, CodeCell(id=f"new{self.number}", source=known.mark(code)))
         known.inserted(code)
         return "inserted"
 
@@ -200,7 +203,7 @@ def test_without_any_journal_the_file_is_enough():
 def test_a_front_end_without_lasting_ids_is_known_by_the_source(cell):
     """VS Code gives a cell another id each time; older front ends give none."""
     notebook = Notebook(cell=cell)
-    notebook.cells[0] = Cell(id="file-id", source=SOURCE)
+    notebook.cells[0] = CodeCell(id="file-id", source=SOURCE)
     notebook.run()
     notebook.save()
     notebook.restart()
@@ -223,8 +226,8 @@ def test_the_record_of_another_notebook_says_nothing():
 def test_a_note_of_another_version_is_passed_over(value):
     """It costs one cell at most."""
     notebook = Notebook()
-    notebook.notes.note("inserted code", Asker(cell="a1", source="").key, value)
-    notebook.seen.add(marked("x", Asker(cell="a1", source="").key), {"cellId": "b"})
+    notebook.notes.note("inserted code", AskingCell(cell="a1", source="").key, value)
+    notebook.seen.add(marked("x", AskingCell(cell="a1", source="").key), {"cellId": "b"})
     assert notebook.run() == "inserted"
 
 
@@ -311,7 +314,7 @@ def test_a_file_gives_its_code_cells(tmp_path):
     path.write_text(json.dumps({"cells": cells}))
     file = read_notebook(path)
     assert file == File(
-        cells=[Cell(id="c", source="x\ny"), Cell(id="", source="z")], saved=path.stat().st_mtime
+        cells=[CodeCell(id="c", source="x\ny"), CodeCell(id="", source="z")], saved=path.stat().st_mtime
     )
 
 

@@ -11,7 +11,7 @@ from vertex_claude_magic.emulator import Fault
 from vertex_claude_magic.models.catalog import Catalog
 from vertex_claude_magic.notebook.pages.logging import Status, html, limits, plain
 from vertex_claude_magic.notebook.session_facts import JournalFacts
-from vertex_claude_magic.transport.admin import Place
+from vertex_claude_magic.transport.admin import ModelPlace
 from vertex_claude_magic.transport.logging_config import LoggingConfig
 
 MODEL = "claude-sonnet-5-5"
@@ -178,7 +178,7 @@ def test_a_silent_server_is_left_by_an_interrupt(shell):
 def test_google_and_the_journal_stand_side_by_side():
     """What each keeps, how long, and where."""
     logging = LoggingConfig(enabled=True, sample=0.1, table="bq://my-project.claude_logs.requests")
-    place = Place(project="my-project", region="global", model=MODEL)
+    place = ModelPlace(project="my-project", region="global", model=MODEL)
     facts = JournalFacts(days=30, rows=1_234, path="/home/me/journal.db")
     lines = plain(Status(place=place, row=None, logging=logging, journal=facts)).splitlines()
     at = lines.index("how long:")
@@ -220,7 +220,7 @@ def test_the_limits_are_said_everywhere(shell, region):
 
 
 def status(model, region, **change):
-    place = Place(project="p", region=region, model=model)
+    place = ModelPlace(project="p", region=region, model=model)
     return Status(place=place, row=Catalog.load().find(model), logging=LoggingConfig(), **change)
 
 
@@ -242,7 +242,7 @@ def test_what_is_doubtful_is_said_where_it_is_doubtful(model, region, wide, no_r
 
 def test_foreign_words_are_text_and_no_command_names_them():
     """A table that somebody else set may be called anything; the page is to be copied from."""
-    place = Place(project=HOSTILE, region="global", model=HOSTILE)
+    place = ModelPlace(project=HOSTILE, region="global", model=HOSTILE)
     odd = Status(place=place, row=None, logging=LoggingConfig(enabled=True, sample=float("nan"), table=HOSTILE),
                  others=(HOSTILE,), outcome=HOSTILE, journal=JournalFacts(1, 2, HOSTILE))  # fmt: skip
     page, text = html(odd), plain(odd)

@@ -11,7 +11,7 @@ from vertex_claude_magic.emulator import Fault
 from vertex_claude_magic.errors import ClaudeError, OptionError
 from vertex_claude_magic.models.catalog import Catalog
 from vertex_claude_magic.notebook.panel.counting import Counting, countable
-from vertex_claude_magic.notebook.panel.jobs import Job
+from vertex_claude_magic.notebook.panel.jobs import PanelJob
 from vertex_claude_magic.notebook.panel.prompts import find_prompt
 from vertex_claude_magic.notebook.panel.trial import Trial
 from vertex_claude_magic.prompts.scope import Scope
@@ -137,7 +137,7 @@ def test_an_error_is_kept_and_nothing_is_raised_in_the_thread(client, claude_emu
 def test_what_should_not_happen_tells_its_kind_and_nothing_else():
     """A traceback in a thread could show a token."""
 
-    class Broken(Job):
+    class Broken(PanelJob):
         def work(self):
             raise RuntimeError("ya29.secret")
 

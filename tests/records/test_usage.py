@@ -22,7 +22,7 @@ from vertex_claude_magic.records.journal.location import default_path
 from vertex_claude_magic.records.session_records import SessionRecords
 from vertex_claude_magic.records.spending import Spending
 from vertex_claude_magic.records.stores import Stores
-from vertex_claude_magic.records.usage import Sum, Usage, sums, total, usage_of
+from vertex_claude_magic.records.usage import Sum, UsageSummary, sums, total, usage_of
 from vertex_claude_magic.settings.options import AskOptions
 from vertex_claude_magic.settings.origin import Origin, session_id
 from vertex_claude_magic.settings.target import resolve_target
@@ -66,7 +66,9 @@ def keep(journal: Journal, day: date, *, notebook="lesson.ipynb", model="claude-
     journal.database.write(work)
 
 
-def ask_usage(options=None, budget=None, *, days=None, this_session=False, today=TODAY, stores=None) -> Usage:
+def ask_usage(
+    options=None, budget=None, *, days=None, this_session=False, today=TODAY, stores=None
+) -> UsageSummary:
     target, stores = resolve_target(options or AskOptions()), stores or Stores()
     records = SessionRecords(lambda: moment(today), stores, budget)
     return usage_of(
@@ -341,8 +343,8 @@ class Elements(HTMLParser):
         self.texts.append(data)
 
 
-def usage_named(name: str) -> Usage:
-    return Usage(rows=(row(notebook=name, model=name, day=name, calls=1),), since="", until="", this_session=False,
+def usage_named(name: str) -> UsageSummary:
+    return UsageSummary(rows=(row(notebook=name, model=name, day=name, calls=1),), since="", until="", this_session=False,
                  spending=Spending(), limits=Limits())  # fmt: skip
 
 

@@ -10,7 +10,7 @@ import pytest
 
 from vertex_claude_magic import Claude, ClaudeInterrupt, errors
 from vertex_claude_magic.emulator import Emulator, Fault
-from vertex_claude_magic.transport.admin import Admin, ListedModel, Place
+from vertex_claude_magic.transport.admin import Admin, ListedModel, ModelPlace
 from vertex_claude_magic.transport.config_change import change_logging
 from vertex_claude_magic.transport.logging_config import LoggingConfig
 from vertex_claude_magic.transport.retry import RetryPolicy
@@ -60,7 +60,7 @@ def admin_of(emulator: Emulator, clock: Clock, *, region: str = REGION, model: s
     def call(request, *, retry=True):
         return client._session.send(request, client._session.target(), retry=retry).whole()
 
-    place = Place(project=emulator.project, region=region, model=model, base_url=emulator.base_url)
+    place = ModelPlace(project=emulator.project, region=region, model=model, base_url=emulator.base_url)
     return Admin(call, place, clock=clock.read, pause=clock.pause)
 
 
@@ -136,7 +136,7 @@ def test_writing_sends_the_whole_configuration(admin, claude_emulator):
 def test_each_location_is_asked_at_its_own_host(region, host):
     """An administrator's request leaves the chosen location no more than a question does."""
     seen = []
-    place = Place(project="p", region=region, model=MODEL)
+    place = ModelPlace(project="p", region=region, model=MODEL)
 
     def call(request, *, retry=True):
         seen.append(request.url)
@@ -155,7 +155,7 @@ def test_each_location_is_asked_at_its_own_host(region, host):
 def test_a_base_url_without_v1_is_refused(base_url):
     """The address of these methods cannot be told from it."""
     with pytest.raises(errors.OptionError, match="/v1"):
-        _ = Place(project="p", region="eu", base_url=base_url).api
+        _ = ModelPlace(project="p", region="eu", base_url=base_url).api
 
 
 @pytest.mark.parametrize(
@@ -221,7 +221,7 @@ ODD_PAGES = [
 @pytest.mark.parametrize(("page", "models"), ODD_PAGES)
 def test_odd_entries_of_the_list_are_passed_over(page, models):
     """What is not understood is no model."""
-    admin = Admin(lambda request, *, retry=True: page, Place(project="p", region="global"), clock=Clock().read,
+    admin = Admin(lambda request, *, retry=True: page, ModelPlace(project="p", region="global"), clock=Clock().read,
                   pause=Clock().pause)  # fmt: skip
     assert admin.models() == models
 
@@ -234,7 +234,7 @@ def test_a_list_that_never_ends_is_left():
         calls.append(request)
         return {"publisherModels": [], "nextPageToken": "again"}
 
-    admin = Admin(call, Place(project="p", region="global"), clock=Clock().read, pause=Clock().pause)
+    admin = Admin(call, ModelPlace(project="p", region="global"), clock=Clock().read, pause=Clock().pause)
     assert admin.models() == []
     assert len(calls) == 50
 
@@ -359,7 +359,9 @@ def test_the_name_of_an_operation_cannot_lead_elsewhere(operation):
         asked.append(request.url)
         return operation
 
-    admin = Admin(call, Place(project="p", region="eu", model=MODEL), clock=Clock().read, pause=Clock().pause)
+    admin = Admin(
+        call, ModelPlace(project="p", region="eu", model=MODEL), clock=Clock().read, pause=Clock().pause
+    )
     with pytest.raises(errors.ProtocolError):
         admin.set_config({}, seconds=60)
     assert len(asked) == 1

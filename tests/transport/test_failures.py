@@ -9,15 +9,20 @@ import pytest
 from vertex_claude_magic import Claude, errors
 from vertex_claude_magic.emulator import Emulator, Fault
 from vertex_claude_magic.models.catalog import Catalog
-from vertex_claude_magic.transport.failures import Asked, error_from_event, error_from_response, read_failure
+from vertex_claude_magic.transport.failures import (
+    RequestNames,
+    error_from_event,
+    error_from_response,
+    read_failure,
+)
 
 CATALOG = Catalog.load()
 HOSTILE = "line\nbreak \x1b[31m \u202e <b> " + "x" * 5000
 
 
-def asked(**changes: str) -> Asked:
+def asked(**changes: str) -> RequestNames:
     names = {"model": "claude-opus-4-6", "project": "my-project", "region": "us-central1", **changes}
-    return Asked(catalog=CATALOG, **names)
+    return RequestNames(catalog=CATALOG, **names)
 
 
 def google(status: int, message: str, code: str = "", reason: str = "", **metadata: str) -> bytes:

@@ -9,10 +9,10 @@ from vertex_claude_magic.emulator import Emulator, Fault
 from vertex_claude_magic.health.check import verdict
 from vertex_claude_magic.health.doctor.diagnosis import Diagnosis
 from vertex_claude_magic.models.catalog import Catalog
-from vertex_claude_magic.transport.failures import Asked, error_from_response
+from vertex_claude_magic.transport.failures import RequestNames, error_from_response
 from vertex_claude_magic.transport.retry import may_retry
 
-ASKED = Asked(model="claude-opus-4-6", project="my-project", region="us-east5", catalog=Catalog.load())
+ASKED = RequestNames(model="claude-opus-4-6", project="my-project", region="us-east5", catalog=Catalog.load())
 PAGE = b"<!DOCTYPE html><html><body>Blocked by policy</body></html>"
 GOOGLE = b'{"error": {"code": %d, "status": "X", "message": "said by the service"}}'
 BLAMES_THE_LOGIN = ("auth application-default login", "access token")

@@ -397,16 +397,16 @@ def test_the_password_of_a_proxy_is_in_no_error(monkeypatch, caplog):
 
 def test_a_doctor_whose_checks_fail_does_not_say_that_nothing_is_wrong(monkeypatch):
     """It names the checks of which it knows nothing."""
-    from vertex_claude_magic.health.doctor.examination import Check, Timer, examine
+    from vertex_claude_magic.health.doctor.examination import DoctorCheck, Timer, examine
     from vertex_claude_magic.health.doctor.finding import Finding, has_problem, verdict
 
     def breaks() -> Finding:
         raise OSError("no such device")
 
     checks = [
-        Check(name="versions", look=lambda: Finding(outcome="ok", seen="Fine.")),
-        Check(name="network", look=breaks),
-        Check(name="clock", look=breaks),
+        DoctorCheck(name="versions", look=lambda: Finding(outcome="ok", seen="Fine.")),
+        DoctorCheck(name="network", look=breaks),
+        DoctorCheck(name="clock", look=breaks),
     ]
     found = list(examine(checks, timer=Timer(lambda: 0.0, 9), cure=str))
     assert verdict(found) == "No diagnosis: these checks could not run: network, clock."

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from vertex_claude_magic.chats.conversation import NamedChat, store_of
-from vertex_claude_magic.chats.entry import Entry, entry_of, is_sent, stored_turn, turns_of
+from vertex_claude_magic.chats.entry import TurnEntry, entry_of, is_sent, stored_turn, turns_of
 from vertex_claude_magic.chats.locks import take
 from vertex_claude_magic.chats.naming import check_name, home
 from vertex_claude_magic.chats.opening import open_exchange
@@ -145,14 +145,14 @@ class Chat:
         forked.begin_with([without_cell(entry)])
         return forked
 
-    def begin_with(self, entries: Sequence[Entry]) -> None:
+    def begin_with(self, entries: Sequence[TurnEntry]) -> None:
         """Fill this conversation, which must be empty.
 
         Raises:
             OptionError: it has turns.
         """
 
-        def work(present: list[Entry]) -> list[Entry]:
+        def work(present: list[TurnEntry]) -> list[TurnEntry]:
             if present:
                 raise OptionError(
                     f"A conversation named {quote(self.name, 40)!r} already exists.",
@@ -191,7 +191,7 @@ class Chat:
             OptionError: there is no such turn.
         """
 
-        def work(entries: list[Entry]) -> list[Entry]:
+        def work(entries: list[TurnEntry]) -> list[TurnEntry]:
             self._check(number, entries)
             return [entry for at, entry in enumerate(entries, start=1) if at != number]
 
@@ -204,7 +204,7 @@ class Chat:
             OptionError: there is no such turn, or it was not interrupted.
         """
 
-        def work(entries: list[Entry]) -> list[Entry]:
+        def work(entries: list[TurnEntry]) -> list[TurnEntry]:
             self._check(number, entries)
             if entries[number - 1].state == "ok":
                 raise OptionError(f"Turn {number} was not interrupted.", cure="It is sent anyway.")
@@ -249,11 +249,11 @@ class Chat:
         chat.begin_with(read_notebook(file))
         return chat
 
-    def _entries(self) -> list[Entry]:
+    def _entries(self) -> list[TurnEntry]:
         store = store_of(self._session, self._session.target())
         return [entry_of(turn) for turn in store.read(self._home, self.name).turns]
 
-    def _change(self, work: Callable[[list[Entry]], list[Entry]]) -> None:
+    def _change(self, work: Callable[[list[TurnEntry]], list[TurnEntry]]) -> None:
         store = store_of(self._session, self._session.target())
         hold = take(store, self._home, self.name)
         try:
@@ -262,7 +262,7 @@ class Chat:
         finally:
             hold.release()
 
-    def _check(self, number: int, entries: Sequence[Entry]) -> None:
+    def _check(self, number: int, entries: Sequence[TurnEntry]) -> None:
         if not 1 <= number <= len(entries):
             many = number_of(len(entries), "turn")
             raise OptionError(
@@ -271,6 +271,6 @@ class Chat:
             )
 
 
-def without_cell(entry: Entry) -> Entry:
+def without_cell(entry: TurnEntry) -> TurnEntry:
     """Return a turn that belongs to no cell."""
     return entry._replace(owner="", run="", place=0, stored=None)

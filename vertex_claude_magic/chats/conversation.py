@@ -10,7 +10,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from vertex_claude_magic import errors
-from vertex_claude_magic.chats.entry import Entry, answer_message, chain, entry_of, is_sent, stored_turn
+from vertex_claude_magic.chats.entry import TurnEntry, answer_message, chain, entry_of, is_sent, stored_turn
 from vertex_claude_magic.chats.locks import take
 from vertex_claude_magic.chats.naming import home, joined_numbers, written
 from vertex_claude_magic.chats.positions import has_run_again, placed, position_of, without_leftovers
@@ -110,8 +110,8 @@ class NamedChat:
         self._left_behind = origin.over
         self._hold: Hold | None = None
         self._store: ChatStore | None = None
-        self._entries: list[Entry] = []
-        self._before: list[Entry] = []
+        self._entries: list[TurnEntry] = []
+        self._before: list[TurnEntry] = []
         # What is sent before each turn, and before the next one.
         self._digests: list[str] = []
         self._sent = 0
@@ -231,7 +231,7 @@ class NamedChat:
             return reply
         own = list(body.get("messages") or ())[self._sent :]
         own = own[:1] if typed else own
-        entry = Entry(
+        entry = TurnEntry(
             owner=position.owner,
             place=position.place,
             run=self._run,
@@ -251,7 +251,7 @@ class NamedChat:
         self._tell(entries, number, reply)
         return replace(reply, chat=self._name, turn=number)
 
-    def _tell(self, entries: Sequence[Entry], number: int, reply: Reply) -> None:
+    def _tell(self, entries: Sequence[TurnEntry], number: int, reply: Reply) -> None:
         position, name = self._position, quote(self._name, 40)
         assert position is not None  # noqa: S101 - it was placed
         if position.replaces and position.owner.startswith("text:") and not self._new:

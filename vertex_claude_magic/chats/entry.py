@@ -26,8 +26,21 @@ from vertex_claude_magic.vertex.encoding import clean
 from vertex_claude_magic.vertex.provenance import Lineage
 from vertex_claude_magic.vertex.reply import Reply, usage_from
 
-__all__ = ["Entry", "Sendable", "Turn", "answer_blocks", "answer_message", "chain", "entry_of", "is_sent",
-           "rounds_before", "sendable", "sendable_of", "stored_turn", "turns_of"]  # fmt: skip
+__all__ = [
+    "Sendable",
+    "Turn",
+    "TurnEntry",
+    "answer_blocks",
+    "answer_message",
+    "chain",
+    "entry_of",
+    "is_sent",
+    "rounds_before",
+    "sendable",
+    "sendable_of",
+    "stored_turn",
+    "turns_of",
+]  # fmt: skip
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -54,7 +67,7 @@ class Turn:
     before: tuple[Reply, ...] = field(default=(), repr=False, compare=False)
 
 
-class Entry(NamedTuple):
+class TurnEntry(NamedTuple):
     """A turn with all that is needed to send it again.
 
     Args:
@@ -110,7 +123,7 @@ def answer_message(reply: Reply) -> dict[str, Any] | None:
     return {"role": "assistant", "content": blocks}
 
 
-def is_sent(entry: Entry) -> bool:
+def is_sent(entry: TurnEntry) -> bool:
     """Tell whether a turn goes before the next prompt."""
     return entry.state != "interrupted"
 
@@ -157,7 +170,7 @@ class _Cache:
 
     def __init__(self) -> None:
         self.sendable: dict[int, Sendable] = {}
-        self.entries: dict[int, tuple[StoredTurn, Entry]] = {}
+        self.entries: dict[int, tuple[StoredTurn, TurnEntry]] = {}
         # Of all messages here; a request has at most 30 MB.
         self.bytes = 0
 
@@ -175,7 +188,7 @@ class _Cache:
 _cache = _Cache()
 
 
-def chain(entries: Sequence[Entry]) -> Iterator[str]:
+def chain(entries: Sequence[TurnEntry]) -> Iterator[str]:
     """Yield for each turn the digest of what is sent before it, and in the end that of the whole conversation."""
     digest = ""
     for entry in entries:
@@ -222,7 +235,7 @@ def _without_thinking(message: SentMessage) -> SentMessage:
     return message if len(blocks) == len(content or ()) else SentMessage({**message, "content": blocks})
 
 
-def turns_of(name: str, entries: Sequence[Entry]) -> list[Turn]:
+def turns_of(name: str, entries: Sequence[TurnEntry]) -> list[Turn]:
     """Return the turns of a conversation, each with what led to it in its reply."""
     turns, before = list[Turn](), list[Mapping[str, Any]]()
     for number, (entry, digest) in enumerate(zip(entries, chain(entries), strict=False), start=1):
@@ -284,7 +297,7 @@ def rounds_before(messages: Sequence[Mapping[str, Any]]) -> tuple[Reply, ...]:
     return tuple(found)
 
 
-def stored_turn(entry: Entry) -> StoredTurn:
+def stored_turn(entry: TurnEntry) -> StoredTurn:
     """Return a turn as the journal has it."""
     if entry.stored is not None:
         return entry.stored if entry.stored.state == entry.state else entry.stored._replace(state=entry.state)
@@ -319,7 +332,7 @@ def answer_blocks(messages: Sequence[Mapping[str, Any]]) -> list[Any]:
     return [{"type": "text", "text": content}] if isinstance(content, str) else list(content or ())
 
 
-def entry_of(stored: StoredTurn) -> Entry:
+def entry_of(stored: StoredTurn) -> TurnEntry:
     """Return a turn that the journal has.
 
     Raises:
@@ -350,9 +363,9 @@ def entry_of(stored: StoredTurn) -> Entry:
     )
     # The first journals with conversations have the owner under the name seat.
     missing = {"place": 0, "run": "", "prompt": "", "owner": about.get("seat", "")}
-    values = {name: value for name, value in {**missing, **about}.items() if name in Entry._fields}
+    values = {name: value for name, value in {**missing, **about}.items() if name in TurnEntry._fields}
     values["tools"] = tuple(about.get("tools", ()))
-    entry = Entry(messages=stored.messages, reply=reply, state=stored.state, stored=stored, **values)
+    entry = TurnEntry(messages=stored.messages, reply=reply, state=stored.state, stored=stored, **values)
     if len(_cache.entries) >= _MOST_TURNS:
         _cache.entries.clear()
     _cache.entries[id(stored)] = stored, entry

@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from vertex_claude_magic.chats.entry import Entry, answer_blocks, answer_message, chain
+from vertex_claude_magic.chats.entry import TurnEntry, answer_blocks, answer_message, chain
 from vertex_claude_magic.errors import MissingExtra, OptionError
 from vertex_claude_magic.files import write_whole
 from vertex_claude_magic.markdown.characters import safe_plain
@@ -61,14 +61,14 @@ _SOURCES = re.compile(r"\n\n\*\*Sources\*\*\n\n(?:\d+\. [^\n]*(?:\n|\Z))+(?:\nâ€
 _DATA_KINDS = frozenset({"image/png", "image/jpeg", "image/gif", "image/webp", "application/pdf"})
 
 
-def cell_source(name: str, entry: Entry) -> str:
+def cell_source(name: str, entry: TurnEntry) -> str:
     """Return the cell that asks a turn again."""
     model = f" -m {on_line(entry.model)}" if entry.model else ""
     literal = " --literal" if _is_literal(entry) else ""
     return f"%%claude -c {on_line(name)}{model}{literal}\n{entry.prompt}"
 
 
-def _is_literal(entry: Entry) -> bool:
+def _is_literal(entry: TurnEntry) -> bool:
     """Tell whether a prompt with templates in it was sent as it stands: with `--literal`, or from Python."""
     try:
         if parse_template(entry.prompt) == (entry.prompt,):
@@ -80,7 +80,7 @@ def _is_literal(entry: Entry) -> bool:
     return entry.prompt in texts
 
 
-def notebook_of(name: str, entries: Sequence[Entry]) -> dict[str, Any]:
+def notebook_of(name: str, entries: Sequence[TurnEntry]) -> dict[str, Any]:
     """Return a conversation as the JSON of a notebook, each turn a cell with its answer and where that came from.
 
     Raises:
@@ -119,7 +119,7 @@ def notebook_of(name: str, entries: Sequence[Entry]) -> dict[str, Any]:
     return {"nbformat": 4, "nbformat_minor": 5, "metadata": metadata, "cells": cells}
 
 
-def _plain(entry: Entry) -> list[Mapping[str, Any]]:
+def _plain(entry: TurnEntry) -> list[Mapping[str, Any]]:
     """Return prompt and answer as they are sent, without thinking and tools."""
     asked = [
         message
@@ -178,7 +178,7 @@ def _read(path: Path) -> dict[str, Any]:
     return found
 
 
-def read_notebook(path: Path) -> list[Entry]:
+def read_notebook(path: Path) -> list[TurnEntry]:
     """Return the turns in a notebook: the answers that this package wrote, each with its prompt.
 
     Raises:
@@ -199,7 +199,7 @@ def read_notebook(path: Path) -> list[Entry]:
             f"{quote_path(str(path))} is not a valid notebook.",
             cure="Open and save it in Jupyter, then load it again.",
         ) from None
-    entries: list[Entry] = []
+    entries: list[TurnEntry] = []
     for cell in content["cells"][:_MOST_CELLS]:
         for output in cell.get("outputs") or ():
             found = find_provenance(output)
@@ -216,7 +216,7 @@ def read_notebook(path: Path) -> list[Entry]:
     return entries
 
 
-def _entry(source: str, text: str, found: Mapping[str, Json], cell: Mapping[str, Json]) -> Entry:
+def _entry(source: str, text: str, found: Mapping[str, Json], cell: Mapping[str, Json]) -> TurnEntry:
     body, line = _QUESTION.match(source), _LINE.fullmatch(source)
     prompt = source if body is None else source[body.end() :]
     if line is not None:
@@ -252,7 +252,7 @@ def _entry(source: str, text: str, found: Mapping[str, Json], cell: Mapping[str,
             {"role": "user", "content": prompt if prompt.strip() else "(no prompt)"},
             {"role": "assistant", "content": text},
         )
-    return Entry(
+    return TurnEntry(
         owner="",
         place=0,
         run="",

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from vertex_claude_magic.chats.entry import Entry
+    from vertex_claude_magic.chats.entry import TurnEntry
 
 __all__ = ["TurnPosition", "has_run_again", "placed", "position_of", "without_leftovers"]
 
@@ -21,9 +21,9 @@ class TurnPosition(NamedTuple):
     """The place of a question.
 
     Args:
-        owner: As in `Entry`.
-        run: As in `Entry`.
-        place: As in `Entry`.
+        owner: As in `TurnEntry`.
+        run: As in `TurnEntry`.
+        place: As in `TurnEntry`.
         at: Where in the conversation it goes, from 0.
         replaces: Whether a turn is there that it takes the place of.
     """
@@ -35,7 +35,7 @@ class TurnPosition(NamedTuple):
     replaces: bool
 
 
-def without_leftovers(entries: Sequence[Entry], cell: str, run: str) -> list[Entry]:
+def without_leftovers(entries: Sequence[TurnEntry], cell: str, run: str) -> list[TurnEntry]:
     """Return the turns without those that an earlier run of a cell had more of than its last one.
 
     The turns of a cell are replaced together. Those of the cell that asks now stay, because its run goes on.
@@ -55,7 +55,7 @@ def without_leftovers(entries: Sequence[Entry], cell: str, run: str) -> list[Ent
     ]
 
 
-def has_run_again(entries: Sequence[Entry], cell: str, run: str) -> bool:
+def has_run_again(entries: Sequence[TurnEntry], cell: str, run: str) -> bool:
     """Tell whether a later run of a cell, in the same process, has asked here.
 
     Args:
@@ -70,7 +70,7 @@ def has_run_again(entries: Sequence[Entry], cell: str, run: str) -> bool:
     )
 
 
-def position_of(entries: Sequence[Entry], cell: str, run: str, prompt: str) -> TurnPosition:
+def position_of(entries: Sequence[TurnEntry], cell: str, run: str, prompt: str) -> TurnPosition:
     """Return the place of the next question of a cell.
 
     Args:
@@ -89,6 +89,6 @@ def position_of(entries: Sequence[Entry], cell: str, run: str, prompt: str) -> T
     return TurnPosition(owner, run, place, last + 1, replaces=False)
 
 
-def placed(entries: Sequence[Entry], position: TurnPosition, entry: Entry) -> list[Entry]:
+def placed(entries: Sequence[TurnEntry], position: TurnPosition, entry: TurnEntry) -> list[TurnEntry]:
     """Return the turns with one more, or with one in the place of another."""
     return [*entries[: position.at], entry, *entries[position.at + position.replaces :]]

@@ -21,7 +21,7 @@ from vertex_claude_magic.errors import OptionError
 from vertex_claude_magic.session.history import History, SentTurn, frame_of
 
 if TYPE_CHECKING:
-    from vertex_claude_magic.chats.entry import Entry
+    from vertex_claude_magic.chats.entry import TurnEntry
     from vertex_claude_magic.vertex.reply import Reply
 
 __all__ = ["closing", "history_after", "history_of", "questions_of", "unmarked_message"]
@@ -31,7 +31,7 @@ Messages = tuple[Mapping[str, Any], ...]
 _NOT_RUN = "This call was not run."
 
 
-def history_of(entries: Sequence[Entry], model: str, digests: Sequence[str] | None = None) -> History:
+def history_of(entries: Sequence[TurnEntry], model: str, digests: Sequence[str] | None = None) -> History:
     """Return what goes before a prompt that is asked of a model.
 
     Args:

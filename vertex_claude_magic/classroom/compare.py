@@ -34,8 +34,8 @@ if TYPE_CHECKING:
 
 __all__ = [
     "MOST_COLUMNS",
-    "Asked",
-    "Column",
+    "ColumnQuestion",
+    "ComparedColumn",
     "Comparison",
     "Replies",
     "check_asked",
@@ -62,7 +62,7 @@ _MODELS_OR_VARY = Spelling(
 _log = logging.getLogger("vertex_claude_magic")
 
 
-class Asked(NamedTuple):
+class ColumnQuestion(NamedTuple):
     """What one column asks.
 
     Args:
@@ -78,10 +78,10 @@ class Asked(NamedTuple):
     scope: Scope | None = None
 
 
-class Column:
+class ComparedColumn:
     """One column while it is asked: its text so far, then its reply or its error."""
 
-    def __init__(self, asked: Asked) -> None:
+    def __init__(self, asked: ColumnQuestion) -> None:
         self.label = asked.label
         self.target = asked.target
         self.text = ""
@@ -127,7 +127,7 @@ class Replies(list[Reply]):
     `labels` are the heads of the columns, and `errors` says for a column what went wrong, None where nothing did.
     """
 
-    def __init__(self, columns: Sequence[Column]) -> None:
+    def __init__(self, columns: Sequence[ComparedColumn]) -> None:
         super().__init__(column.settled() for column in columns)
         self.labels = tuple(column.label for column in columns)
         self.errors = tuple(column.error for column in columns)
@@ -165,7 +165,7 @@ class Replies(list[Reply]):
 class _Asking:
     """A column as a call of the pool; a failure of it, the first one included, is raised by `poll`."""
 
-    def __init__(self, column: Column, changed: Callable[[], None]) -> None:
+    def __init__(self, column: ComparedColumn, changed: Callable[[], None]) -> None:
         self._column = column
         self._changed = changed
         try:
@@ -207,7 +207,7 @@ class Comparison:
         OptionError: there are fewer than two columns or more than eight, or nothing may be asked so.
     """
 
-    def __init__(self, session: Session, asked: Sequence[Asked]) -> None:
+    def __init__(self, session: Session, asked: Sequence[ColumnQuestion]) -> None:
         if not 2 <= len(asked) <= MOST_COLUMNS:
             raise errors.OptionError(
                 f"A comparison has 2 to {MOST_COLUMNS} columns, not {len(asked)}.",
@@ -219,7 +219,7 @@ class Comparison:
             check_asked(each.target)
         self._session = session
         self._asked = asked
-        self.columns = [Column(each) for each in asked]
+        self.columns = [ComparedColumn(each) for each in asked]
 
     def run(
         self, on_change: Callable[[], None] = lambda: None, stopped: Callable[[], bool] = lambda: False
@@ -237,7 +237,7 @@ class Comparison:
         """
         for column, asked in zip(self.columns, self._asked, strict=True):
 
-            def notify(reason: str, column: Column = column) -> None:
+            def notify(reason: str, column: ComparedColumn = column) -> None:
                 column.waits = reason
 
             # The limit of a question holds for all columns together, and is checked below.
@@ -250,7 +250,7 @@ class Comparison:
                 column.error = error
         self._check_cost()
         waiting = [column for column in self.columns if column.error is None]
-        pool = Pool[Column, Reply](lambda column: _Asking(column, on_change), at_once=MOST_COLUMNS)
+        pool = Pool[ComparedColumn, Reply](lambda column: _Asking(column, on_change), at_once=MOST_COLUMNS)
         try:
             pool.run(waiting, self._take, tick=on_change, stopped=stopped)
         except errors.ClaudeInterrupt:
@@ -274,7 +274,7 @@ class Comparison:
                 found.update((notice.text, None) for notice in column.exchange.notices())
         return [*found]
 
-    def _take(self, finished: Finished[Column, Reply]) -> None:
+    def _take(self, finished: Finished[ComparedColumn, Reply]) -> None:
         column = finished.item
         column.reply, column.error, column.waits = finished.value, finished.error, ""
 

@@ -23,9 +23,9 @@ if TYPE_CHECKING:
     from types import TracebackType
 
 __all__ = [
-    "Check",
+    "CheckResult",
     "Exercise",
-    "Result",
+    "ExerciseCheck",
     "exercise_names",
     "names_in",
     "parse_exercise",
@@ -41,7 +41,7 @@ _MOST_CHECKS = 50
 _CHECK_FILE = "<check of an exercise>"
 
 
-class Check(NamedTuple):
+class ExerciseCheck(NamedTuple):
     """A check: an expression that is true, or statements that raise nothing, once the exercise is solved.
 
     Args:
@@ -68,7 +68,7 @@ class Exercise(NamedTuple):
     title: str
     task: str
     solution: str = ""
-    checks: tuple[Check, ...] = ()
+    checks: tuple[ExerciseCheck, ...] = ()
 
     @property
     def label(self) -> str:
@@ -76,7 +76,7 @@ class Exercise(NamedTuple):
         return f"exercises/{self.name}.toml"
 
 
-class Result(NamedTuple):
+class CheckResult(NamedTuple):
     """What came of a check.
 
     Args:
@@ -87,7 +87,7 @@ class Result(NamedTuple):
     """
 
     number: int
-    check: Check
+    check: ExerciseCheck
     passed: bool
     error: BaseException | None = None
 
@@ -160,7 +160,7 @@ def parse_exercise(text: str, name: str) -> Exercise:
     )
 
 
-def _read_check(table: Mapping[str, Any], where: str) -> Check:
+def _read_check(table: Mapping[str, Any], where: str) -> ExerciseCheck:
     if not isinstance(table, dict):
         raise OptionError(f"{where}: a check is not a table.", cure="Write [[checks]] above each.")
     for key in _CHECK_KEYS:
@@ -184,10 +184,10 @@ def _read_check(table: Mapping[str, Any], where: str) -> Check:
         raise OptionError(
             f"{where}: the code of the check is empty.", cure="Write an expression, or assert lines."
         )
-    return Check(code, " ".join(table["message"].split()))
+    return ExerciseCheck(code, " ".join(table["message"].split()))
 
 
-def run_checks(exercise: Exercise, names: Mapping[str, Any]) -> list[Result]:
+def run_checks(exercise: Exercise, names: Mapping[str, Any]) -> list[CheckResult]:
     """Run the checks of an exercise, each with the names as they are and with what the check itself makes of them.
 
     This runs the Python of the file, so it is called for an exercise that the user has named and at no other time.
@@ -196,7 +196,8 @@ def run_checks(exercise: Exercise, names: Mapping[str, Any]) -> list[Result]:
         exercise: The exercise.
         names: The user's variables; a check binds no new ones there.
 
-    >>> exercise = Exercise("a", "a", "Add.", checks=(Check("add(1, 2) == 3", "1 and 2 is 3."), Check("add(1)", "?")))
+    >>> checks = (ExerciseCheck("add(1, 2) == 3", "1 and 2 is 3."), ExerciseCheck("add(1)", "?"))
+    >>> exercise = Exercise("a", "a", "Add.", checks=checks)
     >>> [each.passed for each in run_checks(exercise, {"add": lambda a, b: a + b})]
     [True, False]
     """
@@ -216,10 +217,10 @@ def run_checks(exercise: Exercise, names: Mapping[str, Any]) -> list[Result]:
             # An assertion of the check says no more than that it failed.
             said = not (isinstance(error, AssertionError) and own is None)
             results.append(
-                Result(number, check, passed=False, error=error.with_traceback(own) if said else None)
+                CheckResult(number, check, passed=False, error=error.with_traceback(own) if said else None)
             )
         else:
-            results.append(Result(number, check, passed=bool(value)))
+            results.append(CheckResult(number, check, passed=bool(value)))
     return results
 
 

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from types import FrameType, TracebackType
 
-__all__ = ["Place", "Source", "places", "source_at", "source_of"]
+__all__ = ["Source", "TracebackStep", "places", "source_at", "source_of"]
 
 # What IPython's %time and %timeit call the code that they were given.
 _TIMED = frozenset({"<timed exec>", "<timed eval>", "<magic-timeit>"})
@@ -35,7 +35,7 @@ _TIMING = re.compile(r"%{1,2}time(?:it)?\b")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Place:
+class TracebackStep:
     """A step of a traceback in the user's own code.
 
     Args:
@@ -72,14 +72,14 @@ class Source:
     about: str
 
 
-def places(traceback: TracebackType | None, cell_of: Callable[[str], str | None]) -> list[Place]:
+def places(traceback: TracebackType | None, cell_of: Callable[[str], str | None]) -> list[TracebackStep]:
     """Return the steps of a traceback that are the user's own, in the order of the calls.
 
     Args:
         traceback: The first step.
         cell_of: Returns the source of the cell that was compiled under a file name, None for other files.
     """
-    found: list[Place] = []
+    found: list[TracebackStep] = []
     before: FrameType | None = None
     step = traceback
     while step is not None:
@@ -91,7 +91,7 @@ def places(traceback: TracebackType | None, cell_of: Callable[[str], str | None]
             found += [timed] if timed is not None else []
         elif (cell := cell_of(filename)) is not None:
             parsed = "".join(linecache.getlines(filename)) or cell
-            found.append(Place(step=step, kind="cell", text=cell, line=line, parsed=(parsed, line)))
+            found.append(TracebackStep(step=step, kind="cell", text=cell, line=line, parsed=(parsed, line)))
         elif not is_library_file(filename):
             kind: Literal["file", "string"] = "string" if filename.startswith("<") else "file"
             if kind == "string":
@@ -101,13 +101,13 @@ def places(traceback: TracebackType | None, cell_of: Callable[[str], str | None]
                 linecache.checkcache(filename)
                 text = "".join(linecache.getlines(filename, frame.f_globals))
             found.append(
-                Place(step=step, kind=kind, text=text, line=line if text else 0, parsed=(text, line))
+                TracebackStep(step=step, kind=kind, text=text, line=line if text else 0, parsed=(text, line))
             )
         before, step = frame, step.tb_next
     return found
 
 
-def _timed_place(step: TracebackType, cell: Place) -> Place | None:
+def _timed_place(step: TracebackType, cell: TracebackStep) -> TracebackStep | None:
     """Return the place in the cell of what `%time` or `%%time` ran; None if it contains neither."""
     lines = cell.text.split("\n")
     if cell.text.lstrip().startswith("%%"):
@@ -130,7 +130,7 @@ def _timed_place(step: TracebackType, cell: Place) -> Place | None:
                 break
     if not _TIMING.search(magic):
         return None
-    return Place(step=step, kind="cell", text=cell.text, line=line, parsed=(body, step.tb_lineno))
+    return TracebackStep(step=step, kind="cell", text=cell.text, line=line, parsed=(body, step.tb_lineno))
 
 
 def _string_source(frame: FrameType, before: FrameType | None) -> str:
@@ -183,7 +183,7 @@ def _codes(code: CodeType) -> Iterator[CodeType]:
             yield from _codes(constant)
 
 
-def source_of(place: Place) -> Source | None:
+def source_of(place: TracebackStep) -> Source | None:
     """Return what to send of a place in a file or a string; None for a cell, and where the source is not known."""
     if place.kind == "cell" or not place.text.strip():
         return None

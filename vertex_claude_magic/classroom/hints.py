@@ -12,8 +12,8 @@ from vertex_claude_magic.prompts.compose import fenced_data
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from vertex_claude_magic.classroom.exercise import Exercise, Result
-    from vertex_claude_magic.classroom.failure import Failure
+    from vertex_claude_magic.classroom.exercise import CheckResult, Exercise
+    from vertex_claude_magic.classroom.failure import CellFailure
 
 __all__ = ["LEVELS", "check_prompt", "check_trouble", "error_prompt", "hint_system", "trouble_of"]
 
@@ -61,7 +61,7 @@ def trouble_of(error: BaseException, cell_of: Callable[[str], str | None], cell:
     return Trouble(kind, function, "".join(failed.split()), cell)
 
 
-def check_trouble(exercise: Exercise, result: Result) -> Trouble:
+def check_trouble(exercise: Exercise, result: CheckResult) -> Trouble:
     """Return what to know a failed check by."""
     return Trouble(exercise.label, str(result.number))
 
@@ -77,13 +77,13 @@ def hint_system(level: int, system: str = "") -> str:
     return f"{system}\n\n{frame}" if system else frame
 
 
-def error_prompt(failure: Failure) -> str:
+def error_prompt(failure: CellFailure) -> str:
     """Return what is sent about an error: the code that failed and its traceback, and nothing else."""
     return "\n\n".join(["A cell of my notebook failed.", *failed_code(failure)])
 
 
 def check_prompt(
-    exercise: Exercise, result: Result, code: Sequence[str], failure: Failure | None, level: int
+    exercise: Exercise, result: CheckResult, code: Sequence[str], failure: CellFailure | None, level: int
 ) -> str:
     """Return what is sent about a check that failed; the solution is part of it at level 4 and at no other.
 

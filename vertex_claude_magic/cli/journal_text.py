@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from vertex_claude_magic.json_types import Json
-    from vertex_claude_magic.records.journal.review import Entry
+    from vertex_claude_magic.records.journal.review import JournalEntry
     from vertex_claude_magic.records.journal.upkeep import Stats
 
 __all__ = ["listing", "numbers", "whole"]
@@ -39,7 +39,7 @@ _HEADS = ("No.", "Time", "Notebook", "Model", "In / out", "USD (est.)", "State",
 _LOGS = {"wal": "write-ahead", "delete": "rollback (for a network file system)"}
 
 
-def listing(entries: Sequence[Entry]) -> str:
+def listing(entries: Sequence[JournalEntry]) -> str:
     """Return a line for each call: number, local time, notebook, model, tokens, cost, state, first words.
 
     >>> listing([])
@@ -68,7 +68,7 @@ def _short(text: str, limit: int) -> str:
     return quote(safe_plain(text[: limit * 8]), limit)
 
 
-def _tokens(entry: Entry) -> str:
+def _tokens(entry: JournalEntry) -> str:
     counts = (entry.input_tokens, entry.cache_write_tokens, entry.cache_read_tokens)
     known = [count for count in counts if count is not None]
     if not known and entry.output_tokens is None:
@@ -77,7 +77,7 @@ def _tokens(entry: Entry) -> str:
     return f"{taken} / {'?' if entry.output_tokens is None else f'{entry.output_tokens:,}'}"
 
 
-def _usd(entry: Entry) -> str:
+def _usd(entry: JournalEntry) -> str:
     if entry.state == "imported":
         return "0"
     if entry.cost is None and entry.cost_most is not None:
@@ -109,7 +109,7 @@ def _blocks(content: Json) -> list[Mapping[str, Any]]:
     )
 
 
-def whole(entry: Entry) -> str:
+def whole(entry: JournalEntry) -> str:
     """Return all that the journal has of one call, up to two million characters."""
     reused = "" if entry.saved is None else f", a replayed answer saved {usd(entry.saved)}"
     facts = (
@@ -136,7 +136,7 @@ def whole(entry: Entry) -> str:
     return text if len(text) <= _MOST_WHOLE else f"{text[:_MOST_WHOLE]}\n... (the rest is omitted)"
 
 
-def _request(entry: Entry) -> Iterator[str]:
+def _request(entry: JournalEntry) -> Iterator[str]:
     request = entry.request
     body = None if request is None else request.get("body")
     if request is DAMAGED or not isinstance(body, Mapping) or not body:
@@ -155,7 +155,7 @@ def _request(entry: Entry) -> Iterator[str]:
             yield from _section(str(message.get("role")), _content(message.get("content")))
 
 
-def _answer(entry: Entry) -> Iterator[str]:
+def _answer(entry: JournalEntry) -> Iterator[str]:
     answer = entry.answer
     if answer is None or answer is DAMAGED:
         again = " here; see the call that was answered first" if entry.state == "replayed" else ""

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from vertex_claude_magic.cli.notebook_file import check_notebook, read_notebook, write_notebook
 from vertex_claude_magic.errors import OptionError
-from vertex_claude_magic.notebook.audit import Entry, entries, stripped, table, total, total_line
+from vertex_claude_magic.notebook.audit import AuditEntry, entries, stripped, table, total, total_line
 from vertex_claude_magic.text import number_of, quote
 
 if TYPE_CHECKING:
@@ -74,7 +74,7 @@ def main(argv: Sequence[str]) -> int:
 
 
 def _audit(files: Sequence[Path], *, as_json: bool) -> int:
-    found: dict[Path, list[Entry]] = {}
+    found: dict[Path, list[AuditEntry]] = {}
     seen: set[Any] = set()
     readable = True
     for path in dict.fromkeys(files):

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 
 __all__ = [
-    "Asked",
+    "CheckedQuestion",
     "Rehearsal",
     "check_notebooks",
     "check_runner",
@@ -47,7 +47,7 @@ _LEFT_OUT = ("ANTHROPIC_", "GOOGLE_", "GCLOUD_", "CLOUDSDK_", "GCE_")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Asked:
+class CheckedQuestion:
     """One question of a notebook: the number of its code cell (from 1), its state, and the reason.
 
     `state` is "recorded", "missing" or "stale": another question of the same cell is recorded.
@@ -68,7 +68,7 @@ class Rehearsal:
     the files that were asked for answers, `digests` the questions that were answered.
     """
 
-    questions: Sequence[Asked]
+    questions: Sequence[CheckedQuestion]
     failed: dict[int, str]
     recordings: Sequence[Path]
     digests: Sequence[str]
@@ -193,7 +193,7 @@ def rehearse(
     # A cell that failed before it could ask counts as missing: it is not known to be recorded.
     asked = {each.cell for each in questions}
     questions += [
-        Asked(cell=number, state="missing", why=f"not asked: {why}")
+        CheckedQuestion(cell=number, state="missing", why=f"not asked: {why}")
         for number, why in failed.items()
         if number not in asked and "claude" in cells[number - 1].source.lower()
     ]
@@ -211,7 +211,7 @@ def sort_questions(
     numbers: Mapping[str, int],
     saved: Mapping[int, frozenset[str]],
     records: Mapping[str, Mapping[str, Any]],
-) -> list[Asked]:
+) -> list[CheckedQuestion]:
     """Tell of each question whether it is recorded, missing or stale.
 
     Args:
@@ -227,7 +227,7 @@ def sort_questions(
     for note in noted:
         number = numbers.get(note["cell"], 0)
         if note["found"]:
-            questions.append(Asked(cell=number, state="recorded"))
+            questions.append(CheckedQuestion(cell=number, state="recorded"))
             continue
         # The cell's saved output names the question that it asked before it was changed; outputs that a version before
         # the chain of digests has saved name its former digest.
@@ -243,10 +243,12 @@ def sort_questions(
             likeness, best = max(scored, default=(0.0, ""))
             former = best if likeness >= _ALIKE else None
         if former is None:
-            questions.append(Asked(cell=number, state="missing"))
+            questions.append(CheckedQuestion(cell=number, state="missing"))
             continue
         differ = "; ".join(differences(note["canonical"], left.pop(former))[:4])
-        questions.append(Asked(cell=number, state="stale", why=f"differs from the recorded one in {differ}"))
+        questions.append(
+            CheckedQuestion(cell=number, state="stale", why=f"differs from the recorded one in {differ}")
+        )
     return questions
 
 

@@ -1,4 +1,4 @@
-"""Any data frame or series as a `Table`: its columns, rows and values, read through narwhals.
+"""Any data frame or series as a `FrameTable`: its columns, rows and values, read through narwhals.
 
 Pandas, polars, pyarrow, modin, cuDF and DuckDB, and whatever else narwhals reads. A lazy table (a DuckDB
 relation, a query of Ibis) is computed, but no more of it is fetched than `SAMPLE` rows. Columns are taken by
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     import pandas as pd
     from narwhals.typing import IntoFrame, IntoLazyFrame, IntoSeries
 
-__all__ = ["SAMPLE", "Column", "IntoTable", "Table", "lazy_schema", "read_table"]
+__all__ = ["SAMPLE", "FrameColumn", "FrameTable", "IntoTable", "lazy_schema", "read_table"]
 
 # Also the arrays and batches of pyarrow, which narwhals does not name.
 IntoTable: TypeAlias = "IntoFrame | IntoLazyFrame | IntoSeries"
@@ -40,7 +40,7 @@ _LIKE_PANDAS = frozenset({"pandas", "modin", "cudf"})
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Column:
+class FrameColumn:
     """One column of a table.
 
     Args:
@@ -116,7 +116,7 @@ class Column:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Table:
+class FrameTable:
     """A data frame of any library, read by column.
 
     Args:
@@ -133,14 +133,14 @@ class Table:
     kind: str
     rows: int
     names: Sequence[Hashable]
-    column: Callable[[int], Column]
-    index: tuple[Column, ...] = ()
+    column: Callable[[int], FrameColumn]
+    index: tuple[FrameColumn, ...] = ()
     notes: tuple[str, ...] = ()
     fetched: int = 0
     lazy: bool = False
 
 
-def read_table(value: IntoTable) -> Table:
+def read_table(value: IntoTable) -> FrameTable:
     """Return a data frame, a series or an index as a table.
 
     Args:
@@ -222,23 +222,23 @@ def _narwhals() -> ModuleType:
     return module
 
 
-def _column(native: IntoSeries, name: Hashable) -> Column:
+def _column(native: IntoSeries, name: Hashable) -> FrameColumn:
     import narwhals as nw
 
     series = nw.from_native(native, series_only=True)
     like_pandas = series.implementation.value in _LIKE_PANDAS
     dtype = str(native.dtype) if hasattr(native, "dtype") else str(native.type)
-    return Column(
+    return FrameColumn(
         name=name, dtype=dtype, series=series, like_pandas=like_pandas, remark=remark_of(native, series.dtype)
     )
 
 
-def _of_series(native: IntoSeries, kind: str) -> Table:
+def _of_series(native: IntoSeries, kind: str) -> FrameTable:
     name = getattr(native, "name", None)
     column = _column(native, "value" if name is None or name == "" else name)
     index, notes = _index_of(native) if column.like_pandas else ((), ())
     notes = (*notes, *attributes_of(native)) if column.like_pandas else notes
-    return Table(
+    return FrameTable(
         kind=kind,
         rows=len(column),
         names=[column.name],
@@ -264,8 +264,8 @@ def _of_columns(
     rows: int,
     native: Callable[[int], IntoSeries],
     notes: tuple[str, ...] = (),
-) -> Table:
-    return Table(
+) -> FrameTable:
+    return FrameTable(
         kind=kind,
         rows=rows,
         names=list(names),
@@ -275,7 +275,7 @@ def _of_columns(
     )
 
 
-def _of_pandas(value: pd.DataFrame, kind: str) -> Table:
+def _of_pandas(value: pd.DataFrame, kind: str) -> FrameTable:
     index, notes = _index_of(value)
     names = list(value.columns)
     levels = list(value.columns.names)
@@ -286,7 +286,7 @@ def _of_pandas(value: pd.DataFrame, kind: str) -> Table:
     if quoted:
         kinds = sorted({type(name).__name__ for name in names})
         notes = (*notes, f"The names of the columns are {' and '.join(kinds)}.")
-    return Table(
+    return FrameTable(
         kind=kind,
         rows=len(value),
         names=names,
@@ -298,7 +298,7 @@ def _of_pandas(value: pd.DataFrame, kind: str) -> Table:
     )
 
 
-def _index_of(value: pd.DataFrame | pd.Series[Any]) -> tuple[tuple[Column, ...], tuple[str, ...]]:
+def _index_of(value: pd.DataFrame | pd.Series[Any]) -> tuple[tuple[FrameColumn, ...], tuple[str, ...]]:
     """Return the levels of an index as columns, and a line about it; nothing for one that only counts the rows."""
     index = value.index
     counts = type(index).__name__ == "RangeIndex" and (index.start, index.step) == (0, 1)
@@ -313,13 +313,13 @@ def _index_of(value: pd.DataFrame | pd.Series[Any]) -> tuple[tuple[Column, ...],
     return columns, () if plain else (f"Index: {', '.join(levels)}.",)
 
 
-def _of_relation(value: IntoLazyFrame, kind: str) -> Table:
+def _of_relation(value: IntoLazyFrame, kind: str) -> FrameTable:
     """Compute a DuckDB relation; its names are its own, because Arrow's are made different where two are the same."""
     _need_arrow(kind)
     rows = value.limit(SAMPLE + 1).to_arrow_table()
     count = int(value.aggregate("count(*)").fetchall()[0][0]) if rows.num_rows > SAMPLE else rows.num_rows
     names, types = list(value.columns), [str(each) for each in value.types]
-    return Table(
+    return FrameTable(
         kind=kind,
         rows=count,
         names=names,

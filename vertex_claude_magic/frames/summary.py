@@ -16,7 +16,7 @@ from vertex_claude_magic.frames.precision import shortest_float
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
 
-    from vertex_claude_magic.frames.read import Column
+    from vertex_claude_magic.frames.read import FrameColumn
 
 __all__ = ["missing_of", "summary_of"]
 
@@ -35,7 +35,7 @@ _NUMBERS = frozenset({int, float, Decimal})
 _NUMPY_NUMBERS = frozenset({("numpy", "integer"), ("numpy", "floating")})
 
 
-def summary_of(column: Column) -> str:
+def summary_of(column: FrameColumn) -> str:
     """Return the range and the mean of numbers, the range of times, the most frequent of anything else.
 
     The sum behind a mean is exact, so that every machine writes the same digits.
@@ -57,7 +57,7 @@ def summary_of(column: Column) -> str:
     return "; ".join(filter(None, [found, column.remark]))
 
 
-def missing_of(column: Column) -> str:
+def missing_of(column: FrameColumn) -> str:
     """Return how many values are missing, and by which names if they are of several kinds."""
     count = column.missing
     if not count or not column.like_pandas or column.dtype != "object" or len(column) > 10**6:
@@ -68,7 +68,7 @@ def missing_of(column: Column) -> str:
     return f"{count:,} ({', '.join(f'{number:,} {kind}' for kind, number in kinds.items())})"
 
 
-def _summary(column: Column) -> str:
+def _summary(column: FrameColumn) -> str:
     sample = column.sample().drop_nulls()
     dtype = sample.dtype
     if not len(sample):
@@ -147,7 +147,7 @@ def _mean(values: Sequence[Any], kinds: Collection[type]) -> str:
         return "NaN"
 
 
-def _frequent(values: Sequence[Any], kinds: Collection[type], column: Column) -> str:
+def _frequent(values: Sequence[Any], kinds: Collection[type], column: FrameColumn) -> str:
     beyond = looked_at = ""
     if str in kinds and len(kinds) == 1:
         counts: Counter[str] = Counter(values)

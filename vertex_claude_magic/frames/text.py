@@ -13,7 +13,7 @@ from itertools import accumulate
 from typing import TYPE_CHECKING
 
 from vertex_claude_magic.frames.cells import Cell, cell_of
-from vertex_claude_magic.frames.read import SAMPLE, Column, Table, lazy_schema, read_table
+from vertex_claude_magic.frames.read import SAMPLE, FrameColumn, FrameTable, lazy_schema, read_table
 from vertex_claude_magic.frames.summary import missing_of, summary_of
 from vertex_claude_magic.text import number_of
 
@@ -87,7 +87,7 @@ def frame_text(frame: IntoTable, limit: int) -> TableText:
     if table.lazy:
         about += ", computed for this prompt"
     short = _Shortener(max(_LEAST_NAME, limit // 10))
-    columns: list[Column] = []
+    columns: list[FrameColumn] = []
     described: list[tuple[str, str, str, str | None]] = []
     space = int(limit * _COLUMN_SHARE)
     for at in range(width):
@@ -148,7 +148,7 @@ class _Shortener:
         return f"{text[:limit]}… (of {len(text):,} characters)"
 
 
-def _cut(table: Table, rows: int, columns: int, shortened: int, short: _Shortener) -> str:
+def _cut(table: FrameTable, rows: int, columns: int, shortened: int, short: _Shortener) -> str:
     """Say what went out, of rows, columns and cells; nothing if all did."""
     width = len(table.names)
     if rows < table.rows:
@@ -199,7 +199,7 @@ class _Rows:
     shortened: int = 0
 
     @classmethod
-    def read(cls, columns: Sequence[Column], count: int, space: int) -> _Rows:
+    def read(cls, columns: Sequence[FrameColumn], count: int, space: int) -> _Rows:
         """Read rows until they would not fit even with short texts, and write as many as fit."""
         rows: list[_Row] = []
         left = space
@@ -233,7 +233,7 @@ class _Rows:
         return cls(lines, shortened)
 
 
-def _read_rows(columns: Sequence[Column], count: int, longest: int) -> Iterator[_Row]:
+def _read_rows(columns: Sequence[FrameColumn], count: int, longest: int) -> Iterator[_Row]:
     start, step = 0, _FIRST_STEP
     while start < count:
         stop = min(start + step, count)

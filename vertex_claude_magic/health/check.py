@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from vertex_claude_magic.settings.target import Target
     from vertex_claude_magic.transport.transport import PendingResponse
 
-__all__ = ["MOST_CALLS", "Cell", "Check", "Grid", "plan", "verdict"]
+__all__ = ["MOST_CALLS", "AvailabilityCheck", "Grid", "GridCell", "plan", "verdict"]
 
 MOST_CALLS = 60
 _AT_ONCE = 8
@@ -42,7 +42,7 @@ _TEXT = "Hello."
 _REASON = 95
 
 
-class Cell(NamedTuple):
+class GridCell(NamedTuple):
     """One model in one location."""
 
     model: str
@@ -62,7 +62,7 @@ class Grid:
     project: str
     models: tuple[str, ...]
     locations: tuple[str, ...]
-    cells: Mapping[Cell, Sighting]
+    cells: Mapping[GridCell, Sighting]
     asked: int = 0
     probe: bool = False
     going: bool = False
@@ -70,7 +70,7 @@ class Grid:
 
 def plan(
     catalog: Catalog, locations: Sequence[str], *, family: str | None = None, probe: bool = False
-) -> tuple[list[Cell], dict[Cell, Finding]]:
+) -> tuple[list[GridCell], dict[GridCell, Finding]]:
     """Return which cells to ask, and the others with what the model table has on them.
 
     Args:
@@ -81,16 +81,16 @@ def plan(
 
     >>> from vertex_claude_magic.models.catalog import Catalog
     >>> ask, known = plan(Catalog.load(), ["us-east5"], family="haiku")
-    >>> [cell.model for cell in ask], known[Cell("claude-haiku-5-5", "us-east5")]
+    >>> [cell.model for cell in ask], known[GridCell("claude-haiku-5-5", "us-east5")]
     (['claude-haiku-4-5@20251001'], ('not served', 'the table lists it in global, us, eu'))
     """
-    known: dict[Cell, Finding] = {}
-    ask: list[Cell] = []
+    known: dict[GridCell, Finding] = {}
+    ask: list[GridCell] = []
     count = catalog.services["count_tokens"]
     counted = {*count["locations"], *count.get("older_locations", ())}
     for location in locations:
         for row in _rows(catalog, family):
-            cell = Cell(row.id, location)
+            cell = GridCell(row.id, location)
             if row.lifecycle == "retired":
                 known[cell] = "retired", status_without_word(row)
             elif (
@@ -156,7 +156,7 @@ _VERDICTS: tuple[tuple[type[errors.ClaudeError], State, str], ...] = (
 _FOR_ALL = (errors.CredentialsError, errors.AuthenticationFailed, errors.PermissionDenied)
 
 
-class Check:
+class AvailabilityCheck:
     """One check of a project; `grid` is what is known so far.
 
     Args:
@@ -247,7 +247,7 @@ class Check:
         finally:
             self._going = False
 
-    def _take(self, finished: Finished[Cell, Any]) -> None:
+    def _take(self, finished: Finished[GridCell, Any]) -> None:
         cell, probe = finished.item, self._probe
         try:
             answer = finished.result()
@@ -276,12 +276,12 @@ class Check:
                 return
         known.notes.note(NOTE_KINDS[0], found.key, found.value)
 
-    def _sighting(self, cell: Cell, state: State, reason: str, proof: str = "") -> Sighting:
+    def _sighting(self, cell: GridCell, state: State, reason: str, proof: str = "") -> Sighting:
         day = datetime.now(timezone.utc).strftime("%Y-%m-%d")
         return Sighting(project=self._project, location=cell.location, model=cell.model, state=state,
                         reason=reason, proof=proof, day=day)  # fmt: skip
 
-    def _send(self, cell: Cell) -> PendingResponse:
+    def _send(self, cell: GridCell) -> PendingResponse:
         request = build_request(
             [{"role": "user", "content": _TEXT}],
             RequestOptions(max_tokens=1, force=True),

@@ -15,11 +15,11 @@ if TYPE_CHECKING:
     from vertex_claude_magic.session.status import Notes
     from vertex_claude_magic.transport.admin import ListedModel
 
-__all__ = ["Comparison", "compare", "note_list"]
+__all__ = ["ListComparison", "compare", "note_list"]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Comparison:
+class ListComparison:
     """Where table and list differ.
 
     Args:
@@ -35,7 +35,7 @@ class Comparison:
     returned: tuple[Model, ...]
 
 
-def compare(catalog: Catalog, listed: Sequence[ListedModel]) -> Comparison:
+def compare(catalog: Catalog, listed: Sequence[ListedModel]) -> ListComparison:
     """Hold the table against Google's list; an id matches in any spelling.
 
     >>> from vertex_claude_magic.models.catalog import Catalog
@@ -45,7 +45,7 @@ def compare(catalog: Catalog, listed: Sequence[ListedModel]) -> Comparison:
     """
     rows = [_row(catalog, model) for model in listed]
     known = {row.id for row in rows if row is not None}
-    return Comparison(
+    return ListComparison(
         listed=len(listed),
         lacking=tuple(model for model, row in zip(listed, rows, strict=True) if row is None),
         unlisted=tuple(row for row in catalog.models if row.lifecycle != "retired" and row.id not in known),

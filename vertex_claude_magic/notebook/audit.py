@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 
-__all__ = ["Entry", "Total", "entries", "stripped", "table", "total", "total_line"]
+__all__ = ["AuditEntry", "Total", "entries", "stripped", "table", "total", "total_line"]
 
 _SHOWN = 48
 _READ = 1_000
@@ -39,7 +39,7 @@ _ONLY_ANSWER = "* The cell contains more than the question, so an edited prompt 
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Entry:
+class AuditEntry:
     """One AI answer, as its metadata record it; None and an empty text are for what they lack.
 
     `cell` counts all cells from 1. Tokens are whole counts, `input_tokens` with those of the cache; `cost_usd` is
@@ -85,7 +85,7 @@ class Total:
     edited: int
 
 
-def entries(notebook: Mapping[str, Any], seen: set[Any] | None = None) -> list[Entry]:
+def entries(notebook: Mapping[str, Any], seen: set[Any] | None = None) -> list[AuditEntry]:
     """Return the AI answers of a notebook (the JSON of its file), from top to bottom.
 
     Args:
@@ -119,7 +119,7 @@ def _entry(
     output: Mapping[str, Json],
     found: Mapping[str, Json],
     seen: set[Any],
-) -> Entry:
+) -> AuditEntry:
     usage = found.get("usage")
     counts = usage if isinstance(usage, dict) else {}
     uncached = _count(counts.get("input_tokens"))
@@ -131,7 +131,7 @@ def _entry(
     again = identified and identity in seen
     if identified:
         seen.add(identity)
-    return Entry(
+    return AuditEntry(
         cell=number,
         execution_count=_count(cell.get("execution_count")),
         model=_text(found.get("model")),
@@ -153,7 +153,7 @@ def _entry(
     )
 
 
-def total(found: Iterable[Entry]) -> Total:
+def total(found: Iterable[AuditEntry]) -> Total:
     """Return the sums over answers.
 
     >>> total([]).cost_usd
@@ -172,7 +172,7 @@ def total(found: Iterable[Entry]) -> Total:
     )
 
 
-def table(found: Sequence[Entry]) -> str:
+def table(found: Sequence[AuditEntry]) -> str:
     """Return the answers as aligned text, with their total."""
     rows = []
     for each in found:
@@ -215,7 +215,7 @@ def _shown_count(count: int | None) -> str:
     return "unknown" if count is None else f"{count:,}"
 
 
-def _state(entry: Entry) -> str:
+def _state(entry: AuditEntry) -> str:
     if entry.unfinished:
         return "unfinished"
     if entry.complete is None:
@@ -225,7 +225,7 @@ def _state(entry: Entry) -> str:
     return "complete" if entry.stop_reason in _WHOLE else entry.stop_reason
 
 
-def _edited(entry: Entry) -> str:
+def _edited(entry: AuditEntry) -> str:
     parts = [name for name in ("answer", "prompt") if getattr(entry, f"{name}_edited")]
     if parts:
         return f"{' and '.join(parts)} edited"

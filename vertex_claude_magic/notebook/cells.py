@@ -82,7 +82,7 @@ class CellResult(Protocol):
     info: CellInfo | None
 
 
-class Ended(Protocol):
+class OnCellEnd(Protocol):
     """Called when a cell has ended, with its error or None, its source, and cell id and number of the user's run."""
 
     def __call__(self, error: BaseException | None, source: str, cell_id: str, run: str) -> None: ...
@@ -212,7 +212,7 @@ class CellWatch(threading.local):
         *,
         before: Callable[[], None] = lambda: None,
         threads: CellThreads | None = None,
-        after: Ended = lambda error, source, cell_id, run: None,  # noqa: ARG005 - nobody wants to know
+        after: OnCellEnd = lambda error, source, cell_id, run: None,  # noqa: ARG005 - nobody wants to know
     ) -> None:
         # Called once in each thread that looks; what was seen is for all of them.
         super().__init__()

@@ -30,7 +30,7 @@ class Publisher(Protocol):
         """Send an output to the front end."""
 
 
-class History(Protocol):
+class ShellHistory(Protocol):
     """`history_manager` of a shell: the cells that ran, as they were compiled and as they were written."""
 
     input_hist_parsed: Sequence[str]
@@ -42,7 +42,7 @@ class Shell(Protocol):
 
     user_ns: dict[str, Any]
     display_pub: Publisher
-    history_manager: History
+    history_manager: ShellHistory
     execution_count: int
 
     def set_next_input(self, s: str, replace: bool = False) -> None:

@@ -17,7 +17,7 @@ from vertex_claude_magic.named_tuple import NamedTuple
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["Body", "read_body", "unfilled_notes"]
+__all__ = ["CellBody", "read_body", "unfilled_notes"]
 
 # Texts, which are compiled where a line has their mark.
 _TOOL_LINE = r"""(?x)
@@ -35,7 +35,7 @@ _FORM_FIELD = r"(?P<name>[^\W\d]\w*)[ \t]*=(?!=).*\#[ \t]?@param\b"
 _LINE_VARIABLE = r"(?<!\{)\{([^\W\d]\w*)\}(?!\})|\$([^\W\d]\w*)|\$\{([^\W\d]\w*)\}"
 
 
-class Body(NamedTuple):
+class CellBody(NamedTuple):
     """The lines below a cell magic: the prompt, the lines of other tools above it, and what to say of them."""
 
     prompt: str
@@ -43,7 +43,7 @@ class Body(NamedTuple):
     notes: tuple[str, ...] = ()
 
 
-def read_body(text: str) -> Body:
+def read_body(text: str) -> CellBody:
     r"""Divide what is below a cell magic into lines of other tools and the prompt.
 
     The prompt stays as it is; blank lines between tool lines and prompt go with the tool lines.
@@ -62,18 +62,18 @@ def read_body(text: str) -> Body:
         fields += [field["name"]] if field else []
         count += 1
     if not count:
-        return Body(prompt=text)
+        return CellBody(prompt=text)
     tool_lines = tuple(line.rstrip("\r\n") for line in lines[:count])
     while count < len(lines) and not lines[count].strip():
         count += 1
     prompt = "".join(lines[count:])
     if not fields:
-        return Body(prompt=prompt, tool_lines=tool_lines)
+        return CellBody(prompt=prompt, tool_lines=tool_lines)
     note = (
         f"The form field {', '.join(fields)} was not sent and sets no variable here. Set it in a cell of its own"
         f" and write {{{{ {fields[0]} }}}} in the prompt, or use --literal."
     )
-    return Body(prompt=prompt, tool_lines=tool_lines, notes=(note,))
+    return CellBody(prompt=prompt, tool_lines=tool_lines, notes=(note,))
 
 
 def unfilled_notes(prompt: str, names: Mapping[str, Any]) -> tuple[str, ...]:

@@ -14,7 +14,7 @@ from vertex_claude_magic.errors import ClaudeError, ClaudeInterrupt
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from vertex_claude_magic.classroom.exercise import Exercise, Result
+    from vertex_claude_magic.classroom.exercise import CheckResult, Exercise
     from vertex_claude_magic.vertex.reply import Reply
 
 __all__ = ["FailedCell", "FailedCheck", "Given", "Troubles", "check_key"]
@@ -45,7 +45,7 @@ class FailedCheck(NamedTuple):
     """The first check of an exercise that failed, and the cells that it is about."""
 
     exercise: Exercise
-    result: Result
+    result: CheckResult
     code: tuple[str, ...]
 
     @property
@@ -54,11 +54,11 @@ class FailedCheck(NamedTuple):
         return check_key(self.exercise, self.result)
 
 
-def check_key(exercise: Exercise, result: Result) -> str:
+def check_key(exercise: Exercise, result: CheckResult) -> str:
     """Return what a check is known by.
 
-    >>> from vertex_claude_magic.classroom.exercise import Check, Exercise, Result
-    >>> check_key(Exercise("mean", "", ""), Result(2, Check("", ""), passed=True))
+    >>> from vertex_claude_magic.classroom.exercise import ExerciseCheck, Exercise, CheckResult
+    >>> check_key(Exercise("mean", "", ""), CheckResult(2, ExerciseCheck("", ""), passed=True))
     'check 2 of exercises/mean.toml'
     """
     return f"check {result.number} of {exercise.label}"
@@ -104,7 +104,9 @@ class Troubles:
             self.last, self.solved, self._over = None, True, failed.error
             self.levels.forget(failed.key)
 
-    def note_checks(self, exercise: Exercise, results: Sequence[Result], failed: FailedCheck | None) -> None:
+    def note_checks(
+        self, exercise: Exercise, results: Sequence[CheckResult], failed: FailedCheck | None
+    ) -> None:
         """Take in what came of the checks of an exercise.
 
         Args:

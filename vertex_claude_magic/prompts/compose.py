@@ -20,7 +20,7 @@ from vertex_claude_magic.errors import OptionError
 from vertex_claude_magic.markdown.characters import hidden_characters
 from vertex_claude_magic.prompts.parts import Media, PromptPart, Text, ValueLimits, estimate_tokens
 from vertex_claude_magic.prompts.scope import Scope
-from vertex_claude_magic.prompts.secrets import Place, searchable
+from vertex_claude_magic.prompts.secrets import SearchedText, searchable
 from vertex_claude_magic.prompts.template import is_path, parse_path, parse_template, value_of
 from vertex_claude_magic.prompts.values.convert import parts_of
 from vertex_claude_magic.text import quote
@@ -51,7 +51,7 @@ class Composed:
     content: str | list[dict[str, Any]]
     attached: int = 0
     notices: tuple[str, ...] = ()
-    places: tuple[Place, ...] = ()
+    places: tuple[SearchedText, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -136,7 +136,7 @@ def compose(
         attached=len(attached),
         notices=tuple(dict.fromkeys(notice for piece in pieces for notice in _notices(piece, budget))),
         places=tuple(
-            Place(
+            SearchedText(
                 piece.place, piece.part.body if isinstance(piece.part, Text) else searchable(piece.part.block)
             )
             for piece in pieces

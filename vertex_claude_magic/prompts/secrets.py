@@ -19,7 +19,7 @@ from vertex_claude_magic.text import quote
 if TYPE_CHECKING:
     from vertex_claude_magic.json_types import Json
 
-__all__ = ["Place", "check_secrets", "find_secret", "searchable"]
+__all__ = ["SearchedText", "check_secrets", "find_secret", "searchable"]
 
 # What it is, words of which one is there in any case, and the form. No form repeats without bound, so that
 # no text takes long.
@@ -59,7 +59,7 @@ _harmless: set[str] = set()
 _MOST_HARMLESS, _LONGEST_HARMLESS = 4_096, 4_000
 
 
-class Place(NamedTuple):
+class SearchedText(NamedTuple):
     """A text that would be sent, and what the user knows it by (`the prompt`, `{{ cfg }}`)."""
 
     name: str
@@ -106,7 +106,7 @@ def searchable(content: Json) -> str:
     return ""
 
 
-def check_secrets(places: list[Place]) -> None:
+def check_secrets(places: list[SearchedText]) -> None:
     """Stop where a text seems to contain a secret; the secret itself is not repeated.
 
     Raises:

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from vertex_claude_magic.records.stores import Stores
     from vertex_claude_magic.settings.target import Target
 
-__all__ = ["GROUPS", "JournalState", "Sum", "Usage", "amount", "size", "sums", "total", "usage_of"]
+__all__ = ["GROUPS", "JournalState", "Sum", "UsageSummary", "amount", "size", "sums", "total", "usage_of"]
 
 GROUPS = ("day", "model", "notebook")
 
@@ -64,7 +64,7 @@ class JournalState:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Usage:
+class UsageSummary:
     """The usage of some days, and the costs in USD that a limit may be set for.
 
     `since` and `until` are days (YYYY-MM-DD), `since` empty for the whole session.
@@ -151,7 +151,7 @@ def usage_of(
     days: int | None,
     this_session: bool,
     stores: Stores,
-) -> Usage:
+) -> UsageSummary:
     """Return the usage of the last days, or of this session; a journal that cannot tell is not an error.
 
     Args:
@@ -164,7 +164,7 @@ def usage_of(
     """
     # No day is before the year 1.
     back = min(days or target.journal_days, today.toordinal()) - 1
-    usage = Usage(
+    usage = UsageSummary(
         since="" if this_session and days is None else (today - timedelta(days=back)).isoformat(),
         until=today.isoformat(),
         this_session=this_session,

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from contextlib import AbstractContextManager
     from typing import TypeGuard
 
-__all__ = ["Call", "Delay", "Finished", "Pool", "Watched", "Workers"]
+__all__ = ["Delay", "Finished", "Pool", "PooledCall", "Watched", "Workers"]
 
 I = TypeVar("I")  # noqa: E741 - an item
 T = TypeVar("T")
@@ -46,7 +46,7 @@ _FEW = 8
 _GATHER = 0.002
 
 
-class Call(Protocol[T_co]):
+class PooledCall(Protocol[T_co]):
     """A call under way; `PendingResponse` is one."""
 
     def poll(self, seconds: float) -> bool:
@@ -102,7 +102,7 @@ class _Turn(Generic[I, T]):
     index: int
     item: I
     attempt: int
-    call: Call[T] | None = None
+    call: PooledCall[T] | None = None
 
 
 class Pool(Generic[I, T]):
@@ -130,7 +130,7 @@ class Pool(Generic[I, T]):
 
     def __init__(
         self,
-        start: Callable[[I], Call[T] | None],
+        start: Callable[[I], PooledCall[T] | None],
         *,
         at_once: int | Level,
         again: Callable[[Finished[I, T], int], Delay | None] = lambda *_: None,
@@ -333,7 +333,7 @@ class Workers:
         # Set whenever some work of this object ends, so that a look at any of it notices at once.
         self._ended = threading.Event()
 
-    def start(self, work: Callable[[], T], cancel: Callable[[], None] = lambda: None) -> Call[T]:
+    def start(self, work: Callable[[], T], cancel: Callable[[], None] = lambda: None) -> PooledCall[T]:
         """Start work.
 
         Args:

@@ -215,21 +215,24 @@ def _messages(
     if len(turns) == len(prompt):
         messages: list[Mapping[str, Any]] = [dict(part) for part in turns]
         if not target.allow_secrets:
-            from vertex_claude_magic.prompts.secrets import Place, searchable
+            from vertex_claude_magic.prompts.secrets import SearchedText, searchable
 
             numbered = enumerate(messages, start=1)
             _check_secrets(
                 target,
-                [Place(f"message {index}", searchable(each.get("content"))) for index, each in numbered],
+                [
+                    SearchedText(f"message {index}", searchable(each.get("content")))
+                    for index, each in numbered
+                ],
             )
         return messages, None
     templated = scope is not None and not target.literal and "{{" in prompt
     if isinstance(prompt, str) and not templated and not target.attach and target.prompt_tokens is None:
         # Nothing but text, as most prompts are: what converts values need not be imported.
         if not target.allow_secrets:
-            from vertex_claude_magic.prompts.secrets import Place
+            from vertex_claude_magic.prompts.secrets import SearchedText
 
-            _check_secrets(target, [Place("the prompt", prompt)])
+            _check_secrets(target, [SearchedText("the prompt", prompt)])
         return [{"role": "user", "content": prompt}], None
     from vertex_claude_magic.prompts.compose import budget_of, compose, estimated
 
@@ -276,10 +279,10 @@ def _empty() -> errors.OptionError:
 
 
 def _check_secrets(target: Target, places: Sequence[Any]) -> None:
-    from vertex_claude_magic.prompts.secrets import Place, check_secrets, searchable
+    from vertex_claude_magic.prompts.secrets import SearchedText, check_secrets, searchable
 
     system = target.system if isinstance(target.system, str) else searchable(target.system)
-    check_secrets([*places, Place("the system prompt", system)])
+    check_secrets([*places, SearchedText("the system prompt", system)])
 
 
 def _with_instruction(messages: list[Mapping[str, Any]], instruction: str) -> list[Mapping[str, Any]]:

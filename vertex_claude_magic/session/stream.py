@@ -16,7 +16,7 @@ from vertex_claude_magic.process import refuse_copies
 from vertex_claude_magic.records.recorded_reply import tool_calls_of
 from vertex_claude_magic.spelling import option, spelled
 from vertex_claude_magic.text import quote
-from vertex_claude_magic.transport.transport import Ended, Head, Item, Notice, PendingResponse
+from vertex_claude_magic.transport.transport import Ended, Head, Item, PendingResponse, WaitNotice
 from vertex_claude_magic.vertex.events import Event, MessageDecoder
 from vertex_claude_magic.vertex.provenance import lineage_of
 from vertex_claude_magic.vertex.reply_builder import ReplyBuilder
@@ -263,7 +263,7 @@ class Stream:
         return item
 
     def _note(self, item: Item | Event) -> None:
-        if isinstance(item, Notice):
+        if isinstance(item, WaitNotice):
             if self._context.notify is not None:
                 self._context.notify(item.text)
         elif isinstance(item, Head):
@@ -287,9 +287,9 @@ class Stream:
         events = []
         for event in arrived:
             if event.type == "error":
-                from vertex_claude_magic.transport.failures import Asked, error_from_event
+                from vertex_claude_magic.transport.failures import RequestNames, error_from_event
 
-                about = Asked.about(self.request, self._context.catalog, self._context.seen)
+                about = RequestNames.about(self.request, self._context.catalog, self._context.seen)
                 raise error_from_event(event.data, about)
             if self._first is None and event.type == "content_block_delta":
                 self._first = self._context.clock()

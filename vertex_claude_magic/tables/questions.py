@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from vertex_claude_magic.errors import OptionError, RequestTooLarge
 from vertex_claude_magic.prompts.compose import budget_of
 from vertex_claude_magic.prompts.parts import estimate_tokens
-from vertex_claude_magic.prompts.secrets import Place, check_secrets, searchable
+from vertex_claude_magic.prompts.secrets import SearchedText, check_secrets, searchable
 from vertex_claude_magic.session.question import NO_PROJECT, Question, prepare
 from vertex_claude_magic.tables.columns import added_columns, check_names
 from vertex_claude_magic.tables.row_prompt import read_row_prompt
@@ -102,7 +102,7 @@ class RowQuestions:
             )
             return made if first is None else made._replace(typed=first.typed)
         if not self.target.allow_secrets:
-            check_secrets([Place(f"row {index}", searchable(content))])
+            check_secrets([SearchedText(f"row {index}", searchable(content))])
         if not text.strip():
             raise OptionError("The prompt of this row is empty.", cure="Leave the row out.")
         return Question(first.request.with_messages([{"role": "user", "content": content}]), first.typed)

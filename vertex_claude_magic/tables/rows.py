@@ -16,7 +16,7 @@ from vertex_claude_magic.text import quote
 if TYPE_CHECKING:
     from narwhals.typing import IntoDataFrame, IntoFrame, IntoLazyFrame
 
-    from vertex_claude_magic.frames.read import Column
+    from vertex_claude_magic.frames.read import FrameColumn
 
 __all__ = ["ITEM", "IntoRows", "MadeTable", "Rows", "read_rows"]
 
@@ -47,7 +47,7 @@ class Rows:
     count: int
     names: tuple[str, ...]
     native: Any
-    columns: tuple[Column, ...] = ()
+    columns: tuple[FrameColumn, ...] = ()
     notices: tuple[str, ...] = ()
 
     def place(self, name: str) -> int | None:

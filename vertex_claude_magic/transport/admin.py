@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from vertex_claude_magic.json_types import Json
 
-__all__ = ["Admin", "Call", "ListedModel", "Place"]
+__all__ = ["Admin", "JsonCall", "ListedModel", "ModelPlace"]
 
 Config = Mapping[str, Any]
 
@@ -38,7 +38,7 @@ _NONE: Mapping[str, str] = MappingProxyType({})
 _NO_HOST_FOR_LISTS = frozenset({404, 501})
 
 
-class Call(Protocol):
+class JsonCall(Protocol):
     """Sends a request and returns its answer as JSON; `retry` says whether it may be sent again."""
 
     def __call__(self, request: Request, *, retry: bool = True) -> Any:
@@ -46,7 +46,7 @@ class Call(Protocol):
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Place:
+class ModelPlace:
     """One model in one location of one project, which a configuration is for.
 
     `base_url` is another host than Google's, such as an emulator; it ends in `/v1`.
@@ -61,7 +61,7 @@ class Place:
     def api(self) -> str:
         """The base URL of the API version that has these methods.
 
-        >>> Place(project="p", region="eu").api
+        >>> ModelPlace(project="p", region="eu").api
         'https://aiplatform.eu.rep.googleapis.com/v1beta1'
         """
         base = (self.base_url or base_url_of(check_location(self.region))).rstrip("/")
@@ -102,7 +102,7 @@ class Admin:
     """
 
     def __init__(
-        self, call: Call, place: Place, *, clock: Callable[[], float], pause: Callable[[float], None]
+        self, call: JsonCall, place: ModelPlace, *, clock: Callable[[], float], pause: Callable[[float], None]
     ) -> None:
         self.place = place
         self._call = call
@@ -241,7 +241,7 @@ def _is_over(operation: Json) -> bool:
     return False
 
 
-def _failed(failure: Mapping[str, Any], place: Place) -> errors.ClaudeError:
+def _failed(failure: Mapping[str, Any], place: ModelPlace) -> errors.ClaudeError:
     reason = quote(str(failure.get("message") or "no reason"))
     kind = errors.PermissionDenied if failure.get("code") == _DENIED_CODE else errors.OperationFailed
     return kind(

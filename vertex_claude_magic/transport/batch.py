@@ -18,7 +18,7 @@ from vertex_claude_magic.vertex.request import Request
 
 if TYPE_CHECKING:
     from vertex_claude_magic.json_types import Json
-    from vertex_claude_magic.transport.admin import Call
+    from vertex_claude_magic.transport.admin import JsonCall
 
 __all__ = ["ACTIVE", "FINAL", "BatchApi", "RemoteJob", "job_body"]
 
@@ -104,7 +104,7 @@ class BatchApi:
     """
 
     def __init__(
-        self, call: Call, *, project: str, location: str, model: str = "", base_url: str | None = None
+        self, call: JsonCall, *, project: str, location: str, model: str = "", base_url: str | None = None
     ) -> None:
         if not _PROJECT.fullmatch(project) or ".." in project:
             raise errors.OptionError(

@@ -13,18 +13,18 @@ from vertex_claude_magic.transport.storage import client_host, google_login
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
+    from google.cloud.bigquery import BigQueryTable as Found
     from google.cloud.bigquery import Client
-    from google.cloud.bigquery import Table as Found
 
     from vertex_claude_magic.transport.auth import Authorizer
 
-__all__ = ["Table", "open_table"]
+__all__ = ["BigQueryTable", "open_table"]
 
 _GOOGLE = "https://bigquery.googleapis.com"
 _VARIABLE = "BIGQUERY_EMULATOR_HOST"
 
 
-class Table:
+class BigQueryTable:
     """A table of BigQuery.
 
     Args:
@@ -63,7 +63,7 @@ def open_table(
     base_url: str | None,
     *,
     environment: Mapping[str, str] | None = None,
-) -> Iterator[Table]:
+) -> Iterator[BigQueryTable]:
     """Look a table up, and close the connections at the end.
 
     Args:
@@ -92,7 +92,7 @@ def open_table(
     try:
         with _named(table):
             found = client.get_table(table.removeprefix("bq://"))
-        yield Table(client, found, table)
+        yield BigQueryTable(client, found, table)
     finally:
         client.close()
 

@@ -24,11 +24,11 @@ if TYPE_CHECKING:
     from vertex_claude_magic.models.observed import Seen
     from vertex_claude_magic.vertex.request import Request
 
-__all__ = ["Asked", "Failure", "error_from_event", "error_from_response", "read_failure"]
+__all__ = ["ErrorResponse", "RequestNames", "error_from_event", "error_from_response", "read_failure"]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Asked:
+class RequestNames:
     """What was asked for: fills the user's own names into messages and cures."""
 
     model: str
@@ -38,7 +38,7 @@ class Asked:
     seen: Seen = Sightings
 
     @classmethod
-    def about(cls, request: Request, catalog: Catalog, seen: Seen | None = None) -> Asked:
+    def about(cls, request: Request, catalog: Catalog, seen: Seen | None = None) -> RequestNames:
         """Return what a request asks for."""
         return cls(
             model=request.model,
@@ -50,7 +50,7 @@ class Asked:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Failure:
+class ErrorResponse:
     """An error response, read: `kind` is Anthropic's type, `code` and `reason` are Google's.
 
     `shape` is "object" for JSON, "page" for HTML, "text" for other text and "empty" for none. The service
@@ -74,24 +74,24 @@ class Failure:
 
 
 def error_from_response(
-    status: int, body: bytes, asked: Asked, *, content_type: str = ""
+    status: int, body: bytes, asked: RequestNames, *, content_type: str = ""
 ) -> errors.ClaudeError:
     """Turn an HTTP error response into the error that names its cure.
 
     >>> from vertex_claude_magic.models.catalog import Catalog
     >>> body = b'{"error": {"code": 403, "message": "no", "status": "PERMISSION_DENIED"}}'
-    >>> asked = Asked(model="claude-opus-5", project="p", region="eu", catalog=Catalog.load())
+    >>> asked = RequestNames(model="claude-opus-5", project="p", region="eu", catalog=Catalog.load())
     >>> type(error_from_response(403, body, asked)).__name__
     'PermissionDenied'
     """
     return _error(read_failure(status, body, content_type), asked)
 
 
-def error_from_event(data: Mapping[str, Any], asked: Asked) -> errors.ClaudeError:
+def error_from_event(data: Mapping[str, Any], asked: RequestNames) -> errors.ClaudeError:
     """Turn an `error` event in the middle of a stream into the error of its type, not of HTTP 200."""
     failure = _anthropic(data, 0, "")
     status = _STATUS_OF.get(failure.kind, 500)
-    return _error(Failure(status=status, message=failure.message, kind=failure.kind,
+    return _error(ErrorResponse(status=status, message=failure.message, kind=failure.kind,
                           request_id=failure.request_id), asked)  # fmt: skip
 
 
@@ -103,7 +103,7 @@ _STATUS_OF = {
 }  # fmt: skip
 
 
-def read_failure(status: int, body: bytes, content_type: str = "") -> Failure:
+def read_failure(status: int, body: bytes, content_type: str = "") -> ErrorResponse:
     """Read an error body of any shape: Google object or array, Anthropic object, plain text, HTML, nothing."""
     text = body.decode("utf-8", "replace")
     try:
@@ -119,36 +119,38 @@ def read_failure(status: int, body: bytes, content_type: str = "") -> Failure:
             else _google(data["error"], status, text)
         )
     if not text.strip():
-        return Failure(status=status, message="an empty answer", body=text[:4000], shape="empty")
+        return ErrorResponse(status=status, message="an empty answer", body=text[:4000], shape="empty")
     if "html" in content_type.lower() or text.lstrip()[:1] == "<":
         page = f"a web page, not an API answer: {text}"
-        return Failure(status=status, message=page, body=text[:4000], shape="page")
-    return Failure(status=status, message=text, body=text[:4000], shape="text" if data is None else "object")
+        return ErrorResponse(status=status, message=page, body=text[:4000], shape="page")
+    return ErrorResponse(
+        status=status, message=text, body=text[:4000], shape="text" if data is None else "object"
+    )
 
 
-def _anthropic(data: Mapping[str, Any], status: int, text: str) -> Failure:
+def _anthropic(data: Mapping[str, Any], status: int, text: str) -> ErrorResponse:
     error = data.get("error")
     error = error if isinstance(error, Mapping) else {}
     request_id = data.get("request_id")
-    return Failure(
+    return ErrorResponse(
         status=status, message=str(error.get("message") or ""), kind=str(error.get("type") or ""),
         request_id=request_id if isinstance(request_id, str) else None, body=text[:4000],
     )  # fmt: skip
 
 
-def _google(error: Mapping[str, Any], status: int, text: str) -> Failure:
+def _google(error: Mapping[str, Any], status: int, text: str) -> ErrorResponse:
     details = error.get("details")
     infos = [part for part in (details if isinstance(details, list) else ()) if isinstance(part, Mapping)]
     info = next((part for part in infos if part.get("reason")), {})
     metadata = info.get("metadata")
-    return Failure(
+    return ErrorResponse(
         status=status, message=str(error.get("message") or ""), code=str(error.get("status") or ""),
         reason=str(info.get("reason") or ""), body=text[:4000],
         metadata=metadata if isinstance(metadata, Mapping) else {},
     )  # fmt: skip
 
 
-Cure = Callable[[Failure, Asked], str]
+Cure = Callable[[ErrorResponse, RequestNames], str]
 # Where more is to be seen, in a cell and in Python.
 _MODELS = Spelling("%claude_models", "%claude_models in a notebook, or vertex-claude models,")
 _REQUEST = Spelling("%%claude --dry-run", "Claude.request")
@@ -159,13 +161,13 @@ _COUNT = Spelling("%%claude --dry-run", "Claude.count")
 class _Row:
     """One line of the table: when it applies, which error it is, what happened, what to do."""
 
-    when: Callable[[Failure], bool]
+    when: Callable[[ErrorResponse], bool]
     error: type[errors.APIError]
     what: str
     cure: Cure
 
 
-def _error(failure: Failure, asked: Asked) -> errors.ClaudeError:
+def _error(failure: ErrorResponse, asked: RequestNames) -> errors.ClaudeError:
     row = next(row for row in _TABLE if row.when(failure))
     # Names of the user's may be anything, and land in a text of one line.
     asked = replace(
@@ -204,7 +206,7 @@ def _fixed(text: str, *parts: Spelling) -> Cure:
     return lambda _, asked: spelled(text, *parts, project=asked.project, region=asked.region)
 
 
-def _cure_api_disabled(failure: Failure, asked: Asked) -> str:
+def _cure_api_disabled(failure: ErrorResponse, asked: RequestNames) -> str:
     consumer = quote(str(failure.metadata.get("consumer") or "").rpartition("/")[2], 40)
     if consumer and consumer != asked.project:
         return (
@@ -214,7 +216,7 @@ def _cure_api_disabled(failure: Failure, asked: Asked) -> str:
     return f"Run: gcloud services enable aiplatform.googleapis.com --project {asked.project}"
 
 
-def _cure_location(_: Failure, asked: Asked) -> str:
+def _cure_location(_: ErrorResponse, asked: RequestNames) -> str:
     row = asked.catalog.find(asked.model)
     served = [place for place in (row.locations or () if row else ()) if place != asked.region]
     near = asked.catalog.nearest_location(asked.region)
@@ -224,7 +226,7 @@ def _cure_location(_: Failure, asked: Asked) -> str:
     return spelled("Use {}, or another model.", option("region", "global"))
 
 
-def _cure_count(_: Failure, asked: Asked) -> str:
+def _cure_count(_: ErrorResponse, asked: RequestNames) -> str:
     places = asked.catalog.services["count_tokens"]["locations"]
     return spelled(
         "It is served in {}; ask without counting, or choose such a {} (the prompt goes there then).",
@@ -233,7 +235,7 @@ def _cure_count(_: Failure, asked: Asked) -> str:
     )
 
 
-def _cure_not_found(failure: Failure, asked: Asked) -> str:
+def _cure_not_found(failure: ErrorResponse, asked: RequestNames) -> str:
     row = asked.catalog.find(asked.model)
     if row is None:
         near = _near(asked.catalog.nearest(asked.model))
@@ -260,7 +262,7 @@ def _near(names: Iterable[str | None]) -> str:
     return f" (nearest known: {known})" if known else ""
 
 
-def _cure_quota(failure: Failure, asked: Asked) -> str:
+def _cure_quota(failure: ErrorResponse, asked: RequestNames) -> str:
     metric = quote(str(failure.metadata.get("quota_metric") or "").rpartition("/")[2], 80)
     elsewhere = spelled(" or {}", option("region", "global"))
     return spelled(
@@ -272,7 +274,7 @@ def _cure_quota(failure: Failure, asked: Asked) -> str:
     )
 
 
-def _cure_bad_request(failure: Failure, _: Asked) -> str:
+def _cure_bad_request(failure: ErrorResponse, _: RequestNames) -> str:
     if failure.says("extra inputs are not permitted"):
         return "Leave that field out, or choose a model that takes it."
     if failure.says("max_tokens", "maximum allowed"):

@@ -39,14 +39,14 @@ if TYPE_CHECKING:
     from vertex_claude_magic.transport.auth import Authorizer
     from vertex_claude_magic.vertex.request import Request
 
-__all__ = ["Ended", "Head", "Notice", "PendingResponse", "Start", "Transport"]
+__all__ = ["Ended", "Head", "PendingResponse", "Start", "Transport", "WaitNotice"]
 
 _USER_AGENT = "vertex-claude-magic"
 _ERROR_BYTES = 64 * 1024
 _QUEUED_CHUNKS = 512
 
 
-class Notice(NamedTuple):
+class WaitNotice(NamedTuple):
     """What is being waited for, for the user to read."""
 
     text: str
@@ -66,7 +66,7 @@ class Ended(NamedTuple):
     error: errors.ClaudeError | None
 
 
-Item = Notice | Head | bytes | Ended
+Item = WaitNotice | Head | bytes | Ended
 # Runs something in a thread of a name.
 Start = Callable[[Callable[[], object], str], object]
 
@@ -433,7 +433,7 @@ class PendingResponse:
                 details={"status": response.status_code},
             )
         from vertex_claude_magic.transport.connection import streamed_chunks
-        from vertex_claude_magic.transport.failures import Asked, error_from_response
+        from vertex_claude_magic.transport.failures import RequestNames, error_from_response
 
         body = bytearray()
         # The status is known already; a body that breaks off changes nothing about that.
@@ -445,7 +445,7 @@ class PendingResponse:
         return error_from_response(
             response.status_code,
             bytes(body[:_ERROR_BYTES]),
-            Asked.about(self._request, self._catalog, self._seen),
+            RequestNames.about(self._request, self._catalog, self._seen),
             content_type=response.headers.get("content-type", ""),
         )
 
@@ -471,5 +471,5 @@ class PendingResponse:
         self._wait(wait, f"{type(error).__name__}, {response.status_code}")
 
     def _wait(self, seconds: float, reason: str) -> None:
-        self._items.put(Notice(f"retrying in {seconds:.1f} s ({reason.rstrip('.')})"))
+        self._items.put(WaitNotice(f"retrying in {seconds:.1f} s ({reason.rstrip('.')})"))
         self._cancelled.wait(seconds)

@@ -46,7 +46,7 @@ def _string(value: Json) -> str:
     return value if isinstance(value, str) else ""
 
 
-class _Block:
+class _GrowingBlock:
     """One content block while it grows; pieces are joined when somebody looks, and when there are many."""
 
     __slots__ = ("content", "joined", "pieces")
@@ -113,8 +113,8 @@ class ReplyBuilder:
     def __init__(self) -> None:
         self._message: dict[str, Any] = {}
         self._usage: dict[str, Any] = {}
-        self._blocks: dict[int, _Block] = {}
-        self._order: list[tuple[int, _Block]] = []
+        self._blocks: dict[int, _GrowingBlock] = {}
+        self._order: list[tuple[int, _GrowingBlock]] = []
         self._others: list[Mapping[str, Any]] = []
         self.complete = False
         # How many pieces have been appended so far.
@@ -196,9 +196,9 @@ class ReplyBuilder:
     def _start(self, data: Mapping[str, Any]) -> None:
         block = data.get("content_block")
         if isinstance(block, Mapping):
-            self._place(self._index(data, max(self._blocks, default=-1) + 1), _Block(dict(block)))
+            self._place(self._index(data, max(self._blocks, default=-1) + 1), _GrowingBlock(dict(block)))
 
-    def _place(self, index: int, block: _Block) -> None:
+    def _place(self, index: int, block: _GrowingBlock) -> None:
         # A second block under a taken index hides the first one from deltas, but both are in the reply.
         self._blocks[index] = block
         self._order.append((index, block))
@@ -231,11 +231,11 @@ class ReplyBuilder:
             if not appended % _JOINED_AT:
                 block.join()
 
-    def _block_of(self, data: Mapping[str, Any], kind: str) -> _Block:
+    def _block_of(self, data: Mapping[str, Any], kind: str) -> _GrowingBlock:
         index = self._index(data, max(self._blocks, default=0))
         if index not in self._blocks:
             # A delta whose block never started: the text is worth more than the protocol.
-            self._place(index, _Block({"type": _START_KIND[kind]}))
+            self._place(index, _GrowingBlock({"type": _START_KIND[kind]}))
         return self._blocks[index]
 
     def _whole_delta(self, kind: str, delta: dict[str, Any], data: Mapping[str, Any]) -> None:

@@ -40,7 +40,7 @@ __all__ = ["Around", "Confirm", "FunctionTools"]
 Confirm = Callable[[str, Mapping[str, Any]], object]
 
 
-class Captured(Protocol):
+class CallOutput(Protocol):
     """What a call printed, known once the call is over."""
 
     @property
@@ -49,7 +49,7 @@ class Captured(Protocol):
 
 
 # What a call runs inside of.
-Around = Callable[[], AbstractContextManager[Captured | None]]
+Around = Callable[[], AbstractContextManager[CallOutput | None]]
 
 _REFUSED = "The user did not allow this call."
 _NO_JSON = "The arguments are not valid JSON, so the call was not run."

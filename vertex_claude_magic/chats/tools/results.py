@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from vertex_claude_magic.prompts.parts import ValueLimits
 
-__all__ = ["Result", "result_of"]
+__all__ = ["ToolResult", "result_of"]
 
 # The blocks that a result may hold, and the field that tells each from a row of data with a column called "type"
 # (Claude docs, "Tool use", 2026).
@@ -29,7 +29,7 @@ _BLOCKS: Mapping[str, tuple[str, type | tuple[type, ...]]] = {
 }
 
 
-class Result(NamedTuple):
+class ToolResult(NamedTuple):
     """What goes back to the model, and what the user should know of it.
 
     Args:
@@ -43,7 +43,7 @@ class Result(NamedTuple):
     is_error: bool = False
 
 
-def result_of(value: Any, name: str, limits: ValueLimits, *, allow_secrets: bool = False) -> Result:
+def result_of(value: Any, name: str, limits: ValueLimits, *, allow_secrets: bool = False) -> ToolResult:
     """Convert what a function returned.
 
     Args:
@@ -75,12 +75,12 @@ def result_of(value: Any, name: str, limits: ValueLimits, *, allow_secrets: bool
         notices = tuple(f"{name}: {notice}" for notice in composed.notices)
     found = None if allow_secrets else find_secret(searchable(content))
     if found is not None:
-        return Result(
+        return ToolResult(
             f"The result seems to contain {found[0]}, so it was not sent.",
             (f"The result of {name} seems to contain {found[0]} and was not sent.",),
             is_error=True,
         )
-    return Result(content, notices)
+    return ToolResult(content, notices)
 
 
 def _json(value: Any) -> str | None:

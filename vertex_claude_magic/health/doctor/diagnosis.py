@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from vertex_claude_magic.health.doctor import service_checks, setup_checks
 from vertex_claude_magic.health.doctor.cures import cure_of
-from vertex_claude_magic.health.doctor.examination import Check, examine, unfinished
+from vertex_claude_magic.health.doctor.examination import DoctorCheck, examine, unfinished
 from vertex_claude_magic.health.doctor.report import names_of, report
 from vertex_claude_magic.health.doctor.setup import Setup
 
@@ -58,12 +58,12 @@ class Diagnosis(Setup):
     findings: list[Finding] = field(default_factory=list, init=False)
 
     @cached_property
-    def checks(self) -> tuple[Check, ...]:
+    def checks(self) -> tuple[DoctorCheck, ...]:
         """The checks in their order."""
         # Only where nothing else names the project are the credentials asked for it.
         more = {} if self.target.project else {"project": ("credentials",)}
         return tuple(
-            Check(name=name, look=partial(look, self), needs=(*needs, *more.get(name, ())))
+            DoctorCheck(name=name, look=partial(look, self), needs=(*needs, *more.get(name, ())))
             for name, look, needs in _CHECKS
         )
 

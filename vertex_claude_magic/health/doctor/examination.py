@@ -11,7 +11,7 @@ from vertex_claude_magic.health.doctor.finding import Finding
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
-__all__ = ["Check", "NotLookedAt", "TimeLimits", "Timer", "examine", "unfinished"]
+__all__ = ["DoctorCheck", "NotLookedAt", "TimeLimits", "Timer", "examine", "unfinished"]
 
 
 class NotLookedAt(Exception):
@@ -19,7 +19,7 @@ class NotLookedAt(Exception):
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Check:
+class DoctorCheck:
     """One check.
 
     Args:
@@ -63,7 +63,7 @@ class Timer:
 
 
 def examine(
-    checks: Sequence[Check],
+    checks: Sequence[DoctorCheck],
     *,
     timer: Timer,
     cure: Callable[[ClaudeError], str],
@@ -77,8 +77,8 @@ def examine(
         cure: Names the one cure of an error.
         begin: Called with the name of each check before it runs.
 
-    >>> checks = [Check(name="a", look=lambda: Finding("failure", "No.", "Run: x")),
-    ...     Check(name="b", look=lambda: Finding("ok", "Yes."), needs=("a",))]
+    >>> checks = [DoctorCheck(name="a", look=lambda: Finding("failure", "No.", "Run: x")),
+    ...     DoctorCheck(name="b", look=lambda: Finding("ok", "Yes."), needs=("a",))]
     >>> [found.outcome for found in examine(checks, timer=Timer(lambda: 0.0, 9), cure=str)]
     ['failure', 'skipped']
     """
@@ -110,7 +110,7 @@ def examine(
         yield replace(found, name=check.name, seconds=timer.clock() - started)
 
 
-def unfinished(checks: Sequence[Check], findings: Sequence[Finding]) -> list[Finding]:
+def unfinished(checks: Sequence[DoctorCheck], findings: Sequence[Finding]) -> list[Finding]:
     """Return a finding for each check that was not reached, because the user stopped the diagnosis."""
     return [
         Finding("not checked", "Stopped before this.", name=check.name) for check in checks[len(findings) :]

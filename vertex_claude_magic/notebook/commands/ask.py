@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from vertex_claude_magic.notebook.display.asking import Deliver
-    from vertex_claude_magic.notebook.display.live import Answer
+    from vertex_claude_magic.notebook.display.live import AnswerView
     from vertex_claude_magic.notebook.host import Host
     from vertex_claude_magic.prompts.scope import Scope
     from vertex_claude_magic.settings.target import Target
@@ -29,13 +29,13 @@ def ask_from_cell(host: Host, line: str, cell: str) -> Reply | None:
         ClaudeError: as `Claude.ask`; the variable that should hold the reply keeps its old value.
         ClaudeInterrupt: the variable holds the partial reply.
     """
-    from vertex_claude_magic.notebook.tool_lines import Body, read_body
+    from vertex_claude_magic.notebook.tool_lines import CellBody, read_body
 
     parsed = parse_cell_line(line)
     if parsed.shows("help"):
         return _run(host, parsed, parsed.prompt, in_cell=False)
     text = cell.removesuffix("\n")
-    body = Body(prompt=text) if parsed.options.get("literal") else read_body(text)
+    body = CellBody(prompt=text) if parsed.options.get("literal") else read_body(text)
     asks_something = parsed.options.get("prompt") or "messages" in parsed.options.get("set", {})
     if body.tool_lines and not body.prompt.strip() and not asks_something:
         raise errors.OptionError(
@@ -165,7 +165,7 @@ def ask_prepared(
     return reply
 
 
-def _make_view(host: Host, target: Target, *, in_cell: bool, quiet: bool) -> Answer:
+def _make_view(host: Host, target: Target, *, in_cell: bool, quiet: bool) -> AnswerView:
     """Return the view for an answer: data appear as a growing table, anything else as it comes."""
     from vertex_claude_magic.notebook.display.screens import make_answer
 

@@ -158,15 +158,7 @@ def batch_from_line(host: Host, line: str) -> None:
             )
         show_page(host.shell, *batches_page(known_batches(host.session())))
         return
-    if " " in name:
-        raise errors.OptionError(
-            f"{quote(name, 60)!r} is more than one variable name.",
-            cure="Write %claude_batch NAME --collect FRAME.",
-        )
-    if "cancel" in options and len(options) > 1:
-        raise errors.OptionError("--cancel cannot be combined with other options.", cure="Cancel it first.")
-    if "collect" in options:
-        variable_name(str(options["collect"]), "Write --collect FRAME, such as --collect labels.")
+    _check_follow(name, options)
     # The batch of the variable, or the one that the journal knows by this name.
     held = host.shell.user_ns.get(name)
     job = held if isinstance(held, BatchJob) else find_batch(host.session(), name)
@@ -198,6 +190,19 @@ def batch_from_line(host: Host, line: str) -> None:
     except errors.ClaudeError:
         page.clear()
         raise
+
+
+def _check_follow(name: str, options: Mapping[str, Any]) -> None:
+    """Refuse a line that cannot be done before anything of it is."""
+    if " " in name:
+        raise errors.OptionError(
+            f"{quote(name, 60)!r} is more than one variable name.",
+            cure="Write %claude_batch NAME --collect FRAME.",
+        )
+    if "cancel" in options and len(options) > 1:
+        raise errors.OptionError("--cancel cannot be combined with other options.", cure="Cancel it first.")
+    if "collect" in options:
+        variable_name(str(options["collect"]), "Write --collect FRAME, such as --collect labels.")
 
 
 def _follow(job: BatchJob, page: LivePage) -> None:

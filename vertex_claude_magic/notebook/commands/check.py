@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from vertex_claude_magic.errors import OptionError
-from vertex_claude_magic.health.check import Check
+from vertex_claude_magic.health.check import AvailabilityCheck
 from vertex_claude_magic.health.published import compare, note_list
 from vertex_claude_magic.models.lifecycle import status
 from vertex_claude_magic.notebook.display.live_page import LivePage
@@ -41,7 +41,7 @@ def show_check(
     session = host.session()
     target = session.target(options)
     wanted = locations or (target.region,)
-    check = Check(session, target, locations=wanted, family=family, probe=probe)
+    check = AvailabilityCheck(session, target, locations=wanted, family=family, probe=probe)
     catalog, view = target.catalog, LivePage(host.shell)
 
     def draw() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 from typing import TYPE_CHECKING, Any
 
-from vertex_claude_magic.classroom.compare import Asked, Comparison, Replies, check_varied, variants
+from vertex_claude_magic.classroom.compare import ColumnQuestion, Comparison, Replies, check_varied, variants
 from vertex_claude_magic.errors import ClaudeInterrupt, OptionError
 from vertex_claude_magic.notebook.commands.help import show_help
 from vertex_claude_magic.notebook.commands.options import COMMANDS
@@ -43,11 +43,11 @@ def compare_from_line(host: Host, line: str, cell: str | None) -> Replies | None
         parsed = parse_prompt_line(line, known)
         prompt, notes = parsed.prompt, tuple[str, ...]()
     else:
-        from vertex_claude_magic.notebook.tool_lines import Body, read_body
+        from vertex_claude_magic.notebook.tool_lines import CellBody, read_body
 
         parsed = parse_cell_line(line, known)
         text = cell.removesuffix("\n")
-        body = Body(prompt=text) if parsed.options.get("literal") else read_body(text)
+        body = CellBody(prompt=text) if parsed.options.get("literal") else read_body(text)
         prompt, notes = body.prompt, body.notes
     if parsed.shows("help"):
         show_help(host, "claude_compare")
@@ -133,7 +133,7 @@ def read_varied(text: str) -> tuple[str, list[Any]]:
     return row.name, [read_value(row, each) for each in texts]
 
 
-def _asked(host: Host, parsed: ParsedLine, prompt: str) -> tuple[list[Asked], tuple[str, ...]]:
+def _asked(host: Host, parsed: ParsedLine, prompt: str) -> tuple[list[ColumnQuestion], tuple[str, ...]]:
     """Return what each column asks, and what to say of cells that were left out of the context."""
     given = {name: value for name, value in parsed.asked.items() if name not in {"model", "context"}}
     varied: dict[str, list[Any]] = {}
@@ -144,7 +144,7 @@ def _asked(host: Host, parsed: ParsedLine, prompt: str) -> tuple[list[Asked], tu
         if name in given or len(varied.get(name, ())) > 1:
             raise OptionError(f"{long_name(name)} is given twice.", cure="Set it once.")
         varied[name] = values
-    asked, notes = list[Asked](), dict[str, None]()
+    asked, notes = list[ColumnQuestion](), dict[str, None]()
     for head, own in variants(varied):
         options = {**given, **own}
         scope, saved, whole = host.scope(), dict[str, Any](), prompt
@@ -159,5 +159,5 @@ def _asked(host: Host, parsed: ParsedLine, prompt: str) -> tuple[list[Asked], tu
 
             sent, cut = with_context(host, whole, count, target.context_tokens)
             notes.update(dict.fromkeys(cut))
-        asked.append(Asked(head, sent, target, scope))
+        asked.append(ColumnQuestion(head, sent, target, scope))
     return asked, tuple(notes)

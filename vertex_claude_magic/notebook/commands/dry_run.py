@@ -26,7 +26,7 @@ from vertex_claude_magic.vertex.reply import Usage
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from vertex_claude_magic.classroom.compare import Asked
+    from vertex_claude_magic.classroom.compare import ColumnQuestion
     from vertex_claude_magic.models.catalog import Catalog
     from vertex_claude_magic.notebook.host import Host
     from vertex_claude_magic.prompts.scope import Scope
@@ -99,7 +99,7 @@ def show_dry_run(
 
 
 def show_compare_dry_run(
-    host: Host, session: Session, asked: Sequence[Asked], *, notes: Sequence[str] = ()
+    host: Host, session: Session, asked: Sequence[ColumnQuestion], *, notes: Sequence[str] = ()
 ) -> None:
     """Show the requests of a comparison without asking: the first one whole, and what differs in the others.
 

@@ -34,7 +34,7 @@ from vertex_claude_magic.settings.registry import long_name
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from vertex_claude_magic.classroom.failure import Failure
+    from vertex_claude_magic.classroom.failure import CellFailure
     from vertex_claude_magic.notebook.display.insert import Place
     from vertex_claude_magic.notebook.host import Host
     from vertex_claude_magic.notebook.shell import Shell
@@ -155,7 +155,7 @@ def _written_values(values: Mapping[str, Any], scope: Scope) -> list[str]:
     return shown
 
 
-def _delivery(host: Host, failure: Failure) -> Callable[[Reply], tuple[Reply, tuple[str, ...]]]:
+def _delivery(host: Host, failure: CellFailure) -> Callable[[Reply], tuple[Reply, tuple[str, ...]]]:
     """Return what is done with the answer: the mended cell goes below, and the page shows what changes."""
 
     def deliver(reply: Reply) -> tuple[Reply, tuple[str, ...]]:

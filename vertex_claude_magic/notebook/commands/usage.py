@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from vertex_claude_magic.notebook.host import Host
-    from vertex_claude_magic.records.usage import Usage
+    from vertex_claude_magic.records.usage import UsageSummary
 
 __all__ = ["UsageReport", "show_usage"]
 
@@ -37,7 +37,7 @@ class UsageReport:
     `usage` has the sums of the session and of today, `by` is what the page is ordered by.
     """
 
-    usage: Usage
+    usage: UsageSummary
     by: str | None = None
 
     @property

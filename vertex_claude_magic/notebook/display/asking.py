@@ -15,7 +15,7 @@ from vertex_claude_magic.records.provenance import provenance
 from vertex_claude_magic.session.exchange import ROUND, TOOL_CALL, TOOL_RESULT, Exchange
 
 if TYPE_CHECKING:
-    from vertex_claude_magic.notebook.display.live import Answer
+    from vertex_claude_magic.notebook.display.live import AnswerView
     from vertex_claude_magic.notebook.display.tool_calls import CallOutputs
     from vertex_claude_magic.prompts.scope import Scope
     from vertex_claude_magic.session.session import Session
@@ -37,7 +37,7 @@ def draw_answer(
     session: Session,
     prompt: str | Sequence[Any],
     target: Target,
-    view: Answer,
+    view: AnswerView,
     *,
     scope: Scope | None = None,
     source: str | None = None,
@@ -122,7 +122,11 @@ class _Drawing:
     """The view of one exchange while its events come."""
 
     def __init__(
-        self, target: Target, view: Answer, stopped: Callable[[], bool] | None, outputs: CallOutputs | None
+        self,
+        target: Target,
+        view: AnswerView,
+        stopped: Callable[[], bool] | None,
+        outputs: CallOutputs | None,
     ) -> None:
         self.started = False
         self._target = target

@@ -17,7 +17,7 @@ from vertex_claude_magic.prompts.python_source import parse_python
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-__all__ = ["Block", "Choice", "choose_blocks", "find_blocks"]
+__all__ = ["ChosenBlocks", "CodeBlock", "choose_blocks", "find_blocks"]
 
 _PYTHON = frozenset(
     {"python", "python3", "py", "py3", "ipython", "ipython3", "pycon", "pycon3", "python-repl"}
@@ -52,7 +52,7 @@ _ALTERNATIVE = re.compile(
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Block:
+class CodeBlock:
     """A block of Python in an answer.
 
     Args:
@@ -71,15 +71,15 @@ class Block:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Choice:
+class ChosenBlocks:
     """What goes into the new cell, and notes that name what does not."""
 
     text: str
-    taken: tuple[Block, ...]
+    taken: tuple[CodeBlock, ...]
     notes: tuple[str, ...] = ()
 
 
-def find_blocks(markdown: str) -> list[Block]:
+def find_blocks(markdown: str) -> list[CodeBlock]:
     r"""Return the blocks of Python in an answer; an answer that is nothing but code is one block.
 
     A fence without a language is code if it parses and does something; a value, a listing of names, a
@@ -102,7 +102,7 @@ def find_blocks(markdown: str) -> list[Block]:
     whole = _code(markdown, declared=False, before="", session=not fences)
     if whole is not None:
         return [_block(whole, (0, len(lines)), "")]
-    blocks, end = list[Block](), 0
+    blocks, end = list[CodeBlock](), 0
     for info, content, place in fences:
         before = "\n".join(lines[end : place[0]])
         end = place[1]
@@ -116,9 +116,9 @@ def find_blocks(markdown: str) -> list[Block]:
     return blocks
 
 
-def _block(code: str, lines: tuple[int, int], before: str) -> Block:
+def _block(code: str, lines: tuple[int, int], before: str) -> CodeBlock:
     magic = _CELL_MAGIC.match(code)
-    return Block(
+    return CodeBlock(
         code=code,
         lines=lines,
         magic=magic[0] if magic else "",
@@ -127,7 +127,7 @@ def _block(code: str, lines: tuple[int, int], before: str) -> Block:
     )
 
 
-def choose_blocks(blocks: Sequence[Block]) -> Choice | None:
+def choose_blocks(blocks: Sequence[CodeBlock]) -> ChosenBlocks | None:
     r"""Choose what goes into one new cell; None if there is nothing.
 
     Blocks are steps and go in together, up to one that begins with a cell magic (which would take the whole
@@ -142,7 +142,7 @@ def choose_blocks(blocks: Sequence[Block]) -> Choice | None:
     # %%timeit
     # x
     """
-    taken, notes, later = list[Block](), list[str](), list[str]()
+    taken, notes, later = list[CodeBlock](), list[str](), list[str]()
     blocked = apart = False
     for number, block in enumerate(blocks, 1):
         if taken and (apart or block.alternative):
@@ -178,7 +178,7 @@ def choose_blocks(blocks: Sequence[Block]) -> Choice | None:
         )
     if later and not taken[0].magic:
         text = "\n\n".join([text, *later])
-    return Choice(text=text, taken=tuple(taken), notes=tuple(notes))
+    return ChosenBlocks(text=text, taken=tuple(taken), notes=tuple(notes))
 
 
 def _code(text: str, *, declared: bool, before: str, session: bool = True) -> str | None:

@@ -17,7 +17,7 @@ from vertex_claude_magic.text import message_of
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from vertex_claude_magic.classroom.compare import Column
+    from vertex_claude_magic.classroom.compare import ComparedColumn
     from vertex_claude_magic.notebook.shell import Shell
 
 __all__ = ["ColumnsView", "differences", "final_bundle"]
@@ -46,13 +46,13 @@ class ColumnsView:
         self._clock = clock
         self._started = clock()
 
-    def draw(self, columns: Sequence[Column]) -> None:
+    def draw(self, columns: Sequence[ComparedColumn]) -> None:
         """Draw what has come, if it is time to."""
         if self._live and self._output.is_due(_INTERVAL):
             self._output.draw(self._draft(columns), DRAFT)
 
     def finish(
-        self, columns: Sequence[Column], notes: Sequence[str] = (), *, source: str | None = None
+        self, columns: Sequence[ComparedColumn], notes: Sequence[str] = (), *, source: str | None = None
     ) -> None:
         """Show all of it, for good.
 
@@ -70,7 +70,7 @@ class ColumnsView:
             stored = comparison([column.settled() for column in columns], source=source)
             self._output.finish(bundle, stamped(stored, bundle), alone=False)
 
-    def _draft(self, columns: Sequence[Column]) -> dict[str, str]:
+    def _draft(self, columns: Sequence[ComparedColumn]) -> dict[str, str]:
         # An ampersand and a blank take several bytes as HTML.
         most = _DRAFT_BYTES // max(1, len(columns)) // 2
         seconds = int(self._clock() - self._started)
@@ -84,11 +84,11 @@ class ColumnsView:
         return {"text/html": "".join(html), "text/plain": safe_plain("\n".join(plain))}
 
 
-def _failure(column: Column) -> str:
+def _failure(column: ComparedColumn) -> str:
     return f"Failed: {message_of(column.error)}" if column.error is not None else ""
 
 
-def final_bundle(columns: Sequence[Column], notes: Sequence[str] = ()) -> dict[str, str]:
+def final_bundle(columns: Sequence[ComparedColumn], notes: Sequence[str] = ()) -> dict[str, str]:
     """Return what stays of a comparison: HTML side by side, and Markdown and text below each other.
 
     Args:
@@ -127,7 +127,7 @@ def final_bundle(columns: Sequence[Column], notes: Sequence[str] = ()) -> dict[s
     }
 
 
-def _facts(column: Column) -> dict[str, str]:
+def _facts(column: ComparedColumn) -> dict[str, str]:
     reply = column.settled()
     if column.error is not None and not reply.blocks:
         return {"model": reply.model, "region": reply.region}
@@ -164,7 +164,7 @@ def _said(name: str, value: str) -> str:
     return f"{value} {name}" if name.startswith("tokens") else value
 
 
-def differences(columns: Sequence[Column]) -> tuple[list[str], list[list[str]], str]:
+def differences(columns: Sequence[ComparedColumn]) -> tuple[list[str], list[list[str]], str]:
     """Return the head and the rows of a table of what differs, and a line of what does not.
 
     Args:

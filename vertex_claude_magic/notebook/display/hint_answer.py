@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from vertex_claude_magic.notebook.display.live import Answer
+    from vertex_claude_magic.notebook.display.live import AnswerView
     from vertex_claude_magic.vertex.reply import Reply
 
 __all__ = ["HintAnswer"]
@@ -25,7 +25,7 @@ class HintAnswer:
 
     def __init__(
         self,
-        view: Answer,
+        view: AnswerView,
         head: str,
         shown: Callable[[Reply], tuple[Reply, tuple[str, ...]]],
         *,

@@ -14,12 +14,12 @@ from vertex_claude_magic.markdown.sanitize import fenced
 from vertex_claude_magic.notebook.cells import cell_metadata
 from vertex_claude_magic.notebook.display.code_blocks import choose_blocks, find_blocks
 from vertex_claude_magic.notebook.display.frontends import front_end, notebook_file, notebook_name
-from vertex_claude_magic.notebook.display.inserted import Asker, InsertedCode, read_notebook
+from vertex_claude_magic.notebook.display.inserted import AskingCell, InsertedCode, read_notebook
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from vertex_claude_magic.notebook.display.code_blocks import Block
+    from vertex_claude_magic.notebook.display.code_blocks import CodeBlock
     from vertex_claude_magic.notebook.host import Host
     from vertex_claude_magic.notebook.shell import Shell
     from vertex_claude_magic.vertex.reply import Reply
@@ -147,7 +147,7 @@ def _inserted_code(host: Host) -> InsertedCode | None:
     if cell and not makes_cells(shell):
         # A code console beside a notebook, whose kernel it may share.
         return None
-    asker = Asker(cell=cell, source=cells.source or "", notebook=notebook_name(shell))
+    asker = AskingCell(cell=cell, source=cells.source or "", notebook=notebook_name(shell))
     return InsertedCode(
         asker,
         notes=host.status.notes,
@@ -159,14 +159,14 @@ def _inserted_code(host: Host) -> InsertedCode | None:
     )
 
 
-def without_blocks(reply: Reply, blocks: Sequence[Block]) -> Reply:
+def without_blocks(reply: Reply, blocks: Sequence[CodeBlock]) -> Reply:
     """Return the answer without these blocks."""
     taken = {line for block in blocks for line in range(*block.lines)}
     left = [line for number, line in enumerate(reply.text.split("\n")) if number not in taken]
     return with_text(reply, "\n".join(left).strip() or "Here is the code.")
 
 
-def _shown_whole(reply: Reply, blocks: Sequence[Block]) -> Reply:
+def _shown_whole(reply: Reply, blocks: Sequence[CodeBlock]) -> Reply:
     """Return the answer; one that is nothing but code gets a fence, so that it is not read as Markdown."""
     unfenced = len(blocks) == 1 and blocks[0].lines == (0, reply.text.count("\n") + 1)
     return with_text(reply, fenced(blocks[0].code, "python")) if unfenced else reply

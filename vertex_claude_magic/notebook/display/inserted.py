@@ -24,8 +24,8 @@ if TYPE_CHECKING:
     from vertex_claude_magic.session.status import Notes
 
 __all__ = [
-    "Asker",
-    "Cell",
+    "AskingCell",
+    "CodeCell",
     "Earlier",
     "File",
     "InsertedCode",
@@ -46,7 +46,7 @@ _COMMENTS = re.compile(
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Asker:
+class AskingCell:
     """The cell that asks: its id where the front end sends one, and its source."""
 
     cell: str
@@ -60,7 +60,7 @@ class Asker:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Cell:
+class CodeCell:
     """A code cell of a notebook file."""
 
     id: str
@@ -71,7 +71,7 @@ class Cell:
 class File:
     """The code cells of a notebook as they were saved; `saved` is seconds since 1970."""
 
-    cells: Sequence[Cell]
+    cells: Sequence[CodeCell]
     saved: float
 
 
@@ -157,7 +157,7 @@ class InsertedCode:
         now: Seconds since 1970.
     """
 
-    asker: Asker
+    asker: AskingCell
     notes: Notes
     file: Callable[[], File | None]
     marked: Mapping[str, str]
@@ -199,7 +199,7 @@ class InsertedCode:
 
     def _in_file(
         self, file: File, record: Mapping[str, Any] | None, known: str | None, code: str
-    ) -> Cell | None:
+    ) -> CodeCell | None:
         cells = [cell for cell in file.cells if not cell.id or cell.id not in self.deleted]
         for cell in cells:
             mark = re.search(MARK, cell.source)
@@ -274,7 +274,7 @@ def read_notebook(path: Path | None) -> File | None:
             return None
         cells = json.loads(path.read_bytes())["cells"]
         found = [
-            Cell(
+            CodeCell(
                 id=str(cell.get("id", "")),
                 source="".join(map(str, lines)) if isinstance(lines := cell["source"], list) else str(lines),
             )

@@ -22,7 +22,7 @@ from vertex_claude_magic.markdown.sanitize import (
 )
 from vertex_claude_magic.notebook.display import footer as around
 from vertex_claude_magic.notebook.display.output import Output
-from vertex_claude_magic.notebook.display.segments import Body, Segments, cost
+from vertex_claude_magic.notebook.display.segments import OutputBody, Segments, cost
 from vertex_claude_magic.records.provenance import DRAFT, stamped
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from vertex_claude_magic.notebook.display.output import Screen
     from vertex_claude_magic.vertex.reply import Reply
 
-__all__ = ["Answer", "LiveAnswer", "json_answer", "with_sources"]
+__all__ = ["AnswerView", "LiveAnswer", "json_answer", "with_sources"]
 
 # JupyterLab 4.6.6 shows the first 50 outputs of a cell (settings schema, maxNumberOutputs).
 _OUTPUTS = 45
@@ -51,7 +51,7 @@ _DEFINITION = r"(?ms)^[ \t>*+\-0-9.)]*\[(?:[^\]\\]|\\.){1,999}\]:"
 _JSON_FENCE = "~~~~~~~~~~json\n"
 
 
-class Answer(Protocol):
+class AnswerView(Protocol):
     """An answer that is shown while it comes, on a page or in a terminal."""
 
     def start(self, label: str) -> None:
@@ -216,32 +216,32 @@ class LiveAnswer:
         self._above = ""
         self._output.begin(self._bundle(self._growing()), DRAFT, due=at)
 
-    def _growing(self) -> Body:
+    def _growing(self) -> OutputBody:
         """Return the present output: thinking, text, and the line that says that more will come."""
         body = self._draft(self._segments.body())
         line = around.waiting(self._label)
         hidden = self._segments.hidden
         more = f"… {hidden:,} more characters, shown in full at the end …" if hidden else ""
         return self._under_thinking(
-            Body(
+            OutputBody(
                 markdown=_paragraphs(around.small(more) if more else "", body.markdown, around.small(line)),
                 plain=body.plain if self._once else _paragraphs(more, body.plain, line),
             )
         )
 
-    def _under_thinking(self, body: Body) -> Body:
-        return Body(markdown=_paragraphs(self._above, body.markdown), plain=body.plain)
+    def _under_thinking(self, body: OutputBody) -> OutputBody:
+        return OutputBody(markdown=_paragraphs(self._above, body.markdown), plain=body.plain)
 
-    def _draft(self, body: Body) -> Body:
+    def _draft(self, body: OutputBody) -> OutputBody:
         return body._replace(plain="…") if self._once else body
 
-    def _waiting(self) -> Body:
+    def _waiting(self) -> OutputBody:
         line = around.waiting(self._label, self._status, int(self._clock() - self._started))
         if not self._thinking:
-            return Body(markdown=around.small(line), plain=line)
+            return OutputBody(markdown=around.small(line), plain=line)
         tail = self._thinking_tail()
         markdown = _paragraphs(around.folded(tail, opened=True), around.small(line))
-        return Body(markdown=markdown, plain=_paragraphs(tail, line))
+        return OutputBody(markdown=markdown, plain=_paragraphs(tail, line))
 
     def _thinking_tail(self) -> str:
         tail = "".join(self._thinking)[-_THINKING_CHARACTERS:]
@@ -255,15 +255,15 @@ class LiveAnswer:
         self._live = False
         text, lines = reply.text, list(notes)
         if self._format == "text":
-            body = Body(markdown="", plain=text)
+            body = OutputBody(markdown="", plain=text)
         elif self._format == "json" and text.strip():
             body, more = json_answer(text)
             lines += more
         elif self._segments.holds(text) and not ("]:" in text and re.search(_DEFINITION, text)):
             # What was parsed on the way is right, so it need not be parsed again.
-            body = Body(markdown=self._segments.whole(text), plain=text)
+            body = OutputBody(markdown=self._segments.whole(text), plain=text)
         else:
-            body = Body(markdown=safe_markdown(text), plain=text)
+            body = OutputBody(markdown=safe_markdown(text), plain=text)
         if reply.parts or reply.tool_calls:
             from vertex_claude_magic.notebook.display.tool_calls import with_calls
 
@@ -272,7 +272,7 @@ class LiveAnswer:
         above = around.folded(reply.thinking) if self._show_thinking and reply.thinking.strip() else ""
         ending, plain_ending = around.endings(reply, lines)
         bundle = self._bundle(
-            Body(
+            OutputBody(
                 markdown=_paragraphs(above, body.markdown, ending),
                 plain=_paragraphs(body.plain, plain_ending),
             )
@@ -282,14 +282,14 @@ class LiveAnswer:
     def abandon(self) -> None:
         """Take away what is there, because an error will be shown instead."""
         self._live = False
-        self._output.remove(self._bundle(Body(markdown="", plain="")), alone=self._in_cell)
+        self._output.remove(self._bundle(OutputBody(markdown="", plain="")), alone=self._in_cell)
 
-    def _bundle(self, body: Body) -> dict[str, str]:
+    def _bundle(self, body: OutputBody) -> dict[str, str]:
         plain = {"text/plain": safe_plain(body.plain)}
         return plain if self._format == "text" else {"text/markdown": body.markdown, **plain}
 
 
-def json_answer(text: str) -> tuple[Body, tuple[str, ...]]:
+def json_answer(text: str) -> tuple[OutputBody, tuple[str, ...]]:
     r"""Return a JSON answer indented, or as it came with a note that says why it is not JSON.
 
     A reply that is one fenced block counts as what is in it.
@@ -305,18 +305,20 @@ def json_answer(text: str) -> tuple[Body, tuple[str, ...]]:
     except (ValueError, RecursionError) as error:
         reason = error.msg if isinstance(error, json.JSONDecodeError) else "too large, or nested too deeply"
         shown = safe_markdown(text) if text.lstrip().startswith(("`", "~")) else fenced(text, "json")
-        return Body(markdown=shown, plain=text), (f"Not valid JSON ({reason}), so it is shown as received.",)
-    return Body(markdown=fenced(pretty, "json"), plain=pretty), ()
+        return OutputBody(markdown=shown, plain=text), (
+            f"Not valid JSON ({reason}), so it is shown as received.",
+        )
+    return OutputBody(markdown=fenced(pretty, "json"), plain=pretty), ()
 
 
-def with_sources(reply: Reply, body: Body) -> Body:
+def with_sources(reply: Reply, body: OutputBody) -> OutputBody:
     """Return an answer with the pages below it that it cites, if any."""
     if not any(each.citations for each in reply.rounds):
         return body
     from vertex_claude_magic.notebook.display.sources import sources
 
     cited = sources(reply)
-    return Body(
+    return OutputBody(
         markdown=_paragraphs(body.markdown, cited.markdown), plain=_paragraphs(body.plain, cited.plain)
     )
 

@@ -17,7 +17,7 @@ from vertex_claude_magic.notebook.display.output import Output
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from vertex_claude_magic.notebook.display.live import Answer
+    from vertex_claude_magic.notebook.display.live import AnswerView
     from vertex_claude_magic.notebook.display.output import Bundle, Metadata
     from vertex_claude_magic.notebook.shell import Publisher, Shell
 
@@ -128,7 +128,7 @@ def make_answer(
     quiet: bool = False,
     clock: Callable[[], float] = time.monotonic,
     front: FrontEnd | None = None,
-) -> Answer:
+) -> AnswerView:
     """Return the view that fits the front end: outputs in a notebook, plain text in a terminal.
 
     Args:

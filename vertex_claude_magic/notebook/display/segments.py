@@ -17,7 +17,7 @@ from typing import Protocol
 
 from vertex_claude_magic.named_tuple import NamedTuple
 
-__all__ = ["Body", "Cut", "Segments", "cost", "cut"]
+__all__ = ["Cut", "OutputBody", "Segments", "cost", "cut"]
 
 
 class _Sizes(NamedTuple):
@@ -58,7 +58,7 @@ _LINE = r"(?<=\n)(?=[^\n])"
 _WORD = r"(?<=[ \t])(?=\S)"
 
 
-class _Block(Protocol):
+class _SafeBlock(Protocol):
     """A top-level block of a text: where it starts, and its safe Markdown."""
 
     @property
@@ -68,10 +68,10 @@ class _Block(Protocol):
     def markdown(self) -> str: ...
 
 
-Parse = Callable[[str], Sequence[_Block]]
+Parse = Callable[[str], Sequence[_SafeBlock]]
 
 
-class Body(NamedTuple):
+class OutputBody(NamedTuple):
     """What one output says, as safe Markdown and as the source it came from."""
 
     markdown: str
@@ -173,7 +173,7 @@ class Segments:
     >>> segments.append("world")
     >>> segments.step()
     >>> segments.body()
-    Body(markdown='Hello, world', plain='Hello, world')
+    OutputBody(markdown='Hello, world', plain='Hello, world')
     """
 
     def __init__(self, parse: Parse, *, outputs: int | None, plain: bool = True) -> None:
@@ -188,9 +188,9 @@ class Segments:
         self._open = ""
         self._repeated = 0
         self._seen = 0
-        self._tail = Body(markdown="", plain="")
+        self._tail = OutputBody(markdown="", plain="")
         self._tail_cost = 0
-        self._kept: list[Body] = []
+        self._kept: list[OutputBody] = []
         self._kept_cost = 0
         # How much of the text is before what is open.
         self._before = 0
@@ -230,7 +230,7 @@ class Segments:
         self._open = prefix
         self._repeated = len(prefix)
 
-    def step(self) -> Body | None:
+    def step(self) -> OutputBody | None:
         """Take the next piece of text in; return the present output's last body if that is now full."""
         if self._at >= len(self._ready):
             self._ready, self._at = "".join(self._chunks), 0
@@ -265,7 +265,7 @@ class Segments:
             self.hidden += len(gone.plain)
         return None
 
-    def body(self) -> Body:
+    def body(self) -> OutputBody:
         """Return the present output as it stands, and remember its text as seen by the reader."""
         self._seen = len(self._open)
         return self._joined([*self._kept, self._tail])
@@ -310,15 +310,15 @@ class Segments:
         self._set_tail(blocks[-1].markdown if blocks else "")
 
     def _keep(self, markdown: str, source: str) -> None:
-        body = Body(markdown=markdown, plain=source.strip("\n"))
+        body = OutputBody(markdown=markdown, plain=source.strip("\n"))
         self._kept.append(body)
         self._kept_cost += self._cost(body)
 
     def _set_tail(self, markdown: str) -> None:
-        self._tail = Body(markdown=markdown, plain=self._open[self._repeated :].strip("\n"))
+        self._tail = OutputBody(markdown=markdown, plain=self._open[self._repeated :].strip("\n"))
         self._tail_cost = self._cost(self._tail)
 
-    def _cost(self, body: Body) -> int:
+    def _cost(self, body: OutputBody) -> int:
         return cost(body.markdown) + (cost(body.plain) if self._plain else 0)
 
     def _fill(self) -> bool:
@@ -348,8 +348,8 @@ class Segments:
         return True
 
     @staticmethod
-    def _joined(bodies: Sequence[Body]) -> Body:
-        return Body(
+    def _joined(bodies: Sequence[OutputBody]) -> OutputBody:
+        return OutputBody(
             markdown="\n\n".join([body.markdown for body in bodies if body.markdown]),
             plain="\n\n".join([body.plain for body in bodies if body.plain]),
         )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from vertex_claude_magic.markdown.sanitize import as_text
-from vertex_claude_magic.notebook.display.segments import Body
+from vertex_claude_magic.notebook.display.segments import OutputBody
 from vertex_claude_magic.text import quote
 
 if TYPE_CHECKING:
@@ -18,7 +18,7 @@ _MOST = 50
 _LONGEST_TITLE = 120
 
 
-def sources(reply: Reply) -> Body:
+def sources(reply: Reply) -> OutputBody:
     """Return the pages that the answer cites, in the order in which it does, each once; empty if there are none.
 
     Title and address are written by strangers: the title is shown literally, followed by the host, and only an http or
@@ -38,7 +38,7 @@ def sources(reply: Reply) -> Body:
             if citation.get("type") == "web_search_result_location" and isinstance(url, str):
                 titles.setdefault(url, title if isinstance(title, str) and title.strip() else url)
     if not titles:
-        return Body(markdown="", plain="")
+        return OutputBody(markdown="", plain="")
     from vertex_claude_magic.markdown.inline import safe_url
 
     markdown, plain = list[str](), list[str]()
@@ -52,4 +52,4 @@ def sources(reply: Reply) -> Body:
     if more := len(titles) - _MOST:
         rest = [f"… and {more:,} more in `Reply.citations`"] if more > 0 else []
         markdown, plain = [*markdown, *(["", *rest] if rest else [])], [*plain, *rest]
-    return Body(markdown="\n".join([HEADING, "", *markdown]), plain="\n".join(["Sources:", *plain]))
+    return OutputBody(markdown="\n".join([HEADING, "", *markdown]), plain="\n".join(["Sources:", *plain]))

@@ -18,7 +18,7 @@ from vertex_claude_magic.answers.repair import CUT_OFF
 from vertex_claude_magic.text import number_of
 
 if TYPE_CHECKING:
-    from vertex_claude_magic.notebook.display.live import Answer
+    from vertex_claude_magic.notebook.display.live import AnswerView
     from vertex_claude_magic.vertex.reply import Reply
 
 __all__ = ["GrowingTable", "TableAnswer", "shown_text", "table_of"]
@@ -149,7 +149,7 @@ class TableAnswer:
         view: The view behind, which draws the table.
     """
 
-    def __init__(self, view: Answer) -> None:
+    def __init__(self, view: AnswerView) -> None:
         self._view = view
         self._growing = Growing()
         self._table: GrowingTable | None = None

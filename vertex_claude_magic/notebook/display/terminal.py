@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, TextIO
 from vertex_claude_magic.markdown.sanitize import safe_plain
 from vertex_claude_magic.notebook.display import footer as around
 from vertex_claude_magic.notebook.display.live import json_answer, with_sources
-from vertex_claude_magic.notebook.display.segments import Body
+from vertex_claude_magic.notebook.display.segments import OutputBody
 from vertex_claude_magic.notebook.display.terminal_markdown import RenderedBlocks, can_render
 
 if TYPE_CHECKING:
@@ -149,7 +149,7 @@ class TerminalAnswer:
             lines += more
             self._write(safe_plain(body.plain))
         self._end_line()
-        if cited := with_sources(reply, Body(markdown="", plain="")).plain:
+        if cited := with_sources(reply, OutputBody(markdown="", plain="")).plain:
             self._write(f"\n{safe_plain(cited)}\n")
         self._write(f"\n{around.plain_ending(reply, lines)}\n")
 
@@ -219,4 +219,4 @@ def _whole(reply: Reply) -> str:
         return reply.text
     from vertex_claude_magic.notebook.display.tool_calls import with_calls
 
-    return with_calls(reply, Body(markdown="", plain=reply.text)).plain
+    return with_calls(reply, OutputBody(markdown="", plain=reply.text)).plain

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from vertex_claude_magic.chats.tools.wording import call_text
 from vertex_claude_magic.markdown.sanitize import fenced, safe_markdown, safe_plain
-from vertex_claude_magic.notebook.display.segments import Body
+from vertex_claude_magic.notebook.display.segments import OutputBody
 from vertex_claude_magic.text import quote
 
 if TYPE_CHECKING:
@@ -54,7 +54,7 @@ def result_line(call: ToolCall) -> str:
     return f"→ {'error: ' if call.is_error else ''}{result} · {call.seconds:.1f} s"
 
 
-def with_calls(reply: Reply, last: Body) -> Body:
+def with_calls(reply: Reply, last: OutputBody) -> OutputBody:
     """Return an answer of several rounds: the texts, and below each the calls in it, folded.
 
     Args:
@@ -72,7 +72,7 @@ def with_calls(reply: Reply, last: Body) -> Body:
     final = reply.rounds[-1]
     markdown += [last.markdown, *map(_folded, final.tool_calls)]
     plain += [last.plain, *map(_line, final.tool_calls)]
-    return Body(markdown="\n\n".join(filter(None, markdown)), plain="\n\n".join(filter(None, plain)))
+    return OutputBody(markdown="\n\n".join(filter(None, markdown)), plain="\n\n".join(filter(None, plain)))
 
 
 def _line(call: ToolCall) -> str:

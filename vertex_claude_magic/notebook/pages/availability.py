@@ -8,7 +8,7 @@ from __future__ import annotations
 from textwrap import wrap
 from typing import TYPE_CHECKING
 
-from vertex_claude_magic.health.check import Cell
+from vertex_claude_magic.health.check import GridCell
 from vertex_claude_magic.models.prices import rate
 from vertex_claude_magic.notebook.pages.html import literal
 from vertex_claude_magic.notebook.pages.table import BREAK, Column, Inline, Row, Table
@@ -68,7 +68,7 @@ def state_of(cell: Sighting) -> str:
 def _table(grid: Grid, catalog: Catalog) -> Table:
     rows = []
     for model in grid.models:
-        found = [grid.cells[Cell(model, place)] for place in grid.locations]
+        found = [grid.cells[GridCell(model, place)] for place in grid.locations]
         if all(cell.state == "retired" and cell.proof == "table" for cell in found):
             # No location brings it back, so one cell is enough.
             found = found[:1]

@@ -16,7 +16,7 @@ from vertex_claude_magic.transport.batch import FINAL
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from vertex_claude_magic.records.journal.batches import Job
+    from vertex_claude_magic.records.journal.batches import StoredJob
     from vertex_claude_magic.tables.batch.job import BatchJob
     from vertex_claude_magic.tables.batch.source import Requests
 
@@ -107,7 +107,7 @@ def _counts(batch: BatchJob) -> str:
     return f"{quote(batch.name, 60)}: {batch.last_state} · {number_of(batch.rows, 'row')}{back}"
 
 
-def _jobs_table(jobs: Sequence[Job]) -> Table:
+def _jobs_table(jobs: Sequence[StoredJob]) -> Table:
     listed = jobs
     if len(jobs) > _LISTED_JOBS:
         listed = [job for job in jobs if job.state != "SUCCEEDED"][:_LISTED_JOBS]
@@ -133,7 +133,7 @@ def _jobs_table(jobs: Sequence[Job]) -> Table:
     )
 
 
-def _cost(batch: BatchJob, jobs: Sequence[Job]) -> str:
+def _cost(batch: BatchJob, jobs: Sequence[StoredJob]) -> str:
     """Return what a batch cost, or may cost while its results are not read."""
     if (paid := batch.cost) is not None:
         return f"cost {usd_estimate(paid)}"

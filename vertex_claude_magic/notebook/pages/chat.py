@@ -11,7 +11,7 @@ from vertex_claude_magic.markdown.characters import safe_plain
 from vertex_claude_magic.markdown.sanitize import as_text, fenced, safe_markdown
 from vertex_claude_magic.notebook.display.footer import answered_notes, endings
 from vertex_claude_magic.notebook.display.live import with_sources
-from vertex_claude_magic.notebook.display.segments import Body
+from vertex_claude_magic.notebook.display.segments import OutputBody
 from vertex_claude_magic.notebook.display.sources import sources
 from vertex_claude_magic.notebook.display.tool_calls import call_line, result_text, with_calls
 from vertex_claude_magic.notebook.pages.html import verbatim
@@ -117,7 +117,7 @@ def exported_markdown(name: str, turns: Sequence[Turn]) -> str:
     parts = [f"# {as_text(name)}"]
     for turn in turns:
         # The answer with its calls and sources, as a cell shows it.
-        body, whole = Body(markdown=safe_markdown(turn.reply.text), plain=""), turn.reply
+        body, whole = OutputBody(markdown=safe_markdown(turn.reply.text), plain=""), turn.reply
         if turn.before:
             whole = replace(turn.reply, parts=(*turn.before, replace(turn.reply, tool_calls=())))
             body = with_calls(whole, body)

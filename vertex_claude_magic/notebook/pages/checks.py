@@ -10,7 +10,7 @@ from vertex_claude_magic.text import message_of, quote
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from vertex_claude_magic.classroom.exercise import Exercise, Result
+    from vertex_claude_magic.classroom.exercise import CheckResult, Exercise
 
 __all__ = ["checks_table"]
 
@@ -21,12 +21,13 @@ _COLUMNS = (
 )
 
 
-def checks_table(exercise: Exercise, results: Sequence[Result]) -> Table:
+def checks_table(exercise: Exercise, results: Sequence[CheckResult]) -> Table:
     """Return the page of the checks.
 
-    >>> from vertex_claude_magic.classroom.exercise import Check, Exercise, Result
-    >>> exercise = Exercise("mean", "The mean", "Write mean.", "", (Check("mean([2]) == 2", "The mean of 2 is 2."),))
-    >>> print(checks_table(exercise, [Result(1, exercise.checks[0], passed=False)]).plain())
+    >>> from vertex_claude_magic.classroom.exercise import ExerciseCheck, Exercise, CheckResult
+    >>> check = ExerciseCheck("mean([2]) == 2", "The mean of 2 is 2.")
+    >>> exercise = Exercise("mean", "The mean", "Write mean.", "", (check,))
+    >>> print(checks_table(exercise, [CheckResult(1, exercise.checks[0], passed=False)]).plain())
     The mean: 0 of 1 checks passed
     Check  Result    What it found
     1      ✗ failed  The mean of 2 is 2.

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from vertex_claude_magic.models.model import Model
     from vertex_claude_magic.notebook.session_facts import JournalFacts
-    from vertex_claude_magic.transport.admin import Place
+    from vertex_claude_magic.transport.admin import ModelPlace
     from vertex_claude_magic.transport.logging_config import LoggingConfig
 
 __all__ = ["Status", "html", "limits", "plain"]
@@ -43,7 +43,7 @@ class Status:
         journal: What the local journal keeps, None if there is none.
     """
 
-    place: Place
+    place: ModelPlace
     row: Model | None
     logging: LoggingConfig
     known: bool = True
@@ -94,9 +94,9 @@ def _rows(status: Status) -> Iterator[tuple[str, str, str]]:
 def limits(status: Status) -> list[str]:
     """Return what Google's logging does not promise, for this place.
 
-    >>> from vertex_claude_magic.transport.admin import Place
+    >>> from vertex_claude_magic.transport.admin import ModelPlace
     >>> from vertex_claude_magic.transport.logging_config import LoggingConfig
-    >>> place = Place(project="p", region="us-east5", model="claude-opus-4-6")
+    >>> place = ModelPlace(project="p", region="us-east5", model="claude-opus-4-6")
     >>> limits(Status(place=place, row=None, logging=LoggingConfig()))[0]
     'This applies to claude-opus-4-6 in us-east5 only; calls through other locations are not logged.'
     """

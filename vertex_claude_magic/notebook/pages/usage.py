@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
     from vertex_claude_magic.records.journal.ledger import UsageRow
-    from vertex_claude_magic.records.usage import Sum, Usage
+    from vertex_claude_magic.records.usage import Sum, UsageSummary
 
 __all__ = ["bar", "cost_text", "html", "plain"]
 
@@ -76,7 +76,7 @@ def bar(value: float, beside: float, most: float) -> str:
     return "█" * full + "░" * max(round((value + beside) / most * _BAR) - full, 0)
 
 
-def plain(usage: Usage, by: str | None = None) -> str:
+def plain(usage: UsageSummary, by: str | None = None) -> str:
     """Return the page as text.
 
     Args:
@@ -91,7 +91,7 @@ def plain(usage: Usage, by: str | None = None) -> str:
     return "\n".join([*lines, *_remarks(usage)])
 
 
-def html(usage: Usage, by: str | None = None) -> str:
+def html(usage: UsageSummary, by: str | None = None) -> str:
     """Return the same page as HTML tables; nothing in it is loaded or clickable.
 
     The arguments are those of `plain`.
@@ -104,7 +104,7 @@ def html(usage: Usage, by: str | None = None) -> str:
     return "\n".join([*parts, f"<p><small>{remarks}</small></p>"])
 
 
-def _title(usage: Usage) -> str:
+def _title(usage: UsageSummary) -> str:
     what = "this session" if usage.this_session else "all notebooks"
     days = f"{usage.since} to {usage.until}" if usage.since else "since it began"
     paid = total((row for row in usage.rows if not row.local), "")
@@ -112,7 +112,7 @@ def _title(usage: Usage) -> str:
     return f"Usage of {what}, {days}{asked}. USD are estimates from the price table; the bill is Google's."
 
 
-def _sections(usage: Usage, by: str | None) -> Iterator[tuple[str, list[Table]]]:
+def _sections(usage: UsageSummary, by: str | None) -> Iterator[tuple[str, list[Table]]]:
     """Yield a caption and its tables: what may be billed, then what this machine answered."""
     paid = [row for row in usage.rows if not row.local]
     local = [row for row in usage.rows if row.local]
@@ -190,7 +190,7 @@ def _name(text: str) -> str:
     return quote(safe_plain(short[:1_000]), _LONGEST_NAME) or _UNNAMED
 
 
-def _remarks(usage: Usage) -> list[str]:
+def _remarks(usage: UsageSummary) -> list[str]:
     spent, limits = usage.spending, usage.limits
     if spent.session == spent.today_usd == 0 and limits.session is limits.day is None:
         # So it is in the demo, where two lines would say the same.
@@ -212,7 +212,7 @@ def _remarks(usage: Usage) -> list[str]:
     return [line for line in lines if line]
 
 
-def _session_line(usage: Usage) -> str:
+def _session_line(usage: UsageSummary) -> str:
     limit, spent = usage.limits.session, usage.spending.session
     against = "" if limit is None else f" of {limit:g} USD (max_session_cost)"
     known = f"about {amount(spent)} USD" if spent < float("inf") else "not known, because a price is missing"
@@ -222,7 +222,7 @@ def _session_line(usage: Usage) -> str:
     return f"This session: {known}{against} (estimate{worst})."
 
 
-def _today_line(usage: Usage) -> str:
+def _today_line(usage: UsageSummary) -> str:
     limit, today = usage.limits.day, usage.spending.today
     if today is None:
         return (

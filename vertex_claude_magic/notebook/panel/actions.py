@@ -17,7 +17,7 @@ from vertex_claude_magic.notebook.panel.health_actions import PanelHealth
 if TYPE_CHECKING:
     from vertex_claude_magic.notebook.host import Host
     from vertex_claude_magic.notebook.panel.counting import Counting
-    from vertex_claude_magic.notebook.panel.jobs import Job
+    from vertex_claude_magic.notebook.panel.jobs import PanelJob
     from vertex_claude_magic.notebook.panel.model import PanelModel
     from vertex_claude_magic.notebook.panel.output import StaticOutput
     from vertex_claude_magic.notebook.panel.state import PanelState
@@ -197,7 +197,7 @@ class PanelActions(HasTraits):  # type: ignore[misc]
         """The model that was chosen when the rows were counted."""
         return self._counted.look.model_id if self._counted else ""
 
-    def _trial_changed(self, trial: Job) -> None:
+    def _trial_changed(self, trial: PanelJob) -> None:
         from vertex_claude_magic.notebook.panel.trial import Trial
 
         if isinstance(trial, Trial) and trial.reply is not None:
@@ -211,7 +211,7 @@ class PanelActions(HasTraits):  # type: ignore[misc]
         }
         self._note(trial_note=notes[trial.state])
 
-    def _counting_changed(self, counting: Job) -> None:
+    def _counting_changed(self, counting: PanelJob) -> None:
         from vertex_claude_magic.notebook.panel.counting import Counting
 
         asked = self._counted

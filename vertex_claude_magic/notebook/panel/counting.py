@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from vertex_claude_magic.notebook.panel.jobs import Job
+from vertex_claude_magic.notebook.panel.jobs import PanelJob
 from vertex_claude_magic.settings.registry import EMPTY
 from vertex_claude_magic.vertex.request import RequestOptions
 
@@ -51,7 +51,7 @@ def countable(catalog: Catalog, location: str, chosen: str) -> tuple[str, ...]:
 
 
 @dataclass(eq=False, repr=False)
-class Counting(Job):
+class Counting(PanelJob):
     """Counts one model after the other; `counts` has the counts so far, by model id.
 
     Args:
@@ -60,7 +60,7 @@ class Counting(Job):
         prompt: The prompt.
         models: Model ids.
         scope: Where templates of the prompt are looked up.
-        on_change: As for `Job`; also called after each model.
+        on_change: As for `PanelJob`; also called after each model.
     """
 
     session: Session

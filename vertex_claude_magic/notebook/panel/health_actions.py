@@ -7,13 +7,13 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from vertex_claude_magic.errors import ClaudeError
-from vertex_claude_magic.notebook.panel.jobs import Job
+from vertex_claude_magic.notebook.panel.jobs import PanelJob
 from vertex_claude_magic.notebook.session_facts import spend_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from vertex_claude_magic.health.check import Check, Grid
+    from vertex_claude_magic.health.check import AvailabilityCheck, Grid
     from vertex_claude_magic.models.observed import Sighting
     from vertex_claude_magic.notebook.host import Host
     from vertex_claude_magic.notebook.pages.logging import Status
@@ -29,13 +29,13 @@ _REDRAW, _READING = 0.25, 30.0
 
 
 @dataclass(eq=False, repr=False)
-class Checking(Job):
+class Checking(PanelJob):
     """A check of the chosen location; `grid` is what is known so far.
 
     Args:
         session: The session that asks.
         target: Its settings.
-        on_change: As for `Job`; also called while answers come in.
+        on_change: As for `PanelJob`; also called while answers come in.
         clock: Seconds that never run backwards.
     """
 
@@ -49,15 +49,15 @@ class Checking(Job):
     def work(self) -> None:
         """Check."""
         # Only the button needs it, and the panel is opened without.
-        from vertex_claude_magic.health.check import Check
+        from vertex_claude_magic.health.check import AvailabilityCheck
 
-        check = Check(self.session, self.target, locations=[self.target.region])
+        check = AvailabilityCheck(self.session, self.target, locations=[self.target.region])
         try:
             check.run(lambda: self._look(check), self.stopping)
         finally:
             self.grid, self.progress = check.grid, check.progress
 
-    def _look(self, check: Check) -> None:
+    def _look(self, check: AvailabilityCheck) -> None:
         if check.progress != self.progress and self.clock() - self._drawn >= _REDRAW:
             self._drawn = self.clock()
             self.grid, self.progress = check.grid, check.progress
@@ -65,7 +65,7 @@ class Checking(Job):
 
 
 @dataclass(eq=False, repr=False)
-class _Reading(Job):
+class _Reading(PanelJob):
     """Reads the state of Google's logging for the chosen model and location."""
 
     host: Host
@@ -168,7 +168,7 @@ class PanelHealth:
             return None
         return target
 
-    def _checked(self, job: Job) -> None:
+    def _checked(self, job: PanelJob) -> None:
         done, of = self._checking.progress if self._checking is not None else (0, 0)
         ended = {"done": "Checked.", "stopped": "Stopped. Results so far remain.", "failed": str(job.error)}
         if job.state != "running":
@@ -176,7 +176,7 @@ class PanelHealth:
             self.state.tell(self.state.message)
         self._say("check_note", ended.get(job.state) or f"{done} of {of or '…'} answers …")
 
-    def _read(self, job: Job) -> None:
+    def _read(self, job: PanelJob) -> None:
         notes = {"running": "Reading …", "failed": str(job.error), "stopped": "Stopped."}
         self._say("logging_note", notes.get(job.state, "Read just now."))
 

@@ -15,13 +15,13 @@ from vertex_claude_magic.process import start_thread
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["Job", "unexpected"]
+__all__ = ["PanelJob", "unexpected"]
 
 State = Literal["running", "done", "stopped", "failed"]
 
 
 @dataclass(eq=False, repr=False)
-class Job:
+class PanelJob:
     """Something that runs in a thread, can be stopped, and reports each change of its state.
 
     `error` tells why it failed. A job that is stopped counts as stopped at once, also where its thread
@@ -31,7 +31,7 @@ class Job:
         on_change: Called with the job, in the thread that changed its state.
     """
 
-    on_change: Callable[[Job], None] = field(kw_only=True)
+    on_change: Callable[[PanelJob], None] = field(kw_only=True)
     state: State = field(default="running", init=False)
     error: ClaudeError | None = field(default=None, init=False)
     _stop: threading.Event = field(default_factory=threading.Event, init=False)

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 
 from vertex_claude_magic.errors import ClaudeError, ClaudeInterrupt
 from vertex_claude_magic.notebook.display.asking import draw_answer
-from vertex_claude_magic.notebook.panel.jobs import Job
+from vertex_claude_magic.notebook.panel.jobs import PanelJob
 
 if TYPE_CHECKING:
-    from vertex_claude_magic.notebook.display.live import Answer
+    from vertex_claude_magic.notebook.display.live import AnswerView
     from vertex_claude_magic.prompts.scope import Scope
     from vertex_claude_magic.session.session import Session
     from vertex_claude_magic.settings.target import Target
@@ -20,7 +20,7 @@ __all__ = ["Trial"]
 
 
 @dataclass(eq=False, repr=False)
-class Trial(Job):
+class Trial(PanelJob):
     """A prompt that is asked with the options of this moment; a later change of settings does not touch it.
 
     Args:
@@ -29,13 +29,13 @@ class Trial(Job):
         prompt: The prompt.
         view: Where the answer is drawn, by the thread of this job only.
         scope: Where templates of the prompt are looked up.
-        on_change: As for `Job`.
+        on_change: As for `PanelJob`.
     """
 
     session: Session
     target: Target
     prompt: str
-    view: Answer
+    view: AnswerView
     scope: Scope = field(kw_only=True)
     reply: Reply | None = field(default=None, init=False)
 

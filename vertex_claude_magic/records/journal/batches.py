@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from vertex_claude_magic.records.journal.calls import Call, Ending
 
-__all__ = ["OPEN", "Batch", "Batches", "Job", "MemoryFile", "Transactions"]
+__all__ = ["OPEN", "Batch", "Batches", "MemoryFile", "StoredJob", "Transactions"]
 
 T = TypeVar("T")
 
@@ -80,7 +80,7 @@ class Batch:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Job:
+class StoredJob:
     """One file of rows and the job that answers it.
 
     Args:
@@ -134,7 +134,7 @@ class Batches:
     def __init__(self, file: Transactions) -> None:
         self._file = file
 
-    def add(self, batch: Batch, jobs: Sequence[Job]) -> None:
+    def add(self, batch: Batch, jobs: Sequence[StoredJob]) -> None:
         """Add a batch with its jobs.
 
         Raises:
@@ -152,7 +152,7 @@ class Batches:
 
         self._file.write(work)
 
-    def add_jobs(self, jobs: Sequence[Job]) -> None:
+    def add_jobs(self, jobs: Sequence[StoredJob]) -> None:
         """Add jobs to a batch, for rows that had failed."""
         self._file.write(lambda connection: _insert(connection, jobs))
 
@@ -181,19 +181,19 @@ class Batches:
 
         return self._file.read(work)
 
-    def jobs(self, batch: str) -> list[Job]:
+    def jobs(self, batch: str) -> list[StoredJob]:
         """Return the jobs of a batch, in their order."""
 
-        def work(connection: sqlite3.Connection) -> list[Job]:
+        def work(connection: sqlite3.Connection) -> list[StoredJob]:
             query = f"SELECT {', '.join(_JOB)} FROM batch_jobs WHERE batch = ? ORDER BY number"  # noqa: S608
             return [
-                Job(**dict(zip(_JOB, row, strict=True)))
+                StoredJob(**dict(zip(_JOB, row, strict=True)))
                 for row in connection.execute(query, (batch,)).fetchall()
             ]
 
         return self._file.read(work)
 
-    def save(self, job: Job) -> None:
+    def save(self, job: StoredJob) -> None:
         """Keep what is known of a job now."""
         sets = ", ".join(f"{name} = ?" for name in _JOB)
 
@@ -205,7 +205,7 @@ class Batches:
 
         self._file.write(work)
 
-    def claim(self, job: Job, project: str, most: int) -> bool:
+    def claim(self, job: StoredJob, project: str, most: int) -> bool:
         """Take the right to create a waiting job, unless another process has it or `most` of the project are under way.
 
         A job that a process was creating when it ended is taken over; whoever takes it must look first whether it was
@@ -240,7 +240,7 @@ class Batches:
         """Add a job to the calls, with the most that it may cost, and return its number."""
         return self._file.write(lambda connection: calls.add(connection, call, run=run))
 
-    def count(self, job: Job, call: Call, ending: Ending) -> bool:
+    def count(self, job: StoredJob, call: Call, ending: Ending) -> bool:
         """Say once what a job cost in the end; False if somebody has done so."""
 
         def work(connection: sqlite3.Connection) -> bool:
@@ -298,7 +298,7 @@ class MemoryFile:
         self._connection.close()
 
 
-def _insert(connection: sqlite3.Connection, jobs: Sequence[Job]) -> None:
+def _insert(connection: sqlite3.Connection, jobs: Sequence[StoredJob]) -> None:
     marks = ", ".join("?" * len(_JOB))
     insert = f"INSERT INTO batch_jobs ({', '.join(_JOB)}) VALUES ({marks})"  # noqa: S608 - fixed names
     connection.executemany(insert, [[_storable(getattr(job, name)) for name in _JOB] for job in jobs])

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from vertex_claude_magic.records.journal.calls import StoredCall
 
-__all__ = ["DAMAGED", "Entry", "answers", "attachments", "clear", "entry", "last"]
+__all__ = ["DAMAGED", "JournalEntry", "answers", "attachments", "clear", "entry", "last"]
 
 # In place of a content that cannot be read any more.
 DAMAGED: Mapping[str, Any] = {"damaged": True}
@@ -31,7 +31,7 @@ _ANSWERED = (
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Entry:
+class JournalEntry:
     """One call as the journal has it; columns that were not known are None.
 
     `at` is seconds since 1970 (UTC), costs are USD. `request` is what decides the answer, `answer` a recorded reply;
@@ -62,7 +62,7 @@ class Entry:
     answer: Mapping[str, Any] | None
 
 
-_COLUMNS = [entry.name for entry in fields(Entry) if entry.name not in {"request", "answer"}]
+_COLUMNS = [entry.name for entry in fields(JournalEntry) if entry.name not in {"request", "answer"}]
 _SELECT = (
     f"SELECT {', '.join(f'calls.{name}' for name in _COLUMNS)}, asked.request, asked.frame, asked.turn, contents.answer"  # noqa: S608 - fixed names
     " FROM calls LEFT JOIN contents ON contents.call = calls.id LEFT JOIN contents AS asked"
@@ -70,21 +70,21 @@ _SELECT = (
 )
 
 
-def last(connection: sqlite3.Connection, count: int) -> list[Entry]:
+def last(connection: sqlite3.Connection, count: int) -> list[JournalEntry]:
     """Return the last calls, the oldest of them first."""
     rows = connection.execute(f"{_SELECT} ORDER BY calls.id DESC LIMIT ?", (count,)).fetchall()
     return [_entry(connection, row) for row in reversed(rows)]
 
 
-def entry(connection: sqlite3.Connection, number: int) -> Entry | None:
+def entry(connection: sqlite3.Connection, number: int) -> JournalEntry | None:
     """Return one call, None if there is none of this number."""
     row = connection.execute(f"{_SELECT} WHERE calls.id = ?", (number,)).fetchone()
     return None if row is None else _entry(connection, row)
 
 
-def _entry(connection: sqlite3.Connection, row: tuple[Any, ...]) -> Entry:
+def _entry(connection: sqlite3.Connection, row: tuple[Any, ...]) -> JournalEntry:
     *values, request, frame, turn, answer = row
-    return Entry(
+    return JournalEntry(
         **dict(zip(_COLUMNS, values, strict=True)),
         request=None if request is None else _read(lambda: read_request(connection, request, frame, turn)),
         answer=None if answer is None else _read(lambda: unpack(answer)),

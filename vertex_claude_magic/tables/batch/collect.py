@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from vertex_claude_magic.json_types import Json
-    from vertex_claude_magic.records.journal.batches import Batch, Job
+    from vertex_claude_magic.records.journal.batches import Batch, StoredJob
     from vertex_claude_magic.tables.batch.context import Context
     from vertex_claude_magic.tables.rows import IntoRows, MadeTable, Rows
 
@@ -60,7 +60,7 @@ class Collected:
 def collected(
     context: Context,
     batch: Batch,
-    jobs: list[Job],
+    jobs: list[StoredJob],
     *,
     table: IntoRows | None,
     typed: TypedQuestion | None,
@@ -89,7 +89,12 @@ def is_table_of(batch: Batch, table: IntoRows) -> bool:
 
 
 def failed_rows(
-    context: Context, batch: Batch, jobs: list[Job], *, typed: TypedQuestion | None, held: dict[int, int]
+    context: Context,
+    batch: Batch,
+    jobs: list[StoredJob],
+    *,
+    typed: TypedQuestion | None,
+    held: dict[int, int],
 ) -> set[str]:
     """Return the ids of the rows that were sent and failed or were not answered.
 
@@ -128,7 +133,12 @@ def typed_of(plan: Mapping[str, Any]) -> TypedQuestion | None:
 
 
 def _results(
-    context: Context, batch: Batch, jobs: list[Job], *, typed: TypedQuestion | None, held: dict[int, int]
+    context: Context,
+    batch: Batch,
+    jobs: list[StoredJob],
+    *,
+    typed: TypedQuestion | None,
+    held: dict[int, int],
 ) -> tuple[Results, dict[str, int] | None]:
     """Return the results, and the ids of the rows with their places where those are in BigQuery."""
     if not any(job.state in FINAL for job in jobs):
@@ -175,7 +185,7 @@ def _results(
     return results, ids
 
 
-def _fail_the_rest(results: Results, jobs: list[Job]) -> None:
+def _fail_the_rest(results: Results, jobs: list[StoredJob]) -> None:
     """Say of the rows without a result why, once no job goes on that could bring it."""
     if not all(job.state in FINAL for job in jobs):
         return
@@ -191,13 +201,13 @@ def _fail_the_rest(results: Results, jobs: list[Job]) -> None:
             results.fail(row, why)
 
 
-def count_nothing(context: Context, batch: Batch, job: Job, held: dict[int, int]) -> None:
+def count_nothing(context: Context, batch: Batch, job: StoredJob, held: dict[int, int]) -> None:
     """Count a job that answered nothing."""
     ending = Ending(state="failed", source=batch.source, cost=0.0, cost_most=0.0)
     _count(context, batch, job, ending, held)
 
 
-def _count(context: Context, batch: Batch, job: Job, ending: Ending, held: dict[int, int]) -> None:
+def _count(context: Context, batch: Batch, job: StoredJob, ending: Ending, held: dict[int, int]) -> None:
     """Count once what a job cost, in the calls and in the sum of this session if it was set aside there."""
     context.batches.count(job, context.call_of(batch, job), ending)
     number = held.pop(job.number, None)
@@ -208,7 +218,7 @@ def _count(context: Context, batch: Batch, job: Job, ending: Ending, held: dict[
         journal.close_run(batch.run_id)
 
 
-def _lines(context: Context, job: Job) -> Iterator[bytes]:
+def _lines(context: Context, job: StoredJob) -> Iterator[bytes]:
     if job.results.startswith("bq://"):
         with context.table(job.results) as table:
             for row in table.rows(_RESULT):

@@ -26,11 +26,11 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from vertex_claude_magic.json_types import Json
-    from vertex_claude_magic.records.journal.batches import Batch, Job
+    from vertex_claude_magic.records.journal.batches import Batch, StoredJob
     from vertex_claude_magic.records.journal.journal import Journal
     from vertex_claude_magic.session.session import Session
     from vertex_claude_magic.settings.target import Target
-    from vertex_claude_magic.transport.bigquery import Table
+    from vertex_claude_magic.transport.bigquery import BigQueryTable
     from vertex_claude_magic.transport.storage import Files
     from vertex_claude_magic.vertex.request import Request
 
@@ -82,7 +82,7 @@ class Context:
         check_live(self.target)
 
     @contextmanager
-    def table(self, name: str) -> Iterator[Table]:
+    def table(self, name: str) -> Iterator[BigQueryTable]:
         """Look a table of BigQuery up.
 
         Args:
@@ -137,7 +137,7 @@ class Context:
             cure="Set base_url as it was, or run %claude_demo (or %claude_demo stop).",
         )
 
-    def call_of(self, batch: Batch, job: Job) -> Call:
+    def call_of(self, batch: Batch, job: StoredJob) -> Call:
         """Return a job as a row among the calls of the journal, with its cost and without content."""
         key = sha256(f"{batch.id}-{job.number}".encode()).hexdigest()
         return Call(

@@ -11,7 +11,7 @@ from vertex_claude_magic.settings.loaded import present_policy
 from vertex_claude_magic.transport.batch import FINAL, job_body
 
 if TYPE_CHECKING:
-    from vertex_claude_magic.records.journal.batches import Batch, Job
+    from vertex_claude_magic.records.journal.batches import Batch, StoredJob
     from vertex_claude_magic.tables.batch.context import Context
     from vertex_claude_magic.transport.batch import BatchApi, RemoteJob
 
@@ -56,12 +56,12 @@ def create_waiting(context: Context, batch: Batch) -> None:
         batches.save(known_now(job, found))
 
 
-def display_name(job: Job) -> str:
+def display_name(job: StoredJob) -> str:
     """Return what a job is called at Google, by which it is found again."""
     return f"claude-batch-{job.batch}-{job.number}"
 
 
-def _created(api: BatchApi, batch: Batch, job: Job, display: str) -> RemoteJob:
+def _created(api: BatchApi, batch: Batch, job: StoredJob, display: str) -> RemoteJob:
     body = job_body(
         display_name=display,
         model=batch.model,
@@ -110,7 +110,7 @@ def passes(error: errors.ClaudeError) -> bool:
     )
 
 
-def known_now(job: Job, found: RemoteJob) -> Job:
+def known_now(job: StoredJob, found: RemoteJob) -> StoredJob:
     """Return what is known of a job after Google was asked."""
     return replace(
         job,

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator, Mapping
 
     from vertex_claude_magic.answers.repair import TypedQuestion
-    from vertex_claude_magic.records.journal.batches import Batch, Job
+    from vertex_claude_magic.records.journal.batches import Batch, StoredJob
     from vertex_claude_magic.tables.batch.collect import Collected
     from vertex_claude_magic.tables.batch.context import Context
     from vertex_claude_magic.tables.rows import IntoRows
@@ -108,7 +108,7 @@ class BatchJob:
         return self._context
 
     @property
-    def jobs(self) -> list[Job]:
+    def jobs(self) -> list[StoredJob]:
         """Its jobs as they were when Google was last asked."""
         return self._context.batches.jobs(self._batch.id)
 
@@ -173,7 +173,7 @@ class BatchJob:
             _again(self.name),
         )
 
-    def refresh(self) -> list[Job]:
+    def refresh(self) -> list[StoredJob]:
         """Ask Google for the state of all jobs under way, create jobs that wait if that is possible, return all.
 
         Raises:
@@ -339,7 +339,9 @@ class BatchJob:
                 raise
         return self
 
-    def _lines_again(self, jobs: list[Job], wanted: Collection[str]) -> Iterator[tuple[int, bytes | str]]:
+    def _lines_again(
+        self, jobs: list[StoredJob], wanted: Collection[str]
+    ) -> Iterator[tuple[int, bytes | str]]:
         """Yield the lines of some rows from the files of the first attempt, or from the table that it read."""
         import json
 
@@ -357,7 +359,7 @@ class BatchJob:
                     yield row_of(self._batch.id, name) or 0, line
 
 
-def _together(jobs: list[Job]) -> str:
+def _together(jobs: list[StoredJob]) -> str:
     states = {job.state for job in jobs}
     under_way = states - FINAL
     if under_way:
@@ -368,7 +370,7 @@ def _together(jobs: list[Job]) -> str:
     return "PARTIALLY_SUCCEEDED" if "SUCCEEDED" in states or "PARTIALLY_SUCCEEDED" in states else "FAILED"
 
 
-def _ended(jobs: list[Job]) -> bool:
+def _ended(jobs: list[StoredJob]) -> bool:
     return all(job.state in FINAL for job in jobs)
 
 

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from vertex_claude_magic.tables.batch.checks import BatchOptions
     from vertex_claude_magic.tables.batch.context import Context
-    from vertex_claude_magic.transport.bigquery import Table
+    from vertex_claude_magic.transport.bigquery import BigQueryTable
 
 __all__ = ["Requests", "read_ids", "read_requests", "request_lines"]
 
@@ -150,7 +150,7 @@ def request_lines(
                 yield place, json.dumps(line, ensure_ascii=False).encode("utf-8", "replace") + b"\n"
 
 
-def _requests(table: Table) -> Iterator[tuple[str, Mapping[str, Any], bytes]]:
+def _requests(table: BigQueryTable) -> Iterator[tuple[str, Mapping[str, Any], bytes]]:
     """Yield the id of each row, its request (empty where it is not one), and the request as text."""
     for row in table.rows(_COLUMNS):
         name, request = row["custom_id"], row["request"]
@@ -167,7 +167,7 @@ def _requests(table: Table) -> Iterator[tuple[str, Mapping[str, Any], bytes]]:
         )
 
 
-def _check_columns(table: Table, place: str) -> None:
+def _check_columns(table: BigQueryTable, place: str) -> None:
     named, columns = quote(table.name, 120), table.columns
     if missing := [name for name in _COLUMNS if name not in columns]:
         raise OptionError(

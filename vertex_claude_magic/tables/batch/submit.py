@@ -10,7 +10,7 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from vertex_claude_magic import errors
-from vertex_claude_magic.records.journal.batches import Batch, Job
+from vertex_claude_magic.records.journal.batches import Batch, StoredJob
 from vertex_claude_magic.records.journal.runs import this_process
 from vertex_claude_magic.settings.origin import current_origin, session_id
 from vertex_claude_magic.spelling import Spelling, spelled
@@ -175,7 +175,7 @@ def _submit_requests(
     }
     batch = _begun(context, found.place, number, name=name, rows=found.rows, plan=plan)
     folder = parse_uri(options.files).below(f"claude-batch-{number}")
-    job = Job(
+    job = StoredJob(
         batch=number,
         number=1,
         owner=this_process(),

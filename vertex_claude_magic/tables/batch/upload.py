@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from vertex_claude_magic import errors
 from vertex_claude_magic.models.prices import usd_estimate
-from vertex_claude_magic.records.journal.batches import Job
+from vertex_claude_magic.records.journal.batches import StoredJob
 from vertex_claude_magic.records.journal.calls import day_of
 from vertex_claude_magic.records.journal.runs import this_process
 from vertex_claude_magic.records.session_records import limits_of
@@ -70,7 +70,7 @@ def put_up(
     batch: Batch,
     lines: Lines,
     *,
-    before: Sequence[Job] = (),
+    before: Sequence[StoredJob] = (),
     notify: Callable[[str], None] = lambda _: None,
 ) -> dict[int, int]:
     """Add a job for each file, and put the files up; return what was set aside of the session's limit, by job.
@@ -95,7 +95,7 @@ def put_up(
             # A table of its own, because it must not exist before (v1 REST reference of Vertex AI,
             # `BigQueryDestination`, 2026-11).
             output = table if number == 1 else f"{table}_{number}"
-        job = Job(
+        job = StoredJob(
             batch=batch.id,
             number=number,
             attempt=attempt,
@@ -112,7 +112,7 @@ def put_up(
 def add_jobs(
     context: Context,
     batch: Batch,
-    jobs: Sequence[Job],
+    jobs: Sequence[StoredJob],
     files: Sequence[LineFile] = (),
     *,
     more: bool = False,
