@@ -225,7 +225,7 @@ def test_a_comparison_that_never_ended_is_known_as_unfinished():
 
 # Lines that are refused, and why.
 REFUSED = {
-    "%%claude_compare -m haiku\nHi": "2 to 8 columns, not 1. Give -m haiku,sonnet, for example.",
+    "%%claude_compare -m haiku\nHi": "2 to 8 columns, not 1. Give -m haiku,sonnet, or --vary effort=low,high, for example.",
     "%%claude_compare\nHi": "2 to 8 columns, not 1",
     "%%claude_compare --effort low,high\nHi": "Give -m haiku,sonnet, or --vary effort=low,high, for example.",
     "%%claude_compare -m a,b,c,d,e,f,g,h,i\nHi": "2 to 8 columns, not 9",
