@@ -63,6 +63,16 @@ def test_thinking_is_left_out_where_something_before_it_has_changed(claude, clau
     assert sent(claude_emulator)[1] == {"role": "assistant", "content": [TEXT]}
 
 
+@pytest.mark.parametrize("number", ["1", 1.0, None, 0, 2])
+def test_a_number_that_is_no_turn_is_refused(claude, claude_emulator, number):
+    chat = claude.chat("talk")
+    chat.ask("One")
+    for refuse in (chat.remove, chat.keep):
+        with pytest.raises(errors.OptionError, match="talk has no turn"):
+            refuse(number)
+    assert len(chat.turns) == 1
+
+
 def test_thinking_behind_a_removed_turn_is_left_out(claude, claude_emulator):
     """Its conversation was another one."""
     chat = claude.chat("talk")

@@ -435,6 +435,8 @@ def test_a_long_text_is_cut_also_in_a_content_block(claude, claude_emulator):
         (["code_execution"], "code_execution is not available on Vertex AI"),
         (["temperature,temperature"], "Two tools have the name 'temperature'."),
         (["a.b"], "is not a name"),
+        ([","], "names no tool"),
+        ([""], "names no tool"),
     ],
 )
 def test_a_tool_that_is_not_there_is_refused_before_anything_is_sent(

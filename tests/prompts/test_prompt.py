@@ -7,6 +7,7 @@ import dataclasses
 import re
 from types import SimpleNamespace
 
+import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -256,6 +257,13 @@ def test_what_cannot_be_looked_up_fails_before_anything_is_sent(shell, body, mes
     assert "\n" not in str(error)
     assert "\x1b" not in str(error)
     assert len(shell.emulator.requests) == before
+
+
+def test_of_a_frame_columns_are_suggested_and_no_methods(shell):
+    shell.ip.user_ns["table"] = pd.DataFrame({"price": [1]})
+    assert "Did you mean price?" in shell.error("%%claude -q\n{{ table.prise }}").cure
+    # The frame has a method `ne`.
+    assert "Did you mean" not in shell.error("%%claude -q\n{{ table.nope }}").cure
 
 
 def test_stop_passes_through_a_property():

@@ -263,10 +263,10 @@ class Chat:
             hold.release()
 
     def _check(self, number: int, entries: Sequence[TurnEntry]) -> None:
-        if not 1 <= number <= len(entries):
+        if not isinstance(number, int) or not 1 <= number <= len(entries):
             many = number_of(len(entries), "turn")
             raise OptionError(
-                f"{quote(self.name, 40)} has no turn {number}.",
+                f"{quote(self.name, 40)} has no turn {quote(repr(number), 40)}.",
                 cure=f"It has {many}; %claude_chat {self.name} lists them.",
             )
 

@@ -246,7 +246,8 @@ def _missing(placeholder: Placeholder, value: Any, step: Attribute | Index) -> O
         return _unknown(placeholder, what, known if isinstance(step.key, str) else [], str(step.key))
     if isinstance(value, Mapping):
         return _unknown(placeholder, f"This {kind} has no key {quote(step.name, 60)!r}", known, step.name)
-    names = [name for name in dir(value) if name[0] != "_"]
+    # Of what has columns a name that is nearly one is meant for a column, and not for one of a hundred methods.
+    names = known or [name for name in dir(value) if name[0] != "_"]
     return _unknown(placeholder, f"This {kind} has no attribute {quote(step.name, 60)!r}", names, step.name)
 
 

@@ -72,6 +72,8 @@ def tools_of(
     if "tools" in target.set:
         raise OptionError("Tools are set twice.", cure="Leave --tools or --set tools out.")
     if not functions and not services:
+        if target.tools and not gone:
+            raise OptionError("--tools names no tool.", cure="Write --tools f,g or --tools web_search.")
         return None
     confirm = target.confirm
     return FunctionTools(
