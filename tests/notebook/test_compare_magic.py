@@ -57,6 +57,16 @@ def test_the_replies_are_shown_as_their_answers(shell):
     assert "<script" not in data["text/markdown"]
 
 
+def test_a_reply_keeps_the_head_of_its_column_where_the_list_is_changed(shell):
+    """It is a list, which may be sorted, cut and added to; other replies have the name of their model."""
+    replies = shell.ok("%%claude_compare replies --vary effort=low,medium,high -m sonnet\nHi")
+    replies.reverse()
+    assert repr(replies) == "Replies('sonnet · high', 'sonnet · medium', 'sonnet · low')"
+    replies[:2] = [type(replies[0])(model="claude-of-mine")]
+    assert repr(replies) == "Replies('claude-of-mine', 'sonnet · low')"
+    assert shell.ip.display_formatter.format(replies)[0]["text/markdown"].startswith("**claude-of-mine**")
+
+
 def test_the_returned_replies_are_not_shown_twice(shell, capsys):
     """The page has them already."""
     shell.ok("%%claude_compare -m haiku,sonnet\nHi")

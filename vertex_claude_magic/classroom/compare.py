@@ -131,16 +131,22 @@ class Replies(list[Reply]):
         super().__init__(column.settled() for column in columns)
         self.labels = tuple(column.label for column in columns)
         self.errors = tuple(column.error for column in columns)
+        self._made = tuple(self)
+
+    def _heads(self) -> list[str]:
+        """Return what to call each reply, also where the list was sorted or cut."""
+        heads = {id(reply): label for reply, label in zip(self._made, self.labels, strict=True)}
+        return [heads.get(id(reply), reply.model) for reply in self]
 
     def __repr__(self) -> str:
-        return f"Replies({', '.join(map(repr, self.labels))})"
+        return f"Replies({', '.join(map(repr, self._heads()))})"
 
     def _repr_markdown_(self) -> str:
         from vertex_claude_magic.markdown.sanitize import as_text, safe_markdown
 
         return "\n\n".join(
-            f"**{as_text(label)}**\n\n{safe_markdown(reply.text)}"
-            for label, reply in zip(self.labels, self, strict=True)
+            f"**{as_text(head)}**\n\n{safe_markdown(reply.text)}"
+            for head, reply in zip(self._heads(), self, strict=True)
         )
 
     @property
