@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from vertex_claude_magic.named_tuple import NamedTuple
 
-__all__ = ["Spelled", "Spelling", "flag", "in_python", "option", "spelled"]
+__all__ = ["Spelled", "Spelling", "flag", "in_python", "name_of", "option", "spelled"]
 
 
 class Spelling(NamedTuple):
@@ -43,6 +43,15 @@ def option(name: str, *values: str | int) -> Spelling:
     cell = f"--{name.rstrip('_').replace('_', '-')}"
     python = " or ".join(str(value) if isinstance(value, int) else f'"{value}"' for value in values)
     return Spelling(f"{cell} {' or '.join(map(str, values))}".rstrip(), f"{name}={python}")
+
+
+def name_of(name: str) -> Spelling:
+    """Return what an option is called, in a sentence about it.
+
+    >>> name_of("max_tokens")
+    Spelling(cell='--max-tokens', python='max_tokens')
+    """
+    return Spelling(option(name).cell, name)
 
 
 def flag(name: str) -> Spelling:

@@ -16,8 +16,7 @@ from vertex_claude_magic.models.prices import usd
 from vertex_claude_magic.records.budget import worst_case
 from vertex_claude_magic.session.exchange import ROUND, Exchange
 from vertex_claude_magic.session.pool import Pool
-from vertex_claude_magic.settings.registry import long_name
-from vertex_claude_magic.spelling import Spelling, option, spelled
+from vertex_claude_magic.spelling import Spelling, name_of, option, spelled
 from vertex_claude_magic.text import message_of, quote
 from vertex_claude_magic.vertex.reply import Reply
 
@@ -338,20 +337,18 @@ def check_varied(name: str, options: Mapping[str, Any] = MappingProxyType({})) -
         OptionError: it cannot, or is among them.
     """
     if options.get(name) is not None:
-        raise errors.OptionError(
-            spelled("{} is given twice.", Spelling(long_name(name), name)), cure="Set it once."
-        )
+        raise errors.OptionError(spelled("{} is given twice.", name_of(name)), cure="Set it once.")
     if why := _REFUSED.get(name):
         raise _unsupported(name, why)
     if name in _NEVER_VARIED:
         raise errors.OptionError(
-            spelled("{} is the same for all columns.", Spelling(long_name(name), name)), cure="Set it once."
+            spelled("{} is the same for all columns.", name_of(name)), cure="Set it once."
         )
 
 
 def _unsupported(name: str, why: str) -> errors.OptionError:
     return errors.OptionError(
-        spelled("A comparison does not support {}: {}.", Spelling(long_name(name), name), why),
+        spelled("A comparison does not support {}: {}.", name_of(name), why),
         cure="Leave it out.",
     )
 

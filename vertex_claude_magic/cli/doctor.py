@@ -8,9 +8,8 @@ from typing import TYPE_CHECKING
 
 from vertex_claude_magic.health.doctor.diagnosis import Diagnosis
 from vertex_claude_magic.health.doctor.finding import has_problem
-from vertex_claude_magic.notebook.commands.doctor import LineView, check_doctor_options, diagnose
+from vertex_claude_magic.notebook.commands.doctor import LineView, check_doctor_options, diagnose, report_line
 from vertex_claude_magic.session.session import Session, open_session
-from vertex_claude_magic.text import quote_path
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -60,5 +59,5 @@ def main(argv: Sequence[str], *, session: Session | None = None, limits: TimeLim
     view = LineView(partial(print, flush=True))
     diagnose(diagnosis, view, options["report"], with_names=options["with_names"])
     if options["report"]:
-        print(f"The report is in {quote_path(options['report'])}.")
+        print(report_line(options["report"]))
     return 1 if has_problem(diagnosis.findings) else 0

@@ -198,7 +198,7 @@ class Budget:
             held = math.inf if most is None else most
             spent = self._sums[local]
             if limit is not None:
-                spent += sum([usd for kind, usd in self._held.values() if kind is local])
+                spent += self._under_way(local=local)
             if limit is not None and not spent + held <= limit:
                 if math.isinf(spent + held):
                     raise errors.CostLimitExceeded(
@@ -228,4 +228,8 @@ class Budget:
         It is infinite where the price of a call is not known.
         """
         with self._lock:
-            return self._sums[local] + sum([usd for kind, usd in self._held.values() if kind is local])
+            return self._sums[local] + self._under_way(local=local)
+
+    def _under_way(self, *, local: bool) -> float:
+        # Called with the lock held.
+        return sum([usd for kind, usd in self._held.values() if kind is local])

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from vertex_claude_magic.errors import OptionError
 from vertex_claude_magic.settings.pasted import refuse_pasted
 from vertex_claude_magic.settings.registry import EMPTY, OPTIONS
-from vertex_claude_magic.spelling import Spelling, spelled
+from vertex_claude_magic.spelling import Spelling, name_of, spelled
 from vertex_claude_magic.text import quote
 from vertex_claude_magic.vertex.request import RequestOptions
 
@@ -274,4 +274,4 @@ def _unfit(row: Option, value: Any, wanted: str) -> OptionError:
 
 def _named(row: Option) -> str | Spelling:
     # What is only a setting has no name on a line.
-    return Spelling(row.long, row.name) if "line" in row.places else row.name
+    return name_of(row.name) if "line" in row.places else row.name

@@ -165,7 +165,7 @@ def resolve_target(
     overruled: list[str] = []
     ruled = policy is not OPEN
     if ruled:
-        for name, origin in [*origins.items()]:
+        for name, origin in origins.items():
             value, notice = policy.admit(name, values[name], origin)
             if value is not values[name]:
                 values[name], origins[name] = value, "policy"

@@ -58,7 +58,10 @@ class RunEstimate:
 
 
 def spread_sample(questions: RowQuestions, stop: int) -> list[RowQuestion]:
-    """Return a sample of the first `stop` rows that can be asked, spread over all of them, the same each time."""
+    """Return a sample of the first `stop` rows that can be asked, spread over all of them, the same each time.
+
+    No question of another row is made, because a batch may have a million of them.
+    """
     places = sorted(random.Random(0).sample(range(stop), min(stop, _SAMPLE)))  # noqa: S311 - no secret
     found = [each for place in places for chunk in questions.chunks(place, place + 1) for each in chunk]
     return [each for each in found if each.question is not None]

@@ -15,9 +15,10 @@ if TYPE_CHECKING:
 
 __all__ = ["RowRetries"]
 
-# A row is sent again so many times as often as a question of its own, because a run is watched by nobody. Where the
-# service says how long to wait, ten times as often: it knows.
-_MORE_RETRIES, _MORE_ASKED = 3, 10
+# A row is sent again so many times as often as a question of its own, because a run is watched by nobody.
+_MORE_RETRIES = 3
+# How often at most where the service says how long to wait: it knows.
+_MOST_ASKED = 30
 # Seconds without any answer after which refusals are no longer waited out.
 _PATIENCE = 300.0
 
@@ -66,8 +67,7 @@ class RowRetries:
             return None
         asked = error.details.get("retry_after") if isinstance(error, errors.ClaudeError) else None
         if asked is not None:
-            often = attempt < _MORE_RETRIES * _MORE_ASKED
-            return Delay(asked) if asked <= self._policy.longest_wait and often else None
+            return Delay(asked) if asked <= self._policy.longest_wait and attempt < _MOST_ASKED else None
         if isinstance(error, errors.RateLimited):
             # The level falls meanwhile. Where nothing gets through any more, all wait, longer each time.
             self._refusals += 1

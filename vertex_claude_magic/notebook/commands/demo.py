@@ -27,9 +27,6 @@ def run_demo(host: Host, line: str) -> None:
         MissingExtra: tornado is not installed.
     """
     word, emulator = line.strip(), host.emulator
-    if word in {"-h", "--help"}:
-        show_help(host, "claude_demo")
-        return
     prompts: tuple[str, ...] = ()
     if word in {"-h", "--help"}:
         show_help(host, "claude_demo")

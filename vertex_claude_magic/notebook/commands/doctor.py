@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from vertex_claude_magic.notebook.display.output import Screen
     from vertex_claude_magic.notebook.host import Host
 
-__all__ = ["LineView", "PageView", "check_doctor_options", "diagnose", "run_doctor"]
+__all__ = ["LineView", "PageView", "check_doctor_options", "diagnose", "report_line", "run_doctor"]
 
 _OF_THE_CALL = ("model", "region", "project")
 
@@ -78,8 +78,13 @@ def run_doctor(host: Host, line: str, *, limits: TimeLimits | None = None) -> No
     )
     diagnose(diagnosis, view, options.get("report"), with_names=bool(options.get("with_names")))
     if file := options.get("report"):
-        text = f"The report is in {quote_path(file)}."
+        text = report_line(file)
         show_page(host.shell, f"<p>{literal(text)}</p>", text)
+
+
+def report_line(file: str) -> str:
+    """Return the line that says where the report is."""
+    return f"The report is in {quote_path(file)}."
 
 
 def check_doctor_options(options: Mapping[str, Any]) -> None:
