@@ -280,9 +280,10 @@ def test_the_limit_of_costs_holds_over_all_rounds(claude, claude_emulator, weath
     request = claude.request("Weather?", **options)
     most = worst_case(request, Catalog.load(), claude.count("Weather?", **options))
     sent = len(claude_emulator.requests)
-    with pytest.raises(errors.CostLimitExceeded):
+    with pytest.raises(errors.CostLimitExceeded) as failure:
         # Enough for the first request alone.
         claude.ask("Weather?", **options, max_cost=most * 1.001)
+    assert [call.result for call in failure.value.reply.tool_calls] == [-3.5]
     assert sum("count-tokens" not in each.path for each in claude_emulator.requests[sent:]) == 1
 
 

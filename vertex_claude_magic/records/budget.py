@@ -25,7 +25,16 @@ if TYPE_CHECKING:
     from vertex_claude_magic.models.catalog import Catalog
     from vertex_claude_magic.vertex.request import Request
 
-__all__ = ["Budget", "Limits", "asked_speed", "count_or_bound", "read_count", "token_bound", "worst_case"]
+__all__ = [
+    "Budget",
+    "Limits",
+    "RunBudget",
+    "asked_speed",
+    "count_or_bound",
+    "read_count",
+    "token_bound",
+    "worst_case",
+]
 
 # Tools that run where the user is; of others nobody here knows what they cost (Claude docs, "Tool use", 2026).
 _USERS_TOOLS = ("custom", "bash_", "computer_", "memory_", "text_editor_")
@@ -233,3 +242,70 @@ class Budget:
     def _under_way(self, *, local: bool) -> float:
         # Called with the lock held.
         return sum([usd for kind, usd in self._held.values() if kind is local])
+
+
+class RunBudget(Budget):
+    """What the calls of one run cost together, rounds that repair an answer included; each counts for its session too.
+
+    Args:
+        session: The sums of the session.
+        limit: What the run may cost at most, in USD; None for no limit.
+        rounds: How many requests a question may take. So many of the calls under way are left room for, because
+            without its repair an answer would be paid for nothing.
+
+    >>> session = Budget()
+    >>> run = RunBudget(session, limit=0.50)
+    >>> run.commit(run.reserve(0.30, local=False), 0.10)
+    >>> run.cost, session.spent(local=False), run.fits(0.40), run.fits(0.41)
+    (0.1, 0.1, True, False)
+    """
+
+    def __init__(self, session: Budget, *, limit: float | None, rounds: int = 1) -> None:
+        self.limit = limit
+        self._rounds = rounds
+        self._session = session
+        self._in_session: dict[int, int] = {}
+        super().__init__()
+
+    def fits(self, most: float | None, *, first: bool = True) -> bool:
+        """Tell whether a request that may cost so much (USD) stays within the limit; unknown never does.
+
+        `first` is False for a later round of a question: room was left for it when the question was asked.
+        """
+        with self._lock:
+            over = sum(self._sums.values())
+            under_way = sum(usd for _, usd in self._held.values())
+        if self.limit is None or most is None:
+            return self.limit is None
+        # What is asked alone is asked as long as its first round fits, like a question that is no part of a run.
+        rounds = self._rounds if first and under_way else 1
+        return over + self._rounds * under_way + rounds * most <= self.limit
+
+    def reserve(self, most: float | None, *, local: bool, limit: float | None = None) -> int:
+        """Set aside the worst case of a call, in the run and in the session, whose `limit` holds too.
+
+        Raises:
+            CostLimitExceeded: with it the run or the session could exceed its limit.
+        """
+        if not self.fits(most, first=False):
+            raise errors.CostLimitExceeded(
+                f"The next request of this run could exceed --max-cost {self.limit:g}: "
+                f"${self.cost or 0.0:.4f} is spent (estimates).",
+                cure=spelled("Raise {}, or lower {}.", option("max_cost"), option("max_tokens")),
+            )
+        held = self._session.reserve(most, local=local, limit=limit)
+        number = super().reserve(most, local=local)
+        self._in_session[number] = held
+        return number
+
+    def commit(self, held: int, usd: float | None) -> None:
+        """Replace what was set aside by what the call cost in USD, in both; None keeps the worst case."""
+        super().commit(held, usd)
+        self._session.commit(self._in_session.pop(held), usd)
+
+    @property
+    def cost(self) -> float | None:
+        """What the calls that are over have cost, in USD, at most where their answer broke off; None if not known."""
+        with self._lock:
+            cost = sum(self._sums.values())
+        return cost if math.isfinite(cost) else None

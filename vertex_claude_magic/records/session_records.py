@@ -165,6 +165,7 @@ class SessionRecords:
         *,
         spent: Sequence[float | None] = (),
         run: int | None = None,
+        budget: Budget | None = None,
     ) -> CallRecorder:
         """Check the limits of a question that is about to be sent, set aside what it may cost, and return its recorder.
 
@@ -176,6 +177,7 @@ class SessionRecords:
             count: Counts its input tokens; called only where there is a limit. None where a bound has to do.
             spent: What the earlier rounds of the same question cost, in USD; None where that is not known.
             run: The run of the journal that it belongs to; None for that of its cell.
+            budget: The sum that it counts for, a part of the session's; None for the session's itself.
 
         Raises:
             CostLimitExceeded: it could cross a limit.
@@ -202,13 +204,14 @@ class SessionRecords:
                     ),
                 )
         call = self._call(request, target, most=most, run=run)
-        held = self.budget.reserve(most, local=call.source in LOCAL, limit=limits.session)
+        budget = budget or self.budget
+        held = budget.reserve(most, local=call.source in LOCAL, limit=limits.session)
         output = request.body.get("max_tokens")
         keep = Keep(days=target.journal_days, megabytes=target.journal_megabytes)
         recorder = CallRecorder(
             call=call,
             sources=sources,
-            budget=self.budget,
+            budget=budget,
             held=held,
             catalog=catalog,
             max_tokens=output if isinstance(output, int) else 0,
@@ -256,9 +259,9 @@ class SessionRecords:
         except errors.JournalError as error:
             why, cure = error.message, f"{error.cure} Or clear max_daily_cost."
         except BaseException:
-            self.budget.commit(recorder.held, 0.0)
+            recorder.budget.commit(recorder.held, 0.0)
             raise
-        self.budget.commit(recorder.held, 0.0)
+        recorder.budget.commit(recorder.held, 0.0)
         raise errors.CostLimitExceeded(f"Today's spending is not known: {why}", cure=cure)
 
     def _call(self, request: Request, target: Target, *, most: float | None, run: int | None = None) -> Call:

@@ -40,8 +40,6 @@ class Outcome:
         # By the kind of the error.
         self.failed: Counter[str] = Counter()
         self.input_tokens = self.output_tokens = 0
-        # USD, None where a price is not known.
-        self.spent: float | None = 0.0
         self._questions = questions
         rows = questions.rows.count
         self._values: dict[str, list[Any]] = {column.name: [None] * rows for column in questions.added}
@@ -75,7 +73,7 @@ class Outcome:
     def add(self, index: int, reply: Reply) -> None:
         """Put a whole answer into the columns."""
         if not reply.replayed:
-            self._count(reply.usage.total_input_tokens, reply.usage.output_tokens, reply.cost)
+            self._count(reply)
         typed = self._questions.typed
         try:
             values = values_of(self._questions.added, reply, typed.shape if typed is not None else None)
@@ -96,10 +94,12 @@ class Outcome:
         """Put an error into the columns, with what is known of an answer that ended in it."""
         partial = error.reply
         if partial is not None:
-            self._count(partial.usage.total_input_tokens, partial.usage.output_tokens, partial.cost)
+            self._count(partial)
             self._values[self._stop_reason][index] = partial.stop_reason
             self._values[self._input][index] = partial.usage.total_input_tokens
-            self._values[self._output][index] = partial.usage.output_tokens if partial.complete else None
+            # Of an answer that broke off the service has not counted them.
+            counted = partial.complete or partial.cost is not None
+            self._values[self._output][index] = partial.usage.output_tokens if counted else None
             self._values[self._cost][index] = partial.cost
         text = f"{type(error).__name__}: {error.message}"
         if isinstance(error, errors.AnswerInvalid) and partial is not None:
@@ -108,10 +108,9 @@ class Outcome:
         self.failed[type(error).__name__] += 1
         self._end(index)
 
-    def _count(self, input_tokens: int, output_tokens: int, cost: float | None) -> None:
-        self.input_tokens += input_tokens
-        self.output_tokens += output_tokens
-        self.spent = None if self.spent is None or cost is None else self.spent + cost
+    def _count(self, reply: Reply) -> None:
+        self.input_tokens += reply.usage.total_input_tokens
+        self.output_tokens += reply.usage.output_tokens
 
     def _end(self, index: int) -> None:
         self._over[index] = True
