@@ -116,6 +116,16 @@ def test_no_more_fly_than_the_bound():
     assert max(most) == 8
 
 
+@pytest.mark.parametrize("seconds", [0.0, 0.1, 5.0])
+def test_calls_that_may_not_start_too_soon_start_later(seconds):
+    """All of them, also where each is over before the next may start."""
+    service = Service(seconds)
+    found = run(service.pool(spacing=1.0), range(6))
+    assert sorted(each.item for each in found) == [*range(6)]
+    starts = [call.started for call in service.calls]
+    assert all(later - earlier >= 1.0 for earlier, later in zip(starts, starts[1:], strict=False))
+
+
 def test_items_are_drawn_as_they_are_needed():
     """A table of a hundred thousand rows is not held as a list of calls."""
     service, drawn, ahead = Service(), [], []
