@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import _thread
+import itertools
 import threading
 import time
 from typing import TYPE_CHECKING
@@ -123,7 +124,7 @@ def test_calls_that_may_not_start_too_soon_start_later(seconds):
     found = run(service.pool(spacing=1.0), range(6))
     assert sorted(each.item for each in found) == [*range(6)]
     starts = [call.started for call in service.calls]
-    assert all(later - earlier >= 1.0 for earlier, later in zip(starts, starts[1:], strict=False))
+    assert all(later - earlier >= 1.0 for earlier, later in itertools.pairwise(starts))
 
 
 def test_items_are_drawn_as_they_are_needed():
