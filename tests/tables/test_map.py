@@ -84,7 +84,7 @@ def test_every_row_has_its_own_answer_in_order(client, claude_emulator, make_tab
 @pytest.mark.parametrize(
     ("options", "streamed"),
     [({"max_tokens": 1000}, False), ({"max_tokens": 1001}, True), ({"set": {"max_tokens": 9000}}, True),
-     ({"max_tokens": 4000, "no_stream": True}, False)],
+     ({"max_tokens": 4000, "no_stream": True}, False), ({"max_tokens": 900, "set": {"stream": True}}, True)],
 )  # fmt: skip
 def test_a_short_answer_comes_in_one_piece_and_a_long_one_as_a_stream(
     client, claude_emulator, options, streamed

@@ -331,11 +331,12 @@ def _streams(target: Target) -> bool:
     """Tell whether to stream: always, but for short answers that the user does not want streamed.
 
     A long answer that is not streamed may outlast every proxy on the way; the official SDK
-    (anthropic 2.12.0) refuses it beyond the limit that the table holds.
+    (anthropic 2.12.0) refuses it beyond the limit that the table holds. A field `stream` that is set by hand holds.
     """
     if not target.no_stream:
         return True
     unary, row = target.catalog.limits["unary"], target.row
     limit = unary["by_model"].get(row.id if row else target.model_id, unary["max_tokens"])
     wanted = target.set.get("max_tokens", target.max_tokens)
-    return isinstance(wanted, int) and wanted > limit
+    streams: bool = target.set.get("stream", isinstance(wanted, int) and wanted > limit)
+    return streams
