@@ -79,6 +79,8 @@ REFUSED = [
     ("--after nosuch", "No variable named 'nosuch'."),
     ("--after number", "number is of the type int, not a Reply."),
     ("-c ' '", "is not a valid conversation name"),
+    ("--confirm", "--confirm has no effect without --tools. Leave it out."),
+    ("-c sums --max-rounds 2", "--max-rounds has no effect without --tools."),
     ("-c sums --set messages=[]", "sends its own messages"),
     (f"-c {'x' * 81}", "is not a valid conversation name"),
     ("-c 'a\u202eb'", "is not a valid conversation name"),

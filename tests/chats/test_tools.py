@@ -242,6 +242,52 @@ def test_a_pause_of_the_service_is_continued_as_a_round(claude, claude_emulator)
     assert len(reply.rounds) == 2
 
 
+ALONE = [
+    ({"confirm": True}, "confirm has no effect without tools."),
+    ({"confirm": lambda name, arguments: True}, "confirm has no effect without tools."),
+    ({"max_rounds": 3}, "max_rounds has no effect without tools."),
+    ({"max_rounds": 3, "set": {"tools": []}}, "max_rounds has no effect without tools."),
+    ({"confirm": True, "as_": list[int]}, "confirm has no effect without tools."),
+]
+
+
+@pytest.mark.parametrize(
+    ("options", "message"), ALONE, ids=["yes", "a function", "rounds", "by hand", "data"]
+)
+@pytest.mark.parametrize("ask", ["ask", "stream", "request", "count", "map", "compare", "chat", "after"])
+def test_an_option_of_tools_is_refused_where_there_are_none(claude, claude_emulator, options, message, ask):
+    """Whoever asks: it would have no effect."""
+    askers = {
+        "map": lambda: claude.map(["a"], "{{ item }}", **options),
+        "compare": lambda: claude.compare("Hi", models=["haiku", "sonnet"], **options),
+        "chat": lambda: claude.chat("talk").ask("Hi", **options),
+        "after": lambda: claude.ask("Hi", after=reply, **options),
+    }
+    reply = claude.ask("First")
+    with pytest.raises(errors.OptionError) as refused:
+        askers.get(ask, lambda: getattr(claude, ask)("Hi", **options))()
+    assert (refused.value.message, refused.value.cure) == (message, "Leave it out.")
+    assert len(claude_emulator.requests) == 1
+
+
+FITTING = [{"max_rounds": 1, "as_": list[int]}, {"confirm": False}, {"max_rounds": None}]
+
+
+@pytest.mark.parametrize("options", FITTING, ids=str)
+def test_an_option_that_has_an_effect_without_tools_is_taken(claude, claude_emulator, options):
+    """The requests for data are bounded too."""
+    claude_emulator.answer("[1]")
+    assert claude.ask("Hi", **options).complete
+
+
+def test_an_option_of_tools_holds_for_those_of_the_conversation(claude, weather):
+    """A later turn has the tools of the first."""
+    chat = claude.chat("talk")
+    chat.ask("Weather?", tools=[weather.temperature])
+    names = {"temperature": weather.temperature}
+    assert chat.ask("And now?", names=names, confirm=True, max_rounds=2).complete
+
+
 @pytest.mark.parametrize("answer", [False, None, "yes", 1, "no"])
 def test_only_true_confirms_a_call(claude, claude_emulator, weather, answer):
     claude_emulator.answer([use(1, "temperature", city="Oslo")], "As you like.")

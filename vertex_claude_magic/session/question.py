@@ -10,6 +10,7 @@ from vertex_claude_magic import errors
 from vertex_claude_magic.named_tuple import NamedTuple
 from vertex_claude_magic.records.rehearsal import note_question
 from vertex_claude_magic.settings.policy import holds_attachment
+from vertex_claude_magic.spelling import name_of, spelled
 from vertex_claude_magic.text import quote
 from vertex_claude_magic.vertex.endpoint import check_location
 from vertex_claude_magic.vertex.request import Request, build_request, in_project
@@ -64,6 +65,12 @@ def prepare(
         SecretFound: it seems to carry a secret.
         ProjectNotFound: no project is named anywhere.
     """
+    for name, used in (("confirm", target.tools), ("max_rounds", target.tools or target.wants_data)):
+        # A saved prompt or a policy is written for many questions.
+        if not used and target.origins.get(name) == "option":
+            raise errors.OptionError(
+                spelled("{} has no effect without {}.", name_of(name), name_of("tools")), cure="Leave it out."
+            )
     messages, composed = _messages(prompt, target, scope)
     by = target.forbids.get("attachments")
     if by and holds_attachment([each.get("content") for each in messages]):
