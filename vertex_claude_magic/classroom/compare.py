@@ -321,7 +321,10 @@ def check_asked(target: Target) -> None:
             raise _unsupported(name, why)
     if target.format == "code" and target.origins.get("format") == "option":
         raise errors.OptionError(
-            "A comparison does not support --format code: there are several answers but one new cell.",
+            spelled(
+                "A comparison does not support {}: there are several answers but one new cell.",
+                option("format", "code"),
+            ),
             cure="Leave it out; each reply has its code in .code.",
         )
 
@@ -386,4 +389,7 @@ def log_failures(replies: Replies) -> None:
     """Tell the log of a program which columns failed; a notebook shows it in the column."""
     for label, error in zip(replies.labels, replies.errors, strict=True):
         if error is not None:
+            # The program has it too, in `errors`.
+            if isinstance(error, errors.ClaudeError):
+                error.spell_for_python()
             _log.warning("%s: %s", label, message_of(error))

@@ -19,7 +19,7 @@ from vertex_claude_magic.records.rehearsal import replay_mode
 from vertex_claude_magic.records.sources import ReplaySources
 from vertex_claude_magic.records.stores import Stores
 from vertex_claude_magic.settings.origin import current_origin, session_id
-from vertex_claude_magic.spelling import option, spelled
+from vertex_claude_magic.spelling import name_of, option, spelled
 from vertex_claude_magic.text import quote_path
 from vertex_claude_magic.vertex.digest import attachments
 from vertex_claude_magic.vertex.provenance import answered_by
@@ -74,7 +74,11 @@ def missing_recording(target: Target, stores: Stores) -> str:
     if path.exists():
         return f"{where} is a folder. Use a file, such as lesson.claude."
     if target.replay == "only":
-        return f"{where} does not exist, so --replay only has nothing to answer from. Check the path."
+        return spelled(
+            "{} does not exist, so {} has nothing to answer from. Check the path.",
+            where,
+            option("replay", "only"),
+        )
     return f"{where} does not exist yet. Check the path if it should; otherwise the first answer creates it."
 
 
@@ -187,8 +191,11 @@ class SessionRecords:
             whole = sum_of_costs([*spent, most])
             if whole is None:
                 raise errors.CostLimitExceeded(
-                    "The cost of this question is not known (no price in the table, or tools that the service runs "
-                    "itself), so it may exceed --max-cost.",
+                    spelled(
+                        "The cost of this question is not known (no price in the table, or tools that the service runs "
+                        "itself), so it may exceed {}.",
+                        name_of("max_cost"),
+                    ),
                     cure=spelled(
                         "Add prices with models_file, ask without such tools, or leave {} out.",
                         option("max_cost"),
@@ -196,7 +203,12 @@ class SessionRecords:
                 )
             if whole > limits.call:
                 raise errors.CostLimitExceeded(
-                    f"This question may cost up to ${whole:.4f} (an estimate), more than --max-cost {limits.call:g}.",
+                    spelled(
+                        "This question may cost up to {} (an estimate), more than {} allows ({}).",
+                        f"${whole:.4f}",
+                        name_of("max_cost"),
+                        f"${limits.call:g}",
+                    ),
                     cure=spelled(
                         "Lower {}, shorten the prompt, or raise {}.", option("max_tokens"), option("max_cost")
                     ),
@@ -254,12 +266,12 @@ class SessionRecords:
                 return
             why, cure = "the journal is off.", "Switch the journal on, or clear max_daily_cost."
         except errors.JournalError as error:
-            why, cure = error.message, f"{error.cure} Or clear max_daily_cost."
+            why, cure = error.message, spelled("{} Or clear max_daily_cost.", error.cure)
         except BaseException:
             self.budget.commit(recorder.held, 0.0)
             raise
         self.budget.commit(recorder.held, 0.0)
-        raise errors.CostLimitExceeded(f"Today's spending is not known: {why}", cure=cure)
+        raise errors.CostLimitExceeded(spelled("Today's spending is not known: {}", why), cure=cure)
 
     def _call(self, request: Request, target: Target, *, most: float | None, run: int | None = None) -> Call:
         parts = request.parts

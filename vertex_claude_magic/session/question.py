@@ -90,7 +90,8 @@ def prepare(
     if target.cache:
         messages, fields = _marked(messages, fields, target, composed)
         if not (fields.get("system") or fields.get("tools") or (composed is not None and composed.attached)):
-            notices.append("--cache had nothing to mark: it marks a system prompt, tools and attachments.")
+            nothing = "{} had nothing to mark: it marks a system prompt, tools and attachments."
+            notices.append(spelled(nothing, name_of("cache")))
     if history is not None:
         messages, fields = _with_history(messages, fields, history, target)
     try:
@@ -124,7 +125,7 @@ def _check_variable(target: Target) -> None:
         check_location(target.region)
     except errors.OptionError as error:
         if origin.isupper():
-            raise errors.OptionError(f"{origin}: {error.message}", cure=error.cure) from None
+            raise errors.OptionError(spelled("{}: {}", origin, error.message), cure=error.cure) from None
 
 
 def prepare_recorded(sources: ReplaySources, target: Target, build: Callable[[Target], Question]) -> Question:

@@ -23,7 +23,7 @@ from vertex_claude_magic.session.level import Level
 from vertex_claude_magic.session.pool import Pool
 from vertex_claude_magic.session.question import NO_PROJECT
 from vertex_claude_magic.settings.origin import asking_for, cell_key, current_origin, session_id
-from vertex_claude_magic.spelling import option, spelled
+from vertex_claude_magic.spelling import name_of, option, spelled
 from vertex_claude_magic.tables.earlier import EarlierRows
 from vertex_claude_magic.tables.outcome import UNANSWERED, Outcome
 from vertex_claude_magic.tables.progress import Progress
@@ -173,7 +173,12 @@ class TableRun:
             if pool.ended_early and self._stopped_by is None:
                 spent = self._outcome.spent or 0.0
                 self._stopped_by = errors.CostLimitExceeded(
-                    f"The next row could exceed --max-cost {self._max_cost:g}: ${spent:.4f} is spent (estimates).",
+                    spelled(
+                        "The next row could exceed {} ({}): {} is spent (estimates).",
+                        name_of("max_cost"),
+                        f"${self._max_cost:g}",
+                        f"${spent:.4f}",
+                    ),
                     cure=spelled(
                         "The rest is empty. Raise {} and run it again: answered rows are not asked again. A lower {} "
                         "makes the worst case of a row smaller.",
@@ -240,8 +245,10 @@ class TableRun:
             # How the nearest record differs is looked for once, because that reads many.
             missed = (
                 errors.ReplayMiss(
-                    "Nothing is recorded for this row, and --replay only sends nothing.",
-                    cure="Ask with --replay auto.",
+                    spelled(
+                        "Nothing is recorded for this row, and {} sends nothing.", option("replay", "only")
+                    ),
+                    cure=spelled("Ask with {}.", option("replay", "auto")),
                 )
                 if self._missed
                 else self._sources.miss(question.request)
@@ -279,7 +286,10 @@ class TableRun:
         most = worst_case(request, catalog, token_bound(request, catalog))
         if most is None or self._outcome.spent is None:
             raise errors.CostLimitExceeded(
-                "The cost of a row is not known (no price in the table), so the run may cross --max-cost.",
+                spelled(
+                    "The cost of a row is not known (no price in the table), so the run may cross {}.",
+                    name_of("max_cost"),
+                ),
                 cure=spelled("Add prices with models_file, or leave {} out.", option("max_cost")),
             )
         # Of a row that is asked again the former call is over.

@@ -187,8 +187,9 @@ def batch_from_line(host: Host, line: str) -> None:
         page.draw(lambda: job_page(job, _all_notes(host, [])), done=True)
         done = stop.done if isinstance(stop, errors.ClaudeInterrupt) else ""
         raise errors.ClaudeInterrupt(done=done or "Stopped.") from None
-    except errors.ClaudeError:
+    except errors.ClaudeError as error:
         page.clear()
+        error.spell_for_cell()
         raise
 
 

@@ -12,7 +12,7 @@ from vertex_claude_magic.records.journal.batches import StoredJob
 from vertex_claude_magic.records.journal.calls import day_of
 from vertex_claude_magic.records.journal.runs import this_process
 from vertex_claude_magic.records.session_records import limits_of
-from vertex_claude_magic.spelling import option, spelled
+from vertex_claude_magic.spelling import name_of, option, spelled
 from vertex_claude_magic.tables.batch.context import source_of
 from vertex_claude_magic.transport.storage import parse_uri
 
@@ -57,7 +57,10 @@ def check_limits(context: Context, most: float | None) -> None:
     cure = spelled("Lower {}, send fewer rows, or raise the limit.", option("max_tokens"))
     worst = f"This batch may cost up to {usd_estimate(most)} (an estimate, at half price)"
     if limits.call is not None and most > limits.call:
-        raise errors.CostLimitExceeded(f"{worst}, more than --max-cost {limits.call:g}.", cure=cure)
+        raise errors.CostLimitExceeded(
+            spelled("{}, more than {} allows ({}).", worst, name_of("max_cost"), f"${limits.call:g}"),
+            cure=cure,
+        )
     if spent is not None and limits.day is not None and spent.usd + most > limits.day:
         raise errors.CostLimitExceeded(
             f"{worst}; with what was spent today that is more than the daily limit of ${limits.day:g}.",
