@@ -318,7 +318,7 @@ def test_a_run_stops_before_the_row_that_could_cross_its_limit(client, claude_em
     assert 2 <= done < 9
     assert column(out, "error") == [None] * 9
     assert sum(usd or 0 for usd in column(out, "cost")) <= worst * 1.6
-    assert "The next row could exceed max_cost (" in caplog.text
+    assert "The next row could exceed the limit of $" in caplog.text
     before = len(asked(claude_emulator))
     assert before == done
     again = run(client, make_table(texts(9)), max_cost=1.0)

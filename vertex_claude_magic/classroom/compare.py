@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from vertex_claude_magic import errors
 from vertex_claude_magic.models.prices import usd
-from vertex_claude_magic.records.budget import worst_case
+from vertex_claude_magic.records.budget import or_more, or_priced, worst_case
 from vertex_claude_magic.session.exchange import ROUND, Exchange
 from vertex_claude_magic.session.pool import Pool
 from vertex_claude_magic.spelling import Spelling, name_of, option, spelled
@@ -297,16 +297,14 @@ class Comparison:
             if cost is None:
                 raise errors.CostLimitExceeded(
                     f"The cost of {quote(column.label, 60)} is not known, so it may exceed the limit.",
-                    cure=spelled("Leave it out, or raise {}.", option("max_cost")),
+                    cure=or_priced("max_cost", most, "leave it out"),
                 )
             total += cost
         if total > most:
             raise errors.CostLimitExceeded(
                 f"The columns may cost up to ${usd(total, 'short', unknown='?')} together, more than the limit of "
                 f"${most:g} (estimates).",
-                cure=spelled(
-                    "Lower {}, compare fewer, or raise {}.", option("max_tokens"), option("max_cost")
-                ),
+                cure=spelled("Lower {}, compare fewer, {}", option("max_tokens"), or_more("max_cost", most)),
             )
 
 

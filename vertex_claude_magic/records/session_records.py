@@ -10,7 +10,16 @@ from typing import TYPE_CHECKING
 from vertex_claude_magic import errors
 from vertex_claude_magic.models.prices import sum_of_costs
 from vertex_claude_magic.process import at_fork
-from vertex_claude_magic.records.budget import Budget, Limits, asked_speed, count_or_bound, worst_case
+from vertex_claude_magic.records.budget import (
+    Budget,
+    Limits,
+    asked_speed,
+    count_or_bound,
+    or_cleared,
+    or_more,
+    or_priced,
+    worst_case,
+)
 from vertex_claude_magic.records.journal.calls import LOCAL, Call, day_of
 from vertex_claude_magic.records.journal.location import OFF, is_there
 from vertex_claude_magic.records.journal.upkeep import Keep
@@ -19,7 +28,7 @@ from vertex_claude_magic.records.rehearsal import replay_mode
 from vertex_claude_magic.records.sources import ReplaySources
 from vertex_claude_magic.records.stores import Stores
 from vertex_claude_magic.settings.origin import current_origin, session_id
-from vertex_claude_magic.spelling import name_of, option, spelled
+from vertex_claude_magic.spelling import option, spelled
 from vertex_claude_magic.text import quote_path
 from vertex_claude_magic.vertex.digest import attachments
 from vertex_claude_magic.vertex.provenance import answered_by
@@ -191,26 +200,18 @@ class SessionRecords:
             whole = sum_of_costs([*spent, most])
             if whole is None:
                 raise errors.CostLimitExceeded(
-                    spelled(
-                        "The cost of this question is not known (no price in the table, or tools that the service runs "
-                        "itself), so it may exceed {}.",
-                        name_of("max_cost"),
-                    ),
-                    cure=spelled(
-                        "Add prices with models_file, ask without such tools, or leave {} out.",
-                        option("max_cost"),
-                    ),
+                    "The cost of this question is not known (no price in the table, or tools that the service runs "
+                    "itself), so it may exceed the limit.",
+                    cure=or_priced("max_cost", limits.call, "ask without such tools"),
                 )
             if whole > limits.call:
                 raise errors.CostLimitExceeded(
-                    spelled(
-                        "This question may cost up to {} (an estimate), more than {} allows ({}).",
-                        f"${whole:.4f}",
-                        name_of("max_cost"),
-                        f"${limits.call:g}",
-                    ),
+                    f"This question may cost up to ${whole:.4f} (an estimate), more than the limit of "
+                    f"${limits.call:g}.",
                     cure=spelled(
-                        "Lower {}, shorten the prompt, or raise {}.", option("max_tokens"), option("max_cost")
+                        "Lower {}, shorten the prompt, {}",
+                        option("max_tokens"),
+                        or_more("max_cost", limits.call),
                     ),
                 )
         call = self._call(request, target, most=most, run=run)
@@ -260,13 +261,14 @@ class SessionRecords:
             return found
 
     def _reserve_day(self, recorder: CallRecorder, limit: float) -> None:
+        cleared = or_cleared("max_daily_cost", limit)
         try:
             if recorder.sources.journal is not None:
                 recorder.begin(day_limit=limit)
                 return
-            why, cure = "the journal is off.", "Switch the journal on, or clear max_daily_cost."
+            why, cure = "the journal is off.", spelled("Switch the journal on{}", cleared)
         except errors.JournalError as error:
-            why, cure = error.message, spelled("{} Or clear max_daily_cost.", error.cure)
+            why, cure = error.message, spelled("{}{}", error.cure.removesuffix("."), cleared)
         except BaseException:
             self.budget.commit(recorder.held, 0.0)
             raise

@@ -16,14 +16,14 @@ from typing import TYPE_CHECKING
 
 from vertex_claude_magic import errors
 from vertex_claude_magic.process import ReusableThreads
-from vertex_claude_magic.records.budget import token_bound, worst_case
+from vertex_claude_magic.records.budget import or_more, or_priced, token_bound, worst_case
 from vertex_claude_magic.records.session_records import journal_of, sources_of
 from vertex_claude_magic.session.exchange import Exchange, PartOfRun
 from vertex_claude_magic.session.level import Level
 from vertex_claude_magic.session.pool import Pool
 from vertex_claude_magic.session.question import NO_PROJECT
 from vertex_claude_magic.settings.origin import asking_for, cell_key, current_origin, session_id
-from vertex_claude_magic.spelling import name_of, option, spelled
+from vertex_claude_magic.spelling import option, spelled
 from vertex_claude_magic.tables.earlier import EarlierRows
 from vertex_claude_magic.tables.outcome import UNANSWERED, Outcome
 from vertex_claude_magic.tables.progress import Progress
@@ -171,19 +171,14 @@ class TableRun:
             with asking_for(origin):
                 pool.run(self._to_ask(self._sources.recording), self._take, tick=self._tick)
             if pool.ended_early and self._stopped_by is None:
-                spent = self._outcome.spent or 0.0
+                spent, limit = self._outcome.spent or 0.0, self._max_cost or 0.0
                 self._stopped_by = errors.CostLimitExceeded(
-                    spelled(
-                        "The next row could exceed {} ({}): {} is spent (estimates).",
-                        name_of("max_cost"),
-                        f"${self._max_cost:g}",
-                        f"${spent:.4f}",
-                    ),
+                    f"The next row could exceed the limit of ${limit:g}: ${spent:.4f} is spent (estimates).",
                     cure=spelled(
-                        "The rest is empty. Raise {} and run it again: answered rows are not asked again. A lower {} "
-                        "makes the worst case of a row smaller.",
-                        option("max_cost"),
+                        "The rest is empty. Lower {}, send fewer rows, {} Rows that are answered with the same "
+                        "settings are not asked again.",
                         option("max_tokens"),
+                        or_more("max_cost", limit),
                     ),
                 )
         finally:
@@ -286,11 +281,8 @@ class TableRun:
         most = worst_case(request, catalog, token_bound(request, catalog))
         if most is None or self._outcome.spent is None:
             raise errors.CostLimitExceeded(
-                spelled(
-                    "The cost of a row is not known (no price in the table), so the run may cross {}.",
-                    name_of("max_cost"),
-                ),
-                cure=spelled("Add prices with models_file, or leave {} out.", option("max_cost")),
+                "The cost of a row is not known (no price in the table), so the run may exceed the limit.",
+                cure=or_priced("max_cost", self._max_cost),
             )
         # Of a row that is asked again the former call is over.
         self._held.pop(index, None)
