@@ -12,7 +12,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from vertex_claude_magic import errors
-from vertex_claude_magic.models.prices import usd
+from vertex_claude_magic.models.prices import usd_estimate, usd_limit
 from vertex_claude_magic.records.budget import or_more, or_priced, worst_case
 from vertex_claude_magic.session.exchange import ROUND, Exchange
 from vertex_claude_magic.session.pool import Pool
@@ -302,8 +302,8 @@ class Comparison:
             total += cost
         if total > most:
             raise errors.CostLimitExceeded(
-                f"The columns may cost up to ${usd(total, 'short', unknown='?')} together, more than the limit of "
-                f"${most:g} (estimates).",
+                f"The columns may cost up to {usd_estimate(total)} together, more than the limit of "
+                f"{usd_limit(most)} (estimates).",
                 cure=spelled("Lower {}, compare fewer, {}", option("max_tokens"), or_more("max_cost", most)),
             )
 

@@ -12,6 +12,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from vertex_claude_magic.models.catalog import Catalog
+from vertex_claude_magic.models.prices import usd_limit
 from vertex_claude_magic.notebook.commands.options import COMMANDS, Command
 from vertex_claude_magic.vertex.allowed import THINKING_TYPES, allowed_efforts
 
@@ -234,7 +235,7 @@ def _models() -> list[Candidate]:
         if tier is None or tier.input is None or tier.output is None:
             found.append(Candidate(text, "model"))
         else:
-            found.append(Candidate(text, f"model ${tier.input:g} / ${tier.output:g}"))
+            found.append(Candidate(text, f"model {usd_limit(tier.input)} / {usd_limit(tier.output)}"))
     return found
 
 

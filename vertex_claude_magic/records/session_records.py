@@ -8,7 +8,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from vertex_claude_magic import errors
-from vertex_claude_magic.models.prices import sum_of_costs
+from vertex_claude_magic.models.prices import sum_of_costs, usd_estimate, usd_limit
 from vertex_claude_magic.process import at_fork
 from vertex_claude_magic.records.budget import (
     Budget,
@@ -206,8 +206,8 @@ class SessionRecords:
                 )
             if whole > limits.call:
                 raise errors.CostLimitExceeded(
-                    f"This question may cost up to ${whole:.4f} (an estimate), more than the limit of "
-                    f"${limits.call:g}.",
+                    f"This question may cost up to {usd_estimate(whole)} (an estimate), more than the limit of "
+                    f"{usd_limit(limits.call)}.",
                     cure=spelled(
                         "Lower {}, shorten the prompt, {}",
                         option("max_tokens"),

@@ -15,6 +15,7 @@ from statistics import median
 from typing import TYPE_CHECKING
 
 from vertex_claude_magic import errors
+from vertex_claude_magic.models.prices import usd_estimate, usd_limit
 from vertex_claude_magic.process import ReusableThreads
 from vertex_claude_magic.records.budget import or_more, or_priced, token_bound, worst_case
 from vertex_claude_magic.records.session_records import journal_of, sources_of
@@ -173,7 +174,8 @@ class TableRun:
             if pool.ended_early and self._stopped_by is None:
                 spent, limit = self._outcome.spent or 0.0, self._max_cost or 0.0
                 self._stopped_by = errors.CostLimitExceeded(
-                    f"The next row could exceed the limit of ${limit:g}: ${spent:.4f} is spent (estimates).",
+                    f"The next row could exceed the limit of {usd_limit(limit)}: {usd_estimate(spent)} is spent "
+                    "(estimates).",
                     cure=spelled(
                         "The rest is empty. Lower {}, send fewer rows, {} Rows that are answered with the same "
                         "settings are not asked again.",

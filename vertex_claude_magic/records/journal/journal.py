@@ -436,6 +436,7 @@ class Journal:
 
 
 def _check_day(connection: sqlite3.Connection, call: Call, limit: float) -> None:
+    from vertex_claude_magic.models.prices import usd_estimate, usd_limit
     from vertex_claude_magic.records.budget import or_more, or_priced
     from vertex_claude_magic.records.journal import ledger
 
@@ -453,8 +454,8 @@ def _check_day(connection: sqlite3.Connection, call: Call, limit: float) -> None
         # What this machine answers costs nothing; a limit can be tried with it all the same.
         cost = "At Google today's questions would cost" if local else "Today's questions cost"
         raise CostLimitExceeded(
-            f"{cost} about ${spent.usd:.4f}, and this one up to ${most:.4f}: together more than the "
-            f"daily limit of ${limit:g} (estimates).",
+            f"{cost} {usd_estimate(spent.usd)}, and this one up to {usd_estimate(most)}: together more than the "
+            f"daily limit of {usd_limit(limit)} (estimates).",
             cure=spelled(
                 "Lower {}, wait for tomorrow, {}", option("max_tokens"), or_more("max_daily_cost", limit)
             ),

@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from vertex_claude_magic import errors
-from vertex_claude_magic.models.prices import usd_estimate
+from vertex_claude_magic.models.prices import usd_estimate, usd_limit
 from vertex_claude_magic.records.budget import or_cleared, or_more, or_priced
 from vertex_claude_magic.records.journal.batches import StoredJob
 from vertex_claude_magic.records.journal.calls import day_of
@@ -60,12 +60,12 @@ def check_limits(context: Context, most: float | None) -> None:
     worst = f"This batch may cost up to {usd_estimate(most)} (an estimate, at half price)"
     if limits.call is not None and most > limits.call:
         raise errors.CostLimitExceeded(
-            f"{worst}, more than the limit of ${limits.call:g}.",
+            f"{worst}, more than the limit of {usd_limit(limits.call)}.",
             cure=spelled(cure, option("max_tokens"), or_more("max_cost", limits.call)),
         )
     if spent is not None and limits.day is not None and spent.usd + most > limits.day:
         raise errors.CostLimitExceeded(
-            f"{worst}; with what was spent today that is more than the daily limit of ${limits.day:g}.",
+            f"{worst}; with what was spent today that is more than the daily limit of {usd_limit(limits.day)}.",
             cure=spelled(cure, option("max_tokens"), or_more("max_daily_cost", limits.day)),
         )
 
