@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from vertex_claude_magic.prompts.scope import Scope
     from vertex_claude_magic.session.pool import Finished
     from vertex_claude_magic.session.session import Session
+    from vertex_claude_magic.settings.registry import Option
     from vertex_claude_magic.settings.target import Target
     from vertex_claude_magic.vertex.events import Event
 
@@ -325,6 +326,18 @@ def check_asked(target: Target) -> None:
             ),
             cure="Leave it out; each reply has its code in .code.",
         )
+
+
+def can_vary(row: Option) -> bool:
+    """Tell whether the values of an option can be compared: one value is one column.
+
+    >>> from vertex_claude_magic.settings.registry import OPTIONS
+    >>> can_vary(OPTIONS["effort"]), can_vary(OPTIONS["max_cost"]), can_vary(OPTIONS["stop"])
+    (True, False, False)
+    """
+    if row.name in {*_REFUSED, *_NEVER_VARIED}:
+        return False
+    return "line" in row.places and row.kind != "display" and not row.repeatable
 
 
 def check_varied(name: str, options: Mapping[str, Any] = MappingProxyType({})) -> None:
