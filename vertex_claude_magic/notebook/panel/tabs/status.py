@@ -45,9 +45,9 @@ class HealthSection:
             self._note,
             self._logging_note,
             self._logging,
-            self._spend,
-            # Last, because it grows.
+            # Behind the few lines on logging, so that each result is near its button and moves neither.
             self._grid,
+            self._spend,
         )
         self.draw()
 
