@@ -79,7 +79,7 @@ def missing_recording(target: Target, stores: Stores) -> str:
         return ""
     origin = target.origins["recording"]
     by = f" (from {origin})" if origin.isupper() else ""
-    where = f"The recording {quote_path(str(path))}{by}"
+    where = f"The recording {quote_path(target.recording)}{by}"
     if path.exists():
         return f"{where} is a folder. Use a file, such as lesson.claude."
     if target.replay == "only":
@@ -160,7 +160,7 @@ class SessionRecords:
             sources.journal.replayed(call, found.stored.call, error=found.recorded.error is not None)
         if sources.recording is not None and not found.in_recording:
             # What the journal knew belongs to the notebook all the same.
-            where = quote_path(str(sources.recording.path))
+            where = quote_path(sources.recording.named)
             if attempt(partial(sources.recording.add, call.key, found.stored, call.origin), self.tell):
                 self.tell(f"This answer was in the journal; it is now in the recording {where} too.", False)
         paced = target.replay_pace != "instant"

@@ -167,10 +167,8 @@ class ReplaySources:
 
         stored = nearest(request.canonical, [call for store in self._stores for call in store.recent()])
         if stored is None:
-            searched = [
-                "in the journal" if store is self.journal else f"in {quote_path(str(store.path))}"
-                for store in self._stores
-            ]
+            searched = [f"in {quote_path(self.recording.named)}"] if self.recording is not None else []
+            searched += ["in the journal"] if self.journal in self._stores else []
             where = " or ".join(searched) or "anywhere"
             return ReplayMiss(spelled("Nothing is recorded {}{}.", where, _SENDS_NOTHING), cure=_CURE)
         parts = differences(request.canonical, stored.canonical)
