@@ -17,6 +17,7 @@ from vertex_claude_magic.tables.batch.find import find_batch, known_batches
 from vertex_claude_magic.tables.batch.job import BatchJob
 from vertex_claude_magic.tables.batch.submit import requests_of, submit
 from vertex_claude_magic.text import quote
+from vertex_claude_magic.vertex.provenance import ANSWERED_BY_DEMO
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -260,5 +261,5 @@ def _all_notes(host: Host, notes: list[str]) -> list[str]:
     session = host.session()
     said = [*notes, *session.records.notices(session.target())]
     if session.emulated:
-        said.append("Answered by the emulator, not by Claude; %claude_demo stop goes back.")
+        said.append(ANSWERED_BY_DEMO)
     return said
