@@ -17,6 +17,7 @@ from vertex_claude_magic import errors
 from vertex_claude_magic.emulator import Emulator, Reply
 from vertex_claude_magic.models.catalog import Catalog
 from vertex_claude_magic.records.budget import worst_case
+from vertex_claude_magic.spelling import in_python
 
 TEXT = {"type": "text", "text": "Let me look."}
 
@@ -240,6 +241,43 @@ def test_a_pause_of_the_service_is_continued_as_a_round(claude, claude_emulator)
     assert reply.text == "Found it."
     assert claude_emulator.requests[1].body["messages"][-1] == {"role": "assistant", "content": [TEXT]}
     assert len(reply.rounds) == 2
+
+
+ALONE = [
+    ({"confirm": True}, "confirm has no effect without tools."),
+    ({"confirm": lambda name, arguments: True}, "confirm has no effect without tools."),
+    ({"max_rounds": 3}, "max_rounds has no effect without tools."),
+    ({"max_rounds": 3, "set": {"tools": []}}, "max_rounds has no effect without tools."),
+    ({"confirm": True, "as_": list[int]}, "confirm has no effect without tools."),
+]
+
+
+@pytest.mark.parametrize(
+    ("options", "message"), ALONE, ids=["yes", "a function", "rounds", "by hand", "data"]
+)
+def test_an_option_of_tools_is_pointed_out_where_there_are_none(claude, options, message):
+    """The question is asked all the same: code may hand on both, the one empty."""
+    stream = claude.stream("Hi", **options)
+    assert [str(in_python(notice.text)) for notice in stream.notices()].count(message) == 1
+    assert stream.reply.text
+
+
+FITTING = [{"max_rounds": 1, "as_": list[int]}, {"confirm": False}, {"max_rounds": None}]
+
+
+@pytest.mark.parametrize("options", FITTING, ids=str)
+def test_an_option_that_has_an_effect_without_tools_is_taken(claude, claude_emulator, options):
+    """The requests for data are bounded too."""
+    claude_emulator.answer("[1]")
+    assert claude.ask("Hi", **options).complete
+
+
+def test_an_option_of_tools_holds_for_those_of_the_conversation(claude, weather):
+    """A later turn has the tools of the first."""
+    chat = claude.chat("talk")
+    chat.ask("Weather?", tools=[weather.temperature])
+    names = {"temperature": weather.temperature}
+    assert chat.ask("And now?", names=names, confirm=True, max_rounds=2).complete
 
 
 @pytest.mark.parametrize("answer", [False, None, "yes", 1, "no"])

@@ -315,6 +315,12 @@ REFUSED = [
     ({"timeout": 5}, "does not take timeout"),
     ({"replay": "only"}, "does not take replay"),
     ({"header": {"x-a": "b"}}, "does not take header"),
+    ({"set": {"stream": True}}, r'does not take set={"stream": ...}: nothing is streamed'),
+    ({"set": {"stream": False}}, r'does not take set={"stream": ...}: nothing is streamed'),
+    (
+        {"set": {"model": "opus"}},
+        r'does not take set={"model": ...}: the job names the model of all its rows',
+    ),
     ({"format": "code"}, "does not take"),
     ({"model": "claude-3-opus"}, "retired|no longer"),
     ({"max_cost": 0.0001}, "This batch may cost up to"),

@@ -85,7 +85,7 @@ def test_every_row_has_its_own_answer_in_order(client, claude_emulator, make_tab
 @pytest.mark.parametrize(
     ("options", "streamed"),
     [({"max_tokens": 1000}, False), ({"max_tokens": 1001}, True), ({"set": {"max_tokens": 9000}}, True),
-     ({"max_tokens": 4000, "no_stream": True}, False)],
+     ({"max_tokens": 4000, "no_stream": True}, False), ({"max_tokens": 900, "set": {"stream": True}}, True)],
 )  # fmt: skip
 def test_a_short_answer_comes_in_one_piece_and_a_long_one_as_a_stream(
     client, claude_emulator, options, streamed
@@ -319,7 +319,7 @@ def test_a_run_stops_before_the_row_that_could_cross_its_limit(client, claude_em
     assert 2 <= done < 9
     assert column(out, "error") == [None] * 9
     assert sum(usd or 0 for usd in column(out, "cost")) <= worst * 1.6
-    assert "The next row could exceed --max-cost" in caplog.text
+    assert "The next row could exceed the limit of $" in caplog.text
     before = len(asked(claude_emulator))
     assert before == done
     again = run(client, make_table(texts(9)), max_cost=1.0)

@@ -24,6 +24,7 @@ from vertex_claude_magic.session.question import NO_PROJECT, Question, missed, p
 from vertex_claude_magic.session.stream import LONGEST_WAIT, Stream, StreamContext
 from vertex_claude_magic.vertex.endpoint import is_loopback
 from vertex_claude_magic.vertex.events import Event
+from vertex_claude_magic.vertex.provenance import ANSWERED_BY_DEMO, who_answered
 from vertex_claude_magic.vertex.reply import Reply
 from vertex_claude_magic.vertex.request import in_project
 
@@ -390,13 +391,12 @@ class Exchange:
             if by := _ANSWERED_BY.get(reply.recorded_from or ""):
                 found.append(Notice("answer", by))
         elif session.emulated:
-            text = "Answered by the emulator, not by Claude; %claude_demo stop goes back."
-            found.append(Notice("answer", text))
+            found.append(Notice("answer", ANSWERED_BY_DEMO))
         elif is_loopback(request.url):
             # Only on this machine is a server believed what it calls itself.
             by = reply.lineage.answered_by if reply is not None and reply.lineage is not None else None
-            who = "the emulator, not by Claude" if by == "emulator" else "a local server, not Google"
-            found.append(Notice("answer", f"Answered by {who} (see base_url)."))
+            here = "emulator" if by == "emulator" else "local"
+            found.append(Notice("answer", who_answered(here, " (see base_url)")))
         if self.target.show_spend:
             spent = session.records.spending(self.target)
             sums = (

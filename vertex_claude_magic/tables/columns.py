@@ -11,6 +11,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Literal
 
 from vertex_claude_magic.errors import OptionError
+from vertex_claude_magic.spelling import option, spelled
 from vertex_claude_magic.tables.values import json_value
 from vertex_claude_magic.text import quote
 
@@ -137,7 +138,7 @@ def check_names(added: Sequence[Added], names: Sequence[str]) -> None:
         listed = ", ".join(quote(name, 40) for name in taken[:5])
         raise OptionError(
             f"The table already has the column{'s' if len(taken) > 1 else ''} {listed}.",
-            cure="Use --prefix TEXT, a prefix for the names of all added columns.",
+            cure=spelled("Use {}, a prefix for the names of all added columns.", option("prefix", "TEXT")),
         )
     if twice:
         raise OptionError(

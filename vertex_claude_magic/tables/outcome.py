@@ -6,6 +6,7 @@ from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 from vertex_claude_magic import errors
+from vertex_claude_magic.spelling import in_python
 from vertex_claude_magic.tables.columns import values_of
 from vertex_claude_magic.tables.result import with_columns
 from vertex_claude_magic.text import quote
@@ -101,7 +102,7 @@ class Outcome:
             counted = partial.complete or partial.cost is not None
             self._values[self._output][index] = partial.usage.output_tokens if counted else None
             self._values[self._cost][index] = partial.cost
-        text = f"{type(error).__name__}: {error.message}"
+        text = f"{type(error).__name__}: {in_python(error.message)}"
         if isinstance(error, errors.AnswerInvalid) and partial is not None:
             text = f"{text} The answer was: {quote(partial.text, _QUOTED)}"
         self._values[self._error][index] = text

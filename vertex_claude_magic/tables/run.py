@@ -15,8 +15,9 @@ from statistics import median
 from typing import TYPE_CHECKING
 
 from vertex_claude_magic import errors
+from vertex_claude_magic.models.prices import usd_estimate, usd_limit
 from vertex_claude_magic.process import ReusableThreads
-from vertex_claude_magic.records.budget import RunBudget, token_bound, worst_case
+from vertex_claude_magic.records.budget import RunBudget, or_more, or_priced, token_bound, worst_case
 from vertex_claude_magic.records.session_records import journal_of, sources_of
 from vertex_claude_magic.session.exchange import Exchange, PartOfRun
 from vertex_claude_magic.session.level import Level
@@ -171,14 +172,15 @@ class TableRun:
             with asking_for(origin):
                 pool.run(self._to_ask(self._sources.recording), self._take, tick=self._tick)
             if pool.ended_early and self._stopped_by is None:
+                spent, limit = self._budget.cost or 0.0, self._budget.limit or 0.0
                 self._stopped_by = errors.CostLimitExceeded(
-                    f"The next row could exceed --max-cost {self._budget.limit:g}: "
-                    f"${self._budget.cost or 0.0:.4f} is spent (estimates).",
+                    f"The next row could exceed the limit of {usd_limit(limit)}: {usd_estimate(spent)} is spent "
+                    "(estimates).",
                     cure=spelled(
-                        "The rest is empty. Raise {} and run it again: answered rows are not asked again. A lower {} "
-                        "makes the worst case of a row smaller.",
-                        option("max_cost"),
+                        "The rest is empty. Lower {}, send fewer rows, {} Rows that are answered with the same "
+                        "settings are not asked again.",
                         option("max_tokens"),
+                        or_more("max_cost", limit),
                     ),
                 )
         finally:
@@ -240,8 +242,10 @@ class TableRun:
             # How the nearest record differs is looked for once, because that reads many.
             missed = (
                 errors.ReplayMiss(
-                    "Nothing is recorded for this row, and --replay only sends nothing.",
-                    cure="Ask with --replay auto.",
+                    spelled(
+                        "Nothing is recorded for this row, and {} sends nothing.", option("replay", "only")
+                    ),
+                    cure=spelled("Ask with {}.", option("replay", "auto")),
                 )
                 if self._missed
                 else self._sources.miss(question.request)
@@ -278,8 +282,8 @@ class TableRun:
         most = worst_case(request, catalog, token_bound(request, catalog))
         if most is None:
             raise errors.CostLimitExceeded(
-                "The cost of a row is not known (no price in the table), so the run may cross --max-cost.",
-                cure=spelled("Add prices with models_file, or leave {} out.", option("max_cost")),
+                "The cost of a row is not known (no price in the table), so the run may exceed the limit.",
+                cure=or_priced("max_cost", self._budget.limit),
             )
         return self._budget.fits(most)
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from vertex_claude_magic import errors
 from vertex_claude_magic.records.journal.runs import lives, this_process
+from vertex_claude_magic.session.asking import spelled_for_python
 from vertex_claude_magic.spelling import Spelling, spelled
 from vertex_claude_magic.tables.batch.create import (
     check_policy,
@@ -113,6 +114,7 @@ class BatchJob:
         return self._context.batches.jobs(self._batch.id)
 
     @property
+    @spelled_for_python()
     def state(self) -> str:
         """Its state in the words of Vertex AI, asked now: QUEUED, RUNNING, SUCCEEDED, PARTIALLY_SUCCEEDED ...
 
@@ -190,6 +192,7 @@ class BatchJob:
         create_waiting(self._context, self._batch)
         return self.jobs
 
+    @spelled_for_python()
     def wait(
         self,
         timeout: float | None = None,
@@ -240,6 +243,7 @@ class BatchJob:
         show(self)
         return self
 
+    @spelled_for_python()
     def cancel(self) -> None:
         """Ask Google to end the jobs, and create no more; what is answered by then stays."""
         self._context.check(self._batch)
@@ -266,6 +270,7 @@ class BatchJob:
                 else:
                     batches.save(replace(job, state="CANCELLING"))
 
+    @spelled_for_python()
     def result(self, table: IntoRows | None = None) -> Any:
         """Return the table with the columns of the answers, in the order of its rows.
 
@@ -292,6 +297,7 @@ class BatchJob:
             self._context, self._batch, self.refresh(), table=known, typed=self._typed, held=self._held
         )
 
+    @spelled_for_python()
     def retry(self) -> BatchJob:
         """Send the rows again that failed or were not answered, and only those; return this object.
 

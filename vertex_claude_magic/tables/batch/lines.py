@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import IO, TYPE_CHECKING, Any
 
 from vertex_claude_magic.models.prices import cost
+from vertex_claude_magic.spelling import in_python
 from vertex_claude_magic.vertex.reply import CacheCreation, Usage
 
 if TYPE_CHECKING:
@@ -156,7 +157,7 @@ def question_lines(
         for each in chunk:
             if each.question is None:
                 error = each.error
-                yield each.index, f"{type(error).__name__}: {error.message if error else ''}"
+                yield each.index, f"{type(error).__name__}: {in_python(error.message) if error else ''}"
                 continue
             body = {name: part for name, part in each.question.request.body.items() if name not in _LEFT_OUT}
             line = {"custom_id": custom_id(batch, each.index), "request": {**body, **more}}

@@ -15,6 +15,7 @@ from vertex_claude_magic import errors
 from vertex_claude_magic.answers.repair import fitted
 from vertex_claude_magic.markdown.characters import replace_invalid
 from vertex_claude_magic.models.prices import cost
+from vertex_claude_magic.spelling import in_python
 from vertex_claude_magic.tables.columns import values_of
 from vertex_claude_magic.tables.values import json_value
 from vertex_claude_magic.text import quote
@@ -169,7 +170,7 @@ class Results:
                 whole = fitted(whole, self.typed)
             found = values_of(self.added, whole, shape)
         except errors.ClaudeError as error:
-            text = f"{type(error).__name__}: {error.message}"
+            text = f"{type(error).__name__}: {in_python(error.message)}"
             if isinstance(error, errors.AnswerInvalid) and error.reply is not None:
                 text = f"{text} The answer was: {quote(error.reply.text, _QUOTED)}"
             self._error[row] = text

@@ -7,7 +7,8 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from vertex_claude_magic import errors
-from vertex_claude_magic.models.prices import usd_estimate
+from vertex_claude_magic.models.prices import usd_estimate, usd_limit
+from vertex_claude_magic.records.budget import or_cleared, or_more, or_priced
 from vertex_claude_magic.records.journal.batches import StoredJob
 from vertex_claude_magic.records.journal.calls import day_of
 from vertex_claude_magic.records.journal.runs import this_process
@@ -46,22 +47,26 @@ def check_limits(context: Context, most: float | None) -> None:
         if journal is None:
             raise errors.CostLimitExceeded(
                 "Today's spending is not known: the journal is off.",
-                cure="Switch the journal on, or clear max_daily_cost.",
+                cure=spelled("Switch the journal on{}", or_cleared("max_daily_cost", limits.day)),
             )
         spent = journal.spent(day_of(time.time()), local=source_of(target) == "local")
     if most is None or (spent is not None and spent.unknown):
+        names = ("max_cost", "max_session_cost", "max_daily_cost")
+        name, limit = next((name, each) for name, each in zip(names, limits, strict=True) if each is not None)
         raise errors.CostLimitExceeded(
-            "The cost of this batch is not known, so it may exceed a limit.",
-            cure="Add the model's prices with models_file, or clear the limit.",
+            "The cost of this batch is not known, so it may exceed a limit.", cure=or_priced(name, limit)
         )
-    cure = spelled("Lower {}, send fewer rows, or raise the limit.", option("max_tokens"))
+    cure = "Lower {}, send fewer rows, {}"
     worst = f"This batch may cost up to {usd_estimate(most)} (an estimate, at half price)"
     if limits.call is not None and most > limits.call:
-        raise errors.CostLimitExceeded(f"{worst}, more than --max-cost {limits.call:g}.", cure=cure)
+        raise errors.CostLimitExceeded(
+            f"{worst}, more than the limit of {usd_limit(limits.call)}.",
+            cure=spelled(cure, option("max_tokens"), or_more("max_cost", limits.call)),
+        )
     if spent is not None and limits.day is not None and spent.usd + most > limits.day:
         raise errors.CostLimitExceeded(
-            f"{worst}; with what was spent today that is more than the daily limit of ${limits.day:g}.",
-            cure=cure,
+            f"{worst}; with what was spent today that is more than the daily limit of {usd_limit(limits.day)}.",
+            cure=spelled(cure, option("max_tokens"), or_more("max_daily_cost", limits.day)),
         )
 
 
