@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import json
 
@@ -11,10 +12,12 @@ import pytest
 from vertex_claude_magic import Claude, errors
 from vertex_claude_magic.emulator import Emulator
 from vertex_claude_magic.emulator.http.faults import Fault
+from vertex_claude_magic.records.journal.runs import this_process
 from vertex_claude_magic.settings.loaded import set_policy
 from vertex_claude_magic.settings.policy import Policy
 from vertex_claude_magic.tables.batch.lines import LineFile, Lines
 from vertex_claude_magic.tables.batch.upload import put_up
+from vertex_claude_magic.transport.auth import FixedToken
 from vertex_claude_magic.transport.retry import RetryPolicy
 
 TO = "gs://rows/run"
@@ -242,6 +245,98 @@ def test_a_job_that_a_killed_process_was_creating_is_found(emulator, claude, jou
     later = finished(found(emulator, journal, "labels"))
     assert len(created(emulator)) == 1
     assert later.done == 1
+
+
+class Meanwhile(FixedToken):
+    """A token for a job that is created, which does not come before something else was done meanwhile, once."""
+
+    def __init__(self, job_of, work):
+        super().__init__("emulator")
+        self.job_of, self.work = job_of, work
+
+    def headers(self):
+        job = self.job_of()
+        if self.work is not None and job is not None and any(each.state == "CREATING" for each in job.jobs):
+            work, self.work = self.work, None
+            work(job)
+        return super().headers()
+
+
+def known(emulator, journal, name):
+    """The batch of a name as another session of this process finds it, None if there is none yet."""
+    with contextlib.suppress(errors.OptionError):
+        return found(emulator, journal, name)
+
+
+LOOKS = {
+    "another session looks": lambda job: job.refresh(),
+    "another session waits": lambda job: job.wait(pause=lambda _: None, timeout=0),
+    "another session collects": lambda job: job.result(),
+    "another session cancels": lambda job: job.cancel(),
+}
+
+
+@pytest.mark.parametrize("look", LOOKS.values(), ids=LOOKS)
+def test_a_job_that_is_being_created_is_created_once_whatever_another_thread_does_meanwhile(
+    emulator, claude, journal, look
+):
+    """The request that creates it is on its way, and Google does not know the job yet."""
+    seen = []
+
+    def meanwhile(job):
+        with contextlib.suppress(errors.DeadlineExceeded, errors.OptionError):
+            look(job)
+        seen.append(job.last_state)
+
+    claude._session.transport.authorizer = Meanwhile(lambda: known(emulator, journal, "labels"), meanwhile)
+    job = claude.batch([{"n": 1}], PROMPT, to=TO, name="labels", max_tokens=200)
+    assert seen == ["CREATING"]
+    assert len(created(emulator)) == 1
+    assert finished(job).done == 1
+
+
+def test_a_batch_whose_job_is_being_created_says_that_it_is_not_cancelled_and_can_be_afterwards(
+    emulator, claude, journal
+):
+    said = []
+
+    def cancel(job):
+        with pytest.raises(errors.OptionError, match="is being created now, and was not cancelled") as caught:
+            job.cancel()
+        said.append(caught.value.cure)
+
+    claude._session.transport.authorizer = Meanwhile(lambda: known(emulator, journal, "labels"), cancel)
+    job = claude.batch([{"n": 1}], PROMPT, to=TO, name="labels", max_tokens=200)
+    assert said == ["Cancel the batch again in a moment."]
+    job.cancel()
+    assert finished(job).state == "CANCELLED"
+
+
+@pytest.mark.parametrize("arrived", [True, False])
+def test_a_job_that_this_process_was_creating_when_it_was_stopped_is_looked_for_and_not_lost(
+    emulator, claude, arrived
+):
+    job = claude.batch([{"n": 1}], PROMPT, to=TO, max_tokens=200)
+    (kept,) = job.jobs
+    if not arrived:
+        emulator.batches._jobs.clear()
+    job.context.batches.save(dataclasses.replace(kept, state="CREATING", job="", owner=this_process()))
+    assert finished(job).done == 1
+    assert len(created(emulator)) == (1 if arrived else 2)
+
+
+def test_a_job_whose_answer_and_search_were_lost_is_looked_for_before_it_is_created_again(
+    emulator, journal, caplog
+):
+    """Also by another process, since nobody is creating it any more."""
+    claude = quick(emulator, journal)
+    # The bucket is asked, the file goes up, the job is created and its answer is cut off, and the search for it fails.
+    emulator.fail(Fault(), Fault(), Fault(cut_after=1, ending="reset"), 503)
+    job = claude.batch([{"n": 1}], PROMPT, to=TO, name="labels", max_tokens=200)
+    assert "A job could not be created now" in caplog.text
+    assert [(each.state, each.owner) for each in job.jobs] == [("CREATING", "")]
+    assert finished(job).done == 1
+    assert len(created(emulator)) == 1
 
 
 @pytest.mark.parametrize("arrived", [True, False])

@@ -10,30 +10,35 @@ from __future__ import annotations
 import json
 import sqlite3
 import threading
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
+from vertex_claude_magic.errors import JournalError
 from vertex_claude_magic.markdown.characters import replace_invalid
 from vertex_claude_magic.records.journal import calls
 from vertex_claude_magic.records.journal.runs import lives, this_process
 from vertex_claude_magic.records.journal.schema import migrate
+from vertex_claude_magic.transport.batch import FINAL
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from vertex_claude_magic.records.journal.calls import Call, Ending
 
-__all__ = ["OPEN", "Batch", "Batches", "MemoryFile", "StoredJob", "Transactions"]
+__all__ = ["Batch", "Batches", "MemoryFile", "StoredJob", "Transactions"]
 
 T = TypeVar("T")
 
-# The states of ours, before Google knows the job.
-OPEN = frozenset({"WRITING", "WAITING", "CREATING"})
 _BATCH = ("id", "at", "name", "notebook", "project", "location", "model", "asked", "source", "rows", "run_id")
 _JOB = (
     *("batch", "number", "attempt", "state", "owner", "input", "output", "job", "rows", "done", "failed"),
     *("results", "error", "cost_most", "call", "counted"),
 )
+# A job that Google has, or may have, and that has not ended.
+_UNDER_WAY = f"(job <> '' OR state = 'CREATING') AND state NOT IN ({', '.join(map(repr, sorted(FINAL)))})"
+# What threads of this process are creating, each for itself. With the process, because a fork has none of the threads.
+_creating: dict[tuple[str, str, int], object] = {}
 
 
 class Transactions(Protocol):
@@ -183,15 +188,7 @@ class Batches:
 
     def jobs(self, batch: str) -> list[StoredJob]:
         """Return the jobs of a batch, in their order."""
-
-        def work(connection: sqlite3.Connection) -> list[StoredJob]:
-            query = f"SELECT {', '.join(_JOB)} FROM batch_jobs WHERE batch = ? ORDER BY number"  # noqa: S608
-            return [
-                StoredJob(**dict(zip(_JOB, row, strict=True)))
-                for row in connection.execute(query, (batch,)).fetchall()
-            ]
-
-        return self._file.read(work)
+        return self._file.read(lambda connection: _jobs(connection, batch))
 
     def save(self, job: StoredJob) -> None:
         """Keep what is known of a job now."""
@@ -205,36 +202,55 @@ class Batches:
 
         self._file.write(work)
 
-    def claim(self, job: StoredJob, project: str, most: int) -> bool:
-        """Take the right to create a waiting job, unless another process has it or `most` of the project are under way.
+    @contextmanager
+    def claimed(self, job: StoredJob, project: str, most: int | None = None) -> Iterator[StoredJob | None]:
+        """Hold the right to create a waiting job, and give the job as it was; None if it may not be created now.
 
-        A job that a process was creating when it ended is taken over; whoever takes it must look first whether it was
-        created.
+        That is so where it waits no longer, where another process or thread has the right, and where `most` jobs of the
+        project are under way. A job that somebody was creating who has ended is taken over: its state is CREATING, and
+        whoever takes it must look first whether it was created.
         """
+        key, attempt, process = (this_process(), job.batch, job.number), object(), this_process()
+        if _creating.setdefault(key, attempt) is not attempt:
+            yield None
+            return
 
-        def work(connection: sqlite3.Connection) -> bool:
-            state, owner = connection.execute(
-                "SELECT state, owner FROM batch_jobs WHERE batch = ? AND number = ?", (job.batch, job.number)
-            ).fetchone()
-            mine = owner == this_process()
-            if state not in {"WAITING", "CREATING"} or (state == "CREATING" and not mine and lives(owner)):
-                return False
+        def work(connection: sqlite3.Connection) -> StoredJob | None:
+            stored = next(each for each in _jobs(connection, job.batch) if each.number == job.number)
+            elsewhere = stored.state == "CREATING" and stored.owner != process and lives(stored.owner)
+            if stored.job or stored.state not in {"WAITING", "CREATING"} or elsewhere:
+                return None
             active = connection.execute(
-                "SELECT COUNT(*) FROM batch_jobs JOIN batches ON batches.id = batch_jobs.batch WHERE project = ? AND"
-                " (job <> '' OR state = 'CREATING') AND state NOT IN"
-                " ('SUCCEEDED', 'FAILED', 'CANCELLED', 'EXPIRED', 'PARTIALLY_SUCCEEDED', 'WAITING')"
-                " AND NOT (batch = ? AND number = ?)",
+                "SELECT COUNT(*) FROM batch_jobs JOIN batches ON batches.id = batch_jobs.batch"  # noqa: S608 - fixed names
+                f" WHERE project = ? AND {_UNDER_WAY} AND NOT (batch = ? AND number = ?)",
                 (project, job.batch, job.number),
             ).fetchone()[0]
-            if active >= most:
-                return False
+            if most is not None and active >= most:
+                return None
             connection.execute(
                 "UPDATE batch_jobs SET state = 'CREATING', owner = ? WHERE batch = ? AND number = ?",
-                (this_process(), job.batch, job.number),
+                (process, job.batch, job.number),
             )
-            return True
+            return stored
 
-        return self._file.write(work)
+        def leave(connection: sqlite3.Connection) -> None:
+            connection.execute(
+                "UPDATE batch_jobs SET owner = '' WHERE batch = ? AND number = ? AND state = 'CREATING'",
+                (job.batch, job.number),
+            )
+
+        taken = None
+        try:
+            taken = self._file.write(work)
+            yield taken
+        except BaseException:
+            # Whether it was created is not known, which another process may find out too.
+            if taken is not None:
+                with suppress(JournalError):
+                    self._file.write(leave, hurry=True)
+            raise
+        finally:
+            del _creating[key]
 
     def begin_call(self, call: Call, run: int | None) -> int:
         """Add a job to the calls, with the most that it may cost, and return its number."""
@@ -296,6 +312,12 @@ class MemoryFile:
 
     def __del__(self) -> None:
         self._connection.close()
+
+
+def _jobs(connection: sqlite3.Connection, batch: str) -> list[StoredJob]:
+    query = f"SELECT {', '.join(_JOB)} FROM batch_jobs WHERE batch = ? ORDER BY number"  # noqa: S608 - fixed names
+    rows = connection.execute(query, (batch,)).fetchall()
+    return [StoredJob(**dict(zip(_JOB, row, strict=True))) for row in rows]
 
 
 def _insert(connection: sqlite3.Connection, jobs: Sequence[StoredJob]) -> None:

@@ -8,7 +8,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from vertex_claude_magic import errors
-from vertex_claude_magic.records.journal.runs import lives, this_process
+from vertex_claude_magic.records.journal.runs import lives
 from vertex_claude_magic.spelling import Spelling, spelled
 from vertex_claude_magic.tables.batch.create import (
     check_policy,
@@ -184,7 +184,7 @@ class BatchJob:
         for job in self.jobs:
             if job.job and job.state not in FINAL:
                 self._context.batches.save(known_now(job, api.get(job.job)))
-            elif job.state == "WRITING" and job.owner != this_process() and not lives(job.owner):
+            elif job.state == "WRITING" and not lives(job.owner):
                 lost = "The process that uploaded its file has ended; run the cell again."
                 self._context.batches.save(replace(job, state="FAILED", error=lost, counted=1))
         create_waiting(self._context, self._batch)
@@ -241,22 +241,32 @@ class BatchJob:
         return self
 
     def cancel(self) -> None:
-        """Ask Google to end the jobs, and create no more; what is answered by then stays."""
-        self._context.check(self._batch)
+        """Ask Google to end the jobs, and create no more; what is answered by then stays.
+
+        Raises:
+            OptionError: a job is being uploaded or created elsewhere now, and goes on; all others are cancelled.
+        """
         from vertex_claude_magic.tables.batch.collect import count_nothing
 
-        api, batches = self._context.api(self._batch.location, self._batch.model), self._context.batches
+        context, batch = self._context, self._batch
+        context.check(batch)
+        api, batches = context.api(batch.location, batch.model), context.batches
         for each in self.jobs:
             job = each
-            if job.state == "CREATING" and (job.owner == this_process() or not lives(job.owner)):
-                # A process that was ended may have created it without keeping its name.
-                found = api.find(display_name(job))
-                job = replace(job, state="WAITING") if found is None else known_now(job, found)
-                batches.save(job)
-            if job.state in {"WRITING", "WAITING"}:
-                batches.save(replace(job, state="CANCELLED", owner=""))
-                count_nothing(self._context, self._batch, job, self._held)
-            elif job.job and job.state not in FINAL:
+            if job.state in FINAL:
+                continue
+            if job.state == "WRITING" and not lives(job.owner):
+                batches.save(replace(job, state="CANCELLED", owner="", counted=1))
+            # Whoever may create a job is the only one who can say that it will not be.
+            with batches.claimed(job, batch.project) as taken:
+                if taken is not None:
+                    # Somebody who was stopped may have created it without keeping its name.
+                    found = api.find(display_name(job)) if taken.state == "CREATING" else None
+                    job = known_now(taken, found) if found else replace(taken, state="CANCELLED", owner="")
+                    batches.save(job)
+                    if found is None:
+                        count_nothing(context, batch, job, self._held)
+            if job.job:
                 try:
                     api.cancel(job.job)
                 except errors.APIError as error:
@@ -265,6 +275,11 @@ class BatchJob:
                         raise
                 else:
                     batches.save(replace(job, state="CANCELLING"))
+        if any(not job.job and job.state not in FINAL for job in self.jobs):
+            raise errors.OptionError(
+                f"A job of the batch {quote(self.name, 60)} is being created now, and was not cancelled.",
+                cure="Cancel the batch again in a moment.",
+            )
 
     def result(self, table: IntoRows | None = None) -> Any:
         """Return the table with the columns of the answers, in the order of its rows.
