@@ -12,6 +12,7 @@ import sqlite3
 import threading
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from hashlib import sha256
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from vertex_claude_magic.errors import JournalError
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
 
     from vertex_claude_magic.records.journal.calls import Call, Ending
 
-__all__ = ["Batch", "Batches", "MemoryFile", "StoredJob", "Transactions"]
+__all__ = ["Batch", "Batches", "MemoryFile", "StoredJob", "Transactions", "call_key"]
 
 T = TypeVar("T")
 
@@ -256,34 +257,57 @@ class Batches:
         """Add a job to the calls, with the most that it may cost, and return its number."""
         return self._file.write(lambda connection: calls.add(connection, call, run=run))
 
-    def count(self, job: StoredJob, call: Call, ending: Ending) -> bool:
-        """Say once what a job cost in the end; False if somebody has done so."""
+    def count(self, job: StoredJob, call: Call, ending: Ending) -> None:
+        """Say what a job cost in the end; what is said once holds.
 
-        def work(connection: sqlite3.Connection) -> bool:
-            changed = connection.execute(
-                "UPDATE batch_jobs SET counted = 1 WHERE batch = ? AND number = ? AND counted = 0",
-                (job.batch, job.number),
+        Its row among the calls is found by number and key, whichever session has added it, and added if it is gone.
+        """
+
+        def work(connection: sqlite3.Connection) -> None:
+            counted, state, session = connection.execute(
+                "SELECT counted, calls.state, session FROM batch_jobs LEFT JOIN calls ON calls.id = call AND key = ?"
+                " WHERE batch = ? AND number = ?",
+                (bytes.fromhex(call.key), job.batch, job.number),
+            ).fetchone()
+            # A version before this one marked a job that another kernel had sent as counted, and left its cost out.
+            if counted and state != "sent":
+                return
+            number = job.call
+            if number is not None and state is not None:
+                calls.end(connection, number, call._replace(session=session), ending)
+            else:
+                number = calls.add(connection, call, run=call.run_id, ending=ending)
+            connection.execute(
+                "UPDATE batch_jobs SET counted = 1, call = ? WHERE batch = ? AND number = ?",
+                (number, job.batch, job.number),
             )
-            if changed.rowcount and job.call is not None:
-                calls.end(connection, job.call, call, ending)
-            return bool(changed.rowcount)
 
-        return self._file.write(work)
+        self._file.write(work)
 
     def cost(self, batch: Batch) -> float | None:
         """Return what the jobs of a batch cost in the end, in USD; None while one is not counted, or not known."""
 
         def work(connection: sqlite3.Connection) -> float | None:
-            rows = connection.execute(
-                "SELECT counted, call, cost FROM batch_jobs LEFT JOIN calls ON calls.id = call AND calls.at = ?"
-                " WHERE batch = ?",
-                (batch.at, batch.id),
-            ).fetchall()
-            # Without a call its file never went up.
-            costs = [0.0 if call is None else cost for counted, call, cost in rows if counted]
-            return None if len(costs) < len(rows) or None in costs else sum(costs)
+            total = 0.0
+            for job in _jobs(connection, batch.id):
+                # Without a call its file never went up.
+                found = (0.0,)
+                if job.call is not None:
+                    found = connection.execute(
+                        "SELECT cost FROM calls WHERE id = ? AND key = ?",
+                        (job.call, bytes.fromhex(call_key(batch.id, job.number))),
+                    ).fetchone()
+                if not job.counted or found is None or found[0] is None:
+                    return None
+                total += found[0]
+            return total
 
         return self._file.read(work)
+
+
+def call_key(batch: str, number: int) -> str:
+    """Return the key that a job of a batch has among the calls, by the id of the batch and the number of the job."""
+    return sha256(f"{batch}-{number}".encode()).hexdigest()
 
 
 class MemoryFile:

@@ -5,12 +5,11 @@ from __future__ import annotations
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
-from hashlib import sha256
 from typing import TYPE_CHECKING
 from weakref import WeakKeyDictionary
 
 from vertex_claude_magic import errors
-from vertex_claude_magic.records.journal.batches import Batches, MemoryFile
+from vertex_claude_magic.records.journal.batches import Batches, MemoryFile, call_key
 from vertex_claude_magic.records.journal.calls import LOCAL, Call
 from vertex_claude_magic.records.rehearsal import is_rehearsal, refusal
 from vertex_claude_magic.records.session_records import journal_of
@@ -139,11 +138,10 @@ class Context:
 
     def call_of(self, batch: Batch, job: StoredJob) -> Call:
         """Return a job as a row among the calls of the journal, with its cost and without content."""
-        key = sha256(f"{batch.id}-{job.number}".encode()).hexdigest()
         return Call(
             at=batch.at,
             session=session_id(),
-            key=key,
+            key=call_key(batch.id, job.number),
             canonical={"model": batch.model, "body": {}},
             asked=batch.asked,
             model=batch.model,
