@@ -12,11 +12,15 @@ import pytest
 from vertex_claude_magic import Claude, errors
 from vertex_claude_magic.emulator import Emulator
 from vertex_claude_magic.emulator.http.faults import Fault
+from vertex_claude_magic.records.budget import token_bound, worst_case
 from vertex_claude_magic.records.journal.runs import this_process
 from vertex_claude_magic.settings.loaded import set_policy
 from vertex_claude_magic.settings.policy import Policy
+from vertex_claude_magic.tables.batch.find import find_batch
 from vertex_claude_magic.tables.batch.lines import LineFile, Lines
 from vertex_claude_magic.tables.batch.upload import put_up
+from vertex_claude_magic.tables.questions import row_questions
+from vertex_claude_magic.tables.rows import read_rows
 from vertex_claude_magic.transport.auth import FixedToken
 from vertex_claude_magic.transport.retry import RetryPolicy
 
@@ -123,8 +127,6 @@ def test_a_type_is_checked_in_a_later_process_by_its_schema(emulator, claude, jo
 
 def found(emulator, journal, name):
     """The batch of a name, in another session of the same journal."""
-    from vertex_claude_magic.tables.batch.find import find_batch
-
     other = make_claude(emulator, journal=journal)
     return find_batch(other._session, name)
 
@@ -153,6 +155,78 @@ def test_before_it_is_collected_the_worst_case_counts(emulator, claude, journal)
     assert usage.open_cost > 0
     spent = records.spending(claude._session.target())
     assert spent.session_local == spent.today_local.usd == usage.open_cost
+
+
+SEARCH = {"tools": [{"type": "web_search_20250305", "name": "web_search"}]}
+TOOL = {"tools": [{"name": "f", "input_schema": {"type": "object"}}]}
+# What decides the worst case of a row: its text, what is attached, what is cached, and tools of the service.
+KINDS = {
+    "a text": {},
+    "a long answer": {"max_tokens": 20_000},
+    "a picture": {"attach": ["small.png"]},
+    "a PDF": {"attach": ["paper.pdf"]},
+    "a cached text": {"system": "Be brief. " * 3_000, "cache": True},
+    "tools of the user": {"set": TOOL},
+    "a search by the service": {"set": SEARCH},
+}
+
+
+@pytest.fixture
+def attached(tmp_path, monkeypatch):
+    """A folder with a small picture and a PDF of one page."""
+    from PIL import Image
+    from pypdf import PdfWriter
+
+    monkeypatch.chdir(tmp_path)
+    Image.new("RGB", (200, 200)).save("small.png")
+    writer = PdfWriter()
+    writer.add_blank_page(100, 100)
+    writer.write("paper.pdf")
+
+
+@pytest.mark.usefixtures("attached")
+@pytest.mark.parametrize("options", KINDS.values(), ids=KINDS)
+def test_a_row_costs_at_most_half_of_what_it_costs_at_most_in_a_map(emulator, claude, options):
+    """By the same rules, whatever it holds; and not known in batch is what is not known live."""
+    emulator.batches.fails = lambda _: True
+    given = {"model": "claude-sonnet-5-5", "max_tokens": 200, "force": True, **options}
+    mapped = row_questions(
+        read_rows([{"n": 1}]), PROMPT, claude._session.target({**given, "region": "us-east5"}), scope=None
+    )
+    live, catalog = mapped.first.request, mapped.target.catalog
+    expected = worst_case(live, catalog, token_bound(live, catalog))
+    job = claude.batch([{"n": 1}], PROMPT, to=TO, **given)
+    (first,) = job.jobs
+    if expected is None:
+        assert first.cost_most is None
+    else:
+        # A row is not streamed, and a token has at least one byte.
+        assert expected / 2 * 0.98 < first.cost_most <= expected / 2
+    # And so when it goes again, from the file.
+    again = finished(job).retry().jobs[1]
+    assert again.cost_most == first.cost_most
+
+
+@pytest.mark.parametrize("limit", ["max_cost", "max_session_cost", "max_daily_cost"])
+def test_a_batch_whose_cost_is_not_known_crosses_every_limit_also_when_it_goes_again(
+    emulator, claude, journal, limit
+):
+    with pytest.raises(errors.CostLimitExceeded, match="not known"):
+        claude.batch([{"n": 1}], PROMPT, to=TO, max_tokens=200, set=SEARCH, **{limit: 1_000})
+    emulator.batches.fails = lambda _: True
+    finished(claude.batch([{"n": 1}], PROMPT, to=TO, max_tokens=200, set=SEARCH, name="labels"))
+    limited = find_batch(make_claude(emulator, journal=journal, **{limit: 1_000})._session, "labels")
+    with pytest.raises(errors.CostLimitExceeded, match="not known"):
+        limited.retry()
+    assert len(created(emulator)) == 1
+
+
+@pytest.mark.usefixtures("attached")
+def test_small_pictures_do_not_keep_a_batch_from_its_limit(emulator, claude):
+    claude.batch(
+        pd.DataFrame({"n": range(10)}), PROMPT, to=TO, attach=["small.png"], max_tokens=100, max_cost=0.2
+    )
+    assert len(created(emulator)) == 1
 
 
 def test_only_rows_that_failed_go_again_and_their_answers_take_their_places(emulator, claude):
@@ -491,8 +565,6 @@ def test_a_line_that_was_cut_off_is_one_row_without_an_answer(emulator, claude):
 
 def test_a_batch_is_not_followed_at_another_service(emulator, claude, journal):
     claude.batch([{"n": 1}], PROMPT, to=TO, name="labels", max_tokens=200)
-    from vertex_claude_magic.tables.batch.find import find_batch
-
     elsewhere = Claude(project="p", access_token="t", journal=journal)
     with pytest.raises(errors.OptionError, match="a server on this machine"):
         find_batch(elsewhere._session, "labels").refresh()
@@ -599,8 +671,6 @@ def test_a_policy_that_came_later_holds_for_what_is_not_sent_yet(emulator, claud
     other = Claude(
         project=emulator.project, base_url=emulator.base_url, access_token="emulator", journal=journal
     )
-    from vertex_claude_magic.tables.batch.find import find_batch
-
     with pytest.raises(errors.OptionError, match="model is locked to haiku by the course"):
         finished(find_batch(other._session, "labels"))
     assert len(created(emulator)) == 4

@@ -17,7 +17,7 @@ from vertex_claude_magic.tables.batch.create import (
     known_now,
     passes,
 )
-from vertex_claude_magic.tables.batch.lines import MostCost, row_of, write_lines
+from vertex_claude_magic.tables.batch.lines import Line, row_of, row_request, write_lines
 from vertex_claude_magic.tables.batch.source import request_lines
 from vertex_claude_magic.tables.batch.upload import check_limits, put_up
 from vertex_claude_magic.text import quote
@@ -335,11 +335,8 @@ class BatchJob:
                 "None of the rows sent has failed.", cure="There is nothing to send again."
             )
         context, batch = self._context, self._batch
-        # What one of its lines may cost at most.
-        most = MostCost(
-            context.target.catalog.find(batch.model), batch.location, int(batch.plan.get("max_tokens") or 0)
-        )
-        with write_lines(self._lines_again(jobs, wanted), batch.plan.get("rows_per_job"), most) as lines:
+        again = self._lines_again(jobs, wanted)
+        with write_lines(again, batch.plan.get("rows_per_job"), context.target.catalog) as lines:
             if not lines.files:
                 raise errors.OptionError(
                     "The rows were never uploaded, so they cannot be sent again.", cure="Run the cell again."
@@ -354,24 +351,25 @@ class BatchJob:
                 raise
         return self
 
-    def _lines_again(
-        self, jobs: list[StoredJob], wanted: Collection[str]
-    ) -> Iterator[tuple[int, bytes | str]]:
+    def _lines_again(self, jobs: list[StoredJob], wanted: Collection[str]) -> Iterator[tuple[int, Line]]:
         """Yield the lines of some rows from the files of the first attempt, or from the table that it read."""
         import json
 
-        if source := self._batch.plan.get("source"):
-            yield from request_lines(self._context, source, wanted)
+        batch = self._batch
+        if batch.plan.get("source"):
+            yield from request_lines(self._context, batch, wanted)
             return
 
         for job in jobs:
             # Without a call, its file never went up.
             if job.attempt > 1 or job.call is None:
                 continue
-            for line in self._context.files.lines(parse_uri(job.input)):
-                name = str(json.loads(line).get("custom_id"))
+            for content in self._context.files.lines(parse_uri(job.input)):
+                line = json.loads(content)
+                name = str(line.get("custom_id"))
                 if name in wanted:
-                    yield row_of(self._batch.id, name) or 0, line
+                    request = row_request(line["request"], batch.model, batch.location)
+                    yield row_of(batch.id, name) or 0, Line(name, request)
 
 
 def _together(jobs: list[StoredJob]) -> str:

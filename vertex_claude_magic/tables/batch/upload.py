@@ -51,8 +51,9 @@ def check_limits(context: Context, most: float | None) -> None:
         spent = journal.spent(day_of(time.time()), local=source_of(target) == "local")
     if most is None or (spent is not None and spent.unknown):
         raise errors.CostLimitExceeded(
-            "The cost of this batch is not known, so it may exceed a limit.",
-            cure="Add the model's prices with models_file, or clear the limit.",
+            "The cost of this batch is not known (no price in the table, or tools that the service runs itself), so it "
+            "may exceed a limit.",
+            cure="Add prices with models_file, ask without such tools, or clear the limit.",
         )
     cure = spelled("Lower {}, send fewer rows, or raise the limit.", option("max_tokens"))
     worst = f"This batch may cost up to {usd_estimate(most)} (an estimate, at half price)"
