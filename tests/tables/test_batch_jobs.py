@@ -5,18 +5,23 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import json
+from datetime import date
 
 import pandas as pd
 import pytest
+from journals import DAY, rows
 
 from vertex_claude_magic import Claude, errors
 from vertex_claude_magic.emulator import Emulator
 from vertex_claude_magic.emulator.http.faults import Fault
 from vertex_claude_magic.records.budget import token_bound, worst_case
+from vertex_claude_magic.records.journal.calls import day_of
 from vertex_claude_magic.records.journal.runs import this_process
+from vertex_claude_magic.records.journal.upkeep import Keep, drop_old
 from vertex_claude_magic.settings.loaded import set_policy
 from vertex_claude_magic.settings.policy import Policy
 from vertex_claude_magic.tables.batch.find import find_batch
+from vertex_claude_magic.tables.batch.job import BatchJob
 from vertex_claude_magic.tables.batch.lines import LineFile, Lines
 from vertex_claude_magic.tables.batch.upload import put_up
 from vertex_claude_magic.tables.questions import row_questions
@@ -155,6 +160,60 @@ def test_before_it_is_collected_the_worst_case_counts(emulator, claude, journal)
     assert usage.open_cost > 0
     spent = records.spending(claude._session.target())
     assert spent.session_local == spent.today_local.usd == usage.open_cost
+
+
+def at_day(job, days):
+    """The same batch as a kernel has it so many days after it was begun."""
+    now = job.batch.at + days * DAY
+    return BatchJob(dataclasses.replace(job.context, clock=lambda: now), job.batch), day_of(now)
+
+
+def test_rows_that_go_again_count_on_the_day_on_which_they_do(emulator, claude, journal):
+    """With what they may cost, and then with what they did; the day on which the batch was begun has its own sum."""
+    emulator.batches.fails = lambda name: name.endswith("-0")
+    job = finished(claude.batch([{"n": 0}, {"n": 1}], PROMPT, to=TO, max_tokens=100))
+    answered = sum(row["cost"] or 0 for row in job.result())
+    emulator.batches.fails = lambda _: False
+    later, day = at_day(job, 2)
+    record = claude._session.records.stores.journal(journal)
+    later.retry()
+    spent = record.spent(day, local=True).usd
+    assert spent == later.jobs[1].cost_most > 0
+    assert record.spent(day_of(job.batch.at), local=True).usd == pytest.approx(answered)
+    finished(later).result()
+    assert 0 < record.spent(day, local=True).usd < spent
+    assert later.cost == pytest.approx(answered + record.spent(day, local=True).usd)
+
+
+def test_rows_that_go_again_are_held_to_the_limit_of_the_day_on_which_they_do(emulator, claude, journal):
+    # Each answer is cut off, so that it is paid and can go again.
+    job = finished(claude.batch([{"n": 0}], PROMPT, to=TO, max_tokens=5, name="labels"))
+    limit = job.jobs[0].cost_most
+    limited = find_batch(make_claude(emulator, journal=journal, max_daily_cost=limit)._session, "labels")
+    later, _ = at_day(limited, 2)
+    finished(later.retry()).result()
+    with pytest.raises(errors.CostLimitExceeded, match="daily limit"):
+        later.retry()
+    next_day, _ = at_day(limited, 3)
+    assert len(next_day.retry().jobs) == 3
+
+
+def test_what_a_batch_cost_stays_in_the_journal_while_rows_that_go_again_are_under_way(
+    emulator, claude, journal
+):
+    """Also where all was counted in between, and the days for which calls are kept are over."""
+    emulator.batches.fails = lambda _: True
+    job = finished(claude.batch([{"n": 0}], PROMPT, to=TO, max_tokens=100))
+    job.result()
+    later, _ = at_day(job, 2)
+    later.retry()
+    database = claude._session.records.stores.journal(journal).database
+    after = date.fromisoformat(day_of(job.batch.at + 9 * DAY))
+    database.write(lambda connection: drop_old(connection, after, Keep(days=1), 100))
+    assert [row["state"] for row in rows(path=journal)] == ["done", "sent"]
+    finished(later).result()
+    database.write(lambda connection: drop_old(connection, after, Keep(days=1), 100))
+    assert rows(path=journal) == []
 
 
 SEARCH = {"tools": [{"type": "web_search_20250305", "name": "web_search"}]}

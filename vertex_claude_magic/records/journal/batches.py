@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 from vertex_claude_magic.errors import JournalError
 from vertex_claude_magic.markdown.characters import replace_invalid
 from vertex_claude_magic.records.journal import calls
-from vertex_claude_magic.records.journal.runs import lives, this_process
+from vertex_claude_magic.records.journal.runs import lives, reopen_run, this_process
 from vertex_claude_magic.records.journal.schema import migrate
 from vertex_claude_magic.transport.batch import FINAL
 
@@ -253,9 +253,15 @@ class Batches:
         finally:
             del _creating[key]
 
-    def begin_call(self, call: Call, run: int | None) -> int:
-        """Add a job to the calls, with the most that it may cost, and return its number."""
-        return self._file.write(lambda connection: calls.add(connection, call, run=run))
+    def begin_call(self, call: Call) -> int:
+        """Add a job to the calls, with the most that it may cost, and return its number; its run goes on."""
+
+        def work(connection: sqlite3.Connection) -> int:
+            if call.run_id is not None:
+                reopen_run(connection, call.run_id, call.at)
+            return calls.add(connection, call, run=call.run_id)
+
+        return self._file.write(work)
 
     def count(self, job: StoredJob, call: Call, ending: Ending) -> None:
         """Say what a job cost in the end; what is said once holds.

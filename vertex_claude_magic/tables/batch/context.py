@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
@@ -22,7 +23,7 @@ from vertex_claude_magic.vertex.endpoint import base_url_of
 from vertex_claude_magic.vertex.provenance import answered_by
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from vertex_claude_magic.json_types import Json
     from vertex_claude_magic.records.journal.batches import Batch, StoredJob
@@ -52,11 +53,13 @@ class Context:
         session: The session.
         target: Its settings; the model is that of the batch.
         project: The project that pays.
+        clock: Seconds since 1970 (UTC).
     """
 
     session: Session
     target: Target
     project: str
+    clock: Callable[[], float] = time.time
 
     @cached_property
     def files(self) -> Files:
@@ -137,9 +140,9 @@ class Context:
         )
 
     def call_of(self, batch: Batch, job: StoredJob) -> Call:
-        """Return a job as a row among the calls of the journal, with its cost and without content."""
+        """Return a job as a row among the calls of the journal, sent now, with its cost and without content."""
         return Call(
-            at=batch.at,
+            at=self.clock(),
             session=session_id(),
             key=call_key(batch.id, job.number),
             canonical={"model": batch.model, "body": {}},

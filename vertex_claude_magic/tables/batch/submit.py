@@ -6,7 +6,6 @@ In this order, so that nothing is paid before everything is known to be right an
 from __future__ import annotations
 
 import secrets
-import time
 from typing import TYPE_CHECKING, Any
 
 from vertex_claude_magic import errors
@@ -219,7 +218,7 @@ def _begun(
     run = journal.open_run("batch", session=session_id(), origin=origin) if journal is not None else None
     return Batch(
         id=number,
-        at=time.time(),
+        at=context.clock(),
         name=name,
         notebook=origin.notebook,
         project=context.project,

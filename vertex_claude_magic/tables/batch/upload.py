@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -48,7 +47,7 @@ def check_limits(context: Context, most: float | None) -> None:
                 "Today's spending is not known: the journal is off.",
                 cure="Switch the journal on, or clear max_daily_cost.",
             )
-        spent = journal.spent(day_of(time.time()), local=source_of(target) == "local")
+        spent = journal.spent(day_of(context.clock()), local=source_of(target) == "local")
     if most is None or (spent is not None and spent.unknown):
         raise errors.CostLimitExceeded(
             "The cost of this batch is not known (no price in the table, or tools that the service runs itself), so it "
@@ -162,7 +161,7 @@ def add_jobs(
             batches.save(replace(job, state="FAILED", error="Its file was not uploaded.", counted=1))
         raise
     for job in jobs:
-        call = batches.begin_call(context.call_of(batch, job), batch.run_id)
+        call = batches.begin_call(context.call_of(batch, job))
         batches.save(replace(job, state="WAITING", call=call))
     return held
 
