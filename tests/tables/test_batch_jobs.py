@@ -6,6 +6,7 @@ import contextlib
 import dataclasses
 import json
 from datetime import date
+from functools import partial
 
 import pandas as pd
 import pytest
@@ -20,9 +21,11 @@ from vertex_claude_magic.records.journal.runs import this_process
 from vertex_claude_magic.records.journal.upkeep import Keep, drop_old
 from vertex_claude_magic.settings.loaded import set_policy
 from vertex_claude_magic.settings.policy import Policy
+from vertex_claude_magic.tables.batch.checks import batch_options
 from vertex_claude_magic.tables.batch.find import find_batch
 from vertex_claude_magic.tables.batch.job import BatchJob
 from vertex_claude_magic.tables.batch.lines import LineFile, Lines
+from vertex_claude_magic.tables.batch.submit import submit
 from vertex_claude_magic.tables.batch.upload import put_up
 from vertex_claude_magic.tables.questions import row_questions
 from vertex_claude_magic.tables.rows import read_rows
@@ -381,24 +384,38 @@ def test_a_job_that_a_killed_process_was_creating_is_found(emulator, claude, jou
 
 
 class Meanwhile(FixedToken):
-    """A token for a job that is created, which does not come before something else was done meanwhile, once."""
+    """Does something once while a job has a state, before the next request gets its token or is told of."""
 
-    def __init__(self, job_of, work):
+    def __init__(self, job_of, state, work):
         super().__init__("emulator")
-        self.job_of, self.work = job_of, work
+        self.job_of, self.state, self.work = job_of, state, work
 
-    def headers(self):
+    def look(self, _=""):
         job = self.job_of()
-        if self.work is not None and job is not None and any(each.state == "CREATING" for each in job.jobs):
+        if self.work is not None and job is not None and any(each.state == self.state for each in job.jobs):
             work, self.work = self.work, None
             work(job)
+
+    def headers(self):
+        self.look()
         return super().headers()
 
 
-def known(emulator, journal, name):
-    """The batch of a name as another session of this process finds it, None if there is none yet."""
-    with contextlib.suppress(errors.OptionError):
-        return found(emulator, journal, name)
+def sent_and_meanwhile(emulator, claude, journal, state, work):
+    """Send a batch, and do something with it from another session of this process while its job has a state.
+
+    It is WRITING while its file goes up, and CREATING while the request that creates it is on its way.
+    """
+
+    def job_of():
+        with contextlib.suppress(errors.OptionError):
+            return found(emulator, journal, "labels")
+
+    session, meanwhile = claude._session, Meanwhile(job_of, state, work)
+    session.transport.authorizer = meanwhile
+    options, given = batch_options({"to": TO, "max_tokens": 200}, "batch")
+    target = session.target(given)
+    return submit(session, [{"n": 1}], PROMPT, target, options, name="labels", notify=meanwhile.look)
 
 
 LOOKS = {
@@ -409,11 +426,9 @@ LOOKS = {
 }
 
 
+@pytest.mark.parametrize("state", ["WRITING", "CREATING"])
 @pytest.mark.parametrize("look", LOOKS.values(), ids=LOOKS)
-def test_a_job_that_is_being_created_is_created_once_whatever_another_thread_does_meanwhile(
-    emulator, claude, journal, look
-):
-    """The request that creates it is on its way, and Google does not know the job yet."""
+def test_a_job_is_created_once_whatever_another_thread_does_meanwhile(emulator, claude, journal, look, state):
     seen = []
 
     def meanwhile(job):
@@ -421,25 +436,24 @@ def test_a_job_that_is_being_created_is_created_once_whatever_another_thread_doe
             look(job)
         seen.append(job.last_state)
 
-    claude._session.transport.authorizer = Meanwhile(lambda: known(emulator, journal, "labels"), meanwhile)
-    job = claude.batch([{"n": 1}], PROMPT, to=TO, name="labels", max_tokens=200)
-    assert seen == ["CREATING"]
+    job = sent_and_meanwhile(emulator, claude, journal, state, meanwhile)
+    assert seen == [state]
     assert len(created(emulator)) == 1
     assert finished(job).done == 1
 
 
+@pytest.mark.parametrize("state", ["WRITING", "CREATING"])
 def test_a_batch_whose_job_is_being_created_says_that_it_is_not_cancelled_and_can_be_afterwards(
-    emulator, claude, journal
+    emulator, claude, journal, state
 ):
     said = []
 
     def cancel(job):
-        with pytest.raises(errors.OptionError, match="is being created now, and was not cancelled") as caught:
+        with pytest.raises(errors.OptionError, match="created now, and was not cancelled") as caught:
             job.cancel()
         said.append(caught.value.cure)
 
-    claude._session.transport.authorizer = Meanwhile(lambda: known(emulator, journal, "labels"), cancel)
-    job = claude.batch([{"n": 1}], PROMPT, to=TO, name="labels", max_tokens=200)
+    job = sent_and_meanwhile(emulator, claude, journal, state, cancel)
     assert said == ["Cancel the batch again in a moment."]
     job.cancel()
     assert finished(job).state == "CANCELLED"
@@ -515,12 +529,14 @@ def test_jobs_that_another_process_has_added_meanwhile_are_not_touched(emulator,
     job = finished(claude.batch([{"n": 1}], PROMPT, to=TO, max_tokens=200, name="labels"))
     (first,) = job.jobs
     context = job.context
-    context.batches.add_jobs([dataclasses.replace(first, number=2, attempt=2, state="QUEUED", job="theirs")])
+    theirs = dataclasses.replace(first, number=2, attempt=2, state="QUEUED", job="theirs")
+    context.batches.add(job.batch, [theirs], partial(context.call_of, job.batch), more=True)
     lines = Lines(files=[LineFile(rows=1, size=1)])
     with pytest.raises(errors.JournalError):
         put_up(context, job.batch, lines, before=[first])
     lines.files[0].content.close()
     assert [(each.state, each.job) for each in job.jobs][1] == ("QUEUED", "theirs")
+    assert [row["state"] for row in rows(path=journal)] == ["sent", "sent"]
 
 
 def test_a_file_that_a_killed_process_was_uploading_is_said_to_be_lost(emulator, claude, journal):
@@ -530,6 +546,74 @@ def test_a_file_that_a_killed_process_was_uploading_is_said_to_be_lost(emulator,
     later = finished(found(emulator, journal, "labels"))
     assert later.state == "FAILED"
     assert "run the cell again" in later.jobs[0].error
+    # What was reserved for it is free again.
+    assert rows(path=journal) == []
+    assert later.cost == 0
+
+
+def test_a_file_that_a_killed_process_was_uploading_is_cancelled(emulator, claude, journal):
+    job = claude.batch([{"n": 1}], PROMPT, to=TO, name="labels", max_tokens=200)
+    (kept,) = job.jobs
+    job.context.batches.save(dataclasses.replace(kept, state="WRITING", job="", owner="boot:1:999999999"))
+    found(emulator, journal, "labels").cancel()
+    assert job.last_state == "CANCELLED"
+    assert (rows(path=journal), job.cost) == ([], 0)
+
+
+@pytest.fixture
+def most(emulator, tmp_path):
+    """What a batch of one row may cost at most."""
+    other = make_claude(emulator, journal=str(tmp_path / "other.sqlite3"))
+    return other.batch([{"n": 1}], PROMPT, to=TO, max_tokens=200).jobs[0].cost_most
+
+
+SECOND = {
+    "a batch": lambda claude: claude.batch([{"n": 2}], PROMPT, to=TO, max_tokens=200),
+    "a question": lambda claude: claude.ask("Hello", max_tokens=200),
+}
+
+
+@pytest.mark.parametrize("second", SECOND.values(), ids=SECOND)
+def test_what_a_batch_may_cost_is_reserved_of_the_day_before_its_upload_begins(
+    emulator, journal, most, second
+):
+    """So that another kernel, whose question comes while the files go up, does not spend the same."""
+    limited = [make_claude(emulator, journal=journal, max_daily_cost=1.01 * most) for _ in range(2)]
+    refused = []
+
+    def meanwhile(_):
+        with pytest.raises(errors.CostLimitExceeded, match="daily limit") as caught:
+            second(limited[1])
+        refused.append(caught.value)
+
+    sent_and_meanwhile(emulator, limited[0], journal, "WRITING", meanwhile)
+    assert len(refused) == 1
+    assert [row["cost_most"] for row in rows(path=journal)] == [most]
+    # One was to measure.
+    assert len(created(emulator)) == 2
+
+
+def test_what_was_reserved_for_a_batch_is_free_again_if_its_upload_fails(emulator, journal, most):
+    """Of the day and of the session; also where rows go again."""
+    limits = {"max_daily_cost": 1.01 * most, "max_session_cost": 1.01 * most}
+    claude = make_claude(emulator, journal=journal, **limits)
+    emulator.batches.fails = lambda _: True
+    for _ in range(3):
+        # The bucket is asked, and the upload is refused.
+        emulator.fail(Fault(), 403)
+        with pytest.raises(errors.PermissionDenied):
+            claude.batch([{"n": 1}], PROMPT, to=TO, max_tokens=200)
+    job = finished(claude.batch([{"n": 1}], PROMPT, to=TO, max_tokens=200))
+    job.result()
+    for _ in range(3):
+        # The results are listed and read, and the file of the first time.
+        emulator.fail(Fault(), Fault(), Fault(), 403)
+        with pytest.raises(errors.PermissionDenied):
+            job.retry()
+    job.retry()
+    assert [row["cost"] for row in rows(path=journal)] == [0, None]
+    # One was to measure.
+    assert len(created(emulator)) == 3
 
 
 REFUSED = [

@@ -11,14 +11,15 @@ import json
 import sqlite3
 import threading
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from vertex_claude_magic.errors import JournalError
 from vertex_claude_magic.markdown.characters import replace_invalid
 from vertex_claude_magic.records.journal import calls
-from vertex_claude_magic.records.journal.runs import lives, reopen_run, this_process
+from vertex_claude_magic.records.journal.ledger import spent
+from vertex_claude_magic.records.journal.runs import close_run, lives, reopen_run, this_process
 from vertex_claude_magic.records.journal.schema import migrate
 from vertex_claude_magic.transport.batch import FINAL
 
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from vertex_claude_magic.records.journal.calls import Call, Ending
+    from vertex_claude_magic.records.journal.ledger import Spent
 
 __all__ = ["Batch", "Batches", "MemoryFile", "StoredJob", "Transactions", "call_key"]
 
@@ -140,27 +142,76 @@ class Batches:
     def __init__(self, file: Transactions) -> None:
         self._file = file
 
-    def add(self, batch: Batch, jobs: Sequence[StoredJob]) -> None:
-        """Add a batch with its jobs.
+    def add(
+        self,
+        batch: Batch,
+        jobs: Sequence[StoredJob],
+        call_of: Callable[[StoredJob], Call],
+        *,
+        more: bool = False,
+        check: Callable[[Spent], None] = lambda _: None,
+    ) -> list[StoredJob]:
+        """Add jobs, each with a row among the calls that has the most that it may cost; return them with its number.
+
+        Args:
+            batch: Their batch, which is added with its first jobs.
+            jobs: The jobs.
+            call_of: Returns a job as a call.
+            more: Whether the batch is there already.
+            check: Takes what the calls of the day have come to so far, of all notebooks; what it raises ends all.
 
         Raises:
             JournalError: it cannot be written.
         """
         columns = (*_BATCH, "plan")
         values = [_storable(getattr(batch, name)) for name in _BATCH]
-        plan = json.dumps(dict(batch.plan))
+        asked = [call_of(job) for job in jobs]
+
+        def work(connection: sqlite3.Connection) -> list[StoredJob]:
+            day, local = calls.day_of(asked[0].at), batch.source in calls.LOCAL
+            # In the transaction that adds them, so that of two processes the second one sees what the first one has.
+            check(spent(connection, day, local=local))
+            if not more:
+                marks = ", ".join("?" * len(columns))
+                insert = f"INSERT INTO batches ({', '.join(columns)}) VALUES ({marks})"  # noqa: S608 - fixed names
+                connection.execute(insert, (*values, json.dumps(dict(batch.plan))))
+            elif batch.run_id is not None:
+                reopen_run(connection, batch.run_id, asked[0].at)
+            added = [
+                replace(job, call=calls.add(connection, call, run=call.run_id))
+                for job, call in zip(jobs, asked, strict=True)
+            ]
+            marks = ", ".join("?" * len(_JOB))
+            insert = f"INSERT INTO batch_jobs ({', '.join(_JOB)}) VALUES ({marks})"  # noqa: S608 - fixed names
+            connection.executemany(
+                insert, [[_storable(getattr(job, name)) for name in _JOB] for job in added]
+            )
+            return added
+
+        return self._file.write(work)
+
+    def withdraw(self, job: StoredJob, call: Call, state: str, error: str = "") -> None:
+        """End a job whose file is not up: it costs nothing, and what was reserved for it is free again.
+
+        Args:
+            job: The job.
+            call: The same as a call.
+            state: How it ends.
+            error: Why.
+        """
 
         def work(connection: sqlite3.Connection) -> None:
-            marks = ", ".join("?" * len(columns))
-            insert = f"INSERT INTO batches ({', '.join(columns)}) VALUES ({marks})"  # noqa: S608 - fixed names
-            connection.execute(insert, (*values, plan))
-            _insert(connection, jobs)
+            connection.execute(
+                "DELETE FROM calls WHERE id = ? AND key = ?", (job.call, bytes.fromhex(call.key))
+            )
+            connection.execute(
+                "UPDATE batch_jobs SET state = ?, error = ?, owner = '', call = NULL, counted = 1"
+                " WHERE batch = ? AND number = ?",
+                (state, error, job.batch, job.number),
+            )
+            _end_run(connection, job, call)
 
         self._file.write(work)
-
-    def add_jobs(self, jobs: Sequence[StoredJob]) -> None:
-        """Add jobs to a batch, for rows that had failed."""
-        self._file.write(lambda connection: _insert(connection, jobs))
 
     def find(self, name: str, notebook: str | None = None) -> Batch | None:
         """Return the newest batch of a name or an id, one of a notebook before those of others."""
@@ -253,16 +304,6 @@ class Batches:
         finally:
             del _creating[key]
 
-    def begin_call(self, call: Call) -> int:
-        """Add a job to the calls, with the most that it may cost, and return its number; its run goes on."""
-
-        def work(connection: sqlite3.Connection) -> int:
-            if call.run_id is not None:
-                reopen_run(connection, call.run_id, call.at)
-            return calls.add(connection, call, run=call.run_id)
-
-        return self._file.write(work)
-
     def count(self, job: StoredJob, call: Call, ending: Ending) -> None:
         """Say what a job cost in the end; what is said once holds.
 
@@ -287,6 +328,7 @@ class Batches:
                 "UPDATE batch_jobs SET counted = 1, call = ? WHERE batch = ? AND number = ?",
                 (number, job.batch, job.number),
             )
+            _end_run(connection, job, call)
 
         self._file.write(work)
 
@@ -350,10 +392,11 @@ def _jobs(connection: sqlite3.Connection, batch: str) -> list[StoredJob]:
     return [StoredJob(**dict(zip(_JOB, row, strict=True))) for row in rows]
 
 
-def _insert(connection: sqlite3.Connection, jobs: Sequence[StoredJob]) -> None:
-    marks = ", ".join("?" * len(_JOB))
-    insert = f"INSERT INTO batch_jobs ({', '.join(_JOB)}) VALUES ({marks})"  # noqa: S608 - fixed names
-    connection.executemany(insert, [[_storable(getattr(job, name)) for name in _JOB] for job in jobs])
+def _end_run(connection: sqlite3.Connection, job: StoredJob, call: Call) -> None:
+    """End the run of a batch once all of its jobs are counted."""
+    query = "SELECT COUNT(*) FROM batch_jobs WHERE batch = ? AND counted = 0"
+    if call.run_id is not None and not connection.execute(query, (job.batch,)).fetchone()[0]:
+        close_run(connection, call.run_id, call.at)
 
 
 def _batch(row: Sequence[Any]) -> Batch:

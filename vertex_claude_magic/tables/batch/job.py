@@ -19,7 +19,7 @@ from vertex_claude_magic.tables.batch.create import (
 )
 from vertex_claude_magic.tables.batch.lines import Line, row_of, row_request, write_lines
 from vertex_claude_magic.tables.batch.source import request_lines
-from vertex_claude_magic.tables.batch.upload import check_limits, put_up
+from vertex_claude_magic.tables.batch.upload import put_up
 from vertex_claude_magic.text import quote
 from vertex_claude_magic.transport.batch import FINAL
 from vertex_claude_magic.transport.storage import parse_uri
@@ -186,7 +186,8 @@ class BatchJob:
                 self._context.batches.save(known_now(job, api.get(job.job)))
             elif job.state == "WRITING" and not lives(job.owner):
                 lost = "The process that uploaded its file has ended; run the cell again."
-                self._context.batches.save(replace(job, state="FAILED", error=lost, counted=1))
+                call = self._context.call_of(self._batch, job)
+                self._context.batches.withdraw(job, call, "FAILED", lost)
         create_waiting(self._context, self._batch)
         return self.jobs
 
@@ -256,7 +257,7 @@ class BatchJob:
             if job.state in FINAL:
                 continue
             if job.state == "WRITING" and not lives(job.owner):
-                batches.save(replace(job, state="CANCELLED", owner="", counted=1))
+                batches.withdraw(job, context.call_of(batch, job), "CANCELLED")
             # Whoever may create a job is the only one who can say that it will not be.
             with batches.claimed(job, batch.project) as taken:
                 if taken is not None:
@@ -277,7 +278,7 @@ class BatchJob:
                     batches.save(replace(job, state="CANCELLING"))
         if any(not job.job and job.state not in FINAL for job in self.jobs):
             raise errors.OptionError(
-                f"A job of the batch {quote(self.name, 60)} is being created now, and was not cancelled.",
+                f"A job of the batch {quote(self.name, 60)} is being uploaded or created now, and was not cancelled.",
                 cure="Cancel the batch again in a moment.",
             )
 
@@ -341,7 +342,6 @@ class BatchJob:
                 raise errors.OptionError(
                     "The rows were never uploaded, so they cannot be sent again.", cure="Run the cell again."
                 )
-            check_limits(context, lines.cost)
             self._held |= put_up(context, batch, lines, before=jobs)
         try:
             self.refresh()

@@ -8,7 +8,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import IO, TYPE_CHECKING, Any
 
-from vertex_claude_magic.models.prices import sum_of_costs
 from vertex_claude_magic.records.budget import token_bound, worst_case
 from vertex_claude_magic.vertex.digest import BETA_HEADER
 from vertex_claude_magic.vertex.request import Request
@@ -131,11 +130,6 @@ class Lines:
     def rows(self) -> int:
         """How many rows go up."""
         return sum(file.rows for file in self.files)
-
-    @property
-    def cost(self) -> float | None:
-        """The most that all rows may cost, in USD; None where a price is not known."""
-        return sum_of_costs(file.cost for file in self.files)
 
 
 @contextmanager

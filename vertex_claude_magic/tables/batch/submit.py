@@ -20,7 +20,7 @@ from vertex_claude_magic.tables.batch.job import BatchJob
 from vertex_claude_magic.tables.batch.lines import question_lines, write_lines
 from vertex_claude_magic.tables.batch.results import fingerprint
 from vertex_claude_magic.tables.batch.source import read_requests
-from vertex_claude_magic.tables.batch.upload import add_jobs, check_limits, put_up
+from vertex_claude_magic.tables.batch.upload import add_jobs, put_up
 from vertex_claude_magic.tables.columns import added_columns, check_names
 from vertex_claude_magic.tables.questions import row_questions
 from vertex_claude_magic.tables.rows import read_rows
@@ -103,7 +103,6 @@ def submit(
     more = {"anthropic_beta": list(target.beta)} if target.beta else {}
     rows = _reporting(question_lines(questions, number, place, more), questions.rows.count, notify)
     with write_lines(rows, options.rows_per_job, target.catalog) as lines:
-        check_limits(context, lines.cost)
         # What a later kernel must know of the batch and its table.
         typed, used = questions.typed, [questions.rows.names[at] for at in questions.prompt.places]
         plan = {
@@ -158,7 +157,6 @@ def _submit_requests(
     context, found = requests_of(session, body, target, options, notify)
     for notice in (*found.notices, *unknowns(target, found.place)):
         warn(notice)
-    check_limits(context, found.cost)
     added = added_columns(None, options.prefix)
     check_names(added, ["custom_id"])
     number = secrets.token_hex(8)
