@@ -318,6 +318,68 @@ def test_a_row_that_is_answered_twice_is_one_row(emulator, claude):
     assert (job.rows, job.done, job.failed) == (3, 3, 0)
 
 
+def retried_in_vain(emulator, job):
+    """The results are listed and read, and the file of the first time, and the upload is refused."""
+    emulator.fail(Fault(), Fault(), Fault(), 403)
+    with pytest.raises(errors.PermissionDenied):
+        job.retry()
+
+
+def cancelled_before_it_was_created(emulator, job):
+    """Google refuses another job now, and so it waits."""
+    emulator.batches.most = 0
+    with contextlib.suppress(errors.QuotaExceeded):
+        job.retry()
+    job.cancel()
+    emulator.batches.most = 4
+
+
+NEVER_SENT = {
+    "the upload is refused": retried_in_vain,
+    "it is cancelled before its job is created": cancelled_before_it_was_created,
+}
+
+
+@pytest.mark.parametrize("end", NEVER_SENT.values(), ids=NEVER_SENT)
+@pytest.mark.parametrize("failing", [5, 2])
+def test_rows_that_were_not_sent_again_after_all_are_as_they_were(emulator, claude, end, failing):
+    emulator.batches.fails = lambda name: int(name.rpartition("-")[2]) < failing
+    job = finished(claude.batch(pd.DataFrame({"n": range(5)}), PROMPT, to=TO, max_tokens=200))
+    job.result()
+    before = (job.done, job.failed)
+    assert before == (5 - failing, failing)
+    for _ in range(2):
+        end(emulator, job)
+        assert (job.done, job.failed) == before
+    emulator.batches.fails = lambda _: False
+    finished(job.retry())
+    assert (job.done, job.failed) == (5, 0)
+    assert job.result()["error"].isna().all()
+
+
+def test_answers_that_were_cut_off_and_not_sent_again_after_all_stay_done(emulator, claude):
+    job = finished(claude.batch(pd.DataFrame({"n": range(3)}), PROMPT, to=TO, max_tokens=5))
+    job.result()
+    retried_in_vain(emulator, job)
+    assert (job.last_state, job.done, job.failed) == ("SUCCEEDED", 3, 0)
+
+
+def test_of_rows_that_go_again_in_several_jobs_those_of_a_cancelled_one_are_as_they_were(emulator, claude):
+    emulator.batches.fails = lambda _: True
+    job = finished(
+        claude.batch(pd.DataFrame({"n": range(10)}), PROMPT, to=TO, rows_per_job=2, max_tokens=200)
+    )
+    assert (job.done, job.failed) == (0, 10)
+    emulator.batches.fails = lambda _: False
+    # Four jobs of the five are created, and the one that waits is cancelled.
+    job.retry()
+    for each in job.jobs:
+        if each.state == "WAITING":
+            job.context.batches.save(dataclasses.replace(each, state="CANCELLED", counted=1))
+    finished(job)
+    assert (job.done, job.failed) == (8, 2)
+
+
 def test_more_than_four_jobs_wait_until_somebody_looks(emulator, claude):
     job = claude.batch(pd.DataFrame({"n": range(12)}), PROMPT, to=TO, rows_per_job=2, max_tokens=200)
     assert [each.state for each in job.jobs].count("WAITING") == 2
@@ -606,10 +668,7 @@ def test_what_was_reserved_for_a_batch_is_free_again_if_its_upload_fails(emulato
     job = finished(claude.batch([{"n": 1}], PROMPT, to=TO, max_tokens=200))
     job.result()
     for _ in range(3):
-        # The results are listed and read, and the file of the first time.
-        emulator.fail(Fault(), Fault(), Fault(), 403)
-        with pytest.raises(errors.PermissionDenied):
-            job.retry()
+        retried_in_vain(emulator, job)
     job.retry()
     assert [row["cost"] for row in rows(path=journal)] == [0, None]
     # One was to measure.

@@ -139,20 +139,26 @@ class BatchJob:
     @property
     def done(self) -> int:
         """How many rows have an answer; of a row that was sent again only the last answer counts."""
-        jobs = self.jobs
-        last = max((job.attempt for job in jobs), default=1)
-        # Google counts an answer as done that was sent for again, such as one that was cut off.
-        again = sum(job.rows for job in jobs if job.attempt == last)
-        left = sum(job.rows for job in jobs if job.attempt == 1) - again
-        return min(sum(job.done for job in jobs), left + sum(job.done for job in jobs if job.attempt == last))
+        return self._counts()[0]
 
     @property
     def failed(self) -> int:
         """How many rows failed and were not answered later; rows that could not be sent are among them."""
-        jobs = self.jobs
-        last = max((job.attempt for job in jobs), default=1)
-        unsent = len(self._batch.plan.get("errors", {}))
-        return unsent + sum(job.failed for job in jobs if job.attempt == last)
+        return self._counts()[1]
+
+    def _counts(self) -> tuple[int, int]:
+        """Return how many rows have an answer, and how many failed."""
+        jobs, done, failed = self.jobs, 0, 0
+        rows = sum(job.rows for job in jobs if job.attempt == 1)
+        for attempt in sorted({job.attempt for job in jobs}):
+            # What was never sent again is as it was; Google knows no job of it, and will not.
+            of_it = [job for job in jobs if job.attempt == attempt]
+            unsent = sum(job.rows for job in of_it if job.state in FINAL and not job.job)
+            sent = sum(job.rows for job in of_it) - unsent
+            # Google counts an answer as done that was sent for again, such as one that was cut off.
+            done = min(done, rows - sent) + sum(job.done for job in of_it)
+            failed = min(failed, unsent) + sum(job.failed for job in of_it)
+        return done, failed + len(self._batch.plan.get("errors", {}))
 
     @property
     def cost(self) -> float | None:
@@ -373,7 +379,8 @@ class BatchJob:
 
 
 def _together(jobs: list[StoredJob]) -> str:
-    states = {job.state for job in jobs}
+    # Without a call a file never went up, and the rows are as they were, unless it is all that there is.
+    states = {job.state for job in jobs if job.call is not None} or {job.state for job in jobs}
     under_way = states - FINAL
     if under_way:
         # A state that is not known yet is taken for one under way.
