@@ -390,6 +390,18 @@ def test_more_than_four_jobs_wait_until_somebody_looks(emulator, claude):
     assert job.result()["error"].isna().all()
 
 
+def test_a_loop_over_the_state_brings_a_batch_to_its_end_and_the_last_state_asks_nobody(emulator, claude):
+    """Also the jobs that wait, which nobody else would create."""
+    job = claude.batch(pd.DataFrame({"n": range(5)}), PROMPT, to=TO, rows_per_job=1, max_tokens=200)
+    assert "WAITING" in {each.state for each in job.jobs}
+    states = list(iter(lambda: job.state, "SUCCEEDED"))
+    assert set(states) <= {"QUEUED", "PENDING", "RUNNING"}
+    assert len(created(emulator)) == 5
+    before = len(emulator.requests)
+    assert job.last_state == "SUCCEEDED"
+    assert len(emulator.requests) == before
+
+
 @pytest.mark.parametrize("ending", ["FAILED", "EXPIRED", "PARTIALLY_SUCCEEDED"])
 def test_a_job_that_ends_half_way_gives_what_is_there_and_the_rest_can_go_again(emulator, claude, ending):
     emulator.batches.ending = ending

@@ -117,6 +117,9 @@ class BatchJob:
         """Its state in the words of Vertex AI, asked now: QUEUED, RUNNING, SUCCEEDED, PARTIALLY_SUCCEEDED ...
 
         WAITING says that a file is up and its job is not created yet, because as many jobs as may be are under way.
+        To read it also creates such jobs once they may be, or a loop that reads it until the batch has ended would go
+        on for ever. They cost nothing that was not asked for, and reserved, when the batch was sent. `last_state` asks
+        nobody.
         """
         return _together(self.refresh())
 

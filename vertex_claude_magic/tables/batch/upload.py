@@ -127,18 +127,15 @@ def add_jobs(
     Raises:
         CostLimitExceeded: with them a limit could be exceeded; nothing was added.
     """
-    batches, budget, limit = (
-        context.batches,
-        context.session.records.budget,
-        limits_of(context.target).session,
-    )
+    batches, budget = context.batches, context.session.records.budget
+    limit, local = limits_of(context.target).session, context.is_local(batch)
     most = sum_of_costs(job.cost_most for job in jobs)
     call_of, check = partial(context.call_of, batch), partial(check_limits, context, most)
     held: dict[int, int] = {}
     added: Sequence[StoredJob] = ()
     try:
         for job in jobs:
-            held[job.number] = budget.reserve(job.cost_most, local=context.is_local(batch), limit=limit)
+            held[job.number] = budget.reserve(job.cost_most, local=local, limit=limit)
         # Before the upload, which may take minutes, so that meanwhile nobody else spends what it may cost.
         added = batches.add(batch, jobs, call_of, more=more, check=check)
         for place, (job, file) in enumerate(zip(added, files, strict=False), start=1):
