@@ -5,35 +5,32 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import json
-from datetime import date
 from functools import partial
 
 import pandas as pd
 import pytest
-from journals import DAY, rows
+from batches import (
+    PROMPT,
+    TO,
+    created,
+    finished,
+    found,
+    make_claude,
+    quick,
+    retried_in_vain,
+    sent_and_meanwhile,
+)
+from journals import rows
 
 from vertex_claude_magic import Claude, errors
 from vertex_claude_magic.emulator import Emulator
 from vertex_claude_magic.emulator.http.faults import Fault
-from vertex_claude_magic.records.budget import token_bound, worst_case
-from vertex_claude_magic.records.journal.calls import day_of
 from vertex_claude_magic.records.journal.runs import this_process
-from vertex_claude_magic.records.journal.upkeep import Keep, drop_old
 from vertex_claude_magic.settings.loaded import set_policy
 from vertex_claude_magic.settings.policy import Policy
-from vertex_claude_magic.tables.batch.checks import batch_options
 from vertex_claude_magic.tables.batch.find import find_batch
-from vertex_claude_magic.tables.batch.job import BatchJob
 from vertex_claude_magic.tables.batch.lines import LineFile, Lines
-from vertex_claude_magic.tables.batch.submit import submit
 from vertex_claude_magic.tables.batch.upload import put_up
-from vertex_claude_magic.tables.questions import row_questions
-from vertex_claude_magic.tables.rows import read_rows
-from vertex_claude_magic.transport.auth import FixedToken
-from vertex_claude_magic.transport.retry import RetryPolicy
-
-TO = "gs://rows/run"
-PROMPT = "Repeat {{ n }}."
 
 
 @dataclasses.dataclass
@@ -60,28 +57,11 @@ def claude(emulator, journal):
     return make_claude(emulator, journal=journal)
 
 
-def make_claude(emulator, **more):
-    return Claude(project=emulator.project, base_url=emulator.base_url, access_token="emulator", model="sonnet",
-                  region="global", **more)  # fmt: skip
-
-
-def finished(job):
-    return job.wait(pause=lambda _: None)
-
-
 def uploaded(emulator, ending="rows-"):
     """All lines that went up, in the order of the files."""
     names = [name for name in emulator.buckets.names("rows") if ending in name and name.endswith(".jsonl")]
     return [
         json.loads(line) for name in names for line in emulator.buckets.get("rows", name).content.splitlines()
-    ]
-
-
-def created(emulator):
-    return [
-        each.body
-        for each in emulator.requests
-        if each.method == "POST" and each.path.endswith("/batchPredictionJobs")
     ]
 
 
@@ -133,12 +113,6 @@ def test_a_type_is_checked_in_a_later_process_by_its_schema(emulator, claude, jo
     assert "score" in later[1]["error"]
 
 
-def found(emulator, journal, name):
-    """The batch of a name, in another session of the same journal."""
-    other = make_claude(emulator, journal=journal)
-    return find_batch(other._session, name)
-
-
 def test_the_cost_is_half_and_is_counted_once(emulator, claude, journal):
     emulator.answer("One.", "Two.")
     job = finished(claude.batch([{"n": 1}, {"n": 2}], PROMPT, to=TO, max_tokens=50))
@@ -163,132 +137,6 @@ def test_before_it_is_collected_the_worst_case_counts(emulator, claude, journal)
     assert usage.open_cost > 0
     spent = records.spending(claude._session.target())
     assert spent.session_local == spent.today_local.usd == usage.open_cost
-
-
-def at_day(job, days):
-    """The same batch as a kernel has it so many days after it was begun."""
-    now = job.batch.at + days * DAY
-    return BatchJob(dataclasses.replace(job.context, clock=lambda: now), job.batch), day_of(now)
-
-
-def test_rows_that_go_again_count_on_the_day_on_which_they_do(emulator, claude, journal):
-    """With what they may cost, and then with what they did; the day on which the batch was begun has its own sum."""
-    emulator.batches.fails = lambda name: name.endswith("-0")
-    job = finished(claude.batch([{"n": 0}, {"n": 1}], PROMPT, to=TO, max_tokens=100))
-    answered = sum(row["cost"] or 0 for row in job.result())
-    emulator.batches.fails = lambda _: False
-    later, day = at_day(job, 2)
-    record = claude._session.records.stores.journal(journal)
-    later.retry()
-    spent = record.spent(day, local=True).usd
-    assert spent == later.jobs[1].cost_most > 0
-    assert record.spent(day_of(job.batch.at), local=True).usd == pytest.approx(answered)
-    finished(later).result()
-    assert 0 < record.spent(day, local=True).usd < spent
-    assert later.cost == pytest.approx(answered + record.spent(day, local=True).usd)
-
-
-def test_rows_that_go_again_are_held_to_the_limit_of_the_day_on_which_they_do(emulator, claude, journal):
-    # Each answer is cut off, so that it is paid and can go again.
-    job = finished(claude.batch([{"n": 0}], PROMPT, to=TO, max_tokens=5, name="labels"))
-    limit = job.jobs[0].cost_most
-    limited = find_batch(make_claude(emulator, journal=journal, max_daily_cost=limit)._session, "labels")
-    later, _ = at_day(limited, 2)
-    finished(later.retry()).result()
-    with pytest.raises(errors.CostLimitExceeded, match="daily limit"):
-        later.retry()
-    next_day, _ = at_day(limited, 3)
-    assert len(next_day.retry().jobs) == 3
-
-
-def test_what_a_batch_cost_stays_in_the_journal_while_rows_that_go_again_are_under_way(
-    emulator, claude, journal
-):
-    """Also where all was counted in between, and the days for which calls are kept are over."""
-    emulator.batches.fails = lambda _: True
-    job = finished(claude.batch([{"n": 0}], PROMPT, to=TO, max_tokens=100))
-    job.result()
-    later, _ = at_day(job, 2)
-    later.retry()
-    database = claude._session.records.stores.journal(journal).database
-    after = date.fromisoformat(day_of(job.batch.at + 9 * DAY))
-    database.write(lambda connection: drop_old(connection, after, Keep(days=1), 100))
-    assert [row["state"] for row in rows(path=journal)] == ["done", "sent"]
-    finished(later).result()
-    database.write(lambda connection: drop_old(connection, after, Keep(days=1), 100))
-    assert rows(path=journal) == []
-
-
-SEARCH = {"tools": [{"type": "web_search_20250305", "name": "web_search"}]}
-TOOL = {"tools": [{"name": "f", "input_schema": {"type": "object"}}]}
-# What decides the worst case of a row: its text, what is attached, what is cached, and tools of the service.
-KINDS = {
-    "a text": {},
-    "a long answer": {"max_tokens": 20_000},
-    "a picture": {"attach": ["small.png"]},
-    "a PDF": {"attach": ["paper.pdf"]},
-    "a cached text": {"system": "Be brief. " * 3_000, "cache": True},
-    "tools of the user": {"set": TOOL},
-    "a search by the service": {"set": SEARCH},
-}
-
-
-@pytest.fixture
-def attached(tmp_path, monkeypatch):
-    """A folder with a small picture and a PDF of one page."""
-    from PIL import Image
-    from pypdf import PdfWriter
-
-    monkeypatch.chdir(tmp_path)
-    Image.new("RGB", (200, 200)).save("small.png")
-    writer = PdfWriter()
-    writer.add_blank_page(100, 100)
-    writer.write("paper.pdf")
-
-
-@pytest.mark.usefixtures("attached")
-@pytest.mark.parametrize("options", KINDS.values(), ids=KINDS)
-def test_a_row_costs_at_most_half_of_what_it_costs_at_most_in_a_map(emulator, claude, options):
-    """By the same rules, whatever it holds; and not known in batch is what is not known live."""
-    emulator.batches.fails = lambda _: True
-    given = {"model": "claude-sonnet-5-5", "max_tokens": 200, "force": True, **options}
-    mapped = row_questions(
-        read_rows([{"n": 1}]), PROMPT, claude._session.target({**given, "region": "us-east5"}), scope=None
-    )
-    live, catalog = mapped.first.request, mapped.target.catalog
-    expected = worst_case(live, catalog, token_bound(live, catalog))
-    job = claude.batch([{"n": 1}], PROMPT, to=TO, **given)
-    (first,) = job.jobs
-    if expected is None:
-        assert first.cost_most is None
-    else:
-        # A row is not streamed, and a token has at least one byte.
-        assert expected / 2 * 0.98 < first.cost_most <= expected / 2
-    # And so when it goes again, from the file.
-    again = finished(job).retry().jobs[1]
-    assert again.cost_most == first.cost_most
-
-
-@pytest.mark.parametrize("limit", ["max_cost", "max_session_cost", "max_daily_cost"])
-def test_a_batch_whose_cost_is_not_known_crosses_every_limit_also_when_it_goes_again(
-    emulator, claude, journal, limit
-):
-    with pytest.raises(errors.CostLimitExceeded, match="not known"):
-        claude.batch([{"n": 1}], PROMPT, to=TO, max_tokens=200, set=SEARCH, **{limit: 1_000})
-    emulator.batches.fails = lambda _: True
-    finished(claude.batch([{"n": 1}], PROMPT, to=TO, max_tokens=200, set=SEARCH, name="labels"))
-    limited = find_batch(make_claude(emulator, journal=journal, **{limit: 1_000})._session, "labels")
-    with pytest.raises(errors.CostLimitExceeded, match="not known"):
-        limited.retry()
-    assert len(created(emulator)) == 1
-
-
-@pytest.mark.usefixtures("attached")
-def test_small_pictures_do_not_keep_a_batch_from_its_limit(emulator, claude):
-    claude.batch(
-        pd.DataFrame({"n": range(10)}), PROMPT, to=TO, attach=["small.png"], max_tokens=100, max_cost=0.2
-    )
-    assert len(created(emulator)) == 1
 
 
 def test_only_rows_that_failed_go_again_and_their_answers_take_their_places(emulator, claude):
@@ -316,13 +164,6 @@ def test_a_row_that_is_answered_twice_is_one_row(emulator, claude):
     assert (job.rows, job.done) == (3, 0)
     finished(job)
     assert (job.rows, job.done, job.failed) == (3, 3, 0)
-
-
-def retried_in_vain(emulator, job):
-    """The results are listed and read, and the file of the first time, and the upload is refused."""
-    emulator.fail(Fault(), Fault(), Fault(), 403)
-    with pytest.raises(errors.PermissionDenied):
-        job.retry()
 
 
 def cancelled_before_it_was_created(emulator, job):
@@ -455,41 +296,6 @@ def test_a_job_that_a_killed_process_was_creating_is_found(emulator, claude, jou
     later = finished(found(emulator, journal, "labels"))
     assert len(created(emulator)) == 1
     assert later.done == 1
-
-
-class Meanwhile(FixedToken):
-    """Does something once while a job has a state, before the next request gets its token or is told of."""
-
-    def __init__(self, job_of, state, work):
-        super().__init__("emulator")
-        self.job_of, self.state, self.work = job_of, state, work
-
-    def look(self, _=""):
-        job = self.job_of()
-        if self.work is not None and job is not None and any(each.state == self.state for each in job.jobs):
-            work, self.work = self.work, None
-            work(job)
-
-    def headers(self):
-        self.look()
-        return super().headers()
-
-
-def sent_and_meanwhile(emulator, claude, journal, state, work):
-    """Send a batch, and do something with it from another session of this process while its job has a state.
-
-    It is WRITING while its file goes up, and CREATING while the request that creates it is on its way.
-    """
-
-    def job_of():
-        with contextlib.suppress(errors.OptionError):
-            return found(emulator, journal, "labels")
-
-    session, meanwhile = claude._session, Meanwhile(job_of, state, work)
-    session.transport.authorizer = meanwhile
-    options, given = batch_options({"to": TO, "max_tokens": 200}, "batch")
-    target = session.target(given)
-    return submit(session, [{"n": 1}], PROMPT, target, options, name="labels", notify=meanwhile.look)
 
 
 LOOKS = {
@@ -634,59 +440,6 @@ def test_a_file_that_a_killed_process_was_uploading_is_cancelled(emulator, claud
     assert (rows(path=journal), job.cost) == ([], 0)
 
 
-@pytest.fixture
-def most(emulator, tmp_path):
-    """What a batch of one row may cost at most."""
-    other = make_claude(emulator, journal=str(tmp_path / "other.sqlite3"))
-    return other.batch([{"n": 1}], PROMPT, to=TO, max_tokens=200).jobs[0].cost_most
-
-
-SECOND = {
-    "a batch": lambda claude: claude.batch([{"n": 2}], PROMPT, to=TO, max_tokens=200),
-    "a question": lambda claude: claude.ask("Hello", max_tokens=200),
-}
-
-
-@pytest.mark.parametrize("second", SECOND.values(), ids=SECOND)
-def test_what_a_batch_may_cost_is_reserved_of_the_day_before_its_upload_begins(
-    emulator, journal, most, second
-):
-    """So that another kernel, whose question comes while the files go up, does not spend the same."""
-    limited = [make_claude(emulator, journal=journal, max_daily_cost=1.01 * most) for _ in range(2)]
-    refused = []
-
-    def meanwhile(_):
-        with pytest.raises(errors.CostLimitExceeded, match="daily limit") as caught:
-            second(limited[1])
-        refused.append(caught.value)
-
-    sent_and_meanwhile(emulator, limited[0], journal, "WRITING", meanwhile)
-    assert len(refused) == 1
-    assert [row["cost_most"] for row in rows(path=journal)] == [most]
-    # One was to measure.
-    assert len(created(emulator)) == 2
-
-
-def test_what_was_reserved_for_a_batch_is_free_again_if_its_upload_fails(emulator, journal, most):
-    """Of the day and of the session; also where rows go again."""
-    limits = {"max_daily_cost": 1.01 * most, "max_session_cost": 1.01 * most}
-    claude = make_claude(emulator, journal=journal, **limits)
-    emulator.batches.fails = lambda _: True
-    for _ in range(3):
-        # The bucket is asked, and the upload is refused.
-        emulator.fail(Fault(), 403)
-        with pytest.raises(errors.PermissionDenied):
-            claude.batch([{"n": 1}], PROMPT, to=TO, max_tokens=200)
-    job = finished(claude.batch([{"n": 1}], PROMPT, to=TO, max_tokens=200))
-    job.result()
-    for _ in range(3):
-        retried_in_vain(emulator, job)
-    job.retry()
-    assert [row["cost"] for row in rows(path=journal)] == [0, None]
-    # One was to measure.
-    assert len(created(emulator)) == 3
-
-
 REFUSED = [
     ({"region": "us-central1"}, "us-east5, and the chosen location is us-central1"),
     ({"to": "gs://wide/x"}, "where no jobs run"),
@@ -789,11 +542,6 @@ def test_without_a_journal_it_lives_in_the_session(emulator, caplog):
     job = claude.batch([{"n": 1}], PROMPT, to=TO, max_tokens=200)
     assert "no later kernel finds this batch" in caplog.text
     assert finished(job).result()[0]["error"] is None
-
-
-def quick(emulator, journal):
-    """A session that tries nothing twice by itself."""
-    return make_claude(emulator, journal=journal, policy=RetryPolicy(retries=0))
 
 
 def test_a_job_that_cannot_be_created_now_is_created_by_a_later_look(emulator, journal, caplog):

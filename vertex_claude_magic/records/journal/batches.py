@@ -268,9 +268,11 @@ class Batches:
             return
 
         def work(connection: sqlite3.Connection) -> StoredJob | None:
-            stored = next(each for each in _jobs(connection, job.batch) if each.number == job.number)
-            elsewhere = stored.state == "CREATING" and stored.owner != process and lives(stored.owner)
-            if stored.job or stored.state not in {"WAITING", "CREATING"} or elsewhere:
+            known = {each.number: each for each in _jobs(connection, job.batch)}
+            stored = known.get(job.number)
+            if stored is None or stored.job or stored.state not in {"WAITING", "CREATING"}:
+                return None
+            if stored.state == "CREATING" and stored.owner != process and lives(stored.owner):
                 return None
             active = connection.execute(
                 "SELECT COUNT(*) FROM batch_jobs JOIN batches ON batches.id = batch_jobs.batch"  # noqa: S608 - fixed names
