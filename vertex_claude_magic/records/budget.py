@@ -182,8 +182,8 @@ def read_count(answer: Json) -> int:
     return count
 
 
-def worst_case(request: Request, catalog: Catalog, input_tokens: int) -> float | None:
-    """Return the most that a request can cost in USD, None where a price is unknown.
+def worst_case(request: Request, catalog: Catalog, input_tokens: int, *, batch: bool = False) -> float | None:
+    """Return the most that a request can cost in USD, in batch prediction if `batch`; None where a price is unknown.
 
     The service's own tools search as often as they like and read what they find, so their cost is not known
     before.
@@ -192,8 +192,8 @@ def worst_case(request: Request, catalog: Catalog, input_tokens: int) -> float |
     >>> from vertex_claude_magic.models.catalog import Catalog
     >>> request = build_request([{"role": "user", "content": "Hi"}], RequestOptions(max_tokens=1_000),
     ...     model="claude-sonnet-5-5", project="p", region="global", catalog=Catalog.load())
-    >>> worst_case(request, Catalog.load(), 500)
-    0.011
+    >>> worst_case(request, Catalog.load(), 500), worst_case(request, Catalog.load(), 500, batch=True)
+    (0.011, 0.0055)
     """
     row = catalog.find(request.model)
     output = request.body.get("max_tokens")
@@ -212,7 +212,7 @@ def worst_case(request: Request, catalog: Catalog, input_tokens: int) -> float |
             Usage(cache_creation_input_tokens=input_tokens, output_tokens=output, speed=speed,
                   cache_creation=written)
         )  # fmt: skip
-    prices = [cost(row, request.region, usage) for usage in usages]
+    prices = [cost(row, request.region, usage, batch=batch) for usage in usages]
     known = [price for price in prices if price is not None]
     return max(known) if len(known) == len(prices) else None
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from vertex_claude_magic import errors
 from vertex_claude_magic.spelling import in_python
-from vertex_claude_magic.tables.columns import values_of
+from vertex_claude_magic.tables.columns import UNANSWERED, report_names, values_of
 from vertex_claude_magic.tables.result import with_columns
 from vertex_claude_magic.text import quote
 
@@ -16,14 +16,8 @@ if TYPE_CHECKING:
     from vertex_claude_magic.tables.rows import MadeTable
     from vertex_claude_magic.vertex.reply import Reply
 
-__all__ = ["UNANSWERED", "Outcome"]
+__all__ = ["Outcome"]
 
-# Replies that do not answer the row, by their stop reason.
-UNANSWERED = {
-    "refusal": ("AnswerRefused", "Claude declined."),
-    "max_tokens": ("AnswerTruncated", "The answer was cut off at max_tokens."),
-    "model_context_window_exceeded": ("AnswerTruncated", "The answer was cut off at the context window."),
-}
 _QUOTED = 200
 
 
@@ -44,7 +38,7 @@ class Outcome:
         self._questions = questions
         rows = questions.rows.count
         self._values: dict[str, list[Any]] = {column.name: [None] * rows for column in questions.added}
-        report = [column.name for column in questions.added[-5:]]
+        report = report_names(questions.added)
         self._error, self._stop_reason, self._input, self._output, self._cost = report
         # By the digest of a question, the first row that asks it; and the rows that wait for the outcome of that one.
         self._first: dict[bytes, int] = {}
@@ -87,8 +81,8 @@ class Outcome:
         if why is None:
             self.answered += 1
         else:
-            self._values[self._error][index] = ": ".join(why)
-            self.failed[why[0]] += 1
+            self._values[self._error][index] = why
+            self.failed[why.partition(":")[0]] += 1
         self._end(index)
 
     def fail(self, index: int, error: errors.ClaudeError) -> None:

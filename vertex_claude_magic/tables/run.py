@@ -25,8 +25,9 @@ from vertex_claude_magic.session.pool import Pool
 from vertex_claude_magic.session.question import NO_PROJECT
 from vertex_claude_magic.settings.origin import asking_for, cell_key, current_origin, session_id
 from vertex_claude_magic.spelling import option, spelled
+from vertex_claude_magic.tables.columns import UNANSWERED
 from vertex_claude_magic.tables.earlier import EarlierRows
-from vertex_claude_magic.tables.outcome import UNANSWERED, Outcome
+from vertex_claude_magic.tables.outcome import Outcome
 from vertex_claude_magic.tables.progress import Progress
 from vertex_claude_magic.tables.row_call import FailedRow, RowCall
 from vertex_claude_magic.tables.row_retries import RowRetries
