@@ -13,9 +13,10 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from vertex_claude_magic import errors
 from vertex_claude_magic.models.prices import usd_estimate, usd_limit
-from vertex_claude_magic.records.budget import or_more, or_priced, worst_case
+from vertex_claude_magic.records.budget import worst_case
 from vertex_claude_magic.session.exchange import ROUND, Exchange
 from vertex_claude_magic.session.pool import Pool
+from vertex_claude_magic.settings.limit_cures import or_more, or_priced
 from vertex_claude_magic.spelling import Spelling, name_of, option, spelled
 from vertex_claude_magic.text import message_of, quote
 from vertex_claude_magic.vertex.reply import Reply

@@ -67,9 +67,8 @@ def cell_of(value: Any, limit: int, where: str) -> Cell:
     """
     if isinstance(value, str) and not isinstance(value, Enum):
         return Cell(str(value)) if len(value) <= limit else Cell(value[:limit], f"{len(value):,} characters")
-    if _is_answer(type(value)):
-        # As in a prompt by itself: times, ids and costs are no part of it.
-        return cell_of(value.text, limit, where)
+    if (attribute := _stand_in(type(value))) is not None:
+        return cell_of(getattr(value, attribute), limit, where)
     if isinstance(value, (bytes, bytearray, memoryview)):
         start = repr(bytes(value[:limit]))
         return Cell(start) if len(value) <= limit else Cell(start[:limit], f"{len(value):,} bytes")
@@ -107,16 +106,17 @@ def _is_structure(value: Any) -> bool:
     kind = type(value)
     return (
         isinstance(value, (Mapping, AbstractSet, list, tuple, deque, _Rows))
-        or (dataclasses.is_dataclass(kind) and not _is_answer(kind))
+        or (dataclasses.is_dataclass(kind) and _stand_in(kind) is None)
         or (hasattr(kind, "model_dump") and hasattr(kind, "model_fields"))
         or (hasattr(kind, "columns") and (hasattr(kind, "itertuples") or hasattr(kind, "iter_rows")))
         or (hasattr(kind, "dtype") and hasattr(kind, "__iter__") and value.shape != ())
     )
 
 
-def _is_answer(kind: type) -> bool:
-    """Tell whether a class is that of the replies, which is below this module and so known by its name."""
-    return (kind.__module__, kind.__name__) == ("vertex_claude_magic.vertex.reply", "Reply")
+def _stand_in(kind: type) -> str | None:
+    """Return the attribute that a class of ours has in a cell in place of its fields, such as a reply's text."""
+    name = vars(kind).get("_in_cells")
+    return name if isinstance(name, str) else None
 
 
 def _own_text(value: Any, where: str) -> str:

@@ -15,9 +15,7 @@ from vertex_claude_magic import errors
 from vertex_claude_magic.models.prices import cost, usd_estimate, usd_limit
 from vertex_claude_magic.named_tuple import NamedTuple
 from vertex_claude_magic.process import at_fork
-from vertex_claude_magic.settings.loaded import present_policy
-from vertex_claude_magic.settings.registry import OPTIONS
-from vertex_claude_magic.spelling import Spelled, Spelling, option, spelled
+from vertex_claude_magic.spelling import option, spelled
 from vertex_claude_magic.vertex.reply import CacheCreation, Usage
 
 if TYPE_CHECKING:
@@ -33,9 +31,6 @@ __all__ = [
     "RunBudget",
     "asked_speed",
     "count_or_bound",
-    "or_cleared",
-    "or_more",
-    "or_priced",
     "read_count",
     "token_bound",
     "worst_case",
@@ -56,54 +51,6 @@ class Limits(NamedTuple):
 
     def __bool__(self) -> bool:
         return not self.call is self.session is self.day is None
-
-
-def or_more(name: str, limit: float) -> Spelled:
-    """Return the end of a cure for a limit in USD that something could cross: raise it, where the user can.
-
-    Args:
-        name: The option that has the limit.
-        limit: The limit.
-
-    >>> or_more("max_session_cost", 2.0)
-    'or raise max_session_cost.'
-    """
-    if holder := present_policy().holder(name, limit):
-        return spelled("or use a cheaper model: {} sets this limit.", holder)
-    return spelled("or raise {}.", _named(name))
-
-
-def or_cleared(name: str, limit: float) -> str:
-    """Return the end of a cure for a sum that is not known: clear the limit, where the user can; as for `or_more`.
-
-    >>> or_cleared("max_daily_cost", 5.0)
-    ', or clear max_daily_cost.'
-    """
-    holder = present_policy().holder(name, limit)
-    return f": {holder} sets a limit." if holder else spelled(", or clear {}.", _named(name))
-
-
-def or_priced(name: str, limit: float, also: str = "") -> Spelled:
-    """Return the cure for a cost that is not known, where there is a limit.
-
-    Args:
-        name: As for `or_more`.
-        limit: As for `or_more`.
-        also: What else would make it known.
-
-    >>> or_priced("max_daily_cost", 5.0)
-    "Add the model's prices with models_file, or clear max_daily_cost."
-    """
-    if holder := present_policy().holder(name, limit):
-        more = f", or {also}" if also else ""
-        return spelled("Use a model whose price the table knows{}: {} sets this limit.", more, holder)
-    more = f" {also}," if also else ""
-    return spelled("Add the model's prices with models_file,{} or clear {}.", more, _named(name))
-
-
-def _named(name: str) -> str | Spelling:
-    # What is only a setting has no name on a line.
-    return option(name) if "line" in OPTIONS[name].places else name
 
 
 def token_bound(request: Request, catalog: Catalog) -> int:
@@ -262,6 +209,9 @@ class Budget:
             if limit is not None:
                 spent += self._under_way(local=local)
             if limit is not None and not spent + held <= limit:
+                # Few questions cross a limit.
+                from vertex_claude_magic.settings.limit_cures import or_more, or_priced
+
                 if math.isinf(spent + held):
                     raise errors.CostLimitExceeded(
                         "The cost of this session is not known, so it may exceed its limit.",
@@ -341,6 +291,8 @@ class RunBudget(Budget):
             CostLimitExceeded: with it the run or the session could exceed its limit.
         """
         if not (self.limit is None or self.fits(most, first=False)):
+            from vertex_claude_magic.settings.limit_cures import or_more
+
             raise errors.CostLimitExceeded(
                 f"The next request of this run could exceed the limit of {usd_limit(self.limit)}: "
                 f"{usd_estimate(self.cost or 0.0)} is spent (estimates).",

@@ -10,16 +10,7 @@ from typing import TYPE_CHECKING
 from vertex_claude_magic import errors
 from vertex_claude_magic.models.prices import sum_of_costs, usd_estimate, usd_limit
 from vertex_claude_magic.process import at_fork
-from vertex_claude_magic.records.budget import (
-    Budget,
-    Limits,
-    asked_speed,
-    count_or_bound,
-    or_cleared,
-    or_more,
-    or_priced,
-    worst_case,
-)
+from vertex_claude_magic.records.budget import Budget, Limits, asked_speed, count_or_bound, worst_case
 from vertex_claude_magic.records.journal.calls import LOCAL, Call, day_of
 from vertex_claude_magic.records.journal.location import OFF, is_there
 from vertex_claude_magic.records.journal.upkeep import Keep
@@ -199,6 +190,9 @@ class SessionRecords:
         tokens, _ = count_or_bound(request, catalog, count if limits else None)
         most = worst_case(request, catalog, tokens)
         if limits.call is not None:
+            # Few questions have a limit.
+            from vertex_claude_magic.settings.limit_cures import or_more, or_priced
+
             whole = sum_of_costs([*spent, most])
             if whole is None:
                 raise errors.CostLimitExceeded(
@@ -264,19 +258,23 @@ class SessionRecords:
             return found
 
     def _reserve_day(self, recorder: CallRecorder, limit: float) -> None:
-        cleared = or_cleared("max_daily_cost", limit)
         try:
             if recorder.sources.journal is not None:
                 recorder.begin(day_limit=limit)
                 return
-            why, cure = "the journal is off.", spelled("Switch the journal on{}", cleared)
+            why, cure = "the journal is off.", "Switch the journal on"
         except errors.JournalError as error:
-            why, cure = error.message, spelled("{}{}", error.cure.removesuffix("."), cleared)
+            why, cure = error.message, error.cure.removesuffix(".")
         except BaseException:
             recorder.budget.commit(recorder.held, 0.0)
             raise
+        from vertex_claude_magic.settings.limit_cures import or_cleared
+
         recorder.budget.commit(recorder.held, 0.0)
-        raise errors.CostLimitExceeded(spelled("Today's spending is not known: {}", why), cure=cure)
+        raise errors.CostLimitExceeded(
+            spelled("Today's spending is not known: {}", why),
+            cure=spelled("{}{}", cure, or_cleared("max_daily_cost", limit)),
+        )
 
     def _call(self, request: Request, target: Target, *, most: float | None, run: int | None = None) -> Call:
         parts = request.parts

@@ -17,12 +17,13 @@ from typing import TYPE_CHECKING
 from vertex_claude_magic import errors
 from vertex_claude_magic.models.prices import usd_estimate, usd_limit
 from vertex_claude_magic.process import ReusableThreads
-from vertex_claude_magic.records.budget import RunBudget, or_more, or_priced, token_bound, worst_case
+from vertex_claude_magic.records.budget import RunBudget, token_bound, worst_case
 from vertex_claude_magic.records.session_records import journal_of, sources_of
 from vertex_claude_magic.session.exchange import Exchange, PartOfRun
 from vertex_claude_magic.session.level import Level
 from vertex_claude_magic.session.pool import Pool
 from vertex_claude_magic.session.question import NO_PROJECT
+from vertex_claude_magic.settings.limit_cures import or_more, or_priced
 from vertex_claude_magic.settings.origin import asking_for, cell_key, current_origin, session_id
 from vertex_claude_magic.spelling import option, spelled
 from vertex_claude_magic.tables.columns import UNANSWERED

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, fields, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from vertex_claude_magic.named_tuple import NamedTuple
 
@@ -128,6 +128,9 @@ class Reply:
     of this turn, from 1; `follows` says what a follow-up (`--after`) follows. `tool_calls` are the calls of Python
     functions in all rounds, in their order.
     """
+
+    # What a cell of a table shows of it in a prompt (`frames.cells`), as a prompt does: no times, ids and costs.
+    _in_cells: ClassVar[str] = "text"
 
     blocks: tuple[Mapping[str, Any], ...] = ()
     stop_reason: str | None = None

@@ -437,8 +437,8 @@ class Journal:
 
 def _check_day(connection: sqlite3.Connection, call: Call, limit: float) -> None:
     from vertex_claude_magic.models.prices import usd_estimate, usd_limit
-    from vertex_claude_magic.records.budget import or_more, or_priced
     from vertex_claude_magic.records.journal import ledger
+    from vertex_claude_magic.settings.limit_cures import or_more, or_priced
 
     today = calls.day_of(call.at)
     local = call.source in calls.LOCAL

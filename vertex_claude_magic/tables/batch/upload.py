@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 
 from vertex_claude_magic import errors
 from vertex_claude_magic.models.prices import sum_of_costs, usd_estimate, usd_limit
-from vertex_claude_magic.records.budget import or_cleared, or_more, or_priced
 from vertex_claude_magic.records.journal.batches import StoredJob
 from vertex_claude_magic.records.journal.runs import this_process
 from vertex_claude_magic.records.session_records import limits_of
+from vertex_claude_magic.settings.limit_cures import or_cleared, or_more, or_priced
 from vertex_claude_magic.spelling import option, spelled
 from vertex_claude_magic.transport.storage import parse_uri
 

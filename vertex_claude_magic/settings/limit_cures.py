@@ -1,0 +1,60 @@
+"""How the cure of a refusal ends that a limit in USD has caused: the user can raise a limit of their own, and no other.
+
+One that a policy sets is named with its file, and with what is left to do.
+"""
+
+from __future__ import annotations
+
+from vertex_claude_magic.settings.loaded import present_policy
+from vertex_claude_magic.settings.registry import OPTIONS
+from vertex_claude_magic.spelling import Spelled, Spelling, option, spelled
+
+__all__ = ["or_cleared", "or_more", "or_priced"]
+
+
+def or_more(name: str, limit: float) -> Spelled:
+    """Return the end of a cure for a limit in USD that something could cross: raise it, where the user can.
+
+    Args:
+        name: The option that has the limit.
+        limit: The limit.
+
+    >>> or_more("max_session_cost", 2.0)
+    'or raise max_session_cost.'
+    """
+    if holder := present_policy().holder(name, limit):
+        return spelled("or use a cheaper model: {} sets this limit.", holder)
+    return spelled("or raise {}.", _named(name))
+
+
+def or_cleared(name: str, limit: float) -> str:
+    """Return the end of a cure for a sum that is not known: clear the limit, where the user can; as for `or_more`.
+
+    >>> or_cleared("max_daily_cost", 5.0)
+    ', or clear max_daily_cost.'
+    """
+    holder = present_policy().holder(name, limit)
+    return f": {holder} sets a limit." if holder else spelled(", or clear {}.", _named(name))
+
+
+def or_priced(name: str, limit: float, also: str = "") -> Spelled:
+    """Return the cure for a cost that is not known, where there is a limit.
+
+    Args:
+        name: As for `or_more`.
+        limit: As for `or_more`.
+        also: What else would make it known.
+
+    >>> or_priced("max_daily_cost", 5.0)
+    "Add the model's prices with models_file, or clear max_daily_cost."
+    """
+    if holder := present_policy().holder(name, limit):
+        more = f", or {also}" if also else ""
+        return spelled("Use a model whose price the table knows{}: {} sets this limit.", more, holder)
+    more = f" {also}," if also else ""
+    return spelled("Add the model's prices with models_file,{} or clear {}.", more, _named(name))
+
+
+def _named(name: str) -> str | Spelling:
+    # What is only a setting has no name on a line.
+    return option(name) if "line" in OPTIONS[name].places else name
