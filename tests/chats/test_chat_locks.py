@@ -90,3 +90,22 @@ def test_a_conversation_cannot_get_the_name_that_it_has(claude):
     with pytest.raises(errors.OptionError, match="A conversation named 'talk' already exists"):
         chat.rename("talk")
     assert prompts(claude, "talk") == ["One"]
+
+
+def test_a_question_that_an_ended_thread_left_open_is_waited_for(claude):
+    """Also by the thread that gets the number of the one that has ended, which is mostly the next one."""
+    chat, opened, waits = claude.chat("talk"), [], threading.Event()
+    first = threading.Thread(target=lambda: opened.append(chat.stream("One")))
+    first.start()
+    first.join(LONG)
+
+    def ask() -> None:
+        with chat.stream("Two", notify=lambda _: waits.set()) as stream:
+            opened.append(stream.reply.turn)
+
+    second = threading.Thread(target=ask)
+    second.start()
+    assert waits.wait(LONG)
+    assert opened[0].reply.turn == 1
+    second.join(LONG)
+    assert (opened[1], prompts(claude, "talk")) == (2, ["One", "Two"])
