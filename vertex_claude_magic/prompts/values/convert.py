@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import warnings
 from collections.abc import Iterable, Iterator, Mapping
 from collections.abc import Set as AbstractSet
 from dataclasses import replace
@@ -11,6 +10,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from vertex_claude_magic.errors import ClaudeError, OptionError
+from vertex_claude_magic.process import ignored_warnings
 from vertex_claude_magic.prompts.parts import Converter, PromptPart, Text, ValueLimits, shorten
 from vertex_claude_magic.prompts.values.cells import in_order, short_text
 from vertex_claude_magic.prompts.values.data import json_parts, plain_parts, text_or_fields, text_parts
@@ -69,9 +69,8 @@ def _parts(value: Any, budget: ValueLimits, *, depth: int) -> Iterator[PromptPar
 
 def _converted(kind: Kind, value: Any, budget: ValueLimits) -> tuple[PromptPart, ...]:
     try:
-        with warnings.catch_warnings():
-            # Warnings of a library about itself do not concern the prompt.
-            warnings.simplefilter("ignore")
+        # Warnings of a library about itself, or about a glyph that is missing, do not concern the prompt.
+        with ignored_warnings():
             return _converter(kind)(value, budget)
     except (ClaudeError, KeyboardInterrupt):
         raise

@@ -7,7 +7,6 @@ import json
 import logging
 import math
 import re
-import warnings
 from typing import TYPE_CHECKING, Any, Protocol
 
 from vertex_claude_magic.errors import MissingExtra, OptionError, ThreadUnavailable
@@ -73,10 +72,7 @@ def figure_parts(
         "matplotlib",
     )
     try:
-        with warnings.catch_warnings():
-            # Missing glyphs and tight layouts do not concern the prompt.
-            warnings.simplefilter("ignore")
-            data = _DRAW[library](value, budget)
+        data = _DRAW[library](value, budget)
     except (OptionError, KeyboardInterrupt):
         raise
     except Exception as error:

@@ -10,12 +10,12 @@ import contextlib
 import io
 import math
 import struct
-import warnings
 from array import array
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from vertex_claude_magic.errors import MissingExtra, OptionError
+from vertex_claude_magic.process import ignored_warnings
 from vertex_claude_magic.prompts.parts import Media, PromptPart, ValueLimits
 from vertex_claude_magic.text import quote
 
@@ -160,8 +160,7 @@ def _pillow(file: BinaryIO) -> Iterator[Image]:
     """Open an image, whatever its size claims to be, without decoding it yet."""
     from PIL import Image
 
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
+    with ignored_warnings():
         try:
             image = Image.open(file)
         except Image.DecompressionBombError:
@@ -196,11 +195,9 @@ def _drawn(image: Image, budget: ValueLimits, *, kind: str, ours: bool = False) 
     if width * height > _MOST_PIXELS:
         raise _too_large(f"{width:,} × {height:,}")
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            frame = _frames(image)
-            small = _flat(_scaled(image, budget.image_edge, ours=ours))
-            data, media_type = _encoded(small, int(budget.image.get("base64_bytes", _DEFAULT_BYTES)))
+        frame = _frames(image)
+        small = _flat(_scaled(image, budget.image_edge, ours=ours))
+        data, media_type = _encoded(small, int(budget.image.get("base64_bytes", _DEFAULT_BYTES)))
     except OptionError:
         raise
     except MemoryError as error:

@@ -6,10 +6,10 @@ import base64
 import io
 import logging
 import re
-import warnings
 from typing import TYPE_CHECKING
 
 from vertex_claude_magic.errors import OptionError
+from vertex_claude_magic.process import ignored_warnings
 from vertex_claude_magic.prompts.parts import Media, PromptPart, ValueLimits
 from vertex_claude_magic.text import number_of, quote
 
@@ -77,8 +77,7 @@ def _pages(data: bytes) -> int:
     logger.addHandler(handler)
     try:
         # pypdf would write warnings about the file to stderr.
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
+        with ignored_warnings():
             return _page_count(pypdf.PdfReader(io.BytesIO(data), strict=False))
     except OptionError:
         raise
