@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import datetime as dt
+import itertools
 import json
 import uuid
+from collections.abc import Set as AbstractSet
 from decimal import Decimal
 from enum import Enum
 from typing import Literal, TypedDict
@@ -78,6 +80,52 @@ def test_a_value_without_a_form_is_refused_by_column(value):
     with pytest.raises(errors.OptionError, match="column 'a'") as failure:
         json_value(value, "the column 'a'")
     assert failure.value.cure
+
+
+class InThisOrder(AbstractSet):
+    """A set in one of the orders that it may have in another process."""
+
+    def __init__(self, elements) -> None:
+        self.elements = elements
+
+    def __contains__(self, value) -> bool:
+        return value in self.elements
+
+    def __iter__(self):
+        return iter(self.elements)
+
+    def __len__(self) -> int:
+        return len(self.elements)
+
+
+SETS = {
+    "texts": ["b", "a", "c"],
+    "numbers": [10, 9, 1.5],
+    "texts and numbers": ["1", 1, None],
+    "sets": [InThisOrder("a"), InThisOrder("ba"), InThisOrder("bc")],
+    "long texts that begin alike": [("x" * 1_100, 1), ("x" * 1_100, None), ("x" * 1_100, "2")],
+    "missing values": [float("nan"), 2.0, 1.0],
+}
+
+
+@pytest.mark.parametrize("elements", SETS.values(), ids=SETS.keys())
+def test_a_set_is_the_same_list_in_whatever_order_it_comes(elements):
+    """So that the next process finds the row again."""
+    found = [json_value({"a": InThisOrder(each)}, "x") for each in itertools.permutations(elements)]
+    assert all(each == found[0] for each in found)
+    assert len(found[0]["a"]) == 3
+
+
+def test_sets_within_sets_are_in_order_too():
+    """At every depth, and each is read once."""
+    deep = InThisOrder("ba")
+    for _ in range(30):
+        deep = InThisOrder(["x", deep])
+    found = json_value(deep, "x")
+    for _ in range(30):
+        found, last = found
+        assert last == "x"
+    assert found == ["a", "b"]
 
 
 def prompt_of(table, template, names=None, **options):

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from vertex_claude_magic.errors import OptionError
 from vertex_claude_magic.frames.cells import cell_of
+from vertex_claude_magic.prompts.values.cells import in_order
 
 if TYPE_CHECKING:
     from vertex_claude_magic.json_types import Json
@@ -60,8 +61,9 @@ def json_value(value: Any, where: str, depth: int = 0) -> Json:
     if isinstance(value, Mapping):
         return {str(inner(name)): inner(part) for name, part in value.items()}
     if isinstance(value, (list, tuple, AbstractSet)):
+        parts = [inner(part) for part in value]
         # A set in an order that the next process has too.
-        return [inner(part) for part in (sorted(value, key=str) if isinstance(value, AbstractSet) else value)]
+        return in_order(parts, len(parts)) if isinstance(value, AbstractSet) else parts
     if hasattr(value, "tolist") and hasattr(value, "dtype"):
         # Arrays and scalars of numpy and of what is like it.
         if getattr(value.dtype, "kind", "") not in {"m", "M"}:

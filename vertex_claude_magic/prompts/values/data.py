@@ -227,7 +227,7 @@ class _Writer:
             # Each element takes a character at least, beside its comma and line end.
             most, name = max(self._left, 0) // 4 + 2, f"an element of {self._name}{path}"
             ordered = in_order(
-                value, min(most, len(value)), lambda each: _Writer(1_000, name).write(each, 0, "")
+                value, min(most, len(value)), lambda each, limit: _Writer(limit, name).write(each, 0, "")
             )
             return _Lazy(ordered, len(value))
         kind = type(value)
