@@ -64,6 +64,16 @@ def test_missing_values_of_every_kind_are_empty_and_counted():
     assert '\n2.5,,b,"[1, 2]",False,,\n' in text
 
 
+@pytest.mark.parametrize("kind", ["float16", "float32", "float64"])
+@pytest.mark.parametrize(
+    "of", [lambda array: array, list, lambda array: {"a": array}, lambda array: [[array]], set]
+)
+def test_a_float_has_the_digits_of_its_own_width(kind, of):
+    """Wherever it is; as a wider one it would be 0.10000000149011612."""
+    text = text_of(of(np.array([0.1, 0.7], dtype=kind)))
+    assert re.findall(r"0\.\d+", text.partition("mean")[2] or text)[-2:] == ["0.1", "0.7"]
+
+
 ODD_FRAMES = [
     ("no rows", pd.DataFrame({"a": []}), "0 rows × 1 column"),
     ("no columns", pd.DataFrame(index=[1, 2]), "2 rows × 0 columns"),

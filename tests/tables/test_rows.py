@@ -45,6 +45,11 @@ VALUES = (
     (float("inf"), "inf"),
     (np.int64(3), 3),
     (np.float32(0.5), 0.5),
+    (np.float32(0.1), 0.1),
+    (np.float16(0.1), 0.1),
+    ([np.float32(0.1), {"a": np.float32("nan")}], [0.1, {"a": None}]),
+    (np.array([[0.1, np.inf], [1, 2]], dtype="float32"), [[0.1, "inf"], [1.0, 2.0]]),
+    (pd.array([0.1, None], dtype="Float32"), [0.1, None]),
     (np.bool_(True), True),
     (np.array([1, 2]), [1, 2]),
     (pd.Timestamp("2026-01-31 12:00"), "2026-01-31T12:00:00"),
@@ -80,6 +85,18 @@ def test_a_value_without_a_form_is_refused_by_column(value):
     with pytest.raises(errors.OptionError, match="column 'a'") as failure:
         json_value(value, "the column 'a'")
     assert failure.value.cure
+
+
+@pytest.mark.parametrize(
+    "value",
+    [{1: "a", "1": "b"}, [{None: 1, "None": 2}], {"a": {(1,): 1, "[1]": 2}}],
+    ids=["number", "missing", "tuple"],
+)
+def test_two_keys_that_are_one_text_are_refused(value):
+    """One of the two values would be lost."""
+    with pytest.raises(errors.OptionError, match="column 'a' has two keys that are both") as failure:
+        json_value(value, "the column 'a'")
+    assert failure.value.cure == "Use strings as keys, each of them once."
 
 
 class InThisOrder(AbstractSet):

@@ -240,12 +240,15 @@ class _Writer:
             return _Lazy(value, len(value))
         if not kind.__module__.startswith(("numpy", "pandas", "polars")) or not hasattr(value, "__array__"):
             return None
-        if getattr(getattr(value, "dtype", None), "kind", "") in {"m", "M"}:
+        of = getattr(getattr(value, "dtype", None), "kind", "")
+        if of in {"m", "M"}:
             # As a list, dates in nanoseconds would be whole numbers.
             return _Lazy(
                 (each if getattr(each, "ndim", 0) else short_text(each) for each in value), len(value)
             )
-        return _Lazy(value.tolist() if hasattr(value, "tolist") and value.size < 10**5 else value, len(value))
+        # A list of Python has floats of 64 bits, which give narrower ones digits that they do not have.
+        listed = of != "f" and hasattr(value, "tolist") and value.size < 10**5
+        return _Lazy(value.tolist() if listed else value, len(value))
 
     def _joined(self, marks: str, entries: _Lazy | Sequence[Any], depth: int, path: str, steps: str) -> str:
         """Write elements, or keys and values; `steps` is how a path goes on from here to one of them."""
@@ -332,7 +335,10 @@ def _scalar(value: Any) -> str | None:  # noqa: PLR0911 - a row for each kind
     if library == "numpy" and name in {"datetime64", "timedelta64"}:
         return _json(short_text(value))
     if library == "numpy" and getattr(value, "ndim", None) == 0:
-        return _scalar(value.item())
+        from vertex_claude_magic.frames.precision import float_code, shortest_float
+
+        code = float_code(value.dtype)
+        return _scalar(shortest_float(value.item(), code) if code else value.item())
     if library == "pandas" and name in {"NAType", "NaTType"}:
         return "null"
     if library in {"decimal", "uuid", "fractions"} or (library == "pandas" and name in _PANDAS_SCALARS):
