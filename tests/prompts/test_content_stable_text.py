@@ -63,6 +63,9 @@ KINDS = {
     "a frame of objects": (
         "import pandas as pd\nx = pd.DataFrame({'a': [{'q', 'r', 's'}, frozenset({'t', 'u'}), print]})"
     ),
+    "a frame of sets whose elements begin alike": (
+        "import pandas as pd\nx = pd.DataFrame({'a': [{('x' * 250, str(n)) for n in range(6)}]})"
+    ),
     "an array of objects": "import numpy as np\nx = np.array([{'q', 'r', 's'}, frozenset({'t', 'u'})], dtype=object)",
     "an enumeration": "import enum\nclass E(enum.Enum):\n    A = frozenset({'a', 'b', 'c'})\nx = E.A",
 }  # fmt: skip
