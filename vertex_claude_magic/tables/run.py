@@ -116,6 +116,7 @@ class TableRun:
         return Progress(
             rows=self._stop,
             answered=outcome.answered,
+            asked=outcome.asked,
             earlier=outcome.earlier,
             copies=outcome.copied,
             replayed=outcome.replayed,
@@ -311,11 +312,14 @@ class TableRun:
             if reply.replayed:
                 self._outcome.replayed += 1
             else:
+                self._outcome.asked += 1
                 self._seconds.append(reply.seconds)
             self._outcome.add(index, reply)
             return
         if not isinstance(error, errors.ClaudeError):
             raise error
+        if not (isinstance(error, errors.ReplayMiss) or (error.reply is not None and error.reply.replayed)):
+            self._outcome.asked += 1
         self._outcome.fail(index, error)
         if isinstance(error, errors.StreamError) and self._outcome.spent is not None:
             # What a broken answer cost is not known; a limit counts the worst.
