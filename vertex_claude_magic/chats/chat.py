@@ -140,7 +140,7 @@ class Chat:
         text = summary.text.strip() or "(no text)"
         messages = ({"role": "user", "content": question}, {"role": "assistant", "content": text})
         entry = last._replace(
-            prompt=question, messages=messages, reply=summary, state="ok", before="", frame=""
+            prompt=question, messages=messages, reply=summary, state="ok", before="", frame="", tokens=0
         )
         forked = Chat(self._session, name)
         forked.begin_with([without_cell(entry)])

@@ -10,11 +10,17 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from vertex_claude_magic import errors
-from vertex_claude_magic.chats.entry import TurnEntry, answer_message, chain, entry_of, is_sent, stored_turn
+from vertex_claude_magic.chats.entry import TurnEntry, answer_message, chain, entry_of, stored_turn
 from vertex_claude_magic.chats.locks import take
 from vertex_claude_magic.chats.naming import home, joined_numbers, written
 from vertex_claude_magic.chats.positions import has_run_again, placed, position_of, without_leftovers
-from vertex_claude_magic.chats.sending import history_after, history_of, questions_of, unmarked_message
+from vertex_claude_magic.chats.sending import (
+    history_after,
+    history_of,
+    questions_of,
+    tokens_of,
+    unmarked_message,
+)
 from vertex_claude_magic.records.chats import ChatStore
 from vertex_claude_magic.records.session_records import journal_of
 from vertex_claude_magic.session.history import History, frame_of
@@ -231,6 +237,7 @@ class NamedChat:
             return reply
         own = list(body.get("messages") or ())[self._sent :]
         own = own[:1] if typed else own
+        usage = reply.rounds[-1].usage
         entry = TurnEntry(
             owner=position.owner,
             place=position.place,
@@ -245,13 +252,14 @@ class NamedChat:
             system=target.system,
             tools=() if typed else tuple(map(_unmarked, body.get("tools") or ())),
             confirm=bool(target.confirm),
+            tokens=usage.total_input_tokens + usage.output_tokens,
         )
         entries = placed(self._entries, position, entry)
         store.write(self._home, self._name, [stored_turn(each) for each in entries])
-        self._tell(entries, number, reply)
+        self._tell(entries, number)
         return replace(reply, chat=self._name, turn=number)
 
-    def _tell(self, entries: Sequence[TurnEntry], number: int, reply: Reply) -> None:
+    def _tell(self, entries: Sequence[TurnEntry], number: int) -> None:
         position, name = self._position, quote(self._name, 40)
         assert position is not None  # noqa: S101 - it was placed
         if position.replaces and position.owner.startswith("text:") and not self._new:
@@ -275,11 +283,10 @@ class NamedChat:
                 f"{what} {joined_numbers(stale)} of {name} {verb} stale: earlier content has changed. "
                 f"Run {cells} again."
             )
-        usage = reply.rounds[-1].usage
-        used = usage.total_input_tokens + usage.output_tokens
+        used = tokens_of(entries)
         row = self._target.row if self._target is not None else None
         window = row.context_tokens if row is not None else None
-        if window and used > _NEAR * window and all(map(is_sent, entries[-1:])):
+        if window and used > _NEAR * window:
             self._notices.append(
                 f"{name} has {used:,} of the {window:,} tokens that the model accepts. "
                 f"%claude_chat {self._name} --fork NEW --summary starts a new one from a summary."

@@ -84,6 +84,8 @@ class TurnEntry(NamedTuple):
         system: The system text of its request.
         tools: The tools of its request.
         confirm: Whether the user was asked before each call of them.
+        tokens: How long the conversation is with it, as the service counted its last request and the answer to that; 0
+            where it did not.
         stored: What the journal has of it, None where that is nothing yet.
     """
 
@@ -100,6 +102,7 @@ class TurnEntry(NamedTuple):
     system: str | Sequence[Mapping[str, Any]] | None = None
     tools: tuple[Mapping[str, Any], ...] = ()
     confirm: bool = False
+    tokens: int = 0
     stored: StoredTurn | None = None
 
     @property

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from vertex_claude_magic.chats.entry import TurnEntry
     from vertex_claude_magic.vertex.reply import Reply
 
-__all__ = ["closing", "history_after", "history_of", "questions_of", "unmarked_message"]
+__all__ = ["closing", "history_after", "history_of", "questions_of", "tokens_of", "unmarked_message"]
 
 Messages = tuple[Mapping[str, Any], ...]
 
@@ -52,9 +52,12 @@ def history_of(entries: Sequence[TurnEntry], model: str, digests: Sequence[str] 
         bound = made.thinks and entry.model == model and entry.before == before
         turns.append(SentTurn((*made.sent, *end), (*made.bare, *end), entry.frame if bound else ""))
         tools = entry.tools if made.calls and entry.tools else tools
-    usage = entries[-1].reply.usage if entries else None
-    tokens = usage.total_input_tokens + usage.output_tokens if usage is not None else 0
-    return History(tuple(turns), tools, tokens)
+    return History(tuple(turns), tools, tokens_of(entries))
+
+
+def tokens_of(entries: Sequence[TurnEntry]) -> int:
+    """Return how many tokens a conversation has, as the service counted them; 0 where it did not."""
+    return next((entry.tokens for entry in reversed(entries) if is_sent(entry)), 0)
 
 
 def closing(messages: Messages) -> Messages:
