@@ -34,8 +34,8 @@ def text_of(value: object, tokens: int = 4_000) -> str:
     return message["content"]
 
 
-def part(value: object, **budget) -> Text:
-    (only,) = parts_of(value, ValueLimits(**budget))
+def part(value: object, **limits) -> Text:
+    (only,) = parts_of(value, ValueLimits(**limits))
     return only
 
 
@@ -106,7 +106,7 @@ ODD_FRAMES = [
     ("value", "inside"), [row[1:] for row in ODD_FRAMES], ids=[row[0] for row in ODD_FRAMES]
 )
 def test_an_odd_frame_is_told_soundly(value, inside):
-    """The request is valid UTF-8 JSON, and within its budget."""
+    """The request is valid UTF-8 JSON, and within its limit."""
     text = text_of(value)
     assert inside in text
     assert estimate_tokens(text) < 4_200
@@ -227,7 +227,7 @@ def test_ten_million_rows_are_told_in_bounded_memory(library):
      np.zeros((1_000, 5)), {f"key {i}": {"inner": i} for i in range(1_000)}, json, ValueError("x" * 10**5)],
     ids=lambda value: type(value).__name__,
 )  # fmt: skip
-def test_a_value_keeps_to_its_budget(value, tokens):
+def test_a_value_keeps_to_its_limit(value, tokens):
     """By estimate; what stands around the values needs a little more."""
     told = part(value, tokens=tokens)
     assert estimate_tokens(told.body) <= tokens * 1.1 + 60
@@ -244,7 +244,7 @@ def test_what_was_cut_is_said_in_the_tag_and_below_the_answer():
     assert "value_tokens (100) to send more" in notice
 
 
-def test_a_prompt_has_a_budget_too():
+def test_a_prompt_has_a_limit_too():
     """`prompt_tokens` stops what would cost more than was meant."""
     with pytest.raises(errors.OptionError, match=r"more than prompt_tokens \(1,000\) allows") as caught:
         Claude(project="p", prompt_tokens=1_000).request("word " * 2_000)

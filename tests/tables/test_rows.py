@@ -147,7 +147,7 @@ def test_sets_within_sets_are_in_order_too():
 
 def prompt_of(table, template, names=None, **options):
     rows = read_rows(table)
-    prompt = read_row_prompt(template, rows, scope=Scope(names=names or {}), budget=ValueLimits(), **options)
+    prompt = read_row_prompt(template, rows, scope=Scope(names=names or {}), limits=ValueLimits(), **options)
     return [prompt.content(record) for record in rows.records(0, rows.count, prompt.places)], prompt
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from vertex_claude_magic.errors import OptionError, RequestTooLarge
-from vertex_claude_magic.prompts.compose import budget_of
+from vertex_claude_magic.prompts.compose import value_limits
 from vertex_claude_magic.prompts.parts import estimate_tokens
 from vertex_claude_magic.prompts.secrets import SearchedText, check_secrets, searchable
 from vertex_claude_magic.session.question import NO_PROJECT, Question, prepare
@@ -159,7 +159,7 @@ def row_questions(
         attach=target.attach,
         opening=opening,
         literal=target.literal,
-        budget=budget_of(
+        limits=value_limits(
             target.catalog,
             row,
             tokens=target.value_tokens,
