@@ -19,16 +19,16 @@ from vertex_claude_magic.chats.sending import (
     history_of,
     questions_of,
     tokens_of,
-    unmarked_message,
 )
 from vertex_claude_magic.records.chats import ChatStore
 from vertex_claude_magic.records.session_records import journal_of
 from vertex_claude_magic.session.history import History, frame_of
 from vertex_claude_magic.settings.origin import current_origin, session_id
 from vertex_claude_magic.text import number_of, quote
+from vertex_claude_magic.vertex.digest import without_marks
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Sequence
 
     from vertex_claude_magic.chats.locks import Hold
     from vertex_claude_magic.chats.positions import TurnPosition
@@ -243,14 +243,14 @@ class NamedChat:
             place=position.place,
             run=self._run,
             prompt=self._prompt,
-            messages=(*map(unmarked_message, own), answer),
+            messages=(*map(without_marks, own), answer),
             reply=reply,
             state=state,
             before=self._digests[position.at],
             model=request.model,
             frame=frame_of(body),
             system=target.system,
-            tools=() if typed else tuple(map(_unmarked, body.get("tools") or ())),
+            tools=() if typed else tuple(map(without_marks, body.get("tools") or ())),
             confirm=bool(target.confirm),
             tokens=usage.total_input_tokens + usage.output_tokens,
         )
@@ -304,7 +304,3 @@ def _refuse_messages(target: Target) -> None:
             "--set messages cannot be used in a conversation, which sends its own messages.",
             cure="Leave one of them out.",
         )
-
-
-def _unmarked(tool: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: part for name, part in tool.items() if name != "cache_control"}
