@@ -20,6 +20,7 @@ import pyarrow as pa
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from journals import client
 
 from vertex_claude_magic import errors
 from vertex_claude_magic.answers.shape import shape_of
@@ -436,3 +437,23 @@ def test_any_list_of_dicts_comes_back_in_its_order(records):
     added = [each.name for each in ADDED]
     assert [{name: value for name, value in row.items() if name not in added} for row in out] == records
     assert all(list(row)[-len(added) :] == added for row in out)
+
+
+class Read(dict):
+    """A value that counts how often it is read."""
+
+    times = 0
+
+    def items(self):
+        Read.times += 1
+        return super().items()
+
+
+def test_to_find_the_first_row_that_can_be_asked_no_row_behind_it_is_made_ready(claude_emulator):
+    """Each costs as much as a question where an answer must be data."""
+    claude = client(claude_emulator, journal="off")
+    rows = [{"x": b"no text"}, *({"x": Read(n=number)} for number in range(50))]
+    claude.map(rows, "What is {{ x }}?", limit=2)
+    claude.close()
+    # Once to find it, and once to ask it.
+    assert Read.times == 2
